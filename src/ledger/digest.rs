@@ -1,0 +1,178 @@
+//! Digests: 32 bytes of SHA-256, the only hash of the ledger (protocol.md, head and §3).
+
+use std::fmt;
+use std::str::FromStr;
+
+use ring::digest::{Context, SHA256};
+
+/// A SHA-256 digest: always 32 bytes, so whatever holds one has passed the length check.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; Digest::LEN]);
+
+impl Digest {
+    /// Bytes in a digest.
+    pub const LEN: usize = 32;
+
+    /// `H("")`: the entries' root of a transaction without entries, the Alh before transaction 1
+    /// and the hash of an empty database's state (protocol.md §3).
+    pub const OF_NOTHING: Digest = Digest([
+        0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9,
+        0x24, 0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52,
+        0xb8, 0x55,
+    ]);
+
+    /// The root that a header carries while there is no tree yet (`blTxId` 0, protocol.md §3).
+    pub const ZERO: Digest = Digest([0; Digest::LEN]);
+
+    /// A digest from its bytes.
+    pub const fn new(bytes: [u8; Digest::LEN]) -> Digest {
+        Digest(bytes)
+    }
+
+    /// The 32 bytes.
+    pub const fn as_bytes(&self) -> &[u8; Digest::LEN] {
+        &self.0
+    }
+
+    /// `H(parts[0] || parts[1] || …)`.
+    pub fn of(parts: &[&[u8]]) -> Digest {
+        let mut context = Context::new(&SHA256);
+        for part in parts {
+            context.update(part);
+        }
+        let mut bytes = [0; Digest::LEN];
+        for (to, from) in bytes.iter_mut().zip(context.finish().as_ref()) {
+            *to = *from;
+        }
+        Digest(bytes)
+    }
+
+    /// A tree's leaf over `data`: `H(0x00 || data)` (RFC 9162 §2.1.1).
+    pub fn leaf(data: &Digest) -> Digest {
+        Digest::of(&[&[0], &data.0])
+    }
+
+    /// A tree's inner node: `H(0x01 || left || right)` (RFC 9162 §2.1.1).
+    pub fn node(left: &Digest, right: &Digest) -> Digest {
+        Digest::of(&[&[1], &left.0, &right.0])
+    }
+}
+
+/// Lower-case hexadecimal, 64 characters.
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl From<[u8; Digest::LEN]> for Digest {
+    fn from(bytes: [u8; Digest::LEN]) -> Digest {
+        Digest(bytes)
+    }
+}
+
+/// Bytes of any other length than 32: the length they have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotADigest(pub usize);
+
+impl TryFrom<&[u8]> for Digest {
+    type Error = NotADigest;
+
+    fn try_from(bytes: &[u8]) -> Result<Digest, NotADigest> {
+        bytes
+            .try_into()
+            .map(Digest)
+            .map_err(|_| NotADigest(bytes.len()))
+    }
+}
+
+/// Text that is not 64 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotHex;
+
+impl fmt::Display for NotHex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not 64 hexadecimal digits")
+    }
+}
+
+/// Reads 64 hexadecimal digits of either case.
+impl FromStr for Digest {
+    type Err = NotHex;
+
+    fn from_str(text: &str) -> Result<Digest, NotHex> {
+        if text.len() != 2 * Digest::LEN || !text.bytes().all(|c| c.is_ascii_hexdigit()) {
+            return Err(NotHex);
+        }
+        let mut bytes = [0; Digest::LEN];
+        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            let pair = std::str::from_utf8(pair).map_err(|_| NotHex)?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| NotHex)?;
+        }
+        Ok(Digest(bytes))
+    }
+}
+
+/// What a server sent where a digest is due. Its length is judged when a step consults it, since
+/// what no step consults decides nothing (protocol.md §4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Term(Result<Digest, NotADigest>);
+
+impl Term {
+    /// The digest, or the length that is not one's.
+    pub fn digest(&self) -> Result<Digest, NotADigest> {
+        self.0
+    }
+}
+
+impl From<&[u8]> for Term {
+    fn from(bytes: &[u8]) -> Term {
+        Term(Digest::try_from(bytes))
+    }
+}
+
+impl From<Digest> for Term {
+    fn from(digest: Digest) -> Term {
+        Term(Ok(digest))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_of_nothing_is_sha256_of_the_empty_string() {
+        assert_eq!(Digest::of(&[]), Digest::OF_NOTHING);
+    }
+
+    #[test]
+    fn hexadecimal_goes_both_ways_and_nothing_else_is_taken() {
+        let text = Digest::OF_NOTHING.to_string();
+        assert_eq!(text.parse(), Ok(Digest::OF_NOTHING));
+        assert_eq!(text.to_uppercase().parse(), Ok(Digest::OF_NOTHING));
+        for bad in [
+            "",
+            "e3",
+            &text[1..],
+            &format!("{text}0"),
+            &text.replace('e', "+"),
+        ] {
+            assert_eq!(bad.parse::<Digest>(), Err(NotHex), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_term_of_another_length_is_no_digest() {
+        for length in (0..100).filter(|l| *l != Digest::LEN) {
+            let bytes = vec![7; length];
+            assert_eq!(Term::from(&bytes[..]).digest(), Err(NotADigest(length)));
+        }
+    }
+}

@@ -1,0 +1,533 @@
+//! Dual proofs: the claimed state continues the trusted one (protocol.md §4, steps 1 to 8).
+//!
+//! [`verify`] is the only way to a [`Proven`], and a trusted state is only ever replaced by what a
+//! [`Proven`] names.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use super::digest::{Digest, Term};
+use super::header::{TxHeader, link};
+use super::refusal::{At, Reason, Refusal, Step, Wanted};
+use super::state::State;
+use super::tree::{Inclusion, Tree, verify_consistency};
+
+/// A dual proof as a server sends it: terms and parts are judged when a step consults them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DualProof {
+    /// Header of the smaller transaction.
+    pub source: Option<TxHeader>,
+    /// Header of the larger one.
+    pub target: Option<TxHeader>,
+    /// For step 3.
+    pub inclusion: Vec<Term>,
+    /// For step 4.
+    pub consistency: Vec<Term>,
+    /// Alh of the last transaction in the target's tree, for step 5.
+    pub target_bl_tx_alh: Term,
+    /// For step 5.
+    pub last_inclusion: Vec<Term>,
+    /// For step 6.
+    pub linear: Option<LinearProof>,
+    /// For step 7; servers before 1.4 send none.
+    pub linear_advance: Option<LinearAdvance>,
+}
+
+/// A run of the chain of Alhs, each term the part of the next that is its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinearProof {
+    /// Where it starts.
+    pub source_tx: u64,
+    /// Where it ends.
+    pub target_tx: u64,
+    /// The first Alh, then the inner hash of each transaction after it.
+    pub terms: Vec<Term>,
+}
+
+/// The part of the old chain that the new tree swallowed, and proofs that it is in that tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinearAdvance {
+    /// As in [`LinearProof::terms`].
+    pub linear: Vec<Term>,
+    /// One audit path for each transaction but the last.
+    pub inclusions: Vec<Vec<Term>>,
+}
+
+/// What the auditor fetched beside the proof, by transaction id (protocol.md §4). Nothing of it is
+/// believed: each part is checked like the proof's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parts {
+    /// Headers by `TxById`.
+    pub headers: BTreeMap<u64, TxHeader>,
+    /// `inclusionProof` of `VerifiableTxById{tx: target, proveSinceTx: id}`.
+    pub inclusions: BTreeMap<u64, Vec<Term>>,
+}
+
+/// The target extends the source: made by [`verify`] alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proven {
+    source: State,
+    target: State,
+}
+
+impl Proven {
+    /// The state that was trusted.
+    pub fn source(&self) -> State {
+        self.source
+    }
+
+    /// The state that continues it.
+    pub fn target(&self) -> State {
+        self.target
+    }
+}
+
+/// Does `target` continue `source`? (protocol.md §4)
+///
+/// What an accepted proof buys is said there (*What the steps buy*): a transaction proven against
+/// `source` cannot be another one against `target`.
+///
+/// # Errors
+/// The first step that fails. [`Reason::PartsNeeded`] names what to fetch and hand in as `parts`;
+/// [`Reason::TreeShrinks`] is settled by [`excuse`].
+pub fn verify(
+    source: &State,
+    target: &State,
+    proof: &DualProof,
+    parts: &Parts,
+) -> Result<Proven, Refusal> {
+    let pair = Pair::new(source, target, proof)?;
+    pair.verify_headers()?;
+    pair.verify_inclusion()?;
+    pair.verify_consistency()?;
+    let link = pair.verify_last_inclusion()?;
+    pair.verify_linear_proof(&link)?;
+    pair.verify_linear_advance(&link, parts)?;
+    pair.verify_onward_link(&link, parts)?;
+    Ok(Proven {
+        source: *source,
+        target: *target,
+    })
+}
+
+/// The pair being proven, its headers there and their ids right.
+struct Pair<'a> {
+    source: &'a State,
+    target: &'a State,
+    source_header: &'a TxHeader,
+    target_header: &'a TxHeader,
+    proof: &'a DualProof,
+}
+
+/// What step 5 finds out: the last transaction in the target's tree, where there is a tree.
+struct TreeEnd {
+    tx: u64,
+    alh: Digest,
+}
+
+impl<'a> Pair<'a> {
+    /// Step 1: both headers there, ids the input's, `0 < source <= target`, `blTxId < id`.
+    /// Without it a proof of another pair would pass for this one.
+    fn new(source: &'a State, target: &'a State, proof: &'a DualProof) -> Result<Self, Refusal> {
+        let at = |tx| At {
+            step: Step::Ids,
+            tx,
+        };
+        let Some(source_header) = &proof.source else {
+            return at(source.tx).refuse(Reason::Absent("source header"));
+        };
+        let Some(target_header) = &proof.target else {
+            return at(target.tx).refuse(Reason::Absent("target header"));
+        };
+        at(source.tx).id("the source header's id", source.tx, source_header.id())?;
+        at(target.tx).id("the target header's id", target.tx, target_header.id())?;
+        if source.tx == 0 || source.tx > target.tx {
+            return at(source.tx).refuse(Reason::Range {
+                what: "the source's id",
+                value: i128::from(source.tx),
+            });
+        }
+        for header in [source_header, target_header] {
+            if header.bl_tx_id() >= header.id() {
+                return at(header.id()).refuse(Reason::Range {
+                    what: "blTxId",
+                    value: i128::from(header.bl_tx_id()),
+                });
+            }
+        }
+        Ok(Pair {
+            source,
+            target,
+            source_header,
+            target_header,
+            proof,
+        })
+    }
+
+    fn at(&self, step: Step) -> At {
+        let tx = match step {
+            Step::Inclusion | Step::LinearAdvance | Step::OnwardLink => self.source.tx,
+            _ => self.target.tx,
+        };
+        At { step, tx }
+    }
+
+    fn source_tree(&self) -> Tree {
+        tree_of(self.source_header)
+    }
+
+    fn target_tree(&self) -> Tree {
+        tree_of(self.target_header)
+    }
+
+    /// Is the source in the target's tree, or in the chain behind it?
+    fn source_in_target_tree(&self) -> bool {
+        self.source.tx < self.target_header.bl_tx_id()
+    }
+
+    /// Step 2: the headers hash to what is trusted and what is claimed.
+    /// Without it the proof would be one of other transactions with these ids.
+    fn verify_headers(&self) -> Result<(), Refusal> {
+        let at = |tx| At {
+            step: Step::Alh,
+            tx,
+        };
+        at(self.source.tx).same(
+            "the source header's hash",
+            &self.source.hash,
+            &self.source_header.alh(),
+        )?;
+        at(self.target.tx).same(
+            "the target header's hash",
+            &self.target.hash,
+            &self.target_header.alh(),
+        )?;
+        let (source, target) = (self.source_tree().size, self.target_tree().size);
+        if source > target {
+            return at(self.source.tx).refuse(Reason::TreeShrinks { source, target });
+        }
+        Ok(())
+    }
+
+    /// Step 3: the trusted transaction itself is in the target's tree.
+    /// Without it the tree could hold another transaction in its place.
+    fn verify_inclusion(&self) -> Result<(), Refusal> {
+        if !self.source_in_target_tree() {
+            return Ok(());
+        }
+        let at = self.at(Step::Inclusion);
+        let (tree, terms) = (self.target_tree(), &self.proof.inclusion);
+        Inclusion::new(at, "inclusion terms", self.source.tx, tree.size, terms)?
+            .verify(&self.source.hash, &tree.root)
+    }
+
+    /// Step 4: the target's tree extends the source's.
+    /// Without it everything the source's tree held could be another history.
+    fn verify_consistency(&self) -> Result<(), Refusal> {
+        let source_tree = self.source_tree();
+        if source_tree.size == 0 {
+            return Ok(());
+        }
+        verify_consistency(
+            self.at(Step::Consistency),
+            &source_tree,
+            &self.target_tree(),
+            &self.proof.consistency,
+        )
+    }
+
+    /// Step 5: `targetBlTxAlh` is the last leaf of the target's tree, and the trusted hash where
+    /// that leaf is the trusted transaction.
+    /// Without the first half tree and chain could be of two histories; without the second the
+    /// trusted transaction could be replaced in the tree at the very next step.
+    fn verify_last_inclusion(&self) -> Result<TreeEnd, Refusal> {
+        let tree = self.target_tree();
+        if tree.size == 0 {
+            return Ok(TreeEnd {
+                tx: 0,
+                alh: Digest::OF_NOTHING,
+            });
+        }
+        let at = At {
+            step: Step::LastInclusion,
+            tx: tree.size,
+        };
+        let alh = at.digest("targetBlTxAlh", &self.proof.target_bl_tx_alh)?;
+        let terms = &self.proof.last_inclusion;
+        Inclusion::new(at, "last inclusion terms", tree.size, tree.size, terms)?
+            .verify(&alh, &tree.root)?;
+        if tree.size == self.source.tx {
+            at.same("targetBlTxAlh", &self.source.hash, &alh)?;
+        }
+        Ok(TreeEnd { tx: tree.size, alh })
+    }
+
+    /// Step 6: the chain leads from the end of the target's tree, or from the source where the
+    /// tree has not reached it, to the target.
+    /// Without it the target could be written behind another history than its tree's.
+    fn verify_linear_proof(&self, tree_end: &TreeEnd) -> Result<(), Refusal> {
+        let at = self.at(Step::LinearProof);
+        let (start, alh) = if self.source_in_target_tree() {
+            (tree_end.tx, tree_end.alh)
+        } else {
+            (self.source.tx, self.source.hash)
+        };
+        let Some(proof) = &self.proof.linear else {
+            return at.refuse(Reason::Absent("linear proof"));
+        };
+        at.id("the linear proof's source", start, proof.source_tx)?;
+        at.id("the linear proof's target", self.target.tx, proof.target_tx)?;
+        let due = self.target.tx.saturating_sub(start).saturating_add(1);
+        let terms = at.digests("linear terms", due, &proof.terms)?;
+        let end = fold_chain(at, start, &alh, &terms)?;
+        at.same("the linear proof's end", &self.target.hash, &end)
+    }
+
+    /// Step 7: the part of the old chain that the new tree swallowed is in that tree, leaf for
+    /// leaf. Without it two histories hide in the linear part (CVE-2022-36111).
+    fn verify_linear_advance(&self, tree_end: &TreeEnd, parts: &Parts) -> Result<(), Refusal> {
+        let start = self.source_tree().size;
+        let (end, end_alh) = if self.source_in_target_tree() {
+            (self.source.tx, self.source.hash)
+        } else {
+            (tree_end.tx, tree_end.alh)
+        };
+        let between = end.saturating_sub(start).saturating_sub(1);
+        if between == 0 {
+            return Ok(());
+        }
+        match &self.proof.linear_advance {
+            Some(proof) => self.advance_as_sent(start, end, &end_alh, proof),
+            None => self.advance_from_parts(start, end, &end_alh, parts),
+        }
+    }
+
+    fn advance_as_sent(
+        &self,
+        start: u64,
+        end: u64,
+        end_alh: &Digest,
+        proof: &LinearAdvance,
+    ) -> Result<(), Refusal> {
+        let at = self.at(Step::LinearAdvance);
+        let due = end.saturating_sub(start);
+        let terms = at.digests("linear advance terms", due, &proof.linear)?;
+        let due = due.saturating_sub(1);
+        at.count(
+            "linear advance inclusion proofs",
+            due,
+            proof.inclusions.len(),
+        )?;
+        let ids = start.saturating_add(1)..end;
+        let swallowed = ids
+            .zip(&proof.inclusions)
+            .map(|(id, terms)| Ok((id, self.swallowed(id, terms)?)))
+            .collect::<Result<Vec<_>, Refusal>>()?;
+        let Some((first, rest)) = terms.split_first() else {
+            return at.refuse(Reason::Absent("linear advance terms"));
+        };
+        let root = self.target_tree().root;
+        let mut alh = *first;
+        for ((id, inclusion), inner) in swallowed.into_iter().zip(rest) {
+            inclusion.verify(&alh, &root)?;
+            alh = link(id.saturating_add(1), &alh, inner);
+        }
+        at.same("the linear advance's end", end_alh, &alh)
+    }
+
+    /// For servers before 1.4: the same, from headers and inclusion proofs fetched one by one.
+    fn advance_from_parts(
+        &self,
+        start: u64,
+        end: u64,
+        end_alh: &Digest,
+        parts: &Parts,
+    ) -> Result<(), Refusal> {
+        let at = self.at(Step::LinearAdvance);
+        let first = start.saturating_add(1);
+        let wanted = Wanted {
+            // as far as the source, so that step 8 finds its own too
+            headers: first..=self.source.tx,
+            inclusions: first..=end.saturating_sub(1),
+        };
+        let headers = parts.chain(at, first..=end, &wanted)?;
+        let mut swallowed = Vec::new();
+        for id in wanted.inclusions.clone() {
+            let Some(terms) = parts.inclusions.get(&id) else {
+                return at.refuse(Reason::PartsNeeded(wanted));
+            };
+            swallowed.push(self.swallowed(id, terms)?);
+        }
+        let Some((first, rest)) = headers.split_first() else {
+            return at.refuse(Reason::Absent("header after the source's tree"));
+        };
+        let root = self.target_tree().root;
+        let mut alh = first.alh();
+        for (inclusion, next) in swallowed.into_iter().zip(rest) {
+            inclusion.verify(&alh, &root)?;
+            alh = follow(at.step, next, &alh)?;
+        }
+        at.same("the linear advance's end", end_alh, &alh)
+    }
+
+    /// The form of a proof that one transaction of the old chain is in the target's tree.
+    fn swallowed(&self, id: u64, terms: &[Term]) -> Result<Inclusion, Refusal> {
+        let at = At {
+            step: Step::LinearAdvance,
+            tx: id,
+        };
+        let what = "linear advance inclusion terms";
+        Inclusion::new(at, what, id, self.target_tree().size, terms)
+    }
+
+    /// Step 8: where the new tree ends before the source, its last leaf leads on to the source.
+    /// Without it the leaves it swallowed could be of another history than the trusted chain.
+    fn verify_onward_link(&self, tree_end: &TreeEnd, parts: &Parts) -> Result<(), Refusal> {
+        let between = self.source_tree().size < tree_end.tx && tree_end.tx < self.source.tx;
+        if !between {
+            return Ok(());
+        }
+        let at = self.at(Step::OnwardLink);
+        let ids = tree_end.tx.saturating_add(1)..=self.source.tx;
+        #[allow(clippy::reversed_empty_ranges)] // no inclusion proof is needed here
+        let wanted = Wanted {
+            headers: ids.clone(),
+            inclusions: 1..=0,
+        };
+        let mut alh = tree_end.alh;
+        for header in parts.chain(at, ids, &wanted)? {
+            alh = follow(at.step, header, &alh)?;
+        }
+        at.same("the onward link's end", &self.source.hash, &alh)
+    }
+}
+
+fn tree_of(header: &TxHeader) -> Tree {
+    Tree {
+        size: header.bl_tx_id(),
+        root: *header.bl_root(),
+    }
+}
+
+/// Folds a linear proof's terms: the first is the starting Alh itself (step 6).
+fn fold_chain(at: At, start: u64, alh: &Digest, terms: &[Digest]) -> Result<Digest, Refusal> {
+    let Some((first, rest)) = terms.split_first() else {
+        return at.refuse(Reason::Absent("linear terms"));
+    };
+    at.same("the linear proof's start", alh, first)?;
+    let mut id = start;
+    Ok(rest.iter().fold(*first, |alh, inner| {
+        id = id.saturating_add(1);
+        link(id, &alh, inner)
+    }))
+}
+
+impl Parts {
+    /// The headers of `ids`, each there and with its own id, or what is `wanted` for it.
+    fn chain(
+        &self,
+        at: At,
+        ids: RangeInclusive<u64>,
+        wanted: &Wanted,
+    ) -> Result<Vec<&TxHeader>, Refusal> {
+        let mut headers = Vec::new();
+        for id in ids {
+            let Some(header) = self.headers.get(&id) else {
+                return at.refuse(Reason::PartsNeeded(wanted.clone()));
+            };
+            At { tx: id, ..at }.id("the header's id", id, header.id())?;
+            headers.push(header);
+        }
+        Ok(headers)
+    }
+}
+
+/// The Alh of `next`, which must name `alh` as the one before it.
+fn follow(step: Step, next: &TxHeader, alh: &Digest) -> Result<Digest, Refusal> {
+    let at = At {
+        step,
+        tx: next.id(),
+    };
+    at.same("the hash of the transaction before", alh, next.prev_alh())?;
+    Ok(next.alh())
+}
+
+/// An honest old server could not prove this pair, and showed why: made by [`excuse`] alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unprovable {
+    /// Transactions in the source's tree.
+    pub source_tree: u64,
+    /// Transactions in the target's tree: fewer.
+    pub target_tree: u64,
+}
+
+/// Is it true that no proof of this pair can exist? (protocol.md §4: *Where source.blTxId >
+/// target.blTxId*). `headers` are those of source to target, by id.
+///
+/// It moves no trust: the chain says nothing of the target's tree.
+///
+/// # Errors
+/// [`Step::Excuse`]: a chain that breaks is inconsistent; trees that do not shrink, or headers
+/// that are not there, are malformed.
+pub fn excuse(
+    source: &State,
+    target: &State,
+    headers: &BTreeMap<u64, TxHeader>,
+) -> Result<Unprovable, Refusal> {
+    let at = |tx| At {
+        step: Step::Excuse,
+        tx,
+    };
+    let of = |state: &State| match headers.get(&state.tx) {
+        Some(header) => {
+            at(state.tx).id("the header's id", state.tx, header.id())?;
+            at(state.tx).same("the header's hash", &state.hash, &header.alh())?;
+            Ok(header)
+        }
+        None => at(state.tx).refuse(Reason::Absent("header that shows the excuse")),
+    };
+    let (source_header, target_header) = (of(source)?, of(target)?);
+    let unprovable = Unprovable {
+        source_tree: source_header.bl_tx_id(),
+        target_tree: target_header.bl_tx_id(),
+    };
+    let mut alh = source.hash;
+    // from the id after the source, so that no id is visited that no header was fetched for
+    for id in source.tx.saturating_add(1)..=target.tx {
+        let Some(header) = headers.get(&id) else {
+            return at(id).refuse(Reason::Absent("header that shows the excuse"));
+        };
+        at(id).id("the header's id", id, header.id())?;
+        alh = follow(Step::Excuse, header, &alh)?;
+    }
+    if unprovable.source_tree <= unprovable.target_tree {
+        return at(target.tx).refuse(Reason::Absent("larger tree behind the source"));
+    }
+    Ok(unprovable)
+}
+
+/// A transaction as an answer carries it beside a proof.
+impl DualProof {
+    /// The answer's transaction is the proof's: the header of the transaction asked for is the
+    /// proof's source or target, Alh for Alh (protocol.md §2, *VerifiableTxById*).
+    ///
+    /// # Errors
+    /// [`Step::Answer`].
+    pub fn verify_answer(&self, asked: u64, header: &TxHeader) -> Result<(), Refusal> {
+        let at = At {
+            step: Step::Answer,
+            tx: asked,
+        };
+        at.id("the answer's transaction", asked, header.id())?;
+        let of_proof = [&self.target, &self.source]
+            .into_iter()
+            .flatten()
+            .find(|proof| proof.id() == asked);
+        match of_proof {
+            Some(proof) => at.same("the answer's transaction", &proof.alh(), &header.alh()),
+            None => at.refuse(Reason::Absent(
+                "header of the transaction asked for in the proof",
+            )),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The mathematics of an immudb ledger: what is hashed, and what a proof must show.
+//!
+//! Everything that decides *consistent or tampered* is here, pure and total: no I/O, no clock, no
+//! protobuf, and no input makes it panic, overflow, truncate or allocate beyond what its caller
+//! handed in. The order of reading is that of protocol.md: [`digest`](Digest), [header](TxHeader),
+//! [entries](verify_entries), [trees](Frontier), [dual proofs](verify), [states](ClaimedState).
+
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+mod digest;
+mod dual_proof;
+mod entry;
+mod header;
+mod refusal;
+mod state;
+mod tree;
+
+pub use digest::{Digest, NotADigest, NotHex, Term};
+pub use dual_proof::{
+    DualProof, LinearAdvance, LinearProof, Parts, Proven, Unprovable, excuse, verify,
+};
+pub use entry::{EntryInclusion, GetEntry, KvMetadata, Reference, TxEntry, verify_entries};
+pub use header::{HeaderFields, HeaderVersion, MAX_EXTRA, TxHeader, TxMetadata};
+pub use refusal::{Fault, Reason, Refusal, Step, Wanted};
+pub use state::{
+    BadPem, BadSignature, ClaimedState, PublicKey, Signature, State, StateShape, decode_base64,
+    signed_bytes,
+};
+pub use tree::{Frontier, Tree};

@@ -1,0 +1,238 @@
+//! Why something is not proven: the step that failed, the transaction, and what was wrong there.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use super::digest::{Digest, Term};
+
+/// The step that refused, each a paragraph of protocol.md.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Step {
+    /// §2, §3: a transaction header is one at all.
+    Header,
+    /// §2: the answer carries what was asked for.
+    Answer,
+    /// §4, step 1: ids of the proof's headers.
+    Ids,
+    /// §4, step 2: the headers hash to the trusted and the claimed Alh.
+    Alh,
+    /// §4, step 3: the source is in the target's tree.
+    Inclusion,
+    /// §4, step 4: the target's tree extends the source's.
+    Consistency,
+    /// §4, step 5: `targetBlTxAlh` is the last leaf of the target's tree.
+    LastInclusion,
+    /// §4, step 6: the linear chain leads to the target.
+    LinearProof,
+    /// §4, step 7: what the new tree swallowed of the old chain is in it (CVE-2022-36111).
+    LinearAdvance,
+    /// §4, step 8: what the new tree swallowed leads on to the source.
+    OnwardLink,
+    /// §4: an honest old server's excuse that it cannot prove this pair.
+    Excuse,
+    /// §3: the entries of a transaction hash to its `eH`.
+    Entries,
+    /// §6: an entry's value hashes to its `hValue`.
+    Value,
+    /// §5: the state's signature.
+    Signature,
+}
+
+/// What kind of refusal it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// No honest server sends this: nothing is said about the history.
+    Malformed,
+    /// Well formed, and it contradicts what is trusted: the history was rewritten.
+    Inconsistent,
+}
+
+/// What was wrong, with the figures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// A part that this step consults is not there.
+    Absent(&'static str),
+    /// Where a digest is due, other than 32 bytes came.
+    DigestLength { what: &'static str, bytes: usize },
+    /// Another number of things than the sizes determine.
+    Count {
+        what: &'static str,
+        due: u64,
+        got: u64,
+    },
+    /// Another id than the one asked for.
+    Id {
+        what: &'static str,
+        due: u64,
+        got: u64,
+    },
+    /// A number that cannot be.
+    Range { what: &'static str, value: i128 },
+    /// A header version that this program does not know: perhaps a newer server.
+    UnknownVersion(i32),
+    /// The source's tree is larger than the target's: no proof exists (see [`super::excuse`]).
+    TreeShrinks { source: u64, target: u64 },
+    /// The server sent less than the step needs; these parts settle it (see [`super::Parts`]).
+    PartsNeeded(Wanted),
+    /// Two hashes that must be equal are not.
+    Differs {
+        what: &'static str,
+        due: Digest,
+        got: Digest,
+    },
+}
+
+/// Parts to be fetched where a server's answer alone does not settle a step (protocol.md §4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Headers, by `TxById`.
+    pub headers: RangeInclusive<u64>,
+    /// Inclusion proofs of these transactions in the target's tree; empty where none is needed.
+    pub inclusions: RangeInclusive<u64>,
+}
+
+/// A step said no.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The first step that failed.
+    pub step: Step,
+    /// The transaction that it failed at.
+    pub tx: u64,
+    /// What was wrong there.
+    pub reason: Reason,
+}
+
+impl Refusal {
+    /// Whether the history contradicts itself, or the answer is none at all.
+    pub fn fault(&self) -> Fault {
+        match self.reason {
+            Reason::Differs { .. } => Fault::Inconsistent,
+            _ => Fault::Malformed,
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} at transaction {}: {}",
+            self.step, self.tx, self.reason
+        )
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Step::Header => "header",
+            Step::Answer => "answer",
+            Step::Ids => "ids",
+            Step::Alh => "transaction hash",
+            Step::Inclusion => "inclusion proof",
+            Step::Consistency => "consistency proof",
+            Step::LastInclusion => "last inclusion proof",
+            Step::LinearProof => "linear proof",
+            Step::LinearAdvance => "linear advance proof",
+            Step::OnwardLink => "onward link",
+            Step::Excuse => "excuse",
+            Step::Entries => "entries",
+            Step::Value => "value",
+            Step::Signature => "signature",
+        })
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Absent(what) => write!(f, "no {what}"),
+            Reason::DigestLength { what, bytes } => {
+                write!(f, "{what} has {bytes} bytes, not {}", Digest::LEN)
+            }
+            Reason::Count { what, due, got } => write!(f, "{got} {what} where {due} are due"),
+            Reason::Id { what, due, got } => write!(f, "{what} is {got}, not {due}"),
+            Reason::Range { what, value } => write!(f, "{what} cannot be {value}"),
+            Reason::UnknownVersion(version) => write!(
+                f,
+                "header version {version} is unknown: a newer server, perhaps: update immuaudit"
+            ),
+            Reason::TreeShrinks { source, target } => write!(
+                f,
+                "the tree shrinks from {source} to {target} transactions, which nothing can prove"
+            ),
+            Reason::PartsNeeded(wanted) => write!(
+                f,
+                "the answer lacks a part: headers {} to {} would settle it",
+                wanted.headers.start(),
+                wanted.headers.end()
+            ),
+            Reason::Differs { what, due, got } => write!(f, "{what} is {got}, not {due}"),
+        }
+    }
+}
+
+/// Makes refusals of one step at one transaction; the checks below are what every step is made of.
+#[derive(Clone, Copy)]
+pub(super) struct At {
+    pub step: Step,
+    pub tx: u64,
+}
+
+impl At {
+    pub fn refuse<T>(self, reason: Reason) -> Result<T, Refusal> {
+        Err(Refusal {
+            step: self.step,
+            tx: self.tx,
+            reason,
+        })
+    }
+
+    /// The digest in a term, or a refusal that names it.
+    pub fn digest(self, what: &'static str, term: &Term) -> Result<Digest, Refusal> {
+        term.digest()
+            .or_else(|bad| self.refuse(Reason::DigestLength { what, bytes: bad.0 }))
+    }
+
+    /// All terms as digests, of which there must be exactly `due`.
+    pub fn digests(
+        self,
+        what: &'static str,
+        due: u64,
+        terms: &[Term],
+    ) -> Result<Vec<Digest>, Refusal> {
+        self.count(what, due, terms.len())?;
+        terms.iter().map(|term| self.digest(what, term)).collect()
+    }
+
+    pub fn count(self, what: &'static str, due: u64, got: usize) -> Result<(), Refusal> {
+        let got = u64::try_from(got).unwrap_or(u64::MAX);
+        if got == due {
+            Ok(())
+        } else {
+            self.refuse(Reason::Count { what, due, got })
+        }
+    }
+
+    pub fn id(self, what: &'static str, due: u64, got: u64) -> Result<(), Refusal> {
+        if got == due {
+            Ok(())
+        } else {
+            self.refuse(Reason::Id { what, due, got })
+        }
+    }
+
+    pub fn same(self, what: &'static str, due: &Digest, got: &Digest) -> Result<(), Refusal> {
+        if got == due {
+            Ok(())
+        } else {
+            self.refuse(Reason::Differs {
+                what,
+                due: *due,
+                got: *got,
+            })
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! A database's state, and the signature over it (protocol.md §3 and §5).
+
+use std::fmt;
+
+use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
+
+use super::digest::Digest;
+
+/// How far a ledger has come: its last transaction and that one's Alh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct State {
+    /// Id of the last transaction; 0: none.
+    pub tx: u64,
+    /// Its Alh.
+    pub hash: Digest,
+}
+
+impl State {
+    /// A database without transactions: no id, and the hash of nothing (protocol.md §3).
+    pub const EMPTY: State = State {
+        tx: 0,
+        hash: Digest::OF_NOTHING,
+    };
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.tx, self.hash)
+    }
+}
+
+/// What the signature covers (protocol.md §2, *ImmutableState*; §5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StateShape {
+    /// 0.9.0 alone: transaction and hash, so the same signature fits every database.
+    WithoutDatabase,
+    /// Since then: the database's name too.
+    WithDatabase,
+}
+
+/// A signature as a server sends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// The key it says it is signed with: proves nothing about who signed (protocol.md §5).
+    pub public_key: Vec<u8>,
+    /// ECDSA P-256 over SHA-256, ASN.1 DER.
+    pub der: Vec<u8>,
+}
+
+/// A state as a server claims it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimedState {
+    /// Which message it came as.
+    pub shape: StateShape,
+    /// The database that the server says it is of; empty in the 0.9.0 shape.
+    pub database: Vec<u8>,
+    /// Transaction and hash.
+    pub state: State,
+    /// Absent where the server signs nothing.
+    pub signature: Option<Signature>,
+}
+
+impl ClaimedState {
+    /// Is the state signed, for `database`, by one of `keys`? (protocol.md §5)
+    ///
+    /// # Errors
+    /// What is wrong with the signature.
+    pub fn verify_signature(&self, database: &str, keys: &[PublicKey]) -> Result<(), BadSignature> {
+        if self.shape == StateShape::WithDatabase && self.database != database.as_bytes() {
+            return Err(BadSignature::OtherDatabase);
+        }
+        let Some(signature) = &self.signature else {
+            return Err(BadSignature::Absent);
+        };
+        let message = signed_bytes(self.shape, database, &self.state);
+        if keys
+            .iter()
+            .any(|key| key.verifies(&message, &signature.der))
+        {
+            Ok(())
+        } else {
+            Err(BadSignature::NotByTheKey)
+        }
+    }
+}
+
+/// The bytes a state's signature covers (protocol.md §5).
+pub fn signed_bytes(shape: StateShape, database: &str, state: &State) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if shape == StateShape::WithDatabase {
+        let length = u32::try_from(database.len()).unwrap_or(u32::MAX);
+        bytes.extend(length.to_be_bytes());
+        bytes.extend(database.as_bytes());
+    }
+    bytes.extend(state.tx.to_be_bytes());
+    bytes.extend(state.hash.as_bytes());
+    bytes
+}
+
+/// Why a state does not count as signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadSignature {
+    /// There is none.
+    Absent,
+    /// It was made for another database.
+    OtherDatabase,
+    /// It does not verify with any key that the operator trusts.
+    NotByTheKey,
+}
+
+impl fmt::Display for BadSignature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            BadSignature::Absent => "the state is not signed",
+            BadSignature::OtherDatabase => "the state is of another database",
+            BadSignature::NotByTheKey => "the state is not signed by a configured key",
+        })
+    }
+}
+
+/// A P-256 public key that the operator trusts: the uncompressed point (SEC 1 §2.3.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublicKey([u8; PublicKey::LEN]);
+
+impl PublicKey {
+    /// Bytes of an uncompressed P-256 point.
+    pub const LEN: usize = 65;
+
+    /// SubjectPublicKeyInfo of a P-256 key before its point (RFC 5480 §2).
+    const SPKI_PREFIX: [u8; 26] = [
+        0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08,
+        0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+    ];
+
+    /// A key from its uncompressed point; `None` where the bytes are none (0x04, then 64 bytes).
+    pub fn from_point(point: &[u8]) -> Option<PublicKey> {
+        let point: [u8; PublicKey::LEN] = point.try_into().ok()?;
+        (point.first() == Some(&4)).then_some(PublicKey(point))
+    }
+
+    /// The uncompressed point.
+    pub fn point(&self) -> &[u8; PublicKey::LEN] {
+        &self.0
+    }
+
+    /// Every `PUBLIC KEY` in a PEM text (RFC 7468 §13), of which there must be one at least.
+    ///
+    /// # Errors
+    /// What is wrong, and in which line.
+    pub fn from_pem(text: &str) -> Result<Vec<PublicKey>, BadPem> {
+        let mut keys = Vec::new();
+        let mut open: Option<(usize, String)> = None;
+        for (line, text) in (1..).zip(text.lines().map(str::trim)) {
+            match (text, &mut open) {
+                ("-----BEGIN PUBLIC KEY-----", None) => open = Some((line, String::new())),
+                ("-----END PUBLIC KEY-----", Some((begin, base64))) => {
+                    let key = PublicKey::from_spki_base64(base64);
+                    keys.push(key.ok_or(BadPem::NotP256(*begin))?);
+                    open = None;
+                }
+                (_, Some((_, base64))) if !text.starts_with('-') => base64.push_str(text),
+                (_, None) if !text.starts_with("-----") => {} // RFC 7468 §2: explanatory text
+                _ => return Err(BadPem::Unexpected(line)),
+            }
+        }
+        match open {
+            Some((begin, _)) => Err(BadPem::Unclosed(begin)),
+            None if keys.is_empty() => Err(BadPem::NoKey),
+            None => Ok(keys),
+        }
+    }
+
+    fn from_spki_base64(base64: &str) -> Option<PublicKey> {
+        let der = decode_base64(base64)?;
+        PublicKey::from_point(der.strip_prefix(&PublicKey::SPKI_PREFIX)?)
+    }
+
+    fn verifies(&self, message: &[u8], der: &[u8]) -> bool {
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &self.0)
+            .verify(message, der)
+            .is_ok()
+    }
+}
+
+/// A text that holds no usable public key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadPem {
+    /// No `PUBLIC KEY` block at all.
+    NoKey,
+    /// A block that does not end; the line it begins in.
+    Unclosed(usize),
+    /// A line that does not belong there, such as another kind of block.
+    Unexpected(usize),
+    /// The block that begins in this line is no P-256 key.
+    NotP256(usize),
+}
+
+impl fmt::Display for BadPem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BadPem::NoKey => f.write_str("no PUBLIC KEY block in it"),
+            BadPem::Unclosed(line) => write!(f, "line {line}: the PUBLIC KEY block does not end"),
+            BadPem::Unexpected(line) => write!(f, "line {line}: not part of a PUBLIC KEY block"),
+            BadPem::NotP256(line) => write!(f, "line {line}: not an ECDSA P-256 public key"),
+        }
+    }
+}
+
+/// Standard base64 with padding (RFC 4648 §4), strictly; `None` for anything else.
+pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    let digits = text.trim_end_matches('=');
+    if text.len() % 4 != 0 || text.len().saturating_sub(digits.len()) > 2 {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(digits.len());
+    let (mut buffer, mut bits) = (0u32, 0u32);
+    for digit in digits.bytes() {
+        let value = match digit {
+            b'A'..=b'Z' => digit.checked_sub(b'A')?,
+            b'a'..=b'z' => digit.checked_sub(b'a')?.checked_add(26)?,
+            b'0'..=b'9' => digit.checked_sub(b'0')?.checked_add(52)?,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        buffer = (buffer << 6 | u32::from(value)) & 0xfff;
+        bits = bits.checked_add(6)?;
+        if bits >= 8 {
+            bits = bits.checked_sub(8)?;
+            bytes.push(u8::try_from(buffer >> bits & 0xff).ok()?);
+        }
+    }
+    // bits left over must be zero, so that one key has one text
+    let left_over = (1u32 << bits).checked_sub(1)?;
+    (bits < 6 && buffer & left_over == 0).then_some(bytes)
+}

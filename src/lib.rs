@@ -1,0 +1,4 @@
+//! immuaudit watches immudb servers and says, with proof, when one of them has rewritten history.
+
+pub mod ledger;
+pub mod wire;

@@ -1,0 +1,131 @@
+//! Requests as bytes (protocol.md §2).
+
+use protobuf::{Message, MessageField};
+
+use super::proto;
+
+fn bytes(message: &impl Message) -> Vec<u8> {
+    // only a message past 2 GiB or without a required field cannot be written: ours are neither
+    message.write_to_bytes().unwrap_or_default()
+}
+
+/// The empty request.
+pub fn empty() -> Vec<u8> {
+    Vec::new()
+}
+
+/// `Login`.
+pub fn login(user: &str, password: &str) -> Vec<u8> {
+    bytes(&proto::LoginRequest {
+        user: user.into(),
+        password: password.into(),
+        ..Default::default()
+    })
+}
+
+/// `OpenSession`.
+pub fn open_session(user: &str, password: &str, database: &str) -> Vec<u8> {
+    bytes(&proto::OpenSessionRequest {
+        username: user.into(),
+        password: password.into(),
+        database_name: database.into(),
+        ..Default::default()
+    })
+}
+
+/// `UseDatabase`.
+pub fn database(name: &str) -> Vec<u8> {
+    bytes(&proto::Database {
+        database_name: name.into(),
+        ..Default::default()
+    })
+}
+
+/// Which of a transaction's entries are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entries {
+    /// None: header and proof alone.
+    Excluded,
+    /// All, digests only.
+    Digests,
+    /// All with their values as stored (from 1.2; see protocol.md §6 for what is left out).
+    Raw,
+}
+
+impl Entries {
+    fn spec(self) -> MessageField<proto::EntriesSpec> {
+        let of = |action: proto::EntryTypeAction| {
+            MessageField::some(proto::EntryTypeSpec {
+                action: action.into(),
+                ..Default::default()
+            })
+        };
+        let raw = || of(proto::EntryTypeAction::RAW_VALUE);
+        match self {
+            Entries::Excluded => MessageField::some(proto::EntriesSpec {
+                kv_entries_spec: of(proto::EntryTypeAction::EXCLUDE),
+                ..Default::default()
+            }),
+            Entries::Digests => MessageField::none(),
+            Entries::Raw => MessageField::some(proto::EntriesSpec {
+                kv_entries_spec: raw(),
+                z_entries_spec: raw(),
+                sql_entries_spec: raw(),
+                ..Default::default()
+            }),
+        }
+    }
+}
+
+/// `VerifiableTxById`: transaction `tx`, proven against `prove_since`.
+pub fn verifiable_tx_by_id(tx: u64, prove_since: u64, entries: Entries) -> Vec<u8> {
+    bytes(&proto::VerifiableTxRequest {
+        tx,
+        prove_since_tx: prove_since,
+        entries_spec: entries.spec(),
+        keep_references_unresolved: true, // no waiting for the server's index
+        ..Default::default()
+    })
+}
+
+/// `TxById`.
+pub fn tx_by_id(tx: u64, entries: Entries) -> Vec<u8> {
+    bytes(&proto::TxRequest {
+        tx,
+        entries_spec: entries.spec(),
+        keep_references_unresolved: true,
+        ..Default::default()
+    })
+}
+
+/// `TxScan`: up to `limit` transactions from `initial` on.
+pub fn tx_scan(initial: u64, limit: u32, entries: Entries) -> Vec<u8> {
+    bytes(&proto::TxScanRequest {
+        initial_tx: initial,
+        limit,
+        entries_spec: entries.spec(),
+        ..Default::default()
+    })
+}
+
+fn key_request(key: &[u8], at_tx: u64) -> proto::KeyRequest {
+    proto::KeyRequest {
+        key: key.into(),
+        at_tx,
+        ..Default::default()
+    }
+}
+
+/// `Get`: the value that `key` (without its kind byte) got in transaction `at_tx`; 0: the latest.
+pub fn get(key: &[u8], at_tx: u64) -> Vec<u8> {
+    bytes(&key_request(key, at_tx))
+}
+
+/// `VerifiableGet`: as [`get`], proven against `prove_since`.
+pub fn verifiable_get(key: &[u8], at_tx: u64, prove_since: u64) -> Vec<u8> {
+    bytes(&proto::VerifiableGetRequest {
+        key_request: MessageField::some(key_request(key, at_tx)),
+        prove_since_tx: prove_since,
+        ..Default::default()
+    })
+}

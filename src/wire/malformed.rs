@@ -1,0 +1,59 @@
+//! Why an answer is none that an honest server sends.
+
+use std::fmt;
+
+use crate::ledger::{Reason, Refusal};
+
+/// An answer that cannot be read as what it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Malformed {
+    /// The bytes are no protobuf message of this kind.
+    NotProtobuf {
+        /// The message that was due.
+        message: &'static str,
+    },
+    /// The message would take more memory than an answer of its length may.
+    OverBudget {
+        /// The message that was due.
+        message: &'static str,
+    },
+    /// A field is not there, or of a wrong length or range.
+    Field {
+        /// The message that the field is of.
+        message: &'static str,
+        /// What is wrong.
+        reason: Reason,
+    },
+    /// A part was refused by the ledger's own rules.
+    Refused(Refusal),
+}
+
+impl Malformed {
+    pub(super) fn absent(message: &'static str, field: &'static str) -> Malformed {
+        Malformed::Field {
+            message,
+            reason: Reason::Absent(field),
+        }
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Malformed::NotProtobuf { message } => write!(f, "not a {message} message"),
+            Malformed::OverBudget { message } => {
+                write!(f, "a {message} of more parts than its length allows")
+            }
+            Malformed::Field { message, reason } => write!(f, "{message}: {reason}"),
+            Malformed::Refused(refusal) => write!(f, "{refusal}"),
+        }
+    }
+}
+
+impl From<Refusal> for Malformed {
+    fn from(refusal: Refusal) -> Malformed {
+        Malformed::Refused(refusal)
+    }
+}

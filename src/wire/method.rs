@@ -1,0 +1,58 @@
+//! Names of the calls (protocol.md §1). Client and embedded server carry raw bytes: decoding is
+//! this module's neighbour's work, and an answer can be kept as evidence just as it came.
+
+use grpcio::{Marshaller, MessageReader, Method, MethodType};
+
+/// A call by its full name, of requests and answers as bytes.
+pub const fn unary(name: &'static str) -> Method<Vec<u8>, Vec<u8>> {
+    const RAW: Marshaller<Vec<u8>> = Marshaller { ser, de };
+    Method {
+        ty: MethodType::Unary,
+        name,
+        req_mar: RAW,
+        resp_mar: RAW,
+    }
+}
+
+// the signatures are grpcio's
+#[allow(clippy::ptr_arg)]
+fn ser(bytes: &Vec<u8>, buffer: &mut grpcio::GrpcSlice) -> grpcio::Result<()> {
+    *buffer = bytes.clone().into();
+    Ok(())
+}
+
+fn de(mut reader: MessageReader) -> grpcio::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(reader.len());
+    std::io::Read::read_to_end(&mut reader, &mut bytes)
+        .map_err(|error| grpcio::Error::Codec(error.into()))?;
+    Ok(bytes)
+}
+
+macro_rules! methods {
+    ($($constant:ident = $name:literal),+ $(,)?) => {
+        $(
+            #[doc = concat!("`", $name, "`")]
+            pub const $constant: &str = concat!("/immudb.schema.ImmuService/", $name);
+        )+
+    };
+}
+
+methods! {
+    LOGIN = "Login",
+    LOGOUT = "Logout",
+    OPEN_SESSION = "OpenSession",
+    CLOSE_SESSION = "CloseSession",
+    KEEP_ALIVE = "KeepAlive",
+    DATABASE_LIST = "DatabaseList",
+    USE_DATABASE = "UseDatabase",
+    CURRENT_STATE = "CurrentState",
+    VERIFIABLE_TX_BY_ID = "VerifiableTxById",
+    TX_BY_ID = "TxById",
+    TX_SCAN = "TxScan",
+    GET = "Get",
+    VERIFIABLE_GET = "VerifiableGet",
+    SET = "Set",
+    VERIFIABLE_SET = "VerifiableSet",
+    HEALTH = "Health",
+    SERVER_INFO = "ServerInfo",
+}

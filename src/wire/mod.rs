@@ -1,0 +1,27 @@
+//! What travels: requests as bytes, and the one place where a server's bytes become
+//! [`ledger`](crate::ledger) types, every length, id and version checked (protocol.md §2).
+
+#![forbid(unsafe_code)]
+
+mod budget;
+mod decode;
+mod encode;
+mod malformed;
+pub mod method;
+
+/// The messages as generated from `proto/`.
+#[allow(clippy::all, clippy::pedantic, missing_docs, unused_results)]
+pub mod proto {
+    include!(concat!(env!("OUT_DIR"), "/proto/mod.rs"));
+    pub use immudb::*;
+}
+
+pub use decode::{
+    Tx, VerifiableEntry, VerifiableTx, database_list, get_entry, login_token, session_id, state,
+    tx, tx_list, use_database_token, verifiable_entry, verifiable_tx,
+};
+pub use encode::{
+    Entries, database, empty, get, login, open_session, tx_by_id, tx_scan, verifiable_get,
+    verifiable_tx_by_id,
+};
+pub use malformed::Malformed;

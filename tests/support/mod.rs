@@ -1,0 +1,4 @@
+//! What several tests need.
+#![allow(dead_code)] // each test file uses a part of it
+
+pub mod vectors;
