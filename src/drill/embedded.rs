@@ -1,0 +1,226 @@
+//! The embedded server as tests and the drill hold it: started, filled, told to lie, dropped.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::emulate::Emulated;
+use super::ledger::{Draft, Lag, Ledger, NewEntry};
+use super::lie::{Lie, Telling};
+use super::sign::SigningKey;
+use super::store::{Access, Store, random_word};
+use super::transport::{self, Listening, lock};
+use crate::ledger::State;
+
+/// How the server is to be.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// On 127.0.0.1; 0: any that is free.
+    pub port: u16,
+    /// Who may log in.
+    pub user: String,
+    /// And with what.
+    pub password: String,
+    /// Off: `Login` is refused, and calls work without a token.
+    pub auth: bool,
+    /// Databases, each without transactions.
+    pub databases: Vec<String>,
+    /// States are signed with it.
+    pub key: Option<SigningKey>,
+    /// The version that it behaves as.
+    pub server: Emulated,
+    /// How the main tree of a database lags.
+    pub lag: Lag,
+}
+
+impl Default for Options {
+    /// A 1.11.1 with the default user, `defaultdb`, no signing key and no lag, on any port.
+    fn default() -> Options {
+        Options {
+            port: 0,
+            user: "immudb".into(),
+            password: "immudb".into(),
+            auth: true,
+            databases: vec!["defaultdb".into()],
+            key: None,
+            server: Emulated::V1_11_1,
+            lag: Lag::None,
+        }
+    }
+}
+
+impl Options {
+    /// The same with a new signing key.
+    pub fn signed(self) -> Options {
+        Options {
+            key: SigningKey::generate(),
+            ..self
+        }
+    }
+
+    /// The same with these databases beside `defaultdb`.
+    pub fn with_databases(mut self, names: &[&str]) -> Options {
+        self.databases
+            .extend(names.iter().map(|name| name.to_string()));
+        self
+    }
+}
+
+/// A running server; it stops when it is dropped.
+pub struct Embedded {
+    store: Arc<Mutex<Store>>,
+    listening: Option<Listening>,
+    port: u16,
+}
+
+impl Embedded {
+    /// Starts a server.
+    ///
+    /// # Errors
+    /// The port is taken.
+    pub fn start(options: Options) -> grpcio::Result<Embedded> {
+        let port = options.port;
+        let store = Arc::new(Mutex::new(Store::new(options)));
+        let listening = transport::listen(store.clone(), port)?;
+        Ok(Embedded {
+            port: listening.port,
+            listening: Some(listening),
+            store,
+        })
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The public key's PEM, where states are signed.
+    pub fn public_pem(&self) -> Option<String> {
+        self.store()
+            .options
+            .key
+            .as_ref()
+            .map(SigningKey::public_pem)
+    }
+
+    /// Writes a transaction of one plain entry; its id, `None` where there is no such database.
+    pub fn set(&self, database: &str, key: &str, value: &str) -> Option<u64> {
+        self.commit(database, vec![NewEntry::set(key, value)])
+    }
+
+    /// Writes a transaction of these entries.
+    pub fn commit(&self, database: &str, entries: Vec<NewEntry>) -> Option<u64> {
+        self.write(
+            database,
+            Draft {
+                entries,
+                ..Draft::default()
+            },
+        )
+    }
+
+    /// Writes a transaction.
+    pub fn write(&self, database: &str, draft: Draft) -> Option<u64> {
+        self.store().write(database, draft)
+    }
+
+    /// Writes so many transactions of one entry each.
+    pub fn grow(&self, database: &str, by: u64) {
+        for _ in 0..by {
+            let number = self.state(database).map_or(0, |state| state.tx);
+            self.set(
+                database,
+                &format!("key/{number}"),
+                &format!("value {number}"),
+            );
+        }
+    }
+
+    /// The honest state of a database.
+    pub fn state(&self, database: &str) -> Option<State> {
+        self.ledger(database).map(|ledger| ledger.state())
+    }
+
+    /// The honest ledger of a database, as it is now.
+    pub fn ledger(&self, database: &str) -> Option<Ledger> {
+        let store = self.store();
+        let database = store.databases.get(database)?;
+        Some(database.honest.clone())
+    }
+
+    /// A new database without transactions; one of this name is emptied.
+    pub fn create_database(&self, name: &str) {
+        self.store().create(name);
+    }
+
+    /// Deletes a database, as an administrator does.
+    pub fn drop_database(&self, name: &str) {
+        self.store().databases.remove(name);
+    }
+
+    /// What the user may do with a database from now on.
+    pub fn set_access(&self, name: &str, access: Access) {
+        if let Some(database) = self.store().databases.get_mut(name) {
+            database.access = access;
+        }
+    }
+
+    /// Tells a lie from now on, instead of any other.
+    pub fn lie(&self, telling: impl Into<Telling>) {
+        self.store().tell(telling.into());
+    }
+
+    /// The lie told at the moment.
+    pub fn lying(&self) -> Option<Lie> {
+        self.store().lying()
+    }
+
+    /// Tells no lie any more.
+    pub fn be_honest(&self) {
+        self.store().be_honest();
+    }
+
+    /// How often each call was made, by `wire::method` name.
+    pub fn calls(&self) -> BTreeMap<&'static str, u64> {
+        self.store().calls.clone()
+    }
+
+    /// Counts calls anew.
+    pub fn reset_calls(&self) {
+        self.store().calls.clear();
+    }
+
+    /// The `immudb-uuid` it answers with.
+    pub fn uuid(&self) -> String {
+        self.store().uuid.clone()
+    }
+
+    /// Answers with a new `immudb-uuid` from now on, as a data directory that was moved.
+    pub fn change_uuid(&self) {
+        self.store().uuid = random_word(20);
+    }
+
+    /// Forgets every token and session, as a restart does.
+    pub fn forget_tokens(&self) {
+        self.store().tokens.clear();
+    }
+
+    /// Ends every connection and listens no more; what it holds stays.
+    pub fn stop(&mut self) {
+        self.listening = None;
+    }
+
+    /// Listens again on the same port, all tokens forgotten.
+    ///
+    /// # Errors
+    /// The port was taken meanwhile.
+    pub fn restart(&mut self) -> grpcio::Result<()> {
+        self.stop();
+        self.forget_tokens();
+        self.listening = Some(transport::listen(self.store.clone(), self.port)?);
+        Ok(())
+    }
+
+    fn store(&self) -> MutexGuard<'_, Store> {
+        lock(&self.store)
+    }
+}

@@ -1,0 +1,76 @@
+//! The servers that the embedded one can be taken for, where they differ in what an audit sees
+//! (protocol.md §1, §2 and §4).
+
+use crate::ledger::{HeaderVersion, StateShape};
+
+/// A version of immudb.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Emulated {
+    /// The state has another shape, `TxScan` is not there, `atTx` is ignored.
+    V0_9_0,
+    /// Header version 0, the entries' spec is ignored, no value but by `Get`.
+    V0_9_2,
+    /// The same with sessions to come: no linear advance proof yet, lagging trees.
+    V1_1_0,
+    /// Header version 1, raw values, no linear advance proof.
+    V1_2_4,
+    /// As served today.
+    V1_11_1,
+}
+
+impl Emulated {
+    /// Every version, the oldest first.
+    pub const ALL: [Emulated; 5] = [
+        Emulated::V0_9_0,
+        Emulated::V0_9_2,
+        Emulated::V1_1_0,
+        Emulated::V1_2_4,
+        Emulated::V1_11_1,
+    ];
+
+    /// As people write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Emulated::V0_9_0 => "0.9.0",
+            Emulated::V0_9_2 => "0.9.2",
+            Emulated::V1_1_0 => "1.1.0",
+            Emulated::V1_2_4 => "1.2.4",
+            Emulated::V1_11_1 => "1.11.1",
+        }
+    }
+
+    /// What its transactions are written as.
+    pub fn header_version(self) -> HeaderVersion {
+        match self < Emulated::V1_2_4 {
+            true => HeaderVersion::V0,
+            false => HeaderVersion::V1,
+        }
+    }
+
+    /// Which message its state is.
+    pub fn state_shape(self) -> StateShape {
+        match self {
+            Emulated::V0_9_0 => StateShape::WithoutDatabase,
+            _ => StateShape::WithDatabase,
+        }
+    }
+
+    /// Transactions that a scan may ask for; `None`: it has no such call.
+    pub(super) fn scan_limit(self) -> Option<u32> {
+        match self {
+            Emulated::V0_9_0 => None,
+            Emulated::V1_11_1 => Some(2500),
+            _ => Some(1000),
+        }
+    }
+
+    /// Does it send `linearAdvanceProof`? From 1.4.
+    pub(super) fn advances(self) -> bool {
+        self >= Emulated::V1_11_1
+    }
+
+    /// Does it heed an `entriesSpec`, send values and take metadata? From 1.2.
+    pub(super) fn heeds_spec(self) -> bool {
+        self >= Emulated::V1_2_4
+    }
+}

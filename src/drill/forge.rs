@@ -1,0 +1,116 @@
+//! Ledgers made up for a lie: what a server must hold to tell it (attacks.md; protocol.md §4).
+//!
+//! Each is made from the honest ledger, whose last transaction is what an auditor trusts.
+
+use super::ledger::{Draft, Ledger, NewEntry};
+use super::lie::Lie;
+use crate::ledger::{Digest, HeaderFields, HeaderVersion, TxHeader};
+
+/// The ledger from which the lie is told.
+pub(super) fn forge(lie: Lie, honest: &Ledger) -> Ledger {
+    let last = honest.last();
+    let mut forged = honest.clone();
+    match lie {
+        Lie::OtherHash => {
+            forged.truncate(last.saturating_sub(1));
+            grow(&mut forged, 1);
+        }
+        Lie::Fork | Lie::ForkInOneDatabase | Lie::ForkBehindTheSource | Lie::Alternating => {
+            forged.truncate(last / 2);
+            grow(&mut forged, last - last / 2 + 3);
+        }
+        Lie::Rollback => forged.truncate(last / 2),
+        Lie::Emptied => forged.truncate(0),
+        Lie::OtherIdentity => {
+            forged.truncate(0);
+            grow(&mut forged, last + 7);
+        }
+        Lie::SwappedInTree => {
+            hold_others(&mut forged, last, last);
+            let draft = Draft {
+                tree_size: Some(last),
+                ..another(0)
+            };
+            forged.write(draft);
+        }
+        // the trusted transaction's tree lags: what lies behind it is swallowed as others
+        Lie::SwappedBeforeTheSource => {
+            let end = last.saturating_sub(2);
+            hold_others(&mut forged, tree_of(honest, last) + 1, end);
+            forged.write(Draft {
+                tree_size: Some(end),
+                ..another(0)
+            });
+        }
+        Lie::TwoHistoriesLinear => {
+            hold_others(
+                &mut forged,
+                tree_of(honest, last) + 1,
+                last.saturating_sub(1),
+            );
+            for size in [last, last + 1] {
+                forged.write(Draft {
+                    tree_size: Some(size),
+                    ..another(size)
+                });
+            }
+        }
+        _ => {}
+    }
+    forged
+}
+
+/// An entry's transaction that no honest ledger holds.
+fn another(number: u64) -> Draft {
+    Draft {
+        entries: vec![NewEntry::set(format!("forged/{number}"), "another history")],
+        ..Draft::default()
+    }
+}
+
+fn grow(ledger: &mut Ledger, by: u64) {
+    for number in 0..by {
+        ledger.write(another(number));
+    }
+}
+
+fn tree_of(ledger: &Ledger, tx: u64) -> u64 {
+    ledger.tx(tx).map_or(0, |stored| stored.header.bl_tx_id())
+}
+
+/// Puts a chain of other transactions into the tree in the places of `from..=to`.
+fn hold_others(ledger: &mut Ledger, from: u64, to: u64) {
+    let before = from.checked_sub(1).and_then(|tx| ledger.state_at(tx));
+    let mut prev_alh = before.map_or(Digest::OF_NOTHING, |state| state.hash);
+    for id in from..=to {
+        let Some(stored) = ledger.tx(id) else { return };
+        let Some(header) = with(&stored.header, |fields| {
+            fields.prev_alh = prev_alh;
+            fields.eh = Digest::of(&[b"another history", &id.to_be_bytes()]);
+        }) else {
+            return;
+        };
+        prev_alh = header.alh();
+        ledger.hold(header);
+    }
+}
+
+/// The header with something changed; `None` where that makes it none.
+fn with(header: &TxHeader, change: impl FnOnce(&mut HeaderFields)) -> Option<TxHeader> {
+    let mut fields = HeaderFields {
+        id: header.id(),
+        prev_alh: *header.prev_alh(),
+        ts: header.ts(),
+        nentries: i32::try_from(header.nentries()).ok()?,
+        eh: *header.eh(),
+        bl_tx_id: header.bl_tx_id(),
+        bl_root: *header.bl_root(),
+        version: match header.version() {
+            HeaderVersion::V0 => 0,
+            HeaderVersion::V1 => 1,
+        },
+        metadata: header.metadata().cloned(),
+    };
+    change(&mut fields);
+    TxHeader::new(fields).ok()
+}

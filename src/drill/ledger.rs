@@ -1,0 +1,356 @@
+//! One database of the embedded server: transactions, the chain of their Alhs, the main tree that
+//! may lag behind it, and the proofs over both (protocol.md §3 and §4).
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::tree::MerkleTree;
+use crate::ledger::{
+    Digest, DualProof, HeaderFields, HeaderVersion, KvMetadata, LinearAdvance, LinearProof, State,
+    Term, TxEntry, TxHeader, TxMetadata,
+};
+
+/// How far the main tree lags behind when a transaction is written (protocol.md §3, *The main
+/// tree*).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lag {
+    /// Not at all: transaction i is written over a tree of i - 1, as from 1.3.2 on.
+    None,
+    /// Always by so many transactions.
+    By(u64),
+    /// The tree grows by so many at once.
+    Batches(u64),
+    /// It goes back and forth, as under 1.1.0 with many writers.
+    Unsteady,
+    /// Transaction i is written over a tree of `table[i - 1]`; past its end, not at all.
+    Table(Vec<u64>),
+}
+
+impl Lag {
+    /// Size of the tree that transaction `id` is written over: always below `id`.
+    pub fn tree_size(&self, id: u64) -> u64 {
+        let all = id.saturating_sub(1);
+        let size = match self {
+            Lag::None => all,
+            Lag::By(behind) => all.saturating_sub(*behind),
+            Lag::Batches(batch) => all - all % (*batch).max(1),
+            Lag::Unsteady => all.saturating_sub((id * 7 + id / 3) % 11),
+            Lag::Table(sizes) => usize::try_from(all)
+                .ok()
+                .and_then(|index| sizes.get(index))
+                .map_or(all, |size| *size),
+        };
+        size.min(all)
+    }
+}
+
+/// An entry to be written, key and value as stored (protocol.md §2, *Entry keys as stored*).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewEntry {
+    /// With its kind byte.
+    pub key: Vec<u8>,
+    /// With its first byte, where it is a key-value's.
+    pub value: Vec<u8>,
+    /// From 1.2.
+    pub metadata: Option<KvMetadata>,
+}
+
+impl NewEntry {
+    /// A plain key and value.
+    pub fn set(key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> NewEntry {
+        NewEntry {
+            key: [&[0], key.as_ref()].concat(),
+            value: [&[0], value.as_ref()].concat(),
+            metadata: None,
+        }
+    }
+
+    /// A key that refers to what `target` got in transaction `at_tx` (0: its latest value).
+    pub fn reference(key: impl AsRef<[u8]>, target: impl AsRef<[u8]>, at_tx: u64) -> NewEntry {
+        NewEntry {
+            key: [&[0], key.as_ref()].concat(),
+            value: [&[1], &at_tx.to_be_bytes()[..], &[0], target.as_ref()].concat(),
+            metadata: None,
+        }
+    }
+
+    /// The deletion of a key: an empty value.
+    pub fn deletion(key: impl AsRef<[u8]>) -> NewEntry {
+        NewEntry {
+            key: [&[0], key.as_ref()].concat(),
+            value: Vec::new(),
+            metadata: Some(KvMetadata {
+                deleted: true,
+                ..KvMetadata::default()
+            }),
+        }
+    }
+
+    /// An entry of another kind: 1 sorted set, 2 SQL, 3 document.
+    pub fn of_kind(kind: u8, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> NewEntry {
+        NewEntry {
+            key: [&[kind], key.as_ref()].concat(),
+            value: value.as_ref().to_vec(),
+            metadata: None,
+        }
+    }
+
+    /// The same with metadata.
+    pub fn with(self, metadata: KvMetadata) -> NewEntry {
+        NewEntry {
+            metadata: Some(metadata),
+            ..self
+        }
+    }
+
+    fn stored(self) -> TxEntry {
+        TxEntry {
+            h_value: Digest::of(&[&self.value]),
+            key: self.key,
+            metadata: self.metadata,
+            value: self.value,
+        }
+    }
+}
+
+/// A transaction to be written.
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    /// Its entries in order.
+    pub entries: Vec<NewEntry>,
+    /// The transaction's own metadata (version 1).
+    pub metadata: Option<TxMetadata>,
+    /// Size of the tree it is written over, where the ledger's [`Lag`] is not to decide.
+    pub tree_size: Option<u64>,
+}
+
+/// A transaction as kept.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// Its header.
+    pub header: TxHeader,
+    /// Its entries with their values.
+    pub entries: Vec<TxEntry>,
+}
+
+impl Stored {
+    /// Terms that show that entry `index` (from 0) is in the transaction's `eH`.
+    pub fn entry_inclusion(&self, index: usize) -> Vec<Digest> {
+        let digests = self.entries.iter().map(|entry| entry.digest(&self.header));
+        let tree = MerkleTree::over(digests.map_while(Result::ok));
+        tree.inclusion(index as u64 + 1, self.entries.len() as u64)
+    }
+}
+
+/// No dual proof exists: the source's tree is larger than the target's (protocol.md §4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unlinkable {
+    /// The transaction that a server names in its error.
+    pub tx: u64,
+}
+
+/// The ledger of one database.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    version: HeaderVersion,
+    lag: Lag,
+    txs: Vec<Stored>,
+    /// What the tree holds in each transaction's place: its own header, in an honest ledger.
+    held: Vec<TxHeader>,
+    /// Over the Alhs of what is held.
+    tree: MerkleTree,
+}
+
+impl Ledger {
+    /// A ledger without transactions whose headers are of this version.
+    pub fn new(version: HeaderVersion, lag: Lag) -> Ledger {
+        Ledger {
+            version,
+            lag,
+            txs: Vec::new(),
+            held: Vec::new(),
+            tree: MerkleTree::default(),
+        }
+    }
+
+    /// Id of the last transaction, 0: none.
+    pub fn last(&self) -> u64 {
+        self.txs.len() as u64
+    }
+
+    /// The state (protocol.md §3).
+    pub fn state(&self) -> State {
+        self.state_at(self.last()).unwrap_or(State::EMPTY)
+    }
+
+    /// The state as it was after transaction `tx`.
+    pub fn state_at(&self, tx: u64) -> Option<State> {
+        self.tx(tx).map(|stored| State {
+            tx,
+            hash: stored.header.alh(),
+        })
+    }
+
+    /// A transaction.
+    pub fn tx(&self, id: u64) -> Option<&Stored> {
+        let index = usize::try_from(id.checked_sub(1)?).ok()?;
+        self.txs.get(index)
+    }
+
+    /// All transactions, in order.
+    pub fn txs(&self) -> &[Stored] {
+        &self.txs
+    }
+
+    /// Writes a transaction of these entries; the state after it.
+    pub fn commit(&mut self, entries: Vec<NewEntry>) -> State {
+        self.write(Draft {
+            entries,
+            ..Draft::default()
+        })
+    }
+
+    /// Writes a transaction; the state after it.
+    ///
+    /// # Panics
+    /// Where the draft is none that a server takes (metadata in a ledger of version 0, too many
+    /// entries): the embedded server's own callers see to that.
+    pub fn write(&mut self, draft: Draft) -> State {
+        let id = self.last() + 1;
+        let entries: Vec<TxEntry> = draft.entries.into_iter().map(NewEntry::stored).collect();
+        let size = draft.tree_size.unwrap_or_else(|| self.lag.tree_size(id));
+        let size = size.min(self.last());
+        let fields = HeaderFields {
+            id,
+            prev_alh: self.state().hash,
+            ts: now(),
+            nentries: i32::try_from(entries.len()).unwrap_or(i32::MAX),
+            eh: Digest::OF_NOTHING,
+            bl_tx_id: size,
+            bl_root: self.tree.root(size),
+            version: match self.version {
+                HeaderVersion::V0 => 0,
+                HeaderVersion::V1 => 1,
+            },
+            metadata: draft.metadata,
+        };
+        let header = |fields| TxHeader::new(fields).expect("a header that a server writes");
+        // the entries' digests need the version of a header, the header the entries' root
+        let bare = header(fields.clone());
+        let digests = entries.iter().map(|entry| {
+            let digest = entry.digest(&bare);
+            digest.expect("an entry that a server writes")
+        });
+        let tree = MerkleTree::over(digests);
+        let eh = match tree.size() {
+            0 => Digest::OF_NOTHING,
+            size => tree.root(size),
+        };
+        let header = header(HeaderFields { eh, ..fields });
+        self.tree.push(&header.alh());
+        self.held.push(header.clone());
+        self.txs.push(Stored { header, entries });
+        self.state()
+    }
+
+    /// Forgets every transaction after `last`, and what the tree held of them.
+    pub fn truncate(&mut self, last: u64) {
+        let last = usize::try_from(last).unwrap_or(usize::MAX);
+        self.txs.truncate(last);
+        self.held.truncate(last);
+        self.rebuild();
+    }
+
+    /// Puts another transaction into the tree than the one that is shown. No honest server does
+    /// this.
+    pub(super) fn hold(&mut self, header: TxHeader) {
+        let place = slot(&mut self.held, header.id());
+        if let Some(held) = place {
+            *held = header;
+        }
+        self.rebuild();
+    }
+
+    fn rebuild(&mut self) {
+        self.tree = MerkleTree::over(self.held.iter().map(TxHeader::alh));
+    }
+
+    /// The dual proof between two transactions, the smaller one first (protocol.md §4); `None`
+    /// where one of them is not there.
+    ///
+    /// # Errors
+    /// The source's tree is larger than the target's.
+    pub fn dual_proof(&self, source: u64, target: u64) -> Option<Result<DualProof, Unlinkable>> {
+        let source_header = &self.tx(source)?.header;
+        let target_header = &self.tx(target)?.header;
+        let (old, new) = (source_header.bl_tx_id(), target_header.bl_tx_id());
+        if old > new {
+            return Some(Err(Unlinkable { tx: source }));
+        }
+        let in_tree = source < new;
+        let start = if in_tree { new } else { source };
+        let inclusion = match in_tree {
+            true => self.tree.inclusion(source, new),
+            false => Vec::new(),
+        };
+        Some(Ok(DualProof {
+            source: Some(source_header.clone()),
+            target: Some(target_header.clone()),
+            inclusion: terms(inclusion),
+            consistency: terms(self.tree.consistency(old, new)),
+            target_bl_tx_alh: Term::from(match new {
+                0 => Digest::ZERO,
+                new => self.held(new).map_or(Digest::ZERO, TxHeader::alh),
+            }),
+            last_inclusion: terms(self.tree.inclusion(new, new)),
+            linear: Some(LinearProof {
+                source_tx: start,
+                target_tx: target,
+                terms: chain((start..=target).map_while(|id| self.header(id))),
+            }),
+            linear_advance: self.linear_advance(old, source.min(new), new),
+        }))
+    }
+
+    /// Step 7: what a tree of `size` swallowed after `start` up to `end`; `None` where that is
+    /// nothing to prove.
+    fn linear_advance(&self, start: u64, end: u64, size: u64) -> Option<LinearAdvance> {
+        if end <= start + 1 {
+            return None;
+        }
+        let inclusion = |id| terms(self.tree.inclusion(id, size));
+        Some(LinearAdvance {
+            linear: chain((start + 1..=end).map_while(|id| self.held(id))),
+            inclusions: (start + 1..end).map(inclusion).collect(),
+        })
+    }
+
+    fn held(&self, id: u64) -> Option<&TxHeader> {
+        self.held.get(usize::try_from(id.checked_sub(1)?).ok()?)
+    }
+
+    fn header(&self, id: u64) -> Option<&TxHeader> {
+        self.tx(id).map(|stored| &stored.header)
+    }
+}
+
+/// Terms of a linear proof: the first one's Alh, then the inner hashes of the rest.
+fn chain<'a>(mut headers: impl Iterator<Item = &'a TxHeader>) -> Vec<Term> {
+    let first = headers.next().map(TxHeader::alh);
+    terms(first.into_iter().chain(headers.map(TxHeader::inner)))
+}
+
+fn slot<T>(list: &mut [T], id: u64) -> Option<&mut T> {
+    list.get_mut(usize::try_from(id.checked_sub(1)?).ok()?)
+}
+
+fn terms(digests: impl IntoIterator<Item = Digest>) -> Vec<Term> {
+    digests.into_iter().map(Term::from).collect()
+}
+
+/// Unix seconds.
+pub(super) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    })
+}

@@ -1,0 +1,317 @@
+//! Every lie that the embedded server can tell, and the verdict due each time (attacks.md).
+
+use super::embedded::Options;
+use super::ledger::Lag;
+
+/// What an auditor must say of a lie, within one cycle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// The verdicts that are right: one, but where a server's silence and its nonsense cannot be
+    /// told apart.
+    pub verdicts: &'static [&'static str],
+    /// The reason word beside it, where there is one.
+    pub reason: Option<&'static str>,
+}
+
+const fn due(verdicts: &'static [&'static str]) -> Due {
+    Due {
+        verdicts,
+        reason: None,
+    }
+}
+
+const fn because(verdicts: &'static [&'static str], reason: &'static str) -> Due {
+    Due {
+        verdicts,
+        reason: Some(reason),
+    }
+}
+
+const CONSISTENT: Due = due(&["consistent"]);
+const INCONSISTENT: Due = due(&["inconsistent"]);
+const ROLLED_BACK: Due = due(&["rolled-back"]);
+const SIGNATURE: Due = due(&["signature"]);
+const VALUE: Due = due(&["value"]);
+const MALFORMED: Due = due(&["malformed"]);
+const NO_ANSWER: Due = due(&["malformed", "unreachable"]);
+const UNREACHABLE: Due = due(&["unreachable"]);
+const REFUSED: Due = due(&["refused", "unreachable"]);
+
+/// What the auditor must be doing for the lie to be told to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Auditor {
+    /// Checking consistency, no key configured.
+    Plain,
+    /// The server's public key is configured.
+    WithKey,
+    /// Reading entries and values.
+    ReadingValues,
+    /// Seeing the database for the first time.
+    New,
+}
+
+macro_rules! lies {
+    ($($group:literal: { $($variant:ident $name:literal $due:expr, $what:literal;)+ })+) => {
+        /// A lie: what it does is told by [`Lie::describe`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Lie {
+            $($(#[doc = $what] $variant,)+)+
+        }
+
+        impl Lie {
+            /// Every lie there is.
+            pub const ALL: &'static [Lie] = &[$($(Lie::$variant,)+)+];
+
+            /// Its name in kebab-case.
+            pub fn name(self) -> &'static str {
+                match self { $($(Lie::$variant => $name,)+)+ }
+            }
+
+            /// What the server does.
+            pub fn describe(self) -> &'static str {
+                match self { $($(Lie::$variant => $what,)+)+ }
+            }
+
+            /// The verdict that is due.
+            pub fn due(self) -> Due {
+                match self { $($(Lie::$variant => $due,)+)+ }
+            }
+
+            /// What kind of lie it is.
+            pub fn group(self) -> &'static str {
+                match self { $($(Lie::$variant => $group,)+)+ }
+            }
+        }
+    };
+}
+
+lies! {
+    "history": {
+        OtherHash "other-hash" INCONSISTENT, "answers another hash for the same transaction";
+        Fork "fork" INCONSISTENT, "continues from a history that parted earlier";
+        ForkInOneDatabase "fork-in-one-database" INCONSISTENT, "a fork in defaultdb, every other database honest";
+        ForkBehindTheSource "fork-behind-the-source" INCONSISTENT, "shows the trusted header, and behind it another history";
+        Alternating "alternating" INCONSISTENT, "one forked and one honest view in turn";
+        ChangingState "changing-state" INCONSISTENT, "another hash for the last transaction at every call";
+        Rollback "rollback" ROLLED_BACK, "is rolled back to half its transactions";
+        ClaimsOlder "claims-older" ROLLED_BACK, "claims an older state while it has the newer one";
+        Emptied "emptied" because(&["rolled-back"], "emptied"), "comes back with the database empty";
+        OtherIdentity "other-identity-longer-history" INCONSISTENT, "is another server: new identity, longer history";
+        SwappedInTree "swapped-in-tree" INCONSISTENT, "puts another transaction into its tree than the trusted one (protocol.md §4, step 5)";
+        SwappedBeforeTheSource "swapped-before-the-source" INCONSISTENT, "its tree swallows other transactions than the trusted chain has, and ends before the trusted one (protocol.md §4, step 8)";
+        TwoHistoriesLinear "two-histories-linear" INCONSISTENT, "its tree swallows other transactions than the trusted chain has, and goes past the trusted one (CVE-2022-36111; protocol.md §4, step 7)";
+        VersionDowngraded "version-downgraded" INCONSISTENT, "a header of version 1 shown as version 0";
+        FlippedProof "flipped-proof" INCONSISTENT, "one bit of every proof's chain flipped";
+        FrozenView "frozen-view" CONSISTENT, "shows the same state for ever, while others write";
+        WithheldTransaction "withheld-transaction" CONSISTENT, "never shows one transaction of the middle";
+        FarFuture "far-future-state" NO_ANSWER, "a state in the far future that nothing backs";
+        PoisonedFirstSight "poisoned-first-sight" due(&["inconsistent", "malformed"]), "a first state whose hash is not its transaction's";
+    }
+    "identity": {
+        UuidEveryAnswer "uuid-every-answer" CONSISTENT, "a new immudb-uuid with every answer (CVE-2022-39199)";
+        UuidPath "uuid-path" CONSISTENT, "immudb-uuid: ../../../../etc/x";
+        NoUuid "no-uuid" CONSISTENT, "no immudb-uuid at all";
+        LongUuid "long-uuid" CONSISTENT, "an immudb-uuid of 4,000 characters";
+    }
+    "signature": {
+        Unsigned "unsigned" SIGNATURE, "no signature, though a key is configured";
+        OtherKey "other-key" SIGNATURE, "signed by another key, which is sent along";
+        OlderSignature "older-signature" SIGNATURE, "the signature of an older state";
+        OtherDatabaseSigned "other-db-signed" due(&["signature", "malformed"]), "the state of another database, properly signed";
+        OtherDatabase "other-db-in-state" MALFORMED, "the state says that it is another database's";
+        SignatureDropped "signature-dropped" CONSISTENT, "drops the signature it used to send, no key configured";
+    }
+    "state": {
+        OldShape "old-shape-from-newer" due(&["malformed", "signature"]), "the state in the shape of 0.9.0, from a newer server";
+        BothShapes "both-shapes" MALFORMED, "the state in both shapes at once, each saying something else";
+        LongStateHash "state-hash-33-bytes" MALFORMED, "a state's hash of 33 bytes";
+        EmptyWithHash "empty-with-a-hash" MALFORMED, "no transactions, but a hash";
+    }
+    "proof": {
+        NoDualProof "no-dual-proof" MALFORMED, "an answer without its dual proof";
+        NoLinearProof "no-linear-proof" MALFORMED, "a dual proof without its linear proof";
+        NoHeaders "no-headers" MALFORMED, "a dual proof without its headers";
+        UnknownVersion "unknown-version" MALFORMED, "headers of version 7";
+        OtherPair "other-pair" MALFORMED, "the proof of another pair of transactions";
+        OtherTransaction "other-transaction" due(&["malformed", "inconsistent"]), "another transaction than the one asked for, beside a right proof";
+        LongDigests "digests-33-bytes" MALFORMED, "digests of 33 bytes";
+        ManyTerms "many-terms" MALFORMED, "100,000 terms too many";
+        ManyParts "many-parts" MALFORMED, "a million empty parts in a short answer";
+        OutOfRange "out-of-range" MALFORMED, "fields that cannot be: a negative number of entries, a tree larger than its transaction";
+        Excuse "forged-excuse" MALFORMED, "says that it cannot prove this pair, where it can";
+        RollbackExcuse "forged-rollback-excuse" due(&["malformed", "rolled-back"]), "says that the trusted transaction is past its last, while its state is newer";
+        WithheldAdvance "withheld-advance" CONSISTENT, "leaves out the linear advance proof, as servers before 1.4 do";
+    }
+    "answer": {
+        EmptyReply "empty-reply" MALFORMED, "a message of no bytes";
+        OkWithoutMessage "ok-without-message" NO_ANSWER, "success, and no message";
+        Garbage "garbage" MALFORMED, "bytes that are no message";
+        Truncated "truncated-reply" MALFORMED, "the right answer, cut in its middle";
+        HugeReply "huge-reply" NO_ANSWER, "a reply of 200 MB";
+        GzipBomb "gzip-bomb" NO_ANSWER, "a reply of 64 MB that compresses to nothing";
+        NeverAnswers "never-answers" UNREACHABLE, "never answers a call";
+        Slow "slow" CONSISTENT, "every answer 200 ms late";
+        ForgedLogLine "forged-log-line" due(&["unreachable", "malformed", "refused"]), "an error with line breaks, a forged log line and terminal control";
+        EndlessError "endless-error" due(&["unreachable", "malformed", "refused"]), "an error whose message has 6,000 characters";
+        OddStatus "odd-status" due(&["unreachable", "malformed", "refused"]), "an error of status 77";
+    }
+    "login": {
+        ForgottenTokens "forgotten-tokens" REFUSED, "forgets every token at once";
+        LongToken "long-token" due(&["consistent", "malformed", "refused", "unreachable"]), "a token of 6,000 characters";
+        TokenWithLineBreak "token-with-line-break" due(&["malformed", "refused", "unreachable"]), "a token that no header can carry";
+        LoginRefused "login-refused" REFUSED, "does not know the user any more";
+    }
+    "databases": {
+        Vanished "vanished" because(&["rolled-back"], "vanished"), "comes back without the database";
+        Hidden "hidden" because(&["rolled-back"], "hidden"), "no longer lists the database, which still opens";
+        PermissionTaken "permission-taken" REFUSED, "lists the database, and refuses it";
+        ImpossibleNames "impossible-names" CONSISTENT, "lists databases that cannot be: paths, control characters, no UTF-8, too long";
+        CollidingNames "colliding-names" CONSISTENT, "lists names that collide once escaped or in another case";
+        ManyNames "many-names" CONSISTENT, "lists 20,000 databases that do not exist";
+        HtmlNames "html-names" CONSISTENT, "lists names of markup, quotes and bidirectional control characters";
+        RepeatedNames "repeated-names" CONSISTENT, "lists every database fifty times";
+    }
+    "value": {
+        EditedValue "edited-value" VALUE, "a value that does not match its hash";
+        ValueWithMatchingHash "value-with-matching-hash" VALUE, "an edited value with a matching hash";
+        EditedKey "edited-key" VALUE, "an edited key";
+        EntryLeftOut "entry-left-out" due(&["value", "malformed"]), "a transaction without its last entry, digests too";
+        CorruptValueReported "corrupt-value-reported" VALUE, "reports itself that a value was edited on its disk";
+        CorruptLogReported "corrupt-log-reported" VALUE, "reports itself that a transaction was edited on its disk";
+        ScanWithHoles "scan-with-holes" due(&["malformed", "value"]), "a scan that leaves a transaction out";
+        EndlessScan "endless-scan" due(&["malformed", "value"]), "a scan that starts over again and again";
+    }
+}
+
+impl Lie {
+    /// The lie of this name.
+    pub fn named(name: &str) -> Option<Lie> {
+        Lie::ALL.iter().copied().find(|lie| lie.name() == name)
+    }
+
+    /// What the auditor must be doing to be lied to.
+    pub fn auditor(self) -> Auditor {
+        match self.group() {
+            "value" => Auditor::ReadingValues,
+            _ => match self {
+                Lie::Unsigned | Lie::OtherKey | Lie::OlderSignature | Lie::OtherDatabaseSigned => {
+                    Auditor::WithKey
+                }
+                Lie::PoisonedFirstSight => Auditor::New,
+                _ => Auditor::Plain,
+            },
+        }
+    }
+
+    /// A server on which the lie can be told: some need a signing key, some a tree that lags.
+    pub fn options(self) -> Options {
+        let mut options = Options::default();
+        match self {
+            Lie::SignatureDropped => options = options.signed(),
+            Lie::SwappedBeforeTheSource | Lie::TwoHistoriesLinear | Lie::WithheldAdvance => {
+                options.lag = Lag::By(5);
+            }
+            _ if self.auditor() == Auditor::WithKey => options = options.signed(),
+            _ => {}
+        }
+        options
+    }
+
+    /// Is it told of a ledger made up for it?
+    pub(super) fn forges(self) -> bool {
+        matches!(
+            self,
+            Lie::OtherHash
+                | Lie::Fork
+                | Lie::ForkInOneDatabase
+                | Lie::ForkBehindTheSource
+                | Lie::Alternating
+                | Lie::Rollback
+                | Lie::Emptied
+                | Lie::OtherIdentity
+                | Lie::SwappedInTree
+                | Lie::SwappedBeforeTheSource
+                | Lie::TwoHistoriesLinear
+                | Lie::FrozenView
+        )
+    }
+}
+
+/// A lie on command: which, of what, and from when on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telling {
+    /// The lie.
+    pub lie: Lie,
+    /// Of this database alone; `None`: of all.
+    pub database: Option<String>,
+    /// In this call alone (a name of `wire::method`); `None`: in every one that it fits.
+    pub call: Option<&'static str>,
+    /// So many calls that it would fit are answered honestly first.
+    pub after: u64,
+    /// For lies about one transaction: which; `None`: about every one, or the middle one where
+    /// one is withheld.
+    pub tx: Option<u64>,
+}
+
+impl From<Lie> for Telling {
+    fn from(lie: Lie) -> Telling {
+        Telling {
+            lie,
+            database: (lie == Lie::ForkInOneDatabase).then(|| "defaultdb".into()),
+            call: None,
+            after: 0,
+            tx: None,
+        }
+    }
+}
+
+impl Telling {
+    /// Of this database alone.
+    pub fn of(self, database: &str) -> Telling {
+        Telling {
+            database: Some(database.into()),
+            ..self
+        }
+    }
+
+    /// In this call alone.
+    pub fn in_call(self, call: &'static str) -> Telling {
+        Telling {
+            call: Some(call),
+            ..self
+        }
+    }
+
+    /// From the call after so many on.
+    pub fn after(self, calls: u64) -> Telling {
+        Telling {
+            after: calls,
+            ..self
+        }
+    }
+
+    /// About this transaction.
+    pub fn about(self, tx: u64) -> Telling {
+        Telling {
+            tx: Some(tx),
+            ..self
+        }
+    }
+
+    /// Does it fit a call about this database (`None`: about none)?
+    pub(super) fn fits(&self, call: &str, database: Option<&str>) -> bool {
+        let all = self.database.is_none();
+        self.call.is_none_or(|only| only == call)
+            && database.map_or(all, |name| self.fits_database(name))
+    }
+
+    /// Is it told of this database?
+    pub(super) fn fits_database(&self, name: &str) -> bool {
+        self.database.as_deref().is_none_or(|only| only == name)
+    }
+
+    /// Is it about this transaction?
+    pub(super) fn is_about(&self, tx: u64) -> bool {
+        self.tx.is_none_or(|only| only == tx)
+    }
+}

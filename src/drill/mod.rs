@@ -1,0 +1,33 @@
+//! The embedded ledger: a small real server of immudb's protocol, in memory and on loopback, that
+//! is honest or tells one of [`Lie::ALL`] (protocol.md; attacks.md).
+//!
+//! Everything that is hashed is hashed by [`ledger`](crate::ledger), so what is left to this
+//! module is what a server does and an auditor does not: to keep transactions and to make proofs.
+//! Reading order: [`MerkleTree`], [`Ledger`], the calls, [`Embedded`], the lies.
+
+#![forbid(unsafe_code)]
+
+mod distort;
+mod embedded;
+mod emulate;
+mod forge;
+mod ledger;
+mod lie;
+mod message;
+mod serve;
+mod service;
+mod sign;
+mod store;
+mod transactions;
+mod transport;
+mod tree;
+
+pub use embedded::{Embedded, Options};
+pub use emulate::Emulated;
+pub use ledger::{Draft, Lag, Ledger, NewEntry, Unlinkable};
+pub use lie::{Auditor, Due, Lie, Telling};
+pub use message::dual_proof as dual_proof_message;
+pub use serve::{Growth, ServeError, fill, serve};
+pub use sign::SigningKey;
+pub use store::Access;
+pub use tree::MerkleTree;

@@ -1,0 +1,117 @@
+//! `immuaudit drill --serve`: a filled server for people to try the auditor and other clients on.
+
+use std::io::Write;
+use std::time::Duration;
+
+use super::embedded::{Embedded, Options};
+use super::ledger::NewEntry;
+use crate::ledger::KvMetadata;
+
+/// How the server's database grows while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Growth {
+    /// Only by what clients write.
+    ByClients,
+    /// By a transaction each time that so much has passed.
+    Every(Duration),
+}
+
+/// Transactions that [`fill`] writes.
+const FILLED: u64 = 100;
+
+/// Starts a server on 127.0.0.1 (port 0: any that is free) with user and password `immudb` and a
+/// filled `defaultdb`, writes its port into the first line of `out`, and serves until `stopped`
+/// says so: it is asked again and again, and may sleep for as long as it is handed.
+///
+/// # Errors
+/// The port is taken; `out` cannot be written.
+pub fn serve(
+    port: u16,
+    growth: Growth,
+    out: &mut impl Write,
+    mut stopped: impl FnMut(Duration) -> bool,
+) -> Result<(), ServeError> {
+    let server = Embedded::start(Options {
+        port,
+        ..Options::default()
+    })
+    .map_err(|_| ServeError::Port(port))?;
+    fill(&server, "defaultdb");
+    writeln!(
+        out,
+        "listening on 127.0.0.1:{} (user immudb, password immudb, database defaultdb of {FILLED} transactions, in memory)",
+        server.port()
+    )
+    .and_then(|()| out.flush())
+    .map_err(ServeError::Output)?;
+    let pause = match growth {
+        Growth::ByClients => Duration::from_secs(1),
+        Growth::Every(pause) => pause,
+    };
+    while !stopped(pause) {
+        if let Growth::Every(_) = growth {
+            server.grow("defaultdb", 1);
+        }
+    }
+    Ok(())
+}
+
+/// Why there is no server.
+#[derive(Debug)]
+pub enum ServeError {
+    /// It cannot listen there.
+    Port(u16),
+    /// Nobody can be told its port.
+    Output(std::io::Error),
+}
+
+impl std::error::Error for ServeError {}
+
+impl std::fmt::Display for ServeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ServeError::Port(port) => write!(
+                f,
+                "cannot listen on 127.0.0.1:{port}: is the port taken? --port 0 takes any that is free"
+            ),
+            ServeError::Output(error) => write!(f, "cannot write to standard output: {error}"),
+        }
+    }
+}
+
+/// Writes a hundred varied transactions: one entry and many, empty values, deletions, references,
+/// expiry, and the other kinds of entries.
+pub fn fill(server: &Embedded, database: &str) {
+    for number in 1..=FILLED {
+        let key = |part: &str| format!("{part}/{number}");
+        let value = format!("value of transaction {number}");
+        let entries = match number % 10 {
+            1 => (0..number)
+                .map(|entry| NewEntry::set(format!("many/{number}/{entry}"), &value))
+                .collect(),
+            2 => vec![NewEntry::set(key("empty"), "")],
+            3 => vec![NewEntry::set(key("large"), value.repeat(100))],
+            4 => vec![NewEntry::deletion(format!("empty/{}", number - 2))],
+            5 => vec![NewEntry::reference(
+                key("reference"),
+                format!("large/{}", number - 2),
+                number - 2,
+            )],
+            6 => vec![NewEntry::set(key("expiring"), &value).with(KvMetadata {
+                expires_at: Some(4_102_444_800), // the year 2100
+                ..KvMetadata::default()
+            })],
+            7 => vec![NewEntry::of_kind(1, key("set"), "")],
+            8 => vec![
+                NewEntry::of_kind(2, key("row"), &value),
+                NewEntry::set(key("key"), &value),
+            ],
+            9 => vec![NewEntry::set(key("hidden"), &value).with(KvMetadata {
+                non_indexable: true,
+                ..KvMetadata::default()
+            })],
+            _ => vec![NewEntry::set(key("key"), &value)],
+        };
+        server.commit(database, entries);
+    }
+}

@@ -1,0 +1,93 @@
+//! The server's signing key (protocol.md §5).
+
+use std::sync::Arc;
+
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
+
+use crate::ledger::{Signature, State, StateShape, signed_bytes};
+
+/// SubjectPublicKeyInfo of a P-256 key before its point (RFC 5480 §2).
+const SPKI_PREFIX: [u8; 26] = [
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
+    0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+];
+
+/// A P-256 key pair.
+#[derive(Clone, Debug)]
+pub struct SigningKey(Arc<EcdsaKeyPair>);
+
+impl SigningKey {
+    /// A new key; `None` where the system has no randomness.
+    pub fn generate() -> Option<SigningKey> {
+        let algorithm = &ECDSA_P256_SHA256_ASN1_SIGNING;
+        let random = SystemRandom::new();
+        let document = EcdsaKeyPair::generate_pkcs8(algorithm, &random).ok()?;
+        let pair = EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref(), &random).ok()?;
+        Some(SigningKey(Arc::new(pair)))
+    }
+
+    /// Signs a state; `None` where the system has no randomness.
+    pub fn sign(&self, shape: StateShape, database: &str, state: &State) -> Option<Signature> {
+        let message = signed_bytes(shape, database, state);
+        let der = self.0.sign(&SystemRandom::new(), &message).ok()?;
+        Some(Signature {
+            public_key: self.0.public_key().as_ref().to_vec(),
+            der: der.as_ref().to_vec(),
+        })
+    }
+
+    /// The public key as a PEM file (RFC 7468 §13).
+    pub fn public_pem(&self) -> String {
+        let der = [&SPKI_PREFIX[..], self.0.public_key().as_ref()].concat();
+        let text = base64(&der);
+        let lines: Vec<&str> = text
+            .as_bytes()
+            .chunks(64)
+            .filter_map(|line| std::str::from_utf8(line).ok())
+            .collect();
+        format!(
+            "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+            lines.join("\n")
+        )
+    }
+}
+
+/// RFC 4648 §4, with padding.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let group = chunk.iter().enumerate();
+        let bits = group.fold(0u32, |bits, (i, byte)| {
+            bits | u32::from(*byte) << (16 - 8 * i)
+        });
+        for digit in 0..4 {
+            text.push(match digit <= chunk.len() {
+                true => char::from(DIGITS[(bits >> (18 - 6 * digit) & 63) as usize]),
+                false => '=',
+            });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{ClaimedState, PublicKey};
+
+    #[test]
+    fn what_it_signs_verifies_with_its_pem() {
+        let key = SigningKey::generate().unwrap();
+        let shape = StateShape::WithDatabase;
+        let claimed = ClaimedState {
+            shape,
+            database: b"defaultdb".to_vec(),
+            state: State::EMPTY,
+            signature: key.sign(shape, "defaultdb", &State::EMPTY),
+        };
+        let keys = PublicKey::from_pem(&key.public_pem()).unwrap();
+        assert_eq!(claimed.verify_signature("defaultdb", &keys), Ok(()));
+    }
+}

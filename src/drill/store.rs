@@ -1,0 +1,260 @@
+//! What the embedded server holds: databases, tokens, and the lie it tells at the moment.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::SystemTime;
+
+use ring::rand::{SecureRandom, SystemRandom};
+
+use super::embedded::Options;
+use super::forge;
+use super::ledger::{Lag, Ledger};
+use super::lie::{Lie, Telling};
+use super::service::Status;
+use super::sign::SigningKey;
+use crate::drill::Emulated;
+use crate::ledger::{ClaimedState, State, StateShape};
+
+/// The database that every server has.
+pub(super) const DEFAULT: &str = "defaultdb";
+
+/// What a user may do with a database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// Everything.
+    #[default]
+    Open,
+    /// It is listed and cannot be used: the user has no permission on it.
+    Denied,
+    /// It is listed and cannot be used: an administrator unloaded it.
+    Unloaded,
+}
+
+/// One database: its ledger, and the one made up for a lie.
+pub(super) struct Database {
+    pub honest: Ledger,
+    forged: Option<Ledger>,
+    pub access: Access,
+}
+
+pub(super) struct Store {
+    pub server: Emulated,
+    pub options: Options,
+    pub uuid: String,
+    pub started: SystemTime,
+    pub databases: BTreeMap<String, Database>,
+    /// Each token's database, where one was chosen.
+    pub tokens: HashMap<String, Option<String>>,
+    pub calls: BTreeMap<&'static str, u64>,
+    other_key: Option<SigningKey>,
+    telling: Option<Telling>,
+    /// Honest answers still to be given before the lie.
+    quiet: u64,
+    /// Lies told so far, by call.
+    told: HashMap<&'static str, u64>,
+}
+
+/// The lie that an answer is to be.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    pub telling: Telling,
+    /// How often it was told in this call before.
+    pub times: u64,
+}
+
+impl Told {
+    pub fn is(this: Option<&Told>, lie: Lie) -> bool {
+        this.is_some_and(|told| told.telling.lie == lie)
+    }
+}
+
+impl Store {
+    pub fn new(options: Options) -> Store {
+        let mut store = Store {
+            server: options.server,
+            uuid: random_word(20),
+            started: SystemTime::now(),
+            databases: BTreeMap::new(),
+            tokens: HashMap::new(),
+            calls: BTreeMap::new(),
+            other_key: None,
+            telling: None,
+            quiet: 0,
+            told: HashMap::new(),
+            options,
+        };
+        for name in store.options.databases.clone() {
+            store.create(&name);
+        }
+        store
+    }
+
+    pub fn create(&mut self, name: &str) {
+        let honest = self.new_ledger(self.options.lag.clone());
+        self.databases.insert(name.into(), Database::new(honest));
+    }
+
+    fn new_ledger(&self, lag: Lag) -> Ledger {
+        Ledger::new(self.server.header_version(), lag)
+    }
+
+    /// Writes into the honest ledger, and into the forged one beside it but where the lie is that
+    /// nothing changes; the honest transaction's id.
+    pub fn write(&mut self, name: &str, draft: super::Draft) -> Option<u64> {
+        let frozen = self
+            .telling
+            .as_ref()
+            .is_some_and(|t| t.lie == Lie::FrozenView);
+        let database = self.databases.get_mut(name)?;
+        if let (Some(forged), false) = (&mut database.forged, frozen) {
+            forged.write(draft.clone());
+        }
+        Some(database.honest.write(draft).tx)
+    }
+
+    /// From now on, or after some calls, the lie is told.
+    pub fn tell(&mut self, mut telling: Telling) {
+        self.be_honest();
+        let of_one = [Lie::WithheldTransaction, Lie::ScanWithHoles];
+        if telling.tx.is_none() && of_one.contains(&telling.lie) {
+            let name = telling.database.as_deref().unwrap_or(DEFAULT);
+            telling.tx = self.databases.get(name).map(|d| d.honest.last() / 2);
+        }
+        self.quiet = telling.after;
+        let lie = telling.lie;
+        for (name, database) in &mut self.databases {
+            if lie.forges() && telling.after == 0 && telling.fits_database(name) {
+                database.forged = Some(forge::forge(lie, &database.honest));
+            }
+        }
+        if lie == Lie::OtherIdentity {
+            self.uuid = random_word(20);
+        }
+        self.telling = Some(telling);
+    }
+
+    pub fn be_honest(&mut self) {
+        self.telling = None;
+        self.quiet = 0;
+        self.told.clear();
+        for database in self.databases.values_mut() {
+            database.forged = None;
+        }
+    }
+
+    pub fn lying(&self) -> Option<Lie> {
+        self.telling.as_ref().map(|telling| telling.lie)
+    }
+
+    /// The lie that this call is to be answered with, if any; counts it as told.
+    pub fn lie_for(&mut self, call: &'static str, database: Option<&str>) -> Option<Told> {
+        let telling = self.telling.as_ref()?;
+        if !telling.fits(call, database) {
+            return None;
+        }
+        if self.quiet > 0 {
+            self.quiet -= 1;
+            return None;
+        }
+        let times = self.told.entry(call).or_default();
+        *times += 1;
+        Some(Told {
+            telling: telling.clone(),
+            times: *times - 1,
+        })
+    }
+
+    /// The lie that concerns a database as a whole, told of it whatever the call is.
+    pub fn lies_about(&self, lie: Lie, database: &str) -> bool {
+        self.quiet == 0
+            && self
+                .telling
+                .as_ref()
+                .is_some_and(|telling| telling.lie == lie && telling.fits_database(database))
+    }
+
+    /// How often a lie was told in a call.
+    pub fn times_told(&self, call: &str) -> u64 {
+        self.told.get(call).copied().unwrap_or(0)
+    }
+
+    /// The ledger that a call sees, under the lie.
+    pub fn ledger(&mut self, name: &str, told: Option<&Told>) -> Result<&Ledger, Status> {
+        let turn = self.times_told(crate::wire::method::CURRENT_STATE);
+        let gone = || Status::unknown("database does not exist");
+        let database = self.databases.get_mut(name).ok_or_else(gone)?;
+        Ok(match told.map(|told| told.telling.lie) {
+            Some(Lie::Alternating) if turn % 2 == 0 => &database.honest,
+            Some(lie) if lie.forges() => {
+                let honest = &database.honest;
+                database
+                    .forged
+                    .get_or_insert_with(|| forge::forge(lie, honest))
+            }
+            _ => &database.honest,
+        })
+    }
+
+    /// A state as this server claims it, signed where it has a key.
+    pub fn claim(&self, database: &str, state: State) -> ClaimedState {
+        self.claim_as(
+            self.server.state_shape(),
+            database,
+            state,
+            self.options.key.as_ref(),
+        )
+    }
+
+    /// The same, signed by a key that nobody knows.
+    pub fn claim_by_other_key(&mut self, database: &str, state: State) -> ClaimedState {
+        let key = self.other_key.take().or_else(SigningKey::generate);
+        self.other_key = key;
+        let shape = self.server.state_shape();
+        self.claim_as(shape, database, state, self.other_key.as_ref())
+    }
+
+    /// A state of this shape.
+    pub fn claim_as(
+        &self,
+        shape: StateShape,
+        database: &str,
+        state: State,
+        key: Option<&SigningKey>,
+    ) -> ClaimedState {
+        ClaimedState {
+            shape,
+            database: match shape {
+                StateShape::WithDatabase => database.into(),
+                StateShape::WithoutDatabase => Vec::new(),
+            },
+            state,
+            signature: key.and_then(|key| key.sign(shape, database, &state)),
+        }
+    }
+
+    /// A token for this database.
+    pub fn new_token(&mut self, database: Option<String>) -> String {
+        let token = random_word(40);
+        self.tokens.insert(token.clone(), database);
+        token
+    }
+}
+
+impl Database {
+    fn new(honest: Ledger) -> Database {
+        Database {
+            honest,
+            forged: None,
+            access: Access::Open,
+        }
+    }
+}
+
+/// So many lower-case letters and digits, as an identity is written.
+pub(super) fn random_word(length: usize) -> String {
+    const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
+    let mut bytes = vec![0; length];
+    // without randomness the word is one of zeros: a name, not a secret, on loopback
+    let _ = SystemRandom::new().fill(&mut bytes);
+    let digit = |byte: u8| char::from(DIGITS[usize::from(byte % 32)]);
+    bytes.into_iter().map(digit).collect()
+}

@@ -1,0 +1,357 @@
+//! The calls that read transactions and entries, with their proofs (protocol.md §2 and §6).
+
+use protobuf::MessageField;
+
+use super::distort;
+use super::emulate::Emulated;
+use super::ledger::{Stored, now};
+use super::lie::Lie;
+use super::message;
+use super::service::{Status, tx_not_found};
+use super::store::{Store, Told};
+use crate::wire::proto::{self, EntryTypeAction};
+
+type Reply = Result<Vec<u8>, Status>;
+
+impl Store {
+    pub(super) fn verifiable_tx_by_id(
+        &mut self,
+        database: &str,
+        request: &proto::VerifiableTxRequest,
+        told: Option<&Told>,
+    ) -> Reply {
+        if request.tx == 0 {
+            return Err(self.illegal_arguments());
+        }
+        let spec = request.entries_spec.as_ref();
+        let answer =
+            self.verifiable_tx(database, request.tx, request.prove_since_tx, spec, told)?;
+        Ok(message::bytes(&answer))
+    }
+
+    /// A transaction, and the proof between it and `since` (0: itself), whichever is smaller first.
+    pub(super) fn verifiable_tx(
+        &mut self,
+        database: &str,
+        tx: u64,
+        since: u64,
+        spec: Option<&proto::EntriesSpec>,
+        told: Option<&Told>,
+    ) -> Result<proto::VerifiableTx, Status> {
+        let server = self.server;
+        let ledger = self.ledger(database, told)?;
+        let last = ledger.last();
+        if since > last {
+            return Err(past_the_last(server, last, since));
+        }
+        let stored = shown(ledger.tx(tx), told)?;
+        let (mut source, mut target) = match since {
+            0 => (tx, tx),
+            since => (tx.min(since), tx.max(since)),
+        };
+        if Told::is(told, Lie::OtherPair) {
+            (source, target) = match source {
+                1 => (1, target.saturating_sub(1).max(1)),
+                _ => (source - 1, target),
+            };
+        }
+        let neighbour = if tx > 1 { tx - 1 } else { tx + 1 };
+        let beside = match Told::is(told, Lie::OtherTransaction) {
+            true => ledger.tx(neighbour).unwrap_or(stored),
+            false => stored,
+        };
+        let mut answered = proto::VerifiableTx {
+            tx: MessageField::some(chosen(beside, spec, server)),
+            ..Default::default()
+        };
+        let proof = ledger.dual_proof(source, target).ok_or_else(tx_not_found)?;
+        let mut proof = proof.map_err(|unlinkable| cannot_prove(server, unlinkable.tx))?;
+        let state = ledger.state_at(target).ok_or_else(tx_not_found)?;
+        if !server.advances() {
+            proof.linear_advance = None;
+        }
+        if Told::is(told, Lie::ForkBehindTheSource) {
+            let honest = self.ledger(database, None)?.tx(source);
+            proof.source = honest.map(|stored| stored.header.clone());
+        }
+        answered.dual_proof = MessageField::some(message::dual_proof(&proof));
+        let claimed = self.claim(database, state);
+        answered.signature = claimed.signature.as_ref().map(message::signature).into();
+        distort::verifiable_tx(told, &mut answered);
+        Ok(answered)
+    }
+
+    pub(super) fn tx_by_id(
+        &mut self,
+        database: &str,
+        request: &proto::TxRequest,
+        told: Option<&Told>,
+    ) -> Reply {
+        if request.tx == 0 {
+            return Err(self.illegal_arguments());
+        }
+        let server = self.server;
+        let stored = shown(self.ledger(database, told)?.tx(request.tx), told)?;
+        let mut tx = chosen(stored, request.entries_spec.as_ref(), server);
+        distort::tx(told, &mut tx);
+        Ok(message::bytes(&tx))
+    }
+
+    pub(super) fn tx_scan(
+        &mut self,
+        database: &str,
+        request: &proto::TxScanRequest,
+        told: Option<&Told>,
+    ) -> Reply {
+        let server = self.server;
+        let Some(most) = server.scan_limit() else {
+            let message = "unknown method TxScan for service immudb.schema.ImmuService";
+            return Err(Status::new(12, message));
+        };
+        if request.limit > most {
+            return Err(Status::unknown(match server {
+                Emulated::V1_11_1 => format!(
+                    "result size limit exceeded: the specified limit ({}) is larger than the maximum allowed one ({most})",
+                    request.limit
+                ),
+                _ => "max key scan limit exceeded".into(),
+            }));
+        }
+        if request.initial_tx == 0 {
+            return Err(self.illegal_arguments());
+        }
+        let limit = match request.limit {
+            0 => u64::from(most),
+            limit => u64::from(limit),
+        };
+        let first = match Told::is(told, Lie::EndlessScan) {
+            true => 1,
+            false => request.initial_tx,
+        };
+        let ledger = self.ledger(database, told)?;
+        let ids: Vec<u64> = match request.desc {
+            false => (first..first.saturating_add(limit)).collect(),
+            true => (1..=first).rev().take(limit as usize).collect(),
+        };
+        let hole = |tx: u64| {
+            told.is_some_and(|told| {
+                let holes = [Lie::ScanWithHoles, Lie::WithheldTransaction];
+                holes.contains(&told.telling.lie) && told.telling.is_about(tx)
+            })
+        };
+        let mut list = proto::TxList::default();
+        for id in ids {
+            let Some(stored) = ledger.tx(id) else { break };
+            if !hole(id) {
+                let mut tx = chosen(stored, request.entries_spec.as_ref(), server);
+                distort::tx(told, &mut tx);
+                list.txs.push(tx);
+            }
+        }
+        Ok(message::bytes(&list))
+    }
+
+    pub(super) fn get(
+        &mut self,
+        database: &str,
+        request: &proto::KeyRequest,
+        told: Option<&Told>,
+    ) -> Reply {
+        let found = self.find(database, request, told)?;
+        Ok(message::bytes(&found.entry))
+    }
+
+    pub(super) fn verifiable_get(
+        &mut self,
+        database: &str,
+        request: &proto::VerifiableGetRequest,
+        told: Option<&Told>,
+    ) -> Reply {
+        let key_request = request.key_request.clone().unwrap_or_default();
+        let Found { entry, tx, index } = self.find(database, &key_request, told)?;
+        let since = request.prove_since_tx;
+        let verifiable = self.verifiable_tx(database, tx, since, None, told)?;
+        let stored = shown(self.ledger(database, told)?.tx(tx), told)?;
+        let number = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+        Ok(message::bytes(&proto::VerifiableEntry {
+            entry: MessageField::some(entry),
+            verifiable_tx: MessageField::some(verifiable),
+            inclusion_proof: MessageField::some(proto::InclusionProof {
+                leaf: number(index),
+                width: number(stored.entries.len()),
+                terms: message::digests(&stored.entry_inclusion(index)),
+                ..Default::default()
+            }),
+            ..Default::default()
+        }))
+    }
+
+    /// The entry that a key has, in `at_tx` or last; a reference is followed once.
+    fn find(
+        &mut self,
+        database: &str,
+        request: &proto::KeyRequest,
+        told: Option<&Told>,
+    ) -> Result<Found, Status> {
+        let at_tx = match self.server {
+            Emulated::V0_9_0 => 0,
+            _ => request.at_tx,
+        };
+        let txs = self.ledger(database, told)?.txs();
+        let (tx, index) = position(txs, &request.key, at_tx)?;
+        let entry = &txs[(tx - 1) as usize].entries[index];
+        let metadata = entry.metadata.as_ref().map(message::kv_metadata);
+        let found = match entry.value.split_first() {
+            Some((1, target)) if target.len() > 9 => {
+                let mut id = [0; 8];
+                id.copy_from_slice(&target[..8]);
+                let (at, key) = (u64::from_be_bytes(id), &target[9..]);
+                let (to, index) = position(txs, key, at)?;
+                let value = &txs[(to - 1) as usize].entries[index].value;
+                proto::Entry {
+                    tx: to,
+                    key: key.to_vec(),
+                    value: value.get(1..).unwrap_or_default().to_vec(),
+                    referenced_by: MessageField::some(proto::Reference {
+                        tx,
+                        key: request.key.clone(),
+                        at_tx: at,
+                        metadata: metadata.into(),
+                        revision: 1,
+                        ..Default::default()
+                    }),
+                    ..Default::default()
+                }
+            }
+            _ => proto::Entry {
+                tx,
+                key: request.key.clone(),
+                value: entry.value.get(1..).unwrap_or_default().to_vec(),
+                metadata: metadata.into(),
+                revision: revision(txs, &request.key, tx),
+                ..Default::default()
+            },
+        };
+        let mut found = Found {
+            entry: found,
+            tx,
+            index,
+        };
+        distort::entry(told, &mut found.entry);
+        Ok(found)
+    }
+
+    fn illegal_arguments(&self) -> Status {
+        let code = if self.server == Emulated::V0_9_0 {
+            2
+        } else {
+            3
+        };
+        Status::new(code, "illegal arguments")
+    }
+}
+
+/// An entry that was asked for, and where it is stored.
+struct Found {
+    entry: proto::Entry,
+    tx: u64,
+    index: usize,
+}
+
+fn position(txs: &[Stored], key: &[u8], at_tx: u64) -> Result<(u64, usize), Status> {
+    let holds = |stored: &Stored| {
+        let is = |entry: &crate::ledger::TxEntry| entry.key.strip_prefix(&[0]) == Some(key);
+        let index = stored.entries.iter().position(is)?;
+        let metadata = stored.entries.get(index)?.metadata.as_ref();
+        let deleted = metadata.is_some_and(|metadata| metadata.deleted);
+        Some((stored.header.id(), index, deleted))
+    };
+    let mut wanted = txs.iter().rev();
+    let found = match at_tx {
+        0 => wanted.find_map(holds),
+        at_tx => wanted.find(|s| s.header.id() == at_tx).and_then(holds),
+    };
+    match found {
+        Some((tx, index, false)) => Ok((tx, index)),
+        _ => Err(Status::unknown("tbtree: key not found")),
+    }
+}
+
+fn revision(txs: &[Stored], key: &[u8], tx: u64) -> u64 {
+    let written = |entry: &crate::ledger::TxEntry| entry.key.strip_prefix(&[0]) == Some(key);
+    let until = txs.iter().take_while(|stored| stored.header.id() <= tx);
+    until
+        .filter(|stored| stored.entries.iter().any(written))
+        .count() as u64
+}
+
+/// The transaction, where it is there and not withheld.
+fn shown<'a>(stored: Option<&'a Stored>, told: Option<&Told>) -> Result<&'a Stored, Status> {
+    let stored = stored.ok_or_else(tx_not_found)?;
+    let withheld = told.is_some_and(|told| {
+        told.telling.lie == Lie::WithheldTransaction && told.telling.is_about(stored.header.id())
+    });
+    if withheld {
+        Err(tx_not_found())
+    } else {
+        Ok(stored)
+    }
+}
+
+fn past_the_last(server: Emulated, last: u64, since: u64) -> Status {
+    match server {
+        Emulated::V0_9_0 => tx_not_found(),
+        Emulated::V0_9_2 | Emulated::V1_1_0 => Status::new(3, "illegal state"),
+        _ => Status::unknown(format!(
+            "illegal state: latest txID={last} is lower than specified as initial tx={since}"
+        )),
+    }
+}
+
+/// What a server says of a pair that it cannot prove (protocol.md §1).
+pub(super) fn cannot_prove(server: Emulated, source: u64) -> Status {
+    Status::unknown(match server.heeds_spec() {
+        true => format!("tx data is corrupted: binary linking mismatch at tx {source}"),
+        false => "tx data is corrupted".into(),
+    })
+}
+
+/// The transaction with the entries that were asked for (protocol.md §2, *EntriesSpec*; §6).
+fn chosen(stored: &Stored, spec: Option<&proto::EntriesSpec>, server: Emulated) -> proto::Tx {
+    let mut tx = message::tx(stored, server);
+    let Some(spec) = spec.filter(|_| server.heeds_spec()) else {
+        return tx;
+    };
+    let all = std::mem::take(&mut tx.entries);
+    for (mut message, entry) in all.into_iter().zip(&stored.entries) {
+        let kind = entry.key.first().copied().unwrap_or(0);
+        let spec = match kind {
+            0 => &spec.kv_entries_spec,
+            1 => &spec.z_entries_spec,
+            2 => &spec.sql_entries_spec,
+            _ => continue, // document entries never come
+        };
+        let action = spec
+            .as_ref()
+            .map(|spec| spec.action.enum_value_or_default());
+        let metadata = entry.metadata.as_ref();
+        let expires_at = metadata.and_then(|metadata| metadata.expires_at);
+        let expired = expires_at.is_some_and(|at| at <= now());
+        match action.unwrap_or(EntryTypeAction::EXCLUDE) {
+            EntryTypeAction::EXCLUDE => {}
+            EntryTypeAction::ONLY_DIGEST => tx.entries.push(message),
+            EntryTypeAction::RAW_VALUE | EntryTypeAction::RESOLVE if expired => {}
+            EntryTypeAction::RAW_VALUE => {
+                message.value = entry.value.clone();
+                tx.entries.push(message);
+            }
+            EntryTypeAction::RESOLVE => tx.kv_entries.push(proto::Entry {
+                tx: stored.header.id(),
+                key: entry.key.get(1..).unwrap_or_default().to_vec(),
+                value: entry.value.get(1..).unwrap_or_default().to_vec(),
+                ..Default::default()
+            }),
+        }
+    }
+    tx
+}

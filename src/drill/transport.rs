@@ -1,0 +1,205 @@
+//! The gRPC side: from a call on the network to [`Store::answer`] and back.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use grpcio::{
+    ChannelBuilder, EnvBuilder, Environment, Metadata, MetadataBuilder, RpcContext, RpcStatus,
+    RpcStatusCode, Server, ServerBuilder, ServerCredentials, Service, ServiceBuilder, UnarySink,
+};
+
+use super::distort;
+use super::service::{Answered, Status};
+use super::store::Store;
+use crate::wire::method;
+
+/// What goes back to a caller.
+pub(super) struct Answer {
+    /// The `immudb-uuid` header.
+    pub uuid: Option<String>,
+    pub delay: Option<Duration>,
+    pub gzip: bool,
+    pub outcome: Outcome,
+}
+
+pub(super) enum Outcome {
+    Message(Vec<u8>),
+    NoMessage,
+    Error(Status),
+    Silence,
+}
+
+/// Calls that are never answered: kept, since to drop one is an answer.
+type Unanswered = Arc<Mutex<Vec<UnarySink<Vec<u8>>>>>;
+
+const CALLS: [&str; 17] = [
+    method::LOGIN,
+    method::LOGOUT,
+    method::OPEN_SESSION,
+    method::CLOSE_SESSION,
+    method::KEEP_ALIVE,
+    method::DATABASE_LIST,
+    method::USE_DATABASE,
+    method::CURRENT_STATE,
+    method::VERIFIABLE_TX_BY_ID,
+    method::TX_BY_ID,
+    method::TX_SCAN,
+    method::GET,
+    method::VERIFIABLE_GET,
+    method::SET,
+    method::VERIFIABLE_SET,
+    method::HEALTH,
+    method::SERVER_INFO,
+];
+
+/// A server that listens; it stops when it is dropped.
+pub(super) struct Listening {
+    pub port: u16,
+    // dropped first: a server waits for the calls that it has not answered
+    unanswered: Unanswered,
+    _server: Server,
+    _environment: Arc<Environment>,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        lock(&self.unanswered).clear();
+    }
+}
+
+/// Serves `store` on 127.0.0.1 (port 0: any that is free).
+///
+/// # Errors
+/// The port is taken.
+pub(super) fn listen(store: Arc<Mutex<Store>>, port: u16) -> grpcio::Result<Listening> {
+    let environment = Arc::new(EnvBuilder::new().cq_count(2).name_prefix("drill").build());
+    let unanswered = Unanswered::default();
+    let args = ChannelBuilder::new(environment.clone())
+        .max_receive_message_len(64 << 20)
+        .max_send_message_len(-1)
+        .reuse_port(false)
+        .build_args();
+    let mut server = ServerBuilder::new(environment.clone())
+        .channel_args(args)
+        .register_service(service(&store, &unanswered))
+        .build()?;
+    let address = format!("127.0.0.1:{port}");
+    let port = server.add_listening_port(address, ServerCredentials::insecure())?;
+    server.start();
+    Ok(Listening {
+        port,
+        unanswered,
+        _server: server,
+        _environment: environment,
+    })
+}
+
+fn service(store: &Arc<Mutex<Store>>, unanswered: &Unanswered) -> Service {
+    let mut builder = ServiceBuilder::new();
+    for call in CALLS {
+        let (store, unanswered) = (store.clone(), unanswered.clone());
+        let handler = move |context: RpcContext<'_>, request: Vec<u8>, sink: UnarySink<Vec<u8>>| {
+            let token = token(context.request_headers());
+            let answer = {
+                let mut store = lock(&store);
+                let Answered { reply, told } = store.answer(call, token.as_deref(), &request);
+                distort::delivery(told.as_ref(), call, reply, &store.uuid)
+            };
+            context.spawn(send(answer, sink, unanswered.clone()));
+        };
+        builder = builder.add_unary_handler(&method::unary(call), handler);
+    }
+    builder.build()
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What came as `authorization: Bearer …` or as `sessionid`.
+fn token(headers: &Metadata) -> Option<String> {
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    headers.iter().find_map(|(name, value)| match name {
+        "authorization" => {
+            let value = text(value);
+            Some(value.strip_prefix("Bearer ").unwrap_or(&value).to_owned())
+        }
+        "sessionid" => Some(text(value)),
+        _ => None,
+    })
+}
+
+async fn send(answer: Answer, mut sink: UnarySink<Vec<u8>>, unanswered: Unanswered) {
+    let mut headers = MetadataBuilder::new();
+    if let Some(uuid) = &answer.uuid {
+        // every value that we choose is printable
+        let _ = headers.add_str("immudb-uuid", uuid);
+    }
+    if answer.gzip {
+        // how gRPC's core is told to compress one call's messages
+        let _ = headers.add_str("grpc-internal-encoding-request", "gzip");
+    }
+    sink.set_headers(headers.build());
+    if let Some(delay) = answer.delay {
+        Later::after(delay).await;
+    }
+    let sent = match answer.outcome {
+        Outcome::Message(bytes) => sink.success(bytes),
+        Outcome::NoMessage => sink.fail(RpcStatus::ok()),
+        Outcome::Error(status) => {
+            let code = RpcStatusCode::from(status.code);
+            sink.fail(RpcStatus::with_message(code, status.message))
+        }
+        Outcome::Silence => {
+            lock(&unanswered).push(sink);
+            return;
+        }
+    };
+    // a caller that hangs up is no error of the server's
+    let _ = sent.await;
+}
+
+/// Ready once a time has passed: kept by a thread of its own, for grpcio has no timer.
+#[derive(Clone, Default)]
+struct Later(Arc<Mutex<Passed>>);
+
+#[derive(Default)]
+struct Passed {
+    passed: bool,
+    waker: Option<Waker>,
+}
+
+impl Later {
+    fn after(delay: Duration) -> Later {
+        let later = Later::default();
+        let shared = later.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(delay);
+            let waker = {
+                let mut state = lock(&shared.0);
+                state.passed = true;
+                state.waker.take()
+            };
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        });
+        later
+    }
+}
+
+impl Future for Later {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = lock(&self.0);
+        if state.passed {
+            return Poll::Ready(());
+        }
+        state.waker = Some(context.waker().clone());
+        Poll::Pending
+    }
+}
