@@ -2,4 +2,6 @@
 
 pub mod drill;
 pub mod ledger;
+pub mod sys;
+pub mod trust;
 pub mod wire;

@@ -1,0 +1,64 @@
+//! The system calls that the standard library has no words for, and nothing else.
+//!
+//! The only unsafe code of the project: each call is a plain C function on values that are ours.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+
+/// How a file is locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lock {
+    /// Many may hold it at once.
+    Shared,
+    /// One alone.
+    Exclusive,
+}
+
+/// What came of asking for a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Locked {
+    /// It is held until the file is closed, by the end of the process at the latest.
+    Held,
+    /// Somebody else holds it.
+    ByAnother,
+}
+
+/// Asks for the advisory lock of an open file, without waiting (`flock(2)`). The kernel drops it with
+/// the process, so a lock that a dead process left is no obstacle.
+///
+/// # Errors
+/// The file system has no locks, or too many are held.
+pub fn try_lock(file: &File, lock: Lock) -> io::Result<Locked> {
+    let operation = match lock {
+        Lock::Shared => libc::LOCK_SH,
+        Lock::Exclusive => libc::LOCK_EX,
+    };
+    loop {
+        // SAFETY: a call on a descriptor that `file` keeps open; no memory is handed over.
+        // `File::try_lock` would do, but is newer than the oldest Rust that builds this.
+        if unsafe { libc::flock(file.as_raw_fd(), operation | libc::LOCK_NB) } == 0 {
+            return Ok(Locked::Held);
+        }
+        let error = io::Error::last_os_error();
+        match error.kind() {
+            io::ErrorKind::Interrupted => {}
+            io::ErrorKind::WouldBlock => return Ok(Locked::ByAnother),
+            _ => return Err(error),
+        }
+    }
+}
+
+/// The user id that decides which files may be opened.
+pub fn effective_user() -> u32 {
+    // SAFETY: takes nothing and cannot fail (geteuid(2)).
+    unsafe { libc::geteuid() }
+}
+
+/// Ends this process at once, as `kill -9` does: nothing is flushed and nothing cleaned up.
+#[cfg(feature = "fault-points")]
+pub fn kill_self() -> ! {
+    // SAFETY: signals this process alone; no memory is handed over.
+    unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+    std::process::abort() // not reached: the signal cannot be caught
+}

@@ -1,0 +1,150 @@
+//! `DATABASE.alarms`: open alarms, and the closed ones with who closed them when.
+
+use std::path::PathBuf;
+
+use toml::Table;
+
+use super::failure::Damage;
+use super::finding::{Finding, Tampering};
+use super::sealed::{self, Writer};
+use super::timestamp::Timestamp;
+use crate::ledger::State;
+
+/// Longest file that is read.
+pub const MOST: u64 = 4 * 1024 * 1024;
+
+const WHAT: &str = "immuaudit: the alarms of one database. `immuaudit accept` closes one; the last line tells edits.";
+
+/// Tampering that was found, open until the operator accepts it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alarm {
+    /// 12 hexadecimal digits ([`Finding::id`]).
+    pub id: String,
+    /// Where.
+    pub database: String,
+    /// Which kind.
+    pub kind: Tampering,
+    /// More about it, cut.
+    pub reason: String,
+    /// When it was opened.
+    pub raised: Timestamp,
+    /// When it was found last.
+    pub last_seen: Timestamp,
+    /// How often it was found.
+    pub times: u64,
+    /// What shows it.
+    pub evidence: PathBuf,
+    /// What was trusted.
+    pub trusted: Option<State>,
+    /// What was shown.
+    pub shown: Option<State>,
+    /// How many findings between the first and this one were let go for want of room.
+    pub displaced: u64,
+    /// Who closed it; `None`: it is open.
+    pub closed: Option<Closed>,
+}
+
+/// The end of an alarm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// Who accepted it.
+    pub who: String,
+    /// When.
+    pub when: Timestamp,
+}
+
+impl Alarm {
+    /// The alarm of a finding that is new.
+    pub(super) fn new(finding: &Finding, evidence: PathBuf, now: Timestamp) -> Alarm {
+        Alarm {
+            id: finding.id(),
+            database: finding.database.clone(),
+            kind: finding.kind,
+            reason: finding.kept_reason(),
+            raised: now,
+            last_seen: now,
+            times: 1,
+            evidence,
+            trusted: finding.trusted.as_ref().map(|trusted| trusted.state),
+            shown: finding.shown,
+            displaced: 0,
+            closed: None,
+        }
+    }
+
+    /// Does it wait for the operator?
+    pub fn is_open(&self) -> bool {
+        self.closed.is_none()
+    }
+}
+
+/// The file of these alarms, in the order in which they were raised.
+pub fn render(server: &str, database: &str, alarms: &[Alarm]) -> Vec<u8> {
+    let mut writer = Writer::new(WHAT, server);
+    writer.text("database", database);
+    for alarm in alarms {
+        writer.element("alarm");
+        writer.text("id", &alarm.id);
+        writer.text("kind", &alarm.kind.to_string());
+        writer.text("reason", &alarm.reason);
+        writer.time("raised", alarm.raised);
+        writer.time("last_seen", alarm.last_seen);
+        writer.number("times", alarm.times);
+        writer.number("displaced", alarm.displaced);
+        for (key, state) in [("trusted", alarm.trusted), ("shown", alarm.shown)] {
+            writer.optional(key, state.map(|state| state.to_string()).as_deref());
+        }
+        if let Some(closed) = &alarm.closed {
+            writer.text("closed_by", &closed.who);
+            writer.time("closed", closed.when);
+        }
+    }
+    writer.seal()
+}
+
+/// The alarms in a file of this server and database; `evidence` says where an alarm's evidence is.
+pub fn parse(
+    bytes: &[u8],
+    server: &str,
+    database: &str,
+    evidence: impl Fn(&str) -> PathBuf,
+) -> Result<Vec<Alarm>, Damage> {
+    let file = sealed::open(bytes, server)?;
+    let found = sealed::text(&file, "database")?;
+    if found != database {
+        return Err(Damage::OtherName {
+            what: "database",
+            found: found.into(),
+        });
+    }
+    let alarm = |table: &Table| {
+        let id = sealed::text(table, "id")?;
+        let closed = match sealed::optional(table, "closed_by")? {
+            None => None,
+            Some(who) => Some(Closed {
+                who: who.into(),
+                when: sealed::time(table, "closed")?,
+            }),
+        };
+        Ok(Alarm {
+            id: id.into(),
+            database: database.into(),
+            kind: sealed::text(table, "kind")?
+                .parse()
+                .map_err(|_| Damage::Value("kind"))?,
+            reason: sealed::text(table, "reason")?.into(),
+            raised: sealed::time(table, "raised")?,
+            last_seen: sealed::time(table, "last_seen")?,
+            times: sealed::number(table, "times")?,
+            evidence: evidence(id),
+            trusted: sealed::state(table, "trusted")?,
+            shown: sealed::state(table, "shown")?,
+            displaced: sealed::number(table, "displaced")?,
+            closed,
+        })
+    };
+    sealed::elements(&file, "alarm")?
+        .into_iter()
+        .map(alarm)
+        .collect()
+}

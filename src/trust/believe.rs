@@ -1,0 +1,158 @@
+//! A database's trusted state: read, first seen, advanced, pinned, and its identity noted.
+
+use super::failure::LocalFailure;
+use super::history::HistoryEntry;
+use super::store::Store;
+use super::timestamp::Timestamp;
+use super::trusted::{How, Seen, Trusted, kept_identity};
+use crate::ledger::{Proven, State};
+use crate::sys::Lock;
+
+impl Store {
+    /// What is trusted of a database; `None` only where nothing was ever kept of it, or the operator
+    /// had it forgotten.
+    ///
+    /// # Errors
+    /// The files are damaged or incomplete: never a first sight.
+    pub fn load(&self, database: &str) -> Result<Option<Trusted>, LocalFailure> {
+        let _hold = self.hold(Lock::Shared)?;
+        Ok(self.record(database)?.trusted)
+    }
+
+    /// Every state accepted, in order, as far as it is kept.
+    ///
+    /// # Errors
+    /// As [`load`](Store::load).
+    pub fn history(&self, database: &str) -> Result<Vec<HistoryEntry>, LocalFailure> {
+        let _hold = self.hold(Lock::Shared)?;
+        let history = self.record(database)?.history;
+        Ok(history.map_or_else(Vec::new, |history| history.entries))
+    }
+
+    /// Trusts the first state that is seen of a database.
+    ///
+    /// # Errors
+    /// Something is trusted already, or it cannot be written.
+    pub fn first_sight(
+        &self,
+        database: &str,
+        seen: &Seen,
+        how: How,
+        now: Timestamp,
+    ) -> Result<Trusted, LocalFailure> {
+        let hold = self.hold(Lock::Exclusive)?;
+        let record = self.settled(&hold, database)?;
+        if record.trusted.is_some() {
+            return Err(LocalFailure::AlreadyTrusted {
+                database: database.into(),
+            });
+        }
+        let trusted = Trusted {
+            database: database.into(),
+            state: seen.state,
+            shape: Some(seen.shape),
+            signature: seen.signature.clone(),
+            uuid: kept_identity(seen.uuid.as_deref()),
+            since: now,
+            accepted: now,
+            how,
+        };
+        let trusted = self.accept_state(&hold, &record, trusted)?;
+        self.record_identity(&hold, trusted.uuid.as_deref(), now);
+        Ok(trusted)
+    }
+
+    /// Replaces the trusted state by one that is proven to extend it, where it is still `before`.
+    ///
+    /// # Errors
+    /// It was changed meanwhile, the proof is of other states, or it cannot be written.
+    pub fn advance(
+        &self,
+        before: &Trusted,
+        proven: &Proven,
+        seen: &Seen,
+        now: Timestamp,
+    ) -> Result<Trusted, LocalFailure> {
+        let hold = self.hold(Lock::Exclusive)?;
+        let record = self.unchanged(&hold, before)?;
+        if proven.source() != before.state || proven.target() != seen.state {
+            return Err(LocalFailure::NotProven {
+                database: before.database.clone(),
+                trusted: before.state,
+                shown: seen.state,
+            });
+        }
+        let mut trusted = Trusted {
+            database: before.database.clone(),
+            state: seen.state,
+            shape: Some(seen.shape),
+            signature: seen.signature.clone(),
+            uuid: kept_identity(seen.uuid.as_deref()),
+            since: before.since,
+            accepted: now,
+            how: How::Proven,
+        };
+        if trusted.state == before.state {
+            // nothing new: what came with it may be, but the line in the history stands
+            trusted.accepted = before.accepted;
+            trusted.how = before.how.clone();
+            return self.rewrite_state(&hold, &record, trusted);
+        }
+        self.accept_state(&hold, &record, trusted)
+    }
+
+    /// Records the identity that the trusted state now comes with, where it is still `before`.
+    ///
+    /// # Errors
+    /// It was changed meanwhile, or cannot be written.
+    pub fn note_identity(
+        &self,
+        before: &Trusted,
+        uuid: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Trusted, LocalFailure> {
+        let hold = self.hold(Lock::Exclusive)?;
+        let record = self.unchanged(&hold, before)?;
+        let mut trusted = before.clone();
+        trusted.uuid = kept_identity(uuid);
+        let trusted = self.rewrite_state(&hold, &record, trusted)?;
+        self.record_identity(&hold, trusted.uuid.as_deref(), now);
+        Ok(trusted)
+    }
+
+    /// Starts from a state that the operator knows. Where one is trusted already, that one is given back, for
+    /// the caller to prove the two against each other. Where the files are damaged, the last good state that they
+    /// name repairs them; the damaged ones are kept beside, as `*.damaged`.
+    ///
+    /// # Errors
+    /// The files are damaged and name another state, or cannot be written.
+    pub fn pin(
+        &self,
+        database: &str,
+        state: State,
+        now: Timestamp,
+    ) -> Result<Trusted, LocalFailure> {
+        let hold = self.hold(Lock::Exclusive)?;
+        let record = match self.settled(&hold, database) {
+            Ok(record) => match record.trusted {
+                Some(trusted) => return Ok(trusted),
+                None => record,
+            },
+            Err(failure) if failure.repairable() => {
+                self.set_aside(&hold, database, state, failure)?
+            }
+            Err(failure) => return Err(failure),
+        };
+        let trusted = Trusted {
+            database: database.into(),
+            state,
+            shape: None,
+            signature: None,
+            uuid: None,
+            since: now,
+            accepted: now,
+            how: How::Pinned,
+        };
+        self.accept_state(&hold, &record, trusted)
+    }
+}

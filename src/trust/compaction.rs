@@ -1,0 +1,154 @@
+//! What of a history is kept: all changes of 7 days, one an hour for 90, one a day after that.
+//!
+//! Age is counted along the history itself, from its last line back, and not by the clock: a step backwards or a
+//! jump of more than two days counts as none, so that a clock that jumps ages nothing.
+
+use super::history::HistoryEntry;
+use crate::ledger::State;
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+/// A longer step between two lines is taken for a jump of the clock, or a ledger at rest.
+const JUMP: u64 = 2 * DAY;
+/// So many of the last lines are always kept: almost 7 days at an interval of 5 minutes.
+const LAST: usize = 1_900;
+/// Behind those, even within 7 days, an auditor with a shorter interval keeps one line in so long.
+const SHORT: u64 = 4 * MINUTE;
+/// Fewer lines than this are not worth writing the file anew.
+const WORTH: usize = 64;
+
+/// The lines to keep, where enough can go that it is worth it. The first and the last stay, and so do those that are
+/// not plain proofs (first sights, pins, adoptions) and the states that are `named`.
+pub fn compact(entries: &[HistoryEntry], named: &[State]) -> Option<Vec<HistoryEntry>> {
+    if entries.len() <= LAST + WORTH {
+        return None;
+    }
+    let spacings = spacings(entries);
+    let mut kept: Vec<HistoryEntry> = Vec::new();
+    let mut slot = None;
+    for ((entry, spacing), behind) in entries.iter().zip(&spacings).zip((0..entries.len()).rev()) {
+        let this = (*spacing, entry.time.unix() / spacing);
+        let fixed = behind < LAST || entry.is_a_beginning() || named.contains(&entry.state);
+        if kept.is_empty() || fixed || slot != Some(this) {
+            kept.push(entry.clone());
+        }
+        slot = Some(this);
+    }
+    (kept.len() + WORTH <= entries.len()).then_some(kept)
+}
+
+/// How far apart the lines of each one's age are kept, in seconds.
+fn spacings(entries: &[HistoryEntry]) -> Vec<u64> {
+    let mut age = 0;
+    let mut later = entries.last().map_or(0, |last| last.time.unix());
+    let mut spacings: Vec<u64> = entries
+        .iter()
+        .rev()
+        .map(|entry| {
+            let step = later.saturating_sub(entry.time.unix());
+            later = entry.time.unix();
+            age += if step > JUMP { 0 } else { step };
+            match age {
+                age if age <= 7 * DAY => SHORT,
+                age if age <= 90 * DAY => HOUR,
+                _ => DAY,
+            }
+        })
+        .collect();
+    spacings.reverse();
+    spacings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Digest;
+    use crate::trust::history::{Change, History};
+    use crate::trust::{How, Timestamp};
+
+    fn entry(tx: u64, time: u64) -> HistoryEntry {
+        HistoryEntry {
+            time: Timestamp::from_unix(time),
+            change: Change::Accepted(if tx == 1 { How::FirstSeen } else { How::Proven }),
+            state: State {
+                tx,
+                hash: Digest::of(&[&tx.to_be_bytes()]),
+            },
+            shape: None,
+            uuid: Some("d4g5c2k23aku4h7nq1t0".into()),
+        }
+    }
+
+    /// What is left after appending these times one by one.
+    fn after(times: impl Iterator<Item = u64>) -> (Vec<HistoryEntry>, usize) {
+        let (mut entries, mut most) = (Vec::new(), 0);
+        for (tx, time) in (10_000_000..).zip(times) {
+            entries.push(entry(if entries.is_empty() { 1 } else { tx }, time));
+            if let Some(kept) = compact(&entries, &[]) {
+                entries = kept;
+            }
+            most = most.max(entries.len());
+        }
+        (entries, most)
+    }
+
+    const START: u64 = 1_795_319_313;
+
+    #[test]
+    fn a_year_at_five_minutes_stays_under_half_a_megabyte() {
+        let (entries, most) = after((0..365 * 288).map(|i| START + i * 300));
+        let bytes = History::render("127.0.0.1:3322", "defaultdb", &entries).len();
+        let line = bytes / entries.len();
+        assert!(most * (line + 1) < 500_000, "{most} lines of {line} bytes");
+        assert_eq!(entries[0].state.tx, 1);
+        let end = START + 365 * DAY;
+        let since = |age| {
+            entries
+                .iter()
+                .filter(move |e| e.time.unix() >= end - age)
+                .count()
+        };
+        assert!(since(7 * DAY) >= 7 * 288 - 1);
+        assert!(since(90 * DAY) - since(7 * DAY) >= 83 * 24 - 1);
+        assert!(entries.len() - since(90 * DAY) >= 275 - 1);
+    }
+
+    #[test]
+    fn a_short_interval_stays_bounded() {
+        let (_, most) = after((0..20_000).map(|i| START + i / 100));
+        assert!(most <= LAST + WORTH + 2, "{most}");
+    }
+
+    #[test]
+    fn a_clock_that_jumps_deletes_nothing() {
+        let week = |start: u64| (0..1_990).map(move |i| start + i * 300);
+        let jumps = [START + 400 * DAY, START + 9_000 * DAY, START - 3_000 * DAY];
+        let times = week(START).chain(jumps).chain(week(START + 7 * DAY));
+        let entries: Vec<_> = (1..).zip(times).map(|(tx, time)| entry(tx, time)).collect();
+        let kept = compact(&entries, &[]).unwrap_or_else(|| entries.clone());
+        for entry in entries
+            .iter()
+            .filter(|e| !(START + DAY..START + 8 * DAY).contains(&e.time.unix()))
+        {
+            let recent = entry.time.unix() >= START + 7 * DAY;
+            assert!(!recent || kept.contains(entry));
+        }
+        let (entries, _) = after(week(START).chain(jumps));
+        assert_eq!(entries.len(), 1_990 + jumps.len());
+    }
+
+    #[test]
+    fn what_is_named_stays_and_thinning_twice_is_thinning_once() {
+        let entries: Vec<_> = (1..40_000).map(|tx| entry(tx, START + tx * 300)).collect();
+        let named: Vec<State> = [77, 78, 79, 5_001].map(|tx| entries[tx].state).into();
+        let kept = compact(&entries, &named).unwrap();
+        for state in &named {
+            assert!(kept.iter().any(|entry| entry.state == *state));
+        }
+        assert_eq!(kept.first(), entries.first());
+        assert_eq!(kept.last(), entries.last());
+        assert_eq!(compact(&kept, &named), None);
+    }
+}

@@ -1,0 +1,193 @@
+//! `evidence/DATABASE/ALARM.toml`: one finding, in a file that stands alone.
+
+use toml::Table;
+
+use super::failure::Damage;
+use super::finding::{Answer, Finding};
+use super::sealed::{self, Writer};
+use super::state_file;
+use super::text::{cut, hex, unhex};
+use super::timestamp::Timestamp;
+use super::trusted::kept_identity;
+
+const WHAT: &str = "immuaudit: evidence of tampering. `immuaudit evidence show FILE` explains it.";
+
+/// How much evidence is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Files of one database; the first and the last finding are always among them.
+    pub files_of_a_database: usize,
+    /// Files of all databases of a server.
+    pub files: usize,
+    /// Bytes of all databases of a server.
+    pub bytes: u64,
+    /// Bytes of one answer; a longer one is cut, and says so.
+    pub answer: usize,
+    /// Bytes of all answers of a finding; what comes behind is left out, and counted.
+    pub answers: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            files_of_a_database: 100,
+            files: 4_000,
+            bytes: 64 << 20,
+            answer: 1 << 20,
+            answers: 2 << 20,
+        }
+    }
+}
+
+/// A finding as its file tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// The version that wrote it.
+    pub program: String,
+    /// The server's configured name.
+    pub server: String,
+    /// The alarm's id.
+    pub alarm: String,
+    /// When it was found.
+    pub found: Timestamp,
+    /// The finding; its `answers` are empty, they are below.
+    pub finding: Finding,
+    /// The answers, as far as they are kept.
+    pub answers: Vec<KeptAnswer>,
+    /// How many answers there was no room for.
+    pub left_out: u64,
+}
+
+/// An answer as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptAnswer {
+    /// What was asked and answered.
+    pub answer: Answer,
+    /// The length it had in bytes, where it is cut.
+    pub cut_from: Option<u64>,
+}
+
+/// The file of a finding.
+pub fn render(server: &str, finding: &Finding, now: Timestamp, limits: &Limits) -> Vec<u8> {
+    let mut writer = Writer::new(WHAT, server);
+    writer.text("program", concat!("immuaudit ", env!("CARGO_PKG_VERSION")));
+    writer.text("database", &finding.database);
+    writer.text("alarm", &finding.id());
+    writer.text("kind", &finding.kind.to_string());
+    writer.text("reason", &finding.kept_reason());
+    writer.time("found", now);
+    let shown = finding.shown.map(|state| state.to_string());
+    writer.optional("shown", shown.as_deref());
+    let uuid = kept_identity(finding.uuid.as_deref());
+    writer.optional("uuid", uuid.as_deref());
+    writer.number("identity_changed", u64::from(finding.identity_changed));
+    let kept = kept_answers(finding, limits);
+    let left_out = finding.answers.len().saturating_sub(kept.len());
+    writer.number(
+        "answers_left_out",
+        u64::try_from(left_out).unwrap_or(u64::MAX),
+    );
+    if let Some(trusted) = &finding.trusted {
+        writer.table("trusted");
+        state_file::write(&mut writer, trusted);
+    }
+    for kept in kept {
+        writer.element("answer");
+        writer.text("call", &cut(&kept.answer.call, 100));
+        writer.text("request", &hex(&kept.answer.request));
+        match &kept.answer.reply {
+            Ok(reply) => writer.text("reply", &hex(reply)),
+            Err(error) => writer.text("error", error),
+        }
+        if let Some(length) = kept.cut_from {
+            writer.number("cut_from", length);
+        }
+    }
+    writer.seal()
+}
+
+/// The finding in a file, of whatever server.
+///
+/// # Errors
+/// How it is not what was written.
+pub fn parse(bytes: &[u8]) -> Result<Evidence, Damage> {
+    let file = sealed::open_of_any_server(bytes)?;
+    let text = |key| sealed::text(&file, key).map(String::from);
+    let trusted = match file.get("trusted").map(toml::Value::as_table) {
+        None => None,
+        Some(Some(table)) => Some(state_file::read(table)?),
+        Some(None) => return Err(Damage::Value("trusted")),
+    };
+    let finding = Finding {
+        database: text("database")?,
+        kind: text("kind")?.parse().map_err(|_| Damage::Value("kind"))?,
+        reason: text("reason")?,
+        trusted,
+        shown: sealed::state(&file, "shown")?,
+        uuid: sealed::optional(&file, "uuid")?.map(String::from),
+        identity_changed: sealed::number(&file, "identity_changed")? != 0,
+        answers: Vec::new(),
+    };
+    let answers = sealed::elements(&file, "answer")?;
+    Ok(Evidence {
+        program: text("program")?,
+        server: text("server")?,
+        alarm: text("alarm")?,
+        found: sealed::time(&file, "found")?,
+        finding,
+        answers: answers.into_iter().map(answer).collect::<Result<_, _>>()?,
+        left_out: sealed::number(&file, "answers_left_out")?,
+    })
+}
+
+fn answer(table: &Table) -> Result<KeptAnswer, Damage> {
+    let bytes = |key| unhex(sealed::text(table, key)?).ok_or(Damage::Value(key));
+    let cut_from = match table.get("cut_from") {
+        None => None,
+        Some(_) => Some(sealed::number(table, "cut_from")?),
+    };
+    Ok(KeptAnswer {
+        answer: Answer {
+            call: sealed::text(table, "call")?.into(),
+            request: bytes("request")?,
+            reply: match sealed::optional(table, "error")? {
+                Some(error) => Err(error.into()),
+                None => Ok(bytes("reply")?),
+            },
+        },
+        cut_from,
+    })
+}
+
+/// As many answers as there is room for, the first ones, each cut where it is too long.
+fn kept_answers(finding: &Finding, limits: &Limits) -> Vec<KeptAnswer> {
+    const BESIDE: usize = 200; // what an answer takes beside its bytes
+    let mut room = limits.answers;
+    let mut kept = Vec::new();
+    for answer in &finding.answers {
+        let reply = match &answer.reply {
+            Ok(bytes) => bytes.len(),
+            Err(error) => error.len(),
+        };
+        let length = answer.request.len().max(reply);
+        let most = limits.answer;
+        let size = answer.request.len().min(most) + reply.min(most) + BESIDE;
+        let Some(left) = room.checked_sub(size) else {
+            break;
+        };
+        room = left;
+        let first = |bytes: &[u8]| bytes.iter().take(most).copied().collect::<Vec<u8>>();
+        kept.push(KeptAnswer {
+            answer: Answer {
+                call: answer.call.clone(),
+                request: first(&answer.request),
+                reply: match &answer.reply {
+                    Ok(bytes) => Ok(first(bytes)),
+                    Err(error) => Err(cut(error, most / 12)), // a character takes up to 10 bytes as text
+                },
+            },
+            cut_from: (length > most).then(|| u64::try_from(length).unwrap_or(u64::MAX)),
+        });
+    }
+    kept
+}

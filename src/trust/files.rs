@@ -1,0 +1,279 @@
+//! Reading and replacing files so that a kill or a full disk leaves the old or the new, never half.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use super::failure::{LocalFailure, Warning};
+use super::fault::{self, Kind, Step};
+use crate::sys::{self, Lock};
+
+/// Ending of a file that is being written.
+pub const NEW: &str = ".new";
+
+/// `path` with something behind its name.
+pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// The directory, for its owner alone, with its parents; one that is there stays as it is.
+pub fn create_directory(path: &Path) -> Result<(), LocalFailure> {
+    if !exists(path)? {
+        if let Some(parent) = path.parent().filter(|parent| *parent != Path::new("")) {
+            if !exists(parent)? {
+                create_directory(parent)?;
+            }
+        }
+        match DirBuilder::new().mode(0o700).create(path) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                return Err(LocalFailure::system("create directory", path, &error));
+            }
+            _ => sync_directory_of(path)?,
+        }
+    }
+    check_directory(path)
+}
+
+/// A link would lead the auditor's files to another place.
+pub fn check_directory(path: &Path) -> Result<(), LocalFailure> {
+    let found = fs::symlink_metadata(path)
+        .map_err(|error| LocalFailure::system("open directory", path, &error))?;
+    if found.is_dir() {
+        return Ok(());
+    }
+    Err(LocalFailure::NotAFile {
+        path: path.into(),
+        found: what_it_is(&found),
+    })
+}
+
+/// A file's content, `None` where there is no file.
+pub fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>, LocalFailure> {
+    let Some(file) = open(path, OpenOptions::new().read(true))? else {
+        return Ok(None);
+    };
+    let mut bytes = Vec::new();
+    file.take(most.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|error| LocalFailure::system("read", path, &error))?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > most {
+        return Err(LocalFailure::TooLong {
+            path: path.into(),
+            most,
+        });
+    }
+    Ok(Some(bytes))
+}
+
+/// Is anything there, of whatever kind?
+pub fn exists(path: &Path) -> Result<bool, LocalFailure> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(LocalFailure::system("look at", path, &error)),
+    }
+}
+
+/// Puts `bytes` in the place of the file, at once and durably.
+pub fn replace(kind: Kind, path: &Path, bytes: &[u8]) -> Result<(), LocalFailure> {
+    prepare(kind, path, bytes)?;
+    publish(kind, path)
+}
+
+/// First half of [`replace`]: all of it is on disk, under a temporary name.
+pub fn prepare(kind: Kind, path: &Path, bytes: &[u8]) -> Result<(), LocalFailure> {
+    let new = with_suffix(path, NEW);
+    remove(&new)?;
+    let write = || {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(&new)?;
+        fault::at(kind, Step::Created);
+        let (first, second) = halves(bytes);
+        file.write_all(first)?;
+        fault::at(kind, Step::HalfWritten);
+        file.write_all(second)?;
+        fault::at(kind, Step::Written);
+        file.sync_all()
+    };
+    if let Err(error) = write() {
+        drop(remove(&new)); // the failure that counts is the first one
+        return Err(LocalFailure::system("write", &new, &error));
+    }
+    sync_directory_of(&new)?;
+    fault::at(kind, Step::Synced);
+    Ok(())
+}
+
+/// Second half of [`replace`]: what was prepared gets its name.
+pub fn publish(kind: Kind, path: &Path) -> Result<(), LocalFailure> {
+    let new = with_suffix(path, NEW);
+    if let Err(error) = fs::rename(&new, path) {
+        return Err(LocalFailure::system("replace", path, &error));
+    }
+    fault::at(kind, Step::Renamed);
+    sync_directory_of(path)?;
+    fault::at(kind, Step::DirectorySynced);
+    Ok(())
+}
+
+/// Writes `line` at `offset`, where the good part of the file ends, and cuts off what was behind it.
+pub fn append(path: &Path, offset: u64, line: &[u8]) -> Result<(), LocalFailure> {
+    let failed = |error: &io::Error| LocalFailure::system("append to", path, error);
+    let Some(mut file) = open(path, OpenOptions::new().write(true))? else {
+        return Err(failed(&ErrorKind::NotFound.into()));
+    };
+    let mut write = || {
+        file.set_len(offset)?;
+        file.seek(SeekFrom::Start(offset))?;
+        let (first, second) = halves(line);
+        file.write_all(first)?;
+        fault::at(Kind::History, Step::HalfAppended);
+        file.write_all(second)?;
+        fault::at(Kind::History, Step::Appended);
+        file.sync_all()
+    };
+    if let Err(error) = write() {
+        drop(file.set_len(offset)); // else a torn line, which the next one is written over
+        return Err(failed(&error));
+    }
+    fault::at(Kind::History, Step::AppendSynced);
+    Ok(())
+}
+
+/// Removes a file; one that is not there is removed already.
+pub fn remove(path: &Path) -> Result<(), LocalFailure> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(LocalFailure::system("remove", path, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Removes a file, durably.
+pub fn remove_for_good(path: &Path) -> Result<(), LocalFailure> {
+    remove(path)?;
+    sync_directory_of(path)
+}
+
+/// Moves a damaged file out of the way, where it can be looked at.
+pub fn set_aside(path: &Path) -> Result<(), LocalFailure> {
+    let aside = with_suffix(path, ".damaged");
+    match fs::rename(path, &aside) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(LocalFailure::system("move aside", path, &error))
+        }
+        _ => sync_directory_of(path),
+    }
+}
+
+/// Names of the entries of a directory, sorted; none where there is no directory. Names that are not UTF-8
+/// are not ours.
+pub fn list(path: &Path) -> Result<Vec<String>, LocalFailure> {
+    let failed = |error: &io::Error| LocalFailure::system("list", path, error);
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|error| failed(&error))?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| failed(&error))?;
+        names.extend(entry.file_name().into_string().ok());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// A file to lock, made where there is none. To share it reading is enough, on a read-only disk too.
+pub fn open_lock(path: &Path, lock: Lock) -> Result<File, LocalFailure> {
+    if lock == Lock::Shared {
+        if let Some(file) = open(path, OpenOptions::new().read(true))? {
+            return Ok(file);
+        }
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).mode(0o600);
+    open(path, &mut options)?
+        .ok_or_else(|| LocalFailure::system("open", path, &ErrorKind::NotFound.into()))
+}
+
+/// What is loose about a file or directory of ours: which of the `rights` it gives, and its owner.
+pub fn warnings(path: &Path, rights: u32) -> Vec<Warning> {
+    let Ok(found) = fs::symlink_metadata(path) else {
+        return Vec::new(); // whoever opens it says what is wrong
+    };
+    let mode = found.permissions().mode() & 0o7777;
+    let owner = found.uid();
+    let path = || path.to_path_buf();
+    let loose = (mode & rights != 0).then(|| Warning::Loose { path: path(), mode });
+    let other = (owner != sys::effective_user()).then(|| Warning::Owner {
+        path: path(),
+        owner,
+    });
+    loose.into_iter().chain(other).collect()
+}
+
+/// Opens a plain file, and neither follows a link nor waits for the other end of a pipe.
+fn open(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, LocalFailure> {
+    let opened = options
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path);
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(match fs::symlink_metadata(path) {
+                Ok(found) if !found.is_file() => LocalFailure::NotAFile {
+                    path: path.into(),
+                    found: what_it_is(&found),
+                },
+                _ => LocalFailure::system("open", path, &error),
+            });
+        }
+    };
+    let found = file
+        .metadata()
+        .map_err(|error| LocalFailure::system("open", path, &error))?;
+    if found.is_file() {
+        return Ok(Some(file));
+    }
+    Err(LocalFailure::NotAFile {
+        path: path.into(),
+        found: what_it_is(&found),
+    })
+}
+
+fn what_it_is(found: &fs::Metadata) -> &'static str {
+    if found.is_symlink() {
+        "a symbolic link"
+    } else if found.is_dir() {
+        "a directory"
+    } else if found.is_file() {
+        "a file"
+    } else {
+        "a device, pipe or socket"
+    }
+}
+
+fn halves(bytes: &[u8]) -> (&[u8], &[u8]) {
+    bytes
+        .split_at_checked(bytes.len() / 2)
+        .unwrap_or((bytes, &[]))
+}
+
+fn sync_directory_of(path: &Path) -> Result<(), LocalFailure> {
+    let directory = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|error| LocalFailure::system("sync", directory, &error))
+}

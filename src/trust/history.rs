@@ -1,0 +1,363 @@
+//! `DATABASE.history`: every state accepted, in order, one line each.
+//!
+//! Each line ends with the first 8 digits of the SHA-256 of all sums before it and itself, so that no
+//! line can be changed, left out or moved. Only the last one can be torn: by a kill while it is appended.
+
+use super::failure::Damage;
+use super::name::{escape, unescape};
+use super::timestamp::Timestamp;
+use super::trusted::{How, Trusted, parse_shape, parse_state, shape_word};
+use crate::ledger::{Digest, State, StateShape};
+
+/// Longest file that is read.
+pub const MOST: u64 = 16 * 1024 * 1024;
+
+/// A line of the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// When.
+    pub time: Timestamp,
+    /// What happened to the state.
+    pub change: Change,
+    /// The state.
+    pub state: State,
+    /// The message it came as, where known.
+    pub shape: Option<StateShape>,
+    /// The identity it came with, cut.
+    pub uuid: Option<String>,
+}
+
+/// What happened to a state.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Change {
+    /// It became the trusted one.
+    Accepted(How),
+    /// It is trusted no more, by the operator who accepted this alarm: the next sight is a first one.
+    Forgotten { alarm: String },
+}
+
+/// A history as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    /// In order.
+    pub entries: Vec<HistoryEntry>,
+    /// Bytes up to the end of the last good line.
+    pub length: u64,
+    /// Is there something behind it, that was being appended?
+    pub torn: bool,
+    sum: String,
+}
+
+impl HistoryEntry {
+    /// The line for a state that became the trusted one.
+    pub fn of(trusted: &Trusted) -> HistoryEntry {
+        HistoryEntry {
+            time: trusted.accepted,
+            change: Change::Accepted(trusted.how.clone()),
+            state: trusted.state,
+            shape: trusted.shape,
+            uuid: trusted.uuid.clone(),
+        }
+    }
+
+    /// Is this the line that was written for `trusted`? Its identity may have changed since.
+    pub fn is_of(&self, trusted: &Trusted) -> bool {
+        self.time == trusted.accepted
+            && self.state == trusted.state
+            && self.change == Change::Accepted(trusted.how.clone())
+    }
+
+    /// Does an unbroken line of proofs begin here?
+    pub fn is_a_beginning(&self) -> bool {
+        self.change != Change::Accepted(How::Proven)
+    }
+
+    fn content(&self, before: Option<&HistoryEntry>) -> String {
+        let mut content = format!("{} {} {}", self.time, self.change, self.state);
+        // what stays the same is not said again: a year of lines has to stay small
+        if self.shape != before.and_then(|before| before.shape) {
+            content.push_str(" shape=");
+            content.push_str(self.shape.map_or("unknown", shape_word));
+        }
+        if self.uuid.as_ref() != before.and_then(|before| before.uuid.as_ref()) {
+            content.push_str(" uuid");
+            if let Some(uuid) = &self.uuid {
+                content.push('=');
+                content.push_str(&escape(uuid));
+            }
+        }
+        content
+    }
+
+    fn parse(content: &str, before: Option<&HistoryEntry>) -> Option<HistoryEntry> {
+        let mut words = content.split(' ');
+        let mut entry = HistoryEntry {
+            time: words.next()?.parse().ok()?,
+            change: Change::parse(words.next()?)?,
+            state: parse_state(words.next()?)?,
+            shape: before.and_then(|before| before.shape),
+            uuid: before.and_then(|before| before.uuid.clone()),
+        };
+        for word in words {
+            if let Some(shape) = word.strip_prefix("shape=") {
+                entry.shape = match shape {
+                    "unknown" => None,
+                    word => Some(parse_shape(word)?),
+                };
+            } else if word == "uuid" {
+                entry.uuid = None;
+            } else {
+                entry.uuid = Some(unescape(word.strip_prefix("uuid=")?)?);
+            }
+        }
+        Some(entry)
+    }
+}
+
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Change::Accepted(how) => how.fmt(f),
+            Change::Forgotten { alarm } => write!(f, "forgotten:{alarm}"),
+        }
+    }
+}
+
+impl Change {
+    fn parse(word: &str) -> Option<Change> {
+        match word.strip_prefix("forgotten:") {
+            Some(alarm) => Some(Change::Forgotten {
+                alarm: alarm.into(),
+            }),
+            None => word.parse().ok().map(Change::Accepted),
+        }
+    }
+}
+
+impl History {
+    /// The history in a file of this server and database.
+    pub fn parse(bytes: &[u8], server: &str, database: &str) -> Result<History, Damage> {
+        if bytes.is_empty() {
+            return Err(Damage::Empty);
+        }
+        let mut history = History::begin(server, database);
+        let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
+        // the first line and the one after it came into being at once, so neither can be torn
+        match lines.next() {
+            Some(line) if line == history.header(server, database).as_bytes() => {}
+            Some(line) => return Err(other_header(line)),
+            None => return Err(Damage::Empty),
+        }
+        history.length = u64::try_from(history.header(server, database).len()).unwrap_or(u64::MAX);
+        let mut number = 1;
+        while let Some(line) = lines.next() {
+            number += 1;
+            match history.read_line(line) {
+                Some((entry, sum)) => {
+                    history.entries.push(entry);
+                    history.sum = sum;
+                    history.length += u64::try_from(line.len()).unwrap_or(u64::MAX);
+                }
+                None if number > 2 && lines.next().is_none() => history.torn = true,
+                None => return Err(Damage::Line(number)),
+            }
+        }
+        if history.entries.is_empty() {
+            return Err(Damage::Unfinished);
+        }
+        Ok(history)
+    }
+
+    /// The file of these entries.
+    pub fn render(server: &str, database: &str, entries: &[HistoryEntry]) -> Vec<u8> {
+        let mut history = History::begin(server, database);
+        let mut file = history.header(server, database);
+        for entry in entries {
+            let (line, sum) = history.line(entry);
+            file.push_str(&line);
+            history.sum = sum;
+            history.entries = vec![entry.clone()]; // only the one before counts
+        }
+        file.into_bytes()
+    }
+
+    /// What is to be appended for one more entry.
+    pub fn next_line(&self, entry: &HistoryEntry) -> Vec<u8> {
+        self.line(entry).0.into_bytes()
+    }
+
+    fn begin(server: &str, database: &str) -> History {
+        let first = header_content(server, database);
+        History {
+            entries: Vec::new(),
+            length: 0,
+            torn: false,
+            sum: sum("", &first),
+        }
+    }
+
+    fn header(&self, server: &str, database: &str) -> String {
+        format!("{} {}\n", header_content(server, database), self.sum)
+    }
+
+    fn line(&self, entry: &HistoryEntry) -> (String, String) {
+        let content = entry.content(self.entries.last());
+        let sum = sum(&self.sum, &content);
+        (format!("{content} {sum}\n"), sum)
+    }
+
+    fn read_line(&self, line: &[u8]) -> Option<(HistoryEntry, String)> {
+        let line = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
+        let (content, found) = line.rsplit_once(' ')?;
+        let due = sum(&self.sum, content);
+        if found != due {
+            return None;
+        }
+        Some((HistoryEntry::parse(content, self.entries.last())?, due))
+    }
+}
+
+const HEADER: &str = "immuaudit-history 1";
+
+fn header_content(server: &str, database: &str) -> String {
+    format!(
+        "{HEADER} server={} database={}",
+        escape(server),
+        escape(database)
+    )
+}
+
+/// The database in the first line of a history, where that line is whole.
+pub fn database_of(bytes: &[u8]) -> Option<String> {
+    let line = bytes.split(|byte| *byte == b'\n').next()?;
+    let (content, found) = std::str::from_utf8(line).ok()?.rsplit_once(' ')?;
+    if sum("", content) != found {
+        return None;
+    }
+    unescape(content.rsplit_once(" database=")?.1)
+}
+
+fn other_header(line: &[u8]) -> Damage {
+    let whole = std::str::from_utf8(line)
+        .ok()
+        .and_then(|line| line.strip_suffix('\n')?.rsplit_once(' '))
+        .filter(|(content, found)| sum("", content) == *found);
+    match whole {
+        None => Damage::Line(1),
+        Some((content, _)) => match content.strip_prefix(HEADER) {
+            None => Damage::Format,
+            Some(names) => Damage::OtherName {
+                what: "server or database",
+                found: names.trim().into(),
+            },
+        },
+    }
+}
+
+fn sum(before: &str, content: &str) -> String {
+    let digest = Digest::of(&[before.as_bytes(), b" ", content.as_bytes()]).to_string();
+    digest.get(..8).unwrap_or_default().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries() -> Vec<HistoryEntry> {
+        let entry = |tx: u64, change, uuid: Option<&str>| HistoryEntry {
+            time: Timestamp::from_unix(1_795_319_313 + tx * 300),
+            change,
+            state: State {
+                tx,
+                hash: Digest::of(&[&tx.to_be_bytes()]),
+            },
+            shape: Some(StateShape::WithDatabase),
+            uuid: uuid.map(String::from),
+        };
+        let alarm = || "0123456789ab".to_string();
+        let proven = || Change::Accepted(How::Proven);
+        vec![
+            entry(3, Change::Accepted(How::FirstSeen), Some("../é x")),
+            entry(4, proven(), Some("../é x")),
+            entry(5, proven(), None),
+            entry(
+                2,
+                Change::Accepted(How::Adopted { alarm: alarm() }),
+                Some(""),
+            ),
+            entry(2, Change::Forgotten { alarm: alarm() }, Some("")),
+            entry(1, Change::Accepted(How::Pinned), None),
+        ]
+    }
+
+    #[test]
+    fn entries_come_back_as_they_were() {
+        let file = History::render("s", "d", &entries());
+        let history = History::parse(&file, "s", "d").unwrap();
+        assert_eq!(history.entries, entries());
+        assert_eq!(history.length, u64::try_from(file.len()).unwrap());
+        let (last, rest) = entries()
+            .split_last()
+            .map(|(l, r)| (l.clone(), r.to_vec()))
+            .unwrap();
+        let shorter = History::render("s", "d", &rest);
+        let line = History::parse(&shorter, "s", "d").unwrap().next_line(&last);
+        assert_eq!([shorter, line].concat(), file);
+        assert_eq!(database_of(&file).as_deref(), Some("d"));
+    }
+
+    #[test]
+    fn a_torn_last_line_is_left_out_and_nothing_else() {
+        let all = entries();
+        let whole = History::render("s", "d", &all);
+        let starts: Vec<usize> = (0..whole.len())
+            .filter(|at| *at == 0 || whole[at - 1] == b'\n')
+            .collect();
+        for length in 0..whole.len() {
+            let read = History::parse(&whole[..length], "s", "d");
+            let lines = starts.iter().filter(|start| **start <= length).count();
+            match read {
+                Ok(history) => {
+                    let kept = lines.saturating_sub(2); // the header, and the torn or not begun one
+                    assert_eq!(history.entries, all[..kept], "{length}");
+                    assert_eq!(history.torn, !starts.contains(&length), "{length}");
+                }
+                Err(_) => assert!(length < starts[2], "{length}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_changed_bit_costs_the_last_line_at_most() {
+        let all = entries();
+        let whole = History::render("s", "d", &all);
+        for (at, bit) in (0..whole.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
+            let mut changed = whole.clone();
+            changed[at] ^= 1 << bit;
+            if let Ok(history) = History::parse(&changed, "s", "d") {
+                assert!(history.torn, "bit {bit} of byte {at}");
+                assert!(history.entries.len() + 2 >= all.len());
+                assert_eq!(history.entries, all[..history.entries.len()]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_left_out_is_noticed() {
+        let whole = String::from_utf8(History::render("s", "d", &entries())).unwrap();
+        for left_out in 0..entries().len() {
+            let lines: String = whole
+                .split_inclusive('\n')
+                .enumerate()
+                .filter(|(number, _)| *number != left_out)
+                .map(|(_, line)| line)
+                .collect();
+            let read = History::parse(lines.as_bytes(), "s", "d");
+            // without the last but one, the last looks torn
+            assert!(
+                read.is_err() || read.is_ok_and(|history| history.torn),
+                "{left_out}"
+            );
+        }
+    }
+}

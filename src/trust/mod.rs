@@ -1,0 +1,61 @@
+//! What the auditor believes, in plain files: trusted states, their history, open alarms, evidence.
+//!
+//! Whatever happens to the machine, a trusted state is neither lost nor made up: each write is
+//! complete or has not happened, each file carries a checksum, and what is damaged is a
+//! [`LocalFailure`] and never a first sight. One directory a configured server:
+//!
+//! ```text
+//! DIR/SERVER/auditor.lock           held by the auditor as long as it runs
+//!            write.lock             held for the moment of a change
+//!            DATABASE.state         what is trusted (under --roots-filepath, where that is given)
+//!            DATABASE.history       every state accepted, a line each (beside it)
+//!            DATABASE.alarms        open alarms, and who closed the others when
+//!            evidence/DATABASE/ALARM.toml   what shows it, a file each finding
+//!            identities             every immudb-uuid seen
+//!            outcomes               the last verdicts
+//! ```
+//!
+//! `SERVER` and `DATABASE` are escaped (`name`), times come from the caller, and nothing here knows the network.
+
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))]
+
+mod accept;
+mod alarm;
+mod believe;
+mod compaction;
+mod evidence;
+mod failure;
+pub mod fault;
+mod files;
+mod finding;
+mod history;
+mod identity;
+mod name;
+mod outcome;
+mod raise;
+mod record;
+mod sealed;
+mod state_file;
+mod store;
+mod text;
+mod timestamp;
+mod trusted;
+
+pub use accept::Acceptance;
+pub use alarm::{Alarm, Closed};
+pub use evidence::{Evidence, KeptAnswer, Limits};
+pub use failure::{Damage, LocalFailure, Warning};
+pub use finding::{Answer, Finding, Tampering, UnknownTampering};
+pub use history::{Change, HistoryEntry};
+pub use identity::KnownElsewhere;
+pub use outcome::{OutcomeRecord, Outcomes};
+pub use store::{Location, Store};
+pub use timestamp::Timestamp;
+pub use trusted::{How, Seen, Trusted};

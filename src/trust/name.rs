@@ -1,0 +1,136 @@
+//! Names from outside as names of files: no two meet, none leads anywhere else.
+
+use std::fmt::Write;
+
+use crate::ledger::Digest;
+
+/// Longest escaped name, in bytes, that is used as it is: with its suffixes it must fit into the 255
+/// that file systems allow.
+const MAX: usize = 200;
+/// What is kept of a longer one, before its hash.
+const KEPT: usize = 120;
+/// Between the two: no escape begins with a second `%`, so no shorter name has it.
+const CUT: &str = "%%";
+/// The empty name: no escape is a `%` alone.
+const EMPTY: &str = "%";
+
+/// `name` as a file's name: `a-z0-9_-` stay, each other byte becomes `%` and two lower-case
+/// hexadecimal digits. Upper case is escaped too, so that names that differ in it alone stay two
+/// where the file system does not tell them apart.
+pub fn file_name(name: &str) -> String {
+    let escaped = escape(name);
+    if escaped.is_empty() {
+        EMPTY.into()
+    } else if escaped.len() > MAX {
+        let kept = escaped.get(..KEPT).unwrap_or_default(); // ASCII, so no boundary is missed
+        format!("{kept}{CUT}{}", Digest::of(&[name.as_bytes()]))
+    } else {
+        escaped
+    }
+}
+
+/// The name behind a file's name; `None` where that was cut, or is not one of [`file_name`]'s.
+pub fn from_file_name(file: &str) -> Option<String> {
+    if file == EMPTY {
+        return Some(String::new());
+    }
+    let name = unescape(file)?;
+    (file_name(&name) == file).then_some(name)
+}
+
+/// As [`file_name`], but for the inside of files: whole, and empty for the empty name.
+pub fn escape(name: &str) -> String {
+    let mut escaped = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => escaped.push(char::from(byte)),
+            _ => drop(write!(escaped, "%{byte:02x}")), // writing to a String cannot fail
+        }
+    }
+    escaped
+}
+
+/// What [`escape`] was given; `None` for what it never makes.
+pub fn unescape(escaped: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut rest = escaped;
+    while let Some(first) = rest.chars().next() {
+        if first == '%' {
+            let digits = rest.get(1..3)?;
+            bytes.push(u8::from_str_radix(digits, 16).ok()?);
+            rest = rest.get(3..)?;
+        } else {
+            bytes.push(u8::try_from(first).ok()?);
+            rest = rest.get(1..)?;
+        }
+    }
+    let name = String::from_utf8(bytes).ok()?;
+    (escape(&name) == escaped).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    #[test]
+    fn names_that_try_to_leave_become_plain_file_names() {
+        for name in [
+            "",
+            ".",
+            "..",
+            "../../etc/passwd",
+            "/etc/x",
+            "a/b",
+            "a\\b",
+            "a\0b",
+            "con:",
+            "é\u{202e}x",
+            "%2e",
+            "A",
+        ] {
+            let file = file_name(name);
+            assert!(
+                !file.is_empty()
+                    && file.bytes().all(|b| b.is_ascii_lowercase()
+                        || b.is_ascii_digit()
+                        || b"%_-".contains(&b)),
+                "{file}"
+            );
+            assert_eq!(from_file_name(&file).as_deref(), Some(name));
+        }
+    }
+
+    #[test]
+    fn no_two_names_meet() {
+        let mut names: Vec<String> = [
+            "", "%", "%%", "a", "A", "a.", "a%2e", "a%2E", "a%252e", "ä", "Ä",
+        ]
+        .map(String::from)
+        .into();
+        for length in 195..210 {
+            names.push("x".repeat(length));
+            names.push("X".repeat(length));
+            names.push(format!("{}y", "x".repeat(length)));
+        }
+        names.push(file_name(&"x".repeat(300)));
+        let mut seen: HashMap<String, String> = HashMap::new();
+        for name in names {
+            let file = file_name(&name);
+            assert!(file.len() <= MAX, "{file}");
+            if let Some(other) = seen.insert(file.to_lowercase(), name.clone()) {
+                assert_eq!(other, name, "both are {file}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_cut_name_is_not_guessed() {
+        let long = "x".repeat(201);
+        assert_eq!(from_file_name(&file_name(&long)), None);
+        for bad in ["%4", "%4G", "%4A", "%61", "a.b", "%%", "%ff"] {
+            assert_eq!(from_file_name(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! `outcomes`: the last verdicts, so that `immuaudit status` and *overdue* live through a restart.
+//!
+//! Nothing that is trusted rests on it: a damaged one is a warning.
+
+use super::failure::{LocalFailure, Warning};
+use super::fault::Kind;
+use super::files;
+use super::sealed::{self, Writer};
+use super::store::Store;
+use super::text::cut;
+use super::timestamp::Timestamp;
+use crate::sys::Lock;
+
+const WHAT: &str = "immuaudit: the last verdict on each database.";
+/// Longest file that is read.
+const MOST: u64 = 16 << 20;
+/// Longest reason that is kept, in characters.
+const REASON: usize = 200;
+
+/// How the last check of a database ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutcomeRecord {
+    /// Which.
+    pub database: String,
+    /// The verdict's word.
+    pub verdict: String,
+    /// More about it, cut.
+    pub reason: String,
+    /// When it was checked.
+    pub checked: Timestamp,
+    /// When it was last proven, or first seen.
+    pub proven: Option<Timestamp>,
+    /// When its state last changed.
+    pub grown: Option<Timestamp>,
+}
+
+/// The last verdicts of all databases.
+pub type Outcomes = Vec<OutcomeRecord>;
+
+impl Store {
+    /// Keeps the last verdicts.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub fn save_outcomes(&self, outcomes: &[OutcomeRecord]) -> Result<(), LocalFailure> {
+        let _hold = self.hold(Lock::Exclusive)?;
+        let mut writer = Writer::new(WHAT, &self.server);
+        for outcome in outcomes {
+            writer.element("outcome");
+            writer.text("database", &outcome.database);
+            writer.text("verdict", &outcome.verdict);
+            writer.text("reason", &cut(&outcome.reason, REASON));
+            writer.time("checked", outcome.checked);
+            for (key, time) in [("proven", outcome.proven), ("grown", outcome.grown)] {
+                writer.optional(key, time.map(|time| time.to_string()).as_deref());
+            }
+        }
+        files::replace(Kind::Outcomes, &self.home.join("outcomes"), &writer.seal())
+    }
+
+    /// The last verdicts; none, and a warning, where the file is damaged.
+    pub fn load_outcomes(&self) -> Outcomes {
+        let path = self.home.join("outcomes");
+        let read = || {
+            let Some(bytes) = files::read(&path, MOST).ok()? else {
+                return Some(Vec::new());
+            };
+            let file = sealed::open(&bytes, &self.server).ok()?;
+            let elements = sealed::elements(&file, "outcome").ok()?;
+            elements.into_iter().map(outcome).collect()
+        };
+        read().unwrap_or_else(|| {
+            self.warn(Warning::BegunAnew { path: path.clone() });
+            Vec::new()
+        })
+    }
+}
+
+fn outcome(table: &toml::Table) -> Option<OutcomeRecord> {
+    let text = |key| sealed::text(table, key).ok().map(String::from);
+    let time = |key| match sealed::optional(table, key).ok()? {
+        None => Some(None),
+        Some(text) => text.parse().ok().map(Some),
+    };
+    Some(OutcomeRecord {
+        database: text("database")?,
+        verdict: text("verdict")?,
+        reason: text("reason")?,
+        checked: sealed::time(table, "checked").ok()?,
+        proven: time("proven")?,
+        grown: time("grown")?,
+    })
+}

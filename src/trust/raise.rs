@@ -1,0 +1,175 @@
+//! Raising an alarm: evidence first, then the alarm, so that neither a kill nor a lost file lowers it.
+
+use std::fs;
+
+use super::alarm::{self, Alarm};
+use super::evidence;
+use super::failure::LocalFailure;
+use super::fault::Kind;
+use super::files;
+use super::finding::Finding;
+use super::name::from_file_name;
+use super::store::{EVIDENCE, Hold, Store};
+use super::timestamp::Timestamp;
+use crate::sys::Lock;
+
+/// Longest evidence file that is read: two hexadecimal digits a byte, and what stands beside.
+const MOST: u64 = 16 << 20;
+/// Room that is left to evidence without its answers, when there is none for the answers.
+const RESERVE: u64 = 4 << 20;
+
+impl Store {
+    /// Writes evidence of a finding and opens its alarm. The same finding again only counts up; one that was accepted
+    /// and is found again is open again.
+    ///
+    /// # Errors
+    /// It could not all be written. The alarm stands all the same: tell it.
+    pub fn raise(&self, finding: &Finding, now: Timestamp) -> Result<Alarm, LocalFailure> {
+        let hold = self.hold(Lock::Exclusive)?;
+        let id = finding.id();
+        let path = self.evidence_path(&finding.database, &id);
+        // a damaged list of alarms must not keep the evidence from being written
+        let known = self.alarms(&finding.database);
+        let mut alarms = known.as_ref().cloned().unwrap_or_default();
+        let mut alarm = Alarm::new(finding, path.clone(), now);
+        if let Some(at) = alarms.iter().position(|alarm| alarm.id == id) {
+            let before = alarms.remove(at);
+            alarm.times = before.times.saturating_add(1);
+            alarm.displaced = before.displaced;
+            if before.is_open() {
+                alarm.raised = before.raised;
+                alarms.insert(at, alarm.clone());
+            } else {
+                alarms.push(alarm.clone());
+            }
+        } else {
+            alarm.displaced = self.make_room(&hold, &mut alarms);
+            alarms.push(alarm.clone());
+        }
+        let written = if files::exists(&path)? {
+            Ok(())
+        } else {
+            self.write_evidence(&hold, finding, now)
+        };
+        known?;
+        let file = alarm::render(&self.server, &finding.database, &alarms);
+        files::replace(Kind::Alarms, &self.alarms_path(&finding.database), &file)?;
+        written.map(|()| alarm)
+    }
+
+    /// The open alarms of a database, or of all, in the order in which they were raised.
+    ///
+    /// # Errors
+    /// The list of one is damaged, or the system refuses.
+    pub fn open_alarms(&self, database: Option<&str>) -> Result<Vec<Alarm>, LocalFailure> {
+        let databases = match database {
+            Some(database) => vec![database.to_string()],
+            None => self.databases()?,
+        };
+        let _hold = self.hold(Lock::Shared)?;
+        let mut open = Vec::new();
+        for database in databases {
+            let alarms = self.alarms(&database)?;
+            open.extend(alarms.into_iter().filter(Alarm::is_open));
+        }
+        Ok(open)
+    }
+
+    /// All alarms of a database, closed ones too: those on the list, and those whose evidence alone is there.
+    pub(super) fn alarms(&self, database: &str) -> Result<Vec<Alarm>, LocalFailure> {
+        let path = self.alarms_path(database);
+        let damaged = |damage| LocalFailure::DamagedRecord {
+            path: path.clone(),
+            damage,
+        };
+        let mut alarms = match files::read(&path, alarm::MOST)? {
+            None => Vec::new(),
+            Some(bytes) => {
+                let evidence = |id: &str| self.evidence_path(database, id);
+                alarm::parse(&bytes, &self.server, database, evidence).map_err(damaged)?
+            }
+        };
+        for name in files::list(&self.evidence_directory(database))? {
+            let id = name.strip_suffix(".toml").and_then(from_file_name);
+            let Some(id) = id.filter(|id| alarms.iter().all(|alarm| alarm.id != *id)) else {
+                continue;
+            };
+            let path = self.evidence_path(database, &id);
+            let Some(bytes) = files::read(&path, MOST)? else {
+                continue;
+            };
+            let evidence =
+                evidence::parse(&bytes).map_err(|damage| LocalFailure::DamagedRecord {
+                    path: path.clone(),
+                    damage,
+                })?;
+            let mut alarm = Alarm::new(&evidence.finding, path, evidence.found);
+            alarm.id = id;
+            alarms.push(alarm);
+        }
+        Ok(alarms)
+    }
+
+    /// Lets go of a finding between the first and the last where a database has as many as it may, closed ones first.
+    /// Gives back how many have gone in the place of the new one.
+    fn make_room(&self, _hold: &Hold, alarms: &mut Vec<Alarm>) -> u64 {
+        let mut displaced = 0u64;
+        while alarms.len() >= self.limits.files_of_a_database.max(2) {
+            let closed = alarms.iter().skip(1).position(|alarm| !alarm.is_open());
+            let at = closed.map_or(alarms.len() - 1, |at| at + 1);
+            let gone = alarms.remove(at);
+            displaced = displaced.saturating_add(gone.displaced);
+            if gone.is_open() {
+                displaced = displaced.saturating_add(1);
+            }
+            drop(files::remove(&gone.evidence)); // what cannot be removed is an open alarm again
+        }
+        displaced
+    }
+
+    fn write_evidence(
+        &self,
+        _hold: &Hold,
+        finding: &Finding,
+        now: Timestamp,
+    ) -> Result<(), LocalFailure> {
+        let directory = self.home.join(EVIDENCE);
+        let (count, bytes) = self.evidence_kept()?;
+        let size = |file: &[u8]| u64::try_from(file.len()).unwrap_or(u64::MAX);
+        let fits = |file: &[u8], most: u64| bytes.saturating_add(size(file)) <= most;
+        let limits = &self.limits;
+        let mut file = evidence::render(&self.server, finding, now, limits);
+        if !fits(&file, limits.bytes.saturating_sub(RESERVE)) {
+            let mut bare = *limits;
+            bare.answers = 0;
+            file = evidence::render(&self.server, finding, now, &bare);
+        }
+        if count >= limits.files || !fits(&file, limits.bytes) {
+            return Err(LocalFailure::EvidenceFull {
+                directory,
+                most: limits.bytes,
+            });
+        }
+        files::create_directory(&directory)?;
+        files::create_directory(&self.evidence_directory(&finding.database))?;
+        let path = self.evidence_path(&finding.database, &finding.id());
+        files::replace(Kind::Evidence, &path, &file)
+    }
+
+    /// Files and bytes of evidence of all databases.
+    fn evidence_kept(&self) -> Result<(usize, u64), LocalFailure> {
+        let directory = self.home.join(EVIDENCE);
+        let (mut count, mut bytes) = (0, 0u64);
+        for database in files::list(&directory)? {
+            let of_database = directory.join(database);
+            for name in files::list(&of_database)? {
+                let path = of_database.join(name);
+                let found = fs::symlink_metadata(&path)
+                    .map_err(|error| LocalFailure::system("look at", &path, &error))?;
+                count += 1;
+                bytes = bytes.saturating_add(found.len());
+            }
+        }
+        Ok((count, bytes))
+    }
+}

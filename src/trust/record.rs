@@ -1,0 +1,384 @@
+//! State file and history of one database together: what they say, and how both are changed as one.
+//!
+//! Four steps make a change: the new state on disk under a temporary name, its line in the history, the new
+//! state under its own name, and that on disk. Killed before the second, it has not happened; after it, it has.
+
+use std::path::Path;
+
+use super::alarm::Alarm;
+use super::compaction::compact;
+use super::failure::{Damage, LocalFailure, Recovery, Warning};
+use super::fault::Kind;
+use super::files::{self, NEW, with_suffix};
+use super::history::{self, Change, History, HistoryEntry};
+use super::state_file;
+use super::store::{Hold, Store};
+use super::timestamp::Timestamp;
+use super::trusted::{How, Trusted};
+use crate::ledger::State;
+
+/// What the files of a database say together.
+#[derive(Debug)]
+pub(super) struct Record {
+    /// What is trusted.
+    pub trusted: Option<Trusted>,
+    /// How it came about.
+    pub history: Option<History>,
+    unsettled: Option<Unsettled>,
+}
+
+/// What is left to be done so that each file says it for itself.
+#[derive(Debug)]
+enum Unsettled {
+    /// The state that was being written counts: its line is in the history.
+    Publish,
+    /// The history is ahead of the state file.
+    Rewrite,
+    /// The history's last line is torn, and was the trusted state's.
+    Append,
+    /// The state file is of a state that is forgotten.
+    Remove,
+}
+
+impl Store {
+    /// What the files say together, as they are.
+    pub(super) fn record(&self, database: &str) -> Result<Record, LocalFailure> {
+        let (state_path, history_path) = (self.state_path(database), self.history_path(database));
+        let state = self.read_state(&state_path, database);
+        let history = self.read_history(&history_path, database);
+        let recovery = || recovery(database, last_good(&state, &history));
+        let with_recovery = |failure: &LocalFailure| match failure.clone() {
+            LocalFailure::Damaged { path, damage, .. } => LocalFailure::Damaged {
+                path,
+                damage,
+                recovery: recovery(),
+            },
+            other => other,
+        };
+        let missing = |path, beside| LocalFailure::Missing {
+            path,
+            beside,
+            recovery: recovery(),
+        };
+        let history = match &history {
+            Err(failure) => return Err(with_recovery(failure)),
+            Ok(Some(history)) => history,
+            Ok(None) => {
+                return match &state {
+                    Ok(None) => self.nothing(database),
+                    Ok(Some(_)) => Err(missing(history_path, state_path)),
+                    Err(failure) => Err(with_recovery(failure)),
+                };
+            }
+        };
+        let Some(last) = history.entries.last() else {
+            return Err(missing(state_path, history_path)); // History::parse lets none without entries pass
+        };
+        let known = |trusted: Option<Trusted>, unsettled| {
+            Ok(Record {
+                trusted,
+                history: Some(history.clone()),
+                unsettled,
+            })
+        };
+        if history.torn {
+            let path = history_path.clone();
+            self.warn(Warning::TornHistory { path });
+        }
+        let prepared = self.read_state(&with_suffix(&state_path, NEW), database);
+        if let Ok(Some(prepared)) = prepared {
+            if last.is_of(&prepared) {
+                return known(Some(prepared), Some(Unsettled::Publish));
+            }
+        }
+        let forgotten = matches!(last.change, Change::Forgotten { .. });
+        match &state {
+            Ok(None) if forgotten => known(None, None),
+            Ok(None) => Err(missing(state_path, history_path)),
+            Err(failure) => Err(with_recovery(failure)),
+            Ok(Some(trusted)) if last.is_of(trusted) => known(Some(trusted.clone()), None),
+            Ok(Some(trusted)) if history.entries.iter().any(|entry| entry.is_of(trusted)) => {
+                if forgotten {
+                    known(None, Some(Unsettled::Remove))
+                } else {
+                    let ahead = from_history(database, &history.entries);
+                    known(ahead, Some(Unsettled::Rewrite))
+                }
+            }
+            Ok(Some(trusted)) if history.torn && may_follow(trusted, last) => {
+                known(Some(trusted.clone()), Some(Unsettled::Append))
+            }
+            Ok(Some(_)) => Err(LocalFailure::Disagree {
+                state: state_path,
+                history: history_path,
+                recovery: recovery(),
+            }),
+        }
+    }
+
+    /// What the files say together, once each says it for itself.
+    pub(super) fn settled(&self, hold: &Hold, database: &str) -> Result<Record, LocalFailure> {
+        let mut record = self.record(database)?;
+        let path = self.state_path(database);
+        match (record.unsettled.take(), &record.trusted) {
+            (Some(Unsettled::Publish), _) => files::publish(Kind::State, &path)?,
+            (Some(Unsettled::Rewrite), Some(trusted)) => {
+                files::replace(
+                    Kind::State,
+                    &path,
+                    &state_file::render(&self.server, trusted),
+                )?;
+            }
+            (Some(Unsettled::Append), Some(trusted)) => {
+                self.append(hold, &record, &trusted.database, &HistoryEntry::of(trusted))?;
+            }
+            (Some(Unsettled::Remove), _) => files::remove_for_good(&path)?,
+            _ => {
+                files::remove(&with_suffix(&path, NEW))?;
+                return Ok(record);
+            }
+        }
+        let mut record = self.record(database)?;
+        record.unsettled = None;
+        Ok(record)
+    }
+
+    /// Makes `trusted` the trusted state: the four steps.
+    pub(super) fn accept_state(
+        &self,
+        hold: &Hold,
+        record: &Record,
+        trusted: Trusted,
+    ) -> Result<Trusted, LocalFailure> {
+        let path = self.state_path(&trusted.database);
+        let file = state_file::render(&self.server, &trusted);
+        files::prepare(Kind::State, &path, &file)?;
+        self.append(hold, record, &trusted.database, &HistoryEntry::of(&trusted))?;
+        files::publish(Kind::State, &path)?;
+        self.compact_history(&trusted.database);
+        Ok(trusted)
+    }
+
+    /// Trusts nothing of a database any more, on the operator's word.
+    pub(super) fn forget(
+        &self,
+        hold: &Hold,
+        record: &Record,
+        trusted: &Trusted,
+        alarm: &str,
+        now: Timestamp,
+    ) -> Result<(), LocalFailure> {
+        let entry = HistoryEntry {
+            time: now,
+            change: Change::Forgotten {
+                alarm: alarm.into(),
+            },
+            state: trusted.state,
+            shape: trusted.shape,
+            uuid: trusted.uuid.clone(),
+        };
+        self.append(hold, record, &trusted.database, &entry)?;
+        files::remove_for_good(&self.state_path(&trusted.database))
+    }
+
+    /// Writes down what came anew with the state that is trusted already.
+    pub(super) fn rewrite_state(
+        &self,
+        _hold: &Hold,
+        record: &Record,
+        trusted: Trusted,
+    ) -> Result<Trusted, LocalFailure> {
+        if record.trusted.as_ref() != Some(&trusted) {
+            let path = self.state_path(&trusted.database);
+            files::replace(
+                Kind::State,
+                &path,
+                &state_file::render(&self.server, &trusted),
+            )?;
+        }
+        Ok(trusted)
+    }
+
+    /// What the files say, where that is still `before`.
+    pub(super) fn unchanged(&self, hold: &Hold, before: &Trusted) -> Result<Record, LocalFailure> {
+        let record = self.settled(hold, &before.database)?;
+        match &record.trusted {
+            Some(trusted) if HistoryEntry::of(before).is_of(trusted) => Ok(record),
+            _ => Err(LocalFailure::Changed {
+                database: before.database.clone(),
+            }),
+        }
+    }
+
+    /// Moves damaged files out of the way, where `pinned` is the last good state that they name.
+    pub(super) fn set_aside(
+        &self,
+        _hold: &Hold,
+        database: &str,
+        pinned: State,
+        failure: LocalFailure,
+    ) -> Result<Record, LocalFailure> {
+        let (state_path, history_path) = (self.state_path(database), self.history_path(database));
+        let state = self.read_state(&state_path, database);
+        let history = self.read_history(&history_path, database);
+        let mut known = last_good(&state, &history);
+        if known.is_none() && matches!((&state, &history), (Ok(None), Ok(None))) {
+            let alarms = self.alarms(database)?;
+            known = alarms.iter().rev().find_map(|alarm| alarm.trusted);
+        }
+        if known != Some(pinned) {
+            return Err(LocalFailure::OtherPin {
+                pinned,
+                known,
+                failure: Box::new(failure),
+            });
+        }
+        let history = match history {
+            Ok(history) => history,
+            Err(_) => {
+                files::set_aside(&history_path)?;
+                None
+            }
+        };
+        if state.is_err() {
+            files::set_aside(&state_path)?;
+        }
+        Ok(Record {
+            trusted: None,
+            history,
+            unsettled: None,
+        })
+    }
+
+    fn append(
+        &self,
+        _hold: &Hold,
+        record: &Record,
+        database: &str,
+        entry: &HistoryEntry,
+    ) -> Result<(), LocalFailure> {
+        let path = self.history_path(database);
+        match &record.history {
+            Some(history) => files::append(&path, history.length, &history.next_line(entry)),
+            None => {
+                let file = History::render(&self.server, database, std::slice::from_ref(entry));
+                files::replace(Kind::History, &path, &file)
+            }
+        }
+    }
+
+    /// Thins out the history where it has grown. That can wait, so a failure is a warning.
+    fn compact_history(&self, database: &str) {
+        let path = self.history_path(database);
+        let compacted = || {
+            let Some(history) = self.read_history(&path, database)? else {
+                return Ok(());
+            };
+            if compact(&history.entries, &[]).is_none() {
+                return Ok(());
+            }
+            let alarms = self.alarms(database)?;
+            let named = |alarm: &Alarm| [alarm.trusted, alarm.shown];
+            let named: Vec<State> = alarms.iter().flat_map(named).flatten().collect();
+            match compact(&history.entries, &named) {
+                None => Ok(()),
+                Some(kept) => {
+                    let file = History::render(&self.server, database, &kept);
+                    files::replace(Kind::History, &path, &file)
+                }
+            }
+        };
+        let result: Result<(), LocalFailure> = compacted();
+        if result.is_err() {
+            self.warn(Warning::NotThinned { path: path.clone() });
+        }
+    }
+
+    /// No state file and no history: then an alarm that names a trusted state shows that there was one.
+    fn nothing(&self, database: &str) -> Result<Record, LocalFailure> {
+        let alarms = self.alarms(database)?;
+        let trusted = alarms.iter().rev().find_map(|alarm| alarm.trusted);
+        match trusted {
+            None => Ok(Record {
+                trusted: None,
+                history: None,
+                unsettled: None,
+            }),
+            Some(state) => Err(LocalFailure::Missing {
+                path: self.state_path(database),
+                beside: self.alarms_path(database),
+                recovery: recovery(database, Some(state)),
+            }),
+        }
+    }
+
+    fn read_state(&self, path: &Path, database: &str) -> Result<Option<Trusted>, LocalFailure> {
+        let parse = |bytes: &[u8]| state_file::parse(bytes, &self.server, database);
+        read(path, state_file::MOST, database, parse)
+    }
+
+    fn read_history(&self, path: &Path, database: &str) -> Result<Option<History>, LocalFailure> {
+        let parse = |bytes: &[u8]| History::parse(bytes, &self.server, database);
+        read(path, history::MOST, database, parse)
+    }
+}
+
+fn read<T>(
+    path: &Path,
+    most: u64,
+    database: &str,
+    parse: impl Fn(&[u8]) -> Result<T, Damage>,
+) -> Result<Option<T>, LocalFailure> {
+    let Some(bytes) = files::read(path, most)? else {
+        return Ok(None);
+    };
+    parse(&bytes)
+        .map(Some)
+        .map_err(|damage| LocalFailure::Damaged {
+            path: path.into(),
+            damage,
+            recovery: recovery(database, None),
+        })
+}
+
+fn recovery(database: &str, last_good: Option<State>) -> Box<Recovery> {
+    Box::new(Recovery {
+        database: database.into(),
+        last_good,
+    })
+}
+
+type Read<T> = Result<Option<T>, LocalFailure>;
+
+/// The last state that a whole file names: the history's, since its line is written first.
+fn last_good(state: &Read<Trusted>, history: &Read<History>) -> Option<State> {
+    match (history, state) {
+        (Ok(Some(history)), _) => history.entries.last().map(|entry| entry.state),
+        (_, Ok(Some(trusted))) => Some(trusted.state),
+        _ => None,
+    }
+}
+
+/// May `trusted` be what the torn line behind `last` said?
+fn may_follow(trusted: &Trusted, last: &HistoryEntry) -> bool {
+    trusted.how != How::Proven || trusted.state.tx > last.state.tx
+}
+
+/// The trusted state as the history tells it, without the signature, which it does not keep.
+fn from_history(database: &str, entries: &[HistoryEntry]) -> Option<Trusted> {
+    let last = entries.last()?;
+    let Change::Accepted(how) = &last.change else {
+        return None;
+    };
+    let beginning = entries.iter().rev().find(|entry| entry.is_a_beginning());
+    Some(Trusted {
+        database: database.into(),
+        state: last.state,
+        shape: last.shape,
+        signature: None,
+        uuid: last.uuid.clone(),
+        since: beginning.unwrap_or(last).time,
+        accepted: last.time,
+        how: how.clone(),
+    })
+}

@@ -1,0 +1,79 @@
+//! A trusted state as text: `DATABASE.state`, and the same keys in alarms and evidence.
+
+use toml::Table;
+
+use super::failure::Damage;
+use super::sealed::{self, Writer};
+use super::text::{hex, unhex};
+use super::trusted::{How, Trusted, parse_shape, shape_word};
+use crate::ledger::Signature;
+
+/// Longest file that is read.
+pub const MOST: u64 = 256 * 1024;
+
+const WHAT: &str =
+    "immuaudit: the trusted state of one database. The last line tells whether it was edited.";
+
+/// The file of a trusted state.
+pub fn render(server: &str, trusted: &Trusted) -> Vec<u8> {
+    let mut writer = Writer::new(WHAT, server);
+    write(&mut writer, trusted);
+    writer.seal()
+}
+
+/// The trusted state in a file of this server and database.
+pub fn parse(bytes: &[u8], server: &str, database: &str) -> Result<Trusted, Damage> {
+    let trusted = read(&sealed::open(bytes, server)?)?;
+    if trusted.database == database {
+        return Ok(trusted);
+    }
+    Err(Damage::OtherName {
+        what: "database",
+        found: trusted.database,
+    })
+}
+
+/// The keys of a trusted state, into the table that is being written.
+pub fn write(writer: &mut Writer, trusted: &Trusted) {
+    writer.text("database", &trusted.database);
+    writer.text("state", &trusted.state.to_string());
+    writer.text("how", &trusted.how.to_string());
+    writer.time("since", trusted.since);
+    writer.time("accepted", trusted.accepted);
+    writer.optional("uuid", trusted.uuid.as_deref());
+    writer.optional("shape", trusted.shape.map(shape_word));
+    if let Some(signature) = &trusted.signature {
+        writer.text("signature", &hex(&signature.der));
+        writer.text("signed_with", &hex(&signature.public_key));
+    }
+}
+
+/// The trusted state in a table.
+pub fn read(table: &Table) -> Result<Trusted, Damage> {
+    let shape = match sealed::optional(table, "shape")? {
+        Some(word) => Some(parse_shape(word).ok_or(Damage::Value("shape"))?),
+        None => None,
+    };
+    let bytes = |key| match sealed::optional(table, key) {
+        Ok(Some(text)) => unhex(text).map(Some).ok_or(Damage::Value(key)),
+        Ok(None) => Ok(None),
+        Err(damage) => Err(damage),
+    };
+    let signature = match (bytes("signature")?, bytes("signed_with")?) {
+        (Some(der), Some(public_key)) => Some(Signature { public_key, der }),
+        (None, None) => None,
+        _ => return Err(Damage::Value("signature")),
+    };
+    Ok(Trusted {
+        database: sealed::text(table, "database")?.into(),
+        state: sealed::state(table, "state")?.ok_or(Damage::Value("state"))?,
+        shape,
+        signature,
+        uuid: sealed::optional(table, "uuid")?.map(String::from),
+        since: sealed::time(table, "since")?,
+        accepted: sealed::time(table, "accepted")?,
+        how: sealed::text(table, "how")?
+            .parse::<How>()
+            .map_err(|_| Damage::Value("how"))?,
+    })
+}

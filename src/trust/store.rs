@@ -1,0 +1,314 @@
+//! One configured server's directory: opening it, the locks on it, and what is known there.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::evidence::Limits;
+use super::failure::{LocalFailure, Warning};
+use super::files;
+use super::history::database_of;
+use super::name::{file_name, from_file_name};
+use super::sealed;
+use super::timestamp::Timestamp;
+use crate::sys::{self, Lock, Locked};
+
+pub(super) const STATE: &str = ".state";
+pub(super) const HISTORY: &str = ".history";
+pub(super) const ALARMS: &str = ".alarms";
+pub(super) const EVIDENCE: &str = "evidence";
+
+const AUDITOR_LOCK: &str = "auditor.lock";
+const WRITE_LOCK: &str = "write.lock";
+/// Rights of a mode that nobody but the owner may have, in and above the directory.
+const OTHERS: u32 = 0o077;
+const OTHERS_WRITE: u32 = 0o022;
+/// How long to wait for another command's change: this often, this long each time.
+const WAITS: (u32, Duration) = (500, Duration::from_millis(10));
+
+/// Where one server's files are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// Directory of all servers.
+    pub dir: PathBuf,
+    /// Directory of all servers' states and histories, where that is another one.
+    pub roots: Option<PathBuf>,
+    /// The server's configured name.
+    pub server: String,
+}
+
+/// One configured server's files.
+#[derive(Debug)]
+pub struct Store {
+    pub(super) server: String,
+    pub(super) dir: PathBuf,
+    pub(super) home: PathBuf,
+    pub(super) roots: PathBuf,
+    pub(super) limits: Limits,
+    warnings: Mutex<BTreeSet<Warning>>,
+    _auditor: Vec<File>,
+}
+
+/// The right to change something, until it is dropped.
+#[must_use]
+pub(super) struct Hold(#[allow(dead_code)] Vec<File>);
+
+impl Store {
+    /// Opens the directory for an auditor, and makes it where there is none. No other auditor can open it while
+    /// this lives; what a killed one left half done is finished or cleared away.
+    ///
+    /// # Errors
+    /// Another auditor has it, or the system refuses.
+    pub fn open(location: &Location, now: Timestamp) -> Result<Store, LocalFailure> {
+        let mut store = Store::at(location);
+        for directory in store.directories() {
+            files::create_directory(directory)?;
+        }
+        store._auditor = store.lock_out_others(now)?;
+        store.look_at_permissions()?;
+        {
+            let hold = store.hold(Lock::Exclusive)?;
+            store.clear_away(&hold)?;
+            store.register(&hold)?;
+        }
+        Ok(store)
+    }
+
+    /// Opens the directory beside an auditor that may be at work: to read, or to accept an alarm.
+    ///
+    /// # Errors
+    /// There is no such directory, or the system refuses.
+    pub fn open_beside(location: &Location) -> Result<Store, LocalFailure> {
+        let store = Store::at(location);
+        for directory in store.directories() {
+            if !files::exists(directory)? {
+                return Err(LocalFailure::NoDirectory {
+                    server: store.server.clone(),
+                    directory: directory.into(),
+                });
+            }
+            files::check_directory(directory)?;
+        }
+        store.look_at_permissions()?;
+        Ok(store)
+    }
+
+    /// Keeps another amount of evidence than the default one.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Store {
+        self.limits = limits;
+        self
+    }
+
+    /// What is not as it should be since the last call, though it stops nothing.
+    pub fn warnings(&mut self) -> Vec<Warning> {
+        let warnings = self
+            .warnings
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(warnings).into_iter().collect()
+    }
+
+    /// The server's configured name.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// The server's directory.
+    pub fn directory(&self) -> &Path {
+        &self.home
+    }
+
+    /// Every database of which anything is kept, sorted.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn databases(&self) -> Result<Vec<String>, LocalFailure> {
+        let mut databases = BTreeSet::new();
+        for directory in self.directories() {
+            for name in files::list(directory)? {
+                let endings = [STATE, HISTORY, ALARMS];
+                let stem = endings.iter().find_map(|ending| name.strip_suffix(ending));
+                if let Some(stem) = stem {
+                    databases.extend(self.true_name(stem));
+                }
+            }
+        }
+        for stem in files::list(&self.home.join(EVIDENCE))? {
+            databases.extend(from_file_name(&stem));
+        }
+        Ok(databases.into_iter().collect())
+    }
+
+    pub(super) fn state_path(&self, database: &str) -> PathBuf {
+        self.roots.join(file_name(database) + STATE)
+    }
+
+    pub(super) fn history_path(&self, database: &str) -> PathBuf {
+        self.roots.join(file_name(database) + HISTORY)
+    }
+
+    pub(super) fn alarms_path(&self, database: &str) -> PathBuf {
+        self.home.join(file_name(database) + ALARMS)
+    }
+
+    pub(super) fn evidence_directory(&self, database: &str) -> PathBuf {
+        self.home.join(EVIDENCE).join(file_name(database))
+    }
+
+    pub(super) fn evidence_path(&self, database: &str, alarm: &str) -> PathBuf {
+        let name = file_name(alarm) + ".toml"; // an id is plain, but may come from the command line
+        self.evidence_directory(database).join(name)
+    }
+
+    pub(super) fn warn(&self, warning: Warning) {
+        let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        warnings.insert(warning);
+    }
+
+    /// Waits for whoever is changing something, then keeps them out.
+    pub(super) fn hold(&self, lock: Lock) -> Result<Hold, LocalFailure> {
+        let mut held = Vec::new();
+        for directory in self.directories() {
+            let path = directory.join(WRITE_LOCK);
+            let file = files::open_lock(&path, lock)?;
+            let mut waits = 0..WAITS.0;
+            while self.try_lock(&file, &path, lock)? == Locked::ByAnother {
+                if waits.next().is_none() {
+                    return Err(LocalFailure::Busy {
+                        directory: directory.into(),
+                    });
+                }
+                std::thread::sleep(WAITS.1);
+            }
+            held.push(file);
+        }
+        Ok(Hold(held))
+    }
+
+    fn at(location: &Location) -> Store {
+        let name = file_name(&location.server);
+        let home = location.dir.join(&name);
+        Store {
+            server: location.server.clone(),
+            dir: location.dir.clone(),
+            roots: location
+                .roots
+                .as_ref()
+                .map_or_else(|| home.clone(), |roots| roots.join(&name)),
+            home,
+            limits: Limits::default(),
+            warnings: Mutex::default(),
+            _auditor: Vec::new(),
+        }
+    }
+
+    /// One or two, each once, always in the same order, so that no two commands wait for each other.
+    fn directories(&self) -> impl Iterator<Item = &Path> {
+        let other = (self.roots != self.home).then_some(self.roots.as_path());
+        [Some(self.home.as_path()), other].into_iter().flatten()
+    }
+
+    fn try_lock(&self, file: &File, path: &Path, lock: Lock) -> Result<Locked, LocalFailure> {
+        sys::try_lock(file, lock).map_err(|error| LocalFailure::system("lock", path, &error))
+    }
+
+    fn lock_out_others(&self, now: Timestamp) -> Result<Vec<File>, LocalFailure> {
+        let mut held = Vec::new();
+        for directory in self.directories() {
+            let path = directory.join(AUDITOR_LOCK);
+            let mut file = files::open_lock(&path, Lock::Exclusive)?;
+            if self.try_lock(&file, &path, Lock::Exclusive)? == Locked::ByAnother {
+                let mut text = String::new();
+                let read = Read::by_ref(&mut file).take(100).read_to_string(&mut text);
+                let holder = text.trim_end();
+                let known = read.is_ok() && holder.starts_with("process ");
+                return Err(LocalFailure::Locked {
+                    server: self.server.clone(),
+                    directory: directory.into(),
+                    holder: if known { holder } else { "another process" }.into(),
+                });
+            }
+            let write = |file: &mut File| {
+                file.set_len(0)?;
+                file.seek(SeekFrom::Start(0))?;
+                writeln!(file, "process {} since {now}", std::process::id())
+            };
+            drop(write(&mut file)); // the lock is held, its holder unnamed: a full disk is told elsewhere
+            held.push(file);
+        }
+        Ok(held)
+    }
+
+    fn look_at_permissions(&self) -> Result<(), LocalFailure> {
+        for directory in self.directories() {
+            let names = files::list(directory)?;
+            let paths = names.iter().map(|name| directory.join(name));
+            for path in paths.chain([directory.to_path_buf()]) {
+                for warning in files::warnings(&path, OTHERS) {
+                    self.warn(warning);
+                }
+            }
+            // whoever may write above may put another directory into the place of this one
+            let above = directory.parent().unwrap_or(directory);
+            for warning in files::warnings(above, OTHERS_WRITE) {
+                self.warn(warning);
+            }
+        }
+        Ok(())
+    }
+
+    /// Finishes or removes what a kill left half written.
+    fn clear_away(&self, hold: &Hold) -> Result<(), LocalFailure> {
+        let evidence = self.home.join(EVIDENCE);
+        let mut directories: Vec<PathBuf> = self.directories().map(PathBuf::from).collect();
+        let of_databases = files::list(&evidence)?;
+        directories.extend(of_databases.iter().map(|name| evidence.join(name)));
+        for directory in directories {
+            for name in files::list(&directory)? {
+                let Some(written) = name.strip_suffix(files::NEW) else {
+                    continue;
+                };
+                let database = written
+                    .strip_suffix(STATE)
+                    .and_then(|stem| self.true_name(stem));
+                match database {
+                    // a damaged database is told when it is loaded, and stops no other
+                    Some(database) => drop(self.settled(hold, &database)),
+                    None => drop(files::remove(&directory.join(&name))), // tried again when it is in the way
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The name behind a file's, which a long one's files tell themselves.
+    fn true_name(&self, stem: &str) -> Option<String> {
+        if let Some(name) = from_file_name(stem) {
+            return Some(name);
+        }
+        let read = |directory: &Path, ending: &str| {
+            let path = directory.join(stem.to_owned() + ending);
+            let bytes = files::read(&path, super::history::MOST).ok()??;
+            let name = match ending {
+                HISTORY => database_of(&bytes)?,
+                _ => {
+                    let table = sealed::open(&bytes, &self.server).ok()?;
+                    sealed::text(&table, "database").ok()?.into()
+                }
+            };
+            (file_name(&name) == stem).then_some(name)
+        };
+        let told = read(&self.roots, STATE)
+            .or_else(|| read(&self.roots, HISTORY))
+            .or_else(|| read(&self.home, ALARMS));
+        if told.is_none() {
+            let path = self.roots.join(stem);
+            self.warn(Warning::Nameless { path });
+        }
+        told
+    }
+}

@@ -1,0 +1,153 @@
+//! Points in time as the files hold them: whole seconds, UTC (RFC 3339).
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Seconds since 1970-01-01T00:00:00Z, up to the end of year 9999. A clock outside of that is held
+/// to its nearer end: no decision rests on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(u64);
+
+const LAST: u64 = 253_402_300_799;
+const DAY: u64 = 86_400;
+
+impl Timestamp {
+    /// From seconds since 1970.
+    pub fn from_unix(seconds: u64) -> Timestamp {
+        Timestamp(seconds.min(LAST))
+    }
+
+    /// Seconds since 1970.
+    pub fn unix(self) -> u64 {
+        self.0
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Timestamp {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_unix(since.as_secs())
+    }
+}
+
+/// `2026-11-22T03:48:33Z`
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (mut days, second) = (self.0 / DAY, self.0 % DAY);
+        let mut year = 1970;
+        while days >= days_of_year(year) {
+            days -= days_of_year(year);
+            year += 1;
+        }
+        let mut month = 1;
+        while days >= days_of_month(year, month) {
+            days -= days_of_month(year, month);
+            month += 1;
+        }
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        write!(
+            f,
+            "{year:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z",
+            days + 1
+        )
+    }
+}
+
+/// Text that is no time in the form that [`Timestamp`] writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotATime;
+
+impl FromStr for Timestamp {
+    type Err = NotATime;
+
+    fn from_str(text: &str) -> Result<Timestamp, NotATime> {
+        let field = |range| text.get(range).and_then(|t: &str| t.parse::<u64>().ok());
+        let fields = (|| {
+            Some((
+                field(0..4)?,
+                field(5..7)?,
+                field(8..10)?,
+                field(11..13)?,
+                field(14..16)?,
+                field(17..19)?,
+            ))
+        })();
+        let (year, month, day, hour, minute, second) = fields.ok_or(NotATime)?;
+        if year < 1970 || !(1..=12).contains(&month) || day == 0 || hour > 23 {
+            return Err(NotATime);
+        }
+        let days = (1970..year).map(days_of_year).sum::<u64>()
+            + (1..month).map(|m| days_of_month(year, m)).sum::<u64>()
+            + (day - 1);
+        let time = Timestamp(days * DAY + hour * 3600 + minute * 60 + second);
+        // one time has one text: signs, the 31st of June and second 60 do not come back as they were
+        if time.to_string() == text {
+            Ok(time)
+        } else {
+            Err(NotATime)
+        }
+    }
+}
+
+fn days_of_year(year: u64) -> u64 {
+    if is_leap(year) { 366 } else { 365 }
+}
+
+fn days_of_month(year: u64, month: u64) -> u64 {
+    match month {
+        2 if is_leap(year) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+fn is_leap(year: u64) -> bool {
+    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_one_text_and_comes_back_from_it() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_795_319_313, "2026-11-22T03:48:33Z"),
+            (u64::MAX, "9999-12-31T23:59:59Z"),
+        ] {
+            let time = Timestamp::from_unix(seconds);
+            assert_eq!(time.to_string(), text);
+            assert_eq!(text.parse(), Ok(time));
+        }
+    }
+
+    #[test]
+    fn anything_else_is_no_time() {
+        for bad in [
+            "",
+            "2026-11-22",
+            "2026-11-22T03:48:33",
+            "2026-11-22T03:48:33z",
+            "2026-02-29T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-11-22T03:48:60Z",
+            "1969-12-31T23:59:59Z",
+            "+202-11-22T03:48:33Z",
+            "2026-11-22T+3:48:33Z",
+            "2026-11-22T03:48:33Zé",
+        ] {
+            assert_eq!(bad.parse::<Timestamp>(), Err(NotATime), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_clock_before_1970_is_1970() {
+        let before = UNIX_EPOCH - std::time::Duration::from_secs(5);
+        assert_eq!(Timestamp::from(before).unix(), 0);
+    }
+}

@@ -1,0 +1,121 @@
+//! What is trusted of one database, and how that came about.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::text::cut;
+use super::timestamp::Timestamp;
+use crate::ledger::{Digest, Signature, State, StateShape};
+
+/// The state that whatever the server shows next must extend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trusted {
+    /// The database's true name.
+    pub database: String,
+    /// Transaction and hash; never an empty ledger's.
+    pub state: State,
+    /// Which message it came as; unknown of a state that was pinned or adopted.
+    pub shape: Option<StateShape>,
+    /// The signature it came with. Whether that holds was for its acceptor to check.
+    pub signature: Option<Signature>,
+    /// The `immudb-uuid` last seen with it, as the server sent it, cut.
+    pub uuid: Option<String>,
+    /// When the unbroken line of proofs begins: the first sight, pin or adoption.
+    pub since: Timestamp,
+    /// When this very state was accepted.
+    pub accepted: Timestamp,
+    /// On what grounds.
+    pub how: How,
+}
+
+/// The grounds on which a state was accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum How {
+    /// Nothing was trusted before: taken on trust.
+    FirstSeen,
+    /// Proven to extend the one before.
+    Proven,
+    /// Given by the operator.
+    Pinned,
+    /// Adopted by the operator, who accepted this alarm.
+    Adopted { alarm: String },
+}
+
+/// A state as it was seen just now, its proof and signature checked by the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Transaction and hash.
+    pub state: State,
+    /// Which message it came as.
+    pub shape: StateShape,
+    /// What it is signed with.
+    pub signature: Option<Signature>,
+    /// The `immudb-uuid` it came with.
+    pub uuid: Option<String>,
+}
+
+/// Longest `immudb-uuid` that is kept, in characters; immudb's own have 20.
+const IDENTITY: usize = 64;
+
+/// An identity as it is kept: what a server sends has no bounds, our files do.
+pub fn kept_identity(uuid: Option<&str>) -> Option<String> {
+    uuid.map(|uuid| cut(uuid, IDENTITY))
+}
+
+impl fmt::Display for How {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            How::FirstSeen => f.write_str("first-seen"),
+            How::Proven => f.write_str("proven"),
+            How::Pinned => f.write_str("pinned"),
+            How::Adopted { alarm } => write!(f, "adopted:{alarm}"),
+        }
+    }
+}
+
+/// Text that is no [`How`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownHow;
+
+impl FromStr for How {
+    type Err = UnknownHow;
+
+    fn from_str(text: &str) -> Result<How, UnknownHow> {
+        match text {
+            "first-seen" => Ok(How::FirstSeen),
+            "proven" => Ok(How::Proven),
+            "pinned" => Ok(How::Pinned),
+            _ => match text.strip_prefix("adopted:") {
+                Some(alarm) => Ok(How::Adopted {
+                    alarm: alarm.into(),
+                }),
+                None => Err(UnknownHow),
+            },
+        }
+    }
+}
+
+/// A state in the form `TX:HASH` that [`State`] is shown in, and no other.
+pub fn parse_state(text: &str) -> Option<State> {
+    let (tx, hash) = text.split_once(':')?;
+    let state = State {
+        tx: tx.parse().ok()?,
+        hash: hash.parse::<Digest>().ok()?,
+    };
+    (state.to_string() == text).then_some(state)
+}
+
+/// The word for a shape.
+pub fn shape_word(shape: StateShape) -> &'static str {
+    match shape {
+        StateShape::WithDatabase => "with-database",
+        StateShape::WithoutDatabase => "without-database",
+    }
+}
+
+/// The shape of a word.
+pub fn parse_shape(word: &str) -> Option<StateShape> {
+    [StateShape::WithDatabase, StateShape::WithoutDatabase]
+        .into_iter()
+        .find(|shape| shape_word(*shape) == word)
+}
