@@ -1,7 +1,15 @@
 //! immuaudit watches immudb servers and says, with proof, when one of them has rewritten history.
 
+pub mod audit;
+pub mod clock;
+pub mod command;
+pub mod config;
 pub mod drill;
 pub mod ledger;
+pub mod report;
+pub mod server;
+pub mod stop;
 pub mod sys;
+pub mod text;
 pub mod trust;
 pub mod wire;

@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 /// How a file is locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,4 +62,50 @@ pub fn kill_self() -> ! {
     // SAFETY: signals this process alone; no memory is handed over.
     unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
     std::process::abort() // not reached: the signal cannot be caught
+}
+
+/// Is the effective user root?
+pub fn is_root() -> bool {
+    effective_user() == 0
+}
+
+/// SIGINT and SIGTERM: the wish that the program end.
+fn stop_signals() -> libc::sigset_t {
+    // SAFETY: sigset_t is plain data, which sigemptyset initialises before anything reads it.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        libc::sigaddset(&mut set, libc::SIGINT);
+        libc::sigaddset(&mut set, libc::SIGTERM);
+        set
+    }
+}
+
+/// Blocks them in this thread and those it starts later, for [`take_stop_signal`] to take up.
+pub fn block_stop_signals() {
+    let set = stop_signals();
+    // SAFETY: set is initialised, and the old mask is not asked for.
+    unsafe {
+        libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
+    }
+}
+
+/// Waits up to `time` for one of them: has it come?
+pub fn take_stop_signal(time: Duration) -> bool {
+    let set = stop_signals();
+    let timeout = libc::timespec {
+        tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: time.subsec_nanos() as libc::c_long, // below 10^9 fits everywhere
+    };
+    // SAFETY: set and timeout are initialised and outlive the call; no siginfo is asked for.
+    unsafe { libc::sigtimedwait(&set, std::ptr::null_mut(), &timeout) > 0 }
+}
+
+/// Keeps gRPC from writing to stderr on its own, unless the operator asks for it. To be called
+/// before any thread is started.
+pub fn silence_grpc() {
+    // SAFETY: no other thread reads the environment yet; both strings end in NUL.
+    unsafe {
+        libc::setenv(c"GRPC_VERBOSITY".as_ptr(), c"NONE".as_ptr(), 0);
+    }
 }

@@ -1,0 +1,95 @@
+//! Passwords on the command line: overwritten, so that `ps` shows them no more.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+
+use super::flags::{Piece, scan};
+
+/// Where a secret stands among the arguments: which one (0 is the first after the program's name),
+/// and from which byte of it on.
+fn secrets(arguments: &[String]) -> Vec<(usize, usize)> {
+    let places = scan(arguments).into_iter().filter_map(|piece| match piece {
+        Piece::Flag(setting, Some(value)) if setting.kind.is_secret() => {
+            Some((value.argument, value.offset))
+        }
+        _ => None,
+    });
+    places.collect()
+}
+
+/// Overwrites every secret among this process's arguments.
+///
+/// The kernel reads what `ps` shows from the process's own memory, and lets a process write there
+/// through `/proc/self/mem`: no pointer needed, nor C. Where that fails (no /proc), the warning
+/// about passwords on the command line is all there is.
+pub(super) fn hide_secrets(arguments: &[String]) {
+    for (argument, offset) in secrets(arguments) {
+        // the program's own name comes first
+        let _ = overwrite(argument + 1, offset);
+    }
+}
+
+/// Overwrites an argument of this process (0 is the program's name) from a byte on; `None` where
+/// that was not possible.
+fn overwrite(argument: usize, offset: usize) -> Option<()> {
+    let mut arguments = Vec::new();
+    let mut file = File::open("/proc/self/cmdline").ok()?;
+    file.read_to_end(&mut arguments).ok()?;
+    let before: usize = arguments
+        .split(|byte| *byte == 0)
+        .take(argument)
+        .map(|argument| argument.len() + 1)
+        .sum();
+    let length = arguments
+        .get(before..)?
+        .split(|byte| *byte == 0)
+        .next()?
+        .len();
+    let stars = vec![b'*'; length.checked_sub(offset)?];
+    let start = start_of_arguments()?.checked_add(u64::try_from(before + offset).ok()?)?;
+    let mut memory = OpenOptions::new().write(true).open("/proc/self/mem").ok()?;
+    memory.seek(SeekFrom::Start(start)).ok()?;
+    memory.write_all(&stars).ok()
+}
+
+/// The address of the first argument: field 48 of `/proc/self/stat` (proc_pid_stat(5)).
+fn start_of_arguments() -> Option<u64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // the second field is the program's name in brackets and may hold anything
+    let (_, fields) = stat.rsplit_once(") ")?;
+    fields.split(' ').nth(48 - 3)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_found_apart_and_attached() {
+        let line = [
+            "--json",
+            "--audit-password",
+            "a",
+            "--password=bc",
+            "--username=x",
+        ];
+        let line = line.map(str::to_owned);
+        assert_eq!(secrets(&line), [(2, 0), (3, "--password=".len())]);
+    }
+
+    /// The tests' own program name is the argument that is surely there.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn an_argument_is_overwritten_where_ps_reads_it() {
+        let name = || -> Vec<u8> {
+            let line = std::fs::read("/proc/self/cmdline").unwrap();
+            line.split(|byte| *byte == 0).next().unwrap().to_vec()
+        };
+        let before = name();
+        overwrite(0, before.len() - 4).unwrap();
+        let after = name();
+        assert_eq!(after.len(), before.len());
+        assert_eq!(after[..after.len() - 4], before[..before.len() - 4]);
+        assert_eq!(&after[after.len() - 4..], b"****");
+    }
+}

@@ -1,0 +1,77 @@
+//! The settings while they are gathered: one slot each, which the table's rows point at.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use log::LevelFilter;
+
+use super::secret::Secret;
+use super::settings::Pin;
+use super::source::Source;
+
+/// Every setting's slot. An empty text or list is one that is not given.
+#[derive(Default)]
+pub(super) struct Draft {
+    pub address: String,
+    pub port: u64,
+    pub server_name: String,
+    pub audit_username: String,
+    pub username: String,
+    pub audit_password: Option<Password>,
+    pub password: Option<Password>,
+    pub mtls: bool,
+    pub tls: bool,
+    pub tls_ca: Option<GivenPath>,
+    pub certificate: Option<GivenPath>,
+    pub pkey: Option<GivenPath>,
+    pub clientcas: Option<GivenPath>,
+    pub servername: Option<String>,
+    pub call_timeout: Duration,
+    pub max_recv_msg_size: u64,
+
+    pub databases: Vec<String>,
+    pub interval: Duration,
+    pub once: bool,
+    pub signing_keys: Option<GivenPath>,
+    pub pins: Vec<Pin>,
+    pub require_trusted: bool,
+    pub expect_growth: Duration,
+    pub max_range: u64,
+    pub sample: u64,
+    pub verify_values: bool,
+    pub sweep: Duration,
+
+    pub directory: Option<GivenPath>,
+    pub roots: Option<GivenPath>,
+    pub config: Option<GivenPath>,
+
+    pub json: bool,
+    pub quiet: bool,
+    pub log_level: Option<LevelFilter>,
+
+    pub help: bool,
+    pub all: bool,
+    pub version: bool,
+    pub check: bool,
+    pub alarm: String,
+    pub serve: bool,
+    pub drill_port: u64,
+    pub list: bool,
+    pub lie: String,
+    pub grow: Duration,
+}
+
+/// A path, and whose it is, so that what is wrong with the file can be told in full.
+#[derive(Clone)]
+pub(super) struct GivenPath {
+    pub path: PathBuf,
+    pub flag: &'static str,
+    pub source: Source,
+}
+
+/// A password, or the file that holds it.
+#[derive(Clone)]
+pub(super) enum Password {
+    Text(Secret),
+    File(GivenPath),
+}

@@ -1,0 +1,93 @@
+//! The effective settings, and where each comes from.
+
+use super::draft::Draft;
+use super::flags::Given;
+use super::problem::Problem;
+use super::setting::{Group, Layers, Origin, Setting};
+use super::source::Source;
+use super::table::TABLE;
+
+/// Every setting that has a value, and where it comes from. Secrets are not in it.
+#[derive(Debug, Default)]
+pub struct Effective(Vec<Entry>);
+
+struct Entry {
+    setting: &'static Setting,
+    /// As TOML.
+    value: String,
+    source: Source,
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} = {} ({})",
+            self.setting.flag, self.value, self.source
+        )
+    }
+}
+
+impl Effective {
+    /// Reads a value into the draft, over what a weaker layer said.
+    pub(super) fn take(&mut self, draft: &mut Draft, given: &Given) -> Result<(), Problem> {
+        let Given {
+            setting,
+            texts,
+            source,
+        } = given;
+        let set = setting.kind.set(draft, setting.flag, source, texts);
+        let value = set.map_err(|wanted| Problem::BadValue {
+            flag: setting.flag,
+            source: source.clone(),
+            value: (!setting.kind.is_secret()).then(|| texts.join(",")),
+            wanted,
+        })?;
+        self.0
+            .retain(|entry| entry.setting.slot_name() != setting.slot_name());
+        self.0.push(Entry {
+            setting,
+            value,
+            source: source.clone(),
+        });
+        Ok(())
+    }
+
+    /// The settings as a settings file, each with its source; what it cannot hold as a comment.
+    pub fn to_toml(&self) -> String {
+        let mut text = String::new();
+        for setting in TABLE.iter().filter(|setting| is_shown(setting)) {
+            let entry = self
+                .0
+                .iter()
+                .find(|entry| entry.setting.flag == setting.flag);
+            let line = match entry {
+                Some(Entry { value, source, .. }) => {
+                    let comment = if setting.layers == Layers::All {
+                        ""
+                    } else {
+                        "# "
+                    };
+                    format!(
+                        "{comment}{} = {value} # {}\n",
+                        setting.flag,
+                        one_line(source)
+                    )
+                }
+                None => format!("# {} is not set\n", setting.flag),
+            };
+            text.push_str(&line);
+        }
+        text
+    }
+}
+
+/// A path may hold anything, and a comment ends with its line.
+fn one_line(source: &Source) -> String {
+    source.to_string().replace(char::is_control, "?")
+}
+
+fn is_shown(setting: &Setting) -> bool {
+    let of_a_verb = matches!(setting.group, Group::Of(_));
+    setting.layers != Layers::Flag && !of_a_verb && setting.origin != Origin::Unused
+}

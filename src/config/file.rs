@@ -1,0 +1,195 @@
+//! Settings from TOML files: the flags' names as keys.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use toml::de::{DeArray, DeTable, DeValue};
+
+use super::draft::GivenPath;
+use super::flags::Given;
+use super::kind::Kind;
+use super::nearest::nearest;
+use super::problem::Problem;
+use super::process::Process;
+use super::remark::Remark;
+use super::setting::{Layers, Setting};
+use super::source::Source;
+use super::table::{TABLE, UNUSED_KEYS};
+
+/// The files looked for, the stronger one last.
+const NAMES: [&str; 2] = ["immuclient.toml", "immuaudit.toml"];
+
+/// The largest settings file: what is larger is none.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// What the files say.
+#[derive(Default)]
+pub(super) struct Files {
+    pub given: Vec<Given>,
+    pub remarks: Vec<Remark>,
+    pub problems: Vec<Problem>,
+}
+
+/// Reads the file that `--config` names, or else immuclient.toml and then immuaudit.toml, each the
+/// first found in `./configs`, the working directory, `$HOME` and `/etc/immudb`.
+pub(super) fn read(process: &Process, config: Option<GivenPath>) -> Files {
+    let mut files = Files::default();
+    if let Some(config) = config {
+        match content(&process.directory.join(&config.path)) {
+            Ok(Some(text)) => files.parse(&config.path, &text),
+            Ok(None) => files.problems.push(config.problem("there is no such file")),
+            Err(fault) => files.problems.push(config.problem(&fault)),
+        }
+        return files;
+    }
+    for name in NAMES {
+        for directory in directories(process) {
+            let path = directory.join(name);
+            match content(&path) {
+                Ok(None) => continue,
+                Ok(Some(text)) => files.parse(&path, &text),
+                Err(fault) => files
+                    .problems
+                    .push(Problem::UnreadableSettings { path, fault }),
+            }
+            break;
+        }
+    }
+    files
+}
+
+fn directories(process: &Process) -> Vec<PathBuf> {
+    let working = &process.directory;
+    let home = process.variable("HOME").map(PathBuf::from);
+    let mut directories = vec![working.join("configs"), working.clone()];
+    directories.extend(home);
+    directories.push(process.system_directory.clone());
+    directories
+}
+
+/// A file's text; `None` where there is no such file.
+pub(super) fn content(path: &Path) -> Result<Option<String>, String> {
+    use std::io::Read;
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error.to_string()),
+    };
+    let mut bytes = Vec::new();
+    let read = file.take(MOST_BYTES + 1).read_to_end(&mut bytes);
+    read.map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(format!("larger than {MOST_BYTES} bytes"));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned())?;
+    Ok(Some(text))
+}
+
+impl Files {
+    fn parse(&mut self, path: &Path, text: &str) {
+        let source = |at: usize| Source::File {
+            path: path.to_owned(),
+            line: 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count(),
+        };
+        let table = match DeTable::parse(text) {
+            Ok(table) => table.into_inner(),
+            Err(error) => {
+                // its Display would quote the line, and with it a password
+                let source = source(error.span().map_or(0, |span| span.start));
+                let fault = error.message().to_owned();
+                return self.problems.push(Problem::BadToml { source, fault });
+            }
+        };
+        let mut entries: Vec<_> = table.into_iter().collect();
+        entries.sort_by_key(|(key, _)| key.span().start); // as they stand in the file
+        for (key, value) in entries {
+            let source = source(key.span().start);
+            // immuclient's reader takes keys of any case
+            let name = key.get_ref().to_ascii_lowercase();
+            match keys().find(|setting| setting.flag == name) {
+                Some(setting) => match texts(setting, value.get_ref()) {
+                    Ok(texts) => self.given.push(Given {
+                        setting,
+                        texts,
+                        source,
+                    }),
+                    Err(wanted) => self.problems.push(Problem::BadValue {
+                        flag: setting.flag,
+                        source,
+                        value: (!setting.kind.is_secret())
+                            .then(|| kind_of(value.get_ref()).to_owned()),
+                        wanted,
+                    }),
+                },
+                None if UNUSED_KEYS.contains(&name.as_str()) => {
+                    self.remarks.push(Remark::UnusedKey { key: name, source });
+                }
+                None => self.problems.push(Problem::UnknownKey {
+                    nearest: nearest(&name, keys().map(|setting| setting.flag)),
+                    key: key.into_inner().into_owned(),
+                    source,
+                }),
+            }
+        }
+    }
+}
+
+impl GivenPath {
+    pub fn problem(&self, fault: &str) -> Problem {
+        Problem::BadFile {
+            flag: self.flag,
+            source: self.source.clone(),
+            path: self.path.clone(),
+            fault: fault.to_owned(),
+        }
+    }
+}
+
+fn keys() -> impl Iterator<Item = &'static Setting> {
+    TABLE.iter().filter(|setting| setting.layers == Layers::All)
+}
+
+/// A TOML value as the texts that a flag would have; where it is of a type that the setting cannot
+/// have, what is wanted.
+fn texts(setting: &Setting, value: &DeValue) -> Result<Vec<String>, String> {
+    let wanted = match setting.kind {
+        Kind::Switch(_) | Kind::UnusedSwitch => "true or false",
+        Kind::Count(..) => "a whole number",
+        Kind::List(_) | Kind::Pins(_) => "an array of texts in quotes",
+        _ => "a text in quotes",
+    };
+    let one = |text: &str| Ok(vec![text.to_owned()]);
+    match (&setting.kind, value) {
+        (_, DeValue::String(text)) => one(text),
+        (Kind::Switch(_) | Kind::UnusedSwitch, DeValue::Boolean(on)) => one(&on.to_string()),
+        (Kind::Count(..) | Kind::Duration(..), DeValue::Integer(number))
+            if number.radix() == 10 =>
+        {
+            one(number.as_str())
+        }
+        (Kind::List(_) | Kind::Pins(_), DeValue::Array(items)) => {
+            strings(items).ok_or_else(|| wanted.to_owned())
+        }
+        _ => Err(wanted.to_owned()),
+    }
+}
+
+fn strings(items: &DeArray) -> Option<Vec<String>> {
+    let texts = items
+        .iter()
+        .map(|item| item.get_ref().as_str().map(str::to_owned));
+    texts.collect()
+}
+
+fn kind_of(value: &DeValue) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "an array",
+        DeValue::Table(_) => "a table",
+    }
+}

@@ -1,0 +1,164 @@
+//! What kind of value a setting has: how it is read, where it goes, how it is shown.
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::draft::{Draft, GivenPath, Password};
+use super::secret::Secret;
+use super::settings::Pin;
+use super::source::Source;
+use super::value::{self, Wanted};
+
+/// Where a value goes.
+type Slot<T> = fn(&mut Draft) -> &mut T;
+
+/// A word that may be chosen, and what it does.
+pub(super) type Word = (&'static str, fn(&mut Draft));
+
+/// A setting's kind, with its slot in the draft.
+pub(super) enum Kind {
+    /// True or false; the flag may stand bare.
+    Switch(Slot<bool>),
+    /// One line of text.
+    Text(Slot<String>),
+    /// One line of text for which "not given" differs from the default.
+    MaybeText(Slot<Option<String>>),
+    /// One of a few words, each with what it does.
+    Choice(&'static [Word]),
+    /// A whole number within a range.
+    Count(RangeInclusive<u64>, Slot<u64>),
+    /// A duration of at least the first; zero is "off" where that is allowed.
+    Duration(Duration, Slot<Duration>),
+    /// Names, comma-separated or as a TOML array.
+    List(Slot<Vec<String>>),
+    /// States to start from; the flag collects.
+    Pins(Slot<Vec<Pin>>),
+    /// A file or directory.
+    Path(Slot<Option<GivenPath>>),
+    /// A password, plain or `enc:`.
+    Secret(Slot<Option<Password>>),
+    /// A file that holds the password of another setting's slot.
+    SecretFile(Slot<Option<Password>>),
+    /// A text of immuclient's that an audit has no use for.
+    Unused,
+    /// A switch of immuclient's that an audit has no use for.
+    UnusedSwitch,
+}
+
+impl Kind {
+    /// May its flag stand without a value?
+    pub fn is_switch(&self) -> bool {
+        matches!(self, Kind::Switch(_) | Kind::UnusedSwitch)
+    }
+
+    /// Is its value never to be shown?
+    pub fn is_secret(&self) -> bool {
+        matches!(self, Kind::Secret(_))
+    }
+
+    /// Reads `texts` (one, but for lists), stores the value, and answers it as TOML.
+    ///
+    /// # Errors
+    /// What a right value looks like.
+    pub fn set(
+        &self,
+        draft: &mut Draft,
+        flag: &'static str,
+        source: &Source,
+        texts: &[String],
+    ) -> Result<String, Wanted> {
+        let text = texts.last().map(String::as_str).unwrap_or_default();
+        let path = || GivenPath {
+            path: PathBuf::from(text),
+            flag,
+            source: source.clone(),
+        };
+        match self {
+            Kind::Switch(slot) => {
+                let on = value::boolean(text)?;
+                *slot(draft) = on;
+                Ok(on.to_string())
+            }
+            Kind::Text(slot) => {
+                *slot(draft) = value::text(text)?;
+                Ok(quoted(text))
+            }
+            Kind::MaybeText(slot) => {
+                *slot(draft) = Some(value::text(text)?).filter(|text| !text.is_empty());
+                Ok(quoted(text))
+            }
+            Kind::Choice(choices) => {
+                let (_, choose) = choices
+                    .iter()
+                    .find(|(word, _)| *word == text)
+                    .ok_or_else(|| words(choices))?;
+                choose(draft);
+                Ok(quoted(text))
+            }
+            Kind::Count(range, slot) => {
+                let number = value::count(text, *range.start(), *range.end())?;
+                *slot(draft) = number;
+                Ok(number.to_string())
+            }
+            Kind::Duration(least, slot) => {
+                let duration = value::duration(text, *least)?;
+                *slot(draft) = duration;
+                Ok(quoted(&value::shown_duration(duration)))
+            }
+            Kind::List(slot) => {
+                let names: Vec<String> = texts.iter().flat_map(|text| value::list(text)).collect();
+                let shown = array(names.iter().map(|name| quoted(name)));
+                *slot(draft) = names;
+                Ok(shown)
+            }
+            Kind::Pins(slot) => {
+                let pins = texts.iter().flat_map(|text| value::list(text));
+                let pins: Vec<Pin> = pins
+                    .map(|text| value::pin(&text))
+                    .collect::<Result<_, _>>()?;
+                let shown = array(pins.iter().map(|pin| quoted(&pin.to_string())));
+                *slot(draft) = pins;
+                Ok(shown)
+            }
+            Kind::Path(slot) => {
+                *slot(draft) = (!text.is_empty()).then(path);
+                Ok(quoted(text))
+            }
+            Kind::Secret(slot) => {
+                let secret = Secret::new(value::password(text)?);
+                *slot(draft) = (!text.is_empty()).then_some(Password::Text(secret));
+                Ok(quoted(if text.is_empty() { "" } else { Secret::SHOWN }))
+            }
+            Kind::SecretFile(slot) => {
+                *slot(draft) = (!text.is_empty()).then(|| Password::File(path()));
+                Ok(quoted(text))
+            }
+            Kind::Unused => Ok(quoted(text)),
+            Kind::UnusedSwitch => Ok(value::boolean(text)?.to_string()),
+        }
+    }
+}
+
+fn words(choices: &[Word]) -> Wanted {
+    let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+    format!("one of {}", words.join(", "))
+}
+
+fn array(items: impl Iterator<Item = String>) -> String {
+    format!("[{}]", items.collect::<Vec<_>>().join(", "))
+}
+
+/// A TOML basic string.
+pub(super) fn quoted(text: &str) -> String {
+    let mut quoted = String::from('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}

@@ -1,0 +1,243 @@
+//! From what the process was given to what it is to do.
+
+use super::draft::{Draft, GivenPath};
+use super::effective::Effective;
+use super::environment;
+use super::file;
+use super::flags::{self, Given};
+use super::help;
+use super::nearest::nearest;
+use super::problem::{Problem, Wrong};
+use super::process::Process;
+use super::remark::Remark;
+use super::resolve::{port, resolve, unless_off};
+use super::setting::Origin;
+use super::settings::Settings;
+use super::source::Source;
+use super::table::TABLE;
+use super::verb::{self, Drill, Name, Task, VERBS};
+
+/// What the process is to do.
+#[derive(Debug)]
+pub enum Invocation {
+    /// Write this text to stdout and end well.
+    Tell(String),
+    /// Work.
+    Run(Box<Run>),
+}
+
+/// Work to do, and how.
+#[derive(Debug)]
+pub struct Run {
+    /// What.
+    pub task: Task,
+    /// How.
+    pub settings: Settings,
+    /// What is to be said about the settings before, each at its level.
+    pub remarks: Vec<Remark>,
+    /// Every setting's value and origin.
+    pub effective: Effective,
+}
+
+/// What the process is to do, from its flags, environment and files.
+///
+/// # Errors
+/// Everything that is wrong; nothing may be started then, and the exit code is
+/// [`EXIT_CODE`](super::EXIT_CODE).
+pub fn load(process: &Process) -> Result<Invocation, Wrong> {
+    let line = flags::read(&process.arguments);
+    if !line.problems.is_empty() {
+        return Err(Wrong(line.problems)); // words beside them may be values of a mistyped flag
+    }
+    let draft = apply(&line.given)?;
+    let mut words = line.words.into_iter();
+    let name = match words.next() {
+        None => Name::AuditMode,
+        Some(word) => find(&word)?,
+    };
+    let words: Vec<String> = words.collect();
+    if draft.help || name == Name::Help {
+        let about = match words.first() {
+            Some(word) if name == Name::Help => Some(find(word)?),
+            _ => Some(name).filter(|name| !matches!(name, Name::Help | Name::AuditMode)),
+        };
+        return Ok(Invocation::Tell(help::text(about, draft.all)));
+    }
+    if draft.version || name == Name::Version {
+        return Ok(Invocation::Tell(format!(
+            "immuaudit {}\n",
+            env!("CARGO_PKG_VERSION")
+        )));
+    }
+    fits(name, &words, &line.given)?;
+    let run = |task| layers(process, &line.given, task);
+    let task = match name {
+        Name::Config => {
+            let run = run(Task::Audit)?;
+            return Ok(Invocation::Tell(config(&draft, &run)));
+        }
+        Name::Status => Task::Status,
+        Name::Accept => accept(&draft, words)?,
+        Name::Drill => Task::Drill(drill(&draft)?),
+        Name::AuditMode | Name::Help | Name::Version => Task::Audit,
+    };
+    Ok(Invocation::Run(Box::new(run(task)?)))
+}
+
+fn find(word: &str) -> Result<Name, Problem> {
+    let verb = verb::find(word).map(|verb| verb.name);
+    verb.ok_or_else(|| Problem::UnknownVerb {
+        verb: word.to_owned(),
+        nearest: nearest(word, VERBS.iter().map(|verb| verb.word)),
+    })
+}
+
+/// A draft of these alone.
+fn apply(given: &[Given]) -> Result<Draft, Wrong> {
+    let (mut draft, mut effective) = (Draft::default(), Effective::default());
+    let problems: Vec<Problem> = given
+        .iter()
+        .filter_map(|given| effective.take(&mut draft, given).err())
+        .collect();
+    if problems.is_empty() {
+        Ok(draft)
+    } else {
+        Err(Wrong(problems))
+    }
+}
+
+/// Are these the words and flags that the verb takes?
+fn fits(name: Name, words: &[String], flags: &[Given]) -> Result<(), Wrong> {
+    let mut problems = Vec::new();
+    for given in flags {
+        if let Some(verb) = given.setting.verb().filter(|verb| *verb != name) {
+            let (flag, verb) = (given.setting.flag, verb.word());
+            problems.push(Problem::FlagOfVerb { flag, verb });
+        }
+    }
+    let most = name.row().map_or(0, |verb| verb.words);
+    for word in words.iter().skip(most) {
+        let (verb, word) = (name.word(), word.clone());
+        problems.push(Problem::UnexpectedWord { verb, word });
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Wrong(problems))
+    }
+}
+
+fn accept(draft: &Draft, words: Vec<String>) -> Result<Task, Problem> {
+    match words.into_iter().next() {
+        Some(database) if !draft.alarm.is_empty() => Ok(Task::Accept {
+            database,
+            alarm: draft.alarm.clone(),
+        }),
+        _ => Err(Problem::Incomplete {
+            usage: help::usage(Name::Accept),
+        }),
+    }
+}
+
+fn drill(draft: &Draft) -> Result<Drill, Problem> {
+    let lie = Some(draft.lie.clone()).filter(|lie| !lie.is_empty());
+    let grow = unless_off(draft.grow);
+    if draft.serve {
+        let port = port(draft.drill_port);
+        return Ok(Drill::Serve { port, lie, grow });
+    }
+    for (flag, given) in [("port", draft.drill_port != 0), ("grow", grow.is_some())] {
+        if given {
+            return Err(Problem::FlagNeeds {
+                flag,
+                needs: "serve",
+            });
+        }
+    }
+    Ok(if draft.list {
+        Drill::List
+    } else {
+        Drill::Table { lie }
+    })
+}
+
+fn config(draft: &Draft, run: &Run) -> String {
+    if draft.check {
+        return "the settings are right\n".to_owned();
+    }
+    let remarks = run
+        .remarks
+        .iter()
+        .filter(|remark| remark.level() == log::Level::Warn);
+    let mut text: String = remarks.map(|remark| format!("# {remark}\n")).collect();
+    text.push_str(&run.effective.to_toml());
+    text
+}
+
+/// Every layer over the one below it: defaults, files, credentials, environment, flags.
+fn layers(process: &Process, flags: &[Given], task: Task) -> Result<Run, Wrong> {
+    let environment = environment::read(process);
+    let files = file::read(process, config_file(&environment, flags));
+    let mut remarks = environment::unknown(process);
+    remarks.extend(files.remarks);
+    let mut problems = files.problems;
+    let (mut draft, mut effective) = (Draft::default(), Effective::default());
+    let (defaults, credentials) = (defaults(process), environment::credentials(process));
+    let layers = [&defaults, &files.given, &credentials, &environment, flags];
+    for given in layers.into_iter().flatten() {
+        match effective.take(&mut draft, given) {
+            Ok(()) => remarks.extend(remark(given)),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(Wrong(problems));
+    }
+    let settings = resolve(&draft, &mut remarks).map_err(Wrong)?;
+    Ok(Run {
+        task,
+        settings,
+        remarks,
+        effective,
+    })
+}
+
+/// What the table says where nobody else does.
+fn defaults(process: &Process) -> Vec<Given> {
+    let given = TABLE.iter().filter_map(|setting| {
+        let text = match setting.computed {
+            Some(default) => default(process)?,
+            None => setting.default.to_owned(),
+        };
+        let (texts, source) = (vec![text], Source::Default);
+        (texts != [""]).then_some(Given {
+            setting,
+            texts,
+            source,
+        })
+    });
+    given.collect()
+}
+
+/// The file that `--config` names; what is wrong with other settings is told when all are read.
+fn config_file(environment: &[Given], flags: &[Given]) -> Option<GivenPath> {
+    let (mut draft, mut effective) = (Draft::default(), Effective::default());
+    for given in environment.iter().chain(flags) {
+        let _ = effective.take(&mut draft, given);
+    }
+    draft.config
+}
+
+fn remark(given: &Given) -> Option<Remark> {
+    let flag = given.setting.flag;
+    match (given.setting.origin, &given.source) {
+        (Origin::Unused, source) => Some(Remark::UnusedSetting {
+            flag,
+            source: source.clone(),
+        }),
+        (_, Source::Flag(_)) if given.setting.kind.is_secret() => {
+            Some(Remark::PasswordOnCommandLine { flag })
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,56 @@
+//! Settings: flags over environment over files over defaults, all from one table.
+//!
+//! [`load`] takes what the process was given and answers what it is to do. The table is
+//! [`table`](table::TABLE); parsing, help, man page, completions, the effective configuration and
+//! the tests read it, so a setting is named there and nowhere else. The order of reading:
+//! `table`, `verb`, `flags`, `environment`, `file`, `load`, `settings`.
+
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)
+)]
+
+mod argv;
+mod draft;
+mod effective;
+mod environment;
+mod file;
+mod filter;
+mod flags;
+mod help;
+mod kind;
+mod load;
+mod nearest;
+mod pem;
+mod problem;
+mod process;
+mod remark;
+mod resolve;
+mod secret;
+mod setting;
+mod settings;
+mod source;
+mod table;
+mod value;
+mod verb;
+
+pub use effective::Effective;
+pub use filter::DatabaseFilter;
+pub use load::{Invocation, Run, load};
+pub use problem::{EXIT_CODE, Problem, Wrong};
+pub use process::{Privilege, Process};
+pub use remark::Remark;
+pub use secret::Secret;
+pub use settings::{
+    AuditSettings, FirstSight, Format, Login, NewValues, Pin, Repeat, ReportSettings, Roots,
+    ServerSettings, Settings, Transport, TrustSettings, Values, Volume,
+};
+pub use source::Source;
+pub use verb::{Drill, Task};

@@ -1,0 +1,62 @@
+//! The nearest real name to one that does not exist.
+
+/// The candidate with the fewest changed, added, left-out and swapped letters; the first of several.
+pub(super) fn nearest(
+    name: &str,
+    candidates: impl Iterator<Item = &'static str>,
+) -> Option<&'static str> {
+    let name = name.to_lowercase();
+    // a part that was left out ("--address") is a lesser mistake than many wrong letters
+    candidates.min_by_key(|candidate| {
+        let part = name.len() > 2 && candidate.contains(name.as_str());
+        if part { 2 } else { distance(&name, candidate) }
+    })
+}
+
+/// Optimal string alignment distance.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(100).collect(), b.chars().collect());
+    let mut before_last: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, y) in b.iter().enumerate() {
+            let at = |row: &[usize], j: usize| row.get(j).copied().unwrap_or(usize::MAX);
+            let mut cost = at(&last, j) + usize::from(x != y);
+            cost = cost.min(at(&last, j + 1) + 1).min(at(&row, j) + 1);
+            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x);
+            if swapped {
+                cost = cost.min(at(&before_last, j - 1) + 1);
+            }
+            row.push(cost);
+        }
+        before_last = std::mem::replace(&mut last, row);
+    }
+    last.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_changed_added_left_out_and_swapped_each_count_one() {
+        assert_eq!(distance("once", "once"), 0);
+        assert_eq!(distance("onze", "once"), 1);
+        assert_eq!(distance("oncee", "once"), 1);
+        assert_eq!(distance("one", "once"), 1);
+        assert_eq!(distance("ocne", "once"), 1);
+        assert_eq!(distance("", "once"), 4);
+    }
+
+    #[test]
+    fn a_part_of_a_name_leads_to_it() {
+        let names = ["json", "immudb-address", "dir"];
+        assert_eq!(
+            nearest("address", names.into_iter()),
+            Some("immudb-address")
+        );
+        assert_eq!(nearest("josn", names.into_iter()), Some("json"));
+        assert_eq!(nearest("x", std::iter::empty()), None);
+    }
+}

@@ -1,0 +1,239 @@
+//! What is wrong with the settings, where it stands and what to do.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::source::Source;
+
+/// The exit code of a usage error (design.md, *Verdicts*: local failure).
+pub const EXIT_CODE: u8 = 3;
+
+/// Settings that nothing can be started with: everything that is wrong with them, one at least.
+#[derive(Debug)]
+pub struct Wrong(pub Vec<Problem>);
+
+impl std::error::Error for Wrong {}
+
+/// One problem a line.
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl From<Problem> for Wrong {
+    fn from(problem: Problem) -> Wrong {
+        Wrong(vec![problem])
+    }
+}
+
+/// One thing that is wrong with the settings.
+#[derive(Debug)]
+pub enum Problem {
+    /// A flag that does not exist, with its dashes.
+    UnknownFlag {
+        /// As given.
+        flag: String,
+        /// The real one that is most like it.
+        nearest: Option<&'static str>,
+    },
+    /// A verb that does not exist.
+    UnknownVerb {
+        /// As given.
+        verb: String,
+        /// The real one that is most like it.
+        nearest: Option<&'static str>,
+    },
+    /// A flag of another verb.
+    FlagOfVerb {
+        /// Without dashes.
+        flag: &'static str,
+        /// The verb that it belongs to.
+        verb: &'static str,
+    },
+    /// A flag that says nothing without another.
+    FlagNeeds {
+        /// Without dashes.
+        flag: &'static str,
+        /// The other one.
+        needs: &'static str,
+    },
+    /// Two flags that exclude each other.
+    FlagsExclude {
+        /// Without dashes.
+        flag: &'static str,
+        /// The other one.
+        other: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A flag at the end that needs a value.
+    NoValue {
+        /// Without dashes.
+        flag: &'static str,
+        /// What its value is called.
+        argument: &'static str,
+    },
+    /// A word that the verb has no use for.
+    UnexpectedWord {
+        /// The verb.
+        verb: &'static str,
+        /// As given.
+        word: String,
+    },
+    /// A verb without what it needs.
+    Incomplete {
+        /// How it is used.
+        usage: String,
+    },
+    /// An argument or variable that is not UTF-8.
+    NotText {
+        /// Which one.
+        what: String,
+    },
+    /// A key that does not exist.
+    UnknownKey {
+        /// As given.
+        key: String,
+        /// Where it stands.
+        source: Source,
+        /// The real one that is most like it.
+        nearest: Option<&'static str>,
+    },
+    /// A value that the setting cannot have.
+    BadValue {
+        /// The setting.
+        flag: &'static str,
+        /// Where it stands.
+        source: Source,
+        /// As given; `None` for a secret.
+        value: Option<String>,
+        /// What a right one looks like.
+        wanted: String,
+    },
+    /// A settings file that is no TOML.
+    BadToml {
+        /// Where.
+        source: Source,
+        /// What is wrong there.
+        fault: String,
+    },
+    /// A file that a setting names and that cannot be used.
+    BadFile {
+        /// The setting.
+        flag: &'static str,
+        /// Where it stands.
+        source: Source,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// A settings file in one of the usual places that is there and cannot be read.
+    UnreadableSettings {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        fault: String,
+    },
+    /// A file that is needed and that nothing names.
+    NoFile {
+        /// The setting that should.
+        flag: &'static str,
+        /// What needs it.
+        by: &'static str,
+    },
+    /// No place to keep trusted states in.
+    NoDirectory,
+}
+
+/// The setting and where its value comes from: `--flag`, or `name (source)`.
+struct At<'a>(&'a str, &'a Source);
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            Source::Flag(flag) => write!(f, "--{flag}"),
+            source => write!(f, "{} ({source})", self.0),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Problem::UnknownFlag { flag, nearest } => {
+                write!(f, "unknown flag {}", shown(flag))?;
+                hint(f, "--", *nearest)?;
+                f.write_str("; --help --all shows every flag")
+            }
+            Problem::UnknownVerb { verb, nearest } => {
+                write!(f, "unknown verb {}", shown(verb))?;
+                hint(f, "", *nearest)?;
+                f.write_str("; --help shows every verb")
+            }
+            Problem::FlagOfVerb { flag, verb } => {
+                write!(f, "--{flag} belongs to \"immuaudit {verb}\": leave it out")
+            }
+            Problem::FlagNeeds { flag, needs } => {
+                write!(f, "--{flag} says nothing without --{needs}: give both or neither")
+            }
+            Problem::FlagsExclude { flag, other, remedy } => {
+                write!(f, "--{flag} and --{other} exclude each other: {remedy}")
+            }
+            Problem::NoValue { flag, argument } => {
+                write!(f, "--{flag} has no value: write --{flag} {argument}")
+            }
+            Problem::UnexpectedWord { verb, word } => {
+                write!(f, "\"{verb}\" has no use for {}: leave it out", shown(word))
+            }
+            Problem::Incomplete { usage } => write!(f, "something is missing: {usage}"),
+            Problem::NotText { what } => write!(f, "{what} is not UTF-8: write it so"),
+            Problem::UnknownKey { key, source, nearest } => {
+                write!(f, "{source}: unknown key {}", shown(key))?;
+                hint(f, "", *nearest)
+            }
+            Problem::BadValue { flag, source, value, wanted } => {
+                write!(f, "{}: ", At(flag, source))?;
+                match value {
+                    Some(value) => write!(f, "{} is none; wanted is {wanted}", shown(value)),
+                    None => write!(f, "cannot be used; wanted is {wanted}"),
+                }
+            }
+            Problem::BadToml { source, fault } => write!(f, "{source}: not TOML: {fault}"),
+            Problem::BadFile { flag, source, path, fault } => {
+                let path = shown(&path.to_string_lossy());
+                write!(f, "{}: {path}: {fault}", At(flag, source))
+            }
+            Problem::UnreadableSettings { path, fault } => {
+                write!(f, "settings file {}: {fault}; make it readable, or name another by --config", path.display())
+            }
+            Problem::NoFile { flag, by } => write!(f, "--{by} needs a file: name it by --{flag}"),
+            Problem::NoDirectory => f.write_str(
+                "no place to keep trusted states in ($STATE_DIRECTORY, $XDG_STATE_HOME and $HOME are not set): name one by --dir",
+            ),
+        }
+    }
+}
+
+fn hint(f: &mut fmt::Formatter<'_>, prefix: &str, nearest: Option<&str>) -> fmt::Result {
+    nearest.map_or(Ok(()), |name| write!(f, "; the nearest is {prefix}{name}"))
+}
+
+/// A given text in quotes: escaped, and cut where it is long.
+pub(super) fn shown(text: &str) -> String {
+    const MOST: usize = 80;
+    let mut shown = String::from('"');
+    for c in text.chars().take(MOST) {
+        shown.extend(c.escape_debug());
+    }
+    shown.push('"');
+    if text.chars().count() > MOST {
+        shown.push('…');
+    }
+    shown
+}

@@ -1,0 +1,111 @@
+//! What the process was given by whoever started it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::argv;
+use super::problem::{Problem, Wrong};
+
+/// What the process was given: everything [`load`](super::load) looks at besides files.
+#[derive(Clone, Debug, Default)]
+pub struct Process {
+    /// The arguments, without the program's name.
+    pub arguments: Vec<String>,
+    /// The environment.
+    pub variables: BTreeMap<String, String>,
+    /// The working directory; empty: the real one.
+    pub directory: PathBuf,
+    /// Where the system keeps its settings files (`/etc/immudb`).
+    pub system_directory: PathBuf,
+    /// Does it run as root?
+    pub privilege: Privilege,
+}
+
+/// Whom the process runs as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Privilege {
+    /// Root.
+    Root,
+    /// Anybody else.
+    #[default]
+    User,
+}
+
+impl Process {
+    /// This process. Secrets among its arguments are taken over and overwritten in its memory, so
+    /// that `ps` shows them no more.
+    ///
+    /// # Errors
+    /// Arguments, and variables of ours, that are not UTF-8.
+    pub fn current() -> Result<Process, Wrong> {
+        let arguments = std::env::args_os().skip(1).enumerate();
+        let arguments = arguments.map(|(index, argument)| {
+            let what = || format!("argument {}", index + 1);
+            argument
+                .into_string()
+                .map_err(|_| Problem::NotText { what: what() })
+        });
+        let arguments: Vec<String> = arguments.collect::<Result<_, _>>()?;
+        argv::hide_secrets(&arguments);
+        let variables = std::env::vars_os().filter_map(|(name, value)| {
+            let name = name.into_string().ok()?;
+            Some(text(&name, value).map(|value| (name, value)))
+        });
+        Ok(Process {
+            arguments,
+            variables: variables.collect::<Result<_, _>>()?,
+            directory: PathBuf::new(),
+            system_directory: PathBuf::from(SYSTEM_DIRECTORY),
+            privilege: if crate::sys::is_root() {
+                Privilege::Root
+            } else {
+                Privilege::User
+            },
+        })
+    }
+
+    /// Where trusted states are kept: never a temporary directory, which is how they would get lost.
+    pub(super) fn state_directory(&self) -> Option<String> {
+        // systemd separates several by colons
+        let service = self
+            .variable("STATE_DIRECTORY")
+            .and_then(|list| list.split(':').next());
+        if let Some(directory) = service {
+            return Some(directory.to_owned());
+        }
+        if self.privilege == Privilege::Root {
+            return Some("/var/lib/immuaudit".to_owned());
+        }
+        // XDG Base Directory Specification: a relative path there is invalid
+        let xdg = self
+            .variable("XDG_STATE_HOME")
+            .filter(|path| path.starts_with('/'));
+        let home = || Some(format!("{}/.local/state", self.variable("HOME")?));
+        let state = xdg.map(str::to_owned).or_else(home)?;
+        Some(format!("{state}/immuaudit"))
+    }
+
+    /// A variable that is set and not empty.
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+        let value = self.variables.get(name)?;
+        (!value.is_empty()).then_some(value)
+    }
+}
+
+/// Where immuclient's service has its settings (its own documentation).
+const SYSTEM_DIRECTORY: &str = if cfg!(windows) {
+    r"C:\ProgramData\ImmuClient\config"
+} else {
+    "/etc/immudb"
+};
+
+/// What is not UTF-8 and not ours is none of our business.
+fn text(name: &str, value: OsString) -> Result<String, Problem> {
+    match value.into_string() {
+        Err(_) if name.starts_with("IMMU") => Err(Problem::NotText {
+            what: format!("variable {name}"),
+        }),
+        value => Ok(value.unwrap_or_default()),
+    }
+}

@@ -1,0 +1,105 @@
+//! What is worth saying about the settings though nothing is wrong with them.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::problem::shown;
+use super::source::Source;
+
+/// One thing worth saying.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// The password that every immudb server begins with is in use.
+    DefaultPassword,
+    /// `ps` showed a password until it was overwritten, and a shell's history may keep it.
+    PasswordOnCommandLine {
+        /// Without dashes.
+        flag: &'static str,
+    },
+    /// The login crosses a network without TLS.
+    PlaintextLogin {
+        /// The server.
+        address: String,
+    },
+    /// A password file that others can read.
+    LoosePasswordFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A private key file that others can read.
+    LooseKeyFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A variable of ours that names no setting.
+    UnknownVariable {
+        /// As it is.
+        name: String,
+        /// The real one that is most like it.
+        nearest: Option<String>,
+    },
+    /// A key of immuclient's that an audit has no use for.
+    UnusedKey {
+        /// The key.
+        key: String,
+        /// Where it stands.
+        source: Source,
+    },
+    /// A setting of immuclient's that an audit has no use for.
+    UnusedSetting {
+        /// Without dashes.
+        flag: &'static str,
+        /// Where it stands.
+        source: Source,
+    },
+}
+
+impl Remark {
+    /// How loudly it is to be said.
+    pub fn level(&self) -> log::Level {
+        match self {
+            Remark::UnusedKey { .. } | Remark::UnusedSetting { .. } => log::Level::Debug,
+            _ => log::Level::Warn,
+        }
+    }
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Remark::DefaultPassword => f.write_str(
+                "logging in with immudb's own default password: change it on the server, and give the new one by --audit-password-file",
+            ),
+            Remark::PasswordOnCommandLine { flag } => write!(
+                f,
+                "--{flag} on the command line is seen by others on this machine: use --{flag}-file"
+            ),
+            Remark::PlaintextLogin { address } => write!(
+                f,
+                "the password goes to {} unencrypted: use --tls, --tls-ca or --mtls",
+                shown(address)
+            ),
+            Remark::LoosePasswordFile { path } => loose(f, "password", path),
+            Remark::LooseKeyFile { path } => loose(f, "private key", path),
+            Remark::UnknownVariable { name, nearest } => {
+                write!(f, "variable {} names no setting", shown(name))?;
+                let nearest = nearest.as_deref().unwrap_or("none");
+                write!(f, "; the nearest is {nearest}")
+            }
+            Remark::UnusedKey { key, source } => {
+                write!(f, "{source}: an audit has no use for {key}: ignored")
+            }
+            Remark::UnusedSetting { flag, source } => {
+                write!(f, "an audit has no use for --{flag} ({source}): ignored")
+            }
+        }
+    }
+}
+
+fn loose(f: &mut fmt::Formatter<'_>, what: &str, path: &std::path::Path) -> fmt::Result {
+    let path = path.display();
+    write!(
+        f,
+        "everybody on this machine can read the {what} in {path}: chmod o= {path}"
+    )
+}

@@ -1,0 +1,283 @@
+//! From the draft to the settings: what follows from several of them together.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use log::LevelFilter;
+
+use super::draft::{Draft, GivenPath, Password};
+use super::file::content;
+use super::filter::DatabaseFilter;
+use super::pem::{self, Holds};
+use super::problem::Problem;
+use super::remark::Remark;
+use super::secret::Secret;
+use super::settings::{
+    AuditSettings, FirstSight, Format, Login, NewValues, Repeat, ReportSettings, Roots,
+    ServerSettings, Settings, Transport, TrustSettings, Values, Volume,
+};
+use super::value;
+use crate::ledger::PublicKey;
+
+/// User and password of a server that nobody has configured (protocol.md §7).
+const DEFAULT_LOGIN: &str = "immudb";
+/// The name that immuclient expects in a certificate.
+const DEFAULT_SERVER_NAME: &str = "localhost";
+
+/// The settings of a draft, and what is worth saying about them.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub(super) fn resolve(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Settings, Vec<Problem>> {
+    let transport = transport(draft, remarks);
+    let login = login(draft, remarks);
+    let keys = signing_keys(draft);
+    let directory = draft.directory.as_ref().map(|given| given.path.clone());
+    let directory = directory.ok_or(Problem::NoDirectory);
+    match (transport, login, keys, directory) {
+        (Ok(transport), Ok(login), Ok(signing_keys), Ok(directory)) => {
+            let server = server(draft, transport, login);
+            if matches!(server.transport, Transport::Plain) && !is_loopback(&server.address) {
+                let address = server.address.clone();
+                remarks.push(Remark::PlaintextLogin { address });
+            }
+            Ok(Settings {
+                server,
+                audit: audit(draft, signing_keys),
+                trust: TrustSettings {
+                    directory,
+                    roots: draft.roots.as_ref().map(|given| given.path.clone()),
+                },
+                report: report(draft),
+            })
+        }
+        (transport, login, keys, directory) => {
+            let mut problems = transport.err().unwrap_or_default();
+            problems.extend(login.err());
+            problems.extend(keys.err());
+            problems.extend(directory.err());
+            Err(problems)
+        }
+    }
+}
+
+fn server(draft: &Draft, transport: Transport, login: Login) -> ServerSettings {
+    let address = draft.address.trim();
+    let bare = address
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let address = bare.unwrap_or(address).to_owned();
+    let name = if !draft.server_name.is_empty() {
+        draft.server_name.clone()
+    } else if address.contains(':') {
+        format!("[{address}]:{}", draft.port)
+    } else {
+        format!("{address}:{}", draft.port)
+    };
+    ServerSettings {
+        name,
+        address,
+        port: port(draft.port),
+        transport,
+        login,
+        call_timeout: draft.call_timeout,
+        max_recv_msg_size: i32::try_from(draft.max_recv_msg_size).unwrap_or(i32::MAX),
+    }
+}
+
+fn audit(draft: &Draft, signing_keys: Vec<PublicKey>) -> AuditSettings {
+    AuditSettings {
+        databases: DatabaseFilter::new(draft.databases.clone()),
+        repeat: if draft.once {
+            Repeat::Once
+        } else {
+            Repeat::UntilStopped
+        },
+        interval: draft.interval,
+        signing_keys,
+        pins: draft.pins.clone(),
+        first_sight: if draft.require_trusted {
+            FirstSight::Refused
+        } else {
+            FirstSight::Taken
+        },
+        expect_growth: unless_off(draft.expect_growth),
+        max_range: draft.max_range,
+        values: Values {
+            sample: draft.sample,
+            new: if draft.verify_values {
+                NewValues::All
+            } else {
+                NewValues::Sampled
+            },
+            sweep: unless_off(draft.sweep),
+        },
+    }
+}
+
+pub(super) fn report(draft: &Draft) -> ReportSettings {
+    ReportSettings {
+        format: if draft.json {
+            Format::Json
+        } else {
+            Format::Text
+        },
+        volume: if draft.quiet {
+            Volume::Quiet
+        } else {
+            Volume::Normal
+        },
+        log_level: draft.log_level.unwrap_or(LevelFilter::Info),
+    }
+}
+
+/// A port that the table has let through.
+pub(super) fn port(number: u64) -> u16 {
+    u16::try_from(number).unwrap_or_default()
+}
+
+/// A duration that 0 switches off.
+pub(super) fn unless_off(duration: Duration) -> Option<Duration> {
+    (!duration.is_zero()).then_some(duration)
+}
+
+fn transport(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Transport, Vec<Problem>> {
+    if !draft.mtls {
+        let server_name = draft.servername.clone();
+        return match &draft.tls_ca {
+            Some(given) => pem::read(given, Holds::Certificates)
+                .map(|pem| Transport::Tls {
+                    roots: Roots::Pem(pem),
+                    server_name,
+                })
+                .map_err(|problem| vec![problem]),
+            None if draft.tls => Ok(Transport::Tls {
+                roots: Roots::System,
+                server_name,
+            }),
+            None => Ok(Transport::Plain), // and no file of --mtls is so much as looked at
+        };
+    }
+    if draft.tls_ca.is_some() {
+        return Err(vec![Problem::FlagsExclude {
+            flag: "mtls",
+            other: "tls-ca",
+            remedy: "under --mtls, name the CAs by --clientcas",
+        }]);
+    }
+    let needed = |given: &Option<GivenPath>, flag, holds| match given {
+        Some(given) => pem::read(given, holds),
+        None => Err(Problem::NoFile { flag, by: "mtls" }),
+    };
+    let certificate = needed(&draft.certificate, "certificate", Holds::Certificates);
+    let key = needed(&draft.pkey, "pkey", Holds::PrivateKey);
+    let authorities = needed(&draft.clientcas, "clientcas", Holds::Certificates);
+    if let Some(given) = draft.pkey.as_ref().filter(|given| everybody_reads(given)) {
+        let path = given.path.clone();
+        remarks.push(Remark::LooseKeyFile { path });
+    }
+    match (certificate, key, authorities) {
+        (Ok(certificate), Ok(key), Ok(authorities)) => Ok(Transport::Mutual {
+            certificate,
+            key: Secret::new(key),
+            authorities,
+            server_name: draft
+                .servername
+                .clone()
+                .unwrap_or(DEFAULT_SERVER_NAME.to_owned()),
+        }),
+        (certificate, key, authorities) => {
+            let problems = [certificate.err(), key.err(), authorities.err()];
+            Err(problems.into_iter().flatten().collect())
+        }
+    }
+}
+
+fn login(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Login, Problem> {
+    let names = [&draft.audit_username, &draft.username];
+    let username = names.into_iter().find(|name| !name.is_empty());
+    let password = match draft.audit_password.as_ref().or(draft.password.as_ref()) {
+        None => Secret::new(DEFAULT_LOGIN.to_owned()),
+        Some(Password::Text(secret)) => secret.clone(),
+        Some(Password::File(given)) => password_file(given, remarks)?,
+    };
+    if password.expose() == DEFAULT_LOGIN {
+        remarks.push(Remark::DefaultPassword);
+    }
+    Ok(Login {
+        username: username.map_or(DEFAULT_LOGIN, String::as_str).to_owned(),
+        password,
+    })
+}
+
+/// The first line of a file; editors end it with a newline that is no part of the password.
+fn password_file(given: &GivenPath, remarks: &mut Vec<Remark>) -> Result<Secret, Problem> {
+    let text = match content(&given.path) {
+        Ok(Some(text)) => Secret::new(text),
+        Ok(None) => return Err(given.problem("there is no such file")),
+        Err(fault) => return Err(given.problem(&fault)),
+    };
+    let mut lines = text.expose().lines();
+    let (Some(line), None) = (lines.next().filter(|line| !line.is_empty()), lines.next()) else {
+        return Err(given.problem("wanted is one line, the password"));
+    };
+    if everybody_reads(given) {
+        let path = given.path.clone();
+        remarks.push(Remark::LoosePasswordFile { path });
+    }
+    let password = value::password(line);
+    password
+        .map(Secret::new)
+        .map_err(|wanted| given.problem(&format!("wanted is {wanted}")))
+}
+
+fn everybody_reads(given: &GivenPath) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(&given.path).is_ok_and(|metadata| metadata.mode() & 0o004 != 0)
+}
+
+fn signing_keys(draft: &Draft) -> Result<Vec<PublicKey>, Problem> {
+    let Some(given) = &draft.signing_keys else {
+        return Ok(Vec::new());
+    };
+    match content(&given.path) {
+        Ok(Some(text)) => {
+            PublicKey::from_pem(&text).map_err(|fault| given.problem(&fault.to_string()))
+        }
+        Ok(None) => Err(given.problem("there is no such file")),
+        Err(fault) => Err(given.problem(&fault)),
+    }
+}
+
+fn is_loopback(address: &str) -> bool {
+    let address = address.trim_end_matches('.').to_ascii_lowercase();
+    match address.parse::<IpAddr>() {
+        Ok(ip) => ip.to_canonical().is_loopback(),
+        // RFC 6761 §6.3
+        Err(_) => address == "localhost" || address.ends_with(".localhost"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_known_by_number_and_name() {
+        for (address, loopback) in [
+            ("127.0.0.1", true),
+            ("127.9.9.9", true),
+            ("::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("localhost", true),
+            ("LocalHost.", true),
+            ("db.localhost", true),
+            ("10.0.0.1", false),
+            ("0.0.0.0", false),
+            ("localhost.example", false),
+            ("127.0.0.1.example", false),
+        ] {
+            assert_eq!(is_loopback(address), loopback, "{address}");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The settings as the rest of the program has them: typed, whole, sorted by room.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use log::LevelFilter;
+
+use super::filter::DatabaseFilter;
+use super::secret::Secret;
+use crate::ledger::{PublicKey, State};
+
+/// Every setting.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The server and how it is reached.
+    pub server: ServerSettings,
+    /// What is checked, and when.
+    pub audit: AuditSettings,
+    /// Where it is kept what is trusted.
+    pub trust: TrustSettings,
+    /// How it is told.
+    pub report: ReportSettings,
+}
+
+/// One server and how it is reached.
+#[derive(Clone, Debug)]
+pub struct ServerSettings {
+    /// What its trusted states are filed under.
+    pub name: String,
+    /// Host name or IP address, an IPv6 one without brackets.
+    pub address: String,
+    /// TCP port.
+    pub port: u16,
+    /// Plain or TLS.
+    pub transport: Transport,
+    /// Who logs in.
+    pub login: Login,
+    /// Deadline of each call.
+    pub call_timeout: Duration,
+    /// Largest answer taken, in bytes.
+    pub max_recv_msg_size: i32,
+}
+
+/// How the bytes travel.
+#[derive(Clone, Debug)]
+pub enum Transport {
+    /// As they are.
+    Plain,
+    /// TLS: the server shows a certificate.
+    Tls {
+        /// Who vouches for it.
+        roots: Roots,
+        /// The name in it; `None`: the address.
+        server_name: Option<String>,
+    },
+    /// Mutual TLS: we show one too. All three are PEM, and checked to be.
+    Mutual {
+        /// Our certificate, and those it leads to.
+        certificate: String,
+        /// Our private key.
+        key: Secret,
+        /// Who vouches for the server.
+        authorities: String,
+        /// The name in the server's certificate.
+        server_name: String,
+    },
+}
+
+/// Who vouches for a server's certificate.
+#[derive(Clone, Debug)]
+pub enum Roots {
+    /// Those that the system trusts.
+    System,
+    /// Those in this PEM text.
+    Pem(String),
+}
+
+/// Who logs in.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// User.
+    pub username: String,
+    /// Password.
+    pub password: Secret,
+}
+
+/// What is checked, and when.
+#[derive(Clone, Debug)]
+pub struct AuditSettings {
+    /// Which databases.
+    pub databases: DatabaseFilter,
+    /// Once or for ever.
+    pub repeat: Repeat,
+    /// From one cycle to the next; also what "overdue" is measured by.
+    pub interval: Duration,
+    /// Where there are any, every state must be signed by one of them.
+    pub signing_keys: Vec<PublicKey>,
+    /// States to start from.
+    pub pins: Vec<Pin>,
+    /// What becomes of a database of which nothing is trusted.
+    pub first_sight: FirstSight,
+    /// A database that has not grown for so long is worth an alert.
+    pub expect_growth: Option<Duration>,
+    /// Most transactions read to put a linear advance together.
+    pub max_range: u64,
+    /// What of the values is read.
+    pub values: Values,
+}
+
+/// Once or for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    /// One cycle.
+    Once,
+    /// Until stopped.
+    UntilStopped,
+}
+
+/// What becomes of a database of which nothing is trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstSight {
+    /// Its state is taken on trust.
+    Taken,
+    /// It is refused.
+    Refused,
+}
+
+/// What of the values is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Values {
+    /// Transactions drawn each cycle and database.
+    pub sample: u64,
+    /// Which of the new transactions are read.
+    pub new: NewValues,
+    /// The whole history is read once in this time.
+    pub sweep: Option<Duration>,
+}
+
+/// Which of the new transactions are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewValues {
+    /// Those that the sample draws.
+    Sampled,
+    /// All.
+    All,
+}
+
+/// A state that the operator knows to be good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// Of this database.
+    pub database: String,
+    /// Transaction (from 1) and hash.
+    pub state: State,
+}
+
+/// As it is given.
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.database, self.state)
+    }
+}
+
+/// Where it is kept what is trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustSettings {
+    /// Everything.
+    pub directory: PathBuf,
+    /// The trusted states, where they are not to be in `directory`.
+    pub roots: Option<PathBuf>,
+}
+
+/// How it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReportSettings {
+    /// For people or for programs.
+    pub format: Format,
+    /// When anything is said at all.
+    pub volume: Volume,
+    /// The least important log line that is written.
+    pub log_level: LevelFilter,
+}
+
+/// For people or for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// When anything is said at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Volume {
+    /// Always.
+    Normal,
+    /// Only where something is not well.
+    Quiet,
+}

@@ -1,0 +1,130 @@
+//! The table of settings: each one is named here, once.
+
+use std::time::Duration;
+
+use log::LevelFilter;
+
+use super::kind::Kind::{
+    Choice, Count, Duration as Time, List, MaybeText, Path, Pins, Secret, SecretFile, Switch, Text,
+    Unused, UnusedSwitch,
+};
+use super::kind::Word;
+use super::process::Process;
+use super::setting::{Layers, Setting};
+use super::verb::Name;
+
+/// No duration: 0 switches the setting off.
+const OFF: Duration = Duration::ZERO;
+/// The shortest duration there is a unit for.
+const TICK: Duration = Duration::from_millis(1);
+
+/// Every setting, in the order in which people are shown them.
+#[rustfmt::skip]
+pub(super) static TABLE: &[Setting] = &[
+    // the server
+    Setting::new("immudb-address", Text(|d| &mut d.address), "ADDRESS", "127.0.0.1", "the immudb server")
+        .short('a').everyday().immuclient(),
+    Setting::new("immudb-port", Count(1..=65535, |d| &mut d.port), "PORT", "3322", "its port")
+        .short('p').everyday().immuclient(),
+    Setting::new("audit-username", Text(|d| &mut d.audit_username), "NAME", "", "user to log in as (default: --username, else immudb)")
+        .everyday().immuclient(),
+    Setting::new("audit-password", Secret(|d| &mut d.audit_password), "PASSWORD", "", "its password, plain or enc:BASE64; better in a file")
+        .immuclient(),
+    Setting::new("audit-password-file", SecretFile(|d| &mut d.audit_password), "FILE", "", "file that holds the password")
+        .everyday(),
+    Setting::new("username", Text(|d| &mut d.username), "NAME", "", "user to log in as where --audit-username is absent")
+        .immuclient(),
+    Setting::new("password", Secret(|d| &mut d.password), "PASSWORD", "", "password where --audit-password is absent")
+        .immuclient(),
+    Setting::new("password-file", SecretFile(|d| &mut d.password), "FILE", "", "file that holds that password"),
+    Setting::new("tls", Switch(|d| &mut d.tls), "", "false", "TLS, checked by the system's CAs")
+        .everyday(),
+    Setting::new("tls-ca", Path(|d| &mut d.tls_ca), "FILE", "", "TLS, checked by the CAs in this PEM file"),
+    Setting::new("mtls", Switch(|d| &mut d.mtls), "", "false", "mutual TLS")
+        .short('m').immuclient(),
+    Setting::new("certificate", Path(|d| &mut d.certificate), "FILE", "./tools/mtls/4_client/certs/localhost.cert.pem", "our certificate under --mtls, PEM")
+        .immuclient(),
+    Setting::new("pkey", Path(|d| &mut d.pkey), "FILE", "./tools/mtls/4_client/private/localhost.key.pem", "our private key under --mtls, PEM")
+        .immuclient(),
+    Setting::new("clientcas", Path(|d| &mut d.clientcas), "FILE", "./tools/mtls/2_intermediate/certs/ca-chain.cert.pem", "CAs that the server is checked by under --mtls, PEM")
+        .immuclient(),
+    Setting::new("servername", MaybeText(|d| &mut d.servername), "NAME", "", "name in the server's certificate (default: localhost under --mtls, else the address)")
+        .immuclient(),
+    Setting::new("call-timeout", Time(TICK, |d| &mut d.call_timeout), "DURATION", "10s", "deadline of each call"),
+    Setting::new("max-recv-msg-size", Count(65_536..=1 << 30, |d| &mut d.max_recv_msg_size), "BYTES", "4194304", "largest answer taken from the server")
+        .immuclient(),
+    // the audit
+    Setting::new("audit-databases", List(|d| &mut d.databases), "NAMES", "", "databases to audit, full names or prefixes (default: all)")
+        .everyday().immuclient(),
+    Setting::new("audit-interval", Time(TICK, |d| &mut d.interval), "DURATION", "5m", "time from one audit to the next (ms, s, m, h)")
+        .everyday().variable("audit-agent-interval"),
+    Setting::new("once", Switch(|d| &mut d.once), "", "false", "audit once and end; the exit code tells")
+        .everyday(),
+    Setting::new("server-signing-pub-key", Path(|d| &mut d.signing_keys), "FILE", "", "public keys, PEM; every state must be signed by one")
+        .everyday().immuclient(),
+    Setting::new("pin", Pins(|d| &mut d.pins), "DATABASE:TX:HASH", "", "a state known to be good, to start from; repeatable"),
+    Setting::new("require-trusted", Switch(|d| &mut d.require_trusted), "", "false", "refuse databases of which nothing is trusted yet"),
+    Setting::new("audit-expect-growth", Time(OFF, |d| &mut d.expect_growth), "DURATION", "", "alert where a database has not grown for so long"),
+    Setting::new("audit-max-range", Count(1..=1 << 32, |d| &mut d.max_range), "TRANSACTIONS", "10000", "most transactions read to prove an advance of servers before 1.4"),
+    Setting::new("audit-verify-values", Switch(|d| &mut d.verify_values), "", "false", "read and check every new transaction's values")
+        .immuclient(),
+    Setting::new("audit-sample", Count(0..=1_000_000, |d| &mut d.sample), "TRANSACTIONS", "32", "transactions drawn and read each cycle; 0: none"),
+    Setting::new("audit-sweep", Time(OFF, |d| &mut d.sweep), "DURATION", "", "read the whole history once in this time"),
+    // what is trusted
+    Setting::new("dir", Path(|d| &mut d.directory), "DIRECTORY", "", "where trusted states are kept")
+        .everyday().immuclient().computed(Process::state_directory),
+    Setting::new("roots-filepath", Path(|d| &mut d.roots), "DIRECTORY", "", "where the trusted states alone are kept (default: in --dir)")
+        .immuclient(),
+    Setting::new("server-name", Text(|d| &mut d.server_name), "NAME", "", "what trusted states are filed under (default: ADDRESS:PORT)"),
+    // the report
+    Setting::new("json", Switch(|d| &mut d.json), "", "false", "one JSON object a line for every database")
+        .everyday(),
+    Setting::new("quiet", Switch(|d| &mut d.quiet), "", "false", "say nothing where all is well"),
+    Setting::new("log-level", Choice(LEVELS), "LEVEL", "info", "off, error, warn, info, debug or trace"),
+    // the settings themselves
+    Setting::new("config", Path(|d| &mut d.config), "FILE", "", "settings file, instead of those in the usual places")
+        .everyday().immuclient().layers(Layers::FlagAndEnvironment),
+    Setting::new("help", Switch(|d| &mut d.help), "", "false", "this help; --help --all shows every setting")
+        .short('h').layers(Layers::Flag),
+    Setting::new("version", Switch(|d| &mut d.version), "", "false", "the version")
+        .layers(Layers::Flag),
+    // of no use in an audit
+    Setting::new("database", Unused, "NAME", "", "taken for immuclient's sake: an audit takes --audit-databases")
+        .unused(),
+    Setting::new("tokenfile", Unused, "FILE", "", "taken for immuclient's sake: an audit keeps no token file")
+        .unused(),
+    Setting::new("value-only", UnusedSwitch, "", "", "taken for immuclient's sake: an audit prints no values")
+        .unused(),
+    Setting::new("revision-separator", Unused, "TEXT", "", "taken for immuclient's sake: an audit prints no revisions")
+        .unused(),
+    // of single verbs
+    Setting::new("all", Switch(|d| &mut d.all), "", "false", "every setting").of(Name::Help),
+    Setting::new("check", Switch(|d| &mut d.check), "", "false", "only say what is wrong, and exit 3 then").of(Name::Config),
+    Setting::new("alarm", Text(|d| &mut d.alarm), "ID", "", "the finding to close").of(Name::Accept),
+    Setting::new("serve", Switch(|d| &mut d.serve), "", "false", "keep the embedded ledger running").of(Name::Drill),
+    Setting::new("port", Count(0..=65535, |d| &mut d.drill_port), "PORT", "0", "port to serve on; 0: any free one").of(Name::Drill),
+    Setting::new("grow", Time(OFF, |d| &mut d.grow), "DURATION", "", "add a transaction each time so long has passed").of(Name::Drill),
+    Setting::new("lie", Text(|d| &mut d.lie), "NAME", "", "tell this lie alone").of(Name::Drill),
+    Setting::new("list", Switch(|d| &mut d.list), "", "false", "list the lies").of(Name::Drill),
+];
+
+/// What `--log-level` may be.
+#[rustfmt::skip]
+const LEVELS: &[Word] = &[
+    ("off", |d| d.log_level = Some(LevelFilter::Off)),
+    ("error", |d| d.log_level = Some(LevelFilter::Error)),
+    ("warn", |d| d.log_level = Some(LevelFilter::Warn)),
+    ("info", |d| d.log_level = Some(LevelFilter::Info)),
+    ("debug", |d| d.log_level = Some(LevelFilter::Debug)),
+    ("trace", |d| d.log_level = Some(LevelFilter::Trace)),
+];
+
+/// Keys of an immuclient.toml that an audit has no use for and no flag says.
+pub(super) const UNUSED_KEYS: [&str; 7] = [
+    "address", "auth", "detached", "logfile", "network", "pidfile", "port",
+];
+
+/// The setting of this name.
+pub(super) fn find(flag: &str) -> Option<&'static Setting> {
+    TABLE.iter().find(|setting| setting.flag == flag)
+}

@@ -1,0 +1,226 @@
+//! Values as people write them: numbers, durations, lists, pins, passwords.
+//!
+//! Each reader answers the value, or what a right one looks like.
+
+use std::time::Duration;
+
+use super::Pin;
+use crate::ledger::{State, decode_base64};
+
+/// What a right value looks like.
+pub(super) type Wanted = String;
+
+/// Units of a duration, in milliseconds; the longest name first where one begins like another.
+const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+
+/// The longest duration: what is longer is likelier a mistake.
+pub(super) const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// Go's truth values, which immuclient takes.
+pub(super) fn boolean(text: &str) -> Result<bool, Wanted> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err("true or false".to_owned()),
+    }
+}
+
+/// A whole number within a range.
+pub(super) fn count(text: &str, least: u64, most: u64) -> Result<u64, Wanted> {
+    let number = text.trim().parse().ok();
+    let in_range = number.filter(|number| (least..=most).contains(number));
+    in_range.ok_or_else(|| format!("a whole number from {least} to {most}"))
+}
+
+/// A duration such as `250ms`, `5m` or `1h30m`, of at least `least`; "0" where that is zero.
+pub(super) fn duration(text: &str, least: Duration) -> Result<Duration, Wanted> {
+    let wanted = || {
+        let least = if least.is_zero() {
+            "0".to_owned()
+        } else {
+            shown_duration(least)
+        };
+        format!(
+            "a duration with its unit (ms, s, m, h), such as 30s or 1h30m, from {least} to {}",
+            shown_duration(LONGEST)
+        )
+    };
+    let text = text.trim();
+    let value = if text == "0" {
+        Some(Duration::ZERO)
+    } else {
+        parts(text)
+    };
+    value
+        .filter(|value| (least..=LONGEST).contains(value))
+        .ok_or_else(wanted)
+}
+
+fn parts(text: &str) -> Option<Duration> {
+    let (mut sum, mut rest) = (0u64, text);
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let (number, tail) = rest.split_at_checked(digits)?;
+        let (fraction, tail) = match tail.strip_prefix('.') {
+            Some(tail) => tail.split_at_checked(tail.find(|c: char| !c.is_ascii_digit())?)?,
+            None => ("", tail),
+        };
+        let (name, unit) = UNITS.iter().find(|(name, _)| tail.starts_with(name))?;
+        sum = sum.checked_add(number.parse::<u64>().ok()?.checked_mul(*unit)?)?;
+        if !fraction.is_empty() {
+            let scale = 10u64.checked_pow(u32::try_from(fraction.len()).ok()?)?;
+            sum = sum.checked_add(fraction.parse::<u64>().ok()?.checked_mul(*unit)? / scale)?;
+        }
+        rest = tail.strip_prefix(name)?;
+    }
+    (!text.is_empty()).then(|| Duration::from_millis(sum))
+}
+
+/// A duration in the form that [`duration`] reads.
+pub(super) fn shown_duration(duration: Duration) -> String {
+    let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let mut text = String::new();
+    for (name, unit) in UNITS.iter().rev() {
+        if rest >= *unit {
+            text.push_str(&format!("{}{name}", rest / unit));
+            rest %= unit;
+        }
+    }
+    if text.is_empty() {
+        "0".to_owned()
+    } else {
+        text
+    }
+}
+
+/// A comma-separated list; white space and empty entries are dropped.
+pub(super) fn list(text: &str) -> impl Iterator<Item = String> {
+    let entries = text.split(',').map(str::trim);
+    entries.filter(|entry| !entry.is_empty()).map(str::to_owned)
+}
+
+/// `DATABASE:TX:HASH`.
+pub(super) fn pin(text: &str) -> Result<Pin, Wanted> {
+    let wanted = || {
+        "DATABASE:TX:HASH, with a transaction from 1 and its hash in 64 hexadecimal digits"
+            .to_owned()
+    };
+    let mut parts = text.trim().rsplitn(3, ':');
+    let (Some(hash), Some(tx), Some(database)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(wanted());
+    };
+    let (Ok(hash), Ok(tx @ 1..)) = (hash.parse(), tx.parse()) else {
+        return Err(wanted());
+    };
+    if database.is_empty() {
+        return Err(wanted());
+    }
+    Ok(Pin {
+        database: database.to_owned(),
+        state: State { tx, hash },
+    })
+}
+
+/// A password: as it is, or `enc:` and its base64 (protocol.md §7).
+pub(super) fn password(text: &str) -> Result<String, Wanted> {
+    let Some(base64) = text.strip_prefix("enc:") else {
+        return Ok(text.to_owned());
+    };
+    let bytes = decode_base64(base64.trim()).unwrap_or_default();
+    String::from_utf8(bytes)
+        .ok()
+        .filter(|password| !password.is_empty())
+        .ok_or_else(|| "after enc:, the base64 of a password".to_owned())
+}
+
+/// A text that a person can read back from a log: printable, one line, not too long.
+pub(super) fn text(text: &str) -> Result<String, Wanted> {
+    let fits = text.len() <= 1024 && !text.chars().any(char::is_control);
+    fits.then(|| text.to_owned())
+        .ok_or_else(|| "at most 1024 bytes without control characters".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_needs_its_unit() {
+        let ms = Duration::from_millis;
+        for (text, value) in [
+            ("250ms", Some(ms(250))),
+            ("5m", Some(ms(300_000))),
+            ("1h30m", Some(ms(5_400_000))),
+            ("1.5s", Some(ms(1_500))),
+            ("300", None),
+            ("", None),
+            ("m", None),
+            ("-5m", None),
+            ("5 m", None),
+            ("5d", None),
+            ("99999999999999999999h", None),
+            ("9000h", None),
+            ("1.99999999999999999999999s", None),
+        ] {
+            assert_eq!(duration(text, Duration::ZERO).ok(), value, "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_a_duration_only_where_it_means_off() {
+        assert_eq!(duration("0", Duration::ZERO), Ok(Duration::ZERO));
+        assert!(duration("0", Duration::from_millis(1)).is_err());
+        assert!(duration("0s", Duration::from_millis(1)).is_err());
+    }
+
+    #[test]
+    fn a_duration_is_shown_as_it_is_read() {
+        for text in ["250ms", "5m", "1h30m", "1s500ms", "8784h", "0"] {
+            assert_eq!(
+                shown_duration(duration(text, Duration::ZERO).unwrap()),
+                text
+            );
+        }
+    }
+
+    #[test]
+    fn a_number_out_of_range_is_none() {
+        assert_eq!(count("5", 1, 5), Ok(5));
+        for text in ["0", "6", "-1", "", "five", "1e3", "99999999999999999999"] {
+            assert!(count(text, 1, 5).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pin_names_database_transaction_and_hash() {
+        let hash = "ab".repeat(32);
+        let pin_of = |text: String| pin(&text).ok().map(|pin| (pin.database, pin.state.tx));
+        assert_eq!(
+            pin_of(format!("shop:7:{hash}")),
+            Some(("shop".to_owned(), 7))
+        );
+        for wrong in [
+            format!("shop:0:{hash}"),
+            format!(":7:{hash}"),
+            format!("7:{hash}"),
+            "shop:7:ab".to_owned(),
+            String::new(),
+        ] {
+            assert_eq!(pin_of(wrong.clone()), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_encoded_password_is_decoded() {
+        assert_eq!(password("enc:aW1tdWRi").as_deref(), Ok("immudb"));
+        assert_eq!(password("immudb").as_deref(), Ok("immudb"));
+        for wrong in ["enc:", "enc:%%%", "enc:/w=="] {
+            assert!(password(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_list_drops_blanks() {
+        assert_eq!(list(" a, b,,").collect::<Vec<_>>(), ["a", "b"]);
+    }
+}

@@ -1,0 +1,110 @@
+//! Verbs: what the program can be asked to do.
+
+use std::time::Duration;
+
+/// A verb, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Name {
+    AuditMode,
+    Status,
+    Accept,
+    Drill,
+    Config,
+    Help,
+    Version,
+}
+
+/// One row of the table of verbs.
+pub(super) struct Verb {
+    pub name: Name,
+    pub word: &'static str,
+    /// Words and flags that come after it.
+    pub usage: &'static str,
+    /// How many words may come after it.
+    pub words: usize,
+    pub help: &'static str,
+}
+
+const fn verb(
+    name: Name,
+    word: &'static str,
+    usage: &'static str,
+    words: usize,
+    help: &'static str,
+) -> Verb {
+    Verb {
+        name,
+        word,
+        usage,
+        words,
+        help,
+    }
+}
+
+/// Every verb, in the order in which people are shown them.
+#[rustfmt::skip]
+pub(super) static VERBS: &[Verb] = &[
+    verb(Name::AuditMode, "audit-mode", "", 0, "audit every interval until stopped (also without a verb)"),
+    verb(Name::Status, "status", "", 0, "what is trusted, since when, and the last verdicts"),
+    verb(Name::Accept, "accept", "DATABASE --alarm ID", 1, "close an alarm, and adopt what its evidence names"),
+    verb(Name::Drill, "drill", "[--serve [--port PORT] [--grow DURATION]] [--list] [--lie NAME]", 0, "see an honest ledger pass and a lying one caught"),
+    verb(Name::Config, "config", "[--check]", 0, "the effective settings, and where each comes from"),
+    verb(Name::Help, "help", "[VERB] [--all]", 1, "help; with --all every setting"),
+    verb(Name::Version, "version", "", 0, "the version"),
+];
+
+impl Name {
+    /// This verb's row.
+    pub fn row(self) -> Option<&'static Verb> {
+        VERBS.iter().find(|verb| verb.name == self)
+    }
+
+    /// The word that it is asked for by.
+    pub fn word(self) -> &'static str {
+        self.row().map_or("", |verb| verb.word)
+    }
+}
+
+/// The verb of this word.
+pub(super) fn find(word: &str) -> Option<&'static Verb> {
+    VERBS.iter().find(|verb| verb.word == word)
+}
+
+/// What is to be done with the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Audit: once or for ever, as the settings say.
+    Audit,
+    /// Say what is trusted.
+    Status,
+    /// Close an alarm.
+    Accept {
+        /// The database that it is of.
+        database: String,
+        /// The finding.
+        alarm: String,
+    },
+    /// The embedded ledger.
+    Drill(Drill),
+}
+
+/// What the embedded ledger is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Drill {
+    /// Name every lie.
+    List,
+    /// Audit it, honest and lying in turn, and print a table.
+    Table {
+        /// This lie alone.
+        lie: Option<String>,
+    },
+    /// Keep it running.
+    Serve {
+        /// 0: any free port.
+        port: u16,
+        /// A lie to tell.
+        lie: Option<String>,
+        /// Add a transaction each time so long has passed.
+        grow: Option<Duration>,
+    },
+}
