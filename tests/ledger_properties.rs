@@ -201,11 +201,14 @@ fn a_pair_that_can_be_proven_a_rollback_and_an_impossible_tree_have_no_excuse() 
     assert!(matches!(refused.reason, Reason::Range { .. }), "{refused}");
 }
 
+/// Two transactions by id.
+type Pair = (u64, u64);
+
 /// The pairs that honest servers refused to prove, and every other pair of their ledgers whose
 /// tree shrinks, are excused by headers that were recorded anywhere of the same ledger.
 #[test]
 fn every_recorded_pair_that_no_server_can_prove_is_excused_by_its_headers() {
-    let mut ledgers: BTreeMap<String, (BTreeMap<u64, TxHeader>, Vec<(u64, u64)>)> = BTreeMap::new();
+    let mut ledgers: BTreeMap<String, (BTreeMap<u64, TxHeader>, Vec<Pair>)> = BTreeMap::new();
     for vectors in read_all("real") {
         // A-under-B is A's ledger
         let writer = vectors

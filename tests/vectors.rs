@@ -1,5 +1,7 @@
 //! Every recorded answer holds, and every changed or made one gets the verdict that is due.
 
+#![allow(clippy::result_large_err)] // the errors are the program's own
+
 mod support;
 
 use std::collections::BTreeMap;
