@@ -1,11 +1,13 @@
 //! Every recorded answer holds, and every changed or made one gets the verdict that is due.
 
+#![allow(clippy::result_large_err)] // the errors are the program's own
+
 mod support;
 
 use std::collections::BTreeMap;
 
 use immuaudit::ledger::{
-    Fault, Parts, PublicKey, Reason, Refusal, StateShape, TxHeader, excuse, verify, verify_entries,
+    Fault, Parts, PublicKey, Reason, Refusal, StateShape, TxHeader, verify, verify_entries,
 };
 use immuaudit::wire::{self, Malformed};
 use support::vectors::{Case, Vectors, read, read_all};
@@ -134,27 +136,6 @@ fn every_second_history_is_refused_and_its_honest_twin_holds() {
         );
     }
     assert_eq!(vectors.cases().count(), 18);
-}
-
-#[test]
-fn an_honest_excuse_holds_and_only_with_its_headers() {
-    let mut count = 0;
-    for vectors in read_all("real") {
-        for case in vectors.cases().filter(|case| case.has("status")) {
-            if !case.text("why").contains("cannot prove") {
-                continue;
-            }
-            count += 1;
-            let recorded = headers(case).unwrap();
-            if recorded.is_empty() {
-                continue;
-            }
-            let (source, target) = (case.state("source_"), case.state("target_"));
-            let told = excuse(&source, &target, &recorded).unwrap();
-            assert!(told.source_tree > told.target_tree);
-        }
-    }
-    assert!(count > 0);
 }
 
 #[test]

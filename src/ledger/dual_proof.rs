@@ -478,13 +478,26 @@ pub fn excuse(
         step: Step::Excuse,
         tx,
     };
-    let of = |state: &State| match headers.get(&state.tx) {
-        Some(header) => {
-            at(state.tx).id("the header's id", state.tx, header.id())?;
-            at(state.tx).same("the header's hash", &state.hash, &header.alh())?;
-            Ok(header)
+    // as in step 1: without it a rollback, or a tree larger than the ledger, would be excused
+    if source.tx == 0 || source.tx > target.tx {
+        return at(source.tx).refuse(Reason::Range {
+            what: "the source's id",
+            value: i128::from(source.tx),
+        });
+    }
+    let of = |state: &State| {
+        let Some(header) = headers.get(&state.tx) else {
+            return at(state.tx).refuse(Reason::Absent("header that shows the excuse"));
+        };
+        at(state.tx).id("the header's id", state.tx, header.id())?;
+        if header.bl_tx_id() >= header.id() {
+            return at(state.tx).refuse(Reason::Range {
+                what: "blTxId",
+                value: i128::from(header.bl_tx_id()),
+            });
         }
-        None => at(state.tx).refuse(Reason::Absent("header that shows the excuse")),
+        at(state.tx).same("the header's hash", &state.hash, &header.alh())?;
+        Ok(header)
     };
     let (source_header, target_header) = (of(source)?, of(target)?);
     let unprovable = Unprovable {
@@ -492,7 +505,7 @@ pub fn excuse(
         target_tree: target_header.bl_tx_id(),
     };
     let mut alh = source.hash;
-    // from the id after the source, so that no id is visited that no header was fetched for
+    // ends at the first id that no header was fetched for
     for id in source.tx.saturating_add(1)..=target.tx {
         let Some(header) = headers.get(&id) else {
             return at(id).refuse(Reason::Absent("header that shows the excuse"));

@@ -79,7 +79,6 @@ pub fn database_list(bytes: &[u8]) -> Result<Vec<Vec<u8>>, Malformed> {
 
 /// `ImmutableState` in either of its shapes (protocol.md §2).
 pub fn state(bytes: &[u8]) -> Result<ClaimedState, Malformed> {
-    budget::check(&budget::STATE, bytes)?;
     let claimed = match state_shape(bytes) {
         StateShape::WithDatabase => {
             let reply: proto::ImmutableState = parse(&budget::STATE, bytes)?;
@@ -94,7 +93,7 @@ pub fn state(bytes: &[u8]) -> Result<ClaimedState, Malformed> {
             }
         }
         StateShape::WithoutDatabase => {
-            let reply: proto::ImmutableState090 = parse(&budget::STATE, bytes)?;
+            let reply: proto::ImmutableState090 = parse(&budget::STATE_090, bytes)?;
             ClaimedState {
                 shape: StateShape::WithoutDatabase,
                 database: Vec::new(),

@@ -1,4 +1,6 @@
 //! What several tests need.
 #![allow(dead_code)] // each test file uses a part of it
 
+pub mod prover;
+pub mod random;
 pub mod vectors;

@@ -1,0 +1,352 @@
+//! What holds of every proof: an honest one is never refused, and no bit that a step consults can
+//! be changed. The proofs are made by `support::prover`, which shares no code with the ledger.
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use immuaudit::ledger::{
+    Digest, DualProof, Fault, Frontier, Parts, Reason, State, Step, TxHeader, excuse, verify,
+};
+use support::prover::{Chain, Tx, advance, consistency, inclusion, onward, prove, root, sha256};
+use support::random::Random;
+use support::vectors::{Case, folder, read_all};
+
+/// Sizes of the trees behind the transactions of a history, as servers have been seen to write
+/// them and beyond (protocol.md §3, *The main tree*).
+fn histories(random: &mut Random) -> Vec<(&'static str, Chain)> {
+    let mut stuck = 0;
+    let mut constant = |lag: u64| Chain::honest(45, random, move |id, _| id.saturating_sub(lag));
+    let (none, two, five, thirty) = (constant(1), constant(2), constant(5), constant(30));
+    vec![
+        ("no lag", none),
+        ("a lag of 2", two),
+        ("a lag of 5", five),
+        ("a lag of 30", thirty),
+        ("no tree at all", Chain::honest(12, random, |_, _| 0)),
+        (
+            "any tree",
+            Chain::honest(45, random, |id, random| random.below(id)),
+        ),
+        (
+            "no lag, but a random one now and then",
+            Chain::honest(45, random, |id, random| match random.below(4) {
+                0 => random.below(id),
+                _ => id - 1,
+            }),
+        ),
+        (
+            "a tree that stands still for long",
+            Chain::honest(45, random, move |id, random| {
+                if random.below(9) == 0 {
+                    stuck = id - 1;
+                }
+                stuck
+            }),
+        ),
+    ]
+}
+
+fn all_pairs(chain: &Chain) -> impl Iterator<Item = (&Tx, &Tx)> {
+    let txs = chain.0.iter();
+    txs.clone()
+        .flat_map(move |source| txs.clone().map(move |target| (source, target)))
+        .filter(|(source, target)| source.id() <= target.id())
+}
+
+fn proof_of(chain: &Chain, source: &Tx, target: &Tx) -> (DualProof, Parts) {
+    let upto = |tx: &Tx| usize::try_from(tx.id()).unwrap();
+    prove(&chain.0[..upto(source)], &chain.0[..upto(target)])
+}
+
+#[test]
+fn an_honest_proof_is_never_refused_as_sent_or_from_parts() {
+    let mut random = Random::new(1);
+    let (mut advances, mut onwards, mut shrinking) = (0, 0, 0);
+    for (name, chain) in histories(&mut random) {
+        for (source, target) in all_pairs(&chain) {
+            let (from, to) = (source.state(), target.state());
+            if source.tree.len() > target.tree.len() {
+                shrinking += 1;
+                an_honest_excuse_holds(&chain, source, target);
+                continue;
+            }
+            let (mut proof, parts) = proof_of(&chain, source, target);
+            let proven = verify(&from, &to, &proof, &parts);
+            let label = format!("{name}: {} to {}: {proven:?}", from.tx, to.tx);
+            assert_eq!(
+                proven.map(|p| (p.source(), p.target())),
+                Ok((from, to)),
+                "{label}"
+            );
+
+            let (due, link) = (advance(source, target).is_some(), onward(source, target));
+            proof.linear_advance = None;
+            assert!(
+                verify(&from, &to, &proof, &parts).is_ok(),
+                "{label}: from parts"
+            );
+            let alone = verify(&from, &to, &proof, &Parts::default());
+            assert_eq!(alone.is_err(), due || link, "{label}: without parts");
+            if let Err(refused) = alone {
+                let Reason::PartsNeeded(wanted) = refused.reason else {
+                    panic!("{label}: {refused}");
+                };
+                let step = if due {
+                    Step::LinearAdvance
+                } else {
+                    Step::OnwardLink
+                };
+                assert_eq!(refused.step, step);
+                let enough = parts
+                    .headers
+                    .keys()
+                    .filter(|id| wanted.headers.contains(id));
+                assert!(
+                    wanted.headers.clone().eq(enough.copied()),
+                    "{label}: {wanted:?}"
+                );
+                assert_eq!(wanted.inclusions.is_empty(), !due, "{label}");
+                if due {
+                    assert!(
+                        wanted.inclusions.eq(parts.inclusions.keys().copied()),
+                        "{label}"
+                    );
+                }
+            }
+            advances += u32::from(due);
+            onwards += u32::from(link);
+        }
+    }
+    // enough of each kind to mean something
+    assert!(
+        advances > 500 && onwards > 100 && shrinking > 300,
+        "{advances} {onwards} {shrinking}"
+    );
+}
+
+/// Where the tree shrinks nothing can be proven, and exactly the chain's own headers excuse it.
+fn an_honest_excuse_holds(chain: &Chain, source: &Tx, target: &Tx) {
+    let (from, to) = (source.state(), target.state());
+    let headers: BTreeMap<u64, TxHeader> = (from.tx..=to.tx)
+        .map(|id| (id, chain.tx(id).header()))
+        .collect();
+    // the inclusion, consistency and linear parts are never reached
+    let (mut proof, _) = proof_of(chain, target, target);
+    proof.source = Some(source.header());
+    let refused = verify(&from, &to, &proof, &Parts::default()).unwrap_err();
+    assert!(
+        matches!(refused.reason, Reason::TreeShrinks { .. }),
+        "{refused}"
+    );
+
+    let told = excuse(&from, &to, &headers).unwrap();
+    assert_eq!(told.source_tree, source.tree.len() as u64);
+    assert_eq!(told.target_tree, target.tree.len() as u64);
+
+    for id in from.tx..=to.tx {
+        let mut fewer = headers.clone();
+        fewer.remove(&id);
+        let refused = excuse(&from, &to, &fewer).unwrap_err();
+        assert_eq!(
+            (refused.step, refused.fault()),
+            (Step::Excuse, Fault::Malformed)
+        );
+
+        let mut other = headers.clone();
+        let mut fields = chain.tx(id).fields.clone();
+        fields.ts ^= 1;
+        other.insert(id, TxHeader::new(fields).unwrap());
+        let refused = excuse(&from, &to, &other).unwrap_err();
+        assert_eq!(
+            (refused.step, refused.fault()),
+            (Step::Excuse, Fault::Inconsistent)
+        );
+
+        let mut misplaced = headers.clone();
+        let mut fields = chain.tx(id).fields.clone();
+        fields.id += 1;
+        misplaced.insert(id, TxHeader::new(fields).unwrap());
+        let refused = excuse(&from, &to, &misplaced).unwrap_err();
+        assert_eq!(refused.fault(), Fault::Malformed, "{refused}");
+    }
+}
+
+#[test]
+fn a_pair_that_can_be_proven_a_rollback_and_an_impossible_tree_have_no_excuse() {
+    let mut random = Random::new(2);
+    let chain = Chain::honest(9, &mut random, |id, _| if id == 8 { 3 } else { id - 1 });
+    let mut headers: BTreeMap<u64, TxHeader> =
+        chain.0.iter().map(|tx| (tx.id(), tx.header())).collect();
+    let state = |id| chain.tx(id).state();
+    assert!(excuse(&state(7), &state(8), &headers).is_ok());
+    for (source, target) in [(7, 7), (7, 9), (8, 9), (1, 2)] {
+        let refused = excuse(&state(source), &state(target), &headers).unwrap_err();
+        assert_eq!(
+            (refused.step, refused.fault()),
+            (Step::Excuse, Fault::Malformed)
+        );
+    }
+    // 9 has the larger tree and is the later one: "from 9 to 8" is a rollback
+    let refused = excuse(&state(9), &state(8), &headers).unwrap_err();
+    assert!(matches!(refused.reason, Reason::Range { .. }), "{refused}");
+    assert!(excuse(&State::EMPTY, &state(8), &headers).is_err());
+
+    // a tree of more transactions than there are
+    let alhs: Vec<Digest> = chain.0.iter().map(|tx| tx.alh).collect();
+    let first = Tx::new(1, sha256(b""), &alhs, &mut random);
+    let second = Tx::new(2, first.alh, &[], &mut random);
+    headers.extend([(1, first.header()), (2, second.header())]);
+    let refused = excuse(&first.state(), &second.state(), &headers).unwrap_err();
+    assert!(matches!(refused.reason, Reason::Range { .. }), "{refused}");
+}
+
+/// Two transactions by id.
+type Pair = (u64, u64);
+
+/// The pairs that honest servers refused to prove, and every other pair of their ledgers whose
+/// tree shrinks, are excused by headers that were recorded anywhere of the same ledger.
+#[test]
+fn every_recorded_pair_that_no_server_can_prove_is_excused_by_its_headers() {
+    let mut ledgers: BTreeMap<String, (BTreeMap<u64, TxHeader>, Vec<Pair>)> = BTreeMap::new();
+    for vectors in read_all("real") {
+        // A-under-B is A's ledger
+        let writer = vectors
+            .name
+            .trim_end_matches(".toml")
+            .split("-under-")
+            .next();
+        let (headers, unproven) = ledgers.entry(writer.unwrap().into()).or_default();
+        for case in vectors.cases() {
+            recorded_headers(case, headers);
+            if case.text("why").contains("cannot prove") {
+                let mut words = case.text("why").split([' ', ':']);
+                let mut id = || words.by_ref().find_map(|word| word.parse().ok()).unwrap();
+                unproven.push((id(), id()));
+            }
+        }
+    }
+    let (mut recorded, mut shrinking) = (0, 0);
+    for (name, (headers, unproven)) in &ledgers {
+        for (source, target) in pairs_without_a_gap(headers) {
+            let told = excuse(&state(source), &state(target), headers);
+            let shrinks = source.bl_tx_id() > target.bl_tx_id();
+            assert_eq!(
+                told.is_ok(),
+                shrinks,
+                "{name}: {} to {}",
+                source.id(),
+                target.id()
+            );
+            shrinking += u32::from(shrinks);
+            recorded += u32::from(shrinks && unproven.contains(&(source.id(), target.id())));
+        }
+        for (source, target) in unproven {
+            let (from, to) = (state(&headers[source]), state(&headers[target]));
+            assert!(
+                excuse(&from, &to, headers).is_ok(),
+                "{name}: {source} to {target}"
+            );
+            assert!(excuse(&from, &to, &BTreeMap::new()).is_err());
+        }
+    }
+    assert!(recorded == 2 && shrinking > 10, "{recorded} {shrinking}");
+}
+
+fn pairs_without_a_gap(headers: &BTreeMap<u64, TxHeader>) -> Vec<(&TxHeader, &TxHeader)> {
+    let mut pairs = vec![];
+    for (id, source) in headers {
+        let run = (*id..).map_while(|id| headers.get(&id));
+        pairs.extend(run.map(|target| (source, target)));
+    }
+    pairs
+}
+
+fn state(header: &TxHeader) -> State {
+    State {
+        tx: header.id(),
+        hash: header.alh(),
+    }
+}
+
+fn recorded_headers(case: Case, headers: &mut BTreeMap<u64, TxHeader>) {
+    let mut keep = |header: TxHeader| drop(headers.insert(header.id(), header));
+    if case.is("VerifiableTxById") {
+        let answer = immuaudit::wire::verifiable_tx(&case.bytes("reply")).unwrap();
+        answer.proof.source.into_iter().for_each(&mut keep);
+        answer.proof.target.into_iter().for_each(&mut keep);
+    }
+    if case.is("TxById") {
+        keep(immuaudit::wire::tx(&case.bytes("reply")).unwrap().header);
+    }
+    for part in case.list("header") {
+        keep(immuaudit::wire::tx(&part.bytes("reply")).unwrap().header);
+    }
+}
+
+/// `tests/vectors/tree.txt`, from a real server's own tree.
+#[test]
+fn the_prover_of_these_tests_makes_the_proofs_of_a_real_server() {
+    let text = std::fs::read_to_string(folder().join("tree.txt")).unwrap();
+    let leaves: Vec<Digest> = (1..=70u64).map(|i| sha256(&i.to_be_bytes())).collect();
+    let joined = |digests: &[Digest]| {
+        let bytes: Vec<u8> = digests.iter().flat_map(|d| *d.as_bytes()).collect();
+        (digests.len(), sha256(&bytes))
+    };
+    let mut count = [0; 3];
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let words: Vec<&str> = line.split(' ').collect();
+        let number = |word: &str| word.parse::<usize>().unwrap();
+        let due = words.last().unwrap().parse().unwrap();
+        match words[..] {
+            ["root", size, _] => {
+                let leaves = &leaves[..number(size)];
+                let mut frontier = Frontier::new();
+                leaves.iter().for_each(|leaf| frontier.push(leaf));
+                assert_eq!(frontier.root(), Some(due), "{line}");
+                assert_eq!(root(leaves), due, "{line}");
+                count[0] += 1;
+            }
+            ["inclusion", i, j, terms, _] => {
+                let got = inclusion(number(i) - 1, &leaves[..number(j)]);
+                assert_eq!(joined(&got), (number(terms), due), "{line}");
+                count[1] += 1;
+            }
+            ["consistency", i, j, terms, _] => {
+                let got = consistency(number(i), &leaves[..number(j)]);
+                assert_eq!(joined(&got), (number(terms), due), "{line}");
+                count[2] += 1;
+            }
+            _ => panic!("{line}"),
+        }
+    }
+    assert_eq!(count.iter().sum::<usize>(), text.lines().count() - 2);
+    assert!(
+        count[0] == 70 && count[1] > 900 && count[2] > 900,
+        "{count:?}"
+    );
+}
+
+/// Every tree of up to 130 leaves, and some beyond, as the trees behind two transactions: the
+/// inclusion, the last inclusion and the consistency proof of each pair of sizes.
+#[test]
+fn every_pair_of_tree_sizes_is_proven() {
+    let mut random = Random::new(3);
+    let chain = Chain::honest(420, &mut random, |id, _| id - 1);
+    let tree: Vec<Digest> = chain.0.iter().map(|tx| tx.alh).collect();
+    let far: Vec<(u64, u64)> = (0..400)
+        .map(|_| {
+            let new = 131 + random.below(280);
+            (1 + random.below(new), new)
+        })
+        .collect();
+    let near = (1..=130).flat_map(|new| (1..=new).map(move |old| (old, new)));
+    for (old, new) in near.chain(far) {
+        // source: transaction old + 1 over a tree of `old`; target: new + 1 over one of `new`
+        let (source, target) = (chain.tx(old + 1), chain.tx(new + 1));
+        assert_eq!(target.tree, tree[..usize::try_from(new).unwrap()]);
+        let (proof, parts) = proof_of(&chain, source, target);
+        let proven = verify(&source.state(), &target.state(), &proof, &parts);
+        assert!(proven.is_ok(), "{old} to {new}: {proven:?}");
+    }
+}
