@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::embedded::{Embedded, Options};
 use super::ledger::NewEntry;
+use super::lie::Lie;
 use crate::ledger::KvMetadata;
 
 /// How the server's database grows while it runs.
@@ -20,7 +21,7 @@ pub enum Growth {
 const FILLED: u64 = 100;
 
 /// Starts a server on 127.0.0.1 (port 0: any that is free) with user and password `immudb` and a
-/// filled `defaultdb`, writes its port into the first line of `out`, and serves until `stopped`
+/// filled `defaultdb`, tells `lie` where one is given, writes its port into the first line of `out`, and serves until `stopped`
 /// says so: it is asked again and again, and may sleep for as long as it is handed.
 ///
 /// # Errors
@@ -28,6 +29,7 @@ const FILLED: u64 = 100;
 pub fn serve(
     port: u16,
     growth: Growth,
+    lie: Option<Lie>,
     out: &mut impl Write,
     mut stopped: impl FnMut(Duration) -> bool,
 ) -> Result<(), ServeError> {
@@ -37,6 +39,9 @@ pub fn serve(
     })
     .map_err(|_| ServeError::Port(port))?;
     fill(&server, "defaultdb");
+    if let Some(lie) = lie {
+        server.lie(lie);
+    }
     writeln!(
         out,
         "listening on 127.0.0.1:{} (user immudb, password immudb, database defaultdb of {FILLED} transactions, in memory)",

@@ -31,10 +31,17 @@ const WORDS: [(Tampering, &str); 5] = [
     (Tampering::SplitView, "split-view"),
 ];
 
+impl Tampering {
+    /// The word that it is told by.
+    pub fn word(self) -> &'static str {
+        let word = WORDS.iter().find(|(kind, _)| *kind == self);
+        word.map_or("", |(_, word)| word)
+    }
+}
+
 impl fmt::Display for Tampering {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = WORDS.iter().find(|(kind, _)| kind == self);
-        f.write_str(word.map_or("", |(_, word)| word))
+        f.write_str(self.word())
     }
 }
 

@@ -1,6 +1,8 @@
 //! What several tests need.
 #![allow(dead_code)] // each test file uses a part of it
 
+pub mod program;
 pub mod prover;
 pub mod random;
+pub mod real;
 pub mod vectors;

@@ -1,0 +1,215 @@
+//! One database's check: what the server shows against what is trusted.
+
+use std::time::{Duration, Instant};
+
+use crate::audit::proof::{self, Limits, Proof};
+use crate::audit::verdict::{Reason, Verdict};
+use crate::ledger::{ClaimedState, Proven, PublicKey, State, StateShape};
+use crate::server::{Failure, Kind, Server};
+use crate::text::Shown;
+use crate::trust::Tampering;
+use crate::wire::Entries;
+
+/// What the operator demands of every state.
+#[derive(Clone, Debug)]
+pub struct Demands {
+    /// Keys of which one must have signed it; none: signatures are not looked at.
+    pub keys: Vec<PublicKey>,
+    /// The most transactions fetched one by one for a single proof.
+    pub max_range: u64,
+    /// The longest time that fetching them may take.
+    pub patience: Duration,
+    /// The state's shape that this server has been seen with, over all its databases.
+    pub shape: Option<StateShape>,
+}
+
+impl Demands {
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
+            range: self.max_range,
+            until: Instant::now() + self.patience,
+        }
+    }
+}
+
+/// What a check found; what to do about it is the cycle's.
+#[derive(Debug)]
+pub enum Finding {
+    /// No transactions, and nothing is trusted.
+    Empty,
+    /// Nothing is trusted yet, and the state holds together.
+    First(ClaimedState),
+    /// The state is the trusted one.
+    Same(ClaimedState),
+    /// The state extends the trusted one.
+    Extended(ClaimedState, Proven),
+    /// Anything else.
+    Refused {
+        verdict: Verdict,
+        reason: Reason,
+        shown: Option<State>,
+    },
+    /// The program is asked to end.
+    Stopped,
+}
+
+impl Finding {
+    fn refused(verdict: Verdict, reason: Reason, shown: Option<State>) -> Finding {
+        Finding::Refused {
+            verdict,
+            reason,
+            shown,
+        }
+    }
+}
+
+/// Asks the server for its state of `database` and holds it against `trusted`.
+pub fn check(
+    server: &mut Server,
+    database: &str,
+    trusted: Option<State>,
+    demands: &Demands,
+) -> Finding {
+    let claimed = match server.state(database) {
+        Ok(claimed) => claimed,
+        Err(failure) => return of_failure(failure, trusted),
+    };
+    let shown = claimed.state;
+    if let Err((verdict, reason)) = check_claim(&claimed, database, demands) {
+        return Finding::refused(verdict, reason, Some(shown));
+    }
+    let Some(trusted) = trusted else {
+        return first_sight(server, database, claimed);
+    };
+    if shown == trusted {
+        return Finding::Same(claimed);
+    }
+    if let Some((tampering, reason)) = contradiction(&trusted, &shown) {
+        return Finding::refused(Verdict::Tampered(tampering), reason, Some(shown));
+    }
+    match proof::extend(server, database, &trusted, &shown, demands.limits()) {
+        Proof::Holds(proven) => Finding::Extended(claimed, proven),
+        Proof::Fails(verdict, reason) => Finding::refused(verdict, reason, Some(shown)),
+        Proof::Behind => went_back(server, database, &trusted, shown),
+        Proof::Stopped => Finding::Stopped,
+    }
+}
+
+/// What needs no proof to be seen: the same transaction with another hash, or fewer of them.
+fn contradiction(trusted: &State, shown: &State) -> Option<(Tampering, Reason)> {
+    if shown.tx == trusted.tx && shown.hash != trusted.hash {
+        Some((Tampering::Inconsistent, Reason::OtherHash { tx: shown.tx }))
+    } else if shown.tx == 0 && trusted.tx > 0 {
+        Some((Tampering::RolledBack, Reason::Emptied))
+    } else if shown.tx < trusted.tx {
+        Some((Tampering::RolledBack, Reason::Fewer))
+    } else {
+        None
+    }
+}
+
+/// Is the state one for this database, in the shape that is due, and signed where that is due?
+/// (protocol.md §2, §5)
+fn check_claim(
+    claimed: &ClaimedState,
+    database: &str,
+    demands: &Demands,
+) -> Result<(), (Verdict, Reason)> {
+    if !demands.keys.is_empty() {
+        claimed
+            .verify_signature(database, &demands.keys)
+            .map_err(|bad| {
+                let verdict = Verdict::Tampered(Tampering::Signature);
+                (verdict, Reason::Signature(bad))
+            })?;
+    }
+    if claimed.shape == StateShape::WithoutDatabase {
+        // its signature fits every database, so a newer server must not fall back to it
+        return match demands.shape {
+            Some(StateShape::WithDatabase) => Err((Verdict::Malformed, Reason::OlderShape)),
+            _ => Ok(()),
+        };
+    }
+    if claimed.database != database.as_bytes() {
+        let other = Shown::of_bytes(&claimed.database);
+        return Err((Verdict::Malformed, Reason::OtherDatabase(other)));
+    }
+    Ok(())
+}
+
+/// Nothing is trusted yet: the state is taken only if the transaction that it names is there and
+/// hashes to it.
+fn first_sight(server: &mut Server, database: &str, claimed: ClaimedState) -> Finding {
+    let shown = claimed.state;
+    if shown == State::EMPTY {
+        return Finding::Empty;
+    }
+    match server.tx(database, shown.tx, Entries::Excluded) {
+        Ok(tx) if tx.header.id() == shown.tx && tx.header.alh() == shown.hash => {
+            Finding::First(claimed)
+        }
+        Ok(_) => Finding::refused(Verdict::Malformed, Reason::UnbackedHash, Some(shown)),
+        Err(failure) => match failure.kind {
+            Kind::TxNotFound | Kind::IllegalState => {
+                Finding::refused(Verdict::Malformed, Reason::Unbacked(failure), Some(shown))
+            }
+            _ => with_shown(of_failure(failure, None), shown),
+        },
+    }
+}
+
+/// The server says that it has not come as far as the state it just claimed, or as the trusted
+/// one: only a state tells whether it went back or contradicts itself.
+fn went_back(server: &mut Server, database: &str, trusted: &State, shown: State) -> Finding {
+    match server.state(database) {
+        Ok(now) => match contradiction(trusted, &now.state) {
+            Some((tampering, reason)) => {
+                Finding::refused(Verdict::Tampered(tampering), reason, Some(now.state))
+            }
+            None => Finding::refused(Verdict::Malformed, Reason::UnbackedHash, Some(shown)),
+        },
+        Err(failure) => with_shown(of_failure(failure, Some(*trusted)), shown),
+    }
+}
+
+fn with_shown(finding: Finding, state: State) -> Finding {
+    match finding {
+        Finding::Refused {
+            verdict, reason, ..
+        } => Finding::refused(verdict, reason, Some(state)),
+        other => other,
+    }
+}
+
+fn of_failure(failure: Failure, trusted: Option<State>) -> Finding {
+    match sort(&failure, trusted.is_some()) {
+        None => Finding::Stopped,
+        Some(verdict) => {
+            let vanished = verdict == Verdict::Tampered(Tampering::RolledBack);
+            let reason = if vanished {
+                Reason::Vanished
+            } else {
+                Reason::Failure(failure)
+            };
+            Finding::refused(verdict, reason, None)
+        }
+    }
+}
+
+/// The verdict that a failed call amounts to; `None` where the program is asked to end.
+pub(super) fn sort(failure: &Failure, trusted: bool) -> Option<Verdict> {
+    Some(match failure.kind {
+        Kind::Stopped => return None,
+        Kind::Unreachable | Kind::Deadline(_) | Kind::TooLarge => Verdict::Unreachable,
+        // only a database with a trusted state can vanish
+        Kind::NoSuchDatabase if trusted => Verdict::Tampered(Tampering::RolledBack),
+        // the server's own word against itself
+        Kind::Corrupted => Verdict::Tampered(Tampering::Value),
+        Kind::Malformed(_)
+        | Kind::NotOneMessage
+        | Kind::Compressed
+        | Kind::CannotProve
+        | Kind::MaybeCorrupted => Verdict::Malformed,
+        _ => Verdict::Refused,
+    })
+}

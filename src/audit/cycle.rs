@@ -1,0 +1,187 @@
+//! One cycle: every database that is listed or known, in order, whatever becomes of the others.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::auditor::Auditor;
+use super::databases::{self, Impossible, Listing};
+use super::verdict::{Exit, Outcome, Reason};
+use crate::clock;
+use crate::server::{Failure, Kind};
+use crate::trust::{LocalFailure, OutcomeRecord};
+
+/// The result of one cycle.
+#[derive(Debug)]
+pub struct Cycle {
+    /// One for each database audited or known.
+    pub outcomes: Vec<Outcome>,
+    /// The server did not list its databases.
+    pub no_list: Option<Failure>,
+    /// The auditor's own files could not tell what is known.
+    pub no_store: Option<LocalFailure>,
+    /// Names that no database can have.
+    pub impossible: Option<Impossible>,
+    /// Databases listed past [`MAX_DATABASES`].
+    pub too_many: usize,
+    /// The program was asked to end before the cycle did.
+    pub stopped: bool,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+impl Cycle {
+    /// How a run of this cycle alone should end: the worst counts, and nothing audited is not good.
+    pub fn exit(&self) -> Exit {
+        let worst = self.outcomes.iter().map(Outcome::exit).max();
+        let local = match self.no_store {
+            Some(_) => Exit::Local,
+            None => Exit::Good,
+        };
+        let incomplete = self.stopped
+            || self.no_list.is_some()
+            || self.impossible.is_some()
+            || self.too_many > 0;
+        let list = if incomplete {
+            Exit::Incomplete
+        } else {
+            Exit::Good
+        };
+        worst.unwrap_or(Exit::Incomplete).max(local).max(list)
+    }
+}
+
+impl Auditor {
+    /// Checks every database once; each outcome is told as soon as it stands.
+    pub fn cycle(&mut self, mut tell: impl FnMut(&Outcome)) -> Cycle {
+        let begin = Instant::now();
+        self.server.begin_cycle();
+        self.server.begin_transcript();
+        let mut cycle = Cycle {
+            outcomes: Vec::new(),
+            no_list: None,
+            no_store: None,
+            impossible: None,
+            too_many: 0,
+            stopped: false,
+            duration: Duration::ZERO,
+        };
+        let known = match self.store.databases() {
+            Ok(known) => known,
+            Err(failure) => {
+                cycle.no_store = Some(failure);
+                Vec::new()
+            }
+        };
+        self.recall_shape(&known);
+        let filter = self.policy.databases.clone();
+        let listing = match self.server.databases() {
+            Ok(names) => databases::sort(names, &known, |name| filter.selects(name)),
+            Err(failure) => {
+                // what is known is tried all the same, unless nobody is there
+                let listed = known.into_iter().filter(|name| filter.selects(name));
+                let listing = Listing {
+                    listed: listed.collect(),
+                    ..Listing::default()
+                };
+                cycle.no_list = Some(failure);
+                listing
+            }
+        };
+        cycle.impossible.clone_from(&listing.impossible);
+        cycle.too_many = listing.too_many;
+        self.check_all(&listing, &mut cycle, &mut tell);
+        cycle.duration = begin.elapsed();
+        self.save_outcomes(&cycle);
+        cycle
+    }
+
+    fn check_all(&mut self, listing: &Listing, cycle: &mut Cycle, tell: &mut impl FnMut(&Outcome)) {
+        let listed = listing.listed.iter().map(|name| (name, Listed::Yes));
+        let missing = listing.missing.iter().map(|name| (name, Listed::No));
+        let mut names: Vec<(&String, Listed)> = listed.chain(missing).collect();
+        names.sort_by_key(|(name, _)| self.slow.contains(*name)); // stable: else the list's order
+        let mut away = cycle.no_list.as_ref().is_some_and(nobody_there);
+        let mut unreached = 0;
+        for (name, listed) in names {
+            let begin = Instant::now();
+            let checked = match listed {
+                _ if away => Some(self.not_tried(name)),
+                Listed::Yes => self.check_listed(name),
+                Listed::No => self.check_unlisted(name),
+            };
+            let Some(mut outcome) = checked else {
+                cycle.stopped = true;
+                return;
+            };
+            outcome.duration = begin.elapsed();
+            unreached = match &outcome.reason {
+                Reason::Failure(failure) if failure.kind == Kind::Unreachable => unreached + 1,
+                _ => 0,
+            };
+            if unreached == 3 {
+                // is it these databases, or the server?
+                unreached = 0;
+                away = self
+                    .server
+                    .databases()
+                    .as_ref()
+                    .err()
+                    .is_some_and(nobody_there);
+            }
+            tell(&outcome);
+            cycle.outcomes.push(outcome);
+        }
+    }
+
+    /// For `status`, and for ages over a restart: nothing is decided by it.
+    fn save_outcomes(&self, cycle: &Cycle) {
+        let now = clock::now();
+        let mut records: BTreeMap<String, OutcomeRecord> = self
+            .store
+            .load_outcomes()
+            .into_iter()
+            .map(|record| (record.database.clone(), record))
+            .collect();
+        for outcome in &cycle.outcomes {
+            let before = records.get(&outcome.database);
+            let proven = outcome.verdict.is_proven();
+            let grew = proven && outcome.shown != outcome.previous;
+            let record = OutcomeRecord {
+                database: outcome.database.clone(),
+                verdict: outcome.verdict.word().into(),
+                reason: outcome.why(),
+                checked: now,
+                proven: if proven {
+                    Some(now)
+                } else {
+                    before.and_then(|record| record.proven)
+                },
+                grown: if grew {
+                    Some(now)
+                } else {
+                    before.and_then(|record| record.grown)
+                },
+            };
+            records.insert(outcome.database.clone(), record);
+        }
+        if let Err(failure) = self
+            .store
+            .save_outcomes(&records.into_values().collect::<Vec<_>>())
+        {
+            log::warn!("the last verdicts could not be written, status will be old: {failure}");
+        }
+    }
+}
+
+/// Does the server list the database?
+#[derive(Clone, Copy)]
+enum Listed {
+    Yes,
+    No,
+}
+
+/// Does the failure concern the server, not what was asked?
+fn nobody_there(failure: &Failure) -> bool {
+    matches!(failure.kind, Kind::Unreachable | Kind::BadLogin)
+        || matches!(failure.kind, Kind::Deadline(_)) && failure.call != "DatabaseList"
+}

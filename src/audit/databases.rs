@@ -1,0 +1,120 @@
+//! Which databases a cycle checks: what the server lists, what is trusted, and what was selected.
+
+use std::collections::BTreeSet;
+
+use crate::text::Shown;
+
+/// Databases taken from one list at most: a server that lists more is not believed.
+pub const MAX_DATABASES: usize = 10_000;
+
+/// Bytes that a database's name has at most.
+const MAX_NAME: usize = 128;
+
+/// A list of names, sorted out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Selected databases in the server's order, each once.
+    pub listed: Vec<String>,
+    /// Selected databases with a trusted state that the server does not list.
+    pub missing: Vec<String>,
+    /// Names that no database can have.
+    pub impossible: Option<Impossible>,
+    /// Names past [`MAX_DATABASES`].
+    pub too_many: usize,
+}
+
+/// Names that no database can have: counted, the first one shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Impossible {
+    /// How many.
+    pub count: usize,
+    /// The first of them.
+    pub first: Shown,
+}
+
+/// Sorts a server's list by what is known and selected.
+pub fn sort(names: Vec<Vec<u8>>, known: &[String], selects: impl Fn(&str) -> bool) -> Listing {
+    let known: BTreeSet<&str> = known.iter().map(String::as_str).collect();
+    let mut seen = BTreeSet::new();
+    let mut listing = Listing::default();
+    for name in names {
+        let Some(name) = possible(&name) else {
+            let impossible = listing.impossible.get_or_insert_with(|| Impossible {
+                count: 0,
+                first: Shown::of_bytes(&name),
+            });
+            impossible.count += 1;
+            continue;
+        };
+        if !selects(name) || seen.contains(name) {
+            continue;
+        }
+        if seen.len() >= MAX_DATABASES && !known.contains(name) {
+            listing.too_many += 1;
+            continue;
+        }
+        seen.insert(name.to_owned());
+        listing.listed.push(name.to_owned());
+    }
+    listing.missing = known
+        .into_iter()
+        .filter(|name| !seen.contains(*name) && selects(name))
+        .map(str::to_owned)
+        .collect();
+    listing
+}
+
+/// Printable ASCII without spaces, of some length: more than any server allows.
+fn possible(name: &[u8]) -> Option<&str> {
+    let possible = (1..=MAX_NAME).contains(&name.len()) && name.iter().all(u8::is_ascii_graphic);
+    std::str::from_utf8(name).ok().filter(|_| possible)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<Vec<u8>> {
+        names.iter().map(|name| name.as_bytes().to_vec()).collect()
+    }
+
+    fn strings(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_known_database_that_is_not_listed_is_missing_only_if_it_is_selected() {
+        let known = strings(&["a", "b", "other"]);
+        let listing = sort(names(&["b", "c", "b"]), &known, |name| name != "other");
+        assert_eq!(listing.listed, ["b", "c"]);
+        assert_eq!(listing.missing, ["a"]);
+        assert_eq!(listing.impossible, None);
+    }
+
+    #[test]
+    fn thousands_of_impossible_names_are_counted_and_hide_no_other() {
+        let mut list: Vec<Vec<u8>> = (0..5000u32)
+            .map(|i| format!("\u{202e}{i}\n").into())
+            .collect();
+        list.push(b"real".to_vec());
+        list.push(vec![0xff, 0xfe]);
+        list.push(vec![]);
+        let listing = sort(list, &[], |_| true);
+        assert_eq!(listing.listed, ["real"]);
+        let impossible = listing.impossible.unwrap();
+        assert_eq!(impossible.count, 5002);
+        assert_eq!(impossible.first.as_str(), "\\u{202e}0\\n");
+    }
+
+    #[test]
+    fn a_flood_of_names_leaves_room_for_what_is_trusted() {
+        let mut list: Vec<String> = (0..MAX_DATABASES + 7)
+            .map(|i| format!("flood{i}"))
+            .collect();
+        list.push("trusted".into());
+        let list = list.into_iter().map(String::into_bytes).collect();
+        let listing = sort(list, &strings(&["trusted"]), |_| true);
+        assert_eq!(listing.too_many, 7);
+        assert!(listing.listed.contains(&"trusted".to_owned()));
+    }
+}

@@ -1,0 +1,34 @@
+//! What the operator asked for.
+
+use std::time::Duration;
+
+use crate::config::{DatabaseFilter, FirstSight};
+use crate::ledger::{PublicKey, State};
+
+/// What the operator asked for.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Which databases.
+    pub databases: DatabaseFilter,
+    /// Keys of which one must have signed each state; none: signatures are not looked at.
+    pub keys: Vec<PublicKey>,
+    /// States to start from, or to hold the trusted ones against.
+    pub pins: Vec<Pin>,
+    /// What becomes of a database of which nothing is trusted.
+    pub first_sight: FirstSight,
+    /// Time from one cycle's begin to the next one's.
+    pub interval: Duration,
+    /// How long a database may go without a new transaction.
+    pub expect_growth: Option<Duration>,
+    /// The most transactions fetched one by one for a single proof.
+    pub max_range: u64,
+}
+
+/// A state that the operator knows of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// The database.
+    pub database: String,
+    /// Its state at some time.
+    pub state: State,
+}

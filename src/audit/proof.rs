@@ -1,0 +1,199 @@
+//! Getting a pair of states proven: the dual proof, the parts that old servers leave out, and the
+//! excuses that count only with their own proof (protocol.md §4).
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::time::Instant;
+
+use crate::audit::check::sort;
+use crate::audit::verdict::{Reason, Verdict};
+use crate::ledger::{self, Fault, Parts, Proven, Refusal, State, TxHeader, Wanted};
+use crate::server::{Failure, Kind, Server};
+use crate::trust::Tampering;
+use crate::wire::{Entries, VerifiableTx};
+
+/// How a pair of states turned out.
+#[derive(Debug)]
+pub enum Proof {
+    /// The newer extends the older.
+    Holds(Proven),
+    /// It does not, or nobody knows.
+    Fails(Verdict, Reason),
+    /// The server says that it has not come as far.
+    Behind,
+    /// The program is asked to end.
+    Stopped,
+}
+
+impl Proof {
+    fn of_refusal(refusal: Refusal) -> Proof {
+        let verdict = match refusal.fault() {
+            Fault::Inconsistent => Verdict::Tampered(Tampering::Inconsistent),
+            Fault::Malformed => Verdict::Malformed,
+        };
+        Proof::Fails(verdict, Reason::Refusal(refusal))
+    }
+
+    fn of_failure(failure: Failure) -> Proof {
+        match sort(&failure, true) {
+            None => Proof::Stopped,
+            Some(Verdict::Tampered(Tampering::RolledBack)) => {
+                Proof::Fails(Verdict::Tampered(Tampering::RolledBack), Reason::Vanished)
+            }
+            Some(verdict) => Proof::Fails(verdict, Reason::Failure(failure)),
+        }
+    }
+}
+
+/// What one proof may cost beside its first call.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Transactions fetched one by one.
+    pub range: u64,
+    /// When to give up.
+    pub until: Instant,
+}
+
+/// Does `target` extend `source` (of a smaller id)? Fetches one proof, and within `limits` what
+/// the server's version leaves out of it.
+pub fn extend(
+    server: &mut Server,
+    database: &str,
+    source: &State,
+    target: &State,
+    limits: Limits,
+) -> Proof {
+    let mut pair = Pair {
+        server,
+        database,
+        source,
+        target,
+        limits,
+    };
+    pair.prove().unwrap_or_else(|ended| ended)
+}
+
+struct Pair<'a> {
+    server: &'a mut Server,
+    database: &'a str,
+    source: &'a State,
+    target: &'a State,
+    limits: Limits,
+}
+
+impl Pair<'_> {
+    fn prove(&mut self) -> Result<Proof, Proof> {
+        let asked = self.server.verifiable_tx(
+            self.database,
+            self.target.tx,
+            self.source.tx,
+            Entries::Excluded,
+        );
+        let answer = match asked {
+            Ok(answer) => answer,
+            Err(failure) => return self.without_proof(failure),
+        };
+        match self.verify(&answer, &Parts::default()) {
+            Ok(proven) => Ok(Proof::Holds(proven)),
+            Err(refusal) => match refusal.reason {
+                ledger::Reason::PartsNeeded(wanted) => self.prove_with_parts(answer, wanted),
+                ledger::Reason::TreeShrinks { .. } => self.excuse(None),
+                _ => Err(Proof::of_refusal(refusal)),
+            },
+        }
+    }
+
+    fn verify(&self, answer: &VerifiableTx, parts: &Parts) -> Result<Proven, Refusal> {
+        let proven = ledger::verify(self.source, self.target, &answer.proof, parts)?;
+        match &answer.tx {
+            Some(tx) => answer.proof.verify_answer(self.target.tx, &tx.header)?,
+            None => {
+                return Err(Refusal {
+                    step: ledger::Step::Answer,
+                    tx: self.target.tx,
+                    reason: ledger::Reason::Absent("transaction in the answer"),
+                });
+            }
+        }
+        Ok(proven)
+    }
+
+    /// A call that brought no proof: is it an excuse, and a true one?
+    fn without_proof(&mut self, failure: Failure) -> Result<Proof, Proof> {
+        match failure.kind {
+            Kind::CannotProve | Kind::MaybeCorrupted => self.excuse(Some(failure)),
+            Kind::IllegalState | Kind::TxNotFound => Err(Proof::Behind),
+            _ => Err(Proof::of_failure(failure)),
+        }
+    }
+
+    /// No proof of this pair can exist: that is so only if the headers show it. An old server
+    /// words it like a damaged log: where no excuse is shown, that is what it says of itself.
+    fn excuse(&mut self, said: Option<Failure>) -> Result<Proof, Proof> {
+        let headers = self.headers(self.source.tx..=self.target.tx)?;
+        match ledger::excuse(self.source, self.target, &headers) {
+            Ok(unprovable) => Ok(Proof::Fails(
+                Verdict::Unprovable,
+                Reason::Unprovable(unprovable),
+            )),
+            Err(refusal) => match said {
+                Some(said)
+                    if said.kind == Kind::MaybeCorrupted && refusal.fault() == Fault::Malformed =>
+                {
+                    let verdict = Verdict::Tampered(Tampering::Value);
+                    Err(Proof::Fails(verdict, Reason::Failure(said)))
+                }
+                _ => Err(Proof::of_refusal(refusal)),
+            },
+        }
+    }
+
+    fn prove_with_parts(&mut self, answer: VerifiableTx, wanted: Wanted) -> Result<Proof, Proof> {
+        let mut parts = Parts {
+            headers: self.headers(wanted.headers)?,
+            inclusions: BTreeMap::new(),
+        };
+        for id in wanted.inclusions {
+            self.in_time()?;
+            let part = self
+                .server
+                .verifiable_tx(self.database, self.target.tx, id, Entries::Excluded)
+                .map_err(Proof::of_failure)?;
+            parts.inclusions.insert(id, part.proof.inclusion);
+        }
+        self.verify(&answer, &parts)
+            .map(Proof::Holds)
+            .map_err(Proof::of_refusal)
+    }
+
+    /// Headers of a run of transactions, one call each, within the limit.
+    fn headers(&mut self, ids: RangeInclusive<u64>) -> Result<BTreeMap<u64, TxHeader>, Proof> {
+        let length = ids.end().saturating_sub(*ids.start()).saturating_add(1);
+        if length > self.limits.range {
+            let reason = Reason::RangeTooLong {
+                length,
+                limit: self.limits.range,
+            };
+            return Err(Proof::Fails(Verdict::Unprovable, reason));
+        }
+        let mut headers = BTreeMap::new();
+        for id in ids {
+            self.in_time()?;
+            let tx = self
+                .server
+                .tx(self.database, id, Entries::Excluded)
+                .map_err(Proof::of_failure)?;
+            headers.insert(id, tx.header);
+        }
+        Ok(headers)
+    }
+
+    /// A server that answers each of thousands of calls just within its deadline stops here.
+    fn in_time(&self) -> Result<(), Proof> {
+        if Instant::now() < self.limits.until {
+            Ok(())
+        } else {
+            Err(Proof::Fails(Verdict::Unreachable, Reason::TookTooLong))
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! What a check ends in: exactly one verdict, never a bare boolean.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::ledger::{BadSignature, Refusal, State, Unprovable};
+use crate::server::Failure;
+use crate::text::Shown;
+use crate::trust::{Alarm, LocalFailure, Tampering};
+
+/// The verdict on one database in one cycle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// No trusted state yet: pinned now, on trust.
+    FirstSeen,
+    /// The proof holds, or nothing is new.
+    Consistent,
+    /// No transactions, and none were ever seen.
+    Empty,
+    /// History was rewritten.
+    Tampered(Tampering),
+    /// An answer no honest server sends.
+    Malformed,
+    /// Network or deadline.
+    Unreachable,
+    /// Login, permission, or another no.
+    Refused,
+    /// An old honest server cannot prove this very pair, and shows why.
+    Unprovable,
+    /// The auditor's own disk, files or lock.
+    LocalFailure,
+}
+
+impl Verdict {
+    /// The words that verdicts are told by, all of them.
+    pub const WORDS: [&'static str; 13] = [
+        "first-seen",
+        "consistent",
+        "empty",
+        "inconsistent",
+        "rolled-back",
+        "signature",
+        "value",
+        "split-view",
+        "malformed",
+        "refused",
+        "unreachable",
+        "unprovable",
+        "local-failure",
+    ];
+
+    /// One of [`Verdict::WORDS`].
+    pub fn word(self) -> &'static str {
+        match self {
+            Verdict::FirstSeen => "first-seen",
+            Verdict::Consistent => "consistent",
+            Verdict::Empty => "empty",
+            Verdict::Tampered(tampering) => tampering.word(),
+            Verdict::Malformed => "malformed",
+            Verdict::Unreachable => "unreachable",
+            Verdict::Refused => "refused",
+            Verdict::Unprovable => "unprovable",
+            Verdict::LocalFailure => "local-failure",
+        }
+    }
+
+    /// Has the state been proven, as far as there is anything to prove?
+    pub fn is_proven(self) -> bool {
+        matches!(
+            self,
+            Verdict::FirstSeen | Verdict::Consistent | Verdict::Empty
+        )
+    }
+
+    /// Does it accuse the server?
+    pub fn is_tampering(self) -> bool {
+        matches!(self, Verdict::Tampered(_))
+    }
+
+    fn exit(self) -> Exit {
+        match self {
+            Verdict::FirstSeen | Verdict::Consistent | Verdict::Empty => Exit::Good,
+            Verdict::Tampered(_) => Exit::Tampered,
+            Verdict::LocalFailure => Exit::Local,
+            _ => Exit::Incomplete,
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// How the program ends; the worst counts, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Exit {
+    /// 0: everything is proven.
+    Good,
+    /// 1: something could not be completed.
+    Incomplete,
+    /// 3: usage, or a failure of the auditor's own.
+    Local,
+    /// 2: tampering, above all.
+    Tampered,
+}
+
+impl Exit {
+    /// The process' exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Good => 0,
+            Exit::Incomplete => 1,
+            Exit::Tampered => 2,
+            Exit::Local => 3,
+        }
+    }
+}
+
+/// Why a verdict is what it is, where the verdict alone does not say.
+#[derive(Debug)]
+pub enum Reason {
+    /// It does.
+    None,
+    /// The same transaction with another hash.
+    OtherHash {
+        /// The transaction.
+        tx: u64,
+    },
+    /// Fewer transactions than shown before.
+    Fewer,
+    /// No transactions left.
+    Emptied,
+    /// The database is gone.
+    Vanished,
+    /// Not listed, and nothing is trusted of it: the operator accepted that it is gone.
+    Unlisted,
+    /// Not listed any more, but it still opens.
+    Hidden,
+    /// A proof that does not hold, or is none.
+    Refusal(Refusal),
+    /// A call that failed.
+    Failure(Failure),
+    /// The state's signature.
+    Signature(BadSignature),
+    /// The server shows a pair that nothing can prove.
+    Unprovable(Unprovable),
+    /// More transactions lie between than may be fetched one by one.
+    RangeTooLong {
+        /// Transactions between.
+        length: u64,
+        /// What `--audit-max-range` allows.
+        limit: u64,
+    },
+    /// Fetching what lies between took longer than it may.
+    TookTooLong,
+    /// The state is said to be of another database.
+    OtherDatabase(Shown),
+    /// A message shape that signs less than the one seen before.
+    OlderShape,
+    /// The server contradicts its own state: it is not backed by the transaction.
+    Unbacked(Failure),
+    /// The transaction that the state names hashes to something else.
+    UnbackedHash,
+    /// The answer is of another transaction, or of none.
+    NoTransaction,
+    /// No trusted state, and `--require-trusted`.
+    FirstSightRefused,
+    /// The pinned state and the trusted one do not prove each other.
+    PinContradicts {
+        /// The pinned state.
+        pin: State,
+        /// Why not.
+        why: Box<Reason>,
+    },
+    /// The server was not reached for others just before.
+    Skipped,
+    /// The auditor's own trouble.
+    Local(LocalFailure),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::None => Ok(()),
+            Reason::OtherHash { tx } => write!(f, "another hash for transaction {tx}"),
+            Reason::Fewer => f.write_str("fewer transactions than shown before"),
+            Reason::Emptied => f.write_str("emptied"),
+            Reason::Vanished => f.write_str("vanished"),
+            Reason::Unlisted => f.write_str("not listed, and nothing is trusted of it"),
+            Reason::Hidden => f.write_str("hidden"),
+            Reason::Refusal(refusal) => write!(f, "{refusal}"),
+            Reason::Failure(failure) => write!(f, "{failure}"),
+            Reason::Signature(bad) => write!(f, "{bad}"),
+            Reason::Unprovable(pair) => write!(
+                f,
+                "this server's version cannot prove the step from a tree of {} to one of {}; the \
+                 next transactions will",
+                pair.source_tree, pair.target_tree
+            ),
+            Reason::RangeTooLong { length, limit } => write!(
+                f,
+                "{length} transactions to fetch one by one, --audit-max-range allows {limit}"
+            ),
+            Reason::TookTooLong => f.write_str("fetching the proof's parts took too long"),
+            Reason::OtherDatabase(name) => write!(f, "the state is of database \"{name}\""),
+            Reason::OlderShape => {
+                f.write_str("the state has the shape of 0.9.0, which this server had left behind")
+            }
+            Reason::Unbacked(failure) => write!(f, "the state is not backed: {failure}"),
+            Reason::UnbackedHash => f.write_str("the state's transaction has another hash"),
+            Reason::NoTransaction => f.write_str("the transaction asked for is not in the answer"),
+            Reason::FirstSightRefused => {
+                f.write_str("no trusted state, and --require-trusted is set: give --pin")
+            }
+            Reason::PinContradicts { pin, why } => write!(
+                f,
+                "the pinned state {pin} and the trusted one do not prove each other: {why} (or \
+                 the pin is mistyped)"
+            ),
+            Reason::Skipped => f.write_str("not tried: the server cannot be reached"),
+            Reason::Local(failure) => write!(f, "{failure}"),
+        }
+    }
+}
+
+/// Something worth telling that is no verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// Another identity answers, and extends what is trusted.
+    IdentityChanged {
+        /// As recorded.
+        from: Shown,
+        /// As it answers now.
+        to: Shown,
+    },
+    /// The identity that answers was audited under another name.
+    KnownElsewhere {
+        /// The identity.
+        identity: Shown,
+        /// The name it is filed under.
+        server: String,
+    },
+    /// The state was signed before and is not now; no key is configured.
+    SignatureDropped,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Warning::IdentityChanged { from, to } => write!(
+                f,
+                "the server's identity changed from \"{from}\" to \"{to}\"; what is trusted decides"
+            ),
+            Warning::KnownElsewhere { identity, server } => write!(
+                f,
+                "the identity \"{identity}\" is already audited under the name \"{server}\": give \
+                 --server-name to go on with its trusted states"
+            ),
+            Warning::SignatureDropped => {
+                f.write_str("the state was signed before and is not now: configure the key")
+            }
+        }
+    }
+}
+
+/// Not proven in time, whatever the excuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overdue {
+    /// Not proven for three intervals; the time since.
+    Unproven(Duration),
+    /// Proven, but no new transaction for longer than `--audit-expect-growth`.
+    Frozen(Duration),
+}
+
+impl fmt::Display for Overdue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Overdue::Unproven(time) => write!(f, "overdue: not proven for {}s", time.as_secs()),
+            Overdue::Frozen(time) => {
+                write!(f, "overdue: no new transaction for {}s", time.as_secs())
+            }
+        }
+    }
+}
+
+/// What a cycle has to say of one database.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The database's name.
+    pub database: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: Reason,
+    /// What the server showed.
+    pub shown: Option<State>,
+    /// What was trusted before.
+    pub previous: Option<State>,
+    /// The alarm raised or repeated by this check.
+    pub alarm: Option<Alarm>,
+    /// Why the alarm could not be written, where it could not.
+    pub unwritten: Option<LocalFailure>,
+    /// Alarms of this database that nobody accepted yet, this one included.
+    pub open_alarms: usize,
+    /// Not proven in time.
+    pub overdue: Option<Overdue>,
+    /// What else is worth telling.
+    pub warnings: Vec<Warning>,
+    /// How long the check took.
+    pub duration: Duration,
+}
+
+impl Outcome {
+    /// How the program should end for this database alone.
+    pub fn exit(&self) -> Exit {
+        let alarm = if self.open_alarms > 0 {
+            Exit::Tampered
+        } else {
+            Exit::Good
+        };
+        let overdue = match self.overdue {
+            Some(_) => Exit::Incomplete,
+            None => Exit::Good,
+        };
+        let unwritten = match self.unwritten {
+            Some(_) => Exit::Local,
+            None => Exit::Good,
+        };
+        self.verdict.exit().max(alarm).max(overdue).max(unwritten)
+    }
+
+    /// Verdict's reason and what is overdue, in words; empty where there is nothing to say.
+    pub fn why(&self) -> String {
+        let mut why = self.reason.to_string();
+        if let Some(overdue) = &self.overdue {
+            if !why.is_empty() {
+                why.push_str("; ");
+            }
+            why.push_str(&overdue.to_string());
+        }
+        why
+    }
+}

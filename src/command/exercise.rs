@@ -1,0 +1,224 @@
+//! One exercise of the drill: an embedded ledger, an auditor of its own, and what it says.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use std::{env, fs, process};
+
+use crate::audit::{Auditor, Outcome, Policy, Verdict};
+use crate::clock;
+use crate::config::{DatabaseFilter, FirstSight, Secret};
+use crate::drill::{Auditor as Audited, Embedded, Lie, Options, fill};
+use crate::ledger::PublicKey;
+use crate::server::{Endpoint, Login, Security, Server};
+use crate::stop::Stop;
+use crate::trust::{Location, Store};
+
+/// What the auditor said, and how long it took.
+pub struct Said {
+    /// Verdict and reason.
+    pub verdict: String,
+    /// Is it what was due?
+    pub right: bool,
+    /// From the cycle's begin to its end.
+    pub took: Duration,
+}
+
+/// A second database, to see that nobody else's trouble touches it.
+const OTHER: &str = "otherdb";
+/// Deadline of a call: short, since some lies never answer.
+const TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// An honest ledger, seen first, unchanged, grown, moved and restarted: never accused.
+pub fn honest() -> Result<Vec<(&'static str, &'static str, Said)>, String> {
+    let mut bench = Bench::new(Options::default(), Audited::Plain)?;
+    let mut steps = vec![(
+        "(honest, seen first)",
+        "first-seen",
+        bench.say(&["first-seen"])?,
+    )];
+    let mut step = |bench: &mut Bench, what| -> Result<(), String> {
+        let said = bench.say(&["consistent"])?;
+        steps.push((what, "consistent", said));
+        Ok(())
+    };
+    step(&mut bench, "(honest, unchanged)")?;
+    bench.embedded.grow(DATABASE, 40);
+    step(&mut bench, "(honest, grown)")?;
+    bench.embedded.change_uuid();
+    step(&mut bench, "(honest, identity changed)")?;
+    bench.embedded.stop();
+    bench
+        .embedded
+        .restart()
+        .map_err(|error| error.to_string())?;
+    bench.embedded.grow(DATABASE, 1);
+    step(&mut bench, "(honest, restarted)")?;
+    Ok(steps)
+}
+
+const DATABASE: &str = "defaultdb";
+
+/// A ledger that is honest until it is trusted, and then tells `lie` within one cycle.
+pub fn lied_to(lie: Lie) -> Result<Said, String> {
+    let mut bench = Bench::new(lie.options(), lie.auditor())?;
+    if lie.auditor() == Audited::New {
+        bench.embedded.lie(lie);
+        return bench.say(lie.due().verdicts);
+    }
+    let before = bench.say(&["first-seen"])?;
+    bench.embedded.grow(DATABASE, 7);
+    let grown = bench.say(&["consistent"])?;
+    if !before.right || !grown.right {
+        return Ok(if before.right { grown } else { before });
+    }
+    if lie != Lie::OtherHash {
+        bench.embedded.grow(DATABASE, 5); // that one is about what was seen already
+    }
+    if lie.group() == "login" || lie == Lie::PermissionTaken {
+        bench.embedded.forget_tokens(); // else nobody asks again
+    }
+    bench.embedded.lie(lie);
+    let mut said = bench.say(lie.due().verdicts)?;
+    if let Some(reason) = lie.due().reason {
+        said.right &= said.verdict.contains(reason);
+    }
+    Ok(said)
+}
+
+/// What is due of a lie, in words.
+pub fn due_in_words(lie: Lie) -> String {
+    let due = lie.due();
+    let verdicts = due.verdicts.join(" or ");
+    match due.reason {
+        Some(reason) => format!("{verdicts} ({reason})"),
+        None => verdicts,
+    }
+}
+
+/// A ledger and its auditor.
+struct Bench {
+    auditor: Auditor,
+    embedded: Embedded,
+    _folder: Folder,
+}
+
+impl Bench {
+    fn new(options: Options, audited: Audited) -> Result<Bench, String> {
+        let login = Login {
+            user: options.user.clone(),
+            password: Secret::new(options.password.clone()),
+        };
+        let embedded = Embedded::start(options.with_databases(&[OTHER]))
+            .map_err(|error| format!("the embedded ledger does not start: {error}"))?;
+        fill(&embedded, DATABASE);
+        fill(&embedded, OTHER);
+        let keys = match (audited, embedded.public_pem()) {
+            (Audited::WithKey, Some(pem)) => {
+                PublicKey::from_pem(&pem).map_err(|bad| bad.to_string())?
+            }
+            _ => Vec::new(),
+        };
+        let folder = Folder::new()?;
+        let location = Location {
+            dir: folder.0.clone(),
+            roots: None,
+            server: "drill".into(),
+        };
+        let store = Store::open(&location, clock::now()).map_err(|failure| failure.to_string())?;
+        let endpoint = Endpoint {
+            address: "127.0.0.1".into(),
+            port: embedded.port(),
+            security: Security::Plaintext,
+            max_answer: 4 << 20,
+        };
+        let server =
+            Server::new(endpoint, login, TIMEOUT, Stop::new()).map_err(|none| none.to_string())?;
+        let policy = Policy {
+            databases: DatabaseFilter::default(),
+            keys,
+            pins: Vec::new(),
+            first_sight: FirstSight::Taken,
+            interval: Duration::from_secs(60),
+            expect_growth: None,
+            max_range: 10_000,
+        };
+        Ok(Bench {
+            auditor: Auditor::new(server, store, policy),
+            embedded,
+            _folder: folder,
+        })
+    }
+
+    /// Runs a cycle: is `defaultdb`'s verdict one of those due, and nobody else accused?
+    fn say(&mut self, due: &[&str]) -> Result<Said, String> {
+        let begin = Instant::now();
+        let cycle = self.auditor.cycle(|_| {});
+        let took = begin.elapsed();
+        let of = |name: &str| {
+            cycle
+                .outcomes
+                .iter()
+                .find(|outcome| outcome.database == name)
+        };
+        let Some(outcome) = of(DATABASE) else {
+            let verdict = match &cycle.no_list {
+                Some(failure) => failure.to_string(),
+                None => "nothing".into(),
+            };
+            return Ok(Said {
+                verdict,
+                right: false,
+                took,
+            });
+        };
+        let whole_server = cycle.no_list.is_some();
+        let other_fine = of(OTHER).is_some_and(|other| {
+            other.verdict.is_proven() || whole_server || self.lied_to_all(outcome, other)
+        });
+        let why = outcome.why();
+        let mut verdict = outcome.verdict.word().to_owned();
+        if !why.is_empty() {
+            let why: String = why.chars().take(60).collect();
+            verdict = format!("{verdict}: {why}");
+        }
+        if !other_fine {
+            verdict.push_str(" (and another database was not fine)");
+        }
+        Ok(Said {
+            right: due.contains(&outcome.verdict.word()) && other_fine,
+            verdict,
+            took,
+        })
+    }
+
+    /// A lie that is told of every database shows on every database, in the same words.
+    fn lied_to_all(&self, outcome: &Outcome, other: &Outcome) -> bool {
+        let for_all = self
+            .embedded
+            .lying()
+            .is_some_and(|lie| lie != Lie::ForkInOneDatabase);
+        for_all && (other.verdict == outcome.verdict || other.verdict != Verdict::LocalFailure)
+    }
+}
+
+/// A folder of the exercise's own, gone when it ends.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Result<Folder, String> {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("immuaudit-drill-{}-{number}", process::id());
+        let path = env::temp_dir().join(name);
+        fs::create_dir(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Folder(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // what cannot be removed is the system's to clear away
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

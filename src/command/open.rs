@@ -1,0 +1,112 @@
+//! From settings to the rooms they are for.
+
+use std::fmt;
+
+use crate::audit::{Pin, Policy};
+use crate::config::{Roots, Settings, Transport};
+use crate::server::{ClientCertificate, Endpoint, Login, NoSystemRoots, Security, Server, Tls};
+use crate::stop::Stop;
+use crate::trust::{LocalFailure, Location};
+
+/// What stops a command before it has a verdict: exit code 3.
+#[derive(Debug)]
+pub enum Failed {
+    /// The auditor's files.
+    Local(LocalFailure),
+    /// TLS without anybody to trust.
+    NoSystemRoots(NoSystemRoots),
+    /// The embedded ledger.
+    Drill(String),
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failed::Local(failure) => write!(f, "{failure}"),
+            Failed::NoSystemRoots(none) => write!(f, "{none}"),
+            Failed::Drill(failure) => f.write_str(failure),
+        }
+    }
+}
+
+impl From<LocalFailure> for Failed {
+    fn from(failure: LocalFailure) -> Failed {
+        Failed::Local(failure)
+    }
+}
+
+impl From<NoSystemRoots> for Failed {
+    fn from(none: NoSystemRoots) -> Failed {
+        Failed::NoSystemRoots(none)
+    }
+}
+
+/// Where the server's files are.
+pub fn location(settings: &Settings) -> Location {
+    Location {
+        dir: settings.trust.directory.clone(),
+        roots: settings.trust.roots.clone(),
+        server: settings.server.name.clone(),
+    }
+}
+
+/// The server that the settings name.
+pub fn server(settings: &Settings, stop: Stop) -> Result<Server, NoSystemRoots> {
+    let server = &settings.server;
+    let security = match &server.transport {
+        Transport::Plain => Security::Plaintext,
+        Transport::Tls { roots, server_name } => Security::Tls(Tls {
+            roots: match roots {
+                Roots::System => None,
+                Roots::Pem(pem) => Some(pem.clone()),
+            },
+            client: None,
+            server_name: server_name.clone(),
+        }),
+        Transport::Mutual {
+            certificate,
+            key,
+            authorities,
+            server_name,
+        } => Security::Tls(Tls {
+            roots: Some(authorities.clone()),
+            client: Some(ClientCertificate {
+                certificate: certificate.clone(),
+                key: key.clone(),
+            }),
+            server_name: Some(server_name.clone()),
+        }),
+    };
+    let endpoint = Endpoint {
+        address: server.address.clone(),
+        port: server.port,
+        security,
+        max_answer: server.max_recv_msg_size,
+    };
+    let login = Login {
+        user: server.login.username.clone(),
+        password: server.login.password.clone(),
+    };
+    Server::new(endpoint, login, server.call_timeout, stop)
+}
+
+/// What the settings demand of an audit.
+pub fn policy(settings: &Settings) -> Policy {
+    let audit = &settings.audit;
+    Policy {
+        databases: audit.databases.clone(),
+        keys: audit.signing_keys.clone(),
+        pins: audit
+            .pins
+            .iter()
+            .map(|pin| Pin {
+                database: pin.database.clone(),
+                state: pin.state,
+            })
+            .collect(),
+        first_sight: audit.first_sight,
+        interval: audit.interval,
+        expect_growth: audit.expect_growth,
+        max_range: audit.max_range,
+    }
+}

@@ -1,0 +1,139 @@
+//! `status`: what is trusted, since when, and the last verdicts, from the files alone.
+
+use super::open::{self, Failed};
+use crate::audit::Exit;
+use crate::config::{Format, Settings};
+use crate::report::{JsonObject, print};
+use crate::trust::{Alarm, LocalFailure, OutcomeRecord, Store, Trusted};
+
+/// Tells of every database known; the exit code is that of an audit that found the same.
+pub fn run(settings: &Settings) -> Result<Exit, Failed> {
+    let mut store = Store::open_beside(&open::location(settings))?;
+    let outcomes = store.load_outcomes();
+    let mut worst = Exit::Good;
+    let mut databases = store.databases()?;
+    databases.extend(outcomes.iter().map(|outcome| outcome.database.clone()));
+    databases.sort();
+    databases.dedup();
+    if databases.is_empty() {
+        print(&format!("{}: nothing is known yet", settings.server.name));
+    }
+    for database in databases {
+        let known = Known {
+            trusted: store.load(&database),
+            alarms: store.open_alarms(Some(&database))?,
+            last: outcomes.iter().find(|outcome| outcome.database == database),
+            database,
+        };
+        worst = worst.max(known.exit());
+        print(&match settings.report.format {
+            Format::Json => known.json(&settings.server.name),
+            Format::Text => known.text(),
+        });
+    }
+    for warning in store.warnings() {
+        log::warn!("{warning}");
+    }
+    Ok(worst)
+}
+
+struct Known<'a> {
+    database: String,
+    trusted: Result<Option<Trusted>, LocalFailure>,
+    alarms: Vec<Alarm>,
+    last: Option<&'a OutcomeRecord>,
+}
+
+impl Known<'_> {
+    fn exit(&self) -> Exit {
+        if !self.alarms.is_empty() {
+            Exit::Tampered
+        } else if self.trusted.is_err() {
+            Exit::Local
+        } else {
+            Exit::Good
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut lines = vec![self.database.clone()];
+        match &self.trusted {
+            Ok(Some(trusted)) => {
+                lines.push(format!(
+                    "  trusted: transaction {}, hash {}",
+                    trusted.state.tx, trusted.state.hash
+                ));
+                lines.push(format!(
+                    "  accepted {} ({}), unbroken since {}",
+                    trusted.accepted, trusted.how, trusted.since
+                ));
+            }
+            Ok(None) => lines.push("  nothing is trusted".into()),
+            Err(failure) => lines.push(format!("  local failure: {failure}")),
+        }
+        if let Some(last) = self.last {
+            let reason = if last.reason.is_empty() {
+                String::new()
+            } else {
+                format!(": {}", last.reason)
+            };
+            lines.push(format!(
+                "  last check {}: {}{reason}",
+                last.checked, last.verdict
+            ));
+            if let Some(proven) = last.proven.filter(|proven| *proven != last.checked) {
+                lines.push(format!("  last proven {proven}"));
+            }
+        }
+        for alarm in &self.alarms {
+            lines.push(format!(
+                "  OPEN ALARM {}: {} ({}), raised {}, seen {} times, last {}",
+                alarm.id, alarm.kind, alarm.reason, alarm.raised, alarm.times, alarm.last_seen
+            ));
+            lines.push(format!("    evidence: {}", alarm.evidence.display()));
+            lines.push(format!(
+                "    once dealt with: immuaudit accept {} --alarm {}",
+                self.database, alarm.id
+            ));
+        }
+        lines.join("\n")
+    }
+
+    fn json(&self, server: &str) -> String {
+        let trusted = self.trusted.as_ref().ok().and_then(Option::as_ref);
+        let hash = trusted.map(|trusted| trusted.state.hash.to_string());
+        let time = |time: Option<crate::trust::Timestamp>| time.map(|time| time.to_string());
+        let alarms: Vec<&str> = self.alarms.iter().map(|alarm| alarm.id.as_str()).collect();
+        let failure = self.trusted.as_ref().err().map(ToString::to_string);
+        JsonObject::new()
+            .text("server", Some(server))
+            .text("database", Some(&self.database))
+            .number("tx", trusted.map(|trusted| trusted.state.tx))
+            .text("hash", hash.as_deref())
+            .text(
+                "how",
+                trusted.map(|trusted| trusted.how.to_string()).as_deref(),
+            )
+            .text(
+                "since",
+                time(trusted.map(|trusted| trusted.since)).as_deref(),
+            )
+            .text(
+                "accepted",
+                time(trusted.map(|trusted| trusted.accepted)).as_deref(),
+            )
+            .text("verdict", self.last.map(|last| last.verdict.as_str()))
+            .text("reason", self.last.map(|last| last.reason.as_str()))
+            .text(
+                "checked",
+                time(self.last.map(|last| last.checked)).as_deref(),
+            )
+            .text(
+                "proven",
+                time(self.last.and_then(|last| last.proven)).as_deref(),
+            )
+            .text("failure", failure.as_deref())
+            .texts("open_alarms", &alarms)
+            .end()
+    }
+}

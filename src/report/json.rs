@@ -1,0 +1,146 @@
+//! One JSON object a line (RFC 8259), written member by member.
+
+use std::fmt::Write;
+
+use crate::audit::Outcome;
+
+/// An object being written; its members stand in the order in which they are added.
+#[derive(Debug)]
+pub struct JsonObject(String);
+
+impl Default for JsonObject {
+    fn default() -> JsonObject {
+        JsonObject::new()
+    }
+}
+
+impl JsonObject {
+    /// An object without members.
+    pub fn new() -> JsonObject {
+        JsonObject("{".into())
+    }
+
+    /// A string; `None` is null.
+    #[must_use]
+    pub fn text(mut self, name: &str, value: Option<&str>) -> JsonObject {
+        self.name(name);
+        match value {
+            Some(value) => push_string(&mut self.0, value),
+            None => self.0.push_str("null"),
+        }
+        self
+    }
+
+    /// A number, or whatever stands for itself; `None` is null.
+    #[must_use]
+    pub fn number(mut self, name: &str, value: Option<u64>) -> JsonObject {
+        self.name(name);
+        match value {
+            // writing to a String cannot fail
+            Some(value) => write!(self.0, "{value}").unwrap_or_default(),
+            None => self.0.push_str("null"),
+        }
+        self
+    }
+
+    /// A list of strings.
+    #[must_use]
+    pub fn texts(mut self, name: &str, values: &[&str]) -> JsonObject {
+        self.name(name);
+        self.0.push('[');
+        for (index, value) in values.iter().enumerate() {
+            if index > 0 {
+                self.0.push(',');
+            }
+            push_string(&mut self.0, value);
+        }
+        self.0.push(']');
+        self
+    }
+
+    /// True or false.
+    #[must_use]
+    pub fn flag(mut self, name: &str, value: bool) -> JsonObject {
+        self.name(name);
+        self.0.push_str(if value { "true" } else { "false" });
+        self
+    }
+
+    /// The object's text.
+    pub fn end(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+
+    fn name(&mut self, name: &str) {
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+        push_string(&mut self.0, name);
+        self.0.push(':');
+    }
+}
+
+/// RFC 8259 §7; everything beyond printable ASCII is escaped too.
+fn push_string(to: &mut String, text: &str) {
+    to.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => to.extend(['\\', c]),
+            ' '..='~' => to.push(c),
+            _ => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    write!(to, "\\u{unit:04x}").unwrap_or_default();
+                }
+            }
+        }
+    }
+    to.push('"');
+}
+
+/// The object for one database, as `--json` prints it.
+pub fn outcome_json(server: &str, outcome: &Outcome) -> String {
+    let shown = outcome.shown.as_ref();
+    let previous = outcome.previous.as_ref();
+    let hash = shown.map(|state| state.hash.to_string());
+    let previous_hash = previous.map(|state| state.hash.to_string());
+    JsonObject::new()
+        .text("server", Some(server))
+        .text("database", Some(&outcome.database))
+        .text("verdict", Some(outcome.verdict.word()))
+        .text("reason", Some(&outcome.why()))
+        .flag("tampered", outcome.verdict.is_tampering())
+        .number("open_alarms", u64::try_from(outcome.open_alarms).ok())
+        .number("tx", shown.map(|state| state.tx))
+        .text("hash", hash.as_deref())
+        .number("previous_tx", previous.map(|state| state.tx))
+        .text("previous_hash", previous_hash.as_deref())
+        .number(
+            "duration_ms",
+            u64::try_from(outcome.duration.as_millis()).ok(),
+        )
+        .end()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_the_text_is_the_object_stays_one_line_of_ascii() {
+        let nasty = "a\"b\\c\nd\u{202e}\u{1f600}\u{0}";
+        let json = JsonObject::new()
+            .text(nasty, Some(nasty))
+            .text("none", None)
+            .number("n", Some(u64::MAX))
+            .flag("f", false)
+            .end();
+        let escaped = "a\\\"b\\\\c\\u000ad\\u202e\\ud83d\\ude00\\u0000";
+        assert_eq!(
+            json,
+            format!(
+                "{{\"{escaped}\":\"{escaped}\",\"none\":null,\"n\":18446744073709551615,\"f\":false}}"
+            )
+        );
+    }
+}

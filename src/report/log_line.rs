@@ -1,0 +1,115 @@
+//! Log lines: one an event, key facts as `key=value`, quiet where nothing happens.
+
+use log::Level;
+
+use crate::audit::{Cycle, Outcome, Verdict};
+use crate::ledger::State;
+
+/// How loudly a verdict is told.
+fn level(outcome: &Outcome) -> Level {
+    match outcome.verdict {
+        Verdict::Tampered(_) | Verdict::LocalFailure | Verdict::Malformed => Level::Error,
+        Verdict::Consistent | Verdict::Empty if outcome.overdue.is_none() => Level::Debug,
+        Verdict::FirstSeen => Level::Info,
+        _ => Level::Warn,
+    }
+}
+
+/// What a database's check ended in, and what else is worth telling of it.
+pub fn log_outcome(server: &str, outcome: &Outcome) {
+    let database = &outcome.database;
+    for warning in &outcome.warnings {
+        log::warn!("{warning} server={server} database={database}");
+    }
+    let mut line = format!("{} server={server} database={database}", told(outcome));
+    let mut add = |key: &str, value: String| {
+        line.push_str(&format!(" {key}={value}"));
+    };
+    add("verdict", outcome.verdict.word().into());
+    let why = outcome.why();
+    if !why.is_empty() {
+        add("reason", format!("{why:?}"));
+    }
+    let mut state = |prefix: &str, state: Option<State>| {
+        if let Some(state) = state {
+            add(&format!("{prefix}tx"), state.tx.to_string());
+            add(&format!("{prefix}hash"), state.hash.to_string());
+        }
+    };
+    state("", outcome.shown);
+    state("previous_", outcome.previous);
+    if let Some(alarm) = &outcome.alarm {
+        add("alarm", alarm.id.clone());
+        add("evidence", alarm.evidence.display().to_string());
+        let todo = format!("immuaudit accept {database} --alarm {}", alarm.id);
+        add("to_close", format!("{todo:?}"));
+    }
+    if outcome.open_alarms > 0 {
+        add("open_alarms", outcome.open_alarms.to_string());
+    }
+    if let Some(failure) = &outcome.unwritten {
+        add("not_written", format!("{:?}", failure.to_string()));
+    }
+    log::log!(level(outcome), "{line}");
+}
+
+fn told(outcome: &Outcome) -> &'static str {
+    match outcome.verdict {
+        Verdict::Tampered(_) => "TAMPERED",
+        Verdict::FirstSeen => "first sight, taken on trust:",
+        Verdict::Consistent | Verdict::Empty => "checked",
+        Verdict::Unprovable => "not proven yet",
+        Verdict::LocalFailure => "local failure",
+        Verdict::Malformed => "malformed answer",
+        Verdict::Unreachable | Verdict::Refused => "could not check",
+    }
+}
+
+/// One line a cycle.
+pub fn log_cycle(server: &str, cycle: &Cycle) {
+    if let Some(failure) = &cycle.no_list {
+        log::warn!(
+            "no list of databases server={server} reason={:?}",
+            failure.to_string()
+        );
+    }
+    if let Some(failure) = &cycle.no_store {
+        log::error!(
+            "local failure server={server} reason={:?}",
+            failure.to_string()
+        );
+    }
+    if let Some(impossible) = &cycle.impossible {
+        log::warn!(
+            "the server lists names that no database can have server={server} count={} first=\"{}\"",
+            impossible.count,
+            impossible.first
+        );
+    }
+    if cycle.too_many > 0 {
+        log::warn!(
+            "the server lists more databases than are audited server={server} left_out={}",
+            cycle.too_many
+        );
+    }
+    let count = |select: &dyn Fn(&Outcome) -> bool| {
+        cycle
+            .outcomes
+            .iter()
+            .filter(|outcome| select(outcome))
+            .count()
+    };
+    log::info!(
+        "cycle server={server} databases={} proven={} tampered={} open_alarms={} overdue={} duration_ms={}",
+        cycle.outcomes.len(),
+        count(&|outcome| outcome.verdict.is_proven()),
+        count(&|outcome| outcome.verdict.is_tampering()),
+        cycle
+            .outcomes
+            .iter()
+            .map(|outcome| outcome.open_alarms)
+            .sum::<usize>(),
+        count(&|outcome| outcome.overdue.is_some()),
+        cycle.duration.as_millis()
+    );
+}

@@ -1,0 +1,50 @@
+//! One line a database for people, as `--once` prints it.
+
+use std::io::{self, Write};
+
+use crate::audit::{Outcome, Verdict};
+
+/// A line to stdout; one that is closed is no reason to stop auditing.
+pub fn print(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+}
+
+/// What is said of a database in one line.
+pub fn outcome_line(outcome: &Outcome) -> String {
+    let mut line = format!("{}: {}", outcome.database, outcome.verdict);
+    match (outcome.shown, outcome.previous) {
+        (Some(shown), Some(previous)) if shown.tx != previous.tx => {
+            line.push_str(&format!(", transaction {} (was {})", shown.tx, previous.tx));
+        }
+        (Some(shown), _) => line.push_str(&format!(", transaction {}", shown.tx)),
+        (None, Some(previous)) => {
+            line.push_str(&format!(", trusted up to transaction {}", previous.tx));
+        }
+        (None, None) => {}
+    }
+    let why = outcome.why();
+    if !why.is_empty() {
+        line.push_str(&format!(": {why}"));
+    }
+    if outcome.verdict == Verdict::FirstSeen {
+        line.push_str(" (taken on trust: there was nothing to hold it against)");
+    }
+    if let Some(alarm) = &outcome.alarm {
+        line.push_str(&format!(
+            "\n  evidence: {}\n  once dealt with: immuaudit accept {} --alarm {}",
+            alarm.evidence.display(),
+            outcome.database,
+            alarm.id
+        ));
+    } else if outcome.open_alarms > 0 {
+        line.push_str(&format!(
+            "\n  {} open alarm(s) of earlier checks: see immuaudit status",
+            outcome.open_alarms
+        ));
+    }
+    if let Some(failure) = &outcome.unwritten {
+        line.push_str(&format!("\n  not written down: {failure}"));
+    }
+    line
+}

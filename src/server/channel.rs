@@ -1,0 +1,167 @@
+//! The connection: plaintext or TLS, and bounded against what a hostile peer can do to it.
+
+use std::ffi::CString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use std::{env, fmt, fs};
+
+use grpcio::{Channel, ChannelBuilder, ChannelCredentials, ChannelCredentialsBuilder, Environment};
+
+use crate::config::Secret;
+
+/// Where the server is, and how to speak to it.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Host name or address.
+    pub address: String,
+    /// TCP port.
+    pub port: u16,
+    /// Plaintext or TLS.
+    pub security: Security,
+    /// Largest answer taken, in bytes.
+    pub max_answer: i32,
+}
+
+/// How the connection is secured.
+#[derive(Clone, Debug)]
+pub enum Security {
+    /// Not at all.
+    Plaintext,
+    /// TLS.
+    Tls(Tls),
+}
+
+/// What TLS needs. All of it is PEM that was checked to be: a bad one shows in gRPC only as "empty
+/// address list" at the first call, and a NUL byte in one ends the process.
+#[derive(Clone, Debug, Default)]
+pub struct Tls {
+    /// CA certificates that the server's must lead to; absent: the system's.
+    pub roots: Option<String>,
+    /// What this client shows, for mutual TLS.
+    pub client: Option<ClientCertificate>,
+    /// The name in the server's certificate, where it is not its address.
+    pub server_name: Option<String>,
+}
+
+/// Who we are under mutual TLS.
+#[derive(Clone, Debug)]
+pub struct ClientCertificate {
+    /// Our certificate, and those it leads to.
+    pub certificate: String,
+    /// Our private key.
+    pub key: Secret,
+}
+
+/// No CA bundle where systems keep theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoSystemRoots;
+
+impl std::error::Error for NoSystemRoots {}
+
+impl fmt::Display for NoSystemRoots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "no system CA certificates found: install ca-certificates, set SSL_CERT_FILE, or give \
+             --tls-ca FILE",
+        )
+    }
+}
+
+impl Endpoint {
+    /// `address:port`, an IPv6 address in brackets.
+    pub fn authority(&self) -> String {
+        if self.address.contains(':') && !self.address.starts_with('[') {
+            format!("[{}]:{}", self.address, self.port)
+        } else {
+            format!("{}:{}", self.address, self.port)
+        }
+    }
+}
+
+/// Opens channels to one endpoint, each with a connection of its own.
+pub(super) struct Connector {
+    environment: Arc<Environment>,
+    endpoint: Endpoint,
+    system_roots: Vec<u8>,
+}
+
+impl Connector {
+    /// Reads the system's CAs where they are needed.
+    pub fn new(endpoint: Endpoint) -> Result<Connector, NoSystemRoots> {
+        let system_roots = match &endpoint.security {
+            Security::Tls(Tls { roots: None, .. }) => system_roots().ok_or(NoSystemRoots)?,
+            _ => Vec::new(),
+        };
+        Ok(Connector {
+            // one completion queue: one call is waited for at a time
+            environment: Arc::new(Environment::new(1)),
+            endpoint,
+            system_roots,
+        })
+    }
+
+    /// A channel; it connects at its first call.
+    pub fn connect(&self) -> Channel {
+        let mut builder = ChannelBuilder::new(self.environment.clone())
+            .max_receive_message_len(self.endpoint.max_answer)
+            .initial_reconnect_backoff(Duration::from_millis(200))
+            .max_reconnect_backoff(Duration::from_secs(2))
+            // a black hole fails within this, not within 20 s
+            .raw_cfg_int(c"grpc.min_reconnect_backoff_ms".into(), 3000)
+            // identity alone: what is inflated is not held against the receive limit
+            .raw_cfg_int(
+                CString::from(c"grpc.compression_enabled_algorithms_bitset"),
+                1,
+            )
+            .enable_http_proxy(false)
+            .enable_retry(false)
+            // else a new channel takes over a stalled connection
+            .use_local_subchannel_pool(true)
+            .primary_user_agent(concat!("immuaudit/", env!("CARGO_PKG_VERSION")));
+        if let Security::Tls(tls) = &self.endpoint.security {
+            if let Some(name) = &tls.server_name {
+                builder = builder.override_ssl_target(name.as_str());
+            }
+            builder = builder.set_credentials(self.credentials(tls));
+        }
+        builder.connect(&self.endpoint.authority())
+    }
+
+    fn credentials(&self, tls: &Tls) -> ChannelCredentials {
+        let roots = match &tls.roots {
+            Some(pem) => pem.clone().into_bytes(),
+            None => self.system_roots.clone(),
+        };
+        let mut builder = ChannelCredentialsBuilder::new().root_cert(roots);
+        if let Some(client) = &tls.client {
+            let key = client.key.expose().as_bytes().to_vec();
+            builder = builder.cert(client.certificate.clone().into_bytes(), key);
+        }
+        builder.build()
+    }
+}
+
+/// Where distributions keep their CA bundle.
+const SYSTEM_ROOTS: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+];
+
+fn system_roots() -> Option<Vec<u8>> {
+    let given = env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+    let usual = SYSTEM_ROOTS.iter().map(PathBuf::from);
+    given
+        .into_iter()
+        .chain(usual)
+        .filter_map(|path| fs::read(path).ok())
+        .find(|pem| contains_certificate(pem) && !pem.contains(&0))
+}
+
+fn contains_certificate(pem: &[u8]) -> bool {
+    let begin = b"-----BEGIN CERTIFICATE-----";
+    pem.windows(begin.len()).any(|window| window == begin)
+}

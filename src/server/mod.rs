@@ -1,0 +1,228 @@
+//! One immudb server as the auditor sees it: the connection, the login, and a handful of calls,
+//! each with a deadline and its errors sorted (protocol.md §1).
+
+#![forbid(unsafe_code)]
+
+mod call;
+mod channel;
+mod failure;
+mod session;
+mod transcript;
+
+use std::time::Duration;
+
+use grpcio::Client;
+
+pub use call::Answer;
+pub use channel::{ClientCertificate, Endpoint, NoSystemRoots, Security, Tls};
+pub use failure::{Failure, Kind};
+pub use session::Login;
+pub use transcript::{Exchange, Transcript};
+
+use crate::ledger::{ClaimedState, GetEntry};
+use crate::stop::Stop;
+use crate::text::Shown;
+use crate::wire::{self, Entries, Malformed, Tx, VerifiableTx, method};
+use call::{Credential, Pending};
+use channel::Connector;
+use session::Session;
+
+/// The database of a server without authentication, and the first of any other.
+pub const DEFAULT_DATABASE: &str = "defaultdb";
+
+/// One server, its connection and its tokens kept from cycle to cycle.
+pub struct Server {
+    connector: Connector,
+    client: Option<Client>,
+    session: Session,
+    timeout: Duration,
+    stop: Stop,
+    transcript: Transcript,
+    identity: Option<Shown>,
+}
+
+impl Server {
+    /// A server; nothing is sent before the first call.
+    ///
+    /// # Errors
+    /// TLS by the system's CAs, of which there are none.
+    pub fn new(
+        endpoint: Endpoint,
+        login: Login,
+        timeout: Duration,
+        stop: Stop,
+    ) -> Result<Server, NoSystemRoots> {
+        Ok(Server {
+            connector: Connector::new(endpoint)?,
+            client: None,
+            session: Session::new(login),
+            timeout,
+            stop,
+            transcript: Transcript::default(),
+            identity: None,
+        })
+    }
+
+    /// From here on every token may be renewed once more.
+    pub fn begin_cycle(&mut self) {
+        self.session.begin_cycle();
+    }
+
+    /// Forgets what was said so far, so that a finding's evidence is about one database alone.
+    pub fn begin_transcript(&mut self) {
+        self.transcript = Transcript::default();
+    }
+
+    /// What was asked and answered since [`Server::begin_transcript`].
+    pub fn transcript(&self) -> &Transcript {
+        &self.transcript
+    }
+
+    /// Who the server last said it is: a claim.
+    pub fn identity(&self) -> Option<&Shown> {
+        self.identity.as_ref()
+    }
+
+    /// Names of the databases that this user may see, as they came.
+    pub fn databases(&mut self) -> Result<Vec<Vec<u8>>, Failure> {
+        let list = self.call_as_user(method::DATABASE_LIST, wire::empty(), wire::database_list);
+        match list {
+            // without authentication there is the default database, and perhaps no list
+            Err(failure) if self.session.is_off() && failure.kind != Kind::Stopped => {
+                match failure.kind {
+                    Kind::Unreachable | Kind::Deadline(_) | Kind::Malformed(_) => Err(failure),
+                    _ => Ok(vec![DEFAULT_DATABASE.into()]),
+                }
+            }
+            list => list,
+        }
+    }
+
+    /// Opens a database anew, whether it is listed or not: does it exist for this user?
+    pub fn open(&mut self, database: &str) -> Result<(), Failure> {
+        self.session.forget(database);
+        self.credential_for(database).map(drop)
+    }
+
+    /// The state that the server claims for a database.
+    pub fn state(&mut self, database: &str) -> Result<ClaimedState, Failure> {
+        self.call(database, method::CURRENT_STATE, wire::empty(), wire::state)
+    }
+
+    /// A transaction with its dual proof.
+    pub fn verifiable_tx(
+        &mut self,
+        database: &str,
+        tx: u64,
+        prove_since: u64,
+        entries: Entries,
+    ) -> Result<VerifiableTx, Failure> {
+        let request = wire::verifiable_tx_by_id(tx, prove_since, entries);
+        self.call(
+            database,
+            method::VERIFIABLE_TX_BY_ID,
+            request,
+            wire::verifiable_tx,
+        )
+    }
+
+    /// A transaction.
+    pub fn tx(&mut self, database: &str, tx: u64, entries: Entries) -> Result<Tx, Failure> {
+        let request = wire::tx_by_id(tx, entries);
+        self.call(database, method::TX_BY_ID, request, wire::tx)
+    }
+
+    /// Up to `limit` transactions from `initial` on, in order.
+    pub fn tx_scan(
+        &mut self,
+        database: &str,
+        initial: u64,
+        limit: u32,
+        entries: Entries,
+    ) -> Result<Vec<Result<Tx, Malformed>>, Failure> {
+        let request = wire::tx_scan(initial, limit, entries);
+        self.call(database, method::TX_SCAN, request, wire::tx_list)
+    }
+
+    /// The value that a key (without its kind byte) got in one transaction.
+    pub fn get(&mut self, database: &str, key: &[u8], at_tx: u64) -> Result<GetEntry, Failure> {
+        self.call(
+            database,
+            method::GET,
+            wire::get(key, at_tx),
+            wire::get_entry,
+        )
+    }
+
+    /// A call within a database; a forgotten token is renewed once a cycle.
+    fn call<T>(
+        &mut self,
+        database: &str,
+        name: &'static str,
+        request: Vec<u8>,
+        decode: fn(&[u8]) -> Result<T, Malformed>,
+    ) -> Result<T, Failure> {
+        let credential = self.credential_for(database)?;
+        let mut answer = self.send(name, &request, &credential);
+        if self.session.forgotten(&answer) && self.session.may_renew(database) {
+            let credential = self.credential_for(database)?;
+            answer = self.send(name, &request, &credential);
+        }
+        self.decode(name, answer?, decode)
+    }
+
+    /// A call outside any database.
+    fn call_as_user<T>(
+        &mut self,
+        name: &'static str,
+        request: Vec<u8>,
+        decode: fn(&[u8]) -> Result<T, Malformed>,
+    ) -> Result<T, Failure> {
+        let credential = self.credential_of_user()?;
+        let mut answer = self.send(name, &request, &credential);
+        if self.session.forgotten(&answer) && self.session.may_renew_login() {
+            let credential = self.credential_of_user()?;
+            answer = self.send(name, &request, &credential);
+        }
+        self.decode(name, answer?, decode)
+    }
+
+    fn decode<T>(
+        &self,
+        name: &'static str,
+        answer: Answer,
+        decode: fn(&[u8]) -> Result<T, Malformed>,
+    ) -> Result<T, Failure> {
+        let call = name.rsplit('/').next().unwrap_or(name);
+        decode(&answer.bytes).map_err(|malformed| Failure::malformed(call, malformed))
+    }
+
+    /// One exchange; after a deadline or a broken connection the next call gets a new connection,
+    /// since a stalled one stays "ready" for ever.
+    fn send(
+        &mut self,
+        name: &'static str,
+        request: &Vec<u8>,
+        credential: &Credential,
+    ) -> Result<Answer, Failure> {
+        let connector = &self.connector;
+        let client = self
+            .client
+            .get_or_insert_with(|| Client::new(connector.connect()));
+        let answer = Pending::start(client, name, request, credential, self.timeout)
+            .and_then(|pending| pending.wait(&self.stop));
+        match &answer {
+            Ok(answer) => self.identity.clone_from(&answer.uuid),
+            Err(failure) => {
+                if matches!(
+                    failure.kind,
+                    Kind::Deadline(_) | Kind::Unreachable | Kind::Stopped
+                ) {
+                    self.client = None;
+                }
+            }
+        }
+        self.transcript.record(name, request, &answer);
+        answer
+    }
+}

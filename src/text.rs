@@ -1,0 +1,76 @@
+//! Text from outside, made fit for people: escaped and cut, so that nothing a server sends can
+//! forge a log line, hide in one, or fill a disk.
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+
+/// Characters of a server's text that are shown at most.
+pub const SHOWN: usize = 240;
+
+/// Text of a server, escaped and cut at construction: it cannot be shown otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Shown(String);
+
+impl Shown {
+    /// Keeps printable ASCII but for quotes and backslashes; all else is escaped as Rust writes
+    /// it. Cut after [`SHOWN`] characters, with a mark.
+    pub fn new(text: &str) -> Shown {
+        Shown(escape(text.chars()))
+    }
+
+    /// The same for bytes that may be no text.
+    pub fn of_bytes(bytes: &[u8]) -> Shown {
+        // four bytes a character at most, so what is never shown is never looked at
+        let head = bytes.get(..4 * SHOWN + 4).unwrap_or(bytes);
+        Shown(escape(String::from_utf8_lossy(head).chars()))
+    }
+
+    /// The escaped text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn escape(text: impl Iterator<Item = char>) -> String {
+    let mut shown = String::new();
+    for c in text {
+        match c {
+            ' '..='~' if c != '\\' && c != '"' => shown.push(c),
+            _ => shown.extend(c.escape_default()),
+        }
+        if shown.len() > SHOWN {
+            shown.push_str("...");
+            break;
+        }
+    }
+    shown
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_could_forge_or_hide_a_line_is_left() {
+        let nasty = "a\nERROR forged\r\x1b[31m\u{202e}evil\u{2028}\"\\<b>é";
+        let shown = Shown::new(nasty);
+        assert!(shown.as_str().bytes().all(|c| (b' '..=b'~').contains(&c)));
+        assert_eq!(
+            shown.as_str(),
+            "a\\nERROR forged\\r\\u{1b}[31m\\u{202e}evil\\u{2028}\\\"\\\\<b>\\u{e9}"
+        );
+    }
+
+    #[test]
+    fn a_long_text_is_cut() {
+        assert!(Shown::new(&"x".repeat(1 << 20)).as_str().len() < SHOWN + 20);
+        assert!(Shown::of_bytes(&[0xff; 1 << 20]).as_str().len() < SHOWN + 20);
+    }
+}

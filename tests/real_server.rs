@@ -1,0 +1,505 @@
+//! The real binary against real immudb servers, end to end.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::program::{Folder, Program, member};
+use support::real::{Real, copy, program};
+
+/// Runs a test for each version, each test named after it.
+macro_rules! for_versions {
+    ($($test:ident),+ $(,)?) => {
+        for_versions!(@ v1_11_1 "1.11.1" $($test)+);
+        for_versions!(@ v1_2_4 "1.2.4" $($test)+);
+        for_versions!(@ v0_9_2 "0.9.2" $($test)+);
+        for_versions!(@ v0_9_0 "0.9.0" $($test)+);
+    };
+    (@ $module:ident $version:literal $($test:ident)+) => {
+        mod $module {
+            $(#[test]
+            fn $test() {
+                if let Some(server) = super::program($version) {
+                    super::$test(&server);
+                }
+            })+
+        }
+    };
+}
+
+for_versions!(
+    growth_is_consistent_and_a_restart_is_nothing,
+    many_writers_at_once_are_consistent,
+    an_older_copy_is_rolled_back,
+    a_fork_is_inconsistent_until_it_is_accepted,
+    an_emptied_server_is_rolled_back,
+    a_database_that_is_gone_has_vanished_and_the_others_go_on,
+    a_server_that_is_down_is_unreachable_and_then_consistent,
+    a_wrong_password_is_refused,
+    without_authentication_the_default_database_is_audited,
+    a_user_sees_and_audits_its_own_databases_alone,
+    every_kind_of_entry_is_consistent,
+);
+
+/// A server, its folder and an auditor of it.
+struct Scene {
+    folder: Folder,
+    server: PathBuf,
+}
+
+impl Scene {
+    fn new(server: &Path) -> Scene {
+        Scene {
+            folder: Folder::new(),
+            server: server.to_owned(),
+        }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    fn start(&self, flags: &[&str]) -> Real {
+        Real::start(&self.server, &self.data(), flags)
+    }
+
+    fn auditor(&self, real: &Real) -> Program {
+        Program::new(real.port, &self.folder.join("trust"))
+    }
+}
+
+fn growth_is_consistent_and_a_restart_is_nothing(server: &Path) {
+    let scene = Scene::new(server);
+    let real = scene.start(&[]);
+    real.write("defaultdb", "a", 30);
+    scene.auditor(&real).once().is(0, "defaultdb", "first-seen");
+    scene.auditor(&real).once().is(0, "defaultdb", "consistent");
+    real.write("defaultdb", "b", 1);
+    scene.auditor(&real).once().is(0, "defaultdb", "consistent");
+    real.write("defaultdb", "c", 70);
+    let run = scene.auditor(&real).once();
+    let line = run.is(0, "defaultdb", "consistent").line("defaultdb");
+    let shown = real.does(&["state", "--db", "defaultdb"]);
+    let mut words = shown.split_whitespace();
+    assert_eq!(words.next(), Some(member(line, "tx")));
+    assert_eq!(words.next(), Some(member(line, "hash")));
+
+    real.stop();
+    let real = scene.start(&[]);
+    scene.auditor(&real).once().is(0, "defaultdb", "consistent");
+    real.write("defaultdb", "d", 3);
+    scene.auditor(&real).once().is(0, "defaultdb", "consistent");
+}
+
+fn many_writers_at_once_are_consistent(server: &Path) {
+    let scene = Scene::new(server);
+    let real = scene.start(&[]);
+    real.write_at_once("defaultdb", "a", 100);
+    scene.auditor(&real).once().is(0, "defaultdb", "first-seen");
+    let audit = scene.auditor(&real);
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| real.write_at_once("defaultdb", "b", 500));
+        let mut checked = 0;
+        while !writing.is_finished() || checked < 3 {
+            let run = audit.once();
+            let verdict = run.verdict("defaultdb");
+            // what an old server cannot prove now it proves later, and it is never accused
+            assert!(["consistent", "unprovable"].contains(&verdict), "{run:#?}");
+            checked += 1;
+        }
+    });
+    real.write("defaultdb", "c", 5);
+    audit.once().is(0, "defaultdb", "consistent");
+}
+
+fn an_older_copy_is_rolled_back(server: &Path) {
+    let scene = Scene::new(server);
+    let real = scene.start(&[]);
+    real.write("defaultdb", "a", 20);
+    let data = real.stop();
+    let older = scene.folder.join("older");
+    copy(&data, &older);
+    let real = scene.start(&[]);
+    real.write("defaultdb", "b", 20);
+    scene.auditor(&real).once().is(0, "defaultdb", "first-seen");
+    real.stop();
+
+    let real = Real::start(&scene.server, &older, &[]);
+    scene
+        .auditor(&real)
+        .once()
+        .is(2, "defaultdb", "rolled-back");
+    // told again as long as it is so
+    scene
+        .auditor(&real)
+        .once()
+        .is(2, "defaultdb", "rolled-back");
+}
+
+fn a_fork_is_inconsistent_until_it_is_accepted(server: &Path) {
+    let scene = Scene::new(server);
+    let real = scene.start(&[]);
+    real.write("defaultdb", "a", 20);
+    let data = real.stop();
+    let fork = scene.folder.join("fork");
+    copy(&data, &fork);
+    let real = scene.start(&[]);
+    real.write("defaultdb", "b", 20);
+    scene.auditor(&real).once().is(0, "defaultdb", "first-seen");
+    real.stop();
+
+    let real = Real::start(&scene.server, &fork, &[]);
+    real.write("defaultdb", "other", 40);
+    let audit = scene.auditor(&real);
+    let run = audit.once();
+    run.is(2, "defaultdb", "inconsistent");
+    assert_eq!(member(run.line("defaultdb"), "tampered"), "true");
+    assert_eq!(member(run.line("defaultdb"), "open_alarms"), "1");
+
+    // the operator decides, and only then the fork is what is trusted
+    let status = audit.run(&["status", "--json"]);
+    status.ends_with(2);
+    let alarm = status
+        .line("defaultdb")
+        .split("\"open_alarms\":[\"")
+        .nth(1)
+        .expect("an alarm");
+    let alarm = &alarm[..12];
+    let evidence = audit.run(&["status"]);
+    assert!(evidence.stdout.contains("evidence: "), "{evidence:#?}");
+    audit
+        .run(&["accept", "defaultdb", "--alarm", alarm])
+        .ends_with(0);
+    audit.once().is(0, "defaultdb", "consistent");
+    audit.run(&["status"]).ends_with(0);
+}
+
+fn an_emptied_server_is_rolled_back(server: &Path) {
+    let scene = Scene::new(server);
+    let real = scene.start(&[]);
+    real.write("defaultdb", "a", 20);
+    scene.auditor(&real).once().is(0, "defaultdb", "first-seen");
+    real.stop();
+    let real = Real::start(&scene.server, &scene.folder.join("empty"), &[]);
+    scene
+        .auditor(&real)
+        .once()
+        .is(2, "defaultdb", "rolled-back");
+    // another server with a longer history is no better
+    real.write("defaultdb", "other", 50);
+    scene
+        .auditor(&real)
+        .once()
+        .is(2, "defaultdb", "inconsistent");
+}
+
+fn a_database_that_is_gone_has_vanished_and_the_others_go_on(server: &Path) {
+    let scene = Scene::new(server);
+    let real = scene.start(&[]);
+    real.does(&["create-db", "keep", "gone"]);
+    for database in ["defaultdb", "keep", "gone"] {
+        real.write(database, "a", 5);
+    }
+    scene
+        .auditor(&real)
+        .once()
+        .ends_with(0)
+        .is(0, "gone", "first-seen");
+    real.stop();
+    fs::remove_dir_all(scene.data().join("gone")).expect("the database's folder");
+
+    let real = scene.start(&[]);
+    real.write("keep", "b", 5);
+    let run = scene.auditor(&real).once();
+    run.is(2, "gone", "rolled-back");
+    assert_eq!(run.reason("gone"), "vanished");
+    assert_eq!(run.verdict("keep"), "consistent", "{run:#?}");
+    assert_eq!(run.verdict("defaultdb"), "consistent", "{run:#?}");
+}
+
+fn a_server_that_is_down_is_unreachable_and_then_consistent(server: &Path) {
+    let scene = Scene::new(server);
+    let real = scene.start(&[]);
+    real.write("defaultdb", "a", 5);
+    let audit = scene.auditor(&real);
+    audit.once().is(0, "defaultdb", "first-seen");
+    let port = real.port;
+    real.stop();
+    audit.once().is(1, "defaultdb", "unreachable");
+    let real = Real::start_at(&scene.server, &scene.data(), port, &[]);
+    real.write("defaultdb", "b", 5);
+    audit.once().is(0, "defaultdb", "consistent");
+}
+
+fn a_wrong_password_is_refused(server: &Path) {
+    let scene = Scene::new(server);
+    let real = scene.start(&[]);
+    real.write("defaultdb", "a", 5);
+    let audit = scene.auditor(&real);
+    audit.once().is(0, "defaultdb", "first-seen");
+    let run = audit.with(&["--audit-password", "Wrong-pass1!"]).once();
+    run.is(1, "defaultdb", "refused");
+    assert!(!format!("{run:?}").contains("Wrong-pass1!"), "{run:#?}");
+}
+
+fn without_authentication_the_default_database_is_audited(server: &Path) {
+    let scene = Scene::new(server);
+    let mut real = scene.start(&["--auth=false"]);
+    real.client = vec!["--no-auth".into()];
+    real.write("defaultdb", "a", 5);
+    scene.auditor(&real).once().is(0, "defaultdb", "first-seen");
+    real.write("defaultdb", "b", 5);
+    scene.auditor(&real).once().is(0, "defaultdb", "consistent");
+}
+
+fn a_user_sees_and_audits_its_own_databases_alone(server: &Path) {
+    let scene = Scene::new(server);
+    let real = scene.start(&[]);
+    real.does(&["create-db", "one", "two", "three"]);
+    for database in ["one", "two", "three"] {
+        real.write(database, "a", 5);
+    }
+    let user = ["--name", "reader", "--permission", "read"];
+    let create = ["create-user", "--password", "Reader-pass1!", "--db", "one"];
+    real.does(&[&create[..], &user].concat());
+    real.does(&[&["grant", "--db", "two"], &user[..]].concat());
+    let audit = scene.auditor(&real).with(&[
+        "--audit-username",
+        "reader",
+        "--audit-password",
+        "Reader-pass1!",
+    ]);
+    let run = audit.once();
+    run.is(0, "one", "first-seen").is(0, "two", "first-seen");
+    assert!(!run.stdout.contains("three"), "{run:#?}");
+    real.write("two", "b", 5);
+    audit.once().is(0, "two", "consistent");
+}
+
+fn every_kind_of_entry_is_consistent(server: &Path) {
+    let scene = Scene::new(server);
+    let real = scene.start(&[]);
+    real.write("defaultdb", "a", 5);
+    scene.auditor(&real).once().is(0, "defaultdb", "first-seen");
+    real.does(&["mixed", "--db", "defaultdb"]);
+    scene.auditor(&real).once().is(0, "defaultdb", "consistent");
+}
+
+#[test]
+fn a_dropped_database_has_vanished() {
+    let Some(server) = program("1.11.1") else {
+        return;
+    };
+    let scene = Scene::new(&server);
+    let real = scene.start(&[]);
+    real.does(&["create-db", "dropped"]);
+    real.write("dropped", "a", 5);
+    scene.auditor(&real).once().is(0, "dropped", "first-seen");
+    real.does(&["drop-db", "dropped"]);
+    let run = scene.auditor(&real).once();
+    run.is(2, "dropped", "rolled-back");
+    assert_eq!(run.reason("dropped"), "vanished");
+}
+
+#[test]
+fn an_unloaded_database_is_refused_and_not_accused() {
+    let Some(server) = program("1.11.1") else {
+        return;
+    };
+    let scene = Scene::new(&server);
+    let real = scene.start(&[]);
+    real.does(&["create-db", "resting"]);
+    real.write("resting", "a", 5);
+    scene.auditor(&real).once().is(0, "resting", "first-seen");
+    real.does(&["unload-db", "resting"]);
+    scene.auditor(&real).once().is(1, "resting", "refused");
+}
+
+#[test]
+fn a_hundred_databases_are_all_checked_in_one_cycle() {
+    let Some(server) = program("1.11.1") else {
+        return;
+    };
+    let scene = Scene::new(&server);
+    let real = scene.start(&[]);
+    let names: Vec<String> = (0..100).map(|number| format!("db{number}")).collect();
+    let create: Vec<&str> = ["create-db"]
+        .into_iter()
+        .chain(names.iter().map(String::as_str))
+        .collect();
+    real.does(&create);
+    for name in &names[..10] {
+        real.write(name, "a", 3);
+    }
+    let run = scene.auditor(&real).once();
+    run.ends_with(0);
+    for name in &names {
+        run.line(name);
+    }
+    assert_eq!(run.stdout.lines().count(), 101);
+    scene.auditor(&real).once().is(0, "db5", "consistent");
+}
+
+/// Runs openssl, which the tests need for keys and certificates.
+fn openssl(folder: &Folder, words: &str) {
+    let output = Command::new("openssl")
+        .args(words.split_whitespace())
+        .current_dir(&folder.0)
+        .output()
+        .expect("openssl runs");
+    assert!(output.status.success(), "{words}: {output:?}");
+}
+
+fn for_each_version(test: fn(&Path)) {
+    for version in ["1.11.1", "1.2.4", "0.9.2", "0.9.0"] {
+        if let Some(server) = program(version) {
+            test(&server);
+        }
+    }
+}
+
+#[test]
+fn a_signature_must_be_there_and_by_the_configured_key() {
+    for_each_version(|server| {
+        let scene = Scene::new(server);
+        let folder = &scene.folder;
+        for name in ["right", "wrong"] {
+            openssl(
+                folder,
+                &format!("ecparam -name prime256v1 -genkey -noout -out {name}.key"),
+            );
+            openssl(
+                folder,
+                &format!("ec -in {name}.key -pubout -out {name}.pub"),
+            );
+        }
+        let path = |name: &str| folder.join(name).to_str().expect("UTF-8").to_owned();
+        let real = scene.start(&["--signing-key", &path("right.key")]);
+        real.write("defaultdb", "a", 5);
+        let signed = scene
+            .auditor(&real)
+            .with(&["--server-signing-pub-key", &path("right.pub")]);
+        signed.once().is(0, "defaultdb", "first-seen");
+        real.write("defaultdb", "b", 5);
+        signed.once().is(0, "defaultdb", "consistent");
+        let other = scene
+            .auditor(&real)
+            .with(&["--server-signing-pub-key", &path("wrong.pub")]);
+        let run = other.once();
+        run.is(2, "defaultdb", "signature");
+
+        // two keys in one file: either will do, for the time of a rotation
+        let both =
+            [path("wrong.pub"), path("right.pub")].map(|name| fs::read_to_string(name).unwrap());
+        fs::write(folder.join("both.pub"), both.concat()).expect("a file of two keys");
+        let rotating = scene
+            .auditor(&real)
+            .with(&["--server-signing-pub-key", &path("both.pub")]);
+        assert_eq!(rotating.once().verdict("defaultdb"), "consistent");
+        real.stop();
+
+        let real = scene.start(&[]);
+        let unsigned = scene
+            .auditor(&real)
+            .with(&["--server-signing-pub-key", &path("right.pub")]);
+        let run = unsigned.once();
+        run.is(2, "defaultdb", "signature");
+        assert!(run.reason("defaultdb").contains("not signed"), "{run:#?}");
+    });
+}
+
+#[test]
+fn tls_and_mutual_tls_are_checked_on_both_sides() {
+    for_each_version(|server| {
+        let scene = Scene::new(server);
+        let folder = &scene.folder;
+        authority(folder, "ca");
+        authority(folder, "otherca");
+        certificate(folder, "ca", "server");
+        certificate(folder, "ca", "client");
+        let path = |name: &str| folder.join(name).to_str().expect("UTF-8").to_owned();
+        let (ca, certificate, key) = (path("ca.pem"), path("server.pem"), path("server.key"));
+        let (client, client_key) = (path("client.pem"), path("client.key"));
+        let tls = ["--tls-cert", &certificate, "--tls-key", &key];
+        let name = ["--servername", "localhost"];
+
+        let mut real = scene.start(&tls);
+        real.client = ["--ca", &ca]
+            .iter()
+            .chain(&name)
+            .map(|word| (*word).to_owned())
+            .collect();
+        real.write("defaultdb", "a", 5);
+        let audit = scene.auditor(&real).with(&name);
+        audit
+            .with(&["--tls-ca", &ca])
+            .once()
+            .is(0, "defaultdb", "first-seen");
+        audit
+            .with(&["--tls-ca", &path("otherca.pem")])
+            .once()
+            .is(1, "defaultdb", "unreachable");
+        audit.once().is(1, "defaultdb", "unreachable");
+        real.stop();
+
+        let mut real = scene.start(&[&tls[..], &["--client-ca", &ca]].concat());
+        real.client = ["--ca", &ca, "--cert", &client, "--key", &client_key]
+            .iter()
+            .chain(&name)
+            .map(|word| (*word).to_owned())
+            .collect();
+        real.write("defaultdb", "b", 5);
+        let audit = scene.auditor(&real).with(&name);
+        let ours = ["--mtls", "--certificate", &client, "--pkey", &client_key];
+        let mutual = audit.with(&ours);
+        mutual
+            .with(&["--clientcas", &ca])
+            .once()
+            .is(0, "defaultdb", "consistent");
+        let stranger = path("otherca.pem");
+        mutual
+            .with(&["--clientcas", &stranger])
+            .once()
+            .is(1, "defaultdb", "unreachable");
+        audit
+            .with(&["--tls-ca", &ca])
+            .once()
+            .is(1, "defaultdb", "unreachable");
+    });
+}
+
+/// A certificate authority of the test's own.
+fn authority(folder: &Folder, name: &str) {
+    openssl(
+        folder,
+        &format!(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
+             -subj /CN={name} -keyout {name}.key -out {name}.pem"
+        ),
+    );
+}
+
+/// A certificate for localhost by it.
+fn certificate(folder: &Folder, authority: &str, name: &str) {
+    fs::write(
+        folder.join("names"),
+        "subjectAltName=DNS:localhost,IP:127.0.0.1",
+    )
+    .expect("a file");
+    openssl(
+        folder,
+        &format!(
+            "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN={name} \
+             -keyout {name}.key -out {name}.csr"
+        ),
+    );
+    openssl(
+        folder,
+        &format!(
+            "x509 -req -in {name}.csr -CA {authority}.pem -CAkey {authority}.key \
+             -CAcreateserial -days 2 -extfile names -out {name}.pem"
+        ),
+    );
+}

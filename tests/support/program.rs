@@ -1,0 +1,223 @@
+//! The real binary, run as a user runs it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+/// A folder of a test's own, gone when it ends.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    pub fn new() -> Folder {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("immuaudit-test-{}-{number}", std::process::id());
+        let path = env::temp_dir().join(name);
+        fs::create_dir_all(&path).expect("a folder for the test");
+        Folder(path)
+    }
+
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// An auditor of one server, with a directory of its own.
+pub struct Program {
+    pub port: u16,
+    pub dir: PathBuf,
+    pub args: Vec<String>,
+    pub variables: Vec<(String, String)>,
+}
+
+impl Program {
+    pub fn new(port: u16, dir: &Path) -> Program {
+        Program {
+            port,
+            dir: dir.to_owned(),
+            args: Vec::new(),
+            variables: Vec::new(),
+        }
+    }
+
+    /// The same with further arguments.
+    pub fn with(&self, args: &[&str]) -> Program {
+        let mut all = self.args.clone();
+        all.extend(args.iter().map(|arg| (*arg).to_owned()));
+        Program {
+            port: self.port,
+            dir: self.dir.clone(),
+            args: all,
+            variables: self.variables.clone(),
+        }
+    }
+
+    /// The command, in an environment of its own.
+    pub fn command(&self, verb: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_immuaudit"));
+        command
+            .args(verb)
+            .args(["--immudb-port", &self.port.to_string()])
+            .arg("--dir")
+            .arg(&self.dir)
+            // servers come back on other ports, and are the same all the same
+            .args(["--server-name", "tested"])
+            .args(&self.args)
+            .current_dir(self.dir.parent().expect("a folder around it"))
+            .env_clear()
+            .envs(self.variables.iter().cloned())
+            .env("HOME", &self.dir)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// One cycle with `--json`.
+    pub fn once(&self) -> Run {
+        self.run(&["--once", "--json"])
+    }
+
+    pub fn run(&self, verb: &[&str]) -> Run {
+        Run::of(self.command(verb).output().expect("the program runs"))
+    }
+
+    /// The loop, in the background.
+    pub fn start(&self, verb: &[&str]) -> Running {
+        let log = self.dir.with_extension("log");
+        let file = fs::File::create(&log).expect("a log file");
+        let child = self
+            .command(verb)
+            .stdout(Stdio::null())
+            .stderr(file)
+            .spawn()
+            .expect("the program starts");
+        Running { child, log }
+    }
+}
+
+/// What a run left behind.
+#[derive(Debug)]
+pub struct Run {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Run {
+    fn of(output: Output) -> Run {
+        Run {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// The JSON line of a database.
+    pub fn line(&self, database: &str) -> &str {
+        let name = format!("\"database\":\"{database}\"");
+        self.stdout
+            .lines()
+            .find(|line| line.contains(&name))
+            .unwrap_or_else(|| panic!("nothing is said of {database}: {self:?}"))
+    }
+
+    pub fn verdict(&self, database: &str) -> &str {
+        member(self.line(database), "verdict")
+    }
+
+    pub fn reason(&self, database: &str) -> &str {
+        member(self.line(database), "reason")
+    }
+
+    /// Asserts exit code and one database's verdict; the whole run is shown where it is another.
+    #[track_caller]
+    pub fn is(&self, code: i32, database: &str, verdict: &str) -> &Run {
+        let said = (self.code, self.verdict(database));
+        assert_eq!(said, (Some(code), verdict), "{self:#?}");
+        self
+    }
+
+    #[track_caller]
+    pub fn ends_with(&self, code: i32) -> &Run {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        self
+    }
+}
+
+/// A member's value in a JSON line, quotes taken off.
+pub fn member<'a>(line: &'a str, name: &str) -> &'a str {
+    let start = line
+        .find(&format!("\"{name}\":"))
+        .unwrap_or_else(|| panic!("no {name} in {line}"))
+        + name.len()
+        + 3;
+    let rest = &line[start..];
+    match rest.strip_prefix('"') {
+        Some(text) => {
+            &text[..text
+                .find("\",")
+                .or(text.find("\"}"))
+                .expect("a closing quote")]
+        }
+        None => &rest[..rest.find([',', '}']).expect("an end")],
+    }
+}
+
+/// A running auditor, ended when it is dropped.
+pub struct Running {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Running {
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
+    /// Waits until the log says `text`; the deadline only ends a test that failed.
+    #[track_caller]
+    pub fn wait_for(&mut self, text: &str) {
+        let end = Instant::now() + Duration::from_secs(60);
+        while !self.log().contains(text) {
+            assert!(Instant::now() < end, "never said {text:?}: {}", self.log());
+            if let Some(status) = self.child.try_wait().expect("the program's status") {
+                assert!(
+                    self.log().contains(text),
+                    "ended with {status}: {}",
+                    self.log()
+                );
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// Its exit code, once it has ended.
+    pub fn end(&mut self) -> Option<i32> {
+        self.child.wait().expect("the program ends").code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,128 @@
+//! Real immudb servers of several versions, built by `tests/real/build`.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::{env, fs};
+
+/// Where the servers are.
+fn folder() -> PathBuf {
+    match env::var_os("REAL_BIN_DIR") {
+        Some(folder) => folder.into(),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("target/real"),
+    }
+}
+
+/// A version's server program; `None`, said loudly, where it was not built. Under CI that fails.
+pub fn program(version: &str) -> Option<PathBuf> {
+    let path = folder().join(format!("immudb-{version}"));
+    if path.exists() {
+        return Some(path);
+    }
+    let missing =
+        format!("SKIPPED: no real immudb {version} (built by tests/real/build, which needs Go)");
+    assert!(env::var_os("CI").is_none(), "{missing}");
+    // past the test harness, which swallows what passing tests print
+    let _ = fs::write("/dev/stderr", format!("{missing}\n"));
+    None
+}
+
+/// A running server on loopback; it ends with the test, since its stdin does.
+pub struct Real {
+    program: PathBuf,
+    pub dir: PathBuf,
+    pub port: u16,
+    /// Flags for clients: TLS, or no authentication.
+    pub client: Vec<String>,
+    child: Child,
+}
+
+impl Real {
+    pub fn start(program: &Path, dir: &Path, flags: &[&str]) -> Real {
+        Real::start_at(program, dir, 0, flags)
+    }
+
+    pub fn start_at(program: &Path, dir: &Path, port: u16, flags: &[&str]) -> Real {
+        fs::create_dir_all(dir).expect("a data directory");
+        let mut child = Command::new(program)
+            .args(["serve", "--port", &port.to_string(), "--dir"])
+            .arg(dir)
+            .args(flags)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the server starts");
+        let stdout = child.stdout.take().expect("its stdout");
+        let mut line = String::new();
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("its first line");
+        let port = line
+            .trim()
+            .strip_prefix("ready ")
+            .and_then(|port| port.parse().ok());
+        Real {
+            program: program.to_owned(),
+            dir: dir.to_owned(),
+            port: port.unwrap_or_else(|| panic!("the server said {line:?}")),
+            client: Vec::new(),
+            child,
+        }
+    }
+
+    /// Runs one of its client commands.
+    pub fn does(&self, words: &[&str]) -> String {
+        let output = Command::new(&self.program)
+            .args(&words[..1])
+            .args(["--port", &self.port.to_string()])
+            .args(&self.client)
+            .args(&words[1..])
+            .output()
+            .expect("the client runs");
+        assert!(output.status.success(), "{words:?}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Writes transactions of one entry.
+    pub fn write(&self, database: &str, prefix: &str, transactions: u32) {
+        let n = transactions.to_string();
+        self.does(&["write", "--db", database, "--prefix", prefix, "--n", &n]);
+    }
+
+    /// Writes by many at once.
+    pub fn write_at_once(&self, database: &str, prefix: &str, transactions: u32) {
+        let n = transactions.to_string();
+        self.does(&[
+            "write",
+            "--db",
+            database,
+            "--prefix",
+            prefix,
+            "--n",
+            &n,
+            "--writers",
+            "50",
+        ]);
+    }
+
+    /// Stops it cleanly; its data directory stays.
+    pub fn stop(mut self) -> PathBuf {
+        drop(self.child.stdin.take());
+        self.child.wait().expect("the server ends");
+        self.dir.clone()
+    }
+}
+
+impl Drop for Real {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Copies a data directory.
+pub fn copy(from: &Path, to: &Path) {
+    let done = Command::new("cp").arg("-a").arg(from).arg(to).status();
+    assert!(done.expect("cp runs").success());
+}
