@@ -10,7 +10,7 @@ use super::verdict::{Outcome, Reason, Verdict, Warning};
 use crate::clock;
 use crate::config::FirstSight;
 use crate::ledger::{ClaimedState, Proven, State, StateShape};
-use crate::server::{Exchange, Kind, Server};
+use crate::server::{Exchange, Failure, Kind, Server};
 use crate::text::Shown;
 use crate::trust::{self, Alarm, How, LocalFailure, Seen, Store, Tampering, Timestamp, Trusted};
 
@@ -293,10 +293,12 @@ impl Auditor {
         self.store.raise(&finding, clock::now())
     }
 
-    pub(super) fn not_tried(&mut self, database: &str) -> Outcome {
+    /// A database that need not be asked for: the server lets nobody in, or is away.
+    pub(super) fn not_tried(&mut self, database: &str, away: Failure) -> Option<Outcome> {
+        let verdict = check::sort(&away, false)?;
         let trusted = self.store.load(database).ok().flatten();
-        let skipped = Conclusion::new(Verdict::Unreachable, Reason::Skipped);
-        self.conclude(database, trusted.as_ref(), skipped)
+        let conclusion = Conclusion::new(verdict, Reason::Failure(away));
+        Some(self.conclude(database, trusted.as_ref(), conclusion))
     }
 
     pub(super) fn demands(&self) -> Demands {

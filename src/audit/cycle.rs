@@ -100,14 +100,14 @@ impl Auditor {
         let missing = listing.missing.iter().map(|name| (name, Listed::No));
         let mut names: Vec<(&String, Listed)> = listed.chain(missing).collect();
         names.sort_by_key(|(name, _)| self.slow.contains(*name)); // stable: else the list's order
-        let mut away = cycle.no_list.as_ref().is_some_and(nobody_there);
+        let mut away = cycle.no_list.clone().filter(nobody_there);
         let mut unreached = 0;
         for (name, listed) in names {
             let begin = Instant::now();
-            let checked = match listed {
-                _ if away => Some(self.not_tried(name)),
-                Listed::Yes => self.check_listed(name),
-                Listed::No => self.check_unlisted(name),
+            let checked = match (&away, listed) {
+                (Some(away), _) => self.not_tried(name, away.clone()),
+                (None, Listed::Yes) => self.check_listed(name),
+                (None, Listed::No) => self.check_unlisted(name),
             };
             let Some(mut outcome) = checked else {
                 cycle.stopped = true;
@@ -121,12 +121,7 @@ impl Auditor {
             if unreached == 3 {
                 // is it these databases, or the server?
                 unreached = 0;
-                away = self
-                    .server
-                    .databases()
-                    .as_ref()
-                    .err()
-                    .is_some_and(nobody_there);
+                away = self.server.databases().err().filter(nobody_there);
             }
             tell(&outcome);
             cycle.outcomes.push(outcome);
@@ -182,6 +177,10 @@ enum Listed {
 
 /// Does the failure concern the server, not what was asked?
 fn nobody_there(failure: &Failure) -> bool {
-    matches!(failure.kind, Kind::Unreachable | Kind::BadLogin)
-        || matches!(failure.kind, Kind::Deadline(_)) && failure.call != "DatabaseList"
+    match failure.kind {
+        Kind::Unreachable | Kind::BadLogin => true,
+        // a server that hangs at its list alone may well answer for its databases
+        Kind::Deadline(_) => failure.call == "Login",
+        _ => false,
+    }
 }

@@ -174,8 +174,6 @@ pub enum Reason {
         /// Why not.
         why: Box<Reason>,
     },
-    /// The server was not reached for others just before.
-    Skipped,
     /// The auditor's own trouble.
     Local(LocalFailure),
 }
@@ -219,7 +217,6 @@ impl fmt::Display for Reason {
                 "the pinned state {pin} and the trusted one do not prove each other: {why} (or \
                  the pin is mistyped)"
             ),
-            Reason::Skipped => f.write_str("not tried: the server cannot be reached"),
             Reason::Local(failure) => write!(f, "{failure}"),
         }
     }
