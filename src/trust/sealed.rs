@@ -60,7 +60,7 @@ impl Writer {
     }
 
     fn line(&mut self, line: std::fmt::Arguments<'_>) {
-        drop(writeln!(self.0, "{line}")); // writing to a String cannot fail
+        let _ = writeln!(self.0, "{line}"); // writing to a String cannot fail
     }
 }
 

@@ -1,4 +1,6 @@
 //! What several tests need.
 #![allow(dead_code)] // each test file uses a part of it
 
+pub mod chain;
+pub mod place;
 pub mod vectors;
