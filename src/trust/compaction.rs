@@ -25,18 +25,20 @@ pub fn compact(entries: &[HistoryEntry], named: &[State]) -> Option<Vec<HistoryE
     if entries.len() <= LAST + WORTH {
         return None;
     }
-    let spacings = spacings(entries);
-    let mut kept: Vec<HistoryEntry> = Vec::new();
     let mut slot = None;
-    for ((entry, spacing), behind) in entries.iter().zip(&spacings).zip((0..entries.len()).rev()) {
-        let this = (*spacing, entry.time.unix() / spacing);
-        let fixed = behind < LAST || entry.is_a_beginning() || named.contains(&entry.state);
-        if kept.is_empty() || fixed || slot != Some(this) {
-            kept.push(entry.clone());
-        }
-        slot = Some(this);
-    }
-    (kept.len() + WORTH <= entries.len()).then_some(kept)
+    let stays: Vec<bool> = entries
+        .iter()
+        .zip(spacings(entries))
+        .zip((0..entries.len()).rev())
+        .map(|((entry, spacing), behind)| {
+            let this = Some((spacing, entry.time.unix() / spacing));
+            let begins = std::mem::replace(&mut slot, this) != this;
+            begins || behind < LAST || entry.is_a_beginning() || named.contains(&entry.state)
+        })
+        .collect();
+    let going = stays.iter().filter(|stays| !**stays).count();
+    let kept = entries.iter().zip(stays).filter(|(_, stays)| *stays);
+    (going >= WORTH).then(|| kept.map(|(entry, _)| entry.clone()).collect())
 }
 
 /// How far apart the lines of each one's age are kept, in seconds.

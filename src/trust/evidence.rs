@@ -67,6 +67,42 @@ pub struct KeptAnswer {
     pub cut_from: Option<u64>,
 }
 
+impl Evidence {
+    /// The finding in a file, of whatever server.
+    ///
+    /// # Errors
+    /// How it is not what was written.
+    pub fn parse(bytes: &[u8]) -> Result<Evidence, Damage> {
+        let file = sealed::open_of_any_server(bytes)?;
+        let text = |key| sealed::text(&file, key).map(String::from);
+        let trusted = match file.get("trusted").map(toml::Value::as_table) {
+            None => None,
+            Some(Some(table)) => Some(state_file::read(table)?),
+            Some(None) => return Err(Damage::Value("trusted")),
+        };
+        let finding = Finding {
+            database: text("database")?,
+            kind: text("kind")?.parse().map_err(|_| Damage::Value("kind"))?,
+            reason: text("reason")?,
+            trusted,
+            shown: sealed::state(&file, "shown")?,
+            uuid: sealed::optional(&file, "uuid")?.map(String::from),
+            identity_changed: sealed::number(&file, "identity_changed")? != 0,
+            answers: Vec::new(),
+        };
+        let answers = sealed::elements(&file, "answer")?;
+        Ok(Evidence {
+            program: text("program")?,
+            server: text("server")?,
+            alarm: text("alarm")?,
+            found: sealed::time(&file, "found")?,
+            finding,
+            answers: answers.into_iter().map(answer).collect::<Result<_, _>>()?,
+            left_out: sealed::number(&file, "answers_left_out")?,
+        })
+    }
+}
+
 /// The file of a finding.
 pub fn render(server: &str, finding: &Finding, now: Timestamp, limits: &Limits) -> Vec<u8> {
     let mut writer = Writer::new(WHAT, server);
@@ -104,40 +140,6 @@ pub fn render(server: &str, finding: &Finding, now: Timestamp, limits: &Limits) 
         }
     }
     writer.seal()
-}
-
-/// The finding in a file, of whatever server.
-///
-/// # Errors
-/// How it is not what was written.
-pub fn parse(bytes: &[u8]) -> Result<Evidence, Damage> {
-    let file = sealed::open_of_any_server(bytes)?;
-    let text = |key| sealed::text(&file, key).map(String::from);
-    let trusted = match file.get("trusted").map(toml::Value::as_table) {
-        None => None,
-        Some(Some(table)) => Some(state_file::read(table)?),
-        Some(None) => return Err(Damage::Value("trusted")),
-    };
-    let finding = Finding {
-        database: text("database")?,
-        kind: text("kind")?.parse().map_err(|_| Damage::Value("kind"))?,
-        reason: text("reason")?,
-        trusted,
-        shown: sealed::state(&file, "shown")?,
-        uuid: sealed::optional(&file, "uuid")?.map(String::from),
-        identity_changed: sealed::number(&file, "identity_changed")? != 0,
-        answers: Vec::new(),
-    };
-    let answers = sealed::elements(&file, "answer")?;
-    Ok(Evidence {
-        program: text("program")?,
-        server: text("server")?,
-        alarm: text("alarm")?,
-        found: sealed::time(&file, "found")?,
-        finding,
-        answers: answers.into_iter().map(answer).collect::<Result<_, _>>()?,
-        left_out: sealed::number(&file, "answers_left_out")?,
-    })
 }
 
 fn answer(table: &Table) -> Result<KeptAnswer, Damage> {

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::alarm::{self, Alarm};
-use super::evidence;
+use super::evidence::{self, Evidence};
 use super::failure::LocalFailure;
 use super::fault::Kind;
 use super::files;
@@ -99,7 +99,7 @@ impl Store {
                 continue;
             };
             let evidence =
-                evidence::parse(&bytes).map_err(|damage| LocalFailure::DamagedRecord {
+                Evidence::parse(&bytes).map_err(|damage| LocalFailure::DamagedRecord {
                     path: path.clone(),
                     damage,
                 })?;

@@ -135,6 +135,10 @@ impl Store {
             (Some(Unsettled::Remove), _) => files::remove_for_good(&path)?,
             _ => {
                 files::remove(&with_suffix(&path, NEW))?;
+                if let Some(history) = record.history.as_mut().filter(|history| history.torn) {
+                    files::append(&self.history_path(database), history.length, &[])?;
+                    history.torn = false;
+                }
                 return Ok(record);
             }
         }

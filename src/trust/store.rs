@@ -263,22 +263,24 @@ impl Store {
 
     /// Finishes or removes what a kill left half written.
     fn clear_away(&self, hold: &Hold) -> Result<(), LocalFailure> {
+        for database in self.databases()? {
+            // a damaged database is told when it is loaded, and stops no other
+            drop(self.settled(hold, &database));
+        }
         let evidence = self.home.join(EVIDENCE);
         let mut directories: Vec<PathBuf> = self.directories().map(PathBuf::from).collect();
         let of_databases = files::list(&evidence)?;
         directories.extend(of_databases.iter().map(|name| evidence.join(name)));
         for directory in directories {
             for name in files::list(&directory)? {
-                let Some(written) = name.strip_suffix(files::NEW) else {
-                    continue;
+                // a state that is not settled yet may still be needed to recover its database
+                let written = name.strip_suffix(files::NEW);
+                let needed = |name: &str| {
+                    let stem = name.strip_suffix(STATE);
+                    stem.is_some_and(|stem| directory.join(stem.to_owned() + HISTORY).exists())
                 };
-                let database = written
-                    .strip_suffix(STATE)
-                    .and_then(|stem| self.true_name(stem));
-                match database {
-                    // a damaged database is told when it is loaded, and stops no other
-                    Some(database) => drop(self.settled(hold, &database)),
-                    None => drop(files::remove(&directory.join(&name))), // tried again when it is in the way
+                if written.is_some_and(|name| !needed(name)) {
+                    drop(files::remove(&directory.join(&name))); // tried again when it is in the way
                 }
             }
         }

@@ -1,6 +1,9 @@
 //! What several tests need.
 #![allow(dead_code)] // each test file uses a part of it
 
+pub mod caller;
+pub mod chain;
+pub mod place;
 pub mod program;
 pub mod prover;
 pub mod random;

@@ -1,0 +1,250 @@
+//! Killed with SIGKILL at every step of writing every file: nothing is lost, made up, or stuck.
+//!
+//! Each case runs this test binary again, with the work to do and the point to die at in its environment.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use immuaudit::ledger::State;
+use immuaudit::trust::{
+    Acceptance, Finding, How, Location, OutcomeRecord, Store, Tampering, Timestamp, Trusted, fault,
+};
+use support::chain::Chain;
+use support::place::Place;
+
+const WORK: &str = "IMMUAUDIT_TEST_WORK";
+const PLACE: &str = "IMMUAUDIT_TEST_PLACE";
+const SIGKILL: i32 = 9;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Work {
+    FirstSight,
+    Advance,
+    NoteIdentity,
+    Raise,
+    Adopt,
+    Forget,
+    SaveOutcomes,
+}
+
+const ALL: [Work; 7] = [
+    Work::FirstSight,
+    Work::Advance,
+    Work::NoteIdentity,
+    Work::Raise,
+    Work::Adopt,
+    Work::Forget,
+    Work::SaveOutcomes,
+];
+
+fn at(second: u64) -> Timestamp {
+    Timestamp::from_unix(1_795_319_313 + second)
+}
+
+fn open(dir: &Path) -> Store {
+    let location = Location {
+        dir: dir.into(),
+        roots: None,
+        server: "server".into(),
+    };
+    Store::open(&location, at(0)).unwrap()
+}
+
+fn chain() -> Chain {
+    Chain::new(9, 1)
+}
+
+fn fork() -> State {
+    Chain::new(9, 2).state(6)
+}
+
+fn finding(work: Work, trusted: &Trusted) -> Finding {
+    let (kind, shown) = match work {
+        Work::Forget => (Tampering::RolledBack, None),
+        _ => (Tampering::Inconsistent, Some(fork())),
+    };
+    Finding {
+        database: "db".into(),
+        kind,
+        reason: "killed".into(),
+        trusted: Some(trusted.clone()),
+        shown,
+        uuid: None,
+        identity_changed: false,
+        answers: vec![],
+    }
+}
+
+/// What is there before the work: nothing, or transaction 5 trusted and perhaps an alarm.
+fn prepare(store: &Store, work: Work) -> Option<Trusted> {
+    if work == Work::FirstSight {
+        return None;
+    }
+    let seen = chain().seen(5);
+    let trusted = store
+        .first_sight("db", &seen, How::FirstSeen, at(5))
+        .unwrap();
+    if matches!(work, Work::Adopt | Work::Forget) {
+        store.raise(&finding(work, &trusted), at(6)).unwrap();
+    }
+    Some(trusted)
+}
+
+fn advance(store: &Store, from: &Trusted, tx: u64) -> Trusted {
+    let proven = chain().prove(from.state.tx, tx);
+    store
+        .advance(from, &proven, &chain().seen(tx), at(tx))
+        .unwrap()
+}
+
+fn outcomes() -> Vec<OutcomeRecord> {
+    vec![OutcomeRecord {
+        database: "db".into(),
+        verdict: "consistent".into(),
+        reason: String::new(),
+        checked: at(7),
+        proven: None,
+        grown: None,
+    }]
+}
+
+fn run(store: &Store, work: Work) {
+    let trusted = store.load("db").unwrap();
+    match (work, trusted) {
+        (Work::FirstSight, _) => {
+            store
+                .first_sight("db", &chain().seen(5), How::FirstSeen, at(5))
+                .unwrap();
+        }
+        (Work::Advance, Some(trusted)) => drop(advance(store, &trusted, 6)),
+        (Work::NoteIdentity, Some(trusted)) => {
+            store
+                .note_identity(&trusted, Some("another"), at(7))
+                .unwrap();
+        }
+        (Work::Raise, Some(trusted)) => drop(store.raise(&finding(work, &trusted), at(7)).unwrap()),
+        (Work::Adopt | Work::Forget, _) => {
+            let alarm = store.open_alarms(None).unwrap().remove(0);
+            store.accept("db", &alarm.id, "kim", at(7)).unwrap();
+        }
+        (Work::SaveOutcomes, _) => store.save_outcomes(&outcomes()).unwrap(),
+        (_, None) => panic!("nothing is trusted"),
+    }
+}
+
+/// What must hold after the kill, and that the work can then be done.
+fn check(store: &mut Store, work: Work, before: Option<&Trusted>, case: &str) {
+    let found = store.load("db").expect(case);
+    let state = found.as_ref().map(|trusted| trusted.state);
+    let old = before.map(|trusted| trusted.state);
+    let new = match work {
+        Work::Advance => Some(chain().state(6)),
+        Work::FirstSight => Some(chain().state(5)),
+        Work::Adopt => Some(fork()),
+        Work::Forget => None,
+        _ => old,
+    };
+    assert!(state == old || state == new, "{case}: {state:?}");
+    match work {
+        Work::FirstSight if found.is_none() => run(store, work),
+        Work::FirstSight | Work::NoteIdentity => {}
+        Work::Advance => drop(advance(store, &found.expect(case), 7)),
+        Work::Raise => {
+            assert!(store.open_alarms(None).expect(case).len() <= 1, "{case}");
+            run(store, work);
+            assert_eq!(store.open_alarms(None).expect(case).len(), 1, "{case}");
+        }
+        Work::Adopt | Work::Forget => {
+            let open = store.open_alarms(None).expect(case);
+            assert!(
+                state == new || !open.is_empty(),
+                "{case}: closed, and nothing done"
+            );
+            for alarm in open {
+                let accepted = store.accept("db", &alarm.id, "kim", at(8)).expect(case);
+                let due = matches!(
+                    (work, accepted),
+                    (Work::Adopt, Acceptance::Adopted(_))
+                        | (Work::Forget, Acceptance::Forgotten(_))
+                );
+                assert!(due, "{case}");
+            }
+            assert_eq!(store.open_alarms(None), Ok(vec![]), "{case}");
+        }
+        Work::SaveOutcomes => {
+            let outcomes = store.load_outcomes();
+            assert!(
+                outcomes.is_empty() || outcomes == self::outcomes(),
+                "{case}"
+            );
+        }
+    }
+    let state = store.load("db").expect(case).map(|trusted| trusted.state);
+    match work {
+        Work::Advance => assert_eq!(state, Some(chain().state(7)), "{case}"),
+        _ => assert_eq!(state, new, "{case}"),
+    }
+    assert_eq!(store.warnings(), vec![], "{case}");
+}
+
+fn no_file_is_left_half_written(dir: &Path, case: &str) {
+    for entry in fs::read_dir(dir).expect(case) {
+        let path = entry.expect(case).path();
+        if path.is_dir() {
+            no_file_is_left_half_written(&path, case);
+        }
+        assert!(
+            path.extension().is_none_or(|end| end != "new"),
+            "{case}: {}",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn a_kill_at_any_step_loses_nothing_and_is_never_a_first_sight() {
+    if let (Ok(work), Some(place)) = (env::var(WORK), env::var_os(PLACE)) {
+        let work = ALL
+            .into_iter()
+            .find(|w| format!("{w:?}") == work)
+            .expect("a kind of work");
+        return run(&open(Path::new(&place)), work); // the child, which is killed on its way
+    }
+    let mut reached = BTreeSet::new();
+    for work in ALL {
+        for point in fault::points() {
+            let place = Place::new();
+            let before = prepare(&open(place.path()), work);
+            let status = Command::new(env::current_exe().expect("this binary"))
+                .args([
+                    "--exact",
+                    "a_kill_at_any_step_loses_nothing_and_is_never_a_first_sight",
+                ])
+                .env(WORK, format!("{work:?}"))
+                .env(PLACE, place.path())
+                .env(fault::VARIABLE, &point)
+                .stdout(Stdio::null())
+                .status()
+                .expect("a child");
+            if status.signal() == Some(SIGKILL) {
+                reached.insert(point.clone());
+            } else {
+                assert!(status.success(), "{work:?} without reaching {point}");
+            }
+            let case = format!("{work:?} killed at {point}");
+            let mut store = open(place.path());
+            no_file_is_left_half_written(place.path(), &case);
+            // torn lines are told, once; then there is nothing left to tell
+            store.warnings();
+            check(&mut store, work, before.as_ref(), &case);
+        }
+    }
+    let all: BTreeSet<String> = fault::points().into_iter().collect();
+    assert_eq!(reached, all, "points that no work reaches");
+}

@@ -1,0 +1,29 @@
+//! A directory of a test's own, removed with it.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+pub struct Place(PathBuf);
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+impl Place {
+    pub fn new() -> Place {
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("immuaudit-test-{}-{count}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        drop(std::fs::remove_dir_all(&path)); // left by a killed run under the same process id
+        std::fs::create_dir(&path).expect("a temporary directory");
+        Place(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
