@@ -310,7 +310,8 @@ impl Store {
         };
         let entries: Vec<NewEntry> = request.kvs.into_iter().map(entry).collect();
         let plain = entries.iter().all(|entry| entry.metadata.is_none());
-        let short = entries.iter().all(|entry| entry.key.len() <= 1024);
+        let few = entries.len() <= usize::from(u16::MAX);
+        let short = few && entries.iter().all(|entry| entry.key.len() <= 1024);
         if !short || !plain && !self.server.heeds_spec() {
             return Err(Status::new(3, "illegal arguments"));
         }
