@@ -1,158 +1,12 @@
-//! Honest answers made into lies (attacks.md): the message, its bytes, or the way it is delivered.
-
-use std::time::Duration;
+//! Honest messages made into lies (attacks.md).
 
 use protobuf::Message;
 
 use super::lie::Lie;
 use super::message;
-use super::service::Status;
-use super::store::{Store, Told, random_word};
-use super::transactions::cannot_prove;
-use super::transport::{Answer, Outcome};
-use crate::ledger::{ClaimedState, Digest, State, StateShape};
-use crate::wire::{method, proto};
-
-/// An error instead of the answer.
-pub(super) fn refusal(
-    store: &Store,
-    told: Option<&Told>,
-    call: &str,
-    request: &[u8],
-) -> Option<Status> {
-    let told = told?;
-    let proving = call == method::VERIFIABLE_TX_BY_ID;
-    let status = match told.telling.lie {
-        Lie::ForgedLogLine => Status::unknown(
-            "disk busy\r\n2026-01-01T00:00:00Z INFO defaultdb consistent tx=1000000\n\u{1b}[2J\u{1b}]0;all is well\u{7}\u{202e}",
-        ),
-        Lie::EndlessError => Status::unknown("busy ".repeat(1200)),
-        Lie::OddStatus => Status::new(77, "no such status"),
-        Lie::Excuse if proving => {
-            let request = proto::VerifiableTxRequest::parse_from_bytes(request).ok()?;
-            cannot_prove(store.server, request.prove_since_tx)
-        }
-        Lie::RollbackExcuse if proving => {
-            let request = proto::VerifiableTxRequest::parse_from_bytes(request).ok()?;
-            let since = request.prove_since_tx;
-            let last = since.saturating_sub(1);
-            Status::unknown(format!(
-                "illegal state: latest txID={last} is lower than specified as initial tx={since}"
-            ))
-        }
-        Lie::CorruptValueReported => {
-            let raw = proto::EntryTypeAction::RAW_VALUE;
-            let (first, last, spec) = asked_for(call, request)?;
-            let kv = spec.and_then(|spec| spec.kv_entries_spec.into_option());
-            let reads = kv.is_some_and(|kv| kv.action.enum_value_or_default() == raw);
-            if !reads || !(first..=last).any(|tx| told.telling.is_about(tx)) {
-                return None;
-            }
-            Status::unknown("data is corrupted: value length or digest mismatch")
-        }
-        Lie::CorruptLogReported => {
-            let (first, last, _) = asked_for(call, request)?;
-            let tx = (first..=last).find(|tx| told.telling.is_about(*tx))?;
-            Status::unknown(format!("tx data is corrupted: ALH mismatch at tx {tx}"))
-        }
-        _ => return None,
-    };
-    Some(status)
-}
-
-/// The transactions that a request is about.
-fn asked_for(call: &str, request: &[u8]) -> Option<(u64, u64, Option<proto::EntriesSpec>)> {
-    match call {
-        method::TX_BY_ID => {
-            let request = proto::TxRequest::parse_from_bytes(request).ok()?;
-            Some((request.tx, request.tx, request.entries_spec.into_option()))
-        }
-        method::VERIFIABLE_TX_BY_ID => {
-            let request = proto::VerifiableTxRequest::parse_from_bytes(request).ok()?;
-            Some((request.tx, request.tx, request.entries_spec.into_option()))
-        }
-        method::TX_SCAN => {
-            let request = proto::TxScanRequest::parse_from_bytes(request).ok()?;
-            let last = request
-                .initial_tx
-                .saturating_add(u64::from(request.limit.max(1)) - 1);
-            Some((request.initial_tx, last, request.entries_spec.into_option()))
-        }
-        _ => None,
-    }
-}
-
-/// A token as it is handed out.
-pub(super) fn token(told: Option<&Told>, token: String) -> String {
-    match told.map(|told| told.telling.lie) {
-        Some(Lie::LongToken) => token.repeat(150),
-        Some(Lie::TokenWithLineBreak) => format!("{token}\r\nimmudb-uuid: x\u{e4}"),
-        _ => token,
-    }
-}
-
-/// The list of databases.
-pub(super) fn names(told: Option<&Told>, mut names: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-    let others: Vec<Vec<u8>> = match told.map(|told| told.telling.lie) {
-        Some(Lie::ImpossibleNames) => {
-            let mut others: Vec<Vec<u8>> = vec![vec![0xff, 0xfe, 0x80], vec![b'x'; 5000]];
-            let texts = [
-                "",
-                ".",
-                "..",
-                "../../../../etc/passwd",
-                "a/b",
-                "/",
-                "\0",
-                "nul\0byte",
-                "a\nb",
-                "\u{1b}[31m",
-                " ",
-                "-rf",
-                "con",
-                "%2e%2e%2f",
-            ];
-            others.extend(texts.map(|text| text.as_bytes().to_vec()));
-            others
-        }
-        Some(Lie::CollidingNames) => {
-            let texts = [
-                "DEFAULTDB",
-                "Defaultdb",
-                "defaultdb ",
-                "defaultdb.",
-                "defaultdb\0",
-                "default%64b",
-                "defaultdb%00",
-                "defaultdb_",
-                "de\u{fb01}aultdb",
-            ];
-            texts.map(|text| text.as_bytes().to_vec()).to_vec()
-        }
-        Some(Lie::ManyNames) => (0..20_000)
-            .map(|number| format!("db{number}").into_bytes())
-            .collect(),
-        Some(Lie::HtmlNames) => {
-            let texts = [
-                "<script>alert(1)</script>",
-                "\"><img src=x>",
-                "a\" onclick=\"b",
-                "&lt;",
-                "'`{}",
-                "\u{202e}bdtluafed",
-                "\u{2066}db\u{2069}",
-                "db\u{200b}",
-                "\u{feff}db",
-                "{__name__=\"x\"}",
-            ];
-            texts.map(|text| text.as_bytes().to_vec()).to_vec()
-        }
-        Some(Lie::RepeatedNames) => vec![names.clone(); 49].concat(),
-        _ => Vec::new(),
-    };
-    names.extend(others);
-    names
-}
+use super::store::{Store, Told};
+use crate::ledger::{ClaimedState, Digest, Signature, State, StateShape};
+use crate::wire::proto;
 
 /// A state's bytes.
 pub(super) fn state(
@@ -172,6 +26,7 @@ pub(super) fn state(
         Lie::ChangingState => claim(store, honest.tx, made_up(told.times)),
         Lie::PoisonedFirstSight => claim(store, honest.tx, made_up(0)),
         Lie::FarFuture => claim(store, 1 << 62, made_up(0)),
+        Lie::LastState => claim(store, u64::MAX, made_up(0)),
         Lie::EmptyWithHash => claim(store, 0, honest.hash),
         Lie::ClaimsOlder => match older(store, database, honest.tx) {
             Some(older) => store.claim(database, older),
@@ -189,6 +44,21 @@ pub(super) fn state(
             signature: None,
             ..claimed
         },
+        Lie::GarbageSignature => ClaimedState {
+            signature: claimed.signature.map(|signature| Signature {
+                der: b"\x30\x84\xff\xff\xff\xff no signature".to_vec(),
+                ..signature
+            }),
+            ..claimed
+        },
+        Lie::SignatureWithoutDatabase => {
+            let key = store.options.key.as_ref();
+            let bare = store.claim_as(StateShape::WithoutDatabase, database, honest, key);
+            ClaimedState {
+                signature: bare.signature,
+                ..claimed
+            }
+        }
         Lie::OtherKey => store.claim_by_other_key(database, honest),
         Lie::OtherDatabaseSigned => store.claim("anotherdb", honest),
         Lie::OtherDatabase => ClaimedState {
@@ -248,6 +118,11 @@ pub(super) fn verifiable_tx(told: Option<&Told>, answer: &mut proto::VerifiableT
             proof.target_tx_header.take();
         }
         Lie::WithheldAdvance => drop(proof.linear_advance_proof.take()),
+        Lie::ShortAdvance => {
+            if let Some(advance) = proof.linear_advance_proof.as_mut() {
+                advance.inclusion_proofs.pop();
+            }
+        }
         Lie::LongDigests => {
             proof.target_bl_tx_alh.push(0);
             let linear = proof.linear_proof.as_mut().map(|linear| &mut linear.terms);
@@ -289,6 +164,7 @@ pub(super) fn tx(told: Option<&Told>, tx: &mut proto::Tx) {
         return;
     }
     match lie {
+        Lie::ForgedExpiry => tx.entries.retain(|entry| entry.value.is_empty()),
         Lie::EntryLeftOut => drop(tx.entries.pop()),
         Lie::EditedKey => {
             if let Some(last) = tx
@@ -318,12 +194,27 @@ pub(super) fn tx(told: Option<&Told>, tx: &mut proto::Tx) {
     }
 }
 
+/// A transaction that is fetched beside a proof.
+pub(super) fn fetched(told: Option<&Told>, tx: &mut proto::Tx) {
+    if let (true, Some(header)) = (Told::is(told, Lie::BrokenChain), tx.header.as_mut()) {
+        header.prev_alh = Digest::of(&[b"broken"]).as_bytes().to_vec();
+    }
+}
+
 fn header(lie: Lie, header: &mut proto::TxHeader) {
     match lie {
         Lie::UnknownVersion => header.version = 7,
         Lie::VersionDowngraded => {
             header.version = 0;
             header.metadata.take();
+        }
+        Lie::ExtremeFields => {
+            header.ts = i64::MIN;
+            header.nentries = if header.version == 0 {
+                65_535
+            } else {
+                i32::MAX
+            };
         }
         Lie::OutOfRange => {
             header.nentries = -1;
@@ -339,74 +230,5 @@ pub(super) fn entry(told: Option<&Told>, entry: &mut proto::Entry) {
     let edits = [Lie::EditedValue, Lie::ValueWithMatchingHash];
     if edits.contains(&told.telling.lie) && told.telling.is_about(entry.tx) {
         entry.value.push(b'!');
-    }
-}
-
-/// How the reply is delivered.
-pub(super) fn delivery(
-    told: Option<&Told>,
-    call: &str,
-    reply: Result<Vec<u8>, Status>,
-    uuid: &str,
-) -> Answer {
-    let mut answer = Answer {
-        uuid: Some(uuid.into()),
-        delay: None,
-        gzip: false,
-        outcome: match reply {
-            Ok(bytes) => Outcome::Message(bytes),
-            Err(status) => Outcome::Error(status),
-        },
-    };
-    let Some(told) = told else { return answer };
-    match told.telling.lie {
-        Lie::UuidEveryAnswer => answer.uuid = Some(random_word(20)),
-        Lie::UuidPath => answer.uuid = Some("../../../../etc/x".into()),
-        Lie::NoUuid => answer.uuid = None,
-        Lie::LongUuid => answer.uuid = Some("u".repeat(4000)),
-        Lie::Slow => answer.delay = Some(Duration::from_millis(200)),
-        _ => {}
-    }
-    // logging in stays possible, unless that very call is to be lied in
-    let reads = matches!(
-        call,
-        method::CURRENT_STATE
-            | method::VERIFIABLE_TX_BY_ID
-            | method::TX_BY_ID
-            | method::TX_SCAN
-            | method::GET
-            | method::VERIFIABLE_GET
-    );
-    if reads || told.telling.call.is_some() {
-        replace(told.telling.lie, call, &mut answer);
-    }
-    answer
-}
-
-fn replace(lie: Lie, call: &str, answer: &mut Answer) {
-    let outcome = &mut answer.outcome;
-    match lie {
-        Lie::EmptyReply => *outcome = Outcome::Message(Vec::new()),
-        Lie::OkWithoutMessage => *outcome = Outcome::NoMessage,
-        Lie::Garbage => *outcome = Outcome::Message(b"\xff\xfe no message at all \x0b".repeat(9)),
-        Lie::NeverAnswers => *outcome = Outcome::Silence,
-        Lie::HugeReply => *outcome = Outcome::Message(vec![0x0a; 200 << 20]),
-        Lie::GzipBomb => {
-            *outcome = Outcome::Message(vec![0; 64 << 20]);
-            answer.gzip = true;
-        }
-        Lie::Truncated => {
-            if let Outcome::Message(bytes) = outcome {
-                bytes.truncate(bytes.len() / 2);
-            }
-        }
-        // field 1, a transaction, of a million entries of two bytes each
-        Lie::ManyParts if call == method::VERIFIABLE_TX_BY_ID => {
-            if let Outcome::Message(bytes) = outcome {
-                bytes.extend([0x0a, 0x80, 0x89, 0x7a]);
-                bytes.extend([0x12, 0x00].repeat(1_000_000));
-            }
-        }
-        _ => {}
     }
 }

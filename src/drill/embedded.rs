@@ -137,7 +137,8 @@ impl Embedded {
 
     /// The honest state of a database.
     pub fn state(&self, database: &str) -> Option<State> {
-        self.ledger(database).map(|ledger| ledger.state())
+        let store = self.store();
+        Some(store.databases.get(database)?.honest.state())
     }
 
     /// The honest ledger of a database, as it is now.

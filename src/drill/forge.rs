@@ -15,7 +15,7 @@ pub(super) fn forge(lie: Lie, honest: &Ledger) -> Ledger {
             forged.truncate(last.saturating_sub(1));
             grow(&mut forged, 1);
         }
-        Lie::Fork | Lie::ForkInOneDatabase | Lie::ForkBehindTheSource | Lie::Alternating => {
+        Lie::Fork | Lie::ForkInOneDatabase | Lie::Alternating => {
             forged.truncate(last / 2);
             grow(&mut forged, last - last / 2 + 3);
         }
@@ -25,13 +25,30 @@ pub(super) fn forge(lie: Lie, honest: &Ledger) -> Ledger {
             forged.truncate(0);
             grow(&mut forged, last + 7);
         }
-        Lie::SwappedInTree => {
+        // the trusted header stands in the fork's tree, so that it is included there
+        Lie::ForkBehindTheSource => {
+            forged.truncate(last / 2);
+            grow(&mut forged, last - last / 2);
+            if let Some(trusted) = honest.tx(last) {
+                forged.hold(trusted.header.clone());
+            }
+            grow(&mut forged, 3);
+        }
+        Lie::SwappedInTree | Lie::SwappedLater => {
             hold_others(&mut forged, last, last);
-            let draft = Draft {
-                tree_size: Some(last),
+            let after = if lie == Lie::SwappedInTree { 1 } else { 2 };
+            for size in last..last + after {
+                forged.write(Draft {
+                    tree_size: Some(size),
+                    ..another(size)
+                });
+            }
+        }
+        Lie::WrittenBehindAnother => {
+            forged.write(Draft {
+                prev_alh: Some(Digest::of(&[b"another history"])),
                 ..another(0)
-            };
-            forged.write(draft);
+            });
         }
         // the trusted transaction's tree lags: what lies behind it is swallowed as others
         Lie::SwappedBeforeTheSource => {

@@ -121,6 +121,9 @@ pub struct Draft {
     pub metadata: Option<TxMetadata>,
     /// Size of the tree it is written over, where the ledger's [`Lag`] is not to decide.
     pub tree_size: Option<u64>,
+    /// Alh of the transaction before, where it is to be another than that one's: no honest server
+    /// writes so.
+    pub prev_alh: Option<Digest>,
 }
 
 /// A transaction as kept.
@@ -221,7 +224,7 @@ impl Ledger {
         let size = size.min(self.last());
         let fields = HeaderFields {
             id,
-            prev_alh: self.state().hash,
+            prev_alh: draft.prev_alh.unwrap_or(self.state().hash),
             ts: now(),
             nentries: i32::try_from(entries.len()).unwrap_or(i32::MAX),
             eh: Digest::OF_NOTHING,

@@ -98,13 +98,19 @@ lies! {
         Emptied "emptied" because(&["rolled-back"], "emptied"), "comes back with the database empty";
         OtherIdentity "other-identity-longer-history" INCONSISTENT, "is another server: new identity, longer history";
         SwappedInTree "swapped-in-tree" INCONSISTENT, "puts another transaction into its tree than the trusted one (protocol.md §4, step 5)";
+        SwappedLater "swapped-later" INCONSISTENT, "the same, two transactions later (protocol.md §4, step 3)";
+        WrittenBehindAnother "written-behind-another" INCONSISTENT, "its tree is the trusted one's, its new transaction follows on another (protocol.md §4, step 6)";
         SwappedBeforeTheSource "swapped-before-the-source" INCONSISTENT, "its tree swallows other transactions than the trusted chain has, and ends before the trusted one (protocol.md §4, step 8)";
         TwoHistoriesLinear "two-histories-linear" INCONSISTENT, "its tree swallows other transactions than the trusted chain has, and goes past the trusted one (CVE-2022-36111; protocol.md §4, step 7)";
         VersionDowngraded "version-downgraded" INCONSISTENT, "a header of version 1 shown as version 0";
         FlippedProof "flipped-proof" INCONSISTENT, "one bit of every proof's chain flipped";
+        ExtremeFields "extreme-fields" INCONSISTENT, "headers whose numbers are the largest and the smallest there are";
+        BrokenChain "broken-chain" INCONSISTENT, "headers that do not follow on each other, where the proof needs them (protocol.md §4, step 8)";
+        OtherDatabaseServed "other-database-served" due(&["inconsistent", "rolled-back"]), "serves another database under this one's name";
         FrozenView "frozen-view" CONSISTENT, "shows the same state for ever, while others write";
         WithheldTransaction "withheld-transaction" CONSISTENT, "never shows one transaction of the middle";
         FarFuture "far-future-state" NO_ANSWER, "a state in the far future that nothing backs";
+        LastState "last-state-of-all" NO_ANSWER, "a state at the last transaction that a number can name";
         PoisonedFirstSight "poisoned-first-sight" due(&["inconsistent", "malformed"]), "a first state whose hash is not its transaction's";
     }
     "identity": {
@@ -112,11 +118,14 @@ lies! {
         UuidPath "uuid-path" CONSISTENT, "immudb-uuid: ../../../../etc/x";
         NoUuid "no-uuid" CONSISTENT, "no immudb-uuid at all";
         LongUuid "long-uuid" CONSISTENT, "an immudb-uuid of 4,000 characters";
+        UuidChanged "uuid-changed" CONSISTENT, "another immudb-uuid from now on, the history its own (a moved data directory)";
     }
     "signature": {
         Unsigned "unsigned" SIGNATURE, "no signature, though a key is configured";
         OtherKey "other-key" SIGNATURE, "signed by another key, which is sent along";
         OlderSignature "older-signature" SIGNATURE, "the signature of an older state";
+        GarbageSignature "garbage-signature" SIGNATURE, "bytes for a signature that are none";
+        SignatureWithoutDatabase "signature-without-database" SIGNATURE, "a signature that covers no database, as 0.9.0 made it";
         OtherDatabaseSigned "other-db-signed" due(&["signature", "malformed"]), "the state of another database, properly signed";
         OtherDatabase "other-db-in-state" MALFORMED, "the state says that it is another database's";
         SignatureDropped "signature-dropped" CONSISTENT, "drops the signature it used to send, no key configured";
@@ -141,6 +150,8 @@ lies! {
         Excuse "forged-excuse" MALFORMED, "says that it cannot prove this pair, where it can";
         RollbackExcuse "forged-rollback-excuse" due(&["malformed", "rolled-back"]), "says that the trusted transaction is past its last, while its state is newer";
         WithheldAdvance "withheld-advance" CONSISTENT, "leaves out the linear advance proof, as servers before 1.4 do";
+        ShortAdvance "short-advance" MALFORMED, "a linear advance proof without its last part";
+        WithheldHeaders "withheld-headers" NO_ANSWER, "never shows the headers that the proof needs (protocol.md §4, step 8)";
     }
     "answer": {
         EmptyReply "empty-reply" MALFORMED, "a message of no bytes";
@@ -176,6 +187,8 @@ lies! {
         ValueWithMatchingHash "value-with-matching-hash" VALUE, "an edited value with a matching hash";
         EditedKey "edited-key" VALUE, "an edited key";
         EntryLeftOut "entry-left-out" due(&["value", "malformed"]), "a transaction without its last entry, digests too";
+        ForgedExpiry "forged-expiry" due(&["malformed", "value"]), "leaves values out as if they had expired";
+        ForgedTruncation "forged-truncation" due(&["malformed", "unreachable", "value"]), "says that values were truncated, where no transaction records it";
         CorruptValueReported "corrupt-value-reported" VALUE, "reports itself that a value was edited on its disk";
         CorruptLogReported "corrupt-log-reported" VALUE, "reports itself that a transaction was edited on its disk";
         ScanWithHoles "scan-with-holes" due(&["malformed", "value"]), "a scan that leaves a transaction out";
@@ -194,9 +207,12 @@ impl Lie {
         match self.group() {
             "value" => Auditor::ReadingValues,
             _ => match self {
-                Lie::Unsigned | Lie::OtherKey | Lie::OlderSignature | Lie::OtherDatabaseSigned => {
-                    Auditor::WithKey
-                }
+                Lie::Unsigned
+                | Lie::OtherKey
+                | Lie::OlderSignature
+                | Lie::GarbageSignature
+                | Lie::SignatureWithoutDatabase
+                | Lie::OtherDatabaseSigned => Auditor::WithKey,
                 Lie::PoisonedFirstSight => Auditor::New,
                 _ => Auditor::Plain,
             },
@@ -208,17 +224,22 @@ impl Lie {
         let mut options = Options::default();
         match self {
             Lie::SignatureDropped => options = options.signed(),
-            Lie::SwappedBeforeTheSource | Lie::TwoHistoriesLinear | Lie::WithheldAdvance => {
-                options.lag = Lag::By(5);
-            }
+            Lie::SwappedBeforeTheSource
+            | Lie::TwoHistoriesLinear
+            | Lie::BrokenChain
+            | Lie::ShortAdvance
+            | Lie::WithheldHeaders
+            | Lie::WithheldAdvance => options.lag = Lag::By(5),
+            Lie::OtherDatabaseServed => options = options.with_databases(&["other"]),
             _ if self.auditor() == Auditor::WithKey => options = options.signed(),
             _ => {}
         }
         options
     }
 
-    /// Is it told of a ledger made up for it?
-    pub(super) fn forges(self) -> bool {
+    /// Is it told of a ledger made up for it? Then that ledger parts from what the auditor trusts
+    /// if the honest one has not grown since; other lies need it to have grown.
+    pub fn forges(self) -> bool {
         matches!(
             self,
             Lie::OtherHash
@@ -230,6 +251,8 @@ impl Lie {
                 | Lie::Emptied
                 | Lie::OtherIdentity
                 | Lie::SwappedInTree
+                | Lie::SwappedLater
+                | Lie::WrittenBehindAnother
                 | Lie::SwappedBeforeTheSource
                 | Lie::TwoHistoriesLinear
                 | Lie::FrozenView
@@ -248,6 +271,8 @@ pub struct Telling {
     pub call: Option<&'static str>,
     /// So many calls that it would fit are answered honestly first.
     pub after: u64,
+    /// So often it is told, and then no more; `None`: for ever.
+    pub times: Option<u64>,
     /// For lies about one transaction: which; `None`: about every one, or the middle one where
     /// one is withheld.
     pub tx: Option<u64>,
@@ -260,6 +285,7 @@ impl From<Lie> for Telling {
             database: (lie == Lie::ForkInOneDatabase).then(|| "defaultdb".into()),
             call: None,
             after: 0,
+            times: None,
             tx: None,
         }
     }
@@ -286,6 +312,14 @@ impl Telling {
     pub fn after(self, calls: u64) -> Telling {
         Telling {
             after: calls,
+            ..self
+        }
+    }
+
+    /// So often, and then no more.
+    pub fn times(self, times: u64) -> Telling {
+        Telling {
+            times: Some(times),
             ..self
         }
     }

@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod deliver;
 mod distort;
 mod embedded;
 mod emulate;
@@ -14,6 +15,7 @@ mod forge;
 mod ledger;
 mod lie;
 mod message;
+mod refuse;
 mod serve;
 mod service;
 mod sign;

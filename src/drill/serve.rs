@@ -120,3 +120,33 @@ pub fn fill(server: &Embedded, database: &str) {
         server.commit(database, entries);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_says_the_port_and_the_server_serves_until_it_is_stopped() {
+        let mut out = Vec::new();
+        let mut asked = 0;
+        let growth = Growth::Every(Duration::ZERO);
+        let stopped = |_| {
+            asked += 1;
+            asked > 3
+        };
+        serve(0, growth, &mut out, stopped).unwrap();
+        let line = String::from_utf8(out).unwrap();
+        let port = line.strip_prefix("listening on 127.0.0.1:").unwrap();
+        let port: String = port.chars().take_while(char::is_ascii_digit).collect();
+        assert!(port.parse::<u16>().unwrap() > 0, "{line}");
+        assert_eq!((line.lines().count(), asked), (1, 4));
+    }
+
+    #[test]
+    fn a_taken_port_is_named() {
+        let server = Embedded::start(Options::default()).unwrap();
+        let error = serve(server.port(), Growth::ByClients, &mut Vec::new(), |_| true);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(&server.port().to_string()), "{error}");
+    }
+}

@@ -2,11 +2,13 @@
 
 use protobuf::Message;
 
+use super::deliver;
 use super::distort;
 use super::emulate::Emulated;
 use super::ledger::{Draft, NewEntry};
 use super::lie::Lie;
 use super::message;
+use super::refuse;
 use super::store::{Access, DEFAULT, Store, Told};
 use crate::ledger::KvMetadata;
 use crate::wire::{method, proto};
@@ -110,7 +112,7 @@ impl Store {
         request: &[u8],
         told: Option<&Told>,
     ) -> Reply {
-        if let Some(error) = distort::refusal(self, told, call, request) {
+        if let Some(error) = refuse::refusal(self, told, call, request) {
             return Err(error);
         }
         match call {
@@ -159,7 +161,7 @@ impl Store {
         let database = self.databases.contains_key(DEFAULT);
         let token = self.new_token(database.then(|| DEFAULT.into()));
         Ok(message::bytes(&proto::LoginResponse {
-            token: distort::token(told, token),
+            token: deliver::token(told, token),
             ..Default::default()
         }))
     }
@@ -170,7 +172,7 @@ impl Store {
         self.accessible(&request.database_name)?;
         let token = self.new_token(Some(request.database_name));
         Ok(message::bytes(&proto::OpenSessionResponse {
-            session_id: distort::token(told, token),
+            session_id: deliver::token(told, token),
             server_uuid: self.uuid.clone(),
             ..Default::default()
         }))
@@ -185,7 +187,7 @@ impl Store {
         self.accessible(&name)?;
         let token = self.new_token(Some(name));
         Ok(message::bytes(&proto::UseDatabaseReply {
-            token: distort::token(told, token),
+            token: deliver::token(told, token),
             ..Default::default()
         }))
     }
@@ -204,7 +206,7 @@ impl Store {
         let names = self.databases.keys().filter(seen);
         let names = names.map(|name| name.clone().into_bytes()).collect();
         Ok(message::bytes(&proto::DatabaseListResponse {
-            databases: distort::names(told, names)
+            databases: deliver::names(told, names)
                 .into_iter()
                 .map(|database_name| proto::Database {
                     database_name,
@@ -308,7 +310,8 @@ impl Store {
         };
         let entries: Vec<NewEntry> = request.kvs.into_iter().map(entry).collect();
         let plain = entries.iter().all(|entry| entry.metadata.is_none());
-        let short = entries.iter().all(|entry| entry.key.len() <= 1024);
+        let few = entries.len() <= usize::from(u16::MAX);
+        let short = few && entries.iter().all(|entry| entry.key.len() <= 1024);
         if !short || !plain && !self.server.heeds_spec() {
             return Err(Status::new(3, "illegal arguments"));
         }

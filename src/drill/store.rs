@@ -155,6 +155,10 @@ impl Store {
             self.quiet -= 1;
             return None;
         }
+        let so_far: u64 = self.told.values().sum();
+        if telling.times.is_some_and(|times| so_far >= times) {
+            return None;
+        }
         let times = self.told.entry(call).or_default();
         *times += 1;
         Some(Told {
@@ -165,11 +169,13 @@ impl Store {
 
     /// The lie that concerns a database as a whole, told of it whatever the call is.
     pub fn lies_about(&self, lie: Lie, database: &str) -> bool {
+        let so_far: u64 = self.told.values().sum();
         self.quiet == 0
-            && self
-                .telling
-                .as_ref()
-                .is_some_and(|telling| telling.lie == lie && telling.fits_database(database))
+            && self.telling.as_ref().is_some_and(|telling| {
+                telling.lie == lie
+                    && telling.fits_database(database)
+                    && telling.times.is_none_or(|times| so_far < times)
+            })
     }
 
     /// How often a lie was told in a call.
@@ -181,7 +187,12 @@ impl Store {
     pub fn ledger(&mut self, name: &str, told: Option<&Told>) -> Result<&Ledger, Status> {
         let turn = self.times_told(crate::wire::method::CURRENT_STATE);
         let gone = || Status::unknown("database does not exist");
-        let database = self.databases.get_mut(name).ok_or_else(gone)?;
+        let other = self.databases.keys().find(|other| *other != name).cloned();
+        let name = match other {
+            Some(other) if Told::is(told, Lie::OtherDatabaseServed) => other,
+            _ => name.to_owned(),
+        };
+        let database = self.databases.get_mut(&name).ok_or_else(gone)?;
         Ok(match told.map(|told| told.telling.lie) {
             Some(Lie::Alternating) if turn % 2 == 0 => &database.honest,
             Some(lie) if lie.forges() => {

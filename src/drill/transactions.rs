@@ -94,6 +94,7 @@ impl Store {
         let stored = shown(self.ledger(database, told)?.tx(request.tx), told)?;
         let mut tx = chosen(stored, request.entries_spec.as_ref(), server);
         distort::tx(told, &mut tx);
+        distort::fetched(told, &mut tx);
         Ok(message::bytes(&tx))
     }
 

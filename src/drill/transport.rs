@@ -11,7 +11,7 @@ use grpcio::{
     RpcStatusCode, Server, ServerBuilder, ServerCredentials, Service, ServiceBuilder, UnarySink,
 };
 
-use super::distort;
+use super::deliver;
 use super::service::{Answered, Status};
 use super::store::Store;
 use crate::wire::method;
@@ -106,7 +106,7 @@ fn service(store: &Arc<Mutex<Store>>, unanswered: &Unanswered) -> Service {
             let answer = {
                 let mut store = lock(&store);
                 let Answered { reply, told } = store.answer(call, token.as_deref(), &request);
-                distort::delivery(told.as_ref(), call, reply, &store.uuid)
+                deliver::delivery(told.as_ref(), call, reply, &store.uuid)
             };
             context.spawn(send(answer, sink, unanswered.clone()));
         };

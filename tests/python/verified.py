@@ -1,7 +1,7 @@
 """Writes to and reads from the embedded ledger with verified calls of immudb's Python client,
 which checks every proof itself: if it accepts, the proofs are the real ones.
 
-    python3 -m venv VENV && VENV/bin/pip install -r tests/python/requirements.txt
+    python3 -m venv VENV && VENV/bin/pip install --no-deps -r tests/python/requirements.txt
     immuaudit drill --serve --port 0          # says its port in its first line
     VENV/bin/python tests/python/verified.py PORT [PUBLIC_KEY.pem]
 

@@ -1,0 +1,86 @@
+//! Lies that are errors instead of answers (attacks.md).
+
+use protobuf::Message;
+
+use super::lie::Lie;
+use super::service::{Status, tx_not_found};
+use super::store::{Store, Told};
+use super::transactions::cannot_prove;
+use crate::wire::{method, proto};
+
+/// An error instead of the answer.
+pub(super) fn refusal(
+    store: &Store,
+    told: Option<&Told>,
+    call: &str,
+    request: &[u8],
+) -> Option<Status> {
+    let told = told?;
+    let proving = call == method::VERIFIABLE_TX_BY_ID;
+    let status = match told.telling.lie {
+        Lie::ForgedLogLine => Status::unknown(
+            "disk busy\r\n2026-01-01T00:00:00Z INFO defaultdb consistent tx=1000000\n\u{1b}[2J\u{1b}]0;all is well\u{7}\u{202e}",
+        ),
+        Lie::EndlessError => Status::unknown("busy ".repeat(1200)),
+        Lie::OddStatus => Status::new(77, "no such status"),
+        Lie::Excuse if proving => {
+            let request = proto::VerifiableTxRequest::parse_from_bytes(request).ok()?;
+            cannot_prove(store.server, request.prove_since_tx)
+        }
+        Lie::RollbackExcuse if proving => {
+            let request = proto::VerifiableTxRequest::parse_from_bytes(request).ok()?;
+            let since = request.prove_since_tx;
+            let last = since.saturating_sub(1);
+            Status::unknown(format!(
+                "illegal state: latest txID={last} is lower than specified as initial tx={since}"
+            ))
+        }
+        Lie::CorruptValueReported => {
+            refuse_values(told, call, request)?;
+            Status::unknown("data is corrupted: value length or digest mismatch")
+        }
+        Lie::ForgedTruncation => {
+            refuse_values(told, call, request)?;
+            Status::unknown("value is not available any more: truncated by retention")
+        }
+        Lie::WithheldHeaders if call == method::TX_BY_ID => tx_not_found(),
+        Lie::CorruptLogReported => {
+            let (first, last, _) = asked_for(call, request)?;
+            let tx = (first..=last).find(|tx| told.telling.is_about(*tx))?;
+            Status::unknown(format!("tx data is corrupted: ALH mismatch at tx {tx}"))
+        }
+        _ => return None,
+    };
+    Some(status)
+}
+
+/// Something, where values are asked for of a transaction that the lie is about.
+fn refuse_values(told: &Told, call: &str, request: &[u8]) -> Option<()> {
+    let (first, last, spec) = asked_for(call, request)?;
+    let kv = spec?.kv_entries_spec.into_option()?;
+    let raw = kv.action.enum_value_or_default() == proto::EntryTypeAction::RAW_VALUE;
+    let concerned = (first..=last).any(|tx| told.telling.is_about(tx));
+    (raw && concerned).then_some(())
+}
+
+/// The transactions that a request is about.
+fn asked_for(call: &str, request: &[u8]) -> Option<(u64, u64, Option<proto::EntriesSpec>)> {
+    match call {
+        method::TX_BY_ID => {
+            let request = proto::TxRequest::parse_from_bytes(request).ok()?;
+            Some((request.tx, request.tx, request.entries_spec.into_option()))
+        }
+        method::VERIFIABLE_TX_BY_ID => {
+            let request = proto::VerifiableTxRequest::parse_from_bytes(request).ok()?;
+            Some((request.tx, request.tx, request.entries_spec.into_option()))
+        }
+        method::TX_SCAN => {
+            let request = proto::TxScanRequest::parse_from_bytes(request).ok()?;
+            let last = request
+                .initial_tx
+                .saturating_add(u64::from(request.limit.max(1)) - 1);
+            Some((request.initial_tx, last, request.entries_spec.into_option()))
+        }
+        _ => None,
+    }
+}
