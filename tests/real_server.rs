@@ -6,7 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::program::{Folder, Program, member};
+use support::place::Place;
+use support::program::{Program, member};
 use support::real::{Real, copy, program};
 
 /// Runs a test for each version, each test named after it.
@@ -45,14 +46,14 @@ for_versions!(
 
 /// A server, its folder and an auditor of it.
 struct Scene {
-    folder: Folder,
+    folder: Place,
     server: PathBuf,
 }
 
 impl Scene {
     fn new(server: &Path) -> Scene {
         Scene {
-            folder: Folder::new(),
+            folder: Place::new(),
             server: server.to_owned(),
         }
     }
@@ -343,10 +344,10 @@ fn a_hundred_databases_are_all_checked_in_one_cycle() {
 }
 
 /// Runs openssl, which the tests need for keys and certificates.
-fn openssl(folder: &Folder, words: &str) {
+fn openssl(folder: &Place, words: &str) {
     let output = Command::new("openssl")
         .args(words.split_whitespace())
-        .current_dir(&folder.0)
+        .current_dir(folder.path())
         .output()
         .expect("openssl runs");
     assert!(output.status.success(), "{words}: {output:?}");
@@ -474,7 +475,7 @@ fn tls_and_mutual_tls_are_checked_on_both_sides() {
 }
 
 /// A certificate authority of the test's own.
-fn authority(folder: &Folder, name: &str) {
+fn authority(folder: &Place, name: &str) {
     openssl(
         folder,
         &format!(
@@ -485,7 +486,7 @@ fn authority(folder: &Folder, name: &str) {
 }
 
 /// A certificate for localhost by it.
-fn certificate(folder: &Folder, authority: &str, name: &str) {
+fn certificate(folder: &Place, authority: &str, name: &str) {
     fs::write(
         folder.join("names"),
         "subjectAltName=DNS:localhost,IP:127.0.0.1",

@@ -1,5 +1,7 @@
 //! The effective settings, and where each comes from.
 
+use std::fmt;
+
 use super::draft::Draft;
 use super::flags::Given;
 use super::problem::Problem;
@@ -18,8 +20,8 @@ struct Entry {
     source: Source,
 }
 
-impl std::fmt::Debug for Entry {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
             "{} = {} ({})",
@@ -83,8 +85,8 @@ impl Effective {
 }
 
 /// A path may hold anything, and a comment ends with its line.
-fn one_line(source: &Source) -> String {
-    source.to_string().replace(char::is_control, "?")
+pub(super) fn one_line(text: impl fmt::Display) -> String {
+    text.to_string().replace(char::is_control, "?")
 }
 
 fn is_shown(setting: &Setting) -> bool {

@@ -15,21 +15,20 @@ const PREFIXES: [&str; 2] = ["IMMUCLIENT", "IMMUAUDIT"];
 
 /// Everything the environment says, weakest first. An empty variable is one that is not set.
 pub(super) fn read(process: &Process) -> Vec<Given> {
-    let mut given = Vec::new();
-    for setting in settings() {
-        let own = setting.variable.map(str::to_owned);
-        let derived = PREFIXES.map(|prefix| setting.variable_of(prefix));
-        for name in own.into_iter().chain(derived) {
-            if let Some(text) = process.variable(&name) {
-                given.push(Given {
-                    setting,
-                    texts: vec![text.to_owned()],
-                    source: Source::Variable(name),
-                });
-            }
-        }
-    }
-    given
+    let own = settings().filter_map(|setting| Some((setting, setting.variable?.to_owned())));
+    let derived = PREFIXES
+        .iter()
+        .flat_map(|prefix| settings().map(|setting| (setting, setting.variable_of(prefix))));
+    let given = own.chain(derived).filter_map(|(setting, name)| {
+        let texts = vec![process.variable(&name)?.to_owned()];
+        let source = Source::Variable(name);
+        Some(Given {
+            setting,
+            texts,
+            source,
+        })
+    });
+    given.collect()
 }
 
 /// Variables of ours that name no setting: likely a mistake, but nobody's command.

@@ -16,6 +16,18 @@ type Slot<T> = fn(&mut Draft) -> &mut T;
 /// A word that may be chosen, and what it does.
 pub(super) type Word = (&'static str, fn(&mut Draft));
 
+/// What a shell may complete a value with.
+pub(super) enum Completion {
+    /// There is no value.
+    NoValue,
+    /// The names of files.
+    Files,
+    /// These words.
+    Words(&'static [Word]),
+    /// Nobody knows.
+    Unknown,
+}
+
 /// A setting's kind, with its slot in the draft.
 pub(super) enum Kind {
     /// True or false; the flag may stand bare.
@@ -50,6 +62,16 @@ impl Kind {
     /// May its flag stand without a value?
     pub fn is_switch(&self) -> bool {
         matches!(self, Kind::Switch(_) | Kind::UnusedSwitch)
+    }
+
+    /// What a shell may complete its value with.
+    pub fn completion(&self) -> Completion {
+        match self {
+            Kind::Switch(_) | Kind::UnusedSwitch => Completion::NoValue,
+            Kind::Path(_) | Kind::SecretFile(_) => Completion::Files,
+            Kind::Choice(words) => Completion::Words(words),
+            _ => Completion::Unknown,
+        }
     }
 
     /// Is its value never to be shown?

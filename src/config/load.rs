@@ -1,11 +1,13 @@
 //! From what the process was given to what it is to do.
 
+use super::completions;
 use super::draft::{Draft, GivenPath};
-use super::effective::Effective;
+use super::effective::{Effective, one_line};
 use super::environment;
 use super::file;
 use super::flags::{self, Given};
 use super::help;
+use super::man;
 use super::nearest::nearest;
 use super::problem::{Problem, Wrong};
 use super::process::Process;
@@ -79,6 +81,8 @@ pub fn load(process: &Process) -> Result<Invocation, Wrong> {
         Name::Status => Task::Status,
         Name::Accept => accept(&draft, words)?,
         Name::Drill => Task::Drill(drill(&draft)?),
+        Name::Man => return Ok(Invocation::Tell(man::page())),
+        Name::Completions => return completions(&words),
         Name::AuditMode | Name::Help | Name::Version => Task::Audit,
     };
     Ok(Invocation::Run(Box::new(run(task)?)))
@@ -161,6 +165,19 @@ fn drill(draft: &Draft) -> Result<Drill, Problem> {
     })
 }
 
+fn completions(words: &[String]) -> Result<Invocation, Wrong> {
+    let script = match words.first().map(String::as_str) {
+        Some("bash") => completions::bash(),
+        Some("zsh") => completions::zsh(),
+        Some("fish") => completions::fish(),
+        _ => {
+            let usage = help::usage(Name::Completions);
+            return Err(Problem::Incomplete { usage }.into());
+        }
+    };
+    Ok(Invocation::Tell(script))
+}
+
 fn config(draft: &Draft, run: &Run) -> String {
     if draft.check {
         return "the settings are right\n".to_owned();
@@ -169,13 +186,37 @@ fn config(draft: &Draft, run: &Run) -> String {
         .remarks
         .iter()
         .filter(|remark| remark.level() == log::Level::Warn);
-    let mut text: String = remarks.map(|remark| format!("# {remark}\n")).collect();
+    let mut text: String = remarks
+        .map(|remark| format!("# {}\n", one_line(remark)))
+        .collect();
     text.push_str(&run.effective.to_toml());
     text
 }
 
-/// Every layer over the one below it: defaults, files, credentials, environment, flags.
 fn layers(process: &Process, flags: &[Given], task: Task) -> Result<Run, Wrong> {
+    let Gathered {
+        draft,
+        effective,
+        mut remarks,
+    } = gather(process, flags)?;
+    let settings = resolve(&draft, &mut remarks).map_err(Wrong)?;
+    Ok(Run {
+        task,
+        settings,
+        remarks,
+        effective,
+    })
+}
+
+/// What all layers say together.
+pub(super) struct Gathered {
+    pub draft: Draft,
+    pub effective: Effective,
+    pub remarks: Vec<Remark>,
+}
+
+/// Every layer over the one below it: defaults, files, credentials, environment, flags.
+pub(super) fn gather(process: &Process, flags: &[Given]) -> Result<Gathered, Wrong> {
     let environment = environment::read(process);
     let files = file::read(process, config_file(&environment, flags));
     let mut remarks = environment::unknown(process);
@@ -190,16 +231,15 @@ fn layers(process: &Process, flags: &[Given], task: Task) -> Result<Run, Wrong> 
             Err(problem) => problems.push(problem),
         }
     }
-    if !problems.is_empty() {
-        return Err(Wrong(problems));
+    if problems.is_empty() {
+        Ok(Gathered {
+            draft,
+            effective,
+            remarks,
+        })
+    } else {
+        Err(Wrong(problems))
     }
-    let settings = resolve(&draft, &mut remarks).map_err(Wrong)?;
-    Ok(Run {
-        task,
-        settings,
-        remarks,
-        effective,
-    })
 }
 
 /// What the table says where nobody else does.

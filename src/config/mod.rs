@@ -18,6 +18,7 @@
 )]
 
 mod argv;
+mod completions;
 mod draft;
 mod effective;
 mod environment;
@@ -27,6 +28,7 @@ mod flags;
 mod help;
 mod kind;
 mod load;
+mod man;
 mod nearest;
 mod pem;
 mod problem;
@@ -38,6 +40,8 @@ mod setting;
 mod settings;
 mod source;
 mod table;
+#[cfg(test)]
+mod tests;
 mod value;
 mod verb;
 

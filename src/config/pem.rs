@@ -44,10 +44,13 @@ fn check(text: &str, holds: Holds) -> Result<(), String> {
         match (&mut open, begins, ends) {
             (None, Some(label), _) => open = Some((line, label, String::new())),
             (Some((begin, label, base64)), _, Some(end)) => {
-                // an older key may have headers before its base64 (RFC 1421 §4.4)
                 let whole =
                     end == *label && decode_base64(base64).is_some_and(|der| !der.is_empty());
                 if wanted(label) {
+                    if label.starts_with("ENCRYPTED") || base64.starts_with("Proc-Type") {
+                        let remedy = "write it without a passphrase: openssl pkey -in FILE";
+                        return Err(format!("line {begin}: an encrypted key; {remedy}"));
+                    }
                     if !whole {
                         return Err(format!("line {begin}: this {label} block is damaged"));
                     }
@@ -55,11 +58,11 @@ fn check(text: &str, holds: Holds) -> Result<(), String> {
                 }
                 open = None;
             }
-            (Some((_, _, base64)), None, None) if !text.contains(": ") => base64.push_str(text),
+            (Some((_, _, base64)), None, None) => base64.push_str(text),
             (None, _, Some(_)) | (Some(_), Some(_), _) => {
                 return Err(format!("line {line}: a block that does not begin or end"));
             }
-            _ => {}
+            (None, None, None) => {} // RFC 7468 §2: explanatory text
         }
     }
     match (open, found, holds) {
@@ -93,6 +96,17 @@ mod tests {
             check(&format!("{parameters}{KEY}"), Holds::PrivateKey),
             Ok(())
         );
+    }
+
+    #[test]
+    fn an_encrypted_key_is_told_what_to_do_with() {
+        for text in [
+            KEY.replace("EC PRIVATE", "ENCRYPTED PRIVATE"),
+            KEY.replace("QUJD", "Proc-Type: 4,ENCRYPTED\n\nQUJD"),
+        ] {
+            let fault = check(&text, Holds::PrivateKey).unwrap_err();
+            assert!(fault.contains("without a passphrase"), "{fault}");
+        }
     }
 
     #[test]

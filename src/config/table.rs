@@ -26,7 +26,7 @@ pub(super) static TABLE: &[Setting] = &[
         .short('a').everyday().immuclient(),
     Setting::new("immudb-port", Count(1..=65535, |d| &mut d.port), "PORT", "3322", "its port")
         .short('p').everyday().immuclient(),
-    Setting::new("audit-username", Text(|d| &mut d.audit_username), "NAME", "", "user to log in as (default: --username, else immudb)")
+    Setting::new("audit-username", Text(|d| &mut d.audit_username), "NAME", "", "user (default: --username, else immudb)")
         .everyday().immuclient(),
     Setting::new("audit-password", Secret(|d| &mut d.audit_password), "PASSWORD", "", "its password, plain or enc:BASE64; better in a file")
         .immuclient(),
@@ -54,13 +54,13 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new("max-recv-msg-size", Count(65_536..=1 << 30, |d| &mut d.max_recv_msg_size), "BYTES", "4194304", "largest answer taken from the server")
         .immuclient(),
     // the audit
-    Setting::new("audit-databases", List(|d| &mut d.databases), "NAMES", "", "databases to audit, full names or prefixes (default: all)")
+    Setting::new("audit-databases", List(|d| &mut d.databases), "NAMES", "", "full names or prefixes (default: all)")
         .everyday().immuclient(),
-    Setting::new("audit-interval", Time(TICK, |d| &mut d.interval), "DURATION", "5m", "time from one audit to the next (ms, s, m, h)")
+    Setting::new("audit-interval", Time(TICK, |d| &mut d.interval), "DURATION", "5m", "from one audit to the next, ms to h")
         .everyday().variable("audit-agent-interval"),
     Setting::new("once", Switch(|d| &mut d.once), "", "false", "audit once and end; the exit code tells")
         .everyday(),
-    Setting::new("server-signing-pub-key", Path(|d| &mut d.signing_keys), "FILE", "", "public keys, PEM; every state must be signed by one")
+    Setting::new("server-signing-pub-key", Path(|d| &mut d.signing_keys), "FILE", "", "PEM; one of its keys must sign every state")
         .everyday().immuclient(),
     Setting::new("pin", Pins(|d| &mut d.pins), "DATABASE:TX:HASH", "", "a state known to be good, to start from; repeatable"),
     Setting::new("require-trusted", Switch(|d| &mut d.require_trusted), "", "false", "refuse databases of which nothing is trusted yet"),
@@ -82,7 +82,7 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new("quiet", Switch(|d| &mut d.quiet), "", "false", "say nothing where all is well"),
     Setting::new("log-level", Choice(LEVELS), "LEVEL", "info", "off, error, warn, info, debug or trace"),
     // the settings themselves
-    Setting::new("config", Path(|d| &mut d.config), "FILE", "", "settings file, instead of those in the usual places")
+    Setting::new("config", Path(|d| &mut d.config), "FILE", "", "settings file instead of the usual ones")
         .everyday().immuclient().layers(Layers::FlagAndEnvironment),
     Setting::new("help", Switch(|d| &mut d.help), "", "false", "this help; --help --all shows every setting")
         .short('h').layers(Layers::Flag),

@@ -12,6 +12,8 @@ pub(super) enum Name {
     Config,
     Help,
     Version,
+    Man,
+    Completions,
 }
 
 /// One row of the table of verbs.
@@ -51,6 +53,8 @@ pub(super) static VERBS: &[Verb] = &[
     verb(Name::Config, "config", "[--check]", 0, "the effective settings, and where each comes from"),
     verb(Name::Help, "help", "[VERB] [--all]", 1, "help; with --all every setting"),
     verb(Name::Version, "version", "", 0, "the version"),
+    verb(Name::Man, "man", "", 0, "the manual page: immuaudit man | man -l -"),
+    verb(Name::Completions, "completions", "bash|zsh|fish", 1, "completions for a shell, to be sourced"),
 ];
 
 impl Name {

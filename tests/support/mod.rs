@@ -4,6 +4,7 @@
 pub mod caller;
 pub mod chain;
 pub mod place;
+pub mod process;
 pub mod program;
 pub mod prover;
 pub mod random;

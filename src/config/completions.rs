@@ -1,0 +1,136 @@
+//! Completions for bash, zsh and fish.
+
+use super::kind::{Completion, Word};
+use super::setting::Setting;
+use super::table::TABLE;
+use super::verb::{Name, VERBS};
+
+/// For bash: `source <(immuaudit completions bash)`.
+pub(super) fn bash() -> String {
+    let of = |verb: Option<Name>| flags(|setting| setting.verb() == verb).join(" ");
+    let mut script = "_immuaudit() {\n\
+        \x20   local current=\"${COMP_WORDS[COMP_CWORD]}\" previous=\"${COMP_WORDS[COMP_CWORD-1]}\" flags\n\
+        \x20   COMPREPLY=()\n\
+        \x20   case \"$previous\" in\n".to_owned();
+    let files = flags(|setting| matches!(setting.kind.completion(), Completion::Files));
+    script.push_str(&format!(
+        "        {}) compopt -o filenames; COMPREPLY=($(compgen -f -- \"$current\")); return ;;\n",
+        files.join("|")
+    ));
+    for setting in TABLE {
+        if let Completion::Words(words) = setting.kind.completion() {
+            let (flags, words) = (names(setting).join("|"), texts(words).join(" "));
+            script.push_str(&format!(
+                "        {flags}) COMPREPLY=($(compgen -W \"{words}\" -- \"$current\")); return ;;\n"
+            ));
+        }
+    }
+    let others = flags(|setting| matches!(setting.kind.completion(), Completion::Unknown));
+    script.push_str(&format!(
+        "        {}) return ;;\n    esac\n",
+        others.join("|")
+    ));
+    script.push_str(&format!(
+        "    flags=\"{}\"\n    case \" ${{COMP_WORDS[*]}} \" in\n",
+        of(None)
+    ));
+    for verb in VERBS.iter().filter(|verb| !of(Some(verb.name)).is_empty()) {
+        let (word, flags) = (verb.word, of(Some(verb.name)));
+        script.push_str(&format!("        *\" {word} \"*) flags+=\" {flags}\" ;;\n"));
+    }
+    let verbs: Vec<&str> = VERBS.iter().map(|verb| verb.word).collect();
+    script.push_str(&format!(
+        "    esac\n    if [[ $current == -* ]]; then\n\
+        \x20       COMPREPLY=($(compgen -W \"$flags\" -- \"$current\"))\n    else\n\
+        \x20       COMPREPLY=($(compgen -W \"{}\" -- \"$current\"))\n    fi\n}}\n\
+        complete -F _immuaudit immuaudit\n",
+        verbs.join(" ")
+    ));
+    script
+}
+
+/// For zsh: a file `_immuaudit` in a directory of `$fpath`.
+pub(super) fn zsh() -> String {
+    let escaped = |text: &str| {
+        text.replace('\'', "'\\''")
+            .replace('[', "\\[")
+            .replace(']', "\\]")
+            .replace(':', "\\:")
+    };
+    let mut script = "#compdef immuaudit\n_arguments \\\n".to_owned();
+    for setting in TABLE {
+        let value = match setting.kind.completion() {
+            Completion::NoValue => String::new(),
+            Completion::Files => format!(":{}:_files", escaped(setting.argument)),
+            Completion::Words(words) => {
+                format!(":{}:({})", setting.argument, texts(words).join(" "))
+            }
+            Completion::Unknown => format!(":{}:", escaped(setting.argument)),
+        };
+        for name in names(setting) {
+            // "*": a flag may be given again
+            let help = escaped(setting.help);
+            script.push_str(&format!("  '*{name}[{help}]{value}' \\\n"));
+        }
+    }
+    let verbs = VERBS
+        .iter()
+        .map(|verb| format!("{}\\:\"{}\"", verb.word, escaped(verb.help)));
+    let verbs: Vec<String> = verbs.collect();
+    script.push_str(&format!("  '1:verb:(({}))' \\\n  '*::'\n", verbs.join(" ")));
+    script
+}
+
+/// For fish: `immuaudit completions fish | source`.
+pub(super) fn fish() -> String {
+    let escaped = |text: &str| text.replace('\\', "\\\\").replace('\'', "\\'");
+    let mut script = "complete -c immuaudit -f\n".to_owned();
+    for verb in VERBS {
+        let (word, help) = (verb.word, escaped(verb.help));
+        script.push_str(&format!(
+            "complete -c immuaudit -n __fish_use_subcommand -a {word} -d '{help}'\n"
+        ));
+    }
+    for setting in TABLE {
+        let mut line = "complete -c immuaudit".to_owned();
+        if let Some(verb) = setting.verb() {
+            line.push_str(&format!(
+                " -n '__fish_seen_subcommand_from {}'",
+                verb.word()
+            ));
+        }
+        if let Some(letter) = setting.short {
+            line.push_str(&format!(" -s {letter}"));
+        }
+        line.push_str(&format!(" -l {}", setting.flag));
+        match setting.kind.completion() {
+            Completion::NoValue => {}
+            Completion::Files => line.push_str(" -r -F"),
+            Completion::Words(words) => {
+                line.push_str(&format!(" -x -a '{}'", texts(words).join(" ")));
+            }
+            Completion::Unknown => line.push_str(" -x"),
+        }
+        script.push_str(&format!("{line} -d '{}'\n", escaped(setting.help)));
+    }
+    script
+}
+
+/// `--flag` and, where there is one, `-f`.
+fn names(setting: &Setting) -> Vec<String> {
+    let short = setting.short.map(|letter| format!("-{letter}"));
+    let long = format!("--{}", setting.flag);
+    std::iter::once(long).chain(short).collect()
+}
+
+fn flags(of: impl Fn(&Setting) -> bool) -> Vec<String> {
+    TABLE
+        .iter()
+        .filter(|setting| of(setting))
+        .flat_map(names)
+        .collect()
+}
+
+fn texts(words: &[Word]) -> Vec<&'static str> {
+    words.iter().map(|(text, _)| *text).collect()
+}

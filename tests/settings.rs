@@ -1,0 +1,385 @@
+//! What settings come to, whichever way they are given.
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use immuaudit::config::{
+    Drill, FirstSight, Format, NewValues, Privilege, Remark, Repeat, Roots, Task, Transport, Volume,
+};
+use log::{Level, LevelFilter};
+
+use support::process::{Place, given};
+
+const PUBLIC_KEY: &str = "\
+-----BEGIN PUBLIC KEY-----\n\
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEkA5q60IvLAYkLlrIZdGENnh0CPF0\n\
+OQr3ngzljn5AM3WdeL2zRB2iuLKph+IlvPiDcmHqtSx4rBMg2uwWzms6Jg==\n\
+-----END PUBLIC KEY-----\n\
+";
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n";
+const PRIVATE_KEY: &str = "-----BEGIN PRIVATE KEY-----\nQUJE\n-----END PRIVATE KEY-----\n";
+
+#[test]
+fn without_any_setting_the_documented_defaults_hold() {
+    let run = given(&[]).run();
+    assert_eq!(run.task, Task::Audit);
+    let (server, audit, report) = (run.settings.server, run.settings.audit, run.settings.report);
+    assert_eq!((server.address.as_str(), server.port), ("127.0.0.1", 3322));
+    assert_eq!(server.name, "127.0.0.1:3322");
+    assert!(matches!(server.transport, Transport::Plain));
+    assert_eq!(server.login.username, "immudb");
+    assert_eq!(server.login.password.expose(), "immudb");
+    assert_eq!(server.call_timeout, Duration::from_secs(10));
+    assert_eq!(server.max_recv_msg_size, 4_194_304);
+    assert!(audit.databases.selects("anything"));
+    assert_eq!(
+        (audit.repeat, audit.interval),
+        (Repeat::UntilStopped, Duration::from_secs(300))
+    );
+    assert!(audit.signing_keys.is_empty() && audit.pins.is_empty());
+    assert_eq!(audit.first_sight, FirstSight::Taken);
+    assert_eq!((audit.expect_growth, audit.max_range), (None, 10_000));
+    assert_eq!(audit.values.sample, 32);
+    assert_eq!(
+        (audit.values.new, audit.values.sweep),
+        (NewValues::Sampled, None)
+    );
+    assert_eq!(
+        (report.format, report.volume),
+        (Format::Text, Volume::Normal)
+    );
+    assert_eq!(report.log_level, LevelFilter::Info);
+}
+
+#[test]
+fn immuclients_documented_command_line_is_taken() {
+    let place = given(&[
+        "audit-mode",
+        "--immudb-address",
+        "db",
+        "-p",
+        "4444",
+        "--audit-databases",
+        "shop,bank",
+        "--audit-username=auditor",
+        "--audit-password",
+        "enc:c2VjcmV0",
+        "--audit-verify-values",
+        "--mtls=false",
+        "--tokenfile",
+        "x",
+        "--value-only",
+        "--revision-separator",
+        "@",
+        "--database",
+        "d",
+    ]);
+    let run = place.run();
+    let server = &run.settings.server;
+    assert_eq!((server.address.as_str(), server.port), ("db", 4444));
+    assert_eq!(server.login.username, "auditor");
+    assert_eq!(server.login.password.expose(), "secret");
+    assert_eq!(run.settings.audit.values.new, NewValues::All);
+    assert!(!run.settings.audit.databases.selects("other"));
+    let unused = run
+        .remarks
+        .iter()
+        .filter(|remark| remark.level() == Level::Debug);
+    assert_eq!(unused.count(), 4);
+}
+
+#[test]
+fn the_file_that_immuclients_service_installs_is_taken() {
+    let file = "dir = \"/var/lib/immuclient\"\naddress = \"0.0.0.0\"\nport = 3323\nimmudb-address = \"127.0.0.1\"\nimmudb-port = 3322\npidfile = \"/var/lib/immuclient/immuclient.pid\"\nlogfile = \"/var/log/immuclient/immuclient.log\"\nmtls = false\ndetached = false\nservername = \"localhost\"\naudit-username = \"immudb\"\naudit-password = \"immudb\"\npkey = \"\"\ncertificate = \"\"\nclientcas = \"\"\n";
+    let run = Place::new().file("etc/immuclient.toml", file).run();
+    assert_eq!(
+        run.settings.trust.directory,
+        PathBuf::from("/var/lib/immuclient")
+    );
+    let unused = run
+        .remarks
+        .iter()
+        .filter(|remark| matches!(remark, Remark::UnusedKey { .. }));
+    assert_eq!(unused.count(), 5);
+}
+
+#[test]
+fn files_are_found_in_their_places_the_first_one_counting() {
+    let mut place = Place::new();
+    for (port, name) in [
+        (1, "etc/immuclient.toml"),
+        (2, "home/immuclient.toml"),
+        (3, "immuclient.toml"),
+        (4, "configs/immuclient.toml"),
+        (5, "etc/immuaudit.toml"),
+        (6, "home/immuaudit.toml"),
+        (7, "immuaudit.toml"),
+        (8, "configs/immuaudit.toml"),
+    ] {
+        place = place.file(name, &format!("immudb-port = {port}\n"));
+        assert_eq!(place.run().settings.server.port, port);
+    }
+    let place = place
+        .file("own.toml", "IMMUDB-PORT = 9\n")
+        .arguments(&["--config", "own.toml"]);
+    assert_eq!(place.run().settings.server.port, 9);
+}
+
+#[test]
+fn the_interval_is_also_taken_from_immuclients_own_variable() {
+    let place = given(&["--once"]).variable("audit-agent-interval", "1s");
+    assert_eq!(place.run().settings.audit.interval, Duration::from_secs(1));
+    let place = place.variable("IMMUCLIENT_AUDIT_INTERVAL", "2s");
+    let audit = place.run().settings.audit;
+    assert_eq!(
+        (audit.interval, audit.repeat),
+        (Duration::from_secs(2), Repeat::Once)
+    );
+}
+
+#[test]
+fn username_counts_where_audit_username_is_absent() {
+    let login = given(&["--username=a", "--password=b"])
+        .run()
+        .settings
+        .server
+        .login;
+    assert_eq!(
+        (login.username.as_str(), login.password.expose()),
+        ("a", "b")
+    );
+    let line = [
+        "--username=a",
+        "--password=b",
+        "--audit-username=c",
+        "--audit-password=d",
+    ];
+    let login = given(&line).run().settings.server.login;
+    assert_eq!(
+        (login.username.as_str(), login.password.expose()),
+        ("c", "d")
+    );
+}
+
+#[test]
+fn a_password_comes_from_a_file_a_credential_or_a_variable() {
+    let password = |place: &Place| {
+        place
+            .run()
+            .settings
+            .server
+            .login
+            .password
+            .expose()
+            .to_owned()
+    };
+    let place = Place::new().file("immuaudit.toml", "audit-password = \"in the file\"\n");
+    assert_eq!(password(&place), "in the file");
+    let directory = place.at("credentials");
+    let place = place
+        .file("credentials/audit-password", "of systemd\n")
+        .variable("CREDENTIALS_DIRECTORY", &directory);
+    assert_eq!(password(&place), "of systemd");
+    let path = place.at("secret");
+    let place = place
+        .file("secret", "enc:c2VjcmV0\n")
+        .variable("IMMUCLIENT_AUDIT_PASSWORD_FILE", &path);
+    assert_eq!(password(&place), "secret");
+    let place = place.variable("IMMUAUDIT_AUDIT_PASSWORD", "variable");
+    assert_eq!(password(&place), "variable");
+}
+
+#[test]
+fn tls_opens_only_the_files_it_needs() {
+    let place = given(&["--certificate=none", "--pkey=none", "--clientcas=none"]);
+    assert!(matches!(
+        place.run().settings.server.transport,
+        Transport::Plain
+    ));
+    let place = given(&["--tls", "--servername=db"]);
+    let Transport::Tls {
+        roots: Roots::System,
+        server_name,
+    } = place.run().settings.server.transport
+    else {
+        panic!()
+    };
+    assert_eq!(server_name.as_deref(), Some("db"));
+
+    let place = Place::new()
+        .file("ca.pem", CERTIFICATE)
+        .file("key.pem", PRIVATE_KEY);
+    let (ca, key) = (place.at("ca.pem"), place.at("key.pem"));
+    let place = place.arguments(&["--tls-ca", &ca]);
+    let Transport::Tls {
+        roots: Roots::Pem(pem),
+        server_name: None,
+    } = place.run().settings.server.transport
+    else {
+        panic!()
+    };
+    assert_eq!(pem, CERTIFICATE);
+    let place = place.arguments(&[
+        "-m",
+        "--certificate",
+        &ca,
+        "--pkey",
+        &key,
+        "--clientcas",
+        &ca,
+    ]);
+    let Transport::Mutual {
+        key, server_name, ..
+    } = place.run().settings.server.transport
+    else {
+        panic!()
+    };
+    assert_eq!(
+        (key.expose(), server_name.as_str()),
+        (PRIVATE_KEY, "localhost")
+    );
+}
+
+#[test]
+fn signing_keys_are_read() {
+    let place = Place::new().file("keys.pem", &PUBLIC_KEY.repeat(2));
+    let path = place.at("keys.pem");
+    let place = place.arguments(&["--server-signing-pub-key", &path]);
+    assert_eq!(place.run().settings.audit.signing_keys.len(), 2);
+}
+
+#[test]
+fn trusted_states_have_a_lasting_place() {
+    let directory = |place: &Place| place.run().settings.trust.directory.display().to_string();
+    let place = Place::new();
+    assert_eq!(directory(&place), place.at("home/.local/state/immuaudit"));
+    let place = place.variable("XDG_STATE_HOME", "relative");
+    assert_eq!(directory(&place), place.at("home/.local/state/immuaudit"));
+    let mut place = place.variable("XDG_STATE_HOME", "/xdg");
+    assert_eq!(directory(&place), "/xdg/immuaudit");
+    place.process.privilege = Privilege::Root;
+    assert_eq!(directory(&place), "/var/lib/immuaudit");
+    let place = place.variable("STATE_DIRECTORY", "/service:/other");
+    assert_eq!(directory(&place), "/service");
+    assert_eq!(directory(&place.arguments(&["--dir=/own"])), "/own");
+}
+
+#[test]
+fn a_server_is_named_by_its_address_or_as_one_likes() {
+    let name = |arguments: &[&str]| given(arguments).run().settings.server.name.clone();
+    assert_eq!(name(&["-a=db", "-p=1"]), "db:1");
+    assert_eq!(name(&["-a=[::1]", "-p=1"]), "[::1]:1");
+    assert_eq!(name(&["-a=db", "--server-name=primary"]), "primary");
+}
+
+#[test]
+fn what_is_risky_is_remarked_upon() {
+    let told = |place: Place| -> Vec<String> {
+        let remarks = place.run().remarks;
+        remarks
+            .iter()
+            .filter(|r| r.level() == Level::Warn)
+            .map(|r| r.to_string().replace(&place.at(""), ""))
+            .collect()
+    };
+    assert_eq!(
+        told(given(&[])),
+        [
+            "logging in with immudb's own default password: change it on the server, and give the new one by --audit-password-file"
+        ]
+    );
+    assert_eq!(
+        told(given(&["--audit-password=x"])),
+        [
+            "--audit-password on the command line is seen by others on this machine: use --audit-password-file"
+        ]
+    );
+    let place = given(&["-a=db.example"]).variable("IMMUAUDIT_AUDIT_PASSWORD", "x");
+    assert_eq!(
+        told(place),
+        ["the password goes to \"db.example\" unencrypted: use --tls, --tls-ca or --mtls"]
+    );
+    let place = Place::new().file("password", "x");
+    let path = place.at("password");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let place = place.arguments(&["--audit-password-file", &path]);
+    assert_eq!(
+        told(place),
+        ["everybody on this machine can read the password in password: chmod o= password"]
+    );
+}
+
+#[test]
+fn verbs_have_their_own_flags() {
+    let task = |arguments: &[&str]| given(arguments).run().task;
+    assert_eq!(task(&["audit-mode"]), Task::Audit);
+    assert_eq!(task(&["--json", "status"]), Task::Status);
+    let accept = Task::Accept {
+        database: "shop".to_owned(),
+        alarm: "7".to_owned(),
+    };
+    assert_eq!(task(&["accept", "shop", "--alarm", "7"]), accept);
+    assert_eq!(task(&["drill"]), Task::Drill(Drill::Table { lie: None }));
+    assert_eq!(task(&["drill", "--list"]), Task::Drill(Drill::List));
+    assert_eq!(
+        task(&["drill", "--lie=fork"]),
+        Task::Drill(Drill::Table {
+            lie: Some("fork".to_owned())
+        })
+    );
+    let serve = Drill::Serve {
+        port: 5,
+        lie: None,
+        grow: Some(Duration::from_secs(1)),
+    };
+    assert_eq!(
+        task(&["drill", "--serve", "--port=5", "--grow=1s"]),
+        Task::Drill(serve)
+    );
+}
+
+#[test]
+fn help_and_version_need_no_settings() {
+    for arguments in [
+        &["--help"][..],
+        &["help"],
+        &["-h", "status"],
+        &["--version"],
+        &["version"],
+        &["help", "drill"],
+        &["man"],
+        &["completions", "zsh"],
+    ] {
+        let place = given(arguments).file("immuaudit.toml", "not TOML");
+        assert!(!place.text().is_empty());
+    }
+    assert!(
+        given(&["--help", "--all"])
+            .text()
+            .contains("--max-recv-msg-size")
+    );
+    assert!(!given(&["--help"]).text().contains("--max-recv-msg-size"));
+}
+
+#[test]
+fn config_shows_what_counts_and_whence_but_no_secret() {
+    let place =
+        given(&["config", "--once"]).file("immuaudit.toml", "audit-password = \"hunter2\"\n");
+    let path = place.at("immuaudit.toml");
+    let text = place.text();
+    assert!(
+        text.contains(&format!("audit-password = \"***\" # {path}:1\n")),
+        "{text}"
+    );
+    assert!(text.contains("once = true # flag --once\n"), "{text}");
+    assert!(text.contains("immudb-port = 3322 # default\n"), "{text}");
+    assert!(!text.contains("hunter2"));
+    assert_eq!(
+        place.arguments(&["config", "--check"]).text(),
+        "the settings are right\n"
+    );
+}

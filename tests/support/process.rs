@@ -1,0 +1,85 @@
+//! A process that is given settings, in a directory of its own.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use immuaudit::config::{Invocation, Process, Run, load};
+
+/// A working directory of its own, gone with it, and a process in it.
+pub struct Place {
+    pub path: PathBuf,
+    pub process: Process,
+}
+
+impl Place {
+    pub fn new() -> Place {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("immuaudit-settings-{}-{count}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).unwrap();
+        let process = Process {
+            directory: path.clone(),
+            system_directory: path.join("etc"),
+            ..Process::default()
+        };
+        let place = Place { path, process };
+        let home = place.at("home");
+        place.variable("HOME", &home)
+    }
+
+    pub fn at(&self, name: &str) -> String {
+        self.path.join(name).display().to_string()
+    }
+
+    pub fn arguments(mut self, arguments: &[&str]) -> Place {
+        self.process.arguments = arguments.iter().map(|a| (*a).to_owned()).collect();
+        self
+    }
+
+    pub fn variable(mut self, name: &str, value: &str) -> Place {
+        let variables = &mut self.process.variables;
+        variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    pub fn file(self, name: &str, text: &str) -> Place {
+        let path = self.path.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        self
+    }
+
+    pub fn run(&self) -> Run {
+        match load(&self.process) {
+            Ok(Invocation::Run(run)) => *run,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn text(&self) -> String {
+        match load(&self.process) {
+            Ok(Invocation::Tell(text)) => text,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What is told where the settings are wrong, the place's own path left out.
+    pub fn wrong(&self) -> String {
+        let told = load(&self.process).unwrap_err().to_string();
+        told.replace(&format!("{}/", self.path.display()), "")
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+pub fn given(arguments: &[&str]) -> Place {
+    Place::new().arguments(arguments)
+}

@@ -1,0 +1,223 @@
+//! What people are told where a setting is wrong: the setting, where it stands, what to do.
+
+mod support;
+
+use immuaudit::config::load;
+
+use support::process::{Place, given};
+
+#[test]
+fn a_wrong_command_line_is_told_with_its_remedy() {
+    for (arguments, told) in [
+        (
+            &["--audit-intervall", "5m"][..],
+            "unknown flag \"--audit-intervall\"; the nearest is --audit-interval; --help --all shows every flag",
+        ),
+        (
+            &["--addres=x"],
+            "unknown flag \"--addres\"; the nearest is --immudb-address; --help --all shows every flag",
+        ),
+        (
+            &["statsu"],
+            "unknown verb \"statsu\"; the nearest is status; --help shows every verb",
+        ),
+        (
+            &["--immudb-port"],
+            "--immudb-port has no value: write --immudb-port PORT",
+        ),
+        (
+            &["status", "now"],
+            "\"status\" has no use for \"now\": leave it out",
+        ),
+        (
+            &["status", "--alarm=1"],
+            "--alarm belongs to \"immuaudit accept\": leave it out",
+        ),
+        (
+            &["accept", "shop"],
+            "something is missing: immuaudit accept DATABASE --alarm ID",
+        ),
+        (
+            &["accept", "--alarm=1"],
+            "something is missing: immuaudit accept DATABASE --alarm ID",
+        ),
+        (
+            &["drill", "--grow=1s"],
+            "--grow says nothing without --serve: give both or neither",
+        ),
+        (
+            &["completions", "tcsh"],
+            "something is missing: immuaudit completions bash|zsh|fish",
+        ),
+        (
+            &["-p", "0"],
+            "--immudb-port: \"0\" is none; wanted is a whole number from 1 to 65535",
+        ),
+        (
+            &["-p", "70000"],
+            "--immudb-port: \"70000\" is none; wanted is a whole number from 1 to 65535",
+        ),
+        (
+            &["--audit-interval=0"],
+            "--audit-interval: \"0\" is none; wanted is a duration with its unit (ms, s, m, h), such as 30s or 1h30m, from 1ms to 8784h",
+        ),
+        (
+            &["--audit-interval=60"],
+            "--audit-interval: \"60\" is none; wanted is a duration with its unit (ms, s, m, h), such as 30s or 1h30m, from 1ms to 8784h",
+        ),
+        (
+            &["--mtls=maybe"],
+            "--mtls: \"maybe\" is none; wanted is true or false",
+        ),
+        (
+            &["--log-level=loud"],
+            "--log-level: \"loud\" is none; wanted is one of off, error, warn, info, debug, trace",
+        ),
+        (
+            &["--pin=shop:7"],
+            "--pin: \"shop:7\" is none; wanted is DATABASE:TX:HASH, with a transaction from 1 and its hash in 64 hexadecimal digits",
+        ),
+        (
+            &["--audit-password=enc:%hunter2"],
+            "--audit-password: cannot be used; wanted is after enc:, the base64 of a password",
+        ),
+        (
+            &["--mtls", "--tls-ca=x"],
+            "--mtls and --tls-ca exclude each other: under --mtls, name the CAs by --clientcas",
+        ),
+        (
+            &["--mtls", "--clientcas=", "--pkey=", "--certificate="],
+            "--mtls needs a file: name it by --certificate\n--mtls needs a file: name it by --pkey\n--mtls needs a file: name it by --clientcas",
+        ),
+    ] {
+        assert_eq!(given(arguments).wrong(), told);
+    }
+}
+
+#[test]
+fn the_value_of_a_mistyped_flag_is_never_told() {
+    for arguments in [
+        &["--audit-pasword", "hunter2"][..],
+        &["--audit-pasword=hunter2"],
+    ] {
+        assert!(!given(arguments).wrong().contains("hunter2"));
+    }
+}
+
+#[test]
+fn a_wrong_file_is_told_with_its_name_and_line() {
+    for (text, told) in [
+        (
+            "\n\naudit-intervall = \"5m\"\n",
+            "immuaudit.toml:3: unknown key \"audit-intervall\"; the nearest is audit-interval",
+        ),
+        (
+            "immudb-port = \"many\"\n",
+            "immudb-port (immuaudit.toml:1): \"many\" is none; wanted is a whole number from 1 to 65535",
+        ),
+        (
+            "immudb-port = true\n",
+            "immudb-port (immuaudit.toml:1): \"true or false\" is none; wanted is a whole number",
+        ),
+        (
+            "[server]\n",
+            "immuaudit.toml:1: unknown key \"server\"; the nearest is servername",
+        ),
+        (
+            "\nalarm = \"1\"\n",
+            "immuaudit.toml:2: unknown key \"alarm\"; the nearest is tls",
+        ),
+    ] {
+        assert_eq!(Place::new().file("immuaudit.toml", text).wrong(), told);
+    }
+    let told = Place::new()
+        .file(
+            "immuaudit.toml",
+            "once = true\naudit-password = \"hunter2\n",
+        )
+        .wrong();
+    assert!(told.starts_with("immuaudit.toml:2: not TOML: "), "{told}");
+    assert!(!told.contains("hunter2") && !told.contains('\n'), "{told}");
+}
+
+#[test]
+fn every_wrong_setting_is_told_at_once() {
+    let place = given(&["--once"])
+        .file("immuaudit.toml", "port-x = 1\naudit-sample = -1\n")
+        .variable("IMMUAUDIT_JSON", "perhaps");
+    assert_eq!(place.wrong().lines().count(), 3);
+}
+
+#[test]
+fn a_wrong_variable_is_told_by_its_name() {
+    let place = Place::new().variable("IMMUCLIENT_IMMUDB_PORT", "x");
+    assert_eq!(
+        place.wrong(),
+        "immudb-port (IMMUCLIENT_IMMUDB_PORT): \"x\" is none; wanted is a whole number from 1 to 65535"
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_told_by_setting_and_path() {
+    let place = Place::new()
+        .file("bad.pem", "nothing")
+        .file("empty", "")
+        .file("two", "a\nb\n")
+        .file("twice/enc", "enc:hunter2!");
+    let path = |name: &str| place.at(name);
+    for (arguments, told) in [
+        (
+            vec!["--config".to_owned(), path("none")],
+            "--config: \"none\": there is no such file",
+        ),
+        (
+            vec!["--tls-ca".to_owned(), path("bad.pem")],
+            "--tls-ca: \"bad.pem\": no CERTIFICATE block in it",
+        ),
+        (
+            vec!["--tls-ca".to_owned(), path("none")],
+            "--tls-ca: \"none\": there is no such file",
+        ),
+        (
+            vec!["--tls-ca".to_owned(), path("twice")],
+            "--tls-ca: \"twice\": Is a directory (os error 21)",
+        ),
+        (
+            vec!["--server-signing-pub-key".to_owned(), path("bad.pem")],
+            "--server-signing-pub-key: \"bad.pem\": no PUBLIC KEY block in it",
+        ),
+        (
+            vec!["--audit-password-file".to_owned(), path("none")],
+            "--audit-password-file: \"none\": there is no such file",
+        ),
+        (
+            vec!["--audit-password-file".to_owned(), path("empty")],
+            "--audit-password-file: \"empty\": wanted is one line, the password",
+        ),
+        (
+            vec!["--audit-password-file".to_owned(), path("two")],
+            "--audit-password-file: \"two\": wanted is one line, the password",
+        ),
+        (
+            vec!["--audit-password-file".to_owned(), path("twice/enc")],
+            "--audit-password-file: \"twice/enc\": wanted is after enc:, the base64 of a password",
+        ),
+    ] {
+        let mut process = place.process.clone();
+        process.arguments = arguments;
+        let wrong = load(&process).unwrap_err().to_string();
+        assert_eq!(wrong.replace(&place.at(""), ""), told);
+    }
+    let told = given(&["--mtls"]).wrong();
+    assert!(told.starts_with("certificate (default): \"./tools/mtls/4_client/certs/localhost.cert.pem\": there is no such file"), "{told}");
+}
+
+#[test]
+fn without_a_place_for_trusted_states_nothing_starts() {
+    let mut place = Place::new();
+    place.process.variables.clear();
+    assert_eq!(
+        place.wrong(),
+        "no place to keep trusted states in ($STATE_DIRECTORY, $XDG_STATE_HOME and $HOME are not set): name one by --dir"
+    );
+}
