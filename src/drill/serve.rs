@@ -134,7 +134,7 @@ mod tests {
             asked += 1;
             asked > 3
         };
-        serve(0, growth, &mut out, stopped).unwrap();
+        serve(0, growth, None, &mut out, stopped).unwrap();
         let line = String::from_utf8(out).unwrap();
         let port = line.strip_prefix("listening on 127.0.0.1:").unwrap();
         let port: String = port.chars().take_while(char::is_ascii_digit).collect();
@@ -145,7 +145,13 @@ mod tests {
     #[test]
     fn a_taken_port_is_named() {
         let server = Embedded::start(Options::default()).unwrap();
-        let error = serve(server.port(), Growth::ByClients, &mut Vec::new(), |_| true);
+        let error = serve(
+            server.port(),
+            Growth::ByClients,
+            None,
+            &mut Vec::new(),
+            |_| true,
+        );
         let error = error.unwrap_err().to_string();
         assert!(error.contains(&server.port().to_string()), "{error}");
     }

@@ -81,15 +81,13 @@ impl Pending {
 
     /// Exactly one message; `None` as error where there is none or a second one.
     async fn answer(&mut self) -> Result<Answer, Option<grpcio::Error>> {
-        // an error here is told by the message's future too, with its status
-        let uuid = match self.receiver.headers().await {
-            Ok(headers) => headers
-                .iter()
-                .find(|(key, _)| *key == "immudb-uuid")
-                .map(|(_, value)| Shown::of_bytes(value)),
-            Err(_) => None,
-        };
         let bytes = self.receiver.next().await.ok_or(None)?.map_err(Some)?;
+        // only now: after a call that failed, the headers may never come
+        let headers = self.receiver.headers().await.map_err(Some)?;
+        let uuid = headers
+            .iter()
+            .find(|(key, _)| *key == "immudb-uuid")
+            .map(|(_, value)| Shown::of_bytes(value));
         match self.receiver.next().await {
             None => Ok(Answer { bytes, uuid }),
             Some(Ok(_)) => Err(None),
