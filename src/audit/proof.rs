@@ -179,11 +179,14 @@ impl Pair<'_> {
         let mut headers = BTreeMap::new();
         for id in ids {
             self.in_time()?;
-            let tx = self
-                .server
-                .tx(self.database, id, Entries::Excluded)
-                .map_err(Proof::of_failure)?;
-            headers.insert(id, tx.header);
+            match self.server.tx(self.database, id, Entries::Excluded) {
+                Ok(tx) => headers.insert(id, tx.header),
+                // it is older than what the server itself claims
+                Err(failure) if failure.kind == Kind::TxNotFound => {
+                    return Err(Proof::Fails(Verdict::Malformed, Reason::Unbacked(failure)));
+                }
+                Err(failure) => return Err(Proof::of_failure(failure)),
+            };
         }
         Ok(headers)
     }
