@@ -107,13 +107,31 @@ impl Auditor {
         };
         let rolled_back = Verdict::Tampered(Tampering::RolledBack);
         let conclusion = match self.server.open(database) {
-            Ok(()) => Conclusion::new(rolled_back, Reason::Hidden),
+            Ok(()) => self.check_hidden(database, &trusted)?,
             Err(failure) => match check::sort(&failure, true)? {
                 verdict if verdict == rolled_back => Conclusion::new(verdict, Reason::Vanished),
                 verdict => Conclusion::new(verdict, Reason::Failure(failure)),
             },
         };
         Some(self.conclude(database, Some(&trusted), conclusion))
+    }
+
+    /// A hidden database is checked like any other; what is found there counts if it is worse.
+    fn check_hidden(&mut self, database: &str, trusted: &Trusted) -> Option<Conclusion> {
+        let demands = self.demands();
+        let finding = check::check(&mut self.server, database, Some(trusted.state), &demands);
+        let conclusion = self.act(database, Some(trusted), finding)?;
+        Some(if conclusion.verdict.is_tampering() {
+            conclusion
+        } else {
+            Conclusion {
+                verdict: Verdict::Tampered(Tampering::RolledBack),
+                reason: Reason::Hidden,
+                // it shows something: accepting this must not forget what is trusted
+                shown: conclusion.shown.or(Some(trusted.state)),
+                ..conclusion
+            }
+        })
     }
 
     fn local_failure(&mut self, database: &str, failure: LocalFailure) -> Outcome {

@@ -1,6 +1,7 @@
 //! One cycle: every database that is listed or known, in order, whatever becomes of the others.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::auditor::Auditor;
@@ -47,6 +48,57 @@ impl Cycle {
             Exit::Good
         };
         worst.unwrap_or(Exit::Incomplete).max(local).max(list)
+    }
+
+    /// What went wrong beside any one database.
+    pub fn troubles(&self) -> impl Iterator<Item = Trouble<'_>> {
+        let nothing = self.outcomes.is_empty() && self.no_list.is_none() && !self.stopped;
+        let too_many = (self.too_many > 0).then_some(self.too_many);
+        [
+            self.no_store.as_ref().map(Trouble::NoStore),
+            self.no_list.as_ref().map(Trouble::NoList),
+            self.impossible.as_ref().map(Trouble::Impossible),
+            too_many.map(Trouble::TooMany),
+            nothing.then_some(Trouble::Nothing),
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+/// What went wrong in a cycle beside any one database.
+#[derive(Debug)]
+pub enum Trouble<'a> {
+    /// The server did not list its databases.
+    NoList(&'a Failure),
+    /// The auditor's own files could not tell what is known.
+    NoStore(&'a LocalFailure),
+    /// Names that no database can have.
+    Impossible(&'a Impossible),
+    /// More databases than are audited; how many were left out.
+    TooMany(usize),
+    /// No database to audit at all.
+    Nothing,
+}
+
+impl fmt::Display for Trouble<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::NoList(failure) => write!(f, "no list of databases: {failure}"),
+            Trouble::NoStore(failure) => write!(f, "local failure: {failure}"),
+            Trouble::Impossible(names) => write!(
+                f,
+                "the server lists {} names that no database can have, the first \"{}\"",
+                names.count, names.first
+            ),
+            Trouble::TooMany(left_out) => write!(
+                f,
+                "the server lists more databases than are audited: {left_out} are left out"
+            ),
+            Trouble::Nothing => f.write_str(
+                "nothing to audit: no database is listed or known that --audit-databases selects",
+            ),
+        }
     }
 }
 

@@ -17,7 +17,7 @@ mod proof;
 mod verdict;
 
 pub use auditor::Auditor;
-pub use cycle::Cycle;
+pub use cycle::{Cycle, Trouble};
 pub use databases::{Impossible, MAX_DATABASES};
 pub use policy::{Pin, Policy};
 pub use verdict::{Exit, Outcome, Overdue, Reason, Verdict, Warning};

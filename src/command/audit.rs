@@ -6,7 +6,7 @@ use super::open::{self, Failed};
 use crate::audit::{Auditor, Cycle, Exit, Outcome};
 use crate::clock;
 use crate::config::{Format, Repeat, Settings, Volume};
-use crate::report::{log_cycle, log_outcome, outcome_json, outcome_line, print};
+use crate::report::{log_cycle, log_outcome, log_warnings, outcome_json, outcome_line, print};
 use crate::stop::Stop;
 use crate::trust::Store;
 
@@ -27,18 +27,27 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
 
 /// One cycle; every database is told on stdout.
 fn once(auditor: &mut Auditor, settings: &Settings) -> Exit {
-    let cycle = cycle(auditor, settings, |outcome| match settings.report.volume {
-        Volume::Quiet if outcome.exit() == Exit::Good => {}
-        _ => print_outcome(settings, outcome),
+    let quiet = matches!(settings.report.volume, Volume::Quiet);
+    let json = matches!(settings.report.format, Format::Json);
+    let cycle = auditor.cycle(|outcome| {
+        if json {
+            log_outcome(&settings.server.name, outcome);
+        } else {
+            log_warnings(&settings.server.name, outcome);
+        }
+        if !quiet || outcome.exit() != Exit::Good {
+            print_outcome(settings, outcome);
+        }
     });
-    if cycle.outcomes.is_empty() && cycle.no_list.is_none() && !cycle.stopped {
-        log::error!(
-            "nothing to audit: no database is listed or known that --audit-databases selects \
-             server={}",
-            settings.server.name
-        );
+    let exit = cycle.exit();
+    after(auditor, settings, &cycle);
+    if quiet && exit != Exit::Good {
+        // what is not told by any database's line
+        for trouble in cycle.troubles() {
+            print(&format!("{}: {trouble}", settings.server.name));
+        }
     }
-    cycle.exit()
+    exit
 }
 
 /// A cycle every interval; one that overruns is followed by the next at once, without piling up.
@@ -48,28 +57,26 @@ fn until_stopped(auditor: &mut Auditor, settings: &Settings, stop: &Stop) -> Exi
     log::info!("auditing server={name} interval={interval:?}");
     while !stop.requested() {
         let next = Instant::now() + interval;
-        cycle(auditor, settings, |outcome| {
+        let cycle = auditor.cycle(|outcome| {
+            log_outcome(name, outcome);
             if matches!(settings.report.format, Format::Json) {
                 print_outcome(settings, outcome);
             }
         });
+        after(auditor, settings, &cycle);
         stop.sleep(next.saturating_duration_since(Instant::now()));
     }
     log::info!("stopped server={name}");
     Exit::Good
 }
 
-fn cycle(auditor: &mut Auditor, settings: &Settings, tell: impl Fn(&Outcome)) -> Cycle {
+/// What is said of the cycle as a whole.
+fn after(auditor: &mut Auditor, settings: &Settings, cycle: &Cycle) {
     let name = &settings.server.name;
-    let cycle = auditor.cycle(|outcome| {
-        log_outcome(name, outcome);
-        tell(outcome);
-    });
-    log_cycle(name, &cycle);
+    log_cycle(name, cycle);
     for warning in auditor.store_warnings() {
         log::warn!("{warning} server={name}");
     }
-    cycle
 }
 
 fn print_outcome(settings: &Settings, outcome: &Outcome) {

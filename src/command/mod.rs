@@ -11,8 +11,10 @@ mod status;
 
 use std::process::ExitCode;
 
+use log::LevelFilter;
+
 use crate::audit::Exit;
-use crate::config::{self, Invocation, Process, Run, Task, Wrong};
+use crate::config::{self, Invocation, Process, Run, Task, Volume, Wrong};
 use crate::report::{print, start_logging};
 use crate::sys;
 
@@ -39,7 +41,10 @@ fn refuse(wrong: &Wrong) -> Exit {
 }
 
 fn perform(run: Run) -> Exit {
-    start_logging(run.settings.report.log_level);
+    start_logging(match run.settings.report.volume {
+        Volume::Normal => run.settings.report.log_level,
+        Volume::Quiet => LevelFilter::Off, // what is not well is told on stdout
+    });
     for remark in &run.remarks {
         log::log!(remark.level(), "{remark}");
     }

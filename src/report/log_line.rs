@@ -15,12 +15,17 @@ fn level(outcome: &Outcome) -> Level {
     }
 }
 
+/// What is worth telling of a database beside its verdict.
+pub fn log_warnings(server: &str, outcome: &Outcome) {
+    for warning in &outcome.warnings {
+        log::warn!("{warning} server={server} database={}", outcome.database);
+    }
+}
+
 /// What a database's check ended in, and what else is worth telling of it.
 pub fn log_outcome(server: &str, outcome: &Outcome) {
+    log_warnings(server, outcome);
     let database = &outcome.database;
-    for warning in &outcome.warnings {
-        log::warn!("{warning} server={server} database={database}");
-    }
     let mut line = format!("{} server={server} database={database}", told(outcome));
     let mut add = |key: &str, value: String| {
         line.push_str(&format!(" {key}={value}"));
@@ -67,30 +72,8 @@ fn told(outcome: &Outcome) -> &'static str {
 
 /// One line a cycle.
 pub fn log_cycle(server: &str, cycle: &Cycle) {
-    if let Some(failure) = &cycle.no_list {
-        log::warn!(
-            "no list of databases server={server} reason={:?}",
-            failure.to_string()
-        );
-    }
-    if let Some(failure) = &cycle.no_store {
-        log::error!(
-            "local failure server={server} reason={:?}",
-            failure.to_string()
-        );
-    }
-    if let Some(impossible) = &cycle.impossible {
-        log::warn!(
-            "the server lists names that no database can have server={server} count={} first=\"{}\"",
-            impossible.count,
-            impossible.first
-        );
-    }
-    if cycle.too_many > 0 {
-        log::warn!(
-            "the server lists more databases than are audited server={server} left_out={}",
-            cycle.too_many
-        );
+    for trouble in cycle.troubles() {
+        log::warn!("{trouble} server={server}");
     }
     let count = |select: &dyn Fn(&Outcome) -> bool| {
         cycle

@@ -8,6 +8,6 @@ mod logger;
 mod plain;
 
 pub use json::{JsonObject, outcome_json};
-pub use log_line::{log_cycle, log_outcome};
+pub use log_line::{log_cycle, log_outcome, log_warnings};
 pub use logger::start_logging;
 pub use plain::{outcome_line, print};

@@ -48,7 +48,7 @@ mod text;
 mod timestamp;
 mod trusted;
 
-pub use accept::Acceptance;
+pub use accept::{Acceptance, Accepted};
 pub use alarm::{Alarm, Closed};
 pub use evidence::{Evidence, KeptAnswer, Limits};
 pub use failure::{Damage, LocalFailure, Warning};
