@@ -10,7 +10,7 @@ use std::time::Duration;
 use immuaudit::audit::{Auditor, Cycle, Exit, Policy, Verdict};
 use immuaudit::clock;
 use immuaudit::config::{DatabaseFilter, FirstSight, Secret};
-use immuaudit::drill::{Access, Embedded, Lie, Options, Telling};
+use immuaudit::drill::{Access, Embedded, Emulated, Lie, Options, Telling};
 use immuaudit::server::{Endpoint, Login, Security, Server};
 use immuaudit::stop::Stop;
 use immuaudit::trust::{Location, Store};
@@ -126,6 +126,29 @@ fn a_forgotten_token_is_renewed_once_a_cycle_and_database() {
     );
     embedded.be_honest();
     assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Good);
+}
+
+#[test]
+fn a_server_that_has_sessions_alone_is_audited_by_a_session_a_database() {
+    let options = Options {
+        server: Emulated::WithoutLogin,
+        ..Options::default()
+    };
+    let embedded = Embedded::start(options.with_databases(&["other"])).unwrap();
+    embedded.grow("defaultdb", 5);
+    embedded.grow("other", 5);
+    let place = Place::new();
+    let mut auditor = auditor(&embedded, place.path());
+    let cycle = auditor.cycle(|_| {});
+    assert_eq!(cycle.exit(), Exit::Good, "{cycle:?}");
+    assert_eq!(calls(&embedded, method::OPEN_SESSION), 2);
+    embedded.grow("other", 5);
+    embedded.reset_calls();
+    assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Good);
+    assert_eq!(calls(&embedded, method::OPEN_SESSION), 0, "kept across cycles");
+    embedded.forget_tokens();
+    let cycle = auditor.cycle(|_| {});
+    assert_eq!(cycle.exit(), Exit::Good, "{cycle:?}");
 }
 
 #[test]

@@ -76,6 +76,9 @@ impl Session {
 
     /// Forgets the login, once a cycle.
     pub fn may_renew_login(&mut self) -> bool {
+        if matches!(self.mode, Mode::Sessions) {
+            self.databases.remove(DEFAULT_DATABASE); // the session it stands for
+        }
         self.mode = Mode::Unknown;
         !std::mem::replace(&mut self.renewed_login, true)
     }
