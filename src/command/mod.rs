@@ -45,8 +45,11 @@ fn perform(run: Run) -> Exit {
         Volume::Normal => run.settings.report.log_level,
         Volume::Quiet => LevelFilter::Off, // what is not well is told on stdout
     });
-    for remark in &run.remarks {
-        log::log!(remark.level(), "{remark}");
+    if run.task == Task::Audit {
+        // nothing else logs in
+        for remark in &run.remarks {
+            log::log!(remark.level(), "{remark}");
+        }
     }
     let done = match run.task {
         Task::Audit => audit::run(&run.settings),
