@@ -145,7 +145,11 @@ fn a_server_that_has_sessions_alone_is_audited_by_a_session_a_database() {
     embedded.grow("other", 5);
     embedded.reset_calls();
     assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Good);
-    assert_eq!(calls(&embedded, method::OPEN_SESSION), 0, "kept across cycles");
+    assert_eq!(
+        calls(&embedded, method::OPEN_SESSION),
+        0,
+        "kept across cycles"
+    );
     embedded.forget_tokens();
     let cycle = auditor.cycle(|_| {});
     assert_eq!(cycle.exit(), Exit::Good, "{cycle:?}");
