@@ -22,7 +22,7 @@ pub struct Cycle {
     pub no_store: Option<LocalFailure>,
     /// Names that no database can have.
     pub impossible: Option<Impossible>,
-    /// Databases listed past [`MAX_DATABASES`].
+    /// Databases listed past [`MAX_DATABASES`](databases::MAX_DATABASES).
     pub too_many: usize,
     /// The program was asked to end before the cycle did.
     pub stopped: bool,
