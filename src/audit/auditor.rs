@@ -1,18 +1,21 @@
 //! One database: what is trusted of it, what the check found, and what is written down of that.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::check::{self, Demands, Finding};
 use super::due::Ages;
 use super::policy::Policy;
+use super::values::{Report, Scan};
 use super::verdict::{Outcome, Reason, Verdict, Warning};
 use crate::clock;
 use crate::config::FirstSight;
 use crate::ledger::{ClaimedState, Proven, State, StateShape};
 use crate::server::{Exchange, Failure, Kind, Server};
 use crate::text::Shown;
-use crate::trust::{self, Alarm, How, LocalFailure, Seen, Store, Tampering, Timestamp, Trusted};
+use crate::trust::{
+    self, Alarm, How, LocalFailure, Progress, Seen, Store, Tampering, Timestamp, Trusted,
+};
 
 /// Audits one server.
 pub struct Auditor {
@@ -26,6 +29,10 @@ pub struct Auditor {
     pub(super) pins_held: BTreeSet<usize>,
     /// The state's shape over all databases: a newer one is never left again.
     pub(super) shape: Option<StateShape>,
+    /// How far the values of each database were read.
+    pub(super) progress: BTreeMap<String, Progress>,
+    /// What each database's scans allow.
+    pub(super) scans: BTreeMap<String, Scan>,
 }
 
 impl Auditor {
@@ -43,7 +50,10 @@ impl Auditor {
                 );
             }
         }
+        let progress = store.load_progress().into_iter();
         Auditor {
+            progress: progress.map(|of| (of.database.clone(), of)).collect(),
+            scans: BTreeMap::new(),
             server,
             store,
             policy,
@@ -79,7 +89,38 @@ impl Auditor {
         let demands = self.demands();
         let finding = check::check(&mut self.server, database, state, &demands);
         let conclusion = self.act(database, trusted.as_ref(), finding)?;
+        let conclusion = self.with_values(database, trusted.as_ref(), conclusion)?;
         Some(self.conclude(database, trusted.as_ref(), conclusion))
+    }
+
+    /// A state that is proven is a state to read values against; what they show does not undo it.
+    fn with_values(
+        &mut self,
+        database: &str,
+        before: Option<&Trusted>,
+        conclusion: Conclusion,
+    ) -> Option<Conclusion> {
+        let shown = match (conclusion.verdict, conclusion.shown) {
+            (Verdict::FirstSeen | Verdict::Consistent, Some(shown)) => shown,
+            _ => return Some(conclusion),
+        };
+        let since = match before {
+            Some(before) => before.since,
+            None => match self.store.load(database) {
+                Ok(Some(trusted)) => trusted.since,
+                _ => return Some(conclusion), // the next check tells what is wrong with it
+            },
+        };
+        let before = before.map(|before| before.state);
+        let report = self.read_values(database, shown, before, since)?;
+        Some(match report.verdict() {
+            None => conclusion,
+            Some(verdict) => Conclusion {
+                verdict,
+                reason: Reason::Values(Box::new(report)),
+                ..conclusion
+            },
+        })
     }
 
     /// What is trusted of a database; a pin where nothing is yet.
@@ -242,15 +283,21 @@ impl Auditor {
     ) -> Outcome {
         let Conclusion {
             verdict,
-            reason,
+            mut reason,
             shown,
             warnings,
             grew,
         } = conclusion;
         let (mut alarm, mut unwritten) = (None, None);
         if let Verdict::Tampered(kind) = verdict {
-            match self.raise(database, kind, &reason, trusted, shown) {
-                Ok(raised) => alarm = Some(raised),
+            let raised = match &mut reason {
+                Reason::Values(report) => self.raise_values(database, kind, report),
+                _ => self
+                    .raise(database, kind, &reason, trusted, shown)
+                    .map(Some),
+            };
+            match raised {
+                Ok(raised) => alarm = raised,
                 Err(failure) => unwritten = Some(failure),
             }
         }
@@ -262,7 +309,7 @@ impl Auditor {
                 1
             }
         };
-        if verdict.is_proven() {
+        if verdict.is_proven() || matches!(reason, Reason::Values(_)) {
             self.ages
                 .proven(database, grew || verdict == Verdict::FirstSeen);
         }
@@ -296,7 +343,12 @@ impl Auditor {
         shown: Option<State>,
     ) -> Result<Alarm, LocalFailure> {
         let uuid = self.identity();
-        let answers = self.server.transcript().exchanges().map(answer).collect();
+        let answers = self
+            .server
+            .transcript()
+            .exchanges()
+            .map(trust::Answer::from)
+            .collect();
         let recorded = trusted.and_then(|trusted| trusted.uuid.as_ref());
         let finding = trust::Finding {
             database: database.into(),
@@ -309,6 +361,54 @@ impl Auditor {
             answers,
         };
         self.store.raise(&finding, clock::now())
+    }
+
+    /// An alarm for each broken transaction, known by it alone, so that finding it again in another
+    /// cycle is no new finding; and one for a flood.
+    fn raise_values(
+        &self,
+        database: &str,
+        kind: Tampering,
+        report: &mut Report,
+    ) -> Result<Option<Alarm>, LocalFailure> {
+        let uuid = self.identity();
+        let finding = |kind, reason, shown, answers| trust::Finding {
+            database: database.into(),
+            kind,
+            reason,
+            trusted: None,
+            shown,
+            uuid: uuid.clone(),
+            identity_changed: false,
+            answers,
+        };
+        let now = clock::now();
+        let mut raised = Vec::new();
+        for shows in &mut report.broken {
+            let broken = &shows.broken;
+            let answers = std::mem::take(&mut shows.answers);
+            let (kind, reason) = (broken.what.tampering(), broken.to_string());
+            let finding = finding(kind, reason, broken.state(), answers);
+            raised.push(self.store.raise(&finding, now));
+        }
+        if report.more_broken > 0 || raised.is_empty() {
+            let reason = format!("more transactions are broken: {}", report.more_broken);
+            let finding = finding(kind, reason, None, Vec::new());
+            raised.push(self.store.raise(&finding, now));
+        }
+        // one that could not be written is told before those that could
+        let alarms: Result<Vec<Alarm>, LocalFailure> = raised.into_iter().collect();
+        alarms.map(|alarms| alarms.into_iter().next())
+    }
+
+    /// Keeps how far the values were read: nothing is decided by it.
+    pub(super) fn save_progress(&self) {
+        if self.progress.is_empty() {
+            return;
+        }
+        if let Err(failure) = self.store.save_progress(self.progress.values()) {
+            log::warn!("how far the values were read could not be written: {failure}");
+        }
     }
 
     /// A database that need not be asked for: the server lets nobody in, or is away.
@@ -386,7 +486,7 @@ impl Auditor {
 }
 
 /// Fetching a proof's parts may take as long as an interval, but no less than this.
-const MIN_PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const MIN_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A verdict on its way to an outcome.
 pub(super) struct Conclusion {
@@ -420,10 +520,12 @@ impl Conclusion {
     }
 }
 
-fn answer(exchange: &Exchange) -> trust::Answer {
-    trust::Answer {
-        call: exchange.call.into(),
-        request: exchange.request.clone(),
-        reply: exchange.reply.clone(),
+impl From<&Exchange> for trust::Answer {
+    fn from(exchange: &Exchange) -> trust::Answer {
+        trust::Answer {
+            call: exchange.call.into(),
+            request: exchange.request.clone(),
+            reply: exchange.reply.clone(),
+        }
     }
 }

@@ -144,6 +144,7 @@ impl Auditor {
         self.check_all(&listing, &mut cycle, &mut tell);
         cycle.duration = begin.elapsed();
         self.save_outcomes(&cycle);
+        self.save_progress();
         cycle
     }
 
@@ -191,7 +192,9 @@ impl Auditor {
             .collect();
         for outcome in &cycle.outcomes {
             let before = records.get(&outcome.database);
-            let proven = outcome.verdict.is_proven();
+            // what is wrong with values was found after the state was proven
+            let values = matches!(outcome.reason, Reason::Values(_));
+            let proven = outcome.verdict.is_proven() || values;
             let grew = proven && outcome.shown != outcome.previous;
             let record = OutcomeRecord {
                 database: outcome.database.clone(),

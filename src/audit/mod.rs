@@ -2,7 +2,7 @@
 //!
 //! What a check finds is written down before it is told: a trusted state first, then an alarm.
 //! Reading order: `cycle` (all databases), `auditor` (one database), `check` and `proof` (what the
-//! server shows against what is trusted), `verdict`.
+//! server shows against what is trusted), `values` (what is read beside), `verdict`.
 
 #![forbid(unsafe_code)]
 
@@ -14,10 +14,13 @@ mod due;
 mod pin;
 mod policy;
 mod proof;
+mod values;
 mod verdict;
 
 pub use auditor::Auditor;
 pub use cycle::{Cycle, Trouble};
 pub use databases::{Impossible, MAX_DATABASES};
 pub use policy::{Pin, Policy};
+pub use values::{Broken, Completed, Entry, Judged, Report, Shows, Unavailable, Unread, What, Why};
+pub use values::{complete, judge};
 pub use verdict::{Exit, Outcome, Overdue, Reason, Verdict, Warning};

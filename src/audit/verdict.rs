@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::values::Report;
 use crate::ledger::{BadSignature, Refusal, State, Unprovable};
 use crate::server::Failure;
 use crate::text::Shown;
@@ -174,6 +175,8 @@ pub enum Reason {
         /// Why not.
         why: Box<Reason>,
     },
+    /// The state is proven; what was read beside it is broken, or could not be read.
+    Values(Box<Report>),
     /// The auditor's own trouble.
     Local(LocalFailure),
 }
@@ -217,6 +220,7 @@ impl fmt::Display for Reason {
                 "the pinned state {pin} and the trusted one do not prove each other: {why} (or \
                  the pin is mistyped)"
             ),
+            Reason::Values(report) => write!(f, "{report}"),
             Reason::Local(failure) => write!(f, "{failure}"),
         }
     }

@@ -6,7 +6,7 @@ use std::{env, fs, process};
 
 use crate::audit::{Auditor, Outcome, Policy, Verdict};
 use crate::clock;
-use crate::config::{DatabaseFilter, FirstSight, Secret};
+use crate::config::{DatabaseFilter, FirstSight, NewValues, Secret, Values};
 use crate::drill::{Auditor as Audited, Embedded, Lie, Options, fill};
 use crate::ledger::PublicKey;
 use crate::server::{Endpoint, Login, Security, Server};
@@ -141,6 +141,14 @@ impl Bench {
             interval: Duration::from_secs(60),
             expect_growth: None,
             max_range: 10_000,
+            values: Values {
+                sample: match audited {
+                    Audited::ReadingValues => u64::MAX, // every transaction in every cycle
+                    _ => 0,
+                },
+                new: NewValues::Sampled,
+                sweep: None,
+            },
         };
         Ok(Bench {
             auditor: Auditor::new(server, store, policy),

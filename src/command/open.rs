@@ -108,5 +108,6 @@ pub fn policy(settings: &Settings) -> Policy {
         interval: audit.interval,
         expect_growth: audit.expect_growth,
         max_range: audit.max_range,
+        values: audit.values,
     }
 }

@@ -82,6 +82,12 @@ impl Failure {
         Failure::new(call, Kind::Malformed(Box::new(malformed)))
     }
 
+    /// Bytes that an answer has which was too large, where this client said so.
+    pub fn size_needed(&self) -> Option<u64> {
+        let (_, sizes) = self.message.as_str().split_once("larger than max (")?;
+        sizes.split(' ').next()?.parse().ok()
+    }
+
     pub(super) fn of_grpc(call: &'static str, error: &grpcio::Error, timeout: Duration) -> Failure {
         let (grpcio::Error::RpcFailure(status) | grpcio::Error::RpcFinished(Some(status))) = error
         else {

@@ -13,6 +13,7 @@
 //!            evidence/DATABASE/ALARM.toml   what shows it, a file each finding
 //!            identities             every immudb-uuid seen
 //!            outcomes               the last verdicts
+//!            values                 how far the values were read, and what of them stays due
 //! ```
 //!
 //! `SERVER` and `DATABASE` are escaped (`name`), times come from the caller, and nothing here knows the network.
@@ -47,6 +48,7 @@ mod store;
 mod text;
 mod timestamp;
 mod trusted;
+mod values;
 
 pub use accept::{Acceptance, Accepted};
 pub use alarm::{Alarm, Closed};
@@ -59,3 +61,4 @@ pub use outcome::{OutcomeRecord, Outcomes};
 pub use store::{Location, Store};
 pub use timestamp::Timestamp;
 pub use trusted::{How, Seen, Trusted};
+pub use values::{Progress, Sweeping, Swept};
