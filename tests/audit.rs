@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use immuaudit::audit::{Auditor, Cycle, Exit, Policy, Verdict};
 use immuaudit::clock;
-use immuaudit::config::{DatabaseFilter, FirstSight, Secret};
+use immuaudit::config::{DatabaseFilter, FirstSight, NewValues, Secret, Values};
 use immuaudit::drill::{Access, Embedded, Emulated, Lie, Options, Telling};
 use immuaudit::server::{Endpoint, Login, Security, Server};
 use immuaudit::stop::Stop;
@@ -53,6 +53,11 @@ fn auditor(embedded: &Embedded, dir: &Path) -> Auditor {
         interval: Duration::from_secs(60),
         expect_growth: None,
         max_range: 1000,
+        values: Values {
+            sample: 0,
+            new: NewValues::Sampled,
+            sweep: None,
+        },
     };
     let store = Store::open(&location, clock::now()).unwrap();
     Auditor::new(server, store, policy)

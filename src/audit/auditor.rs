@@ -137,7 +137,7 @@ impl Auditor {
     /// A database that the server does not list. Only one with a trusted state can vanish: is it
     /// gone, or hidden?
     pub(super) fn check_unlisted(&mut self, database: &str) -> Option<Outcome> {
-        self.server.begin_transcript();
+        self.server.begin_transcript_with_list();
         let trusted = match self.trusted(database) {
             Ok(Some(trusted)) => trusted,
             Ok(None) => {

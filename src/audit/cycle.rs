@@ -1,15 +1,18 @@
 //! One cycle: every database that is listed or known, in order, whatever becomes of the others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::auditor::Auditor;
 use super::databases::{self, Impossible, Listing};
-use super::verdict::{Exit, Outcome, Reason};
+use super::verdict::{Exit, Outcome, Reason, Verdict};
 use crate::clock;
 use crate::server::{Failure, Kind};
 use crate::trust::{LocalFailure, OutcomeRecord};
+
+/// Databases of which nothing is trusted and the last verdict is kept all the same, at most.
+const MAX_STRANGERS: usize = 1000;
 
 /// The result of one cycle.
 #[derive(Debug)]
@@ -130,9 +133,9 @@ impl Auditor {
             Ok(names) => databases::sort(names, &known, |name| filter.selects(name)),
             Err(failure) => {
                 // what is known is tried all the same, unless nobody is there
-                let listed = known.into_iter().filter(|name| filter.selects(name));
+                let listed = known.iter().filter(|name| filter.selects(name));
                 let listing = Listing {
-                    listed: listed.collect(),
+                    listed: listed.cloned().collect(),
                     ..Listing::default()
                 };
                 cycle.no_list = Some(failure);
@@ -143,7 +146,7 @@ impl Auditor {
         cycle.too_many = listing.too_many;
         self.check_all(&listing, &mut cycle, &mut tell);
         cycle.duration = begin.elapsed();
-        self.save_outcomes(&cycle);
+        self.save_outcomes(&cycle, &known);
         self.save_progress();
         cycle
     }
@@ -181,20 +184,28 @@ impl Auditor {
         }
     }
 
-    /// For `status`, and for ages over a restart: nothing is decided by it.
-    fn save_outcomes(&self, cycle: &Cycle) {
+    /// For `status`, and for ages over a restart: nothing is decided by it. What a server lists
+    /// and nothing is trusted of is bounded, and forgotten once it is listed no more.
+    fn save_outcomes(&self, cycle: &Cycle, known: &[String]) {
         let now = clock::now();
-        let mut records: BTreeMap<String, OutcomeRecord> = self
-            .store
-            .load_outcomes()
-            .into_iter()
+        let known: BTreeSet<&str> = known.iter().map(String::as_str).collect();
+        let loaded = self.store.load_outcomes().into_iter();
+        let mut before: BTreeMap<String, OutcomeRecord> = loaded
             .map(|record| (record.database.clone(), record))
             .collect();
+        let mut records = BTreeMap::new();
+        let mut strangers = 0;
         for outcome in &cycle.outcomes {
-            let before = records.get(&outcome.database);
             // what is wrong with values was found after the state was proven
             let values = matches!(outcome.reason, Reason::Values(_));
             let proven = outcome.verdict.is_proven() || values;
+            let before = before.remove(&outcome.database);
+            if !known.contains(outcome.database.as_str()) && outcome.verdict != Verdict::FirstSeen {
+                strangers += 1;
+                if strangers > MAX_STRANGERS {
+                    continue;
+                }
+            }
             let grew = proven && outcome.shown != outcome.previous;
             let record = OutcomeRecord {
                 database: outcome.database.clone(),
@@ -204,16 +215,19 @@ impl Auditor {
                 proven: if proven {
                     Some(now)
                 } else {
-                    before.and_then(|record| record.proven)
+                    before.as_ref().and_then(|record| record.proven)
                 },
                 grown: if grew {
                     Some(now)
                 } else {
-                    before.and_then(|record| record.grown)
+                    before.as_ref().and_then(|record| record.grown)
                 },
             };
             records.insert(outcome.database.clone(), record);
         }
+        // of what was not checked this time, such as where the program was asked to end
+        before.retain(|name, _| known.contains(name.as_str()));
+        records.extend(before);
         if let Err(failure) = self
             .store
             .save_outcomes(&records.into_values().collect::<Vec<_>>())

@@ -36,6 +36,7 @@ impl Digest {
 
     /// `H(parts[0] || parts[1] || …)`.
     pub fn of(parts: &[&[u8]]) -> Digest {
+        count();
         // what is short, as all that a tree and a chain are made of, costs half as much in one piece
         let mut short = [0; 128];
         let mut rest = &mut short[..];
@@ -80,6 +81,25 @@ impl Digest {
         Digest::of(&[&[1], &left.0, &right.0])
     }
 }
+
+#[cfg(feature = "fault-points")]
+thread_local! {
+    static COMPUTED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// Digests that this thread has computed, so that a test can hold them against a budget.
+#[cfg(feature = "fault-points")]
+pub fn digests_computed() -> u64 {
+    COMPUTED.get()
+}
+
+#[cfg(feature = "fault-points")]
+fn count() {
+    COMPUTED.set(COMPUTED.get().wrapping_add(1));
+}
+
+#[cfg(not(feature = "fault-points"))]
+fn count() {}
 
 /// Lower-case hexadecimal, 64 characters.
 impl fmt::Display for Digest {

@@ -31,6 +31,8 @@ mod refusal;
 mod state;
 mod tree;
 
+#[cfg(feature = "fault-points")]
+pub use digest::digests_computed;
 pub use digest::{Digest, NotADigest, NotHex, Term};
 pub use dual_proof::{
     DualProof, LinearAdvance, LinearProof, Parts, Proven, Unprovable, excuse, verify,

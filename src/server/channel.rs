@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{env, fmt, fs};
 
-use grpcio::{Channel, ChannelBuilder, ChannelCredentials, ChannelCredentialsBuilder, Environment};
+use grpcio::{
+    Channel, ChannelBuilder, ChannelCredentials, ChannelCredentialsBuilder, Environment,
+    ResourceQuota,
+};
 
 use crate::config::Secret;
 
@@ -105,6 +108,9 @@ impl Connector {
     pub fn connect(&self) -> Channel {
         let mut builder = ChannelBuilder::new(self.environment.clone())
             .max_receive_message_len(self.endpoint.max_answer)
+            // the limit alone is looked at when the whole answer is there: without a bound on what
+            // is buffered, 200 MB of it would be
+            .set_resource_quota(self.quota())
             .initial_reconnect_backoff(Duration::from_millis(200))
             .max_reconnect_backoff(Duration::from_secs(2))
             // a black hole fails within this, not within 20 s
@@ -114,6 +120,8 @@ impl Connector {
                 CString::from(c"grpc.compression_enabled_algorithms_bitset"),
                 1,
             )
+            // nothing is inflated, not even while the headers that refuse it are still on their way
+            .raw_cfg_int(CString::from(c"grpc.per_message_decompression"), 0)
             .enable_http_proxy(false)
             .enable_retry(false)
             // else a new channel takes over a stalled connection
@@ -126,6 +134,13 @@ impl Connector {
             builder = builder.set_credentials(self.credentials(tls));
         }
         builder.connect(&self.endpoint.authority())
+    }
+
+    /// Room for two of the largest answers, and for what HTTP/2 needs beside.
+    fn quota(&self) -> ResourceQuota {
+        let answer = usize::try_from(self.endpoint.max_answer).unwrap_or(usize::MAX);
+        let bytes = answer.saturating_mul(2).saturating_add(4 << 20);
+        ResourceQuota::new(Some("immuaudit")).resize_memory(bytes)
     }
 
     fn credentials(&self, tls: &Tls) -> ChannelCredentials {

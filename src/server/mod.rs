@@ -70,7 +70,13 @@ impl Server {
 
     /// Forgets what was said so far, so that a finding's evidence is about one database alone.
     pub fn begin_transcript(&mut self) {
-        self.transcript = Transcript::default();
+        self.transcript.begin();
+    }
+
+    /// The same for a database that is not listed: the list is what shows it.
+    pub fn begin_transcript_with_list(&mut self) {
+        self.transcript.begin();
+        self.transcript.add_list();
     }
 
     /// What was asked and answered since [`Server::begin_transcript`].

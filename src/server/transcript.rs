@@ -24,6 +24,8 @@ pub struct Transcript {
     first: Vec<Exchange>,
     size: usize,
     last: Option<Exchange>,
+    /// What shows that a database is not listed.
+    list: Option<Exchange>,
     /// Exchanges that were left out between.
     pub omitted: u64,
 }
@@ -40,17 +42,42 @@ impl Transcript {
         request: &[u8],
         answer: &Result<Answer, Failure>,
     ) {
-        if [method::LOGIN, method::OPEN_SESSION, method::USE_DATABASE].contains(&name) {
-            return; // passwords and tokens
+        if [method::LOGIN, method::OPEN_SESSION].contains(&name) {
+            return; // passwords
         }
         let exchange = Exchange {
             call: name.rsplit('/').next().unwrap_or(name),
             request: request.to_vec(),
             reply: match answer {
+                Ok(_) if name == method::USE_DATABASE => Ok(Vec::new()), // a token
                 Ok(answer) => Ok(answer.bytes.clone()),
                 Err(failure) => Err(failure.to_string()),
             },
         };
+        if name == method::DATABASE_LIST {
+            self.list = Some(exchange);
+            return;
+        }
+        self.push(exchange);
+    }
+
+    /// Begins anew; what databases were listed last is remembered.
+    pub(super) fn begin(&mut self) {
+        let list = self.list.take();
+        *self = Transcript {
+            list,
+            ..Transcript::default()
+        };
+    }
+
+    /// Makes the last list of databases a part of it.
+    pub(super) fn add_list(&mut self) {
+        if let Some(list) = self.list.clone() {
+            self.push(list);
+        }
+    }
+
+    fn push(&mut self, exchange: Exchange) {
         if let Some(last) = self.last.take() {
             let size = last.request.len() + last.reply.as_ref().map_or(0, Vec::len);
             if self.size + size <= LIMIT {

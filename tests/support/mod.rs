@@ -3,6 +3,8 @@
 
 pub mod caller;
 pub mod chain;
+pub mod meter;
+pub mod mutate;
 pub mod place;
 pub mod process;
 pub mod program;

@@ -1,5 +1,6 @@
 //! The real binary, run as a user runs it.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -63,6 +64,34 @@ impl Program {
         Run::of(self.command(verb).output().expect("the program runs"))
     }
 
+    /// One cycle with `--json`, and the most resident memory it took, in KiB: looked at every
+    /// millisecond, for the kernel's own high-water mark goes with the process.
+    pub fn once_measured(&self) -> (Run, u64) {
+        let mut child = self
+            .command(&["--once", "--json"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let id = child.id();
+        let stdout = read_all(child.stdout.take());
+        let stderr = read_all(child.stderr.take());
+        let mut peak = 0;
+        let status = loop {
+            peak = peak.max(high_water(id).unwrap_or(0));
+            if let Some(status) = child.try_wait().expect("the program's status") {
+                break status;
+            }
+            thread::sleep(Duration::from_millis(1));
+        };
+        let output = Output {
+            status,
+            stdout: stdout.join().expect("its stdout"),
+            stderr: stderr.join().expect("its stderr"),
+        };
+        (Run::of(output), peak)
+    }
+
     /// The loop, in the background.
     pub fn start(&self, verb: &[&str]) -> Running {
         let log = self.dir.with_extension("log");
@@ -75,6 +104,30 @@ impl Program {
             .expect("the program starts");
         Running { child, log }
     }
+}
+
+fn read_all(from: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = from.expect("a pipe").read_to_end(&mut bytes);
+        bytes
+    })
+}
+
+/// A number of `/proc/ID/status` (proc_pid_status(5)), in its unit; `None` once the process has ended.
+pub fn status(id: u32, name: &str) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.strip_prefix(':')?
+        .split_whitespace()
+        .next()?
+        .parse()
+        .ok()
+}
+
+/// The most resident memory that a process ever had, in KiB.
+pub fn high_water(id: u32) -> Option<u64> {
+    status(id, "VmHWM")
 }
 
 /// What a run left behind.
@@ -163,15 +216,18 @@ impl Running {
     /// Waits until the log says `text`; the deadline only ends a test that failed.
     #[track_caller]
     pub fn wait_for(&mut self, text: &str) {
+        self.wait_for_times(text, 1);
+    }
+
+    /// Waits until the log says `text` so many times.
+    #[track_caller]
+    pub fn wait_for_times(&mut self, text: &str, times: usize) {
         let end = Instant::now() + Duration::from_secs(60);
-        while !self.log().contains(text) {
+        let said = |log: &str| log.matches(text).count() >= times;
+        while !said(&self.log()) {
             assert!(Instant::now() < end, "never said {text:?}: {}", self.log());
             if let Some(status) = self.child.try_wait().expect("the program's status") {
-                assert!(
-                    self.log().contains(text),
-                    "ended with {status}: {}",
-                    self.log()
-                );
+                assert!(said(&self.log()), "ended with {status}: {}", self.log());
             }
             thread::sleep(Duration::from_millis(20));
         }

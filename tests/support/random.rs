@@ -17,6 +17,11 @@ impl Random {
         Random(start)
     }
 
+    /// From a value that was printed already.
+    pub fn starting_at(start: u64) -> Random {
+        Random(start)
+    }
+
     pub fn u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
