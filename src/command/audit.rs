@@ -1,12 +1,12 @@
 //! `audit-mode`: one cycle after the other, or one alone.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::open::{self, Failed};
-use crate::audit::{Auditor, Cycle, Exit, Outcome};
+use crate::audit::{Auditor, Cycle, Exit, Outcome, Went};
 use crate::clock;
 use crate::config::{Format, Repeat, Settings, Volume};
-use crate::report::{log_cycle, log_outcome, outcome_json, outcome_line, print};
+use crate::report::{log_cycle, log_outcome, log_swept, outcome_json, outcome_line, print};
 use crate::stop::Stop;
 use crate::trust::Store;
 
@@ -53,13 +53,44 @@ fn until_stopped(auditor: &mut Auditor, settings: &Settings, stop: &Stop) -> Exi
                 print_outcome(settings, outcome);
             }
         });
-        stop.sleep(next.saturating_duration_since(Instant::now()));
+        sweep_until(auditor, settings, stop, next);
     }
     log::info!("stopped server={name}");
     Exit::Good
 }
 
-fn cycle(auditor: &mut Auditor, settings: &Settings, tell: impl Fn(&Outcome)) -> Cycle {
+/// What is left of the interval: a sweep that is behind its pace, else nothing.
+fn sweep_until(auditor: &mut Auditor, settings: &Settings, stop: &Stop, next: Instant) {
+    let name = &settings.server.name;
+    while !stop.requested() && Instant::now() < next {
+        let slice = auditor.sweep_at_pace(next);
+        if let Some(outcome) = &slice.outcome {
+            log_outcome(name, outcome);
+            if matches!(settings.report.format, Format::Json) {
+                print_outcome(settings, outcome);
+            }
+        }
+        let left = next.saturating_duration_since(Instant::now());
+        match slice.went {
+            Went::On { .. } => {}
+            Went::Ended(swept) => log_swept(name, &swept),
+            Went::Idle => stop.sleep(left.min(PACE)),
+            Went::Away(failure) => {
+                log::debug!(
+                    "the sweep waits server={name} reason={:?}",
+                    failure.to_string()
+                );
+                stop.sleep(left);
+            }
+            Went::Stopped => return,
+        }
+    }
+}
+
+/// How often a paced sweep is looked after.
+const PACE: Duration = Duration::from_secs(1);
+
+pub(super) fn cycle(auditor: &mut Auditor, settings: &Settings, tell: impl Fn(&Outcome)) -> Cycle {
     let name = &settings.server.name;
     let cycle = auditor.cycle(|outcome| {
         log_outcome(name, outcome);
@@ -72,7 +103,7 @@ fn cycle(auditor: &mut Auditor, settings: &Settings, tell: impl Fn(&Outcome)) ->
     cycle
 }
 
-fn print_outcome(settings: &Settings, outcome: &Outcome) {
+pub(super) fn print_outcome(settings: &Settings, outcome: &Outcome) {
     print(&match settings.report.format {
         Format::Json => outcome_json(&settings.server.name, outcome),
         Format::Text => outcome_line(outcome),
