@@ -13,8 +13,8 @@ use std::process::{Command, Stdio};
 
 use immuaudit::ledger::State;
 use immuaudit::trust::{
-    Acceptance, Finding, How, Location, OutcomeRecord, Progress, Store, Sweeping, Swept, Tampering,
-    Timestamp, Trusted, fault,
+    Acceptance, Begun, Finding, How, Location, OutcomeRecord, Progress, Store, Sweeping, Swept,
+    Tampering, Timestamp, Trusted, fault,
 };
 use support::chain::Chain;
 use support::place::Place;
@@ -125,8 +125,10 @@ fn progress() -> Vec<Progress> {
     progress.due = [3, 4].into();
     progress.truncated_before = 2;
     progress.sweep = Some(Sweeping {
+        begun: Begun::Asked,
         began: at(2),
-        at: chain().state(5),
+        at: 5,
+        hash: Some(chain().state(5).hash),
         read: 4,
         peaks: vec![chain().state(1).hash, chain().state(2).hash],
     });

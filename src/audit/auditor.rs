@@ -1,7 +1,7 @@
 //! One database: what is trusted of it, what the check found, and what is written down of that.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::check::{self, Demands, Finding};
 use super::due::Ages;
@@ -33,6 +33,10 @@ pub struct Auditor {
     pub(super) progress: BTreeMap<String, Progress>,
     /// What each database's scans allow.
     pub(super) scans: BTreeMap<String, Scan>,
+    /// Databases whose state was proven in the last check: a sweep goes on with these.
+    pub(super) readable: BTreeSet<String>,
+    /// When the progress was last written down.
+    pub(super) saved: Instant,
 }
 
 impl Auditor {
@@ -54,6 +58,8 @@ impl Auditor {
         Auditor {
             progress: progress.map(|of| (of.database.clone(), of)).collect(),
             scans: BTreeMap::new(),
+            readable: BTreeSet::new(),
+            saved: Instant::now(),
             server,
             store,
             policy,
@@ -73,6 +79,7 @@ impl Auditor {
     /// is asked to end.
     pub(super) fn check_listed(&mut self, database: &str) -> Option<Outcome> {
         self.server.begin_transcript();
+        self.readable.remove(database);
         let trusted = match self.trusted(database) {
             Ok(trusted) => trusted,
             Err(failure) => return Some(self.local_failure(database, failure)),
@@ -113,13 +120,18 @@ impl Auditor {
         };
         let before = before.map(|before| before.state);
         let report = self.read_values(database, shown, before, since)?;
-        Some(match report.verdict() {
-            None => conclusion,
-            Some(verdict) => Conclusion {
-                verdict,
-                reason: Reason::Values(Box::new(report)),
-                ..conclusion
-            },
+        self.readable.insert(database.into());
+        let Some(verdict) = report.verdict() else {
+            return Some(conclusion);
+        };
+        self.ages.proven(
+            database,
+            conclusion.grew || conclusion.verdict == Verdict::FirstSeen,
+        );
+        Some(Conclusion {
+            verdict,
+            reason: Reason::Values(Box::new(report)),
+            ..conclusion
         })
     }
 
@@ -309,7 +321,7 @@ impl Auditor {
                 1
             }
         };
-        if verdict.is_proven() || matches!(reason, Reason::Values(_)) {
+        if verdict.is_proven() {
             self.ages
                 .proven(database, grew || verdict == Verdict::FirstSeen);
         }
@@ -512,7 +524,7 @@ impl Conclusion {
         Conclusion::new(Verdict::LocalFailure, Reason::Local(failure))
     }
 
-    fn showing(self, state: State) -> Conclusion {
+    pub(super) fn showing(self, state: State) -> Conclusion {
         Conclusion {
             shown: Some(state),
             ..self

@@ -1,12 +1,14 @@
 //! `audit-mode`: one cycle after the other, or one alone.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::open::{self, Failed};
-use crate::audit::{Auditor, Cycle, Exit, Outcome};
+use crate::audit::{Auditor, Cycle, Exit, Outcome, Went};
 use crate::clock;
 use crate::config::{Format, Repeat, Settings, Volume};
-use crate::report::{log_cycle, log_outcome, log_warnings, outcome_json, outcome_line, print};
+use crate::report::{
+    log_cycle, log_outcome, log_swept, log_warnings, outcome_json, outcome_line, print,
+};
 use crate::stop::Stop;
 use crate::trust::Store;
 
@@ -20,34 +22,37 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
     let server = open::server(settings, stop.clone())?;
     let mut auditor = Auditor::new(server, store, open::policy(settings));
     match settings.audit.repeat {
-        Repeat::Once => Ok(once(&mut auditor, settings)),
+        Repeat::Once => Ok(once(&mut auditor, settings).exit()),
         Repeat::UntilStopped => Ok(until_stopped(&mut auditor, settings, &stop)),
     }
 }
 
-/// One cycle; every database is told on stdout.
-fn once(auditor: &mut Auditor, settings: &Settings) -> Exit {
-    let quiet = matches!(settings.report.volume, Volume::Quiet);
-    let json = matches!(settings.report.format, Format::Json);
+/// One cycle; every database is told on stdout, and once: the log has no more of it than
+/// warnings, but beside JSON, which is for programs.
+pub(super) fn once(auditor: &mut Auditor, settings: &Settings) -> Cycle {
+    let name = &settings.server.name;
     let cycle = auditor.cycle(|outcome| {
-        if json {
-            log_outcome(&settings.server.name, outcome);
-        } else {
-            log_warnings(&settings.server.name, outcome);
+        match settings.report.format {
+            Format::Json => log_outcome(name, outcome),
+            Format::Text => log_warnings(name, outcome),
         }
-        if !quiet || outcome.exit() != Exit::Good {
-            print_outcome(settings, outcome);
-        }
+        tell(settings, outcome);
     });
-    let exit = cycle.exit();
     after(auditor, settings, &cycle);
-    if quiet && exit != Exit::Good {
-        // what is not told by any database's line
+    if settings.report.volume == Volume::Quiet {
+        // what no database's line tells, and the log is off
         for trouble in cycle.troubles() {
-            print(&format!("{}: {trouble}", settings.server.name));
+            eprintln!("{name}: {trouble}");
         }
     }
-    exit
+    cycle
+}
+
+/// A database's line on stdout; under `--quiet` only where something is not well.
+pub(super) fn tell(settings: &Settings, outcome: &Outcome) {
+    if settings.report.volume == Volume::Normal || outcome.exit() != Exit::Good {
+        print_outcome(settings, outcome);
+    }
 }
 
 /// A cycle every interval; one that overruns is followed by the next at once, without piling up.
@@ -64,11 +69,42 @@ fn until_stopped(auditor: &mut Auditor, settings: &Settings, stop: &Stop) -> Exi
             }
         });
         after(auditor, settings, &cycle);
-        stop.sleep(next.saturating_duration_since(Instant::now()));
+        sweep_until(auditor, settings, stop, next);
     }
     log::info!("stopped server={name}");
     Exit::Good
 }
+
+/// What is left of the interval: a sweep that is behind its pace, else nothing.
+fn sweep_until(auditor: &mut Auditor, settings: &Settings, stop: &Stop, next: Instant) {
+    let name = &settings.server.name;
+    while !stop.requested() && Instant::now() < next {
+        let slice = auditor.sweep_at_pace(next);
+        if let Some(outcome) = &slice.outcome {
+            log_outcome(name, outcome);
+            if matches!(settings.report.format, Format::Json) {
+                print_outcome(settings, outcome);
+            }
+        }
+        let left = next.saturating_duration_since(Instant::now());
+        match slice.went {
+            Went::On { .. } => {}
+            Went::Ended(swept) => log_swept(name, &swept),
+            Went::Idle => stop.sleep(left.min(PACE)),
+            Went::Away(failure) => {
+                log::debug!(
+                    "the sweep waits server={name} reason={:?}",
+                    failure.to_string()
+                );
+                stop.sleep(left);
+            }
+            Went::Stopped => return,
+        }
+    }
+}
+
+/// How often a paced sweep is looked after.
+const PACE: Duration = Duration::from_secs(1);
 
 /// What is said of the cycle as a whole.
 fn after(auditor: &mut Auditor, settings: &Settings, cycle: &Cycle) {

@@ -146,7 +146,7 @@ impl Bench {
                     Audited::ReadingValues => u64::MAX, // every transaction in every cycle
                     _ => 0,
                 },
-                new: NewValues::Sampled,
+                new: NewValues::All,
                 sweep: None,
             },
         };

@@ -8,6 +8,7 @@ mod drill;
 mod exercise;
 mod open;
 mod status;
+mod sweep;
 
 use std::process::ExitCode;
 
@@ -53,6 +54,7 @@ fn perform(run: Run) -> Exit {
     }
     let done = match run.task {
         Task::Audit => audit::run(&run.settings),
+        Task::Sweep { databases } => sweep::run(&run.settings, &databases),
         Task::Status => status::run(&run.settings),
         Task::Accept { database, alarm } => accept::run(&run.settings, &database, &alarm),
         Task::Drill(drill) => drill::run(drill),

@@ -78,6 +78,7 @@ pub fn load(process: &Process) -> Result<Invocation, Wrong> {
             let run = run(Task::Audit)?;
             return Ok(Invocation::Tell(config(&draft, &run)));
         }
+        Name::Sweep => Task::Sweep { databases: words },
         Name::Status => Task::Status,
         Name::Accept => accept(&draft, words)?,
         Name::Drill => Task::Drill(drill(&draft)?),

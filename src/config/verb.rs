@@ -6,6 +6,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Name {
     AuditMode,
+    Sweep,
     Status,
     Accept,
     Drill,
@@ -47,6 +48,7 @@ const fn verb(
 #[rustfmt::skip]
 pub(super) static VERBS: &[Verb] = &[
     verb(Name::AuditMode, "audit-mode", "", 0, "audit every interval until stopped (also without a verb)"),
+    verb(Name::Sweep, "sweep", "[DATABASE...]", usize::MAX, "audit once, then read every value of the whole history"),
     verb(Name::Status, "status", "", 0, "what is trusted, since when, and the last verdicts"),
     verb(Name::Accept, "accept", "DATABASE --alarm ID", 1, "close an alarm, and adopt what its evidence names"),
     verb(Name::Drill, "drill", "[--serve [--port PORT] [--grow DURATION]] [--list] [--lie NAME]", 0, "see an honest ledger pass and a lying one caught"),
@@ -79,6 +81,11 @@ pub(super) fn find(word: &str) -> Option<&'static Verb> {
 pub enum Task {
     /// Audit: once or for ever, as the settings say.
     Audit,
+    /// Audit once, then read everything.
+    Sweep {
+        /// These databases alone; none: all that are audited.
+        databases: Vec<String>,
+    },
     /// Say what is trusted.
     Status,
     /// Close an alarm.

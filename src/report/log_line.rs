@@ -4,6 +4,7 @@ use log::Level;
 
 use crate::audit::{Cycle, Outcome, Verdict};
 use crate::ledger::State;
+use crate::trust::Swept;
 
 /// How loudly a verdict is told.
 fn level(outcome: &Outcome) -> Level {
@@ -68,6 +69,17 @@ fn told(outcome: &Outcome) -> &'static str {
         Verdict::Malformed => "malformed answer",
         Verdict::Unreachable | Verdict::Refused => "could not check",
     }
+}
+
+/// A sweep that ended.
+pub fn log_swept(server: &str, swept: &Swept) {
+    log::info!(
+        "swept server={server} read={} of={} began={} ended={}",
+        swept.read,
+        swept.of,
+        swept.began,
+        swept.ended
+    );
 }
 
 /// One line a cycle.

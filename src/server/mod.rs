@@ -9,7 +9,7 @@ mod failure;
 mod session;
 mod transcript;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use grpcio::Client;
 
@@ -39,6 +39,8 @@ pub struct Server {
     stop: Stop,
     transcript: Transcript,
     identity: Option<Shown>,
+    /// No call lasts past this, whatever its own deadline.
+    until: Option<Instant>,
 }
 
 impl Server {
@@ -60,12 +62,18 @@ impl Server {
             stop,
             transcript: Transcript::default(),
             identity: None,
+            until: None,
         })
     }
 
     /// From here on every token may be renewed once more.
     pub fn begin_cycle(&mut self) {
         self.session.begin_cycle();
+    }
+
+    /// From here on no call lasts past `until`, or its own deadline again.
+    pub fn hurry(&mut self, until: Option<Instant>) {
+        self.until = until;
     }
 
     /// Forgets what was said so far, so that a finding's evidence is about one database alone.
@@ -215,7 +223,11 @@ impl Server {
         let client = self
             .client
             .get_or_insert_with(|| Client::new(connector.connect()));
-        let answer = Pending::start(client, name, request, credential, self.timeout)
+        let left = self
+            .until
+            .map(|until| until.saturating_duration_since(Instant::now()));
+        let timeout = left.map_or(self.timeout, |left| left.min(self.timeout));
+        let answer = Pending::start(client, name, request, credential, timeout)
             .and_then(|pending| pending.wait(&self.stop));
         match &answer {
             Ok(answer) => self.identity.clone_from(&answer.uuid),

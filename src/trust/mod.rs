@@ -61,4 +61,4 @@ pub use outcome::{OutcomeRecord, Outcomes};
 pub use store::{Location, Store};
 pub use timestamp::Timestamp;
 pub use trusted::{How, Seen, Trusted};
-pub use values::{Progress, Sweeping, Swept};
+pub use values::{Begun, Progress, Sweeping, Swept};

@@ -10,10 +10,12 @@ use super::files;
 use super::sealed::{self, Writer};
 use super::store::Store;
 use super::timestamp::Timestamp;
-use crate::ledger::{Digest, State};
+use crate::ledger::Digest;
 use crate::sys::Lock;
 
 const WHAT: &str = "immuaudit: how far the values of each database were read.";
+const ASKED: &str = "asked";
+const PACED: &str = "paced";
 const FILE: &str = "values";
 /// Longest file that is read.
 const MOST: u64 = 64 << 20;
@@ -44,14 +46,27 @@ pub struct Progress {
 /// A sweep under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sweeping {
+    /// On whose behalf.
+    pub begun: Begun,
     /// When it began.
     pub began: Timestamp,
-    /// The last transaction that was passed, and its proven hash.
-    pub at: State,
+    /// The last transaction that was passed.
+    pub at: u64,
+    /// Its hash, where that is proven.
+    pub hash: Option<Digest>,
     /// Transactions read whole; the others stay due.
     pub read: u64,
     /// The main tree over what was passed, as a frontier's peaks.
     pub peaks: Vec<Digest>,
+}
+
+/// On whose behalf a sweep was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// The operator's, by `immuaudit sweep`.
+    Asked,
+    /// The audit's own, by `--audit-sweep`.
+    Paced,
 }
 
 /// A sweep that ended.
@@ -131,7 +146,15 @@ fn write(writer: &mut Writer, progress: &Progress) {
     writer.text("due", &due.join(" "));
     if let Some(sweep) = &progress.sweep {
         writer.time("sweep_began", sweep.began);
-        writer.text("sweep_at", &sweep.at.to_string());
+        writer.text(
+            "sweep_begun",
+            match sweep.begun {
+                Begun::Asked => ASKED,
+                Begun::Paced => PACED,
+            },
+        );
+        writer.number("sweep_at", sweep.at);
+        writer.optional("sweep_hash", sweep.hash.map(|h| h.to_string()).as_deref());
         writer.number("sweep_read", sweep.read);
         let peaks: Vec<String> = sweep.peaks.iter().map(Digest::to_string).collect();
         writer.text("sweep_peaks", &peaks.join(" "));
@@ -164,7 +187,16 @@ fn parse(table: &toml::Table) -> Option<Progress> {
         sweep: match has("sweep_at") {
             true => Some(Sweeping {
                 began: time("sweep_began")?,
-                at: sealed::state(table, "sweep_at").ok()??,
+                begun: match sealed::text(table, "sweep_begun").ok()? {
+                    ASKED => Begun::Asked,
+                    PACED => Begun::Paced,
+                    _ => return None,
+                },
+                at: number("sweep_at")?,
+                hash: match sealed::optional(table, "sweep_hash").ok()? {
+                    Some(hash) => Some(hash.parse().ok()?),
+                    None => None,
+                },
                 read: number("sweep_read")?,
                 peaks: words("sweep_peaks")?
                     .map(|word| word.parse().ok())

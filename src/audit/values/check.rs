@@ -95,14 +95,17 @@ impl Reading<'_> {
                 self.progress.due.remove(&tx);
             }
         }
-        if sample >= last {
-            self.read_run(0)?;
-            self.progress.new_to = Some(last);
-            return Ok(());
-        }
+        let mut unread = last;
         if new == NewValues::All {
-            let from = self.progress.new_to.or(before.map(|before| before.tx));
-            self.read_run(from.unwrap_or(last).min(last))?;
+            let known = self.progress.new_to.or(before.map(|before| before.tx));
+            unread = known.unwrap_or(last).min(last);
+            let read = self.read_run(unread + 1, last);
+            let read_to = read.as_ref().map_or_else(|(at, _)| *at, |()| last);
+            self.progress.new_to = Some(read_to);
+            read.map_err(|(_, halt)| halt)?;
+        }
+        if sample >= last {
+            return self.read_run(1, unread).map_err(|(_, halt)| halt);
         }
         // without randomness nothing can be drawn: better the same every time than nothing
         let drawn = draw(sample, last).unwrap_or_else(|| (1..=sample).collect());
@@ -114,18 +117,18 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Everything after `from`, as far as the time allows.
-    fn read_run(&mut self, from: u64) -> Result<(), Halt> {
-        let (mut at, last) = (from, self.reader.trusted.tx);
-        while at < last && self.reader.in_time() {
-            let read = self.reader.read_batch(at + 1, last)?.len() as u64;
-            self.progress
-                .due
-                .retain(|tx| !(at + 1..=at + read).contains(tx));
+    /// Everything from `first` to `last`; an error says which transaction was the last one read.
+    fn read_run(&mut self, first: u64, last: u64) -> Result<(), (u64, Halt)> {
+        let mut at = first.saturating_sub(1);
+        while at < last {
+            if !self.reader.in_time() {
+                return Err((at, Halt::Away)); // the next cycle goes on
+            }
+            let headers = self.reader.read_batch(at + 1, last);
+            let read = headers.map_err(|halt| (at, halt))?.len() as u64;
+            self.tried.extend(at + 1..=at + read);
             at += read;
-            self.progress.new_to = Some(at);
         }
-        self.progress.new_to = Some(at);
         Ok(())
     }
 

@@ -273,6 +273,10 @@ impl Report {
         due.or(self.halted.as_ref().map(|_| Verdict::Unreachable))
     }
 
+    pub(super) fn add_unread(&mut self, tx: u64, why: Why) {
+        self.unread.push(Unread { tx, why });
+    }
+
     /// In the order of the ledger.
     pub(super) fn sorted(mut self) -> Report {
         self.broken.sort_by_key(|shows| shows.broken.tx);
