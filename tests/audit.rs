@@ -236,6 +236,102 @@ fn a_pin_starts_from_a_known_state_and_is_held_against_the_trusted_one() {
 }
 
 #[test]
+fn a_pin_that_the_server_has_not_reached_contradicts_it() {
+    let embedded = ledger(&[]);
+    let place = Place::new();
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    audit.once().is(0, "defaultdb", "first-seen");
+    // known from elsewhere, and the server was rolled back before we first saw it
+    let pin = format!("defaultdb:100:{}", "ab".repeat(32));
+    let run = audit.with(&["--pin", &pin]).once();
+    run.is(2, "defaultdb", "split-view");
+    assert!(
+        run.reason("defaultdb").contains("fewer transactions"),
+        "{run:#?}"
+    );
+    // the checking goes on all the same
+    embedded.grow("defaultdb", 3);
+    let run = audit.with(&["--pin", &pin]).once();
+    assert_eq!(member(run.line("defaultdb"), "tx"), "23");
+}
+
+#[test]
+fn a_pin_is_held_until_it_is_proven() {
+    let embedded = ledger(&[]);
+    let place = Place::new();
+    let pin = format!("defaultdb:{}", embedded.state("defaultdb").unwrap());
+    embedded.grow("defaultdb", 20);
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    audit.once().is(0, "defaultdb", "first-seen");
+    embedded.lie(Telling::from(Lie::Excuse));
+    let pinned = audit.with(&["--pin", &pin]);
+    pinned.once().is(1, "defaultdb", "malformed");
+    pinned.once().is(1, "defaultdb", "malformed");
+    embedded.be_honest();
+    pinned.once().is(0, "defaultdb", "consistent");
+}
+
+#[test]
+fn a_pinned_database_that_is_not_there_has_vanished() {
+    let embedded = ledger(&[]);
+    let place = Place::new();
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let pin = format!("shop:7:{}", "ab".repeat(32));
+    let run = audit.with(&["--pin", &pin]).once();
+    run.is(2, "shop", "rolled-back");
+    assert_eq!(run.reason("shop"), "vanished");
+    assert_eq!(run.verdict("defaultdb"), "first-seen");
+}
+
+#[test]
+fn what_was_trusted_and_is_nowhere_to_be_found_is_no_first_sight() {
+    let embedded = ledger(&[]);
+    let place = Place::new();
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let roots = |name: &str| audit.with(&["--roots-filepath", place.join(name).to_str().unwrap()]);
+    roots("here").once().is(0, "defaultdb", "first-seen");
+    let run = roots("elsewhere").once();
+    run.is(3, "defaultdb", "local-failure");
+    assert!(
+        run.reason("defaultdb").contains("--roots-filepath"),
+        "{run:#?}"
+    );
+    roots("here").once().is(0, "defaultdb", "consistent");
+}
+
+#[test]
+fn a_damaged_list_of_alarms_hides_no_other_databases_alarm() {
+    let embedded = ledger(&["aaa"]);
+    let place = Place::new();
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    audit.once().ends_with(0);
+    embedded.lie(Lie::Fork);
+    audit
+        .once()
+        .is(2, "aaa", "inconsistent")
+        .is(2, "defaultdb", "inconsistent");
+    fs::write(place.join("trust/tested/aaa.alarms"), "no alarms here\n").unwrap();
+    let run = audit.run(&["status"]);
+    run.ends_with(2);
+    assert!(run.stdout.contains("OPEN ALARM"), "{run:#?}");
+    audit.once().is(2, "aaa", "inconsistent");
+}
+
+#[test]
+fn a_database_whose_name_is_a_command_is_quoted_where_a_command_is_suggested() {
+    let name = "x;touch${IFS}evil";
+    let embedded = ledger(&[name]);
+    let place = Place::new();
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    audit.once().ends_with(0);
+    embedded.lie(Lie::Rollback);
+    let run = audit.run(&["--once"]);
+    run.ends_with(2);
+    assert!(run.stdout.contains(&format!("'{name}'")), "{run:#?}");
+    assert!(audit.run(&["status"]).stdout.contains(&format!("'{name}'")));
+}
+
+#[test]
 fn a_first_sight_is_refused_where_trust_is_required() {
     let embedded = ledger(&[]);
     let place = Place::new();

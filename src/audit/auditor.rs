@@ -29,6 +29,8 @@ pub struct Auditor {
     pub(super) pins_held: BTreeSet<usize>,
     /// The state's shape over all databases: a newer one is never left again.
     pub(super) shape: Option<StateShape>,
+    /// Databases of which something was trusted when this run began.
+    pub(super) audited_before: BTreeSet<String>,
     /// How far the values of each database were read.
     pub(super) progress: BTreeMap<String, Progress>,
     /// What each database's scans allow.
@@ -54,10 +56,16 @@ impl Auditor {
                 );
             }
         }
+        let audited_before = store.load_outcomes().into_iter();
+        let audited_before = audited_before
+            .filter(|record| ["first-seen", "consistent"].contains(&record.verdict.as_str()))
+            .map(|record| record.database)
+            .collect();
         let progress = store.load_progress().into_iter();
         Auditor {
             progress: progress.map(|of| (of.database.clone(), of)).collect(),
             scans: BTreeMap::new(),
+            audited_before,
             readable: BTreeSet::new(),
             saved: Instant::now(),
             server,
@@ -85,17 +93,10 @@ impl Auditor {
             Err(failure) => return Some(self.local_failure(database, failure)),
         };
         let state = trusted.as_ref().map(|trusted| trusted.state);
-        if let Some(pin) = self.pin_to_hold(database) {
-            match self.hold_pin(&pin, trusted.as_ref())? {
-                Ok(()) => {}
-                Err(conclusion) => {
-                    return Some(self.conclude(database, trusted.as_ref(), conclusion));
-                }
-            }
-        }
         let demands = self.demands();
         let finding = check::check(&mut self.server, database, state, &demands);
         let conclusion = self.act(database, trusted.as_ref(), finding)?;
+        let conclusion = self.with_pins(database, conclusion)?;
         let conclusion = self.with_values(database, trusted.as_ref(), conclusion)?;
         Some(self.conclude(database, trusted.as_ref(), conclusion))
     }
@@ -140,6 +141,9 @@ impl Auditor {
         let pin = self.policy.pins.iter().find(|pin| pin.database == database);
         match (self.store.load(database), pin) {
             (Ok(Some(trusted)), _) => Ok(Some(trusted)),
+            (Ok(None), None) if self.audited_before.contains(database) => {
+                self.store.nothing_lost(database).map(|()| None)
+            }
             (loaded, None) => loaded,
             // nothing there, or damaged: the operator says where to go on
             (_, Some(pin)) => self.store.pin(database, pin.state, clock::now()).map(Some),
@@ -160,7 +164,17 @@ impl Auditor {
         };
         let rolled_back = Verdict::Tampered(Tampering::RolledBack);
         let conclusion = match self.server.open(database) {
-            Ok(()) => self.check_hidden(database, &trusted)?,
+            Ok(()) => match self.server.databases() {
+                // given back, or restored, since the list was read
+                Ok(names) if names.iter().any(|name| name == database.as_bytes()) => {
+                    return self.check_listed(database);
+                }
+                Ok(_) => self.check_hidden(database, &trusted)?,
+                Err(failure) => {
+                    let verdict = check::sort(&failure, false)?;
+                    Conclusion::new(verdict, Reason::Failure(failure))
+                }
+            },
             Err(failure) => match check::sort(&failure, true)? {
                 verdict if verdict == rolled_back => Conclusion::new(verdict, Reason::Vanished),
                 verdict => Conclusion::new(verdict, Reason::Failure(failure)),
@@ -263,7 +277,10 @@ impl Auditor {
             // no proof is made without a trusted state
             return Conclusion::new(Verdict::Refused, Reason::FirstSightRefused);
         };
-        let seen = self.seen(claimed);
+        let mut seen = self.seen(claimed);
+        if seen.uuid.is_none() {
+            seen.uuid.clone_from(&trusted.uuid); // an answer without one takes none away
+        }
         match self.store.advance(trusted, proven, &seen, clock::now()) {
             Ok(_) => {
                 self.see_shape(claimed.shape);
@@ -325,8 +342,12 @@ impl Auditor {
             self.ages
                 .proven(database, grew || verdict == Verdict::FirstSeen);
         }
-        if matches!(&reason, Reason::Failure(failure) if matches!(failure.kind, Kind::Deadline(_)))
-        {
+        let slow = match &reason {
+            Reason::Failure(failure) => matches!(failure.kind, Kind::Deadline(_)),
+            Reason::TookTooLong => true,
+            _ => false,
+        };
+        if slow {
             self.slow.insert(database.into());
         } else {
             self.slow.remove(database);
@@ -472,7 +493,7 @@ impl Auditor {
     /// The identity that answers, where it is another than the recorded one.
     fn new_identity(&self, trusted: &Trusted) -> Option<Shown> {
         let now = self.server.identity()?;
-        (trusted.uuid.as_deref() != Some(now.as_str())).then(|| now.clone())
+        (trusted.uuid != trust::kept_identity(Some(now.as_str()))).then(|| now.clone())
     }
 
     /// Names that the identity at a first sight is already filed under.
@@ -502,11 +523,11 @@ pub(super) const MIN_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A verdict on its way to an outcome.
 pub(super) struct Conclusion {
-    verdict: Verdict,
-    reason: Reason,
-    shown: Option<State>,
-    warnings: Vec<Warning>,
-    grew: bool,
+    pub(super) verdict: Verdict,
+    pub(super) reason: Reason,
+    pub(super) shown: Option<State>,
+    pub(super) warnings: Vec<Warning>,
+    pub(super) grew: bool,
 }
 
 impl Conclusion {

@@ -128,12 +128,18 @@ impl Auditor {
             }
         };
         self.recall_shape(&known);
-        let filter = self.policy.databases.clone();
+        let policy = self.policy.clone();
+        let pinned = |name: &str| policy.pins.iter().any(|pin| pin.database == name);
+        let selects = |name: &str| policy.databases.selects(name) || pinned(name);
+        let mut known = known;
+        known.extend(policy.pins.iter().map(|pin| pin.database.clone()));
+        known.sort();
+        known.dedup();
         let listing = match self.server.databases() {
-            Ok(names) => databases::sort(names, &known, |name| filter.selects(name)),
+            Ok(names) => databases::sort(names, &known, selects),
             Err(failure) => {
                 // what is known is tried all the same, unless nobody is there
-                let listed = known.iter().filter(|name| filter.selects(name));
+                let listed = known.iter().filter(|name| selects(name));
                 let listing = Listing {
                     listed: listed.cloned().collect(),
                     ..Listing::default()
@@ -148,6 +154,7 @@ impl Auditor {
         cycle.duration = begin.elapsed();
         self.save_outcomes(&cycle, &known);
         self.save_progress();
+        self.forget_strangers(&cycle, &known);
         cycle
     }
 
@@ -171,17 +178,30 @@ impl Auditor {
             };
             outcome.duration = begin.elapsed();
             unreached = match &outcome.reason {
-                Reason::Failure(failure) if failure.kind == Kind::Unreachable => unreached + 1,
+                Reason::Failure(failure) if is_silent(failure) => unreached + 1,
                 _ => 0,
             };
-            if unreached == 3 {
+            if unreached == 3 && away.is_none() {
                 // is it these databases, or the server?
                 unreached = 0;
-                away = self.server.databases().err().filter(nobody_there);
+                away = self.server.databases().err().filter(is_silent);
             }
             tell(&outcome);
             cycle.outcomes.push(outcome);
         }
+    }
+
+    /// What is kept in memory of names that are neither known nor listed any more.
+    fn forget_strangers(&mut self, cycle: &Cycle, known: &[String]) {
+        let listed = cycle
+            .outcomes
+            .iter()
+            .map(|outcome| outcome.database.as_str());
+        let kept: BTreeSet<&str> = known.iter().map(String::as_str).chain(listed).collect();
+        self.server.keep_credentials(|name| kept.contains(name));
+        self.ages.keep(|name| kept.contains(name));
+        self.scans.retain(|name, _| kept.contains(name.as_str()));
+        self.progress.retain(|name, _| kept.contains(name.as_str()));
     }
 
     /// For `status`, and for ages over a restart: nothing is decided by it. What a server lists
@@ -217,10 +237,9 @@ impl Auditor {
                 } else {
                     before.as_ref().and_then(|record| record.proven)
                 },
-                grown: if grew {
-                    Some(now)
-                } else {
-                    before.as_ref().and_then(|record| record.grown)
+                grown: match before.as_ref().and_then(|record| record.grown) {
+                    Some(grown) if !grew => Some(grown),
+                    _ => proven.then_some(now), // the first proof counts as growth
                 },
             };
             records.insert(outcome.database.clone(), record);
@@ -242,6 +261,11 @@ impl Auditor {
 enum Listed {
     Yes,
     No,
+}
+
+/// Did nothing come?
+fn is_silent(failure: &Failure) -> bool {
+    matches!(failure.kind, Kind::Unreachable | Kind::Deadline(_))
 }
 
 /// Does the failure concern the server, not what was asked?

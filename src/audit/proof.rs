@@ -45,6 +45,9 @@ impl Proof {
     }
 }
 
+/// Terms of an audit path at most: no tree has more levels. Parts are kept until all are there.
+const MAX_PATH: u64 = 64;
+
 /// What one proof may cost beside its first call.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -246,6 +249,10 @@ impl Pair<'_> {
     /// No proof of this pair can exist: that is so only if the headers show it. An old server
     /// words it like a damaged log: where no excuse is shown, that is what it says of itself.
     fn excuse(&mut self, said: Option<Failure>) -> Result<Proof, Proof> {
+        if let Err(reason) = self.in_range(&(self.source.tx..=self.target.tx)) {
+            // trees shrink by tens: an excuse that cannot be looked at is none
+            return Err(Proof::Fails(Verdict::Malformed, reason));
+        }
         let headers = self.headers(self.source.tx..=self.target.tx)?;
         match ledger::excuse(self.source, self.target, &headers) {
             Ok(unprovable) => Ok(Proof::Fails(
@@ -275,7 +282,19 @@ impl Pair<'_> {
                 .server
                 .verifiable_tx(self.database, self.target.tx, id, Entries::Excluded)
                 .map_err(Proof::of_failure)?;
-            parts.inclusions.insert(id, part.proof.inclusion);
+            let terms = part.proof.inclusion;
+            let got = u64::try_from(terms.len()).unwrap_or(u64::MAX);
+            if got > MAX_PATH {
+                let (what, due) = ("inclusion terms", MAX_PATH);
+                let reason = ledger::Reason::Count { what, due, got };
+                let step = ledger::Step::LinearAdvance;
+                return Err(Proof::of_refusal(Refusal {
+                    step,
+                    tx: id,
+                    reason,
+                }));
+            }
+            parts.inclusions.insert(id, terms);
         }
         self.verify(&answer, &parts)
             .map(Proof::Holds)
@@ -284,14 +303,8 @@ impl Pair<'_> {
 
     /// Headers of a run of transactions, one call each, within the limit.
     fn headers(&mut self, ids: RangeInclusive<u64>) -> Result<BTreeMap<u64, TxHeader>, Proof> {
-        let length = ids.end().saturating_sub(*ids.start()).saturating_add(1);
-        if length > self.limits.range {
-            let reason = Reason::RangeTooLong {
-                length,
-                limit: self.limits.range,
-            };
-            return Err(Proof::Fails(Verdict::Unprovable, reason));
-        }
+        self.in_range(&ids)
+            .map_err(|reason| Proof::Fails(Verdict::Unprovable, reason))?;
         let mut headers = BTreeMap::new();
         for id in ids {
             self.in_time()?;
@@ -305,6 +318,15 @@ impl Pair<'_> {
             };
         }
         Ok(headers)
+    }
+
+    fn in_range(&self, ids: &RangeInclusive<u64>) -> Result<(), Reason> {
+        let length = ids.end().saturating_sub(*ids.start()).saturating_add(1);
+        let limit = self.limits.range;
+        if length > limit {
+            return Err(Reason::RangeTooLong { length, limit });
+        }
+        Ok(())
     }
 
     /// A server that answers each of thousands of calls just within its deadline stops here.

@@ -3,10 +3,11 @@
 use super::open::{self, Failed};
 use crate::audit::{Chance, Exit, chance_per_day};
 use crate::config::{Format, Settings};
-use crate::report::{JsonObject, print};
+use crate::report::{JsonObject, accepting, print};
 use crate::trust::{Alarm, LocalFailure, OutcomeRecord, Progress, Store, Trusted};
 
-/// Tells of every database known; the exit code is that of an audit that found the same.
+/// Tells of every database known; the exit code is that of the last audit, but for alarms that were
+/// accepted since.
 pub fn run(settings: &Settings) -> Result<Exit, Failed> {
     let mut store = Store::open_beside(&open::location(settings))?;
     let outcomes = store.load_outcomes();
@@ -22,7 +23,7 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
     for database in databases {
         let known = Known {
             trusted: store.load(&database),
-            alarms: store.open_alarms(Some(&database))?,
+            alarms: store.open_alarms(Some(&database)),
             last: outcomes.iter().find(|outcome| outcome.database == database),
             values: progress.iter().find(|of| of.database == database),
             database,
@@ -42,20 +43,29 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
 struct Known<'a> {
     database: String,
     trusted: Result<Option<Trusted>, LocalFailure>,
-    alarms: Vec<Alarm>,
+    alarms: Result<Vec<Alarm>, LocalFailure>,
     last: Option<&'a OutcomeRecord>,
     values: Option<&'a Progress>,
 }
 
 impl Known<'_> {
     fn exit(&self) -> Exit {
-        if !self.alarms.is_empty() {
-            Exit::Tampered
-        } else if self.trusted.is_err() {
-            Exit::Local
-        } else {
-            Exit::Good
-        }
+        let alarms = match &self.alarms {
+            Ok(alarms) if alarms.is_empty() => Exit::Good,
+            // an alarm that cannot be read is not thereby closed
+            _ => Exit::Tampered,
+        };
+        let trusted = match self.trusted {
+            Ok(_) => Exit::Good,
+            Err(_) => Exit::Local,
+        };
+        let last = match self.last.map(|last| last.verdict.as_str()) {
+            Some("malformed" | "unreachable" | "refused" | "unprovable") => Exit::Incomplete,
+            Some("local-failure") => Exit::Local,
+            // tampering is told by its alarm, until that is accepted
+            _ => Exit::Good,
+        };
+        alarms.max(trusted).max(last)
     }
 
     fn text(&self, settings: &Settings) -> String {
@@ -89,16 +99,16 @@ impl Known<'_> {
             }
         }
         lines.extend(self.values_in_words(settings));
-        for alarm in &self.alarms {
+        if let Err(failure) = &self.alarms {
+            lines.push(format!("  alarms cannot be read: {failure}"));
+        }
+        for alarm in self.alarms.iter().flatten() {
             lines.push(format!(
                 "  OPEN ALARM {}: {} ({}), raised {}, seen {} times, last {}",
                 alarm.id, alarm.kind, alarm.reason, alarm.raised, alarm.times, alarm.last_seen
             ));
             lines.push(format!("    evidence: {}", alarm.evidence.display()));
-            lines.push(format!(
-                "    once dealt with: immuaudit accept {} --alarm {}",
-                self.database, alarm.id
-            ));
+            lines.push(format!("    once dealt with: {}", accepting(alarm)));
         }
         lines.join("\n")
     }
@@ -158,8 +168,14 @@ impl Known<'_> {
         let trusted = self.trusted.as_ref().ok().and_then(Option::as_ref);
         let hash = trusted.map(|trusted| trusted.state.hash.to_string());
         let time = |time: Option<crate::trust::Timestamp>| time.map(|time| time.to_string());
-        let alarms: Vec<&str> = self.alarms.iter().map(|alarm| alarm.id.as_str()).collect();
-        let failure = self.trusted.as_ref().err().map(ToString::to_string);
+        let alarms: Vec<&str> = self
+            .alarms
+            .iter()
+            .flatten()
+            .map(|alarm| alarm.id.as_str())
+            .collect();
+        let failure = self.trusted.as_ref().err().or(self.alarms.as_ref().err());
+        let failure = failure.map(ToString::to_string);
         JsonObject::new()
             .text("server", Some(server))
             .text("database", Some(&self.database))

@@ -2,6 +2,7 @@
 
 use log::Level;
 
+use super::plain::accepting;
 use crate::audit::{Cycle, Outcome, Verdict};
 use crate::ledger::State;
 use crate::trust::Swept;
@@ -9,7 +10,9 @@ use crate::trust::Swept;
 /// How loudly a verdict is told.
 fn level(outcome: &Outcome) -> Level {
     match outcome.verdict {
+        _ if outcome.unwritten.is_some() => Level::Error,
         Verdict::Tampered(_) | Verdict::LocalFailure | Verdict::Malformed => Level::Error,
+        _ if outcome.open_alarms > 0 => Level::Warn,
         Verdict::Consistent | Verdict::Empty if outcome.overdue.is_none() => Level::Debug,
         Verdict::FirstSeen => Level::Info,
         _ => Level::Warn,
@@ -47,8 +50,7 @@ pub fn log_outcome(server: &str, outcome: &Outcome) {
     if let Some(alarm) = &outcome.alarm {
         add("alarm", alarm.id.clone());
         add("evidence", alarm.evidence.display().to_string());
-        let todo = format!("immuaudit accept {database} --alarm {}", alarm.id);
-        add("to_close", format!("{todo:?}"));
+        add("to_close", format!("{:?}", accepting(alarm)));
     }
     if outcome.open_alarms > 0 {
         add("open_alarms", outcome.open_alarms.to_string());

@@ -11,5 +11,5 @@ mod progress;
 pub use json::{JsonObject, outcome_json};
 pub use log_line::{log_cycle, log_outcome, log_swept, log_warnings};
 pub use logger::start_logging;
-pub use plain::{outcome_line, print};
+pub use plain::{accepting, outcome_line, print};
 pub use progress::Bar;

@@ -76,6 +76,11 @@ impl Server {
         self.until = until;
     }
 
+    /// Forgets the tokens of databases that `keeps` does not name.
+    pub fn keep_credentials(&mut self, keeps: impl Fn(&str) -> bool) {
+        self.session.keep(keeps);
+    }
+
     /// Forgets what was said so far, so that a finding's evidence is about one database alone.
     pub fn begin_transcript(&mut self) {
         self.transcript.begin();
@@ -101,13 +106,15 @@ impl Server {
     pub fn databases(&mut self) -> Result<Vec<Vec<u8>>, Failure> {
         let list = self.call_as_user(method::DATABASE_LIST, wire::empty(), wire::database_list);
         match list {
-            // without authentication there is the default database, and perhaps no list
-            Err(failure) if self.session.is_off() && failure.kind != Kind::Stopped => {
-                match failure.kind {
-                    Kind::Unreachable | Kind::Deadline(_) | Kind::Malformed(_) => Err(failure),
-                    _ => Ok(vec![DEFAULT_DATABASE.into()]),
-                }
-            }
+            // without authentication there may be the default database and no list
+            Err(failure) if self.session.is_off() => match failure.kind {
+                Kind::NotLoggedIn
+                | Kind::NoAuthentication
+                | Kind::Forbidden
+                | Kind::Unimplemented
+                | Kind::Other(_) => Ok(vec![DEFAULT_DATABASE.into()]),
+                _ => Err(failure),
+            },
             list => list,
         }
     }

@@ -58,6 +58,10 @@ impl Session {
         matches!(self.mode, Mode::Off)
     }
 
+    pub fn keep(&mut self, keeps: impl Fn(&str) -> bool) {
+        self.databases.retain(|name, _| keeps(name));
+    }
+
     pub fn forget(&mut self, database: &str) {
         self.databases.remove(database);
     }

@@ -60,5 +60,5 @@ pub use identity::KnownElsewhere;
 pub use outcome::{OutcomeRecord, Outcomes};
 pub use store::{Location, Store};
 pub use timestamp::Timestamp;
-pub use trusted::{How, Seen, Trusted};
+pub use trusted::{How, Seen, Trusted, kept_identity};
 pub use values::{Begun, Progress, Sweeping, Swept};

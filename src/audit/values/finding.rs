@@ -141,6 +141,8 @@ pub enum Why {
     Malformed(Shown),
     /// The scan that it was to come in has holes, starts elsewhere or ends early.
     Scan,
+    /// The proof of its place took too long to fetch.
+    Slow,
     /// Its place cannot be proven on this server, or not yet.
     Unproven(Shown),
 }
@@ -153,7 +155,7 @@ impl Why {
             Why::Withheld | Why::Malformed(_) | Why::Scan | Why::Refused(_) => {
                 Some(Verdict::Malformed)
             }
-            Why::TooLarge { .. } => Some(Verdict::Unreachable),
+            Why::TooLarge { .. } | Why::Slow => Some(Verdict::Unreachable),
             Why::Unproven(_) => None,
         }
     }
@@ -180,6 +182,7 @@ impl fmt::Display for Unread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "transaction {} ", self.tx)?;
         match &self.why {
+            Why::Slow => f.write_str("could not be proven in time"),
             Why::Withheld => f.write_str("is withheld, or a value of it"),
             Why::Refused(failure) => write!(f, "cannot be read: {failure}"),
             Why::TooLarge { bytes: Some(bytes) } => write!(

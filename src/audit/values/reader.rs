@@ -8,7 +8,7 @@ use super::judge::{Completed, Judged, complete, judge};
 use super::run::Scan;
 use super::truncation::Truncation;
 use crate::audit::proof::{self, Limits, Place};
-use crate::audit::verdict::Verdict;
+use crate::audit::verdict::{Reason, Verdict};
 use crate::clock;
 use crate::ledger::{Digest, HeaderVersion, State, StateShape, TxEntry, TxHeader};
 use crate::server::{Failure, Kind, Server};
@@ -166,16 +166,18 @@ impl Reader<'_> {
             Place::Proven(tx) => Ok(Ok(tx)),
             Place::Stopped => Err(Halt::Stopped.into()),
             Place::Failed(failure) => self.still_there(failure).map(Err),
-            Place::Unproven(verdict, reason) => Err(match verdict {
-                Verdict::Tampered(_) => Ended::Broken(Broken {
+            Place::Unproven(verdict, reason) => Err(match (verdict, &reason) {
+                (Verdict::Tampered(_), _) => Ended::Broken(Broken {
                     tx,
                     alh: None,
                     entry: None,
                     what: What::Place(Shown::new(&reason.to_string())),
                 }),
-                Verdict::Unprovable | Verdict::Unreachable => {
+                // only an excuse that was shown is one
+                (Verdict::Unprovable, Reason::Unprovable(_)) => {
                     Ended::Unread(Why::Unproven(Shown::new(&reason.to_string())))
                 }
+                (Verdict::Unreachable, _) => Ended::Unread(Why::Slow),
                 _ => Ended::Unread(Why::of_reason(&reason)),
             }),
         }
