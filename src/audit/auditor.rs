@@ -402,7 +402,7 @@ impl Conclusion {
     }
 }
 
-fn answer(exchange: &Exchange) -> trust::Answer {
+pub(super) fn answer(exchange: &Exchange) -> trust::Answer {
     trust::Answer {
         call: exchange.call.into(),
         request: exchange.request.clone(),

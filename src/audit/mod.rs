@@ -8,16 +8,20 @@
 
 mod auditor;
 mod check;
+mod compare;
 mod cycle;
 mod databases;
 mod due;
 mod pin;
 mod policy;
 mod proof;
+mod recheck;
 mod verdict;
 
 pub use auditor::Auditor;
+pub use compare::{Compared, Comparison};
 pub use cycle::Cycle;
 pub use databases::{Impossible, MAX_DATABASES};
 pub use policy::{Pin, Policy};
+pub use recheck::{Bearing, NotShown, Rechecked, Shows, recheck};
 pub use verdict::{Exit, Outcome, Overdue, Reason, Verdict, Warning};

@@ -5,8 +5,10 @@
 mod accept;
 mod audit;
 mod drill;
+mod evidence;
 mod exercise;
 mod open;
+mod roots;
 mod status;
 
 use std::process::ExitCode;
@@ -47,6 +49,9 @@ fn perform(run: Run) -> Exit {
         Task::Audit => audit::run(&run.settings),
         Task::Status => status::run(&run.settings),
         Task::Accept { database, alarm } => accept::run(&run.settings, &database, &alarm),
+        Task::ExportRoots => roots::export(&run.settings),
+        Task::Compare(file) => roots::compare(&run.settings, &file),
+        Task::Evidence(task) => evidence::run(&run.settings, &task),
         Task::Drill(drill) => drill::run(drill),
     };
     done.unwrap_or_else(|failed| {
