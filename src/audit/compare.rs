@@ -19,6 +19,7 @@ pub struct Comparison {
 }
 
 /// How two auditors' truths lie to each other.
+#[allow(clippy::large_enum_variant)] // one at a time, and soon told
 #[derive(Debug)]
 pub enum Compared {
     /// The newest state of the one is the other's too, or proven against it by the server.

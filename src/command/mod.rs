@@ -21,7 +21,9 @@ use crate::sys;
 /// Runs the program as it was called.
 pub fn main() -> ExitCode {
     sys::silence_grpc();
-    let exit = match Process::current().and_then(|process| config::load(&process)) {
+    let process = Process::current(); // overwrites passwords among the arguments
+    sys::forbid_core_dumps(); // only now, for that goes through /proc/self/mem
+    let exit = match process.and_then(|process| config::load(&process)) {
         Ok(Invocation::Tell(text)) => {
             print(&text);
             Exit::Good
