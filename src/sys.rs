@@ -56,6 +56,22 @@ pub fn effective_user() -> u32 {
     unsafe { libc::geteuid() }
 }
 
+/// Keeps this process's memory, passwords included, out of core files and away from debuggers of the same
+/// user. `/proc/self/mem` is closed to it from then on.
+pub fn forbid_core_dumps() {
+    let none = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: a limit that outlives the call, and a switch that takes a number (setrlimit(2),
+    // prctl(2)); lowering is always allowed, so neither can fail.
+    unsafe {
+        libc::setrlimit(libc::RLIMIT_CORE, &none);
+        #[cfg(target_os = "linux")]
+        libc::prctl(libc::PR_SET_DUMPABLE, 0);
+    }
+}
+
 /// Ends this process at once, as `kill -9` does: nothing is flushed and nothing cleaned up.
 #[cfg(feature = "fault-points")]
 pub fn kill_self() -> ! {

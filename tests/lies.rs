@@ -211,6 +211,17 @@ fn check_evidence(lie: Lie, scene: &Scene, run: &Run, trusted: Option<State>) {
     let told = member(run.line(DATABASE), "tx");
     assert_eq!(shown.unwrap_or("null".into()), told, "{name}");
     assert!(!evidence.answers.is_empty(), "{name}");
+    // and it stands alone: checked again without the server, it shows the same
+    let file = files[0].to_str().expect("UTF-8");
+    let checked = scene.program.run(&["evidence", "verify", file]);
+    checked.ends_with(2);
+    check_raw(lie, &checked);
+    let shown = scene.program.run(&["evidence", "show", file]);
+    shown.ends_with(0);
+    assert!(shown.stdout.starts_with("It proves: "), "{shown:#?}");
+    check_raw(lie, &shown);
+    let listed = scene.program.run(&["evidence", "list"]);
+    assert!(listed.ends_with(2).stdout.contains(file), "{listed:#?}");
 }
 
 /// Every file is one of ours, where ours are (CVE-2022-39199).

@@ -8,19 +8,23 @@
 
 mod auditor;
 mod check;
+mod compare;
 mod cycle;
 mod databases;
 mod due;
 mod pin;
 mod policy;
 mod proof;
+mod recheck;
 mod values;
 mod verdict;
 
 pub use auditor::Auditor;
+pub use compare::{Compared, Comparison};
 pub use cycle::{Cycle, Trouble};
 pub use databases::{Impossible, MAX_DATABASES};
 pub use policy::{Pin, Policy};
-pub use values::{Broken, Completed, Entry, Judged, Report, Shows, Unavailable, Unread, What, Why};
+pub use recheck::{Bearing, NotShown, Rechecked, recheck};
+pub use values::{Broken, Completed, Entry, Judged, Report, Unavailable, Unread, What, Why};
 pub use values::{Chance, Slice, Walk, Went, chance_per_day, complete, judge};
 pub use verdict::{Exit, Outcome, Overdue, Reason, Verdict, Warning};

@@ -5,8 +5,10 @@
 mod accept;
 mod audit;
 mod drill;
+mod evidence;
 mod exercise;
 mod open;
+mod roots;
 mod status;
 mod sweep;
 
@@ -22,7 +24,9 @@ use crate::sys;
 /// Runs the program as it was called.
 pub fn main() -> ExitCode {
     sys::silence_grpc();
-    let exit = match Process::current().and_then(|process| config::load(&process)) {
+    let process = Process::current(); // overwrites passwords among the arguments
+    sys::forbid_core_dumps(); // only now, for that goes through /proc/self/mem
+    let exit = match process.and_then(|process| config::load(&process)) {
         Ok(Invocation::Tell(text)) => {
             print(&text);
             Exit::Good
@@ -57,6 +61,9 @@ fn perform(run: Run) -> Exit {
         Task::Sweep { databases } => sweep::run(&run.settings, &databases),
         Task::Status => status::run(&run.settings),
         Task::Accept { database, alarm } => accept::run(&run.settings, &database, &alarm),
+        Task::ExportRoots => roots::export(&run.settings),
+        Task::Compare(file) => roots::compare(&run.settings, &file),
+        Task::Evidence(task) => evidence::run(&run.settings, &task),
         Task::Drill(drill) => drill::run(drill),
     };
     done.unwrap_or_else(|failed| {

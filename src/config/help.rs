@@ -23,7 +23,9 @@ pub(super) fn usage(name: Name) -> String {
 
 fn short() -> String {
     let mut text = "Usage: immuaudit [VERB] [SETTING]...\n".to_owned();
-    text.push_str(&verbs());
+    text.push_str(&verbs(|name| {
+        !matches!(name, Name::Version | Name::Man | Name::Completions)
+    }));
     text.push_str(&settings(|setting| setting.group == Group::Everyday));
     text.push_str(
         "Also as IMMUAUDIT_SETTING and in immuaudit.toml. --help --all shows the rest.\n",
@@ -33,7 +35,7 @@ fn short() -> String {
 
 fn whole() -> String {
     let mut text = "Watches an immudb server and says, with proof, when it has rewritten history.\n\nUsage: immuaudit [VERB] [SETTING]...\n\nVerbs:\n".to_owned();
-    text.push_str(&verbs());
+    text.push_str(&verbs(|_| true));
     text.push_str("\nEveryday settings:\n");
     text.push_str(&settings(|setting| setting.group == Group::Everyday));
     text.push_str("\nFurther settings:\n");
@@ -67,9 +69,10 @@ fn of_verb(name: Name) -> String {
     )
 }
 
-fn verbs() -> String {
+fn verbs(of: impl Fn(Name) -> bool) -> String {
     let lines = VERBS
         .iter()
+        .filter(|verb| of(verb.name))
         .map(|verb| format!("  {:<12}{}\n", verb.word, verb.help));
     lines.collect()
 }

@@ -17,7 +17,7 @@ use super::setting::Origin;
 use super::settings::Settings;
 use super::source::Source;
 use super::table::TABLE;
-use super::verb::{self, Drill, Name, Task, VERBS};
+use super::verb::{self, Drill, EvidenceTask, Name, Task, VERBS};
 
 /// What the process is to do.
 #[derive(Debug)]
@@ -81,6 +81,13 @@ pub fn load(process: &Process) -> Result<Invocation, Wrong> {
         Name::Sweep => Task::Sweep { databases: words },
         Name::Status => Task::Status,
         Name::Accept => accept(&draft, words)?,
+        Name::Evidence => evidence(words)?,
+        Name::Roots if words == ["export"] => Task::ExportRoots,
+        Name::Compare if words.len() == 1 => Task::Compare(words.concat().into()),
+        Name::Roots | Name::Compare => {
+            let usage = help::usage(name);
+            return Err(Problem::Incomplete { usage }.into());
+        }
         Name::Drill => Task::Drill(drill(&draft)?),
         Name::Man => return Ok(Invocation::Tell(man::page())),
         Name::Completions => return completions(&words),
@@ -142,6 +149,20 @@ fn accept(draft: &Draft, words: Vec<String>) -> Result<Task, Problem> {
             usage: help::usage(Name::Accept),
         }),
     }
+}
+
+fn evidence(words: Vec<String>) -> Result<Task, Problem> {
+    let mut words = words.into_iter();
+    let task = match (words.next().as_deref(), words.next()) {
+        (Some("list"), None) => EvidenceTask::List,
+        (Some("show"), Some(file)) => EvidenceTask::Show(file.into()),
+        (Some("verify"), Some(file)) => EvidenceTask::Verify(file.into()),
+        _ => {
+            let usage = help::usage(Name::Evidence);
+            return Err(Problem::Incomplete { usage });
+        }
+    };
+    Ok(Task::Evidence(task))
 }
 
 fn drill(draft: &Draft) -> Result<Drill, Problem> {

@@ -57,4 +57,4 @@ pub use settings::{
     ServerSettings, Settings, Transport, TrustSettings, Values, Volume,
 };
 pub use source::Source;
-pub use verb::{Drill, Task};
+pub use verb::{Drill, EvidenceTask, Task};

@@ -1,5 +1,6 @@
 //! Verbs: what the program can be asked to do.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// A verb, by its name.
@@ -9,6 +10,9 @@ pub(super) enum Name {
     Sweep,
     Status,
     Accept,
+    Evidence,
+    Roots,
+    Compare,
     Drill,
     Config,
     Help,
@@ -51,6 +55,9 @@ pub(super) static VERBS: &[Verb] = &[
     verb(Name::Sweep, "sweep", "[DATABASE...]", usize::MAX, "audit once, then read every value of the whole history"),
     verb(Name::Status, "status", "", 0, "what is trusted, since when, and the last verdicts"),
     verb(Name::Accept, "accept", "DATABASE --alarm ID", 1, "close an alarm, and adopt what its evidence names"),
+    verb(Name::Evidence, "evidence", "list | show FILE | verify FILE", 2, "what was found; verify checks a file again, offline"),
+    verb(Name::Roots, "roots", "export", 1, "what is trusted, for another auditor to compare"),
+    verb(Name::Compare, "compare", "FILE", 1, "hold another auditor's export against what is trusted here"),
     verb(Name::Drill, "drill", "[--serve [--port PORT] [--grow DURATION]] [--list] [--lie NAME]", 0, "see an honest ledger pass and a lying one caught"),
     verb(Name::Config, "config", "[--check]", 0, "the effective settings, and where each comes from"),
     verb(Name::Help, "help", "[VERB] [--all]", 1, "help; with --all every setting"),
@@ -95,8 +102,25 @@ pub enum Task {
         /// The finding.
         alarm: String,
     },
+    /// Write what is trusted.
+    ExportRoots,
+    /// Hold another auditor's export against what is trusted.
+    Compare(PathBuf),
+    /// Findings, as they are kept.
+    Evidence(EvidenceTask),
     /// The embedded ledger.
     Drill(Drill),
+}
+
+/// What is to be done with findings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EvidenceTask {
+    /// Name them all.
+    List,
+    /// Tell one for people.
+    Show(PathBuf),
+    /// Check one again, offline.
+    Verify(PathBuf),
 }
 
 /// What the embedded ledger is to do.

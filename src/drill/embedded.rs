@@ -200,6 +200,11 @@ impl Embedded {
         self.store().uuid = random_word(20);
     }
 
+    /// Every token and session that is good at the moment.
+    pub fn tokens(&self) -> Vec<String> {
+        self.store().tokens.keys().cloned().collect()
+    }
+
     /// Forgets every token and session, as a restart does.
     pub fn forget_tokens(&self) {
         self.store().tokens.clear();

@@ -1,6 +1,8 @@
 //! Raising an alarm: evidence first, then the alarm, so that neither a kill nor a lost file lowers it.
 
 use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
 
 use super::alarm::{self, Alarm};
 use super::evidence::{self, Evidence};
@@ -17,6 +19,19 @@ use crate::sys::Lock;
 const MOST: u64 = 16 << 20;
 /// Room that is left to evidence without its answers, when there is none for the answers.
 const RESERVE: u64 = 4 << 20;
+
+/// The evidence in a file, wherever it lies.
+///
+/// # Errors
+/// There is no such file, or it is not what an auditor wrote.
+pub fn read_evidence(path: &Path) -> Result<Evidence, LocalFailure> {
+    let bytes = files::read(path, MOST)?
+        .ok_or_else(|| LocalFailure::system("open", path, &ErrorKind::NotFound.into()))?;
+    Evidence::parse(&bytes).map_err(|damage| LocalFailure::DamagedRecord {
+        path: path.into(),
+        damage,
+    })
+}
 
 impl Store {
     /// Writes evidence of a finding and opens its alarm. The same finding again only counts up; one that was accepted

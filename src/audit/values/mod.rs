@@ -17,7 +17,7 @@ mod truncation;
 mod walk;
 
 pub use figures::{Chance, chance_per_day};
-pub use finding::{Broken, Entry, Report, Shows, Unavailable, Unread, What, Why};
+pub use finding::{Broken, Entry, Report, Unavailable, Unread, What, Why};
 pub use judge::{Completed, Judged, complete, judge};
 pub(super) use run::Scan;
 pub use sweep::{Slice, Went};

@@ -1,0 +1,123 @@
+//! `evidence`: what was found, for people, and checked again without the server.
+
+use std::path::Path;
+
+use super::open::{self, Failed};
+use crate::audit::{Exit, Rechecked, recheck};
+use crate::config::{EvidenceTask, Settings};
+use crate::report::print;
+use crate::text::Shown;
+use crate::trust::{Alarm, Evidence, Store, read_evidence};
+
+/// Lists, shows or checks evidence.
+pub fn run(settings: &Settings, task: &EvidenceTask) -> Result<Exit, Failed> {
+    match task {
+        EvidenceTask::List => list(settings),
+        EvidenceTask::Show(file) => {
+            show(settings, &read_evidence(file)?);
+            Ok(Exit::Good)
+        }
+        EvidenceTask::Verify(file) => verify(settings, file),
+    }
+}
+
+/// A line a finding; the exit code says whether one is open.
+fn list(settings: &Settings) -> Result<Exit, Failed> {
+    let store = Store::open_beside(&open::location(settings))?;
+    let mut exit = Exit::Good;
+    for database in store.databases()? {
+        for alarm in store.all_alarms(&database)? {
+            if alarm.is_open() {
+                exit = Exit::Tampered;
+            }
+            print(&line(&alarm));
+        }
+    }
+    Ok(exit)
+}
+
+fn line(alarm: &Alarm) -> String {
+    let state = match &alarm.closed {
+        None => "open".into(),
+        Some(closed) => format!("closed {} by {}", closed.when, Shown::new(&closed.who)),
+    };
+    format!(
+        "{} {} {} ({}) {state}: {}",
+        alarm.raised,
+        alarm.database,
+        alarm.kind,
+        Shown::new(&alarm.reason),
+        alarm.evidence.display()
+    )
+}
+
+/// First what it proves, then what was promised and what was shown.
+fn show(settings: &Settings, evidence: &Evidence) {
+    let finding = &evidence.finding;
+    let proves = match recheck(evidence, &settings.audit.signing_keys) {
+        Rechecked::Shown { what, bearing } => format!("{what}; {bearing}"),
+        Rechecked::NotShown(why) => format!("nothing by itself: {why}"),
+    };
+    let mut lines = vec![
+        format!("It proves: {proves}"),
+        format!(
+            "finding:  {} of database {} of server {}, alarm {}",
+            finding.kind, finding.database, evidence.server, evidence.alarm
+        ),
+        format!("reason:   {}", Shown::new(&finding.reason)),
+        format!("found:    {} by {}", evidence.found, evidence.program),
+    ];
+    match &finding.trusted {
+        Some(trusted) => lines.push(format!(
+            "promised: transaction {}, hash {} ({} {})",
+            trusted.state.tx, trusted.state.hash, trusted.how, trusted.accepted
+        )),
+        None => lines.push("promised: nothing, it was a first sight".into()),
+    }
+    match finding.shown {
+        Some(shown) => lines.push(format!(
+            "shown:    transaction {}, hash {}",
+            shown.tx, shown.hash
+        )),
+        None => lines.push("shown:    no state".into()),
+    }
+    if let Some(uuid) = &finding.uuid {
+        let changed = match finding.identity_changed {
+            true => ", another than before",
+            false => "",
+        };
+        lines.push(format!("identity: \"{}\"{changed}", Shown::new(uuid)));
+    }
+    for kept in &evidence.answers {
+        let answer = match &kept.answer.reply {
+            Ok(bytes) => format!("{} bytes", bytes.len()),
+            Err(error) => Shown::new(error).to_string(),
+        };
+        let cut = match kept.cut_from {
+            Some(length) => format!(" (cut, it had {length})"),
+            None => String::new(),
+        };
+        let call = Shown::new(&kept.answer.call);
+        lines.push(format!("answer:   {call}: {answer}{cut}"));
+    }
+    if evidence.left_out > 0 {
+        lines.push(format!("          {} more had no room", evidence.left_out));
+    }
+    print(&lines.join("\n"));
+}
+
+/// Checks a file again, offline: 2 where it shows tampering, 1 where it does not.
+fn verify(settings: &Settings, file: &Path) -> Result<Exit, Failed> {
+    let evidence = read_evidence(file)?;
+    let kind = evidence.finding.kind;
+    match recheck(&evidence, &settings.audit.signing_keys) {
+        Rechecked::Shown { what, bearing } => {
+            print(&format!("{kind}, checked again: {what}\n{bearing}"));
+            Ok(Exit::Tampered)
+        }
+        Rechecked::NotShown(why) => {
+            print(&format!("{kind} is not shown by this file alone: {why}"));
+            Ok(Exit::Incomplete)
+        }
+    }
+}

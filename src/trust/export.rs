@@ -1,0 +1,119 @@
+//! What one auditor trusts, in a file for another to hold against its own.
+
+use std::path::Path;
+
+use toml::Table;
+
+use super::failure::{Damage, LocalFailure};
+use super::files;
+use super::history::HistoryEntry;
+use super::sealed::{self, Writer};
+use super::store::Store;
+use super::timestamp::Timestamp;
+use crate::ledger::State;
+
+const WHAT: &str = "immuaudit: what is trusted, and the history since it was first trusted. `immuaudit compare FILE` holds it against one's own.";
+/// Longest file that is read.
+const MOST: u64 = 64 << 20;
+
+/// What another auditor trusts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// The version that wrote it.
+    pub program: String,
+    /// The server's name where it was written.
+    pub server: String,
+    /// When.
+    pub exported: Timestamp,
+    /// Every database of which something is trusted.
+    pub databases: Vec<Exported>,
+}
+
+/// One database of an export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exported {
+    /// Its name.
+    pub database: String,
+    /// States accepted since the unbroken line of proofs begins, in order; the last is trusted.
+    pub states: Vec<State>,
+}
+
+impl Store {
+    /// The states accepted since the unbroken line of proofs begins, in order; the last is trusted.
+    ///
+    /// # Errors
+    /// As [`load`](Store::load).
+    pub fn proven_line(&self, database: &str) -> Result<Vec<State>, LocalFailure> {
+        let history = self.history(database)?;
+        let begin = history.iter().rposition(HistoryEntry::is_a_beginning);
+        let line = history.get(begin.unwrap_or(0)..).unwrap_or_default();
+        let mut states: Vec<State> = line.iter().map(|entry| entry.state).collect();
+        match self.load(database)? {
+            None => states.clear(), // forgotten
+            Some(trusted) if states.last() != Some(&trusted.state) => states.push(trusted.state),
+            Some(_) => {}
+        }
+        Ok(states)
+    }
+
+    /// The file of everything that is trusted.
+    ///
+    /// # Errors
+    /// As [`load`](Store::load), of any database.
+    pub fn export(&self, now: Timestamp) -> Result<Vec<u8>, LocalFailure> {
+        let mut writer = Writer::new(WHAT, self.server());
+        writer.text("program", concat!("immuaudit ", env!("CARGO_PKG_VERSION")));
+        writer.time("exported", now);
+        for database in self.databases()? {
+            for state in self.proven_line(&database)? {
+                writer.element("root");
+                writer.text("database", &database);
+                writer.text("state", &state.to_string());
+            }
+        }
+        Ok(writer.seal())
+    }
+}
+
+impl Export {
+    /// An export in a file, with the file's bytes.
+    ///
+    /// # Errors
+    /// There is no such file, or it is not what an auditor wrote.
+    pub fn read(path: &Path) -> Result<(Export, Vec<u8>), LocalFailure> {
+        let absent = std::io::ErrorKind::NotFound.into();
+        let bytes =
+            files::read(path, MOST)?.ok_or_else(|| LocalFailure::system("open", path, &absent))?;
+        let export = Export::parse(&bytes).map_err(|damage| LocalFailure::DamagedRecord {
+            path: path.into(),
+            damage,
+        })?;
+        Ok((export, bytes))
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Export, Damage> {
+        let file = sealed::open_of_any_server(bytes)?;
+        let mut databases: Vec<Exported> = Vec::new();
+        for root in sealed::elements(&file, "root")? {
+            let (database, state) = exported(root)?;
+            match databases.last_mut() {
+                Some(last) if last.database == database => last.states.push(state),
+                _ => databases.push(Exported {
+                    database,
+                    states: vec![state],
+                }),
+            }
+        }
+        Ok(Export {
+            program: sealed::text(&file, "program")?.into(),
+            server: sealed::text(&file, "server")?.into(),
+            exported: sealed::time(&file, "exported")?,
+            databases,
+        })
+    }
+}
+
+fn exported(root: &Table) -> Result<(String, State), Damage> {
+    let state = sealed::state(root, "state")?.ok_or(Damage::Value("state"))?;
+    Ok((sealed::text(root, "database")?.into(), state))
+}

@@ -1,0 +1,164 @@
+//! No secret is left anywhere: not in what a run writes, prints, or shows to `ps` and the kernel.
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use immuaudit::drill::{Embedded, Lie, Options, Telling};
+use immuaudit::wire::method;
+use support::place::Place;
+use support::program::Program;
+
+const DATABASE: &str = "defaultdb";
+const PASSWORD: &str = "Correct-horse1!battery";
+/// Its base64, which `enc:` takes.
+const ENCODED: &str = "Q29ycmVjdC1ob3JzZTEhYmF0dGVyeQ==";
+const WRONG: &str = "Wrong-mule2!staple";
+
+/// Everything below a directory that holds one of `secrets`, and where.
+fn leaks(directory: &Path, secrets: &[String]) -> Vec<String> {
+    let mut leaks = Vec::new();
+    for entry in fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        let name = path.display().to_string();
+        leaks.extend(found(&name, name.as_bytes(), secrets));
+        if path.is_dir() {
+            leaks.extend(self::leaks(&path, secrets));
+        } else {
+            leaks.extend(found(&name, &fs::read(&path).expect("a file"), secrets));
+        }
+    }
+    leaks
+}
+
+fn found(place: &str, bytes: &[u8], secrets: &[String]) -> Vec<String> {
+    let in_bytes = |secret: &&String| {
+        let hex: String = secret.bytes().map(|b| format!("{b:02x}")).collect();
+        let raw = bytes.windows(secret.len()).any(|w| w == secret.as_bytes());
+        raw || bytes.windows(hex.len()).any(|w| w == hex.as_bytes())
+    };
+    let found = secrets.iter().filter(in_bytes);
+    found.map(|secret| format!("{secret} in {place}")).collect()
+}
+
+/// Ways to hand over the password: further arguments, variables, and files to write before.
+struct Way {
+    args: Vec<String>,
+    variables: Vec<(String, String)>,
+}
+
+fn ways(secrets: &Path) -> Vec<Way> {
+    let file = secrets.join("password");
+    fs::write(&file, PASSWORD).expect("a file");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("its mode");
+    let credentials = secrets.join("credentials");
+    fs::create_dir_all(&credentials).expect("a directory");
+    let credential = credentials.join("audit-password");
+    fs::write(&credential, PASSWORD).expect("a file");
+    fs::set_permissions(&credential, fs::Permissions::from_mode(0o600)).expect("its mode");
+    let settings = secrets.join("settings.toml");
+    fs::write(&settings, format!("audit-password = \"{PASSWORD}\"\n")).expect("a file");
+    fs::set_permissions(&settings, fs::Permissions::from_mode(0o600)).expect("its mode");
+    let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+    let args = |args: &[&str]| Way {
+        args: args.iter().map(|arg| (*arg).to_owned()).collect(),
+        variables: vec![],
+    };
+    let variable = |name: &str, value: &str| Way {
+        args: vec![],
+        variables: vec![(name.into(), value.into())],
+    };
+    vec![
+        args(&["--audit-password", PASSWORD]),
+        args(&[&format!("--audit-password={PASSWORD}")]),
+        args(&["--password", &format!("enc:{ENCODED}")]),
+        args(&["--audit-password-file", &text(&file)]),
+        args(&["--config", &text(&settings)]),
+        variable("IMMUAUDIT_AUDIT_PASSWORD", PASSWORD),
+        variable("IMMUCLIENT_AUDIT_PASSWORD", PASSWORD),
+        variable("IMMUAUDIT_AUDIT_PASSWORD_FILE", &text(&file)),
+        variable("CREDENTIALS_DIRECTORY", &text(&credentials)),
+    ]
+}
+
+fn secrets() -> Vec<String> {
+    [PASSWORD, ENCODED, WRONG].map(str::to_owned).to_vec()
+}
+
+#[test]
+fn whatever_way_a_password_comes_it_is_left_nowhere() {
+    let kept = Place::new(); // outside of what is searched
+    for way in ways(kept.path()) {
+        let folder = Place::new();
+        let server = Embedded::start(Options {
+            password: PASSWORD.into(),
+            ..Options::default()
+        })
+        .expect("an embedded ledger");
+        server.grow(DATABASE, 10);
+        let args: Vec<&str> = way.args.iter().map(String::as_str).collect();
+        let mut program = Program::new(server.port(), &folder.join("trust"))
+            .with(&args)
+            .with(&["--log-level", "trace"]);
+        program.variables = way.variables;
+        let mut told = Vec::new();
+        let mut tell = |run: support::program::Run| {
+            let text = format!("{}{}", run.stdout, run.stderr);
+            told.extend(found("what was printed", text.as_bytes(), &secrets()));
+        };
+        tell(program.once());
+        let run = program.once();
+        run.is(0, DATABASE, "consistent");
+        tell(run);
+        // refused, malformed, tampered: each says something else
+        tell(program.with(&["--audit-password", WRONG]).once());
+        server.lie(Telling::from(Lie::Garbage).in_call(method::LOGIN));
+        tell(program.once());
+        server.lie(Lie::OtherHash);
+        let run = program.once();
+        run.is(2, DATABASE, "inconsistent");
+        tell(run);
+        tell(program.run(&["status"]));
+        tell(program.run(&["config"]));
+        tell(program.run(&["evidence", "list"]));
+        tell(program.run(&["roots", "export"]));
+
+        let mut running = program.start(&["--audit-interval", "50ms"]);
+        running.wait_for("INFO  cycle ");
+        let id = running.id();
+        let shown = fs::read(format!("/proc/{id}/cmdline")).expect("its arguments");
+        told.extend(found("ps", &shown, &secrets()));
+        // neither a core file nor a debugger of the same user gets at its memory
+        let limits = fs::read_to_string(format!("/proc/{id}/limits")).expect("its limits");
+        let core = limits.lines().find(|line| line.starts_with("Max core"));
+        let core: Vec<&str> = core.expect("a limit").split_whitespace().collect();
+        assert_eq!(core[4..6], ["0", "0"], "{limits}");
+        running.signal("TERM");
+        running.end();
+        told.extend(leaks(folder.path(), &secrets()));
+        assert!(told.is_empty(), "{:?}: {told:?}", program.args);
+    }
+}
+
+/// A server's tokens are secrets too.
+#[test]
+fn a_token_is_left_nowhere() {
+    let folder = Place::new();
+    let server = Embedded::start(Options::default()).expect("an embedded ledger");
+    server.grow(DATABASE, 10);
+    let program =
+        Program::new(server.port(), &folder.join("trust")).with(&["--log-level", "trace"]);
+    let mut printed = program.once().stderr;
+    server.lie(Lie::ChangingState);
+    printed.push_str(&program.once().stderr);
+    server.lie(Lie::LongToken);
+    printed.push_str(&program.once().stderr);
+    server.lie(Lie::TokenWithLineBreak);
+    printed.push_str(&program.once().stderr);
+    let tokens = server.tokens();
+    assert!(tokens.len() > 3, "{}", tokens.len());
+    assert_eq!(found("the log", printed.as_bytes(), &tokens), [""; 0]);
+    assert_eq!(leaks(folder.path(), &tokens), [""; 0]);
+}
