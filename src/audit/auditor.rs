@@ -36,7 +36,7 @@ pub struct Auditor {
     /// Databases whose state was proven in the last check: a sweep goes on with these.
     pub(super) readable: BTreeSet<String>,
     /// When the progress was last written down.
-    pub(super) saved: Instant,
+    pub(super) saved: Option<Instant>,
 }
 
 impl Auditor {
@@ -59,7 +59,7 @@ impl Auditor {
             progress: progress.map(|of| (of.database.clone(), of)).collect(),
             scans: BTreeMap::new(),
             readable: BTreeSet::new(),
-            saved: Instant::now(),
+            saved: None,
             server,
             store,
             policy,

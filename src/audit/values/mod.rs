@@ -21,4 +21,4 @@ pub use finding::{Broken, Entry, Report, Shows, Unavailable, Unread, What, Why};
 pub use judge::{Completed, Judged, complete, judge};
 pub(super) use run::Scan;
 pub use sweep::{Slice, Went};
-pub use walk::Walk;
+pub use walk::{Step, Walk};
