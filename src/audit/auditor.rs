@@ -38,7 +38,7 @@ pub struct Auditor {
     /// Databases whose state was proven in the last check: a sweep goes on with these.
     pub(super) readable: BTreeSet<String>,
     /// When the progress was last written down.
-    pub(super) saved: Instant,
+    pub(super) saved: Option<Instant>,
 }
 
 impl Auditor {
@@ -67,7 +67,7 @@ impl Auditor {
             scans: BTreeMap::new(),
             audited_before,
             readable: BTreeSet::new(),
-            saved: Instant::now(),
+            saved: None,
             server,
             store,
             policy,

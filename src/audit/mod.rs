@@ -25,6 +25,6 @@ pub use cycle::{Cycle, Trouble};
 pub use databases::{Impossible, MAX_DATABASES};
 pub use policy::{Pin, Policy};
 pub use recheck::{Bearing, NotShown, Rechecked, recheck};
-pub use values::{Broken, Completed, Entry, Judged, Report, Unavailable, Unread, What, Why};
-pub use values::{Chance, Slice, Walk, Went, chance_per_day, complete, judge};
+pub use values::{Broken, Completed, Entry, Judged, Report, Shows, Unavailable, Unread, What, Why};
+pub use values::{Chance, Slice, Step, Walk, Went, chance_per_day, complete, judge};
 pub use verdict::{Exit, Outcome, Overdue, Reason, Verdict, Warning};

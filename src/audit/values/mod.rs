@@ -17,8 +17,8 @@ mod truncation;
 mod walk;
 
 pub use figures::{Chance, chance_per_day};
-pub use finding::{Broken, Entry, Report, Unavailable, Unread, What, Why};
+pub use finding::{Broken, Entry, Report, Shows, Unavailable, Unread, What, Why};
 pub use judge::{Completed, Judged, complete, judge};
 pub(super) use run::Scan;
 pub use sweep::{Slice, Went};
-pub use walk::Walk;
+pub use walk::{Step, Walk};

@@ -134,9 +134,10 @@ impl Auditor {
         self.progress.insert(database.into(), progress);
         // alarms first: what is passed is not read again
         let outcome = self.tell_of_sweep(database, &trusted, report);
-        if ended || outcome.is_some() || done.is_err() || self.saved.elapsed() > SAVED {
+        let old = self.saved.is_none_or(|saved| saved.elapsed() > SAVED);
+        if ended || outcome.is_some() || done.is_err() || old {
             self.save_progress();
-            self.saved = Instant::now();
+            self.saved = Some(Instant::now());
         }
         let went = match (done, away, swept) {
             (Err(Halt::Stopped), ..) => Went::Stopped,
