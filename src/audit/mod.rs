@@ -7,17 +7,21 @@
 #![forbid(unsafe_code)]
 
 mod auditor;
+mod carried;
 mod check;
 mod cycle;
 mod databases;
 mod due;
+mod import;
 mod pin;
 mod policy;
 mod proof;
 mod verdict;
 
 pub use auditor::Auditor;
+pub use carried::{BadStates, Carried, StateFile, read_states};
 pub use cycle::{Cycle, Trouble};
 pub use databases::{Impossible, MAX_DATABASES};
+pub use import::{Import, OnRefusal};
 pub use policy::{Pin, Policy};
 pub use verdict::{Exit, Outcome, Overdue, Reason, Verdict, Warning};

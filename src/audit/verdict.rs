@@ -77,7 +77,8 @@ impl Verdict {
         matches!(self, Verdict::Tampered(_))
     }
 
-    fn exit(self) -> Exit {
+    /// How a run that ends in it should end.
+    pub fn exit(self) -> Exit {
         match self {
             Verdict::FirstSeen | Verdict::Consistent | Verdict::Empty => Exit::Good,
             Verdict::Tampered(_) => Exit::Tampered,
@@ -174,6 +175,13 @@ pub enum Reason {
         /// Why not.
         why: Box<Reason>,
     },
+    /// The server's history does not hold what another auditor trusted.
+    NotExtended {
+        /// What that auditor trusted.
+        imported: State,
+        /// Why not.
+        why: Box<Reason>,
+    },
     /// The auditor's own trouble.
     Local(LocalFailure),
 }
@@ -217,6 +225,9 @@ impl fmt::Display for Reason {
                 "the pinned state {pin} and the trusted one do not prove each other: {why} (or \
                  the pin is mistyped)"
             ),
+            Reason::NotExtended { imported, why } => {
+                write!(f, "the imported state {imported} is not extended: {why}")
+            }
             Reason::Local(failure) => write!(f, "{failure}"),
         }
     }

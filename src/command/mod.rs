@@ -7,6 +7,7 @@ mod audit;
 mod drill;
 mod exercise;
 mod open;
+mod roots;
 mod status;
 
 use std::process::ExitCode;
@@ -55,6 +56,7 @@ fn perform(run: Run) -> Exit {
         Task::Audit => audit::run(&run.settings),
         Task::Status => status::run(&run.settings),
         Task::Accept { database, alarm } => accept::run(&run.settings, &database, &alarm),
+        Task::Roots(task) => roots::run(&run.settings, task),
         Task::Drill(drill) => drill::run(drill),
     };
     done.unwrap_or_else(|failed| {

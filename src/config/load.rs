@@ -18,6 +18,7 @@ use super::settings::Settings;
 use super::source::Source;
 use super::table::TABLE;
 use super::verb::{self, Drill, Name, Task, VERBS};
+use super::words;
 
 /// What the process is to do.
 #[derive(Debug)]
@@ -80,6 +81,7 @@ pub fn load(process: &Process) -> Result<Invocation, Wrong> {
         }
         Name::Status => Task::Status,
         Name::Accept => accept(&draft, words)?,
+        Name::Roots => Task::Roots(words::roots(&draft, words)?),
         Name::Drill => Task::Drill(drill(&draft)?),
         Name::Man => return Ok(Invocation::Tell(man::page())),
         Name::Completions => return completions(&words),

@@ -1,5 +1,6 @@
 //! Verbs: what the program can be asked to do.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// A verb, by its name.
@@ -8,6 +9,7 @@ pub(super) enum Name {
     AuditMode,
     Status,
     Accept,
+    Roots,
     Drill,
     Config,
     Help,
@@ -49,6 +51,7 @@ pub(super) static VERBS: &[Verb] = &[
     verb(Name::AuditMode, "audit-mode", "", 0, "audit every interval until stopped (also without a verb)"),
     verb(Name::Status, "status", "", 0, "what is trusted, since when, and the last verdicts"),
     verb(Name::Accept, "accept", "DATABASE --alarm ID", 1, "close an alarm, and adopt what its evidence names"),
+    verb(Name::Roots, "roots", "list | import DIR-OR-FILE [--alarm] | forget DATABASE", 2, "list what is trusted, take it over from immuclient, take trust back"),
     verb(Name::Drill, "drill", "[--serve [--port PORT] [--grow DURATION]] [--list] [--lie NAME]", 0, "see an honest ledger pass and a lying one caught"),
     verb(Name::Config, "config", "[--check]", 0, "the effective settings, and where each comes from"),
     verb(Name::Help, "help", "[VERB] [--all]", 1, "help; with --all every setting"),
@@ -88,8 +91,29 @@ pub enum Task {
         /// The finding.
         alarm: String,
     },
+    /// What is trusted.
+    Roots(RootsTask),
     /// The embedded ledger.
     Drill(Drill),
+}
+
+/// What is to be done with what is trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RootsTask {
+    /// Show it.
+    List,
+    /// Take over what another auditor trusted.
+    Import {
+        /// Its file, or a folder that holds such files.
+        path: PathBuf,
+        /// Does what the server contradicts become an alarm?
+        alarm: bool,
+    },
+    /// Trust nothing of a database any more.
+    Forget {
+        /// The database.
+        database: String,
+    },
 }
 
 /// What the embedded ledger is to do.

@@ -29,6 +29,7 @@
 mod accept;
 mod alarm;
 mod believe;
+mod carry;
 mod compaction;
 mod evidence;
 mod failure;
@@ -50,6 +51,7 @@ mod trusted;
 
 pub use accept::{Acceptance, Accepted};
 pub use alarm::{Alarm, Closed};
+pub use carry::Ground;
 pub use evidence::{Evidence, KeptAnswer, Limits};
 pub use failure::{Damage, LocalFailure, Warning};
 pub use finding::{Answer, Finding, Tampering, UnknownTampering};
