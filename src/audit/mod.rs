@@ -7,11 +7,13 @@
 #![forbid(unsafe_code)]
 
 mod auditor;
+mod carried;
 mod check;
 mod compare;
 mod cycle;
 mod databases;
 mod due;
+mod import;
 mod pin;
 mod policy;
 mod proof;
@@ -20,9 +22,11 @@ mod values;
 mod verdict;
 
 pub use auditor::Auditor;
+pub use carried::{BadStates, Carried, StateFile, read_states};
 pub use compare::{Compared, Comparison};
 pub use cycle::{Cycle, Trouble};
 pub use databases::{Impossible, MAX_DATABASES};
+pub use import::{Import, OnRefusal};
 pub use policy::{Pin, Policy};
 pub use recheck::{Bearing, NotShown, Rechecked, recheck};
 pub use values::{Broken, Completed, Entry, Judged, Report, Shows, Unavailable, Unread, What, Why};

@@ -4,6 +4,7 @@
 
 mod accept;
 mod audit;
+mod compare;
 mod drill;
 mod evidence;
 mod exercise;
@@ -61,8 +62,8 @@ fn perform(run: Run) -> Exit {
         Task::Sweep { databases } => sweep::run(&run.settings, &databases),
         Task::Status => status::run(&run.settings),
         Task::Accept { database, alarm } => accept::run(&run.settings, &database, &alarm),
-        Task::ExportRoots => roots::export(&run.settings),
-        Task::Compare(file) => roots::compare(&run.settings, &file),
+        Task::Roots(task) => roots::run(&run.settings, task),
+        Task::Compare(file) => compare::run(&run.settings, &file),
         Task::Evidence(task) => evidence::run(&run.settings, &task),
         Task::Drill(drill) => drill::run(drill),
     };

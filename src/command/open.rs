@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::audit::{Pin, Policy};
+use crate::audit::{BadStates, Pin, Policy};
 use crate::config::{Roots, Settings, Transport};
 use crate::server::{ClientCertificate, Endpoint, Login, NoSystemRoots, Security, Server, Tls};
 use crate::stop::Stop;
@@ -15,6 +15,8 @@ pub enum Failed {
     Local(LocalFailure),
     /// TLS without anybody to trust.
     NoSystemRoots(NoSystemRoots),
+    /// Another auditor's files.
+    States(BadStates),
     /// The embedded ledger.
     Drill(String),
 }
@@ -24,6 +26,7 @@ impl fmt::Display for Failed {
         match self {
             Failed::Local(failure) => write!(f, "{failure}"),
             Failed::NoSystemRoots(none) => write!(f, "{none}"),
+            Failed::States(bad) => write!(f, "{bad}"),
             Failed::Drill(failure) => f.write_str(failure),
         }
     }
@@ -32,6 +35,12 @@ impl fmt::Display for Failed {
 impl From<LocalFailure> for Failed {
     fn from(failure: LocalFailure) -> Failed {
         Failed::Local(failure)
+    }
+}
+
+impl From<BadStates> for Failed {
+    fn from(bad: BadStates) -> Failed {
+        Failed::States(bad)
     }
 }
 

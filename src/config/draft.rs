@@ -54,6 +54,7 @@ pub(super) struct Draft {
     pub version: bool,
     pub check: bool,
     pub alarm: String,
+    pub import_alarm: bool,
     pub serve: bool,
     pub drill_port: u64,
     pub list: bool,

@@ -18,6 +18,7 @@ use super::settings::Settings;
 use super::source::Source;
 use super::table::TABLE;
 use super::verb::{self, Drill, EvidenceTask, Name, Task, VERBS};
+use super::words;
 
 /// What the process is to do.
 #[derive(Debug)]
@@ -82,9 +83,9 @@ pub fn load(process: &Process) -> Result<Invocation, Wrong> {
         Name::Status => Task::Status,
         Name::Accept => accept(&draft, words)?,
         Name::Evidence => evidence(words)?,
-        Name::Roots if words == ["export"] => Task::ExportRoots,
+        Name::Roots => Task::Roots(words::roots(&draft, words)?),
         Name::Compare if words.len() == 1 => Task::Compare(words.concat().into()),
-        Name::Roots | Name::Compare => {
+        Name::Compare => {
             let usage = help::usage(name);
             return Err(Problem::Incomplete { usage }.into());
         }

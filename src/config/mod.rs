@@ -44,6 +44,7 @@ mod table;
 mod tests;
 mod value;
 mod verb;
+mod words;
 
 pub use effective::Effective;
 pub use filter::DatabaseFilter;
@@ -57,4 +58,4 @@ pub use settings::{
     ServerSettings, Settings, Transport, TrustSettings, Values, Volume,
 };
 pub use source::Source;
-pub use verb::{Drill, EvidenceTask, Task};
+pub use verb::{Drill, EvidenceTask, RootsTask, Task};

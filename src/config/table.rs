@@ -101,6 +101,7 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new("all", Switch(|d| &mut d.all), "", "false", "every setting").of(Name::Help),
     Setting::new("check", Switch(|d| &mut d.check), "", "false", "only say what is wrong, and exit 3 then").of(Name::Config),
     Setting::new("alarm", Text(|d| &mut d.alarm), "ID", "", "the finding to close").of(Name::Accept),
+    Setting::new("alarm", Switch(|d| &mut d.import_alarm), "", "false", "import: what the server contradicts becomes an alarm").of(Name::Roots),
     Setting::new("serve", Switch(|d| &mut d.serve), "", "false", "keep the embedded ledger running").of(Name::Drill),
     Setting::new("port", Count(0..=65535, |d| &mut d.drill_port), "PORT", "0", "port to serve on; 0: any free one").of(Name::Drill),
     Setting::new("grow", Time(OFF, |d| &mut d.grow), "DURATION", "", "add a transaction each time so long has passed").of(Name::Drill),
@@ -126,5 +127,12 @@ pub(super) const UNUSED_KEYS: [&str; 7] = [
 
 /// The setting of this name.
 pub(super) fn find(flag: &str) -> Option<&'static Setting> {
-    TABLE.iter().find(|setting| setting.flag == flag)
+    find_for(flag, None)
+}
+
+/// The setting of this name, as the verb has it: two verbs may mean different things by it.
+pub(super) fn find_for(flag: &str, verb: Option<Name>) -> Option<&'static Setting> {
+    let mut named = TABLE.iter().filter(|setting| setting.flag == flag);
+    let own = |setting: &&Setting| verb.is_some() && setting.verb() == verb;
+    named.clone().find(own).or_else(|| named.next())
 }

@@ -56,7 +56,7 @@ pub(super) static VERBS: &[Verb] = &[
     verb(Name::Status, "status", "", 0, "what is trusted, since when, and the last verdicts"),
     verb(Name::Accept, "accept", "DATABASE --alarm ID", 1, "close an alarm, and adopt what its evidence names"),
     verb(Name::Evidence, "evidence", "list | show FILE | verify FILE", 2, "what was found; verify checks a file again, offline"),
-    verb(Name::Roots, "roots", "export", 1, "what is trusted, for another auditor to compare"),
+    verb(Name::Roots, "roots", "list | export | import DIR-OR-FILE [--alarm] | forget DATABASE", 2, "what is trusted: shown, written for another auditor, taken over from immuclient, taken back"),
     verb(Name::Compare, "compare", "FILE", 1, "hold another auditor's export against what is trusted here"),
     verb(Name::Drill, "drill", "[--serve [--port PORT] [--grow DURATION]] [--list] [--lie NAME]", 0, "see an honest ledger pass and a lying one caught"),
     verb(Name::Config, "config", "[--check]", 0, "the effective settings, and where each comes from"),
@@ -102,8 +102,8 @@ pub enum Task {
         /// The finding.
         alarm: String,
     },
-    /// Write what is trusted.
-    ExportRoots,
+    /// What is trusted.
+    Roots(RootsTask),
     /// Hold another auditor's export against what is trusted.
     Compare(PathBuf),
     /// Findings, as they are kept.
@@ -121,6 +121,27 @@ pub enum EvidenceTask {
     Show(PathBuf),
     /// Check one again, offline.
     Verify(PathBuf),
+}
+
+/// What is to be done with what is trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RootsTask {
+    /// Write it for another auditor.
+    Export,
+    /// Show it.
+    List,
+    /// Take over what another auditor trusted.
+    Import {
+        /// Its file, or a folder that holds such files.
+        path: PathBuf,
+        /// Does what the server contradicts become an alarm?
+        alarm: bool,
+    },
+    /// Trust nothing of a database any more.
+    Forget {
+        /// The database.
+        database: String,
+    },
 }
 
 /// What the embedded ledger is to do.

@@ -5,6 +5,7 @@ use super::failure::LocalFailure;
 use super::fault::Kind;
 use super::files;
 use super::finding::Tampering;
+use super::history::Change;
 use super::record::Record;
 use super::store::{Hold, Store};
 use super::text::cut;
@@ -122,7 +123,10 @@ impl Store {
             _ => return Ok(Acceptance::Overtaken),
         };
         let Some(shown) = shown else {
-            self.forget(hold, &record, &before, &alarm.id, now)?;
+            let change = Change::Forgotten {
+                alarm: alarm.id.clone(),
+            };
+            self.forget(hold, &record, &before, change, now)?;
             return Ok(Acceptance::Forgotten(before.state));
         };
         if shown == before.state {

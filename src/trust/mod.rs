@@ -30,6 +30,7 @@
 mod accept;
 mod alarm;
 mod believe;
+mod carry;
 mod compaction;
 mod evidence;
 mod export;
@@ -53,6 +54,7 @@ mod values;
 
 pub use accept::{Acceptance, Accepted};
 pub use alarm::{Alarm, Closed};
+pub use carry::Ground;
 pub use evidence::{Evidence, KeptAnswer, Limits};
 pub use export::{Export, Exported};
 pub use failure::{Damage, LocalFailure, Warning};
