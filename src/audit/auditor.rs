@@ -362,7 +362,8 @@ impl Auditor {
             .collect()
     }
 
-    fn identity(&self) -> Option<String> {
+    /// Who the server last said it is: a claim.
+    pub fn identity(&self) -> Option<String> {
         self.server.identity().map(Shown::to_string)
     }
 }

@@ -8,6 +8,7 @@ mod drill;
 mod exercise;
 mod open;
 mod status;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -39,15 +40,17 @@ fn refuse(wrong: &Wrong) -> Exit {
 }
 
 fn perform(run: Run) -> Exit {
-    start_logging(run.settings.report.log_level);
+    let report = &run.settings.report;
+    start_logging(report.log_level, report.log_format);
     for remark in &run.remarks {
         log::log!(remark.level(), "{remark}");
     }
     let done = match run.task {
-        Task::Audit => audit::run(&run.settings),
+        Task::Audit => audit::run(&run.settings, &run.effective),
         Task::Status => status::run(&run.settings),
         Task::Accept { database, alarm } => accept::run(&run.settings, &database, &alarm),
         Task::Drill(drill) => drill::run(drill),
+        Task::NotifyTest => return Exit::Local,
     };
     done.unwrap_or_else(|failed| {
         eprintln!("immuaudit: {failed}");

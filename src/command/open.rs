@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::audit::{Pin, Policy};
 use crate::config::{Roots, Settings, Transport};
+use crate::monitor::CannotListen;
 use crate::server::{ClientCertificate, Endpoint, Login, NoSystemRoots, Security, Server, Tls};
 use crate::stop::Stop;
 use crate::trust::{LocalFailure, Location};
@@ -17,6 +18,8 @@ pub enum Failed {
     NoSystemRoots(NoSystemRoots),
     /// The embedded ledger.
     Drill(String),
+    /// The HTTP thread.
+    Monitoring(CannotListen),
 }
 
 impl fmt::Display for Failed {
@@ -25,6 +28,7 @@ impl fmt::Display for Failed {
             Failed::Local(failure) => write!(f, "{failure}"),
             Failed::NoSystemRoots(none) => write!(f, "{none}"),
             Failed::Drill(failure) => f.write_str(failure),
+            Failed::Monitoring(cannot) => write!(f, "{cannot}"),
         }
     }
 }
@@ -32,6 +36,12 @@ impl fmt::Display for Failed {
 impl From<LocalFailure> for Failed {
     fn from(failure: LocalFailure) -> Failed {
         Failed::Local(failure)
+    }
+}
+
+impl From<CannotListen> for Failed {
+    fn from(cannot: CannotListen) -> Failed {
+        Failed::Monitoring(cannot)
     }
 }
 

@@ -9,6 +9,7 @@ pub(super) enum Name {
     Status,
     Accept,
     Drill,
+    Notify,
     Config,
     Help,
     Version,
@@ -50,6 +51,7 @@ pub(super) static VERBS: &[Verb] = &[
     verb(Name::Status, "status", "", 0, "what is trusted, since when, and the last verdicts"),
     verb(Name::Accept, "accept", "DATABASE --alarm ID", 1, "close an alarm, and adopt what its evidence names"),
     verb(Name::Drill, "drill", "[--serve [--port PORT] [--grow DURATION]] [--list] [--lie NAME]", 0, "see an honest ledger pass and a lying one caught"),
+    verb(Name::Notify, "notify", "--test", 0, "send a test notification, and say what came of it"),
     verb(Name::Config, "config", "[--check]", 0, "the effective settings, and where each comes from"),
     verb(Name::Help, "help", "[VERB] [--all]", 1, "help; with --all every setting"),
     verb(Name::Version, "version", "", 0, "the version"),
@@ -90,6 +92,8 @@ pub enum Task {
     },
     /// The embedded ledger.
     Drill(Drill),
+    /// Send a notification that says it is a test.
+    NotifyTest,
 }
 
 /// What the embedded ledger is to do.

@@ -4,16 +4,18 @@
 #![forbid(unsafe_code)]
 
 mod call;
+mod calls;
 mod channel;
 mod failure;
 mod session;
 mod transcript;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use grpcio::Client;
 
 pub use call::Answer;
+pub use calls::{Calls, Counted};
 pub use channel::{ClientCertificate, Endpoint, NoSystemRoots, Security, Tls};
 pub use failure::{Failure, Kind};
 pub use session::Login;
@@ -39,6 +41,7 @@ pub struct Server {
     stop: Stop,
     transcript: Transcript,
     identity: Option<Shown>,
+    calls: Calls,
 }
 
 impl Server {
@@ -60,6 +63,7 @@ impl Server {
             stop,
             transcript: Transcript::default(),
             identity: None,
+            calls: Calls::default(),
         })
     }
 
@@ -81,6 +85,11 @@ impl Server {
     /// Who the server last said it is: a claim.
     pub fn identity(&self) -> Option<&Shown> {
         self.identity.as_ref()
+    }
+
+    /// The count of calls, kept up to date.
+    pub fn calls(&self) -> Calls {
+        self.calls.clone()
     }
 
     /// Names of the databases that this user may see, as they came.
@@ -205,6 +214,7 @@ impl Server {
         request: &Vec<u8>,
         credential: &Credential,
     ) -> Result<Answer, Failure> {
+        let begin = Instant::now();
         let connector = &self.connector;
         let client = self
             .client
@@ -222,6 +232,7 @@ impl Server {
                 }
             }
         }
+        self.calls.count(name, begin.elapsed(), &answer);
         self.transcript.record(name, request, &answer);
         answer
     }
