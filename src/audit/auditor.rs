@@ -513,7 +513,8 @@ impl Auditor {
             .collect()
     }
 
-    fn identity(&self) -> Option<String> {
+    /// Who the server last said it is: a claim.
+    pub fn identity(&self) -> Option<String> {
         self.server.identity().map(Shown::to_string)
     }
 }

@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::open::{self, Failed};
+use super::watch::{self, Watch};
 use crate::audit::{Auditor, Cycle, Exit, Outcome, Went};
 use crate::clock;
-use crate::config::{Format, Repeat, Settings, Volume};
+use crate::config::{Effective, Format, Repeat, Settings, Volume};
 use crate::report::{
     log_cycle, log_outcome, log_swept, log_warnings, outcome_json, outcome_line, print,
 };
@@ -13,32 +14,34 @@ use crate::stop::Stop;
 use crate::trust::Store;
 
 /// Audits until stopped, or once.
-pub fn run(settings: &Settings) -> Result<Exit, Failed> {
+pub fn run(settings: &Settings, effective: &Effective) -> Result<Exit, Failed> {
     let stop = Stop::on_signals(); // before gRPC starts its threads
     let mut store = Store::open(&open::location(settings), clock::now())?;
     for warning in store.warnings() {
         log::warn!("{warning}");
     }
     let server = open::server(settings, stop.clone())?;
+    let watch = watch::start(settings, effective, &mut store, &server)?;
     let mut auditor = Auditor::new(server, store, open::policy(settings));
     match settings.audit.repeat {
-        Repeat::Once => Ok(once(&mut auditor, settings).exit()),
-        Repeat::UntilStopped => Ok(until_stopped(&mut auditor, settings, &stop)),
+        Repeat::Once => Ok(once(&mut auditor, settings, &watch).exit()),
+        Repeat::UntilStopped => Ok(until_stopped(&mut auditor, settings, &watch, &stop)),
     }
 }
 
 /// One cycle; every database is told on stdout, and once: the log has no more of it than
 /// warnings, but beside JSON, which is for programs.
-pub(super) fn once(auditor: &mut Auditor, settings: &Settings) -> Cycle {
+pub(super) fn once(auditor: &mut Auditor, settings: &Settings, watch: &Watch) -> Cycle {
     let name = &settings.server.name;
     let cycle = auditor.cycle(|outcome| {
         match settings.report.format {
             Format::Json => log_outcome(name, outcome),
             Format::Text => log_warnings(name, outcome),
         }
+        watch.outcome(outcome);
         tell(settings, outcome);
     });
-    after(auditor, settings, &cycle);
+    after(auditor, settings, watch, &cycle);
     if settings.report.volume == Volume::Quiet {
         // what no database's line tells, and the log is off
         for trouble in cycle.troubles() {
@@ -56,7 +59,7 @@ pub(super) fn tell(settings: &Settings, outcome: &Outcome) {
 }
 
 /// A cycle every interval; one that overruns is followed by the next at once, without piling up.
-fn until_stopped(auditor: &mut Auditor, settings: &Settings, stop: &Stop) -> Exit {
+fn until_stopped(auditor: &mut Auditor, settings: &Settings, watch: &Watch, stop: &Stop) -> Exit {
     let name = &settings.server.name;
     let interval = settings.audit.interval;
     log::info!("auditing server={name} interval={interval:?}");
@@ -64,24 +67,32 @@ fn until_stopped(auditor: &mut Auditor, settings: &Settings, stop: &Stop) -> Exi
         let next = Instant::now() + interval;
         let cycle = auditor.cycle(|outcome| {
             log_outcome(name, outcome);
+            watch.outcome(outcome);
             if matches!(settings.report.format, Format::Json) {
                 print_outcome(settings, outcome);
             }
         });
-        after(auditor, settings, &cycle);
-        sweep_until(auditor, settings, stop, next);
+        after(auditor, settings, watch, &cycle);
+        sweep_until(auditor, settings, watch, stop, next);
     }
     log::info!("stopped server={name}");
     Exit::Good
 }
 
 /// What is left of the interval: a sweep that is behind its pace, else nothing.
-fn sweep_until(auditor: &mut Auditor, settings: &Settings, stop: &Stop, next: Instant) {
+fn sweep_until(
+    auditor: &mut Auditor,
+    settings: &Settings,
+    watch: &Watch,
+    stop: &Stop,
+    next: Instant,
+) {
     let name = &settings.server.name;
     while !stop.requested() && Instant::now() < next {
         let slice = auditor.sweep_at_pace(next);
         if let Some(outcome) = &slice.outcome {
             log_outcome(name, outcome);
+            watch.outcome(outcome);
             if matches!(settings.report.format, Format::Json) {
                 print_outcome(settings, outcome);
             }
@@ -107,9 +118,10 @@ fn sweep_until(auditor: &mut Auditor, settings: &Settings, stop: &Stop, next: In
 const PACE: Duration = Duration::from_secs(1);
 
 /// What is said of the cycle as a whole.
-fn after(auditor: &mut Auditor, settings: &Settings, cycle: &Cycle) {
+fn after(auditor: &mut Auditor, settings: &Settings, watch: &Watch, cycle: &Cycle) {
     let name = &settings.server.name;
     log_cycle(name, cycle);
+    watch.cycle(cycle, auditor.identity().as_deref());
     for warning in auditor.store_warnings() {
         log::warn!("{warning} server={name}");
     }

@@ -12,6 +12,7 @@ mod open;
 mod roots;
 mod status;
 mod sweep;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -47,10 +48,12 @@ fn refuse(wrong: &Wrong) -> Exit {
 }
 
 fn perform(run: Run) -> Exit {
-    start_logging(match run.settings.report.volume {
-        Volume::Normal => run.settings.report.log_level,
+    let report = &run.settings.report;
+    let level = match report.volume {
+        Volume::Normal => report.log_level,
         Volume::Quiet => LevelFilter::Off, // what is not well is told on stdout
-    });
+    };
+    start_logging(level, report.log_format);
     if run.task == Task::Audit {
         // nothing else logs in
         for remark in &run.remarks {
@@ -58,14 +61,15 @@ fn perform(run: Run) -> Exit {
         }
     }
     let done = match run.task {
-        Task::Audit => audit::run(&run.settings),
-        Task::Sweep { databases } => sweep::run(&run.settings, &databases),
+        Task::Audit => audit::run(&run.settings, &run.effective),
+        Task::Sweep { databases } => sweep::run(&run.settings, &run.effective, &databases),
         Task::Status => status::run(&run.settings),
         Task::Accept { database, alarm } => accept::run(&run.settings, &database, &alarm),
         Task::Roots(task) => roots::run(&run.settings, task),
         Task::Compare(file) => compare::run(&run.settings, &file),
         Task::Evidence(task) => evidence::run(&run.settings, &task),
         Task::Drill(drill) => drill::run(drill),
+        Task::NotifyTest => return Exit::Local,
     };
     done.unwrap_or_else(|failed| {
         eprintln!("immuaudit: {failed}");

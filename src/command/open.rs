@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::audit::{BadStates, Pin, Policy};
 use crate::config::{Roots, Settings, Transport};
+use crate::monitor::CannotListen;
 use crate::server::{ClientCertificate, Endpoint, Login, NoSystemRoots, Security, Server, Tls};
 use crate::stop::Stop;
 use crate::trust::{LocalFailure, Location};
@@ -19,6 +20,8 @@ pub enum Failed {
     States(BadStates),
     /// The embedded ledger.
     Drill(String),
+    /// The HTTP thread.
+    Monitoring(CannotListen),
 }
 
 impl fmt::Display for Failed {
@@ -28,6 +31,7 @@ impl fmt::Display for Failed {
             Failed::NoSystemRoots(none) => write!(f, "{none}"),
             Failed::States(bad) => write!(f, "{bad}"),
             Failed::Drill(failure) => f.write_str(failure),
+            Failed::Monitoring(cannot) => write!(f, "{cannot}"),
         }
     }
 }
@@ -41,6 +45,12 @@ impl From<LocalFailure> for Failed {
 impl From<BadStates> for Failed {
     fn from(bad: BadStates) -> Failed {
         Failed::States(bad)
+    }
+}
+
+impl From<CannotListen> for Failed {
+    fn from(cannot: CannotListen) -> Failed {
+        Failed::Monitoring(cannot)
     }
 }
 

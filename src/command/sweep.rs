@@ -2,23 +2,29 @@
 
 use super::audit::{once, tell};
 use super::open::{self, Failed};
+use super::watch;
 use crate::audit::{Auditor, Exit, Went};
 use crate::clock;
-use crate::config::{Format, Settings, Volume};
+use crate::config::{Effective, Format, Settings, Volume};
 use crate::report::{Bar, log_outcome, log_swept, print};
 use crate::stop::Stop;
 use crate::trust::Store;
 
 /// Sweeps these databases, or all that are audited.
-pub fn run(settings: &Settings, databases: &[String]) -> Result<Exit, Failed> {
+pub fn run(
+    settings: &Settings,
+    effective: &Effective,
+    databases: &[String],
+) -> Result<Exit, Failed> {
     let stop = Stop::on_signals(); // before gRPC starts its threads
     let mut store = Store::open(&open::location(settings), clock::now())?;
     for warning in store.warnings() {
         log::warn!("{warning}");
     }
     let server = open::server(settings, stop.clone())?;
+    let watch = watch::start(settings, effective, &mut store, &server)?;
     let mut auditor = Auditor::new(server, store, open::policy(settings));
-    let checked = once(&mut auditor, settings);
+    let checked = once(&mut auditor, settings, &watch);
     let mut exit = checked.exit();
     let readable = auditor.readable();
     let named = |name: &String| databases.is_empty() || databases.contains(name);

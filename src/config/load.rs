@@ -90,6 +90,11 @@ pub fn load(process: &Process) -> Result<Invocation, Wrong> {
             return Err(Problem::Incomplete { usage }.into());
         }
         Name::Drill => Task::Drill(drill(&draft)?),
+        Name::Notify if draft.test => Task::NotifyTest,
+        Name::Notify => {
+            let usage = help::usage(Name::Notify);
+            return Err(Problem::Incomplete { usage }.into());
+        }
         Name::Man => return Ok(Invocation::Tell(man::page())),
         Name::Completions => return completions(&words),
         Name::AuditMode | Name::Help | Name::Version => Task::Audit,

@@ -44,6 +44,7 @@ mod table;
 mod tests;
 mod value;
 mod verb;
+mod watch;
 mod words;
 
 pub use effective::Effective;
@@ -54,8 +55,9 @@ pub use process::{Privilege, Process};
 pub use remark::Remark;
 pub use secret::Secret;
 pub use settings::{
-    AuditSettings, FirstSight, Format, Login, NewValues, Pin, Repeat, ReportSettings, Roots,
-    ServerSettings, Settings, Transport, TrustSettings, Values, Volume,
+    AuditSettings, Auth, FirstSight, Format, Listen, LogFormat, Login, NewValues, NotifySettings,
+    Pin, Repeat, ReportSettings, Roots, ServerSettings, Settings, Transport, TrustSettings, Values,
+    Volume, WatchSettings, When,
 };
 pub use source::Source;
 pub use verb::{Drill, EvidenceTask, RootsTask, Task};

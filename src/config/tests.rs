@@ -67,7 +67,12 @@ fn values(setting: &Setting) -> [(String, String); 4] {
                 let pin = format!("shop:{n}:{}", "ab".repeat(32));
                 (pin.clone(), format!("[\"{pin}\"]"))
             }
-            Kind::Path(_) | Kind::SecretFile(_) => quoted(format!("/path{n}")),
+            Kind::Path(_) | Kind::SecretFile(_) | Kind::Command(_) => quoted(format!("/path{n}")),
+            Kind::Url(_) => quoted(format!("https://example.org/{n}")),
+            Kind::Urls(_) => {
+                let url = format!("https://example.org/{n}");
+                (url.clone(), format!("[\"{url}\"]"))
+            }
             Kind::Secret(_) => (format!("secret{n}"), "\"***\"".to_owned()),
         }
     })

@@ -14,6 +14,7 @@ pub(super) enum Name {
     Roots,
     Compare,
     Drill,
+    Notify,
     Config,
     Help,
     Version,
@@ -59,6 +60,7 @@ pub(super) static VERBS: &[Verb] = &[
     verb(Name::Roots, "roots", "list | export | import DIR-OR-FILE [--alarm] | forget DATABASE", 2, "what is trusted: shown, written for another auditor, taken over from immuclient, taken back"),
     verb(Name::Compare, "compare", "FILE", 1, "hold another auditor's export against what is trusted here"),
     verb(Name::Drill, "drill", "[--serve [--port PORT] [--grow DURATION]] [--list] [--lie NAME]", 0, "see an honest ledger pass and a lying one caught"),
+    verb(Name::Notify, "notify", "--test", 0, "send a test notification, and say what came of it"),
     verb(Name::Config, "config", "[--check]", 0, "the effective settings, and where each comes from"),
     verb(Name::Help, "help", "[VERB] [--all]", 1, "help; with --all every setting"),
     verb(Name::Version, "version", "", 0, "the version"),
@@ -110,6 +112,8 @@ pub enum Task {
     Evidence(EvidenceTask),
     /// The embedded ledger.
     Drill(Drill),
+    /// Send a notification that says it is a test.
+    NotifyTest,
 }
 
 /// What is to be done with findings.

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod call;
+mod calls;
 mod channel;
 mod failure;
 mod session;
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 use grpcio::Client;
 
 pub use call::Answer;
+pub use calls::{Calls, Counted};
 pub use channel::{ClientCertificate, Endpoint, NoSystemRoots, Security, Tls};
 pub use failure::{Failure, Kind};
 pub use session::Login;
@@ -41,6 +43,7 @@ pub struct Server {
     identity: Option<Shown>,
     /// No call lasts past this, whatever its own deadline.
     until: Option<Instant>,
+    calls: Calls,
 }
 
 impl Server {
@@ -63,6 +66,7 @@ impl Server {
             transcript: Transcript::default(),
             identity: None,
             until: None,
+            calls: Calls::default(),
         })
     }
 
@@ -100,6 +104,11 @@ impl Server {
     /// Who the server last said it is: a claim.
     pub fn identity(&self) -> Option<&Shown> {
         self.identity.as_ref()
+    }
+
+    /// The count of calls, kept up to date.
+    pub fn calls(&self) -> Calls {
+        self.calls.clone()
     }
 
     /// Names of the databases that this user may see, as they came.
@@ -226,6 +235,7 @@ impl Server {
         request: &Vec<u8>,
         credential: &Credential,
     ) -> Result<Answer, Failure> {
+        let begin = Instant::now();
         let connector = &self.connector;
         let client = self
             .client
@@ -247,6 +257,7 @@ impl Server {
                 }
             }
         }
+        self.calls.count(name, begin.elapsed(), &answer);
         self.transcript.record(name, request, &answer);
         answer
     }
