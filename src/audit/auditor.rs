@@ -421,7 +421,7 @@ impl Auditor {
             let broken = &shows.broken;
             let answers = std::mem::take(&mut shows.answers);
             let (kind, reason) = (broken.what.tampering(), broken.to_string());
-            let finding = finding(kind, reason, broken.state(), answers);
+            let finding = finding(kind, reason, Some(broken.state()), answers);
             raised.push(self.store.raise(&finding, now));
         }
         if report.more_broken > 0 || raised.is_empty() {

@@ -44,6 +44,15 @@ pub struct Server {
     /// No call lasts past this, whatever its own deadline.
     until: Option<Instant>,
     calls: Calls,
+    /// A scan that was asked for before its answer is waited for.
+    ahead: Option<Ahead>,
+}
+
+/// A call on its way, by what it was asked with.
+struct Ahead {
+    request: Vec<u8>,
+    credential: Credential,
+    pending: Pending,
 }
 
 impl Server {
@@ -67,6 +76,7 @@ impl Server {
             identity: None,
             until: None,
             calls: Calls::default(),
+            ahead: None,
         })
     }
 
@@ -174,6 +184,26 @@ impl Server {
         self.call(database, method::TX_SCAN, request, wire::tx_list)
     }
 
+    /// Asks for a scan whose answer a later [`Server::tx_scan`] of the same takes, so that the
+    /// server works while this thread does; what nobody takes is cancelled.
+    pub fn tx_scan_ahead(&mut self, database: &str, initial: u64, limit: u32, entries: Entries) {
+        let request = wire::tx_scan(initial, limit, entries);
+        let (Some(client), Some(credential)) = (&self.client, self.session.known(database)) else {
+            return;
+        };
+        let timeout = self.timeout_now();
+        // one that cannot be asked now is asked, and fails, when it is waited for
+        let pending = Pending::start(client, method::TX_SCAN, &request, &credential, timeout);
+        self.ahead = pending.ok().map(|mut pending| {
+            pending.receive_meanwhile();
+            Ahead {
+                request,
+                credential,
+                pending,
+            }
+        });
+    }
+
     /// The value that a key (without its kind byte) got in one transaction.
     pub fn get(&mut self, database: &str, key: &[u8], at_tx: u64) -> Result<GetEntry, Failure> {
         self.call(
@@ -236,16 +266,23 @@ impl Server {
         credential: &Credential,
     ) -> Result<Answer, Failure> {
         let begin = Instant::now();
-        let connector = &self.connector;
-        let client = self
-            .client
-            .get_or_insert_with(|| Client::new(connector.connect()));
-        let left = self
-            .until
-            .map(|until| until.saturating_duration_since(Instant::now()));
-        let timeout = left.map_or(self.timeout, |left| left.min(self.timeout));
-        let answer = Pending::start(client, name, request, credential, timeout)
-            .and_then(|pending| pending.wait(&self.stop));
+        let ahead = match name {
+            method::TX_SCAN => self.ahead.take(),
+            _ => None,
+        };
+        let same = |ahead: &Ahead| ahead.request == *request && ahead.credential == *credential;
+        let timeout = self.timeout_now();
+        let pending = match ahead.filter(same) {
+            Some(ahead) => Ok(ahead.pending),
+            None => {
+                let connector = &self.connector;
+                let client = self
+                    .client
+                    .get_or_insert_with(|| Client::new(connector.connect()));
+                Pending::start(client, name, request, credential, timeout)
+            }
+        };
+        let answer = pending.and_then(|pending| pending.wait(&self.stop));
         match &answer {
             Ok(answer) => self.identity.clone_from(&answer.uuid),
             Err(failure) => {
@@ -254,11 +291,20 @@ impl Server {
                     Kind::Deadline(_) | Kind::Unreachable | Kind::Stopped
                 ) {
                     self.client = None;
+                    self.ahead = None;
                 }
             }
         }
         self.calls.count(name, begin.elapsed(), &answer);
         self.transcript.record(name, request, &answer);
         answer
+    }
+
+    /// What a call may take that starts now.
+    fn timeout_now(&self) -> Duration {
+        let left = self
+            .until
+            .map(|until| until.saturating_duration_since(Instant::now()));
+        left.map_or(self.timeout, |left| left.min(self.timeout))
     }
 }

@@ -49,6 +49,11 @@ impl Session {
         }
     }
 
+    /// What a database was last opened with.
+    pub fn known(&self, database: &str) -> Option<Credential> {
+        self.databases.get(database).cloned()
+    }
+
     pub fn begin_cycle(&mut self) {
         self.renewed.clear();
         self.renewed_login = false;

@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::draw::draw;
 use super::finding::{Report, Why};
 use super::reader::{Halt, Reader};
+use super::run::Next;
 use super::truncation::Truncation;
 use crate::audit::auditor::{Auditor, MIN_PATIENCE};
 use crate::audit::proof::Limits;
@@ -72,6 +73,7 @@ impl Auditor {
                 range: self.policy.max_range,
                 until,
             },
+            next: Next::AskedLater,
             report: Report::default(),
         }
     }

@@ -77,9 +77,13 @@ impl What {
 }
 
 impl Broken {
-    /// The transaction's state, which the finding is known by.
-    pub fn state(&self) -> Option<State> {
-        self.alh.map(|hash| State { tx: self.tx, hash })
+    /// The transaction's state, which the finding is known by: its hash is zero where it is not
+    /// proven, since each transaction is a finding of its own.
+    pub fn state(&self) -> State {
+        State {
+            tx: self.tx,
+            hash: self.alh.unwrap_or(Digest::ZERO),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::finding::{Broken, Entry, Report, Shows, Unread, What, Why};
 use super::judge::{Completed, Judged, complete, judge};
-use super::run::Scan;
+use super::run::{Next, Scan};
 use super::truncation::Truncation;
 use crate::audit::proof::{self, Limits, Place};
 use crate::audit::verdict::{Reason, Verdict};
@@ -32,6 +32,8 @@ pub struct Reader<'a> {
     pub truncation: Truncation,
     /// What a proof may cost, and when to stop reading.
     pub limits: Limits,
+    /// Whether scans are asked for before they are needed.
+    pub next: Next,
     /// What was found so far.
     pub report: Report,
 }

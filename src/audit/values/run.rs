@@ -36,18 +36,24 @@ impl Default for Scan {
 
 /// Few enough that what large values make of them still fits.
 const FIRST: u32 = 64;
+/// Bytes that an answer should have at most: decoded it takes several times as much.
+const BYTES: u64 = 1 << 20;
 /// What every server gives (protocol.md §1).
 const MOST: u32 = 1_000;
 /// Scans to wait after one that was too large, so that not every second one is.
 const PATIENCE: u32 = 16;
 
 impl Scan {
-    fn went_well(&mut self) {
+    /// Asks for more once scans go well, and for as many as make an answer of [`BYTES`].
+    fn went_well(&mut self, asked: u32, bytes: u64) {
         self.well += 1;
+        let fit = u64::from(asked).saturating_mul(BYTES) / bytes.max(1);
+        let fit = clamp(fit).clamp(1, self.most);
         if self.well >= self.patience {
             self.limit = self.limit.saturating_mul(2).min(self.most);
             self.well = 0;
         }
+        self.limit = self.limit.min(fit.max(2)); // one alone is no scan
     }
 
     /// Asks for half as many; nothing is left to halve where it was one.
@@ -63,6 +69,15 @@ impl Scan {
     }
 }
 
+/// Whether the next scan is asked for before it is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It is, since everything is to be read.
+    AskedAhead,
+    /// It is not: what is asked for may be all.
+    AskedLater,
+}
+
 /// The headers of a run, from its first transaction on; `None` where one is not proven.
 pub type Headers = Vec<Option<TxHeader>>;
 
@@ -74,7 +89,7 @@ impl Reader<'_> {
             let limit = self.scan.limit.min(clamp(last.saturating_sub(first)) + 1);
             if self.scan.none || limit <= 1 {
                 if !self.scan.none {
-                    self.scan.went_well();
+                    self.scan.went_well(1, 0);
                 }
                 return self.read_alone(first);
             }
@@ -83,7 +98,12 @@ impl Reader<'_> {
                 .server
                 .tx_scan(self.database, first, limit, Entries::Raw)
             {
-                Ok(list) => return self.take(first, limit, list),
+                Ok(list) => {
+                    let bytes = self.server.transcript().last_reply();
+                    self.scan.went_well(limit, bytes);
+                    self.ask_ahead(first.saturating_add(u64::from(limit)), last);
+                    return self.take(first, limit, list);
+                }
                 Err(failure) => {
                     let slow = matches!(failure.kind, Kind::Deadline(_));
                     self.scan.went_badly(&failure.kind, limit);
@@ -98,6 +118,15 @@ impl Reader<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// Lets the server work on the next scan while this one is judged.
+    fn ask_ahead(&mut self, first: u64, last: u64) {
+        if first <= last && self.next == Next::AskedAhead {
+            let limit = self.scan.limit.min(clamp(last - first) + 1);
+            self.server
+                .tx_scan_ahead(self.database, first, limit, Entries::Raw);
         }
     }
 
@@ -134,7 +163,6 @@ impl Reader<'_> {
                 why: Why::Scan,
             });
         }
-        self.scan.went_well();
         if !self.end_of(&mut run)? {
             return self.read_alone(first);
         }

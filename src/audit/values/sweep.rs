@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::check::note;
 use super::finding::{Broken, Report, Why};
 use super::reader::{Halt, Reader};
+use super::run::Next;
 use super::walk::{Step, Walk};
 use crate::audit::auditor::{Auditor, Conclusion};
 use crate::audit::verdict::{Outcome, Reason};
@@ -108,7 +109,10 @@ impl Auditor {
             return went(Went::Idle);
         };
         let until = Instant::now() + SLICE;
-        let reader = self.reader(database, trusted.state, until, &progress);
+        let mut reader = self.reader(database, trusted.state, until, &progress);
+        if sweep.begun == Begun::Asked {
+            reader.next = Next::AskedAhead;
+        }
         let (mut report, done, truncated) = read(reader, &mut sweep, goal.min(trusted.state.tx));
         report = report.sorted();
         // no verdict on the ledger: the next check tells what is wrong with the server
