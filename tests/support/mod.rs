@@ -10,6 +10,7 @@ pub mod place;
 pub mod process;
 pub mod program;
 pub mod prover;
+pub mod proxy;
 pub mod random;
 pub mod real;
 pub mod vectors;

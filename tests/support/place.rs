@@ -9,9 +9,14 @@ static COUNT: AtomicU32 = AtomicU32::new(0);
 
 impl Place {
     pub fn new() -> Place {
+        Place::under(&std::env::temp_dir())
+    }
+
+    /// In a folder other than the usual one for temporary files.
+    pub fn under(folder: &Path) -> Place {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("immuaudit-test-{}-{count}", std::process::id());
-        let path = std::env::temp_dir().join(name);
+        let path = folder.join(name);
         drop(std::fs::remove_dir_all(&path)); // left by a killed run under the same process id
         std::fs::create_dir(&path).expect("a temporary directory");
         Place(path)

@@ -1,0 +1,474 @@
+//! The auditor's own machine fails, for real: what is trusted stays, no alarm is lowered, nobody is
+//! accused, and the exit code says whose trouble it is.
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use immuaudit::drill::{Embedded, Lie, Options, Telling};
+use immuaudit::ledger::State;
+use immuaudit::wire::method;
+use support::place::Place;
+use support::program::{Program, Run, member, status};
+
+const DATABASE: &str = "defaultdb";
+
+struct Scene {
+    folder: Place,
+    server: Embedded,
+    program: Program,
+}
+
+impl Scene {
+    fn new() -> Scene {
+        Scene::within(Place::new(), "trust")
+    }
+
+    fn within(folder: Place, name: &str) -> Scene {
+        let server = Embedded::start(Options::default()).expect("an embedded ledger");
+        server.grow(DATABASE, 20);
+        let program = Program::new(server.port(), &folder.join(name));
+        Scene {
+            folder,
+            server,
+            program,
+        }
+    }
+
+    /// Seen first, and grown since.
+    fn trusted() -> Scene {
+        let scene = Scene::new();
+        scene.program.once().is(0, DATABASE, "first-seen");
+        scene.server.grow(DATABASE, 5);
+        scene
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.program.dir.join("tested").join(name)
+    }
+
+    /// What `status` says is trusted.
+    fn believes(&self) -> String {
+        let run = self.program.run(&["status", "--json"]);
+        member(run.line(DATABASE), "tx").to_owned()
+    }
+
+    fn state(&self) -> State {
+        self.server.state(DATABASE).expect("a state")
+    }
+}
+
+/// What cannot be shown here is said loudly, past the harness that swallows what passing tests print.
+fn skipped(why: &str) {
+    let _ = fs::write("/dev/stderr", format!("SKIPPED: {why}\n"));
+}
+
+fn is_root() -> bool {
+    immuaudit::sys::is_root()
+}
+
+/// A small file system of its own, unmounted when it goes.
+struct Mount(PathBuf);
+
+impl Mount {
+    fn new(at: &Path) -> Option<Mount> {
+        fs::create_dir_all(at).expect("a directory");
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs"])
+            .arg(at)
+            .stderr(Stdio::null())
+            .status();
+        mount.is_ok_and(|s| s.success()).then(|| Mount(at.into()))
+    }
+
+    fn remount(&self, option: &str) {
+        let option = format!("remount,{option}");
+        let done = Command::new("mount")
+            .args(["-o", &option])
+            .arg(&self.0)
+            .status();
+        assert!(done.expect("mount runs").success());
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_a_local_failure_and_what_is_trusted_stays() {
+    let folder = Place::new();
+    let Some(mount) = Mount::new(&folder.join("disk")) else {
+        return skipped("no small file system can be mounted here: not shown with a full disk");
+    };
+    let scene = Scene::within(folder, "disk/trust");
+    scene.program.once().is(0, DATABASE, "first-seen");
+    let before = scene.believes();
+    scene.server.grow(DATABASE, 5);
+    let filler = mount.0.join("filler");
+    let mut size = 64 << 10;
+    while size > 0 {
+        // as much as there is room for
+        let mut bytes = fs::read(&filler).unwrap_or_default();
+        bytes.resize(bytes.len() + size, 0);
+        if fs::write(&filler, &bytes).is_err() {
+            size /= 2;
+        }
+    }
+    let run = scene.program.once();
+    run.is(3, DATABASE, "local-failure");
+    assert_eq!(scene.believes(), before);
+    // tampering is told all the same, though it cannot be written down
+    scene.server.lie(Lie::Rollback);
+    let run = scene.program.once();
+    run.is(2, DATABASE, "rolled-back");
+    assert!(run.stderr.contains("not_written"), "{run:#?}");
+    scene.server.be_honest();
+    fs::remove_file(&filler).expect("room again");
+    scene.program.once().is(0, DATABASE, "consistent");
+    assert_eq!(scene.believes(), scene.state().tx.to_string());
+    drop(mount);
+}
+
+#[test]
+fn a_read_only_disk_is_a_local_failure() {
+    let folder = Place::new();
+    let Some(mount) = Mount::new(&folder.join("disk")) else {
+        return skipped(
+            "no small file system can be mounted here: not shown with a read-only disk",
+        );
+    };
+    let scene = Scene::within(folder, "disk/trust");
+    scene.program.once().is(0, DATABASE, "first-seen");
+    let before = scene.believes();
+    scene.server.grow(DATABASE, 5);
+    mount.remount("ro");
+    scene.program.run(&["--once"]).ends_with(3);
+    assert_eq!(scene.believes(), before); // reading needs no writing
+    mount.remount("rw");
+    scene.program.once().is(0, DATABASE, "consistent");
+}
+
+#[test]
+fn a_disk_that_turns_read_only_under_a_running_auditor_stops_it_not() {
+    let folder = Place::new();
+    let Some(mount) = Mount::new(&folder.join("disk")) else {
+        return skipped(
+            "no small file system can be mounted here: not shown with a disk that fails",
+        );
+    };
+    let scene = Scene::within(folder, "disk/trust");
+    let program = scene.program.with(&["--json"]);
+    let mut running = program.start(&["--audit-interval", "20ms"]);
+    running.wait_for("first sight");
+    fs::rename(scene.file("defaultdb.state"), mount.0.join("away")).expect("a missing file");
+    running.wait_for("verdict=local-failure");
+    fs::rename(mount.0.join("away"), scene.file("defaultdb.state")).expect("it is back");
+    scene.server.grow(DATABASE, 1);
+    running.wait_for_times("INFO  cycle ", 20);
+    running.signal("TERM");
+    assert_eq!(running.end(), Some(0), "{}", running.log());
+    assert_eq!(scene.believes(), scene.state().tx.to_string());
+}
+
+#[test]
+fn a_state_file_cut_emptied_changed_or_replaced_is_never_a_first_sight() {
+    let scene = Scene::trusted();
+    let (state, history) = (
+        scene.file("defaultdb.state"),
+        scene.file("defaultdb.history"),
+    );
+    let good = fs::read(&state).expect("the state");
+    let kept = fs::read(&history).expect("the history");
+    let refused = |what: &str| {
+        let run = scene.program.once();
+        let verdict = run.verdict(DATABASE);
+        // what the history settles is repaired, and nothing else is believed
+        assert!(
+            ["local-failure", "consistent"].contains(&verdict),
+            "{what}: {run:#?}"
+        );
+        if verdict == "local-failure" {
+            run.ends_with(3);
+        }
+    };
+    for length in (0..good.len()).step_by(good.len() / 7) {
+        fs::write(&state, &good[..length]).expect("a file");
+        refused("cut");
+        fs::write(&state, &good).expect("a file");
+        fs::write(&history, &kept).expect("a file");
+    }
+    for at in (0..good.len()).step_by(good.len() / 7) {
+        let mut changed = good.clone();
+        changed[at] ^= 1;
+        fs::write(&state, &changed).expect("a file");
+        refused("changed");
+        fs::write(&state, &good).expect("a file");
+        fs::write(&history, &kept).expect("a file");
+    }
+    fs::remove_file(&state).expect("gone");
+    refused("gone");
+    drop(fs::remove_file(&state));
+    fs::create_dir(&state).expect("a directory");
+    refused("a directory");
+    fs::remove_dir(&state).expect("gone");
+    let elsewhere = scene.folder.join("elsewhere");
+    fs::write(&elsewhere, &good).expect("a file");
+    symlink(&elsewhere, &state).expect("a link");
+    refused("a link");
+    fs::remove_file(&state).expect("gone");
+    fs::write(&state, &good).expect("a file");
+    fs::write(&history, &kept).expect("a file");
+    scene.program.once().is(0, DATABASE, "consistent");
+}
+
+#[test]
+fn files_are_for_their_owner_alone_and_looser_ones_are_named() {
+    let scene = Scene::trusted();
+    let directory = scene.program.dir.join("tested");
+    let mode = |path: &Path| fs::metadata(path).expect("a file").permissions().mode() & 0o777;
+    assert_eq!(mode(&directory), 0o700);
+    for file in fs::read_dir(&directory).expect("files") {
+        let path = file.expect("a file").path();
+        assert_eq!(mode(&path) & 0o077, 0, "{}", path.display());
+    }
+    let state = scene.file("defaultdb.state");
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o644)).expect("its mode");
+    let run = scene.program.once();
+    run.is(0, DATABASE, "consistent");
+    assert!(run.stderr.contains("defaultdb.state"), "{run:#?}");
+}
+
+#[test]
+fn files_of_another_owner_are_named_or_refused() {
+    if !is_root() {
+        return skipped("only root can give files away: not shown with another owner's");
+    }
+    let scene = Scene::trusted();
+    let state = scene.file("defaultdb.state");
+    std::os::unix::fs::chown(&state, Some(12_345), None).expect("root may");
+    let run = scene.program.once();
+    assert!(run.stderr.contains("defaultdb.state"), "{run:#?}");
+}
+
+#[test]
+fn a_directory_that_cannot_be_read_is_a_local_failure() {
+    if is_root() {
+        return skipped("root may read everything: not shown with a closed directory");
+    }
+    let scene = Scene::trusted();
+    let closed = fs::Permissions::from_mode(0o000);
+    fs::set_permissions(scene.program.dir.join("tested"), closed).expect("its mode");
+    scene.program.run(&["--once"]).ends_with(3);
+    let open = fs::Permissions::from_mode(0o700);
+    fs::set_permissions(scene.program.dir.join("tested"), open).expect("its mode");
+    scene.program.once().is(0, DATABASE, "consistent");
+}
+
+#[test]
+fn two_auditors_at_once_are_one_and_a_refusal_and_a_dead_ones_lock_is_none() {
+    let scene = Scene::trusted();
+    let mut running = scene.program.start(&["--audit-interval", "20ms"]);
+    running.wait_for("INFO  cycle ");
+    let run = scene.program.run(&["--once"]);
+    let holder = format!("process {}", running.id());
+    assert!(run.ends_with(3).stderr.contains(&holder), "{run:#?}");
+    // reading is possible beside it
+    scene.program.run(&["status"]).ends_with(0);
+    running.signal("KILL");
+    running.end();
+    scene.server.grow(DATABASE, 1);
+    scene.program.once().is(0, DATABASE, "consistent");
+}
+
+/// The shell sets the limit, and becomes the auditor.
+fn limited(program: &Program, limit: &str, verb: &[&str]) -> Run {
+    let command = program.command(verb);
+    let mut shell = Command::new("sh");
+    shell
+        .arg("-c")
+        .arg(format!("ulimit {limit}; exec \"$0\" \"$@\""))
+        .arg(command.get_program())
+        .args(command.get_args())
+        .env_clear()
+        .env("HOME", &program.dir)
+        .current_dir(program.dir.parent().expect("a folder around it"));
+    let output = shell.output().expect("a shell");
+    Run {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+#[test]
+fn without_file_descriptors_nothing_is_accused_and_nothing_forgotten() {
+    let scene = Scene::trusted();
+    let before = scene.believes();
+    let mut ends = std::collections::BTreeMap::new();
+    for descriptors in 3..24 {
+        let run = limited(
+            &scene.program,
+            &format!("-n {descriptors}"),
+            &["--once", "--json", "--call-timeout", "500ms"],
+        );
+        assert!(run.code != Some(2), "{descriptors}: {run:#?}");
+        assert!(
+            !run.stdout.contains("first-seen"),
+            "{descriptors}: {run:#?}"
+        );
+        *ends.entry(run.code).or_insert(0) += 1;
+    }
+    println!("exit codes under 3 to 23 descriptors: {ends:?}");
+    let now = scene.believes();
+    assert!(
+        now == before || now == scene.state().tx.to_string(),
+        "{now}"
+    );
+    scene.program.once().is(0, DATABASE, "consistent");
+}
+
+#[test]
+fn a_request_to_end_is_heeded_in_every_phase() {
+    // while it waits for an answer that never comes, in each call there is
+    for call in [
+        method::LOGIN,
+        method::DATABASE_LIST,
+        method::USE_DATABASE,
+        method::CURRENT_STATE,
+        method::VERIFIABLE_TX_BY_ID,
+    ] {
+        let scene = Scene::trusted();
+        let silent = Telling::from(Lie::NeverAnswers).in_call(call);
+        scene.server.lie(silent);
+        let program = scene.program.with(&["--call-timeout", "1h"]);
+        let mut running = program.start(&["--audit-interval", "1h"]);
+        while scene.server.calls().get(call).is_none_or(|n| *n < 2) && {
+            // the first cycle of this scene asked once for most of them already
+            scene
+                .server
+                .calls()
+                .get(method::LOGIN)
+                .is_none_or(|n| *n < 2)
+        } {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        running.signal("TERM");
+        assert_eq!(running.end(), Some(0), "{call}: {}", running.log());
+        scene.server.be_honest();
+        scene.program.once().is(0, DATABASE, "consistent");
+    }
+    // while it sleeps
+    let scene = Scene::trusted();
+    let mut running = scene.program.start(&["--audit-interval", "1h"]);
+    running.wait_for("INFO  cycle ");
+    running.signal("TERM");
+    assert_eq!(running.end(), Some(0), "{}", running.log());
+    // at any moment of work: of reading, proving and writing
+    for moment in 0..25 {
+        scene.server.grow(DATABASE, 1);
+        let mut running = scene.program.start(&["--audit-interval", "1ms"]);
+        std::thread::sleep(Duration::from_millis(moment * 3));
+        running.signal(if moment % 2 == 0 { "TERM" } else { "INT" });
+        // before it takes signals up itself, one ends it at once
+        let code = running.end();
+        assert!(
+            code == Some(0) || code.is_none(),
+            "{moment}: {}",
+            running.log()
+        );
+    }
+    scene.program.once().is(0, DATABASE, "consistent");
+}
+
+#[test]
+fn killed_again_and_again_it_never_sees_anything_for_the_first_time_twice() {
+    let scene = Scene::trusted();
+    for moment in 0..40 {
+        scene.server.grow(DATABASE, 1);
+        let mut running = scene.program.start(&["--audit-interval", "1ms"]);
+        std::thread::sleep(Duration::from_millis(10 + moment));
+        running.signal("KILL");
+        running.end();
+        assert!(!running.log().contains("first sight"), "{}", running.log());
+    }
+    scene.server.grow(DATABASE, 1);
+    scene.program.once().is(0, DATABASE, "consistent");
+}
+
+#[test]
+fn a_stdout_and_a_stderr_that_are_closed_or_full_stop_no_audit() {
+    for redirection in [
+        ">&-",
+        "2>&-",
+        ">&- 2>&-",
+        ">/dev/full",
+        "2>/dev/full",
+        ">/dev/full 2>&1",
+    ] {
+        let scene = Scene::trusted();
+        let command = scene.program.command(&["--once", "--json"]);
+        let mut shell = Command::new("sh");
+        let done = shell
+            .arg("-c")
+            .arg(format!("exec \"$0\" \"$@\" {redirection}"))
+            .arg(command.get_program())
+            .args(command.get_args())
+            .env_clear()
+            .env("HOME", &scene.program.dir)
+            .current_dir(scene.folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .expect("a shell");
+        assert_eq!(done.code(), Some(0), "{redirection}");
+        assert_eq!(
+            scene.believes(),
+            scene.state().tx.to_string(),
+            "{redirection}"
+        );
+    }
+}
+
+#[test]
+fn a_clock_far_ahead_in_the_files_deletes_nothing_and_accuses_nobody() {
+    let scene = Scene::trusted();
+    scene.server.grow(DATABASE, 1);
+    let faketime = ["/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"];
+    let Some(library) = faketime.iter().find(|path| Path::new(path).exists()) else {
+        return skipped("no libfaketime here: not shown with a clock that steps");
+    };
+    for clock in ["+40y", "-20y", "+0"] {
+        let mut program = scene.program.with(&[]);
+        program.variables = vec![
+            ("LD_PRELOAD".into(), (*library).into()),
+            ("FAKETIME".into(), clock.into()),
+            ("FAKETIME_DONT_FAKE_MONOTONIC".into(), "1".into()),
+        ];
+        scene.server.grow(DATABASE, 1);
+        let run = program.once();
+        assert_eq!(run.verdict(DATABASE), "consistent", "{clock}: {run:#?}");
+    }
+    let history = fs::read_to_string(scene.file("defaultdb.history")).expect("the history");
+    assert!(history.lines().count() >= 4, "{history}");
+}
+
+/// Read so that a process of the tests' own is looked at, not one that happens to have its number.
+#[test]
+fn it_runs_in_few_threads_and_little_memory() {
+    let scene = Scene::trusted();
+    let mut running = scene.program.start(&["--audit-interval", "10ms"]);
+    running.wait_for_times("INFO  cycle ", 5);
+    let threads = status(running.id(), "Threads").expect("a running process");
+    let memory = status(running.id(), "VmRSS").expect("a running process");
+    assert!(
+        threads <= 16 && memory < 32 << 10,
+        "{threads} threads, {memory} KiB"
+    );
+}
