@@ -51,7 +51,7 @@ pub(super) static VERBS: &[Verb] = &[
     verb(Name::AuditMode, "audit-mode", "", 0, "audit every interval until stopped (also without a verb)"),
     verb(Name::Status, "status", "", 0, "what is trusted, since when, and the last verdicts"),
     verb(Name::Accept, "accept", "DATABASE --alarm ID", 1, "close an alarm, and adopt what its evidence names"),
-    verb(Name::Roots, "roots", "list | import DIR-OR-FILE [--alarm] | forget DATABASE", 2, "list what is trusted, take it over from immuclient, take trust back"),
+    verb(Name::Roots, "roots", "list | import DIR-OR-FILE [--alarm] | forget DATABASE", 2, "list, take over from immuclient, or forget what is trusted"),
     verb(Name::Drill, "drill", "[--serve [--port PORT] [--grow DURATION]] [--list] [--lie NAME]", 0, "see an honest ledger pass and a lying one caught"),
     verb(Name::Config, "config", "[--check]", 0, "the effective settings, and where each comes from"),
     verb(Name::Help, "help", "[VERB] [--all]", 1, "help; with --all every setting"),
