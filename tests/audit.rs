@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use immuaudit::audit::{Auditor, Cycle, Exit, Policy, Verdict};
 use immuaudit::clock;
-use immuaudit::config::{DatabaseFilter, FirstSight, NewValues, Secret, Values};
+use immuaudit::config::{DatabaseFilter, FirstSight, NewValues, Secret, Signatures, Values};
 use immuaudit::drill::{Access, Embedded, Emulated, Lie, Options, Telling};
 use immuaudit::server::{Endpoint, Login, Security, Server};
 use immuaudit::stop::Stop;
@@ -47,7 +47,7 @@ fn auditor(embedded: &Embedded, dir: &Path) -> Auditor {
     };
     let policy = Policy {
         databases: DatabaseFilter::default(),
-        keys: Vec::new(),
+        signatures: Signatures::NotRequired,
         pins: Vec::new(),
         first_sight: FirstSight::Taken,
         interval: Duration::from_secs(60),

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use immuaudit::config::{
-    Drill, FirstSight, Format, NewValues, Privilege, Remark, Repeat, Roots, RootsTask, Task,
-    Transport, Volume,
+    Drill, FirstSight, Format, NewValues, Privilege, Remark, Repeat, Roots, RootsTask, Signatures,
+    Task, Transport, Volume,
 };
 use log::{Level, LevelFilter};
 
@@ -41,7 +41,8 @@ fn without_any_setting_the_documented_defaults_hold() {
         (audit.repeat, audit.interval),
         (Repeat::UntilStopped, Duration::from_secs(300))
     );
-    assert!(audit.signing_keys.is_empty() && audit.pins.is_empty());
+    assert_eq!(audit.signatures, Signatures::NotRequired);
+    assert!(audit.pins.is_empty());
     assert_eq!(audit.first_sight, FirstSight::Taken);
     assert_eq!((audit.expect_growth, audit.max_range), (None, 10_000));
     assert_eq!(audit.values.sample, 32);
@@ -250,7 +251,8 @@ fn signing_keys_are_read() {
     let place = Place::new().file("keys.pem", &PUBLIC_KEY.repeat(2));
     let path = place.at("keys.pem");
     let place = place.arguments(&["--server-signing-pub-key", &path]);
-    assert_eq!(place.run().settings.audit.signing_keys.len(), 2);
+    let signatures = place.run().settings.audit.signatures;
+    assert!(matches!(signatures, Signatures::By(keys) if keys.len() == 2));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use immuaudit::audit::{Auditor, Outcome, Policy, Reason, Report, Verdict, Walk, Went, Why};
 use immuaudit::clock;
-use immuaudit::config::{DatabaseFilter, FirstSight, NewValues, Secret, Values};
+use immuaudit::config::{DatabaseFilter, FirstSight, NewValues, Secret, Signatures, Values};
 use immuaudit::drill::{
     Draft, Embedded, Emulated, Lag, Ledger, Lie, NewEntry, Options, Telling, fill,
 };
@@ -72,7 +72,7 @@ impl Scene {
         let store = Store::open(&self.location(), clock::now()).expect("a store");
         let policy = Policy {
             databases: DatabaseFilter::default(),
-            keys: Vec::new(),
+            signatures: Signatures::NotRequired,
             pins: Vec::new(),
             first_sight: FirstSight::Taken,
             interval: Duration::from_secs(60),

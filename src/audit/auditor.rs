@@ -459,7 +459,7 @@ impl Auditor {
 
     pub(super) fn demands(&self) -> Demands {
         Demands {
-            keys: self.policy.keys.clone(),
+            signatures: self.policy.signatures.clone(),
             max_range: self.policy.max_range,
             patience: self.policy.interval.max(MIN_PATIENCE),
             shape: self.shape,

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::audit::proof::{self, Limits, Proof};
 use crate::audit::verdict::{Reason, Verdict};
-use crate::ledger::{ClaimedState, Proven, PublicKey, State, StateShape};
+use crate::config::Signatures;
+use crate::ledger::{ClaimedState, Proven, State, StateShape};
 use crate::server::{Failure, Kind, Server};
 use crate::text::Shown;
 use crate::trust::Tampering;
@@ -13,8 +14,8 @@ use crate::wire::Entries;
 /// What the operator demands of every state.
 #[derive(Clone, Debug)]
 pub struct Demands {
-    /// Keys of which one must have signed it; none: signatures are not looked at.
-    pub keys: Vec<PublicKey>,
+    /// What must have signed it.
+    pub signatures: Signatures,
     /// The most transactions fetched one by one for a single proof.
     pub max_range: u64,
     /// The longest time that fetching them may take.
@@ -115,14 +116,15 @@ fn check_claim(
     database: &str,
     demands: &Demands,
 ) -> Result<(), (Verdict, Reason)> {
-    if !demands.keys.is_empty() {
-        claimed
-            .verify_signature(database, &demands.keys)
-            .map_err(|bad| {
-                let verdict = Verdict::Tampered(Tampering::Signature);
-                (verdict, Reason::Signature(bad))
-            })?;
-    }
+    let signed = match &demands.signatures {
+        Signatures::NotRequired => Ok(()),
+        Signatures::By(keys) => claimed.verify_signature(database, keys),
+        Signatures::ByTheAnswersOwnKey => claimed.verify_own_signature(database),
+    };
+    signed.map_err(|bad| {
+        let verdict = Verdict::Tampered(Tampering::Signature);
+        (verdict, Reason::Signature(bad))
+    })?;
     if claimed.shape == StateShape::WithoutDatabase {
         // its signature fits every database, so a newer server must not fall back to it
         return match demands.shape {

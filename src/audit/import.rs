@@ -7,6 +7,7 @@ use super::check::{self, Finding};
 use super::proof::{self, Proof};
 use super::verdict::{Outcome, Reason, Verdict};
 use crate::clock;
+use crate::config::Signatures;
 use crate::ledger::{ClaimedState, State};
 use crate::trust::{Ground, LocalFailure, Seen, Tampering, Trusted};
 
@@ -92,12 +93,12 @@ impl Auditor {
         let written = match check::check(&mut self.server, database, Some(imported), &demands) {
             Finding::Stopped => return None,
             Finding::Same(shown) => {
-                let seen = self.carried(&carried.claimed);
+                let seen = self.carried(database, &carried.claimed);
                 let ground = Ground::Shown(shown.state);
                 self.store.import(database, &seen, ground, clock::now())
             }
             Finding::Extended(_, proven) => {
-                let seen = self.carried(&carried.claimed);
+                let seen = self.carried(database, &carried.claimed);
                 let ground = Ground::Extended(&proven);
                 self.store.import(database, &seen, ground, clock::now())
             }
@@ -148,10 +149,11 @@ impl Auditor {
     }
 
     /// The imported state as it is kept: its signature only where it counts.
-    fn carried(&self, claimed: &ClaimedState) -> Seen {
-        let keys = &self.policy.keys;
-        let database = String::from_utf8_lossy(&claimed.database).into_owned();
-        let counts = keys.is_empty() || claimed.verify_signature(&database, keys).is_ok();
+    fn carried(&self, database: &str, claimed: &ClaimedState) -> Seen {
+        let counts = match &self.policy.signatures {
+            Signatures::By(keys) => claimed.verify_signature(database, keys).is_ok(),
+            Signatures::NotRequired | Signatures::ByTheAnswersOwnKey => true,
+        };
         Seen {
             state: claimed.state,
             shape: claimed.shape,

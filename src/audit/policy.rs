@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use crate::config::{DatabaseFilter, FirstSight, Values};
-use crate::ledger::{PublicKey, State};
+use crate::config::{DatabaseFilter, FirstSight, Signatures, Values};
+use crate::ledger::State;
 
 /// What the operator asked for.
 #[derive(Clone, Debug)]
 pub struct Policy {
     /// Which databases.
     pub databases: DatabaseFilter,
-    /// Keys of which one must have signed each state; none: signatures are not looked at.
-    pub keys: Vec<PublicKey>,
+    /// What each state must be signed by.
+    pub signatures: Signatures,
     /// States to start from, or to hold the trusted ones against.
     pub pins: Vec<Pin>,
     /// What becomes of a database of which nothing is trusted.

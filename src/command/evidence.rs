@@ -54,7 +54,7 @@ fn line(alarm: &Alarm) -> String {
 /// First what it proves, then what was promised and what was shown.
 fn show(settings: &Settings, evidence: &Evidence) {
     let finding = &evidence.finding;
-    let proves = match recheck(evidence, &settings.audit.signing_keys) {
+    let proves = match recheck(evidence, settings.audit.signatures.keys()) {
         Rechecked::Shown { what, bearing } => format!("{what}; {bearing}"),
         Rechecked::NotShown(why) => format!("nothing by itself: {why}"),
     };
@@ -110,7 +110,7 @@ fn show(settings: &Settings, evidence: &Evidence) {
 fn verify(settings: &Settings, file: &Path) -> Result<Exit, Failed> {
     let evidence = read_evidence(file)?;
     let kind = evidence.finding.kind;
-    match recheck(&evidence, &settings.audit.signing_keys) {
+    match recheck(&evidence, settings.audit.signatures.keys()) {
         Rechecked::Shown { what, bearing } => {
             print(&format!("{kind}, checked again: {what}\n{bearing}"));
             Ok(Exit::Tampered)

@@ -6,7 +6,7 @@ use std::{env, fs, process};
 
 use crate::audit::{Auditor, Policy};
 use crate::clock;
-use crate::config::{DatabaseFilter, FirstSight, NewValues, Secret, Values};
+use crate::config::{DatabaseFilter, FirstSight, NewValues, Secret, Signatures, Values};
 use crate::drill::{Auditor as Audited, Embedded, Lie, Options, Telling, fill};
 use crate::ledger::PublicKey;
 use crate::server::{Endpoint, Login, Security, Server};
@@ -114,11 +114,11 @@ impl Bench {
             .map_err(|error| format!("the embedded ledger does not start: {error}"))?;
         fill(&embedded, DATABASE);
         fill(&embedded, OTHER);
-        let keys = match (audited, embedded.public_pem()) {
+        let signatures = match (audited, embedded.public_pem()) {
             (Audited::WithKey, Some(pem)) => {
-                PublicKey::from_pem(&pem).map_err(|bad| bad.to_string())?
+                Signatures::By(PublicKey::from_pem(&pem).map_err(|bad| bad.to_string())?)
             }
-            _ => Vec::new(),
+            _ => Signatures::NotRequired,
         };
         let folder = Folder::new()?;
         let location = Location {
@@ -137,7 +137,7 @@ impl Bench {
             Server::new(endpoint, login, TIMEOUT, Stop::new()).map_err(|none| none.to_string())?;
         let policy = Policy {
             databases: DatabaseFilter::default(),
-            keys,
+            signatures,
             pins: Vec::new(),
             first_sight: FirstSight::Taken,
             interval: Duration::from_secs(60),

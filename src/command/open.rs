@@ -114,7 +114,7 @@ pub fn policy(settings: &Settings) -> Policy {
     let audit = &settings.audit;
     Policy {
         databases: audit.databases.clone(),
-        keys: audit.signing_keys.clone(),
+        signatures: audit.signatures.clone(),
         pins: audit
             .pins
             .iter()

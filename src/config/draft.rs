@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
+use super::persona::Persona;
 use super::secret::Secret;
 use super::settings::{Auth, LogFormat, Pin, When};
 use super::source::Source;
@@ -33,6 +34,9 @@ pub(super) struct Draft {
     pub interval: Duration,
     pub once: bool,
     pub signing_keys: Option<GivenPath>,
+    pub signatures: Option<OwnSignatures>,
+    pub persona: Persona,
+    pub audit: bool,
     pub pins: Vec<Pin>,
     pub require_trusted: bool,
     pub expect_growth: Duration,
@@ -75,6 +79,13 @@ pub(super) struct Draft {
     pub test: bool,
     pub lie: String,
     pub grow: Duration,
+}
+
+/// What immugw does about signatures.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum OwnSignatures {
+    Ignore,
+    Validate,
 }
 
 /// A path, and whose it is, so that what is wrong with the file can be told in full.

@@ -55,6 +55,20 @@ impl Effective {
         Ok(())
     }
 
+    /// Is a setting given that is immugw's alone?
+    pub(super) fn refuse_immugws(&self) -> Result<(), Problem> {
+        let of_immugw = |entry: &&Entry| entry.setting.origin == Origin::Immugw;
+        match self.0.iter().find(of_immugw) {
+            Some(Entry {
+                setting, source, ..
+            }) => Err(Problem::OfImmugw {
+                flag: setting.flag,
+                source: source.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+
     /// The settings as a settings file, each with its source; what it cannot hold as a comment.
     pub fn to_toml(&self) -> String {
         let mut text = String::new();

@@ -4,21 +4,24 @@ use std::path::Path;
 
 use super::flags::Given;
 use super::nearest::nearest;
+use super::persona::{self, Persona};
 use super::process::Process;
 use super::remark::Remark;
 use super::setting::{Layers, Setting};
 use super::source::Source;
 use super::table::TABLE;
 
-/// The prefixes of the variables, the stronger one last.
-const PREFIXES: [&str; 2] = ["IMMUCLIENT", "IMMUAUDIT"];
+/// The prefix of our own variables, which win over the persona's.
+const OURS: &str = "IMMUAUDIT";
 
 /// Everything the environment says, weakest first. An empty variable is one that is not set.
-pub(super) fn read(process: &Process) -> Vec<Given> {
+pub(super) fn read(process: &Process, persona: Persona) -> Vec<Given> {
     let own = settings().filter_map(|setting| Some((setting, setting.variable?.to_owned())));
-    let derived = PREFIXES
-        .iter()
-        .flat_map(|prefix| settings().map(|setting| (setting, setting.variable_of(prefix))));
+    // whose variables count is not for those variables to say
+    let theirs = settings().filter(|setting| setting.flag != persona::FLAG);
+    let theirs = theirs.map(|setting| (setting, setting.variable_of(persona.prefix())));
+    let ours = settings().map(|setting| (setting, setting.variable_of(OURS)));
+    let derived = theirs.chain(ours);
     let given = own.chain(derived).filter_map(|(setting, name)| {
         let texts = vec![process.variable(&name)?.to_owned()];
         let source = Source::Variable(name);
@@ -33,20 +36,19 @@ pub(super) fn read(process: &Process) -> Vec<Given> {
 
 /// Variables of ours that name no setting: likely a mistake, but nobody's command.
 pub(super) fn unknown(process: &Process) -> Vec<Remark> {
-    let [_, ours] = PREFIXES;
     let mut remarks = Vec::new();
     for name in process.variables.keys() {
         let Some(rest) = name
-            .strip_prefix(ours)
+            .strip_prefix(OURS)
             .and_then(|rest| rest.strip_prefix('_'))
         else {
             continue;
         };
-        if !settings().any(|setting| setting.variable_of(ours) == *name) {
+        if !settings().any(|setting| setting.variable_of(OURS) == *name) {
             let flag = rest.to_ascii_lowercase().replace('_', "-");
             let nearest = nearest(&flag, settings().map(|setting| setting.flag))
                 .and_then(super::table::find)
-                .map(|setting| setting.variable_of(ours));
+                .map(|setting| setting.variable_of(OURS));
             remarks.push(Remark::UnknownVariable {
                 name: name.clone(),
                 nearest,

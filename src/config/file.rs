@@ -9,6 +9,7 @@ use super::draft::GivenPath;
 use super::flags::Given;
 use super::kind::Kind;
 use super::nearest::nearest;
+use super::persona::Persona;
 use super::problem::Problem;
 use super::process::Process;
 use super::remark::Remark;
@@ -16,8 +17,8 @@ use super::setting::{Layers, Setting};
 use super::source::Source;
 use super::table::{TABLE, UNUSED_KEYS};
 
-/// The files looked for, the stronger one last.
-const NAMES: [&str; 2] = ["immuclient.toml", "immuaudit.toml"];
+/// Our own settings file, which wins over the persona's.
+const OURS: &str = "immuaudit.toml";
 
 /// The largest settings file: what is larger is none.
 const MOST_BYTES: u64 = 1 << 20;
@@ -30,9 +31,9 @@ pub(super) struct Files {
     pub problems: Vec<Problem>,
 }
 
-/// Reads the file that `--config` names, or else immuclient.toml and then immuaudit.toml, each the
+/// Reads the file that `--config` names, or else the persona's and then immuaudit.toml, each the
 /// first found in `./configs`, the working directory, `$HOME` and `/etc/immudb`.
-pub(super) fn read(process: &Process, config: Option<GivenPath>) -> Files {
+pub(super) fn read(process: &Process, persona: Persona, config: Option<GivenPath>) -> Files {
     let mut files = Files::default();
     if let Some(config) = config {
         match content(&process.directory.join(&config.path)) {
@@ -42,7 +43,7 @@ pub(super) fn read(process: &Process, config: Option<GivenPath>) -> Files {
         }
         return files;
     }
-    for name in NAMES {
+    for name in [persona.file_name(), OURS] {
         for directory in directories(process) {
             let path = directory.join(name);
             match content(&path) {

@@ -55,6 +55,7 @@ Flags win over the environment, that over files, those over defaults.
 Environment: IMMUAUDIT_ and the flag in capitals, - as _; weaker, the same with IMMUCLIENT_.
 Files: --config FILE, or else immuclient.toml and, stronger, immuaudit.toml, each the first
 found in ./configs, the working directory, $HOME and /etc/immudb; the flags' names are the keys.
+With --as immugw: IMMUGW_ for IMMUCLIENT_, immugw.toml for immuclient.toml.
 Passwords also from systemd: $CREDENTIALS_DIRECTORY/audit-password.
 Exit codes: 0 good, 1 could not complete, 2 tampering, 3 usage or local failure.
 ";

@@ -9,6 +9,7 @@ use super::flags::{self, Given};
 use super::help;
 use super::man;
 use super::nearest::nearest;
+use super::persona::Persona;
 use super::problem::{Problem, Wrong};
 use super::process::Process;
 use super::remark::Remark;
@@ -227,6 +228,7 @@ fn layers(process: &Process, flags: &[Given], task: Task) -> Result<Run, Wrong> 
         effective,
         mut remarks,
     } = gather(process, flags)?;
+    in_place(&draft, &effective, &task)?;
     let settings = resolve(&draft, &mut remarks).map_err(Wrong)?;
     Ok(Run {
         task,
@@ -234,6 +236,15 @@ fn layers(process: &Process, flags: &[Given], task: Task) -> Result<Run, Wrong> 
         remarks,
         effective,
     })
+}
+
+/// Immugw's settings are for its place alone, and there it audits only where it is told to.
+fn in_place(draft: &Draft, effective: &Effective, task: &Task) -> Result<(), Problem> {
+    match draft.persona {
+        Persona::Immuclient => effective.refuse_immugws(),
+        Persona::Immugw if *task == Task::Audit && !draft.audit => Err(Problem::NotAuditing),
+        Persona::Immugw => Ok(()),
+    }
 }
 
 /// What all layers say together.
@@ -245,8 +256,9 @@ pub(super) struct Gathered {
 
 /// Every layer over the one below it: defaults, files, credentials, environment, flags.
 pub(super) fn gather(process: &Process, flags: &[Given]) -> Result<Gathered, Wrong> {
-    let environment = environment::read(process);
-    let files = file::read(process, config_file(&environment, flags));
+    let persona = process.persona()?;
+    let environment = environment::read(process, persona);
+    let files = file::read(process, persona, config_file(&environment, flags));
     let mut remarks = environment::unknown(process);
     remarks.extend(files.remarks);
     let mut problems = files.problems;

@@ -31,6 +31,7 @@ mod load;
 mod man;
 mod nearest;
 mod pem;
+mod persona;
 mod problem;
 mod process;
 mod remark;
@@ -50,14 +51,15 @@ mod words;
 pub use effective::Effective;
 pub use filter::DatabaseFilter;
 pub use load::{Invocation, Run, load};
+pub use persona::Persona;
 pub use problem::{EXIT_CODE, Problem, Wrong};
 pub use process::{Privilege, Process};
 pub use remark::Remark;
 pub use secret::Secret;
 pub use settings::{
     AuditSettings, Auth, FirstSight, Format, Listen, LogFormat, Login, NewValues, NotifySettings,
-    Pin, Repeat, ReportSettings, Roots, ServerSettings, Settings, Transport, TrustSettings, Values,
-    Volume, WatchSettings, When,
+    Pin, Repeat, ReportSettings, Roots, ServerSettings, Settings, Signatures, Transport,
+    TrustSettings, Values, Volume, WatchSettings, When,
 };
 pub use source::Source;
 pub use verb::{Drill, EvidenceTask, RootsTask, Task};

@@ -147,6 +147,15 @@ pub enum Problem {
         /// What needs it.
         by: &'static str,
     },
+    /// A setting of immugw's, in immuclient's place.
+    OfImmugw {
+        /// The setting.
+        flag: &'static str,
+        /// Where it stands.
+        source: Source,
+    },
+    /// In immugw's place, and not told to audit.
+    NotAuditing,
     /// No place to keep trusted states in.
     NoDirectory,
 }
@@ -171,6 +180,14 @@ impl fmt::Display for Problem {
                 hint(f, "--", *nearest)?;
                 f.write_str("; --help --all shows every flag")
             }
+            Problem::OfImmugw { flag, source } => write!(
+                f,
+                "{}: a setting of immugw's: give --as immugw too, or leave it out",
+                At(flag, source)
+            ),
+            Problem::NotAuditing => f.write_str(
+                "immugw audits only where it is told to, and it is not: give --audit (IMMUGW_AUDIT=true, or audit = true in immugw.toml)",
+            ),
             Problem::UnknownVerb { verb, nearest } => {
                 write!(f, "unknown verb {}", shown(verb))?;
                 hint(f, "", *nearest)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::argv;
 use super::problem::{Problem, Wrong};
@@ -10,6 +10,8 @@ use super::problem::{Problem, Wrong};
 /// What the process was given: everything [`load`](super::load()) looks at besides files.
 #[derive(Clone, Debug, Default)]
 pub struct Process {
+    /// The name that the program is called by, without its folder.
+    pub name: String,
     /// The arguments, without the program's name.
     pub arguments: Vec<String>,
     /// The environment.
@@ -52,7 +54,10 @@ impl Process {
             let name = name.into_string().ok()?;
             Some(text(&name, value).map(|value| (name, value)))
         });
+        let name = std::env::args_os().next().unwrap_or_default();
+        let name = Path::new(&name).file_stem().unwrap_or_default();
         Ok(Process {
+            name: name.to_string_lossy().into_owned(),
             arguments,
             variables: variables.collect::<Result<_, _>>()?,
             directory: PathBuf::new(),

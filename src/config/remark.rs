@@ -16,6 +16,8 @@ pub enum Remark {
         /// Without dashes.
         flag: &'static str,
     },
+    /// Signatures are checked by the key that comes with them.
+    OwnKey,
     /// The login crosses a network without TLS.
     PlaintextLogin {
         /// The server.
@@ -78,6 +80,9 @@ impl fmt::Display for Remark {
             Remark::PasswordOnCommandLine { flag } => write!(
                 f,
                 "--{flag} on the command line is seen by others on this machine: use --{flag}-file"
+            ),
+            Remark::OwnKey => f.write_str(
+                "signatures are checked by the key that comes with them, which proves no identity: whoever can change a state can sign it anew; give --server-signing-pub-key",
             ),
             Remark::PlaintextLogin { address } => write!(
                 f,

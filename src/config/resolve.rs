@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use super::draft::{Draft, GivenPath, Password};
+use super::draft::{Draft, GivenPath, OwnSignatures, Password};
 use super::file::content;
 use super::filter::DatabaseFilter;
 use super::pem::{self, Holds};
@@ -14,7 +14,7 @@ use super::remark::Remark;
 use super::secret::Secret;
 use super::settings::{
     AuditSettings, FirstSight, Format, LogFormat, Login, NewValues, Repeat, ReportSettings, Roots,
-    ServerSettings, Settings, Transport, TrustSettings, Values, Volume,
+    ServerSettings, Settings, Signatures, Transport, TrustSettings, Values, Volume,
 };
 use super::value;
 use super::watch;
@@ -32,11 +32,11 @@ const DEFAULT_SERVER_NAME: &str = "localhost";
 pub(super) fn resolve(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Settings, Vec<Problem>> {
     let transport = transport(draft, remarks);
     let login = login(draft, remarks);
-    let keys = signing_keys(draft);
+    let signatures = signatures(draft, remarks);
     let directory = draft.directory.as_ref().map(|given| given.path.clone());
     let directory = directory.ok_or(Problem::NoDirectory);
-    match (transport, login, keys, directory) {
-        (Ok(transport), Ok(login), Ok(signing_keys), Ok(directory)) => {
+    match (transport, login, signatures, directory) {
+        (Ok(transport), Ok(login), Ok(signatures), Ok(directory)) => {
             let server = server(draft, transport, login);
             if matches!(server.transport, Transport::Plain) && !is_loopback(&server.address) {
                 let address = server.address.clone();
@@ -44,8 +44,9 @@ pub(super) fn resolve(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Settin
             }
             let watch = watch::resolve(draft, remarks)?;
             Ok(Settings {
+                persona: draft.persona,
                 server,
-                audit: audit(draft, signing_keys),
+                audit: audit(draft, signatures),
                 trust: TrustSettings {
                     directory,
                     roots: draft.roots.as_ref().map(|given| given.path.clone()),
@@ -54,10 +55,10 @@ pub(super) fn resolve(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Settin
                 watch,
             })
         }
-        (transport, login, keys, directory) => {
+        (transport, login, signatures, directory) => {
             let mut problems = transport.err().unwrap_or_default();
             problems.extend(login.err());
-            problems.extend(keys.err());
+            problems.extend(signatures.err());
             problems.extend(directory.err());
             Err(problems)
         }
@@ -88,7 +89,7 @@ fn server(draft: &Draft, transport: Transport, login: Login) -> ServerSettings {
     }
 }
 
-fn audit(draft: &Draft, signing_keys: Vec<PublicKey>) -> AuditSettings {
+fn audit(draft: &Draft, signatures: Signatures) -> AuditSettings {
     AuditSettings {
         databases: DatabaseFilter::new(draft.databases.clone()),
         repeat: if draft.once {
@@ -97,7 +98,7 @@ fn audit(draft: &Draft, signing_keys: Vec<PublicKey>) -> AuditSettings {
             Repeat::UntilStopped
         },
         interval: draft.interval,
-        signing_keys,
+        signatures,
         pins: draft.pins.clone(),
         first_sight: if draft.require_trusted {
             FirstSight::Refused
@@ -243,14 +244,28 @@ fn everybody_reads(given: &GivenPath) -> bool {
     std::fs::metadata(&given.path).is_ok_and(|metadata| metadata.mode() & 0o004 != 0)
 }
 
-fn signing_keys(draft: &Draft) -> Result<Vec<PublicKey>, Problem> {
+/// A key that is given counts, and what comes with an answer only where there is none.
+fn signatures(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Signatures, Problem> {
     let Some(given) = &draft.signing_keys else {
-        return Ok(Vec::new());
+        return Ok(match draft.signatures {
+            Some(OwnSignatures::Validate) => {
+                remarks.push(Remark::OwnKey);
+                Signatures::ByTheAnswersOwnKey
+            }
+            Some(OwnSignatures::Ignore) | None => Signatures::NotRequired,
+        });
     };
+    if draft.signatures == Some(OwnSignatures::Ignore) {
+        return Err(Problem::FlagsExclude {
+            flag: "audit-signature=ignore",
+            other: "server-signing-pub-key",
+            remedy: "leave one of them out",
+        });
+    }
     match content(&given.path) {
-        Ok(Some(text)) => {
-            PublicKey::from_pem(&text).map_err(|fault| given.problem(&fault.to_string()))
-        }
+        Ok(Some(text)) => PublicKey::from_pem(&text)
+            .map(Signatures::By)
+            .map_err(|fault| given.problem(&fault.to_string())),
         Ok(None) => Err(given.problem("there is no such file")),
         Err(fault) => Err(given.problem(&fault)),
     }

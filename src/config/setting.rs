@@ -57,6 +57,8 @@ pub(super) enum Layers {
 pub(super) enum Origin {
     /// Immuclient's.
     Immuclient,
+    /// Immugw's, and taken in its place alone.
+    Immugw,
     /// Immuclient's, taken so that its command lines run, but of no use in an audit.
     Unused,
     /// Our own.
@@ -116,6 +118,13 @@ impl Setting {
     pub const fn immuclient(self) -> Setting {
         Setting {
             origin: Origin::Immuclient,
+            ..self
+        }
+    }
+
+    pub const fn immugw(self) -> Setting {
+        Setting {
+            origin: Origin::Immugw,
             ..self
         }
     }

@@ -7,12 +7,15 @@ use std::time::Duration;
 use log::LevelFilter;
 
 use super::filter::DatabaseFilter;
+use super::persona::Persona;
 use super::secret::Secret;
 use crate::ledger::{PublicKey, State};
 
 /// Every setting.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// Whose place the program takes.
+    pub persona: Persona,
     /// The server and how it is reached.
     pub server: ServerSettings,
     /// What is checked, and when.
@@ -96,8 +99,8 @@ pub struct AuditSettings {
     pub repeat: Repeat,
     /// From one cycle to the next; also what "overdue" is measured by.
     pub interval: Duration,
-    /// Where there are any, every state must be signed by one of them.
-    pub signing_keys: Vec<PublicKey>,
+    /// What every state must be signed by.
+    pub signatures: Signatures,
     /// States to start from.
     pub pins: Vec<Pin>,
     /// What becomes of a database of which nothing is trusted.
@@ -117,6 +120,27 @@ pub enum Repeat {
     Once,
     /// Until stopped.
     UntilStopped,
+}
+
+/// What every state must be signed by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signatures {
+    /// Nothing: signatures are not looked at.
+    NotRequired,
+    /// One of these keys.
+    By(Vec<PublicKey>),
+    /// The key that comes with it, which proves no identity (immugw's `validate`).
+    ByTheAnswersOwnKey,
+}
+
+impl Signatures {
+    /// The keys that the operator trusts.
+    pub fn keys(&self) -> &[PublicKey] {
+        match self {
+            Signatures::By(keys) => keys,
+            _ => &[],
+        }
+    }
 }
 
 /// What becomes of a database of which nothing is trusted.

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
+use super::draft::OwnSignatures;
 use super::kind::Kind::{
     Choice, Command, Count, Duration as Time, List, MaybeText, Path, Pins, Secret, SecretFile,
     Switch, Text, Unused, UnusedSwitch, Url, Urls,
 };
 use super::kind::Word;
+use super::persona;
 use super::process::Process;
 use super::setting::{Layers, Setting};
 use super::settings::{Auth, LogFormat, When};
@@ -63,6 +65,8 @@ pub(super) static TABLE: &[Setting] = &[
         .everyday(),
     Setting::new("server-signing-pub-key", Path(|d| &mut d.signing_keys), "FILE", "", "PEM; one of its keys must sign every state")
         .everyday().immuclient(),
+    Setting::new("audit-signature", Choice(SIGNATURES), "WHAT", "", "--as immugw: ignore or validate; without a key, by the key that comes along")
+        .immugw(),
     Setting::new("pin", Pins(|d| &mut d.pins), "DATABASE:TX:HASH", "", "a state known to be good, to start from; repeatable"),
     Setting::new("require-trusted", Switch(|d| &mut d.require_trusted), "", "false", "refuse databases of which nothing is trusted yet"),
     Setting::new("audit-expect-growth", Time(OFF, |d| &mut d.expect_growth), "DURATION", "", "alert where a database has not grown for so long"),
@@ -106,6 +110,10 @@ pub(super) static TABLE: &[Setting] = &[
     // the settings themselves
     Setting::new("config", Path(|d| &mut d.config), "FILE", "", "settings file instead of the usual ones")
         .everyday().immuclient().layers(Layers::FlagAndEnvironment),
+    Setting::new(persona::FLAG, Choice(persona::WORDS), "WHOM", "", "take the place of immuclient or immugw: its variables, its file (default: by the program's name)")
+        .layers(Layers::FlagAndEnvironment).computed(Process::persona_by_name),
+    Setting::new("audit", Switch(|d| &mut d.audit), "", "", "--as immugw: audit at all")
+        .immugw(),
     Setting::new("help", Switch(|d| &mut d.help), "", "false", "this help; --help --all shows every setting")
         .short('h').layers(Layers::Flag),
     Setting::new("version", Switch(|d| &mut d.version), "", "false", "the version")
@@ -159,6 +167,13 @@ const AUTHS: &[Word] = &[
 const NOTIFY: &[Word] = &[
     ("changes", |d| d.notify = Some(When::Changes)),
     ("every-check", |d| d.notify = Some(When::EveryCheck)),
+];
+
+/// What `--audit-signature` may be.
+#[rustfmt::skip]
+const SIGNATURES: &[Word] = &[
+    ("ignore", |d| d.signatures = Some(OwnSignatures::Ignore)),
+    ("validate", |d| d.signatures = Some(OwnSignatures::Validate)),
 ];
 
 /// Keys of an immuclient.toml that an audit has no use for and no flag says.

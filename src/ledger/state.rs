@@ -82,6 +82,22 @@ impl ClaimedState {
             Err(BadSignature::NotByTheKey)
         }
     }
+
+    /// Is the state signed, for `database`, by the key that came with it? That proves no identity:
+    /// whoever can change the state can sign it anew (protocol.md §5).
+    ///
+    /// # Errors
+    /// What is wrong with the signature.
+    pub fn verify_own_signature(&self, database: &str) -> Result<(), BadSignature> {
+        let signature = self.signature.as_ref().ok_or(BadSignature::Absent)?;
+        let key = PublicKey::from_point(&signature.public_key);
+        let key = key.ok_or(BadSignature::NotByItsOwnKey)?;
+        let verified = self.verify_signature(database, &[key]);
+        verified.map_err(|bad| match bad {
+            BadSignature::NotByTheKey => BadSignature::NotByItsOwnKey,
+            other => other,
+        })
+    }
 }
 
 /// The bytes a state's signature covers (protocol.md §5).
@@ -106,6 +122,8 @@ pub enum BadSignature {
     OtherDatabase,
     /// It does not verify with any key that the operator trusts.
     NotByTheKey,
+    /// It does not verify with the key that came with it.
+    NotByItsOwnKey,
 }
 
 impl fmt::Display for BadSignature {
@@ -114,6 +132,7 @@ impl fmt::Display for BadSignature {
             BadSignature::Absent => "the state is not signed",
             BadSignature::OtherDatabase => "the state is of another database",
             BadSignature::NotByTheKey => "the state is not signed by a configured key",
+            BadSignature::NotByItsOwnKey => "the state is not signed by the key that came with it",
         })
     }
 }

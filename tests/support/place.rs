@@ -7,6 +7,7 @@ pub struct Place(PathBuf);
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
+#[allow(dead_code)] // each user of it uses a part
 impl Place {
     pub fn new() -> Place {
         Place::under(&std::env::temp_dir())

@@ -1,0 +1,97 @@
+//! Whose place the program takes: it decides which variables, files and settings are read, so it is
+//! read before everything else.
+
+use super::draft::Draft;
+use super::effective::Effective;
+use super::flags::{Given, Piece, scan};
+use super::kind::Word;
+use super::problem::Problem;
+use super::process::Process;
+use super::source::Source;
+use super::table;
+
+/// Whose place the program takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Persona {
+    /// `immuclient audit-mode`.
+    #[default]
+    Immuclient,
+    /// The auditor of immugw.
+    Immugw,
+}
+
+/// The setting that names it, which the persona's own variables cannot.
+pub(super) const FLAG: &str = "as";
+
+/// What `--as` may be.
+#[rustfmt::skip]
+pub(super) const WORDS: &[Word] = &[
+    ("immuclient", |d| d.persona = Persona::Immuclient),
+    ("immugw", |d| d.persona = Persona::Immugw),
+];
+
+impl Persona {
+    /// The prefix of its variables; metrics have it too, in small letters.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Persona::Immuclient => "IMMUCLIENT",
+            Persona::Immugw => "IMMUGW",
+        }
+    }
+
+    /// Its settings file.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Persona::Immuclient => "immuclient.toml",
+            Persona::Immugw => "immugw.toml",
+        }
+    }
+}
+
+impl Process {
+    /// `--as`, else `IMMUAUDIT_AS`, else the name that the program is called by.
+    ///
+    /// # Errors
+    /// `--as` or the variable names nobody.
+    pub(super) fn persona(&self) -> Result<Persona, Problem> {
+        let (mut draft, mut effective) = (Draft::default(), Effective::default());
+        let Some(setting) = table::find(FLAG) else {
+            return Ok(Persona::default());
+        };
+        let mut take = |text: String, source| {
+            let texts = vec![text];
+            let given = Given {
+                setting,
+                texts,
+                source,
+            };
+            effective.take(&mut draft, &given)
+        };
+        if let Some(name) = self.persona_by_name() {
+            take(name, Source::Default)?;
+        }
+        let name = setting.variable_of("IMMUAUDIT");
+        if let Some(text) = self.variable(&name) {
+            take(text.to_owned(), Source::Variable(name))?;
+        }
+        for piece in scan(&self.arguments) {
+            match piece {
+                Piece::Flag(of, Some(value)) if of.flag == FLAG => {
+                    take(value.text.to_owned(), Source::Flag(FLAG))?;
+                }
+                _ => {}
+            }
+        }
+        Ok(draft.persona)
+    }
+
+    /// Whose name the program is called by.
+    pub(super) fn persona_by_name(&self) -> Option<String> {
+        let name = if self.name == "immugw" {
+            "immugw"
+        } else {
+            "immuclient"
+        };
+        Some(name.to_owned())
+    }
+}
