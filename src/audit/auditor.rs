@@ -9,7 +9,7 @@ use super::policy::Policy;
 use super::verdict::{Outcome, Reason, Verdict, Warning};
 use crate::clock;
 use crate::config::FirstSight;
-use crate::ledger::{ClaimedState, Proven, State, StateShape};
+use crate::ledger::{ClaimedState, Proven, Signature, State, StateShape};
 use crate::server::{Exchange, Failure, Kind, Server};
 use crate::text::Shown;
 use crate::trust::{self, Alarm, How, LocalFailure, Seen, Store, Tampering, Timestamp, Trusted};
@@ -158,6 +158,7 @@ impl Auditor {
                 self.see_shape(claimed.shape);
                 let mut conclusion =
                     Conclusion::new(Verdict::FirstSeen, Reason::None).showing(shown);
+                conclusion.signature.clone_from(&claimed.signature);
                 conclusion.warnings.extend(self.known_elsewhere());
                 conclusion
             }
@@ -168,6 +169,7 @@ impl Auditor {
     fn same(&mut self, trusted: Option<&Trusted>, claimed: &ClaimedState) -> Conclusion {
         let mut conclusion =
             Conclusion::new(Verdict::Consistent, Reason::None).showing(claimed.state);
+        conclusion.signature.clone_from(&claimed.signature);
         if let Some(trusted) = trusted {
             conclusion.warnings = self.warnings(trusted, claimed);
             if self.new_identity(trusted).is_some() {
@@ -199,6 +201,7 @@ impl Auditor {
                 Conclusion {
                     warnings: self.warnings(trusted, claimed),
                     grew: true,
+                    signature: claimed.signature.clone(),
                     ..Conclusion::new(Verdict::Consistent, Reason::None).showing(claimed.state)
                 }
             }
@@ -228,6 +231,7 @@ impl Auditor {
             shown,
             warnings,
             grew,
+            signature,
         } = conclusion;
         let (mut alarm, mut unwritten) = (None, None);
         if let Verdict::Tampered(kind) = verdict {
@@ -260,6 +264,8 @@ impl Auditor {
             reason,
             shown,
             previous: trusted.map(|trusted| trusted.state),
+            signature,
+            previous_signature: trusted.and_then(|trusted| trusted.signature.clone()),
             alarm,
             unwritten,
             open_alarms,
@@ -378,6 +384,7 @@ pub(super) struct Conclusion {
     shown: Option<State>,
     warnings: Vec<Warning>,
     grew: bool,
+    signature: Option<Signature>,
 }
 
 impl Conclusion {
@@ -388,6 +395,7 @@ impl Conclusion {
             shown: None,
             warnings: Vec::new(),
             grew: false,
+            signature: None,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::ledger::{BadSignature, Refusal, State, Unprovable};
+use crate::ledger::{BadSignature, Refusal, Signature, State, Unprovable};
 use crate::server::Failure;
 use crate::text::Shown;
 use crate::trust::{Alarm, LocalFailure, Tampering};
@@ -295,6 +295,10 @@ pub struct Outcome {
     pub shown: Option<State>,
     /// What was trusted before.
     pub previous: Option<State>,
+    /// What a state that was accepted is signed with.
+    pub signature: Option<Signature>,
+    /// What the one before is signed with.
+    pub previous_signature: Option<Signature>,
     /// The alarm raised or repeated by this check.
     pub alarm: Option<Alarm>,
     /// Why the alarm could not be written, where it could not.

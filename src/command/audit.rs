@@ -42,6 +42,7 @@ fn once(auditor: &mut Auditor, settings: &Settings, watch: &Watch) -> Exit {
             settings.server.name
         );
     }
+    watch.flush();
     cycle.exit()
 }
 

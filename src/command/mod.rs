@@ -6,6 +6,7 @@ mod accept;
 mod audit;
 mod drill;
 mod exercise;
+mod notify;
 mod open;
 mod status;
 mod watch;
@@ -50,7 +51,7 @@ fn perform(run: Run) -> Exit {
         Task::Status => status::run(&run.settings),
         Task::Accept { database, alarm } => accept::run(&run.settings, &database, &alarm),
         Task::Drill(drill) => drill::run(drill),
-        Task::NotifyTest => return Exit::Local,
+        Task::NotifyTest => notify::run(&run.settings),
     };
     done.unwrap_or_else(|failed| {
         eprintln!("immuaudit: {failed}");

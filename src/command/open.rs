@@ -20,6 +20,8 @@ pub enum Failed {
     Drill(String),
     /// The HTTP thread.
     Monitoring(CannotListen),
+    /// No receiver is configured.
+    NobodyToNotify,
 }
 
 impl fmt::Display for Failed {
@@ -28,6 +30,9 @@ impl fmt::Display for Failed {
             Failed::Local(failure) => write!(f, "{failure}"),
             Failed::NoSystemRoots(none) => write!(f, "{none}"),
             Failed::Drill(failure) => f.write_str(failure),
+            Failed::NobodyToNotify => {
+                f.write_str("nobody to notify: give --audit-notification-url or --audit-exec")
+            }
             Failed::Monitoring(cannot) => write!(f, "{cannot}"),
         }
     }

@@ -17,6 +17,8 @@ pub enum Kind {
     Identities,
     /// Last verdicts.
     Outcomes,
+    /// A notification that is to be delivered.
+    Outbox,
 }
 
 /// How far the writing has come.

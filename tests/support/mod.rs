@@ -10,4 +10,5 @@ pub mod program;
 pub mod prover;
 pub mod random;
 pub mod real;
+pub mod receiver;
 pub mod vectors;
