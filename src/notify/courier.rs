@@ -18,7 +18,7 @@ use crate::trust::LocalFailure;
 
 /// The way to a receiver.
 pub(super) enum Way {
-    Post(Post),
+    Post(Box<Post>),
     Exec(Exec),
 }
 

@@ -149,7 +149,7 @@ fn ways(settings: &NotifySettings) -> Vec<(Receiver, String, Way)> {
         let shown: Vec<&str> = shown.splitn(4, '/').take(3).collect();
         let receiver = Receiver::new(&format!("{number}:{}", shown.join("/")));
         let post = Post::new(url, settings, agent(&settings.roots, TRY));
-        (receiver, key(url), Way::Post(post))
+        (receiver, key(url), Way::Post(Box::new(post)))
     });
     let exec = settings.exec.as_ref().map(|words| {
         let exec = Exec::new(words, RUN);

@@ -11,4 +11,5 @@ pub mod prover;
 pub mod random;
 pub mod real;
 pub mod receiver;
+pub mod tool;
 pub mod vectors;
