@@ -5,6 +5,8 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 /// How a file is locked.
@@ -162,5 +164,47 @@ pub fn descriptor_limit() -> u64 {
         let mut limit: libc::rlimit = std::mem::zeroed();
         libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit);
         limit.rlim_cur
+    }
+}
+
+/// Makes a child the leader of a process group of its own, and lets it inherit nothing but its three
+/// standard streams, whatever a library has opened.
+pub fn isolate(command: &mut Command) {
+    command.process_group(0);
+    // SAFETY: between fork and exec only these system calls are made, and no memory is allocated.
+    unsafe {
+        command.pre_exec(|| {
+            // marked, not closed: the standard library tells by one of them that exec failed
+            let marked = libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, CLOEXEC);
+            if marked != 0 {
+                // Linux before 5.11
+                for descriptor in 3..4096 {
+                    libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC);
+                }
+            }
+            Ok(())
+        });
+    }
+}
+
+/// `CLOSE_RANGE_CLOEXEC` (close_range(2)).
+const CLOEXEC: libc::c_uint = 4;
+
+/// Has a child ended? It stays to be waited for, so that its group's number is nobody else's yet.
+pub fn has_ended(child: &Child) -> bool {
+    // SAFETY: siginfo_t is plain data, which waitid fills in; no other memory is handed over.
+    unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+        let waited = libc::waitid(libc::P_PID, child.id(), &mut info, options);
+        waited != 0 || info.si_pid() != 0
+    }
+}
+
+/// Kills the process group that a child leads, which must not have been waited for yet.
+pub fn kill_group(child: &Child) {
+    if let Ok(group) = libc::pid_t::try_from(child.id()) {
+        // SAFETY: signals processes that our child started; no memory is handed over.
+        unsafe { libc::kill(-group, libc::SIGKILL) };
     }
 }

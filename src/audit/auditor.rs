@@ -10,7 +10,7 @@ use super::values::{Report, Scan};
 use super::verdict::{Outcome, Reason, Verdict, Warning};
 use crate::clock;
 use crate::config::FirstSight;
-use crate::ledger::{ClaimedState, Proven, State, StateShape};
+use crate::ledger::{ClaimedState, Proven, Signature, State, StateShape};
 use crate::server::{Exchange, Failure, Kind, Server};
 use crate::text::Shown;
 use crate::trust::{
@@ -243,6 +243,7 @@ impl Auditor {
                 self.see_shape(claimed.shape);
                 let mut conclusion =
                     Conclusion::new(Verdict::FirstSeen, Reason::None).showing(shown);
+                conclusion.signature.clone_from(&claimed.signature);
                 conclusion.warnings.extend(self.known_elsewhere());
                 conclusion
             }
@@ -253,6 +254,7 @@ impl Auditor {
     fn same(&mut self, trusted: Option<&Trusted>, claimed: &ClaimedState) -> Conclusion {
         let mut conclusion =
             Conclusion::new(Verdict::Consistent, Reason::None).showing(claimed.state);
+        conclusion.signature.clone_from(&claimed.signature);
         if let Some(trusted) = trusted {
             conclusion.warnings = self.warnings(trusted, claimed);
             if self.new_identity(trusted).is_some() {
@@ -287,6 +289,7 @@ impl Auditor {
                 Conclusion {
                     warnings: self.warnings(trusted, claimed),
                     grew: true,
+                    signature: claimed.signature.clone(),
                     ..Conclusion::new(Verdict::Consistent, Reason::None).showing(claimed.state)
                 }
             }
@@ -316,6 +319,7 @@ impl Auditor {
             shown,
             warnings,
             grew,
+            signature,
         } = conclusion;
         let (mut alarm, mut unwritten) = (None, None);
         if let Verdict::Tampered(kind) = verdict {
@@ -363,6 +367,8 @@ impl Auditor {
             reason,
             shown,
             previous: trusted.map(|trusted| trusted.state),
+            signature,
+            previous_signature: trusted.and_then(|trusted| trusted.signature.clone()),
             alarm,
             unwritten,
             open_alarms,
@@ -534,6 +540,7 @@ pub(super) struct Conclusion {
     pub(super) shown: Option<State>,
     pub(super) warnings: Vec<Warning>,
     pub(super) grew: bool,
+    pub(super) signature: Option<Signature>,
 }
 
 impl Conclusion {
@@ -544,6 +551,7 @@ impl Conclusion {
             shown: None,
             warnings: Vec::new(),
             grew: false,
+            signature: None,
         }
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::values::Report;
-use crate::ledger::{BadSignature, Refusal, State, Unprovable};
+use crate::ledger::{BadSignature, Refusal, Signature, State, Unprovable};
 use crate::server::Failure;
 use crate::text::Shown;
 use crate::trust::{Alarm, LocalFailure, Tampering};
@@ -310,6 +310,10 @@ pub struct Outcome {
     pub shown: Option<State>,
     /// What was trusted before.
     pub previous: Option<State>,
+    /// What a state that was accepted is signed with.
+    pub signature: Option<Signature>,
+    /// What the one before is signed with.
+    pub previous_signature: Option<Signature>,
     /// The alarm raised or repeated by this check.
     pub alarm: Option<Alarm>,
     /// Why the alarm could not be written, where it could not.

@@ -48,6 +48,7 @@ pub(super) fn once(auditor: &mut Auditor, settings: &Settings, watch: &Watch) ->
             eprintln!("{name}: {trouble}");
         }
     }
+    watch.flush();
     cycle
 }
 

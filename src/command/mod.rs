@@ -8,6 +8,7 @@ mod compare;
 mod drill;
 mod evidence;
 mod exercise;
+mod notify;
 mod open;
 mod roots;
 mod status;
@@ -69,7 +70,7 @@ fn perform(run: Run) -> Exit {
         Task::Compare(file) => compare::run(&run.settings, &file),
         Task::Evidence(task) => evidence::run(&run.settings, &task),
         Task::Drill(drill) => drill::run(drill),
-        Task::NotifyTest => return Exit::Local,
+        Task::NotifyTest => notify::run(&run.settings),
     };
     done.unwrap_or_else(|failed| {
         eprintln!("immuaudit: {failed}");

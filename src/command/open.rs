@@ -22,6 +22,8 @@ pub enum Failed {
     Drill(String),
     /// The HTTP thread.
     Monitoring(CannotListen),
+    /// No receiver is configured.
+    NobodyToNotify,
 }
 
 impl fmt::Display for Failed {
@@ -31,6 +33,9 @@ impl fmt::Display for Failed {
             Failed::NoSystemRoots(none) => write!(f, "{none}"),
             Failed::States(bad) => write!(f, "{bad}"),
             Failed::Drill(failure) => f.write_str(failure),
+            Failed::NobodyToNotify => {
+                f.write_str("nobody to notify: give --audit-notification-url or --audit-exec")
+            }
             Failed::Monitoring(cannot) => write!(f, "{cannot}"),
         }
     }

@@ -1,4 +1,6 @@
-//! Those who watch: the board is filled, and the HTTP thread reads it.
+//! Those who watch and are notified: the board is filled, the HTTP thread reads it, couriers deliver.
+
+use std::cell::RefCell;
 
 use super::open::Failed;
 use crate::audit::{Cycle, Outcome};
@@ -6,6 +8,7 @@ use crate::clock;
 use crate::config::{Effective, Repeat, Settings};
 use crate::ledger::Digest;
 use crate::monitor;
+use crate::notify::Notifier;
 use crate::report::{About, Board, Prefix};
 use crate::server::{Endpoint, Security, Server};
 use crate::trust::{LocalFailure, Store};
@@ -13,6 +16,7 @@ use crate::trust::{LocalFailure, Store};
 /// What each outcome and each cycle is told to.
 pub struct Watch {
     board: Board,
+    notifier: RefCell<Notifier>,
 }
 
 /// Puts on the board what the files know; serves it, where the audit does not end by itself.
@@ -30,18 +34,36 @@ pub fn start(
         let address = monitor::start(listen, board.clone(), Prefix::Immuclient)?;
         log::info!("metrics and status page on http://{address}/");
     }
-    Ok(Watch { board })
+    let outcomes = store.load_outcomes();
+    let notifier = Notifier::start(
+        &settings.server.name,
+        store.directory(),
+        &settings.watch,
+        &outcomes,
+    );
+    board.watch_receivers(notifier.receivers());
+    Ok(Watch {
+        board,
+        notifier: RefCell::new(notifier),
+    })
 }
 
 impl Watch {
     /// A database's check.
     pub fn outcome(&self, outcome: &Outcome) {
         self.board.publish(outcome);
+        self.notifier.borrow_mut().outcome(outcome);
     }
 
     /// A cycle's end.
     pub fn cycle(&self, cycle: &Cycle, identity: Option<&str>) {
         self.board.publish_cycle(cycle, identity);
+        self.notifier.borrow_mut().cycle(cycle);
+    }
+
+    /// Before a program ends that does its work once: one try for each notification.
+    pub fn flush(&self) {
+        self.notifier.borrow().flush();
     }
 }
 

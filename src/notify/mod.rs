@@ -1,7 +1,46 @@
 //! Notifications: who is told of tampering and of changes, and how that is made sure of.
+//!
+//! `notification` is what is told, `outbox` keeps it on disk, `courier` delivers what one receiver is
+//! due in a thread of its own, `post` and `exec` are the ways it can go, `heartbeat` is silence's alarm.
 
 #![forbid(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))]
 
 mod counts;
+mod courier;
+mod exec;
+mod heartbeat;
+mod notification;
+mod notifier;
+mod outbox;
+mod post;
+mod queue;
+
+use std::time::Duration;
 
 pub use counts::{Counts, Receiver};
+pub use notifier::{Notifier, Tested};
+
+/// A try that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undelivered {
+    /// Why, without anything secret.
+    pub why: String,
+    /// How long the receiver asks to be left alone.
+    pub retry_after: Option<Duration>,
+}
+
+impl Undelivered {
+    fn new(why: impl ToString) -> Undelivered {
+        Undelivered {
+            why: why.to_string(),
+            retry_after: None,
+        }
+    }
+}

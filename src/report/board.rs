@@ -308,7 +308,7 @@ impl Row {
                     self.transactions += tx(outcome.shown).saturating_sub(tx(outcome.previous));
                     self.proofs += 1;
                 }
-                self.signature = None; // the new state's is on disk alone
+                self.signature.clone_from(&outcome.signature);
             }
             self.trusted = outcome.shown.filter(|state| state.tx > 0).or(self.trusted);
         } else if outcome.previous.is_some() {

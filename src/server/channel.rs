@@ -166,7 +166,8 @@ const SYSTEM_ROOTS: [&str; 5] = [
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
 ];
 
-fn system_roots() -> Option<Vec<u8>> {
+/// The CA certificates that this system trusts, PEM; `None` where it keeps none.
+pub fn system_roots() -> Option<Vec<u8>> {
     let given = env::var_os("SSL_CERT_FILE").map(PathBuf::from);
     let usual = SYSTEM_ROOTS.iter().map(PathBuf::from);
     given

@@ -16,7 +16,7 @@ use grpcio::Client;
 
 pub use call::Answer;
 pub use calls::{Calls, Counted};
-pub use channel::{ClientCertificate, Endpoint, NoSystemRoots, Security, Tls};
+pub use channel::{ClientCertificate, Endpoint, NoSystemRoots, Security, Tls, system_roots};
 pub use failure::{Failure, Kind};
 pub use session::Login;
 pub use transcript::{Exchange, Transcript};

@@ -19,6 +19,8 @@ pub enum Kind {
     Outcomes,
     /// What of the values was read.
     Values,
+    /// A notification that is to be delivered.
+    Outbox,
 }
 
 /// How far the writing has come.

@@ -13,4 +13,6 @@ pub mod prover;
 pub mod proxy;
 pub mod random;
 pub mod real;
+pub mod receiver;
+pub mod tool;
 pub mod vectors;

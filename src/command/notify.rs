@@ -1,0 +1,29 @@
+//! `notify --test`: does a notification arrive?
+
+use super::open::Failed;
+use crate::audit::Exit;
+use crate::config::Settings;
+use crate::notify::Notifier;
+use crate::report::print;
+
+/// One try for each receiver, told on stdout.
+pub fn run(settings: &Settings) -> Result<Exit, Failed> {
+    let tested = Notifier::test(&settings.server.name, &settings.watch.notify);
+    if tested.is_empty() {
+        return Err(Failed::NobodyToNotify);
+    }
+    let mut exit = Exit::Good;
+    for tested in tested {
+        match tested.delivered {
+            Ok(()) => print(&format!("{}: delivered", tested.receiver)),
+            Err(undelivered) => {
+                print(&format!(
+                    "{}: not delivered: {}",
+                    tested.receiver, undelivered.why
+                ));
+                exit = Exit::Incomplete;
+            }
+        }
+    }
+    Ok(exit)
+}

@@ -1,0 +1,78 @@
+//! A notification to a program: JSON on its stdin, no shell, nothing inherited, and an end to it.
+
+use std::io::Write;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Undelivered;
+use super::notification::Notification;
+use crate::sys;
+
+/// How often it is looked whether the program has ended.
+const GLANCE: Duration = Duration::from_millis(20);
+
+pub(super) struct Exec {
+    words: Vec<String>,
+    time: Duration,
+}
+
+impl Exec {
+    pub fn new(words: &[String], time: Duration) -> Exec {
+        Exec {
+            words: words.to_vec(),
+            time,
+        }
+    }
+
+    pub fn deliver(&self, notification: &Notification) -> Result<(), Undelivered> {
+        let (program, arguments) = self
+            .words
+            .split_first()
+            .ok_or(Undelivered::new("no program"))?;
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .env_clear()
+            .env(
+                "PATH",
+                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            )
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        sys::isolate(&mut command);
+        let mut child = command
+            .spawn()
+            .map_err(|error| Undelivered::new(error.kind()))?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // less than a pipe holds, so this cannot wait; who does not read it need not
+            let _ = stdin.write_all(notification.body.as_bytes());
+        }
+        self.wait(&mut child)
+    }
+
+    /// Its whole group ends with it.
+    fn wait(&self, child: &mut Child) -> Result<(), Undelivered> {
+        let until = Instant::now() + self.time;
+        let ended = loop {
+            if sys::has_ended(child) {
+                break true;
+            }
+            if Instant::now() > until {
+                break false;
+            }
+            thread::sleep(GLANCE);
+        };
+        sys::kill_group(child);
+        let status = child
+            .wait()
+            .map_err(|error| Undelivered::new(error.kind()))?;
+        match (ended, status.success()) {
+            (true, true) => Ok(()),
+            (true, false) => Err(Undelivered::new(status)),
+            (false, _) => Err(Undelivered::new(format!("not done within {:?}", self.time))),
+        }
+    }
+}

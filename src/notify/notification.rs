@@ -1,0 +1,138 @@
+//! What is told: immuclient's members exactly (protocol.md §7), and after them ours.
+
+use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::audit::{Outcome, Verdict};
+use crate::ledger::{Digest, Signature, State, encode_base64};
+use crate::report::JsonObject;
+use crate::trust::Timestamp;
+
+/// How much it matters; the earlier goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rank {
+    /// Never given up.
+    Tampering,
+    /// Everything else.
+    Change,
+}
+
+/// One notification, without the credentials that it is sent with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notification {
+    /// The same on each try, and for each receiver.
+    pub id: String,
+    /// How much it matters.
+    pub rank: Rank,
+    /// Notifications of the same topic tell of the same again.
+    pub topic: String,
+    /// One JSON object.
+    pub body: String,
+}
+
+impl Notification {
+    /// Of a database's check.
+    pub fn of(server: &str, outcome: &Outcome, now: Timestamp) -> Notification {
+        let tampered = outcome.verdict.is_tampering();
+        let id = fresh_id();
+        let evidence = outcome
+            .alarm
+            .as_ref()
+            .map(|alarm| alarm.evidence.display().to_string());
+        let body = JsonObject::new()
+            .text("db", Some(&outcome.database))
+            .text("run_at", Some(&now.to_string()))
+            .flag("tampered", tampered)
+            .object(
+                "previous_state",
+                state(outcome.previous, outcome.previous_signature.as_ref()),
+            )
+            .object(
+                "current_state",
+                state(outcome.shown, outcome.signature.as_ref()),
+            )
+            .text("server", Some(server))
+            .text("verdict", Some(outcome.verdict.word()))
+            .text("reason", Some(&outcome.why()))
+            .text("evidence", evidence.as_deref())
+            .text("id", Some(&id))
+            .end();
+        let finding = outcome.alarm.as_ref().map_or("", |alarm| alarm.id.as_str());
+        let topic = Digest::of(&[outcome.database.as_bytes(), b"\0", finding.as_bytes()]);
+        Notification {
+            id,
+            rank: if tampered {
+                Rank::Tampering
+            } else {
+                Rank::Change
+            },
+            topic: short(topic),
+            body,
+        }
+    }
+
+    /// One that says that it is a test.
+    pub fn test(server: &str, now: Timestamp) -> Notification {
+        let id = fresh_id();
+        let body = JsonObject::new()
+            .text("db", Some(""))
+            .text("run_at", Some(&now.to_string()))
+            .flag("tampered", false)
+            .object("previous_state", None)
+            .object("current_state", None)
+            .text("server", Some(server))
+            .text("verdict", Some("test"))
+            .text(
+                "reason",
+                Some("immuaudit notify --test: nothing was checked"),
+            )
+            .text("evidence", None)
+            .text("id", Some(&id))
+            .end();
+        Notification {
+            id,
+            rank: Rank::Change,
+            topic: String::new(),
+            body,
+        }
+    }
+}
+
+/// Hash and signature in base64, as Go writes bytes.
+fn state(state: Option<State>, signature: Option<&Signature>) -> Option<JsonObject> {
+    let base64 = |bytes: Option<&Vec<u8>>| encode_base64(bytes.map_or(&[], |bytes| bytes));
+    let state = state?;
+    let public_key = base64(signature.map(|signature| &signature.public_key));
+    let der = base64(signature.map(|signature| &signature.der));
+    let signature = JsonObject::new()
+        .text("signature", Some(&der))
+        .text("public_key", Some(&public_key));
+    Some(
+        JsonObject::new()
+            .number("tx", Some(state.tx))
+            .text("hash", Some(&encode_base64(state.hash.as_bytes())))
+            .object("signature", Some(signature)),
+    )
+}
+
+/// What a change is measured by: verdicts that are all well are one.
+pub fn standing(verdict: &str) -> &str {
+    let good = [Verdict::FirstSeen, Verdict::Consistent, Verdict::Empty];
+    match good.iter().any(|good| good.word() == verdict) {
+        true => "good",
+        false => verdict,
+    }
+}
+
+fn fresh_id() -> String {
+    let mut bytes = [0; 16];
+    // without random numbers the time is the best there is: an id need not be secret
+    if SystemRandom::new().fill(&mut bytes).is_err() {
+        let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+        bytes = since.as_nanos().to_be_bytes();
+    }
+    short(Digest::of(&[&bytes]))
+}
+
+fn short(digest: Digest) -> String {
+    digest.to_string().chars().take(32).collect()
+}

@@ -1,0 +1,163 @@
+//! Who is to be told of a check, and of what.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::Undelivered;
+use super::counts::Receiver;
+use super::courier::{Courier, Way};
+use super::exec::Exec;
+use super::heartbeat::Heartbeat;
+use super::notification::{Notification, standing};
+use super::post::{Post, agent};
+use crate::audit::{Cycle, Exit, Outcome};
+use crate::clock;
+use crate::config::{NotifySettings, WatchSettings, When};
+use crate::ledger::Digest;
+use crate::report::is_complete;
+use crate::trust::OutcomeRecord;
+
+/// Time for one try over the network.
+const TRY: Duration = Duration::from_secs(10);
+/// Time for one run of a program.
+const RUN: Duration = Duration::from_secs(30);
+/// Time for everything under `--once`.
+const ONCE: Duration = Duration::from_secs(5);
+
+/// Tells the receivers of what a check found.
+pub struct Notifier {
+    server: String,
+    when: When,
+    couriers: Vec<Courier>,
+    receivers: Vec<Receiver>,
+    heartbeat: Option<Heartbeat>,
+    /// Each database's last verdict and finding.
+    last: HashMap<String, (String, String)>,
+}
+
+/// What came of a test notification.
+pub struct Tested {
+    /// The receiver.
+    pub receiver: String,
+    /// `Err`: why it was not taken.
+    pub delivered: Result<(), Undelivered>,
+}
+
+impl Notifier {
+    /// Begins to deliver what an earlier run left in the outboxes below `directory`, the server's.
+    pub fn start(
+        server: &str,
+        directory: &Path,
+        settings: &WatchSettings,
+        outcomes: &[OutcomeRecord],
+    ) -> Notifier {
+        let (mut couriers, mut receivers) = (Vec::new(), Vec::new());
+        for (receiver, key, way) in ways(&settings.notify) {
+            let outbox = directory.join("outbox").join(key);
+            receivers.push(receiver.clone());
+            couriers.push(Courier::start(&outbox, receiver, way));
+        }
+        let heartbeat = settings
+            .heartbeat
+            .as_ref()
+            .map(|url| Heartbeat::start(url, agent(&settings.notify.roots, TRY)));
+        let last = outcomes.iter().map(|outcome| {
+            let last = (outcome.verdict.clone(), String::new());
+            (outcome.database.clone(), last)
+        });
+        Notifier {
+            server: server.to_owned(),
+            when: settings.notify.when,
+            couriers,
+            receivers,
+            heartbeat,
+            last: last.collect(),
+        }
+    }
+
+    /// The receivers' counts.
+    pub fn receivers(&self) -> Vec<Receiver> {
+        self.receivers.clone()
+    }
+
+    /// A database's check.
+    pub fn outcome(&mut self, outcome: &Outcome) {
+        if self.couriers.is_empty() || !self.is_news(outcome) {
+            return;
+        }
+        let notification = Notification::of(&self.server, outcome, clock::now());
+        for courier in &self.couriers {
+            courier.give(notification.clone());
+        }
+    }
+
+    /// A cycle's end.
+    pub fn cycle(&mut self, cycle: &Cycle) {
+        let good = is_complete(cycle) && cycle.exit() == Exit::Good;
+        if let Some(heartbeat) = self.heartbeat.as_mut().filter(|_| good) {
+            heartbeat.beat();
+        }
+    }
+
+    /// One try for whatever is due, before a program ends that does its work once.
+    pub fn flush(&self) {
+        let until = Instant::now() + ONCE;
+        for courier in &self.couriers {
+            courier.flush(until);
+        }
+        if let Some(heartbeat) = &self.heartbeat {
+            heartbeat.flush(until);
+        }
+    }
+
+    /// Sends a notification that says it is a test, once to each receiver.
+    pub fn test(server: &str, settings: &NotifySettings) -> Vec<Tested> {
+        let notification = Notification::test(server, clock::now());
+        let ways = ways(settings).into_iter();
+        let tested = ways.map(|(receiver, _, way)| Tested {
+            receiver: receiver.name().to_owned(),
+            delivered: way.deliver(&notification),
+        });
+        tested.collect()
+    }
+
+    fn is_news(&mut self, outcome: &Outcome) -> bool {
+        let finding = outcome.alarm.as_ref().map_or("", |alarm| alarm.id.as_str());
+        let now = (outcome.verdict.word().to_owned(), finding.to_owned());
+        let before = self.last.insert(outcome.database.clone(), now);
+        let (verdict, known) = before.unwrap_or(("consistent".into(), String::new()));
+        let changed = standing(outcome.verdict.word()) != standing(&verdict);
+        // another finding of the same kind is news too, but not that of an earlier run again
+        let another = known != finding && !known.is_empty() && !finding.is_empty();
+        self.when == When::EveryCheck || changed || another
+    }
+}
+
+/// Every receiver: its name for people, its outbox' name, and the way to it.
+fn ways(settings: &NotifySettings) -> Vec<(Receiver, String, Way)> {
+    let key = |text: &str| -> String {
+        Digest::of(&[text.as_bytes()])
+            .to_string()
+            .chars()
+            .take(16)
+            .collect()
+    };
+    let posts = (1..).zip(&settings.urls).map(|(number, url)| {
+        // a path or query may hold a token
+        let shown = url.split(['?', '#']).next().unwrap_or_default();
+        let shown: Vec<&str> = shown.splitn(4, '/').take(3).collect();
+        let receiver = Receiver::new(&format!("{number}:{}", shown.join("/")));
+        let post = Post::new(url, settings, agent(&settings.roots, TRY));
+        (receiver, key(url), Way::Post(Box::new(post)))
+    });
+    let exec = settings.exec.as_ref().map(|words| {
+        let exec = Exec::new(words, RUN);
+        (
+            Receiver::new("exec"),
+            key(&words.join(" ")),
+            Way::Exec(exec),
+        )
+    });
+    posts.chain(exec).collect()
+}

@@ -1,0 +1,432 @@
+//! Notifications of the real binary, and receivers that are down, slow, or say no.
+
+mod support;
+
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fs, thread};
+
+use immuaudit::drill::{Embedded, Lie, Options, Telling};
+use immuaudit::ledger::encode_base64;
+use ring::hmac;
+use support::http::get;
+use support::place::Place;
+use support::program::{Program, Run, member};
+use support::receiver::{Received, Receiver};
+
+/// A ledger of three transactions and a directory, audited once already.
+struct Scene {
+    ledger: Embedded,
+    place: Place,
+}
+
+impl Scene {
+    fn new() -> Scene {
+        let ledger = Embedded::start(Options::default().signed()).expect("a ledger");
+        ledger.grow("defaultdb", 3);
+        let scene = Scene {
+            ledger,
+            place: Place::new(),
+        };
+        scene.program(&[]).once().ends_with(0);
+        scene
+    }
+
+    fn program(&self, args: &[&str]) -> Program {
+        Program::new(self.ledger.port(), &self.place.join("state")).with(args)
+    }
+
+    fn roll_back(&self) {
+        self.ledger.lie(Telling::from(Lie::Rollback));
+    }
+
+    /// What waits in all outboxes.
+    fn waiting(&self) -> Vec<PathBuf> {
+        files(&self.place.join("state/tested/outbox"))
+    }
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let below = |path: PathBuf| {
+        if path.is_dir() {
+            files(&path)
+        } else {
+            vec![path]
+        }
+    };
+    entries.flat_map(|entry| below(entry.path())).collect()
+}
+
+fn is_tampering(received: &Received) -> bool {
+    received.body.contains("\"tampered\":true")
+}
+
+fn id(received: &Received) -> String {
+    member(&received.body, "id").to_owned()
+}
+
+#[track_caller]
+fn wait_until(what: &str, mut is: impl FnMut() -> bool) {
+    for _ in 0..1200 {
+        if is() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    panic!("never: {what}");
+}
+
+#[test]
+fn a_notification_has_immuclients_members_in_order_and_then_ours() {
+    let (scene, receiver) = (Scene::new(), Receiver::start());
+    let trusted = scene.ledger.state("defaultdb").expect("a state");
+    scene.roll_back();
+    let run = scene
+        .program(&["--audit-notification-url", &receiver.url()])
+        .with(&[
+            "--audit-notification-username",
+            "us\"er",
+            "--audit-notification-password",
+            "pass",
+        ])
+        .once();
+    run.ends_with(2);
+    let received = receiver.wait_for(is_tampering);
+    let members = [
+        "{\"username\":\"us\\\"er\"",
+        ",\"password\":\"pass\"",
+        ",\"db\":\"defaultdb\"",
+        ",\"run_at\":\"20",
+        ",\"tampered\":true",
+        &format!(
+            ",\"previous_state\":{{\"tx\":3,\"hash\":\"{}\",\"signature\":{{\"signature\":\"",
+            encode_base64(trusted.hash.as_bytes())
+        ),
+        "\"public_key\":\"",
+        ",\"current_state\":{\"tx\":1,\"hash\":\"",
+        ",\"server\":\"tested\"",
+        ",\"verdict\":\"rolled-back\"",
+        ",\"reason\":\"fewer",
+        ",\"evidence\":\"/",
+        ",\"id\":\"",
+    ];
+    let mut rest = received.body.as_str();
+    for wanted in members {
+        let at = rest
+            .find(wanted)
+            .unwrap_or_else(|| panic!("{wanted} in {}", received.body));
+        rest = &rest[at + wanted.len()..];
+    }
+    assert_eq!(received.header("content-type"), Some("application/json"));
+    assert_eq!(received.header("authorization"), None);
+    assert!(
+        received.head.starts_with("POST /hook/token HTTP/1.1"),
+        "{}",
+        received.head
+    );
+    assert_eq!(scene.waiting(), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn it_is_signed_as_standard_webhooks_and_logged_in_where_asked_for() {
+    let (scene, receiver) = (Scene::new(), Receiver::start());
+    let secret = scene.place.join("secret");
+    fs::write(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").expect("a file");
+    let run = scene.program(&[]).run(&[
+        "notify",
+        "--test",
+        &format!("--audit-notification-url={}", receiver.url()),
+        &format!("--audit-notification-secret-file={}", secret.display()),
+        "--audit-notification-auth=basic",
+        "--audit-notification-username=Aladdin",
+        "--audit-notification-password=open sesame",
+    ]);
+    run.ends_with(0);
+    let received = receiver.wait_for(|received| received.body.contains("\"verdict\":\"test\""));
+    let header = |name| {
+        received
+            .header(name)
+            .unwrap_or_else(|| panic!("{received:?}"))
+    };
+    let signed = format!(
+        "{}.{}.{}",
+        header("webhook-id"),
+        header("webhook-timestamp"),
+        received.body
+    );
+    let secret = immuaudit::ledger::decode_base64("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &secret.expect("base64"));
+    let tag = encode_base64(hmac::sign(&key, signed.as_bytes()).as_ref());
+    assert_eq!(header("webhook-signature"), format!("v1,{tag}"));
+    assert_eq!(header("webhook-id"), id(&received));
+    assert_eq!(
+        header("authorization"),
+        "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
+    ); // RFC 7617 §2
+}
+
+#[test]
+fn once_gives_a_dead_receiver_one_try_and_its_exit_code_does_not_change() {
+    let scene = Scene::new();
+    let gone = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = gone.local_addr().expect("an address").port();
+    drop(gone);
+    let url = format!("http://127.0.0.1:{port}/secret-token");
+    scene.roll_back();
+    let program = scene.program(&["--audit-notification-url", &url]);
+    let run: Run = program.once();
+    run.ends_with(2);
+    assert!(run.stderr.contains("not notified yet"), "{}", run.stderr);
+    assert!(!run.stderr.contains("secret-token"), "{}", run.stderr);
+    let waiting = scene.waiting();
+    assert_eq!(waiting.len(), 1, "{waiting:?}");
+    let mode = fs::metadata(&waiting[0])
+        .expect("a file")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o077, 0);
+    // the next run finds the receiver alive, and the same finding is told once
+    let receiver = Receiver::on(TcpListener::bind(("127.0.0.1", port)).expect("the port"));
+    program.once().ends_with(2);
+    receiver.wait_for(is_tampering);
+    assert_eq!(receiver.received().len(), 1);
+    assert_eq!(scene.waiting(), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn no_password_stands_in_the_outbox() {
+    let (scene, receiver) = (Scene::new(), Receiver::start());
+    receiver.answer("500 No");
+    scene.roll_back();
+    let secrets = [
+        "--audit-notification-password",
+        "hunter2",
+        "--audit-notification-secret",
+        "hunter3",
+    ];
+    scene
+        .program(&["--audit-notification-url", &receiver.url()])
+        .with(&secrets)
+        .once()
+        .ends_with(2);
+    let waiting = scene.waiting();
+    assert_eq!(waiting.len(), 1);
+    let text = fs::read_to_string(&waiting[0]).expect("a file");
+    assert!(
+        text.contains("\"db\":\"defaultdb\"") && !text.contains("hunter"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_was_killed_before_delivery_is_delivered_by_the_next_run_with_the_same_id() {
+    let (scene, receiver) = (Scene::new(), Receiver::start());
+    receiver.answer("500 No");
+    scene.roll_back();
+    let args = [
+        "--audit-interval",
+        "100ms",
+        "--audit-notification-url",
+        &receiver.url(),
+    ];
+    let program = scene.program(&args);
+    let mut running = program.start(&[]);
+    let first = receiver.wait_for(is_tampering);
+    let second = receiver.wait_for(|received| {
+        is_tampering(received) && received.head != first.head || receiver.received().len() > 1
+    });
+    running.signal("KILL");
+    running.end();
+    receiver.answer("200 OK");
+    let before = receiver.received().len();
+    let _running = program.start(&[]);
+    wait_until("it is delivered", || scene.waiting().is_empty());
+    let all = receiver.received();
+    assert!(all.len() > before);
+    assert_eq!(id(&first), id(&second));
+    assert!(
+        all.iter().all(|received| id(received) == id(&first)),
+        "{all:?}"
+    );
+}
+
+#[test]
+fn one_receivers_trouble_delays_neither_another_nor_the_audit() {
+    let (scene, slow, quick) = (Scene::new(), Receiver::start(), Receiver::start());
+    slow.answer("slow");
+    let urls = format!("{},{}", slow.url(), quick.url());
+    let args = ["--audit-interval", "100ms", "--audit-notify", "every-check"];
+    let program = scene
+        .program(&args)
+        .with(&["--audit-notification-url", &urls]);
+    let mut running = program.start(&[]);
+    running.wait_for("status page on");
+    wait_until("five arrive at the quick one", || {
+        quick.received().len() >= 5
+    });
+    assert_eq!(slow.received().len(), 1);
+    scene.roll_back();
+    quick.wait_for(is_tampering);
+    let log = running.log();
+    let port = log
+        .split("http://0.0.0.0:")
+        .nth(1)
+        .and_then(|rest| rest.split('/').next()?.parse().ok());
+    let metrics = get(port.expect("a port"), "/metrics", "*/*");
+    let label =
+        |number: u32, port: u16| format!("{{receiver=\"{number}:http://127.0.0.1:{port}\"}}");
+    assert!(
+        metrics.sample(&format!(
+            "immuaudit_notifications_sent_total{}",
+            label(2, quick.port)
+        )) >= 5.0
+    );
+    assert!(
+        metrics.sample(&format!(
+            "immuaudit_notifications_pending{}",
+            label(1, slow.port)
+        )) >= 1.0
+    );
+    // folded: one on the way, one change, one finding, whatever the number of checks
+    assert!(
+        metrics.sample(&format!(
+            "immuaudit_notifications_pending{}",
+            label(1, slow.port)
+        )) <= 3.0
+    );
+    assert!(!metrics.body.contains("token"), "{}", metrics.body);
+}
+
+#[test]
+fn a_change_and_its_end_are_told_once_each() {
+    let (mut scene, receiver) = (Scene::new(), Receiver::start());
+    let args = [
+        "--audit-interval",
+        "50ms",
+        "--audit-notification-url",
+        &receiver.url(),
+    ];
+    let mut running = scene.program(&args).start(&[]);
+    running.wait_for("cycle server=");
+    scene.ledger.stop();
+    let away = receiver.wait_for(|received| received.body.contains("\"verdict\":\"unreachable\""));
+    assert!(away.body.contains("\"tampered\":false"), "{}", away.body);
+    scene.ledger.restart().expect("its port is free");
+    receiver.wait_for(|received| received.body.contains("\"verdict\":\"consistent\""));
+    assert_eq!(receiver.received().len(), 2, "{:?}", receiver.received());
+}
+
+#[test]
+fn a_redirect_is_not_followed() {
+    let (scene, receiver, other) = (Scene::new(), Receiver::start(), Receiver::start());
+    receiver.answer(&format!("307 Elsewhere\r\nLocation: {}", other.url()));
+    let run = scene
+        .program(&["--audit-notification-url", &receiver.url()])
+        .run(&["notify", "--test"]);
+    run.ends_with(1);
+    assert!(
+        run.stdout.contains("not delivered: status 307"),
+        "{}",
+        run.stdout
+    );
+    assert!(other.received().is_empty());
+}
+
+#[test]
+fn retry_after_is_obeyed() {
+    let (scene, receiver) = (Scene::new(), Receiver::start());
+    receiver.answer("503 Later\r\nRetry-After: 3600");
+    scene.roll_back();
+    let args = [
+        "--audit-interval",
+        "100ms",
+        "--audit-notification-url",
+        &receiver.url(),
+    ];
+    let mut running = scene.program(&args).start(&[]);
+    running.wait_for("not notified yet");
+    thread::sleep(Duration::from_secs(3)); // without the header there would be a second try by now
+    assert_eq!(receiver.received().len(), 1);
+}
+
+#[test]
+fn a_heartbeat_follows_a_good_cycle_and_no_bad_one() {
+    let (scene, receiver) = (Scene::new(), Receiver::start());
+    let program = scene.program(&["--audit-heartbeat-url", &receiver.url()]);
+    program.once().ends_with(0);
+    let beat = receiver.wait_for(|_| true);
+    assert!(
+        beat.head.starts_with("GET /hook/token HTTP/1.1"),
+        "{beat:?}"
+    );
+    scene.roll_back();
+    program.once().ends_with(2);
+    assert_eq!(receiver.received().len(), 1);
+}
+
+#[test]
+fn a_program_gets_the_json_and_neither_descriptors_nor_environment_nor_blocked_signals() {
+    let scene = Scene::new();
+    let (script, told) = (scene.place.join("script"), scene.place.join("told"));
+    let text = format!(
+        "#!/bin/sh\n{{ cat; echo; ls /proc/self/fd; env; grep SigBlk /proc/self/status; echo args: $#; }} >{}\n",
+        told.display()
+    );
+    fs::write(&script, text).expect("a script");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).expect("its mode");
+    scene.roll_back();
+    let command = format!("{} one two;three", script.display());
+    let mut program = scene.program(&["--audit-exec", &command]);
+    program.variables.push(("SECRET".into(), "hunter2".into()));
+    program.once().ends_with(2);
+    let told = fs::read_to_string(&told).expect("it ran");
+    assert!(told.contains("\"verdict\":\"rolled-back\""), "{told}");
+    assert!(
+        told.contains("args: 2") && !told.contains("hunter2"),
+        "{told}"
+    );
+    assert!(told.contains("SigBlk:\t0000000000000000"), "{told}");
+    let descriptors: Vec<&str> = told
+        .lines()
+        .filter(|line| line.parse::<u8>().is_ok())
+        .collect();
+    assert_eq!(descriptors, ["0", "1", "2", "3"], "{told}"); // 3 is the directory that ls reads
+    assert_eq!(scene.waiting(), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_settings_file_that_anybody_can_write_names_no_program() {
+    let scene = Scene::new();
+    let file = scene.place.join("settings.toml");
+    fs::create_dir(scene.place.join("etc")).expect("a directory");
+    let good = scene.place.join("etc/settings.toml");
+    for (path, mode, wanted) in [(&good, 0o666, 3), (&good, 0o600, 0), (&file, 0o600, 3)] {
+        fs::write(path, "audit-exec = \"/bin/true\"\n").expect("a file");
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("its mode");
+        let run = scene
+            .program(&["--config", &path.display().to_string()])
+            .once();
+        run.ends_with(wanted);
+        if wanted == 3 {
+            assert!(
+                run.stderr.contains("audit-exec") && run.stderr.contains("not taken from"),
+                "{}",
+                run.stderr
+            );
+        }
+    }
+}
+
+#[test]
+fn a_test_without_receivers_says_what_is_missing() {
+    let run = Scene::new().program(&[]).run(&["notify", "--test"]);
+    run.ends_with(3);
+    assert!(
+        run.stderr.contains("--audit-notification-url"),
+        "{}",
+        run.stderr
+    );
+}

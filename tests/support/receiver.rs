@@ -1,0 +1,110 @@
+//! Somebody who receives notifications: a small HTTP server that answers as it is told.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// One request as it came.
+#[derive(Clone, Debug)]
+pub struct Received {
+    pub head: String,
+    pub body: String,
+}
+
+impl Received {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let line = self.head.lines().find(|line| {
+            let found = line.split(':').next().unwrap_or_default();
+            found.eq_ignore_ascii_case(name)
+        })?;
+        line.split_once(": ").map(|(_, value)| value)
+    }
+}
+
+pub struct Receiver {
+    pub port: u16,
+    received: Arc<Mutex<Vec<Received>>>,
+    answer: Arc<Mutex<String>>,
+}
+
+impl Receiver {
+    pub fn start() -> Receiver {
+        Receiver::on(TcpListener::bind("127.0.0.1:0").expect("a port"))
+    }
+
+    pub fn on(listener: TcpListener) -> Receiver {
+        let port = listener.local_addr().expect("an address").port();
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let answer = Arc::new(Mutex::new("204 No Content".to_owned()));
+        let (theirs, answers) = (received.clone(), answer.clone());
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (theirs, answers) = (theirs.clone(), answers.clone());
+                thread::spawn(move || {
+                    let mut reader = BufReader::new(stream.ok()?);
+                    let (mut head, mut length) = (String::new(), 0);
+                    loop {
+                        let mut line = String::new();
+                        reader.read_line(&mut line).ok()?;
+                        if line.trim().is_empty() {
+                            break;
+                        }
+                        let lower = line.to_ascii_lowercase();
+                        if let Some(value) = lower.strip_prefix("content-length:") {
+                            length = value.trim().parse().ok()?;
+                        }
+                        head.push_str(&line);
+                    }
+                    let mut body = vec![0; length];
+                    reader.read_exact(&mut body).ok()?;
+                    let body = String::from_utf8_lossy(&body).into_owned();
+                    let answer = answers.lock().expect("an answer").clone();
+                    let received = Received {
+                        head: head.replace("\r\n", "\n"),
+                        body,
+                    };
+                    theirs.lock().expect("a list").push(received);
+                    if answer == "slow" {
+                        thread::sleep(Duration::from_secs(3600));
+                    }
+                    let text = format!(
+                        "HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                    );
+                    reader.get_mut().write_all(text.as_bytes()).ok()
+                });
+            }
+        });
+        Receiver {
+            port,
+            received,
+            answer,
+        }
+    }
+
+    /// Answers with this status line and headers from now on; `slow`: never.
+    pub fn answer(&self, answer: &str) {
+        *self.answer.lock().expect("an answer") = answer.to_owned();
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/hook/token", self.port)
+    }
+
+    pub fn received(&self) -> Vec<Received> {
+        self.received.lock().expect("a list").clone()
+    }
+
+    /// Waits for a request that fits; the deadline only ends a test that failed.
+    #[track_caller]
+    pub fn wait_for(&self, fits: impl Fn(&Received) -> bool) -> Received {
+        for _ in 0..1200 {
+            if let Some(found) = self.received().into_iter().find(|received| fits(received)) {
+                return found;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        panic!("nothing fitting came: {:?}", self.received());
+    }
+}

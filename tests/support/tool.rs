@@ -1,0 +1,31 @@
+//! Other people's programs that a test needs: without them it says loudly that it was left out, and
+//! under CI it fails.
+
+use std::process::{Child, Command, Stdio};
+
+/// A program that ends with the test.
+pub struct Tool(pub Child);
+
+impl Drop for Tool {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Is the program there?
+pub fn have(program: &str, package: &str) -> bool {
+    let found = Command::new(program)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    if found.is_err() {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "no {program}: install {package}"
+        );
+        eprintln!("SKIPPED: no {program} here (package {package})");
+    }
+    found.is_ok()
+}
