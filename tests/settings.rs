@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use immuaudit::config::{
-    Drill, FirstSight, Format, NewValues, Privilege, Remark, Repeat, Roots, Task, Transport, Volume,
+    Drill, FirstSight, Format, NewValues, Privilege, Remark, Repeat, Roots, RootsTask, Task,
+    Transport, Volume,
 };
 use log::{Level, LevelFilter};
 
@@ -323,6 +324,16 @@ fn verbs_have_their_own_flags() {
         alarm: "7".to_owned(),
     };
     assert_eq!(task(&["accept", "shop", "--alarm", "7"]), accept);
+    let import = |alarm| {
+        Task::Roots(RootsTask::Import {
+            path: "x".into(),
+            alarm,
+        })
+    };
+    // the same flag is a switch here, and takes no word that follows
+    let with_alarm = task(&["roots", "import", "--alarm", "x"]);
+    assert_eq!(with_alarm, import(true));
+    assert_eq!(task(&["roots", "import", "x"]), import(false));
     assert_eq!(task(&["drill"]), Task::Drill(Drill::Table { lie: None }));
     assert_eq!(task(&["drill", "--list"]), Task::Drill(Drill::List));
     assert_eq!(

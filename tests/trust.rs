@@ -711,10 +711,8 @@ fn a_finding_is_an_open_alarm_with_evidence_until_it_is_accepted() {
     assert_eq!((evidence.found, evidence.alarm), (at(6), alarm.id.clone()));
     assert_eq!(evidence.finding.trusted, Some(trusted));
     assert_eq!(evidence.answers[0].answer, found.answers[0]);
-    let adopted = match beside(&place)
-        .accept("db", &alarm.id, "kim", at(7))
-        .unwrap()
-    {
+    let accepted = beside(&place).accept("db", &alarm.id, "kim", at(7));
+    let adopted = match accepted.unwrap().acceptance {
         Acceptance::Adopted(adopted) => adopted,
         other => panic!("{other:?}"),
     };
@@ -766,12 +764,34 @@ fn an_open_alarm_does_not_freeze_the_trust() {
         .unwrap();
     assert_eq!(store.open_alarms(None).unwrap().len(), 1);
     // what replaced the trusted state by proof is not given up for a lie of then
-    assert_eq!(
-        store.accept("db", &alarm.id, "kim", at(8)),
-        Ok(Acceptance::Overtaken)
-    );
+    let accepted = store.accept("db", &alarm.id, "kim", at(8)).unwrap();
+    assert_eq!(accepted.acceptance, Acceptance::Overtaken);
     assert_eq!(store.load("db"), Ok(Some(after)));
     assert_eq!(store.open_alarms(None), Ok(vec![]));
+}
+
+#[test]
+fn accepting_one_of_many_states_of_a_rewritten_history_closes_the_others_with_it() {
+    let place = Place::new();
+    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+    let trusted = grown(&store, &chain);
+    let raise = |kind, tx, trusted| {
+        let found = finding(Some(trusted), kind, Some(fork.state(tx)));
+        store.raise(&found, at(6)).unwrap()
+    };
+    let first = raise(Tampering::Inconsistent, 6, &trusted);
+    let last = raise(Tampering::Inconsistent, 8, &trusted);
+    let value = raise(Tampering::Value, 7, &trusted);
+    let accepted = store.accept("db", &last.id, "kim", at(7)).unwrap();
+    assert_eq!(accepted.closed_with_it, std::slice::from_ref(&first.id));
+    let open: Vec<String> = store
+        .open_alarms(None)
+        .unwrap()
+        .into_iter()
+        .map(|a| a.id)
+        .collect();
+    assert_eq!(open, [value.id]);
+    assert_eq!(store.load("db").unwrap().unwrap().state, fork.state(8));
 }
 
 #[test]
@@ -786,8 +806,8 @@ fn accepting_an_emptied_or_vanished_database_forgets_it() {
                 at(6),
             )
             .unwrap();
-        let accepted = store.accept("db", &alarm.id, "kim", at(7));
-        assert_eq!(accepted, Ok(Acceptance::Forgotten(trusted.state)));
+        let accepted = store.accept("db", &alarm.id, "kim", at(7)).unwrap();
+        assert_eq!(accepted.acceptance, Acceptance::Forgotten(trusted.state));
         assert_eq!(store.load("db"), Ok(None));
         let last = store.history("db").unwrap().pop().unwrap();
         assert_eq!(last.change, Change::Forgotten { alarm: alarm.id });
@@ -807,10 +827,8 @@ fn accepting_what_says_nothing_about_the_state_only_closes_it() {
         let trusted = grown(&store, &chain);
         let found = finding(Some(&trusted), kind, Some(fork.state(6)));
         let alarm = store.raise(&found, at(6)).unwrap();
-        assert_eq!(
-            store.accept("db", &alarm.id, "kim", at(7)),
-            Ok(Acceptance::Closed)
-        );
+        let accepted = store.accept("db", &alarm.id, "kim", at(7)).unwrap();
+        assert_eq!(accepted.acceptance, Acceptance::Closed);
         assert_eq!(store.load("db"), Ok(Some(trusted)));
         assert_eq!(store.open_alarms(None), Ok(vec![]));
         // found again after that, it is open again

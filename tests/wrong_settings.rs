@@ -42,6 +42,18 @@ fn a_wrong_command_line_is_told_with_its_remedy() {
             "something is missing: immuaudit accept DATABASE --alarm ID",
         ),
         (
+            &["roots"],
+            "something is missing: immuaudit roots list | import DIR-OR-FILE [--alarm] | forget DATABASE",
+        ),
+        (
+            &["roots", "import"],
+            "something is missing: immuaudit roots list | import DIR-OR-FILE [--alarm] | forget DATABASE",
+        ),
+        (
+            &["roots", "list", "--alarm"],
+            "--alarm belongs to \"immuaudit roots import\": leave it out",
+        ),
+        (
             &["drill", "--grow=1s"],
             "--grow says nothing without --serve: give both or neither",
         ),

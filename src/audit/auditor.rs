@@ -1,18 +1,21 @@
 //! One database: what is trusted of it, what the check found, and what is written down of that.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use super::check::{self, Demands, Finding};
 use super::due::Ages;
 use super::policy::Policy;
+use super::values::{Report, Scan};
 use super::verdict::{Outcome, Reason, Verdict, Warning};
 use crate::clock;
 use crate::config::FirstSight;
 use crate::ledger::{ClaimedState, Proven, State, StateShape};
 use crate::server::{Exchange, Failure, Kind, Server};
 use crate::text::Shown;
-use crate::trust::{self, Alarm, How, LocalFailure, Seen, Store, Tampering, Timestamp, Trusted};
+use crate::trust::{
+    self, Alarm, How, LocalFailure, Progress, Seen, Store, Tampering, Timestamp, Trusted,
+};
 
 /// Audits one server.
 pub struct Auditor {
@@ -26,6 +29,16 @@ pub struct Auditor {
     pub(super) pins_held: BTreeSet<usize>,
     /// The state's shape over all databases: a newer one is never left again.
     pub(super) shape: Option<StateShape>,
+    /// Databases of which something was trusted when this run began.
+    pub(super) audited_before: BTreeSet<String>,
+    /// How far the values of each database were read.
+    pub(super) progress: BTreeMap<String, Progress>,
+    /// What each database's scans allow.
+    pub(super) scans: BTreeMap<String, Scan>,
+    /// Databases whose state was proven in the last check: a sweep goes on with these.
+    pub(super) readable: BTreeSet<String>,
+    /// When the progress was last written down.
+    pub(super) saved: Option<Instant>,
 }
 
 impl Auditor {
@@ -43,7 +56,18 @@ impl Auditor {
                 );
             }
         }
+        let audited_before = store.load_outcomes().into_iter();
+        let audited_before = audited_before
+            .filter(|record| ["first-seen", "consistent"].contains(&record.verdict.as_str()))
+            .map(|record| record.database)
+            .collect();
+        let progress = store.load_progress().into_iter();
         Auditor {
+            progress: progress.map(|of| (of.database.clone(), of)).collect(),
+            scans: BTreeMap::new(),
+            audited_before,
+            readable: BTreeSet::new(),
+            saved: None,
             server,
             store,
             policy,
@@ -63,23 +87,53 @@ impl Auditor {
     /// is asked to end.
     pub(super) fn check_listed(&mut self, database: &str) -> Option<Outcome> {
         self.server.begin_transcript();
+        self.readable.remove(database);
         let trusted = match self.trusted(database) {
             Ok(trusted) => trusted,
             Err(failure) => return Some(self.local_failure(database, failure)),
         };
         let state = trusted.as_ref().map(|trusted| trusted.state);
-        if let Some(pin) = self.pin_to_hold(database) {
-            match self.hold_pin(&pin, trusted.as_ref())? {
-                Ok(()) => {}
-                Err(conclusion) => {
-                    return Some(self.conclude(database, trusted.as_ref(), conclusion));
-                }
-            }
-        }
         let demands = self.demands();
         let finding = check::check(&mut self.server, database, state, &demands);
         let conclusion = self.act(database, trusted.as_ref(), finding)?;
+        let conclusion = self.with_pins(database, conclusion)?;
+        let conclusion = self.with_values(database, trusted.as_ref(), conclusion)?;
         Some(self.conclude(database, trusted.as_ref(), conclusion))
+    }
+
+    /// A state that is proven is a state to read values against; what they show does not undo it.
+    fn with_values(
+        &mut self,
+        database: &str,
+        before: Option<&Trusted>,
+        conclusion: Conclusion,
+    ) -> Option<Conclusion> {
+        let shown = match (conclusion.verdict, conclusion.shown) {
+            (Verdict::FirstSeen | Verdict::Consistent, Some(shown)) => shown,
+            _ => return Some(conclusion),
+        };
+        let since = match before {
+            Some(before) => before.since,
+            None => match self.store.load(database) {
+                Ok(Some(trusted)) => trusted.since,
+                _ => return Some(conclusion), // the next check tells what is wrong with it
+            },
+        };
+        let before = before.map(|before| before.state);
+        let report = self.read_values(database, shown, before, since)?;
+        self.readable.insert(database.into());
+        let Some(verdict) = report.verdict() else {
+            return Some(conclusion);
+        };
+        self.ages.proven(
+            database,
+            conclusion.grew || conclusion.verdict == Verdict::FirstSeen,
+        );
+        Some(Conclusion {
+            verdict,
+            reason: Reason::Values(Box::new(report)),
+            ..conclusion
+        })
     }
 
     /// What is trusted of a database; a pin where nothing is yet.
@@ -87,6 +141,9 @@ impl Auditor {
         let pin = self.policy.pins.iter().find(|pin| pin.database == database);
         match (self.store.load(database), pin) {
             (Ok(Some(trusted)), _) => Ok(Some(trusted)),
+            (Ok(None), None) if self.audited_before.contains(database) => {
+                self.store.nothing_lost(database).map(|()| None)
+            }
             (loaded, None) => loaded,
             // nothing there, or damaged: the operator says where to go on
             (_, Some(pin)) => self.store.pin(database, pin.state, clock::now()).map(Some),
@@ -107,13 +164,41 @@ impl Auditor {
         };
         let rolled_back = Verdict::Tampered(Tampering::RolledBack);
         let conclusion = match self.server.open(database) {
-            Ok(()) => Conclusion::new(rolled_back, Reason::Hidden),
+            Ok(()) => match self.server.databases() {
+                // given back, or restored, since the list was read
+                Ok(names) if names.iter().any(|name| name == database.as_bytes()) => {
+                    return self.check_listed(database);
+                }
+                Ok(_) => self.check_hidden(database, &trusted)?,
+                Err(failure) => {
+                    let verdict = check::sort(&failure, false)?;
+                    Conclusion::new(verdict, Reason::Failure(failure))
+                }
+            },
             Err(failure) => match check::sort(&failure, true)? {
                 verdict if verdict == rolled_back => Conclusion::new(verdict, Reason::Vanished),
                 verdict => Conclusion::new(verdict, Reason::Failure(failure)),
             },
         };
         Some(self.conclude(database, Some(&trusted), conclusion))
+    }
+
+    /// A hidden database is checked like any other; what is found there counts if it is worse.
+    fn check_hidden(&mut self, database: &str, trusted: &Trusted) -> Option<Conclusion> {
+        let demands = self.demands();
+        let finding = check::check(&mut self.server, database, Some(trusted.state), &demands);
+        let conclusion = self.act(database, Some(trusted), finding)?;
+        Some(if conclusion.verdict.is_tampering() {
+            conclusion
+        } else {
+            Conclusion {
+                verdict: Verdict::Tampered(Tampering::RolledBack),
+                reason: Reason::Hidden,
+                // it shows something: accepting this must not forget what is trusted
+                shown: conclusion.shown.or(Some(trusted.state)),
+                ..conclusion
+            }
+        })
     }
 
     fn local_failure(&mut self, database: &str, failure: LocalFailure) -> Outcome {
@@ -192,7 +277,10 @@ impl Auditor {
             // no proof is made without a trusted state
             return Conclusion::new(Verdict::Refused, Reason::FirstSightRefused);
         };
-        let seen = self.seen(claimed);
+        let mut seen = self.seen(claimed);
+        if seen.uuid.is_none() {
+            seen.uuid.clone_from(&trusted.uuid); // an answer without one takes none away
+        }
         match self.store.advance(trusted, proven, &seen, clock::now()) {
             Ok(_) => {
                 self.see_shape(claimed.shape);
@@ -224,15 +312,21 @@ impl Auditor {
     ) -> Outcome {
         let Conclusion {
             verdict,
-            reason,
+            mut reason,
             shown,
             warnings,
             grew,
         } = conclusion;
         let (mut alarm, mut unwritten) = (None, None);
         if let Verdict::Tampered(kind) = verdict {
-            match self.raise(database, kind, &reason, trusted, shown) {
-                Ok(raised) => alarm = Some(raised),
+            let raised = match &mut reason {
+                Reason::Values(report) => self.raise_values(database, kind, report),
+                _ => self
+                    .raise(database, kind, &reason, trusted, shown)
+                    .map(Some),
+            };
+            match raised {
+                Ok(raised) => alarm = raised,
                 Err(failure) => unwritten = Some(failure),
             }
         }
@@ -253,8 +347,12 @@ impl Auditor {
             self.ages
                 .proven(database, grew || verdict == Verdict::FirstSeen);
         }
-        if matches!(&reason, Reason::Failure(failure) if matches!(failure.kind, Kind::Deadline(_)))
-        {
+        let slow = match &reason {
+            Reason::Failure(failure) => matches!(failure.kind, Kind::Deadline(_)),
+            Reason::TookTooLong => true,
+            _ => false,
+        };
+        if slow {
             self.slow.insert(database.into());
         } else {
             self.slow.remove(database);
@@ -283,7 +381,12 @@ impl Auditor {
         shown: Option<State>,
     ) -> Result<Alarm, LocalFailure> {
         let uuid = self.identity();
-        let answers = self.server.transcript().exchanges().map(answer).collect();
+        let answers = self
+            .server
+            .transcript()
+            .exchanges()
+            .map(trust::Answer::from)
+            .collect();
         let recorded = trusted.and_then(|trusted| trusted.uuid.as_ref());
         let finding = trust::Finding {
             database: database.into(),
@@ -296,6 +399,54 @@ impl Auditor {
             answers,
         };
         self.store.raise(&finding, clock::now())
+    }
+
+    /// An alarm for each broken transaction, known by it alone, so that finding it again in another
+    /// cycle is no new finding; and one for a flood.
+    fn raise_values(
+        &self,
+        database: &str,
+        kind: Tampering,
+        report: &mut Report,
+    ) -> Result<Option<Alarm>, LocalFailure> {
+        let uuid = self.identity();
+        let finding = |kind, reason, shown, answers| trust::Finding {
+            database: database.into(),
+            kind,
+            reason,
+            trusted: None,
+            shown,
+            uuid: uuid.clone(),
+            identity_changed: false,
+            answers,
+        };
+        let now = clock::now();
+        let mut raised = Vec::new();
+        for shows in &mut report.broken {
+            let broken = &shows.broken;
+            let answers = std::mem::take(&mut shows.answers);
+            let (kind, reason) = (broken.what.tampering(), broken.to_string());
+            let finding = finding(kind, reason, Some(broken.state()), answers);
+            raised.push(self.store.raise(&finding, now));
+        }
+        if report.more_broken > 0 || raised.is_empty() {
+            let reason = format!("more transactions are broken: {}", report.more_broken);
+            let finding = finding(kind, reason, None, Vec::new());
+            raised.push(self.store.raise(&finding, now));
+        }
+        // one that could not be written is told before those that could
+        let alarms: Result<Vec<Alarm>, LocalFailure> = raised.into_iter().collect();
+        alarms.map(|alarms| alarms.into_iter().next())
+    }
+
+    /// Keeps how far the values were read: nothing is decided by it.
+    pub(super) fn save_progress(&self) {
+        if self.progress.is_empty() {
+            return;
+        }
+        if let Err(failure) = self.store.save_progress(self.progress.values()) {
+            log::warn!("how far the values were read could not be written: {failure}");
+        }
     }
 
     /// A database that need not be asked for: the server lets nobody in, or is away.
@@ -347,7 +498,7 @@ impl Auditor {
     /// The identity that answers, where it is another than the recorded one.
     fn new_identity(&self, trusted: &Trusted) -> Option<Shown> {
         let now = self.server.identity()?;
-        (trusted.uuid.as_deref() != Some(now.as_str())).then(|| now.clone())
+        (trusted.uuid != trust::kept_identity(Some(now.as_str()))).then(|| now.clone())
     }
 
     /// Names that the identity at a first sight is already filed under.
@@ -367,21 +518,22 @@ impl Auditor {
             .collect()
     }
 
-    fn identity(&self) -> Option<String> {
+    /// Who the server last said it is: a claim.
+    pub fn identity(&self) -> Option<String> {
         self.server.identity().map(Shown::to_string)
     }
 }
 
 /// Fetching a proof's parts may take as long as an interval, but no less than this.
-const MIN_PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const MIN_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A verdict on its way to an outcome.
 pub(super) struct Conclusion {
-    verdict: Verdict,
-    reason: Reason,
-    shown: Option<State>,
-    warnings: Vec<Warning>,
-    grew: bool,
+    pub(super) verdict: Verdict,
+    pub(super) reason: Reason,
+    pub(super) shown: Option<State>,
+    pub(super) warnings: Vec<Warning>,
+    pub(super) grew: bool,
 }
 
 impl Conclusion {
@@ -399,7 +551,7 @@ impl Conclusion {
         Conclusion::new(Verdict::LocalFailure, Reason::Local(failure))
     }
 
-    fn showing(self, state: State) -> Conclusion {
+    pub(super) fn showing(self, state: State) -> Conclusion {
         Conclusion {
             shown: Some(state),
             ..self
@@ -407,10 +559,12 @@ impl Conclusion {
     }
 }
 
-pub(super) fn answer(exchange: &Exchange) -> trust::Answer {
-    trust::Answer {
-        call: exchange.call.into(),
-        request: exchange.request.clone(),
-        reply: exchange.reply.clone(),
+impl From<&Exchange> for trust::Answer {
+    fn from(exchange: &Exchange) -> trust::Answer {
+        trust::Answer {
+            call: exchange.call.into(),
+            request: exchange.request.clone(),
+            reply: exchange.reply.clone(),
+        }
     }
 }

@@ -90,7 +90,7 @@ pub fn check(
     match proof::extend(server, database, &trusted, &shown, demands.limits()) {
         Proof::Holds(proven) => Finding::Extended(claimed, proven),
         Proof::Fails(verdict, reason) => Finding::refused(verdict, reason, Some(shown)),
-        Proof::Behind => went_back(server, database, &trusted, shown),
+        Proof::Behind => went_back(server, database, &trusted, shown, demands),
         Proof::Stopped => Finding::Stopped,
     }
 }
@@ -160,13 +160,25 @@ fn first_sight(server: &mut Server, database: &str, claimed: ClaimedState) -> Fi
 
 /// The server says that it has not come as far as the state it just claimed, or as the trusted
 /// one: only a state tells whether it went back or contradicts itself.
-fn went_back(server: &mut Server, database: &str, trusted: &State, shown: State) -> Finding {
+fn went_back(
+    server: &mut Server,
+    database: &str,
+    trusted: &State,
+    shown: State,
+    demands: &Demands,
+) -> Finding {
     match server.state(database) {
-        Ok(now) => match contradiction(trusted, &now.state) {
-            Some((tampering, reason)) => {
+        Ok(now) => match (
+            check_claim(&now, database, demands),
+            contradiction(trusted, &now.state),
+        ) {
+            (Err((verdict, reason)), _) => Finding::refused(verdict, reason, Some(now.state)),
+            (Ok(()), Some((tampering, reason))) => {
                 Finding::refused(Verdict::Tampered(tampering), reason, Some(now.state))
             }
-            None => Finding::refused(Verdict::Malformed, Reason::UnbackedHash, Some(shown)),
+            (Ok(()), None) => {
+                Finding::refused(Verdict::Malformed, Reason::UnbackedHash, Some(shown))
+            }
         },
         Err(failure) => with_shown(of_failure(failure, Some(*trusted)), shown),
     }

@@ -114,7 +114,7 @@ impl Auditor {
         export: &[u8],
     ) -> Compared {
         let exchanges = self.server.transcript().exchanges();
-        let mut answers: Vec<Answer> = exchanges.map(super::auditor::answer).collect();
+        let mut answers: Vec<Answer> = exchanges.map(Answer::from).collect();
         answers.push(Answer {
             call: "roots export of another auditor".into(),
             request: Vec::new(),

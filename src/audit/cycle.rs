@@ -1,6 +1,7 @@
 //! One cycle: every database that is listed or known, in order, whatever becomes of the others.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::auditor::Auditor;
@@ -24,7 +25,7 @@ pub struct Cycle {
     pub no_store: Option<LocalFailure>,
     /// Names that no database can have.
     pub impossible: Option<Impossible>,
-    /// Databases listed past [`MAX_DATABASES`].
+    /// Databases listed past [`MAX_DATABASES`](databases::MAX_DATABASES).
     pub too_many: usize,
     /// The program was asked to end before the cycle did.
     pub stopped: bool,
@@ -51,6 +52,57 @@ impl Cycle {
         };
         worst.unwrap_or(Exit::Incomplete).max(local).max(list)
     }
+
+    /// What went wrong beside any one database.
+    pub fn troubles(&self) -> impl Iterator<Item = Trouble<'_>> {
+        let nothing = self.outcomes.is_empty() && self.no_list.is_none() && !self.stopped;
+        let too_many = (self.too_many > 0).then_some(self.too_many);
+        [
+            self.no_store.as_ref().map(Trouble::NoStore),
+            self.no_list.as_ref().map(Trouble::NoList),
+            self.impossible.as_ref().map(Trouble::Impossible),
+            too_many.map(Trouble::TooMany),
+            nothing.then_some(Trouble::Nothing),
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+/// What went wrong in a cycle beside any one database.
+#[derive(Debug)]
+pub enum Trouble<'a> {
+    /// The server did not list its databases.
+    NoList(&'a Failure),
+    /// The auditor's own files could not tell what is known.
+    NoStore(&'a LocalFailure),
+    /// Names that no database can have.
+    Impossible(&'a Impossible),
+    /// More databases than are audited; how many were left out.
+    TooMany(usize),
+    /// No database to audit at all.
+    Nothing,
+}
+
+impl fmt::Display for Trouble<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::NoList(failure) => write!(f, "no list of databases: {failure}"),
+            Trouble::NoStore(failure) => write!(f, "local failure: {failure}"),
+            Trouble::Impossible(names) => write!(
+                f,
+                "the server lists {} names that no database can have, the first \"{}\"",
+                names.count, names.first
+            ),
+            Trouble::TooMany(left_out) => write!(
+                f,
+                "the server lists more databases than are audited: {left_out} are left out"
+            ),
+            Trouble::Nothing => f.write_str(
+                "nothing to audit: no database is listed or known that --audit-databases selects",
+            ),
+        }
+    }
 }
 
 impl Auditor {
@@ -76,12 +128,18 @@ impl Auditor {
             }
         };
         self.recall_shape(&known);
-        let filter = self.policy.databases.clone();
+        let policy = self.policy.clone();
+        let pinned = |name: &str| policy.pins.iter().any(|pin| pin.database == name);
+        let selects = |name: &str| policy.databases.selects(name) || pinned(name);
+        let mut known = known;
+        known.extend(policy.pins.iter().map(|pin| pin.database.clone()));
+        known.sort();
+        known.dedup();
         let listing = match self.server.databases() {
-            Ok(names) => databases::sort(names, &known, |name| filter.selects(name)),
+            Ok(names) => databases::sort(names, &known, selects),
             Err(failure) => {
                 // what is known is tried all the same, unless nobody is there
-                let listed = known.iter().filter(|name| filter.selects(name));
+                let listed = known.iter().filter(|name| selects(name));
                 let listing = Listing {
                     listed: listed.cloned().collect(),
                     ..Listing::default()
@@ -95,6 +153,8 @@ impl Auditor {
         self.check_all(&listing, &mut cycle, &mut tell);
         cycle.duration = begin.elapsed();
         self.save_outcomes(&cycle, &known);
+        self.save_progress();
+        self.forget_strangers(&cycle, &known);
         cycle
     }
 
@@ -118,17 +178,30 @@ impl Auditor {
             };
             outcome.duration = begin.elapsed();
             unreached = match &outcome.reason {
-                Reason::Failure(failure) if failure.kind == Kind::Unreachable => unreached + 1,
+                Reason::Failure(failure) if is_silent(failure) => unreached + 1,
                 _ => 0,
             };
-            if unreached == 3 {
+            if unreached == 3 && away.is_none() {
                 // is it these databases, or the server?
                 unreached = 0;
-                away = self.server.databases().err().filter(nobody_there);
+                away = self.server.databases().err().filter(is_silent);
             }
             tell(&outcome);
             cycle.outcomes.push(outcome);
         }
+    }
+
+    /// What is kept in memory of names that are neither known nor listed any more.
+    fn forget_strangers(&mut self, cycle: &Cycle, known: &[String]) {
+        let listed = cycle
+            .outcomes
+            .iter()
+            .map(|outcome| outcome.database.as_str());
+        let kept: BTreeSet<&str> = known.iter().map(String::as_str).chain(listed).collect();
+        self.server.keep_credentials(|name| kept.contains(name));
+        self.ages.keep(|name| kept.contains(name));
+        self.scans.retain(|name, _| kept.contains(name.as_str()));
+        self.progress.retain(|name, _| kept.contains(name.as_str()));
     }
 
     /// For `status`, and for ages over a restart: nothing is decided by it. What a server lists
@@ -143,7 +216,9 @@ impl Auditor {
         let mut records = BTreeMap::new();
         let mut strangers = 0;
         for outcome in &cycle.outcomes {
-            let proven = outcome.verdict.is_proven();
+            // what is wrong with values was found after the state was proven
+            let values = matches!(outcome.reason, Reason::Values(_));
+            let proven = outcome.verdict.is_proven() || values;
             let before = before.remove(&outcome.database);
             if !known.contains(outcome.database.as_str()) && outcome.verdict != Verdict::FirstSeen {
                 strangers += 1;
@@ -162,10 +237,9 @@ impl Auditor {
                 } else {
                     before.as_ref().and_then(|record| record.proven)
                 },
-                grown: if grew {
-                    Some(now)
-                } else {
-                    before.as_ref().and_then(|record| record.grown)
+                grown: match before.as_ref().and_then(|record| record.grown) {
+                    Some(grown) if !grew => Some(grown),
+                    _ => proven.then_some(now), // the first proof counts as growth
                 },
             };
             records.insert(outcome.database.clone(), record);
@@ -187,6 +261,11 @@ impl Auditor {
 enum Listed {
     Yes,
     No,
+}
+
+/// Did nothing come?
+fn is_silent(failure: &Failure) -> bool {
+    matches!(failure.kind, Kind::Unreachable | Kind::Deadline(_))
 }
 
 /// Does the failure concern the server, not what was asked?

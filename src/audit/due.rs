@@ -89,6 +89,11 @@ impl Ages {
         }
     }
 
+    /// Forgets what `keeps` does not name.
+    pub fn keep(&mut self, keeps: impl Fn(&str) -> bool) {
+        self.databases.retain(|name, _| keeps(name));
+    }
+
     fn age(&mut self, database: &str) -> &mut Age {
         self.databases.entry(database.into()).or_insert(Age {
             proven: Since::now(),

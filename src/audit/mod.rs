@@ -2,26 +2,33 @@
 //!
 //! What a check finds is written down before it is told: a trusted state first, then an alarm.
 //! Reading order: `cycle` (all databases), `auditor` (one database), `check` and `proof` (what the
-//! server shows against what is trusted), `verdict`.
+//! server shows against what is trusted), `values` (what is read beside), `verdict`.
 
 #![forbid(unsafe_code)]
 
 mod auditor;
+mod carried;
 mod check;
 mod compare;
 mod cycle;
 mod databases;
 mod due;
+mod import;
 mod pin;
 mod policy;
 mod proof;
 mod recheck;
+mod values;
 mod verdict;
 
 pub use auditor::Auditor;
+pub use carried::{BadStates, Carried, StateFile, read_states};
 pub use compare::{Compared, Comparison};
-pub use cycle::Cycle;
+pub use cycle::{Cycle, Trouble};
 pub use databases::{Impossible, MAX_DATABASES};
+pub use import::{Import, OnRefusal};
 pub use policy::{Pin, Policy};
-pub use recheck::{Bearing, NotShown, Rechecked, Shows, recheck};
+pub use recheck::{Bearing, NotShown, Rechecked, recheck};
+pub use values::{Broken, Completed, Entry, Judged, Report, Shows, Unavailable, Unread, What, Why};
+pub use values::{Chance, Slice, Step, Walk, Went, chance_per_day, complete, judge};
 pub use verdict::{Exit, Outcome, Overdue, Reason, Verdict, Warning};

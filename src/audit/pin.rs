@@ -1,59 +1,75 @@
-//! States that the operator pins: held once against what is trusted.
+//! States that the operator pins: each held against what the server shows until it is proven.
 
 use super::auditor::{Auditor, Conclusion};
 use super::policy::Pin;
 use super::proof::{self, Proof};
 use super::verdict::{Reason, Verdict};
-use crate::trust::{Tampering, Trusted};
+use crate::ledger::State;
+use crate::trust::Tampering;
 
 impl Auditor {
-    /// The pin of a database that was not held against its trusted state in this run.
-    pub(super) fn pin_to_hold(&mut self, database: &str) -> Option<Pin> {
-        let (index, pin) = self
-            .policy
-            .pins
-            .iter()
-            .enumerate()
-            .find(|(index, pin)| pin.database == database && !self.pins_held.contains(index))?;
-        let pin = pin.clone();
-        self.pins_held.insert(index);
-        Some(pin)
+    /// Adds the pins to what the check of a database concluded: the worse of the two counts. Only
+    /// a state that is proven itself is a state to hold a pin against; `None` where the program is
+    /// asked to end.
+    pub(super) fn with_pins(
+        &mut self,
+        database: &str,
+        conclusion: Conclusion,
+    ) -> Option<Conclusion> {
+        let shown = match (conclusion.verdict, conclusion.shown) {
+            (Verdict::FirstSeen | Verdict::Consistent, Some(shown)) => shown,
+            _ => return Some(conclusion),
+        };
+        for (index, pin) in self.pins_to_hold(database) {
+            match self.hold_pin(&pin, shown)? {
+                Ok(()) => {
+                    self.pins_held.insert(index);
+                }
+                Err((verdict, reason)) => {
+                    return Some(Conclusion {
+                        verdict,
+                        reason,
+                        ..conclusion
+                    });
+                }
+            }
+        }
+        Some(conclusion)
     }
 
-    /// The pinned state and the trusted one must prove each other.
-    pub(super) fn hold_pin(
-        &mut self,
-        pin: &Pin,
-        trusted: Option<&Trusted>,
-    ) -> Option<Result<(), Conclusion>> {
-        let Some(trusted) = trusted.map(|trusted| trusted.state) else {
-            return Some(Ok(()));
-        };
-        if trusted == pin.state {
-            return Some(Ok(()));
-        }
+    /// Pins of a database that are not proven in this run yet.
+    fn pins_to_hold(&self, database: &str) -> Vec<(usize, Pin)> {
+        let pins = self.policy.pins.iter().cloned().enumerate();
+        pins.filter(|(index, pin)| pin.database == database && !self.pins_held.contains(index))
+            .collect()
+    }
+
+    /// The pinned state must be one that the shown one extends.
+    fn hold_pin(&mut self, pin: &Pin, shown: State) -> Option<Result<(), (Verdict, Reason)>> {
         let contradicts = |why| {
             let reason = Reason::PinContradicts {
                 pin: pin.state,
                 why: Box::new(why),
             };
-            Conclusion::new(Verdict::Tampered(Tampering::SplitView), reason)
+            Err((Verdict::Tampered(Tampering::SplitView), reason))
         };
-        if trusted.tx == pin.state.tx {
-            return Some(Err(contradicts(Reason::OtherHash { tx: trusted.tx })));
+        if shown == pin.state {
+            return Some(Ok(()));
         }
-        let (source, target) = if pin.state.tx < trusted.tx {
-            (pin.state, trusted)
-        } else {
-            (trusted, pin.state)
-        };
+        if shown.tx == pin.state.tx {
+            return Some(contradicts(Reason::OtherHash { tx: shown.tx }));
+        }
+        if shown.tx < pin.state.tx {
+            return Some(contradicts(Reason::Fewer));
+        }
         let limits = self.demands().limits();
-        let proof = proof::extend(&mut self.server, &pin.database, &source, &target, limits);
+        let proof = proof::extend(&mut self.server, &pin.database, &pin.state, &shown, limits);
         Some(match proof {
             Proof::Holds(_) => Ok(()),
-            Proof::Fails(Verdict::Tampered(Tampering::Inconsistent), why) => Err(contradicts(why)),
-            Proof::Fails(verdict, why) => Err(Conclusion::new(verdict, why)),
-            Proof::Behind => Ok(()), // the check itself tells what that is
+            Proof::Fails(Verdict::Tampered(Tampering::Inconsistent), why) => contradicts(why),
+            Proof::Fails(verdict, why) => Err((verdict, why)),
+            // it showed a newer state just now
+            Proof::Behind => Err((Verdict::Malformed, Reason::UnbackedHash)),
             Proof::Stopped => return None,
         })
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{DatabaseFilter, FirstSight};
+use crate::config::{DatabaseFilter, FirstSight, Values};
 use crate::ledger::{PublicKey, State};
 
 /// What the operator asked for.
@@ -22,6 +22,8 @@ pub struct Policy {
     pub expect_growth: Option<Duration>,
     /// The most transactions fetched one by one for a single proof.
     pub max_range: u64,
+    /// What of the values is read.
+    pub values: Values,
 }
 
 /// A state that the operator knows of.

@@ -10,7 +10,7 @@ use crate::audit::verdict::{Reason, Verdict};
 use crate::ledger::{self, Fault, Parts, Proven, Refusal, State, TxHeader, Wanted};
 use crate::server::{Failure, Kind, Server};
 use crate::trust::Tampering;
-use crate::wire::{Entries, VerifiableTx};
+use crate::wire::{Entries, Tx, VerifiableTx};
 
 /// How a pair of states turned out.
 #[derive(Debug)]
@@ -45,6 +45,9 @@ impl Proof {
     }
 }
 
+/// Terms of an audit path at most: no tree has more levels. Parts are kept until all are there.
+const MAX_PATH: u64 = 64;
+
 /// What one proof may cost beside its first call.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -68,9 +71,118 @@ pub fn extend(
         database,
         source,
         target,
+        asked: target.tx,
         limits,
     };
     pair.prove().unwrap_or_else(|ended| ended)
+}
+
+/// Where a transaction stands.
+#[derive(Debug)]
+pub enum Place {
+    /// In the history of the trusted state, which proves its header; its entries are not looked at.
+    Proven(Tx),
+    /// The call itself failed.
+    Failed(Failure),
+    /// Its place is not proven.
+    Unproven(Verdict, Reason),
+    /// The program is asked to end.
+    Stopped,
+}
+
+/// Is what the server shows as transaction `tx` the one in the history of `trusted` (of no smaller
+/// id)? (protocol.md §6 end: §4, source `tx`, target `trusted`)
+pub fn locate(
+    server: &mut Server,
+    database: &str,
+    tx: u64,
+    trusted: &State,
+    entries: Entries,
+    limits: Limits,
+) -> Place {
+    let (shown, answer) = match ask(server, database, tx, trusted, entries) {
+        Ok(asked) => asked,
+        Err(Ask::Failed(failure)) if failure.kind == Kind::Stopped => return Place::Stopped,
+        Err(Ask::Failed(failure)) => return Place::Failed(failure),
+        Err(Ask::NoTransaction) => {
+            return Place::Unproven(Verdict::Malformed, Reason::NoTransaction);
+        }
+    };
+    let source = State {
+        tx,
+        hash: shown.header.alh(),
+    };
+    if tx == trusted.tx {
+        return match source == *trusted {
+            true => Place::Proven(shown),
+            false => Place::Unproven(
+                Verdict::Tampered(Tampering::Inconsistent),
+                Reason::OtherHash { tx },
+            ),
+        };
+    }
+    let mut pair = Pair {
+        server,
+        database,
+        source: &source,
+        target: trusted,
+        asked: tx,
+        limits,
+    };
+    let proof = match answer {
+        Answered::Proof(answer) => pair.settle(*answer),
+        Answered::Excuse(failure) => pair.excuse(Some(failure)),
+    };
+    match proof.unwrap_or_else(|ended| ended) {
+        Proof::Holds(_) => Place::Proven(shown),
+        // no tree proof can exist, but to show that every header up to the trusted one was chained
+        Proof::Fails(_, Reason::Unprovable(_)) => Place::Proven(shown),
+        Proof::Fails(verdict, reason) => Place::Unproven(verdict, reason),
+        Proof::Behind => Place::Unproven(Verdict::Malformed, Reason::NoTransaction),
+        Proof::Stopped => Place::Stopped,
+    }
+}
+
+/// What comes beside a transaction to show its place.
+enum Answered {
+    Proof(Box<VerifiableTx>),
+    /// The server says that it cannot prove this pair.
+    Excuse(Failure),
+}
+
+enum Ask {
+    Failed(Failure),
+    NoTransaction,
+}
+
+fn ask(
+    server: &mut Server,
+    database: &str,
+    tx: u64,
+    trusted: &State,
+    entries: Entries,
+) -> Result<(Tx, Answered), Ask> {
+    match server.verifiable_tx(database, tx, trusted.tx, entries) {
+        Ok(mut answer) => match answer.tx.take() {
+            Some(shown) if shown.header.id() == tx => {
+                // its header is looked at again, its entries need not be there twice
+                answer.tx = Some(Tx {
+                    header: shown.header.clone(),
+                    entries: Vec::new(),
+                });
+                Ok((shown, Answered::Proof(Box::new(answer))))
+            }
+            _ => Err(Ask::NoTransaction),
+        },
+        Err(failure) if matches!(failure.kind, Kind::CannotProve | Kind::MaybeCorrupted) => {
+            match server.tx(database, tx, entries) {
+                Ok(shown) if shown.header.id() == tx => Ok((shown, Answered::Excuse(failure))),
+                Ok(_) => Err(Ask::NoTransaction),
+                Err(failure) => Err(Ask::Failed(failure)),
+            }
+        }
+        Err(failure) => Err(Ask::Failed(failure)),
+    }
 }
 
 struct Pair<'a> {
@@ -78,6 +190,8 @@ struct Pair<'a> {
     database: &'a str,
     source: &'a State,
     target: &'a State,
+    /// The transaction that the answer is to carry: the source or the target.
+    asked: u64,
     limits: Limits,
 }
 
@@ -93,6 +207,11 @@ impl Pair<'_> {
             Ok(answer) => answer,
             Err(failure) => return self.without_proof(failure),
         };
+        self.settle(answer)
+    }
+
+    /// What an answer amounts to, once the parts that it lacks are there.
+    fn settle(&mut self, answer: VerifiableTx) -> Result<Proof, Proof> {
         match self.verify(&answer, &Parts::default()) {
             Ok(proven) => Ok(Proof::Holds(proven)),
             Err(refusal) => match refusal.reason {
@@ -106,11 +225,11 @@ impl Pair<'_> {
     fn verify(&self, answer: &VerifiableTx, parts: &Parts) -> Result<Proven, Refusal> {
         let proven = ledger::verify(self.source, self.target, &answer.proof, parts)?;
         match &answer.tx {
-            Some(tx) => answer.proof.verify_answer(self.target.tx, &tx.header)?,
+            Some(tx) => answer.proof.verify_answer(self.asked, &tx.header)?,
             None => {
                 return Err(Refusal {
                     step: ledger::Step::Answer,
-                    tx: self.target.tx,
+                    tx: self.asked,
                     reason: ledger::Reason::Absent("transaction in the answer"),
                 });
             }
@@ -130,6 +249,10 @@ impl Pair<'_> {
     /// No proof of this pair can exist: that is so only if the headers show it. An old server
     /// words it like a damaged log: where no excuse is shown, that is what it says of itself.
     fn excuse(&mut self, said: Option<Failure>) -> Result<Proof, Proof> {
+        if let Err(reason) = self.in_range(&(self.source.tx..=self.target.tx)) {
+            // trees shrink by tens: an excuse that cannot be looked at is none
+            return Err(Proof::Fails(Verdict::Malformed, reason));
+        }
         let headers = self.headers(self.source.tx..=self.target.tx)?;
         match ledger::excuse(self.source, self.target, &headers) {
             Ok(unprovable) => Ok(Proof::Fails(
@@ -159,7 +282,19 @@ impl Pair<'_> {
                 .server
                 .verifiable_tx(self.database, self.target.tx, id, Entries::Excluded)
                 .map_err(Proof::of_failure)?;
-            parts.inclusions.insert(id, part.proof.inclusion);
+            let terms = part.proof.inclusion;
+            let got = u64::try_from(terms.len()).unwrap_or(u64::MAX);
+            if got > MAX_PATH {
+                let (what, due) = ("inclusion terms", MAX_PATH);
+                let reason = ledger::Reason::Count { what, due, got };
+                let step = ledger::Step::LinearAdvance;
+                return Err(Proof::of_refusal(Refusal {
+                    step,
+                    tx: id,
+                    reason,
+                }));
+            }
+            parts.inclusions.insert(id, terms);
         }
         self.verify(&answer, &parts)
             .map(Proof::Holds)
@@ -168,14 +303,8 @@ impl Pair<'_> {
 
     /// Headers of a run of transactions, one call each, within the limit.
     fn headers(&mut self, ids: RangeInclusive<u64>) -> Result<BTreeMap<u64, TxHeader>, Proof> {
-        let length = ids.end().saturating_sub(*ids.start()).saturating_add(1);
-        if length > self.limits.range {
-            let reason = Reason::RangeTooLong {
-                length,
-                limit: self.limits.range,
-            };
-            return Err(Proof::Fails(Verdict::Unprovable, reason));
-        }
+        self.in_range(&ids)
+            .map_err(|reason| Proof::Fails(Verdict::Unprovable, reason))?;
         let mut headers = BTreeMap::new();
         for id in ids {
             self.in_time()?;
@@ -189,6 +318,15 @@ impl Pair<'_> {
             };
         }
         Ok(headers)
+    }
+
+    fn in_range(&self, ids: &RangeInclusive<u64>) -> Result<(), Reason> {
+        let length = ids.end().saturating_sub(*ids.start()).saturating_add(1);
+        let limit = self.limits.range;
+        if length > limit {
+            return Err(Reason::RangeTooLong { length, limit });
+        }
+        Ok(())
     }
 
     /// A server that answers each of thousands of calls just within its deadline stops here.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::values::Report;
 use crate::ledger::{BadSignature, Refusal, State, Unprovable};
 use crate::server::Failure;
 use crate::text::Shown;
@@ -77,7 +78,8 @@ impl Verdict {
         matches!(self, Verdict::Tampered(_))
     }
 
-    fn exit(self) -> Exit {
+    /// How a run that ends in it should end.
+    pub fn exit(self) -> Exit {
         match self {
             Verdict::FirstSeen | Verdict::Consistent | Verdict::Empty => Exit::Good,
             Verdict::Tampered(_) => Exit::Tampered,
@@ -174,6 +176,15 @@ pub enum Reason {
         /// Why not.
         why: Box<Reason>,
     },
+    /// The state is proven; what was read beside it is broken, or could not be read.
+    Values(Box<Report>),
+    /// The server's history does not hold what another auditor trusted.
+    NotExtended {
+        /// What that auditor trusted.
+        imported: State,
+        /// Why not.
+        why: Box<Reason>,
+    },
     /// The auditor's own trouble.
     Local(LocalFailure),
 }
@@ -217,6 +228,10 @@ impl fmt::Display for Reason {
                 "the pinned state {pin} and the trusted one do not prove each other: {why} (or \
                  the pin is mistyped)"
             ),
+            Reason::Values(report) => write!(f, "{report}"),
+            Reason::NotExtended { imported, why } => {
+                write!(f, "the imported state {imported} is not extended: {why}")
+            }
             Reason::Local(failure) => write!(f, "{failure}"),
         }
     }

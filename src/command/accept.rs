@@ -11,7 +11,7 @@ use crate::trust::{Acceptance, Store};
 pub fn run(settings: &Settings, database: &str, alarm: &str) -> Result<Exit, Failed> {
     let store = Store::open_beside(&open::location(settings))?;
     let accepted = store.accept(database, alarm, &who(), clock::now())?;
-    print(&match accepted {
+    print(&match accepted.acceptance {
         Acceptance::Adopted(trusted) => format!(
             "{database}: alarm {alarm} is closed; trusted is now transaction {}, hash {}, as its \
              evidence names it",
@@ -30,6 +30,12 @@ pub fn run(settings: &Settings, database: &str, alarm: &str) -> Result<Exit, Fai
              it is"
         ),
     });
+    if !accepted.closed_with_it.is_empty() {
+        print(&format!(
+            "closed with it, being found against the same trusted state: {}",
+            accepted.closed_with_it.join(" ")
+        ));
+    }
     Ok(Exit::Good)
 }
 

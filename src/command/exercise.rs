@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use std::{env, fs, process};
 
-use crate::audit::{Auditor, Outcome, Policy, Verdict};
+use crate::audit::{Auditor, Policy};
 use crate::clock;
-use crate::config::{DatabaseFilter, FirstSight, Secret};
-use crate::drill::{Auditor as Audited, Embedded, Lie, Options, fill};
+use crate::config::{DatabaseFilter, FirstSight, NewValues, Secret, Values};
+use crate::drill::{Auditor as Audited, Embedded, Lie, Options, Telling, fill};
 use crate::ledger::PublicKey;
 use crate::server::{Endpoint, Login, Security, Server};
 use crate::stop::Stop;
@@ -62,7 +62,7 @@ const DATABASE: &str = "defaultdb";
 pub fn lied_to(lie: Lie) -> Result<Said, String> {
     let mut bench = Bench::new(lie.options(), lie.auditor())?;
     if lie.auditor() == Audited::New {
-        bench.embedded.lie(lie);
+        bench.tell(lie);
         return bench.say(lie.due().verdicts);
     }
     let before = bench.say(&["first-seen"])?;
@@ -77,7 +77,7 @@ pub fn lied_to(lie: Lie) -> Result<Said, String> {
     if lie.group() == "login" || lie == Lie::PermissionTaken {
         bench.embedded.forget_tokens(); // else nobody asks again
     }
-    bench.embedded.lie(lie);
+    bench.tell(lie);
     let mut said = bench.say(lie.due().verdicts)?;
     if let Some(reason) = lie.due().reason {
         said.right &= said.verdict.contains(reason);
@@ -99,6 +99,8 @@ pub fn due_in_words(lie: Lie) -> String {
 struct Bench {
     auditor: Auditor,
     embedded: Embedded,
+    /// Is the lie one that shows on every database, in the same words?
+    told_of_all: bool,
     _folder: Folder,
 }
 
@@ -141,10 +143,19 @@ impl Bench {
             interval: Duration::from_secs(60),
             expect_growth: None,
             max_range: 10_000,
+            values: Values {
+                sample: match audited {
+                    Audited::ReadingValues => u64::MAX, // every transaction in every cycle
+                    _ => 0,
+                },
+                new: NewValues::All,
+                sweep: None,
+            },
         };
         Ok(Bench {
             auditor: Auditor::new(server, store, policy),
             embedded,
+            told_of_all: false,
             _folder: folder,
         })
     }
@@ -171,9 +182,8 @@ impl Bench {
                 took,
             });
         };
-        let whole_server = cycle.no_list.is_some();
         let other_fine = of(OTHER).is_some_and(|other| {
-            other.verdict.is_proven() || whole_server || self.lied_to_all(outcome, other)
+            other.verdict.is_proven() || self.told_of_all && other.verdict == outcome.verdict
         });
         let why = outcome.why();
         let mut verdict = outcome.verdict.word().to_owned();
@@ -191,13 +201,15 @@ impl Bench {
         })
     }
 
-    /// A lie that is told of every database shows on every database, in the same words.
-    fn lied_to_all(&self, outcome: &Outcome, other: &Outcome) -> bool {
-        let for_all = self
-            .embedded
-            .lying()
-            .is_some_and(|lie| lie != Lie::ForkInOneDatabase);
-        for_all && (other.verdict == outcome.verdict || other.verdict != Verdict::LocalFailure)
+    /// Tells a lie of the one database, but where it belongs to none.
+    fn tell(&mut self, lie: Lie) {
+        self.told_of_all = ["login", "databases", "identity"].contains(&lie.group())
+            && ![Lie::Vanished, Lie::Hidden, Lie::PermissionTaken].contains(&lie);
+        self.embedded.lie(if self.told_of_all {
+            Telling::from(lie)
+        } else {
+            Telling::from(lie).of(DATABASE)
+        });
     }
 }
 

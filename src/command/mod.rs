@@ -4,17 +4,22 @@
 
 mod accept;
 mod audit;
+mod compare;
 mod drill;
 mod evidence;
 mod exercise;
 mod open;
 mod roots;
 mod status;
+mod sweep;
+mod watch;
 
 use std::process::ExitCode;
 
+use log::LevelFilter;
+
 use crate::audit::Exit;
-use crate::config::{self, Invocation, Process, Run, Task, Wrong};
+use crate::config::{self, Invocation, Process, Run, Task, Volume, Wrong};
 use crate::report::{print, start_logging};
 use crate::sys;
 
@@ -43,18 +48,28 @@ fn refuse(wrong: &Wrong) -> Exit {
 }
 
 fn perform(run: Run) -> Exit {
-    start_logging(run.settings.report.log_level);
-    for remark in &run.remarks {
-        log::log!(remark.level(), "{remark}");
+    let report = &run.settings.report;
+    let level = match report.volume {
+        Volume::Normal => report.log_level,
+        Volume::Quiet => LevelFilter::Off, // what is not well is told on stdout
+    };
+    start_logging(level, report.log_format);
+    if run.task == Task::Audit {
+        // nothing else logs in
+        for remark in &run.remarks {
+            log::log!(remark.level(), "{remark}");
+        }
     }
     let done = match run.task {
-        Task::Audit => audit::run(&run.settings),
+        Task::Audit => audit::run(&run.settings, &run.effective),
+        Task::Sweep { databases } => sweep::run(&run.settings, &run.effective, &databases),
         Task::Status => status::run(&run.settings),
         Task::Accept { database, alarm } => accept::run(&run.settings, &database, &alarm),
-        Task::ExportRoots => roots::export(&run.settings),
-        Task::Compare(file) => roots::compare(&run.settings, &file),
+        Task::Roots(task) => roots::run(&run.settings, task),
+        Task::Compare(file) => compare::run(&run.settings, &file),
         Task::Evidence(task) => evidence::run(&run.settings, &task),
         Task::Drill(drill) => drill::run(drill),
+        Task::NotifyTest => return Exit::Local,
     };
     done.unwrap_or_else(|failed| {
         eprintln!("immuaudit: {failed}");

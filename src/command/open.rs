@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use crate::audit::{Pin, Policy};
+use crate::audit::{BadStates, Pin, Policy};
 use crate::config::{Roots, Settings, Transport};
+use crate::monitor::CannotListen;
 use crate::server::{ClientCertificate, Endpoint, Login, NoSystemRoots, Security, Server, Tls};
 use crate::stop::Stop;
 use crate::trust::{LocalFailure, Location};
@@ -15,8 +16,12 @@ pub enum Failed {
     Local(LocalFailure),
     /// TLS without anybody to trust.
     NoSystemRoots(NoSystemRoots),
+    /// Another auditor's files.
+    States(BadStates),
     /// The embedded ledger.
     Drill(String),
+    /// The HTTP thread.
+    Monitoring(CannotListen),
 }
 
 impl fmt::Display for Failed {
@@ -24,7 +29,9 @@ impl fmt::Display for Failed {
         match self {
             Failed::Local(failure) => write!(f, "{failure}"),
             Failed::NoSystemRoots(none) => write!(f, "{none}"),
+            Failed::States(bad) => write!(f, "{bad}"),
             Failed::Drill(failure) => f.write_str(failure),
+            Failed::Monitoring(cannot) => write!(f, "{cannot}"),
         }
     }
 }
@@ -32,6 +39,18 @@ impl fmt::Display for Failed {
 impl From<LocalFailure> for Failed {
     fn from(failure: LocalFailure) -> Failed {
         Failed::Local(failure)
+    }
+}
+
+impl From<BadStates> for Failed {
+    fn from(bad: BadStates) -> Failed {
+        Failed::States(bad)
+    }
+}
+
+impl From<CannotListen> for Failed {
+    fn from(cannot: CannotListen) -> Failed {
+        Failed::Monitoring(cannot)
     }
 }
 
@@ -108,5 +127,6 @@ pub fn policy(settings: &Settings) -> Policy {
         interval: audit.interval,
         expect_growth: audit.expect_growth,
         max_range: audit.max_range,
+        values: audit.values,
     }
 }

@@ -1,15 +1,17 @@
 //! `status`: what is trusted, since when, and the last verdicts, from the files alone.
 
 use super::open::{self, Failed};
-use crate::audit::Exit;
+use crate::audit::{Chance, Exit, chance_per_day};
 use crate::config::{Format, Settings};
-use crate::report::{JsonObject, print};
-use crate::trust::{Alarm, LocalFailure, OutcomeRecord, Store, Trusted};
+use crate::report::{JsonObject, accepting, print};
+use crate::trust::{Alarm, LocalFailure, OutcomeRecord, Progress, Store, Trusted};
 
-/// Tells of every database known; the exit code is that of an audit that found the same.
+/// Tells of every database known; the exit code is that of the last audit, but for alarms that were
+/// accepted since.
 pub fn run(settings: &Settings) -> Result<Exit, Failed> {
     let mut store = Store::open_beside(&open::location(settings))?;
     let outcomes = store.load_outcomes();
+    let progress = store.load_progress();
     let mut worst = Exit::Good;
     let mut databases = store.databases()?;
     databases.extend(outcomes.iter().map(|outcome| outcome.database.clone()));
@@ -21,14 +23,15 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
     for database in databases {
         let known = Known {
             trusted: store.load(&database),
-            alarms: store.open_alarms(Some(&database))?,
+            alarms: store.open_alarms(Some(&database)),
             last: outcomes.iter().find(|outcome| outcome.database == database),
+            values: progress.iter().find(|of| of.database == database),
             database,
         };
         worst = worst.max(known.exit());
         print(&match settings.report.format {
-            Format::Json => known.json(&settings.server.name),
-            Format::Text => known.text(),
+            Format::Json => known.json(settings),
+            Format::Text => known.text(settings),
         });
     }
     for warning in store.warnings() {
@@ -40,22 +43,32 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
 struct Known<'a> {
     database: String,
     trusted: Result<Option<Trusted>, LocalFailure>,
-    alarms: Vec<Alarm>,
+    alarms: Result<Vec<Alarm>, LocalFailure>,
     last: Option<&'a OutcomeRecord>,
+    values: Option<&'a Progress>,
 }
 
 impl Known<'_> {
     fn exit(&self) -> Exit {
-        if !self.alarms.is_empty() {
-            Exit::Tampered
-        } else if self.trusted.is_err() {
-            Exit::Local
-        } else {
-            Exit::Good
-        }
+        let alarms = match &self.alarms {
+            Ok(alarms) if alarms.is_empty() => Exit::Good,
+            // an alarm that cannot be read is not thereby closed
+            _ => Exit::Tampered,
+        };
+        let trusted = match self.trusted {
+            Ok(_) => Exit::Good,
+            Err(_) => Exit::Local,
+        };
+        let last = match self.last.map(|last| last.verdict.as_str()) {
+            Some("malformed" | "unreachable" | "refused" | "unprovable") => Exit::Incomplete,
+            Some("local-failure") => Exit::Local,
+            // tampering is told by its alarm, until that is accepted
+            _ => Exit::Good,
+        };
+        alarms.max(trusted).max(last)
     }
 
-    fn text(&self) -> String {
+    fn text(&self, settings: &Settings) -> String {
         let mut lines = vec![self.database.clone()];
         match &self.trusted {
             Ok(Some(trusted)) => {
@@ -85,26 +98,84 @@ impl Known<'_> {
                 lines.push(format!("  last proven {proven}"));
             }
         }
-        for alarm in &self.alarms {
+        lines.extend(self.values_in_words(settings));
+        if let Err(failure) = &self.alarms {
+            lines.push(format!("  alarms cannot be read: {failure}"));
+        }
+        for alarm in self.alarms.iter().flatten() {
             lines.push(format!(
                 "  OPEN ALARM {}: {} ({}), raised {}, seen {} times, last {}",
                 alarm.id, alarm.kind, alarm.reason, alarm.raised, alarm.times, alarm.last_seen
             ));
             lines.push(format!("    evidence: {}", alarm.evidence.display()));
-            lines.push(format!(
-                "    once dealt with: immuaudit accept {} --alarm {}",
-                self.database, alarm.id
-            ));
+            lines.push(format!("    once dealt with: {}", accepting(alarm)));
         }
         lines.join("\n")
     }
 
-    fn json(&self, server: &str) -> String {
+    /// What of the values was read, and what that is worth.
+    fn values_in_words(&self, settings: &Settings) -> Vec<String> {
+        let Ok(Some(trusted)) = &self.trusted else {
+            return Vec::new();
+        };
+        let of = trusted.state.tx;
+        let mut lines = vec![match self.values {
+            Some(values) => format!(
+                "  values: {} transactions read since {}, of {of} that there are",
+                values.read, values.since
+            ),
+            None => format!("  values: none of {of} transactions was read yet"),
+        }];
+        if let Some(values) = self.values {
+            if let Some(sweep) = &values.sweep {
+                lines.push(format!(
+                    "  sweep under way since {}: {} of {of} transactions passed",
+                    sweep.began, sweep.at
+                ));
+            }
+            lines.push(match values.swept {
+                Some(swept) => format!(
+                    "  last sweep ended {}: {} of {} transactions read whole",
+                    swept.ended, swept.read, swept.of
+                ),
+                None => "  no sweep has ended yet".into(),
+            });
+            if !values.due.is_empty() {
+                lines.push(format!(
+                    "  {} transactions could not be read and stay due",
+                    values.due.len()
+                ));
+            }
+        }
+        lines.push(format!(
+            "  an edit of one random value is found within a day with a chance of {}",
+            self.chance(settings, of)
+        ));
+        lines
+    }
+
+    fn chance(&self, settings: &Settings, of: u64) -> Chance {
+        chance_per_day(&settings.audit.values, settings.audit.interval, of)
+    }
+
+    fn json(&self, settings: &Settings) -> String {
+        let server = settings.server.name.as_str();
+        let of = self.trusted.as_ref().ok().and_then(Option::as_ref);
+        let chance = of.map(|trusted| self.chance(settings, trusted.state.tx).to_string());
+        let sweep = self.values.and_then(|values| values.sweep.as_ref());
+        let swept = self.values.and_then(|values| values.swept);
+        let due = self.values.map(|values| values.due.len());
         let trusted = self.trusted.as_ref().ok().and_then(Option::as_ref);
         let hash = trusted.map(|trusted| trusted.state.hash.to_string());
         let time = |time: Option<crate::trust::Timestamp>| time.map(|time| time.to_string());
-        let alarms: Vec<&str> = self.alarms.iter().map(|alarm| alarm.id.as_str()).collect();
-        let failure = self.trusted.as_ref().err().map(ToString::to_string);
+        let alarms: Vec<&str> = self
+            .alarms
+            .iter()
+            .flatten()
+            .map(|alarm| alarm.id.as_str())
+            .collect();
+        let failure = self.trusted.as_ref().err().or(self.alarms.as_ref().err());
+        let failure = failure.map(ToString::to_string);
         JsonObject::new()
             .text("server", Some(server))
             .text("database", Some(&self.database))
@@ -134,6 +205,13 @@ impl Known<'_> {
             )
             .text("failure", failure.as_deref())
             .texts("open_alarms", &alarms)
+            .number("values_read", self.values.map(|values| values.read))
+            .number("values_due", due.and_then(|due| u64::try_from(due).ok()))
+            .number("sweep_at", sweep.map(|sweep| sweep.at))
+            .text("swept", time(swept.map(|swept| swept.ended)).as_deref())
+            .number("swept_read", swept.map(|swept| swept.read))
+            .number("swept_of", swept.map(|swept| swept.of))
+            .text("found_within_a_day", chance.as_deref())
             .end()
     }
 }

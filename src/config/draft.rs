@@ -6,7 +6,7 @@ use std::time::Duration;
 use log::LevelFilter;
 
 use super::secret::Secret;
-use super::settings::Pin;
+use super::settings::{Auth, LogFormat, Pin, When};
 use super::source::Source;
 
 /// Every setting's slot. An empty text or list is one that is not given.
@@ -48,15 +48,31 @@ pub(super) struct Draft {
     pub json: bool,
     pub quiet: bool,
     pub log_level: Option<LevelFilter>,
+    pub log_format: Option<LogFormat>,
+
+    pub monitoring_host: String,
+    pub monitoring_port: u64,
+    pub no_monitoring: bool,
+    pub notification_urls: Vec<String>,
+    pub notification_username: String,
+    pub notification_password: Option<Password>,
+    pub notification_auth: Option<Auth>,
+    pub notification_secret: Option<Password>,
+    pub notification_ca: Option<GivenPath>,
+    pub notify: Option<When>,
+    pub exec: Option<GivenPath>,
+    pub heartbeat_url: Option<String>,
 
     pub help: bool,
     pub all: bool,
     pub version: bool,
     pub check: bool,
     pub alarm: String,
+    pub import_alarm: bool,
     pub serve: bool,
     pub drill_port: u64,
     pub list: bool,
+    pub test: bool,
     pub lie: String,
     pub grow: Duration,
 }

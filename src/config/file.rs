@@ -157,7 +157,7 @@ fn texts(setting: &Setting, value: &DeValue) -> Result<Vec<String>, String> {
     let wanted = match setting.kind {
         Kind::Switch(_) | Kind::UnusedSwitch => "true or false",
         Kind::Count(..) => "a whole number",
-        Kind::List(_) | Kind::Pins(_) => "an array of texts in quotes",
+        Kind::List(_) | Kind::Pins(_) | Kind::Urls(_) => "an array of texts in quotes",
         _ => "a text in quotes",
     };
     let one = |text: &str| Ok(vec![text.to_owned()]);
@@ -169,7 +169,7 @@ fn texts(setting: &Setting, value: &DeValue) -> Result<Vec<String>, String> {
         {
             one(number.as_str())
         }
-        (Kind::List(_) | Kind::Pins(_), DeValue::Array(items)) => {
+        (Kind::List(_) | Kind::Pins(_) | Kind::Urls(_), DeValue::Array(items)) => {
             strings(items).ok_or_else(|| wanted.to_owned())
         }
         _ => Err(wanted.to_owned()),

@@ -9,6 +9,7 @@ use super::problem::Problem;
 use super::setting::Setting;
 use super::source::Source;
 use super::table::{self, TABLE};
+use super::verb::{self, Name};
 
 /// A setting as one layer gives it.
 pub(super) struct Given {
@@ -36,7 +37,7 @@ pub(super) struct Value<'a> {
 
 /// Cuts the command line into its pieces.
 pub(super) fn scan(arguments: &[String]) -> Vec<Piece<'_>> {
-    let mut pieces = Vec::new();
+    let mut pieces: Vec<Piece<'_>> = Vec::new();
     let mut rest = arguments.iter().map(String::as_str).enumerate().peekable();
     while let Some((index, argument)) = rest.next() {
         if argument == "--" {
@@ -47,7 +48,11 @@ pub(super) fn scan(arguments: &[String]) -> Vec<Piece<'_>> {
             pieces.push(Piece::Word(argument));
             continue;
         }
-        let (setting, attached) = name(argument);
+        let verb = pieces.iter().find_map(|piece| match piece {
+            Piece::Word(word) => Some(verb::find(word)?.name),
+            _ => None,
+        });
+        let (setting, attached) = name(argument, verb);
         let Some(setting) = setting else {
             pieces.push(Piece::Unknown(argument));
             continue;
@@ -77,13 +82,13 @@ pub(super) fn scan(arguments: &[String]) -> Vec<Piece<'_>> {
 }
 
 /// The setting that an argument names, and the value that is attached to it.
-fn name(argument: &str) -> (Option<&'static Setting>, Option<&str>) {
+fn name(argument: &str, verb: Option<Name>) -> (Option<&'static Setting>, Option<&str>) {
     if let Some(long) = argument.strip_prefix("--") {
         let (flag, value) = match long.split_once('=') {
             Some((flag, value)) => (flag, Some(value)),
             None => (long, None),
         };
-        return (table::find(flag), value);
+        return (table::find_for(flag, verb), value);
     }
     let mut letters = argument.chars();
     let letter = letters.nth(1); // behind the dash

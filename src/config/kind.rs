@@ -48,6 +48,12 @@ pub(super) enum Kind {
     Pins(Slot<Vec<Pin>>),
     /// A file or directory.
     Path(Slot<Option<GivenPath>>),
+    /// A program by its full path, and its words.
+    Command(Slot<Option<GivenPath>>),
+    /// An address of the web.
+    Url(Slot<Option<String>>),
+    /// Several, comma-separated or as a TOML array; the flag collects.
+    Urls(Slot<Vec<String>>),
     /// A password, plain or `enc:`.
     Secret(Slot<Option<Password>>),
     /// A file that holds the password of another setting's slot.
@@ -68,7 +74,7 @@ impl Kind {
     pub fn completion(&self) -> Completion {
         match self {
             Kind::Switch(_) | Kind::UnusedSwitch => Completion::NoValue,
-            Kind::Path(_) | Kind::SecretFile(_) => Completion::Files,
+            Kind::Path(_) | Kind::SecretFile(_) | Kind::Command(_) => Completion::Files,
             Kind::Choice(words) => Completion::Words(words),
             _ => Completion::Unknown,
         }
@@ -146,6 +152,29 @@ impl Kind {
             Kind::Path(slot) => {
                 *slot(draft) = (!text.is_empty()).then(path);
                 Ok(quoted(text))
+            }
+            Kind::Command(slot) => {
+                value::command(text)?;
+                *slot(draft) = (!text.is_empty()).then(path);
+                Ok(quoted(text))
+            }
+            Kind::Url(slot) => {
+                let url = match text {
+                    "" => None,
+                    text => Some(value::url(text)?),
+                };
+                let shown = quoted(url.as_deref().unwrap_or_default());
+                *slot(draft) = url;
+                Ok(shown)
+            }
+            Kind::Urls(slot) => {
+                let urls = texts.iter().flat_map(|text| value::list(text));
+                let urls: Vec<String> = urls
+                    .map(|text| value::url(&text))
+                    .collect::<Result<_, _>>()?;
+                let shown = array(urls.iter().map(|url| quoted(url)));
+                *slot(draft) = urls;
+                Ok(shown)
             }
             Kind::Secret(slot) => {
                 let secret = Secret::new(value::password(text)?);

@@ -18,6 +18,7 @@ use super::settings::Settings;
 use super::source::Source;
 use super::table::TABLE;
 use super::verb::{self, Drill, EvidenceTask, Name, Task, VERBS};
+use super::words;
 
 /// What the process is to do.
 #[derive(Debug)]
@@ -78,16 +79,22 @@ pub fn load(process: &Process) -> Result<Invocation, Wrong> {
             let run = run(Task::Audit)?;
             return Ok(Invocation::Tell(config(&draft, &run)));
         }
+        Name::Sweep => Task::Sweep { databases: words },
         Name::Status => Task::Status,
         Name::Accept => accept(&draft, words)?,
         Name::Evidence => evidence(words)?,
-        Name::Roots if words == ["export"] => Task::ExportRoots,
+        Name::Roots => Task::Roots(words::roots(&draft, words)?),
         Name::Compare if words.len() == 1 => Task::Compare(words.concat().into()),
-        Name::Roots | Name::Compare => {
+        Name::Compare => {
             let usage = help::usage(name);
             return Err(Problem::Incomplete { usage }.into());
         }
         Name::Drill => Task::Drill(drill(&draft)?),
+        Name::Notify if draft.test => Task::NotifyTest,
+        Name::Notify => {
+            let usage = help::usage(Name::Notify);
+            return Err(Problem::Incomplete { usage }.into());
+        }
         Name::Man => return Ok(Invocation::Tell(man::page())),
         Name::Completions => return completions(&words),
         Name::AuditMode | Name::Help | Name::Version => Task::Audit,

@@ -1,6 +1,6 @@
 //! Settings: flags over environment over files over defaults, all from one table.
 //!
-//! [`load`] takes what the process was given and answers what it is to do. The table is
+//! [`load()`] takes what the process was given and answers what it is to do. The table is
 //! [`table`](table::TABLE); parsing, help, man page, completions, the effective configuration and
 //! the tests read it, so a setting is named there and nowhere else. The order of reading:
 //! `table`, `verb`, `flags`, `environment`, `file`, `load`, `settings`.
@@ -44,6 +44,8 @@ mod table;
 mod tests;
 mod value;
 mod verb;
+mod watch;
+mod words;
 
 pub use effective::Effective;
 pub use filter::DatabaseFilter;
@@ -53,8 +55,9 @@ pub use process::{Privilege, Process};
 pub use remark::Remark;
 pub use secret::Secret;
 pub use settings::{
-    AuditSettings, FirstSight, Format, Login, NewValues, Pin, Repeat, ReportSettings, Roots,
-    ServerSettings, Settings, Transport, TrustSettings, Values, Volume,
+    AuditSettings, Auth, FirstSight, Format, Listen, LogFormat, Login, NewValues, NotifySettings,
+    Pin, Repeat, ReportSettings, Roots, ServerSettings, Settings, Transport, TrustSettings, Values,
+    Volume, WatchSettings, When,
 };
 pub use source::Source;
-pub use verb::{Drill, EvidenceTask, Task};
+pub use verb::{Drill, EvidenceTask, RootsTask, Task};

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::argv;
 use super::problem::{Problem, Wrong};
 
-/// What the process was given: everything [`load`](super::load) looks at besides files.
+/// What the process was given: everything [`load`](super::load()) looks at besides files.
 #[derive(Clone, Debug, Default)]
 pub struct Process {
     /// The arguments, without the program's name.

@@ -21,6 +21,11 @@ pub enum Remark {
         /// The server.
         address: String,
     },
+    /// Notifications with a password in them cross a network without TLS.
+    PlaintextNotification {
+        /// The receiver.
+        host: String,
+    },
     /// A password file that others can read.
     LoosePasswordFile {
         /// The file.
@@ -78,6 +83,11 @@ impl fmt::Display for Remark {
                 f,
                 "the password goes to {} unencrypted: use --tls, --tls-ca or --mtls",
                 shown(address)
+            ),
+            Remark::PlaintextNotification { host } => write!(
+                f,
+                "the notification's password goes to {} unencrypted: use https",
+                shown(host)
             ),
             Remark::LoosePasswordFile { path } => loose(f, "password", path),
             Remark::LooseKeyFile { path } => loose(f, "private key", path),

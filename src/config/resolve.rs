@@ -13,10 +13,11 @@ use super::problem::Problem;
 use super::remark::Remark;
 use super::secret::Secret;
 use super::settings::{
-    AuditSettings, FirstSight, Format, Login, NewValues, Repeat, ReportSettings, Roots,
+    AuditSettings, FirstSight, Format, LogFormat, Login, NewValues, Repeat, ReportSettings, Roots,
     ServerSettings, Settings, Transport, TrustSettings, Values, Volume,
 };
 use super::value;
+use super::watch;
 use crate::ledger::PublicKey;
 
 /// User and password of a server that nobody has configured (protocol.md §7).
@@ -41,6 +42,7 @@ pub(super) fn resolve(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Settin
                 let address = server.address.clone();
                 remarks.push(Remark::PlaintextLogin { address });
             }
+            let watch = watch::resolve(draft, remarks)?;
             Ok(Settings {
                 server,
                 audit: audit(draft, signing_keys),
@@ -49,6 +51,7 @@ pub(super) fn resolve(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Settin
                     roots: draft.roots.as_ref().map(|given| given.path.clone()),
                 },
                 report: report(draft),
+                watch,
             })
         }
         (transport, login, keys, directory) => {
@@ -128,6 +131,7 @@ pub(super) fn report(draft: &Draft) -> ReportSettings {
             Volume::Normal
         },
         log_level: draft.log_level.unwrap_or(LevelFilter::Info),
+        log_format: draft.log_format.unwrap_or(LogFormat::Text),
     }
 }
 
@@ -211,7 +215,10 @@ fn login(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Login, Problem> {
 }
 
 /// The first line of a file; editors end it with a newline that is no part of the password.
-fn password_file(given: &GivenPath, remarks: &mut Vec<Remark>) -> Result<Secret, Problem> {
+pub(super) fn password_file(
+    given: &GivenPath,
+    remarks: &mut Vec<Remark>,
+) -> Result<Secret, Problem> {
     let text = match content(&given.path) {
         Ok(Some(text)) => Secret::new(text),
         Ok(None) => return Err(given.problem("there is no such file")),
@@ -249,7 +256,7 @@ fn signing_keys(draft: &Draft) -> Result<Vec<PublicKey>, Problem> {
     }
 }
 
-fn is_loopback(address: &str) -> bool {
+pub(super) fn is_loopback(address: &str) -> bool {
     let address = address.trim_end_matches('.').to_ascii_lowercase();
     match address.parse::<IpAddr>() {
         Ok(ip) => ip.to_canonical().is_loopback(),

@@ -21,6 +21,8 @@ pub struct Settings {
     pub trust: TrustSettings,
     /// How it is told.
     pub report: ReportSettings,
+    /// Who watches, and is notified.
+    pub watch: WatchSettings,
 }
 
 /// One server and how it is reached.
@@ -180,6 +182,74 @@ pub struct ReportSettings {
     pub volume: Volume,
     /// The least important log line that is written.
     pub log_level: LevelFilter,
+    /// What a log line looks like.
+    pub log_format: LogFormat,
+}
+
+/// What a log line looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// Who watches, and is notified.
+#[derive(Clone, Debug)]
+pub struct WatchSettings {
+    /// Where metrics, probes and the status page are served; `None`: nowhere.
+    pub monitoring: Option<Listen>,
+    /// Who is notified, and how.
+    pub notify: NotifySettings,
+    /// Fetched after each cycle that is complete and good.
+    pub heartbeat: Option<String>,
+}
+
+/// An address to listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// Host name or IP address, an IPv6 one without brackets.
+    pub host: String,
+    /// TCP port; 0: any free one.
+    pub port: u16,
+}
+
+/// Who is notified, and how.
+#[derive(Clone, Debug)]
+pub struct NotifySettings {
+    /// Where notifications are POSTed to.
+    pub urls: Vec<String>,
+    /// User and password for the receivers' eyes, never a server's.
+    pub login: Login,
+    /// Where these two stand.
+    pub auth: Auth,
+    /// What each notification is signed with.
+    pub secret: Option<Secret>,
+    /// Who vouches for the receivers.
+    pub roots: Roots,
+    /// When there is something to notify of.
+    pub when: When,
+    /// Program and words.
+    pub exec: Option<Vec<String>>,
+}
+
+/// Where a notification's user and password stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// In the body alone, as immuclient's (protocol.md §7).
+    Body,
+    /// In the body, and as HTTP basic authentication (RFC 7617).
+    Basic,
+}
+
+/// When there is something to notify of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Tampering, and each change of a database's verdict.
+    Changes,
+    /// Every check, as immuclient.
+    EveryCheck,
 }
 
 /// For people or for programs.

@@ -5,12 +5,13 @@ use std::time::Duration;
 use log::LevelFilter;
 
 use super::kind::Kind::{
-    Choice, Count, Duration as Time, List, MaybeText, Path, Pins, Secret, SecretFile, Switch, Text,
-    Unused, UnusedSwitch,
+    Choice, Command, Count, Duration as Time, List, MaybeText, Path, Pins, Secret, SecretFile,
+    Switch, Text, Unused, UnusedSwitch, Url, Urls,
 };
 use super::kind::Word;
 use super::process::Process;
 use super::setting::{Layers, Setting};
+use super::settings::{Auth, LogFormat, When};
 use super::verb::Name;
 
 /// No duration: 0 switches the setting off.
@@ -81,6 +82,27 @@ pub(super) static TABLE: &[Setting] = &[
         .everyday(),
     Setting::new("quiet", Switch(|d| &mut d.quiet), "", "false", "say nothing where all is well"),
     Setting::new("log-level", Choice(LEVELS), "LEVEL", "info", "off, error, warn, info, debug or trace"),
+    Setting::new("log-format", Choice(LOG_FORMATS), "FORMAT", "text", "log lines as text or json"),
+    // those who watch
+    Setting::new("audit-monitoring-host", Text(|d| &mut d.monitoring_host), "ADDRESS", "0.0.0.0", "address that metrics, probes and the status page are served on")
+        .immuclient(),
+    Setting::new("audit-monitoring-port", Count(0..=65535, |d| &mut d.monitoring_port), "PORT", "9477", "their port; 0: any free one, which is told")
+        .immuclient(),
+    Setting::new("no-monitoring", Switch(|d| &mut d.no_monitoring), "", "false", "serve none of them"),
+    Setting::new("audit-notification-url", Urls(|d| &mut d.notification_urls), "URLS", "", "where each change of a verdict is POSTed to; repeatable")
+        .immuclient(),
+    Setting::new("audit-notification-username", Text(|d| &mut d.notification_username), "NAME", "", "user named in the notification's body")
+        .immuclient(),
+    Setting::new("audit-notification-password", Secret(|d| &mut d.notification_password), "PASSWORD", "", "password named in the notification's body; better in a file")
+        .immuclient(),
+    Setting::new("audit-notification-password-file", SecretFile(|d| &mut d.notification_password), "FILE", "", "file that holds that password"),
+    Setting::new("audit-notification-auth", Choice(AUTHS), "AUTH", "body", "user and password in the body alone, or as HTTP basic auth too: body or basic"),
+    Setting::new("audit-notification-secret", Secret(|d| &mut d.notification_secret), "SECRET", "", "signs each notification (Standard Webhooks), plain or whsec_BASE64; better in a file"),
+    Setting::new("audit-notification-secret-file", SecretFile(|d| &mut d.notification_secret), "FILE", "", "file that holds that secret"),
+    Setting::new("audit-notification-ca", Path(|d| &mut d.notification_ca), "FILE", "", "CAs that receivers are checked by, PEM (default: the system's)"),
+    Setting::new("audit-notify", Choice(NOTIFY), "WHEN", "changes", "notify of changes, or as immuclient: changes or every-check"),
+    Setting::new("audit-exec", Command(|d| &mut d.exec), "COMMAND", "", "program that gets each notification on its stdin; full path and words, no shell"),
+    Setting::new("audit-heartbeat-url", Url(|d| &mut d.heartbeat_url), "URL", "", "fetched after each cycle that is complete and good"),
     // the settings themselves
     Setting::new("config", Path(|d| &mut d.config), "FILE", "", "settings file instead of the usual ones")
         .everyday().immuclient().layers(Layers::FlagAndEnvironment),
@@ -101,11 +123,13 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new("all", Switch(|d| &mut d.all), "", "false", "every setting").of(Name::Help),
     Setting::new("check", Switch(|d| &mut d.check), "", "false", "only say what is wrong, and exit 3 then").of(Name::Config),
     Setting::new("alarm", Text(|d| &mut d.alarm), "ID", "", "the finding to close").of(Name::Accept),
+    Setting::new("alarm", Switch(|d| &mut d.import_alarm), "", "false", "import: what the server contradicts becomes an alarm").of(Name::Roots),
     Setting::new("serve", Switch(|d| &mut d.serve), "", "false", "keep the embedded ledger running").of(Name::Drill),
     Setting::new("port", Count(0..=65535, |d| &mut d.drill_port), "PORT", "0", "port to serve on; 0: any free one").of(Name::Drill),
     Setting::new("grow", Time(OFF, |d| &mut d.grow), "DURATION", "", "add a transaction each time so long has passed").of(Name::Drill),
     Setting::new("lie", Text(|d| &mut d.lie), "NAME", "", "tell this lie alone").of(Name::Drill),
     Setting::new("list", Switch(|d| &mut d.list), "", "false", "list the lies").of(Name::Drill),
+    Setting::new("test", Switch(|d| &mut d.test), "", "false", "send a notification that says it is a test").of(Name::Notify),
 ];
 
 /// What `--log-level` may be.
@@ -119,6 +143,24 @@ const LEVELS: &[Word] = &[
     ("trace", |d| d.log_level = Some(LevelFilter::Trace)),
 ];
 
+/// What `--log-format` may be.
+const LOG_FORMATS: &[Word] = &[
+    ("text", |d| d.log_format = Some(LogFormat::Text)),
+    ("json", |d| d.log_format = Some(LogFormat::Json)),
+];
+
+/// What `--audit-notification-auth` may be.
+const AUTHS: &[Word] = &[
+    ("body", |d| d.notification_auth = Some(Auth::Body)),
+    ("basic", |d| d.notification_auth = Some(Auth::Basic)),
+];
+
+/// What `--audit-notify` may be.
+const NOTIFY: &[Word] = &[
+    ("changes", |d| d.notify = Some(When::Changes)),
+    ("every-check", |d| d.notify = Some(When::EveryCheck)),
+];
+
 /// Keys of an immuclient.toml that an audit has no use for and no flag says.
 pub(super) const UNUSED_KEYS: [&str; 7] = [
     "address", "auth", "detached", "logfile", "network", "pidfile", "port",
@@ -126,5 +168,12 @@ pub(super) const UNUSED_KEYS: [&str; 7] = [
 
 /// The setting of this name.
 pub(super) fn find(flag: &str) -> Option<&'static Setting> {
-    TABLE.iter().find(|setting| setting.flag == flag)
+    find_for(flag, None)
+}
+
+/// The setting of this name, as the verb has it: two verbs may mean different things by it.
+pub(super) fn find_for(flag: &str, verb: Option<Name>) -> Option<&'static Setting> {
+    let mut named = TABLE.iter().filter(|setting| setting.flag == flag);
+    let own = |setting: &&Setting| verb.is_some() && setting.verb() == verb;
+    named.clone().find(own).or_else(|| named.next())
 }

@@ -121,6 +121,33 @@ pub(super) fn pin(text: &str) -> Result<Pin, Wanted> {
     })
 }
 
+/// An `http` or `https` URL with a host, and without a password in it (RFC 3986 §3.2.1, §7.5).
+pub(super) fn url(text: &str) -> Result<String, Wanted> {
+    let text = text.trim();
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    let authority = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
+    let plain = text.len() <= 2048 && text.chars().all(|c| c.is_ascii_graphic());
+    match authority {
+        Some(authority) if plain && !authority.is_empty() && !authority.contains('@') => {
+            Ok(text.to_owned())
+        }
+        _ => Err(
+            "http:// or https:// and a host, without user and password in it, in printable ASCII"
+                .to_owned(),
+        ),
+    }
+}
+
+/// A program by its full path, and its words; nothing at all is none.
+pub(super) fn command(text: &str) -> Result<(), Wanted> {
+    let fits = text.is_empty() || (text.starts_with('/') && self::text(text).is_ok());
+    fits.then_some(()).ok_or_else(|| {
+        "a program's full path, and its words separated by spaces (there is no shell)".to_owned()
+    })
+}
+
 /// A password: as it is, or `enc:` and its base64 (protocol.md §7).
 pub(super) fn password(text: &str) -> Result<String, Wanted> {
     let Some(base64) = text.strip_prefix("enc:") else {
@@ -207,6 +234,29 @@ mod tests {
             String::new(),
         ] {
             assert_eq!(pin_of(wrong.clone()), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_url_has_a_host_and_no_password() {
+        for good in [
+            "http://localhost:8080/x",
+            "https://hooks.example/T/B?x=1",
+            "http://[::1]:9/",
+        ] {
+            assert_eq!(url(good).as_deref(), Ok(good));
+        }
+        for wrong in [
+            "",
+            "hooks.example",
+            "ftp://x/",
+            "http://",
+            "https:///x",
+            "http://user:password@x/",
+            "http://x/ y",
+            "http://x/\r\nHost: y",
+        ] {
+            assert!(url(wrong).is_err(), "{wrong}");
         }
     }
 

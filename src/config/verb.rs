@@ -7,12 +7,14 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Name {
     AuditMode,
+    Sweep,
     Status,
     Accept,
     Evidence,
     Roots,
     Compare,
     Drill,
+    Notify,
     Config,
     Help,
     Version,
@@ -51,12 +53,14 @@ const fn verb(
 #[rustfmt::skip]
 pub(super) static VERBS: &[Verb] = &[
     verb(Name::AuditMode, "audit-mode", "", 0, "audit every interval until stopped (also without a verb)"),
+    verb(Name::Sweep, "sweep", "[DATABASE...]", usize::MAX, "audit once, then read every value of the whole history"),
     verb(Name::Status, "status", "", 0, "what is trusted, since when, and the last verdicts"),
     verb(Name::Accept, "accept", "DATABASE --alarm ID", 1, "close an alarm, and adopt what its evidence names"),
     verb(Name::Evidence, "evidence", "list | show FILE | verify FILE", 2, "what was found; verify checks a file again, offline"),
-    verb(Name::Roots, "roots", "export", 1, "what is trusted, for another auditor to compare"),
+    verb(Name::Roots, "roots", "list | export | import DIR-OR-FILE [--alarm] | forget DATABASE", 2, "what is trusted: shown, written for another auditor, taken over from immuclient, taken back"),
     verb(Name::Compare, "compare", "FILE", 1, "hold another auditor's export against what is trusted here"),
     verb(Name::Drill, "drill", "[--serve [--port PORT] [--grow DURATION]] [--list] [--lie NAME]", 0, "see an honest ledger pass and a lying one caught"),
+    verb(Name::Notify, "notify", "--test", 0, "send a test notification, and say what came of it"),
     verb(Name::Config, "config", "[--check]", 0, "the effective settings, and where each comes from"),
     verb(Name::Help, "help", "[VERB] [--all]", 1, "help; with --all every setting"),
     verb(Name::Version, "version", "", 0, "the version"),
@@ -86,6 +90,11 @@ pub(super) fn find(word: &str) -> Option<&'static Verb> {
 pub enum Task {
     /// Audit: once or for ever, as the settings say.
     Audit,
+    /// Audit once, then read everything.
+    Sweep {
+        /// These databases alone; none: all that are audited.
+        databases: Vec<String>,
+    },
     /// Say what is trusted.
     Status,
     /// Close an alarm.
@@ -95,14 +104,16 @@ pub enum Task {
         /// The finding.
         alarm: String,
     },
-    /// Write what is trusted.
-    ExportRoots,
+    /// What is trusted.
+    Roots(RootsTask),
     /// Hold another auditor's export against what is trusted.
     Compare(PathBuf),
     /// Findings, as they are kept.
     Evidence(EvidenceTask),
     /// The embedded ledger.
     Drill(Drill),
+    /// Send a notification that says it is a test.
+    NotifyTest,
 }
 
 /// What is to be done with findings.
@@ -114,6 +125,27 @@ pub enum EvidenceTask {
     Show(PathBuf),
     /// Check one again, offline.
     Verify(PathBuf),
+}
+
+/// What is to be done with what is trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RootsTask {
+    /// Write it for another auditor.
+    Export,
+    /// Show it.
+    List,
+    /// Take over what another auditor trusted.
+    Import {
+        /// Its file, or a folder that holds such files.
+        path: PathBuf,
+        /// Does what the server contradicts become an alarm?
+        alarm: bool,
+    },
+    /// Trust nothing of a database any more.
+    Forget {
+        /// The database.
+        database: String,
+    },
 }
 
 /// What the embedded ledger is to do.

@@ -16,10 +16,12 @@ pub enum Emulated {
     V1_2_4,
     /// As served today.
     V1_11_1,
+    /// One that has sessions alone: `Login` and `UseDatabase` are deprecated since 1.2.
+    WithoutLogin,
 }
 
 impl Emulated {
-    /// Every version, the oldest first.
+    /// Every version there has been, the oldest first.
     pub const ALL: [Emulated; 5] = [
         Emulated::V0_9_0,
         Emulated::V0_9_2,
@@ -36,6 +38,7 @@ impl Emulated {
             Emulated::V1_1_0 => "1.1.0",
             Emulated::V1_2_4 => "1.2.4",
             Emulated::V1_11_1 => "1.11.1",
+            Emulated::WithoutLogin => "sessions alone",
         }
     }
 
@@ -59,9 +62,14 @@ impl Emulated {
     pub(super) fn scan_limit(self) -> Option<u32> {
         match self {
             Emulated::V0_9_0 => None,
-            Emulated::V1_11_1 => Some(2500),
+            Emulated::V1_11_1 | Emulated::WithoutLogin => Some(2500),
             _ => Some(1000),
         }
+    }
+
+    /// Does it have `Login` and `UseDatabase`?
+    pub(super) fn has_login(self) -> bool {
+        self != Emulated::WithoutLogin
     }
 
     /// Does it send `linearAdvanceProof`? From 1.4.

@@ -28,6 +28,14 @@ impl Status {
         }
     }
 
+    /// The version does not have this call.
+    pub fn unimplemented(call: &str) -> Status {
+        Status::new(
+            12,
+            format!("unknown method {call} for service immudb.schema.ImmuService"),
+        )
+    }
+
     /// The code that servers use for nearly everything.
     pub fn unknown(message: impl Into<String>) -> Status {
         Status::new(2, message)
@@ -156,6 +164,9 @@ impl Store {
     }
 
     fn login(&mut self, request: &[u8], told: Option<&Told>) -> Reply {
+        if !self.options.server.has_login() {
+            return Err(Status::unimplemented("Login"));
+        }
         let request: proto::LoginRequest = parse(request)?;
         self.admit(&request.user, &request.password, told)?;
         let database = self.databases.contains_key(DEFAULT);
@@ -179,6 +190,9 @@ impl Store {
     }
 
     fn use_database(&mut self, token: Option<&str>, request: &[u8], told: Option<&Told>) -> Reply {
+        if !self.options.server.has_login() {
+            return Err(Status::unimplemented("UseDatabase"));
+        }
         if self.options.auth {
             self.known(token)?;
         }

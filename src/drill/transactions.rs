@@ -106,12 +106,11 @@ impl Store {
     ) -> Reply {
         let server = self.server;
         let Some(most) = server.scan_limit() else {
-            let message = "unknown method TxScan for service immudb.schema.ImmuService";
-            return Err(Status::new(12, message));
+            return Err(Status::unimplemented("TxScan"));
         };
         if request.limit > most {
             return Err(Status::unknown(match server {
-                Emulated::V1_11_1 => format!(
+                Emulated::V1_11_1 | Emulated::WithoutLogin => format!(
                     "result size limit exceeded: the specified limit ({}) is larger than the maximum allowed one ({most})",
                     request.limit
                 ),

@@ -42,6 +42,6 @@ pub use header::{HeaderFields, HeaderVersion, MAX_EXTRA, TxHeader, TxMetadata};
 pub use refusal::{Fault, Reason, Refusal, Step, Wanted};
 pub use state::{
     BadPem, BadSignature, ClaimedState, PublicKey, Signature, State, StateShape, decode_base64,
-    signed_bytes,
+    encode_base64, signed_bytes,
 };
 pub use tree::{Frontier, Tree};

@@ -58,6 +58,32 @@ impl JsonObject {
         self
     }
 
+    /// An object; `None` is null.
+    #[must_use]
+    pub fn object(mut self, name: &str, value: Option<JsonObject>) -> JsonObject {
+        self.name(name);
+        match value {
+            Some(value) => self.0.push_str(&value.end()),
+            None => self.0.push_str("null"),
+        }
+        self
+    }
+
+    /// A list of objects.
+    #[must_use]
+    pub fn objects(mut self, name: &str, values: impl Iterator<Item = JsonObject>) -> JsonObject {
+        self.name(name);
+        self.0.push('[');
+        for (index, value) in values.enumerate() {
+            if index > 0 {
+                self.0.push(',');
+            }
+            self.0.push_str(&value.end());
+        }
+        self.0.push(']');
+        self
+    }
+
     /// True or false.
     #[must_use]
     pub fn flag(mut self, name: &str, value: bool) -> JsonObject {

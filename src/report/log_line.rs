@@ -2,25 +2,34 @@
 
 use log::Level;
 
+use super::plain::accepting;
 use crate::audit::{Cycle, Outcome, Verdict};
 use crate::ledger::State;
+use crate::trust::Swept;
 
 /// How loudly a verdict is told.
 fn level(outcome: &Outcome) -> Level {
     match outcome.verdict {
+        _ if outcome.unwritten.is_some() => Level::Error,
         Verdict::Tampered(_) | Verdict::LocalFailure | Verdict::Malformed => Level::Error,
+        _ if outcome.open_alarms > 0 => Level::Warn,
         Verdict::Consistent | Verdict::Empty if outcome.overdue.is_none() => Level::Debug,
         Verdict::FirstSeen => Level::Info,
         _ => Level::Warn,
     }
 }
 
+/// What is worth telling of a database beside its verdict.
+pub fn log_warnings(server: &str, outcome: &Outcome) {
+    for warning in &outcome.warnings {
+        log::warn!("{warning} server={server} database={}", outcome.database);
+    }
+}
+
 /// What a database's check ended in, and what else is worth telling of it.
 pub fn log_outcome(server: &str, outcome: &Outcome) {
+    log_warnings(server, outcome);
     let database = &outcome.database;
-    for warning in &outcome.warnings {
-        log::warn!("{warning} server={server} database={database}");
-    }
     let mut line = format!("{} server={server} database={database}", told(outcome));
     let mut add = |key: &str, value: String| {
         line.push_str(&format!(" {key}={value}"));
@@ -41,8 +50,7 @@ pub fn log_outcome(server: &str, outcome: &Outcome) {
     if let Some(alarm) = &outcome.alarm {
         add("alarm", alarm.id.clone());
         add("evidence", alarm.evidence.display().to_string());
-        let todo = format!("immuaudit accept {database} --alarm {}", alarm.id);
-        add("to_close", format!("{todo:?}"));
+        add("to_close", format!("{:?}", accepting(alarm)));
     }
     if outcome.open_alarms > 0 {
         add("open_alarms", outcome.open_alarms.to_string());
@@ -65,32 +73,21 @@ fn told(outcome: &Outcome) -> &'static str {
     }
 }
 
+/// A sweep that ended.
+pub fn log_swept(server: &str, swept: &Swept) {
+    log::info!(
+        "swept server={server} read={} of={} began={} ended={}",
+        swept.read,
+        swept.of,
+        swept.began,
+        swept.ended
+    );
+}
+
 /// One line a cycle.
 pub fn log_cycle(server: &str, cycle: &Cycle) {
-    if let Some(failure) = &cycle.no_list {
-        log::warn!(
-            "no list of databases server={server} reason={:?}",
-            failure.to_string()
-        );
-    }
-    if let Some(failure) = &cycle.no_store {
-        log::error!(
-            "local failure server={server} reason={:?}",
-            failure.to_string()
-        );
-    }
-    if let Some(impossible) = &cycle.impossible {
-        log::warn!(
-            "the server lists names that no database can have server={server} count={} first=\"{}\"",
-            impossible.count,
-            impossible.first
-        );
-    }
-    if cycle.too_many > 0 {
-        log::warn!(
-            "the server lists more databases than are audited server={server} left_out={}",
-            cycle.too_many
-        );
+    for trouble in cycle.troubles() {
+        log::warn!("{trouble} server={server}");
     }
     let count = |select: &dyn Fn(&Outcome) -> bool| {
         cycle

@@ -1,20 +1,56 @@
-//! The log on stderr: one line an event, UTC time first.
+//! The log on stderr: one line an event, UTC time first; under systemd's journal its priority instead.
 
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 
 use env_logger::Builder;
-use log::LevelFilter;
+use log::{Level, LevelFilter};
 
+use super::json::JsonObject;
 use crate::clock;
+use crate::config::LogFormat;
 
 /// Starts logging to stderr; a stderr that is closed is no reason to stop auditing.
-pub fn start_logging(level: LevelFilter) {
+pub fn start_logging(level: LevelFilter, format: LogFormat) {
+    let journal = stderr_is_the_journal();
     let mut builder = Builder::new();
-    builder.filter_level(level).format(|line, record| {
+    builder.filter_level(level).format(move |line, record| {
         let level = record.level();
         // env_logger itself writes to nowhere else: what cannot be written is lost, not fatal
-        writeln!(line, "{} {level:5} {}", clock::now(), record.args())
+        match format {
+            LogFormat::Json => writeln!(line, "{}", json(level, &record.args().to_string())),
+            LogFormat::Text if journal => {
+                writeln!(line, "<{}>{}", priority(level), record.args())
+            }
+            LogFormat::Text => writeln!(line, "{} {level:5} {}", clock::now(), record.args()),
+        }
     });
     // a second start, in tests, changes nothing
     let _ = builder.try_init();
+}
+
+fn json(level: Level, message: &str) -> String {
+    JsonObject::new()
+        .text("time", Some(&clock::now().to_string()))
+        .text("level", Some(&level.as_str().to_ascii_lowercase()))
+        .text("message", Some(message))
+        .end()
+}
+
+/// sd-daemon(3): syslog's numbers.
+fn priority(level: Level) -> u8 {
+    match level {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
+    }
+}
+
+/// systemd.exec(5): `$JOURNAL_STREAM` is the device and inode of the stream it reads.
+fn stderr_is_the_journal() -> bool {
+    let stream = std::env::var("JOURNAL_STREAM").ok();
+    let stderr = std::fs::metadata("/proc/self/fd/2").ok();
+    let stderr = stderr.map(|found| format!("{}:{}", found.dev(), found.ino()));
+    stream.is_some() && stream == stderr
 }

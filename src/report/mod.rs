@@ -1,13 +1,28 @@
-//! Telling people: log lines, a JSON object a database, plain lines. Nothing here decides.
+//! Telling people: log lines, a JSON object a database, plain lines, metrics and a page. Nothing
+//! here decides. What those who watch are shown is gathered on the `board`.
 
 #![forbid(unsafe_code)]
 
+mod board;
+mod exposition;
 mod json;
 mod log_line;
 mod logger;
+mod metrics;
+mod page;
 mod plain;
+mod probes;
+mod process;
+mod progress;
+mod timeline;
+mod verdict;
 
+pub use board::{About, Board, Row, Snapshot, is_complete};
 pub use json::{JsonObject, outcome_json};
-pub use log_line::{log_cycle, log_outcome};
+pub use log_line::{log_cycle, log_outcome, log_swept, log_warnings};
 pub use logger::start_logging;
-pub use plain::{outcome_line, print};
+pub use metrics::{Prefix, metrics};
+pub use page::page;
+pub use plain::{accepting, outcome_line, print};
+pub use probes::{Health, livez, readyz, states_json, status_json, version_json};
+pub use progress::Bar;

@@ -3,11 +3,22 @@
 use std::io::{self, Write};
 
 use crate::audit::{Outcome, Verdict};
+use crate::text::shell_word;
+use crate::trust::Alarm;
 
 /// A line to stdout; one that is closed is no reason to stop auditing.
 pub fn print(text: &str) {
     let mut stdout = io::stdout().lock();
     let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+}
+
+/// The command that closes an alarm, to be copied.
+pub fn accepting(alarm: &Alarm) -> String {
+    format!(
+        "immuaudit accept --alarm {} {}",
+        alarm.id,
+        shell_word(&alarm.database)
+    )
 }
 
 /// What is said of a database in one line.
@@ -32,10 +43,9 @@ pub fn outcome_line(outcome: &Outcome) -> String {
     }
     if let Some(alarm) = &outcome.alarm {
         line.push_str(&format!(
-            "\n  evidence: {}\n  once dealt with: immuaudit accept {} --alarm {}",
+            "\n  evidence: {}\n  once dealt with: {}",
             alarm.evidence.display(),
-            outcome.database,
-            alarm.id
+            accepting(alarm)
         ));
     } else if outcome.open_alarms > 0 {
         line.push_str(&format!(

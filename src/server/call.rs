@@ -42,7 +42,11 @@ pub(super) struct Pending {
     call: &'static str,
     timeout: Duration,
     receiver: ClientSStreamReceiver<Vec<u8>>,
+    /// What came while nobody waited.
+    came: Option<Message>,
 }
+
+type Message = Option<grpcio::Result<Vec<u8>>>;
 
 impl Pending {
     pub fn start(
@@ -64,7 +68,17 @@ impl Pending {
             call,
             timeout,
             receiver,
+            came: None,
         })
+    }
+
+    /// Lets the answer come while this thread does something else: a message is only taken off the
+    /// network once somebody asks for it.
+    pub fn receive_meanwhile(&mut self) {
+        let mut context = Context::from_waker(Waker::noop());
+        if let Poll::Ready(message) = self.receiver.poll_next_unpin(&mut context) {
+            self.came = Some(message);
+        }
     }
 
     /// The answer; dropping what is waited for cancels the call.
@@ -81,7 +95,11 @@ impl Pending {
 
     /// Exactly one message; `None` as error where there is none or a second one.
     async fn answer(&mut self) -> Result<Answer, Option<grpcio::Error>> {
-        let bytes = self.receiver.next().await.ok_or(None)?.map_err(Some)?;
+        let message = match self.came.take() {
+            Some(message) => message,
+            None => self.receiver.next().await,
+        };
+        let bytes = message.ok_or(None)?.map_err(Some)?;
         // only now: after a call that failed, the headers may never come
         let headers = self.receiver.headers().await.map_err(Some)?;
         let uuid = headers

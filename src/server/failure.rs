@@ -82,6 +82,12 @@ impl Failure {
         Failure::new(call, Kind::Malformed(Box::new(malformed)))
     }
 
+    /// Bytes that an answer has which was too large, where this client said so.
+    pub fn size_needed(&self) -> Option<u64> {
+        let (_, sizes) = self.message.as_str().split_once("larger than max (")?;
+        sizes.split(' ').next()?.parse().ok()
+    }
+
     pub(super) fn of_grpc(call: &'static str, error: &grpcio::Error, timeout: Duration) -> Failure {
         let (grpcio::Error::RpcFailure(status) | grpcio::Error::RpcFinished(Some(status))) = error
         else {
@@ -96,13 +102,13 @@ impl Failure {
         };
         Failure {
             message: Shown::new(status.message()),
-            ..Failure::new(call, sort(status, timeout))
+            ..Failure::new(call, sort(call, status, timeout))
         }
     }
 }
 
 /// Servers use the status codes loosely: nearly everything comes as Unknown, and the message tells.
-fn sort(status: &RpcStatus, timeout: Duration) -> Kind {
+fn sort(call: &str, status: &RpcStatus, timeout: Duration) -> Kind {
     let says = |text| status.message().contains(text);
     match status.code() {
         // made by this client, which takes no compressed answer (see channel.rs)
@@ -137,8 +143,8 @@ fn sort(status: &RpcStatus, timeout: Duration) -> Kind {
         Kind::CannotProve
     } else if says("ALH mismatch") {
         Kind::Corrupted
-    } else if says("tx data is corrupted") {
-        Kind::MaybeCorrupted
+    } else if says("tx data is corrupted") && call == "VerifiableTxById" {
+        Kind::MaybeCorrupted // only a proof can be excused
     } else if says("data is corrupted") {
         Kind::Corrupted
     } else if says("limit exceeded") {

@@ -4,16 +4,18 @@
 #![forbid(unsafe_code)]
 
 mod call;
+mod calls;
 mod channel;
 mod failure;
 mod session;
 mod transcript;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use grpcio::Client;
 
 pub use call::Answer;
+pub use calls::{Calls, Counted};
 pub use channel::{ClientCertificate, Endpoint, NoSystemRoots, Security, Tls};
 pub use failure::{Failure, Kind};
 pub use session::Login;
@@ -39,6 +41,18 @@ pub struct Server {
     stop: Stop,
     transcript: Transcript,
     identity: Option<Shown>,
+    /// No call lasts past this, whatever its own deadline.
+    until: Option<Instant>,
+    calls: Calls,
+    /// A scan that was asked for before its answer is waited for.
+    ahead: Option<Ahead>,
+}
+
+/// A call on its way, by what it was asked with.
+struct Ahead {
+    request: Vec<u8>,
+    credential: Credential,
+    pending: Pending,
 }
 
 impl Server {
@@ -60,12 +74,25 @@ impl Server {
             stop,
             transcript: Transcript::default(),
             identity: None,
+            until: None,
+            calls: Calls::default(),
+            ahead: None,
         })
     }
 
     /// From here on every token may be renewed once more.
     pub fn begin_cycle(&mut self) {
         self.session.begin_cycle();
+    }
+
+    /// From here on no call lasts past `until`, or its own deadline again.
+    pub fn hurry(&mut self, until: Option<Instant>) {
+        self.until = until;
+    }
+
+    /// Forgets the tokens of databases that `keeps` does not name.
+    pub fn keep_credentials(&mut self, keeps: impl Fn(&str) -> bool) {
+        self.session.keep(keeps);
     }
 
     /// Forgets what was said so far, so that a finding's evidence is about one database alone.
@@ -89,17 +116,24 @@ impl Server {
         self.identity.as_ref()
     }
 
+    /// The count of calls, kept up to date.
+    pub fn calls(&self) -> Calls {
+        self.calls.clone()
+    }
+
     /// Names of the databases that this user may see, as they came.
     pub fn databases(&mut self) -> Result<Vec<Vec<u8>>, Failure> {
         let list = self.call_as_user(method::DATABASE_LIST, wire::empty(), wire::database_list);
         match list {
-            // without authentication there is the default database, and perhaps no list
-            Err(failure) if self.session.is_off() && failure.kind != Kind::Stopped => {
-                match failure.kind {
-                    Kind::Unreachable | Kind::Deadline(_) | Kind::Malformed(_) => Err(failure),
-                    _ => Ok(vec![DEFAULT_DATABASE.into()]),
-                }
-            }
+            // without authentication there may be the default database and no list
+            Err(failure) if self.session.is_off() => match failure.kind {
+                Kind::NotLoggedIn
+                | Kind::NoAuthentication
+                | Kind::Forbidden
+                | Kind::Unimplemented
+                | Kind::Other(_) => Ok(vec![DEFAULT_DATABASE.into()]),
+                _ => Err(failure),
+            },
             list => list,
         }
     }
@@ -148,6 +182,26 @@ impl Server {
     ) -> Result<Vec<Result<Tx, Malformed>>, Failure> {
         let request = wire::tx_scan(initial, limit, entries);
         self.call(database, method::TX_SCAN, request, wire::tx_list)
+    }
+
+    /// Asks for a scan whose answer a later [`Server::tx_scan`] of the same takes, so that the
+    /// server works while this thread does; what nobody takes is cancelled.
+    pub fn tx_scan_ahead(&mut self, database: &str, initial: u64, limit: u32, entries: Entries) {
+        let request = wire::tx_scan(initial, limit, entries);
+        let (Some(client), Some(credential)) = (&self.client, self.session.known(database)) else {
+            return;
+        };
+        let timeout = self.timeout_now();
+        // one that cannot be asked now is asked, and fails, when it is waited for
+        let pending = Pending::start(client, method::TX_SCAN, &request, &credential, timeout);
+        self.ahead = pending.ok().map(|mut pending| {
+            pending.receive_meanwhile();
+            Ahead {
+                request,
+                credential,
+                pending,
+            }
+        });
     }
 
     /// The value that a key (without its kind byte) got in one transaction.
@@ -211,12 +265,24 @@ impl Server {
         request: &Vec<u8>,
         credential: &Credential,
     ) -> Result<Answer, Failure> {
-        let connector = &self.connector;
-        let client = self
-            .client
-            .get_or_insert_with(|| Client::new(connector.connect()));
-        let answer = Pending::start(client, name, request, credential, self.timeout)
-            .and_then(|pending| pending.wait(&self.stop));
+        let begin = Instant::now();
+        let ahead = match name {
+            method::TX_SCAN => self.ahead.take(),
+            _ => None,
+        };
+        let same = |ahead: &Ahead| ahead.request == *request && ahead.credential == *credential;
+        let timeout = self.timeout_now();
+        let pending = match ahead.filter(same) {
+            Some(ahead) => Ok(ahead.pending),
+            None => {
+                let connector = &self.connector;
+                let client = self
+                    .client
+                    .get_or_insert_with(|| Client::new(connector.connect()));
+                Pending::start(client, name, request, credential, timeout)
+            }
+        };
+        let answer = pending.and_then(|pending| pending.wait(&self.stop));
         match &answer {
             Ok(answer) => self.identity.clone_from(&answer.uuid),
             Err(failure) => {
@@ -225,10 +291,20 @@ impl Server {
                     Kind::Deadline(_) | Kind::Unreachable | Kind::Stopped
                 ) {
                     self.client = None;
+                    self.ahead = None;
                 }
             }
         }
+        self.calls.count(name, begin.elapsed(), &answer);
         self.transcript.record(name, request, &answer);
         answer
+    }
+
+    /// What a call may take that starts now.
+    fn timeout_now(&self) -> Duration {
+        let left = self
+            .until
+            .map(|until| until.saturating_duration_since(Instant::now()));
+        left.map_or(self.timeout, |left| left.min(self.timeout))
     }
 }

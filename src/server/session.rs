@@ -49,6 +49,11 @@ impl Session {
         }
     }
 
+    /// What a database was last opened with.
+    pub fn known(&self, database: &str) -> Option<Credential> {
+        self.databases.get(database).cloned()
+    }
+
     pub fn begin_cycle(&mut self) {
         self.renewed.clear();
         self.renewed_login = false;
@@ -56,6 +61,10 @@ impl Session {
 
     pub fn is_off(&self) -> bool {
         matches!(self.mode, Mode::Off)
+    }
+
+    pub fn keep(&mut self, keeps: impl Fn(&str) -> bool) {
+        self.databases.retain(|name, _| keeps(name));
     }
 
     pub fn forget(&mut self, database: &str) {
@@ -76,6 +85,9 @@ impl Session {
 
     /// Forgets the login, once a cycle.
     pub fn may_renew_login(&mut self) -> bool {
+        if matches!(self.mode, Mode::Sessions) {
+            self.databases.remove(DEFAULT_DATABASE); // the session it stands for
+        }
         self.mode = Mode::Unknown;
         !std::mem::replace(&mut self.renewed_login, true)
     }

@@ -36,6 +36,12 @@ impl Transcript {
         self.first.iter().chain(&self.last)
     }
 
+    /// Bytes of the last answer; 0 where there was none.
+    pub fn last_reply(&self) -> u64 {
+        let reply = self.last.as_ref().and_then(|last| last.reply.as_ref().ok());
+        reply.map_or(0, |reply| u64::try_from(reply.len()).unwrap_or(u64::MAX))
+    }
+
     pub(super) fn record(
         &mut self,
         name: &'static str,

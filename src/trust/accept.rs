@@ -5,6 +5,7 @@ use super::failure::LocalFailure;
 use super::fault::Kind;
 use super::files;
 use super::finding::Tampering;
+use super::history::Change;
 use super::record::Record;
 use super::store::{Hold, Store};
 use super::text::cut;
@@ -27,6 +28,16 @@ pub enum Acceptance {
     Overtaken,
 }
 
+/// What came of accepting an alarm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// What it did to what is trusted.
+    pub acceptance: Acceptance,
+    /// Other findings against the same trusted state, closed with it: a server that rewrote history
+    /// and went on writing shows a new state at every check.
+    pub closed_with_it: Vec<String>,
+}
+
 impl Store {
     /// Closes one open alarm. For `inconsistent` and `rolled-back` the state that the finding showed is adopted, and
     /// never another; where it showed none, or an empty database, what was trusted is forgotten.
@@ -39,7 +50,7 @@ impl Store {
         alarm_id: &str,
         who: &str,
         now: Timestamp,
-    ) -> Result<Acceptance, LocalFailure> {
+    ) -> Result<Accepted, LocalFailure> {
         let hold = self.hold(Lock::Exclusive)?;
         let mut alarms = self.alarms(database)?;
         let open = |alarm: &&mut Alarm| alarm.is_open() && alarm.id == alarm_id;
@@ -54,17 +65,37 @@ impl Store {
                     .collect(),
             });
         };
-        let acceptance = match alarm.kind {
-            Tampering::Inconsistent | Tampering::RolledBack => self.adopt(&hold, alarm, now)?,
-            Tampering::Signature | Tampering::Value | Tampering::SplitView => Acceptance::Closed,
+        let acceptance = if is_about_history(alarm.kind) {
+            self.adopt(&hold, alarm, now)?
+        } else {
+            Acceptance::Closed
         };
-        alarm.closed = Some(Closed {
-            who: cut(who, 200),
-            when: now,
-        });
+        let accepted = alarm.clone();
+        let moved = matches!(
+            acceptance,
+            Acceptance::Adopted(_) | Acceptance::Forgotten(_)
+        );
+        let mut closed_with_it = Vec::new();
+        for alarm in alarms.iter_mut().filter(|alarm| alarm.is_open()) {
+            let itself = alarm.id == accepted.id;
+            let with_it =
+                moved && is_about_history(alarm.kind) && alarm.trusted == accepted.trusted;
+            if !itself && with_it {
+                closed_with_it.push(alarm.id.clone());
+            }
+            if itself || with_it {
+                alarm.closed = Some(Closed {
+                    who: cut(who, 200),
+                    when: now,
+                });
+            }
+        }
         let file = alarm::render(&self.server, database, &alarms);
         files::replace(Kind::Alarms, &self.alarms_path(database), &file)?;
-        Ok(acceptance)
+        Ok(Accepted {
+            acceptance,
+            closed_with_it,
+        })
     }
 
     /// All alarms of a database with who closed which, in the order in which they were raised.
@@ -92,7 +123,10 @@ impl Store {
             _ => return Ok(Acceptance::Overtaken),
         };
         let Some(shown) = shown else {
-            self.forget(hold, &record, &before, &alarm.id, now)?;
+            let change = Change::Forgotten {
+                alarm: alarm.id.clone(),
+            };
+            self.forget(hold, &record, &before, change, now)?;
             return Ok(Acceptance::Forgotten(before.state));
         };
         if shown == before.state {
@@ -113,6 +147,11 @@ impl Store {
         let adopted = self.accept_state(hold, &record, adopted)?;
         Ok(Acceptance::Adopted(adopted))
     }
+}
+
+/// Does a finding of this kind say which state the server shows instead of the trusted one?
+fn is_about_history(kind: Tampering) -> bool {
+    matches!(kind, Tampering::Inconsistent | Tampering::RolledBack)
 }
 
 /// What an earlier run did, that was killed before it could close the alarm.

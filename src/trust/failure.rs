@@ -29,6 +29,12 @@ pub enum LocalFailure {
     },
     /// The content of an alarm, evidence or identity file is not what was written.
     DamagedRecord { path: PathBuf, damage: Damage },
+    /// Nothing is left of a database that was audited before.
+    Lost {
+        database: String,
+        directory: PathBuf,
+        outcomes: PathBuf,
+    },
     /// A file is gone that belongs to one that is there.
     Missing {
         path: PathBuf,
@@ -158,6 +164,16 @@ impl fmt::Display for LocalFailure {
                 f,
                 "{}: {damage}; restore it from a backup, or move it away: then every finding whose evidence is kept is open again",
                 path.display()
+            ),
+            LocalFailure::Lost {
+                database,
+                directory,
+                outcomes,
+            } => write!(
+                f,
+                "nothing is left under {} of what was trusted of {database}, which was audited before: is --dir or --roots-filepath another one, or not mounted? To take it on trust once more, on purpose, give --pin, or move {} away",
+                directory.display(),
+                outcomes.display()
             ),
             LocalFailure::Missing {
                 path,

@@ -17,6 +17,8 @@ pub enum Kind {
     Identities,
     /// Last verdicts.
     Outcomes,
+    /// What of the values was read.
+    Values,
 }
 
 /// How far the writing has come.
@@ -43,13 +45,14 @@ pub enum Step {
 }
 
 /// Every kind of file.
-pub const KINDS: [Kind; 6] = [
+pub const KINDS: [Kind; 7] = [
     Kind::State,
     Kind::History,
     Kind::Alarms,
     Kind::Evidence,
     Kind::Identities,
     Kind::Outcomes,
+    Kind::Values,
 ];
 
 /// Every step of replacing a file.

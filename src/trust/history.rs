@@ -34,6 +34,8 @@ pub enum Change {
     Accepted(How),
     /// It is trusted no more, by the operator who accepted this alarm: the next sight is a first one.
     Forgotten { alarm: String },
+    /// It is trusted no more, by the operator's word alone: the next sight is a first one.
+    Dropped,
 }
 
 /// A history as it was read.
@@ -119,12 +121,16 @@ impl std::fmt::Display for Change {
         match self {
             Change::Accepted(how) => how.fmt(f),
             Change::Forgotten { alarm } => write!(f, "forgotten:{alarm}"),
+            Change::Dropped => f.write_str("dropped"),
         }
     }
 }
 
 impl Change {
     fn parse(word: &str) -> Option<Change> {
+        if word == "dropped" {
+            return Some(Change::Dropped);
+        }
         match word.strip_prefix("forgotten:") {
             Some(alarm) => Some(Change::Forgotten {
                 alarm: alarm.into(),
@@ -287,6 +293,8 @@ mod tests {
             ),
             entry(2, Change::Forgotten { alarm: alarm() }, Some("")),
             entry(1, Change::Accepted(How::Pinned), None),
+            entry(1, Change::Dropped, None),
+            entry(1, Change::Accepted(How::Imported), None),
         ]
     }
 

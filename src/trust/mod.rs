@@ -13,6 +13,7 @@
 //!            evidence/DATABASE/ALARM.toml   what shows it, a file each finding
 //!            identities             every immudb-uuid seen
 //!            outcomes               the last verdicts
+//!            values                 how far the values were read, and what of them stays due
 //! ```
 //!
 //! `SERVER` and `DATABASE` are escaped (`name`), times come from the caller, and nothing here knows the network.
@@ -29,6 +30,7 @@
 mod accept;
 mod alarm;
 mod believe;
+mod carry;
 mod compaction;
 mod evidence;
 mod export;
@@ -48,9 +50,11 @@ mod store;
 mod text;
 mod timestamp;
 mod trusted;
+mod values;
 
-pub use accept::Acceptance;
+pub use accept::{Acceptance, Accepted};
 pub use alarm::{Alarm, Closed};
+pub use carry::Ground;
 pub use evidence::{Evidence, KeptAnswer, Limits};
 pub use export::{Export, Exported};
 pub use failure::{Damage, LocalFailure, Warning};
@@ -61,4 +65,5 @@ pub use outcome::{OutcomeRecord, Outcomes};
 pub use raise::read_evidence;
 pub use store::{Location, Store};
 pub use timestamp::Timestamp;
-pub use trusted::{How, Seen, Trusted};
+pub use trusted::{How, Seen, Trusted, kept_identity};
+pub use values::{Begun, Progress, Sweeping, Swept};

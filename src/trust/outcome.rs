@@ -58,6 +58,22 @@ impl Store {
         files::replace(Kind::Outcomes, &self.home.join("outcomes"), &writer.seal())
     }
 
+    /// Nothing is trusted of a database that was `proven_before`: was it given up by accepting an
+    /// alarm, which its history tells, or is it lost?
+    ///
+    /// # Errors
+    /// It is lost.
+    pub fn nothing_lost(&self, database: &str) -> Result<(), LocalFailure> {
+        if !self.history(database)?.is_empty() {
+            return Ok(());
+        }
+        Err(LocalFailure::Lost {
+            database: database.into(),
+            directory: self.roots.clone(),
+            outcomes: self.home.join("outcomes"),
+        })
+    }
+
     /// The last verdicts; none, and a warning, where the file is damaged.
     pub fn load_outcomes(&self) -> Outcomes {
         let path = self.home.join("outcomes");

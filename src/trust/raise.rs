@@ -49,6 +49,9 @@ impl Store {
         let mut alarm = Alarm::new(finding, path.clone(), now);
         if let Some(at) = alarms.iter().position(|alarm| alarm.id == id) {
             let before = alarms.remove(at);
+            if !before.is_open() && self.left_behind(finding) {
+                return Ok(before); // accepted while the check that found it once more was under way
+            }
             alarm.times = before.times.saturating_add(1);
             alarm.displaced = before.displaced;
             if before.is_open() {
@@ -70,6 +73,15 @@ impl Store {
         let file = alarm::render(&self.server, &finding.database, &alarms);
         files::replace(Kind::Alarms, &self.alarms_path(&finding.database), &file)?;
         written.map(|()| alarm)
+    }
+
+    /// Is what a finding was held against trusted no more?
+    fn left_behind(&self, finding: &Finding) -> bool {
+        let Some(then) = finding.trusted.as_ref().map(|trusted| trusted.state) else {
+            return false;
+        };
+        let now = self.record(&finding.database).map(|record| record.trusted);
+        matches!(&now, Ok(trusted) if trusted.as_ref().map(|trusted| trusted.state) != Some(then))
     }
 
     /// The open alarms of a database, or of all, in the order in which they were raised.

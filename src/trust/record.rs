@@ -91,7 +91,7 @@ impl Store {
                 return known(Some(prepared), Some(Unsettled::Publish));
             }
         }
-        let forgotten = matches!(last.change, Change::Forgotten { .. });
+        let forgotten = !matches!(last.change, Change::Accepted(_));
         match &state {
             Ok(None) if forgotten => known(None, None),
             Ok(None) => Err(missing(state_path, history_path)),
@@ -169,14 +169,12 @@ impl Store {
         hold: &Hold,
         record: &Record,
         trusted: &Trusted,
-        alarm: &str,
+        change: Change,
         now: Timestamp,
     ) -> Result<(), LocalFailure> {
         let entry = HistoryEntry {
             time: now,
-            change: Change::Forgotten {
-                alarm: alarm.into(),
-            },
+            change,
             state: trusted.state,
             shape: trusted.shape,
             uuid: trusted.uuid.clone(),

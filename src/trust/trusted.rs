@@ -37,6 +37,8 @@ pub enum How {
     Proven,
     /// Given by the operator.
     Pinned,
+    /// Carried over from another auditor's files, and extended by what the server shows.
+    Imported,
     /// Adopted by the operator, who accepted this alarm.
     Adopted { alarm: String },
 }
@@ -68,6 +70,7 @@ impl fmt::Display for How {
             How::FirstSeen => f.write_str("first-seen"),
             How::Proven => f.write_str("proven"),
             How::Pinned => f.write_str("pinned"),
+            How::Imported => f.write_str("imported"),
             How::Adopted { alarm } => write!(f, "adopted:{alarm}"),
         }
     }
@@ -85,6 +88,7 @@ impl FromStr for How {
             "first-seen" => Ok(How::FirstSeen),
             "proven" => Ok(How::Proven),
             "pinned" => Ok(How::Pinned),
+            "imported" => Ok(How::Imported),
             _ => match text.strip_prefix("adopted:") {
                 Some(alarm) => Ok(How::Adopted {
                     alarm: alarm.into(),

@@ -52,19 +52,35 @@ fn parse<M: Message>(shape: &Shape, bytes: &[u8]) -> Result<M, Malformed> {
 /// `LoginResponse`: the token.
 pub fn login_token(bytes: &[u8]) -> Result<String, Malformed> {
     let reply: proto::LoginResponse = parse(&budget::TOKEN, bytes)?;
-    Ok(reply.token)
+    token(reply.token)
 }
 
 /// `UseDatabaseReply`: the token.
 pub fn use_database_token(bytes: &[u8]) -> Result<String, Malformed> {
     let reply: proto::UseDatabaseReply = parse(&budget::TOKEN, bytes)?;
-    Ok(reply.token)
+    token(reply.token)
 }
 
 /// `OpenSessionResponse`: the session's id.
 pub fn session_id(bytes: &[u8]) -> Result<String, Malformed> {
     let reply: proto::OpenSessionResponse = parse(&budget::TOKEN, bytes)?;
-    Ok(reply.session_id)
+    token(reply.session_id)
+}
+
+/// Bytes that a token or a session's id may have: it is kept, one for each database.
+const MAX_TOKEN: usize = 8192;
+
+fn token(token: String) -> Result<String, Malformed> {
+    if token.len() <= MAX_TOKEN {
+        return Ok(token);
+    }
+    Err(Malformed::Field {
+        message: "login",
+        reason: Reason::Range {
+            what: "the token's length",
+            value: i128::try_from(token.len()).unwrap_or(i128::MAX),
+        },
+    })
 }
 
 /// `DatabaseListResponse`: names as they came, which may be no text at all.

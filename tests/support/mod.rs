@@ -3,6 +3,7 @@
 
 pub mod caller;
 pub mod chain;
+pub mod http;
 pub mod meter;
 pub mod mutate;
 pub mod place;

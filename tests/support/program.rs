@@ -51,6 +51,8 @@ impl Program {
             .env_clear()
             .envs(self.variables.iter().cloned())
             .env("HOME", &self.dir)
+            // several run at once; those who look for it are told the port
+            .env("IMMUAUDIT_AUDIT_MONITORING_PORT", "0")
             .stdin(Stdio::null());
         command
     }

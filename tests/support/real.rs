@@ -15,12 +15,16 @@ fn folder() -> PathBuf {
 
 /// A version's server program; `None`, said loudly, where it was not built. Under CI that fails.
 pub fn program(version: &str) -> Option<PathBuf> {
-    let path = folder().join(format!("immudb-{version}"));
+    built(&format!("immudb-{version}"))
+}
+
+/// The same for any program of `tests/real/build`, such as `immuclient-1.11.1`.
+pub fn built(name: &str) -> Option<PathBuf> {
+    let path = folder().join(name);
     if path.exists() {
         return Some(path);
     }
-    let missing =
-        format!("SKIPPED: no real immudb {version} (built by tests/real/build, which needs Go)");
+    let missing = format!("SKIPPED: no real {name} (built by tests/real/build, which needs Go)");
     assert!(env::var_os("CI").is_none(), "{missing}");
     // past the test harness, which swallows what passing tests print
     let _ = fs::write("/dev/stderr", format!("{missing}\n"));

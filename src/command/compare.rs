@@ -1,26 +1,17 @@
-//! `roots export` and `compare`: two auditors hold what they trust against each other.
+//! `compare`: two auditors hold what they trust against each other.
 
 use std::path::Path;
 
 use super::open::{self, Failed};
 use crate::audit::{Auditor, Compared, Comparison, Exit};
-use crate::clock;
 use crate::config::Settings;
-use crate::report::print;
+use crate::report::{accepting, print};
 use crate::stop::Stop;
 use crate::text::Shown;
 use crate::trust::{Export, Store};
 
-/// Writes what is trusted to stdout.
-pub fn export(settings: &Settings) -> Result<Exit, Failed> {
-    let store = Store::open_beside(&open::location(settings))?;
-    let file = store.export(clock::now())?;
-    print(String::from_utf8_lossy(&file).trim_end_matches('\n'));
-    Ok(Exit::Good)
-}
-
 /// Holds another auditor's export against one's own; works while the auditor runs.
-pub fn compare(settings: &Settings, file: &Path) -> Result<Exit, Failed> {
+pub fn run(settings: &Settings, file: &Path) -> Result<Exit, Failed> {
     let stop = Stop::on_signals(); // before gRPC starts its threads
     let (export, bytes) = Export::read(file)?;
     let store = Store::open_beside(&open::location(settings))?;
@@ -61,9 +52,9 @@ fn line(comparison: &Comparison) -> String {
         } => {
             let kept = match alarm {
                 Ok(alarm) => format!(
-                    "evidence: {}\n  once dealt with: immuaudit accept {name} --alarm {}",
+                    "evidence: {}\n  once dealt with: {}",
                     alarm.evidence.display(),
-                    alarm.id
+                    accepting(alarm)
                 ),
                 Err(failure) => format!("not written down: {failure}"),
             };

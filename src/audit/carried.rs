@@ -1,0 +1,249 @@
+//! Another auditor's trusted states: the files that immuclient, immugw and immudb's client
+//! libraries keep (protocol.md §7).
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::ledger::{ClaimedState, State, StateShape, decode_base64};
+use crate::text::Shown;
+use crate::wire::{self, Malformed};
+
+/// The name of such a file, in a folder named after the server's identity; a client library's
+/// ends in `-IDENTITY`.
+const NAME: &str = ".state";
+/// Longest file that is read, most folders that are looked into, and how deep.
+const MOST_BYTES: u64 = 16 << 20;
+const MOST_FOLDERS: usize = 10_000;
+const DEEPEST: usize = 4;
+
+/// One file of trusted states.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The identity of the server that it is of, as far as its name says.
+    pub identity: Option<String>,
+    /// What was trusted; databases without transactions are left out.
+    pub states: Vec<Carried>,
+}
+
+/// What another auditor trusted of one database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Carried {
+    /// The database.
+    pub database: String,
+    /// Its state, as the server sent it then.
+    pub claimed: ClaimedState,
+}
+
+/// Why states cannot be read.
+#[derive(Debug)]
+pub enum BadStates {
+    /// The system refuses.
+    Unreadable {
+        /// File or folder.
+        path: PathBuf,
+        /// Why.
+        fault: String,
+    },
+    /// A line that is no trusted state.
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        fault: BadLine,
+    },
+    /// No such file in the folder.
+    Nothing {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+/// What is wrong with a line.
+#[derive(Debug)]
+pub enum BadLine {
+    /// It is not `NAME:BASE64`.
+    Form,
+    /// The message in it.
+    Message(Malformed),
+    /// The message is of another database.
+    OtherDatabase(Shown),
+}
+
+impl fmt::Display for BadStates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BadStates::Unreadable { path, fault } => write!(f, "{}: {fault}", path.display()),
+            BadStates::Line { path, line, fault } => {
+                let path = path.display();
+                match fault {
+                    BadLine::Form => write!(f, "{path}:{line}: not NAME:BASE64 of a state")?,
+                    BadLine::Message(malformed) => {
+                        write!(f, "{path}:{line}: no state that can be read: {malformed}")?;
+                    }
+                    BadLine::OtherDatabase(name) => {
+                        write!(f, "{path}:{line}: the state is of database \"{name}\"")?;
+                    }
+                }
+                f.write_str("; nothing was imported: take the line out, or name another file")
+            }
+            BadStates::Nothing { path } => write!(
+                f,
+                "{}: no file called .state in it: name the folder that immuclient was given by \
+                 --roots-filepath (by default the system's temporary one), or the file itself",
+                path.display()
+            ),
+        }
+    }
+}
+
+/// The trusted states in a file, or in every `.state` file in a folder and below it.
+///
+/// # Errors
+/// A file that cannot be read whole, or none at all: half of it is not to be taken for all.
+pub fn read_states(path: &Path) -> Result<Vec<StateFile>, BadStates> {
+    let metadata = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+    if !metadata.is_dir() {
+        return Ok(vec![read_file(path)?]);
+    }
+    let mut folders = vec![(path.to_owned(), 0)];
+    let mut paths = Vec::new();
+    let mut looked = 0;
+    while let Some((folder, depth)) = folders.pop() {
+        looked += 1;
+        if looked > MOST_FOLDERS {
+            let fault = format!("more than {MOST_FOLDERS} folders in it: name one further down");
+            let path = path.to_owned();
+            return Err(BadStates::Unreadable { path, fault });
+        }
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            // a temporary directory is full of other people's
+            Err(error) if depth > 0 && error.kind() == std::io::ErrorKind::PermissionDenied => {
+                continue;
+            }
+            Err(error) => return Err(unreadable(&folder, &error)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(|error| unreadable(&folder, &error))?;
+            let kind = entry
+                .file_type()
+                .map_err(|error| unreadable(&folder, &error))?;
+            let name = entry.file_name();
+            if kind.is_dir() && depth < DEEPEST {
+                folders.push((entry.path(), depth + 1));
+            } else if kind.is_file() && name.to_str().is_some_and(is_name) {
+                paths.push(entry.path());
+            }
+        }
+    }
+    if paths.is_empty() {
+        let path = path.to_owned();
+        return Err(BadStates::Nothing { path });
+    }
+    paths.sort();
+    paths.iter().map(|path| read_file(path)).collect()
+}
+
+fn is_name(name: &str) -> bool {
+    name == NAME || identity_in(name).is_some()
+}
+
+fn identity_in(name: &str) -> Option<&str> {
+    let identity = name.strip_prefix(NAME)?.strip_prefix('-')?;
+    (!identity.is_empty()).then_some(identity)
+}
+
+fn read_file(path: &Path) -> Result<StateFile, BadStates> {
+    let mut text = String::new();
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    let read = file.take(MOST_BYTES + 1).read_to_string(&mut text);
+    read.map_err(|error| unreadable(path, &error))?;
+    if text.len() as u64 > MOST_BYTES {
+        let fault = format!("larger than {MOST_BYTES} bytes");
+        let path = path.to_owned();
+        return Err(BadStates::Unreadable { path, fault });
+    }
+    let mut states = Vec::new();
+    for (line, text) in (1..).zip(text.lines().map(str::trim)) {
+        if text.is_empty() {
+            continue; // immuclient's files begin with such a line
+        }
+        let carried = parse(text).map_err(|fault| BadStates::Line {
+            path: path.to_owned(),
+            line,
+            fault,
+        })?;
+        if carried.claimed.state != State::EMPTY {
+            states.push(carried);
+        }
+    }
+    let name = |path: &Path| Some(path.file_name()?.to_str()?.to_owned());
+    let own = name(path).unwrap_or_default();
+    let identity = if own == NAME {
+        path.parent().and_then(name)
+    } else {
+        identity_in(&own).map(str::to_owned)
+    };
+    Ok(StateFile {
+        path: path.to_owned(),
+        identity,
+        states,
+    })
+}
+
+fn parse(line: &str) -> Result<Carried, BadLine> {
+    let (database, base64) = line.rsplit_once(':').ok_or(BadLine::Form)?;
+    let bytes = decode_base64(base64).ok_or(BadLine::Form)?;
+    if database.is_empty() {
+        return Err(BadLine::Form);
+    }
+    let claimed = wire::state(&bytes).map_err(BadLine::Message)?;
+    if claimed.shape == StateShape::WithDatabase && claimed.database != database.as_bytes() {
+        let other = Shown::of_bytes(&claimed.database);
+        return Err(BadLine::OtherDatabase(other));
+    }
+    Ok(Carried {
+        database: database.to_owned(),
+        claimed,
+    })
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> BadStates {
+    BadStates::Unreadable {
+        path: path.to_owned(),
+        fault: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a real immuclient 1.11.1 wrote it, of a server of its own.
+    const REAL: &str = "defaultdb:CglkZWZhdWx0ZGIQFBogqcXnGLlgwYzDsBxQeEYrEr/x69Q/Ci5uk8FrNzVkZiEoFDIgqcXnGLlgwYzDsBxQeEYrEr/x69Q/Ci5uk8FrNzVkZiE=";
+
+    #[test]
+    fn a_line_of_immuclients_is_a_state() {
+        let carried = parse(REAL).unwrap();
+        assert_eq!(carried.database, "defaultdb");
+        assert_eq!(
+            carried.claimed.state.to_string(),
+            "20:a9c5e718b960c18cc3b01c5078462b12bff1ebd43f0a2e6e93c16b3735646621"
+        );
+    }
+
+    #[test]
+    fn what_is_no_state_is_refused() {
+        let cut = &REAL[..REAL.len() - 8];
+        let other = REAL.replace("defaultdb:", "shop:");
+        for line in ["defaultdb", ":AAAA", "defaultdb:%%%%", cut, &other] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}

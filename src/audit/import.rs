@@ -1,0 +1,177 @@
+//! Taking over what another auditor trusted: only where the running server proves that its history
+//! still holds it, and never in place of what is trusted already.
+
+use super::auditor::{Auditor, Conclusion};
+use super::carried::Carried;
+use super::check::{self, Finding};
+use super::proof::{self, Proof};
+use super::verdict::{Outcome, Reason, Verdict};
+use crate::clock;
+use crate::ledger::{ClaimedState, State};
+use crate::trust::{Ground, LocalFailure, Seen, Tampering, Trusted};
+
+/// What came of one imported state.
+#[derive(Debug)]
+pub enum Import {
+    /// It is trusted now.
+    Taken(Trusted),
+    /// It is what is trusted already.
+    Known,
+    /// It is proven to be an ancestor of what is trusted, which stays.
+    Ancestor {
+        /// What is trusted.
+        trusted: State,
+    },
+    /// It is proven to extend what is trusted, which stays: the next audit goes there itself.
+    Descendant {
+        /// What is trusted.
+        trusted: State,
+    },
+    /// The server did not prove it.
+    Refused {
+        /// What that amounts to.
+        verdict: Verdict,
+        /// Why.
+        reason: Reason,
+    },
+    /// The server does not hold it, and an alarm was asked for.
+    Raised(Box<Outcome>),
+}
+
+/// What becomes of a state that the server contradicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnRefusal {
+    /// It is told: a wrong folder is likelier than a crime.
+    Tell,
+    /// It becomes an alarm, with its evidence.
+    Alarm,
+}
+
+impl Auditor {
+    /// The identity that the server answers with; `None` where it does not answer, or has none.
+    pub fn identity_now(&mut self) -> Option<String> {
+        self.server.begin_cycle();
+        // whatever comes of it: a server that lists nothing may still answer for its databases
+        drop(self.server.databases());
+        self.server.identity().map(ToString::to_string)
+    }
+
+    /// Holds an imported state against the running server, and against what is trusted; `None`
+    /// where the program is asked to end.
+    pub fn import(&mut self, carried: &Carried, on_refusal: OnRefusal) -> Option<Import> {
+        let database = carried.database.as_str();
+        self.server.begin_cycle();
+        self.server.begin_transcript();
+        let trusted = match self.store.load(database) {
+            Ok(trusted) => trusted,
+            Err(failure) => return Some(local(failure)),
+        };
+        let import = match &trusted {
+            None => self.take(carried)?,
+            Some(trusted) => self.relate(database, carried.claimed.state, trusted.state)?,
+        };
+        Some(match import {
+            Import::Refused { verdict, reason }
+                if verdict.is_tampering() && on_refusal == OnRefusal::Alarm =>
+            {
+                let conclusion = Conclusion::new(verdict, reason);
+                Import::Raised(Box::new(self.conclude(
+                    database,
+                    trusted.as_ref(),
+                    conclusion,
+                )))
+            }
+            import => import,
+        })
+    }
+
+    /// Nothing is trusted yet: does the server show this state, or extend it?
+    fn take(&mut self, carried: &Carried) -> Option<Import> {
+        let (database, imported) = (carried.database.as_str(), carried.claimed.state);
+        let demands = self.demands();
+        let written = match check::check(&mut self.server, database, Some(imported), &demands) {
+            Finding::Stopped => return None,
+            Finding::Same(shown) => {
+                let seen = self.carried(&carried.claimed);
+                let ground = Ground::Shown(shown.state);
+                self.store.import(database, &seen, ground, clock::now())
+            }
+            Finding::Extended(_, proven) => {
+                let seen = self.carried(&carried.claimed);
+                let ground = Ground::Extended(&proven);
+                self.store.import(database, &seen, ground, clock::now())
+            }
+            Finding::Refused {
+                verdict, reason, ..
+            } => return Some(refused(imported, verdict, reason)),
+            // both come only of a check against nothing
+            Finding::Empty | Finding::First(_) => {
+                return Some(refused(imported, Verdict::Malformed, Reason::NoTransaction));
+            }
+        };
+        Some(match written {
+            Ok(trusted) => Import::Taken(trusted),
+            Err(failure) => local(failure),
+        })
+    }
+
+    /// Something is trusted: does the server prove that the two are of one history?
+    fn relate(&mut self, database: &str, imported: State, trusted: State) -> Option<Import> {
+        let inconsistent = Verdict::Tampered(Tampering::Inconsistent);
+        if imported == trusted {
+            return Some(Import::Known);
+        }
+        if imported.tx == trusted.tx {
+            let reason = Reason::OtherHash { tx: trusted.tx };
+            return Some(refused(imported, inconsistent, reason));
+        }
+        let is_ancestor = imported.tx < trusted.tx;
+        let (source, target) = if is_ancestor {
+            (imported, trusted)
+        } else {
+            (trusted, imported)
+        };
+        let limits = self.demands().limits();
+        let proof = proof::extend(&mut self.server, database, &source, &target, limits);
+        Some(match proof {
+            Proof::Holds(_) if is_ancestor => Import::Ancestor { trusted },
+            Proof::Holds(_) => Import::Descendant { trusted },
+            Proof::Fails(verdict, why) => refused(imported, verdict, why),
+            // it has gone back, behind one of the two
+            Proof::Behind => refused(
+                imported,
+                Verdict::Tampered(Tampering::RolledBack),
+                Reason::Fewer,
+            ),
+            Proof::Stopped => return None,
+        })
+    }
+
+    /// The imported state as it is kept: its signature only where it counts.
+    fn carried(&self, claimed: &ClaimedState) -> Seen {
+        let keys = &self.policy.keys;
+        let database = String::from_utf8_lossy(&claimed.database).into_owned();
+        let counts = keys.is_empty() || claimed.verify_signature(&database, keys).is_ok();
+        Seen {
+            state: claimed.state,
+            shape: claimed.shape,
+            signature: claimed.signature.clone().filter(|_| counts),
+            uuid: self.server.identity().map(ToString::to_string),
+        }
+    }
+}
+
+fn refused(imported: State, verdict: Verdict, why: Reason) -> Import {
+    let reason = Reason::NotExtended {
+        imported,
+        why: Box::new(why),
+    };
+    Import::Refused { verdict, reason }
+}
+
+fn local(failure: LocalFailure) -> Import {
+    Import::Refused {
+        verdict: Verdict::LocalFailure,
+        reason: Reason::Local(failure),
+    }
+}

@@ -1,0 +1,334 @@
+//! What reading transactions finds: what is broken, what cannot be read any more, what stays due.
+
+use std::fmt;
+
+use crate::audit::verdict::{Reason, Verdict};
+use crate::ledger::{Digest, Refusal, State};
+use crate::server::Failure;
+use crate::text::Shown;
+use crate::trust::{Answer, Tampering};
+use crate::wire::Malformed;
+
+/// A transaction, or one entry of it, that is not what the ledger's hashes say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The transaction.
+    pub tx: u64,
+    /// Its hash, where that is proven.
+    pub alh: Option<Digest>,
+    /// The entry, where it is known which.
+    pub entry: Option<Entry>,
+    /// What is wrong with it.
+    pub what: What,
+}
+
+/// An entry of a transaction, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Counts from 1; `None`: it has no place among the transaction's.
+    pub position: Option<u64>,
+    /// As stored, escaped and cut.
+    pub key: Shown,
+}
+
+impl Entry {
+    /// The entry with this index, from 0.
+    pub(super) fn new(index: usize, key: &[u8]) -> Entry {
+        Entry {
+            position: u64::try_from(index).ok().map(|index| index + 1),
+            key: Shown::of_bytes(key),
+        }
+    }
+}
+
+/// What is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A value does not hash to what its entry says.
+    Value { due: Digest, got: Digest },
+    /// An entry's key, metadata, value's hash or place was changed: the entries hash to another root.
+    Entries { due: Digest, got: Digest },
+    /// An entry with its value is not among the transaction's entries.
+    NoSuchEntry,
+    /// The server itself says that what it stores is damaged.
+    Reported(Failure),
+    /// What is read as the transaction is another one than the proven.
+    Header { due: Digest, got: Digest },
+    /// The server proves the transaction's place, and the proof does not hold.
+    Place(Shown),
+    /// The transaction does not follow on the one before.
+    Chain { due: Digest, got: Digest },
+    /// The main tree that the transaction was written over holds another history than the chain.
+    Tree { due: Digest, got: Digest },
+}
+
+impl What {
+    /// The kind of tampering: what contradicts the history as such is no mere value.
+    pub fn tampering(&self) -> Tampering {
+        match self {
+            What::Value { .. } | What::Entries { .. } | What::NoSuchEntry | What::Reported(_) => {
+                Tampering::Value
+            }
+            What::Header { .. } | What::Place(_) | What::Chain { .. } | What::Tree { .. } => {
+                Tampering::Inconsistent
+            }
+        }
+    }
+}
+
+impl Broken {
+    /// The transaction's state, which the finding is known by: its hash is zero where it is not
+    /// proven, since each transaction is a finding of its own.
+    pub fn state(&self) -> State {
+        State {
+            tx: self.tx,
+            hash: self.alh.unwrap_or(Digest::ZERO),
+        }
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let differs = |f: &mut fmt::Formatter<'_>, due, got| write!(f, ": {got}, not {due}");
+        f.write_str(match &self.what {
+            What::Value { .. } => "a value differs",
+            What::Entries { .. } => "entries differ",
+            What::NoSuchEntry => "an entry differs",
+            What::Reported(_) => "the server reports damage",
+            What::Header { .. } => "another transaction is read than is proven",
+            What::Place(_) => "a transaction does not belong to the history",
+            What::Chain { .. } => "the chain is broken",
+            What::Tree { .. } => "tree and chain differ",
+        })?;
+        write!(f, " at transaction {}", self.tx)?;
+        if let Some(entry) = &self.entry {
+            if let Some(position) = entry.position {
+                write!(f, ", entry {position}")?;
+            }
+            write!(f, ", key \"{}\"", entry.key)?;
+        }
+        match &self.what {
+            What::NoSuchEntry => f.write_str(": it is not among the transaction's"),
+            What::Reported(failure) => write!(f, ": {failure}"),
+            What::Place(why) => write!(f, ": {why}"),
+            What::Value { due, got }
+            | What::Entries { due, got }
+            | What::Header { due, got }
+            | What::Chain { due, got }
+            | What::Tree { due, got } => differs(f, due, got),
+        }
+    }
+}
+
+/// A transaction that could not be read whole, without a proof that it need not be: it stays due.
+#[derive(Clone, Debug)]
+pub struct Unread {
+    /// The transaction.
+    pub tx: u64,
+    /// Why not.
+    pub why: Why,
+}
+
+/// Why a transaction could not be read.
+#[derive(Clone, Debug)]
+pub enum Why {
+    /// The server leaves it, or a value of it, out.
+    Withheld,
+    /// The server refuses it.
+    Refused(Failure),
+    /// It is larger than `--max-recv-msg-size`.
+    TooLarge {
+        /// Bytes that the answer has, where that is known.
+        bytes: Option<u64>,
+    },
+    /// The answer is none that an honest server sends.
+    Malformed(Shown),
+    /// The scan that it was to come in has holes, starts elsewhere or ends early.
+    Scan,
+    /// The proof of its place took too long to fetch.
+    Slow,
+    /// Its place cannot be proven on this server, or not yet.
+    Unproven(Shown),
+}
+
+impl Why {
+    /// The verdict that it amounts to where nothing is broken; `None`: it is tried again, and that
+    /// is all.
+    pub fn verdict(&self) -> Option<Verdict> {
+        match self {
+            Why::Withheld | Why::Malformed(_) | Why::Scan | Why::Refused(_) => {
+                Some(Verdict::Malformed)
+            }
+            Why::TooLarge { .. } | Why::Slow => Some(Verdict::Unreachable),
+            Why::Unproven(_) => None,
+        }
+    }
+
+    /// Is the transaction itself still to be read?
+    pub fn is_due(&self) -> bool {
+        !matches!(self, Why::Scan)
+    }
+
+    pub(super) fn of_refusal(refusal: &Refusal) -> Why {
+        Why::Malformed(Shown::new(&refusal.to_string()))
+    }
+
+    pub(super) fn of_malformed(malformed: &Malformed) -> Why {
+        Why::Malformed(Shown::new(&malformed.to_string()))
+    }
+
+    pub(super) fn of_reason(reason: &Reason) -> Why {
+        Why::Malformed(Shown::new(&reason.to_string()))
+    }
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "transaction {} ", self.tx)?;
+        match &self.why {
+            Why::Slow => f.write_str("could not be proven in time"),
+            Why::Withheld => f.write_str("is withheld, or a value of it"),
+            Why::Refused(failure) => write!(f, "cannot be read: {failure}"),
+            Why::TooLarge { bytes: Some(bytes) } => write!(
+                f,
+                "is larger than --max-recv-msg-size allows: set it to {bytes} or more"
+            ),
+            Why::TooLarge { bytes: None } => {
+                f.write_str("is larger than --max-recv-msg-size allows: raise it")
+            }
+            Why::Malformed(what) => write!(f, "is malformed: {what}"),
+            Why::Scan => f.write_str("is not where it should be in a scan"),
+            Why::Unproven(why) => write!(f, "is not proven: {why}"),
+        }
+    }
+}
+
+/// Values that nobody can read any more, each with the proof for it, or on a server too old.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unavailable {
+    /// A proven header records that values before a later transaction were dropped.
+    pub truncated: u64,
+    /// The entry's own, hashed expiry time has passed.
+    pub expired: u64,
+    /// Document entries, which come without values.
+    pub documents: u64,
+    /// The server's version has no call for them.
+    pub unreadable: u64,
+}
+
+impl Unavailable {
+    /// Values in all.
+    pub fn total(&self) -> u64 {
+        self.truncated + self.expired + self.documents + self.unreadable
+    }
+
+    pub(super) fn add(&mut self, other: Unavailable) {
+        self.truncated += other.truncated;
+        self.expired += other.expired;
+        self.documents += other.documents;
+        self.unreadable += other.unreadable;
+    }
+}
+
+/// A finding and what was asked and answered for it.
+#[derive(Clone, Debug)]
+pub struct Shows {
+    /// What is broken.
+    pub broken: Broken,
+    /// The answers that show it.
+    pub answers: Vec<Answer>,
+}
+
+/// Findings kept with their answers in one go; the rest is counted.
+pub const KEPT: usize = 16;
+/// Transactions named that stay due, in one go.
+const NAMED: usize = 3;
+
+/// What reading some transactions found.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Transactions read whole.
+    pub read: u64,
+    /// Findings, the first [`KEPT`] of them.
+    pub broken: Vec<Shows>,
+    /// Findings past these.
+    pub more_broken: u64,
+    /// What stays due.
+    pub unread: Vec<Unread>,
+    /// What cannot be read any more.
+    pub unavailable: Unavailable,
+    /// The call that ended the reading before its time.
+    pub halted: Option<Failure>,
+}
+
+impl Report {
+    /// Nothing broken, nothing due, nothing in the way.
+    pub fn is_clean(&self) -> bool {
+        self.verdict().is_none()
+    }
+
+    /// The verdict that it amounts to, if any.
+    pub fn verdict(&self) -> Option<Verdict> {
+        let kinds = self
+            .broken
+            .iter()
+            .map(|shows| shows.broken.what.tampering());
+        if let Some(kind) = kinds.min() {
+            return Some(Verdict::Tampered(kind)); // inconsistent before value
+        }
+        let due = self.unread.iter().find_map(|unread| unread.why.verdict());
+        due.or(self.halted.as_ref().map(|_| Verdict::Unreachable))
+    }
+
+    pub(super) fn add_unread(&mut self, tx: u64, why: Why) {
+        self.unread.push(Unread { tx, why });
+    }
+
+    /// In the order of the ledger.
+    pub(super) fn sorted(mut self) -> Report {
+        self.broken.sort_by_key(|shows| shows.broken.tx);
+        self.unread.sort_by_key(|unread| unread.tx);
+        self
+    }
+
+    pub(super) fn found(&mut self, shows: Shows) {
+        if self.broken.len() < KEPT {
+            self.broken.push(shows);
+        } else {
+            self.more_broken += 1;
+        }
+    }
+}
+
+/// The verdict's reason: every finding, a flood summed up.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        let shown = self.broken.iter().take(NAMED);
+        for shows in shown.clone() {
+            write!(f, "{separator}{}", shows.broken)?;
+            separator = "; ";
+        }
+        let hidden = (self.broken.len() - shown.len()) as u64 + self.more_broken;
+        if hidden > 0 {
+            write!(f, "{separator}and {hidden} more that are broken")?;
+        }
+        let due = || {
+            self.unread
+                .iter()
+                .filter(|unread| unread.why.verdict().is_some())
+        };
+        for unread in due().take(NAMED) {
+            write!(f, "{separator}{unread}")?;
+            separator = "; ";
+        }
+        let hidden = due().count().saturating_sub(NAMED);
+        if hidden > 0 {
+            write!(f, "{separator}and {hidden} more that stay due")?;
+        }
+        if let Some(failure) = &self.halted {
+            write!(f, "{separator}reading values ended early: {failure}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,178 @@
+//! Judging a transaction that was read, once its hash is proven: header, entries, values
+//! (protocol.md §3 and §6). Pure: no I/O, and the time comes from the caller.
+
+use super::finding::{Broken, Entry, Unavailable, What, Why};
+use crate::ledger::{Digest, Fault, Reason, TxEntry, TxHeader, verify_entries};
+use crate::text::Shown;
+use crate::wire::Tx;
+
+/// What a transaction with its values amounts to.
+#[derive(Debug)]
+pub enum Judged {
+    /// Every entry is the ledger's, and so is every value but those of these entries (index from
+    /// 0), which were not sent.
+    Whole {
+        /// Entries whose value hashes to something and did not come.
+        missing: Vec<usize>,
+        /// Values that are another than the ledger's.
+        broken: Vec<Broken>,
+    },
+    /// Fewer entries than the header counts: their digests settle it.
+    Incomplete,
+    /// Something about the transaction as such is broken.
+    Broken(Broken),
+    /// The answer is none that an honest server sends.
+    Malformed(Why),
+}
+
+/// Holds a transaction with raw values against its proven hash.
+pub fn judge(alh: &Digest, tx: &Tx) -> Judged {
+    let header = &tx.header;
+    if let Err(judged) = same_header(alh, header) {
+        return judged;
+    }
+    let sent = u64::try_from(tx.entries.len()).unwrap_or(u64::MAX);
+    if sent < u64::from(header.nentries()) {
+        return Judged::Incomplete;
+    }
+    if let Err(judged) = same_entries(alh, tx) {
+        return judged;
+    }
+    let (mut missing, mut broken) = (Vec::new(), Vec::new());
+    for (index, entry) in tx.entries.iter().enumerate() {
+        match value(alh, header, index, entry) {
+            Value::Held => {}
+            Value::Missing => missing.push(index),
+            Value::Broken(found) => broken.push(found),
+        }
+    }
+    Judged::Whole { missing, broken }
+}
+
+/// A transaction whose values came in part, held against all its digests.
+#[derive(Debug, Default)]
+pub struct Completed {
+    /// Entries (index from 0) whose value did not come, for no reason that the ledger shows.
+    pub missing: Vec<usize>,
+    /// Values and entries that are others than the ledger's.
+    pub broken: Vec<Broken>,
+    /// Values that need not come.
+    pub unavailable: Unavailable,
+}
+
+/// Holds `digests`, all entries of the proven transaction without values, against its hash, and
+/// the entries of `raw` against them. `now` is in unix seconds.
+pub fn complete(
+    alh: &Digest,
+    digests: &Tx,
+    raw: &[TxEntry],
+    now: i64,
+) -> Result<Completed, Judged> {
+    same_header(alh, &digests.header)?;
+    same_entries(alh, digests)?;
+    let header = &digests.header;
+    let mut completed = Completed::default();
+    let mut sent = raw.iter().peekable();
+    for (index, entry) in digests.entries.iter().enumerate() {
+        let same = |raw: &&TxEntry| {
+            raw.key == entry.key && raw.h_value == entry.h_value && raw.metadata == entry.metadata
+        };
+        if let Some(raw) = sent.next_if(same) {
+            match value(alh, header, index, raw) {
+                Value::Held => {}
+                Value::Missing => completed.missing.push(index),
+                Value::Broken(broken) => completed.broken.push(broken),
+            }
+        } else if entry.key.first() == Some(&DOCUMENT) {
+            completed.unavailable.documents += 1;
+        } else if has_expired(entry, now) {
+            completed.unavailable.expired += 1;
+        } else if entry.h_value != Digest::OF_NOTHING {
+            completed.missing.push(index);
+        }
+    }
+    // what is left over follows on none of the ledger's entries
+    completed.broken.extend(sent.map(|raw| Broken {
+        tx: header.id(),
+        alh: Some(*alh),
+        entry: Some(Entry {
+            position: None,
+            key: Shown::of_bytes(&raw.key),
+        }),
+        what: What::NoSuchEntry,
+    }));
+    Ok(completed)
+}
+
+/// Kind byte of document entries (protocol.md §2): their values never come.
+const DOCUMENT: u8 = 3;
+/// Seconds that a server's clock may be ahead of ours.
+const CLOCKS_APART: i64 = 60;
+
+fn has_expired(entry: &TxEntry, now: i64) -> bool {
+    let metadata = entry.metadata.as_ref();
+    metadata
+        .and_then(|metadata| metadata.expires_at)
+        .is_some_and(|at| at <= now.saturating_add(CLOCKS_APART))
+}
+
+enum Value {
+    Held,
+    /// Not sent: an empty value is absent on the wire, so this one is not the entry's.
+    Missing,
+    Broken(Broken),
+}
+
+fn value(alh: &Digest, header: &TxHeader, index: usize, entry: &TxEntry) -> Value {
+    let got = Digest::of(&[&entry.value]);
+    if got == entry.h_value {
+        Value::Held
+    } else if entry.value.is_empty() {
+        Value::Missing
+    } else {
+        Value::Broken(Broken {
+            tx: header.id(),
+            alh: Some(*alh),
+            entry: Some(Entry::new(index, &entry.key)),
+            what: What::Value {
+                due: entry.h_value,
+                got,
+            },
+        })
+    }
+}
+
+fn same_header(alh: &Digest, header: &TxHeader) -> Result<(), Judged> {
+    let got = header.alh();
+    if got == *alh {
+        return Ok(());
+    }
+    Err(Judged::Broken(Broken {
+        tx: header.id(),
+        alh: Some(*alh),
+        entry: None,
+        what: What::Header { due: *alh, got },
+    }))
+}
+
+fn same_entries(alh: &Digest, tx: &Tx) -> Result<(), Judged> {
+    let Err(refusal) = verify_entries(&tx.header, &tx.entries) else {
+        return Ok(());
+    };
+    Err(match (refusal.fault(), &refusal.reason) {
+        (Fault::Inconsistent, Reason::Differs { due, got, .. }) => Judged::Broken(Broken {
+            tx: tx.header.id(),
+            alh: Some(*alh),
+            // the root tells of all entries together; of one alone it tells which
+            entry: match tx.entries.as_slice() {
+                [entry] => Some(Entry::new(0, &entry.key)),
+                _ => None,
+            },
+            what: What::Entries {
+                due: *due,
+                got: *got,
+            },
+        }),
+        _ => Judged::Malformed(Why::of_refusal(&refusal)),
+    })
+}

@@ -1,0 +1,416 @@
+//! Reading one transaction whole: its place in the history, its entries, its values, and whatever
+//! calls a server's version takes for that (protocol.md §6).
+
+use std::time::Instant;
+
+use super::finding::{Broken, Entry, Report, Shows, Unread, What, Why};
+use super::judge::{Completed, Judged, complete, judge};
+use super::run::{Next, Scan};
+use super::truncation::Truncation;
+use crate::audit::proof::{self, Limits, Place};
+use crate::audit::verdict::{Reason, Verdict};
+use crate::clock;
+use crate::ledger::{Digest, HeaderVersion, State, StateShape, TxEntry, TxHeader};
+use crate::server::{Failure, Kind, Server};
+use crate::text::Shown;
+use crate::trust::Answer;
+use crate::wire::{Entries, Tx};
+
+/// Reads transactions of one database that are in the history of one trusted state.
+pub struct Reader<'a> {
+    /// Who is asked.
+    pub server: &'a mut Server,
+    /// Of which database.
+    pub database: &'a str,
+    /// What everything is proven against.
+    pub trusted: State,
+    /// The shape that the server's states have: 0.9.0 alone has its own.
+    pub shape: Option<StateShape>,
+    /// What the server's scans allow.
+    pub scan: &'a mut Scan,
+    /// The last truncation that a proven header records.
+    pub truncation: Truncation,
+    /// What a proof may cost, and when to stop reading.
+    pub limits: Limits,
+    /// Whether scans are asked for before they are needed.
+    pub next: Next,
+    /// What was found so far.
+    pub report: Report,
+}
+
+/// Why the reading does not go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Halt {
+    /// The program is asked to end.
+    Stopped,
+    /// The server cannot be asked now: the report says why.
+    Away,
+}
+
+/// What came of one transaction.
+#[derive(Debug)]
+pub enum Done {
+    /// It is read; the header is proven.
+    Read(TxHeader),
+    /// Its header is proven, the rest is broken or stays due.
+    Known(TxHeader),
+    /// Nothing about it is proven.
+    Unknown,
+}
+
+impl Done {
+    /// The proven header.
+    pub fn header(self) -> Option<TxHeader> {
+        match self {
+            Done::Read(header) | Done::Known(header) => Some(header),
+            Done::Unknown => None,
+        }
+    }
+}
+
+/// What ends the reading of one transaction: the whole reading's end, or a finding.
+pub(super) enum Ended {
+    Halt(Halt),
+    Broken(Broken),
+    Unread(Why),
+}
+
+impl From<Halt> for Ended {
+    fn from(halt: Halt) -> Ended {
+        Ended::Halt(halt)
+    }
+}
+
+impl Reader<'_> {
+    /// Reads one transaction; what is wrong with it goes into the report.
+    pub fn read_one(&mut self, tx: u64) -> Result<Done, Halt> {
+        self.server.begin_transcript();
+        let (shown, raw) = match self.fetch(tx) {
+            Ok(fetched) => fetched,
+            Err(ended) => return self.settle(tx, None, ended),
+        };
+        self.truncation.note(&shown.header);
+        let header = shown.header.clone();
+        let judged = match raw {
+            Raw::Sent => self.judge(shown),
+            Raw::Refused(failure) => self.without_values(&header, failure),
+        };
+        match judged {
+            Ok(()) => {
+                self.report.read += 1;
+                Ok(Done::Read(header))
+            }
+            Err(ended) => self.settle(tx, Some(header), ended),
+        }
+    }
+
+    pub(super) fn settle(
+        &mut self,
+        tx: u64,
+        header: Option<TxHeader>,
+        ended: Ended,
+    ) -> Result<Done, Halt> {
+        match ended {
+            Ended::Halt(halt) => return Err(halt),
+            Ended::Broken(broken) => self.found(broken),
+            Ended::Unread(why) => self.report.unread.push(Unread { tx, why }),
+        }
+        Ok(header.map_or(Done::Unknown, Done::Known))
+    }
+
+    /// A finding, with what was said since the transcript began.
+    pub(super) fn found(&mut self, broken: Broken) {
+        let answers = self.answers();
+        self.report.found(Shows { broken, answers });
+    }
+
+    /// What was said since the transcript began.
+    pub(super) fn answers(&self) -> Vec<Answer> {
+        let exchanges = self.server.transcript().exchanges();
+        exchanges.map(Answer::from).collect()
+    }
+
+    /// Is there time left?
+    pub fn in_time(&self) -> bool {
+        Instant::now() < self.limits.until
+    }
+
+    /// The transaction with its place proven, and with its values where they come.
+    fn fetch(&mut self, tx: u64) -> Result<(Tx, Raw), Ended> {
+        let refused = match self.locate(tx, Entries::Raw)? {
+            Ok(shown) => return Ok((shown, Raw::Sent)),
+            Err(failure) => failure,
+        };
+        // is it the values, or the transaction?
+        match self.locate(tx, Entries::Excluded)? {
+            Ok(shown) => Ok((shown, Raw::Refused(refused))),
+            Err(failure) => Err(match failure.kind {
+                Kind::Corrupted | Kind::MaybeCorrupted => Ended::Broken(Broken {
+                    tx,
+                    alh: (tx == self.trusted.tx).then_some(self.trusted.hash),
+                    entry: None,
+                    what: What::Reported(failure),
+                }),
+                _ => Ended::Unread(why(failure)),
+            }),
+        }
+    }
+
+    /// Proves a transaction's place. What the server refuses comes back, what ends the reading or
+    /// accuses is an end.
+    pub(super) fn locate(
+        &mut self,
+        tx: u64,
+        entries: Entries,
+    ) -> Result<Result<Tx, Failure>, Ended> {
+        let (database, trusted) = (self.database, self.trusted);
+        match proof::locate(self.server, database, tx, &trusted, entries, self.limits) {
+            Place::Proven(tx) => Ok(Ok(tx)),
+            Place::Stopped => Err(Halt::Stopped.into()),
+            Place::Failed(failure) => self.still_there(failure).map(Err),
+            Place::Unproven(verdict, reason) => Err(match (verdict, &reason) {
+                (Verdict::Tampered(_), _) => Ended::Broken(Broken {
+                    tx,
+                    alh: None,
+                    entry: None,
+                    what: What::Place(Shown::new(&reason.to_string())),
+                }),
+                // only an excuse that was shown is one
+                (Verdict::Unprovable, Reason::Unprovable(_)) => {
+                    Ended::Unread(Why::Unproven(Shown::new(&reason.to_string())))
+                }
+                (Verdict::Unreachable, _) => Ended::Unread(Why::Slow),
+                _ => Ended::Unread(Why::of_reason(&reason)),
+            }),
+        }
+    }
+
+    /// A failure that concerns what was asked; one that concerns the server ends the reading.
+    pub(super) fn still_there(&mut self, failure: Failure) -> Result<Failure, Ended> {
+        match failure.kind {
+            Kind::Stopped => Err(Halt::Stopped.into()),
+            Kind::Unreachable
+            | Kind::Deadline(_)
+            | Kind::BadLogin
+            | Kind::NoAuthentication
+            | Kind::NotLoggedIn
+            | Kind::Forbidden
+            | Kind::NoSuchDatabase
+            | Kind::Unloaded => {
+                self.report.halted = Some(failure);
+                Err(Halt::Away.into())
+            }
+            _ => Ok(failure),
+        }
+    }
+
+    /// Judges a transaction that came with values, of a header that is proven.
+    pub(super) fn judge(&mut self, shown: Tx) -> Result<(), Ended> {
+        let alh = shown.header.alh();
+        match judge(&alh, &shown) {
+            Judged::Whole { missing, broken } => {
+                let completed = Completed {
+                    missing,
+                    broken,
+                    ..Completed::default()
+                };
+                self.finish(&shown.header, &shown.entries, completed)
+            }
+            Judged::Incomplete => {
+                let digests = self.digests(&shown.header)?;
+                self.complete(&alh, &digests, &shown.entries)
+            }
+            Judged::Broken(broken) => Err(Ended::Broken(broken)),
+            Judged::Malformed(why) => Err(Ended::Unread(why)),
+        }
+    }
+
+    /// All entries of a transaction, without values.
+    fn digests(&mut self, header: &TxHeader) -> Result<Tx, Ended> {
+        let tx = header.id();
+        match self.server.tx(self.database, tx, Entries::Digests) {
+            Ok(digests) if digests.header.id() == tx => Ok(digests),
+            Ok(_) => Err(Ended::Unread(Why::Malformed(Shown::new(
+                "the answer is of another transaction",
+            )))),
+            Err(failure) => {
+                let failure = self.still_there(failure)?;
+                Err(reported(header, None, failure))
+            }
+        }
+    }
+
+    fn complete(&mut self, alh: &Digest, digests: &Tx, raw: &[TxEntry]) -> Result<(), Ended> {
+        match complete(alh, digests, raw, unix_now()) {
+            Ok(completed) => self.finish(&digests.header, &digests.entries, completed),
+            Err(Judged::Broken(broken)) => Err(Ended::Broken(broken)),
+            Err(Judged::Malformed(why)) => Err(Ended::Unread(why)),
+            Err(Judged::Whole { .. } | Judged::Incomplete) => Err(Ended::Unread(Why::Withheld)),
+        }
+    }
+
+    /// What is left once entries and the values that came are judged: values that did not come.
+    pub(super) fn finish(
+        &mut self,
+        header: &TxHeader,
+        entries: &[TxEntry],
+        completed: Completed,
+    ) -> Result<(), Ended> {
+        self.report.unavailable.add(completed.unavailable);
+        let mut last = None;
+        let mut withheld = None;
+        for broken in completed.broken {
+            last.replace(broken).into_iter().for_each(|b| self.found(b));
+        }
+        for index in completed.missing {
+            let Some(entry) = entries.get(index) else {
+                continue;
+            };
+            match self.value_by_key(header, index, entry) {
+                Ok(()) => {}
+                Err(Ended::Halt(halt)) => return Err(halt.into()),
+                Err(Ended::Broken(broken)) => {
+                    last.replace(broken).into_iter().for_each(|b| self.found(b));
+                }
+                Err(Ended::Unread(why)) => withheld = Some(why),
+            }
+        }
+        match (last, withheld) {
+            (Some(broken), _) => Err(Ended::Broken(broken)),
+            (None, Some(why)) => Err(Ended::Unread(why)),
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// Servers before 1.2 send a value by its key alone; a newer one that left it out is given the
+    /// same chance (protocol.md §6).
+    fn value_by_key(
+        &mut self,
+        header: &TxHeader,
+        index: usize,
+        entry: &TxEntry,
+    ) -> Result<(), Ended> {
+        let old = header.version() == HeaderVersion::V0;
+        let Some(key) = entry.key.strip_prefix(&[KEY_VALUE]) else {
+            if old {
+                self.report.unavailable.unreadable += 1;
+                return Ok(());
+            }
+            return Err(Ended::Unread(Why::Withheld));
+        };
+        let got = match self.server.get(self.database, key, header.id()) {
+            Ok(got) => got,
+            Err(failure) => {
+                let failure = self.still_there(failure)?;
+                return Err(match failure.kind {
+                    Kind::KeyNotFound | Kind::TxNotFound => Ended::Unread(Why::Withheld),
+                    _ => reported(header, Some(Entry::new(index, &entry.key)), failure),
+                });
+            }
+        };
+        if got.stored_in() != header.id() {
+            // 0.9.0 alone does not know of atTx and answers the latest
+            if self.shape == Some(StateShape::WithoutDatabase) {
+                self.report.unavailable.unreadable += 1;
+                return Ok(());
+            }
+            return Err(Ended::Unread(Why::Withheld));
+        }
+        let hash = got.stored_value_hash();
+        if got.stored_key() == entry.key && hash == entry.h_value {
+            return Ok(());
+        }
+        Err(Ended::Broken(Broken {
+            tx: header.id(),
+            alh: Some(header.alh()),
+            entry: Some(Entry::new(index, &entry.key)),
+            what: What::Value {
+                due: entry.h_value,
+                got: hash,
+            },
+        }))
+    }
+
+    /// A proven transaction whose values the server refuses to send: its digests count all the
+    /// same, and the refusal counts only with its proof.
+    fn without_values(&mut self, header: &TxHeader, refused: Failure) -> Result<(), Ended> {
+        let digests = self.digests(header)?;
+        let alh = header.alh();
+        complete(&alh, &digests, &[], unix_now()).map_err(|judged| match judged {
+            Judged::Broken(broken) => Ended::Broken(broken),
+            Judged::Malformed(why) => Ended::Unread(why),
+            Judged::Whole { .. } | Judged::Incomplete => Ended::Unread(Why::Withheld),
+        })?;
+        if refused.kind == Kind::TooLarge {
+            return Err(Ended::Unread(why(refused)));
+        }
+        if self.is_truncated(header)? {
+            let entries = u64::try_from(digests.entries.len()).unwrap_or(u64::MAX);
+            self.report.unavailable.truncated += entries;
+            return Ok(());
+        }
+        if refused.kind != Kind::Corrupted && refused.kind != Kind::MaybeCorrupted {
+            return Err(Ended::Unread(why(refused)));
+        }
+        // the server's word against itself; which entry is it?
+        let mut named = None;
+        for (index, entry) in digests.entries.iter().enumerate().take(NAMED) {
+            if entry.h_value == Digest::OF_NOTHING {
+                continue;
+            }
+            match self.value_by_key(header, index, entry) {
+                Ok(()) | Err(Ended::Unread(_)) => {}
+                Err(Ended::Halt(halt)) => return Err(halt.into()),
+                Err(Ended::Broken(broken)) => {
+                    named
+                        .replace(broken)
+                        .into_iter()
+                        .for_each(|b| self.found(b));
+                }
+            }
+        }
+        Err(match named {
+            Some(broken) => Ended::Broken(broken),
+            None => reported(header, None, refused),
+        })
+    }
+}
+
+/// How values came.
+enum Raw {
+    Sent,
+    Refused(Failure),
+}
+
+/// Kind byte of key-value keys (protocol.md §2).
+const KEY_VALUE: u8 = 0;
+/// Entries asked for one by one to find the damaged ones.
+const NAMED: usize = 1_000;
+
+/// A call that failed about one transaction: the server's word against itself, or it stays due.
+fn reported(header: &TxHeader, entry: Option<Entry>, failure: Failure) -> Ended {
+    match failure.kind {
+        Kind::Corrupted | Kind::MaybeCorrupted => Ended::Broken(Broken {
+            tx: header.id(),
+            alh: Some(header.alh()),
+            entry,
+            what: What::Reported(failure),
+        }),
+        _ => Ended::Unread(why(failure)),
+    }
+}
+
+fn why(failure: Failure) -> Why {
+    match failure.kind {
+        Kind::TooLarge => Why::TooLarge {
+            bytes: failure.size_needed(),
+        },
+        Kind::TxNotFound | Kind::KeyNotFound | Kind::IllegalState => Why::Withheld,
+        Kind::Malformed(malformed) => Why::of_malformed(&malformed),
+        _ => Why::Refused(failure),
+    }
+}
+
+fn unix_now() -> i64 {
+    i64::try_from(clock::now().unix()).unwrap_or(i64::MAX)
+}

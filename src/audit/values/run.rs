@@ -1,0 +1,323 @@
+//! Reading a run of transactions by scans: one call brings many, one proof covers them all, since
+//! each `prevAlh` is the Alh before it (protocol.md §6, end).
+
+use super::finding::{Broken, Shows, Unread, What, Why};
+use super::judge::{Completed, Judged, judge};
+use super::reader::{Ended, Halt, Reader};
+use crate::ledger::TxHeader;
+use crate::server::Kind;
+use crate::trust::Answer;
+use crate::wire::{Entries, Malformed, Tx};
+
+/// How many transactions a scan asks for, as the server and the answers' size allow.
+#[derive(Clone, Copy, Debug)]
+pub struct Scan {
+    limit: u32,
+    /// More than this the server does not give.
+    most: u32,
+    /// Scans that must go well before more is asked for.
+    patience: u32,
+    well: u32,
+    /// 0.9.0 has no such call.
+    none: bool,
+}
+
+impl Default for Scan {
+    fn default() -> Scan {
+        Scan {
+            limit: FIRST,
+            most: MOST,
+            patience: 1,
+            well: 0,
+            none: false,
+        }
+    }
+}
+
+/// Few enough that what large values make of them still fits.
+const FIRST: u32 = 64;
+/// Bytes that an answer should have at most: decoded it takes several times as much.
+const BYTES: u64 = 1 << 20;
+/// What every server gives (protocol.md §1).
+const MOST: u32 = 1_000;
+/// Scans to wait after one that was too large, so that not every second one is.
+const PATIENCE: u32 = 16;
+
+impl Scan {
+    /// Asks for more once scans go well, and for as many as make an answer of [`BYTES`].
+    fn went_well(&mut self, asked: u32, bytes: u64) {
+        self.well += 1;
+        let fit = u64::from(asked).saturating_mul(BYTES) / bytes.max(1);
+        let fit = clamp(fit).clamp(1, self.most);
+        if self.well >= self.patience {
+            self.limit = self.limit.saturating_mul(2).min(self.most);
+            self.well = 0;
+        }
+        self.limit = self.limit.min(fit.max(2)); // one alone is no scan
+    }
+
+    /// Asks for half as many; nothing is left to halve where it was one.
+    fn went_badly(&mut self, kind: &Kind, asked: u32) {
+        self.limit = (asked / 2).max(1);
+        self.well = 0;
+        match kind {
+            Kind::LimitExceeded => self.most = self.limit,
+            Kind::TooLarge | Kind::Deadline(_) => self.patience = PATIENCE,
+            Kind::Unimplemented => self.none = true,
+            _ => self.patience = 1,
+        }
+    }
+}
+
+/// Whether the next scan is asked for before it is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It is, since everything is to be read.
+    AskedAhead,
+    /// It is not: what is asked for may be all.
+    AskedLater,
+}
+
+/// The headers of a run, from its first transaction on; `None` where one is not proven.
+pub type Headers = Vec<Option<TxHeader>>;
+
+impl Reader<'_> {
+    /// Reads `first`..=`last` (of which the trusted state's is the largest possible), as many as one
+    /// scan brings and at least one.
+    pub fn read_batch(&mut self, first: u64, last: u64) -> Result<Headers, Halt> {
+        loop {
+            let limit = self.scan.limit.min(clamp(last.saturating_sub(first)) + 1);
+            if self.scan.none || limit <= 1 {
+                if !self.scan.none {
+                    self.scan.went_well(1, 0);
+                }
+                return self.read_alone(first);
+            }
+            self.server.begin_transcript();
+            match self
+                .server
+                .tx_scan(self.database, first, limit, Entries::Raw)
+            {
+                Ok(list) => {
+                    let bytes = self.server.transcript().last_reply();
+                    self.scan.went_well(limit, bytes);
+                    self.ask_ahead(first.saturating_add(u64::from(limit)), last);
+                    return self.take(first, limit, list);
+                }
+                Err(failure) => {
+                    let slow = matches!(failure.kind, Kind::Deadline(_));
+                    self.scan.went_badly(&failure.kind, limit);
+                    if !slow {
+                        match self.still_there(failure) {
+                            Err(Ended::Halt(halt)) => return Err(halt),
+                            _ => continue, // what it is about is found by halving
+                        }
+                    } else if !self.in_time() {
+                        self.report.halted = Some(failure);
+                        return Err(Halt::Away);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets the server work on the next scan while this one is judged.
+    fn ask_ahead(&mut self, first: u64, last: u64) {
+        if first <= last && self.next == Next::AskedAhead {
+            let limit = self.scan.limit.min(clamp(last - first) + 1);
+            self.server
+                .tx_scan_ahead(self.database, first, limit, Entries::Raw);
+        }
+    }
+
+    fn read_alone(&mut self, tx: u64) -> Result<Headers, Halt> {
+        self.read_one(tx).map(|done| vec![done.header()])
+    }
+
+    /// What a scan brought, in order and without holes; what is missing behind is read alone.
+    fn take(
+        &mut self,
+        first: u64,
+        limit: u32,
+        list: Vec<Result<Tx, Malformed>>,
+    ) -> Result<Headers, Halt> {
+        let due = (first..).take(usize::try_from(limit).unwrap_or(usize::MAX));
+        let brought = list.len();
+        let mut run: Vec<Tx> = Vec::with_capacity(brought);
+        let mut malformed = false;
+        for (id, tx) in due.zip(list) {
+            match tx {
+                Ok(tx) if tx.header.id() == id => run.push(tx),
+                Ok(_) => break,
+                Err(_) => {
+                    malformed = true; // reading it alone tells what is wrong with it
+                    break;
+                }
+            }
+        }
+        let next = first.saturating_add(len(&run));
+        let whole = brought == run.len() && run.len() as u64 == u64::from(limit);
+        if !whole && !malformed {
+            self.report.unread.push(Unread {
+                tx: next,
+                why: Why::Scan,
+            });
+        }
+        if !self.end_of(&mut run)? {
+            return self.read_alone(first);
+        }
+        let mut headers = self.chain(run)?;
+        if !whole {
+            // a hole is no reason to believe that there is nothing
+            let tx = first.saturating_add(headers.len() as u64);
+            if tx == next {
+                headers.extend(self.read_alone(tx)?);
+            }
+        }
+        Ok(headers)
+    }
+
+    /// Shortens a run to where its last transaction is proven; is anything left?
+    fn end_of(&mut self, run: &mut Vec<Tx>) -> Result<bool, Halt> {
+        let mut tries = 0;
+        while let Some(last) = run.last() {
+            let (id, alh) = (last.header.id(), last.header.alh());
+            if id == self.trusted.tx {
+                return Ok(true); // held against the trusted hash by the chain
+            }
+            match self.locate(id, Entries::Excluded) {
+                Ok(Ok(proven)) if proven.header.alh() == alh => return Ok(true),
+                Err(Ended::Halt(halt)) => return Err(halt),
+                // another place, an old server's pair that nothing proves, or no answer: an end
+                // nearby does as well, and the reading of this one tells what it is
+                _ => {
+                    tries += 1;
+                    let shorter = if tries < 3 {
+                        run.len() - 1
+                    } else {
+                        run.len() / 2
+                    };
+                    run.truncate(shorter);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Holds each transaction against the one behind it, from the proven last one down, and
+    /// judges it.
+    fn chain(&mut self, run: Vec<Tx>) -> Result<Headers, Halt> {
+        let mut scanned = None; // what the scan was, copied only where it may be needed
+        let mut due = match run.last() {
+            Some(last) if last.header.id() == self.trusted.tx => Some(self.trusted.hash),
+            Some(last) => Some(last.header.alh()),
+            None => None,
+        };
+        let mut headers: Headers = Vec::with_capacity(run.len());
+        for tx in run.into_iter().rev() {
+            let got = tx.header.alh();
+            let id = tx.header.id();
+            let header = match due {
+                Some(due) if due == got => {
+                    self.truncation.note(&tx.header);
+                    self.read_scanned(tx, &mut scanned)?
+                }
+                _ => {
+                    let answers = self.keep(&mut scanned);
+                    let proven = self.read_one(id)?.header();
+                    if let (Some(due), Some(proven)) = (due, &proven) {
+                        let alh = proven.alh();
+                        let what = match alh == due {
+                            true => What::Header { due, got },
+                            false => What::Chain { due, got: alh },
+                        };
+                        let broken = Broken {
+                            tx: id,
+                            alh: Some(due),
+                            entry: None,
+                            what,
+                        };
+                        self.report.found(Shows { broken, answers });
+                    }
+                    proven
+                }
+            };
+            due = header.as_ref().map(|header| *header.prev_alh());
+            headers.push(header);
+        }
+        headers.reverse();
+        Ok(headers)
+    }
+
+    /// What the scan was, before another call takes its place.
+    fn keep(&self, scanned: &mut Option<Vec<Answer>>) -> Vec<Answer> {
+        scanned.get_or_insert_with(|| self.answers()).clone()
+    }
+
+    /// A transaction of a scan whose header is proven.
+    fn read_scanned(
+        &mut self,
+        tx: Tx,
+        scanned: &mut Option<Vec<Answer>>,
+    ) -> Result<Option<TxHeader>, Halt> {
+        let id = tx.header.id();
+        let ended = match judge(&tx.header.alh(), &tx) {
+            Judged::Whole { missing, broken } if broken.is_empty() => {
+                if missing.is_empty() {
+                    self.report.read += 1;
+                    return Ok(Some(tx.header));
+                }
+                self.keep(scanned);
+                self.server.begin_transcript();
+                let completed = Completed {
+                    missing,
+                    ..Completed::default()
+                };
+                self.finish(&tx.header, &tx.entries, completed)
+            }
+            Judged::Incomplete => {
+                self.keep(scanned);
+                self.server.begin_transcript();
+                let header = tx.header.clone();
+                return match self.judge(tx) {
+                    Ok(()) => {
+                        self.report.read += 1;
+                        Ok(Some(header))
+                    }
+                    Err(ended) => self.settle(id, Some(header), ended).map(|d| d.header()),
+                };
+            }
+            judged => {
+                // alone, the answer that shows it is a short one
+                let answers = self.keep(scanned);
+                let before = self.report.broken.len() as u64 + self.report.more_broken;
+                let header = self.read_one(id)?.header();
+                let broken = match judged {
+                    Judged::Whole { mut broken, .. } => broken.pop(),
+                    Judged::Broken(broken) => Some(broken),
+                    _ => None,
+                };
+                let found = self.report.broken.len() as u64 + self.report.more_broken > before;
+                if let (Some(broken), false) = (broken, found) {
+                    self.report.found(Shows { broken, answers });
+                }
+                return Ok(header.or(Some(tx.header)));
+            }
+        };
+        match ended {
+            Ok(()) => {
+                self.report.read += 1;
+                Ok(Some(tx.header))
+            }
+            Err(ended) => self.settle(id, Some(tx.header), ended).map(|d| d.header()),
+        }
+    }
+}
+
+fn clamp(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX - 1)
+}
+
+fn len(run: &[Tx]) -> u64 {
+    u64::try_from(run.len()).unwrap_or(u64::MAX)
+}

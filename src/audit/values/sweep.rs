@@ -1,0 +1,276 @@
+//! A full sweep: every transaction read, from the first to the trusted one, in slices between which
+//! anything else may happen, the end of the program included.
+
+use std::time::{Duration, Instant};
+
+use super::check::note;
+use super::finding::{Broken, Report, Why};
+use super::reader::{Halt, Reader};
+use super::run::Next;
+use super::walk::{Step, Walk};
+use crate::audit::auditor::{Auditor, Conclusion};
+use crate::audit::verdict::{Outcome, Reason};
+use crate::clock;
+use crate::ledger::TxHeader;
+use crate::server::Failure;
+use crate::trust::{Begun, Progress, Sweeping, Swept, Timestamp, Trusted};
+use crate::wire::Entries;
+
+/// What came of a slice.
+#[derive(Debug)]
+pub struct Slice {
+    /// How far the sweep is.
+    pub went: Went,
+    /// What it found, if anything: already written down.
+    pub outcome: Option<Outcome>,
+}
+
+/// How far a sweep is after a slice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Went {
+    /// Nothing is to be done, or not yet.
+    Idle,
+    /// This transaction of so many was passed.
+    On { at: u64, of: u64 },
+    /// All was passed.
+    Ended(Swept),
+    /// The server cannot be asked now.
+    Away(Failure),
+    /// The program is asked to end.
+    Stopped,
+}
+
+/// How long a slice takes, about.
+const SLICE: Duration = Duration::from_millis(400);
+/// How long a call of a paced sweep may keep a check waiting.
+const GRACE: Duration = Duration::from_millis(800);
+
+impl Auditor {
+    /// Databases whose state was proven in the last cycle: those that can be swept.
+    pub fn readable(&self) -> Vec<String> {
+        self.readable.iter().cloned().collect()
+    }
+
+    /// How far a database's values were read.
+    pub fn values_read(&self, database: &str) -> Option<&Progress> {
+        self.progress.get(database)
+    }
+
+    /// Goes on with the sweep that the operator asked for; one that the audit had begun for itself
+    /// is begun anew, since everything is to be read now.
+    pub fn sweep(&mut self, database: &str) -> Slice {
+        self.slice(database, |_, sweep| match sweep {
+            Some(sweep) if sweep.begun == Begun::Asked => Some((sweep, u64::MAX)),
+            _ => Some((begin(Begun::Asked), u64::MAX)),
+        })
+    }
+
+    /// Goes on with one database's sweep where it is behind its pace, `--audit-sweep` for the whole
+    /// history; `next` is when the next cycle begins.
+    pub fn sweep_at_pace(&mut self, next: Instant) -> Slice {
+        let idle = Slice {
+            went: Went::Idle,
+            outcome: None,
+        };
+        let Some(period) = self.policy.values.sweep else {
+            return idle;
+        };
+        self.server.hurry(Some(next + GRACE));
+        let mut slice = idle;
+        for database in self.readable() {
+            slice = self.slice(&database, |progress, sweep| paced(progress, sweep, period));
+            if slice.went != Went::Idle || slice.outcome.is_some() {
+                break;
+            }
+        }
+        self.server.hurry(None);
+        slice
+    }
+
+    fn slice(
+        &mut self,
+        database: &str,
+        choose: impl Fn(&Paced, Option<Sweeping>) -> Option<(Sweeping, u64)>,
+    ) -> Slice {
+        let went = |went| Slice {
+            went,
+            outcome: None,
+        };
+        let Ok(Some(trusted)) = self.store.load(database) else {
+            return went(Went::Idle); // the next cycle tells what is wrong with it
+        };
+        let mut progress = self.progress_of(database, trusted.since);
+        let pace = Paced {
+            of: trusted.state.tx,
+            swept: progress.swept,
+        };
+        let Some((mut sweep, goal)) = choose(&pace, progress.sweep.clone()) else {
+            self.progress.insert(database.into(), progress);
+            return went(Went::Idle);
+        };
+        let until = Instant::now() + SLICE;
+        let mut reader = self.reader(database, trusted.state, until, &progress);
+        if sweep.begun == Begun::Asked {
+            reader.next = Next::AskedAhead;
+        }
+        let (mut report, done, truncated) = read(reader, &mut sweep, goal.min(trusted.state.tx));
+        report = report.sorted();
+        // no verdict on the ledger: the next check tells what is wrong with the server
+        let away = report.halted.take();
+        note(&mut progress, &report, truncated);
+        let passed = (sweep.at.saturating_sub(report.read).saturating_add(1))..=sweep.at;
+        if report.unread.is_empty() && report.read > 0 {
+            progress.due.retain(|tx| !passed.contains(tx));
+        }
+        let at = sweep.at;
+        let ended = at >= trusted.state.tx;
+        progress.sweep = Some(sweep.clone());
+        if ended {
+            progress.sweep = None;
+            progress.swept = Some(Swept {
+                began: sweep.began,
+                ended: clock::now(),
+                read: sweep.read,
+                of: trusted.state.tx,
+            });
+        }
+        let swept = progress.swept;
+        self.progress.insert(database.into(), progress);
+        // alarms first: what is passed is not read again
+        let outcome = self.tell_of_sweep(database, &trusted, report);
+        let old = self.saved.is_none_or(|saved| saved.elapsed() > SAVED);
+        if ended || outcome.is_some() || done.is_err() || old {
+            self.save_progress();
+            self.saved = Some(Instant::now());
+        }
+        let went = match (done, away, swept) {
+            (Err(Halt::Stopped), ..) => Went::Stopped,
+            (Err(Halt::Away), Some(failure), _) => Went::Away(failure),
+            (_, _, Some(swept)) if ended => Went::Ended(swept),
+            _ => Went::On {
+                at,
+                of: trusted.state.tx,
+            },
+        };
+        Slice { went, outcome }
+    }
+
+    fn tell_of_sweep(
+        &mut self,
+        database: &str,
+        trusted: &Trusted,
+        report: Report,
+    ) -> Option<Outcome> {
+        let verdict = report.verdict()?;
+        let reason = Reason::Values(Box::new(report));
+        let conclusion = Conclusion::new(verdict, reason).showing(trusted.state);
+        Some(self.conclude(database, Some(trusted), conclusion))
+    }
+}
+
+/// How often the progress of a sweep is written down: so much is read again after a kill.
+const SAVED: Duration = Duration::from_secs(2);
+
+/// What a pace is decided by.
+struct Paced {
+    of: u64,
+    swept: Option<Swept>,
+}
+
+fn begin(begun: Begun) -> Sweeping {
+    let walk = Walk::default();
+    Sweeping {
+        begun,
+        began: clock::now(),
+        at: walk.at(),
+        hash: walk.hash(),
+        read: 0,
+        peaks: walk.peaks(),
+    }
+}
+
+/// The sweep to go on with and how far, where one is behind its pace.
+fn paced(progress: &Paced, sweep: Option<Sweeping>, period: Duration) -> Option<(Sweeping, u64)> {
+    let now = clock::now();
+    let since = |time: Timestamp| Duration::from_secs(now.unix().saturating_sub(time.unix()));
+    let sweep = match (sweep, progress.swept) {
+        (Some(sweep), _) => sweep,
+        // a clock that was set back must not put it off for ever
+        (None, Some(swept)) if swept.began <= now && since(swept.began) < period => return None,
+        (None, _) => begin(Begun::Paced),
+    };
+    let elapsed = since(sweep.began).as_secs_f64() + 1.0;
+    let part = (elapsed / period.as_secs_f64().max(1.0)).min(1.0);
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss
+    )] // from 0 to `of`
+    let goal = (progress.of as f64 * part).ceil() as u64;
+    (goal > sweep.at).then_some((sweep, goal))
+}
+
+/// Reads on until the goal is reached or the time is over.
+fn read(
+    mut reader: Reader<'_>,
+    sweep: &mut Sweeping,
+    goal: u64,
+) -> (Report, Result<(), Halt>, u64) {
+    let last = reader.trusted.tx;
+    let mut walk = Walk::restore(sweep.at, sweep.hash, std::mem::take(&mut sweep.peaks));
+    let mut done = Ok(());
+    let before = reader.report.read;
+    while walk.at() < goal {
+        // a whole scan costs hardly more than a short one
+        let headers = match reader.read_batch(walk.at() + 1, last) {
+            Ok(headers) => headers,
+            Err(halt) => {
+                done = Err(halt);
+                break;
+            }
+        };
+        for header in headers {
+            let Some(header) = header else {
+                walk.skip();
+                continue;
+            };
+            if let Err(halt) = pass(&mut reader, &mut walk, &header) {
+                done = Err(halt);
+            }
+        }
+        if done.is_err() || !reader.in_time() {
+            break;
+        }
+    }
+    sweep.read = sweep.read.saturating_add(reader.report.read - before);
+    sweep.at = walk.at();
+    sweep.hash = walk.hash();
+    sweep.peaks = walk.peaks();
+    (reader.report, done, reader.truncation.before)
+}
+
+/// Passes one transaction; a tree that the walk does not know any more is held against the trusted
+/// one by a proof of its own.
+fn pass(reader: &mut Reader<'_>, walk: &mut Walk, header: &TxHeader) -> Result<(), Halt> {
+    match walk.pass(header) {
+        Step::Follows => Ok(()),
+        Step::Broken(what) => {
+            reader.found(Broken {
+                tx: header.id(),
+                alh: Some(header.alh()),
+                entry: None,
+                what,
+            });
+            Ok(())
+        }
+        Step::TreeUnknown => match reader.locate(header.id(), Entries::Excluded) {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(failure)) => {
+                let why = Why::Refused(failure);
+                reader.report.add_unread(header.id(), why);
+                Ok(())
+            }
+            Err(ended) => reader.settle(header.id(), None, ended).map(drop),
+        },
+    }
+}

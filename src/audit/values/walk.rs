@@ -1,0 +1,145 @@
+//! The walk of a sweep: chain and main tree rebuilt as the headers pass, in logarithmic memory, so
+//! that no transaction stands in the one and not in the other (protocol.md §3, *The main tree*).
+
+use std::collections::VecDeque;
+
+use super::finding::What;
+use crate::ledger::{Digest, Frontier, TxHeader};
+
+/// Roots of the last trees that are remembered, for headers that were written over an older one.
+const ROOTS: usize = 1_024;
+
+/// Where a walk from the first transaction on has come to.
+#[derive(Clone, Debug)]
+pub struct Walk {
+    at: u64,
+    hash: Option<Digest>,
+    /// `None` once a transaction's hash could not be learnt.
+    tree: Option<Frontier>,
+    /// Roots of the trees of up to `at` transactions, the largest one last.
+    roots: VecDeque<Digest>,
+}
+
+/// How a header goes with what was passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It follows, and its tree is the chain's.
+    Follows,
+    /// It follows; its tree is one whose root is not known any more.
+    TreeUnknown,
+    /// It contradicts what was passed.
+    Broken(What),
+}
+
+impl Default for Walk {
+    fn default() -> Walk {
+        Walk::restore(0, Some(Digest::OF_NOTHING), Vec::new())
+    }
+}
+
+impl Walk {
+    /// A walk that has passed transaction `at`, of this hash, with the main tree's peaks.
+    pub fn restore(at: u64, hash: Option<Digest>, peaks: Vec<Digest>) -> Walk {
+        let size = match hash {
+            Some(_) => at,
+            None => at.saturating_sub(1), // what is not known is not in the tree yet
+        };
+        let tree = Frontier::restore(size, peaks);
+        let root = tree.as_ref().and_then(Frontier::root);
+        Walk {
+            at,
+            hash,
+            roots: root.into_iter().collect(),
+            tree,
+        }
+    }
+
+    /// The last transaction that was passed.
+    pub fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// Its hash, where it is known.
+    pub fn hash(&self) -> Option<Digest> {
+        self.hash
+    }
+
+    /// The main tree over what was passed.
+    pub fn peaks(&self) -> Vec<Digest> {
+        let tree = self.tree.as_ref();
+        tree.map_or_else(Vec::new, |tree| tree.peaks().to_vec())
+    }
+
+    /// Passes the next transaction, by its proven header.
+    pub fn pass(&mut self, header: &TxHeader) -> Step {
+        let step = self.fits(header);
+        self.learn(*header.prev_alh());
+        self.push(header.alh());
+        step
+    }
+
+    /// Passes the next transaction, of which nothing is known.
+    pub fn skip(&mut self) {
+        if self.hash.is_none() && self.at > 0 {
+            self.tree = None;
+        }
+        self.hash = None;
+        self.at = self.at.saturating_add(1);
+    }
+
+    /// The hash of the last transaction, which the one behind it tells.
+    fn learn(&mut self, hash: Digest) {
+        if self.hash.is_none() {
+            self.hash = Some(hash);
+            self.grow(&hash);
+        }
+    }
+
+    fn push(&mut self, alh: Digest) {
+        self.at = self.at.saturating_add(1);
+        self.hash = Some(alh);
+        self.grow(&alh);
+    }
+
+    fn grow(&mut self, alh: &Digest) {
+        let Some(tree) = &mut self.tree else { return };
+        tree.push(alh);
+        if tree.size() != self.at {
+            self.tree = None; // a transaction before was never learnt
+            return;
+        }
+        self.roots.extend(tree.root());
+        if self.roots.len() > ROOTS {
+            self.roots.pop_front();
+        }
+    }
+
+    fn fits(&mut self, header: &TxHeader) -> Step {
+        let due = *header.prev_alh();
+        match self.hash {
+            Some(got) if got != due => return Step::Broken(What::Chain { due, got }),
+            Some(_) => {}
+            None => self.learn(due),
+        }
+        let got = *header.bl_root();
+        match header.bl_tx_id() {
+            0 if got == Digest::ZERO => Step::Follows,
+            0 => Step::Broken(What::Tree {
+                due: Digest::ZERO,
+                got,
+            }),
+            size => match self.root_of(size) {
+                Some(due) if due == got => Step::Follows,
+                Some(due) => Step::Broken(What::Tree { due, got }),
+                None => Step::TreeUnknown,
+            },
+        }
+    }
+
+    fn root_of(&self, size: u64) -> Option<Digest> {
+        self.tree.as_ref()?;
+        let back = usize::try_from(self.at.checked_sub(size)?).ok()?;
+        let index = self.roots.len().checked_sub(back)?.checked_sub(1)?;
+        self.roots.get(index).copied()
+    }
+}

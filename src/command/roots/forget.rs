@@ -1,0 +1,43 @@
+//! `roots forget`: the operator takes trust back.
+
+use crate::audit::Exit;
+use crate::clock;
+use crate::command::open::{self, Failed};
+use crate::config::{Format, Settings};
+use crate::report::{JsonObject, print};
+use crate::trust::Store;
+
+/// Trusts nothing of a database any more; works while the auditor runs.
+pub fn run(settings: &Settings, database: &str) -> Result<Exit, Failed> {
+    let store = Store::open_beside(&open::location(settings))?;
+    let json = settings.report.format == Format::Json;
+    let Some(trusted) = store.load(database)? else {
+        eprintln!(
+            "immuaudit: {database}: nothing is trusted of it; immuaudit roots list shows what is"
+        );
+        return Ok(Exit::Local);
+    };
+    if !json {
+        print(&format!(
+            "{database}: transaction {}, hash {} will be trusted no more; the next audit takes \
+             whatever the server shows on trust. History, alarms and evidence stay.",
+            trusted.state.tx, trusted.state.hash
+        ));
+    }
+    let forgotten = store.distrust(database, clock::now())?.unwrap_or(trusted);
+    print(&if json {
+        JsonObject::new()
+            .text("server", Some(&settings.server.name))
+            .text("database", Some(database))
+            .text("result", Some("forgotten"))
+            .number("tx", Some(forgotten.state.tx))
+            .text("hash", Some(&forgotten.state.hash.to_string()))
+            .end()
+    } else {
+        format!(
+            "{database}: forgotten. To have it back: --pin {database}:{}",
+            forgotten.state
+        )
+    });
+    Ok(Exit::Good)
+}

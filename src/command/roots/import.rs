@@ -1,0 +1,187 @@
+//! `roots import`: takes over what immuclient, immugw or a client library trusted.
+
+use std::path::Path;
+
+use crate::audit::{Auditor, Carried, Exit, Import, OnRefusal, StateFile, read_states};
+use crate::clock;
+use crate::command::open::{self, Failed};
+use crate::config::{Format, Settings};
+use crate::ledger::State;
+use crate::report::{JsonObject, print};
+use crate::stop::Stop;
+use crate::text::Shown;
+use crate::trust::Store;
+
+/// Shows what is in the files, and takes each state that the running server proves to extend.
+pub fn run(settings: &Settings, path: &Path, alarm: bool) -> Result<Exit, Failed> {
+    let stop = Stop::on_signals(); // before gRPC starts its threads
+    let files = read_states(path)?;
+    let text = settings.report.format == Format::Text;
+    if text {
+        files.iter().for_each(show);
+    }
+    let mut store = Store::open(&open::location(settings), clock::now())?;
+    for warning in store.warnings() {
+        log::warn!("{warning}");
+    }
+    let server = open::server(settings, stop)?;
+    let mut auditor = Auditor::new(server, store, open::policy(settings));
+    let on_refusal = if alarm {
+        OnRefusal::Alarm
+    } else {
+        OnRefusal::Tell
+    };
+    if text {
+        print(&format!(
+            "asking {} to prove each of them; those that it proves are trusted from now on",
+            settings.server.name
+        ));
+    }
+    let files = of_this_server(files, auditor.identity_now().as_deref(), text);
+    let mut exit = Exit::Good;
+    for carried in newest_first(&files) {
+        if !settings.audit.databases.selects(&carried.database) {
+            let told = Told {
+                word: "left-out",
+                why: "--audit-databases does not select it".into(),
+            };
+            tell(settings, carried, &told);
+            continue;
+        }
+        let Some(import) = auditor.import(carried, on_refusal) else {
+            return Ok(exit.max(Exit::Incomplete)); // asked to end
+        };
+        exit = exit.max(exit_of(&import));
+        tell(settings, carried, &told(&import, &carried.database));
+    }
+    for warning in auditor.store_warnings() {
+        log::warn!("{warning}");
+    }
+    Ok(exit)
+}
+
+fn show(file: &StateFile) {
+    let of = match &file.identity {
+        Some(identity) => format!(" (server {})", Shown::new(identity)),
+        None => String::new(),
+    };
+    print(&format!("{}{of}:", file.path.display()));
+    for carried in &file.states {
+        let name = Shown::new(&carried.database);
+        print(&format!("  {name} {}", carried.claimed.state));
+    }
+    if file.states.is_empty() {
+        print("  no database with transactions");
+    }
+}
+
+/// Where the folder holds files of several servers, those named after the one that answers; all of
+/// them where none is: an identity decides nothing, the proofs do.
+fn of_this_server(files: Vec<StateFile>, identity: Option<&str>, text: bool) -> Vec<StateFile> {
+    let is_its = |file: &StateFile| identity.is_some() && file.identity.as_deref() == identity;
+    if !files.iter().any(is_its) {
+        return files;
+    }
+    let (its, others): (Vec<_>, Vec<_>) = files.into_iter().partition(is_its);
+    for file in others.iter().filter(|_| text) {
+        print(&format!(
+            "{}: of another server, left alone",
+            file.path.display()
+        ));
+    }
+    its
+}
+
+/// The newest state of a database first: it is taken, the older ones are its ancestors.
+fn newest_first(files: &[StateFile]) -> Vec<&Carried> {
+    let mut states: Vec<&Carried> = files.iter().flat_map(|file| &file.states).collect();
+    states.sort_by(|a, b| {
+        let by_name = a.database.cmp(&b.database);
+        by_name.then(b.claimed.state.tx.cmp(&a.claimed.state.tx))
+    });
+    states
+}
+
+fn exit_of(import: &Import) -> Exit {
+    match import {
+        Import::Refused { verdict, .. } => verdict.exit(),
+        Import::Raised(outcome) => outcome.exit(),
+        _ => Exit::Good,
+    }
+}
+
+/// What is said of one state: a word for programs, a reason for people.
+struct Told {
+    word: &'static str,
+    why: String,
+}
+
+fn told(import: &Import, database: &str) -> Told {
+    let of = |word, trusted: &State, relation: &str| Told {
+        word,
+        why: format!(
+            "trusted is transaction {} already, {relation}: nothing is changed",
+            trusted.tx
+        ),
+    };
+    match import {
+        Import::Taken(_) => Told {
+            word: "imported",
+            why: "the server extends it: trusted from now on".into(),
+        },
+        Import::Known => Told {
+            word: "known",
+            why: "trusted already".into(),
+        },
+        Import::Ancestor { trusted } => of("ancestor", trusted, "which extends it"),
+        Import::Descendant { trusted } => of("descendant", trusted, "and is extended by it"),
+        Import::Refused { verdict, reason } => Told {
+            word: verdict.word(),
+            why: if verdict.is_tampering() {
+                format!(
+                    "{reason}; not imported. Is it a folder of another server? If not: --alarm \
+                     makes an alarm of it"
+                )
+            } else {
+                reason.to_string()
+            },
+        },
+        Import::Raised(outcome) => Told {
+            word: outcome.verdict.word(),
+            why: match &outcome.alarm {
+                Some(alarm) => format!(
+                    "{}; not imported\n  evidence: {}\n  once dealt with: immuaudit accept \
+                     {database} --alarm {}",
+                    outcome.reason,
+                    alarm.evidence.display(),
+                    alarm.id
+                ),
+                None => match &outcome.unwritten {
+                    Some(failure) => format!("{}; not written down: {failure}", outcome.reason),
+                    None => outcome.reason.to_string(),
+                },
+            },
+        },
+    }
+}
+
+fn tell(settings: &Settings, carried: &Carried, told: &Told) {
+    let state = carried.claimed.state;
+    print(&match settings.report.format {
+        Format::Json => JsonObject::new()
+            .text("server", Some(&settings.server.name))
+            .text("database", Some(&carried.database))
+            .number("tx", Some(state.tx))
+            .text("hash", Some(&state.hash.to_string()))
+            .text("result", Some(told.word))
+            .text("reason", Some(&told.why))
+            .end(),
+        Format::Text => format!(
+            "{}: {}, transaction {}: {}",
+            Shown::new(&carried.database),
+            told.word,
+            state.tx,
+            told.why
+        ),
+    });
+}

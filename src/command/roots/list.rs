@@ -1,0 +1,57 @@
+//! `roots list`: every trusted state, a line each.
+
+use crate::audit::Exit;
+use crate::command::open::{self, Failed};
+use crate::config::{Format, Settings};
+use crate::report::{JsonObject, print};
+use crate::trust::{Store, Trusted};
+
+/// Shows what is trusted; databases of which nothing is are left out.
+pub fn run(settings: &Settings) -> Result<Exit, Failed> {
+    let mut store = Store::open_beside(&open::location(settings))?;
+    let (mut exit, mut nothing) = (Exit::Good, true);
+    for database in store.databases()? {
+        match store.load(&database) {
+            Ok(Some(trusted)) => {
+                nothing = false;
+                print(&match settings.report.format {
+                    Format::Json => json(&settings.server.name, &trusted),
+                    Format::Text => text(&trusted),
+                });
+            }
+            Ok(None) => {}
+            Err(failure) => {
+                exit = Exit::Local;
+                eprintln!("immuaudit: {failure}");
+            }
+        }
+    }
+    if nothing && exit == Exit::Good && settings.report.format == Format::Text {
+        print(&format!("{}: nothing is trusted yet", settings.server.name));
+    }
+    for warning in store.warnings() {
+        log::warn!("{warning}");
+    }
+    Ok(exit)
+}
+
+/// `DATABASE TX:HASH accepted TIME (HOW), since TIME`
+fn text(trusted: &Trusted) -> String {
+    format!(
+        "{} {} accepted {} ({}), unbroken since {}",
+        trusted.database, trusted.state, trusted.accepted, trusted.how, trusted.since
+    )
+}
+
+fn json(server: &str, trusted: &Trusted) -> String {
+    JsonObject::new()
+        .text("server", Some(server))
+        .text("database", Some(&trusted.database))
+        .number("tx", Some(trusted.state.tx))
+        .text("hash", Some(&trusted.state.hash.to_string()))
+        .text("how", Some(&trusted.how.to_string()))
+        .text("accepted", Some(&trusted.accepted.to_string()))
+        .text("since", Some(&trusted.since.to_string()))
+        .text("identity", trusted.uuid.as_deref())
+        .end()
+}

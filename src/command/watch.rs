@@ -1,0 +1,78 @@
+//! Those who watch: the board is filled, and the HTTP thread reads it.
+
+use super::open::Failed;
+use crate::audit::{Cycle, Outcome};
+use crate::clock;
+use crate::config::{Effective, Repeat, Settings};
+use crate::ledger::Digest;
+use crate::monitor;
+use crate::report::{About, Board, Prefix};
+use crate::server::{Endpoint, Security, Server};
+use crate::trust::{LocalFailure, Store};
+
+/// What each outcome and each cycle is told to.
+pub struct Watch {
+    board: Board,
+}
+
+/// Puts on the board what the files know; serves it, where the audit does not end by itself.
+pub fn start(
+    settings: &Settings,
+    effective: &Effective,
+    store: &mut Store,
+    server: &Server,
+) -> Result<Watch, Failed> {
+    let board = Board::new(about(settings, effective), server.calls());
+    remember(&board, store)?;
+    if let (Repeat::UntilStopped, Some(listen)) =
+        (settings.audit.repeat, &settings.watch.monitoring)
+    {
+        let address = monitor::start(listen, board.clone(), Prefix::Immuclient)?;
+        log::info!("metrics and status page on http://{address}/");
+    }
+    Ok(Watch { board })
+}
+
+impl Watch {
+    /// A database's check.
+    pub fn outcome(&self, outcome: &Outcome) {
+        self.board.publish(outcome);
+    }
+
+    /// A cycle's end.
+    pub fn cycle(&self, cycle: &Cycle, identity: Option<&str>) {
+        self.board.publish_cycle(cycle, identity);
+    }
+}
+
+fn about(settings: &Settings, effective: &Effective) -> About {
+    let server = &settings.server;
+    let endpoint = Endpoint {
+        address: server.address.clone(),
+        port: server.port,
+        security: Security::Plaintext,
+        max_answer: server.max_recv_msg_size,
+    };
+    About {
+        server: server.name.clone(),
+        address: endpoint.authority(),
+        interval: settings.audit.interval,
+        call_timeout: server.call_timeout,
+        config: Digest::of(&[effective.to_toml().as_bytes()]).to_string(),
+        started: clock::now(),
+    }
+}
+
+/// What cannot be read is told by the audit itself.
+fn remember(board: &Board, store: &Store) -> Result<(), LocalFailure> {
+    let outcomes = store.load_outcomes();
+    for database in store.databases()? {
+        let trusted = store.load(&database).ok().flatten();
+        let alarms = store
+            .open_alarms(Some(&database))
+            .map_or(1, |alarms| alarms.len());
+        let last = outcomes.iter().find(|outcome| outcome.database == database);
+        board.remember(&database, trusted.as_ref(), alarms, last);
+    }
+    Ok(())
+}

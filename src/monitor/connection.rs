@@ -1,0 +1,147 @@
+//! One connection: one head in, one answer out, each within its time.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use super::request::{self, Head, Request};
+use super::response::Response;
+use crate::sys::Interest;
+
+/// Time for the whole head.
+const HEAD: Duration = Duration::from_secs(5);
+/// Time for taking the whole answer.
+const ANSWER: Duration = Duration::from_secs(20);
+/// Time for hanging up after it, and bytes that are thrown away meanwhile.
+const GOODBYE: (Duration, usize) = (Duration::from_secs(1), 256 << 10);
+
+pub(super) struct Connection {
+    stream: TcpStream,
+    state: State,
+    until: Instant,
+}
+
+enum State {
+    /// What came of the head so far.
+    Head(Vec<u8>),
+    /// The answer, and how much of it is on its way.
+    Answer(Vec<u8>, usize),
+    /// Nothing is left to say; closing with bytes unread would take the answer back.
+    Goodbye(usize),
+}
+
+/// What is to become of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    Wait,
+    Close,
+}
+
+impl Connection {
+    /// `None` where the connection is gone already.
+    pub fn new(stream: TcpStream) -> Option<Connection> {
+        stream.set_nonblocking(true).ok()?;
+        Some(Connection {
+            stream,
+            state: State::Head(Vec::new()),
+            until: Instant::now() + HEAD,
+        })
+    }
+
+    pub fn waits(&self) -> (BorrowedFd<'_>, Interest) {
+        let interest = match self.state {
+            State::Answer(..) => Interest::Write,
+            State::Head(_) | State::Goodbye(_) => Interest::Read,
+        };
+        (self.stream.as_fd(), interest)
+    }
+
+    /// Bytes that the peer has not taken yet.
+    pub fn pending(&self) -> usize {
+        match &self.state {
+            State::Answer(bytes, _) => bytes.len(),
+            _ => 0,
+        }
+    }
+
+    /// Goes on as far as it can without waiting.
+    pub fn drive(&mut self, ready: bool, answer: impl FnOnce(&Request) -> Response) -> Next {
+        if Instant::now() > self.until {
+            return Next::Close;
+        }
+        if !ready {
+            return Next::Wait;
+        }
+        if let State::Head(head) = &mut self.state {
+            let more = read_some(&mut self.stream, |bytes| {
+                head.extend_from_slice(bytes);
+                head.len() <= request::MOST
+            });
+            let response = match request::read(head) {
+                Head::Whole(request) => answer(&request),
+                Head::Wrong(response) => response,
+                Head::Unfinished if more == More::Later => return Next::Wait,
+                Head::Unfinished => return Next::Close,
+            };
+            self.state = State::Answer(response.bytes(), 0);
+            self.until = Instant::now() + ANSWER;
+        }
+        if let State::Answer(bytes, sent) = &mut self.state {
+            loop {
+                let rest = bytes.get(*sent..).unwrap_or_default();
+                if rest.is_empty() {
+                    break;
+                }
+                match self.stream.write(rest) {
+                    Ok(0) => return Next::Close,
+                    Ok(count) => *sent += count,
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => return Next::Wait,
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Err(_) => return Next::Close,
+                }
+            }
+            if self.stream.shutdown(Shutdown::Write).is_err() {
+                return Next::Close;
+            }
+            self.state = State::Goodbye(0);
+            self.until = Instant::now() + GOODBYE.0;
+        }
+        if let State::Goodbye(thrown) = &mut self.state {
+            let more = read_some(&mut self.stream, |bytes| {
+                *thrown += bytes.len();
+                *thrown <= GOODBYE.1
+            });
+            if more != More::Later {
+                return Next::Close;
+            }
+        }
+        Next::Wait
+    }
+}
+
+/// Whether more is to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum More {
+    Later,
+    Enough,
+    Never,
+}
+
+/// Reads what is there, as long as `take` wants more.
+fn read_some(stream: &mut TcpStream, mut take: impl FnMut(&[u8]) -> bool) -> More {
+    let mut buffer = [0; 4096];
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => return More::Never,
+            Ok(count) => {
+                if !take(buffer.get(..count).unwrap_or_default()) {
+                    return More::Enough;
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return More::Later,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return More::Never,
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The gate: every connection, bounded in number, time and bytes, in one loop that nothing ends.
+
+use std::io::{self, ErrorKind, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::thread;
+use std::time::Duration;
+
+use super::connection::{Connection, Next};
+use super::request::Request;
+use super::response::Response;
+use crate::sys::{self, Interest};
+
+/// Connections at once, where the process may have enough descriptors.
+const MOST: u64 = 64;
+/// Bytes of answers that wait for slow readers, over all connections.
+const MOST_PENDING: usize = 32 << 20;
+/// Accepted in one round, so that a storm of connections does not starve those that are there.
+const ROUND: usize = 128;
+/// How long nothing is accepted after the descriptors ran out.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How often deadlines are looked at.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Serves for ever.
+pub(super) fn serve(listener: &TcpListener, answer: impl Fn(&Request) -> Response) {
+    // the audit needs descriptors more than we do
+    let most = usize::try_from((sys::descriptor_limit() / 4).clamp(2, MOST)).unwrap_or(2);
+    let mut connections: Vec<Connection> = Vec::new();
+    loop {
+        let mut waits = vec![(listener.as_fd(), Interest::Read)];
+        waits.extend(connections.iter().map(Connection::waits));
+        let ready = sys::wait_ready(&waits, TICK);
+        let (mut pending, mut kept) = (0, Vec::new());
+        for (mut connection, ready) in connections.into_iter().zip(ready.iter().skip(1)) {
+            let room = pending < MOST_PENDING;
+            let next = connection.drive(*ready, |request| match room {
+                true => answer(request),
+                false => Response::busy(),
+            });
+            if next == Next::Wait {
+                pending += connection.pending();
+                kept.push(connection);
+            }
+        }
+        connections = kept;
+        if ready.first() == Some(&true) {
+            if let Err(error) = accept(listener, &mut connections, most) {
+                log::debug!("monitoring: {error}");
+                thread::sleep(PAUSE);
+            }
+        }
+    }
+}
+
+/// Takes who waits; who is too many is told so at once.
+fn accept(
+    listener: &TcpListener,
+    connections: &mut Vec<Connection>,
+    most: usize,
+) -> io::Result<()> {
+    for _ in 0..ROUND {
+        match listener.accept() {
+            Ok((stream, _)) if connections.len() < most => {
+                connections.extend(Connection::new(stream))
+            }
+            Ok((stream, _)) => refuse(stream),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock => return Ok(()),
+                // the peer's own, as a reset before we came
+                ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
+                _ => return Err(error), // no descriptors, no memory: ours, and it passes
+            },
+        }
+    }
+    Ok(())
+}
+
+fn refuse(mut stream: TcpStream) {
+    if stream.set_nonblocking(true).is_ok() {
+        let _ = stream.write(&Response::busy().bytes());
+    }
+}

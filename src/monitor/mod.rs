@@ -1,0 +1,87 @@
+//! The HTTP thread: metrics, probes, status page. It reads the board and nothing else.
+//!
+//! A server of our own on `std::net` and poll(2): what has to stand before any HTTP library against
+//! hostile peers (`gate`) leaves nothing for the library to do but write a status line, and a second
+//! socket to reach it would bring back what the gate keeps out. One thread, bounded connections, one
+//! request each, no keep-alive. GET and HEAD only.
+
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))]
+
+mod connection;
+mod gate;
+mod request;
+mod response;
+mod route;
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::thread;
+
+use crate::config::Listen;
+use crate::report::{Board, Prefix};
+
+/// The thread cannot be started.
+#[derive(Debug)]
+pub struct CannotListen {
+    listen: Listen,
+    error: io::Error,
+}
+
+impl std::error::Error for CannotListen {}
+
+impl fmt::Display for CannotListen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Listen { host, port } = &self.listen;
+        match self.error.kind() {
+            io::ErrorKind::AddrInUse => write!(
+                f,
+                "--audit-monitoring-port {port}: another process listens there ({host}): give \
+                 another port, 0 for any free one, or --no-monitoring"
+            ),
+            io::ErrorKind::PermissionDenied => write!(
+                f,
+                "--audit-monitoring-port {port}: this user may not listen there: give one from 1024 \
+                 on, or --no-monitoring"
+            ),
+            _ => write!(
+                f,
+                "--audit-monitoring-host {host}: cannot listen on port {port}: {}: give an address \
+                 of this machine, or --no-monitoring",
+                self.error
+            ),
+        }
+    }
+}
+
+/// Listens and serves in a thread of its own, until the process ends; says where.
+///
+/// # Errors
+/// The address is not ours, or taken.
+pub fn start(listen: &Listen, board: Board, prefix: Prefix) -> Result<SocketAddr, CannotListen> {
+    let failed = |error| CannotListen {
+        listen: listen.clone(),
+        error,
+    };
+    let listener = bind(listen).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    thread::Builder::new()
+        .name("monitor".into())
+        .spawn(move || gate::serve(&listener, |request| route::answer(request, &board, prefix)))
+        .map_err(failed)?;
+    Ok(address)
+}
+
+fn bind(listen: &Listen) -> io::Result<TcpListener> {
+    let addresses = (listen.host.as_str(), listen.port).to_socket_addrs()?;
+    let listener = TcpListener::bind(addresses.collect::<Vec<_>>().as_slice())?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}

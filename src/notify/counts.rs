@@ -1,0 +1,92 @@
+//! How the notifications to one receiver fare, for whoever watches.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// One receiver's count. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Receiver {
+    name: Arc<str>,
+    tally: Arc<Mutex<Tally>>,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    pending: u64,
+    sent: u64,
+    failed: u64,
+    dropped: u64,
+    oldest: Option<Instant>,
+}
+
+/// What was counted so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Which receiver, without what may be secret in its URL.
+    pub receiver: String,
+    /// Not delivered yet.
+    pub pending: u64,
+    /// Delivered.
+    pub sent: u64,
+    /// Tries that failed.
+    pub failed: u64,
+    /// Given up or folded.
+    pub dropped: u64,
+    /// Age of the oldest that is not delivered yet.
+    pub oldest: Duration,
+}
+
+impl Receiver {
+    /// A receiver of which nothing is counted yet.
+    pub fn new(name: &str) -> Receiver {
+        Receiver {
+            name: name.into(),
+            tally: Arc::default(),
+        }
+    }
+
+    /// What people are told it is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Counts.
+    pub fn waiting(&self, pending: usize, oldest: Option<Instant>) {
+        self.change(|tally| {
+            tally.pending = pending as u64;
+            tally.oldest = oldest;
+        });
+    }
+
+    /// Counts.
+    pub fn sent(&self) {
+        self.change(|tally| tally.sent += 1);
+    }
+
+    /// Counts.
+    pub fn failed(&self) {
+        self.change(|tally| tally.failed += 1);
+    }
+
+    /// Counts.
+    pub fn dropped(&self, count: usize) {
+        self.change(|tally| tally.dropped += count as u64);
+    }
+
+    /// What was counted so far.
+    pub fn counts(&self) -> Counts {
+        let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        Counts {
+            receiver: self.name.to_string(),
+            pending: tally.pending,
+            sent: tally.sent,
+            failed: tally.failed,
+            dropped: tally.dropped,
+            oldest: tally.oldest.map_or(Duration::ZERO, |at| at.elapsed()),
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Tally)) {
+        change(&mut self.tally.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}

@@ -1,0 +1,336 @@
+//! The metrics: immuclient's four gauges exactly (protocol.md §7), and the project's own.
+
+use std::time::Duration;
+
+use super::board::{Row, Snapshot};
+use super::exposition::{Exposition, Type};
+use super::process;
+use crate::audit::Verdict;
+
+/// Whose gauges those who come from elsewhere know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prefix {
+    /// `immuclient_audit_`
+    Immuclient,
+    /// `immugw_audit_`
+    Immugw,
+}
+
+/// Names without their prefixes, and what they say.
+const LEGACY: [(&str, &str, &str); 4] = [
+    (
+        "immuclient_audit_result_per_server",
+        "immugw_audit_result_per_server",
+        "Latest audit result (1 = ok, 0 = tampered, -1 = first or empty, -2 = not proven).",
+    ),
+    (
+        "immuclient_audit_curr_root_per_server",
+        "immugw_audit_curr_root_per_server",
+        "Current root index used for the latest audit (-1 = none, -2 = error).",
+    ),
+    (
+        "immuclient_audit_prev_root_per_server",
+        "immugw_audit_prev_root_per_server",
+        "Previous root index used for the latest audit (-1 = none, -2 = error).",
+    ),
+    (
+        "immuclient_audit_run_at_per_server",
+        "immugw_audit_run_at_per_server",
+        "Timestamp in unix seconds at which the latest audit run.",
+    ),
+];
+
+/// Everything that Prometheus is told.
+pub fn metrics(snapshot: &Snapshot, prefix: Prefix) -> String {
+    let mut text = Exposition::default();
+    legacy(&mut text, snapshot, prefix);
+    databases(&mut text, snapshot);
+    server(&mut text, snapshot);
+    calls(&mut text, snapshot);
+    notifications(&mut text, snapshot);
+    build(&mut text, snapshot);
+    process::metrics(&mut text, snapshot.about.started);
+    text.end()
+}
+
+/// Of several databases the worst decides, so that none is hidden by the one checked after it.
+fn legacy(text: &mut Exposition, snapshot: &Snapshot, prefix: Prefix) {
+    let rows = snapshot.rows.values().filter(|row| row.verdict.is_some());
+    let worst = rows.max_by_key(|row| badness(row));
+    let (Some(id), Some(row)) = (&snapshot.whole.identity, worst) else {
+        return write_legacy(text, prefix, &[], [None; 4]); // nothing was checked yet
+    };
+    let labels = [
+        ("server_id", id.as_str()),
+        ("server_address", &snapshot.about.address),
+    ];
+    let tx = |state: Option<crate::ledger::State>, none: i128| {
+        state.map_or(none, |state| i128::from(state.tx))
+    };
+    let result = match badness(row) {
+        Badness::Good => 1,
+        Badness::New => -1,
+        Badness::Unproven => -2,
+        Badness::Tampered => 0,
+    };
+    let missing = if result == -2 { -2 } else { -1 };
+    let run_at = row.checked.map(|at| i128::from(at.unix()));
+    write_legacy(
+        text,
+        prefix,
+        &labels,
+        [
+            Some(result),
+            Some(tx(row.shown, missing)),
+            Some(tx(row.previous, missing)),
+            run_at,
+        ],
+    );
+}
+
+fn write_legacy(
+    text: &mut Exposition,
+    prefix: Prefix,
+    labels: &[(&str, &str)],
+    values: [Option<i128>; 4],
+) {
+    for ((immuclient, immugw, help), value) in LEGACY.into_iter().zip(values) {
+        let name = match prefix {
+            Prefix::Immuclient => immuclient,
+            Prefix::Immugw => immugw,
+        };
+        let mut family = text.family(name, Type::Gauge, help);
+        if let Some(value) = value {
+            family.sample(labels, value);
+        }
+    }
+}
+
+/// The later, the worse.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Badness {
+    Good,
+    New,
+    Unproven,
+    Tampered,
+}
+
+fn badness(row: &Row) -> Badness {
+    match row.verdict {
+        _ if row.is_alarming() => Badness::Tampered,
+        Some(Verdict::Consistent) => Badness::Good,
+        Some(Verdict::FirstSeen | Verdict::Empty) | None => Badness::New,
+        Some(_) => Badness::Unproven,
+    }
+}
+
+fn databases(text: &mut Exposition, snapshot: &Snapshot) {
+    let server = snapshot.about.server.as_str();
+    let mut family = text.family(
+        "immuaudit_verdict",
+        Type::Gauge,
+        "Verdict of the database's last check: 1 for the one that it is, 0 for the others.",
+    );
+    for row in snapshot.rows.values() {
+        let verdict = row.verdict.map(Verdict::word);
+        for word in Verdict::WORDS {
+            let labels = [
+                ("server", server),
+                ("database", &row.database),
+                ("verdict", word),
+            ];
+            family.sample(&labels, u8::from(verdict == Some(word)));
+        }
+    }
+    let mut each = |name, kind, help, value: fn(&Row) -> u64| {
+        let mut family = text.family(name, kind, help);
+        for row in snapshot.rows.values() {
+            family.sample(
+                &[("server", server), ("database", &row.database)],
+                value(row),
+            );
+        }
+    };
+    each(
+        "immuaudit_last_check_timestamp_seconds",
+        Type::Gauge,
+        "When the database was last checked, whatever came of it; 0: never.",
+        |row| row.checked.map_or(0, |at| at.unix()),
+    );
+    each(
+        "immuaudit_last_complete_check_timestamp_seconds",
+        Type::Gauge,
+        "When the database was last proven; 0: never.",
+        |row| row.proven.map_or(0, |at| at.unix()),
+    );
+    each(
+        "immuaudit_trusted_transaction",
+        Type::Gauge,
+        "Last transaction that is trusted; 0: none.",
+        |row| row.trusted.map_or(0, |state| state.tx),
+    );
+    each(
+        "immuaudit_transactions_checked_total",
+        Type::Counter,
+        "Transactions proven to extend the trusted state.",
+        |row| row.transactions,
+    );
+    each(
+        "immuaudit_proofs_total",
+        Type::Counter,
+        "Proofs that held.",
+        |row| row.proofs,
+    );
+    each(
+        "immuaudit_open_alarms",
+        Type::Gauge,
+        "Findings of tampering that no operator has accepted yet.",
+        |row| row.open_alarms as u64,
+    );
+    each(
+        "immuaudit_overdue",
+        Type::Gauge,
+        "1 where the database was not proven for three intervals, or did not grow in time.",
+        |row| u64::from(row.overdue),
+    );
+    each(
+        "immuaudit_signature_missing",
+        Type::Gauge,
+        "1 where the last state had no valid signature though it once had or must have one.",
+        |row| u64::from(row.signature_dropped),
+    );
+}
+
+fn server(text: &mut Exposition, snapshot: &Snapshot) {
+    let whole = &snapshot.whole;
+    let labels = [("server", snapshot.about.server.as_str())];
+    let mut one = |name, kind, help, value: f64| {
+        text.family(name, kind, help).sample(&labels, value);
+    };
+    let unix = |at: Option<crate::trust::Timestamp>| at.map_or(0.0, |at| at.unix() as f64);
+    one(
+        "immuaudit_interval_seconds",
+        Type::Gauge,
+        "Time from one cycle to the next.",
+        snapshot.about.interval.as_secs_f64(),
+    );
+    one(
+        "immuaudit_databases",
+        Type::Gauge,
+        "Databases that are known or listed.",
+        snapshot.rows.len() as f64,
+    );
+    one(
+        "immuaudit_last_cycle_timestamp_seconds",
+        Type::Gauge,
+        "When the last cycle ended; 0: never.",
+        unix(whole.ended),
+    );
+    one(
+        "immuaudit_last_complete_cycle_timestamp_seconds",
+        Type::Gauge,
+        "When the last cycle ended in which every database was proven; 0: never.",
+        unix(whole.complete),
+    );
+    one(
+        "immuaudit_loop_idle_seconds",
+        Type::Gauge,
+        "Time since the audit loop last made progress.",
+        snapshot.stalled.as_secs_f64(),
+    );
+    text.family(
+        "immuaudit_cycle_duration_seconds",
+        Type::Histogram,
+        "How long cycles over all databases took.",
+    )
+    .histogram(&labels, &whole.durations);
+    let mut errors = text.family(
+        "immuaudit_check_errors_total",
+        Type::Counter,
+        "Checks that came to no verdict on the ledger.",
+    );
+    for (kind, count) in &whole.errors {
+        errors.sample(&[("server", labels[0].1), ("kind", kind)], count);
+    }
+}
+
+fn calls(text: &mut Exposition, snapshot: &Snapshot) {
+    let server = snapshot.about.server.as_str();
+    let mut family = text.family(
+        "immuaudit_call_duration_seconds",
+        Type::Histogram,
+        "How long calls to the server took, failed ones too.",
+    );
+    for (call, histogram) in &snapshot.calls.durations {
+        family.histogram(&[("server", server), ("call", call)], histogram);
+    }
+    let mut family = text.family(
+        "immuaudit_call_failures_total",
+        Type::Counter,
+        "Calls to the server that failed.",
+    );
+    for (call, count) in &snapshot.calls.failures {
+        family.sample(&[("server", server), ("call", call)], count);
+    }
+}
+
+fn notifications(text: &mut Exposition, snapshot: &Snapshot) {
+    let mut each = |name, kind, help, value: fn(&crate::notify::Counts) -> u64| {
+        let mut family = text.family(name, kind, help);
+        for counts in &snapshot.notifications {
+            family.sample(&[("receiver", &counts.receiver)], value(counts));
+        }
+    };
+    each(
+        "immuaudit_notifications_pending",
+        Type::Gauge,
+        "Notifications that are not delivered yet.",
+        |counts| counts.pending,
+    );
+    each(
+        "immuaudit_notifications_sent_total",
+        Type::Counter,
+        "Notifications delivered.",
+        |counts| counts.sent,
+    );
+    each(
+        "immuaudit_notification_failures_total",
+        Type::Counter,
+        "Tries to deliver a notification that failed.",
+        |counts| counts.failed,
+    );
+    each(
+        "immuaudit_notifications_dropped_total",
+        Type::Counter,
+        "Notifications given up, or folded into a later one of the same database.",
+        |counts| counts.dropped,
+    );
+    each(
+        "immuaudit_notification_oldest_pending_seconds",
+        Type::Gauge,
+        "Age of the oldest notification that is not delivered yet; 0: there is none.",
+        |counts| counts.oldest.as_secs(),
+    );
+}
+
+fn build(text: &mut Exposition, snapshot: &Snapshot) {
+    text.family(
+        "immuaudit_build_info",
+        Type::Gauge,
+        "1; the labels say what runs.",
+    )
+    .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+    text.family(
+        "immuaudit_config_info",
+        Type::Gauge,
+        "1; the label is the SHA-256 of the effective settings.",
+    )
+    .sample(&[("sha256", &snapshot.about.config)], 1);
+}
+
+/// The longest that a loop in good health goes without progress: it sleeps for an interval, and
+/// waits for a call.
+pub fn patience(snapshot: &Snapshot) -> Duration {
+    let about = &snapshot.about;
+    about.interval.max(Duration::from_secs(60)) + 2 * about.call_timeout + Duration::from_secs(30)
+}

@@ -1,0 +1,141 @@
+//! Probes and machine-readable states, as JSON; the shapes of `/livez` and `/version` are
+//! immuclient's (protocol.md §7).
+
+use super::board::{Row, Snapshot};
+use super::json::JsonObject;
+use super::metrics::patience;
+use super::verdict::overall;
+use crate::ledger::{State, encode_base64};
+use crate::trust::Timestamp;
+
+/// What a probe is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// All is well.
+    Good,
+    /// And why it is not.
+    Bad(String),
+}
+
+impl Health {
+    /// `{"immudb":"OK"}`, or what is wrong in its place.
+    pub fn json(&self) -> String {
+        let text = match self {
+            Health::Good => "OK",
+            Health::Bad(why) => why,
+        };
+        JsonObject::new().text("immudb", Some(text)).end()
+    }
+}
+
+/// Has the loop made progress within its time, whatever the server does?
+pub fn livez(snapshot: &Snapshot) -> Health {
+    if snapshot.stalled <= patience(snapshot) {
+        Health::Good
+    } else {
+        Health::Bad(format!(
+            "the audit has made no progress for {} s",
+            snapshot.stalled.as_secs()
+        ))
+    }
+}
+
+/// Is the first cycle done?
+pub fn readyz(snapshot: &Snapshot) -> Health {
+    match snapshot.whole.cycles {
+        0 => Health::Bad("the first cycle is not done yet".into()),
+        _ => Health::Good,
+    }
+}
+
+/// What runs.
+pub fn version_json() -> String {
+    JsonObject::new()
+        .text("component", Some("immuaudit"))
+        .text("version", Some(env!("CARGO_PKG_VERSION")))
+        .text("buildtime", Some(""))
+        .text("builtby", Some(""))
+        .flag("static", cfg!(target_feature = "crt-static"))
+        .flag("fips", false)
+        .end()
+}
+
+/// Everything that the status page says.
+pub fn status_json(snapshot: &Snapshot) -> String {
+    let (about, whole) = (&snapshot.about, &snapshot.whole);
+    JsonObject::new()
+        .text("server", Some(&about.server))
+        .text("server_address", Some(&about.address))
+        .text("server_id", whole.identity.as_deref())
+        .text("overall", Some(overall(snapshot).word()))
+        .text("version", Some(env!("CARGO_PKG_VERSION")))
+        .text("started", Some(&about.started.to_string()))
+        .number(
+            "interval_ms",
+            u64::try_from(about.interval.as_millis()).ok(),
+        )
+        .number("cycles", Some(whole.cycles))
+        .text("last_cycle", time(whole.ended).as_deref())
+        .text("last_complete_cycle", time(whole.complete).as_deref())
+        .text("trouble", whole.trouble.as_deref())
+        .objects("databases", snapshot.rows.values().map(|row| database(row)))
+        .objects(
+            "notifications",
+            snapshot.notifications.iter().map(|counts| {
+                JsonObject::new()
+                    .text("receiver", Some(&counts.receiver))
+                    .number("pending", Some(counts.pending))
+                    .number("sent", Some(counts.sent))
+                    .number("failed", Some(counts.failed))
+                    .number("dropped", Some(counts.dropped))
+            }),
+        )
+        .end()
+}
+
+fn database(row: &Row) -> JsonObject {
+    let hash = |state: Option<State>| state.map(|state| state.hash.to_string());
+    JsonObject::new()
+        .text("database", Some(&row.database))
+        .text("verdict", row.verdict.map(|verdict| verdict.word()))
+        .text("reason", Some(&row.why))
+        .text("since", time(row.since).as_deref())
+        .text("checked", time(row.checked).as_deref())
+        .text("proven", time(row.proven).as_deref())
+        .number("trusted_tx", row.trusted.map(|state| state.tx))
+        .text("trusted_hash", hash(row.trusted).as_deref())
+        .number("shown_tx", row.shown.map(|state| state.tx))
+        .text("shown_hash", hash(row.shown).as_deref())
+        .number("open_alarms", Some(row.open_alarms as u64))
+        .text("alarm", row.alarm.as_deref())
+        .flag("overdue", row.overdue)
+}
+
+/// What is trusted now, for other auditors to compare with what they were shown.
+pub fn states_json(snapshot: &Snapshot) -> String {
+    let states = snapshot.rows.values().filter_map(|row| {
+        let state = row.trusted?;
+        let signature = row.signature.as_ref().map(|signature| {
+            let base64 = |bytes: &[u8]| Some(encode_base64(bytes));
+            JsonObject::new()
+                .text("signature", base64(&signature.der).as_deref())
+                .text("public_key", base64(&signature.public_key).as_deref())
+        });
+        Some(
+            JsonObject::new()
+                .text("database", Some(&row.database))
+                .number("tx", Some(state.tx))
+                .text("hash", Some(&state.hash.to_string()))
+                .object("signature", signature),
+        )
+    });
+    JsonObject::new()
+        .text("server", Some(&snapshot.about.server))
+        .text("server_id", snapshot.whole.identity.as_deref())
+        .objects("states", states)
+        .end()
+}
+
+fn time(at: Option<Timestamp>) -> Option<String> {
+    at.map(|at| at.to_string())
+}

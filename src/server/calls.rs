@@ -1,0 +1,60 @@
+//! How many calls were made, how they ended and how long they took, for whoever watches.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::failure::Failure;
+use crate::histogram::Histogram;
+
+/// Upper bounds in seconds: a local server answers within the first, a deadline is the last.
+const BOUNDS: &[f64] = &[
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+
+/// The count of calls. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Calls(Arc<Mutex<Counted>>);
+
+/// What was counted so far.
+#[derive(Clone, Debug)]
+pub struct Counted {
+    /// Durations by the call's name.
+    pub durations: BTreeMap<&'static str, Histogram>,
+    /// Calls that failed, by the call's name.
+    pub failures: BTreeMap<&'static str, u64>,
+    /// When the last call ended; at first, when counting began.
+    pub last: Instant,
+}
+
+impl Default for Calls {
+    fn default() -> Calls {
+        Calls(Arc::new(Mutex::new(Counted {
+            durations: BTreeMap::new(),
+            failures: BTreeMap::new(),
+            last: Instant::now(),
+        })))
+    }
+}
+
+impl Calls {
+    /// Counts a call, `name` with its path.
+    pub(super) fn count<T>(&self, name: &'static str, took: Duration, answer: &Result<T, Failure>) {
+        let call = name.rsplit('/').next().unwrap_or(name);
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let durations = &mut counted.durations;
+        let histogram = durations
+            .entry(call)
+            .or_insert_with(|| Histogram::new(BOUNDS));
+        histogram.observe(took);
+        let failures = counted.failures.entry(call).or_default();
+        *failures += u64::from(answer.is_err());
+        counted.last = Instant::now();
+    }
+
+    /// What was counted so far.
+    pub fn counted(&self) -> Counted {
+        let counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.clone()
+    }
+}

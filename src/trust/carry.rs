@@ -1,0 +1,70 @@
+//! Trust carried over from another auditor, and trust that the operator takes back.
+
+use super::failure::LocalFailure;
+use super::history::Change;
+use super::store::Store;
+use super::timestamp::Timestamp;
+use super::trusted::{How, Seen, Trusted};
+use crate::ledger::{Proven, State};
+use crate::sys::Lock;
+
+/// Why a state of another auditor's may be trusted.
+#[derive(Clone, Copy, Debug)]
+pub enum Ground<'a> {
+    /// The server shows this very state.
+    Shown(State),
+    /// The server shows one that is proven to extend it.
+    Extended(&'a Proven),
+}
+
+impl Ground<'_> {
+    /// The state that it is a ground for.
+    fn state(self) -> State {
+        match self {
+            Ground::Shown(state) => state,
+            Ground::Extended(proven) => proven.source(),
+        }
+    }
+}
+
+impl Store {
+    /// Trusts a state of another auditor's, of a database of which nothing is trusted yet.
+    ///
+    /// # Errors
+    /// Something is trusted already, the ground is another state's, or it cannot be written.
+    pub fn import(
+        &self,
+        database: &str,
+        imported: &Seen,
+        ground: Ground<'_>,
+        now: Timestamp,
+    ) -> Result<Trusted, LocalFailure> {
+        if ground.state() != imported.state {
+            return Err(LocalFailure::NotProven {
+                database: database.into(),
+                trusted: ground.state(),
+                shown: imported.state,
+            });
+        }
+        self.first_sight(database, imported, How::Imported, now)
+    }
+
+    /// Trusts nothing of a database any more; its history, alarms and evidence stay. `None` where
+    /// nothing was trusted.
+    ///
+    /// # Errors
+    /// The files are damaged, or cannot be written.
+    pub fn distrust(
+        &self,
+        database: &str,
+        now: Timestamp,
+    ) -> Result<Option<Trusted>, LocalFailure> {
+        let hold = self.hold(Lock::Exclusive)?;
+        let record = self.settled(&hold, database)?;
+        let Some(trusted) = record.trusted.clone() else {
+            return Ok(None);
+        };
+        self.forget(&hold, &record, &trusted, Change::Dropped, now)?;
+        Ok(Some(trusted))
+    }
+}

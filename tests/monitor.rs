@@ -1,0 +1,407 @@
+//! Metrics, probes and the status page of the real binary, and what a hostile peer can do to them.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use std::{fs, thread};
+
+use immuaudit::drill::{Embedded, Lie, Options, Telling};
+use support::http::{ask, get};
+use support::place::Place;
+use support::program::{Program, Running};
+
+/// A ledger with some databases, and an auditor of it that has done its first cycle.
+struct Watched {
+    ledger: Embedded,
+    running: Running,
+    port: u16,
+    _place: Place,
+}
+
+fn watched(names: &[&str], args: &[&str]) -> Watched {
+    let ledger = Embedded::start(Options::default().with_databases(names)).expect("a ledger");
+    for name in ["defaultdb"].iter().chain(names) {
+        ledger.grow(name, 3);
+    }
+    let place = Place::new();
+    let program = Program::new(ledger.port(), &place.join("state"))
+        .with(&["--audit-interval", "100ms"])
+        .with(args);
+    let mut running = program.start(&[]);
+    running.wait_for("cycle server=");
+    let port = port_of(&running);
+    Watched {
+        ledger,
+        running,
+        port,
+        _place: place,
+    }
+}
+
+fn port_of(running: &Running) -> u16 {
+    let log = running.log();
+    let at = log
+        .split("status page on http://")
+        .nth(1)
+        .expect("it says where");
+    let address = at.split('/').next().expect("an address");
+    address
+        .rsplit(':')
+        .next()
+        .and_then(|port| port.parse().ok())
+        .expect("a port")
+}
+
+impl Watched {
+    fn metrics(&self) -> support::http::Answer {
+        get(self.port, "/metrics", "*/*")
+    }
+
+    /// Until the metrics say so; the deadline only ends a test that failed.
+    #[track_caller]
+    fn wait_until(&self, sample: &str, value: f64) {
+        for _ in 0..600 {
+            if self.metrics().sample(sample) == value {
+                return;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        panic!("{sample} is never {value}: {}", self.metrics().body);
+    }
+}
+
+const TAMPERED: &str =
+    "immuaudit_verdict{server=\"tested\",database=\"shop\",verdict=\"rolled-back\"}";
+
+#[test]
+fn every_endpoint_answers_a_person_and_a_program() {
+    let watched = watched(&["shop"], &[]);
+    let port = watched.port;
+    for (path, kind) in [
+        ("/metrics", "text/plain; version=0.0.4"),
+        ("/", "text/plain; version=0.0.4"),
+        ("/livez", "application/json"),
+        ("/readyz", "application/json"),
+        ("/initz", "application/json"),
+        ("/version", "application/json"),
+        ("/status.json", "application/json"),
+        ("/states", "application/json"),
+    ] {
+        let answer = get(port, path, "*/*");
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        assert!(
+            answer.head.contains(&format!("Content-Type: {kind}")),
+            "{answer:?}"
+        );
+        assert!(answer.head.contains("Connection: close"), "{answer:?}");
+        let head = ask(port, &format!("HEAD {path} HTTP/1.1\r\n\r\n")).expect("an answer");
+        assert_eq!((head.status, head.body.as_str()), (200, ""), "{path}");
+    }
+    for path in ["/livez", "/readyz", "/initz"] {
+        assert_eq!(get(port, path, "*/*").body, "{\"immudb\":\"OK\"}");
+    }
+    let version = get(port, "/version", "*/*").body;
+    for member in [
+        "component",
+        "version",
+        "buildtime",
+        "builtby",
+        "static",
+        "fips",
+    ] {
+        assert!(version.contains(&format!("\"{member}\":")), "{version}");
+    }
+    let page = get(port, "/", "text/html,application/xhtml+xml,*/*;q=0.8");
+    assert!(
+        page.head.contains("Content-Type: text/html"),
+        "{}",
+        page.head
+    );
+    assert!(page.head.contains("default-src 'none'"), "{}", page.head);
+    assert!(page.body.contains("<h1>All is well</h1>"), "{}", page.body);
+    let state = watched.ledger.state("shop").expect("a state");
+    let states = get(port, "/states", "*/*").body;
+    let shop = format!(
+        "{{\"database\":\"shop\",\"tx\":3,\"hash\":\"{}\"",
+        state.hash
+    );
+    assert!(states.contains(&shop), "{states}");
+    assert_eq!(get(port, "/nothing", "*/*").status, 404);
+    let post = ask(port, "POST /metrics HTTP/1.1\r\nContent-Length: 1\r\n\r\nx");
+    assert_eq!(post.map(|answer| answer.status), Some(400));
+    let delete = ask(port, "DELETE / HTTP/1.1\r\n\r\n");
+    assert_eq!(delete.map(|answer| answer.status), Some(405));
+}
+
+#[test]
+fn immuclients_gauges_tell_the_worst_database_and_never_lose_it_to_the_next() {
+    let watched = watched(&["aaa", "shop", "zzz"], &[]);
+    let labels = format!(
+        "{{server_id=\"{}\",server_address=\"127.0.0.1:{}\"}}",
+        watched.ledger.uuid(),
+        watched.ledger.port()
+    );
+    let result = format!("immuclient_audit_result_per_server{labels}");
+    watched.wait_until(&result, 1.0);
+    assert_eq!(
+        watched
+            .metrics()
+            .sample(&format!("immuclient_audit_curr_root_per_server{labels}")),
+        3.0
+    );
+    watched.ledger.lie(Telling::from(Lie::Rollback).of("shop"));
+    watched.wait_until(&result, 0.0);
+    watched.wait_until(TAMPERED, 1.0);
+    for _ in 0..50 {
+        let metrics = watched.metrics();
+        assert_eq!(metrics.sample(&result), 0.0);
+        assert_eq!(
+            metrics.sample(&format!("immuclient_audit_prev_root_per_server{labels}")),
+            3.0
+        );
+        let series = metrics
+            .body
+            .matches("immuclient_audit_result_per_server{")
+            .count();
+        assert_eq!(series, 1);
+    }
+    let page = get(watched.port, "/", "text/html");
+    assert!(page.body.contains("<h1>Tampering</h1>"), "{}", page.body);
+    assert!(
+        page.body.contains("immuaudit accept DATABASE"),
+        "{}",
+        page.body
+    );
+}
+
+#[test]
+fn a_server_that_is_away_is_unproven_and_the_probe_stays_alive() {
+    let mut watched = watched(&[], &[]);
+    watched.ledger.stop();
+    watched.wait_until(
+        "immuaudit_verdict{server=\"tested\",database=\"defaultdb\",verdict=\"unreachable\"}",
+        1.0,
+    );
+    assert_eq!(get(watched.port, "/livez", "*/*").status, 200);
+    let page = get(watched.port, "/", "text/html").body;
+    assert!(
+        page.contains("<h1>Not everything could be checked</h1>"),
+        "{page}"
+    );
+    watched.ledger.restart().expect("its port is free");
+    watched.wait_until(
+        "immuaudit_verdict{server=\"tested\",database=\"defaultdb\",verdict=\"consistent\"}",
+        1.0,
+    );
+}
+
+#[test]
+fn a_taken_port_ends_the_program_with_its_setting_and_remedy() {
+    let watched = watched(&[], &[]);
+    let place = Place::new();
+    let run = Program::new(watched.ledger.port(), &place.join("state"))
+        .with(&["--audit-monitoring-port", &watched.port.to_string()])
+        .run(&[]);
+    run.ends_with(3);
+    for part in [
+        "--audit-monitoring-port",
+        "--no-monitoring",
+        "another process listens",
+    ] {
+        assert!(run.stderr.contains(part), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn no_monitoring_listens_nowhere() {
+    let ledger = Embedded::start(Options::default()).expect("a ledger");
+    let place = Place::new();
+    let program = Program::new(ledger.port(), &place.join("state")).with(&["--no-monitoring"]);
+    let mut running = program.start(&[]);
+    running.wait_for("cycle server=");
+    assert!(
+        !running.log().contains("status page on"),
+        "{}",
+        running.log()
+    );
+}
+
+#[test]
+fn hostile_peers_are_held_off_and_the_audit_goes_on() {
+    let watched = watched(&["shop"], &[]);
+    let port = watched.port;
+    let connect = || TcpStream::connect(("127.0.0.1", port));
+    // 500 that say nothing
+    let idle: Vec<_> = (0..500).filter_map(|_| connect().ok()).collect();
+    // headers without an end
+    let mut endless = connect().expect("a connection");
+    endless
+        .set_write_timeout(Some(Duration::from_secs(30)))
+        .expect("a time-out");
+    let header = format!("a: {}\r\n", "x".repeat(64 << 10));
+    let mut sent = endless.write_all(b"GET / HTTP/1.1\r\n").map(|()| 0);
+    while let Ok(count) = sent {
+        if count > 300 << 20 {
+            panic!("300 MB of header were taken");
+        }
+        sent = endless
+            .write_all(header.as_bytes())
+            .map(|()| count + header.len());
+    }
+    drop(idle);
+    // connect, send, and hang up without reading
+    for round in 0..3000 {
+        if let Ok(mut stream) = connect() {
+            let half: &[u8] = if round % 2 == 0 {
+                b"GET /metrics HTTP/1.1\r\n\r\n"
+            } else {
+                b"GET /"
+            };
+            let _ = stream.write_all(half);
+        }
+    }
+    // ask and never read
+    let slow: Vec<_> = (0..40)
+        .filter_map(|_| {
+            let mut stream = connect().ok()?;
+            stream
+                .write_all(b"GET / HTTP/1.1\r\nAccept: text/html\r\n\r\n")
+                .ok()?;
+            Some(stream)
+        })
+        .collect();
+    let mut answer = ask(port, "GET /metrics HTTP/1.1\r\n\r\n");
+    for _ in 0..600 {
+        if answer.as_ref().is_some_and(|answer| answer.status == 200) {
+            break;
+        }
+        thread::sleep(Duration::from_millis(50));
+        answer = ask(port, "GET /metrics HTTP/1.1\r\n\r\n");
+    }
+    let metrics = answer.expect("an answer");
+    assert_eq!(metrics.status, 200);
+    drop(slow);
+    assert!(
+        metrics.sample("process_resident_memory_bytes") < 150e6,
+        "{metrics:?}"
+    );
+    // and the audit goes on
+    let cycles = |text: String| text.matches("cycle server=").count();
+    let before = cycles(watched.running.log());
+    while cycles(watched.running.log()) < before + 3 {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let log = watched.running.log();
+    assert!(!log.contains("panicked") && !log.contains("ERROR"), "{log}");
+}
+
+#[test]
+fn without_descriptors_it_waits_and_answers_again() {
+    let ledger = Embedded::start(Options::default()).expect("a ledger");
+    ledger.grow("defaultdb", 3);
+    let place = Place::new();
+    let program =
+        Program::new(ledger.port(), &place.join("state")).with(&["--audit-interval", "100ms"]);
+    let plain = program.command(&[]);
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "ulimit -n 40; exec \"$0\" \"$@\""])
+        .arg(plain.get_program())
+        .args(plain.get_args());
+    limited
+        .env_clear()
+        .env("IMMUAUDIT_AUDIT_MONITORING_PORT", "0")
+        .env("HOME", place.path());
+    let log = place.join("log");
+    let mut child = limited
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(&log).expect("a log"))
+        .spawn()
+        .expect("a shell");
+    let said = || fs::read_to_string(&log).unwrap_or_default();
+    while !said().contains("cycle server=") {
+        assert!(child.try_wait().expect("a status").is_none(), "{}", said());
+        thread::sleep(Duration::from_millis(20));
+    }
+    let port: u16 = said()
+        .split("status page on http://")
+        .nth(1)
+        .and_then(|rest| rest.split('/').next()?.rsplit(':').next()?.parse().ok())
+        .expect("a port");
+    let mut idle: Vec<_> = (0..200)
+        .filter_map(|_| TcpStream::connect(("127.0.0.1", port)).ok())
+        .collect();
+    for stream in &mut idle {
+        stream
+            .set_read_timeout(Some(Duration::from_millis(1)))
+            .expect("a time-out");
+        let _ = stream.read(&mut [0; 16]);
+    }
+    drop(idle);
+    let mut status = None;
+    for _ in 0..600 {
+        status = ask(port, "GET /livez HTTP/1.1\r\n\r\n").map(|answer| answer.status);
+        if status == Some(200) {
+            break;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    assert_eq!(status, Some(200), "{}", said());
+    assert!(!said().contains("ERROR"), "{}", said());
+}
+
+#[test]
+fn a_thousand_databases_are_scraped_within_two_megabytes() {
+    let names: Vec<String> = (1..1000).map(|n| format!("db{n:04}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let watched = watched(&names, &[]);
+    let metrics = watched.metrics();
+    assert_eq!(
+        metrics.sample("immuaudit_databases{server=\"tested\"}"),
+        1000.0
+    );
+    assert!(metrics.body.len() < 2 << 20, "{} bytes", metrics.body.len());
+}
+
+/// Runs promtool, where there is one; under CI there must be.
+fn promtool(args: &[&str], stdin: &str) {
+    let mut command = Command::new("promtool");
+    command
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => {
+            assert!(std::env::var_os("CI").is_none(), "no promtool: {error}");
+            return eprintln!("SKIPPED: no promtool here (package prometheus): {error}");
+        }
+    };
+    let sent = child
+        .stdin
+        .take()
+        .expect("a pipe")
+        .write_all(stdin.as_bytes());
+    let output = child.wait_with_output().expect("promtool ends");
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(sent.is_ok() && output.status.success(), "{said}");
+    if args.contains(&"metrics") {
+        assert_eq!(said, "");
+    }
+}
+
+#[test]
+fn promtool_has_nothing_to_complain_about() {
+    let watched = watched(&["shop"], &[]);
+    // immuclient's own names, which are what they are
+    let metrics = watched.metrics().body;
+    promtool(&["check", "metrics"], &metrics);
+}

@@ -1,0 +1,128 @@
+package common
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+
+	"github.com/codenotary/immudb/pkg/api/schema"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/types/known/emptypb"
+)
+
+// Client is a connection that is logged in. All versions take the bearer token of Login.
+type Client struct {
+	schema.ImmuServiceClient
+	Conn  *grpc.ClientConn
+	token string
+}
+
+type clientFlags struct {
+	port                      int
+	user, password            string
+	noAuth                    bool
+	ca, cert, key, servername string
+}
+
+func (c *clientFlags) register(f *flag.FlagSet) { c.registerAs(f, "password") }
+
+func (c *clientFlags) registerAs(f *flag.FlagSet, password string) {
+	f.IntVar(&c.port, "port", 3322, "the server's port on 127.0.0.1")
+	f.StringVar(&c.user, "user", "immudb", "who logs in")
+	f.StringVar(&c.password, password, "immudb", "that user's password")
+	f.BoolVar(&c.noAuth, "no-auth", false, "do not log in: the server runs without authentication")
+	f.StringVar(&c.ca, "ca", "", "PEM file: speak TLS, trust this authority")
+	f.StringVar(&c.cert, "cert", "", "PEM file: client certificate")
+	f.StringVar(&c.key, "key", "", "PEM file: client key")
+	f.StringVar(&c.servername, "servername", "", "name expected in the server's certificate")
+}
+
+// connect logs in; with a db name, to that database.
+func (c *clientFlags) connect(ctx context.Context, v Version, db string) (*Client, error) {
+	transport, err := c.transport()
+	if err != nil {
+		return nil, err
+	}
+	client := new(Client)
+	client.Conn, err = grpc.DialContext(ctx, net.JoinHostPort("127.0.0.1", fmt.Sprint(c.port)), transport,
+		grpc.WithUnaryInterceptor(client.authorize),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(64<<20)))
+	if err != nil {
+		return nil, err
+	}
+	client.ImmuServiceClient = schema.NewImmuServiceClient(client.Conn)
+	if !c.noAuth {
+		reply, err := client.Login(ctx, &schema.LoginRequest{User: []byte(c.user), Password: []byte(c.password)})
+		if err != nil {
+			return nil, fmt.Errorf("login: %w", err)
+		}
+		client.token = reply.Token
+	}
+	// A server without authentication knows no UseDatabase: its calls are on defaultdb.
+	if c.noAuth && db != "" && db != "defaultdb" {
+		return nil, fmt.Errorf("database %s: without authentication only defaultdb can be used", db)
+	}
+	if !c.noAuth && db != "" {
+		reply, err := client.UseDatabase(ctx, v.Database(db))
+		if err != nil {
+			return nil, fmt.Errorf("use database %s: %w", db, err)
+		}
+		client.token = reply.Token
+	}
+	return client, nil
+}
+
+func (c *clientFlags) transport() (grpc.DialOption, error) {
+	if c.ca == "" {
+		return grpc.WithInsecure(), nil
+	}
+	pool, err := certPool(c.ca)
+	if err != nil {
+		return nil, err
+	}
+	config := &tls.Config{RootCAs: pool, ServerName: c.servername}
+	if c.cert != "" {
+		pair, err := tls.LoadX509KeyPair(c.cert, c.key)
+		if err != nil {
+			return nil, err
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return grpc.WithTransportCredentials(credentials.NewTLS(config)), nil
+}
+
+func (c *Client) authorize(ctx context.Context, method string, req, reply interface{}, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	if c.token != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+c.token)
+	}
+	return invoke(ctx, method, req, reply, conn, opts...)
+}
+
+// State asks for the current state and the id that the server gives itself.
+func (c *Client) State(ctx context.Context) (*schema.ImmutableState, string, error) {
+	var header metadata.MD
+	state, err := c.CurrentState(ctx, &emptypb.Empty{}, grpc.Header(&header))
+	uuid := "-"
+	if ids := header.Get("immudb-uuid"); len(ids) > 0 {
+		uuid = ids[0]
+	}
+	return state, uuid, err
+}
+
+func certPool(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s: no certificate in it", file)
+	}
+	return pool, nil
+}

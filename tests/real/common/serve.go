@@ -1,0 +1,182 @@
+package common
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/codenotary/immudb/pkg/api/schema"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/protobuf/types/known/emptypb"
+)
+
+// immudb prints a banner and its log; these stay ours.
+var stdout, stderr = os.Stdout, os.Stderr
+
+const (
+	startTimeout = 60 * time.Second
+	stopTimeout  = 10 * time.Second
+)
+
+func serve(v Version, args []string) error {
+	var o ServeOptions
+	var port int
+	f := flags("serve")
+	f.StringVar(&o.Dir, "dir", "", "data directory, made if need be")
+	f.IntVar(&port, "port", 0, "port on 127.0.0.1, 0 for a free one")
+	f.BoolVar(&o.Auth, "auth", true, "ask for a login")
+	f.BoolVar(&o.Synced, "synced", false, "fsync each commit, as production does: slower")
+	f.BoolVar(&o.RequestMetadata, "request-metadata", false, "store user and address of each write in its transaction (1.11)")
+	f.StringVar(&o.SigningKey, "signing-key", "", "PEM file of an ECDSA P-256 private key: states are signed")
+	f.StringVar(&o.TLS.Cert, "tls-cert", "", "PEM file: serve TLS")
+	f.StringVar(&o.TLS.Key, "tls-key", "", "PEM file, with --tls-cert")
+	f.StringVar(&o.TLS.ClientCA, "client-ca", "", "PEM file: mutual TLS, clients need a certificate of this authority")
+	f.IntVar(&o.MaxRecv, "max-recv", 0, "largest request in bytes, 0 for the version's default")
+	if err := parse(f, args); err != nil {
+		return err
+	}
+	if o.Dir == "" {
+		return fmt.Errorf("--dir is missing")
+	}
+	if (o.TLS.Cert == "") != (o.TLS.Key == "") || o.TLS.ClientCA != "" && o.TLS.Cert == "" {
+		return fmt.Errorf("--tls-cert and --tls-key go together, --client-ca needs both")
+	}
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+		return err
+	}
+	if err := redirectOutput(filepath.Join(o.Dir, "server.log")); err != nil {
+		return err
+	}
+
+	// Bound before immudb starts: a free port that is closed and reopened can be lost to another test.
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", fmt.Sprint(port)))
+	if err != nil {
+		return err
+	}
+	o.Listener = listener
+	port = listener.Addr().(*net.TCPAddr).Port
+
+	server, err := v.NewServer(o)
+	if err != nil {
+		return err
+	}
+	if err := server.Initialize(); err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Start() }()
+
+	ready := make(chan error, 1)
+	go func() { ready <- waitReady(port, o.TLS) }()
+	select {
+	case err := <-ready:
+		if err != nil {
+			return err
+		}
+	case err := <-ended:
+		return fmt.Errorf("the server ended before it was ready: %v", err)
+	}
+	stop := stopRequests()
+	fmt.Fprintf(stdout, "ready %d\n", port)
+	select {
+	case err := <-ended:
+		return fmt.Errorf("the server ended by itself: %v", err)
+	case <-stop:
+		return shutDown(server, ended)
+	}
+}
+
+func shutDown(server Server, ended <-chan error) error {
+	stopped := make(chan error, 1)
+	go func() { stopped <- server.Stop() }()
+	timeout := time.After(stopTimeout)
+	select {
+	case err := <-stopped:
+		if err != nil {
+			return err
+		}
+	case <-timeout:
+		return fmt.Errorf("the server did not stop in %s", stopTimeout)
+	}
+	select {
+	case <-ended:
+		return nil
+	case <-timeout:
+		return fmt.Errorf("the server did not stop in %s", stopTimeout)
+	}
+}
+
+// stopRequests closes on SIGTERM, SIGINT or the end of stdin: an orphan dies with the test that started it.
+func stopRequests() <-chan struct{} {
+	signals := make(chan os.Signal, 1)
+	// immudb has asked for these too, and two shutdowns at once can wait for each other.
+	signal.Reset(syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	eof := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		close(eof)
+	}()
+	stop := make(chan struct{})
+	go func() {
+		select {
+		case <-signals:
+		case <-eof:
+		}
+		close(stop)
+	}()
+	return stop
+}
+
+func redirectOutput(path string) error {
+	log, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	os.Stdout, os.Stderr = log, log
+	return nil
+}
+
+// waitReady returns once the server has answered a call.
+func waitReady(port int, files TLSFiles) error {
+	ctx, cancel := deadline(startTimeout)
+	defer cancel()
+	address := net.JoinHostPort("127.0.0.1", fmt.Sprint(port))
+	if files.ClientCA != "" {
+		// We have no client certificate. A finished handshake shows that the server is past accepting.
+		return waitHandshake(ctx, address)
+	}
+	transport := grpc.WithInsecure()
+	if files.Cert != "" {
+		transport = grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{InsecureSkipVerify: true}))
+	}
+	conn, err := grpc.DialContext(ctx, address, transport)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_, err = schema.NewImmuServiceClient(conn).Health(ctx, &emptypb.Empty{}, grpc.WaitForReady(true))
+	return err
+}
+
+func waitHandshake(ctx context.Context, address string) error {
+	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}}
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	// Under TLS 1.2 the server's refusal of our missing certificate is part of the handshake.
+	if err != nil && !strings.Contains(err.Error(), "tls:") {
+		return err
+	}
+	if conn != nil {
+		conn.Close()
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package common
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/codenotary/immudb/pkg/api/schema"
+)
+
+const writeTimeout = 10 * time.Minute
+
+func write(v Version, args []string) error {
+	var c clientFlags
+	f := flags("write")
+	c.register(f)
+	db := f.String("db", "defaultdb", "database")
+	n := f.Int("n", 100, "transactions")
+	writers := f.Int("writers", 1, "how many write at once")
+	entries := f.Int("entries", 1, "entries in each transaction")
+	prefix := f.String("prefix", "key", "of the keys and the values: another one makes another history")
+	size := f.Int("value-size", 16, "bytes in a value")
+	wait := f.Bool("wait-index", false, "wait for the server's index after each transaction")
+	if err := parse(f, args); err != nil {
+		return err
+	}
+	ctx, cancel := deadline(writeTimeout)
+	defer cancel()
+	client, err := c.connect(ctx, v, *db)
+	if err != nil {
+		return err
+	}
+	set := func(ctx context.Context, i int64) (uint64, error) {
+		request := &schema.SetRequest{KVs: pairs(*prefix, i, *entries, *size)}
+		if v.NoWait != nil && !*wait {
+			v.NoWait(request)
+		}
+		tx, err := client.Set(ctx, request)
+		if err != nil {
+			return 0, err
+		}
+		return uint64(tx.Id), nil
+	}
+	last, err := writeAll(ctx, int64(*n), *writers, limited(v.MaxInFlight, set))
+	if err != nil {
+		return err
+	}
+	fmt.Printf("wrote %d lasttx %d\n", *n, last)
+	return nil
+}
+
+type setter func(context.Context, int64) (uint64, error)
+
+// limited lets at most max calls through at once; the other writers wait for their turn.
+func limited(max int, set setter) setter {
+	if max == 0 {
+		return set
+	}
+	places := make(chan struct{}, max)
+	return func(ctx context.Context, i int64) (uint64, error) {
+		places <- struct{}{}
+		defer func() { <-places }()
+		return set(ctx, i)
+	}
+}
+
+// writeAll spreads n calls over the writers and stops them all at the first error.
+func writeAll(ctx context.Context, n int64, writers int, set setter) (uint64, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	var mutex sync.Mutex
+	var last uint64
+	var all sync.WaitGroup
+	for w := 0; w < writers; w++ {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for i := next.Add(1); i <= n && ctx.Err() == nil; i = next.Add(1) {
+				id, err := set(ctx, i)
+				if err != nil {
+					cancel(fmt.Errorf("transaction %d of %d: %w", i, n, err))
+					return
+				}
+				mutex.Lock()
+				last = max(last, id)
+				mutex.Unlock()
+			}
+		}()
+	}
+	all.Wait()
+	if ctx.Err() != nil {
+		return 0, context.Cause(ctx)
+	}
+	return last, nil
+}
+
+func pairs(prefix string, i int64, entries, size int) []*schema.KeyValue {
+	kvs := make([]*schema.KeyValue, entries)
+	for e := range kvs {
+		key := fmt.Sprintf("%s-%d-%d", prefix, i, e)
+		kvs[e] = &schema.KeyValue{Key: []byte(key), Value: value(key, size)}
+	}
+	return kvs
+}
+
+func value(of string, size int) []byte {
+	return []byte(strings.Repeat(of+" ", size/(len(of)+1)+1)[:size])
+}

@@ -1,0 +1,54 @@
+// A real immudb 1.11.1 for tests.
+package main
+
+import (
+	"context"
+
+	"github.com/codenotary/immudb/pkg/api/protomodel"
+	"github.com/codenotary/immudb/pkg/server"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"immuaudit/tests/real/common"
+	"immuaudit/tests/real/common/since12"
+)
+
+func main() {
+	common.Main(common.Version{
+		Name:        "1.11.1",
+		NewServer:   newServer,
+		Database:    since12.Database,
+		NoWait:      since12.NoWait,
+		Kinds:       append(since12.Kinds, common.Kind{Name: "document", Write: document}),
+		LoadDB:      since12.LoadDB,
+		UnloadDB:    since12.UnloadDB,
+		DeleteDB:    since12.DeleteDB,
+		MaxInFlight: 25,
+	})
+}
+
+func newServer(o common.ServeOptions) (common.Server, error) {
+	options, err := since12.Options(o)
+	if err != nil {
+		return nil, err
+	}
+	options = options.WithLogRequestMetadata(o.RequestMetadata)
+	return server.DefaultServer().WithOptions(options), nil
+}
+
+func document(ctx context.Context, c *common.Client, prefix string) (uint64, error) {
+	documents := protomodel.NewDocumentServiceClient(c.Conn)
+	_, err := documents.CreateCollection(ctx, &protomodel.CreateCollectionRequest{
+		Name:   prefix + "docs",
+		Fields: []*protomodel.Field{{Name: "name", Type: protomodel.FieldType_STRING}},
+	})
+	if err != nil {
+		return 0, err
+	}
+	one, err := structpb.NewStruct(map[string]any{"name": "one", "more": []any{1.0, true}})
+	if err != nil {
+		return 0, err
+	}
+	reply, err := documents.InsertDocuments(ctx, &protomodel.InsertDocumentsRequest{
+		CollectionName: prefix + "docs", Documents: []*structpb.Struct{one}})
+	return reply.GetTransactionId(), err
+}

@@ -1,0 +1,192 @@
+//! Real servers whose data directories were edited while they were stopped: what only reading finds.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use support::place::Place;
+use support::program::{Program, Run, member};
+use support::real::{Real, program};
+
+/// Runs a test for each version, each test named after it.
+macro_rules! for_versions {
+    ($($test:ident),+ $(,)?) => {
+        for_versions!(@ v1_11_1 "1.11.1" $($test)+);
+        for_versions!(@ v1_2_4 "1.2.4" $($test)+);
+        for_versions!(@ v0_9_2 "0.9.2" $($test)+);
+        for_versions!(@ v0_9_0 "0.9.0" $($test)+);
+    };
+    (@ $module:ident $version:literal $($test:ident)+) => {
+        mod $module {
+            $(#[test]
+            fn $test() {
+                if let Some(server) = super::program($version) {
+                    super::$test(&server);
+                }
+            })+
+        }
+    };
+}
+
+for_versions!(
+    a_value_edited_on_disk_is_found_and_named,
+    a_key_edited_in_the_transaction_log_is_found_and_named,
+    an_honest_ledger_is_swept_clean,
+);
+
+/// The key of the 30th transaction written, and how its value begins.
+const KEY: &str = "edited-30-0";
+const VALUE: &str = "edited-30-0 ";
+
+struct Scene {
+    folder: Place,
+    server: PathBuf,
+}
+
+impl Scene {
+    fn new(server: &Path) -> Scene {
+        Scene {
+            folder: Place::new(),
+            server: server.to_owned(),
+        }
+    }
+
+    fn start(&self) -> Real {
+        Real::start(&self.server, &self.folder.join("data"), &[])
+    }
+
+    fn auditor(&self, real: &Real) -> Program {
+        Program::new(real.port, &self.folder.join("trust"))
+    }
+
+    fn sweep(&self, real: &Real) -> Run {
+        self.auditor(real).run(&["sweep", "--json"])
+    }
+
+    /// Writes sixty transactions, trusts them, stops the server, changes the byte behind `text` in
+    /// the files of `defaultdb` under `part`, and starts it again.
+    fn edited(&self, part: &str, text: &str) -> Real {
+        let real = self.start();
+        real.write("defaultdb", "edited", 60);
+        self.auditor(&real).once().is(0, "defaultdb", "first-seen");
+        let data = real.stop();
+        let mut edits = 0;
+        edit(&data.join("defaultdb"), part, text.as_bytes(), &mut edits);
+        assert!(edits > 0, "{text:?} is nowhere in {part}");
+        self.start()
+    }
+}
+
+/// Flips a bit of the last byte of `text`, wherever it stands in files of directories named so.
+fn edit(dir: &Path, part: &str, text: &[u8], edits: &mut u32) {
+    for entry in fs::read_dir(dir).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with(part) {
+                edit_files(&path, text, edits);
+            }
+        }
+    }
+}
+
+fn edit_files(dir: &Path, text: &[u8], edits: &mut u32) {
+    for entry in fs::read_dir(dir).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        let mut bytes = fs::read(&path).expect("a file");
+        let found: Vec<usize> = bytes
+            .windows(text.len())
+            .enumerate()
+            .filter(|(_, window)| *window == text)
+            .map(|(at, _)| at)
+            .collect();
+        for at in &found {
+            bytes[at + text.len() - 1] ^= 1;
+            *edits += 1;
+        }
+        if !found.is_empty() {
+            fs::write(&path, bytes).expect("the edited file");
+        }
+    }
+}
+
+/// The lines that a run has of the database beyond its first one, the ordinary check's.
+fn findings(run: &Run) -> Vec<&str> {
+    run.stdout.lines().skip(1).collect()
+}
+
+fn a_value_edited_on_disk_is_found_and_named(server: &Path) {
+    let scene = Scene::new(server);
+    let real = scene.edited("val", VALUE);
+    let run = scene.sweep(&real);
+    run.ends_with(2);
+    let findings = findings(&run);
+    assert_eq!(findings.len(), 1, "{run:#?}");
+    assert_eq!(member(findings[0], "verdict"), "value", "{run:#?}");
+    assert!(findings[0].contains(KEY), "{run:#?}");
+    assert!(!run.stderr.contains("and 1 more"), "{run:#?}");
+}
+
+fn a_key_edited_in_the_transaction_log_is_found_and_named(server: &Path) {
+    let scene = Scene::new(server);
+    let real = scene.edited("tx", KEY);
+    let run = scene.sweep(&real);
+    run.ends_with(2);
+    let verdicts: Vec<&str> = run
+        .stdout
+        .lines()
+        .map(|line| member(line, "verdict"))
+        .collect();
+    assert!(verdicts.contains(&"value"), "{run:#?}");
+    // 1.2 writes a first transaction of its own
+    let named = |line: &str| line.contains("transaction 30") || line.contains("transaction 31");
+    assert!(run.stdout.lines().any(named), "{run:#?}");
+}
+
+fn an_honest_ledger_is_swept_clean(server: &Path) {
+    let scene = Scene::new(server);
+    let real = scene.start();
+    real.write_at_once("defaultdb", "a", 150);
+    real.write("defaultdb", "b", 60);
+    real.does(&["mixed", "--db", "defaultdb"]);
+    let run = scene.sweep(&real);
+    run.is(0, "defaultdb", "first-seen");
+    assert_eq!(findings(&run), Vec::<&str>::new(), "{run:#?}");
+    assert!(run.stderr.contains("swept"), "{run:#?}");
+}
+
+/// Large things, each within what it takes: a value of 8 MiB, and a thousand entries at once.
+#[test]
+fn what_is_too_large_is_named_with_its_size_and_read_once_that_is_set() {
+    let Some(server) = program("1.11.1") else {
+        return;
+    };
+    let scene = Scene::new(&server);
+    let real = scene.start();
+    real.write("defaultdb", "before", 30);
+    real.does(&["write", "--n", "1", "--entries", "1000", "--prefix", "many"]);
+    let size = (8u32 << 20).to_string();
+    real.does(&[
+        "write",
+        "--n",
+        "1",
+        "--value-size",
+        &size,
+        "--prefix",
+        "large",
+    ]);
+    real.write("defaultdb", "after", 30);
+    let run = scene.sweep(&real);
+    run.ends_with(1);
+    let told = run.stdout.lines().last().expect("a line");
+    let (_, size) = told
+        .split_once("transaction 32 is larger than --max-recv-msg-size allows: set it to ")
+        .unwrap_or_else(|| panic!("{run:#?}"));
+    let size = size.split(' ').next().expect("a number");
+    assert!(run.stderr.contains("read=61 of=62"), "{run:#?}");
+    let larger = ["sweep", "--json", "--max-recv-msg-size", size];
+    let run = scene.auditor(&real).run(&larger);
+    run.is(0, "defaultdb", "consistent");
+    assert!(run.stderr.contains("read=62 of=62"), "{run:#?}");
+}

@@ -1,0 +1,56 @@
+//! HTTP as tests speak it: over plain sockets, so that nothing hides what the program does.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+/// Asks for a path; `accept` stands in the header of that name.
+pub fn get(port: u16, path: &str, accept: &str) -> Answer {
+    ask(
+        port,
+        &format!("GET {path} HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\n\r\n"),
+    )
+    .unwrap_or_else(|| panic!("no answer to {path}"))
+}
+
+/// Sends bytes and reads until the other side hangs up; `None` where that is no answer.
+pub fn ask(port: u16, request: &str) -> Option<Answer> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .ok()?;
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes); // a reset after the answer is an end too
+    parse(&String::from_utf8_lossy(&bytes))
+}
+
+fn parse(text: &str) -> Option<Answer> {
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    Some(Answer {
+        status: head.split(' ').nth(1)?.parse().ok()?,
+        head: head.to_owned(),
+        body: body.to_owned(),
+    })
+}
+
+impl Answer {
+    /// The value of a sample, by its name and labels as they are written.
+    #[track_caller]
+    pub fn sample(&self, name: &str) -> f64 {
+        let line = self
+            .body
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let value = line.unwrap_or_else(|| panic!("no {name} in {}", self.body));
+        value.parse().expect("a number")
+    }
+}
