@@ -241,6 +241,7 @@ fn check_files(lie: Lie, scene: &Scene) {
             "write.lock",
             "identities",
             "outcomes",
+            "values",
             "evidence",
         ];
         let endings = [".state", ".history", ".alarms"];
