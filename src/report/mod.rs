@@ -9,7 +9,7 @@ mod plain;
 mod progress;
 
 pub use json::{JsonObject, outcome_json};
-pub use log_line::{log_cycle, log_outcome, log_swept};
+pub use log_line::{log_cycle, log_outcome, log_swept, log_values};
 pub use logger::start_logging;
 pub use plain::{outcome_line, print};
 pub use progress::Bar;
