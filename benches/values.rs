@@ -6,6 +6,7 @@
 #[allow(dead_code)] // the tests use the rest
 mod caller;
 #[path = "../tests/support/place.rs"]
+#[allow(dead_code)]
 mod place;
 #[path = "../tests/support/real.rs"]
 #[allow(dead_code)]
@@ -18,12 +19,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use caller::Caller;
+use immuaudit::audit::{Auditor, Policy, Went};
+use immuaudit::clock;
+use immuaudit::config::{DatabaseFilter, FirstSight, NewValues, Secret, Signatures, Values};
+use immuaudit::server::{Endpoint, Login, Security, Server};
+use immuaudit::stop::Stop;
+use immuaudit::trust::{Location, Store};
 use immuaudit::wire::{self, Entries, method};
 use place::Place;
 use real::{Real, program};
 
 const TRANSACTIONS: u32 = 20_000;
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 9;
 const DB: &str = "defaultdb";
 
 fn main() {
@@ -33,13 +40,12 @@ fn main() {
     let place = Place::new();
     let real = Real::start(&server, &place.join("data"), &[]);
     write(&real, "first");
-    let (mut scans, mut sweeps, mut peak) = (Vec::new(), Vec::new(), 0);
+    let (mut scans, mut sweeps) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         scans.push(scan(&real));
-        let (rate, memory) = sweep(&real, &place.join(&format!("trust{round}")));
-        sweeps.push(rate);
-        peak = peak.max(memory);
+        sweeps.push(sweep(&real, &place.join(&format!("trust{round}"))));
     }
+    let memory = memory(&real, &place.join("trust"));
     let immuclient = server.with_file_name("immuclient-1.11.1");
     let theirs = immuclient
         .exists()
@@ -48,7 +54,7 @@ fn main() {
     println!("{TRANSACTIONS} transactions of one small entry, 1.11.1, median of {ROUNDS}");
     println!("TxScan alone, looked at by nobody   {scan:>9.0} transactions/s");
     println!(
-        "immuaudit sweep, the whole program  {sweep:>9.0} transactions/s, {:.2} of that, {peak} KiB at most",
+        "immuaudit sweep                     {sweep:>9.0} transactions/s, {:.2} of that, {memory} KiB",
         sweep / scan
     );
     match theirs {
@@ -96,34 +102,75 @@ fn scan(real: &Real) -> f64 {
     rate(TRANSACTIONS, begin.elapsed())
 }
 
-/// The sweep of a trusted ledger by the program itself: its rate, from the program's own log, and
-/// the memory it had at most.
-fn sweep(real: &Real, trust: &Path) -> (f64, u64) {
-    let run = |verb: &str| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_immuaudit"));
-        command
-            .args([
-                verb,
-                "--immudb-port",
-                &real.port.to_string(),
-                "--quiet",
-                "--dir",
-            ])
-            .arg(trust)
-            .args(["--audit-sample", "0", "--log-level", "error"])
-            .stdin(Stdio::null());
-        command.spawn().expect("the program starts")
+/// The sweep of a ledger that is trusted.
+fn sweep(real: &Real, trust: &Path) -> f64 {
+    let endpoint = Endpoint {
+        address: "127.0.0.1".into(),
+        port: real.port,
+        security: Security::Plaintext,
+        max_answer: 4 << 20,
     };
-    // what the ordinary check takes, logging in included, is no part of the sweep
-    measure(run("--once"));
-    let (check, _) = measure(run("--once"));
-    let (both, memory) = measure(run("sweep"));
-    (rate(TRANSACTIONS, both.saturating_sub(check)), memory)
+    let login = Login {
+        user: "immudb".into(),
+        password: Secret::new("immudb".into()),
+    };
+    let location = Location {
+        dir: trust.into(),
+        roots: None,
+        server: "bench".into(),
+    };
+    let policy = Policy {
+        databases: DatabaseFilter::default(),
+        signatures: Signatures::NotRequired,
+        pins: Vec::new(),
+        first_sight: FirstSight::Taken,
+        interval: Duration::from_secs(60),
+        expect_growth: None,
+        max_range: 10_000,
+        values: Values {
+            sample: 0,
+            new: NewValues::Sampled,
+            sweep: None,
+        },
+    };
+    let server = Server::new(endpoint, login, Duration::from_secs(10), Stop::new());
+    let store = Store::open(&location, clock::now()).expect("a store");
+    let mut auditor = Auditor::new(server.expect("no TLS"), store, policy);
+    let first = auditor.cycle(|_| {});
+    assert!(
+        first
+            .outcomes
+            .iter()
+            .all(|outcome| outcome.verdict.is_proven())
+    );
+    let begin = Instant::now();
+    loop {
+        let slice = auditor.sweep(DB);
+        assert!(slice.outcome.is_none(), "{slice:?}");
+        match slice.went {
+            Went::On { .. } => {}
+            Went::Ended(swept) => {
+                assert_eq!(swept.read, u64::from(TRANSACTIONS));
+                return rate(TRANSACTIONS, begin.elapsed());
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
-/// How long a program runs, and its largest resident memory in KiB.
-fn measure(mut child: Child) -> (Duration, u64) {
-    let begin = Instant::now();
+/// KiB of memory that the program has at most in a sweep.
+fn memory(real: &Real, trust: &Path) -> u64 {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_immuaudit"));
+    command
+        .args(["sweep", "--immudb-port", &real.port.to_string(), "--quiet"])
+        .args(["--log-level", "error", "--dir"])
+        .arg(trust)
+        .stdin(Stdio::null());
+    peak(command.spawn().expect("the program starts"))
+}
+
+/// A program's largest resident memory in KiB.
+fn peak(mut child: Child) -> u64 {
     let status = format!("/proc/{}/status", child.id());
     let mut most = 0;
     while child.try_wait().expect("its status").is_none() {
@@ -133,7 +180,7 @@ fn measure(mut child: Child) -> (Duration, u64) {
         most = most.max(kib.unwrap_or(0));
         thread::sleep(Duration::from_millis(2));
     }
-    (begin.elapsed(), most)
+    most
 }
 
 /// What immuclient needs for as many new transactions, by its own log.

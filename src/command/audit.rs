@@ -2,13 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use log::Level;
+
 use super::open::{self, Failed};
 use super::watch::{self, Watch};
-use crate::audit::{Auditor, Cycle, Exit, Outcome, Went};
+use crate::audit::{Auditor, Cycle, Exit, Outcome, Went, chance_per_day};
 use crate::clock;
 use crate::config::{Effective, Format, Repeat, Settings, Volume};
 use crate::report::{
-    log_cycle, log_outcome, log_swept, log_warnings, outcome_json, outcome_line, print,
+    log_cycle, log_outcome, log_swept, log_values, log_warnings, outcome_json, outcome_line, print,
 };
 use crate::stop::Stop;
 use crate::trust::Store;
@@ -64,6 +66,7 @@ fn until_stopped(auditor: &mut Auditor, settings: &Settings, watch: &Watch, stop
     let name = &settings.server.name;
     let interval = settings.audit.interval;
     log::info!("auditing server={name} interval={interval:?}");
+    let mut level = Level::Info; // once; a line a cycle is for who looks for it
     while !stop.requested() {
         let next = Instant::now() + interval;
         let cycle = auditor.cycle(|outcome| {
@@ -74,10 +77,24 @@ fn until_stopped(auditor: &mut Auditor, settings: &Settings, watch: &Watch, stop
             }
         });
         after(auditor, settings, watch, &cycle);
+        tell_values(auditor, settings, &cycle, level);
+        level = Level::Debug;
         sweep_until(auditor, settings, watch, stop, next);
     }
     log::info!("stopped server={name}");
     Exit::Good
+}
+
+/// What was read of the values of each database, of how many, and what that is worth.
+fn tell_values(auditor: &Auditor, settings: &Settings, cycle: &Cycle, level: Level) {
+    for outcome in &cycle.outcomes {
+        let values = auditor.values_read(&outcome.database);
+        if let (Some(values), Some(shown)) = (values, outcome.shown) {
+            let audit = &settings.audit;
+            let chance = chance_per_day(&audit.values, audit.interval, shown.tx);
+            log_values(level, &settings.server.name, values, shown.tx, chance);
+        }
+    }
 }
 
 /// What is left of the interval: a sweep that is behind its pace, else nothing.
@@ -101,7 +118,7 @@ fn sweep_until(
         let left = next.saturating_duration_since(Instant::now());
         match slice.went {
             Went::On { .. } => {}
-            Went::Ended(swept) => log_swept(name, &swept),
+            Went::Ended(swept) => log_swept(name, &slice.database, &swept),
             Went::Idle => stop.sleep(left.min(PACE)),
             Went::Away(failure) => {
                 log::debug!(

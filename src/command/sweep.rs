@@ -71,7 +71,7 @@ fn sweep(auditor: &mut Auditor, settings: &Settings, database: &str) -> Exit {
             Went::On { .. } => {}
             Went::Ended(swept) => {
                 bar.clear();
-                log_swept(&settings.server.name, &swept);
+                log_swept(&settings.server.name, database, &swept);
                 if !quiet {
                     let (read, of) = (swept.read, swept.of);
                     print(&format!(

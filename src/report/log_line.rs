@@ -3,9 +3,9 @@
 use log::Level;
 
 use super::plain::accepting;
-use crate::audit::{Cycle, Outcome, Verdict};
+use crate::audit::{Chance, Cycle, Outcome, Verdict};
 use crate::ledger::State;
-use crate::trust::Swept;
+use crate::trust::{Progress, Swept};
 
 /// How loudly a verdict is told.
 fn level(outcome: &Outcome) -> Level {
@@ -74,13 +74,28 @@ fn told(outcome: &Outcome) -> &'static str {
 }
 
 /// A sweep that ended.
-pub fn log_swept(server: &str, swept: &Swept) {
+pub fn log_swept(server: &str, database: &str, swept: &Swept) {
     log::info!(
-        "swept server={server} read={} of={} began={} ended={}",
+        "swept server={server} database={database} read={} of={} began={} ended={}",
         swept.read,
         swept.of,
         swept.began,
         swept.ended
+    );
+}
+
+/// How much of a database's values was read, and what that is worth.
+pub fn log_values(level: Level, server: &str, values: &Progress, of: u64, chance: Chance) {
+    let swept = values.swept.map(|swept| swept.ended.to_string());
+    log::log!(
+        level,
+        "values server={server} database={} read={} since={} of={of} due={} swept={} found_within_a_day={:?}",
+        values.database,
+        values.read,
+        values.since,
+        values.due.len(),
+        swept.as_deref().unwrap_or("never"),
+        chance.to_string()
     );
 }
 

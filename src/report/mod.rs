@@ -19,7 +19,7 @@ mod verdict;
 
 pub use board::{About, Board, Row, Snapshot, is_complete};
 pub use json::{JsonObject, outcome_json};
-pub use log_line::{log_cycle, log_outcome, log_swept, log_warnings};
+pub use log_line::{log_cycle, log_outcome, log_swept, log_values, log_warnings};
 pub use logger::start_logging;
 pub use metrics::{Prefix, metrics};
 pub use page::page;

@@ -38,8 +38,10 @@ impl Default for Scan {
 const FIRST: u32 = 64;
 /// Bytes that an answer should have at most: decoded it takes several times as much.
 const BYTES: u64 = 1 << 20;
-/// What every server gives (protocol.md §1).
-const MOST: u32 = 1_000;
+/// What servers give from 1.9 on (protocol.md §1).
+const MOST: u32 = 2_500;
+/// What every server gives.
+const OLDER: u32 = 1_000;
 /// Scans to wait after one that was too large, so that not every second one is.
 const PATIENCE: u32 = 16;
 
@@ -61,7 +63,10 @@ impl Scan {
         self.limit = (asked / 2).max(1);
         self.well = 0;
         match kind {
-            Kind::LimitExceeded => self.most = self.limit,
+            Kind::LimitExceeded => {
+                self.most = if asked > OLDER { OLDER } else { self.limit };
+                self.limit = self.most;
+            }
             Kind::TooLarge | Kind::Deadline(_) => self.patience = PATIENCE,
             Kind::Unimplemented => self.none = true,
             _ => self.patience = 1,

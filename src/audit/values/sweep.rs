@@ -19,6 +19,8 @@ use crate::wire::Entries;
 /// What came of a slice.
 #[derive(Debug)]
 pub struct Slice {
+    /// Of which database; none where there was nothing to do.
+    pub database: String,
     /// How far the sweep is.
     pub went: Went,
     /// What it found, if anything: already written down.
@@ -69,6 +71,7 @@ impl Auditor {
     /// history; `next` is when the next cycle begins.
     pub fn sweep_at_pace(&mut self, next: Instant) -> Slice {
         let idle = Slice {
+            database: String::new(),
             went: Went::Idle,
             outcome: None,
         };
@@ -93,6 +96,7 @@ impl Auditor {
         choose: impl Fn(&Paced, Option<Sweeping>) -> Option<(Sweeping, u64)>,
     ) -> Slice {
         let went = |went| Slice {
+            database: database.into(),
             went,
             outcome: None,
         };
@@ -109,6 +113,7 @@ impl Auditor {
             return went(Went::Idle);
         };
         let until = Instant::now() + SLICE;
+        let from = sweep.at;
         let mut reader = self.reader(database, trusted.state, until, &progress);
         if sweep.begun == Begun::Asked {
             reader.next = Next::AskedAhead;
@@ -117,11 +122,10 @@ impl Auditor {
         report = report.sorted();
         // no verdict on the ledger: the next check tells what is wrong with the server
         let away = report.halted.take();
+        // what was passed is due no more, but for what could not be read
+        let passed = from.saturating_add(1)..=sweep.at;
+        progress.due.retain(|tx| !passed.contains(tx));
         note(&mut progress, &report, truncated);
-        let passed = (sweep.at.saturating_sub(report.read).saturating_add(1))..=sweep.at;
-        if report.unread.is_empty() && report.read > 0 {
-            progress.due.retain(|tx| !passed.contains(tx));
-        }
         let at = sweep.at;
         let ended = at >= trusted.state.tx;
         progress.sweep = Some(sweep.clone());
@@ -152,7 +156,11 @@ impl Auditor {
                 of: trusted.state.tx,
             },
         };
-        Slice { went, outcome }
+        Slice {
+            database: database.into(),
+            went,
+            outcome,
+        }
     }
 
     fn tell_of_sweep(
