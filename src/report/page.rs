@@ -10,7 +10,6 @@ use super::verdict::{Overall, overall};
 use crate::audit::Verdict;
 use crate::clock;
 use crate::ledger::encode_base64;
-use crate::text::Shown;
 use crate::trust::Timestamp;
 
 const STYLE: &str = include_str!("page.css");
@@ -132,7 +131,7 @@ fn table(html: &mut String, snapshot: &Snapshot, now: Timestamp) {
 fn row(html: &mut String, row: &Row, now: Timestamp) {
     let class = class(shade(row));
     let verdict = row.verdict.map_or("not checked yet", Verdict::word);
-    let mut note = escaped(Shown::new(&row.why).as_str());
+    let mut note = escaped(&row.why);
     if let Some(alarm) = &row.alarm {
         let between = if note.is_empty() { "" } else { "; " };
         note.push_str(&format!("{between}alarm {}", escaped(alarm)));
