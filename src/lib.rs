@@ -8,6 +8,7 @@ pub mod drill;
 pub mod ledger;
 pub mod report;
 pub mod server;
+pub mod service;
 pub mod stop;
 pub mod sys;
 pub mod text;

@@ -1,5 +1,6 @@
 //! `audit-mode`: one cycle after the other, or one alone.
 
+use std::rc::Rc;
 use std::time::Instant;
 
 use super::open::{self, Failed};
@@ -7,6 +8,7 @@ use crate::audit::{Auditor, Cycle, Exit, Outcome};
 use crate::clock;
 use crate::config::{Format, Repeat, Settings, Volume};
 use crate::report::{log_cycle, log_outcome, log_warnings, outcome_json, outcome_line, print};
+use crate::service::Notifier;
 use crate::stop::Stop;
 use crate::trust::Store;
 
@@ -17,11 +19,13 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
     for warning in store.warnings() {
         log::warn!("{warning}");
     }
-    let server = open::server(settings, stop.clone())?;
+    let notifier = Rc::new(Notifier::from_environment());
+    let progress = notifier.clone();
+    let server = open::server(settings, stop.clone())?.on_progress(move || progress.progress());
     let mut auditor = Auditor::new(server, store, open::policy(settings));
     match settings.audit.repeat {
         Repeat::Once => Ok(once(&mut auditor, settings)),
-        Repeat::UntilStopped => Ok(until_stopped(&mut auditor, settings, &stop)),
+        Repeat::UntilStopped => Ok(until_stopped(&mut auditor, settings, &stop, &notifier)),
     }
 }
 
@@ -51,10 +55,16 @@ fn once(auditor: &mut Auditor, settings: &Settings) -> Exit {
 }
 
 /// A cycle every interval; one that overruns is followed by the next at once, without piling up.
-fn until_stopped(auditor: &mut Auditor, settings: &Settings, stop: &Stop) -> Exit {
+fn until_stopped(
+    auditor: &mut Auditor,
+    settings: &Settings,
+    stop: &Stop,
+    notifier: &Notifier,
+) -> Exit {
     let name = &settings.server.name;
     let interval = settings.audit.interval;
     log::info!("auditing server={name} interval={interval:?}");
+    notifier.ready(settings.server.call_timeout);
     while !stop.requested() {
         let next = Instant::now() + interval;
         let cycle = auditor.cycle(|outcome| {
@@ -64,10 +74,23 @@ fn until_stopped(auditor: &mut Auditor, settings: &Settings, stop: &Stop) -> Exi
             }
         });
         after(auditor, settings, &cycle);
-        stop.sleep(next.saturating_duration_since(Instant::now()));
+        rest(next, stop, notifier);
     }
+    notifier.stopping();
     log::info!("stopped server={name}");
     Exit::Good
+}
+
+/// Sleeps until the next cycle, and lets systemd know that this is no hanging.
+fn rest(next: Instant, stop: &Stop, notifier: &Notifier) {
+    loop {
+        notifier.progress();
+        let left = next.saturating_duration_since(Instant::now());
+        if left.is_zero() || stop.requested() {
+            return;
+        }
+        stop.sleep(left.min(notifier.patience()));
+    }
 }
 
 /// What is said of the cycle as a whole.

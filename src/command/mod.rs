@@ -8,6 +8,7 @@ mod drill;
 mod exercise;
 mod open;
 mod roots;
+mod service;
 mod status;
 
 use std::process::ExitCode;
@@ -56,6 +57,7 @@ fn perform(run: Run) -> Exit {
         Task::Audit => audit::run(&run.settings),
         Task::Status => status::run(&run.settings),
         Task::Accept { database, alarm } => accept::run(&run.settings, &database, &alarm),
+        Task::Service(task) => service::run(&run.settings, task),
         Task::Roots(task) => roots::run(&run.settings, task),
         Task::Drill(drill) => drill::run(drill),
     };

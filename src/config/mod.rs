@@ -37,6 +37,7 @@ mod process;
 mod remark;
 mod resolve;
 mod secret;
+mod service;
 mod setting;
 mod settings;
 mod source;
@@ -55,9 +56,10 @@ pub use problem::{EXIT_CODE, Problem, Wrong};
 pub use process::{Privilege, Process};
 pub use remark::Remark;
 pub use secret::Secret;
+pub use service::Parameter;
 pub use settings::{
     AuditSettings, FirstSight, Format, Login, NewValues, Pin, Repeat, ReportSettings, Roots,
     ServerSettings, Settings, Signatures, Transport, TrustSettings, Values, Volume,
 };
 pub use source::Source;
-pub use verb::{Drill, RootsTask, Task};
+pub use verb::{Control, Drill, Installation, RootsTask, ServiceTask, Task};

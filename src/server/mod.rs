@@ -39,6 +39,7 @@ pub struct Server {
     stop: Stop,
     transcript: Transcript,
     identity: Option<Shown>,
+    progress: Option<Box<dyn Fn()>>,
 }
 
 impl Server {
@@ -60,7 +61,17 @@ impl Server {
             stop,
             transcript: Transcript::default(),
             identity: None,
+            progress: None,
         })
+    }
+
+    /// Calls `progress` after each exchange, whatever came of it.
+    #[must_use]
+    pub fn on_progress(self, progress: impl Fn() + 'static) -> Server {
+        Server {
+            progress: Some(Box::new(progress)),
+            ..self
+        }
     }
 
     /// From here on every token may be renewed once more.
@@ -223,6 +234,9 @@ impl Server {
             }
         }
         self.transcript.record(name, request, &answer);
+        if let Some(progress) = &self.progress {
+            progress();
+        }
         answer
     }
 }
