@@ -11,6 +11,7 @@ pub mod monitor;
 pub mod notify;
 pub mod report;
 pub mod server;
+pub mod service;
 pub mod stop;
 pub mod sys;
 pub mod text;

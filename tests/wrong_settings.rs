@@ -42,6 +42,26 @@ fn a_wrong_command_line_is_told_with_its_remedy() {
             "something is missing: immuaudit accept DATABASE --alarm ID",
         ),
         (
+            &["audit-mode", "instal"],
+            "\"audit-mode\" has no use for \"instal\": leave it out",
+        ),
+        (
+            &["audit-mode", "--dry-run"],
+            "--dry-run is for audit-mode install or uninstall alone: leave it out",
+        ),
+        (
+            &["audit-mode", "start", "--dry-run"],
+            "--dry-run is for audit-mode install or uninstall alone: leave it out",
+        ),
+        (
+            &["audit-mode", "install", "--purge"],
+            "--purge is for audit-mode uninstall alone: leave it out",
+        ),
+        (
+            &["audit-mode", "install", "-p", "0"],
+            "--immudb-port: \"0\" is none; wanted is a whole number from 1 to 65535",
+        ),
+        (
             &["roots"],
             "something is missing: immuaudit roots list | import DIR-OR-FILE [--alarm] | forget DATABASE",
         ),

@@ -1,5 +1,6 @@
 //! `audit-mode`: one cycle after the other, or one alone.
 
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use log::Level;
@@ -12,6 +13,7 @@ use crate::config::{Effective, Format, Repeat, Settings, Volume};
 use crate::report::{
     log_cycle, log_outcome, log_swept, log_values, log_warnings, outcome_json, outcome_line, print,
 };
+use crate::service::Notifier;
 use crate::stop::Stop;
 use crate::trust::Store;
 
@@ -22,12 +24,22 @@ pub fn run(settings: &Settings, effective: &Effective) -> Result<Exit, Failed> {
     for warning in store.warnings() {
         log::warn!("{warning}");
     }
-    let server = open::server(settings, stop.clone())?;
+    let notifier = Rc::new(Notifier::from_environment());
+    let progress = notifier.clone();
+    let server = open::server(settings, stop.clone())?.on_progress(move || progress.progress());
     let watch = watch::start(settings, effective, &mut store, &server)?;
     let mut auditor = Auditor::new(server, store, open::policy(settings));
     match settings.audit.repeat {
         Repeat::Once => Ok(once(&mut auditor, settings, &watch).exit()),
-        Repeat::UntilStopped => Ok(until_stopped(&mut auditor, settings, &watch, &stop)),
+        Repeat::UntilStopped => {
+            let watched = Loop {
+                settings,
+                watch: &watch,
+                stop: &stop,
+                notifier: &notifier,
+            };
+            Ok(watched.until_stopped(&mut auditor))
+        }
     }
 }
 
@@ -61,29 +73,82 @@ pub(super) fn tell(settings: &Settings, outcome: &Outcome) {
     }
 }
 
-/// A cycle every interval; one that overruns is followed by the next at once, without piling up.
-fn until_stopped(auditor: &mut Auditor, settings: &Settings, watch: &Watch, stop: &Stop) -> Exit {
-    let name = &settings.server.name;
-    let interval = settings.audit.interval;
-    log::info!("auditing server={name} interval={interval:?}");
-    let mut level = Level::Info; // once; a line a cycle is for who looks for it
-    while !stop.requested() {
-        let next = Instant::now() + interval;
-        let cycle = auditor.cycle(|outcome| {
-            log_outcome(name, outcome);
-            watch.outcome(outcome);
-            if matches!(settings.report.format, Format::Json) {
-                print_outcome(settings, outcome);
-            }
-        });
-        after(auditor, settings, watch, &cycle);
-        tell_values(auditor, settings, &cycle, level);
-        level = Level::Debug;
-        sweep_until(auditor, settings, watch, stop, next);
-    }
-    log::info!("stopped server={name}");
-    Exit::Good
+/// What the loop goes by.
+struct Loop<'a> {
+    settings: &'a Settings,
+    watch: &'a Watch,
+    stop: &'a Stop,
+    notifier: &'a Notifier,
 }
+
+impl Loop<'_> {
+    /// A cycle every interval; one that overruns is followed by the next at once, without piling
+    /// up.
+    fn until_stopped(&self, auditor: &mut Auditor) -> Exit {
+        let settings = self.settings;
+        let name = &settings.server.name;
+        let interval = settings.audit.interval;
+        log::info!("auditing server={name} interval={interval:?}");
+        self.notifier.ready(settings.server.call_timeout);
+        let mut level = Level::Info; // once; a line a cycle is for who looks for it
+        while !self.stop.requested() {
+            let next = Instant::now() + interval;
+            let cycle = auditor.cycle(|outcome| self.tell(outcome));
+            after(auditor, settings, self.watch, &cycle);
+            tell_values(auditor, settings, &cycle, level);
+            level = Level::Debug;
+            self.sweep_until(auditor, next);
+        }
+        self.notifier.stopping();
+        log::info!("stopped server={name}");
+        Exit::Good
+    }
+
+    fn tell(&self, outcome: &Outcome) {
+        log_outcome(&self.settings.server.name, outcome);
+        self.watch.outcome(outcome);
+        if matches!(self.settings.report.format, Format::Json) {
+            print_outcome(self.settings, outcome);
+        }
+    }
+
+    /// What is left of the interval: a sweep that is behind its pace, else nothing.
+    fn sweep_until(&self, auditor: &mut Auditor, next: Instant) {
+        let name = &self.settings.server.name;
+        while !self.stop.requested() && Instant::now() < next {
+            let slice = auditor.sweep_at_pace(next);
+            if let Some(outcome) = &slice.outcome {
+                self.tell(outcome);
+            }
+            let left = next.saturating_duration_since(Instant::now());
+            match slice.went {
+                Went::On { .. } => {}
+                Went::Ended(swept) => log_swept(name, &slice.database, &swept),
+                Went::Idle => self.rest(Instant::now() + left.min(PACE)),
+                Went::Away(failure) => {
+                    log::debug!(
+                        "the sweep waits server={name} reason={:?}",
+                        failure.to_string()
+                    );
+                    self.rest(next);
+                }
+                Went::Stopped => return,
+            }
+        }
+    }
+
+    /// Sleeps until then; a watchdog is told that this is no hang.
+    fn rest(&self, until: Instant) {
+        while !self.stop.requested() && Instant::now() < until {
+            self.notifier.progress();
+            let left = until.saturating_duration_since(Instant::now());
+            self.stop.sleep(left.min(PACE));
+        }
+    }
+}
+
+/// How often a paced sweep, and a watchdog, is looked after.
+const PACE: Duration = Duration::from_secs(1);
 
 /// What was read of the values of each database, of how many, and what that is worth.
 fn tell_values(auditor: &Auditor, settings: &Settings, cycle: &Cycle, level: Level) {
@@ -96,44 +161,6 @@ fn tell_values(auditor: &Auditor, settings: &Settings, cycle: &Cycle, level: Lev
         }
     }
 }
-
-/// What is left of the interval: a sweep that is behind its pace, else nothing.
-fn sweep_until(
-    auditor: &mut Auditor,
-    settings: &Settings,
-    watch: &Watch,
-    stop: &Stop,
-    next: Instant,
-) {
-    let name = &settings.server.name;
-    while !stop.requested() && Instant::now() < next {
-        let slice = auditor.sweep_at_pace(next);
-        if let Some(outcome) = &slice.outcome {
-            log_outcome(name, outcome);
-            watch.outcome(outcome);
-            if matches!(settings.report.format, Format::Json) {
-                print_outcome(settings, outcome);
-            }
-        }
-        let left = next.saturating_duration_since(Instant::now());
-        match slice.went {
-            Went::On { .. } => {}
-            Went::Ended(swept) => log_swept(name, &slice.database, &swept),
-            Went::Idle => stop.sleep(left.min(PACE)),
-            Went::Away(failure) => {
-                log::debug!(
-                    "the sweep waits server={name} reason={:?}",
-                    failure.to_string()
-                );
-                stop.sleep(left);
-            }
-            Went::Stopped => return,
-        }
-    }
-}
-
-/// How often a paced sweep is looked after.
-const PACE: Duration = Duration::from_secs(1);
 
 /// What is said of the cycle as a whole.
 fn after(auditor: &mut Auditor, settings: &Settings, watch: &Watch, cycle: &Cycle) {

@@ -11,6 +11,7 @@ mod exercise;
 mod notify;
 mod open;
 mod roots;
+mod service;
 mod status;
 mod sweep;
 mod watch;
@@ -66,6 +67,7 @@ fn perform(run: Run) -> Exit {
         Task::Sweep { databases } => sweep::run(&run.settings, &run.effective, &databases),
         Task::Status => status::run(&run.settings),
         Task::Accept { database, alarm } => accept::run(&run.settings, &database, &alarm),
+        Task::Service(task) => service::run(&run.settings, task),
         Task::Roots(task) => roots::run(&run.settings, task),
         Task::Compare(file) => compare::run(&run.settings, &file),
         Task::Evidence(task) => evidence::run(&run.settings, &task),

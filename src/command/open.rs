@@ -18,6 +18,8 @@ pub enum Failed {
     NoSystemRoots(NoSystemRoots),
     /// Another auditor's files.
     States(BadStates),
+    /// The service.
+    Service(String),
     /// The embedded ledger.
     Drill(String),
     /// The HTTP thread.
@@ -32,7 +34,7 @@ impl fmt::Display for Failed {
             Failed::Local(failure) => write!(f, "{failure}"),
             Failed::NoSystemRoots(none) => write!(f, "{none}"),
             Failed::States(bad) => write!(f, "{bad}"),
-            Failed::Drill(failure) => f.write_str(failure),
+            Failed::Service(failure) | Failed::Drill(failure) => f.write_str(failure),
             Failed::NobodyToNotify => {
                 f.write_str("nobody to notify: give --audit-notification-url or --audit-exec")
             }

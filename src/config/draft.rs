@@ -73,12 +73,23 @@ pub(super) struct Draft {
     pub check: bool,
     pub alarm: String,
     pub import_alarm: bool,
+    pub dry_run: bool,
+    pub purge: bool,
     pub serve: bool,
     pub drill_port: u64,
     pub list: bool,
     pub test: bool,
     pub lie: String,
     pub grow: Duration,
+}
+
+impl Draft {
+    /// A flag that says nothing without `install` or `uninstall`.
+    pub fn service_flag(&self) -> Option<&'static str> {
+        let given = [("dry-run", self.dry_run), ("purge", self.purge)];
+        let given = given.into_iter().find(|(_, given)| *given);
+        given.map(|(flag, _)| flag)
+    }
 }
 
 /// What immugw does about signatures.

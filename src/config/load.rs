@@ -4,7 +4,7 @@ use super::completions;
 use super::draft::{Draft, GivenPath};
 use super::effective::{Effective, one_line};
 use super::environment;
-use super::file;
+use super::file::{self, Files};
 use super::flags::{self, Given};
 use super::help;
 use super::man;
@@ -14,6 +14,7 @@ use super::problem::{Problem, Wrong};
 use super::process::Process;
 use super::remark::Remark;
 use super::resolve::{port, resolve, unless_off};
+use super::service;
 use super::setting::Origin;
 use super::settings::Settings;
 use super::source::Source;
@@ -75,6 +76,14 @@ pub fn load(process: &Process) -> Result<Invocation, Wrong> {
     }
     fits(name, &words, &line.given)?;
     let run = |task| layers(process, &line.given, task);
+    if let (Name::AuditMode, Some(word)) = (name, words.first()) {
+        let run = service::load(process, &draft, &line.given, word)?;
+        return Ok(Invocation::Run(Box::new(run)));
+    }
+    if let Some(flag) = draft.service_flag() {
+        let needs = "install or uninstall";
+        return Err(Problem::FlagNeedsWord { flag, needs }.into());
+    }
     let task = match name {
         Name::Config => {
             let run = run(Task::Audit)?;
@@ -239,7 +248,7 @@ fn layers(process: &Process, flags: &[Given], task: Task) -> Result<Run, Wrong> 
 }
 
 /// Immugw's settings are for its place alone, and there it audits only where it is told to.
-fn in_place(draft: &Draft, effective: &Effective, task: &Task) -> Result<(), Problem> {
+pub(super) fn in_place(draft: &Draft, effective: &Effective, task: &Task) -> Result<(), Problem> {
     match draft.persona {
         Persona::Immuclient => effective.refuse_immugws(),
         Persona::Immugw if *task == Task::Audit && !draft.audit => Err(Problem::NotAuditing),
@@ -259,6 +268,16 @@ pub(super) fn gather(process: &Process, flags: &[Given]) -> Result<Gathered, Wro
     let persona = process.persona()?;
     let environment = environment::read(process, persona);
     let files = file::read(process, persona, config_file(&environment, flags));
+    gather_with(process, environment, files, flags)
+}
+
+/// The same with files of the caller's choice.
+pub(super) fn gather_with(
+    process: &Process,
+    environment: Vec<Given>,
+    files: Files,
+    flags: &[Given],
+) -> Result<Gathered, Wrong> {
     let mut remarks = environment::unknown(process);
     remarks.extend(files.remarks);
     let mut problems = files.problems;
@@ -300,7 +319,7 @@ fn defaults(process: &Process) -> Vec<Given> {
 }
 
 /// The file that `--config` names; what is wrong with other settings is told when all are read.
-fn config_file(environment: &[Given], flags: &[Given]) -> Option<GivenPath> {
+pub(super) fn config_file(environment: &[Given], flags: &[Given]) -> Option<GivenPath> {
     let (mut draft, mut effective) = (Draft::default(), Effective::default());
     for given in environment.iter().chain(flags) {
         let _ = effective.take(&mut draft, given);

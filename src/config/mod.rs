@@ -37,6 +37,7 @@ mod process;
 mod remark;
 mod resolve;
 mod secret;
+mod service;
 mod setting;
 mod settings;
 mod source;
@@ -56,10 +57,11 @@ pub use problem::{EXIT_CODE, Problem, Wrong};
 pub use process::{Privilege, Process};
 pub use remark::Remark;
 pub use secret::Secret;
+pub use service::Parameter;
 pub use settings::{
     AuditSettings, Auth, FirstSight, Format, Listen, LogFormat, Login, NewValues, NotifySettings,
     Pin, Repeat, ReportSettings, Roots, ServerSettings, Settings, Signatures, Transport,
     TrustSettings, Values, Volume, WatchSettings, When,
 };
 pub use source::Source;
-pub use verb::{Drill, EvidenceTask, RootsTask, Task};
+pub use verb::{Control, Drill, EvidenceTask, Installation, RootsTask, ServiceTask, Task};

@@ -62,6 +62,13 @@ pub enum Problem {
         /// The other one.
         needs: &'static str,
     },
+    /// A flag that says nothing without a word.
+    FlagNeedsWord {
+        /// Without dashes.
+        flag: &'static str,
+        /// The words.
+        needs: &'static str,
+    },
     /// Two flags that exclude each other.
     FlagsExclude {
         /// Without dashes.
@@ -198,6 +205,9 @@ impl fmt::Display for Problem {
             }
             Problem::FlagNeeds { flag, needs } => {
                 write!(f, "--{flag} says nothing without --{needs}: give both or neither")
+            }
+            Problem::FlagNeedsWord { flag, needs } => {
+                write!(f, "--{flag} is for audit-mode {needs} alone: leave it out")
             }
             Problem::FlagsExclude { flag, other, remedy } => {
                 write!(f, "--{flag} and --{other} exclude each other: {remedy}")

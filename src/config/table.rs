@@ -129,6 +129,8 @@ pub(super) static TABLE: &[Setting] = &[
         .unused(),
     // of single verbs
     Setting::new("all", Switch(|d| &mut d.all), "", "false", "every setting").of(Name::Help),
+    Setting::new("dry-run", Switch(|d| &mut d.dry_run), "", "false", "install, uninstall: only print every step").of(Name::AuditMode),
+    Setting::new("purge", Switch(|d| &mut d.purge), "", "false", "uninstall: remove states, settings and user too").of(Name::AuditMode),
     Setting::new("check", Switch(|d| &mut d.check), "", "false", "only say what is wrong, and exit 3 then").of(Name::Config),
     Setting::new("alarm", Text(|d| &mut d.alarm), "ID", "", "the finding to close").of(Name::Accept),
     Setting::new("alarm", Switch(|d| &mut d.import_alarm), "", "false", "import: what the server contradicts becomes an alarm").of(Name::Roots),

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::service::Parameter;
+
 /// A verb, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Name {
@@ -52,7 +54,7 @@ const fn verb(
 /// Every verb, in the order in which people are shown them.
 #[rustfmt::skip]
 pub(super) static VERBS: &[Verb] = &[
-    verb(Name::AuditMode, "audit-mode", "", 0, "audit every interval until stopped (also without a verb)"),
+    verb(Name::AuditMode, "audit-mode", "[install|uninstall|start|stop|restart|status] [--dry-run] [--purge]", 1, "audit every interval until stopped (also without a verb)"),
     verb(Name::Sweep, "sweep", "[DATABASE...]", usize::MAX, "audit once, then read every value of the whole history"),
     verb(Name::Status, "status", "", 0, "what is trusted, since when, and the last verdicts"),
     verb(Name::Accept, "accept", "DATABASE --alarm ID", 1, "close an alarm, and adopt what its evidence names"),
@@ -104,6 +106,8 @@ pub enum Task {
         /// The finding.
         alarm: String,
     },
+    /// The service.
+    Service(ServiceTask),
     /// What is trusted.
     Roots(RootsTask),
     /// Hold another auditor's export against what is trusted.
@@ -125,6 +129,48 @@ pub enum EvidenceTask {
     Show(PathBuf),
     /// Check one again, offline.
     Verify(PathBuf),
+}
+
+/// What is to be done about the service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServiceTask {
+    /// Make and start it.
+    Install(Installation),
+    /// Stop it and take it away.
+    Uninstall {
+        /// States, settings and user too?
+        purge: bool,
+        /// What was installed.
+        installation: Installation,
+    },
+    /// Hand this on to systemd.
+    Control(Control),
+}
+
+/// What is installed, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installation {
+    /// The service's settings file.
+    pub config: PathBuf,
+    /// What is to be set there.
+    pub parameters: Vec<Parameter>,
+    /// Where states are kept, as far as settings say.
+    pub directories: Vec<PathBuf>,
+    /// Is it only to be shown?
+    pub dry_run: bool,
+}
+
+/// What systemd is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// Start it.
+    Start,
+    /// Stop it.
+    Stop,
+    /// Stop and start it.
+    Restart,
+    /// Say how it is doing.
+    Status,
 }
 
 /// What is to be done with what is trusted.

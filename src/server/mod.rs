@@ -46,6 +46,7 @@ pub struct Server {
     calls: Calls,
     /// A scan that was asked for before its answer is waited for.
     ahead: Option<Ahead>,
+    progress: Option<Box<dyn Fn()>>,
 }
 
 /// A call on its way, by what it was asked with.
@@ -77,7 +78,17 @@ impl Server {
             until: None,
             calls: Calls::default(),
             ahead: None,
+            progress: None,
         })
+    }
+
+    /// Calls `progress` after each exchange, whatever came of it.
+    #[must_use]
+    pub fn on_progress(self, progress: impl Fn() + 'static) -> Server {
+        Server {
+            progress: Some(Box::new(progress)),
+            ..self
+        }
     }
 
     /// From here on every token may be renewed once more.
@@ -297,6 +308,9 @@ impl Server {
         }
         self.calls.count(name, begin.elapsed(), &answer);
         self.transcript.record(name, request, &answer);
+        if let Some(progress) = &self.progress {
+            progress();
+        }
         answer
     }
 

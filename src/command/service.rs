@@ -1,0 +1,95 @@
+//! `audit-mode install` and the like: the auditor as a service of systemd.
+
+use std::env;
+
+use super::open::Failed;
+use crate::audit::Exit;
+use crate::config::{Control, Installation, ServiceTask, Settings};
+use crate::report::print;
+use crate::service::{Facts, NoSystemd, Plan, Purge, Service, Step, UNIT, control, is_systemd};
+use crate::sys;
+
+/// Does what was asked for; each step is told before it is taken.
+pub fn run(settings: &Settings, task: ServiceTask) -> Result<Exit, Failed> {
+    match task {
+        ServiceTask::Install(installation) => {
+            let (service, facts) = look(settings, &installation)?;
+            let plan = Plan::install(&service, &facts).map_err(Failed::Service)?;
+            carry_out(&plan, &installation)
+        }
+        ServiceTask::Uninstall {
+            purge,
+            installation,
+        } => {
+            let (service, facts) = look(settings, &installation)?;
+            let purge = if purge {
+                Purge::Everything
+            } else {
+                Purge::Nothing
+            };
+            carry_out(&Plan::uninstall(&service, &facts, purge), &installation)
+        }
+        ServiceTask::Control(word) => {
+            systemd()?;
+            let word = match word {
+                Control::Start => "start",
+                Control::Stop => "stop",
+                Control::Restart => "restart",
+                Control::Status => "status",
+            };
+            let well = control(word, UNIT)
+                .map_err(|error| Failed::Service(format!("systemctl {word} {UNIT}: {error}")))?;
+            Ok(if well { Exit::Good } else { Exit::Incomplete })
+        }
+    }
+}
+
+fn systemd() -> Result<(), Failed> {
+    if is_systemd() {
+        Ok(())
+    } else {
+        Err(Failed::Service(NoSystemd.to_string()))
+    }
+}
+
+fn look(settings: &Settings, installation: &Installation) -> Result<(Service, Facts), Failed> {
+    let program = env::current_exe()
+        .map_err(|error| Failed::Service(format!("where this program is: {error}")))?;
+    let service = Service {
+        program,
+        persona: settings.persona,
+        config: installation.config.clone(),
+        parameters: installation.parameters.clone(),
+        directories: installation.directories.clone(),
+        call_timeout: settings.server.call_timeout,
+    };
+    let facts = Facts::look(&service.config).map_err(Failed::Service)?;
+    Ok((service, facts))
+}
+
+fn carry_out(plan: &Plan, installation: &Installation) -> Result<Exit, Failed> {
+    if installation.dry_run {
+        for step in &plan.0 {
+            print(&step.whole());
+        }
+        if !is_systemd() {
+            eprintln!("immuaudit: {NoSystemd}");
+        }
+        return Ok(Exit::Good);
+    }
+    systemd()?;
+    if !sys::is_root() {
+        return Err(Failed::Service(
+            "only root may do this: sudo immuaudit audit-mode ...; --dry-run shows every step"
+                .into(),
+        ));
+    }
+    for step in &plan.0 {
+        print(&step.summary());
+        if !matches!(step, Step::Note(_)) {
+            step.take()
+                .map_err(|fault| Failed::Service(fault.to_string()))?;
+        }
+    }
+    Ok(Exit::Good)
+}

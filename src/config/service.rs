@@ -1,0 +1,164 @@
+//! What a service is to be installed with: its settings file, and the parameters for it.
+
+use std::path::{Path, PathBuf};
+
+use super::draft::{Draft, GivenPath};
+use super::environment;
+use super::file::{self, Files};
+use super::flags::Given;
+use super::kind::{Kind, quoted};
+use super::load::{self, Gathered, Run, config_file};
+use super::problem::{Problem, Wrong};
+use super::process::Process;
+use super::resolve::resolve;
+use super::secret::Secret;
+use super::setting::{Layers, Origin};
+use super::source::Source;
+use super::verb::{Control, Installation, Name, ServiceTask, Task};
+
+/// A line of the service's settings file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// The setting.
+    pub key: &'static str,
+    /// As TOML; it may be a password.
+    pub value: Secret,
+}
+
+/// What a word behind `audit-mode` asks for.
+enum Wanted {
+    Install,
+    Uninstall,
+    Control(Control),
+}
+
+/// The work behind `audit-mode WORD`.
+pub(super) fn load(
+    process: &Process,
+    draft: &Draft,
+    flags: &[Given],
+    word: &str,
+) -> Result<Run, Wrong> {
+    let wanted = match word {
+        "install" => Wanted::Install,
+        "uninstall" => Wanted::Uninstall,
+        "start" => Wanted::Control(Control::Start),
+        "stop" => Wanted::Control(Control::Stop),
+        "restart" => Wanted::Control(Control::Restart),
+        "status" => Wanted::Control(Control::Status),
+        _ => {
+            let (verb, word) = (Name::AuditMode.word(), word.to_owned());
+            return Err(Problem::UnexpectedWord { verb, word }.into());
+        }
+    };
+    let plain = matches!(wanted, Wanted::Control(_));
+    for (flag, given, needs) in [
+        ("dry-run", draft.dry_run && plain, "install or uninstall"),
+        (
+            "purge",
+            draft.purge && !matches!(wanted, Wanted::Uninstall),
+            "uninstall",
+        ),
+    ] {
+        if given {
+            return Err(Problem::FlagNeedsWord { flag, needs }.into());
+        }
+    }
+    // the service reads this file and no other
+    let persona = process.persona()?;
+    let environment = environment::read(process, persona);
+    let config = config_file(&environment, flags).map_or_else(
+        || process.system_directory.join(persona.file_name()),
+        |given| absolute(process, &given.path),
+    );
+    let files = if config.exists() {
+        let given = GivenPath {
+            path: config.clone(),
+            flag: "config",
+            source: Source::Default,
+        };
+        file::read(process, persona, Some(given))
+    } else {
+        Files::default()
+    };
+    let Gathered {
+        draft,
+        effective,
+        mut remarks,
+    } = load::gather_with(process, environment, files, flags)?;
+    if matches!(wanted, Wanted::Install) {
+        load::in_place(&draft, &effective, &Task::Audit)?;
+    }
+    let settings = resolve(&draft, &mut remarks).map_err(Wrong)?;
+    let given = environment::read(process, persona);
+    let installation = || Installation {
+        config,
+        parameters: parameters(process, given.iter().chain(flags)),
+        directories: [&draft.directory, &draft.roots]
+            .into_iter()
+            .flatten()
+            .filter(|given| given.source != Source::Default)
+            .map(|given| absolute(process, &given.path))
+            .collect(),
+        dry_run: draft.dry_run,
+    };
+    let task = match wanted {
+        Wanted::Install => ServiceTask::Install(installation()),
+        Wanted::Uninstall => ServiceTask::Uninstall {
+            purge: draft.purge,
+            installation: installation(),
+        },
+        Wanted::Control(control) => ServiceTask::Control(control),
+    };
+    Ok(Run {
+        task: Task::Service(task),
+        settings,
+        remarks,
+        effective,
+    })
+}
+
+/// A line for each setting that a file may hold; of those given twice, the stronger one.
+fn parameters<'a>(process: &Process, given: impl Iterator<Item = &'a Given>) -> Vec<Parameter> {
+    let mut parameters: Vec<(&str, Parameter)> = Vec::new();
+    for given in given {
+        if let Some(parameter) = parameter(process, given) {
+            let slot = given.setting.slot_name();
+            parameters.retain(|(of, _)| *of != slot);
+            parameters.push((slot, parameter));
+        }
+    }
+    let parameters = parameters.into_iter().map(|(_, parameter)| parameter);
+    parameters.collect()
+}
+
+/// The line for a setting that a file may hold; the service runs in another directory.
+fn parameter(process: &Process, given: &Given) -> Option<Parameter> {
+    let setting = given.setting;
+    if setting.layers != Layers::All || setting.origin == Origin::Unused {
+        return None;
+    }
+    let text = given.texts.last()?;
+    let value = match setting.kind {
+        Kind::Secret(_) => quoted(text),
+        Kind::Path(_) | Kind::SecretFile(_) if !text.is_empty() => {
+            quoted(&absolute(process, Path::new(text)).to_string_lossy())
+        }
+        _ => {
+            let mut draft = Draft::default();
+            let set = setting
+                .kind
+                .set(&mut draft, setting.flag, &given.source, &given.texts);
+            set.ok()? // what is wrong was told when it was read
+        }
+    };
+    Some(Parameter {
+        key: setting.flag,
+        value: Secret::new(value),
+    })
+}
+
+fn absolute(process: &Process, path: &Path) -> PathBuf {
+    let path = process.directory.join(path);
+    std::path::absolute(&path).unwrap_or(path)
+}

@@ -1,0 +1,27 @@
+//! The auditor as a service of systemd: its unit, and the steps that put it there and take it away.
+//!
+//! What is to be done is a [`Plan`] first, made from [`Facts`] without touching anything, so that
+//! `--dry-run` prints the very steps that would be taken.
+
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))]
+
+mod facts;
+mod notify;
+mod plan;
+mod step;
+mod toml_edit;
+mod unit;
+
+pub use facts::{Facts, NoSystemd, is_systemd};
+pub use notify::Notifier;
+pub use plan::{Plan, Purge, Service};
+pub use step::{Fault, Step, control};
+pub use toml_edit::set_keys;
+pub use unit::{UNIT, USER};

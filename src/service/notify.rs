@@ -1,0 +1,163 @@
+//! Telling systemd how the service is doing (sd_notify(3)): one datagram a message.
+
+use std::cell::Cell;
+use std::env;
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixDatagram;
+use std::time::{Duration, Instant};
+
+use super::unit::watchdog;
+
+/// Where systemd listens; nowhere, where nobody asked to be told.
+#[derive(Debug, Default)]
+pub struct Notifier {
+    to: Option<Listener>,
+    /// How often a sign of progress is sent at most; `None`: nobody watches.
+    every: Option<Duration>,
+    last: Cell<Option<Instant>>,
+}
+
+#[derive(Debug)]
+struct Listener {
+    socket: UnixDatagram,
+    address: std::os::unix::net::SocketAddr,
+}
+
+impl Notifier {
+    /// For whoever started this process, if they asked for it: `$NOTIFY_SOCKET`, `$WATCHDOG_USEC`,
+    /// `$WATCHDOG_PID`.
+    pub fn from_environment() -> Notifier {
+        let Some(path) = env::var_os("NOTIFY_SOCKET").filter(|path| !path.is_empty()) else {
+            return Notifier::default();
+        };
+        let number = |name| env::var(name).ok()?.parse::<u64>().ok();
+        let ours = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(std::process::id()));
+        let watchdog = number("WATCHDOG_USEC").filter(|_| ours);
+        Notifier::to(&path, watchdog.map(Duration::from_micros)).unwrap_or_else(|error| {
+            log::warn!("systemd is not told how this goes: $NOTIFY_SOCKET: {error}");
+            Notifier::default()
+        })
+    }
+
+    /// Tells a socket of this path (`@name`: an abstract one), which wants a sign of progress each
+    /// time so long has passed.
+    ///
+    /// # Errors
+    /// No such address can be, or the system refuses a socket.
+    pub fn to(path: &OsStr, watchdog: Option<Duration>) -> io::Result<Notifier> {
+        let listener = Listener {
+            socket: UnixDatagram::unbound()?,
+            address: address(path)?,
+        };
+        listener.socket.set_nonblocking(true)?; // nobody who reads slowly holds an audit up
+        Ok(Notifier {
+            to: Some(listener),
+            every: watchdog.map(|watchdog| watchdog / 4),
+            last: Cell::new(None),
+        })
+    }
+
+    /// The service has started. Where a call may take longer than the unit's watchdog allows, a
+    /// longer one is asked for.
+    pub fn ready(&self, call_timeout: Duration) {
+        let mut message = "READY=1".to_owned();
+        let needed = watchdog(call_timeout);
+        if self.every.is_some_and(|every| every * 4 < needed) {
+            message.push_str(&format!("\nWATCHDOG_USEC={}", needed.as_micros()));
+        }
+        self.send(&message);
+    }
+
+    /// The service gets on: a call has ended, or it waits for the next cycle as it should.
+    pub fn progress(&self) {
+        let Some(every) = self.every else {
+            return;
+        };
+        if self.last.get().is_none_or(|last| last.elapsed() >= every) {
+            self.last.set(Some(Instant::now()));
+            self.send("WATCHDOG=1");
+        }
+    }
+
+    /// How long a wait may last without [`progress`](Notifier::progress).
+    pub fn patience(&self) -> Duration {
+        self.every.unwrap_or(Duration::MAX)
+    }
+
+    /// One line about how it is going, for `systemctl status`.
+    pub fn status(&self, line: &str) {
+        self.send(&format!("STATUS={}", line.replace('\n', " ")));
+    }
+
+    /// The service ends.
+    pub fn stopping(&self) {
+        self.send("STOPPING=1");
+    }
+
+    /// A message that does not arrive changes nothing about the audit.
+    fn send(&self, message: &str) {
+        if let Some(to) = &self.to {
+            if let Err(error) = to.socket.send_to_addr(message.as_bytes(), &to.address) {
+                log::debug!("systemd was not told {message:?}: {error}");
+            }
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn address(path: &OsStr) -> io::Result<std::os::unix::net::SocketAddr> {
+    use std::os::linux::net::SocketAddrExt;
+    match path.as_bytes().strip_prefix(b"@") {
+        Some(name) => std::os::unix::net::SocketAddr::from_abstract_name(name),
+        None => std::os::unix::net::SocketAddr::from_pathname(path),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn address(path: &OsStr) -> io::Result<std::os::unix::net::SocketAddr> {
+    std::os::unix::net::SocketAddr::from_pathname(path)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::SocketAddr;
+
+    fn said(listener: &UnixDatagram) -> String {
+        let mut buffer = [0; 200];
+        let length = listener.recv(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    }
+
+    #[test]
+    fn an_abstract_socket_is_told_too() {
+        let name = format!("immuaudit-notify-{}", std::process::id());
+        let address = SocketAddr::from_abstract_name(&name).unwrap();
+        let listener = UnixDatagram::bind_addr(&address).unwrap();
+        let path = format!("@{name}");
+        let minutes = |n: u64| Duration::from_secs(60 * n);
+        let notifier = Notifier::to(OsStr::new(&path), Some(minutes(2))).unwrap();
+        notifier.ready(Duration::from_secs(10));
+        assert_eq!(said(&listener), "READY=1");
+        // a watchdog shorter than a call would bark at an honest wait
+        notifier.ready(minutes(10));
+        assert_eq!(said(&listener), "READY=1\nWATCHDOG_USEC=1260000000");
+        notifier.progress();
+        notifier.progress(); // too soon to be worth another
+        notifier.stopping();
+        assert_eq!(said(&listener), "WATCHDOG=1");
+        assert_eq!(said(&listener), "STOPPING=1");
+    }
+
+    #[test]
+    fn nobody_is_told_where_nobody_asked() {
+        let silent = Notifier::default();
+        silent.ready(Duration::MAX / 8);
+        silent.progress();
+        silent.stopping();
+        assert_eq!(silent.patience(), Duration::MAX);
+    }
+}

@@ -1,0 +1,209 @@
+//! The unit file: what systemd is told about the service, and how little it may do.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::config::Persona;
+
+/// The service's name.
+pub const UNIT: &str = "immuaudit.service";
+/// Where its unit file is.
+pub(super) const UNIT_PATH: &str = "/etc/systemd/system/immuaudit.service";
+/// The user and group that it runs as.
+pub const USER: &str = "immuaudit";
+/// Where states are kept that are given no directory: `/var/lib` and this.
+const STATE: &str = "immuaudit";
+/// Where systemd makes directories for services.
+const STATES: &str = "/var/lib";
+
+/// Everything that is not a file's last component of our own making is quoted.
+pub(super) struct Unit<'a> {
+    pub program: &'a Path,
+    pub persona: Persona,
+    pub config: &'a Path,
+    pub directories: &'a [PathBuf],
+    pub watchdog: Duration,
+}
+
+/// The shortest time in which the loop must show progress.
+const LEAST_WATCHDOG: Duration = Duration::from_secs(120);
+
+/// The time in which the loop shows progress: between two signs of it lies one call at most, and
+/// what it takes to check its answer and to write it down.
+pub(super) fn watchdog(call_timeout: Duration) -> Duration {
+    let two_calls = call_timeout.saturating_mul(2);
+    two_calls
+        .saturating_add(Duration::from_secs(60))
+        .max(LEAST_WATCHDOG)
+}
+
+impl Unit<'_> {
+    /// The unit file.
+    pub fn text(&self) -> String {
+        let persona = match self.persona {
+            Persona::Immuclient => "",
+            Persona::Immugw => " --as immugw",
+        };
+        let program = quoted(self.program);
+        let config = quoted(self.config);
+        let watchdog = self.watchdog.as_secs();
+        let mut directories = String::new();
+        let states: Vec<&str> = self.states();
+        directories.push_str(&format!("StateDirectory={}\n", states.join(" ")));
+        for other in self.others() {
+            directories.push_str(&format!("ReadWritePaths={}\n", quoted(other)));
+        }
+        format!(
+            "\
+# written by: immuaudit audit-mode install (again after a change of where states are kept)
+[Unit]
+Description=immuaudit, which proves when an immudb server rewrites history
+Wants=network-online.target
+After=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+NotifyAccess=main
+ExecStart={program} audit-mode{persona} --config {config}
+WatchdogSec={watchdog}
+Restart=always
+RestartSec=10
+TimeoutStartSec=60
+TimeoutStopSec=60
+
+User={USER}
+Group={USER}
+UMask=0077
+{directories}StateDirectoryMode=0700
+MemoryMax=64M
+TasksMax=64
+LimitCORE=0
+
+CapabilityBoundingSet=
+AmbientCapabilities=
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+PrivateUsers=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProcSubset=pid
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+RemoveIPC=yes
+KeyringMode=private
+DevicePolicy=closed
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
+
+[Install]
+WantedBy=multi-user.target
+"
+        )
+    }
+
+    /// Directories that systemd makes and hands over, by their names below `/var/lib`.
+    fn states(&self) -> Vec<&str> {
+        let mut states: Vec<&str> = self
+            .directories
+            .iter()
+            .filter_map(|path| below_states(path))
+            .collect();
+        if self.directories.is_empty() {
+            states.push(STATE);
+        }
+        states
+    }
+
+    /// Directories that are elsewhere.
+    fn others(&self) -> impl Iterator<Item = &Path> {
+        let elsewhere = |path: &&PathBuf| below_states(path).is_none();
+        self.directories
+            .iter()
+            .filter(elsewhere)
+            .map(PathBuf::as_path)
+    }
+}
+
+/// The name of a directory below `/var/lib`, where it needs no quoting.
+pub(super) fn below_states(path: &Path) -> Option<&str> {
+    let name = path.strip_prefix(STATES).ok()?.to_str()?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    let fits = !name.is_empty() && name.chars().all(plain) && !name.contains("..");
+    fits.then(|| name.trim_end_matches('/'))
+}
+
+/// Where states are kept that are given no directory.
+pub(super) fn default_state() -> PathBuf {
+    Path::new(STATES).join(STATE)
+}
+
+/// A path in a unit file (systemd.syntax(7), systemd.service(5)): quoted, and nothing expanded.
+fn quoted(path: &Path) -> String {
+    let mut quoted = String::from('"');
+    for c in path.to_string_lossy().chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '%' => quoted.push_str("%%"),
+            '$' => quoted.push_str("$$"),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unit(directories: &[&str]) -> String {
+        let directories: Vec<PathBuf> = directories.iter().map(PathBuf::from).collect();
+        let unit = Unit {
+            program: Path::new("/usr/bin/immuaudit"),
+            persona: Persona::Immuclient,
+            config: Path::new("/etc/immudb/50% \"x\".toml"),
+            directories: &directories,
+            watchdog: watchdog(Duration::from_secs(10)),
+        };
+        unit.text()
+    }
+
+    #[test]
+    fn nothing_in_a_path_is_expanded_or_ends_it() {
+        let line = "ExecStart=\"/usr/bin/immuaudit\" audit-mode --config \"/etc/immudb/50%% \\\"x\\\".toml\"\n";
+        assert!(unit(&[]).contains(line));
+    }
+
+    #[test]
+    fn states_may_be_written_where_they_are_kept_and_nowhere_else() {
+        assert!(unit(&[]).contains("StateDirectory=immuaudit\nStateDirectoryMode"));
+        assert!(unit(&["/var/lib/immuclient"]).contains("StateDirectory=immuclient\nState"));
+        let elsewhere = unit(&["/srv/trust"]);
+        assert!(elsewhere.contains("ReadWritePaths=\"/srv/trust\"\n"));
+        assert!(below_states(Path::new("/var/lib/../../etc")).is_none());
+        assert!(below_states(Path::new("/var/lib")).is_none());
+    }
+
+    #[test]
+    fn the_watchdog_is_longer_than_the_longest_call() {
+        for seconds in [1, 10, 100, 10_000] {
+            let call = Duration::from_secs(seconds);
+            assert!(watchdog(call) > call);
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The service in a real systemd, booted over a throw-away copy of this machine's files.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use immuaudit::drill::{Embedded, Options, fill};
+use support::place::Place;
+
+/// A booted systemd, gone with it.
+struct Booted {
+    unshare: Child,
+    first: u32,
+    _folder: Place,
+}
+
+impl Booted {
+    /// # Errors
+    /// Why this machine cannot.
+    fn boot() -> Result<Booted, String> {
+        if fs::metadata("/lib/systemd/systemd").is_err() {
+            return Err("there is no systemd".to_owned());
+        }
+        let folder = Place::new();
+        let log = folder.join("log");
+        let root = folder.join("boot");
+        fs::create_dir(&root).unwrap();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/systemd/boot");
+        let unshare = Command::new("unshare")
+            .args([
+                "--mount",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                "--uts",
+                "--ipc",
+                "--cgroup",
+            ])
+            .args(["--propagation", "private"])
+            .arg(script)
+            .arg(&root)
+            .arg(env!("CARGO_BIN_EXE_immuaudit"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(&log).unwrap())
+            .spawn()
+            .map_err(|error| format!("unshare: {error}"))?;
+        let mut booted = Booted {
+            unshare,
+            first: 0,
+            _folder: folder,
+        };
+        booted.wait(&log)?;
+        Ok(booted)
+    }
+
+    fn wait(&mut self, log: &PathBuf) -> Result<(), String> {
+        let id = self.unshare.id();
+        let end = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < end {
+            thread::sleep(Duration::from_millis(100));
+            if let Ok(Some(_)) = self.unshare.try_wait() {
+                let log = fs::read_to_string(log).unwrap_or_default();
+                return Err(log.lines().last().unwrap_or("it ended").to_owned());
+            }
+            let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+            let first = children.unwrap_or_default();
+            let Some(Ok(first)) = first.split(' ').next().map(str::parse) else {
+                continue;
+            };
+            self.first = first;
+            let running = self.output(&["systemctl", "is-system-running"]);
+            let running = String::from_utf8_lossy(&running.stdout).trim().to_owned();
+            if ["running", "degraded"].contains(&running.as_str()) {
+                return Ok(());
+            }
+        }
+        Err("it does not come up".to_owned())
+    }
+
+    fn output(&self, words: &[&str]) -> Output {
+        Command::new("nsenter")
+            .args([
+                "-t",
+                &self.first.to_string(),
+                "-m",
+                "-p",
+                "-u",
+                "-i",
+                "-C",
+                "--",
+            ])
+            .args(words)
+            .env_clear()
+            .env(
+                "PATH",
+                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            )
+            .stdin(Stdio::null())
+            .output()
+            .expect("nsenter runs")
+    }
+
+    /// Runs a command in there that goes well, and answers what it says.
+    #[track_caller]
+    fn does(&self, words: &[&str]) -> String {
+        let output = self.output(words);
+        let journal = || self.output(&["journalctl", "--no-pager", "-u", "immuaudit.service"]);
+        assert!(
+            output.status.success(),
+            "{words:?}: {output:?}\n{:?}",
+            journal()
+        );
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// What systemd knows of the service.
+    #[track_caller]
+    fn shows(&self, property: &str) -> String {
+        self.does(&[
+            "systemctl",
+            "show",
+            "--value",
+            "-p",
+            property,
+            "immuaudit.service",
+        ])
+    }
+}
+
+impl Drop for Booted {
+    fn drop(&mut self) {
+        let _ = self.unshare.kill();
+        let _ = self.unshare.wait();
+    }
+}
+
+#[test]
+fn the_service_is_installed_runs_and_goes_without_a_trace() {
+    let booted = match Booted::boot() {
+        Ok(booted) => booted,
+        Err(why) => {
+            let line = format!("SKIPPED: the unit was not run in a real systemd: {why}\n");
+            let _ = fs::write("/dev/stderr", line); // past the test harness
+            return;
+        }
+    };
+    let embedded = Embedded::start(Options::default()).unwrap();
+    fill(&embedded, "defaultdb");
+    let port = embedded.port().to_string();
+    let install = [
+        "immuaudit",
+        "audit-mode",
+        "install",
+        "--immudb-port",
+        &port,
+        "--audit-interval=200ms",
+        "--audit-password=immudb",
+    ];
+
+    let told = booted.does(&install);
+    assert!(
+        told.contains("run: useradd") && !told.contains("immudb-password"),
+        "{told}"
+    );
+    assert_eq!(booted.shows("ActiveState"), "active");
+    assert_eq!(booted.shows("User"), "immuaudit");
+    assert_eq!(booted.shows("MemoryMax"), (64 << 20).to_string());
+    let settings = "/etc/immudb/immuclient.toml";
+    assert_eq!(
+        booted.does(&["stat", "-c", "%a %U %G", settings]),
+        "640 root immuaudit"
+    );
+    let states = ["stat", "-c", "%a %U", "/var/lib/immuaudit"];
+    assert_eq!(booted.does(&states), "700 immuaudit");
+
+    // it audits: what is trusted moves with the server
+    embedded.grow("defaultdb", 3);
+    let proven = |booted: &Booted| {
+        let listed = booted.output(&["immuaudit", "roots", "list", "--immudb-port", &port]);
+        String::from_utf8_lossy(&listed.stdout).contains("(proven)")
+    };
+    let end = Instant::now() + Duration::from_secs(60);
+    while !proven(&booted) {
+        assert!(
+            Instant::now() < end,
+            "{}",
+            booted.does(&["journalctl", "-u", "immuaudit"])
+        );
+        thread::sleep(Duration::from_millis(100));
+    }
+
+    // twice is harmless, and does not so much as restart it
+    let process = booted.shows("MainPID");
+    booted.does(&install);
+    assert_eq!(booted.shows("MainPID"), process);
+    booted.does(&["immuaudit", "audit-mode", "status"]);
+    booted.does(&["immuaudit", "audit-mode", "restart"]);
+    assert_ne!(booted.shows("MainPID"), process);
+    booted.does(&["immuaudit", "audit-mode", "stop"]);
+    assert_eq!(
+        (booted.shows("ActiveState"), booted.shows("Result")),
+        ("inactive".into(), "success".into())
+    );
+    booted.does(&["immuaudit", "audit-mode", "start"]);
+    assert_eq!(booted.shows("NRestarts"), "0");
+
+    booted.does(&["immuaudit", "audit-mode", "uninstall"]);
+    assert!(
+        !booted
+            .output(&["systemctl", "is-active", "immuaudit.service"])
+            .status
+            .success()
+    );
+    booted.does(&["test", "!", "-e", "/etc/systemd/system/immuaudit.service"]);
+    booted.does(&["test", "-e", settings]);
+    booted.does(&["test", "-d", "/var/lib/immuaudit"]);
+    booted.does(&["immuaudit", "audit-mode", "uninstall", "--purge"]);
+    booted.does(&["test", "!", "-e", settings]);
+    booted.does(&["test", "!", "-e", "/var/lib/immuaudit"]);
+}
