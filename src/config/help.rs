@@ -24,7 +24,10 @@ pub(super) fn usage(name: Name) -> String {
 fn short() -> String {
     let mut text = "Usage: immuaudit [VERB] [SETTING]...\n".to_owned();
     text.push_str(&verbs(|name| {
-        !matches!(name, Name::Version | Name::Man | Name::Completions)
+        !matches!(
+            name,
+            Name::Notify | Name::Help | Name::Version | Name::Man | Name::Completions
+        )
     }));
     text.push_str(&settings(|setting| setting.group == Group::Everyday));
     text.push_str(

@@ -59,7 +59,7 @@ pub(super) static VERBS: &[Verb] = &[
     verb(Name::Status, "status", "", 0, "what is trusted, since when, and the last verdicts"),
     verb(Name::Accept, "accept", "DATABASE --alarm ID", 1, "close an alarm, and adopt what its evidence names"),
     verb(Name::Evidence, "evidence", "list | show FILE | verify FILE", 2, "what was found; verify checks a file again, offline"),
-    verb(Name::Roots, "roots", "list | export | import DIR-OR-FILE [--alarm] | forget DATABASE", 2, "what is trusted: shown, written for another auditor, taken over from immuclient, taken back"),
+    verb(Name::Roots, "roots", "list | export | import DIR-OR-FILE [--alarm] | forget DATABASE", 2, "what is trusted: show, export, import from immuclient, forget"),
     verb(Name::Compare, "compare", "FILE", 1, "hold another auditor's export against what is trusted here"),
     verb(Name::Drill, "drill", "[--serve [--port PORT] [--grow DURATION]] [--list] [--lie NAME]", 0, "see an honest ledger pass and a lying one caught"),
     verb(Name::Notify, "notify", "--test", 0, "send a test notification, and say what came of it"),
