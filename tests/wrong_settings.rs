@@ -4,7 +4,9 @@ mod support;
 
 use immuaudit::config::load;
 
+use support::place::Place as Folder;
 use support::process::{Place, given};
+use support::program::Program;
 
 #[test]
 fn a_wrong_command_line_is_told_with_its_remedy() {
@@ -252,4 +254,83 @@ fn without_a_place_for_trusted_states_nothing_starts() {
         place.wrong(),
         "no place to keep trusted states in ($STATE_DIRECTORY, $XDG_STATE_HOME and $HOME are not set): name one by --dir"
     );
+}
+
+#[test]
+fn a_settings_file_that_is_there_and_cannot_be_read_is_told() {
+    let place = Place::new().file("immuclient.toml/x", "");
+    let told = place.wrong();
+    assert!(
+        told.starts_with("settings file immuclient.toml: Is a directory"),
+        "{told}"
+    );
+    let place = Place::new();
+    std::fs::write(place.path.join("immuaudit.toml"), b"dir = \"\xff\"\n").unwrap();
+    let told = place.wrong();
+    assert!(told.contains("not UTF-8"), "{told}");
+}
+
+#[test]
+fn nothing_is_started_with_a_wrong_setting() {
+    let folder = Folder::new();
+    let program = Program::new(1, &folder.join("trust"));
+    for (wrong, told) in [
+        (
+            &["--audit-interval=0"][..],
+            "--audit-interval: \"0\" is none; wanted is a duration",
+        ),
+        (
+            &["--audit-sample=many"],
+            "--audit-sample: \"many\" is none; wanted is a whole number",
+        ),
+        (
+            &["--tls-ca=none.pem"],
+            "--tls-ca: \"none.pem\": there is no such file",
+        ),
+        (
+            &["--once", "--audit-intervall=1s"],
+            "the nearest is --audit-interval",
+        ),
+        (
+            &["config", "--check", "--log-level=loud"],
+            "--log-level: \"loud\" is none",
+        ),
+    ] {
+        let run = program.run(wrong);
+        run.ends_with(3);
+        assert!(run.stderr.contains(told), "{run:#?}");
+        assert!(run.stdout.is_empty(), "{run:#?}");
+    }
+    assert!(!folder.join("trust").exists());
+}
+
+#[test]
+fn an_argument_that_is_no_text_is_told_by_its_place() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let folder = Folder::new();
+    let mut command = Program::new(1, &folder.join("trust")).command(&["--once"]);
+    let output = command.arg(OsStr::from_bytes(b"\xff")).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("is not UTF-8"), "{told}");
+}
+
+#[test]
+fn bad_pem_files_of_mtls_are_told_one_by_one() {
+    let place = Place::new().file("bad.pem", "-----BEGIN CERTIFICATE-----\n%%%\n");
+    let bad = place.at("bad.pem");
+    let place = place.arguments(&[
+        "-m",
+        "--certificate",
+        &bad,
+        "--pkey",
+        &bad,
+        "--clientcas",
+        &bad,
+    ]);
+    let told = place.wrong();
+    for flag in ["--certificate: ", "--pkey: ", "--clientcas: "] {
+        assert!(told.lines().any(|line| line.starts_with(flag)), "{told}");
+    }
 }
