@@ -5,6 +5,8 @@
 #[path = "../tests/support/caller.rs"]
 #[allow(dead_code)] // the tests use the rest
 mod caller;
+#[path = "../tests/support/loud.rs"]
+mod loud;
 #[path = "../tests/support/place.rs"]
 #[allow(dead_code)]
 mod place;

@@ -102,8 +102,12 @@ fn stop_signals() -> libc::sigset_t {
 /// Blocks them in this thread and those it starts later, for [`take_stop_signal`] to take up.
 pub fn block_stop_signals() {
     let set = stop_signals();
-    // SAFETY: set is initialised, and the old mask is not asked for.
+    // SAFETY: set is initialised, and the old mask is not asked for; the default disposition is no
+    // function of ours. A shell's background job inherits them ignored, and what is ignored is not
+    // queued for anybody to take up.
     unsafe {
+        libc::signal(libc::SIGINT, libc::SIG_DFL);
+        libc::signal(libc::SIGTERM, libc::SIG_DFL);
         libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
     }
 }

@@ -64,7 +64,7 @@ impl Scene {
 
 /// What cannot be shown here is said loudly, past the harness that swallows what passing tests print.
 fn skipped(why: &str) {
-    let _ = fs::write("/dev/stderr", format!("SKIPPED: {why}\n"));
+    support::loud::loud(format!("SKIPPED: {why}\n"));
 }
 
 fn is_root() -> bool {

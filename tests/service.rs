@@ -14,7 +14,7 @@ use support::program::{Program, Run};
 
 /// A line past the test harness, which swallows what passing tests print.
 fn say_loudly(line: &str) {
-    let _ = fs::write("/dev/stderr", format!("{line}\n"));
+    support::loud::loud(format!("{line}\n"));
 }
 
 fn install(folder: &Place, more: &[&str]) -> Run {
