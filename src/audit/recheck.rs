@@ -206,19 +206,23 @@ impl Case<'_> {
 
     fn shows_less(&self) -> Result<Shows, NotShown> {
         let trusted = self.trusted()?.state;
-        if self.evidence.finding.shown.is_some() {
-            let shown = self.claimed()?.state;
-            return match shown.tx < trusted.tx {
-                true => Ok(Shows::OlderState {
-                    trusted: trusted.tx,
-                    shown: shown.tx,
-                }),
-                false => Err(NotShown::Holds),
-            };
-        }
-        if let Some(word) = self.errors().last() {
+        let nothing_older = if self.evidence.finding.shown.is_some() {
+            match self.claimed() {
+                Ok(shown) if shown.state.tx < trusted.tx => {
+                    return Ok(Shows::OlderState {
+                        trusted: trusted.tx,
+                        shown: shown.state.tx,
+                    });
+                }
+                Ok(_) => NotShown::Holds,
+                Err(absent) => absent,
+            }
+        } else if let Some(word) = self.errors().last() {
             return Ok(Shows::OwnWord(word));
-        }
+        } else {
+            NotShown::Absent("list without the database")
+        };
+        // a hidden database may show as much as ever
         let name = self.evidence.finding.database.as_bytes();
         for (_, reply) in self.replies("DatabaseList") {
             let names = wire::database_list(reply).map_err(NotShown::Unreadable)?;
@@ -226,7 +230,7 @@ impl Case<'_> {
                 return Ok(Shows::NotListed);
             }
         }
-        Err(NotShown::Absent("list without the database"))
+        Err(nothing_older)
     }
 
     fn errors(&self) -> impl Iterator<Item = String> {
