@@ -372,6 +372,7 @@ fn runs_unchanged(real: &Real, words: &[&str], variables: &[(&str, &str)], files
         .env("HOME", folder.path())
         .env("STATE_DIRECTORY", folder.join("state")) // root's default is the machine's own
         .env("IMMUAUDIT_LOG_LEVEL", "debug") // where nothing is new nothing is said
+        .env("IMMUAUDIT_AUDIT_MONITORING_PORT", "0") // several run at once
         .envs(variables.iter().map(|(name, value)| (*name, here(value))))
         .current_dir(folder.path())
         .stdin(Stdio::null())

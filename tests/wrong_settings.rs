@@ -65,11 +65,11 @@ fn a_wrong_command_line_is_told_with_its_remedy() {
         ),
         (
             &["roots"],
-            "something is missing: immuaudit roots list | import DIR-OR-FILE [--alarm] | forget DATABASE",
+            "something is missing: immuaudit roots list | export | import DIR-OR-FILE [--alarm] | forget DATABASE",
         ),
         (
             &["roots", "import"],
-            "something is missing: immuaudit roots list | import DIR-OR-FILE [--alarm] | forget DATABASE",
+            "something is missing: immuaudit roots list | export | import DIR-OR-FILE [--alarm] | forget DATABASE",
         ),
         (
             &["roots", "list", "--alarm"],

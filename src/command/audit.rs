@@ -56,7 +56,8 @@ pub(super) fn once(auditor: &mut Auditor, settings: &Settings, watch: &Watch) ->
         tell(settings, outcome);
     });
     after(auditor, settings, watch, &cycle);
-    if settings.report.volume == Volume::Quiet {
+    let all_well = |cycle: &Cycle| cycle.outcomes.iter().all(|of| of.exit() == Exit::Good);
+    if settings.report.volume == Volume::Quiet && all_well(&cycle) {
         // what no database's line tells, and the log is off
         for trouble in cycle.troubles() {
             eprintln!("{name}: {trouble}");
