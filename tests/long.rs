@@ -63,7 +63,12 @@ fn a_soak_of_thousands_of_cycles_leaves_everything_flat() {
     let folder = place();
     let server = Embedded::start(Options::default()).expect("an embedded ledger");
     server.grow(DATABASE, 20);
-    let program = Program::new(server.port(), &folder.join("trust")).with(&["--log-level", "warn"]);
+    let program = Program::new(server.port(), &folder.join("trust")).with(&[
+        "--log-level",
+        "warn",
+        "--audit-sample",
+        "0",
+    ]);
     let mut running = program.start(&["--audit-interval", "1ms"]);
     let asked = || {
         *server
@@ -131,8 +136,13 @@ fn never_accused(server: &Path) {
     let folder = Place::new();
     let real = Real::start(server, &folder.join("data"), &[]);
     real.write_at_once(DATABASE, "first", 100);
-    let audit =
-        Program::new(real.port, &folder.join("trust")).with(&["--json", "--log-level", "debug"]);
+    let audit = Program::new(real.port, &folder.join("trust")).with(&[
+        "--json",
+        "--log-level",
+        "debug",
+        "--audit-sample",
+        "0",
+    ]);
     let writing = AtomicBool::new(true);
     let verdicts = thread::scope(|scope| {
         scope.spawn(|| {
