@@ -36,6 +36,8 @@ pub const DEFAULT_DATABASE: &str = "defaultdb";
 pub struct Server {
     connector: Connector,
     client: Option<Client>,
+    /// The connection has brought an answer.
+    carried: bool,
     session: Session,
     timeout: Duration,
     stop: Stop,
@@ -70,6 +72,7 @@ impl Server {
         Ok(Server {
             connector: Connector::new(endpoint)?,
             client: None,
+            carried: false,
             session: Session::new(login),
             timeout,
             stop,
@@ -268,9 +271,27 @@ impl Server {
         decode(&answer.bytes).map_err(|malformed| Failure::malformed(call, malformed))
     }
 
+    /// One call, asked again where the connection that carried calls before turns out to be gone: a
+    /// server that was restarted in between is reachable, and every call of ours only reads.
+    fn send(
+        &mut self,
+        name: &'static str,
+        request: &Vec<u8>,
+        credential: &Credential,
+    ) -> Result<Answer, Failure> {
+        let carried = std::mem::take(&mut self.carried);
+        let answer = self.exchange(name, request, credential);
+        match &answer {
+            Err(failure) if carried && failure.kind == Kind::Unreachable => {
+                self.exchange(name, request, credential)
+            }
+            _ => answer,
+        }
+    }
+
     /// One exchange; after a deadline or a broken connection the next call gets a new connection,
     /// since a stalled one stays "ready" for ever.
-    fn send(
+    fn exchange(
         &mut self,
         name: &'static str,
         request: &Vec<u8>,
@@ -295,12 +316,16 @@ impl Server {
         };
         let answer = pending.and_then(|pending| pending.wait(&self.stop));
         match &answer {
-            Ok(answer) => self.identity.clone_from(&answer.uuid),
+            Ok(answer) => {
+                self.identity.clone_from(&answer.uuid);
+                self.carried = true;
+            }
             Err(failure) => {
-                if matches!(
+                self.carried = !matches!(
                     failure.kind,
                     Kind::Deadline(_) | Kind::Unreachable | Kind::Stopped
-                ) {
+                );
+                if !self.carried {
                     self.client = None;
                     self.ahead = None;
                 }
