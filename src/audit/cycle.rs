@@ -10,6 +10,10 @@ use super::verdict::{Exit, Outcome, Reason, Verdict};
 use crate::clock;
 use crate::server::{Failure, Kind};
 use crate::trust::{LocalFailure, OutcomeRecord};
+use crate::wire::Entries;
+
+/// Databases whose calls are begun together, so that a distant server is not waited for one by one.
+const TOGETHER: usize = 16;
 
 /// Databases of which nothing is trusted and the last verdict is kept all the same, at most.
 const MAX_STRANGERS: usize = 1000;
@@ -165,7 +169,10 @@ impl Auditor {
         names.sort_by_key(|(name, _)| self.slow.contains(*name)); // stable: else the list's order
         let mut away = cycle.no_list.clone().filter(nobody_there);
         let mut unreached = 0;
-        for (name, listed) in names {
+        for (at, &(name, listed)) in names.iter().enumerate() {
+            if at % TOGETHER == 0 && away.is_none() {
+                self.look_ahead(names.iter().skip(at).take(TOGETHER));
+            }
             let begin = Instant::now();
             let checked = match (&away, listed) {
                 (Some(away), _) => self.not_tried(name, away.clone()),
@@ -188,6 +195,34 @@ impl Auditor {
             }
             tell(&outcome);
             cycle.outcomes.push(outcome);
+        }
+    }
+
+    /// Begins the calls that checking these databases will most likely make. Nothing is decided here:
+    /// what turns out otherwise is asked when it is needed.
+    fn look_ahead<'a>(&mut self, names: impl Iterator<Item = &'a (&'a String, Listed)>) {
+        let listed = names
+            .filter(|(name, listed)| matches!(listed, Listed::Yes) && !self.slow.contains(*name));
+        let databases: Vec<&str> = listed.map(|(name, _)| name.as_str()).collect();
+        if databases.len() < 2 {
+            return;
+        }
+        self.server.begin_states(databases.iter().copied());
+        for database in databases {
+            let Some(shown) = self.server.peek_state(database) else {
+                continue;
+            };
+            match self.store.load(database) {
+                Ok(Some(trusted)) if trusted.state.tx < shown.tx => {
+                    let (tx, since) = (shown.tx, trusted.state.tx);
+                    self.server
+                        .begin_verifiable_tx(database, tx, since, Entries::Excluded);
+                }
+                Ok(None) if shown.tx > 0 => {
+                    self.server.begin_tx(database, shown.tx, Entries::Excluded);
+                }
+                _ => {}
+            }
         }
     }
 

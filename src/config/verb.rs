@@ -11,6 +11,7 @@ pub(super) enum Name {
     AuditMode,
     Sweep,
     Status,
+    Health,
     Accept,
     Evidence,
     Roots,
@@ -57,6 +58,7 @@ pub(super) static VERBS: &[Verb] = &[
     verb(Name::AuditMode, "audit-mode", "[install|uninstall|start|stop|restart|status] [--dry-run] [--purge]", 1, "audit every interval until stopped (also without a verb)"),
     verb(Name::Sweep, "sweep", "[DATABASE...]", usize::MAX, "audit once, then read every value of the whole history"),
     verb(Name::Status, "status", "", 0, "what is trusted, since when, and the last verdicts"),
+    verb(Name::Health, "health", "", 0, "does the running auditor make progress? for containers' health checks"),
     verb(Name::Accept, "accept", "DATABASE --alarm ID", 1, "close an alarm, and adopt what its evidence names"),
     verb(Name::Evidence, "evidence", "list | show FILE | verify FILE", 2, "what was found; verify checks a file again, offline"),
     verb(Name::Roots, "roots", "list | export | import DIR-OR-FILE [--alarm] | forget DATABASE", 2, "what is trusted: show, export, import from immuclient, forget"),
@@ -99,6 +101,8 @@ pub enum Task {
     },
     /// Say what is trusted.
     Status,
+    /// Ask the running auditor how it is.
+    Health,
     /// Close an alarm.
     Accept {
         /// The database that it is of.

@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod ahead;
 mod call;
 mod calls;
 mod channel;
@@ -25,6 +26,7 @@ use crate::ledger::{ClaimedState, GetEntry};
 use crate::stop::Stop;
 use crate::text::Shown;
 use crate::wire::{self, Entries, Malformed, Tx, VerifiableTx, method};
+use ahead::Ahead;
 use call::{Credential, Pending};
 use channel::Connector;
 use session::Session;
@@ -46,16 +48,8 @@ pub struct Server {
     /// No call lasts past this, whatever its own deadline.
     until: Option<Instant>,
     calls: Calls,
-    /// A scan that was asked for before its answer is waited for.
-    ahead: Option<Ahead>,
+    ahead: Ahead,
     progress: Option<Box<dyn Fn()>>,
-}
-
-/// A call on its way, by what it was asked with.
-struct Ahead {
-    request: Vec<u8>,
-    credential: Credential,
-    pending: Pending,
 }
 
 impl Server {
@@ -80,7 +74,7 @@ impl Server {
             identity: None,
             until: None,
             calls: Calls::default(),
-            ahead: None,
+            ahead: Ahead::default(),
             progress: None,
         })
     }
@@ -198,26 +192,6 @@ impl Server {
         self.call(database, method::TX_SCAN, request, wire::tx_list)
     }
 
-    /// Asks for a scan whose answer a later [`Server::tx_scan`] of the same takes, so that the
-    /// server works while this thread does; what nobody takes is cancelled.
-    pub fn tx_scan_ahead(&mut self, database: &str, initial: u64, limit: u32, entries: Entries) {
-        let request = wire::tx_scan(initial, limit, entries);
-        let (Some(client), Some(credential)) = (&self.client, self.session.known(database)) else {
-            return;
-        };
-        let timeout = self.timeout_now();
-        // one that cannot be asked now is asked, and fails, when it is waited for
-        let pending = Pending::start(client, method::TX_SCAN, &request, &credential, timeout);
-        self.ahead = pending.ok().map(|mut pending| {
-            pending.receive_meanwhile();
-            Ahead {
-                request,
-                credential,
-                pending,
-            }
-        });
-    }
-
     /// The value that a key (without its kind byte) got in one transaction.
     pub fn get(&mut self, database: &str, key: &[u8], at_tx: u64) -> Result<GetEntry, Failure> {
         self.call(
@@ -297,24 +271,16 @@ impl Server {
         request: &Vec<u8>,
         credential: &Credential,
     ) -> Result<Answer, Failure> {
-        let begin = Instant::now();
-        let ahead = match name {
-            method::TX_SCAN => self.ahead.take(),
-            _ => None,
+        let mut begin = Instant::now();
+        let begun = self.ahead.take(name, request, credential);
+        let taken = begun.and_then(|begun| {
+            begin = begun.when;
+            begun.wait(&self.stop)
+        });
+        let answer = match taken {
+            Some(answer) => answer,
+            None => self.ask(name, request, credential),
         };
-        let same = |ahead: &Ahead| ahead.request == *request && ahead.credential == *credential;
-        let timeout = self.timeout_now();
-        let pending = match ahead.filter(same) {
-            Some(ahead) => Ok(ahead.pending),
-            None => {
-                let connector = &self.connector;
-                let client = self
-                    .client
-                    .get_or_insert_with(|| Client::new(connector.connect()));
-                Pending::start(client, name, request, credential, timeout)
-            }
-        };
-        let answer = pending.and_then(|pending| pending.wait(&self.stop));
         match &answer {
             Ok(answer) => {
                 self.identity.clone_from(&answer.uuid);
@@ -327,7 +293,7 @@ impl Server {
                 );
                 if !self.carried {
                     self.client = None;
-                    self.ahead = None;
+                    self.ahead.forget();
                 }
             }
         }
@@ -337,6 +303,20 @@ impl Server {
             progress();
         }
         answer
+    }
+
+    fn ask(
+        &mut self,
+        name: &'static str,
+        request: &Vec<u8>,
+        credential: &Credential,
+    ) -> Result<Answer, Failure> {
+        let timeout = self.timeout_now();
+        let connector = &self.connector;
+        let client = self
+            .client
+            .get_or_insert_with(|| Client::new(connector.connect()));
+        Pending::start(client, name, request, credential, timeout)?.wait(&self.stop)
     }
 
     /// What a call may take that starts now.

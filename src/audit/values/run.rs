@@ -131,7 +131,7 @@ impl Reader<'_> {
         if first <= last && self.next == Next::AskedAhead {
             let limit = self.scan.limit.min(clamp(last - first) + 1);
             self.server
-                .tx_scan_ahead(self.database, first, limit, Entries::Raw);
+                .begin_tx_scan(self.database, first, limit, Entries::Raw);
         }
     }
 
