@@ -187,9 +187,18 @@ fn drill(draft: &Draft) -> Result<Drill, Problem> {
     let grow = unless_off(draft.grow);
     if draft.serve {
         let port = port(draft.drill_port);
-        return Ok(Drill::Serve { port, lie, grow });
+        return Ok(Drill::Serve {
+            port,
+            databases: draft.drill_databases,
+            lie,
+            grow,
+        });
     }
-    for (flag, given) in [("port", draft.drill_port != 0), ("grow", grow.is_some())] {
+    for (flag, given) in [
+        ("port", draft.drill_port != 0),
+        ("databases", draft.drill_databases > 1),
+        ("grow", grow.is_some()),
+    ] {
         if given {
             return Err(Problem::FlagNeeds {
                 flag,

@@ -63,7 +63,7 @@ pub(super) static VERBS: &[Verb] = &[
     verb(Name::Evidence, "evidence", "list | show FILE | verify FILE", 2, "what was found; verify checks a file again, offline"),
     verb(Name::Roots, "roots", "list | export | import DIR-OR-FILE [--alarm] | forget DATABASE", 2, "what is trusted: show, export, import from immuclient, forget"),
     verb(Name::Compare, "compare", "FILE", 1, "hold another auditor's export against what is trusted here"),
-    verb(Name::Drill, "drill", "[--serve [--port PORT] [--grow DURATION]] [--list] [--lie NAME]", 0, "see an honest ledger pass and a lying one caught"),
+    verb(Name::Drill, "drill", "[--serve [--port PORT] [--databases COUNT] [--grow DURATION]] [--list] [--lie NAME]", 0, "see an honest ledger pass and a lying one caught"),
     verb(Name::Notify, "notify", "--test", 0, "send a test notification, and say what came of it"),
     verb(Name::Config, "config", "[--check]", 0, "the effective settings, and where each comes from"),
     verb(Name::Help, "help", "[VERB] [--all]", 1, "help; with --all every setting"),
@@ -212,6 +212,8 @@ pub enum Drill {
     Serve {
         /// 0: any free port.
         port: u16,
+        /// How many databases.
+        databases: u64,
         /// A lie to tell.
         lie: Option<String>,
         /// Add a transaction each time so long has passed.
