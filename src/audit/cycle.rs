@@ -1,22 +1,18 @@
 //! One cycle: every database that is listed or known, in order, whatever becomes of the others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::auditor::Auditor;
 use super::databases::{self, Impossible, Listing};
-use super::verdict::{Exit, Outcome, Reason, Verdict};
-use crate::clock;
+use super::verdict::{Exit, Outcome, Reason};
 use crate::server::{Failure, Kind};
-use crate::trust::{LocalFailure, OutcomeRecord};
+use crate::trust::LocalFailure;
 use crate::wire::Entries;
 
 /// Databases whose calls are begun together, so that a distant server is not waited for one by one.
 const TOGETHER: usize = 16;
-
-/// Databases of which nothing is trusted and the last verdict is kept all the same, at most.
-const MAX_STRANGERS: usize = 1000;
 
 /// The result of one cycle.
 #[derive(Debug)]
@@ -157,7 +153,7 @@ impl Auditor {
         self.check_all(&listing, &mut cycle, &mut tell);
         cycle.duration = begin.elapsed();
         self.save_outcomes(&cycle, &known);
-        self.save_progress();
+        self.save_progress_if_due();
         self.forget_strangers(&cycle, &known);
         cycle
     }
@@ -237,57 +233,6 @@ impl Auditor {
         self.ages.keep(|name| kept.contains(name));
         self.scans.retain(|name, _| kept.contains(name.as_str()));
         self.progress.retain(|name, _| kept.contains(name.as_str()));
-    }
-
-    /// For `status`, and for ages over a restart: nothing is decided by it. What a server lists
-    /// and nothing is trusted of is bounded, and forgotten once it is listed no more.
-    fn save_outcomes(&self, cycle: &Cycle, known: &[String]) {
-        let now = clock::now();
-        let known: BTreeSet<&str> = known.iter().map(String::as_str).collect();
-        let loaded = self.store.load_outcomes().into_iter();
-        let mut before: BTreeMap<String, OutcomeRecord> = loaded
-            .map(|record| (record.database.clone(), record))
-            .collect();
-        let mut records = BTreeMap::new();
-        let mut strangers = 0;
-        for outcome in &cycle.outcomes {
-            // what is wrong with values was found after the state was proven
-            let values = matches!(outcome.reason, Reason::Values(_));
-            let proven = outcome.verdict.is_proven() || values;
-            let before = before.remove(&outcome.database);
-            if !known.contains(outcome.database.as_str()) && outcome.verdict != Verdict::FirstSeen {
-                strangers += 1;
-                if strangers > MAX_STRANGERS {
-                    continue;
-                }
-            }
-            let grew = proven && outcome.shown != outcome.previous;
-            let record = OutcomeRecord {
-                database: outcome.database.clone(),
-                verdict: outcome.verdict.word().into(),
-                reason: outcome.why(),
-                checked: now,
-                proven: if proven {
-                    Some(now)
-                } else {
-                    before.as_ref().and_then(|record| record.proven)
-                },
-                grown: match before.as_ref().and_then(|record| record.grown) {
-                    Some(grown) if !grew => Some(grown),
-                    _ => proven.then_some(now), // the first proof counts as growth
-                },
-            };
-            records.insert(outcome.database.clone(), record);
-        }
-        // of what was not checked this time, such as where the program was asked to end
-        before.retain(|name, _| known.contains(name.as_str()));
-        records.extend(before);
-        if let Err(failure) = self
-            .store
-            .save_outcomes(&records.into_values().collect::<Vec<_>>())
-        {
-            log::warn!("the last verdicts could not be written, status will be old: {failure}");
-        }
     }
 }
 

@@ -14,6 +14,7 @@ mod cycle;
 mod databases;
 mod due;
 mod import;
+mod keep;
 mod pin;
 mod policy;
 mod proof;
