@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use immuaudit::audit::{Auditor, Outcome, Policy, Reason, Report, Verdict, Walk, Went, Why};
 use immuaudit::clock;
-use immuaudit::config::{DatabaseFilter, FirstSight, NewValues, Secret, Signatures, Values};
+use immuaudit::config::{NewValues, Secret, Values};
 use immuaudit::drill::{
     Draft, Embedded, Emulated, Lag, Ledger, Lie, NewEntry, Options, Telling, fill,
 };
@@ -21,11 +21,7 @@ const DB: &str = "defaultdb";
 const VALUE: Verdict = Verdict::Tampered(Tampering::Value);
 
 /// Nothing but what a test asks for.
-const NONE: Values = Values {
-    sample: 0,
-    new: NewValues::Sampled,
-    sweep: None,
-};
+const NONE: Values = Values::NONE;
 
 struct Scene {
     embedded: Embedded,
@@ -71,14 +67,8 @@ impl Scene {
         let server = Server::new(endpoint, login, Duration::from_secs(10), Stop::new());
         let store = Store::open(&self.location(), clock::now()).expect("a store");
         let policy = Policy {
-            databases: DatabaseFilter::default(),
-            signatures: Signatures::NotRequired,
-            pins: Vec::new(),
-            first_sight: FirstSight::Taken,
-            interval: Duration::from_secs(60),
-            expect_growth: None,
-            max_range: 10_000,
             values,
+            ..Policy::of_consistency()
         };
         Auditor::new(server.expect("no TLS"), store, policy)
     }

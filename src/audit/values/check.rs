@@ -73,7 +73,7 @@ impl Auditor {
                 range: self.policy.max_range,
                 until,
             },
-            next: Next::AskedLater,
+            next: Next::AskedAhead,
             report: Report::default(),
         }
     }

@@ -115,8 +115,8 @@ impl Auditor {
         let until = Instant::now() + SLICE;
         let from = sweep.at;
         let mut reader = self.reader(database, trusted.state, until, &progress);
-        if sweep.begun == Begun::Asked {
-            reader.next = Next::AskedAhead;
+        if sweep.begun == Begun::Paced {
+            reader.next = Next::AskedLater;
         }
         let (mut report, done, truncated) = read(reader, &mut sweep, goal.min(trusted.state.tx));
         report = report.sorted();
