@@ -76,9 +76,10 @@ fn told(outcome: &Outcome) -> &'static str {
 /// A sweep that ended.
 pub fn log_swept(server: &str, database: &str, swept: &Swept) {
     log::info!(
-        "swept server={server} database={database} read={} of={} began={} ended={}",
+        "swept server={server} database={database} read={} of={} unavailable={:?} began={} ended={}",
         swept.read,
         swept.of,
+        swept.unavailable.to_string(),
         swept.began,
         swept.ended
     );
@@ -89,11 +90,12 @@ pub fn log_values(level: Level, server: &str, values: &Progress, of: u64, chance
     let swept = values.swept.map(|swept| swept.ended.to_string());
     log::log!(
         level,
-        "values server={server} database={} read={} since={} of={of} due={} swept={} found_within_a_day={:?}",
+        "values server={server} database={} read={} since={} of={of} due={} unavailable={:?} swept={} found_within_a_day={:?}",
         values.database,
         values.read,
         values.since,
         values.due.len(),
+        values.unavailable.to_string(),
         swept.as_deref().unwrap_or("never"),
         chance.to_string()
     );

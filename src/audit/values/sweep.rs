@@ -13,7 +13,7 @@ use crate::audit::verdict::{Outcome, Reason};
 use crate::clock;
 use crate::ledger::TxHeader;
 use crate::server::Failure;
-use crate::trust::{Begun, Progress, Sweeping, Swept, Timestamp, Trusted};
+use crate::trust::{Begun, Progress, Sweeping, Swept, Timestamp, Trusted, Unavailable};
 use crate::wire::Entries;
 
 /// What came of a slice.
@@ -135,6 +135,7 @@ impl Auditor {
                 began: sweep.began,
                 ended: clock::now(),
                 read: sweep.read,
+                unavailable: sweep.unavailable,
                 of: trusted.state.tx,
             });
         }
@@ -193,6 +194,7 @@ fn begin(begun: Begun) -> Sweeping {
         at: walk.at(),
         hash: walk.hash(),
         read: 0,
+        unavailable: Unavailable::default(),
         peaks: walk.peaks(),
     }
 }
@@ -251,6 +253,7 @@ fn read(
         }
     }
     sweep.read = sweep.read.saturating_add(reader.report.read - before);
+    sweep.unavailable.add(reader.report.unavailable);
     sweep.at = walk.at();
     sweep.hash = walk.hash();
     sweep.peaks = walk.peaks();
