@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use immuaudit::audit::{Auditor, Outcome, Policy, Reason, Report, Verdict, Walk, Went, Why};
@@ -11,11 +12,13 @@ use immuaudit::drill::{
     Draft, Embedded, Emulated, Lag, Ledger, Lie, NewEntry, Options, Telling, fill,
 };
 use immuaudit::ledger::{Digest, HeaderFields, HeaderVersion, KvMetadata, TxHeader, TxMetadata};
-use immuaudit::server::{Endpoint, Login, Security, Server};
+use immuaudit::server::{Endpoint, Kind, Login, Security, Server};
 use immuaudit::stop::Stop;
 use immuaudit::trust::{Location, Store, Swept, Tampering};
 use immuaudit::wire::method;
+use support::loud::loud;
 use support::place::Place;
+use support::program::Program;
 
 const DB: &str = "defaultdb";
 const VALUE: Verdict = Verdict::Tampered(Tampering::Value);
@@ -310,6 +313,85 @@ fn a_paced_sweep_is_spread_over_its_time_and_ends() {
 }
 
 #[test]
+fn no_call_of_a_paced_sweep_may_last_until_a_second_after_the_next_check_is_due() {
+    let scene = Scene::of_sixty();
+    let mut auditor = scene.auditor(Values {
+        sweep: Some(Duration::from_secs(1)),
+        ..NONE
+    });
+    cycle(&mut auditor);
+    scene.embedded.lie(Lie::NeverAnswers);
+    let due = Instant::now() + Duration::from_millis(100);
+    let went = auditor.sweep_at_pace(due).went;
+    let Went::Away(failure) = went else {
+        panic!("{went:?}");
+    };
+    let Kind::Deadline(deadline) = failure.kind else {
+        panic!("{failure:?}");
+    };
+    assert!(deadline < Duration::from_millis(1_100), "{deadline:?}");
+    scene.embedded.be_honest();
+    assert_eq!(cycle(&mut auditor).verdict, Verdict::Consistent);
+}
+
+#[test]
+fn a_sweep_beside_an_audit_wants_nothing_of_its_port() {
+    let scene = Scene::of_sixty();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("its address").port().to_string();
+    let sweep = ["--audit-monitoring-host", "127.0.0.1"];
+    let program = Program::new(scene.embedded.port(), &scene.place.path().join("trust"));
+    let program = program
+        .with(&sweep)
+        .with(&["--audit-monitoring-port", &port]);
+    let run = program.run(&["sweep"]);
+    run.ends_with(0);
+    assert!(
+        run.stdout.contains("60 of 60 transactions read whole"),
+        "{run:#?}"
+    );
+}
+
+/// KiB that a sweep of the program takes at most, with default settings.
+fn memory_of_a_sweep(scene: &Scene) -> u64 {
+    let transactions = scene.embedded.state(DB).expect("a database").tx;
+    let program = Program::new(scene.embedded.port(), &scene.place.path().join("trust"));
+    let (run, most) = program.run_measured(&["sweep"]);
+    run.ends_with(0);
+    let all = format!("{transactions} of {transactions} transactions read whole");
+    assert!(run.stdout.contains(&all), "{run:#?}");
+    loud(format!(
+        "a sweep of {transactions} transactions: {most} KiB\n"
+    ));
+    most
+}
+
+/// What a sweep may take with default settings.
+const MOST: u64 = 48 << 10;
+
+#[test]
+fn a_sweep_takes_less_than_48_mib() {
+    let scene = Scene::new(Options::default());
+    scene.embedded.grow(DB, 20_000);
+    assert!(memory_of_a_sweep(&scene) < MOST);
+    // values of which few fit an answer
+    let scene = Scene::new(Options::default());
+    let value = "x".repeat(60_000);
+    for tx in 0..300 {
+        scene.embedded.set(DB, &format!("key{tx}"), &value);
+    }
+    assert!(memory_of_a_sweep(&scene) < MOST);
+}
+
+#[test]
+#[ignore = "takes minutes and gigabytes; CONTRIBUTING says how to run it"]
+fn a_sweep_of_a_million_transactions_takes_less_than_48_mib() {
+    let scene = Scene::new(Options::default());
+    scene.embedded.grow(DB, 1_000_000);
+    assert!(memory_of_a_sweep(&scene) < MOST);
+}
+
+#[test]
 fn a_hole_in_a_scan_is_malformed_and_what_it_hides_is_read_alone() {
     let scene = Scene::of_sixty();
     let mut auditor = scene.trusting();
@@ -390,6 +472,7 @@ fn dropped_values_are_unavailable_only_where_a_proven_header_says_so() {
         let (swept, outcomes) = sweep(&mut auditor);
         assert_eq!(outcomes.is_empty(), clean, "{outcomes:?}");
         assert_eq!(swept.read == swept.of, clean);
+        assert_eq!(swept.unavailable.truncated, u64::from(clean), "it is said");
     }
 }
 
@@ -413,6 +496,8 @@ fn expired_and_document_entries_come_without_values_and_others_do_not() {
     let (swept, outcomes) = sweep(&mut auditor);
     assert!(outcomes.is_empty(), "{outcomes:?}");
     assert_eq!(swept.read, 1);
+    let said = swept.unavailable.to_string();
+    assert_eq!(said, "1 expired, 1 of documents, sent by no server");
     // the digests of what did not come count all the same
     scene.embedded.lie(Lie::EditedKey);
     let (_, outcomes) = sweep(&mut auditor);
