@@ -384,7 +384,6 @@ fn a_sweep_takes_less_than_48_mib() {
 }
 
 #[test]
-#[ignore = "takes minutes and gigabytes; CONTRIBUTING says how to run it"]
 fn a_sweep_of_a_million_transactions_takes_less_than_48_mib() {
     let scene = Scene::new(Options::default());
     scene.embedded.grow(DB, 1_000_000);
