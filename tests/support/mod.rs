@@ -4,6 +4,7 @@
 pub mod caller;
 pub mod chain;
 pub mod http;
+pub mod json;
 pub mod loud;
 pub mod meter;
 pub mod mutate;
