@@ -66,11 +66,7 @@ pub(super) fn resolve(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Settin
 }
 
 fn server(draft: &Draft, transport: Transport, login: Login) -> ServerSettings {
-    let address = draft.address.trim();
-    let bare = address
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'));
-    let address = bare.unwrap_or(address).to_owned();
+    let address = draft.address.clone();
     let name = if !draft.server_name.is_empty() {
         draft.server_name.clone()
     } else if address.contains(':') {

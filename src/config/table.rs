@@ -6,8 +6,8 @@ use log::LevelFilter;
 
 use super::draft::OwnSignatures;
 use super::kind::Kind::{
-    Choice, Command, Count, Duration as Time, List, MaybeText, Path, Pins, Secret, SecretFile,
-    Switch, Text, Unused, UnusedSwitch, Url, Urls,
+    Choice, Command, Count, Duration as Time, Host, List, MaybeText, Path, Pins, Secret,
+    SecretFile, Switch, Text, Unused, UnusedSwitch, Url, Urls,
 };
 use super::kind::Word;
 use super::persona::{self, Persona};
@@ -25,7 +25,7 @@ const TICK: Duration = Duration::from_millis(1);
 #[rustfmt::skip]
 pub(super) static TABLE: &[Setting] = &[
     // the server
-    Setting::new("immudb-address", Text(|d| &mut d.address), "ADDRESS", "127.0.0.1", "the immudb server")
+    Setting::new("immudb-address", Host(|d| &mut d.address), "ADDRESS", "127.0.0.1", "the immudb server")
         .short('a').short_as_immugw('k').everyday().immuclient(),
     Setting::new("immudb-port", Count(1..=65535, |d| &mut d.port), "PORT", "3322", "its port")
         .short('p').short_as_immugw('j').everyday().immuclient(),
@@ -88,7 +88,7 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new("log-level", Choice(LEVELS), "LEVEL", "info", "off, error, warn, info, debug or trace"),
     Setting::new("log-format", Choice(LOG_FORMATS), "FORMAT", "text", "log lines as text or json"),
     // those who watch
-    Setting::new("audit-monitoring-host", Text(|d| &mut d.monitoring_host), "ADDRESS", "0.0.0.0", "address that metrics, probes and the status page are served on")
+    Setting::new("audit-monitoring-host", Host(|d| &mut d.monitoring_host), "ADDRESS", "0.0.0.0", "address that metrics, probes and the status page are served on")
         .immuclient(),
     Setting::new("audit-monitoring-port", Count(0..=65535, |d| &mut d.monitoring_port), "PORT", "9477", "their port; 0: any free one, which is told")
         .immuclient().computed(Process::monitoring_port),

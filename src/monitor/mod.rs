@@ -1,8 +1,11 @@
 //! The HTTP thread: metrics, probes, status page. It reads the board and nothing else.
 //!
-//! A server of our own on `std::net` and poll(2): what has to stand before any HTTP library against
-//! hostile peers (`gate`) leaves nothing for the library to do but write a status line, and a second
-//! socket to reach it would bring back what the gate keeps out. One thread, bounded connections, one
+//! A server of our own on `std::net` and poll(2), and not tiny_http behind a gate, as was planned:
+//! alone, tiny_http panics where descriptors run out, reads headers without an end, and takes every
+//! connection, so the gate before it has to read each head whole and count connections itself. That
+//! leaves nothing for the library to do but write a status line, and it takes its requests from a
+//! listener of its own alone, so the gate would have to reach it over a second socket, which brings
+//! back the descriptors and threads that the gate keeps out. One thread, bounded connections, one
 //! request each, no keep-alive. GET and HEAD only.
 
 #![forbid(unsafe_code)]

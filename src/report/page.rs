@@ -150,7 +150,7 @@ fn row(html: &mut String, row: &Row, now: Timestamp) {
     put(
         html,
         format_args!(
-            "<tr class=\"{class}\"><td class=\"name\">{}</td>\
+            "<tr class=\"{class}\"><th scope=\"row\" class=\"name\">{}</th>\
              <td class=\"verdict\" data-l=\"Verdict\">{verdict}<small>{note}</small></td>\
              <td data-l=\"Since\">{}</td><td data-l=\"Transaction\">{tx}</td>\
              <td data-l=\"Last check\">{}</td><td data-l=\"Values read\">{}</td><td>",
