@@ -374,6 +374,14 @@ fn how_much_of_the_values_was_read_is_told_from_the_start() {
     ] {
         first.sample(&series(name));
     }
+    // a call that was never made, and one that never failed
+    for name in [
+        "immuaudit_call_duration_seconds_count",
+        "immuaudit_call_failures_total",
+    ] {
+        let labels = "{server=\"tested\",call=\"VerifiableTxById\"}";
+        assert_eq!(first.sample(&format!("{name}{labels}")), 0.0);
+    }
     assert_eq!(
         first.sample("immuaudit_sweep_period_seconds{server=\"tested\"}"),
         1.0

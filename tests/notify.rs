@@ -603,6 +603,27 @@ fn whatever_ails_a_receiver_the_notification_waits_and_arrives_once_it_is_well()
 }
 
 #[test]
+fn a_receiver_that_never_answers_is_hung_up_on_and_asked_again() {
+    let (scene, receiver) = (Scene::new(), Receiver::start());
+    receiver.answer("slow");
+    scene.roll_back();
+    let args = [
+        "--audit-interval=100ms",
+        "--audit-notification-url",
+        &receiver.url(),
+    ];
+    let mut running = scene.program(&args).start(&[]);
+    running.wait_for("no answer in time");
+    receiver.answer("200 OK");
+    running.wait_for("notified receiver=");
+    let ids: Vec<String> = receiver.received().iter().map(id).collect();
+    assert!(
+        ids.len() >= 2 && ids.iter().all(|each| *each == ids[0]),
+        "{ids:?}"
+    );
+}
+
+#[test]
 fn a_receiver_that_is_gone_for_good_is_tried_ever_more_rarely_and_the_audit_goes_on() {
     let scene = Scene::new();
     let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());

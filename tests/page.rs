@@ -162,5 +162,10 @@ fn the_page_is_for_everybody_few_and_many_good_tampered_and_away_in_light_dark_a
         page.look("tampered-dark", (1200, 800), Theme::Dark);
         page.look("tampered-phone", (400, 1400), Theme::Light);
         page.look("tampered-phone-dark", (400, 1400), Theme::Dark);
+        // the eye that looks for what is too faint finds it
+        let faint = "document.querySelector('.dim').style.color = 'rgb(70, 80, 90)'; 'done'";
+        page.browser.evaluate(faint);
+        let found = page.browser.evaluate(CONTRAST);
+        assert!(found.contains("P rgb(70, 80, 90) on rgb("), "{found}");
     }
 }

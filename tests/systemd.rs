@@ -229,6 +229,16 @@ fn the_service_is_installed_runs_comes_back_after_a_hang_and_goes_without_a_trac
         thread::sleep(Duration::from_millis(100));
     }
 
+    // the journal has each line's own priority, and no mark of it in the text
+    let journal = |priority: &str| {
+        let words = ["journalctl", "-u", "immuaudit", "-o", "cat", "-p", priority];
+        booted.does(&words)
+    };
+    let informed = journal("info..info");
+    assert!(informed.contains("auditing server="), "{informed}");
+    assert!(!informed.contains("<6>"), "{informed}");
+    assert!(journal("warning..warning").contains("default password"));
+
     // twice is harmless, and does not so much as restart it
     let process = booted.shows("MainPID");
     booted.does(&install);

@@ -1,12 +1,12 @@
 //! The HTTP thread: metrics, probes, status page. It reads the board and nothing else.
 //!
 //! A server of our own on `std::net` and poll(2), and not tiny_http behind a gate, as was planned:
-//! alone, tiny_http panics where descriptors run out, reads headers without an end, and takes every
-//! connection, so the gate before it has to read each head whole and count connections itself. That
-//! leaves nothing for the library to do but write a status line, and it takes its requests from a
-//! listener of its own alone, so the gate would have to reach it over a second socket, which brings
-//! back the descriptors and threads that the gate keeps out. One thread, bounded connections, one
-//! request each, no keep-alive. GET and HEAD only.
+//! alone, tiny_http takes a thread for each connection and headers without an end, panics at resets,
+//! and accepts nobody any more once descriptors ran out, so the gate has to count connections and to
+//! read each head whole. That leaves the library nothing to do but write a status line, and since it
+//! takes requests from a listener of its own alone, the gate would reach it over a second socket,
+//! which brings back the threads and descriptors that the gate keeps out. One thread, bounded
+//! connections, one request each, no keep-alive. GET and HEAD only.
 
 #![forbid(unsafe_code)]
 #![deny(
