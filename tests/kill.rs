@@ -197,7 +197,7 @@ fn check(store: &mut Store, work: Work, before: Option<&Trusted>, case: &str) {
             for alarm in open {
                 let accepted = store.accept("db", &alarm.id, "kim", at(8)).expect(case);
                 let due = matches!(
-                    (work, accepted),
+                    (work, accepted.acceptance),
                     (Work::Adopt, Acceptance::Adopted(_))
                         | (Work::Forget, Acceptance::Forgotten(_))
                 );
