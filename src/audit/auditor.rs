@@ -222,8 +222,10 @@ impl Auditor {
                 verdict,
                 reason,
                 shown,
+                signature,
             } => Conclusion {
                 shown,
+                signature,
                 ..Conclusion::new(verdict, reason)
             },
         })
