@@ -1,6 +1,6 @@
 //! Calls begun before their answers are waited for, so that a distant server works on several at
-//! once while this one thread takes them in order. A guess at most: a call that was not begun, or
-//! that failed, is made when it is needed, and what nobody takes is cancelled.
+//! once while this one thread takes them in order. A guess at most: a call that was not begun is made
+//! when it is needed, and what nobody takes is cancelled.
 
 use std::time::Instant;
 
@@ -11,8 +11,7 @@ use super::session::Mode;
 use crate::ledger::State;
 use crate::wire::{self, Entries, method};
 
-/// Answers that come meanwhile are not looked at before they are taken, so each costs no more than
-/// what HTTP/2 lets a server send unasked, 64 KiB; a peeked one is bounded by this.
+/// The most that is kept of an answer that is only peeked at, in bytes.
 const PEEKED: usize = 4096;
 
 /// A call on its way, by what it was asked with.
@@ -21,7 +20,18 @@ struct Begun {
     request: Vec<u8>,
     credential: Credential,
     when: Instant,
+    reception: Reception,
     progress: Progress,
+}
+
+/// When an answer is taken off the network.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reception {
+    /// As it comes.
+    Meanwhile,
+    /// Once it is waited for: until then it costs no more than what HTTP/2 lets a server send
+    /// unasked, 64 KiB.
+    Later,
 }
 
 enum Progress {
@@ -36,17 +46,21 @@ pub(super) struct Ahead(Vec<Begun>);
 /// A call that was on its way.
 pub(super) struct Taken {
     pub when: Instant,
+    reception: Reception,
     progress: Progress,
 }
 
 impl Taken {
-    /// The answer; `None` where the call has to be made again: it may have failed because nobody
-    /// waited for it.
+    /// The answer; `None` where the call has to be made again: it may have run into its deadline
+    /// because nobody took the answer off the network.
     pub fn wait(self, stop: &crate::stop::Stop) -> Option<Result<Answer, Failure>> {
         match self.progress {
             Progress::Ended(answer) => Some(answer),
             Progress::Pending(pending) => match pending.wait(stop) {
-                Err(failure) if failure.kind != Kind::Stopped => None,
+                Err(Failure {
+                    kind: Kind::Deadline(_),
+                    ..
+                }) if self.reception == Reception::Later => None,
                 answer => Some(answer),
             },
         }
@@ -59,7 +73,7 @@ impl Ahead {
         self.0.clear();
     }
 
-    /// Takes the call of just this; others of that name are cancelled where there can be one only.
+    /// Takes the call of just this. A scan of another run cancels all that was begun there.
     pub fn take(
         &mut self,
         name: &'static str,
@@ -71,11 +85,12 @@ impl Ahead {
         };
         let found = self.0.iter().position(same);
         let taken = found.map(|at| self.0.swap_remove(at));
-        if name == method::TX_SCAN {
-            self.0.retain(|begun| begun.name != name);
+        if taken.is_none() && name == method::TX_SCAN {
+            self.0.retain(|begun| begun.credential != *credential);
         }
         taken.map(|begun| Taken {
             when: begun.when,
+            reception: begun.reception,
             progress: begun.progress,
         })
     }
@@ -85,13 +100,18 @@ impl Ahead {
         name: &'static str,
         request: Vec<u8>,
         credential: Credential,
-        pending: Pending,
+        mut pending: Pending,
+        reception: Reception,
     ) {
+        if reception == Reception::Meanwhile {
+            pending.receive_meanwhile();
+        }
         self.0.push(Begun {
             name,
             request,
             credential,
             when: Instant::now(),
+            reception,
             progress: Progress::Pending(Box::new(pending)),
         });
     }
@@ -104,9 +124,8 @@ impl Server {
         self.ahead.forget();
         self.open_together(databases.clone());
         for database in databases {
-            if let Some(credential) = self.session.known(database) {
-                self.begin(method::CURRENT_STATE, wire::empty(), credential);
-            }
+            let name = method::CURRENT_STATE;
+            self.begin_in(database, name, wire::empty(), Reception::Later);
         }
     }
 
@@ -139,42 +158,64 @@ impl Server {
         prove_since: u64,
         entries: Entries,
     ) {
-        if let Some(credential) = self.session.known(database) {
-            let request = wire::verifiable_tx_by_id(tx, prove_since, entries);
-            self.begin(method::VERIFIABLE_TX_BY_ID, request, credential);
-        }
+        let request = wire::verifiable_tx_by_id(tx, prove_since, entries);
+        self.begin_in(
+            database,
+            method::VERIFIABLE_TX_BY_ID,
+            request,
+            Reception::Later,
+        );
     }
 
     /// Begins to ask for a transaction that [`Server::tx`] is expected to be asked for.
     pub fn begin_tx(&mut self, database: &str, tx: u64, entries: Entries) {
-        if let Some(credential) = self.session.known(database) {
-            self.begin(method::TX_BY_ID, wire::tx_by_id(tx, entries), credential);
+        let request = wire::tx_by_id(tx, entries);
+        self.begin_in(database, method::TX_BY_ID, request, Reception::Later);
+    }
+
+    /// Begins a scan that [`Server::tx_scan`] is expected to ask for, and the proof of where it ends:
+    /// both are large enough to be taken off the network while this thread does something else.
+    pub fn begin_tx_scan(
+        &mut self,
+        database: &str,
+        initial: u64,
+        limit: u32,
+        proof: Option<(u64, u64)>,
+    ) {
+        let request = wire::tx_scan(initial, limit, Entries::Raw);
+        self.begin_in(database, method::TX_SCAN, request, Reception::Meanwhile);
+        if let Some((tx, prove_since)) = proof {
+            let request = wire::verifiable_tx_by_id(tx, prove_since, Entries::Excluded);
+            let name = method::VERIFIABLE_TX_BY_ID;
+            self.begin_in(database, name, request, Reception::Meanwhile);
         }
     }
 
-    /// Begins a scan that [`Server::tx_scan`] is expected to ask for; its answer comes while this
-    /// thread does something else.
-    pub fn begin_tx_scan(&mut self, database: &str, initial: u64, limit: u32, entries: Entries) {
-        let Some(credential) = self.session.known(database) else {
-            return;
-        };
-        let request = wire::tx_scan(initial, limit, entries);
-        self.begin(method::TX_SCAN, request, credential);
-        if let Some(Begun {
-            progress: Progress::Pending(pending),
-            ..
-        }) = self.ahead.0.last_mut()
-        {
-            pending.receive_meanwhile();
+    fn begin_in(
+        &mut self,
+        database: &str,
+        name: &'static str,
+        request: Vec<u8>,
+        reception: Reception,
+    ) {
+        if let Some(credential) = self.session.known(database) {
+            self.begin(name, request, credential, reception);
         }
     }
 
     /// One that cannot be begun now is made, and fails, when it is waited for.
-    fn begin(&mut self, name: &'static str, request: Vec<u8>, credential: Credential) {
+    fn begin(
+        &mut self,
+        name: &'static str,
+        request: Vec<u8>,
+        credential: Credential,
+        reception: Reception,
+    ) {
         let Some(client) = &self.client else { return };
         let timeout = self.timeout_now();
         if let Ok(pending) = Pending::start(client, name, &request, &credential, timeout) {
-            self.ahead.begin(name, request, credential, pending);
+            self.ahead
+                .begin(name, request, credential, pending, reception);
         }
     }
 

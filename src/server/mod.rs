@@ -52,6 +52,24 @@ pub struct Server {
     progress: Option<Box<dyn Fn()>>,
 }
 
+/// A scan's answer, not decoded yet.
+pub struct Scanned(Answer);
+
+impl Scanned {
+    /// Bytes that it has.
+    pub fn size(&self) -> u64 {
+        u64::try_from(self.0.bytes.len()).unwrap_or(u64::MAX)
+    }
+
+    /// The transactions in order, each by itself.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`]: it is no list of transactions.
+    pub fn decode(self) -> Result<Vec<Result<Tx, Malformed>>, Failure> {
+        self.0.decode(method::TX_SCAN, wire::tx_list)
+    }
+}
+
 impl Server {
     /// A server; nothing is sent before the first call.
     ///
@@ -180,16 +198,18 @@ impl Server {
         self.call(database, method::TX_BY_ID, request, wire::tx)
     }
 
-    /// Up to `limit` transactions from `initial` on, in order.
+    /// Up to `limit` transactions from `initial` on, in order: the answer as it came, so that more
+    /// can be asked for before it is decoded.
     pub fn tx_scan(
         &mut self,
         database: &str,
         initial: u64,
         limit: u32,
         entries: Entries,
-    ) -> Result<Vec<Result<Tx, Malformed>>, Failure> {
+    ) -> Result<Scanned, Failure> {
         let request = wire::tx_scan(initial, limit, entries);
-        self.call(database, method::TX_SCAN, request, wire::tx_list)
+        let answer = self.ask(database, method::TX_SCAN, request)?;
+        Ok(Scanned(answer))
     }
 
     /// The value that a key (without its kind byte) got in one transaction.
@@ -202,7 +222,6 @@ impl Server {
         )
     }
 
-    /// A call within a database; a forgotten token is renewed once a cycle.
     fn call<T>(
         &mut self,
         database: &str,
@@ -210,13 +229,24 @@ impl Server {
         request: Vec<u8>,
         decode: fn(&[u8]) -> Result<T, Malformed>,
     ) -> Result<T, Failure> {
+        let answer = self.ask(database, name, request)?;
+        answer.decode(name, decode)
+    }
+
+    /// A call within a database; a forgotten token is renewed once a cycle.
+    fn ask(
+        &mut self,
+        database: &str,
+        name: &'static str,
+        request: Vec<u8>,
+    ) -> Result<Answer, Failure> {
         let credential = self.credential_for(database)?;
         let mut answer = self.send(name, &request, &credential);
         if self.session.forgotten(&answer) && self.session.may_renew(database) {
             let credential = self.credential_for(database)?;
             answer = self.send(name, &request, &credential);
         }
-        self.decode(name, answer?, decode)
+        answer
     }
 
     /// A call outside any database.
@@ -232,17 +262,7 @@ impl Server {
             let credential = self.credential_of_user()?;
             answer = self.send(name, &request, &credential);
         }
-        self.decode(name, answer?, decode)
-    }
-
-    fn decode<T>(
-        &self,
-        name: &'static str,
-        answer: Answer,
-        decode: fn(&[u8]) -> Result<T, Malformed>,
-    ) -> Result<T, Failure> {
-        let call = name.rsplit('/').next().unwrap_or(name);
-        decode(&answer.bytes).map_err(|malformed| Failure::malformed(call, malformed))
+        answer?.decode(name, decode)
     }
 
     /// One call, asked again where the connection that carried calls before turns out to be gone: a
@@ -279,7 +299,7 @@ impl Server {
         });
         let answer = match taken {
             Some(answer) => answer,
-            None => self.ask(name, request, credential),
+            None => self.begin_and_wait(name, request, credential),
         };
         match &answer {
             Ok(answer) => {
@@ -305,7 +325,7 @@ impl Server {
         answer
     }
 
-    fn ask(
+    fn begin_and_wait(
         &mut self,
         name: &'static str,
         request: &Vec<u8>,
