@@ -29,6 +29,6 @@ pub use databases::{Impossible, MAX_DATABASES};
 pub use import::{Import, OnRefusal};
 pub use policy::{Pin, Policy};
 pub use recheck::{Bearing, NotShown, Rechecked, recheck};
-pub use values::{Broken, Completed, Entry, Judged, Report, Shows, Unavailable, Unread, What, Why};
+pub use values::{Broken, Completed, Entry, Judged, Report, Shows, Unread, What, Why};
 pub use values::{Chance, Slice, Step, Walk, Went, chance_per_day, complete, judge};
 pub use verdict::{Exit, Outcome, Overdue, Reason, Verdict, Warning};

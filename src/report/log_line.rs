@@ -86,6 +86,7 @@ pub fn log_swept(server: &str, database: &str, swept: &Swept) {
         .text("database", database)
         .number("read", swept.read)
         .number("of", swept.of)
+        .text("unavailable", swept.unavailable)
         .text("began", swept.began)
         .text("ended", swept.ended)
         .log();
@@ -101,6 +102,7 @@ pub fn log_values(level: Level, server: &str, values: &Progress, of: u64, chance
         .text("since", values.since)
         .number("of", of)
         .number("due", values.due.len() as u64)
+        .text("unavailable", values.unavailable)
         .text("swept", swept.as_deref().unwrap_or("never"))
         .text("found_within_a_day", chance)
         .log();

@@ -100,6 +100,7 @@ fn covered(before: &Values, progress: &Progress) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trust::Unavailable;
     use crate::ledger::Digest;
 
     fn at(seconds: u64) -> Timestamp {
@@ -133,6 +134,7 @@ mod tests {
             began: at(0),
             ended: at(2),
             read: 96,
+            unavailable: Unavailable::default(),
             of: 128,
         });
         values = values.after(&progress, &PACE(), at(3));
@@ -160,6 +162,7 @@ mod tests {
             began,
             ended,
             read: 1,
+            unavailable: Unavailable::default(),
             of: 1,
         });
         assert!(!overdue(&progress, PACE(), 350) && overdue(&progress, PACE(), 351));
