@@ -572,7 +572,10 @@ impl From<&Exchange> for trust::Answer {
         trust::Answer {
             call: exchange.call.into(),
             request: exchange.request.clone(),
-            reply: exchange.reply.clone(),
+            reply: match &exchange.reply {
+                Ok(bytes) => Ok(bytes.to_vec()),
+                Err(error) => Err(error.clone()),
+            },
         }
     }
 }

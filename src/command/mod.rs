@@ -28,6 +28,7 @@ use crate::sys;
 /// Runs the program as it was called.
 pub fn main() -> ExitCode {
     sys::silence_grpc();
+    sys::give_memory_back();
     let process = Process::current(); // overwrites passwords among the arguments
     sys::forbid_core_dumps(); // only now, for that goes through /proc/self/mem
     let exit = match process.and_then(|process| config::load(&process)) {

@@ -31,8 +31,8 @@ pub(super) enum Credential {
 /// An answer as it came.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// The message's bytes.
-    pub bytes: Vec<u8>,
+    /// The message's bytes, which the transcript holds too.
+    pub bytes: Arc<Vec<u8>>,
     /// The `immudb-uuid` header: the server's claim who it is, cut and escaped.
     pub uuid: Option<Shown>,
 }
@@ -107,7 +107,10 @@ impl Pending {
             .find(|(key, _)| *key == "immudb-uuid")
             .map(|(_, value)| Shown::of_bytes(value));
         match self.receiver.next().await {
-            None => Ok(Answer { bytes, uuid }),
+            None => Ok(Answer {
+                bytes: Arc::new(bytes),
+                uuid,
+            }),
             Some(Ok(_)) => Err(None),
             Some(Err(error)) => Err(Some(error)),
         }
