@@ -70,7 +70,7 @@ fn perform(run: Run) -> Exit {
         Task::Accept { database, alarm } => accept::run(&run.settings, &database, &alarm),
         Task::Service(task) => service::run(&run.settings, task),
         Task::Roots(task) => roots::run(&run.settings, task),
-        Task::Compare(file) => compare::run(&run.settings, &file),
+        Task::Compare(another) => compare::run(&run.settings, &another),
         Task::Evidence(task) => evidence::run(&run.settings, &task),
         Task::Drill(drill) => drill::run(drill),
         Task::NotifyTest => notify::run(&run.settings),
