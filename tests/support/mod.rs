@@ -15,5 +15,6 @@ pub mod proxy;
 pub mod random;
 pub mod real;
 pub mod receiver;
+pub mod relay;
 pub mod tool;
 pub mod vectors;
