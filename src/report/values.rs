@@ -100,8 +100,8 @@ fn covered(before: &Values, progress: &Progress) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trust::Unavailable;
     use crate::ledger::Digest;
+    use crate::trust::Unavailable;
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::from_unix(1_000_000 + seconds)
