@@ -136,7 +136,7 @@ impl Auditor {
         known.sort();
         known.dedup();
         let listing = match self.server.databases() {
-            Ok(names) => databases::sort(names, &known, selects),
+            Ok(names) => databases::sort(&names, &known, selects),
             Err(failure) => {
                 // what is known is tried all the same, unless nobody is there
                 let listed = known.iter().filter(|name| selects(name));

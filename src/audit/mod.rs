@@ -24,7 +24,7 @@ mod verdict;
 
 pub use auditor::Auditor;
 pub use carried::{BadStates, Carried, StateFile, read_states};
-pub use compare::{Compared, Comparison};
+pub use compare::{Compared, Comparison, Theirs};
 pub use cycle::{Cycle, Trouble};
 pub use databases::{Impossible, MAX_DATABASES};
 pub use import::{Import, OnRefusal};

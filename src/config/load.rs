@@ -94,7 +94,7 @@ pub fn load(process: &Process) -> Result<Invocation, Wrong> {
         Name::Accept => accept(&draft, words)?,
         Name::Evidence => evidence(words)?,
         Name::Roots => Task::Roots(words::roots(&draft, words)?),
-        Name::Compare if words.len() == 1 => Task::Compare(words.concat().into()),
+        Name::Compare if words.len() == 1 => Task::Compare(words::another(words.concat())?),
         Name::Compare => {
             let usage = help::usage(name);
             return Err(Problem::Incomplete { usage }.into());

@@ -64,4 +64,4 @@ pub use settings::{
     TrustSettings, Values, Volume, WatchSettings, When,
 };
 pub use source::Source;
-pub use verb::{Control, Drill, EvidenceTask, Installation, RootsTask, ServiceTask, Task};
+pub use verb::{Another, Control, Drill, EvidenceTask, Installation, RootsTask, ServiceTask, Task};

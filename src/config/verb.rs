@@ -62,7 +62,7 @@ pub(super) static VERBS: &[Verb] = &[
     verb(Name::Accept, "accept", "DATABASE --alarm ID", 1, "close an alarm, and adopt what its evidence names"),
     verb(Name::Evidence, "evidence", "list | show FILE | verify FILE", 2, "what was found; verify checks a file again, offline"),
     verb(Name::Roots, "roots", "list | export | import DIR-OR-FILE [--alarm] | forget DATABASE", 2, "what is trusted: show, export, import from immuclient, forget"),
-    verb(Name::Compare, "compare", "FILE", 1, "hold another auditor's export against what is trusted here"),
+    verb(Name::Compare, "compare", "FILE|URL", 1, "hold another auditor's export against what is trusted here"),
     verb(Name::Drill, "drill", "[--serve [--port PORT] [--databases COUNT] [--grow DURATION]] [--list] [--lie NAME]", 0, "see an honest ledger pass and a lying one caught"),
     verb(Name::Notify, "notify", "--test", 0, "send a test notification, and say what came of it"),
     verb(Name::Config, "config", "[--check]", 0, "the effective settings, and where each comes from"),
@@ -87,6 +87,15 @@ impl Name {
 /// The verb of this word.
 pub(super) fn find(word: &str) -> Option<&'static Verb> {
     VERBS.iter().find(|verb| verb.word == word)
+}
+
+/// Where another auditor tells what it trusts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Another {
+    /// Its `roots export`.
+    File(PathBuf),
+    /// Its `/states`, `http` or `https`.
+    Url(String),
 }
 
 /// What is to be done with the settings.
@@ -115,7 +124,7 @@ pub enum Task {
     /// What is trusted.
     Roots(RootsTask),
     /// Hold another auditor's export against what is trusted.
-    Compare(PathBuf),
+    Compare(Another),
     /// Findings, as they are kept.
     Evidence(EvidenceTask),
     /// The embedded ledger.

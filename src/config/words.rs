@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use super::draft::Draft;
 use super::help;
 use super::problem::Problem;
-use super::verb::{Name, RootsTask};
+use super::value;
+use super::verb::{Another, Name, RootsTask};
 
 /// `list | export | import DIR-OR-FILE [--alarm] | forget DATABASE`
 pub(super) fn roots(draft: &Draft, words: Vec<String>) -> Result<RootsTask, Problem> {
@@ -31,4 +32,16 @@ pub(super) fn roots(draft: &Draft, words: Vec<String>) -> Result<RootsTask, Prob
         });
     }
     Ok(task)
+}
+
+/// `FILE|URL`
+pub(super) fn another(word: String) -> Result<Another, Problem> {
+    if !word.contains("://") {
+        return Ok(Another::File(PathBuf::from(word)));
+    }
+    let url = value::url(&word);
+    url.map(Another::Url).map_err(|wanted| Problem::BadWord {
+        verb: Name::Compare.word(),
+        wanted,
+    })
 }

@@ -25,7 +25,7 @@ pub use transcript::{Exchange, Transcript};
 use crate::ledger::{ClaimedState, GetEntry};
 use crate::stop::Stop;
 use crate::text::Shown;
-use crate::wire::{self, Entries, Malformed, Tx, VerifiableTx, method};
+use crate::wire::{self, Entries, Malformed, Names, Tx, VerifiableTx, method};
 use ahead::Ahead;
 use call::{Credential, Pending};
 use channel::Connector;
@@ -148,7 +148,7 @@ impl Server {
     }
 
     /// Names of the databases that this user may see, as they came.
-    pub fn databases(&mut self) -> Result<Vec<Vec<u8>>, Failure> {
+    pub fn databases(&mut self) -> Result<Names, Failure> {
         let list = self.call_as_user(method::DATABASE_LIST, wire::empty(), wire::database_list);
         match list {
             // without authentication there may be the default database and no list
@@ -157,7 +157,7 @@ impl Server {
                 | Kind::NoAuthentication
                 | Kind::Forbidden
                 | Kind::Unimplemented
-                | Kind::Other(_) => Ok(vec![DEFAULT_DATABASE.into()]),
+                | Kind::Other(_) => Ok([DEFAULT_DATABASE.as_bytes()].into_iter().collect()),
                 _ => Err(failure),
             },
             list => list,
