@@ -161,6 +161,8 @@ fn ids(text: &str) -> Vec<&str> {
 fn normal(text: &str) -> String {
     let mut normal = String::new();
     for line in text.lines() {
+        // columns are as wide as what stands in them
+        let line = &line.split_whitespace().collect::<Vec<_>>().join(" ");
         if line.starts_with("exit ") {
             normal.push_str(line);
         } else {
@@ -235,12 +237,12 @@ fn the_book_s_first_audit_goes_as_it_says() {
 
 #[test]
 fn values_are_read_as_the_book_says() {
-    follow("docs/values.md", 5);
+    follow("docs/values.md", 4);
 }
 
 #[test]
 fn verdicts_are_told_as_the_book_says() {
-    follow("docs/verdicts.md", 5);
+    follow("docs/verdicts.md", 1);
 }
 
 /// Every page is in the book's order, and every link of the book leads to a page.

@@ -350,3 +350,25 @@ fn every_pair_of_tree_sizes_is_proven() {
         assert!(proven.is_ok(), "{old} to {new}: {proven:?}");
     }
 }
+
+/// Hashes would refuse it too, but then by accusing: the ledger is to say that it was asked nonsense.
+#[test]
+fn a_proof_that_runs_backwards_or_from_nothing_is_malformed() {
+    let mut random = Random::new(13);
+    let chain = Chain::honest(9, &mut random, |id, _| if id < 8 { id - 1 } else { 7 });
+    for (older, newer) in [(8, 9), (4, 9), (1, 2)] {
+        let (older, newer) = (chain.tx(older), chain.tx(newer));
+        let (mut proof, parts) = proof_of(&chain, older, newer);
+        std::mem::swap(&mut proof.source, &mut proof.target);
+        let refused = verify(&newer.state(), &older.state(), &proof, &parts).unwrap_err();
+        assert_eq!(
+            (refused.step, refused.fault()),
+            (Step::Ids, Fault::Malformed),
+            "{refused}"
+        );
+    }
+    let (first, second) = (chain.tx(1), chain.tx(2));
+    let (proof, parts) = proof_of(&chain, first, second);
+    let refused = verify(&State::EMPTY, &second.state(), &proof, &parts).unwrap_err();
+    assert_eq!(refused.fault(), Fault::Malformed, "{refused}");
+}
