@@ -1,7 +1,7 @@
 //! Settings: flags over environment over files over defaults, all from one table.
 //!
 //! [`load()`] takes what the process was given and answers what it is to do. The table is
-//! [`table`](table::TABLE); parsing, help, man page, completions, the effective configuration and
+//! `table::TABLE`; parsing, help, man page, completions, the effective configuration and
 //! the tests read it, so a setting is named there and nowhere else. The order of reading:
 //! `table`, `verb`, `flags`, `environment`, `file`, `load`, `settings`.
 

@@ -222,7 +222,7 @@ const NAMED: usize = 3;
 pub struct Report {
     /// Transactions read whole.
     pub read: u64,
-    /// Findings, the first [`KEPT`] of them.
+    /// Findings, the first `KEPT` of them.
     pub broken: Vec<Shows>,
     /// Findings past these.
     pub more_broken: u64,
