@@ -7,6 +7,7 @@ pub mod config;
 pub mod drill;
 pub mod histogram;
 pub mod ledger;
+pub mod locate;
 pub mod monitor;
 pub mod notify;
 pub mod report;
