@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::auditor::Auditor;
 use super::databases::{self, Impossible, Listing};
+use super::locate;
 use super::verdict::{Exit, Outcome, Reason, Verdict};
 use crate::clock;
 use crate::server::{Failure, Kind};
@@ -111,6 +112,7 @@ impl Auditor {
         let begin = Instant::now();
         self.server.begin_cycle();
         self.server.begin_transcript();
+        self.locating = locate::A_CYCLE;
         let mut cycle = Cycle {
             outcomes: Vec::new(),
             no_list: None,
@@ -152,6 +154,7 @@ impl Auditor {
         cycle.too_many = listing.too_many;
         self.check_all(&listing, &mut cycle, &mut tell);
         cycle.duration = begin.elapsed();
+        self.to_mirror.clone_from(&self.readable);
         self.save_outcomes(&cycle, &known);
         self.save_progress();
         self.forget_strangers(&cycle, &known);
@@ -202,6 +205,8 @@ impl Auditor {
         self.ages.keep(|name| kept.contains(name));
         self.scans.retain(|name, _| kept.contains(name.as_str()));
         self.progress.retain(|name, _| kept.contains(name.as_str()));
+        self.windows.retain(|name, _| kept.contains(name.as_str()));
+        self.mirrors.retain(|name, _| kept.contains(name.as_str()));
     }
 
     /// For `status`, and for ages over a restart: nothing is decided by it. What a server lists

@@ -8,6 +8,7 @@ mod compare;
 mod drill;
 mod evidence;
 mod exercise;
+mod locate;
 mod notify;
 mod open;
 mod roots;
@@ -66,6 +67,7 @@ fn perform(run: Run) -> Exit {
         Task::Audit => audit::run(&run.settings, &run.effective),
         Task::Sweep { databases } => sweep::run(&run.settings, &run.effective, &databases),
         Task::Status => status::run(&run.settings),
+        Task::Locate(task) => locate::run(&run.settings, &task),
         Task::Accept { database, alarm } => accept::run(&run.settings, &database, &alarm),
         Task::Service(task) => service::run(&run.settings, task),
         Task::Roots(task) => roots::run(&run.settings, task),

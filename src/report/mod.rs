@@ -6,6 +6,7 @@
 mod board;
 mod exposition;
 mod json;
+mod located;
 mod log_line;
 mod logger;
 mod metrics;
@@ -19,6 +20,7 @@ mod verdict;
 
 pub use board::{About, Board, Row, Snapshot, is_complete};
 pub use json::{JsonObject, outcome_json};
+pub use located::{Compared, Whereabouts, located_json, located_text};
 pub use log_line::{log_cycle, log_outcome, log_swept, log_values, log_warnings};
 pub use logger::start_logging;
 pub use metrics::{Prefix, metrics};
