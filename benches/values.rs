@@ -1,5 +1,5 @@
-//! Reading values side by side on one real 1.11.1 server: this sweep, a loop that only calls TxScan
-//! and looks at nothing, and immuclient's `--audit-verify-values`. `cargo bench --bench values`,
+//! Reading values side by side on one real 1.11.1 server: this sweep, `--audit-verify-values`, a loop
+//! that only calls TxScan and looks at nothing, and immuclient's `--audit-verify-values`. `cargo bench --bench values`,
 //! once `tests/real/build 1.11.1 immuclient` has run; prints one table and asserts nothing of time.
 
 #[path = "../tests/support/caller.rs"]
@@ -15,15 +15,15 @@ mod place;
 mod real;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use caller::Caller;
-use immuaudit::audit::{Auditor, Policy, Went};
+use immuaudit::audit::{Auditor, Cycle, Policy, Went};
 use immuaudit::clock;
-use immuaudit::config::{DatabaseFilter, FirstSight, NewValues, Secret, Signatures, Values};
+use immuaudit::config::{NewValues, Secret, Values};
 use immuaudit::server::{Endpoint, Login, Security, Server};
 use immuaudit::stop::Stop;
 use immuaudit::trust::{Location, Store};
@@ -33,6 +33,8 @@ use real::{Real, program};
 
 const TRANSACTIONS: u32 = 20_000;
 const ROUNDS: usize = 9;
+/// As many as the sweep asks for at once.
+const BATCH: u32 = 1_000;
 const DB: &str = "defaultdb";
 
 fn main() {
@@ -48,10 +50,17 @@ fn main() {
         sweeps.push(sweep(&real, &place.join(&format!("trust{round}"))));
     }
     let memory = memory(&real, &place.join("trust"));
+    let mut new = auditor(&real, &place.join("new"), NewValues::All);
+    proven(&new.cycle(|_| {}));
     let immuclient = server.with_file_name("immuclient-1.11.1");
-    let theirs = immuclient
+    let immuclient = immuclient
         .exists()
-        .then(|| immuclient_rate(&immuclient, &real, &place));
+        .then(|| Immuclient::trusting(&immuclient, &real, &place));
+    write(&real, "second");
+    let begin = Instant::now();
+    proven(&new.cycle(|_| {}));
+    let new = rate(TRANSACTIONS, begin.elapsed());
+    let theirs = immuclient.map(|immuclient| immuclient.rate());
     let (scan, sweep) = (median(scans), median(sweeps));
     println!("{TRANSACTIONS} transactions of one small entry, 1.11.1, median of {ROUNDS}");
     println!("TxScan alone, looked at by nobody   {scan:>9.0} transactions/s");
@@ -59,10 +68,12 @@ fn main() {
         "immuaudit sweep                     {sweep:>9.0} transactions/s, {:.2} of that, {memory} KiB",
         sweep / scan
     );
+    println!("immuaudit --audit-verify-values     {new:>9.0} transactions/s");
     match theirs {
         Some(theirs) => println!(
-            "immuclient --audit-verify-values    {theirs:>9.0} transactions/s, immuaudit is {:.0} times as fast",
-            sweep / theirs
+            "immuclient --audit-verify-values    {theirs:>9.0} transactions/s: the sweep is {:.0} times as fast, the same flag {:.0} times",
+            sweep / theirs,
+            new / theirs
         ),
         None => println!("immuclient --audit-verify-values    not built"),
     }
@@ -97,15 +108,15 @@ fn scan(real: &Real) -> f64 {
     let mut caller = Caller::new(real.port);
     caller.log_in(DB).expect("a login");
     let begin = Instant::now();
-    for first in (1..=u64::from(TRANSACTIONS)).step_by(1_000) {
-        let request = wire::tx_scan(first, 1_000, Entries::Raw);
+    for first in (1..=TRANSACTIONS).step_by(BATCH as usize) {
+        let request = wire::tx_scan(first.into(), BATCH, Entries::Raw);
         assert!(!caller.call(method::TX_SCAN, request).bytes().is_empty());
     }
     rate(TRANSACTIONS, begin.elapsed())
 }
 
-/// The sweep of a ledger that is trusted.
-fn sweep(real: &Real, trust: &Path) -> f64 {
+/// An auditor that reads no values but those.
+fn auditor(real: &Real, trust: &Path, new: NewValues) -> Auditor {
     let endpoint = Endpoint {
         address: "127.0.0.1".into(),
         port: real.port,
@@ -121,30 +132,30 @@ fn sweep(real: &Real, trust: &Path) -> f64 {
         roots: None,
         server: "bench".into(),
     };
-    let policy = Policy {
-        databases: DatabaseFilter::default(),
-        signatures: Signatures::NotRequired,
-        pins: Vec::new(),
-        first_sight: FirstSight::Taken,
-        interval: Duration::from_secs(60),
-        expect_growth: None,
-        max_range: 10_000,
-        values: Values {
-            sample: 0,
-            new: NewValues::Sampled,
-            sweep: None,
-        },
-    };
     let server = Server::new(endpoint, login, Duration::from_secs(10), Stop::new());
     let store = Store::open(&location, clock::now()).expect("a store");
-    let mut auditor = Auditor::new(server.expect("no TLS"), store, policy);
-    let first = auditor.cycle(|_| {});
+    let policy = Policy {
+        values: Values {
+            new,
+            ..Values::NONE
+        },
+        ..Policy::of_consistency()
+    };
+    Auditor::new(server.expect("no TLS"), store, policy)
+}
+
+fn proven(cycle: &Cycle) {
+    let mut outcomes = cycle.outcomes.iter();
     assert!(
-        first
-            .outcomes
-            .iter()
-            .all(|outcome| outcome.verdict.is_proven())
+        outcomes.all(|outcome| outcome.verdict.is_proven()),
+        "{cycle:?}"
     );
+}
+
+/// The sweep of a ledger that is trusted.
+fn sweep(real: &Real, trust: &Path) -> f64 {
+    let mut auditor = auditor(real, trust, NewValues::Sampled);
+    proven(&auditor.cycle(|_| {}));
     let begin = Instant::now();
     loop {
         let slice = auditor.sweep(DB);
@@ -185,18 +196,38 @@ fn peak(mut child: Child) -> u64 {
     most
 }
 
-/// What immuclient needs for as many new transactions, by its own log.
-fn immuclient_rate(immuclient: &Path, real: &Real, place: &Place) -> f64 {
-    let home = place.join("immuclient");
-    fs::create_dir_all(&home).expect("a directory");
-    let log = home.join("log");
-    let start = || {
-        let file = fs::File::create(&log).expect("a log");
-        Command::new(immuclient)
+/// The peer, timed by its own log.
+struct Immuclient {
+    program: PathBuf,
+    port: u16,
+    home: PathBuf,
+}
+
+impl Immuclient {
+    /// One that has audited what there is.
+    fn trusting(program: &Path, real: &Real, place: &Place) -> Immuclient {
+        let immuclient = Immuclient {
+            program: program.to_owned(),
+            port: real.port,
+            home: place.join("immuclient"),
+        };
+        fs::create_dir_all(&immuclient.home).expect("a directory");
+        immuclient.audited(TRANSACTIONS);
+        immuclient
+    }
+
+    /// What it needs for as many new transactions.
+    fn rate(&self) -> f64 {
+        rate(TRANSACTIONS, self.audited(2 * TRANSACTIONS))
+    }
+
+    fn start(&self, log: &Path) -> Child {
+        let file = fs::File::create(log).expect("a log");
+        Command::new(&self.program)
             .args(["audit-mode", "--immudb-address", "127.0.0.1"])
             .args([
                 "--immudb-port",
-                &real.port.to_string(),
+                &self.port.to_string(),
                 "--audit-verify-values",
             ])
             .args(["--audit-username", "immudb", "--audit-password", "immudb"])
@@ -207,19 +238,22 @@ fn immuclient_rate(immuclient: &Path, real: &Real, place: &Place) -> f64 {
                 "0",
             ])
             .arg("--dir")
-            .arg(&home)
-            .current_dir(&home)
-            .env("HOME", &home)
-            .env("TMPDIR", &home)
+            .arg(&self.home)
+            .current_dir(&self.home)
+            .env("HOME", &self.home)
+            .env("TMPDIR", &self.home)
             .env("audit-agent-interval", "1s")
             .stdin(Stdio::null())
             .stdout(file.try_clone().expect("a log"))
             .stderr(file)
             .spawn()
             .expect("immuclient starts")
-    };
-    let audited = |tx: u32| {
-        let mut child = start();
+    }
+
+    /// Runs it until it has come to this transaction: the time of that audit.
+    fn audited(&self, tx: u32) -> Duration {
+        let log = self.home.join("log");
+        let mut child = self.start(&log);
         let state = format!("at tx: {tx}");
         let end = Instant::now() + Duration::from_secs(120);
         let mut took = Duration::ZERO;
@@ -233,10 +267,7 @@ fn immuclient_rate(immuclient: &Path, real: &Real, place: &Place) -> f64 {
         let _ = child.kill();
         let _ = child.wait();
         took
-    };
-    audited(TRANSACTIONS); // its first sight
-    write(real, "second");
-    rate(TRANSACTIONS, audited(2 * TRANSACTIONS))
+    }
 }
 
 /// `audit #7 finished in 2.554260957s @ …`, in milliseconds, seconds, or minutes and seconds.

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use immuaudit::drill::{Embedded, Lie, Options, Telling};
+use support::browser::{Browser, Theme};
 use support::http::ask;
 use support::place::Place;
 use support::program::Program;
@@ -121,6 +122,14 @@ fn an_alert_reaches_a_webhook_through_prometheus_and_alertmanager() {
         "from the lie to the webhook: {:.1} s",
         begin.elapsed().as_secs_f64()
     );
+    if std::env::var_os("SCREENSHOTS").is_some() && have("chromium", "chromium") {
+        let mut browser = Browser::start();
+        let url = format!("http://127.0.0.1:{web}/classic/alerts");
+        browser.load(&url, (1000, 640), Theme::Light);
+        // where this machine has its files is nobody's business
+        browser.evaluate("document.body.innerHTML = document.body.innerHTML.replace(/[/]\\S+[/](?=immuaudit.rules)/, ''); 'done'");
+        browser.shoot("prometheus");
+    }
     assert!(
         alert.body.contains("\"database\":\"shop\""),
         "{}",

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use immuaudit::audit::{Auditor, Cycle, Exit, Policy, Verdict};
 use immuaudit::clock;
-use immuaudit::config::{DatabaseFilter, FirstSight, NewValues, Secret, Signatures, Values};
+use immuaudit::config::Secret;
 use immuaudit::drill::{Access, Embedded, Emulated, Lie, Options, Telling};
 use immuaudit::server::{Endpoint, Login, Security, Server};
 use immuaudit::stop::Stop;
@@ -46,18 +46,8 @@ fn auditor(embedded: &Embedded, dir: &Path) -> Auditor {
         server: "tested".into(),
     };
     let policy = Policy {
-        databases: DatabaseFilter::default(),
-        signatures: Signatures::NotRequired,
-        pins: Vec::new(),
-        first_sight: FirstSight::Taken,
-        interval: Duration::from_secs(60),
-        expect_growth: None,
         max_range: 1000,
-        values: Values {
-            sample: 0,
-            new: NewValues::Sampled,
-            sweep: None,
-        },
+        ..Policy::of_consistency()
     };
     let store = Store::open(&location, clock::now()).unwrap();
     Auditor::new(server, store, policy)

@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use immuaudit::ledger::State;
 use immuaudit::trust::{
     Acceptance, Begun, Finding, How, Location, OutcomeRecord, Progress, Store, Sweeping, Swept,
-    Tampering, Timestamp, Trusted, fault,
+    Tampering, Timestamp, Trusted, Unavailable, fault,
 };
 use support::chain::Chain;
 use support::place::Place;
@@ -130,12 +130,19 @@ fn progress() -> Vec<Progress> {
         at: 5,
         hash: Some(chain().state(5).hash),
         read: 4,
+        unavailable: Unavailable::default(),
         peaks: vec![chain().state(1).hash, chain().state(2).hash],
     });
     progress.swept = Some(Swept {
         began: at(1),
         ended: at(2),
         read: 4,
+        unavailable: Unavailable {
+            truncated: 1,
+            expired: 2,
+            documents: 3,
+            unreadable: 4,
+        },
         of: 5,
     });
     vec![progress, Progress::new("other", at(3))]

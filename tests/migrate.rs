@@ -466,6 +466,37 @@ fn what_immugws_users_have_runs_unchanged() {
         ("IMMUGW_AUDIT_PASSWORD", "immudb"),
     ];
     runs_unchanged(&scene.real, &[], &environment, &[]);
+    let file = "address = \"0.0.0.0\"\nport = 3323\nimmudb-address = \"127.0.0.1\"\nimmudb-port = PORT\npidfile = \"\"\nlogfile = \"\"\nmtls = false\ndetached = false\nservername = \"localhost\"\naudit = true\naudit-interval = \"1s\"\naudit-username = \"immudb\"\naudit-password = \"immudb\"\npkey = \"\"\ncertificate = \"\"\nclientcas = \"\"\n";
+    for place in ["configs/immugw.toml", "immugw.toml"] {
+        runs_unchanged(&scene.real, &["--as=immugw"], &[], &[(place, file)]);
+    }
+    let command_line = [
+        "--as",
+        "immugw",
+        "-d",
+        "-a",
+        "0.0.0.0",
+        "-p",
+        "3323",
+        "-k",
+        "127.0.0.1",
+        "-j",
+        "PORT",
+        "--pidfile",
+        "PLACE/immugw.pid",
+        "--logfile",
+        "PLACE/immugw.log",
+        "--audit",
+        "--audit-interval",
+        "1s",
+        "--audit-username",
+        "immudb",
+        "--audit-password",
+        "immudb",
+        "--audit-signature",
+        "ignore",
+    ];
+    runs_unchanged(&scene.real, &command_line, &[], &[]);
 }
 
 #[test]

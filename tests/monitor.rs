@@ -11,7 +11,7 @@ use std::{fs, thread};
 use immuaudit::drill::{Embedded, Lie, Options, Telling};
 use support::http::{ask, get};
 use support::place::Place;
-use support::program::{Program, Running};
+use support::program::{Program, Running, member};
 
 /// A ledger with some databases, and an auditor of it that has done its first cycle.
 struct Watched {
@@ -31,7 +31,12 @@ fn watched(names: &[&str], args: &[&str]) -> Watched {
         .with(&["--audit-interval", "100ms"])
         .with(args);
     let mut running = program.start(&[]);
-    running.wait_for("cycle server=");
+    let json = args.contains(&"--log-format=json");
+    running.wait_for(if json {
+        "\"message\":\"cycle\""
+    } else {
+        "cycle server="
+    });
     let port = port_of(&running);
     Watched {
         ledger,
@@ -357,6 +362,109 @@ fn without_descriptors_it_waits_and_answers_again() {
 }
 
 #[test]
+fn how_much_of_the_values_was_read_is_told_from_the_start() {
+    let watched = watched(&["shop"], &["--audit-sample=2", "--audit-sweep=1s"]);
+    let series = |name: &str| format!("immuaudit_{name}{{server=\"tested\",database=\"shop\"}}");
+    let first = watched.metrics();
+    for name in [
+        "values_read_total",
+        "values_read_ratio",
+        "last_sweep_timestamp_seconds",
+        "values_overdue",
+    ] {
+        first.sample(&series(name));
+    }
+    // a call that was never made, and one that never failed
+    for name in [
+        "immuaudit_call_duration_seconds_count",
+        "immuaudit_call_failures_total",
+    ] {
+        let labels = "{server=\"tested\",call=\"VerifiableTxById\"}";
+        assert_eq!(first.sample(&format!("{name}{labels}")), 0.0);
+    }
+    assert_eq!(
+        first.sample("immuaudit_sweep_period_seconds{server=\"tested\"}"),
+        1.0
+    );
+    watched.wait_until(&series("values_read_ratio"), 1.0);
+    let metrics = watched.metrics();
+    assert!(metrics.sample(&series("last_sweep_timestamp_seconds")) > 1.7e9);
+    assert!(metrics.sample(&series("values_read_total")) >= 3.0);
+    assert_eq!(metrics.sample(&series("values_overdue")), 0.0);
+    let status = get(watched.port, "/status.json", "*/*").body;
+    for member in [
+        "\"values_read_share\":1.0000",
+        "\"values_due\":0",
+        "\"values_overdue\":false",
+        "\"swept\":\"20",
+    ] {
+        assert!(status.contains(member), "{member}: {status}");
+    }
+    let page = get(watched.port, "/", "text/html").body;
+    assert!(page.contains(">100 %<small>all by 20"), "{page}");
+}
+
+#[test]
+fn values_that_cannot_be_read_are_overdue_after_three_intervals() {
+    let watched = watched(&["shop"], &["--audit-interval=1s"]);
+    let overdue = "immuaudit_values_overdue{server=\"tested\",database=\"shop\"}";
+    assert_eq!(watched.metrics().sample(overdue), 0.0);
+    watched
+        .ledger
+        .lie(Telling::from(Lie::WithheldTransaction).of("shop"));
+    watched.wait_until(overdue, 1.0);
+    let page = get(watched.port, "/", "text/html").body;
+    assert!(page.contains("values overdue"), "{page}");
+}
+
+/// As the log's JSON has it.
+#[test]
+fn a_json_line_of_tampering_has_a_member_for_each_fact() {
+    let watched = watched(&["shop"], &["--log-format=json"]);
+    let mut running = watched.running;
+    watched.ledger.lie(Telling::from(Lie::Rollback).of("shop"));
+    running.wait_for("TAMPERED");
+    running.wait_for_times("\"message\":\"cycle\"", 3);
+    let log = running.log();
+    assert!(
+        log.lines()
+            .all(|line| line.starts_with("{\"time\":\"20") && line.ends_with('}'))
+    );
+    let line = log.lines().find(|line| line.contains("TAMPERED"));
+    let line = line.expect("a line");
+    let state = watched.ledger.state("shop").expect("a state");
+    for (name, value) in [
+        ("level", "error"),
+        ("message", "TAMPERED"),
+        ("server", "tested"),
+        ("database", "shop"),
+        ("verdict", "rolled-back"),
+        ("previous_tx", "3"),
+        ("previous_hash", &state.hash.to_string()),
+        ("tx", "1"),
+    ] {
+        assert_eq!(member(line, name), value, "{line}");
+    }
+    assert_eq!(member(line, "hash").len(), 64, "{line}");
+    assert!(fs::metadata(member(line, "evidence")).is_ok(), "{line}");
+    assert!(
+        member(line, "next_step").starts_with("leave the server"),
+        "{line}"
+    );
+    assert!(
+        member(line, "to_close").starts_with("immuaudit accept --alarm "),
+        "{line}"
+    );
+    let cycle = log
+        .lines()
+        .find(|line| line.contains("\"message\":\"cycle\""));
+    assert!(
+        cycle.is_some_and(|line| line.contains("\"databases\":2,")),
+        "{log}"
+    );
+}
+
+#[test]
 fn a_thousand_databases_are_scraped_within_two_megabytes() {
     let names: Vec<String> = (1..1000).map(|n| format!("db{n:04}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -366,7 +474,11 @@ fn a_thousand_databases_are_scraped_within_two_megabytes() {
         metrics.sample("immuaudit_databases{server=\"tested\"}"),
         1000.0
     );
-    assert!(metrics.body.len() < 2 << 20, "{} bytes", metrics.body.len());
+    assert!(
+        metrics.body.len() < 2_000_000,
+        "{} bytes",
+        metrics.body.len()
+    );
 }
 
 /// Runs promtool, where there is one; under CI there must be.

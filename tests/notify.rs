@@ -2,9 +2,11 @@
 
 mod support;
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use std::{fs, thread};
 
@@ -418,6 +420,226 @@ fn a_settings_file_that_anybody_can_write_names_no_program() {
             );
         }
     }
+}
+
+/// A receiver behind TLS, with a certificate of a CA of its own; it takes one connection.
+struct Secure {
+    port: u16,
+    child: Child,
+}
+
+impl Secure {
+    fn start(place: &Place, answer: &str) -> Secure {
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let port = port.expect("a port").port();
+        let mut child = Command::new("openssl")
+            .args(["s_server", "-quiet", "-naccept", "1"])
+            .args(["-accept", &format!("127.0.0.1:{port}")])
+            .args(["-cert", "leaf.pem", "-key", "leaf.key"])
+            .current_dir(place.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("openssl runs");
+        // it is sent as soon as somebody is there
+        let text = format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n");
+        let stdin = child.stdin.as_mut().expect("its stdin");
+        stdin.write_all(text.as_bytes()).expect("a pipe");
+        let listening = || fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+        let line = format!(":{port:04X} 00000000:0000 0A ");
+        wait_until("it listens", || listening().contains(&line));
+        Secure { port, child }
+    }
+
+    /// What came, once it has ended.
+    fn came(&mut self) -> String {
+        drop(self.child.stdin.take());
+        let mut bytes = Vec::new();
+        let stdout = self.child.stdout.as_mut().expect("its stdout");
+        stdout.read_to_end(&mut bytes).expect("a pipe");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Drop for Secure {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Two CAs, and a certificate of the first for 127.0.0.1.
+fn certificates(place: &Place) {
+    fs::write(place.join("ext"), "subjectAltName=IP:127.0.0.1\n").expect("a file");
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+    for words in [
+        format!("req -x509 {key} -keyout ca.key -out ca.pem -subj /CN=ours"),
+        format!("req -x509 {key} -keyout other.key -out other.pem -subj /CN=other"),
+        format!("req {key} -keyout leaf.key -out leaf.csr -subj /CN=receiver"),
+        "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile ext -out leaf.pem"
+            .to_owned(),
+    ] {
+        let output = Command::new("openssl")
+            .args(words.split(' '))
+            .current_dir(place.path())
+            .output()
+            .expect("openssl runs");
+        assert!(output.status.success(), "{words}: {output:?}");
+    }
+}
+
+#[test]
+fn a_receiver_behind_tls_is_checked_by_the_ca_that_is_given_and_by_no_other() {
+    let scene = Scene::new();
+    certificates(&scene.place);
+    let test = |port: u16, ca: Option<&str>, host: &str| {
+        let url = format!("--audit-notification-url=https://{host}:{port}/hook");
+        let mut words = vec!["notify", "--test", &url];
+        let ca = ca.map(|ca| {
+            let path = scene.place.join(ca).display().to_string();
+            format!("--audit-notification-ca={path}")
+        });
+        words.extend(ca.as_deref());
+        scene.program(&[]).run(&words)
+    };
+    let mut right = Secure::start(&scene.place, "204 No Content");
+    test(right.port, Some("ca.pem"), "127.0.0.1").ends_with(0);
+    let came = right.came();
+    assert!(came.starts_with("POST /hook HTTP/1.1\r\n"), "{came}");
+    assert!(came.contains("\"verdict\":\"test\""), "{came}");
+    // another CA, those of the system, and another name than the certificate's
+    for (ca, host) in [
+        (Some("other.pem"), "127.0.0.1"),
+        (None, "127.0.0.1"),
+        (Some("ca.pem"), "localhost"),
+    ] {
+        let mut wrong = Secure::start(&scene.place, "204 No Content");
+        let run = test(wrong.port, ca, host);
+        run.ends_with(1);
+        assert!(run.stdout.contains("not delivered: TLS: "), "{run:#?}");
+        assert_eq!(wrong.came(), "", "{ca:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_written_to_the_outbox_is_sent_all_the_same() {
+    let (scene, receiver) = (Scene::new(), Receiver::start());
+    // a file where the outbox' directory should be stops root too
+    let outbox = scene.place.join("state/tested/outbox");
+    let _ = fs::remove_dir_all(&outbox);
+    fs::write(&outbox, "in the way").expect("a file");
+    scene.roll_back();
+    let run = scene
+        .program(&["--audit-notification-url", &receiver.url()])
+        .once();
+    run.ends_with(2);
+    assert!(run.stderr.contains("the outbox"), "{}", run.stderr);
+    receiver.wait_for(is_tampering);
+    assert_eq!(receiver.received().len(), 1);
+    assert!(fs::metadata(&outbox).expect("the file").is_file());
+}
+
+#[test]
+fn what_cannot_be_written_while_it_runs_is_sent_all_the_same() {
+    let (scene, receiver) = (Scene::new(), Receiver::start());
+    let args = [
+        "--audit-interval=100ms",
+        "--audit-notification-url",
+        &receiver.url(),
+    ];
+    let mut running = scene.program(&args).start(&[]);
+    running.wait_for("cycle server=");
+    let outbox = scene.place.join("state/tested/outbox");
+    fs::remove_dir_all(&outbox).expect("the outbox");
+    scene.roll_back();
+    receiver.wait_for(is_tampering);
+    running.wait_for("the outbox");
+    running.wait_for("notified receiver=");
+}
+
+/// A receiver that is down, one that fails, one that hangs, and one that is gone for good.
+#[test]
+fn whatever_ails_a_receiver_the_notification_waits_and_arrives_once_it_is_well() {
+    for ailment in [
+        "500 Broken",
+        "503 Busy\r\nRetry-After: 1",
+        "302 Away\r\nLocation: /x",
+        "gone",
+    ] {
+        let (scene, receiver) = (Scene::new(), Receiver::start());
+        let port = receiver.port;
+        let url = receiver.url();
+        let gone = ailment == "gone";
+        let url = match gone {
+            true => {
+                let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+                url.replace(&port.to_string(), &free.expect("a port").port().to_string())
+            }
+            false => url,
+        };
+        receiver.answer(ailment);
+        scene.roll_back();
+        let args = ["--audit-interval=100ms", "--audit-notification-url", &url];
+        let mut running = scene.program(&args).start(&[]);
+        running.wait_for("not notified yet");
+        assert_eq!(scene.waiting().len(), 1, "{ailment}");
+        let back = gone.then(|| {
+            let port = url
+                .split(':')
+                .nth(2)
+                .and_then(|rest| rest.split('/').next());
+            let address = format!("127.0.0.1:{}", port.expect("a port"));
+            Receiver::on(TcpListener::bind(address).expect("the port"))
+        });
+        let well = back.as_ref().unwrap_or(&receiver);
+        well.answer("200 OK");
+        running.wait_for("notified receiver=");
+        well.wait_for(is_tampering);
+        wait_until("the outbox is empty", || scene.waiting().is_empty());
+        let ids: Vec<String> = well.received().iter().map(id).collect();
+        assert!(ids.iter().all(|each| *each == ids[0]), "{ids:?}");
+    }
+}
+
+#[test]
+fn a_receiver_that_never_answers_is_hung_up_on_and_asked_again() {
+    let (scene, receiver) = (Scene::new(), Receiver::start());
+    receiver.answer("slow");
+    scene.roll_back();
+    let args = [
+        "--audit-interval=100ms",
+        "--audit-notification-url",
+        &receiver.url(),
+    ];
+    let mut running = scene.program(&args).start(&[]);
+    running.wait_for("no answer in time");
+    receiver.answer("200 OK");
+    running.wait_for("notified receiver=");
+    let ids: Vec<String> = receiver.received().iter().map(id).collect();
+    assert!(
+        ids.len() >= 2 && ids.iter().all(|each| *each == ids[0]),
+        "{ids:?}"
+    );
+}
+
+#[test]
+fn a_receiver_that_is_gone_for_good_is_tried_ever_more_rarely_and_the_audit_goes_on() {
+    let scene = Scene::new();
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+    let url = format!("http://{}/", free.expect("a port"));
+    scene.roll_back();
+    let args = [
+        "--audit-interval=50ms",
+        "--log-level=debug",
+        "--audit-notification-url",
+        &url,
+    ];
+    let mut running = scene.program(&args).start(&[]);
+    running.wait_for_times("cycle server=", 60);
+    let tries = running.log().matches("not notified yet").count();
+    assert!((1..=4).contains(&tries), "{tries} tries in 3 seconds");
+    assert_eq!(scene.waiting().len(), 1);
 }
 
 #[test]

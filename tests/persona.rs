@@ -2,8 +2,10 @@
 
 mod support;
 
-use immuaudit::config::{Persona, Signatures};
+use immuaudit::config::{Persona, Remark, Run, Signatures};
 use immuaudit::drill::{Embedded, Lie, Options, Telling, fill};
+use log::Level;
+use support::http::get;
 use support::place::Place as Folder;
 use support::process::{Place, given};
 use support::program::Program;
@@ -46,6 +48,133 @@ fn in_immugws_place_its_variables_and_its_file_count() {
     assert_eq!(server.login.username, "auditor");
     let place = place.variable("IMMUAUDIT_IMMUDB_PORT", "6");
     assert_eq!(place.run().settings.server.port, 6);
+}
+
+/// Every flag of immugw's help, with its letters and defaults.
+#[test]
+fn immugws_documented_command_line_is_taken() {
+    let long = [
+        "--as=immugw",
+        "--address",
+        "0.0.0.0",
+        "--audit",
+        "--audit-interval",
+        "5m0s",
+        "--audit-password",
+        "enc:c2VjcmV0",
+        "--audit-username",
+        "me",
+        "--certificate",
+        "./tools/mtls/4_client/certs/localhost.cert.pem",
+        "--clientcas",
+        "./tools/mtls/2_intermediate/certs/ca-chain.cert.pem",
+        "--detached",
+        "--dir",
+        "trust",
+        "--immudb-address",
+        "db",
+        "--immudb-port",
+        "4444",
+        "--logfile",
+        "/tmp/immugw/immugw.log",
+        "--mtls=false",
+        "--pidfile",
+        "/var/run/immugw.pid",
+        "--pkey",
+        "./tools/mtls/4_client/private/localhost.key.pem",
+        "--port",
+        "3323",
+        "--servername",
+        "localhost",
+    ];
+    // here -a and -p are the gateway's own address and port
+    let short = [
+        "--as=immugw",
+        "--audit",
+        "-a0.0.0.0",
+        "-d",
+        "-k",
+        "db",
+        "-j=4444",
+        "-m=false",
+        "-p",
+        "3323",
+        "--audit-username=me",
+        "--audit-password=secret",
+    ];
+    for (line, unused) in [(&long[..], 5), (&short[..], 3)] {
+        let run = given(line).run();
+        let server = &run.settings.server;
+        assert_eq!((server.address.as_str(), server.port), ("db", 4444));
+        assert_eq!(server.login.username, "me");
+        assert_eq!(server.login.password.expose(), "secret");
+        let of_no_use = |remark: &&Remark| matches!(remark, Remark::UnusedSetting { .. });
+        let told: Vec<&Remark> = run.remarks.iter().filter(of_no_use).collect();
+        assert_eq!(told.len(), unused, "{told:?}");
+        assert!(told.iter().all(|remark| remark.level() == Level::Debug));
+    }
+    // elsewhere there are no such flags
+    for flag in [
+        "--address=x",
+        "--pidfile=x",
+        "--logfile=x",
+        "--detached",
+        "-d",
+        "-k=x",
+        "-j=1",
+    ] {
+        assert!(given(&[flag]).wrong().starts_with("unknown flag"), "{flag}");
+    }
+}
+
+#[test]
+fn immugws_defaults_are_its_own() {
+    let port = |run: &Run| {
+        run.settings
+            .watch
+            .monitoring
+            .as_ref()
+            .map(|listen| listen.port)
+    };
+    let immugw = given(&["--as=immugw", "--audit"]).run();
+    assert_eq!(port(&immugw), Some(9476));
+    assert_eq!(immugw.settings.server.login.username, "immugwauditor");
+    assert_eq!(immugw.settings.server.port, 3322);
+    let immuclient = given(&[]).run();
+    assert_eq!(port(&immuclient), Some(9477));
+    let other = given(&["--as=immugw", "--audit", "--audit-monitoring-port=1"]).run();
+    assert_eq!(port(&other), Some(1));
+}
+
+#[test]
+fn in_immugws_place_the_metrics_are_immugws() {
+    let folder = Folder::new();
+    let embedded = Embedded::start(Options::default()).unwrap();
+    fill(&embedded, "defaultdb");
+    let program = Program::new(embedded.port(), &folder.join("trust"));
+    let immugw = program.with(&["--as=immugw", "--audit", "--audit-username=immudb"]);
+    let mut running = immugw.start(&[]);
+    running.wait_for("cycle server=");
+    let log = running.log();
+    let address = log.split("status page on http://").nth(1).unwrap();
+    let port = address.split('/').next().unwrap().rsplit(':').next();
+    let metrics = get(port.unwrap().parse().unwrap(), "/metrics", "*/*").body;
+    for name in ["result", "curr_root", "prev_root", "run_at"] {
+        let series = format!("\nimmugw_audit_{name}_per_server{{server_id=\"");
+        assert!(metrics.contains(&series), "{name}: {metrics}");
+    }
+    assert!(!metrics.contains("immuclient_audit_"), "{metrics}");
+    // the port that nobody chose
+    let mut config = std::process::Command::new(env!("CARGO_BIN_EXE_immuaudit"));
+    let shown = config
+        .args(["config", "--as=immugw", "--audit"])
+        .env_clear();
+    let shown = shown.env("HOME", folder.path()).output().unwrap().stdout;
+    let shown = String::from_utf8_lossy(&shown).into_owned();
+    assert!(
+        shown.contains("\naudit-monitoring-port = 9476 # default\n"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -103,6 +232,7 @@ fn validate_without_a_key_checks_by_the_key_that_comes_along_and_warns() {
         "--as=immugw",
         "--audit",
         "--audit-signature=validate",
+        "--audit-username=immudb",
     ]);
     let run = immugw.once();
     run.is(0, "defaultdb", "first-seen");

@@ -4,6 +4,7 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use support::place::Place;
 use support::program::{Program, Run, member};
@@ -154,6 +155,55 @@ fn an_honest_ledger_is_swept_clean(server: &Path) {
     run.is(0, "defaultdb", "first-seen");
     assert_eq!(findings(&run), Vec::<&str>::new(), "{run:#?}");
     assert!(run.stderr.contains("swept"), "{run:#?}");
+}
+
+/// Values that a retention dropped, on the real server that drops them: two days old, by the clock
+/// that our writer has.
+#[test]
+fn truncated_values_are_said_to_be_and_nobody_is_accused() {
+    let Some(server) = program("1.11.1") else {
+        return;
+    };
+    let scene = Scene::new(&server);
+    let real = scene.start();
+    real.does(&["create-small", "--db", "aged"]);
+    let data = real.stop();
+    let dir = data.to_str().expect("a path");
+    let aged = ["write-aged", "--db", "aged", "--n", "200", "--dir", dir];
+    let done = Command::new(&server).args(aged).output();
+    let done = done.expect("the writer runs");
+    assert!(done.status.success(), "{done:?}");
+    let real = scene.start();
+    real.write("aged", "new", 20);
+    let before = scene.sweep(&real);
+    before.is(0, "aged", "first-seen");
+    assert!(
+        before
+            .stderr
+            .contains("read=220 of=220 unavailable=\"none\""),
+        "{before:#?}"
+    );
+    real.does(&["truncate", "--db", "aged"]);
+    let after = scene.sweep(&real);
+    after.is(0, "aged", "consistent");
+    // the server itself writes the transaction that records it
+    let said = "read=221 of=221 unavailable=\"";
+    let (_, said) = after
+        .stderr
+        .split_once(said)
+        .unwrap_or_else(|| panic!("{after:#?}"));
+    let (count, said) = said.split_once(' ').expect("a count");
+    assert!(said.starts_with("dropped by a truncation\""), "{after:#?}");
+    // whole files are dropped: the last of them holds values of both ages
+    let count: u64 = count.parse().expect("a count");
+    assert!((50..200).contains(&count), "{count}");
+    let status = scene.auditor(&real).run(&["status"]);
+    assert!(
+        status
+            .stdout
+            .contains("were dropped, as the ledger itself records"),
+        "{status:#?}"
+    );
 }
 
 /// Large things, each within what it takes: a value of 8 MiB, and a thousand entries at once.

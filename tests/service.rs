@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use immuaudit::drill::{Embedded, Options, fill};
+use immuaudit::drill::{Embedded, Lie, Options, Telling, fill};
 use support::place::Place;
 use support::program::{Program, Run};
 
@@ -189,4 +189,40 @@ fn systemd_is_told_of_the_start_of_progress_and_of_the_end() {
         "{messages:?}"
     );
     assert_eq!(running.end(), Some(0));
+}
+
+/// What systemd does about it is in tests/systemd.rs.
+#[test]
+fn a_loop_that_hangs_feeds_the_watchdog_no_more() {
+    let folder = Place::new();
+    let embedded = Embedded::start(Options::default()).unwrap();
+    fill(&embedded, "defaultdb");
+    let socket = folder.join("notify");
+    let listener = UnixDatagram::bind(&socket).unwrap();
+    let mut program = Program::new(embedded.port(), &folder.join("trust"));
+    for (name, value) in [
+        ("NOTIFY_SOCKET", socket.display().to_string()),
+        ("WATCHDOG_USEC", "200000".to_owned()),
+    ] {
+        program.variables.push((name.to_owned(), value));
+    }
+    // a call that never ends, as long as it may take
+    let mut running = program.start(&["--audit-interval=100ms", "--call-timeout=1h"]);
+    running.wait_for("first-seen");
+    embedded.lie(Telling::from(Lie::NeverAnswers));
+    listener
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .unwrap();
+    let mut buffer = [0; 1000];
+    let mut silent = false;
+    for _ in 0..10_000 {
+        silent = listener.recv(&mut buffer).is_err();
+        if silent {
+            break;
+        }
+    }
+    assert!(silent, "the watchdog is fed though nothing gets on");
+    // the other threads still do their work, and that counts for nothing
+    assert!(running.is_running());
+    embedded.be_honest();
 }

@@ -95,6 +95,25 @@ fn immuclients_documented_command_line_is_taken() {
 }
 
 #[test]
+fn every_flag_of_immuclients_audit_mode_is_known() {
+    let help = given(&["--help", "--all"]).text();
+    for flag in "--audit-databases --audit-monitoring-host --audit-monitoring-port \
+        --audit-notification-url --audit-notification-username --audit-notification-password \
+        --audit-username --audit-password --audit-verify-values --certificate --clientcas --config \
+        --database --dir --immudb-address --immudb-port --max-recv-msg-size --mtls --password --pkey \
+        --revision-separator --roots-filepath --server-signing-pub-key --servername --tokenfile \
+        --username --value-only"
+        .split_whitespace()
+    {
+        let is_there = |line: &str| line.split_whitespace().any(|word| word == flag);
+        assert!(help.lines().any(is_there), "{flag}");
+    }
+    for letter in ["-a, --immudb-address", "-p, --immudb-port", "-m, --mtls"] {
+        assert!(help.contains(letter), "{letter}");
+    }
+}
+
+#[test]
 fn the_file_that_immuclients_service_installs_is_taken() {
     let file = "dir = \"/var/lib/immuclient\"\naddress = \"0.0.0.0\"\nport = 3323\nimmudb-address = \"127.0.0.1\"\nimmudb-port = 3322\npidfile = \"/var/lib/immuclient/immuclient.pid\"\nlogfile = \"/var/log/immuclient/immuclient.log\"\nmtls = false\ndetached = false\nservername = \"localhost\"\naudit-username = \"immudb\"\naudit-password = \"immudb\"\npkey = \"\"\ncertificate = \"\"\nclientcas = \"\"\n";
     let run = Place::new().file("etc/immuclient.toml", file).run();

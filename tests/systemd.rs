@@ -132,6 +132,41 @@ impl Booted {
     }
 }
 
+/// Seconds of the test's own watchdog; the unit's is of minutes, longer than the longest call.
+const WATCHDOG: u64 = 6;
+
+fn a_hang_is_ended_by_the_watchdog_and_followed_by_a_restart(booted: &Booted) {
+    // the program asks for its longer watchdog when it is ready, and this one is set after that
+    let drop_in = format!(
+        "mkdir -p /run/systemd/system/immuaudit.service.d && cat >/run/systemd/system/immuaudit.service.d/test.conf <<'END'
+[Service]
+WatchdogSec={WATCHDOG}
+NotifyAccess=exec
+RestartSec=1
+ExecStartPost=/usr/bin/systemd-notify WATCHDOG_USEC={WATCHDOG}000000
+END"
+    );
+    booted.does(&["sh", "-c", &drop_in]);
+    booted.does(&["systemctl", "daemon-reload"]);
+    booted.does(&["immuaudit", "audit-mode", "restart"]);
+    let process = booted.shows("MainPID");
+    // while it gets on nothing happens to it, long as it may run
+    thread::sleep(Duration::from_secs(WATCHDOG + 2));
+    assert_eq!(booted.shows("MainPID"), process);
+    assert_eq!(booted.shows("NRestarts"), "0");
+
+    booted.does(&["kill", "-STOP", &process]);
+    let end = Instant::now() + Duration::from_secs(120);
+    while booted.shows("NRestarts") != "1" || booted.shows("ActiveState") != "active" {
+        let journal = booted.output(&["journalctl", "-u", "immuaudit"]);
+        assert!(Instant::now() < end, "it still hangs: {journal:?}");
+        thread::sleep(Duration::from_millis(200));
+    }
+    assert_ne!(booted.shows("MainPID"), process);
+    let journal = booted.does(&["journalctl", "-u", "immuaudit"]);
+    assert!(journal.contains("Watchdog timeout"), "{journal}");
+}
+
 impl Drop for Booted {
     fn drop(&mut self) {
         let _ = self.unshare.kill();
@@ -140,7 +175,7 @@ impl Drop for Booted {
 }
 
 #[test]
-fn the_service_is_installed_runs_and_goes_without_a_trace() {
+fn the_service_is_installed_runs_comes_back_after_a_hang_and_goes_without_a_trace() {
     let booted = match Booted::boot() {
         Ok(booted) => booted,
         Err(why) => {
@@ -194,6 +229,16 @@ fn the_service_is_installed_runs_and_goes_without_a_trace() {
         thread::sleep(Duration::from_millis(100));
     }
 
+    // the journal has each line's own priority, and no mark of it in the text
+    let journal = |priority: &str| {
+        let words = ["journalctl", "-u", "immuaudit", "-o", "cat", "-p", priority];
+        booted.does(&words)
+    };
+    let informed = journal("info..info");
+    assert!(informed.contains("auditing server="), "{informed}");
+    assert!(!informed.contains("<6>"), "{informed}");
+    assert!(journal("warning..warning").contains("default password"));
+
     // twice is harmless, and does not so much as restart it
     let process = booted.shows("MainPID");
     booted.does(&install);
@@ -208,6 +253,8 @@ fn the_service_is_installed_runs_and_goes_without_a_trace() {
     );
     booted.does(&["immuaudit", "audit-mode", "start"]);
     assert_eq!(booted.shows("NRestarts"), "0");
+
+    a_hang_is_ended_by_the_watchdog_and_followed_by_a_restart(&booted);
 
     booted.does(&["immuaudit", "audit-mode", "uninstall"]);
     assert!(

@@ -2,30 +2,29 @@
 
 mod support;
 
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use immuaudit::audit::{Auditor, Outcome, Policy, Reason, Report, Verdict, Walk, Went, Why};
 use immuaudit::clock;
-use immuaudit::config::{DatabaseFilter, FirstSight, NewValues, Secret, Signatures, Values};
+use immuaudit::config::{NewValues, Secret, Values};
 use immuaudit::drill::{
     Draft, Embedded, Emulated, Lag, Ledger, Lie, NewEntry, Options, Telling, fill,
 };
 use immuaudit::ledger::{Digest, HeaderFields, HeaderVersion, KvMetadata, TxHeader, TxMetadata};
-use immuaudit::server::{Endpoint, Login, Security, Server};
+use immuaudit::server::{Endpoint, Kind, Login, Security, Server};
 use immuaudit::stop::Stop;
 use immuaudit::trust::{Location, Store, Swept, Tampering};
 use immuaudit::wire::method;
+use support::loud::loud;
 use support::place::Place;
+use support::program::Program;
 
 const DB: &str = "defaultdb";
 const VALUE: Verdict = Verdict::Tampered(Tampering::Value);
 
 /// Nothing but what a test asks for.
-const NONE: Values = Values {
-    sample: 0,
-    new: NewValues::Sampled,
-    sweep: None,
-};
+const NONE: Values = Values::NONE;
 
 struct Scene {
     embedded: Embedded,
@@ -71,14 +70,8 @@ impl Scene {
         let server = Server::new(endpoint, login, Duration::from_secs(10), Stop::new());
         let store = Store::open(&self.location(), clock::now()).expect("a store");
         let policy = Policy {
-            databases: DatabaseFilter::default(),
-            signatures: Signatures::NotRequired,
-            pins: Vec::new(),
-            first_sight: FirstSight::Taken,
-            interval: Duration::from_secs(60),
-            expect_growth: None,
-            max_range: 10_000,
             values,
+            ..Policy::of_consistency()
         };
         Auditor::new(server.expect("no TLS"), store, policy)
     }
@@ -320,6 +313,87 @@ fn a_paced_sweep_is_spread_over_its_time_and_ends() {
 }
 
 #[test]
+fn no_call_of_a_paced_sweep_may_last_until_a_second_after_the_next_check_is_due() {
+    let scene = Scene::of_sixty();
+    let mut auditor = scene.auditor(Values {
+        sweep: Some(Duration::from_secs(1)),
+        ..NONE
+    });
+    cycle(&mut auditor);
+    scene.embedded.lie(Lie::NeverAnswers);
+    let due = Instant::now() + Duration::from_millis(100);
+    let went = auditor.sweep_at_pace(due).went;
+    let Went::Away(failure) = went else {
+        panic!("{went:?}");
+    };
+    let Kind::Deadline(deadline) = failure.kind else {
+        panic!("{failure:?}");
+    };
+    assert!(deadline < Duration::from_millis(1_100), "{deadline:?}");
+    scene.embedded.be_honest();
+    assert_eq!(cycle(&mut auditor).verdict, Verdict::Consistent);
+}
+
+#[test]
+fn a_sweep_beside_an_audit_wants_nothing_of_its_port() {
+    let scene = Scene::of_sixty();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("its address").port().to_string();
+    let sweep = ["--audit-monitoring-host", "127.0.0.1"];
+    let program = Program::new(scene.embedded.port(), &scene.place.path().join("trust"));
+    let program = program
+        .with(&sweep)
+        .with(&["--audit-monitoring-port", &port]);
+    let run = program.run(&["sweep"]);
+    run.ends_with(0);
+    assert!(
+        run.stdout.contains("60 of 60 transactions read whole"),
+        "{run:#?}"
+    );
+}
+
+/// KiB that a sweep of the program takes at most, with default settings.
+fn memory_of_a_sweep(scene: &Scene) -> u64 {
+    let transactions = scene.embedded.state(DB).expect("a database").tx;
+    let program = Program::new(scene.embedded.port(), &scene.place.path().join("trust"));
+    let (run, most) = program.run_measured(&["sweep"]);
+    run.ends_with(0);
+    let all = format!("{transactions} of {transactions} transactions read whole");
+    assert!(run.stdout.contains(&all), "{run:#?}");
+    loud(format!(
+        "a sweep of {transactions} transactions: {most} KiB\n"
+    ));
+    most
+}
+
+/// What a sweep may take with default settings.
+const MOST: u64 = 48 << 10;
+
+#[test]
+fn a_sweep_takes_less_than_48_mib() {
+    let scene = Scene::new(Options::default());
+    scene.embedded.grow(DB, 20_000);
+    assert!(memory_of_a_sweep(&scene) < MOST);
+    // values of which few fit an answer, and such as fill one
+    for (transactions, size) in [(300, 60_000), (10, 4_000_000)] {
+        let scene = Scene::new(Options::default());
+        for tx in 0..transactions {
+            scene
+                .embedded
+                .set(DB, &format!("key{tx}"), &"x".repeat(size));
+        }
+        assert!(memory_of_a_sweep(&scene) < MOST);
+    }
+}
+
+#[test]
+fn a_sweep_of_a_million_transactions_takes_less_than_48_mib() {
+    let scene = Scene::new(Options::default());
+    scene.embedded.grow(DB, 1_000_000);
+    assert!(memory_of_a_sweep(&scene) < MOST);
+}
+
+#[test]
 fn a_hole_in_a_scan_is_malformed_and_what_it_hides_is_read_alone() {
     let scene = Scene::of_sixty();
     let mut auditor = scene.trusting();
@@ -400,6 +474,7 @@ fn dropped_values_are_unavailable_only_where_a_proven_header_says_so() {
         let (swept, outcomes) = sweep(&mut auditor);
         assert_eq!(outcomes.is_empty(), clean, "{outcomes:?}");
         assert_eq!(swept.read == swept.of, clean);
+        assert_eq!(swept.unavailable.truncated, u64::from(clean), "it is said");
     }
 }
 
@@ -423,6 +498,8 @@ fn expired_and_document_entries_come_without_values_and_others_do_not() {
     let (swept, outcomes) = sweep(&mut auditor);
     assert!(outcomes.is_empty(), "{outcomes:?}");
     assert_eq!(swept.read, 1);
+    let said = swept.unavailable.to_string();
+    assert_eq!(said, "1 expired, 1 of documents, sent by no server");
     // the digests of what did not come count all the same
     scene.embedded.lie(Lie::EditedKey);
     let (_, outcomes) = sweep(&mut auditor);

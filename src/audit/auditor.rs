@@ -242,8 +242,10 @@ impl Auditor {
                 verdict,
                 reason,
                 shown,
+                signature,
             } => Conclusion {
                 shown,
+                signature,
                 ..Conclusion::new(verdict, reason)
             },
         })
@@ -594,7 +596,10 @@ impl From<&Exchange> for trust::Answer {
         trust::Answer {
             call: exchange.call.into(),
             request: exchange.request.clone(),
-            reply: exchange.reply.clone(),
+            reply: match &exchange.reply {
+                Ok(bytes) => Ok(bytes.to_vec()),
+                Err(error) => Err(error.clone()),
+            },
         }
     }
 }

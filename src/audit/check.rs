@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::audit::proof::{self, Limits, Proof};
 use crate::audit::verdict::{Reason, Verdict};
 use crate::config::Signatures;
-use crate::ledger::{ClaimedState, Proven, State, StateShape};
+use crate::ledger::{ClaimedState, Proven, Signature, State, StateShape};
 use crate::server::{Failure, Kind, Server};
 use crate::text::Shown;
 use crate::trust::Tampering;
@@ -49,17 +49,20 @@ pub enum Finding {
         verdict: Verdict,
         reason: Reason,
         shown: Option<State>,
+        /// What the state shown came with, as it came.
+        signature: Option<Signature>,
     },
     /// The program is asked to end.
     Stopped,
 }
 
 impl Finding {
-    fn refused(verdict: Verdict, reason: Reason, shown: Option<State>) -> Finding {
+    fn refused(verdict: Verdict, reason: Reason, shown: Option<&ClaimedState>) -> Finding {
         Finding::Refused {
             verdict,
             reason,
-            shown,
+            shown: shown.map(|claimed| claimed.state),
+            signature: shown.and_then(|claimed| claimed.signature.clone()),
         }
     }
 }
@@ -77,7 +80,7 @@ pub fn check(
     };
     let shown = claimed.state;
     if let Err((verdict, reason)) = check_claim(&claimed, database, demands) {
-        return Finding::refused(verdict, reason, Some(shown));
+        return Finding::refused(verdict, reason, Some(&claimed));
     }
     let Some(trusted) = trusted else {
         return first_sight(server, database, claimed);
@@ -86,12 +89,12 @@ pub fn check(
         return Finding::Same(claimed);
     }
     if let Some((tampering, reason)) = contradiction(&trusted, &shown) {
-        return Finding::refused(Verdict::Tampered(tampering), reason, Some(shown));
+        return Finding::refused(Verdict::Tampered(tampering), reason, Some(&claimed));
     }
     match proof::extend(server, database, &trusted, &shown, demands.limits()) {
         Proof::Holds(proven) => Finding::Extended(claimed, proven),
-        Proof::Fails(verdict, reason) => Finding::refused(verdict, reason, Some(shown)),
-        Proof::Behind => went_back(server, database, &trusted, shown, demands),
+        Proof::Fails(verdict, reason) => Finding::refused(verdict, reason, Some(&claimed)),
+        Proof::Behind => went_back(server, database, &trusted, &claimed, demands),
         Proof::Stopped => Finding::Stopped,
     }
 }
@@ -150,12 +153,14 @@ fn first_sight(server: &mut Server, database: &str, claimed: ClaimedState) -> Fi
         Ok(tx) if tx.header.id() == shown.tx && tx.header.alh() == shown.hash => {
             Finding::First(claimed)
         }
-        Ok(_) => Finding::refused(Verdict::Malformed, Reason::UnbackedHash, Some(shown)),
+        Ok(_) => Finding::refused(Verdict::Malformed, Reason::UnbackedHash, Some(&claimed)),
         Err(failure) => match failure.kind {
-            Kind::TxNotFound | Kind::IllegalState => {
-                Finding::refused(Verdict::Malformed, Reason::Unbacked(failure), Some(shown))
-            }
-            _ => with_shown(of_failure(failure, None), shown),
+            Kind::TxNotFound | Kind::IllegalState => Finding::refused(
+                Verdict::Malformed,
+                Reason::Unbacked(failure),
+                Some(&claimed),
+            ),
+            _ => with_shown(of_failure(failure, None), &claimed),
         },
     }
 }
@@ -166,7 +171,7 @@ fn went_back(
     server: &mut Server,
     database: &str,
     trusted: &State,
-    shown: State,
+    claimed: &ClaimedState,
     demands: &Demands,
 ) -> Finding {
     match server.state(database) {
@@ -174,23 +179,23 @@ fn went_back(
             check_claim(&now, database, demands),
             contradiction(trusted, &now.state),
         ) {
-            (Err((verdict, reason)), _) => Finding::refused(verdict, reason, Some(now.state)),
+            (Err((verdict, reason)), _) => Finding::refused(verdict, reason, Some(&now)),
             (Ok(()), Some((tampering, reason))) => {
-                Finding::refused(Verdict::Tampered(tampering), reason, Some(now.state))
+                Finding::refused(Verdict::Tampered(tampering), reason, Some(&now))
             }
             (Ok(()), None) => {
-                Finding::refused(Verdict::Malformed, Reason::UnbackedHash, Some(shown))
+                Finding::refused(Verdict::Malformed, Reason::UnbackedHash, Some(claimed))
             }
         },
-        Err(failure) => with_shown(of_failure(failure, Some(*trusted)), shown),
+        Err(failure) => with_shown(of_failure(failure, Some(*trusted)), claimed),
     }
 }
 
-fn with_shown(finding: Finding, state: State) -> Finding {
+fn with_shown(finding: Finding, claimed: &ClaimedState) -> Finding {
     match finding {
         Finding::Refused {
             verdict, reason, ..
-        } => Finding::refused(verdict, reason, Some(state)),
+        } => Finding::refused(verdict, reason, Some(claimed)),
         other => other,
     }
 }

@@ -179,7 +179,8 @@ impl Auditor {
             }
             let scan = self
                 .server
-                .tx_scan(database, next, limit, Entries::Excluded);
+                .tx_scan(database, next, limit, Entries::Excluded)
+                .and_then(|scanned| scanned.decode());
             match scan {
                 Ok(list) => {
                     return Ok(list

@@ -26,6 +26,22 @@ pub struct Policy {
     pub values: Values,
 }
 
+impl Policy {
+    /// Every database's consistency once a minute, its first state taken on trust; no values.
+    pub fn of_consistency() -> Policy {
+        Policy {
+            databases: DatabaseFilter::default(),
+            signatures: Signatures::NotRequired,
+            pins: Vec::new(),
+            first_sight: FirstSight::Taken,
+            interval: Duration::from_secs(60),
+            expect_growth: None,
+            max_range: 10_000,
+            values: Values::NONE,
+        }
+    }
+}
+
 /// A state that the operator knows of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pin {

@@ -270,7 +270,8 @@ impl<'a> Side<'a> {
         while most > 1 {
             let scan = self
                 .server
-                .tx_scan(self.database, first, most, Entries::Digests);
+                .tx_scan(self.database, first, most, Entries::Digests)
+                .and_then(|scanned| scanned.decode());
             match scan {
                 Ok(list) => return Ok(list.into_iter().map_while(Result::ok).collect()),
                 Err(failure) => match failure.kind {

@@ -313,7 +313,7 @@ pub struct Outcome {
     pub shown: Option<State>,
     /// What was trusted before.
     pub previous: Option<State>,
-    /// What a state that was accepted is signed with.
+    /// What the state shown came with, whether or not it counts.
     pub signature: Option<Signature>,
     /// What the one before is signed with.
     pub previous_signature: Option<Signature>,

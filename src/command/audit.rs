@@ -11,7 +11,8 @@ use crate::audit::{Auditor, Cycle, Exit, Outcome, Went, chance_per_day};
 use crate::clock;
 use crate::config::{Effective, Format, Repeat, Settings, Volume};
 use crate::report::{
-    log_cycle, log_outcome, log_swept, log_values, log_warnings, outcome_json, outcome_line, print,
+    Event, log_cycle, log_outcome, log_swept, log_values, log_warnings, outcome_json, outcome_line,
+    print,
 };
 use crate::service::Notifier;
 use crate::stop::Stop;
@@ -94,7 +95,10 @@ impl Loop<'_> {
         let settings = self.settings;
         let name = &settings.server.name;
         let interval = settings.audit.interval;
-        log::info!("auditing server={name} interval={interval:?}");
+        Event::new(Level::Info, "auditing")
+            .text("server", name)
+            .text("interval", format!("{interval:?}"))
+            .log();
         self.notifier.ready(settings.server.call_timeout);
         let mut level = Level::Info; // once; a line a cycle is for who looks for it
         while !self.stop.requested() {
@@ -106,7 +110,9 @@ impl Loop<'_> {
             self.sweep_until(auditor, next);
         }
         self.notifier.stopping();
-        log::info!("stopped server={name}");
+        Event::new(Level::Info, "stopped")
+            .text("server", name)
+            .log();
         Exit::Good
     }
 
@@ -128,16 +134,19 @@ impl Loop<'_> {
             if let Some(outcome) = &slice.outcome {
                 self.tell(outcome);
             }
+            if let Some(progress) = auditor.values_read(&slice.database) {
+                self.watch.values(progress);
+            }
             let left = next.saturating_duration_since(Instant::now());
             match slice.went {
                 Went::On { .. } => {}
                 Went::Ended(swept) => log_swept(name, &slice.database, &swept),
                 Went::Idle => self.rest(Instant::now() + left.min(PACE)),
                 Went::Away(failure) => {
-                    log::debug!(
-                        "the sweep waits server={name} reason={:?}",
-                        failure.to_string()
-                    );
+                    Event::new(Level::Debug, "the sweep waits")
+                        .text("server", name)
+                        .text("reason", failure)
+                        .log();
                     self.rest(next);
                 }
                 Went::Stopped => return,
@@ -189,9 +198,13 @@ fn tell_values(auditor: &Auditor, settings: &Settings, cycle: &Cycle, level: Lev
 fn after(auditor: &mut Auditor, settings: &Settings, watch: &Watch, cycle: &Cycle) {
     let name = &settings.server.name;
     log_cycle(name, cycle);
+    let checked = cycle.outcomes.iter().map(|outcome| &outcome.database);
+    for progress in checked.filter_map(|database| auditor.values_read(database)) {
+        watch.values(progress);
+    }
     watch.cycle(cycle, auditor.identity().as_deref());
     for warning in auditor.store_warnings() {
-        log::warn!("{warning} server={name}");
+        Event::new(Level::Warn, warning).text("server", name).log();
     }
 }
 

@@ -6,7 +6,7 @@ use std::{env, fs, process};
 
 use crate::audit::{Auditor, Policy};
 use crate::clock;
-use crate::config::{DatabaseFilter, FirstSight, NewValues, Secret, Signatures, Values};
+use crate::config::{NewValues, Secret, Signatures, Values};
 use crate::drill::{Auditor as Audited, Embedded, Lie, Options, Telling, fill};
 use crate::ledger::PublicKey;
 use crate::server::{Endpoint, Login, Security, Server};
@@ -136,13 +136,7 @@ impl Bench {
         let server =
             Server::new(endpoint, login, TIMEOUT, Stop::new()).map_err(|none| none.to_string())?;
         let policy = Policy {
-            databases: DatabaseFilter::default(),
             signatures,
-            pins: Vec::new(),
-            first_sight: FirstSight::Taken,
-            interval: Duration::from_secs(60),
-            expect_growth: None,
-            max_range: 10_000,
             values: Values {
                 sample: match audited {
                     Audited::ReadingValues => u64::MAX, // every transaction in every cycle
@@ -151,6 +145,7 @@ impl Bench {
                 new: NewValues::All,
                 sweep: None,
             },
+            ..Policy::of_consistency()
         };
         Ok(Bench {
             auditor: Auditor::new(server, store, policy),

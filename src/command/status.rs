@@ -140,6 +140,18 @@ impl Known<'_> {
                 ),
                 None => "  no sweep has ended yet".into(),
             });
+            if values.unavailable.total() > 0 {
+                lines.push(format!(
+                    "  values that cannot be read any more, of those asked for: {}",
+                    values.unavailable
+                ));
+            }
+            if values.truncated_before > 0 {
+                lines.push(format!(
+                    "  values of transactions before {} were dropped, as the ledger itself records",
+                    values.truncated_before
+                ));
+            }
             if !values.due.is_empty() {
                 lines.push(format!(
                     "  {} transactions could not be read and stay due",
@@ -207,9 +219,17 @@ impl Known<'_> {
             .texts("open_alarms", &alarms)
             .number("values_read", self.values.map(|values| values.read))
             .number("values_due", due.and_then(|due| u64::try_from(due).ok()))
+            .number(
+                "values_unavailable",
+                self.values.map(|values| values.unavailable.total()),
+            )
             .number("sweep_at", sweep.map(|sweep| sweep.at))
             .text("swept", time(swept.map(|swept| swept.ended)).as_deref())
             .number("swept_read", swept.map(|swept| swept.read))
+            .number(
+                "swept_unavailable",
+                swept.map(|swept| swept.unavailable.total()),
+            )
             .number("swept_of", swept.map(|swept| swept.of))
             .text("found_within_a_day", chance.as_deref())
             .end()

@@ -7,10 +7,10 @@ use super::open::{self, Failed};
 use super::watch;
 use crate::audit::{Auditor, Exit, Went};
 use crate::clock;
-use crate::config::{Effective, Format, Settings, Volume};
+use crate::config::{Effective, Format, Repeat, Settings, Volume};
 use crate::report::{Bar, log_outcome, log_swept, print};
 use crate::stop::Stop;
-use crate::trust::Store;
+use crate::trust::{Store, Swept};
 
 /// Sweeps these databases, or all that are audited.
 pub fn run(
@@ -24,7 +24,10 @@ pub fn run(
         log::warn!("{warning}");
     }
     let server = open::server(settings, stop.clone())?;
-    let watch = watch::start(settings, effective, &mut store, &server)?;
+    // it ends by itself, and the audit beside it may have the port
+    let mut ends = settings.clone();
+    ends.audit.repeat = Repeat::Once;
+    let watch = watch::start(&ends, effective, &mut store, &server)?;
     let mut auditor =
         Auditor::new(server, store, open::policy(settings)).with_mirror(settings.audit.mirror);
     let checked = once(&mut auditor, settings, &watch);
@@ -59,6 +62,14 @@ pub fn run(
 /// How long the mirrors may take, after everything else was read.
 const MIRRORING: Duration = Duration::from_secs(24 * 3600);
 
+/// What a whole reading does not make less true: values that are gone for a proven reason.
+fn missing(swept: &Swept) -> String {
+    match swept.unavailable.total() {
+        0 => String::new(),
+        _ => format!(", but for values: {}", swept.unavailable),
+    }
+}
+
 /// Reads a database to its end, or as far as it goes; what is read is not read again by the next
 /// run.
 fn sweep(auditor: &mut Auditor, settings: &Settings, database: &str) -> Exit {
@@ -82,7 +93,8 @@ fn sweep(auditor: &mut Auditor, settings: &Settings, database: &str) -> Exit {
                 if !quiet {
                     let (read, of) = (swept.read, swept.of);
                     print(&format!(
-                        "{database}: {read} of {of} transactions read whole"
+                        "{database}: {read} of {of} transactions read whole{}",
+                        missing(&swept)
                     ));
                 }
                 return worst;

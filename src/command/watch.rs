@@ -5,13 +5,13 @@ use std::cell::RefCell;
 use super::open::Failed;
 use crate::audit::{Cycle, Outcome};
 use crate::clock;
-use crate::config::{Effective, Repeat, Settings};
+use crate::config::{Effective, Persona, Repeat, Settings};
 use crate::ledger::Digest;
 use crate::monitor;
 use crate::notify::Notifier;
 use crate::report::{About, Board, Prefix};
 use crate::server::{Endpoint, Security, Server};
-use crate::trust::{LocalFailure, Store};
+use crate::trust::{LocalFailure, Progress, Store};
 
 /// What each outcome and each cycle is told to.
 pub struct Watch {
@@ -31,7 +31,7 @@ pub fn start(
     if let (Repeat::UntilStopped, Some(listen)) =
         (settings.audit.repeat, &settings.watch.monitoring)
     {
-        let address = monitor::start(listen, board.clone(), Prefix::Immuclient)?;
+        let address = monitor::start(listen, board.clone(), prefix(settings.persona))?;
         log::info!("metrics and status page on http://{address}/");
     }
     let outcomes = store.load_outcomes();
@@ -61,9 +61,21 @@ impl Watch {
         self.notifier.borrow_mut().cycle(cycle);
     }
 
+    /// How far a database's values were read.
+    pub fn values(&self, progress: &Progress) {
+        self.board.publish_values(progress);
+    }
+
     /// Before a program ends that does its work once: one try for each notification.
     pub fn flush(&self) {
         self.notifier.borrow().flush();
+    }
+}
+
+fn prefix(persona: Persona) -> Prefix {
+    match persona {
+        Persona::Immuclient => Prefix::Immuclient,
+        Persona::Immugw => Prefix::Immugw,
     }
 }
 
@@ -79,6 +91,7 @@ fn about(settings: &Settings, effective: &Effective) -> About {
         server: server.name.clone(),
         address: endpoint.authority(),
         interval: settings.audit.interval,
+        sweep: settings.audit.values.sweep,
         call_timeout: server.call_timeout,
         config: Digest::of(&[effective.to_toml().as_bytes()]).to_string(),
         started: clock::now(),
@@ -95,6 +108,9 @@ fn remember(board: &Board, store: &Store) -> Result<(), LocalFailure> {
             .map_or(1, |alarms| alarms.len());
         let last = outcomes.iter().find(|outcome| outcome.database == database);
         board.remember(&database, trusted.as_ref(), alarms, last);
+    }
+    for progress in store.load_progress() {
+        board.remember_values(&progress);
     }
     Ok(())
 }

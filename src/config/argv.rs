@@ -1,20 +1,28 @@
 //! Passwords on the command line: overwritten, so that `ps` shows them no more.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 
 use super::flags::{Piece, scan};
+use super::persona::Persona;
 
 /// Where a secret stands among the arguments: which one (0 is the first after the program's name),
 /// and from which byte of it on.
 fn secrets(arguments: &[String]) -> Vec<(usize, usize)> {
-    let places = scan(arguments).into_iter().filter_map(|piece| match piece {
-        Piece::Flag(setting, Some(value)) if setting.kind.is_secret() => {
-            Some((value.argument, value.offset))
-        }
-        _ => None,
-    });
-    places.collect()
+    // before it is known whose place is taken
+    let pieces = [Persona::Immuclient, Persona::Immugw].map(|persona| scan(arguments, persona));
+    let places = pieces
+        .into_iter()
+        .flatten()
+        .filter_map(|piece| match piece {
+            Piece::Flag(setting, Some(value)) if setting.kind.is_secret() => {
+                Some((value.argument, value.offset))
+            }
+            _ => None,
+        });
+    let places: BTreeSet<(usize, usize)> = places.collect();
+    places.into_iter().collect()
 }
 
 /// Overwrites every secret among this process's arguments.

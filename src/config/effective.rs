@@ -105,5 +105,5 @@ pub(super) fn one_line(text: impl fmt::Display) -> String {
 
 fn is_shown(setting: &Setting) -> bool {
     let of_a_verb = matches!(setting.group, Group::Of(_));
-    setting.layers != Layers::Flag && !of_a_verb && setting.origin != Origin::Unused
+    setting.layers != Layers::Flag && !of_a_verb && !setting.origin.is_unused()
 }

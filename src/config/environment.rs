@@ -7,7 +7,7 @@ use super::nearest::nearest;
 use super::persona::{self, Persona};
 use super::process::Process;
 use super::remark::Remark;
-use super::setting::{Layers, Setting};
+use super::setting::{Layers, Origin, Setting};
 use super::source::Source;
 use super::table::TABLE;
 
@@ -18,7 +18,8 @@ const OURS: &str = "IMMUAUDIT";
 pub(super) fn read(process: &Process, persona: Persona) -> Vec<Given> {
     let own = settings().filter_map(|setting| Some((setting, setting.variable?.to_owned())));
     // whose variables count is not for those variables to say
-    let theirs = settings().filter(|setting| setting.flag != persona::FLAG);
+    let theirs = given_by_variable()
+        .filter(|setting| setting.flag != persona::FLAG && setting.is_known(persona));
     let theirs = theirs.map(|setting| (setting, setting.variable_of(persona.prefix())));
     let ours = settings().map(|setting| (setting, setting.variable_of(OURS)));
     let derived = theirs.chain(ours);
@@ -76,7 +77,12 @@ pub(super) fn credentials(process: &Process) -> Vec<Given> {
     files.collect()
 }
 
+/// Those that variables of ours may give.
 fn settings() -> impl Iterator<Item = &'static Setting> {
+    given_by_variable().filter(|setting| setting.origin != Origin::Gateway)
+}
+
+fn given_by_variable() -> impl Iterator<Item = &'static Setting> {
     TABLE
         .iter()
         .filter(|setting| setting.layers != Layers::Flag)

@@ -5,6 +5,7 @@
 //! words only.
 
 use super::nearest::nearest;
+use super::persona::Persona;
 use super::problem::Problem;
 use super::setting::Setting;
 use super::source::Source;
@@ -35,8 +36,8 @@ pub(super) struct Value<'a> {
     pub offset: usize,
 }
 
-/// Cuts the command line into its pieces.
-pub(super) fn scan(arguments: &[String]) -> Vec<Piece<'_>> {
+/// Cuts the command line into its pieces, as this place has its flags.
+pub(super) fn scan(arguments: &[String], persona: Persona) -> Vec<Piece<'_>> {
     let mut pieces: Vec<Piece<'_>> = Vec::new();
     let mut rest = arguments.iter().map(String::as_str).enumerate().peekable();
     while let Some((index, argument)) = rest.next() {
@@ -52,7 +53,7 @@ pub(super) fn scan(arguments: &[String]) -> Vec<Piece<'_>> {
             Piece::Word(word) => Some(verb::find(word)?.name),
             _ => None,
         });
-        let (setting, attached) = name(argument, verb);
+        let (setting, attached) = name(argument, verb, persona);
         let Some(setting) = setting else {
             pieces.push(Piece::Unknown(argument));
             continue;
@@ -82,18 +83,23 @@ pub(super) fn scan(arguments: &[String]) -> Vec<Piece<'_>> {
 }
 
 /// The setting that an argument names, and the value that is attached to it.
-fn name(argument: &str, verb: Option<Name>) -> (Option<&'static Setting>, Option<&str>) {
+fn name(
+    argument: &str,
+    verb: Option<Name>,
+    persona: Persona,
+) -> (Option<&'static Setting>, Option<&str>) {
     if let Some(long) = argument.strip_prefix("--") {
         let (flag, value) = match long.split_once('=') {
             Some((flag, value)) => (flag, Some(value)),
             None => (long, None),
         };
-        return (table::find_for(flag, verb), value);
+        return (table::find_for(flag, verb, persona), value);
     }
     let mut letters = argument.chars();
     let letter = letters.nth(1); // behind the dash
     let value = letters.as_str();
-    let setting = TABLE.iter().find(|setting| setting.short == letter);
+    let has_letter = |setting: &&Setting| letter.is_some() && setting.letter(persona) == letter;
+    let setting = TABLE.iter().find(has_letter);
     match (setting, value.strip_prefix('=')) {
         (Some(setting), Some(value)) => (Some(setting), Some(value)),
         (Some(setting), None) if value.is_empty() => (Some(setting), None),
@@ -111,12 +117,12 @@ pub(super) struct Line {
 }
 
 /// Reads the command line.
-pub(super) fn read(arguments: &[String]) -> Line {
+pub(super) fn read(arguments: &[String], persona: Persona) -> Line {
     let mut line = Line::default();
-    for piece in scan(arguments) {
+    for piece in scan(arguments, persona) {
         match piece {
             Piece::Word(word) => line.words.push(word.to_owned()),
-            Piece::Unknown(argument) => line.problems.push(unknown(argument)),
+            Piece::Unknown(argument) => line.problems.push(unknown(argument, persona)),
             Piece::Flag(setting, Some(value)) => line.give(setting, value.text),
             Piece::Flag(setting, None) if setting.kind.is_switch() => line.give(setting, "true"),
             Piece::Flag(setting, None) => line.problems.push(Problem::NoValue {
@@ -150,13 +156,14 @@ impl Line {
     }
 }
 
-fn unknown(argument: &str) -> Problem {
+fn unknown(argument: &str, persona: Persona) -> Problem {
     // what stands behind "=" may be a secret
     let flag = argument.split('=').next().unwrap_or_default();
     let name = flag.trim_start_matches('-');
+    let known = TABLE.iter().filter(|setting| setting.is_known(persona));
     Problem::UnknownFlag {
         flag: flag.to_owned(),
-        nearest: nearest(name, TABLE.iter().map(|setting| setting.flag)),
+        nearest: nearest(name, known.map(|setting| setting.flag)),
     }
 }
 
@@ -166,7 +173,7 @@ mod tests {
 
     fn line(arguments: &[&str]) -> Line {
         let arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
-        read(&arguments)
+        read(&arguments, Persona::Immuclient)
     }
 
     fn given(line: &Line) -> Vec<(&str, Vec<&str>)> {

@@ -1,6 +1,6 @@
 //! `--help`: the everyday settings on one screen, and all of them.
 
-use super::setting::{Group, Origin, Setting};
+use super::setting::{Group, Setting};
 use super::table::TABLE;
 use super::verb::{Name, VERBS};
 
@@ -43,10 +43,12 @@ fn whole() -> String {
     text.push_str(&settings(|setting| setting.group == Group::Everyday));
     text.push_str("\nFurther settings:\n");
     let further =
-        |setting: &Setting| setting.group == Group::Advanced && setting.origin != Origin::Unused;
+        |setting: &Setting| setting.group == Group::Advanced && !setting.origin.is_unused();
     text.push_str(&settings(further));
-    text.push_str("\nTaken so that immuclient's command lines run, and of no effect:\n");
-    text.push_str(&settings(|setting| setting.origin == Origin::Unused));
+    text.push_str(
+        "\nTaken so that immuclient's and immugw's command lines run, and of no effect:\n",
+    );
+    text.push_str(&settings(|setting| setting.origin.is_unused()));
     text.push('\n');
     text.push_str(LAYERS);
     text
@@ -58,7 +60,8 @@ Flags win over the environment, that over files, those over defaults.
 Environment: IMMUAUDIT_ and the flag in capitals, - as _; weaker, the same with IMMUCLIENT_.
 Files: --config FILE, or else immuclient.toml and, stronger, immuaudit.toml, each the first
 found in ./configs, the working directory, $HOME and /etc/immudb; the flags' names are the keys.
-With --as immugw: IMMUGW_ for IMMUCLIENT_, immugw.toml for immuclient.toml.
+With --as immugw: IMMUGW_ for IMMUCLIENT_, immugw.toml for immuclient.toml, -k and -j for -a
+and -p, port 9476, and user immugwauditor.
 Passwords also from systemd: $CREDENTIALS_DIRECTORY/audit-password.
 Exit codes: 0 good, 1 could not complete, 2 tampering, 3 usage or local failure.
 ";

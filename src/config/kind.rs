@@ -36,6 +36,8 @@ pub(super) enum Kind {
     Text(Slot<String>),
     /// One line of text for which "not given" differs from the default.
     MaybeText(Slot<Option<String>>),
+    /// A host's name or number.
+    Host(Slot<String>),
     /// One of a few words, each with what it does.
     Choice(&'static [Word]),
     /// A whole number within a range.
@@ -110,6 +112,10 @@ impl Kind {
             }
             Kind::Text(slot) => {
                 *slot(draft) = value::text(text)?;
+                Ok(quoted(text))
+            }
+            Kind::Host(slot) => {
+                *slot(draft) = value::host(text)?;
                 Ok(quoted(text))
             }
             Kind::MaybeText(slot) => {

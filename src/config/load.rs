@@ -15,7 +15,6 @@ use super::process::Process;
 use super::remark::Remark;
 use super::resolve::{port, resolve, unless_off};
 use super::service;
-use super::setting::Origin;
 use super::settings::Settings;
 use super::source::Source;
 use super::table::TABLE;
@@ -50,7 +49,7 @@ pub struct Run {
 /// Everything that is wrong; nothing may be started then, and the exit code is
 /// [`EXIT_CODE`](super::EXIT_CODE).
 pub fn load(process: &Process) -> Result<Invocation, Wrong> {
-    let line = flags::read(&process.arguments);
+    let line = flags::read(&process.arguments, process.persona()?);
     if !line.problems.is_empty() {
         return Err(Wrong(line.problems)); // words beside them may be values of a mistyped flag
     }
@@ -331,7 +330,7 @@ pub(super) fn config_file(environment: &[Given], flags: &[Given]) -> Option<Give
 fn remark(given: &Given) -> Option<Remark> {
     let flag = given.setting.flag;
     match (given.setting.origin, &given.source) {
-        (Origin::Unused, source) => Some(Remark::UnusedSetting {
+        (origin, source) if origin.is_unused() => Some(Remark::UnusedSetting {
             flag,
             source: source.clone(),
         }),

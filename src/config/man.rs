@@ -1,7 +1,7 @@
 //! The manual page, in roff (man(7)).
 
 use super::help::{LAYERS, meaning, usage};
-use super::setting::{Group, Origin, Setting};
+use super::setting::{Group, Setting};
 use super::table::TABLE;
 use super::verb::VERBS;
 
@@ -28,9 +28,9 @@ pub(super) fn page() -> String {
         s.group == Group::Everyday
     });
     section(&mut page, "FURTHER SETTINGS", |s| {
-        s.group == Group::Advanced && s.origin != Origin::Unused
+        s.group == Group::Advanced && !s.origin.is_unused()
     });
-    section(&mut page, "WITHOUT EFFECT", |s| s.origin == Origin::Unused);
+    section(&mut page, "WITHOUT EFFECT", |s| s.origin.is_unused());
     page.push_str(".SH WHERE SETTINGS COME FROM\n.nf\n");
     page.push_str(
         &LAYERS

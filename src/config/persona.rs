@@ -39,6 +39,14 @@ impl Persona {
         }
     }
 
+    /// The user that it logs in as where none is given.
+    pub(super) fn auditor(self) -> &'static str {
+        match self {
+            Persona::Immuclient => "immudb",
+            Persona::Immugw => "immugwauditor",
+        }
+    }
+
     /// Its settings file.
     pub fn file_name(self) -> &'static str {
         match self {
@@ -74,7 +82,8 @@ impl Process {
         if let Some(text) = self.variable(&name) {
             take(text.to_owned(), Source::Variable(name))?;
         }
-        for piece in scan(&self.arguments) {
+        // flags of this place alone come later, and none of them takes this one for its value
+        for piece in scan(&self.arguments, Persona::default()) {
             match piece {
                 Piece::Flag(of, Some(value)) if of.flag == FLAG => {
                     take(value.text.to_owned(), Source::Flag(FLAG))?;
@@ -83,6 +92,15 @@ impl Process {
             }
         }
         Ok(draft.persona)
+    }
+
+    /// Where metrics are served: where the one whose place it takes serves them.
+    pub(super) fn monitoring_port(&self) -> Option<String> {
+        let port = match self.persona() {
+            Ok(Persona::Immugw) => "9476",
+            Ok(Persona::Immuclient) | Err(_) => "9477",
+        };
+        Some(port.to_owned())
     }
 
     /// Whose name the program is called by.

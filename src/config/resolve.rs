@@ -20,8 +20,8 @@ use super::value;
 use super::watch;
 use crate::ledger::PublicKey;
 
-/// User and password of a server that nobody has configured (protocol.md §7).
-const DEFAULT_LOGIN: &str = "immudb";
+/// The password of a server that nobody has configured (protocol.md §7).
+const DEFAULT_PASSWORD: &str = "immudb";
 /// The name that immuclient expects in a certificate.
 const DEFAULT_SERVER_NAME: &str = "localhost";
 
@@ -66,11 +66,7 @@ pub(super) fn resolve(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Settin
 }
 
 fn server(draft: &Draft, transport: Transport, login: Login) -> ServerSettings {
-    let address = draft.address.trim();
-    let bare = address
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'));
-    let address = bare.unwrap_or(address).to_owned();
+    let address = draft.address.clone();
     let name = if !draft.server_name.is_empty() {
         draft.server_name.clone()
     } else if address.contains(':') {
@@ -203,15 +199,17 @@ fn login(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Login, Problem> {
     let names = [&draft.audit_username, &draft.username];
     let username = names.into_iter().find(|name| !name.is_empty());
     let password = match draft.audit_password.as_ref().or(draft.password.as_ref()) {
-        None => Secret::new(DEFAULT_LOGIN.to_owned()),
+        None => Secret::new(DEFAULT_PASSWORD.to_owned()),
         Some(Password::Text(secret)) => secret.clone(),
         Some(Password::File(given)) => password_file(given, remarks)?,
     };
-    if password.expose() == DEFAULT_LOGIN {
+    if password.expose() == DEFAULT_PASSWORD {
         remarks.push(Remark::DefaultPassword);
     }
     Ok(Login {
-        username: username.map_or(DEFAULT_LOGIN, String::as_str).to_owned(),
+        username: username
+            .map_or(draft.persona.auditor(), String::as_str)
+            .to_owned(),
         password,
     })
 }

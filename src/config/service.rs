@@ -12,7 +12,7 @@ use super::problem::{Problem, Wrong};
 use super::process::Process;
 use super::resolve::resolve;
 use super::secret::Secret;
-use super::setting::{Layers, Origin};
+use super::setting::Layers;
 use super::source::Source;
 use super::verb::{Control, Installation, Name, ServiceTask, Task};
 
@@ -135,7 +135,7 @@ fn parameters<'a>(process: &Process, given: impl Iterator<Item = &'a Given>) -> 
 /// The line for a setting that a file may hold; the service runs in another directory.
 fn parameter(process: &Process, given: &Given) -> Option<Parameter> {
     let setting = given.setting;
-    if setting.layers != Layers::All || setting.origin == Origin::Unused {
+    if setting.layers != Layers::All || setting.origin.is_unused() {
         return None;
     }
     let text = given.texts.last()?;

@@ -1,6 +1,7 @@
 //! One setting: everything there is to know about it.
 
 use super::kind::Kind;
+use super::persona::Persona;
 use super::process::Process;
 use super::verb::Name;
 
@@ -10,6 +11,8 @@ pub(super) struct Setting {
     pub flag: &'static str,
     /// The flag's one letter.
     pub short: Option<char>,
+    /// The letter in immugw's place, where immuclient's letters mean other things.
+    pub short_as_immugw: Option<char>,
     /// What its value is and where it goes.
     pub kind: Kind,
     /// What the value is called, and in what unit; empty for a switch.
@@ -61,8 +64,17 @@ pub(super) enum Origin {
     Immugw,
     /// Immuclient's, taken so that its command lines run, but of no use in an audit.
     Unused,
+    /// Immugw's as a gateway, taken in its place alone so that its command lines run.
+    Gateway,
     /// Our own.
     Ours,
+}
+
+impl Origin {
+    /// Is it taken, and of no use in an audit?
+    pub fn is_unused(self) -> bool {
+        matches!(self, Origin::Unused | Origin::Gateway)
+    }
 }
 
 impl Setting {
@@ -77,6 +89,7 @@ impl Setting {
         Setting {
             flag,
             short: None,
+            short_as_immugw: None,
             kind,
             argument,
             default,
@@ -92,6 +105,14 @@ impl Setting {
     pub const fn short(self, letter: char) -> Setting {
         Setting {
             short: Some(letter),
+            short_as_immugw: Some(letter),
+            ..self
+        }
+    }
+
+    pub const fn short_as_immugw(self, letter: char) -> Setting {
+        Setting {
+            short_as_immugw: Some(letter),
             ..self
         }
     }
@@ -136,6 +157,15 @@ impl Setting {
         }
     }
 
+    /// Of immugw as a gateway: taken in its place alone, and of no use in an audit.
+    pub const fn gateway(self) -> Setting {
+        Setting {
+            origin: Origin::Gateway,
+            layers: Layers::FlagAndEnvironment,
+            ..self
+        }
+    }
+
     pub const fn computed(self, default: fn(&Process) -> Option<String>) -> Setting {
         Setting {
             computed: Some(default),
@@ -154,6 +184,19 @@ impl Setting {
     pub fn variable_of(&self, prefix: &str) -> String {
         let name = self.flag.to_ascii_uppercase().replace('-', "_");
         format!("{prefix}_{name}")
+    }
+
+    /// Its letter in this place.
+    pub fn letter(&self, persona: Persona) -> Option<char> {
+        match persona {
+            Persona::Immuclient => self.short,
+            Persona::Immugw => self.short_as_immugw,
+        }
+    }
+
+    /// Is there such a flag in this place?
+    pub fn is_known(&self, persona: Persona) -> bool {
+        self.origin != Origin::Gateway || persona == Persona::Immugw
     }
 
     /// Does each further flag add to the ones before it?

@@ -165,6 +165,15 @@ pub struct Values {
     pub sweep: Option<Duration>,
 }
 
+impl Values {
+    /// Nothing of them.
+    pub const NONE: Values = Values {
+        sample: 0,
+        new: NewValues::Sampled,
+        sweep: None,
+    };
+}
+
 /// Which of the new transactions are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NewValues {

@@ -6,11 +6,11 @@ use log::LevelFilter;
 
 use super::draft::OwnSignatures;
 use super::kind::Kind::{
-    Choice, Command, Count, Duration as Time, List, MaybeText, Path, Pins, Secret, SecretFile,
-    Switch, Text, Unused, UnusedSwitch, Url, Urls,
+    Choice, Command, Count, Duration as Time, Host, List, MaybeText, Path, Pins, Secret,
+    SecretFile, Switch, Text, Unused, UnusedSwitch, Url, Urls,
 };
 use super::kind::Word;
-use super::persona;
+use super::persona::{self, Persona};
 use super::process::Process;
 use super::setting::{Layers, Setting};
 use super::settings::{Auth, LogFormat, When};
@@ -25,10 +25,10 @@ const TICK: Duration = Duration::from_millis(1);
 #[rustfmt::skip]
 pub(super) static TABLE: &[Setting] = &[
     // the server
-    Setting::new("immudb-address", Text(|d| &mut d.address), "ADDRESS", "127.0.0.1", "the immudb server")
-        .short('a').everyday().immuclient(),
+    Setting::new("immudb-address", Host(|d| &mut d.address), "ADDRESS", "127.0.0.1", "the immudb server")
+        .short('a').short_as_immugw('k').everyday().immuclient(),
     Setting::new("immudb-port", Count(1..=65535, |d| &mut d.port), "PORT", "3322", "its port")
-        .short('p').everyday().immuclient(),
+        .short('p').short_as_immugw('j').everyday().immuclient(),
     Setting::new("audit-username", Text(|d| &mut d.audit_username), "NAME", "", "user (default: --username, else immudb)")
         .everyday().immuclient(),
     Setting::new("audit-password", Secret(|d| &mut d.audit_password), "PASSWORD", "", "its password, plain or enc:BASE64; better in a file")
@@ -90,10 +90,10 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new("log-level", Choice(LEVELS), "LEVEL", "info", "off, error, warn, info, debug or trace"),
     Setting::new("log-format", Choice(LOG_FORMATS), "FORMAT", "text", "log lines as text or json"),
     // those who watch
-    Setting::new("audit-monitoring-host", Text(|d| &mut d.monitoring_host), "ADDRESS", "0.0.0.0", "address that metrics, probes and the status page are served on")
+    Setting::new("audit-monitoring-host", Host(|d| &mut d.monitoring_host), "ADDRESS", "0.0.0.0", "address that metrics, probes and the status page are served on")
         .immuclient(),
     Setting::new("audit-monitoring-port", Count(0..=65535, |d| &mut d.monitoring_port), "PORT", "9477", "their port; 0: any free one, which is told")
-        .immuclient(),
+        .immuclient().computed(Process::monitoring_port),
     Setting::new("no-monitoring", Switch(|d| &mut d.no_monitoring), "", "false", "serve none of them"),
     Setting::new("audit-notification-url", Urls(|d| &mut d.notification_urls), "URLS", "", "where each change of a verdict is POSTed to; repeatable")
         .immuclient(),
@@ -129,6 +129,17 @@ pub(super) static TABLE: &[Setting] = &[
         .unused(),
     Setting::new("revision-separator", Unused, "TEXT", "", "taken for immuclient's sake: an audit prints no revisions")
         .unused(),
+    // of no use in an audit, and immugw's alone
+    Setting::new("address", Unused, "ADDRESS", "", "-a --as immugw: the gateway's own address")
+        .short_as_immugw('a').gateway(),
+    Setting::new("port", Unused, "PORT", "", "-p --as immugw: the gateway's own port")
+        .short_as_immugw('p').gateway(),
+    Setting::new("pidfile", Unused, "FILE", "", "--as immugw: an audit writes no process file")
+        .gateway(),
+    Setting::new("logfile", Unused, "FILE", "", "--as immugw: an audit's log is its stderr")
+        .gateway(),
+    Setting::new("detached", UnusedSwitch, "", "", "-d --as immugw: an audit stays in the foreground")
+        .short_as_immugw('d').gateway(),
     // of single verbs
     Setting::new("all", Switch(|d| &mut d.all), "", "false", "every setting").of(Name::Help),
     Setting::new("dry-run", Switch(|d| &mut d.dry_run), "", "false", "install, uninstall: only print every step").of(Name::AuditMode),
@@ -189,12 +200,18 @@ pub(super) const UNUSED_KEYS: [&str; 7] = [
 
 /// The setting of this name.
 pub(super) fn find(flag: &str) -> Option<&'static Setting> {
-    find_for(flag, None)
+    find_for(flag, None, Persona::Immuclient)
 }
 
-/// The setting of this name, as the verb has it: two verbs may mean different things by it.
-pub(super) fn find_for(flag: &str, verb: Option<Name>) -> Option<&'static Setting> {
-    let mut named = TABLE.iter().filter(|setting| setting.flag == flag);
+/// The setting of this name, as the verb and the place have it: two verbs may mean different things
+/// by it.
+pub(super) fn find_for(
+    flag: &str,
+    verb: Option<Name>,
+    persona: Persona,
+) -> Option<&'static Setting> {
+    let known = TABLE.iter().filter(|setting| setting.is_known(persona));
+    let mut named = known.filter(|setting| setting.flag == flag);
     let own = |setting: &&Setting| verb.is_some() && setting.verb() == verb;
     named.clone().find(own).or_else(|| named.next())
 }

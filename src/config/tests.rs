@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::kind::Kind;
 use super::load::gather;
-use super::setting::{Layers, Setting};
+use super::persona::Persona;
+use super::setting::{Layers, Origin, Setting};
 use super::table::TABLE;
 use super::{Process, Wrong, completions, environment, flags, help, man};
 
@@ -52,6 +53,7 @@ fn values(setting: &Setting) -> [(String, String); 4] {
         match &setting.kind {
             Kind::Switch(_) | Kind::UnusedSwitch => ("true".to_owned(), "true".to_owned()),
             Kind::Text(_) | Kind::MaybeText(_) | Kind::Unused => quoted(format!("text{n}")),
+            Kind::Host(_) => quoted(format!("host{n}")),
             Kind::Choice(words) => quoted(
                 words[n.parse::<usize>().unwrap() % words.len()]
                     .0
@@ -79,15 +81,15 @@ fn values(setting: &Setting) -> [(String, String); 4] {
 }
 
 fn shown(process: &Process) -> Result<String, Wrong> {
-    let line = flags::read(&process.arguments);
+    let line = flags::read(&process.arguments, process.persona()?);
     assert!(line.problems.is_empty());
     Ok(gather(process, &line.given)?.effective.to_toml())
 }
 
 fn everywhere() -> impl Iterator<Item = &'static Setting> {
-    TABLE.iter().filter(|setting| {
-        setting.layers == Layers::All && setting.origin != super::setting::Origin::Unused
-    })
+    TABLE
+        .iter()
+        .filter(|setting| setting.layers == Layers::All && !setting.origin.is_unused())
 }
 
 #[test]
@@ -188,15 +190,16 @@ fn no_two_settings_share_a_name_a_letter_or_a_variable() {
         for other in &TABLE[index + 1..] {
             // two verbs may mean different things by one flag
             if setting.flag == other.flag {
-                assert!(setting.verb().is_some() && other.verb().is_some());
+                let gateway = setting.origin == Origin::Gateway;
+                assert!((gateway || setting.verb().is_some()) && other.verb().is_some());
                 assert!(setting.verb() != other.verb(), "{}", setting.flag);
                 continue;
             }
-            assert!(
-                setting.short.is_none() || setting.short != other.short,
-                "{}",
-                setting.flag
-            );
+            for persona in [Persona::Immuclient, Persona::Immugw] {
+                let letter = setting.letter(persona);
+                let same = letter.is_some() && letter == other.letter(persona);
+                assert!(!same, "{} {persona:?}", setting.flag);
+            }
             assert_ne!(setting.variable_of("X"), other.variable_of("X"));
         }
         let plain = |c: char| c.is_ascii_lowercase() || c == '-';

@@ -2,6 +2,7 @@
 //!
 //! Each reader answers the value, or what a right one looks like.
 
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use super::Pin;
@@ -140,6 +141,24 @@ pub(super) fn url(text: &str) -> Result<String, Wanted> {
     }
 }
 
+/// A host's name, or its number; one of IPv6 may stand in brackets (RFC 3986 §3.2.2), and loses them.
+pub(super) fn host(text: &str) -> Result<String, Wanted> {
+    let text = text.trim();
+    let inside = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let bare = inside.unwrap_or(text);
+    // behind % stands the interface of a link-local address (RFC 4007 §11)
+    let number = bare.split('%').next().unwrap_or_default();
+    let is_number = number.parse::<Ipv6Addr>().is_ok();
+    let of_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let is_name = inside.is_none() && bare.len() <= 253 && bare.chars().all(of_name);
+    if !bare.is_empty() && (is_number || is_name) && self::text(bare).is_ok() {
+        return Ok(bare.to_owned());
+    }
+    Err("a host's name or number, without scheme, port or path".to_owned())
+}
+
 /// A program by its full path, and its words; nothing at all is none.
 pub(super) fn command(text: &str) -> Result<(), Wanted> {
     let fits = text.is_empty() || (text.starts_with('/') && self::text(text).is_ok());
@@ -170,6 +189,26 @@ pub(super) fn text(text: &str) -> Result<String, Wanted> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_is_a_name_or_a_number_and_no_url() {
+        for (given, bare) in [
+            ("db.example.org", Some("db.example.org")),
+            (" immudb_1 ", Some("immudb_1")),
+            ("10.0.0.1", Some("10.0.0.1")),
+            ("[::1]", Some("::1")),
+            ("fe80::1%eth0", Some("fe80::1%eth0")),
+            ("", None),
+            ("http://db", None),
+            ("db:3322", None),
+            ("db/x", None),
+            ("a b", None),
+            ("[db]", None),
+            ("[::1", None),
+        ] {
+            assert_eq!(host(given).ok().as_deref(), bare, "{given}");
+        }
+    }
 
     #[test]
     fn a_duration_needs_its_unit() {

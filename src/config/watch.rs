@@ -38,7 +38,7 @@ pub(super) fn resolve(
             }
             Ok(WatchSettings {
                 monitoring: (!draft.no_monitoring).then(|| Listen {
-                    host: bare(&draft.monitoring_host).to_owned(),
+                    host: draft.monitoring_host.clone(),
                     port: port(draft.monitoring_port),
                 }),
                 notify: NotifySettings {
@@ -61,14 +61,6 @@ pub(super) fn resolve(
             Err(problems.into_iter().flatten().collect())
         }
     }
-}
-
-fn bare(host: &str) -> &str {
-    let host = host.trim();
-    let inside = host
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'));
-    inside.unwrap_or(host)
 }
 
 fn secret(given: Option<&Password>, remarks: &mut Vec<Remark>) -> Result<Option<Secret>, Problem> {

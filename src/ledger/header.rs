@@ -32,6 +32,8 @@ pub struct TxHeader {
     entries: u32,
     version: HeaderVersion,
     metadata: Vec<u8>,
+    /// Computed once: it is what a header is compared by.
+    alh: Digest,
 }
 
 /// The fields of a header as they come, of the wire's types (protocol.md §2).
@@ -95,12 +97,15 @@ impl TxHeader {
                 return range("the metadata's length in a version 0 header", length);
             }
         }
-        Ok(TxHeader {
+        let mut header = TxHeader {
             fields,
             entries,
             version,
             metadata,
-        })
+            alh: Digest::ZERO,
+        };
+        header.alh = link(header.fields.id, &header.fields.prev_alh, &header.inner());
+        Ok(header)
     }
 
     /// The transaction's id.
@@ -178,7 +183,7 @@ impl TxHeader {
 
     /// The accumulative linear hash: `H(u64(id) || prevAlh || inner)` (protocol.md §3).
     pub fn alh(&self) -> Digest {
-        link(self.fields.id, &self.fields.prev_alh, &self.inner())
+        self.alh
     }
 }
 

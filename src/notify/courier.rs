@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use log::Level;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::Undelivered;
@@ -14,6 +15,7 @@ use super::notification::Notification;
 use super::outbox::{Kept, Outbox};
 use super::post::Post;
 use super::queue::Queue;
+use crate::report::Event;
 use crate::trust::LocalFailure;
 
 /// The way to a receiver.
@@ -171,25 +173,24 @@ impl Shared {
                 Ok(()) => {
                     waiting.remove(&self.receiver, &item.kept);
                     self.receiver.sent();
-                    log::info!("notified receiver={name} id={id} tries={}", item.tries + 1);
+                    tell_of(Level::Info, "notified", name, &id, item.tries + 1).log();
                 }
                 Err(Undelivered { why, retry_after }) => {
                     self.receiver.failed();
                     let tries = item.tries + 1;
                     // a receiver that is down all night is told a dozen times, not 500
                     let level = match tries.is_power_of_two() {
-                        true => log::Level::Warn,
-                        false => log::Level::Debug,
+                        true => Level::Warn,
+                        false => Level::Debug,
                     };
-                    log::log!(
-                        level,
-                        "not notified yet receiver={name} id={id} tries={tries} reason={why:?}"
-                    );
+                    tell_of(level, "not notified yet", name, &id, tries)
+                        .text("reason", why)
+                        .log();
                     let now = Instant::now();
                     if let Some(gone) = waiting.queue.put_back(item, retry_after, luck(), now) {
                         self.receiver.dropped(1);
                         waiting.remove(&self.receiver, &gone);
-                        log::error!("notification given up receiver={name} id={id} tries={tries}");
+                        tell_of(Level::Error, "notification given up", name, &id, tries).log();
                     }
                 }
             }
@@ -208,8 +209,18 @@ fn luck() -> f64 {
     f64::from(byte[0]) / 255.0
 }
 
+fn tell_of(level: Level, told: &str, receiver: &str, id: &str, tries: u32) -> Event {
+    Event::new(level, told)
+        .text("receiver", receiver)
+        .text("id", id)
+        .number("tries", tries.into())
+}
+
 fn tell(receiver: &Receiver, done: Result<(), LocalFailure>) {
     if let Err(failure) = done {
-        log::warn!("the outbox of receiver={} {failure}", receiver.name());
+        let told = format!("the outbox: {failure}");
+        Event::new(Level::Warn, told)
+            .text("receiver", receiver.name())
+            .log();
     }
 }

@@ -76,3 +76,38 @@ impl Exec {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::notification::Rank;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_program_that_takes_too_long_is_ended_with_all_its_children() {
+        let folder = std::env::temp_dir().join(format!("immuaudit-exec-{}", std::process::id()));
+        fs::create_dir(&folder).unwrap();
+        let (script, children) = (folder.join("script"), folder.join("children"));
+        let text = format!(
+            "#!/bin/sh\nsleep 3600 & echo $! >{0}.new && mv {0}.new {0}\nwait\n",
+            children.display()
+        );
+        fs::write(&script, text).unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
+        let exec = Exec::new(&[script.display().to_string()], Duration::from_millis(1500));
+        let notification = Notification {
+            id: "1".into(),
+            rank: Rank::Change,
+            topic: String::new(),
+            body: "{}".into(),
+        };
+        let why = exec.deliver(&notification).unwrap_err().why;
+        let child = fs::read_to_string(&children).unwrap();
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(why, "not done within 1.5s");
+        // dead, if nobody has collected it yet
+        let stat = fs::read_to_string(format!("/proc/{}/stat", child.trim()));
+        assert!(stat.is_err() || stat.unwrap().contains(") Z "));
+    }
+}

@@ -1,5 +1,6 @@
 //! A notification as a POST: immuclient's body, basic authentication and a signature where asked for.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use ring::hmac;
@@ -13,6 +14,7 @@ use crate::config::{Auth, NotifySettings, Roots, Secret};
 use crate::ledger::{decode_base64, encode_base64};
 use crate::report::JsonObject;
 use crate::server::system_roots;
+use crate::text::Shown;
 
 pub(super) struct Post {
     agent: Agent,
@@ -129,8 +131,12 @@ pub(super) fn kind(error: &ureq::Error) -> String {
         ureq::Error::Timeout(_) => "no answer in time".into(),
         ureq::Error::HostNotFound => "no such host".into(),
         ureq::Error::ConnectionFailed => "no connection".into(),
-        ureq::Error::Io(error) => format!("connection: {}", error.kind()),
-        ureq::Error::Rustls(error) => format!("TLS: {error}"),
+        ureq::Error::Io(error) => match (error.kind(), error.get_ref()) {
+            // what rustls says of the peer's certificate, which may name anything
+            (ErrorKind::InvalidData, Some(tls)) => format!("TLS: {}", Shown::new(&tls.to_string())),
+            (kind, _) => format!("connection: {kind}"),
+        },
+        ureq::Error::Rustls(error) => format!("TLS: {}", Shown::new(&error.to_string())),
         ureq::Error::Tls(what) => format!("TLS: {what}"),
         _ => "the answer is no HTTP that is understood".into(),
     }

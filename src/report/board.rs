@@ -11,8 +11,9 @@ use crate::histogram::Histogram;
 use crate::ledger::{Signature, State};
 use crate::notify::Counts;
 use crate::report::timeline::Timeline;
+use crate::report::values::{Pace, Values};
 use crate::server::{Calls, Counted};
-use crate::trust::{OutcomeRecord, Timestamp, Trusted};
+use crate::trust::{OutcomeRecord, Progress, Timestamp, Trusted};
 
 /// Upper bounds of a cycle's duration, in seconds.
 const CYCLES: &[f64] = &[
@@ -37,6 +38,8 @@ pub struct About {
     pub address: String,
     /// Time from one cycle to the next.
     pub interval: Duration,
+    /// Time in which every value is to be read once, where that is asked for.
+    pub sweep: Option<Duration>,
     /// Deadline of each call.
     pub call_timeout: Duration,
     /// SHA-256 of the effective settings.
@@ -80,6 +83,8 @@ pub struct Row {
     pub transactions: u64,
     /// Proofs that held, in this run.
     pub proofs: u64,
+    /// How much of its values was read.
+    pub values: Values,
     /// The last 24 hours.
     pub timeline: Timeline,
 }
@@ -206,6 +211,34 @@ impl Board {
         written.progress = Instant::now();
     }
 
+    /// How far an earlier run read a database's values.
+    pub fn remember_values(&self, progress: &Progress) {
+        self.values(&progress.database, |_, pace, now| {
+            Values::remembered(progress, pace, now)
+        });
+    }
+
+    /// How far a database's values were read.
+    pub fn publish_values(&self, progress: &Progress) {
+        self.values(&progress.database, |before, pace, now| {
+            before.after(progress, pace, now)
+        });
+    }
+
+    fn values(&self, database: &str, change: impl FnOnce(Values, &Pace, Timestamp) -> Values) {
+        let about = &self.0.about;
+        let pace = Pace {
+            sweep: about.sweep,
+            interval: about.interval,
+            since: about.started,
+        };
+        let mut written = self.written();
+        if let Some(row) = written.rows.get_mut(database) {
+            let values = change(row.values, &pace, clock::now());
+            Arc::make_mut(row).values = values;
+        }
+    }
+
     /// A cycle's end, and who the server says it is.
     pub fn publish_cycle(&self, cycle: &Cycle, identity: Option<&str>) {
         let now = clock::now();
@@ -279,6 +312,7 @@ impl Row {
             signature_dropped: false,
             transactions: 0,
             proofs: 0,
+            values: Values::default(),
             timeline: Timeline::default(),
         }
     }
@@ -321,6 +355,11 @@ impl Row {
     /// Is something to be done about it at once?
     pub fn is_alarming(&self) -> bool {
         self.open_alarms > 0 || self.verdict.is_some_and(Verdict::is_tampering)
+    }
+
+    /// Is everything proven and read in time?
+    pub fn is_well(&self) -> bool {
+        self.is_proven() && !self.overdue && !self.values.overdue
     }
 
     /// Was the last check's proof complete?

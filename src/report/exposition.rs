@@ -1,5 +1,7 @@
 //! Prometheus' text format, written through one builder: a family has its HELP, TYPE and samples
 //! together, and no label can break out of its quotes (Prometheus, *Exposition formats*).
+//!
+//! Labels are escaped once and written many times: of 1,000 databases there are 26,000 samples.
 
 use std::fmt::{Display, Write};
 
@@ -16,6 +18,34 @@ pub enum Type {
     Histogram,
 }
 
+/// Labels, escaped, without the braces around them.
+#[derive(Clone, Debug, Default)]
+pub struct Labels(String);
+
+impl Labels {
+    /// Names, which are ours, and values, which may be anybody's.
+    pub fn new(labels: &[(&str, &str)]) -> Labels {
+        let mut text = Labels::default();
+        for (name, value) in labels {
+            text = text.and(name, value);
+        }
+        text
+    }
+
+    /// One more.
+    #[must_use]
+    pub fn and(mut self, name: &str, value: &str) -> Labels {
+        if !self.0.is_empty() {
+            self.0.push(',');
+        }
+        self.0.push_str(name);
+        self.0.push_str("=\"");
+        escape(&mut self.0, value);
+        self.0.push('"');
+        self
+    }
+}
+
 /// The text being written.
 #[derive(Debug, Default)]
 pub struct Exposition(String);
@@ -27,6 +57,11 @@ pub struct Family<'a> {
 }
 
 impl Exposition {
+    /// With room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Exposition {
+        Exposition(String::with_capacity(bytes))
+    }
+
     /// Begins a family; its samples follow before the next one begins.
     pub fn family(&mut self, name: &'static str, kind: Type, help: &str) -> Family<'_> {
         let kind = match kind {
@@ -52,16 +87,21 @@ impl Exposition {
 
 impl Family<'_> {
     /// One sample.
-    pub fn sample(&mut self, labels: &[(&str, &str)], value: impl Display) {
+    pub fn sample(&mut self, labels: &Labels, value: impl Display) {
         self.line("", labels, None, value);
     }
 
+    /// One sample with a label more, whose value is a word of ours.
+    pub fn sample_of(&mut self, labels: &Labels, more: (&str, &'static str), value: impl Display) {
+        self.line("", labels, Some(more), value);
+    }
+
     /// A histogram's samples.
-    pub fn histogram(&mut self, labels: &[(&str, &str)], histogram: &Histogram) {
+    pub fn histogram(&mut self, labels: &Labels, histogram: &Histogram) {
         for (bound, count) in histogram.buckets() {
-            self.line("_bucket", labels, Some(&bound.to_string()), count);
+            self.line("_bucket", labels, Some(("le", &bound.to_string())), count);
         }
-        self.line("_bucket", labels, Some("+Inf"), histogram.count());
+        self.line("_bucket", labels, Some(("le", "+Inf")), histogram.count());
         self.line("_sum", labels, None, histogram.sum());
         self.line("_count", labels, None, histogram.count());
     }
@@ -69,26 +109,25 @@ impl Family<'_> {
     fn line(
         &mut self,
         suffix: &str,
-        labels: &[(&str, &str)],
-        bound: Option<&str>,
+        Labels(labels): &Labels,
+        more: Option<(&str, &str)>,
         value: impl Display,
     ) {
-        self.text.push_str(self.name);
-        self.text.push_str(suffix);
-        let bound = bound.map(|bound| ("le", bound));
-        let mut between = '{';
-        for (label, text) in labels.iter().copied().chain(bound) {
-            self.text.push(between);
-            self.text.push_str(label);
-            self.text.push_str("=\"");
-            escape(self.text, text);
-            self.text.push('"');
-            between = ',';
+        let text = &mut *self.text;
+        text.push_str(self.name);
+        text.push_str(suffix);
+        if !labels.is_empty() || more.is_some() {
+            text.push('{');
+            text.push_str(labels);
+            if let Some((name, value)) = more {
+                text.push_str(if labels.is_empty() { "" } else { "," });
+                for part in [name, "=\"", value, "\""] {
+                    text.push_str(part);
+                }
+            }
+            text.push('}');
         }
-        if between == ',' {
-            self.text.push('}');
-        }
-        put(self.text, format_args!(" {value}\n"));
+        put(text, format_args!(" {value}\n"));
     }
 }
 
@@ -114,11 +153,14 @@ mod tests {
     #[test]
     fn a_label_cannot_break_the_format() {
         let mut text = Exposition::default();
-        text.family("x", Type::Gauge, "An x.")
-            .sample(&[("a", "\"} 1\nforged 2\\"), ("b", "")], 3);
+        let labels = Labels::new(&[("a", "\"} 1\nforged 2\\"), ("b", "")]);
+        let mut family = text.family("x", Type::Gauge, "An x.");
+        family.sample(&labels, 3);
+        family.sample_of(&Labels::default(), ("c", "word"), 4);
+        family.sample(&Labels::default(), 5);
         assert_eq!(
             text.end(),
-            "# HELP x An x.\n# TYPE x gauge\nx{a=\"\\\"} 1\\nforged 2\\\\\",b=\"\"} 3\n"
+            "# HELP x An x.\n# TYPE x gauge\nx{a=\"\\\"} 1\\nforged 2\\\\\",b=\"\"} 3\nx{c=\"word\"} 4\nx 5\n"
         );
     }
 }

@@ -43,6 +43,14 @@ impl JsonObject {
         self
     }
 
+    /// A part of 1.
+    #[must_use]
+    pub fn share(mut self, name: &str, value: f64) -> JsonObject {
+        self.name(name);
+        write!(self.0, "{value:.4}").unwrap_or_default();
+        self
+    }
+
     /// A list of strings.
     #[must_use]
     pub fn texts(mut self, name: &str, values: &[&str]) -> JsonObject {

@@ -1,10 +1,10 @@
-//! Log lines: one an event, key facts as `key=value`, quiet where nothing happens.
+//! What is logged of checks, sweeps and cycles: one event a line, quiet where nothing happens.
 
 use log::Level;
 
+use super::event::Event;
 use super::plain::accepting;
 use crate::audit::{Chance, Cycle, Outcome, Verdict};
-use crate::ledger::State;
 use crate::trust::{Progress, Swept};
 
 /// How loudly a verdict is told.
@@ -19,46 +19,52 @@ fn level(outcome: &Outcome) -> Level {
     }
 }
 
+/// What is to be done at once about tampering; the page says more.
+const NEXT_STEP: &str = "leave the server and its data as they are, copy the evidence file away, find out who changed the history, then close the alarm";
+
 /// What is worth telling of a database beside its verdict.
 pub fn log_warnings(server: &str, outcome: &Outcome) {
     for warning in &outcome.warnings {
-        log::warn!("{warning} server={server} database={}", outcome.database);
+        Event::new(Level::Warn, warning)
+            .text("server", server)
+            .text("database", &outcome.database)
+            .log();
     }
 }
 
 /// What a database's check ended in, and what else is worth telling of it.
 pub fn log_outcome(server: &str, outcome: &Outcome) {
     log_warnings(server, outcome);
-    let database = &outcome.database;
-    let mut line = format!("{} server={server} database={database}", told(outcome));
-    let mut add = |key: &str, value: String| {
-        line.push_str(&format!(" {key}={value}"));
-    };
-    add("verdict", outcome.verdict.word().into());
+    let mut event = Event::new(level(outcome), told(outcome))
+        .text("server", server)
+        .text("database", &outcome.database)
+        .text("verdict", outcome.verdict.word());
     let why = outcome.why();
     if !why.is_empty() {
-        add("reason", format!("{why:?}"));
+        event = event.text("reason", why);
     }
-    let mut state = |prefix: &str, state: Option<State>| {
-        if let Some(state) = state {
-            add(&format!("{prefix}tx"), state.tx.to_string());
-            add(&format!("{prefix}hash"), state.hash.to_string());
-        }
-    };
-    state("", outcome.shown);
-    state("previous_", outcome.previous);
+    if let Some(shown) = outcome.shown {
+        event = event.number("tx", shown.tx).text("hash", shown.hash);
+    }
+    if let Some(previous) = outcome.previous {
+        event = event
+            .number("previous_tx", previous.tx)
+            .text("previous_hash", previous.hash);
+    }
     if let Some(alarm) = &outcome.alarm {
-        add("alarm", alarm.id.clone());
-        add("evidence", alarm.evidence.display().to_string());
-        add("to_close", format!("{:?}", accepting(alarm)));
+        event = event
+            .text("alarm", &alarm.id)
+            .text("evidence", alarm.evidence.display());
+    }
+    if outcome.verdict.is_tampering() {
+        event = event
+            .text("next_step", NEXT_STEP)
+            .maybe("to_close", outcome.alarm.as_ref().map(accepting));
     }
     if outcome.open_alarms > 0 {
-        add("open_alarms", outcome.open_alarms.to_string());
+        event = event.number("open_alarms", outcome.open_alarms as u64);
     }
-    if let Some(failure) = &outcome.unwritten {
-        add("not_written", format!("{:?}", failure.to_string()));
-    }
-    log::log!(level(outcome), "{line}");
+    event.maybe("not_written", outcome.unwritten.as_ref()).log();
 }
 
 fn told(outcome: &Outcome) -> &'static str {
@@ -75,53 +81,51 @@ fn told(outcome: &Outcome) -> &'static str {
 
 /// A sweep that ended.
 pub fn log_swept(server: &str, database: &str, swept: &Swept) {
-    log::info!(
-        "swept server={server} database={database} read={} of={} began={} ended={}",
-        swept.read,
-        swept.of,
-        swept.began,
-        swept.ended
-    );
+    Event::new(Level::Info, "swept")
+        .text("server", server)
+        .text("database", database)
+        .number("read", swept.read)
+        .number("of", swept.of)
+        .text("unavailable", swept.unavailable)
+        .text("began", swept.began)
+        .text("ended", swept.ended)
+        .log();
 }
 
 /// How much of a database's values was read, and what that is worth.
 pub fn log_values(level: Level, server: &str, values: &Progress, of: u64, chance: Chance) {
     let swept = values.swept.map(|swept| swept.ended.to_string());
-    log::log!(
-        level,
-        "values server={server} database={} read={} since={} of={of} due={} swept={} found_within_a_day={:?}",
-        values.database,
-        values.read,
-        values.since,
-        values.due.len(),
-        swept.as_deref().unwrap_or("never"),
-        chance.to_string()
-    );
+    Event::new(level, "values")
+        .text("server", server)
+        .text("database", &values.database)
+        .number("read", values.read)
+        .text("since", values.since)
+        .number("of", of)
+        .number("due", values.due.len() as u64)
+        .text("unavailable", values.unavailable)
+        .text("swept", swept.as_deref().unwrap_or("never"))
+        .text("found_within_a_day", chance)
+        .log();
 }
 
 /// One line a cycle.
 pub fn log_cycle(server: &str, cycle: &Cycle) {
     for trouble in cycle.troubles() {
-        log::warn!("{trouble} server={server}");
+        Event::new(Level::Warn, trouble)
+            .text("server", server)
+            .log();
     }
-    let count = |select: &dyn Fn(&Outcome) -> bool| {
-        cycle
-            .outcomes
-            .iter()
-            .filter(|outcome| select(outcome))
-            .count()
-    };
-    log::info!(
-        "cycle server={server} databases={} proven={} tampered={} open_alarms={} overdue={} duration_ms={}",
-        cycle.outcomes.len(),
-        count(&|outcome| outcome.verdict.is_proven()),
-        count(&|outcome| outcome.verdict.is_tampering()),
-        cycle
-            .outcomes
-            .iter()
-            .map(|outcome| outcome.open_alarms)
-            .sum::<usize>(),
-        count(&|outcome| outcome.overdue.is_some()),
-        cycle.duration.as_millis()
-    );
+    let outcomes = || cycle.outcomes.iter();
+    let count = |select: fn(&&Outcome) -> bool| outcomes().filter(select).count() as u64;
+    let alarms: usize = outcomes().map(|outcome| outcome.open_alarms).sum();
+    let duration = u64::try_from(cycle.duration.as_millis()).unwrap_or(u64::MAX);
+    Event::new(Level::Info, "cycle")
+        .text("server", server)
+        .number("databases", outcomes().count() as u64)
+        .number("proven", count(|of| of.verdict.is_proven()))
+        .number("tampered", count(|of| of.verdict.is_tampering()))
+        .number("open_alarms", alarms as u64)
+        .number("overdue", count(|of| of.overdue.is_some()))
+        .number("duration_ms", duration)
+        .log();
 }

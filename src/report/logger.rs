@@ -4,8 +4,9 @@ use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 
 use env_logger::Builder;
-use log::{Level, LevelFilter};
+use log::{Level, LevelFilter, Record};
 
+use super::event::{members, text};
 use super::json::JsonObject;
 use crate::clock;
 use crate::config::LogFormat;
@@ -18,23 +19,24 @@ pub fn start_logging(level: LevelFilter, format: LogFormat) {
         let level = record.level();
         // env_logger itself writes to nowhere else: what cannot be written is lost, not fatal
         match format {
-            LogFormat::Json => writeln!(line, "{}", json(level, &record.args().to_string())),
+            LogFormat::Json => writeln!(line, "{}", json(record)),
             LogFormat::Text if journal => {
-                writeln!(line, "<{}>{}", priority(level), record.args())
+                writeln!(line, "<{}>{}", priority(level), text(record))
             }
-            LogFormat::Text => writeln!(line, "{} {level:5} {}", clock::now(), record.args()),
+            LogFormat::Text => writeln!(line, "{} {level:5} {}", clock::now(), text(record)),
         }
     });
     // a second start, in tests, changes nothing
     let _ = builder.try_init();
 }
 
-fn json(level: Level, message: &str) -> String {
-    JsonObject::new()
+fn json(record: &Record<'_>) -> String {
+    let level = record.level().as_str().to_ascii_lowercase();
+    let object = JsonObject::new()
         .text("time", Some(&clock::now().to_string()))
-        .text("level", Some(&level.as_str().to_ascii_lowercase()))
-        .text("message", Some(message))
-        .end()
+        .text("level", Some(&level))
+        .text("message", Some(&record.args().to_string()));
+    members(object, record).end()
 }
 
 /// sd-daemon(3): syslog's numbers.

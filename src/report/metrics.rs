@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::board::{Row, Snapshot};
-use super::exposition::{Exposition, Type};
+use super::exposition::{Exposition, Labels, Type};
 use super::process;
 use crate::audit::Verdict;
 
@@ -40,9 +40,13 @@ const LEGACY: [(&str, &str, &str); 4] = [
     ),
 ];
 
+/// What the text takes, about: in any case, and for each database.
+const FIXED: usize = 16 << 10;
+const A_DATABASE: usize = 2400;
+
 /// Everything that Prometheus is told.
 pub fn metrics(snapshot: &Snapshot, prefix: Prefix) -> String {
-    let mut text = Exposition::default();
+    let mut text = Exposition::with_capacity(FIXED + A_DATABASE * snapshot.rows.len());
     legacy(&mut text, snapshot, prefix);
     databases(&mut text, snapshot);
     server(&mut text, snapshot);
@@ -58,12 +62,12 @@ fn legacy(text: &mut Exposition, snapshot: &Snapshot, prefix: Prefix) {
     let rows = snapshot.rows.values().filter(|row| row.verdict.is_some());
     let worst = rows.max_by_key(|row| badness(row));
     let (Some(id), Some(row)) = (&snapshot.whole.identity, worst) else {
-        return write_legacy(text, prefix, &[], [None; 4]); // nothing was checked yet
+        return write_legacy(text, prefix, &Labels::default(), [None; 4]); // nothing was checked yet
     };
-    let labels = [
+    let labels = Labels::new(&[
         ("server_id", id.as_str()),
         ("server_address", &snapshot.about.address),
-    ];
+    ]);
     let tx = |state: Option<crate::ledger::State>, none: i128| {
         state.map_or(none, |state| i128::from(state.tx))
     };
@@ -88,12 +92,7 @@ fn legacy(text: &mut Exposition, snapshot: &Snapshot, prefix: Prefix) {
     );
 }
 
-fn write_legacy(
-    text: &mut Exposition,
-    prefix: Prefix,
-    labels: &[(&str, &str)],
-    values: [Option<i128>; 4],
-) {
+fn write_legacy(text: &mut Exposition, prefix: Prefix, labels: &Labels, values: [Option<i128>; 4]) {
     for ((immuclient, immugw, help), value) in LEGACY.into_iter().zip(values) {
         let name = match prefix {
             Prefix::Immuclient => immuclient,
@@ -125,30 +124,35 @@ fn badness(row: &Row) -> Badness {
 }
 
 fn databases(text: &mut Exposition, snapshot: &Snapshot) {
-    let server = snapshot.about.server.as_str();
+    let server = Labels::new(&[("server", &snapshot.about.server)]);
+    let rows = snapshot.rows.values();
+    let rows: Vec<(Labels, &Row)> = rows
+        .map(|row| (server.clone().and("database", &row.database), &**row))
+        .collect();
     let mut family = text.family(
         "immuaudit_verdict",
         Type::Gauge,
         "Verdict of the database's last check: 1 for the one that it is, 0 for the others.",
     );
-    for row in snapshot.rows.values() {
+    for (labels, row) in &rows {
         let verdict = row.verdict.map(Verdict::word);
         for word in Verdict::WORDS {
-            let labels = [
-                ("server", server),
-                ("database", &row.database),
-                ("verdict", word),
-            ];
-            family.sample(&labels, u8::from(verdict == Some(word)));
+            let is = u8::from(verdict == Some(word));
+            family.sample_of(labels, ("verdict", word), is);
         }
+    }
+    let mut family = text.family(
+        "immuaudit_values_read_ratio",
+        Type::Gauge,
+        "Least share of the ledger's transactions whose values were read, by a sweep or in one cycle.",
+    );
+    for (labels, row) in &rows {
+        family.sample(labels, row.values.share(row.trusted));
     }
     let mut each = |name, kind, help, value: fn(&Row) -> u64| {
         let mut family = text.family(name, kind, help);
-        for row in snapshot.rows.values() {
-            family.sample(
-                &[("server", server), ("database", &row.database)],
-                value(row),
-            );
+        for (labels, row) in &rows {
+            family.sample(labels, value(row));
         }
     };
     each(
@@ -199,11 +203,29 @@ fn databases(text: &mut Exposition, snapshot: &Snapshot) {
         "1 where the last state had no valid signature though it once had or must have one.",
         |row| u64::from(row.signature_dropped),
     );
+    each(
+        "immuaudit_values_read_total",
+        Type::Counter,
+        "Transactions whose values were read, some of them more than once.",
+        |row| row.values.read,
+    );
+    each(
+        "immuaudit_last_sweep_timestamp_seconds",
+        Type::Gauge,
+        "When every value had been read once, the last time; 0: never.",
+        |row| row.values.swept.map_or(0, |swept| swept.ended.unix()),
+    );
+    each(
+        "immuaudit_values_overdue",
+        Type::Gauge,
+        "1 where a sweep takes twice its time, or values could not be read for three intervals.",
+        |row| u64::from(row.values.overdue),
+    );
 }
 
 fn server(text: &mut Exposition, snapshot: &Snapshot) {
     let whole = &snapshot.whole;
-    let labels = [("server", snapshot.about.server.as_str())];
+    let labels = Labels::new(&[("server", &snapshot.about.server)]);
     let mut one = |name, kind, help, value: f64| {
         text.family(name, kind, help).sample(&labels, value);
     };
@@ -213,6 +235,12 @@ fn server(text: &mut Exposition, snapshot: &Snapshot) {
         Type::Gauge,
         "Time from one cycle to the next.",
         snapshot.about.interval.as_secs_f64(),
+    );
+    one(
+        "immuaudit_sweep_period_seconds",
+        Type::Gauge,
+        "Time in which every value is to be read once; 0: that is not asked for.",
+        snapshot.about.sweep.unwrap_or_default().as_secs_f64(),
     );
     one(
         "immuaudit_databases",
@@ -250,19 +278,19 @@ fn server(text: &mut Exposition, snapshot: &Snapshot) {
         "Checks that came to no verdict on the ledger.",
     );
     for (kind, count) in &whole.errors {
-        errors.sample(&[("server", labels[0].1), ("kind", kind)], count);
+        errors.sample_of(&labels, ("kind", kind), count);
     }
 }
 
 fn calls(text: &mut Exposition, snapshot: &Snapshot) {
-    let server = snapshot.about.server.as_str();
+    let server = Labels::new(&[("server", &snapshot.about.server)]);
     let mut family = text.family(
         "immuaudit_call_duration_seconds",
         Type::Histogram,
         "How long calls to the server took, failed ones too.",
     );
     for (call, histogram) in &snapshot.calls.durations {
-        family.histogram(&[("server", server), ("call", call)], histogram);
+        family.histogram(&server.clone().and("call", call), histogram);
     }
     let mut family = text.family(
         "immuaudit_call_failures_total",
@@ -270,7 +298,7 @@ fn calls(text: &mut Exposition, snapshot: &Snapshot) {
         "Calls to the server that failed.",
     );
     for (call, count) in &snapshot.calls.failures {
-        family.sample(&[("server", server), ("call", call)], count);
+        family.sample_of(&server, ("call", call), count);
     }
 }
 
@@ -278,7 +306,10 @@ fn notifications(text: &mut Exposition, snapshot: &Snapshot) {
     let mut each = |name, kind, help, value: fn(&crate::notify::Counts) -> u64| {
         let mut family = text.family(name, kind, help);
         for counts in &snapshot.notifications {
-            family.sample(&[("receiver", &counts.receiver)], value(counts));
+            family.sample(
+                &Labels::new(&[("receiver", &counts.receiver)]),
+                value(counts),
+            );
         }
     };
     each(
@@ -319,13 +350,17 @@ fn build(text: &mut Exposition, snapshot: &Snapshot) {
         Type::Gauge,
         "1; the labels say what runs.",
     )
-    .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+    .sample_of(
+        &Labels::default(),
+        ("version", env!("CARGO_PKG_VERSION")),
+        1,
+    );
     text.family(
         "immuaudit_config_info",
         Type::Gauge,
         "1; the label is the SHA-256 of the effective settings.",
     )
-    .sample(&[("sha256", &snapshot.about.config)], 1);
+    .sample(&Labels::new(&[("sha256", &snapshot.about.config)]), 1);
 }
 
 /// The longest that a loop in good health goes without progress: it sleeps for an interval, and

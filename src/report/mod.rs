@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod board;
+mod event;
 mod exposition;
 mod json;
 mod located;
@@ -16,9 +17,11 @@ mod probes;
 mod process;
 mod progress;
 mod timeline;
+mod values;
 mod verdict;
 
 pub use board::{About, Board, Row, Snapshot, is_complete};
+pub use event::Event;
 pub use json::{JsonObject, outcome_json};
 pub use located::{Compared, Whereabouts, located_json, located_text};
 pub use log_line::{log_cycle, log_outcome, log_swept, log_values, log_warnings};

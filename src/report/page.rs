@@ -95,8 +95,8 @@ fn headline(snapshot: &Snapshot, all: Overall) -> (&'static str, String) {
         Overall::Unproven => (
             "Not everything could be checked",
             format!(
-                "{} of {total} databases could not be proven. No tampering has been seen.",
-                count(|row| !row.is_proven() || row.overdue)
+                "{} of {total} databases could not be proven or read in time. No tampering has been seen.",
+                count(|row| !row.is_well())
             ),
         ),
         Overall::Stalled => (
@@ -118,6 +118,7 @@ fn table(html: &mut String, snapshot: &Snapshot, now: Timestamp) {
         "<h2 id=\"databases\">Databases</h2>\n<table aria-labelledby=\"databases\"><thead><tr>\
          <th scope=\"col\">Database</th><th scope=\"col\">Verdict</th><th scope=\"col\">Since</th>\
          <th scope=\"col\">Transaction</th><th scope=\"col\">Last check</th>\
+         <th scope=\"col\">Values read</th>\
          <th scope=\"col\">24 hours</th></tr></thead><tbody>\n",
     );
     let mut rows: Vec<&Row> = snapshot.rows.values().map(|row| &**row).collect();
@@ -132,6 +133,10 @@ fn row(html: &mut String, row: &Row, now: Timestamp) {
     let class = class(shade(row));
     let verdict = row.verdict.map_or("not checked yet", Verdict::word);
     let mut note = escaped(&row.why);
+    if row.values.overdue {
+        note.push_str(if note.is_empty() { "" } else { "; " });
+        note.push_str("values overdue");
+    }
     if let Some(alarm) = &row.alarm {
         let between = if note.is_empty() { "" } else { "; " };
         note.push_str(&format!("{between}alarm {}", escaped(alarm)));
@@ -145,17 +150,33 @@ fn row(html: &mut String, row: &Row, now: Timestamp) {
     put(
         html,
         format_args!(
-            "<tr class=\"{class}\"><td class=\"name\">{}</td>\
+            "<tr class=\"{class}\"><th scope=\"row\" class=\"name\">{}</th>\
              <td class=\"verdict\" data-l=\"Verdict\">{verdict}<small>{note}</small></td>\
              <td data-l=\"Since\">{}</td><td data-l=\"Transaction\">{tx}</td>\
-             <td data-l=\"Last check\">{}</td><td>",
+             <td data-l=\"Last check\">{}</td><td data-l=\"Values read\">{}</td><td>",
             escaped(&row.database),
             time(row.since),
             time(row.checked),
+            values(row),
         ),
     );
     picture(html, row, now);
     html.push_str("</td></tr>\n");
+}
+
+/// How much of the ledger's values was read, and when all of them were.
+fn values(row: &Row) -> String {
+    let values = &row.values;
+    let percent = (values.share(row.trusted) * 100.0).floor(); // no more than there is
+    let mut text = match (percent < 1.0, values.covered) {
+        (_, 0) => "none yet".to_owned(),
+        (true, _) => "under 1 %".to_owned(),
+        (false, _) => format!("{percent} %"),
+    };
+    if let Some(swept) = values.swept {
+        text.push_str(&format!("<small>all by {}</small>", swept.ended));
+    }
+    text
 }
 
 /// A day of quarters of an hour, and the same in words.
@@ -208,7 +229,7 @@ fn notifications(html: &mut String, snapshot: &Snapshot) {
 fn shade(row: &Row) -> Shade {
     if row.is_alarming() {
         Shade::Bad
-    } else if row.is_proven() && !row.overdue {
+    } else if row.is_well() {
         Shade::Good
     } else {
         Shade::Unclear

@@ -109,6 +109,15 @@ fn database(row: &Row) -> JsonObject {
         .number("open_alarms", Some(row.open_alarms as u64))
         .text("alarm", row.alarm.as_deref())
         .flag("overdue", row.overdue)
+        .number("values_read", Some(row.values.read))
+        .share("values_read_share", row.values.share(row.trusted))
+        .number("values_due", Some(row.values.due))
+        .flag("values_overdue", row.values.overdue)
+        .number("sweep_at", row.values.sweeping.map(|(_, at)| at))
+        .text(
+            "swept",
+            time(row.values.swept.map(|swept| swept.ended)).as_deref(),
+        )
 }
 
 /// What is trusted now, for other auditors to compare with what they were shown.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::exposition::{Exposition, Type};
+use super::exposition::{Exposition, Labels, Type};
 use crate::sys;
 use crate::trust::Timestamp;
 
@@ -12,7 +12,8 @@ const TICKS: f64 = 100.0;
 pub(super) fn metrics(text: &mut Exposition, started: Timestamp) {
     let mut one = |name, kind, help, value: Option<f64>| {
         if let Some(value) = value {
-            text.family(name, kind, help).sample(&[], value);
+            text.family(name, kind, help)
+                .sample(&Labels::default(), value);
         }
     };
     one(

@@ -16,7 +16,7 @@ use grpcio::{CallOption, Client, ClientSStreamReceiver, MetadataBuilder};
 use super::failure::{Failure, Kind};
 use crate::stop::{GLANCE, Stop};
 use crate::text::Shown;
-use crate::wire::method;
+use crate::wire::{Malformed, method};
 
 /// What identifies the caller to the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,10 +31,22 @@ pub(super) enum Credential {
 /// An answer as it came.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// The message's bytes.
-    pub bytes: Vec<u8>,
+    /// The message's bytes, which the transcript keeps as well.
+    pub bytes: Arc<Vec<u8>>,
     /// The `immudb-uuid` header: the server's claim who it is, cut and escaped.
     pub uuid: Option<Shown>,
+}
+
+impl Answer {
+    /// What it says, of the call `name` with its path.
+    pub(super) fn decode<T>(
+        &self,
+        name: &'static str,
+        decode: fn(&[u8]) -> Result<T, Malformed>,
+    ) -> Result<T, Failure> {
+        let call = name.rsplit('/').next().unwrap_or(name);
+        decode(&self.bytes).map_err(|malformed| Failure::malformed(call, malformed))
+    }
 }
 
 /// A call on its way.
@@ -107,7 +119,10 @@ impl Pending {
             .find(|(key, _)| *key == "immudb-uuid")
             .map(|(_, value)| Shown::of_bytes(value));
         match self.receiver.next().await {
-            None => Ok(Answer { bytes, uuid }),
+            None => Ok(Answer {
+                bytes: Arc::new(bytes),
+                uuid,
+            }),
             Some(Ok(_)) => Err(None),
             Some(Err(error)) => Err(Some(error)),
         }

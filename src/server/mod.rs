@@ -10,6 +10,7 @@ mod failure;
 mod session;
 mod transcript;
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use grpcio::Client;
@@ -46,13 +47,32 @@ pub struct Server {
     /// No call lasts past this, whatever its own deadline.
     until: Option<Instant>,
     calls: Calls,
-    /// A scan that was asked for before its answer is waited for.
-    ahead: Option<Ahead>,
+    /// Calls that were made before their answers are waited for, in order.
+    ahead: VecDeque<Ahead>,
     progress: Option<Box<dyn Fn()>>,
+}
+
+/// A scan's answer, not decoded yet.
+pub struct Scanned(Answer);
+
+impl Scanned {
+    /// Bytes that it has.
+    pub fn size(&self) -> u64 {
+        u64::try_from(self.0.bytes.len()).unwrap_or(u64::MAX)
+    }
+
+    /// The transactions in order, each by itself.
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`]: it is no list of transactions.
+    pub fn decode(self) -> Result<Vec<Result<Tx, Malformed>>, Failure> {
+        self.0.decode(method::TX_SCAN, wire::tx_list)
+    }
 }
 
 /// A call on its way, by what it was asked with.
 struct Ahead {
+    name: &'static str,
     request: Vec<u8>,
     credential: Credential,
     pending: Pending,
@@ -80,7 +100,7 @@ impl Server {
             identity: None,
             until: None,
             calls: Calls::default(),
-            ahead: None,
+            ahead: VecDeque::new(),
             progress: None,
         })
     }
@@ -186,36 +206,56 @@ impl Server {
         self.call(database, method::TX_BY_ID, request, wire::tx)
     }
 
-    /// Up to `limit` transactions from `initial` on, in order.
+    /// Up to `limit` transactions from `initial` on, in order: the answer as it came, so that more
+    /// can be asked for before it is decoded.
     pub fn tx_scan(
         &mut self,
         database: &str,
         initial: u64,
         limit: u32,
         entries: Entries,
-    ) -> Result<Vec<Result<Tx, Malformed>>, Failure> {
+    ) -> Result<Scanned, Failure> {
         let request = wire::tx_scan(initial, limit, entries);
-        self.call(database, method::TX_SCAN, request, wire::tx_list)
+        let answer = self.ask(database, method::TX_SCAN, request)?;
+        Ok(Scanned(answer))
     }
 
     /// Asks for a scan whose answer a later [`Server::tx_scan`] of the same takes, so that the
-    /// server works while this thread does; what nobody takes is cancelled.
+    /// server works while this thread does. What is asked ahead is to be taken in order: a scan of
+    /// another run cancels all of it.
     pub fn tx_scan_ahead(&mut self, database: &str, initial: u64, limit: u32, entries: Entries) {
         let request = wire::tx_scan(initial, limit, entries);
+        self.ask_ahead(database, method::TX_SCAN, request);
+    }
+
+    /// The same for a later [`Server::verifiable_tx`].
+    pub fn verifiable_tx_ahead(
+        &mut self,
+        database: &str,
+        tx: u64,
+        prove_since: u64,
+        entries: Entries,
+    ) {
+        let request = wire::verifiable_tx_by_id(tx, prove_since, entries);
+        self.ask_ahead(database, method::VERIFIABLE_TX_BY_ID, request);
+    }
+
+    fn ask_ahead(&mut self, database: &str, name: &'static str, request: Vec<u8>) {
         let (Some(client), Some(credential)) = (&self.client, self.session.known(database)) else {
             return;
         };
         let timeout = self.timeout_now();
         // one that cannot be asked now is asked, and fails, when it is waited for
-        let pending = Pending::start(client, method::TX_SCAN, &request, &credential, timeout);
-        self.ahead = pending.ok().map(|mut pending| {
+        let pending = Pending::start(client, name, &request, &credential, timeout);
+        self.ahead.extend(pending.ok().map(|mut pending| {
             pending.receive_meanwhile();
             Ahead {
+                name,
                 request,
                 credential,
                 pending,
             }
-        });
+        }));
     }
 
     /// The value that a key (without its kind byte) got in one transaction.
@@ -228,7 +268,6 @@ impl Server {
         )
     }
 
-    /// A call within a database; a forgotten token is renewed once a cycle.
     fn call<T>(
         &mut self,
         database: &str,
@@ -236,13 +275,24 @@ impl Server {
         request: Vec<u8>,
         decode: fn(&[u8]) -> Result<T, Malformed>,
     ) -> Result<T, Failure> {
+        let answer = self.ask(database, name, request)?;
+        answer.decode(name, decode)
+    }
+
+    /// A call within a database; a forgotten token is renewed once a cycle.
+    fn ask(
+        &mut self,
+        database: &str,
+        name: &'static str,
+        request: Vec<u8>,
+    ) -> Result<Answer, Failure> {
         let credential = self.credential_for(database)?;
         let mut answer = self.send(name, &request, &credential);
         if self.session.forgotten(&answer) && self.session.may_renew(database) {
             let credential = self.credential_for(database)?;
             answer = self.send(name, &request, &credential);
         }
-        self.decode(name, answer?, decode)
+        answer
     }
 
     /// A call outside any database.
@@ -258,17 +308,7 @@ impl Server {
             let credential = self.credential_of_user()?;
             answer = self.send(name, &request, &credential);
         }
-        self.decode(name, answer?, decode)
-    }
-
-    fn decode<T>(
-        &self,
-        name: &'static str,
-        answer: Answer,
-        decode: fn(&[u8]) -> Result<T, Malformed>,
-    ) -> Result<T, Failure> {
-        let call = name.rsplit('/').next().unwrap_or(name);
-        decode(&answer.bytes).map_err(|malformed| Failure::malformed(call, malformed))
+        answer?.decode(name, decode)
     }
 
     /// One call, asked again where the connection that carried calls before turns out to be gone: a
@@ -298,14 +338,9 @@ impl Server {
         credential: &Credential,
     ) -> Result<Answer, Failure> {
         let begin = Instant::now();
-        let ahead = match name {
-            method::TX_SCAN => self.ahead.take(),
-            _ => None,
-        };
-        let same = |ahead: &Ahead| ahead.request == *request && ahead.credential == *credential;
         let timeout = self.timeout_now();
-        let pending = match ahead.filter(same) {
-            Some(ahead) => Ok(ahead.pending),
+        let pending = match self.take_ahead(name, request, credential) {
+            Some(pending) => Ok(pending),
             None => {
                 let connector = &self.connector;
                 let client = self
@@ -327,7 +362,7 @@ impl Server {
                 );
                 if !self.carried {
                     self.client = None;
-                    self.ahead = None;
+                    self.ahead.clear();
                 }
             }
         }
@@ -337,6 +372,32 @@ impl Server {
             progress();
         }
         answer
+    }
+
+    /// The same call where it was made ahead.
+    fn take_ahead(
+        &mut self,
+        name: &'static str,
+        request: &[u8],
+        credential: &Credential,
+    ) -> Option<Pending> {
+        let same = |ahead: &Ahead| {
+            ahead.name == name && ahead.request == request && ahead.credential == *credential
+        };
+        match self.ahead.iter().position(same) {
+            // what was asked for before it is waited for no more
+            Some(at) => self
+                .ahead
+                .drain(..=at)
+                .next_back()
+                .map(|ahead| ahead.pending),
+            None => {
+                if name == method::TX_SCAN {
+                    self.ahead.clear();
+                }
+                None
+            }
+        }
     }
 
     /// What a call may take that starts now.

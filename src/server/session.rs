@@ -129,7 +129,7 @@ impl Server {
         let request = wire::login(&login.user, login.password.expose());
         let answer = self.send(method::LOGIN, &request, &Credential::None);
         self.session.mode = match answer {
-            Ok(answer) => Mode::Token(self.decode(method::LOGIN, answer, wire::login_token)?),
+            Ok(answer) => Mode::Token(answer.decode(method::LOGIN, wire::login_token)?),
             Err(failure) => match failure.kind {
                 Kind::NoAuthentication => Mode::Off,
                 Kind::Unimplemented => Mode::Sessions,
@@ -149,15 +149,15 @@ impl Server {
             let credential = self.credential_of_user()?;
             answer = self.send(method::USE_DATABASE, &request, &credential);
         }
-        self.decode(method::USE_DATABASE, answer?, wire::use_database_token)
-            .map(Credential::Token)
+        let token = answer?.decode(method::USE_DATABASE, wire::use_database_token);
+        token.map(Credential::Token)
     }
 
     fn open_session(&mut self, database: &str) -> Result<Credential, Failure> {
         let login = &self.session.login;
         let request = wire::open_session(&login.user, login.password.expose(), database);
         let answer = self.send(method::OPEN_SESSION, &request, &Credential::None)?;
-        self.decode(method::OPEN_SESSION, answer, wire::session_id)
-            .map(Credential::Session)
+        let session = answer.decode(method::OPEN_SESSION, wire::session_id);
+        session.map(Credential::Session)
     }
 }

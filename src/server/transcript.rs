@@ -1,5 +1,7 @@
 //! What was asked and answered: the raw material of evidence. Logins are never part of it.
 
+use std::sync::Arc;
+
 use super::call::Answer;
 use super::failure::Failure;
 use crate::wire::method;
@@ -15,7 +17,7 @@ pub struct Exchange {
     /// The request's bytes.
     pub request: Vec<u8>,
     /// The answer's bytes, or the error as it is shown.
-    pub reply: Result<Vec<u8>, String>,
+    pub reply: Result<Arc<Vec<u8>>, String>,
 }
 
 /// Exchanges in order, as many as fit.
@@ -36,12 +38,6 @@ impl Transcript {
         self.first.iter().chain(&self.last)
     }
 
-    /// Bytes of the last answer; 0 where there was none.
-    pub fn last_reply(&self) -> u64 {
-        let reply = self.last.as_ref().and_then(|last| last.reply.as_ref().ok());
-        reply.map_or(0, |reply| u64::try_from(reply.len()).unwrap_or(u64::MAX))
-    }
-
     pub(super) fn record(
         &mut self,
         name: &'static str,
@@ -55,7 +51,7 @@ impl Transcript {
             call: name.rsplit('/').next().unwrap_or(name),
             request: request.to_vec(),
             reply: match answer {
-                Ok(_) if name == method::USE_DATABASE => Ok(Vec::new()), // a token
+                Ok(_) if name == method::USE_DATABASE => Ok(Arc::default()), // a token
                 Ok(answer) => Ok(answer.bytes.clone()),
                 Err(failure) => Err(failure.to_string()),
             },
@@ -85,7 +81,7 @@ impl Transcript {
 
     fn push(&mut self, exchange: Exchange) {
         if let Some(last) = self.last.take() {
-            let size = last.request.len() + last.reply.as_ref().map_or(0, Vec::len);
+            let size = last.request.len() + last.reply.as_ref().map_or(0, |reply| reply.len());
             if self.size + size <= LIMIT {
                 self.size += size;
                 self.first.push(last);

@@ -73,4 +73,4 @@ pub use raise::read_evidence;
 pub use store::{Location, Store};
 pub use timestamp::Timestamp;
 pub use trusted::{How, Seen, Trusted, kept_identity};
-pub use values::{Begun, Progress, Sweeping, Swept};
+pub use values::{Begun, Progress, Sweeping, Swept, Unavailable};

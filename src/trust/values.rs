@@ -3,6 +3,7 @@
 //! Nothing that is trusted rests on it: where it is damaged the reading begins anew.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use super::failure::{LocalFailure, Warning};
 use super::fault::Kind;
@@ -35,6 +36,8 @@ pub struct Progress {
     pub read: u64,
     /// Transactions to be read again, since they could not be.
     pub due: BTreeSet<u64>,
+    /// Values of these that nobody can read any more.
+    pub unavailable: Unavailable,
     /// Values before this transaction were dropped, as a proven header records; 0: none.
     pub truncated_before: u64,
     /// The sweep that is under way.
@@ -56,6 +59,8 @@ pub struct Sweeping {
     pub hash: Option<Digest>,
     /// Transactions read whole; the others stay due.
     pub read: u64,
+    /// Values of these that nobody can read any more.
+    pub unavailable: Unavailable,
     /// The main tree over what was passed, as a frontier's peaks.
     pub peaks: Vec<Digest>,
 }
@@ -78,8 +83,73 @@ pub struct Swept {
     pub ended: Timestamp,
     /// Transactions read whole.
     pub read: u64,
+    /// Values of these that nobody can read any more.
+    pub unavailable: Unavailable,
     /// Transactions that there were.
     pub of: u64,
+}
+
+/// Values that nobody can read any more, each with the proof for it, or on a server too old.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unavailable {
+    /// A proven header records that values before a later transaction were dropped.
+    pub truncated: u64,
+    /// The entry's own, hashed expiry time has passed.
+    pub expired: u64,
+    /// Document entries, which come without values.
+    pub documents: u64,
+    /// The server's version has no call for them.
+    pub unreadable: u64,
+}
+
+impl Unavailable {
+    /// Values in all.
+    pub fn total(&self) -> u64 {
+        self.by_kind().iter().map(|(count, ..)| count).sum()
+    }
+
+    /// Adds another count.
+    pub fn add(&mut self, other: Unavailable) {
+        self.truncated += other.truncated;
+        self.expired += other.expired;
+        self.documents += other.documents;
+        self.unreadable += other.unreadable;
+    }
+
+    /// The counts, each with its name in a file and with what people call it.
+    fn by_kind(&self) -> [(u64, &'static str, &'static str); 4] {
+        [
+            (self.truncated, "truncated", "dropped by a truncation"),
+            (self.expired, "expired", "expired"),
+            (
+                self.documents,
+                "documents",
+                "of documents, sent by no server",
+            ),
+            (
+                self.unreadable,
+                "unreadable",
+                "that servers so old do not send",
+            ),
+        ]
+    }
+}
+
+/// Such as `200 dropped by a truncation, 3 expired`; `none`.
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for (count, _, what) in self.by_kind() {
+            if count > 0 {
+                write!(f, "{separator}{count} {what}")?;
+                separator = ", ";
+            }
+        }
+        match self.total() {
+            0 => f.write_str("none"),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Progress {
@@ -91,6 +161,7 @@ impl Progress {
             new_to: None,
             read: 0,
             due: BTreeSet::new(),
+            unavailable: Unavailable::default(),
             truncated_before: 0,
             sweep: None,
             swept: None,
@@ -138,6 +209,7 @@ fn write(writer: &mut Writer, progress: &Progress) {
     writer.text("name", &progress.database);
     writer.time("since", progress.since);
     writer.number("read", progress.read);
+    write_unavailable(writer, "", &progress.unavailable);
     writer.number("truncated_before", progress.truncated_before);
     if let Some(new_to) = progress.new_to {
         writer.number("new_to", new_to);
@@ -156,6 +228,7 @@ fn write(writer: &mut Writer, progress: &Progress) {
         writer.number("sweep_at", sweep.at);
         writer.optional("sweep_hash", sweep.hash.map(|h| h.to_string()).as_deref());
         writer.number("sweep_read", sweep.read);
+        write_unavailable(writer, "sweep_", &sweep.unavailable);
         let peaks: Vec<String> = sweep.peaks.iter().map(Digest::to_string).collect();
         writer.text("sweep_peaks", &peaks.join(" "));
     }
@@ -163,8 +236,30 @@ fn write(writer: &mut Writer, progress: &Progress) {
         writer.time("swept_began", swept.began);
         writer.time("swept_ended", swept.ended);
         writer.number("swept_read", swept.read);
+        write_unavailable(writer, "swept_", &swept.unavailable);
         writer.number("swept_of", swept.of);
     }
+}
+
+fn write_unavailable(writer: &mut Writer, prefix: &str, unavailable: &Unavailable) {
+    for (count, name, _) in unavailable.by_kind() {
+        if count > 0 {
+            writer.number(&format!("{prefix}{name}"), count);
+        }
+    }
+}
+
+fn parse_unavailable(table: &toml::Table, prefix: &str) -> Option<Unavailable> {
+    let number = |name| match table.get(&format!("{prefix}{name}")) {
+        Some(count) => u64::try_from(count.as_integer()?).ok(),
+        None => Some(0),
+    };
+    Some(Unavailable {
+        truncated: number("truncated")?,
+        expired: number("expired")?,
+        documents: number("documents")?,
+        unreadable: number("unreadable")?,
+    })
 }
 
 fn parse(table: &toml::Table) -> Option<Progress> {
@@ -183,6 +278,7 @@ fn parse(table: &toml::Table) -> Option<Progress> {
         due: words("due")?
             .map(|word| word.parse().ok())
             .collect::<Option<_>>()?,
+        unavailable: parse_unavailable(table, "")?,
         truncated_before: number("truncated_before")?,
         sweep: match has("sweep_at") {
             true => Some(Sweeping {
@@ -198,6 +294,7 @@ fn parse(table: &toml::Table) -> Option<Progress> {
                     None => None,
                 },
                 read: number("sweep_read")?,
+                unavailable: parse_unavailable(table, "sweep_")?,
                 peaks: words("sweep_peaks")?
                     .map(|word| word.parse().ok())
                     .collect::<Option<_>>()?,
@@ -209,6 +306,7 @@ fn parse(table: &toml::Table) -> Option<Progress> {
                 began: time("swept_began")?,
                 ended: time("swept_ended")?,
                 read: number("swept_read")?,
+                unavailable: parse_unavailable(table, "swept_")?,
                 of: number("swept_of")?,
             }),
             false => None,

@@ -123,49 +123,65 @@ fn walk(shape: &Shape, mut rest: &[u8], left: &mut usize) -> Result<(), Stop> {
             .parts
             .iter()
             .find(|(number, _)| *number == field.number);
-        let cost = match (part, field.bytes) {
+        let bytes = field.value.bytes();
+        let cost = match (part, bytes) {
             (Some(_), Some(_)) => MESSAGE_COST,
             // an unknown field is kept by the decoder, whatever it is
             (_, bytes) => BYTES_COST.saturating_add(bytes.map_or(0, <[u8]>::len)),
         };
         *left = left.checked_sub(cost).ok_or(Stop::OverBudget)?;
-        if let (Some((_, part)), Some(bytes)) = (part, field.bytes) {
+        if let (Some((_, part)), Some(bytes)) = (part, bytes) {
             walk(part, bytes, left)?;
         }
     }
     Ok(())
 }
 
-/// One field of a message: its number, and its bytes where it is length-delimited.
+/// One field of a message.
 pub(super) struct Field<'a> {
     pub number: u64,
-    pub bytes: Option<&'a [u8]>,
+    pub value: Value<'a>,
+}
+
+/// What a field carries, by its wire type.
+#[derive(Clone, Copy)]
+pub(super) enum Value<'a> {
+    Varint(u64),
+    Bytes(&'a [u8]),
+    /// Four bytes, or eight: no field of ours.
+    Fixed,
+}
+
+impl<'a> Value<'a> {
+    pub fn bytes(self) -> Option<&'a [u8]> {
+        match self {
+            Value::Bytes(bytes) => Some(bytes),
+            Value::Varint(_) | Value::Fixed => None,
+        }
+    }
 }
 
 /// Takes the next field off the front; `None` where it is none, groups included.
 pub(super) fn next_field<'a>(rest: &mut &'a [u8]) -> Option<Field<'a>> {
     let tag = varint(rest)?;
     let number = tag >> 3;
-    let bytes = match tag & 7 {
-        0 => {
-            varint(rest)?;
-            None
-        }
+    let value = match tag & 7 {
+        0 => Value::Varint(varint(rest)?),
         1 => {
             take(rest, 8)?;
-            None
+            Value::Fixed
         }
         2 => {
             let length = usize::try_from(varint(rest)?).ok()?;
-            Some(take(rest, length)?)
+            Value::Bytes(take(rest, length)?)
         }
         5 => {
             take(rest, 4)?;
-            None
+            Value::Fixed
         }
         _ => return None,
     };
-    (number > 0).then_some(Field { number, bytes })
+    (number > 0).then_some(Field { number, value })
 }
 
 fn take<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
@@ -179,6 +195,9 @@ fn varint(rest: &mut &[u8]) -> Option<u64> {
     for shift in (0..64).step_by(7) {
         let (byte, after) = rest.split_first()?;
         *rest = after;
+        if shift == 63 && *byte > 1 {
+            return None; // past 64 bits
+        }
         value |= u64::from(byte & 0x7f) << shift;
         if byte & 0x80 == 0 {
             return Some(value);

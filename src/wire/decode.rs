@@ -139,7 +139,7 @@ fn state_shape(mut bytes: &[u8]) -> StateShape {
     while let Some(field) = budget::next_field(&mut bytes) {
         match field.number {
             1 | 2 => return StateShape::WithDatabase,
-            3 if field.bytes.is_some() => return StateShape::WithDatabase,
+            3 if field.value.bytes().is_some() => return StateShape::WithDatabase,
             _ => {}
         }
     }
@@ -168,16 +168,20 @@ fn from_verifiable_tx(reply: proto::VerifiableTx) -> Result<VerifiableTx, Malfor
 
 /// `Tx`.
 pub fn tx(bytes: &[u8]) -> Result<Tx, Malformed> {
-    from_tx(parse(&budget::TX, bytes)?)
+    budget::check(&budget::TX, bytes)?;
+    super::tx::tx(bytes)
 }
 
 /// `TxList`: each transaction by itself, so that a malformed one hides no other.
 pub fn tx_list(bytes: &[u8]) -> Result<Vec<Result<Tx, Malformed>>, Malformed> {
-    let reply: proto::TxList = parse(&budget::TX_LIST, bytes)?;
-    Ok(reply.txs.into_iter().map(from_tx).collect())
+    budget::check(&budget::TX_LIST, bytes)?;
+    Ok(super::tx::txs(bytes)?
+        .into_iter()
+        .map(super::tx::tx)
+        .collect())
 }
 
-fn from_tx(tx: proto::Tx) -> Result<Tx, Malformed> {
+pub(super) fn from_tx(tx: proto::Tx) -> Result<Tx, Malformed> {
     let header = tx.header.0.ok_or(Malformed::absent("Tx", "header"))?;
     Ok(Tx {
         header: from_header(*header)?,
@@ -253,7 +257,11 @@ fn terms(terms: &[Vec<u8>]) -> Vec<Term> {
     terms.iter().map(|term| Term::from(&term[..])).collect()
 }
 
-fn digest(message: &'static str, field: &'static str, bytes: &[u8]) -> Result<Digest, Malformed> {
+pub(super) fn digest(
+    message: &'static str,
+    field: &'static str,
+    bytes: &[u8],
+) -> Result<Digest, Malformed> {
     Digest::try_from(bytes).map_err(|bad| Malformed::Field {
         message,
         reason: Reason::DigestLength {

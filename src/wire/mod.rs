@@ -8,6 +8,7 @@ mod decode;
 mod encode;
 mod malformed;
 pub mod method;
+mod tx;
 
 /// The messages as generated from `proto/`.
 #[allow(clippy::all, clippy::pedantic, missing_docs, unused_results)]

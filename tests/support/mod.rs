@@ -1,9 +1,11 @@
 //! What several tests need.
 #![allow(dead_code)] // each test file uses a part of it
 
+pub mod browser;
 pub mod caller;
 pub mod chain;
 pub mod http;
+pub mod json;
 pub mod loud;
 pub mod meter;
 pub mod mutate;

@@ -66,11 +66,16 @@ impl Program {
         Run::of(self.command(verb).output().expect("the program runs"))
     }
 
-    /// One cycle with `--json`, and the most resident memory it took, in KiB: looked at every
-    /// millisecond, for the kernel's own high-water mark goes with the process.
+    /// One cycle with `--json`, and the most resident memory it took, in KiB.
     pub fn once_measured(&self) -> (Run, u64) {
+        self.run_measured(&["--once", "--json"])
+    }
+
+    /// A run, and the most resident memory it took, in KiB: looked at every millisecond, for the
+    /// kernel's own high-water mark goes with the process.
+    pub fn run_measured(&self, verb: &[&str]) -> (Run, u64) {
         let mut child = self
-            .command(&["--once", "--json"])
+            .command(verb)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

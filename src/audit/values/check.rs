@@ -73,7 +73,7 @@ impl Auditor {
                 range: self.policy.max_range,
                 until,
             },
-            next: Next::AskedLater,
+            next: Next::AskedAhead,
             report: Report::default(),
         }
     }
@@ -153,6 +153,7 @@ impl Reading<'_> {
 /// Takes what was read, and what was not, into the progress.
 pub(super) fn note(progress: &mut Progress, report: &Report, truncated_before: u64) {
     progress.read = progress.read.saturating_add(report.read);
+    progress.unavailable.add(report.unavailable);
     progress.truncated_before = progress.truncated_before.max(truncated_before);
     let due = report.unread.iter().filter(|unread| unread.why.is_due());
     let unproven = |why: &Why| matches!(why, Why::Unproven(_));

@@ -6,7 +6,7 @@ use crate::audit::verdict::{Reason, Verdict};
 use crate::ledger::{Digest, Refusal, State};
 use crate::server::Failure;
 use crate::text::Shown;
-use crate::trust::{Answer, Tampering};
+use crate::trust::{Answer, Tampering, Unavailable};
 use crate::wire::Malformed;
 
 /// A transaction, or one entry of it, that is not what the ledger's hashes say.
@@ -207,33 +207,6 @@ impl fmt::Display for Unread {
             Why::Scan => f.write_str("is not where it should be in a scan"),
             Why::Unproven(why) => write!(f, "is not proven: {why}"),
         }
-    }
-}
-
-/// Values that nobody can read any more, each with the proof for it, or on a server too old.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Unavailable {
-    /// A proven header records that values before a later transaction were dropped.
-    pub truncated: u64,
-    /// The entry's own, hashed expiry time has passed.
-    pub expired: u64,
-    /// Document entries, which come without values.
-    pub documents: u64,
-    /// The server's version has no call for them.
-    pub unreadable: u64,
-}
-
-impl Unavailable {
-    /// Values in all.
-    pub fn total(&self) -> u64 {
-        self.truncated + self.expired + self.documents + self.unreadable
-    }
-
-    pub(super) fn add(&mut self, other: Unavailable) {
-        self.truncated += other.truncated;
-        self.expired += other.expired;
-        self.documents += other.documents;
-        self.unreadable += other.unreadable;
     }
 }
 

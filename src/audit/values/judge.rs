@@ -1,9 +1,10 @@
 //! Judging a transaction that was read, once its hash is proven: header, entries, values
 //! (protocol.md §3 and §6). Pure: no I/O, and the time comes from the caller.
 
-use super::finding::{Broken, Entry, Unavailable, What, Why};
+use super::finding::{Broken, Entry, What, Why};
 use crate::ledger::{Digest, Fault, Reason, TxEntry, TxHeader, verify_entries};
 use crate::text::Shown;
+use crate::trust::Unavailable;
 use crate::wire::Tx;
 
 /// What a transaction with its values amounts to.

@@ -2,7 +2,7 @@
 //!
 //! A consistency proof does not see a value that was edited on the server's disk: only reading it
 //! does. Reading order: `check` (what is read of a database in a cycle), `reader` (one transaction),
-//! `run` (many by one scan), `judge` (what they must be), `sweep` and `walk` (all of them, chain and tree),
+//! `missing` (values that did not come with it), `run` (many by one scan), `judge` (what they must be), `sweep` and `walk` (all of them, chain and tree),
 //! `finding` (what they may turn out to be).
 
 mod broken;
@@ -11,6 +11,7 @@ mod draw;
 mod figures;
 mod finding;
 mod judge;
+mod missing;
 mod reader;
 mod run;
 mod sweep;
@@ -19,7 +20,7 @@ mod walk;
 
 pub use broken::{BrokenTx, BrokenValues};
 pub use figures::{Chance, chance_per_day};
-pub use finding::{Broken, Entry, Report, Shows, Unavailable, Unread, What, Why};
+pub use finding::{Broken, Entry, Report, Shows, Unread, What, Why};
 pub use judge::{Completed, Judged, complete, judge};
 pub(super) use run::Scan;
 pub use sweep::{Slice, Went};

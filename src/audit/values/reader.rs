@@ -3,14 +3,13 @@
 
 use std::time::Instant;
 
-use super::finding::{Broken, Entry, Report, Shows, Unread, What, Why};
-use super::judge::{Completed, Judged, complete, judge};
+use super::finding::{Broken, Report, Shows, Unread, What, Why};
+use super::judge::{Completed, Judged, judge};
 use super::run::{Next, Scan};
 use super::truncation::Truncation;
 use crate::audit::proof::{self, Limits, Place};
 use crate::audit::verdict::{Reason, Verdict};
-use crate::clock;
-use crate::ledger::{Digest, HeaderVersion, State, StateShape, TxEntry, TxHeader};
+use crate::ledger::{State, StateShape, TxHeader};
 use crate::server::{Failure, Kind, Server};
 use crate::text::Shown;
 use crate::trust::Answer;
@@ -224,156 +223,6 @@ impl Reader<'_> {
             Judged::Malformed(why) => Err(Ended::Unread(why)),
         }
     }
-
-    /// All entries of a transaction, without values.
-    fn digests(&mut self, header: &TxHeader) -> Result<Tx, Ended> {
-        let tx = header.id();
-        match self.server.tx(self.database, tx, Entries::Digests) {
-            Ok(digests) if digests.header.id() == tx => Ok(digests),
-            Ok(_) => Err(Ended::Unread(Why::Malformed(Shown::new(
-                "the answer is of another transaction",
-            )))),
-            Err(failure) => {
-                let failure = self.still_there(failure)?;
-                Err(reported(header, None, failure))
-            }
-        }
-    }
-
-    fn complete(&mut self, alh: &Digest, digests: &Tx, raw: &[TxEntry]) -> Result<(), Ended> {
-        match complete(alh, digests, raw, unix_now()) {
-            Ok(completed) => self.finish(&digests.header, &digests.entries, completed),
-            Err(Judged::Broken(broken)) => Err(Ended::Broken(broken)),
-            Err(Judged::Malformed(why)) => Err(Ended::Unread(why)),
-            Err(Judged::Whole { .. } | Judged::Incomplete) => Err(Ended::Unread(Why::Withheld)),
-        }
-    }
-
-    /// What is left once entries and the values that came are judged: values that did not come.
-    pub(super) fn finish(
-        &mut self,
-        header: &TxHeader,
-        entries: &[TxEntry],
-        completed: Completed,
-    ) -> Result<(), Ended> {
-        self.report.unavailable.add(completed.unavailable);
-        let mut last = None;
-        let mut withheld = None;
-        for broken in completed.broken {
-            last.replace(broken).into_iter().for_each(|b| self.found(b));
-        }
-        for index in completed.missing {
-            let Some(entry) = entries.get(index) else {
-                continue;
-            };
-            match self.value_by_key(header, index, entry) {
-                Ok(()) => {}
-                Err(Ended::Halt(halt)) => return Err(halt.into()),
-                Err(Ended::Broken(broken)) => {
-                    last.replace(broken).into_iter().for_each(|b| self.found(b));
-                }
-                Err(Ended::Unread(why)) => withheld = Some(why),
-            }
-        }
-        match (last, withheld) {
-            (Some(broken), _) => Err(Ended::Broken(broken)),
-            (None, Some(why)) => Err(Ended::Unread(why)),
-            (None, None) => Ok(()),
-        }
-    }
-
-    /// Servers before 1.2 send a value by its key alone; a newer one that left it out is given the
-    /// same chance (protocol.md §6).
-    fn value_by_key(
-        &mut self,
-        header: &TxHeader,
-        index: usize,
-        entry: &TxEntry,
-    ) -> Result<(), Ended> {
-        let old = header.version() == HeaderVersion::V0;
-        let Some(key) = entry.key.strip_prefix(&[KEY_VALUE]) else {
-            if old {
-                self.report.unavailable.unreadable += 1;
-                return Ok(());
-            }
-            return Err(Ended::Unread(Why::Withheld));
-        };
-        let got = match self.server.get(self.database, key, header.id()) {
-            Ok(got) => got,
-            Err(failure) => {
-                let failure = self.still_there(failure)?;
-                return Err(match failure.kind {
-                    Kind::KeyNotFound | Kind::TxNotFound => Ended::Unread(Why::Withheld),
-                    _ => reported(header, Some(Entry::new(index, &entry.key)), failure),
-                });
-            }
-        };
-        if got.stored_in() != header.id() {
-            // 0.9.0 alone does not know of atTx and answers the latest
-            if self.shape == Some(StateShape::WithoutDatabase) {
-                self.report.unavailable.unreadable += 1;
-                return Ok(());
-            }
-            return Err(Ended::Unread(Why::Withheld));
-        }
-        let hash = got.stored_value_hash();
-        if got.stored_key() == entry.key && hash == entry.h_value {
-            return Ok(());
-        }
-        Err(Ended::Broken(Broken {
-            tx: header.id(),
-            alh: Some(header.alh()),
-            entry: Some(Entry::new(index, &entry.key)),
-            what: What::Value {
-                due: entry.h_value,
-                got: hash,
-            },
-        }))
-    }
-
-    /// A proven transaction whose values the server refuses to send: its digests count all the
-    /// same, and the refusal counts only with its proof.
-    fn without_values(&mut self, header: &TxHeader, refused: Failure) -> Result<(), Ended> {
-        let digests = self.digests(header)?;
-        let alh = header.alh();
-        complete(&alh, &digests, &[], unix_now()).map_err(|judged| match judged {
-            Judged::Broken(broken) => Ended::Broken(broken),
-            Judged::Malformed(why) => Ended::Unread(why),
-            Judged::Whole { .. } | Judged::Incomplete => Ended::Unread(Why::Withheld),
-        })?;
-        if refused.kind == Kind::TooLarge {
-            return Err(Ended::Unread(why(refused)));
-        }
-        if self.is_truncated(header)? {
-            let entries = u64::try_from(digests.entries.len()).unwrap_or(u64::MAX);
-            self.report.unavailable.truncated += entries;
-            return Ok(());
-        }
-        if refused.kind != Kind::Corrupted && refused.kind != Kind::MaybeCorrupted {
-            return Err(Ended::Unread(why(refused)));
-        }
-        // the server's word against itself; which entry is it?
-        let mut named = None;
-        for (index, entry) in digests.entries.iter().enumerate().take(NAMED) {
-            if entry.h_value == Digest::OF_NOTHING {
-                continue;
-            }
-            match self.value_by_key(header, index, entry) {
-                Ok(()) | Err(Ended::Unread(_)) => {}
-                Err(Ended::Halt(halt)) => return Err(halt.into()),
-                Err(Ended::Broken(broken)) => {
-                    named
-                        .replace(broken)
-                        .into_iter()
-                        .for_each(|b| self.found(b));
-                }
-            }
-        }
-        Err(match named {
-            Some(broken) => Ended::Broken(broken),
-            None => reported(header, None, refused),
-        })
-    }
 }
 
 /// How values came.
@@ -382,25 +231,7 @@ enum Raw {
     Refused(Failure),
 }
 
-/// Kind byte of key-value keys (protocol.md §2).
-const KEY_VALUE: u8 = 0;
-/// Entries asked for one by one to find the damaged ones.
-const NAMED: usize = 1_000;
-
-/// A call that failed about one transaction: the server's word against itself, or it stays due.
-fn reported(header: &TxHeader, entry: Option<Entry>, failure: Failure) -> Ended {
-    match failure.kind {
-        Kind::Corrupted | Kind::MaybeCorrupted => Ended::Broken(Broken {
-            tx: header.id(),
-            alh: Some(header.alh()),
-            entry,
-            what: What::Reported(failure),
-        }),
-        _ => Ended::Unread(why(failure)),
-    }
-}
-
-fn why(failure: Failure) -> Why {
+pub(super) fn why(failure: Failure) -> Why {
     match failure.kind {
         Kind::TooLarge => Why::TooLarge {
             bytes: failure.size_needed(),
@@ -409,8 +240,4 @@ fn why(failure: Failure) -> Why {
         Kind::Malformed(malformed) => Why::of_malformed(&malformed),
         _ => Why::Refused(failure),
     }
-}
-
-fn unix_now() -> i64 {
-    i64::try_from(clock::now().unix()).unwrap_or(i64::MAX)
 }

@@ -1,16 +1,18 @@
 //! Reading a run of transactions by scans: one call brings many, one proof covers them all, since
 //! each `prevAlh` is the Alh before it (protocol.md §6, end).
 
+use std::collections::VecDeque;
+
 use super::finding::{Broken, Shows, Unread, What, Why};
 use super::judge::{Completed, Judged, judge};
 use super::reader::{Ended, Halt, Reader};
 use crate::ledger::TxHeader;
-use crate::server::Kind;
+use crate::server::{Failure, Kind};
 use crate::trust::Answer;
 use crate::wire::{Entries, Malformed, Tx};
 
 /// How many transactions a scan asks for, as the server and the answers' size allow.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Scan {
     limit: u32,
     /// More than this the server does not give.
@@ -20,6 +22,22 @@ pub struct Scan {
     well: u32,
     /// 0.9.0 has no such call.
     none: bool,
+    /// Scans that were asked for and not waited for yet, one behind the other.
+    ahead: VecDeque<Span>,
+}
+
+/// A run of transactions that one scan asks for.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    first: u64,
+    limit: u32,
+}
+
+impl Span {
+    /// The transaction behind it.
+    fn next(self) -> u64 {
+        self.first.saturating_add(u64::from(self.limit))
+    }
 }
 
 impl Default for Scan {
@@ -30,6 +48,7 @@ impl Default for Scan {
             patience: 1,
             well: 0,
             none: false,
+            ahead: VecDeque::new(),
         }
     }
 }
@@ -38,12 +57,14 @@ impl Default for Scan {
 const FIRST: u32 = 64;
 /// Bytes that an answer should have at most: decoded it takes several times as much.
 const BYTES: u64 = 1 << 20;
-/// What servers give from 1.9 on (protocol.md §1).
-const MOST: u32 = 2_500;
-/// What every server gives.
-const OLDER: u32 = 1_000;
+/// What every server gives (protocol.md §1); newer ones give more, but no sooner.
+const MOST: u32 = 1_000;
 /// Scans to wait after one that was too large, so that not every second one is.
 const PATIENCE: u32 = 16;
+/// How much more is asked for once scans go well.
+const GROWTH: u32 = 4;
+/// Scans on their way while one is judged: the server is never without one.
+const AHEAD: usize = 2;
 
 impl Scan {
     /// Asks for more once scans go well, and for as many as make an answer of [`BYTES`].
@@ -52,7 +73,7 @@ impl Scan {
         let fit = u64::from(asked).saturating_mul(BYTES) / bytes.max(1);
         let fit = clamp(fit).clamp(1, self.most);
         if self.well >= self.patience {
-            self.limit = self.limit.saturating_mul(2).min(self.most);
+            self.limit = self.limit.saturating_mul(GROWTH).min(self.most);
             self.well = 0;
         }
         self.limit = self.limit.min(fit.max(2)); // one alone is no scan
@@ -64,13 +85,28 @@ impl Scan {
         self.well = 0;
         match kind {
             Kind::LimitExceeded => {
-                self.most = if asked > OLDER { OLDER } else { self.limit };
-                self.limit = self.most;
+                self.most = self.limit;
             }
             Kind::TooLarge | Kind::Deadline(_) => self.patience = PATIENCE,
             Kind::Unimplemented => self.none = true,
             _ => self.patience = 1,
         }
+    }
+
+    /// The scan to make from `first` on, up to `last`: the one that was asked for ahead, if any.
+    fn span(&mut self, first: u64, last: u64) -> Span {
+        match self.ahead.pop_front() {
+            Some(span) if span.first == first => span,
+            _ => {
+                self.ahead.clear();
+                self.fresh(first, last)
+            }
+        }
+    }
+
+    fn fresh(&self, first: u64, last: u64) -> Span {
+        let limit = self.limit.min(clamp(last.saturating_sub(first)) + 1);
+        Span { first, limit }
     }
 }
 
@@ -91,7 +127,8 @@ impl Reader<'_> {
     /// scan brings and at least one.
     pub fn read_batch(&mut self, first: u64, last: u64) -> Result<Headers, Halt> {
         loop {
-            let limit = self.scan.limit.min(clamp(last.saturating_sub(first)) + 1);
+            let span = self.scan.span(first, last);
+            let limit = span.limit;
             if self.scan.none || limit <= 1 {
                 if !self.scan.none {
                     self.scan.went_well(1, 0);
@@ -99,16 +136,8 @@ impl Reader<'_> {
                 return self.read_alone(first);
             }
             self.server.begin_transcript();
-            match self
-                .server
-                .tx_scan(self.database, first, limit, Entries::Raw)
-            {
-                Ok(list) => {
-                    let bytes = self.server.transcript().last_reply();
-                    self.scan.went_well(limit, bytes);
-                    self.ask_ahead(first.saturating_add(u64::from(limit)), last);
-                    return self.take(first, limit, list);
-                }
+            match self.scan(span, last) {
+                Ok(list) => return self.take(first, limit, list),
                 Err(failure) => {
                     let slow = matches!(failure.kind, Kind::Deadline(_));
                     self.scan.went_badly(&failure.kind, limit);
@@ -126,12 +155,38 @@ impl Reader<'_> {
         }
     }
 
-    /// Lets the server work on the next scan while this one is judged.
-    fn ask_ahead(&mut self, first: u64, last: u64) {
-        if first <= last && self.next == Next::AskedAhead {
-            let limit = self.scan.limit.min(clamp(last - first) + 1);
+    /// One scan; the next ones are asked for before this one is decoded.
+    fn scan(&mut self, span: Span, last: u64) -> Result<Vec<Result<Tx, Malformed>>, Failure> {
+        let scanned = self
+            .server
+            .tx_scan(self.database, span.first, span.limit, Entries::Raw)?;
+        self.scan.went_well(span.limit, scanned.size());
+        if self.next == Next::AskedAhead {
+            self.ask_ahead(span, last);
+        }
+        scanned.decode()
+    }
+
+    /// Lets the server work on what comes behind `span`, and on the proofs of where that ends,
+    /// while `span` is judged.
+    fn ask_ahead(&mut self, span: Span, last: u64) {
+        while self.scan.ahead.len() < AHEAD {
+            let behind = self.scan.ahead.back().copied().unwrap_or(span);
+            if behind.next() > last {
+                return;
+            }
+            let next = self.scan.fresh(behind.next(), last);
+            if next.limit <= 1 {
+                return; // that one is no scan
+            }
+            self.scan.ahead.push_back(next);
+            let (database, end) = (self.database, next.next().saturating_sub(1));
             self.server
-                .tx_scan_ahead(self.database, first, limit, Entries::Raw);
+                .tx_scan_ahead(database, next.first, next.limit, Entries::Raw);
+            if end < self.trusted.tx {
+                self.server
+                    .verifiable_tx_ahead(database, end, self.trusted.tx, Entries::Excluded);
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use crate::audit::verdict::{Outcome, Reason};
 use crate::clock;
 use crate::ledger::TxHeader;
 use crate::server::Failure;
-use crate::trust::{Begun, Progress, Sweeping, Swept, Timestamp, Trusted};
+use crate::trust::{Begun, Progress, Sweeping, Swept, Timestamp, Trusted, Unavailable};
 use crate::wire::Entries;
 
 /// What came of a slice.
@@ -115,8 +115,8 @@ impl Auditor {
         let until = Instant::now() + SLICE;
         let from = sweep.at;
         let mut reader = self.reader(database, trusted.state, until, &progress);
-        if sweep.begun == Begun::Asked {
-            reader.next = Next::AskedAhead;
+        if sweep.begun == Begun::Paced {
+            reader.next = Next::AskedLater;
         }
         let (mut report, done, truncated) = read(reader, &mut sweep, goal.min(trusted.state.tx));
         report = report.sorted();
@@ -135,6 +135,7 @@ impl Auditor {
                 began: sweep.began,
                 ended: clock::now(),
                 read: sweep.read,
+                unavailable: sweep.unavailable,
                 of: trusted.state.tx,
             });
         }
@@ -193,6 +194,7 @@ fn begin(begun: Begun) -> Sweeping {
         at: walk.at(),
         hash: walk.hash(),
         read: 0,
+        unavailable: Unavailable::default(),
         peaks: walk.peaks(),
     }
 }
@@ -251,6 +253,7 @@ fn read(
         }
     }
     sweep.read = sweep.read.saturating_add(reader.report.read - before);
+    sweep.unavailable.add(reader.report.unavailable);
     sweep.at = walk.at();
     sweep.hash = walk.hash();
     sweep.peaks = walk.peaks();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::reader::{Ended, Reader};
 use crate::ledger::{HeaderVersion, TxHeader};
+use crate::server::Scanned;
 use crate::wire::Entries;
 
 /// The furthest truncation that a proven header records.
@@ -65,7 +66,8 @@ impl Reader<'_> {
             let limit = u32::try_from(last - first + 1).unwrap_or(u32::MAX);
             let scan = self
                 .server
-                .tx_scan(self.database, first, limit, Entries::Excluded);
+                .tx_scan(self.database, first, limit, Entries::Excluded)
+                .and_then(Scanned::decode);
             let list = match scan {
                 Ok(list) => list,
                 Err(failure) => {

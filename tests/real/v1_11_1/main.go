@@ -3,6 +3,9 @@ package main
 
 import (
 	"context"
+	"flag"
+	"fmt"
+	"os"
 
 	"github.com/codenotary/immudb/pkg/api/protomodel"
 	"github.com/codenotary/immudb/pkg/server"
@@ -13,6 +16,15 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 {
+		if run, ok := ageing[os.Args[1]]; ok {
+			if err := run(flag.NewFlagSet(os.Args[1], flag.ContinueOnError), os.Args[2:]); err != nil {
+				fmt.Fprintf(os.Stderr, "immudb-1.11.1 %s: %v\n", os.Args[1], err)
+				os.Exit(1)
+			}
+			return
+		}
+	}
 	common.Main(common.Version{
 		Name:        "1.11.1",
 		NewServer:   newServer,
