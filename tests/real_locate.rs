@@ -49,10 +49,14 @@ fn a_fork_is_placed(version: &str) {
         }
         if written < due {
             // each of them another key, so that the first one can be told
-            let prefix = format!("b{audit}");
-            real.write_at_once(DATABASE, &prefix, u32::try_from(due - written).unwrap() - 1);
-            // and the last one alone: an old server's tree has caught up by then
-            real.write(DATABASE, &format!("c{audit}"), 1);
+            let (prefix, number) = (format!("b{audit}"), u32::try_from(due - written).unwrap());
+            if version == "1.11.1" {
+                real.write_at_once(DATABASE, &prefix, number);
+            } else {
+                real.write_at_once(DATABASE, &prefix, number - 1);
+                // and the last one alone: an old server's tree has caught up by then
+                real.write(DATABASE, &format!("c{audit}"), 1);
+            }
             written = due;
         }
         let auditor = Program::new(real.port, &plain).with(&["--audit-sample", "0"]);
