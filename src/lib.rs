@@ -6,6 +6,7 @@ pub mod command;
 pub mod config;
 pub mod drill;
 pub mod histogram;
+pub mod json;
 pub mod ledger;
 pub mod locate;
 pub mod monitor;

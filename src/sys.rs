@@ -74,6 +74,18 @@ pub fn forbid_core_dumps() {
     }
 }
 
+/// Has what large answers took given back once it is free: the C library would keep it, in an arena
+/// for each thread, as soon as a large piece was freed once (mallopt(3)).
+pub fn give_memory_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: numbers, to an allocator that takes them at any time; a refusal changes nothing.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 128 << 10);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 256 << 10);
+        libc::mallopt(libc::M_ARENA_MAX, 2);
+    }
+}
+
 /// Ends this process at once, as `kill -9` does: nothing is flushed and nothing cleaned up.
 #[cfg(feature = "fault-points")]
 pub fn kill_self() -> ! {

@@ -11,6 +11,7 @@ use std::time::Instant;
 use immuaudit::drill::{Embedded, Lie, Options, Telling};
 use support::browser::{Browser, Theme};
 use support::http::ask;
+use support::loud::loud;
 use support::place::Place;
 use support::program::Program;
 use support::receiver::Receiver;
@@ -118,10 +119,10 @@ fn an_alert_reaches_a_webhook_through_prometheus_and_alertmanager() {
     let begin = Instant::now();
     ledger.lie(Telling::from(Lie::Rollback).of("shop"));
     let alert = receiver.wait_for(|received| received.body.contains("ImmudbTampered"));
-    eprintln!(
-        "from the lie to the webhook: {:.1} s",
-        begin.elapsed().as_secs_f64()
-    );
+    let took = begin.elapsed().as_secs_f64();
+    loud(format!(
+        "from the lie to the alert's webhook: {took:.1} s\n"
+    ));
     if std::env::var_os("SCREENSHOTS").is_some() && have("chromium", "chromium") {
         let mut browser = Browser::start();
         let url = format!("http://127.0.0.1:{web}/classic/alerts");

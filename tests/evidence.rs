@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use immuaudit::drill::{Embedded, Lie, Options};
 use support::place::Place;
-use support::program::{Program, Run};
+use support::program::{Program, Run, Running};
+use support::receiver::Receiver;
 
 const DATABASE: &str = "defaultdb";
 
@@ -175,5 +176,115 @@ fn a_server_that_is_away_proves_nothing_either_way() {
     other.once().is(0, DATABASE, "first-seen");
     drop(server);
     compare(&program, &other, &folder).ends_with(1);
+    program.run(&["status"]).ends_with(0);
+}
+
+/// An auditor that runs, and the URL of its status page.
+fn watching(program: &Program) -> (Running, String) {
+    let mut running = program.start(&["--audit-interval", "50ms"]);
+    running.wait_for("INFO  cycle ");
+    let log = running.log();
+    let url = log.split("status page on ").nth(1).expect("it says where");
+    let url = url.split_whitespace().next().expect("a URL").to_owned();
+    (running, url)
+}
+
+#[test]
+fn a_running_auditor_is_asked_for_what_it_trusts() {
+    let folder = Place::new();
+    let server = started(Options::default());
+    let program = Program::new(server.port(), &folder.join("trust"));
+    program.once().is(0, DATABASE, "first-seen");
+    server.grow(DATABASE, 5);
+    let (_running, url) = watching(&another(&program, &folder));
+    for url in [url.trim_end_matches('/'), &url, &format!("{url}states")] {
+        let run = program.run(&["compare", url]);
+        assert!(run.ends_with(0).stdout.contains("agrees"), "{run:#?}");
+    }
+    // each is told by itself: another page, no page, nobody there, no answer in time
+    let run = program.run(&["compare", &format!("{url}version")]);
+    let why = "no list of states";
+    assert!(run.ends_with(1).stderr.contains(why), "{run:#?}");
+    let run = program.run(&["compare", &format!("{url}nowhere")]);
+    assert!(run.ends_with(1).stderr.contains("status 404"), "{run:#?}");
+    let run = program.run(&["compare", "http://127.0.0.1:1/states?token=secret"]);
+    assert!(
+        run.ends_with(1).stderr.contains("no connection") || run.stderr.contains("connection:"),
+        "{run:#?}"
+    );
+    assert!(!run.stderr.contains("secret"), "{run:#?}");
+    let run = program.run(&["compare", "https://user:password@localhost/"]);
+    assert!(
+        run.ends_with(3).stderr.contains("wanted is http"),
+        "{run:#?}"
+    );
+    assert!(!run.stderr.contains("password@"), "{run:#?}");
+    program.run(&["status"]).ends_with(0);
+}
+
+#[test]
+fn a_running_auditor_that_was_shown_another_history_is_a_split_view() {
+    let folder = Place::new();
+    let server = started(Options::default());
+    let program = Program::new(server.port(), &folder.join("trust"));
+    program.once().is(0, DATABASE, "first-seen");
+    let second = Embedded::start(Options::default()).expect("an embedded ledger");
+    for number in 0..20 {
+        second.set(DATABASE, "another", &number.to_string());
+    }
+    let other = Program::new(second.port(), &folder.join("other"));
+    let (_running, url) = watching(&other);
+    let run = program.run(&["compare", &url]);
+    assert!(run.ends_with(2).stdout.contains("split-view"), "{run:#?}");
+    program.run(&["status"]).ends_with(2);
+    let run = verify(&program, &[]);
+    let due = "another hash for transaction 20";
+    assert!(run.ends_with(2).stdout.contains(due), "{run:#?}");
+}
+
+/// Whoever answers at the URL is not believed to be harmless.
+#[test]
+fn an_answer_that_is_none_of_an_auditor_accuses_nobody() {
+    let folder = Place::new();
+    let server = started(Options::default());
+    let program = Program::new(server.port(), &folder.join("trust"));
+    program.once().is(0, DATABASE, "first-seen");
+    let hash = "00".repeat(32);
+    let deep = "[".repeat(1 << 20);
+    let many = format!("{{\"states\":[{}]}}", "0,".repeat(3 << 20));
+    let endless = "[1,".repeat(8 << 20);
+    let escaped =
+        format!(r#"{{"states":[{{"database":"a\u001b[31m\n\u202eb","tx":1,"hash":"{hash}"}}]}}"#);
+    for (body, due) in [
+        ("", 1),
+        ("{}", 1),
+        ("[[[", 1),
+        (
+            r#"{"states":[{"database":"defaultdb","tx":-1,"hash":""}]}"#,
+            1,
+        ),
+        (r#"{"states":[{"database":"defaultdb"}]}"#, 1),
+        (r#"{"states":[]}"#, 1),
+        (&deep, 1),
+        (&many, 1),
+        (&endless, 1),
+        (&escaped, 1),
+    ] {
+        let receiver = Receiver::start();
+        receiver.answer("200 OK");
+        receiver.body(body);
+        let run = program.run(&["compare", &receiver.url()]);
+        assert_eq!(run.code, Some(due), "{:.60}: {run:#?}", body);
+        let raw = |c: char| !matches!(c, ' '..='~' | '\n');
+        assert!(
+            !run.stdout.contains(raw) && !run.stderr.contains(raw),
+            "{run:#?}"
+        );
+    }
+    // and is not followed elsewhere
+    let (to, from) = (Receiver::start(), Receiver::start());
+    from.answer(&format!("302 Found\r\nLocation: {}", to.url()));
+    program.run(&["compare", &from.url()]).ends_with(1);
+    assert!(to.received().is_empty());
     program.run(&["status"]).ends_with(0);
 }

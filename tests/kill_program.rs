@@ -1,16 +1,20 @@
 //! The real binary, killed with SIGKILL at every step of writing a file, then run again: what it
-//! trusted it still trusts, and an alarm that was told is still there.
+//! trusted it still trusts, an alarm that was told is still there, and whoever is to be told of it is.
+//! And with a clock that jumps under it.
 
 mod support;
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
+use immuaudit::clock;
 use immuaudit::drill::{Embedded, Lie, Options};
 use immuaudit::trust::fault;
 use support::place::Place;
 use support::program::{Program, member};
+use support::receiver::Receiver;
 
 const DATABASE: &str = "defaultdb";
 const SIGKILL: i32 = 9;
@@ -49,7 +53,8 @@ fn killed_at_any_step_the_program_goes_on_from_what_it_trusted() {
             let folder = Place::new();
             let server = Embedded::start(Options::default()).expect("an embedded ledger");
             server.grow(DATABASE, 10);
-            let program = Program::new(server.port(), &folder.join("trust"));
+            let receiver = Receiver::start();
+            let mut program = Program::new(server.port(), &folder.join("trust"));
             if work != Work::FirstSight {
                 program.once().is(0, DATABASE, "first-seen");
                 server.grow(DATABASE, 5);
@@ -57,6 +62,8 @@ fn killed_at_any_step_the_program_goes_on_from_what_it_trusted() {
             if work == Work::Raise {
                 program.once().is(0, DATABASE, "consistent");
                 server.lie(Lie::OtherHash);
+                // from here on somebody is to be told
+                program = program.with(&["--audit-notification-url", &receiver.url()]);
             }
             if !killed(&program, &point) {
                 continue; // nothing of this kind is written in this work
@@ -67,6 +74,11 @@ fn killed_at_any_step_the_program_goes_on_from_what_it_trusted() {
                 let run = program.once();
                 run.is(2, DATABASE, "inconsistent");
                 assert_eq!(member(run.line(DATABASE), "open_alarms"), "1", "{case}");
+                let told = receiver.received();
+                let of_it = told
+                    .iter()
+                    .filter(|told| told.body.contains("inconsistent"));
+                assert!(of_it.count() > 0, "{case}: {told:?}");
                 server.be_honest();
                 server.grow(DATABASE, 1);
                 program.once().is(2, DATABASE, "consistent");
@@ -84,5 +96,51 @@ fn killed_at_any_step_the_program_goes_on_from_what_it_trusted() {
         }
     }
     println!("killed at {} points", reached.len());
-    assert!(reached.len() >= 30, "{reached:?}");
+    assert!(reached.len() >= 36, "{reached:?}");
+    let notified = reached.iter().filter(|point| point.starts_with("Outbox"));
+    assert_eq!(notified.count(), fault::REPLACING.len(), "{reached:?}");
+}
+
+#[test]
+fn a_clock_that_jumps_under_it_holds_up_no_cycle_and_deletes_no_history() {
+    let folder = Place::new();
+    let server = Embedded::start(Options::default()).expect("an embedded ledger");
+    server.grow(DATABASE, 10);
+    let off = folder.join("off");
+    fs::write(&off, "0").expect("a file");
+    let mut program = Program::new(server.port(), &folder.join("trust"));
+    program.variables = vec![(clock::VARIABLE.into(), off.to_str().expect("UTF-8").into())];
+    let mut running = program.start(&["--audit-interval", "20ms", "--log-level", "debug"]);
+    running.wait_for("first sight");
+    let year: i64 = 365 * 86_400;
+    let mut states = vec![server.state(DATABASE).expect("a state")];
+    for years in [-1, 1, -30, 100, 7000, -100, 0, 1, 0] {
+        fs::write(&off, (years * year).to_string()).expect("a file");
+        for _ in 0..2 {
+            server.grow(DATABASE, 1);
+            let state = server.state(DATABASE).expect("a state");
+            running.wait_for(&format!(" hash={}", state.hash));
+            states.push(state);
+        }
+    }
+    let log = running.log();
+    // it was in all these years
+    for year in ["1996-", "2126-", "9022-"] {
+        assert!(
+            log.lines().any(|line| line.starts_with(year)),
+            "{year}: {log}"
+        );
+    }
+    // and neither found the server away nor late
+    for word in ["overdue: ", "TAMPERED", "unreachable", "local failure"] {
+        assert!(!log.contains(word), "{word}: {log}");
+    }
+    running.signal("TERM");
+    assert_eq!(running.end(), Some(0), "{log}");
+    let export = program.run(&["roots", "export"]);
+    let export = &export.ends_with(0).stdout;
+    for state in states {
+        assert!(export.contains(&state.to_string()), "{state}: {export}");
+    }
+    program.once().is(0, DATABASE, "consistent");
 }

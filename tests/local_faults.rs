@@ -13,7 +13,7 @@ use immuaudit::drill::{Embedded, Lie, Options, Telling};
 use immuaudit::ledger::State;
 use immuaudit::wire::method;
 use support::place::Place;
-use support::program::{Program, Run, member, status};
+use support::program::{Program, Run, Running, member, status};
 
 const DATABASE: &str = "defaultdb";
 
@@ -332,6 +332,37 @@ fn without_file_descriptors_nothing_is_accused_and_nothing_forgotten() {
         "{now}"
     );
     scene.program.once().is(0, DATABASE, "consistent");
+}
+
+/// The soft limit of a running process: what it has open stays open.
+fn descriptors(running: &Running, limit: &str) -> bool {
+    let mut prlimit = Command::new("prlimit");
+    prlimit.args(["--pid", &running.id().to_string(), limit]);
+    prlimit.status().is_ok_and(|status| status.success())
+}
+
+#[test]
+fn a_running_auditor_without_file_descriptors_says_so_and_goes_on_once_there_are_some() {
+    let scene = Scene::trusted();
+    let program = scene.program.with(&["--log-level", "debug"]);
+    let mut running = program.start(&["--audit-interval", "20ms"]);
+    running.wait_for("verdict=consistent");
+    for round in 1..=3 {
+        let before = scene.believes();
+        if !descriptors(&running, "--nofile=0:") {
+            return skipped("there is no prlimit here: not shown with descriptors that run out");
+        }
+        scene.server.grow(DATABASE, 2);
+        running.wait_for_times("Too many open files", 2 * round);
+        assert_eq!(scene.believes(), before);
+        assert!(!running.log().contains("TAMPERED"), "{}", running.log());
+        assert!(descriptors(&running, "--nofile=1024:"));
+        let hash = scene.state().hash;
+        running.wait_for(&format!(" hash={hash}"));
+    }
+    running.signal("TERM");
+    assert_eq!(running.end(), Some(0), "{}", running.log());
+    assert_eq!(scene.believes(), scene.state().tx.to_string());
 }
 
 #[test]

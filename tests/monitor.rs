@@ -374,13 +374,18 @@ fn how_much_of_the_values_was_read_is_told_from_the_start() {
     ] {
         first.sample(&series(name));
     }
-    // a call that was never made, and one that never failed
-    for name in [
-        "immuaudit_call_duration_seconds_count",
-        "immuaudit_call_failures_total",
+    // made or not
+    for call in [
+        "Login",
+        "CurrentState",
+        "VerifiableTxById",
+        "TxById",
+        "TxScan",
     ] {
-        let labels = "{server=\"tested\",call=\"VerifiableTxById\"}";
-        assert_eq!(first.sample(&format!("{name}{labels}")), 0.0);
+        let labels = format!("{{server=\"tested\",call=\"{call}\"}}");
+        first.sample(&format!("immuaudit_call_duration_seconds_count{labels}"));
+        let failures = first.sample(&format!("immuaudit_call_failures_total{labels}"));
+        assert_eq!(failures, 0.0, "{call}");
     }
     assert_eq!(
         first.sample("immuaudit_sweep_period_seconds{server=\"tested\"}"),

@@ -462,6 +462,12 @@ fn tls_and_mutual_tls_are_checked_on_both_sides() {
         let run = mutual.with(&["--clientcas", &ca]).once();
         let first = if before_1 { "first-seen" } else { "consistent" };
         run.is(0, "defaultdb", first);
+        // of our key nothing is left, though it was used
+        let secret = fs::read_to_string(&client_key).expect("a key");
+        let secret = secret.lines().nth(1).expect("its first line");
+        for (name, value) in [("stdout", &run.stdout), ("stderr", &run.stderr)] {
+            assert!(!value.contains(secret), "the key in {name}");
+        }
         let stranger = path("otherca.pem");
         mutual
             .with(&["--clientcas", &stranger])

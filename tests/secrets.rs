@@ -5,6 +5,7 @@ mod support;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use immuaudit::drill::{Embedded, Lie, Options, Telling};
 use immuaudit::wire::method;
@@ -161,4 +162,80 @@ fn a_token_is_left_nowhere() {
     assert!(tokens.len() > 3, "{}", tokens.len());
     assert_eq!(found("the log", printed.as_bytes(), &tokens), [""; 0]);
     assert_eq!(leaks(folder.path(), &tokens), [""; 0]);
+}
+
+/// The private key of mutual TLS: good, of no use to its certificate, and damaged.
+#[test]
+fn a_private_key_is_left_nowhere() {
+    let kept = Place::new(); // outside of what is searched
+    for name in ["client", "other"] {
+        let made = Command::new("openssl")
+            .args("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes".split(' '))
+            .args(["-days", "2", "-subj", "/CN=localhost"])
+            .arg("-keyout")
+            .arg(kept.join(&format!("{name}.key")))
+            .arg("-out")
+            .arg(kept.join(&format!("{name}.pem")))
+            .stderr(Stdio::null())
+            .status();
+        assert!(made.expect("openssl runs").success());
+    }
+    let path = |name: &str| kept.join(name).to_str().expect("UTF-8").to_owned();
+    let pem = |name: &str| fs::read_to_string(kept.join(name)).expect("a key");
+    // each line of the keys is a secret, and their bytes are
+    let mut secrets: Vec<String> = Vec::new();
+    for key in ["client.key", "other.key"] {
+        let lines = pem(key).lines().map(str::to_owned).collect::<Vec<_>>();
+        secrets.extend(lines.into_iter().filter(|line| !line.starts_with("-----")));
+    }
+    assert!(secrets.len() >= 6, "{secrets:?}");
+    let damaged = pem("client.key").replacen('M', "*", 1);
+    fs::write(
+        kept.join("damaged.key"),
+        damaged.replace("-----END", "----"),
+    )
+    .expect("a file");
+    for key in ["client.key", "other.key", "damaged.key"] {
+        fs::set_permissions(kept.join(key), fs::Permissions::from_mode(0o600)).expect("its mode");
+    }
+    let (certificate, client) = (path("client.pem"), path("client.key"));
+    let server = Embedded::start(Options::default()).expect("an embedded ledger");
+    let folder = Place::new();
+    let mutual = |key: &str| {
+        Program::new(server.port(), &folder.join("trust")).with(&[
+            "--mtls",
+            "--certificate",
+            &certificate,
+            "--pkey",
+            key,
+            "--clientcas",
+            &certificate,
+            "--log-level",
+            "trace",
+            "--call-timeout",
+            "2s",
+        ])
+    };
+    let mut told = Vec::new();
+    let mut tell = |code: i32, run: support::program::Run| {
+        let text = format!("{}{}", run.stdout, run.stderr);
+        run.ends_with(code);
+        told.extend(found("what was printed", text.as_bytes(), &secrets));
+    };
+    // the embedded ledger speaks no TLS, so the handshake fails; that of a real one is another test's
+    tell(1, mutual(&client).run(&["--once"]));
+    tell(0, mutual(&client).run(&["config"]));
+    tell(0, mutual(&client).run(&["status"]));
+    tell(3, mutual(&path("damaged.key")).run(&["--once"]));
+    tell(1, mutual(&path("other.key")).run(&["--once"]));
+    let mut running = mutual(&client).start(&["--audit-interval", "50ms"]);
+    running.wait_for("INFO  cycle ");
+    for file in ["cmdline", "environ"] {
+        let shown = fs::read(format!("/proc/{}/{file}", running.id())).unwrap_or_default();
+        told.extend(found(file, &shown, &secrets));
+    }
+    running.signal("TERM");
+    running.end();
+    told.extend(leaks(folder.path(), &secrets));
+    assert!(told.is_empty(), "{told:?}");
 }

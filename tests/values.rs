@@ -374,8 +374,8 @@ fn a_sweep_takes_less_than_48_mib() {
     let scene = Scene::new(Options::default());
     scene.embedded.grow(DB, 20_000);
     assert!(memory_of_a_sweep(&scene) < MOST);
-    // values of which few fit an answer, and such as fill one
-    for (transactions, size) in [(300, 60_000), (10, 4_000_000)] {
+    // values of which few fit an answer, and such as nearly fill one
+    for (transactions, size) in [(300, 60_000), (10, 3_500_000)] {
         let scene = Scene::new(Options::default());
         for tx in 0..transactions {
             scene

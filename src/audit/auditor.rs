@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::check::{self, Demands, Finding};
 use super::due::Ages;
+use super::keep::Kept;
 use super::locate;
 use super::policy::Policy;
 use super::values::{Report, Scan};
@@ -39,7 +40,9 @@ pub struct Auditor {
     pub(super) scans: BTreeMap<String, Scan>,
     /// Databases whose state was proven in the last check: a sweep goes on with these.
     pub(super) readable: BTreeSet<String>,
-    /// When the progress was last written down.
+    /// What is on disk of the last verdicts and of the progress.
+    pub(super) kept: Kept,
+    /// When the progress of a sweep was last written down.
     pub(super) saved: Option<Instant>,
     /// Where each database was found to be rewritten last.
     pub(super) windows: BTreeMap<String, Window>,
@@ -60,7 +63,8 @@ impl Auditor {
     pub fn new(server: Server, store: Store, policy: Policy) -> Auditor {
         let mut ages = Ages::new(policy.interval, policy.expect_growth);
         let now = clock::now();
-        for record in store.load_outcomes() {
+        let outcomes = store.load_outcomes();
+        for record in &outcomes {
             let age = |at: Timestamp| Duration::from_secs(now.unix().saturating_sub(at.unix()));
             if let Some(proven) = record.proven {
                 ages.remember(
@@ -70,15 +74,16 @@ impl Auditor {
                 );
             }
         }
-        let audited_before = store.load_outcomes().into_iter();
-        let audited_before = audited_before
+        let audited_before = outcomes
+            .iter()
             .filter(|record| ["first-seen", "consistent"].contains(&record.verdict.as_str()))
-            .map(|record| record.database)
+            .map(|record| record.database.clone())
             .collect();
         let progress = store.load_progress().into_iter();
         Auditor {
             progress: progress.map(|of| (of.database.clone(), of)).collect(),
             scans: BTreeMap::new(),
+            kept: Kept::new(outcomes),
             audited_before,
             readable: BTreeSet::new(),
             saved: None,
@@ -467,16 +472,6 @@ impl Auditor {
         // one that could not be written is told before those that could
         let alarms: Result<Vec<Alarm>, LocalFailure> = raised.into_iter().collect();
         alarms.map(|alarms| alarms.into_iter().next())
-    }
-
-    /// Keeps how far the values were read: nothing is decided by it.
-    pub(super) fn save_progress(&self) {
-        if self.progress.is_empty() {
-            return;
-        }
-        if let Err(failure) = self.store.save_progress(self.progress.values()) {
-            log::warn!("how far the values were read could not be written: {failure}");
-        }
     }
 
     /// A database that need not be asked for: the server lets nobody in, or is away.

@@ -9,6 +9,17 @@ use crate::clock;
 use crate::ledger::State;
 use crate::trust::{Alarm, Answer, Exported, Finding, LocalFailure, Tampering, Trusted};
 
+/// What another auditor trusts, and how that came here.
+#[derive(Clone, Debug)]
+pub struct Theirs {
+    /// Its databases.
+    pub databases: Vec<Exported>,
+    /// What `raw` is, for the evidence.
+    pub came_as: &'static str,
+    /// The bytes.
+    pub raw: Vec<u8>,
+}
+
 /// What comparing one database came to.
 #[derive(Debug)]
 pub struct Comparison {
@@ -54,15 +65,15 @@ impl Compared {
 }
 
 impl Auditor {
-    /// Holds one database of another auditor's export against what is trusted here; `export` is the file, for
-    /// the evidence. `None` where the program is asked to end.
-    pub fn compare(&mut self, theirs: &Exported, export: &[u8]) -> Option<Comparison> {
-        let database = theirs.database.clone();
-        let result = self.compared(theirs, export)?;
+    /// Holds one of another auditor's databases against what is trusted here. `None` where the program
+    /// is asked to end.
+    pub fn compare(&mut self, one: &Exported, theirs: &Theirs) -> Option<Comparison> {
+        let database = one.database.clone();
+        let result = self.compared(one, theirs)?;
         Some(Comparison { database, result })
     }
 
-    fn compared(&mut self, theirs: &Exported, export: &[u8]) -> Option<Compared> {
+    fn compared(&mut self, theirs: &Exported, all: &Theirs) -> Option<Compared> {
         let database = &theirs.database;
         self.server.begin_cycle();
         self.server.begin_transcript();
@@ -82,7 +93,7 @@ impl Auditor {
                 state: ours.unwrap_or(trusted.state),
                 ..trusted
             };
-            return Some(self.split_view(&against, *other, reason, export));
+            return Some(self.split_view(&against, *other, reason, all));
         }
         let Some(newest) = theirs.states.last().copied() else {
             return Some(Compared::NotHere);
@@ -98,7 +109,7 @@ impl Auditor {
         match proof::extend(&mut self.server, database, &source, &target, limits) {
             Proof::Holds(_) => Some(Compared::Agree(newest)),
             Proof::Fails(Verdict::Tampered(Tampering::Inconsistent), reason) => {
-                Some(self.split_view(&trusted, newest, reason, export))
+                Some(self.split_view(&trusted, newest, reason, all))
             }
             Proof::Fails(verdict, reason) => Some(Compared::NotProven(verdict, reason)),
             Proof::Behind => Some(Compared::NotProven(Verdict::Malformed, Reason::Fewer)),
@@ -111,14 +122,14 @@ impl Auditor {
         trusted: &Trusted,
         theirs: State,
         reason: Reason,
-        export: &[u8],
+        all: &Theirs,
     ) -> Compared {
         let exchanges = self.server.transcript().exchanges();
         let mut answers: Vec<Answer> = exchanges.map(Answer::from).collect();
         answers.push(Answer {
-            call: "roots export of another auditor".into(),
+            call: all.came_as.into(),
             request: Vec::new(),
-            reply: Ok(export.to_vec()),
+            reply: Ok(all.raw.clone()),
         });
         let finding = Finding {
             database: trusted.database.clone(),

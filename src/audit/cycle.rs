@@ -1,19 +1,19 @@
 //! One cycle: every database that is listed or known, in order, whatever becomes of the others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::auditor::Auditor;
 use super::databases::{self, Impossible, Listing};
 use super::locate;
-use super::verdict::{Exit, Outcome, Reason, Verdict};
-use crate::clock;
+use super::verdict::{Exit, Outcome, Reason};
 use crate::server::{Failure, Kind};
-use crate::trust::{LocalFailure, OutcomeRecord};
+use crate::trust::LocalFailure;
+use crate::wire::Entries;
 
-/// Databases of which nothing is trusted and the last verdict is kept all the same, at most.
-const MAX_STRANGERS: usize = 1000;
+/// Databases whose calls are begun together, so that a distant server is not waited for one by one.
+const TOGETHER: usize = 16;
 
 /// The result of one cycle.
 #[derive(Debug)]
@@ -138,7 +138,7 @@ impl Auditor {
         known.sort();
         known.dedup();
         let listing = match self.server.databases() {
-            Ok(names) => databases::sort(names, &known, selects),
+            Ok(names) => databases::sort(&names, &known, selects),
             Err(failure) => {
                 // what is known is tried all the same, unless nobody is there
                 let listed = known.iter().filter(|name| selects(name));
@@ -156,7 +156,7 @@ impl Auditor {
         cycle.duration = begin.elapsed();
         self.to_mirror.clone_from(&self.readable);
         self.save_outcomes(&cycle, &known);
-        self.save_progress();
+        self.save_progress_if_due();
         self.forget_strangers(&cycle, &known);
         cycle
     }
@@ -168,7 +168,10 @@ impl Auditor {
         names.sort_by_key(|(name, _)| self.slow.contains(*name)); // stable: else the list's order
         let mut away = cycle.no_list.clone().filter(nobody_there);
         let mut unreached = 0;
-        for (name, listed) in names {
+        for (at, &(name, listed)) in names.iter().enumerate() {
+            if at % TOGETHER == 0 && away.is_none() {
+                self.look_ahead(names.iter().skip(at).take(TOGETHER));
+            }
             let begin = Instant::now();
             let checked = match (&away, listed) {
                 (Some(away), _) => self.not_tried(name, away.clone()),
@@ -194,6 +197,34 @@ impl Auditor {
         }
     }
 
+    /// Begins the calls that checking these databases will most likely make. Nothing is decided here:
+    /// what turns out otherwise is asked when it is needed.
+    fn look_ahead<'a>(&mut self, names: impl Iterator<Item = &'a (&'a String, Listed)>) {
+        let listed = names
+            .filter(|(name, listed)| matches!(listed, Listed::Yes) && !self.slow.contains(*name));
+        let databases: Vec<&str> = listed.map(|(name, _)| name.as_str()).collect();
+        if databases.len() < 2 {
+            return;
+        }
+        self.server.begin_states(databases.iter().copied());
+        for database in databases {
+            let Some(shown) = self.server.peek_state(database) else {
+                continue;
+            };
+            match self.store.load(database) {
+                Ok(Some(trusted)) if trusted.state.tx < shown.tx => {
+                    let (tx, since) = (shown.tx, trusted.state.tx);
+                    self.server
+                        .begin_verifiable_tx(database, tx, since, Entries::Excluded);
+                }
+                Ok(None) if shown.tx > 0 => {
+                    self.server.begin_tx(database, shown.tx, Entries::Excluded);
+                }
+                _ => {}
+            }
+        }
+    }
+
     /// What is kept in memory of names that are neither known nor listed any more.
     fn forget_strangers(&mut self, cycle: &Cycle, known: &[String]) {
         let listed = cycle
@@ -207,57 +238,6 @@ impl Auditor {
         self.progress.retain(|name, _| kept.contains(name.as_str()));
         self.windows.retain(|name, _| kept.contains(name.as_str()));
         self.mirrors.retain(|name, _| kept.contains(name.as_str()));
-    }
-
-    /// For `status`, and for ages over a restart: nothing is decided by it. What a server lists
-    /// and nothing is trusted of is bounded, and forgotten once it is listed no more.
-    fn save_outcomes(&self, cycle: &Cycle, known: &[String]) {
-        let now = clock::now();
-        let known: BTreeSet<&str> = known.iter().map(String::as_str).collect();
-        let loaded = self.store.load_outcomes().into_iter();
-        let mut before: BTreeMap<String, OutcomeRecord> = loaded
-            .map(|record| (record.database.clone(), record))
-            .collect();
-        let mut records = BTreeMap::new();
-        let mut strangers = 0;
-        for outcome in &cycle.outcomes {
-            // what is wrong with values was found after the state was proven
-            let values = matches!(outcome.reason, Reason::Values(_));
-            let proven = outcome.verdict.is_proven() || values;
-            let before = before.remove(&outcome.database);
-            if !known.contains(outcome.database.as_str()) && outcome.verdict != Verdict::FirstSeen {
-                strangers += 1;
-                if strangers > MAX_STRANGERS {
-                    continue;
-                }
-            }
-            let grew = proven && outcome.shown != outcome.previous;
-            let record = OutcomeRecord {
-                database: outcome.database.clone(),
-                verdict: outcome.verdict.word().into(),
-                reason: outcome.why(),
-                checked: now,
-                proven: if proven {
-                    Some(now)
-                } else {
-                    before.as_ref().and_then(|record| record.proven)
-                },
-                grown: match before.as_ref().and_then(|record| record.grown) {
-                    Some(grown) if !grew => Some(grown),
-                    _ => proven.then_some(now), // the first proof counts as growth
-                },
-            };
-            records.insert(outcome.database.clone(), record);
-        }
-        // of what was not checked this time, such as where the program was asked to end
-        before.retain(|name, _| known.contains(name.as_str()));
-        records.extend(before);
-        if let Err(failure) = self
-            .store
-            .save_outcomes(&records.into_values().collect::<Vec<_>>())
-        {
-            log::warn!("the last verdicts could not be written, status will be old: {failure}");
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::text::Shown;
+use crate::wire::Names;
 
 /// Databases known and taken from one list at most: a server that lists more is not believed, and
 /// one that lists others each time fills no disk.
@@ -34,16 +35,16 @@ pub struct Impossible {
 }
 
 /// Sorts a server's list by what is known and selected.
-pub fn sort(names: Vec<Vec<u8>>, known: &[String], selects: impl Fn(&str) -> bool) -> Listing {
+pub fn sort(names: &Names, known: &[String], selects: impl Fn(&str) -> bool) -> Listing {
     let known: BTreeSet<&str> = known.iter().map(String::as_str).collect();
     let mut seen = BTreeSet::new();
     let mut listing = Listing::default();
     let mut new = 0;
-    for name in names {
-        let Some(name) = possible(&name) else {
+    for name in names.iter() {
+        let Some(name) = possible(name) else {
             let impossible = listing.impossible.get_or_insert_with(|| Impossible {
                 count: 0,
-                first: Shown::of_bytes(&name),
+                first: Shown::of_bytes(name),
             });
             impossible.count += 1;
             continue;
@@ -79,8 +80,8 @@ fn possible(name: &[u8]) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn names(names: &[&str]) -> Vec<Vec<u8>> {
-        names.iter().map(|name| name.as_bytes().to_vec()).collect()
+    fn names(names: &[&str]) -> Names {
+        names.iter().map(|name| name.as_bytes()).collect()
     }
 
     fn strings(names: &[&str]) -> Vec<String> {
@@ -90,7 +91,7 @@ mod tests {
     #[test]
     fn a_known_database_that_is_not_listed_is_missing_only_if_it_is_selected() {
         let known = strings(&["a", "b", "other"]);
-        let listing = sort(names(&["b", "c", "b"]), &known, |name| name != "other");
+        let listing = sort(&names(&["b", "c", "b"]), &known, |name| name != "other");
         assert_eq!(listing.listed, ["b", "c"]);
         assert_eq!(listing.missing, ["a"]);
         assert_eq!(listing.impossible, None);
@@ -104,7 +105,8 @@ mod tests {
         list.push(b"real".to_vec());
         list.push(vec![0xff, 0xfe]);
         list.push(vec![]);
-        let listing = sort(list, &[], |_| true);
+        let list: Names = list.iter().map(Vec::as_slice).collect();
+        let listing = sort(&list, &[], |_| true);
         assert_eq!(listing.listed, ["real"]);
         let impossible = listing.impossible.unwrap();
         assert_eq!(impossible.count, 5002);
@@ -117,8 +119,8 @@ mod tests {
             .map(|i| format!("flood{i}"))
             .collect();
         list.push("trusted".into());
-        let list = list.into_iter().map(String::into_bytes).collect();
-        let listing = sort(list, &strings(&["trusted"]), |_| true);
+        let list: Names = list.iter().map(String::as_bytes).collect();
+        let listing = sort(&list, &strings(&["trusted"]), |_| true);
         assert_eq!(listing.too_many, 8); // the trusted one has its place, wherever it stands
         assert!(listing.listed.contains(&"trusted".to_owned()));
     }

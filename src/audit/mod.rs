@@ -15,6 +15,7 @@ mod cycle;
 mod databases;
 mod due;
 mod import;
+mod keep;
 mod locate;
 mod mirror;
 mod pin;
@@ -30,7 +31,7 @@ pub use against::{
 };
 pub use auditor::Auditor;
 pub use carried::{BadStates, Carried, StateFile, read_states};
-pub use compare::{Compared, Comparison};
+pub use compare::{Compared, Comparison, Theirs};
 pub use cycle::{Cycle, Trouble};
 pub use databases::{Impossible, MAX_DATABASES};
 pub use import::{Import, OnRefusal};

@@ -1,26 +1,42 @@
 //! `compare`: two auditors hold what they trust against each other.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::open::{self, Failed};
-use crate::audit::{Auditor, Compared, Comparison, Exit};
-use crate::config::Settings;
+use crate::audit::{Auditor, Compared, Comparison, Exit, Theirs};
+use crate::config::{Another, Settings};
+use crate::notify::http;
 use crate::report::{accepting, print};
 use crate::stop::Stop;
 use crate::text::Shown;
-use crate::trust::{Export, Store};
+use crate::trust::{Export, Store, shown_states};
 
-/// Holds another auditor's export against one's own; works while the auditor runs.
-pub fn run(settings: &Settings, file: &Path) -> Result<Exit, Failed> {
+/// Time that another auditor has to tell what it trusts.
+const TRY: Duration = Duration::from_secs(10);
+/// Bytes that it may take for that: 10,000 databases with signatures.
+const MOST: u64 = 8 << 20;
+
+/// Holds another auditor's export, or what it shows, against one's own; works while the auditor runs.
+pub fn run(settings: &Settings, another: &Another) -> Result<Exit, Failed> {
     let stop = Stop::on_signals(); // before gRPC starts its threads
-    let (export, bytes) = Export::read(file)?;
+    let theirs = match another {
+        Another::File(path) => exported(path)?,
+        Another::Url(url) => match shown(settings, url) {
+            Ok(theirs) => theirs,
+            Err(why) => {
+                eprintln!("immuaudit: the other auditor: {why}");
+                return Ok(Exit::Incomplete);
+            }
+        },
+    };
     let store = Store::open_beside(&open::location(settings))?;
     let server = open::server(settings, stop)?;
     let mut auditor = Auditor::new(server, store, open::policy(settings));
     let mut worst = Exit::Good;
     let mut compared = 0;
-    for theirs in &export.databases {
-        let Some(comparison) = auditor.compare(theirs, &bytes) else {
+    for one in &theirs.databases {
+        let Some(comparison) = auditor.compare(one, &theirs) else {
             return Ok(Exit::Incomplete);
         };
         if !matches!(comparison.result, Compared::NotHere) {
@@ -34,6 +50,41 @@ pub fn run(settings: &Settings, file: &Path) -> Result<Exit, Failed> {
         worst = worst.max(Exit::Incomplete);
     }
     Ok(worst)
+}
+
+fn exported(path: &Path) -> Result<Theirs, Failed> {
+    let (export, raw) = Export::read(path)?;
+    Ok(Theirs {
+        databases: export.databases,
+        came_as: "roots export of another auditor",
+        raw,
+    })
+}
+
+/// What a running auditor shows at its monitoring port, where `/states` may be left off the URL.
+fn shown(settings: &Settings, url: &str) -> Result<Theirs, String> {
+    let url = match url.split_once("://") {
+        Some((_, host)) if !host.trim_end_matches('/').contains('/') => {
+            format!("{}/states", url.trim_end_matches('/'))
+        }
+        _ => url.to_owned(),
+    };
+    let agent = http::agent(&settings.watch.notify.roots, TRY);
+    let answer = agent.get(&url).header("accept", "application/json").call();
+    let mut answer = answer.map_err(|error| http::kind(&error))?;
+    if !answer.status().is_success() {
+        let status = answer.status().as_u16();
+        return Err(format!("it answers with status {status}"));
+    }
+    let body = answer.body_mut().with_config().limit(MOST);
+    let raw = body.read_to_vec().map_err(|error| http::kind(&error))?;
+    let databases = shown_states(&raw)
+        .ok_or("what it answers is no list of states: is this the address of its /states?")?;
+    Ok(Theirs {
+        databases,
+        came_as: "states of another auditor",
+        raw,
+    })
 }
 
 fn line(comparison: &Comparison) -> String {

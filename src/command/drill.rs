@@ -7,7 +7,7 @@ use super::exercise::{self, Said};
 use super::open::Failed;
 use crate::audit::Exit;
 use crate::config::Drill;
-use crate::drill::{Growth, Lie, serve};
+use crate::drill::{Growth, Lie, Served, serve};
 use crate::report::print;
 use crate::stop::Stop;
 
@@ -23,14 +23,25 @@ pub fn run(drill: Drill) -> Result<Exit, Failed> {
         }
         Drill::Table { lie: None } => table(Lie::ALL, &stop),
         Drill::Table { lie: Some(name) } => table(&[named(&name)?], &stop),
-        Drill::Serve { port, lie, grow } => {
+        Drill::Serve {
+            port,
+            databases,
+            lie,
+            grow,
+        } => {
             let lie = lie.map(|name| named(&name)).transpose()?;
             let growth = grow.map_or(Growth::ByClients, Growth::Every);
             let wait = |pause: Duration| {
                 stop.sleep(pause);
                 stop.requested()
             };
-            serve(port, growth, lie, &mut io::stdout(), wait)
+            let served = Served {
+                port,
+                databases,
+                growth,
+                lie,
+            };
+            serve(&served, &mut io::stdout(), wait)
                 .map_err(|failure| Failed::Drill(failure.to_string()))?;
             Ok(Exit::Good)
         }

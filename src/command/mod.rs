@@ -8,6 +8,7 @@ mod compare;
 mod drill;
 mod evidence;
 mod exercise;
+mod health;
 mod locate;
 mod notify;
 mod open;
@@ -29,6 +30,7 @@ use crate::sys;
 /// Runs the program as it was called.
 pub fn main() -> ExitCode {
     sys::silence_grpc();
+    sys::give_memory_back();
     let process = Process::current(); // overwrites passwords among the arguments
     sys::forbid_core_dumps(); // only now, for that goes through /proc/self/mem
     let exit = match process.and_then(|process| config::load(&process)) {
@@ -67,11 +69,12 @@ fn perform(run: Run) -> Exit {
         Task::Audit => audit::run(&run.settings, &run.effective),
         Task::Sweep { databases } => sweep::run(&run.settings, &run.effective, &databases),
         Task::Status => status::run(&run.settings),
+        Task::Health => health::run(&run.settings),
         Task::Locate(task) => locate::run(&run.settings, &task),
         Task::Accept { database, alarm } => accept::run(&run.settings, &database, &alarm),
         Task::Service(task) => service::run(&run.settings, task),
         Task::Roots(task) => roots::run(&run.settings, task),
-        Task::Compare(file) => compare::run(&run.settings, &file),
+        Task::Compare(another) => compare::run(&run.settings, &another),
         Task::Evidence(task) => evidence::run(&run.settings, &task),
         Task::Drill(drill) => drill::run(drill),
         Task::NotifyTest => notify::run(&run.settings),

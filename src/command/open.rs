@@ -26,6 +26,8 @@ pub enum Failed {
     Monitoring(CannotListen),
     /// No receiver is configured.
     NobodyToNotify,
+    /// Nothing is served, or on a port that only the running auditor knows.
+    NoProbe,
 }
 
 impl fmt::Display for Failed {
@@ -38,6 +40,9 @@ impl fmt::Display for Failed {
             Failed::NobodyToNotify => {
                 f.write_str("nobody to notify: give --audit-notification-url or --audit-exec")
             }
+            Failed::NoProbe => f.write_str(
+                "nowhere to ask: health needs the --audit-monitoring-port of the running auditor, not 0, and no --no-monitoring",
+            ),
             Failed::Monitoring(cannot) => write!(f, "{cannot}"),
         }
     }

@@ -79,6 +79,7 @@ pub(super) struct Draft {
     pub purge: bool,
     pub serve: bool,
     pub drill_port: u64,
+    pub drill_databases: u64,
     pub list: bool,
     pub test: bool,
     pub lie: String,

@@ -26,7 +26,12 @@ fn short() -> String {
     text.push_str(&verbs(|name| {
         !matches!(
             name,
-            Name::Notify | Name::Help | Name::Version | Name::Man | Name::Completions
+            Name::Health
+                | Name::Notify
+                | Name::Help
+                | Name::Version
+                | Name::Man
+                | Name::Completions
         )
     }));
     text.push_str(&settings(|setting| setting.group == Group::Everyday));

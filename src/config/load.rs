@@ -90,11 +90,12 @@ pub fn load(process: &Process) -> Result<Invocation, Wrong> {
         }
         Name::Sweep => Task::Sweep { databases: words },
         Name::Status => Task::Status,
+        Name::Health => Task::Health,
         Name::Locate => Task::Locate(words::locate(&draft, words)?),
         Name::Accept => accept(&draft, words)?,
         Name::Evidence => evidence(words)?,
         Name::Roots => Task::Roots(words::roots(&draft, words)?),
-        Name::Compare if words.len() == 1 => Task::Compare(words.concat().into()),
+        Name::Compare if words.len() == 1 => Task::Compare(words::another(words.concat())?),
         Name::Compare => {
             let usage = help::usage(name);
             return Err(Problem::Incomplete { usage }.into());
@@ -186,9 +187,18 @@ fn drill(draft: &Draft) -> Result<Drill, Problem> {
     let grow = unless_off(draft.grow);
     if draft.serve {
         let port = port(draft.drill_port);
-        return Ok(Drill::Serve { port, lie, grow });
+        return Ok(Drill::Serve {
+            port,
+            databases: draft.drill_databases,
+            lie,
+            grow,
+        });
     }
-    for (flag, given) in [("port", draft.drill_port != 0), ("grow", grow.is_some())] {
+    for (flag, given) in [
+        ("port", draft.drill_port != 0),
+        ("databases", draft.drill_databases > 1),
+        ("grow", grow.is_some()),
+    ] {
         if given {
             return Err(Problem::FlagNeeds {
                 flag,

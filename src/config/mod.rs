@@ -65,6 +65,6 @@ pub use settings::{
 };
 pub use source::Source;
 pub use verb::{
-    Against, Control, Drill, EvidenceTask, Installation, LocateTask, RootsTask, ServiceTask,
-    ShownValues, Task,
+    Against, Another, Control, Drill, EvidenceTask, Installation, LocateTask, RootsTask,
+    ServiceTask, ShownValues, Task,
 };

@@ -78,6 +78,13 @@ pub enum Problem {
         /// What to do.
         remedy: &'static str,
     },
+    /// A word behind a verb that is none of those that it takes.
+    BadWord {
+        /// The verb.
+        verb: &'static str,
+        /// What a right one looks like.
+        wanted: String,
+    },
     /// A flag at the end that needs a value.
     NoValue {
         /// Without dashes.
@@ -218,6 +225,7 @@ impl fmt::Display for Problem {
             Problem::UnexpectedWord { verb, word } => {
                 write!(f, "\"{verb}\" has no use for {}: leave it out", shown(word))
             }
+            Problem::BadWord { verb, wanted } => write!(f, "{verb}: wanted is {wanted}"),
             Problem::Incomplete { usage } => write!(f, "something is missing: {usage}"),
             Problem::NotText { what } => write!(f, "{what} is not UTF-8: write it so"),
             Problem::UnknownKey { key, source, nearest } => {

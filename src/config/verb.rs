@@ -11,6 +11,7 @@ pub(super) enum Name {
     AuditMode,
     Sweep,
     Status,
+    Health,
     Locate,
     Accept,
     Evidence,
@@ -58,12 +59,13 @@ pub(super) static VERBS: &[Verb] = &[
     verb(Name::AuditMode, "audit-mode", "[install|uninstall|start|stop|restart|status] [--dry-run] [--purge]", 1, "audit every interval until stopped (also without a verb)"),
     verb(Name::Sweep, "sweep", "[DATABASE...]", usize::MAX, "audit once, then read every value of the whole history"),
     verb(Name::Status, "status", "", 0, "what is trusted, since when, and the last verdicts"),
+    verb(Name::Health, "health", "", 0, "does the running auditor make progress? for containers' health checks"),
     verb(Name::Locate, "locate", "DATABASE [--against HOST[:PORT]|FILE] [--show-values]", 1, "after an alarm: what still stands, from where on not, and what changed"),
     verb(Name::Accept, "accept", "DATABASE --alarm ID", 1, "close an alarm, and adopt what its evidence names"),
     verb(Name::Evidence, "evidence", "list | show FILE | verify FILE", 2, "what was found; verify checks a file again, offline"),
     verb(Name::Roots, "roots", "list | export | import DIR-OR-FILE [--alarm] | forget DATABASE", 2, "what is trusted: show, export, import from immuclient, forget"),
-    verb(Name::Compare, "compare", "FILE", 1, "hold another auditor's export against what is trusted here"),
-    verb(Name::Drill, "drill", "[--serve [--port PORT] [--grow DURATION]] [--list] [--lie NAME]", 0, "see an honest ledger pass and a lying one caught"),
+    verb(Name::Compare, "compare", "FILE|URL", 1, "hold another auditor's export against what is trusted here"),
+    verb(Name::Drill, "drill", "[--serve [--port PORT] [--databases COUNT] [--grow DURATION]] [--list] [--lie NAME]", 0, "see an honest ledger pass and a lying one caught"),
     verb(Name::Notify, "notify", "--test", 0, "send a test notification, and say what came of it"),
     verb(Name::Config, "config", "[--check]", 0, "the effective settings, and where each comes from"),
     verb(Name::Help, "help", "[VERB] [--all]", 1, "help; with --all every setting"),
@@ -89,6 +91,15 @@ pub(super) fn find(word: &str) -> Option<&'static Verb> {
     VERBS.iter().find(|verb| verb.word == word)
 }
 
+/// Where another auditor tells what it trusts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Another {
+    /// Its `roots export`.
+    File(PathBuf),
+    /// Its `/states`, `http` or `https`.
+    Url(String),
+}
+
 /// What is to be done with the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Task {
@@ -101,6 +112,8 @@ pub enum Task {
     },
     /// Say what is trusted.
     Status,
+    /// Ask the running auditor how it is.
+    Health,
     /// Say where a database was tampered with.
     Locate(LocateTask),
     /// Close an alarm.
@@ -115,7 +128,7 @@ pub enum Task {
     /// What is trusted.
     Roots(RootsTask),
     /// Hold another auditor's export against what is trusted.
-    Compare(PathBuf),
+    Compare(Another),
     /// Findings, as they are kept.
     Evidence(EvidenceTask),
     /// The embedded ledger.
@@ -246,6 +259,8 @@ pub enum Drill {
     Serve {
         /// 0: any free port.
         port: u16,
+        /// How many databases.
+        databases: u64,
         /// A lie to tell.
         lie: Option<String>,
         /// Add a transaction each time so long has passed.

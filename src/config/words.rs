@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use super::draft::Draft;
 use super::help;
 use super::problem::Problem;
-use super::verb::{Against, LocateTask, Name, RootsTask, ShownValues};
+use super::value;
+use super::verb::{Against, Another, LocateTask, Name, RootsTask, ShownValues};
 
 /// `DATABASE [--against HOST[:PORT]|FILE] [--show-values]`
 pub(super) fn locate(draft: &Draft, words: Vec<String>) -> Result<LocateTask, Problem> {
@@ -83,4 +84,16 @@ pub(super) fn roots(draft: &Draft, words: Vec<String>) -> Result<RootsTask, Prob
         });
     }
     Ok(task)
+}
+
+/// `FILE|URL`
+pub(super) fn another(word: String) -> Result<Another, Problem> {
+    if !word.contains("://") {
+        return Ok(Another::File(PathBuf::from(word)));
+    }
+    let url = value::url(&word);
+    url.map(Another::Url).map_err(|wanted| Problem::BadWord {
+        verb: Name::Compare.word(),
+        wanted,
+    })
 }

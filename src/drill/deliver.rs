@@ -56,7 +56,7 @@ pub(super) fn names(told: Option<&Told>, mut names: Vec<Vec<u8>>) -> Vec<Vec<u8>
             ];
             texts.map(|text| text.as_bytes().to_vec()).to_vec()
         }
-        Some(Lie::ManyNames) => (0..20_000)
+        Some(Lie::ManyNames) => (0..300_000)
             .map(|number| format!("db{number}").into_bytes())
             .collect(),
         Some(Lie::HtmlNames) => {

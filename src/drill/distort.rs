@@ -165,6 +165,14 @@ pub(super) fn tx(told: Option<&Told>, tx: &mut proto::Tx) {
     }
     match lie {
         Lie::ForgedExpiry => tx.entries.retain(|entry| entry.value.is_empty()),
+        Lie::ManyEntries => {
+            let entry = proto::TxEntry {
+                key: b"\0k".to_vec(),
+                h_value: Digest::OF_NOTHING.as_bytes().to_vec(),
+                ..proto::TxEntry::default()
+            };
+            tx.entries.extend(vec![entry; 100_000]);
+        }
         Lie::EntryLeftOut => drop(tx.entries.pop()),
         Lie::EditedKey => {
             if let Some(last) = tx

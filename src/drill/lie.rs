@@ -178,7 +178,7 @@ lies! {
         PermissionTaken "permission-taken" REFUSED, "lists the database, and refuses it";
         ImpossibleNames "impossible-names" CONSISTENT, "lists databases that cannot be: paths, control characters, no UTF-8, too long";
         CollidingNames "colliding-names" CONSISTENT, "lists names that collide once escaped or in another case";
-        ManyNames "many-names" CONSISTENT, "lists 20,000 databases that do not exist";
+        ManyNames "many-names" CONSISTENT, "lists 300,000 databases that do not exist";
         HtmlNames "html-names" CONSISTENT, "lists names of markup, quotes and bidirectional control characters";
         RepeatedNames "repeated-names" CONSISTENT, "lists every database fifty times";
     }
@@ -187,6 +187,7 @@ lies! {
         ValueWithMatchingHash "value-with-matching-hash" VALUE, "an edited value with a matching hash";
         EditedKey "edited-key" VALUE, "an edited key";
         EntryLeftOut "entry-left-out" due(&["value", "malformed"]), "a transaction without its last entry, digests too";
+        ManyEntries "many-entries" due(&["malformed", "unreachable", "value"]), "100,000 entries more than a transaction has";
         ForgedExpiry "forged-expiry" due(&["malformed", "value"]), "leaves values out as if they had expired";
         ForgedTruncation "forged-truncation" due(&["malformed", "unreachable", "value"]), "says that values were truncated, where no transaction records it";
         CorruptValueReported "corrupt-value-reported" VALUE, "reports itself that a value was edited on its disk";

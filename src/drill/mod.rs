@@ -29,7 +29,7 @@ pub use emulate::Emulated;
 pub use ledger::{Draft, Lag, Ledger, NewEntry, Unlinkable};
 pub use lie::{Auditor, Due, Lie, Telling};
 pub use message::dual_proof as dual_proof_message;
-pub use serve::{Growth, ServeError, fill, serve};
+pub use serve::{Growth, ServeError, Served, fill, serve};
 pub use sign::SigningKey;
 pub use store::Access;
 pub use tree::MerkleTree;

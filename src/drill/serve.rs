@@ -7,6 +7,7 @@ use super::embedded::{Embedded, Options};
 use super::ledger::NewEntry;
 use super::lie::Lie;
 use crate::ledger::KvMetadata;
+use crate::server::DEFAULT_DATABASE;
 
 /// How the server's database grows while it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,42 +21,65 @@ pub enum Growth {
 /// Transactions that [`fill`] writes.
 const FILLED: u64 = 100;
 
-/// Starts a server on 127.0.0.1 (port 0: any that is free) with user and password `immudb` and a
-/// filled `defaultdb`, tells `lie` where one is given, writes its port into the first line of `out`, and serves until `stopped`
-/// says so: it is asked again and again, and may sleep for as long as it is handed.
+/// What is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// On 127.0.0.1; 0: any that is free.
+    pub port: u16,
+    /// `defaultdb`, `db2` and so on.
+    pub databases: u64,
+    /// How they grow.
+    pub growth: Growth,
+    /// What lie is told, if any.
+    pub lie: Option<Lie>,
+}
+
+/// Starts a server with user and password `immudb` and filled databases, writes its port into the
+/// first line of `out`, and serves until `stopped` says so: it is asked again and again, and may sleep for as long as it is handed.
 ///
 /// # Errors
 /// The port is taken; `out` cannot be written.
 pub fn serve(
-    port: u16,
-    growth: Growth,
-    lie: Option<Lie>,
+    served: &Served,
     out: &mut impl Write,
     mut stopped: impl FnMut(Duration) -> bool,
 ) -> Result<(), ServeError> {
+    let further = (2..=served.databases).map(|number| format!("db{number}"));
+    let databases: Vec<String> = std::iter::once(DEFAULT_DATABASE.to_owned())
+        .chain(further)
+        .collect();
     let server = Embedded::start(Options {
-        port,
+        port: served.port,
+        databases: databases.clone(),
         ..Options::default()
     })
-    .map_err(|_| ServeError::Port(port))?;
-    fill(&server, "defaultdb");
-    if let Some(lie) = lie {
+    .map_err(|_| ServeError::Port(served.port))?;
+    for database in &databases {
+        fill(&server, database);
+    }
+    if let Some(lie) = served.lie {
         server.lie(lie);
     }
     writeln!(
         out,
-        "listening on 127.0.0.1:{} (user immudb, password immudb, database defaultdb of {FILLED} transactions, in memory)",
-        server.port()
+        "listening on 127.0.0.1:{} (user immudb, password immudb, {}, {FILLED} transactions each, in memory)",
+        server.port(),
+        match databases.len() {
+            1 => "database defaultdb".to_owned(),
+            count => format!("{count} databases"),
+        }
     )
     .and_then(|()| out.flush())
     .map_err(ServeError::Output)?;
-    let pause = match growth {
+    let pause = match served.growth {
         Growth::ByClients => Duration::from_secs(1),
         Growth::Every(pause) => pause,
     };
     while !stopped(pause) {
-        if let Growth::Every(_) = growth {
-            server.grow("defaultdb", 1);
+        if let Growth::Every(_) = served.growth {
+            for database in &databases {
+                server.grow(database, 1);
+            }
         }
     }
     Ok(())
@@ -125,6 +149,15 @@ pub fn fill(server: &Embedded, database: &str) {
 mod tests {
     use super::*;
 
+    fn served(port: u16, growth: Growth) -> Served {
+        Served {
+            port,
+            databases: 1,
+            growth,
+            lie: None,
+        }
+    }
+
     #[test]
     fn the_first_line_says_the_port_and_the_server_serves_until_it_is_stopped() {
         let mut out = Vec::new();
@@ -134,7 +167,7 @@ mod tests {
             asked += 1;
             asked > 3
         };
-        serve(0, growth, None, &mut out, stopped).unwrap();
+        serve(&served(0, growth), &mut out, stopped).unwrap();
         let line = String::from_utf8(out).unwrap();
         let port = line.strip_prefix("listening on 127.0.0.1:").unwrap();
         let port: String = port.chars().take_while(char::is_ascii_digit).collect();
@@ -145,13 +178,8 @@ mod tests {
     #[test]
     fn a_taken_port_is_named() {
         let server = Embedded::start(Options::default()).unwrap();
-        let error = serve(
-            server.port(),
-            Growth::ByClients,
-            None,
-            &mut Vec::new(),
-            |_| true,
-        );
+        let taken = served(server.port(), Growth::ByClients);
+        let error = serve(&taken, &mut Vec::new(), |_| true);
         let error = error.unwrap_err().to_string();
         assert!(error.contains(&server.port().to_string()), "{error}");
     }

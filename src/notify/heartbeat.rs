@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use ureq::Agent;
 
-use super::post::kind;
+use super::http::kind;
 
 pub(super) struct Heartbeat {
     beats: SyncSender<()>,

@@ -16,6 +16,7 @@ mod counts;
 mod courier;
 mod exec;
 mod heartbeat;
+pub(crate) mod http;
 mod notification;
 mod notifier;
 mod outbox;

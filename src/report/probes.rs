@@ -148,3 +148,38 @@ pub fn states_json(snapshot: &Snapshot) -> String {
 fn time(at: Option<Timestamp>) -> Option<String> {
     at.map(|at| at.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+    use crate::report::{About, Board, page};
+    use crate::server::Calls;
+    use std::time::Duration;
+
+    #[test]
+    fn a_loop_that_stands_still_fails_its_probe_and_is_told_by_the_page() {
+        let about = About {
+            server: "s".into(),
+            address: "127.0.0.1:3322".into(),
+            interval: Duration::from_secs(300),
+            sweep: None,
+            call_timeout: Duration::from_secs(10),
+            config: String::new(),
+            started: clock::now(),
+        };
+        let mut snapshot = Board::new(about, Calls::default()).snapshot();
+        assert_eq!(livez(&snapshot), Health::Good);
+        let not_ready = "the first cycle is not done yet".to_owned();
+        assert_eq!(readyz(&snapshot), Health::Bad(not_ready));
+        // an interval, two calls, and half a minute
+        snapshot.stalled = Duration::from_secs(350);
+        assert_eq!(livez(&snapshot), Health::Good);
+        snapshot.stalled = Duration::from_secs(351);
+        let dead = livez(&snapshot);
+        let json = "{\"immudb\":\"the audit has made no progress for 351 s\"}";
+        assert_eq!(dead.json(), json);
+        let told = page(&snapshot).html;
+        assert!(told.contains("<h1>The audit stands still</h1>"), "{told}");
+    }
+}

@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod ahead;
 mod call;
 mod calls;
 mod channel;
@@ -10,7 +11,6 @@ mod failure;
 mod session;
 mod transcript;
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use grpcio::Client;
@@ -25,7 +25,8 @@ pub use transcript::{Exchange, Transcript};
 use crate::ledger::{ClaimedState, GetEntry};
 use crate::stop::Stop;
 use crate::text::Shown;
-use crate::wire::{self, Entries, Malformed, Tx, VerifiableTx, method};
+use crate::wire::{self, Entries, Malformed, Names, Tx, VerifiableTx, method};
+use ahead::Ahead;
 use call::{Credential, Pending};
 use channel::Connector;
 use session::Session;
@@ -47,8 +48,7 @@ pub struct Server {
     /// No call lasts past this, whatever its own deadline.
     until: Option<Instant>,
     calls: Calls,
-    /// Calls that were made before their answers are waited for, in order.
-    ahead: VecDeque<Ahead>,
+    ahead: Ahead,
     progress: Option<Box<dyn Fn()>>,
 }
 
@@ -68,14 +68,6 @@ impl Scanned {
     pub fn decode(self) -> Result<Vec<Result<Tx, Malformed>>, Failure> {
         self.0.decode(method::TX_SCAN, wire::tx_list)
     }
-}
-
-/// A call on its way, by what it was asked with.
-struct Ahead {
-    name: &'static str,
-    request: Vec<u8>,
-    credential: Credential,
-    pending: Pending,
 }
 
 impl Server {
@@ -100,7 +92,7 @@ impl Server {
             identity: None,
             until: None,
             calls: Calls::default(),
-            ahead: VecDeque::new(),
+            ahead: Ahead::default(),
             progress: None,
         })
     }
@@ -156,7 +148,7 @@ impl Server {
     }
 
     /// Names of the databases that this user may see, as they came.
-    pub fn databases(&mut self) -> Result<Vec<Vec<u8>>, Failure> {
+    pub fn databases(&mut self) -> Result<Names, Failure> {
         let list = self.call_as_user(method::DATABASE_LIST, wire::empty(), wire::database_list);
         match list {
             // without authentication there may be the default database and no list
@@ -165,7 +157,7 @@ impl Server {
                 | Kind::NoAuthentication
                 | Kind::Forbidden
                 | Kind::Unimplemented
-                | Kind::Other(_) => Ok(vec![DEFAULT_DATABASE.into()]),
+                | Kind::Other(_) => Ok([DEFAULT_DATABASE.as_bytes()].into_iter().collect()),
                 _ => Err(failure),
             },
             list => list,
@@ -218,44 +210,6 @@ impl Server {
         let request = wire::tx_scan(initial, limit, entries);
         let answer = self.ask(database, method::TX_SCAN, request)?;
         Ok(Scanned(answer))
-    }
-
-    /// Asks for a scan whose answer a later [`Server::tx_scan`] of the same takes, so that the
-    /// server works while this thread does. What is asked ahead is to be taken in order: a scan of
-    /// another run cancels all of it.
-    pub fn tx_scan_ahead(&mut self, database: &str, initial: u64, limit: u32, entries: Entries) {
-        let request = wire::tx_scan(initial, limit, entries);
-        self.ask_ahead(database, method::TX_SCAN, request);
-    }
-
-    /// The same for a later [`Server::verifiable_tx`].
-    pub fn verifiable_tx_ahead(
-        &mut self,
-        database: &str,
-        tx: u64,
-        prove_since: u64,
-        entries: Entries,
-    ) {
-        let request = wire::verifiable_tx_by_id(tx, prove_since, entries);
-        self.ask_ahead(database, method::VERIFIABLE_TX_BY_ID, request);
-    }
-
-    fn ask_ahead(&mut self, database: &str, name: &'static str, request: Vec<u8>) {
-        let (Some(client), Some(credential)) = (&self.client, self.session.known(database)) else {
-            return;
-        };
-        let timeout = self.timeout_now();
-        // one that cannot be asked now is asked, and fails, when it is waited for
-        let pending = Pending::start(client, name, &request, &credential, timeout);
-        self.ahead.extend(pending.ok().map(|mut pending| {
-            pending.receive_meanwhile();
-            Ahead {
-                name,
-                request,
-                credential,
-                pending,
-            }
-        }));
     }
 
     /// The value that a key (without its kind byte) got in one transaction.
@@ -337,19 +291,16 @@ impl Server {
         request: &Vec<u8>,
         credential: &Credential,
     ) -> Result<Answer, Failure> {
-        let begin = Instant::now();
-        let timeout = self.timeout_now();
-        let pending = match self.take_ahead(name, request, credential) {
-            Some(pending) => Ok(pending),
-            None => {
-                let connector = &self.connector;
-                let client = self
-                    .client
-                    .get_or_insert_with(|| Client::new(connector.connect()));
-                Pending::start(client, name, request, credential, timeout)
-            }
+        let mut begin = Instant::now();
+        let begun = self.ahead.take(name, request, credential);
+        let taken = begun.and_then(|begun| {
+            begin = begun.when;
+            begun.wait(&self.stop)
+        });
+        let answer = match taken {
+            Some(answer) => answer,
+            None => self.begin_and_wait(name, request, credential),
         };
-        let answer = pending.and_then(|pending| pending.wait(&self.stop));
         match &answer {
             Ok(answer) => {
                 self.identity.clone_from(&answer.uuid);
@@ -362,7 +313,7 @@ impl Server {
                 );
                 if !self.carried {
                     self.client = None;
-                    self.ahead.clear();
+                    self.ahead.forget();
                 }
             }
         }
@@ -374,30 +325,18 @@ impl Server {
         answer
     }
 
-    /// The same call where it was made ahead.
-    fn take_ahead(
+    fn begin_and_wait(
         &mut self,
         name: &'static str,
-        request: &[u8],
+        request: &Vec<u8>,
         credential: &Credential,
-    ) -> Option<Pending> {
-        let same = |ahead: &Ahead| {
-            ahead.name == name && ahead.request == request && ahead.credential == *credential
-        };
-        match self.ahead.iter().position(same) {
-            // what was asked for before it is waited for no more
-            Some(at) => self
-                .ahead
-                .drain(..=at)
-                .next_back()
-                .map(|ahead| ahead.pending),
-            None => {
-                if name == method::TX_SCAN {
-                    self.ahead.clear();
-                }
-                None
-            }
-        }
+    ) -> Result<Answer, Failure> {
+        let timeout = self.timeout_now();
+        let connector = &self.connector;
+        let client = self
+            .client
+            .get_or_insert_with(|| Client::new(connector.connect()));
+        Pending::start(client, name, request, credential, timeout)?.wait(&self.stop)
     }
 
     /// What a call may take that starts now.

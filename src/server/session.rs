@@ -19,7 +19,7 @@ pub struct Login {
 }
 
 /// How this server lets callers in.
-enum Mode {
+pub(super) enum Mode {
     /// Not asked yet.
     Unknown,
     /// By `Login`, with this token.
@@ -32,7 +32,7 @@ enum Mode {
 
 pub(super) struct Session {
     login: Login,
-    mode: Mode,
+    pub(super) mode: Mode,
     databases: HashMap<String, Credential>,
     renewed: HashSet<String>,
     renewed_login: bool,
@@ -52,6 +52,11 @@ impl Session {
     /// What a database was last opened with.
     pub fn known(&self, database: &str) -> Option<Credential> {
         self.databases.get(database).cloned()
+    }
+
+    /// A database is open.
+    pub fn opened(&mut self, database: &str, credential: Credential) {
+        self.databases.insert(database.into(), credential);
     }
 
     pub fn begin_cycle(&mut self) {
@@ -115,9 +120,7 @@ impl Server {
             Mode::Sessions => self.open_session(database)?,
             _ => self.use_database(database)?,
         };
-        self.session
-            .databases
-            .insert(database.into(), credential.clone());
+        self.session.opened(database, credential.clone());
         Ok(credential)
     }
 

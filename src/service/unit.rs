@@ -200,6 +200,21 @@ mod tests {
     }
 
     #[test]
+    fn the_debian_package_brings_the_unit_that_install_writes() {
+        let packaged = include_str!("../../deploy/debian/immuaudit.service");
+        let unit = Unit {
+            program: Path::new("/usr/bin/immuaudit"),
+            persona: Persona::Immuclient,
+            config: Path::new("/etc/immudb/immuaudit.toml"),
+            directories: &[],
+            watchdog: watchdog(Duration::from_secs(10)),
+        };
+        let text = unit.text();
+        let (_, installed) = text.split_once('\n').unwrap(); // who wrote it
+        assert_eq!(packaged, installed);
+    }
+
+    #[test]
     fn the_watchdog_is_longer_than_the_longest_call() {
         for seconds in [1, 10, 100, 10_000] {
             let call = Duration::from_secs(seconds);

@@ -10,6 +10,7 @@ use super::history::HistoryEntry;
 use super::sealed::{self, Writer};
 use super::store::Store;
 use super::timestamp::Timestamp;
+use crate::json::Json;
 use crate::ledger::State;
 
 const WHAT: &str = "immuaudit: what is trusted, and the history since it was first trusted. `immuaudit compare FILE` holds it against one's own.";
@@ -124,6 +125,23 @@ impl Export {
             databases,
         })
     }
+}
+
+/// What an auditor shows as `/states`, which is the newest state of each database; `None` where the
+/// bytes are no such list.
+pub fn shown_states(bytes: &[u8]) -> Option<Vec<Exported>> {
+    let shown = Json::parse(std::str::from_utf8(bytes).ok()?).ok()?;
+    let states = shown.member("states")?.list()?.iter();
+    let exported = states.map(|shown| {
+        Some(Exported {
+            database: shown.member("database")?.text()?.to_owned(),
+            states: vec![State {
+                tx: shown.member("tx")?.number()?,
+                hash: shown.member("hash")?.text()?.parse().ok()?,
+            }],
+        })
+    });
+    exported.collect()
 }
 
 fn exported(root: &Table) -> Result<(String, State), Damage> {

@@ -47,7 +47,7 @@ pub enum Step {
 }
 
 /// Every kind of file.
-pub const KINDS: [Kind; 7] = [
+pub const KINDS: [Kind; 8] = [
     Kind::State,
     Kind::History,
     Kind::Alarms,
@@ -55,6 +55,7 @@ pub const KINDS: [Kind; 7] = [
     Kind::Identities,
     Kind::Outcomes,
     Kind::Values,
+    Kind::Outbox,
 ];
 
 /// Every step of replacing a file.

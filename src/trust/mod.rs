@@ -61,7 +61,7 @@ pub use accept::{Acceptance, Accepted};
 pub use alarm::{Alarm, Closed};
 pub use carry::Ground;
 pub use evidence::{Evidence, KeptAnswer, Limits};
-pub use export::{Export, Exported};
+pub use export::{Export, Exported, shown_states};
 pub use failure::{Damage, LocalFailure, Warning};
 pub use finding::{Answer, Finding, Tampering, UnknownTampering};
 pub use history::{Change, HistoryEntry};

@@ -1,10 +1,9 @@
 //! Answers from bytes to [`ledger`](crate::ledger) types (protocol.md §2).
 
-use protobuf::Message;
-
-use super::budget::{self, Shape};
+use super::budget::Budget;
 use super::malformed::Malformed;
-use super::proto;
+use super::message::{Message, Value, next_field};
+use super::names::Names;
 use crate::ledger::{
     ClaimedState, Digest, DualProof, EntryInclusion, GetEntry, HeaderFields, KvMetadata,
     LinearAdvance, LinearProof, Reason, Reference, Signature, State, StateShape, Term, TxEntry,
@@ -42,37 +41,34 @@ pub struct VerifiableEntry {
     pub inclusion: EntryInclusion,
 }
 
-fn parse<M: Message>(shape: &Shape, bytes: &[u8]) -> Result<M, Malformed> {
-    budget::check(shape, bytes)?;
-    M::parse_from_bytes(bytes).map_err(|_| Malformed::NotProtobuf {
-        message: shape.name,
-    })
+/// An answer's bytes as a message, and what may be spent on it.
+fn open<'a>(name: &'static str, bytes: &'a [u8]) -> Result<(Message<'a>, Budget), Malformed> {
+    Ok((Message::new(name, bytes)?, Budget::new(name, bytes.len())))
 }
 
 /// `LoginResponse`: the token.
 pub fn login_token(bytes: &[u8]) -> Result<String, Malformed> {
-    let reply: proto::LoginResponse = parse(&budget::TOKEN, bytes)?;
-    token(reply.token)
+    token(bytes)
 }
 
 /// `UseDatabaseReply`: the token.
 pub fn use_database_token(bytes: &[u8]) -> Result<String, Malformed> {
-    let reply: proto::UseDatabaseReply = parse(&budget::TOKEN, bytes)?;
-    token(reply.token)
+    token(bytes)
 }
 
 /// `OpenSessionResponse`: the session's id.
 pub fn session_id(bytes: &[u8]) -> Result<String, Malformed> {
-    let reply: proto::OpenSessionResponse = parse(&budget::TOKEN, bytes)?;
-    token(reply.session_id)
+    token(bytes)
 }
 
 /// Bytes that a token or a session's id may have: it is kept, one for each database.
 const MAX_TOKEN: usize = 8192;
 
-fn token(token: String) -> Result<String, Malformed> {
+/// Field 1 of all three.
+fn token(bytes: &[u8]) -> Result<String, Malformed> {
+    let token = Message::new("login", bytes)?.text(1)?;
     if token.len() <= MAX_TOKEN {
-        return Ok(token);
+        return Ok(token.to_owned());
     }
     Err(Malformed::Field {
         message: "login",
@@ -84,42 +80,41 @@ fn token(token: String) -> Result<String, Malformed> {
 }
 
 /// `DatabaseListResponse`: names as they came, which may be no text at all.
-pub fn database_list(bytes: &[u8]) -> Result<Vec<Vec<u8>>, Malformed> {
-    let reply: proto::DatabaseListResponse = parse(&budget::DATABASE_LIST, bytes)?;
-    Ok(reply
-        .databases
-        .into_iter()
-        .map(|database| database.database_name)
-        .collect())
+pub fn database_list(bytes: &[u8]) -> Result<Names, Malformed> {
+    let (reply, mut budget) = open("DatabaseListResponse", bytes)?;
+    let room = reply.each(1).map(<[u8]>::len).sum(); // a little more than the names have
+    let mut names = Names::with_room(budget.list(reply.times(1))?, budget.list(room)?);
+    for database in reply.each(1) {
+        names.push(Message::new("Database", database)?.bytes(1));
+    }
+    Ok(names)
 }
 
 /// `ImmutableState` in either of its shapes (protocol.md §2).
 pub fn state(bytes: &[u8]) -> Result<ClaimedState, Malformed> {
-    let claimed = match state_shape(bytes) {
-        StateShape::WithDatabase => {
-            let reply: proto::ImmutableState = parse(&budget::STATE, bytes)?;
-            ClaimedState {
-                shape: StateShape::WithDatabase,
-                database: reply.db,
-                state: State {
-                    tx: reply.tx_id,
-                    hash: digest("ImmutableState", "txHash", &reply.tx_hash)?,
-                },
-                signature: reply.signature.0.map(|s| signature(*s)),
-            }
-        }
-        StateShape::WithoutDatabase => {
-            let reply: proto::ImmutableState090 = parse(&budget::STATE_090, bytes)?;
-            ClaimedState {
-                shape: StateShape::WithoutDatabase,
-                database: Vec::new(),
-                state: State {
-                    tx: reply.tx_id,
-                    hash: digest("ImmutableState of 0.9.0", "txHash", &reply.tx_hash)?,
-                },
-                signature: reply.signature.0.map(|s| signature(*s)),
-            }
-        }
+    let shape = state_shape(bytes);
+    let (name, tx, hash, signature) = match shape {
+        StateShape::WithDatabase => ("ImmutableState", 2, 3, 4),
+        StateShape::WithoutDatabase => ("ImmutableState of 0.9.0", 3, 4, 5),
+    };
+    let (reply, mut budget) = open(name, bytes)?;
+    let claimed = ClaimedState {
+        shape,
+        database: match shape {
+            StateShape::WithDatabase => budget.copy(reply.bytes(1))?,
+            StateShape::WithoutDatabase => Vec::new(),
+        },
+        state: State {
+            tx: reply.number(tx),
+            hash: reply.digest(hash, "txHash")?,
+        },
+        signature: match reply.part(signature, "Signature")? {
+            Some(signature) => Some(Signature {
+                public_key: budget.copy(signature.bytes(1))?,
+                der: budget.copy(signature.bytes(2))?,
+            }),
+            None => None,
+        },
     };
     if claimed.state.tx == 0 && claimed.state != State::EMPTY {
         return Err(Malformed::Field {
@@ -136,169 +131,184 @@ pub fn state(bytes: &[u8]) -> Result<ClaimedState, Malformed> {
 
 /// The newer shape if field 1 or 2 is there or field 3 is length-delimited (protocol.md §2).
 fn state_shape(mut bytes: &[u8]) -> StateShape {
-    while let Some(field) = budget::next_field(&mut bytes) {
-        match field.number {
-            1 | 2 => return StateShape::WithDatabase,
-            3 if field.value.bytes().is_some() => return StateShape::WithDatabase,
+    while let Some(field) = next_field(&mut bytes) {
+        match (field.number, field.value) {
+            (1 | 2, _) | (3, Value::Bytes(_)) => return StateShape::WithDatabase,
             _ => {}
         }
     }
     StateShape::WithoutDatabase
 }
 
-fn signature(signature: proto::Signature) -> Signature {
-    Signature {
-        public_key: signature.public_key,
-        der: signature.signature,
-    }
-}
-
 /// `VerifiableTx`.
 pub fn verifiable_tx(bytes: &[u8]) -> Result<VerifiableTx, Malformed> {
-    from_verifiable_tx(parse(&budget::VERIFIABLE_TX, bytes)?)
+    let (reply, mut budget) = open("VerifiableTx", bytes)?;
+    from_verifiable_tx(&reply, &mut budget)
 }
 
-fn from_verifiable_tx(reply: proto::VerifiableTx) -> Result<VerifiableTx, Malformed> {
-    let absent = |field| Malformed::absent("VerifiableTx", field);
+fn from_verifiable_tx(reply: &Message, budget: &mut Budget) -> Result<VerifiableTx, Malformed> {
+    let tx = reply.part(1, "Tx")?;
+    let proof = reply.part(2, "DualProof")?;
     Ok(VerifiableTx {
-        tx: reply.tx.0.map(|tx| from_tx(*tx)).transpose()?,
-        proof: from_dual_proof(*reply.dual_proof.0.ok_or(absent("dualProof"))?)?,
+        tx: tx.map(|tx| from_tx(&tx, budget)).transpose()?,
+        proof: from_dual_proof(
+            &proof.ok_or(Malformed::absent("VerifiableTx", "dualProof"))?,
+            budget,
+        )?,
     })
 }
 
 /// `Tx`.
 pub fn tx(bytes: &[u8]) -> Result<Tx, Malformed> {
-    budget::check(&budget::TX, bytes)?;
-    super::tx::tx(bytes)
+    let (reply, mut budget) = open("Tx", bytes)?;
+    from_tx(&reply, &mut budget)
 }
 
-/// `TxList`: each transaction by itself, so that a malformed one hides no other.
+/// `TxList`: each transaction by itself, so that one with a malformed field hides no other.
 pub fn tx_list(bytes: &[u8]) -> Result<Vec<Result<Tx, Malformed>>, Malformed> {
-    budget::check(&budget::TX_LIST, bytes)?;
-    Ok(super::tx::txs(bytes)?
-        .into_iter()
-        .map(super::tx::tx)
-        .collect())
-}
-
-pub(super) fn from_tx(tx: proto::Tx) -> Result<Tx, Malformed> {
-    let header = tx.header.0.ok_or(Malformed::absent("Tx", "header"))?;
-    Ok(Tx {
-        header: from_header(*header)?,
-        entries: tx
-            .entries
-            .into_iter()
-            .map(from_tx_entry)
-            .collect::<Result<_, _>>()?,
-    })
-}
-
-fn from_tx_entry(entry: proto::TxEntry) -> Result<TxEntry, Malformed> {
-    Ok(TxEntry {
-        h_value: digest("TxEntry", "hValue", &entry.h_value)?,
-        metadata: entry.metadata.0.map(|metadata| from_kv_metadata(&metadata)),
-        key: entry.key,
-        value: entry.value,
-    })
-}
-
-fn from_kv_metadata(metadata: &proto::KVMetadata) -> KvMetadata {
-    KvMetadata {
-        deleted: metadata.deleted,
-        expires_at: metadata.expiration.as_ref().map(|e| e.expires_at),
-        non_indexable: metadata.non_indexable,
+    let (reply, mut budget) = open("TxList", bytes)?;
+    let mut txs = budget.list(reply.times(1))?;
+    for tx in reply.each(1) {
+        txs.push(match from_tx(&Message::new("Tx", tx)?, &mut budget) {
+            Err(malformed) if !malformed.is_of_a_field() => return Err(malformed),
+            tx => tx,
+        });
     }
+    Ok(txs)
 }
 
-fn from_header(header: proto::TxHeader) -> Result<TxHeader, Malformed> {
-    let of = |field, bytes: &[u8]| digest("TxHeader", field, bytes);
-    Ok(TxHeader::new(HeaderFields {
-        id: header.id,
-        prev_alh: of("prevAlh", &header.prev_alh)?,
-        ts: header.ts,
-        nentries: header.nentries,
-        eh: of("eH", &header.eh)?,
-        bl_tx_id: header.bl_tx_id,
-        bl_root: of("blRoot", &header.bl_root)?,
-        version: header.version,
-        metadata: header.metadata.0.map(|metadata| TxMetadata {
-            truncated_tx_id: metadata.truncated_tx_id,
-            extra: metadata.extra,
+fn from_tx(tx: &Message, budget: &mut Budget) -> Result<Tx, Malformed> {
+    let header = tx.part(1, "TxHeader")?;
+    let header = from_header(&header.ok_or(Malformed::absent("Tx", "header"))?, budget)?;
+    let mut entries = budget.list(tx.times(2))?;
+    for entry in tx.each(2) {
+        entries.push(from_tx_entry(&Message::new("TxEntry", entry)?, budget)?);
+    }
+    Ok(Tx { header, entries })
+}
+
+fn from_tx_entry(entry: &Message, budget: &mut Budget) -> Result<TxEntry, Malformed> {
+    Ok(TxEntry {
+        h_value: entry.digest(2, "hValue")?,
+        metadata: kv_metadata(entry, 4)?,
+        key: budget.copy(entry.bytes(1))?,
+        value: budget.copy(entry.bytes(5))?,
+    })
+}
+
+/// `KVMetadata`. In an entry before 1.2 the same field is a number, the value's length.
+fn kv_metadata(of: &Message, field: usize) -> Result<Option<KvMetadata>, Malformed> {
+    let Some(metadata) = of.part(field, "KVMetadata")? else {
+        return Ok(None);
+    };
+    let expiration = metadata.part(2, "Expiration")?;
+    Ok(Some(KvMetadata {
+        deleted: metadata.flag(1),
+        expires_at: expiration.map(|expiration| expiration.signed(1)),
+        non_indexable: metadata.flag(3),
+    }))
+}
+
+fn from_header(header: &Message, budget: &mut Budget) -> Result<TxHeader, Malformed> {
+    let metadata = match header.part(9, "TxMetadata")? {
+        Some(metadata) => Some(TxMetadata {
+            truncated_tx_id: metadata.number(1),
+            extra: budget.copy(metadata.bytes(2))?,
         }),
+        None => None,
+    };
+    Ok(TxHeader::new(HeaderFields {
+        id: header.number(1),
+        prev_alh: header.digest(2, "prevAlh")?,
+        ts: header.signed(3),
+        nentries: header.signed_32(4)?,
+        eh: header.digest(5, "eH")?,
+        bl_tx_id: header.number(6),
+        bl_root: header.digest(7, "blRoot")?,
+        version: header.signed_32(8)?,
+        metadata,
     })?)
 }
 
-fn from_dual_proof(proof: proto::DualProof) -> Result<DualProof, Malformed> {
-    let header = |header: Option<Box<proto::TxHeader>>| header.map(|h| from_header(*h)).transpose();
+fn from_dual_proof(proof: &Message, budget: &mut Budget) -> Result<DualProof, Malformed> {
+    let source = proof.part(1, "TxHeader")?;
+    let target = proof.part(2, "TxHeader")?;
+    let linear = proof.part(7, "LinearProof")?;
+    let advance = proof.part(8, "LinearAdvanceProof")?;
     Ok(DualProof {
-        source: header(proof.source_tx_header.0)?,
-        target: header(proof.target_tx_header.0)?,
-        inclusion: terms(&proof.inclusion_proof),
-        consistency: terms(&proof.consistency_proof),
-        target_bl_tx_alh: Term::from(&proof.target_bl_tx_alh[..]),
-        last_inclusion: terms(&proof.last_inclusion_proof),
-        linear: proof.linear_proof.0.map(|linear| LinearProof {
-            source_tx: linear.source_tx_id,
-            target_tx: linear.target_tx_id,
-            terms: terms(&linear.terms),
-        }),
-        linear_advance: proof.linear_advance_proof.0.map(|advance| LinearAdvance {
-            linear: terms(&advance.linear_proof_terms),
-            inclusions: advance
-                .inclusion_proofs
-                .iter()
-                .map(|inclusion| terms(&inclusion.terms))
-                .collect(),
-        }),
-    })
-}
-
-fn terms(terms: &[Vec<u8>]) -> Vec<Term> {
-    terms.iter().map(|term| Term::from(&term[..])).collect()
-}
-
-pub(super) fn digest(
-    message: &'static str,
-    field: &'static str,
-    bytes: &[u8],
-) -> Result<Digest, Malformed> {
-    Digest::try_from(bytes).map_err(|bad| Malformed::Field {
-        message,
-        reason: Reason::DigestLength {
-            what: field,
-            bytes: bad.0,
+        source: source.map(|h| from_header(&h, budget)).transpose()?,
+        target: target.map(|h| from_header(&h, budget)).transpose()?,
+        inclusion: terms(proof, 3, budget)?,
+        consistency: terms(proof, 4, budget)?,
+        target_bl_tx_alh: Term::from(proof.bytes(5)),
+        last_inclusion: terms(proof, 6, budget)?,
+        linear: match linear {
+            Some(linear) => Some(LinearProof {
+                source_tx: linear.number(1),
+                target_tx: linear.number(2),
+                terms: terms(&linear, 3, budget)?,
+            }),
+            None => None,
+        },
+        linear_advance: match advance {
+            Some(advance) => Some(from_linear_advance(&advance, budget)?),
+            None => None,
         },
     })
 }
 
-/// `Entry`, as `Get` answers it.
-pub fn get_entry(bytes: &[u8]) -> Result<GetEntry, Malformed> {
-    Ok(from_entry(parse(&budget::ENTRY, bytes)?))
+fn from_linear_advance(advance: &Message, budget: &mut Budget) -> Result<LinearAdvance, Malformed> {
+    let mut inclusions = budget.list(advance.times(2))?;
+    for inclusion in advance.each(2) {
+        let inclusion = Message::new("InclusionProof", inclusion)?;
+        inclusions.push(terms(&inclusion, 3, budget)?);
+    }
+    Ok(LinearAdvance {
+        linear: terms(advance, 1, budget)?,
+        inclusions,
+    })
 }
 
-fn from_entry(entry: proto::Entry) -> GetEntry {
-    GetEntry {
-        tx: entry.tx,
-        key: entry.key,
-        value: entry.value,
-        metadata: entry.metadata.as_ref().map(from_kv_metadata),
-        referenced_by: entry.referenced_by.0.map(|reference| Reference {
-            tx: reference.tx,
-            at_tx: reference.at_tx,
-            metadata: reference.metadata.as_ref().map(from_kv_metadata),
-            key: reference.key,
-        }),
-    }
+fn terms(of: &Message, field: usize, budget: &mut Budget) -> Result<Vec<Term>, Malformed> {
+    let mut terms = budget.list(of.times(field))?;
+    terms.extend(of.each(field).map(Term::from));
+    Ok(terms)
+}
+
+/// `Entry`, as `Get` answers it.
+pub fn get_entry(bytes: &[u8]) -> Result<GetEntry, Malformed> {
+    let (reply, mut budget) = open("Entry", bytes)?;
+    from_entry(&reply, &mut budget)
+}
+
+fn from_entry(entry: &Message, budget: &mut Budget) -> Result<GetEntry, Malformed> {
+    Ok(GetEntry {
+        tx: entry.number(1),
+        key: budget.copy(entry.bytes(2))?,
+        value: budget.copy(entry.bytes(3))?,
+        metadata: kv_metadata(entry, 5)?,
+        referenced_by: match entry.part(4, "Reference")? {
+            Some(reference) => Some(Reference {
+                tx: reference.number(1),
+                key: budget.copy(reference.bytes(2))?,
+                at_tx: reference.number(3),
+                metadata: kv_metadata(&reference, 4)?,
+            }),
+            None => None,
+        },
+    })
 }
 
 /// `VerifiableEntry`.
 pub fn verifiable_entry(bytes: &[u8]) -> Result<VerifiableEntry, Malformed> {
-    let reply: proto::VerifiableEntry = parse(&budget::VERIFIABLE_ENTRY, bytes)?;
+    let (reply, mut budget) = open("VerifiableEntry", bytes)?;
     let absent = |field| Malformed::absent("VerifiableEntry", field);
-    let entry = *reply.entry.0.ok_or(absent("entry"))?;
-    let tx = *reply.verifiable_tx.0.ok_or(absent("verifiableTx"))?;
-    let inclusion = *reply.inclusion_proof.0.ok_or(absent("inclusionProof"))?;
-    let VerifiableTx { tx, proof } = from_verifiable_tx(tx)?;
+    let entry = reply.part(1, "Entry")?.ok_or(absent("entry"))?;
+    let tx = reply.part(2, "VerifiableTx")?;
+    let tx = tx.ok_or(absent("verifiableTx"))?;
+    let inclusion = reply.part(3, "InclusionProof")?;
+    let inclusion = inclusion.ok_or(absent("inclusionProof"))?;
+    let VerifiableTx { tx, proof } = from_verifiable_tx(&tx, &mut budget)?;
     let position = |field, value: i32| {
         u64::try_from(value).map_err(|_| Malformed::Field {
             message: "InclusionProof",
@@ -309,13 +319,13 @@ pub fn verifiable_entry(bytes: &[u8]) -> Result<VerifiableEntry, Malformed> {
         })
     };
     Ok(VerifiableEntry {
-        entry: from_entry(entry),
+        entry: from_entry(&entry, &mut budget)?,
         proof,
         header: tx.ok_or(Malformed::absent("VerifiableTx", "tx"))?.header,
         inclusion: EntryInclusion {
-            leaf: position("leaf", inclusion.leaf)?,
-            width: position("width", inclusion.width)?,
-            terms: terms(&inclusion.terms),
+            leaf: position("leaf", inclusion.signed_32(1)?)?,
+            width: position("width", inclusion.signed_32(2)?)?,
+            terms: terms(&inclusion, 3, &mut budget)?,
         },
     })
 }

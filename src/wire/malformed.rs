@@ -12,6 +12,13 @@ pub enum Malformed {
         /// The message that was due.
         message: &'static str,
     },
+    /// A part that there is one of comes twice.
+    Twice {
+        /// The message that the part is of.
+        message: &'static str,
+        /// The part.
+        part: &'static str,
+    },
     /// The message would take more memory than an answer of its length may.
     OverBudget {
         /// The message that was due.
@@ -35,6 +42,11 @@ impl Malformed {
             reason: Reason::Absent(field),
         }
     }
+
+    /// Can the message be read, but for what one field of it says?
+    pub(super) fn is_of_a_field(&self) -> bool {
+        matches!(self, Malformed::Field { .. } | Malformed::Refused(_))
+    }
 }
 
 impl std::error::Error for Malformed {}
@@ -43,6 +55,7 @@ impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Malformed::NotProtobuf { message } => write!(f, "not a {message} message"),
+            Malformed::Twice { message, part } => write!(f, "a {message} with two {part}s"),
             Malformed::OverBudget { message } => {
                 write!(f, "a {message} of more parts than its length allows")
             }

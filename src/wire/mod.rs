@@ -7,8 +7,9 @@ mod budget;
 mod decode;
 mod encode;
 mod malformed;
+mod message;
 pub mod method;
-mod tx;
+mod names;
 
 /// The messages as generated from `proto/`.
 #[allow(clippy::all, clippy::pedantic, missing_docs, unused_results)]
@@ -26,3 +27,4 @@ pub use encode::{
     verifiable_tx_by_id,
 };
 pub use malformed::Malformed;
+pub use names::Names;

@@ -17,5 +17,6 @@ pub mod proxy;
 pub mod random;
 pub mod real;
 pub mod receiver;
+pub mod relay;
 pub mod tool;
 pub mod vectors;

@@ -27,6 +27,7 @@ pub struct Receiver {
     pub port: u16,
     received: Arc<Mutex<Vec<Received>>>,
     answer: Arc<Mutex<String>>,
+    body: Arc<Mutex<String>>,
 }
 
 impl Receiver {
@@ -38,10 +39,12 @@ impl Receiver {
         let port = listener.local_addr().expect("an address").port();
         let received = Arc::new(Mutex::new(Vec::new()));
         let answer = Arc::new(Mutex::new("204 No Content".to_owned()));
-        let (theirs, answers) = (received.clone(), answer.clone());
+        let body = Arc::new(Mutex::new(String::new()));
+        let (theirs, answers, bodies) = (received.clone(), answer.clone(), body.clone());
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let (theirs, answers) = (theirs.clone(), answers.clone());
+                let bodies = bodies.clone();
                 thread::spawn(move || {
                     let mut reader = BufReader::new(stream.ok()?);
                     let (mut head, mut length) = (String::new(), 0);
@@ -69,8 +72,10 @@ impl Receiver {
                     if answer == "slow" {
                         thread::sleep(Duration::from_secs(3600));
                     }
+                    let body = bodies.lock().expect("a body").clone();
+                    let length = body.len();
                     let text = format!(
-                        "HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                        "HTTP/1.1 {answer}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
                     );
                     reader.get_mut().write_all(text.as_bytes()).ok()
                 });
@@ -80,7 +85,13 @@ impl Receiver {
             port,
             received,
             answer,
+            body,
         }
+    }
+
+    /// With this body.
+    pub fn body(&self, body: &str) {
+        *self.body.lock().expect("a body") = body.to_owned();
     }
 
     /// Answers with this status line and headers from now on; `slow`: never.

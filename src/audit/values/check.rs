@@ -15,6 +15,8 @@ use crate::config::NewValues;
 use crate::ledger::State;
 use crate::trust::{Progress, Timestamp};
 
+/// Drawn transactions that are asked for together, so that a distant server is not waited for one by one.
+const TOGETHER: usize = 16;
 /// Transactions that stayed due and are tried again, of a cycle.
 const RETRIED: usize = 32;
 
@@ -111,9 +113,14 @@ impl Reading<'_> {
         }
         // without randomness nothing can be drawn: better the same every time than nothing
         let drawn = draw(sample, last).unwrap_or_else(|| (1..=sample).collect());
-        for tx in drawn {
-            if self.tried.insert(tx) {
-                self.reader.read_one(tx)?;
+        let drawn: Vec<u64> = drawn
+            .into_iter()
+            .filter(|tx| self.tried.insert(*tx))
+            .collect();
+        for together in drawn.chunks(TOGETHER) {
+            self.reader.look_ahead(together);
+            for tx in together {
+                self.reader.read_one(*tx)?;
             }
         }
         Ok(())

@@ -103,6 +103,15 @@ impl Reader<'_> {
         }
     }
 
+    /// Begins to ask for transactions that are to be read one by one.
+    pub fn look_ahead(&mut self, transactions: &[u64]) {
+        for tx in transactions {
+            let (database, trusted) = (self.database, self.trusted.tx);
+            self.server
+                .begin_verifiable_tx(database, *tx, trusted, Entries::Raw);
+        }
+    }
+
     pub(super) fn settle(
         &mut self,
         tx: u64,

@@ -181,12 +181,9 @@ impl Reader<'_> {
             }
             self.scan.ahead.push_back(next);
             let (database, end) = (self.database, next.next().saturating_sub(1));
+            let proof = (end < self.trusted.tx).then_some((end, self.trusted.tx));
             self.server
-                .tx_scan_ahead(database, next.first, next.limit, Entries::Raw);
-            if end < self.trusted.tx {
-                self.server
-                    .verifiable_tx_ahead(database, end, self.trusted.tx, Entries::Excluded);
-            }
+                .begin_tx_scan(database, next.first, next.limit, proof);
         }
     }
 

@@ -1,0 +1,77 @@
+//! `health`: does the auditor that runs with these settings make progress? For containers, which
+//! have neither a shell nor curl.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use ureq::Agent;
+
+use super::open::Failed;
+use crate::audit::Exit;
+use crate::config::{Listen, Settings};
+use crate::report::print;
+use crate::text::Shown;
+
+/// Longer than an auditor takes that is alive, and shorter than a container's patience.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Asks the running auditor's `/livez`; its answer on stdout.
+///
+/// # Errors
+/// The settings do not say where to ask.
+pub fn run(settings: &Settings) -> Result<Exit, Failed> {
+    let listen = settings.watch.monitoring.as_ref();
+    let listen = listen.filter(|listen| listen.port != 0);
+    let url = format!("http://{}/livez", authority(listen.ok_or(Failed::NoProbe)?));
+    let agent = Agent::config_builder()
+        .timeout_global(Some(PATIENCE))
+        .max_redirects(0)
+        .http_status_as_error(false)
+        .proxy(None) // it runs right here
+        .build()
+        .new_agent();
+    let answer = agent.get(&url).call().and_then(|mut answer| {
+        let text = answer.body_mut().with_config().limit(4096).read_to_string();
+        Ok((answer.status().is_success(), text?))
+    });
+    match answer {
+        Ok((alive, text)) => {
+            print(Shown::new(text.trim()).as_str());
+            Ok(if alive { Exit::Good } else { Exit::Incomplete })
+        }
+        Err(error) => {
+            print(&format!("{url}: {}", Shown::new(&error.to_string())));
+            Ok(Exit::Incomplete)
+        }
+    }
+}
+
+/// Where to ask; what listens everywhere listens on loopback too.
+fn authority(listen: &Listen) -> String {
+    match listen.host.parse() {
+        Ok(IpAddr::V4(Ipv4Addr::UNSPECIFIED)) => format!("127.0.0.1:{}", listen.port),
+        Ok(IpAddr::V6(Ipv6Addr::UNSPECIFIED)) => format!("[::1]:{}", listen.port),
+        Ok(IpAddr::V6(address)) => format!("[{address}]:{}", listen.port),
+        _ => format!("{}:{}", listen.host, listen.port),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_listens_everywhere_is_asked_on_loopback() {
+        let at = |host: &str| {
+            authority(&Listen {
+                host: host.into(),
+                port: 9477,
+            })
+        };
+        assert_eq!(at("0.0.0.0"), "127.0.0.1:9477");
+        assert_eq!(at("::"), "[::1]:9477");
+        assert_eq!(at("10.0.0.1"), "10.0.0.1:9477");
+        assert_eq!(at("fd00::1"), "[fd00::1]:9477");
+        assert_eq!(at("auditor.local"), "auditor.local:9477");
+    }
+}

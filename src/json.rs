@@ -1,0 +1,291 @@
+//! A reader of JSON (RFC 8259), for what another auditor tells: bounded, and never wrong about where
+//! a text ends. Writing it is `report`'s.
+
+#![forbid(unsafe_code)]
+
+/// Values in a text at most: what a list of 10,000 databases has, twice over.
+const MOST_VALUES: usize = 200_000;
+/// Objects and lists within each other at most.
+const DEEPEST: usize = 16;
+
+/// A value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Json {
+    /// `null`, `true` or `false`: what nobody asks for.
+    Word(&'static str),
+    /// A number as it is written.
+    Number(String),
+    /// A string.
+    Text(String),
+    /// An array.
+    List(Vec<Json>),
+    /// An object's members in order.
+    Object(Vec<(String, Json)>),
+}
+
+/// A text that is no JSON, or more of it than is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotJson;
+
+impl Json {
+    /// The value of a whole text.
+    ///
+    /// # Errors
+    /// No JSON, or too much.
+    pub fn parse(text: &str) -> Result<Json, NotJson> {
+        let mut reader = Reader {
+            rest: text,
+            values: MOST_VALUES,
+        };
+        let value = reader.value(DEEPEST)?;
+        reader.blanks();
+        if reader.rest.is_empty() {
+            Ok(value)
+        } else {
+            Err(NotJson)
+        }
+    }
+
+    /// A member that is there once.
+    pub fn member(&self, name: &str) -> Option<&Json> {
+        let Json::Object(members) = self else {
+            return None;
+        };
+        let mut found = members.iter().filter(|(key, _)| key == name);
+        match (found.next(), found.next()) {
+            (Some((_, value)), None) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// A string.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Json::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A whole number that is not negative.
+    pub fn number(&self) -> Option<u64> {
+        match self {
+            Json::Number(number) => number.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// An array.
+    pub fn list(&self) -> Option<&[Json]> {
+        match self {
+            Json::List(list) => Some(list),
+            _ => None,
+        }
+    }
+}
+
+struct Reader<'a> {
+    rest: &'a str,
+    values: usize,
+}
+
+impl Reader<'_> {
+    fn blanks(&mut self) {
+        self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
+    }
+
+    fn take(&mut self, word: &str) -> bool {
+        let after = self.rest.strip_prefix(word);
+        self.rest = after.unwrap_or(self.rest);
+        after.is_some()
+    }
+
+    fn due(&mut self, word: &str) -> Result<(), NotJson> {
+        self.blanks();
+        if self.take(word) {
+            Ok(())
+        } else {
+            Err(NotJson)
+        }
+    }
+
+    fn value(&mut self, deepest: usize) -> Result<Json, NotJson> {
+        self.values = self.values.checked_sub(1).ok_or(NotJson)?;
+        let deepest = deepest.checked_sub(1).ok_or(NotJson)?;
+        self.blanks();
+        for word in ["null", "true", "false"] {
+            if self.take(word) {
+                return Ok(Json::Word(word));
+            }
+        }
+        if self.rest.starts_with('"') {
+            return Ok(Json::Text(self.string()?));
+        }
+        if self.take("[") {
+            return self.list(deepest);
+        }
+        if self.take("{") {
+            return self.object(deepest);
+        }
+        self.number()
+    }
+
+    fn list(&mut self, deepest: usize) -> Result<Json, NotJson> {
+        let mut list = Vec::new();
+        self.blanks();
+        if self.take("]") {
+            return Ok(Json::List(list));
+        }
+        loop {
+            list.push(self.value(deepest)?);
+            self.blanks();
+            if self.take("]") {
+                return Ok(Json::List(list));
+            }
+            self.due(",")?;
+        }
+    }
+
+    fn object(&mut self, deepest: usize) -> Result<Json, NotJson> {
+        let mut members = Vec::new();
+        self.blanks();
+        if self.take("}") {
+            return Ok(Json::Object(members));
+        }
+        loop {
+            self.blanks();
+            let name = self.string()?;
+            self.due(":")?;
+            members.push((name, self.value(deepest)?));
+            self.blanks();
+            if self.take("}") {
+                return Ok(Json::Object(members));
+            }
+            self.due(",")?;
+        }
+    }
+
+    /// RFC 8259 §6, but that the digits behind point and exponent are not looked at.
+    fn number(&mut self) -> Result<Json, NotJson> {
+        let of_number = |c: char| c.is_ascii_digit() || "+-.eE".contains(c);
+        let end = self.rest.find(|c| !of_number(c));
+        let (number, after) = self.rest.split_at(end.unwrap_or(self.rest.len()));
+        let digits = number.strip_prefix('-').unwrap_or(number);
+        let leading = digits.starts_with('0') && digits.len() > 1 && !digits.starts_with("0.");
+        if leading || !digits.starts_with(|c: char| c.is_ascii_digit()) {
+            return Err(NotJson);
+        }
+        self.rest = after;
+        Ok(Json::Number(number.to_owned()))
+    }
+
+    /// RFC 8259 §7.
+    fn string(&mut self) -> Result<String, NotJson> {
+        self.due("\"")?;
+        let mut text = String::new();
+        loop {
+            let mut chars = self.rest.chars();
+            let c = chars.next().ok_or(NotJson)?;
+            self.rest = chars.as_str();
+            match c {
+                '"' => return Ok(text),
+                '\\' => text.push(self.escaped()?),
+                '\0'..='\x1f' => return Err(NotJson),
+                _ => text.push(c),
+            }
+        }
+    }
+
+    fn escaped(&mut self) -> Result<char, NotJson> {
+        let mut chars = self.rest.chars();
+        let c = chars.next().ok_or(NotJson)?;
+        self.rest = chars.as_str();
+        Ok(match c {
+            '"' | '\\' | '/' => c,
+            'b' => '\x08',
+            'f' => '\x0c',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'u' => {
+                let first = self.unit()?;
+                if !(0xd800..0xdc00).contains(&first) {
+                    return char::from_u32(first).ok_or(NotJson);
+                }
+                // beyond the first plane: a pair of surrogates
+                if !self.take("\\u") {
+                    return Err(NotJson);
+                }
+                let second = self.unit()?;
+                let low = second.checked_sub(0xdc00).filter(|low| *low < 0x400);
+                let point = low.map(|low| 0x10000 + ((first - 0xd800) << 10) + low);
+                point.and_then(char::from_u32).ok_or(NotJson)?
+            }
+            _ => return Err(NotJson),
+        })
+    }
+
+    /// Four hexadecimal digits.
+    fn unit(&mut self) -> Result<u32, NotJson> {
+        let (digits, after) = self.rest.split_at_checked(4).ok_or(NotJson)?;
+        if !digits.bytes().all(|c| c.is_ascii_hexdigit()) {
+            return Err(NotJson);
+        }
+        self.rest = after;
+        u32::from_str_radix(digits, 16).map_err(|_| NotJson)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_read_to_its_end() {
+        let text = r#" {"a": [1, -2.5e3, "x\u00e9\ud83d\ude00\n", null, true], "b": {}, "c": []} "#;
+        let value = Json::parse(text).unwrap();
+        let list = value.member("a").and_then(Json::list).unwrap();
+        assert_eq!(list[0].number(), Some(1));
+        assert_eq!(list[1], Json::Number("-2.5e3".into()));
+        assert_eq!(list[2].text(), Some("x\u{e9}\u{1f600}\n"));
+        assert_eq!(list[3], Json::Word("null"));
+        assert_eq!(value.member("b"), Some(&Json::Object(vec![])));
+        assert_eq!(value.member("d"), None);
+    }
+
+    #[test]
+    fn what_is_no_json_or_too_much_of_it_is_refused() {
+        for bad in [
+            "",
+            "{",
+            "[1",
+            "[1,]",
+            "{\"a\"}",
+            "{\"a\":1,}",
+            "01",
+            "-",
+            "nul",
+            "\"",
+            "\"\\x\"",
+            "\"\\ud800\"",
+            "\"\\udc00\"",
+            "\"\\u12\"",
+            "\"\n\"",
+            "1 2",
+            "{a:1}",
+            "+1",
+            ".5",
+            "\"\\ud800\\u0041\"",
+        ] {
+            assert_eq!(Json::parse(bad), Err(NotJson), "{bad}");
+        }
+        assert!(Json::parse(&"[".repeat(1 << 20)).is_err());
+        let many = format!("[{}1]", "1,".repeat(MOST_VALUES));
+        assert!(Json::parse(&many).is_err());
+    }
+
+    #[test]
+    fn a_member_that_is_there_twice_is_none() {
+        let value = Json::parse(r#"{"a":1,"a":2}"#).unwrap();
+        assert_eq!(value.member("a"), None);
+    }
+}

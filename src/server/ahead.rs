@@ -1,0 +1,252 @@
+//! Calls begun before their answers are waited for, so that a distant server works on several at
+//! once while this one thread takes them in order. A guess at most: a call that was not begun is made
+//! when it is needed, and what nobody takes is cancelled.
+
+use std::time::Instant;
+
+use super::Server;
+use super::call::{Answer, Credential, Pending};
+use super::failure::{Failure, Kind};
+use super::session::Mode;
+use crate::ledger::State;
+use crate::wire::{self, Entries, method};
+
+/// The most that is kept of an answer that is only peeked at, in bytes.
+const PEEKED: usize = 4096;
+
+/// A call on its way, by what it was asked with.
+struct Begun {
+    name: &'static str,
+    request: Vec<u8>,
+    credential: Credential,
+    when: Instant,
+    reception: Reception,
+    progress: Progress,
+}
+
+/// When an answer is taken off the network.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reception {
+    /// As it comes.
+    Meanwhile,
+    /// Once it is waited for: until then it costs no more than what HTTP/2 lets a server send
+    /// unasked, 64 KiB.
+    Later,
+}
+
+enum Progress {
+    Pending(Box<Pending>),
+    Ended(Result<Answer, Failure>),
+}
+
+/// The calls on their way.
+#[derive(Default)]
+pub(super) struct Ahead(Vec<Begun>);
+
+/// A call that was on its way.
+pub(super) struct Taken {
+    pub when: Instant,
+    reception: Reception,
+    progress: Progress,
+}
+
+impl Taken {
+    /// The answer; `None` where the call has to be made again: it may have run into its deadline
+    /// because nobody took the answer off the network.
+    pub fn wait(self, stop: &crate::stop::Stop) -> Option<Result<Answer, Failure>> {
+        match self.progress {
+            Progress::Ended(answer) => Some(answer),
+            Progress::Pending(pending) => match pending.wait(stop) {
+                Err(Failure {
+                    kind: Kind::Deadline(_),
+                    ..
+                }) if self.reception == Reception::Later => None,
+                answer => Some(answer),
+            },
+        }
+    }
+}
+
+impl Ahead {
+    /// Cancels all of them.
+    pub fn forget(&mut self) {
+        self.0.clear();
+    }
+
+    /// Takes the call of just this. A scan of another run cancels all that was begun there.
+    pub fn take(
+        &mut self,
+        name: &'static str,
+        request: &[u8],
+        credential: &Credential,
+    ) -> Option<Taken> {
+        let same = |begun: &Begun| {
+            begun.name == name && begun.request == request && begun.credential == *credential
+        };
+        let found = self.0.iter().position(same);
+        let taken = found.map(|at| self.0.swap_remove(at));
+        if taken.is_none() && name == method::TX_SCAN {
+            self.0.retain(|begun| begun.credential != *credential);
+        }
+        taken.map(|begun| Taken {
+            when: begun.when,
+            reception: begun.reception,
+            progress: begun.progress,
+        })
+    }
+
+    fn begin(
+        &mut self,
+        name: &'static str,
+        request: Vec<u8>,
+        credential: Credential,
+        mut pending: Pending,
+        reception: Reception,
+    ) {
+        if reception == Reception::Meanwhile {
+            pending.receive_meanwhile();
+        }
+        self.0.push(Begun {
+            name,
+            request,
+            credential,
+            when: Instant::now(),
+            reception,
+            progress: Progress::Pending(Box::new(pending)),
+        });
+    }
+}
+
+impl Server {
+    /// Begins to open those of these databases that are not open yet, and to ask for the states of
+    /// all of them; waits until they are open.
+    pub fn begin_states<'a>(&mut self, databases: impl Iterator<Item = &'a str> + Clone) {
+        self.ahead.forget();
+        self.open_together(databases.clone());
+        for database in databases {
+            let name = method::CURRENT_STATE;
+            self.begin_in(database, name, wire::empty(), Reception::Later);
+        }
+    }
+
+    /// The state that was begun to be asked for, as it will be taken: a hint at what to ask next.
+    pub fn peek_state(&mut self, database: &str) -> Option<State> {
+        let credential = self.session.known(database)?;
+        let state =
+            |begun: &Begun| begun.name == method::CURRENT_STATE && begun.credential == credential;
+        let at = self.ahead.0.iter().position(state)?;
+        let mut begun = self.ahead.0.swap_remove(at);
+        let answer = match begun.progress {
+            Progress::Pending(pending) => pending.wait(&self.stop),
+            Progress::Ended(answer) => answer,
+        };
+        let hint = match &answer {
+            Ok(answer) if answer.bytes.len() > PEEKED => return None,
+            Ok(answer) => wire::state(&answer.bytes).ok().map(|claimed| claimed.state),
+            Err(_) => None,
+        };
+        begun.progress = Progress::Ended(answer);
+        self.ahead.0.push(begun);
+        hint
+    }
+
+    /// Begins to ask for a proof that [`Server::verifiable_tx`] is expected to be asked for.
+    pub fn begin_verifiable_tx(
+        &mut self,
+        database: &str,
+        tx: u64,
+        prove_since: u64,
+        entries: Entries,
+    ) {
+        let request = wire::verifiable_tx_by_id(tx, prove_since, entries);
+        self.begin_in(
+            database,
+            method::VERIFIABLE_TX_BY_ID,
+            request,
+            Reception::Later,
+        );
+    }
+
+    /// Begins to ask for a transaction that [`Server::tx`] is expected to be asked for.
+    pub fn begin_tx(&mut self, database: &str, tx: u64, entries: Entries) {
+        let request = wire::tx_by_id(tx, entries);
+        self.begin_in(database, method::TX_BY_ID, request, Reception::Later);
+    }
+
+    /// Begins a scan that [`Server::tx_scan`] is expected to ask for, and the proof of where it ends:
+    /// both are large enough to be taken off the network while this thread does something else.
+    pub fn begin_tx_scan(
+        &mut self,
+        database: &str,
+        initial: u64,
+        limit: u32,
+        proof: Option<(u64, u64)>,
+    ) {
+        let request = wire::tx_scan(initial, limit, Entries::Raw);
+        self.begin_in(database, method::TX_SCAN, request, Reception::Meanwhile);
+        if let Some((tx, prove_since)) = proof {
+            let request = wire::verifiable_tx_by_id(tx, prove_since, Entries::Excluded);
+            let name = method::VERIFIABLE_TX_BY_ID;
+            self.begin_in(database, name, request, Reception::Meanwhile);
+        }
+    }
+
+    fn begin_in(
+        &mut self,
+        database: &str,
+        name: &'static str,
+        request: Vec<u8>,
+        reception: Reception,
+    ) {
+        if let Some(credential) = self.session.known(database) {
+            self.begin(name, request, credential, reception);
+        }
+    }
+
+    /// One that cannot be begun now is made, and fails, when it is waited for.
+    fn begin(
+        &mut self,
+        name: &'static str,
+        request: Vec<u8>,
+        credential: Credential,
+        reception: Reception,
+    ) {
+        let Some(client) = &self.client else { return };
+        let timeout = self.timeout_now();
+        if let Ok(pending) = Pending::start(client, name, &request, &credential, timeout) {
+            self.ahead
+                .begin(name, request, credential, pending, reception);
+        }
+    }
+
+    /// Opens databases with their calls side by side; one that fails is opened when it is needed.
+    fn open_together<'a>(&mut self, databases: impl Iterator<Item = &'a str>) {
+        let Mode::Token(token) = &self.session.mode else {
+            return;
+        };
+        let user = Credential::Token(token.clone());
+        let Some(client) = &self.client else { return };
+        let timeout = self.timeout_now();
+        let mut opening: Vec<(String, Pending)> = Vec::new();
+        for database in databases {
+            if self.session.known(database).is_none() {
+                let request = wire::database(database);
+                let pending =
+                    Pending::start(client, method::USE_DATABASE, &request, &user, timeout);
+                opening.extend(pending.ok().map(|pending| (database.to_owned(), pending)));
+            }
+        }
+        for (database, pending) in opening {
+            let begin = Instant::now();
+            let answer = pending.wait(&self.stop);
+            self.calls
+                .count(method::USE_DATABASE, begin.elapsed(), &answer);
+            let token = answer
+                .ok()
+                .and_then(|answer| wire::use_database_token(&answer.bytes).ok());
+            if let Some(token) = token {
+                self.session.opened(&database, Credential::Token(token));
+            }
+        }
+    }
+}

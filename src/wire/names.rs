@@ -1,0 +1,51 @@
+//! A list of names in one piece: hundreds of thousands of them take little more than their bytes.
+
+/// Names of databases, as they came: they may be no text at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    bytes: Vec<u8>,
+    /// Where each name ends in `bytes`.
+    ends: Vec<usize>,
+}
+
+impl Names {
+    /// Each name, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let begins = std::iter::once(0).chain(self.ends.iter().copied());
+        let ends = self.ends.iter().copied();
+        begins
+            .zip(ends)
+            .map(|(begin, end)| self.bytes.get(begin..end).unwrap_or_default())
+    }
+
+    /// Room for exactly so many names of so many bytes together.
+    pub(super) fn with_room(ends: Vec<usize>, bytes: Vec<u8>) -> Names {
+        Names { bytes, ends }
+    }
+
+    pub(super) fn push(&mut self, name: &[u8]) {
+        self.bytes.extend(name);
+        self.ends.push(self.bytes.len());
+    }
+}
+
+impl<'a> FromIterator<&'a [u8]> for Names {
+    fn from_iter<T: IntoIterator<Item = &'a [u8]>>(names: T) -> Names {
+        let mut all = Names::default();
+        names.into_iter().for_each(|name| all.push(name));
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_come_out_as_they_went_in() {
+        let names = [&b"a"[..], b"", b"\xff\xfe", b"name"];
+        let all: Names = names.into_iter().collect();
+        assert_eq!(all.iter().collect::<Vec<_>>(), names);
+        assert_eq!(Names::default().iter().count(), 0);
+    }
+}

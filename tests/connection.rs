@@ -1,0 +1,163 @@
+//! What a network can do to a call: bytes that dribble in, a connection that breaks under a request.
+//! A relay of plain TCP stands before the embedded ledger.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use immuaudit::drill::{Embedded, Options};
+use support::place::Place;
+use support::program::{Program, high_water, member};
+use support::relay::{Plan, Relay};
+
+const DATABASES: [&str; 2] = ["defaultdb", "otherdb"];
+/// In KiB, whatever is sent.
+const MOST_MEMORY: u64 = 48 << 10;
+
+struct Scene {
+    server: Embedded,
+    relay: Relay,
+    program: Program,
+    _folder: Place,
+}
+
+impl Scene {
+    /// Both databases trusted, and grown since.
+    fn trusted() -> Scene {
+        let options = Options::default().with_databases(&["otherdb"]);
+        let server = Embedded::start(options).expect("an embedded ledger");
+        let relay = Relay::before(server.port());
+        let folder = Place::new();
+        let program =
+            Program::new(relay.port, &folder.join("trust")).with(&["--log-level", "debug"]);
+        let scene = Scene {
+            server,
+            relay,
+            program,
+            _folder: folder,
+        };
+        scene.grow();
+        let run = scene.program.once();
+        for database in DATABASES {
+            run.is(0, database, "first-seen");
+        }
+        scene.grow();
+        scene
+    }
+
+    fn grow(&self) {
+        for database in DATABASES {
+            self.server.grow(database, 5);
+        }
+    }
+
+    /// What is trusted of a database is what the server has.
+    fn is_up_to_date(&self) {
+        let status = self.program.run(&["status", "--json"]);
+        for database in DATABASES {
+            let state = self.server.state(database).expect("a state");
+            let trusted = member(status.ends_with(0).line(database), "tx");
+            assert_eq!(trusted, state.tx.to_string());
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_dribbles_ends_by_the_deadline_and_holds_up_no_other_database() {
+    let scene = Scene::trusted();
+    let program = scene
+        .program
+        .with(&["--call-timeout", "1s", "--audit-sample", "0"]);
+    let mut held_up = BTreeSet::new();
+    // login and list, then each database: opened, its state, its proof
+    for request in 0..8 {
+        scene.relay.plan(Plan::DribbleAt(request));
+        let before = scene.relay.done();
+        let (run, peak) = program.once_measured();
+        assert_eq!(scene.relay.done(), before + 1, "{request}: {run:#?}");
+        assert!(peak < MOST_MEMORY, "{request}: {peak} KiB");
+        let verdicts = DATABASES.map(|database| run.verdict(database));
+        let unreachable = verdicts.iter().filter(|word| **word == "unreachable");
+        let unreachable = unreachable.count();
+        for (database, verdict) in DATABASES.iter().zip(verdicts) {
+            let fine = ["consistent", "unreachable"].contains(&verdict);
+            assert!(fine, "{request}, {database}: {run:#?}");
+            if verdict == "unreachable" {
+                let why = run.reason(database);
+                assert!(why.contains("no answer within"), "{request}: {why}");
+            }
+        }
+        // a list that did not come is told beside the verdicts
+        run.ends_with(1);
+        if request >= 2 {
+            assert_eq!(unreachable, 1, "{request}: {run:#?}");
+        }
+        held_up.insert(verdicts.map(str::to_owned));
+        scene.grow();
+    }
+    // each of the two was held up, while the other was not
+    let one = |at: usize| move |of: &[String; 2]| of[at] == "unreachable" && of[1 - at] != of[at];
+    assert!(held_up.iter().any(one(0)) && held_up.iter().any(one(1)));
+    scene.program.once().ends_with(0);
+    scene.is_up_to_date();
+}
+
+#[test]
+fn a_connection_that_dribbles_for_ever_takes_no_memory_and_the_next_cycle_is_unaffected() {
+    let scene = Scene::trusted();
+    let program = scene.program.with(&["--call-timeout", "200ms"]);
+    scene.relay.plan(Plan::Dribble);
+    let mut running = program.start(&["--audit-interval", "10ms"]);
+    running.wait_for_times("verdict=unreachable", 2);
+    let begin = high_water(running.id()).expect("a running process");
+    running.wait_for_times("INFO  cycle ", 20);
+    let end = high_water(running.id()).expect("a running process");
+    println!("{begin} KiB, then {end} KiB");
+    assert!(end < MOST_MEMORY && end < begin + 4096, "{begin}, {end}");
+    scene.relay.plan(Plan::Pass);
+    running.wait_for_times("verdict=consistent", 2); // the first ones
+    running.signal("TERM");
+    assert_eq!(running.end(), Some(0), "{}", running.log());
+    assert!(!running.log().contains("TAMPERED"), "{}", running.log());
+    scene.is_up_to_date();
+}
+
+#[test]
+fn a_connection_cut_under_a_request_is_made_anew_and_nothing_is_amiss() {
+    let scene = Scene::trusted();
+    let mut running = scene.program.start(&["--audit-interval", "20ms"]);
+    running.wait_for_times("INFO  cycle ", 2);
+    for request in 0..12 {
+        let before = scene.relay.done();
+        scene.grow();
+        scene.relay.plan(Plan::CutAt(request));
+        while scene.relay.done() == before && running.is_running() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+    let cycles = running.log().matches("INFO  cycle ").count();
+    running.wait_for_times("INFO  cycle ", cycles + 2);
+    running.signal("TERM");
+    assert_eq!(running.end(), Some(0), "{}", running.log());
+    assert_eq!(scene.relay.done(), 12);
+    let log = running.log();
+    assert!(!log.contains("verdict=unreachable"), "{log}");
+    scene.is_up_to_date();
+}
+
+/// It is asked again once, not for ever.
+#[test]
+fn a_server_that_cuts_every_connection_is_unreachable_and_comes_back() {
+    let scene = Scene::trusted();
+    let mut running = scene.program.start(&["--audit-interval", "20ms"]);
+    running.wait_for("INFO  cycle ");
+    scene.relay.plan(Plan::Cut);
+    running.wait_for_times("verdict=unreachable", 2);
+    scene.relay.plan(Plan::Pass);
+    let before = running.log().matches("verdict=consistent").count();
+    running.wait_for_times("verdict=consistent", before + 4);
+    running.signal("TERM");
+    assert_eq!(running.end(), Some(0), "{}", running.log());
+    scene.is_up_to_date();
+}
