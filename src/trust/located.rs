@@ -1,8 +1,8 @@
-//! `evidence/DATABASE/ALARM.located`: where it was tampered, beside the evidence that it was.
+//! `located/DATABASE/ALARM.toml`: where it was tampered, one file for the evidence of the same name.
 //!
 //! A file of its own: evidence is written before anybody looks for more, and never touched again.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::Table;
 
@@ -10,7 +10,7 @@ use super::failure::{Damage, LocalFailure};
 use super::fault::Kind;
 use super::files;
 use super::sealed::{self, Writer};
-use super::store::Store;
+use super::store::{EVIDENCE, Store};
 use super::text::cut;
 use super::timestamp::Timestamp;
 use crate::ledger::State;
@@ -21,7 +21,7 @@ const WHAT: &str = "immuaudit: where a history was tampered with, as far as it w
 const MOST: u64 = 1 << 20;
 /// Longest text that is kept, in characters.
 const TEXT: usize = 100_000;
-/// Ending of the file.
+/// The directory, beside that of the evidence.
 const LOCATED: &str = "located";
 
 /// What is kept of a search.
@@ -40,8 +40,8 @@ pub struct LocatedRecord {
 }
 
 impl Store {
-    /// Keeps what was found for an alarm beside its evidence, in the place of an earlier search. An alarm
-    /// whose evidence is not kept has none.
+    /// Keeps what was found for an alarm, in the place of an earlier search. An alarm whose evidence is not
+    /// kept has none, so there are no more of these than of those.
     ///
     /// # Errors
     /// It cannot be written.
@@ -53,9 +53,9 @@ impl Store {
     ) -> Result<(), LocalFailure> {
         let _hold = self.hold(Lock::Exclusive)?;
         let evidence = self.evidence_path(database, alarm);
-        if !files::exists(&evidence)? {
+        let (Some(path), true) = (path_for(&evidence), files::exists(&evidence)?) else {
             return Ok(());
-        }
+        };
         let mut writer = Writer::new(WHAT, &self.server);
         writer.text("program", concat!("immuaudit ", env!("CARGO_PKG_VERSION")));
         writer.text("database", database);
@@ -69,7 +69,9 @@ impl Store {
             }
         }
         writer.text("report", &cut(&record.report, TEXT));
-        let path = evidence.with_extension(LOCATED);
+        if let Some(directory) = path.parent() {
+            files::create_directory(directory)?;
+        }
         files::replace(Kind::Evidence, &path, &writer.seal())
     }
 }
@@ -80,7 +82,9 @@ impl LocatedRecord {
     /// # Errors
     /// The file is not what an auditor wrote.
     pub fn beside(evidence: &Path) -> Result<Option<LocatedRecord>, LocalFailure> {
-        let path = evidence.with_extension(LOCATED);
+        let Some(path) = path_for(evidence) else {
+            return Ok(None);
+        };
         let Some(bytes) = files::read(&path, MOST)? else {
             return Ok(None);
         };
@@ -94,8 +98,18 @@ impl LocatedRecord {
 
     /// Removes what was found for an alarm that is let go.
     pub(super) fn remove_beside(evidence: &Path) -> Result<(), LocalFailure> {
-        files::remove(&evidence.with_extension(LOCATED))
+        path_for(evidence).map_or(Ok(()), |path| files::remove(&path))
     }
+}
+
+/// The file for this evidence, where that lies in its place.
+fn path_for(evidence: &Path) -> Option<PathBuf> {
+    let of_database = evidence.parent()?;
+    let all = of_database.parent()?;
+    let in_place = all.file_name().is_some_and(|name| name == EVIDENCE);
+    let home = all.parent().filter(|_| in_place)?;
+    let file = home.join(LOCATED).join(of_database.file_name()?);
+    Some(file.join(evidence.file_name()?))
 }
 
 fn parse(table: &Table) -> Result<LocatedRecord, Damage> {

@@ -12,7 +12,7 @@
 //!            DATABASE.alarms        open alarms, and who closed the others when
 //!            DATABASE.mirror        the hash of every transaction, under --audit-mirror
 //!            evidence/DATABASE/ALARM.toml   what shows it, a file each finding
-//!            evidence/DATABASE/ALARM.located   where it was tampered
+//!            located/DATABASE/ALARM.toml    where it was tampered
 //!            identities             every immudb-uuid seen
 //!            outcomes               the last verdicts
 //!            values                 how far the values were read, and what of them stays due

@@ -195,7 +195,7 @@ impl Store {
                 let path = of_database.join(name);
                 let found = fs::symlink_metadata(&path)
                     .map_err(|error| LocalFailure::system("look at", &path, &error))?;
-                count += usize::from(path.extension().is_some_and(|ending| ending == "toml"));
+                count += 1;
                 bytes = bytes.saturating_add(found.len());
             }
         }
