@@ -12,7 +12,7 @@ use std::{env, fs};
 type Arrow = (String, String);
 
 /// The rooms in the order of the picture, each using those below it, and what each is for.
-const ROOMS: [(&str, &str); 18] = [
+const ROOMS: [(&str, &str); 19] = [
     ("command", "what each verb does"),
     ("service", "systemd's unit"),
     ("drill", "a ledger that lies"),
@@ -20,6 +20,7 @@ const ROOMS: [(&str, &str); 18] = [
     ("notify", "who is told"),
     ("report", "words and figures"),
     ("audit", "the work: check and verdict"),
+    ("locate", "what still stands, and what not"),
     ("server", "the connection and its calls"),
     ("wire", "bytes to ledger types"),
     ("config", "settings, from one table"),

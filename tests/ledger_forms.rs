@@ -483,21 +483,21 @@ fn the_longest_honest_list_of_entries_is_within_the_budget() {
         .concat()
     };
     let deleted = bytes_field(4, &[1 << 3, 1]);
+    let header = [
+        vec![1 << 3, 1],
+        bytes_field(2, &[7; 32]),
+        bytes_field(5, &[7; 32]),
+        bytes_field(7, &[7; 32]),
+    ]
+    .concat();
     for metadata in [&[][..], &deleted, &[4 << 3, 5]] {
-        let header = [
-            vec![1 << 3, 1],
-            bytes_field(2, &[7; 32]),
-            bytes_field(5, &[7; 32]),
-            bytes_field(7, &[7; 32]),
-        ]
-        .concat();
         let mut bytes = bytes_field(1, &header);
         while bytes.len() < 4 << 20 {
             bytes.extend(bytes_field(2, &entry(bytes.len() as u32, metadata)));
         }
         assert!(wire::tx(&bytes).is_ok());
     }
-    let mut bomb = vec![];
+    let mut bomb = bytes_field(1, &header);
     while bomb.len() < 4 << 20 {
         bomb.extend(bytes_field(2, &[]));
     }

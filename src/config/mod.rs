@@ -64,4 +64,7 @@ pub use settings::{
     TrustSettings, Values, Volume, WatchSettings, When,
 };
 pub use source::Source;
-pub use verb::{Another, Control, Drill, EvidenceTask, Installation, RootsTask, ServiceTask, Task};
+pub use verb::{
+    Against, Another, Control, Drill, EvidenceTask, Installation, LocateTask, RootsTask,
+    ServiceTask, ShownValues, Task,
+};
