@@ -404,7 +404,7 @@ fn a_fetched_header_of_another_history_is_inconsistent_though_the_tree_has_it() 
         let mut tree: Vec<Digest> = chain.0.iter().map(|tx| tx.alh).collect();
         tree[swapped as usize - 1] = other.alh;
         let target = Tx::new(9, chain.tx(8).alh, &tree, &mut random);
-        let longer = [&chain.0[..], &[target.clone()]].concat();
+        let longer = [&chain.0[..], std::slice::from_ref(&target)].concat();
         let (mut proof, mut parts) = prove(&chain.0[..6], &longer);
         proof.linear_advance = None;
         parts.headers.insert(swapped, other.header());
