@@ -8,6 +8,7 @@ pub mod drill;
 pub mod histogram;
 pub mod json;
 pub mod ledger;
+pub mod locate;
 pub mod monitor;
 pub mod notify;
 pub mod report;

@@ -68,7 +68,7 @@ fn an_answer_that_dribbles_ends_by_the_deadline_and_holds_up_no_other_database()
     let scene = Scene::trusted();
     let program = scene
         .program
-        .with(&["--call-timeout", "500ms", "--audit-sample", "0"]);
+        .with(&["--call-timeout", "1s", "--audit-sample", "0"]);
     let mut held_up = BTreeSet::new();
     // login and list, then each database: opened, its state, its proof
     for request in 0..8 {

@@ -4,8 +4,9 @@
 mod support;
 
 use immuaudit::ledger::{
-    BadPem, BadSignature, ClaimedState, Digest, Fault, HeaderFields, KvMetadata, PublicKey,
-    Signature, StateShape, TxEntry, TxHeader, TxMetadata, decode_base64, verify_entries,
+    BadPem, BadSignature, ClaimedState, Digest, EntryInclusion, Fault, GetEntry, HeaderFields,
+    KvMetadata, PublicKey, Signature, StateShape, TxEntry, TxHeader, TxMetadata, decode_base64,
+    verify_entries,
 };
 use immuaudit::wire::{self, Malformed};
 use support::prover::{root, sha256};
@@ -148,6 +149,33 @@ fn entries_are_a_transactions_by_number_order_and_content() {
     edited.value.push(0);
     let refused = edited.verify_value(&right).unwrap_err();
     assert_eq!((refused.tx, refused.fault()), (7, Fault::Inconsistent));
+}
+
+#[test]
+fn an_entry_behind_the_end_of_its_transaction_is_malformed() {
+    let get = GetEntry {
+        tx: 7,
+        key: b"key".into(),
+        value: b"value".into(),
+        metadata: None,
+        referenced_by: None,
+    };
+    let stored = TxEntry {
+        h_value: get.stored_value_hash(),
+        ..entry(&get.stored_key(), None)
+    };
+    let digest = stored.digest(&header(|_| ()).unwrap()).unwrap();
+    let header = header(|f| f.eh = root(&[digest])).unwrap();
+    let at = |leaf| EntryInclusion {
+        leaf,
+        width: 1,
+        terms: vec![],
+    };
+    assert_eq!(get.verify(&header, &at(0)), Ok(()));
+    for leaf in [1, 2, u64::MAX] {
+        let refused = get.verify(&header, &at(leaf)).unwrap_err();
+        assert_eq!(refused.fault(), Fault::Malformed, "{refused}");
+    }
 }
 
 fn recorded_pem() -> String {
@@ -455,21 +483,21 @@ fn the_longest_honest_list_of_entries_is_within_the_budget() {
         .concat()
     };
     let deleted = bytes_field(4, &[1 << 3, 1]);
+    let header = [
+        vec![1 << 3, 1],
+        bytes_field(2, &[7; 32]),
+        bytes_field(5, &[7; 32]),
+        bytes_field(7, &[7; 32]),
+    ]
+    .concat();
     for metadata in [&[][..], &deleted, &[4 << 3, 5]] {
-        let header = [
-            vec![1 << 3, 1],
-            bytes_field(2, &[7; 32]),
-            bytes_field(5, &[7; 32]),
-            bytes_field(7, &[7; 32]),
-        ]
-        .concat();
         let mut bytes = bytes_field(1, &header);
         while bytes.len() < 4 << 20 {
             bytes.extend(bytes_field(2, &entry(bytes.len() as u32, metadata)));
         }
         assert!(wire::tx(&bytes).is_ok());
     }
-    let mut bomb = vec![];
+    let mut bomb = bytes_field(1, &header);
     while bomb.len() < 4 << 20 {
         bomb.extend(bytes_field(2, &[]));
     }

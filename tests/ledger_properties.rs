@@ -350,3 +350,69 @@ fn every_pair_of_tree_sizes_is_proven() {
         assert!(proven.is_ok(), "{old} to {new}: {proven:?}");
     }
 }
+
+/// Hashes would refuse it too, but then by accusing: the ledger is to say that it was asked nonsense.
+#[test]
+fn a_proof_that_runs_backwards_or_from_nothing_is_malformed() {
+    let mut random = Random::new(13);
+    let chain = Chain::honest(9, &mut random, |id, _| if id < 8 { id - 1 } else { 7 });
+    for (older, newer) in [(8, 9), (4, 9), (1, 2)] {
+        let (older, newer) = (chain.tx(older), chain.tx(newer));
+        let (mut proof, parts) = proof_of(&chain, older, newer);
+        std::mem::swap(&mut proof.source, &mut proof.target);
+        let refused = verify(&newer.state(), &older.state(), &proof, &parts).unwrap_err();
+        assert_eq!(
+            (refused.step, refused.fault()),
+            (Step::Ids, Fault::Malformed),
+            "{refused}"
+        );
+    }
+    let (first, second) = (chain.tx(1), chain.tx(2));
+    let (proof, parts) = proof_of(&chain, first, second);
+    let refused = verify(&State::EMPTY, &second.state(), &proof, &parts).unwrap_err();
+    assert_eq!(refused.fault(), Fault::Malformed, "{refused}");
+}
+
+#[test]
+fn a_transaction_beside_a_proof_counts_only_as_one_of_its_two() {
+    let mut random = Random::new(14);
+    let chain = Chain::honest(9, &mut random, |id, _| id - 1);
+    let (source, target) = (chain.tx(4), chain.tx(9));
+    let (proof, _) = proof_of(&chain, source, target);
+    for tx in [source, target] {
+        assert_eq!(proof.verify_answer(tx.id(), &tx.header()), Ok(()));
+        // right but for its content; right, and not what was asked for
+        let other = Tx::new(tx.id(), *tx.header().prev_alh(), &[], &mut random);
+        let refused = proof.verify_answer(tx.id(), &other.header()).unwrap_err();
+        assert_eq!(refused.fault(), Fault::Inconsistent, "{refused}");
+        let refused = proof.verify_answer(5, &tx.header()).unwrap_err();
+        assert_eq!(refused.fault(), Fault::Malformed, "{refused}");
+    }
+    let refused = proof.verify_answer(5, &chain.tx(5).header()).unwrap_err();
+    assert_eq!(refused.fault(), Fault::Malformed, "{refused}");
+}
+
+/// CVE-2022-36111 by way of the parts: the tree has swallowed another transaction than the trusted
+/// chain has, and it is that one's header which the server shows when it is asked.
+#[test]
+fn a_fetched_header_of_another_history_is_inconsistent_though_the_tree_has_it() {
+    let mut random = Random::new(15);
+    let chain = Chain::honest(8, &mut random, |id, _| id.saturating_sub(4));
+    let source = chain.tx(6); // its tree holds 1 and 2
+    for swapped in 4..=5 {
+        let other = Tx::new(swapped, chain.tx(swapped - 1).alh, &[], &mut random);
+        let mut tree: Vec<Digest> = chain.0.iter().map(|tx| tx.alh).collect();
+        tree[swapped as usize - 1] = other.alh;
+        let target = Tx::new(9, chain.tx(8).alh, &tree, &mut random);
+        let longer = [&chain.0[..], std::slice::from_ref(&target)].concat();
+        let (mut proof, mut parts) = prove(&chain.0[..6], &longer);
+        proof.linear_advance = None;
+        parts.headers.insert(swapped, other.header());
+        let refused = verify(&source.state(), &target.state(), &proof, &parts).unwrap_err();
+        assert_eq!(
+            (refused.step, refused.tx, refused.fault()),
+            (Step::LinearAdvance, swapped + 1, Fault::Inconsistent),
+            "{refused}"
+        );
+    }
+}

@@ -175,7 +175,7 @@ fn tell_all(server: &Path) {
     // one auditor a lie, and all of them trust the same before the lies begin
     let auditor = |index: usize| {
         Program::new(proxy.port, &folder.join(&format!("trust{index}")))
-            .with(&["--call-timeout", "1s"])
+            .with(&["--call-timeout", "4s"])
     };
     for index in 0..LIES.len() {
         auditor(index).once().is(0, DATABASE, "first-seen");

@@ -178,9 +178,7 @@ fn truncated_values_are_said_to_be_and_nobody_is_accused() {
     let before = scene.sweep(&real);
     before.is(0, "aged", "first-seen");
     assert!(
-        before
-            .stderr
-            .contains("read=220 of=220 unavailable=\"none\""),
+        before.stderr.contains("read=220 of=220 unavailable=none"),
         "{before:#?}"
     );
     real.does(&["truncate", "--db", "aged"]);

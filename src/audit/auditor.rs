@@ -6,16 +6,18 @@ use std::time::{Duration, Instant};
 use super::check::{self, Demands, Finding};
 use super::due::Ages;
 use super::keep::Kept;
+use super::locate;
 use super::policy::Policy;
 use super::values::{Report, Scan};
 use super::verdict::{Outcome, Reason, Verdict, Warning};
 use crate::clock;
 use crate::config::FirstSight;
 use crate::ledger::{ClaimedState, Proven, Signature, State, StateShape};
+use crate::locate::Window;
 use crate::server::{Exchange, Failure, Kind, Server};
 use crate::text::Shown;
 use crate::trust::{
-    self, Alarm, How, LocalFailure, Progress, Seen, Store, Tampering, Timestamp, Trusted,
+    self, Alarm, How, LocalFailure, Mirror, Progress, Seen, Store, Tampering, Timestamp, Trusted,
 };
 
 /// Audits one server.
@@ -42,6 +44,18 @@ pub struct Auditor {
     pub(super) kept: Kept,
     /// When the progress of a sweep was last written down.
     pub(super) saved: Option<Instant>,
+    /// Where each database was found to be rewritten last.
+    pub(super) windows: BTreeMap<String, Window>,
+    /// What is left to this cycle for finding that.
+    pub(super) locating: Duration,
+    /// Bytes that mirrors may take; `None`: none is kept.
+    pub(super) mirror_most: Option<u64>,
+    /// Mirrors that are being added to.
+    pub(super) mirrors: BTreeMap<String, Mirror>,
+    /// Databases whose mirror is to be looked after before the next cycle.
+    pub(super) to_mirror: BTreeSet<String>,
+    /// What was said of those that could not be.
+    pub(super) unmirrored: BTreeMap<String, String>,
 }
 
 impl Auditor {
@@ -73,6 +87,12 @@ impl Auditor {
             audited_before,
             readable: BTreeSet::new(),
             saved: None,
+            windows: BTreeMap::new(),
+            locating: locate::A_CYCLE,
+            mirror_most: None,
+            mirrors: BTreeMap::new(),
+            to_mirror: BTreeSet::new(),
+            unmirrored: BTreeMap::new(),
             server,
             store,
             policy,
@@ -368,10 +388,12 @@ impl Auditor {
         } else {
             self.slow.remove(database);
         }
+        let window = self.window_at_alarm(verdict, &reason, trusted, shown, alarm.as_ref());
         Outcome {
             database: database.into(),
             verdict,
             reason,
+            window,
             shown,
             previous: trusted.map(|trusted| trusted.state),
             signature,

@@ -114,7 +114,7 @@ fn contradiction(trusted: &State, shown: &State) -> Option<(Tampering, Reason)> 
 
 /// Is the state one for this database, in the shape that is due, and signed where that is due?
 /// (protocol.md §2, §5)
-fn check_claim(
+pub(super) fn check_claim(
     claimed: &ClaimedState,
     database: &str,
     demands: &Demands,

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::auditor::Auditor;
 use super::databases::{self, Impossible, Listing};
+use super::locate;
 use super::verdict::{Exit, Outcome, Reason};
+use crate::ledger::StateShape;
 use crate::server::{Failure, Kind};
 use crate::trust::LocalFailure;
 use crate::wire::Entries;
@@ -111,6 +113,7 @@ impl Auditor {
         let begin = Instant::now();
         self.server.begin_cycle();
         self.server.begin_transcript();
+        self.locating = locate::A_CYCLE;
         let mut cycle = Cycle {
             outcomes: Vec::new(),
             no_list: None,
@@ -152,6 +155,7 @@ impl Auditor {
         cycle.too_many = listing.too_many;
         self.check_all(&listing, &mut cycle, &mut tell);
         cycle.duration = begin.elapsed();
+        self.to_mirror.clone_from(&self.readable);
         self.save_outcomes(&cycle, &known);
         self.save_progress_if_due();
         self.forget_strangers(&cycle, &known);
@@ -200,8 +204,8 @@ impl Auditor {
         let listed = names
             .filter(|(name, listed)| matches!(listed, Listed::Yes) && !self.slow.contains(*name));
         let databases: Vec<&str> = listed.map(|(name, _)| name.as_str()).collect();
-        if databases.len() < 2 {
-            return;
+        if databases.len() < 2 || self.shape != Some(StateShape::WithDatabase) {
+            return; // a 0.9.0 mixes up what it answers to several calls at once
         }
         self.server.begin_states(databases.iter().copied());
         for database in databases {
@@ -233,6 +237,8 @@ impl Auditor {
         self.ages.keep(|name| kept.contains(name));
         self.scans.retain(|name, _| kept.contains(name.as_str()));
         self.progress.retain(|name, _| kept.contains(name.as_str()));
+        self.windows.retain(|name, _| kept.contains(name.as_str()));
+        self.mirrors.retain(|name, _| kept.contains(name.as_str()));
     }
 }
 

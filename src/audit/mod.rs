@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod against;
 mod auditor;
 mod carried;
 mod check;
@@ -15,21 +16,31 @@ mod databases;
 mod due;
 mod import;
 mod keep;
+mod locate;
+mod mirror;
 mod pin;
 mod policy;
 mod proof;
 mod recheck;
+mod sides;
 mod values;
 mod verdict;
 
+pub use against::{
+    Change, Differences, Differing, Differs, HeldAgainst, MirrorDifferences, NotHeld,
+};
 pub use auditor::Auditor;
 pub use carried::{BadStates, Carried, StateFile, read_states};
 pub use compare::{Compared, Comparison, Theirs};
 pub use cycle::{Cycle, Trouble};
 pub use databases::{Impossible, MAX_DATABASES};
 pub use import::{Import, OnRefusal};
+pub use locate::{Listed, Located, Lost, Present};
+pub use mirror::Unmirrored;
 pub use policy::{Pin, Policy};
 pub use recheck::{Bearing, NotShown, Rechecked, recheck};
-pub use values::{Broken, Completed, Entry, Judged, Report, Shows, Unread, What, Why};
+pub use values::{
+    Broken, BrokenTx, BrokenValues, Completed, Entry, Judged, Report, Shows, Unread, What, Why,
+};
 pub use values::{Chance, Slice, Step, Walk, Went, chance_per_day, complete, judge};
 pub use verdict::{Exit, Outcome, Overdue, Reason, Verdict, Warning};

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::audit::check::sort;
 use crate::audit::verdict::{Reason, Verdict};
-use crate::ledger::{self, Fault, Parts, Proven, Refusal, State, TxHeader, Wanted};
+use crate::ledger::{self, Digest, Fault, Parts, Proven, Refusal, State, TxHeader, Wanted};
 use crate::server::{Failure, Kind, Server};
 use crate::trust::Tampering;
 use crate::wire::{Entries, Tx, VerifiableTx};
@@ -100,12 +100,70 @@ pub fn locate(
     entries: Entries,
     limits: Limits,
 ) -> Place {
+    let (shown, proof) = match placed(server, database, tx, trusted, entries, limits) {
+        Ok(placed) => placed,
+        Err(place) => return place,
+    };
+    match proof {
+        Proof::Holds(_) => Place::Proven(shown),
+        // no tree proof can exist, but to show that every header up to the trusted one was chained
+        Proof::Fails(_, Reason::Unprovable(_)) => Place::Proven(shown),
+        Proof::Fails(verdict, reason) => Place::Unproven(verdict, reason),
+        Proof::Behind => Place::Unproven(Verdict::Malformed, Reason::NoTransaction),
+        Proof::Stopped => Place::Stopped,
+    }
+}
+
+/// How an old state stands to the one that is shown.
+#[derive(Debug)]
+pub enum Standing {
+    /// The shown state extends this one: the old one, or another of the same transaction.
+    Proven(Proven),
+    /// No tree proof can exist; every header from the transaction of this hash on is chained up to
+    /// the shown state.
+    Chained(Digest),
+    /// Nothing is proven.
+    Unknown(Reason),
+    /// The program is asked to end.
+    Stopped,
+}
+
+/// What does the history of `shown` hold in the place of `old` (of a smaller id)? One call, but for
+/// the parts that old servers leave out of the proof.
+pub fn stand(
+    server: &mut Server,
+    database: &str,
+    old: &State,
+    shown: &State,
+    limits: Limits,
+) -> Standing {
+    match placed(server, database, old.tx, shown, Entries::Excluded, limits) {
+        Ok((_, Proof::Holds(proven))) => Standing::Proven(proven),
+        Ok((tx, Proof::Fails(_, Reason::Unprovable(_)))) => Standing::Chained(tx.header.alh()),
+        Ok((_, Proof::Fails(_, reason))) | Err(Place::Unproven(_, reason)) => {
+            Standing::Unknown(reason)
+        }
+        Err(Place::Failed(failure)) => Standing::Unknown(Reason::Failure(failure)),
+        Ok((_, Proof::Stopped)) | Err(Place::Stopped) => Standing::Stopped,
+        Ok((_, Proof::Behind)) | Err(Place::Proven(_)) => Standing::Unknown(Reason::NoTransaction),
+    }
+}
+
+/// What the server shows as transaction `tx`, and how that stands to `trusted`.
+fn placed(
+    server: &mut Server,
+    database: &str,
+    tx: u64,
+    trusted: &State,
+    entries: Entries,
+    limits: Limits,
+) -> Result<(Tx, Proof), Place> {
     let (shown, answer) = match ask(server, database, tx, trusted, entries) {
         Ok(asked) => asked,
-        Err(Ask::Failed(failure)) if failure.kind == Kind::Stopped => return Place::Stopped,
-        Err(Ask::Failed(failure)) => return Place::Failed(failure),
+        Err(Ask::Failed(failure)) if failure.kind == Kind::Stopped => return Err(Place::Stopped),
+        Err(Ask::Failed(failure)) => return Err(Place::Failed(failure)),
         Err(Ask::NoTransaction) => {
-            return Place::Unproven(Verdict::Malformed, Reason::NoTransaction);
+            return Err(Place::Unproven(Verdict::Malformed, Reason::NoTransaction));
         }
     };
     let source = State {
@@ -113,13 +171,13 @@ pub fn locate(
         hash: shown.header.alh(),
     };
     if tx == trusted.tx {
-        return match source == *trusted {
+        return Err(match source == *trusted {
             true => Place::Proven(shown),
             false => Place::Unproven(
                 Verdict::Tampered(Tampering::Inconsistent),
                 Reason::OtherHash { tx },
             ),
-        };
+        });
     }
     let mut pair = Pair {
         server,
@@ -133,14 +191,7 @@ pub fn locate(
         Answered::Proof(answer) => pair.settle(*answer),
         Answered::Excuse(failure) => pair.excuse(Some(failure)),
     };
-    match proof.unwrap_or_else(|ended| ended) {
-        Proof::Holds(_) => Place::Proven(shown),
-        // no tree proof can exist, but to show that every header up to the trusted one was chained
-        Proof::Fails(_, Reason::Unprovable(_)) => Place::Proven(shown),
-        Proof::Fails(verdict, reason) => Place::Unproven(verdict, reason),
-        Proof::Behind => Place::Unproven(Verdict::Malformed, Reason::NoTransaction),
-        Proof::Stopped => Place::Stopped,
-    }
+    Ok((shown, proof.unwrap_or_else(|ended| ended)))
 }
 
 /// What comes beside a transaction to show its place.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::values::Report;
 use crate::ledger::{BadSignature, Refusal, Signature, State, Unprovable};
+use crate::locate::Window;
 use crate::server::Failure;
 use crate::text::Shown;
 use crate::trust::{Alarm, LocalFailure, Tampering};
@@ -306,6 +307,8 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// Why.
     pub reason: Reason,
+    /// Where the history was rewritten, as far as that was found.
+    pub window: Option<Window>,
     /// What the server showed.
     pub shown: Option<State>,
     /// What was trusted before.
@@ -347,9 +350,16 @@ impl Outcome {
         self.verdict.exit().max(alarm).max(overdue).max(unwritten)
     }
 
-    /// Verdict's reason and what is overdue, in words; empty where there is nothing to say.
+    /// Verdict's reason, where the history was rewritten and what is overdue, in words; empty where there
+    /// is nothing to say.
     pub fn why(&self) -> String {
         let mut why = self.reason.to_string();
+        if let Some(window) = &self.window {
+            if !why.is_empty() {
+                why.push_str("; ");
+            }
+            why.push_str(&window.to_string());
+        }
         if let Some(overdue) = &self.overdue {
             if !why.is_empty() {
                 why.push_str("; ");

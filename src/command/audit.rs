@@ -29,9 +29,14 @@ pub fn run(settings: &Settings, effective: &Effective) -> Result<Exit, Failed> {
     let progress = notifier.clone();
     let server = open::server(settings, stop.clone())?.on_progress(move || progress.progress());
     let watch = watch::start(settings, effective, &mut store, &server)?;
-    let mut auditor = Auditor::new(server, store, open::policy(settings));
+    let mut auditor =
+        Auditor::new(server, store, open::policy(settings)).with_mirror(settings.audit.mirror);
     match settings.audit.repeat {
-        Repeat::Once => Ok(once(&mut auditor, settings, &watch).exit()),
+        Repeat::Once => {
+            let exit = once(&mut auditor, settings, &watch).exit();
+            mirror(&mut auditor, settings, Instant::now() + MIRRORING);
+            Ok(exit)
+        }
         Repeat::UntilStopped => {
             let watched = Loop {
                 settings,
@@ -123,6 +128,8 @@ impl Loop<'_> {
     fn sweep_until(&self, auditor: &mut Auditor, next: Instant) {
         let name = &self.settings.server.name;
         while !self.stop.requested() && Instant::now() < next {
+            let now = Instant::now();
+            mirror(auditor, self.settings, next.min(now + MIRROR_SLICE));
             let slice = auditor.sweep_at_pace(next);
             if let Some(outcome) = &slice.outcome {
                 self.tell(outcome);
@@ -156,6 +163,21 @@ impl Loop<'_> {
         }
     }
 }
+
+/// Goes on with the mirrors; what is in the way of one is told once, and changes no verdict.
+pub(super) fn mirror(auditor: &mut Auditor, settings: &Settings, until: Instant) {
+    for (database, why) in auditor.mirror(until) {
+        log::warn!(
+            "the mirror is not complete server={} database={database} reason={:?}",
+            settings.server.name,
+            why.to_string()
+        );
+    }
+}
+
+/// How long mirrors may take after the one cycle of `--once`, and in one go between two.
+const MIRRORING: Duration = Duration::from_secs(30);
+const MIRROR_SLICE: Duration = Duration::from_millis(400);
 
 /// How often a paced sweep, and a watchdog, is looked after.
 const PACE: Duration = Duration::from_secs(1);

@@ -7,7 +7,7 @@ use crate::audit::{Exit, Rechecked, recheck};
 use crate::config::{EvidenceTask, Settings};
 use crate::report::print;
 use crate::text::Shown;
-use crate::trust::{Alarm, Evidence, Store, read_evidence};
+use crate::trust::{Alarm, Evidence, LocatedRecord, Store, read_evidence};
 
 /// Lists, shows or checks evidence.
 pub fn run(settings: &Settings, task: &EvidenceTask) -> Result<Exit, Failed> {
@@ -15,6 +15,12 @@ pub fn run(settings: &Settings, task: &EvidenceTask) -> Result<Exit, Failed> {
         EvidenceTask::List => list(settings),
         EvidenceTask::Show(file) => {
             show(settings, &read_evidence(file)?);
+            if let Some(located) = LocatedRecord::beside(file)? {
+                print(&format!(
+                    "located:  {}\n{}",
+                    located.located, located.report
+                ));
+            }
             Ok(Exit::Good)
         }
         EvidenceTask::Verify(file) => verify(settings, file),

@@ -9,6 +9,7 @@ mod drill;
 mod evidence;
 mod exercise;
 mod health;
+mod locate;
 mod notify;
 mod open;
 mod roots;
@@ -69,6 +70,7 @@ fn perform(run: Run) -> Exit {
         Task::Sweep { databases } => sweep::run(&run.settings, &run.effective, &databases),
         Task::Status => status::run(&run.settings),
         Task::Health => health::run(&run.settings),
+        Task::Locate(task) => locate::run(&run.settings, &task),
         Task::Accept { database, alarm } => accept::run(&run.settings, &database, &alarm),
         Task::Service(task) => service::run(&run.settings, task),
         Task::Roots(task) => roots::run(&run.settings, task),

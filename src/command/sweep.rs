@@ -1,6 +1,8 @@
 //! `sweep`: an ordinary check, then every transaction of the whole history read.
 
-use super::audit::{once, tell};
+use std::time::{Duration, Instant};
+
+use super::audit::{mirror, once, tell};
 use super::open::{self, Failed};
 use super::watch;
 use crate::audit::{Auditor, Exit, Went};
@@ -26,7 +28,8 @@ pub fn run(
     let mut ends = settings.clone();
     ends.audit.repeat = Repeat::Once;
     let watch = watch::start(&ends, effective, &mut store, &server)?;
-    let mut auditor = Auditor::new(server, store, open::policy(settings));
+    let mut auditor =
+        Auditor::new(server, store, open::policy(settings)).with_mirror(settings.audit.mirror);
     let checked = once(&mut auditor, settings, &watch);
     let mut exit = checked.exit();
     let readable = auditor.readable();
@@ -48,12 +51,16 @@ pub fn run(
     for database in readable.iter().filter(|name| named(name)) {
         let swept = sweep(&mut auditor, settings, database);
         exit = exit.max(swept);
+        mirror(&mut auditor, settings, Instant::now() + MIRRORING);
         if stop.requested() {
             return Ok(exit.max(Exit::Incomplete));
         }
     }
     Ok(exit)
 }
+
+/// How long the mirrors may take, after everything else was read.
+const MIRRORING: Duration = Duration::from_secs(24 * 3600);
 
 /// What a whole reading does not make less true: values that are gone for a proven reason.
 fn missing(swept: &Swept) -> String {

@@ -44,6 +44,8 @@ pub(super) struct Draft {
     pub sample: u64,
     pub verify_values: bool,
     pub sweep: Duration,
+    pub mirror: bool,
+    pub mirror_max: u64,
 
     pub directory: Option<GivenPath>,
     pub roots: Option<GivenPath>,
@@ -82,6 +84,8 @@ pub(super) struct Draft {
     pub test: bool,
     pub lie: String,
     pub grow: Duration,
+    pub against: String,
+    pub show_values: bool,
 }
 
 impl Draft {

@@ -91,6 +91,7 @@ pub fn load(process: &Process) -> Result<Invocation, Wrong> {
         Name::Sweep => Task::Sweep { databases: words },
         Name::Status => Task::Status,
         Name::Health => Task::Health,
+        Name::Locate => Task::Locate(words::locate(&draft, words)?),
         Name::Accept => accept(&draft, words)?,
         Name::Evidence => evidence(words)?,
         Name::Roots => Task::Roots(words::roots(&draft, words)?),

@@ -1,7 +1,7 @@
 //! Settings: flags over environment over files over defaults, all from one table.
 //!
 //! [`load()`] takes what the process was given and answers what it is to do. The table is
-//! [`table`](table::TABLE); parsing, help, man page, completions, the effective configuration and
+//! `table::TABLE`; parsing, help, man page, completions, the effective configuration and
 //! the tests read it, so a setting is named there and nowhere else. The order of reading:
 //! `table`, `verb`, `flags`, `environment`, `file`, `load`, `settings`.
 
@@ -64,4 +64,7 @@ pub use settings::{
     TrustSettings, Values, Volume, WatchSettings, When,
 };
 pub use source::Source;
-pub use verb::{Another, Control, Drill, EvidenceTask, Installation, RootsTask, ServiceTask, Task};
+pub use verb::{
+    Against, Another, Control, Drill, EvidenceTask, Installation, LocateTask, RootsTask,
+    ServiceTask, ShownValues, Task,
+};

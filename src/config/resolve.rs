@@ -112,6 +112,7 @@ fn audit(draft: &Draft, signatures: Signatures) -> AuditSettings {
             },
             sweep: unless_off(draft.sweep),
         },
+        mirror: draft.mirror.then_some(draft.mirror_max),
     }
 }
 

@@ -111,6 +111,8 @@ pub struct AuditSettings {
     pub max_range: u64,
     /// What of the values is read.
     pub values: Values,
+    /// Bytes that the mirrors of all transactions' hashes may take; `None`: none is kept.
+    pub mirror: Option<u64>,
 }
 
 /// Once or for ever.

@@ -75,6 +75,8 @@ pub(super) static TABLE: &[Setting] = &[
         .immuclient(),
     Setting::new("audit-sample", Count(0..=1_000_000, |d| &mut d.sample), "TRANSACTIONS", "32", "transactions drawn and read each cycle; 0: none"),
     Setting::new("audit-sweep", Time(OFF, |d| &mut d.sweep), "DURATION", "", "read the whole history once in this time"),
+    Setting::new("audit-mirror", Switch(|d| &mut d.mirror), "", "false", "keep the hash of every transaction, 32 bytes each: locate then names the very first that was rewritten"),
+    Setting::new("audit-mirror-max", Count(65_536..=1 << 40, |d| &mut d.mirror_max), "BYTES", "1073741824", "most that the mirrors of all databases take together"),
     // what is trusted
     Setting::new("dir", Path(|d| &mut d.directory), "DIRECTORY", "", "where trusted states are kept")
         .everyday().immuclient().computed(Process::state_directory),
@@ -143,6 +145,8 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new("dry-run", Switch(|d| &mut d.dry_run), "", "false", "install, uninstall: only print every step").of(Name::AuditMode),
     Setting::new("purge", Switch(|d| &mut d.purge), "", "false", "uninstall: remove states, settings and user too").of(Name::AuditMode),
     Setting::new("check", Switch(|d| &mut d.check), "", "false", "only say what is wrong, and exit 3 then").of(Name::Config),
+    Setting::new("against", Text(|d| &mut d.against), "OTHER", "", "hold it against a second server (HOST[:PORT]; same login), or another auditor's mirror file").of(Name::Locate),
+    Setting::new("show-values", Switch(|d| &mut d.show_values), "", "false", "show values that differ, cut").of(Name::Locate),
     Setting::new("alarm", Text(|d| &mut d.alarm), "ID", "", "the finding to close").of(Name::Accept),
     Setting::new("alarm", Switch(|d| &mut d.import_alarm), "", "false", "import: what the server contradicts becomes an alarm").of(Name::Roots),
     Setting::new("serve", Switch(|d| &mut d.serve), "", "false", "keep the embedded ledger running").of(Name::Drill),

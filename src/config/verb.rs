@@ -12,6 +12,7 @@ pub(super) enum Name {
     Sweep,
     Status,
     Health,
+    Locate,
     Accept,
     Evidence,
     Roots,
@@ -59,6 +60,7 @@ pub(super) static VERBS: &[Verb] = &[
     verb(Name::Sweep, "sweep", "[DATABASE...]", usize::MAX, "audit once, then read every value of the whole history"),
     verb(Name::Status, "status", "", 0, "what is trusted, since when, and the last verdicts"),
     verb(Name::Health, "health", "", 0, "does the running auditor make progress? for containers' health checks"),
+    verb(Name::Locate, "locate", "DATABASE [--against HOST[:PORT]|FILE] [--show-values]", 1, "after an alarm: what still stands, from where on not, and what changed"),
     verb(Name::Accept, "accept", "DATABASE --alarm ID", 1, "close an alarm, and adopt what its evidence names"),
     verb(Name::Evidence, "evidence", "list | show FILE | verify FILE", 2, "what was found; verify checks a file again, offline"),
     verb(Name::Roots, "roots", "list | export | import DIR-OR-FILE [--alarm] | forget DATABASE", 2, "what is trusted: show, export, import from immuclient, forget"),
@@ -112,6 +114,8 @@ pub enum Task {
     Status,
     /// Ask the running auditor how it is.
     Health,
+    /// Say where a database was tampered with.
+    Locate(LocateTask),
     /// Close an alarm.
     Accept {
         /// The database that it is of.
@@ -131,6 +135,40 @@ pub enum Task {
     Drill(Drill),
     /// Send a notification that says it is a test.
     NotifyTest,
+}
+
+/// What is to be located.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocateTask {
+    /// In this database.
+    pub database: String,
+    /// Held against this, too.
+    pub against: Option<Against>,
+    /// What is told of values that differ.
+    pub values: ShownValues,
+}
+
+/// What a database is held against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Against {
+    /// A second server: a replica, a restored backup.
+    Server {
+        /// Host name or IP address, an IPv6 one without brackets.
+        address: String,
+        /// TCP port; `None`: the first server's.
+        port: Option<u16>,
+    },
+    /// A mirror that another auditor made.
+    Mirror(PathBuf),
+}
+
+/// What is told of values that differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShownValues {
+    /// That they differ.
+    No,
+    /// The values, escaped and cut.
+    Yes,
 }
 
 /// What is to be done with findings.

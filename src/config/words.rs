@@ -1,12 +1,64 @@
 //! From the words behind a verb to what is to be done.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::draft::Draft;
 use super::help;
 use super::problem::Problem;
 use super::value;
-use super::verb::{Another, Name, RootsTask};
+use super::verb::{Against, Another, LocateTask, Name, RootsTask, ShownValues};
+
+/// `DATABASE [--against HOST[:PORT]|FILE] [--show-values]`
+pub(super) fn locate(draft: &Draft, words: Vec<String>) -> Result<LocateTask, Problem> {
+    let against = Some(draft.against.as_str()).filter(|other| !other.is_empty());
+    let against = against.map(against_what).transpose()?;
+    if draft.show_values && !matches!(against, Some(Against::Server { .. })) {
+        return Err(Problem::FlagNeeds {
+            flag: "show-values",
+            needs: "against HOST",
+        });
+    }
+    let usage = || help::usage(Name::Locate);
+    let database = words.into_iter().next();
+    Ok(LocateTask {
+        database: database.ok_or_else(|| Problem::Incomplete { usage: usage() })?,
+        against,
+        values: match draft.show_values {
+            true => ShownValues::Yes,
+            false => ShownValues::No,
+        },
+    })
+}
+
+/// A file, where there is one or the text can be nothing else; else a server.
+fn against_what(text: &str) -> Result<Against, Problem> {
+    let file = Path::new(text);
+    if file.is_file() || text.contains('/') {
+        return Ok(Against::Mirror(file.into()));
+    }
+    let bare = text.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let (address, port) = match bare {
+        Some((address, rest)) => (
+            address,
+            rest.strip_prefix(':')
+                .or((!rest.is_empty()).then_some(rest)),
+        ),
+        None if text.matches(':').count() > 1 => (text, None), // an IPv6 address alone
+        None => text
+            .split_once(':')
+            .map_or((text, None), |(address, port)| (address, Some(port))),
+    };
+    let port: Option<Result<u16, _>> = port.map(str::parse);
+    match port.transpose() {
+        Ok(port) if !address.is_empty() && port != Some(0) => Ok(Against::Server {
+            address: address.into(),
+            port,
+        }),
+        _ => Err(Problem::Incomplete {
+            usage: help::usage(Name::Locate),
+        }),
+    }
+}
 
 /// `list | export | import DIR-OR-FILE [--alarm] | forget DATABASE`
 pub(super) fn roots(draft: &Draft, words: Vec<String>) -> Result<RootsTask, Problem> {

@@ -85,7 +85,20 @@ impl Proven {
 /// Does `target` continue `source`? (protocol.md §4)
 ///
 /// What an accepted proof buys is said there (*What the steps buy*): a transaction proven against
-/// `source` cannot be another one against `target`.
+/// `source` cannot be another one against `target`. Why the steps suffice for that, what each is
+/// there for and which test fails without it: docs/verification.md. In short, s trusted and t shown:
+///
+/// 1. ids: else a right proof of another pair would pass for this one.
+/// 2. hashes of both headers: else all would be proven of transactions that nobody trusts.
+/// 3. s is in t's tree: else another transaction could stand in its place there.
+/// 4. t's tree extends s's: else what s's tree held could be another history.
+/// 5. the last leaf of t's tree, and that it is s where the tree ends there: else tree and chain
+///    could be of two histories, and s be replaced at the very next step.
+/// 6. the chain from there to t: else t could be written behind another history.
+/// 7. what t's tree swallowed of the chain behind s, leaf for leaf: else two histories hide in the
+///    linear part (CVE-2022-36111).
+/// 8. the last leaf leads on to s where the tree ends before it: else what it swallowed could be of
+///    another chain than the trusted one.
 ///
 /// # Errors
 /// The first step that fails. [`Reason::PartsNeeded`] names what to fetch and hand in as `parts`;
@@ -464,7 +477,9 @@ pub struct Unprovable {
 /// Is it true that no proof of this pair can exist? (protocol.md §4: *Where source.blTxId >
 /// target.blTxId*). `headers` are those of source to target, by id.
 ///
-/// It moves no trust: the chain says nothing of the target's tree.
+/// It moves no trust: the chain says nothing of the target's tree. Without the hashes anybody's
+/// headers would do, without the chain a fork would be excused, without the larger tree every
+/// refusal to prove.
 ///
 /// # Errors
 /// [`Step::Excuse`]: a chain that breaks is inconsistent; trees that do not shrink, or headers
@@ -522,7 +537,8 @@ pub fn excuse(
 /// A transaction as an answer carries it beside a proof.
 impl DualProof {
     /// The answer's transaction is the proof's: the header of the transaction asked for is the
-    /// proof's source or target, Alh for Alh (protocol.md §2, *VerifiableTxById*).
+    /// proof's source or target, Alh for Alh (protocol.md §2, *VerifiableTxById*). Without it
+    /// entries could be read of a transaction that the proof says nothing of.
     ///
     /// # Errors
     /// [`Step::Answer`].

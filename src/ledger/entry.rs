@@ -62,7 +62,8 @@ impl TxEntry {
         )
     }
 
-    /// The value hashes to what the ledger says (protocol.md §6).
+    /// The value hashes to what the ledger says (protocol.md §6). No proof of consistency sees a
+    /// value that was edited on the server's disk: this alone does.
     ///
     /// # Errors
     /// [`Step::Value`] at this transaction: another hash.
@@ -118,8 +119,8 @@ fn digest(
 }
 
 /// The entries are those of the transaction: their number is `nentries`, the root over their
-/// digests is `eH` (protocol.md §3, *eH*; §4, *A fetched transaction*). Values are not looked at,
-/// see [`TxEntry::verify_value`].
+/// digests is `eH` (protocol.md §3, *eH*; §4, *A fetched transaction*). Without it entries could be
+/// added, left out or exchanged. Values are not looked at, see [`TxEntry::verify_value`].
 ///
 /// # Errors
 /// [`Step::Entries`].
@@ -194,7 +195,8 @@ impl GetEntry {
     }
 
     /// The entry is one of the transaction's: its digest is in `eH` by `proof`
-    /// (protocol.md §6, *VerifiableGet*; RFC 9162 §2.1.3.2).
+    /// (protocol.md §6, *VerifiableGet*; RFC 9162 §2.1.3.2). Without it any value could be shown
+    /// for the key.
     ///
     /// # Errors
     /// [`Step::Answer`]: another transaction; [`Step::Entries`]: not in its tree.

@@ -60,7 +60,8 @@ pub struct HeaderFields {
 }
 
 impl TxHeader {
-    /// Checks ranges and version (protocol.md §3).
+    /// Checks ranges and version (protocol.md §3). Without them fields that no version hashes could
+    /// be anything: two headers of one Alh.
     ///
     /// # Errors
     /// [`Step::Header`]: an unknown version, metadata or more than 65,535 entries in a version 0

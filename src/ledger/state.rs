@@ -61,7 +61,8 @@ pub struct ClaimedState {
 }
 
 impl ClaimedState {
-    /// Is the state signed, for `database`, by one of `keys`? (protocol.md §5)
+    /// Is the state signed, for `database`, by one of `keys`? (protocol.md §5) Without the name the
+    /// state of another database would pass; the key that came along is not looked at.
     ///
     /// # Errors
     /// What is wrong with the signature.

@@ -112,7 +112,8 @@ impl Inclusion {
         })
     }
 
-    /// The leaf over `data` leads to `root` (RFC 9162 §2.1.3.2).
+    /// The leaf over `data` leads to `root` (RFC 9162 §2.1.3.2). Leaf and node hashes differ in
+    /// their first byte, so no inner node passes for a transaction.
     pub fn verify(self, data: &Digest, root: &Digest) -> Result<(), Refusal> {
         let leaf = Digest::leaf(data);
         let got = self

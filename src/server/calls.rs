@@ -56,6 +56,13 @@ impl Default for Calls {
     }
 }
 
+impl Counted {
+    /// All calls.
+    pub fn total(&self) -> u64 {
+        self.durations.values().map(Histogram::count).sum()
+    }
+}
+
 impl Calls {
     /// Counts a call, `name` with its path.
     pub(super) fn count<T>(&self, name: &'static str, took: Duration, answer: &Result<T, Failure>) {

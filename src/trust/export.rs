@@ -45,16 +45,29 @@ impl Store {
     /// # Errors
     /// As [`load`](Store::load).
     pub fn proven_line(&self, database: &str) -> Result<Vec<State>, LocalFailure> {
+        let line = self.dated_line(database)?;
+        Ok(line.into_iter().map(|(state, _)| state).collect())
+    }
+
+    /// The same, each with the time at which it was accepted.
+    ///
+    /// # Errors
+    /// As [`load`](Store::load).
+    pub fn dated_line(&self, database: &str) -> Result<Vec<(State, Timestamp)>, LocalFailure> {
         let history = self.history(database)?;
         let begin = history.iter().rposition(HistoryEntry::is_a_beginning);
         let line = history.get(begin.unwrap_or(0)..).unwrap_or_default();
-        let mut states: Vec<State> = line.iter().map(|entry| entry.state).collect();
+        let dated = |entry: &HistoryEntry| (entry.state, entry.time);
+        let mut line: Vec<(State, Timestamp)> = line.iter().map(dated).collect();
+        let last = line.last().map(|(state, _)| *state);
         match self.load(database)? {
-            None => states.clear(), // forgotten
-            Some(trusted) if states.last() != Some(&trusted.state) => states.push(trusted.state),
+            None => line.clear(), // forgotten
+            Some(trusted) if last != Some(trusted.state) => {
+                line.push((trusted.state, trusted.accepted));
+            }
             Some(_) => {}
         }
-        Ok(states)
+        Ok(line)
     }
 
     /// The file of everything that is trusted.

@@ -1,6 +1,6 @@
 //! The steps of writing, by name, so that a test can kill the process at each one.
 //!
-//! Only the feature `fault-points` reads the variable and kills; without it [`at`] is nothing.
+//! Only the feature `fault-points` reads the variable and kills; without it `at` is nothing.
 
 /// What is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

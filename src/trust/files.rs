@@ -221,7 +221,7 @@ pub fn warnings(path: &Path, rights: u32) -> Vec<Warning> {
 }
 
 /// Opens a plain file, and neither follows a link nor waits for the other end of a pipe.
-fn open(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, LocalFailure> {
+pub fn open(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, LocalFailure> {
     let opened = options
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
         .open(path);
@@ -268,7 +268,7 @@ fn halves(bytes: &[u8]) -> (&[u8], &[u8]) {
         .unwrap_or((bytes, &[]))
 }
 
-fn sync_directory_of(path: &Path) -> Result<(), LocalFailure> {
+pub fn sync_directory_of(path: &Path) -> Result<(), LocalFailure> {
     let directory = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),

@@ -10,7 +10,9 @@
 //!            DATABASE.state         what is trusted (under --roots-filepath, where that is given)
 //!            DATABASE.history       every state accepted, a line each (beside it)
 //!            DATABASE.alarms        open alarms, and who closed the others when
+//!            DATABASE.mirror        the hash of every transaction, under --audit-mirror
 //!            evidence/DATABASE/ALARM.toml   what shows it, a file each finding
+//!            located/DATABASE/ALARM.toml    where it was tampered
 //!            identities             every immudb-uuid seen
 //!            outcomes               the last verdicts
 //!            values                 how far the values were read, and what of them stays due
@@ -40,6 +42,9 @@ pub(crate) mod files;
 mod finding;
 mod history;
 mod identity;
+mod located;
+mod mirror;
+mod mirrors;
 pub(crate) mod name;
 mod outcome;
 mod raise;
@@ -61,6 +66,8 @@ pub use failure::{Damage, LocalFailure, Warning};
 pub use finding::{Answer, Finding, Tampering, UnknownTampering};
 pub use history::{Change, HistoryEntry};
 pub use identity::KnownElsewhere;
+pub use located::LocatedRecord;
+pub use mirror::{Extended, Mirror};
 pub use outcome::{OutcomeRecord, Outcomes};
 pub use raise::read_evidence;
 pub use store::{Location, Store};

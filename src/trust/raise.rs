@@ -10,6 +10,7 @@ use super::failure::LocalFailure;
 use super::fault::Kind;
 use super::files;
 use super::finding::Finding;
+use super::located::LocatedRecord;
 use super::name::from_file_name;
 use super::store::{EVIDENCE, Hold, Store};
 use super::timestamp::Timestamp;
@@ -149,6 +150,7 @@ impl Store {
             if gone.is_open() {
                 displaced = displaced.saturating_add(1);
             }
+            drop(LocatedRecord::remove_beside(&gone.evidence));
             drop(files::remove(&gone.evidence)); // what cannot be removed is an open alarm again
         }
         displaced

@@ -76,6 +76,22 @@ impl What {
     }
 }
 
+impl What {
+    /// In words, without the particulars.
+    pub fn words(&self) -> &'static str {
+        match self {
+            What::Value { .. } => "a value differs",
+            What::Entries { .. } => "entries differ",
+            What::NoSuchEntry => "an entry differs",
+            What::Reported(_) => "the server reports damage",
+            What::Header { .. } => "another transaction is read than is proven",
+            What::Place(_) => "a transaction does not belong to the history",
+            What::Chain { .. } => "the chain is broken",
+            What::Tree { .. } => "tree and chain differ",
+        }
+    }
+}
+
 impl Broken {
     /// The transaction's state, which the finding is known by: its hash is zero where it is not
     /// proven, since each transaction is a finding of its own.
@@ -90,16 +106,7 @@ impl Broken {
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let differs = |f: &mut fmt::Formatter<'_>, due, got| write!(f, ": {got}, not {due}");
-        f.write_str(match &self.what {
-            What::Value { .. } => "a value differs",
-            What::Entries { .. } => "entries differ",
-            What::NoSuchEntry => "an entry differs",
-            What::Reported(_) => "the server reports damage",
-            What::Header { .. } => "another transaction is read than is proven",
-            What::Place(_) => "a transaction does not belong to the history",
-            What::Chain { .. } => "the chain is broken",
-            What::Tree { .. } => "tree and chain differ",
-        })?;
+        f.write_str(self.what.words())?;
         write!(f, " at transaction {}", self.tx)?;
         if let Some(entry) = &self.entry {
             if let Some(position) = entry.position {
@@ -222,7 +229,7 @@ const NAMED: usize = 3;
 pub struct Report {
     /// Transactions read whole.
     pub read: u64,
-    /// Findings, the first [`KEPT`] of them.
+    /// Findings, the first `KEPT` of them.
     pub broken: Vec<Shows>,
     /// Findings past these.
     pub more_broken: u64,
@@ -262,6 +269,16 @@ impl Report {
         self.broken.sort_by_key(|shows| shows.broken.tx);
         self.unread.sort_by_key(|unread| unread.tx);
         self
+    }
+
+    /// Adds what reading more found.
+    pub(super) fn absorb(&mut self, more: Report) {
+        self.read += more.read;
+        more.broken.into_iter().for_each(|shows| self.found(shows));
+        self.more_broken += more.more_broken;
+        self.unread.extend(more.unread);
+        self.unavailable.add(more.unavailable);
+        self.halted = more.halted.or(self.halted.take());
     }
 
     pub(super) fn found(&mut self, shows: Shows) {

@@ -5,6 +5,7 @@
 //! `missing` (values that did not come with it), `run` (many by one scan), `judge` (what they must be), `sweep` and `walk` (all of them, chain and tree),
 //! `finding` (what they may turn out to be).
 
+mod broken;
 mod check;
 mod draw;
 mod figures;
@@ -17,6 +18,7 @@ mod sweep;
 mod truncation;
 mod walk;
 
+pub use broken::{BrokenTx, BrokenValues};
 pub use figures::{Chance, chance_per_day};
 pub use finding::{Broken, Entry, Report, Shows, Unread, What, Why};
 pub use judge::{Completed, Judged, complete, judge};

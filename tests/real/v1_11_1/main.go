@@ -43,7 +43,8 @@ func newServer(o common.ServeOptions) (common.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	options = options.WithLogRequestMetadata(o.RequestMetadata)
+	// past the default of 100 it unloads one to load another, and a list of them takes for ever
+	options = options.WithLogRequestMetadata(o.RequestMetadata).WithMaxActiveDatabases(2000)
 	return server.DefaultServer().WithOptions(options), nil
 }
 

@@ -1,0 +1,240 @@
+//! A database held against another one that should be the same: a replica, a restored backup, or the
+//! mirror that another auditor made.
+
+use super::auditor::Auditor;
+use super::locate::{answer, window};
+use super::sides::{Ended, Side, Sides};
+use crate::config::ShownValues;
+use crate::ledger::State;
+use crate::locate::{Answer, Found, Window, most_questions, search};
+use crate::server::{Failure, Kind, Server};
+use crate::text::Shown;
+use crate::trust::{LocalFailure, Mirror};
+
+/// How a second server's history differs.
+#[derive(Debug)]
+pub struct Differences {
+    /// What the first server shows.
+    pub ours: State,
+    /// What the second one shows.
+    pub theirs: State,
+    /// What of the trusted history the second one holds; `None` where nothing is trusted.
+    pub holds: Option<Window>,
+    /// The last transaction that is proven to be the same on both.
+    pub same: u64,
+    /// The first one that is proven not to be.
+    pub first: Option<u64>,
+    /// Transactions whose entries differ, the first [`LISTED`] of them.
+    pub differing: Vec<Differing>,
+    /// Further ones.
+    pub more: u64,
+    /// Transactions of the same entries that only follow on others.
+    pub rechained: u64,
+    /// Transactions in which nothing but entries differ that stand in another one there.
+    pub moved: u64,
+    /// The last transaction whose entries were held against each other.
+    pub compared: u64,
+    /// Why what is listed is not proven, where it is not.
+    pub unproven: Option<Shown>,
+}
+
+/// A transaction whose entries differ.
+#[derive(Debug)]
+pub struct Differing {
+    /// Its id.
+    pub tx: u64,
+    /// When the first server claims that it was written, in unix seconds.
+    pub ours: i64,
+    /// When the second one does.
+    pub theirs: i64,
+    /// Keys that differ, the first [`KEYS`] of them; none where it is their order alone.
+    pub changes: Vec<Change>,
+    /// Further ones.
+    pub more: usize,
+}
+
+/// How a key differs on the first server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Differs {
+    /// It is not there on the second.
+    Added,
+    /// It is there on the second alone.
+    Removed,
+    /// It has another value, or other metadata.
+    Changed,
+}
+
+/// A key that differs.
+#[derive(Debug)]
+pub struct Change {
+    /// How.
+    pub how: Differs,
+    /// The key, without its kind byte where it is a plain one.
+    pub key: Shown,
+    /// What the second server has, where it was asked for and came.
+    pub theirs: Option<Shown>,
+    /// What the first one has.
+    pub ours: Option<Shown>,
+}
+
+/// How a mirror differs from what it was held against.
+#[derive(Debug)]
+pub struct MirrorDifferences {
+    /// What it was held against.
+    pub against: HeldAgainst,
+    /// Transactions that could be compared.
+    pub compared: u64,
+    /// What was found, by transaction.
+    pub found: Found,
+}
+
+/// What another auditor's mirror is held against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeldAgainst {
+    /// The mirror kept here: nobody is asked.
+    OwnMirror,
+    /// What the server shows, by its proofs.
+    Server(State),
+}
+
+/// Why nothing could be held against each other.
+#[derive(Debug)]
+pub enum NotHeld {
+    /// The second server, or the first.
+    Failure(Failure),
+    /// The file.
+    Local(LocalFailure),
+    /// The mirror is of another database.
+    OtherDatabase(Shown),
+}
+
+/// Transactions whose differing keys are listed.
+pub const LISTED: usize = 100;
+/// Keys that are listed of one transaction.
+pub const KEYS: usize = 20;
+/// Questions about two files, which cost nothing.
+const OFFLINE: u32 = 100_000;
+
+impl Auditor {
+    /// Holds what this server shows of a database against a second one; `None` where the program is asked
+    /// to end.
+    pub fn against_server(
+        &mut self,
+        database: &str,
+        ours: State,
+        other: &mut Server,
+        values: ShownValues,
+    ) -> Option<Result<Differences, NotHeld>> {
+        other.begin_cycle();
+        other.begin_transcript();
+        let theirs = match other.state(database) {
+            Ok(claimed) => claimed.state,
+            Err(failure) if failure.kind == Kind::Stopped => return None,
+            Err(failure) => return Some(Err(NotHeld::Failure(failure))),
+        };
+        let limits = self.demands().limits();
+        let line = self.line(database).unwrap_or_default();
+        let holds = match (line.is_empty(), theirs.tx) {
+            (true, _) | (_, 0) => None,
+            _ => Some(window(other, database, &line, None, theirs, limits)?),
+        };
+        let common = ours.tx.min(theirs.tx);
+        let mut sides = Sides {
+            ours: Side::new(&mut self.server, database, ours, limits),
+            theirs: Side::new(other, database, theirs, limits),
+        };
+        let mut stopped = false;
+        let found = search(1..common + 1, most_questions(common), |tx| {
+            let answer = sides.same(tx);
+            stopped |= answer.is_none();
+            answer.unwrap_or_else(|| Answer::Ended(Shown::default()))
+        });
+        if stopped {
+            return None;
+        }
+        let mut differences = Differences {
+            ours,
+            theirs,
+            holds,
+            same: found.holds.unwrap_or(0),
+            first: found.broken,
+            differing: Vec::new(),
+            more: 0,
+            rechained: 0,
+            moved: 0,
+            compared: found.holds.unwrap_or(0),
+            unproven: None,
+        };
+        // of nothing there is nothing to compare
+        if common > 0 && found.holds != Some(common) {
+            let last = common.min(differences.same.saturating_add(self.policy.max_range));
+            let mut pairs = Vec::new();
+            let done = sides
+                .compare(&mut differences, last, &mut pairs)
+                .and_then(|()| sides.read_on(&differences, self.policy.max_range, &mut pairs))
+                .and_then(|()| sides.tell(&mut differences, pairs, values));
+            match done {
+                Ok(()) => {}
+                Err(Ended::Stopped) => return None,
+                Err(Ended::Unproven(why)) => differences.unproven = Some(why),
+            }
+        }
+        Some(Ok(differences))
+    }
+
+    /// Holds another auditor's mirror against the one kept here, or where none is against what the server
+    /// shows; `None` where the program is asked to end.
+    pub fn against_mirror(
+        &mut self,
+        database: &str,
+        theirs: &Mirror,
+    ) -> Option<Result<MirrorDifferences, NotHeld>> {
+        if theirs.database() != database {
+            let other = Shown::new(theirs.database());
+            return Some(Err(NotHeld::OtherDatabase(other)));
+        }
+        let trusted = self.store.load(database).ok().flatten();
+        let own = trusted.and_then(|trusted| self.mirror_of(database, trusted.since));
+        if let Some(own) = own {
+            let compared = own.last().min(theirs.last());
+            let found = search(1..compared + 1, OFFLINE, |tx| {
+                match (own.alh(tx), theirs.alh(tx)) {
+                    (Some(ours), Some(theirs)) => Answer::of_hashes(&theirs, &ours),
+                    _ => Answer::Unknown(Shown::new("a mirror's block is damaged")),
+                }
+            });
+            return Some(Ok(MirrorDifferences {
+                against: HeldAgainst::OwnMirror,
+                compared,
+                found,
+            }));
+        }
+        self.server.begin_cycle();
+        self.server.begin_transcript();
+        let shown = match self.server.state(database) {
+            Ok(claimed) => claimed.state,
+            Err(failure) if failure.kind == Kind::Stopped => return None,
+            Err(failure) => return Some(Err(NotHeld::Failure(failure))),
+        };
+        let limits = self.demands().limits();
+        let compared = shown.tx.min(theirs.last());
+        let mut stopped = false;
+        let server = &mut self.server;
+        let found = search(1..compared + 1, most_questions(compared), |tx| {
+            let Some(hash) = theirs.alh(tx) else {
+                return Answer::Unknown(Shown::new("the mirror's block is damaged"));
+            };
+            if tx == shown.tx {
+                return Answer::of_hashes(&hash, &shown.hash);
+            }
+            let answer = answer(server, database, &State { tx, hash }, &shown, limits);
+            stopped |= answer.is_none();
+            answer.unwrap_or_else(|| Answer::Ended(Shown::default()))
+        });
+        (!stopped).then_some(Ok(MirrorDifferences {
+            against: HeldAgainst::Server(shown),
+            compared,
+            found,
+        }))
+    }
+}

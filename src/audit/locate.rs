@@ -1,0 +1,385 @@
+//! Where a history was rewritten: the calls behind [`crate::locate`], for the alarm and for the verb.
+
+use std::time::{Duration, Instant};
+
+use super::auditor::Auditor;
+use super::check;
+use super::proof::{self, Limits, Standing};
+use super::verdict::{Exit, Reason, Verdict};
+use crate::clock;
+use crate::ledger::{Digest, State};
+use crate::locate::{Alhs, Answer, Checkpoint, Window, narrow};
+use crate::server::{Failure, Kind, Server};
+use crate::text::Shown;
+use crate::trust::{Alarm, LocalFailure, LocatedRecord, Mirror, Tampering, Timestamp, Trusted};
+
+/// What `locate` found of one database.
+#[derive(Debug)]
+pub struct Located {
+    /// Its name.
+    pub database: String,
+    /// When it was asked.
+    pub at: Timestamp,
+    /// What there is to say.
+    pub present: Present,
+    /// Transactions whose hashes are kept.
+    pub mirrored: Option<u64>,
+    /// Alarms that wait for the operator.
+    pub alarms: Vec<Alarm>,
+    /// Calls to the server that it took.
+    pub calls: u64,
+}
+
+/// What the server shows of a database now.
+#[allow(clippy::large_enum_variant)] // one at a time, and soon told
+#[derive(Debug)]
+pub enum Present {
+    /// A state, and what of the trusted history that holds.
+    Shows {
+        /// Which transactions stand.
+        window: Window,
+        /// Is it on the server's list of databases?
+        listed: Listed,
+        /// Why the state itself would not be accepted, where it is signed wrongly or of another database.
+        refused: Option<(Verdict, Reason)>,
+    },
+    /// A database without transactions.
+    Emptied(Lost),
+    /// No such database.
+    Vanished(Lost),
+    /// Nobody could say.
+    NotShown(Failure),
+    /// Nothing is trusted of it, so nothing can be located.
+    NothingTrusted,
+    /// The auditor's own files.
+    Local(LocalFailure),
+}
+
+/// Is a database on the server's list?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// It is.
+    Yes,
+    /// It is not, but it opens.
+    Hidden,
+    /// There was no list.
+    Unknown,
+}
+
+/// Everything that was trusted, and is not there any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// The first state of the trusted line.
+    pub oldest: Checkpoint,
+    /// The last one.
+    pub newest: Checkpoint,
+}
+
+impl Located {
+    /// How the program should end: 2 where something is gone or rewritten, or an alarm is open.
+    pub fn exit(&self) -> Exit {
+        let found = match &self.present {
+            Present::Shows { window, listed, .. } => {
+                let rewritten = window.broken.is_some() || window.lost().is_some();
+                match rewritten || *listed == Listed::Hidden {
+                    true => Exit::Tampered,
+                    false if window.is_whole() => Exit::Good,
+                    false => Exit::Incomplete,
+                }
+            }
+            Present::Emptied(_) | Present::Vanished(_) => Exit::Tampered,
+            Present::NotShown(_) | Present::NothingTrusted => Exit::Incomplete,
+            Present::Local(_) => Exit::Local,
+        };
+        match self.alarms.is_empty() {
+            true => found,
+            false => found.max(Exit::Tampered),
+        }
+    }
+}
+
+/// How long the alarm may look for the place of one rewrite, and of all in a cycle.
+const AT_ALARM: Duration = Duration::from_secs(2);
+pub(super) const A_CYCLE: Duration = Duration::from_secs(6);
+/// Bytes of mirrors that the alarm may open, which reads them: what is open already costs nothing.
+const SMALL: u64 = 64 << 20;
+/// Transactions that the alarm may fetch one by one for a single proof of an old server.
+const RANGE_AT_ALARM: u64 = 32;
+
+impl Auditor {
+    /// Where the history was rewritten that this finding is about; `None` where there is nothing to
+    /// ask about, or no time. Verdict, evidence and alarm stand already.
+    pub(super) fn window_at_alarm(
+        &mut self,
+        verdict: Verdict,
+        reason: &Reason,
+        trusted: Option<&Trusted>,
+        shown: Option<State>,
+        alarm: Option<&Alarm>,
+    ) -> Option<Window> {
+        let of_history = matches!(
+            verdict,
+            Verdict::Tampered(Tampering::Inconsistent | Tampering::RolledBack)
+        );
+        // of a hidden database that the list alone lacks nothing was rewritten
+        let beside = matches!(reason, Reason::Values(_) | Reason::Hidden);
+        let trusted = trusted.filter(|_| of_history && !beside)?;
+        let shown = shown.filter(|shown| shown.tx > 0)?;
+        let database = trusted.database.as_str();
+        let known = self.windows.get(database);
+        let same = |known: &&Window| known.shown == shown && known.newest.state == trusted.state;
+        if let Some(known) = known.filter(same) {
+            return Some(known.clone());
+        }
+        if self.locating.is_zero() {
+            return None; // to ask nothing and say that nothing is proven would frighten for nothing
+        }
+        let line = self.line(database).ok()?;
+        let begin = Instant::now();
+        let until = begin + AT_ALARM.min(self.locating);
+        let own = self.mirrors.remove(database);
+        let small = || {
+            self.store
+                .mirrored_bytes()
+                .is_ok_and(|bytes| bytes <= SMALL)
+        };
+        let opened = match own {
+            None if small() => self.mirror_of(database, trusted.since),
+            _ => None,
+        };
+        let mirror = own.as_ref().filter(|own| own.since() == trusted.since);
+        let mirror = mirror.or(opened.as_ref());
+        self.server.hurry(Some(until));
+        let limits = Limits {
+            range: self.policy.max_range.min(RANGE_AT_ALARM),
+            until,
+        };
+        let window = window(&mut self.server, database, &line, mirror, shown, limits);
+        self.server.hurry(None);
+        self.mirrors.extend(own.map(|own| (database.into(), own)));
+        self.locating = self.locating.saturating_sub(begin.elapsed());
+        let window = window?;
+        if window.undecided.is_empty() {
+            self.windows.insert(database.into(), window.clone());
+        }
+        if let Some(alarm) = alarm {
+            self.keep_window(alarm, &window);
+        }
+        Some(window)
+    }
+
+    /// Keeps the window beside the evidence, unless somebody looked already.
+    fn keep_window(&self, alarm: &Alarm, window: &Window) {
+        if let Ok(None) = LocatedRecord::beside(&alarm.evidence) {
+            let record = record(window, window.to_string());
+            if let Err(failure) = self.store.save_located(&alarm.database, &alarm.id, &record) {
+                log::warn!("where it was tampered could not be written: {failure}");
+            }
+        }
+    }
+
+    /// Looks for what of a database's trusted history still stands; `None` where the program is
+    /// asked to end. Nothing that is trusted is changed.
+    pub fn locate(&mut self, database: &str) -> Option<Located> {
+        let before = self.server.calls().counted().total();
+        self.server.begin_cycle();
+        self.server.begin_transcript();
+        let trusted = self.store.load(database);
+        let mirror = match &trusted {
+            Ok(Some(trusted)) => self.mirror_of(database, trusted.since),
+            _ => None,
+        };
+        let present = match trusted {
+            Ok(Some(_)) => match self.line(database) {
+                Ok(line) => self.present(database, &line, mirror.as_ref())?,
+                Err(failure) => Present::Local(failure),
+            },
+            Ok(None) => Present::NothingTrusted,
+            Err(failure) => Present::Local(failure),
+        };
+        Some(Located {
+            database: database.into(),
+            at: clock::now(),
+            present,
+            mirrored: mirror.map(|mirror| mirror.last()),
+            alarms: self.store.open_alarms(Some(database)).unwrap_or_default(),
+            calls: self.server.calls().counted().total().saturating_sub(before),
+        })
+    }
+
+    fn present(
+        &mut self,
+        database: &str,
+        line: &[Checkpoint],
+        mirror: Option<&Mirror>,
+    ) -> Option<Present> {
+        let (Some(oldest), Some(newest)) = (line.first().copied(), line.last().copied()) else {
+            return Some(Present::NothingTrusted);
+        };
+        let lost = Lost { oldest, newest };
+        let listed = match self.server.databases() {
+            Ok(names) if names.iter().any(|name| name == database.as_bytes()) => Listed::Yes,
+            Ok(_) => Listed::Hidden,
+            Err(failure) if failure.kind == Kind::Stopped => return None,
+            Err(_) => Listed::Unknown,
+        };
+        let claimed = match self.server.state(database) {
+            Ok(claimed) => claimed,
+            Err(failure) => {
+                return match failure.kind {
+                    Kind::Stopped => None,
+                    Kind::NoSuchDatabase => Some(Present::Vanished(lost)),
+                    _ => Some(Present::NotShown(failure)),
+                };
+            }
+        };
+        if claimed.state.tx == 0 {
+            return Some(Present::Emptied(lost));
+        }
+        let demands = self.demands();
+        let refused = check::check_claim(&claimed, database, &demands).err();
+        let limits = demands.limits();
+        let window = window(
+            &mut self.server,
+            database,
+            line,
+            mirror,
+            claimed.state,
+            limits,
+        )?;
+        Some(Present::Shows {
+            window,
+            listed,
+            refused,
+        })
+    }
+
+    /// The trusted states of a database, each an ancestor of the next.
+    pub(super) fn line(&self, database: &str) -> Result<Vec<Checkpoint>, LocalFailure> {
+        let line = self.store.dated_line(database)?.into_iter();
+        let checkpoint = |(state, audited)| Checkpoint { state, audited };
+        Ok(line.map(checkpoint).collect())
+    }
+
+    /// A mirror that cannot be read is none: it only makes the answer finer.
+    pub(super) fn mirror_of(&self, database: &str, since: Timestamp) -> Option<Mirror> {
+        self.store
+            .mirror(database, since)
+            .unwrap_or_else(|failure| {
+                log::warn!("the mirror cannot be read: {failure}");
+                None
+            })
+    }
+
+    /// Keeps the whole report beside the evidence of the open alarm that it is about, else of the last one.
+    pub fn save_report(&self, located: &Located, report: &str) -> Result<(), LocalFailure> {
+        let kept = match &located.present {
+            Present::Shows { window, .. } => record(window, report.into()),
+            _ => LocatedRecord {
+                located: located.at,
+                shown: None,
+                stands: None,
+                broken: None,
+                report: report.into(),
+            },
+        };
+        let of_this = |alarm: &&Alarm| kept.shown.is_some() && alarm.shown == kept.shown;
+        let alarm = located.alarms.iter().rfind(of_this);
+        let Some(alarm) = alarm.or(located.alarms.last()) else {
+            return Ok(());
+        };
+        // that all is well now takes nothing away from what was found then
+        let well = matches!(&located.present, Present::Shows { window, .. } if window.is_whole());
+        match LocatedRecord::beside(&alarm.evidence) {
+            Ok(Some(_)) if well => Ok(()),
+            _ => self.store.save_located(&located.database, &alarm.id, &kept),
+        }
+    }
+}
+
+fn record(window: &Window, report: String) -> LocatedRecord {
+    LocatedRecord {
+        located: clock::now(),
+        shown: Some(window.shown),
+        stands: window.stands.map(|point| point.tx),
+        broken: window.broken.map(|point| point.tx),
+        report,
+    }
+}
+
+/// Holds a line of trusted states against the shown one, by what the server proves; `None` where
+/// the program is asked to end, or the line is empty.
+pub(super) fn window(
+    server: &mut Server,
+    database: &str,
+    line: &[Checkpoint],
+    mirror: Option<&Mirror>,
+    shown: State,
+    limits: Limits,
+) -> Option<Window> {
+    let mut stopped = false;
+    let mut ask = |old: &State| {
+        let answer = answer(server, database, old, &shown, limits);
+        stopped |= answer.is_none();
+        answer.unwrap_or_else(|| Answer::Ended(Shown::default()))
+    };
+    let mut kept = mirror.map(Kept);
+    let mirror = kept.as_mut().map(|kept| kept as &mut dyn Alhs);
+    let window = narrow(line, mirror, shown, &mut ask)?;
+    (!stopped).then_some(window)
+}
+
+/// What the server proves of one old state; `None` where the program is asked to end.
+pub(super) fn answer(
+    server: &mut Server,
+    database: &str,
+    old: &State,
+    shown: &State,
+    limits: Limits,
+) -> Option<Answer> {
+    if Instant::now() >= limits.until {
+        return Some(Answer::Ended(Shown::new("no time was left to ask")));
+    }
+    Some(match proof::stand(server, database, old, shown, limits) {
+        Standing::Proven(proven) => Answer::of_proof(old, shown, &proven),
+        Standing::Chained(hash) => Answer::of_chain(old, &hash),
+        Standing::Unknown(reason) => {
+            let why = Shown::new(&reason.to_string());
+            match ends(&reason) {
+                true => Answer::Ended(why),
+                false => Answer::Unknown(why),
+            }
+        }
+        Standing::Stopped => return None,
+    })
+}
+
+/// Is there nobody left to ask?
+fn ends(reason: &Reason) -> bool {
+    let Reason::Failure(failure) = reason else {
+        return matches!(reason, Reason::TookTooLong);
+    };
+    matches!(
+        failure.kind,
+        Kind::Unreachable
+            | Kind::BadLogin
+            | Kind::NotLoggedIn
+            | Kind::NoAuthentication
+            | Kind::Forbidden
+            | Kind::NoSuchDatabase
+            | Kind::Unloaded
+    )
+}
+
+/// A mirror as the search reads it.
+struct Kept<'a>(&'a Mirror);
+
+impl Alhs for Kept<'_> {
+    fn last(&self) -> u64 {
+        self.0.last()
+    }
+
+    fn alh(&mut self, tx: u64) -> Option<Digest> {
+        self.0.alh(tx)
+    }
+}

@@ -1,0 +1,263 @@
+//! `--audit-mirror`: the hash of every transaction up to the trusted one, kept as it is proven.
+//!
+//! A run of headers is taken only where it follows on what is kept, link by link, and where its last
+//! one is the trusted state or proven against it.
+
+use std::fmt;
+use std::time::Instant;
+
+use super::auditor::Auditor;
+use super::proof::{self, Place};
+use super::verdict::Reason;
+use crate::ledger::{Digest, TxHeader};
+use crate::server::{Failure, Kind};
+use crate::trust::{Extended, LocalFailure, Mirror, Trusted};
+use crate::wire::Entries;
+
+/// Why a mirror is not complete.
+#[derive(Debug)]
+pub enum Unmirrored {
+    /// The mirrors of all databases take what they may.
+    Full {
+        /// Bytes.
+        most: u64,
+    },
+    /// The server did not answer.
+    Failure(Failure),
+    /// What the server shows does not lead from what is kept to what is trusted.
+    NotProven {
+        /// From this transaction on.
+        tx: u64,
+        /// What was said of it.
+        why: String,
+    },
+    /// The auditor's own files.
+    Local(LocalFailure),
+    /// The program is asked to end.
+    Stopped,
+}
+
+impl fmt::Display for Unmirrored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unmirrored::Full { most } => write!(
+                f,
+                "all mirrors together take the {most} bytes that --audit-mirror-max allows: raise it"
+            ),
+            Unmirrored::Failure(failure) => write!(f, "{failure}"),
+            Unmirrored::NotProven { tx, why } => {
+                write!(f, "transaction {tx} is not proven to follow: {why}")
+            }
+            Unmirrored::Local(failure) => write!(f, "{failure}"),
+            Unmirrored::Stopped => f.write_str("asked to stop"),
+        }
+    }
+}
+
+impl From<LocalFailure> for Unmirrored {
+    fn from(failure: LocalFailure) -> Unmirrored {
+        Unmirrored::Local(failure)
+    }
+}
+
+impl From<Failure> for Unmirrored {
+    fn from(failure: Failure) -> Unmirrored {
+        match failure.kind {
+            Kind::Stopped => Unmirrored::Stopped,
+            _ => Unmirrored::Failure(failure),
+        }
+    }
+}
+
+/// How far a mirror has come.
+enum Filled {
+    InPart,
+    ToTheEnd,
+}
+
+/// Transactions asked for in one call: what every server gives.
+const RUN: u32 = 1_000;
+/// Ends of a run that are tried, where an old server cannot prove the last.
+const ENDS: usize = 8;
+
+impl Auditor {
+    /// Keeps the hash of every transaction, as far as the mirrors take no more than so many bytes.
+    #[must_use]
+    pub fn with_mirror(self, most: Option<u64>) -> Auditor {
+        Auditor {
+            mirror_most: most,
+            ..self
+        }
+    }
+
+    /// Goes on with the mirrors of the databases whose state was proven in the last check, each until it has
+    /// come as far or something is in its way, which is told once. No call lasts past `until`.
+    pub fn mirror(&mut self, until: Instant) -> Vec<(String, Unmirrored)> {
+        let mut told = Vec::new();
+        self.server.hurry(Some(until));
+        while let (Some(most), Some(database)) = (self.mirror_most, self.unmirrored_first()) {
+            if Instant::now() >= until {
+                break;
+            }
+            let (words, why) = match self.mirror_database(&database, most, until) {
+                Ok(Filled::InPart) => break,
+                Ok(Filled::ToTheEnd) => (None, None),
+                Err(Unmirrored::Stopped) => break,
+                Err(why) => (Some(why.to_string()), Some(why)),
+            };
+            self.to_mirror.remove(&database);
+            let known = match &words {
+                Some(words) => self.unmirrored.insert(database.clone(), words.clone()),
+                None => self.unmirrored.remove(&database),
+            };
+            told.extend(why.filter(|_| known != words).map(|why| (database, why)));
+        }
+        self.server.hurry(None);
+        told
+    }
+
+    fn unmirrored_first(&self) -> Option<String> {
+        self.to_mirror.first().cloned()
+    }
+
+    fn mirror_database(
+        &mut self,
+        database: &str,
+        most: u64,
+        until: Instant,
+    ) -> Result<Filled, Unmirrored> {
+        let Some(trusted) = self.store.load(database)? else {
+            return Ok(Filled::ToTheEnd);
+        };
+        let known = self.mirrors.remove(database);
+        let mut mirror = match known.filter(|known| known.since() == trusted.since) {
+            Some(mirror) => mirror,
+            None => self.store.open_mirror(database, trusted.since)?,
+        };
+        let done = self.fill(&mut mirror, &trusted, most, until);
+        self.mirrors.insert(database.into(), mirror);
+        done
+    }
+
+    fn fill(
+        &mut self,
+        mirror: &mut Mirror,
+        trusted: &Trusted,
+        most: u64,
+        until: Instant,
+    ) -> Result<Filled, Unmirrored> {
+        let mut run = RUN;
+        while mirror.next() <= trusted.state.tx {
+            if Instant::now() >= until {
+                return Ok(Filled::InPart);
+            }
+            let next = mirror.next();
+            let headers = self.headers(trusted, next, &mut run)?;
+            let hashes = self.proven(mirror, trusted, next, headers)?;
+            let room = most.saturating_sub(self.store.mirrored_bytes()?);
+            if mirror.extend(next, &hashes, room)? == Extended::Full {
+                return Err(Unmirrored::Full { most });
+            }
+        }
+        Ok(Filled::ToTheEnd)
+    }
+
+    /// Headers from `next` on, as many as one call brings.
+    fn headers(
+        &mut self,
+        trusted: &Trusted,
+        next: u64,
+        run: &mut u32,
+    ) -> Result<Vec<TxHeader>, Unmirrored> {
+        let database = trusted.database.as_str();
+        loop {
+            let left = trusted.state.tx.saturating_sub(next).saturating_add(1);
+            let limit = (*run).min(u32::try_from(left).unwrap_or(u32::MAX));
+            if limit <= 1 {
+                let tx = self.server.tx(database, next, Entries::Excluded)?;
+                return Ok(vec![tx.header]);
+            }
+            let scan = self
+                .server
+                .tx_scan(database, next, limit, Entries::Excluded)
+                .and_then(|scanned| scanned.decode());
+            match scan {
+                Ok(list) => {
+                    return Ok(list
+                        .into_iter()
+                        .map_while(Result::ok)
+                        .map(|tx| tx.header)
+                        .collect());
+                }
+                Err(failure) => match failure.kind {
+                    Kind::LimitExceeded | Kind::TooLarge => *run = limit / 2,
+                    Kind::Unimplemented => *run = 1, // 0.9.0
+                    _ => return Err(failure.into()),
+                },
+            }
+        }
+    }
+
+    /// The hashes of a run that follows on what is kept, up to where its end is proven.
+    fn proven(
+        &mut self,
+        mirror: &Mirror,
+        trusted: &Trusted,
+        next: u64,
+        headers: Vec<TxHeader>,
+    ) -> Result<Vec<Digest>, Unmirrored> {
+        let not_proven = |why: &str| Unmirrored::NotProven {
+            tx: next,
+            why: why.into(),
+        };
+        let before = match next {
+            1 => Some(Digest::OF_NOTHING),
+            _ => mirror.alh(next - 1),
+        };
+        let mut before = before.ok_or_else(|| not_proven("the hash before it is damaged"))?;
+        let mut hashes = Vec::with_capacity(headers.len());
+        for (id, header) in (next..=trusted.state.tx).zip(headers) {
+            if header.id() != id {
+                break;
+            }
+            if *header.prev_alh() != before {
+                // the first one contradicts what is kept; a later one ends the run
+                match hashes.is_empty() {
+                    true => return Err(not_proven("another history than the one that is kept")),
+                    false => break,
+                }
+            }
+            before = header.alh();
+            hashes.push(before);
+        }
+        let mut why = String::from("the server does not show it");
+        for _ in 0..ENDS {
+            let Some(end) = hashes.last().copied() else {
+                break;
+            };
+            let tx = next + u64::try_from(hashes.len()).unwrap_or(u64::MAX) - 1;
+            if tx == trusted.state.tx && end == trusted.state.hash {
+                return Ok(hashes);
+            }
+            match self.place(trusted, tx)? {
+                Ok(proven) if proven == end => return Ok(hashes),
+                Ok(_) => why = "it is another one than is proven".into(),
+                Err(reason) => why = reason.to_string(),
+            }
+            hashes.pop();
+        }
+        Err(not_proven(&why))
+    }
+
+    fn place(&mut self, trusted: &Trusted, tx: u64) -> Result<Result<Digest, Reason>, Unmirrored> {
+        let limits = self.demands().limits();
+        let (database, state) = (trusted.database.as_str(), &trusted.state);
+        let entries = Entries::Excluded;
+        match proof::locate(&mut self.server, database, tx, state, entries, limits) {
+            Place::Proven(tx) => Ok(Ok(tx.header.alh())),
+            Place::Unproven(_, reason) => Ok(Err(reason)),
+            Place::Failed(failure) => Err(failure.into()),
+            Place::Stopped => Err(Unmirrored::Stopped),
+        }
+    }
+}

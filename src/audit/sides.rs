@@ -1,0 +1,347 @@
+//! Two servers read side by side, each up to what its state proves.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::against::{Change, Differences, Differing, Differs, KEYS, LISTED};
+use super::proof::{self, Limits, Standing};
+use crate::config::ShownValues;
+use crate::ledger::{Digest, State, TxEntry, verify_entries};
+use crate::locate::Answer;
+use crate::server::{Failure, Kind, Server};
+use crate::text::Shown;
+use crate::wire::{Entries, Tx};
+
+/// Transactions read at a time.
+const RUN: u32 = 100;
+
+/// What ends the reading of two servers.
+pub(super) enum Ended {
+    Stopped,
+    Unproven(Shown),
+}
+
+impl From<Failure> for Ended {
+    fn from(failure: Failure) -> Ended {
+        match failure.kind {
+            Kind::Stopped => Ended::Stopped,
+            _ => Ended::unproven(&failure.to_string()),
+        }
+    }
+}
+
+impl Ended {
+    fn unproven(why: &str) -> Ended {
+        Ended::Unproven(Shown::new(why))
+    }
+}
+
+/// Two servers that should show the same.
+pub(super) struct Sides<'a> {
+    pub(super) ours: Side<'a>,
+    pub(super) theirs: Side<'a>,
+}
+
+/// One of two servers, and the state that everything it shows has to lead to.
+pub(super) struct Side<'a> {
+    server: &'a mut Server,
+    database: &'a str,
+    shown: State,
+    limits: Limits,
+}
+
+impl Sides<'_> {
+    /// Is it the same transaction on both?
+    pub(super) fn same(&mut self, tx: u64) -> Option<Answer> {
+        let unknown = |ended| match ended {
+            Ended::Stopped => None,
+            Ended::Unproven(why) => Some(Answer::Unknown(why)),
+        };
+        let theirs = match self.theirs.hash_at(tx) {
+            Ok(hash) => hash,
+            Err(ended) => return unknown(ended),
+        };
+        match self.ours.hash_at(tx) {
+            Ok(ours) => Some(Answer::of_hashes(&theirs, &ours)),
+            Err(ended) => unknown(ended),
+        }
+    }
+
+    /// Reads both from the last transaction that is the same up to `last`: each has to chain from
+    /// there to what its server's state proves.
+    pub(super) fn compare(
+        &mut self,
+        differences: &mut Differences,
+        last: u64,
+        pairs: &mut Vec<Pair>,
+    ) -> Result<(), Ended> {
+        let before = match differences.same {
+            0 => Digest::OF_NOTHING,
+            same => self.ours.hash_at(same)?,
+        };
+        let (mut ours_before, mut theirs_before) = (before, before);
+        while differences.compared < last {
+            let next = differences.compared + 1;
+            let most = u32::try_from(last - differences.compared).unwrap_or(RUN);
+            let ours = self.ours.read(next, most.min(RUN))?;
+            let theirs = self.theirs.read(next, most.min(RUN))?;
+            if ours.is_empty() || theirs.is_empty() {
+                return Err(Ended::unproven("a transaction is not shown"));
+            }
+            for (ours, theirs) in ours.into_iter().zip(theirs) {
+                ours_before = follows(&ours, differences.compared + 1, ours_before)?;
+                theirs_before = follows(&theirs, differences.compared + 1, theirs_before)?;
+                differences.compared += 1;
+                let (here, there) = (&ours.header, &theirs.header);
+                if here.eh() == there.eh() && here.metadata() == there.metadata() {
+                    differences.rechained += u64::from(here.alh() != there.alh());
+                } else {
+                    pairs.push(Pair {
+                        ours: Some(ours),
+                        theirs: Some(theirs),
+                    });
+                }
+            }
+        }
+        let proven = self.ours.hash_at(last)? == ours_before;
+        match proven && self.theirs.hash_at(last)? == theirs_before {
+            true => Ok(()),
+            false => Err(Ended::unproven(
+                "what was read does not lead to what the servers prove",
+            )),
+        }
+    }
+
+    /// Reads what the longer side has beyond the shorter: an entry may have moved there.
+    pub(super) fn read_on(
+        &mut self,
+        differences: &Differences,
+        most: u64,
+        pairs: &mut Vec<Pair>,
+    ) -> Result<(), Ended> {
+        let (ours, theirs) = (differences.ours.tx, differences.theirs.tx);
+        let (side, is_ours) = match ours > theirs {
+            true => (&mut self.ours, true),
+            false => (&mut self.theirs, false),
+        };
+        let last = ours
+            .max(theirs)
+            .min(differences.compared.saturating_add(most));
+        if differences.compared < ours.min(theirs) {
+            return Ok(()); // the end is too far away to be read
+        }
+        let mut next = ours.min(theirs) + 1;
+        while next <= last {
+            let run = u32::try_from(last - next + 1).unwrap_or(RUN).min(RUN);
+            let read = side.read(next, run)?;
+            if read.is_empty() {
+                return Err(Ended::unproven("a transaction is not shown"));
+            }
+            for tx in read {
+                next = tx.header.id().saturating_add(1).max(next);
+                pairs.push(match is_ours {
+                    true => Pair {
+                        ours: Some(tx),
+                        theirs: None,
+                    },
+                    false => Pair {
+                        ours: None,
+                        theirs: Some(tx),
+                    },
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// What of the pairs is told: entries that stand in another transaction there only moved.
+    pub(super) fn tell(
+        &mut self,
+        differences: &mut Differences,
+        pairs: Vec<Pair>,
+        values: ShownValues,
+    ) -> Result<(), Ended> {
+        let here = Entry::all(pairs.iter().filter_map(|pair| pair.ours.as_ref()));
+        let there = Entry::all(pairs.iter().filter_map(|pair| pair.theirs.as_ref()));
+        let whole = pairs
+            .iter()
+            .filter_map(|pair| Some((pair.ours.as_ref()?, pair.theirs.as_ref()?)));
+        for (ours, theirs) in whole {
+            let all = changed_keys(&ours.entries, &theirs.entries);
+            let any = !all.is_empty();
+            let keys: Vec<(&[u8], Differs)> = all
+                .into_iter()
+                .filter(|(key, how)| match how {
+                    Differs::Added => !Entry::is_among(ours, key, &there),
+                    Differs::Removed => !Entry::is_among(theirs, key, &here),
+                    Differs::Changed => true,
+                })
+                .collect();
+            if any && keys.is_empty() {
+                differences.moved += 1;
+                continue;
+            }
+            if differences.differing.len() == LISTED {
+                differences.more += 1;
+                continue;
+            }
+            let more = keys.len().saturating_sub(KEYS);
+            let (mut our_values, mut their_values) = (BTreeMap::new(), BTreeMap::new());
+            if values == ShownValues::Yes {
+                our_values = self.ours.values(ours)?;
+                their_values = self.theirs.values(theirs)?;
+            }
+            let change = |(key, how): (&[u8], Differs)| Change {
+                how,
+                key: shown_key(key),
+                theirs: their_values.get(key).cloned(),
+                ours: our_values.get(key).cloned(),
+            };
+            differences.differing.push(Differing {
+                tx: ours.header.id(),
+                ours: ours.header.ts(),
+                theirs: theirs.header.ts(),
+                changes: keys.into_iter().take(KEYS).map(change).collect(),
+                more,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Transactions of the same id whose entries differ; one alone where the other side ends before.
+pub(super) struct Pair {
+    ours: Option<Tx>,
+    theirs: Option<Tx>,
+}
+
+/// An entry, wherever it stands.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Entry<'a>(&'a [u8], Digest);
+
+impl<'a> Entry<'a> {
+    fn all(txs: impl Iterator<Item = &'a Tx>) -> BTreeSet<Entry<'a>> {
+        let entries = txs.flat_map(|tx| &tx.entries);
+        entries
+            .map(|entry| Entry(&entry.key, entry.h_value))
+            .collect()
+    }
+
+    fn is_among(tx: &'a Tx, key: &[u8], among: &BTreeSet<Entry<'a>>) -> bool {
+        let mut of_key = tx.entries.iter().filter(|entry| entry.key == key);
+        of_key.all(|entry| among.contains(&Entry(&entry.key, entry.h_value)))
+    }
+}
+
+impl<'a> Side<'a> {
+    pub(super) fn new(
+        server: &'a mut Server,
+        database: &'a str,
+        shown: State,
+        limits: Limits,
+    ) -> Side<'a> {
+        Side {
+            server,
+            database,
+            shown,
+            limits,
+        }
+    }
+
+    /// The hash of a transaction in the history of what is shown.
+    fn hash_at(&mut self, tx: u64) -> Result<Digest, Ended> {
+        if tx == self.shown.tx {
+            return Ok(self.shown.hash);
+        }
+        let any = State {
+            tx,
+            hash: Digest::ZERO,
+        };
+        match proof::stand(self.server, self.database, &any, &self.shown, self.limits) {
+            Standing::Proven(proven) => Ok(proven.source().hash),
+            Standing::Chained(hash) => Ok(hash),
+            Standing::Unknown(reason) => Err(Ended::unproven(&reason.to_string())),
+            Standing::Stopped => Err(Ended::Stopped),
+        }
+    }
+
+    /// Up to so many transactions with their entries' digests.
+    fn read(&mut self, first: u64, most: u32) -> Result<Vec<Tx>, Ended> {
+        let mut most = most;
+        while most > 1 {
+            let scan = self
+                .server
+                .tx_scan(self.database, first, most, Entries::Digests)
+                .and_then(|scanned| scanned.decode());
+            match scan {
+                Ok(list) => return Ok(list.into_iter().map_while(Result::ok).collect()),
+                Err(failure) => match failure.kind {
+                    Kind::LimitExceeded | Kind::TooLarge => most /= 2,
+                    Kind::Unimplemented => most = 1, // 0.9.0
+                    _ => return Err(failure.into()),
+                },
+            }
+        }
+        let tx = self.server.tx(self.database, first, Entries::Digests)?;
+        Ok(vec![tx])
+    }
+
+    /// The values of a transaction by key, as far as they come and are the ledger's.
+    fn values(&mut self, of: &Tx) -> Result<BTreeMap<Vec<u8>, Shown>, Ended> {
+        let tx = match self.server.tx(self.database, of.header.id(), Entries::Raw) {
+            Ok(tx) => tx,
+            Err(failure) if failure.kind == Kind::Stopped => return Err(Ended::Stopped),
+            Err(_) => return Ok(BTreeMap::new()), // the keys are told all the same
+        };
+        let sent = tx.entries.into_iter().filter(|entry| {
+            let same = |due: &&TxEntry| due.key == entry.key && due.h_value == entry.h_value;
+            let is_due = of.entries.iter().any(|due| same(&due));
+            is_due && Digest::of(&[&entry.value]) == entry.h_value
+        });
+        Ok(sent
+            .map(|entry| (entry.key, shown_value(&entry.value)))
+            .collect())
+    }
+}
+
+/// The hash of a transaction that follows on the one before, its entries being its own.
+fn follows(tx: &Tx, id: u64, before: Digest) -> Result<Digest, Ended> {
+    if tx.header.id() != id || *tx.header.prev_alh() != before {
+        return Err(Ended::unproven(&format!(
+            "transaction {id} does not follow on the one before"
+        )));
+    }
+    verify_entries(&tx.header, &tx.entries)
+        .map_err(|refusal| Ended::unproven(&refusal.to_string()))?;
+    Ok(tx.header.alh())
+}
+
+fn changed_keys<'a>(ours: &'a [TxEntry], theirs: &'a [TxEntry]) -> Vec<(&'a [u8], Differs)> {
+    let by_key = |entries: &'a [TxEntry]| -> BTreeMap<&'a [u8], &'a TxEntry> {
+        let pair = |entry: &'a TxEntry| (entry.key.as_slice(), entry);
+        entries.iter().map(pair).collect()
+    };
+    let (ours, theirs) = (by_key(ours), by_key(theirs));
+    let here = ours
+        .iter()
+        .filter_map(|(key, entry)| match theirs.get(key) {
+            None => Some((*key, Differs::Added)),
+            Some(other) if other.h_value != entry.h_value || other.metadata != entry.metadata => {
+                Some((*key, Differs::Changed))
+            }
+            Some(_) => None,
+        });
+    let there = theirs.keys().filter(|key| !ours.contains_key(*key));
+    let there = there.map(|key| (*key, Differs::Removed));
+    here.chain(there).collect()
+}
+
+/// Kind byte of plain keys, and first byte of plain values (protocol.md §2).
+const PLAIN: u8 = 0;
+
+fn shown_key(key: &[u8]) -> Shown {
+    Shown::of_bytes(key.strip_prefix(&[PLAIN]).unwrap_or(key))
+}
+
+fn shown_value(value: &[u8]) -> Shown {
+    Shown::of_bytes(value.strip_prefix(&[PLAIN]).unwrap_or(value))
+}

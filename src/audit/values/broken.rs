@@ -1,0 +1,132 @@
+//! Every broken transaction of a history, for whoever has to repair it: an alarm names the first.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::finding::{Broken, Report};
+use super::reader::{Done, Halt};
+use crate::audit::auditor::Auditor;
+use crate::ledger::State;
+use crate::server::Failure;
+use crate::trust::Progress;
+
+/// What is broken, by what broke.
+#[derive(Debug, Default)]
+pub struct BrokenValues {
+    /// What broke in words, and each transaction of which it did.
+    pub groups: BTreeMap<&'static str, Vec<BrokenTx>>,
+    /// Broken ones past the first [`MOST`].
+    pub more: u64,
+    /// Transactions passed.
+    pub passed: u64,
+    /// Of so many.
+    pub of: u64,
+    /// Transactions that could not be read.
+    pub unread: u64,
+    /// The call that ended the reading before its time.
+    pub halted: Option<Failure>,
+}
+
+/// A broken transaction.
+#[derive(Debug)]
+pub struct BrokenTx {
+    /// Its id.
+    pub tx: u64,
+    /// When it was written, in unix seconds: what its proven header says, which is the server's claim.
+    pub ts: Option<i64>,
+    /// More about it, its server's parts escaped.
+    pub said: String,
+}
+
+/// Broken transactions that are named.
+const MOST: u64 = 10_000;
+/// How long the reading may take.
+const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+
+impl Auditor {
+    /// Reads the history up to a trusted state for everything that is broken in it; `None` where the
+    /// program is asked to end. Nothing is written down: the alarms stand.
+    pub fn broken_values(
+        &mut self,
+        database: &str,
+        trusted: State,
+        mut passed: impl FnMut(u64, u64),
+    ) -> Option<BrokenValues> {
+        let mut found = BrokenValues {
+            of: trusted.tx,
+            ..BrokenValues::default()
+        };
+        let since = self.store.load(database).ok().flatten()?.since;
+        let progress = Progress::new(database, since);
+        let until = Instant::now() + PATIENCE;
+        let mut reader = self.reader(database, trusted, until, &progress);
+        while found.passed < trusted.tx {
+            let next = found.passed + 1;
+            let headers = match reader.read_batch(next, trusted.tx) {
+                Ok(headers) => headers,
+                Err(Halt::Stopped) => return None,
+                Err(Halt::Away) => {
+                    found.halted = reader.report.halted.take();
+                    break;
+                }
+            };
+            let report = std::mem::take(&mut reader.report);
+            let count = u64::try_from(headers.len()).unwrap_or(u64::MAX);
+            if report.more_broken == 0 {
+                let header = |tx: u64| {
+                    let at = usize::try_from(tx.checked_sub(next)?).ok()?;
+                    headers.get(at)?.as_ref()
+                };
+                found.take(report, |tx| header(tx).map(|header| header.ts()));
+            } else {
+                // more than a report keeps: one by one
+                for tx in next..next.saturating_add(count) {
+                    let ts = match reader.read_one(tx) {
+                        Ok(Done::Read(header) | Done::Known(header)) => Some(header.ts()),
+                        Ok(Done::Unknown) => None,
+                        Err(Halt::Stopped) => return None,
+                        Err(Halt::Away) => {
+                            found.halted = reader.report.halted.take();
+                            return Some(found);
+                        }
+                    };
+                    found.take(std::mem::take(&mut reader.report), |_| ts);
+                }
+            }
+            found.passed = found.passed.saturating_add(count);
+            passed(found.passed, trusted.tx);
+        }
+        Some(found)
+    }
+}
+
+impl BrokenValues {
+    /// Broken transactions in all.
+    pub fn total(&self) -> u64 {
+        let named: usize = self.groups.values().map(Vec::len).sum();
+        u64::try_from(named)
+            .unwrap_or(u64::MAX)
+            .saturating_add(self.more)
+    }
+
+    fn take(&mut self, report: Report, ts: impl Fn(u64) -> Option<i64>) {
+        self.unread += u64::try_from(report.unread.len()).unwrap_or(u64::MAX);
+        self.more += report.more_broken;
+        for shows in report.broken {
+            self.add(&shows.broken, ts(shows.broken.tx));
+        }
+    }
+
+    fn add(&mut self, broken: &Broken, ts: Option<i64>) {
+        if self.total() >= MOST {
+            self.more += 1;
+            return;
+        }
+        let group = self.groups.entry(broken.what.words()).or_default();
+        group.push(BrokenTx {
+            tx: broken.tx,
+            ts,
+            said: broken.to_string(),
+        });
+    }
+}

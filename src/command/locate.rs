@@ -1,0 +1,134 @@
+//! `locate`: after an alarm, what still stands, from where on not, and what changed.
+
+use super::open::{self, Failed};
+use crate::audit::{Auditor, BrokenValues, Exit, Located, Present};
+use crate::config::{Against, Format, LocateTask, Settings};
+use crate::ledger::State;
+use crate::report::{Bar, Compared, Whereabouts, located_json, located_text, print};
+use crate::stop::Stop;
+use crate::trust::{Mirror, Store, Tampering};
+
+/// Locates one database's tampering; works while the auditor runs.
+pub fn run(settings: &Settings, task: &LocateTask) -> Result<Exit, Failed> {
+    let stop = Stop::on_signals(); // before gRPC starts its threads
+    let mirror = match &task.against {
+        Some(Against::Mirror(file)) => Some(Mirror::read(file)?),
+        _ => None,
+    };
+    let store = Store::open_beside(&open::location(settings))?;
+    let server = open::server(settings, stop.clone())?;
+    let mut auditor = Auditor::new(server, store, open::policy(settings));
+    let asked = ask(settings, task, mirror.as_ref(), &mut auditor, &stop)?;
+    for warning in auditor.store_warnings() {
+        log::warn!("{warning}");
+    }
+    let Some(whereabouts) = asked else {
+        return Ok(Exit::Incomplete); // asked to end
+    };
+    let text = located_text(&settings.server.name, &whereabouts);
+    if let Some(located) = &whereabouts.located {
+        auditor.save_report(located, &text)?;
+    }
+    print(&match settings.report.format {
+        Format::Json => located_json(&settings.server.name, &whereabouts),
+        Format::Text => text,
+    });
+    Ok(whereabouts.exit())
+}
+
+/// `None` where the program is asked to end.
+fn ask(
+    settings: &Settings,
+    task: &LocateTask,
+    mirror: Option<&Mirror>,
+    auditor: &mut Auditor,
+    stop: &Stop,
+) -> Result<Option<Whereabouts>, Failed> {
+    let database = task.database.as_str();
+    let whereabouts = Whereabouts {
+        database: database.into(),
+        located: None,
+        values: None,
+        compared: None,
+    };
+    if let (Some(mirror), Some(Against::Mirror(file))) = (mirror, &task.against) {
+        let Some(compared) = auditor.against_mirror(database, mirror) else {
+            return Ok(None);
+        };
+        let of = format!("{} of server {}", file.display(), mirror.server());
+        let compared = Some(Compared::Mirror { of, compared });
+        return Ok(Some(Whereabouts {
+            compared,
+            ..whereabouts
+        }));
+    }
+    let Some(located) = auditor.locate(database) else {
+        return Ok(None);
+    };
+    let values = match read_values(settings, auditor, &located) {
+        Read::Stopped => return Ok(None),
+        Read::Found(values) => Some(values),
+        Read::NotAskedFor => None,
+    };
+    let ours = match &located.present {
+        Present::Shows { window, .. } => Some(window.shown),
+        // which backup holds what is gone?
+        Present::Emptied(_) | Present::Vanished(_) | Present::NotShown(_) => Some(State::EMPTY),
+        Present::NothingTrusted | Present::Local(_) => None,
+    };
+    let compared = match (&task.against, ours) {
+        (Some(Against::Server { address, port }), Some(ours)) => {
+            let mut second = settings.clone();
+            second.server.address.clone_from(address);
+            second.server.port = port.unwrap_or(settings.server.port);
+            let of = format!("{address}:{}", second.server.port);
+            let mut other = open::server(&second, stop.clone())?;
+            let differences = auditor.against_server(database, ours, &mut other, task.values);
+            let Some(compared) = differences else {
+                return Ok(None);
+            };
+            let compared = compared.map(Box::new);
+            Some(Compared::Server { of, compared })
+        }
+        _ => None,
+    };
+    Ok(Some(Whereabouts {
+        located: Some(located),
+        values,
+        compared,
+        ..whereabouts
+    }))
+}
+
+enum Read {
+    Found(BrokenValues),
+    NotAskedFor,
+    Stopped,
+}
+
+/// Where values are broken, all of them are looked for, as far as the history they are in stands.
+fn read_values(settings: &Settings, auditor: &mut Auditor, located: &Located) -> Read {
+    let of_values = |alarm: &crate::trust::Alarm| alarm.kind == Tampering::Value;
+    let Present::Shows { window, .. } = &located.present else {
+        return Read::NotAskedFor;
+    };
+    if !located.alarms.iter().any(of_values) {
+        return Read::NotAskedFor;
+    }
+    let trusted = match window.is_whole() {
+        true => window.shown,
+        false => return Read::NotAskedFor, // the history comes first
+    };
+    let mut bar = Bar::new(&located.database);
+    let quiet = settings.report.format == Format::Json;
+    let found = auditor.broken_values(&located.database, trusted, |at, of| {
+        if !quiet {
+            bar.show(at, of);
+        }
+    });
+    bar.clear();
+    match found {
+        Some(found) => Read::Found(found),
+        None => Read::Stopped,
+    }
+}

@@ -1,0 +1,57 @@
+//! What the shown state says of an old one. Both a yes and a no are proofs: they cannot be made up.
+
+use crate::ledger::{Digest, Proven, State};
+use crate::text::Shown;
+
+/// What came of holding one old state against the one that is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The shown state extends it.
+    Holds(Holds),
+    /// The shown state extends another one of the same transaction.
+    Broken(Other),
+    /// Nobody could say.
+    Unknown(Shown),
+    /// Nobody could say, and nobody can be asked any more.
+    Ended(Shown),
+}
+
+/// The shown state extends an old one, or is it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holds(());
+
+/// The shown state extends another one than the old one, of the same transaction: since it can
+/// extend one alone (protocol.md §4, *What the steps buy*), the old one is not in its history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Other(());
+
+impl Answer {
+    /// What a proof of whatever the server shows as the old state's transaction amounts to.
+    pub fn of_proof(old: &State, shown: &State, proven: &Proven) -> Answer {
+        let source = proven.source();
+        if proven.target() != *shown || source.tx != old.tx {
+            return Answer::Unknown(Shown::new("the proof is of other states"));
+        }
+        Answer::of_hashes(&old.hash, &source.hash)
+    }
+
+    /// Two hashes of the same transaction, one of them known to be in the shown history.
+    pub fn of_hashes(old: &Digest, shown: &Digest) -> Answer {
+        match old == shown {
+            true => Answer::Holds(Holds(())),
+            false => Answer::Broken(Other(())),
+        }
+    }
+
+    /// The header of the old state's transaction leads on to the shown state link by link, where no
+    /// tree proof can be (protocol.md §4, *Where no proof exists*): that another one stands in its place
+    /// is shown by it, that the same one does is not enough.
+    pub fn of_chain(old: &State, linked: &Digest) -> Answer {
+        match Answer::of_hashes(&old.hash, linked) {
+            Answer::Holds(_) => Answer::Unknown(Shown::new(
+                "this server's version cannot prove it against the shown state",
+            )),
+            other => other,
+        }
+    }
+}

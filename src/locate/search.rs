@@ -1,0 +1,145 @@
+//! The halving: where does a row of old states cease to hold?
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::answer::Answer;
+use crate::text::Shown;
+
+/// What asking about some of a row found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The last one that is proven to hold.
+    pub holds: Option<u64>,
+    /// The first one behind it that is proven not to.
+    pub broken: Option<u64>,
+    /// Those between that were asked about in vain.
+    pub unknown: BTreeMap<u64, Shown>,
+    /// How many were asked about.
+    pub asked: u32,
+    /// Nobody could be asked any more.
+    pub ended: bool,
+}
+
+/// How many questions a search among so many may take: `2 log2(among)`, so that about as many may go
+/// without an answer as a search takes, and one at least.
+pub fn most_questions(among: u64) -> u32 {
+    let squared = u128::from(among).saturating_mul(u128::from(among));
+    squared.checked_ilog2().unwrap_or(0).max(1)
+}
+
+/// Asks about the last of `among`, then halves, and passes by what has no answer.
+///
+/// Each one is an ancestor of the next, so what holds carries all before it, and what is broken
+/// all behind it: both are proofs, so no answer left out can move what was found.
+pub fn search(among: Range<u64>, most: u32, mut ask: impl FnMut(u64) -> Answer) -> Found {
+    let mut found = Found::default();
+    let mut next = among.end.checked_sub(1).filter(|last| *last >= among.start);
+    while let Some(at) = next.filter(|_| found.asked < most) {
+        found.asked += 1;
+        match ask(at) {
+            Answer::Holds(_) => found.holds = Some(at),
+            Answer::Broken(_) => found.broken = Some(at),
+            Answer::Unknown(why) => drop(found.unknown.insert(at, why)),
+            Answer::Ended(why) => {
+                found.unknown.insert(at, why);
+                found.ended = true;
+                break;
+            }
+        }
+        next = found.nearest_to_the_middle(&among);
+    }
+    let open = found.open(&among);
+    found.unknown.retain(|at, _| open.contains(at));
+    found
+}
+
+impl Found {
+    /// What is not decided yet.
+    fn open(&self, among: &Range<u64>) -> Range<u64> {
+        let from = self.holds.map_or(among.start, |at| at.saturating_add(1));
+        from..self.broken.unwrap_or(among.end)
+    }
+
+    fn nearest_to_the_middle(&self, among: &Range<u64>) -> Option<u64> {
+        let open = self.open(among);
+        let middle = open.start + open.end.checked_sub(open.start)? / 2;
+        let free = |at: &u64| open.contains(at) && !self.unknown.contains_key(at);
+        let tried = self.unknown.len() as u64;
+        (0..=tried).find_map(|far| {
+            let both = [middle.checked_sub(far), middle.checked_add(far)];
+            both.into_iter().flatten().find(free)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Digest;
+
+    fn answer(holds: bool) -> Answer {
+        let other = Digest::of(&[b"another"]);
+        Answer::of_hashes(&Digest::ZERO, if holds { &Digest::ZERO } else { &other })
+    }
+
+    fn unknown() -> Answer {
+        Answer::Unknown(Shown::new("silence"))
+    }
+
+    #[test]
+    fn every_place_is_found_among_every_number_in_twice_the_logarithm() {
+        for among in 0..=300 {
+            for parted in 0..=among {
+                let found = search(0..among, most_questions(among), |at| answer(at < parted));
+                assert_eq!(found.holds, parted.checked_sub(1), "{parted} of {among}");
+                assert_eq!(found.broken, (parted < among).then_some(parted));
+                assert!(among < 2 || f64::from(found.asked) <= 2.0 * (among as f64).log2());
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_is_left_without_an_answer_the_window_holds_the_place() {
+        let mut seed = 7u64;
+        for round in 0..20_000u64 {
+            let among = 1 + round % 300;
+            let parted = round.wrapping_mul(31) % (among + 1);
+            let silent = round % 11; // of ten
+            let found = search(0..among, most_questions(among), |at| {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                if (seed >> 33) % 10 < silent {
+                    return unknown();
+                }
+                answer(at < parted)
+            });
+            assert!(found.holds.is_none_or(|at| at < parted), "{found:?}");
+            assert!(found.broken.is_none_or(|at| at >= parted), "{found:?}");
+            assert!(found.asked <= most_questions(among));
+            let open = found.open(&(0..among));
+            assert!(found.unknown.keys().all(|at| open.contains(at)));
+        }
+    }
+
+    #[test]
+    fn one_silent_place_costs_one_question_and_widens_by_one() {
+        for among in 8..=300u64 {
+            for parted in 0..=among {
+                let silent = parted.min(among - 1);
+                let found = search(0..among, most_questions(among), |at| match at {
+                    at if at == silent => unknown(),
+                    at => answer(at < parted),
+                });
+                let width = found.broken.unwrap_or(among) - found.holds.map_or(0, |at| at + 1);
+                assert!(width <= 2, "{parted} of {among}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_is_asked_once_nobody_answers() {
+        let found = search(0..300, 40, |_| Answer::Ended(Shown::new("gone")));
+        assert_eq!((found.asked, found.ended), (1, true));
+        assert_eq!((found.holds, found.broken), (None, None));
+    }
+}

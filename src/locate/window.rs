@@ -1,0 +1,337 @@
+//! Between which transactions a history was rewritten, and what was lost.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use super::answer::Answer;
+use super::search::{Found, most_questions, search};
+use crate::ledger::{Digest, State};
+use crate::text::Shown;
+use crate::trust::Timestamp;
+
+/// A state that was trusted, and when it was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Transaction and hash.
+    pub state: State,
+    /// When.
+    pub audited: Timestamp,
+}
+
+/// The hashes of single transactions, as far as they are kept.
+pub trait Alhs {
+    /// Transactions kept, from the first on.
+    fn last(&self) -> u64;
+    /// One transaction's hash.
+    fn alh(&mut self, tx: u64) -> Option<Digest>;
+}
+
+/// A transaction, and the time of the first audit that covered it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// The transaction.
+    pub tx: u64,
+    /// When it was audited.
+    pub audited: Timestamp,
+}
+
+/// What could not be decided, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undecided {
+    /// The transaction.
+    pub tx: u64,
+    /// Why not.
+    pub why: Shown,
+}
+
+/// What of the trusted history the shown state still holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The one state that everything was held against.
+    pub shown: State,
+    /// The first state of the trusted line.
+    pub oldest: Checkpoint,
+    /// The last one: what is trusted.
+    pub newest: Checkpoint,
+    /// The last transaction that is proven to stand, with all before it.
+    pub stands: Option<Point>,
+    /// The first one that is proven to be another now.
+    pub broken: Option<Point>,
+    /// What was asked about in vain between the two.
+    pub undecided: Vec<Undecided>,
+    /// How many states were asked about.
+    pub questions: u32,
+}
+
+/// Holds a line of trusted states, each an ancestor of the next, against the shown one; `None` where
+/// the line is empty. `ask` has the shown state's history prove one old state or another in its place.
+pub fn narrow(
+    line: &[Checkpoint],
+    mirror: Option<&mut dyn Alhs>,
+    shown: State,
+    ask: &mut dyn FnMut(&State) -> Answer,
+) -> Option<Window> {
+    let (oldest, newest) = (*line.first()?, *line.last()?);
+    let mut ask = |old: State| match old.tx == shown.tx {
+        true => Answer::of_hashes(&old.hash, &shown.hash),
+        false => ask(&old),
+    };
+    // what lies past the shown state needs no proof to be gone
+    let reached = line.partition_point(|point| point.state.tx <= shown.tx);
+    let at = |index: u64| line.get(usize::try_from(index).ok()?).map(|p| p.state);
+    let among = u64::try_from(reached).unwrap_or(u64::MAX);
+    let found = search(0..among, most_questions(among), |index| match at(index) {
+        Some(old) => ask(old),
+        None => Answer::Unknown(Shown::default()),
+    });
+    let tx = |index: u64| at(index).map_or(0, |state| state.tx);
+    let mut window = Window {
+        shown,
+        oldest,
+        newest,
+        stands: None,
+        broken: None,
+        undecided: Vec::new(),
+        questions: 0,
+    };
+    window.take(line, &found, tx);
+    if let (Some(mirror), false) = (mirror, found.ended) {
+        let from = window.stands.map_or(0, |point| point.tx) + 1;
+        let end = match window.broken {
+            Some(point) => point.tx,
+            None => mirror.last().min(newest.state.tx).min(shown.tx) + 1,
+        };
+        let end = end.min(mirror.last() + 1);
+        let most = most_questions(end.saturating_sub(from));
+        let found = search(from..end.max(from), most, |tx| match mirror.alh(tx) {
+            Some(hash) => ask(State { tx, hash }),
+            None => Answer::Unknown(Shown::new("the mirror's block is damaged")),
+        });
+        window.take(line, &found, |tx| tx);
+    }
+    Some(window)
+}
+
+impl Window {
+    fn take(&mut self, line: &[Checkpoint], found: &Found, tx: impl Fn(u64) -> u64) {
+        let covered = |tx: u64| {
+            let after = line.iter().find(|point| point.state.tx >= tx);
+            Point {
+                tx,
+                audited: after.map_or(self.newest.audited, |point| point.audited),
+            }
+        };
+        if let Some(holds) = found.holds {
+            self.stands = Some(covered(tx(holds)));
+        }
+        if let Some(broken) = found.broken {
+            self.broken = Some(covered(tx(broken)));
+        }
+        let of = found.unknown.iter().map(|(at, why)| Undecided {
+            tx: tx(*at),
+            why: why.clone(),
+        });
+        self.undecided.extend(of);
+        let after = self.stands.map_or(0, |point| point.tx);
+        let before = self.broken.map_or(u64::MAX, |point| point.tx);
+        self.undecided
+            .retain(|undecided| after < undecided.tx && undecided.tx < before);
+        self.questions += found.asked;
+    }
+
+    /// Does everything that was trusted stand?
+    pub fn is_whole(&self) -> bool {
+        self.stands
+            .is_some_and(|point| point.tx >= self.newest.state.tx)
+    }
+
+    /// The first transaction that is another now, where it is known exactly.
+    pub fn first_differing(&self) -> Option<Point> {
+        let next = self.stands.map_or(0, |point| point.tx) + 1;
+        self.broken.filter(|broken| broken.tx == next)
+    }
+
+    /// Is another history shown, of which nothing that was trusted is a part?
+    pub fn is_replaced(&self) -> bool {
+        let broken = self.broken.map(|point| point.tx);
+        self.stands.is_none() && broken.is_some_and(|tx| tx <= self.oldest.state.tx)
+    }
+
+    /// Transactions that were trusted and are not there any more.
+    pub fn lost(&self) -> Option<RangeInclusive<u64>> {
+        let (last, trusted) = (self.shown.tx, self.newest.state.tx);
+        (last < trusted).then(|| last + 1..=trusted)
+    }
+
+    /// Transactions of which nobody knows whether they are as they were, up to the first that is not:
+    /// the rewrite, if there is one, begins among them. `None` where everything stands that is there.
+    pub fn doubtful(&self) -> Option<RangeInclusive<u64>> {
+        let from = self.stands.map_or(0, |point| point.tx) + 1;
+        let to = match self.broken {
+            Some(point) => point.tx,
+            None => self.newest.state.tx.min(self.shown.tx),
+        };
+        (from <= to).then_some(from..=to)
+    }
+}
+
+/// In one line, as the alarm carries it.
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.stands {
+            _ if self.is_replaced() => write!(
+                f,
+                "nothing that was trusted stands: transaction {}, audited {}, is another already",
+                self.broken.map_or(0, |point| point.tx),
+                self.oldest.audited
+            )?,
+            Some(point) if self.is_whole() => write!(
+                f,
+                "everything up to transaction {}, audited {}, still stands",
+                point.tx, point.audited
+            )?,
+            Some(point) => write!(
+                f,
+                "everything up to transaction {}, audited by {}, still stands",
+                point.tx, point.audited
+            )?,
+            None => f.write_str("nothing is proven to stand")?,
+        }
+        match (self.broken, self.doubtful()) {
+            _ if self.is_replaced() => {}
+            (Some(first), _) if self.first_differing().is_some() => write!(
+                f,
+                "; transaction {}, audited {}, is the first that was rewritten",
+                first.tx, first.audited
+            )?,
+            (Some(broken), Some(doubtful)) => write!(
+                f,
+                "; the rewrite begins in {}..{}, audited by {}",
+                doubtful.start(),
+                doubtful.end(),
+                broken.audited
+            )?,
+            (_, Some(doubtful)) => write!(
+                f,
+                "; {}..{} is not proven",
+                doubtful.start(),
+                doubtful.end()
+            )?,
+            (_, None) => {}
+        }
+        if let Some(lost) = self.lost() {
+            write!(
+                f,
+                "; transactions {}..{} are gone",
+                lost.start(),
+                lost.end()
+            )?;
+        }
+        if !self.undecided.is_empty() {
+            write!(
+                f,
+                " ({} of {} questions without a proof in the answer: the window is the wider for it)",
+                self.undecided.len(),
+                self.questions
+            )?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(history: u64, tx: u64) -> Digest {
+        Digest::of(&[&history.to_be_bytes(), &tx.to_be_bytes()])
+    }
+
+    /// Two histories that part after a transaction.
+    fn shown_at(parted: u64, tx: u64) -> Digest {
+        hash(u64::from(tx > parted), tx)
+    }
+
+    struct Kept(u64);
+
+    impl Alhs for Kept {
+        fn last(&self) -> u64 {
+            self.0
+        }
+
+        fn alh(&mut self, tx: u64) -> Option<Digest> {
+            Some(hash(0, tx))
+        }
+    }
+
+    fn line(txs: impl Iterator<Item = u64>) -> Vec<Checkpoint> {
+        let point = |tx| Checkpoint {
+            state: State {
+                tx,
+                hash: hash(0, tx),
+            },
+            audited: Timestamp::from_unix(1_795_319_313 + tx),
+        };
+        txs.map(point).collect()
+    }
+
+    fn narrowed(parted: u64, last: u64, mirror: Option<u64>) -> Window {
+        let shown = State {
+            tx: last,
+            hash: shown_at(parted, last),
+        };
+        let mut kept = mirror.map(Kept);
+        let mirror = kept.as_mut().map(|kept| kept as &mut dyn Alhs);
+        let line = line((10..=300).step_by(10));
+        let mut ask = |old: &State| Answer::of_hashes(&old.hash, &shown_at(parted, old.tx));
+        narrow(&line, mirror, shown, &mut ask).unwrap()
+    }
+
+    #[test]
+    fn a_fork_is_placed_between_the_audits_around_it_and_by_the_mirror_at_the_very_transaction() {
+        for parted in 0..300 {
+            let window = narrowed(parted, 310, None);
+            let before = parted / 10 * 10;
+            assert_eq!(window.doubtful(), Some(before + 1..=before + 10));
+            assert_eq!(window.stands.map_or(0, |point| point.tx), before);
+            assert_eq!(window.is_replaced(), parted < 10);
+            let window = narrowed(parted, 310, Some(300));
+            assert_eq!(window.first_differing().map(|p| p.tx), Some(parted + 1));
+            assert!(window.questions <= 20, "{window:?}");
+        }
+        let whole = narrowed(300, 310, None);
+        assert!(whole.is_whole() && whole.doubtful().is_none() && whole.questions == 1);
+    }
+
+    #[test]
+    fn after_a_rollback_what_is_lost_is_named_and_what_is_left_stands() {
+        for last in 1..300 {
+            let window = narrowed(300, last, None);
+            assert_eq!(window.lost(), Some(last + 1..=300));
+            assert_eq!(window.stands.map_or(0, |p| p.tx), last / 10 * 10);
+            assert_eq!(window.broken, None);
+            let window = narrowed(300, last, Some(300));
+            assert_eq!(window.stands.map(|point| point.tx), Some(last));
+            assert_eq!(window.doubtful(), None);
+        }
+    }
+
+    #[test]
+    fn a_fork_that_is_shorter_is_both() {
+        let window = narrowed(123, 200, Some(300));
+        assert_eq!(window.first_differing().map(|point| point.tx), Some(124));
+        assert_eq!(window.lost(), Some(201..=300));
+    }
+
+    #[test]
+    fn a_mirror_that_ends_early_takes_nothing_away() {
+        for parted in 0..300 {
+            let window = narrowed(parted, 310, Some(155));
+            let before = parted / 10 * 10;
+            let stands = window.stands.map_or(0, |point| point.tx);
+            assert!((before..=parted).contains(&stands), "{window:?}");
+            let broken = window.broken.unwrap().tx;
+            assert!((parted + 1..=before + 10).contains(&broken), "{window:?}");
+        }
+    }
+}

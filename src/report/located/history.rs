@@ -1,0 +1,197 @@
+//! What of a history stands, what does not, since when, and how that is known.
+
+use crate::audit::{BrokenValues, Listed, Located, Present};
+use crate::locate::{Undecided, Window};
+use crate::trust::Alarm;
+
+pub(super) fn lines(lines: &mut Vec<String>, located: &Located, values: Option<&BrokenValues>) {
+    let mut section = |title: &str, text: Vec<String>| {
+        lines.push(format!("\n{title}"));
+        lines.extend(text.into_iter().map(|line| format!("  {line}")));
+    };
+    section("What happened", vec![happened(&located.present, values).1]);
+    match &located.present {
+        Present::Shows {
+            window,
+            listed,
+            refused,
+        } => {
+            section("What stands", stands(window));
+            section("What does not", stands_not(window));
+            section("Since when", since(window, &located.alarms));
+            let mut how = how_known(window, located);
+            if *listed == Listed::Hidden {
+                how.push("the server does not list the database any more, but it opens".into());
+            }
+            if let Some((verdict, reason)) = refused {
+                how.push(format!(
+                    "the state itself would not be accepted: {verdict}: {reason}"
+                ));
+            }
+            section("How we know", how);
+        }
+        Present::Emptied(lost) | Present::Vanished(lost) => {
+            section("What stands", vec!["nothing".into()]);
+            let all = format!(
+                "transactions 1..{} are gone, audited {} to {}",
+                lost.newest.state.tx, lost.oldest.audited, lost.newest.audited
+            );
+            section("What does not", vec![all]);
+        }
+        Present::NotShown(_) | Present::NothingTrusted | Present::Local(_) => {}
+    }
+    if !located.alarms.is_empty() {
+        let alarms = located.alarms.iter().map(alarm_line);
+        section("Open alarms", alarms.collect());
+    }
+}
+
+/// In a word, and in words.
+pub(super) fn happened(present: &Present, values: Option<&BrokenValues>) -> (&'static str, String) {
+    let broken = values.is_some_and(|values| values.total() > 0);
+    let (word, text) = match present {
+        Present::Shows { window, listed, .. } => match window {
+            window if window.is_replaced() => (
+                "replaced",
+                "another history is shown, of which nothing that was trusted is a part",
+            ),
+            window if window.broken.is_some() => ("rewritten", "history was rewritten"),
+            window if window.lost().is_some() => (
+                "rolled-back",
+                "the database is back at an earlier time: transactions are gone",
+            ),
+            window if window.is_whole() && broken => (
+                "values",
+                "the history stands, but values in it are not what was written",
+            ),
+            window if window.is_whole() => match listed {
+                Listed::Hidden => ("hidden", "the database is hidden; its history stands"),
+                _ => (
+                    "nothing",
+                    "what the server shows now continues everything that was trusted",
+                ),
+            },
+            _ => (
+                "undecided",
+                "not all that was trusted is proven, and nothing is proven to be rewritten",
+            ),
+        },
+        Present::Emptied(_) => ("emptied", "the database is there, without any transaction"),
+        Present::Vanished(_) => ("vanished", "the database is gone"),
+        Present::NothingTrusted => (
+            "unknown",
+            "nothing is trusted of this database here, so nothing can be located",
+        ),
+        Present::NotShown(failure) => {
+            return ("unknown", format!("the server shows no state: {failure}"));
+        }
+        Present::Local(failure) => return ("unknown", format!("local failure: {failure}")),
+    };
+    (word, text.into())
+}
+
+fn stands(window: &Window) -> Vec<String> {
+    let Some(point) = window.stands else {
+        return vec![match window.is_replaced() {
+            true => "nothing".into(),
+            false => "nothing is proven to stand".into(),
+        }];
+    };
+    let kept = match window.is_whole() {
+        true => "",
+        false => " (whether their values still are, only reading them tells: immuaudit sweep)",
+    };
+    vec![format!(
+        "transactions 1..{}, audited by {}: proven to be what they were{kept}",
+        point.tx, point.audited
+    )]
+}
+
+fn stands_not(window: &Window) -> Vec<String> {
+    let mut lines = Vec::new();
+    match (window.first_differing(), window.broken, window.doubtful()) {
+        _ if window.is_replaced() => lines.push(format!(
+            "transaction {}, the first that was ever audited ({}), is another one already",
+            window.oldest.state.tx, window.oldest.audited
+        )),
+        (Some(first), ..) => lines.push(format!(
+            "transaction {} is the first that was rewritten; it was audited by {}; nothing from it on is what it was",
+            first.tx, first.audited
+        )),
+        (None, Some(broken), Some(doubtful)) => lines.push(format!(
+            "the rewrite begins in {}..{}, which was audited by {}; nothing from {} on is what it was",
+            doubtful.start(), doubtful.end(), broken.audited, broken.tx
+        )),
+        (_, None, Some(doubtful)) => lines.push(format!(
+            "{}..{} is not proven, one way or the other",
+            doubtful.start(),
+            doubtful.end()
+        )),
+        _ => {}
+    }
+    if let Some(lost) = window.lost() {
+        lines.push(format!(
+            "transactions {}..{} are gone; the last of them was audited {}",
+            lost.start(),
+            lost.end(),
+            window.newest.audited
+        ));
+    }
+    if lines.is_empty() {
+        lines.push("nothing: everything that was trusted stands".into());
+    }
+    lines
+}
+
+fn since(window: &Window, alarms: &[Alarm]) -> Vec<String> {
+    let mut lines = vec![format!(
+        "the last audit that found the history whole reached transaction {}, {}",
+        window.newest.state.tx, window.newest.audited
+    )];
+    if let Some(first) = alarms.iter().map(|alarm| alarm.raised).min() {
+        lines.push(format!(
+            "the first alarm was raised {first}: whatever was done was done between the two, or shown since"
+        ));
+    }
+    lines
+}
+
+fn how_known(window: &Window, located: &Located) -> Vec<String> {
+    let mut lines = vec![
+        format!(
+            "the server shows transaction {}, hash {}",
+            window.shown.tx, window.shown.hash
+        ),
+        format!(
+            "old states held against that one state: {}, in {} calls; each yes and each no is a proof that ends in it",
+            window.questions, located.calls
+        ),
+    ];
+    lines.push(match located.mirrored {
+        Some(last) => format!("the mirror has the hash of every transaction up to {last}"),
+        None => {
+            "no mirror is kept (--audit-mirror): the window is as wide as audits lie apart".into()
+        }
+    });
+    for Undecided { tx, why } in window.undecided.iter().take(3) {
+        lines.push(format!("not decided at transaction {tx}: {why}"));
+    }
+    if !window.undecided.is_empty() {
+        lines.push(format!(
+            "{} questions had no proof in the answer: the window is the wider for it, and no less right",
+            window.undecided.len()
+        ));
+    }
+    lines
+}
+
+fn alarm_line(alarm: &Alarm) -> String {
+    format!(
+        "{} {} raised {}: {}\n    evidence: {}",
+        alarm.id,
+        alarm.kind,
+        alarm.raised,
+        alarm.reason,
+        alarm.evidence.display()
+    )
+}

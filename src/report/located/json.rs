@@ -1,0 +1,177 @@
+//! The report as one JSON object.
+
+use super::compared::{not_held, word};
+use super::history::happened;
+use super::steps::steps;
+use super::{Compared, Whereabouts, unix};
+use crate::audit::{BrokenValues, Differences, Present};
+use crate::locate::Window;
+use crate::report::json::JsonObject;
+use crate::text::Shown;
+use crate::trust::Timestamp;
+
+/// The report as one JSON object.
+pub fn located_json(server: &str, found: &Whereabouts) -> String {
+    let located = found.located.as_ref();
+    let window = located.and_then(|located| match &located.present {
+        Present::Shows { window, .. } => Some(window),
+        _ => None,
+    });
+    let lost = located.and_then(|located| match &located.present {
+        Present::Shows { window, .. } => window.lost(),
+        Present::Emptied(lost) | Present::Vanished(lost) => Some(1..=lost.newest.state.tx),
+        _ => None,
+    });
+    let newest = located.and_then(|located| match &located.present {
+        Present::Shows { window, .. } => Some(window.newest),
+        Present::Emptied(lost) | Present::Vanished(lost) => Some(lost.newest),
+        _ => None,
+    });
+    let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
+    let stands = window.and_then(|window| window.stands);
+    let broken = window.and_then(|window| window.broken);
+    let doubtful = window.and_then(Window::doubtful);
+    let undecided: Vec<String> = window
+        .map(|window| window.undecided.as_slice())
+        .unwrap_or_default()
+        .iter()
+        .map(|undecided| format!("{}: {}", undecided.tx, undecided.why))
+        .collect();
+    let undecided: Vec<&str> = undecided.iter().map(String::as_str).collect();
+    let alarms = located
+        .map(|located| located.alarms.as_slice())
+        .unwrap_or_default();
+    let alarms: Vec<&str> = alarms.iter().map(|alarm| alarm.id.as_str()).collect();
+    let happened = located.map(|located| happened(&located.present, found.values.as_ref()));
+    let steps = located.map_or_else(Vec::new, |located| steps(located, found));
+    let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+    JsonObject::new()
+        .text("server", Some(server))
+        .text("database", Some(&found.database))
+        .text("at", time(located.map(|located| located.at)).as_deref())
+        .text("happened", happened.as_ref().map(|(word, _)| *word))
+        .text("why", happened.as_ref().map(|(_, text)| text.as_str()))
+        .number("shown_tx", window.map(|window| window.shown.tx))
+        .text(
+            "shown_hash",
+            window.map(|w| w.shown.hash.to_string()).as_deref(),
+        )
+        .number("trusted_tx", newest.map(|newest| newest.state.tx))
+        .text(
+            "trusted_audited",
+            time(newest.map(|newest| newest.audited)).as_deref(),
+        )
+        .number("stands_tx", stands.map(|point| point.tx))
+        .text(
+            "stands_audited",
+            time(stands.map(|point| point.audited)).as_deref(),
+        )
+        .number("broken_tx", broken.map(|point| point.tx))
+        .text(
+            "broken_audited",
+            time(broken.map(|point| point.audited)).as_deref(),
+        )
+        .number(
+            "first_rewritten",
+            window
+                .and_then(Window::first_differing)
+                .map(|point| point.tx),
+        )
+        .number(
+            "doubtful_from",
+            doubtful.as_ref().map(|doubtful| *doubtful.start()),
+        )
+        .number(
+            "doubtful_to",
+            doubtful.as_ref().map(|doubtful| *doubtful.end()),
+        )
+        .number("lost_from", lost.as_ref().map(|lost| *lost.start()))
+        .number("lost_to", lost.as_ref().map(|lost| *lost.end()))
+        .number(
+            "questions",
+            window.map(|window| u64::from(window.questions)),
+        )
+        .number("calls", located.map(|located| located.calls))
+        .number("mirrored_tx", located.and_then(|located| located.mirrored))
+        .texts("undecided", &undecided)
+        .texts("open_alarms", &alarms)
+        .object("values", found.values.as_ref().map(values_json))
+        .object("against", found.compared.as_ref().map(compared_json))
+        .texts("next", &steps)
+        .end()
+}
+
+fn values_json(values: &BrokenValues) -> JsonObject {
+    let groups = values.groups.iter().flat_map(|(what, broken)| {
+        broken.iter().map(|broken| {
+            let written = broken.ts.map(|ts| unix(ts).to_string());
+            JsonObject::new()
+                .number("tx", Some(broken.tx))
+                .text("what", Some(what))
+                .text("written", written.as_deref())
+                .text("said", Some(&broken.said))
+        })
+    });
+    JsonObject::new()
+        .number("broken", Some(values.total()))
+        .number("read", Some(values.passed))
+        .number("unread", Some(values.unread))
+        .objects("transactions", groups)
+}
+
+fn compared_json(compared: &Compared) -> JsonObject {
+    let (of, not) = match compared {
+        Compared::Server { of, compared } => (of, compared.as_ref().err()),
+        Compared::Mirror { of, compared } => (of, compared.as_ref().err()),
+    };
+    let object = JsonObject::new()
+        .text("other", Some(of))
+        .text("failure", not.map(not_held).as_deref());
+    match compared {
+        Compared::Server {
+            compared: Ok(differences),
+            ..
+        } => server_json(object, differences),
+        Compared::Mirror {
+            compared: Ok(differences),
+            ..
+        } => object
+            .number("compared", Some(differences.compared))
+            .number("same_to", differences.found.holds)
+            .number("differs_at", differences.found.broken),
+        _ => object,
+    }
+}
+
+fn server_json(object: JsonObject, differences: &Differences) -> JsonObject {
+    let holds = differences.holds.as_ref();
+    let transactions = differences.differing.iter().map(|differing| {
+        let keys = differing.changes.iter().map(|change| {
+            JsonObject::new()
+                .text("how", Some(word(change.how)))
+                .text("key", Some(change.key.as_str()))
+                .text("there", change.theirs.as_ref().map(Shown::as_str))
+                .text("here", change.ours.as_ref().map(Shown::as_str))
+        });
+        JsonObject::new()
+            .number("tx", Some(differing.tx))
+            .text("written_here", Some(&unix(differing.ours).to_string()))
+            .text("written_there", Some(&unix(differing.theirs).to_string()))
+            .objects("keys", keys)
+            .number("more_keys", u64::try_from(differing.more).ok())
+    });
+    object
+        .number("shows_tx", Some(differences.theirs.tx))
+        .number(
+            "holds_trusted_to",
+            holds.and_then(|window| window.stands).map(|p| p.tx),
+        )
+        .number("same_to", Some(differences.same))
+        .number("differs_at", differences.first)
+        .number("compared_to", Some(differences.compared))
+        .objects("transactions", transactions)
+        .number("more", Some(differences.more))
+        .number("rechained", Some(differences.rechained))
+        .number("moved", Some(differences.moved))
+        .text("unproven", differences.unproven.as_ref().map(Shown::as_str))
+}

@@ -1,0 +1,112 @@
+//! Where a history was tampered with, for people and for programs.
+
+mod compared;
+mod history;
+mod json;
+mod steps;
+mod values;
+
+use crate::audit::{BrokenValues, Differences, Exit, Located, MirrorDifferences, NotHeld};
+use crate::text::Shown;
+use crate::trust::Timestamp;
+
+pub use json::located_json;
+
+/// Everything that was found.
+#[derive(Debug)]
+pub struct Whereabouts {
+    /// The database.
+    pub database: String,
+    /// What of its history stands; `None` where nobody was asked.
+    pub located: Option<Located>,
+    /// What of its values is broken, where that was looked for.
+    pub values: Option<BrokenValues>,
+    /// What it was held against.
+    pub compared: Option<Compared>,
+}
+
+/// What a database was held against, and what came of it.
+#[derive(Debug)]
+pub enum Compared {
+    /// A second server.
+    Server {
+        /// Its address.
+        of: String,
+        /// What differs.
+        compared: Result<Box<Differences>, NotHeld>,
+    },
+    /// A mirror.
+    Mirror {
+        /// Its file.
+        of: String,
+        /// What differs.
+        compared: Result<MirrorDifferences, NotHeld>,
+    },
+}
+
+impl Whereabouts {
+    /// How the program should end.
+    pub fn exit(&self) -> Exit {
+        let located = self.located.as_ref().map_or(Exit::Good, Located::exit);
+        let values = match &self.values {
+            Some(values) if values.total() > 0 => Exit::Tampered,
+            Some(values) if values.halted.is_some() => Exit::Incomplete,
+            _ => Exit::Good,
+        };
+        let compared = match &self.compared {
+            None => Exit::Good,
+            Some(Compared::Server {
+                compared: Ok(differences),
+                ..
+            }) => match (differences.first, &differences.unproven) {
+                (Some(_), _) => Exit::Tampered,
+                (None, Some(_)) => Exit::Incomplete,
+                (None, None) => Exit::Good,
+            },
+            Some(Compared::Mirror {
+                compared: Ok(differences),
+                ..
+            }) => match differences.found.broken {
+                Some(_) => Exit::Tampered,
+                None if differences.found.holds == Some(differences.compared) => Exit::Good,
+                None => Exit::Incomplete,
+            },
+            Some(Compared::Server {
+                compared: Err(not), ..
+            })
+            | Some(Compared::Mirror {
+                compared: Err(not), ..
+            }) => match not {
+                NotHeld::Local(_) => Exit::Local,
+                _ => Exit::Incomplete,
+            },
+        };
+        located.max(values).max(compared)
+    }
+}
+
+/// The report for people.
+pub fn located_text(server: &str, found: &Whereabouts) -> String {
+    let mut lines = vec![format!(
+        "{} of server {server}",
+        Shown::new(&found.database)
+    )];
+    if let Some(located) = &found.located {
+        lines.push(format!("asked {}", located.at));
+        history::lines(&mut lines, located, found.values.as_ref());
+    }
+    if let Some(values) = &found.values {
+        values::lines(&mut lines, values);
+    }
+    if let Some(compared) = &found.compared {
+        compared::lines(&mut lines, compared);
+    }
+    if let Some(located) = &found.located {
+        steps::lines(&mut lines, located, found);
+    }
+    lines.join("\n")
+}
+
+fn unix(seconds: i64) -> Timestamp {
+    Timestamp::from_unix(u64::try_from(seconds).unwrap_or(0))
+}

@@ -1,0 +1,81 @@
+//! What to do next, once it is known what happened.
+
+use super::Whereabouts;
+use crate::audit::{Located, Lost, Present};
+use crate::report::plain::accepting;
+use crate::text::shell_word;
+
+pub(super) fn lines(lines: &mut Vec<String>, located: &Located, found: &Whereabouts) {
+    let steps = steps(located, found);
+    if steps.is_empty() {
+        return;
+    }
+    lines.push("\nWhat to do next".into());
+    for (number, step) in (1..).zip(steps) {
+        lines.push(format!("  {number}. {step}"));
+    }
+}
+
+pub(super) fn steps(located: &Located, found: &Whereabouts) -> Vec<String> {
+    let broken_values = found
+        .values
+        .as_ref()
+        .is_some_and(|values| values.total() > 0);
+    let name = shell_word(&located.database);
+    let (whole, newest) = match &located.present {
+        Present::Shows { window, .. } => (window.is_whole(), window.newest),
+        Present::Emptied(Lost { newest, .. }) | Present::Vanished(Lost { newest, .. }) => {
+            (false, *newest)
+        }
+        Present::NothingTrusted => {
+            return vec!["see which databases are trusted here: immuaudit roots list".into()];
+        }
+        Present::NotShown(_) => {
+            return vec!["see that the server answers, and ask again".into()];
+        }
+        Present::Local(_) => return vec!["repair the auditor's own files first".into()],
+    };
+    if whole && !broken_values {
+        return match located.alarms.is_empty() {
+            true => Vec::new(),
+            false => vec![
+                "what is shown now is not what was shown at the alarm: its evidence is what was shown then. \
+                 Keep it, and ask who could show another history meanwhile"
+                    .into(),
+                "let the next audit prove a new transaction before anything is accepted: then accepting \
+                 closes the alarm, and adopts nothing"
+                    .into(),
+                accept(located),
+            ],
+        };
+    }
+    let mut steps = vec![
+        "stop what writes to the server: what is written now stands on what was tampered with"
+            .to_owned(),
+        "copy the server's data directory before anything is started, repaired or restored".into(),
+        "copy the auditor's directory, and the evidence named above, to another place".into(),
+    ];
+    steps.push(match broken_values && whole {
+        true => format!(
+            "the history stands, the values named above do not: take them from a replica or a backup; \
+             start that on another port and run: immuaudit locate {name} --against HOST:PORT"
+        ),
+        false => format!(
+            "find a backup that still holds transaction {} (hash {}): start it on another port and run: \
+             immuaudit locate {name} --against HOST:PORT; it names every key that was changed, too",
+            newest.state.tx, newest.state.hash
+        ),
+    });
+    steps.push(accept(located));
+    steps
+}
+
+fn accept(located: &Located) -> String {
+    match located.alarms.as_slice() {
+        [] => "accept nothing: no alarm is open; the next audit raises it".into(),
+        [alarm, ..] => format!(
+            "accept the finding only once it is explained: {}; a change that nobody can explain stays open",
+            accepting(alarm)
+        ),
+    }
+}

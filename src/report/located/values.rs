@@ -1,0 +1,47 @@
+//! Broken transactions, grouped by what broke.
+
+use super::unix;
+use crate::audit::{BrokenTx, BrokenValues};
+
+/// Broken transactions of a kind that are told one by one.
+const TOLD: usize = 20;
+
+pub(super) fn lines(lines: &mut Vec<String>, values: &BrokenValues) {
+    lines.push(format!(
+        "\nWhat is broken of the values\n  {} transactions are, of {} read; {} could not be read",
+        values.total(),
+        values.passed,
+        values.unread
+    ));
+    for (what, broken) in &values.groups {
+        let times =
+            |pick: fn(i64, i64) -> i64| broken.iter().filter_map(|broken| broken.ts).reduce(pick);
+        let span = match (times(i64::min), times(i64::max)) {
+            (Some(first), Some(last)) => format!(
+                ", written {} to {} as the server says",
+                unix(first),
+                unix(last)
+            ),
+            _ => String::new(),
+        };
+        lines.push(format!("  {what}: {} transactions{span}", broken.len()));
+        for BrokenTx { said, ts, .. } in broken.iter().take(TOLD) {
+            let at = ts.map_or(String::new(), |ts| format!(" (written {})", unix(ts)));
+            lines.push(format!("    {said}{at}"));
+        }
+        if broken.len() > TOLD {
+            let ids: Vec<String> = broken
+                .iter()
+                .skip(TOLD)
+                .map(|broken| broken.tx.to_string())
+                .collect();
+            lines.push(format!("    and at transactions {}", ids.join(" ")));
+        }
+    }
+    if values.more > 0 {
+        lines.push(format!("  and {} more", values.more));
+    }
+    if let Some(failure) = &values.halted {
+        lines.push(format!("  reading ended early: {failure}"));
+    }
+}

@@ -1,0 +1,127 @@
+//! `located/DATABASE/ALARM.toml`: where it was tampered, one file for the evidence of the same name.
+//!
+//! A file of its own: evidence is written before anybody looks for more, and never touched again.
+
+use std::path::{Path, PathBuf};
+
+use toml::Table;
+
+use super::failure::{Damage, LocalFailure};
+use super::fault::Kind;
+use super::files;
+use super::sealed::{self, Writer};
+use super::store::{EVIDENCE, Store};
+use super::text::cut;
+use super::timestamp::Timestamp;
+use crate::ledger::State;
+use crate::sys::Lock;
+
+const WHAT: &str = "immuaudit: where a history was tampered with, as far as it was found. The evidence stands beside it.";
+/// Longest file that is read.
+const MOST: u64 = 1 << 20;
+/// Longest text that is kept, in characters.
+const TEXT: usize = 100_000;
+/// The directory, beside that of the evidence.
+const LOCATED: &str = "located";
+
+/// What is kept of a search.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocatedRecord {
+    /// When it was made.
+    pub located: Timestamp,
+    /// The state that everything was held against; `None` where none was shown.
+    pub shown: Option<State>,
+    /// The last transaction that is proven to stand.
+    pub stands: Option<u64>,
+    /// The first one that is proven to be another.
+    pub broken: Option<u64>,
+    /// The report, for people.
+    pub report: String,
+}
+
+impl Store {
+    /// Keeps what was found for an alarm, in the place of an earlier search. An alarm whose evidence is not
+    /// kept has none, so there are no more of these than of those.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn save_located(
+        &self,
+        database: &str,
+        alarm: &str,
+        record: &LocatedRecord,
+    ) -> Result<(), LocalFailure> {
+        let _hold = self.hold(Lock::Exclusive)?;
+        let evidence = self.evidence_path(database, alarm);
+        let (Some(path), true) = (path_for(&evidence), files::exists(&evidence)?) else {
+            return Ok(());
+        };
+        let mut writer = Writer::new(WHAT, &self.server);
+        writer.text("program", concat!("immuaudit ", env!("CARGO_PKG_VERSION")));
+        writer.text("database", database);
+        writer.text("alarm", alarm);
+        writer.time("located", record.located);
+        let shown = record.shown.map(|state| state.to_string());
+        writer.optional("shown", shown.as_deref());
+        for (key, tx) in [("stands", record.stands), ("broken", record.broken)] {
+            if let Some(tx) = tx {
+                writer.number(key, tx);
+            }
+        }
+        writer.text("report", &cut(&record.report, TEXT));
+        if let Some(directory) = path.parent() {
+            files::create_directory(directory)?;
+        }
+        files::replace(Kind::Evidence, &path, &writer.seal())
+    }
+}
+
+impl LocatedRecord {
+    /// What was found for the alarm whose evidence this file is; `None` where nobody looked.
+    ///
+    /// # Errors
+    /// The file is not what an auditor wrote.
+    pub fn beside(evidence: &Path) -> Result<Option<LocatedRecord>, LocalFailure> {
+        let Some(path) = path_for(evidence) else {
+            return Ok(None);
+        };
+        let Some(bytes) = files::read(&path, MOST)? else {
+            return Ok(None);
+        };
+        let damaged = |damage| LocalFailure::DamagedRecord {
+            path: path.clone(),
+            damage,
+        };
+        let read = sealed::open_of_any_server(&bytes).and_then(|table| parse(&table));
+        read.map(Some).map_err(damaged)
+    }
+
+    /// Removes what was found for an alarm that is let go.
+    pub(super) fn remove_beside(evidence: &Path) -> Result<(), LocalFailure> {
+        path_for(evidence).map_or(Ok(()), |path| files::remove(&path))
+    }
+}
+
+/// The file for this evidence, where that lies in its place.
+fn path_for(evidence: &Path) -> Option<PathBuf> {
+    let of_database = evidence.parent()?;
+    let all = of_database.parent()?;
+    let in_place = all.file_name().is_some_and(|name| name == EVIDENCE);
+    let home = all.parent().filter(|_| in_place)?;
+    let file = home.join(LOCATED).join(of_database.file_name()?);
+    Some(file.join(evidence.file_name()?))
+}
+
+fn parse(table: &Table) -> Result<LocatedRecord, Damage> {
+    let number = |key| match table.get(key) {
+        None => Ok(None),
+        Some(_) => sealed::number(table, key).map(Some),
+    };
+    Ok(LocatedRecord {
+        located: sealed::time(table, "located")?,
+        shown: sealed::state(table, "shown")?,
+        stands: number("stands")?,
+        broken: number("broken")?,
+        report: sealed::text(table, "report")?.into(),
+    })
+}

@@ -1,0 +1,544 @@
+//! `DATABASE.mirror`: the hash of every single transaction, so that a rewrite can be told from what
+//! was there before to the very transaction, offline too.
+//!
+//! A line that says whose it is, then blocks of 1,024 hashes, 32 bytes each. A block begins with two
+//! seals (a number of hashes, and the SHA-256 over the first line's, the block's number and so many
+//! hashes). Hashes are appended and synced before the seal that is not in use is written over, so a
+//! kill leaves what was there; what no seal covers is cut off. A block whose seals do not hold counts
+//! as absent, and is filled again.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::failure::{Damage, LocalFailure};
+use super::files;
+use super::name::{escape, unescape};
+use super::timestamp::Timestamp;
+use crate::ledger::Digest;
+
+const HEADER: &str = "immuaudit-mirror 1";
+/// Longest first line: names are escaped, and a server's or database's has no bounds.
+const LONGEST_LINE: usize = 64 << 10;
+/// Hashes in a block.
+const BLOCK: u32 = 1_024;
+/// Bytes of a seal: how many hashes it covers, and the SHA-256.
+const SEAL: u64 = 4 + DIGEST;
+const DIGEST: u64 = Digest::LEN as u64;
+/// Bytes before a block's hashes.
+const SEALS: u64 = 2 * SEAL;
+const STRIDE: u64 = SEALS + DIGEST * BLOCK as u64;
+
+/// The mirror of one database.
+#[derive(Debug)]
+pub struct Mirror {
+    path: PathBuf,
+    file: File,
+    server: String,
+    database: String,
+    since: Timestamp,
+    /// Over the first line.
+    line: Digest,
+    /// Where the blocks begin.
+    start: u64,
+    /// Of each block, what is good.
+    blocks: Vec<Good>,
+}
+
+/// What of a block is good: so many hashes, by this seal.
+#[derive(Clone, Copy, Debug, Default)]
+struct Good {
+    hashes: u32,
+    seal: u64,
+}
+
+/// What came of adding hashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extended {
+    /// There is room for more.
+    Room,
+    /// There is none.
+    Full,
+}
+
+impl Mirror {
+    /// Any mirror, such as another auditor's, to be read.
+    ///
+    /// # Errors
+    /// There is no such file, or it is none of ours.
+    pub fn read(path: &Path) -> Result<Mirror, LocalFailure> {
+        Mirror::open(path, OpenOptions::new().read(true))
+    }
+
+    /// The server's name where it was written.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// The database that it is of.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// Where the line of what is trusted begins that it is of.
+    pub fn since(&self) -> Timestamp {
+        self.since
+    }
+
+    /// The first transaction that is not there.
+    pub fn next(&self) -> u64 {
+        let full = |good: &&Good| good.hashes == BLOCK;
+        let before = u64::try_from(self.blocks.iter().take_while(full).count()).unwrap_or(u64::MAX);
+        first_of(before).saturating_add(u64::from(self.block(before).hashes))
+    }
+
+    /// Adds the hashes of `first` and those behind it, as far as they are the next ones that are missing, and
+    /// as far as the file need not grow by more than `room` bytes.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn extend(
+        &mut self,
+        first: u64,
+        hashes: &[Digest],
+        room: u64,
+    ) -> Result<Extended, LocalFailure> {
+        let length = |mirror: &Mirror| -> io::Result<u64> { Ok(mirror.file.metadata()?.len()) };
+        let failed = |mirror: &Mirror, error: &io::Error| {
+            LocalFailure::system("append to", &mirror.path, error)
+        };
+        let most = length(self)
+            .map_err(|error| failed(self, &error))?
+            .saturating_add(room);
+        loop {
+            let next = self.next();
+            let rest = next
+                .checked_sub(first)
+                .and_then(|at| hashes.get(usize::try_from(at).ok()?..))
+                .unwrap_or_default();
+            let (number, offset) = place(next);
+            let at = self.start_of(number) + SEALS + DIGEST * u64::from(offset);
+            let fits = most.saturating_sub(at) / DIGEST;
+            let left = u64::from(BLOCK - offset).min(fits);
+            let run = usize::try_from(left).map_or(rest, |left| rest.get(..left).unwrap_or(rest));
+            if rest.is_empty() {
+                return Ok(Extended::Room);
+            }
+            if run.is_empty() {
+                return Ok(Extended::Full);
+            }
+            self.append(number, offset, at, run)
+                .map_err(|error| failed(self, &error))?;
+        }
+    }
+
+    /// The last transaction whose hash is there, though some before may be absent; 0: none is.
+    pub fn last(&self) -> u64 {
+        let Some(last) = self.blocks.len().checked_sub(1) else {
+            return 0;
+        };
+        let last = u64::try_from(last).unwrap_or(u64::MAX);
+        (first_of(last) - 1).saturating_add(u64::from(self.block(last).hashes))
+    }
+
+    /// A transaction's hash, where it is there: read anew each time, and its block's seal checked.
+    pub fn alh(&self, tx: u64) -> Option<Digest> {
+        let (number, offset) = place(Some(tx).filter(|tx| *tx > 0)?);
+        let good = self.block(number);
+        let mut block = vec![0; usize::try_from(STRIDE).ok()?];
+        let read = read_up_to(&self.file, &mut block, self.start_of(number)).ok()?;
+        let bytes = block.get(..read)?;
+        if offset >= good.hashes || self.covered(number, bytes, good.seal)? < good.hashes {
+            return None;
+        }
+        let at = SEALS + DIGEST * u64::from(offset);
+        let hash = bytes.get(usize::try_from(at).ok()?..)?;
+        hash.first_chunk::<{ Digest::LEN }>()
+            .copied()
+            .map(Digest::new)
+    }
+
+    fn append(&mut self, number: u64, offset: u32, at: u64, run: &[Digest]) -> io::Result<()> {
+        let bytes: Vec<u8> = run.iter().flat_map(|hash| *hash.as_bytes()).collect();
+        self.file.write_all_at(&bytes, at)?;
+        self.file.sync_data()?;
+        let hashes = offset + u32::try_from(run.len()).unwrap_or(BLOCK - offset);
+        let mut all = vec![0; usize::try_from(hashes).unwrap_or(0) * Digest::LEN];
+        let block = self.start_of(number);
+        self.file.read_exact_at(&mut all, block + SEALS)?;
+        let seal = (self.block(number).seal + 1) % 2;
+        let mut sealed = hashes.to_be_bytes().to_vec();
+        sealed.extend(self.seal(number, hashes, &all).as_bytes());
+        self.file.write_all_at(&sealed, block + seal * SEAL)?;
+        self.file.sync_data()?;
+        let index = usize::try_from(number).unwrap_or(usize::MAX);
+        if index >= self.blocks.len() {
+            self.blocks.push(Good::default());
+        }
+        if let Some(good) = self.blocks.get_mut(index) {
+            *good = Good { hashes, seal };
+        }
+        Ok(())
+    }
+
+    pub(super) fn create(
+        path: &Path,
+        server: &str,
+        database: &str,
+        since: Timestamp,
+    ) -> Result<Mirror, LocalFailure> {
+        let content = format!(
+            "{HEADER} server={} database={} since={since}",
+            escape(server),
+            escape(database)
+        );
+        let line = format!("{content} {}\n", Digest::of(&[content.as_bytes()]));
+        let failed = |error: &io::Error| LocalFailure::system("write", path, error);
+        // half a line is none of ours when it is opened next, and moved away
+        let mut options = OpenOptions::new();
+        let options = options.write(true).create_new(true).mode(0o600);
+        let file =
+            files::open(path, options)?.ok_or_else(|| failed(&ErrorKind::NotFound.into()))?;
+        file.write_all_at(line.as_bytes(), 0)
+            .and_then(|()| file.sync_all())
+            .map_err(|error| failed(&error))?;
+        files::sync_directory_of(path)?;
+        Mirror::open(path, OpenOptions::new().read(true).write(true))
+    }
+
+    pub(super) fn open(path: &Path, options: &mut OpenOptions) -> Result<Mirror, LocalFailure> {
+        let failed = |error: &io::Error| LocalFailure::system("read", path, error);
+        let damaged = |damage| LocalFailure::DamagedRecord {
+            path: path.into(),
+            damage,
+        };
+        let file =
+            files::open(path, options)?.ok_or_else(|| failed(&ErrorKind::NotFound.into()))?;
+        let mut head = vec![0; LONGEST_LINE];
+        let read = read_up_to(&file, &mut head, 0).map_err(|error| failed(&error))?;
+        head.truncate(read);
+        let (content, end) = first_line(&head).ok_or_else(|| damaged(Damage::Line(1)))?;
+        let (server, database, since) = parse(content).ok_or_else(|| damaged(Damage::Format))?;
+        let mut mirror = Mirror {
+            path: path.into(),
+            file,
+            server,
+            database,
+            since,
+            line: Digest::of(&[content.as_bytes()]),
+            start: u64::try_from(end).unwrap_or(u64::MAX),
+            blocks: Vec::new(),
+        };
+        mirror.verify().map_err(|error| failed(&error))?;
+        Ok(mirror)
+    }
+
+    pub(super) fn is_of(&self, server: &str, database: &str, since: Timestamp) -> bool {
+        self.server == server && self.database == database && self.since == since
+    }
+
+    /// Reads every block, and takes of it what a seal covers.
+    fn verify(&mut self) -> io::Result<()> {
+        let mut block = vec![0; usize::try_from(STRIDE).unwrap_or(0)];
+        for number in 0.. {
+            let read = read_up_to(&self.file, &mut block, self.start_of(number))?;
+            if read == 0 {
+                break;
+            }
+            let bytes = block.get(..read).unwrap_or_default();
+            let good = [0, 1].map(|seal| Good {
+                hashes: self.covered(number, bytes, seal).unwrap_or(0),
+                seal,
+            });
+            let best = good.into_iter().max_by_key(|good| good.hashes);
+            self.blocks.push(best.unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    /// How many hashes of a block this seal covers; `None`: it does not hold.
+    fn covered(&self, number: u64, block: &[u8], seal: u64) -> Option<u32> {
+        let bytes = block.get(usize::try_from(seal * SEAL).ok()?..)?;
+        let (count, rest) = bytes.split_first_chunk::<4>()?;
+        let sum: &[u8; Digest::LEN] = rest.first_chunk()?;
+        let count = u32::from_be_bytes(*count);
+        let end = SEALS + DIGEST * u64::from(count);
+        let hashes = block.get(usize::try_from(SEALS).ok()?..usize::try_from(end).ok()?)?;
+        let due = self.seal(number, count, hashes);
+        (count <= BLOCK && due.as_bytes() == sum).then_some(count)
+    }
+
+    fn seal(&self, number: u64, count: u32, hashes: &[u8]) -> Digest {
+        let (number, count) = (number.to_be_bytes(), count.to_be_bytes());
+        Digest::of(&[self.line.as_bytes(), &number, &count, hashes])
+    }
+
+    pub(super) fn cut_torn_tail(&mut self) -> Result<(), LocalFailure> {
+        while self.blocks.last().is_some_and(|good| good.hashes == 0) {
+            self.blocks.pop();
+        }
+        let blocks = u64::try_from(self.blocks.len()).unwrap_or(u64::MAX);
+        let end = match blocks.checked_sub(1) {
+            None => self.start,
+            Some(last) => {
+                let hashes = u64::from(self.block(last).hashes);
+                self.start_of(last) + SEALS + DIGEST * hashes
+            }
+        };
+        self.file
+            .set_len(end)
+            .and_then(|()| self.file.sync_all())
+            .map_err(|error| LocalFailure::system("cut", &self.path, &error))
+    }
+
+    fn start_of(&self, number: u64) -> u64 {
+        self.start.saturating_add(number.saturating_mul(STRIDE))
+    }
+
+    fn block(&self, number: u64) -> Good {
+        let index = usize::try_from(number).unwrap_or(usize::MAX);
+        self.blocks.get(index).copied().unwrap_or_default()
+    }
+}
+
+/// The first transaction of a block.
+fn first_of(block: u64) -> u64 {
+    block.saturating_mul(u64::from(BLOCK)).saturating_add(1)
+}
+
+/// A transaction's block, and its place in it.
+fn place(tx: u64) -> (u64, u32) {
+    let (index, block) = (tx.saturating_sub(1), u64::from(BLOCK));
+    (index / block, u32::try_from(index % block).unwrap_or(0))
+}
+
+fn read_up_to(file: &File, bytes: &mut [u8], from: u64) -> io::Result<usize> {
+    let mut read = 0;
+    while let Some(rest) = bytes.get_mut(read..).filter(|rest| !rest.is_empty()) {
+        let at = from.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+        match file.read_at(rest, at) {
+            Ok(0) => break,
+            Ok(more) => read += more,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(read)
+}
+
+/// The first line without its checksum, and where it ends.
+fn first_line(head: &[u8]) -> Option<(&str, usize)> {
+    let end = head.iter().position(|byte| *byte == b'\n')?;
+    let line = std::str::from_utf8(head.get(..end)?).ok()?;
+    let (content, sum) = line.rsplit_once(' ')?;
+    (Digest::of(&[content.as_bytes()]).to_string() == sum).then_some((content, end + 1))
+}
+
+fn parse(content: &str) -> Option<(String, String, Timestamp)> {
+    let mut words = content.strip_prefix(HEADER)?.trim_start().split(' ');
+    let server = unescape(words.next()?.strip_prefix("server=")?)?;
+    let database = unescape(words.next()?.strip_prefix("database=")?)?;
+    let since = words.next()?.strip_prefix("since=")?.parse().ok()?;
+    Some((server, database, since))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// A directory of the test's own.
+    struct Place(PathBuf);
+
+    impl Place {
+        fn new(name: &str) -> Place {
+            let name = format!("immuaudit-mirror-{}-{name}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            drop(fs::remove_dir_all(&path));
+            fs::create_dir(&path).unwrap();
+            Place(path)
+        }
+
+        fn file(&self) -> PathBuf {
+            self.0.join("d.mirror")
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            drop(fs::remove_dir_all(&self.0));
+        }
+    }
+
+    fn hash(tx: u64) -> Digest {
+        Digest::of(&[&tx.to_be_bytes()])
+    }
+
+    fn hashes(first: u64, last: u64) -> Vec<Digest> {
+        (first..=last).map(hash).collect()
+    }
+
+    fn since() -> Timestamp {
+        Timestamp::from_unix(1_795_319_313)
+    }
+
+    fn filled(place: &Place, last: u64) -> Mirror {
+        let mut mirror = Mirror::create(&place.file(), "s:1", "d/é", since()).unwrap();
+        assert_eq!(extend(&mut mirror, 1, last), Extended::Room);
+        mirror
+    }
+
+    fn extend(mirror: &mut Mirror, first: u64, last: u64) -> Extended {
+        mirror
+            .extend(first, &hashes(first, last), u64::MAX / 2)
+            .unwrap()
+    }
+
+    fn reopened(place: &Place) -> Mirror {
+        let mut options = OpenOptions::new();
+        let mut mirror = Mirror::open(&place.file(), options.read(true).write(true)).unwrap();
+        mirror.cut_torn_tail().unwrap();
+        mirror
+    }
+
+    #[test]
+    fn hashes_come_back_as_they_were_however_they_were_added() {
+        for run in [1u64, 7, 1_023, 1_024, 1_025, 5_000] {
+            let place = Place::new(&format!("runs{run}"));
+            let mut mirror = Mirror::create(&place.file(), "s:1", "d/é", since()).unwrap();
+            let mut first = 1;
+            while first <= 2_100 {
+                let last = (first + run - 1).min(2_100);
+                assert_eq!(extend(&mut mirror, first, last), Extended::Room);
+                first = last + 1;
+            }
+            for mirror in [
+                mirror,
+                reopened(&place),
+                Mirror::read(&place.file()).unwrap(),
+            ] {
+                assert_eq!((mirror.next(), mirror.last()), (2_101, 2_100));
+                assert_eq!((mirror.server(), mirror.database()), ("s:1", "d/é"));
+                assert!((1..=2_100).all(|tx| mirror.alh(tx) == Some(hash(tx))));
+                assert_eq!((mirror.alh(0), mirror.alh(2_101)), (None, None));
+            }
+        }
+    }
+
+    #[test]
+    fn a_million_hashes_take_32_megabytes() {
+        let length = STRIDE * 1_000_000 / u64::from(BLOCK);
+        assert!((32_000_000..32_100_000).contains(&length), "{length}");
+    }
+
+    #[test]
+    fn wherever_it_is_cut_off_the_hashes_before_are_left_and_more_can_be_added() {
+        let place = Place::new("cut");
+        let mirror = filled(&place, 1_030);
+        let (start, whole) = (mirror.start, fs::read(place.file()).unwrap());
+        drop(mirror);
+        let lengths = (start..start + 200).chain((start + 200..whole.len() as u64).step_by(97));
+        for length in lengths.chain([whole.len() as u64 - 1]) {
+            fs::write(place.file(), &whole[..usize::try_from(length).unwrap()]).unwrap();
+            let mut mirror = reopened(&place);
+            // a block that is torn was sealed once, as a whole: without its end no seal holds
+            let kept = if length >= start + STRIDE { 1_024 } else { 0 };
+            assert_eq!(mirror.next(), kept + 1, "{length}");
+            assert!((1..=kept).all(|tx| mirror.alh(tx) == Some(hash(tx))));
+            let next = mirror.next();
+            extend(&mut mirror, next, 1_030);
+            assert_eq!(fs::read(place.file()).unwrap(), whole, "{length}");
+        }
+    }
+
+    #[test]
+    fn what_was_sealed_outlives_a_torn_append() {
+        let place = Place::new("torn");
+        let mut mirror = filled(&place, 100);
+        let before = fs::read(place.file()).unwrap();
+        extend(&mut mirror, 101, 150);
+        let after = fs::read(place.file()).unwrap();
+        drop(mirror);
+        // hashes written in part, their seal not at all or in part
+        let seal = after.iter().zip(&before).position(|(a, b)| a != b).unwrap();
+        for (tail, sealed) in [
+            (0, 0),
+            (31, 0),
+            (640, 0),
+            (1_600, 0),
+            (1_600, 1),
+            (1_600, 20),
+        ] {
+            let mut file = before.clone();
+            file.extend(&after[before.len()..before.len() + tail]);
+            file[seal..seal + sealed].copy_from_slice(&after[seal..seal + sealed]);
+            fs::write(place.file(), &file).unwrap();
+            let mut mirror = reopened(&place);
+            assert_eq!(mirror.next(), 101, "{tail} {sealed}");
+            assert!((1..=100).all(|tx| mirror.alh(tx) == Some(hash(tx))));
+            extend(&mut mirror, 101, 150);
+            assert_eq!(reopened(&place).next(), 151);
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_costs_its_block_which_is_filled_again() {
+        let place = Place::new("flip");
+        let mirror = filled(&place, 3_000);
+        let (start, whole) = (mirror.start, fs::read(place.file()).unwrap());
+        drop(mirror);
+        for at in (start..whole.len() as u64).step_by(131) {
+            let at = usize::try_from(at).unwrap();
+            let mut file = whole.clone();
+            file[at] ^= 1 << (at % 8);
+            fs::write(place.file(), &file).unwrap();
+            let mirror = Mirror::read(&place.file()).unwrap();
+            for tx in [1, 1_024, 1_025, 2_048, 2_049, 3_000] {
+                assert!(
+                    [None, Some(hash(tx))].contains(&mirror.alh(tx)),
+                    "{at} {tx}"
+                );
+            }
+            let mut mirror = reopened(&place);
+            let mut rounds = 0;
+            while mirror.next() <= 3_000 {
+                let next = mirror.next();
+                extend(&mut mirror, next, 3_000);
+                rounds += 1;
+                assert!(rounds < 5);
+            }
+            assert!(
+                (1..=3_000)
+                    .step_by(61)
+                    .all(|tx| mirror.alh(tx) == Some(hash(tx)))
+            );
+        }
+        for at in 0..usize::try_from(start).unwrap() {
+            let mut file = whole.clone();
+            file[at] ^= 1;
+            fs::write(place.file(), &file).unwrap();
+            assert!(
+                Mirror::read(&place.file()).is_err(),
+                "byte {at} of the first line"
+            );
+        }
+    }
+
+    #[test]
+    fn it_grows_no_further_than_there_is_room() {
+        let place = Place::new("room");
+        let mut mirror = Mirror::create(&place.file(), "s:1", "d", since()).unwrap();
+        let all = hashes(1, 2_000);
+        let mut last = 0;
+        for room in [0, 31, 72, 103, 104, 1_000, 40_000] {
+            let begin = fs::metadata(place.file()).unwrap().len();
+            assert_eq!(mirror.extend(1, &all, room).unwrap(), Extended::Full);
+            let grown = fs::metadata(place.file()).unwrap().len() - begin;
+            assert!(grown <= room, "{grown} of {room}");
+            assert!(mirror.next() > last || room < 104);
+            last = mirror.next();
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The mirrors of a server's databases: which one is to be read or added to, and what all take.
+
+use std::fs::{self, OpenOptions};
+use std::path::PathBuf;
+
+use super::failure::{LocalFailure, Warning};
+use super::files;
+use super::mirror::Mirror;
+use super::name::file_name;
+use super::store::Store;
+use super::timestamp::Timestamp;
+
+/// Ending of a mirror's file.
+const MIRROR: &str = ".mirror";
+/// Ending of the one that was kept before what is trusted began anew.
+const BEFORE: &str = ".before";
+
+impl Store {
+    /// The mirror of a database whose trusted line begins at `since`, to be read; `None` where there is none.
+    ///
+    /// # Errors
+    /// The system refuses, or the file is none of ours.
+    pub fn mirror(&self, database: &str, since: Timestamp) -> Result<Option<Mirror>, LocalFailure> {
+        let path = self.mirror_path(database);
+        if !files::exists(&path)? {
+            return Ok(None);
+        }
+        let mirror = Mirror::read(&path)?;
+        Ok(mirror
+            .is_of(&self.server, database, since)
+            .then_some(mirror))
+    }
+
+    /// The mirror of a database whose trusted line begins at `since`, to be added to. One of an earlier
+    /// line is kept beside it, a damaged one is moved away, and what no seal covers is cut off.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn open_mirror(&self, database: &str, since: Timestamp) -> Result<Mirror, LocalFailure> {
+        let path = self.mirror_path(database);
+        if files::exists(&path)? {
+            match Mirror::open(&path, OpenOptions::new().read(true).write(true)) {
+                Ok(mut mirror) if mirror.is_of(&self.server, database, since) => {
+                    mirror.cut_torn_tail()?;
+                    return Ok(mirror);
+                }
+                Ok(_) => {
+                    let before = files::with_suffix(&path, BEFORE);
+                    fs::rename(&path, &before)
+                        .map_err(|error| LocalFailure::system("move aside", &path, &error))?;
+                }
+                Err(LocalFailure::DamagedRecord { .. }) => {
+                    files::set_aside(&path)?;
+                    self.warn(Warning::BegunAnew { path: path.clone() });
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        Mirror::create(&path, &self.server, database, since)
+    }
+
+    /// Bytes that all mirrors of the server take together.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn mirrored_bytes(&self) -> Result<u64, LocalFailure> {
+        let mut bytes = 0u64;
+        for name in files::list(&self.home)? {
+            let whole = name.strip_suffix(BEFORE).unwrap_or(&name);
+            if whole.ends_with(MIRROR) {
+                let path = self.home.join(name);
+                let found = fs::symlink_metadata(&path)
+                    .map_err(|error| LocalFailure::system("look at", &path, &error))?;
+                bytes = bytes.saturating_add(found.len());
+            }
+        }
+        Ok(bytes)
+    }
+
+    fn mirror_path(&self, database: &str) -> PathBuf {
+        self.home.join(file_name(database) + MIRROR)
+    }
+}

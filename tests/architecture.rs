@@ -1,0 +1,236 @@
+//! The picture in docs/architecture.md is of the code: its rooms are those of src, its arrows the
+//! paths (`crate::ROOM`) by which one room uses another.
+//!
+//! `DRAW=1 cargo test --test architecture` draws it anew after a change that is meant.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+/// From, to.
+type Arrow = (String, String);
+
+/// The rooms in the order of the picture, each using those below it, and what each is for.
+const ROOMS: [(&str, &str); 19] = [
+    ("command", "what each verb does"),
+    ("service", "systemd's unit"),
+    ("drill", "a ledger that lies"),
+    ("monitor", "the HTTP thread"),
+    ("notify", "who is told"),
+    ("report", "words and figures"),
+    ("audit", "the work: check and verdict"),
+    ("locate", "what still stands, and what not"),
+    ("server", "the connection and its calls"),
+    ("wire", "bytes to ledger types"),
+    ("config", "settings, from one table"),
+    ("clock", "the time of day"),
+    ("trust", "states, alarms and evidence in files"),
+    ("ledger", "the mathematics: what decides"),
+    ("json", "JSON, read strictly"),
+    ("histogram", "counts by duration"),
+    ("stop", "the signal to end"),
+    ("text", "foreign text, cut and escaped"),
+    ("sys", "what unsafe calls there are"),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn picture() -> PathBuf {
+    root().join("docs/pictures/architecture.svg")
+}
+
+/// The room that a file or folder of src is, where it is one.
+fn room(path: &Path) -> Option<String> {
+    let name = path.file_stem()?.to_str()?;
+    (!["lib", "main"].contains(&name)).then(|| name.to_owned())
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut files = vec![];
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            files.extend(sources(&path));
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+/// The rooms that a file's code names, but for its comments and its own tests.
+fn named(text: &str) -> BTreeSet<String> {
+    let code = text.split("\nmod tests {").next().unwrap_or_default();
+    let lines = code.lines().map(|line| match line.find("//") {
+        Some(comment) => &line[..comment],
+        None => line,
+    });
+    let mut rooms = BTreeSet::new();
+    for line in lines {
+        assert!(
+            !line.contains("use crate::{"),
+            "not read by this test: {line}"
+        );
+        for path in line.split("crate::").skip(1) {
+            let end = path.find(|c: char| !c.is_alphanumeric() && c != '_');
+            rooms.insert(path[..end.unwrap_or(path.len())].to_owned());
+        }
+    }
+    rooms
+}
+
+fn rooms_of_the_code() -> BTreeSet<String> {
+    let entries = fs::read_dir(root().join("src")).expect("src");
+    entries
+        .filter_map(|entry| room(&entry.expect("an entry").path()))
+        .collect()
+}
+
+fn arrows_of_the_code() -> BTreeSet<Arrow> {
+    let mut arrows = BTreeSet::new();
+    for entry in fs::read_dir(root().join("src")).expect("src") {
+        let path = entry.expect("an entry").path();
+        let Some(from) = room(&path) else { continue };
+        let files = if path.is_dir() {
+            sources(&path)
+        } else {
+            vec![path]
+        };
+        for file in files {
+            let text = fs::read_to_string(&file).expect("a source");
+            for to in named(&text).into_iter().filter(|to| *to != from) {
+                arrows.insert((from.clone(), to));
+            }
+        }
+    }
+    arrows
+}
+
+/// Values of an attribute, one for each element that has it.
+fn attribute<'a>(svg: &'a str, name: &str) -> Vec<&'a str> {
+    let start = format!(" {name}=\"");
+    svg.split(&start)
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect()
+}
+
+#[test]
+fn the_picture_shows_the_rooms_and_arrows_of_the_code_and_no_others() {
+    if env::var_os("DRAW").is_some() {
+        fs::write(picture(), draw(&arrows_of_the_code())).expect("the picture");
+    }
+    let svg = fs::read_to_string(picture()).expect("docs/pictures/architecture.svg");
+    let rooms: BTreeSet<String> = attribute(&svg, "data-room")
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(rooms, rooms_of_the_code());
+
+    let from = attribute(&svg, "data-from");
+    let to = attribute(&svg, "data-to");
+    assert_eq!(from.len(), to.len());
+    let drawn: BTreeSet<Arrow> = from
+        .into_iter()
+        .zip(to)
+        .map(|(from, to)| (from.to_owned(), to.to_owned()))
+        .collect();
+    let code = arrows_of_the_code();
+    let missing: Vec<_> = code.difference(&drawn).collect();
+    let too_many: Vec<_> = drawn.difference(&code).collect();
+    assert!(
+        missing.is_empty() && too_many.is_empty(),
+        "in the code and not in the picture: {missing:?}; in the picture and not in the code: \
+         {too_many:?}. Is the change meant? Then: DRAW=1 cargo test --test architecture"
+    );
+}
+
+/// Nothing that decides a verdict reaches the network, the disk or the clock (docs/verification.md).
+#[test]
+fn the_ledger_uses_no_other_room_and_what_travels_uses_the_ledger_alone() {
+    let arrows = arrows_of_the_code();
+    let of = |room: &str| -> Vec<&str> {
+        let from = arrows.iter().filter(|(from, _)| from == room);
+        from.map(|(_, to)| to.as_str()).collect()
+    };
+    assert_eq!(of("ledger"), [""; 0]);
+    assert_eq!(of("wire"), ["ledger"]);
+}
+
+/// Rooms stand on the diagonal. An arrow leaves its room along the row, turns at the dot, and ends
+/// at the room below (or, where rooms use each other, above).
+fn draw(arrows: &BTreeSet<Arrow>) -> String {
+    const LEFT: usize = 245;
+    const WIDE: usize = 76;
+    const STEP: usize = 40;
+    const HIGH: usize = 26;
+    let at = |name: &str| {
+        let place = ROOMS.iter().position(|(room, _)| *room == name);
+        place.unwrap_or_else(|| panic!("{name} is no room of this test: add it to ROOMS"))
+    };
+    let x = |place: usize| LEFT + place * (WIDE * 3 / 5);
+    let y = |place: usize| 14 + place * STEP;
+    let (width, height) = (
+        x(ROOMS.len() - 1) + WIDE + 14,
+        y(ROOMS.len() - 1) + HIGH + 14,
+    );
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
+         aria-label=\"Rooms of immuaudit and which uses which\">\n{STYLE}"
+    );
+    for (from, to) in arrows {
+        let (row, column) = (at(from), at(to));
+        let (across, down) = (x(column) + WIDE / 2, y(row) + HIGH / 2);
+        let (kind, start, end) = if column > row {
+            ("arrow", x(row) + WIDE, y(column))
+        } else {
+            ("back arrow", x(row), y(column) + HIGH)
+        };
+        let point = if column > row { end - 6 } else { end + 6 };
+        let _ = writeln!(
+            svg,
+            "<g class=\"{kind}\" data-from=\"{from}\" data-to=\"{to}\"><title>{from} uses \
+             {to}</title><path d=\"M{start} {down}H{across}V{point}\"/><path class=\"head\" \
+             d=\"M{across} {end}L{} {point}H{}Z\"/><circle cx=\"{across}\" cy=\"{down}\" r=\"4\"/></g>",
+            across - 4,
+            across + 4,
+        );
+    }
+    for (place, (room, purpose)) in ROOMS.iter().enumerate() {
+        let (left, top) = (x(place), y(place));
+        let _ = writeln!(
+            svg,
+            "<g class=\"room\" data-room=\"{room}\"><rect x=\"{left}\" y=\"{top}\" width=\"{WIDE}\" \
+             height=\"{HIGH}\" rx=\"5\"/><text x=\"{}\" y=\"{}\">{room}</text><text class=\"purpose\" \
+             x=\"{}\" y=\"{}\">{purpose}</text></g>",
+            left + WIDE / 2,
+            top + 17,
+            left - 10,
+            top + 17,
+        );
+    }
+    svg.push_str("</svg>\n");
+    svg
+}
+
+/// Readable on light and on dark.
+const STYLE: &str = "<style>
+svg { background: #ffffff; color: #1f2328; font: 13px system-ui, sans-serif }
+.arrow path { fill: none; stroke: #8c959f; stroke-width: 1.2 }
+.arrow .head, .arrow circle { fill: #57606a; stroke: none }
+.back path { stroke: #cf222e } .back .head, .back circle { fill: #cf222e }
+.room rect { fill: #ddf4ff; stroke: #0969da }
+.room text { fill: #1f2328; text-anchor: middle }
+.room .purpose { fill: #57606a; text-anchor: end; font-size: 12px; paint-order: stroke; stroke: #ffffff; stroke-width: 4px }
+@media (prefers-color-scheme: dark) {
+svg { background: #0d1117; color: #e6edf3 }
+.arrow path { stroke: #6e7681 } .arrow .head, .arrow circle { fill: #9198a1 }
+.back path { stroke: #ff7b72 } .back .head, .back circle { fill: #ff7b72 }
+.room rect { fill: #12233d; stroke: #4493f8 }
+.room text { fill: #e6edf3 } .room .purpose { fill: #9198a1; stroke: #0d1117 }
+}
+</style>
+";

@@ -1,0 +1,582 @@
+//! Where a history was tampered with, against the embedded ledger: every place in it, and every lie
+//! that is told while it is looked for.
+
+mod support;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use immuaudit::audit::{Auditor, Differs, Exit, Located, Policy, Present};
+use immuaudit::clock;
+use immuaudit::config::{
+    DatabaseFilter, FirstSight, NewValues, Secret, ShownValues, Signatures, Values,
+};
+use immuaudit::drill::{Embedded, Ledger, Lie, NewEntry, Options, Telling};
+use immuaudit::ledger::State;
+use immuaudit::locate::Window;
+use immuaudit::server::{Endpoint, Login, Security, Server};
+use immuaudit::stop::Stop;
+use immuaudit::trust::{LocatedRecord, Location, Mirror, Store};
+use support::place::Place;
+use support::program::{Program, member};
+
+const DATABASE: &str = "defaultdb";
+/// Transactions in the ledger, and from one audit to the next.
+const ALL: u64 = 300;
+const APART: u64 = 10;
+
+fn server(embedded: &Embedded, timeout: Duration) -> Server {
+    let endpoint = Endpoint {
+        address: "127.0.0.1".into(),
+        port: embedded.port(),
+        security: Security::Plaintext,
+        max_answer: 4 << 20,
+    };
+    let login = Login {
+        user: "immudb".into(),
+        password: Secret::new("immudb".into()),
+    };
+    Server::new(endpoint, login, timeout, Stop::new()).unwrap()
+}
+
+fn store(dir: &Path) -> Store {
+    let location = Location {
+        dir: dir.to_owned(),
+        roots: None,
+        server: "tested".into(),
+    };
+    Store::open(&location, clock::now()).unwrap()
+}
+
+fn auditor(embedded: &Embedded, dir: &Path) -> Auditor {
+    let server = server(embedded, Duration::from_secs(5));
+    auditor_of(server, dir)
+}
+
+fn auditor_of(server: Server, dir: &Path) -> Auditor {
+    let policy = Policy {
+        databases: DatabaseFilter::default(),
+        signatures: Signatures::NotRequired,
+        pins: Vec::new(),
+        first_sight: FirstSight::Taken,
+        interval: Duration::from_secs(60),
+        expect_growth: None,
+        max_range: 1000,
+        values: Values {
+            sample: 0,
+            new: NewValues::Sampled,
+            sweep: None,
+        },
+    };
+    Auditor::new(server, store(dir), policy).with_mirror(Some(1 << 20))
+}
+
+/// A ledger of 300 transactions, audited every 10, and the auditor that did.
+fn audited(place: &Place) -> (Embedded, Auditor) {
+    let embedded = Embedded::start(Options::default()).unwrap();
+    let mut auditor = auditor(&embedded, place.path());
+    for _ in 0..ALL / APART {
+        embedded.grow(DATABASE, APART);
+        assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Good);
+    }
+    (embedded, auditor)
+}
+
+fn fill_mirror(auditor: &mut Auditor) {
+    let until = Instant::now() + Duration::from_secs(60);
+    let told = auditor.mirror(until);
+    assert!(told.is_empty(), "{told:?}");
+}
+
+/// The ledger with one value changed after `parted`, and everything written behind it as it was.
+fn rewritten(honest: &Ledger, parted: u64) -> Ledger {
+    let mut forged = honest.clone();
+    forged.truncate(parted);
+    forged.commit(vec![NewEntry::set(format!("key/{parted}"), "forged")]);
+    for tx in parted + 2..=ALL + 7 {
+        forged.commit(vec![NewEntry::set(
+            format!("key/{}", tx - 1),
+            format!("value {}", tx - 1),
+        )]);
+    }
+    forged
+}
+
+fn locate(auditor: &mut Auditor) -> Located {
+    auditor.locate(DATABASE).expect("nobody stops it")
+}
+
+fn window(located: &Located) -> &Window {
+    match &located.present {
+        Present::Shows { window, .. } => window,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn stands(window: &Window) -> u64 {
+    window.stands.map_or(0, |point| point.tx)
+}
+
+#[test]
+fn a_rewrite_is_placed_between_two_audits_wherever_it_is() {
+    let place = Place::new();
+    let (embedded, mut auditor) = audited(&place);
+    let honest = embedded.ledger(DATABASE).unwrap();
+    for parted in 0..ALL {
+        embedded.put_ledger(DATABASE, rewritten(&honest, parted));
+        let located = locate(&mut auditor);
+        let before = parted / APART * APART;
+        let window = window(&located);
+        assert_eq!(window.doubtful(), Some(before + 1..=before + APART));
+        assert_eq!(stands(window), before);
+        assert_eq!(window.is_replaced(), parted < APART);
+        assert!(window.undecided.is_empty());
+        // 2 log2(30) is 9.8; the list and the state are asked for beside
+        assert!(window.questions <= 9 && located.calls <= 12, "{located:?}");
+        assert_eq!(located.exit(), Exit::Tampered);
+    }
+    embedded.put_ledger(DATABASE, honest);
+    let located = locate(&mut auditor);
+    assert!(window(&located).is_whole());
+    assert_eq!(located.exit(), Exit::Good);
+}
+
+#[test]
+fn with_the_mirror_it_is_placed_at_the_very_transaction_wherever_it_is() {
+    let place = Place::new();
+    let (embedded, mut auditor) = audited(&place);
+    fill_mirror(&mut auditor);
+    let honest = embedded.ledger(DATABASE).unwrap();
+    for parted in 0..ALL {
+        embedded.put_ledger(DATABASE, rewritten(&honest, parted));
+        let located = locate(&mut auditor);
+        let first = window(&located).first_differing();
+        assert_eq!(first.map(|point| point.tx), Some(parted + 1));
+        assert!(located.calls <= 20, "{located:?}");
+    }
+}
+
+#[test]
+fn against_a_backup_the_changed_key_is_named_wherever_it_is() {
+    let place = Place::new();
+    let (embedded, mut auditor) = audited(&place);
+    let honest = embedded.ledger(DATABASE).unwrap();
+    let backup = Embedded::start(Options::default()).unwrap();
+    backup.put_ledger(DATABASE, honest.clone());
+    let mut other = server(&backup, Duration::from_secs(5));
+    for parted in 0..ALL {
+        embedded.put_ledger(DATABASE, rewritten(&honest, parted));
+        let shown = embedded.state(DATABASE).unwrap();
+        let compared = auditor.against_server(DATABASE, shown, &mut other, ShownValues::Yes);
+        let differences = compared.unwrap().unwrap();
+        assert!(differences.unproven.is_none(), "{differences:?}");
+        assert_eq!(
+            (differences.same, differences.first),
+            (parted, Some(parted + 1))
+        );
+        assert!(differences.holds.as_ref().unwrap().is_whole());
+        assert_eq!(differences.compared, ALL);
+        assert_eq!(differences.rechained, ALL - parted - 1);
+        let [differing] = differences.differing.as_slice() else {
+            panic!("{differences:?}");
+        };
+        assert_eq!(differing.tx, parted + 1);
+        let [change] = differing.changes.as_slice() else {
+            panic!("{differing:?}");
+        };
+        assert_eq!(change.how, Differs::Changed);
+        assert_eq!(change.key.as_str(), format!("key/{parted}"));
+        assert_eq!(change.ours.as_ref().unwrap().as_str(), "forged");
+        let due = format!("value {parted}");
+        assert_eq!(change.theirs.as_ref().unwrap().as_str(), due);
+    }
+}
+
+#[test]
+fn added_and_removed_keys_are_named() {
+    let place = Place::new();
+    let (embedded, mut auditor) = audited(&place);
+    let honest = embedded.ledger(DATABASE).unwrap();
+    let backup = Embedded::start(Options::default()).unwrap();
+    backup.put_ledger(DATABASE, honest.clone());
+    let mut forged = honest.clone();
+    forged.truncate(ALL - 1);
+    let nasty = "x\n\u{202e}\"";
+    forged.commit(vec![NewEntry::set(nasty, "1"), NewEntry::set("b", "2")]);
+    embedded.put_ledger(DATABASE, forged);
+    let shown = embedded.state(DATABASE).unwrap();
+    let mut other = server(&backup, Duration::from_secs(5));
+    let compared = auditor.against_server(DATABASE, shown, &mut other, ShownValues::No);
+    let differences = compared.unwrap().unwrap();
+    let changes: Vec<(Differs, &str)> = differences.differing[0]
+        .changes
+        .iter()
+        .map(|change| (change.how, change.key.as_str()))
+        .collect();
+    let removed = format!("key/{}", ALL - 1);
+    assert_eq!(
+        changes,
+        [
+            (Differs::Added, "b"),
+            (Differs::Added, "x\\n\\u{202e}\\\""),
+            (Differs::Removed, removed.as_str()),
+        ]
+    );
+    let change = &differences.differing[0].changes[0];
+    assert!(change.ours.is_none() && change.theirs.is_none());
+}
+
+#[test]
+fn a_transaction_put_in_between_is_named_and_what_it_moved_is_not() {
+    let place = Place::new();
+    let (embedded, mut auditor) = audited(&place);
+    let honest = embedded.ledger(DATABASE).unwrap();
+    let backup = Embedded::start(Options::default()).unwrap();
+    backup.put_ledger(DATABASE, honest.clone());
+    let mut other = server(&backup, Duration::from_secs(5));
+    for parted in [0, 1, 150, ALL - 1] {
+        let mut forged = honest.clone();
+        forged.truncate(parted);
+        forged.commit(vec![NewEntry::set("bribe", "1")]);
+        for tx in parted..ALL {
+            forged.commit(vec![NewEntry::set(
+                format!("key/{tx}"),
+                format!("value {tx}"),
+            )]);
+        }
+        embedded.put_ledger(DATABASE, forged);
+        let shown = embedded.state(DATABASE).unwrap();
+        let compared = auditor.against_server(DATABASE, shown, &mut other, ShownValues::No);
+        let differences = compared.unwrap().unwrap();
+        let [differing] = differences.differing.as_slice() else {
+            panic!("{differences:?}");
+        };
+        assert_eq!(differing.tx, parted + 1);
+        let [change] = differing.changes.as_slice() else {
+            panic!("{differing:?}");
+        };
+        assert_eq!((change.how, change.key.as_str()), (Differs::Added, "bribe"));
+        assert_eq!(differences.moved, ALL - parted - 1);
+    }
+}
+
+#[test]
+fn after_a_rollback_what_is_lost_is_named_wherever_it_ends() {
+    let place = Place::new();
+    let (embedded, mut auditor) = audited(&place);
+    let honest = embedded.ledger(DATABASE).unwrap();
+    for mirrored in [false, true] {
+        if mirrored {
+            embedded.put_ledger(DATABASE, honest.clone());
+            fill_mirror(&mut auditor);
+        }
+        for last in (1..ALL).step_by(7) {
+            let mut older = honest.clone();
+            older.truncate(last);
+            embedded.put_ledger(DATABASE, older);
+            let located = locate(&mut auditor);
+            let window = window(&located);
+            assert_eq!(window.lost(), Some(last + 1..=ALL));
+            assert_eq!(window.broken, None);
+            let due = if mirrored { last } else { last / APART * APART };
+            assert_eq!(stands(window), due, "{window}");
+            assert_eq!(located.exit(), Exit::Tampered);
+        }
+    }
+}
+
+#[test]
+fn of_a_replaced_server_nothing_stands() {
+    let place = Place::new();
+    let (embedded, mut auditor) = audited(&place);
+    embedded.lie(Telling::from(Lie::OtherIdentity));
+    let located = locate(&mut auditor);
+    assert!(window(&located).is_replaced());
+    assert_eq!(window(&located).stands, None);
+    embedded.lie(Telling::from(Lie::Emptied));
+    assert!(matches!(locate(&mut auditor).present, Present::Emptied(_)));
+    embedded.be_honest();
+    let backup = Embedded::start(Options::default()).unwrap();
+    backup.put_ledger(DATABASE, embedded.ledger(DATABASE).unwrap());
+    embedded.drop_database(DATABASE);
+    assert!(matches!(locate(&mut auditor).present, Present::Vanished(_)));
+    // which backup holds what is gone?
+    let mut other = server(&backup, Duration::from_secs(5));
+    let compared = auditor.against_server(DATABASE, State::EMPTY, &mut other, ShownValues::No);
+    let differences = compared.unwrap().unwrap();
+    assert!(differences.holds.as_ref().unwrap().is_whole());
+    assert!(differences.unproven.is_none() && differences.differing.is_empty());
+}
+
+/// The search is begun while a rewrite is shown; each lie comes on top of it, at once or after some
+/// of the answers.
+#[test]
+fn whatever_lie_is_told_during_the_search_nothing_is_said_to_stand_that_does_not() {
+    let place = Place::new();
+    let (embedded, mut auditor) = audited(&place);
+    fill_mirror(&mut auditor);
+    drop(auditor);
+    // some lies are silence: it is not waited for long
+    let hasty = server(&embedded, Duration::from_millis(60));
+    let mut auditor = auditor_of(hasty, place.path());
+    let honest = embedded.ledger(DATABASE).unwrap();
+    for lie in Lie::ALL {
+        for (parted, after) in [(0, 0), (155, 4), (299, 7)] {
+            embedded.be_honest();
+            embedded.put_ledger(DATABASE, rewritten(&honest, parted));
+            embedded.lie(Telling::from(*lie).after(after));
+            let located = locate(&mut auditor);
+            if let Present::Shows { window, .. } = &located.present {
+                let name = lie.name();
+                assert!(
+                    stands(window) <= parted,
+                    "{name} {parted} {after}: {window}"
+                );
+                let broken = window.broken.map_or(u64::MAX, |point| point.tx);
+                // a lie that shows a third history is right about that one
+                assert!(lie.forges() || broken > parted, "{name} {parted}: {window}");
+                assert!(!window.is_whole(), "{name} {parted}: {window}");
+            }
+        }
+    }
+    embedded.be_honest();
+    embedded.put_ledger(DATABASE, rewritten(&honest, 155));
+    embedded.lie(Telling::from(Lie::NeverAnswers).after(5));
+    let located = locate(&mut auditor);
+    if let Present::Shows { window, .. } = &located.present {
+        assert!(stands(window) <= 155 && !window.undecided.is_empty());
+        assert!(
+            window.to_string().contains("the window is the wider"),
+            "{window}"
+        );
+    }
+}
+
+#[test]
+fn a_server_that_shows_two_histories_in_turn_is_held_against_the_one_it_showed_first() {
+    let place = Place::new();
+    let (embedded, mut auditor) = audited(&place);
+    embedded.grow(DATABASE, 5);
+    embedded.lie(Telling::from(Lie::Alternating));
+    for _ in 0..6 {
+        let located = locate(&mut auditor);
+        let window = window(&located);
+        let forged = window.shown != embedded.state(DATABASE).unwrap();
+        assert!(!forged || stands(window) <= 152, "{window}");
+    }
+}
+
+#[test]
+fn two_mirrors_are_compared_without_any_server_and_a_flipped_bit_widens_only() {
+    let (ours, theirs) = (Place::new(), Place::new());
+    let (embedded, mut auditor) = audited(&ours);
+    fill_mirror(&mut auditor);
+    let honest = embedded.ledger(DATABASE).unwrap();
+    for parted in [0, 1, 150, 299] {
+        embedded.put_ledger(DATABASE, rewritten(&honest, parted));
+        let dir = theirs.join(&format!("of{parted}"));
+        let mut second = self::auditor(&embedded, &dir);
+        assert_eq!(second.cycle(|_| {}).exit(), Exit::Good);
+        fill_mirror(&mut second);
+        let file = dir.join("tested/defaultdb.mirror");
+        embedded.reset_calls();
+        let mirror = Mirror::read(&file).unwrap();
+        let compared = auditor.against_mirror(DATABASE, &mirror).unwrap().unwrap();
+        assert_eq!(compared.found.broken, Some(parted + 1));
+        assert_eq!(compared.found.holds, parted.checked_sub(1).map(|_| parted));
+        assert!(embedded.calls().is_empty(), "{:?}", embedded.calls());
+        let mut damaged = std::fs::read(&file).unwrap();
+        let middle = damaged.len() / 2;
+        damaged[middle] ^= 1;
+        let copy = dir.join("damaged.mirror");
+        std::fs::write(&copy, damaged).unwrap();
+        let damaged = Mirror::read(&copy).unwrap();
+        let found = auditor
+            .against_mirror(DATABASE, &damaged)
+            .unwrap()
+            .unwrap()
+            .found;
+        assert!(found.broken.is_none_or(|tx| tx > parted));
+        assert!(found.holds.is_none_or(|tx| tx <= parted));
+        // an auditor without a mirror of its own asks the server
+        embedded.put_ledger(DATABASE, honest.clone());
+        let mut third = self::auditor(&embedded, &dir.join("third"));
+        let compared = third.against_mirror(DATABASE, &mirror).unwrap().unwrap();
+        assert_eq!(compared.found.broken, Some(parted + 1));
+    }
+}
+
+#[test]
+fn a_mirror_is_of_what_is_proven_alone_and_follows_the_ledger() {
+    let place = Place::new();
+    let (embedded, mut auditor) = audited(&place);
+    fill_mirror(&mut auditor);
+    let file = place.join("tested/defaultdb.mirror");
+    let honest = embedded.ledger(DATABASE).unwrap();
+    let mirror = Mirror::read(&file).unwrap();
+    assert_eq!(mirror.last(), ALL);
+    assert!((1..=ALL).all(|tx| mirror.alh(tx) == Some(honest.state_at(tx).unwrap().hash)));
+    // a rewrite is not mirrored, since it is not proven to continue
+    embedded.put_ledger(DATABASE, rewritten(&honest, 200));
+    assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Tampered);
+    let told = auditor.mirror(Instant::now() + Duration::from_secs(60));
+    assert!(told.is_empty(), "{told:?}");
+    assert_eq!(Mirror::read(&file).unwrap().last(), ALL);
+    embedded.put_ledger(DATABASE, honest);
+    embedded.grow(DATABASE, 25);
+    // the alarm stays open, the state is proven
+    assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Tampered);
+    fill_mirror(&mut auditor);
+    assert_eq!(Mirror::read(&file).unwrap().last(), ALL + 25);
+}
+
+#[test]
+fn the_alarm_carries_the_window_and_costs_no_more_than_twice_the_logarithm() {
+    let place = Place::new();
+    let (embedded, mut auditor) = audited(&place);
+    let honest = embedded.ledger(DATABASE).unwrap();
+    embedded.put_ledger(DATABASE, rewritten(&honest, 155));
+    embedded.reset_calls();
+    let cycle = auditor.cycle(|_| {});
+    let outcome = &cycle.outcomes[0];
+    let window = outcome.window.as_ref().unwrap();
+    assert_eq!(window.doubtful(), Some(151..=160));
+    let why = outcome.why();
+    assert!(why.contains("everything up to transaction 150"), "{why}");
+    assert!(why.contains("the rewrite begins in 151..160"), "{why}");
+    let calls: u64 = embedded.calls().values().sum();
+    assert!(calls <= 3 + 9, "{:?}", embedded.calls());
+    let alarm = outcome.alarm.as_ref().unwrap();
+    let kept = LocatedRecord::beside(&alarm.evidence).unwrap().unwrap();
+    assert_eq!((kept.stands, kept.broken), (Some(150), Some(160)));
+    // the same again is known already
+    embedded.reset_calls();
+    auditor.cycle(|_| {});
+    let calls: u64 = embedded.calls().values().sum();
+    assert!(calls <= 3, "{:?}", embedded.calls());
+}
+
+#[test]
+fn locating_changes_neither_verdict_nor_trust_however_the_server_behaves() {
+    let place = Place::new();
+    let (embedded, mut auditor) = audited(&place);
+    let honest = embedded.ledger(DATABASE).unwrap();
+    let trusted = honest.state();
+    for lie in [Lie::FlippedProof, Lie::ExtremeFields, Lie::NeverAnswers] {
+        embedded.be_honest();
+        embedded.put_ledger(DATABASE, rewritten(&honest, 155));
+        // list, state and the proof of the check itself come before
+        embedded.lie(Telling::from(lie).after(3));
+        let cycle = auditor.cycle(|_| {});
+        let outcome = &cycle.outcomes[0];
+        assert_eq!(outcome.verdict.word(), "inconsistent", "{outcome:?}");
+        assert_eq!(outcome.previous, Some(trusted));
+        assert!(outcome.alarm.is_some());
+        let stood = outcome.window.as_ref().map_or(0, stands);
+        assert!(stood <= 155);
+    }
+}
+
+#[test]
+fn the_verb_tells_people_programs_and_the_evidence() {
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default()).unwrap();
+    let audit = Program::new(embedded.port(), &place.join("trust")).with(&["--audit-mirror"]);
+    for _ in 0..5 {
+        embedded.grow(DATABASE, APART);
+        audit.once().ends_with(0);
+    }
+    let honest = embedded.ledger(DATABASE).unwrap();
+    let run = audit.run(&["locate", DATABASE]);
+    assert!(
+        run.ends_with(0)
+            .stdout
+            .contains("everything that was trusted stands")
+    );
+
+    let mut forged = honest.clone();
+    forged.truncate(33);
+    forged.commit(vec![NewEntry::set("key/33", "forged")]);
+    for _ in 0..20 {
+        forged.commit(vec![NewEntry::set("a", "b")]);
+    }
+    embedded.put_ledger(DATABASE, forged);
+    let run = audit.once();
+    run.is(2, DATABASE, "inconsistent");
+    let reason = run.reason(DATABASE);
+    assert!(reason.contains("transaction 34, audited"), "{reason}");
+    let backup = Embedded::start(Options::default()).unwrap();
+    backup.put_ledger(DATABASE, honest);
+    let against = format!("127.0.0.1:{}", backup.port());
+    let run = audit.run(&["locate", DATABASE, "--against", &against, "--show-values"]);
+    let text = &run.ends_with(2).stdout;
+    for said in [
+        "history was rewritten",
+        "transactions 1..33, audited by",
+        "transaction 34 is the first that was rewritten",
+        "a good one to restore from",
+        "changed \"key/33\": \"value 33\" there, \"forged\" here",
+        "What to do next",
+        "immuaudit accept --alarm",
+    ] {
+        assert!(text.contains(said), "{said:?} is not in {text}");
+    }
+    let run = audit.run(&["locate", DATABASE, "--json", "--against", &against]);
+    let line = run.ends_with(2).line(DATABASE);
+    assert_eq!(member(line, "happened"), "rewritten");
+    assert_eq!(member(line, "first_rewritten"), "34");
+    assert_eq!(member(line, "holds_trusted_to"), "50");
+    assert!(
+        line.contains("\"how\":\"changed\",\"key\":\"key/33\",\"there\":null"),
+        "{line}"
+    );
+
+    let listed = audit.run(&["evidence", "list"]);
+    let file = listed.stdout.split_whitespace().last().unwrap();
+    let shown = audit.run(&["evidence", "show", file]);
+    assert!(
+        shown
+            .ends_with(0)
+            .stdout
+            .contains("transaction 34 is the first"),
+        "{shown:#?}"
+    );
+    audit.run(&["evidence", "verify", file]).ends_with(2);
+    let run = audit.run(&["locate", "nothere"]);
+    assert!(
+        run.ends_with(1)
+            .stdout
+            .contains("nothing is trusted of this database")
+    );
+    audit.run(&["locate"]).ends_with(3);
+    audit
+        .run(&["locate", DATABASE, "--against", "a:b"])
+        .ends_with(3);
+    audit
+        .run(&["locate", DATABASE, "--show-values"])
+        .ends_with(3);
+}
+
+#[test]
+fn after_a_value_alarm_every_broken_transaction_is_listed_with_its_time() {
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default()).unwrap();
+    embedded.grow(DATABASE, 60);
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    audit.once().ends_with(0);
+    embedded.lie(Telling::from(Lie::EditedValue));
+    audit.once().is(2, DATABASE, "value");
+    let run = audit.run(&["locate", DATABASE]);
+    let text = &run.ends_with(2).stdout;
+    assert!(text.contains("60 transactions are, of 60 read"), "{text}");
+    assert!(
+        text.contains("a value differs: 60 transactions, written 20"),
+        "{text}"
+    );
+    assert!(text.contains("as the server says"), "{text}");
+    assert!(text.contains("the values named above do not"), "{text}");
+    assert!(
+        text.contains("everything that was trusted stands"),
+        "{text}"
+    );
+}
