@@ -187,6 +187,24 @@ fn finding_it_again_is_no_new_alarm_and_no_alarm_keeps_trust_from_growing() {
     );
 }
 
+/// A 0.9.0 that is asked by several at once mixes up what it answers, and is not to be accused.
+#[test]
+fn what_a_second_answer_does_not_show_is_due_and_no_alarm() {
+    let scene = Scene::of_sixty();
+    let values = Values { sample: 59, ..NONE };
+    let mut auditor = scene.auditor(values);
+    cycle(&mut auditor);
+    let lie = Telling::from(Lie::EditedValue).in_call(method::VERIFIABLE_TX_BY_ID);
+    scene.embedded.lie(lie.times(1));
+    let outcome = cycle(&mut auditor);
+    assert_eq!(
+        (outcome.verdict, outcome.open_alarms),
+        (Verdict::Malformed, 0)
+    );
+    scene.embedded.be_honest();
+    assert_eq!(cycle(&mut auditor).verdict, Verdict::Consistent);
+}
+
 #[test]
 fn a_cycle_draws_as_many_transactions_as_it_was_told() {
     let scene = Scene::of_sixty();

@@ -271,6 +271,16 @@ impl Report {
         self
     }
 
+    /// Adds what reading more found.
+    pub(super) fn absorb(&mut self, more: Report) {
+        self.read += more.read;
+        more.broken.into_iter().for_each(|shows| self.found(shows));
+        self.more_broken += more.more_broken;
+        self.unread.extend(more.unread);
+        self.unavailable.add(more.unavailable);
+        self.halted = more.halted.or(self.halted.take());
+    }
+
     pub(super) fn found(&mut self, shows: Shows) {
         if self.broken.len() < KEPT {
             self.broken.push(shows);
