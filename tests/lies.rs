@@ -247,6 +247,7 @@ fn check_files(lie: Lie, scene: &Scene) {
             "outcomes",
             "values",
             "evidence",
+            "located",
         ];
         let endings = [".state", ".history", ".alarms"];
         let ours = known.contains(&&*file) || endings.iter().any(|end| file.ends_with(end));
