@@ -2,9 +2,10 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use grpcio::{
     ChannelBuilder, EnvBuilder, Environment, Metadata, MetadataBuilder, RpcContext, RpcStatus,
@@ -58,14 +59,45 @@ const CALLS: [&str; 17] = [
 /// A server that listens; it stops when it is dropped.
 pub(super) struct Listening {
     pub port: u16,
-    // dropped first: a server waits for the calls that it has not answered
     unanswered: Unanswered,
-    _server: Server,
+    answering: Answering,
+    server: Server,
     _environment: Arc<Environment>,
 }
 
-impl Drop for Listening {
+/// How many calls are being answered.
+#[derive(Clone, Default)]
+struct Answering(Arc<AtomicUsize>);
+
+/// One of them.
+struct OneAnswered(Answering);
+
+impl Answering {
+    fn begin(&self) -> OneAnswered {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        OneAnswered(self.clone())
+    }
+}
+
+impl Drop for OneAnswered {
     fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// How long calls that are being answered are waited for; a lie may take its time to be made.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+impl Drop for Listening {
+    /// gRPC's core ends the process where a call is answered after its queue was shut down.
+    fn drop(&mut self) {
+        drop(self.server.shutdown());
+        self.server.cancel_all_calls();
+        let begin = Instant::now();
+        while self.answering.0.load(Ordering::SeqCst) > 0 && begin.elapsed() < PATIENCE {
+            lock(&self.unanswered).clear(); // a server waits for the calls that it has not answered
+            std::thread::sleep(Duration::from_millis(1));
+        }
         lock(&self.unanswered).clear();
     }
 }
@@ -77,6 +109,7 @@ impl Drop for Listening {
 pub(super) fn listen(store: Arc<Mutex<Store>>, port: u16) -> grpcio::Result<Listening> {
     let environment = Arc::new(EnvBuilder::new().cq_count(2).name_prefix("drill").build());
     let unanswered = Unanswered::default();
+    let answering = Answering::default();
     let args = ChannelBuilder::new(environment.clone())
         .max_receive_message_len(64 << 20)
         .max_send_message_len(-1)
@@ -84,7 +117,7 @@ pub(super) fn listen(store: Arc<Mutex<Store>>, port: u16) -> grpcio::Result<List
         .build_args();
     let mut server = ServerBuilder::new(environment.clone())
         .channel_args(args)
-        .register_service(service(&store, &unanswered))
+        .register_service(service(&store, &unanswered, &answering))
         .build()?;
     let address = format!("127.0.0.1:{port}");
     let port = server.add_listening_port(address, ServerCredentials::insecure())?;
@@ -92,23 +125,30 @@ pub(super) fn listen(store: Arc<Mutex<Store>>, port: u16) -> grpcio::Result<List
     Ok(Listening {
         port,
         unanswered,
-        _server: server,
+        answering,
+        server,
         _environment: environment,
     })
 }
 
-fn service(store: &Arc<Mutex<Store>>, unanswered: &Unanswered) -> Service {
+fn service(store: &Arc<Mutex<Store>>, unanswered: &Unanswered, answering: &Answering) -> Service {
     let mut builder = ServiceBuilder::new();
     for call in CALLS {
         let (store, unanswered) = (store.clone(), unanswered.clone());
+        let answering = answering.clone();
         let handler = move |context: RpcContext<'_>, request: Vec<u8>, sink: UnarySink<Vec<u8>>| {
+            let answered = answering.begin();
             let token = token(context.request_headers());
             let answer = {
                 let mut store = lock(&store);
                 let Answered { reply, told } = store.answer(call, token.as_deref(), &request);
                 deliver::delivery(told.as_ref(), call, reply, &store.uuid)
             };
-            context.spawn(send(answer, sink, unanswered.clone()));
+            let sending = send(answer, sink, unanswered.clone());
+            context.spawn(async move {
+                sending.await;
+                drop(answered);
+            });
         };
         builder = builder.add_unary_handler(&method::unary(call), handler);
     }
