@@ -79,6 +79,7 @@ impl Sides<'_> {
             same => self.ours.hash_at(same)?,
         };
         let (mut ours_before, mut theirs_before) = (before, before);
+        let mut room = ROOM;
         while differences.compared < last {
             let next = differences.compared + 1;
             let most = u32::try_from(last - differences.compared).unwrap_or(RUN);
@@ -95,6 +96,7 @@ impl Sides<'_> {
                 if here.eh() == there.eh() && here.metadata() == there.metadata() {
                     differences.rechained += u64::from(here.alh() != there.alh());
                 } else {
+                    room = spend(spend(room, &ours)?, &theirs)?;
                     pairs.push(Pair {
                         ours: Some(ours),
                         theirs: Some(theirs),
@@ -130,6 +132,7 @@ impl Sides<'_> {
             return Ok(()); // the end is too far away to be read
         }
         let mut next = ours.min(theirs) + 1;
+        let mut room = ROOM;
         while next <= last {
             let run = u32::try_from(last - next + 1).unwrap_or(RUN).min(RUN);
             let read = side.read(next, run)?;
@@ -137,7 +140,11 @@ impl Sides<'_> {
                 return Err(Ended::unproven("a transaction is not shown"));
             }
             for tx in read {
-                next = tx.header.id().saturating_add(1).max(next);
+                if tx.header.id() != next {
+                    return Err(Ended::unproven("a transaction is not where it should be"));
+                }
+                next = next.saturating_add(1);
+                room = spend(room, &tx)?;
                 pairs.push(match is_ours {
                     true => Pair {
                         ours: Some(tx),
@@ -206,6 +213,19 @@ impl Sides<'_> {
         }
         Ok(())
     }
+}
+
+/// Bytes of entries that are kept of what differs, on one walk.
+const ROOM: usize = 8 << 20;
+
+/// What is left of the room once this transaction is kept too.
+fn spend(room: usize, tx: &Tx) -> Result<usize, Ended> {
+    let entries = tx.entries.iter();
+    let taken: usize = entries
+        .map(|entry| size_of::<TxEntry>() + entry.key.len() + entry.value.len())
+        .sum();
+    room.checked_sub(taken)
+        .ok_or_else(|| Ended::unproven("more differs than is kept at once"))
 }
 
 /// Transactions of the same id whose entries differ; one alone where the other side ends before.

@@ -2,7 +2,7 @@
 //! once while this one thread takes them in order. A guess at most: a call that was not begun is made
 //! when it is needed, and what nobody takes is cancelled.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Server;
 use super::call::{Answer, Credential, Pending};
@@ -11,6 +11,8 @@ use super::session::Mode;
 use crate::ledger::State;
 use crate::wire::{self, Entries, method};
 
+/// How old a call may be whose answer is taken: an older one may tell of what is no more.
+const FRESH: Duration = Duration::from_secs(5);
 /// The most that is kept of an answer that is only peeked at, in bytes.
 const PEEKED: usize = 4096;
 
@@ -57,10 +59,11 @@ impl Taken {
         match self.progress {
             Progress::Ended(answer) => Some(answer),
             Progress::Pending(pending) => match pending.wait(stop) {
-                Err(Failure {
-                    kind: Kind::Deadline(_),
-                    ..
-                }) if self.reception == Reception::Later => None,
+                Err(failure)
+                    if self.reception == Reception::Later && failure.kind != Kind::Stopped =>
+                {
+                    None
+                }
                 answer => Some(answer),
             },
         }
@@ -88,7 +91,8 @@ impl Ahead {
         if taken.is_none() && name == method::TX_SCAN {
             self.0.retain(|begun| begun.credential != *credential);
         }
-        taken.map(|begun| Taken {
+        let fresh = taken.filter(|begun| begun.when.elapsed() < FRESH);
+        fresh.map(|begun| Taken {
             when: begun.when,
             reception: begun.reception,
             progress: begun.progress,
@@ -143,7 +147,7 @@ impl Server {
         let hint = match &answer {
             Ok(answer) if answer.bytes.len() > PEEKED => return None,
             Ok(answer) => wire::state(&answer.bytes).ok().map(|claimed| claimed.state),
-            Err(_) => None,
+            Err(_) => return None, // asked again, alone
         };
         begun.progress = Progress::Ended(answer);
         self.ahead.0.push(begun);

@@ -109,6 +109,7 @@ impl Server {
     /// From here on every token may be renewed once more.
     pub fn begin_cycle(&mut self) {
         self.session.begin_cycle();
+        self.ahead.forget();
     }
 
     /// From here on no call lasts past `until`, or its own deadline again.
@@ -167,6 +168,7 @@ impl Server {
     /// Opens a database anew, whether it is listed or not: does it exist for this user?
     pub fn open(&mut self, database: &str) -> Result<(), Failure> {
         self.session.forget(database);
+        self.ahead.forget();
         self.credential_for(database).map(drop)
     }
 
@@ -243,6 +245,7 @@ impl Server {
         let credential = self.credential_for(database)?;
         let mut answer = self.send(name, &request, &credential);
         if self.session.forgotten(&answer) && self.session.may_renew(database) {
+            self.ahead.forget(); // what was begun with the old token is of no use
             let credential = self.credential_for(database)?;
             answer = self.send(name, &request, &credential);
         }

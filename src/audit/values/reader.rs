@@ -87,15 +87,21 @@ impl Reader<'_> {
         let before = std::mem::take(&mut self.report);
         let mut done = self.read_once(tx);
         if !self.report.broken.is_empty() && done.is_ok() {
-            self.report = Report::default();
+            let first = std::mem::take(&mut self.report);
             done = self.read_once(tx);
-            if self.report.broken.is_empty() {
-                let what = Shown::new("one answer contradicts the ledger, and the next does not");
-                let why = match self.shape {
-                    Some(StateShape::WithoutDatabase) => Why::Unproven(what),
-                    _ => Why::Malformed(what),
-                };
-                self.report.add_unread(tx, why);
+            match (&done, self.report.broken.is_empty()) {
+                (_, false) => {}
+                (Ok(Done::Read(_)), true) => {
+                    let what = "one answer contradicts the ledger, and the next does not";
+                    let why = Why::Malformed(Shown::new(what));
+                    self.report.add_unread(tx, why);
+                }
+                (_, true) if self.shape == Some(StateShape::WithoutDatabase) => {
+                    let why = Why::Malformed(Shown::new("there was no second answer"));
+                    self.report.add_unread(tx, why);
+                }
+                // no second answer takes back what the first one showed
+                (_, true) => self.report.absorb(first),
             }
         }
         let one = std::mem::replace(&mut self.report, before);

@@ -348,7 +348,7 @@ impl Reader<'_> {
                 // alone, the answer that shows it is a short one
                 let answers = self.keep(scanned);
                 let before = self.report.broken.len() as u64 + self.report.more_broken;
-                let header = self.read_one(id)?.header();
+                let alone = self.read_one(id);
                 let broken = match judged {
                     Judged::Whole { mut broken, .. } => broken.pop(),
                     Judged::Broken(broken) => Some(broken),
@@ -358,7 +358,7 @@ impl Reader<'_> {
                 if let (Some(broken), false) = (broken, found) {
                     self.report.found(Shows { broken, answers });
                 }
-                return Ok(header.or(Some(tx.header)));
+                return Ok(alone?.header().or(Some(tx.header)));
             }
         };
         match ended {
