@@ -36,7 +36,7 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
     });
     match answer {
         Ok((alive, text)) => {
-            print(Shown::new(text.trim()).as_str());
+            print(&printable(&text));
             Ok(if alive { Exit::Good } else { Exit::Incomplete })
         }
         Err(error) => {
@@ -44,6 +44,12 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
             Ok(Exit::Incomplete)
         }
     }
+}
+
+/// On one line, without what a terminal would take for a command.
+fn printable(text: &str) -> String {
+    let shown = |c: &char| matches!(c, ' '..='~');
+    text.trim().chars().filter(shown).collect()
 }
 
 /// Where to ask; what listens everywhere listens on loopback too.
