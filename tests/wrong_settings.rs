@@ -358,7 +358,7 @@ const FREE: [&str; 16] = [
 ];
 
 /// Each setting with a value that it cannot have, and what is wanted.
-const WRONG: [(&str, &str, &str); 58] = [
+const WRONG: [(&str, &str, &str); 63] = [
     (
         "--immudb-address",
         "http://db:3322",
@@ -391,6 +391,8 @@ const WRONG: [(&str, &str, &str); 58] = [
     ("--audit-verify-values", "maybe", "true or false"),
     ("--audit-sample", "1000001", "from 0 to 1000000"),
     ("--audit-sweep", "daily", "a duration with its unit"),
+    ("--audit-mirror", "maybe", "true or false"),
+    ("--audit-mirror-max", "1", "from 65536 to"),
     ("--server-name", "a\tb", "without control characters"),
     ("--json", "maybe", "true or false"),
     ("--quiet", "maybe", "true or false"),
@@ -448,7 +450,10 @@ const WRONG: [(&str, &str, &str); 58] = [
     ("--dry-run", "maybe", "true or false"),
     ("--purge", "maybe", "true or false"),
     ("--check", "maybe", "true or false"),
+    ("--against", "a\tb", "without control characters"),
+    ("--show-values", "maybe", "true or false"),
     ("--serve", "maybe", "true or false"),
+    ("--databases", "0", "from 1 to 5000"),
     ("--grow", "fast", "a duration with its unit"),
     ("--lie", "a\tb", "without control characters"),
     ("--list", "maybe", "true or false"),
@@ -462,6 +467,7 @@ fn flags() -> Vec<String> {
         "config",
         "accept",
         "roots",
+        "locate",
         "drill",
         "notify",
         "help",
@@ -491,7 +497,8 @@ fn every_setting_has_its_wrong_value_and_says_which_where_and_what_is_wanted() {
         let mut arguments = match flag {
             "--dry-run" | "--purge" => vec!["audit-mode", "install"],
             "--check" => vec!["config"],
-            "--serve" | "--grow" | "--lie" | "--list" => vec!["drill"],
+            "--against" | "--show-values" => vec!["locate", "db"],
+            "--serve" | "--databases" | "--grow" | "--lie" | "--list" => vec!["drill"],
             "--test" => vec!["notify"],
             "--audit-signature" | "--detached" => vec!["--as=immugw", "--audit"],
             "--certificate" | "--pkey" | "--clientcas" => vec!["--mtls"],
