@@ -265,9 +265,7 @@ fn the_book_names_every_page_and_nothing_that_is_not_there() {
         let text = fs::read_to_string(docs.join(name)).expect(name);
         for link in text.split("](").skip(1) {
             let link = link.split([')', '#']).next().expect("a link's end");
-            let measured = name == "performance.md" && link.ends_with(".svg");
-            // `benches/compare --docs` draws those, with its table
-            if !link.is_empty() && !link.contains("://") && !measured {
+            if !link.is_empty() && !link.contains("://") {
                 assert!(docs.join(link).exists(), "{name}: {link} is not there");
             }
         }
