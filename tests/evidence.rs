@@ -31,6 +31,15 @@ fn verify(program: &Program, more: &[&str]) -> Run {
     program.run(&[&words[..], more].concat())
 }
 
+/// It is told, it is an open alarm, and its evidence holds offline.
+fn is_a_split_view_at_20(program: &Program, run: &Run) {
+    assert!(run.ends_with(2).stdout.contains("split-view"), "{run:#?}");
+    program.run(&["status"]).ends_with(2);
+    let run = verify(program, &[]);
+    let due = "another hash for transaction 20";
+    assert!(run.ends_with(2).stdout.contains(due), "{run:#?}");
+}
+
 #[test]
 fn two_signed_states_of_one_transaction_are_proof_against_the_server() {
     let folder = Place::new();
@@ -137,11 +146,7 @@ fn one_transaction_with_two_hashes_is_a_split_view_without_asking_the_server() {
     other.once().is(0, DATABASE, "first-seen");
     drop((server, second));
     let run = compare(&program, &other, &folder);
-    assert!(run.ends_with(2).stdout.contains("split-view"), "{run:#?}");
-    program.run(&["status"]).ends_with(2);
-    let run = verify(&program, &[]);
-    let due = "another hash for transaction 20";
-    assert!(run.ends_with(2).stdout.contains(due), "{run:#?}");
+    is_a_split_view_at_20(&program, &run);
 }
 
 #[test]
@@ -235,11 +240,7 @@ fn a_running_auditor_that_was_shown_another_history_is_a_split_view() {
     let other = Program::new(second.port(), &folder.join("other"));
     let (_running, url) = watching(&other);
     let run = program.run(&["compare", &url]);
-    assert!(run.ends_with(2).stdout.contains("split-view"), "{run:#?}");
-    program.run(&["status"]).ends_with(2);
-    let run = verify(&program, &[]);
-    let due = "another hash for transaction 20";
-    assert!(run.ends_with(2).stdout.contains(due), "{run:#?}");
+    is_a_split_view_at_20(&program, &run);
 }
 
 /// Whoever answers at the URL is not believed to be harmless.

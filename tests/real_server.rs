@@ -8,27 +8,7 @@ use std::process::Command;
 
 use support::place::Place;
 use support::program::{Program, member};
-use support::real::{Real, copy, program};
-
-/// Runs a test for each version, each test named after it.
-macro_rules! for_versions {
-    ($($test:ident),+ $(,)?) => {
-        for_versions!(@ v1_11_1 "1.11.1" $($test)+);
-        for_versions!(@ v1_2_4 "1.2.4" $($test)+);
-        for_versions!(@ v0_9_2 "0.9.2" $($test)+);
-        for_versions!(@ v0_9_0 "0.9.0" $($test)+);
-    };
-    (@ $module:ident $version:literal $($test:ident)+) => {
-        mod $module {
-            $(#[test]
-            fn $test() {
-                if let Some(server) = super::program($version) {
-                    super::$test(&server);
-                }
-            })+
-        }
-    };
-}
+use support::real::{Real, copy, for_versions, program};
 
 for_versions!(
     growth_is_consistent_and_a_restart_is_nothing,

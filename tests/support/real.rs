@@ -130,3 +130,26 @@ pub fn copy(from: &Path, to: &Path) {
     let done = Command::new("cp").arg("-a").arg(from).arg(to).status();
     assert!(done.expect("cp runs").success());
 }
+
+/// Runs a test for each version, each test named after it.
+#[allow(unused_macros)] // each file of tests is a program of its own
+macro_rules! for_versions {
+    ($($test:ident),+ $(,)?) => {
+        for_versions!(@ v1_11_1 "1.11.1" $($test)+);
+        for_versions!(@ v1_2_4 "1.2.4" $($test)+);
+        for_versions!(@ v0_9_2 "0.9.2" $($test)+);
+        for_versions!(@ v0_9_0 "0.9.0" $($test)+);
+    };
+    (@ $module:ident $version:literal $($test:ident)+) => {
+        mod $module {
+            $(#[test]
+            fn $test() {
+                if let Some(server) = super::program($version) {
+                    super::$test(&server);
+                }
+            })+
+        }
+    };
+}
+#[allow(unused_imports)]
+pub(crate) use for_versions;
