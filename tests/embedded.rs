@@ -3,6 +3,8 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use immuaudit::drill::{
@@ -641,6 +643,38 @@ fn it_stops_restarts_counts_calls_and_serves_sessions() {
         caller.call(method::CURRENT_STATE, Vec::new()),
         Answer::Failed { code: 14, .. }
     ));
+}
+
+/// gRPC's core ends the whole process where a call reaches a queue that was shut down.
+#[test]
+fn it_restarts_under_callers_as_often_as_it_is_told() {
+    let mut server = Embedded::start(Options::default()).unwrap();
+    server.grow("defaultdb", 2);
+    let port = server.port();
+    let done = AtomicBool::new(false);
+    let answered = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !done.load(Ordering::SeqCst) {
+                    let mut caller = Caller::new(port);
+                    while !done.load(Ordering::SeqCst)
+                        && matches!(caller.call(method::HEALTH, Vec::new()), Answer::Message(_))
+                    {
+                        answered.fetch_add(1, Ordering::SeqCst);
+                    }
+                }
+            });
+        }
+        for _ in 0..100 {
+            let before = answered.load(Ordering::SeqCst);
+            while answered.load(Ordering::SeqCst) < before + 20 {
+                thread::yield_now();
+            }
+            server.restart().unwrap();
+        }
+        done.store(true, Ordering::SeqCst);
+    });
 }
 
 #[test]

@@ -2,8 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -60,46 +59,33 @@ const CALLS: [&str; 17] = [
 pub(super) struct Listening {
     pub port: u16,
     unanswered: Unanswered,
-    answering: Answering,
     server: Server,
-    _environment: Arc<Environment>,
-}
-
-/// How many calls are being answered.
-#[derive(Clone, Default)]
-struct Answering(Arc<AtomicUsize>);
-
-/// One of them.
-struct OneAnswered(Answering);
-
-impl Answering {
-    fn begin(&self) -> OneAnswered {
-        self.0.fetch_add(1, Ordering::SeqCst);
-        OneAnswered(self.clone())
-    }
-}
-
-impl Drop for OneAnswered {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::SeqCst);
-    }
 }
 
 /// How long calls that are being answered are waited for; a lie may take its time to be made.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Drop for Listening {
-    /// gRPC's core ends the process where a call is answered after its queue was shut down.
+    /// Ends when gRPC says so: its core ends the process where a server goes while it is closing.
     fn drop(&mut self) {
-        drop(self.server.shutdown());
+        let mut shutdown = self.server.shutdown();
         self.server.cancel_all_calls();
         let begin = Instant::now();
-        while self.answering.0.load(Ordering::SeqCst) > 0 && begin.elapsed() < PATIENCE {
+        let mut context = Context::from_waker(Waker::noop());
+        while Pin::new(&mut shutdown).poll(&mut context).is_pending() && begin.elapsed() < PATIENCE
+        {
             lock(&self.unanswered).clear(); // a server waits for the calls that it has not answered
             std::thread::sleep(Duration::from_millis(1));
         }
-        lock(&self.unanswered).clear();
     }
+}
+
+/// One for all servers and never shut down: gRPC's core ends the process where a call reaches a
+/// queue that was, and a last call can be on its way whenever a server is closed.
+fn environment() -> Arc<Environment> {
+    static ENVIRONMENT: OnceLock<Arc<Environment>> = OnceLock::new();
+    let new = || Arc::new(EnvBuilder::new().cq_count(2).name_prefix("drill").build());
+    ENVIRONMENT.get_or_init(new).clone()
 }
 
 /// Serves `store` on 127.0.0.1 (port 0: any that is free).
@@ -107,17 +93,16 @@ impl Drop for Listening {
 /// # Errors
 /// The port is taken.
 pub(super) fn listen(store: Arc<Mutex<Store>>, port: u16) -> grpcio::Result<Listening> {
-    let environment = Arc::new(EnvBuilder::new().cq_count(2).name_prefix("drill").build());
+    let environment = environment();
     let unanswered = Unanswered::default();
-    let answering = Answering::default();
     let args = ChannelBuilder::new(environment.clone())
         .max_receive_message_len(64 << 20)
         .max_send_message_len(-1)
         .reuse_port(false)
         .build_args();
-    let mut server = ServerBuilder::new(environment.clone())
+    let mut server = ServerBuilder::new(environment)
         .channel_args(args)
-        .register_service(service(&store, &unanswered, &answering))
+        .register_service(service(&store, &unanswered))
         .build()?;
     let address = format!("127.0.0.1:{port}");
     let port = server.add_listening_port(address, ServerCredentials::insecure())?;
@@ -125,30 +110,22 @@ pub(super) fn listen(store: Arc<Mutex<Store>>, port: u16) -> grpcio::Result<List
     Ok(Listening {
         port,
         unanswered,
-        answering,
         server,
-        _environment: environment,
     })
 }
 
-fn service(store: &Arc<Mutex<Store>>, unanswered: &Unanswered, answering: &Answering) -> Service {
+fn service(store: &Arc<Mutex<Store>>, unanswered: &Unanswered) -> Service {
     let mut builder = ServiceBuilder::new();
     for call in CALLS {
         let (store, unanswered) = (store.clone(), unanswered.clone());
-        let answering = answering.clone();
         let handler = move |context: RpcContext<'_>, request: Vec<u8>, sink: UnarySink<Vec<u8>>| {
-            let answered = answering.begin();
             let token = token(context.request_headers());
             let answer = {
                 let mut store = lock(&store);
                 let Answered { reply, told } = store.answer(call, token.as_deref(), &request);
                 deliver::delivery(told.as_ref(), call, reply, &store.uuid)
             };
-            let sending = send(answer, sink, unanswered.clone());
-            context.spawn(async move {
-                sending.await;
-                drop(answered);
-            });
+            context.spawn(send(answer, sink, unanswered.clone()));
         };
         builder = builder.add_unary_handler(&method::unary(call), handler);
     }
