@@ -5,10 +5,11 @@
 use std::time::{Duration, Instant};
 
 use super::Server;
-use super::call::{Answer, Credential, Pending};
+use super::call::{Answer, Credential, Pending, Receiving};
 use super::failure::{Failure, Kind};
 use super::session::Mode;
 use crate::ledger::State;
+use crate::stop::Stop;
 use crate::wire::{self, Entries, method};
 
 /// How old a call may be whose answer is taken: an older one may tell of what is no more.
@@ -22,7 +23,6 @@ struct Begun {
     request: Vec<u8>,
     credential: Credential,
     when: Instant,
-    reception: Reception,
     progress: Progress,
 }
 
@@ -38,7 +38,18 @@ enum Reception {
 
 enum Progress {
     Pending(Box<Pending>),
+    Receiving(Box<Receiving>),
     Ended(Result<Answer, Failure>),
+}
+
+impl Progress {
+    fn wait(self, stop: &Stop) -> Result<Answer, Failure> {
+        match self {
+            Progress::Pending(pending) => pending.receive().wait(stop),
+            Progress::Receiving(receiving) => receiving.wait(stop),
+            Progress::Ended(answer) => answer,
+        }
+    }
 }
 
 /// The calls on their way.
@@ -48,24 +59,17 @@ pub(super) struct Ahead(Vec<Begun>);
 /// A call that was on its way.
 pub(super) struct Taken {
     pub when: Instant,
-    reception: Reception,
     progress: Progress,
 }
 
 impl Taken {
     /// The answer; `None` where the call has to be made again: it may have run into its deadline
     /// because nobody took the answer off the network.
-    pub fn wait(self, stop: &crate::stop::Stop) -> Option<Result<Answer, Failure>> {
-        match self.progress {
-            Progress::Ended(answer) => Some(answer),
-            Progress::Pending(pending) => match pending.wait(stop) {
-                Err(failure)
-                    if self.reception == Reception::Later && failure.kind != Kind::Stopped =>
-                {
-                    None
-                }
-                answer => Some(answer),
-            },
+    pub fn wait(self, stop: &Stop) -> Option<Result<Answer, Failure>> {
+        let lay = matches!(self.progress, Progress::Pending(_));
+        match self.progress.wait(stop) {
+            Err(failure) if lay && failure.kind != Kind::Stopped => None,
+            answer => Some(answer),
         }
     }
 }
@@ -94,7 +98,6 @@ impl Ahead {
         let fresh = taken.filter(|begun| begun.when.elapsed() < FRESH);
         fresh.map(|begun| Taken {
             when: begun.when,
-            reception: begun.reception,
             progress: begun.progress,
         })
     }
@@ -104,19 +107,19 @@ impl Ahead {
         name: &'static str,
         request: Vec<u8>,
         credential: Credential,
-        mut pending: Pending,
+        pending: Pending,
         reception: Reception,
     ) {
-        if reception == Reception::Meanwhile {
-            pending.receive_meanwhile();
-        }
+        let progress = match reception {
+            Reception::Meanwhile => Progress::Receiving(Box::new(pending.receive())),
+            Reception::Later => Progress::Pending(Box::new(pending)),
+        };
         self.0.push(Begun {
             name,
             request,
             credential,
             when: Instant::now(),
-            reception,
-            progress: Progress::Pending(Box::new(pending)),
+            progress,
         });
     }
 }
@@ -140,10 +143,7 @@ impl Server {
             |begun: &Begun| begun.name == method::CURRENT_STATE && begun.credential == credential;
         let at = self.ahead.0.iter().position(state)?;
         let mut begun = self.ahead.0.swap_remove(at);
-        let answer = match begun.progress {
-            Progress::Pending(pending) => pending.wait(&self.stop),
-            Progress::Ended(answer) => answer,
-        };
+        let answer = begun.progress.wait(&self.stop);
         let hint = match &answer {
             Ok(answer) if answer.bytes.len() > PEEKED => return None,
             Ok(answer) => wire::state(&answer.bytes).ok().map(|claimed| claimed.state),
@@ -242,7 +242,7 @@ impl Server {
         }
         for (database, pending) in opening {
             let begin = Instant::now();
-            let answer = pending.wait(&self.stop);
+            let answer = pending.receive().wait(&self.stop);
             self.calls
                 .count(method::USE_DATABASE, begin.elapsed(), &answer);
             let token = answer

@@ -339,7 +339,9 @@ impl Server {
         let client = self
             .client
             .get_or_insert_with(|| Client::new(connector.connect()));
-        Pending::start(client, name, request, credential, timeout)?.wait(&self.stop)
+        Pending::start(client, name, request, credential, timeout)?
+            .receive()
+            .wait(&self.stop)
     }
 
     /// What a call may take that starts now.
