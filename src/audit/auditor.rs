@@ -11,11 +11,11 @@ use super::locate;
 use super::policy::Policy;
 use super::values::Scan;
 use super::verdict::{Outcome, Reason, Verdict};
-use crate::clock;
+use crate::clock::{self, Timestamp};
 use crate::ledger::StateShape;
 use crate::locate::Window;
 use crate::server::{Failure, Server};
-use crate::trust::{self, LocalFailure, Mirror, Progress, Store, Tampering, Timestamp, Trusted};
+use crate::trust::{self, LocalFailure, Mirror, Progress, Store, Tampering, Trusted};
 
 /// Audits one server.
 pub struct Auditor {

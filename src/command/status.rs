@@ -179,7 +179,7 @@ impl Known<'_> {
         let due = self.values.map(|values| values.due.len());
         let trusted = self.trusted.as_ref().ok().and_then(Option::as_ref);
         let hash = trusted.map(|trusted| trusted.state.hash.to_string());
-        let time = |time: Option<crate::trust::Timestamp>| time.map(|time| time.to_string());
+        let time = |time: Option<crate::clock::Timestamp>| time.map(|time| time.to_string());
         let alarms: Vec<&str> = self
             .alarms
             .iter()

@@ -11,10 +11,10 @@ use super::walk::{Step, Walk};
 use crate::audit::auditor::Auditor;
 use crate::audit::conclude::Conclusion;
 use crate::audit::verdict::{Outcome, Reason};
-use crate::clock;
+use crate::clock::{self, Timestamp};
 use crate::ledger::TxHeader;
 use crate::server::Failure;
-use crate::trust::{Begun, Progress, Sweeping, Swept, Timestamp, Trusted, Unavailable};
+use crate::trust::{Begun, Progress, Sweeping, Swept, Trusted, Unavailable};
 use crate::wire::Entries;
 
 /// What came of a slice.
