@@ -103,9 +103,13 @@ impl Known<'_> {
             lines.push(format!("  alarms cannot be read: {failure}"));
         }
         for alarm in self.alarms.iter().flatten() {
+            let seen = match alarm.times {
+                1 => "seen once".into(),
+                times => format!("seen {times} times, last {}", alarm.last_seen),
+            };
             lines.push(format!(
-                "  OPEN ALARM {}: {} ({}), raised {}, seen {} times, last {}",
-                alarm.id, alarm.kind, alarm.reason, alarm.raised, alarm.times, alarm.last_seen
+                "  OPEN ALARM {}: {} ({}), raised {}, {seen}",
+                alarm.id, alarm.kind, alarm.reason, alarm.raised
             ));
             lines.push(format!("    evidence: {}", alarm.evidence.display()));
             lines.push(format!("    once dealt with: {}", accepting(alarm)));
