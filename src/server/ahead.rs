@@ -80,12 +80,14 @@ impl Ahead {
         self.0.clear();
     }
 
-    /// Takes the call of just this. A scan of another run cancels all that was begun there.
+    /// Takes the call of just this, unless it was begun too long before `now`. A scan of another run
+    /// cancels all that was begun there.
     pub fn take(
         &mut self,
         name: &'static str,
         request: &[u8],
         credential: &Credential,
+        now: Instant,
     ) -> Option<Taken> {
         let same = |begun: &Begun| {
             begun.name == name && begun.request == request && begun.credential == *credential
@@ -95,7 +97,7 @@ impl Ahead {
         if taken.is_none() && name == method::TX_SCAN {
             self.0.retain(|begun| begun.credential != *credential);
         }
-        let fresh = taken.filter(|begun| begun.when.elapsed() < FRESH);
+        let fresh = taken.filter(|begun| now.saturating_duration_since(begun.when) < FRESH);
         fresh.map(|begun| Taken {
             when: begun.when,
             progress: begun.progress,
@@ -251,6 +253,81 @@ impl Server {
             if let Some(token) = token {
                 self.session.opened(&database, Credential::Token(token));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn begun(name: &'static str, request: &[u8], when: Instant) -> Begun {
+        Begun {
+            name,
+            request: request.into(),
+            credential: Credential::Token("a".into()),
+            when,
+            reception: Reception::Later,
+            progress: Progress::Ended(Ok(Answer {
+                bytes: Arc::new(Vec::new()),
+                uuid: None,
+            })),
+        }
+    }
+
+    #[test]
+    fn an_answer_is_taken_for_five_seconds_and_no_longer() {
+        let when = Instant::now();
+        let just = Duration::from_nanos(1);
+        for (age, taken) in [
+            (Duration::ZERO, true),
+            (FRESH - just, true),
+            (FRESH, false),
+            (FRESH + just, false),
+        ] {
+            let mut ahead = Ahead(vec![begun(method::TX_BY_ID, b"7", when)]);
+            let credential = Credential::Token("a".into());
+            let found = ahead.take(method::TX_BY_ID, b"7", &credential, when + age);
+            assert_eq!(found.is_some(), taken, "{age:?}");
+            assert!(ahead.0.is_empty(), "whether taken or too old, it is gone");
+        }
+    }
+
+    #[test]
+    fn only_the_answer_to_the_same_call_request_and_token_is_taken() {
+        let when = Instant::now();
+        let other = Credential::Token("b".into());
+        let same = Credential::Token("a".into());
+        for (name, request, credential) in [
+            (method::CURRENT_STATE, b"7", &same),
+            (method::TX_BY_ID, b"8", &same),
+            (method::TX_BY_ID, b"7", &other),
+            (method::TX_BY_ID, b"7", &Credential::None),
+        ] {
+            let mut ahead = Ahead(vec![begun(method::TX_BY_ID, b"7", when)]);
+            assert!(ahead.take(name, request, credential, when).is_none());
+            assert_eq!(ahead.0.len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_scan_of_another_run_cancels_what_was_begun_with_its_token_and_nothing_else() {
+        let when = Instant::now();
+        let begun = || {
+            let scan = begun(method::TX_SCAN, b"7", when);
+            Ahead(vec![scan, begun(method::TX_BY_ID, b"7", when)])
+        };
+        let (same, other) = (Credential::Token("a".into()), Credential::Token("b".into()));
+        for (name, credential, left) in [
+            (method::TX_SCAN, &same, 0),
+            (method::TX_SCAN, &other, 2),
+            (method::TX_BY_ID, &same, 2),
+        ] {
+            let mut ahead = begun();
+            assert!(ahead.take(name, b"8", credential, when).is_none());
+            assert_eq!(ahead.0.len(), left, "{name}");
         }
     }
 }

@@ -295,7 +295,7 @@ impl Server {
         credential: &Credential,
     ) -> Result<Answer, Failure> {
         let mut begin = Instant::now();
-        let begun = self.ahead.take(name, request, credential);
+        let begun = self.ahead.take(name, request, credential, begin);
         let taken = begun.and_then(|begun| {
             begin = begun.when;
             begun.wait(&self.stop)
