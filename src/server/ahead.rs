@@ -269,7 +269,6 @@ mod tests {
             request: request.into(),
             credential: Credential::Token("a".into()),
             when,
-            reception: Reception::Later,
             progress: Progress::Ended(Ok(Answer {
                 bytes: Arc::new(Vec::new()),
                 uuid: None,
