@@ -13,7 +13,7 @@ use immuaudit::config::Secret;
 use immuaudit::drill::{Access, Embedded, Emulated, Lie, Options, Telling};
 use immuaudit::server::{Endpoint, Login, Security, Server};
 use immuaudit::stop::Stop;
-use immuaudit::trust::{Location, Store};
+use immuaudit::trust::{Location, Store, Tampering};
 use immuaudit::wire::method;
 use support::place::Place;
 use support::program::{Program, member};
@@ -52,6 +52,8 @@ fn auditor(embedded: &Embedded, dir: &Path) -> Auditor {
     let store = Store::open(&location, clock::now()).unwrap();
     Auditor::new(server, store, policy)
 }
+
+const INCONSISTENT: Verdict = Verdict::Tampered(Tampering::Inconsistent);
 
 fn verdict(cycle: &Cycle, database: &str) -> Verdict {
     let of = |outcome: &&immuaudit::audit::Outcome| outcome.database == database;
@@ -305,6 +307,33 @@ fn a_damaged_list_of_alarms_hides_no_other_databases_alarm() {
     run.ends_with(2);
     assert!(run.stdout.contains("OPEN ALARM"), "{run:#?}");
     audit.once().is(2, "aaa", "inconsistent");
+}
+
+/// A 0.9.0 that is asked by several at once mixes up what it answers; no newer server does.
+#[test]
+fn a_0_9_0_is_accused_of_what_it_shows_twice_and_a_newer_server_of_what_it_shows_once() {
+    for (server, shown, due) in [
+        (Emulated::V0_9_0, 1, Verdict::Consistent),
+        (Emulated::V0_9_0, 2, INCONSISTENT),
+        (Emulated::V0_9_2, 1, INCONSISTENT),
+        (Emulated::V1_11_1, 1, INCONSISTENT),
+    ] {
+        let options = Options {
+            server,
+            ..Options::default()
+        };
+        let embedded = Embedded::start(options).unwrap();
+        embedded.grow("defaultdb", 20);
+        let place = Place::new();
+        let mut auditor = auditor(&embedded, &place.join("trust"));
+        let first = auditor.cycle(|_| {});
+        assert_eq!(verdict(&first, "defaultdb"), Verdict::FirstSeen);
+        embedded.grow("defaultdb", 5);
+        let lie = Telling::from(Lie::FlippedProof).in_call(method::VERIFIABLE_TX_BY_ID);
+        embedded.lie(lie.times(shown));
+        let cycle = auditor.cycle(|_| {});
+        assert_eq!(verdict(&cycle, "defaultdb"), due, "{server:?} {shown}");
+    }
 }
 
 #[test]
