@@ -73,32 +73,13 @@ impl Auditor {
             grew,
             signature,
         } = conclusion;
-        let (mut alarm, mut unwritten) = (None, None);
-        if let Verdict::Tampered(kind) = verdict {
-            let raised = match &mut reason {
-                Reason::Values(report) => self.raise_values(database, kind, report),
-                _ => self
-                    .raise(database, kind, &reason, trusted, shown)
-                    .map(Some),
+        let (alarm, unwritten) =
+            match self.raise_what_accuses(database, verdict, &mut reason, trusted, shown) {
+                Ok(alarm) => (alarm, None),
+                Err(failure) => (None, Some(failure)),
             };
-            match raised {
-                Ok(raised) => alarm = raised,
-                Err(failure) => unwritten = Some(failure),
-            }
-        }
-        let open_alarms = match self.store.open_alarms(Some(database)) {
-            Ok(alarms) => alarms.len(),
-            Err(failure) => {
-                // an alarm whose list is damaged is not thereby closed; where the system refuses
-                // to read it, that is no finding, but a failure of our own
-                let refused = matches!(
-                    failure,
-                    LocalFailure::System { .. } | LocalFailure::Busy { .. }
-                );
-                unwritten = unwritten.or(Some(failure));
-                usize::from(!refused)
-            }
-        };
+        let (open_alarms, unread) = self.count_open_alarms(database);
+        let unwritten = unwritten.or(unread);
         if verdict.is_proven() {
             self.ages
                 .proven(database, grew || verdict == Verdict::FirstSeen);
@@ -129,6 +110,37 @@ impl Auditor {
             overdue: self.ages.overdue(database),
             warnings,
             duration: Duration::ZERO,
+        }
+    }
+
+    fn raise_what_accuses(
+        &self,
+        database: &str,
+        verdict: Verdict,
+        reason: &mut Reason,
+        trusted: Option<&Trusted>,
+        shown: Option<State>,
+    ) -> Result<Option<Alarm>, LocalFailure> {
+        match (verdict, reason) {
+            (Verdict::Tampered(kind), Reason::Values(report)) => {
+                self.raise_values(database, kind, report)
+            }
+            (Verdict::Tampered(kind), reason) => {
+                self.raise(database, kind, reason, trusted, shown).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// An alarm whose list is damaged is not thereby closed; where the system refuses to read it,
+    /// that is no finding, but a failure of our own.
+    fn count_open_alarms(&self, database: &str) -> (usize, Option<LocalFailure>) {
+        match self.store.open_alarms(Some(database)) {
+            Ok(alarms) => (alarms.len(), None),
+            Err(failure @ (LocalFailure::System { .. } | LocalFailure::Busy { .. })) => {
+                (0, Some(failure))
+            }
+            Err(failure) => (1, Some(failure)),
         }
     }
 
