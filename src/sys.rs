@@ -174,12 +174,13 @@ pub fn wait_ready(descriptors: &[(BorrowedFd<'_>, Interest)], time: Duration) ->
 }
 
 /// How many descriptors this process may have open.
+#[allow(clippy::useless_conversion)] // rlim_t has 32 bits on 32-bit machines
 pub fn descriptor_limit() -> u64 {
     // SAFETY: rlimit is plain data, which getrlimit fills in or leaves as it is.
     unsafe {
         let mut limit: libc::rlimit = std::mem::zeroed();
         libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit);
-        limit.rlim_cur
+        u64::from(limit.rlim_cur)
     }
 }
 
@@ -222,5 +223,24 @@ pub fn kill_group(child: &Child) {
     if let Ok(group) = libc::pid_t::try_from(child.id()) {
         // SAFETY: signals processes that our child started; no memory is handed over.
         unsafe { libc::kill(-group, libc::SIGKILL) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_of_descriptors_is_the_kernels() {
+        let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
+        let told = limits
+            .lines()
+            .find(|line| line.starts_with("Max open files"));
+        let soft = told.and_then(|line| line.split_whitespace().nth(3));
+        assert_eq!(
+            soft,
+            Some(descriptor_limit().to_string().as_str()),
+            "{limits}"
+        );
     }
 }

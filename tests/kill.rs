@@ -11,10 +11,11 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use immuaudit::clock::Timestamp;
 use immuaudit::ledger::State;
 use immuaudit::trust::{
     Acceptance, Begun, Finding, How, Location, OutcomeRecord, Progress, Store, Sweeping, Swept,
-    Tampering, Timestamp, Trusted, Unavailable, fault,
+    Tampering, Trusted, Unavailable, fault,
 };
 use support::chain::Chain;
 use support::place::Place;

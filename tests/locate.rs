@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -260,6 +261,38 @@ fn a_transaction_put_in_between_is_named_and_what_it_moved_is_not() {
     }
 }
 
+/// Writes so many transactions of 1.1 MB each, none like those of another word.
+fn write_large(embedded: &Embedded, word: &str, count: u64) {
+    for tx in 0..count {
+        let key = |entry| format!("{word}/{tx}/{entry}/{}", "x".repeat(980));
+        let entries = (0..1000).map(|entry| NewEntry::set(key(entry), ""));
+        embedded.commit(DATABASE, entries.collect());
+    }
+}
+
+#[test]
+fn what_differs_is_told_as_far_as_it_is_kept_at_once() {
+    // of both sides, then of what the one alone has: 8 MiB at a time
+    for (both, longer, told) in [(3, 0, true), (4, 0, false), (0, 7, true), (0, 8, false)] {
+        let (place, options) = (Place::new(), Options::default);
+        let (ours, theirs) = (Embedded::start(options()), Embedded::start(options()));
+        let (ours, theirs) = (ours.unwrap(), theirs.unwrap());
+        for (side, word) in [(&ours, "ours"), (&theirs, "theirs")] {
+            side.set(DATABASE, "key", word);
+            write_large(side, word, both);
+        }
+        write_large(&ours, "further", longer);
+        let shown = ours.state(DATABASE).unwrap();
+        let mut other = server(&theirs, Duration::from_secs(5));
+        let mut auditor = auditor(&ours, place.path());
+        let compared = auditor.against_server(DATABASE, shown, &mut other, ShownValues::No);
+        let differences = compared.unwrap().unwrap();
+        let unproven = differences.unproven.as_ref().map(|why| why.as_str());
+        let due = (!told).then_some("more differs than is kept at once");
+        assert_eq!(unproven, due, "{both} {longer}");
+    }
+}
+
 #[test]
 fn after_a_rollback_what_is_lost_is_named_wherever_it_ends() {
     let place = Place::new();
@@ -428,6 +461,28 @@ fn a_mirror_is_of_what_is_proven_alone_and_follows_the_ledger() {
     assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Tampered);
     fill_mirror(&mut auditor);
     assert_eq!(Mirror::read(&file).unwrap().last(), ALL + 25);
+}
+
+#[test]
+fn of_however_many_mirrors_only_sixteen_are_held_open() {
+    let names: Vec<String> = (1..=40).map(|number| format!("db{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let options = Options::default().with_databases(&names);
+    let embedded = Embedded::start(options).unwrap();
+    names.iter().for_each(|name| embedded.grow(name, 3));
+    let place = Place::new();
+    let mut auditor = auditor(&embedded, place.path());
+    auditor.cycle(|_| {});
+    fill_mirror(&mut auditor);
+    let files = fs::read_dir("/proc/self/fd").unwrap();
+    let open = files.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
+    let ours = open.filter(|file| file.starts_with(place.path()));
+    let mirrors = ours.filter(|file| file.extension().is_some_and(|ending| ending == "mirror"));
+    assert!((1..=16).contains(&mirrors.count()));
+    for name in names {
+        let file = place.join(&format!("tested/{name}.mirror"));
+        assert_eq!(Mirror::read(&file).unwrap().last(), 3, "{name}");
+    }
 }
 
 #[test]

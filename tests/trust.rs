@@ -6,10 +6,11 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+use immuaudit::clock::Timestamp;
 use immuaudit::ledger::{Signature, State};
 use immuaudit::trust::{
     Acceptance, Alarm, Answer, Change, Evidence, Finding, How, Limits, LocalFailure, Location,
-    OutcomeRecord, Store, Tampering, Timestamp, Trusted, Warning,
+    OutcomeRecord, Store, Tampering, Trusted, Warning,
 };
 use support::chain::Chain;
 use support::place::Place;

@@ -1,24 +1,21 @@
-//! One database: what is trusted of it, what the check found, and what is written down of that.
+//! One database from its name to its verdict.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::check::{self, Demands, Finding};
+use super::check::{self, Demands};
+use super::conclude::Conclusion;
 use super::due::Ages;
 use super::keep::Kept;
 use super::locate;
 use super::policy::Policy;
-use super::values::{Report, Scan};
-use super::verdict::{Outcome, Reason, Verdict, Warning};
-use crate::clock;
-use crate::config::FirstSight;
-use crate::ledger::{ClaimedState, Proven, Signature, State, StateShape};
+use super::values::Scan;
+use super::verdict::{Outcome, Reason, Verdict};
+use crate::clock::{self, Timestamp};
+use crate::ledger::StateShape;
 use crate::locate::Window;
-use crate::server::{Exchange, Failure, Kind, Server};
-use crate::text::Shown;
-use crate::trust::{
-    self, Alarm, How, LocalFailure, Mirror, Progress, Seen, Store, Tampering, Timestamp, Trusted,
-};
+use crate::server::{Failure, Server};
+use crate::trust::{self, LocalFailure, Mirror, Progress, Store, Tampering, Trusted};
 
 /// Audits one server.
 pub struct Auditor {
@@ -226,254 +223,6 @@ impl Auditor {
         })
     }
 
-    fn local_failure(&mut self, database: &str, failure: LocalFailure) -> Outcome {
-        self.conclude(database, None, Conclusion::local(failure))
-    }
-
-    /// Writes down what a check found, trusted states before anything else.
-    fn act(
-        &mut self,
-        database: &str,
-        trusted: Option<&Trusted>,
-        finding: Finding,
-    ) -> Option<Conclusion> {
-        Some(match finding {
-            Finding::Stopped => return None,
-            Finding::Empty => Conclusion::new(Verdict::Empty, Reason::None).showing(State::EMPTY),
-            Finding::First(claimed) => self.first_sight(database, &claimed),
-            Finding::Same(claimed) => self.same(trusted, &claimed),
-            Finding::Extended(claimed, proven) => self.advance(trusted, &claimed, &proven),
-            Finding::Refused {
-                verdict,
-                reason,
-                shown,
-                signature,
-            } => Conclusion {
-                shown,
-                signature,
-                ..Conclusion::new(verdict, reason)
-            },
-        })
-    }
-
-    fn first_sight(&mut self, database: &str, claimed: &ClaimedState) -> Conclusion {
-        let shown = claimed.state;
-        if self.policy.first_sight == FirstSight::Refused {
-            return Conclusion::new(Verdict::Refused, Reason::FirstSightRefused).showing(shown);
-        }
-        let seen = self.seen(claimed);
-        let written = self
-            .store
-            .first_sight(database, &seen, How::FirstSeen, clock::now());
-        match written {
-            Ok(_) => {
-                self.see_shape(claimed.shape);
-                let mut conclusion =
-                    Conclusion::new(Verdict::FirstSeen, Reason::None).showing(shown);
-                conclusion.signature.clone_from(&claimed.signature);
-                conclusion.warnings.extend(self.known_elsewhere());
-                conclusion
-            }
-            Err(failure) => Conclusion::local(failure).showing(shown),
-        }
-    }
-
-    fn same(&mut self, trusted: Option<&Trusted>, claimed: &ClaimedState) -> Conclusion {
-        let mut conclusion =
-            Conclusion::new(Verdict::Consistent, Reason::None).showing(claimed.state);
-        conclusion.signature.clone_from(&claimed.signature);
-        if let Some(trusted) = trusted {
-            conclusion.warnings = self.warnings(trusted, claimed);
-            if self.new_identity(trusted).is_some() {
-                let now = clock::now();
-                let identity = self.identity();
-                if let Err(failure) = self.store.note_identity(trusted, identity.as_deref(), now) {
-                    return Conclusion::local(failure).showing(claimed.state);
-                }
-            }
-        }
-        self.see_shape(claimed.shape);
-        conclusion
-    }
-
-    fn advance(
-        &mut self,
-        trusted: Option<&Trusted>,
-        claimed: &ClaimedState,
-        proven: &Proven,
-    ) -> Conclusion {
-        let Some(trusted) = trusted else {
-            // no proof is made without a trusted state
-            return Conclusion::new(Verdict::Refused, Reason::FirstSightRefused);
-        };
-        let mut seen = self.seen(claimed);
-        if seen.uuid.is_none() {
-            seen.uuid.clone_from(&trusted.uuid); // an answer without one takes none away
-        }
-        match self.store.advance(trusted, proven, &seen, clock::now()) {
-            Ok(_) => {
-                self.see_shape(claimed.shape);
-                Conclusion {
-                    warnings: self.warnings(trusted, claimed),
-                    grew: true,
-                    signature: claimed.signature.clone(),
-                    ..Conclusion::new(Verdict::Consistent, Reason::None).showing(claimed.state)
-                }
-            }
-            Err(failure) => Conclusion::local(failure).showing(claimed.state),
-        }
-    }
-
-    fn seen(&self, claimed: &ClaimedState) -> Seen {
-        Seen {
-            state: claimed.state,
-            shape: claimed.shape,
-            signature: claimed.signature.clone(),
-            uuid: self.identity(),
-        }
-    }
-
-    /// Makes an outcome of a conclusion; tampering is written down as evidence and alarm.
-    pub(super) fn conclude(
-        &mut self,
-        database: &str,
-        trusted: Option<&Trusted>,
-        conclusion: Conclusion,
-    ) -> Outcome {
-        let Conclusion {
-            verdict,
-            mut reason,
-            shown,
-            warnings,
-            grew,
-            signature,
-        } = conclusion;
-        let (mut alarm, mut unwritten) = (None, None);
-        if let Verdict::Tampered(kind) = verdict {
-            let raised = match &mut reason {
-                Reason::Values(report) => self.raise_values(database, kind, report),
-                _ => self
-                    .raise(database, kind, &reason, trusted, shown)
-                    .map(Some),
-            };
-            match raised {
-                Ok(raised) => alarm = raised,
-                Err(failure) => unwritten = Some(failure),
-            }
-        }
-        let open_alarms = match self.store.open_alarms(Some(database)) {
-            Ok(alarms) => alarms.len(),
-            Err(failure) => {
-                // an alarm whose list is damaged is not thereby closed; where the system refuses
-                // to read it, that is no finding, but a failure of our own
-                let refused = matches!(
-                    failure,
-                    LocalFailure::System { .. } | LocalFailure::Busy { .. }
-                );
-                unwritten = unwritten.or(Some(failure));
-                usize::from(!refused)
-            }
-        };
-        if verdict.is_proven() {
-            self.ages
-                .proven(database, grew || verdict == Verdict::FirstSeen);
-        }
-        let slow = match &reason {
-            Reason::Failure(failure) => matches!(failure.kind, Kind::Deadline(_)),
-            Reason::TookTooLong => true,
-            _ => false,
-        };
-        if slow {
-            self.slow.insert(database.into());
-        } else {
-            self.slow.remove(database);
-        }
-        let window = self.window_at_alarm(verdict, &reason, trusted, shown, alarm.as_ref());
-        Outcome {
-            database: database.into(),
-            verdict,
-            reason,
-            window,
-            shown,
-            previous: trusted.map(|trusted| trusted.state),
-            signature,
-            previous_signature: trusted.and_then(|trusted| trusted.signature.clone()),
-            alarm,
-            unwritten,
-            open_alarms,
-            overdue: self.ages.overdue(database),
-            warnings,
-            duration: Duration::ZERO,
-        }
-    }
-
-    fn raise(
-        &self,
-        database: &str,
-        kind: Tampering,
-        reason: &Reason,
-        trusted: Option<&Trusted>,
-        shown: Option<State>,
-    ) -> Result<Alarm, LocalFailure> {
-        let uuid = self.identity();
-        let answers = self
-            .server
-            .transcript()
-            .exchanges()
-            .map(trust::Answer::from)
-            .collect();
-        let recorded = trusted.and_then(|trusted| trusted.uuid.as_ref());
-        let finding = trust::Finding {
-            database: database.into(),
-            kind,
-            reason: reason.to_string(),
-            trusted: trusted.cloned(),
-            shown,
-            identity_changed: recorded.is_some() && recorded != uuid.as_ref(),
-            uuid,
-            answers,
-        };
-        self.store.raise(&finding, clock::now())
-    }
-
-    /// An alarm for each broken transaction, known by it alone, so that finding it again in another
-    /// cycle is no new finding; and one for a flood.
-    fn raise_values(
-        &self,
-        database: &str,
-        kind: Tampering,
-        report: &mut Report,
-    ) -> Result<Option<Alarm>, LocalFailure> {
-        let uuid = self.identity();
-        let finding = |kind, reason, shown, answers| trust::Finding {
-            database: database.into(),
-            kind,
-            reason,
-            trusted: None,
-            shown,
-            uuid: uuid.clone(),
-            identity_changed: false,
-            answers,
-        };
-        let now = clock::now();
-        let mut raised = Vec::new();
-        for shows in &mut report.broken {
-            let broken = &shows.broken;
-            let answers = std::mem::take(&mut shows.answers);
-            let (kind, reason) = (broken.what.tampering(), broken.to_string());
-            let finding = finding(kind, reason, Some(broken.state()), answers);
-            raised.push(self.store.raise(&finding, now));
-        }
-        if report.more_broken > 0 || raised.is_empty() {
-            let reason = format!("more transactions are broken: {}", report.more_broken);
-            let finding = finding(kind, reason, None, Vec::new());
-            raised.push(self.store.raise(&finding, now));
-        }
-        // one that could not be written is told before those that could
-        let alarms: Result<Vec<Alarm>, LocalFailure> = raised.into_iter().collect();
-        alarms.map(|alarms| alarms.into_iter().next())
-    }
-
     /// A database that need not be asked for: the server lets nobody in, or is away.
     pub(super) fn not_tried(&mut self, database: &str, away: Failure) -> Option<Outcome> {
         let verdict = check::sort(&away, false)?;
@@ -502,99 +251,10 @@ impl Auditor {
         }
     }
 
-    fn see_shape(&mut self, shape: StateShape) {
+    pub(super) fn see_shape(&mut self, shape: StateShape) {
         self.shape = self.shape.max(Some(shape));
-    }
-
-    fn warnings(&self, trusted: &Trusted, claimed: &ClaimedState) -> Vec<Warning> {
-        let mut warnings = Vec::new();
-        if let (Some(to), Some(from)) = (self.new_identity(trusted), &trusted.uuid) {
-            warnings.push(Warning::IdentityChanged {
-                from: Shown::new(from),
-                to,
-            });
-        }
-        if trusted.signature.is_some() && claimed.signature.is_none() {
-            warnings.push(Warning::SignatureDropped);
-        }
-        warnings
-    }
-
-    /// The identity that answers, where it is another than the recorded one.
-    fn new_identity(&self, trusted: &Trusted) -> Option<Shown> {
-        let now = self.server.identity()?;
-        (trusted.uuid != trust::kept_identity(Some(now.as_str()))).then(|| now.clone())
-    }
-
-    /// Names that the identity at a first sight is already filed under.
-    fn known_elsewhere(&self) -> Vec<Warning> {
-        let Some(identity) = self.server.identity() else {
-            return Vec::new();
-        };
-        // nothing is decided by it, so what cannot be read is left out
-        let known = self.store.known_elsewhere(identity.as_str());
-        known
-            .unwrap_or_default()
-            .into_iter()
-            .map(|known| Warning::KnownElsewhere {
-                identity: identity.clone(),
-                server: known.server,
-            })
-            .collect()
-    }
-
-    /// Who the server last said it is: a claim.
-    pub fn identity(&self) -> Option<String> {
-        self.server.identity().map(Shown::to_string)
     }
 }
 
 /// Fetching a proof's parts may take as long as an interval, but no less than this.
 pub(super) const MIN_PATIENCE: Duration = Duration::from_secs(60);
-
-/// A verdict on its way to an outcome.
-pub(super) struct Conclusion {
-    pub(super) verdict: Verdict,
-    pub(super) reason: Reason,
-    pub(super) shown: Option<State>,
-    pub(super) warnings: Vec<Warning>,
-    pub(super) grew: bool,
-    pub(super) signature: Option<Signature>,
-}
-
-impl Conclusion {
-    pub(super) fn new(verdict: Verdict, reason: Reason) -> Conclusion {
-        Conclusion {
-            verdict,
-            reason,
-            shown: None,
-            warnings: Vec::new(),
-            grew: false,
-            signature: None,
-        }
-    }
-
-    fn local(failure: LocalFailure) -> Conclusion {
-        Conclusion::new(Verdict::LocalFailure, Reason::Local(failure))
-    }
-
-    pub(super) fn showing(self, state: State) -> Conclusion {
-        Conclusion {
-            shown: Some(state),
-            ..self
-        }
-    }
-}
-
-impl From<&Exchange> for trust::Answer {
-    fn from(exchange: &Exchange) -> trust::Answer {
-        trust::Answer {
-            call: exchange.call.into(),
-            request: exchange.request.clone(),
-            reply: match &exchange.reply {
-                Ok(bytes) => Ok(bytes.to_vec()),
-                Err(error) => Err(error.clone()),
-            },
-        }
-    }
-}

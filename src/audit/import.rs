@@ -1,9 +1,10 @@
 //! Taking over what another auditor trusted: only where the running server proves that its history
 //! still holds it, and never in place of what is trusted already.
 
-use super::auditor::{Auditor, Conclusion};
+use super::auditor::Auditor;
 use super::carried::Carried;
 use super::check::{self, Finding};
+use super::conclude::Conclusion;
 use super::proof::{self, Proof};
 use super::verdict::{Outcome, Reason, Verdict};
 use crate::clock;

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use super::auditor::Auditor;
 use super::cycle::Cycle;
 use super::verdict::{Outcome, Reason, Verdict};
-use crate::clock;
-use crate::trust::{OutcomeRecord, Progress, Timestamp};
+use crate::clock::{self, Timestamp};
+use crate::trust::{OutcomeRecord, Progress};
 
 /// Databases of which nothing is trusted and the last verdict is kept all the same, at most.
 const MAX_STRANGERS: usize = 1000;

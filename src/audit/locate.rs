@@ -6,12 +6,12 @@ use super::auditor::Auditor;
 use super::check;
 use super::proof::{self, Limits, Standing};
 use super::verdict::{Exit, Reason, Verdict};
-use crate::clock;
+use crate::clock::{self, Timestamp};
 use crate::ledger::{Digest, State};
 use crate::locate::{Alhs, Answer, Checkpoint, Window, narrow};
 use crate::server::{Failure, Kind, Server};
 use crate::text::Shown;
-use crate::trust::{Alarm, LocalFailure, LocatedRecord, Mirror, Tampering, Timestamp, Trusted};
+use crate::trust::{Alarm, LocalFailure, LocatedRecord, Mirror, Tampering, Trusted};
 
 /// What `locate` found of one database.
 #[derive(Debug)]

@@ -6,11 +6,13 @@
 
 #![forbid(unsafe_code)]
 
+mod act;
 mod against;
 mod auditor;
 mod carried;
 mod check;
 mod compare;
+mod conclude;
 mod cycle;
 mod databases;
 mod due;

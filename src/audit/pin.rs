@@ -1,6 +1,7 @@
 //! States that the operator pins: each held against what the server shows until it is proven.
 
-use super::auditor::{Auditor, Conclusion};
+use super::auditor::Auditor;
+use super::conclude::Conclusion;
 use super::policy::Pin;
 use super::proof::{self, Proof};
 use super::verdict::{Reason, Verdict};

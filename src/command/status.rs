@@ -103,9 +103,13 @@ impl Known<'_> {
             lines.push(format!("  alarms cannot be read: {failure}"));
         }
         for alarm in self.alarms.iter().flatten() {
+            let seen = match alarm.times {
+                1 => "seen once".into(),
+                times => format!("seen {times} times, last {}", alarm.last_seen),
+            };
             lines.push(format!(
-                "  OPEN ALARM {}: {} ({}), raised {}, seen {} times, last {}",
-                alarm.id, alarm.kind, alarm.reason, alarm.raised, alarm.times, alarm.last_seen
+                "  OPEN ALARM {}: {} ({}), raised {}, {seen}",
+                alarm.id, alarm.kind, alarm.reason, alarm.raised
             ));
             lines.push(format!("    evidence: {}", alarm.evidence.display()));
             lines.push(format!("    once dealt with: {}", accepting(alarm)));
@@ -179,7 +183,7 @@ impl Known<'_> {
         let due = self.values.map(|values| values.due.len());
         let trusted = self.trusted.as_ref().ok().and_then(Option::as_ref);
         let hash = trusted.map(|trusted| trusted.state.hash.to_string());
-        let time = |time: Option<crate::trust::Timestamp>| time.map(|time| time.to_string());
+        let time = |time: Option<crate::clock::Timestamp>| time.map(|time| time.to_string());
         let alarms: Vec<&str> = self
             .alarms
             .iter()

@@ -3,65 +3,12 @@
 //! [`verify`] is the only way to a [`Proven`], and a trusted state is only ever replaced by what a
 //! [`Proven`] names.
 
-use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
-
 use super::digest::{Digest, Term};
 use super::header::{TxHeader, link};
+use super::proof::{DualProof, LinearAdvance, Parts};
 use super::refusal::{At, Reason, Refusal, Step, Wanted};
 use super::state::State;
 use super::tree::{Inclusion, Tree, verify_consistency};
-
-/// A dual proof as a server sends it: terms and parts are judged when a step consults them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DualProof {
-    /// Header of the smaller transaction.
-    pub source: Option<TxHeader>,
-    /// Header of the larger one.
-    pub target: Option<TxHeader>,
-    /// For step 3.
-    pub inclusion: Vec<Term>,
-    /// For step 4.
-    pub consistency: Vec<Term>,
-    /// Alh of the last transaction in the target's tree, for step 5.
-    pub target_bl_tx_alh: Term,
-    /// For step 5.
-    pub last_inclusion: Vec<Term>,
-    /// For step 6.
-    pub linear: Option<LinearProof>,
-    /// For step 7; servers before 1.4 send none.
-    pub linear_advance: Option<LinearAdvance>,
-}
-
-/// A run of the chain of Alhs, each term the part of the next that is its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LinearProof {
-    /// Where it starts.
-    pub source_tx: u64,
-    /// Where it ends.
-    pub target_tx: u64,
-    /// The first Alh, then the inner hash of each transaction after it.
-    pub terms: Vec<Term>,
-}
-
-/// The part of the old chain that the new tree swallowed, and proofs that it is in that tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LinearAdvance {
-    /// As in [`LinearProof::terms`].
-    pub linear: Vec<Term>,
-    /// One audit path for each transaction but the last.
-    pub inclusions: Vec<Vec<Term>>,
-}
-
-/// What the auditor fetched beside the proof, by transaction id (protocol.md §4). Nothing of it is
-/// believed: each part is checked like the proof's own.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Parts {
-    /// Headers by `TxById`.
-    pub headers: BTreeMap<u64, TxHeader>,
-    /// `inclusionProof` of `VerifiableTxById{tx: target, proveSinceTx: id}`.
-    pub inclusions: BTreeMap<u64, Vec<Term>>,
-}
 
 /// The target extends the source: made by [`verify`] alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -435,128 +382,12 @@ fn fold_chain(at: At, start: u64, alh: &Digest, terms: &[Digest]) -> Result<Dige
     }))
 }
 
-impl Parts {
-    /// The headers of `ids`, each there and with its own id, or what is `wanted` for it.
-    fn chain(
-        &self,
-        at: At,
-        ids: RangeInclusive<u64>,
-        wanted: &Wanted,
-    ) -> Result<Vec<&TxHeader>, Refusal> {
-        let mut headers = Vec::new();
-        for id in ids {
-            let Some(header) = self.headers.get(&id) else {
-                return at.refuse(Reason::PartsNeeded(wanted.clone()));
-            };
-            At { tx: id, ..at }.id("the header's id", id, header.id())?;
-            headers.push(header);
-        }
-        Ok(headers)
-    }
-}
-
 /// The Alh of `next`, which must name `alh` as the one before it.
-fn follow(step: Step, next: &TxHeader, alh: &Digest) -> Result<Digest, Refusal> {
+pub(super) fn follow(step: Step, next: &TxHeader, alh: &Digest) -> Result<Digest, Refusal> {
     let at = At {
         step,
         tx: next.id(),
     };
     at.same("the hash of the transaction before", alh, next.prev_alh())?;
     Ok(next.alh())
-}
-
-/// An honest old server could not prove this pair, and showed why: made by [`excuse`] alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unprovable {
-    /// Transactions in the source's tree.
-    pub source_tree: u64,
-    /// Transactions in the target's tree: fewer.
-    pub target_tree: u64,
-}
-
-/// Is it true that no proof of this pair can exist? (protocol.md §4: *Where source.blTxId >
-/// target.blTxId*). `headers` are those of source to target, by id.
-///
-/// It moves no trust: the chain says nothing of the target's tree. Without the hashes anybody's
-/// headers would do, without the chain a fork would be excused, without the larger tree every
-/// refusal to prove.
-///
-/// # Errors
-/// [`Step::Excuse`]: a chain that breaks is inconsistent; trees that do not shrink, or headers
-/// that are not there, are malformed.
-pub fn excuse(
-    source: &State,
-    target: &State,
-    headers: &BTreeMap<u64, TxHeader>,
-) -> Result<Unprovable, Refusal> {
-    let at = |tx| At {
-        step: Step::Excuse,
-        tx,
-    };
-    // as in step 1: without it a rollback, or a tree larger than the ledger, would be excused
-    if source.tx == 0 || source.tx > target.tx {
-        return at(source.tx).refuse(Reason::Range {
-            what: "the source's id",
-            value: i128::from(source.tx),
-        });
-    }
-    let of = |state: &State| {
-        let Some(header) = headers.get(&state.tx) else {
-            return at(state.tx).refuse(Reason::Absent("header that shows the excuse"));
-        };
-        at(state.tx).id("the header's id", state.tx, header.id())?;
-        if header.bl_tx_id() >= header.id() {
-            return at(state.tx).refuse(Reason::Range {
-                what: "blTxId",
-                value: i128::from(header.bl_tx_id()),
-            });
-        }
-        at(state.tx).same("the header's hash", &state.hash, &header.alh())?;
-        Ok(header)
-    };
-    let (source_header, target_header) = (of(source)?, of(target)?);
-    let unprovable = Unprovable {
-        source_tree: source_header.bl_tx_id(),
-        target_tree: target_header.bl_tx_id(),
-    };
-    let mut alh = source.hash;
-    // ends at the first id that no header was fetched for
-    for id in source.tx.saturating_add(1)..=target.tx {
-        let Some(header) = headers.get(&id) else {
-            return at(id).refuse(Reason::Absent("header that shows the excuse"));
-        };
-        at(id).id("the header's id", id, header.id())?;
-        alh = follow(Step::Excuse, header, &alh)?;
-    }
-    if unprovable.source_tree <= unprovable.target_tree {
-        return at(target.tx).refuse(Reason::Absent("larger tree behind the source"));
-    }
-    Ok(unprovable)
-}
-
-/// A transaction as an answer carries it beside a proof.
-impl DualProof {
-    /// The answer's transaction is the proof's: the header of the transaction asked for is the
-    /// proof's source or target, Alh for Alh (protocol.md §2, *VerifiableTxById*). Without it
-    /// entries could be read of a transaction that the proof says nothing of.
-    ///
-    /// # Errors
-    /// [`Step::Answer`].
-    pub fn verify_answer(&self, asked: u64, header: &TxHeader) -> Result<(), Refusal> {
-        let at = At {
-            step: Step::Answer,
-            tx: asked,
-        };
-        at.id("the answer's transaction", asked, header.id())?;
-        let of_proof = [&self.target, &self.source]
-            .into_iter()
-            .flatten()
-            .find(|proof| proof.id() == asked);
-        match of_proof {
-            Some(proof) => at.same("the answer's transaction", &proof.alh(), &header.alh()),
-            None => at.refuse(Reason::Absent(
-                "header of the transaction asked for in the proof",
-            )),
-        }
-    }
 }

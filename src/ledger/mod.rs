@@ -26,7 +26,9 @@
 mod digest;
 mod dual_proof;
 mod entry;
+mod excuse;
 mod header;
+mod proof;
 mod refusal;
 mod state;
 mod tree;
@@ -34,11 +36,11 @@ mod tree;
 #[cfg(feature = "fault-points")]
 pub use digest::digests_computed;
 pub use digest::{Digest, NotADigest, NotHex, Term};
-pub use dual_proof::{
-    DualProof, LinearAdvance, LinearProof, Parts, Proven, Unprovable, excuse, verify,
-};
+pub use dual_proof::{Proven, verify};
 pub use entry::{EntryInclusion, GetEntry, KvMetadata, Reference, TxEntry, verify_entries};
+pub use excuse::{Unprovable, excuse};
 pub use header::{HeaderFields, HeaderVersion, MAX_EXTRA, TxHeader, TxMetadata};
+pub use proof::{DualProof, LinearAdvance, LinearProof, Parts};
 pub use refusal::{Fault, Reason, Refusal, Step, Wanted};
 pub use state::{
     BadPem, BadSignature, ClaimedState, PublicKey, Signature, State, StateShape, decode_base64,

@@ -204,7 +204,11 @@ impl At {
         terms: &[Term],
     ) -> Result<Vec<Digest>, Refusal> {
         self.count(what, due, terms.len())?;
-        terms.iter().map(|term| self.digest(what, term)).collect()
+        let mut digests = Vec::with_capacity(terms.len()); // a collected Result grows step by step
+        for term in terms {
+            digests.push(self.digest(what, term)?);
+        }
+        Ok(digests)
     }
 
     pub fn count(self, what: &'static str, due: u64, got: usize) -> Result<(), Refusal> {

@@ -5,9 +5,9 @@ use std::ops::RangeInclusive;
 
 use super::answer::Answer;
 use super::search::{Found, most_questions, search};
+use crate::clock::Timestamp;
 use crate::ledger::{Digest, State};
 use crate::text::Shown;
-use crate::trust::Timestamp;
 
 /// A state that was trusted, and when it was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

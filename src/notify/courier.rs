@@ -9,13 +9,12 @@ use log::Level;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::Undelivered;
-use super::counts::Receiver;
 use super::exec::Exec;
 use super::notification::Notification;
 use super::outbox::{Kept, Outbox};
 use super::post::Post;
 use super::queue::Queue;
-use crate::report::Event;
+use crate::report::{Event, Receiver};
 use crate::trust::LocalFailure;
 
 /// The way to a receiver.

@@ -12,7 +12,6 @@
 )]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))]
 
-mod counts;
 mod courier;
 mod exec;
 mod heartbeat;
@@ -25,7 +24,6 @@ mod queue;
 
 use std::time::Duration;
 
-pub use counts::{Counts, Receiver};
 pub use notifier::{Notifier, Tested};
 
 /// A try that failed.

@@ -3,9 +3,9 @@
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::audit::{Outcome, Verdict};
+use crate::clock::Timestamp;
 use crate::ledger::{Digest, Signature, State, encode_base64};
 use crate::report::JsonObject;
-use crate::trust::Timestamp;
 
 /// How much it matters; the earlier goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::Undelivered;
-use super::counts::Receiver;
 use super::courier::{Courier, Way};
 use super::exec::Exec;
 use super::heartbeat::Heartbeat;
@@ -16,7 +15,7 @@ use crate::audit::{Cycle, Exit, Outcome};
 use crate::clock;
 use crate::config::{NotifySettings, WatchSettings, When};
 use crate::ledger::Digest;
-use crate::report::is_complete;
+use crate::report::{Receiver, is_complete};
 use crate::trust::OutcomeRecord;
 
 /// Time for one try over the network.

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::receivers::{Counts, Receiver};
 use crate::audit::{Cycle, Exit, Outcome, Reason, Verdict};
-use crate::clock;
+use crate::clock::{self, Timestamp};
 use crate::histogram::Histogram;
 use crate::ledger::{Signature, State};
-use crate::notify::Counts;
 use crate::report::timeline::Timeline;
 use crate::report::values::{Pace, Values};
 use crate::server::{Calls, Counted};
-use crate::trust::{OutcomeRecord, Progress, Timestamp, Trusted};
+use crate::trust::{OutcomeRecord, Progress, Trusted};
 
 /// Upper bounds of a cycle's duration, in seconds.
 const CYCLES: &[f64] = &[
@@ -135,7 +135,7 @@ struct Shared {
     about: Arc<About>,
     calls: Calls,
     written: Mutex<Written>,
-    notifications: Mutex<Vec<crate::notify::Receiver>>,
+    notifications: Mutex<Vec<Receiver>>,
 }
 
 struct Written {
@@ -191,7 +191,7 @@ impl Board {
     }
 
     /// Who is notified, for their counts.
-    pub fn watch_receivers(&self, receivers: Vec<crate::notify::Receiver>) {
+    pub fn watch_receivers(&self, receivers: Vec<Receiver>) {
         *lock(&self.0.notifications) = receivers;
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::board::{Row, Snapshot};
 use super::exposition::{Exposition, Labels, Type};
 use super::process;
+use super::receivers::Counts;
 use crate::audit::Verdict;
 
 /// Whose gauges those who come from elsewhere know.
@@ -229,7 +230,7 @@ fn server(text: &mut Exposition, snapshot: &Snapshot) {
     let mut one = |name, kind, help, value: f64| {
         text.family(name, kind, help).sample(&labels, value);
     };
-    let unix = |at: Option<crate::trust::Timestamp>| at.map_or(0.0, |at| at.unix() as f64);
+    let unix = |at: Option<crate::clock::Timestamp>| at.map_or(0.0, |at| at.unix() as f64);
     one(
         "immuaudit_interval_seconds",
         Type::Gauge,
@@ -303,7 +304,7 @@ fn calls(text: &mut Exposition, snapshot: &Snapshot) {
 }
 
 fn notifications(text: &mut Exposition, snapshot: &Snapshot) {
-    let mut each = |name, kind, help, value: fn(&crate::notify::Counts) -> u64| {
+    let mut each = |name, kind, help, value: fn(&Counts) -> u64| {
         let mut family = text.family(name, kind, help);
         for counts in &snapshot.notifications {
             family.sample(

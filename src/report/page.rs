@@ -8,9 +8,8 @@ use super::board::{Row, Snapshot};
 use super::timeline::{SLOTS, Shade};
 use super::verdict::{Overall, overall};
 use crate::audit::Verdict;
-use crate::clock;
+use crate::clock::{self, Timestamp};
 use crate::ledger::encode_base64;
-use crate::trust::Timestamp;
 
 const STYLE: &str = include_str!("page.css");
 

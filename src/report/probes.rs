@@ -5,8 +5,8 @@ use super::board::{Row, Snapshot};
 use super::json::JsonObject;
 use super::metrics::patience;
 use super::verdict::overall;
+use crate::clock::Timestamp;
 use crate::ledger::{State, encode_base64};
-use crate::trust::Timestamp;
 
 /// What a probe is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,7 +152,6 @@ fn time(at: Option<Timestamp>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock;
     use crate::report::{About, Board, page};
     use crate::server::Calls;
     use std::time::Duration;
@@ -166,7 +165,7 @@ mod tests {
             sweep: None,
             call_timeout: Duration::from_secs(10),
             config: String::new(),
-            started: clock::now(),
+            started: crate::clock::now(),
         };
         let mut snapshot = Board::new(about, Calls::default()).snapshot();
         assert_eq!(livez(&snapshot), Health::Good);

@@ -3,8 +3,8 @@
 use std::fs;
 
 use super::exposition::{Exposition, Labels, Type};
+use crate::clock::Timestamp;
 use crate::sys;
-use crate::trust::Timestamp;
 
 /// Clock ticks a second in `/proc`: 100 on every Linux that this runs on (USER_HZ).
 const TICKS: f64 = 100.0;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::audit::Verdict;
-use crate::trust::Timestamp;
+use crate::clock::Timestamp;
 
 /// Seconds of one slot.
 const SLOT: u64 = 15 * 60;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use crate::clock::Timestamp;
 use crate::ledger::State;
-use crate::trust::{Progress, Swept, Timestamp};
+use crate::trust::{Progress, Swept};
 
 /// What was read of a database's values.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -5,10 +5,11 @@
 use std::time::{Duration, Instant};
 
 use super::Server;
-use super::call::{Answer, Credential, Pending};
+use super::call::{Answer, Credential, Pending, Receiving};
 use super::failure::{Failure, Kind};
 use super::session::Mode;
 use crate::ledger::State;
+use crate::stop::Stop;
 use crate::wire::{self, Entries, method};
 
 /// How old a call may be whose answer is taken: an older one may tell of what is no more.
@@ -22,7 +23,6 @@ struct Begun {
     request: Vec<u8>,
     credential: Credential,
     when: Instant,
-    reception: Reception,
     progress: Progress,
 }
 
@@ -38,7 +38,18 @@ enum Reception {
 
 enum Progress {
     Pending(Box<Pending>),
+    Receiving(Box<Receiving>),
     Ended(Result<Answer, Failure>),
+}
+
+impl Progress {
+    fn wait(self, stop: &Stop) -> Result<Answer, Failure> {
+        match self {
+            Progress::Pending(pending) => pending.receive().wait(stop),
+            Progress::Receiving(receiving) => receiving.wait(stop),
+            Progress::Ended(answer) => answer,
+        }
+    }
 }
 
 /// The calls on their way.
@@ -48,24 +59,17 @@ pub(super) struct Ahead(Vec<Begun>);
 /// A call that was on its way.
 pub(super) struct Taken {
     pub when: Instant,
-    reception: Reception,
     progress: Progress,
 }
 
 impl Taken {
     /// The answer; `None` where the call has to be made again: it may have run into its deadline
     /// because nobody took the answer off the network.
-    pub fn wait(self, stop: &crate::stop::Stop) -> Option<Result<Answer, Failure>> {
-        match self.progress {
-            Progress::Ended(answer) => Some(answer),
-            Progress::Pending(pending) => match pending.wait(stop) {
-                Err(failure)
-                    if self.reception == Reception::Later && failure.kind != Kind::Stopped =>
-                {
-                    None
-                }
-                answer => Some(answer),
-            },
+    pub fn wait(self, stop: &Stop) -> Option<Result<Answer, Failure>> {
+        let lay = matches!(self.progress, Progress::Pending(_));
+        match self.progress.wait(stop) {
+            Err(failure) if lay && failure.kind != Kind::Stopped => None,
+            answer => Some(answer),
         }
     }
 }
@@ -76,12 +80,14 @@ impl Ahead {
         self.0.clear();
     }
 
-    /// Takes the call of just this. A scan of another run cancels all that was begun there.
+    /// Takes the call of just this, unless it was begun too long before `now`. A scan of another run
+    /// cancels all that was begun there.
     pub fn take(
         &mut self,
         name: &'static str,
         request: &[u8],
         credential: &Credential,
+        now: Instant,
     ) -> Option<Taken> {
         let same = |begun: &Begun| {
             begun.name == name && begun.request == request && begun.credential == *credential
@@ -91,10 +97,9 @@ impl Ahead {
         if taken.is_none() && name == method::TX_SCAN {
             self.0.retain(|begun| begun.credential != *credential);
         }
-        let fresh = taken.filter(|begun| begun.when.elapsed() < FRESH);
+        let fresh = taken.filter(|begun| now.saturating_duration_since(begun.when) < FRESH);
         fresh.map(|begun| Taken {
             when: begun.when,
-            reception: begun.reception,
             progress: begun.progress,
         })
     }
@@ -104,19 +109,19 @@ impl Ahead {
         name: &'static str,
         request: Vec<u8>,
         credential: Credential,
-        mut pending: Pending,
+        pending: Pending,
         reception: Reception,
     ) {
-        if reception == Reception::Meanwhile {
-            pending.receive_meanwhile();
-        }
+        let progress = match reception {
+            Reception::Meanwhile => Progress::Receiving(Box::new(pending.receive())),
+            Reception::Later => Progress::Pending(Box::new(pending)),
+        };
         self.0.push(Begun {
             name,
             request,
             credential,
             when: Instant::now(),
-            reception,
-            progress: Progress::Pending(Box::new(pending)),
+            progress,
         });
     }
 }
@@ -140,10 +145,7 @@ impl Server {
             |begun: &Begun| begun.name == method::CURRENT_STATE && begun.credential == credential;
         let at = self.ahead.0.iter().position(state)?;
         let mut begun = self.ahead.0.swap_remove(at);
-        let answer = match begun.progress {
-            Progress::Pending(pending) => pending.wait(&self.stop),
-            Progress::Ended(answer) => answer,
-        };
+        let answer = begun.progress.wait(&self.stop);
         let hint = match &answer {
             Ok(answer) if answer.bytes.len() > PEEKED => return None,
             Ok(answer) => wire::state(&answer.bytes).ok().map(|claimed| claimed.state),
@@ -242,7 +244,7 @@ impl Server {
         }
         for (database, pending) in opening {
             let begin = Instant::now();
-            let answer = pending.wait(&self.stop);
+            let answer = pending.receive().wait(&self.stop);
             self.calls
                 .count(method::USE_DATABASE, begin.elapsed(), &answer);
             let token = answer
@@ -251,6 +253,80 @@ impl Server {
             if let Some(token) = token {
                 self.session.opened(&database, Credential::Token(token));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn begun(name: &'static str, request: &[u8], when: Instant) -> Begun {
+        Begun {
+            name,
+            request: request.into(),
+            credential: Credential::Token("a".into()),
+            when,
+            progress: Progress::Ended(Ok(Answer {
+                bytes: Arc::new(Vec::new()),
+                uuid: None,
+            })),
+        }
+    }
+
+    #[test]
+    fn an_answer_is_taken_for_five_seconds_and_no_longer() {
+        let when = Instant::now();
+        let just = Duration::from_nanos(1);
+        for (age, taken) in [
+            (Duration::ZERO, true),
+            (FRESH - just, true),
+            (FRESH, false),
+            (FRESH + just, false),
+        ] {
+            let mut ahead = Ahead(vec![begun(method::TX_BY_ID, b"7", when)]);
+            let credential = Credential::Token("a".into());
+            let found = ahead.take(method::TX_BY_ID, b"7", &credential, when + age);
+            assert_eq!(found.is_some(), taken, "{age:?}");
+            assert!(ahead.0.is_empty(), "whether taken or too old, it is gone");
+        }
+    }
+
+    #[test]
+    fn only_the_answer_to_the_same_call_request_and_token_is_taken() {
+        let when = Instant::now();
+        let other = Credential::Token("b".into());
+        let same = Credential::Token("a".into());
+        for (name, request, credential) in [
+            (method::CURRENT_STATE, b"7", &same),
+            (method::TX_BY_ID, b"8", &same),
+            (method::TX_BY_ID, b"7", &other),
+            (method::TX_BY_ID, b"7", &Credential::None),
+        ] {
+            let mut ahead = Ahead(vec![begun(method::TX_BY_ID, b"7", when)]);
+            assert!(ahead.take(name, request, credential, when).is_none());
+            assert_eq!(ahead.0.len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_scan_of_another_run_cancels_what_was_begun_with_its_token_and_nothing_else() {
+        let when = Instant::now();
+        let begun = || {
+            let scan = begun(method::TX_SCAN, b"7", when);
+            Ahead(vec![scan, begun(method::TX_BY_ID, b"7", when)])
+        };
+        let (same, other) = (Credential::Token("a".into()), Credential::Token("b".into()));
+        for (name, credential, left) in [
+            (method::TX_SCAN, &same, 0),
+            (method::TX_SCAN, &other, 2),
+            (method::TX_BY_ID, &same, 2),
+        ] {
+            let mut ahead = begun();
+            assert!(ahead.take(name, b"8", credential, when).is_none());
+            assert_eq!(ahead.0.len(), left, "{name}");
         }
     }
 }

@@ -3,14 +3,12 @@
 //! Every unary call goes through the streaming entry point, which puts the same bytes on the wire:
 //! the unary one panics where a server ends the call well but sends no message.
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::future::{AbortHandle, abortable};
 use grpcio::{CallOption, Client, ClientSStreamReceiver, MetadataBuilder};
 
 use super::failure::{Failure, Kind};
@@ -49,16 +47,13 @@ impl Answer {
     }
 }
 
-/// A call on its way.
+/// A call on its way, whose answer stays with gRPC's core; to drop it cancels it.
 pub(super) struct Pending {
     call: &'static str,
     timeout: Duration,
+    client: Client,
     receiver: ClientSStreamReceiver<Vec<u8>>,
-    /// What came while nobody waited.
-    came: Option<Message>,
 }
-
-type Message = Option<grpcio::Result<Vec<u8>>>;
 
 impl Pending {
     pub fn start(
@@ -79,53 +74,78 @@ impl Pending {
         Ok(Pending {
             call,
             timeout,
+            client: client.clone(),
             receiver,
-            came: None,
         })
     }
 
-    /// Lets the answer come while this thread does something else: a message is only taken off the
-    /// network once somebody asks for it.
-    pub fn receive_meanwhile(&mut self) {
-        let mut context = Context::from_waker(Waker::noop());
-        if let Poll::Ready(message) = self.receiver.poll_next_unpin(&mut context) {
-            self.came = Some(message);
+    /// Lets the answer come: a message is only taken off the network once somebody asks for it. It
+    /// is gRPC's thread that asks, so that nobody is woken for each part of an answer.
+    pub fn receive(self) -> Receiving {
+        let (sender, received) = mpsc::sync_channel(1);
+        let (reception, abort) = abortable(receive(self.receiver));
+        self.client.spawn(async move {
+            if let Ok(answer) = reception.await {
+                // who waited may have gone
+                let _ = sender.send(answer);
+            }
+        });
+        Receiving {
+            call: self.call,
+            timeout: self.timeout,
+            received,
+            abort,
         }
     }
+}
 
-    /// The answer; dropping what is waited for cancels the call.
-    pub fn wait(mut self, stop: &Stop) -> Result<Answer, Failure> {
-        let (call, timeout) = (self.call, self.timeout);
-        let answer = block_on(self.answer(), stop);
-        match answer {
-            None => Err(Failure::new(call, Kind::Stopped)),
-            Some(Ok(answer)) => Ok(answer),
-            Some(Err(None)) => Err(Failure::new(call, Kind::NotOneMessage)),
-            Some(Err(Some(error))) => Err(Failure::of_grpc(call, &error, timeout)),
+/// A call whose answer is being taken up; to drop it cancels it.
+pub(super) struct Receiving {
+    call: &'static str,
+    timeout: Duration,
+    received: mpsc::Receiver<Received>,
+    abort: AbortHandle,
+}
+
+impl Receiving {
+    /// The answer, unless the program is asked to end before.
+    pub fn wait(self, stop: &Stop) -> Result<Answer, Failure> {
+        loop {
+            return match self.received.recv_timeout(GLANCE) {
+                Ok(Ok(answer)) => Ok(answer),
+                Ok(Err(None)) => Err(Failure::new(self.call, Kind::NotOneMessage)),
+                Ok(Err(Some(error))) => Err(Failure::of_grpc(self.call, &error, self.timeout)),
+                Err(RecvTimeoutError::Timeout) if !stop.requested() => continue,
+                Err(_) => Err(Failure::new(self.call, Kind::Stopped)),
+            };
         }
     }
+}
 
-    /// Exactly one message; `None` as error where there is none or a second one.
-    async fn answer(&mut self) -> Result<Answer, Option<grpcio::Error>> {
-        let message = match self.came.take() {
-            Some(message) => message,
-            None => self.receiver.next().await,
-        };
-        let bytes = message.ok_or(None)?.map_err(Some)?;
-        // only now: after a call that failed, the headers may never come
-        let headers = self.receiver.headers().await.map_err(Some)?;
-        let uuid = headers
-            .iter()
-            .find(|(key, _)| *key == "immudb-uuid")
-            .map(|(_, value)| Shown::of_bytes(value));
-        match self.receiver.next().await {
-            None => Ok(Answer {
-                bytes: Arc::new(bytes),
-                uuid,
-            }),
-            Some(Ok(_)) => Err(None),
-            Some(Err(error)) => Err(Some(error)),
-        }
+impl Drop for Receiving {
+    fn drop(&mut self) {
+        self.abort.abort();
+    }
+}
+
+/// Exactly one message; `None` as error where there is none or a second one.
+type Received = Result<Answer, Option<grpcio::Error>>;
+
+async fn receive(mut receiver: ClientSStreamReceiver<Vec<u8>>) -> Received {
+    let bytes = receiver.next().await.ok_or(None)?.map_err(Some)?;
+    // only now: after a call that failed, the headers may never come
+    let headers = receiver.headers().await.map_err(Some)?;
+    let uuid = headers
+        .iter()
+        .find(|(key, _)| *key == "immudb-uuid")
+        .map(|(_, value)| Shown::of_bytes(value));
+    match receiver.next().await {
+        None => Ok(Answer {
+            bytes: Arc::new(bytes),
+            uuid,
+        }),
+        Some(Ok(_)) => Err(None),
+        Some(Err(error)) => Err(Some(error)),
     }
 }
 
@@ -141,28 +161,4 @@ fn headers(credential: &Credential) -> grpcio::Result<grpcio::Metadata> {
         }
     }
     Ok(headers.build())
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-/// Runs a future on this thread; `None` where the program is asked to end before.
-fn block_on<T>(future: impl Future<Output = T>, stop: &Stop) -> Option<T> {
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut context = Context::from_waker(&waker);
-    let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
-            return Some(value);
-        }
-        if stop.requested() {
-            return None;
-        }
-        thread::park_timeout(GLANCE);
-    }
 }

@@ -122,6 +122,8 @@ impl Connector {
             )
             // nothing is inflated, not even while the headers that refuse it are still on their way
             .raw_cfg_int(CString::from(c"grpc.per_message_decompression"), 0)
+            // else what a server may send unasked grows from 64 KiB on, with each fast answer
+            .raw_cfg_int(CString::from(c"grpc.http2.bdp_probe"), 0)
             .enable_http_proxy(false)
             .enable_retry(false)
             // else a new channel takes over a stalled connection

@@ -295,7 +295,7 @@ impl Server {
         credential: &Credential,
     ) -> Result<Answer, Failure> {
         let mut begin = Instant::now();
-        let begun = self.ahead.take(name, request, credential);
+        let begun = self.ahead.take(name, request, credential, begin);
         let taken = begun.and_then(|begun| {
             begin = begun.when;
             begun.wait(&self.stop)
@@ -339,7 +339,9 @@ impl Server {
         let client = self
             .client
             .get_or_insert_with(|| Client::new(connector.connect()));
-        Pending::start(client, name, request, credential, timeout)?.wait(&self.stop)
+        Pending::start(client, name, request, credential, timeout)?
+            .receive()
+            .wait(&self.stop)
     }
 
     /// What a call may take that starts now.

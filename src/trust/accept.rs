@@ -9,8 +9,8 @@ use super::history::Change;
 use super::record::Record;
 use super::store::{Hold, Store};
 use super::text::cut;
-use super::timestamp::Timestamp;
 use super::trusted::{How, Trusted};
+use crate::clock::Timestamp;
 use crate::ledger::State;
 use crate::sys::Lock;
 

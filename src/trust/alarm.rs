@@ -7,7 +7,7 @@ use toml::Table;
 use super::failure::Damage;
 use super::finding::{Finding, Tampering};
 use super::sealed::{self, Writer};
-use super::timestamp::Timestamp;
+use crate::clock::Timestamp;
 use crate::ledger::State;
 
 /// Longest file that is read.

@@ -3,8 +3,8 @@
 use super::failure::LocalFailure;
 use super::history::HistoryEntry;
 use super::store::Store;
-use super::timestamp::Timestamp;
 use super::trusted::{How, Seen, Trusted, kept_identity};
+use crate::clock::Timestamp;
 use crate::ledger::{Proven, State};
 use crate::sys::Lock;
 

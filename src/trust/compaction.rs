@@ -66,9 +66,10 @@ fn spacings(entries: &[HistoryEntry]) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Timestamp;
     use crate::ledger::Digest;
+    use crate::trust::How;
     use crate::trust::history::{Change, History};
-    use crate::trust::{How, Timestamp};
 
     fn entry(tx: u64, time: u64) -> HistoryEntry {
         HistoryEntry {

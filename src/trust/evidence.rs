@@ -7,8 +7,8 @@ use super::finding::{Answer, Finding};
 use super::sealed::{self, Writer};
 use super::state_file;
 use super::text::{cut, hex, unhex};
-use super::timestamp::Timestamp;
 use super::trusted::kept_identity;
+use crate::clock::Timestamp;
 
 const WHAT: &str = "immuaudit: evidence of tampering. `immuaudit evidence show FILE` explains it.";
 

@@ -9,7 +9,7 @@ use super::files;
 use super::history::HistoryEntry;
 use super::sealed::{self, Writer};
 use super::store::Store;
-use super::timestamp::Timestamp;
+use crate::clock::Timestamp;
 use crate::json::Json;
 use crate::ledger::State;
 

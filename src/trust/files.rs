@@ -55,7 +55,9 @@ pub fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>, LocalFailure> {
     let Some(file) = open(path, OpenOptions::new().read(true))? else {
         return Ok(None);
     };
-    let mut bytes = Vec::new();
+    let length = file.metadata().map_or(0, |data| data.len());
+    // in one go: a file is seldom longer than it says
+    let mut bytes = Vec::with_capacity(usize::try_from(length.min(most)).unwrap_or(0) + 1);
     file.take(most.saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(|error| LocalFailure::system("read", path, &error))?;

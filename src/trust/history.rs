@@ -5,8 +5,8 @@
 
 use super::failure::Damage;
 use super::name::{escape, unescape};
-use super::timestamp::Timestamp;
 use super::trusted::{How, Trusted, parse_shape, parse_state, shape_word};
+use crate::clock::Timestamp;
 use crate::ledger::{Digest, State, StateShape};
 
 /// Longest file that is read.

@@ -10,8 +10,8 @@ use super::fault::Kind;
 use super::files;
 use super::sealed::{self, Writer};
 use super::store::{Hold, Store};
-use super::timestamp::Timestamp;
 use super::trusted::kept_identity;
+use crate::clock::Timestamp;
 
 const WHAT: &str = "immuaudit: the identities that this server has shown.";
 const FILE: &str = "identities";

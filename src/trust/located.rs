@@ -12,7 +12,7 @@ use super::files;
 use super::sealed::{self, Writer};
 use super::store::{EVIDENCE, Store};
 use super::text::cut;
-use super::timestamp::Timestamp;
+use crate::clock::Timestamp;
 use crate::ledger::State;
 use crate::sys::Lock;
 

@@ -8,7 +8,7 @@ use super::files;
 use super::mirror::Mirror;
 use super::name::file_name;
 use super::store::Store;
-use super::timestamp::Timestamp;
+use crate::clock::Timestamp;
 
 /// Ending of a mirror's file.
 const MIRROR: &str = ".mirror";

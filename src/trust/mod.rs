@@ -53,7 +53,6 @@ mod sealed;
 mod state_file;
 mod store;
 mod text;
-mod timestamp;
 mod trusted;
 mod values;
 
@@ -71,6 +70,5 @@ pub use mirror::{Extended, Mirror};
 pub use outcome::{OutcomeRecord, Outcomes};
 pub use raise::read_evidence;
 pub use store::{Location, Store};
-pub use timestamp::Timestamp;
 pub use trusted::{How, Seen, Trusted, kept_identity};
 pub use values::{Begun, Progress, Sweeping, Swept, Unavailable};

@@ -8,7 +8,7 @@ use super::files;
 use super::sealed::{self, Writer};
 use super::store::Store;
 use super::text::cut;
-use super::timestamp::Timestamp;
+use crate::clock::Timestamp;
 use crate::sys::Lock;
 
 const WHAT: &str = "immuaudit: the last verdict on each database.";

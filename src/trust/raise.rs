@@ -13,7 +13,7 @@ use super::finding::Finding;
 use super::located::LocatedRecord;
 use super::name::from_file_name;
 use super::store::{EVIDENCE, Hold, Store};
-use super::timestamp::Timestamp;
+use crate::clock::Timestamp;
 use crate::sys::Lock;
 
 /// Longest evidence file that is read: two hexadecimal digits a byte, and what stands beside.

@@ -13,8 +13,8 @@ use super::files::{self, NEW, with_suffix};
 use super::history::{self, Change, History, HistoryEntry};
 use super::state_file;
 use super::store::{Hold, Store};
-use super::timestamp::Timestamp;
 use super::trusted::{How, Trusted};
+use crate::clock::Timestamp;
 use crate::ledger::State;
 
 /// What the files of a database say together.

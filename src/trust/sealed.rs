@@ -7,8 +7,8 @@ use toml::{Table, Value};
 
 use super::failure::Damage;
 use super::text::quoted;
-use super::timestamp::Timestamp;
 use super::trusted::parse_state;
+use crate::clock::Timestamp;
 use crate::ledger::{Digest, State};
 
 const CHECKSUM: &str = "# sha256: ";

@@ -13,7 +13,7 @@ use super::files;
 use super::history::database_of;
 use super::name::{file_name, from_file_name};
 use super::sealed;
-use super::timestamp::Timestamp;
+use crate::clock::Timestamp;
 use crate::sys::{self, Lock, Locked};
 
 pub(super) const STATE: &str = ".state";

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::text::cut;
-use super::timestamp::Timestamp;
+use crate::clock::Timestamp;
 use crate::ledger::{Digest, Signature, State, StateShape};
 
 /// The state that whatever the server shows next must extend.

@@ -10,7 +10,7 @@ use super::fault::Kind;
 use super::files;
 use super::sealed::{self, Writer};
 use super::store::Store;
-use super::timestamp::Timestamp;
+use crate::clock::Timestamp;
 use crate::ledger::Digest;
 use crate::sys::Lock;
 

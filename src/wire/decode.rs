@@ -147,15 +147,27 @@ pub fn verifiable_tx(bytes: &[u8]) -> Result<VerifiableTx, Malformed> {
 }
 
 fn from_verifiable_tx(reply: &Message, budget: &mut Budget) -> Result<VerifiableTx, Malformed> {
-    let tx = reply.part(1, "Tx")?;
+    let message = reply.part(1, "Tx")?;
     let proof = reply.part(2, "DualProof")?;
-    Ok(VerifiableTx {
-        tx: tx.map(|tx| from_tx(&tx, budget)).transpose()?,
-        proof: from_dual_proof(
-            &proof.ok_or(Malformed::absent("VerifiableTx", "dualProof"))?,
-            budget,
-        )?,
-    })
+    let proof = proof.ok_or(Malformed::absent("VerifiableTx", "dualProof"))?;
+    let tx = match &message {
+        Some(message) => Some(from_tx(message, budget)?),
+        None => None,
+    };
+    let seen = message.zip(tx.as_ref()).map(|(message, tx)| Seen {
+        bytes: message.bytes(1),
+        header: &tx.header,
+    });
+    let proof = from_dual_proof(&proof, seen, budget)?;
+    Ok(VerifiableTx { tx, proof })
+}
+
+/// A header that was read before: most answers hold one twice, and the same bytes are the same
+/// header, so that it need not be hashed again.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
+    bytes: &'a [u8],
+    header: &'a TxHeader,
 }
 
 /// `Tx`.
@@ -230,14 +242,34 @@ fn from_header(header: &Message, budget: &mut Budget) -> Result<TxHeader, Malfor
     })?)
 }
 
-fn from_dual_proof(proof: &Message, budget: &mut Budget) -> Result<DualProof, Malformed> {
-    let source = proof.part(1, "TxHeader")?;
-    let target = proof.part(2, "TxHeader")?;
+/// A header within a proof.
+fn header_part(
+    of: &Message,
+    field: usize,
+    seen: Option<Seen>,
+    budget: &mut Budget,
+) -> Result<Option<TxHeader>, Malformed> {
+    let same = |seen: &Seen| of.times(field) == 1 && of.bytes(field) == seen.bytes;
+    if let Some(seen) = seen.filter(same) {
+        budget.spend(seen.bytes.len())?;
+        return Ok(Some(seen.header.clone()));
+    }
+    let header = of.part(field, "TxHeader")?;
+    header
+        .map(|header| from_header(&header, budget))
+        .transpose()
+}
+
+fn from_dual_proof(
+    proof: &Message,
+    seen: Option<Seen>,
+    budget: &mut Budget,
+) -> Result<DualProof, Malformed> {
     let linear = proof.part(7, "LinearProof")?;
     let advance = proof.part(8, "LinearAdvanceProof")?;
     Ok(DualProof {
-        source: source.map(|h| from_header(&h, budget)).transpose()?,
-        target: target.map(|h| from_header(&h, budget)).transpose()?,
+        source: header_part(proof, 1, seen, budget)?,
+        target: header_part(proof, 2, seen, budget)?,
         inclusion: terms(proof, 3, budget)?,
         consistency: terms(proof, 4, budget)?,
         target_bl_tx_alh: Term::from(proof.bytes(5)),

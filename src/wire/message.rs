@@ -133,10 +133,11 @@ impl<'a> Message<'a> {
     pub fn each(&self, field: usize) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let mut rest = self.all;
         let fields = std::iter::from_fn(move || next_field(&mut rest));
-        fields.filter_map(move |found| match found.value {
+        let each = fields.filter_map(move |found| match found.value {
             Value::Bytes(bytes) if usize::try_from(found.number) == Ok(field) => Some(bytes),
             _ => None,
-        })
+        });
+        each.take(self.times(field)) // nothing is looked for behind the last
     }
 }
 

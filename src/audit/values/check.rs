@@ -11,9 +11,10 @@ use super::run::Next;
 use super::truncation::Truncation;
 use crate::audit::auditor::{Auditor, MIN_PATIENCE};
 use crate::audit::proof::Limits;
+use crate::clock::Timestamp;
 use crate::config::NewValues;
 use crate::ledger::State;
-use crate::trust::{Progress, Timestamp};
+use crate::trust::Progress;
 
 /// Drawn transactions that are asked for together, so that a distant server is not waited for one by one.
 const TOGETHER: usize = 16;

@@ -260,6 +260,11 @@ impl Report {
         due.or(self.halted.as_ref().map(|_| Verdict::Unreachable))
     }
 
+    /// Broken transactions that were found.
+    pub(super) fn findings(&self) -> u64 {
+        self.broken.len() as u64 + self.more_broken
+    }
+
     pub(super) fn add_unread(&mut self, tx: u64, why: Why) {
         self.unread.push(Unread { tx, why });
     }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use super::finding::{Broken, Shows, Unread, What, Why};
 use super::judge::{Completed, Judged, judge};
-use super::reader::{Ended, Halt, Reader};
+use super::reader::{Done, Ended, Halt, Reader};
 use crate::ledger::TxHeader;
 use crate::server::{Failure, Kind};
 use crate::trust::Answer;
@@ -281,12 +281,15 @@ impl Reader<'_> {
                 }
                 _ => {
                     let answers = self.keep(&mut scanned);
-                    let proven = self.read_one(id)?.header();
-                    if let (Some(due), Some(proven)) = (due, &proven) {
-                        let alh = proven.alh();
-                        let what = match alh == due {
-                            true => What::Header { due, got },
-                            false => What::Chain { due, got: alh },
+                    let before = self.report.findings();
+                    let alone = self.read_one(id).map(Done::header);
+                    let proven = alone.as_ref().ok().and_then(Option::as_ref);
+                    let told = proven.is_none() && self.report.findings() > before;
+                    if let (Some(due), false) = (due, told) {
+                        // not shown alone, what the scan showed stays shown
+                        let what = match proven.map(TxHeader::alh) {
+                            Some(alh) if alh != due => What::Chain { due, got: alh },
+                            _ => What::Header { due, got },
                         };
                         let broken = Broken {
                             tx: id,
@@ -296,7 +299,7 @@ impl Reader<'_> {
                         };
                         self.report.found(Shows { broken, answers });
                     }
-                    proven
+                    alone?
                 }
             };
             due = header.as_ref().map(|header| *header.prev_alh());
@@ -347,14 +350,14 @@ impl Reader<'_> {
             judged => {
                 // alone, the answer that shows it is a short one
                 let answers = self.keep(scanned);
-                let before = self.report.broken.len() as u64 + self.report.more_broken;
+                let before = self.report.findings();
                 let alone = self.read_one(id);
                 let broken = match judged {
                     Judged::Whole { mut broken, .. } => broken.pop(),
                     Judged::Broken(broken) => Some(broken),
                     _ => None,
                 };
-                let found = self.report.broken.len() as u64 + self.report.more_broken > before;
+                let found = self.report.findings() > before;
                 if let (Some(broken), false) = (broken, found) {
                     self.report.found(Shows { broken, answers });
                 }

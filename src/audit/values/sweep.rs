@@ -8,12 +8,13 @@ use super::finding::{Broken, Report, Why};
 use super::reader::{Halt, Reader};
 use super::run::Next;
 use super::walk::{Step, Walk};
-use crate::audit::auditor::{Auditor, Conclusion};
+use crate::audit::auditor::Auditor;
+use crate::audit::conclude::Conclusion;
 use crate::audit::verdict::{Outcome, Reason};
-use crate::clock;
+use crate::clock::{self, Timestamp};
 use crate::ledger::TxHeader;
 use crate::server::Failure;
-use crate::trust::{Begun, Progress, Sweeping, Swept, Timestamp, Trusted, Unavailable};
+use crate::trust::{Begun, Progress, Sweeping, Swept, Trusted, Unavailable};
 use crate::wire::Entries;
 
 /// What came of a slice.

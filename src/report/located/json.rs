@@ -5,10 +5,10 @@ use super::history::happened;
 use super::steps::steps;
 use super::{Compared, Whereabouts, unix};
 use crate::audit::{BrokenValues, Differences, Present};
+use crate::clock::Timestamp;
 use crate::locate::Window;
 use crate::report::json::JsonObject;
 use crate::text::Shown;
-use crate::trust::Timestamp;
 
 /// The report as one JSON object.
 pub fn located_json(server: &str, found: &Whereabouts) -> String {

@@ -7,8 +7,8 @@ mod steps;
 mod values;
 
 use crate::audit::{BrokenValues, Differences, Exit, Located, MirrorDifferences, NotHeld};
+use crate::clock::Timestamp;
 use crate::text::Shown;
-use crate::trust::Timestamp;
 
 pub use json::located_json;
 

@@ -2,9 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+mod timestamp;
+
 use std::time::SystemTime;
 
-use crate::trust::Timestamp;
+pub use timestamp::Timestamp;
 
 /// The environment variable that names a file, of seconds by which the clock is wrong: read at every
 /// look by builds of the feature `fault-points`, and by no other.

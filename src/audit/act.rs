@@ -1,0 +1,158 @@
+//! What a check found becomes what is trusted: the state is on disk before anything is said of it.
+
+use super::auditor::Auditor;
+use super::check::Finding;
+use super::conclude::Conclusion;
+use super::verdict::{Reason, Verdict, Warning};
+use crate::clock;
+use crate::config::FirstSight;
+use crate::ledger::{ClaimedState, Proven, State};
+use crate::text::Shown;
+use crate::trust::{self, How, Seen, Trusted};
+
+impl Auditor {
+    /// Writes down what a check found, trusted states before anything else.
+    pub(super) fn act(
+        &mut self,
+        database: &str,
+        trusted: Option<&Trusted>,
+        finding: Finding,
+    ) -> Option<Conclusion> {
+        Some(match finding {
+            Finding::Stopped => return None,
+            Finding::Empty => Conclusion::new(Verdict::Empty, Reason::None).showing(State::EMPTY),
+            Finding::First(claimed) => self.first_sight(database, &claimed),
+            Finding::Same(claimed) => self.same(trusted, &claimed),
+            Finding::Extended(claimed, proven) => self.advance(trusted, &claimed, &proven),
+            Finding::Refused {
+                verdict,
+                reason,
+                shown,
+                signature,
+            } => Conclusion {
+                shown,
+                signature,
+                ..Conclusion::new(verdict, reason)
+            },
+        })
+    }
+
+    fn first_sight(&mut self, database: &str, claimed: &ClaimedState) -> Conclusion {
+        let shown = claimed.state;
+        if self.policy.first_sight == FirstSight::Refused {
+            return Conclusion::new(Verdict::Refused, Reason::FirstSightRefused).showing(shown);
+        }
+        let seen = self.seen(claimed);
+        let written = self
+            .store
+            .first_sight(database, &seen, How::FirstSeen, clock::now());
+        match written {
+            Ok(_) => {
+                self.see_shape(claimed.shape);
+                let mut conclusion =
+                    Conclusion::new(Verdict::FirstSeen, Reason::None).showing(shown);
+                conclusion.signature.clone_from(&claimed.signature);
+                conclusion.warnings.extend(self.known_elsewhere());
+                conclusion
+            }
+            Err(failure) => Conclusion::local(failure).showing(shown),
+        }
+    }
+
+    fn same(&mut self, trusted: Option<&Trusted>, claimed: &ClaimedState) -> Conclusion {
+        let mut conclusion =
+            Conclusion::new(Verdict::Consistent, Reason::None).showing(claimed.state);
+        conclusion.signature.clone_from(&claimed.signature);
+        if let Some(trusted) = trusted {
+            conclusion.warnings = self.warnings(trusted, claimed);
+            if self.new_identity(trusted).is_some() {
+                let now = clock::now();
+                let identity = self.identity();
+                if let Err(failure) = self.store.note_identity(trusted, identity.as_deref(), now) {
+                    return Conclusion::local(failure).showing(claimed.state);
+                }
+            }
+        }
+        self.see_shape(claimed.shape);
+        conclusion
+    }
+
+    fn advance(
+        &mut self,
+        trusted: Option<&Trusted>,
+        claimed: &ClaimedState,
+        proven: &Proven,
+    ) -> Conclusion {
+        let Some(trusted) = trusted else {
+            // no proof is made without a trusted state
+            return Conclusion::new(Verdict::Refused, Reason::FirstSightRefused);
+        };
+        let mut seen = self.seen(claimed);
+        if seen.uuid.is_none() {
+            seen.uuid.clone_from(&trusted.uuid); // an answer without one takes none away
+        }
+        match self.store.advance(trusted, proven, &seen, clock::now()) {
+            Ok(_) => {
+                self.see_shape(claimed.shape);
+                Conclusion {
+                    warnings: self.warnings(trusted, claimed),
+                    grew: true,
+                    signature: claimed.signature.clone(),
+                    ..Conclusion::new(Verdict::Consistent, Reason::None).showing(claimed.state)
+                }
+            }
+            Err(failure) => Conclusion::local(failure).showing(claimed.state),
+        }
+    }
+
+    fn seen(&self, claimed: &ClaimedState) -> Seen {
+        Seen {
+            state: claimed.state,
+            shape: claimed.shape,
+            signature: claimed.signature.clone(),
+            uuid: self.identity(),
+        }
+    }
+
+    fn warnings(&self, trusted: &Trusted, claimed: &ClaimedState) -> Vec<Warning> {
+        let mut warnings = Vec::new();
+        if let (Some(to), Some(from)) = (self.new_identity(trusted), &trusted.uuid) {
+            warnings.push(Warning::IdentityChanged {
+                from: Shown::new(from),
+                to,
+            });
+        }
+        if trusted.signature.is_some() && claimed.signature.is_none() {
+            warnings.push(Warning::SignatureDropped);
+        }
+        warnings
+    }
+
+    /// The identity that answers, where it is another than the recorded one.
+    fn new_identity(&self, trusted: &Trusted) -> Option<Shown> {
+        let now = self.server.identity()?;
+        (trusted.uuid != trust::kept_identity(Some(now.as_str()))).then(|| now.clone())
+    }
+
+    /// Names that the identity at a first sight is already filed under.
+    fn known_elsewhere(&self) -> Vec<Warning> {
+        let Some(identity) = self.server.identity() else {
+            return Vec::new();
+        };
+        // nothing is decided by it, so what cannot be read is left out
+        let known = self.store.known_elsewhere(identity.as_str());
+        known
+            .unwrap_or_default()
+            .into_iter()
+            .map(|known| Warning::KnownElsewhere {
+                identity: identity.clone(),
+                server: known.server,
+            })
+            .collect()
+    }
+
+    /// Who the server last said it is: a claim.
+    pub fn identity(&self) -> Option<String> {
+        self.server.identity().map(Shown::to_string)
+    }
+}

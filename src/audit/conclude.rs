@@ -1,0 +1,205 @@
+//! From a conclusion to the outcome that is told: tampering is evidence and alarm before it is said.
+
+use std::time::Duration;
+
+use super::auditor::Auditor;
+use super::values::Report;
+use super::verdict::{Outcome, Reason, Verdict, Warning};
+use crate::clock;
+use crate::ledger::{Signature, State};
+use crate::server::{Exchange, Kind};
+use crate::trust::{self, Alarm, LocalFailure, Tampering, Trusted};
+
+/// A verdict on its way to an outcome.
+pub(super) struct Conclusion {
+    pub(super) verdict: Verdict,
+    pub(super) reason: Reason,
+    pub(super) shown: Option<State>,
+    pub(super) warnings: Vec<Warning>,
+    pub(super) grew: bool,
+    pub(super) signature: Option<Signature>,
+}
+
+impl Conclusion {
+    pub(super) fn new(verdict: Verdict, reason: Reason) -> Conclusion {
+        Conclusion {
+            verdict,
+            reason,
+            shown: None,
+            warnings: Vec::new(),
+            grew: false,
+            signature: None,
+        }
+    }
+
+    pub(super) fn local(failure: LocalFailure) -> Conclusion {
+        Conclusion::new(Verdict::LocalFailure, Reason::Local(failure))
+    }
+
+    pub(super) fn showing(self, state: State) -> Conclusion {
+        Conclusion {
+            shown: Some(state),
+            ..self
+        }
+    }
+}
+
+impl From<&Exchange> for trust::Answer {
+    fn from(exchange: &Exchange) -> trust::Answer {
+        trust::Answer {
+            call: exchange.call.into(),
+            request: exchange.request.clone(),
+            reply: match &exchange.reply {
+                Ok(bytes) => Ok(bytes.to_vec()),
+                Err(error) => Err(error.clone()),
+            },
+        }
+    }
+}
+
+impl Auditor {
+    /// Makes an outcome of a conclusion; tampering is written down as evidence and alarm.
+    pub(super) fn conclude(
+        &mut self,
+        database: &str,
+        trusted: Option<&Trusted>,
+        conclusion: Conclusion,
+    ) -> Outcome {
+        let Conclusion {
+            verdict,
+            mut reason,
+            shown,
+            warnings,
+            grew,
+            signature,
+        } = conclusion;
+        let (mut alarm, mut unwritten) = (None, None);
+        if let Verdict::Tampered(kind) = verdict {
+            let raised = match &mut reason {
+                Reason::Values(report) => self.raise_values(database, kind, report),
+                _ => self
+                    .raise(database, kind, &reason, trusted, shown)
+                    .map(Some),
+            };
+            match raised {
+                Ok(raised) => alarm = raised,
+                Err(failure) => unwritten = Some(failure),
+            }
+        }
+        let open_alarms = match self.store.open_alarms(Some(database)) {
+            Ok(alarms) => alarms.len(),
+            Err(failure) => {
+                // an alarm whose list is damaged is not thereby closed; where the system refuses
+                // to read it, that is no finding, but a failure of our own
+                let refused = matches!(
+                    failure,
+                    LocalFailure::System { .. } | LocalFailure::Busy { .. }
+                );
+                unwritten = unwritten.or(Some(failure));
+                usize::from(!refused)
+            }
+        };
+        if verdict.is_proven() {
+            self.ages
+                .proven(database, grew || verdict == Verdict::FirstSeen);
+        }
+        let slow = match &reason {
+            Reason::Failure(failure) => matches!(failure.kind, Kind::Deadline(_)),
+            Reason::TookTooLong => true,
+            _ => false,
+        };
+        if slow {
+            self.slow.insert(database.into());
+        } else {
+            self.slow.remove(database);
+        }
+        let window = self.window_at_alarm(verdict, &reason, trusted, shown, alarm.as_ref());
+        Outcome {
+            database: database.into(),
+            verdict,
+            reason,
+            window,
+            shown,
+            previous: trusted.map(|trusted| trusted.state),
+            signature,
+            previous_signature: trusted.and_then(|trusted| trusted.signature.clone()),
+            alarm,
+            unwritten,
+            open_alarms,
+            overdue: self.ages.overdue(database),
+            warnings,
+            duration: Duration::ZERO,
+        }
+    }
+
+    fn raise(
+        &self,
+        database: &str,
+        kind: Tampering,
+        reason: &Reason,
+        trusted: Option<&Trusted>,
+        shown: Option<State>,
+    ) -> Result<Alarm, LocalFailure> {
+        let uuid = self.identity();
+        let answers = self
+            .server
+            .transcript()
+            .exchanges()
+            .map(trust::Answer::from)
+            .collect();
+        let recorded = trusted.and_then(|trusted| trusted.uuid.as_ref());
+        let finding = trust::Finding {
+            database: database.into(),
+            kind,
+            reason: reason.to_string(),
+            trusted: trusted.cloned(),
+            shown,
+            identity_changed: recorded.is_some() && recorded != uuid.as_ref(),
+            uuid,
+            answers,
+        };
+        self.store.raise(&finding, clock::now())
+    }
+
+    /// An alarm for each broken transaction, known by it alone, so that finding it again in another
+    /// cycle is no new finding; and one for a flood.
+    fn raise_values(
+        &self,
+        database: &str,
+        kind: Tampering,
+        report: &mut Report,
+    ) -> Result<Option<Alarm>, LocalFailure> {
+        let uuid = self.identity();
+        let finding = |kind, reason, shown, answers| trust::Finding {
+            database: database.into(),
+            kind,
+            reason,
+            trusted: None,
+            shown,
+            uuid: uuid.clone(),
+            identity_changed: false,
+            answers,
+        };
+        let now = clock::now();
+        let mut raised = Vec::new();
+        for shows in &mut report.broken {
+            let broken = &shows.broken;
+            let answers = std::mem::take(&mut shows.answers);
+            let (kind, reason) = (broken.what.tampering(), broken.to_string());
+            let finding = finding(kind, reason, Some(broken.state()), answers);
+            raised.push(self.store.raise(&finding, now));
+        }
+        if report.more_broken > 0 || raised.is_empty() {
+            let reason = format!("more transactions are broken: {}", report.more_broken);
+            let finding = finding(kind, reason, None, Vec::new());
+            raised.push(self.store.raise(&finding, now));
+        }
+        // one that could not be written is told before those that could
+        let alarms: Result<Vec<Alarm>, LocalFailure> = raised.into_iter().collect();
+        alarms.map(|alarms| alarms.into_iter().next())
+    }
+
+    pub(super) fn local_failure(&mut self, database: &str, failure: LocalFailure) -> Outcome {
+        self.conclude(database, None, Conclusion::local(failure))
+    }
+}

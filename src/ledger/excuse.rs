@@ -1,0 +1,78 @@
+//! Why an honest old server could not prove a pair (protocol.md §4: *Where source.blTxId >
+//! target.blTxId*).
+
+use std::collections::BTreeMap;
+
+use super::dual_proof::follow;
+use super::header::TxHeader;
+use super::refusal::{At, Reason, Refusal, Step};
+use super::state::State;
+
+/// An honest old server could not prove this pair, and showed why: made by [`excuse`] alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unprovable {
+    /// Transactions in the source's tree.
+    pub source_tree: u64,
+    /// Transactions in the target's tree: fewer.
+    pub target_tree: u64,
+}
+
+/// Is it true that no proof of this pair can exist? (protocol.md §4: *Where source.blTxId >
+/// target.blTxId*). `headers` are those of source to target, by id.
+///
+/// It moves no trust: the chain says nothing of the target's tree. Without the hashes anybody's
+/// headers would do, without the chain a fork would be excused, without the larger tree every
+/// refusal to prove.
+///
+/// # Errors
+/// [`Step::Excuse`]: a chain that breaks is inconsistent; trees that do not shrink, or headers
+/// that are not there, are malformed.
+pub fn excuse(
+    source: &State,
+    target: &State,
+    headers: &BTreeMap<u64, TxHeader>,
+) -> Result<Unprovable, Refusal> {
+    let at = |tx| At {
+        step: Step::Excuse,
+        tx,
+    };
+    // as in step 1: without it a rollback, or a tree larger than the ledger, would be excused
+    if source.tx == 0 || source.tx > target.tx {
+        return at(source.tx).refuse(Reason::Range {
+            what: "the source's id",
+            value: i128::from(source.tx),
+        });
+    }
+    let of = |state: &State| {
+        let Some(header) = headers.get(&state.tx) else {
+            return at(state.tx).refuse(Reason::Absent("header that shows the excuse"));
+        };
+        at(state.tx).id("the header's id", state.tx, header.id())?;
+        if header.bl_tx_id() >= header.id() {
+            return at(state.tx).refuse(Reason::Range {
+                what: "blTxId",
+                value: i128::from(header.bl_tx_id()),
+            });
+        }
+        at(state.tx).same("the header's hash", &state.hash, &header.alh())?;
+        Ok(header)
+    };
+    let (source_header, target_header) = (of(source)?, of(target)?);
+    let unprovable = Unprovable {
+        source_tree: source_header.bl_tx_id(),
+        target_tree: target_header.bl_tx_id(),
+    };
+    let mut alh = source.hash;
+    // ends at the first id that no header was fetched for
+    for id in source.tx.saturating_add(1)..=target.tx {
+        let Some(header) = headers.get(&id) else {
+            return at(id).refuse(Reason::Absent("header that shows the excuse"));
+        };
+        at(id).id("the header's id", id, header.id())?;
+        alh = follow(Step::Excuse, header, &alh)?;
+    }
+    if unprovable.source_tree <= unprovable.target_tree {
+        return at(target.tx).refuse(Reason::Absent("larger tree behind the source"));
+    }
+    Ok(unprovable)
+}

@@ -1,0 +1,105 @@
+//! Dual proofs as servers send them, and the parts that are fetched beside one (protocol.md §2, §4).
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use super::digest::Term;
+use super::header::TxHeader;
+use super::refusal::{At, Reason, Refusal, Step, Wanted};
+
+/// A dual proof as a server sends it: terms and parts are judged when a step consults them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DualProof {
+    /// Header of the smaller transaction.
+    pub source: Option<TxHeader>,
+    /// Header of the larger one.
+    pub target: Option<TxHeader>,
+    /// For step 3.
+    pub inclusion: Vec<Term>,
+    /// For step 4.
+    pub consistency: Vec<Term>,
+    /// Alh of the last transaction in the target's tree, for step 5.
+    pub target_bl_tx_alh: Term,
+    /// For step 5.
+    pub last_inclusion: Vec<Term>,
+    /// For step 6.
+    pub linear: Option<LinearProof>,
+    /// For step 7; servers before 1.4 send none.
+    pub linear_advance: Option<LinearAdvance>,
+}
+
+/// A run of the chain of Alhs, each term the part of the next that is its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinearProof {
+    /// Where it starts.
+    pub source_tx: u64,
+    /// Where it ends.
+    pub target_tx: u64,
+    /// The first Alh, then the inner hash of each transaction after it.
+    pub terms: Vec<Term>,
+}
+
+/// The part of the old chain that the new tree swallowed, and proofs that it is in that tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinearAdvance {
+    /// As in [`LinearProof::terms`].
+    pub linear: Vec<Term>,
+    /// One audit path for each transaction but the last.
+    pub inclusions: Vec<Vec<Term>>,
+}
+
+/// What the auditor fetched beside the proof, by transaction id (protocol.md §4). Nothing of it is
+/// believed: each part is checked like the proof's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parts {
+    /// Headers by `TxById`.
+    pub headers: BTreeMap<u64, TxHeader>,
+    /// `inclusionProof` of `VerifiableTxById{tx: target, proveSinceTx: id}`.
+    pub inclusions: BTreeMap<u64, Vec<Term>>,
+}
+
+impl DualProof {
+    /// The answer's transaction is the proof's: the header of the transaction asked for is the
+    /// proof's source or target, Alh for Alh (protocol.md §2, *VerifiableTxById*). Without it
+    /// entries could be read of a transaction that the proof says nothing of.
+    ///
+    /// # Errors
+    /// [`Step::Answer`].
+    pub fn verify_answer(&self, asked: u64, header: &TxHeader) -> Result<(), Refusal> {
+        let at = At {
+            step: Step::Answer,
+            tx: asked,
+        };
+        at.id("the answer's transaction", asked, header.id())?;
+        let of_proof = [&self.target, &self.source]
+            .into_iter()
+            .flatten()
+            .find(|proof| proof.id() == asked);
+        match of_proof {
+            Some(proof) => at.same("the answer's transaction", &proof.alh(), &header.alh()),
+            None => at.refuse(Reason::Absent(
+                "header of the transaction asked for in the proof",
+            )),
+        }
+    }
+}
+
+impl Parts {
+    /// The headers of `ids`, each there and with its own id, or what is `wanted` for it.
+    pub(super) fn chain(
+        &self,
+        at: At,
+        ids: RangeInclusive<u64>,
+        wanted: &Wanted,
+    ) -> Result<Vec<&TxHeader>, Refusal> {
+        let mut headers = Vec::new();
+        for id in ids {
+            let Some(header) = self.headers.get(&id) else {
+                return at.refuse(Reason::PartsNeeded(wanted.clone()));
+            };
+            At { tx: id, ..at }.id("the header's id", id, header.id())?;
+            headers.push(header);
+        }
+        Ok(headers)
+    }
+}

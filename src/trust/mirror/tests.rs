@@ -1,0 +1,196 @@
+use std::fs;
+
+use super::*;
+
+/// A directory of the test's own.
+struct Place(PathBuf);
+
+impl Place {
+    fn new(name: &str) -> Place {
+        let name = format!("immuaudit-mirror-{}-{name}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        drop(fs::remove_dir_all(&path));
+        fs::create_dir(&path).unwrap();
+        Place(path)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("d.mirror")
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+fn hash(tx: u64) -> Digest {
+    Digest::of(&[&tx.to_be_bytes()])
+}
+
+fn hashes(first: u64, last: u64) -> Vec<Digest> {
+    (first..=last).map(hash).collect()
+}
+
+fn since() -> Timestamp {
+    Timestamp::from_unix(1_795_319_313)
+}
+
+fn filled(place: &Place, last: u64) -> Mirror {
+    let mut mirror = Mirror::create(&place.file(), "s:1", "d/é", since()).unwrap();
+    assert_eq!(extend(&mut mirror, 1, last), Extended::Room);
+    mirror
+}
+
+fn extend(mirror: &mut Mirror, first: u64, last: u64) -> Extended {
+    mirror
+        .extend(first, &hashes(first, last), u64::MAX / 2)
+        .unwrap()
+}
+
+fn reopened(place: &Place) -> Mirror {
+    let mut options = OpenOptions::new();
+    let mut mirror = Mirror::open(&place.file(), options.read(true).write(true)).unwrap();
+    mirror.cut_torn_tail().unwrap();
+    mirror
+}
+
+#[test]
+fn hashes_come_back_as_they_were_however_they_were_added() {
+    for run in [1u64, 7, 1_023, 1_024, 1_025, 5_000] {
+        let place = Place::new(&format!("runs{run}"));
+        let mut mirror = Mirror::create(&place.file(), "s:1", "d/é", since()).unwrap();
+        let mut first = 1;
+        while first <= 2_100 {
+            let last = (first + run - 1).min(2_100);
+            assert_eq!(extend(&mut mirror, first, last), Extended::Room);
+            first = last + 1;
+        }
+        for mirror in [
+            mirror,
+            reopened(&place),
+            Mirror::read(&place.file()).unwrap(),
+        ] {
+            assert_eq!((mirror.next(), mirror.last()), (2_101, 2_100));
+            assert_eq!((mirror.server(), mirror.database()), ("s:1", "d/é"));
+            assert!((1..=2_100).all(|tx| mirror.alh(tx) == Some(hash(tx))));
+            assert_eq!((mirror.alh(0), mirror.alh(2_101)), (None, None));
+        }
+    }
+}
+
+#[test]
+fn a_million_hashes_take_32_megabytes() {
+    let length = STRIDE * 1_000_000 / u64::from(BLOCK);
+    assert!((32_000_000..32_100_000).contains(&length), "{length}");
+}
+
+#[test]
+fn wherever_it_is_cut_off_the_hashes_before_are_left_and_more_can_be_added() {
+    let place = Place::new("cut");
+    let mirror = filled(&place, 1_030);
+    let (start, whole) = (mirror.start, fs::read(place.file()).unwrap());
+    drop(mirror);
+    let lengths = (start..start + 200).chain((start + 200..whole.len() as u64).step_by(97));
+    for length in lengths.chain([whole.len() as u64 - 1]) {
+        fs::write(place.file(), &whole[..usize::try_from(length).unwrap()]).unwrap();
+        let mut mirror = reopened(&place);
+        // a block that is torn was sealed once, as a whole: without its end no seal holds
+        let kept = if length >= start + STRIDE { 1_024 } else { 0 };
+        assert_eq!(mirror.next(), kept + 1, "{length}");
+        assert!((1..=kept).all(|tx| mirror.alh(tx) == Some(hash(tx))));
+        let next = mirror.next();
+        extend(&mut mirror, next, 1_030);
+        assert_eq!(fs::read(place.file()).unwrap(), whole, "{length}");
+    }
+}
+
+#[test]
+fn what_was_sealed_outlives_a_torn_append() {
+    let place = Place::new("torn");
+    let mut mirror = filled(&place, 100);
+    let before = fs::read(place.file()).unwrap();
+    extend(&mut mirror, 101, 150);
+    let after = fs::read(place.file()).unwrap();
+    drop(mirror);
+    // hashes written in part, their seal not at all or in part
+    let seal = after.iter().zip(&before).position(|(a, b)| a != b).unwrap();
+    for (tail, sealed) in [
+        (0, 0),
+        (31, 0),
+        (640, 0),
+        (1_600, 0),
+        (1_600, 1),
+        (1_600, 20),
+    ] {
+        let mut file = before.clone();
+        file.extend(&after[before.len()..before.len() + tail]);
+        file[seal..seal + sealed].copy_from_slice(&after[seal..seal + sealed]);
+        fs::write(place.file(), &file).unwrap();
+        let mut mirror = reopened(&place);
+        assert_eq!(mirror.next(), 101, "{tail} {sealed}");
+        assert!((1..=100).all(|tx| mirror.alh(tx) == Some(hash(tx))));
+        extend(&mut mirror, 101, 150);
+        assert_eq!(reopened(&place).next(), 151);
+    }
+}
+
+#[test]
+fn a_flipped_bit_costs_its_block_which_is_filled_again() {
+    let place = Place::new("flip");
+    let mirror = filled(&place, 3_000);
+    let (start, whole) = (mirror.start, fs::read(place.file()).unwrap());
+    drop(mirror);
+    for at in (start..whole.len() as u64).step_by(131) {
+        let at = usize::try_from(at).unwrap();
+        let mut file = whole.clone();
+        file[at] ^= 1 << (at % 8);
+        fs::write(place.file(), &file).unwrap();
+        let mirror = Mirror::read(&place.file()).unwrap();
+        for tx in [1, 1_024, 1_025, 2_048, 2_049, 3_000] {
+            assert!(
+                [None, Some(hash(tx))].contains(&mirror.alh(tx)),
+                "{at} {tx}"
+            );
+        }
+        let mut mirror = reopened(&place);
+        let mut rounds = 0;
+        while mirror.next() <= 3_000 {
+            let next = mirror.next();
+            extend(&mut mirror, next, 3_000);
+            rounds += 1;
+            assert!(rounds < 5);
+        }
+        assert!(
+            (1..=3_000)
+                .step_by(61)
+                .all(|tx| mirror.alh(tx) == Some(hash(tx)))
+        );
+    }
+    for at in 0..usize::try_from(start).unwrap() {
+        let mut file = whole.clone();
+        file[at] ^= 1;
+        fs::write(place.file(), &file).unwrap();
+        assert!(
+            Mirror::read(&place.file()).is_err(),
+            "byte {at} of the first line"
+        );
+    }
+}
+
+#[test]
+fn it_grows_no_further_than_there_is_room() {
+    let place = Place::new("room");
+    let mut mirror = Mirror::create(&place.file(), "s:1", "d", since()).unwrap();
+    let all = hashes(1, 2_000);
+    let mut last = 0;
+    for room in [0, 31, 72, 103, 104, 1_000, 40_000] {
+        let begin = fs::metadata(place.file()).unwrap().len();
+        assert_eq!(mirror.extend(1, &all, room).unwrap(), Extended::Full);
+        let grown = fs::metadata(place.file()).unwrap().len() - begin;
+        assert!(grown <= room, "{grown} of {room}");
+        assert!(mirror.next() > last || room < 104);
+        last = mirror.next();
+    }
+}
