@@ -1,0 +1,323 @@
+//! What comes instead of a proof, or is missing beside one: an excuse counts only where it is shown,
+//! and what is unclear accuses nobody. Each answer is put in place by a proxy.
+
+mod support;
+
+use std::time::Duration;
+
+use immuaudit::audit::{Auditor, Outcome, Policy, Reason, Verdict};
+use immuaudit::clock;
+use immuaudit::config::{Secret, Values};
+use immuaudit::drill::{Embedded, Lag, Ledger, Lie, NewEntry, Options, dual_proof_message};
+use immuaudit::ledger::{DualProof, Term};
+use immuaudit::server::{Endpoint, Login, Security, Server};
+use immuaudit::stop::Stop;
+use immuaudit::trust::{Location, Store, Tampering};
+use immuaudit::wire::proto;
+use protobuf::{Message, MessageField};
+use support::place::Place;
+use support::proxy::{Body, Distort, Proxy};
+
+const DB: &str = "defaultdb";
+const INCONSISTENT: Verdict = Verdict::Tampered(Tampering::Inconsistent);
+
+/// A server behind a proxy, and a place for what an auditor trusts of it.
+struct Scene {
+    embedded: Embedded,
+    proxy: Proxy,
+    place: Place,
+}
+
+impl Scene {
+    fn new(lag: Lag) -> Scene {
+        let options = Options {
+            lag,
+            ..Options::default()
+        };
+        let embedded = Embedded::start(options).expect("an embedded ledger");
+        Scene {
+            proxy: Proxy::before(embedded.port()),
+            embedded,
+            place: Place::new(),
+        }
+    }
+
+    /// Ten transactions that an auditor trusts, and two more.
+    fn grown(lag: Lag) -> Scene {
+        let scene = Scene::new(lag);
+        scene.embedded.grow(DB, 10);
+        assert_eq!(scene.cycle().verdict, Verdict::FirstSeen);
+        scene.embedded.grow(DB, 2);
+        scene
+    }
+
+    fn cycle(&self) -> Outcome {
+        self.cycle_with(Policy::of_consistency())
+    }
+
+    fn cycle_reading_values(&self) -> Outcome {
+        self.cycle_with(Policy {
+            values: Values {
+                sample: 5,
+                ..Values::NONE
+            },
+            ..Policy::of_consistency()
+        })
+    }
+
+    fn cycle_with(&self, policy: Policy) -> Outcome {
+        let endpoint = Endpoint {
+            address: "127.0.0.1".into(),
+            port: self.proxy.port,
+            security: Security::Plaintext,
+            max_answer: 4 << 20,
+        };
+        let login = Login {
+            user: "immudb".into(),
+            password: Secret::new("immudb".into()),
+        };
+        let server = Server::new(endpoint, login, Duration::from_secs(10), Stop::new());
+        let location = Location {
+            dir: self.place.path().join("trust"),
+            roots: None,
+            server: "tested".into(),
+        };
+        let store = Store::open(&location, clock::now()).expect("a store");
+        let mut auditor = Auditor::new(server.expect("no TLS"), store, policy);
+        let mut cycle = auditor.cycle(|_| {});
+        assert_eq!(cycle.outcomes.len(), 1, "{cycle:?}");
+        cycle.outcomes.remove(0)
+    }
+}
+
+/// Every answer of a call is an error.
+fn fails(call: &'static str, code: i32, words: &'static str) -> Distort {
+    Box::new(move |name, _, reply| {
+        if name == call {
+            reply.body = Body::Error(code, words.into());
+        }
+    })
+}
+
+const CANNOT_PROVE: &str = "binary linking mismatch at tx 10";
+const CORRUPTED: &str = "tx data is corrupted";
+const NOT_FOUND: &str = "tx not found";
+
+/// The ledger with another tenth transaction, which is the trusted one.
+fn rewritten(honest: &Ledger) -> Ledger {
+    let mut forged = honest.clone();
+    forged.truncate(9);
+    for value in ["another", "and", "more"] {
+        forged.commit(vec![NewEntry::set("key", value)]);
+    }
+    forged
+}
+
+/// The tree of transaction 12 is smaller than that of the trusted one, though a proof is sent.
+#[test]
+fn a_proof_over_a_tree_that_shrank_is_unprovable_where_the_headers_show_it() {
+    let scene = Scene::grown(Lag::Table(vec![0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 4]));
+    let ledger = scene.embedded.ledger(DB).expect("a database");
+    let header = |tx| Some(ledger.tx(tx).expect("it is there").header.clone());
+    let proof = dual_proof_message(&DualProof {
+        source: header(10),
+        target: header(12),
+        inclusion: Vec::new(),
+        consistency: Vec::new(),
+        target_bl_tx_alh: Term::from(ledger.state().hash),
+        last_inclusion: Vec::new(),
+        linear: None,
+        linear_advance: None,
+    });
+    let answer = proto::VerifiableTx {
+        tx: MessageField::some(proto::Tx {
+            header: proof.target_tx_header.clone(),
+            ..Default::default()
+        }),
+        dual_proof: MessageField::some(proof),
+        ..Default::default()
+    };
+    let answer = answer.write_to_bytes().expect("a message");
+    scene.proxy.distort(move |call, _, reply| {
+        if call == "VerifiableTxById" {
+            reply.body = Body::Messages(vec![answer.clone()]);
+        }
+    });
+    let outcome = scene.cycle();
+    assert_eq!(outcome.verdict, Verdict::Unprovable, "{outcome:?}");
+}
+
+/// Before 1.2 the same words are an excuse, and what a server says whose log was edited.
+#[test]
+fn words_of_a_corrupted_log_without_an_excuse_are_the_servers_own_finding() {
+    let scene = Scene::grown(Lag::None);
+    scene.proxy.distort(fails("VerifiableTxById", 2, CORRUPTED));
+    let outcome = scene.cycle();
+    let due = Verdict::Tampered(Tampering::Value);
+    assert_eq!(outcome.verdict, due, "{outcome:?}");
+    // that it cannot prove says nothing of damage
+    let scene = Scene::grown(Lag::None);
+    scene
+        .proxy
+        .distort(fails("VerifiableTxById", 2, CANNOT_PROVE));
+    let outcome = scene.cycle();
+    assert_eq!(outcome.verdict, Verdict::Malformed, "{outcome:?}");
+}
+
+#[test]
+fn whatever_excuse_is_given_headers_of_another_history_are_inconsistent() {
+    for words in [CORRUPTED, CANNOT_PROVE] {
+        let scene = Scene::grown(Lag::None);
+        let honest = scene.embedded.ledger(DB).expect("a database");
+        scene.embedded.put_ledger(DB, rewritten(&honest));
+        scene.proxy.distort(fails("VerifiableTxById", 2, words));
+        let outcome = scene.cycle();
+        assert_eq!(outcome.verdict, INCONSISTENT, "{words}: {outcome:?}");
+    }
+}
+
+/// Headers that the proof needs: the server leaves out the linear advance, as before 1.4.
+#[test]
+fn a_header_that_does_not_come_is_malformed_where_it_is_not_there_and_unreachable_where_nobody_is()
+{
+    for (code, words, due) in [
+        (2, NOT_FOUND, Verdict::Malformed),
+        (14, "connection refused", Verdict::Unreachable),
+        (7, "permission denied", Verdict::Refused),
+    ] {
+        let scene = Scene::grown(Lag::By(5));
+        scene.embedded.lie(Lie::WithheldAdvance);
+        scene.proxy.distort(fails("TxById", code, words));
+        let outcome = scene.cycle();
+        assert_eq!(outcome.verdict, due, "{words}: {outcome:?}");
+    }
+}
+
+#[test]
+fn as_many_headers_are_fetched_for_a_proof_as_are_allowed_and_no_more() {
+    let scene = Scene::grown(Lag::By(5));
+    scene.embedded.lie(Lie::WithheldAdvance);
+    let allowed = |max_range| {
+        scene.cycle_with(Policy {
+            max_range,
+            ..Policy::of_consistency()
+        })
+    };
+    let outcome = allowed(1);
+    let Reason::RangeTooLong { length, limit: 1 } = outcome.reason else {
+        panic!("{outcome:?}");
+    };
+    assert!(length > 2, "{length}");
+    assert_eq!(allowed(length - 1).verdict, Verdict::Unprovable);
+    assert_eq!(allowed(length).verdict, Verdict::Consistent);
+}
+
+#[test]
+fn an_excuse_that_is_too_long_to_be_looked_at_is_none() {
+    let scene = Scene::grown(Lag::None);
+    scene.proxy.distort(fails("VerifiableTxById", 2, CORRUPTED));
+    let outcome = scene.cycle_with(Policy {
+        max_range: 2,
+        ..Policy::of_consistency()
+    });
+    assert_eq!(outcome.verdict, Verdict::Malformed, "{outcome:?}");
+}
+
+#[track_caller]
+fn is_due_and_accuses_nobody(outcome: &Outcome) {
+    assert_eq!(outcome.verdict, Verdict::Malformed, "{outcome:?}");
+    assert_eq!(outcome.open_alarms, 0, "{outcome:?}");
+    let Reason::Values(report) = &outcome.reason else {
+        panic!("{outcome:?}");
+    };
+    assert!(!report.unread.is_empty());
+}
+
+#[test]
+fn another_transaction_than_the_one_asked_for_is_no_rewrite() {
+    let scene = Scene::grown(Lag::None);
+    scene.cycle();
+    scene.proxy.distort(|call, _, reply| {
+        if call == "VerifiableTxById" {
+            reply.change(|bytes| {
+                let mut answer = proto::VerifiableTx::parse_from_bytes(bytes).expect("an answer");
+                answer
+                    .tx
+                    .mut_or_insert_default()
+                    .header
+                    .mut_or_insert_default()
+                    .id += 1;
+                *bytes = answer.write_to_bytes().expect("a message");
+            });
+        }
+    });
+    is_due_and_accuses_nobody(&scene.cycle_reading_values());
+    // nor beside an excuse
+    scene.proxy.distort(|call, request, reply| match call {
+        "VerifiableTxById" => reply.body = Body::Error(2, CANNOT_PROVE.into()),
+        "TxById" => {
+            let request = proto::TxRequest::parse_from_bytes(request).expect("a request");
+            let spec = request.entries_spec.unwrap_or_default();
+            let with_values = spec.sql_entries_spec.is_some();
+            if with_values {
+                reply.change(|bytes| {
+                    let mut tx = proto::Tx::parse_from_bytes(bytes).expect("a transaction");
+                    tx.header.mut_or_insert_default().id += 1;
+                    *bytes = tx.write_to_bytes().expect("a message");
+                });
+            }
+        }
+        _ => {}
+    });
+    is_due_and_accuses_nobody(&scene.cycle_reading_values());
+}
+
+/// It claims more, then says that it has less, and shows what is trusted when it is asked again.
+#[test]
+fn a_server_that_takes_back_what_it_claimed_is_malformed_and_not_rolled_back() {
+    let scene = Scene::grown(Lag::None);
+    let older = scene.embedded.ledger(DB).map(|mut ledger| {
+        ledger.truncate(10);
+        ledger
+    });
+    let other = Embedded::start(Options::default()).expect("an embedded ledger");
+    other.put_ledger(DB, older.expect("a database"));
+    let mut caller = support::caller::Caller::new(other.port());
+    caller.log_in(DB).expect("a token");
+    let name = immuaudit::wire::method::CURRENT_STATE;
+    let trusted = caller.call(name, Vec::new()).bytes();
+    let mut asked = 0;
+    scene.proxy.distort(move |call, _, reply| match call {
+        "CurrentState" => {
+            asked += 1;
+            if asked == 2 {
+                reply.body = Body::Messages(vec![trusted.clone()]);
+            }
+        }
+        "VerifiableTxById" => {
+            let words = "illegal state: latest txID=9 is lower than specified as initial tx=10";
+            reply.body = Body::Error(2, words.into());
+        }
+        _ => {}
+    });
+    let outcome = scene.cycle();
+    assert_eq!(outcome.verdict, Verdict::Malformed, "{outcome:?}");
+}
+
+#[test]
+fn only_a_database_that_is_trusted_can_vanish() {
+    for (trusted, due) in [
+        (false, Verdict::Refused),
+        (true, Verdict::Tampered(Tampering::RolledBack)),
+    ] {
+        let scene = match trusted {
+            true => Scene::grown(Lag::None),
+            false => Scene::new(Lag::None),
+        };
+        scene.embedded.grow(DB, 1);
+        scene
+            .proxy
+            .distort(fails("UseDatabase", 5, "'defaultdb' does not exist"));
+        assert_eq!(scene.cycle().verdict, due, "trusted: {trusted}");
+    }
+}
