@@ -16,7 +16,7 @@ use immuaudit::trust::{Location, Store, Tampering};
 use immuaudit::wire::proto;
 use protobuf::{Message, MessageField};
 use support::place::Place;
-use support::proxy::{Body, Distort, Proxy};
+use support::proxy::{Body, Distort, Proxy, Reply};
 
 const DB: &str = "defaultdb";
 const INCONSISTENT: Verdict = Verdict::Tampered(Tampering::Inconsistent);
@@ -270,6 +270,60 @@ fn another_transaction_than_the_one_asked_for_is_no_rewrite() {
         _ => {}
     });
     is_due_and_accuses_nobody(&scene.cycle_reading_values());
+}
+
+/// A scene in which all is proven, and one transaction after another is read alone.
+fn reading(distort: impl FnMut(&str, &[u8], &mut Reply) + Send + 'static) -> Outcome {
+    let scene = Scene::grown(Lag::None);
+    scene.cycle();
+    scene.proxy.distort(distort);
+    scene.cycle_reading_values()
+}
+
+#[test]
+fn another_header_in_a_transactions_place_is_a_rewrite() {
+    let outcome = reading(|call, _, reply| {
+        if call == "VerifiableTxById" {
+            reply.change(|bytes| {
+                let mut answer = proto::VerifiableTx::parse_from_bytes(bytes).expect("an answer");
+                answer
+                    .tx
+                    .mut_or_insert_default()
+                    .header
+                    .mut_or_insert_default()
+                    .ts += 1;
+                *bytes = answer.write_to_bytes().expect("a message");
+            });
+        }
+    });
+    assert_eq!(outcome.verdict, INCONSISTENT, "{outcome:?}");
+}
+
+#[test]
+fn reading_values_ends_in_what_stood_in_its_way() {
+    let corrupted = "tx data is corrupted: ALH mismatch at tx 5";
+    for (code, words, due) in [
+        (2, corrupted, Verdict::Tampered(Tampering::Value)),
+        (2, CORRUPTED, Verdict::Tampered(Tampering::Value)),
+        (2, NOT_FOUND, Verdict::Malformed),
+        (2, "any other words", Verdict::Malformed),
+        (7, "permission denied", Verdict::Unreachable),
+        (14, "connection refused", Verdict::Unreachable),
+    ] {
+        let outcome = reading(move |call, _, reply| {
+            if call.contains("Tx") {
+                reply.body = Body::Error(code, words.into());
+            }
+        });
+        assert_eq!(outcome.verdict, due, "{words}: {outcome:?}");
+    }
+    let outcome = reading(|call, _, reply| {
+        if call.contains("Tx") {
+            reply.change(|bytes| *bytes = vec![0xff]);
+        }
+    });
+    is_due_and_accuses_nobody(&outcome);
+    assert!(outcome.why().contains("malformed"), "{outcome:?}");
 }
 
 /// It claims more, then says that it has less, and shows what is trusted when it is asked again.
