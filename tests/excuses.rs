@@ -1,17 +1,18 @@
-//! What comes instead of a proof, or is missing beside one: an excuse counts only where it is shown,
-//! and what is unclear accuses nobody. Each answer is put in place by a proxy.
+//! What comes instead of a proof or a list, or is missing beside one: an excuse counts only where it is
+//! shown, and what is unclear accuses nobody. Each answer is put in place by a proxy.
 
 mod support;
 
 use std::time::Duration;
 
-use immuaudit::audit::{Auditor, Outcome, Policy, Reason, Verdict};
+use immuaudit::audit::{Auditor, Cycle, Exit, Impossible, Outcome, Pin, Policy, Reason, Verdict};
 use immuaudit::clock;
-use immuaudit::config::{Secret, Values};
+use immuaudit::config::{DatabaseFilter, Secret, Values};
 use immuaudit::drill::{Embedded, Lag, Ledger, Lie, NewEntry, Options, dual_proof_message};
 use immuaudit::ledger::{DualProof, Term};
 use immuaudit::server::{Endpoint, Login, Security, Server};
 use immuaudit::stop::Stop;
+use immuaudit::text::Shown;
 use immuaudit::trust::{Location, Store, Tampering};
 use immuaudit::wire::proto;
 use protobuf::{Message, MessageField};
@@ -66,6 +67,12 @@ impl Scene {
     }
 
     fn cycle_with(&self, policy: Policy) -> Outcome {
+        let mut cycle = self.whole_cycle(policy);
+        assert_eq!(cycle.outcomes.len(), 1, "{cycle:?}");
+        cycle.outcomes.remove(0)
+    }
+
+    fn whole_cycle(&self, policy: Policy) -> Cycle {
         let endpoint = Endpoint {
             address: "127.0.0.1".into(),
             port: self.proxy.port,
@@ -83,10 +90,7 @@ impl Scene {
             server: "tested".into(),
         };
         let store = Store::open(&location, clock::now()).expect("a store");
-        let mut auditor = Auditor::new(server.expect("no TLS"), store, policy);
-        let mut cycle = auditor.cycle(|_| {});
-        assert_eq!(cycle.outcomes.len(), 1, "{cycle:?}");
-        cycle.outcomes.remove(0)
+        Auditor::new(server.expect("no TLS"), store, policy).cycle(|_| {})
     }
 }
 
@@ -374,4 +378,108 @@ fn only_a_database_that_is_trusted_can_vanish() {
             .distort(fails("UseDatabase", 5, "'defaultdb' does not exist"));
         assert_eq!(scene.cycle().verdict, due, "trusted: {trusted}");
     }
+}
+
+/// A list of databases without one of them.
+fn unlisted(bytes: &mut Vec<u8>) {
+    let mut list = proto::DatabaseListResponse::parse_from_bytes(bytes).expect("a list");
+    list.databases
+        .retain(|listed| listed.database_name != DB.as_bytes());
+    *bytes = list.write_to_bytes().expect("a message");
+}
+
+#[test]
+fn a_database_that_is_listed_again_when_it_is_looked_for_is_not_hidden() {
+    for (lists, due) in [
+        (1, Verdict::Consistent),
+        (2, Verdict::Tampered(Tampering::RolledBack)),
+    ] {
+        let scene = Scene::grown(Lag::None);
+        let mut asked = 0;
+        scene.proxy.distort(move |call, _, reply| {
+            if call == "DatabaseList" {
+                asked += 1;
+                if asked <= lists {
+                    reply.change(unlisted);
+                }
+            }
+        });
+        let outcome = scene.cycle();
+        assert_eq!(outcome.verdict, due, "{lists}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_database_that_is_not_listed_and_cannot_be_opened_is_what_its_error_says() {
+    let scene = Scene::grown(Lag::None);
+    scene.proxy.distort(|call, _, reply| match call {
+        "DatabaseList" => reply.change(unlisted),
+        "UseDatabase" => reply.body = Body::Error(7, "permission denied".into()),
+        _ => {}
+    });
+    let outcome = scene.cycle();
+    let why = matches!(outcome.reason, Reason::Failure(_));
+    assert!(why && outcome.verdict == Verdict::Refused, "{outcome:?}");
+}
+
+/// Accepting that it is hidden must not forget what is trusted of it.
+#[test]
+fn a_hidden_database_that_shows_nothing_is_hidden_at_what_is_trusted() {
+    let scene = Scene::grown(Lag::None);
+    let trusted = scene
+        .embedded
+        .ledger(DB)
+        .and_then(|ledger| ledger.state_at(10));
+    scene.proxy.distort(|call, _, reply| match call {
+        "DatabaseList" => reply.change(unlisted),
+        "CurrentState" => reply.body = Body::Error(2, "any other words".into()),
+        _ => {}
+    });
+    let outcome = scene.cycle();
+    let hidden = matches!(outcome.reason, Reason::Hidden);
+    assert!(hidden && outcome.shown == trusted, "{outcome:?}");
+}
+
+#[test]
+fn a_pinned_database_is_audited_whatever_is_selected() {
+    let scene = Scene::new(Lag::None);
+    scene.embedded.grow(DB, 10);
+    let state = scene.embedded.state(DB).expect("a database");
+    let outcome = scene.cycle_with(Policy {
+        databases: DatabaseFilter::new(vec!["another".into()]),
+        pins: vec![Pin {
+            database: DB.into(),
+            state,
+        }],
+        ..Policy::of_consistency()
+    });
+    assert_eq!(outcome.verdict, Verdict::Consistent, "{outcome:?}");
+}
+
+#[test]
+fn a_cycle_in_which_anything_was_left_out_is_not_good() {
+    let scene = Scene::grown(Lag::None);
+    let good = || scene.whole_cycle(Policy::of_consistency());
+    assert_eq!(good().exit(), Exit::Good);
+    for leave_out in [
+        |cycle: &mut Cycle| cycle.too_many = 1,
+        |cycle: &mut Cycle| cycle.stopped = true,
+        |cycle: &mut Cycle| cycle.outcomes.clear(),
+        |cycle: &mut Cycle| {
+            cycle.impossible = Some(Impossible {
+                count: 1,
+                first: Shown::new("no name"),
+            });
+        },
+    ] {
+        let mut cycle = good();
+        leave_out(&mut cycle);
+        assert_eq!(cycle.exit(), Exit::Incomplete, "{cycle:?}");
+    }
+    scene
+        .proxy
+        .distort(fails("DatabaseList", 2, "any other words"));
+    let cycle = good();
+    assert_eq!(cycle.outcomes[0].verdict, Verdict::Consistent, "{cycle:?}");
+    assert_eq!(cycle.exit(), Exit::Incomplete, "{cycle:?}");
 }
