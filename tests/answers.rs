@@ -12,7 +12,7 @@ use std::time::Duration;
 use immuaudit::audit::{Auditor, Outcome, Policy, Verdict};
 use immuaudit::clock;
 use immuaudit::config::{Secret, Values};
-use immuaudit::drill::{Embedded, Lie, Options, Telling};
+use immuaudit::drill::{Embedded, Emulated, Lie, Options, Telling};
 use immuaudit::server::{Endpoint, Login, Security, Server};
 use immuaudit::stop::Stop;
 use immuaudit::trust::{Location, Store, Tampering};
@@ -155,7 +155,11 @@ struct Scene {
 
 impl Scene {
     fn reading(sample: u64) -> Scene {
-        let embedded = Embedded::start(Options::default()).expect("an embedded ledger");
+        Scene::reading_of(Options::default(), sample)
+    }
+
+    fn reading_of(options: Options, sample: u64) -> Scene {
+        let embedded = Embedded::start(options).expect("an embedded ledger");
         embedded.grow(DB, 10);
         let proxy = Proxy::before(embedded.port());
         let place = Place::new();
@@ -222,6 +226,26 @@ fn a_broken_transaction_that_is_shown_once_and_then_no_more_is_tampering() {
         scene.embedded.lie(lie.in_call(method::VERIFIABLE_TX_BY_ID));
         scene.show_each(1, then);
         scene.finds(Tampering::Value, then);
+    }
+}
+
+/// It mixes up what it answers to several callers at once, so one answer alone accuses nobody.
+#[test]
+fn of_a_0_9_0_a_broken_transaction_counts_only_once_a_second_answer_shows_it() {
+    for (times, due) in [
+        (1, Verdict::Malformed),
+        (2, Verdict::Tampered(Tampering::Value)),
+    ] {
+        let options = Options {
+            server: Emulated::V0_9_0,
+            ..Options::default()
+        };
+        let mut scene = Scene::reading_of(options, 5);
+        let lie = Telling::from(Lie::EditedKey);
+        scene.embedded.lie(lie.in_call(method::VERIFIABLE_TX_BY_ID));
+        scene.show_each(times, Then::Refused);
+        let outcome = cycle(&mut scene.auditor);
+        assert_eq!(outcome.verdict, due, "{times}: {outcome:?}");
     }
 }
 

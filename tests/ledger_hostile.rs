@@ -31,6 +31,12 @@ impl Question {
         Some(refused.fault())
     }
 
+    /// The transaction that the refusal names.
+    fn refused_at(&self) -> Option<u64> {
+        let refused = verify(&self.source, &self.target, &self.proof, &self.parts).err()?;
+        Some(refused.tx)
+    }
+
     fn changed(&self, change: impl FnOnce(&mut Question)) -> Question {
         let mut changed = self.clone();
         change(&mut changed);
@@ -322,8 +328,8 @@ fn no_field_of_a_consulted_fetched_header_can_be_changed() {
                 .question
                 .changed(|q| drop(q.parts.headers.insert(id, other_id)));
             assert_eq!(
-                changed.fault(),
-                Some(Fault::Malformed),
+                (changed.fault(), changed.refused_at()),
+                (Some(Fault::Malformed), Some(id)),
                 "{}: {id}",
                 sample.label
             );

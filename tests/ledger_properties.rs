@@ -97,7 +97,7 @@ fn an_honest_proof_is_never_refused_as_sent_or_from_parts() {
                 } else {
                     Step::OnwardLink
                 };
-                assert_eq!(refused.step, step);
+                assert_eq!((refused.step, refused.tx), (step, from.tx));
                 let enough = parts
                     .headers
                     .keys()
@@ -191,6 +191,15 @@ fn a_pair_that_can_be_proven_a_rollback_and_an_impossible_tree_have_no_excuse() 
     let refused = excuse(&state(9), &state(8), &headers).unwrap_err();
     assert!(matches!(refused.reason, Reason::Range { .. }), "{refused}");
     assert!(excuse(&State::EMPTY, &state(8), &headers).is_err());
+    // two hashes of one transaction are two histories, and no excuse
+    let other = State {
+        hash: Digest::ZERO,
+        ..state(7)
+    };
+    for (source, target) in [(other, state(7)), (state(7), other)] {
+        let refused = excuse(&source, &target, &headers).unwrap_err();
+        assert_eq!((refused.tx, refused.fault()), (7, Fault::Inconsistent));
+    }
 
     // a tree of more transactions than there are
     let alhs: Vec<Digest> = chain.0.iter().map(|tx| tx.alh).collect();

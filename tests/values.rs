@@ -507,7 +507,7 @@ fn expired_and_document_entries_come_without_values_and_others_do_not() {
         DB,
         vec![
             NewEntry::set("a", "there"),
-            NewEntry::set("b", "gone").with(expiring(7)),
+            NewEntry::set("b", "gone").with(expiring(1_600_000_000)), // in 2020
             NewEntry::of_kind(3, "document", "never comes"),
             NewEntry::set("c", "still there").with(expiring(4_102_444_800)),
         ],
@@ -609,6 +609,32 @@ fn every_version_is_swept_whatever_its_tree_lags_and_its_edits_are_found() {
             assert_eq!(outcomes[0].verdict, VALUE, "{server:?} {lag:?}");
             assert_eq!(broken(&outcomes[0]), [11], "{server:?} {lag:?}");
         }
+    }
+}
+
+/// Before 1.2 values come by their keys alone, and only those of plain keys; 0.9.0 gives the latest.
+#[test]
+fn what_an_old_server_cannot_send_is_counted_and_not_withheld() {
+    for (server, unreadable) in [
+        (Emulated::V1_1_0, 1),
+        (Emulated::V0_9_2, 1),
+        (Emulated::V0_9_0, 2),
+    ] {
+        let scene = Scene::new(Options {
+            server,
+            ..Options::default()
+        });
+        let entries = vec![
+            NewEntry::set("twice", "first"),
+            NewEntry::of_kind(1, "set", "of a set"),
+        ];
+        scene.embedded.commit(DB, entries);
+        scene.embedded.set(DB, "twice", "second");
+        let mut auditor = scene.trusting();
+        let (swept, outcomes) = sweep(&mut auditor);
+        assert!(outcomes.is_empty(), "{server:?}: {outcomes:?}");
+        let unavailable = swept.unavailable.unreadable;
+        assert_eq!((swept.read, unavailable), (2, unreadable), "{server:?}");
     }
 }
 

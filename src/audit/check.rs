@@ -1,5 +1,6 @@
 //! One database's check: what the server shows against what is trusted.
 
+use std::cmp::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::audit::proof::{self, Limits, Proof};
@@ -115,14 +116,13 @@ fn ask(server: &mut Server, database: &str, trusted: Option<State>, demands: &De
 
 /// What needs no proof to be seen: the same transaction with another hash, or fewer of them.
 fn contradiction(trusted: &State, shown: &State) -> Option<(Tampering, Reason)> {
-    if shown.tx == trusted.tx && shown.hash != trusted.hash {
-        Some((Tampering::Inconsistent, Reason::OtherHash { tx: shown.tx }))
-    } else if shown.tx == 0 && trusted.tx > 0 {
-        Some((Tampering::RolledBack, Reason::Emptied))
-    } else if shown.tx < trusted.tx {
-        Some((Tampering::RolledBack, Reason::Fewer))
-    } else {
-        None
+    match shown.tx.cmp(&trusted.tx) {
+        Ordering::Equal if shown.hash != trusted.hash => {
+            Some((Tampering::Inconsistent, Reason::OtherHash { tx: shown.tx }))
+        }
+        Ordering::Less if shown.tx == 0 => Some((Tampering::RolledBack, Reason::Emptied)),
+        Ordering::Less => Some((Tampering::RolledBack, Reason::Fewer)),
+        Ordering::Equal | Ordering::Greater => None,
     }
 }
 
@@ -245,4 +245,49 @@ pub(super) fn sort(failure: &Failure, trusted: bool) -> Option<Verdict> {
         | Kind::MaybeCorrupted => Verdict::Malformed,
         _ => Verdict::Refused,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Secret;
+    use crate::drill::{Embedded, Lie};
+    use crate::server::{Endpoint, Login, Security};
+    use crate::stop::Stop;
+
+    #[test]
+    fn headers_that_a_proof_needs_are_fetched_for_as_long_as_is_allowed() {
+        let embedded = Embedded::start(Lie::WithheldAdvance.options()).unwrap();
+        embedded.grow("defaultdb", 10);
+        let trusted = embedded.state("defaultdb");
+        embedded.grow("defaultdb", 10);
+        embedded.lie(Lie::WithheldAdvance);
+        let endpoint = Endpoint {
+            address: "127.0.0.1".into(),
+            port: embedded.port(),
+            security: Security::Plaintext,
+            max_answer: 4 << 20,
+        };
+        let login = Login {
+            user: "immudb".into(),
+            password: Secret::new("immudb".into()),
+        };
+        let timeout = Duration::from_secs(10);
+        let mut server = Server::new(endpoint, login, timeout, Stop::new()).unwrap();
+        let mut demands = Demands {
+            signatures: Signatures::NotRequired,
+            max_range: 1000,
+            patience: Duration::ZERO,
+            shape: None,
+        };
+        let found = check(&mut server, "defaultdb", trusted, &demands);
+        let late = |reason: &Reason| matches!(reason, Reason::TookTooLong);
+        assert!(
+            matches!(&found, Finding::Refused { verdict: Verdict::Unreachable, reason, .. } if late(reason)),
+            "{found:?}"
+        );
+        demands.patience = Duration::from_secs(60);
+        let found = check(&mut server, "defaultdb", trusted, &demands);
+        assert!(matches!(found, Finding::Extended(..)), "{found:?}");
+    }
 }

@@ -1,5 +1,7 @@
 //! States that the operator pins: each held against what the server shows until it is proven.
 
+use std::cmp::Ordering;
+
 use super::auditor::Auditor;
 use super::conclude::Conclusion;
 use super::policy::Pin;
@@ -57,11 +59,10 @@ impl Auditor {
         if shown == pin.state {
             return Some(Ok(()));
         }
-        if shown.tx == pin.state.tx {
-            return Some(contradicts(Reason::OtherHash { tx: shown.tx }));
-        }
-        if shown.tx < pin.state.tx {
-            return Some(contradicts(Reason::Fewer));
+        match shown.tx.cmp(&pin.state.tx) {
+            Ordering::Equal => return Some(contradicts(Reason::OtherHash { tx: shown.tx })),
+            Ordering::Less => return Some(contradicts(Reason::Fewer)),
+            Ordering::Greater => {}
         }
         let limits = self.demands().limits();
         let proof = proof::extend(&mut self.server, &pin.database, &pin.state, &shown, limits);

@@ -268,5 +268,5 @@ pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
     }
     // bits left over must be zero, so that one key has one text
     let left_over = (1u32 << bits).checked_sub(1)?;
-    (bits < 6 && buffer & left_over == 0).then_some(bytes)
+    (buffer & left_over == 0).then_some(bytes)
 }

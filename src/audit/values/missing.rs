@@ -93,10 +93,8 @@ impl Reader<'_> {
             Ok(got) => got,
             Err(failure) => {
                 let failure = self.still_there(failure)?;
-                return Err(match failure.kind {
-                    Kind::KeyNotFound | Kind::TxNotFound => Ended::Unread(Why::Withheld),
-                    _ => reported(header, Some(Entry::new(index, &entry.key)), failure),
-                });
+                let entry = Entry::new(index, &entry.key);
+                return Err(reported(header, Some(entry), failure));
             }
         };
         if got.stored_in() != header.id() {

@@ -1,0 +1,137 @@
+//! A transaction's values held against its proven hash: what is another than the ledger's is broken,
+//! what is missing is due unless the ledger shows why it does not come.
+
+use immuaudit::audit::{Completed, Judged, What, complete, judge};
+use immuaudit::drill::{Lag, Ledger, NewEntry};
+use immuaudit::ledger::{Digest, HeaderVersion, KvMetadata, TxEntry};
+use immuaudit::wire::Tx;
+
+const NOW: i64 = 1_800_000_000;
+
+/// Entries a, b and c, an empty one, one that has expired and one of a document.
+fn whole() -> (Digest, Tx) {
+    let expired = KvMetadata {
+        expires_at: Some(NOW),
+        ..KvMetadata::default()
+    };
+    let mut ledger = Ledger::new(HeaderVersion::V1, Lag::None);
+    let state = ledger.commit(vec![
+        NewEntry::set("a", "1"),
+        NewEntry::set("b", "2"),
+        NewEntry::set("c", "3"),
+        NewEntry::deletion("empty"),
+        NewEntry::set("expired", "4").with(expired),
+        NewEntry::of_kind(3, "document", "5"),
+    ]);
+    let stored = ledger.tx(1).expect("it is there");
+    let tx = Tx {
+        header: stored.header.clone(),
+        entries: stored.entries.clone(),
+    };
+    (state.hash, tx)
+}
+
+/// The same without its values.
+fn digests(tx: &Tx) -> Tx {
+    let mut digests = tx.clone();
+    digests
+        .entries
+        .iter_mut()
+        .for_each(|entry| entry.value.clear());
+    digests
+}
+
+fn completed(raw: &[TxEntry]) -> Completed {
+    let (alh, tx) = whole();
+    complete(&alh, &digests(&tx), raw, NOW).expect("the digests are the ledger's")
+}
+
+#[test]
+fn a_whole_transaction_is_whole_and_one_with_fewer_entries_is_incomplete() {
+    let (alh, mut tx) = whole();
+    let judged = judge(&alh, &tx);
+    let Judged::Whole { missing, broken } = judged else {
+        panic!("{judged:?}");
+    };
+    assert!(missing.is_empty() && broken.is_empty());
+    tx.entries.pop();
+    assert!(matches!(judge(&alh, &tx), Judged::Incomplete));
+}
+
+#[test]
+fn a_header_of_another_hash_is_broken_whole_or_by_its_digests() {
+    let (_, tx) = whole();
+    let other = Digest::ZERO;
+    let is_another = |judged: Judged| match judged {
+        Judged::Broken(broken) => matches!(broken.what, What::Header { .. }),
+        _ => false,
+    };
+    assert!(is_another(judge(&other, &tx)));
+    let refused = complete(&other, &digests(&tx), &tx.entries, NOW);
+    assert!(is_another(refused.expect_err("another header")));
+}
+
+#[test]
+fn a_value_that_did_not_come_is_missing_and_another_is_broken() {
+    let (alh, mut tx) = whole();
+    tx.entries[0].value.clear();
+    tx.entries[1].value = b"\0edited".to_vec();
+    let judged = judge(&alh, &tx);
+    let Judged::Whole { missing, broken } = judged else {
+        panic!("{judged:?}");
+    };
+    assert_eq!((missing, broken.len()), (vec![0], 1));
+    assert!(matches!(broken[0].what, What::Value { .. }));
+    let completed = completed(&tx.entries);
+    assert_eq!(completed.missing, [0]);
+    assert_eq!(completed.broken.len(), 1);
+}
+
+#[test]
+fn what_does_not_come_is_due_unless_it_is_empty_expired_or_a_documents() {
+    let completed = completed(&[]);
+    assert_eq!(completed.missing, [0, 1, 2]);
+    assert!(completed.broken.is_empty());
+    let unavailable = completed.unavailable;
+    assert_eq!((unavailable.documents, unavailable.expired), (1, 1));
+    // a minute is allowed for clocks, no more
+    let (alh, tx) = whole();
+    let missing = |now| {
+        let completed = complete(&alh, &digests(&tx), &[], now);
+        completed.expect("the digests are the ledger's").missing
+    };
+    assert_eq!(missing(NOW - 60), [0, 1, 2]);
+    assert_eq!(missing(NOW - 61), [0, 1, 2, 4]);
+}
+
+#[test]
+fn what_came_in_part_is_taken_in_the_ledgers_order() {
+    let (_, tx) = whole();
+    let completed = completed(&tx.entries[1..2]);
+    assert_eq!(completed.missing, [0, 2]);
+    assert!(completed.broken.is_empty());
+}
+
+#[test]
+fn an_entry_that_is_not_the_ledgers_in_key_hash_or_metadata_is_broken() {
+    let (_, tx) = whole();
+    let changes: [fn(&mut TxEntry); 3] = [
+        |entry| entry.key.push(b'x'),
+        // an edited value with its own hash
+        |entry| {
+            entry.value = b"\0edited".to_vec();
+            entry.h_value = Digest::of(&[b"\0edited"]);
+        },
+        |entry| entry.metadata = Some(KvMetadata::default()),
+    ];
+    for (number, change) in changes.iter().enumerate() {
+        let mut entries = tx.entries[..2].to_vec();
+        change(&mut entries[1]);
+        let completed = completed(&entries);
+        assert_eq!(completed.missing, [1, 2], "{number}");
+        let [broken] = completed.broken.as_slice() else {
+            panic!("{number}: {completed:?}");
+        };
+        assert!(matches!(broken.what, What::NoSuchEntry), "{number}");
+    }
+}

@@ -1,0 +1,107 @@
+//! The bytes of requests, field by field (protocol.md §2), and of lists that are not whole.
+
+use immuaudit::drill::{Lag, Ledger, NewEntry};
+use immuaudit::ledger::HeaderVersion;
+use immuaudit::wire::{self, Entries, proto};
+use protobuf::{Message, MessageField};
+
+/// A field of bytes, or of a message.
+fn bytes(number: u8, bytes: &[u8]) -> Vec<u8> {
+    [&[number << 3 | 2, bytes.len() as u8], bytes].concat()
+}
+
+/// A field of a number below 128.
+fn number(number: u8, value: u8) -> Vec<u8> {
+    vec![number << 3, value]
+}
+
+#[test]
+fn requests_say_who_asks_and_of_what() {
+    assert_eq!(wire::empty(), []);
+    let login = [bytes(1, b"user"), bytes(2, b"secret")];
+    assert_eq!(wire::login("user", "secret"), login.concat());
+    let session = [bytes(1, b"user"), bytes(2, b"secret"), bytes(3, b"db")];
+    assert_eq!(wire::open_session("user", "secret", "db"), session.concat());
+    assert_eq!(wire::database("db"), bytes(1, b"db"));
+}
+
+#[test]
+fn requests_ask_for_the_transactions_and_entries_that_are_needed_and_for_nothing_resolved() {
+    let raw = number(1, 2);
+    let of_each = [bytes(1, &raw), bytes(2, &raw), bytes(3, &raw)].concat();
+    for (entries, spec) in [
+        // as a message that is there, its one field 0
+        (Entries::Excluded, Some(bytes(1, &[]))),
+        (Entries::Digests, None),
+        (Entries::Raw, Some(of_each)),
+    ] {
+        let spec = |at: u8| spec.as_ref().map_or(Vec::new(), |spec| bytes(at, spec));
+        let proof = [number(1, 9), number(2, 7), spec(3), number(6, 1)];
+        assert_eq!(wire::verifiable_tx_by_id(9, 7, entries), proof.concat());
+        let tx = [number(1, 9), spec(2), number(5, 1)];
+        assert_eq!(wire::tx_by_id(9, entries), tx.concat());
+        let scan = [number(1, 9), number(2, 100), spec(4)];
+        assert_eq!(wire::tx_scan(9, 100, entries), scan.concat());
+    }
+    let key = [bytes(1, b"key"), number(2, 9)].concat();
+    assert_eq!(wire::get(b"key", 9), key);
+    let verified = [bytes(1, &key), number(2, 7)];
+    assert_eq!(wire::verifiable_get(b"key", 9, 7), verified.concat());
+}
+
+/// A list of three transactions as a server sends it, changed.
+fn list(change: impl FnOnce(&mut Vec<proto::Tx>)) -> Vec<u8> {
+    let mut ledger = Ledger::new(HeaderVersion::V1, Lag::None);
+    for value in ["a", "b", "c"] {
+        ledger.commit(vec![NewEntry::set("key", value)]);
+    }
+    let txs = ledger.txs().iter().map(|stored| proto::Tx {
+        header: MessageField::some(proto::TxHeader {
+            id: stored.header.id(),
+            prev_alh: stored.header.prev_alh().as_bytes().to_vec(),
+            ts: stored.header.ts(),
+            nentries: 1,
+            eh: stored.header.eh().as_bytes().to_vec(),
+            bl_tx_id: stored.header.bl_tx_id(),
+            bl_root: stored.header.bl_root().as_bytes().to_vec(),
+            version: 1,
+            ..Default::default()
+        }),
+        ..Default::default()
+    });
+    let mut txs: Vec<proto::Tx> = txs.collect();
+    change(&mut txs);
+    let list = proto::TxList {
+        txs,
+        ..Default::default()
+    };
+    list.write_to_bytes().expect("a message")
+}
+
+#[test]
+fn in_a_list_a_transaction_of_a_bad_field_hides_no_other_and_bytes_that_are_none_hide_all() {
+    let whole = wire::tx_list(&list(|_| {})).expect("a list");
+    let ids = |at: usize| whole[at].as_ref().map(|tx| tx.header.id());
+    assert_eq!((whole.len(), ids(0), ids(2)), (3, Ok(1), Ok(3)));
+    let bad: [fn(&mut proto::TxHeader); 3] = [
+        |header| header.prev_alh.truncate(31),
+        |header| header.version = 7,
+        |header| header.nentries = -1,
+    ];
+    for bad in bad {
+        let bytes = list(|txs| bad(txs[1].header.as_mut().expect("a header")));
+        let read = wire::tx_list(&bytes).expect("a list");
+        let read: Vec<bool> = read.iter().map(Result::is_ok).collect();
+        assert_eq!(read, [true, false, true]);
+    }
+    // a header twice, and bytes that are no transaction
+    let other = proto::Tx {
+        header: MessageField::some(proto::TxHeader::default()),
+        ..Default::default()
+    };
+    let twice = other.write_to_bytes().expect("a message").repeat(2);
+    for bad in [&twice[..], &[0xff]] {
+        let bytes = [list(|_| {}), bytes(1, bad)].concat();
+        assert!(wire::tx_list(&bytes).is_err(), "{bad:?}");
+    }
+}
