@@ -29,6 +29,10 @@ fn ledger(databases: &[&str]) -> Embedded {
 
 /// An auditor in this process, so that its cycles can be told apart.
 fn auditor(embedded: &Embedded, dir: &Path) -> Auditor {
+    auditor_until(embedded, dir, &Stop::new())
+}
+
+fn auditor_until(embedded: &Embedded, dir: &Path, stop: &Stop) -> Auditor {
     let endpoint = Endpoint {
         address: "127.0.0.1".into(),
         port: embedded.port(),
@@ -39,7 +43,7 @@ fn auditor(embedded: &Embedded, dir: &Path) -> Auditor {
         user: "immudb".into(),
         password: Secret::new("immudb".into()),
     };
-    let server = Server::new(endpoint, login, Duration::from_secs(2), Stop::new()).unwrap();
+    let server = Server::new(endpoint, login, Duration::from_secs(2), stop.clone()).unwrap();
     let location = Location {
         dir: dir.to_owned(),
         roots: None,
@@ -307,6 +311,24 @@ fn a_damaged_list_of_alarms_hides_no_other_databases_alarm() {
     run.ends_with(2);
     assert!(run.stdout.contains("OPEN ALARM"), "{run:#?}");
     audit.once().is(2, "aaa", "inconsistent");
+}
+
+/// However quick the answers are: each call looks whether it is still wanted.
+#[test]
+fn a_program_that_is_asked_to_end_makes_no_more_calls() {
+    let embedded = ledger(&["shop"]);
+    let place = Place::new();
+    let stop = Stop::new();
+    let mut auditor = auditor_until(&embedded, &place.join("trust"), &stop);
+    assert!(!auditor.cycle(|_| {}).stopped);
+    embedded.reset_calls();
+    let mut told = 0;
+    let cycle = auditor.cycle(|_| {
+        told += 1;
+        stop.request();
+    });
+    assert!(cycle.stopped);
+    assert_eq!((told, cycle.outcomes.len()), (1, 1));
 }
 
 /// A 0.9.0 that is asked by several at once mixes up what it answers; no newer server does.

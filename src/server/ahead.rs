@@ -179,8 +179,8 @@ impl Server {
         self.begin_in(database, method::TX_BY_ID, request, Reception::Later);
     }
 
-    /// Begins a scan that [`Server::tx_scan`] is expected to ask for, and the proof of where it ends:
-    /// both are large enough to be taken off the network while this thread does something else.
+    /// Begins a scan that [`Server::tx_scan`] is expected to ask for, and the proof of where it ends.
+    /// A scan is large enough to be taken off the network while this thread does something else.
     pub fn begin_tx_scan(
         &mut self,
         database: &str,
@@ -193,7 +193,7 @@ impl Server {
         if let Some((tx, prove_since)) = proof {
             let request = wire::verifiable_tx_by_id(tx, prove_since, Entries::Excluded);
             let name = method::VERIFIABLE_TX_BY_ID;
-            self.begin_in(database, name, request, Reception::Meanwhile);
+            self.begin_in(database, name, request, Reception::Later);
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::future::{AbortHandle, abortable};
@@ -99,6 +99,9 @@ impl Pending {
     }
 }
 
+/// How much later than a call's deadline its end is told at the latest.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// A call whose answer is being taken up; to drop it cancels it.
 pub(super) struct Receiving {
     call: &'static str,
@@ -108,17 +111,23 @@ pub(super) struct Receiving {
 }
 
 impl Receiving {
-    /// The answer, unless the program is asked to end before.
+    /// The answer, unless the program is asked to end before. gRPC sees to the deadline; nothing
+    /// is waited for much longer, whatever becomes of its thread.
     pub fn wait(self, stop: &Stop) -> Result<Answer, Failure> {
-        loop {
-            return match self.received.recv_timeout(GLANCE) {
-                Ok(Ok(answer)) => Ok(answer),
-                Ok(Err(None)) => Err(Failure::new(self.call, Kind::NotOneMessage)),
-                Ok(Err(Some(error))) => Err(Failure::of_grpc(self.call, &error, self.timeout)),
-                Err(RecvTimeoutError::Timeout) if !stop.requested() => continue,
-                Err(_) => Err(Failure::new(self.call, Kind::Stopped)),
-            };
+        let failed = |kind| Err(Failure::new(self.call, kind));
+        let end = Instant::now() + self.timeout + GRACE;
+        while !stop.requested() {
+            match self.received.recv_timeout(GLANCE) {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(None)) => return failed(Kind::NotOneMessage),
+                Ok(Err(Some(error))) => {
+                    return Err(Failure::of_grpc(self.call, &error, self.timeout));
+                }
+                Err(RecvTimeoutError::Timeout) if Instant::now() < end => {}
+                Err(_) => return failed(Kind::Deadline(self.timeout)),
+            }
         }
+        failed(Kind::Stopped)
     }
 }
 

@@ -36,6 +36,8 @@ pub const DEFAULT_DATABASE: &str = "defaultdb";
 
 /// One server, its connection and its tokens kept from cycle to cycle.
 pub struct Server {
+    /// First, so that its calls are cancelled while there is a connection.
+    ahead: Ahead,
     connector: Connector,
     client: Option<Client>,
     /// The connection has brought an answer.
@@ -48,7 +50,6 @@ pub struct Server {
     /// No call lasts past this, whatever its own deadline.
     until: Option<Instant>,
     calls: Calls,
-    ahead: Ahead,
     progress: Option<Box<dyn Fn()>>,
 }
 
@@ -294,6 +295,10 @@ impl Server {
         request: &Vec<u8>,
         credential: &Credential,
     ) -> Result<Answer, Failure> {
+        if self.stop.requested() {
+            // what came already is not worked off first
+            return Err(Failure::new(name, Kind::Stopped));
+        }
         let mut begin = Instant::now();
         let begun = self.ahead.take(name, request, credential, begin);
         let taken = begun.and_then(|begun| {
