@@ -363,6 +363,14 @@ fn a_server_that_takes_back_what_it_claimed_is_malformed_and_not_rolled_back() {
 }
 
 #[test]
+fn a_first_state_whose_transaction_is_not_there_is_malformed() {
+    let scene = Scene::new(Lag::None);
+    scene.embedded.grow(DB, 10);
+    scene.proxy.distort(fails("TxById", 2, NOT_FOUND));
+    assert_eq!(scene.cycle().verdict, Verdict::Malformed);
+}
+
+#[test]
 fn only_a_database_that_is_trusted_can_vanish() {
     for (trusted, due) in [
         (false, Verdict::Refused),
@@ -376,7 +384,9 @@ fn only_a_database_that_is_trusted_can_vanish() {
         scene
             .proxy
             .distort(fails("UseDatabase", 5, "'defaultdb' does not exist"));
-        assert_eq!(scene.cycle().verdict, due, "trusted: {trusted}");
+        let outcome = scene.cycle();
+        assert_eq!(outcome.verdict, due, "{outcome:?}");
+        assert_eq!(matches!(outcome.reason, Reason::Vanished), trusted);
     }
 }
 

@@ -237,7 +237,7 @@ pub(super) fn sort(failure: &Failure, trusted: bool) -> Option<Verdict> {
 mod tests {
     use super::*;
     use crate::config::Secret;
-    use crate::drill::{Embedded, Lie, Options};
+    use crate::drill::{Embedded, Lie};
     use crate::server::{Endpoint, Login, Security};
     use crate::stop::Stop;
 
