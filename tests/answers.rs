@@ -252,12 +252,14 @@ fn of_a_0_9_0_a_broken_transaction_counts_only_once_a_second_answer_shows_it() {
 #[test]
 fn a_broken_transaction_of_a_scan_that_is_not_shown_alone_is_tampering() {
     for then in [Then::Refused, Then::Away] {
-        let mut scene = Scene::reading(u64::MAX);
-        let lie = Telling::from(Lie::EditedValue).about(7);
-        scene.embedded.lie(lie.in_call(method::TX_SCAN));
-        // what the scan ends with is proven, and nothing else
-        scene.show_each(0, then);
-        scene.finds(Tampering::Value, then);
+        for lie in [Lie::EditedValue, Lie::EditedKey] {
+            let mut scene = Scene::reading(u64::MAX);
+            let lie = Telling::from(lie).about(7);
+            scene.embedded.lie(lie.in_call(method::TX_SCAN));
+            // what the scan ends with is proven, and nothing else
+            scene.show_each(0, then);
+            scene.finds(Tampering::Value, then);
+        }
     }
 }
 
@@ -285,4 +287,34 @@ fn a_header_of_a_scan_that_is_not_the_proven_one_nor_shown_alone_is_tampering() 
         });
         scene.finds(Tampering::Inconsistent, then);
     }
+}
+
+/// A scan may show what it likes of its own last transaction: it counts only as far as that is proven.
+#[test]
+fn the_end_of_a_scan_is_proven_before_anything_in_it_counts() {
+    let mut scene = Scene::reading(u64::MAX);
+    scene.embedded.grow(DB, 2_000);
+    let mut forged = None;
+    scene.proxy.distort(move |call, _, reply| {
+        if call == "TxScan" {
+            reply.change(|bytes| {
+                let mut list = proto::TxList::parse_from_bytes(bytes).expect("a list");
+                let last = list.txs.last().map_or(0, |tx| tx.header.id);
+                let forged = *forged.get_or_insert(last);
+                assert!(
+                    forged < 2_010,
+                    "the end of the first scan is not the trusted state"
+                );
+                for tx in &mut list.txs {
+                    if let Some(header) = tx.header.as_mut().filter(|header| header.id == forged) {
+                        header.ts += 1;
+                    }
+                }
+                *bytes = list.write_to_bytes().expect("a message");
+            });
+        }
+    });
+    let outcome = cycle(&mut scene.auditor);
+    let due = Verdict::Tampered(Tampering::Inconsistent);
+    assert_eq!(outcome.verdict, due, "{outcome:?}");
 }

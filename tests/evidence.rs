@@ -5,9 +5,10 @@ mod support;
 use std::fs;
 use std::path::PathBuf;
 
-use immuaudit::drill::{Embedded, Lie, Options};
+use immuaudit::drill::{Embedded, Lie, NewEntry, Options};
 use support::place::Place;
 use support::program::{Program, Run, Running};
+use support::proxy::{Body, Proxy};
 use support::receiver::Receiver;
 
 const DATABASE: &str = "defaultdb";
@@ -288,4 +289,53 @@ fn an_answer_that_is_none_of_an_auditor_accuses_nobody() {
     program.run(&["compare", &from.url()]).ends_with(1);
     assert!(to.received().is_empty());
     program.run(&["status"]).ends_with(0);
+}
+
+/// Every transaction is told to be broken, read one by one and by scans.
+#[test]
+fn evidence_of_broken_values_shows_them_however_they_were_read() {
+    for lie in [
+        Lie::EditedValue,
+        Lie::EditedKey,
+        Lie::ValueWithMatchingHash,
+        Lie::CorruptValueReported,
+    ] {
+        for words in [&["--once", "--audit-sample", "5"][..], &["sweep"]] {
+            let folder = Place::new();
+            let server = started(Options::default());
+            let program = Program::new(server.port(), &folder.join("trust"));
+            program.once().is(0, DATABASE, "first-seen");
+            server.lie(lie);
+            program.run(words).ends_with(2);
+            let run = verify(&program, &[]);
+            assert!(
+                run.ends_with(2).stdout.contains("checked again"),
+                "{run:#?}"
+            );
+        }
+    }
+}
+
+/// A server that excuses itself, and shows the headers of another history.
+#[test]
+fn evidence_of_headers_alone_shows_another_history() {
+    let folder = Place::new();
+    let server = started(Options::default());
+    let proxy = Proxy::before(server.port());
+    let program = Program::new(proxy.port, &folder.join("trust"));
+    program.once().is(0, DATABASE, "first-seen");
+    let mut forged = server.ledger(DATABASE).expect("a database");
+    forged.truncate(19);
+    for value in ["another", "and", "more"] {
+        forged.commit(vec![NewEntry::set("key", value)]);
+    }
+    server.put_ledger(DATABASE, forged);
+    proxy.distort(|call, _, reply| {
+        if call == "VerifiableTxById" {
+            reply.body = Body::Error(2, "binary linking mismatch at tx 20".into());
+        }
+    });
+    program.once().is(2, DATABASE, "inconsistent");
+    let run = verify(&program, &[]);
+    assert!(run.ends_with(2).stdout.contains("20"), "{run:#?}");
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use immuaudit::audit::{Auditor, Cycle, Exit, Impossible, Outcome, Pin, Policy, Reason, Verdict};
 use immuaudit::clock;
 use immuaudit::config::{DatabaseFilter, Secret, Values};
-use immuaudit::drill::{Embedded, Lag, Ledger, Lie, NewEntry, Options, dual_proof_message};
-use immuaudit::ledger::{DualProof, Term};
+use immuaudit::drill::{Draft, Embedded, Lag, Ledger, Lie, NewEntry, Options, dual_proof_message};
+use immuaudit::ledger::{DualProof, Term, TxMetadata};
 use immuaudit::server::{Endpoint, Login, Security, Server};
 use immuaudit::stop::Stop;
 use immuaudit::text::Shown;
@@ -363,6 +363,14 @@ fn a_server_that_takes_back_what_it_claimed_is_malformed_and_not_rolled_back() {
 }
 
 #[test]
+fn a_first_state_whose_transaction_is_not_there_is_malformed() {
+    let scene = Scene::new(Lag::None);
+    scene.embedded.grow(DB, 10);
+    scene.proxy.distort(fails("TxById", 2, NOT_FOUND));
+    assert_eq!(scene.cycle().verdict, Verdict::Malformed);
+}
+
+#[test]
 fn only_a_database_that_is_trusted_can_vanish() {
     for (trusted, due) in [
         (false, Verdict::Refused),
@@ -376,8 +384,88 @@ fn only_a_database_that_is_trusted_can_vanish() {
         scene
             .proxy
             .distort(fails("UseDatabase", 5, "'defaultdb' does not exist"));
-        assert_eq!(scene.cycle().verdict, due, "trusted: {trusted}");
+        let outcome = scene.cycle();
+        assert_eq!(outcome.verdict, due, "{outcome:?}");
+        assert_eq!(matches!(outcome.reason, Reason::Vanished), trusted);
     }
+}
+
+/// Values that a server refuses as truncated, of every transaction but the last.
+fn truncates(request: &[u8], reply: &mut Reply) {
+    let request = proto::VerifiableTxRequest::parse_from_bytes(request).expect("a request");
+    let with_values = request
+        .entries_spec
+        .unwrap_or_default()
+        .sql_entries_spec
+        .is_some();
+    if with_values && request.tx < 13 {
+        reply.body = Body::Error(2, "value is not available any more".into());
+    }
+}
+
+#[test]
+fn values_are_truncated_where_a_header_says_so_that_is_chained_to_the_trusted_one() {
+    let scene = Scene::grown(Lag::None);
+    let draft = Draft {
+        entries: vec![NewEntry::set("truncated", "")],
+        metadata: Some(TxMetadata {
+            truncated_tx_id: 13,
+            extra: Vec::new(),
+        }),
+        ..Draft::default()
+    };
+    scene.embedded.write(DB, draft);
+    scene.cycle();
+    scene.proxy.distort(|call, request, reply| {
+        if call == "VerifiableTxById" {
+            truncates(request, reply);
+        }
+    });
+    let outcome = scene.cycle_reading_values();
+    assert_eq!(outcome.verdict, Verdict::Consistent, "{outcome:?}");
+
+    // the same words in a header that is not the ledger's
+    let scene = Scene::grown(Lag::None);
+    scene.embedded.grow(DB, 1);
+    scene.cycle();
+    scene.proxy.distort(|call, request, reply| match call {
+        "VerifiableTxById" => truncates(request, reply),
+        "TxScan" => reply.change(|bytes| {
+            let mut list = proto::TxList::parse_from_bytes(bytes).expect("a list");
+            for tx in &mut list.txs {
+                let header = tx.header.mut_or_insert_default();
+                header.metadata.mut_or_insert_default().truncated_tx_id = 13;
+            }
+            *bytes = list.write_to_bytes().expect("a message");
+        }),
+        _ => {}
+    });
+    is_due_and_accuses_nobody(&scene.cycle_reading_values());
+}
+
+#[test]
+fn digests_of_another_transaction_are_no_rewrite() {
+    let outcome = reading(|call, request, reply| match call {
+        "VerifiableTxById" => truncates(request, reply),
+        "TxById" => reply.change(|bytes| {
+            let mut tx = proto::Tx::parse_from_bytes(bytes).expect("a transaction");
+            tx.header.mut_or_insert_default().id += 1;
+            *bytes = tx.write_to_bytes().expect("a message");
+        }),
+        _ => {}
+    });
+    is_due_and_accuses_nobody(&outcome);
+}
+
+#[test]
+fn what_was_refused_once_is_due_in_the_next_cycle() {
+    let scene = Scene::grown(Lag::None);
+    scene.cycle();
+    scene.proxy.distort(fails("VerifiableTxById", 2, NOT_FOUND));
+    is_due_and_accuses_nobody(&scene.cycle_reading_values());
+    is_due_and_accuses_nobody(&scene.cycle());
+    scene.proxy.be_honest();
+    assert_eq!(scene.cycle().verdict, Verdict::Consistent);
 }
 
 /// A list of databases without one of them.

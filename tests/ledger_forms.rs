@@ -504,3 +504,26 @@ fn the_longest_honest_list_of_entries_is_within_the_budget() {
     let refused = wire::tx(&bomb).unwrap_err();
     assert!(matches!(refused, Malformed::OverBudget { .. }), "{refused}");
 }
+
+/// A server that signs with whatever key it sends along proves that it holds that key, no more.
+#[test]
+fn a_signature_by_the_key_that_came_with_it_must_be_one_all_the_same() {
+    let (states, _) = signed();
+    for (database, claimed) in states {
+        assert_eq!(claimed.verify_own_signature(&database), Ok(()));
+        let mut changed = claimed.clone();
+        changed.state.tx += 1;
+        let bad = Err(BadSignature::NotByItsOwnKey);
+        assert_eq!(changed.verify_own_signature(&database), bad);
+        let mut changed = claimed.clone();
+        changed.signature.as_mut().unwrap().public_key.pop();
+        assert_eq!(changed.verify_own_signature(&database), bad);
+        changed.signature = None;
+        let absent = Err(BadSignature::Absent);
+        assert_eq!(changed.verify_own_signature(&database), absent);
+        if claimed.shape == StateShape::WithDatabase {
+            let other = Err(BadSignature::OtherDatabase);
+            assert_eq!(claimed.verify_own_signature("another"), other);
+        }
+    }
+}

@@ -638,6 +638,47 @@ fn what_an_old_server_cannot_send_is_counted_and_not_withheld() {
     }
 }
 
+/// No tree proof of the later pairs can exist; the chain of headers shows where each belongs.
+#[test]
+fn an_old_server_whose_last_tree_is_a_small_one_is_read_whole() {
+    let mut sizes: Vec<u64> = (0..11).collect();
+    sizes.push(3);
+    let scene = Scene::new(Options {
+        server: Emulated::V1_1_0,
+        lag: Lag::Table(sizes),
+        ..Options::default()
+    });
+    scene.embedded.grow(DB, 12);
+    let mut auditor = scene.trusting();
+    let (swept, outcomes) = sweep(&mut auditor);
+    assert!(outcomes.is_empty(), "{outcomes:?}");
+    assert_eq!((swept.read, swept.of), (12, 12));
+}
+
+/// Each transaction is in the tree, so its proof holds; but one names another before it.
+#[test]
+fn a_chain_that_the_tree_does_not_have_is_found_by_a_sweep_one_by_one_or_by_scans() {
+    for server in [Emulated::V0_9_0, Emulated::V1_11_1] {
+        let scene = Scene::new(Options {
+            server,
+            ..Options::default()
+        });
+        scene.embedded.grow(DB, 20);
+        let draft = Draft {
+            entries: vec![NewEntry::set("another", "chain")],
+            prev_alh: Some(Digest::of(&[b"another"])),
+            ..Draft::default()
+        };
+        scene.embedded.write(DB, draft);
+        scene.embedded.grow(DB, 5);
+        let mut auditor = scene.trusting();
+        let (_, outcomes) = sweep(&mut auditor);
+        let due = Verdict::Tampered(Tampering::Inconsistent);
+        let verdicts: Vec<Verdict> = outcomes.iter().map(|found| found.verdict).collect();
+        assert_eq!(verdicts, [due], "{server:?}: {outcomes:?}");
+    }
+}
+
 #[test]
 fn every_kind_of_entry_is_read() {
     let scene = Scene::new(Options::default());
@@ -714,7 +755,7 @@ fn the_walk_learns_a_skipped_hash_from_the_next_header() {
     let ledger = ledger(Lag::None, 50);
     let mut walk = Walk::default();
     for stored in ledger.txs() {
-        if stored.header.id() % 7 == 0 {
+        if stored.header.id() == 1 || stored.header.id() % 7 == 0 {
             walk.skip();
             walk = Walk::restore(walk.at(), walk.hash(), walk.peaks());
         } else {

@@ -105,3 +105,19 @@ fn in_a_list_a_transaction_of_a_bad_field_hides_no_other_and_bytes_that_are_none
         assert!(wire::tx_list(&bytes).is_err(), "{bad:?}");
     }
 }
+
+/// A number takes ten bytes at most, of which the last holds one bit.
+#[test]
+fn a_number_past_64_bits_is_malformed() {
+    let state = |number: &[u8]| {
+        let hash = bytes(3, &[7; 32]);
+        wire::state(&[&bytes(1, b"db")[..], &[2 << 3], number, &hash].concat())
+    };
+    let tx = |number: &[u8]| state(number).map(|claimed| claimed.state.tx);
+    let nine = [0xff; 9];
+    assert_eq!(tx(&[&nine[..], &[1]].concat()), Ok(u64::MAX));
+    assert_eq!(tx(&[&nine[..], &[0]].concat()), Ok(u64::MAX >> 1));
+    for past in [&[2][..], &[0x7f], &[0x81, 0]] {
+        assert!(tx(&[&nine[..], past].concat()).is_err(), "{past:?}");
+    }
+}

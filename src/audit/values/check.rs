@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::draw::draw;
-use super::finding::{Report, Why};
+use super::finding::Report;
 use super::reader::{Halt, Reader};
 use super::run::Next;
 use super::truncation::Truncation;
@@ -164,7 +164,5 @@ pub(super) fn note(progress: &mut Progress, report: &Report, truncated_before: u
     progress.unavailable.add(report.unavailable);
     progress.truncated_before = progress.truncated_before.max(truncated_before);
     let due = report.unread.iter().filter(|unread| unread.why.is_due());
-    let unproven = |why: &Why| matches!(why, Why::Unproven(_));
-    let due = due.filter(|unread| !unproven(&unread.why));
     progress.due.extend(due.map(|unread| unread.tx));
 }

@@ -154,20 +154,14 @@ pub enum Why {
     Scan,
     /// The proof of its place took too long to fetch.
     Slow,
-    /// Its place cannot be proven on this server, or not yet.
-    Unproven(Shown),
 }
 
 impl Why {
-    /// The verdict that it amounts to where nothing is broken; `None`: it is tried again, and that
-    /// is all.
-    pub fn verdict(&self) -> Option<Verdict> {
+    /// The verdict that it amounts to where nothing is broken.
+    pub fn verdict(&self) -> Verdict {
         match self {
-            Why::Withheld | Why::Malformed(_) | Why::Scan | Why::Refused(_) => {
-                Some(Verdict::Malformed)
-            }
-            Why::TooLarge { .. } | Why::Slow => Some(Verdict::Unreachable),
-            Why::Unproven(_) => None,
+            Why::Withheld | Why::Malformed(_) | Why::Scan | Why::Refused(_) => Verdict::Malformed,
+            Why::TooLarge { .. } | Why::Slow => Verdict::Unreachable,
         }
     }
 
@@ -205,7 +199,6 @@ impl fmt::Display for Unread {
             }
             Why::Malformed(what) => write!(f, "is malformed: {what}"),
             Why::Scan => f.write_str("is not where it should be in a scan"),
-            Why::Unproven(why) => write!(f, "is not proven: {why}"),
         }
     }
 }
@@ -242,11 +235,6 @@ pub struct Report {
 }
 
 impl Report {
-    /// Nothing broken, nothing due, nothing in the way.
-    pub fn is_clean(&self) -> bool {
-        self.verdict().is_none()
-    }
-
     /// The verdict that it amounts to, if any.
     pub fn verdict(&self) -> Option<Verdict> {
         let kinds = self
@@ -256,7 +244,7 @@ impl Report {
         if let Some(kind) = kinds.min() {
             return Some(Verdict::Tampered(kind)); // inconsistent before value
         }
-        let due = self.unread.iter().find_map(|unread| unread.why.verdict());
+        let due = self.unread.first().map(|unread| unread.why.verdict());
         due.or(self.halted.as_ref().map(|_| Verdict::Unreachable))
     }
 
@@ -308,16 +296,11 @@ impl fmt::Display for Report {
         if hidden > 0 {
             write!(f, "{separator}and {hidden} more that are broken")?;
         }
-        let due = || {
-            self.unread
-                .iter()
-                .filter(|unread| unread.why.verdict().is_some())
-        };
-        for unread in due().take(NAMED) {
+        for unread in self.unread.iter().take(NAMED) {
             write!(f, "{separator}{unread}")?;
             separator = "; ";
         }
-        let hidden = due().count().saturating_sub(NAMED);
+        let hidden = self.unread.len().saturating_sub(NAMED);
         if hidden > 0 {
             write!(f, "{separator}and {hidden} more that stay due")?;
         }

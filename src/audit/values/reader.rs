@@ -8,7 +8,7 @@ use super::judge::{Completed, Judged, judge};
 use super::run::{Next, Scan};
 use super::truncation::Truncation;
 use crate::audit::proof::{self, Limits, Place};
-use crate::audit::verdict::{Reason, Verdict};
+use crate::audit::verdict::Verdict;
 use crate::ledger::{State, StateShape, TxHeader};
 use crate::server::{Failure, Kind, Server};
 use crate::text::Shown;
@@ -207,18 +207,14 @@ impl Reader<'_> {
             Place::Proven(tx) => Ok(Ok(tx)),
             Place::Stopped => Err(Halt::Stopped.into()),
             Place::Failed(failure) => self.still_there(failure).map(Err),
-            Place::Unproven(verdict, reason) => Err(match (verdict, &reason) {
-                (Verdict::Tampered(_), _) => Ended::Broken(Broken {
+            Place::Unproven(verdict, reason) => Err(match verdict {
+                Verdict::Tampered(_) => Ended::Broken(Broken {
                     tx,
                     alh: None,
                     entry: None,
                     what: What::Place(Shown::new(&reason.to_string())),
                 }),
-                // only an excuse that was shown is one
-                (Verdict::Unprovable, Reason::Unprovable(_)) => {
-                    Ended::Unread(Why::Unproven(Shown::new(&reason.to_string())))
-                }
-                (Verdict::Unreachable, _) => Ended::Unread(Why::Slow),
+                Verdict::Unreachable => Ended::Unread(Why::Slow),
                 _ => Ended::Unread(Why::of_reason(&reason)),
             }),
         }
