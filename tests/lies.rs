@@ -1,4 +1,4 @@
-//! Every lie of the embedded ledger, told to the real binary (attacks.md): the verdict due, within
+//! Every lie of the embedded ledger, told to the real binary: the verdict due, within
 //! one cycle, in exit code, JSON, log and evidence; nothing else affected; and what comes after.
 //!
 //! Lies about values are told by the tests of values.

@@ -1,5 +1,5 @@
 //! Lies in the way an answer is delivered, and in what is no message of the ledger's: tokens and
-//! names (attacks.md).
+//! names.
 
 use std::time::Duration;
 

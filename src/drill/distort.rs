@@ -1,4 +1,4 @@
-//! Honest messages made into lies (attacks.md).
+//! Honest messages made into lies.
 
 use protobuf::Message;
 

@@ -1,4 +1,4 @@
-//! Ledgers made up for a lie: what a server must hold to tell it (attacks.md; protocol.md §4).
+//! Ledgers made up for a lie: what a server must hold to tell it (protocol.md §4).
 //!
 //! Each is made from the honest ledger, whose last transaction is what an auditor trusts.
 

@@ -1,4 +1,4 @@
-//! Every lie that the embedded server can tell, and the verdict due each time (attacks.md).
+//! Every lie that the embedded server can tell, and the verdict due each time.
 
 use super::embedded::Options;
 use super::ledger::Lag;

@@ -1,5 +1,5 @@
 //! The embedded ledger: a small real server of immudb's protocol, in memory and on loopback, that
-//! is honest or tells one of [`Lie::ALL`] (protocol.md; attacks.md).
+//! is honest or tells one of [`Lie::ALL`] (protocol.md).
 //!
 //! Everything that is hashed is hashed by [`ledger`](crate::ledger), so what is left to this
 //! module is what a server does and an auditor does not: to keep transactions and to make proofs.

@@ -1,4 +1,4 @@
-//! Lies that are errors instead of answers (attacks.md).
+//! Lies that are errors instead of answers.
 
 use protobuf::Message;
 

@@ -56,7 +56,12 @@ pub enum LocalFailure {
     /// Another command has been changing something here for too long.
     Busy { directory: PathBuf },
     /// Nothing was ever kept of this server.
-    NoDirectory { server: String, directory: PathBuf },
+    NoDirectory {
+        server: String,
+        directory: PathBuf,
+        /// Servers that something is known of there.
+        known: Vec<String>,
+    },
     /// Somebody else, such as `immuaudit accept`, changed the trusted state meanwhile.
     Changed { database: String },
     /// A first sight of what is trusted already.
@@ -210,12 +215,23 @@ impl fmt::Display for LocalFailure {
                 "another immuaudit has been changing {} for seconds: see whether it hangs, then try again",
                 directory.display()
             ),
-            LocalFailure::NoDirectory { server, directory } => write!(
-                f,
-                "nothing is known of {}: no directory {}; compare --dir and --server-name with the auditor's",
-                Shown(server),
-                directory.display()
-            ),
+            LocalFailure::NoDirectory {
+                server,
+                directory,
+                known,
+            } => {
+                write!(
+                    f,
+                    "nothing is known of {}: no directory {}",
+                    Shown(server),
+                    directory.display()
+                )?;
+                for (place, server) in known.iter().enumerate() {
+                    let before = if place == 0 { "; known there: " } else { ", " };
+                    write!(f, "{before}{}", Shown(server))?;
+                }
+                f.write_str("; give --dir, and --server-name or -a and -p, as the auditor has them")
+            }
             LocalFailure::Changed { database } => write!(
                 f,
                 "what is trusted of {} was changed by another command meanwhile: the next check uses it",

@@ -24,6 +24,8 @@ pub(super) const EVIDENCE: &str = "evidence";
 const AUDITOR_LOCK: &str = "auditor.lock";
 const WRITE_LOCK: &str = "write.lock";
 /// Rights of a mode that nobody but the owner may have, in and above the directory.
+/// Servers named to whoever asks for one that is not there.
+const FEW: usize = 5;
 const OTHERS: u32 = 0o077;
 const OTHERS_WRITE: u32 = 0o022;
 /// How long to wait for another command's change: this often, this long each time.
@@ -88,12 +90,24 @@ impl Store {
                 return Err(LocalFailure::NoDirectory {
                     server: store.server.clone(),
                     directory: directory.into(),
+                    known: store.known_servers(),
                 });
             }
             files::check_directory(directory)?;
         }
         store.look_at_permissions()?;
         Ok(store)
+    }
+
+    /// A few servers that have a directory beside this one's, for whoever mistook the name.
+    fn known_servers(&self) -> Vec<String> {
+        let names = files::list(&self.dir).unwrap_or_default();
+        let of_a_server = |name: &&String| files::check_directory(&self.dir.join(name)).is_ok();
+        let known = names.iter().filter(of_a_server);
+        known
+            .filter_map(|name| from_file_name(name))
+            .take(FEW)
+            .collect()
     }
 
     /// Keeps another amount of evidence than the default one.
