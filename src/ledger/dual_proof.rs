@@ -49,7 +49,7 @@ impl Proven {
 ///
 /// # Errors
 /// The first step that fails. [`Reason::PartsNeeded`] names what to fetch and hand in as `parts`;
-/// [`Reason::TreeShrinks`] is settled by [`excuse`].
+/// [`Reason::TreeShrinks`] is settled by [`excuse`](super::excuse()).
 pub fn verify(
     source: &State,
     target: &State,

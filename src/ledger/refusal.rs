@@ -70,7 +70,7 @@ pub enum Reason {
     Range { what: &'static str, value: i128 },
     /// A header version that this program does not know: perhaps a newer server.
     UnknownVersion(i32),
-    /// The source's tree is larger than the target's: no proof exists (see [`super::excuse`]).
+    /// The source's tree is larger than the target's: no proof exists (see [`super::excuse()`]).
     TreeShrinks { source: u64, target: u64 },
     /// The server sent less than the step needs; these parts settle it (see [`super::Parts`]).
     PartsNeeded(Wanted),
