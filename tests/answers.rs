@@ -11,30 +11,22 @@ use std::time::Duration;
 
 use immuaudit::audit::{Auditor, Outcome, Policy, Verdict};
 use immuaudit::clock;
-use immuaudit::config::{Secret, Values};
+use immuaudit::config::Values;
 use immuaudit::drill::{Embedded, Emulated, Lie, Options, Telling};
-use immuaudit::server::{Endpoint, Login, Security, Server};
+use immuaudit::server::{Endpoint, Server};
 use immuaudit::stop::Stop;
 use immuaudit::trust::{Location, Store, Tampering};
 use immuaudit::wire::{Entries, method, proto};
 use protobuf::Message;
+use support::in_process;
 use support::place::Place;
 use support::proxy::{Body, Proxy, Reply};
 
 const DB: &str = "defaultdb";
 
 fn server(port: u16) -> Server {
-    let endpoint = Endpoint {
-        address: "127.0.0.1".into(),
-        port,
-        security: Security::Plaintext,
-        max_answer: 4 << 20,
-    };
-    let login = Login {
-        user: "immudb".into(),
-        password: Secret::new("immudb".into()),
-    };
-    Server::new(endpoint, login, Duration::from_secs(10), Stop::new()).expect("no TLS")
+    let endpoint = Endpoint::on_loopback(port);
+    in_process::server(endpoint, Duration::from_secs(10), &Stop::new())
 }
 
 /// A ledger of one transaction, and a server that was asked for its state ahead: the answer is there.
@@ -268,14 +260,12 @@ fn a_header_of_a_scan_that_is_not_the_proven_one_nor_shown_alone_is_tampering() 
     for then in [Then::Refused, Then::Away] {
         let mut scene = Scene::reading(u64::MAX);
         scene.proxy.distort(move |call, request, reply| match call {
-            "TxScan" => reply.change(|bytes| {
-                let mut list = proto::TxList::parse_from_bytes(bytes).expect("a list");
+            "TxScan" => reply.message(|list: &mut proto::TxList| {
                 for tx in &mut list.txs {
                     if let Some(header) = tx.header.as_mut().filter(|header| header.id == 7) {
                         header.ts += 1;
                     }
                 }
-                *bytes = list.write_to_bytes().expect("a message");
             }),
             "VerifiableTxById" => {
                 let request = proto::VerifiableTxRequest::parse_from_bytes(request);
@@ -297,8 +287,7 @@ fn the_end_of_a_scan_is_proven_before_anything_in_it_counts() {
     let mut forged = None;
     scene.proxy.distort(move |call, _, reply| {
         if call == "TxScan" {
-            reply.change(|bytes| {
-                let mut list = proto::TxList::parse_from_bytes(bytes).expect("a list");
+            reply.message(|list: &mut proto::TxList| {
                 let last = list.txs.last().map_or(0, |tx| tx.header.id);
                 let forged = *forged.get_or_insert(last);
                 assert!(
@@ -310,7 +299,6 @@ fn the_end_of_a_scan_is_proven_before_anything_in_it_counts() {
                         header.ts += 1;
                     }
                 }
-                *bytes = list.write_to_bytes().expect("a message");
             });
         }
     });

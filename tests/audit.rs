@@ -8,13 +8,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use immuaudit::audit::{Auditor, Cycle, Exit, Policy, Verdict};
-use immuaudit::clock;
-use immuaudit::config::Secret;
 use immuaudit::drill::{Access, Embedded, Emulated, Lie, Options, Telling};
-use immuaudit::server::{Endpoint, Login, Security, Server};
+use immuaudit::server::Endpoint;
 use immuaudit::stop::Stop;
-use immuaudit::trust::{Location, Store, Tampering};
+use immuaudit::trust::Tampering;
 use immuaudit::wire::method;
+use support::in_process;
 use support::place::Place;
 use support::program::{Program, member};
 
@@ -33,28 +32,13 @@ fn auditor(embedded: &Embedded, dir: &Path) -> Auditor {
 }
 
 fn auditor_until(embedded: &Embedded, dir: &Path, stop: &Stop) -> Auditor {
-    let endpoint = Endpoint {
-        address: "127.0.0.1".into(),
-        port: embedded.port(),
-        security: Security::Plaintext,
-        max_answer: 4 << 20,
-    };
-    let login = Login {
-        user: "immudb".into(),
-        password: Secret::new("immudb".into()),
-    };
-    let server = Server::new(endpoint, login, Duration::from_secs(2), stop.clone()).unwrap();
-    let location = Location {
-        dir: dir.to_owned(),
-        roots: None,
-        server: "tested".into(),
-    };
+    let endpoint = Endpoint::on_loopback(embedded.port());
+    let server = in_process::server(endpoint, Duration::from_secs(2), stop);
     let policy = Policy {
         max_range: 1000,
         ..Policy::of_consistency()
     };
-    let store = Store::open(&location, clock::now()).unwrap();
-    Auditor::new(server, store, policy)
+    Auditor::new(server, in_process::store(dir), policy)
 }
 
 const INCONSISTENT: Verdict = Verdict::Tampered(Tampering::Inconsistent);

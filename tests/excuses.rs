@@ -6,16 +6,16 @@ mod support;
 use std::time::Duration;
 
 use immuaudit::audit::{Auditor, Cycle, Exit, Impossible, Outcome, Pin, Policy, Reason, Verdict};
-use immuaudit::clock;
-use immuaudit::config::{DatabaseFilter, Secret, Values};
+use immuaudit::config::{DatabaseFilter, Values};
 use immuaudit::drill::{Draft, Embedded, Lag, Ledger, Lie, NewEntry, Options, dual_proof_message};
 use immuaudit::ledger::{DualProof, Term, TxMetadata};
-use immuaudit::server::{Endpoint, Login, Security, Server};
+use immuaudit::server::Endpoint;
 use immuaudit::stop::Stop;
 use immuaudit::text::Shown;
-use immuaudit::trust::{Location, Store, Tampering};
+use immuaudit::trust::Tampering;
 use immuaudit::wire::proto;
 use protobuf::{Message, MessageField};
+use support::in_process;
 use support::place::Place;
 use support::proxy::{Body, Distort, Proxy, Reply};
 
@@ -73,24 +73,10 @@ impl Scene {
     }
 
     fn whole_cycle(&self, policy: Policy) -> Cycle {
-        let endpoint = Endpoint {
-            address: "127.0.0.1".into(),
-            port: self.proxy.port,
-            security: Security::Plaintext,
-            max_answer: 4 << 20,
-        };
-        let login = Login {
-            user: "immudb".into(),
-            password: Secret::new("immudb".into()),
-        };
-        let server = Server::new(endpoint, login, Duration::from_secs(10), Stop::new());
-        let location = Location {
-            dir: self.place.path().join("trust"),
-            roots: None,
-            server: "tested".into(),
-        };
-        let store = Store::open(&location, clock::now()).expect("a store");
-        Auditor::new(server.expect("no TLS"), store, policy).cycle(|_| {})
+        let endpoint = Endpoint::on_loopback(self.proxy.port);
+        let server = in_process::server(endpoint, Duration::from_secs(10), &Stop::new());
+        let store = in_process::store(self.place.join("trust"));
+        Auditor::new(server, store, policy).cycle(|_| {})
     }
 }
 
@@ -237,22 +223,26 @@ fn is_due_and_accuses_nobody(outcome: &Outcome) {
     assert!(!report.unread.is_empty());
 }
 
+/// Changes the header of the transaction that stands beside a proof.
+fn header(reply: &mut Reply, change: impl FnOnce(&mut proto::TxHeader)) {
+    reply.message(|answer: &mut proto::VerifiableTx| {
+        let tx = answer.tx.mut_or_insert_default();
+        change(tx.header.mut_or_insert_default());
+    });
+}
+
+/// A transaction that calls itself the next one.
+fn of_the_next(reply: &mut Reply) {
+    reply.message(|tx: &mut proto::Tx| tx.header.mut_or_insert_default().id += 1);
+}
+
 #[test]
 fn another_transaction_than_the_one_asked_for_is_no_rewrite() {
     let scene = Scene::grown(Lag::None);
     scene.cycle();
     scene.proxy.distort(|call, _, reply| {
         if call == "VerifiableTxById" {
-            reply.change(|bytes| {
-                let mut answer = proto::VerifiableTx::parse_from_bytes(bytes).expect("an answer");
-                answer
-                    .tx
-                    .mut_or_insert_default()
-                    .header
-                    .mut_or_insert_default()
-                    .id += 1;
-                *bytes = answer.write_to_bytes().expect("a message");
-            });
+            header(reply, |header| header.id += 1);
         }
     });
     is_due_and_accuses_nobody(&scene.cycle_reading_values());
@@ -264,11 +254,7 @@ fn another_transaction_than_the_one_asked_for_is_no_rewrite() {
             let spec = request.entries_spec.unwrap_or_default();
             let with_values = spec.sql_entries_spec.is_some();
             if with_values {
-                reply.change(|bytes| {
-                    let mut tx = proto::Tx::parse_from_bytes(bytes).expect("a transaction");
-                    tx.header.mut_or_insert_default().id += 1;
-                    *bytes = tx.write_to_bytes().expect("a message");
-                });
+                of_the_next(reply);
             }
         }
         _ => {}
@@ -288,16 +274,7 @@ fn reading(distort: impl FnMut(&str, &[u8], &mut Reply) + Send + 'static) -> Out
 fn another_header_in_a_transactions_place_is_a_rewrite() {
     let outcome = reading(|call, _, reply| {
         if call == "VerifiableTxById" {
-            reply.change(|bytes| {
-                let mut answer = proto::VerifiableTx::parse_from_bytes(bytes).expect("an answer");
-                answer
-                    .tx
-                    .mut_or_insert_default()
-                    .header
-                    .mut_or_insert_default()
-                    .ts += 1;
-                *bytes = answer.write_to_bytes().expect("a message");
-            });
+            header(reply, |header| header.ts += 1);
         }
     });
     assert_eq!(outcome.verdict, INCONSISTENT, "{outcome:?}");
@@ -430,13 +407,11 @@ fn values_are_truncated_where_a_header_says_so_that_is_chained_to_the_trusted_on
     scene.cycle();
     scene.proxy.distort(|call, request, reply| match call {
         "VerifiableTxById" => truncates(request, reply),
-        "TxScan" => reply.change(|bytes| {
-            let mut list = proto::TxList::parse_from_bytes(bytes).expect("a list");
+        "TxScan" => reply.message(|list: &mut proto::TxList| {
             for tx in &mut list.txs {
                 let header = tx.header.mut_or_insert_default();
                 header.metadata.mut_or_insert_default().truncated_tx_id = 13;
             }
-            *bytes = list.write_to_bytes().expect("a message");
         }),
         _ => {}
     });
@@ -447,11 +422,7 @@ fn values_are_truncated_where_a_header_says_so_that_is_chained_to_the_trusted_on
 fn digests_of_another_transaction_are_no_rewrite() {
     let outcome = reading(|call, request, reply| match call {
         "VerifiableTxById" => truncates(request, reply),
-        "TxById" => reply.change(|bytes| {
-            let mut tx = proto::Tx::parse_from_bytes(bytes).expect("a transaction");
-            tx.header.mut_or_insert_default().id += 1;
-            *bytes = tx.write_to_bytes().expect("a message");
-        }),
+        "TxById" => of_the_next(reply),
         _ => {}
     });
     is_due_and_accuses_nobody(&outcome);
@@ -469,11 +440,9 @@ fn what_was_refused_once_is_due_in_the_next_cycle() {
 }
 
 /// A list of databases without one of them.
-fn unlisted(bytes: &mut Vec<u8>) {
-    let mut list = proto::DatabaseListResponse::parse_from_bytes(bytes).expect("a list");
+fn unlisted(list: &mut proto::DatabaseListResponse) {
     list.databases
         .retain(|listed| listed.database_name != DB.as_bytes());
-    *bytes = list.write_to_bytes().expect("a message");
 }
 
 #[test]
@@ -488,7 +457,7 @@ fn a_database_that_is_listed_again_when_it_is_looked_for_is_not_hidden() {
             if call == "DatabaseList" {
                 asked += 1;
                 if asked <= lists {
-                    reply.change(unlisted);
+                    reply.message(unlisted);
                 }
             }
         });
@@ -501,7 +470,7 @@ fn a_database_that_is_listed_again_when_it_is_looked_for_is_not_hidden() {
 fn a_database_that_is_not_listed_and_cannot_be_opened_is_what_its_error_says() {
     let scene = Scene::grown(Lag::None);
     scene.proxy.distort(|call, _, reply| match call {
-        "DatabaseList" => reply.change(unlisted),
+        "DatabaseList" => reply.message(unlisted),
         "UseDatabase" => reply.body = Body::Error(7, "permission denied".into()),
         _ => {}
     });
@@ -519,7 +488,7 @@ fn a_hidden_database_that_shows_nothing_is_hidden_at_what_is_trusted() {
         .ledger(DB)
         .and_then(|ledger| ledger.state_at(10));
     scene.proxy.distort(|call, _, reply| match call {
-        "DatabaseList" => reply.change(unlisted),
+        "DatabaseList" => reply.message(unlisted),
         "CurrentState" => reply.body = Body::Error(2, "any other words".into()),
         _ => {}
     });

@@ -8,16 +8,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use immuaudit::audit::{Auditor, Differs, Exit, Located, Policy, Present};
-use immuaudit::clock;
-use immuaudit::config::{
-    DatabaseFilter, FirstSight, NewValues, Secret, ShownValues, Signatures, Values,
-};
+use immuaudit::config::ShownValues;
 use immuaudit::drill::{Embedded, Ledger, Lie, NewEntry, Options, Telling};
 use immuaudit::ledger::State;
 use immuaudit::locate::Window;
-use immuaudit::server::{Endpoint, Login, Security, Server};
+use immuaudit::server::{Endpoint, Server};
 use immuaudit::stop::Stop;
-use immuaudit::trust::{LocatedRecord, Location, Mirror, Store};
+use immuaudit::trust::{LocatedRecord, Mirror};
+use support::in_process;
 use support::place::Place;
 use support::program::{Program, member};
 
@@ -27,26 +25,16 @@ const ALL: u64 = 300;
 const APART: u64 = 10;
 
 fn server(embedded: &Embedded, timeout: Duration) -> Server {
-    let endpoint = Endpoint {
-        address: "127.0.0.1".into(),
-        port: embedded.port(),
-        security: Security::Plaintext,
-        max_answer: 4 << 20,
-    };
-    let login = Login {
-        user: "immudb".into(),
-        password: Secret::new("immudb".into()),
-    };
-    Server::new(endpoint, login, timeout, Stop::new()).unwrap()
+    let endpoint = Endpoint::on_loopback(embedded.port());
+    in_process::server(endpoint, timeout, &Stop::new())
 }
 
-fn store(dir: &Path) -> Store {
-    let location = Location {
-        dir: dir.to_owned(),
-        roots: None,
-        server: "tested".into(),
-    };
-    Store::open(&location, clock::now()).unwrap()
+/// Another server that holds this ledger, and the way to it.
+fn backup(ledger: Ledger) -> (Embedded, Server) {
+    let backup = Embedded::start(Options::default()).unwrap();
+    backup.put_ledger(DATABASE, ledger);
+    let server = server(&backup, Duration::from_secs(5));
+    (backup, server)
 }
 
 fn auditor(embedded: &Embedded, dir: &Path) -> Auditor {
@@ -56,20 +44,10 @@ fn auditor(embedded: &Embedded, dir: &Path) -> Auditor {
 
 fn auditor_of(server: Server, dir: &Path) -> Auditor {
     let policy = Policy {
-        databases: DatabaseFilter::default(),
-        signatures: Signatures::NotRequired,
-        pins: Vec::new(),
-        first_sight: FirstSight::Taken,
-        interval: Duration::from_secs(60),
-        expect_growth: None,
         max_range: 1000,
-        values: Values {
-            sample: 0,
-            new: NewValues::Sampled,
-            sweep: None,
-        },
+        ..Policy::of_consistency()
     };
-    Auditor::new(server, store(dir), policy).with_mirror(Some(1 << 20))
+    Auditor::new(server, in_process::store(dir), policy).with_mirror(Some(1 << 20))
 }
 
 /// A ledger of 300 transactions, audited every 10, and the auditor that did.
@@ -162,9 +140,7 @@ fn against_a_backup_the_changed_key_is_named_wherever_it_is() {
     let place = Place::new();
     let (embedded, mut auditor) = audited(&place);
     let honest = embedded.ledger(DATABASE).unwrap();
-    let backup = Embedded::start(Options::default()).unwrap();
-    backup.put_ledger(DATABASE, honest.clone());
-    let mut other = server(&backup, Duration::from_secs(5));
+    let (_backup, mut other) = backup(honest.clone());
     for parted in 0..ALL {
         embedded.put_ledger(DATABASE, rewritten(&honest, parted));
         let shown = embedded.state(DATABASE).unwrap();
@@ -198,15 +174,13 @@ fn added_and_removed_keys_are_named() {
     let place = Place::new();
     let (embedded, mut auditor) = audited(&place);
     let honest = embedded.ledger(DATABASE).unwrap();
-    let backup = Embedded::start(Options::default()).unwrap();
-    backup.put_ledger(DATABASE, honest.clone());
+    let (_backup, mut other) = backup(honest.clone());
     let mut forged = honest.clone();
     forged.truncate(ALL - 1);
     let nasty = "x\n\u{202e}\"";
     forged.commit(vec![NewEntry::set(nasty, "1"), NewEntry::set("b", "2")]);
     embedded.put_ledger(DATABASE, forged);
     let shown = embedded.state(DATABASE).unwrap();
-    let mut other = server(&backup, Duration::from_secs(5));
     let compared = auditor.against_server(DATABASE, shown, &mut other, ShownValues::No);
     let differences = compared.unwrap().unwrap();
     let changes: Vec<(Differs, &str)> = differences.differing[0]
@@ -232,9 +206,7 @@ fn a_transaction_put_in_between_is_named_and_what_it_moved_is_not() {
     let place = Place::new();
     let (embedded, mut auditor) = audited(&place);
     let honest = embedded.ledger(DATABASE).unwrap();
-    let backup = Embedded::start(Options::default()).unwrap();
-    backup.put_ledger(DATABASE, honest.clone());
-    let mut other = server(&backup, Duration::from_secs(5));
+    let (_backup, mut other) = backup(honest.clone());
     for parted in [0, 1, 150, ALL - 1] {
         let mut forged = honest.clone();
         forged.truncate(parted);
@@ -329,12 +301,10 @@ fn of_a_replaced_server_nothing_stands() {
     embedded.lie(Telling::from(Lie::Emptied));
     assert!(matches!(locate(&mut auditor).present, Present::Emptied(_)));
     embedded.be_honest();
-    let backup = Embedded::start(Options::default()).unwrap();
-    backup.put_ledger(DATABASE, embedded.ledger(DATABASE).unwrap());
+    let (_backup, mut other) = backup(embedded.ledger(DATABASE).unwrap());
     embedded.drop_database(DATABASE);
     assert!(matches!(locate(&mut auditor).present, Present::Vanished(_)));
     // which backup holds what is gone?
-    let mut other = server(&backup, Duration::from_secs(5));
     let compared = auditor.against_server(DATABASE, State::EMPTY, &mut other, ShownValues::No);
     let differences = compared.unwrap().unwrap();
     assert!(differences.holds.as_ref().unwrap().is_whole());
@@ -560,8 +530,7 @@ fn the_verb_tells_people_programs_and_the_evidence() {
     run.is(2, DATABASE, "inconsistent");
     let reason = run.reason(DATABASE);
     assert!(reason.contains("transaction 34, audited"), "{reason}");
-    let backup = Embedded::start(Options::default()).unwrap();
-    backup.put_ledger(DATABASE, honest);
+    let (backup, _) = backup(honest);
     let against = format!("127.0.0.1:{}", backup.port());
     let run = audit.run(&["locate", DATABASE, "--against", &against, "--show-values"]);
     let text = &run.ends_with(2).stdout;

@@ -7,7 +7,7 @@ use std::path::Path;
 use immuaudit::drill::{Embedded, Options};
 use immuaudit::ledger::{Digest, State};
 use immuaudit::wire::{self, proto};
-use protobuf::{Message, MessageField};
+use protobuf::MessageField;
 use support::place::Place;
 use support::program::Program;
 use support::proxy::{Body, Proxy, Reply};
@@ -37,26 +37,21 @@ struct Before {
 }
 
 fn proof(reply: &mut Reply, change: impl FnOnce(&mut proto::DualProof)) {
-    reply.change(|bytes| {
-        let mut message = proto::VerifiableTx::parse_from_bytes(bytes).expect("a proof");
-        change(message.dual_proof.mut_or_insert_default());
-        *bytes = message.write_to_bytes().expect("a message");
+    reply.message(|answer: &mut proto::VerifiableTx| {
+        change(answer.dual_proof.mut_or_insert_default());
     });
 }
 
 fn state(before: &Before, reply: &mut Reply, change: impl FnOnce(&mut u64, &mut Vec<u8>)) {
-    reply.change(|bytes| {
-        *bytes = if before.old {
-            let mut message = proto::ImmutableState090::parse_from_bytes(bytes).expect("a state");
-            change(&mut message.tx_id, &mut message.tx_hash);
-            message.write_to_bytes()
-        } else {
-            let mut message = proto::ImmutableState::parse_from_bytes(bytes).expect("a state");
-            change(&mut message.tx_id, &mut message.tx_hash);
-            message.write_to_bytes()
-        }
-        .expect("a message");
-    });
+    if before.old {
+        reply.message(|state: &mut proto::ImmutableState090| {
+            change(&mut state.tx_id, &mut state.tx_hash);
+        });
+    } else {
+        reply.message(|state: &mut proto::ImmutableState| {
+            change(&mut state.tx_id, &mut state.tx_hash);
+        });
+    }
 }
 
 const PROOF: &str = "VerifiableTxById";
@@ -108,11 +103,7 @@ const LIES: &[Lie] = &[
         reply.body = Body::Messages(vec![before.proof.clone()]);
     } },
     Lie { name: "no dual proof", due: &["malformed"], tell: |_, call, _, reply| if call == PROOF {
-        reply.change(|bytes| {
-            let mut message = proto::VerifiableTx::parse_from_bytes(bytes).expect("a proof");
-            message.dual_proof = MessageField::none();
-            *bytes = message.write_to_bytes().expect("a message");
-        });
+        reply.message(|answer: &mut proto::VerifiableTx| answer.dual_proof = MessageField::none());
     } },
     Lie { name: "a header of version 9", due: &["malformed"], tell: |_, call, _, reply| if call == PROOF {
         proof(reply, |proof| proof.target_tx_header.mut_or_insert_default().version = 9);

@@ -7,15 +7,16 @@ use std::time::{Duration, Instant};
 
 use immuaudit::audit::{Auditor, Outcome, Policy, Reason, Report, Verdict, Walk, Went, Why};
 use immuaudit::clock;
-use immuaudit::config::{NewValues, Secret, Values};
+use immuaudit::config::{NewValues, Values};
 use immuaudit::drill::{
     Draft, Embedded, Emulated, Lag, Ledger, Lie, NewEntry, Options, Telling, fill,
 };
 use immuaudit::ledger::{Digest, HeaderFields, HeaderVersion, KvMetadata, TxHeader, TxMetadata};
-use immuaudit::server::{Endpoint, Kind, Login, Security, Server};
+use immuaudit::server::{Endpoint, Kind};
 use immuaudit::stop::Stop;
 use immuaudit::trust::{Location, Store, Swept, Tampering};
 use immuaudit::wire::method;
+use support::in_process;
 use support::loud::loud;
 use support::place::Place;
 use support::program::Program;
@@ -49,31 +50,21 @@ impl Scene {
     }
 
     fn location(&self) -> Location {
-        Location {
-            dir: self.place.path().join("trust"),
-            roots: None,
-            server: "tested".into(),
-        }
+        in_process::location(self.place.join("trust"))
     }
 
     fn auditor(&self, values: Values) -> Auditor {
         let endpoint = Endpoint {
-            address: "127.0.0.1".into(),
-            port: self.embedded.port(),
-            security: Security::Plaintext,
             max_answer: self.max_answer,
+            ..Endpoint::on_loopback(self.embedded.port())
         };
-        let login = Login {
-            user: "immudb".into(),
-            password: Secret::new("immudb".into()),
-        };
-        let server = Server::new(endpoint, login, Duration::from_secs(10), Stop::new());
+        let server = in_process::server(endpoint, Duration::from_secs(10), &Stop::new());
         let store = Store::open(&self.location(), clock::now()).expect("a store");
         let policy = Policy {
             values,
             ..Policy::of_consistency()
         };
-        Auditor::new(server.expect("no TLS"), store, policy)
+        Auditor::new(server, store, policy)
     }
 
     /// An auditor that trusts the ledger as it is.

@@ -252,7 +252,7 @@ mod tests {
     use super::*;
     use crate::config::Secret;
     use crate::drill::{Embedded, Lie};
-    use crate::server::{Endpoint, Login, Security};
+    use crate::server::{Endpoint, Login};
     use crate::stop::Stop;
 
     #[test]
@@ -262,12 +262,7 @@ mod tests {
         let trusted = embedded.state("defaultdb");
         embedded.grow("defaultdb", 10);
         embedded.lie(Lie::WithheldAdvance);
-        let endpoint = Endpoint {
-            address: "127.0.0.1".into(),
-            port: embedded.port(),
-            security: Security::Plaintext,
-            max_answer: 4 << 20,
-        };
+        let endpoint = Endpoint::on_loopback(embedded.port());
         let login = Login {
             user: "immudb".into(),
             password: Secret::new("immudb".into()),

@@ -9,7 +9,7 @@ use crate::clock;
 use crate::config::{NewValues, Secret, Signatures, Values};
 use crate::drill::{Auditor as Audited, Embedded, Lie, Options, Telling, fill};
 use crate::ledger::PublicKey;
-use crate::server::{Endpoint, Login, Security, Server};
+use crate::server::{Endpoint, Login, Server};
 use crate::stop::Stop;
 use crate::trust::{Location, Store};
 
@@ -131,12 +131,7 @@ impl Bench {
             server: "drill".into(),
         };
         let store = Store::open(&location, clock::now()).map_err(|failure| failure.to_string())?;
-        let endpoint = Endpoint {
-            address: "127.0.0.1".into(),
-            port: embedded.port(),
-            security: Security::Plaintext,
-            max_answer: 4 << 20,
-        };
+        let endpoint = Endpoint::on_loopback(embedded.port());
         let server =
             Server::new(endpoint, login, timeout, Stop::new()).map_err(|none| none.to_string())?;
         let policy = Policy {

@@ -72,6 +72,16 @@ impl fmt::Display for NoSystemRoots {
 }
 
 impl Endpoint {
+    /// A server of this machine, in plaintext, with answers of up to 4 MiB.
+    pub fn on_loopback(port: u16) -> Endpoint {
+        Endpoint {
+            address: "127.0.0.1".into(),
+            port,
+            security: Security::Plaintext,
+            max_answer: 4 << 20,
+        }
+    }
+
     /// `address:port`, an IPv6 address in brackets.
     pub fn authority(&self) -> String {
         if self.address.contains(':') && !self.address.starts_with('[') {

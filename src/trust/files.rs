@@ -52,10 +52,9 @@ pub fn check_directory(path: &Path) -> Result<(), LocalFailure> {
 
 /// A file's content, `None` where there is no file.
 pub fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>, LocalFailure> {
-    let Some(file) = open(path, OpenOptions::new().read(true))? else {
+    let Some((file, length)) = open_measured(path, OpenOptions::new().read(true))? else {
         return Ok(None);
     };
-    let length = file.metadata().map_or(0, |data| data.len());
     // in one go: a file is seldom longer than it says
     let mut bytes = Vec::with_capacity(usize::try_from(length.min(most)).unwrap_or(0) + 1);
     file.take(most.saturating_add(1))
@@ -224,6 +223,14 @@ pub fn warnings(path: &Path, rights: u32) -> Vec<Warning> {
 
 /// Opens a plain file, and neither follows a link nor waits for the other end of a pipe.
 pub fn open(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, LocalFailure> {
+    Ok(open_measured(path, options)?.map(|(file, _)| file))
+}
+
+/// The same, with how many bytes it has.
+fn open_measured(
+    path: &Path,
+    options: &mut OpenOptions,
+) -> Result<Option<(File, u64)>, LocalFailure> {
     let opened = options
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
         .open(path);
@@ -244,7 +251,7 @@ pub fn open(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, Loca
         .metadata()
         .map_err(|error| LocalFailure::system("open", path, &error))?;
     if found.is_file() {
-        return Ok(Some(file));
+        return Ok(Some((file, found.len())));
     }
     Err(LocalFailure::NotAFile {
         path: path.into(),

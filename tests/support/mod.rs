@@ -5,6 +5,7 @@ pub mod browser;
 pub mod caller;
 pub mod chain;
 pub mod http;
+pub mod in_process;
 pub mod json;
 pub mod loud;
 pub mod meter;

@@ -10,6 +10,7 @@ use grpcio::{
     ServerBuilder, ServerCredentials, ServerStreamingSink, Service, ServiceBuilder, WriteFlags,
 };
 use immuaudit::wire::method;
+use protobuf::Message;
 
 /// An answer, as it comes from the server and as it goes on.
 #[derive(Clone, Debug)]
@@ -36,6 +37,15 @@ impl Reply {
                 change(first);
             }
         }
+    }
+
+    /// Changes it as the message that it is.
+    pub fn message<M: Message>(&mut self, change: impl FnOnce(&mut M)) {
+        self.change(|bytes| {
+            let mut message = M::parse_from_bytes(bytes).expect("an answer");
+            change(&mut message);
+            *bytes = message.write_to_bytes().expect("a message");
+        });
     }
 }
 

@@ -1,0 +1,33 @@
+//! An auditor's parts in the test's own process, so that its cycles and calls can be told apart.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use immuaudit::clock;
+use immuaudit::config::Secret;
+use immuaudit::server::{Endpoint, Login, Server};
+use immuaudit::stop::Stop;
+use immuaudit::trust::{Location, Store};
+
+/// A server that is logged in to as the embedded ledger wants it.
+pub fn server(endpoint: Endpoint, timeout: Duration, stop: &Stop) -> Server {
+    let login = Login {
+        user: "immudb".into(),
+        password: Secret::new("immudb".into()),
+    };
+    Server::new(endpoint, login, timeout, stop.clone()).expect("no TLS")
+}
+
+/// Where everything is kept of the server called `tested`.
+pub fn location(dir: impl Into<PathBuf>) -> Location {
+    Location {
+        dir: dir.into(),
+        roots: None,
+        server: "tested".into(),
+    }
+}
+
+/// Its files.
+pub fn store(dir: impl Into<PathBuf>) -> Store {
+    Store::open(&location(dir), clock::now()).expect("a store")
+}
