@@ -35,12 +35,17 @@ impl Shown {
 /// A word as a shell takes it: quoted where it is not plain, so that a name in a command that
 /// people copy is a name and nothing else.
 pub fn shell_word(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    let dashes = if word.starts_with('-') { "-- " } else { "" };
+    format!("{dashes}{}", shell_value(word))
+}
+
+/// The same behind an option's `=`, where dashes need no care.
+pub fn shell_value(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_.-/:".contains(c);
     if !word.is_empty() && !word.starts_with('-') && word.chars().all(plain) {
         return word.into();
     }
-    let dashes = if word.starts_with('-') { "-- " } else { "" };
-    format!("{dashes}'{}'", word.replace('\'', "'\\''"))
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 fn escape(text: impl Iterator<Item = char>) -> String {

@@ -444,6 +444,23 @@ fn a_hidden_database_is_told_and_an_accepted_one_is_still_trusted() {
 }
 
 #[test]
+fn a_server_that_was_never_reached_has_a_line_of_its_own() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = nobody.local_addr().expect("its address").port();
+    drop(nobody);
+    let place = Place::new();
+    let run = Program::new(port, &place.join("trust")).once();
+    let line = run.ends_with(1).stdout.trim_end();
+    assert!(
+        line.starts_with("{\"server\":") && !line.contains('\n'),
+        "{line}"
+    );
+    assert_eq!(member(line, "database"), "null");
+    assert_eq!(member(line, "verdict"), "unreachable");
+    assert_eq!(member(line, "tampered"), "false");
+}
+
+#[test]
 fn a_permission_taken_away_is_refused_and_not_accused() {
     let embedded = ledger(&["taken"]);
     let place = Place::new();

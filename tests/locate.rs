@@ -541,7 +541,7 @@ fn the_verb_tells_people_programs_and_the_evidence() {
         "a good one to restore from",
         "changed \"key/33\": \"value 33\" there, \"forged\" here",
         "What to do next",
-        "immuaudit accept --alarm",
+        "immuaudit accept --dir=",
     ] {
         assert!(text.contains(said), "{said:?} is not in {text}");
     }

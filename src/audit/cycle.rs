@@ -5,9 +5,10 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::auditor::Auditor;
+use super::check;
 use super::databases::{self, Impossible, Listing};
 use super::locate;
-use super::verdict::{Exit, Outcome, Reason};
+use super::verdict::{Exit, Outcome, Reason, Verdict};
 use crate::ledger::StateShape;
 use crate::server::{Failure, Kind};
 use crate::trust::LocalFailure;
@@ -84,6 +85,21 @@ pub enum Trouble<'a> {
     TooMany(usize),
     /// No database to audit at all.
     Nothing,
+}
+
+impl Trouble<'_> {
+    /// What it amounts to where one database is not to blame: `unreachable`, `refused` or `malformed`.
+    pub fn verdict(&self) -> Option<Verdict> {
+        match self {
+            Trouble::NoList(failure) => {
+                check::sort(failure, false).filter(|verdict| !verdict.is_tampering())
+            }
+            Trouble::NoStore(_)
+            | Trouble::Impossible(_)
+            | Trouble::TooMany(_)
+            | Trouble::Nothing => None,
+        }
+    }
 }
 
 impl fmt::Display for Trouble<'_> {

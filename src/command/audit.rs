@@ -12,7 +12,7 @@ use crate::clock;
 use crate::config::{Effective, Format, Repeat, Settings, Volume};
 use crate::report::{
     Event, log_cycle, log_outcome, log_swept, log_values, log_warnings, outcome_json, outcome_line,
-    print,
+    print, trouble_json,
 };
 use crate::service::Notifier;
 use crate::stop::Stop;
@@ -198,6 +198,11 @@ fn tell_values(auditor: &Auditor, settings: &Settings, cycle: &Cycle, level: Lev
 fn after(auditor: &mut Auditor, settings: &Settings, watch: &Watch, cycle: &Cycle) {
     let name = &settings.server.name;
     log_cycle(name, cycle);
+    if matches!(settings.report.format, Format::Json) {
+        for trouble in cycle.troubles() {
+            print(&trouble_json(name, &trouble));
+        }
+    }
     let checked = cycle.outcomes.iter().map(|outcome| &outcome.database);
     for progress in checked.filter_map(|database| auditor.values_read(database)) {
         watch.values(progress);

@@ -57,6 +57,8 @@ fn whole() -> String {
     text.push_str(&settings(|setting| setting.origin.is_unused()));
     text.push('\n');
     text.push_str(LAYERS);
+    let exits = EXITS.map(|(code, when)| format!("{code} {when}"));
+    text.push_str(&format!("Exit codes: {}.\n", exits.join(", ")));
     text
 }
 
@@ -69,8 +71,15 @@ found in ./configs, the working directory, $HOME and /etc/immudb; the flags' nam
 With --as immugw: IMMUGW_ for IMMUCLIENT_, immugw.toml for immuclient.toml, -k and -j for -a
 and -p, port 9476, and user immugwauditor.
 Passwords also from systemd: $CREDENTIALS_DIRECTORY/audit-password.
-Exit codes: 0 good, 1 could not complete, 2 tampering, 3 usage or local failure.
 ";
+
+/// What the program ends with, and when.
+pub(super) const EXITS: [(&str, &str); 4] = [
+    ("0", "good"),
+    ("1", "could not complete"),
+    ("2", "tampering"),
+    ("3", "usage or local failure"),
+];
 
 fn of_verb(name: Name) -> String {
     let help = name.row().map_or("", |verb| verb.help);

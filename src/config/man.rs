@@ -1,6 +1,6 @@
 //! The manual page, in roff (man(7)).
 
-use super::help::{LAYERS, meaning, usage};
+use super::help::{EXITS, LAYERS, meaning, usage};
 use super::setting::{Group, Setting};
 use super::table::TABLE;
 use super::verb::VERBS;
@@ -38,9 +38,67 @@ pub(super) fn page() -> String {
             .map(|line| format!("{}\n", escaped(line)))
             .collect::<String>(),
     );
-    page.push_str(".fi\n");
+    page.push_str(".fi\n.SH EXIT STATUS\n");
+    for (code, when) in EXITS {
+        entry(&mut page, code, when);
+    }
+    page.push_str(&format!(".PP\n{}\n.SH FILES\n", escaped(STAYS)));
+    for (path, what) in FILES {
+        entry(&mut page, path, what);
+    }
+    page.push_str(".SH EXAMPLES\n");
+    for (command, what) in EXAMPLES {
+        entry(&mut page, command, what);
+    }
     page
 }
+
+/// What a person who sees a 2 needs to know.
+const STAYS: &str = "An open alarm keeps it at 2 until it is accepted, whatever was found since. \
+evidence verify ends with 2 where the file shows tampering, with 1 where it does not.";
+
+const FILES: [(&str, &str); 4] = [
+    (
+        "/etc/immudb/immuaudit.toml",
+        "settings: each flag's name is a key",
+    ),
+    (
+        "/var/lib/immuaudit/SERVER/DATABASE.state",
+        "what is trusted of one database (root's and the service's; ~/.local/state/immuaudit for others, or \
+         --dir); DATABASE.history beside it has what was trusted before, DATABASE.alarms what was found",
+    ),
+    (
+        "/var/lib/immuaudit/SERVER/evidence/DATABASE/ALARM.toml",
+        "one finding, to be checked on any machine without the server",
+    ),
+    (
+        "/usr/share/doc/immuaudit/docs",
+        "the book: first audit, verdicts, alarms, incident and more",
+    ),
+];
+
+const EXAMPLES: [(&str, &str); 5] = [
+    (
+        "immuaudit drill",
+        "show on this machine that an honest ledger passes and a lying one does not",
+    ),
+    (
+        "immuaudit --once -a ledger.example",
+        "audit every database of a server once, as cron does",
+    ),
+    (
+        "immuaudit -a ledger.example --audit-username auditor --audit-password-file /etc/immudb/password",
+        "audit every five minutes until stopped; metrics and a page on port 9477",
+    ),
+    (
+        "immuaudit locate defaultdb",
+        "after an alarm: which transactions still stand",
+    ),
+    (
+        "immuaudit evidence verify FILE",
+        "check a finding again, offline",
+    ),
+];
 
 fn section(page: &mut String, title: &str, of: impl Fn(&Setting) -> bool) {
     page.push_str(&format!(".SH {title}\n"));
@@ -73,5 +131,28 @@ fn escaped(text: &str) -> String {
         format!("\\&{text}")
     } else {
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_examples_take_verbs_and_settings_that_there_are() {
+        for (command, _) in EXAMPLES {
+            let words: Vec<&str> = command.split(' ').collect();
+            let verb = words[1];
+            assert!(
+                verb.starts_with('-') || VERBS.iter().any(|known| known.word == verb),
+                "{command}"
+            );
+            for flag in words.iter().filter_map(|word| word.strip_prefix("--")) {
+                assert!(
+                    TABLE.iter().any(|setting| setting.flag == flag),
+                    "{command}: {flag}"
+                );
+            }
+        }
     }
 }

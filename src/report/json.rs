@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::audit::Outcome;
+use crate::audit::{Outcome, Trouble, Verdict};
 
 /// An object being written; its members stand in the order in which they are added.
 #[derive(Debug)]
@@ -153,6 +153,17 @@ pub fn outcome_json(server: &str, outcome: &Outcome) -> String {
             "duration_ms",
             u64::try_from(outcome.duration.as_millis()).ok(),
         )
+        .end()
+}
+
+/// The object for what concerns no one database: `database` is null.
+pub fn trouble_json(server: &str, trouble: &Trouble) -> String {
+    JsonObject::new()
+        .text("server", Some(server))
+        .text("database", None)
+        .text("verdict", trouble.verdict().map(Verdict::word))
+        .text("reason", Some(&trouble.to_string()))
+        .flag("tampered", false)
         .end()
 }
 

@@ -23,7 +23,7 @@ mod verdict;
 
 pub use board::{About, Board, Row, Snapshot, is_complete};
 pub use event::Event;
-pub use json::{JsonObject, outcome_json};
+pub use json::{JsonObject, outcome_json, trouble_json};
 pub use located::{Compared, Whereabouts, located_json, located_text};
 pub use log_line::{log_cycle, log_outcome, log_swept, log_values, log_warnings};
 pub use logger::start_logging;

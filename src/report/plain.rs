@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::audit::{Outcome, Verdict};
-use crate::text::shell_word;
+use crate::text::{shell_value, shell_word};
 use crate::trust::Alarm;
 
 /// A line to stdout; one that is closed is no reason to stop auditing.
@@ -12,10 +12,16 @@ pub fn print(text: &str) {
     let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
 }
 
-/// The command that closes an alarm, to be copied.
+/// The command that closes an alarm, to be copied: it says where, for whoever runs it may have other settings.
 pub fn accepting(alarm: &Alarm) -> String {
+    let kept = alarm.kept_in().map(|(dir, server)| {
+        let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.into());
+        let dir = shell_value(&dir.to_string_lossy());
+        format!(" --dir={dir} --server-name={}", shell_value(&server))
+    });
     format!(
-        "immuaudit accept --alarm {} {}",
+        "immuaudit accept{} --alarm {} {}",
+        kept.unwrap_or_default(),
         alarm.id,
         shell_word(&alarm.database)
     )

@@ -1,11 +1,12 @@
 //! `DATABASE.alarms`: open alarms, and the closed ones with who closed them when.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use toml::Table;
 
 use super::failure::Damage;
 use super::finding::{Finding, Tampering};
+use super::name;
 use super::sealed::{self, Writer};
 use crate::clock::Timestamp;
 use crate::ledger::State;
@@ -70,6 +71,15 @@ impl Alarm {
             displaced: 0,
             closed: None,
         }
+    }
+
+    /// The directory with everything that is trusted, and the server's name there; `None` where a path
+    /// cannot hold the whole of that name.
+    pub fn kept_in(&self) -> Option<(&Path, String)> {
+        // DIR/SERVER/evidence/DATABASE/ALARM.toml
+        let server = self.evidence.ancestors().nth(3)?;
+        let name = name::from_file_name(server.file_name()?.to_str()?)?;
+        Some((server.parent()?, name))
     }
 
     /// Does it wait for the operator?

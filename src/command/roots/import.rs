@@ -7,7 +7,7 @@ use crate::clock;
 use crate::command::open::{self, Failed};
 use crate::config::{Format, Settings};
 use crate::ledger::State;
-use crate::report::{JsonObject, print};
+use crate::report::{JsonObject, accepting, print};
 use crate::stop::Stop;
 use crate::text::Shown;
 use crate::trust::Store;
@@ -52,7 +52,7 @@ pub fn run(settings: &Settings, path: &Path, alarm: bool) -> Result<Exit, Failed
             return Ok(exit.max(Exit::Incomplete)); // asked to end
         };
         exit = exit.max(exit_of(&import));
-        tell(settings, carried, &told(&import, &carried.database));
+        tell(settings, carried, &told(&import));
     }
     for warning in auditor.store_warnings() {
         log::warn!("{warning}");
@@ -116,7 +116,7 @@ struct Told {
     why: String,
 }
 
-fn told(import: &Import, database: &str) -> Told {
+fn told(import: &Import) -> Told {
     let of = |word, trusted: &State, relation: &str| Told {
         word,
         why: format!(
@@ -150,11 +150,10 @@ fn told(import: &Import, database: &str) -> Told {
             word: outcome.verdict.word(),
             why: match &outcome.alarm {
                 Some(alarm) => format!(
-                    "{}; not imported\n  evidence: {}\n  once dealt with: immuaudit accept \
-                     {database} --alarm {}",
+                    "{}; not imported\n  evidence: {}\n  once dealt with: {}",
                     outcome.reason,
                     alarm.evidence.display(),
-                    alarm.id
+                    accepting(alarm)
                 ),
                 None => match &outcome.unwritten {
                     Some(failure) => format!("{}; not written down: {failure}", outcome.reason),
