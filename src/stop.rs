@@ -58,7 +58,7 @@ impl Stop {
             }
             if self.signals {
                 // a signal ends this at once
-                if sys::take_stop_signal(left.min(Duration::from_secs(1))) {
+                if sys::take_stop_signal(left) {
                     self.request();
                 }
             } else {

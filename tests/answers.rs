@@ -69,10 +69,20 @@ fn an_answer_asked_for_in_an_earlier_cycle_is_not_taken() {
 }
 
 #[test]
-fn an_answer_asked_for_before_all_states_are_asked_for_anew_is_not_taken() {
+fn what_a_cycle_begins_with_is_kept_until_states_of_others_are_begun() {
     let (embedded, mut server) = asked_ahead(true);
+    server.begin_cycle();
+    server.begin_round(Some(DB));
+    let before = embedded.state(DB);
+    assert_eq!(server.peek_state(DB), before);
     embedded.grow(DB, 1);
     server.begin_states([DB].into_iter());
+    assert_eq!(server.state(DB).ok().map(|taken| taken.state), before);
+
+    server.begin_round(Some(DB));
+    assert_eq!(server.peek_state(DB), embedded.state(DB));
+    embedded.grow(DB, 1);
+    server.begin_states(["another"].into_iter());
     tells_of_now(&embedded, &mut server);
 }
 

@@ -23,6 +23,8 @@ pub struct Auditor {
     pub(super) store: Store,
     pub(super) policy: Policy,
     pub(super) ages: Ages,
+    /// The database that the last cycle began with.
+    pub(super) first: Option<String>,
     /// Databases whose last check ran into a deadline: they go last.
     pub(super) slow: BTreeSet<String>,
     /// Pins held against the trusted state in this run.
@@ -94,6 +96,7 @@ impl Auditor {
             store,
             policy,
             ages,
+            first: None,
             slow: BTreeSet::new(),
             pins_held: BTreeSet::new(),
             shape: None,

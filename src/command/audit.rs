@@ -141,6 +141,7 @@ impl Loop<'_> {
             match slice.went {
                 Went::On { .. } => {}
                 Went::Ended(swept) => log_swept(name, &slice.database, &swept),
+                Went::Idle if auditor.waits_for_the_next_cycle() => self.rest(next),
                 Went::Idle => self.rest(Instant::now() + left.min(PACE)),
                 Went::Away(failure) => {
                     Event::new(Level::Debug, "the sweep waits")
@@ -159,7 +160,7 @@ impl Loop<'_> {
         while !self.stop.requested() && Instant::now() < until {
             self.notifier.progress();
             let left = until.saturating_duration_since(Instant::now());
-            self.stop.sleep(left.min(PACE));
+            self.stop.sleep(left.min(self.notifier.patience()));
         }
     }
 }
@@ -179,7 +180,7 @@ pub(super) fn mirror(auditor: &mut Auditor, settings: &Settings, until: Instant)
 const MIRRORING: Duration = Duration::from_secs(30);
 const MIRROR_SLICE: Duration = Duration::from_millis(400);
 
-/// How often a paced sweep, and a watchdog, is looked after.
+/// How often a paced sweep is looked after.
 const PACE: Duration = Duration::from_secs(1);
 
 /// What was read of the values of each database, of how many, and what that is worth.

@@ -30,7 +30,13 @@ pub(super) fn serve(listener: &TcpListener, answer: impl Fn(&Request) -> Respons
     loop {
         let mut waits = vec![(listener.as_fd(), Interest::Read)];
         waits.extend(connections.iter().map(Connection::waits));
-        let ready = sys::wait_ready(&waits, TICK);
+        // nobody there, no deadline: a process that is idle wakes no processor
+        let tick = if connections.is_empty() {
+            Duration::MAX
+        } else {
+            TICK
+        };
+        let ready = sys::wait_ready(&waits, tick);
         let (mut pending, mut kept) = (0, Vec::new());
         for (mut connection, ready) in connections.into_iter().zip(ready.iter().skip(1)) {
             let room = pending < MOST_PENDING;

@@ -80,6 +80,12 @@ impl Ahead {
         self.0.clear();
     }
 
+    /// Cancels those that were begun with any other credential than these.
+    fn keep(&mut self, credentials: &[Credential]) {
+        self.0
+            .retain(|begun| credentials.contains(&begun.credential));
+    }
+
     /// Takes the call of just this, unless it was begun too long before `now`. A scan of another run
     /// cancels all that was begun there.
     pub fn take(
@@ -127,15 +133,43 @@ impl Ahead {
 }
 
 impl Server {
+    /// Begins the calls that a cycle begins with, the list and the state of the database that comes first, so that
+    /// both are on their way at once.
+    pub fn begin_round(&mut self, first: Option<&str>) {
+        let Mode::Token(token) = &self.session.mode else {
+            return;
+        };
+        let user = Credential::Token(token.clone());
+        let list = method::DATABASE_LIST;
+        self.begin(list, wire::empty(), user, Reception::Later);
+        if let Some(database) = first {
+            let state = method::CURRENT_STATE;
+            self.begin_in(database, state, wire::empty(), Reception::Meanwhile);
+        }
+    }
+
     /// Begins to open those of these databases that are not open yet, and to ask for the states of
     /// all of them; waits until they are open.
     pub fn begin_states<'a>(&mut self, databases: impl Iterator<Item = &'a str> + Clone) {
-        self.ahead.forget();
         self.open_together(databases.clone());
+        let credentials: Vec<Credential> = databases
+            .clone()
+            .filter_map(|database| self.session.known(database))
+            .collect();
+        self.ahead.keep(&credentials);
         for database in databases {
-            let name = method::CURRENT_STATE;
-            self.begin_in(database, name, wire::empty(), Reception::Later);
+            if !self.has_begun_state(database) {
+                let name = method::CURRENT_STATE;
+                self.begin_in(database, name, wire::empty(), Reception::Later);
+            }
         }
+    }
+
+    fn has_begun_state(&self, database: &str) -> bool {
+        let credential = self.session.known(database);
+        self.ahead.0.iter().any(|begun| {
+            begun.name == method::CURRENT_STATE && Some(&begun.credential) == credential.as_ref()
+        })
     }
 
     /// The state that was begun to be asked for, as it will be taken: a hint at what to ask next.

@@ -91,6 +91,12 @@ impl Auditor {
         slice
     }
 
+    /// Is there nothing that is done between two cycles, neither a paced sweep nor a mirror?
+    pub fn waits_for_the_next_cycle(&self) -> bool {
+        let mirrored = self.mirror_most.is_none() || self.to_mirror.is_empty();
+        self.policy.values.sweep.is_none() && mirrored
+    }
+
     fn slice(
         &mut self,
         database: &str,
