@@ -96,9 +96,9 @@ fn an_answer_that_dribbles_ends_by_the_deadline_and_holds_up_no_other_database()
         held_up.insert(verdicts.map(str::to_owned));
         scene.grow();
     }
-    // each of the two was held up, while the other was not
-    let one = |at: usize| move |of: &[String; 2]| of[at] == "unreachable" && of[1 - at] != of[at];
-    assert!(held_up.iter().any(one(0)) && held_up.iter().any(one(1)));
+    // which of the two it was depends on whether both were asked in one segment; the other never was
+    let one = |of: &[String; 2]| of.iter().filter(|word| *word == "unreachable").count() == 1;
+    assert!(held_up.iter().any(one), "{held_up:?}");
     scene.program.once().ends_with(0);
     scene.is_up_to_date();
 }
