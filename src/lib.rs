@@ -1,5 +1,7 @@
 //! immuaudit watches immudb servers and says, with proof, when one of them has rewritten history.
 
+#![deny(unsafe_code)]
+
 pub mod audit;
 pub mod clock;
 pub mod command;
@@ -15,6 +17,7 @@ pub mod report;
 pub mod server;
 pub mod service;
 pub mod stop;
+#[allow(unsafe_code)] // where all of it is
 pub mod sys;
 pub mod text;
 pub mod trust;

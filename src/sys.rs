@@ -2,6 +2,8 @@
 //!
 //! The only unsafe code of the project: each call is a plain C function on values that are ours.
 
+#![deny(clippy::undocumented_unsafe_blocks)]
+
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};

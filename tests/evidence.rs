@@ -6,6 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use immuaudit::drill::{Embedded, Lie, NewEntry, Options};
+use immuaudit::ledger::Digest;
 use support::place::Place;
 use support::program::{Program, Run, Running};
 use support::proxy::{Body, Proxy};
@@ -39,6 +40,41 @@ fn is_a_split_view_at_20(program: &Program, run: &Run) {
     let run = verify(program, &[]);
     let due = "another hash for transaction 20";
     assert!(run.ends_with(2).stdout.contains(due), "{run:#?}");
+}
+
+#[test]
+fn what_a_file_of_evidence_says_reaches_a_terminal_as_text_alone() {
+    let folder = Place::new();
+    let server = started(Options::default());
+    let program = Program::new(server.port(), &folder.join("trust"));
+    program.once().is(0, DATABASE, "first-seen");
+    server.lie(Lie::OtherHash);
+    program.once().is(2, DATABASE, "inconsistent");
+    let file = evidence(&program);
+    let text = fs::read_to_string(&file).expect("a file");
+    let body = text.trim_end().rsplit_once('\n').expect("its checksum").0;
+    let nasty = "\\u001b[2Jx\\nIt proves: everything\\u202e";
+    let mut forged = String::new();
+    for line in body.lines() {
+        let name = line.split(" = ").next().unwrap_or_default();
+        match name {
+            "server" | "program" | "immuaudit" => {
+                forged.push_str(&format!("{name} = \"{nasty}\"\n"));
+            }
+            _ => forged.push_str(&format!("{line}\n")),
+        }
+    }
+    let digest = Digest::of(&[forged.as_bytes()]);
+    let checksum = text.trim_end().rsplit_once('\n').expect("a line").1;
+    let label = checksum.trim_end_matches(|c: char| c.is_ascii_hexdigit() || c == '"');
+    let quote = if checksum.ends_with('"') { "\"" } else { "" };
+    fs::write(&file, format!("{forged}{label}{quote}{digest}{quote}\n")).expect("a file");
+    let shown = program.run(&["evidence", "show", file.to_str().expect("UTF-8")]);
+    let said = &shown.ends_with(0).stdout;
+    assert!(said.contains("u{1b}[2Jx"), "{said}");
+    let plain = |c: char| matches!(c, ' '..='~' | '\n');
+    assert!(said.chars().all(plain), "{said:?}");
+    assert_eq!(said.matches("\nIt proves").count(), 0, "{said}");
 }
 
 #[test]

@@ -4,7 +4,8 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -466,6 +467,84 @@ fn a_stdout_and_a_stderr_that_are_closed_or_full_stop_no_audit() {
             "{redirection}"
         );
     }
+}
+
+#[test]
+fn who_is_told_nothing_still_gets_the_exit_code() {
+    let scene = Scene::trusted();
+    let dir = scene.program.dir.display().to_string();
+    for (words, dir, redirection, due) in [
+        (
+            &["status", "--no-such-flag"][..],
+            &dir[..],
+            "2>/dev/full",
+            3,
+        ),
+        (&["status"], "/nowhere", "2>/dev/full", 3),
+        (&["roots", "export"], &dir, ">/dev/full", 3), // what it is for was not written
+        (&["status"], &dir, ">/dev/full", 0),
+    ] {
+        let done = Command::new("sh")
+            .arg("-c")
+            .arg(format!("exec \"$0\" \"$@\" {redirection}"))
+            .arg(env!("CARGO_BIN_EXE_immuaudit"))
+            .args(words)
+            .args(["--dir", dir, "--server-name", "tested"])
+            .env_clear()
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        let code = done.expect("a shell").code();
+        assert_eq!(code, Some(due), "{words:?} {redirection}");
+    }
+}
+
+#[test]
+fn what_root_does_leaves_the_files_with_the_auditors_user() {
+    if !is_root() {
+        return skipped("not root: root's commands beside another user's auditor");
+    }
+    const NOBODY: u32 = 65534;
+    let scene = Scene::new();
+    chown(scene.folder.path(), Some(NOBODY), Some(NOBODY)).expect("an owner");
+    // the program may lie where that user may not look
+    let copy = scene.folder.join("immuaudit");
+    fs::copy(env!("CARGO_BIN_EXE_immuaudit"), &copy).expect("a copy");
+    let as_nobody = |words: &[&str]| {
+        let command = scene.program.command(words);
+        let done = Command::new(&copy)
+            .args(command.get_args())
+            .env_clear()
+            .current_dir("/")
+            .uid(NOBODY)
+            .gid(NOBODY)
+            .output();
+        let done = done.expect("it runs");
+        (
+            done.status.code(),
+            String::from_utf8_lossy(&done.stdout).into_owned(),
+        )
+    };
+    assert_eq!(as_nobody(&["--once"]).0, Some(0));
+    scene.server.lie(Lie::Rollback);
+    let (code, told) = as_nobody(&["--once", "--audit-mirror"]);
+    assert_eq!(code, Some(2), "{told}");
+    scene.program.run(&["locate", DATABASE]); // makes files and directories of its own
+    let alarm = told.split("--alarm ").nth(1).expect("an alarm");
+    let accepted = scene
+        .program
+        .run(&["accept", DATABASE, "--alarm", &alarm[..12]]);
+    assert!(
+        !accepted.ends_with(0).stderr.contains("belongs to"),
+        "{accepted:#?}"
+    );
+    let (code, told) = as_nobody(&["--once", "--audit-mirror"]);
+    assert_eq!(code, Some(0), "{told}");
+    let found = Command::new("find")
+        .arg(&scene.program.dir)
+        .args(["!", "-uid", "65534"])
+        .output();
+    assert_eq!(String::from_utf8_lossy(&found.expect("find").stdout), "");
 }
 
 #[test]

@@ -422,6 +422,39 @@ fn a_settings_file_that_anybody_can_write_names_no_program() {
     }
 }
 
+#[test]
+fn a_settings_file_that_is_another_one_when_it_is_looked_at_names_no_program() {
+    let scene = Scene::new();
+    let file = scene.place.join("settings.toml");
+    let real = scene.place.join("etc/settings.toml");
+    fs::create_dir(scene.place.join("etc")).expect("a directory");
+    fs::write(&real, "").expect("a file");
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o600)).expect("its mode");
+    let made = Command::new("mkfifo").arg(&file).status();
+    assert!(made.expect("mkfifo").success());
+    let (pipe, link) = (file.clone(), scene.place.join("link"));
+    std::os::unix::fs::symlink(&real, &link).expect("a link");
+    let writer = std::thread::spawn(move || {
+        let mut pipe_end = fs::OpenOptions::new()
+            .write(true)
+            .open(&pipe)
+            .expect("a reader");
+        fs::rename(&link, &pipe).expect("another file in its place");
+        std::io::Write::write_all(&mut pipe_end, b"audit-exec = \"/bin/true\"\n").expect("its end");
+    });
+    let run = scene
+        .program(&["--config", &file.display().to_string()])
+        .once();
+    writer.join().expect("no panic");
+    assert!(
+        run.ends_with(3)
+            .stderr
+            .contains("it changed while it was read"),
+        "{}",
+        run.stderr
+    );
+}
+
 /// A receiver behind TLS, with a certificate of a CA of its own; it takes one connection.
 struct Secure {
     port: u16,

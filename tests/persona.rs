@@ -200,7 +200,7 @@ fn settings_of_immugws_are_refused_elsewhere() {
     );
     assert_eq!(
         given(&["--as=immudb"]).wrong(),
-        "--as: \"immudb\" is none; wanted is one of immuclient, immugw"
+        "--as: \"immudb\" cannot be used; wanted is one of immuclient, immugw"
     );
 }
 

@@ -333,6 +333,15 @@ fn what_is_risky_is_remarked_upon() {
         told(place),
         ["everybody on this machine can read the password in password: chmod o= password"]
     );
+    let place = Place::new().file("immuaudit.toml", "audit-password = \"x\"\n");
+    let path = place.at("immuaudit.toml");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(
+        told(place),
+        [
+            "everybody on this machine can read the password in immuaudit.toml: chmod o= immuaudit.toml"
+        ]
+    );
 }
 
 #[test]

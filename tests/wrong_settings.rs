@@ -37,11 +37,11 @@ fn a_wrong_command_line_is_told_with_its_remedy() {
         ),
         (
             &["accept", "shop"],
-            "something is missing: immuaudit accept DATABASE --alarm ID",
+            "incomplete: wanted is immuaudit accept DATABASE --alarm ID",
         ),
         (
             &["accept", "--alarm=1"],
-            "something is missing: immuaudit accept DATABASE --alarm ID",
+            "incomplete: wanted is immuaudit accept DATABASE --alarm ID",
         ),
         (
             &["audit-mode", "instal"],
@@ -61,15 +61,15 @@ fn a_wrong_command_line_is_told_with_its_remedy() {
         ),
         (
             &["audit-mode", "install", "-p", "0"],
-            "--immudb-port: \"0\" is none; wanted is a whole number from 1 to 65535",
+            "--immudb-port: \"0\" cannot be used; wanted is a whole number from 1 to 65535",
         ),
         (
             &["roots"],
-            "something is missing: immuaudit roots list | export | import DIR-OR-FILE [--alarm] | forget DATABASE",
+            "incomplete: wanted is immuaudit roots list | export | import DIR-OR-FILE [--alarm] | forget DATABASE",
         ),
         (
             &["roots", "import"],
-            "something is missing: immuaudit roots list | export | import DIR-OR-FILE [--alarm] | forget DATABASE",
+            "incomplete: wanted is immuaudit roots list | export | import DIR-OR-FILE [--alarm] | forget DATABASE",
         ),
         (
             &["roots", "list", "--alarm"],
@@ -81,35 +81,35 @@ fn a_wrong_command_line_is_told_with_its_remedy() {
         ),
         (
             &["completions", "tcsh"],
-            "something is missing: immuaudit completions bash|zsh|fish",
+            "incomplete: wanted is immuaudit completions bash|zsh|fish",
         ),
         (
             &["-p", "0"],
-            "--immudb-port: \"0\" is none; wanted is a whole number from 1 to 65535",
+            "--immudb-port: \"0\" cannot be used; wanted is a whole number from 1 to 65535",
         ),
         (
             &["-p", "70000"],
-            "--immudb-port: \"70000\" is none; wanted is a whole number from 1 to 65535",
+            "--immudb-port: \"70000\" cannot be used; wanted is a whole number from 1 to 65535",
         ),
         (
             &["--audit-interval=0"],
-            "--audit-interval: \"0\" is none; wanted is a duration with its unit (ms, s, m, h), such as 30s or 1h30m, from 1ms to 8784h",
+            "--audit-interval: \"0\" cannot be used; wanted is a duration with its unit (ms, s, m, h), such as 30s or 1h30m, from 1ms to 8784h",
         ),
         (
             &["--audit-interval=60"],
-            "--audit-interval: \"60\" is none; wanted is a duration with its unit (ms, s, m, h), such as 30s or 1h30m, from 1ms to 8784h",
+            "--audit-interval: \"60\" cannot be used; wanted is a duration with its unit (ms, s, m, h), such as 30s or 1h30m, from 1ms to 8784h",
         ),
         (
             &["--mtls=maybe"],
-            "--mtls: \"maybe\" is none; wanted is true or false",
+            "--mtls: \"maybe\" cannot be used; wanted is true or false",
         ),
         (
             &["--log-level=loud"],
-            "--log-level: \"loud\" is none; wanted is one of off, error, warn, info, debug, trace",
+            "--log-level: \"loud\" cannot be used; wanted is one of off, error, warn, info, debug, trace",
         ),
         (
             &["--pin=shop:7"],
-            "--pin: \"shop:7\" is none; wanted is DATABASE:TX:HASH, with a transaction from 1 and its hash in 64 hexadecimal digits",
+            "--pin: \"shop:7\" cannot be used; wanted is DATABASE:TX:HASH, with a transaction from 1 and its hash in 64 hexadecimal digits",
         ),
         (
             &["--audit-password=enc:%hunter2"],
@@ -147,11 +147,11 @@ fn a_wrong_file_is_told_with_its_name_and_line() {
         ),
         (
             "immudb-port = \"many\"\n",
-            "immudb-port (immuaudit.toml:1): \"many\" is none; wanted is a whole number from 1 to 65535",
+            "immudb-port (immuaudit.toml:1): \"many\" cannot be used; wanted is a whole number from 1 to 65535",
         ),
         (
             "immudb-port = true\n",
-            "immudb-port (immuaudit.toml:1): \"true or false\" is none; wanted is a whole number",
+            "immudb-port (immuaudit.toml:1): true or false stands there; wanted is a whole number",
         ),
         (
             "[server]\n",
@@ -187,7 +187,7 @@ fn a_wrong_variable_is_told_by_its_name() {
     let place = Place::new().variable("IMMUCLIENT_IMMUDB_PORT", "x");
     assert_eq!(
         place.wrong(),
-        "immudb-port (IMMUCLIENT_IMMUDB_PORT): \"x\" is none; wanted is a whole number from 1 to 65535"
+        "immudb-port (IMMUCLIENT_IMMUDB_PORT): \"x\" cannot be used; wanted is a whole number from 1 to 65535"
     );
 }
 
@@ -277,11 +277,11 @@ fn nothing_is_started_with_a_wrong_setting() {
     for (wrong, told) in [
         (
             &["--audit-interval=0"][..],
-            "--audit-interval: \"0\" is none; wanted is a duration",
+            "--audit-interval: \"0\" cannot be used; wanted is a duration",
         ),
         (
             &["--audit-sample=many"],
-            "--audit-sample: \"many\" is none; wanted is a whole number",
+            "--audit-sample: \"many\" cannot be used; wanted is a whole number",
         ),
         (
             &["--tls-ca=none.pem"],
@@ -293,7 +293,7 @@ fn nothing_is_started_with_a_wrong_setting() {
         ),
         (
             &["config", "--check", "--log-level=loud"],
-            "--log-level: \"loud\" is none",
+            "--log-level: \"loud\" cannot be used",
         ),
     ] {
         let run = program.run(wrong);

@@ -11,8 +11,8 @@ use crate::audit::{Auditor, Cycle, Exit, Outcome, Went, chance_per_day};
 use crate::clock;
 use crate::config::{Effective, Format, Repeat, Settings, Volume};
 use crate::report::{
-    Event, log_cycle, log_outcome, log_swept, log_values, log_warnings, outcome_json, outcome_line,
-    print, trouble_json,
+    Event, complain, log_cycle, log_outcome, log_swept, log_values, log_warnings, outcome_json,
+    outcome_line, print, trouble_json,
 };
 use crate::service::Notifier;
 use crate::stop::Stop;
@@ -66,7 +66,7 @@ pub(super) fn once(auditor: &mut Auditor, settings: &Settings, watch: &Watch) ->
     if settings.report.volume == Volume::Quiet && all_well(&cycle) {
         // what no database's line tells, and the log is off
         for trouble in cycle.troubles() {
-            eprintln!("{name}: {trouble}");
+            complain(&format!("{name}: {trouble}"));
         }
     }
     watch.flush();

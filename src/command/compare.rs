@@ -7,7 +7,7 @@ use super::open::{self, Failed};
 use crate::audit::{Auditor, Compared, Comparison, Exit, Theirs};
 use crate::config::{Another, Settings};
 use crate::notify::http;
-use crate::report::{accepting, print};
+use crate::report::{accepting, complain, print};
 use crate::stop::Stop;
 use crate::text::Shown;
 use crate::trust::{Export, Store, shown_states};
@@ -25,7 +25,7 @@ pub fn run(settings: &Settings, another: &Another) -> Result<Exit, Failed> {
         Another::Url(url) => match shown(settings, url) {
             Ok(theirs) => theirs,
             Err(why) => {
-                eprintln!("immuaudit: the other auditor: {why}");
+                complain(&format!("immuaudit: the other auditor: {why}"));
                 return Ok(Exit::Incomplete);
             }
         },

@@ -16,9 +16,16 @@ pub fn run(settings: &Settings, task: &EvidenceTask) -> Result<Exit, Failed> {
         EvidenceTask::Show(file) => {
             show(settings, &read_evidence(file)?);
             if let Some(located) = LocatedRecord::beside(file)? {
+                // from whoever sent the file: none of it reaches a terminal as anything but text
+                let report = located.report.lines().map(|line| {
+                    let plain = |c: char| matches!(c, ' '..='~');
+                    line.replace(|c| !plain(c), "?")
+                });
+                let report: Vec<String> = report.collect();
                 print(&format!(
                     "located:  {}\n{}",
-                    located.located, located.report
+                    located.located,
+                    report.join("\n")
                 ));
             }
             Ok(Exit::Good)
@@ -50,7 +57,7 @@ fn line(alarm: &Alarm) -> String {
     format!(
         "{} {} {} ({}) {state}: {}",
         alarm.raised,
-        alarm.database,
+        Shown::new(&alarm.database),
         alarm.kind,
         Shown::new(&alarm.reason),
         alarm.evidence.display()
@@ -68,10 +75,17 @@ fn show(settings: &Settings, evidence: &Evidence) {
         format!("It proves: {proves}"),
         format!(
             "finding:  {} of database {} of server {}, alarm {}",
-            finding.kind, finding.database, evidence.server, evidence.alarm
+            finding.kind,
+            Shown::new(&finding.database),
+            Shown::new(&evidence.server),
+            Shown::new(&evidence.alarm)
         ),
         format!("reason:   {}", Shown::new(&finding.reason)),
-        format!("found:    {} by {}", evidence.found, evidence.program),
+        format!(
+            "found:    {} by {}",
+            evidence.found,
+            Shown::new(&evidence.program)
+        ),
     ];
     match &finding.trusted {
         Some(trusted) => lines.push(format!(

@@ -24,7 +24,7 @@ use log::LevelFilter;
 
 use crate::audit::Exit;
 use crate::config::{self, Invocation, Process, Run, Task, Volume, Wrong};
-use crate::report::{print, start_logging};
+use crate::report::{complain, print, start_logging};
 use crate::sys;
 
 /// Runs the program as it was called.
@@ -47,7 +47,7 @@ pub fn main() -> ExitCode {
 /// Nothing is started with settings that are wrong.
 fn refuse(wrong: &Wrong) -> Exit {
     for problem in &wrong.0 {
-        eprintln!("immuaudit: {problem}");
+        complain(&format!("immuaudit: {problem}"));
     }
     Exit::Local
 }
@@ -80,7 +80,7 @@ fn perform(run: Run) -> Exit {
         Task::NotifyTest => notify::run(&run.settings),
     };
     done.unwrap_or_else(|failed| {
-        eprintln!("immuaudit: {failed}");
+        complain(&format!("immuaudit: {failed}"));
         Exit::Local
     })
 }

@@ -5,7 +5,7 @@ use std::env;
 use super::open::Failed;
 use crate::audit::Exit;
 use crate::config::{Control, Installation, ServiceTask, Settings};
-use crate::report::print;
+use crate::report::{complain, print};
 use crate::service::{Facts, NoSystemd, Plan, Purge, Service, Step, UNIT, control, is_systemd};
 use crate::sys;
 
@@ -73,7 +73,7 @@ fn carry_out(plan: &Plan, installation: &Installation) -> Result<Exit, Failed> {
             print(&step.whole());
         }
         if !is_systemd() {
-            eprintln!("immuaudit: {NoSystemd}");
+            complain(&format!("immuaudit: {NoSystemd}"));
         }
         return Ok(Exit::Good);
     }

@@ -116,11 +116,10 @@ impl Files {
                         texts,
                         source,
                     }),
-                    Err(wanted) => self.problems.push(Problem::BadValue {
+                    Err(wanted) => self.problems.push(Problem::BadType {
                         flag: setting.flag,
                         source,
-                        value: (!setting.kind.is_secret())
-                            .then(|| kind_of(value.get_ref()).to_owned()),
+                        found: kind_of(value.get_ref()),
                         wanted,
                     }),
                 },
@@ -154,7 +153,7 @@ fn keys() -> impl Iterator<Item = &'static Setting> {
 
 /// A TOML value as the texts that a flag would have; where it is of a type that the setting cannot
 /// have, what is wanted.
-fn texts(setting: &Setting, value: &DeValue) -> Result<Vec<String>, String> {
+fn texts(setting: &Setting, value: &DeValue) -> Result<Vec<String>, &'static str> {
     let wanted = match setting.kind {
         Kind::Switch(_) | Kind::UnusedSwitch => "true or false",
         Kind::Count(..) => "a whole number",
@@ -171,9 +170,9 @@ fn texts(setting: &Setting, value: &DeValue) -> Result<Vec<String>, String> {
             one(number.as_str())
         }
         (Kind::List(_) | Kind::Pins(_) | Kind::Urls(_), DeValue::Array(items)) => {
-            strings(items).ok_or_else(|| wanted.to_owned())
+            strings(items).ok_or(wanted)
         }
-        _ => Err(wanted.to_owned()),
+        _ => Err(wanted),
     }
 }
 

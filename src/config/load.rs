@@ -13,7 +13,7 @@ use super::persona::Persona;
 use super::problem::{Problem, Wrong};
 use super::process::Process;
 use super::remark::Remark;
-use super::resolve::{port, resolve, unless_off};
+use super::resolve::{everybody_reads, port, resolve, unless_off};
 use super::service;
 use super::settings::Settings;
 use super::source::Source;
@@ -346,6 +346,11 @@ fn remark(given: &Given) -> Option<Remark> {
         }),
         (_, Source::Flag(_)) if given.setting.kind.is_secret() => {
             Some(Remark::PasswordOnCommandLine { flag })
+        }
+        (_, Source::File { path, .. })
+            if given.setting.kind.is_secret() && everybody_reads(path) =>
+        {
+            Some(Remark::LoosePasswordFile { path: path.clone() })
         }
         _ => None,
     }

@@ -129,6 +129,17 @@ pub enum Problem {
         /// What a right one looks like.
         wanted: String,
     },
+    /// A value of a TOML type that the setting cannot have.
+    BadType {
+        /// The setting.
+        flag: &'static str,
+        /// Where it stands.
+        source: Source,
+        /// What stands there.
+        found: &'static str,
+        /// What should.
+        wanted: &'static str,
+    },
     /// A settings file that is no TOML.
     BadToml {
         /// Where.
@@ -226,7 +237,7 @@ impl fmt::Display for Problem {
                 write!(f, "\"{verb}\" has no use for {}: leave it out", shown(word))
             }
             Problem::BadWord { verb, wanted } => write!(f, "{verb}: wanted is {wanted}"),
-            Problem::Incomplete { usage } => write!(f, "something is missing: {usage}"),
+            Problem::Incomplete { usage } => write!(f, "incomplete: wanted is {usage}"),
             Problem::NotText { what } => write!(f, "{what} is not UTF-8: write it so"),
             Problem::UnknownKey { key, source, nearest } => {
                 write!(f, "{source}: unknown key {}", shown(key))?;
@@ -235,9 +246,12 @@ impl fmt::Display for Problem {
             Problem::BadValue { flag, source, value, wanted } => {
                 write!(f, "{}: ", At(flag, source))?;
                 match value {
-                    Some(value) => write!(f, "{} is none; wanted is {wanted}", shown(value)),
+                    Some(value) => write!(f, "{} cannot be used; wanted is {wanted}", shown(value)),
                     None => write!(f, "cannot be used; wanted is {wanted}"),
                 }
+            }
+            Problem::BadType { flag, source, found, wanted } => {
+                write!(f, "{}: {found} stands there; wanted is {wanted}", At(flag, source))
             }
             Problem::BadToml { source, fault } => write!(f, "{source}: not TOML: {fault}"),
             Problem::BadFile { flag, source, path, fault } => {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::problem::shown;
 use super::source::Source;
+use crate::text::shell_value;
 
 /// One thing worth saying.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,9 +113,10 @@ impl fmt::Display for Remark {
 }
 
 fn loose(f: &mut fmt::Formatter<'_>, what: &str, path: &std::path::Path) -> fmt::Result {
-    let path = path.display();
     write!(
         f,
-        "everybody on this machine can read the {what} in {path}: chmod o= {path}"
+        "everybody on this machine can read the {what} in {}: chmod o= {}",
+        path.display(),
+        shell_value(&path.to_string_lossy())
     )
 }

@@ -1,6 +1,7 @@
 //! From the draft to the settings: what follows from several of them together.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use log::LevelFilter;
@@ -174,7 +175,11 @@ fn transport(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Transport, Vec<
     let certificate = needed(&draft.certificate, "certificate", Holds::Certificates);
     let key = needed(&draft.pkey, "pkey", Holds::PrivateKey);
     let authorities = needed(&draft.clientcas, "clientcas", Holds::Certificates);
-    if let Some(given) = draft.pkey.as_ref().filter(|given| everybody_reads(given)) {
+    if let Some(given) = draft
+        .pkey
+        .as_ref()
+        .filter(|given| everybody_reads(&given.path))
+    {
         let path = given.path.clone();
         remarks.push(Remark::LooseKeyFile { path });
     }
@@ -228,7 +233,7 @@ pub(super) fn password_file(
     let (Some(line), None) = (lines.next().filter(|line| !line.is_empty()), lines.next()) else {
         return Err(given.problem("wanted is one line, the password"));
     };
-    if everybody_reads(given) {
+    if everybody_reads(&given.path) {
         let path = given.path.clone();
         remarks.push(Remark::LoosePasswordFile { path });
     }
@@ -238,9 +243,9 @@ pub(super) fn password_file(
         .map_err(|wanted| given.problem(&format!("wanted is {wanted}")))
 }
 
-fn everybody_reads(given: &GivenPath) -> bool {
+pub(super) fn everybody_reads(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(&given.path).is_ok_and(|metadata| metadata.mode() & 0o004 != 0)
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o004 != 0)
 }
 
 /// A key that is given counts, and what comes with an answer only where there is none.

@@ -1,5 +1,6 @@
 //! Who watches and is notified: what follows from those settings together.
 
+use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -85,7 +86,7 @@ fn plain_host(url: &str) -> Option<String> {
 /// could have written, or that merely lies where the program was started, names no program.
 fn exec(given: &GivenPath) -> Result<Vec<String>, Problem> {
     if let Source::File { path, .. } = &given.source {
-        distrust(path).map_or(Ok(()), |fault| {
+        distrust(path, &given.path).map_or(Ok(()), |fault| {
             let remedy = "or give --audit-exec by flag or environment";
             Err(given.problem(&format!(
                 "not taken from {}: {fault}, {remedy}",
@@ -97,13 +98,22 @@ fn exec(given: &GivenPath) -> Result<Vec<String>, Problem> {
     Ok(command.split_whitespace().map(str::to_owned).collect())
 }
 
-/// Why a settings file may not name a program; `None`: it may.
-fn distrust(path: &Path) -> Option<String> {
+/// Why a settings file may not name this program; `None`: it may. The owner is the owner of what is open, and the
+/// program is read from there again, for another file may have stood there when it was read first.
+fn distrust(path: &Path, program: &Path) -> Option<String> {
     let real = std::fs::canonicalize(path).ok();
     let here = std::env::current_dir().ok();
-    let (Some(real), Some(metadata)) = (real, std::fs::metadata(path).ok()) else {
+    // one that is no plain file could keep whoever opens it waiting
+    let plain = std::fs::metadata(path).is_ok_and(|found| found.is_file());
+    let file = plain.then(|| File::open(path).ok()).flatten();
+    let metadata = file.as_ref().and_then(|file| file.metadata().ok());
+    let text = file.and_then(|file| std::io::read_to_string(file).ok());
+    let (Some(real), Some(metadata), Some(text)) = (real, metadata, text) else {
         return Some("it cannot be looked at".to_owned());
     };
+    if names(&text).as_deref() != program.to_str() {
+        return Some("it changed while it was read: start again".to_owned());
+    }
     let in_working_directory = here
         .and_then(|here| here.canonicalize().ok())
         .is_some_and(|here| {
@@ -119,4 +129,14 @@ fn distrust(path: &Path) -> Option<String> {
     } else {
         None
     }
+}
+
+/// The program that a settings file names.
+fn names(text: &str) -> Option<String> {
+    let table: toml::Table = text.parse().ok()?;
+    let named = |(key, value): (&String, &toml::Value)| {
+        let ours = key.eq_ignore_ascii_case("audit-exec");
+        ours.then(|| value.as_str().map(str::to_owned))?
+    };
+    table.iter().find_map(named)
 }

@@ -8,8 +8,21 @@ use crate::trust::Alarm;
 
 /// A line to stdout; one that is closed is no reason to stop auditing.
 pub fn print(text: &str) {
+    let _ = try_print(text);
+}
+
+/// The same, where the text is what the command is for.
+///
+/// # Errors
+/// Nobody takes it, or the disk that it goes to is full.
+pub fn try_print(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+    writeln!(stdout, "{text}").and_then(|()| stdout.flush())
+}
+
+/// What is wrong, to stderr; where nobody takes that, the exit code still tells.
+pub fn complain(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// The command that closes an alarm, to be copied: it says where, for whoever runs it may have other settings.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::text::cut;
 use crate::ledger::State;
+use crate::text::shell_value;
 
 /// The auditor's own files, disk or lock: it stops one database's audit, and says nothing about the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,12 +145,23 @@ impl fmt::Display for LocalFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             LocalFailure::System {
-                doing, path, error, ..
-            } => write!(
-                f,
-                "cannot {doing} {}: {error}; free or repair what the system names, nothing else was changed",
-                path.display()
-            ),
+                doing,
+                path,
+                error,
+                kind,
+            } => {
+                let remedy = match kind {
+                    io::ErrorKind::PermissionDenied => {
+                        "run this as the user that the auditor runs as, or give that one the file with chown"
+                    }
+                    _ => "free or repair what the system names",
+                };
+                write!(
+                    f,
+                    "cannot {doing} {}: {error}; {remedy}, nothing else was changed",
+                    path.display()
+                )
+            }
             LocalFailure::NotAFile { path, found } => write!(
                 f,
                 "{} is {found}, where immuaudit keeps its own: put the original back in its place",
@@ -288,7 +300,6 @@ impl fmt::Display for LocalFailure {
 
 impl fmt::Display for Recovery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let database = Shown(&self.database);
         write!(
             f,
             "this database is not audited until its files are restored from a backup"
@@ -296,7 +307,8 @@ impl fmt::Display for Recovery {
         match &self.last_good {
             Some(state) => write!(
                 f,
-                ", or start once with --pin {database}:{state}, the last good state on record"
+                ", or start once with --pin {}, the last good state on record",
+                shell_value(&format!("{}:{state}", self.database))
             ),
             None => f.write_str(
                 ", or moved away and the audit started with --pin of a state known from elsewhere",
@@ -329,7 +341,7 @@ pub enum Warning {
     /// Others may read or write it: its mode.
     Loose { path: PathBuf, mode: u32 },
     /// It belongs to another user: that one's id.
-    Owner { path: PathBuf, owner: u32 },
+    Owner { path: PathBuf, owner: u32, us: u32 },
     /// The last line of a history was incomplete and is left out; no accepted state is lost.
     TornHistory { path: PathBuf },
     /// A name too long for a file name, whose files no longer tell it.
@@ -350,9 +362,9 @@ impl fmt::Display for Warning {
                 "{} is open to others (mode {mode:04o}): take their rights away with chmod go=",
                 path.display()
             ),
-            Warning::Owner { path, owner } => write!(
+            Warning::Owner { path, owner, us } => write!(
                 f,
-                "{} belongs to user {owner}, not to the auditor's",
+                "{} belongs to user {owner}, who can change what is trusted, and this runs as user {us}: run it as that one, or give it back with chown",
                 path.display()
             ),
             Warning::TornHistory { path } => write!(

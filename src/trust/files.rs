@@ -2,12 +2,13 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::failure::{LocalFailure, Warning};
+use super::failure::LocalFailure;
 use super::fault::{self, Kind, Step};
-use crate::sys::{self, Lock};
+use super::owner::hand_over;
+use crate::sys::Lock;
 
 /// Ending of a file that is being written.
 pub const NEW: &str = ".new";
@@ -31,10 +32,25 @@ pub fn create_directory(path: &Path) -> Result<(), LocalFailure> {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => {
                 return Err(LocalFailure::system("create directory", path, &error));
             }
-            _ => sync_directory_of(path)?,
+            made => {
+                if made.is_ok() {
+                    hand_over_directory(path)?;
+                }
+                sync_directory_of(path)?;
+            }
         }
     }
     check_directory(path)
+}
+
+fn hand_over_directory(path: &Path) -> Result<(), LocalFailure> {
+    let flags = libc::O_DIRECTORY | libc::O_NOFOLLOW;
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(path)
+        .and_then(|directory| hand_over(&directory, path))
+        .map_err(|error| LocalFailure::system("give its owner", path, &error))
 }
 
 /// A link would lead the auditor's files to another place.
@@ -95,6 +111,7 @@ pub fn prepare(kind: Kind, path: &Path, bytes: &[u8]) -> Result<(), LocalFailure
             .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW)
             .open(&new)?;
+        hand_over(&file, &new)?;
         fault::at(kind, Step::Created);
         let (first, second) = halves(bytes);
         file.write_all(first)?;
@@ -201,24 +218,10 @@ pub fn open_lock(path: &Path, lock: Lock) -> Result<File, LocalFailure> {
     }
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).mode(0o600);
-    open(path, &mut options)?
-        .ok_or_else(|| LocalFailure::system("open", path, &ErrorKind::NotFound.into()))
-}
-
-/// What is loose about a file or directory of ours: which of the `rights` it gives, and its owner.
-pub fn warnings(path: &Path, rights: u32) -> Vec<Warning> {
-    let Ok(found) = fs::symlink_metadata(path) else {
-        return Vec::new(); // whoever opens it says what is wrong
-    };
-    let mode = found.permissions().mode() & 0o7777;
-    let owner = found.uid();
-    let path = || path.to_path_buf();
-    let loose = (mode & rights != 0).then(|| Warning::Loose { path: path(), mode });
-    let other = (owner != sys::effective_user()).then(|| Warning::Owner {
-        path: path(),
-        owner,
-    });
-    loose.into_iter().chain(other).collect()
+    let file = open(path, &mut options)?
+        .ok_or_else(|| LocalFailure::system("open", path, &ErrorKind::NotFound.into()))?;
+    hand_over(&file, path).map_err(|error| LocalFailure::system("give its owner", path, &error))?;
+    Ok(file)
 }
 
 /// Opens a plain file, and neither follows a link nor waits for the other end of a pipe.
@@ -277,11 +280,16 @@ fn halves(bytes: &[u8]) -> (&[u8], &[u8]) {
         .unwrap_or((bytes, &[]))
 }
 
-pub fn sync_directory_of(path: &Path) -> Result<(), LocalFailure> {
-    let directory = match path.parent() {
+/// The directory that it is in.
+pub fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
-    };
+    }
+}
+
+pub fn sync_directory_of(path: &Path) -> Result<(), LocalFailure> {
+    let directory = directory_of(path);
     File::open(directory)
         .and_then(|directory| directory.sync_all())
         .map_err(|error| LocalFailure::system("sync", directory, &error))

@@ -47,6 +47,7 @@ mod mirror;
 mod mirrors;
 pub(crate) mod name;
 mod outcome;
+mod owner;
 mod raise;
 mod record;
 mod sealed;

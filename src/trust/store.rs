@@ -12,6 +12,7 @@ use super::failure::{LocalFailure, Warning};
 use super::files;
 use super::history::database_of;
 use super::name::{file_name, from_file_name};
+use super::owner;
 use super::sealed;
 use crate::clock::Timestamp;
 use crate::sys::{self, Lock, Locked};
@@ -23,9 +24,9 @@ pub(super) const EVIDENCE: &str = "evidence";
 
 const AUDITOR_LOCK: &str = "auditor.lock";
 const WRITE_LOCK: &str = "write.lock";
-/// Rights of a mode that nobody but the owner may have, in and above the directory.
 /// Servers named to whoever asks for one that is not there.
 const FEW: usize = 5;
+/// Rights of a mode that nobody but the owner may have, in the directory and above it.
 const OTHERS: u32 = 0o077;
 const OTHERS_WRITE: u32 = 0o022;
 /// How long to wait for another command's change: this often, this long each time.
@@ -262,13 +263,13 @@ impl Store {
             let names = files::list(directory)?;
             let paths = names.iter().map(|name| directory.join(name));
             for path in paths.chain([directory.to_path_buf()]) {
-                for warning in files::warnings(&path, OTHERS) {
+                for warning in owner::warnings(&path, OTHERS) {
                     self.warn(warning);
                 }
             }
             // whoever may write above may put another directory into the place of this one
             let above = directory.parent().unwrap_or(directory);
-            for warning in files::warnings(above, OTHERS_WRITE) {
+            for warning in owner::warnings(above, OTHERS_WRITE) {
                 self.warn(warning);
             }
         }

@@ -2,6 +2,14 @@
 //! [`ledger`](crate::ledger) types, every length, id and version checked (protocol.md §2).
 
 #![forbid(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions
+)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))]
 
 mod budget;
 mod decode;
@@ -12,7 +20,13 @@ pub mod method;
 mod names;
 
 /// The messages as generated from `proto/`.
-#[allow(clippy::all, clippy::pedantic, missing_docs, unused_results)]
+#[allow(
+    clippy::all,
+    clippy::pedantic,
+    clippy::restriction,
+    missing_docs,
+    unused_results
+)]
 pub mod proto {
     include!(concat!(env!("OUT_DIR"), "/proto/mod.rs"));
     pub use immudb::*;

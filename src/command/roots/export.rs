@@ -1,16 +1,25 @@
 //! `roots export`: what is trusted, for another auditor to compare.
 
+use std::io::ErrorKind;
+
 use crate::audit::Exit;
 use crate::clock;
 use crate::command::open::{self, Failed};
 use crate::config::Settings;
-use crate::report::print;
+use crate::report::{complain, try_print};
 use crate::trust::Store;
 
 /// Writes what is trusted to stdout.
 pub fn run(settings: &Settings) -> Result<Exit, Failed> {
     let store = Store::open_beside(&open::location(settings))?;
     let file = store.export(clock::now())?;
-    print(String::from_utf8_lossy(&file).trim_end_matches('\n'));
-    Ok(Exit::Good)
+    match try_print(String::from_utf8_lossy(&file).trim_end_matches('\n')) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            complain(&format!(
+                "immuaudit: the export is not whole: stdout: {error}"
+            ));
+            Ok(Exit::Local)
+        }
+        _ => Ok(Exit::Good),
+    }
 }

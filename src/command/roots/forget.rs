@@ -4,7 +4,8 @@ use crate::audit::Exit;
 use crate::clock;
 use crate::command::open::{self, Failed};
 use crate::config::{Format, Settings};
-use crate::report::{JsonObject, print};
+use crate::report::{JsonObject, complain, print};
+use crate::text::shell_value;
 use crate::trust::Store;
 
 /// Trusts nothing of a database any more; works while the auditor runs.
@@ -12,9 +13,9 @@ pub fn run(settings: &Settings, database: &str) -> Result<Exit, Failed> {
     let store = Store::open_beside(&open::location(settings))?;
     let json = settings.report.format == Format::Json;
     let Some(trusted) = store.load(database)? else {
-        eprintln!(
+        complain(&format!(
             "immuaudit: {database}: nothing is trusted of it; immuaudit roots list shows what is"
-        );
+        ));
         return Ok(Exit::Local);
     };
     if !json {
@@ -35,8 +36,8 @@ pub fn run(settings: &Settings, database: &str) -> Result<Exit, Failed> {
             .end()
     } else {
         format!(
-            "{database}: forgotten. To have it back: --pin {database}:{}",
-            forgotten.state
+            "{database}: forgotten. To have it back: --pin {}",
+            shell_value(&format!("{database}:{}", forgotten.state))
         )
     });
     Ok(Exit::Good)
