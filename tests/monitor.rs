@@ -503,8 +503,9 @@ fn promtool(args: &[&str], stdin: &str) {
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {
-            assert!(std::env::var_os("CI").is_none(), "no promtool: {error}");
-            return eprintln!("SKIPPED: no promtool here (package prometheus): {error}");
+            return support::loud::skipped(&format!(
+                "no promtool here (package prometheus): {error}"
+            ));
         }
     };
     let sent = child

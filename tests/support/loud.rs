@@ -7,3 +7,10 @@ pub fn loud(line: impl AsRef<[u8]>) {
     let stderr = std::fs::OpenOptions::new().append(true).open("/dev/stderr");
     let _ = stderr.and_then(|mut stderr| stderr.write_all(line.as_ref()));
 }
+
+/// What is missing for a test is said; under CI (`CI=true`, as `./dev` has it) nothing may be missing.
+#[allow(dead_code)] // each user of it uses a part
+pub fn skipped(missing: &str) {
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{missing}");
+    loud(format!("SKIPPED: {missing}\n"));
+}

@@ -24,10 +24,9 @@ pub fn built(name: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    let missing = format!("SKIPPED: no real {name} (built by tests/real/build, which needs Go)");
-    assert!(env::var_os("CI").is_none(), "{missing}");
-    // past the test harness, which swallows what passing tests print
-    super::loud::loud(format!("{missing}\n"));
+    super::loud::skipped(&format!(
+        "no real {name} (built by tests/real/build, which needs Go)"
+    ));
     None
 }
 

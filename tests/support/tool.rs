@@ -21,11 +21,7 @@ pub fn have(program: &str, package: &str) -> bool {
         .stderr(Stdio::null())
         .status();
     if found.is_err() {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "no {program}: install {package}"
-        );
-        eprintln!("SKIPPED: no {program} here (package {package})");
+        super::loud::skipped(&format!("no {program} here (package {package})"));
     }
     found.is_ok()
 }
