@@ -612,6 +612,58 @@ fn an_older_history_is_a_local_failure() {
     ));
 }
 
+/// Whole files, each with its checksum, of two directories of one server.
+#[test]
+fn a_state_that_its_history_does_not_tell_of_is_a_local_failure() {
+    let chain = Chain::new(9, 1);
+    let proven = |to: u64, time: u64| {
+        let there = Place::new();
+        let store = open(&there);
+        let seen = chain.seen(3);
+        let first = store.first_sight("db", &seen, How::FirstSeen, at(3));
+        store
+            .advance(
+                &first.unwrap(),
+                &chain.prove(3, to),
+                &chain.seen(to),
+                at(time),
+            )
+            .unwrap();
+        fs::read(file(&there, "db.state")).unwrap()
+    };
+    let first_seen = {
+        let there = Place::new();
+        let store = open(&there);
+        let seen = chain.seen(5);
+        store
+            .first_sight("db", &seen, How::FirstSeen, at(5))
+            .unwrap();
+        fs::read(file(&there, "db.state")).unwrap()
+    };
+    // here transaction 5 was proven in second 5
+    let mixed_up = [
+        ("another way to the same state", first_seen, false),
+        ("another time", proven(5, 9), false),
+        ("another state", proven(6, 5), false),
+        ("an older state, and a torn line", proven(4, 7), true),
+        ("the same state, and a torn line", proven(5, 9), true),
+    ];
+    for (what, state, torn) in mixed_up {
+        let here = Place::new();
+        let store = open(&here);
+        grown(&store, &chain);
+        fs::write(file(&here, "db.state"), state).unwrap();
+        if torn {
+            let path = file(&here, "db.history");
+            let history = fs::read(&path).unwrap();
+            fs::write(&path, [&history[..], b"2026-11-22T"].concat()).unwrap();
+        }
+        let loaded = store.load("db");
+        let disagree = matches!(loaded, Err(LocalFailure::Disagree { .. }));
+        assert!(disagree, "{what}: {loaded:?}");
+    }
+}
+
 #[test]
 fn one_databases_damage_stops_no_other() {
     let place = Place::new();
