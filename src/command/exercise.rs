@@ -26,7 +26,7 @@ pub struct Said {
 /// A second database, to see that nobody else's trouble touches it.
 const OTHER: &str = "otherdb";
 /// Deadline of a call: a busy machine is no liar.
-const PATIENT: Duration = Duration::from_secs(10);
+const PATIENT: Duration = Duration::from_secs(60);
 /// ... where the lie may be that no answer comes.
 const SHORT: Duration = Duration::from_millis(1500);
 
