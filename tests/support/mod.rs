@@ -20,4 +20,5 @@ pub mod real;
 pub mod receiver;
 pub mod relay;
 pub mod tool;
+pub mod trust_files;
 pub mod vectors;
