@@ -19,6 +19,7 @@ pub mod random;
 pub mod real;
 pub mod receiver;
 pub mod relay;
+pub mod seeds;
 pub mod tool;
 pub mod trust_files;
 pub mod vectors;
