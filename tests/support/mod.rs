@@ -22,4 +22,5 @@ pub mod relay;
 pub mod seeds;
 pub mod tool;
 pub mod trust_files;
+pub mod value_scene;
 pub mod vectors;
