@@ -10,6 +10,7 @@ pub mod json;
 pub mod loud;
 pub mod meter;
 pub mod mutate;
+pub mod notify_scene;
 pub mod place;
 pub mod process;
 pub mod program;
