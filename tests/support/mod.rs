@@ -7,6 +7,7 @@ pub mod chain;
 pub mod http;
 pub mod in_process;
 pub mod json;
+pub mod ledgers;
 pub mod loud;
 pub mod meter;
 pub mod mutate;
