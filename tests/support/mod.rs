@@ -17,6 +17,7 @@ pub mod process;
 pub mod program;
 pub mod prover;
 pub mod proxy;
+pub mod question;
 pub mod random;
 pub mod real;
 pub mod receiver;
