@@ -8,6 +8,7 @@ pub mod http;
 pub mod in_process;
 pub mod json;
 pub mod ledgers;
+pub mod locating;
 pub mod loud;
 pub mod meter;
 pub mod mutate;
