@@ -4,6 +4,7 @@
 pub mod browser;
 pub mod caller;
 pub mod chain;
+pub mod distorted;
 pub mod http;
 pub mod in_process;
 pub mod json;
