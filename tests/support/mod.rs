@@ -29,3 +29,4 @@ pub mod tool;
 pub mod trust_files;
 pub mod value_scene;
 pub mod vectors;
+pub mod watched;
