@@ -6,6 +6,7 @@ pub mod caller;
 pub mod chain;
 pub mod distorted;
 pub mod http;
+pub mod immuclient;
 pub mod in_process;
 pub mod json;
 pub mod ledgers;
