@@ -28,6 +28,7 @@ pub mod relay;
 pub mod seeds;
 pub mod tool;
 pub mod trust_files;
+pub mod trusting;
 pub mod value_scene;
 pub mod vectors;
 pub mod watched;
