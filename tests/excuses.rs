@@ -3,95 +3,16 @@
 
 mod support;
 
-use std::time::Duration;
-
-use immuaudit::audit::{Auditor, Cycle, Exit, Impossible, Outcome, Pin, Policy, Reason, Verdict};
-use immuaudit::config::{DatabaseFilter, Values};
-use immuaudit::drill::{Draft, Embedded, Lag, Ledger, Lie, NewEntry, Options, dual_proof_message};
-use immuaudit::ledger::{DualProof, Term, TxMetadata};
-use immuaudit::server::Endpoint;
-use immuaudit::stop::Stop;
+use immuaudit::audit::{Cycle, Exit, Impossible, Pin, Policy, Reason, Verdict};
+use immuaudit::config::DatabaseFilter;
+use immuaudit::drill::{Embedded, Lag, Ledger, Lie, NewEntry, Options, dual_proof_message};
+use immuaudit::ledger::{DualProof, Term};
 use immuaudit::text::Shown;
 use immuaudit::trust::Tampering;
 use immuaudit::wire::proto;
 use protobuf::{Message, MessageField};
-use support::in_process;
-use support::place::Place;
-use support::proxy::{Body, Distort, Proxy, Reply};
-
-const DB: &str = "defaultdb";
-const INCONSISTENT: Verdict = Verdict::Tampered(Tampering::Inconsistent);
-
-/// A server behind a proxy, and a place for what an auditor trusts of it.
-struct Scene {
-    embedded: Embedded,
-    proxy: Proxy,
-    place: Place,
-}
-
-impl Scene {
-    fn new(lag: Lag) -> Scene {
-        let options = Options {
-            lag,
-            ..Options::default()
-        };
-        let embedded = Embedded::start(options).expect("an embedded ledger");
-        Scene {
-            proxy: Proxy::before(embedded.port()),
-            embedded,
-            place: Place::new(),
-        }
-    }
-
-    /// Ten transactions that an auditor trusts, and two more.
-    fn grown(lag: Lag) -> Scene {
-        let scene = Scene::new(lag);
-        scene.embedded.grow(DB, 10);
-        assert_eq!(scene.cycle().verdict, Verdict::FirstSeen);
-        scene.embedded.grow(DB, 2);
-        scene
-    }
-
-    fn cycle(&self) -> Outcome {
-        self.cycle_with(Policy::of_consistency())
-    }
-
-    fn cycle_reading_values(&self) -> Outcome {
-        self.cycle_with(Policy {
-            values: Values {
-                sample: 5,
-                ..Values::NONE
-            },
-            ..Policy::of_consistency()
-        })
-    }
-
-    fn cycle_with(&self, policy: Policy) -> Outcome {
-        let mut cycle = self.whole_cycle(policy);
-        assert_eq!(cycle.outcomes.len(), 1, "{cycle:?}");
-        cycle.outcomes.remove(0)
-    }
-
-    fn whole_cycle(&self, policy: Policy) -> Cycle {
-        let endpoint = Endpoint::on_loopback(self.proxy.port);
-        let server = in_process::server(endpoint, Duration::from_secs(10), &Stop::new());
-        let store = in_process::store(self.place.join("trust"));
-        Auditor::new(server, store, policy).cycle(|_| {})
-    }
-}
-
-/// Every answer of a call is an error.
-fn fails(call: &'static str, code: i32, words: &'static str) -> Distort {
-    Box::new(move |name, _, reply| {
-        if name == call {
-            reply.body = Body::Error(code, words.into());
-        }
-    })
-}
-
-const CANNOT_PROVE: &str = "binary linking mismatch at tx 10";
-const CORRUPTED: &str = "tx data is corrupted";
-const NOT_FOUND: &str = "tx not found";
+use support::distorted::{CANNOT_PROVE, CORRUPTED, DB, INCONSISTENT, NOT_FOUND, Scene, fails};
+use support::proxy::Body;
 
 /// The ledger with another tenth transaction, which is the trusted one.
 fn rewritten(honest: &Ledger) -> Ledger {
@@ -213,100 +134,6 @@ fn an_excuse_that_is_too_long_to_be_looked_at_is_none() {
     assert_eq!(outcome.verdict, Verdict::Malformed, "{outcome:?}");
 }
 
-#[track_caller]
-fn is_due_and_accuses_nobody(outcome: &Outcome) {
-    assert_eq!(outcome.verdict, Verdict::Malformed, "{outcome:?}");
-    assert_eq!(outcome.open_alarms, 0, "{outcome:?}");
-    let Reason::Values(report) = &outcome.reason else {
-        panic!("{outcome:?}");
-    };
-    assert!(!report.unread.is_empty());
-}
-
-/// Changes the header of the transaction that stands beside a proof.
-fn header(reply: &mut Reply, change: impl FnOnce(&mut proto::TxHeader)) {
-    reply.message(|answer: &mut proto::VerifiableTx| {
-        let tx = answer.tx.mut_or_insert_default();
-        change(tx.header.mut_or_insert_default());
-    });
-}
-
-/// A transaction that calls itself the next one.
-fn of_the_next(reply: &mut Reply) {
-    reply.message(|tx: &mut proto::Tx| tx.header.mut_or_insert_default().id += 1);
-}
-
-#[test]
-fn another_transaction_than_the_one_asked_for_is_no_rewrite() {
-    let scene = Scene::grown(Lag::None);
-    scene.cycle();
-    scene.proxy.distort(|call, _, reply| {
-        if call == "VerifiableTxById" {
-            header(reply, |header| header.id += 1);
-        }
-    });
-    is_due_and_accuses_nobody(&scene.cycle_reading_values());
-    // nor beside an excuse
-    scene.proxy.distort(|call, request, reply| match call {
-        "VerifiableTxById" => reply.body = Body::Error(2, CANNOT_PROVE.into()),
-        "TxById" => {
-            let request = proto::TxRequest::parse_from_bytes(request).expect("a request");
-            let spec = request.entries_spec.unwrap_or_default();
-            let with_values = spec.sql_entries_spec.is_some();
-            if with_values {
-                of_the_next(reply);
-            }
-        }
-        _ => {}
-    });
-    is_due_and_accuses_nobody(&scene.cycle_reading_values());
-}
-
-/// A scene in which all is proven, and one transaction after another is read alone.
-fn reading(distort: impl FnMut(&str, &[u8], &mut Reply) + Send + 'static) -> Outcome {
-    let scene = Scene::grown(Lag::None);
-    scene.cycle();
-    scene.proxy.distort(distort);
-    scene.cycle_reading_values()
-}
-
-#[test]
-fn another_header_in_a_transactions_place_is_a_rewrite() {
-    let outcome = reading(|call, _, reply| {
-        if call == "VerifiableTxById" {
-            header(reply, |header| header.ts += 1);
-        }
-    });
-    assert_eq!(outcome.verdict, INCONSISTENT, "{outcome:?}");
-}
-
-#[test]
-fn reading_values_ends_in_what_stood_in_its_way() {
-    let corrupted = "tx data is corrupted: ALH mismatch at tx 5";
-    for (code, words, due) in [
-        (2, corrupted, Verdict::Tampered(Tampering::Value)),
-        (2, CORRUPTED, Verdict::Tampered(Tampering::Value)),
-        (2, NOT_FOUND, Verdict::Malformed),
-        (2, "any other words", Verdict::Malformed),
-        (7, "permission denied", Verdict::Unreachable),
-        (14, "connection refused", Verdict::Unreachable),
-    ] {
-        let outcome = reading(move |call, _, reply| {
-            if call.contains("Tx") {
-                reply.body = Body::Error(code, words.into());
-            }
-        });
-        assert_eq!(outcome.verdict, due, "{words}: {outcome:?}");
-    }
-    let outcome = reading(|call, _, reply| {
-        if call.contains("Tx") {
-            reply.change(|bytes| *bytes = vec![0xff]);
-        }
-    });
-    is_due_and_accuses_nobody(&outcome);
-    assert!(outcome.why().contains("malformed"), "{outcome:?}");
-}
-
 /// It claims more, then says that it has less, and shows what is trusted when it is asked again.
 #[test]
 fn a_server_that_takes_back_what_it_claimed_is_malformed_and_not_rolled_back() {
@@ -365,78 +192,6 @@ fn only_a_database_that_is_trusted_can_vanish() {
         assert_eq!(outcome.verdict, due, "{outcome:?}");
         assert_eq!(matches!(outcome.reason, Reason::Vanished), trusted);
     }
-}
-
-/// Values that a server refuses as truncated, of every transaction but the last.
-fn truncates(request: &[u8], reply: &mut Reply) {
-    let request = proto::VerifiableTxRequest::parse_from_bytes(request).expect("a request");
-    let with_values = request
-        .entries_spec
-        .unwrap_or_default()
-        .sql_entries_spec
-        .is_some();
-    if with_values && request.tx < 13 {
-        reply.body = Body::Error(2, "value is not available any more".into());
-    }
-}
-
-#[test]
-fn values_are_truncated_where_a_header_says_so_that_is_chained_to_the_trusted_one() {
-    let scene = Scene::grown(Lag::None);
-    let draft = Draft {
-        entries: vec![NewEntry::set("truncated", "")],
-        metadata: Some(TxMetadata {
-            truncated_tx_id: 13,
-            extra: Vec::new(),
-        }),
-        ..Draft::default()
-    };
-    scene.embedded.write(DB, draft);
-    scene.cycle();
-    scene.proxy.distort(|call, request, reply| {
-        if call == "VerifiableTxById" {
-            truncates(request, reply);
-        }
-    });
-    let outcome = scene.cycle_reading_values();
-    assert_eq!(outcome.verdict, Verdict::Consistent, "{outcome:?}");
-
-    // the same words in a header that is not the ledger's
-    let scene = Scene::grown(Lag::None);
-    scene.embedded.grow(DB, 1);
-    scene.cycle();
-    scene.proxy.distort(|call, request, reply| match call {
-        "VerifiableTxById" => truncates(request, reply),
-        "TxScan" => reply.message(|list: &mut proto::TxList| {
-            for tx in &mut list.txs {
-                let header = tx.header.mut_or_insert_default();
-                header.metadata.mut_or_insert_default().truncated_tx_id = 13;
-            }
-        }),
-        _ => {}
-    });
-    is_due_and_accuses_nobody(&scene.cycle_reading_values());
-}
-
-#[test]
-fn digests_of_another_transaction_are_no_rewrite() {
-    let outcome = reading(|call, request, reply| match call {
-        "VerifiableTxById" => truncates(request, reply),
-        "TxById" => of_the_next(reply),
-        _ => {}
-    });
-    is_due_and_accuses_nobody(&outcome);
-}
-
-#[test]
-fn what_was_refused_once_is_due_in_the_next_cycle() {
-    let scene = Scene::grown(Lag::None);
-    scene.cycle();
-    scene.proxy.distort(fails("VerifiableTxById", 2, NOT_FOUND));
-    is_due_and_accuses_nobody(&scene.cycle_reading_values());
-    is_due_and_accuses_nobody(&scene.cycle());
-    scene.proxy.be_honest();
-    assert_eq!(scene.cycle().verdict, Verdict::Consistent);
 }
 
 /// A list of databases without one of them.

@@ -1,5 +1,5 @@
-//! The auditor's own machine fails, for real: what is trusted stays, no alarm is lowered, nobody is
-//! accused, and the exit code says whose trouble it is.
+//! The auditor's own disk, files and clock fail, for real: what is trusted stays, no alarm is lowered,
+//! nobody is accused, and the exit code says whose trouble it is.
 
 mod support;
 
@@ -8,65 +8,10 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
-use immuaudit::drill::{Embedded, Lie, Options, Telling};
-use immuaudit::ledger::State;
-use immuaudit::wire::method;
+use immuaudit::drill::Lie;
 use support::place::Place;
-use support::program::{Program, Run, Running, member, status};
-
-const DATABASE: &str = "defaultdb";
-
-struct Scene {
-    folder: Place,
-    server: Embedded,
-    program: Program,
-}
-
-impl Scene {
-    fn new() -> Scene {
-        Scene::within(Place::new(), "trust")
-    }
-
-    fn within(folder: Place, name: &str) -> Scene {
-        let server = Embedded::start(Options::default()).expect("an embedded ledger");
-        server.grow(DATABASE, 20);
-        let program = Program::new(server.port(), &folder.join(name));
-        Scene {
-            folder,
-            server,
-            program,
-        }
-    }
-
-    /// Seen first, and grown since.
-    fn trusted() -> Scene {
-        let scene = Scene::new();
-        scene.program.once().is(0, DATABASE, "first-seen");
-        scene.server.grow(DATABASE, 5);
-        scene
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.program.dir.join("tested").join(name)
-    }
-
-    /// What `status` says is trusted.
-    fn believes(&self) -> String {
-        let run = self.program.run(&["status", "--json"]);
-        member(run.line(DATABASE), "tx").to_owned()
-    }
-
-    fn state(&self) -> State {
-        self.server.state(DATABASE).expect("a state")
-    }
-}
-
-/// What cannot be shown here is said loudly, past the harness that swallows what passing tests print.
-fn skipped(why: &str) {
-    support::loud::loud(format!("SKIPPED: {why}\n"));
-}
+use support::trusting::{DATABASE, Scene, skipped};
 
 fn is_root() -> bool {
     immuaudit::sys::is_root()
@@ -288,187 +233,6 @@ fn two_auditors_at_once_are_one_and_a_refusal_and_a_dead_ones_lock_is_none() {
     scene.program.once().is(0, DATABASE, "consistent");
 }
 
-/// The shell sets the limit, and becomes the auditor.
-fn limited(program: &Program, limit: &str, verb: &[&str]) -> Run {
-    let command = program.command(verb);
-    let mut shell = Command::new("sh");
-    shell
-        .arg("-c")
-        .arg(format!("ulimit {limit}; exec \"$0\" \"$@\""))
-        .arg(command.get_program())
-        .args(command.get_args())
-        .env_clear()
-        .env("HOME", &program.dir)
-        .current_dir(program.dir.parent().expect("a folder around it"));
-    let output = shell.output().expect("a shell");
-    Run {
-        code: output.status.code(),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
-}
-
-#[test]
-fn without_file_descriptors_nothing_is_accused_and_nothing_forgotten() {
-    let scene = Scene::trusted();
-    let before = scene.believes();
-    let mut ends = std::collections::BTreeMap::new();
-    for descriptors in 3..24 {
-        let run = limited(
-            &scene.program,
-            &format!("-n {descriptors}"),
-            &["--once", "--json", "--call-timeout", "500ms"],
-        );
-        assert!(run.code != Some(2), "{descriptors}: {run:#?}");
-        assert!(
-            !run.stdout.contains("first-seen"),
-            "{descriptors}: {run:#?}"
-        );
-        *ends.entry(run.code).or_insert(0) += 1;
-    }
-    println!("exit codes under 3 to 23 descriptors: {ends:?}");
-    let now = scene.believes();
-    assert!(
-        now == before || now == scene.state().tx.to_string(),
-        "{now}"
-    );
-    scene.program.once().is(0, DATABASE, "consistent");
-}
-
-/// The soft limit of a running process: what it has open stays open.
-fn descriptors(running: &Running, limit: &str) -> bool {
-    let mut prlimit = Command::new("prlimit");
-    prlimit.args(["--pid", &running.id().to_string(), limit]);
-    prlimit.status().is_ok_and(|status| status.success())
-}
-
-#[test]
-fn a_running_auditor_without_file_descriptors_says_so_and_goes_on_once_there_are_some() {
-    let scene = Scene::trusted();
-    let program = scene.program.with(&["--log-level", "debug"]);
-    let mut running = program.start(&["--audit-interval", "20ms"]);
-    running.wait_for("verdict=consistent");
-    for round in 1..=3 {
-        let before = scene.believes();
-        if !descriptors(&running, "--nofile=0:") {
-            return skipped("there is no prlimit here: not shown with descriptors that run out");
-        }
-        scene.server.grow(DATABASE, 2);
-        running.wait_for_times("Too many open files", 2 * round);
-        assert_eq!(scene.believes(), before);
-        assert!(!running.log().contains("TAMPERED"), "{}", running.log());
-        assert!(descriptors(&running, "--nofile=1024:"));
-        let hash = scene.state().hash;
-        running.wait_for(&format!(" hash={hash}"));
-    }
-    running.signal("TERM");
-    assert_eq!(running.end(), Some(0), "{}", running.log());
-    assert_eq!(scene.believes(), scene.state().tx.to_string());
-}
-
-#[test]
-fn a_request_to_end_is_heeded_in_every_phase() {
-    // while it waits for an answer that never comes, in each call there is
-    for call in [
-        method::LOGIN,
-        method::DATABASE_LIST,
-        method::USE_DATABASE,
-        method::CURRENT_STATE,
-        method::VERIFIABLE_TX_BY_ID,
-    ] {
-        let scene = Scene::trusted();
-        let silent = Telling::from(Lie::NeverAnswers).in_call(call);
-        scene.server.lie(silent);
-        let program = scene.program.with(&["--call-timeout", "1h"]);
-        let mut running = program.start(&["--audit-interval", "1h"]);
-        while scene.server.calls().get(call).is_none_or(|n| *n < 2) && {
-            // the first cycle of this scene asked once for most of them already
-            scene
-                .server
-                .calls()
-                .get(method::LOGIN)
-                .is_none_or(|n| *n < 2)
-        } {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        running.signal("TERM");
-        assert_eq!(running.end(), Some(0), "{call}: {}", running.log());
-        scene.server.be_honest();
-        scene.program.once().is(0, DATABASE, "consistent");
-    }
-    // while it sleeps
-    let scene = Scene::trusted();
-    let mut running = scene.program.start(&["--audit-interval", "1h"]);
-    running.wait_for("INFO  cycle ");
-    running.signal("TERM");
-    assert_eq!(running.end(), Some(0), "{}", running.log());
-    // at any moment of work: of reading, proving and writing
-    for moment in 0..25 {
-        scene.server.grow(DATABASE, 1);
-        let mut running = scene.program.start(&["--audit-interval", "1ms"]);
-        std::thread::sleep(Duration::from_millis(moment * 3));
-        // before it takes signals up itself, this one ends it at once; SIGINT may be inherited as
-        // ignored, as a shell's background jobs do, and would then be lost that early
-        running.signal("TERM");
-        let code = running.end();
-        assert!(
-            code == Some(0) || code.is_none(),
-            "{moment}: {}",
-            running.log()
-        );
-    }
-    scene.program.once().is(0, DATABASE, "consistent");
-}
-
-#[test]
-fn killed_again_and_again_it_never_sees_anything_for_the_first_time_twice() {
-    let scene = Scene::trusted();
-    for moment in 0..40 {
-        scene.server.grow(DATABASE, 1);
-        let mut running = scene.program.start(&["--audit-interval", "1ms"]);
-        std::thread::sleep(Duration::from_millis(10 + moment));
-        running.signal("KILL");
-        running.end();
-        assert!(!running.log().contains("first sight"), "{}", running.log());
-    }
-    scene.server.grow(DATABASE, 1);
-    scene.program.once().is(0, DATABASE, "consistent");
-}
-
-#[test]
-fn a_stdout_and_a_stderr_that_are_closed_or_full_stop_no_audit() {
-    for redirection in [
-        ">&-",
-        "2>&-",
-        ">&- 2>&-",
-        ">/dev/full",
-        "2>/dev/full",
-        ">/dev/full 2>&1",
-    ] {
-        let scene = Scene::trusted();
-        let command = scene.program.command(&["--once", "--json"]);
-        let mut shell = Command::new("sh");
-        let done = shell
-            .arg("-c")
-            .arg(format!("exec \"$0\" \"$@\" {redirection}"))
-            .arg(command.get_program())
-            .args(command.get_args())
-            .env_clear()
-            .env("HOME", &scene.program.dir)
-            .current_dir(scene.folder.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .expect("a shell");
-        assert_eq!(done.code(), Some(0), "{redirection}");
-        assert_eq!(
-            scene.believes(),
-            scene.state().tx.to_string(),
-            "{redirection}"
-        );
-    }
-}
-
 #[test]
 fn who_is_told_nothing_still_gets_the_exit_code() {
     let scene = Scene::trusted();
@@ -568,18 +332,4 @@ fn a_clock_far_ahead_in_the_files_deletes_nothing_and_accuses_nobody() {
     }
     let history = fs::read_to_string(scene.file("defaultdb.history")).expect("the history");
     assert!(history.lines().count() >= 4, "{history}");
-}
-
-/// Read so that a process of the tests' own is looked at, not one that happens to have its number.
-#[test]
-fn it_runs_in_few_threads_and_little_memory() {
-    let scene = Scene::trusted();
-    let mut running = scene.program.start(&["--audit-interval", "10ms"]);
-    running.wait_for_times("INFO  cycle ", 5);
-    let threads = status(running.id(), "Threads").expect("a running process");
-    let memory = status(running.id(), "VmRSS").expect("a running process");
-    assert!(
-        threads <= 16 && memory < 32 << 10,
-        "{threads} threads, {memory} KiB"
-    );
 }

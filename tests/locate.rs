@@ -3,83 +3,19 @@
 
 mod support;
 
-use std::fs;
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use immuaudit::audit::{Auditor, Differs, Exit, Located, Policy, Present};
+use immuaudit::audit::{Auditor, Exit, Located, Present};
 use immuaudit::config::ShownValues;
-use immuaudit::drill::{Embedded, Ledger, Lie, NewEntry, Options, Telling};
+use immuaudit::drill::{Embedded, Lie, NewEntry, Options, Telling};
 use immuaudit::ledger::State;
 use immuaudit::locate::Window;
-use immuaudit::server::{Endpoint, Server};
-use immuaudit::stop::Stop;
-use immuaudit::trust::{LocatedRecord, Mirror};
-use support::in_process;
+use immuaudit::trust::LocatedRecord;
+use support::locating::{
+    ALL, APART, DATABASE, audited, auditor_of, backup, fill_mirror, rewritten, server,
+};
 use support::place::Place;
 use support::program::{Program, member};
-
-const DATABASE: &str = "defaultdb";
-/// Transactions in the ledger, and from one audit to the next.
-const ALL: u64 = 300;
-const APART: u64 = 10;
-
-fn server(embedded: &Embedded, timeout: Duration) -> Server {
-    let endpoint = Endpoint::on_loopback(embedded.port());
-    in_process::server(endpoint, timeout, &Stop::new())
-}
-
-/// Another server that holds this ledger, and the way to it.
-fn backup(ledger: Ledger) -> (Embedded, Server) {
-    let backup = Embedded::start(Options::default()).unwrap();
-    backup.put_ledger(DATABASE, ledger);
-    let server = server(&backup, Duration::from_secs(5));
-    (backup, server)
-}
-
-fn auditor(embedded: &Embedded, dir: &Path) -> Auditor {
-    let server = server(embedded, Duration::from_secs(5));
-    auditor_of(server, dir)
-}
-
-fn auditor_of(server: Server, dir: &Path) -> Auditor {
-    let policy = Policy {
-        max_range: 1000,
-        ..Policy::of_consistency()
-    };
-    Auditor::new(server, in_process::store(dir), policy).with_mirror(Some(1 << 20))
-}
-
-/// A ledger of 300 transactions, audited every 10, and the auditor that did.
-fn audited(place: &Place) -> (Embedded, Auditor) {
-    let embedded = Embedded::start(Options::default()).unwrap();
-    let mut auditor = auditor(&embedded, place.path());
-    for _ in 0..ALL / APART {
-        embedded.grow(DATABASE, APART);
-        assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Good);
-    }
-    (embedded, auditor)
-}
-
-fn fill_mirror(auditor: &mut Auditor) {
-    let until = Instant::now() + Duration::from_secs(60);
-    let told = auditor.mirror(until);
-    assert!(told.is_empty(), "{told:?}");
-}
-
-/// The ledger with one value changed after `parted`, and everything written behind it as it was.
-fn rewritten(honest: &Ledger, parted: u64) -> Ledger {
-    let mut forged = honest.clone();
-    forged.truncate(parted);
-    forged.commit(vec![NewEntry::set(format!("key/{parted}"), "forged")]);
-    for tx in parted + 2..=ALL + 7 {
-        forged.commit(vec![NewEntry::set(
-            format!("key/{}", tx - 1),
-            format!("value {}", tx - 1),
-        )]);
-    }
-    forged
-}
 
 fn locate(auditor: &mut Auditor) -> Located {
     auditor.locate(DATABASE).expect("nobody stops it")
@@ -132,136 +68,6 @@ fn with_the_mirror_it_is_placed_at_the_very_transaction_wherever_it_is() {
         let first = window(&located).first_differing();
         assert_eq!(first.map(|point| point.tx), Some(parted + 1));
         assert!(located.calls <= 20, "{located:?}");
-    }
-}
-
-#[test]
-fn against_a_backup_the_changed_key_is_named_wherever_it_is() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
-    let honest = embedded.ledger(DATABASE).unwrap();
-    let (_backup, mut other) = backup(honest.clone());
-    for parted in 0..ALL {
-        embedded.put_ledger(DATABASE, rewritten(&honest, parted));
-        let shown = embedded.state(DATABASE).unwrap();
-        let compared = auditor.against_server(DATABASE, shown, &mut other, ShownValues::Yes);
-        let differences = compared.unwrap().unwrap();
-        assert!(differences.unproven.is_none(), "{differences:?}");
-        assert_eq!(
-            (differences.same, differences.first),
-            (parted, Some(parted + 1))
-        );
-        assert!(differences.holds.as_ref().unwrap().is_whole());
-        assert_eq!(differences.compared, ALL);
-        assert_eq!(differences.rechained, ALL - parted - 1);
-        let [differing] = differences.differing.as_slice() else {
-            panic!("{differences:?}");
-        };
-        assert_eq!(differing.tx, parted + 1);
-        let [change] = differing.changes.as_slice() else {
-            panic!("{differing:?}");
-        };
-        assert_eq!(change.how, Differs::Changed);
-        assert_eq!(change.key.as_str(), format!("key/{parted}"));
-        assert_eq!(change.ours.as_ref().unwrap().as_str(), "forged");
-        let due = format!("value {parted}");
-        assert_eq!(change.theirs.as_ref().unwrap().as_str(), due);
-    }
-}
-
-#[test]
-fn added_and_removed_keys_are_named() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
-    let honest = embedded.ledger(DATABASE).unwrap();
-    let (_backup, mut other) = backup(honest.clone());
-    let mut forged = honest.clone();
-    forged.truncate(ALL - 1);
-    let nasty = "x\n\u{202e}\"";
-    forged.commit(vec![NewEntry::set(nasty, "1"), NewEntry::set("b", "2")]);
-    embedded.put_ledger(DATABASE, forged);
-    let shown = embedded.state(DATABASE).unwrap();
-    let compared = auditor.against_server(DATABASE, shown, &mut other, ShownValues::No);
-    let differences = compared.unwrap().unwrap();
-    let changes: Vec<(Differs, &str)> = differences.differing[0]
-        .changes
-        .iter()
-        .map(|change| (change.how, change.key.as_str()))
-        .collect();
-    let removed = format!("key/{}", ALL - 1);
-    assert_eq!(
-        changes,
-        [
-            (Differs::Added, "b"),
-            (Differs::Added, "x\\n\\u{202e}\\\""),
-            (Differs::Removed, removed.as_str()),
-        ]
-    );
-    let change = &differences.differing[0].changes[0];
-    assert!(change.ours.is_none() && change.theirs.is_none());
-}
-
-#[test]
-fn a_transaction_put_in_between_is_named_and_what_it_moved_is_not() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
-    let honest = embedded.ledger(DATABASE).unwrap();
-    let (_backup, mut other) = backup(honest.clone());
-    for parted in [0, 1, 150, ALL - 1] {
-        let mut forged = honest.clone();
-        forged.truncate(parted);
-        forged.commit(vec![NewEntry::set("bribe", "1")]);
-        for tx in parted..ALL {
-            forged.commit(vec![NewEntry::set(
-                format!("key/{tx}"),
-                format!("value {tx}"),
-            )]);
-        }
-        embedded.put_ledger(DATABASE, forged);
-        let shown = embedded.state(DATABASE).unwrap();
-        let compared = auditor.against_server(DATABASE, shown, &mut other, ShownValues::No);
-        let differences = compared.unwrap().unwrap();
-        let [differing] = differences.differing.as_slice() else {
-            panic!("{differences:?}");
-        };
-        assert_eq!(differing.tx, parted + 1);
-        let [change] = differing.changes.as_slice() else {
-            panic!("{differing:?}");
-        };
-        assert_eq!((change.how, change.key.as_str()), (Differs::Added, "bribe"));
-        assert_eq!(differences.moved, ALL - parted - 1);
-    }
-}
-
-/// Writes so many transactions of 1.1 MB each, none like those of another word.
-fn write_large(embedded: &Embedded, word: &str, count: u64) {
-    for tx in 0..count {
-        let key = |entry| format!("{word}/{tx}/{entry}/{}", "x".repeat(980));
-        let entries = (0..1000).map(|entry| NewEntry::set(key(entry), ""));
-        embedded.commit(DATABASE, entries.collect());
-    }
-}
-
-#[test]
-fn what_differs_is_told_as_far_as_it_is_kept_at_once() {
-    // of both sides, then of what the one alone has: 8 MiB at a time
-    for (both, longer, told) in [(3, 0, true), (4, 0, false), (0, 7, true), (0, 8, false)] {
-        let (place, options) = (Place::new(), Options::default);
-        let (ours, theirs) = (Embedded::start(options()), Embedded::start(options()));
-        let (ours, theirs) = (ours.unwrap(), theirs.unwrap());
-        for (side, word) in [(&ours, "ours"), (&theirs, "theirs")] {
-            side.set(DATABASE, "key", word);
-            write_large(side, word, both);
-        }
-        write_large(&ours, "further", longer);
-        let shown = ours.state(DATABASE).unwrap();
-        let mut other = server(&theirs, Duration::from_secs(5));
-        let mut auditor = auditor(&ours, place.path());
-        let compared = auditor.against_server(DATABASE, shown, &mut other, ShownValues::No);
-        let differences = compared.unwrap().unwrap();
-        let unproven = differences.unproven.as_ref().map(|why| why.as_str());
-        let due = (!told).then_some("more differs than is kept at once");
-        assert_eq!(unproven, due, "{both} {longer}");
     }
 }
 
@@ -366,92 +172,6 @@ fn a_server_that_shows_two_histories_in_turn_is_held_against_the_one_it_showed_f
         let window = window(&located);
         let forged = window.shown != embedded.state(DATABASE).unwrap();
         assert!(!forged || stands(window) <= 152, "{window}");
-    }
-}
-
-#[test]
-fn two_mirrors_are_compared_without_any_server_and_a_flipped_bit_widens_only() {
-    let (ours, theirs) = (Place::new(), Place::new());
-    let (embedded, mut auditor) = audited(&ours);
-    fill_mirror(&mut auditor);
-    let honest = embedded.ledger(DATABASE).unwrap();
-    for parted in [0, 1, 150, 299] {
-        embedded.put_ledger(DATABASE, rewritten(&honest, parted));
-        let dir = theirs.join(&format!("of{parted}"));
-        let mut second = self::auditor(&embedded, &dir);
-        assert_eq!(second.cycle(|_| {}).exit(), Exit::Good);
-        fill_mirror(&mut second);
-        let file = dir.join("tested/defaultdb.mirror");
-        embedded.reset_calls();
-        let mirror = Mirror::read(&file).unwrap();
-        let compared = auditor.against_mirror(DATABASE, &mirror).unwrap().unwrap();
-        assert_eq!(compared.found.broken, Some(parted + 1));
-        assert_eq!(compared.found.holds, parted.checked_sub(1).map(|_| parted));
-        assert!(embedded.calls().is_empty(), "{:?}", embedded.calls());
-        let mut damaged = std::fs::read(&file).unwrap();
-        let middle = damaged.len() / 2;
-        damaged[middle] ^= 1;
-        let copy = dir.join("damaged.mirror");
-        std::fs::write(&copy, damaged).unwrap();
-        let damaged = Mirror::read(&copy).unwrap();
-        let found = auditor
-            .against_mirror(DATABASE, &damaged)
-            .unwrap()
-            .unwrap()
-            .found;
-        assert!(found.broken.is_none_or(|tx| tx > parted));
-        assert!(found.holds.is_none_or(|tx| tx <= parted));
-        // an auditor without a mirror of its own asks the server
-        embedded.put_ledger(DATABASE, honest.clone());
-        let mut third = self::auditor(&embedded, &dir.join("third"));
-        let compared = third.against_mirror(DATABASE, &mirror).unwrap().unwrap();
-        assert_eq!(compared.found.broken, Some(parted + 1));
-    }
-}
-
-#[test]
-fn a_mirror_is_of_what_is_proven_alone_and_follows_the_ledger() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
-    fill_mirror(&mut auditor);
-    let file = place.join("tested/defaultdb.mirror");
-    let honest = embedded.ledger(DATABASE).unwrap();
-    let mirror = Mirror::read(&file).unwrap();
-    assert_eq!(mirror.last(), ALL);
-    assert!((1..=ALL).all(|tx| mirror.alh(tx) == Some(honest.state_at(tx).unwrap().hash)));
-    // a rewrite is not mirrored, since it is not proven to continue
-    embedded.put_ledger(DATABASE, rewritten(&honest, 200));
-    assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Tampered);
-    let told = auditor.mirror(Instant::now() + Duration::from_secs(60));
-    assert!(told.is_empty(), "{told:?}");
-    assert_eq!(Mirror::read(&file).unwrap().last(), ALL);
-    embedded.put_ledger(DATABASE, honest);
-    embedded.grow(DATABASE, 25);
-    // the alarm stays open, the state is proven
-    assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Tampered);
-    fill_mirror(&mut auditor);
-    assert_eq!(Mirror::read(&file).unwrap().last(), ALL + 25);
-}
-
-#[test]
-fn of_however_many_mirrors_only_sixteen_are_held_open() {
-    let names: Vec<String> = (1..=40).map(|number| format!("db{number}")).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let options = Options::default().with_databases(&names);
-    let embedded = Embedded::start(options).unwrap();
-    names.iter().for_each(|name| embedded.grow(name, 3));
-    let place = Place::new();
-    let mut auditor = auditor(&embedded, place.path());
-    auditor.cycle(|_| {});
-    fill_mirror(&mut auditor);
-    let files = fs::read_dir("/proc/self/fd").unwrap();
-    let open = files.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
-    let ours = open.filter(|file| file.starts_with(place.path()));
-    let mirrors = ours.filter(|file| file.extension().is_some_and(|ending| ending == "mirror"));
-    assert!((1..=16).contains(&mirrors.count()));
-    for name in names {
-        let file = place.join(&format!("tested/{name}.mirror"));
-        assert_eq!(Mirror::read(&file).unwrap().last(), 3, "{name}");
     }
 }
 

@@ -1,85 +1,20 @@
-//! Notifications of the real binary, and receivers that are down, slow, or say no.
+//! What the real binary tells, when and to whom: over HTTP and TLS, signed where asked for, and to a
+//! program of the operator's.
 
 mod support;
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
-use std::{fs, thread};
 
-use immuaudit::drill::{Embedded, Lie, Options, Telling};
 use immuaudit::ledger::encode_base64;
 use ring::hmac;
-use support::http::get;
+use support::notify_scene::{Scene, id, is_tampering, wait_until};
 use support::place::Place;
-use support::program::{Program, Run, member};
-use support::receiver::{Received, Receiver};
-
-/// A ledger of three transactions and a directory, audited once already.
-struct Scene {
-    ledger: Embedded,
-    place: Place,
-}
-
-impl Scene {
-    fn new() -> Scene {
-        let ledger = Embedded::start(Options::default().signed()).expect("a ledger");
-        ledger.grow("defaultdb", 3);
-        let scene = Scene {
-            ledger,
-            place: Place::new(),
-        };
-        scene.program(&[]).once().ends_with(0);
-        scene
-    }
-
-    fn program(&self, args: &[&str]) -> Program {
-        Program::new(self.ledger.port(), &self.place.join("state")).with(args)
-    }
-
-    fn roll_back(&self) {
-        self.ledger.lie(Telling::from(Lie::Rollback));
-    }
-
-    /// What waits in all outboxes.
-    fn waiting(&self) -> Vec<PathBuf> {
-        files(&self.place.join("state/tested/outbox"))
-    }
-}
-
-fn files(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let below = |path: PathBuf| {
-        if path.is_dir() {
-            files(&path)
-        } else {
-            vec![path]
-        }
-    };
-    entries.flat_map(|entry| below(entry.path())).collect()
-}
-
-fn is_tampering(received: &Received) -> bool {
-    received.body.contains("\"tampered\":true")
-}
-
-fn id(received: &Received) -> String {
-    member(&received.body, "id").to_owned()
-}
-
-#[track_caller]
-fn wait_until(what: &str, mut is: impl FnMut() -> bool) {
-    for _ in 0..1200 {
-        if is() {
-            return;
-        }
-        thread::sleep(Duration::from_millis(50));
-    }
-    panic!("never: {what}");
-}
+use support::receiver::Receiver;
 
 #[test]
 fn a_notification_has_immuclients_members_in_order_and_then_ours() {
@@ -171,138 +106,6 @@ fn it_is_signed_as_standard_webhooks_and_logged_in_where_asked_for() {
 }
 
 #[test]
-fn once_gives_a_dead_receiver_one_try_and_its_exit_code_does_not_change() {
-    let scene = Scene::new();
-    let gone = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = gone.local_addr().expect("an address").port();
-    drop(gone);
-    let url = format!("http://127.0.0.1:{port}/secret-token");
-    scene.roll_back();
-    let program = scene.program(&["--audit-notification-url", &url]);
-    let run: Run = program.once();
-    run.ends_with(2);
-    assert!(run.stderr.contains("not notified yet"), "{}", run.stderr);
-    assert!(!run.stderr.contains("secret-token"), "{}", run.stderr);
-    let waiting = scene.waiting();
-    assert_eq!(waiting.len(), 1, "{waiting:?}");
-    let mode = fs::metadata(&waiting[0])
-        .expect("a file")
-        .permissions()
-        .mode();
-    assert_eq!(mode & 0o077, 0);
-    // the next run finds the receiver alive, and the same finding is told once
-    let receiver = Receiver::on(TcpListener::bind(("127.0.0.1", port)).expect("the port"));
-    program.once().ends_with(2);
-    receiver.wait_for(is_tampering);
-    assert_eq!(receiver.received().len(), 1);
-    assert_eq!(scene.waiting(), Vec::<PathBuf>::new());
-}
-
-#[test]
-fn no_password_stands_in_the_outbox() {
-    let (scene, receiver) = (Scene::new(), Receiver::start());
-    receiver.answer("500 No");
-    scene.roll_back();
-    let secrets = [
-        "--audit-notification-password",
-        "hunter2",
-        "--audit-notification-secret",
-        "hunter3",
-    ];
-    scene
-        .program(&["--audit-notification-url", &receiver.url()])
-        .with(&secrets)
-        .once()
-        .ends_with(2);
-    let waiting = scene.waiting();
-    assert_eq!(waiting.len(), 1);
-    let text = fs::read_to_string(&waiting[0]).expect("a file");
-    assert!(
-        text.contains("\"db\":\"defaultdb\"") && !text.contains("hunter"),
-        "{text}"
-    );
-}
-
-#[test]
-fn what_was_killed_before_delivery_is_delivered_by_the_next_run_with_the_same_id() {
-    let (scene, receiver) = (Scene::new(), Receiver::start());
-    receiver.answer("500 No");
-    scene.roll_back();
-    let args = [
-        "--audit-interval",
-        "100ms",
-        "--audit-notification-url",
-        &receiver.url(),
-    ];
-    let program = scene.program(&args);
-    let mut running = program.start(&[]);
-    let first = receiver.wait_for(is_tampering);
-    let second = receiver.wait_for(|received| {
-        is_tampering(received) && received.head != first.head || receiver.received().len() > 1
-    });
-    running.signal("KILL");
-    running.end();
-    receiver.answer("200 OK");
-    let before = receiver.received().len();
-    let _running = program.start(&[]);
-    wait_until("it is delivered", || scene.waiting().is_empty());
-    let all = receiver.received();
-    assert!(all.len() > before);
-    assert_eq!(id(&first), id(&second));
-    assert!(
-        all.iter().all(|received| id(received) == id(&first)),
-        "{all:?}"
-    );
-}
-
-#[test]
-fn one_receivers_trouble_delays_neither_another_nor_the_audit() {
-    let (scene, slow, quick) = (Scene::new(), Receiver::start(), Receiver::start());
-    slow.answer("slow");
-    let urls = format!("{},{}", slow.url(), quick.url());
-    let args = ["--audit-interval", "100ms", "--audit-notify", "every-check"];
-    let program = scene
-        .program(&args)
-        .with(&["--audit-notification-url", &urls]);
-    let mut running = program.start(&[]);
-    running.wait_for("status page on");
-    wait_until("five arrive at the quick one", || {
-        quick.received().len() >= 5
-    });
-    assert_eq!(slow.received().len(), 1);
-    scene.roll_back();
-    quick.wait_for(is_tampering);
-    let log = running.log();
-    let port = log
-        .split("http://0.0.0.0:")
-        .nth(1)
-        .and_then(|rest| rest.split('/').next()?.parse().ok());
-    let metrics = get(port.expect("a port"), "/metrics", "*/*");
-    let label =
-        |number: u32, port: u16| format!("{{receiver=\"{number}:http://127.0.0.1:{port}\"}}");
-    assert!(
-        metrics.sample(&format!(
-            "immuaudit_notifications_sent_total{}",
-            label(2, quick.port)
-        )) >= 5.0
-    );
-    assert!(
-        metrics.sample(&format!(
-            "immuaudit_notifications_pending{}",
-            label(1, slow.port)
-        )) >= 1.0
-    );
-    // folded: one on the way, one change, one finding, whatever the number of checks
-    assert!(
-        metrics.sample(&format!(
-            "immuaudit_notifications_pending{}",
-            label(1, slow.port)
-        )) <= 3.0
-    );
-    assert!(!metrics.body.contains("token"), "{}", metrics.body);
-}
-
-#[test]
 fn a_change_and_its_end_are_told_once_each() {
     let (mut scene, receiver) = (Scene::new(), Receiver::start());
     let args = [
@@ -335,23 +138,6 @@ fn a_redirect_is_not_followed() {
         run.stdout
     );
     assert!(other.received().is_empty());
-}
-
-#[test]
-fn retry_after_is_obeyed() {
-    let (scene, receiver) = (Scene::new(), Receiver::start());
-    receiver.answer("503 Later\r\nRetry-After: 3600");
-    scene.roll_back();
-    let args = [
-        "--audit-interval",
-        "100ms",
-        "--audit-notification-url",
-        &receiver.url(),
-    ];
-    let mut running = scene.program(&args).start(&[]);
-    running.wait_for("not notified yet");
-    thread::sleep(Duration::from_secs(3)); // without the header there would be a second try by now
-    assert_eq!(receiver.received().len(), 1);
 }
 
 #[test]
@@ -553,126 +339,6 @@ fn a_receiver_behind_tls_is_checked_by_the_ca_that_is_given_and_by_no_other() {
         assert!(run.stdout.contains("not delivered: TLS: "), "{run:#?}");
         assert_eq!(wrong.came(), "", "{ca:?}");
     }
-}
-
-#[test]
-fn what_cannot_be_written_to_the_outbox_is_sent_all_the_same() {
-    let (scene, receiver) = (Scene::new(), Receiver::start());
-    // a file where the outbox' directory should be stops root too
-    let outbox = scene.place.join("state/tested/outbox");
-    let _ = fs::remove_dir_all(&outbox);
-    fs::write(&outbox, "in the way").expect("a file");
-    scene.roll_back();
-    let run = scene
-        .program(&["--audit-notification-url", &receiver.url()])
-        .once();
-    run.ends_with(2);
-    assert!(run.stderr.contains("the outbox"), "{}", run.stderr);
-    receiver.wait_for(is_tampering);
-    assert_eq!(receiver.received().len(), 1);
-    assert!(fs::metadata(&outbox).expect("the file").is_file());
-}
-
-#[test]
-fn what_cannot_be_written_while_it_runs_is_sent_all_the_same() {
-    let (scene, receiver) = (Scene::new(), Receiver::start());
-    let args = [
-        "--audit-interval=100ms",
-        "--audit-notification-url",
-        &receiver.url(),
-    ];
-    let mut running = scene.program(&args).start(&[]);
-    running.wait_for("cycle server=");
-    let outbox = scene.place.join("state/tested/outbox");
-    fs::remove_dir_all(&outbox).expect("the outbox");
-    scene.roll_back();
-    receiver.wait_for(is_tampering);
-    running.wait_for("the outbox");
-    running.wait_for("notified receiver=");
-}
-
-/// A receiver that is down, one that fails, one that hangs, and one that is gone for good.
-#[test]
-fn whatever_ails_a_receiver_the_notification_waits_and_arrives_once_it_is_well() {
-    for ailment in [
-        "500 Broken",
-        "503 Busy\r\nRetry-After: 1",
-        "302 Away\r\nLocation: /x",
-        "gone",
-    ] {
-        let (scene, receiver) = (Scene::new(), Receiver::start());
-        let port = receiver.port;
-        let url = receiver.url();
-        let gone = ailment == "gone";
-        let url = match gone {
-            true => {
-                let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
-                url.replace(&port.to_string(), &free.expect("a port").port().to_string())
-            }
-            false => url,
-        };
-        receiver.answer(ailment);
-        scene.roll_back();
-        let args = ["--audit-interval=100ms", "--audit-notification-url", &url];
-        let mut running = scene.program(&args).start(&[]);
-        running.wait_for("not notified yet");
-        assert_eq!(scene.waiting().len(), 1, "{ailment}");
-        let back = gone.then(|| {
-            let port = url
-                .split(':')
-                .nth(2)
-                .and_then(|rest| rest.split('/').next());
-            let address = format!("127.0.0.1:{}", port.expect("a port"));
-            Receiver::on(TcpListener::bind(address).expect("the port"))
-        });
-        let well = back.as_ref().unwrap_or(&receiver);
-        well.answer("200 OK");
-        running.wait_for("notified receiver=");
-        well.wait_for(is_tampering);
-        wait_until("the outbox is empty", || scene.waiting().is_empty());
-        let ids: Vec<String> = well.received().iter().map(id).collect();
-        assert!(ids.iter().all(|each| *each == ids[0]), "{ids:?}");
-    }
-}
-
-#[test]
-fn a_receiver_that_never_answers_is_hung_up_on_and_asked_again() {
-    let (scene, receiver) = (Scene::new(), Receiver::start());
-    receiver.answer("slow");
-    scene.roll_back();
-    let args = [
-        "--audit-interval=100ms",
-        "--audit-notification-url",
-        &receiver.url(),
-    ];
-    let mut running = scene.program(&args).start(&[]);
-    running.wait_for("no answer in time");
-    receiver.answer("200 OK");
-    running.wait_for("notified receiver=");
-    let ids: Vec<String> = receiver.received().iter().map(id).collect();
-    assert!(
-        ids.len() >= 2 && ids.iter().all(|each| *each == ids[0]),
-        "{ids:?}"
-    );
-}
-
-#[test]
-fn a_receiver_that_is_gone_for_good_is_tried_ever_more_rarely_and_the_audit_goes_on() {
-    let scene = Scene::new();
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
-    let url = format!("http://{}/", free.expect("a port"));
-    scene.roll_back();
-    let args = [
-        "--audit-interval=50ms",
-        "--log-level=debug",
-        "--audit-notification-url",
-        &url,
-    ];
-    let mut running = scene.program(&args).start(&[]);
-    running.wait_for_times("cycle server=", 60);
-    let tries = running.log().matches("not notified yet").count();
-    assert!((1..=4).contains(&tries), "{tries} tries in 3 seconds");
-    assert_eq!(scene.waiting().len(), 1);
 }
 
 #[test]

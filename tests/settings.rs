@@ -8,11 +8,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use immuaudit::config::{
-    Drill, FirstSight, Format, NewValues, Privilege, Remark, Repeat, Roots, RootsTask, Signatures,
-    Task, Transport, Volume,
+    FirstSight, Format, NewValues, Privilege, Remark, Repeat, Roots, Signatures, Task, Transport,
+    Volume,
 };
 use log::{Level, LevelFilter};
-
 use support::process::{Place, given};
 
 const PUBLIC_KEY: &str = "\
@@ -341,87 +340,5 @@ fn what_is_risky_is_remarked_upon() {
         [
             "everybody on this machine can read the password in immuaudit.toml: chmod o= immuaudit.toml"
         ]
-    );
-}
-
-#[test]
-fn verbs_have_their_own_flags() {
-    let task = |arguments: &[&str]| given(arguments).run().task;
-    assert_eq!(task(&["audit-mode"]), Task::Audit);
-    assert_eq!(task(&["--json", "status"]), Task::Status);
-    let accept = Task::Accept {
-        database: "shop".to_owned(),
-        alarm: "7".to_owned(),
-    };
-    assert_eq!(task(&["accept", "shop", "--alarm", "7"]), accept);
-    let import = |alarm| {
-        Task::Roots(RootsTask::Import {
-            path: "x".into(),
-            alarm,
-        })
-    };
-    // the same flag is a switch here, and takes no word that follows
-    let with_alarm = task(&["roots", "import", "--alarm", "x"]);
-    assert_eq!(with_alarm, import(true));
-    assert_eq!(task(&["roots", "import", "x"]), import(false));
-    assert_eq!(task(&["drill"]), Task::Drill(Drill::Table { lie: None }));
-    assert_eq!(task(&["drill", "--list"]), Task::Drill(Drill::List));
-    assert_eq!(
-        task(&["drill", "--lie=fork"]),
-        Task::Drill(Drill::Table {
-            lie: Some("fork".to_owned())
-        })
-    );
-    let serve = Drill::Serve {
-        port: 5,
-        databases: 3,
-        lie: None,
-        grow: Some(Duration::from_secs(1)),
-    };
-    assert_eq!(
-        task(&["drill", "--serve", "--port=5", "--databases=3", "--grow=1s"]),
-        Task::Drill(serve)
-    );
-}
-
-#[test]
-fn help_and_version_need_no_settings() {
-    for arguments in [
-        &["--help"][..],
-        &["help"],
-        &["-h", "status"],
-        &["--version"],
-        &["version"],
-        &["help", "drill"],
-        &["man"],
-        &["completions", "zsh"],
-    ] {
-        let place = given(arguments).file("immuaudit.toml", "not TOML");
-        assert!(!place.text().is_empty());
-    }
-    assert!(
-        given(&["--help", "--all"])
-            .text()
-            .contains("--max-recv-msg-size")
-    );
-    assert!(!given(&["--help"]).text().contains("--max-recv-msg-size"));
-}
-
-#[test]
-fn config_shows_what_counts_and_whence_but_no_secret() {
-    let place =
-        given(&["config", "--once"]).file("immuaudit.toml", "audit-password = \"hunter2\"\n");
-    let path = place.at("immuaudit.toml");
-    let text = place.text();
-    assert!(
-        text.contains(&format!("audit-password = \"***\" # {path}:1\n")),
-        "{text}"
-    );
-    assert!(text.contains("once = true # flag --once\n"), "{text}");
-    assert!(text.contains("immudb-port = 3322 # default\n"), "{text}");
-    assert!(!text.contains("hunter2"));
-    assert_eq!(
-        place.arguments(&["config", "--check"]).text(),
-        "the settings are right\n"
     );
 }

@@ -6,6 +6,9 @@ use std::cell::Cell;
 /// To be made the global allocator of a test.
 pub struct Meter;
 
+/// Bytes that one input may take at once, itself apart.
+pub const MEMORY_BUDGET: usize = 16 << 20;
+
 thread_local! {
     static HELD: Cell<isize> = const { Cell::new(0) };
     static MOST: Cell<isize> = const { Cell::new(0) };

@@ -1,0 +1,88 @@
+//! A server whose answers a proxy changes, and what an auditor makes of it.
+
+use std::time::Duration;
+
+use immuaudit::audit::{Auditor, Cycle, Outcome, Policy, Verdict};
+use immuaudit::config::Values;
+use immuaudit::drill::{Embedded, Lag, Options};
+use immuaudit::server::Endpoint;
+use immuaudit::stop::Stop;
+use immuaudit::trust::Tampering;
+
+use super::in_process;
+use super::place::Place;
+use super::proxy::{Body, Distort, Proxy};
+
+pub const DB: &str = "defaultdb";
+pub const INCONSISTENT: Verdict = Verdict::Tampered(Tampering::Inconsistent);
+
+/// A server behind a proxy, and a place for what an auditor trusts of it.
+pub struct Scene {
+    pub embedded: Embedded,
+    pub proxy: Proxy,
+    pub place: Place,
+}
+
+impl Scene {
+    pub fn new(lag: Lag) -> Scene {
+        let options = Options {
+            lag,
+            ..Options::default()
+        };
+        let embedded = Embedded::start(options).expect("an embedded ledger");
+        Scene {
+            proxy: Proxy::before(embedded.port()),
+            embedded,
+            place: Place::new(),
+        }
+    }
+
+    /// Ten transactions that an auditor trusts, and two more.
+    pub fn grown(lag: Lag) -> Scene {
+        let scene = Scene::new(lag);
+        scene.embedded.grow(DB, 10);
+        assert_eq!(scene.cycle().verdict, Verdict::FirstSeen);
+        scene.embedded.grow(DB, 2);
+        scene
+    }
+
+    pub fn cycle(&self) -> Outcome {
+        self.cycle_with(Policy::of_consistency())
+    }
+
+    pub fn cycle_reading_values(&self) -> Outcome {
+        self.cycle_with(Policy {
+            values: Values {
+                sample: 5,
+                ..Values::NONE
+            },
+            ..Policy::of_consistency()
+        })
+    }
+
+    pub fn cycle_with(&self, policy: Policy) -> Outcome {
+        let mut cycle = self.whole_cycle(policy);
+        assert_eq!(cycle.outcomes.len(), 1, "{cycle:?}");
+        cycle.outcomes.remove(0)
+    }
+
+    pub fn whole_cycle(&self, policy: Policy) -> Cycle {
+        let endpoint = Endpoint::on_loopback(self.proxy.port);
+        let server = in_process::server(endpoint, Duration::from_secs(10), &Stop::new());
+        let store = in_process::store(self.place.join("trust"));
+        Auditor::new(server, store, policy).cycle(|_| {})
+    }
+}
+
+/// Every answer of a call is an error.
+pub fn fails(call: &'static str, code: i32, words: &'static str) -> Distort {
+    Box::new(move |name, _, reply| {
+        if name == call {
+            reply.body = Body::Error(code, words.into());
+        }
+    })
+}
+
+pub const CANNOT_PROVE: &str = "binary linking mismatch at tx 10";
+pub const CORRUPTED: &str = "tx data is corrupted";
+pub const NOT_FOUND: &str = "tx not found";

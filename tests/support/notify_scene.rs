@@ -1,0 +1,74 @@
+//! A ledger that is rolled back, an auditor that has to tell of it, and what waits to be told.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fs, thread};
+
+use immuaudit::drill::{Embedded, Lie, Options, Telling};
+
+use super::place::Place;
+use super::program::{Program, member};
+use super::receiver::Received;
+
+/// A ledger of three transactions and a directory, audited once already.
+pub struct Scene {
+    pub ledger: Embedded,
+    pub place: Place,
+}
+
+impl Scene {
+    pub fn new() -> Scene {
+        let ledger = Embedded::start(Options::default().signed()).expect("a ledger");
+        ledger.grow("defaultdb", 3);
+        let scene = Scene {
+            ledger,
+            place: Place::new(),
+        };
+        scene.program(&[]).once().ends_with(0);
+        scene
+    }
+
+    pub fn program(&self, args: &[&str]) -> Program {
+        Program::new(self.ledger.port(), &self.place.join("state")).with(args)
+    }
+
+    pub fn roll_back(&self) {
+        self.ledger.lie(Telling::from(Lie::Rollback));
+    }
+
+    /// What waits in all outboxes.
+    pub fn waiting(&self) -> Vec<PathBuf> {
+        files(&self.place.join("state/tested/outbox"))
+    }
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let below = |path: PathBuf| {
+        if path.is_dir() {
+            files(&path)
+        } else {
+            vec![path]
+        }
+    };
+    entries.flat_map(|entry| below(entry.path())).collect()
+}
+
+pub fn is_tampering(received: &Received) -> bool {
+    received.body.contains("\"tampered\":true")
+}
+
+pub fn id(received: &Received) -> String {
+    member(&received.body, "id").to_owned()
+}
+
+#[track_caller]
+pub fn wait_until(what: &str, mut is: impl FnMut() -> bool) {
+    for _ in 0..1200 {
+        if is() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    panic!("never: {what}");
+}

@@ -1,0 +1,34 @@
+//! A real immudb server, its folder and an auditor of it.
+
+use std::path::{Path, PathBuf};
+
+use super::place::Place;
+use super::program::Program;
+use super::real::Real;
+
+/// A server, its folder and an auditor of it.
+pub struct Scene {
+    pub folder: Place,
+    pub server: PathBuf,
+}
+
+impl Scene {
+    pub fn new(server: &Path) -> Scene {
+        Scene {
+            folder: Place::new(),
+            server: server.to_owned(),
+        }
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    pub fn start(&self, flags: &[&str]) -> Real {
+        Real::start(&self.server, &self.data(), flags)
+    }
+
+    pub fn auditor(&self, real: &Real) -> Program {
+        Program::new(real.port, &self.folder.join("trust"))
+    }
+}

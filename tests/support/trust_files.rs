@@ -1,0 +1,85 @@
+//! The files of an auditor of one server, what stands in them, and every way to damage one.
+
+use std::path::PathBuf;
+
+use immuaudit::clock::Timestamp;
+use immuaudit::ledger::State;
+use immuaudit::trust::{Answer, Finding, How, Location, Store, Tampering, Trusted};
+
+use super::chain::Chain;
+use super::place::Place;
+
+pub fn at(second: u64) -> Timestamp {
+    Timestamp::from_unix(1_795_319_313 + second)
+}
+
+pub fn location(place: &Place) -> Location {
+    Location {
+        dir: place.path().join("dir"),
+        roots: None,
+        server: "127.0.0.1:3322".into(),
+    }
+}
+
+pub fn open(place: &Place) -> Store {
+    Store::open(&location(place), at(0)).unwrap()
+}
+
+pub fn beside(place: &Place) -> Store {
+    Store::open_beside(&location(place)).unwrap()
+}
+
+pub fn home(place: &Place) -> PathBuf {
+    place.path().join("dir/127%2e0%2e0%2e1%3a3322")
+}
+
+pub fn file(place: &Place, name: &str) -> PathBuf {
+    home(place).join(name)
+}
+
+/// First sight of transaction 3, then 4 and 5 proven.
+pub fn grown(store: &Store, chain: &Chain) -> Trusted {
+    let mut trusted = store
+        .first_sight("db", &chain.seen(3), How::FirstSeen, at(3))
+        .unwrap();
+    for tx in [4, 5] {
+        let proven = chain.prove(tx - 1, tx);
+        trusted = store
+            .advance(&trusted, &proven, &chain.seen(tx), at(tx))
+            .unwrap();
+    }
+    trusted
+}
+
+pub fn finding(trusted: Option<&Trusted>, kind: Tampering, shown: Option<State>) -> Finding {
+    Finding {
+        database: "db".into(),
+        kind,
+        reason: "linear proof at transaction 5: no linear proof".into(),
+        trusted: trusted.cloned(),
+        shown,
+        uuid: Some("d4g5c2k23aku4h7nq1t0".into()),
+        identity_changed: false,
+        answers: vec![Answer {
+            call: "VerifiableTxById".into(),
+            request: vec![8, 5],
+            reply: Ok(vec![0, 255, 7]),
+        }],
+    }
+}
+
+/// Every way to change one file a little.
+pub fn changes(whole: &[u8]) -> impl Iterator<Item = (String, Vec<u8>)> {
+    let cut = (0..whole.len()).map(|length| (format!("cut to {length}"), whole[..length].to_vec()));
+    let flipped = (0..whole.len() * 8).map(|bit| {
+        let mut changed = whole.to_vec();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        (format!("bit {} of byte {}", bit % 8, bit / 8), changed)
+    });
+    let zeroed = (0..whole.len()).map(|from| {
+        let mut changed = whole.to_vec();
+        changed[from..].fill(0);
+        (format!("zeros from {from}"), changed)
+    });
+    cut.chain(flipped).chain(zeroed)
+}

@@ -1,0 +1,62 @@
+//! An auditor of a ledger, for tests in which its machine fails.
+
+use std::path::PathBuf;
+
+use immuaudit::drill::{Embedded, Options};
+use immuaudit::ledger::State;
+
+use super::loud::loud;
+use super::place::Place;
+use super::program::{Program, member};
+
+pub const DATABASE: &str = "defaultdb";
+
+pub struct Scene {
+    pub folder: Place,
+    pub server: Embedded,
+    pub program: Program,
+}
+
+impl Scene {
+    pub fn new() -> Scene {
+        Scene::within(Place::new(), "trust")
+    }
+
+    pub fn within(folder: Place, name: &str) -> Scene {
+        let server = Embedded::start(Options::default()).expect("an embedded ledger");
+        server.grow(DATABASE, 20);
+        let program = Program::new(server.port(), &folder.join(name));
+        Scene {
+            folder,
+            server,
+            program,
+        }
+    }
+
+    /// Seen first, and grown since.
+    pub fn trusted() -> Scene {
+        let scene = Scene::new();
+        scene.program.once().is(0, DATABASE, "first-seen");
+        scene.server.grow(DATABASE, 5);
+        scene
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.program.dir.join("tested").join(name)
+    }
+
+    /// What `status` says is trusted.
+    pub fn believes(&self) -> String {
+        let run = self.program.run(&["status", "--json"]);
+        member(run.line(DATABASE), "tx").to_owned()
+    }
+
+    pub fn state(&self) -> State {
+        self.server.state(DATABASE).expect("a state")
+    }
+}
+
+/// What cannot be shown here is said loudly, past the harness that swallows what passing tests print.
+pub fn skipped(why: &str) {
+    loud(format!("SKIPPED: {why}\n"));
+}

@@ -1,0 +1,101 @@
+//! A ledger whose values are read by an auditor in the test's own process.
+
+use std::time::Duration;
+
+use immuaudit::audit::{Auditor, Outcome, Policy, Reason, Report, Verdict, Went};
+use immuaudit::clock;
+use immuaudit::config::Values;
+use immuaudit::drill::{Embedded, Options};
+use immuaudit::server::Endpoint;
+use immuaudit::stop::Stop;
+use immuaudit::trust::{Location, Store, Swept, Tampering};
+
+use super::in_process;
+use super::place::Place;
+
+pub const DB: &str = "defaultdb";
+pub const VALUE: Verdict = Verdict::Tampered(Tampering::Value);
+
+/// Nothing but what a test asks for.
+pub const NONE: Values = Values::NONE;
+
+pub struct Scene {
+    pub embedded: Embedded,
+    pub place: Place,
+    pub max_answer: i32,
+}
+
+impl Scene {
+    pub fn new(options: Options) -> Scene {
+        Scene {
+            embedded: Embedded::start(options).expect("the embedded ledger"),
+            place: Place::new(),
+            max_answer: 4 << 20,
+        }
+    }
+
+    /// Sixty transactions of one entry.
+    pub fn of_sixty() -> Scene {
+        let scene = Scene::new(Options::default());
+        scene.embedded.grow(DB, 60);
+        scene
+    }
+
+    fn location(&self) -> Location {
+        in_process::location(self.place.join("trust"))
+    }
+
+    pub fn auditor(&self, values: Values) -> Auditor {
+        let endpoint = Endpoint {
+            max_answer: self.max_answer,
+            ..Endpoint::on_loopback(self.embedded.port())
+        };
+        let server = in_process::server(endpoint, Duration::from_secs(10), &Stop::new());
+        let store = Store::open(&self.location(), clock::now()).expect("a store");
+        let policy = Policy {
+            values,
+            ..Policy::of_consistency()
+        };
+        Auditor::new(server, store, policy)
+    }
+
+    /// An auditor that trusts the ledger as it is.
+    pub fn trusting(&self) -> Auditor {
+        let mut auditor = self.auditor(NONE);
+        let outcome = cycle(&mut auditor);
+        assert!(outcome.verdict.is_proven(), "{outcome:?}");
+        auditor
+    }
+}
+
+pub fn cycle(auditor: &mut Auditor) -> Outcome {
+    let mut cycle = auditor.cycle(|_| {});
+    assert_eq!(cycle.outcomes.len(), 1, "{cycle:?}");
+    cycle.outcomes.remove(0)
+}
+
+/// A whole sweep: what it read, and what it told.
+pub fn sweep(auditor: &mut Auditor) -> (Swept, Vec<Outcome>) {
+    let mut outcomes = Vec::new();
+    loop {
+        let slice = auditor.sweep(DB);
+        outcomes.extend(slice.outcome);
+        match slice.went {
+            Went::Ended(swept) => return (swept, outcomes),
+            Went::On { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+pub fn report(outcome: &Outcome) -> &Report {
+    match &outcome.reason {
+        Reason::Values(report) => report,
+        other => panic!("{other:?}"),
+    }
+}
+
+pub fn broken(outcome: &Outcome) -> Vec<u64> {
+    let broken = &report(outcome).broken;
+    broken.iter().map(|shows| shows.broken.tx).collect()
+}

@@ -1,0 +1,75 @@
+//! An auditor whose metrics and status page are looked at.
+
+use std::thread;
+use std::time::Duration;
+
+use immuaudit::drill::{Embedded, Options};
+
+use super::http::{Answer, get};
+use super::place::Place;
+use super::program::{Program, Running};
+
+/// A ledger with some databases, and an auditor of it that has done its first cycle.
+pub struct Watched {
+    pub ledger: Embedded,
+    pub running: Running,
+    pub port: u16,
+    _place: Place,
+}
+
+pub fn watched(names: &[&str], args: &[&str]) -> Watched {
+    let ledger = Embedded::start(Options::default().with_databases(names)).expect("a ledger");
+    for name in ["defaultdb"].iter().chain(names) {
+        ledger.grow(name, 3);
+    }
+    let place = Place::new();
+    let program = Program::new(ledger.port(), &place.join("state"))
+        .with(&["--audit-interval", "100ms"])
+        .with(args);
+    let mut running = program.start(&[]);
+    let json = args.contains(&"--log-format=json");
+    running.wait_for(if json {
+        "\"message\":\"cycle\""
+    } else {
+        "cycle server="
+    });
+    let port = port_of(&running);
+    Watched {
+        ledger,
+        running,
+        port,
+        _place: place,
+    }
+}
+
+fn port_of(running: &Running) -> u16 {
+    let log = running.log();
+    let at = log
+        .split("status page on http://")
+        .nth(1)
+        .expect("it says where");
+    let address = at.split('/').next().expect("an address");
+    address
+        .rsplit(':')
+        .next()
+        .and_then(|port| port.parse().ok())
+        .expect("a port")
+}
+
+impl Watched {
+    pub fn metrics(&self) -> Answer {
+        get(self.port, "/metrics", "*/*")
+    }
+
+    /// Until the metrics say so; the deadline only ends a test that failed.
+    #[track_caller]
+    pub fn wait_until(&self, sample: &str, value: f64) {
+        for _ in 0..600 {
+            if self.metrics().sample(sample) == value {
+                return;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        panic!("{sample} is never {value}: {}", self.metrics().body);
+    }
+}
