@@ -1,7 +1,7 @@
 //! The picture in docs/architecture.md is of the code: its rooms are those of src, its arrows the
 //! paths (`crate::ROOM`) by which one room uses another.
 //!
-//! `DRAW=1 cargo test --test architecture` draws it anew after a change that is meant.
+//! `DRAW=1 cargo test --release --test architecture` draws it anew after a change that is meant.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -144,7 +144,7 @@ fn the_picture_shows_the_rooms_and_arrows_of_the_code_and_no_others() {
     assert!(
         missing.is_empty() && too_many.is_empty(),
         "in the code and not in the picture: {missing:?}; in the picture and not in the code: \
-         {too_many:?}. Is the change meant? Then: DRAW=1 cargo test --test architecture"
+         {too_many:?}. Is the change meant? Then: DRAW=1 cargo test --release --test architecture"
     );
 }
 
