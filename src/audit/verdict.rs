@@ -164,7 +164,7 @@ pub enum Reason {
     OlderShape,
     /// The server contradicts its own state: it is not backed by the transaction.
     Unbacked(Failure),
-    /// The transaction that the state names hashes to something else.
+    /// The transaction that the state names is not there, or hashes to something else.
     UnbackedHash,
     /// The answer is of another transaction, or of none.
     NoTransaction,
@@ -219,7 +219,9 @@ impl fmt::Display for Reason {
                 f.write_str("the state has the shape of 0.9.0, which this server had left behind")
             }
             Reason::Unbacked(failure) => write!(f, "the state is not backed: {failure}"),
-            Reason::UnbackedHash => f.write_str("the state's transaction has another hash"),
+            Reason::UnbackedHash => {
+                f.write_str("the state is not backed: its transaction is not there, or is another")
+            }
             Reason::NoTransaction => f.write_str("the transaction asked for is not in the answer"),
             Reason::FirstSightRefused => {
                 f.write_str("no trusted state, and --require-trusted is set: give --pin")
