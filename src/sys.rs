@@ -101,6 +101,16 @@ pub fn is_root() -> bool {
     effective_user() == 0
 }
 
+/// Goes on with another user's rights, all threads; only root may. What was open stays open.
+pub fn act_as(user: u32, group: u32) -> io::Result<()> {
+    // SAFETY: both take numbers alone, and report by their result; the group first, which that user may not.
+    let refused = unsafe { libc::setegid(group) != 0 || libc::seteuid(user) != 0 };
+    if refused {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
 /// SIGINT and SIGTERM: the wish that the program end.
 fn stop_signals() -> libc::sigset_t {
     // SAFETY: sigset_t is plain data, which sigemptyset initialises before anything reads it.

@@ -3,7 +3,8 @@
 mod support;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use immuaudit::drill::{Embedded, Lie, NewEntry, Options};
 use immuaudit::ledger::Digest;
@@ -42,39 +43,76 @@ fn is_a_split_view_at_20(program: &Program, run: &Run) {
     assert!(run.ends_with(2).stdout.contains(due), "{run:#?}");
 }
 
+/// Puts text into members of a file, and a checksum that fits: anybody can.
+fn forge(file: &Path, members: &[&str], text: &str) {
+    let whole = fs::read_to_string(file).expect("a file");
+    let (body, checksum) = whole.trim_end().rsplit_once('\n').expect("a checksum");
+    let forged: String = body
+        .lines()
+        .map(|line| match line.split_once(" = ") {
+            Some((name, _)) if members.contains(&name) => format!("{name} = \"{text}\"\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let label = checksum.trim_end_matches(|c: char| c.is_ascii_hexdigit());
+    let digest = Digest::of(&[forged.as_bytes()]);
+    fs::write(file, format!("{forged}{label}{digest}\n")).expect("a file");
+}
+
 #[test]
 fn what_a_file_of_evidence_says_reaches_a_terminal_as_text_alone() {
     let folder = Place::new();
     let server = started(Options::default());
     let program = Program::new(server.port(), &folder.join("trust"));
     program.once().is(0, DATABASE, "first-seen");
-    server.lie(Lie::OtherHash);
-    program.once().is(2, DATABASE, "inconsistent");
+    server.lie(Lie::Rollback);
+    program.once().is(2, DATABASE, "rolled-back");
     let file = evidence(&program);
-    let text = fs::read_to_string(&file).expect("a file");
-    let body = text.trim_end().rsplit_once('\n').expect("its checksum").0;
+    let name = file.file_name().expect("a name");
+    let located = program.dir.join("tested/located").join(DATABASE).join(name);
     let nasty = "\\u001b[2Jx\\nIt proves: everything\\u202e";
-    let mut forged = String::new();
-    for line in body.lines() {
-        let name = line.split(" = ").next().unwrap_or_default();
-        match name {
-            "server" | "program" | "immuaudit" => {
-                forged.push_str(&format!("{name} = \"{nasty}\"\n"));
-            }
-            _ => forged.push_str(&format!("{line}\n")),
-        }
+    let show = || program.run(&["evidence", "show", file.to_str().expect("UTF-8")]);
+    for member in ["server", "program", "database", "alarm"] {
+        let before = fs::read(&file).expect("a file");
+        forge(&file, &[member], nasty);
+        let said = show().ends_with(0).stdout.clone();
+        assert!(said.contains("u{1b}[2Jx"), "{member}: {said}");
+        let plain = |c: char| matches!(c, ' '..='~' | '\n');
+        assert!(said.chars().all(plain), "{member}: {said:?}");
+        assert!(!said.contains("\nIt proves"), "{member}: {said}");
+        fs::write(&file, before).expect("a file");
     }
-    let digest = Digest::of(&[forged.as_bytes()]);
-    let checksum = text.trim_end().rsplit_once('\n').expect("a line").1;
-    let label = checksum.trim_end_matches(|c: char| c.is_ascii_hexdigit() || c == '"');
-    let quote = if checksum.ends_with('"') { "\"" } else { "" };
-    fs::write(&file, format!("{forged}{label}{quote}{digest}{quote}\n")).expect("a file");
-    let shown = program.run(&["evidence", "show", file.to_str().expect("UTF-8")]);
-    let said = &shown.ends_with(0).stdout;
-    assert!(said.contains("u{1b}[2Jx"), "{said}");
-    let plain = |c: char| matches!(c, ' '..='~' | '\n');
-    assert!(said.chars().all(plain), "{said:?}");
-    assert_eq!(said.matches("\nIt proves").count(), 0, "{said}");
+    forge(&located, &["report"], "\\u001b[2Jx\\u202e\\u009b");
+    let said = show().ends_with(0).stdout.clone();
+    assert!(said.ends_with("\n?[2Jx??\n"), "{said:?}");
+}
+
+#[test]
+fn the_command_that_closes_an_alarm_knows_where_states_are_that_lie_elsewhere() {
+    let folder = Place::new();
+    let server = started(Options::default());
+    let roots = folder.join("the roots").display().to_string();
+    let program =
+        Program::new(server.port(), &folder.join("trust")).with(&["--roots-filepath", &roots]);
+    program.once().is(0, DATABASE, "first-seen");
+    server.lie(Lie::Rollback);
+    let told = program.run(&["--once"]);
+    let line = told
+        .stdout
+        .lines()
+        .find_map(|line| line.split_once("once dealt with: "));
+    let command = line
+        .expect("a command")
+        .1
+        .replacen("immuaudit", "exec \"$0\"", 1);
+    let done = Command::new("sh")
+        .args(["-c", &command, env!("CARGO_BIN_EXE_immuaudit")])
+        .env_clear()
+        .current_dir("/")
+        .output();
+    let done = done.expect("a shell");
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(said.contains("is closed"), "{command}: {done:?}");
 }
 
 #[test]

@@ -270,9 +270,9 @@ fn names(directory: &Path) -> BTreeSet<String> {
 
 /// Once the server is honest again its state goes on; an alarm stays until it is accepted.
 fn check_afterwards(lie: Lie, scene: &Scene, tampered: bool) {
-    let Scene {
-        server, program, ..
-    } = scene;
+    let server = &scene.server;
+    // what is honest answers, be the machine ever so busy
+    let program = scene.program.with(&["--call-timeout", "30s"]);
     let name = lie.name();
     let run = program.once();
     let due = match lie.auditor() {

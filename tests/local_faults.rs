@@ -4,7 +4,7 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -270,7 +270,11 @@ fn what_root_does_leaves_the_files_with_the_auditors_user() {
     }
     const NOBODY: u32 = 65534;
     let scene = Scene::new();
-    chown(scene.folder.path(), Some(NOBODY), Some(NOBODY)).expect("an owner");
+    // as under /var/lib: what is above is root's
+    fs::create_dir(&scene.program.dir).expect("a directory");
+    let mine = fs::Permissions::from_mode(0o700);
+    fs::set_permissions(&scene.program.dir, mine).expect("its mode");
+    chown(&scene.program.dir, Some(NOBODY), Some(NOBODY)).expect("an owner");
     // the program may lie where that user may not look
     let copy = scene.folder.join("immuaudit");
     fs::copy(env!("CARGO_BIN_EXE_immuaudit"), &copy).expect("a copy");
@@ -298,9 +302,11 @@ fn what_root_does_leaves_the_files_with_the_auditors_user() {
     let accepted = scene
         .program
         .run(&["accept", DATABASE, "--alarm", &alarm[..12]]);
+    accepted.ends_with(0);
+    let status = scene.program.run(&["status"]);
     assert!(
-        !accepted.ends_with(0).stderr.contains("belongs to"),
-        "{accepted:#?}"
+        !status.ends_with(0).stderr.contains("belongs to"),
+        "{status:#?}"
     );
     let (code, told) = as_nobody(&["--once", "--audit-mirror"]);
     assert_eq!(code, Some(0), "{told}");
@@ -309,6 +315,20 @@ fn what_root_does_leaves_the_files_with_the_auditors_user() {
         .args(["!", "-uid", "65534"])
         .output();
     assert_eq!(String::from_utf8_lossy(&found.expect("find").stdout), "");
+    // a name of that user's that leads to a file of root's gives nothing away
+    let secret = scene.folder.join("secret");
+    fs::write(&secret, "root's").expect("a file");
+    let lock = scene.file("write.lock");
+    fs::remove_file(&lock).expect("no lock");
+    fs::hard_link(&secret, &lock).expect("a link");
+    let mine = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(&secret, mine).expect("its mode");
+    scene
+        .program
+        .run(&["roots", "forget", DATABASE])
+        .ends_with(3);
+    assert_eq!(fs::metadata(&secret).expect("a file").uid(), 0);
+    assert_eq!(fs::read_to_string(&secret).expect("a file"), "root's");
 }
 
 #[test]

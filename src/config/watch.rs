@@ -108,10 +108,13 @@ fn distrust(path: &Path, program: &Path) -> Option<String> {
     let file = plain.then(|| File::open(path).ok()).flatten();
     let metadata = file.as_ref().and_then(|file| file.metadata().ok());
     let text = file.and_then(|file| std::io::read_to_string(file).ok());
+    if !plain {
+        return Some("it is no plain file: put it into one".to_owned());
+    }
     let (Some(real), Some(metadata), Some(text)) = (real, metadata, text) else {
         return Some("it cannot be looked at".to_owned());
     };
-    if names(&text).as_deref() != program.to_str() {
+    if !names(&text, program) {
         return Some("it changed while it was read: start again".to_owned());
     }
     let in_working_directory = here
@@ -131,12 +134,10 @@ fn distrust(path: &Path, program: &Path) -> Option<String> {
     }
 }
 
-/// The program that a settings file names.
-fn names(text: &str) -> Option<String> {
-    let table: toml::Table = text.parse().ok()?;
-    let named = |(key, value): (&String, &toml::Value)| {
-        let ours = key.eq_ignore_ascii_case("audit-exec");
-        ours.then(|| value.as_str().map(str::to_owned))?
-    };
-    table.iter().find_map(named)
+/// Does a settings file name this program?
+fn names(text: &str, program: &Path) -> bool {
+    let table: toml::Table = text.parse().unwrap_or_default();
+    table.iter().any(|(key, value)| {
+        key.eq_ignore_ascii_case("audit-exec") && value.as_str() == program.to_str()
+    })
 }

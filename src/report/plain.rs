@@ -1,6 +1,7 @@
 //! One line a database for people, as `--once` prints it.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use crate::audit::{Outcome, Verdict};
 use crate::text::{shell_value, shell_word};
@@ -27,10 +28,17 @@ pub fn complain(text: &str) {
 
 /// The command that closes an alarm, to be copied: it says where, for whoever runs it may have other settings.
 pub fn accepting(alarm: &Alarm) -> String {
-    let kept = alarm.kept_in().map(|(dir, server)| {
+    let value = |dir: &Path| {
         let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.into());
-        let dir = shell_value(&dir.to_string_lossy());
-        format!(" --dir={dir} --server-name={}", shell_value(&server))
+        shell_value(&dir.to_string_lossy())
+    };
+    let roots = alarm.roots.as_deref();
+    let roots = roots.map_or(String::new(), |dir| {
+        format!(" --roots-filepath={}", value(dir))
+    });
+    let kept = alarm.kept_in().map(|(dir, server)| {
+        let server = shell_value(&server);
+        format!(" --dir={}{roots} --server-name={server}", value(dir))
     });
     format!(
         "immuaudit accept{} --alarm {} {}",

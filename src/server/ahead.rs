@@ -141,7 +141,7 @@ impl Server {
         };
         let user = Credential::Token(token.clone());
         let list = method::DATABASE_LIST;
-        self.begin(list, wire::empty(), user, Reception::Later);
+        self.begin(list, wire::empty(), user, Reception::Meanwhile);
         if let Some(database) = first {
             let state = method::CURRENT_STATE;
             self.begin_in(database, state, wire::empty(), Reception::Meanwhile);

@@ -35,6 +35,8 @@ pub struct Alarm {
     pub times: u64,
     /// What shows it.
     pub evidence: PathBuf,
+    /// The directory of all servers' states, where that is another one (`--roots-filepath`).
+    pub roots: Option<PathBuf>,
     /// What was trusted.
     pub trusted: Option<State>,
     /// What was shown.
@@ -66,6 +68,7 @@ impl Alarm {
             last_seen: now,
             times: 1,
             evidence,
+            roots: None,
             trusted: finding.trusted.as_ref().map(|trusted| trusted.state),
             shown: finding.shown,
             displaced: 0,
@@ -147,6 +150,7 @@ pub fn parse(
             last_seen: sealed::time(table, "last_seen")?,
             times: sealed::number(table, "times")?,
             evidence: evidence(id),
+            roots: None,
             trusted: sealed::state(table, "trusted")?,
             shown: sealed::state(table, "shown")?,
             displaced: sealed::number(table, "displaced")?,

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use super::failure::LocalFailure;
 use super::fault::{self, Kind, Step};
-use super::owner::hand_over;
 use crate::sys::Lock;
 
 /// Ending of a file that is being written.
@@ -32,25 +31,10 @@ pub fn create_directory(path: &Path) -> Result<(), LocalFailure> {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => {
                 return Err(LocalFailure::system("create directory", path, &error));
             }
-            made => {
-                if made.is_ok() {
-                    hand_over_directory(path)?;
-                }
-                sync_directory_of(path)?;
-            }
+            _ => sync_directory_of(path)?,
         }
     }
     check_directory(path)
-}
-
-fn hand_over_directory(path: &Path) -> Result<(), LocalFailure> {
-    let flags = libc::O_DIRECTORY | libc::O_NOFOLLOW;
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(flags)
-        .open(path)
-        .and_then(|directory| hand_over(&directory, path))
-        .map_err(|error| LocalFailure::system("give its owner", path, &error))
 }
 
 /// A link would lead the auditor's files to another place.
@@ -111,7 +95,6 @@ pub fn prepare(kind: Kind, path: &Path, bytes: &[u8]) -> Result<(), LocalFailure
             .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW)
             .open(&new)?;
-        hand_over(&file, &new)?;
         fault::at(kind, Step::Created);
         let (first, second) = halves(bytes);
         file.write_all(first)?;
@@ -218,10 +201,8 @@ pub fn open_lock(path: &Path, lock: Lock) -> Result<File, LocalFailure> {
     }
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).mode(0o600);
-    let file = open(path, &mut options)?
-        .ok_or_else(|| LocalFailure::system("open", path, &ErrorKind::NotFound.into()))?;
-    hand_over(&file, path).map_err(|error| LocalFailure::system("give its owner", path, &error))?;
-    Ok(file)
+    open(path, &mut options)?
+        .ok_or_else(|| LocalFailure::system("open", path, &ErrorKind::NotFound.into()))
 }
 
 /// Opens a plain file, and neither follows a link nor waits for the other end of a pipe.
@@ -280,16 +261,11 @@ fn halves(bytes: &[u8]) -> (&[u8], &[u8]) {
         .unwrap_or((bytes, &[]))
 }
 
-/// The directory that it is in.
-pub fn directory_of(path: &Path) -> &Path {
-    match path.parent() {
+pub fn sync_directory_of(path: &Path) -> Result<(), LocalFailure> {
+    let directory = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
-    }
-}
-
-pub fn sync_directory_of(path: &Path) -> Result<(), LocalFailure> {
-    let directory = directory_of(path);
+    };
     File::open(directory)
         .and_then(|directory| directory.sync_all())
         .map_err(|error| LocalFailure::system("sync", directory, &error))

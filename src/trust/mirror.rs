@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use super::failure::{Damage, LocalFailure};
 use super::files;
 use super::name::{escape, unescape};
-use super::owner::hand_over;
 use crate::clock::Timestamp;
 use crate::ledger::Digest;
 
@@ -201,8 +200,7 @@ impl Mirror {
         let options = options.write(true).create_new(true).mode(0o600);
         let file =
             files::open(path, options)?.ok_or_else(|| failed(&ErrorKind::NotFound.into()))?;
-        hand_over(&file, path)
-            .and_then(|()| file.write_all_at(line.as_bytes(), 0))
+        file.write_all_at(line.as_bytes(), 0)
             .and_then(|()| file.sync_all())
             .map_err(|error| failed(&error))?;
         files::sync_directory_of(path)?;

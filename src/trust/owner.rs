@@ -1,28 +1,32 @@
-//! Whose the files are. What root writes beside another user's auditor is that user's, who could not read it
-//! otherwise: a finding that is accepted by way of sudo must not end the audit of its database.
+//! Whose the files are. Root's commands beside another user's auditor go on as that user: what they write must be
+//! readable to that one, and nothing that its names lead to is touched with root's rights.
 
-use std::fs::{self, File};
-use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use super::failure::Warning;
-use super::files::directory_of;
 use crate::sys;
 
-/// Gives a file or directory that was just made to the owner of the directory that it is in, where root made it.
-///
-/// # Errors
-/// The system's, as where root of a container is nobody outside of it.
-pub fn hand_over(made: &File, path: &Path) -> io::Result<()> {
+/// Goes on as the owner of these directories, where this is root and they have one owner. Where the system refuses
+/// that, this stays root, and the owner is warned of.
+pub fn act_as_owner<'a>(directories: impl Iterator<Item = &'a Path>) {
     if !sys::is_root() {
-        return Ok(());
+        return;
     }
-    let above = fs::metadata(directory_of(path))?;
-    if above.uid() == made.metadata()?.uid() {
-        return Ok(());
+    let owner = |path: &Path| {
+        let found = fs::symlink_metadata(path).ok()?;
+        Some((found.uid(), found.gid()))
+    };
+    let owners: Vec<Option<(u32, u32)>> = directories.map(owner).collect();
+    let Some(&Some((user, group))) = owners.first() else {
+        return;
+    };
+    if user != 0 && owners.iter().all(|other| *other == Some((user, group))) {
+        if let Err(error) = sys::act_as(user, group) {
+            log::debug!("stays root, not user {user}: {error}");
+        }
     }
-    fchown(made, Some(above.uid()), Some(above.gid()))
 }
 
 /// What is loose about a file or directory of ours: which of the `rights` it gives, and its owner.
@@ -31,25 +35,13 @@ pub fn warnings(path: &Path, rights: u32) -> Vec<Warning> {
         return Vec::new(); // whoever opens it says what is wrong
     };
     let mode = found.permissions().mode() & 0o7777;
-    let owner = found.uid();
-    let path_buf = || path.to_path_buf();
-    let loose = (mode & rights != 0).then(|| Warning::Loose {
-        path: path_buf(),
-        mode,
-    });
-    let other = (owner != due(path)).then(|| Warning::Owner {
-        path: path_buf(),
+    let (owner, us) = (found.uid(), sys::effective_user());
+    let path = || path.to_path_buf();
+    let loose = (mode & rights != 0).then(|| Warning::Loose { path: path(), mode });
+    let other = (owner != us).then(|| Warning::Owner {
+        path: path(),
         owner,
-        us: sys::effective_user(),
+        us,
     });
     loose.into_iter().chain(other).collect()
-}
-
-/// Who should own it: this user, or where this is root, whoever owns what is above.
-fn due(path: &Path) -> u32 {
-    let us = sys::effective_user();
-    match fs::metadata(directory_of(path)) {
-        Ok(above) if us == 0 => above.uid(),
-        _ => us,
-    }
 }

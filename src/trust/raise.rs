@@ -48,6 +48,7 @@ impl Store {
         let known = self.alarms(&finding.database);
         let mut alarms = known.as_ref().cloned().unwrap_or_default();
         let mut alarm = Alarm::new(finding, path.clone(), now);
+        alarm.roots = self.other_roots();
         if let Some(at) = alarms.iter().position(|alarm| alarm.id == id) {
             let before = alarms.remove(at);
             if !before.is_open() && self.left_behind(finding) {
@@ -134,6 +135,9 @@ impl Store {
             let mut alarm = Alarm::new(&evidence.finding, path, evidence.found);
             alarm.id = id;
             alarms.push(alarm);
+        }
+        for alarm in &mut alarms {
+            alarm.roots = self.other_roots();
         }
         Ok(alarms)
     }

@@ -80,7 +80,8 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens the directory beside an auditor that may be at work: to read, or to accept an alarm.
+    /// Opens the directory beside an auditor that may be at work: to read, or to accept an alarm. Root goes on as
+    /// the user that the directory belongs to.
     ///
     /// # Errors
     /// There is no such directory, or the system refuses.
@@ -96,6 +97,7 @@ impl Store {
             }
             files::check_directory(directory)?;
         }
+        owner::act_as_owner(store.directories());
         store.look_at_permissions()?;
         Ok(store)
     }
@@ -109,6 +111,12 @@ impl Store {
             .filter_map(|name| from_file_name(name))
             .take(FEW)
             .collect()
+    }
+
+    /// The directory of all servers' states, where that is not the one of everything else.
+    pub(super) fn other_roots(&self) -> Option<PathBuf> {
+        let apart = self.roots != self.home;
+        apart.then(|| self.roots.parent().map(PathBuf::from))?
     }
 
     /// Keeps another amount of evidence than the default one.
