@@ -1,4 +1,5 @@
 //! No bit and no count that a step consults can be changed, and what no step consults may be anything.
+//! Longer than other files by a little: what each step consults is listed once, for all tests here.
 
 mod support;
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::text::cut;
+use super::text::Shown;
 use crate::ledger::State;
 use crate::text::shell_value;
 
@@ -389,14 +389,5 @@ impl fmt::Display for Warning {
                 write!(f, "{} is damaged, and begun anew", path.display())
             }
         }
-    }
-}
-
-/// A name from outside, printable and cut.
-pub(super) struct Shown<'a>(pub &'a str);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", cut(self.0, 100).escape_default())
     }
 }
