@@ -1,6 +1,13 @@
 //! immuaudit watches immudb servers and says, with proof, when one of them has rewritten history.
 
-#![deny(unsafe_code)]
+#![deny(
+    unsafe_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))]
 
 pub mod audit;
 pub mod clock;

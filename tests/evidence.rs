@@ -4,12 +4,11 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use immuaudit::drill::{Embedded, Lie, NewEntry, Options};
 use immuaudit::ledger::Digest;
 use support::place::Place;
-use support::program::{Program, Run, Running};
+use support::program::{Program, Run, Running, copied};
 use support::proxy::{Body, Proxy};
 use support::receiver::Receiver;
 
@@ -101,16 +100,8 @@ fn the_command_that_closes_an_alarm_knows_where_states_are_that_lie_elsewhere() 
         .stdout
         .lines()
         .find_map(|line| line.split_once("once dealt with: "));
-    let command = line
-        .expect("a command")
-        .1
-        .replacen("immuaudit", "exec \"$0\"", 1);
-    let done = Command::new("sh")
-        .args(["-c", &command, env!("CARGO_BIN_EXE_immuaudit")])
-        .env_clear()
-        .current_dir("/")
-        .output();
-    let done = done.expect("a shell");
+    let command = line.expect("a command").1;
+    let done = copied(command);
     let said = String::from_utf8_lossy(&done.stdout);
     assert!(said.contains("is closed"), "{command}: {done:?}");
 }

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use immuaudit::drill::Lie;
+use support::loud::not_shown;
 use support::place::Place;
-use support::trusting::{DATABASE, Scene, skipped};
+use support::trusting::{DATABASE, Scene};
 
 fn is_root() -> bool {
     immuaudit::sys::is_root()
@@ -51,7 +52,7 @@ impl Drop for Mount {
 fn a_full_disk_is_a_local_failure_and_what_is_trusted_stays() {
     let folder = Place::new();
     let Some(mount) = Mount::new(&folder.join("disk")) else {
-        return skipped("no small file system can be mounted here: not shown with a full disk");
+        return not_shown("no small file system can be mounted here: not shown with a full disk");
     };
     let scene = Scene::within(folder, "disk/trust");
     scene.program.once().is(0, DATABASE, "first-seen");
@@ -86,7 +87,7 @@ fn a_full_disk_is_a_local_failure_and_what_is_trusted_stays() {
 fn a_read_only_disk_is_a_local_failure() {
     let folder = Place::new();
     let Some(mount) = Mount::new(&folder.join("disk")) else {
-        return skipped(
+        return not_shown(
             "no small file system can be mounted here: not shown with a read-only disk",
         );
     };
@@ -105,7 +106,7 @@ fn a_read_only_disk_is_a_local_failure() {
 fn a_disk_that_turns_read_only_under_a_running_auditor_stops_it_not() {
     let folder = Place::new();
     let Some(mount) = Mount::new(&folder.join("disk")) else {
-        return skipped(
+        return not_shown(
             "no small file system can be mounted here: not shown with a disk that fails",
         );
     };
@@ -194,7 +195,7 @@ fn files_are_for_their_owner_alone_and_looser_ones_are_named() {
 #[test]
 fn files_of_another_owner_are_named_or_refused() {
     if !is_root() {
-        return skipped("only root can give files away: not shown with another owner's");
+        return not_shown("only root can give files away: not shown with another owner's");
     }
     let scene = Scene::trusted();
     let state = scene.file("defaultdb.state");
@@ -206,7 +207,7 @@ fn files_of_another_owner_are_named_or_refused() {
 #[test]
 fn a_directory_that_cannot_be_read_is_a_local_failure() {
     if is_root() {
-        return skipped("root may read everything: not shown with a closed directory");
+        return not_shown("root may read everything: not shown with a closed directory");
     }
     let scene = Scene::trusted();
     let closed = fs::Permissions::from_mode(0o000);
@@ -234,39 +235,9 @@ fn two_auditors_at_once_are_one_and_a_refusal_and_a_dead_ones_lock_is_none() {
 }
 
 #[test]
-fn who_is_told_nothing_still_gets_the_exit_code() {
-    let scene = Scene::trusted();
-    let dir = scene.program.dir.display().to_string();
-    for (words, dir, redirection, due) in [
-        (
-            &["status", "--no-such-flag"][..],
-            &dir[..],
-            "2>/dev/full",
-            3,
-        ),
-        (&["status"], "/nowhere", "2>/dev/full", 3),
-        (&["roots", "export"], &dir, ">/dev/full", 3), // what it is for was not written
-        (&["status"], &dir, ">/dev/full", 0),
-    ] {
-        let done = Command::new("sh")
-            .arg("-c")
-            .arg(format!("exec \"$0\" \"$@\" {redirection}"))
-            .arg(env!("CARGO_BIN_EXE_immuaudit"))
-            .args(words)
-            .args(["--dir", dir, "--server-name", "tested"])
-            .env_clear()
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        let code = done.expect("a shell").code();
-        assert_eq!(code, Some(due), "{words:?} {redirection}");
-    }
-}
-
-#[test]
 fn what_root_does_leaves_the_files_with_the_auditors_user() {
     if !is_root() {
-        return skipped("not root: root's commands beside another user's auditor");
+        return not_shown("not root: root's commands beside another user's auditor");
     }
     const NOBODY: u32 = 65534;
     let scene = Scene::new();
@@ -337,7 +308,7 @@ fn a_clock_far_ahead_in_the_files_deletes_nothing_and_accuses_nobody() {
     scene.server.grow(DATABASE, 1);
     let faketime = ["/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"];
     let Some(library) = faketime.iter().find(|path| Path::new(path).exists()) else {
-        return skipped("no libfaketime here: not shown with a clock that steps");
+        return not_shown("no libfaketime here: not shown with a clock that steps");
     };
     for clock in ["+40y", "-20y", "+0"] {
         let mut program = scene.program.with(&[]);

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use immuaudit::drill::{Lie, Telling};
 use immuaudit::wire::method;
+use support::loud::not_shown;
 use support::program::{Program, Run, Running, status};
-use support::trusting::{DATABASE, Scene, skipped};
+use support::trusting::{DATABASE, Scene};
 
 /// The shell sets the limit, and becomes the auditor.
 fn limited(program: &Program, limit: &str, verb: &[&str]) -> Run {
@@ -74,7 +75,7 @@ fn a_running_auditor_without_file_descriptors_says_so_and_goes_on_once_there_are
     for round in 1..=3 {
         let before = scene.believes();
         if !descriptors(&running, "--nofile=0:") {
-            return skipped("there is no prlimit here: not shown with descriptors that run out");
+            return not_shown("there is no prlimit here: not shown with descriptors that run out");
         }
         scene.server.grow(DATABASE, 2);
         running.wait_for_times("Too many open files", 2 * round);
@@ -158,6 +159,50 @@ fn killed_again_and_again_it_never_sees_anything_for_the_first_time_twice() {
     scene.program.once().is(0, DATABASE, "consistent");
 }
 
+/// The exit code of a command whose outputs a shell redirects.
+fn redirected(command: &Command, redirection: &str) -> Option<i32> {
+    let variables = command.get_envs();
+    let mut shell = Command::new("sh");
+    shell
+        .arg("-c")
+        .arg(format!("exec \"$0\" \"$@\" {redirection}"))
+        .arg(command.get_program())
+        .args(command.get_args())
+        .env_clear()
+        .envs(variables.filter_map(|(name, value)| Some((name, value?))))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    if let Some(folder) = command.get_current_dir() {
+        shell.current_dir(folder);
+    }
+    shell.status().expect("a shell").code()
+}
+
+#[test]
+fn who_is_told_nothing_still_gets_the_exit_code() {
+    let scene = Scene::trusted();
+    let dir = scene.program.dir.display().to_string();
+    for (words, dir, redirection, due) in [
+        (
+            &["status", "--no-such-flag"][..],
+            &dir[..],
+            "2>/dev/full",
+            3,
+        ),
+        (&["status"], "/nowhere", "2>/dev/full", 3),
+        (&["roots", "export"], &dir, ">/dev/full", 3), // what it is for was not written
+        (&["status"], &dir, ">/dev/full", 0),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_immuaudit"));
+        command
+            .args(words)
+            .args(["--dir", dir, "--server-name", "tested"])
+            .env_clear();
+        let code = redirected(&command, redirection);
+        assert_eq!(code, Some(due), "{words:?} {redirection}");
+    }
+}
+
 #[test]
 fn a_stdout_and_a_stderr_that_are_closed_or_full_stop_no_audit() {
     for redirection in [
@@ -170,20 +215,8 @@ fn a_stdout_and_a_stderr_that_are_closed_or_full_stop_no_audit() {
     ] {
         let scene = Scene::trusted();
         let command = scene.program.command(&["--once", "--json"]);
-        let mut shell = Command::new("sh");
-        let done = shell
-            .arg("-c")
-            .arg(format!("exec \"$0\" \"$@\" {redirection}"))
-            .arg(command.get_program())
-            .args(command.get_args())
-            .env_clear()
-            .env("HOME", &scene.program.dir)
-            .current_dir(scene.folder.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .expect("a shell");
-        assert_eq!(done.code(), Some(0), "{redirection}");
+        let code = redirected(&command, redirection);
+        assert_eq!(code, Some(0), "{redirection}");
         assert_eq!(
             scene.believes(),
             scene.state().tx.to_string(),

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use immuaudit::drill::{Lie, Telling};
 use support::http::{ask, get};
-use support::program::member;
+use support::program::{copied, member};
 use support::watched::watched;
 
 const TAMPERED: &str =
@@ -231,14 +231,8 @@ fn a_json_line_of_tampering_has_a_member_for_each_fact() {
         member(line, "next_step").starts_with("leave the server"),
         "{line}"
     );
-    // to be copied, by whoever it is, wherever they are
-    let to_close: Vec<&str> = member(line, "to_close").split(' ').collect();
-    let accept = Command::new(env!("CARGO_BIN_EXE_immuaudit"))
-        .args(&to_close[1..])
-        .env_clear()
-        .current_dir("/")
-        .output();
-    let accepted = accept.expect("it runs");
+    let to_close = member(line, "to_close");
+    let accepted = copied(to_close);
     let said = String::from_utf8_lossy(&accepted.stdout);
     assert!(said.contains("is closed"), "{to_close:?}: {accepted:?}");
     let cycle = log
@@ -278,7 +272,7 @@ fn promtool(args: &[&str], stdin: &str) {
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {
-            return support::loud::skipped(&format!(
+            return support::loud::missing(&format!(
                 "no promtool here (package prometheus): {error}"
             ));
         }

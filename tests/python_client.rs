@@ -18,7 +18,7 @@ fn python() -> Option<PathBuf> {
     if found.exists() {
         return Some(found);
     }
-    support::loud::skipped(&format!(
+    support::loud::missing(&format!(
         "no Python client of immudb at {} (tests/python/verified.py says how to get it)",
         found.display()
     ));

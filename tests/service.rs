@@ -9,13 +9,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use immuaudit::drill::{Embedded, Lie, Options, Telling, fill};
+use support::loud::not_shown;
 use support::place::Place;
 use support::program::{Program, Run};
-
-/// A line past the test harness, which swallows what passing tests print.
-fn say_loudly(line: &str) {
-    support::loud::loud(format!("{line}\n"));
-}
 
 fn install(folder: &Place, more: &[&str]) -> Run {
     let config = folder.join("immuclient.toml").display().to_string();
@@ -75,9 +71,7 @@ fn the_unit_is_clean_and_lets_the_service_do_little() {
         .output()
         .is_err()
     {
-        return say_loudly(
-            "SKIPPED: the unit is not checked by systemd-analyze, which is not here",
-        );
+        return not_shown("the unit is not checked by systemd-analyze, which is not here");
     }
     let folder = Place::new();
     let run = install(&folder, &[]);
@@ -110,7 +104,7 @@ fn the_unit_is_clean_and_lets_the_service_do_little() {
         .output()
         .unwrap();
     if !output.status.success() {
-        return say_loudly("SKIPPED: this systemd-analyze cannot rate a unit offline");
+        return not_shown("this systemd-analyze cannot rate a unit offline");
     }
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let line = said
@@ -124,7 +118,7 @@ fn the_unit_is_clean_and_lets_the_service_do_little() {
 #[test]
 fn where_there_is_no_systemd_it_is_said_what_to_do_instead() {
     if Path::new("/run/systemd/system").is_dir() {
-        return say_loudly("SKIPPED: systemd runs this machine, so its absence is not tested");
+        return not_shown("systemd runs this machine, so its absence is not tested");
     }
     let folder = Place::new();
     let program = Program::new(1, &folder.join("trust"));

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use immuaudit::drill::{Embedded, Options, fill};
+use support::loud::not_shown;
 use support::place::Place;
 
 /// A booted systemd, gone with it.
@@ -179,8 +180,7 @@ fn the_service_is_installed_runs_comes_back_after_a_hang_and_goes_without_a_trac
     let booted = match Booted::boot() {
         Ok(booted) => booted,
         Err(why) => {
-            let line = format!("SKIPPED: the unit was not run in a real systemd: {why}\n");
-            support::loud::loud(line); // past the test harness
+            not_shown(&format!("the unit was not run in a real systemd: {why}"));
             return;
         }
     };

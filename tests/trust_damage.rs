@@ -208,30 +208,25 @@ fn an_older_history_is_a_local_failure() {
 #[test]
 fn a_state_that_its_history_does_not_tell_of_is_a_local_failure() {
     let chain = Chain::new(9, 1);
+    let state_file = |make: &dyn Fn(&Store)| {
+        let there = Place::new();
+        make(&open(&there));
+        fs::read(file(&there, "db.state")).unwrap()
+    };
+    let seen = |store: &Store, tx: u64| {
+        store
+            .first_sight("db", &chain.seen(tx), How::FirstSeen, at(tx))
+            .unwrap()
+    };
     let proven = |to: u64, time: u64| {
-        let there = Place::new();
-        let store = open(&there);
-        let seen = chain.seen(3);
-        let first = store.first_sight("db", &seen, How::FirstSeen, at(3));
-        store
-            .advance(
-                &first.unwrap(),
-                &chain.prove(3, to),
-                &chain.seen(to),
-                at(time),
-            )
-            .unwrap();
-        fs::read(file(&there, "db.state")).unwrap()
+        state_file(&|store| {
+            let proof = chain.prove(3, to);
+            store
+                .advance(&seen(store, 3), &proof, &chain.seen(to), at(time))
+                .unwrap();
+        })
     };
-    let first_seen = {
-        let there = Place::new();
-        let store = open(&there);
-        let seen = chain.seen(5);
-        store
-            .first_sight("db", &seen, How::FirstSeen, at(5))
-            .unwrap();
-        fs::read(file(&there, "db.state")).unwrap()
-    };
+    let first_seen = state_file(&|store| drop(seen(store, 5)));
     // here transaction 5 was proven in second 5
     let mixed_up = [
         ("another way to the same state", first_seen, false),

@@ -154,8 +154,7 @@ impl Auditor {
         known.extend(policy.pins.iter().map(|pin| pin.database.clone()));
         known.sort();
         known.dedup();
-        if self.shape == Some(StateShape::WithDatabase) {
-            // a 0.9.0 mixes up what it answers to several calls at once
+        if self.may_ask_together() {
             let first = self.first.take().filter(|name| selects(name));
             self.server.begin_round(first.as_deref());
         }
@@ -226,8 +225,8 @@ impl Auditor {
         let listed = names
             .filter(|(name, listed)| matches!(listed, Listed::Yes) && !self.slow.contains(*name));
         let databases: Vec<&str> = listed.map(|(name, _)| name.as_str()).collect();
-        if databases.len() < 2 || self.shape != Some(StateShape::WithDatabase) {
-            return; // that one shape, for the same reason as where a cycle begins
+        if databases.len() < 2 || !self.may_ask_together() {
+            return;
         }
         self.server.begin_states(databases.iter().copied());
         for database in databases {
@@ -246,6 +245,11 @@ impl Auditor {
                 _ => {}
             }
         }
+    }
+
+    /// A 0.9.0 mixes up what it answers to several calls at once.
+    fn may_ask_together(&self) -> bool {
+        self.shape == Some(StateShape::WithDatabase)
     }
 
     /// What is kept in memory of names that are neither known nor listed any more.

@@ -7,7 +7,7 @@ use super::open::{self, Failed};
 use crate::audit::{Auditor, Compared, Comparison, Exit, Theirs};
 use crate::config::{Another, Settings};
 use crate::notify::http;
-use crate::report::{accepting, complain, print};
+use crate::report::{alarm_lines, complain, print};
 use crate::stop::Stop;
 use crate::text::Shown;
 use crate::trust::{Export, Store, shown_states};
@@ -102,11 +102,7 @@ fn line(comparison: &Comparison) -> String {
             alarm,
         } => {
             let kept = match alarm {
-                Ok(alarm) => format!(
-                    "evidence: {}\n  once dealt with: {}",
-                    alarm.evidence.display(),
-                    accepting(alarm)
-                ),
+                Ok(alarm) => alarm_lines(alarm).join("\n  "),
                 Err(failure) => format!("not written down: {failure}"),
             };
             format!(

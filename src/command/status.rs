@@ -3,7 +3,7 @@
 use super::open::{self, Failed};
 use crate::audit::{Chance, Exit, chance_per_day};
 use crate::config::{Format, Settings};
-use crate::report::{JsonObject, accepting, print};
+use crate::report::{JsonObject, alarm_lines, print};
 use crate::trust::{Alarm, LocalFailure, OutcomeRecord, Progress, Store, Trusted};
 
 /// Tells of every database known; the exit code is that of the last audit, but for alarms that were
@@ -111,8 +111,7 @@ impl Known<'_> {
                 "  OPEN ALARM {}: {} ({}), raised {}, {seen}",
                 alarm.id, alarm.kind, alarm.reason, alarm.raised
             ));
-            lines.push(format!("    evidence: {}", alarm.evidence.display()));
-            lines.push(format!("    once dealt with: {}", accepting(alarm)));
+            lines.extend(alarm_lines(alarm).map(|line| format!("    {line}")));
         }
         lines.join("\n")
     }

@@ -6,16 +6,7 @@
 //! `table`, `verb`, `flags`, `environment`, `file`, `load`, `settings`.
 
 #![forbid(unsafe_code)]
-#![deny(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-#![cfg_attr(
-    test,
-    allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)
-)]
+#![cfg_attr(test, allow(clippy::panic))]
 
 mod argv;
 mod completions;

@@ -6,13 +6,6 @@
 //! Reading order: `answer` (what counts as a proof), `search` (the halving), `window` (what it amounts to).
 
 #![forbid(unsafe_code)]
-#![deny(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))]
 
 mod answer;
 mod search;

@@ -2,13 +2,6 @@
 //! here decides. What those who watch are shown is gathered on the `board`.
 
 #![forbid(unsafe_code)]
-#![deny(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))]
 
 mod board;
 mod event;
@@ -36,7 +29,7 @@ pub use log_line::{log_cycle, log_outcome, log_swept, log_values, log_warnings};
 pub use logger::start_logging;
 pub use metrics::{Prefix, metrics};
 pub use page::page;
-pub use plain::{accepting, complain, outcome_line, print, try_print};
+pub use plain::{accepting, alarm_lines, complain, outcome_line, print, try_print};
 pub use probes::{Health, livez, readyz, states_json, status_json, version_json};
 pub use progress::Bar;
 pub use receivers::{Counts, Receiver};

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::audit::{Outcome, Verdict};
 use crate::text::{shell_value, shell_word};
-use crate::trust::Alarm;
+use crate::trust::{Alarm, Location};
 
 /// A line to stdout; one that is closed is no reason to stop auditing.
 pub fn print(text: &str) {
@@ -26,23 +26,29 @@ pub fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
+/// What is said of an open alarm, a line each: where its evidence is, and how it is closed.
+pub fn alarm_lines(alarm: &Alarm) -> [String; 2] {
+    [
+        format!("evidence: {}", alarm.evidence.display()),
+        format!("once dealt with: {}", accepting(alarm)),
+    ]
+}
+
 /// The command that closes an alarm, to be copied: it says where, for whoever runs it may have other settings.
 pub fn accepting(alarm: &Alarm) -> String {
-    let value = |dir: &Path| {
+    let option = |flag: &str, dir: &Path| {
         let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.into());
-        shell_value(&dir.to_string_lossy())
+        format!(" --{flag}={}", shell_value(&dir.to_string_lossy()))
     };
-    let roots = alarm.roots.as_deref();
-    let roots = roots.map_or(String::new(), |dir| {
-        format!(" --roots-filepath={}", value(dir))
-    });
-    let kept = alarm.kept_in().map(|(dir, server)| {
-        let server = shell_value(&server);
-        format!(" --dir={}{roots} --server-name={server}", value(dir))
-    });
+    let Location { dir, roots, server } = &alarm.location;
+    let roots = roots
+        .as_deref()
+        .map(|roots| option("roots-filepath", roots));
     format!(
-        "immuaudit accept{} --alarm {} {}",
-        kept.unwrap_or_default(),
+        "immuaudit accept{}{} --server-name={} --alarm {} {}",
+        option("dir", dir),
+        roots.unwrap_or_default(),
+        shell_value(server),
         alarm.id,
         shell_word(&alarm.database)
     )
@@ -69,11 +75,9 @@ pub fn outcome_line(outcome: &Outcome) -> String {
         line.push_str(" (taken on trust: there was nothing to hold it against)");
     }
     if let Some(alarm) = &outcome.alarm {
-        line.push_str(&format!(
-            "\n  evidence: {}\n  once dealt with: {}",
-            alarm.evidence.display(),
-            accepting(alarm)
-        ));
+        for told in alarm_lines(alarm) {
+            line.push_str(&format!("\n  {told}"));
+        }
     } else if outcome.open_alarms > 0 {
         line.push_str(&format!(
             "\n  {} open alarm(s) of earlier checks: see immuaudit status",

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use super::Server;
 use super::call::{Answer, Credential, Pending, Receiving};
 use super::failure::{Failure, Kind};
-use super::session::Mode;
 use crate::ledger::State;
 use crate::stop::Stop;
 use crate::wire::{self, Entries, method};
@@ -136,10 +135,9 @@ impl Server {
     /// Begins the calls that a cycle begins with, the list and the state of the database that comes first, so that
     /// both are on their way at once.
     pub fn begin_round(&mut self, first: Option<&str>) {
-        let Mode::Token(token) = &self.session.mode else {
+        let Some(user) = self.session.token() else {
             return;
         };
-        let user = Credential::Token(token.clone());
         let list = method::DATABASE_LIST;
         self.begin(list, wire::empty(), user, Reception::Meanwhile);
         if let Some(database) = first {
@@ -158,26 +156,24 @@ impl Server {
             .collect();
         self.ahead.keep(&credentials);
         for database in databases {
-            if !self.has_begun_state(database) {
+            if self.begun_state(database).is_none() {
                 let name = method::CURRENT_STATE;
                 self.begin_in(database, name, wire::empty(), Reception::Later);
             }
         }
     }
 
-    fn has_begun_state(&self, database: &str) -> bool {
-        let credential = self.session.known(database);
-        self.ahead.0.iter().any(|begun| {
-            begun.name == method::CURRENT_STATE && Some(&begun.credential) == credential.as_ref()
-        })
+    /// Where the call for its state is among those on their way.
+    fn begun_state(&self, database: &str) -> Option<usize> {
+        let credential = self.session.known(database)?;
+        let state =
+            |begun: &Begun| begun.name == method::CURRENT_STATE && begun.credential == credential;
+        self.ahead.0.iter().position(state)
     }
 
     /// The state that was begun to be asked for, as it will be taken: a hint at what to ask next.
     pub fn peek_state(&mut self, database: &str) -> Option<State> {
-        let credential = self.session.known(database)?;
-        let state =
-            |begun: &Begun| begun.name == method::CURRENT_STATE && begun.credential == credential;
-        let at = self.ahead.0.iter().position(state)?;
+        let at = self.begun_state(database)?;
         let mut begun = self.ahead.0.swap_remove(at);
         let answer = begun.progress.wait(&self.stop);
         let hint = match &answer {
@@ -261,10 +257,9 @@ impl Server {
 
     /// Opens databases with their calls side by side; one that fails is opened when it is needed.
     fn open_together<'a>(&mut self, databases: impl Iterator<Item = &'a str>) {
-        let Mode::Token(token) = &self.session.mode else {
+        let Some(user) = self.session.token() else {
             return;
         };
-        let user = Credential::Token(token.clone());
         let Some(client) = &self.client else { return };
         let timeout = self.timeout_now();
         let mut opening: Vec<(String, Pending)> = Vec::new();

@@ -54,6 +54,14 @@ impl Session {
         self.databases.get(database).cloned()
     }
 
+    /// What `Login` gave for calls outside any database.
+    pub fn token(&self) -> Option<Credential> {
+        match &self.mode {
+            Mode::Token(token) => Some(Credential::Token(token.clone())),
+            _ => None,
+        }
+    }
+
     /// A database is open.
     pub fn opened(&mut self, database: &str, credential: Credential) {
         self.databases.insert(database.into(), credential);
@@ -103,9 +111,8 @@ impl Server {
     pub(super) fn credential_of_user(&mut self) -> Result<Credential, Failure> {
         self.log_in()?;
         match &self.session.mode {
-            Mode::Token(token) => Ok(Credential::Token(token.clone())),
-            Mode::Off | Mode::Unknown => Ok(Credential::None),
             Mode::Sessions => self.credential_for(DEFAULT_DATABASE),
+            _ => Ok(self.session.token().unwrap_or(Credential::None)),
         }
     }
 

@@ -90,7 +90,7 @@ impl Store {
                 });
             }
         }
-        let file = alarm::render(&self.server, database, &alarms);
+        let file = alarm::render(self.server(), database, &alarms);
         files::replace(Kind::Alarms, &self.alarms_path(database), &file)?;
         Ok(Accepted {
             acceptance,

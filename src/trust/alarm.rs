@@ -1,13 +1,13 @@
 //! `DATABASE.alarms`: open alarms, and the closed ones with who closed them when.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use toml::Table;
 
 use super::failure::Damage;
 use super::finding::{Finding, Tampering};
-use super::name;
 use super::sealed::{self, Writer};
+use super::store::Location;
 use crate::clock::Timestamp;
 use crate::ledger::State;
 
@@ -35,8 +35,8 @@ pub struct Alarm {
     pub times: u64,
     /// What shows it.
     pub evidence: PathBuf,
-    /// The directory of all servers' states, where that is another one (`--roots-filepath`).
-    pub roots: Option<PathBuf>,
+    /// Where everything of its server is kept.
+    pub location: Location,
     /// What was trusted.
     pub trusted: Option<State>,
     /// What was shown.
@@ -58,7 +58,12 @@ pub struct Closed {
 
 impl Alarm {
     /// The alarm of a finding that is new.
-    pub(super) fn new(finding: &Finding, evidence: PathBuf, now: Timestamp) -> Alarm {
+    pub(super) fn new(
+        finding: &Finding,
+        location: &Location,
+        evidence: PathBuf,
+        now: Timestamp,
+    ) -> Alarm {
         Alarm {
             id: finding.id(),
             database: finding.database.clone(),
@@ -68,21 +73,12 @@ impl Alarm {
             last_seen: now,
             times: 1,
             evidence,
-            roots: None,
+            location: location.clone(),
             trusted: finding.trusted.as_ref().map(|trusted| trusted.state),
             shown: finding.shown,
             displaced: 0,
             closed: None,
         }
-    }
-
-    /// The directory with everything that is trusted, and the server's name there; `None` where a path
-    /// cannot hold the whole of that name.
-    pub fn kept_in(&self) -> Option<(&Path, String)> {
-        // DIR/SERVER/evidence/DATABASE/ALARM.toml
-        let server = self.evidence.ancestors().nth(3)?;
-        let name = name::from_file_name(server.file_name()?.to_str()?)?;
-        Some((server.parent()?, name))
     }
 
     /// Does it wait for the operator?
@@ -118,11 +114,11 @@ pub fn render(server: &str, database: &str, alarms: &[Alarm]) -> Vec<u8> {
 /// The alarms in a file of this server and database; `evidence` says where an alarm's evidence is.
 pub fn parse(
     bytes: &[u8],
-    server: &str,
+    location: &Location,
     database: &str,
     evidence: impl Fn(&str) -> PathBuf,
 ) -> Result<Vec<Alarm>, Damage> {
-    let file = sealed::open(bytes, server)?;
+    let file = sealed::open(bytes, &location.server)?;
     let found = sealed::text(&file, "database")?;
     if found != database {
         return Err(Damage::OtherName {
@@ -150,7 +146,7 @@ pub fn parse(
             last_seen: sealed::time(table, "last_seen")?,
             times: sealed::number(table, "times")?,
             evidence: evidence(id),
-            roots: None,
+            location: location.clone(),
             trusted: sealed::state(table, "trusted")?,
             shown: sealed::state(table, "shown")?,
             displaced: sealed::number(table, "displaced")?,

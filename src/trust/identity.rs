@@ -43,8 +43,8 @@ impl Store {
     pub fn known_elsewhere(&self, uuid: &str) -> Result<Vec<KnownElsewhere>, LocalFailure> {
         let uuid = kept_identity(Some(uuid)).unwrap_or_default();
         let mut known = Vec::new();
-        for name in files::list(&self.dir)? {
-            let path = self.dir.join(name).join(FILE);
+        for name in files::list(&self.location.dir)? {
+            let path = self.location.dir.join(name).join(FILE);
             // another server's damaged file is for that one's auditor to tell
             let Ok(Some((server, identities))) = read(&path) else {
                 continue;
@@ -52,7 +52,7 @@ impl Store {
             let found = identities
                 .into_iter()
                 .find(|identity| identity.uuid == uuid);
-            if let Some(identity) = found.filter(|_| server != self.server) {
+            if let Some(identity) = found.filter(|_| server != self.server()) {
                 let since = identity.since;
                 known.push(KnownElsewhere { server, since });
             }
@@ -66,7 +66,7 @@ impl Store {
             return;
         };
         let mut identities = match read(&self.home.join(FILE)) {
-            Ok(Some((server, identities))) if server == self.server => identities,
+            Ok(Some((server, identities))) if server == self.server() => identities,
             _ => Vec::new(),
         };
         if identities.iter().any(|identity| identity.uuid == uuid) {
@@ -82,7 +82,7 @@ impl Store {
     pub(super) fn register(&self, hold: &Hold) -> Result<(), LocalFailure> {
         let path = self.home.join(FILE);
         match read(&path) {
-            Ok(Some((server, _))) if server == self.server => return Ok(()),
+            Ok(Some((server, _))) if server == self.server() => return Ok(()),
             Ok(Some((server, _))) => {
                 return Err(LocalFailure::DamagedRecord {
                     path,
@@ -100,7 +100,7 @@ impl Store {
     }
 
     fn write_identities(&self, _hold: &Hold, identities: &[Identity]) {
-        let mut writer = Writer::new(WHAT, &self.server);
+        let mut writer = Writer::new(WHAT, self.server());
         for identity in identities {
             writer.element("identity");
             writer.text("uuid", &identity.uuid);

@@ -56,7 +56,7 @@ impl Store {
         let (Some(path), true) = (path_for(&evidence), files::exists(&evidence)?) else {
             return Ok(());
         };
-        let mut writer = Writer::new(WHAT, &self.server);
+        let mut writer = Writer::new(WHAT, self.server());
         writer.text("program", concat!("immuaudit ", env!("CARGO_PKG_VERSION")));
         writer.text("database", database);
         writer.text("alarm", alarm);

@@ -27,7 +27,7 @@ impl Store {
         }
         let mirror = Mirror::read(&path)?;
         Ok(mirror
-            .is_of(&self.server, database, since)
+            .is_of(self.server(), database, since)
             .then_some(mirror))
     }
 
@@ -40,7 +40,7 @@ impl Store {
         let path = self.mirror_path(database);
         if files::exists(&path)? {
             match Mirror::open(&path, OpenOptions::new().read(true).write(true)) {
-                Ok(mut mirror) if mirror.is_of(&self.server, database, since) => {
+                Ok(mut mirror) if mirror.is_of(self.server(), database, since) => {
                     mirror.cut_torn_tail()?;
                     return Ok(mirror);
                 }
@@ -56,7 +56,7 @@ impl Store {
                 Err(failure) => return Err(failure),
             }
         }
-        Mirror::create(&path, &self.server, database, since)
+        Mirror::create(&path, self.server(), database, since)
     }
 
     /// Bytes that all mirrors of the server take together.

@@ -44,7 +44,7 @@ impl Store {
     /// They cannot be written.
     pub fn save_outcomes(&self, outcomes: &[OutcomeRecord]) -> Result<(), LocalFailure> {
         let _hold = self.hold(Lock::Exclusive)?;
-        let mut writer = Writer::new(WHAT, &self.server);
+        let mut writer = Writer::new(WHAT, self.server());
         for outcome in outcomes {
             writer.element("outcome");
             writer.text("database", &outcome.database);
@@ -81,7 +81,7 @@ impl Store {
             let Some(bytes) = files::read(&path, MOST).ok()? else {
                 return Some(Vec::new());
             };
-            let file = sealed::open(&bytes, &self.server).ok()?;
+            let file = sealed::open(&bytes, self.server()).ok()?;
             let elements = sealed::elements(&file, "outcome").ok()?;
             elements.into_iter().map(outcome).collect()
         };

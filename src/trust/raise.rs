@@ -47,8 +47,7 @@ impl Store {
         // a damaged list of alarms must not keep the evidence from being written
         let known = self.alarms(&finding.database);
         let mut alarms = known.as_ref().cloned().unwrap_or_default();
-        let mut alarm = Alarm::new(finding, path.clone(), now);
-        alarm.roots = self.other_roots();
+        let mut alarm = Alarm::new(finding, &self.location, path.clone(), now);
         if let Some(at) = alarms.iter().position(|alarm| alarm.id == id) {
             let before = alarms.remove(at);
             if !before.is_open() && self.left_behind(finding) {
@@ -72,7 +71,7 @@ impl Store {
             self.write_evidence(&hold, finding, now)
         };
         known?;
-        let file = alarm::render(&self.server, &finding.database, &alarms);
+        let file = alarm::render(self.server(), &finding.database, &alarms);
         files::replace(Kind::Alarms, &self.alarms_path(&finding.database), &file)?;
         written.map(|()| alarm)
     }
@@ -115,7 +114,7 @@ impl Store {
             None => Vec::new(),
             Some(bytes) => {
                 let evidence = |id: &str| self.evidence_path(database, id);
-                alarm::parse(&bytes, &self.server, database, evidence).map_err(damaged)?
+                alarm::parse(&bytes, &self.location, database, evidence).map_err(damaged)?
             }
         };
         for name in files::list(&self.evidence_directory(database))? {
@@ -132,12 +131,9 @@ impl Store {
                     path: path.clone(),
                     damage,
                 })?;
-            let mut alarm = Alarm::new(&evidence.finding, path, evidence.found);
+            let mut alarm = Alarm::new(&evidence.finding, &self.location, path, evidence.found);
             alarm.id = id;
             alarms.push(alarm);
-        }
-        for alarm in &mut alarms {
-            alarm.roots = self.other_roots();
         }
         Ok(alarms)
     }
@@ -171,11 +167,11 @@ impl Store {
         let size = |file: &[u8]| u64::try_from(file.len()).unwrap_or(u64::MAX);
         let fits = |file: &[u8], most: u64| bytes.saturating_add(size(file)) <= most;
         let limits = &self.limits;
-        let mut file = evidence::render(&self.server, finding, now, limits);
+        let mut file = evidence::render(self.server(), finding, now, limits);
         if !fits(&file, limits.bytes.saturating_sub(RESERVE)) {
             let mut bare = *limits;
             bare.answers = 0;
-            file = evidence::render(&self.server, finding, now, &bare);
+            file = evidence::render(self.server(), finding, now, &bare);
         }
         if count >= limits.files || !fits(&file, limits.bytes) {
             return Err(LocalFailure::EvidenceFull {

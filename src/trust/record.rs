@@ -126,7 +126,7 @@ impl Store {
                 files::replace(
                     Kind::State,
                     &path,
-                    &state_file::render(&self.server, trusted),
+                    &state_file::render(self.server(), trusted),
                 )?;
             }
             (Some(Unsettled::Append), Some(trusted)) => {
@@ -155,7 +155,7 @@ impl Store {
         trusted: Trusted,
     ) -> Result<Trusted, LocalFailure> {
         let path = self.state_path(&trusted.database);
-        let file = state_file::render(&self.server, &trusted);
+        let file = state_file::render(self.server(), &trusted);
         files::prepare(Kind::State, &path, &file)?;
         self.append(hold, record, &trusted.database, &HistoryEntry::of(&trusted))?;
         files::publish(Kind::State, &path)?;
@@ -195,7 +195,7 @@ impl Store {
             files::replace(
                 Kind::State,
                 &path,
-                &state_file::render(&self.server, &trusted),
+                &state_file::render(self.server(), &trusted),
             )?;
         }
         Ok(trusted)
@@ -263,7 +263,7 @@ impl Store {
         match &record.history {
             Some(history) => files::append(&path, history.length, &history.next_line(entry)),
             None => {
-                let file = History::render(&self.server, database, std::slice::from_ref(entry));
+                let file = History::render(self.server(), database, std::slice::from_ref(entry));
                 files::replace(Kind::History, &path, &file)
             }
         }
@@ -285,7 +285,7 @@ impl Store {
             match compact(&history.entries, &named) {
                 None => Ok(()),
                 Some(kept) => {
-                    let file = History::render(&self.server, database, &kept);
+                    let file = History::render(self.server(), database, &kept);
                     files::replace(Kind::History, &path, &file)
                 }
             }
@@ -315,12 +315,12 @@ impl Store {
     }
 
     fn read_state(&self, path: &Path, database: &str) -> Result<Option<Trusted>, LocalFailure> {
-        let parse = |bytes: &[u8]| state_file::parse(bytes, &self.server, database);
+        let parse = |bytes: &[u8]| state_file::parse(bytes, self.server(), database);
         read(path, state_file::MOST, database, parse)
     }
 
     fn read_history(&self, path: &Path, database: &str) -> Result<Option<History>, LocalFailure> {
-        let parse = |bytes: &[u8]| History::parse(bytes, &self.server, database);
+        let parse = |bytes: &[u8]| History::parse(bytes, self.server(), database);
         read(path, history::MOST, database, parse)
     }
 }

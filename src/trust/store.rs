@@ -46,8 +46,7 @@ pub struct Location {
 /// One configured server's files.
 #[derive(Debug)]
 pub struct Store {
-    pub(super) server: String,
-    pub(super) dir: PathBuf,
+    pub(super) location: Location,
     pub(super) home: PathBuf,
     pub(super) roots: PathBuf,
     pub(super) limits: Limits,
@@ -90,7 +89,7 @@ impl Store {
         for directory in store.directories() {
             if !files::exists(directory)? {
                 return Err(LocalFailure::NoDirectory {
-                    server: store.server.clone(),
+                    server: store.server().to_owned(),
                     directory: directory.into(),
                     known: store.known_servers(),
                 });
@@ -104,19 +103,14 @@ impl Store {
 
     /// A few servers that have a directory beside this one's, for whoever mistook the name.
     fn known_servers(&self) -> Vec<String> {
-        let names = files::list(&self.dir).unwrap_or_default();
-        let of_a_server = |name: &&String| files::check_directory(&self.dir.join(name)).is_ok();
+        let names = files::list(&self.location.dir).unwrap_or_default();
+        let of_a_server =
+            |name: &&String| files::check_directory(&self.location.dir.join(name)).is_ok();
         let known = names.iter().filter(of_a_server);
         known
             .filter_map(|name| from_file_name(name))
             .take(FEW)
             .collect()
-    }
-
-    /// The directory of all servers' states, where that is not the one of everything else.
-    pub(super) fn other_roots(&self) -> Option<PathBuf> {
-        let apart = self.roots != self.home;
-        apart.then(|| self.roots.parent().map(PathBuf::from))?
     }
 
     /// Keeps another amount of evidence than the default one.
@@ -137,7 +131,7 @@ impl Store {
 
     /// The server's configured name.
     pub fn server(&self) -> &str {
-        &self.server
+        &self.location.server
     }
 
     /// The server's directory.
@@ -216,8 +210,7 @@ impl Store {
         let name = file_name(&location.server);
         let home = location.dir.join(&name);
         Store {
-            server: location.server.clone(),
-            dir: location.dir.clone(),
+            location: location.clone(),
             roots: location
                 .roots
                 .as_ref()
@@ -250,7 +243,7 @@ impl Store {
                 let holder = text.trim_end();
                 let known = read.is_ok() && holder.starts_with("process ");
                 return Err(LocalFailure::Locked {
-                    server: self.server.clone(),
+                    server: self.server().to_owned(),
                     directory: directory.into(),
                     holder: if known { holder } else { "another process" }.into(),
                 });
@@ -321,7 +314,7 @@ impl Store {
             let name = match ending {
                 HISTORY => database_of(&bytes)?,
                 _ => {
-                    let table = sealed::open(&bytes, &self.server).ok()?;
+                    let table = sealed::open(&bytes, self.server()).ok()?;
                     sealed::text(&table, "database").ok()?.into()
                 }
             };

@@ -179,7 +179,7 @@ impl Store {
         progress: impl IntoIterator<Item = &'a Progress>,
     ) -> Result<(), LocalFailure> {
         let _hold = self.hold(Lock::Exclusive)?;
-        let mut writer = Writer::new(WHAT, &self.server);
+        let mut writer = Writer::new(WHAT, self.server());
         for progress in progress {
             write(&mut writer, progress);
         }
@@ -193,7 +193,7 @@ impl Store {
             let Some(bytes) = files::read(&path, MOST).ok()? else {
                 return Some(Vec::new());
             };
-            let file = sealed::open(&bytes, &self.server).ok()?;
+            let file = sealed::open(&bytes, self.server()).ok()?;
             let elements = sealed::elements(&file, "database").ok()?;
             elements.into_iter().map(parse).collect()
         };

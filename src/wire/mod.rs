@@ -2,14 +2,7 @@
 //! [`ledger`](crate::ledger) types, every length, id and version checked (protocol.md §2).
 
 #![forbid(unsafe_code)]
-#![deny(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::as_conversions
-)]
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))]
+#![deny(clippy::as_conversions)]
 
 mod budget;
 mod decode;

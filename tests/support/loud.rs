@@ -8,9 +8,15 @@ pub fn loud(line: impl AsRef<[u8]>) {
     let _ = stderr.and_then(|mut stderr| stderr.write_all(line.as_ref()));
 }
 
+/// What this machine cannot show is said, under CI too.
+#[allow(dead_code)] // each user of it uses a part
+pub fn not_shown(why: &str) {
+    loud(format!("SKIPPED: {why}\n"));
+}
+
 /// What is missing for a test is said; under CI (`CI=true`, as `./dev` has it) nothing may be missing.
 #[allow(dead_code)] // each user of it uses a part
-pub fn skipped(missing: &str) {
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "{missing}");
-    loud(format!("SKIPPED: {missing}\n"));
+pub fn missing(what: &str) {
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{what}");
+    not_shown(what);
 }

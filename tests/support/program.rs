@@ -205,6 +205,18 @@ pub fn member<'a>(line: &'a str, name: &str) -> &'a str {
     }
 }
 
+/// What comes of a command that was printed to be copied, whoever runs it, wherever they are.
+pub fn copied(command: &str) -> Output {
+    let rest = command.strip_prefix("immuaudit ").expect("our command");
+    Command::new("sh")
+        .args(["-c", &format!("exec \"$0\" {rest}")])
+        .arg(env!("CARGO_BIN_EXE_immuaudit"))
+        .env_clear()
+        .current_dir("/")
+        .output()
+        .expect("a shell")
+}
+
 /// A running auditor, ended when it is dropped.
 pub struct Running {
     child: Child,

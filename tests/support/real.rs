@@ -24,7 +24,7 @@ pub fn built(name: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    super::loud::skipped(&format!(
+    super::loud::missing(&format!(
         "no real {name} (built by tests/real/build, which needs Go)"
     ));
     None

@@ -21,7 +21,7 @@ pub fn have(program: &str, package: &str) -> bool {
         .stderr(Stdio::null())
         .status();
     if found.is_err() {
-        super::loud::skipped(&format!("no {program} here (package {package})"));
+        super::loud::missing(&format!("no {program} here (package {package})"));
     }
     found.is_ok()
 }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use immuaudit::drill::{Embedded, Options};
 use immuaudit::ledger::State;
 
-use super::loud::loud;
 use super::place::Place;
 use super::program::{Program, member};
 
@@ -54,9 +53,4 @@ impl Scene {
     pub fn state(&self) -> State {
         self.server.state(DATABASE).expect("a state")
     }
-}
-
-/// What cannot be shown here is said loudly, past the harness that swallows what passing tests print.
-pub fn skipped(why: &str) {
-    loud(format!("SKIPPED: {why}\n"));
 }

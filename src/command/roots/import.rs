@@ -7,7 +7,7 @@ use crate::clock;
 use crate::command::open::{self, Failed};
 use crate::config::{Format, Settings};
 use crate::ledger::State;
-use crate::report::{JsonObject, accepting, print};
+use crate::report::{JsonObject, alarm_lines, print};
 use crate::stop::Stop;
 use crate::text::Shown;
 use crate::trust::Store;
@@ -150,10 +150,9 @@ fn told(import: &Import) -> Told {
             word: outcome.verdict.word(),
             why: match &outcome.alarm {
                 Some(alarm) => format!(
-                    "{}; not imported\n  evidence: {}\n  once dealt with: {}",
+                    "{}; not imported\n  {}",
                     outcome.reason,
-                    alarm.evidence.display(),
-                    accepting(alarm)
+                    alarm_lines(alarm).join("\n  ")
                 ),
                 None => match &outcome.unwritten {
                     Some(failure) => format!("{}; not written down: {failure}", outcome.reason),
