@@ -32,6 +32,7 @@ fn entry(key: &[u8], metadata: Option<KvMetadata>) -> TxEntry {
         metadata,
         h_value: sha256(b"value"),
         value: b"value".into(),
+        claimed_length: 5,
     }
 }
 

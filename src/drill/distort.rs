@@ -173,6 +173,14 @@ pub(super) fn tx(told: Option<&Told>, tx: &mut proto::Tx) {
             };
             tx.entries.extend(vec![entry; 100_000]);
         }
+        Lie::AbsentValues => {
+            for entry in &mut tx.entries {
+                if entry.h_value != Digest::OF_NOTHING.as_bytes() {
+                    entry.value.clear();
+                    entry.special_fields.mut_unknown_fields().clear(); // the length
+                }
+            }
+        }
         Lie::EntryLeftOut => drop(tx.entries.pop()),
         Lie::EditedKey => {
             if let Some(last) = tx

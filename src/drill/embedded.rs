@@ -172,6 +172,13 @@ impl Embedded {
         }
     }
 
+    /// Drops the values of all transactions before this one, as a retention does.
+    pub fn drop_values_before(&self, name: &str, tx: u64) {
+        if let Some(database) = self.store().databases.get_mut(name) {
+            database.dropped_before = tx;
+        }
+    }
+
     /// Tells a lie from now on, instead of any other.
     pub fn lie(&self, telling: impl Into<Telling>) {
         self.store().tell(telling.into());

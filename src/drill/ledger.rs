@@ -107,6 +107,7 @@ impl NewEntry {
             h_value: Digest::of(&[&self.value]),
             key: self.key,
             metadata: self.metadata,
+            claimed_length: u64::try_from(self.value.len()).unwrap_or(u64::MAX),
             value: self.value,
         }
     }

@@ -187,11 +187,13 @@ lies! {
         ValueWithMatchingHash "value-with-matching-hash" VALUE, "an edited value with a matching hash";
         EditedKey "edited-key" VALUE, "an edited key";
         EntryLeftOut "entry-left-out" due(&["value", "malformed"]), "a transaction without its last entry, digests too";
-        ManyEntries "many-entries" due(&["malformed", "unreachable", "value"]), "100,000 entries more than a transaction has";
-        ForgedExpiry "forged-expiry" due(&["malformed", "value"]), "leaves values out as if they had expired";
-        ForgedTruncation "forged-truncation" due(&["malformed", "unreachable", "value"]), "says that values were truncated, where no transaction records it";
+        ManyEntries "many-entries" due(&["malformed", "unreachable", "unread", "value"]), "100,000 entries more than a transaction has";
+        ForgedExpiry "forged-expiry" due(&["malformed", "unread", "value"]), "leaves values out as if they had expired";
+        ForgedTruncation "forged-truncation" due(&["malformed", "unread", "value"]), "says that values were truncated, where no transaction records it";
         CorruptValueReported "corrupt-value-reported" VALUE, "reports itself that a value was edited on its disk";
         CorruptLogReported "corrupt-log-reported" VALUE, "reports itself that a transaction was edited on its disk";
+        AbsentValues "absent-values" CONSISTENT, "claims not to have the values, as a replica of a truncated server does";
+        SilentTransaction "silent-transaction" due(&["unread", "unreachable"]), "is unavailable for one transaction, for ever";
         ScanWithHoles "scan-with-holes" due(&["malformed", "value"]), "a scan that leaves a transaction out";
         EndlessScan "endless-scan" due(&["malformed", "value"]), "a scan that starts over again and again";
     }

@@ -102,7 +102,7 @@ pub(super) fn entry(entry: &TxEntry, server: Emulated) -> proto::TxEntry {
     };
     let field = if server.heeds_spec() { 3 } else { 4 };
     let unknown = message.special_fields.mut_unknown_fields();
-    unknown.add_varint(field, entry.value.len() as u64);
+    unknown.add_varint(field, entry.claimed_length);
     message
 }
 

@@ -39,6 +39,18 @@ pub(super) fn refusal(
             refuse_values(told, call, request)?;
             Status::unknown("data is corrupted: value length or digest mismatch")
         }
+        Lie::AbsentValues if call == method::GET => {
+            let request = proto::KeyRequest::parse_from_bytes(request).ok()?;
+            told.telling.is_about(request.at_tx).then_some(())?;
+            Status::unknown(
+                "data is corrupted: internal value consistency error - missing value prefix",
+            )
+        }
+        Lie::SilentTransaction => {
+            let (first, last, _) = asked_for(call, request)?;
+            (first..=last).find(|tx| told.telling.is_about(*tx))?;
+            Status::new(14, "try again later")
+        }
         Lie::ForgedTruncation => {
             refuse_values(told, call, request)?;
             Status::unknown("value is not available any more: truncated by retention")
@@ -56,11 +68,23 @@ pub(super) fn refusal(
 
 /// Something, where values are asked for of a transaction that the lie is about.
 fn refuse_values(told: &Told, call: &str, request: &[u8]) -> Option<()> {
+    let (first, last) = values_asked_for(call, request)?;
+    let concerned = (first..=last).any(|tx| told.telling.is_about(tx));
+    concerned.then_some(())
+}
+
+/// Returns whether a request asks for values of transactions before `before`.
+pub(super) fn asks_for_dropped_values(before: u64, call: &str, request: &[u8]) -> bool {
+    let asked = values_asked_for(call, request);
+    before > 0 && asked.is_some_and(|(first, _)| first < before)
+}
+
+/// The transactions whose values a request asks for.
+fn values_asked_for(call: &str, request: &[u8]) -> Option<(u64, u64)> {
     let (first, last, spec) = asked_for(call, request)?;
     let kv = spec?.kv_entries_spec.into_option()?;
     let raw = kv.action.enum_value_or_default() == proto::EntryTypeAction::RAW_VALUE;
-    let concerned = (first..=last).any(|tx| told.telling.is_about(tx));
-    (raw && concerned).then_some(())
+    raw.then_some((first, last))
 }
 
 /// The transactions that a request is about.

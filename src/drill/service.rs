@@ -123,6 +123,10 @@ impl Store {
         if let Some(error) = refuse::refusal(self, told, call, request) {
             return Err(error);
         }
+        let dropped = self.databases.get(database).map_or(0, |d| d.dropped_before);
+        if refuse::asks_for_dropped_values(dropped, call, request) {
+            return Err(Status::unknown("EOF"));
+        }
         match call {
             method::CURRENT_STATE => self.current_state(database, told),
             method::VERIFIABLE_TX_BY_ID => {

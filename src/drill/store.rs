@@ -34,6 +34,8 @@ pub(super) struct Database {
     pub honest: Ledger,
     forged: Option<Ledger>,
     pub access: Access,
+    /// Values of transactions before this one were dropped, as a retention does; 0: of none.
+    pub dropped_before: u64,
 }
 
 pub(super) struct Store {
@@ -114,7 +116,11 @@ impl Store {
     /// From now on, or after some calls, the lie is told.
     pub fn tell(&mut self, mut telling: Telling) {
         self.be_honest();
-        let of_one = [Lie::WithheldTransaction, Lie::ScanWithHoles];
+        let of_one = [
+            Lie::WithheldTransaction,
+            Lie::ScanWithHoles,
+            Lie::SilentTransaction,
+        ];
         if telling.tx.is_none() && of_one.contains(&telling.lie) {
             let name = telling.database.as_deref().unwrap_or(DEFAULT);
             telling.tx = self.databases.get(name).map(|d| d.honest.last() / 2);
@@ -256,6 +262,7 @@ impl Database {
             honest,
             forged: None,
             access: Access::Open,
+            dropped_before: 0,
         }
     }
 }

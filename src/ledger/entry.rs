@@ -45,6 +45,8 @@ pub struct TxEntry {
     pub h_value: Digest,
     /// The value as stored, where the server sent one. An empty one is absent on the wire.
     pub value: Vec<u8>,
+    /// Length of the value in bytes, as the server claims it: no hash covers it (protocol.md §6).
+    pub claimed_length: u64,
 }
 
 impl TxEntry {

@@ -205,6 +205,8 @@ fn from_tx_entry(entry: &Message, budget: &mut Budget) -> Result<TxEntry, Malfor
         metadata: kv_metadata(entry, 4)?,
         key: budget.copy(entry.bytes(1))?,
         value: budget.copy(entry.bytes(5))?,
+        // before 1.2 the length stands where the metadata came to be later (protocol.md §2)
+        claimed_length: entry.number(3).max(entry.number(4)),
     })
 }
 
