@@ -50,10 +50,15 @@ fn completed(raw: &[TxEntry]) -> Completed {
 fn a_whole_transaction_is_whole_and_one_with_fewer_entries_is_incomplete() {
     let (alh, mut tx) = whole();
     let judged = judge(&alh, &tx);
-    let Judged::Whole { missing, broken } = judged else {
+    let Judged::Whole {
+        missing,
+        absent,
+        broken,
+    } = judged
+    else {
         panic!("{judged:?}");
     };
-    assert!(missing.is_empty() && broken.is_empty());
+    assert!(missing.is_empty() && absent == 0 && broken.is_empty());
     tx.entries.pop();
     assert!(matches!(judge(&alh, &tx), Judged::Incomplete));
 }
@@ -77,14 +82,44 @@ fn a_value_that_did_not_come_is_missing_and_another_is_broken() {
     tx.entries[0].value.clear();
     tx.entries[1].value = b"\0edited".to_vec();
     let judged = judge(&alh, &tx);
-    let Judged::Whole { missing, broken } = judged else {
+    let Judged::Whole {
+        missing,
+        absent,
+        broken,
+    } = judged
+    else {
         panic!("{judged:?}");
     };
-    assert_eq!((missing, broken.len()), (vec![0], 1));
+    assert_eq!((missing, absent, broken.len()), (vec![0], 0, 1));
     assert!(matches!(broken[0].what, What::Value { .. }));
     let completed = completed(&tx.entries);
-    assert_eq!(completed.missing, [0]);
+    assert_eq!((completed.missing, completed.absent), (vec![0], 0));
     assert_eq!(completed.broken.len(), 1);
+}
+
+/// As a replica of a truncated server answers (protocol.md §6).
+#[test]
+fn a_value_that_the_server_says_it_does_not_have_is_absent_and_accuses_nobody() {
+    let (alh, mut tx) = whole();
+    tx.entries[0].value.clear();
+    tx.entries[0].claimed_length = 0;
+    let judged = judge(&alh, &tx);
+    let Judged::Whole {
+        missing,
+        absent,
+        broken,
+    } = judged
+    else {
+        panic!("{judged:?}");
+    };
+    assert_eq!((missing, absent, broken.len()), (vec![], 1, 0));
+    let completed = completed(&tx.entries);
+    assert_eq!((completed.missing, completed.absent), (vec![], 1));
+    // left out altogether, the digests say so too
+    let mut digests = digests(&tx);
+    digests.entries[1].claimed_length = 0;
+    let completed = complete(&alh, &digests, &[], NOW).expect("the digests are the ledger's");
+    assert_eq!((completed.missing, completed.absent), (vec![2], 2));
 }
 
 #[test]

@@ -14,8 +14,8 @@ use std::process::{Command, Stdio};
 use immuaudit::clock::Timestamp;
 use immuaudit::ledger::State;
 use immuaudit::trust::{
-    Acceptance, Begun, Finding, How, Location, OutcomeRecord, Progress, Store, Sweeping, Swept,
-    Tampering, Trusted, Unavailable, fault,
+    Acceptance, Begun, Finding, How, Location, OutcomeRecord, Progress, Searched, Store, Sweeping,
+    Swept, Tampering, Trusted, Unavailable, fault,
 };
 use support::chain::Chain;
 use support::place::Place;
@@ -115,6 +115,9 @@ fn outcomes() -> Vec<OutcomeRecord> {
         checked: at(7),
         proven: None,
         grown: None,
+        trusted_tx: Some(7),
+        listed: true,
+        complete: true,
     }]
 }
 
@@ -123,8 +126,17 @@ fn progress() -> Vec<Progress> {
     let mut progress = Progress::new("db", at(1));
     progress.new_to = Some(5);
     progress.read = 9;
-    progress.due = [3, 4].into();
+    progress.behind_since = Some(at(3));
+    progress.due.insert(3, 4, at(4));
+    progress.absent.insert(2, 2, ());
+    progress.dropped.insert(2, 2, ());
+    progress.whole.insert(1, 5, ());
     progress.truncated_before = 2;
+    progress.searched = vec![Searched {
+        from: 2,
+        to: 5,
+        before: chain().state(1).hash,
+    }];
     progress.sweep = Some(Sweeping {
         begun: Begun::Asked,
         began: at(2),
@@ -221,7 +233,7 @@ fn check(store: &mut Store, work: Work, before: Option<&Trusted>, case: &str) {
             );
         }
         Work::SaveProgress => {
-            let found = store.load_progress();
+            let found = store.load_progress(at(100));
             assert!(found.is_empty() || found == progress(), "{case}");
         }
     }

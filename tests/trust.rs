@@ -357,6 +357,9 @@ fn last_verdicts_live_through_a_restart_and_a_damaged_file_is_a_warning() {
         checked: at(5),
         proven: Some(at(4)),
         grown: None,
+        trusted_tx: Some(9),
+        listed: false,
+        complete: false,
     }];
     open(&place).save_outcomes(&outcomes).unwrap();
     let mut store = open(&place);

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use immuaudit::audit::{Verdict, Went};
 use immuaudit::config::Values;
 use immuaudit::drill::{Lie, Options, Telling};
-use immuaudit::server::Kind;
 use immuaudit::trust::Swept;
 use support::loud::loud;
 use support::program::Program;
@@ -112,15 +111,16 @@ fn no_call_of_a_paced_sweep_may_last_until_a_second_after_the_next_check_is_due(
     });
     cycle(&mut auditor);
     scene.embedded.lie(Lie::NeverAnswers);
-    let due = Instant::now() + Duration::from_millis(100);
+    let begin = Instant::now();
+    let due = begin + Duration::from_millis(100);
     let went = auditor.sweep_at_pace(due).went;
-    let Went::Away(failure) = went else {
-        panic!("{went:?}");
-    };
-    let Kind::Deadline(deadline) = failure.kind else {
-        panic!("{failure:?}");
-    };
-    assert!(deadline < Duration::from_millis(1_100), "{deadline:?}");
+    // the haste is ours: nothing is said of the server
+    assert_eq!(went, Went::On { at: 0, of: 60 });
+    assert!(
+        begin.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begin.elapsed()
+    ); // a call has ten
     scene.embedded.be_honest();
     assert_eq!(cycle(&mut auditor).verdict, Verdict::Consistent);
 }

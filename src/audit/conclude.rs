@@ -13,6 +13,8 @@ use crate::trust::{self, Alarm, LocalFailure, Tampering, Trusted};
 /// A verdict on its way to an outcome.
 pub(super) struct Conclusion {
     pub(super) verdict: Verdict,
+    /// What the check of the state came to, when `verdict` is about what was read beside it.
+    pub(super) of_state: Option<Verdict>,
     pub(super) reason: Reason,
     pub(super) shown: Option<State>,
     pub(super) warnings: Vec<Warning>,
@@ -24,6 +26,7 @@ impl Conclusion {
     pub(super) fn new(verdict: Verdict, reason: Reason) -> Conclusion {
         Conclusion {
             verdict,
+            of_state: None,
             reason,
             shown: None,
             warnings: Vec::new(),
@@ -67,6 +70,7 @@ impl Auditor {
     ) -> Outcome {
         let Conclusion {
             verdict,
+            of_state,
             mut reason,
             shown,
             warnings,
@@ -80,9 +84,13 @@ impl Auditor {
             };
         let (open_alarms, unread) = self.count_open_alarms(database);
         let unwritten = unwritten.or(unread);
-        if verdict.is_proven() {
+        let state = of_state.unwrap_or(verdict);
+        if state.is_proven() {
+            if shown.is_some_and(|shown| shown.tx > 0) {
+                self.trusted_before.insert(database.into());
+            }
             self.ages
-                .proven(database, grew || verdict == Verdict::FirstSeen);
+                .proven(database, grew || state == Verdict::FirstSeen);
         }
         let slow = match &reason {
             Reason::Failure(failure) => matches!(failure.kind, Kind::Deadline(_)),
@@ -98,6 +106,7 @@ impl Auditor {
         Outcome {
             database: database.into(),
             verdict,
+            of_state,
             reason,
             window,
             shown,
@@ -108,6 +117,7 @@ impl Auditor {
             unwritten,
             open_alarms,
             overdue: self.ages.overdue(database),
+            values_overdue: self.values_overdue(database),
             warnings,
             duration: Duration::ZERO,
         }

@@ -5,10 +5,15 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::audit::verdict::Overdue;
+use super::auditor::Auditor;
+use super::verdict::Overdue;
+use crate::clock::{self, Timestamp};
+use crate::trust::Progress;
 
-/// Intervals that a database may go unproven.
+/// Intervals that a database may go unproven, and a transaction unread.
 const PATIENCE: u32 = 3;
+/// Times of `--audit-sweep` that may pass without the end of a sweep.
+const SWEEPS: u32 = 2;
 
 /// When each database was last proven, and when it last grew.
 #[derive(Debug)]
@@ -102,9 +107,116 @@ impl Ages {
     }
 }
 
+/// What is asked of reading values.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    /// `--audit-interval`.
+    interval: Duration,
+    /// `--audit-sweep`.
+    sweep: Option<Duration>,
+    /// Since when it is asked.
+    since: Timestamp,
+}
+
+impl Pace {
+    /// Returns what of a database's values was not read in time.
+    fn overdue(&self, progress: &Progress, trusted_tx: u64, now: Timestamp) -> Option<Overdue> {
+        let age = |at: Timestamp| Duration::from_secs(now.unix().saturating_sub(at.unix()));
+        let late = |since: Option<Timestamp>| {
+            let patience = self.interval.saturating_mul(PATIENCE);
+            since.map(age).filter(|age| *age > patience)
+        };
+        if let Some(time) = late(progress.due_since()) {
+            return Some(Overdue::Unread(time));
+        }
+        if let Some(time) = late(progress.behind_since) {
+            let read = progress.new_to.unwrap_or(trusted_tx);
+            return Some(Overdue::Behind {
+                transactions: trusted_tx.saturating_sub(read),
+                time,
+            });
+        }
+        let began = progress.sweep.as_ref().map(|sweep| sweep.began);
+        let ended = progress.swept.map(|swept| swept.ended);
+        let unswept = age(ended.or(began).unwrap_or(self.since));
+        let allowed = self.sweep?.saturating_mul(SWEEPS);
+        (unswept > allowed).then_some(Overdue::Unswept(unswept))
+    }
+}
+
+impl Auditor {
+    /// Returns what of a database's values was not read in time.
+    pub(super) fn values_overdue(&self, database: &str) -> Option<Overdue> {
+        let progress = self.progress.get(database)?;
+        let trusted = self.store.load(database).ok().flatten()?;
+        let pace = Pace {
+            interval: self.policy.interval,
+            sweep: self.policy.values.sweep,
+            since: self.started,
+        };
+        pace.overdue(progress, trusted.state.tx, clock::now())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trust::{Swept, Unavailable};
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_unix(1_000_000 + seconds)
+    }
+
+    fn pace(sweep: Option<u64>) -> Pace {
+        Pace {
+            interval: Duration::from_secs(10),
+            sweep: sweep.map(Duration::from_secs),
+            since: at(0),
+        }
+    }
+
+    #[test]
+    fn values_are_overdue_after_twice_a_sweeps_time_or_three_intervals() {
+        let mut progress = Progress::new("db", at(0));
+        let overdue = |progress: &Progress, sweep: Option<u64>, seconds| {
+            pace(sweep).overdue(progress, 20, at(seconds))
+        };
+        assert_eq!(overdue(&progress, Some(100), 200), None);
+        let unswept = |seconds| Some(Overdue::Unswept(Duration::from_secs(seconds)));
+        assert_eq!(overdue(&progress, Some(100), 201), unswept(201));
+        progress.swept = Some(Swept {
+            began: at(100),
+            ended: at(150),
+            read: 1,
+            unavailable: Unavailable::default(),
+            of: 1,
+        });
+        assert_eq!(overdue(&progress, Some(100), 350), None);
+        assert_eq!(overdue(&progress, Some(100), 351), unswept(201));
+        assert_eq!(overdue(&progress, None, 10_000), None);
+        progress.new_to = Some(13);
+        progress.behind_since = Some(at(5));
+        assert_eq!(overdue(&progress, None, 35), None);
+        let behind = Overdue::Behind {
+            transactions: 7,
+            time: Duration::from_secs(31),
+        };
+        assert_eq!(overdue(&progress, None, 36), Some(behind));
+        progress.due.insert(7, 9, at(1));
+        let unread = Overdue::Unread(Duration::from_secs(31));
+        assert_eq!(overdue(&progress, None, 32), Some(unread));
+    }
+
+    #[test]
+    fn a_clock_that_jumped_ahead_and_back_keeps_nothing_young() {
+        let mut progress = Progress::new("db", at(0));
+        progress.due.insert(7, 9, at(1_000_000));
+        progress.behind_since = Some(at(1_000_000));
+        progress.clamp_to(at(100));
+        let overdue = |seconds| pace(None).overdue(&progress, 20, at(seconds));
+        assert_eq!(overdue(130), None);
+        assert!(overdue(131).is_some());
+    }
 
     const INTERVAL: Duration = Duration::from_secs(60);
     const HOUR: Duration = Duration::from_secs(3600);

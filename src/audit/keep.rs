@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use super::auditor::Auditor;
 use super::cycle::Cycle;
-use super::verdict::{Outcome, Reason, Verdict};
+use super::verdict::{Outcome, Verdict};
 use crate::clock::{self, Timestamp};
+use crate::ledger::State;
 use crate::trust::{OutcomeRecord, Progress};
 
 /// Databases of which nothing is trusted and the last verdict is kept all the same, at most.
@@ -63,6 +64,8 @@ fn same_verdict(before: &OutcomeRecord, now: &OutcomeRecord) -> bool {
 fn same_progress(before: &Progress, now: &Progress) -> bool {
     before.since == now.since
         && before.due == now.due
+        && before.absent == now.absent
+        && before.behind_since.is_some() == now.behind_since.is_some()
         && before.truncated_before == now.truncated_before
         && before.swept == now.swept
         && before.sweep.is_some() == now.sweep.is_some()
@@ -85,7 +88,8 @@ impl Auditor {
                     continue;
                 }
             }
-            let record = record(outcome, before.as_ref(), now);
+            let mut record = record(outcome, before.as_ref(), now);
+            record.listed = !self.unlisted.contains(&record.database);
             records.insert(outcome.database.clone(), record);
         }
         // of what was not checked this time, such as where the program was asked to end
@@ -131,10 +135,13 @@ impl Auditor {
 }
 
 fn record(outcome: &Outcome, before: Option<&OutcomeRecord>, now: Timestamp) -> OutcomeRecord {
-    // what is wrong with values was found after the state was proven
-    let values = matches!(outcome.reason, Reason::Values(_));
-    let proven = outcome.verdict.is_proven() || values;
+    let proven = outcome.is_proven();
     let grew = proven && outcome.shown != outcome.previous;
+    let tx = |state: Option<State>| state.map(|state| state.tx).filter(|tx| *tx > 0);
+    let trusted = match proven {
+        true => tx(outcome.shown),
+        false => tx(outcome.previous),
+    };
     OutcomeRecord {
         database: outcome.database.clone(),
         verdict: outcome.verdict.word().into(),
@@ -149,5 +156,8 @@ fn record(outcome: &Outcome, before: Option<&OutcomeRecord>, now: Timestamp) -> 
             Some(grown) if !grew => Some(grown),
             _ => proven.then_some(now), // the first proof counts as growth
         },
+        trusted_tx: trusted.or(before.and_then(|record| record.trusted_tx)),
+        listed: true,
+        complete: outcome.is_complete(),
     }
 }

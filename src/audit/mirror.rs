@@ -100,10 +100,11 @@ impl Auditor {
     pub fn mirror(&mut self, until: Instant) -> Vec<(String, Unmirrored)> {
         let mut told = Vec::new();
         self.server.hurry(Some(until + GRACE));
-        while let (Some(most), Some(database)) = (self.mirror_most, self.unmirrored_first()) {
+        while let (Some(most), Some(database)) = (self.mirror_most, self.next_unmirrored()) {
             if Instant::now() >= until {
                 break;
             }
+            self.mirrored_last = Some(database.clone());
             let (words, why) = match self.mirror_database(&database, most, until) {
                 Ok(Filled::InPart) => break,
                 // our own haste is no fault of the server's
@@ -127,8 +128,13 @@ impl Auditor {
         told
     }
 
-    fn unmirrored_first(&self) -> Option<String> {
-        self.to_mirror.first().cloned()
+    /// The next one behind the last, so that a long one keeps no other waiting.
+    fn next_unmirrored(&self) -> Option<String> {
+        let behind = self.mirrored_last.as_ref().and_then(|last| {
+            let names = self.to_mirror.iter();
+            names.clone().find(|name| *name > last)
+        });
+        behind.or(self.to_mirror.first()).cloned()
     }
 
     fn mirror_database(

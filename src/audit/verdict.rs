@@ -19,6 +19,8 @@ pub enum Verdict {
     Consistent,
     /// No transactions, and none were ever seen.
     Empty,
+    /// The state is proven; transactions or values that were to be read beside it could not be read.
+    Unread,
     /// History was rewritten.
     Tampered(Tampering),
     /// An answer no honest server sends.
@@ -35,10 +37,11 @@ pub enum Verdict {
 
 impl Verdict {
     /// The words that verdicts are told by, all of them.
-    pub const WORDS: [&'static str; 13] = [
+    pub const WORDS: [&'static str; 14] = [
         "first-seen",
         "consistent",
         "empty",
+        "unread",
         "inconsistent",
         "rolled-back",
         "signature",
@@ -57,6 +60,7 @@ impl Verdict {
             Verdict::FirstSeen => "first-seen",
             Verdict::Consistent => "consistent",
             Verdict::Empty => "empty",
+            Verdict::Unread => "unread",
             Verdict::Tampered(tampering) => tampering.word(),
             Verdict::Malformed => "malformed",
             Verdict::Unreachable => "unreachable",
@@ -158,6 +162,8 @@ pub enum Reason {
     },
     /// Fetching what lies between took longer than it may.
     TookTooLong,
+    /// The cycle's time was over before the database's turn.
+    NotReached,
     /// The state is said to be of another database.
     OtherDatabase(Shown),
     /// A message shape that signs less than the one seen before.
@@ -214,6 +220,9 @@ impl fmt::Display for Reason {
                 "{length} transactions to fetch one by one, --audit-max-range allows {limit}"
             ),
             Reason::TookTooLong => f.write_str("fetching the proof's parts took too long"),
+            Reason::NotReached => f.write_str(
+                "not checked in this cycle: its time was over before this database's turn",
+            ),
             Reason::OtherDatabase(name) => write!(f, "the state is of database \"{name}\""),
             Reason::OlderShape => {
                 f.write_str("the state has the shape of 0.9.0, which this server had left behind")
@@ -259,6 +268,22 @@ pub enum Warning {
     },
     /// The state was signed before and is not now; no key is configured.
     SignatureDropped,
+    /// The server does not have values of these transactions, and nothing in the ledger says why.
+    ValuesAbsent {
+        /// How many transactions, as far as is known.
+        transactions: u64,
+        /// The first of them.
+        first: u64,
+        /// The last of them.
+        last: u64,
+        /// How many of them had been read whole before.
+        dropped: u64,
+    },
+    /// New transactions are not read yet, though all new ones are to be.
+    Behind {
+        /// How many.
+        transactions: u64,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -276,6 +301,32 @@ impl fmt::Display for Warning {
             Warning::SignatureDropped => {
                 f.write_str("the state was signed before and is not now: configure the key")
             }
+            Warning::ValuesAbsent {
+                transactions,
+                first,
+                last,
+                dropped,
+            } => {
+                let of = match transactions {
+                    1 => format!("transaction {first}"),
+                    _ => format!("{transactions} transactions from {first} to {last}"),
+                };
+                write!(
+                    f,
+                    "the server does not have the values of {of}, and the ledger records no truncation of \
+                     them"
+                )?;
+                match dropped {
+                    0 => f.write_str(
+                        "; a replica of a truncated server has none either, so nobody is accused",
+                    ),
+                    _ => write!(f, "; {dropped} of them had been read whole before"),
+                }
+            }
+            Warning::Behind { transactions } => write!(
+                f,
+                "{transactions} new transactions are not read yet: reading is slower than the ledger grows"
+            ),
         }
     }
 }
@@ -287,6 +338,18 @@ pub enum Overdue {
     Unproven(Duration),
     /// Proven, but no new transaction for longer than `--audit-expect-growth`.
     Frozen(Duration),
+    /// A transaction could not be read for three intervals; the time since.
+    Unread(Duration),
+    /// New transactions have waited to be read for three intervals (`--audit-verify-values`).
+    Behind {
+        /// How many.
+        transactions: u64,
+        /// The time since.
+        time: Duration,
+    },
+    /// The sweep takes more than twice the time that `--audit-sweep` gives it; the time since the last
+    /// one ended.
+    Unswept(Duration),
 }
 
 impl fmt::Display for Overdue {
@@ -295,6 +358,19 @@ impl fmt::Display for Overdue {
             Overdue::Unproven(time) => write!(f, "overdue: not proven for {}s", time.as_secs()),
             Overdue::Frozen(time) => {
                 write!(f, "overdue: no new transaction for {}s", time.as_secs())
+            }
+            Overdue::Unread(time) => write!(
+                f,
+                "overdue: a transaction could not be read for {}s",
+                time.as_secs()
+            ),
+            Overdue::Behind { transactions, time } => write!(
+                f,
+                "overdue: {transactions} new transactions have waited to be read for {}s",
+                time.as_secs()
+            ),
+            Overdue::Unswept(time) => {
+                write!(f, "overdue: no sweep has ended for {}s", time.as_secs())
             }
         }
     }
@@ -307,6 +383,8 @@ pub struct Outcome {
     pub database: String,
     /// The verdict.
     pub verdict: Verdict,
+    /// What the check of the state came to, when `verdict` is about what was read beside it.
+    pub of_state: Option<Verdict>,
     /// Why.
     pub reason: Reason,
     /// Where the history was rewritten, as far as that was found.
@@ -327,6 +405,8 @@ pub struct Outcome {
     pub open_alarms: usize,
     /// Not proven in time.
     pub overdue: Option<Overdue>,
+    /// Not read in time.
+    pub values_overdue: Option<Overdue>,
     /// What else is worth telling.
     pub warnings: Vec<Warning>,
     /// How long the check took.
@@ -334,6 +414,22 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// The verdict on the state alone.
+    pub fn state_verdict(&self) -> Verdict {
+        self.of_state.unwrap_or(self.verdict)
+    }
+
+    /// Returns whether the state was proven, whatever was found beside it.
+    pub fn is_proven(&self) -> bool {
+        self.state_verdict().is_proven()
+    }
+
+    /// Returns whether everything was proven and read that was to be, in time.
+    pub fn is_complete(&self) -> bool {
+        let in_time = self.overdue.is_none() && self.values_overdue.is_none();
+        self.verdict.is_proven() && in_time && self.unwritten.is_none()
+    }
+
     /// How the program should end for this database alone.
     pub fn exit(&self) -> Exit {
         let alarm = if self.open_alarms > 0 {
@@ -341,7 +437,7 @@ impl Outcome {
         } else {
             Exit::Good
         };
-        let overdue = match self.overdue {
+        let overdue = match self.overdue.or(self.values_overdue) {
             Some(_) => Exit::Incomplete,
             None => Exit::Good,
         };
@@ -362,7 +458,7 @@ impl Outcome {
             }
             why.push_str(&window.to_string());
         }
-        if let Some(overdue) = &self.overdue {
+        for overdue in self.overdue.iter().chain(&self.values_overdue) {
             if !why.is_empty() {
                 why.push_str("; ");
             }

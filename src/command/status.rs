@@ -2,8 +2,9 @@
 
 use super::open::{self, Failed};
 use crate::audit::{Chance, Exit, chance_per_day};
+use crate::clock;
 use crate::config::{Format, Settings};
-use crate::report::{JsonObject, alarm_lines, print};
+use crate::report::{JsonObject, alarm_lines, few_ranges, print};
 use crate::trust::{Alarm, LocalFailure, OutcomeRecord, Progress, Store, Trusted};
 
 /// Tells of every database known; the exit code is that of the last audit, but for alarms that were
@@ -11,7 +12,7 @@ use crate::trust::{Alarm, LocalFailure, OutcomeRecord, Progress, Store, Trusted}
 pub fn run(settings: &Settings) -> Result<Exit, Failed> {
     let mut store = Store::open_beside(&open::location(settings))?;
     let outcomes = store.load_outcomes();
-    let progress = store.load_progress();
+    let progress = store.load_progress(clock::now());
     let mut worst = Exit::Good;
     let mut databases = store.databases()?;
     databases.extend(outcomes.iter().map(|outcome| outcome.database.clone()));
@@ -60,8 +61,15 @@ impl Known<'_> {
             Err(_) => Exit::Local,
         };
         let last = match self.last.map(|last| last.verdict.as_str()) {
-            Some("malformed" | "unreachable" | "refused" | "unprovable") => Exit::Incomplete,
+            Some("unread" | "malformed" | "unreachable" | "refused" | "unprovable") => {
+                Exit::Incomplete
+            }
             Some("local-failure") => Exit::Local,
+            Some("first-seen" | "consistent" | "empty")
+                if self.last.is_some_and(|last| !last.complete) =>
+            {
+                Exit::Incomplete // overdue
+            }
             // tampering is told by its alarm, until that is accepted
             _ => Exit::Good,
         };
@@ -156,9 +164,32 @@ impl Known<'_> {
                 ));
             }
             if !values.due.is_empty() {
+                let since = values.due_since().map(|since| format!(" since {since}"));
                 lines.push(format!(
-                    "  {} transactions could not be read and stay due",
-                    values.due.len()
+                    "  {} transactions could not be read{}: {}",
+                    values.due.count(),
+                    since.unwrap_or_default(),
+                    few_ranges(&values.due)
+                ));
+            }
+            if !values.absent.is_empty() {
+                lines.push(format!(
+                    "  the server does not have the values of {} transactions, and the ledger does not say \
+                     why: {}",
+                    values.absent.count(),
+                    few_ranges(&values.absent)
+                ));
+            }
+            if !values.dropped.is_empty() {
+                lines.push(format!(
+                    "  {} of them had been read whole before: {}",
+                    values.dropped.count(),
+                    few_ranges(&values.dropped)
+                ));
+            }
+            if let (Some(behind), Some(since)) = (self.behind(), values.behind_since) {
+                lines.push(format!(
+                    "  {behind} new transactions wait to be read since {since}"
                 ));
             }
         }
@@ -167,6 +198,14 @@ impl Known<'_> {
             self.chance(settings, of)
         ));
         lines
+    }
+
+    /// New transactions that are not read yet, when all new ones are to be.
+    fn behind(&self) -> Option<u64> {
+        let of = self.trusted.as_ref().ok()?.as_ref()?.state.tx;
+        let values = self.values?;
+        values.behind_since?;
+        Some(of.saturating_sub(values.new_to?))
     }
 
     fn chance(&self, settings: &Settings, of: u64) -> Chance {
@@ -179,7 +218,7 @@ impl Known<'_> {
         let chance = of.map(|trusted| self.chance(settings, trusted.state.tx).to_string());
         let sweep = self.values.and_then(|values| values.sweep.as_ref());
         let swept = self.values.and_then(|values| values.swept);
-        let due = self.values.map(|values| values.due.len());
+        let due = self.values.map(|values| values.due.count());
         let trusted = self.trusted.as_ref().ok().and_then(Option::as_ref);
         let hash = trusted.map(|trusted| trusted.state.hash.to_string());
         let time = |time: Option<crate::clock::Timestamp>| time.map(|time| time.to_string());
@@ -221,7 +260,20 @@ impl Known<'_> {
             .text("failure", failure.as_deref())
             .texts("open_alarms", &alarms)
             .number("values_read", self.values.map(|values| values.read))
-            .number("values_due", due.and_then(|due| u64::try_from(due).ok()))
+            .number("values_due", due)
+            .text(
+                "values_due_since",
+                time(self.values.and_then(Progress::due_since)).as_deref(),
+            )
+            .number("values_behind", self.behind())
+            .number(
+                "values_absent",
+                self.values.map(|values| values.absent.count()),
+            )
+            .number(
+                "values_dropped",
+                self.values.map(|values| values.dropped.count()),
+            )
             .number(
                 "values_unavailable",
                 self.values.map(|values| values.unavailable.total()),

@@ -8,9 +8,9 @@ use super::watch;
 use crate::audit::{Auditor, Exit, Went};
 use crate::clock;
 use crate::config::{Effective, Format, Repeat, Settings, Volume};
-use crate::report::{Bar, log_outcome, log_swept, print};
+use crate::report::{Bar, few_ranges, log_outcome, log_swept, print};
 use crate::stop::Stop;
-use crate::trust::{Store, Swept};
+use crate::trust::{Progress, Store, Swept};
 
 /// Sweeps these databases, or all that are audited.
 pub fn run(
@@ -70,6 +70,24 @@ fn missing(swept: &Swept) -> String {
     }
 }
 
+/// What a sweep that has ended could not read, a line each.
+fn left(progress: &Progress) -> Vec<String> {
+    let due = (!progress.due.is_empty()).then(|| {
+        format!(
+            "could not be read: transactions {}",
+            few_ranges(&progress.due)
+        )
+    });
+    let absent = (!progress.absent.is_empty()).then(|| {
+        format!(
+            "the server does not have the values of transactions {}, and the ledger records no \
+             truncation of them",
+            few_ranges(&progress.absent)
+        )
+    });
+    due.into_iter().chain(absent).collect()
+}
+
 /// Reads a database to its end, or as far as it goes; what is read is not read again by the next
 /// run.
 fn sweep(auditor: &mut Auditor, settings: &Settings, database: &str) -> Exit {
@@ -90,14 +108,24 @@ fn sweep(auditor: &mut Auditor, settings: &Settings, database: &str) -> Exit {
             Went::Ended(swept) => {
                 bar.clear();
                 log_swept(&settings.server.name, database, &swept);
+                let left = auditor.values_read(database).map(left).unwrap_or_default();
                 if !quiet {
                     let (read, of) = (swept.read, swept.of);
                     print(&format!(
                         "{database}: {read} of {of} transactions read whole{}",
                         missing(&swept)
                     ));
+                    for line in &left {
+                        print(&format!("  {line}"));
+                    }
                 }
-                return worst;
+                // everything was to be read
+                let whole = if left.is_empty() {
+                    Exit::Good
+                } else {
+                    Exit::Incomplete
+                };
+                return worst.max(whole);
             }
             Went::Away(failure) => {
                 bar.clear();

@@ -109,7 +109,7 @@ fn remember(board: &Board, store: &Store) -> Result<(), LocalFailure> {
         let last = outcomes.iter().find(|outcome| outcome.database == database);
         board.remember(&database, trusted.as_ref(), alarms, last);
     }
-    for progress in store.load_progress() {
+    for progress in store.load_progress(clock::now()) {
         board.remember_values(&progress);
     }
     Ok(())

@@ -10,6 +10,11 @@ impl DatabaseFilter {
         DatabaseFilter(names)
     }
 
+    /// The names and prefixes, as they were given.
+    pub fn entries(&self) -> &[String] {
+        &self.0
+    }
+
     /// Is this database to be audited?
     pub fn selects(&self, name: &str) -> bool {
         self.0.is_empty() || self.0.iter().any(|entry| name.starts_with(entry))

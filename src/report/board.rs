@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::receivers::{Counts, Receiver};
-use crate::audit::{Cycle, Exit, Outcome, Reason, Verdict};
+use crate::audit::{Cycle, Exit, Outcome, Reason, Verdict, Warning};
 use crate::clock::{self, Timestamp};
 use crate::histogram::Histogram;
 use crate::ledger::{Signature, State};
 use crate::report::timeline::Timeline;
-use crate::report::values::{Pace, Values};
+use crate::report::values::Values;
 use crate::server::{Calls, Counted};
 use crate::trust::{OutcomeRecord, Progress, Trusted};
 
@@ -104,6 +104,10 @@ pub struct Whole {
     pub exit: Option<Exit>,
     /// What stands above every database: no list, no files.
     pub trouble: Option<String>,
+    /// Entries of `--audit-databases` that selected nothing in the last cycle.
+    pub selects_nothing: usize,
+    /// Whether everything was proven and read in time in the last cycle.
+    pub last_complete: bool,
     /// How long cycles took.
     pub durations: Histogram,
     /// Checks without a verdict on the ledger, by kind.
@@ -160,6 +164,8 @@ impl Board {
                     complete: None,
                     exit: None,
                     trouble: None,
+                    selects_nothing: 0,
+                    last_complete: false,
                     durations: Histogram::new(CYCLES),
                     errors,
                 },
@@ -213,28 +219,18 @@ impl Board {
 
     /// How far an earlier run read a database's values.
     pub fn remember_values(&self, progress: &Progress) {
-        self.values(&progress.database, |_, pace, now| {
-            Values::remembered(progress, pace, now)
-        });
+        self.values(&progress.database, |_| Values::remembered(progress));
     }
 
     /// How far a database's values were read.
     pub fn publish_values(&self, progress: &Progress) {
-        self.values(&progress.database, |before, pace, now| {
-            before.after(progress, pace, now)
-        });
+        self.values(&progress.database, |before| before.after(progress));
     }
 
-    fn values(&self, database: &str, change: impl FnOnce(Values, &Pace, Timestamp) -> Values) {
-        let about = &self.0.about;
-        let pace = Pace {
-            sweep: about.sweep,
-            interval: about.interval,
-            since: about.started,
-        };
+    fn values(&self, database: &str, change: impl FnOnce(Values) -> Values) {
         let mut written = self.written();
         if let Some(row) = written.rows.get_mut(database) {
-            let values = change(row.values, &pace, clock::now());
+            let values = change(row.values);
             Arc::make_mut(row).values = values;
         }
     }
@@ -244,16 +240,21 @@ impl Board {
         let now = clock::now();
         let mut written = self.written();
         let whole = &mut written.whole;
-        if whole.identity.is_none() && cycle.outcomes.iter().any(|o| o.verdict.is_proven()) {
+        if whole.identity.is_none() && cycle.outcomes.iter().any(Outcome::is_proven) {
             whole.identity = Some(identity.unwrap_or("unknown").to_owned());
         }
         whole.cycles += 1;
         whole.ended = Some(now);
         whole.exit = Some(cycle.exit());
-        let no_list = cycle.no_list.as_ref().map(ToString::to_string);
-        whole.trouble = no_list.or(cycle.no_store.as_ref().map(ToString::to_string));
+        let troubles: Vec<String> = cycle
+            .troubles()
+            .map(|trouble| trouble.to_string())
+            .collect();
+        whole.trouble = (!troubles.is_empty()).then(|| troubles.join("; "));
         whole.durations.observe(cycle.duration);
-        if is_complete(cycle) {
+        whole.selects_nothing = cycle.selects_nothing.len();
+        whole.last_complete = cycle.is_complete();
+        if whole.last_complete {
             whole.complete = Some(now);
         }
         written.progress = Instant::now();
@@ -281,16 +282,6 @@ impl Board {
     fn written(&self) -> MutexGuard<'_, Written> {
         lock(&self.0.written)
     }
-}
-
-/// Has every database been proven?
-pub fn is_complete(cycle: &Cycle) -> bool {
-    let whole = cycle.no_list.is_none() && cycle.no_store.is_none() && !cycle.stopped;
-    whole
-        && cycle
-            .outcomes
-            .iter()
-            .all(|outcome| outcome.verdict.is_proven())
 }
 
 impl Row {
@@ -328,13 +319,15 @@ impl Row {
         self.previous = outcome.previous;
         self.open_alarms = outcome.open_alarms;
         self.overdue = outcome.overdue.is_some();
+        self.values.overdue = outcome.values_overdue.is_some();
+        self.values.behind = behind(outcome);
         self.signature_dropped = is_unsigned(outcome);
         if let Some(alarm) = &outcome.alarm {
             self.alarm = Some(alarm.id.clone());
         } else if outcome.open_alarms == 0 {
             self.alarm = None;
         }
-        if outcome.verdict.is_proven() {
+        if outcome.is_proven() {
             self.proven = Some(now);
             if outcome.shown != outcome.previous {
                 let tx = |state: Option<State>| state.map_or(0, |state| state.tx);
@@ -368,11 +361,18 @@ impl Row {
     }
 }
 
+/// New transactions that are not read yet.
+fn behind(outcome: &Outcome) -> u64 {
+    let behind = |warning: &Warning| match warning {
+        Warning::Behind { transactions } => Some(*transactions),
+        _ => None,
+    };
+    outcome.warnings.iter().find_map(behind).unwrap_or(0)
+}
+
 fn is_unsigned(outcome: &Outcome) -> bool {
     matches!(outcome.reason, Reason::Signature(_))
-        || outcome
-            .warnings
-            .contains(&crate::audit::Warning::SignatureDropped)
+        || outcome.warnings.contains(&Warning::SignatureDropped)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

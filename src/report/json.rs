@@ -138,12 +138,17 @@ pub fn outcome_json(server: &str, outcome: &Outcome) -> String {
     let previous = outcome.previous.as_ref();
     let hash = shown.map(|state| state.hash.to_string());
     let previous_hash = previous.map(|state| state.hash.to_string());
+    let warnings: Vec<String> = outcome.warnings.iter().map(ToString::to_string).collect();
+    let warnings: Vec<&str> = warnings.iter().map(String::as_str).collect();
     JsonObject::new()
         .text("server", Some(server))
         .text("database", Some(&outcome.database))
         .text("verdict", Some(outcome.verdict.word()))
+        .text("state_verdict", Some(outcome.state_verdict().word()))
         .text("reason", Some(&outcome.why()))
         .flag("tampered", outcome.verdict.is_tampering())
+        .flag("complete", outcome.is_complete())
+        .texts("warnings", &warnings)
         .number("open_alarms", u64::try_from(outcome.open_alarms).ok())
         .number("tx", shown.map(|state| state.tx))
         .text("hash", hash.as_deref())

@@ -13,8 +13,8 @@ fn level(outcome: &Outcome) -> Level {
         _ if outcome.unwritten.is_some() => Level::Error,
         Verdict::Tampered(_) | Verdict::LocalFailure | Verdict::Malformed => Level::Error,
         _ if outcome.open_alarms > 0 => Level::Warn,
-        Verdict::Consistent | Verdict::Empty if outcome.overdue.is_none() => Level::Debug,
-        Verdict::FirstSeen => Level::Info,
+        Verdict::Consistent | Verdict::Empty if outcome.is_complete() => Level::Debug,
+        Verdict::FirstSeen if outcome.is_complete() => Level::Info,
         _ => Level::Warn,
     }
 }
@@ -38,7 +38,8 @@ pub fn log_outcome(server: &str, outcome: &Outcome) {
     let mut event = Event::new(level(outcome), told(outcome))
         .text("server", server)
         .text("database", &outcome.database)
-        .text("verdict", outcome.verdict.word());
+        .text("verdict", outcome.verdict.word())
+        .maybe("state_verdict", outcome.of_state.map(Verdict::word));
     let why = outcome.why();
     if !why.is_empty() {
         event = event.text("reason", why);
@@ -72,6 +73,7 @@ fn told(outcome: &Outcome) -> &'static str {
         Verdict::Tampered(_) => "TAMPERED",
         Verdict::FirstSeen => "first sight, taken on trust:",
         Verdict::Consistent | Verdict::Empty => "checked",
+        Verdict::Unread => "not read",
         Verdict::Unprovable => "not proven yet",
         Verdict::LocalFailure => "local failure",
         Verdict::Malformed => "malformed answer",
@@ -101,7 +103,8 @@ pub fn log_values(level: Level, server: &str, values: &Progress, of: u64, chance
         .number("read", values.read)
         .text("since", values.since)
         .number("of", of)
-        .number("due", values.due.len() as u64)
+        .number("due", values.due.count())
+        .number("absent", values.absent.count())
         .text("unavailable", values.unavailable)
         .text("swept", swept.as_deref().unwrap_or("never"))
         .text("found_within_a_day", chance)
@@ -122,10 +125,13 @@ pub fn log_cycle(server: &str, cycle: &Cycle) {
     Event::new(Level::Info, "cycle")
         .text("server", server)
         .number("databases", outcomes().count() as u64)
-        .number("proven", count(|of| of.verdict.is_proven()))
+        .number("proven", count(|of| of.is_proven()))
         .number("tampered", count(|of| of.verdict.is_tampering()))
         .number("open_alarms", alarms as u64)
-        .number("overdue", count(|of| of.overdue.is_some()))
+        .number(
+            "overdue",
+            count(|of| of.overdue.or(of.values_overdue).is_some()),
+        )
         .number("duration_ms", duration)
         .log();
 }

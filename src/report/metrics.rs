@@ -150,6 +150,28 @@ fn databases(text: &mut Exposition, snapshot: &Snapshot) {
     for (labels, row) in &rows {
         family.sample(labels, row.values.share(row.trusted));
     }
+    // a series for each reason that there is, so that a thousand databases stay below two megabytes
+    let mut family = text.family(
+        "immuaudit_values_unavailable",
+        Type::Gauge,
+        "What cannot be read: transactions whose values the server does not have (absent), new ones that were not \
+         reached yet (behind), ones that could not be read (due); values dropped, expired, of documents, of servers too old.",
+    );
+    for (labels, row) in &rows {
+        let values = &row.values;
+        let counts = [
+            (values.absent, "absent"),
+            (values.behind, "behind"),
+            (values.due, "due"),
+        ];
+        let gone = values.unavailable.by_kind();
+        let gone = gone.iter().map(|(count, reason, _)| (*count, *reason));
+        for (count, reason) in counts.into_iter().chain(gone) {
+            if count > 0 {
+                family.sample_of(labels, ("reason", reason), count);
+            }
+        }
+    }
     let mut each = |name, kind, help, value: fn(&Row) -> u64| {
         let mut family = text.family(name, kind, help);
         for (labels, row) in &rows {
@@ -219,7 +241,7 @@ fn databases(text: &mut Exposition, snapshot: &Snapshot) {
     each(
         "immuaudit_values_overdue",
         Type::Gauge,
-        "1 where a sweep takes twice its time, or values could not be read for three intervals.",
+        "1 when a sweep takes twice its time, or transactions could not be read or reached for three intervals.",
         |row| u64::from(row.values.overdue),
     );
 }
@@ -231,6 +253,18 @@ fn server(text: &mut Exposition, snapshot: &Snapshot) {
         text.family(name, kind, help).sample(&labels, value);
     };
     let unix = |at: Option<crate::clock::Timestamp>| at.map_or(0.0, |at| at.unix() as f64);
+    one(
+        "immuaudit_filter_entries_unmatched",
+        Type::Gauge,
+        "Entries of --audit-databases that selected no database in the last cycle.",
+        whole.selects_nothing as f64,
+    );
+    one(
+        "immuaudit_complete",
+        Type::Gauge,
+        "1 when everything was proven and read in time in the last cycle, 0 when not.",
+        f64::from(u8::from(whole.last_complete)),
+    );
     one(
         "immuaudit_interval_seconds",
         Type::Gauge,

@@ -21,7 +21,7 @@ mod timeline;
 mod values;
 mod verdict;
 
-pub use board::{About, Board, Row, Snapshot, is_complete};
+pub use board::{About, Board, Row, Snapshot};
 pub use event::Event;
 pub use json::{JsonObject, outcome_json, trouble_json};
 pub use located::{Compared, Whereabouts, located_json, located_text};
@@ -33,3 +33,4 @@ pub use plain::{accepting, alarm_lines, complain, outcome_line, print, try_print
 pub use probes::{Health, livez, readyz, states_json, status_json, version_json};
 pub use progress::Bar;
 pub use receivers::{Counts, Receiver};
+pub use values::few_ranges;

@@ -91,6 +91,10 @@ fn headline(snapshot: &Snapshot, all: Overall) -> (&'static str, String) {
             format!("Every one of {total} databases extends what it has shown before."),
         ),
         Overall::Starting => ("Starting", "The first cycle is not done yet.".into()),
+        Overall::Unproven if count(|row| !row.is_well()) == 0 => (
+            "Not everything could be checked",
+            "The last cycle was not complete. No tampering has been seen.".into(),
+        ),
         Overall::Unproven => (
             "Not everything could be checked",
             format!(
@@ -172,6 +176,12 @@ fn values(row: &Row) -> String {
         (true, _) => "under 1 %".to_owned(),
         (false, _) => format!("{percent} %"),
     };
+    if values.absent > 0 {
+        text.push_str(&format!("<small>{} absent</small>", values.absent));
+    }
+    if values.behind > 0 {
+        text.push_str(&format!("<small>{} not reached yet</small>", values.behind));
+    }
     if let Some(swept) = values.swept {
         text.push_str(&format!("<small>all by {}</small>", swept.ended));
     }

@@ -57,6 +57,9 @@ pub fn accepting(alarm: &Alarm) -> String {
 /// What is said of a database in one line.
 pub fn outcome_line(outcome: &Outcome) -> String {
     let mut line = format!("{}: {}", outcome.database, outcome.verdict);
+    if let Some(state) = outcome.of_state {
+        line.push_str(&format!(" (state {state})"));
+    }
     match (outcome.shown, outcome.previous) {
         (Some(shown), Some(previous)) if shown.tx != previous.tx => {
             line.push_str(&format!(", transaction {} (was {})", shown.tx, previous.tx));
@@ -71,8 +74,11 @@ pub fn outcome_line(outcome: &Outcome) -> String {
     if !why.is_empty() {
         line.push_str(&format!(": {why}"));
     }
-    if outcome.verdict == Verdict::FirstSeen {
+    if outcome.state_verdict() == Verdict::FirstSeen {
         line.push_str(" (taken on trust: there was nothing to hold it against)");
+    }
+    for warning in &outcome.warnings {
+        line.push_str(&format!("\n  warning: {warning}"));
     }
     if let Some(alarm) = &outcome.alarm {
         for told in alarm_lines(alarm) {

@@ -77,6 +77,7 @@ pub fn status_json(snapshot: &Snapshot) -> String {
         .number("cycles", Some(whole.cycles))
         .text("last_cycle", time(whole.ended).as_deref())
         .text("last_complete_cycle", time(whole.complete).as_deref())
+        .flag("complete", whole.last_complete)
         .text("trouble", whole.trouble.as_deref())
         .objects("databases", snapshot.rows.values().map(|row| database(row)))
         .objects(
@@ -112,6 +113,8 @@ fn database(row: &Row) -> JsonObject {
         .number("values_read", Some(row.values.read))
         .share("values_read_share", row.values.share(row.trusted))
         .number("values_due", Some(row.values.due))
+        .number("values_behind", Some(row.values.behind))
+        .number("values_absent", Some(row.values.absent))
         .flag("values_overdue", row.values.overdue)
         .number("sweep_at", row.values.sweeping.map(|(_, at)| at))
         .text(

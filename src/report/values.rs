@@ -1,10 +1,9 @@
 //! How much of a database's values was read, as those who watch are shown it.
 
-use std::time::Duration;
-
 use crate::clock::Timestamp;
 use crate::ledger::State;
-use crate::trust::{Progress, Swept};
+use crate::ranges::Ranges;
+use crate::trust::{Progress, Swept, Unavailable};
 
 /// What was read of a database's values.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -17,8 +16,12 @@ pub struct Values {
     pub covered: u64,
     /// Transactions that could not be read and stay due.
     pub due: u64,
-    /// Since when there are any.
-    pub due_since: Option<Timestamp>,
+    /// New transactions that are not read yet, when all new ones are to be.
+    pub behind: u64,
+    /// Transactions with values that the server does not have.
+    pub absent: u64,
+    /// Values that cannot be read any more.
+    pub unavailable: Unavailable,
     /// The last sweep that ended.
     pub swept: Option<Swept>,
     /// The one under way: when it began, and the last transaction that it passed.
@@ -27,46 +30,33 @@ pub struct Values {
     pub overdue: bool,
 }
 
-/// What is asked of the reading.
-#[derive(Clone, Copy, Debug)]
-pub struct Pace {
-    /// `--audit-sweep`.
-    pub sweep: Option<Duration>,
-    /// `--audit-interval`.
-    pub interval: Duration,
-    /// Since when it is asked.
-    pub since: Timestamp,
-}
-
 impl Values {
     /// What an earlier run left.
-    pub fn remembered(progress: &Progress, pace: &Pace, now: Timestamp) -> Values {
+    pub fn remembered(progress: &Progress) -> Values {
         let left = Values {
             since: Some(progress.since),
             read: progress.read,
             ..Values::default()
         };
-        left.after(progress, pace, now)
+        left.after(progress)
     }
 
     /// What is known once `progress` was made.
-    pub fn after(self, progress: &Progress, pace: &Pace, now: Timestamp) -> Values {
+    pub fn after(self, progress: &Progress) -> Values {
         let same = self.since == Some(progress.since);
         let before = if same { self } else { Values::default() };
-        let due = progress.due.len() as u64;
-        let since = before.due_since.unwrap_or(now);
-        let mut values = Values {
+        Values {
             since: Some(progress.since),
             read: progress.read,
             covered: before.covered.max(covered(&before, progress)),
-            due,
-            due_since: (due > 0).then_some(since),
+            due: progress.due.count(),
+            behind: before.behind,
+            absent: progress.absent.count(),
+            unavailable: progress.unavailable,
             swept: progress.swept,
             sweeping: progress.sweep.as_ref().map(|sweep| (sweep.began, sweep.at)),
-            overdue: false,
-        };
-        values.overdue = values.is_overdue(pace, now);
-        values
+            overdue: before.overdue,
+        }
     }
 
     /// At least so much of the ledger was read, from 0 to 1.
@@ -76,15 +66,23 @@ impl Values {
             _ => 0.0,
         }
     }
+}
 
-    fn is_overdue(&self, pace: &Pace, now: Timestamp) -> bool {
-        let age = |at: Timestamp| Duration::from_secs(now.unix().saturating_sub(at.unix()));
-        let began = self.sweeping.map(|(began, _)| began);
-        let whole = self.swept.map(|swept| swept.ended).or(began);
-        let unswept = age(whole.unwrap_or(pace.since));
-        let unread = self.due_since.map_or(Duration::ZERO, age);
-        pace.sweep.is_some_and(|period| unswept > 2 * period) || unread > 3 * pace.interval
+/// The first few ranges of a set of transactions, for people.
+pub fn few_ranges<T: Copy + PartialEq>(ranges: &Ranges<T>) -> String {
+    const FEW: usize = 8;
+    let words = ranges
+        .iter()
+        .take(FEW)
+        .map(|(first, last, _)| match first == last {
+            true => first.to_string(),
+            false => format!("{first}-{last}"),
+        });
+    let mut text = words.collect::<Vec<_>>().join(", ");
+    if ranges.len() > FEW {
+        text.push_str(", ...");
     }
+    text
 }
 
 /// Samples of different cycles may be of the same transactions, so they are not added up.
@@ -113,23 +111,17 @@ mod tests {
         Some(State { tx, hash })
     }
 
-    const PACE: fn() -> Pace = || Pace {
-        sweep: Some(Duration::from_secs(100)),
-        interval: Duration::from_secs(10),
-        since: at(0),
-    };
-
     #[test]
     fn the_share_is_what_was_read_for_certain() {
         let mut progress = Progress::new("db", at(0));
         let mut values = Values::default();
         for cycle in 1..=5 {
             progress.read = 32 * cycle;
-            values = values.after(&progress, &PACE(), at(1));
+            values = values.after(&progress);
             assert_eq!(values.share(of(64)), 0.5); // and not more with every sample
         }
         progress.read += 64;
-        values = values.after(&progress, &PACE(), at(1));
+        values = values.after(&progress);
         assert_eq!((values.share(of(64)), values.share(of(128))), (1.0, 0.5));
         progress.swept = Some(Swept {
             began: at(0),
@@ -138,41 +130,13 @@ mod tests {
             unavailable: Unavailable::default(),
             of: 128,
         });
-        values = values.after(&progress, &PACE(), at(3));
+        values = values.after(&progress);
         assert_eq!((values.share(of(128)), values.share(None)), (0.75, 0.0));
         // what an earlier run read is no single cycle's
-        let remembered = Values::remembered(&progress, &PACE(), at(3));
+        let remembered = Values::remembered(&progress);
         assert_eq!((remembered.read, remembered.share(of(128))), (224, 0.75));
         // another history was not read yet
-        let values = values.after(&Progress::new("db", at(9)), &PACE(), at(9));
+        let values = values.after(&Progress::new("db", at(9)));
         assert_eq!((values.read, values.share(of(128))), (0, 0.0));
-    }
-
-    #[test]
-    fn values_are_overdue_after_twice_a_sweeps_time_or_three_intervals() {
-        let mut progress = Progress::new("db", at(0));
-        let overdue = |progress: &Progress, pace: Pace, seconds| {
-            Values::default()
-                .after(progress, &pace, at(0))
-                .after(progress, &pace, at(seconds))
-                .overdue
-        };
-        assert!(!overdue(&progress, PACE(), 200) && overdue(&progress, PACE(), 201));
-        let (began, ended) = (at(100), at(150));
-        progress.swept = Some(Swept {
-            began,
-            ended,
-            read: 1,
-            unavailable: Unavailable::default(),
-            of: 1,
-        });
-        assert!(!overdue(&progress, PACE(), 350) && overdue(&progress, PACE(), 351));
-        let unpaced = || Pace {
-            sweep: None,
-            ..PACE()
-        };
-        assert!(!overdue(&progress, unpaced(), 10_000));
-        progress.due.insert(7);
-        assert!(!overdue(&progress, unpaced(), 30) && overdue(&progress, unpaced(), 31));
     }
 }

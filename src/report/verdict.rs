@@ -40,7 +40,7 @@ pub fn overall(snapshot: &Snapshot) -> Overall {
         Overall::Stalled
     } else if snapshot.whole.cycles == 0 {
         Overall::Starting
-    } else if snapshot.whole.trouble.is_some() || rows().any(|row| !row.is_well()) {
+    } else if !snapshot.whole.last_complete || rows().any(|row| !row.is_well()) {
         Overall::Unproven
     } else {
         Overall::Good

@@ -39,6 +39,8 @@ pub enum Kind {
     KeyNotFound,
     /// More transactions asked for than the server gives in a call.
     LimitExceeded,
+    /// The server does not have this value: it was given the transaction without it.
+    ValueAbsent,
     /// The server says that what it stores is damaged.
     Corrupted,
     /// The server says that it cannot prove this pair: an excuse to be checked (protocol.md §4).
@@ -139,6 +141,8 @@ fn sort(call: &str, status: &RpcStatus, timeout: Duration) -> Kind {
         Kind::NoSuchDatabase
     } else if status.code() == RpcStatusCode::PERMISSION_DENIED || says("permission") {
         Kind::Forbidden
+    } else if says("missing value prefix") {
+        Kind::ValueAbsent
     } else if says("binary linking mismatch") {
         Kind::CannotProve
     } else if says("ALH mismatch") {
@@ -180,6 +184,7 @@ impl fmt::Display for Failure {
             Kind::TxNotFound => f.write_str("no such transaction"),
             Kind::KeyNotFound => f.write_str("no such key"),
             Kind::LimitExceeded => f.write_str("too many transactions in one call"),
+            Kind::ValueAbsent => f.write_str("the server does not have this value"),
             Kind::Corrupted => f.write_str("the server says that its data is corrupted"),
             Kind::MaybeCorrupted => {
                 f.write_str("the server says that a transaction's data is corrupted")

@@ -107,6 +107,11 @@ impl Server {
         }
     }
 
+    /// Returns the time that a call may take when nothing cuts it short.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// From here on every token may be renewed once more.
     pub fn begin_cycle(&mut self) {
         self.session.begin_cycle();

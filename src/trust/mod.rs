@@ -49,6 +49,7 @@ mod store;
 mod text;
 mod trusted;
 mod values;
+mod values_file;
 
 pub use accept::{Acceptance, Accepted};
 pub use alarm::{Alarm, Closed};
@@ -65,4 +66,4 @@ pub use outcome::{OutcomeRecord, Outcomes};
 pub use raise::read_evidence;
 pub use store::{Location, Store};
 pub use trusted::{How, Seen, Trusted, kept_identity};
-pub use values::{Begun, Progress, Sweeping, Swept, Unavailable};
+pub use values::{Begun, Progress, Searched, Sweeping, Swept, Unavailable};

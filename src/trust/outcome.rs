@@ -32,6 +32,30 @@ pub struct OutcomeRecord {
     pub proven: Option<Timestamp>,
     /// When its state last changed.
     pub grown: Option<Timestamp>,
+    /// The last transaction that was trusted.
+    pub trusted_tx: Option<u64>,
+    /// Whether the server has ever listed it.
+    pub listed: bool,
+    /// Whether everything was proven and read in time.
+    pub complete: bool,
+}
+
+impl OutcomeRecord {
+    /// Returns whether a state was ever trusted, whatever the last check came to.
+    pub fn was_trusted(&self) -> bool {
+        // 0.1.0 wrote the verdict alone
+        let well = ["first-seen", "consistent"].contains(&self.verdict.as_str());
+        self.trusted_tx.is_some() || well
+    }
+
+    /// Takes times that lie in the future for now: a clock that jumped ahead and was put right must
+    /// not keep anything young for ever.
+    pub fn clamp_to(&mut self, now: Timestamp) {
+        self.checked = self.checked.min(now);
+        for time in [&mut self.proven, &mut self.grown].into_iter().flatten() {
+            *time = (*time).min(now);
+        }
+    }
 }
 
 /// The last verdicts of all databases.
@@ -53,6 +77,15 @@ impl Store {
             writer.time("checked", outcome.checked);
             for (key, time) in [("proven", outcome.proven), ("grown", outcome.grown)] {
                 writer.optional(key, time.map(|time| time.to_string()).as_deref());
+            }
+            if let Some(tx) = outcome.trusted_tx {
+                writer.number("trusted_tx", tx);
+            }
+            if !outcome.listed {
+                writer.number("listed", 0);
+            }
+            if !outcome.complete {
+                writer.number("complete", 0);
             }
         }
         files::replace(Kind::Outcomes, &self.home.join("outcomes"), &writer.seal())
@@ -105,5 +138,11 @@ fn outcome(table: &toml::Table) -> Option<OutcomeRecord> {
         checked: sealed::time(table, "checked").ok()?,
         proven: time("proven")?,
         grown: time("grown")?,
+        trusted_tx: match table.contains_key("trusted_tx") {
+            true => Some(sealed::number(table, "trusted_tx").ok()?),
+            false => None,
+        },
+        listed: !table.contains_key("listed"),
+        complete: !table.contains_key("complete"),
     })
 }

@@ -146,6 +146,11 @@ impl Store {
     pub fn databases(&self) -> Result<Vec<String>, LocalFailure> {
         let mut databases = BTreeSet::new();
         for directory in self.directories() {
+            if !files::exists(directory)? {
+                // it was there when it was opened: its databases are not gone with it
+                let error = std::io::ErrorKind::NotFound.into();
+                return Err(LocalFailure::system("list", directory, &error));
+            }
             for name in files::list(directory)? {
                 let endings = [STATE, HISTORY, ALARMS];
                 let stem = endings.iter().find_map(|ending| name.strip_suffix(ending));

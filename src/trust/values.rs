@@ -1,27 +1,20 @@
-//! `values`: how far each database's values were read, so that a sweep lives through a restart.
-//!
-//! Nothing that is trusted rests on it: where it is damaged the reading begins anew.
+//! How far each database's values were read: what was read, what is due, what the server does not have.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
-use super::failure::{LocalFailure, Warning};
-use super::fault::Kind;
-use super::files;
-use super::sealed::{self, Writer};
-use super::store::Store;
 use crate::clock::Timestamp;
 use crate::ledger::Digest;
-use crate::sys::Lock;
+use crate::ranges::Ranges;
 
-const WHAT: &str = "immuaudit: how far the values of each database were read.";
-const ASKED: &str = "asked";
-const PACED: &str = "paced";
-const FILE: &str = "values";
-/// Longest file that is read.
-const MOST: u64 = 64 << 20;
-/// Transactions that stay due and are remembered, of a database.
-const DUE: usize = 1_000;
+/// Ranges of due transactions at most, of a database: 16 KiB in memory. Past it neighbours are joined,
+/// so that a transaction is read once too often rather than forgotten.
+const MAX_DUE_RANGES: usize = 1_000;
+/// Ranges of transactions with absent values at most, of a database. Past it neighbours are joined.
+const MAX_ABSENT_RANGES: usize = 1_000;
+/// Ranges of transactions read whole at most, of a database. Past it the shortest are forgotten.
+const MAX_WHOLE_RANGES: usize = 64;
+/// Ranges of headers looked through at most, of a database. Past it the oldest are looked through again.
+const MAX_SEARCHED: usize = 8;
 
 /// What of a database's values was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,14 +25,25 @@ pub struct Progress {
     pub since: Timestamp,
     /// All transactions that were new up to this one were read.
     pub new_to: Option<u64>,
+    /// Since when newer ones wait to be read.
+    pub behind_since: Option<Timestamp>,
     /// Transactions read, some of them more than once.
     pub read: u64,
-    /// Transactions to be read again, since they could not be.
-    pub due: BTreeSet<u64>,
+    /// Transactions to be read again because they could not be read, each with the time since when.
+    pub due: Ranges<Timestamp>,
+    /// Transactions with values that the server says it does not have, without a reason that the ledger
+    /// shows (protocol.md §6).
+    pub absent: Ranges,
+    /// Transactions of these that had been read whole before.
+    pub dropped: Ranges,
+    /// Transactions that were read whole in a run, by a sweep or as new ones.
+    pub whole: Ranges,
     /// Values of these that nobody can read any more.
     pub unavailable: Unavailable,
     /// Values before this transaction were dropped, as a proven header records; 0: none.
     pub truncated_before: u64,
+    /// Headers that were looked through for such a record, the newest first.
+    pub searched: Vec<Searched>,
     /// The sweep that is under way.
     pub sweep: Option<Sweeping>,
     /// The last one that ended.
@@ -63,6 +67,17 @@ pub struct Sweeping {
     pub unavailable: Unavailable,
     /// The main tree over what was passed, as a frontier's peaks.
     pub peaks: Vec<Digest>,
+}
+
+/// A run of proven headers that were looked through for a truncation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Searched {
+    /// The first transaction of the run.
+    pub from: u64,
+    /// The last one.
+    pub to: u64,
+    /// Hash of the transaction before the first, as its header names it.
+    pub before: Digest,
 }
 
 /// On whose behalf a sweep was begun.
@@ -117,7 +132,7 @@ impl Unavailable {
     }
 
     /// The counts, each with its name in a file and with what people call it.
-    fn by_kind(&self) -> [(u64, &'static str, &'static str); 4] {
+    pub fn by_kind(&self) -> [(u64, &'static str, &'static str); 4] {
         [
             (self.truncated, "truncated", "dropped by a truncation"),
             (self.expired, "expired", "expired"),
@@ -159,157 +174,107 @@ impl Progress {
             database: database.into(),
             since,
             new_to: None,
+            behind_since: None,
             read: 0,
-            due: BTreeSet::new(),
+            due: Ranges::new(),
+            absent: Ranges::new(),
+            dropped: Ranges::new(),
+            whole: Ranges::new(),
             unavailable: Unavailable::default(),
             truncated_before: 0,
+            searched: Vec::new(),
             sweep: None,
             swept: None,
         }
     }
-}
 
-impl Store {
-    /// Keeps how far the values were read.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub fn save_progress<'a>(
-        &self,
-        progress: impl IntoIterator<Item = &'a Progress>,
-    ) -> Result<(), LocalFailure> {
-        let _hold = self.hold(Lock::Exclusive)?;
-        let mut writer = Writer::new(WHAT, self.server());
-        for progress in progress {
-            write(&mut writer, progress);
+    /// Since when the transaction that has been due longest is due.
+    pub fn due_since(&self) -> Option<Timestamp> {
+        self.due.iter().map(|(_, _, since)| since).min()
+    }
+
+    /// Takes times that lie in the future for now: a clock that jumped ahead and was put right must
+    /// not keep anything young for ever.
+    pub fn clamp_to(&mut self, now: Timestamp) {
+        if self.due.iter().any(|(_, _, since)| since > now) {
+            self.due.retag(|since| since.min(now));
         }
-        files::replace(Kind::Values, &self.home.join(FILE), &writer.seal())
-    }
-
-    /// How far the values were read; nothing, and a warning, where the file is damaged.
-    pub fn load_progress(&self) -> Vec<Progress> {
-        let path = self.home.join(FILE);
-        let read = || {
-            let Some(bytes) = files::read(&path, MOST).ok()? else {
-                return Some(Vec::new());
-            };
-            let file = sealed::open(&bytes, self.server()).ok()?;
-            let elements = sealed::elements(&file, "database").ok()?;
-            elements.into_iter().map(parse).collect()
-        };
-        read().unwrap_or_else(|| {
-            self.warn(Warning::BegunAnew { path: path.clone() });
-            Vec::new()
-        })
-    }
-}
-
-fn write(writer: &mut Writer, progress: &Progress) {
-    writer.element("database");
-    writer.text("name", &progress.database);
-    writer.time("since", progress.since);
-    writer.number("read", progress.read);
-    write_unavailable(writer, "", &progress.unavailable);
-    writer.number("truncated_before", progress.truncated_before);
-    if let Some(new_to) = progress.new_to {
-        writer.number("new_to", new_to);
-    }
-    let due: Vec<String> = progress.due.iter().take(DUE).map(u64::to_string).collect();
-    writer.text("due", &due.join(" "));
-    if let Some(sweep) = &progress.sweep {
-        writer.time("sweep_began", sweep.began);
-        writer.text(
-            "sweep_begun",
-            match sweep.begun {
-                Begun::Asked => ASKED,
-                Begun::Paced => PACED,
-            },
-        );
-        writer.number("sweep_at", sweep.at);
-        writer.optional("sweep_hash", sweep.hash.map(|h| h.to_string()).as_deref());
-        writer.number("sweep_read", sweep.read);
-        write_unavailable(writer, "sweep_", &sweep.unavailable);
-        let peaks: Vec<String> = sweep.peaks.iter().map(Digest::to_string).collect();
-        writer.text("sweep_peaks", &peaks.join(" "));
-    }
-    if let Some(swept) = &progress.swept {
-        writer.time("swept_began", swept.began);
-        writer.time("swept_ended", swept.ended);
-        writer.number("swept_read", swept.read);
-        write_unavailable(writer, "swept_", &swept.unavailable);
-        writer.number("swept_of", swept.of);
-    }
-}
-
-fn write_unavailable(writer: &mut Writer, prefix: &str, unavailable: &Unavailable) {
-    for (count, name, _) in unavailable.by_kind() {
-        if count > 0 {
-            writer.number(&format!("{prefix}{name}"), count);
+        for time in [
+            self.behind_since.as_mut(),
+            self.sweep.as_mut().map(|sweep| &mut sweep.began),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            *time = (*time).min(now);
+        }
+        if let Some(swept) = &mut self.swept {
+            swept.began = swept.began.min(now);
+            swept.ended = swept.ended.min(now);
         }
     }
-}
 
-fn parse_unavailable(table: &toml::Table, prefix: &str) -> Option<Unavailable> {
-    let number = |name| match table.get(&format!("{prefix}{name}")) {
-        Some(count) => u64::try_from(count.as_integer()?).ok(),
-        None => Some(0),
-    };
-    Some(Unavailable {
-        truncated: number("truncated")?,
-        expired: number("expired")?,
-        documents: number("documents")?,
-        unreadable: number("unreadable")?,
-    })
-}
+    /// Notes which of the transactions that were `tried` could not be read. One that was due before and
+    /// still is keeps its time.
+    pub fn note_due(&mut self, tried: &Ranges, unread: &Ranges, now: Timestamp) {
+        let before = self.due.clone();
+        for (first, last, ()) in tried.iter() {
+            self.due.remove(first, last);
+        }
+        for (first, last, ()) in unread.iter() {
+            for (from, to, since) in before.iter() {
+                if from <= last && to >= first {
+                    self.due.insert(from.max(first), to.min(last), since);
+                }
+            }
+            self.due.insert(first, last, now);
+        }
+        self.due.join_closest(MAX_DUE_RANGES, Timestamp::min);
+    }
 
-fn parse(table: &toml::Table) -> Option<Progress> {
-    let number = |key| sealed::number(table, key).ok();
-    let time = |key| sealed::time(table, key).ok();
-    let has = |key: &str| table.contains_key(key);
-    let words = |key| Some(sealed::text(table, key).ok()?.split_whitespace());
-    Some(Progress {
-        database: sealed::text(table, "name").ok()?.into(),
-        since: time("since")?,
-        new_to: match has("new_to") {
-            true => Some(number("new_to")?),
-            false => None,
-        },
-        read: number("read")?,
-        due: words("due")?
-            .map(|word| word.parse().ok())
-            .collect::<Option<_>>()?,
-        unavailable: parse_unavailable(table, "")?,
-        truncated_before: number("truncated_before")?,
-        sweep: match has("sweep_at") {
-            true => Some(Sweeping {
-                began: time("sweep_began")?,
-                begun: match sealed::text(table, "sweep_begun").ok()? {
-                    ASKED => Begun::Asked,
-                    PACED => Begun::Paced,
-                    _ => return None,
-                },
-                at: number("sweep_at")?,
-                hash: match sealed::optional(table, "sweep_hash").ok()? {
-                    Some(hash) => Some(hash.parse().ok()?),
-                    None => None,
-                },
-                read: number("sweep_read")?,
-                unavailable: parse_unavailable(table, "sweep_")?,
-                peaks: words("sweep_peaks")?
-                    .map(|word| word.parse().ok())
-                    .collect::<Option<_>>()?,
-            }),
-            false => None,
-        },
-        swept: match has("swept_ended") {
-            true => Some(Swept {
-                began: time("swept_began")?,
-                ended: time("swept_ended")?,
-                read: number("swept_read")?,
-                unavailable: parse_unavailable(table, "swept_")?,
-                of: number("swept_of")?,
-            }),
-            false => None,
-        },
-    })
+    /// Notes transactions whose values the server does not have.
+    pub fn note_absent(&mut self, absent: &Ranges) {
+        for (first, last, ()) in absent.iter() {
+            self.absent.insert(first, last, ());
+            for (from, to, ()) in self.whole.iter() {
+                if from <= last && to >= first {
+                    self.dropped.insert(from.max(first), to.min(last), ());
+                }
+            }
+        }
+        self.absent.join_closest(MAX_ABSENT_RANGES, |(), ()| ());
+        self.dropped.join_closest(MAX_ABSENT_RANGES, |(), ()| ());
+    }
+
+    /// Notes transactions that were read whole; a `run` of neighbours is remembered as such.
+    pub fn note_whole(&mut self, whole: &Ranges, run: bool) {
+        for (first, last, ()) in whole.iter() {
+            self.absent.remove(first, last);
+            self.dropped.remove(first, last);
+            if run {
+                self.whole.insert(first, last, ());
+            }
+        }
+        self.whole.keep_longest(MAX_WHOLE_RANGES);
+    }
+
+    /// Notes that a proven header records a truncation of values before this transaction. What it covers is
+    /// due no more, and absent for a reason.
+    pub fn note_truncation(&mut self, before: u64) {
+        if before <= self.truncated_before {
+            return;
+        }
+        self.truncated_before = before;
+        if let Some(last) = before.checked_sub(1) {
+            self.due.remove(0, last);
+            self.absent.remove(0, last);
+            self.dropped.remove(0, last);
+        }
+    }
+
+    /// Notes which headers were looked through, the newest first.
+    pub fn note_searched(&mut self, mut searched: Vec<Searched>) {
+        searched.truncate(MAX_SEARCHED);
+        self.searched = searched;
+    }
 }

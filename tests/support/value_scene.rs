@@ -46,16 +46,20 @@ impl Scene {
     }
 
     pub fn auditor(&self, values: Values) -> Auditor {
+        self.auditor_with(Policy {
+            values,
+            ..Policy::of_consistency()
+        })
+    }
+
+    #[allow(dead_code)] // each user of it uses a part
+    pub fn auditor_with(&self, policy: Policy) -> Auditor {
         let endpoint = Endpoint {
             max_answer: self.max_answer,
             ..Endpoint::on_loopback(self.embedded.port())
         };
         let server = in_process::server(endpoint, Duration::from_secs(10), &Stop::new());
         let store = Store::open(&self.location(), clock::now()).expect("a store");
-        let policy = Policy {
-            values,
-            ..Policy::of_consistency()
-        };
         Auditor::new(server, store, policy)
     }
 

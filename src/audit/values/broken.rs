@@ -65,7 +65,7 @@ impl Auditor {
             let headers = match reader.read_batch(next, trusted.tx) {
                 Ok(headers) => headers,
                 Err(Halt::Stopped) => return None,
-                Err(Halt::Away) => {
+                Err(Halt::Away | Halt::Late) => {
                     found.halted = reader.report.halted.take();
                     break;
                 }
@@ -85,7 +85,7 @@ impl Auditor {
                         Ok(Done::Read(header) | Done::Known(header)) => Some(header.ts()),
                         Ok(Done::Unknown) => None,
                         Err(Halt::Stopped) => return None,
-                        Err(Halt::Away) => {
+                        Err(Halt::Away | Halt::Late) => {
                             found.halted = reader.report.halted.take();
                             return Some(found);
                         }
@@ -110,7 +110,7 @@ impl BrokenValues {
     }
 
     fn take(&mut self, report: Report, ts: impl Fn(u64) -> Option<i64>) {
-        self.unread += u64::try_from(report.unread.len()).unwrap_or(u64::MAX);
+        self.unread += report.due.count();
         self.more += report.more_broken;
         for shows in report.broken {
             self.add(&shows.broken, ts(shows.broken.tx));

@@ -1,60 +1,67 @@
 //! What is read of a database in a cycle, once its state is proven: what stayed due, what is new
 //! where that was asked for, and a sample of everything.
 
-use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::draw::draw;
-use super::finding::Report;
+use super::finding::{Left, Report};
 use super::reader::{Halt, Reader};
 use super::run::Next;
 use super::truncation::Truncation;
-use crate::audit::auditor::{Auditor, MIN_PATIENCE};
+use crate::audit::auditor::Auditor;
 use crate::audit::proof::Limits;
-use crate::clock::Timestamp;
+use crate::clock::{self, Timestamp};
 use crate::config::NewValues;
 use crate::ledger::State;
+use crate::ranges::Ranges;
 use crate::trust::Progress;
 
 /// Drawn transactions that are asked for together, so that a distant server is not waited for one by one.
 const TOGETHER: usize = 16;
-/// Transactions that stayed due and are tried again, of a cycle.
+/// Due transactions that are tried again, of a cycle: as many as a sample has by default.
 const RETRIED: usize = 32;
 
 impl Auditor {
     /// Reads what is to be read of a database in this cycle. `trusted` was proven just now, `before`
-    /// is what was trusted until then, and the line of proofs is unbroken `since`. `None` where the
-    /// program is asked to end.
+    /// is what was trusted until then, and the line of proofs is unbroken `since`. Nothing is begun after
+    /// `until`. `None` where the program is asked to end.
     pub(in crate::audit) fn read_values(
         &mut self,
         database: &str,
         trusted: State,
         before: Option<State>,
         since: Timestamp,
+        until: Instant,
     ) -> Option<Report> {
-        let until = Instant::now() + self.policy.interval.max(MIN_PATIENCE);
         let mut progress = self.progress_of(database, since);
         let values = self.policy.values;
+        let from = self.retry_from.remove(database).unwrap_or(0);
         let mut reading = Reading {
             reader: self.reader(database, trusted, until, &progress),
             progress: &mut progress,
-            tried: BTreeSet::new(),
+            tried: Ranges::new(),
+            run: Ranges::new(),
+            retry_from: from,
         };
         let done = reading.read(values.new, values.sample, before);
-        let report = reading.end();
+        let (report, retry_from) = reading.end(values.new);
+        self.retry_from.insert(database.into(), retry_from);
         self.progress.insert(database.into(), progress);
         match done {
             Err(Halt::Stopped) => None,
-            Ok(()) | Err(Halt::Away) => Some(report),
+            Ok(()) | Err(Halt::Away | Halt::Late) => Some(report),
         }
     }
 
     /// How far a database was read; anew where it has another history since.
     pub(in crate::audit) fn progress_of(&mut self, database: &str, since: Timestamp) -> Progress {
-        self.progress
+        let mut progress = self
+            .progress
             .remove(database)
             .filter(|progress| progress.since == since)
-            .unwrap_or_else(|| Progress::new(database, since))
+            .unwrap_or_else(|| Progress::new(database, since));
+        progress.clamp_to(clock::now());
+        progress
     }
 
     pub(in crate::audit) fn reader<'a>(
@@ -64,14 +71,16 @@ impl Auditor {
         until: Instant,
         progress: &Progress,
     ) -> Reader<'a> {
-        let truncation = Truncation::before(progress.truncated_before);
         Reader {
             server: &mut self.server,
             database,
             trusted,
             shape: self.shape,
             scan: self.scans.entry(database.into()).or_default(),
-            truncation,
+            truncation: Truncation::of(progress),
+            searches: 0,
+            comes_back: false,
+            answered: None,
             limits: Limits {
                 range: self.policy.max_range,
                 until,
@@ -85,84 +94,145 @@ impl Auditor {
 struct Reading<'a> {
     reader: Reader<'a>,
     progress: &'a mut Progress,
-    tried: BTreeSet<u64>,
+    /// Transactions that were tried in this reading.
+    tried: Ranges,
+    /// Those of them that were read as neighbours.
+    run: Ranges,
+    /// The due transaction to try first: those before it were tried the last time.
+    retry_from: u64,
 }
 
 impl Reading<'_> {
     fn read(&mut self, new: NewValues, sample: u64, before: Option<State>) -> Result<(), Halt> {
         let last = self.reader.trusted.tx;
-        let due: Vec<u64> = self.progress.due.iter().copied().take(RETRIED).collect();
-        for tx in due {
-            if tx <= last {
-                self.tried.insert(tx);
-                self.reader.read_one(tx)?;
-            } else {
-                self.progress.due.remove(&tx);
-            }
-        }
+        self.retry(last)?;
         let mut unread = last;
         if new == NewValues::All {
             let known = self.progress.new_to.or(before.map(|before| before.tx));
             unread = known.unwrap_or(last).min(last);
-            let read = self.read_run(unread + 1, last);
-            let read_to = read.as_ref().map_or_else(|(at, _)| *at, |()| last);
+            let (read_to, read) = self.read_run(unread + 1, last);
             self.progress.new_to = Some(read_to);
-            read.map_err(|(_, halt)| halt)?;
+            read?;
         }
         if sample >= last {
-            return self.read_run(1, unread).map_err(|(_, halt)| halt);
+            return self.read_run(1, unread).1;
         }
         // without randomness nothing can be drawn: better the same every time than nothing
         let drawn = draw(sample, last).unwrap_or_else(|| (1..=sample).collect());
         let drawn: Vec<u64> = drawn
             .into_iter()
-            .filter(|tx| self.tried.insert(*tx))
+            .filter(|tx| !self.tried.contains(*tx))
             .collect();
         for together in drawn.chunks(TOGETHER) {
+            if !self.reader.in_time() {
+                return Err(Halt::Late);
+            }
             self.reader.look_ahead(together);
             for tx in together {
-                self.reader.read_one(*tx)?;
+                self.try_one(*tx)?;
             }
         }
         Ok(())
     }
 
-    /// Everything from `first` to `last`; an error says which transaction was the last one read.
-    fn read_run(&mut self, first: u64, last: u64) -> Result<(), (u64, Halt)> {
+    /// Tries due transactions again, in turn.
+    fn retry(&mut self, last: u64) -> Result<(), Halt> {
+        if let Some(beyond) = last.checked_add(1) {
+            self.progress.due.remove(beyond, u64::MAX); // of a history that was given up
+        }
+        let mut due = self.progress.due.ids_from(self.retry_from, RETRIED);
+        let room = RETRIED.saturating_sub(due.len());
+        let again = self.progress.due.ids_from(0, room);
+        due.extend(again.into_iter().filter(|tx| *tx < self.retry_from));
+        for tx in due {
+            self.retry_from = tx.saturating_add(1);
+            // what a truncation that was found meanwhile explains is due no more
+            if !self.reader.truncation.covers(tx) {
+                self.try_one(tx)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn try_one(&mut self, tx: u64) -> Result<(), Halt> {
+        if !self.reader.in_time() {
+            return Err(Halt::Late);
+        }
+        self.reader.read_one(tx)?;
+        self.tried.insert(tx, tx, ());
+        Ok(())
+    }
+
+    /// Reads everything from `first` to `last`; returns which transaction was the last one read.
+    fn read_run(&mut self, first: u64, last: u64) -> (u64, Result<(), Halt>) {
         let mut at = first.saturating_sub(1);
         while at < last {
             if !self.reader.in_time() {
-                return Err((at, Halt::Away)); // the next cycle goes on
+                return (at, Err(Halt::Late)); // the next cycle goes on
             }
-            let headers = self.reader.read_batch(at + 1, last);
-            let read = headers.map_err(|halt| (at, halt))?.len() as u64;
-            self.tried.extend(at + 1..=at + read);
+            let read = match self.reader.read_batch(at + 1, last) {
+                Ok(headers) => headers.len() as u64,
+                Err(halt) => return (at, Err(halt)),
+            };
+            self.tried.insert(at + 1, at + read, ());
+            self.run.insert(at + 1, at + read, ());
             at += read;
         }
-        Ok(())
+        (at, Ok(()))
     }
 
-    /// What stays due is what was tried and did not come.
-    fn end(self) -> Report {
+    /// Takes what was read, and what was not, into the progress.
+    fn end(self, new: NewValues) -> (Report, u64) {
         let Reading {
             reader,
             progress,
             tried,
+            run,
+            retry_from,
         } = self;
-        let report = reader.report.sorted();
-        if report.halted.is_none() {
-            progress.due.retain(|tx| !tried.contains(tx));
-        }
-        note(progress, &report, reader.truncation.before);
-        report
+        let last = reader.trusted.tx;
+        let mut report = reader.report.sorted();
+        report.explain(reader.truncation.before);
+        note(progress, &report, reader.truncation, &tried, &run);
+        let behind = match (new, progress.new_to) {
+            (NewValues::All, Some(to)) => last.saturating_sub(to),
+            _ => 0,
+        };
+        progress.behind_since = match behind {
+            0 => None,
+            _ => progress.behind_since.or(Some(clock::now())),
+        };
+        report.left = Left {
+            due: progress.due.count(),
+            due_since: progress.due_since(),
+            behind,
+            behind_since: progress.behind_since,
+        };
+        (report, retry_from)
     }
 }
 
-/// Takes what was read, and what was not, into the progress.
-pub(super) fn note(progress: &mut Progress, report: &Report, truncated_before: u64) {
+/// Takes what was read, and what was not, into the progress. Of the transactions that were `tried` those that did
+/// not come are due; those of `run` were neighbours.
+pub(super) fn note(
+    progress: &mut Progress,
+    report: &Report,
+    truncation: Truncation,
+    tried: &Ranges,
+    run: &Ranges,
+) {
     progress.read = progress.read.saturating_add(report.read);
     progress.unavailable.add(report.unavailable);
-    progress.truncated_before = progress.truncated_before.max(truncated_before);
-    let due = report.unread.iter().filter(|unread| unread.why.is_due());
-    progress.due.extend(due.map(|unread| unread.tx));
+    progress.note_due(tried, &report.due, clock::now());
+    let (mut neighbours, mut alone) = (Ranges::new(), Ranges::new());
+    for (first, last, ()) in report.whole.iter() {
+        match run.contains(first) {
+            true => neighbours.insert(first, last, ()),
+            false => alone.insert(first, last, ()),
+        }
+    }
+    progress.note_whole(&neighbours, true);
+    progress.note_whole(&alone, false);
+    progress.note_absent(&report.absent);
+    truncation.note_in(progress);
 }

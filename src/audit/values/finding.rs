@@ -3,8 +3,10 @@
 use std::fmt;
 
 use crate::audit::verdict::{Reason, Verdict};
+use crate::clock::Timestamp;
 use crate::ledger::{Digest, Refusal, State};
-use crate::server::Failure;
+use crate::ranges::Ranges;
+use crate::server::{Failure, Kind};
 use crate::text::Shown;
 use crate::trust::{Answer, Tampering, Unavailable};
 use crate::wire::Malformed;
@@ -143,6 +145,11 @@ pub enum Why {
     Withheld,
     /// The server refuses it.
     Refused(Failure),
+    /// It does not come, though the server answers otherwise.
+    Silent(Failure),
+    /// The server refuses its values. A header that records a truncation may explain that and is still
+    /// being searched for.
+    Searching(Failure),
     /// It is larger than `--max-recv-msg-size`.
     TooLarge {
         /// Bytes that the answer has, where that is known.
@@ -157,24 +164,45 @@ pub enum Why {
 }
 
 impl Why {
-    /// The verdict that it amounts to where nothing is broken.
+    /// The verdict that it amounts to when nothing is broken.
     pub fn verdict(&self) -> Verdict {
         match self {
-            Why::Withheld | Why::Malformed(_) | Why::Scan | Why::Refused(_) => Verdict::Malformed,
-            Why::TooLarge { .. } | Why::Slow => Verdict::Unreachable,
+            Why::Malformed(_) | Why::Scan => Verdict::Malformed,
+            Why::Withheld
+            | Why::Refused(_)
+            | Why::Silent(_)
+            | Why::Searching(_)
+            | Why::TooLarge { .. }
+            | Why::Slow => Verdict::Unread,
         }
     }
 
-    /// Is the transaction itself still to be read?
+    /// Returns whether the transaction itself is still to be read.
     pub fn is_due(&self) -> bool {
         !matches!(self, Why::Scan)
+    }
+
+    /// Sorts a call that failed about one transaction.
+    pub(super) fn of_failure(failure: Failure) -> Why {
+        match failure.kind {
+            Kind::TooLarge => Why::TooLarge {
+                bytes: failure.size_needed(),
+            },
+            Kind::TxNotFound | Kind::KeyNotFound | Kind::IllegalState => Why::Withheld,
+            Kind::Malformed(malformed) => Why::of_malformed(&malformed),
+            Kind::Compressed | Kind::NotOneMessage => {
+                Why::Malformed(Shown::new(&failure.to_string()))
+            }
+            Kind::Unreachable | Kind::Deadline(_) => Why::Silent(failure),
+            _ => Why::Refused(failure),
+        }
     }
 
     pub(super) fn of_refusal(refusal: &Refusal) -> Why {
         Why::Malformed(Shown::new(&refusal.to_string()))
     }
 
-    pub(super) fn of_malformed(malformed: &Malformed) -> Why {
+    fn of_malformed(malformed: &Malformed) -> Why {
         Why::Malformed(Shown::new(&malformed.to_string()))
     }
 
@@ -190,6 +218,12 @@ impl fmt::Display for Unread {
             Why::Slow => f.write_str("could not be proven in time"),
             Why::Withheld => f.write_str("is withheld, or a value of it"),
             Why::Refused(failure) => write!(f, "cannot be read: {failure}"),
+            Why::Silent(failure) => write!(f, "does not come: {failure}"),
+            Why::Searching(failure) => write!(
+                f,
+                "cannot be read: {failure}; the header that would record a truncation is being \
+                 searched for"
+            ),
             Why::TooLarge { bytes: Some(bytes) } => write!(
                 f,
                 "is larger than --max-recv-msg-size allows: set it to {bytes} or more"
@@ -217,21 +251,47 @@ pub const KEPT: usize = 16;
 /// Transactions named that stay due, in one go.
 const NAMED: usize = 3;
 
+/// Transactions kept by name that could not be read, in one go; the rest is counted.
+const KEPT_UNREAD: usize = 16;
+
 /// What reading some transactions found.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// Transactions read whole.
+    /// Transactions read whole, how often.
     pub read: u64,
+    /// The same transactions, each once.
+    pub whole: Ranges,
     /// Findings, the first `KEPT` of them.
     pub broken: Vec<Shows>,
     /// Findings past these.
     pub more_broken: u64,
-    /// What stays due.
+    /// Transactions that could not be read, the first of them and why.
     pub unread: Vec<Unread>,
-    /// What cannot be read any more.
+    /// The worst that any of them amounts to.
+    pub unread_verdict: Option<Verdict>,
+    /// All of them that are to be read again.
+    pub due: Ranges,
+    /// Transactions with values that the server does not have (protocol.md §6).
+    pub absent: Ranges,
+    /// Values that cannot be read any more.
     pub unavailable: Unavailable,
     /// The call that ended the reading before its time.
     pub halted: Option<Failure>,
+    /// What has not been read at the end, this time's and what earlier times left.
+    pub left: Left,
+}
+
+/// What of a database waits to be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Transactions that could not be read.
+    pub due: u64,
+    /// Since when the oldest of them.
+    pub due_since: Option<Timestamp>,
+    /// New transactions that were not reached yet, when all new ones are to be read.
+    pub behind: u64,
+    /// Since when there are any.
+    pub behind_since: Option<Timestamp>,
 }
 
 impl Report {
@@ -244,8 +304,8 @@ impl Report {
         if let Some(kind) = kinds.min() {
             return Some(Verdict::Tampered(kind)); // inconsistent before value
         }
-        let due = self.unread.first().map(|unread| unread.why.verdict());
-        due.or(self.halted.as_ref().map(|_| Verdict::Unreachable))
+        let unread = self.left.due > 0 || self.halted.is_some();
+        self.unread_verdict.or(unread.then_some(Verdict::Unread))
     }
 
     /// Broken transactions that were found.
@@ -253,8 +313,40 @@ impl Report {
         self.broken.len() as u64 + self.more_broken
     }
 
+    pub(super) fn read_whole(&mut self, tx: u64) {
+        self.read += 1;
+        self.whole.insert(tx, tx, ());
+    }
+
+    /// Adds a transaction that could not be read; the reason that says most of it stays.
     pub(super) fn add_unread(&mut self, tx: u64, why: Why) {
-        self.unread.push(Unread { tx, why });
+        let verdict = why.verdict();
+        if self.unread_verdict != Some(Verdict::Malformed) {
+            self.unread_verdict = Some(verdict);
+        }
+        if why.is_due() {
+            self.due.insert(tx, tx, ());
+        }
+        let kept = self.unread.len();
+        match self.unread.iter_mut().find(|unread| unread.tx == tx) {
+            Some(unread) if why.is_due() => unread.why = why,
+            None if kept < KEPT_UNREAD => self.unread.push(Unread { tx, why }),
+            _ => {}
+        }
+    }
+
+    /// Leaves out what a truncation of values before this transaction explains, found meanwhile.
+    pub(super) fn explain(&mut self, before: u64) {
+        let Some(last) = before.checked_sub(1) else {
+            return;
+        };
+        self.due.remove(0, last);
+        self.absent.remove(0, last);
+        self.unread
+            .retain(|unread| unread.tx > last || unread.why.verdict() == Verdict::Malformed);
+        if self.due.is_empty() && self.unread_verdict == Some(Verdict::Unread) {
+            self.unread_verdict = None;
+        }
     }
 
     /// In the order of the ledger.
@@ -267,9 +359,20 @@ impl Report {
     /// Adds what reading more found.
     pub(super) fn absorb(&mut self, more: Report) {
         self.read += more.read;
+        for (first, last, ()) in more.whole.iter() {
+            self.whole.insert(first, last, ());
+        }
+        for (first, last, ()) in more.absent.iter() {
+            self.absent.insert(first, last, ());
+        }
+        for (first, last, ()) in more.due.iter() {
+            self.due.insert(first, last, ());
+        }
         more.broken.into_iter().for_each(|shows| self.found(shows));
         self.more_broken += more.more_broken;
-        self.unread.extend(more.unread);
+        for unread in more.unread {
+            self.add_unread(unread.tx, unread.why);
+        }
         self.unavailable.add(more.unavailable);
         self.halted = more.halted.or(self.halted.take());
     }
@@ -296,13 +399,23 @@ impl fmt::Display for Report {
         if hidden > 0 {
             write!(f, "{separator}and {hidden} more that are broken")?;
         }
-        for unread in self.unread.iter().take(NAMED) {
+        let named = self.unread.iter().take(NAMED);
+        for unread in named.clone() {
             write!(f, "{separator}{unread}")?;
             separator = "; ";
         }
-        let hidden = self.unread.len().saturating_sub(NAMED);
+        let named = u64::try_from(named.filter(|unread| unread.why.is_due()).count());
+        let hidden = self.left.due.max(self.due.count());
+        let hidden = hidden.saturating_sub(named.unwrap_or_default());
         if hidden > 0 {
-            write!(f, "{separator}and {hidden} more that stay due")?;
+            let more = if separator.is_empty() { "" } else { "and " };
+            let more_of = if separator.is_empty() { "" } else { "more " };
+            let s = if hidden == 1 { "" } else { "s" };
+            write!(
+                f,
+                "{separator}{more}{hidden} {more_of}transaction{s} could not be read yet"
+            )?;
+            separator = "; ";
         }
         if let Some(failure) = &self.halted {
             write!(f, "{separator}reading values ended early: {failure}")?;

@@ -15,6 +15,8 @@ pub enum Judged {
     Whole {
         /// Entries whose value hashes to something and did not come.
         missing: Vec<usize>,
+        /// Entries whose value hashes to something, and of which the server says that it has none.
+        absent: u64,
         /// Values that are another than the ledger's.
         broken: Vec<Broken>,
     },
@@ -39,15 +41,20 @@ pub fn judge(alh: &Digest, tx: &Tx) -> Judged {
     if let Err(judged) = same_entries(alh, tx) {
         return judged;
     }
-    let (mut missing, mut broken) = (Vec::new(), Vec::new());
+    let (mut missing, mut absent, mut broken) = (Vec::new(), 0, Vec::new());
     for (index, entry) in tx.entries.iter().enumerate() {
         match value(alh, header, index, entry) {
             Value::Held => {}
             Value::Missing => missing.push(index),
+            Value::Absent => absent += 1,
             Value::Broken(found) => broken.push(found),
         }
     }
-    Judged::Whole { missing, broken }
+    Judged::Whole {
+        missing,
+        absent,
+        broken,
+    }
 }
 
 /// A transaction whose values came in part, held against all its digests.
@@ -55,6 +62,8 @@ pub fn judge(alh: &Digest, tx: &Tx) -> Judged {
 pub struct Completed {
     /// Entries (index from 0) whose value did not come, for no reason that the ledger shows.
     pub missing: Vec<usize>,
+    /// Values of which the server says that it has none.
+    pub absent: u64,
     /// Values and entries that are others than the ledger's.
     pub broken: Vec<Broken>,
     /// Values that need not come.
@@ -82,6 +91,7 @@ pub fn complete(
             match value(alh, header, index, raw) {
                 Value::Held => {}
                 Value::Missing => completed.missing.push(index),
+                Value::Absent => completed.absent += 1,
                 Value::Broken(broken) => completed.broken.push(broken),
             }
         } else if entry.key.first() == Some(&DOCUMENT) {
@@ -89,7 +99,10 @@ pub fn complete(
         } else if has_expired(entry, now) {
             completed.unavailable.expired += 1;
         } else if entry.h_value != Digest::OF_NOTHING {
-            completed.missing.push(index);
+            match entry.claimed_length {
+                0 => completed.absent += 1,
+                _ => completed.missing.push(index),
+            }
         }
     }
     // what is left over follows on none of the ledger's entries
@@ -121,6 +134,9 @@ enum Value {
     Held,
     /// Not sent: an empty value is absent on the wire, so this one is not the entry's.
     Missing,
+    /// Not sent, and its length is said to be zero: a server that was given the transaction without its
+    /// values, such as a replica of a truncated one, has none (protocol.md §6).
+    Absent,
     Broken(Broken),
 }
 
@@ -128,6 +144,8 @@ fn value(alh: &Digest, header: &TxHeader, index: usize, entry: &TxEntry) -> Valu
     let got = Digest::of(&[&entry.value]);
     if got == entry.h_value {
         Value::Held
+    } else if entry.value.is_empty() && entry.claimed_length == 0 {
+        Value::Absent
     } else if entry.value.is_empty() {
         Value::Missing
     } else {

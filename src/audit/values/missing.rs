@@ -3,7 +3,8 @@
 
 use super::finding::{Broken, Entry, What, Why};
 use super::judge::{Completed, Judged, complete};
-use super::reader::{Ended, Reader, why};
+use super::reader::{Ended, Reader};
+use super::truncation::{Recorded, Search};
 use crate::clock;
 use crate::ledger::{Digest, HeaderVersion, StateShape, TxEntry, TxHeader};
 use crate::server::{Failure, Kind};
@@ -53,10 +54,21 @@ impl Reader<'_> {
         for broken in completed.broken {
             last.replace(broken).into_iter().for_each(|b| self.found(b));
         }
-        for index in completed.missing {
+        let (mut absent, mut missing) = (completed.absent, completed.missing);
+        if self.truncation.covers(header.id()) {
+            let gone = absent.saturating_add(u64::try_from(missing.len()).unwrap_or(u64::MAX));
+            self.report.unavailable.truncated += gone;
+            absent = 0;
+            missing.clear();
+        }
+        for index in missing {
             let Some(entry) = entries.get(index) else {
                 continue;
             };
+            if !self.in_time() {
+                withheld = Some(Why::Slow);
+                break;
+            }
             match self.value_by_key(header, index, entry) {
                 Ok(()) => {}
                 Err(Ended::Halt(halt)) => return Err(halt.into()),
@@ -64,12 +76,26 @@ impl Reader<'_> {
                     last.replace(broken).into_iter().for_each(|b| self.found(b));
                 }
                 Err(Ended::Unread(why)) => withheld = Some(why),
+                Err(Ended::Absent(values)) => absent = absent.saturating_add(values),
             }
         }
         match (last, withheld) {
             (Some(broken), _) => Err(Ended::Broken(broken)),
             (None, Some(why)) => Err(Ended::Unread(why)),
+            (None, None) if absent > 0 => self.absent(header.id(), absent),
             (None, None) => Ok(()),
+        }
+    }
+
+    /// Decides on values that the server does not have: a truncation that the ledger records explains
+    /// them, else they are absent.
+    fn absent(&mut self, tx: u64, values: u64) -> Result<(), Ended> {
+        match self.is_truncated(tx, Search::Whole)? {
+            Recorded::Yes => {
+                self.report.unavailable.truncated += values;
+                Ok(())
+            }
+            Recorded::No | Recorded::Unknown => Err(Ended::Absent(values)),
         }
     }
 
@@ -93,6 +119,9 @@ impl Reader<'_> {
             Ok(got) => got,
             Err(failure) => {
                 let failure = self.still_there(failure)?;
+                if failure.kind == Kind::ValueAbsent {
+                    return Err(Ended::Absent(1));
+                }
                 let entry = Entry::new(index, &entry.key);
                 return Err(reported(header, Some(entry), failure));
             }
@@ -134,16 +163,27 @@ impl Reader<'_> {
             Judged::Malformed(why) => Ended::Unread(why),
             Judged::Whole { .. } | Judged::Incomplete => Ended::Unread(Why::Withheld),
         })?;
-        if refused.kind == Kind::TooLarge {
-            return Err(Ended::Unread(why(refused)));
+        if matches!(
+            refused.kind,
+            Kind::TooLarge | Kind::Unreachable | Kind::Deadline(_)
+        ) {
+            return Err(Ended::Unread(Why::of_failure(refused)));
         }
-        if self.is_truncated(header)? {
-            let entries = u64::try_from(digests.entries.len()).unwrap_or(u64::MAX);
-            self.report.unavailable.truncated += entries;
-            return Ok(());
-        }
-        if refused.kind != Kind::Corrupted && refused.kind != Kind::MaybeCorrupted {
-            return Err(Ended::Unread(why(refused)));
+        let accuses = matches!(refused.kind, Kind::Corrupted | Kind::MaybeCorrupted);
+        let search = if accuses {
+            Search::Short
+        } else {
+            Search::Whole
+        };
+        match self.is_truncated(header.id(), search)? {
+            Recorded::Yes => {
+                let entries = u64::try_from(digests.entries.len()).unwrap_or(u64::MAX);
+                self.report.unavailable.truncated += entries;
+                return Ok(());
+            }
+            Recorded::No | Recorded::Unknown if accuses => {}
+            Recorded::No => return Err(Ended::Unread(Why::of_failure(refused))),
+            Recorded::Unknown => return Err(Ended::Unread(Why::Searching(refused))),
         }
         // the server's word against itself; which entry is it?
         let mut named = None;
@@ -151,8 +191,11 @@ impl Reader<'_> {
             if entry.h_value == Digest::OF_NOTHING {
                 continue;
             }
+            if !self.in_time() {
+                break;
+            }
             match self.value_by_key(header, index, entry) {
-                Ok(()) | Err(Ended::Unread(_)) => {}
+                Ok(()) | Err(Ended::Unread(_) | Ended::Absent(_)) => {}
                 Err(Ended::Halt(halt)) => return Err(halt.into()),
                 Err(Ended::Broken(broken)) => {
                     named
@@ -183,7 +226,7 @@ fn reported(header: &TxHeader, entry: Option<Entry>, failure: Failure) -> Ended 
             entry,
             what: What::Reported(failure),
         }),
-        _ => Ended::Unread(why(failure)),
+        _ => Ended::Unread(Why::of_failure(failure)),
     }
 }
 

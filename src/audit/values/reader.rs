@@ -1,9 +1,9 @@
 //! Reading one transaction whole: its place in the history, its entries, its values, and whatever
 //! calls a server's version takes for that (protocol.md §6).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::finding::{Broken, Report, Shows, Unread, What, Why};
+use super::finding::{Broken, Report, Shows, What, Why};
 use super::judge::{Completed, Judged, judge};
 use super::run::{Next, Scan};
 use super::truncation::Truncation;
@@ -29,6 +29,13 @@ pub struct Reader<'a> {
     pub scan: &'a mut Scan,
     /// The last truncation that a proven header records.
     pub truncation: Truncation,
+    /// Calls that the search for one took.
+    pub searches: u32,
+    /// Whether the reading comes back to the transaction at which its time was over: then it need not
+    /// decide on what is not known yet.
+    pub comes_back: bool,
+    /// When the server last answered for its state while a transaction did not come.
+    pub answered: Option<Instant>,
     /// What a proof may cost, and when to stop reading.
     pub limits: Limits,
     /// Whether scans are asked for before they are needed.
@@ -44,6 +51,8 @@ pub enum Halt {
     Stopped,
     /// The server cannot be asked now: the report says why.
     Away,
+    /// The time is over.
+    Late,
 }
 
 /// What came of one transaction.
@@ -72,6 +81,8 @@ pub(super) enum Ended {
     Halt(Halt),
     Broken(Broken),
     Unread(Why),
+    /// So many values are ones that the server does not have.
+    Absent(u64),
 }
 
 impl From<Halt> for Ended {
@@ -123,7 +134,7 @@ impl Reader<'_> {
         };
         match judged {
             Ok(()) => {
-                self.report.read += 1;
+                self.report.read_whole(tx);
                 Ok(Done::Read(header))
             }
             Err(ended) => self.settle(tx, Some(header), ended),
@@ -152,7 +163,8 @@ impl Reader<'_> {
         match ended {
             Ended::Halt(halt) => return Err(halt),
             Ended::Broken(broken) => self.found(broken),
-            Ended::Unread(why) => self.report.unread.push(Unread { tx, why }),
+            Ended::Unread(why) => self.report.add_unread(tx, why),
+            Ended::Absent(_) => self.report.absent.insert(tx, tx, ()),
         }
         Ok(header.map_or(Done::Unknown, Done::Known))
     }
@@ -190,7 +202,7 @@ impl Reader<'_> {
                     entry: None,
                     what: What::Reported(failure),
                 }),
-                _ => Ended::Unread(why(failure)),
+                _ => Ended::Unread(Why::of_failure(failure)),
             }),
         }
     }
@@ -220,10 +232,12 @@ impl Reader<'_> {
         }
     }
 
-    /// A failure that concerns what was asked; one that concerns the server ends the reading.
+    /// Returns a failure that concerns what was asked; one that concerns the server ends the reading.
     pub(super) fn still_there(&mut self, failure: Failure) -> Result<Failure, Ended> {
         match failure.kind {
             Kind::Stopped => Err(Halt::Stopped.into()),
+            // cut short by our own haste
+            Kind::Deadline(time) if time < self.server.timeout() => Err(Halt::Late.into()),
             Kind::Unreachable
             | Kind::Deadline(_)
             | Kind::BadLogin
@@ -232,6 +246,9 @@ impl Reader<'_> {
             | Kind::Forbidden
             | Kind::NoSuchDatabase
             | Kind::Unloaded => {
+                if self.server_answers()? {
+                    return Ok(failure);
+                }
                 self.report.halted = Some(failure);
                 Err(Halt::Away.into())
             }
@@ -239,13 +256,37 @@ impl Reader<'_> {
         }
     }
 
+    /// Returns whether the server answers for the database's state: one that does is not away, whatever it
+    /// does not answer.
+    fn server_answers(&mut self) -> Result<bool, Ended> {
+        if self
+            .answered
+            .is_some_and(|when| when.elapsed() < ANSWER_HOLDS)
+        {
+            return Ok(true);
+        }
+        match self.server.state(self.database) {
+            Ok(_) => {
+                self.answered = Some(Instant::now());
+                Ok(true)
+            }
+            Err(failure) if failure.kind == Kind::Stopped => Err(Halt::Stopped.into()),
+            Err(_) => Ok(false),
+        }
+    }
+
     /// Judges a transaction that came with values, of a header that is proven.
     pub(super) fn judge(&mut self, shown: Tx) -> Result<(), Ended> {
         let alh = shown.header.alh();
         match judge(&alh, &shown) {
-            Judged::Whole { missing, broken } => {
+            Judged::Whole {
+                missing,
+                absent,
+                broken,
+            } => {
                 let completed = Completed {
                     missing,
+                    absent,
                     broken,
                     ..Completed::default()
                 };
@@ -267,13 +308,5 @@ enum Raw {
     Refused(Failure),
 }
 
-pub(super) fn why(failure: Failure) -> Why {
-    match failure.kind {
-        Kind::TooLarge => Why::TooLarge {
-            bytes: failure.size_needed(),
-        },
-        Kind::TxNotFound | Kind::KeyNotFound | Kind::IllegalState => Why::Withheld,
-        Kind::Malformed(malformed) => Why::of_malformed(&malformed),
-        _ => Why::Refused(failure),
-    }
-}
+/// How long an answer for the state counts as a sign that the server is there.
+const ANSWER_HOLDS: Duration = Duration::from_secs(1);

@@ -3,11 +3,11 @@
 
 use std::collections::VecDeque;
 
-use super::finding::{Broken, Shows, Unread, What, Why};
+use super::finding::{Broken, Shows, What, Why};
 use super::judge::{Completed, Judged, judge};
 use super::reader::{Done, Ended, Halt, Reader};
 use crate::ledger::TxHeader;
-use crate::server::{Failure, Kind};
+use crate::server::{Failure, Kind, Scanned};
 use crate::trust::Answer;
 use crate::wire::{Entries, Malformed, Tx};
 
@@ -24,6 +24,15 @@ pub struct Scan {
     none: bool,
     /// Scans that were asked for and not waited for yet, one behind the other.
     ahead: VecDeque<Span>,
+}
+
+/// What a scan asks for of each entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Values {
+    /// Its value.
+    Sent,
+    /// Its digest alone: the values were dropped.
+    Dropped,
 }
 
 /// A run of transactions that one scan asks for.
@@ -63,6 +72,9 @@ const MOST: u32 = 1_000;
 const PATIENCE: u32 = 16;
 /// How much more is asked for once scans go well.
 const GROWTH: u32 = 4;
+/// Transactions whose values are taken for dropped together once the server refuses them together: a
+/// truncation drops whole files, so values that are left lie behind those that are not.
+const DROPPED_TOGETHER: u32 = 32;
 /// Scans on their way while one is judged: the server is never without one.
 const AHEAD: usize = 2;
 
@@ -84,13 +96,22 @@ impl Scan {
         self.limit = (asked / 2).max(1);
         self.well = 0;
         match kind {
-            Kind::LimitExceeded => {
-                self.most = self.limit;
-            }
+            Kind::LimitExceeded => self.limit_exceeded(asked),
             Kind::TooLarge | Kind::Deadline(_) => self.patience = PATIENCE,
             Kind::Unimplemented => self.none = true,
             _ => self.patience = 1,
         }
+    }
+
+    /// Transactions that the server gives in one call at most.
+    pub(super) fn most(&self) -> u32 {
+        self.most
+    }
+
+    /// The server gives fewer than this.
+    pub(super) fn limit_exceeded(&mut self, asked: u32) {
+        self.most = (asked / 2).max(1);
+        self.limit = self.limit.min(self.most);
     }
 
     /// The scan to make from `first` on, up to `last`: the one that was asked for ahead, if any.
@@ -137,21 +158,51 @@ impl Reader<'_> {
             }
             self.server.begin_transcript();
             match self.scan(span, last) {
-                Ok(list) => return self.take(first, limit, list),
+                Ok(list) => return self.take(first, limit, list, Values::Sent),
                 Err(failure) => {
-                    let slow = matches!(failure.kind, Kind::Deadline(_));
+                    let before = self.scan.limit;
                     self.scan.went_badly(&failure.kind, limit);
-                    if !slow {
-                        match self.still_there(failure) {
-                            Err(Ended::Halt(halt)) => return Err(halt),
-                            _ => continue, // what it is about is found by halving
+                    match self.still_there(failure) {
+                        Err(Ended::Halt(halt)) => return Err(halt),
+                        _ if !self.in_time() => return Err(Halt::Late),
+                        // what it is about is found by halving
+                        _ => {}
+                    }
+                    if limit <= DROPPED_TOGETHER && self.truncation.covers(span.next() - 1) {
+                        if let Some(list) = self.dropped(span)? {
+                            // the size was right, and more may be
+                            let more = before.saturating_mul(GROWTH).min(DROPPED_TOGETHER);
+                            self.scan.limit = more.max(before);
+                            return self.take(first, limit, list, Values::Dropped);
                         }
-                    } else if !self.in_time() {
-                        self.report.halted = Some(failure);
-                        return Err(Halt::Away);
                     }
                 }
             }
+        }
+    }
+
+    /// Returns the transactions of a span without their values, if the server has neither the values of the
+    /// first nor those of the last.
+    fn dropped(&mut self, span: Span) -> Result<Option<Vec<Result<Tx, Malformed>>>, Halt> {
+        for tx in [span.first, span.next().saturating_sub(1)] {
+            match self.server.tx(self.database, tx, Entries::Raw) {
+                Ok(_) => return Ok(None),
+                Err(failure) => match self.still_there(failure) {
+                    Err(Ended::Halt(halt)) => return Err(halt),
+                    _ => {}
+                },
+            }
+        }
+        let digests = self
+            .server
+            .tx_scan(self.database, span.first, span.limit, Entries::Digests)
+            .and_then(Scanned::decode);
+        match digests {
+            Ok(list) => Ok(Some(list)),
+            Err(failure) => match self.still_there(failure) {
+                Err(Ended::Halt(halt)) => Err(halt),
+                _ => Ok(None), // one by one, then
+            },
         }
     }
 
@@ -197,6 +248,7 @@ impl Reader<'_> {
         first: u64,
         limit: u32,
         list: Vec<Result<Tx, Malformed>>,
+        values: Values,
     ) -> Result<Headers, Halt> {
         let due = (first..).take(usize::try_from(limit).unwrap_or(usize::MAX));
         let brought = list.len();
@@ -215,15 +267,12 @@ impl Reader<'_> {
         let next = first.saturating_add(len(&run));
         let whole = brought == run.len() && run.len() as u64 == u64::from(limit);
         if !whole && !malformed {
-            self.report.unread.push(Unread {
-                tx: next,
-                why: Why::Scan,
-            });
+            self.report.add_unread(next, Why::Scan);
         }
         if !self.end_of(&mut run)? {
             return self.read_alone(first);
         }
-        let mut headers = self.chain(run)?;
+        let mut headers = self.chain(run, values)?;
         if !whole {
             // a hole is no reason to believe that there is nothing
             let tx = first.saturating_add(headers.len() as u64);
@@ -263,7 +312,7 @@ impl Reader<'_> {
 
     /// Holds each transaction against the one behind it, from the proven last one down, and
     /// judges it.
-    fn chain(&mut self, run: Vec<Tx>) -> Result<Headers, Halt> {
+    fn chain(&mut self, run: Vec<Tx>, values: Values) -> Result<Headers, Halt> {
         let mut scanned = None; // what the scan was, copied only where it may be needed
         let mut due = match run.last() {
             Some(last) if last.header.id() == self.trusted.tx => Some(self.trusted.hash),
@@ -277,7 +326,10 @@ impl Reader<'_> {
             let header = match due {
                 Some(due) if due == got => {
                     self.truncation.note(&tx.header);
-                    self.read_scanned(tx, &mut scanned)?
+                    match values {
+                        Values::Sent => self.read_scanned(tx, &mut scanned)?,
+                        Values::Dropped => self.read_dropped(tx)?,
+                    }
                 }
                 _ => {
                     let answers = self.keep(&mut scanned);
@@ -314,6 +366,18 @@ impl Reader<'_> {
         scanned.get_or_insert_with(|| self.answers()).clone()
     }
 
+    /// A transaction of a scan without values, which were dropped; its header is proven.
+    fn read_dropped(&mut self, tx: Tx) -> Result<Option<TxHeader>, Halt> {
+        let id = tx.header.id();
+        match self.complete(&tx.header.alh(), &tx, &[]) {
+            Ok(()) => {
+                self.report.read_whole(id);
+                Ok(Some(tx.header))
+            }
+            Err(ended) => self.settle(id, Some(tx.header), ended).map(Done::header),
+        }
+    }
+
     /// A transaction of a scan whose header is proven.
     fn read_scanned(
         &mut self,
@@ -322,15 +386,20 @@ impl Reader<'_> {
     ) -> Result<Option<TxHeader>, Halt> {
         let id = tx.header.id();
         let ended = match judge(&tx.header.alh(), &tx) {
-            Judged::Whole { missing, broken } if broken.is_empty() => {
-                if missing.is_empty() {
-                    self.report.read += 1;
+            Judged::Whole {
+                missing,
+                absent,
+                broken,
+            } if broken.is_empty() => {
+                if missing.is_empty() && absent == 0 {
+                    self.report.read_whole(id);
                     return Ok(Some(tx.header));
                 }
                 self.keep(scanned);
                 self.server.begin_transcript();
                 let completed = Completed {
                     missing,
+                    absent,
                     ..Completed::default()
                 };
                 self.finish(&tx.header, &tx.entries, completed)
@@ -341,7 +410,7 @@ impl Reader<'_> {
                 let header = tx.header.clone();
                 return match self.judge(tx) {
                     Ok(()) => {
-                        self.report.read += 1;
+                        self.report.read_whole(id);
                         Ok(Some(header))
                     }
                     Err(ended) => self.settle(id, Some(header), ended).map(|d| d.header()),
@@ -366,7 +435,7 @@ impl Reader<'_> {
         };
         match ended {
             Ok(()) => {
-                self.report.read += 1;
+                self.report.read_whole(id);
                 Ok(Some(tx.header))
             }
             Err(ended) => self.settle(id, Some(tx.header), ended).map(|d| d.header()),

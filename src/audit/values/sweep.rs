@@ -5,14 +5,16 @@ use std::time::{Duration, Instant};
 
 use super::check::note;
 use super::finding::{Broken, Report, Why};
-use super::reader::{Halt, Reader};
+use super::reader::{Ended, Halt, Reader};
 use super::run::Next;
+use super::truncation::Truncation;
 use super::walk::{Step, Walk};
 use crate::audit::auditor::Auditor;
 use crate::audit::conclude::Conclusion;
-use crate::audit::verdict::{Outcome, Reason};
+use crate::audit::verdict::{Outcome, Reason, Verdict};
 use crate::clock::{self, Timestamp};
 use crate::ledger::TxHeader;
+use crate::ranges::Ranges;
 use crate::server::Failure;
 use crate::trust::{Begun, Progress, Sweeping, Swept, Trusted, Unavailable};
 use crate::wire::Entries;
@@ -81,14 +83,32 @@ impl Auditor {
         };
         self.server.hurry(Some(next + GRACE));
         let mut slice = idle;
-        for database in self.readable() {
+        for database in self.sweepable() {
             slice = self.slice(&database, |progress, sweep| paced(progress, sweep, period));
+            match slice.went {
+                Went::Idle => {}
+                // it waits for the next cycle, the others do not
+                Went::Away(_) => drop(self.not_now.insert(database)),
+                _ => {}
+            }
             if slice.went != Went::Idle || slice.outcome.is_some() {
+                self.swept_last = Some(slice.database.clone());
                 break;
             }
         }
         self.server.hurry(None);
         slice
+    }
+
+    /// The databases that a paced sweep may go on with, the one after the last first, so that a slow one keeps
+    /// no other waiting.
+    fn sweepable(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.readable.difference(&self.not_now).cloned().collect();
+        if let Some(last) = &self.swept_last {
+            let next = names.partition_point(|name| name <= last);
+            names.rotate_left(next);
+        }
+        names
     }
 
     /// Is there nothing that is done between two cycles, neither a paced sweep nor a mirror?
@@ -122,17 +142,19 @@ impl Auditor {
         let until = Instant::now() + SLICE;
         let from = sweep.at;
         let mut reader = self.reader(database, trusted.state, until, &progress);
+        reader.comes_back = true;
         if sweep.begun == Begun::Paced {
             reader.next = Next::AskedLater;
         }
-        let (mut report, done, truncated) = read(reader, &mut sweep, goal.min(trusted.state.tx));
+        let (mut report, done, truncation) = read(reader, &mut sweep, goal.min(trusted.state.tx));
         report = report.sorted();
+        report.explain(truncation.before);
         // no verdict on the ledger: the next check tells what is wrong with the server
         let away = report.halted.take();
         // what was passed is due no more, but for what could not be read
-        let passed = from.saturating_add(1)..=sweep.at;
-        progress.due.retain(|tx| !passed.contains(tx));
-        note(&mut progress, &report, truncated);
+        let mut passed = Ranges::new();
+        passed.insert(from.saturating_add(1), sweep.at, ());
+        note(&mut progress, &report, truncation, &passed, &passed);
         let at = sweep.at;
         let ended = at >= trusted.state.tx;
         progress.sweep = Some(sweep.clone());
@@ -151,7 +173,8 @@ impl Auditor {
         // alarms first: what is passed is not read again
         let outcome = self.tell_of_sweep(database, &trusted, report);
         let old = self.saved.is_none_or(|saved| saved.elapsed() > SAVED);
-        if ended || outcome.is_some() || done.is_err() || old {
+        let stopped = matches!(done, Err(Halt::Stopped | Halt::Away));
+        if ended || outcome.is_some() || stopped || old {
             self.save_progress();
             self.saved = Some(Instant::now());
         }
@@ -179,7 +202,10 @@ impl Auditor {
     ) -> Option<Outcome> {
         let verdict = report.verdict()?;
         let reason = Reason::Values(Box::new(report));
-        let conclusion = Conclusion::new(verdict, reason).showing(trusted.state);
+        let conclusion = Conclusion {
+            of_state: Some(Verdict::Consistent),
+            ..Conclusion::new(verdict, reason).showing(trusted.state)
+        };
         Some(self.conclude(database, Some(trusted), conclusion))
     }
 }
@@ -232,7 +258,7 @@ fn read(
     mut reader: Reader<'_>,
     sweep: &mut Sweeping,
     goal: u64,
-) -> (Report, Result<(), Halt>, u64) {
+) -> (Report, Result<(), Halt>, Truncation) {
     let last = reader.trusted.tx;
     let mut walk = Walk::restore(sweep.at, sweep.hash, std::mem::take(&mut sweep.peaks));
     let mut done = Ok(());
@@ -264,7 +290,7 @@ fn read(
     sweep.at = walk.at();
     sweep.hash = walk.hash();
     sweep.peaks = walk.peaks();
-    (reader.report, done, reader.truncation.before)
+    (reader.report, done, reader.truncation)
 }
 
 /// Passes one transaction; a tree that the walk does not know any more is held against the trusted
@@ -284,9 +310,16 @@ fn pass(reader: &mut Reader<'_>, walk: &mut Walk, header: &TxHeader) -> Result<(
         Step::TreeUnknown => match reader.locate(header.id(), Entries::Excluded) {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(failure)) => {
-                let why = Why::Refused(failure);
+                let why = Why::of_failure(failure);
                 reader.report.add_unread(header.id(), why);
                 Ok(())
+            }
+            Err(Ended::Halt(halt)) => {
+                if halt != Halt::Stopped {
+                    // it is passed, so it is looked at again by itself
+                    reader.report.add_unread(header.id(), Why::Slow);
+                }
+                Err(halt)
             }
             Err(ended) => reader.settle(header.id(), None, ended).map(drop),
         },

@@ -1,99 +1,227 @@
 //! Values that a retention dropped: believed only of a proven header that records it
 //! (protocol.md §6).
+//!
+//! The header may lie millions of transactions behind the values that it explains. So it is searched for on
+//! its own, from the trusted state back, headers alone, and the search goes on where it ended.
 
 use std::collections::BTreeMap;
 
-use super::reader::{Ended, Reader};
-use crate::ledger::{HeaderVersion, TxHeader};
-use crate::server::Scanned;
+use super::reader::{Ended, Halt, Reader};
+use crate::ledger::{Digest, State, TxHeader};
+use crate::server::{Kind, Scanned};
+use crate::trust::{Progress, Searched};
 use crate::wire::Entries;
 
-/// The furthest truncation that a proven header records.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The furthest truncation that a proven header records, and the headers that were looked through for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Truncation {
     /// Values of transactions before this one were dropped; 0: of none.
     pub before: u64,
-    /// Headers after this one and up to a trusted state were looked through.
-    pub looked_from: u64,
-    /// The state that they were looked through from.
-    pub looked_to: u64,
+    /// Runs of headers, each chained to a trusted state, the newest first.
+    searched: Vec<Searched>,
+}
+
+/// Whether a proven header records that a transaction's values were dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recorded {
+    Yes,
+    No,
+    /// The search is not over, or the server does not show the headers.
+    Unknown,
+}
+
+/// How long to search before something is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Search {
+    /// As long as the reading may take; one that comes back comes back for the rest of it.
+    Whole,
+    /// For [`MAX_CALLS`]: what accuses does not wait longer.
+    Short,
 }
 
 impl Truncation {
-    /// As it was noted before.
-    pub fn before(before: u64) -> Truncation {
+    /// Returns what earlier readings learnt.
+    pub fn of(progress: &Progress) -> Truncation {
         Truncation {
-            before,
-            ..Truncation::default()
+            before: progress.truncated_before,
+            searched: progress.searched.clone(),
         }
     }
 
-    /// Takes note of a header: a proven one.
-    pub(super) fn note(&mut self, header: &TxHeader) {
-        let metadata = header.metadata();
-        let before = metadata.map_or(0, |metadata| metadata.truncated_tx_id);
-        self.before = self.before.max(before);
+    /// Writes down what was learnt.
+    pub fn note_in(self, progress: &mut Progress) {
+        progress.note_truncation(self.before);
+        progress.note_searched(self.searched);
     }
 
-    fn covers(&self, header: &TxHeader) -> bool {
-        header.id() < self.before
+    /// Takes note of a header: a proven one. It can only tell of values before its own.
+    pub(super) fn note(&mut self, header: &TxHeader) {
+        let before = header
+            .metadata()
+            .map_or(0, |metadata| metadata.truncated_tx_id);
+        self.before = self.before.max(before.min(header.id()));
+    }
+
+    /// Returns whether the values of a transaction were dropped, as far as is known.
+    pub(super) fn covers(&self, tx: u64) -> bool {
+        tx < self.before
+    }
+
+    /// Returns the last transaction behind `down_to` whose header was not looked at, with its hash, and
+    /// where the run below it ends.
+    fn next(&self, trusted: &State, down_to: u64) -> Option<(u64, Digest, u64)> {
+        let (mut at, mut hash, mut below) = (trusted.tx, trusted.hash, 0);
+        for run in &self.searched {
+            if run.to == at {
+                (at, hash) = (run.from.saturating_sub(1), run.before);
+            } else if run.to < at {
+                below = run.to;
+                break;
+            }
+        }
+        (at > down_to).then_some((at, hash, below.max(down_to)))
+    }
+
+    /// Notes that the headers of `from..=to` were looked through.
+    fn passed(&mut self, from: u64, to: u64, before: Digest) {
+        match self
+            .searched
+            .iter_mut()
+            .find(|run| run.from.checked_sub(1) == Some(to))
+        {
+            Some(above) => (above.from, above.before) = (from, before),
+            None => self.searched.push(Searched { from, to, before }),
+        }
+        self.searched.sort_by_key(|run| std::cmp::Reverse(run.to));
+        // a run that reaches the one below it is one with it
+        let mut joined: Vec<Searched> = Vec::with_capacity(self.searched.len());
+        for run in self.searched.drain(..) {
+            match joined.last_mut() {
+                Some(above) if above.from == run.to.saturating_add(1) => {
+                    (above.from, above.before) = (run.from, run.before);
+                }
+                _ => joined.push(run),
+            }
+        }
+        self.searched = joined;
     }
 }
 
-/// Headers that a scan asks for at once.
-const HEADERS: u64 = 500;
+/// Headers that one call asks for.
+const HEADERS: u32 = 1_000;
+/// Calls that one reading spends on the search at most: so many thousand headers.
+const MAX_CALLS: u32 = 64;
 
 impl Reader<'_> {
-    /// Does a proven header record that this one's values were dropped? Looks for it among the
-    /// headers up to the trusted state, each chained to it, as far back as a range may go.
-    pub(super) fn is_truncated(&mut self, header: &TxHeader) -> Result<bool, Ended> {
-        if self.truncation.covers(header) || header.version() == HeaderVersion::V0 {
-            return Ok(self.truncation.covers(header));
-        }
-        let known = match self.truncation.looked_to == self.trusted.tx {
-            true => self.truncation.looked_from,
-            false => u64::MAX,
-        };
-        let floor = self.trusted.tx.saturating_sub(self.limits.range);
-        let floor = floor.max(header.id());
-        if known <= floor {
-            return Ok(false);
-        }
-        let mut due = self.trusted.hash;
-        let mut last = self.trusted.tx;
-        while last > floor && !self.truncation.covers(header) {
-            let first = last.saturating_sub(HEADERS - 1).max(floor + 1);
-            let limit = u32::try_from(last - first + 1).unwrap_or(u32::MAX);
-            let scan = self
-                .server
-                .tx_scan(self.database, first, limit, Entries::Excluded)
-                .and_then(Scanned::decode);
-            let list = match scan {
-                Ok(list) => list,
-                Err(failure) => {
-                    self.still_there(failure)?;
-                    return Ok(false);
-                }
-            };
-            let headers: BTreeMap<u64, TxHeader> = list
-                .into_iter()
-                .filter_map(Result::ok)
-                .map(|tx| (tx.header.id(), tx.header))
-                .collect();
-            for id in (first..=last).rev() {
-                match headers.get(&id) {
-                    Some(header) if header.alh() == due => {
-                        self.truncation.note(header);
-                        due = *header.prev_alh();
-                    }
-                    // what does not chain proves nothing
-                    _ => return Ok(self.truncation.covers(header)),
-                }
+    /// Searches the headers behind transaction `tx` for one that records that its values were dropped, as
+    /// long as there is time.
+    pub(super) fn is_truncated(&mut self, tx: u64, search: Search) -> Result<Recorded, Ended> {
+        let whole = search == Search::Whole && self.comes_back;
+        loop {
+            if self.truncation.covers(tx) {
+                return Ok(Recorded::Yes);
             }
-            last = first - 1;
+            let Some((last, hash, below)) = self.truncation.next(&self.trusted, tx) else {
+                return Ok(Recorded::No);
+            };
+            match whole {
+                true if !self.in_time() => return Err(Halt::Late.into()),
+                false if self.searches >= MAX_CALLS || !self.in_time() => {
+                    return Ok(Recorded::Unknown);
+                }
+                _ => {}
+            }
+            self.searches += 1;
+            if !self.search(last, hash, below)? {
+                return Ok(Recorded::Unknown);
+            }
         }
-        self.truncation.looked_from = floor;
-        self.truncation.looked_to = self.trusted.tx;
-        Ok(self.truncation.covers(header))
+    }
+
+    /// Looks through the headers of one call, up to `last` of this hash and down to behind `below`;
+    /// returns whether the server showed any that chain.
+    fn search(&mut self, last: u64, hash: Digest, below: u64) -> Result<bool, Ended> {
+        let most = u64::from(self.scan.most().min(HEADERS));
+        let first = last
+            .saturating_sub(most.saturating_sub(1))
+            .max(below.saturating_add(1));
+        let limit = last.saturating_sub(first).saturating_add(1);
+        let limit = u32::try_from(limit).unwrap_or(HEADERS);
+        let scan = self
+            .server
+            .tx_scan(self.database, first, limit, Entries::Excluded)
+            .and_then(Scanned::decode);
+        let list = match scan {
+            Ok(list) => list,
+            Err(failure) if failure.kind == Kind::LimitExceeded && limit > 1 => {
+                self.scan.limit_exceeded(limit);
+                return Ok(true); // with fewer the next time
+            }
+            Err(failure) => {
+                self.still_there(failure)?;
+                return Ok(false);
+            }
+        };
+        let headers: BTreeMap<u64, TxHeader> = list
+            .into_iter()
+            .filter_map(Result::ok)
+            .map(|tx| (tx.header.id(), tx.header))
+            .collect();
+        let (mut due, mut from) = (hash, None);
+        for id in (first..=last).rev() {
+            match headers.get(&id) {
+                Some(header) if header.alh() == due => {
+                    self.truncation.note(header);
+                    due = *header.prev_alh();
+                    from = Some(id);
+                }
+                _ => break, // a header that does not chain proves nothing
+            }
+        }
+        if let Some(from) = from {
+            self.truncation.passed(from, last, due);
+        }
+        Ok(from.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(number: u64) -> Digest {
+        Digest::of(&[&number.to_be_bytes()])
+    }
+
+    fn trusted(tx: u64) -> State {
+        State { tx, hash: hash(tx) }
+    }
+
+    #[test]
+    fn a_search_goes_on_where_it_ended_and_looks_at_new_headers_first() {
+        let mut truncation = Truncation::default();
+        assert_eq!(
+            truncation.next(&trusted(100), 10),
+            Some((100, hash(100), 10))
+        );
+        truncation.passed(60, 100, hash(59));
+        assert_eq!(truncation.next(&trusted(100), 10), Some((59, hash(59), 10)));
+        // the ledger has grown: the new ones, and no further than where the old run begins
+        assert_eq!(
+            truncation.next(&trusted(130), 10),
+            Some((130, hash(130), 100))
+        );
+        truncation.passed(110, 130, hash(109));
+        assert_eq!(
+            truncation.next(&trusted(130), 10),
+            Some((109, hash(109), 100))
+        );
+        truncation.passed(101, 109, hash(100));
+        assert_eq!(truncation.next(&trusted(130), 10), Some((59, hash(59), 10)));
+        assert_eq!(truncation.searched.len(), 1);
+        truncation.passed(11, 59, hash(10));
+        assert_eq!(truncation.next(&trusted(130), 10), None);
+        assert_eq!(truncation.next(&trusted(130), 4), Some((10, hash(10), 4)));
+        assert_eq!(truncation.next(&trusted(130), 130), None);
     }
 }

@@ -1,0 +1,274 @@
+//! `values`: how far each database's values were read, so that a sweep lives through a restart.
+//!
+//! Nothing that is trusted rests on it: where it is damaged the reading begins anew.
+
+use super::failure::{LocalFailure, Warning};
+use super::fault::Kind;
+use super::files;
+use super::sealed::{self, Writer};
+use super::store::Store;
+use super::values::{Begun, Progress, Searched, Sweeping, Swept, Unavailable};
+use crate::clock::Timestamp;
+use crate::ledger::Digest;
+use crate::ranges::Ranges;
+use crate::sys::Lock;
+
+const WHAT: &str = "immuaudit: how far the values of each database were read.";
+const ASKED: &str = "asked";
+const PACED: &str = "paced";
+const FILE: &str = "values";
+/// Longest file that is read, in bytes.
+const MOST: u64 = 64 << 20;
+
+impl Store {
+    /// Keeps how far the values were read.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn save_progress<'a>(
+        &self,
+        progress: impl IntoIterator<Item = &'a Progress>,
+    ) -> Result<(), LocalFailure> {
+        let _hold = self.hold(Lock::Exclusive)?;
+        let mut writer = Writer::new(WHAT, self.server());
+        for progress in progress {
+            write(&mut writer, progress);
+        }
+        files::replace(Kind::Values, &self.home.join(FILE), &writer.seal())
+    }
+
+    /// How far the values were read; nothing, and a warning, where the file is damaged.
+    pub fn load_progress(&self, now: Timestamp) -> Vec<Progress> {
+        let path = self.home.join(FILE);
+        let read = || {
+            let Some(bytes) = files::read(&path, MOST).ok()? else {
+                return Some(Vec::new());
+            };
+            let file = sealed::open(&bytes, self.server()).ok()?;
+            let elements = sealed::elements(&file, "database").ok()?;
+            elements
+                .into_iter()
+                .map(|table| parse(table, now))
+                .collect()
+        };
+        read().unwrap_or_else(|| {
+            self.warn(Warning::BegunAnew { path: path.clone() });
+            Vec::new()
+        })
+    }
+}
+
+fn write(writer: &mut Writer, progress: &Progress) {
+    writer.element("database");
+    writer.text("name", &progress.database);
+    writer.time("since", progress.since);
+    writer.number("read", progress.read);
+    write_unavailable(writer, "", &progress.unavailable);
+    writer.number("truncated_before", progress.truncated_before);
+    if let Some(new_to) = progress.new_to {
+        writer.number("new_to", new_to);
+    }
+    writer.optional(
+        "behind_since",
+        progress
+            .behind_since
+            .map(|time| time.to_string())
+            .as_deref(),
+    );
+    writer.text("due", &due_words(&progress.due));
+    for (key, ranges) in [
+        ("absent", &progress.absent),
+        ("dropped", &progress.dropped),
+        ("whole", &progress.whole),
+    ] {
+        if !ranges.is_empty() {
+            writer.text(key, &range_words(ranges));
+        }
+    }
+    if !progress.searched.is_empty() {
+        let words = progress.searched.iter().map(|searched| {
+            let Searched { from, to, before } = searched;
+            format!("{from}-{to}:{before}")
+        });
+        writer.text("searched", &words.collect::<Vec<_>>().join(" "));
+    }
+    if let Some(sweep) = &progress.sweep {
+        writer.time("sweep_began", sweep.began);
+        writer.text(
+            "sweep_begun",
+            match sweep.begun {
+                Begun::Asked => ASKED,
+                Begun::Paced => PACED,
+            },
+        );
+        writer.number("sweep_at", sweep.at);
+        writer.optional("sweep_hash", sweep.hash.map(|h| h.to_string()).as_deref());
+        writer.number("sweep_read", sweep.read);
+        write_unavailable(writer, "sweep_", &sweep.unavailable);
+        let peaks: Vec<String> = sweep.peaks.iter().map(Digest::to_string).collect();
+        writer.text("sweep_peaks", &peaks.join(" "));
+    }
+    if let Some(swept) = &progress.swept {
+        writer.time("swept_began", swept.began);
+        writer.time("swept_ended", swept.ended);
+        writer.number("swept_read", swept.read);
+        write_unavailable(writer, "swept_", &swept.unavailable);
+        writer.number("swept_of", swept.of);
+    }
+}
+
+fn write_unavailable(writer: &mut Writer, prefix: &str, unavailable: &Unavailable) {
+    for (count, name, _) in unavailable.by_kind() {
+        if count > 0 {
+            writer.number(&format!("{prefix}{name}"), count);
+        }
+    }
+}
+
+fn parse_unavailable(table: &toml::Table, prefix: &str) -> Option<Unavailable> {
+    let number = |name| match table.get(&format!("{prefix}{name}")) {
+        Some(count) => u64::try_from(count.as_integer()?).ok(),
+        None => Some(0),
+    };
+    Some(Unavailable {
+        truncated: number("truncated")?,
+        expired: number("expired")?,
+        documents: number("documents")?,
+        unreadable: number("unreadable")?,
+    })
+}
+
+/// `5-9@TIME 12@TIME`, times in unix seconds.
+fn due_words(due: &Ranges<Timestamp>) -> String {
+    let words = due.iter().map(|(first, last, since)| {
+        let since = since.unix();
+        format!("{}@{since}", range_word(first, last))
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn range_words(ranges: &Ranges) -> String {
+    let words = ranges
+        .iter()
+        .map(|(first, last, ())| range_word(first, last));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn range_word(first: u64, last: u64) -> String {
+    match first == last {
+        true => first.to_string(),
+        false => format!("{first}-{last}"),
+    }
+}
+
+fn parse_range(word: &str) -> Option<(u64, u64)> {
+    let (first, last) = word.split_once('-').unwrap_or((word, word));
+    let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+    (first <= last).then_some((first, last))
+}
+
+fn parse_ranges<'a>(words: impl Iterator<Item = &'a str>) -> Option<Ranges> {
+    let mut ranges = Ranges::new();
+    for word in words {
+        let (first, last) = parse_range(word)?;
+        ranges.insert(first, last, ());
+    }
+    Some(ranges)
+}
+
+/// Files of 0.1.0 hold no time: such a transaction is due from now on.
+fn parse_due<'a>(
+    words: impl Iterator<Item = &'a str>,
+    now: Timestamp,
+) -> Option<Ranges<Timestamp>> {
+    let mut due = Ranges::new();
+    for word in words {
+        let (range, since) = match word.split_once('@') {
+            Some((range, since)) => (range, Timestamp::from_unix(since.parse().ok()?)),
+            None => (word, now),
+        };
+        let (first, last) = parse_range(range)?;
+        due.insert(first, last, since);
+    }
+    Some(due)
+}
+
+fn parse_searched(word: &str) -> Option<Searched> {
+    let (range, before) = word.split_once(':')?;
+    let (from, to) = parse_range(range)?;
+    Some(Searched {
+        from,
+        to,
+        before: before.parse().ok()?,
+    })
+}
+
+fn parse(table: &toml::Table, now: Timestamp) -> Option<Progress> {
+    let number = |key| sealed::number(table, key).ok();
+    let time = |key| sealed::time(table, key).ok();
+    let has = |key: &str| table.contains_key(key);
+    let words = |key| Some(sealed::text(table, key).ok()?.split_whitespace());
+    let some_words = |key| {
+        Some(
+            sealed::optional(table, key)
+                .ok()?
+                .unwrap_or("")
+                .split_whitespace(),
+        )
+    };
+    let mut progress = Progress {
+        database: sealed::text(table, "name").ok()?.into(),
+        since: time("since")?,
+        new_to: match has("new_to") {
+            true => Some(number("new_to")?),
+            false => None,
+        },
+        read: number("read")?,
+        behind_since: match has("behind_since") {
+            true => Some(time("behind_since")?),
+            false => None,
+        },
+        due: parse_due(words("due")?, now)?,
+        absent: parse_ranges(some_words("absent")?)?,
+        dropped: parse_ranges(some_words("dropped")?)?,
+        whole: parse_ranges(some_words("whole")?)?,
+        searched: some_words("searched")?
+            .map(parse_searched)
+            .collect::<Option<_>>()?,
+        unavailable: parse_unavailable(table, "")?,
+        truncated_before: number("truncated_before")?,
+        sweep: match has("sweep_at") {
+            true => Some(Sweeping {
+                began: time("sweep_began")?,
+                begun: match sealed::text(table, "sweep_begun").ok()? {
+                    ASKED => Begun::Asked,
+                    PACED => Begun::Paced,
+                    _ => return None,
+                },
+                at: number("sweep_at")?,
+                hash: match sealed::optional(table, "sweep_hash").ok()? {
+                    Some(hash) => Some(hash.parse().ok()?),
+                    None => None,
+                },
+                read: number("sweep_read")?,
+                unavailable: parse_unavailable(table, "sweep_")?,
+                peaks: words("sweep_peaks")?
+                    .map(|word| word.parse().ok())
+                    .collect::<Option<_>>()?,
+            }),
+            false => None,
+        },
+        swept: match has("swept_ended") {
+            true => Some(Swept {
+                began: time("swept_began")?,
+                ended: time("swept_ended")?,
+                read: number("swept_read")?,
+                unavailable: parse_unavailable(table, "swept_")?,
+                of: number("swept_of")?,
+            }),
+            false => None,
+        },
+    };
+    progress.clamp_to(now);
+    Some(progress)
+}

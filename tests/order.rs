@@ -1,0 +1,276 @@
+//! Which databases a cycle checks, in what order, and what is told of those that it does not reach.
+
+mod support;
+
+use std::time::Duration;
+
+use immuaudit::audit::{Auditor, Cycle, Outcome, Policy, Reason, Trouble, Verdict, Went};
+use immuaudit::config::{DatabaseFilter, FirstSight, Values};
+use immuaudit::drill::{Embedded, Lie, Options, Telling};
+use immuaudit::server::Endpoint;
+use immuaudit::stop::Stop;
+use immuaudit::trust::LocalFailure;
+use support::in_process;
+use support::place::Place;
+
+fn auditor(embedded: &Embedded, place: &Place, policy: Policy) -> Auditor {
+    let endpoint = Endpoint::on_loopback(embedded.port());
+    let server = in_process::server(endpoint, Duration::from_secs(10), &Stop::new());
+    Auditor::new(server, in_process::store(place.path()), policy)
+}
+
+fn policy() -> Policy {
+    Policy::of_consistency()
+}
+
+fn selecting(entries: &[&str]) -> Policy {
+    Policy {
+        databases: DatabaseFilter::new(entries.iter().map(|name| (*name).to_owned()).collect()),
+        ..policy()
+    }
+}
+
+fn verdicts(cycle: &Cycle) -> Vec<(&str, Verdict)> {
+    let outcomes = cycle.outcomes.iter();
+    outcomes
+        .map(|outcome| (outcome.database.as_str(), outcome.verdict))
+        .collect()
+}
+
+fn names(cycle: &Cycle) -> Vec<&str> {
+    let outcomes = cycle.outcomes.iter();
+    outcomes.map(|outcome| outcome.database.as_str()).collect()
+}
+
+#[test]
+fn trusted_databases_come_first_wherever_the_list_has_them_and_new_names_share_what_is_left() {
+    let new: Vec<String> = (0..30).map(|number| format!("a-{number:02}")).collect();
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default()).expect("a server");
+    embedded.grow("defaultdb", 3);
+    auditor(&embedded, &place, policy()).cycle(|_| {});
+    for name in &new {
+        embedded.create_database(name);
+        embedded.grow(name, 1);
+    }
+    let mut auditor = auditor(
+        &embedded,
+        &place,
+        Policy {
+            interval: Duration::from_millis(50),
+            first_sight: FirstSight::Refused, // so that they stay new
+            ..policy()
+        },
+    );
+    embedded.lie(Lie::Slow);
+    let mut seen = std::collections::BTreeSet::new();
+    let mut left_out = 0;
+    for _ in 0..40 {
+        let cycle = auditor.cycle(|_| {});
+        assert_eq!(names(&cycle)[0], "defaultdb");
+        assert_eq!(cycle.outcomes[0].verdict, Verdict::Consistent);
+        seen.extend(names(&cycle).iter().map(|name| (*name).to_owned()));
+        if cycle.not_reached > 0 {
+            left_out += 1;
+            assert!(
+                cycle
+                    .troubles()
+                    .any(|trouble| matches!(trouble, Trouble::NotReached(_)))
+            );
+            assert!(!cycle.is_complete());
+        }
+        if seen.len() == 31 {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 31, "each has its turn: {seen:?}");
+    assert!(left_out > 0, "not all of them in one cycle");
+}
+
+#[test]
+fn an_entry_that_selects_nothing_is_told_and_costs_the_exit_code() {
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default()).expect("a server");
+    embedded.grow("defaultdb", 3);
+    let mut auditor = auditor(&embedded, &place, selecting(&["defaultdb", "paymets"]));
+    let cycle = auditor.cycle(|_| {});
+    assert_eq!(verdicts(&cycle), [("defaultdb", Verdict::FirstSeen)]);
+    let told: Vec<String> = cycle
+        .troubles()
+        .map(|trouble| trouble.to_string())
+        .collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].contains("\"paymets\" selects no database"),
+        "{told:?}"
+    );
+    assert!(!cycle.is_complete());
+    assert_eq!(cycle.exit().code(), 1);
+    embedded.create_database("paymets-eu");
+    let cycle = auditor.cycle(|_| {});
+    assert!(cycle.is_complete(), "{cycle:?}");
+    assert_eq!(cycle.exit().code(), 0);
+}
+
+#[test]
+fn a_filter_under_which_nothing_is_audited_is_not_well() {
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default()).expect("a server");
+    let mut auditor = auditor(&embedded, &place, selecting(&["nothing"]));
+    let cycle = auditor.cycle(|_| {});
+    assert!(cycle.outcomes.is_empty());
+    assert!(!cycle.is_complete());
+    assert_eq!(cycle.exit().code(), 1);
+    assert!(
+        cycle
+            .troubles()
+            .any(|trouble| matches!(trouble, Trouble::Nothing))
+    );
+}
+
+/// As `systemdb` is: it opens for a superuser, and no list names it.
+#[test]
+fn a_database_that_no_list_names_is_audited_by_its_name_and_never_taken_for_hidden() {
+    let place = Place::new();
+    for name in ["systemdb", "other"] {
+        let embedded =
+            Embedded::start(Options::default().with_databases(&[name])).expect("a server");
+        embedded.grow(name, 3);
+        embedded.lie(Telling::from(Lie::Hidden).of(name));
+        let place = place.join(name);
+        std::fs::create_dir(&place).expect("a directory");
+        for (again, verdict) in [
+            (false, Verdict::FirstSeen),
+            (true, Verdict::Consistent),
+            (true, Verdict::Consistent),
+        ] {
+            let endpoint = Endpoint::on_loopback(embedded.port());
+            let server = in_process::server(endpoint, Duration::from_secs(10), &Stop::new());
+            let mut auditor =
+                Auditor::new(server, in_process::store(place.clone()), selecting(&[name]));
+            let cycle = auditor.cycle(|_| {});
+            assert_eq!(verdicts(&cycle), [(name, verdict)], "{again}: {cycle:?}");
+            assert!(cycle.is_complete(), "{cycle:?}");
+            embedded.grow(name, 1);
+        }
+    }
+}
+
+#[test]
+fn a_database_that_was_listed_and_is_not_any_more_is_hidden() {
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default().with_databases(&["shop"])).expect("a server");
+    embedded.grow("shop", 3);
+    let mut auditor = auditor(&embedded, &place, selecting(&["shop"]));
+    auditor.cycle(|_| {});
+    embedded.lie(Telling::from(Lie::Hidden).of("shop"));
+    let cycle = auditor.cycle(|_| {});
+    assert!(
+        matches!(cycle.outcomes[0].reason, Reason::Hidden),
+        "{cycle:?}"
+    );
+}
+
+/// The server was away in the last check, so its verdict says nothing of what was trusted.
+#[test]
+fn files_that_are_lost_after_a_check_that_failed_are_no_first_sight() {
+    let place = Place::new();
+    let mut embedded = Embedded::start(Options::default()).expect("a server");
+    embedded.grow("defaultdb", 3);
+    auditor(&embedded, &place, policy()).cycle(|_| {});
+    embedded.stop();
+    let cycle = auditor(&embedded, &place, policy()).cycle(|_| {});
+    assert_eq!(verdicts(&cycle), [("defaultdb", Verdict::Unreachable)]);
+    embedded.restart().expect("a server");
+    for ending in ["state", "history"] {
+        let file = place.join("tested").join(format!("defaultdb.{ending}"));
+        std::fs::remove_file(file).expect("a file");
+    }
+    let lost =
+        |outcome: &Outcome| matches!(outcome.reason, Reason::Local(LocalFailure::Lost { .. }));
+    let cycle = auditor(&embedded, &place, policy()).cycle(|_| {});
+    assert!(lost(&cycle.outcomes[0]), "{cycle:?}");
+    let cycle = auditor(&embedded, &place, policy()).cycle(|_| {});
+    assert!(
+        lost(&cycle.outcomes[0]),
+        "and in the next one too: {cycle:?}"
+    );
+}
+
+#[test]
+fn files_that_are_lost_while_the_program_runs_are_no_first_sight() {
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default()).expect("a server");
+    embedded.grow("defaultdb", 3);
+    let mut auditor = auditor(&embedded, &place, policy());
+    auditor.cycle(|_| {});
+    for ending in ["state", "history"] {
+        let file = place.join("tested").join(format!("defaultdb.{ending}"));
+        std::fs::remove_file(file).expect("a file");
+    }
+    let cycle = auditor.cycle(|_| {});
+    assert_eq!(verdicts(&cycle), [("defaultdb", Verdict::LocalFailure)]);
+}
+
+#[test]
+fn a_directory_that_cannot_be_listed_once_wipes_nothing_that_is_remembered() {
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default()).expect("a server");
+    embedded.grow("defaultdb", 3);
+    let policy = Policy {
+        values: Values {
+            sample: 2,
+            ..Values::NONE
+        },
+        ..policy()
+    };
+    let mut auditor = auditor(&embedded, &place, policy);
+    auditor.cycle(|_| {});
+    let read = |auditor: &Auditor| auditor.values_read("defaultdb").map_or(0, |of| of.read);
+    let before = read(&auditor);
+    assert!(before > 0);
+    let (home, away) = (place.join("tested"), place.join("away"));
+    std::fs::rename(&home, &away).expect("a directory");
+    let cycle = auditor.cycle(|_| {});
+    assert!(cycle.no_store.is_some(), "{cycle:?}");
+    assert_eq!(cycle.exit().code(), 3);
+    std::fs::rename(&away, &home).expect("a directory");
+    let cycle = auditor.cycle(|_| {});
+    assert!(cycle.is_complete(), "{cycle:?}");
+    assert!(read(&auditor) > before, "it goes on where it was");
+}
+
+#[test]
+fn a_sweep_that_cannot_go_on_keeps_no_other_waiting() {
+    let place = Place::new();
+    let embedded =
+        Embedded::start(Options::default().with_databases(&["a", "b"])).expect("a server");
+    for name in ["a", "b", "defaultdb"] {
+        embedded.grow(name, 20);
+    }
+    let policy = Policy {
+        values: Values {
+            sweep: Some(Duration::from_secs(1)),
+            ..Values::NONE
+        },
+        ..policy()
+    };
+    let mut auditor = auditor(&embedded, &place, policy);
+    auditor.cycle(|_| {});
+    // the first of them answers nothing any more
+    embedded.lie(Telling::from(Lie::PermissionTaken).of("a"));
+    embedded.forget_tokens();
+    std::thread::sleep(Duration::from_millis(1_100)); // all of it is due by then
+    let next = std::time::Instant::now() + Duration::from_secs(60);
+    let (mut away, mut swept) = (0, Vec::new());
+    for _ in 0..20 {
+        let slice = auditor.sweep_at_pace(next);
+        match slice.went {
+            Went::Away(_) => away += 1,
+            Went::Ended(_) => swept.push(slice.database),
+            Went::Idle => break,
+            _ => {}
+        }
+    }
+    assert_eq!((away, swept), (1, vec!["b".to_owned(), "defaultdb".into()]));
+}

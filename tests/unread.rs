@@ -1,0 +1,359 @@
+//! Transactions that could not be read: each is due until it is read, whatever the reason, and keeps no
+//! other from being read.
+
+mod support;
+
+use std::thread;
+use std::time::Duration;
+
+use immuaudit::audit::{Overdue, Policy, Verdict, Warning, Why};
+use immuaudit::config::{NewValues, Values};
+use immuaudit::drill::{Draft, Lag, Lie, NewEntry, Options, Telling};
+use immuaudit::ledger::TxMetadata;
+use immuaudit::wire::method;
+use support::distorted;
+use support::proxy::Body;
+use support::value_scene::{DB, NONE, Scene, cycle, report, sweep};
+
+const ALL: Values = Values {
+    sample: u64::MAX,
+    ..NONE
+};
+
+fn unread(outcome: &immuaudit::audit::Outcome) -> Vec<u64> {
+    report(outcome)
+        .unread
+        .iter()
+        .map(|unread| unread.tx)
+        .collect()
+}
+
+/// Writes a transaction that records a truncation.
+fn truncate(scene: &Scene, before: u64) -> Option<u64> {
+    let draft = Draft {
+        entries: vec![NewEntry::set("truncated", "")],
+        metadata: Some(TxMetadata {
+            truncated_tx_id: before,
+            extra: Vec::new(),
+        }),
+        ..Draft::default()
+    };
+    scene.embedded.write(DB, draft)
+}
+
+#[test]
+fn a_transaction_that_never_comes_is_due_and_the_others_are_read() {
+    let scene = Scene::of_sixty();
+    let mut auditor = scene.auditor(ALL);
+    cycle(&mut auditor);
+    let silent = Telling::from(Lie::SilentTransaction).about(30);
+    scene.embedded.lie(silent);
+    for _ in 0..3 {
+        let outcome = cycle(&mut auditor);
+        assert_eq!(outcome.verdict, Verdict::Unread, "{outcome:?}");
+        assert_eq!(outcome.of_state, Some(Verdict::Consistent));
+        assert_eq!(unread(&outcome), [30]);
+        assert!(matches!(report(&outcome).unread[0].why, Why::Silent(_)));
+        assert_eq!(report(&outcome).whole.count(), 59);
+        assert_eq!(outcome.open_alarms, 0);
+    }
+    // it is due in another run as well, in which nothing else is read
+    drop(auditor);
+    let mut auditor = scene.auditor(NONE);
+    assert_eq!(cycle(&mut auditor).verdict, Verdict::Unread);
+    scene.embedded.be_honest();
+    assert_eq!(cycle(&mut auditor).verdict, Verdict::Consistent);
+}
+
+#[test]
+fn a_sweep_passes_a_transaction_that_never_comes_and_ends() {
+    let scene = Scene::of_sixty();
+    let mut auditor = scene.trusting();
+    scene
+        .embedded
+        .lie(Telling::from(Lie::SilentTransaction).about(30));
+    let (swept, outcomes) = sweep(&mut auditor);
+    assert_eq!((swept.read, swept.of), (59, 60));
+    assert_eq!(outcomes.len(), 1, "{outcomes:?}");
+    assert_eq!(outcomes[0].verdict, Verdict::Unread);
+    assert_eq!(unread(&outcomes[0]), [30]);
+    let progress = auditor.values_read(DB).expect("it was swept");
+    let due: Vec<_> = progress
+        .due
+        .iter()
+        .map(|(first, last, _)| (first, last))
+        .collect();
+    assert_eq!(due, [(30, 30)]);
+}
+
+#[test]
+fn what_stays_due_for_three_intervals_is_overdue() {
+    let scene = Scene::of_sixty();
+    let policy = Policy {
+        values: ALL,
+        interval: Duration::from_millis(10),
+        ..Policy::of_consistency()
+    };
+    let mut auditor = scene.auditor_with(policy);
+    cycle(&mut auditor);
+    scene
+        .embedded
+        .lie(Telling::from(Lie::SilentTransaction).about(30));
+    let outcome = cycle(&mut auditor);
+    assert_eq!(outcome.values_overdue, None);
+    thread::sleep(Duration::from_millis(1_100)); // times are kept in seconds
+    let outcome = cycle(&mut auditor);
+    let overdue = outcome.values_overdue;
+    assert!(matches!(overdue, Some(Overdue::Unread(_))), "{outcome:?}");
+    assert!(!outcome.is_complete());
+    assert_eq!(outcome.exit().code(), 1);
+    scene.embedded.be_honest();
+    let outcome = cycle(&mut auditor);
+    assert_eq!((outcome.values_overdue, outcome.exit().code()), (None, 0));
+}
+
+#[test]
+fn a_server_that_is_away_while_values_are_read_leaves_nothing_due_but_what_was_tried() {
+    let scene = distorted::Scene::grown(Lag::None);
+    scene.cycle();
+    // no answer to anything but the list, once reading has begun
+    let mut reading = false;
+    scene.proxy.distort(move |call, _, reply| {
+        reading |= call == "VerifiableTxById";
+        if reading && call != "DatabaseList" {
+            reply.body = Body::Error(14, "connection refused".into());
+        }
+    });
+    let outcome = scene.cycle_reading_values();
+    assert_eq!(outcome.verdict, Verdict::Unread, "{outcome:?}");
+    assert!(report(&outcome).halted.is_some());
+    assert!(
+        outcome.why().contains("reading values ended early"),
+        "{}",
+        outcome.why()
+    );
+    scene.proxy.be_honest();
+    assert_eq!(scene.cycle().verdict, Verdict::Consistent);
+}
+
+#[test]
+fn new_values_that_wait_to_be_read_are_told_and_overdue_after_three_intervals() {
+    let scene = distorted::Scene::grown(Lag::None);
+    let policy = || Policy {
+        values: Values {
+            new: NewValues::All,
+            ..NONE
+        },
+        interval: Duration::from_millis(10),
+        ..Policy::of_consistency()
+    };
+    let outcome = scene.cycle_with(policy());
+    assert_eq!(outcome.exit().code(), 0, "{outcome:?}");
+    scene.embedded.grow(DB, 5);
+    // the state and its proof come, then nothing more
+    let mut proven = false;
+    scene.proxy.distort(move |call, _, reply| {
+        if proven {
+            reply.body = Body::Error(14, "connection refused".into());
+        }
+        proven |= call == "VerifiableTxById";
+    });
+    let behind = |outcome: &immuaudit::audit::Outcome| {
+        let warnings = outcome.warnings.iter();
+        warnings
+            .filter_map(|warning| match warning {
+                Warning::Behind { transactions } => Some(*transactions),
+                _ => None,
+            })
+            .next()
+    };
+    let outcome = scene.cycle_with(policy());
+    assert_eq!(behind(&outcome), Some(5), "{outcome:?}");
+    assert_eq!(outcome.values_overdue, None);
+    thread::sleep(Duration::from_millis(1_100));
+    let mut states = 0;
+    scene.proxy.distort(move |call, _, reply| {
+        states += u32::from(call == "CurrentState");
+        if states > 0 && call.starts_with("Tx") || states > 1 {
+            reply.body = Body::Error(14, "connection refused".into());
+        }
+    });
+    let outcome = scene.cycle_with(policy());
+    assert!(
+        matches!(
+            outcome.values_overdue,
+            Some(Overdue::Behind {
+                transactions: 5,
+                ..
+            })
+        ),
+        "{outcome:?}"
+    );
+    assert_eq!(outcome.exit().code(), 1);
+    scene.proxy.be_honest();
+    let outcome = scene.cycle_with(policy());
+    assert_eq!(
+        (behind(&outcome), outcome.exit().code()),
+        (None, 0),
+        "{outcome:?}"
+    );
+}
+
+/// Five small keys and one that is larger than the auditor takes, in a fresh directory.
+#[test]
+fn a_first_sight_is_reported_beside_what_could_not_be_read() {
+    let mut scene = Scene::new(Options::default());
+    scene.max_answer = 100_000;
+    for key in 1..=5 {
+        scene.embedded.set(DB, &format!("key{key}"), "small");
+    }
+    scene.embedded.set(DB, "large", &"x".repeat(150_000));
+    let mut auditor = scene.auditor(ALL);
+    let outcome = cycle(&mut auditor);
+    assert_eq!(outcome.verdict, Verdict::Unread, "{outcome:?}");
+    assert_eq!(outcome.of_state, Some(Verdict::FirstSeen));
+    assert_eq!(unread(&outcome), [6], "once");
+    assert!(
+        outcome.why().contains("--max-recv-msg-size"),
+        "{}",
+        outcome.why()
+    );
+    assert_eq!(report(&outcome).whole.count(), 5);
+    // what is not drawn again stays due
+    drop(auditor);
+    let mut auditor = scene.auditor(NONE);
+    let outcome = cycle(&mut auditor);
+    assert_eq!(outcome.verdict, Verdict::Unread, "{outcome:?}");
+    assert_eq!(outcome.of_state, Some(Verdict::Consistent));
+}
+
+#[test]
+fn due_transactions_are_all_tried_again_in_turn() {
+    let scene = Scene::of_sixty();
+    let mut auditor = scene.auditor(ALL);
+    cycle(&mut auditor);
+    scene.embedded.lie(Lie::ForgedTruncation);
+    let outcome = cycle(&mut auditor);
+    assert_eq!(report(&outcome).left.due, 60, "{outcome:?}");
+    drop(auditor);
+    scene.embedded.be_honest();
+    let mut auditor = scene.auditor(NONE);
+    // 32 of them a cycle
+    assert_eq!(report(&cycle(&mut auditor)).left.due, 28);
+    assert_eq!(cycle(&mut auditor).verdict, Verdict::Consistent);
+    drop(auditor);
+}
+
+/// More of them stay away than are tried in one cycle, and they are the first.
+#[test]
+fn due_transactions_that_stay_away_keep_no_other_waiting() {
+    let scene = Scene::of_sixty();
+    let mut auditor = scene.auditor(ALL);
+    scene.embedded.drop_values_before(DB, 61);
+    cycle(&mut auditor);
+    drop(auditor);
+    let mut auditor = scene.auditor(NONE);
+    scene.embedded.drop_values_before(DB, 41);
+    cycle(&mut auditor);
+    let outcome = cycle(&mut auditor);
+    assert_eq!(report(&outcome).left.due, 40, "{outcome:?}");
+    assert_eq!(outcome.verdict, Verdict::Unread);
+}
+
+#[test]
+fn a_truncation_is_found_however_far_back_and_what_it_covers_is_due_no_more() {
+    let scene = Scene::new(Options::default());
+    scene.embedded.grow(DB, 3_000);
+    let policy = Policy {
+        values: Values { sample: 8, ..NONE },
+        max_range: 10,
+        ..Policy::of_consistency()
+    };
+    let mut auditor = scene.auditor_with(policy.clone());
+    assert_eq!(cycle(&mut auditor).verdict, Verdict::FirstSeen);
+    scene.embedded.lie(Lie::ForgedTruncation);
+    let outcome = cycle(&mut auditor);
+    assert_eq!(
+        outcome.verdict,
+        Verdict::Unread,
+        "no header records it: {outcome:?}"
+    );
+    let due = report(&outcome).left.due;
+    assert!(due >= 8, "{due}");
+    // recorded, and then the ledger grows by far more than --audit-max-range
+    truncate(&scene, 3_001);
+    scene.embedded.grow(DB, 2_500);
+    scene.embedded.be_honest();
+    drop(auditor);
+    let mut auditor = scene.auditor_with(Policy {
+        values: NONE,
+        ..policy.clone()
+    });
+    scene
+        .embedded
+        .lie(Telling::from(Lie::ForgedTruncation).in_call(method::VERIFIABLE_TX_BY_ID));
+    let outcome = cycle(&mut auditor);
+    assert_eq!(outcome.verdict, Verdict::Consistent, "{outcome:?}");
+    let progress = auditor.values_read(DB).expect("it was read");
+    assert!(progress.due.is_empty(), "{progress:?}");
+    assert_eq!(progress.truncated_before, 3_001);
+    // headers that were looked through are not looked through again
+    scene.embedded.be_honest();
+    scene.embedded.grow(DB, 1);
+    scene.embedded.reset_calls();
+    assert_eq!(cycle(&mut auditor).verdict, Verdict::Consistent);
+    assert_eq!(scene.embedded.calls().get(method::TX_SCAN), None);
+}
+
+#[test]
+fn a_search_without_a_find_is_made_once() {
+    let scene = Scene::new(Options::default());
+    scene.embedded.grow(DB, 5_000);
+    let mut auditor = scene.auditor(Values { sample: 8, ..NONE });
+    cycle(&mut auditor);
+    scene.embedded.lie(Lie::ForgedTruncation);
+    cycle(&mut auditor);
+    scene.embedded.reset_calls();
+    cycle(&mut auditor);
+    // at most down to a lower transaction than before
+    let scans = scene.embedded.calls().get(method::TX_SCAN).copied();
+    assert!(scans.unwrap_or(0) <= 2, "{scans:?}");
+}
+
+#[test]
+fn a_recorded_truncation_excuses_nothing_behind_it() {
+    let scene = Scene::of_sixty();
+    truncate(&scene, u64::MAX);
+    scene.embedded.grow(DB, 20);
+    let mut auditor = scene.auditor(ALL);
+    assert_eq!(cycle(&mut auditor).verdict, Verdict::FirstSeen);
+    for (tx, verdict) in [(30, Verdict::Consistent), (70, Verdict::Unread)] {
+        scene
+            .embedded
+            .lie(Telling::from(Lie::ForgedTruncation).about(tx));
+        let outcome = cycle(&mut auditor);
+        assert_eq!(outcome.verdict, verdict, "{tx}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_sweep_over_a_truncated_ledger_ends_in_one_pass_with_few_calls() {
+    let scene = Scene::new(Options::default());
+    scene.embedded.grow(DB, 2_000);
+    truncate(&scene, 1_501);
+    scene.embedded.grow(DB, 100);
+    let mut auditor = scene.trusting();
+    scene.embedded.drop_values_before(DB, 1_501);
+    scene.embedded.reset_calls();
+    let (swept, outcomes) = sweep(&mut auditor);
+    assert!(outcomes.is_empty(), "{outcomes:?}");
+    assert_eq!((swept.read, swept.of), (2_101, 2_101));
+    assert_eq!(swept.unavailable.truncated, 1_500);
+    let calls: u64 = scene.embedded.calls().values().sum();
+    assert!(calls < 600, "{calls}"); // one by one it takes 4,500
+    // the digests of what was dropped are read all the same
+    scene.embedded.lie(Telling::from(Lie::EditedKey).about(700));
+    let (_, outcomes) = sweep(&mut auditor);
+    assert_eq!(outcomes.len(), 1, "an edited key of a dropped value");
+    assert!(outcomes[0].verdict.is_tampering(), "{outcomes:?}");
+}
