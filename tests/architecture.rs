@@ -12,7 +12,7 @@ use std::{env, fs};
 type Arrow = (String, String);
 
 /// The rooms in the order of the picture, each using those below it, and what each is for.
-const ROOMS: [(&str, &str); 19] = [
+const ROOMS: [(&str, &str); 20] = [
     ("command", "what each verb does"),
     ("service", "systemd's unit"),
     ("drill", "a ledger that lies"),
@@ -28,6 +28,7 @@ const ROOMS: [(&str, &str); 19] = [
     ("clock", "the time of day"),
     ("ledger", "the mathematics: what decides"),
     ("json", "JSON, read strictly"),
+    ("ranges", "sets of transaction ids"),
     ("histogram", "counts by duration"),
     ("stop", "the signal to end"),
     ("text", "foreign text, cut and escaped"),

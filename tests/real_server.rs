@@ -5,7 +5,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use support::program::member;
+use support::program::{Program, member};
 use support::real::{Real, copy, for_versions, program};
 use support::real_scene::Scene;
 
@@ -21,7 +21,63 @@ for_versions!(
     without_authentication_the_default_database_is_audited,
     a_user_sees_and_audits_its_own_databases_alone,
     every_kind_of_entry_is_consistent,
+    the_servers_own_database_is_audited_by_its_name,
+    a_filter_that_selects_nothing_is_told,
 );
+
+/// No list names `systemdb`; from 1.0 the administrator may open it.
+fn the_servers_own_database_is_audited_by_its_name(server: &Path) {
+    let scene = Scene::new(server);
+    let real = scene.start(&[]);
+    real.write("defaultdb", "a", 3);
+    let audit = scene
+        .auditor(&real)
+        .with(&["--audit-databases", "systemdb,defaultdb"]);
+    let run = audit.once();
+    if server.to_string_lossy().contains("-0.9") {
+        run.is(1, "defaultdb", "first-seen");
+        let told = "\"systemdb\" selects no database";
+        assert!(run.stderr.contains(told), "{run:#?}");
+        return;
+    }
+    run.is(0, "defaultdb", "first-seen");
+    run.is(0, "systemdb", "first-seen");
+    let flags = [
+        "create-user",
+        "--name",
+        "someone",
+        "--password",
+        "Some1!one",
+    ];
+    real.does(&flags); // which is written into systemdb
+    audit.once().is(0, "systemdb", "consistent");
+    // for whom it does not open it is told
+    let other = scene.folder.join("other");
+    let audit = Program::new(real.port, &other).with(&[
+        "--audit-databases",
+        "systemdb,defaultdb",
+        "--audit-username",
+        "someone",
+        "--audit-password",
+        "Some1!one",
+    ]);
+    let run = audit.once();
+    run.is(1, "defaultdb", "first-seen");
+    assert!(run.stderr.contains("systemdb"), "{run:#?}");
+}
+
+fn a_filter_that_selects_nothing_is_told(server: &Path) {
+    let scene = Scene::new(server);
+    let real = scene.start(&[]);
+    real.write("defaultdb", "a", 3);
+    let audit = scene
+        .auditor(&real)
+        .with(&["--audit-databases", "defaultdb,paymets"]);
+    let run = audit.once();
+    run.is(1, "defaultdb", "first-seen");
+    let told = "\"paymets\" selects no database";
+    assert!(run.stderr.contains(told), "{run:#?}");
+}
 
 fn growth_is_consistent_and_a_restart_is_nothing(server: &Path) {
     let scene = Scene::new(server);

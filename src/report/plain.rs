@@ -77,9 +77,6 @@ pub fn outcome_line(outcome: &Outcome) -> String {
     if outcome.state_verdict() == Verdict::FirstSeen {
         line.push_str(" (taken on trust: there was nothing to hold it against)");
     }
-    for warning in &outcome.warnings {
-        line.push_str(&format!("\n  warning: {warning}"));
-    }
     if let Some(alarm) = &outcome.alarm {
         for told in alarm_lines(alarm) {
             line.push_str(&format!("\n  {told}"));
