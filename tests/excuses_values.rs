@@ -178,3 +178,33 @@ fn what_was_refused_once_is_due_in_the_next_cycle() {
     scene.proxy.be_honest();
     assert_eq!(scene.cycle().verdict, Verdict::Consistent);
 }
+
+/// What `Get` says of a value that a server was given the ledger without (protocol.md §6).
+const NO_VALUE: &str = "data is corrupted: internal value consistency error - missing value prefix";
+
+#[test]
+fn a_value_that_get_says_is_not_there_is_absent_and_another_word_of_damage_accuses() {
+    for (words, due) in [
+        (NO_VALUE, Verdict::Consistent),
+        (
+            "data is corrupted: value length or digest mismatch",
+            Verdict::Tampered(Tampering::Value),
+        ),
+    ] {
+        // the value does not come, and its length is not said to be zero
+        let outcome = reading(move |call, _, reply| match call {
+            "VerifiableTxById" => reply.message(|answer: &mut proto::VerifiableTx| {
+                let tx = answer.tx.mut_or_insert_default();
+                tx.entries.iter_mut().for_each(|entry| entry.value.clear());
+            }),
+            "Get" => reply.body = Body::Error(2, words.into()),
+            _ => {}
+        });
+        assert_eq!(outcome.verdict, due, "{words}: {outcome:?}");
+        let absent = outcome
+            .warnings
+            .iter()
+            .any(|warning| matches!(warning, immuaudit::audit::Warning::ValuesAbsent { .. }));
+        assert_eq!(absent, due == Verdict::Consistent, "{words}: {outcome:?}");
+    }
+}

@@ -73,7 +73,9 @@ impl Known<'_> {
             // tampering is told by its alarm, until that is accepted
             _ => Exit::Good,
         };
-        alarms.max(trusted).max(last)
+        let due = self.values.is_some_and(|values| !values.due.is_empty());
+        let unread = if due { Exit::Incomplete } else { Exit::Good };
+        alarms.max(trusted).max(last).max(unread)
     }
 
     fn text(&self, settings: &Settings) -> String {
@@ -166,24 +168,20 @@ impl Known<'_> {
             if !values.due.is_empty() {
                 let since = values.due_since().map(|since| format!(" since {since}"));
                 lines.push(format!(
-                    "  {} transactions could not be read{}: {}",
-                    values.due.count(),
+                    "  could not be read{}: {}",
                     since.unwrap_or_default(),
                     few_ranges(&values.due)
                 ));
             }
             if !values.absent.is_empty() {
                 lines.push(format!(
-                    "  the server does not have the values of {} transactions, and the ledger does not say \
-                     why: {}",
-                    values.absent.count(),
+                    "  the server does not have these transactions' values, and the ledger does not say why: {}",
                     few_ranges(&values.absent)
                 ));
             }
             if !values.dropped.is_empty() {
                 lines.push(format!(
-                    "  {} of them had been read whole before: {}",
-                    values.dropped.count(),
+                    "  of these had been read whole before: {}",
                     few_ranges(&values.dropped)
                 ));
             }

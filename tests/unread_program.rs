@@ -1,0 +1,140 @@
+//! What the real program says, and how it ends, when transactions or values cannot be read.
+
+mod support;
+
+use immuaudit::drill::{Embedded, Lie, Options, Telling};
+use support::http::get;
+use support::place::Place;
+use support::program::{Program, member};
+use support::watched::{Watched, watched};
+
+/// Twenty transactions that an auditor trusts.
+fn trusted() -> (Embedded, Place, Program) {
+    let ledger = Embedded::start(Options::default()).expect("a ledger");
+    ledger.grow("defaultdb", 20);
+    let place = Place::new();
+    let program = Program::new(ledger.port(), &place.join("state"));
+    program.once().is(0, "defaultdb", "first-seen");
+    (ledger, place, program)
+}
+
+#[test]
+fn a_sweep_that_could_not_read_a_transaction_ends_with_1_and_its_id() {
+    let (ledger, _place, program) = trusted();
+    ledger.lie(Telling::from(Lie::SilentTransaction).about(7));
+    let run = program.run(&["sweep", "--audit-sample", "0"]);
+    run.ends_with(1);
+    for told in [
+        "19 of 20 transactions read whole",
+        "could not be read: transactions 7",
+        "transaction 7 does not come",
+    ] {
+        assert!(run.stdout.contains(told), "{told}: {run:#?}");
+    }
+    let run = program.run(&["status"]);
+    run.ends_with(1);
+    assert!(run.stdout.contains("could not be read since"), "{run:#?}");
+    // it stays due, and is read once it comes
+    let run = program.once();
+    run.is(1, "defaultdb", "unread");
+    assert_eq!(member(run.line("defaultdb"), "state_verdict"), "consistent");
+    assert_eq!(member(run.line("defaultdb"), "complete"), "false");
+    ledger.be_honest();
+    program.once().is(0, "defaultdb", "consistent");
+    program.run(&["status"]).ends_with(0);
+}
+
+#[test]
+fn absent_values_are_told_everywhere_and_cost_a_sweep_its_exit_code() {
+    let (ledger, _place, program) = trusted();
+    ledger.lie(Lie::AbsentValues);
+    let run = program.once();
+    run.is(0, "defaultdb", "consistent");
+    let told = "the server does not have the values of 20 transactions from 1 to 20";
+    assert!(run.line("defaultdb").contains(told), "{run:#?}");
+    assert!(run.stderr.contains(told), "{run:#?}");
+    let run = program.run(&["status", "--json"]);
+    assert_eq!(member(&run.stdout, "values_absent"), "20", "{run:#?}");
+    let run = program.run(&["sweep"]);
+    run.ends_with(1);
+    assert!(
+        run.stdout
+            .contains("does not have the values of transactions 1-20"),
+        "{run:#?}"
+    );
+    assert!(
+        run.stdout.contains("0 of 20 transactions read whole"),
+        "{run:#?}"
+    );
+}
+
+/// Until the series is there, with one transaction; the deadline only ends a test that failed.
+#[track_caller]
+fn wait_for(watched: &Watched, series: &str) {
+    for _ in 0..600 {
+        if watched.metrics().body.contains(&format!("{series} 1\n")) {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("{series} is never 1: {}", watched.metrics().body);
+}
+
+#[test]
+fn whoever_watches_sees_what_is_absent_and_what_is_due() {
+    let watched = watched(
+        &[],
+        &["--audit-sample", "1000", "--audit-interval", "200ms"],
+    );
+    let unavailable = |reason: &str| {
+        format!(
+            "immuaudit_values_unavailable{{server=\"tested\",database=\"defaultdb\",reason=\"{reason}\"}}"
+        )
+    };
+    let complete = "immuaudit_complete{server=\"tested\"}";
+    watched.wait_until(complete, 1.0);
+    watched
+        .ledger
+        .lie(Telling::from(Lie::AbsentValues).about(2));
+    wait_for(&watched, &unavailable("absent"));
+    let page = get(watched.port, "/", "text/html").body;
+    assert!(page.contains("1 absent"), "{page}");
+    let status = get(watched.port, "/status.json", "*/*").body;
+    assert!(status.contains("\"values_absent\":1"), "{status}");
+    watched
+        .ledger
+        .lie(Telling::from(Lie::SilentTransaction).about(3));
+    wait_for(&watched, &unavailable("due"));
+    watched.wait_until(complete, 0.0);
+    let verdict = "immuaudit_verdict{server=\"tested\",database=\"defaultdb\",verdict=\"unread\"}";
+    watched.wait_until(verdict, 1.0);
+    watched.wait_until(
+        "immuaudit_values_overdue{server=\"tested\",database=\"defaultdb\"}",
+        1.0,
+    );
+    let page = get(watched.port, "/", "text/html").body;
+    assert!(page.contains("Not everything could be checked"), "{page}");
+    watched.ledger.be_honest();
+    watched.wait_until(complete, 1.0);
+}
+
+#[test]
+fn a_filter_that_selects_nothing_is_seen_by_whoever_watches() {
+    let watched = watched(&[], &["--audit-databases", "defaultdb,paymets"]);
+    watched.wait_until("immuaudit_filter_entries_unmatched{server=\"tested\"}", 1.0);
+    watched.wait_until("immuaudit_complete{server=\"tested\"}", 0.0);
+    let page = get(watched.port, "/", "text/html").body;
+    assert!(page.contains("paymets"), "{page}");
+    assert!(!page.contains("All is well"), "{page}");
+    let status = get(watched.port, "/status.json", "*/*").body;
+    assert!(!status.contains("\"overall\":\"good\""), "{status}");
+}
+
+#[test]
+fn a_page_of_nothing_audited_is_not_well() {
+    let watched = watched(&[], &["--audit-databases", "nothing"]);
+    watched.wait_until("immuaudit_complete{server=\"tested\"}", 0.0);
+    let page = get(watched.port, "/", "text/html").body;
+    assert!(!page.contains("All is well"), "{page}");
+    assert!(page.contains("nothing to audit"), "{page}");
+}
