@@ -23,6 +23,7 @@ pub mod proxy;
 pub mod question;
 pub mod random;
 pub mod real;
+pub mod real_disk;
 pub mod real_scene;
 pub mod receiver;
 pub mod relay;
