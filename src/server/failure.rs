@@ -66,6 +66,8 @@ pub struct Failure {
     pub kind: Kind,
     /// What the server said, escaped and cut.
     pub message: Shown,
+    /// What this program could not do about it: why it uses an old password or old certificates.
+    pub note: Option<String>,
 }
 
 impl Failure {
@@ -74,6 +76,7 @@ impl Failure {
             call,
             kind,
             message: Shown::default(),
+            note: None,
         }
     }
 
@@ -127,6 +130,7 @@ fn sort(call: &str, status: &RpcStatus, timeout: Duration) -> Kind {
     } else if says("not logged in")
         || says("please login")
         || says("invalid token")
+        || says("token has expired")
         || says("please select a database first")
         || says("session not found")
         || says("no session")
@@ -195,6 +199,9 @@ impl fmt::Display for Failure {
         }?;
         if !self.message.as_str().is_empty() {
             write!(f, " (\"{}\")", self.message)?;
+        }
+        if let Some(note) = &self.note {
+            write!(f, "; {note}")?;
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ mod call;
 mod calls;
 mod channel;
 mod failure;
+mod renewal;
 mod session;
 mod transcript;
 
@@ -29,6 +30,7 @@ use crate::wire::{self, Entries, Malformed, Names, Tx, VerifiableTx, method};
 use ahead::Ahead;
 use call::{Credential, Pending};
 use channel::Connector;
+use renewal::Renewal;
 use session::Session;
 
 /// The database of a server without authentication, and the first of any other.
@@ -51,6 +53,7 @@ pub struct Server {
     until: Option<Instant>,
     calls: Calls,
     progress: Option<Box<dyn Fn()>>,
+    renewal: Renewal,
 }
 
 /// A scan's answer, not decoded yet.
@@ -95,6 +98,7 @@ impl Server {
             calls: Calls::default(),
             ahead: Ahead::default(),
             progress: None,
+            renewal: Renewal::default(),
         })
     }
 
@@ -107,7 +111,15 @@ impl Server {
         }
     }
 
-    /// From here on every token may be renewed once more.
+    /// Sets the pause after which a refused credential may be renewed again within one cycle, 30 s by
+    /// default.
+    #[must_use]
+    pub fn with_renewal_pause(mut self, pause: Duration) -> Server {
+        self.session.set_renewal_pause(pause);
+        self
+    }
+
+    /// From here on every credential may be renewed once more.
     pub fn begin_cycle(&mut self) {
         self.session.begin_cycle();
         self.ahead.forget();
@@ -236,7 +248,8 @@ impl Server {
         answer.decode(name, decode)
     }
 
-    /// A call within a database; a forgotten token is renewed once a cycle.
+    /// Makes a call within a database. A credential that is refused is renewed, and the call made
+    /// again: only a refusal of the renewed one stands.
     fn ask(
         &mut self,
         database: &str,
@@ -244,16 +257,16 @@ impl Server {
         request: Vec<u8>,
     ) -> Result<Answer, Failure> {
         let credential = self.credential_for(database)?;
-        let mut answer = self.send(name, &request, &credential);
-        if self.session.forgotten(&answer) && self.session.may_renew(database) {
-            self.ahead.forget(); // what was begun with the old token is of no use
+        let answer = self.send(name, &request, &credential);
+        if self.session.is_refused(&answer) && self.session.may_renew(database, Instant::now()) {
+            self.ahead.forget(); // calls that were begun with the old credential
             let credential = self.credential_for(database)?;
-            answer = self.send(name, &request, &credential);
+            return self.send(name, &request, &credential);
         }
         answer
     }
 
-    /// A call outside any database.
+    /// Makes a call outside any database, as [`Server::ask`] does within one.
     fn call_as_user<T>(
         &mut self,
         name: &'static str,
@@ -262,7 +275,9 @@ impl Server {
     ) -> Result<T, Failure> {
         let credential = self.credential_of_user()?;
         let mut answer = self.send(name, &request, &credential);
-        if self.session.forgotten(&answer) && self.session.may_renew_login() {
+        if self.session.is_refused(&answer) && self.session.may_renew_login(Instant::now()) {
+            self.ahead.forget();
+            self.session.forget_databases();
             let credential = self.credential_of_user()?;
             answer = self.send(name, &request, &credential);
         }
@@ -305,10 +320,13 @@ impl Server {
             begin = begun.when;
             begun.wait(&self.stop)
         });
-        let answer = match taken {
+        let mut answer = match taken {
             Some(answer) => answer,
             None => self.begin_and_wait(name, request, credential),
         };
+        if let Err(failure) = &mut answer {
+            failure.note = self.renewal.note(&failure.kind);
+        }
         match &answer {
             Ok(answer) => {
                 self.identity.clone_from(&answer.uuid);
@@ -340,6 +358,9 @@ impl Server {
         credential: &Credential,
     ) -> Result<Answer, Failure> {
         let timeout = self.timeout_now();
+        if self.client.is_none() {
+            self.read_certificates();
+        }
         let connector = &self.connector;
         let client = self
             .client

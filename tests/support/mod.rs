@@ -3,6 +3,7 @@
 
 pub mod browser;
 pub mod caller;
+pub mod certificates;
 pub mod chain;
 pub mod distorted;
 pub mod http;
