@@ -7,6 +7,8 @@ mod ahead;
 mod call;
 mod calls;
 mod channel;
+mod classify;
+mod exchange;
 mod failure;
 mod renewal;
 mod session;
@@ -28,7 +30,6 @@ use crate::stop::Stop;
 use crate::text::Shown;
 use crate::wire::{self, Entries, Malformed, Names, Tx, VerifiableTx, method};
 use ahead::Ahead;
-use call::{Credential, Pending};
 use channel::Connector;
 use renewal::Renewal;
 use session::Session;
@@ -44,6 +45,8 @@ pub struct Server {
     client: Option<Client>,
     /// The connection has brought an answer.
     carried: bool,
+    /// When a connection that failed was last tried again in this cycle.
+    reconnected: Option<Instant>,
     session: Session,
     timeout: Duration,
     stop: Stop,
@@ -89,6 +92,7 @@ impl Server {
             connector: Connector::new(endpoint)?,
             client: None,
             carried: false,
+            reconnected: None,
             session: Session::new(login),
             timeout,
             stop,
@@ -122,6 +126,7 @@ impl Server {
     /// From here on every credential may be renewed once more.
     pub fn begin_cycle(&mut self) {
         self.session.begin_cycle();
+        self.reconnected = None;
         self.ahead.forget();
     }
 
@@ -282,99 +287,5 @@ impl Server {
             answer = self.send(name, &request, &credential);
         }
         answer?.decode(name, decode)
-    }
-
-    /// One call, asked again where the connection that carried calls before turns out to be gone: a
-    /// server that was restarted in between is reachable, and every call of ours only reads.
-    fn send(
-        &mut self,
-        name: &'static str,
-        request: &Vec<u8>,
-        credential: &Credential,
-    ) -> Result<Answer, Failure> {
-        let carried = std::mem::take(&mut self.carried);
-        let answer = self.exchange(name, request, credential);
-        match &answer {
-            Err(failure) if carried && failure.kind == Kind::Unreachable => {
-                self.exchange(name, request, credential)
-            }
-            _ => answer,
-        }
-    }
-
-    /// One exchange; after a deadline or a broken connection the next call gets a new connection,
-    /// since a stalled one stays "ready" for ever.
-    fn exchange(
-        &mut self,
-        name: &'static str,
-        request: &Vec<u8>,
-        credential: &Credential,
-    ) -> Result<Answer, Failure> {
-        if self.stop.requested() {
-            // what came already is not worked off first
-            return Err(Failure::new(name, Kind::Stopped));
-        }
-        let mut begin = Instant::now();
-        let begun = self.ahead.take(name, request, credential, begin);
-        let taken = begun.and_then(|begun| {
-            begin = begun.when;
-            begun.wait(&self.stop)
-        });
-        let mut answer = match taken {
-            Some(answer) => answer,
-            None => self.begin_and_wait(name, request, credential),
-        };
-        if let Err(failure) = &mut answer {
-            failure.note = self.renewal.note(&failure.kind);
-        }
-        match &answer {
-            Ok(answer) => {
-                self.identity.clone_from(&answer.uuid);
-                self.carried = true;
-            }
-            Err(failure) => {
-                self.carried = !matches!(
-                    failure.kind,
-                    Kind::Deadline(_) | Kind::Unreachable | Kind::Stopped
-                );
-                if !self.carried {
-                    self.client = None;
-                    self.ahead.forget();
-                }
-            }
-        }
-        self.calls.count(name, begin.elapsed(), &answer);
-        self.transcript.record(name, request, &answer);
-        if let Some(progress) = &self.progress {
-            progress();
-        }
-        answer
-    }
-
-    fn begin_and_wait(
-        &mut self,
-        name: &'static str,
-        request: &Vec<u8>,
-        credential: &Credential,
-    ) -> Result<Answer, Failure> {
-        let timeout = self.timeout_now();
-        if self.client.is_none() {
-            self.read_certificates();
-        }
-        let connector = &self.connector;
-        let client = self
-            .client
-            .get_or_insert_with(|| Client::new(connector.connect()));
-        Pending::start(client, name, request, credential, timeout)?
-            .receive()
-            .wait(&self.stop)
-    }
-
-    /// What a call may take that starts now.
-    fn timeout_now(&self) -> Duration {
-        let left = self
-            .until
-            .map(|until| until.saturating_duration_since(Instant::now()));
-        left.map_or(self.timeout, |left| left.min(self.timeout))
     }
 }

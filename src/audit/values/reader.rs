@@ -226,6 +226,7 @@ impl Reader<'_> {
             Kind::Stopped => Err(Halt::Stopped.into()),
             Kind::Unreachable
             | Kind::Deadline(_)
+            | Kind::RateLimited
             | Kind::BadLogin
             | Kind::NoAuthentication
             | Kind::NotLoggedIn
