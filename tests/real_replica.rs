@@ -73,6 +73,11 @@ impl Scene {
         }
     }
 
+    /// Returns each server, and the name of a directory for its auditor.
+    fn both(&self) -> [(&'static str, &Real); 2] {
+        [("of-primary", &self.primary), ("of-replica", &self.replica)]
+    }
+
     fn auditor(&self, real: &Real, name: &str) -> Program {
         Program::new(real.port, &self.folder.join(name)).with(&["--audit-databases", DB])
     }
@@ -102,28 +107,35 @@ fn a_replica_of_a_truncated_primary_shows_digests_without_values_and_calls_them_
     );
 }
 
+/// Enough draws that a truncated value is certainly among them.
+const SAMPLE: [&str; 2] = ["--audit-sample", "200"];
+
 #[test]
-#[ignore = "needs absent values"]
 fn neither_a_truncated_primary_nor_its_replica_is_accused() {
     let Some(scene) = Scene::new() else { return };
-    for (name, real) in [
-        ("of-primary", &scene.primary),
-        ("of-replica", &scene.replica),
-    ] {
-        let auditor = scene.auditor(real, name);
-        auditor.once().is(0, DB, "first-seen");
-        // enough draws that a truncated value is certainly among them
-        let sampling = auditor.with(&["--audit-sample", "200"]);
-        let run = sampling.once();
-        run.is(0, DB, "consistent");
-        accuses_nobody(&run);
+    for (name, real) in scene.both() {
+        let auditor = scene.auditor(real, name).with(&SAMPLE);
+        for _ in 0..2 {
+            accuses_nobody(&auditor.once());
+        }
         accuses_nobody(&auditor.run(&["sweep", "--json"]));
-        sampling.once().is(0, DB, "consistent");
     }
 }
 
 #[test]
 #[ignore = "needs absent values"]
+fn a_truncated_primary_and_its_replica_are_consistent() {
+    let Some(scene) = Scene::new() else { return };
+    for (name, real) in scene.both() {
+        let auditor = scene.auditor(real, name).with(&SAMPLE);
+        auditor.once().is(0, DB, "first-seen");
+        auditor.once().is(0, DB, "consistent");
+        accuses_nobody(&auditor.run(&["sweep", "--json"]));
+        auditor.once().is(0, DB, "consistent");
+    }
+}
+
+#[test]
 fn a_value_edited_on_the_disk_of_a_replica_is_found_among_those_that_are_absent() {
     let Some(scene) = Scene::new() else { return };
     let auditor = scene.auditor(&scene.replica, "of-replica");
