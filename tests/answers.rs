@@ -316,3 +316,47 @@ fn the_end_of_a_scan_is_proven_before_anything_in_it_counts() {
     let due = Verdict::Tampered(Tampering::Inconsistent);
     assert_eq!(outcome.verdict, due, "{outcome:?}");
 }
+
+/// Answers every call of the next cycles so, within the database.
+fn refuse(scene: &Scene, code: i32, message: &'static str) {
+    scene.proxy.distort(move |call, _, reply| {
+        if !["Login", "UseDatabase", "DatabaseList"].contains(&call) {
+            reply.body = Body::Error(code, message.into());
+        }
+    });
+}
+
+#[test]
+fn a_server_that_is_older_than_its_data_is_not_accused() {
+    let message = "tx created with a newer version or data is corrupted";
+    let mut scene = Scene::reading(5);
+    refuse(&scene, 2, message);
+    let outcome = cycle(&mut scene.auditor);
+    assert_eq!(outcome.verdict, Verdict::Refused, "{outcome:?}");
+    // the state is shown, and no transaction
+    scene.embedded.grow(DB, 5);
+    scene.proxy.distort(move |call, _, reply| {
+        if ["VerifiableTxById", "TxById", "TxScan", "Get"].contains(&call) {
+            reply.body = Body::Error(2, message.into());
+        }
+    });
+    let outcome = cycle(&mut scene.auditor);
+    assert!(!outcome.verdict.is_tampering(), "{outcome:?}");
+    assert!(!outcome.verdict.is_proven(), "{outcome:?}");
+    assert_eq!(outcome.open_alarms, 0, "{outcome:?}");
+    assert!(outcome.why().contains("newer version"), "{}", outcome.why());
+}
+
+#[test]
+fn a_rate_limit_is_unreachable_for_one_cycle_and_no_advice_to_take_larger_answers() {
+    let mut scene = Scene::reading(5);
+    refuse(&scene, 8, "rate limit exceeded");
+    let outcome = cycle(&mut scene.auditor);
+    assert_eq!(outcome.verdict, Verdict::Unreachable, "{outcome:?}");
+    let why = outcome.why();
+    assert!(why.contains("rate limited"), "{why}");
+    assert!(!why.contains("max-recv-msg-size"), "{why}");
+    scene.proxy.distort(|_, _, _| {});
+    let outcome = cycle(&mut scene.auditor);
+    assert_eq!(outcome.verdict, Verdict::Consistent, "{outcome:?}");
+}

@@ -4,9 +4,14 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::thread;
 use std::time::Duration;
 
-use immuaudit::drill::{Embedded, Options};
+use immuaudit::drill::{Embedded, Lie, Options};
+use immuaudit::server::{Endpoint, Kind, Server};
+use immuaudit::stop::Stop;
+use immuaudit::wire::method;
+use support::in_process;
 use support::place::Place;
 use support::program::{Program, high_water, member};
 use support::relay::{Plan, Relay};
@@ -160,4 +165,71 @@ fn a_server_that_cuts_every_connection_is_unreachable_and_comes_back() {
     running.signal("TERM");
     assert_eq!(running.end(), Some(0), "{}", running.log());
     scene.is_up_to_date();
+}
+
+/// Seen once: an attempt failed at a port that a server listened on.
+#[test]
+fn a_connection_that_fails_immediately_is_tried_again_twice() {
+    let scene = Scene::trusted();
+    scene.relay.plan(Plan::Close(2));
+    let run = scene.program.once();
+    run.ends_with(0);
+    for database in DATABASES {
+        run.is(0, database, "consistent");
+    }
+    scene.relay.plan(Plan::Close(3));
+    let run = scene.program.once();
+    for database in DATABASES {
+        run.is(1, database, "unreachable");
+    }
+}
+
+fn server_behind(relay: &Relay, stop: &Stop) -> Server {
+    let endpoint = Endpoint::on_loopback(relay.port);
+    in_process::server(endpoint, Duration::from_secs(10), stop)
+}
+
+#[test]
+fn a_server_that_is_away_is_tried_again_once_and_not_for_each_of_its_databases() {
+    let embedded = Embedded::start(Options::default()).expect("an embedded ledger");
+    let relay = Relay::before(embedded.port());
+    let mut server = server_behind(&relay, &Stop::new());
+    relay.plan(Plan::Close(usize::MAX));
+    for number in 0..50 {
+        let failure = server.state(&format!("db{number}")).expect_err("away");
+        assert_eq!(failure.kind, Kind::Unreachable, "{failure}");
+    }
+    assert_eq!(relay.connections(), 50 + 2);
+    server.begin_cycle();
+    server.state("db0").expect_err("away");
+    assert_eq!(relay.connections(), 50 + 2 + 3);
+}
+
+#[test]
+fn a_program_that_is_asked_to_end_does_not_wait_to_connect_again() {
+    let embedded = Embedded::start(Options::default()).expect("an embedded ledger");
+    let relay = Relay::before(embedded.port());
+    relay.plan(Plan::Close(usize::MAX));
+    let stop = Stop::new();
+    thread::scope(|scope| {
+        let asked = scope.spawn(|| server_behind(&relay, &stop).state("defaultdb"));
+        while relay.connections() == 0 {
+            thread::sleep(Duration::from_millis(1));
+        }
+        stop.request();
+        let failure = asked.join().expect("no panic").expect_err("stopped");
+        assert_eq!(failure.kind, Kind::Stopped);
+    });
+    assert!(relay.connections() < 3, "{}", relay.connections());
+}
+
+#[test]
+fn a_call_past_its_deadline_is_not_made_again() {
+    let embedded = Embedded::start(Options::default()).expect("an embedded ledger");
+    embedded.lie(Lie::NeverAnswers);
+    let endpoint = Endpoint::on_loopback(embedded.port());
+    let mut server = in_process::server(endpoint, Duration::from_millis(300), &Stop::new());
+    let failure = server.state("defaultdb").expect_err("no answer");
+    assert!(matches!(failure.kind, Kind::Deadline(_)), "{failure}");
+    assert_eq!(embedded.calls()[method::CURRENT_STATE], 1);
 }

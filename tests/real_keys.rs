@@ -4,21 +4,10 @@ mod support;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use support::place::Place;
+use support::certificates::{authority, certificate, openssl};
 use support::real::program;
 use support::real_scene::Scene;
-
-/// Runs openssl, which the tests need for keys and certificates.
-fn openssl(folder: &Place, words: &str) {
-    let output = Command::new("openssl")
-        .args(words.split_whitespace())
-        .current_dir(folder.path())
-        .output()
-        .expect("openssl runs");
-    assert!(output.status.success(), "{words}: {output:?}");
-}
 
 fn for_each_version(test: fn(&Path)) {
     for version in ["1.11.1", "1.2.4", "0.9.2", "0.9.0"] {
@@ -145,38 +134,4 @@ fn tls_and_mutual_tls_are_checked_on_both_sides() {
             .once()
             .is(1, "defaultdb", "unreachable");
     });
-}
-
-/// A certificate authority of the test's own.
-fn authority(folder: &Place, name: &str) {
-    openssl(
-        folder,
-        &format!(
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
-             -subj /CN={name} -keyout {name}.key -out {name}.pem"
-        ),
-    );
-}
-
-/// A certificate for localhost by it.
-fn certificate(folder: &Place, authority: &str, name: &str) {
-    fs::write(
-        folder.join("names"),
-        "subjectAltName=DNS:localhost,IP:127.0.0.1",
-    )
-    .expect("a file");
-    openssl(
-        folder,
-        &format!(
-            "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN={name} \
-             -keyout {name}.key -out {name}.csr"
-        ),
-    );
-    openssl(
-        folder,
-        &format!(
-            "x509 -req -in {name}.csr -CA {authority}.pem -CAkey {authority}.key \
-             -CAcreateserial -days 2 -extfile names -out {name}.pem"
-        ),
-    );
 }

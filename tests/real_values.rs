@@ -2,13 +2,13 @@
 
 mod support;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use support::place::Place;
 use support::program::{Program, Run, member};
 use support::real::{Real, for_versions, program};
+use support::real_disk::edit;
 
 for_versions!(
     a_value_edited_on_disk_is_found_and_named,
@@ -52,43 +52,9 @@ impl Scene {
         real.write("defaultdb", "edited", 60);
         self.auditor(&real).once().is(0, "defaultdb", "first-seen");
         let data = real.stop();
-        let mut edits = 0;
-        edit(&data.join("defaultdb"), part, text.as_bytes(), &mut edits);
+        let edits = edit(&data.join("defaultdb"), part, text);
         assert!(edits > 0, "{text:?} is nowhere in {part}");
         self.start()
-    }
-}
-
-/// Flips a bit of the last byte of `text`, wherever it stands in files of directories named so.
-fn edit(dir: &Path, part: &str, text: &[u8], edits: &mut u32) {
-    for entry in fs::read_dir(dir).expect("a directory") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name.starts_with(part) {
-                edit_files(&path, text, edits);
-            }
-        }
-    }
-}
-
-fn edit_files(dir: &Path, text: &[u8], edits: &mut u32) {
-    for entry in fs::read_dir(dir).expect("a directory") {
-        let path = entry.expect("an entry").path();
-        let mut bytes = fs::read(&path).expect("a file");
-        let found: Vec<usize> = bytes
-            .windows(text.len())
-            .enumerate()
-            .filter(|(_, window)| *window == text)
-            .map(|(at, _)| at)
-            .collect();
-        for at in &found {
-            bytes[at + text.len() - 1] ^= 1;
-            *edits += 1;
-        }
-        if !found.is_empty() {
-            fs::write(&path, bytes).expect("the edited file");
-        }
     }
 }
 

@@ -233,7 +233,9 @@ fn of_failure(failure: Failure, trusted: Option<State>) -> Finding {
 pub(super) fn sort(failure: &Failure, trusted: bool) -> Option<Verdict> {
     Some(match failure.kind {
         Kind::Stopped => return None,
-        Kind::Unreachable | Kind::Deadline(_) | Kind::TooLarge => Verdict::Unreachable,
+        Kind::Unreachable | Kind::Deadline(_) | Kind::TooLarge | Kind::RateLimited => {
+            Verdict::Unreachable
+        }
         // only a database with a trusted state can vanish
         Kind::NoSuchDatabase if trusted => Verdict::Tampered(Tampering::RolledBack),
         // the server's own word against itself

@@ -2,9 +2,12 @@
 
 use std::fmt;
 
+use log::Level;
+
 use crate::audit::{BadStates, Pin, Policy};
-use crate::config::{Roots, Settings, Transport};
+use crate::config::{Problem, Roots, Settings, Transport};
 use crate::monitor::CannotListen;
+use crate::report::Event;
 use crate::server::{ClientCertificate, Endpoint, Login, NoSystemRoots, Security, Server, Tls};
 use crate::stop::Stop;
 use crate::trust::{LocalFailure, Location};
@@ -81,12 +84,46 @@ pub fn location(settings: &Settings) -> Location {
     }
 }
 
-/// The server that the settings name.
+/// Returns the server that the settings name. Passwords and certificates in files are read again when
+/// they are used again.
 pub fn server(settings: &Settings, stop: Stop) -> Result<Server, NoSystemRoots> {
     let server = &settings.server;
-    let security = match &server.transport {
-        Transport::Plain => Security::Plaintext,
-        Transport::Tls { roots, server_name } => Security::Tls(Tls {
+    let endpoint = Endpoint {
+        address: server.address.clone(),
+        port: server.port,
+        security: tls(&server.transport).map_or(Security::Plaintext, Security::Tls),
+        max_answer: server.max_recv_msg_size,
+    };
+    let login = Login {
+        user: server.login.username.clone(),
+        password: server.login.password.clone(),
+    };
+    let name = server.name.clone();
+    let mut built = Server::new(endpoint, login, server.call_timeout, stop)?
+        .on_warning(move |warning| Event::new(Level::Warn, warning).text("server", &name).log());
+    if let Some(file) = server.password_file.clone() {
+        built =
+            built.with_password_from(move || file.read().map_err(|problem| problem.to_string()));
+    }
+    if let Some(files) = server.transport_files.clone() {
+        built = built.with_tls_from(move || match files.read() {
+            Ok(transport) => Ok(tls(&transport).unwrap_or_default()),
+            Err(problems) => Err(joined(&problems)),
+        });
+    }
+    Ok(built)
+}
+
+fn joined(problems: &[Problem]) -> String {
+    let problems: Vec<String> = problems.iter().map(Problem::to_string).collect();
+    problems.join("; ")
+}
+
+/// Returns the certificates and the key of a connection, `None` without TLS.
+fn tls(transport: &Transport) -> Option<Tls> {
+    match transport {
+        Transport::Plain => None,
+        Transport::Tls { roots, server_name } => Some(Tls {
             roots: match roots {
                 Roots::System => None,
                 Roots::Pem(pem) => Some(pem.clone()),
@@ -99,7 +136,7 @@ pub fn server(settings: &Settings, stop: Stop) -> Result<Server, NoSystemRoots> 
             key,
             authorities,
             server_name,
-        } => Security::Tls(Tls {
+        } => Some(Tls {
             roots: Some(authorities.clone()),
             client: Some(ClientCertificate {
                 certificate: certificate.clone(),
@@ -107,18 +144,7 @@ pub fn server(settings: &Settings, stop: Stop) -> Result<Server, NoSystemRoots> 
             }),
             server_name: Some(server_name.clone()),
         }),
-    };
-    let endpoint = Endpoint {
-        address: server.address.clone(),
-        port: server.port,
-        security,
-        max_answer: server.max_recv_msg_size,
-    };
-    let login = Login {
-        user: server.login.username.clone(),
-        password: server.login.password.clone(),
-    };
-    Server::new(endpoint, login, server.call_timeout, stop)
+    }
 }
 
 /// What the settings demand of an audit.

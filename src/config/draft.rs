@@ -105,7 +105,7 @@ pub(super) enum OwnSignatures {
 }
 
 /// A path, and whose it is, so that what is wrong with the file can be told in full.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct GivenPath {
     pub path: PathBuf,
     pub flag: &'static str,

@@ -26,6 +26,7 @@ mod persona;
 mod problem;
 mod process;
 mod remark;
+mod renewable;
 mod resolve;
 mod secret;
 mod service;
@@ -47,6 +48,7 @@ pub use persona::Persona;
 pub use problem::{EXIT_CODE, Problem, Wrong};
 pub use process::{Privilege, Process};
 pub use remark::Remark;
+pub use renewable::{PasswordFile, TransportFiles};
 pub use secret::Secret;
 pub use service::Parameter;
 pub use settings::{

@@ -9,22 +9,19 @@ use log::LevelFilter;
 use super::draft::{Draft, GivenPath, OwnSignatures, Password};
 use super::file::content;
 use super::filter::DatabaseFilter;
-use super::pem::{self, Holds};
 use super::problem::Problem;
 use super::remark::Remark;
+use super::renewable::{PasswordFile, TransportFiles};
 use super::secret::Secret;
 use super::settings::{
     AuditSettings, FirstSight, Format, LogFormat, Login, NewValues, Repeat, ReportSettings, Roots,
     ServerSettings, Settings, Signatures, Transport, TrustSettings, Values, Volume,
 };
-use super::value;
 use super::watch;
 use crate::ledger::PublicKey;
 
 /// The password of a server that nobody has configured (protocol.md §7).
 const DEFAULT_PASSWORD: &str = "immudb";
-/// The name that immuclient expects in a certificate.
-const DEFAULT_SERVER_NAME: &str = "localhost";
 
 /// The settings of a draft, and what is worth saying about them.
 ///
@@ -66,7 +63,11 @@ pub(super) fn resolve(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Settin
     }
 }
 
-fn server(draft: &Draft, transport: Transport, login: Login) -> ServerSettings {
+fn server(
+    draft: &Draft,
+    (transport, transport_files): (Transport, Option<TransportFiles>),
+    (login, password_file): (Login, Option<PasswordFile>),
+) -> ServerSettings {
     let address = draft.address.clone();
     let name = if !draft.server_name.is_empty() {
         draft.server_name.clone()
@@ -80,7 +81,9 @@ fn server(draft: &Draft, transport: Transport, login: Login) -> ServerSettings {
         address,
         port: port(draft.port),
         transport,
+        transport_files,
         login,
+        password_file,
         call_timeout: draft.call_timeout,
         max_recv_msg_size: i32::try_from(draft.max_recv_msg_size).unwrap_or(i32::MAX),
     }
@@ -144,103 +147,73 @@ pub(super) fn unless_off(duration: Duration) -> Option<Duration> {
     (!duration.is_zero()).then_some(duration)
 }
 
-fn transport(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Transport, Vec<Problem>> {
-    if !draft.mtls {
-        let server_name = draft.servername.clone();
-        return match &draft.tls_ca {
-            Some(given) => pem::read(given, Holds::Certificates)
-                .map(|pem| Transport::Tls {
-                    roots: Roots::Pem(pem),
-                    server_name,
-                })
-                .map_err(|problem| vec![problem]),
-            None if draft.tls => Ok(Transport::Tls {
-                roots: Roots::System,
-                server_name,
-            }),
-            None => Ok(Transport::Plain), // and no file of --mtls is so much as looked at
-        };
-    }
-    if draft.tls_ca.is_some() {
+/// Reads how the server is reached, and keeps the files that may be replaced meanwhile.
+fn transport(
+    draft: &Draft,
+    remarks: &mut Vec<Remark>,
+) -> Result<(Transport, Option<TransportFiles>), Vec<Problem>> {
+    if draft.mtls && draft.tls_ca.is_some() {
         return Err(vec![Problem::FlagsExclude {
             flag: "mtls",
             other: "tls-ca",
             remedy: "under --mtls, name the CAs by --clientcas",
         }]);
     }
-    let needed = |given: &Option<GivenPath>, flag, holds| match given {
-        Some(given) => pem::read(given, holds),
-        None => Err(Problem::NoFile { flag, by: "mtls" }),
-    };
-    let certificate = needed(&draft.certificate, "certificate", Holds::Certificates);
-    let key = needed(&draft.pkey, "pkey", Holds::PrivateKey);
-    let authorities = needed(&draft.clientcas, "clientcas", Holds::Certificates);
-    if let Some(given) = draft
-        .pkey
-        .as_ref()
-        .filter(|given| everybody_reads(&given.path))
-    {
+    let loose = |given: &&GivenPath| draft.mtls && everybody_reads(&given.path);
+    if let Some(given) = draft.pkey.as_ref().filter(loose) {
         let path = given.path.clone();
         remarks.push(Remark::LooseKeyFile { path });
     }
-    match (certificate, key, authorities) {
-        (Ok(certificate), Ok(key), Ok(authorities)) => Ok(Transport::Mutual {
-            certificate,
-            key: Secret::new(key),
-            authorities,
-            server_name: draft
-                .servername
-                .clone()
-                .unwrap_or(DEFAULT_SERVER_NAME.to_owned()),
-        }),
-        (certificate, key, authorities) => {
-            let problems = [certificate.err(), key.err(), authorities.err()];
-            Err(problems.into_iter().flatten().collect())
-        }
-    }
+    let files = TransportFiles::of(draft)?;
+    let transport = match &files {
+        Some(files) => files.read()?,
+        None if draft.tls => Transport::Tls {
+            roots: Roots::System,
+            server_name: draft.servername.clone(),
+        },
+        None => Transport::Plain,
+    };
+    Ok((transport, files))
 }
 
-fn login(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Login, Problem> {
+/// Reads who logs in, and keeps the file of a password that may be replaced meanwhile.
+fn login(
+    draft: &Draft,
+    remarks: &mut Vec<Remark>,
+) -> Result<(Login, Option<PasswordFile>), Problem> {
     let names = [&draft.audit_username, &draft.username];
     let username = names.into_iter().find(|name| !name.is_empty());
-    let password = match draft.audit_password.as_ref().or(draft.password.as_ref()) {
-        None => Secret::new(DEFAULT_PASSWORD.to_owned()),
-        Some(Password::Text(secret)) => secret.clone(),
-        Some(Password::File(given)) => password_file(given, remarks)?,
+    let (password, file) = match draft.audit_password.as_ref().or(draft.password.as_ref()) {
+        None => (Secret::new(DEFAULT_PASSWORD.to_owned()), None),
+        Some(Password::Text(secret)) => (secret.clone(), None),
+        Some(Password::File(given)) => {
+            let password = password_file(given, remarks)?;
+            (password, Some(PasswordFile::new(given.clone())))
+        }
     };
     if password.expose() == DEFAULT_PASSWORD {
         remarks.push(Remark::DefaultPassword);
     }
-    Ok(Login {
+    let login = Login {
         username: username
             .map_or(draft.persona.auditor(), String::as_str)
             .to_owned(),
         password,
-    })
+    };
+    Ok((login, file))
 }
 
-/// The first line of a file; editors end it with a newline that is no part of the password.
+/// Reads the password in a file.
 pub(super) fn password_file(
     given: &GivenPath,
     remarks: &mut Vec<Remark>,
 ) -> Result<Secret, Problem> {
-    let text = match content(&given.path) {
-        Ok(Some(text)) => Secret::new(text),
-        Ok(None) => return Err(given.problem("there is no such file")),
-        Err(fault) => return Err(given.problem(&fault)),
-    };
-    let mut lines = text.expose().lines();
-    let (Some(line), None) = (lines.next().filter(|line| !line.is_empty()), lines.next()) else {
-        return Err(given.problem("wanted is one line, the password"));
-    };
+    let password = PasswordFile::new(given.clone()).read()?;
     if everybody_reads(&given.path) {
         let path = given.path.clone();
         remarks.push(Remark::LoosePasswordFile { path });
     }
-    let password = value::password(line);
-    password
-        .map(Secret::new)
-        .map_err(|wanted| given.problem(&format!("wanted is {wanted}")))
+    Ok(password)
 }
 
 pub(super) fn everybody_reads(path: &Path) -> bool {

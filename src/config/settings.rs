@@ -8,6 +8,7 @@ use log::LevelFilter;
 
 use super::filter::DatabaseFilter;
 use super::persona::Persona;
+use super::renewable::{PasswordFile, TransportFiles};
 use super::secret::Secret;
 use crate::ledger::{PublicKey, State};
 
@@ -39,8 +40,12 @@ pub struct ServerSettings {
     pub port: u16,
     /// Plain or TLS.
     pub transport: Transport,
+    /// The files that certificates and keys are read from again.
+    pub transport_files: Option<TransportFiles>,
     /// Who logs in.
     pub login: Login,
+    /// The file that the password is read from again.
+    pub password_file: Option<PasswordFile>,
     /// Deadline of each call.
     pub call_timeout: Duration,
     /// Largest answer taken, in bytes.

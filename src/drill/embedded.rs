@@ -8,6 +8,7 @@ use super::ledger::{Draft, Lag, Ledger, NewEntry};
 use super::lie::{Lie, Telling};
 use super::sign::SigningKey;
 use super::store::{Access, Store, random_word};
+use super::token::Lifetime;
 use super::transport::{self, Listening, lock};
 use crate::ledger::State;
 
@@ -30,6 +31,10 @@ pub struct Options {
     pub server: Emulated,
     /// How the main tree of a database lags.
     pub lag: Lag,
+    /// The lifetime of each token of `Login` and `UseDatabase`.
+    pub token_lifetime: Lifetime,
+    /// The lifetime of each session of `OpenSession`.
+    pub session_lifetime: Lifetime,
 }
 
 impl Default for Options {
@@ -44,6 +49,8 @@ impl Default for Options {
             key: None,
             server: Emulated::V1_11_1,
             lag: Lag::None,
+            token_lifetime: Lifetime::Unlimited,
+            session_lifetime: Lifetime::Unlimited,
         }
     }
 }
@@ -216,12 +223,22 @@ impl Embedded {
 
     /// Every token and session that is good at the moment.
     pub fn tokens(&self) -> Vec<String> {
-        self.store().tokens.keys().cloned().collect()
+        self.store().tokens.words()
     }
 
     /// Forgets every token and session, as a restart does.
     pub fn forget_tokens(&self) {
-        self.store().tokens.clear();
+        self.store().tokens.forget_all();
+    }
+
+    /// Ends the lifetime of every token and session.
+    pub fn expire_tokens(&self) {
+        self.store().tokens.expire_all();
+    }
+
+    /// Takes this password alone at logins from now on.
+    pub fn set_password(&self, password: &str) {
+        self.store().options.password = password.into();
     }
 
     /// Ends every connection and listens no more; what it holds stays.

@@ -10,6 +10,7 @@ use super::lie::Lie;
 use super::message;
 use super::refuse;
 use super::store::{Access, DEFAULT, Store, Told};
+use super::token::Validity;
 use crate::ledger::KvMetadata;
 use crate::wire::{method, proto};
 
@@ -54,6 +55,7 @@ impl Store {
     /// Answers one call; `token` is what came as `authorization` or `sessionid`.
     pub fn answer(&mut self, call: &'static str, token: Option<&str>, request: &[u8]) -> Answered {
         *self.calls.entry(call).or_default() += 1;
+        self.tokens.count_call(token.unwrap_or_default());
         match call {
             method::LOGIN
             | method::OPEN_SESSION
@@ -98,7 +100,7 @@ impl Store {
             method::OPEN_SESSION => self.open_session(request, told),
             method::LOGOUT | method::CLOSE_SESSION => {
                 self.known(token)?;
-                self.tokens.remove(token.unwrap_or_default());
+                self.tokens.forget(token.unwrap_or_default());
                 Ok(Vec::new())
             }
             method::KEEP_ALIVE => self.known(token).map(|()| Vec::new()),
@@ -174,7 +176,8 @@ impl Store {
         let request: proto::LoginRequest = parse(request)?;
         self.admit(&request.user, &request.password, told)?;
         let database = self.databases.contains_key(DEFAULT);
-        let token = self.new_token(database.then(|| DEFAULT.into()));
+        let lifetime = self.options.token_lifetime;
+        let token = self.tokens.give(database.then(|| DEFAULT.into()), lifetime);
         Ok(message::bytes(&proto::LoginResponse {
             token: deliver::token(told, token),
             ..Default::default()
@@ -185,7 +188,8 @@ impl Store {
         let request: proto::OpenSessionRequest = parse(request)?;
         self.admit(&request.username, &request.password, told)?;
         self.accessible(&request.database_name)?;
-        let token = self.new_token(Some(request.database_name));
+        let lifetime = self.options.session_lifetime;
+        let token = self.tokens.give_session(request.database_name, lifetime);
         Ok(message::bytes(&proto::OpenSessionResponse {
             session_id: deliver::token(told, token),
             server_uuid: self.uuid.clone(),
@@ -203,7 +207,7 @@ impl Store {
         let request: proto::Database = parse(request)?;
         let name = String::from_utf8_lossy(&request.database_name).into_owned();
         self.accessible(&name)?;
-        let token = self.new_token(Some(name));
+        let token = self.tokens.give(Some(name), self.options.token_lifetime);
         Ok(message::bytes(&proto::UseDatabaseReply {
             token: deliver::token(told, token),
             ..Default::default()
@@ -212,11 +216,13 @@ impl Store {
 
     fn database_list(&mut self, token: Option<&str>, told: Option<&Told>) -> Reply {
         if self.options.auth {
-            let unknown = match self.server < Emulated::V1_2_4 || token.is_none() {
-                true => Status::unknown("please login"),
-                false => Status::new(13, "invalid token"),
-            };
-            self.known(token).map_err(|_| unknown)?;
+            let expired = self.tokens.validity(token.unwrap_or_default()) == Validity::Expired;
+            let early = self.server < Emulated::V1_2_4 || token.is_none();
+            self.known(token)
+                .map_err(|unknown| match early || expired {
+                    true => Status::unknown("please login"),
+                    false => unknown,
+                })?;
         }
         let seen = |name: &&String| {
             !self.lies_about(Lie::Vanished, name) && !self.lies_about(Lie::Hidden, name)
@@ -258,8 +264,12 @@ impl Store {
     fn known(&self, token: Option<&str>) -> Result<(), Status> {
         let early = self.server == Emulated::V0_9_0 || self.server == Emulated::V0_9_2;
         match token {
-            Some(token) if self.tokens.contains_key(token) => Ok(()),
+            Some(token) if self.tokens.validity(token) == Validity::Valid => Ok(()),
             _ if early => Err(Status::unknown("please login first")),
+            Some(token) if self.tokens.validity(token) == Validity::Expired => {
+                Err(Status::new(7, "token has expired: token validation error"))
+            }
+            Some(_) if !self.server.has_login() => Err(Status::new(7, "session not found")),
             Some(_) => Err(Status::new(13, "invalid token")),
             None => Err(Status::unknown("not logged in")),
         }
@@ -271,16 +281,12 @@ impl Store {
             None if !self.options.auth => DEFAULT.to_owned(),
             _ => {
                 self.known(token)?;
-                let chosen = self
-                    .tokens
-                    .get(token.unwrap_or_default())
-                    .cloned()
-                    .flatten();
+                let chosen = self.tokens.database(token.unwrap_or_default());
                 chosen.ok_or_else(|| Status::unknown("please select a database first"))?
             }
         };
         if self.lies_about(Lie::ForgottenTokens, &name) {
-            self.tokens.clear();
+            self.tokens.forget_all();
             return Err(Status::new(13, "invalid token"));
         }
         match self.databases.get(&name).map(|database| database.access) {

@@ -11,6 +11,7 @@ use super::ledger::{Lag, Ledger};
 use super::lie::{Lie, Telling};
 use super::service::Status;
 use super::sign::SigningKey;
+use super::token::Tokens;
 use crate::drill::Emulated;
 use crate::ledger::{ClaimedState, State, StateShape};
 
@@ -44,8 +45,7 @@ pub(super) struct Store {
     pub uuid: String,
     pub started: SystemTime,
     pub databases: BTreeMap<String, Database>,
-    /// Each token's database, where one was chosen.
-    pub tokens: HashMap<String, Option<String>>,
+    pub tokens: Tokens,
     pub calls: BTreeMap<&'static str, u64>,
     other_key: Option<SigningKey>,
     telling: Option<Telling>,
@@ -76,7 +76,7 @@ impl Store {
             uuid: random_word(20),
             started: SystemTime::now(),
             databases: BTreeMap::new(),
-            tokens: HashMap::new(),
+            tokens: Tokens::default(),
             calls: BTreeMap::new(),
             other_key: None,
             telling: None,
@@ -246,13 +246,6 @@ impl Store {
             state,
             signature: key.and_then(|key| key.sign(shape, database, &state)),
         }
-    }
-
-    /// A token for this database.
-    pub fn new_token(&mut self, database: Option<String>) -> String {
-        let token = random_word(40);
-        self.tokens.insert(token.clone(), database);
-        token
     }
 }
 

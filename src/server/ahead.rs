@@ -255,34 +255,50 @@ impl Server {
         }
     }
 
-    /// Opens databases with their calls side by side; one that fails is opened when it is needed.
+    /// Opens databases with concurrent calls. A database that fails is opened when it is needed; if
+    /// the login has ended, all of them fail, so the login is renewed once for all.
     fn open_together<'a>(&mut self, databases: impl Iterator<Item = &'a str>) {
-        let Some(user) = self.session.token() else {
+        let closed = databases.filter(|database| self.session.known(database).is_none());
+        let closed: Vec<&str> = closed.collect();
+        let refused = self.open_concurrently(&closed);
+        if refused.is_empty() || !self.session.may_renew_login(Instant::now()) {
             return;
-        };
-        let Some(client) = &self.client else { return };
-        let timeout = self.timeout_now();
-        let mut opening: Vec<(String, Pending)> = Vec::new();
-        for database in databases {
-            if self.session.known(database).is_none() {
-                let request = wire::database(database);
-                let pending =
-                    Pending::start(client, method::USE_DATABASE, &request, &user, timeout);
-                opening.extend(pending.ok().map(|pending| (database.to_owned(), pending)));
-            }
         }
+        self.ahead.forget();
+        if self.log_in().is_ok() {
+            self.open_concurrently(&refused);
+        }
+    }
+
+    /// Opens databases with concurrent calls, and returns those that refuse the login's token.
+    fn open_concurrently<'a>(&mut self, databases: &[&'a str]) -> Vec<&'a str> {
+        let (Some(user), Some(client)) = (self.session.token(), &self.client) else {
+            return Vec::new();
+        };
+        let timeout = self.timeout_now();
+        let begin = |database: &&'a str| {
+            let request = wire::database(database);
+            let call = Pending::start(client, method::USE_DATABASE, &request, &user, timeout);
+            Some((*database, call.ok()?))
+        };
+        let opening: Vec<(&str, Pending)> = databases.iter().filter_map(begin).collect();
+        let mut refused = Vec::new();
         for (database, pending) in opening {
             let begin = Instant::now();
             let answer = pending.receive().wait(&self.stop);
             self.calls
                 .count(method::USE_DATABASE, begin.elapsed(), &answer);
+            if self.session.is_refused(&answer) {
+                refused.push(database);
+            }
             let token = answer
                 .ok()
                 .and_then(|answer| wire::use_database_token(&answer.bytes).ok());
             if let Some(token) = token {
-                self.session.opened(&database, Credential::Token(token));
+                self.session.opened(database, Credential::Token(token));
             }
         }
+        refused
     }
 }
 

@@ -114,6 +114,20 @@ impl Connector {
         })
     }
 
+    /// Replaces the certificates and the key of the next channel.
+    pub fn set_tls(&mut self, tls: Tls) {
+        self.endpoint.security = Security::Tls(tls);
+    }
+
+    /// Reads the system's CAs again, if they are used; without any the old ones stay.
+    pub fn read_system_roots(&mut self) {
+        if let Security::Tls(Tls { roots: None, .. }) = &self.endpoint.security {
+            if let Some(roots) = system_roots() {
+                self.system_roots = roots;
+            }
+        }
+    }
+
     /// A channel; it connects at its first call.
     pub fn connect(&self) -> Channel {
         let mut builder = ChannelBuilder::new(self.environment.clone())

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use grpcio::{RpcStatus, RpcStatusCode};
-
+use super::classify::{self, OVER_OUR_LIMIT};
 use crate::text::Shown;
 use crate::wire::Malformed;
 
@@ -39,16 +38,18 @@ pub enum Kind {
     KeyNotFound,
     /// More transactions asked for than the server gives in a call.
     LimitExceeded,
-    /// The server does not have this value: it was given the transaction without it.
-    ValueAbsent,
     /// The server says that what it stores is damaged.
     Corrupted,
+    /// The server does not have the value, as a replica of a truncated server.
+    ValueAbsent,
     /// The server says that it cannot prove this pair: an excuse to be checked (protocol.md §4).
     CannotProve,
     /// Before 1.2 the same words for that excuse and for an edited log: the headers tell.
     MaybeCorrupted,
     /// The answer is larger than this client takes.
     TooLarge,
+    /// The server, or a proxy before it, accepts no more calls for now.
+    RateLimited,
     /// The answer is none that an honest server sends.
     Malformed(Box<Malformed>),
     /// The answer is compressed, which nobody asked for.
@@ -68,6 +69,8 @@ pub struct Failure {
     pub kind: Kind,
     /// What the server said, escaped and cut.
     pub message: Shown,
+    /// What this program could not do about it: why it uses an old password or old certificates.
+    pub note: Option<String>,
 }
 
 impl Failure {
@@ -76,6 +79,7 @@ impl Failure {
             call,
             kind,
             message: Shown::default(),
+            note: None,
         }
     }
 
@@ -84,9 +88,9 @@ impl Failure {
         Failure::new(call, Kind::Malformed(Box::new(malformed)))
     }
 
-    /// Bytes that an answer has which was too large, where this client said so.
+    /// Returns the bytes of an answer that was too large for this client.
     pub fn size_needed(&self) -> Option<u64> {
-        let (_, sizes) = self.message.as_str().split_once("larger than max (")?;
+        let sizes = self.message.as_str().strip_prefix(OVER_OUR_LIMIT)?;
         sizes.split(' ').next()?.parse().ok()
     }
 
@@ -104,63 +108,8 @@ impl Failure {
         };
         Failure {
             message: Shown::new(status.message()),
-            ..Failure::new(call, sort(call, status, timeout))
+            ..Failure::new(call, classify::classify(call, status, timeout))
         }
-    }
-}
-
-/// Servers use the status codes loosely: nearly everything comes as Unknown, and the message tells.
-fn sort(call: &str, status: &RpcStatus, timeout: Duration) -> Kind {
-    let says = |text| status.message().contains(text);
-    match status.code() {
-        // made by this client, which takes no compressed answer (see channel.rs)
-        RpcStatusCode::UNIMPLEMENTED if says("Compression algorithm") => return Kind::Compressed,
-        RpcStatusCode::DEADLINE_EXCEEDED => return Kind::Deadline(timeout),
-        RpcStatusCode::UNAVAILABLE | RpcStatusCode::CANCELLED => return Kind::Unreachable,
-        RpcStatusCode::UNIMPLEMENTED => return Kind::Unimplemented,
-        RpcStatusCode::RESOURCE_EXHAUSTED => return Kind::TooLarge,
-        RpcStatusCode::OK => return Kind::NotOneMessage,
-        _ => {}
-    }
-    if says("invalid user name or password") {
-        Kind::BadLogin
-    } else if says("authentication disabled") {
-        Kind::NoAuthentication
-    } else if says("not logged in")
-        || says("please login")
-        || says("invalid token")
-        || says("please select a database first")
-        || says("session not found")
-        || says("no session")
-        || status.code() == RpcStatusCode::UNAUTHENTICATED
-    {
-        Kind::NotLoggedIn
-    } else if says("already closed") {
-        Kind::Unloaded
-    } else if says("does not exist") {
-        Kind::NoSuchDatabase
-    } else if status.code() == RpcStatusCode::PERMISSION_DENIED || says("permission") {
-        Kind::Forbidden
-    } else if says("missing value prefix") {
-        Kind::ValueAbsent
-    } else if says("binary linking mismatch") {
-        Kind::CannotProve
-    } else if says("ALH mismatch") {
-        Kind::Corrupted
-    } else if says("tx data is corrupted") && call == "VerifiableTxById" {
-        Kind::MaybeCorrupted // only a proof can be excused
-    } else if says("data is corrupted") {
-        Kind::Corrupted
-    } else if says("limit exceeded") {
-        Kind::LimitExceeded
-    } else if says("tx not found") {
-        Kind::TxNotFound
-    } else if says("key not found") {
-        Kind::KeyNotFound
-    } else if says("illegal state") {
-        Kind::IllegalState
-    } else {
-        Kind::Other(status.code().into())
     }
 }
 
@@ -184,8 +133,11 @@ impl fmt::Display for Failure {
             Kind::TxNotFound => f.write_str("no such transaction"),
             Kind::KeyNotFound => f.write_str("no such key"),
             Kind::LimitExceeded => f.write_str("too many transactions in one call"),
-            Kind::ValueAbsent => f.write_str("the server does not have this value"),
             Kind::Corrupted => f.write_str("the server says that its data is corrupted"),
+            Kind::ValueAbsent => f.write_str("the server does not have this value"),
+            Kind::RateLimited => f.write_str(
+                "the server or a proxy before it accepts no more for now (rate limited)",
+            ),
             Kind::MaybeCorrupted => {
                 f.write_str("the server says that a transaction's data is corrupted")
             }
@@ -200,6 +152,9 @@ impl fmt::Display for Failure {
         }?;
         if !self.message.as_str().is_empty() {
             write!(f, " (\"{}\")", self.message)?;
+        }
+        if let Some(note) = &self.note {
+            write!(f, "; {note}")?;
         }
         Ok(())
     }

@@ -7,7 +7,10 @@ mod ahead;
 mod call;
 mod calls;
 mod channel;
+mod classify;
+mod exchange;
 mod failure;
+mod renewal;
 mod session;
 mod transcript;
 
@@ -27,8 +30,8 @@ use crate::stop::Stop;
 use crate::text::Shown;
 use crate::wire::{self, Entries, Malformed, Names, Tx, VerifiableTx, method};
 use ahead::Ahead;
-use call::{Credential, Pending};
 use channel::Connector;
+use renewal::Renewal;
 use session::Session;
 
 /// The database of a server without authentication, and the first of any other.
@@ -42,6 +45,8 @@ pub struct Server {
     client: Option<Client>,
     /// The connection has brought an answer.
     carried: bool,
+    /// When a connection that failed was last tried again in this cycle.
+    reconnected: Option<Instant>,
     session: Session,
     timeout: Duration,
     stop: Stop,
@@ -51,6 +56,7 @@ pub struct Server {
     until: Option<Instant>,
     calls: Calls,
     progress: Option<Box<dyn Fn()>>,
+    renewal: Renewal,
 }
 
 /// A scan's answer, not decoded yet.
@@ -86,6 +92,7 @@ impl Server {
             connector: Connector::new(endpoint)?,
             client: None,
             carried: false,
+            reconnected: None,
             session: Session::new(login),
             timeout,
             stop,
@@ -95,6 +102,7 @@ impl Server {
             calls: Calls::default(),
             ahead: Ahead::default(),
             progress: None,
+            renewal: Renewal::default(),
         })
     }
 
@@ -112,9 +120,18 @@ impl Server {
         self.timeout
     }
 
-    /// From here on every token may be renewed once more.
+    /// Sets the pause after which a refused credential may be renewed again within one cycle, 30 s by
+    /// default.
+    #[must_use]
+    pub fn with_renewal_pause(mut self, pause: Duration) -> Server {
+        self.session.set_renewal_pause(pause);
+        self
+    }
+
+    /// From here on every credential may be renewed once more.
     pub fn begin_cycle(&mut self) {
         self.session.begin_cycle();
+        self.reconnected = None;
         self.ahead.forget();
     }
 
@@ -241,7 +258,8 @@ impl Server {
         answer.decode(name, decode)
     }
 
-    /// A call within a database; a forgotten token is renewed once a cycle.
+    /// Makes a call within a database. A credential that is refused is renewed, and the call made
+    /// again: only a refusal of the renewed one stands.
     fn ask(
         &mut self,
         database: &str,
@@ -249,16 +267,16 @@ impl Server {
         request: Vec<u8>,
     ) -> Result<Answer, Failure> {
         let credential = self.credential_for(database)?;
-        let mut answer = self.send(name, &request, &credential);
-        if self.session.forgotten(&answer) && self.session.may_renew(database) {
-            self.ahead.forget(); // what was begun with the old token is of no use
+        let answer = self.send(name, &request, &credential);
+        if self.session.is_refused(&answer) && self.session.may_renew(database, Instant::now()) {
+            self.ahead.forget(); // calls that were begun with the old credential
             let credential = self.credential_for(database)?;
-            answer = self.send(name, &request, &credential);
+            return self.send(name, &request, &credential);
         }
         answer
     }
 
-    /// A call outside any database.
+    /// Makes a call outside any database, as [`Server::ask`] does within one.
     fn call_as_user<T>(
         &mut self,
         name: &'static str,
@@ -267,98 +285,12 @@ impl Server {
     ) -> Result<T, Failure> {
         let credential = self.credential_of_user()?;
         let mut answer = self.send(name, &request, &credential);
-        if self.session.forgotten(&answer) && self.session.may_renew_login() {
+        if self.session.is_refused(&answer) && self.session.may_renew_login(Instant::now()) {
+            self.ahead.forget();
+            self.session.forget_databases();
             let credential = self.credential_of_user()?;
             answer = self.send(name, &request, &credential);
         }
         answer?.decode(name, decode)
-    }
-
-    /// One call, asked again where the connection that carried calls before turns out to be gone: a
-    /// server that was restarted in between is reachable, and every call of ours only reads.
-    fn send(
-        &mut self,
-        name: &'static str,
-        request: &Vec<u8>,
-        credential: &Credential,
-    ) -> Result<Answer, Failure> {
-        let carried = std::mem::take(&mut self.carried);
-        let answer = self.exchange(name, request, credential);
-        match &answer {
-            Err(failure) if carried && failure.kind == Kind::Unreachable => {
-                self.exchange(name, request, credential)
-            }
-            _ => answer,
-        }
-    }
-
-    /// One exchange; after a deadline or a broken connection the next call gets a new connection,
-    /// since a stalled one stays "ready" for ever.
-    fn exchange(
-        &mut self,
-        name: &'static str,
-        request: &Vec<u8>,
-        credential: &Credential,
-    ) -> Result<Answer, Failure> {
-        if self.stop.requested() {
-            // what came already is not worked off first
-            return Err(Failure::new(name, Kind::Stopped));
-        }
-        let mut begin = Instant::now();
-        let begun = self.ahead.take(name, request, credential, begin);
-        let taken = begun.and_then(|begun| {
-            begin = begun.when;
-            begun.wait(&self.stop)
-        });
-        let answer = match taken {
-            Some(answer) => answer,
-            None => self.begin_and_wait(name, request, credential),
-        };
-        match &answer {
-            Ok(answer) => {
-                self.identity.clone_from(&answer.uuid);
-                self.carried = true;
-            }
-            Err(failure) => {
-                self.carried = !matches!(
-                    failure.kind,
-                    Kind::Deadline(_) | Kind::Unreachable | Kind::Stopped
-                );
-                if !self.carried {
-                    self.client = None;
-                    self.ahead.forget();
-                }
-            }
-        }
-        self.calls.count(name, begin.elapsed(), &answer);
-        self.transcript.record(name, request, &answer);
-        if let Some(progress) = &self.progress {
-            progress();
-        }
-        answer
-    }
-
-    fn begin_and_wait(
-        &mut self,
-        name: &'static str,
-        request: &Vec<u8>,
-        credential: &Credential,
-    ) -> Result<Answer, Failure> {
-        let timeout = self.timeout_now();
-        let connector = &self.connector;
-        let client = self
-            .client
-            .get_or_insert_with(|| Client::new(connector.connect()));
-        Pending::start(client, name, request, credential, timeout)?
-            .receive()
-            .wait(&self.stop)
-    }
-
-    /// What a call may take that starts now.
-    fn timeout_now(&self) -> Duration {
-        let left = self
-            .until
-            .map(|until| until.saturating_duration_since(Instant::now()));
-        left.map_or(self.timeout, |left| left.min(self.timeout))
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod browser;
 pub mod caller;
+pub mod certificates;
 pub mod chain;
 pub mod distorted;
 pub mod http;
@@ -23,6 +24,7 @@ pub mod proxy;
 pub mod question;
 pub mod random;
 pub mod real;
+pub mod real_disk;
 pub mod real_scene;
 pub mod receiver;
 pub mod relay;

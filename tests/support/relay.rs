@@ -20,6 +20,8 @@ pub enum Plan {
     CutAt(usize),
     /// Every one is cut at its first request.
     Cut,
+    /// As many connections are closed when they are made.
+    Close(usize),
     /// Its answers come byte by byte from then on; once.
     DribbleAt(usize),
     /// The answers of every connection do, from its first byte on.
@@ -35,6 +37,8 @@ struct Shared {
     plan: Mutex<Plan>,
     /// Plans that were carried out.
     done: AtomicUsize,
+    /// Connections that were made.
+    connections: AtomicUsize,
 }
 
 impl Relay {
@@ -45,10 +49,14 @@ impl Relay {
         let shared = Arc::new(Shared {
             plan: Mutex::new(Plan::Pass),
             done: AtomicUsize::new(0),
+            connections: AtomicUsize::new(0),
         });
         let theirs = shared.clone();
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
+                if theirs.closes() {
+                    continue;
+                }
                 if let Ok(server) = TcpStream::connect(("127.0.0.1", server)) {
                     carry(client, server, &theirs);
                 }
@@ -59,6 +67,11 @@ impl Relay {
 
     pub fn plan(&self, plan: Plan) {
         *self.shared.plan.lock().expect("no panic") = plan;
+    }
+
+    /// Returns the count of connections that were made.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::SeqCst)
     }
 
     /// How often a plan was carried out.
@@ -74,6 +87,17 @@ enum Next {
 }
 
 impl Shared {
+    /// Counts a connection, and returns whether it is closed.
+    fn closes(&self) -> bool {
+        self.connections.fetch_add(1, Ordering::SeqCst);
+        let mut plan = self.plan.lock().expect("no panic");
+        let Plan::Close(left @ 1..) = *plan else {
+            return false;
+        };
+        *plan = Plan::Close(left - 1);
+        true
+    }
+
     /// A request arrives.
     fn request(&self) -> Next {
         let mut plan = self.plan.lock().expect("no panic");

@@ -240,6 +240,7 @@ impl Reader<'_> {
             Kind::Deadline(time) if time < self.server.timeout() => Err(Halt::Late.into()),
             Kind::Unreachable
             | Kind::Deadline(_)
+            | Kind::RateLimited
             | Kind::BadLogin
             | Kind::NoAuthentication
             | Kind::NotLoggedIn

@@ -41,6 +41,7 @@ func serve(v Version, args []string) error {
 	f.StringVar(&o.TLS.Key, "tls-key", "", "PEM file, with --tls-cert")
 	f.StringVar(&o.TLS.ClientCA, "client-ca", "", "PEM file: mutual TLS, clients need a certificate of this authority")
 	f.IntVar(&o.MaxRecv, "max-recv", 0, "largest request in bytes, 0 for the version's default")
+	f.IntVar(&o.TokenExpiry, "token-expiry", 0, "lifetime of a token in minutes, 0 for the version's default (from 1.0)")
 	if err := parse(f, args); err != nil {
 		return err
 	}

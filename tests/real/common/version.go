@@ -38,6 +38,8 @@ type ServeOptions struct {
 	SigningKey      string
 	MaxRecv         int
 	TLS             TLSFiles
+	// TokenExpiry is the lifetime of a token in minutes, 0 for the version's default.
+	TokenExpiry int
 }
 
 // TLSFiles are PEM files; without Cert the server speaks plaintext, with ClientCA it wants a client certificate.

@@ -22,6 +22,8 @@ var ageing = map[string]func(*flag.FlagSet, []string) error{
 	"create-small": createSmall,
 	"write-aged":   writeAged,
 	"truncate":     truncate,
+	"replicate":    replicate,
+	"retain":       retain,
 }
 
 const (

@@ -17,6 +17,9 @@ func NewServer(o common.ServeOptions) (*server.ImmuServer, error) {
 	if o.RequestMetadata {
 		return nil, fmt.Errorf("--request-metadata: %w", common.ErrUnsupported)
 	}
+	if o.TokenExpiry > 0 {
+		return nil, fmt.Errorf("--token-expiry: %w", common.ErrUnsupported)
+	}
 	options := server.DefaultOptions().
 		WithDir(o.Dir).
 		WithAddress("127.0.0.1").

@@ -31,6 +31,9 @@ func Options(o common.ServeOptions) (*server.Options, error) {
 	if o.MaxRecv > 0 {
 		options = options.WithMaxRecvMsgSize(o.MaxRecv)
 	}
+	if o.TokenExpiry > 0 {
+		options = options.WithTokenExpiryTime(o.TokenExpiry)
+	}
 	return options, nil
 }
 

@@ -1,0 +1,150 @@
+//! Secrets and certificates in files that may be replaced while the program runs: how each is read, at
+//! the start and again.
+
+use super::draft::{Draft, GivenPath};
+use super::file::content;
+use super::pem::{self, Holds};
+use super::problem::Problem;
+use super::secret::Secret;
+use super::settings::{Roots, Transport};
+use super::value;
+
+/// The name that immuclient expects in a certificate.
+const DEFAULT_SERVER_NAME: &str = "localhost";
+
+/// A file that holds a password.
+#[derive(Clone, Debug)]
+pub struct PasswordFile(GivenPath);
+
+impl PasswordFile {
+    pub(super) fn new(given: GivenPath) -> PasswordFile {
+        PasswordFile(given)
+    }
+
+    /// Reads the first line of the file; editors end it with a newline that is no part of the password.
+    ///
+    /// # Errors
+    /// The setting, the file and what is wrong with it.
+    pub fn read(&self) -> Result<Secret, Problem> {
+        let given = &self.0;
+        let text = match content(&given.path) {
+            Ok(Some(text)) => Secret::new(text),
+            Ok(None) => return Err(given.problem("there is no such file")),
+            Err(fault) => return Err(given.problem(&fault)),
+        };
+        let mut lines = text.expose().lines();
+        let (Some(line), None) = (lines.next().filter(|line| !line.is_empty()), lines.next())
+        else {
+            return Err(given.problem("wanted is one line, the password"));
+        };
+        let password = value::password(line);
+        password
+            .map(Secret::new)
+            .map_err(|wanted| given.problem(&format!("wanted is {wanted}")))
+    }
+}
+
+/// The files of certificates and keys that the settings name.
+#[derive(Clone, Debug)]
+pub struct TransportFiles(Files);
+
+#[derive(Clone, Debug)]
+enum Files {
+    /// The CAs of the server.
+    Tls {
+        roots: GivenPath,
+        server_name: Option<String>,
+    },
+    Mutual {
+        certificate: GivenPath,
+        key: GivenPath,
+        authorities: GivenPath,
+        server_name: String,
+    },
+}
+
+impl TransportFiles {
+    /// Returns the files that the settings name, `None` if they name none.
+    ///
+    /// # Errors
+    /// Mutual TLS, and a file is not named.
+    pub(super) fn of(draft: &Draft) -> Result<Option<TransportFiles>, Vec<Problem>> {
+        if !draft.mtls {
+            // a file of --mtls is not opened
+            let files = draft.tls_ca.clone().map(|roots| Files::Tls {
+                roots,
+                server_name: draft.servername.clone(),
+            });
+            return Ok(files.map(TransportFiles));
+        }
+        let needed = |given: &Option<GivenPath>, flag| {
+            let missing = || Problem::NoFile { flag, by: "mtls" };
+            given.clone().ok_or_else(missing)
+        };
+        let certificate = needed(&draft.certificate, "certificate");
+        let key = needed(&draft.pkey, "pkey");
+        let authorities = needed(&draft.clientcas, "clientcas");
+        match (certificate, key, authorities) {
+            (Ok(certificate), Ok(key), Ok(authorities)) => {
+                let server_name = draft.servername.clone();
+                Ok(Some(TransportFiles(Files::Mutual {
+                    certificate,
+                    key,
+                    authorities,
+                    server_name: server_name.unwrap_or(DEFAULT_SERVER_NAME.to_owned()),
+                })))
+            }
+            (certificate, key, authorities) => {
+                // what is wrong with those that are named is told as well
+                let named = [
+                    certificate.map(|given| (given, Holds::Certificates)),
+                    key.map(|given| (given, Holds::PrivateKey)),
+                    authorities.map(|given| (given, Holds::Certificates)),
+                ];
+                let problem = |file: Result<(GivenPath, Holds), Problem>| match file {
+                    Ok((given, holds)) => pem::read(&given, holds).err(),
+                    Err(problem) => Some(problem),
+                };
+                Err(named.into_iter().filter_map(problem).collect())
+            }
+        }
+    }
+
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// The settings, the files and what is wrong with them.
+    pub fn read(&self) -> Result<Transport, Vec<Problem>> {
+        match &self.0 {
+            Files::Tls { roots, server_name } => match pem::read(roots, Holds::Certificates) {
+                Ok(pem) => Ok(Transport::Tls {
+                    roots: Roots::Pem(pem),
+                    server_name: server_name.clone(),
+                }),
+                Err(problem) => Err(vec![problem]),
+            },
+            Files::Mutual {
+                certificate,
+                key,
+                authorities,
+                server_name,
+            } => {
+                let certificate = pem::read(certificate, Holds::Certificates);
+                let key = pem::read(key, Holds::PrivateKey);
+                let authorities = pem::read(authorities, Holds::Certificates);
+                match (certificate, key, authorities) {
+                    (Ok(certificate), Ok(key), Ok(authorities)) => Ok(Transport::Mutual {
+                        certificate,
+                        key: Secret::new(key),
+                        authorities,
+                        server_name: server_name.clone(),
+                    }),
+                    (certificate, key, authorities) => {
+                        let problems = [certificate.err(), key.err(), authorities.err()];
+                        Err(problems.into_iter().flatten().collect())
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! What a status means for an audit (protocol.md §1, *Errors*). Servers use the codes loosely: nearly
+//! everything comes as Unknown, and the message decides.
+//!
+//! A message is compared from its beginning, never searched: behind the beginning may stand a name or a
+//! key that somebody chose, and the words of one error may occur within those of another.
+
+use std::time::Duration;
+
+use grpcio::{RpcStatus, RpcStatusCode};
+
+use super::failure::Kind;
+use crate::wire::method;
+
+/// How gRPC's core begins what it says of an answer over the receive limit of this client.
+pub(super) const OVER_OUR_LIMIT: &str = "Received message larger than max (";
+
+/// What a server answers to a token or a session that it does not accept (any more).
+const NOT_LOGGED_IN: [&str; 8] = [
+    "not logged in",
+    "please login",
+    "invalid token",
+    "token has expired",
+    "please select a database first",
+    "session not found",
+    "no session",
+    "no sessionID provided",
+];
+
+/// What a server answers without the code of a missing permission.
+const FORBIDDEN: [&str; 5] = [
+    "permission denied",
+    "you do not have permission",
+    "Logged in user does not have permission",
+    "Logged In user does not have permissions",
+    "loggedin user does not have permissions",
+];
+
+/// What a server answers that does too much already: the next cycle tries again.
+const OVERLOADED: [&str; 2] = [
+    "max concurrency limit exceeded",
+    "max active transactions limit exceeded",
+];
+
+/// Returns what a status means that `call` (without its path) was answered with.
+pub(super) fn classify(call: &str, status: &RpcStatus, timeout: Duration) -> Kind {
+    let message = unwrapped(status.message());
+    match status.code() {
+        // said by this client, which takes no compressed answer (see channel.rs)
+        RpcStatusCode::UNIMPLEMENTED if message.contains("Compression algorithm") => {
+            Kind::Compressed
+        }
+        RpcStatusCode::DEADLINE_EXCEEDED => Kind::Deadline(timeout),
+        RpcStatusCode::UNAVAILABLE | RpcStatusCode::CANCELLED => Kind::Unreachable,
+        RpcStatusCode::UNIMPLEMENTED => Kind::Unimplemented,
+        // the limits of others are no reason to raise ours
+        RpcStatusCode::RESOURCE_EXHAUSTED if message.starts_with(OVER_OUR_LIMIT) => Kind::TooLarge,
+        RpcStatusCode::RESOURCE_EXHAUSTED => Kind::RateLimited,
+        RpcStatusCode::OK => Kind::NotOneMessage,
+        code => by_message(call, code, message),
+    }
+}
+
+/// Removes what a Go server or proxy writes before the message of an error that it passes on.
+fn unwrapped(mut message: &str) -> &str {
+    while let Some((_, rest)) = message
+        .strip_prefix("rpc error: code = ")
+        .and_then(|rest| rest.split_once(" desc = "))
+    {
+        message = rest;
+    }
+    message
+}
+
+fn by_message(call: &str, code: RpcStatusCode, message: &str) -> Kind {
+    let begins = |text: &str| begins(message, text);
+    let opens = [method::USE_DATABASE, method::OPEN_SESSION]
+        .iter()
+        .any(|name| name.rsplit('/').next() == Some(call));
+    if begins("invalid user name or password") {
+        Kind::BadLogin
+    } else if begins("server is running with authentication disabled")
+        || begins("server has authentication disabled")
+    {
+        Kind::NoAuthentication
+    } else if code == RpcStatusCode::UNAUTHENTICATED || NOT_LOGGED_IN.into_iter().any(begins) {
+        Kind::NotLoggedIn
+    } else if message == "database does not exist"
+        || (opens && code == RpcStatusCode::NOT_FOUND && message.ends_with(" does not exist"))
+    {
+        Kind::NoSuchDatabase
+    } else if code == RpcStatusCode::PERMISSION_DENIED || FORBIDDEN.into_iter().any(begins) {
+        Kind::Forbidden
+    } else if is_closed(message) {
+        Kind::Unloaded
+    } else if OVERLOADED.into_iter().any(begins) {
+        Kind::RateLimited
+    } else if begins("max key scan limit exceeded") || begins("result size limit exceeded") {
+        Kind::LimitExceeded
+    } else if begins("tx not found") {
+        Kind::TxNotFound
+    } else if begins("key not found") || begins("tbtree: key not found") {
+        Kind::KeyNotFound
+    } else if begins("illegal state") {
+        Kind::IllegalState
+    } else {
+        damage(call, message).unwrap_or(Kind::Other(code.into()))
+    }
+}
+
+/// Returns what a message says of damage, `None` if it says nothing of it.
+fn damage(call: &str, message: &str) -> Option<Kind> {
+    let begins = |text: &str| begins(message, text);
+    Some(if begins("tx data is corrupted: binary linking mismatch") {
+        Kind::CannotProve
+    } else if begins("tx data is corrupted: ALH mismatch") {
+        Kind::Corrupted
+    } else if begins("tx data is corrupted") {
+        match call {
+            "VerifiableTxById" => Kind::MaybeCorrupted, // only a proof can be excused
+            _ => Kind::Corrupted,
+        }
+    } else if message
+        == "data is corrupted: internal value consistency error - missing value prefix"
+    {
+        Kind::ValueAbsent
+    } else if begins("data is corrupted") {
+        Kind::Corrupted
+    } else {
+        return None;
+    })
+}
+
+/// Returns whether a message is `text`, or begins with it and goes on with other words.
+fn begins(message: &str, text: &str) -> bool {
+    let ends = |rest: &str| rest.is_empty() || rest.starts_with([':', ',', ' ']);
+    message.strip_prefix(text).is_some_and(ends)
+}
+
+/// Returns whether a message says that a part of the database, or the whole, is closed.
+fn is_closed(message: &str) -> bool {
+    let part = message.strip_suffix("already closed");
+    let is_word = |part: &str| part.bytes().all(|byte| byte.is_ascii_lowercase());
+    part.is_some_and(|part| part.is_empty() || part.strip_suffix(": ").is_some_and(is_word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(call: &str, code: i32, message: &str) -> Kind {
+        let status = RpcStatus::with_message(RpcStatusCode::from(code), message.into());
+        classify(call, &status, Duration::from_secs(1))
+    }
+
+    /// The kind that is right for a recorded message.
+    fn recorded(call: &str, message: &str) -> Kind {
+        match message {
+            "invalid user name or password" => Kind::BadLogin,
+            "please login" | "please login first" | "not logged in" | "invalid token" => {
+                Kind::NotLoggedIn
+            }
+            "nosuch does not exist" | "'nosuch' does not exist" => Kind::NoSuchDatabase,
+            "tx not found" => Kind::TxNotFound,
+            "max key scan limit exceeded" => Kind::LimitExceeded,
+            "tx data is corrupted" if call == "VerifiableTxById" => Kind::MaybeCorrupted,
+            "data is corrupted"
+            | "data is corrupted: value length or digest mismatch"
+            | "tx data is corrupted"
+            | "tx data is corrupted: ALH mismatch at tx 4"
+            | "tx data is corrupted: ALH mismatch at tx 5" => Kind::Corrupted,
+            _ if message.starts_with("illegal state") => Kind::IllegalState,
+            _ if message.starts_with("result size limit exceeded: ") => Kind::LimitExceeded,
+            _ if message.starts_with("unknown method ") => Kind::Unimplemented,
+            _ => Kind::Other(-1),
+        }
+    }
+
+    #[test]
+    fn every_recorded_error_has_its_kind() {
+        let text = include_str!("../../tests/vectors/errors.toml");
+        let table: toml::Table = text.parse().unwrap();
+        let cases = table["case"].as_array().unwrap();
+        assert!(cases.len() > 90, "{}", cases.len());
+        for case in cases {
+            let text = |name: &str| case[name].as_str().unwrap();
+            let code = i32::try_from(case["status"].as_integer().unwrap()).unwrap();
+            let due = match recorded(text("call"), text("message")) {
+                Kind::Other(_) => Kind::Other(code),
+                due => due,
+            };
+            assert_eq!(kind(text("call"), code, text("message")), due, "{case:?}");
+        }
+    }
+
+    #[test]
+    fn no_words_within_another_message_accuse() {
+        let version = "tx created with a newer version or data is corrupted";
+        for (code, message) in [
+            (2, version),
+            (
+                2,
+                "rpc error: code = Unknown desc = tx created with a newer version or data is corrupted",
+            ),
+            (2, "key not found: data is corrupted"),
+            (2, "key not found: ALH mismatch"),
+            (2, "ahtree: data log is corrupted"),
+            (2, "the disk says that tx data is corrupted"),
+            (2, "data is corruptedly read"),
+            (2, "table does not exist"),
+            (5, "tx does not exist"),
+        ] {
+            for call in [
+                "Get",
+                "TxById",
+                "TxScan",
+                "VerifiableTxById",
+                "CurrentState",
+            ] {
+                let kind = kind(call, code, message);
+                let harmless = matches!(kind, Kind::Other(_) | Kind::KeyNotFound);
+                assert!(harmless, "{call}: {message}: {kind:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_somebody_chose_decides_nothing() {
+        for chosen in [
+            "already closed",
+            "invalid token",
+            "not logged in",
+            "permission denied",
+            "data is corrupted",
+            "tx not found",
+            "illegal state",
+            "authentication disabled",
+            "x does not exist",
+            "database does not exist",
+        ] {
+            let key = format!("key not found: {chosen}");
+            assert_eq!(kind("Get", 2, &key), Kind::KeyNotFound, "{key}");
+            let database = format!("'{chosen}' does not exist");
+            assert_eq!(kind("UseDatabase", 5, &database), Kind::NoSuchDatabase);
+            let other = format!("what: {chosen}");
+            if chosen != "already closed" {
+                assert_eq!(kind("Get", 2, &other), Kind::Other(2), "{other}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_that_a_replica_never_got_is_absent_and_not_corrupted() {
+        let absent = "data is corrupted: internal value consistency error - missing value prefix";
+        assert_eq!(kind("Get", 2, absent), Kind::ValueAbsent);
+        for other in [
+            "data is corrupted: internal value consistency error - invalid reference",
+            "data is corrupted: value length or digest mismatch",
+            "data is corrupted: internal value consistency error - missing value prefix, and more",
+        ] {
+            assert_eq!(kind("Get", 2, other), Kind::Corrupted, "{other}");
+        }
+    }
+
+    #[test]
+    fn only_this_client_says_that_an_answer_is_too_large_for_it() {
+        for (message, due) in [
+            (
+                "Received message larger than max (8388652 vs. 4194304)",
+                Kind::TooLarge,
+            ),
+            (
+                "grpc: received message larger than max (8388652 vs. 4194304)",
+                Kind::RateLimited,
+            ),
+            (
+                "trying to send message larger than max (9 vs. 4)",
+                Kind::RateLimited,
+            ),
+            ("rate limit exceeded", Kind::RateLimited),
+            ("", Kind::RateLimited),
+        ] {
+            assert_eq!(kind("TxScan", 8, message), due, "{message}");
+        }
+        assert_eq!(
+            kind("TxScan", 2, "max concurrency limit exceeded"),
+            Kind::RateLimited
+        );
+    }
+
+    #[test]
+    fn words_of_logins_permissions_and_databases_are_known() {
+        for (call, code, message, due) in [
+            (
+                "CurrentState",
+                7,
+                "token has expired: token validation error",
+                Kind::NotLoggedIn,
+            ),
+            ("CurrentState", 7, "session not found", Kind::NotLoggedIn),
+            (
+                "CurrentState",
+                2,
+                "no sessionID provided",
+                Kind::NotLoggedIn,
+            ),
+            (
+                "CurrentState",
+                2,
+                "please select a database first",
+                Kind::NotLoggedIn,
+            ),
+            ("CurrentState", 16, "whatever", Kind::NotLoggedIn),
+            ("CurrentState", 7, "whatever", Kind::Forbidden),
+            ("CurrentState", 2, "permission denied", Kind::Forbidden),
+            (
+                "UseDatabase",
+                7,
+                "Logged in user does not have permission on this database",
+                Kind::Forbidden,
+            ),
+            (
+                "Login",
+                2,
+                "server is running with authentication disabled, please enable authentication to login",
+                Kind::NoAuthentication,
+            ),
+            (
+                "CurrentState",
+                2,
+                "database does not exist",
+                Kind::NoSuchDatabase,
+            ),
+            ("CurrentState", 2, "already closed", Kind::Unloaded),
+            (
+                "CurrentState",
+                2,
+                "multiapp: already closed",
+                Kind::Unloaded,
+            ),
+            ("CurrentState", 14, "data is corrupted", Kind::Unreachable),
+        ] {
+            assert_eq!(kind(call, code, message), due, "{call}: {code} {message}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! One call from its request to its answer: over a new connection where the old one is gone, and over
+//! another one where that fails immediately.
+
+use std::time::{Duration, Instant};
+
+use grpcio::Client;
+
+use super::Server;
+use super::call::{Answer, Credential, Pending};
+use super::failure::{Failure, Kind};
+
+/// The pauses before a connection that failed is tried again: short enough for a second, and long enough
+/// for a socket that is just being bound.
+const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+/// A connection that takes longer to fail is not tried again: an outage must not last twice as long.
+const IMMEDIATELY: Duration = Duration::from_secs(1);
+/// The pause after which a connection may be tried again within one cycle: an outage is not waited for
+/// at each of a thousand databases.
+const RECONNECT_PAUSE: Duration = Duration::from_secs(30);
+
+impl Server {
+    /// Makes a call, and makes it again if the connection that carried calls before turns out to be gone
+    /// (a server that was restarted meanwhile is reachable), or if a connection fails immediately. Every
+    /// call of this program only reads.
+    pub(super) fn send(
+        &mut self,
+        name: &'static str,
+        request: &Vec<u8>,
+        credential: &Credential,
+    ) -> Result<Answer, Failure> {
+        let carried = std::mem::take(&mut self.carried);
+        let mut begin = Instant::now();
+        let mut answer = self.exchange(name, request, credential);
+        if carried && is_unreachable(&answer) {
+            begin = Instant::now();
+            answer = self.exchange(name, request, credential);
+        }
+        if !is_unreachable(&answer) || !self.may_reconnect(Instant::now()) {
+            return answer;
+        }
+        for pause in PAUSES {
+            let failed = begin.elapsed();
+            if !is_unreachable(&answer) || failed >= IMMEDIATELY || self.timeout_now() <= pause {
+                break;
+            }
+            self.stop.sleep(pause); // if a stop is requested, the exchange says so
+            begin = Instant::now();
+            answer = self.exchange(name, request, credential);
+        }
+        answer
+    }
+
+    /// Returns whether a connection that failed may be tried again: once in a cycle, and again after a
+    /// pause.
+    fn may_reconnect(&mut self, now: Instant) -> bool {
+        let paused = |last: Instant| now.saturating_duration_since(last) >= RECONNECT_PAUSE;
+        let may = self.reconnected.is_none_or(paused);
+        if may {
+            self.reconnected = Some(now);
+        }
+        may
+    }
+
+    /// One exchange; after a deadline or a broken connection the next call gets a new connection,
+    /// since a stalled one stays "ready" for ever.
+    fn exchange(
+        &mut self,
+        name: &'static str,
+        request: &Vec<u8>,
+        credential: &Credential,
+    ) -> Result<Answer, Failure> {
+        if self.stop.requested() {
+            // what came already is not worked off first
+            return Err(Failure::new(name, Kind::Stopped));
+        }
+        let mut begin = Instant::now();
+        let begun = self.ahead.take(name, request, credential, begin);
+        let taken = begun.and_then(|begun| {
+            begin = begun.when;
+            begun.wait(&self.stop)
+        });
+        let mut answer = match taken {
+            Some(answer) => answer,
+            None => self.begin_and_wait(name, request, credential),
+        };
+        if let Err(failure) = &mut answer {
+            failure.note = self.renewal.note(&failure.kind);
+        }
+        match &answer {
+            Ok(answer) => {
+                self.identity.clone_from(&answer.uuid);
+                self.carried = true;
+            }
+            Err(failure) => {
+                self.carried = !matches!(
+                    failure.kind,
+                    Kind::Deadline(_) | Kind::Unreachable | Kind::Stopped
+                );
+                if !self.carried {
+                    self.client = None;
+                    self.ahead.forget();
+                }
+            }
+        }
+        self.calls.count(name, begin.elapsed(), &answer);
+        self.transcript.record(name, request, &answer);
+        if let Some(progress) = &self.progress {
+            progress();
+        }
+        answer
+    }
+
+    fn begin_and_wait(
+        &mut self,
+        name: &'static str,
+        request: &Vec<u8>,
+        credential: &Credential,
+    ) -> Result<Answer, Failure> {
+        let timeout = self.timeout_now();
+        if self.client.is_none() {
+            self.read_certificates();
+        }
+        let connector = &self.connector;
+        let client = self
+            .client
+            .get_or_insert_with(|| Client::new(connector.connect()));
+        Pending::start(client, name, request, credential, timeout)?
+            .receive()
+            .wait(&self.stop)
+    }
+
+    /// What a call may take that starts now.
+    pub(super) fn timeout_now(&self) -> Duration {
+        let left = self
+            .until
+            .map(|until| until.saturating_duration_since(Instant::now()));
+        left.map_or(self.timeout, |left| left.min(self.timeout))
+    }
+}
+
+fn is_unreachable(answer: &Result<Answer, Failure>) -> bool {
+    matches!(answer, Err(failure) if failure.kind == Kind::Unreachable)
+}

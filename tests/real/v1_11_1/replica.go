@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"time"
+
+	"github.com/codenotary/immudb/pkg/api/schema"
+)
+
+// replicate creates a database that copies the database of the same name of another server.
+func replicate(f *flag.FlagSet, args []string) error {
+	of := f.Uint("of", 0, "port of the primary on 127.0.0.1")
+	user := f.String("primary-user", "immudb", "who logs in at the primary")
+	password := f.String("primary-password", "immudb", "that user's password")
+	return asAdmin(f, args, func(ctx context.Context, client schema.ImmuServiceClient, db string) error {
+		_, err := client.CreateDatabaseV2(ctx, &schema.CreateDatabaseRequest{
+			Name: db,
+			Settings: &schema.DatabaseNullableSettings{
+				FileSize:       &schema.NullableUint32{Value: fileSize},
+				EmbeddedValues: &schema.NullableBool{Value: false},
+				ReplicationSettings: &schema.ReplicationNullableSettings{
+					Replica:         &schema.NullableBool{Value: true},
+					PrimaryDatabase: &schema.NullableString{Value: db},
+					PrimaryHost:     &schema.NullableString{Value: "127.0.0.1"},
+					PrimaryPort:     &schema.NullableUint32{Value: uint32(*of)},
+					PrimaryUsername: &schema.NullableString{Value: *user},
+					PrimaryPassword: &schema.NullableString{Value: *password},
+				},
+			},
+		})
+		return err
+	})
+}
+
+// retain sets the retention period of a database, and how often the server's own truncator applies it.
+func retain(f *flag.FlagSet, args []string) error {
+	period := f.Duration("period", retention, "how long values are kept; the server refuses less than a day")
+	frequency := f.Duration("frequency", time.Hour, "how often the server truncates; it refuses less than an hour")
+	return asAdmin(f, args, func(ctx context.Context, client schema.ImmuServiceClient, db string) error {
+		_, err := client.UpdateDatabaseV2(ctx, &schema.UpdateDatabaseRequest{
+			Database: db,
+			Settings: &schema.DatabaseNullableSettings{
+				TruncationSettings: &schema.TruncationNullableSettings{
+					RetentionPeriod:     &schema.NullableMilliseconds{Value: period.Milliseconds()},
+					TruncationFrequency: &schema.NullableMilliseconds{Value: frequency.Milliseconds()},
+				},
+			},
+		})
+		return err
+	})
+}

@@ -1,0 +1,50 @@
+//! Keys and certificates of a test's own, made by openssl.
+
+use std::fs;
+use std::process::Command;
+
+use super::place::Place;
+
+/// Runs openssl, which the tests need for keys and certificates.
+pub fn openssl(folder: &Place, words: &str) {
+    let output = Command::new("openssl")
+        .args(words.split_whitespace())
+        .current_dir(folder.path())
+        .output()
+        .expect("openssl runs");
+    assert!(output.status.success(), "{words}: {output:?}");
+}
+
+/// Makes a certificate authority.
+pub fn authority(folder: &Place, name: &str) {
+    openssl(
+        folder,
+        &format!(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
+             -subj /CN={name} -keyout {name}.key -out {name}.pem"
+        ),
+    );
+}
+
+/// Makes a certificate for localhost, by an authority.
+pub fn certificate(folder: &Place, authority: &str, name: &str) {
+    fs::write(
+        folder.join("names"),
+        "subjectAltName=DNS:localhost,IP:127.0.0.1",
+    )
+    .expect("a file");
+    openssl(
+        folder,
+        &format!(
+            "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN={name} \
+             -keyout {name}.key -out {name}.csr"
+        ),
+    );
+    openssl(
+        folder,
+        &format!(
+            "x509 -req -in {name}.csr -CA {authority}.pem -CAkey {authority}.key \
+             -CAcreateserial -days 2 -extfile names -out {name}.pem"
+        ),
+    );
+}
