@@ -255,6 +255,27 @@ fn a_permission_that_was_taken_away_is_refused_after_one_login_and_stops_no_othe
     }
 }
 
+#[test]
+fn authentication_may_be_switched_off_and_on_again() {
+    let embedded = server(Emulated::V1_11_1, Lifetime::Unlimited, &[]);
+    let place = Place::new();
+    let mut auditor = auditor(&embedded, place.path());
+    for auth in [true, false, true, false] {
+        embedded.set_auth(auth);
+        embedded.forget_tokens();
+        is_proven(&auditor.cycle(|_| {}), 1);
+    }
+    // and without a list between, as within a sweep
+    let endpoint = Endpoint::on_loopback(embedded.port());
+    let mut server = in_process::server(endpoint, Duration::from_secs(10), &Stop::new());
+    for auth in [false, true, false] {
+        embedded.set_auth(auth);
+        embedded.forget_tokens();
+        server.begin_cycle();
+        server.state(DB).expect("a state");
+    }
+}
+
 /// The loop of the real program, at each cycle with credentials that may have ended meanwhile.
 #[test]
 fn the_program_audits_on_over_many_lifetimes_and_logs_no_refusal() {
