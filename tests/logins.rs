@@ -193,7 +193,7 @@ fn swept(auditor: &mut Auditor) -> u64 {
     }
 }
 
-/// Half a minute is not waited for here: the pause itself is tested beside it.
+/// The length of the pause is tested in `src/server/session.rs`, by a given time.
 #[test]
 fn within_one_pause_a_credential_is_renewed_once_and_then_refused() {
     let embedded = server(Emulated::V1_11_1, Lifetime::Unlimited, &[]);
