@@ -193,7 +193,7 @@ fn swept(auditor: &mut Auditor) -> u64 {
     }
 }
 
-/// Half a minute is not waited for here: the pause itself is tested beside it.
+/// The length of the pause is tested in `src/server/session.rs`, by a given time.
 #[test]
 fn within_one_pause_a_credential_is_renewed_once_and_then_refused() {
     let embedded = server(Emulated::V1_11_1, Lifetime::Unlimited, &[]);
@@ -252,6 +252,27 @@ fn a_permission_that_was_taken_away_is_refused_after_one_login_and_stops_no_othe
         }
         embedded.set_access("beta", Access::Open);
         is_proven(&auditor.cycle(|_| {}), 4);
+    }
+}
+
+#[test]
+fn authentication_may_be_switched_off_and_on_again() {
+    let embedded = server(Emulated::V1_11_1, Lifetime::Unlimited, &[]);
+    let place = Place::new();
+    let mut auditor = auditor(&embedded, place.path());
+    for auth in [true, false, true, false] {
+        embedded.set_auth(auth);
+        embedded.forget_tokens();
+        is_proven(&auditor.cycle(|_| {}), 1);
+    }
+    // and without a list between, as within a sweep
+    let endpoint = Endpoint::on_loopback(embedded.port());
+    let mut server = in_process::server(endpoint, Duration::from_secs(10), &Stop::new());
+    for auth in [false, true, false] {
+        embedded.set_auth(auth);
+        embedded.forget_tokens();
+        server.begin_cycle();
+        server.state(DB).expect("a state");
     }
 }
 

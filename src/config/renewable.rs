@@ -95,7 +95,7 @@ impl TransportFiles {
                 })))
             }
             (certificate, key, authorities) => {
-                // what is wrong with those that are named is told as well
+                // the faults of the named files are reported too
                 let named = [
                     certificate.map(|given| (given, Holds::Certificates)),
                     key.map(|given| (given, Holds::PrivateKey)),

@@ -236,6 +236,11 @@ impl Embedded {
         self.store().tokens.expire_all();
     }
 
+    /// Switches authentication on or off, as a restart with another `--auth` does.
+    pub fn set_auth(&self, auth: bool) {
+        self.store().options.auth = auth;
+    }
+
     /// Takes this password alone at logins from now on.
     pub fn set_password(&self, password: &str) {
         self.store().options.password = password.into();

@@ -14,6 +14,9 @@ use crate::wire::method;
 /// How gRPC's core begins what it says of an answer over the receive limit of this client.
 pub(super) const OVER_OUR_LIMIT: &str = "Received message larger than max (";
 
+/// What gRPC's core says if answers fill the memory that this client allows it (see channel.rs).
+const OVER_OUR_QUOTA: &str = "Buffers full";
+
 /// What a server answers to a token or a session that it does not accept (any more).
 const NOT_LOGGED_IN: [&str; 8] = [
     "not logged in",
@@ -53,7 +56,11 @@ pub(super) fn classify(call: &str, status: &RpcStatus, timeout: Duration) -> Kin
         RpcStatusCode::UNAVAILABLE | RpcStatusCode::CANCELLED => Kind::Unreachable,
         RpcStatusCode::UNIMPLEMENTED => Kind::Unimplemented,
         // the limits of others are no reason to raise ours
-        RpcStatusCode::RESOURCE_EXHAUSTED if message.starts_with(OVER_OUR_LIMIT) => Kind::TooLarge,
+        RpcStatusCode::RESOURCE_EXHAUSTED
+            if message.starts_with(OVER_OUR_LIMIT) || message == OVER_OUR_QUOTA =>
+        {
+            Kind::TooLarge
+        }
         RpcStatusCode::RESOURCE_EXHAUSTED => Kind::RateLimited,
         RpcStatusCode::OK => Kind::NotOneMessage,
         code => by_message(call, code, message),
@@ -110,24 +117,27 @@ fn by_message(call: &str, code: RpcStatusCode, message: &str) -> Kind {
 /// Returns what a message says of damage, `None` if it says nothing of it.
 fn damage(call: &str, message: &str) -> Option<Kind> {
     let begins = |text: &str| begins(message, text);
-    Some(if begins("tx data is corrupted: binary linking mismatch") {
-        Kind::CannotProve
-    } else if begins("tx data is corrupted: ALH mismatch") {
-        Kind::Corrupted
-    } else if begins("tx data is corrupted") {
-        match call {
-            "VerifiableTxById" => Kind::MaybeCorrupted, // only a proof can be excused
-            _ => Kind::Corrupted,
-        }
-    } else if message
-        == "data is corrupted: internal value consistency error - missing value prefix"
-    {
-        Kind::ValueAbsent
-    } else if begins("data is corrupted") {
-        Kind::Corrupted
-    } else {
-        return None;
-    })
+    let detail = message.strip_prefix("tx data is corrupted: ");
+    Some(
+        if self::begins(detail.unwrap_or(message), "binary linking mismatch") {
+            Kind::CannotProve // an excuse, which accuses only when it is checked
+        } else if begins("tx data is corrupted: ALH mismatch") {
+            Kind::Corrupted
+        } else if begins("tx data is corrupted") {
+            match call {
+                "VerifiableTxById" => Kind::MaybeCorrupted, // only a proof can be excused
+                _ => Kind::Corrupted,
+            }
+        } else if message
+            == "data is corrupted: internal value consistency error - missing value prefix"
+        {
+            Kind::ValueAbsent
+        } else if begins("data is corrupted") {
+            Kind::Corrupted
+        } else {
+            return None;
+        },
+    )
 }
 
 /// Returns whether a message is `text`, or begins with it and goes on with other words.
@@ -276,6 +286,7 @@ mod tests {
                 "trying to send message larger than max (9 vs. 4)",
                 Kind::RateLimited,
             ),
+            ("Buffers full", Kind::TooLarge),
             ("rate limit exceeded", Kind::RateLimited),
             ("", Kind::RateLimited),
         ] {

@@ -69,7 +69,7 @@ pub struct Failure {
     pub kind: Kind,
     /// What the server said, escaped and cut.
     pub message: Shown,
-    /// What this program could not do about it: why it uses an old password or old certificates.
+    /// Why an old password or old certificates were used, if they may be the cause.
     pub note: Option<String>,
 }
 

@@ -259,7 +259,7 @@ impl Server {
     }
 
     /// Makes a call within a database. A credential that is refused is renewed, and the call made
-    /// again: only a refusal of the renewed one stands.
+    /// again: only a refusal of the renewed one is returned.
     fn ask(
         &mut self,
         database: &str,

@@ -1,5 +1,5 @@
 //! Passwords and certificates that are replaced while the program runs: each is read again before it is
-//! used anew. One that cannot be read keeps the last good one in use, with a warning.
+//! used again. If it cannot be read, the last good one stays in use, with a warning.
 
 use super::Server;
 use super::channel::Tls;
@@ -9,18 +9,21 @@ use crate::config::Secret;
 /// Reads something from its files again, or says what is wrong with them.
 type Reader<T> = Box<dyn Fn() -> Result<T, String>>;
 
-/// What is read again, and what was wrong the last time.
+/// Logs a warning.
+type Warn = Box<dyn Fn(&str)>;
+
+/// The readers of the password and of the certificates, and the fault of the last reading of each.
 #[derive(Default)]
 pub(super) struct Renewal {
     password: Option<Reader<Secret>>,
     password_fault: Option<String>,
     tls: Option<Reader<Tls>>,
     tls_fault: Option<String>,
-    warn: Option<Box<dyn Fn(&str)>>,
+    warn: Option<Warn>,
 }
 
 impl Renewal {
-    /// Returns what a failure of this kind may be due to, for its message.
+    /// Returns the possible cause of a failure of this kind, for its message.
     pub fn note(&self, kind: &Kind) -> Option<String> {
         match kind {
             Kind::BadLogin => self.password_fault.clone(),

@@ -105,8 +105,8 @@ impl Session {
     }
 
     /// Returns whether the server refuses the credential of a call. A token whose lifetime is over is
-    /// refused in the words and with the status of a missing permission, so the words do not count:
-    /// only a refusal of a renewed credential stands.
+    /// refused in the words and with the status of a missing permission. So the words do not count,
+    /// and a refusal is final only after the credential was renewed.
     pub fn is_refused<T>(&self, answer: &Result<T, Failure>) -> bool {
         match answer.as_ref().err().map(|failure| &failure.kind) {
             Some(Kind::NotLoggedIn | Kind::Forbidden | Kind::BadLogin) => true,
