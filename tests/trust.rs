@@ -88,9 +88,7 @@ fn what_another_command_changed_meanwhile_is_not_overwritten() {
             at(6),
         )
         .unwrap();
-    beside(&place)
-        .accept("db", &alarm.id, "kim", at(7))
-        .unwrap();
+    beside(&place).adopt(&alarm.id, "kim", at(7)).unwrap();
     let refused = store.advance(&before, &chain.prove(5, 6), &chain.seen(6), at(8));
     assert!(matches!(refused, Err(LocalFailure::Changed { .. })));
     let refused = store.note_identity(&before, Some("x"), at(8));

@@ -219,7 +219,7 @@ impl Auditor {
             Conclusion {
                 verdict: Verdict::Tampered(Tampering::RolledBack),
                 reason: Reason::Hidden,
-                // it shows something: accepting this must not forget what is trusted
+                // it shows something: there is no state to adopt
                 shown: conclusion.shown.or(Some(trusted.state)),
                 ..conclusion
             }

@@ -1,13 +1,14 @@
 //! `status`: what is trusted, since when, and the last verdicts, from the files alone.
 
+use super::acknowledge;
 use super::open::{self, Failed};
 use crate::audit::{Chance, Exit, chance_per_day};
 use crate::config::{Format, Settings};
-use crate::report::{JsonObject, alarm_lines, print};
-use crate::trust::{Alarm, LocalFailure, OutcomeRecord, Progress, Store, Trusted};
+use crate::report::{JsonObject, alarm_lines, print, seen};
+use crate::trust::{Acknowledged, Alarm, LocalFailure, OutcomeRecord, Progress, Store, Trusted};
 
-/// Tells of every database known; the exit code is that of the last audit, but for alarms that were
-/// accepted since.
+/// Prints every known database; the exit code is that of the last audit, except for alarms that were closed
+/// since.
 pub fn run(settings: &Settings) -> Result<Exit, Failed> {
     let mut store = Store::open_beside(&open::location(settings))?;
     let outcomes = store.load_outcomes();
@@ -25,6 +26,7 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
             trusted: store.load(&database),
             alarms: store.open_alarms(Some(&database)),
             last: outcomes.iter().find(|outcome| outcome.database == database),
+            acknowledged: store.acknowledged(&database),
             values: progress.iter().find(|of| of.database == database),
             database,
         };
@@ -45,6 +47,7 @@ struct Known<'a> {
     trusted: Result<Option<Trusted>, LocalFailure>,
     alarms: Result<Vec<Alarm>, LocalFailure>,
     last: Option<&'a OutcomeRecord>,
+    acknowledged: Result<Acknowledged, LocalFailure>,
     values: Option<&'a Progress>,
 }
 
@@ -62,7 +65,7 @@ impl Known<'_> {
         let last = match self.last.map(|last| last.verdict.as_str()) {
             Some("malformed" | "unreachable" | "refused" | "unprovable") => Exit::Incomplete,
             Some("local-failure") => Exit::Local,
-            // tampering is told by its alarm, until that is accepted
+            // tampering is reported by its alarm, until that is closed
             _ => Exit::Good,
         };
         alarms.max(trusted).max(last)
@@ -99,19 +102,23 @@ impl Known<'_> {
             }
         }
         lines.extend(self.values_in_words(settings));
+        match &self.acknowledged {
+            Ok(acknowledged) => {
+                lines.extend(acknowledge::lines(acknowledged).map(|line| format!("  {line}")));
+            }
+            Err(failure) => lines.push(format!("  no acknowledged fact counts: {failure}")),
+        }
         if let Err(failure) = &self.alarms {
             lines.push(format!("  alarms cannot be read: {failure}"));
         }
         for alarm in self.alarms.iter().flatten() {
-            let seen = match alarm.times {
-                1 => "seen once".into(),
-                times => format!("seen {times} times, last {}", alarm.last_seen),
-            };
+            let seen = seen(alarm);
             lines.push(format!(
                 "  OPEN ALARM {}: {} ({}), raised {}, {seen}",
                 alarm.id, alarm.kind, alarm.reason, alarm.raised
             ));
-            lines.extend(alarm_lines(alarm).map(|line| format!("    {line}")));
+            let more = alarm_lines(alarm);
+            lines.extend(more.iter().map(|line| format!("    {line}")));
         }
         lines.join("\n")
     }
@@ -189,6 +196,7 @@ impl Known<'_> {
             .flatten()
             .map(|alarm| alarm.id.as_str())
             .collect();
+        let acknowledged = self.acknowledged.as_ref().ok();
         let failure = self.trusted.as_ref().err().or(self.alarms.as_ref().err());
         let failure = failure.map(ToString::to_string);
         JsonObject::new()
@@ -220,6 +228,18 @@ impl Known<'_> {
             )
             .text("failure", failure.as_deref())
             .texts("open_alarms", &alarms)
+            .number(
+                "last_signed",
+                trusted.and_then(|trusted| trusted.last_signed),
+            )
+            .number(
+                "acknowledged_absent_to",
+                acknowledged.map(|of| of.absent_to).filter(|tx| *tx > 0),
+            )
+            .number(
+                "acknowledged_unsigned_after",
+                acknowledged.and_then(|of| of.unsigned_after),
+            )
             .number("values_read", self.values.map(|values| values.read))
             .number("values_due", due.and_then(|due| u64::try_from(due).ok()))
             .number(

@@ -54,7 +54,7 @@ pub(super) fn page() -> String {
 }
 
 /// What a person who sees a 2 needs to know.
-const STAYS: &str = "An open alarm keeps it at 2 until it is accepted, whatever was found since. \
+const STAYS: &str = "An open alarm keeps it at 2 until it is closed or adopted, whatever was found since. \
 evidence verify ends with 2 where the file shows tampering, with 1 where it does not.";
 
 const FILES: [(&str, &str); 4] = [

@@ -328,7 +328,10 @@ impl Row {
         self.previous = outcome.previous;
         self.open_alarms = outcome.open_alarms;
         self.overdue = outcome.overdue.is_some();
-        self.signature_dropped = is_unsigned(outcome);
+        if is_unsigned(outcome) || outcome.verdict.is_proven() {
+            // a check that saw no state says nothing about its signature
+            self.signature_dropped = is_unsigned(outcome);
+        }
         if let Some(alarm) = &outcome.alarm {
             self.alarm = Some(alarm.id.clone());
         } else if outcome.open_alarms == 0 {

@@ -189,7 +189,7 @@ fn databases(text: &mut Exposition, snapshot: &Snapshot) {
     each(
         "immuaudit_open_alarms",
         Type::Gauge,
-        "Findings of tampering that no operator has accepted yet.",
+        "Open alarms: findings of tampering that no operator has closed or adopted yet.",
         |row| row.open_alarms as u64,
     );
     each(

@@ -5,11 +5,12 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::failure::{LocalFailure, Warning};
+use super::failure::LocalFailure;
 use super::fault::Kind;
 use super::files;
 use super::sealed::{self, Writer};
 use super::store::Store;
+use super::warning::Warning;
 use crate::clock::Timestamp;
 use crate::ledger::Digest;
 use crate::sys::Lock;

@@ -2,7 +2,7 @@
 
 use super::Whereabouts;
 use crate::audit::{Located, Lost, Present};
-use crate::report::plain::accepting;
+use crate::report::alarm::{adopt_command, close_command};
 use crate::text::shell_word;
 
 pub(super) fn lines(lines: &mut Vec<String>, located: &Located, found: &Whereabouts) {
@@ -42,10 +42,7 @@ pub(super) fn steps(located: &Located, found: &Whereabouts) -> Vec<String> {
                 "what is shown now is not what was shown at the alarm: its evidence is what was shown then. \
                  Keep it, and ask who could show another history meanwhile"
                     .into(),
-                "let the next audit prove a new transaction before anything is accepted: then accepting \
-                 closes the alarm, and adopts nothing"
-                    .into(),
-                accept(located),
+                close(located),
             ],
         };
     }
@@ -66,16 +63,20 @@ pub(super) fn steps(located: &Located, found: &Whereabouts) -> Vec<String> {
             newest.state.tx, newest.state.hash
         ),
     });
-    steps.push(accept(located));
+    steps.push(close(located));
     steps
 }
 
-fn accept(located: &Located) -> String {
-    match located.alarms.as_slice() {
-        [] => "accept nothing: no alarm is open; the next audit raises it".into(),
-        [alarm, ..] => format!(
-            "accept the finding only once it is explained: {}; a change that nobody can explain stays open",
-            accepting(alarm)
-        ),
-    }
+fn close(located: &Located) -> String {
+    let Some(alarm) = located.alarms.first() else {
+        return "close nothing: no alarm is open; the next audit raises it".into();
+    };
+    let adopt = adopt_command(alarm).map_or_else(String::new, |command| {
+        format!("; to trust the state in the evidence instead: {command}")
+    });
+    format!(
+        "decide on the alarm only once it is explained; a change that is not explained stays open. To close it and \
+         keep the trusted state: {}{adopt}",
+        close_command(alarm)
+    )
 }
