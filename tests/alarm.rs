@@ -145,7 +145,7 @@ fn adopting_says_what_is_given_up_and_needs_consent() {
             format!("gives up the trusted state: transaction 25, hash {trusted}, trusted");
         assert!(text.contains(&given_up), "{text}");
         assert!(
-            text.contains("gives up transactions 1 to 25 as proven"),
+            text.contains("gives up transactions 21 to 25 as proven"),
             "{text}"
         );
         let adopted = format!("names: transaction 30, hash {}", forged.hash);
@@ -229,6 +229,12 @@ fn adopting_warns_when_the_server_showed_the_trusted_history_again() {
     }
     let json = scene.alarm(&["show", &alarm, "--json"]);
     assert!(member(json.line(DATABASE), "trusted_history_shown_again").starts_with("20"));
+    let steps = scene.audit.run(&["locate", DATABASE]).stdout;
+    let close = "which keeps the trusted state: immuaudit alarm close --dir=";
+    assert!(
+        steps.contains(close) && !steps.contains("alarm adopt"),
+        "{steps}"
+    );
     // shown again the other way: the evidence is of now
     scene.rewrite();
     scene.audit.once().is(2, DATABASE, "inconsistent");

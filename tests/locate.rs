@@ -263,6 +263,7 @@ fn the_verb_tells_people_programs_and_the_evidence() {
         "What to do next",
         "immuaudit alarm close --dir=",
         "immuaudit alarm adopt --dir=",
+        "close it and keep the trusted state",
     ] {
         assert!(text.contains(said), "{said:?} is not in {text}");
     }

@@ -190,20 +190,21 @@ impl AlarmReport {
                     .into(),
             ),
         };
-        let mut rest = vec![format!(
+        let mut rest = Vec::new();
+        if let Some(time) = self.shown_again {
+            rest.push(format!(
+                "WARNING: the server showed the trusted history again at {time}: {close}"
+            ));
+        }
+        rest.push(format!(
             "gives up the trusted state: {}, trusted without a break since {}",
             words(given_up.state),
             given_up.since
-        )];
+        ));
         if let Some(range) = self.alarm.given_up() {
             rest.push(format!(
                 "gives up {} as proven so far",
                 transactions(&range)
-            ));
-        }
-        if let Some(time) = self.shown_again {
-            rest.push(format!(
-                "WARNING: the server showed the trusted history again at {time}: {close}"
             ));
         }
         rest.extend(self.adopt_line());

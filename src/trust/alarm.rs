@@ -131,6 +131,13 @@ impl Alarm {
         Some(self.shared.saturating_add(1).min(trusted.tx)..=trusted.tx)
     }
 
+    /// Notes that `shown` extends the trusted history up to transaction `tx`, as a proof shows.
+    pub fn shares(&mut self, shown: Option<State>, tx: u64) {
+        if shown.is_some() && shown == self.shown {
+            self.shared = self.shared.max(tx);
+        }
+    }
+
     /// Returns the state that the evidence names; `None` if the database vanished or is empty.
     pub fn named(&self) -> Option<State> {
         self.shown.filter(|shown| shown.tx > 0)

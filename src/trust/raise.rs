@@ -151,6 +151,12 @@ impl Store {
             alarm.id = id;
             alarms.push(alarm);
         }
+        for alarm in alarms.iter_mut().filter(|alarm| alarm.is_open()) {
+            // a damaged result of a search is reported by those who print it
+            if let Ok(Some(located)) = LocatedRecord::beside(&alarm.evidence) {
+                alarm.shares(located.shown, located.stands.unwrap_or(0));
+            }
+        }
         Ok(alarms)
     }
 

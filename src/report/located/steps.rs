@@ -42,7 +42,7 @@ pub(super) fn steps(located: &Located, found: &Whereabouts) -> Vec<String> {
                 "what is shown now is not what was shown at the alarm: its evidence is what was shown then. \
                  Keep it, and ask who could show another history meanwhile"
                     .into(),
-                close(located),
+                close_again(located),
             ],
         };
     }
@@ -65,6 +65,19 @@ pub(super) fn steps(located: &Located, found: &Whereabouts) -> Vec<String> {
     });
     steps.push(close(located));
     steps
+}
+
+/// Returns the step after which the server shows the trusted history again: there is no other state to adopt.
+fn close_again(located: &Located) -> String {
+    let command = located.alarms.first().map(close_command);
+    let more = match located.alarms.len() {
+        0 | 1 => "",
+        _ => "; immuaudit alarm list names the others",
+    };
+    format!(
+        "close the alarm once it is explained, which keeps the trusted state: {}{more}",
+        command.unwrap_or_default()
+    )
 }
 
 fn close(located: &Located) -> String {
