@@ -33,6 +33,11 @@ pub enum Failed {
         database: String,
         known: Vec<String>,
     },
+    /// An alarm cannot be adopted; the command that closes it.
+    NotAdopted {
+        failure: LocalFailure,
+        close: String,
+    },
     /// Standard input is no terminal, and `--yes` is not given.
     NoConsent,
     /// No receiver is configured.
@@ -65,6 +70,10 @@ impl fmt::Display for Failed {
                 }
                 Ok(())
             }
+            Failed::NotAdopted { failure, close } => write!(
+                f,
+                "{failure}. To close the alarm and keep the trusted state: {close}"
+            ),
             Failed::NoConsent => f.write_str(
                 "nothing was changed: standard input is no terminal to ask on; give --yes to adopt",
             ),

@@ -318,7 +318,7 @@ impl fmt::Display for LocalFailure {
                 };
                 write!(
                     f,
-                    "alarm {alarm} cannot be adopted: it is about the trusted state of {} at {}, which was replaced since, and {} is trusted now; nothing was changed. To close the alarm and keep the trusted state: immuaudit alarm close {alarm}",
+                    "alarm {alarm} cannot be adopted: it is about the trusted state of {} at {}, which was replaced since, and {} is trusted now; nothing was changed",
                     Shown(database),
                     state(then),
                     state(now)
@@ -326,7 +326,7 @@ impl fmt::Display for LocalFailure {
             }
             LocalFailure::NothingToAdopt { alarm, kind } => write!(
                 f,
-                "alarm {alarm} ({kind}) names no state that could replace the trusted one; nothing was changed. To close the alarm and keep the trusted state: immuaudit alarm close {alarm}"
+                "alarm {alarm} ({kind}) names no state that could replace the trusted one; nothing was changed"
             ),
             LocalFailure::NeverSigned { database } => write!(
                 f,

@@ -6,9 +6,9 @@ use crate::clock;
 use crate::command::open::Failed;
 use crate::command::operator::{self, Consent};
 use crate::config::{AdoptConsent, Format, Settings};
-use crate::report::{complain, print};
+use crate::report::{close_command, complain, print};
 use crate::text::Shown;
-use crate::trust::{Adopted, Adoption, Store};
+use crate::trust::{Adopted, Adoption, LocalFailure, Store};
 
 /// Prints the consequences, asks for consent, and adopts.
 pub fn run(
@@ -41,7 +41,14 @@ pub fn run(
             }
         }
     }
-    let adopted = store.adopt(id, &operator::name(), clock::now())?;
+    let adopted = store.adopt(id, &operator::name(), clock::now());
+    let adopted = adopted.map_err(|failure| match failure {
+        failure @ (LocalFailure::Overtaken { .. } | LocalFailure::NothingToAdopt { .. }) => {
+            let close = close_command(&report.alarm);
+            Failed::NotAdopted { failure, close }
+        }
+        failure => failure.into(),
+    })?;
     if json {
         print(&super::report(store, store.alarm(id)?).json().end());
     } else {

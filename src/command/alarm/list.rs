@@ -14,7 +14,11 @@ pub fn run(
     database: Option<&str>,
     which: ListedAlarms,
 ) -> Result<Exit, Failed> {
-    let known = store.databases()?;
+    let mut known = store.databases()?;
+    let checked = store.load_outcomes().into_iter();
+    known.extend(checked.map(|outcome| outcome.database)); // empty ones have no file of their own
+    known.sort();
+    known.dedup();
     let databases = match database {
         None => known,
         Some(database) if known.iter().any(|known| known == database) => vec![database.into()],
