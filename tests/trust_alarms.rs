@@ -121,6 +121,25 @@ fn adopting_one_of_many_states_of_a_rewritten_history_closes_the_others_about_it
 }
 
 #[test]
+fn adopting_leaves_an_alarm_about_another_trusted_state_open() {
+    let place = Place::new();
+    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+    let before = grown(&store, &chain);
+    let raise = |trusted: &Trusted, tx| {
+        let found = finding(Some(trusted), Tampering::Inconsistent, Some(fork.state(tx)));
+        store.raise(&found, at(6)).unwrap()
+    };
+    let first = raise(&before, 7);
+    let after = store
+        .advance(&before, &chain.prove(5, 6), &chain.seen(6), at(7))
+        .unwrap();
+    let second = raise(&after, 8);
+    let adopted = store.adopt(&second.id, "kim", at(8)).unwrap();
+    assert_eq!(adopted.also_closed, Vec::<String>::new());
+    assert_eq!(store.open_alarms(None), Ok(vec![first]));
+}
+
+#[test]
 fn adopting_an_emptied_or_vanished_database_trusts_no_state_of_it() {
     for shown in [None, Some(State::EMPTY)] {
         let place = Place::new();
