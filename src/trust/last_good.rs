@@ -2,7 +2,7 @@
 
 use super::alarm::Alarm;
 use super::failure::{LocalFailure, Recovery};
-use super::files::{self, NEW, with_suffix};
+use super::files;
 use super::history::History;
 use super::record::{Read, Record};
 use super::store::{Hold, Store};
@@ -54,17 +54,11 @@ impl Store {
         state: &Read<Trusted>,
         history: &Read<History>,
     ) -> Option<State> {
-        let prepared = self.read_state(&with_suffix(&self.state_path(database), NEW), database);
         let of_state = |read: &Read<Trusted>| read.as_ref().ok()?.as_ref().map(Named::by_state);
         let of_history = history.as_ref().ok().and_then(Option::as_ref);
         // an alarm that cannot be read names nothing
         let alarms = self.alarms(database).unwrap_or_default();
-        let named = [
-            of_history.and_then(Named::by_history),
-            of_state(state),
-            // a prepared state counts once the history has its line; without a history nobody knows
-            of_state(&prepared).filter(|_| of_history.is_none()),
-        ];
+        let named = [of_history.and_then(Named::by_history), of_state(state)];
         let named = named.into_iter().flatten();
         let named = named.chain(alarms.iter().filter_map(Named::by_alarm));
         named.reduce(Named::newer).map(|named| named.state)
