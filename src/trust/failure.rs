@@ -301,7 +301,7 @@ impl fmt::Display for LocalFailure {
                 })?;
                 for (place, (id, kind, database)) in open.iter().enumerate() {
                     let before = if place == 0 { "" } else { "," };
-                    write!(f, "{before} {id} ({kind}, {})", Shown(database))?;
+                    write!(f, "{before} {} ({kind}, {})", Shown(id), Shown(database))?;
                 }
                 Ok(())
             }

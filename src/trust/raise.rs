@@ -51,7 +51,9 @@ impl Store {
         let known = self.alarms(&finding.database);
         let mut alarms = known.as_ref().cloned().unwrap_or_default();
         let mut alarm = Alarm::new(finding, &self.location, path.clone(), now);
-        alarm.shared = self.shared(finding);
+        if alarm.can_be_adopted() {
+            alarm.shared = self.shared(finding);
+        }
         if let Some(at) = alarms.iter().position(|alarm| alarm.id == id) {
             let before = alarms.remove(at);
             if !before.is_open() && self.left_behind(finding) {
@@ -151,7 +153,8 @@ impl Store {
             alarm.id = id;
             alarms.push(alarm);
         }
-        for alarm in alarms.iter_mut().filter(|alarm| alarm.is_open()) {
+        let adoptable = |alarm: &&mut Alarm| alarm.is_open() && alarm.can_be_adopted();
+        for alarm in alarms.iter_mut().filter(adoptable) {
             // a damaged result of a search is reported by those who print it
             if let Ok(Some(located)) = LocatedRecord::beside(&alarm.evidence) {
                 alarm.shares(located.shown, located.stands.unwrap_or(0));

@@ -27,7 +27,7 @@ pub fn run(settings: &Settings, store: &Store, alarm: &str) -> Result<Exit, Fail
         Format::Text => format!(
             "{database}: alarm {} is closed; {kept}. If the finding is still there, the next check opens the \
              alarm again",
-            closed.id
+            Shown::new(&closed.id)
         ),
     });
     Ok(Exit::Good)
