@@ -62,7 +62,7 @@ pub(super) static VERBS: &[Verb] = &[
     verb(Name::Status, "status", "", 0, "what is trusted, since when, and the last verdicts"),
     verb(Name::Health, "health", "", 0, "does the running auditor make progress? for containers' health checks"),
     verb(Name::Locate, "locate", "DATABASE [--against HOST[:PORT]|FILE] [--show-values]", 1, "after an alarm: what stands, from where on not, what changed"),
-    verb(Name::Alarm, "alarm", "list [DATABASE] [--all] | show ID | close ID | adopt ID [--yes]", 2, "alarms: close keeps the trusted state, adopt trusts the state in the evidence"),
+    verb(Name::Alarm, "alarm", "list [DATABASE] [--all] | show ID | close ID | adopt ID [--yes]", 2, "close keeps the trusted state, adopt trusts the evidence's state"),
     verb(Name::Acknowledge, "acknowledge", "DATABASE [--absent-values-to TX] [--unsigned]", 1, "declare absent values or a lost signature as explained"),
     verb(Name::Evidence, "evidence", "list | show FILE | verify FILE", 2, "what was found; verify checks a file again, offline"),
     verb(Name::Roots, "roots", "list | export | import DIR-OR-FILE [--alarm] | forget DATABASE", 2, "what is trusted: show, export, import from immuclient, forget"),
