@@ -4,8 +4,10 @@
 mod support;
 
 use immuaudit::audit::{Outcome, Verdict, Warning};
+use immuaudit::clock;
 use immuaudit::config::Values;
 use immuaudit::drill::{Lie, Telling};
+use immuaudit::trust::{Acknowledgement, Store};
 use support::value_scene::{DB, NONE, Scene, VALUE, broken, cycle, sweep};
 
 const ALL: Values = Values {
@@ -95,4 +97,31 @@ fn a_sweep_counts_absent_values_as_not_read() {
     assert_eq!((swept.read, swept.of), (59, 60));
     let progress = auditor.values_read(DB).expect("it was swept");
     assert_eq!(progress.absent.iter().collect::<Vec<_>>(), [(7, 7, ())]);
+}
+
+#[test]
+fn what_an_operator_acknowledges_is_told_no_more_and_what_is_behind_it_is() {
+    let scene = Scene::of_sixty();
+    scene.embedded.lie(Lie::AbsentValues);
+    let mut auditor = scene.auditor(ALL);
+    cycle(&mut auditor);
+    let store = Store::open_beside(&scene.location()).expect("a directory");
+    let change = Acknowledgement {
+        absent_to: Some(40),
+        ..Acknowledgement::default()
+    };
+    let acknowledged = store.acknowledge(DB, change, "somebody", clock::now());
+    acknowledged.expect("it is written");
+    // by the auditor that runs, in its next cycle
+    assert_eq!(absent(&cycle(&mut auditor)), Some((20, 41, 60, 0)));
+    let change = Acknowledgement {
+        absent_to: Some(60),
+        ..Acknowledgement::default()
+    };
+    let acknowledged = store.acknowledge(DB, change, "somebody", clock::now());
+    acknowledged.expect("it is written");
+    let outcome = cycle(&mut auditor);
+    assert_eq!((absent(&outcome), outcome.exit().code()), (None, 0));
+    scene.embedded.grow(DB, 1);
+    assert_eq!(absent(&cycle(&mut auditor)), Some((1, 61, 61, 0)));
 }

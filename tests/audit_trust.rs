@@ -1,5 +1,5 @@
 //! What a cycle starts from, and what it leaves: pins, first sights, identities, and alarms until they are
-//! accepted. The real binary, against the embedded ledger.
+//! closed. The real binary, against the embedded ledger.
 
 mod support;
 
@@ -70,23 +70,45 @@ fn a_pin_starts_from_a_known_state_and_is_held_against_the_trusted_one() {
 }
 
 #[test]
-fn a_pin_that_the_server_has_not_reached_contradicts_it() {
+fn a_pin_that_the_server_has_not_reached_is_not_comparable_yet_and_becomes_overdue() {
     let embedded = ledger(&[]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
     audit.once().is(0, "defaultdb", "first-seen");
-    // known from elsewhere, and the server was rolled back before we first saw it
-    let pin = format!("defaultdb:100:{}", "ab".repeat(32));
-    let run = audit.with(&["--pin", &pin]).once();
-    run.is(2, "defaultdb", "split-view");
+    // a replica that lags behind the primary, whose state is pinned
+    let primary = ledger(&[]);
+    primary.put_ledger("defaultdb", embedded.ledger("defaultdb").unwrap());
+    primary.grow("defaultdb", 20);
+    let pin = format!("defaultdb:{}", primary.state("defaultdb").unwrap());
+    let pinned = audit.with(&["--pin", &pin]);
+    let run = pinned.once();
+    run.is(1, "defaultdb", "unprovable");
+    let reason = run.reason("defaultdb");
     assert!(
-        run.reason("defaultdb").contains("fewer transactions"),
+        reason.contains("shows 20") && reason.contains("not comparable yet"),
         "{run:#?}"
     );
-    // the checking goes on all the same
-    embedded.grow("defaultdb", 3);
-    let run = audit.with(&["--pin", &pin]).once();
-    assert_eq!(member(run.line("defaultdb"), "tx"), "23");
+    assert!(!run.stdout.contains("open_alarms\":1"), "{run:#?}");
+    // one that never catches up is overdue after three intervals
+    let late = pinned.with(&["--audit-interval", "1ms"]);
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let run = late.once();
+    assert!(
+        run.ends_with(1).reason("defaultdb").contains("overdue"),
+        "{run:#?}"
+    );
+    // the checking goes on, and once it has caught up the pin is held against it
+    embedded.put_ledger("defaultdb", primary.ledger("defaultdb").unwrap());
+    embedded.grow("defaultdb", 1);
+    pinned.once().is(0, "defaultdb", "consistent");
+    audit.run(&["alarm", "list"]).ends_with(0);
+    let other = Program::new(embedded.port(), &place.join("other"));
+    other.once().is(0, "defaultdb", "first-seen");
+    let forged = format!("defaultdb:40:{}", "ab".repeat(32));
+    other
+        .with(&["--pin", &forged])
+        .once()
+        .is(2, "defaultdb", "split-view");
 }
 
 #[test]
@@ -178,7 +200,7 @@ fn an_empty_database_is_empty_and_its_first_transaction_a_first_sight() {
 }
 
 #[test]
-fn a_vanished_database_that_is_accepted_is_trusted_no_more() {
+fn a_vanished_database_whose_alarm_is_adopted_is_trusted_no_more() {
     let embedded = ledger(&["gone"]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
@@ -186,29 +208,22 @@ fn a_vanished_database_that_is_accepted_is_trusted_no_more() {
     embedded.drop_database("gone");
     let run = audit.once();
     run.is(2, "gone", "rolled-back");
-    accept(&audit, "gone");
+    decide(&audit, "gone", &["adopt", "--yes"]);
     audit.once().ends_with(0);
     embedded.create_database("gone");
     embedded.grow("gone", 1);
     audit.once().is(0, "gone", "first-seen");
 }
 
-/// Accepts the one open alarm of a database.
-fn accept(audit: &Program, database: &str) {
-    let status = audit.run(&["status", "--json"]);
-    let alarms = status.line(database).split("\"open_alarms\":[\"").nth(1);
-    let alarm = alarms
-        .expect("an open alarm")
-        .get(..12)
-        .expect("its id")
-        .to_owned();
-    audit
-        .run(&["accept", database, "--alarm", &alarm])
-        .ends_with(0);
+/// Closes or adopts the one open alarm of a database.
+fn decide(audit: &Program, database: &str, how: &[&str]) {
+    let alarm = audit.open_alarm(database);
+    let words = ["alarm", how[0], &alarm];
+    audit.run(&[&words[..], &how[1..]].concat()).ends_with(0);
 }
 
 #[test]
-fn a_hidden_database_is_told_and_an_accepted_one_is_still_trusted() {
+fn a_hidden_database_is_reported_and_stays_trusted_when_its_alarm_is_closed() {
     let embedded = ledger(&["hidden"]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
@@ -217,7 +232,14 @@ fn a_hidden_database_is_told_and_an_accepted_one_is_still_trusted() {
     let run = audit.once();
     run.is(2, "hidden", "rolled-back");
     assert_eq!(run.reason("hidden"), "hidden");
-    accept(&audit, "hidden");
+    // it shows the trusted state, so there is nothing to adopt
+    let alarm = audit.open_alarm("hidden");
+    let refused = audit.run(&["alarm", "adopt", &alarm, "--yes"]);
+    assert!(
+        refused.ends_with(3).stderr.contains("alarm close"),
+        "{refused:#?}"
+    );
+    decide(&audit, "hidden", &["close"]);
     embedded.be_honest();
     audit.once().is(0, "hidden", "consistent");
 }
@@ -237,8 +259,7 @@ fn an_open_alarm_keeps_the_exit_code_while_the_checking_goes_on() {
     assert_eq!(member(run.line("defaultdb"), "tampered"), "false");
     assert_eq!(member(run.line("defaultdb"), "open_alarms"), "1");
     let before = member(run.line("defaultdb"), "hash").to_owned();
-    // what was proven meanwhile is not taken back by accepting the older finding
-    accept(&audit, "defaultdb");
+    decide(&audit, "defaultdb", &["close"]);
     let run = audit.once();
     run.is(0, "defaultdb", "consistent");
     assert_eq!(member(run.line("defaultdb"), "previous_hash"), before);

@@ -99,7 +99,7 @@ fn the_command_that_closes_an_alarm_knows_where_states_are_that_lie_elsewhere() 
     let line = told
         .stdout
         .lines()
-        .find_map(|line| line.split_once("once dealt with: "));
+        .find_map(|line| line.split_once("to close it and keep the trusted state: "));
     let command = line.expect("a command").1;
     let done = copied(command);
     let said = String::from_utf8_lossy(&done.stdout);
@@ -195,6 +195,175 @@ fn auditors_of_one_history_agree_whoever_saw_it_last() {
     for (one, two) in [(&program, &other), (&other, &program)] {
         let run = compare(one, two, &folder);
         assert!(run.ends_with(0).stdout.contains("agrees"), "{run:#?}");
+    }
+}
+
+/// A replica, and the primary that is ahead of it by so many transactions.
+fn lagging(by: u64) -> (Embedded, Embedded) {
+    let primary = started(Options::default());
+    let replica = Embedded::start(Options::default()).expect("an embedded ledger");
+    replica.put_ledger(DATABASE, primary.ledger(DATABASE).expect("a database"));
+    primary.grow(DATABASE, by);
+    (primary, replica)
+}
+
+#[test]
+fn a_replica_that_lags_behind_agrees_as_far_as_it_has_come() {
+    let folder = Place::new();
+    let (primary, replica) = lagging(0);
+    let behind = Program::new(replica.port(), &folder.join("trust"));
+    behind.once().is(0, DATABASE, "first-seen");
+    let ahead = Program::new(primary.port(), &folder.join("other"));
+    ahead.once().is(0, DATABASE, "first-seen");
+    primary.grow(DATABASE, 30);
+    ahead.once().is(0, DATABASE, "consistent");
+    // transaction 20 is a state of both
+    let run = compare(&behind, &ahead, &folder);
+    let due = "agree at transaction 20; the other is ahead, at 50";
+    assert!(run.ends_with(0).stdout.contains(due), "{run:#?}");
+    // the replica comes a part of the way, and proves the older state against its newer one
+    let mut ledger = primary.ledger(DATABASE).expect("a database");
+    ledger.truncate(35);
+    replica.put_ledger(DATABASE, ledger);
+    behind.once().is(0, DATABASE, "consistent");
+    let calls = replica.calls();
+    let run = compare(&behind, &ahead, &folder);
+    assert!(run.ends_with(0).stdout.contains(due), "{run:#?}");
+    assert!(replica.calls() != calls, "the server was asked");
+    // the other way round the primary proves it all
+    let run = compare(&ahead, &behind, &folder);
+    assert!(
+        run.ends_with(0)
+            .stdout
+            .contains("agrees, at transaction 35"),
+        "{run:#?}"
+    );
+    behind.run(&["alarm", "list"]).ends_with(0);
+}
+
+#[test]
+fn a_replica_proves_an_older_state_of_the_other_auditor_that_it_never_trusted_itself() {
+    let folder = Place::new();
+    let (primary, replica) = lagging(10);
+    let ahead = Program::new(primary.port(), &folder.join("other"));
+    ahead.once().is(0, DATABASE, "first-seen"); // at 30
+    replica.put_ledger(DATABASE, primary.ledger(DATABASE).expect("a database"));
+    replica.grow(DATABASE, 0);
+    primary.grow(DATABASE, 5);
+    let mut between = primary.ledger(DATABASE).expect("a database");
+    replica.put_ledger(DATABASE, between.clone());
+    primary.grow(DATABASE, 15);
+    ahead.once().is(0, DATABASE, "consistent"); // at 50
+    let behind = Program::new(replica.port(), &folder.join("trust"));
+    behind.once().is(0, DATABASE, "first-seen"); // at 35
+    let run = compare(&behind, &ahead, &folder);
+    let due = "agree at transaction 30; the other is ahead, at 50";
+    assert!(run.ends_with(0).stdout.contains(due), "{run:#?}");
+
+    // one that rewrote what the other auditor trusts is found out, however far behind it is
+    between.truncate(25);
+    for number in 0..10 {
+        between.commit(vec![NewEntry::set("forged", number.to_string())]);
+    }
+    replica.put_ledger(DATABASE, between);
+    let fresh = Program::new(replica.port(), &folder.join("fresh"));
+    fresh.once().is(0, DATABASE, "first-seen");
+    let run = compare(&fresh, &ahead, &folder);
+    assert!(run.ends_with(2).stdout.contains("split-view"), "{run:#?}");
+}
+
+#[test]
+fn states_that_a_lagging_replica_cannot_relate_are_not_comparable_yet() {
+    let folder = Place::new();
+    let (primary, replica) = lagging(30);
+    let behind = Program::new(replica.port(), &folder.join("trust"));
+    behind.once().is(0, DATABASE, "first-seen");
+    let ahead = Program::new(primary.port(), &folder.join("other"));
+    ahead.once().is(0, DATABASE, "first-seen");
+    let run = compare(&behind, &ahead, &folder);
+    let due =
+        "not comparable yet: this server shows 20 transactions, and the other auditor trusts 50";
+    assert!(run.ends_with(1).stdout.contains(due), "{run:#?}");
+    behind.run(&["alarm", "list"]).ends_with(0);
+    // caught up, it proves its own older state against the other's
+    replica.put_ledger(DATABASE, primary.ledger(DATABASE).expect("a database"));
+    let run = compare(&behind, &ahead, &folder);
+    assert!(
+        run.ends_with(0)
+            .stdout
+            .contains("agrees, at transaction 50"),
+        "{run:#?}"
+    );
+}
+
+/// A server that has come as far and says that it has not.
+#[test]
+fn a_server_that_only_claims_to_lag_behind_is_malformed() {
+    let folder = Place::new();
+    let server = started(Options::default());
+    let proxy = Proxy::before(server.port());
+    let program = Program::new(proxy.port, &folder.join("trust"));
+    program.once().is(0, DATABASE, "first-seen");
+    server.grow(DATABASE, 5);
+    let other = Program::new(server.port(), &folder.join("other"));
+    other.once().is(0, DATABASE, "first-seen");
+    proxy.distort(|call, _, reply| {
+        if call == "VerifiableTxById" {
+            reply.body = Body::Error(2, "tx not found".into());
+        }
+    });
+    let run = compare(&program, &other, &folder);
+    assert!(run.ends_with(1).stdout.contains("malformed"), "{run:#?}");
+}
+
+#[test]
+fn every_damaged_file_has_the_remedy_of_its_own_kind() {
+    let folder = Place::new();
+    let server = started(Options::default());
+    let program = Program::new(server.port(), &folder.join("trust"));
+    program.once().is(0, DATABASE, "first-seen");
+    let export = program.run(&["roots", "export"]).stdout;
+    server.lie(Lie::OtherHash);
+    program.once().is(2, DATABASE, "inconsistent");
+    let whole = fs::read_to_string(evidence(&program)).expect("a file");
+    let file = folder.join("file.toml");
+    let name = file.to_str().expect("UTF-8");
+    let commands = [
+        (
+            &["evidence", "verify", name][..],
+            &whole,
+            "take the evidence file that immuaudit alarm list names",
+        ),
+        (
+            &["evidence", "show", name],
+            &whole,
+            "take the evidence file that immuaudit alarm list names",
+        ),
+        (&["compare", name], &export, "immuaudit roots export > FILE"),
+    ];
+    for (words, whole, remedy) in commands {
+        let cut = &whole[..whole.len() / 2];
+        for (content, what) in [(cut, "cut off"), ("", "is empty"), ("x\n", "cut off")] {
+            fs::write(&file, content).expect("a file");
+            let run = program.run(words);
+            let text = &run.ends_with(3).stderr;
+            assert!(
+                text.contains(what) && text.contains(remedy),
+                "{words:?}: {text}"
+            );
+            assert!(!text.contains("every finding"), "{words:?}: {text}");
+        }
+        fs::remove_file(&file).expect("a file");
+        let run = program.run(words);
+        let text = &run.ends_with(3).stderr;
+        let place = match words[0] {
+            "compare" => remedy,
+            _ => "immuaudit alarm list names the evidence file",
+        };
+        assert!(
+            text.contains("there is no file") && text.contains(place),
+            "{words:?}: {text}"
+        );
     }
 }
 

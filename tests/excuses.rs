@@ -234,7 +234,7 @@ fn a_database_that_is_not_listed_and_cannot_be_opened_is_what_its_error_says() {
     assert!(why && outcome.verdict == Verdict::Refused, "{outcome:?}");
 }
 
-/// Accepting that it is hidden must not forget what is trusted of it.
+/// The finding names the trusted state, so that no command gives it up.
 #[test]
 fn a_hidden_database_that_shows_nothing_is_hidden_at_what_is_trusted() {
     let scene = Scene::grown(Lag::None);

@@ -14,8 +14,8 @@ use std::process::{Command, Stdio};
 use immuaudit::clock::Timestamp;
 use immuaudit::ledger::State;
 use immuaudit::trust::{
-    Acceptance, Begun, Finding, How, Location, OutcomeRecord, Progress, Searched, Store, Sweeping,
-    Swept, Tampering, Trusted, Unavailable, fault,
+    Acknowledgement, Begun, Finding, How, Location, OutcomeRecord, Progress, Searched, Store,
+    Sweeping, Swept, Tampering, Trusted, Unavailable, fault,
 };
 use support::chain::Chain;
 use support::place::Place;
@@ -34,9 +34,10 @@ enum Work {
     Forget,
     SaveOutcomes,
     SaveProgress,
+    Acknowledge,
 }
 
-const ALL: [Work; 8] = [
+const ALL: [Work; 9] = [
     Work::FirstSight,
     Work::Advance,
     Work::NoteIdentity,
@@ -45,6 +46,7 @@ const ALL: [Work; 8] = [
     Work::Forget,
     Work::SaveOutcomes,
     Work::SaveProgress,
+    Work::Acknowledge,
 ];
 
 fn at(second: u64) -> Timestamp {
@@ -76,7 +78,7 @@ fn finding(work: Work, trusted: &Trusted) -> Finding {
     Finding {
         database: "db".into(),
         kind,
-        reason: "killed".into(),
+        reason: "vanished".into(),
         trusted: Some(trusted.clone()),
         shown,
         uuid: None,
@@ -178,10 +180,17 @@ fn run(store: &Store, work: Work) {
         (Work::Raise, Some(trusted)) => drop(store.raise(&finding(work, &trusted), at(7)).unwrap()),
         (Work::Adopt | Work::Forget, _) => {
             let alarm = store.open_alarms(None).unwrap().remove(0);
-            store.accept("db", &alarm.id, "kim", at(7)).unwrap();
+            store.adopt(&alarm.id, "kim", at(7)).unwrap();
         }
         (Work::SaveOutcomes, _) => store.save_outcomes(&outcomes()).unwrap(),
         (Work::SaveProgress, _) => store.save_progress(&progress()).unwrap(),
+        (Work::Acknowledge, _) => {
+            let change = Acknowledgement {
+                absent_to: Some(4),
+                unsigned: false,
+            };
+            store.acknowledge("db", change, "kim", at(7)).unwrap();
+        }
         (_, None) => panic!("nothing is trusted"),
     }
 }
@@ -215,13 +224,9 @@ fn check(store: &mut Store, work: Work, before: Option<&Trusted>, case: &str) {
                 "{case}: closed, and nothing done"
             );
             for alarm in open {
-                let accepted = store.accept("db", &alarm.id, "kim", at(8)).expect(case);
-                let due = matches!(
-                    (work, accepted.acceptance),
-                    (Work::Adopt, Acceptance::Adopted(_))
-                        | (Work::Forget, Acceptance::Forgotten(_))
-                );
-                assert!(due, "{case}");
+                let adopted = store.adopt(&alarm.id, "kim", at(8)).expect(case);
+                let state = adopted.trusted.map(|trusted| trusted.state);
+                assert_eq!(state, new, "{case}");
             }
             assert_eq!(store.open_alarms(None), Ok(vec![]), "{case}");
         }
@@ -235,6 +240,12 @@ fn check(store: &mut Store, work: Work, before: Option<&Trusted>, case: &str) {
         Work::SaveProgress => {
             let found = store.load_progress(at(100));
             assert!(found.is_empty() || found == progress(), "{case}");
+        }
+        Work::Acknowledge => {
+            let found = store.acknowledged("db").expect(case).absent_to;
+            assert!([0, 4].contains(&found), "{case}: {found}");
+            run(store, work);
+            assert_eq!(store.acknowledged("db").expect(case).absent_to, 4, "{case}");
         }
     }
     let state = store.load("db").expect(case).map(|trusted| trusted.state);

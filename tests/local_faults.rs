@@ -269,11 +269,9 @@ fn what_root_does_leaves_the_files_with_the_auditors_user() {
     let (code, told) = as_nobody(&["--once", "--audit-mirror"]);
     assert_eq!(code, Some(2), "{told}");
     scene.program.run(&["locate", DATABASE]); // makes files and directories of its own
-    let alarm = told.split("--alarm ").nth(1).expect("an alarm");
-    let accepted = scene
-        .program
-        .run(&["accept", DATABASE, "--alarm", &alarm[..12]]);
-    accepted.ends_with(0);
+    let alarm = scene.program.open_alarm(DATABASE);
+    let adopt = ["alarm", "adopt", &alarm, "--yes"];
+    scene.program.run(&adopt).ends_with(0);
     let status = scene.program.run(&["status"]);
     assert!(
         !status.ends_with(0).stderr.contains("belongs to"),

@@ -261,7 +261,9 @@ fn the_verb_tells_people_programs_and_the_evidence() {
         "a good one to restore from",
         "changed \"key/33\": \"value 33\" there, \"forged\" here",
         "What to do next",
-        "immuaudit accept --dir=",
+        "immuaudit alarm close --dir=",
+        "immuaudit alarm adopt --dir=",
+        "close it and keep the trusted state",
     ] {
         assert!(text.contains(said), "{said:?} is not in {text}");
     }

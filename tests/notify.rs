@@ -48,6 +48,9 @@ fn a_notification_has_immuclients_members_in_order_and_then_ours() {
         ",\"verdict\":\"rolled-back\"",
         ",\"reason\":\"fewer",
         ",\"evidence\":\"/",
+        ",\"alarm\":\"",
+        ",\"close_command\":\"immuaudit alarm close --dir=",
+        ",\"adopt_command\":\"immuaudit alarm adopt --dir=",
         ",\"id\":\"",
     ];
     let mut rest = received.body.as_str();

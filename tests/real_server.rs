@@ -13,7 +13,7 @@ for_versions!(
     growth_is_consistent_and_a_restart_is_nothing,
     many_writers_at_once_are_consistent,
     an_older_copy_is_rolled_back,
-    a_fork_is_inconsistent_until_it_is_accepted,
+    a_fork_is_inconsistent_until_it_is_adopted,
     an_emptied_server_is_rolled_back,
     a_database_that_is_gone_has_vanished_and_the_others_go_on,
     a_server_that_is_down_is_unreachable_and_then_consistent,
@@ -147,7 +147,7 @@ fn an_older_copy_is_rolled_back(server: &Path) {
         .is(2, "defaultdb", "rolled-back");
 }
 
-fn a_fork_is_inconsistent_until_it_is_accepted(server: &Path) {
+fn a_fork_is_inconsistent_until_it_is_adopted(server: &Path) {
     let scene = Scene::new(server);
     let real = scene.start(&[]);
     real.write("defaultdb", "a", 20);
@@ -167,20 +167,11 @@ fn a_fork_is_inconsistent_until_it_is_accepted(server: &Path) {
     assert_eq!(member(run.line("defaultdb"), "tampered"), "true");
     assert_eq!(member(run.line("defaultdb"), "open_alarms"), "1");
 
-    // the operator decides, and only then the fork is what is trusted
-    let status = audit.run(&["status", "--json"]);
-    status.ends_with(2);
-    let alarm = status
-        .line("defaultdb")
-        .split("\"open_alarms\":[\"")
-        .nth(1)
-        .expect("an alarm");
-    let alarm = &alarm[..12];
+    // the operator decides, and only then the fork is trusted
+    let alarm = audit.open_alarm("defaultdb");
     let evidence = audit.run(&["status"]);
     assert!(evidence.stdout.contains("evidence: "), "{evidence:#?}");
-    audit
-        .run(&["accept", "defaultdb", "--alarm", alarm])
-        .ends_with(0);
+    audit.run(&["alarm", "adopt", &alarm, "--yes"]).ends_with(0);
     audit.once().is(0, "defaultdb", "consistent");
     audit.run(&["status"]).ends_with(0);
 }

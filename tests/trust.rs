@@ -7,9 +7,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use immuaudit::ledger::{Signature, State};
+use immuaudit::ledger::{Digest, Signature, State};
 use immuaudit::trust::{
-    Change, How, LocalFailure, Location, OutcomeRecord, Store, Tampering, Warning,
+    Change, How, LocalFailure, Location, OutcomeRecord, Seen, Store, Tampering, Warning,
 };
 use support::chain::Chain;
 use support::place::Place;
@@ -88,9 +88,7 @@ fn what_another_command_changed_meanwhile_is_not_overwritten() {
             at(6),
         )
         .unwrap();
-    beside(&place)
-        .accept("db", &alarm.id, "kim", at(7))
-        .unwrap();
+    beside(&place).adopt(&alarm.id, "kim", at(7)).unwrap();
     let refused = store.advance(&before, &chain.prove(5, 6), &chain.seen(6), at(8));
     assert!(matches!(refused, Err(LocalFailure::Changed { .. })));
     let refused = store.note_identity(&before, Some("x"), at(8));
@@ -369,4 +367,93 @@ fn last_verdicts_live_through_a_restart_and_a_damaged_file_is_a_warning() {
     fs::write(&path, "x").unwrap();
     assert_eq!(store.load_outcomes(), vec![]);
     assert_eq!(store.warnings(), vec![Warning::BegunAnew { path }]);
+}
+
+// ---- the last signed transaction
+
+/// A state as a server that signs shows it.
+fn signed(chain: &Chain, tx: u64) -> Seen {
+    Seen {
+        signature: Some(Signature {
+            der: vec![1],
+            public_key: vec![2],
+        }),
+        ..chain.seen(tx)
+    }
+}
+
+#[test]
+fn the_last_signed_transaction_is_kept_when_later_states_come_unsigned() {
+    let place = Place::new();
+    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+    let unsigned = |tx| Seen {
+        signature: None,
+        ..chain.seen(tx)
+    };
+    let mut trusted = store
+        .first_sight("db", &signed(&chain, 3), How::FirstSeen, at(3))
+        .unwrap();
+    assert_eq!(trusted.last_signed, Some(3));
+    for (tx, seen, due) in [
+        (4, signed(&chain, 4), 4),
+        (5, unsigned(5), 4),
+        (6, unsigned(6), 4),
+    ] {
+        let proven = chain.prove(tx - 1, tx);
+        trusted = store.advance(&trusted, &proven, &seen, at(tx)).unwrap();
+        assert_eq!(trusted.last_signed, Some(due), "{tx}");
+    }
+    trusted = store
+        .note_identity(&trusted, Some("another"), at(7))
+        .unwrap();
+    assert_eq!(store.load("db").unwrap().unwrap().last_signed, Some(4));
+    // a state file from before the last change is rolled forward, a damaged history repaired
+    let (state, history) = (file(&place, "db.state"), file(&place, "db.history"));
+    let older = fs::read(&state).unwrap();
+    trusted = store
+        .advance(&trusted, &chain.prove(6, 7), &unsigned(7), at(8))
+        .unwrap();
+    fs::write(&state, older).unwrap();
+    assert_eq!(store.load("db").unwrap().unwrap().last_signed, Some(4));
+    fs::write(&history, "x").unwrap();
+    let pinned = store.pin("db", chain.state(6), at(9)).unwrap();
+    assert_eq!(pinned.last_signed, Some(4));
+    // and adopting a history makes nobody forget that it was signed once
+    let found = finding(Some(&pinned), Tampering::RolledBack, Some(fork.state(2)));
+    let alarm = store.raise(&found, at(10)).unwrap();
+    let adopted = store
+        .adopt(&alarm.id, "kim", at(11))
+        .unwrap()
+        .trusted
+        .unwrap();
+    assert_eq!(adopted.last_signed, Some(4));
+    let again = signed(&fork, 2).signature.unwrap();
+    let noted = store.note_signature(&adopted, &again).unwrap();
+    assert_eq!((noted.last_signed, noted.signature), (Some(2), Some(again)));
+    assert_eq!(trusted.last_signed, Some(4));
+}
+
+#[test]
+fn a_state_file_without_the_last_signed_transaction_still_loads() {
+    for seen in [signed as fn(&Chain, u64) -> Seen, |chain: &Chain, tx| {
+        Seen {
+            signature: None,
+            ..chain.seen(tx)
+        }
+    }] {
+        let place = Place::new();
+        let (store, chain) = (open(&place), Chain::new(9, 1));
+        let trusted = store
+            .first_sight("db", &seen(&chain, 3), How::FirstSeen, at(3))
+            .unwrap();
+        let path = file(&place, "db.state");
+        let text = fs::read_to_string(&path).unwrap();
+        let old: String = text
+            .split_inclusive('\n')
+            .filter(|line| !line.starts_with("last_signed") && !line.starts_with("# sha256"))
+            .collect();
+        let sum = Digest::of(&[old.as_bytes()]);
+        fs::write(&path, format!("{old}# sha256: {sum}\n")).unwrap();
+        assert_eq!(store.load("db"), Ok(Some(trusted)));
+    }
 }

@@ -1,18 +1,20 @@
-//! Alarms and their evidence: an alarm stays open until somebody accepts it, stands by its evidence where
-//! its list is lost, and evidence is bounded.
+//! Alarms and their evidence: an alarm stays open until an operator closes or adopts it, is open by its evidence if its
+//! list is lost, and evidence is bounded.
 
 mod support;
 
 use std::fs;
 
 use immuaudit::ledger::State;
-use immuaudit::trust::{Acceptance, Alarm, Change, Evidence, How, Limits, LocalFailure, Tampering};
+use immuaudit::trust::{
+    Adoption, Alarm, Change, Evidence, How, Limits, LocalFailure, Tampering, Trusted,
+};
 use support::chain::Chain;
 use support::place::Place;
 use support::trust_files::{at, beside, changes, file, finding, grown, open};
 
 #[test]
-fn a_finding_is_an_open_alarm_with_evidence_until_it_is_accepted() {
+fn a_finding_is_an_open_alarm_with_evidence_until_it_is_adopted() {
     let place = Place::new();
     let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
     let trusted = grown(&store, &chain);
@@ -28,11 +30,8 @@ fn a_finding_is_an_open_alarm_with_evidence_until_it_is_accepted() {
     assert_eq!((evidence.found, evidence.alarm), (at(6), alarm.id.clone()));
     assert_eq!(evidence.finding.trusted, Some(trusted));
     assert_eq!(evidence.answers[0].answer, found.answers[0]);
-    let accepted = beside(&place).accept("db", &alarm.id, "kim", at(7));
-    let adopted = match accepted.unwrap().acceptance {
-        Acceptance::Adopted(adopted) => adopted,
-        other => panic!("{other:?}"),
-    };
+    let adopted = beside(&place).adopt(&alarm.id, "kim", at(7)).unwrap();
+    let adopted = adopted.trusted.expect("a trusted state");
     assert_eq!(adopted.state, fork.state(6));
     assert_eq!(
         adopted.how,
@@ -44,8 +43,8 @@ fn a_finding_is_an_open_alarm_with_evidence_until_it_is_accepted() {
     assert_eq!(store.open_alarms(None), Ok(vec![]));
     let closed = store.all_alarms("db").unwrap()[0].closed.clone().unwrap();
     assert_eq!((closed.who.as_str(), closed.when), ("kim", at(7)));
-    let again = store.accept("db", &alarm.id, "kim", at(8));
-    assert!(matches!(again, Err(LocalFailure::NoAlarm { .. })));
+    let again = store.adopt(&alarm.id, "kim", at(8)).unwrap_err();
+    assert!(again.to_string().contains("is closed already"), "{again}");
 }
 
 fn read_evidence(alarm: &Alarm) -> Evidence {
@@ -80,15 +79,25 @@ fn an_open_alarm_does_not_freeze_the_trust() {
         .advance(&trusted, &chain.prove(5, 6), &chain.seen(6), at(7))
         .unwrap();
     assert_eq!(store.open_alarms(None).unwrap().len(), 1);
-    // what replaced the trusted state by proof is not given up for a lie of then
-    let accepted = store.accept("db", &alarm.id, "kim", at(8)).unwrap();
-    assert_eq!(accepted.acceptance, Acceptance::Overtaken);
+    // a proven state that replaced the trusted one is not given up for an earlier lie
+    let due = Adoption::Overtaken {
+        trusted: Some(after.state),
+    };
+    assert_eq!(store.adoption(&alarm), Ok(due));
+    let refused = store.adopt(&alarm.id, "kim", at(8)).unwrap_err();
+    let text = refused.to_string();
+    assert!(
+        text.contains("replaced since") && text.contains("transaction 6 is trusted now"),
+        "{text}"
+    );
+    assert_eq!(store.open_alarms(None).unwrap().len(), 1);
+    store.close_alarm(&alarm.id, "kim", at(9)).unwrap();
     assert_eq!(store.load("db"), Ok(Some(after)));
     assert_eq!(store.open_alarms(None), Ok(vec![]));
 }
 
 #[test]
-fn accepting_one_of_many_states_of_a_rewritten_history_closes_the_others_with_it() {
+fn adopting_one_of_many_states_of_a_rewritten_history_closes_the_others_about_it() {
     let place = Place::new();
     let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
     let trusted = grown(&store, &chain);
@@ -99,8 +108,8 @@ fn accepting_one_of_many_states_of_a_rewritten_history_closes_the_others_with_it
     let first = raise(Tampering::Inconsistent, 6, &trusted);
     let last = raise(Tampering::Inconsistent, 8, &trusted);
     let value = raise(Tampering::Value, 7, &trusted);
-    let accepted = store.accept("db", &last.id, "kim", at(7)).unwrap();
-    assert_eq!(accepted.closed_with_it, std::slice::from_ref(&first.id));
+    let adopted = store.adopt(&last.id, "kim", at(7)).unwrap();
+    assert_eq!(adopted.also_closed, std::slice::from_ref(&first.id));
     let open: Vec<String> = store
         .open_alarms(None)
         .unwrap()
@@ -112,19 +121,45 @@ fn accepting_one_of_many_states_of_a_rewritten_history_closes_the_others_with_it
 }
 
 #[test]
-fn accepting_an_emptied_or_vanished_database_forgets_it() {
+fn adopting_leaves_an_alarm_about_another_trusted_state_open() {
+    let place = Place::new();
+    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+    let before = grown(&store, &chain);
+    let raise = |trusted: &Trusted, tx| {
+        let found = finding(Some(trusted), Tampering::Inconsistent, Some(fork.state(tx)));
+        store.raise(&found, at(6)).unwrap()
+    };
+    let first = raise(&before, 7);
+    let after = store
+        .advance(&before, &chain.prove(5, 6), &chain.seen(6), at(7))
+        .unwrap();
+    let second = raise(&after, 8);
+    let adopted = store.adopt(&second.id, "kim", at(8)).unwrap();
+    assert_eq!(adopted.also_closed, Vec::<String>::new());
+    assert_eq!(store.open_alarms(None), Ok(vec![first]));
+}
+
+#[test]
+fn adopting_an_emptied_or_vanished_database_trusts_no_state_of_it() {
     for shown in [None, Some(State::EMPTY)] {
         let place = Place::new();
         let (store, chain) = (open(&place), Chain::new(9, 1));
         let trusted = grown(&store, &chain);
-        let alarm = store
-            .raise(
-                &finding(Some(&trusted), Tampering::RolledBack, shown),
-                at(6),
-            )
-            .unwrap();
-        let accepted = store.accept("db", &alarm.id, "kim", at(7)).unwrap();
-        assert_eq!(accepted.acceptance, Acceptance::Forgotten(trusted.state));
+        let mut found = finding(Some(&trusted), Tampering::RolledBack, shown);
+        found.reason = if shown.is_none() {
+            "vanished"
+        } else {
+            "emptied"
+        }
+        .into();
+        let alarm = store.raise(&found, at(6)).unwrap();
+        assert_eq!(alarm.given_up(), Some(1..=5));
+        let due = Adoption::Forget {
+            given_up: Box::new(trusted),
+        };
+        assert_eq!(store.adoption(&alarm), Ok(due));
+        let adopted = store.adopt(&alarm.id, "kim", at(7)).unwrap();
+        assert_eq!(adopted.trusted, None);
         assert_eq!(store.load("db"), Ok(None));
         let last = store.history("db").unwrap().pop().unwrap();
         assert_eq!(last.change, Change::Forgotten { alarm: alarm.id });
@@ -137,21 +172,143 @@ fn accepting_an_emptied_or_vanished_database_forgets_it() {
 }
 
 #[test]
-fn accepting_what_says_nothing_about_the_state_only_closes_it() {
+fn an_alarm_that_names_no_other_state_can_only_be_closed() {
     for kind in [Tampering::Signature, Tampering::Value, Tampering::SplitView] {
         let place = Place::new();
         let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
         let trusted = grown(&store, &chain);
         let found = finding(Some(&trusted), kind, Some(fork.state(6)));
         let alarm = store.raise(&found, at(6)).unwrap();
-        let accepted = store.accept("db", &alarm.id, "kim", at(7)).unwrap();
-        assert_eq!(accepted.acceptance, Acceptance::Closed);
+        assert_eq!(alarm.given_up(), None);
+        let refused = store.adopt(&alarm.id, "kim", at(7)).unwrap_err();
+        assert!(
+            matches!(refused, LocalFailure::NothingToAdopt { .. }),
+            "{refused}"
+        );
+        assert_eq!(store.open_alarms(None), Ok(vec![alarm.clone()]));
+        store.close_alarm(&alarm.id, "kim", at(7)).unwrap();
         assert_eq!(store.load("db"), Ok(Some(trusted)));
         assert_eq!(store.open_alarms(None), Ok(vec![]));
         // found again after that, it is open again
         let again = store.raise(&found, at(8)).unwrap();
         assert_eq!(store.open_alarms(None), Ok(vec![again]));
     }
+}
+
+#[test]
+fn closing_keeps_the_trusted_state_and_every_other_alarm() {
+    for (kind, shown_tx) in [(Tampering::Inconsistent, 6), (Tampering::RolledBack, 4)] {
+        let place = Place::new();
+        let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+        let trusted = grown(&store, &chain);
+        let found = |tx| finding(Some(&trusted), kind, Some(fork.state(tx)));
+        let alarm = store.raise(&found(shown_tx), at(6)).unwrap();
+        let other = store.raise(&found(shown_tx - 1), at(6)).unwrap();
+        let closed = store.close_alarm(&alarm.id, "kim", at(7)).unwrap();
+        assert_eq!(
+            closed.closed.as_ref().map(|closed| closed.when),
+            Some(at(7))
+        );
+        assert_eq!(store.load("db"), Ok(Some(trusted.clone())));
+        assert_eq!(store.open_alarms(None), Ok(vec![other]));
+        // closing it again changes nothing, and a server that still shows it opens it again
+        let again = store.close_alarm(&alarm.id, "lee", at(8)).unwrap();
+        assert_eq!(again, closed);
+        let again = store.raise(&found(shown_tx), at(9)).unwrap();
+        assert!(again.is_open());
+        assert_eq!(store.open_alarms(None).unwrap().len(), 2);
+    }
+}
+
+/// `compare` accuses with an older state of the trusted history, which a later one extends.
+#[test]
+fn a_closed_finding_about_an_older_trusted_state_is_open_again_when_it_is_found_again() {
+    let place = Place::new();
+    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+    let trusted = grown(&store, &chain);
+    let older = Trusted {
+        state: chain.state(4),
+        ..trusted
+    };
+    let found = finding(Some(&older), Tampering::SplitView, Some(fork.state(4)));
+    let alarm = store.raise(&found, at(6)).unwrap();
+    store.close_alarm(&alarm.id, "kim", at(7)).unwrap();
+    assert!(store.raise(&found, at(8)).unwrap().is_open());
+    assert_eq!(store.open_alarms(None).unwrap().len(), 1);
+}
+
+#[test]
+fn a_finding_about_a_state_that_was_given_up_does_not_open_the_adopted_alarm_again() {
+    let place = Place::new();
+    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+    let trusted = grown(&store, &chain);
+    let found = finding(Some(&trusted), Tampering::Inconsistent, Some(fork.state(6)));
+    let alarm = store.raise(&found, at(6)).unwrap();
+    store.adopt(&alarm.id, "kim", at(7)).unwrap();
+    // the check that found it again began before
+    assert!(!store.raise(&found, at(7)).unwrap().is_open());
+    assert_eq!(store.open_alarms(None), Ok(vec![]));
+}
+
+/// The import of another auditor's states raises such an alarm: it names no state of the server.
+#[test]
+fn an_alarm_without_a_shown_state_gives_up_nothing_unless_the_database_vanished() {
+    for kind in [Tampering::Inconsistent, Tampering::RolledBack] {
+        let place = Place::new();
+        let (store, chain) = (open(&place), Chain::new(9, 1));
+        let trusted = grown(&store, &chain);
+        let mut found = finding(Some(&trusted), kind, None);
+        found.reason = "the imported state 7:00 is not extended: vanished".into();
+        let alarm = store.raise(&found, at(6)).unwrap();
+        assert_eq!(store.adoption(&alarm), Ok(Adoption::Nothing));
+        assert!(store.adopt(&alarm.id, "kim", at(7)).is_err());
+        assert_eq!(store.load("db"), Ok(Some(trusted)));
+    }
+}
+
+#[test]
+fn the_transactions_that_adopting_gives_up_begin_behind_the_last_shared_state() {
+    let place = Place::new();
+    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+    let trusted = grown(&store, &chain);
+    let raise = |kind, shown| {
+        let found = finding(Some(&trusted), kind, Some(shown));
+        store.raise(&found, at(6)).unwrap().given_up()
+    };
+    assert_eq!(raise(Tampering::RolledBack, chain.state(4)), Some(5..=5));
+    assert_eq!(raise(Tampering::RolledBack, chain.state(3)), Some(4..=5));
+    assert_eq!(raise(Tampering::RolledBack, chain.state(2)), Some(1..=5)); // never trusted itself
+    assert_eq!(raise(Tampering::RolledBack, fork.state(4)), Some(1..=5));
+    assert_eq!(raise(Tampering::Inconsistent, fork.state(8)), Some(1..=5));
+    // a hidden database shows the trusted state, or one that extends it
+    assert_eq!(raise(Tampering::RolledBack, chain.state(5)), None);
+    assert_eq!(raise(Tampering::RolledBack, chain.state(6)), None);
+}
+
+#[test]
+fn an_alarm_is_found_by_its_id_alone_and_a_wrong_id_lists_the_open_ones() {
+    let place = Place::new();
+    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let trusted = grown(&store, &chain);
+    let mut other = finding(None, Tampering::Value, None);
+    other.database = "other".into();
+    let other = store.raise(&other, at(6)).unwrap();
+    let found = finding(Some(&trusted), Tampering::Value, None);
+    let alarm = store.raise(&found, at(6)).unwrap();
+    assert_eq!(store.alarm(&other.id), Ok(other.clone()));
+    assert_eq!(store.alarm(&alarm.id), Ok(alarm.clone()));
+    let refused = store.alarm("0123456789ab").unwrap_err().to_string();
+    let due = format!("{} (value, db), {} (value, other)", alarm.id, other.id);
+    assert!(refused.contains(&due), "{refused}");
+    store.close_alarm(&other.id, "kim", at(7)).unwrap();
+    assert_eq!(store.alarm(&other.id).unwrap().closed.unwrap().who, "kim");
+    // a damaged list hides no other database's alarm
+    fs::write(file(&place, "other.alarms"), "x").unwrap();
+    assert_eq!(store.alarm(&alarm.id), Ok(alarm));
+    assert!(matches!(
+        store.alarm("0123456789ab"),
+        Err(LocalFailure::DamagedRecord { .. })
+    ));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use immuaudit::ledger::State;
 use immuaudit::trust::{How, LocalFailure, Store, Tampering, Warning};
 use support::chain::Chain;
 use support::place::Place;
@@ -202,6 +203,88 @@ fn an_older_history_is_a_local_failure() {
         store.load("db"),
         Err(LocalFailure::Disagree { .. })
     ));
+}
+
+#[test]
+fn the_state_to_pin_after_damage_is_never_older_than_any_whole_file_names() {
+    let place = Place::new();
+    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let before = grown(&store, &chain);
+    let (state, history) = (file(&place, "db.state"), file(&place, "db.history"));
+    let older = fs::read(&history).unwrap();
+    let trusted = store
+        .advance(&before, &chain.prove(5, 7), &chain.seen(7), at(9))
+        .unwrap();
+    let whole = (fs::read(&state).unwrap(), fs::read(&history).unwrap());
+    let advises = |due: State| {
+        let text = store.load("db").unwrap_err().to_string();
+        assert!(text.contains(&format!("--pin db:{due},")), "{due}: {text}");
+        let refused = store.pin("db", chain.state(2), at(20)).unwrap_err();
+        assert!(
+            refused.to_string().contains(&format!("is {due}")),
+            "{refused}"
+        );
+    };
+    // a history cut behind the whole state file
+    fs::write(&history, &older).unwrap();
+    advises(trusted.state);
+    let repaired = store.pin("db", trusted.state, at(10)).unwrap();
+    assert_eq!(repaired.state, trusted.state);
+    assert_eq!(store.history("db").unwrap().len(), 4);
+    // the state file damaged beside a cut history: an alarm names a newer one
+    fs::write(&state, &whole.0).unwrap();
+    fs::write(&history, &whole.1).unwrap();
+    let found = finding(Some(&trusted), Tampering::Value, None);
+    store.raise(&found, at(11)).unwrap();
+    fs::write(&history, &older).unwrap();
+    fs::write(&state, "x").unwrap();
+    advises(trusted.state);
+    // and both are gone: the evidence alone names it
+    fs::remove_file(&state).unwrap();
+    fs::remove_file(&history).unwrap();
+    fs::remove_file(file(&place, "db.alarms")).unwrap();
+    advises(trusted.state);
+    store.pin("db", trusted.state, at(12)).unwrap();
+}
+
+#[test]
+fn a_state_that_was_adopted_is_newer_than_the_one_given_up_for_it() {
+    let place = Place::new();
+    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+    let trusted = grown(&store, &chain);
+    let history = file(&place, "db.history");
+    let older = fs::read(&history).unwrap();
+    let found = finding(Some(&trusted), Tampering::RolledBack, Some(fork.state(4)));
+    let alarm = store.raise(&found, at(6)).unwrap();
+    store.adopt(&alarm.id, "kim", at(6)).unwrap();
+    fs::write(&history, &older).unwrap();
+    let text = store.load("db").unwrap_err().to_string();
+    let due = format!("--pin db:{},", fork.state(4));
+    assert!(text.contains(&due), "{text}");
+    store.pin("db", fork.state(4), at(8)).unwrap();
+}
+
+#[test]
+fn a_line_missing_anywhere_in_the_history_is_a_local_failure() {
+    let place = Place::new();
+    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let trusted = grown(&store, &chain);
+    let path = file(&place, "db.history");
+    let whole = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    for missing in 1..lines.len() - 1 {
+        let mut left = lines.clone();
+        left.remove(missing);
+        fs::write(&path, left.concat()).unwrap();
+        let failure = store.load("db").unwrap_err();
+        let text = failure.to_string();
+        let due = format!("a gap: lines before line {}", missing + 1);
+        assert!(text.contains(&due), "{text}");
+        let pin = format!("--pin db:{},", trusted.state);
+        assert!(text.contains(&pin), "{text}");
+    }
+    fs::write(&path, &whole).unwrap();
+    assert_eq!(store.load("db"), Ok(Some(trusted)));
 }
 
 /// Whole files, each with its checksum, of two directories of one server.

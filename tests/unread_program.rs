@@ -66,6 +66,11 @@ fn absent_values_are_told_everywhere_and_cost_a_sweep_its_exit_code() {
         run.stdout.contains("0 of 20 transactions read whole"),
         "{run:#?}"
     );
+    let run = program.run(&["acknowledge", "defaultdb", "--absent-values-to", "20"]);
+    run.ends_with(0);
+    program.run(&["sweep"]).ends_with(0);
+    let run = program.once();
+    assert!(!run.line("defaultdb").contains(told), "{run:#?}");
 }
 
 /// Until the series is there, with one transaction; the deadline only ends a test that failed.

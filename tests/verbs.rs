@@ -4,7 +4,9 @@ mod support;
 
 use std::time::Duration;
 
-use immuaudit::config::{Drill, RootsTask, Task};
+use immuaudit::config::{
+    AcknowledgeTask, AdoptConsent, AlarmTask, Drill, ListedAlarms, RootsTask, Task,
+};
 use support::process::given;
 
 #[test]
@@ -12,11 +14,39 @@ fn verbs_have_their_own_flags() {
     let task = |arguments: &[&str]| given(arguments).run().task;
     assert_eq!(task(&["audit-mode"]), Task::Audit);
     assert_eq!(task(&["--json", "status"]), Task::Status);
-    let accept = Task::Accept {
-        database: "shop".to_owned(),
-        alarm: "7".to_owned(),
+    let alarm = |words: &[&str]| task(&[&["alarm"], words].concat());
+    let list = |database: Option<&str>, which| {
+        Task::Alarm(AlarmTask::List {
+            database: database.map(String::from),
+            which,
+        })
     };
-    assert_eq!(task(&["accept", "shop", "--alarm", "7"]), accept);
+    assert_eq!(alarm(&["list"]), list(None, ListedAlarms::Open));
+    let all = alarm(&["list", "shop", "--all"]);
+    assert_eq!(all, list(Some("shop"), ListedAlarms::All));
+    let id = || "7".to_owned();
+    let show = Task::Alarm(AlarmTask::Show { alarm: id() });
+    assert_eq!(alarm(&["show", "7"]), show);
+    let close = Task::Alarm(AlarmTask::Close { alarm: id() });
+    assert_eq!(alarm(&["close", "7"]), close);
+    for (words, consent) in [
+        (&["adopt", "7"][..], AdoptConsent::Ask),
+        (&["adopt", "7", "--yes"], AdoptConsent::Given),
+    ] {
+        let alarm_id = id();
+        let adopt = Task::Alarm(AlarmTask::Adopt {
+            alarm: alarm_id,
+            consent,
+        });
+        assert_eq!(alarm(words), adopt);
+    }
+    let acknowledge = Task::Acknowledge(AcknowledgeTask {
+        database: "shop".to_owned(),
+        absent_to: Some(7),
+        unsigned: true,
+    });
+    let words = ["acknowledge", "shop", "--absent-values-to=7", "--unsigned"];
+    assert_eq!(task(&words), acknowledge);
     let import = |alarm| {
         Task::Roots(RootsTask::Import {
             path: "x".into(),

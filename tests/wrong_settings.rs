@@ -32,15 +32,27 @@ fn a_wrong_command_line_is_told_with_its_remedy() {
         ),
         (
             &["status", "--alarm=1"],
-            "--alarm belongs to \"immuaudit accept\": leave it out",
+            "--alarm belongs to \"immuaudit roots\": leave it out",
         ),
         (
-            &["accept", "shop"],
-            "incomplete: wanted is immuaudit accept DATABASE --alarm ID",
+            &["alarm", "close"],
+            "incomplete: wanted is immuaudit alarm list [DATABASE] [--all] | show ID | close ID | adopt ID [--yes]",
         ),
         (
-            &["accept", "--alarm=1"],
-            "incomplete: wanted is immuaudit accept DATABASE --alarm ID",
+            &["alarm", "show", "7", "--all"],
+            "--all belongs to \"immuaudit alarm list\": leave it out",
+        ),
+        (
+            &["alarm", "close", "7", "--yes"],
+            "--yes belongs to \"immuaudit alarm adopt\": leave it out",
+        ),
+        (
+            &["acknowledge", "shop"],
+            "incomplete: wanted is immuaudit acknowledge DATABASE [--absent-values-to TX] [--unsigned]",
+        ),
+        (
+            &["acknowledge", "--unsigned"],
+            "incomplete: wanted is immuaudit acknowledge DATABASE [--absent-values-to TX] [--unsigned]",
         ),
         (
             &["audit-mode", "instal"],

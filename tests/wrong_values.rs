@@ -28,7 +28,7 @@ const FREE: [&str; 16] = [
 ];
 
 /// Each setting with a value that it cannot have, and what is wanted.
-const WRONG: [(&str, &str, &str); 63] = [
+const WRONG: [(&str, &str, &str); 66] = [
     (
         "--immudb-address",
         "http://db:3322",
@@ -128,6 +128,9 @@ const WRONG: [(&str, &str, &str); 63] = [
     ("--lie", "a\tb", "without control characters"),
     ("--list", "maybe", "true or false"),
     ("--test", "maybe", "true or false"),
+    ("--yes", "maybe", "true or false"),
+    ("--absent-values-to", "0", "a whole number from 1 to"),
+    ("--unsigned", "maybe", "true or false"),
 ];
 
 /// The flags that help shows, of every verb.
@@ -135,7 +138,8 @@ fn flags() -> Vec<String> {
     let verbs = [
         "audit-mode",
         "config",
-        "accept",
+        "alarm",
+        "acknowledge",
         "roots",
         "locate",
         "drill",
@@ -170,6 +174,8 @@ fn every_setting_has_its_wrong_value_and_says_which_where_and_what_is_wanted() {
             "--against" | "--show-values" => vec!["locate", "db"],
             "--serve" | "--databases" | "--grow" | "--lie" | "--list" => vec!["drill"],
             "--test" => vec!["notify"],
+            "--yes" => vec!["alarm", "adopt", "7"],
+            "--absent-values-to" | "--unsigned" => vec!["acknowledge", "db"],
             "--audit-signature" | "--detached" => vec!["--as=immugw", "--audit"],
             "--certificate" | "--pkey" | "--clientcas" => vec!["--mtls"],
             _ => vec![],

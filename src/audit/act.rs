@@ -65,6 +65,14 @@ impl Auditor {
         conclusion.signature.clone_from(&claimed.signature);
         if let Some(trusted) = trusted {
             conclusion.warnings = self.warnings(trusted, claimed);
+            if let Some(signature) = &claimed.signature {
+                // else its loss before the next transaction would go unnoticed
+                if trusted.last_signed != Some(claimed.state.tx) {
+                    if let Err(failure) = self.store.note_signature(trusted, signature) {
+                        return Conclusion::local(failure).showing(claimed.state);
+                    }
+                }
+            }
             if self.new_identity(trusted).is_some() {
                 let now = clock::now();
                 let identity = self.identity();
@@ -122,10 +130,20 @@ impl Auditor {
                 to,
             });
         }
-        if trusted.signature.is_some() && claimed.signature.is_none() {
+        if claimed.signature.is_none() && self.is_loss_unexplained(trusted) {
             warnings.push(Warning::SignatureDropped);
         }
         warnings
+    }
+
+    /// Returns whether a state was signed once and its operator did not acknowledge that later ones are not.
+    fn is_loss_unexplained(&self, trusted: &Trusted) -> bool {
+        let Some(last_signed) = trusted.last_signed else {
+            return false;
+        };
+        // a file that cannot be read acknowledges nothing; the store reports it
+        let acknowledged = self.store.acknowledged(&trusted.database);
+        acknowledged.unwrap_or_default().unsigned_after != Some(last_signed)
     }
 
     /// The identity that answers, where it is another than the recorded one.

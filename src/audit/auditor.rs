@@ -15,6 +15,7 @@ use crate::clock::{self, Timestamp};
 use crate::config::NewValues;
 use crate::ledger::{State, StateShape};
 use crate::locate::Window;
+use crate::ranges::Ranges;
 use crate::server::{Failure, Server};
 use crate::trust::{
     self, LocalFailure, Mirror, OutcomeRecord, Progress, Store, Tampering, Trusted,
@@ -246,15 +247,24 @@ impl Auditor {
         Some(self.conclude(&database, trusted.as_ref(), conclusion))
     }
 
-    /// Warns of values that the server does not have, for no reason that the ledger shows.
+    /// Warns of values that the server does not have, for no reason that the ledger shows or the operator
+    /// acknowledged.
     fn absent_values(&self, database: &str) -> Option<Warning> {
-        let progress = self.progress.get(database)?;
+        let (absent, dropped) = self.unexplained(database)?;
         Some(Warning::ValuesAbsent {
-            transactions: progress.absent.count(),
-            first: progress.absent.first()?,
-            last: progress.absent.last()?,
-            dropped: progress.dropped.count(),
+            transactions: absent.count(),
+            first: absent.first()?,
+            last: absent.last()?,
+            dropped: dropped.count(),
         })
+    }
+
+    /// Returns the transactions with absent values that nothing explains, and those of them that had been read
+    /// whole before. An acknowledgement that cannot be read is none.
+    pub fn unexplained(&self, database: &str) -> Option<(Ranges, Ranges)> {
+        let progress = self.progress.get(database)?;
+        let acknowledged = self.store.acknowledged(database);
+        Some(progress.absent_after(acknowledged.map_or(0, |of| of.absent_to)))
     }
 
     /// What is trusted of a database; a pin where nothing is yet.
@@ -315,7 +325,7 @@ impl Auditor {
             Conclusion {
                 verdict: Verdict::Tampered(Tampering::RolledBack),
                 reason: Reason::Hidden,
-                // it shows something: accepting this must not forget what is trusted
+                // it shows something: there is no state to adopt
                 shown: conclusion.shown.or(Some(trusted.state)),
                 ..conclusion
             }

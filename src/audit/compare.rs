@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::check;
 use super::proof::{self, Proof};
 use super::verdict::{Reason, Verdict};
 use super::{Auditor, Exit};
@@ -33,8 +34,22 @@ pub struct Comparison {
 #[allow(clippy::large_enum_variant)] // one at a time, and soon told
 #[derive(Debug)]
 pub enum Compared {
-    /// The newest state of the one is the other's too, or proven against it by the server.
+    /// The newest state of one auditor is also the other's, or the server proves the two against each other.
     Agree(State),
+    /// Both auditors trust this state, and the other one has gone on since. The server here has not come as far.
+    Ahead {
+        /// The newest state that both trust, or that the server proves.
+        agreed: State,
+        /// The other auditor's newest state.
+        theirs: State,
+    },
+    /// The server here has not come as far as the two states to compare, and no older state settles it.
+    NotYet {
+        /// The last transaction that the server shows.
+        shown: u64,
+        /// The other auditor's newest state.
+        theirs: State,
+    },
     /// They were shown two histories.
     SplitView {
         /// Why.
@@ -52,13 +67,27 @@ pub enum Compared {
     Local(LocalFailure),
 }
 
+/// The server's answer about two auditors' states.
+enum Held {
+    /// One extends the other.
+    Agree,
+    /// Neither extends the other.
+    Split(Reason),
+    /// No proof, for this reason.
+    Unproven(Verdict, Reason),
+    /// The server shows only this many transactions.
+    Behind(u64),
+    /// The program is asked to end.
+    Stopped,
+}
+
 impl Compared {
     /// How the program should end for this one alone.
     pub fn exit(&self) -> Exit {
         match self {
-            Compared::Agree(_) | Compared::NotHere => Exit::Good,
+            Compared::Agree(_) | Compared::Ahead { .. } | Compared::NotHere => Exit::Good,
             Compared::SplitView { .. } => Exit::Tampered,
-            Compared::NotProven(..) => Exit::Incomplete,
+            Compared::NotProven(..) | Compared::NotYet { .. } => Exit::Incomplete,
             Compared::Local(_) => Exit::Local,
         }
     }
@@ -101,19 +130,84 @@ impl Auditor {
         if newest == trusted.state {
             return Some(Compared::Agree(newest));
         }
-        let (source, target) = match newest.tx < trusted.state.tx {
-            true => (newest, trusted.state),
-            false => (trusted.state, newest),
+        match self.hold_pair(database, newest, trusted.state) {
+            Held::Agree => Some(Compared::Agree(newest)),
+            Held::Split(reason) => Some(self.split_view(&trusted, newest, reason, all)),
+            Held::Unproven(verdict, reason) => Some(Compared::NotProven(verdict, reason)),
+            Held::Behind(shown) => self.behind(&trusted, &ours, theirs, newest, shown, all),
+            Held::Stopped => None,
+        }
+    }
+
+    /// Compares older states of the other auditor, if the server has not come as far as the newest ones. Nothing that
+    /// the server says contradicts anything then; states of the same transaction need no server.
+    fn behind(
+        &mut self,
+        trusted: &Trusted,
+        ours: &BTreeMap<u64, State>,
+        theirs: &Exported,
+        newest: State,
+        shown: u64,
+        all: &Theirs,
+    ) -> Option<Compared> {
+        let older = theirs.states.iter().rev();
+        let shared = older
+            .clone()
+            .find(|state| ours.get(&state.tx) == Some(*state));
+        // one older than the trusted state, which the server can prove to be an ancestor of it
+        let ancestor = older.copied().find(|state| state.tx < trusted.state.tx);
+        let ancestor = ancestor.filter(|state| shared.is_none_or(|shared| state.tx > shared.tx));
+        let mut agreed = shared.copied();
+        if let Some(ancestor) = ancestor {
+            match self.hold_pair(&theirs.database, ancestor, trusted.state) {
+                Held::Agree => agreed = Some(ancestor),
+                Held::Split(reason) => {
+                    return Some(self.split_view(trusted, ancestor, reason, all));
+                }
+                Held::Unproven(verdict, reason) if agreed.is_none() => {
+                    return Some(Compared::NotProven(verdict, reason));
+                }
+                Held::Stopped => return None,
+                Held::Unproven(..) | Held::Behind(_) => {}
+            }
+        }
+        Some(match agreed {
+            Some(agreed) if newest.tx > trusted.state.tx => Compared::Ahead {
+                agreed,
+                theirs: newest,
+            },
+            _ => Compared::NotYet {
+                shown,
+                theirs: newest,
+            },
+        })
+    }
+
+    /// Asks the server to prove the newer of two states against the older.
+    fn hold_pair(&mut self, database: &str, theirs: State, ours: State) -> Held {
+        let (source, target) = match theirs.tx < ours.tx {
+            true => (theirs, ours),
+            false => (ours, theirs),
         };
         let limits = self.demands().limits();
         match proof::extend(&mut self.server, database, &source, &target, limits) {
-            Proof::Holds(_) => Some(Compared::Agree(newest)),
-            Proof::Fails(Verdict::Tampered(Tampering::Inconsistent), reason) => {
-                Some(self.split_view(&trusted, newest, reason, all))
-            }
-            Proof::Fails(verdict, reason) => Some(Compared::NotProven(verdict, reason)),
-            Proof::Behind => Some(Compared::NotProven(Verdict::Malformed, Reason::Fewer)),
-            Proof::Stopped => None,
+            Proof::Holds(_) => Held::Agree,
+            Proof::Fails(Verdict::Tampered(Tampering::Inconsistent), reason) => Held::Split(reason),
+            Proof::Fails(verdict, reason) => Held::Unproven(verdict, reason),
+            Proof::Behind => self.how_far(database, target),
+            Proof::Stopped => Held::Stopped,
+        }
+    }
+
+    /// The server says that it has not come as far as `target`: its state tells whether that is so.
+    fn how_far(&mut self, database: &str, target: State) -> Held {
+        match self.server.state(database) {
+            Ok(claimed) if claimed.state.tx < target.tx => Held::Behind(claimed.state.tx),
+            Ok(_) => Held::Unproven(Verdict::Malformed, Reason::UnbackedHash),
+            Err(failure) => match check::sort(&failure, true) {
+                None => Held::Stopped,
+                Some(verdict) => Held::Unproven(verdict, Reason::Failure(failure)),
+            },
         }
     }
 

@@ -77,7 +77,7 @@ impl Auditor {
             grew,
             signature,
         } = conclusion;
-        let (alarm, unwritten) =
+        let (mut alarm, unwritten) =
             match self.raise_what_accuses(database, verdict, &mut reason, trusted, shown) {
                 Ok(alarm) => (alarm, None),
                 Err(failure) => (None, Some(failure)),
@@ -103,6 +103,10 @@ impl Auditor {
             self.slow.remove(database);
         }
         let window = self.window_at_alarm(verdict, &reason, trusted, shown, alarm.as_ref());
+        if let (Some(alarm), Some(window)) = (&mut alarm, &window) {
+            let stands = window.stands.map_or(0, |stands| stands.tx);
+            alarm.shares(Some(window.shown), stands);
+        }
         Outcome {
             database: database.into(),
             verdict,

@@ -61,7 +61,14 @@ impl Auditor {
         }
         match shown.tx.cmp(&pin.state.tx) {
             Ordering::Equal => return Some(contradicts(Reason::OtherHash { tx: shown.tx })),
-            Ordering::Less => return Some(contradicts(Reason::Fewer)),
+            Ordering::Less => {
+                // a replica may lag behind; one that never catches up becomes overdue
+                let reason = Reason::PinAhead {
+                    pin: pin.state,
+                    shown: shown.tx,
+                };
+                return Some(Err((Verdict::Unprovable, reason)));
+            }
             Ordering::Greater => {}
         }
         let limits = self.demands().limits();

@@ -29,7 +29,8 @@ pub enum Verdict {
     Unreachable,
     /// Login, permission, or another no.
     Refused,
-    /// An old honest server cannot prove this very pair, and shows why.
+    /// Not provable yet: an old honest server cannot prove this very pair and shows why, or a pinned state is newer
+    /// than what the server shows.
     Unprovable,
     /// The auditor's own disk, files or lock.
     LocalFailure,
@@ -141,7 +142,7 @@ pub enum Reason {
     Emptied,
     /// The database is gone.
     Vanished,
-    /// Not listed, and nothing is trusted of it: the operator accepted that it is gone.
+    /// Not listed, and nothing is trusted of it: the operator gave up its trusted state.
     Unlisted,
     /// Not listed any more, but it still opens.
     Hidden,
@@ -176,6 +177,13 @@ pub enum Reason {
     NoTransaction,
     /// No trusted state, and `--require-trusted`.
     FirstSightRefused,
+    /// The server has not come as far as the pinned state yet.
+    PinAhead {
+        /// The pinned state.
+        pin: State,
+        /// The last transaction that the server shows.
+        shown: u64,
+    },
     /// The pinned state and the trusted one do not prove each other.
     PinContradicts {
         /// The pinned state.
@@ -240,6 +248,11 @@ impl fmt::Display for Reason {
                 "the pinned state {pin} and the trusted one do not prove each other: {why} (or \
                  the pin is mistyped)"
             ),
+            Reason::PinAhead { pin, shown } => write!(
+                f,
+                "the server shows {shown} transactions and the pinned state {pin} is newer: not comparable yet (a \
+                 replica that lags behind, or a pin of another ledger)"
+            ),
             Reason::Values(report) => write!(f, "{report}"),
             Reason::NotExtended { imported, why } => {
                 write!(f, "the imported state {imported} is not extended: {why}")
@@ -266,7 +279,7 @@ pub enum Warning {
         /// The name it is filed under.
         server: String,
     },
-    /// The state was signed before and is not now; no key is configured.
+    /// A state was signed once and this one is not; no key is configured.
     SignatureDropped,
     /// The server does not have values of these transactions, and nothing in the ledger says why.
     ValuesAbsent {
@@ -298,9 +311,10 @@ impl fmt::Display for Warning {
                 "the identity \"{identity}\" is already audited under the name \"{server}\": give \
                  --server-name to go on with its trusted states"
             ),
-            Warning::SignatureDropped => {
-                f.write_str("the state was signed before and is not now: configure the key")
-            }
+            Warning::SignatureDropped => f.write_str(
+                "the state was signed before and is not now: give the server its signing key again, or, if it no \
+                 longer signs on purpose, run immuaudit acknowledge DATABASE --unsigned",
+            ),
             Warning::ValuesAbsent {
                 transactions,
                 first,
@@ -401,7 +415,7 @@ pub struct Outcome {
     pub alarm: Option<Alarm>,
     /// Why the alarm could not be written, where it could not.
     pub unwritten: Option<LocalFailure>,
-    /// Alarms of this database that nobody accepted yet, this one included.
+    /// Open alarms of this database, this one included.
     pub open_alarms: usize,
     /// Not proven in time.
     pub overdue: Option<Overdue>,

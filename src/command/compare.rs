@@ -91,6 +91,15 @@ fn line(comparison: &Comparison) -> String {
     let name = Shown::new(&comparison.database);
     match &comparison.result {
         Compared::Agree(state) => format!("{name}: agrees, at transaction {}", state.tx),
+        Compared::Ahead { agreed, theirs } => format!(
+            "{name}: agree at transaction {}; the other is ahead, at {}",
+            agreed.tx, theirs.tx
+        ),
+        Compared::NotYet { shown, theirs } => format!(
+            "{name}: not comparable yet: this server shows {shown} transactions, and the other auditor trusts {}; \
+             compare again once the server has caught up",
+            theirs.tx
+        ),
         Compared::NotHere => format!("{name}: nothing is trusted of it here"),
         Compared::NotProven(verdict, reason) => {
             format!("{name}: not proven against each other: {verdict}: {reason}")

@@ -2,7 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-mod accept;
+mod acknowledge;
+mod alarm;
 mod audit;
 mod compare;
 mod drill;
@@ -12,6 +13,7 @@ mod health;
 mod locate;
 mod notify;
 mod open;
+mod operator;
 mod roots;
 mod service;
 mod status;
@@ -71,7 +73,8 @@ fn perform(run: Run) -> Exit {
         Task::Status => status::run(&run.settings),
         Task::Health => health::run(&run.settings),
         Task::Locate(task) => locate::run(&run.settings, &task),
-        Task::Accept { database, alarm } => accept::run(&run.settings, &database, &alarm),
+        Task::Alarm(task) => alarm::run(&run.settings, &task),
+        Task::Acknowledge(task) => acknowledge::run(&run.settings, &task),
         Task::Service(task) => service::run(&run.settings, task),
         Task::Roots(task) => roots::run(&run.settings, task),
         Task::Compare(another) => compare::run(&run.settings, &another),

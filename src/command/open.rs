@@ -10,7 +10,11 @@ use crate::monitor::CannotListen;
 use crate::report::Event;
 use crate::server::{ClientCertificate, Endpoint, Login, NoSystemRoots, Security, Server, Tls};
 use crate::stop::Stop;
+use crate::text::Shown;
 use crate::trust::{LocalFailure, Location};
+
+/// Most databases that a message names.
+const MAX_NAMES: usize = 10;
 
 /// What stops a command before it has a verdict: exit code 3.
 #[derive(Debug)]
@@ -27,6 +31,18 @@ pub enum Failed {
     Drill(String),
     /// The HTTP thread.
     Monitoring(CannotListen),
+    /// Nothing is known of a database that the operator names.
+    NoDatabase {
+        database: String,
+        known: Vec<String>,
+    },
+    /// An alarm cannot be adopted; the command that closes it.
+    NotAdopted {
+        failure: LocalFailure,
+        close: String,
+    },
+    /// Standard input is no terminal, and `--yes` is not given.
+    NoConsent,
     /// No receiver is configured.
     NobodyToNotify,
     /// Nothing is served, or on a port that only the running auditor knows.
@@ -40,6 +56,30 @@ impl fmt::Display for Failed {
             Failed::NoSystemRoots(none) => write!(f, "{none}"),
             Failed::States(bad) => write!(f, "{bad}"),
             Failed::Service(failure) | Failed::Drill(failure) => f.write_str(failure),
+            Failed::NoDatabase { database, known } => {
+                write!(f, "nothing is known of database {}; ", Shown::new(database))?;
+                f.write_str(if known.is_empty() {
+                    "no database was audited yet"
+                } else {
+                    "known databases:"
+                })?;
+                for (place, known) in known.iter().take(MAX_NAMES).enumerate() {
+                    let before = if place == 0 { " " } else { ", " };
+                    write!(f, "{before}{}", Shown::new(known))?;
+                }
+                let more = known.len().saturating_sub(MAX_NAMES);
+                if more > 0 {
+                    write!(f, ", and {more} more: immuaudit status lists them")?;
+                }
+                Ok(())
+            }
+            Failed::NotAdopted { failure, close } => write!(
+                f,
+                "{failure}. To close the alarm and keep the trusted state: {close}"
+            ),
+            Failed::NoConsent => f.write_str(
+                "nothing was changed: standard input is no terminal to ask on; give --yes to adopt",
+            ),
             Failed::NobodyToNotify => {
                 f.write_str("nobody to notify: give --audit-notification-url or --audit-exec")
             }

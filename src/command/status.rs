@@ -1,14 +1,16 @@
 //! `status`: what is trusted, since when, and the last verdicts, from the files alone.
 
+use super::acknowledge;
 use super::open::{self, Failed};
 use crate::audit::{Chance, Exit, chance_per_day};
 use crate::clock;
 use crate::config::{Format, Settings};
-use crate::report::{JsonObject, alarm_lines, few_ranges, print};
-use crate::trust::{Alarm, LocalFailure, OutcomeRecord, Progress, Store, Trusted};
+use crate::ranges::Ranges;
+use crate::report::{JsonObject, alarm_lines, few_ranges, print, seen};
+use crate::trust::{Acknowledged, Alarm, LocalFailure, OutcomeRecord, Progress, Store, Trusted};
 
-/// Tells of every database known; the exit code is that of the last audit, but for alarms that were
-/// accepted since.
+/// Prints every known database; the exit code is that of the last audit, except for alarms that were closed
+/// since.
 pub fn run(settings: &Settings) -> Result<Exit, Failed> {
     let mut store = Store::open_beside(&open::location(settings))?;
     let outcomes = store.load_outcomes();
@@ -26,6 +28,7 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
             trusted: store.load(&database),
             alarms: store.open_alarms(Some(&database)),
             last: outcomes.iter().find(|outcome| outcome.database == database),
+            acknowledged: store.acknowledged(&database),
             values: progress.iter().find(|of| of.database == database),
             database,
         };
@@ -46,6 +49,7 @@ struct Known<'a> {
     trusted: Result<Option<Trusted>, LocalFailure>,
     alarms: Result<Vec<Alarm>, LocalFailure>,
     last: Option<&'a OutcomeRecord>,
+    acknowledged: Result<Acknowledged, LocalFailure>,
     values: Option<&'a Progress>,
 }
 
@@ -70,7 +74,7 @@ impl Known<'_> {
             {
                 Exit::Incomplete // overdue
             }
-            // tampering is told by its alarm, until that is accepted
+            // tampering is reported by its alarm, until that is closed
             _ => Exit::Good,
         };
         let due = self.values.is_some_and(|values| !values.due.is_empty());
@@ -109,19 +113,23 @@ impl Known<'_> {
             }
         }
         lines.extend(self.values_in_words(settings));
+        match &self.acknowledged {
+            Ok(acknowledged) => {
+                lines.extend(acknowledge::lines(acknowledged).map(|line| format!("  {line}")));
+            }
+            Err(failure) => lines.push(format!("  no acknowledged fact counts: {failure}")),
+        }
         if let Err(failure) = &self.alarms {
             lines.push(format!("  alarms cannot be read: {failure}"));
         }
         for alarm in self.alarms.iter().flatten() {
-            let seen = match alarm.times {
-                1 => "seen once".into(),
-                times => format!("seen {times} times, last {}", alarm.last_seen),
-            };
+            let seen = seen(alarm);
             lines.push(format!(
                 "  OPEN ALARM {}: {} ({}), raised {}, {seen}",
                 alarm.id, alarm.kind, alarm.reason, alarm.raised
             ));
-            lines.extend(alarm_lines(alarm).map(|line| format!("    {line}")));
+            let more = alarm_lines(alarm);
+            lines.extend(more.iter().map(|line| format!("    {line}")));
         }
         lines.join("\n")
     }
@@ -173,16 +181,17 @@ impl Known<'_> {
                     few_ranges(&values.due)
                 ));
             }
-            if !values.absent.is_empty() {
+            let (absent, dropped) = self.unexplained(values);
+            if !absent.is_empty() {
                 lines.push(format!(
                     "  the server does not have these transactions' values, and the ledger does not say why: {}",
-                    few_ranges(&values.absent)
+                    few_ranges(&absent)
                 ));
             }
-            if !values.dropped.is_empty() {
+            if !dropped.is_empty() {
                 lines.push(format!(
                     "  of these had been read whole before: {}",
-                    few_ranges(&values.dropped)
+                    few_ranges(&dropped)
                 ));
             }
             if let (Some(behind), Some(since)) = (self.behind(), values.behind_since) {
@@ -196,6 +205,12 @@ impl Known<'_> {
             self.chance(settings, of)
         ));
         lines
+    }
+
+    /// Transactions with absent values that nobody acknowledged, and those of them that had been read whole.
+    fn unexplained(&self, values: &Progress) -> (Ranges, Ranges) {
+        let acknowledged = self.acknowledged.as_ref().map_or(0, |of| of.absent_to);
+        values.absent_after(acknowledged)
     }
 
     /// New transactions that are not read yet, when all new ones are to be.
@@ -226,6 +241,7 @@ impl Known<'_> {
             .flatten()
             .map(|alarm| alarm.id.as_str())
             .collect();
+        let acknowledged = self.acknowledged.as_ref().ok();
         let failure = self.trusted.as_ref().err().or(self.alarms.as_ref().err());
         let failure = failure.map(ToString::to_string);
         JsonObject::new()
@@ -257,6 +273,18 @@ impl Known<'_> {
             )
             .text("failure", failure.as_deref())
             .texts("open_alarms", &alarms)
+            .number(
+                "last_signed",
+                trusted.and_then(|trusted| trusted.last_signed),
+            )
+            .number(
+                "acknowledged_absent_to",
+                acknowledged.map(|of| of.absent_to).filter(|tx| *tx > 0),
+            )
+            .number(
+                "acknowledged_unsigned_after",
+                acknowledged.and_then(|of| of.unsigned_after),
+            )
             .number("values_read", self.values.map(|values| values.read))
             .number("values_due", due)
             .text(
@@ -266,11 +294,11 @@ impl Known<'_> {
             .number("values_behind", self.behind())
             .number(
                 "values_absent",
-                self.values.map(|values| values.absent.count()),
+                self.values.map(|of| self.unexplained(of).0.count()),
             )
             .number(
                 "values_dropped",
-                self.values.map(|values| values.dropped.count()),
+                self.values.map(|of| self.unexplained(of).1.count()),
             )
             .number(
                 "values_unavailable",

@@ -10,7 +10,7 @@ use crate::clock;
 use crate::config::{Effective, Format, Repeat, Settings, Volume};
 use crate::report::{Bar, few_ranges, log_outcome, log_swept, print};
 use crate::stop::Stop;
-use crate::trust::{Progress, Store, Swept};
+use crate::trust::{Store, Swept};
 
 /// Sweeps these databases, or all that are audited.
 pub fn run(
@@ -71,21 +71,24 @@ fn missing(swept: &Swept) -> String {
 }
 
 /// What a sweep that has ended could not read, a line each.
-fn left(progress: &Progress) -> Vec<String> {
-    let due = (!progress.due.is_empty()).then(|| {
-        format!(
+fn left(auditor: &Auditor, database: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let due = auditor.values_read(database).map(|progress| &progress.due);
+    if let Some(due) = due.filter(|due| !due.is_empty()) {
+        lines.push(format!(
             "could not be read: transactions {}",
-            few_ranges(&progress.due)
-        )
-    });
-    let absent = (!progress.absent.is_empty()).then(|| {
-        format!(
+            few_ranges(due)
+        ));
+    }
+    let absent = auditor.unexplained(database).map(|(absent, _)| absent);
+    if let Some(absent) = absent.filter(|absent| !absent.is_empty()) {
+        lines.push(format!(
             "the server does not have the values of transactions {}, and the ledger records no \
              truncation of them",
-            few_ranges(&progress.absent)
-        )
-    });
-    due.into_iter().chain(absent).collect()
+            few_ranges(&absent)
+        ));
+    }
+    lines
 }
 
 /// Reads a database to its end, or as far as it goes; what is read is not read again by the next
@@ -108,7 +111,7 @@ fn sweep(auditor: &mut Auditor, settings: &Settings, database: &str) -> Exit {
             Went::Ended(swept) => {
                 bar.clear();
                 log_swept(&settings.server.name, database, &swept);
-                let left = auditor.values_read(database).map(left).unwrap_or_default();
+                let left = left(auditor, database);
                 if !quiet {
                     let (read, of) = (swept.read, swept.of);
                     print(&format!(

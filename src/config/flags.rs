@@ -240,8 +240,8 @@ mod tests {
 
     #[test]
     fn after_two_dashes_come_words() {
-        let line = line(&["accept", "--", "--json"]);
-        assert_eq!(line.words, ["accept", "--json"]);
+        let line = line(&["status", "--", "--json"]);
+        assert_eq!(line.words, ["status", "--json"]);
     }
 
     #[test]

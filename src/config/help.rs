@@ -26,7 +26,8 @@ fn short() -> String {
     text.push_str(&verbs(|name| {
         !matches!(
             name,
-            Name::Compare
+            Name::Acknowledge
+                | Name::Compare
                 | Name::Health
                 | Name::Notify
                 | Name::Help

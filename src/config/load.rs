@@ -92,7 +92,8 @@ pub fn load(process: &Process) -> Result<Invocation, Wrong> {
         Name::Status => Task::Status,
         Name::Health => Task::Health,
         Name::Locate => Task::Locate(words::locate(&draft, words)?),
-        Name::Accept => accept(&draft, words)?,
+        Name::Alarm => Task::Alarm(words::alarm(&draft, words)?),
+        Name::Acknowledge => Task::Acknowledge(words::acknowledge(&draft, words)?),
         Name::Evidence => evidence(words)?,
         Name::Roots => Task::Roots(words::roots(&draft, words)?),
         Name::Compare if words.len() == 1 => Task::Compare(words::another(words.concat())?),
@@ -153,18 +154,6 @@ fn fits(name: Name, words: &[String], flags: &[Given]) -> Result<(), Wrong> {
         Ok(())
     } else {
         Err(Wrong(problems))
-    }
-}
-
-fn accept(draft: &Draft, words: Vec<String>) -> Result<Task, Problem> {
-    match words.into_iter().next() {
-        Some(database) if !draft.alarm.is_empty() => Ok(Task::Accept {
-            database,
-            alarm: draft.alarm.clone(),
-        }),
-        _ => Err(Problem::Incomplete {
-            usage: help::usage(Name::Accept),
-        }),
     }
 }
 

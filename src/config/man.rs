@@ -54,7 +54,7 @@ pub(super) fn page() -> String {
 }
 
 /// What a person who sees a 2 needs to know.
-const STAYS: &str = "An open alarm keeps it at 2 until it is accepted, whatever was found since. \
+const STAYS: &str = "An open alarm keeps it at 2 until it is closed or adopted, whatever was found since. \
 evidence verify ends with 2 where the file shows tampering, with 1 where it does not.";
 
 const FILES: [(&str, &str); 4] = [
@@ -65,7 +65,7 @@ const FILES: [(&str, &str); 4] = [
     (
         "/var/lib/immuaudit/SERVER/DATABASE.state",
         "what is trusted of one database (root's and the service's; ~/.local/state/immuaudit for others, or \
-         --dir); DATABASE.history beside it has what was trusted before, DATABASE.alarms what was found",
+         --dir); DATABASE.history beside it has what was trusted before, DATABASE.alarms what was found, DATABASE.acknowledged the facts that an operator acknowledged",
     ),
     (
         "/var/lib/immuaudit/SERVER/evidence/DATABASE/ALARM.toml",
@@ -77,7 +77,7 @@ const FILES: [(&str, &str); 4] = [
     ),
 ];
 
-const EXAMPLES: [(&str, &str); 5] = [
+const EXAMPLES: [(&str, &str); 6] = [
     (
         "immuaudit drill",
         "show on this machine that an honest ledger passes and a lying one does not",
@@ -93,6 +93,10 @@ const EXAMPLES: [(&str, &str); 5] = [
     (
         "immuaudit locate defaultdb",
         "after an alarm: which transactions still stand",
+    ),
+    (
+        "immuaudit alarm close ID",
+        "close an alarm and keep the trusted state; alarm list prints the IDs",
     ),
     (
         "immuaudit evidence verify FILE",

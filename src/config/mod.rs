@@ -58,6 +58,6 @@ pub use settings::{
 };
 pub use source::Source;
 pub use verb::{
-    Against, Another, Control, Drill, EvidenceTask, Installation, LocateTask, RootsTask,
-    ServiceTask, ShownValues, Task,
+    AcknowledgeTask, AdoptConsent, Against, AlarmTask, Another, Control, Drill, EvidenceTask,
+    Installation, ListedAlarms, LocateTask, RootsTask, ServiceTask, ShownValues, Task,
 };

@@ -147,7 +147,10 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new("check", Switch(|d| &mut d.check), "", "false", "only say what is wrong, and exit 3 then").of(Name::Config),
     Setting::new("against", Text(|d| &mut d.against), "OTHER", "", "hold it against a second server (HOST[:PORT]; same login), or another auditor's mirror file").of(Name::Locate),
     Setting::new("show-values", Switch(|d| &mut d.show_values), "", "false", "show values that differ, cut").of(Name::Locate),
-    Setting::new("alarm", Text(|d| &mut d.alarm), "ID", "", "the finding to close").of(Name::Accept),
+    Setting::new("all", Switch(|d| &mut d.all_alarms), "", "false", "list: closed alarms too").of(Name::Alarm),
+    Setting::new("yes", Switch(|d| &mut d.yes), "", "false", "adopt: without asking").of(Name::Alarm),
+    Setting::new("absent-values-to", Count(1..=MAX_TX, |d| &mut d.absent_to), "TX", "", "absent values of transactions up to this one are explained").of(Name::Acknowledge),
+    Setting::new("unsigned", Switch(|d| &mut d.unsigned), "", "false", "the loss of the signature after the last signed state is explained").of(Name::Acknowledge),
     Setting::new("alarm", Switch(|d| &mut d.import_alarm), "", "false", "import: what the server contradicts becomes an alarm").of(Name::Roots),
     Setting::new("serve", Switch(|d| &mut d.serve), "", "false", "keep the embedded ledger running").of(Name::Drill),
     Setting::new("databases", Count(1..=5000, |d| &mut d.drill_databases), "COUNT", "1", "databases that the embedded ledger has").of(Name::Drill),
@@ -157,6 +160,9 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new("list", Switch(|d| &mut d.list), "", "false", "list the lies").of(Name::Drill),
     Setting::new("test", Switch(|d| &mut d.test), "", "false", "send a notification that says it is a test").of(Name::Notify),
 ];
+
+/// The largest transaction that a file of ours can name: the largest integer of TOML.
+const MAX_TX: u64 = u64::MAX >> 1;
 
 /// What `--log-level` may be.
 #[rustfmt::skip]

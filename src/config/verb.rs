@@ -13,7 +13,8 @@ pub(super) enum Name {
     Status,
     Health,
     Locate,
-    Accept,
+    Alarm,
+    Acknowledge,
     Evidence,
     Roots,
     Compare,
@@ -61,7 +62,8 @@ pub(super) static VERBS: &[Verb] = &[
     verb(Name::Status, "status", "", 0, "what is trusted, since when, and the last verdicts"),
     verb(Name::Health, "health", "", 0, "does the running auditor make progress? for containers' health checks"),
     verb(Name::Locate, "locate", "DATABASE [--against HOST[:PORT]|FILE] [--show-values]", 1, "after an alarm: what stands, from where on not, what changed"),
-    verb(Name::Accept, "accept", "DATABASE --alarm ID", 1, "close an alarm, and adopt what its evidence names"),
+    verb(Name::Alarm, "alarm", "list [DATABASE] [--all] | show ID | close ID | adopt ID [--yes]", 2, "close keeps the trusted state, adopt trusts the evidence's state"),
+    verb(Name::Acknowledge, "acknowledge", "DATABASE [--absent-values-to TX] [--unsigned]", 1, "declare absent values or a lost signature as explained"),
     verb(Name::Evidence, "evidence", "list | show FILE | verify FILE", 2, "what was found; verify checks a file again, offline"),
     verb(Name::Roots, "roots", "list | export | import DIR-OR-FILE [--alarm] | forget DATABASE", 2, "what is trusted: show, export, import from immuclient, forget"),
     verb(Name::Compare, "compare", "FILE|URL", 1, "hold another auditor's export against what is trusted here"),
@@ -116,13 +118,10 @@ pub enum Task {
     Health,
     /// Say where a database was tampered with.
     Locate(LocateTask),
-    /// Close an alarm.
-    Accept {
-        /// The database that it is of.
-        database: String,
-        /// The finding.
-        alarm: String,
-    },
+    /// List, show, close or adopt alarms.
+    Alarm(AlarmTask),
+    /// Acknowledge facts about a database.
+    Acknowledge(AcknowledgeTask),
     /// The service.
     Service(ServiceTask),
     /// What is trusted.
@@ -135,6 +134,64 @@ pub enum Task {
     Drill(Drill),
     /// Send a notification that says it is a test.
     NotifyTest,
+}
+
+/// Subcommands of `alarm`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AlarmTask {
+    /// List alarms.
+    List {
+        /// Of this database; `None`: of all.
+        database: Option<String>,
+        /// Open ones, or all.
+        which: ListedAlarms,
+    },
+    /// Show one alarm.
+    Show {
+        /// Its ID.
+        alarm: String,
+    },
+    /// Close one alarm and keep the trusted state.
+    Close {
+        /// Its ID.
+        alarm: String,
+    },
+    /// Trust the state that the evidence of one alarm names.
+    Adopt {
+        /// Its ID.
+        alarm: String,
+        /// Whether the operator is still to be asked.
+        consent: AdoptConsent,
+    },
+}
+
+/// Alarms to list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListedAlarms {
+    /// Open alarms.
+    Open,
+    /// Open and closed alarms.
+    All,
+}
+
+/// The operator's consent to adopting an alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdoptConsent {
+    /// Ask on the terminal.
+    Ask,
+    /// Given by `--yes`.
+    Given,
+}
+
+/// Facts to acknowledge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcknowledgeTask {
+    /// The database.
+    pub database: String,
+    /// Absent values of transactions up to this one.
+    pub absent_to: Option<u64>,
+    /// The loss of the signature.
+    pub unsigned: bool,
 }
 
 /// What is to be located.

@@ -6,7 +6,10 @@ use super::draft::Draft;
 use super::help;
 use super::problem::Problem;
 use super::value;
-use super::verb::{Against, Another, LocateTask, Name, RootsTask, ShownValues};
+use super::verb::{
+    AcknowledgeTask, AdoptConsent, Against, AlarmTask, Another, ListedAlarms, LocateTask, Name,
+    RootsTask, ShownValues,
+};
 
 /// `DATABASE [--against HOST[:PORT]|FILE] [--show-values]`
 pub(super) fn locate(draft: &Draft, words: Vec<String>) -> Result<LocateTask, Problem> {
@@ -56,6 +59,62 @@ fn against_what(text: &str) -> Result<Against, Problem> {
         }),
         _ => Err(Problem::Incomplete {
             usage: help::usage(Name::Locate),
+        }),
+    }
+}
+
+/// `list [DATABASE] [--all] | show ID | close ID | adopt ID [--yes]`
+pub(super) fn alarm(draft: &Draft, words: Vec<String>) -> Result<AlarmTask, Problem> {
+    let mut words = words.into_iter();
+    let (subcommand, word) = (words.next(), words.next());
+    let task = match (subcommand.as_deref(), word) {
+        (Some("list"), database) => AlarmTask::List {
+            database,
+            which: match draft.all_alarms {
+                true => ListedAlarms::All,
+                false => ListedAlarms::Open,
+            },
+        },
+        (Some("show"), Some(alarm)) => AlarmTask::Show { alarm },
+        (Some("close"), Some(alarm)) => AlarmTask::Close { alarm },
+        (Some("adopt"), Some(alarm)) => AlarmTask::Adopt {
+            alarm,
+            consent: match draft.yes {
+                true => AdoptConsent::Given,
+                false => AdoptConsent::Ask,
+            },
+        },
+        _ => {
+            let usage = help::usage(Name::Alarm);
+            return Err(Problem::Incomplete { usage });
+        }
+    };
+    let (lists, adopts) = (
+        matches!(task, AlarmTask::List { .. }),
+        matches!(task, AlarmTask::Adopt { .. }),
+    );
+    for (flag, given, verb) in [
+        ("all", draft.all_alarms && !lists, "alarm list"),
+        ("yes", draft.yes && !adopts, "alarm adopt"),
+    ] {
+        if given {
+            return Err(Problem::FlagOfVerb { flag, verb });
+        }
+    }
+    Ok(task)
+}
+
+/// `DATABASE [--absent-values-to TX] [--unsigned]`, at least one of the two.
+pub(super) fn acknowledge(draft: &Draft, words: Vec<String>) -> Result<AcknowledgeTask, Problem> {
+    let absent_to = Some(draft.absent_to).filter(|tx| *tx > 0);
+    match words.into_iter().next() {
+        Some(database) if absent_to.is_some() || draft.unsigned => Ok(AcknowledgeTask {
+            database,
+            absent_to,
+            unsigned: draft.unsigned,
+        }),
+        _ => Err(Problem::Incomplete {
+            usage: help::usage(Name::Acknowledge),
         }),
     }
 }

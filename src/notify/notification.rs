@@ -5,7 +5,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use crate::audit::{Outcome, Verdict};
 use crate::clock::Timestamp;
 use crate::ledger::{Digest, Signature, State, encode_base64};
-use crate::report::JsonObject;
+use crate::report::{JsonObject, adopt_command, close_command};
 
 /// How much it matters; the earlier goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,10 +34,8 @@ impl Notification {
     pub fn of(server: &str, outcome: &Outcome, now: Timestamp) -> Notification {
         let tampered = outcome.verdict.is_tampering();
         let id = fresh_id();
-        let evidence = outcome
-            .alarm
-            .as_ref()
-            .map(|alarm| alarm.evidence.display().to_string());
+        let alarm = outcome.alarm.as_ref();
+        let evidence = alarm.map(|alarm| alarm.evidence.display().to_string());
         let body = JsonObject::new()
             .text("db", Some(&outcome.database))
             .text("run_at", Some(&now.to_string()))
@@ -54,6 +52,9 @@ impl Notification {
             .text("verdict", Some(outcome.verdict.word()))
             .text("reason", Some(&outcome.why()))
             .text("evidence", evidence.as_deref())
+            .text("alarm", alarm.map(|alarm| alarm.id.as_str()))
+            .text("close_command", alarm.map(close_command).as_deref())
+            .text("adopt_command", alarm.and_then(adopt_command).as_deref())
             .text("id", Some(&id))
             .end();
         let finding = outcome.alarm.as_ref().map_or("", |alarm| alarm.id.as_str());

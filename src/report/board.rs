@@ -320,8 +320,11 @@ impl Row {
         self.open_alarms = outcome.open_alarms;
         self.overdue = outcome.overdue.is_some();
         self.values.overdue = outcome.values_overdue.is_some();
-        self.values.behind = behind(outcome);
-        self.signature_dropped = is_unsigned(outcome);
+        (self.values.behind, self.values.absent) = left(outcome);
+        if is_unsigned(outcome) || outcome.is_proven() {
+            // a check that saw no state says nothing about its signature
+            self.signature_dropped = is_unsigned(outcome);
+        }
         if let Some(alarm) = &outcome.alarm {
             self.alarm = Some(alarm.id.clone());
         } else if outcome.open_alarms == 0 {
@@ -361,13 +364,17 @@ impl Row {
     }
 }
 
-/// New transactions that are not read yet.
-fn behind(outcome: &Outcome) -> u64 {
-    let behind = |warning: &Warning| match warning {
-        Warning::Behind { transactions } => Some(*transactions),
-        _ => None,
-    };
-    outcome.warnings.iter().find_map(behind).unwrap_or(0)
+/// New transactions that are not read yet, and transactions with absent values.
+fn left(outcome: &Outcome) -> (u64, u64) {
+    let mut left = (0, 0);
+    for warning in &outcome.warnings {
+        match warning {
+            Warning::Behind { transactions } => left.0 = *transactions,
+            Warning::ValuesAbsent { transactions, .. } => left.1 = *transactions,
+            _ => {}
+        }
+    }
+    left
 }
 
 fn is_unsigned(outcome: &Outcome) -> bool {

@@ -2,8 +2,8 @@
 
 use log::Level;
 
+use super::alarm::{adopt_command, close_command};
 use super::event::Event;
-use super::plain::accepting;
 use crate::audit::{Chance, Cycle, Outcome, Verdict};
 use crate::trust::{Progress, Swept};
 
@@ -60,7 +60,11 @@ pub fn log_outcome(server: &str, outcome: &Outcome) {
     if outcome.verdict.is_tampering() {
         event = event
             .text("next_step", NEXT_STEP)
-            .maybe("to_close", outcome.alarm.as_ref().map(accepting));
+            .maybe("close_command", outcome.alarm.as_ref().map(close_command))
+            .maybe(
+                "adopt_command",
+                outcome.alarm.as_ref().and_then(adopt_command),
+            );
     }
     if outcome.open_alarms > 0 {
         event = event.number("open_alarms", outcome.open_alarms as u64);

@@ -154,13 +154,14 @@ fn databases(text: &mut Exposition, snapshot: &Snapshot) {
     let mut family = text.family(
         "immuaudit_values_unavailable",
         Type::Gauge,
-        "What cannot be read: transactions whose values the server does not have (absent), new ones that were not \
+        "What cannot be read: transactions whose values the server does not have (absent, or acknowledged as such), new ones that were not \
          reached yet (behind), ones that could not be read (due); values dropped, expired, of documents, of servers too old.",
     );
     for (labels, row) in &rows {
         let values = &row.values;
         let counts = [
             (values.absent, "absent"),
+            (values.acknowledged, "acknowledged"),
             (values.behind, "behind"),
             (values.due, "due"),
         ];
@@ -211,7 +212,7 @@ fn databases(text: &mut Exposition, snapshot: &Snapshot) {
     each(
         "immuaudit_open_alarms",
         Type::Gauge,
-        "Findings of tampering that no operator has accepted yet.",
+        "Open alarms: findings of tampering that no operator has closed or adopted yet.",
         |row| row.open_alarms as u64,
     );
     each(

@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod alarm;
 mod board;
 mod event;
 mod exposition;
@@ -21,6 +22,7 @@ mod timeline;
 mod values;
 mod verdict;
 
+pub use alarm::{AlarmReport, adopt_command, alarm_line, alarm_lines, close_command, seen};
 pub use board::{About, Board, Row, Snapshot};
 pub use event::Event;
 pub use json::{JsonObject, outcome_json, trouble_json};
@@ -29,7 +31,7 @@ pub use log_line::{log_cycle, log_outcome, log_swept, log_values, log_warnings};
 pub use logger::start_logging;
 pub use metrics::{Prefix, metrics};
 pub use page::page;
-pub use plain::{accepting, alarm_lines, complain, outcome_line, print, try_print};
+pub use plain::{complain, outcome_line, print, try_print};
 pub use probes::{Health, livez, readyz, states_json, status_json, version_json};
 pub use progress::Bar;
 pub use receivers::{Counts, Receiver};

@@ -74,12 +74,13 @@ const ALARM: &str = "<section class=\"alarm\"><h2>What this means, and what to d
     <p>The server showed something that contradicts what it had shown before: committed history was \
     changed, taken back or is hidden. It is no matter of network or load.</p>\n<ol>\
     <li>Leave the server and its data as they are; restore nothing over them.</li>\
-    <li>On the auditor's host, <code>immuaudit status</code> names the evidence file of each alarm: \
+    <li>On the auditor's host, <code>immuaudit alarm list</code> names the evidence file of each alarm: \
     copy it to a safe place.</li>\
     <li>Ask who changed the server: an old backup put back, a replica promoted too early, or an \
     intruder. Whatever was read since the last proof is in doubt.</li>\
-    <li>Once it is explained, <code>immuaudit accept DATABASE --alarm ID</code> closes the alarm. \
-    Until then it stays here.</li></ol></section>\n";
+    <li>Once it is explained, <code>immuaudit alarm list</code> names two commands: <code>alarm close</code> \
+    closes an alarm and keeps the trusted state; <code>alarm adopt</code> trusts the state that the server \
+    showed instead. Until then the alarm stays here.</li></ol></section>\n";
 
 fn headline(snapshot: &Snapshot, all: Overall) -> (&'static str, String) {
     let rows = || snapshot.rows.values();

@@ -1,11 +1,9 @@
 //! One line a database for people, as `--once` prints it.
 
 use std::io::{self, Write};
-use std::path::Path;
 
+use super::alarm::alarm_lines;
 use crate::audit::{Outcome, Verdict};
-use crate::text::{shell_value, shell_word};
-use crate::trust::{Alarm, Location};
 
 /// A line to stdout; one that is closed is no reason to stop auditing.
 pub fn print(text: &str) {
@@ -24,34 +22,6 @@ pub fn try_print(text: &str) -> io::Result<()> {
 /// What is wrong, to stderr; where nobody takes that, the exit code still tells.
 pub fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
-}
-
-/// What is said of an open alarm, a line each: where its evidence is, and how it is closed.
-pub fn alarm_lines(alarm: &Alarm) -> [String; 2] {
-    [
-        format!("evidence: {}", alarm.evidence.display()),
-        format!("once dealt with: {}", accepting(alarm)),
-    ]
-}
-
-/// The command that closes an alarm, to be copied: it says where, for whoever runs it may have other settings.
-pub fn accepting(alarm: &Alarm) -> String {
-    let option = |flag: &str, dir: &Path| {
-        let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.into());
-        format!(" --{flag}={}", shell_value(&dir.to_string_lossy()))
-    };
-    let Location { dir, roots, server } = &alarm.location;
-    let roots = roots
-        .as_deref()
-        .map(|roots| option("roots-filepath", roots));
-    format!(
-        "immuaudit accept{}{} --server-name={} --alarm {} {}",
-        option("dir", dir),
-        roots.unwrap_or_default(),
-        shell_value(server),
-        alarm.id,
-        shell_word(&alarm.database)
-    )
 }
 
 /// What is said of a database in one line.
@@ -83,7 +53,7 @@ pub fn outcome_line(outcome: &Outcome) -> String {
         }
     } else if outcome.open_alarms > 0 {
         line.push_str(&format!(
-            "\n  {} open alarm(s) of earlier checks: see immuaudit status",
+            "\n  {} open alarm(s) of earlier checks: see immuaudit alarm list",
             outcome.open_alarms
         ));
     }

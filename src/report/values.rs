@@ -18,8 +18,10 @@ pub struct Values {
     pub due: u64,
     /// New transactions that are not read yet, when all new ones are to be.
     pub behind: u64,
-    /// Transactions with values that the server does not have.
+    /// Transactions with values that the server does not have, for no reason that is known.
     pub absent: u64,
+    /// Those that an operator acknowledged.
+    pub acknowledged: u64,
     /// Values that cannot be read any more.
     pub unavailable: Unavailable,
     /// The last sweep that ended.
@@ -51,7 +53,8 @@ impl Values {
             covered: before.covered.max(covered(&before, progress)),
             due: progress.due.count(),
             behind: before.behind,
-            absent: progress.absent.count(),
+            absent: before.absent,
+            acknowledged: progress.absent.count().saturating_sub(before.absent),
             unavailable: progress.unavailable,
             swept: progress.swept,
             sweeping: progress.sweep.as_ref().map(|sweep| (sweep.began, sweep.at)),

@@ -1,22 +1,30 @@
 //! `DATABASE.alarms`: open alarms, and the closed ones with who closed them when.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use toml::Table;
 
-use super::failure::Damage;
+use super::damage::Damage;
 use super::finding::{Finding, Tampering};
 use super::sealed::{self, Writer};
 use super::store::Location;
+use super::text::cut;
 use crate::clock::Timestamp;
 use crate::ledger::State;
+
+/// Longest name of a user that is stored, in characters.
+const MAX_USER: usize = 200;
 
 /// Longest file that is read.
 pub const MOST: u64 = 4 * 1024 * 1024;
 
-const WHAT: &str = "immuaudit: the alarms of one database. `immuaudit accept` closes one; the last line tells edits.";
+const WHAT: &str = "immuaudit: the alarms of one database. `immuaudit alarm list` prints the open ones; the last line is a checksum.";
 
-/// Tampering that was found, open until the operator accepts it.
+/// The reason of a finding about a database that the server no longer has.
+const VANISHED: &str = "vanished";
+
+/// Tampering that was found; open until the operator closes or adopts it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alarm {
     /// 12 hexadecimal digits ([`Finding::id`]).
@@ -41,6 +49,8 @@ pub struct Alarm {
     pub trusted: Option<State>,
     /// What was shown.
     pub shown: Option<State>,
+    /// The last transaction up to which the shown state is known to be of the trusted history; 0: none is known.
+    pub shared: u64,
     /// How many findings between the first and this one were let go for want of room.
     pub displaced: u64,
     /// Who closed it; `None`: it is open.
@@ -50,10 +60,19 @@ pub struct Alarm {
 /// The end of an alarm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closed {
-    /// Who accepted it.
+    /// The user who closed or adopted the alarm.
     pub who: String,
-    /// When.
+    /// Time of closing.
     pub when: Timestamp,
+}
+
+impl Closed {
+    pub(super) fn by(who: &str, when: Timestamp) -> Closed {
+        Closed {
+            who: cut(who, MAX_USER),
+            when,
+        }
+    }
 }
 
 impl Alarm {
@@ -76,14 +95,52 @@ impl Alarm {
             location: location.clone(),
             trusted: finding.trusted.as_ref().map(|trusted| trusted.state),
             shown: finding.shown,
+            shared: 0,
             displaced: 0,
             closed: None,
         }
     }
 
-    /// Does it wait for the operator?
+    /// Returns whether the alarm waits for the operator.
     pub fn is_open(&self) -> bool {
         self.closed.is_none()
+    }
+
+    /// Returns whether a finding of this kind names a history that contradicts the trusted one.
+    pub(super) fn is_about_history(&self) -> bool {
+        matches!(self.kind, Tampering::Inconsistent | Tampering::RolledBack)
+    }
+
+    /// Returns whether the evidence names a state (or the loss of all) that could replace the trusted state.
+    pub fn can_be_adopted(&self) -> bool {
+        let Some(trusted) = self.trusted else {
+            return false;
+        };
+        match (self.kind, self.shown) {
+            (Tampering::Inconsistent, Some(shown)) => shown.tx > 0 && shown != trusted,
+            (Tampering::RolledBack, Some(shown)) => shown.tx < trusted.tx,
+            (Tampering::RolledBack, None) => self.reason.starts_with(VANISHED),
+            _ => false,
+        }
+    }
+
+    /// Returns the transactions that adopting the alarm gives up as they were proven; `None` if there is nothing
+    /// to adopt.
+    pub fn given_up(&self) -> Option<RangeInclusive<u64>> {
+        let trusted = self.trusted.filter(|_| self.can_be_adopted())?;
+        Some(self.shared.saturating_add(1).min(trusted.tx)..=trusted.tx)
+    }
+
+    /// Notes that `shown` extends the trusted history up to transaction `tx`, as a proof shows.
+    pub fn shares(&mut self, shown: Option<State>, tx: u64) {
+        if shown.is_some() && shown == self.shown {
+            self.shared = self.shared.max(tx);
+        }
+    }
+
+    /// Returns the state that the evidence names; `None` if the database vanished or is empty.
+    pub fn named(&self) -> Option<State> {
+        self.shown.filter(|shown| shown.tx > 0)
     }
 }
 
@@ -100,6 +157,9 @@ pub fn render(server: &str, database: &str, alarms: &[Alarm]) -> Vec<u8> {
         writer.time("last_seen", alarm.last_seen);
         writer.number("times", alarm.times);
         writer.number("displaced", alarm.displaced);
+        if alarm.shared > 0 {
+            writer.number("shared", alarm.shared);
+        }
         for (key, state) in [("trusted", alarm.trusted), ("shown", alarm.shown)] {
             writer.optional(key, state.map(|state| state.to_string()).as_deref());
         }
@@ -149,6 +209,10 @@ pub fn parse(
             location: location.clone(),
             trusted: sealed::state(table, "trusted")?,
             shown: sealed::state(table, "shown")?,
+            shared: match table.get("shared") {
+                None => 0,
+                Some(_) => sealed::number(table, "shared")?,
+            },
             displaced: sealed::number(table, "displaced")?,
             closed,
         })

@@ -5,7 +5,7 @@ use super::history::HistoryEntry;
 use super::store::Store;
 use super::trusted::{How, Seen, Trusted, kept_identity};
 use crate::clock::Timestamp;
-use crate::ledger::{Proven, State};
+use crate::ledger::{Proven, Signature, State};
 use crate::sys::Lock;
 
 impl Store {
@@ -52,6 +52,7 @@ impl Store {
             state: seen.state,
             shape: Some(seen.shape),
             signature: seen.signature.clone(),
+            last_signed: Trusted::signed_at(seen.signature.as_ref(), seen.state.tx, None),
             uuid: kept_identity(seen.uuid.as_deref()),
             since: now,
             accepted: now,
@@ -87,6 +88,11 @@ impl Store {
             state: seen.state,
             shape: Some(seen.shape),
             signature: seen.signature.clone(),
+            last_signed: Trusted::signed_at(
+                seen.signature.as_ref(),
+                seen.state.tx,
+                before.last_signed,
+            ),
             uuid: kept_identity(seen.uuid.as_deref()),
             since: before.since,
             accepted: now,
@@ -120,6 +126,23 @@ impl Store {
         Ok(trusted)
     }
 
+    /// Records the signature that the trusted state now comes with, if the trusted state is still `before`.
+    ///
+    /// # Errors
+    /// The trusted state was changed meanwhile, or cannot be written.
+    pub fn note_signature(
+        &self,
+        before: &Trusted,
+        signature: &Signature,
+    ) -> Result<Trusted, LocalFailure> {
+        let hold = self.hold(Lock::Exclusive)?;
+        let record = self.unchanged(&hold, before)?;
+        let mut trusted = before.clone();
+        trusted.last_signed = Some(trusted.state.tx);
+        trusted.signature = Some(signature.clone());
+        self.rewrite_state(&hold, &record, trusted)
+    }
+
     /// Starts from a state that the operator knows. Where one is trusted already, that one is given back, for
     /// the caller to prove the two against each other. Where the files are damaged, the last good state that they
     /// name repairs them; the damaged ones are kept beside, as `*.damaged`.
@@ -133,12 +156,14 @@ impl Store {
         now: Timestamp,
     ) -> Result<Trusted, LocalFailure> {
         let hold = self.hold(Lock::Exclusive)?;
+        let mut last_signed = None;
         let record = match self.settled(&hold, database) {
             Ok(record) => match record.trusted {
                 Some(trusted) => return Ok(trusted),
                 None => record,
             },
             Err(failure) if failure.repairable() => {
+                last_signed = self.last_signed(database);
                 self.set_aside(&hold, database, state, failure)?
             }
             Err(failure) => return Err(failure),
@@ -148,6 +173,7 @@ impl Store {
             state,
             shape: None,
             signature: None,
+            last_signed,
             uuid: None,
             since: now,
             accepted: now,

@@ -2,7 +2,7 @@
 
 use toml::Table;
 
-use super::failure::Damage;
+use super::damage::Damage;
 use super::finding::{Answer, Finding};
 use super::sealed::{self, Writer};
 use super::state_file;

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use toml::Table;
 
-use super::failure::{Damage, LocalFailure};
+use super::damage::{Damage, Record};
+use super::failure::LocalFailure;
 use super::files;
 use super::history::HistoryEntry;
 use super::sealed::{self, Writer};
@@ -95,12 +96,14 @@ impl Export {
     /// # Errors
     /// There is no such file, or it is not what an auditor wrote.
     pub fn read(path: &Path) -> Result<(Export, Vec<u8>), LocalFailure> {
-        let absent = std::io::ErrorKind::NotFound.into();
-        let bytes =
-            files::read(path, MOST)?.ok_or_else(|| LocalFailure::system("open", path, &absent))?;
+        let bytes = files::read(path, MOST)?.ok_or_else(|| LocalFailure::NoFile {
+            path: path.into(),
+            record: Record::Export,
+        })?;
         let export = Export::parse(&bytes).map_err(|damage| LocalFailure::DamagedRecord {
             path: path.into(),
             damage,
+            record: Record::Export,
         })?;
         Ok((export, bytes))
     }

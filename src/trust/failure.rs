@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::damage::{Damage, Record};
+use super::finding::Tampering;
 use super::text::Shown;
 use crate::ledger::State;
 use crate::text::shell_value;
@@ -28,8 +30,14 @@ pub enum LocalFailure {
         damage: Damage,
         recovery: Box<Recovery>,
     },
-    /// The content of an alarm, evidence or identity file is not what was written.
-    DamagedRecord { path: PathBuf, damage: Damage },
+    /// The content of another file of an auditor is not what was written.
+    DamagedRecord {
+        path: PathBuf,
+        damage: Damage,
+        record: Record,
+    },
+    /// A file that the operator named does not exist.
+    NoFile { path: PathBuf, record: Record },
     /// Nothing is left of a database that was audited before.
     Lost {
         database: String,
@@ -63,7 +71,7 @@ pub enum LocalFailure {
         /// Servers that something is known of there.
         known: Vec<String>,
     },
-    /// Somebody else, such as `immuaudit accept`, changed the trusted state meanwhile.
+    /// Another command, such as `immuaudit alarm adopt`, changed the trusted state meanwhile.
     Changed { database: String },
     /// A first sight of what is trusted already.
     AlreadyTrusted { database: String },
@@ -79,12 +87,26 @@ pub enum LocalFailure {
         known: Option<State>,
         failure: Box<LocalFailure>,
     },
-    /// No such open alarm.
+    /// No alarm has this ID, or the alarm is closed.
     NoAlarm {
+        server: String,
+        alarm: String,
+        /// Whether there is such an alarm, and it is closed.
+        closed: bool,
+        /// ID, kind and database of each open alarm.
+        open: Vec<(String, Tampering, String)>,
+    },
+    /// The trusted state that an alarm is about was replaced before the alarm was adopted.
+    Overtaken {
         database: String,
         alarm: String,
-        open: Vec<String>,
+        then: Option<State>,
+        now: Option<State>,
     },
+    /// An alarm names no state that could be adopted.
+    NothingToAdopt { alarm: String, kind: Tampering },
+    /// No signed state of a database is known, so the loss of its signature cannot be acknowledged.
+    NeverSigned { database: String },
     /// The evidence takes all the room it may.
     EvidenceFull { directory: PathBuf, most: u64 },
 }
@@ -96,25 +118,6 @@ pub struct Recovery {
     pub database: String,
     /// The last good state, where a file still names one.
     pub last_good: Option<State>,
-}
-
-/// How a file's content is not what was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Damage {
-    /// No byte in it.
-    Empty,
-    /// No checksum at its end.
-    Unfinished,
-    /// The checksum is another.
-    Checksum,
-    /// The first line says another kind of file, or a later format.
-    Format,
-    /// It is of another server or database.
-    OtherName { what: &'static str, found: String },
-    /// A line of the history, counted from 1.
-    Line(usize),
-    /// A value is absent or not what belongs there.
-    Value(&'static str),
 }
 
 impl LocalFailure {
@@ -151,6 +154,7 @@ impl fmt::Display for LocalFailure {
                 kind,
             } => {
                 let remedy = match kind {
+                    io::ErrorKind::NotFound => "see whether the path is right and its disk mounted",
                     io::ErrorKind::PermissionDenied => {
                         "run this as the user that the auditor runs as, or give that one the file with chown"
                     }
@@ -177,11 +181,14 @@ impl fmt::Display for LocalFailure {
                 damage,
                 recovery,
             } => write!(f, "{}: {damage}; {recovery}", path.display()),
-            LocalFailure::DamagedRecord { path, damage } => write!(
-                f,
-                "{}: {damage}; restore it from a backup, or move it away: then every finding whose evidence is kept is open again",
-                path.display()
-            ),
+            LocalFailure::DamagedRecord {
+                path,
+                damage,
+                record,
+            } => write!(f, "{}: {damage}; {}", path.display(), record.remedy()),
+            LocalFailure::NoFile { path, record } => {
+                write!(f, "there is no file {}; {}", path.display(), record.place())
+            }
             LocalFailure::Lost {
                 database,
                 directory,
@@ -277,18 +284,55 @@ impl fmt::Display for LocalFailure {
                 }
             }
             LocalFailure::NoAlarm {
-                database,
+                server,
                 alarm,
+                closed,
                 open,
             } => {
-                let (alarm, database) = (Shown(alarm), Shown(database));
-                write!(f, "{database} has no open alarm {alarm}; ")?;
-                if open.is_empty() {
-                    f.write_str("it has no open alarm at all")
-                } else {
-                    write!(f, "open: {}", open.join(", "))
+                let (alarm, server) = (Shown(alarm), Shown(server));
+                match closed {
+                    true => write!(f, "alarm {alarm} is closed already")?,
+                    false => write!(f, "{server} has no alarm {alarm}")?,
                 }
+                f.write_str(if open.is_empty() {
+                    "; no alarm is open"
+                } else {
+                    "; open alarms:"
+                })?;
+                for (place, (id, kind, database)) in open.iter().enumerate() {
+                    let before = if place == 0 { "" } else { "," };
+                    write!(f, "{before} {} ({kind}, {})", Shown(id), Shown(database))?;
+                }
+                Ok(())
             }
+            LocalFailure::Overtaken {
+                database,
+                alarm,
+                then,
+                now,
+            } => {
+                let state = |state: &Option<State>| {
+                    state.map_or("no state".into(), |state| {
+                        format!("transaction {}", state.tx)
+                    })
+                };
+                write!(
+                    f,
+                    "alarm {alarm} cannot be adopted: it is about the trusted state of {} at {}, which was replaced since, and {} is trusted now; nothing was changed",
+                    Shown(database),
+                    state(then),
+                    state(now)
+                )
+            }
+            LocalFailure::NothingToAdopt { alarm, kind } => write!(
+                f,
+                "alarm {alarm} ({kind}) names no state that could replace the trusted one; nothing was changed"
+            ),
+            LocalFailure::NeverSigned { database } => write!(
+                f,
+                "no signed state of {} is known, so no signature is missing; leave --unsigned out",
+                Shown(database)
+            ),
             LocalFailure::EvidenceFull { directory, most } => write!(
                 f,
                 "{} holds {most} bytes or as many files as it may: move evidence that is no longer needed elsewhere",
@@ -313,81 +357,6 @@ impl fmt::Display for Recovery {
             None => f.write_str(
                 ", or moved away and the audit started with --pin of a state known from elsewhere",
             ),
-        }
-    }
-}
-
-impl fmt::Display for Damage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Damage::Empty => f.write_str("the file is empty"),
-            Damage::Unfinished => f.write_str("the file is cut off: no checksum at its end"),
-            Damage::Checksum => {
-                f.write_str("the file was edited or damaged: its checksum is wrong")
-            }
-            Damage::Format => f.write_str("the file is of another kind or of a later immuaudit"),
-            Damage::OtherName { what, found } => {
-                write!(f, "the file belongs to another {what}, {}", Shown(found))
-            }
-            Damage::Line(line) => write!(f, "line {line} was edited or damaged"),
-            Damage::Value(what) => write!(f, "no usable {what} in it"),
-        }
-    }
-}
-
-/// What is not as it should be, but stops nothing.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Warning {
-    /// Others may read or write it: its mode.
-    Loose { path: PathBuf, mode: u32 },
-    /// It belongs to another user: that one's id.
-    Owner { path: PathBuf, owner: u32, us: u32 },
-    /// The last line of a history was incomplete and is left out; no accepted state is lost.
-    TornHistory { path: PathBuf },
-    /// A name too long for a file name, whose files no longer tell it.
-    Nameless { path: PathBuf },
-    /// A history could not be made smaller; it goes on growing.
-    NotThinned { path: PathBuf },
-    /// Something without bearing on what is trusted could not be written.
-    NotWritten { path: PathBuf, error: String },
-    /// A file without bearing on what is trusted is damaged, and begun anew.
-    BegunAnew { path: PathBuf },
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Warning::Loose { path, mode } => write!(
-                f,
-                "{} is open to others (mode {mode:04o}): take their rights away with chmod go=",
-                path.display()
-            ),
-            Warning::Owner { path, owner, us } => write!(
-                f,
-                "{} belongs to user {owner}, who can change what is trusted, and this runs as user {us}: run it as that one, or give it back with chown",
-                path.display()
-            ),
-            Warning::TornHistory { path } => write!(
-                f,
-                "the last line of {} is incomplete; it is left out, and written over by the next",
-                path.display()
-            ),
-            Warning::Nameless { path } => write!(
-                f,
-                "{}: no file tells the full name of this database any more",
-                path.display()
-            ),
-            Warning::NotThinned { path } => write!(
-                f,
-                "{} could not be thinned out, and goes on growing: see whether the disk is full",
-                path.display()
-            ),
-            Warning::NotWritten { path, error } => {
-                write!(f, "{} is not up to date: {error}", path.display())
-            }
-            Warning::BegunAnew { path } => {
-                write!(f, "{} is damaged, and begun anew", path.display())
-            }
         }
     }
 }

@@ -19,6 +19,8 @@ pub enum Kind {
     Outcomes,
     /// What of the values was read.
     Values,
+    /// Facts that an operator acknowledged.
+    Acknowledged,
     /// A notification that is to be delivered.
     Outbox,
 }
@@ -47,7 +49,7 @@ pub enum Step {
 }
 
 /// Every kind of file.
-pub const KINDS: [Kind; 8] = [
+pub const KINDS: [Kind; 9] = [
     Kind::State,
     Kind::History,
     Kind::Alarms,
@@ -55,6 +57,7 @@ pub const KINDS: [Kind; 8] = [
     Kind::Identities,
     Kind::Outcomes,
     Kind::Values,
+    Kind::Acknowledged,
     Kind::Outbox,
 ];
 

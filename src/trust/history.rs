@@ -1,9 +1,10 @@
 //! `DATABASE.history`: every state accepted, in order, one line each.
 //!
 //! Each line ends with the first 8 digits of the SHA-256 of all sums before it and itself, so that no
-//! line can be changed, left out or moved. Only the last one can be torn: by a kill while it is appended.
+//! line can be changed, left out or moved. Only the last one can be torn: by a kill while it is appended. A last line
+//! that is complete and does not follow from the one before is not torn: lines before it are missing.
 
-use super::failure::Damage;
+use super::damage::Damage;
 use super::name::{escape, unescape};
 use super::trusted::{How, Trusted, parse_shape, parse_state, shape_word};
 use crate::clock::Timestamp;
@@ -32,7 +33,7 @@ pub struct HistoryEntry {
 pub enum Change {
     /// It became the trusted one.
     Accepted(How),
-    /// It is trusted no more, by the operator who accepted this alarm: the next sight is a first one.
+    /// It is trusted no more, by the operator who adopted this alarm: the next sight is a first one.
     Forgotten { alarm: String },
     /// It is trusted no more, by the operator's word alone: the next sight is a first one.
     Dropped,
@@ -164,6 +165,7 @@ impl History {
                     history.sum = sum;
                     history.length += u64::try_from(line.len()).unwrap_or(u64::MAX);
                 }
+                None if is_complete(line) => return Err(Damage::Gap(number)),
                 None if number > 2 && lines.next().is_none() => history.torn = true,
                 None => return Err(Damage::Line(number)),
             }
@@ -223,6 +225,21 @@ impl History {
     }
 }
 
+/// Returns whether a line has everything that an appended line has, whatever its sum should be: no kill leaves such a
+/// line half written.
+fn is_complete(line: &[u8]) -> bool {
+    let complete = || {
+        let line = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
+        let (content, sum) = line.rsplit_once(' ')?;
+        let digits = sum.len() == SUM && sum.bytes().all(|byte| byte.is_ascii_hexdigit());
+        HistoryEntry::parse(content, None).filter(|_| digits)
+    };
+    complete().is_some()
+}
+
+/// Digits of a line's sum.
+const SUM: usize = 8;
+
 const HEADER: &str = "immuaudit-history 1";
 
 fn header_content(server: &str, database: &str) -> String {
@@ -262,7 +279,7 @@ fn other_header(line: &[u8]) -> Damage {
 
 fn sum(before: &str, content: &str) -> String {
     let digest = Digest::of(&[before.as_bytes(), b" ", content.as_bytes()]).to_string();
-    digest.get(..8).unwrap_or_default().into()
+    digest.get(..SUM).unwrap_or_default().into()
 }
 
 #[cfg(test)]
@@ -353,7 +370,7 @@ mod tests {
     #[test]
     fn a_line_left_out_is_noticed() {
         let whole = String::from_utf8(History::render("s", "d", &entries())).unwrap();
-        for left_out in 0..entries().len() {
+        for left_out in 0..=entries().len() {
             let lines: String = whole
                 .split_inclusive('\n')
                 .enumerate()
@@ -361,11 +378,11 @@ mod tests {
                 .map(|(_, line)| line)
                 .collect();
             let read = History::parse(lines.as_bytes(), "s", "d");
-            // without the last but one, the last looks torn
-            assert!(
-                read.is_err() || read.is_ok_and(|history| history.torn),
-                "{left_out}"
-            );
+            let last = left_out == entries().len();
+            assert_eq!(read.is_ok(), last, "{left_out}"); // a history cut at its end is whole
+            if (2..entries().len()).contains(&left_out) {
+                assert_eq!(read, Err(Damage::Gap(left_out + 1)), "{left_out}");
+            }
         }
     }
 }

@@ -5,12 +5,14 @@
 
 use std::path::Path;
 
-use super::failure::{Damage, LocalFailure, Warning};
+use super::damage::{Damage, Record};
+use super::failure::LocalFailure;
 use super::fault::Kind;
 use super::files;
 use super::sealed::{self, Writer};
 use super::store::{Hold, Store};
 use super::trusted::kept_identity;
+use super::warning::Warning;
 use crate::clock::Timestamp;
 
 const WHAT: &str = "immuaudit: the identities that this server has shown.";
@@ -90,6 +92,7 @@ impl Store {
                         what: "server",
                         found: server,
                     },
+                    record: Record::Identities,
                 });
             }
             Ok(None) => {}
@@ -139,5 +142,6 @@ fn read(path: &Path) -> Result<Option<(String, Vec<Identity>)>, LocalFailure> {
         .map_err(|damage| LocalFailure::DamagedRecord {
             path: path.into(),
             damage,
+            record: Record::Identities,
         })
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
-use super::failure::{Damage, LocalFailure};
+use super::damage::{Damage, Record};
+use super::failure::LocalFailure;
 use super::fault::Kind;
 use super::files;
 use super::sealed::{self, Writer};
@@ -91,6 +92,7 @@ impl LocatedRecord {
         let damaged = |damage| LocalFailure::DamagedRecord {
             path: path.clone(),
             damage,
+            record: Record::Located,
         };
         let read = sealed::open_of_any_server(&bytes).and_then(|table| parse(&table));
         read.map(Some).map_err(damaged)

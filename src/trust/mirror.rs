@@ -12,7 +12,8 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::failure::{Damage, LocalFailure};
+use super::damage::{Damage, Record};
+use super::failure::LocalFailure;
 use super::files;
 use super::name::{escape, unescape};
 use crate::clock::Timestamp;
@@ -212,6 +213,7 @@ impl Mirror {
         let damaged = |damage| LocalFailure::DamagedRecord {
             path: path.into(),
             damage,
+            record: Record::Mirror,
         };
         let file =
             files::open(path, options)?.ok_or_else(|| failed(&ErrorKind::NotFound.into()))?;

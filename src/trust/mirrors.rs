@@ -3,11 +3,12 @@
 use std::fs::{self, OpenOptions};
 use std::path::PathBuf;
 
-use super::failure::{LocalFailure, Warning};
+use super::failure::LocalFailure;
 use super::files;
 use super::mirror::Mirror;
 use super::name::file_name;
 use super::store::Store;
+use super::warning::Warning;
 use crate::clock::Timestamp;
 
 /// Ending of a mirror's file.

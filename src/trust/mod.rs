@@ -10,6 +10,7 @@
 //!            DATABASE.state         what is trusted (under --roots-filepath, where that is given)
 //!            DATABASE.history       every state accepted, a line each (beside it)
 //!            DATABASE.alarms        open alarms, and who closed the others when
+//!            DATABASE.acknowledged  what an operator acknowledged: absent values, a lost signature
 //!            DATABASE.mirror        the hash of every transaction, under --audit-mirror
 //!            evidence/DATABASE/ALARM.toml   what shows it, a file each finding
 //!            located/DATABASE/ALARM.toml    where it was tampered
@@ -22,11 +23,13 @@
 
 #![forbid(unsafe_code)]
 
-mod accept;
+mod acknowledged;
+mod adopt;
 mod alarm;
 mod believe;
 mod carry;
 mod compaction;
+mod damage;
 mod evidence;
 mod export;
 mod failure;
@@ -35,6 +38,7 @@ pub(crate) mod files;
 mod finding;
 mod history;
 mod identity;
+mod last_good;
 mod located;
 mod mirror;
 mod mirrors;
@@ -50,13 +54,16 @@ mod text;
 mod trusted;
 mod values;
 mod values_file;
+mod warning;
 
-pub use accept::{Acceptance, Accepted};
+pub use acknowledged::{Acknowledged, Acknowledgement};
+pub use adopt::{Adopted, Adoption};
 pub use alarm::{Alarm, Closed};
 pub use carry::Ground;
+pub use damage::{Damage, Record};
 pub use evidence::{Evidence, KeptAnswer, Limits};
 pub use export::{Export, Exported, shown_states};
-pub use failure::{Damage, LocalFailure, Warning};
+pub use failure::LocalFailure;
 pub use finding::{Answer, Finding, Tampering, UnknownTampering};
 pub use history::{Change, HistoryEntry};
 pub use identity::KnownElsewhere;
@@ -67,3 +74,4 @@ pub use raise::read_evidence;
 pub use store::{Location, Store};
 pub use trusted::{How, Seen, Trusted, kept_identity};
 pub use values::{Begun, Progress, Searched, Sweeping, Swept, Unavailable};
+pub use warning::Warning;

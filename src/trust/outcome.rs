@@ -2,12 +2,14 @@
 //!
 //! Nothing that is trusted rests on it: a damaged one is a warning.
 
-use super::failure::{LocalFailure, Warning};
+use super::alarm::Alarm;
+use super::failure::LocalFailure;
 use super::fault::Kind;
 use super::files;
 use super::sealed::{self, Writer};
 use super::store::Store;
 use super::text::cut;
+use super::warning::Warning;
 use crate::clock::Timestamp;
 use crate::sys::Lock;
 
@@ -91,8 +93,8 @@ impl Store {
         files::replace(Kind::Outcomes, &self.home.join("outcomes"), &writer.seal())
     }
 
-    /// Nothing is trusted of a database that was `proven_before`: was it given up by accepting an
-    /// alarm, which its history tells, or is it lost?
+    /// Checks whether a database of which nothing is trusted, though it was proven before, was given up on purpose
+    /// (its history records that) or lost.
     ///
     /// # Errors
     /// It is lost.
@@ -105,6 +107,18 @@ impl Store {
             directory: self.roots.clone(),
             outcomes: self.home.join("outcomes"),
         })
+    }
+
+    /// Returns the time at which the server showed the trusted history again after an alarm was last seen, as far as
+    /// the last verdicts tell.
+    pub fn shown_again(&self, alarm: &Alarm) -> Option<Timestamp> {
+        let outcomes = self.load_outcomes();
+        let of = outcomes.iter().find(|of| of.database == alarm.database)?;
+        let proven = of.proven?;
+        // times have seconds: in the same one the verdict tells which came later
+        let later = proven > alarm.last_seen
+            || (proven == alarm.last_seen && of.checked == proven && of.verdict == "consistent");
+        later.then_some(proven)
     }
 
     /// The last verdicts; none, and a warning, where the file is damaged.

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use super::failure::Warning;
+use super::warning::Warning;
 use crate::sys;
 
 /// Goes on as the owner of these directories, where this is root and they have one owner. Where the system refuses

@@ -1,10 +1,10 @@
 //! Raising an alarm: evidence first, then the alarm, so that neither a kill nor a lost file lowers it.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use super::alarm::{self, Alarm};
+use super::damage::Record;
 use super::evidence::{self, Evidence};
 use super::failure::LocalFailure;
 use super::fault::Kind;
@@ -26,17 +26,20 @@ const RESERVE: u64 = 4 << 20;
 /// # Errors
 /// There is no such file, or it is not what an auditor wrote.
 pub fn read_evidence(path: &Path) -> Result<Evidence, LocalFailure> {
-    let bytes = files::read(path, MOST)?
-        .ok_or_else(|| LocalFailure::system("open", path, &ErrorKind::NotFound.into()))?;
+    let bytes = files::read(path, MOST)?.ok_or_else(|| LocalFailure::NoFile {
+        path: path.into(),
+        record: Record::EvidenceCopy,
+    })?;
     Evidence::parse(&bytes).map_err(|damage| LocalFailure::DamagedRecord {
         path: path.into(),
         damage,
+        record: Record::EvidenceCopy,
     })
 }
 
 impl Store {
-    /// Writes evidence of a finding and opens its alarm. The same finding again only counts up; one that was accepted
-    /// and is found again is open again.
+    /// Writes evidence of a finding and opens its alarm. The same finding again only counts up; a closed alarm whose
+    /// finding is found again is open again.
     ///
     /// # Errors
     /// It could not all be written. The alarm stands all the same: tell it.
@@ -48,10 +51,13 @@ impl Store {
         let known = self.alarms(&finding.database);
         let mut alarms = known.as_ref().cloned().unwrap_or_default();
         let mut alarm = Alarm::new(finding, &self.location, path.clone(), now);
+        if alarm.can_be_adopted() {
+            alarm.shared = self.shared(finding);
+        }
         if let Some(at) = alarms.iter().position(|alarm| alarm.id == id) {
             let before = alarms.remove(at);
             if !before.is_open() && self.left_behind(finding) {
-                return Ok(before); // accepted while the check that found it once more was under way
+                return Ok(before); // adopted while the check that found it again was under way
             }
             alarm.times = before.times.saturating_add(1);
             alarm.displaced = before.displaced;
@@ -76,13 +82,23 @@ impl Store {
         written.map(|()| alarm)
     }
 
-    /// Is what a finding was held against trusted no more?
+    /// Returns whether the trusted state that a finding contradicts was given up since: by adopting an alarm or by
+    /// `roots forget`. A state that was only replaced by one that extends it was not given up.
     fn left_behind(&self, finding: &Finding) -> bool {
         let Some(then) = finding.trusted.as_ref().map(|trusted| trusted.state) else {
             return false;
         };
-        let now = self.record(&finding.database).map(|record| record.trusted);
-        matches!(&now, Ok(trusted) if trusted.as_ref().map(|trusted| trusted.state) != Some(then))
+        let line = self.record(&finding.database).map(|record| record.line());
+        matches!(line, Ok(line) if !line.contains(&then))
+    }
+
+    /// Returns the transaction of the shown state if that state is of the trusted history, else 0.
+    fn shared(&self, finding: &Finding) -> u64 {
+        let line = self.record(&finding.database).map(|record| record.line());
+        match (finding.shown, line) {
+            (Some(shown), Ok(line)) if line.contains(&shown) => shown.tx,
+            _ => 0,
+        }
     }
 
     /// The open alarms of a database, or of all, in the order in which they were raised.
@@ -109,6 +125,7 @@ impl Store {
         let damaged = |damage| LocalFailure::DamagedRecord {
             path: path.clone(),
             damage,
+            record: Record::Alarms,
         };
         let mut alarms = match files::read(&path, alarm::MOST)? {
             None => Vec::new(),
@@ -130,10 +147,18 @@ impl Store {
                 Evidence::parse(&bytes).map_err(|damage| LocalFailure::DamagedRecord {
                     path: path.clone(),
                     damage,
+                    record: Record::Evidence,
                 })?;
             let mut alarm = Alarm::new(&evidence.finding, &self.location, path, evidence.found);
             alarm.id = id;
             alarms.push(alarm);
+        }
+        let adoptable = |alarm: &&mut Alarm| alarm.is_open() && alarm.can_be_adopted();
+        for alarm in alarms.iter_mut().filter(adoptable) {
+            // a damaged result of a search is reported by those who print it
+            if let Ok(Some(located)) = LocatedRecord::beside(&alarm.evidence) {
+                alarm.shares(located.shown, located.stands.unwrap_or(0));
+            }
         }
         Ok(alarms)
     }

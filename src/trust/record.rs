@@ -7,13 +7,16 @@ use std::path::Path;
 
 use super::alarm::Alarm;
 use super::compaction::compact;
-use super::failure::{Damage, LocalFailure, Recovery, Warning};
+use super::damage::Damage;
+use super::failure::LocalFailure;
 use super::fault::Kind;
 use super::files::{self, NEW, with_suffix};
 use super::history::{self, Change, History, HistoryEntry};
+use super::last_good::recovery;
 use super::state_file;
 use super::store::{Hold, Store};
 use super::trusted::{How, Trusted};
+use super::warning::Warning;
 use crate::clock::Timestamp;
 use crate::ledger::State;
 
@@ -24,12 +27,12 @@ pub(super) struct Record {
     pub trusted: Option<Trusted>,
     /// How it came about.
     pub history: Option<History>,
-    unsettled: Option<Unsettled>,
+    pub(super) unsettled: Option<Unsettled>,
 }
 
 /// What is left to be done so that each file says it for itself.
 #[derive(Debug)]
-enum Unsettled {
+pub(super) enum Unsettled {
     /// The state that was being written counts: its line is in the history.
     Publish,
     /// The history is ahead of the state file.
@@ -40,13 +43,28 @@ enum Unsettled {
     Remove,
 }
 
+impl Record {
+    /// Returns the states of the unbroken line of proofs that ends in the trusted state; none if no state is trusted.
+    pub(super) fn line(&self) -> Vec<State> {
+        let Some(trusted) = &self.trusted else {
+            return Vec::new();
+        };
+        let entries = self.history.as_ref().map(|history| &history.entries);
+        let entries = entries.map_or(&[][..], Vec::as_slice);
+        let begin = entries.iter().rposition(HistoryEntry::is_a_beginning);
+        let line = entries.get(begin.unwrap_or(0)..).unwrap_or_default();
+        let states = line.iter().map(|entry| entry.state);
+        states.chain([trusted.state]).collect()
+    }
+}
+
 impl Store {
     /// What the files say together, as they are.
     pub(super) fn record(&self, database: &str) -> Result<Record, LocalFailure> {
         let (state_path, history_path) = (self.state_path(database), self.history_path(database));
         let state = self.read_state(&state_path, database);
         let history = self.read_history(&history_path, database);
-        let recovery = || recovery(database, last_good(&state, &history));
+        let recovery = || recovery(database, self.last_good(database, &state, &history));
         let with_recovery = |failure: &LocalFailure| match failure.clone() {
             LocalFailure::Damaged { path, damage, .. } => LocalFailure::Damaged {
                 path,
@@ -101,7 +119,10 @@ impl Store {
                 if forgotten {
                     known(None, Some(Unsettled::Remove))
                 } else {
-                    let ahead = from_history(database, &history.entries);
+                    let mut ahead = from_history(database, &history.entries);
+                    if let Some(ahead) = &mut ahead {
+                        ahead.last_signed = trusted.last_signed; // the history does not keep it
+                    }
                     known(ahead, Some(Unsettled::Rewrite))
                 }
             }
@@ -212,44 +233,10 @@ impl Store {
         }
     }
 
-    /// Moves damaged files out of the way, where `pinned` is the last good state that they name.
-    pub(super) fn set_aside(
-        &self,
-        _hold: &Hold,
-        database: &str,
-        pinned: State,
-        failure: LocalFailure,
-    ) -> Result<Record, LocalFailure> {
-        let (state_path, history_path) = (self.state_path(database), self.history_path(database));
-        let state = self.read_state(&state_path, database);
-        let history = self.read_history(&history_path, database);
-        let mut known = last_good(&state, &history);
-        if known.is_none() && matches!((&state, &history), (Ok(None), Ok(None))) {
-            let alarms = self.alarms(database)?;
-            known = alarms.iter().rev().find_map(|alarm| alarm.trusted);
-        }
-        if known != Some(pinned) {
-            return Err(LocalFailure::OtherPin {
-                pinned,
-                known,
-                failure: Box::new(failure),
-            });
-        }
-        let history = match history {
-            Ok(history) => history,
-            Err(_) => {
-                files::set_aside(&history_path)?;
-                None
-            }
-        };
-        if state.is_err() {
-            files::set_aside(&state_path)?;
-        }
-        Ok(Record {
-            trusted: None,
-            history,
-            unsettled: None,
-        })
+    /// Returns the last signed transaction that a whole state file names.
+    pub(super) fn last_signed(&self, database: &str) -> Option<u64> {
+        let state = self.read_state(&self.state_path(database), database);
+        state.ok().flatten().and_then(|trusted| trusted.last_signed)
     }
 
     fn append(
@@ -298,8 +285,8 @@ impl Store {
 
     /// No state file and no history: then an alarm that names a trusted state shows that there was one.
     fn nothing(&self, database: &str) -> Result<Record, LocalFailure> {
-        let alarms = self.alarms(database)?;
-        let trusted = alarms.iter().rev().find_map(|alarm| alarm.trusted);
+        self.alarms(database)?;
+        let trusted = self.last_good(database, &Ok(None), &Ok(None));
         match trusted {
             None => Ok(Record {
                 trusted: None,
@@ -314,12 +301,20 @@ impl Store {
         }
     }
 
-    fn read_state(&self, path: &Path, database: &str) -> Result<Option<Trusted>, LocalFailure> {
+    pub(super) fn read_state(
+        &self,
+        path: &Path,
+        database: &str,
+    ) -> Result<Option<Trusted>, LocalFailure> {
         let parse = |bytes: &[u8]| state_file::parse(bytes, self.server(), database);
         read(path, state_file::MOST, database, parse)
     }
 
-    fn read_history(&self, path: &Path, database: &str) -> Result<Option<History>, LocalFailure> {
+    pub(super) fn read_history(
+        &self,
+        path: &Path,
+        database: &str,
+    ) -> Result<Option<History>, LocalFailure> {
         let parse = |bytes: &[u8]| History::parse(bytes, self.server(), database);
         read(path, history::MOST, database, parse)
     }
@@ -343,23 +338,7 @@ fn read<T>(
         })
 }
 
-fn recovery(database: &str, last_good: Option<State>) -> Box<Recovery> {
-    Box::new(Recovery {
-        database: database.into(),
-        last_good,
-    })
-}
-
-type Read<T> = Result<Option<T>, LocalFailure>;
-
-/// The last state that a whole file names: the history's, since its line is written first.
-fn last_good(state: &Read<Trusted>, history: &Read<History>) -> Option<State> {
-    match (history, state) {
-        (Ok(Some(history)), _) => history.entries.last().map(|entry| entry.state),
-        (_, Ok(Some(trusted))) => Some(trusted.state),
-        _ => None,
-    }
-}
+pub(super) type Read<T> = Result<Option<T>, LocalFailure>;
 
 /// May `trusted` be what the torn line behind `last` said?
 fn may_follow(trusted: &Trusted, last: &HistoryEntry) -> bool {
@@ -378,6 +357,7 @@ fn from_history(database: &str, entries: &[HistoryEntry]) -> Option<Trusted> {
         state: last.state,
         shape: last.shape,
         signature: None,
+        last_signed: None,
         uuid: last.uuid.clone(),
         since: beginning.unwrap_or(last).time,
         accepted: last.time,

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use toml::{Table, Value};
 
-use super::failure::Damage;
+use super::damage::Damage;
 use super::text::quoted;
 use super::trusted::parse_state;
 use crate::clock::Timestamp;

@@ -2,7 +2,7 @@
 
 use toml::Table;
 
-use super::failure::Damage;
+use super::damage::Damage;
 use super::sealed::{self, Writer};
 use super::text::{hex, unhex};
 use super::trusted::{How, Trusted, parse_shape, shape_word};
@@ -46,6 +46,9 @@ pub fn write(writer: &mut Writer, trusted: &Trusted) {
         writer.text("signature", &hex(&signature.der));
         writer.text("signed_with", &hex(&signature.public_key));
     }
+    if let Some(tx) = trusted.last_signed {
+        writer.number("last_signed", tx);
+    }
 }
 
 /// The trusted state in a table.
@@ -64,11 +67,18 @@ pub fn read(table: &Table) -> Result<Trusted, Damage> {
         (None, None) => None,
         _ => return Err(Damage::Value("signature")),
     };
+    let state = sealed::state(table, "state")?.ok_or(Damage::Value("state"))?;
+    let last_signed = match table.get("last_signed") {
+        // a file from before this key was added
+        None => Trusted::signed_at(signature.as_ref(), state.tx, None),
+        Some(_) => Some(sealed::number(table, "last_signed")?),
+    };
     Ok(Trusted {
         database: sealed::text(table, "database")?.into(),
-        state: sealed::state(table, "state")?.ok_or(Damage::Value("state"))?,
+        state,
         shape,
         signature,
+        last_signed,
         uuid: sealed::optional(table, "uuid")?.map(String::from),
         since: sealed::time(table, "since")?,
         accepted: sealed::time(table, "accepted")?,

@@ -8,18 +8,20 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::evidence::Limits;
-use super::failure::{LocalFailure, Warning};
+use super::failure::LocalFailure;
 use super::files;
 use super::history::database_of;
 use super::name::{file_name, from_file_name};
 use super::owner;
 use super::sealed;
+use super::warning::Warning;
 use crate::clock::Timestamp;
 use crate::sys::{self, Lock, Locked};
 
 pub(super) const STATE: &str = ".state";
 pub(super) const HISTORY: &str = ".history";
 pub(super) const ALARMS: &str = ".alarms";
+pub(super) const ACKNOWLEDGED: &str = ".acknowledged";
 pub(super) const EVIDENCE: &str = "evidence";
 
 const AUDITOR_LOCK: &str = "auditor.lock";
@@ -79,7 +81,7 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens the directory beside an auditor that may be at work: to read, or to accept an alarm. Root goes on as
+    /// Opens the directory beside an auditor that may be at work: to read, or to close an alarm. Root goes on as
     /// the user that the directory belongs to.
     ///
     /// # Errors
@@ -175,6 +177,10 @@ impl Store {
 
     pub(super) fn alarms_path(&self, database: &str) -> PathBuf {
         self.home.join(file_name(database) + ALARMS)
+    }
+
+    pub(super) fn acknowledged_path(&self, database: &str) -> PathBuf {
+        self.home.join(file_name(database) + ACKNOWLEDGED)
     }
 
     pub(super) fn evidence_directory(&self, database: &str) -> PathBuf {

@@ -18,6 +18,8 @@ pub struct Trusted {
     pub shape: Option<StateShape>,
     /// The signature it came with. Whether that holds was for its acceptor to check.
     pub signature: Option<Signature>,
+    /// The last transaction whose state was signed, kept when later states come unsigned.
+    pub last_signed: Option<u64>,
     /// The `immudb-uuid` last seen with it, as the server sent it, cut.
     pub uuid: Option<String>,
     /// When the unbroken line of proofs begins: the first sight, pin or adoption.
@@ -39,8 +41,19 @@ pub enum How {
     Pinned,
     /// Carried over from another auditor's files, and extended by what the server shows.
     Imported,
-    /// Adopted by the operator, who accepted this alarm.
+    /// Adopted by the operator from this alarm's evidence.
     Adopted { alarm: String },
+}
+
+impl Trusted {
+    /// Returns the last signed transaction once `signature` is known for transaction `tx`.
+    pub(super) fn signed_at(
+        signature: Option<&Signature>,
+        tx: u64,
+        before: Option<u64>,
+    ) -> Option<u64> {
+        signature.map(|_| tx).or(before)
+    }
 }
 
 /// A state as it was seen just now, its proof and signature checked by the caller.

@@ -193,6 +193,15 @@ impl Progress {
         self.due.iter().map(|(_, _, since)| since).min()
     }
 
+    /// Returns the transactions with absent values that nobody acknowledged, and those of them that had been
+    /// read whole before; all up to `acknowledged` are.
+    pub fn absent_after(&self, acknowledged: u64) -> (Ranges, Ranges) {
+        let (mut absent, mut dropped) = (self.absent.clone(), self.dropped.clone());
+        absent.remove(0, acknowledged);
+        dropped.remove(0, acknowledged);
+        (absent, dropped)
+    }
+
     /// Takes times that lie in the future for now: a clock that jumped ahead and was put right must
     /// not keep anything young for ever.
     pub fn clamp_to(&mut self, now: Timestamp) {

@@ -2,12 +2,13 @@
 //!
 //! Nothing that is trusted rests on it: where it is damaged the reading begins anew.
 
-use super::failure::{LocalFailure, Warning};
+use super::failure::LocalFailure;
 use super::fault::Kind;
 use super::files;
 use super::sealed::{self, Writer};
 use super::store::Store;
 use super::values::{Begun, Progress, Searched, Sweeping, Swept, Unavailable};
+use super::warning::Warning;
 use crate::clock::Timestamp;
 use crate::ledger::Digest;
 use crate::ranges::Ranges;

@@ -66,6 +66,13 @@ impl Program {
         Run::of(self.command(verb).output().expect("the program runs"))
     }
 
+    /// The ID of the first open alarm of a database, and all alarms stay as they are.
+    #[track_caller]
+    pub fn open_alarm(&self, database: &str) -> String {
+        let list = self.run(&["alarm", "list", database, "--json"]);
+        member(list.ends_with(2).line(database), "alarm").to_owned()
+    }
+
     /// One cycle with `--json`, and the most resident memory it took, in KiB.
     pub fn once_measured(&self) -> (Run, u64) {
         self.run_measured(&["--once", "--json"])

@@ -41,7 +41,7 @@ impl Scene {
         scene
     }
 
-    fn location(&self) -> Location {
+    pub fn location(&self) -> Location {
         in_process::location(self.place.join("trust"))
     }
 

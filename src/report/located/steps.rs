@@ -2,7 +2,7 @@
 
 use super::Whereabouts;
 use crate::audit::{Located, Lost, Present};
-use crate::report::plain::accepting;
+use crate::report::alarm::{adopt_command, close_command};
 use crate::text::shell_word;
 
 pub(super) fn lines(lines: &mut Vec<String>, located: &Located, found: &Whereabouts) {
@@ -42,10 +42,7 @@ pub(super) fn steps(located: &Located, found: &Whereabouts) -> Vec<String> {
                 "what is shown now is not what was shown at the alarm: its evidence is what was shown then. \
                  Keep it, and ask who could show another history meanwhile"
                     .into(),
-                "let the next audit prove a new transaction before anything is accepted: then accepting \
-                 closes the alarm, and adopts nothing"
-                    .into(),
-                accept(located),
+                close_again(located),
             ],
         };
     }
@@ -66,16 +63,33 @@ pub(super) fn steps(located: &Located, found: &Whereabouts) -> Vec<String> {
             newest.state.tx, newest.state.hash
         ),
     });
-    steps.push(accept(located));
+    steps.push(close(located));
     steps
 }
 
-fn accept(located: &Located) -> String {
-    match located.alarms.as_slice() {
-        [] => "accept nothing: no alarm is open; the next audit raises it".into(),
-        [alarm, ..] => format!(
-            "accept the finding only once it is explained: {}; a change that nobody can explain stays open",
-            accepting(alarm)
-        ),
-    }
+/// Returns the step after which the server shows the trusted history again: there is no other state to adopt.
+fn close_again(located: &Located) -> String {
+    let command = located.alarms.first().map(close_command);
+    let more = match located.alarms.len() {
+        0 | 1 => "",
+        _ => "; immuaudit alarm list names the others",
+    };
+    format!(
+        "close the alarm once it is explained, which keeps the trusted state: {}{more}",
+        command.unwrap_or_default()
+    )
+}
+
+fn close(located: &Located) -> String {
+    let Some(alarm) = located.alarms.first() else {
+        return "close nothing: no alarm is open; the next audit raises it".into();
+    };
+    let adopt = adopt_command(alarm).map_or_else(String::new, |command| {
+        format!("; to trust the state in the evidence instead: {command}")
+    });
+    format!(
+        "decide on the alarm only once it is explained; a change that is not explained stays open. To close it and \
+         keep the trusted state: {}{adopt}",
+        close_command(alarm)
+    )
 }

@@ -1,0 +1,55 @@
+//! `acknowledge`: an operator declares facts about a database as explained, so that they raise no further
+//! warning. Works while the auditor runs.
+
+use super::open::{self, Failed};
+use super::operator;
+use crate::audit::Exit;
+use crate::clock;
+use crate::config::{AcknowledgeTask, Format, Settings};
+use crate::report::{JsonObject, print};
+use crate::text::Shown;
+use crate::trust::{Acknowledged, Acknowledgement, Store};
+
+/// Acknowledges absent values, a lost signature, or both.
+pub fn run(settings: &Settings, task: &AcknowledgeTask) -> Result<Exit, Failed> {
+    let store = Store::open_beside(&open::location(settings))?;
+    let known = store.databases()?;
+    if !known.contains(&task.database) {
+        return Err(Failed::NoDatabase {
+            database: task.database.clone(),
+            known,
+        });
+    }
+    let change = Acknowledgement {
+        absent_to: task.absent_to,
+        unsigned: task.unsigned,
+    };
+    let acknowledged =
+        store.acknowledge(&task.database, change, &operator::name(), clock::now())?;
+    print(&match settings.report.format {
+        Format::Json => JsonObject::new()
+            .text("server", Some(&settings.server.name))
+            .text("database", Some(&task.database))
+            .number(
+                "absent_to",
+                Some(acknowledged.absent_to).filter(|tx| *tx > 0),
+            )
+            .number("unsigned_after", acknowledged.unsigned_after)
+            .end(),
+        Format::Text => lines(&acknowledged)
+            .map(|line| format!("{}: {line}", Shown::new(&task.database)))
+            .collect::<Vec<_>>()
+            .join("\n"),
+    });
+    Ok(Exit::Good)
+}
+
+/// Returns a line about each acknowledged fact.
+pub(super) fn lines(acknowledged: &Acknowledged) -> impl Iterator<Item = String> {
+    let absent = Some(acknowledged.absent_to).filter(|tx| *tx > 0);
+    let absent = absent.map(|tx| format!("acknowledged: absent values up to transaction {tx}"));
+    let unsigned = acknowledged
+        .unsigned_after
+        .map(|tx| format!("acknowledged: no signature after transaction {tx}"));
+    [absent, unsigned].into_iter().flatten()
+}

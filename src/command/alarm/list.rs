@@ -1,0 +1,72 @@
+//! `alarm list`: the open alarms, or all.
+
+use super::report;
+use crate::audit::Exit;
+use crate::command::open::Failed;
+use crate::config::{Format, ListedAlarms, Settings};
+use crate::report::{alarm_line, alarm_lines, print};
+use crate::trust::{LocalFailure, Store};
+
+/// Prints the alarms of a database or of all; the exit code tells whether one is open.
+pub fn run(
+    settings: &Settings,
+    store: &Store,
+    database: Option<&str>,
+    which: ListedAlarms,
+) -> Result<Exit, Failed> {
+    let mut known = store.databases()?;
+    let checked = store.load_outcomes().into_iter();
+    known.extend(checked.map(|outcome| outcome.database)); // empty ones have no file of their own
+    known.sort();
+    known.dedup();
+    let databases = match database {
+        None => known,
+        Some(database) if known.iter().any(|known| known == database) => vec![database.into()],
+        Some(database) => {
+            return Err(Failed::NoDatabase {
+                database: database.into(),
+                known,
+            });
+        }
+    };
+    let json = settings.report.format == Format::Json;
+    let (mut exit, mut printed) = (Exit::Good, 0);
+    let mut unread: Option<LocalFailure> = None;
+    for database in databases {
+        let alarms = match store.all_alarms(&database) {
+            Ok(alarms) => alarms,
+            Err(failure) => {
+                unread = Some(failure); // the other databases' alarms are printed first
+                continue;
+            }
+        };
+        for alarm in alarms {
+            let open = alarm.is_open();
+            if open {
+                exit = Exit::Tampered;
+            }
+            if !open && which == ListedAlarms::Open {
+                continue;
+            }
+            printed += 1;
+            print(&match (json, open) {
+                (true, _) => report(store, alarm).json().end(),
+                (false, false) => alarm_line(&alarm),
+                (false, true) => {
+                    let more = alarm_lines(&alarm).join("\n  ");
+                    format!("{}\n  {more}", alarm_line(&alarm))
+                }
+            });
+        }
+    }
+    if let Some(failure) = unread {
+        crate::report::complain(&format!("immuaudit: {failure}"));
+        exit = exit.max(Exit::Local);
+    } else if printed == 0 && !json {
+        print(match which {
+            ListedAlarms::Open => "no alarm is open",
+            ListedAlarms::All => "no alarm was raised",
+        });
+    }
+    Ok(exit)
+}

@@ -1,0 +1,34 @@
+//! `alarm`: lists alarms, shows one, and closes or adopts it; works while the auditor runs.
+
+mod adopt;
+mod close;
+mod list;
+mod show;
+
+use super::open::{self, Failed};
+use crate::audit::Exit;
+use crate::config::{AlarmTask, Settings};
+use crate::report::AlarmReport;
+use crate::trust::{Alarm, Store};
+
+/// Runs one subcommand.
+pub fn run(settings: &Settings, task: &AlarmTask) -> Result<Exit, Failed> {
+    let store = Store::open_beside(&open::location(settings))?;
+    match task {
+        AlarmTask::List { database, which } => {
+            list::run(settings, &store, database.as_deref(), *which)
+        }
+        AlarmTask::Show { alarm } => show::run(settings, &store, alarm),
+        AlarmTask::Close { alarm } => close::run(settings, &store, alarm),
+        AlarmTask::Adopt { alarm, consent } => adopt::run(settings, &store, alarm, *consent),
+    }
+}
+
+/// Returns an alarm with the consequences of adopting it.
+fn report(store: &Store, alarm: Alarm) -> AlarmReport {
+    AlarmReport {
+        adoption: store.adoption(&alarm),
+        shown_again: store.shown_again(&alarm),
+        alarm,
+    }
+}

@@ -1,0 +1,40 @@
+//! The person who runs a command: their name, and their consent.
+
+use std::io::{self, IsTerminal, Write};
+
+/// The answer that consents.
+const YES: &str = "yes";
+
+/// The operator's consent to a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Consent {
+    /// The operator typed `yes`.
+    Given,
+    /// The operator typed anything else.
+    Refused,
+    /// Standard input is no terminal.
+    CannotAsk,
+}
+
+/// Returns the user behind sudo, else the user.
+pub(super) fn name() -> String {
+    ["SUDO_USER", "USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        .unwrap_or_else(|| format!("uid {}", crate::sys::effective_user()))
+}
+
+/// Asks the operator on the terminal to type `yes`.
+pub(super) fn ask(change: &str) -> Consent {
+    let stdin = io::stdin();
+    if !stdin.is_terminal() {
+        return Consent::CannotAsk;
+    }
+    let mut stderr = io::stderr();
+    let _ = write!(stderr, "Type {YES} to {change}: ").and_then(|()| stderr.flush());
+    let mut line = String::new();
+    match stdin.read_line(&mut line) {
+        Ok(_) if line.trim() == YES => Consent::Given,
+        _ => Consent::Refused,
+    }
+}

@@ -1,0 +1,279 @@
+//! An alarm in words and as JSON, with the consequences of closing and of adopting it.
+
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use super::json::JsonObject;
+use crate::clock::Timestamp;
+use crate::ledger::State;
+use crate::text::{Shown, shell_value, shell_word};
+use crate::trust::{Adoption, Alarm, LocalFailure, Location};
+
+/// An alarm, with the consequences of adopting it.
+#[derive(Debug)]
+pub struct AlarmReport {
+    /// The alarm.
+    pub alarm: Alarm,
+    /// Changes that adopting the alarm makes.
+    pub adoption: Result<Adoption, LocalFailure>,
+    /// Time of a check after the alarm was last seen in which the server showed the trusted history again.
+    pub shown_again: Option<Timestamp>,
+}
+
+/// Returns the lines about an open alarm: its evidence, and the commands that close or adopt it.
+pub fn alarm_lines(alarm: &Alarm) -> Vec<String> {
+    let mut lines = vec![
+        format!("evidence: {}", alarm.evidence.display()),
+        format!(
+            "to close it and keep the trusted state: {}",
+            close_command(alarm)
+        ),
+    ];
+    if let (Some(given_up), Some(command)) = (alarm.given_up(), adopt_command(alarm)) {
+        let instead = match alarm.named() {
+            Some(_) => "to trust the state that the server shows now instead",
+            None => "to trust no state of this database any more",
+        };
+        lines.push(format!(
+            "{instead}, giving up {}: {command}",
+            transactions(&given_up)
+        ));
+    }
+    lines
+}
+
+/// Returns the command that closes an alarm and keeps the trusted state. It runs in any directory.
+pub fn close_command(alarm: &Alarm) -> String {
+    command("close", alarm)
+}
+
+/// Returns the command that adopts the state that an alarm's evidence names; `None` if it names none.
+pub fn adopt_command(alarm: &Alarm) -> Option<String> {
+    alarm.can_be_adopted().then(|| command("adopt", alarm))
+}
+
+fn command(subcommand: &str, alarm: &Alarm) -> String {
+    let option = |flag: &str, dir: &Path| {
+        let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.into());
+        format!(" --{flag}={}", shell_value(&dir.to_string_lossy()))
+    };
+    let Location { dir, roots, server } = &alarm.location;
+    let roots = roots
+        .as_deref()
+        .map(|roots| option("roots-filepath", roots));
+    format!(
+        "immuaudit alarm {subcommand}{}{} --server-name={} {}",
+        option("dir", dir),
+        roots.unwrap_or_default(),
+        shell_value(server),
+        shell_word(&alarm.id)
+    )
+}
+
+/// Returns one line about an alarm, for a list.
+pub fn alarm_line(alarm: &Alarm) -> String {
+    format!(
+        "{} {} {} ({}) {}, raised {}, {}",
+        Shown::new(&alarm.id),
+        Shown::new(&alarm.database),
+        alarm.kind,
+        Shown::new(&alarm.reason),
+        standing(alarm),
+        alarm.raised,
+        seen(alarm)
+    )
+}
+
+fn standing(alarm: &Alarm) -> String {
+    match &alarm.closed {
+        None => "open".into(),
+        Some(closed) => format!("closed {} by {}", closed.when, Shown::new(&closed.who)),
+    }
+}
+
+/// Returns how often an alarm was found, and when last.
+pub fn seen(alarm: &Alarm) -> String {
+    match alarm.times {
+        1 => "seen once".into(),
+        times => format!("seen {times} times, last {}", alarm.last_seen),
+    }
+}
+
+impl AlarmReport {
+    /// Returns everything known of the alarm, for people.
+    pub fn text(&self) -> String {
+        let alarm = &self.alarm;
+        let state = |state: Option<State>| state.map_or("no state".into(), words);
+        let mut lines = vec![
+            format!(
+                "alarm {}: {}, {}",
+                Shown::new(&alarm.id),
+                alarm.kind,
+                standing(alarm)
+            ),
+            format!(
+                "  database:  {} of server {}",
+                Shown::new(&alarm.database),
+                Shown::new(&alarm.location.server)
+            ),
+            format!("  reason:    {}", Shown::new(&alarm.reason)),
+            format!("  raised:    {}, {}", alarm.raised, seen(alarm)),
+            format!("  trusted:   {}", state(alarm.trusted)),
+            format!("  shown:     {}", state(alarm.shown)),
+            format!("  evidence:  {}", alarm.evidence.display()),
+        ];
+        if alarm.displaced > 0 {
+            lines.push(format!(
+                "  displaced: {} earlier findings were removed to make room",
+                alarm.displaced
+            ));
+        }
+        if alarm.is_open() {
+            lines.push(
+                "  closing:   keeps the trusted state; if the finding is still there, the next check opens the alarm \
+                 again"
+                    .into(),
+            );
+            lines.push(format!("             {}", close_command(alarm)));
+            let (first, rest) = self.consequences();
+            lines.push(format!("  adopting:  {first}"));
+            lines.extend(rest.into_iter().map(|line| format!("             {line}")));
+        }
+        lines.join("\n")
+    }
+
+    /// Returns the consequences of adopting the alarm, for people who are about to adopt it.
+    pub fn preview(&self) -> String {
+        let (first, rest) = self.consequences();
+        let id = Shown::new(&self.alarm.id);
+        let database = Shown::new(&self.alarm.database);
+        let rest = rest.iter().filter(|line| !line.starts_with("immuaudit "));
+        let rest: String = rest.map(|line| format!("\n  {line}")).collect();
+        format!("adopting alarm {id} of database {database} {first}{rest}")
+    }
+
+    fn consequences(&self) -> (String, Vec<String>) {
+        let close = "close the alarm instead";
+        let (given_up, first) = match &self.adoption {
+            Err(failure) => return (format!("is not possible: {failure}"), Vec::new()),
+            Ok(Adoption::Nothing) => {
+                return (
+                    "is not possible: the evidence names no other state to trust".into(),
+                    Vec::new(),
+                );
+            }
+            Ok(Adoption::Overtaken { trusted }) => {
+                let now = trusted.map_or("no state".into(), words);
+                return (
+                    format!("is not possible: {now} is trusted by now; {close}"),
+                    Vec::new(),
+                );
+            }
+            Ok(Adoption::Done) => {
+                return (
+                    "only closes the alarm: an earlier run adopted the state and was interrupted"
+                        .into(),
+                    self.adopt_line(),
+                );
+            }
+            Ok(Adoption::Replace { given_up, adopted }) => (
+                given_up,
+                format!(
+                    "trusts the state that its evidence names: {}",
+                    words(*adopted)
+                ),
+            ),
+            Ok(Adoption::Forget { given_up }) => (
+                given_up,
+                "trusts no state of the database any more: the next state that the server shows is trusted on \
+                 first use"
+                    .into(),
+            ),
+        };
+        let mut rest = Vec::new();
+        if let Some(time) = self.shown_again {
+            rest.push(format!(
+                "WARNING: the server showed the trusted history again at {time}: {close}"
+            ));
+        }
+        rest.push(format!(
+            "gives up the trusted state: {}, trusted without a break since {}",
+            words(given_up.state),
+            given_up.since
+        ));
+        if let Some(range) = self.alarm.given_up() {
+            rest.push(format!(
+                "gives up {} as proven so far",
+                transactions(&range)
+            ));
+        }
+        rest.extend(self.adopt_line());
+        (first, rest)
+    }
+
+    fn adopt_line(&self) -> Vec<String> {
+        adopt_command(&self.alarm).into_iter().collect()
+    }
+
+    /// Returns the alarm as a JSON object.
+    pub fn json(&self) -> JsonObject {
+        let possible = matches!(
+            self.adoption,
+            Ok(Adoption::Replace { .. } | Adoption::Forget { .. } | Adoption::Done)
+        );
+        let open = self.alarm.is_open();
+        let adopt = adopt_command(&self.alarm).filter(|_| open && possible);
+        let close = open.then(|| close_command(&self.alarm));
+        let given_up = self.alarm.given_up().filter(|_| open && possible);
+        let again = self.shown_again.map(|time| time.to_string());
+        alarm_json(&self.alarm)
+            .text("close_command", close.as_deref())
+            .text("adopt_command", adopt.as_deref())
+            .number(
+                "given_up_from",
+                given_up.as_ref().map(|range| *range.start()),
+            )
+            .number("given_up_to", given_up.as_ref().map(|range| *range.end()))
+            .text("trusted_history_shown_again", again.as_deref())
+    }
+}
+
+/// Returns the facts of an alarm as a JSON object.
+fn alarm_json(alarm: &Alarm) -> JsonObject {
+    let closed = alarm.closed.as_ref();
+    let hash = |state: Option<State>| state.map(|state| state.hash.to_string());
+    JsonObject::new()
+        .text("server", Some(&alarm.location.server))
+        .text("database", Some(&alarm.database))
+        .text("alarm", Some(&alarm.id))
+        .text("kind", Some(alarm.kind.word()))
+        .text("reason", Some(&alarm.reason))
+        .flag("open", alarm.is_open())
+        .text("raised", Some(&alarm.raised.to_string()))
+        .text("last_seen", Some(&alarm.last_seen.to_string()))
+        .number("times", Some(alarm.times))
+        .number("trusted_tx", alarm.trusted.map(|state| state.tx))
+        .text("trusted_hash", hash(alarm.trusted).as_deref())
+        .number("shown_tx", alarm.shown.map(|state| state.tx))
+        .text("shown_hash", hash(alarm.shown).as_deref())
+        .text("evidence", Some(&alarm.evidence.to_string_lossy()))
+        .text("closed_by", closed.map(|closed| closed.who.as_str()))
+        .text(
+            "closed",
+            closed.map(|closed| closed.when.to_string()).as_deref(),
+        )
+}
+
+fn words(state: State) -> String {
+    match state.tx {
+        0 => "an empty database".into(),
+        tx => format!("transaction {tx}, hash {}", state.hash),
+    }
+}
+
+fn transactions(range: &RangeInclusive<u64>) -> String {
+    match (range.start(), range.end()) {
+        (first, last) if first == last => format!("transaction {last}"),
+        (first, last) => format!("transactions {first} to {last}"),
+    }
+}

@@ -1,0 +1,177 @@
+//! `DATABASE.acknowledged`: facts about a database that an operator looked into and found explained, so that
+//! they raise no further warning: values that are absent, and the loss of the server's signature.
+//!
+//! No trusted state depends on it. A damaged file acknowledges nothing.
+
+use toml::Table;
+
+use super::damage::{Damage, Record};
+use super::failure::LocalFailure;
+use super::fault::Kind;
+use super::files;
+use super::sealed::{self, Writer};
+use super::store::Store;
+use super::text::cut;
+use super::warning::Warning;
+use crate::clock::Timestamp;
+use crate::sys::Lock;
+
+const WHAT: &str =
+    "immuaudit: facts that an operator acknowledged for one database with `immuaudit acknowledge`.";
+/// Longest file that is read, in bytes; a file has less than a thousand.
+const MAX_BYTES: u64 = 64 << 10;
+/// Longest name of a user that is stored, in characters.
+const MAX_USER: usize = 200;
+
+/// Facts that an operator acknowledged for one database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// Absent values of transactions up to this one are known; 0: none are.
+    pub absent_to: u64,
+    /// The loss of the signature after this transaction is known.
+    pub unsigned_after: Option<u64>,
+}
+
+/// Facts to acknowledge; the others stay as they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Acknowledgement {
+    /// Absent values of transactions up to this one; 0 withdraws an earlier acknowledgement.
+    pub absent_to: Option<u64>,
+    /// The loss of the signature after the last signed transaction.
+    pub unsigned: bool,
+}
+
+/// A transaction, with the user who acknowledged it and the time.
+#[derive(Clone)]
+struct Fact {
+    tx: u64,
+    who: String,
+    when: Timestamp,
+}
+
+/// The content of the file.
+#[derive(Clone, Default)]
+struct Facts {
+    absent: Option<Fact>,
+    unsigned: Option<Fact>,
+}
+
+/// Keys of a fact: the transaction, the user, the time.
+const ABSENT: [&str; 3] = ["absent_to", "absent_by", "absent_when"];
+const UNSIGNED: [&str; 3] = ["unsigned_after", "unsigned_by", "unsigned_when"];
+
+impl Store {
+    /// Returns the facts that are acknowledged for a database; none if there is no file.
+    ///
+    /// # Errors
+    /// The file is damaged, or the system refuses. [`Store::warnings`] reports that too.
+    pub fn acknowledged(&self, database: &str) -> Result<Acknowledged, LocalFailure> {
+        let read = self
+            .hold(Lock::Shared)
+            .and_then(|_hold| self.facts(database));
+        if let Err(failure) = &read {
+            self.warn(Warning::NotAcknowledged {
+                failure: failure.to_string(),
+            });
+        }
+        read.map(|facts| facts.acknowledged())
+    }
+
+    /// Acknowledges facts about a database, and records the user and the time.
+    ///
+    /// # Errors
+    /// No signed state of the database is known, or the file is damaged or cannot be written.
+    pub fn acknowledge(
+        &self,
+        database: &str,
+        change: Acknowledgement,
+        who: &str,
+        now: Timestamp,
+    ) -> Result<Acknowledged, LocalFailure> {
+        let _hold = self.hold(Lock::Exclusive)?;
+        let mut facts = self.facts(database)?;
+        let fact = |tx| {
+            Some(Fact {
+                tx,
+                who: cut(who, MAX_USER),
+                when: now,
+            })
+        };
+        if let Some(absent_to) = change.absent_to {
+            facts.absent = fact(absent_to);
+        }
+        if change.unsigned {
+            let trusted = self.record(database)?.trusted;
+            let last_signed = trusted.and_then(|trusted| trusted.last_signed);
+            let last_signed = last_signed.ok_or_else(|| LocalFailure::NeverSigned {
+                database: database.into(),
+            })?;
+            facts.unsigned = fact(last_signed);
+        }
+        let file = facts.render(self.server(), database);
+        files::replace(Kind::Acknowledged, &self.acknowledged_path(database), &file)?;
+        Ok(facts.acknowledged())
+    }
+
+    fn facts(&self, database: &str) -> Result<Facts, LocalFailure> {
+        let path = self.acknowledged_path(database);
+        let Some(bytes) = files::read(&path, MAX_BYTES)? else {
+            return Ok(Facts::default());
+        };
+        Facts::parse(&bytes, self.server(), database).map_err(|damage| {
+            LocalFailure::DamagedRecord {
+                path,
+                damage,
+                record: Record::Acknowledged,
+            }
+        })
+    }
+}
+
+impl Facts {
+    fn acknowledged(&self) -> Acknowledged {
+        Acknowledged {
+            absent_to: self.absent.as_ref().map_or(0, |fact| fact.tx),
+            unsigned_after: self.unsigned.as_ref().map(|fact| fact.tx),
+        }
+    }
+
+    fn render(&self, server: &str, database: &str) -> Vec<u8> {
+        let mut writer = Writer::new(WHAT, server);
+        writer.text("database", database);
+        for (fact, [tx, who, when]) in [(&self.absent, ABSENT), (&self.unsigned, UNSIGNED)] {
+            if let Some(fact) = fact {
+                writer.number(tx, fact.tx);
+                writer.text(who, &fact.who);
+                writer.time(when, fact.when);
+            }
+        }
+        writer.seal()
+    }
+
+    fn parse(bytes: &[u8], server: &str, database: &str) -> Result<Facts, Damage> {
+        let file = sealed::open(bytes, server)?;
+        let found = sealed::text(&file, "database")?;
+        if found != database {
+            return Err(Damage::OtherName {
+                what: "database",
+                found: found.into(),
+            });
+        }
+        Ok(Facts {
+            absent: fact(&file, ABSENT)?,
+            unsigned: fact(&file, UNSIGNED)?,
+        })
+    }
+}
+
+fn fact(file: &Table, [tx, who, when]: [&'static str; 3]) -> Result<Option<Fact>, Damage> {
+    if file.get(tx).is_none() {
+        return Ok(None);
+    }
+    Ok(Some(Fact {
+        tx: sealed::number(file, tx)?,
+        who: sealed::text(file, who)?.into(),
+        when: sealed::time(file, when)?,
+    }))
+}

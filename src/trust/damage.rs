@@ -1,0 +1,108 @@
+//! Damage of the auditor's files: kinds of damage, kinds of files, and the remedy for each kind of file.
+
+use std::fmt;
+
+use super::text::Shown;
+
+/// How a file's content is not what was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Damage {
+    /// No byte in it.
+    Empty,
+    /// No checksum at its end.
+    Unfinished,
+    /// The checksum is another.
+    Checksum,
+    /// The first line says another kind of file, or a later format.
+    Format,
+    /// It is of another server or database.
+    OtherName { what: &'static str, found: String },
+    /// A line of the history, counted from 1.
+    Line(usize),
+    /// A line of the history does not follow from the one before: lines are missing, or it was edited.
+    Gap(usize),
+    /// A value is absent or not what belongs there.
+    Value(&'static str),
+}
+
+/// Files beside those of the trusted state; each has a remedy of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// `DATABASE.alarms`.
+    Alarms,
+    /// Evidence in the auditor's directory, of an alarm that is not on the list.
+    Evidence,
+    /// An evidence file that the operator names.
+    EvidenceCopy,
+    /// A file that `roots export` wrote.
+    Export,
+    /// The result of `locate` for an alarm.
+    Located,
+    /// `identities`.
+    Identities,
+    /// `DATABASE.mirror`.
+    Mirror,
+    /// `DATABASE.acknowledged`.
+    Acknowledged,
+}
+
+impl Record {
+    /// Returns the operator's next action after damage or loss of such a file.
+    pub(super) fn remedy(self) -> &'static str {
+        match self {
+            Record::Alarms => {
+                "restore it from a backup, or move it away: then every finding whose evidence is kept is open again"
+            }
+            Record::Evidence => {
+                "restore it from a backup, or move it away: then its alarm is no longer listed"
+            }
+            Record::EvidenceCopy => {
+                "a damaged file proves nothing; take the evidence file that immuaudit alarm list names, or a backup of it"
+            }
+            Record::Export => {
+                "write it again on the other auditor's host: immuaudit roots export > FILE"
+            }
+            Record::Located => "move it away and find the range again: immuaudit locate DATABASE",
+            Record::Identities => {
+                "restore it from a backup, or move it away: then every server identity is new again, and no trusted state changes"
+            }
+            Record::Mirror => {
+                "take another copy of it; the auditor whose own mirror is damaged makes a new one"
+            }
+            Record::Acknowledged => {
+                "nothing in it counts; move it away, then run immuaudit acknowledge again"
+            }
+        }
+    }
+
+    /// Returns the place to find such a file if the operator named one that does not exist.
+    pub(super) fn place(self) -> &'static str {
+        match self {
+            Record::EvidenceCopy => "immuaudit alarm list names the evidence file of each alarm",
+            Record::Export => "write it on the other auditor's host: immuaudit roots export > FILE",
+            other => other.remedy(),
+        }
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Damage::Empty => f.write_str("the file is empty"),
+            Damage::Unfinished => f.write_str("the file is cut off: no checksum at its end"),
+            Damage::Checksum => {
+                f.write_str("the file was edited or damaged: its checksum is wrong")
+            }
+            Damage::Format => f.write_str("the file is of another kind or of a later immuaudit"),
+            Damage::OtherName { what, found } => {
+                write!(f, "the file belongs to another {what}, {}", Shown(found))
+            }
+            Damage::Line(line) => write!(f, "line {line} was edited or damaged"),
+            Damage::Gap(line) => write!(
+                f,
+                "the history has a gap: lines before line {line} are missing, or that line was edited"
+            ),
+            Damage::Value(what) => write!(f, "no usable {what} in it"),
+        }
+    }
+}

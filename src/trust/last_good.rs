@@ -1,0 +1,127 @@
+//! Repair of a damaged database: the newest state that a whole file still names, and the pin of that state.
+
+use super::alarm::Alarm;
+use super::failure::{LocalFailure, Recovery};
+use super::files;
+use super::history::History;
+use super::record::{Read, Record};
+use super::store::{Hold, Store};
+use super::trusted::Trusted;
+use crate::clock::Timestamp;
+use crate::ledger::State;
+
+impl Store {
+    /// Moves damaged files out of the way, where `pinned` is the last good state that they name.
+    pub(super) fn set_aside(
+        &self,
+        _hold: &Hold,
+        database: &str,
+        pinned: State,
+        failure: LocalFailure,
+    ) -> Result<Record, LocalFailure> {
+        let (state_path, history_path) = (self.state_path(database), self.history_path(database));
+        let state = self.read_state(&state_path, database);
+        let history = self.read_history(&history_path, database);
+        let known = self.last_good(database, &state, &history);
+        if known != Some(pinned) {
+            return Err(LocalFailure::OtherPin {
+                pinned,
+                known,
+                failure: Box::new(failure),
+            });
+        }
+        let history = match history {
+            Ok(history) => history,
+            Err(_) => {
+                files::set_aside(&history_path)?;
+                None
+            }
+        };
+        if state.is_err() {
+            files::set_aside(&state_path)?;
+        }
+        Ok(Record {
+            trusted: None,
+            history,
+            unsettled: None,
+        })
+    }
+
+    /// Returns the newest state that any whole file names as trusted. Advising an older one would lower trust.
+    pub(super) fn last_good(
+        &self,
+        database: &str,
+        state: &Read<Trusted>,
+        history: &Read<History>,
+    ) -> Option<State> {
+        let of_state = |read: &Read<Trusted>| read.as_ref().ok()?.as_ref().map(Named::by_state);
+        let of_history = history.as_ref().ok().and_then(Option::as_ref);
+        // an alarm that cannot be read names nothing
+        let alarms = self.alarms(database).unwrap_or_default();
+        let named = [of_history.and_then(Named::by_history), of_state(state)];
+        let named = named.into_iter().flatten();
+        let named = named.chain(alarms.iter().filter_map(Named::by_alarm));
+        named.reduce(Named::newer).map(|named| named.state)
+    }
+}
+
+/// Returns the advice for a damaged database.
+pub(super) fn recovery(database: &str, last_good: Option<State>) -> Box<Recovery> {
+    Box::new(Recovery {
+        database: database.into(),
+        last_good,
+    })
+}
+
+/// A state that a whole file names as trusted.
+#[derive(Clone, Copy)]
+struct Named {
+    state: State,
+    /// When the file says so.
+    time: Timestamp,
+    /// When the unbroken line of proofs that ends in the state begins, if the file tells.
+    since: Option<Timestamp>,
+}
+
+impl Named {
+    fn by_state(trusted: &Trusted) -> Named {
+        Named {
+            state: trusted.state,
+            time: trusted.accepted,
+            since: Some(trusted.since),
+        }
+    }
+
+    fn by_history(history: &History) -> Option<Named> {
+        let last = history.entries.last()?;
+        let mut entries = history.entries.iter().rev();
+        Some(Named {
+            state: last.state,
+            time: last.time,
+            since: entries
+                .find(|entry| entry.is_a_beginning())
+                .map(|entry| entry.time),
+        })
+    }
+
+    fn by_alarm(alarm: &Alarm) -> Option<Named> {
+        Some(Named {
+            state: alarm.trusted?,
+            time: alarm.raised,
+            since: None,
+        })
+    }
+
+    /// Returns the newer of two: the one whose line of proofs begins after the other was named, because it was adopted
+    /// or pinned since; else the one with more transactions, because trust only grows along a line.
+    fn newer(self, other: Named) -> Named {
+        let replaces =
+            |this: Named, that: Named| this.since.is_some_and(|since| since >= that.time);
+        match (replaces(self, other), replaces(other, self)) {
+            (true, false) => self,
+            (false, true) => other,
+            _ if other.state.tx > self.state.tx => other,
+            _ => self,
+        }
+    }
+}

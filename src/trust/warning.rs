@@ -1,0 +1,66 @@
+//! Conditions of the auditor's files that are reported and stop nothing.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// A condition that is reported and stops nothing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Warning {
+    /// Others may read or write it: its mode.
+    Loose { path: PathBuf, mode: u32 },
+    /// It belongs to another user: that one's id.
+    Owner { path: PathBuf, owner: u32, us: u32 },
+    /// The last line of a history was incomplete and is left out; no accepted state is lost.
+    TornHistory { path: PathBuf },
+    /// A name too long for a file name, whose files no longer tell it.
+    Nameless { path: PathBuf },
+    /// A history could not be made smaller; it goes on growing.
+    NotThinned { path: PathBuf },
+    /// Something without bearing on what is trusted could not be written.
+    NotWritten { path: PathBuf, error: String },
+    /// A file without bearing on what is trusted is damaged, and begun anew.
+    BegunAnew { path: PathBuf },
+    /// The acknowledged facts of a database could not be read, so none counts.
+    NotAcknowledged { failure: String },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Warning::Loose { path, mode } => write!(
+                f,
+                "{} is open to others (mode {mode:04o}): take their rights away with chmod go=",
+                path.display()
+            ),
+            Warning::Owner { path, owner, us } => write!(
+                f,
+                "{} belongs to user {owner}, who can change what is trusted, and this runs as user {us}: run it as that one, or give it back with chown",
+                path.display()
+            ),
+            Warning::TornHistory { path } => write!(
+                f,
+                "the last line of {} is incomplete; it is left out, and written over by the next",
+                path.display()
+            ),
+            Warning::Nameless { path } => write!(
+                f,
+                "{}: no file tells the full name of this database any more",
+                path.display()
+            ),
+            Warning::NotThinned { path } => write!(
+                f,
+                "{} could not be thinned out, and goes on growing: see whether the disk is full",
+                path.display()
+            ),
+            Warning::NotWritten { path, error } => {
+                write!(f, "{} is not up to date: {error}", path.display())
+            }
+            Warning::BegunAnew { path } => {
+                write!(f, "{} is damaged, and begun anew", path.display())
+            }
+            Warning::NotAcknowledged { failure } => {
+                write!(f, "no acknowledged fact counts: {failure}")
+            }
+        }
+    }
+}
