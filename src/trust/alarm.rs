@@ -74,7 +74,7 @@ impl Alarm {
             times: 1,
             evidence,
             location: location.clone(),
-            trusted: finding.trusted.as_ref().map(|trusted| trusted.state),
+            trusted: finding.contradicted().map(|trusted| trusted.state),
             shown: finding.shown,
             displaced: 0,
             closed: None,

@@ -76,9 +76,9 @@ impl Store {
         written.map(|()| alarm)
     }
 
-    /// Is what a finding was held against trusted no more?
+    /// Returns whether the state that a finding contradicts is trusted no more.
     fn left_behind(&self, finding: &Finding) -> bool {
-        let Some(then) = finding.trusted.as_ref().map(|trusted| trusted.state) else {
+        let Some(then) = finding.contradicted().map(|trusted| trusted.state) else {
             return false;
         };
         let now = self.record(&finding.database).map(|record| record.trusted);
