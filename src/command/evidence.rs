@@ -54,8 +54,12 @@ fn line(alarm: &Alarm) -> String {
         None => "open".into(),
         Some(closed) => format!("closed {} by {}", closed.when, Shown::new(&closed.who)),
     };
+    let missing = match alarm.evidence.exists() {
+        true => "",
+        false => " (not there: it had no room, or was moved)",
+    };
     format!(
-        "{} {} {} ({}) {state}: {}",
+        "{} {} {} ({}) {state}: {}{missing}",
         alarm.raised,
         Shown::new(&alarm.database),
         alarm.kind,

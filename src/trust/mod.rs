@@ -44,6 +44,7 @@ mod outcome;
 mod owner;
 mod raise;
 mod record;
+mod room;
 mod sealed;
 mod state_file;
 mod store;

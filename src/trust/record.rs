@@ -314,6 +314,12 @@ impl Store {
         }
     }
 
+    /// Returns the trusted state in its file, as far as that can be read; the history is not looked at.
+    pub(super) fn trusted_on_disk(&self, database: &str) -> Option<Trusted> {
+        let path = self.state_path(database);
+        self.read_state(&path, database).ok().flatten()
+    }
+
     fn read_state(&self, path: &Path, database: &str) -> Result<Option<Trusted>, LocalFailure> {
         let parse = |bytes: &[u8]| state_file::parse(bytes, self.server(), database);
         read(path, state_file::MOST, database, parse)

@@ -13,6 +13,7 @@ use super::files;
 use super::history::database_of;
 use super::name::{file_name, from_file_name};
 use super::owner;
+use super::room;
 use super::sealed;
 use crate::clock::Timestamp;
 use crate::sys::{self, Lock, Locked};
@@ -51,6 +52,8 @@ pub struct Store {
     pub(super) roots: PathBuf,
     pub(super) limits: Limits,
     warnings: Mutex<BTreeSet<Warning>>,
+    /// What is remembered of the room for evidence.
+    pub(super) room_memory: room::Memory,
     _auditor: Vec<File>,
 }
 
@@ -218,6 +221,7 @@ impl Store {
             home,
             limits: Limits::default(),
             warnings: Mutex::default(),
+            room_memory: room::Memory::default(),
             _auditor: Vec::new(),
         }
     }
@@ -304,7 +308,7 @@ impl Store {
     }
 
     /// The name behind a file's, which a long one's files tell themselves.
-    fn true_name(&self, stem: &str) -> Option<String> {
+    pub(super) fn true_name(&self, stem: &str) -> Option<String> {
         if let Some(name) = from_file_name(stem) {
             return Some(name);
         }
