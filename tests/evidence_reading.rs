@@ -12,6 +12,8 @@ use immuaudit::trust::{Answer, Evidence, Shortened, Tampering};
 use immuaudit::wire::{self, method, proto};
 use protobuf::Message;
 use support::caller::Caller;
+use support::program::Program;
+use support::proxy::Proxy;
 use support::value_scene::{DB, NONE, Scene, cycle, sweep};
 
 const INCONSISTENT: Verdict = Verdict::Tampered(Tampering::Inconsistent);
@@ -343,4 +345,57 @@ fn evidence_of_values_that_come_by_key_alone_is_shown_offline() {
             "{server:?}: {said:?}"
         );
     }
+}
+
+/// What the program may take with default settings, in KiB.
+const MOST: u64 = 48 << 10;
+
+#[test]
+fn findings_about_long_values_are_held_without_the_values() {
+    let scene = Scene::new(Options::default());
+    for tx in 0..16 {
+        let value = "x".repeat(3 << 20);
+        scene.embedded.set(DB, &format!("key/{tx}"), &value);
+    }
+    let program = Program::new(scene.embedded.port(), &scene.place.path().join("trust"));
+    program.once().is(0, DB, "first-seen");
+    scene.embedded.lie(Lie::EditedValue);
+    let (run, most) = program.run_measured(&["--once", "--audit-sample", "16"]);
+    run.ends_with(2);
+    assert_eq!(evidence(&scene).len(), 16);
+    for evidence in evidence(&scene) {
+        let said = verified(&evidence).expect("shown");
+        assert!(said.contains("auditor's record"), "{said}");
+    }
+    assert!(most < MOST, "{most} KiB");
+}
+
+/// Each finding used to copy the answers that show it, of which a report keeps sixteen.
+#[test]
+fn a_transaction_with_thousands_of_edited_entries_is_one_answer_in_memory() {
+    let scene = Scene::new(Options::default());
+    let entries = (0..20_000).map(|i| NewEntry::set(format!("key/{i}"), format!("value {i}")));
+    scene.embedded.commit(DB, entries.collect());
+    let proxy = Proxy::before(scene.embedded.port());
+    let program = Program::new(proxy.port, &scene.place.path().join("trust"));
+    program.once().is(0, DB, "first-seen");
+    let edit = |tx: &mut proto::Tx| {
+        let entries = tx.entries.iter_mut();
+        entries
+            .filter(|entry| !entry.value.is_empty())
+            .for_each(|entry| entry.value.push(b'!'));
+    };
+    proxy.distort(move |call, _, reply| match call {
+        "TxScan" => reply.message::<proto::TxList>(|list| list.txs.iter_mut().for_each(edit)),
+        "VerifiableTxById" => reply.message::<proto::VerifiableTx>(|answer| {
+            answer.tx.as_mut().map_or((), edit);
+        }),
+        _ => {}
+    });
+
+    let (run, most) = program.run_measured(&["--once", "--audit-sample", "1"]);
+    run.ends_with(2);
+
+    // one answer of 1.7 MB, judged and decoded, and not one for each of sixteen findings
+    assert!(most < MOST, "{most} KiB");
 }
