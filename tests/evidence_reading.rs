@@ -388,7 +388,7 @@ fn a_transaction_with_thousands_of_edited_entries_is_one_answer_in_memory() {
     proxy.distort(move |call, _, reply| match call {
         "TxScan" => reply.message::<proto::TxList>(|list| list.txs.iter_mut().for_each(edit)),
         "VerifiableTxById" => reply.message::<proto::VerifiableTx>(|answer| {
-            answer.tx.as_mut().map_or((), edit);
+            answer.tx.as_mut().into_iter().for_each(edit);
         }),
         _ => {}
     });

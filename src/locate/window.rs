@@ -325,7 +325,7 @@ mod tests {
             line[0].state.hash = hash(7, 10);
             let mut ask = |old: &State| Answer::of_hashes(&old.hash, &shown_at(parted, old.tx));
             let window = narrow(&line, None, shown, &mut ask).unwrap();
-            let contradicted = window.contradicted.expect("a contradiction");
+            let contradicted = window.contradicted.unwrap();
             assert_eq!(contradicted.oldest.tx, 10);
             assert_eq!(contradicted.proven.tx, parted / 10 * 10);
             assert!(!window.is_whole() && !window.is_replaced() && !window.precedes_memory());

@@ -95,7 +95,7 @@ impl Room {
             .iter()
             .map(|(name, kept)| (amount(kept), name))
             .collect();
-        all.sort_by(|one, other| other.0.cmp(&one.0));
+        all.sort_by_key(|(amount, _)| std::cmp::Reverse(*amount));
         all.into_iter().map(|(_, name)| name.clone()).collect()
     }
 }
