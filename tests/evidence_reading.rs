@@ -399,3 +399,34 @@ fn a_transaction_with_thousands_of_edited_entries_is_one_answer_in_memory() {
     // one answer of 1.7 MB, judged and decoded, and not one for each of sixteen findings
     assert!(most < MOST, "{most} KiB");
 }
+
+#[test]
+fn evidence_of_another_header_in_a_scan_is_shown_offline_and_an_honest_scan_shows_nothing() {
+    let scene = Scene::of_sixty();
+    let proxy = Proxy::before(scene.embedded.port());
+    let program = Program::new(proxy.port, &scene.place.path().join("trust"));
+    program.once().is(0, DB, "first-seen");
+    proxy.distort(|call, _, reply| {
+        if call == "TxScan" {
+            reply.message::<proto::TxList>(|list| {
+                let headers = list.txs.iter_mut().filter_map(|tx| tx.header.as_mut());
+                headers
+                    .filter(|header| header.id == 31)
+                    .for_each(|header| header.ts += 1);
+            });
+        }
+    });
+    program.run(&["sweep"]).ends_with(2);
+    let found = evidence(&scene);
+    let [found] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    let said = verified(found).expect("shown");
+    assert!(
+        said.contains("transaction 31 is proven to have hash"),
+        "{said}"
+    );
+    let mut honest = found.clone();
+    honest.answers = asked_again(&scene, found);
+    verified(&honest).expect_err("an honest scan");
+}
