@@ -335,29 +335,23 @@ impl Reader<'_> {
         let mut answers = self.keep(scanned);
         let before = std::mem::take(&mut self.report);
         let malformed = matches!(judged, Judged::Malformed(_));
+        self.server.begin_transcript();
         let ended = match judged {
             Judged::Whole { missing, broken } if broken.is_empty() => {
                 let completed = Completed {
                     missing,
                     ..Completed::default()
                 };
-                self.server.begin_transcript();
-                let ended = self.finish(&header, &tx.entries, completed);
-                answers.extend(self.answers());
-                ended
+                self.finish(&header, &tx.entries, completed)
             }
-            Judged::Incomplete => {
-                self.server.begin_transcript();
-                let ended = self.judge(tx);
-                answers.extend(self.answers());
-                ended
-            }
+            Judged::Incomplete => self.judge(tx),
             Judged::Whole { mut broken, .. } => broken
                 .pop()
                 .map_or(Ok(()), |broken| Err(Ended::Broken(broken))),
             Judged::Broken(broken) => Err(Ended::Broken(broken)),
             Judged::Malformed(why) => Err(Ended::Unread(why)),
         };
+        answers.extend(self.answers());
         let mut more = std::mem::replace(&mut self.report, before);
         let whole = more.broken.is_empty();
         match ended {
