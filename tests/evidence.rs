@@ -11,6 +11,7 @@ use support::place::Place;
 use support::program::{Program, Run, Running, copied};
 use support::proxy::{Body, Proxy};
 use support::receiver::Receiver;
+use support::secure::{Secure, certificates};
 
 const DATABASE: &str = "defaultdb";
 
@@ -572,4 +573,34 @@ fn evidence_of_headers_alone_shows_another_history() {
     program.once().is(2, DATABASE, "inconsistent");
     let run = verify(&program, &[]);
     assert!(run.ends_with(2).stdout.contains("20"), "{run:#?}");
+}
+
+#[test]
+fn a_running_auditor_behind_tls_is_checked_by_the_ca_that_is_given_and_by_no_other() {
+    let folder = Place::new();
+    certificates(&folder);
+    let server = started(Options::default());
+    let program = Program::new(server.port(), &folder.join("trust"));
+    program.once().is(0, DATABASE, "first-seen");
+    let state = server.state(DATABASE).expect("a state");
+    let states = format!(
+        r#"{{"states":[{{"database":"{DATABASE}","tx":{},"hash":"{}"}}]}}"#,
+        state.tx, state.hash
+    );
+    let compare = |ca: &str, host: &str| {
+        let mut secure = Secure::start(&folder, "200 OK", &states);
+        let url = format!("https://{host}:{}/states", secure.port);
+        let ca = format!("--audit-notification-ca={}", folder.join(ca).display());
+        let run = program.run(&["compare", &url, &ca]);
+        (run, secure.came())
+    };
+    let (run, came) = compare("ca.pem", "127.0.0.1");
+    assert!(run.ends_with(0).stdout.contains("agrees"), "{run:#?}");
+    assert!(came.starts_with("GET /states HTTP/1.1\r\n"), "{came}");
+    // another CA, and another name than the certificate's
+    for (ca, host) in [("other.pem", "127.0.0.1"), ("ca.pem", "localhost")] {
+        let (run, came) = compare(ca, host);
+        assert!(run.ends_with(1).stderr.contains("TLS"), "{run:#?}");
+        assert_eq!(came, "", "{ca} {host}");
+    }
 }

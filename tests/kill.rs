@@ -83,6 +83,7 @@ fn finding(work: Work, trusted: &Trusted) -> Finding {
         shown,
         uuid: None,
         identity_changed: false,
+        claim: None,
         answers: vec![],
     }
 }

@@ -5,12 +5,20 @@ mod support;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use immuaudit::audit::{Differs, Exit};
+use immuaudit::audit::{Auditor, Differs, Exit};
 use immuaudit::config::ShownValues;
 use immuaudit::drill::{Embedded, NewEntry, Options};
+use immuaudit::ledger::Digest;
+use immuaudit::server::Endpoint;
+use immuaudit::stop::Stop;
 use immuaudit::trust::Mirror;
-use support::locating::{ALL, DATABASE, audited, auditor, backup, fill_mirror, rewritten, server};
+use immuaudit::wire::proto;
+use support::in_process;
+use support::locating::{
+    ALL, DATABASE, audited, auditor, auditor_of, backup, fill_mirror, rewritten, server,
+};
 use support::place::Place;
+use support::proxy::Proxy;
 
 #[test]
 fn against_a_backup_the_changed_key_is_named_wherever_it_is() {
@@ -107,6 +115,63 @@ fn a_transaction_put_in_between_is_named_and_what_it_moved_is_not() {
         };
         assert_eq!((change.how, change.key.as_str()), (Differs::Added, "bribe"));
         assert_eq!(differences.moved, ALL - parted - 1);
+    }
+}
+
+/// The longer server shows the entry that it removed in a transaction past the end of the shorter one: what is not
+/// chained to its state would be taken for an entry that only moved.
+#[test]
+fn an_entry_shown_past_the_end_of_the_shorter_history_is_chained_to_the_longer_state() {
+    let place = Place::new();
+    let (embedded, _) = audited(&place);
+    let honest = embedded.ledger(DATABASE).unwrap();
+    let (_backup, mut other) = backup(honest.clone());
+    let removed = honest.tx(150).unwrap().entries[0].clone();
+    let mut forged = honest.clone();
+    forged.truncate(149);
+    forged.commit(vec![NewEntry::set("another", "1")]);
+    for tx in 151..=ALL + 7 {
+        let (key, value) = (format!("key/{}", tx - 1), format!("value {}", tx - 1));
+        forged.commit(vec![NewEntry::set(key, value)]);
+    }
+    embedded.put_ledger(DATABASE, forged);
+    let proxy = Proxy::before(embedded.port());
+    let endpoint = Endpoint::on_loopback(proxy.port);
+    let server = in_process::server(endpoint, Duration::from_secs(5), &Stop::new());
+    let mut auditor = auditor_of(server, &place.path().join("another"));
+    let shown = embedded.state(DATABASE).unwrap();
+    let mut changes = |auditor: &mut Auditor| {
+        let compared = auditor.against_server(DATABASE, shown, &mut other, ShownValues::No);
+        let differences = compared.unwrap().unwrap();
+        let all = differences.differing.iter().flat_map(|tx| &tx.changes);
+        let changes: Vec<Differs> = all.map(|change| change.how).collect();
+        (changes, differences.unproven)
+    };
+    let (honestly, unproven) = changes(&mut auditor);
+    assert_eq!(honestly, [Differs::Added, Differs::Removed]);
+    assert_eq!(unproven, None);
+    let entry = removed.digest(&honest.tx(150).unwrap().header).unwrap();
+    let root = Digest::leaf(&entry).as_bytes().to_vec();
+    for late in [ALL + 1, ALL + 4, ALL + 7] {
+        // with the header as it was, and with one that has the forged entry's root
+        for eh in [None, Some(root.clone())] {
+            let (removed, with_root) = (removed.clone(), eh.is_some());
+            proxy.distort(move |call, _, reply| {
+                if call == "TxScan" {
+                    reply.message::<proto::TxList>(|list| {
+                        let txs = list.txs.iter_mut();
+                        for tx in txs.filter(|tx| tx.header.id == late) {
+                            tx.entries[0].key.clone_from(&removed.key);
+                            tx.entries[0].h_value = removed.h_value.as_bytes().to_vec();
+                            let header = tx.header.as_mut().unwrap();
+                            header.eh = eh.clone().unwrap_or(std::mem::take(&mut header.eh));
+                        }
+                    });
+                }
+            });
+            let (told, unproven) = changes(&mut auditor);
+            assert!(unproven.is_some(), "{late} {with_root}: {told:?}");
+        }
     }
 }
 

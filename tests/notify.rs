@@ -4,17 +4,15 @@
 mod support;
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use immuaudit::ledger::encode_base64;
 use ring::hmac;
-use support::notify_scene::{Scene, id, is_tampering, wait_until};
-use support::place::Place;
+use support::notify_scene::{Scene, id, is_tampering};
 use support::receiver::Receiver;
+use support::secure::{Secure, certificates};
 
 #[test]
 fn a_notification_has_immuclients_members_in_order_and_then_ours() {
@@ -244,73 +242,6 @@ fn a_settings_file_that_is_another_one_when_it_is_looked_at_names_no_program() {
     );
 }
 
-/// A receiver behind TLS, with a certificate of a CA of its own; it takes one connection.
-struct Secure {
-    port: u16,
-    child: Child,
-}
-
-impl Secure {
-    fn start(place: &Place, answer: &str) -> Secure {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let port = port.expect("a port").port();
-        let mut child = Command::new("openssl")
-            .args(["s_server", "-quiet", "-naccept", "1"])
-            .args(["-accept", &format!("127.0.0.1:{port}")])
-            .args(["-cert", "leaf.pem", "-key", "leaf.key"])
-            .current_dir(place.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("openssl runs");
-        // it is sent as soon as somebody is there
-        let text = format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n");
-        let stdin = child.stdin.as_mut().expect("its stdin");
-        stdin.write_all(text.as_bytes()).expect("a pipe");
-        let listening = || fs::read_to_string("/proc/net/tcp").unwrap_or_default();
-        let line = format!(":{port:04X} 00000000:0000 0A ");
-        wait_until("it listens", || listening().contains(&line));
-        Secure { port, child }
-    }
-
-    /// What came, once it has ended.
-    fn came(&mut self) -> String {
-        drop(self.child.stdin.take());
-        let mut bytes = Vec::new();
-        let stdout = self.child.stdout.as_mut().expect("its stdout");
-        stdout.read_to_end(&mut bytes).expect("a pipe");
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-}
-
-impl Drop for Secure {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Two CAs, and a certificate of the first for 127.0.0.1.
-fn certificates(place: &Place) {
-    fs::write(place.join("ext"), "subjectAltName=IP:127.0.0.1\n").expect("a file");
-    let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
-    for words in [
-        format!("req -x509 {key} -keyout ca.key -out ca.pem -subj /CN=ours"),
-        format!("req -x509 {key} -keyout other.key -out other.pem -subj /CN=other"),
-        format!("req {key} -keyout leaf.key -out leaf.csr -subj /CN=receiver"),
-        "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile ext -out leaf.pem"
-            .to_owned(),
-    ] {
-        let output = Command::new("openssl")
-            .args(words.split(' '))
-            .current_dir(place.path())
-            .output()
-            .expect("openssl runs");
-        assert!(output.status.success(), "{words}: {output:?}");
-    }
-}
-
 #[test]
 fn a_receiver_behind_tls_is_checked_by_the_ca_that_is_given_and_by_no_other() {
     let scene = Scene::new();
@@ -325,7 +256,7 @@ fn a_receiver_behind_tls_is_checked_by_the_ca_that_is_given_and_by_no_other() {
         words.extend(ca.as_deref());
         scene.program(&[]).run(&words)
     };
-    let mut right = Secure::start(&scene.place, "204 No Content");
+    let mut right = Secure::start(&scene.place, "204 No Content", "");
     test(right.port, Some("ca.pem"), "127.0.0.1").ends_with(0);
     let came = right.came();
     assert!(came.starts_with("POST /hook HTTP/1.1\r\n"), "{came}");
@@ -336,7 +267,7 @@ fn a_receiver_behind_tls_is_checked_by_the_ca_that_is_given_and_by_no_other() {
         (None, "127.0.0.1"),
         (Some("ca.pem"), "localhost"),
     ] {
-        let mut wrong = Secure::start(&scene.place, "204 No Content");
+        let mut wrong = Secure::start(&scene.place, "204 No Content", "");
         let run = test(wrong.port, ca, host);
         run.ends_with(1);
         assert!(run.stdout.contains("not delivered: TLS: "), "{run:#?}");

@@ -104,7 +104,7 @@ fn a_fork_is_placed(version: &str) {
     let due = (first + before + 1, first + before + APART);
     let found = (number(&run, "doubtful_from"), number(&run, "doubtful_to"));
     if parted < APART {
-        assert_eq!(member(run.line(DATABASE), "happened"), "replaced");
+        assert_eq!(member(run.line(DATABASE), "happened"), "rewritten");
     } else {
         assert_eq!(found, (Some(due.0), Some(due.1)));
     }
@@ -186,7 +186,8 @@ fn a_rollback_and_a_replacement(version: &str, server: &Path) {
     let run = audit.run(&["locate", DATABASE, "--json"]);
     assert_eq!(
         member(run.ends_with(2).line(DATABASE), "happened"),
-        "replaced"
+        "rewritten",
+        "{version}: of the transactions before the first audit nothing is remembered"
     );
     assert_eq!(number(&run, "stands_tx"), None);
 }

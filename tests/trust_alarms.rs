@@ -7,7 +7,7 @@ use std::fs;
 
 use immuaudit::ledger::State;
 use immuaudit::trust::{
-    Adoption, Alarm, Change, Evidence, How, Limits, LocalFailure, Tampering, Trusted,
+    Adoption, Alarm, Change, Evidence, How, Limits, LocalFailure, Shortened, Tampering, Trusted,
 };
 use support::chain::Chain;
 use support::place::Place;
@@ -29,7 +29,7 @@ fn a_finding_is_an_open_alarm_with_evidence_until_it_is_adopted() {
     assert_eq!(evidence.server, "127.0.0.1:3322");
     assert_eq!((evidence.found, evidence.alarm), (at(6), alarm.id.clone()));
     assert_eq!(evidence.finding.trusted, Some(trusted));
-    assert_eq!(evidence.answers[0].answer, found.answers[0]);
+    assert_eq!(evidence.answers[0], found.answers[0]);
     let adopted = beside(&place).adopt(&alarm.id, "kim", at(7)).unwrap();
     let adopted = adopted.trusted.expect("a trusted state");
     assert_eq!(adopted.state, fork.state(6));
@@ -395,7 +395,7 @@ fn answers_too_long_are_cut_and_those_too_many_counted() {
     let trusted = grown(&store, &chain);
     let mut found = finding(Some(&trusted), Tampering::Inconsistent, None);
     let mut answer = found.answers[0].clone();
-    answer.reply = Ok(vec![9; 100_000]);
+    answer.reply = Ok(vec![9; 100_000].into());
     found.answers = vec![answer; 20];
     let evidence = read_evidence(&store.raise(&found, at(6)).unwrap());
     assert!(evidence.answers.len() >= 3);
@@ -403,8 +403,9 @@ fn answers_too_long_are_cut_and_those_too_many_counted() {
         evidence.left_out,
         20 - u64::try_from(evidence.answers.len()).unwrap()
     );
-    assert_eq!(evidence.answers[0].cut_from, Some(100_000));
-    assert_eq!(evidence.answers[0].answer.reply, Ok(vec![9; 1_000]));
+    let cut = Some(Shortened::Cut(100_000));
+    assert_eq!(evidence.answers[0].shortened, cut);
+    assert_eq!(evidence.answers[0].reply, Ok(vec![9; 1_000].into()));
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Two auditors, two truths: what another one trusts, held against what is trusted here.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::capture;
 use super::check;
 use super::proof::{self, Proof};
 use super::verdict::{Reason, Verdict};
@@ -218,18 +220,19 @@ impl Auditor {
         reason: Reason,
         all: &Theirs,
     ) -> Compared {
-        let exchanges = self.server.transcript().exchanges();
-        let mut answers: Vec<Answer> = exchanges.map(Answer::from).collect();
+        let mut answers = capture::answers(self.server.transcript());
         answers.push(Answer {
             call: all.came_as.into(),
             request: Vec::new(),
-            reply: Ok(all.raw.clone()),
+            reply: Ok(Arc::new(all.raw.clone())),
+            shortened: None,
         });
         let finding = Finding {
             database: trusted.database.clone(),
             kind: Tampering::SplitView,
             reason: reason.to_string(),
             trusted: Some(trusted.clone()),
+            claim: None,
             shown: Some(theirs),
             uuid: None,
             identity_changed: false,

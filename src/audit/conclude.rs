@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::auditor::Auditor;
+use super::capture;
 use super::values::Report;
 use super::verdict::{Outcome, Reason, Verdict, Warning};
 use crate::clock;
 use crate::ledger::{Signature, State};
-use crate::server::{Exchange, Kind};
-use crate::trust::{self, Alarm, LocalFailure, Tampering, Trusted};
+use crate::server::Kind;
+use crate::trust::{self, Alarm, Claim, LocalFailure, Tampering, Trusted};
 
 /// A verdict on its way to an outcome.
 pub(super) struct Conclusion {
@@ -43,19 +44,6 @@ impl Conclusion {
         Conclusion {
             shown: Some(state),
             ..self
-        }
-    }
-}
-
-impl From<&Exchange> for trust::Answer {
-    fn from(exchange: &Exchange) -> trust::Answer {
-        trust::Answer {
-            call: exchange.call.into(),
-            request: exchange.request.clone(),
-            reply: match &exchange.reply {
-                Ok(bytes) => Ok(bytes.to_vec()),
-                Err(error) => Err(error.clone()),
-            },
         }
     }
 }
@@ -137,7 +125,7 @@ impl Auditor {
     ) -> Result<Option<Alarm>, LocalFailure> {
         match (verdict, reason) {
             (Verdict::Tampered(kind), Reason::Values(report)) => {
-                self.raise_values(database, kind, report)
+                self.raise_values(database, kind, report, trusted, shown)
             }
             (Verdict::Tampered(kind), reason) => {
                 self.raise(database, kind, reason, trusted, shown).map(Some)
@@ -167,18 +155,14 @@ impl Auditor {
         shown: Option<State>,
     ) -> Result<Alarm, LocalFailure> {
         let uuid = self.identity();
-        let answers = self
-            .server
-            .transcript()
-            .exchanges()
-            .map(trust::Answer::from)
-            .collect();
+        let answers = capture::answers(self.server.transcript());
         let recorded = trusted.and_then(|trusted| trusted.uuid.as_ref());
         let finding = trust::Finding {
             database: database.into(),
             kind,
             reason: reason.to_string(),
             trusted: trusted.cloned(),
+            claim: None,
             shown,
             identity_changed: recorded.is_some() && recorded != uuid.as_ref(),
             uuid,
@@ -194,13 +178,17 @@ impl Auditor {
         database: &str,
         kind: Tampering,
         report: &mut Report,
+        trusted: Option<&Trusted>,
+        proven: Option<State>,
     ) -> Result<Option<Alarm>, LocalFailure> {
         let uuid = self.identity();
-        let finding = |kind, reason, shown, answers| trust::Finding {
+        let trusted = self.read_against(database, trusted, proven);
+        let finding = |kind, reason, shown, claim: Option<Claim>, answers| trust::Finding {
             database: database.into(),
             kind,
             reason,
-            trusted: None,
+            trusted: claim.and(trusted.clone()),
+            claim,
             shown,
             uuid: uuid.clone(),
             identity_changed: false,
@@ -212,17 +200,37 @@ impl Auditor {
             let broken = &shows.broken;
             let answers = std::mem::take(&mut shows.answers);
             let (kind, reason) = (broken.what.tampering(), broken.to_string());
-            let finding = finding(kind, reason, Some(broken.state()), answers);
+            let (shown, claim) = (Some(broken.state()), Some(broken.claim()));
+            let finding = finding(kind, reason, shown, claim, answers);
             raised.push(self.store.raise(&finding, now));
         }
         if report.more_broken > 0 || raised.is_empty() {
             let reason = format!("more transactions are broken: {}", report.more_broken);
-            let finding = finding(kind, reason, None, Vec::new());
+            let finding = finding(kind, reason, None, None, Vec::new());
             raised.push(self.store.raise(&finding, now));
         }
         // one that could not be written is told before those that could
         let alarms: Result<Vec<Alarm>, LocalFailure> = raised.into_iter().collect();
         alarms.map(|alarms| alarms.into_iter().next())
+    }
+
+    /// Returns the trusted state that transactions were read against: the stored one, which was proven just now.
+    fn read_against(
+        &self,
+        database: &str,
+        before: Option<&Trusted>,
+        proven: Option<State>,
+    ) -> Option<Trusted> {
+        let state = proven?;
+        let stored = self.store.load(database).ok().flatten();
+        let stored = stored.filter(|trusted| trusted.state == state);
+        stored.or_else(|| {
+            before.map(|before| Trusted {
+                state,
+                signature: None,
+                ..before.clone()
+            })
+        })
     }
 
     pub(super) fn local_failure(&mut self, database: &str, failure: LocalFailure) -> Outcome {

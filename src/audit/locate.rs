@@ -80,7 +80,9 @@ impl Located {
     pub fn exit(&self) -> Exit {
         let found = match &self.present {
             Present::Shows { window, listed, .. } => {
-                let rewritten = window.broken.is_some() || window.lost().is_some();
+                let rewritten = window.broken.is_some()
+                    || window.lost().is_some()
+                    || window.contradicted.is_some();
                 match rewritten || *listed == Listed::Hidden {
                     true => Exit::Tampered,
                     false if window.is_whole() => Exit::Good,

@@ -9,6 +9,7 @@
 mod act;
 mod against;
 mod auditor;
+mod capture;
 mod carried;
 mod check;
 mod compare;

@@ -113,7 +113,8 @@ impl Sides<'_> {
         }
     }
 
-    /// Reads what the longer side has beyond the shorter: an entry may have moved there.
+    /// Reads the transactions that the longer side has beyond the shorter, since an entry may have moved there. They
+    /// have to chain from the end of the shorter side to what the longer side's state proves.
     pub(super) fn read_on(
         &mut self,
         differences: &Differences,
@@ -132,6 +133,7 @@ impl Sides<'_> {
             return Ok(()); // the end is too far away to be read
         }
         let mut next = ours.min(theirs) + 1;
+        let mut before = side.hash_at(next - 1)?;
         let mut room = ROOM;
         while next <= last {
             let run = u32::try_from(last - next + 1).unwrap_or(RUN).min(RUN);
@@ -140,9 +142,7 @@ impl Sides<'_> {
                 return Err(Ended::unproven("a transaction is not shown"));
             }
             for tx in read {
-                if tx.header.id() != next {
-                    return Err(Ended::unproven("a transaction is not where it should be"));
-                }
+                before = follows(&tx, next, before)?;
                 next = next.saturating_add(1);
                 room = spend(room, &tx)?;
                 pairs.push(match is_ours {
@@ -157,7 +157,12 @@ impl Sides<'_> {
                 });
             }
         }
-        Ok(())
+        match side.hash_at(next - 1)? == before {
+            true => Ok(()),
+            false => Err(Ended::unproven(
+                "what was read does not lead to what the server proves",
+            )),
+        }
     }
 
     /// What of the pairs is told: entries that stand in another transaction there only moved.

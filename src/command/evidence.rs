@@ -7,7 +7,7 @@ use crate::audit::{Exit, Rechecked, recheck};
 use crate::config::{EvidenceTask, Settings};
 use crate::report::print;
 use crate::text::Shown;
-use crate::trust::{Alarm, Evidence, LocatedRecord, Store, read_evidence};
+use crate::trust::{Alarm, Evidence, LocatedRecord, Shortened, Store, read_evidence};
 
 /// Lists, shows or checks evidence.
 pub fn run(settings: &Settings, task: &EvidenceTask) -> Result<Exit, Failed> {
@@ -54,8 +54,12 @@ fn line(alarm: &Alarm) -> String {
         None => "open".into(),
         Some(closed) => format!("closed {} by {}", closed.when, Shown::new(&closed.who)),
     };
+    let missing = match alarm.evidence.exists() {
+        true => "",
+        false => " (not there: it had no room, or was moved)",
+    };
     format!(
-        "{} {} {} ({}) {state}: {}",
+        "{} {} {} ({}) {state}: {}{missing}",
         alarm.raised,
         Shown::new(&alarm.database),
         alarm.kind,
@@ -109,15 +113,18 @@ fn show(settings: &Settings, evidence: &Evidence) {
         lines.push(format!("identity: \"{}\"{changed}", Shown::new(uuid)));
     }
     for kept in &evidence.answers {
-        let answer = match &kept.answer.reply {
+        let answer = match &kept.reply {
             Ok(bytes) => format!("{} bytes", bytes.len()),
             Err(error) => Shown::new(error).to_string(),
         };
-        let cut = match kept.cut_from {
-            Some(length) => format!(" (cut, it had {length})"),
+        let cut = match kept.shortened {
+            Some(Shortened::Cut(length)) => format!(" (cut from {length})"),
+            Some(Shortened::WithoutValues(length)) => {
+                format!(" (without the values, {length} with them)")
+            }
             None => String::new(),
         };
-        let call = Shown::new(&kept.answer.call);
+        let call = Shown::new(&kept.call);
         lines.push(format!("answer:   {call}: {answer}{cut}"));
     }
     if evidence.left_out > 0 {

@@ -10,7 +10,8 @@
 mod answer;
 mod search;
 mod window;
+mod words;
 
 pub use answer::{Answer, Holds, Other};
 pub use search::{Found, most_questions, search};
-pub use window::{Alhs, Checkpoint, Point, Undecided, Window, narrow};
+pub use window::{Alhs, Checkpoint, Contradicted, Point, Undecided, Window, narrow};

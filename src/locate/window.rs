@@ -1,6 +1,5 @@
 //! Between which transactions a history was rewritten, and what was lost.
 
-use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::answer::Answer;
@@ -44,6 +43,15 @@ pub struct Undecided {
     pub why: Shown,
 }
 
+/// The oldest state remembered is refuted, and a newer one, which extends it, is proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contradicted {
+    /// The state that is refuted.
+    pub oldest: Point,
+    /// The newer one that is proven.
+    pub proven: Point,
+}
+
 /// What of the trusted history the shown state still holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
@@ -57,6 +65,9 @@ pub struct Window {
     pub stands: Option<Point>,
     /// The first one that is proven to be another now.
     pub broken: Option<Point>,
+    /// Whether the oldest state is refuted although a newer one is proven: by the server's own proofs, or because
+    /// the auditor's files were damaged.
+    pub contradicted: Option<Contradicted>,
     /// What was asked about in vain between the two.
     pub undecided: Vec<Undecided>,
     /// How many states were asked about.
@@ -91,10 +102,12 @@ pub fn narrow(
         newest,
         stands: None,
         broken: None,
+        contradicted: None,
         undecided: Vec::new(),
         questions: 0,
     };
     window.take(line, &found, tx);
+    window.ask_about_the_oldest(&found, &mut ask);
     if let (Some(mirror), false) = (mirror, found.ended) {
         let from = window.stands.map_or(0, |point| point.tx) + 1;
         let end = match window.broken {
@@ -139,10 +152,27 @@ impl Window {
         self.questions += found.asked;
     }
 
+    /// Asks about the oldest state if a newer one was proven: a newer one commits to it, unless something is damaged.
+    fn ask_about_the_oldest(&mut self, found: &Found, ask: &mut impl FnMut(State) -> Answer) {
+        let newer = found.holds.is_some_and(|at| at > 0);
+        if let (Some(proven), true, false) = (self.stands, newer, found.ended) {
+            self.questions += 1;
+            if matches!(ask(self.oldest.state), Answer::Broken(_)) {
+                self.contradicted = Some(Contradicted {
+                    oldest: Point {
+                        tx: self.oldest.state.tx,
+                        audited: self.oldest.audited,
+                    },
+                    proven,
+                });
+            }
+        }
+    }
+
     /// Does everything that was trusted stand?
     pub fn is_whole(&self) -> bool {
-        self.stands
-            .is_some_and(|point| point.tx >= self.newest.state.tx)
+        let stands = self.stands.map_or(0, |point| point.tx);
+        stands >= self.newest.state.tx && self.contradicted.is_none()
     }
 
     /// The first transaction that is another now, where it is known exactly.
@@ -151,10 +181,17 @@ impl Window {
         self.broken.filter(|broken| broken.tx == next)
     }
 
-    /// Is another history shown, of which nothing that was trusted is a part?
+    /// Returns whether another history is shown from the first transaction on.
     pub fn is_replaced(&self) -> bool {
+        self.broken.is_some_and(|point| point.tx == 1)
+    }
+
+    /// Returns whether the oldest state remembered is another already: the history was rewritten at or before it, or
+    /// replaced, which cannot be told apart.
+    pub fn precedes_memory(&self) -> bool {
         let broken = self.broken.map(|point| point.tx);
-        self.stands.is_none() && broken.is_some_and(|tx| tx <= self.oldest.state.tx)
+        let of_oldest = broken.is_some_and(|tx| tx == self.oldest.state.tx);
+        self.stands.is_none() && of_oldest && !self.is_replaced()
     }
 
     /// Transactions that were trusted and are not there any more.
@@ -172,70 +209,6 @@ impl Window {
             None => self.newest.state.tx.min(self.shown.tx),
         };
         (from <= to).then_some(from..=to)
-    }
-}
-
-/// In one line, as the alarm carries it.
-impl fmt::Display for Window {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.stands {
-            _ if self.is_replaced() => write!(
-                f,
-                "nothing that was trusted stands: transaction {}, audited {}, is another already",
-                self.broken.map_or(0, |point| point.tx),
-                self.oldest.audited
-            )?,
-            Some(point) if self.is_whole() => write!(
-                f,
-                "everything up to transaction {}, audited {}, still stands",
-                point.tx, point.audited
-            )?,
-            Some(point) => write!(
-                f,
-                "everything up to transaction {}, audited by {}, still stands",
-                point.tx, point.audited
-            )?,
-            None => f.write_str("nothing is proven to stand")?,
-        }
-        match (self.broken, self.doubtful()) {
-            _ if self.is_replaced() => {}
-            (Some(first), _) if self.first_differing().is_some() => write!(
-                f,
-                "; transaction {}, audited {}, is the first that was rewritten",
-                first.tx, first.audited
-            )?,
-            (Some(broken), Some(doubtful)) => write!(
-                f,
-                "; the rewrite begins in {}..{}, audited by {}",
-                doubtful.start(),
-                doubtful.end(),
-                broken.audited
-            )?,
-            (_, Some(doubtful)) => write!(
-                f,
-                "; {}..{} is not proven",
-                doubtful.start(),
-                doubtful.end()
-            )?,
-            (_, None) => {}
-        }
-        if let Some(lost) = self.lost() {
-            write!(
-                f,
-                "; transactions {}..{} are gone",
-                lost.start(),
-                lost.end()
-            )?;
-        }
-        if !self.undecided.is_empty() {
-            write!(
-                f,
-                " ({} of {} questions without a proof in the answer: the window is the wider for it)",
-                self.undecided.len(),
-                self.questions
-            )?;
-        }
-        Ok(())
     }
 }
 
@@ -294,13 +267,19 @@ mod tests {
             let before = parted / 10 * 10;
             assert_eq!(window.doubtful(), Some(before + 1..=before + 10));
             assert_eq!(window.stands.map_or(0, |point| point.tx), before);
-            assert_eq!(window.is_replaced(), parted < 10);
+            assert!(
+                !window.is_replaced(),
+                "transactions 1 to 9 are not remembered"
+            );
+            assert_eq!(window.precedes_memory(), parted < 10);
             let window = narrowed(parted, 310, Some(300));
+            assert_eq!(window.is_replaced(), parted == 0);
+            assert!(!window.precedes_memory() || parted == 9);
             assert_eq!(window.first_differing().map(|p| p.tx), Some(parted + 1));
             assert!(window.questions <= 20, "{window:?}");
         }
         let whole = narrowed(300, 310, None);
-        assert!(whole.is_whole() && whole.doubtful().is_none() && whole.questions == 1);
+        assert!(whole.is_whole() && whole.doubtful().is_none() && whole.questions == 2);
     }
 
     #[test]
@@ -332,6 +311,29 @@ mod tests {
             assert!((before..=parted).contains(&stands), "{window:?}");
             let broken = window.broken.unwrap().tx;
             assert!((parted + 1..=before + 10).contains(&broken), "{window:?}");
+        }
+    }
+
+    #[test]
+    fn an_oldest_state_that_is_refuted_before_a_proven_one_is_a_contradiction_and_no_replacement() {
+        for parted in [55, 300] {
+            let shown = State {
+                tx: 310,
+                hash: shown_at(parted, 310),
+            };
+            let mut line = line((10..=300).step_by(10));
+            line[0].state.hash = hash(7, 10);
+            let mut ask = |old: &State| Answer::of_hashes(&old.hash, &shown_at(parted, old.tx));
+            let window = narrow(&line, None, shown, &mut ask).unwrap();
+            let contradicted = window.contradicted.unwrap();
+            assert_eq!(contradicted.oldest.tx, 10);
+            assert_eq!(contradicted.proven.tx, parted / 10 * 10);
+            assert!(!window.is_whole() && !window.is_replaced() && !window.precedes_memory());
+            let said = window.to_string();
+            assert!(
+                said.contains("transaction 10, the oldest one remembered"),
+                "{said}"
+            );
         }
     }
 }

@@ -93,7 +93,7 @@ impl Alarm {
             times: 1,
             evidence,
             location: location.clone(),
-            trusted: finding.trusted.as_ref().map(|trusted| trusted.state),
+            trusted: finding.contradicted().map(|trusted| trusted.state),
             shown: finding.shown,
             shared: 0,
             displaced: 0,

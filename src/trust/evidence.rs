@@ -1,9 +1,12 @@
 //! `evidence/DATABASE/ALARM.toml`: one finding, in a file that stands alone.
 
+use std::sync::Arc;
+
 use toml::Table;
 
+use super::claim::Claim;
 use super::damage::Damage;
-use super::finding::{Answer, Finding};
+use super::finding::{Answer, Finding, Shortened};
 use super::sealed::{self, Writer};
 use super::state_file;
 use super::text::{cut, hex, unhex};
@@ -29,14 +32,19 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits {
-            files_of_a_database: 100,
-            files: 4_000,
-            bytes: 64 << 20,
-            answer: 1 << 20,
-            answers: 2 << 20,
-        }
+        Limits::DEFAULT
     }
+}
+
+impl Limits {
+    /// The limits that the program runs with.
+    pub const DEFAULT: Limits = Limits {
+        files_of_a_database: 100,
+        files: 4_000,
+        bytes: 64 << 20,
+        answer: 1 << 20,
+        answers: 2 << 20,
+    };
 }
 
 /// A finding as its file tells it.
@@ -53,18 +61,9 @@ pub struct Evidence {
     /// The finding; its `answers` are empty, they are below.
     pub finding: Finding,
     /// The answers, as far as they are kept.
-    pub answers: Vec<KeptAnswer>,
+    pub answers: Vec<Answer>,
     /// How many answers there was no room for.
     pub left_out: u64,
-}
-
-/// An answer as it is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptAnswer {
-    /// What was asked and answered.
-    pub answer: Answer,
-    /// The length it had in bytes, where it is cut.
-    pub cut_from: Option<u64>,
 }
 
 impl Evidence {
@@ -80,11 +79,17 @@ impl Evidence {
             Some(Some(table)) => Some(state_file::read(table)?),
             Some(None) => return Err(Damage::Value("trusted")),
         };
+        let claim = match file.get("claim").map(toml::Value::as_table) {
+            None => None,
+            Some(Some(table)) => Some(Claim::read(table)?),
+            Some(None) => return Err(Damage::Value("claim")),
+        };
         let finding = Finding {
             database: text("database")?,
             kind: text("kind")?.parse().map_err(|_| Damage::Value("kind"))?,
             reason: text("reason")?,
             trusted,
+            claim,
             shown: sealed::state(&file, "shown")?,
             uuid: sealed::optional(&file, "uuid")?.map(String::from),
             identity_changed: sealed::number(&file, "identity_changed")? != 0,
@@ -127,69 +132,64 @@ pub fn render(server: &str, finding: &Finding, now: Timestamp, limits: &Limits) 
         writer.table("trusted");
         state_file::write(&mut writer, trusted);
     }
+    if let Some(claim) = &finding.claim {
+        writer.table("claim");
+        claim.write(&mut writer);
+    }
     for kept in kept {
         writer.element("answer");
-        writer.text("call", &cut(&kept.answer.call, 100));
-        writer.text("request", &hex(&kept.answer.request));
-        match &kept.answer.reply {
+        writer.text("call", &cut(&kept.call, 100));
+        writer.text("request", &hex(&kept.request));
+        match &kept.reply {
             Ok(reply) => writer.text("reply", &hex(reply)),
             Err(error) => writer.text("error", error),
         }
-        if let Some(length) = kept.cut_from {
-            writer.number("cut_from", length);
+        match kept.shortened {
+            None => {}
+            Some(Shortened::Cut(length)) => writer.number("cut_from", length),
+            Some(Shortened::WithoutValues(length)) => writer.number("without_values_of", length),
         }
     }
     writer.seal()
 }
 
-fn answer(table: &Table) -> Result<KeptAnswer, Damage> {
+fn answer(table: &Table) -> Result<Answer, Damage> {
     let bytes = |key| unhex(sealed::text(table, key)?).ok_or(Damage::Value(key));
-    let cut_from = match table.get("cut_from") {
-        None => None,
-        Some(_) => Some(sealed::number(table, "cut_from")?),
+    let length = |key| match table.get(key) {
+        None => Ok(None),
+        Some(_) => sealed::number(table, key).map(Some),
     };
-    Ok(KeptAnswer {
-        answer: Answer {
-            call: sealed::text(table, "call")?.into(),
-            request: bytes("request")?,
-            reply: match sealed::optional(table, "error")? {
-                Some(error) => Err(error.into()),
-                None => Ok(bytes("reply")?),
-            },
+    let cut = length("cut_from")?.map(Shortened::Cut);
+    let without_values = length("without_values_of")?.map(Shortened::WithoutValues);
+    Ok(Answer {
+        call: sealed::text(table, "call")?.into(),
+        request: bytes("request")?,
+        reply: match sealed::optional(table, "error")? {
+            Some(error) => Err(error.into()),
+            None => Ok(Arc::new(bytes("reply")?)),
         },
-        cut_from,
+        shortened: cut.or(without_values),
     })
 }
 
-/// As many answers as there is room for, the first ones, each cut where it is too long.
-fn kept_answers(finding: &Finding, limits: &Limits) -> Vec<KeptAnswer> {
-    const BESIDE: usize = 200; // what an answer takes beside its bytes
+/// Returns as many answers as there is room for, each cut if it is too long: the last one, which shows the finding,
+/// and the first ones.
+fn kept_answers(finding: &Finding, limits: &Limits) -> Vec<Answer> {
+    const BESIDE: usize = 200; // bytes that an answer takes for its keys
     let mut room = limits.answers;
-    let mut kept = Vec::new();
-    for answer in &finding.answers {
+    let mut fitting = |answer: &Answer| {
+        let answer = answer.clone().cut(limits.answer);
         let reply = match &answer.reply {
             Ok(bytes) => bytes.len(),
             Err(error) => error.len(),
         };
-        let length = answer.request.len().max(reply);
-        let most = limits.answer;
-        let size = answer.request.len().min(most) + reply.min(most) + BESIDE;
-        let Some(left) = room.checked_sub(size) else {
-            break;
-        };
-        room = left;
-        let first = |bytes: &[u8]| bytes.iter().take(most).copied().collect::<Vec<u8>>();
-        kept.push(KeptAnswer {
-            answer: Answer {
-                call: answer.call.clone(),
-                request: first(&answer.request),
-                reply: match &answer.reply {
-                    Ok(bytes) => Ok(first(bytes)),
-                    Err(error) => Err(cut(error, most / 12)), // a character takes up to 10 bytes as text
-                },
-            },
-            cut_from: (length > most).then(|| u64::try_from(length).unwrap_or(u64::MAX)),
-        });
-    }
-    kept
+        room = room.checked_sub(answer.request.len() + reply + BESIDE)?;
+        Some(answer)
+    };
+    let Some((last, first)) = finding.answers.split_last() else {
+        return Vec::new();
+    };
+    let last = fitting(last);
+    let first = first.iter().map_while(fitting);
+    first.chain(last).collect()
 }

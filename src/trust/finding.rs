@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
+use super::claim::Claim;
 use super::name::escape;
 use super::text::cut;
 use super::trusted::Trusted;
@@ -67,8 +69,10 @@ pub struct Finding {
     pub kind: Tampering,
     /// More about it in free words: emptied, vanished, the refusal's text.
     pub reason: String,
-    /// What is trusted; nothing at a first sight.
+    /// The trusted state; `None` on first use.
     pub trusted: Option<Trusted>,
+    /// The claim about one transaction in the history of the trusted state; `None` for a finding about the state.
+    pub claim: Option<Claim>,
     /// The state that the server claims; `None` where it claims none: the database has vanished.
     pub shown: Option<State>,
     /// The `immudb-uuid` it came with.
@@ -86,15 +90,68 @@ pub struct Answer {
     pub call: String,
     /// The request, as sent.
     pub request: Vec<u8>,
-    /// The reply, as received, or the error it came with instead.
-    pub reply: Result<Vec<u8>, String>,
+    /// The reply, as received, or the error that came instead. Findings of one answer share its bytes.
+    pub reply: Result<Arc<Vec<u8>>, String>,
+    /// What was left out of the reply.
+    pub shortened: Option<Shortened>,
+}
+
+/// How a reply was shortened, and the length in bytes that it had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shortened {
+    /// The end is missing.
+    Cut(u64),
+    /// The values are missing, everything else is there.
+    WithoutValues(u64),
+}
+
+impl Shortened {
+    /// Returns the mark of a reply of so many bytes that was kept without its values.
+    pub fn without_values(length: usize) -> Shortened {
+        Shortened::WithoutValues(u64::try_from(length).unwrap_or(u64::MAX))
+    }
+}
+
+impl Answer {
+    /// Returns the answer with request and reply cut to so many bytes each.
+    #[must_use]
+    pub fn cut(mut self, most: usize) -> Answer {
+        let whole = match &self.reply {
+            Ok(bytes) => bytes.len(),
+            Err(error) => error.len(),
+        };
+        let whole = whole.max(self.request.len());
+        if whole <= most {
+            return self;
+        }
+        self.request.truncate(most);
+        self.reply = match self.reply {
+            Ok(bytes) if bytes.len() > most => {
+                Ok(Arc::new(bytes.iter().take(most).copied().collect()))
+            }
+            Ok(bytes) => Ok(bytes),
+            Err(error) => Err(cut(&error, most / 12)), // a character takes up to 10 bytes as text
+        };
+        // what is cut is of no use as an excerpt
+        self.shortened = Some(Shortened::Cut(u64::try_from(whole).unwrap_or(u64::MAX)));
+        self
+    }
 }
 
 /// Longest reason that is kept, in characters.
 const REASON: usize = 1_000;
 
 impl Finding {
-    /// What this finding is known by: 12 hexadecimal digits, the same for the same database, kind, trusted
+    /// Returns the trusted state that the state shown contradicts; `None` for a finding about one transaction,
+    /// which stays the same finding while the trusted state grows, and whose acceptance adopts no state.
+    pub(super) fn contradicted(&self) -> Option<&Trusted> {
+        match self.claim {
+            Some(_) => None,
+            None => self.trusted.as_ref(),
+        }
+    }
+
+    /// Returns the id of the finding: 12 hexadecimal digits, the same for the same database, kind, contradicted
     /// and shown state and class of reason. The class leaves out all from the first colon or digit on, so that
     /// a server cannot make many findings of one by varying a detail.
     pub fn id(&self) -> String {
@@ -108,7 +165,7 @@ impl Finding {
             "{}\n{}\n{}\n{}\n{}",
             escape(&self.database),
             self.kind,
-            state(self.trusted.as_ref().map(|trusted| trusted.state)),
+            state(self.contradicted().map(|trusted| trusted.state)),
             state(self.shown),
             escape(class.trim())
         );

@@ -1,17 +1,16 @@
 //! Raising an alarm: evidence first, then the alarm, so that neither a kill nor a lost file lowers it.
 
-use std::fs;
 use std::path::Path;
 
 use super::alarm::{self, Alarm};
 use super::damage::Record;
-use super::evidence::{self, Evidence};
+use super::evidence::{self, Evidence, Limits};
 use super::failure::LocalFailure;
 use super::fault::Kind;
 use super::files;
 use super::finding::Finding;
 use super::located::LocatedRecord;
-use super::name::from_file_name;
+use super::name::{file_name, from_file_name};
 use super::store::{EVIDENCE, Hold, Store};
 use crate::clock::Timestamp;
 use crate::sys::Lock;
@@ -54,8 +53,12 @@ impl Store {
         if alarm.can_be_adopted() {
             alarm.shared = self.shared(finding);
         }
+        let mut occasion = Occasion::New;
         if let Some(at) = alarms.iter().position(|alarm| alarm.id == id) {
             let before = alarms.remove(at);
+            if before.is_open() {
+                occasion = Occasion::Again;
+            }
             if !before.is_open() && self.left_behind(finding) {
                 return Ok(before); // adopted while the check that found it again was under way
             }
@@ -74,7 +77,7 @@ impl Store {
         let written = if files::exists(&path)? {
             Ok(())
         } else {
-            self.write_evidence(&hold, finding, now)
+            self.write_evidence(&hold, finding, occasion, now)
         };
         known?;
         let file = alarm::render(self.server(), &finding.database, &alarms);
@@ -85,7 +88,7 @@ impl Store {
     /// Returns whether the trusted state that a finding contradicts was given up since: by adopting an alarm or by
     /// `roots forget`. A state that was only replaced by one that extends it was not given up.
     fn left_behind(&self, finding: &Finding) -> bool {
-        let Some(then) = finding.trusted.as_ref().map(|trusted| trusted.state) else {
+        let Some(then) = finding.contradicted().map(|trusted| trusted.state) else {
             return false;
         };
         let line = self.record(&finding.database).map(|record| record.line());
@@ -181,49 +184,54 @@ impl Store {
         displaced
     }
 
+    /// Writes the evidence of a finding. Other evidence makes room for that of a new one, if need be; the evidence of
+    /// a finding that is known already is written again if there is free room.
     fn write_evidence(
         &self,
         _hold: &Hold,
         finding: &Finding,
+        occasion: Occasion,
         now: Timestamp,
     ) -> Result<(), LocalFailure> {
         let directory = self.home.join(EVIDENCE);
-        let (count, bytes) = self.evidence_kept()?;
-        let size = |file: &[u8]| u64::try_from(file.len()).unwrap_or(u64::MAX);
-        let fits = |file: &[u8], most: u64| bytes.saturating_add(size(file)) <= most;
         let limits = &self.limits;
+        let full = Err(LocalFailure::EvidenceFull {
+            directory: directory.clone(),
+            most: limits.bytes,
+        });
+        let of_database = file_name(&finding.database);
+        if self.was_full(&of_database) {
+            return full;
+        }
+        let mut room = self.room()?;
         let mut file = evidence::render(self.server(), finding, now, limits);
-        if !fits(&file, limits.bytes.saturating_sub(RESERVE)) {
-            let mut bare = *limits;
-            bare.answers = 0;
+        let most = limits.bytes.saturating_sub(RESERVE);
+        while let Some(shortage) = room.shortage(&file, limits.files, most) {
+            if occasion == Occasion::Again || !self.displace(&mut room, &of_database, shortage) {
+                break;
+            }
+        }
+        if room.shortage(&file, limits.files, most).is_some() {
+            let bare = Limits {
+                answers: 0,
+                ..*limits
+            };
             file = evidence::render(self.server(), finding, now, &bare);
         }
-        if count >= limits.files || !fits(&file, limits.bytes) {
-            return Err(LocalFailure::EvidenceFull {
-                directory,
-                most: limits.bytes,
-            });
+        if room.shortage(&file, limits.files, limits.bytes).is_some() {
+            self.remember_full(&room);
+            return full;
         }
         files::create_directory(&directory)?;
         files::create_directory(&self.evidence_directory(&finding.database))?;
         let path = self.evidence_path(&finding.database, &finding.id());
         files::replace(Kind::Evidence, &path, &file)
     }
+}
 
-    /// Files and bytes of evidence of all databases.
-    fn evidence_kept(&self) -> Result<(usize, u64), LocalFailure> {
-        let directory = self.home.join(EVIDENCE);
-        let (mut count, mut bytes) = (0, 0u64);
-        for database in files::list(&directory)? {
-            let of_database = directory.join(database);
-            for name in files::list(&of_database)? {
-                let path = of_database.join(name);
-                let found = fs::symlink_metadata(&path)
-                    .map_err(|error| LocalFailure::system("look at", &path, &error))?;
-                count += 1;
-                bytes = bytes.saturating_add(found.len());
-            }
-        }
-        Ok((count, bytes))
-    }
+/// Whether a finding was made before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    New,
+    Again,
 }

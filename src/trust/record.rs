@@ -301,6 +301,12 @@ impl Store {
         }
     }
 
+    /// Returns the trusted state in its file, as far as that can be read; the history is not looked at.
+    pub(super) fn trusted_on_disk(&self, database: &str) -> Option<Trusted> {
+        let path = self.state_path(database);
+        self.read_state(&path, database).ok().flatten()
+    }
+
     pub(super) fn read_state(
         &self,
         path: &Path,

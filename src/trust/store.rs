@@ -13,6 +13,7 @@ use super::files;
 use super::history::database_of;
 use super::name::{file_name, from_file_name};
 use super::owner;
+use super::room;
 use super::sealed;
 use super::warning::Warning;
 use crate::clock::Timestamp;
@@ -53,6 +54,8 @@ pub struct Store {
     pub(super) roots: PathBuf,
     pub(super) limits: Limits,
     warnings: Mutex<BTreeSet<Warning>>,
+    /// What is remembered of the room for evidence.
+    pub(super) room_memory: room::Memory,
     _auditor: Vec<File>,
 }
 
@@ -229,6 +232,7 @@ impl Store {
             home,
             limits: Limits::default(),
             warnings: Mutex::default(),
+            room_memory: room::Memory::default(),
             _auditor: Vec::new(),
         }
     }
@@ -315,7 +319,7 @@ impl Store {
     }
 
     /// The name behind a file's, which a long one's files tell themselves.
-    fn true_name(&self, stem: &str) -> Option<String> {
+    pub(super) fn true_name(&self, stem: &str) -> Option<String> {
         if let Some(name) = from_file_name(stem) {
             return Some(name);
         }

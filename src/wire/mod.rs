@@ -7,6 +7,7 @@
 mod budget;
 mod decode;
 mod encode;
+mod excerpt;
 mod malformed;
 mod message;
 pub mod method;
@@ -33,5 +34,6 @@ pub use encode::{
     Entries, database, empty, get, login, open_session, tx_by_id, tx_scan, verifiable_get,
     verifiable_tx_by_id,
 };
+pub use excerpt::without_values;
 pub use malformed::Malformed;
 pub use names::Names;

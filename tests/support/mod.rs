@@ -28,6 +28,7 @@ pub mod real_disk;
 pub mod real_scene;
 pub mod receiver;
 pub mod relay;
+pub mod secure;
 pub mod seeds;
 pub mod tool;
 pub mod trust_files;

@@ -57,13 +57,15 @@ pub fn finding(trusted: Option<&Trusted>, kind: Tampering, shown: Option<State>)
         kind,
         reason: "linear proof at transaction 5: no linear proof".into(),
         trusted: trusted.cloned(),
+        claim: None,
         shown,
         uuid: Some("d4g5c2k23aku4h7nq1t0".into()),
         identity_changed: false,
         answers: vec![Answer {
             call: "VerifiableTxById".into(),
             request: vec![8, 5],
-            reply: Ok(vec![0, 255, 7]),
+            reply: Ok(vec![0, 255, 7].into()),
+            shortened: None,
         }],
     }
 }

@@ -8,7 +8,7 @@ use crate::ledger::{Digest, Refusal, State};
 use crate::ranges::Ranges;
 use crate::server::{Failure, Kind};
 use crate::text::Shown;
-use crate::trust::{Answer, Tampering, Unavailable};
+use crate::trust::{Answer, Claim, Contradiction, Differ, Tampering, Unavailable};
 use crate::wire::Malformed;
 
 /// A transaction, or one entry of it, that is not what the ledger's hashes say.
@@ -94,7 +94,42 @@ impl What {
     }
 }
 
+impl What {
+    fn contradiction(&self) -> Contradiction {
+        match self {
+            What::Value { .. } => Contradiction::Value,
+            What::Entries { .. } => Contradiction::Entries,
+            What::NoSuchEntry => Contradiction::NoSuchEntry,
+            What::Reported(_) => Contradiction::Reported,
+            What::Header { .. } => Contradiction::Header,
+            What::Place(_) => Contradiction::Place,
+            What::Chain { .. } => Contradiction::Chain,
+            What::Tree { .. } => Contradiction::Tree,
+        }
+    }
+
+    fn differ(&self) -> Option<Differ> {
+        match *self {
+            What::Value { due, got }
+            | What::Entries { due, got }
+            | What::Header { due, got }
+            | What::Chain { due, got }
+            | What::Tree { due, got } => Some(Differ { due, got }),
+            What::NoSuchEntry | What::Reported(_) | What::Place(_) => None,
+        }
+    }
+}
+
 impl Broken {
+    /// Returns the claim that evidence is verified against.
+    pub fn claim(&self) -> Claim {
+        Claim {
+            tx: self.tx,
+            what: self.what.contradiction(),
+            differ: self.what.differ(),
+        }
+    }
+
     /// The transaction's state, which the finding is known by: its hash is zero where it is not
     /// proven, since each transaction is a finding of its own.
     pub fn state(&self) -> State {
@@ -265,6 +300,8 @@ pub struct Report {
     pub broken: Vec<Shows>,
     /// Findings past these.
     pub more_broken: u64,
+    /// How often one of these was found again.
+    pub found_again: u64,
     /// Transactions that could not be read, the first of them and why.
     pub unread: Vec<Unread>,
     /// The worst that any of them amounts to.
@@ -308,9 +345,9 @@ impl Report {
         self.unread_verdict.or(unread.then_some(Verdict::Unread))
     }
 
-    /// Broken transactions that were found.
+    /// Returns how many findings were made, those that were found again included.
     pub(super) fn findings(&self) -> u64 {
-        self.broken.len() as u64 + self.more_broken
+        self.broken.len() as u64 + self.more_broken + self.found_again
     }
 
     pub(super) fn read_whole(&mut self, tx: u64) {
@@ -370,6 +407,7 @@ impl Report {
         }
         more.broken.into_iter().for_each(|shows| self.found(shows));
         self.more_broken += more.more_broken;
+        self.found_again += more.found_again;
         for unread in more.unread {
             self.add_unread(unread.tx, unread.why);
         }
@@ -378,11 +416,24 @@ impl Report {
     }
 
     pub(super) fn found(&mut self, shows: Shows) {
-        if self.broken.len() < KEPT {
+        if self.knows(&shows.broken) {
+            self.found_again += 1;
+        } else if self.has_room() {
             self.broken.push(shows);
         } else {
             self.more_broken += 1;
         }
+    }
+
+    /// Returns whether a further finding is kept with its answers.
+    pub(super) fn has_room(&self) -> bool {
+        self.broken.len() < KEPT
+    }
+
+    /// Returns whether the same fault of the same transaction was found before: a scan finds a broken link, and so
+    /// does the walk of a sweep.
+    fn knows(&self, broken: &Broken) -> bool {
+        self.broken.iter().any(|known| known.broken == *broken)
     }
 }
 

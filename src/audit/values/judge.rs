@@ -28,6 +28,16 @@ pub enum Judged {
     Malformed(Why),
 }
 
+impl Judged {
+    /// Returns whether all entries and all values are there, and are the ledger's.
+    pub fn is_faultless(&self) -> bool {
+        matches!(
+            self,
+            Judged::Whole { missing, absent: 0, broken } if missing.is_empty() && broken.is_empty()
+        )
+    }
+}
+
 /// Holds a transaction with raw values against its proven hash.
 pub fn judge(alh: &Digest, tx: &Tx) -> Judged {
     let header = &tx.header;

@@ -1,7 +1,7 @@
 //! Values that did not come with their transaction: asked for by key, as servers before 1.2 have it,
 //! or gone for a reason that the ledger itself shows (protocol.md §6).
 
-use super::finding::{Broken, Entry, What, Why};
+use super::finding::{Broken, Entry, Shows, What, Why};
 use super::judge::{Completed, Judged, complete};
 use super::reader::{Ended, Reader};
 use super::truncation::{Recorded, Search};
@@ -51,8 +51,16 @@ impl Reader<'_> {
         self.report.unavailable.add(completed.unavailable);
         let mut last = None;
         let mut withheld = None;
+        // one answer showed them all, so they share it
+        let answers = match completed.broken.len() {
+            0 | 1 => Vec::new(),
+            _ => self.answers(),
+        };
         for broken in completed.broken {
-            last.replace(broken).into_iter().for_each(|b| self.found(b));
+            if let Some(broken) = last.replace(broken) {
+                let answers = answers.clone();
+                self.report.found(Shows { broken, answers });
+            }
         }
         let (mut absent, mut missing) = (completed.absent, completed.missing);
         if self.truncation.covers(header.id()) {

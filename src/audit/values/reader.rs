@@ -7,8 +7,9 @@ use super::finding::{Broken, Report, Shows, What, Why};
 use super::judge::{Completed, Judged, judge};
 use super::run::{Next, Scan};
 use super::truncation::Truncation;
+use crate::audit::capture;
 use crate::audit::proof::{self, Limits, Place};
-use crate::audit::verdict::Verdict;
+use crate::audit::verdict::{Reason, Verdict};
 use crate::ledger::{State, StateShape, TxHeader};
 use crate::server::{Failure, Kind, Server};
 use crate::text::Shown;
@@ -169,16 +170,18 @@ impl Reader<'_> {
         Ok(header.map_or(Done::Unknown, Done::Known))
     }
 
-    /// A finding, with what was said since the transcript began.
+    /// Reports a finding with the answers since the transcript began, if the report has room for them.
     pub(super) fn found(&mut self, broken: Broken) {
-        let answers = self.answers();
+        let answers = match self.report.has_room() {
+            true => self.answers(),
+            false => Vec::new(),
+        };
         self.report.found(Shows { broken, answers });
     }
 
-    /// What was said since the transcript began.
+    /// Returns the answers since the transcript began, as long as evidence keeps them.
     pub(super) fn answers(&self) -> Vec<Answer> {
-        let exchanges = self.server.transcript().exchanges();
-        exchanges.map(Answer::from).collect()
+        capture::answers(self.server.transcript())
     }
 
     /// Is there time left?
@@ -224,7 +227,10 @@ impl Reader<'_> {
                     tx,
                     alh: None,
                     entry: None,
-                    what: What::Place(Shown::new(&reason.to_string())),
+                    what: match reason {
+                        Reason::Failure(failure) => What::Reported(failure),
+                        reason => What::Place(Shown::new(&reason.to_string())),
+                    },
                 }),
                 Verdict::Unreachable => Ended::Unread(Why::Slow),
                 _ => Ended::Unread(Why::of_reason(&reason)),

@@ -332,23 +332,29 @@ impl Reader<'_> {
                     }
                 }
                 _ => {
-                    let answers = self.keep(&mut scanned);
+                    let mut answers = self.keep(&mut scanned);
                     let before = self.report.findings();
                     let alone = self.read_one(id).map(Done::header);
                     let proven = alone.as_ref().ok().and_then(Option::as_ref);
                     let told = proven.is_none() && self.report.findings() > before;
                     if let (Some(due), false) = (due, told) {
                         // not shown alone, what the scan showed stays shown
-                        let what = match proven.map(TxHeader::alh) {
-                            Some(alh) if alh != due => What::Chain { due, got: alh },
-                            _ => What::Header { due, got },
+                        let broken = match proven.map(TxHeader::alh) {
+                            // the link is the next transaction's: the walk of a sweep finds the same
+                            Some(alh) if alh != due => Broken {
+                                tx: id.saturating_add(1),
+                                alh: headers.last().and_then(Option::as_ref).map(TxHeader::alh),
+                                entry: None,
+                                what: What::Chain { due, got: alh },
+                            },
+                            _ => Broken {
+                                tx: id,
+                                alh: Some(due),
+                                entry: None,
+                                what: What::Header { due, got },
+                            },
                         };
-                        let broken = Broken {
-                            tx: id,
-                            alh: Some(due),
-                            entry: None,
-                            what,
-                        };
+                        answers.splice(0..0, self.answers()); // short, and of the transaction alone
                         self.report.found(Shows { broken, answers });
                     }
                     alone?
@@ -361,7 +367,7 @@ impl Reader<'_> {
         Ok(headers)
     }
 
-    /// What the scan was, before another call takes its place.
+    /// Returns the scan's answers, before another call takes their place.
     fn keep(&self, scanned: &mut Option<Vec<Answer>>) -> Vec<Answer> {
         scanned.get_or_insert_with(|| self.answers()).clone()
     }
@@ -378,67 +384,73 @@ impl Reader<'_> {
         }
     }
 
-    /// A transaction of a scan whose header is proven.
+    /// Reads a transaction of a scan whose header is proven.
     fn read_scanned(
         &mut self,
         tx: Tx,
         scanned: &mut Option<Vec<Answer>>,
     ) -> Result<Option<TxHeader>, Halt> {
-        let id = tx.header.id();
-        let ended = match judge(&tx.header.alh(), &tx) {
+        let (id, header) = (tx.header.id(), tx.header.clone());
+        let judged = judge(&header.alh(), &tx);
+        if judged.is_faultless() {
+            self.report.read_whole(id);
+            return Ok(Some(header));
+        }
+        let mut answers = self.keep(scanned);
+        let before = std::mem::take(&mut self.report);
+        let malformed = matches!(judged, Judged::Malformed(_));
+        self.server.begin_transcript();
+        let ended = match judged {
             Judged::Whole {
                 missing,
                 absent,
                 broken,
             } if broken.is_empty() => {
-                if missing.is_empty() && absent == 0 {
-                    self.report.read_whole(id);
-                    return Ok(Some(tx.header));
-                }
-                self.keep(scanned);
-                self.server.begin_transcript();
                 let completed = Completed {
                     missing,
                     absent,
                     ..Completed::default()
                 };
-                self.finish(&tx.header, &tx.entries, completed)
+                self.finish(&header, &tx.entries, completed)
             }
-            Judged::Incomplete => {
-                self.keep(scanned);
-                self.server.begin_transcript();
-                let header = tx.header.clone();
-                return match self.judge(tx) {
-                    Ok(()) => {
-                        self.report.read_whole(id);
-                        Ok(Some(header))
-                    }
-                    Err(ended) => self.settle(id, Some(header), ended).map(|d| d.header()),
-                };
+            Judged::Incomplete => self.judge(tx),
+            Judged::Whole { mut broken, .. } => broken
+                .pop()
+                .map_or(Ok(()), |broken| Err(Ended::Broken(broken))),
+            Judged::Broken(broken) => Err(Ended::Broken(broken)),
+            Judged::Malformed(why) => Err(Ended::Unread(why)),
+        };
+        answers.extend(self.answers());
+        let mut more = std::mem::replace(&mut self.report, before);
+        let whole = more.broken.is_empty();
+        match ended {
+            Ok(()) if whole => {
+                self.report.absorb(more);
+                self.report.read_whole(id);
+                Ok(Some(header))
             }
-            judged => {
-                // alone, the answer that shows it is a short one
-                let answers = self.keep(scanned);
+            Err(Ended::Halt(halt)) => {
+                self.report.absorb(more);
+                Err(halt)
+            }
+            Err(ended @ (Ended::Unread(_) | Ended::Absent(_))) if whole && !malformed => {
+                self.report.absorb(more);
+                self.settle(id, Some(header), ended).map(Done::header)
+            }
+            ended => {
+                // read alone, the answers that show it are short
                 let before = self.report.findings();
                 let alone = self.read_one(id);
-                let broken = match judged {
-                    Judged::Whole { mut broken, .. } => broken.pop(),
-                    Judged::Broken(broken) => Some(broken),
-                    _ => None,
+                let broken = match ended {
+                    Err(Ended::Broken(broken)) => Some(broken),
+                    _ => more.broken.pop().map(|shows| shows.broken),
                 };
                 let found = self.report.findings() > before;
                 if let (Some(broken), false) = (broken, found) {
                     self.report.found(Shows { broken, answers });
                 }
-                return Ok(alone?.header().or(Some(tx.header)));
+                Ok(alone?.header().or(Some(header)))
             }
-        };
-        match ended {
-            Ok(()) => {
-                self.report.read_whole(id);
-                Ok(Some(tx.header))
-            }
-            Err(ended) => self.settle(id, Some(tx.header), ended).map(|d| d.header()),
         }
     }
 }

@@ -4,19 +4,20 @@
 use std::time::{Duration, Instant};
 
 use super::check::note;
-use super::finding::{Broken, Report, Why};
+use super::finding::{Broken, Report, Shows, What, Why};
 use super::reader::{Ended, Halt, Reader};
 use super::run::Next;
 use super::truncation::Truncation;
 use super::walk::{Step, Walk};
 use crate::audit::auditor::Auditor;
 use crate::audit::conclude::Conclusion;
+use crate::audit::proof;
 use crate::audit::verdict::{Outcome, Reason, Verdict};
 use crate::clock::{self, Timestamp};
 use crate::ledger::TxHeader;
 use crate::ranges::Ranges;
 use crate::server::Failure;
-use crate::trust::{Begun, Progress, Sweeping, Swept, Trusted, Unavailable};
+use crate::trust::{Answer, Begun, Progress, Sweeping, Swept, Trusted, Unavailable};
 use crate::wire::Entries;
 
 /// What came of a slice.
@@ -293,35 +294,70 @@ fn read(
     (reader.report, done, reader.truncation)
 }
 
+/// Asks once more for the proofs of the transactions that contradict each other, so that evidence holds them; the
+/// answers that brought the headers follow.
+fn answers_that_show(reader: &mut Reader<'_>, tx: u64, what: &What) -> Vec<Answer> {
+    if !reader.report.has_room() {
+        return Vec::new();
+    }
+    let brought = reader.answers();
+    reader.server.begin_transcript();
+    let before = match what {
+        What::Chain { .. } => tx.saturating_sub(1),
+        _ => tx,
+    };
+    for tx in before..=tx {
+        // an answer that proves nothing is evidence as well
+        let (database, trusted) = (reader.database, reader.trusted);
+        let limits = reader.limits;
+        drop(proof::locate(
+            reader.server,
+            database,
+            tx,
+            &trusted,
+            Entries::Excluded,
+            limits,
+        ));
+    }
+    let mut answers = reader.answers();
+    answers.extend(brought);
+    answers
+}
+
 /// Passes one transaction; a tree that the walk does not know any more is held against the trusted
 /// one by a proof of its own.
 fn pass(reader: &mut Reader<'_>, walk: &mut Walk, header: &TxHeader) -> Result<(), Halt> {
     match walk.pass(header) {
         Step::Follows => Ok(()),
         Step::Broken(what) => {
-            reader.found(Broken {
+            let answers = answers_that_show(reader, header.id(), &what);
+            let broken = Broken {
                 tx: header.id(),
                 alh: Some(header.alh()),
                 entry: None,
                 what,
-            });
+            };
+            reader.report.found(Shows { broken, answers });
             Ok(())
         }
-        Step::TreeUnknown => match reader.locate(header.id(), Entries::Excluded) {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(failure)) => {
-                let why = Why::of_failure(failure);
-                reader.report.add_unread(header.id(), why);
-                Ok(())
-            }
-            Err(Ended::Halt(halt)) => {
-                if halt != Halt::Stopped {
-                    // it is passed, so it is looked at again by itself
-                    reader.report.add_unread(header.id(), Why::Slow);
+        Step::TreeUnknown => {
+            reader.server.begin_transcript();
+            match reader.locate(header.id(), Entries::Excluded) {
+                Ok(Ok(_)) => Ok(()),
+                Ok(Err(failure)) => {
+                    let why = Why::of_failure(failure);
+                    reader.report.add_unread(header.id(), why);
+                    Ok(())
                 }
-                Err(halt)
+                Err(Ended::Halt(halt)) => {
+                    if halt != Halt::Stopped {
+                        // it is passed, so it is looked at again by itself
+                        reader.report.add_unread(header.id(), Why::Slow);
+                    }
+                    Err(halt)
+                }
+                Err(ended) => reader.settle(header.id(), None, ended).map(drop),
             }
-            Err(ended) => reader.settle(header.id(), None, ended).map(drop),
-        },
+        }
     }
 }

@@ -55,10 +55,19 @@ pub(super) fn happened(present: &Present, values: Option<&BrokenValues>) -> (&'s
                 "replaced",
                 "another history is shown, of which nothing that was trusted is a part",
             ),
+            window if window.precedes_memory() => (
+                "rewritten",
+                "history was rewritten at or before the oldest state that this auditor remembers, or another server answers",
+            ),
             window if window.broken.is_some() => ("rewritten", "history was rewritten"),
             window if window.lost().is_some() => (
                 "rolled-back",
                 "the database is back at an earlier time: transactions are gone",
+            ),
+            window if window.contradicted.is_some() => (
+                "contradicted",
+                "the oldest state that this auditor remembers is refuted, and a newer one is proven: the server \
+                 contradicts itself, or the auditor's files were damaged",
             ),
             window if window.is_whole() && broken => (
                 "values",
@@ -111,7 +120,12 @@ fn stands_not(window: &Window) -> Vec<String> {
     let mut lines = Vec::new();
     match (window.first_differing(), window.broken, window.doubtful()) {
         _ if window.is_replaced() => lines.push(format!(
-            "transaction {}, the first that was ever audited ({}), is another one already",
+            "transaction 1, audited by {}, is another one already",
+            window.oldest.audited
+        )),
+        _ if window.precedes_memory() => lines.push(format!(
+            "transaction {}, the first that was ever audited ({}), is another one already; of the transactions before \
+             it this auditor has no proof of its own",
             window.oldest.state.tx, window.oldest.audited
         )),
         (Some(first), ..) => lines.push(format!(
@@ -129,6 +143,11 @@ fn stands_not(window: &Window) -> Vec<String> {
         )),
         _ => {}
     }
+    lines.extend(
+        window
+            .contradicted
+            .map(|contradicted| contradicted.to_string()),
+    );
     if let Some(lost) = window.lost() {
         lines.push(format!(
             "transactions {}..{} are gone; the last of them was audited {}",

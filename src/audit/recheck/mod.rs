@@ -1,0 +1,201 @@
+//! Evidence verified offline: does its claim follow from the recorded answers, and whom does that convince?
+//!
+//! Reading order: this file (what there is to say), `history` (a state against the trusted one), `read` (what the
+//! answers prove of single transactions), `transaction` (claims about one transaction), `words`.
+
+mod history;
+mod read;
+mod transaction;
+mod words;
+
+use protobuf::Message;
+
+use crate::ledger::{BadSignature, ClaimedState, Digest, Parts, PublicKey, Refusal, StateShape};
+use crate::trust::{Answer, Claim, Evidence, Shortened, Tampering, Trusted};
+use crate::wire::{self, proto};
+
+/// The result of verifying evidence.
+#[derive(Debug)]
+pub enum Rechecked {
+    /// The answers show the claim.
+    Shown {
+        /// What they show.
+        what: Shows,
+        /// Whom that convinces.
+        bearing: Bearing,
+    },
+    /// They do not, or not they alone.
+    NotShown(NotShown),
+}
+
+/// What the answers of a finding show.
+#[derive(Debug)]
+pub enum Shows {
+    /// The same transaction with two hashes.
+    TwoHashes { tx: u64 },
+    /// A proof against the trusted state that is refused.
+    RefusedProof(Refusal),
+    /// A state older than the trusted one.
+    OlderState { trusted: u64, shown: u64 },
+    /// A list of databases without this one.
+    NotListed,
+    /// The server's own word that the database is gone, or its data damaged.
+    OwnWord(String),
+    /// A state that is not signed as configured.
+    BadSignature(BadSignature),
+    /// A transaction of the trusted history whose entries or values are not the ones that its header commits to.
+    Contents(Claim),
+    /// A transaction that is proven to have one hash, and was shown with another.
+    OtherHeader { tx: u64, due: Digest, got: Digest },
+    /// A transaction of the trusted history that names another hash for the one before than that one is proven to have.
+    BrokenChain { tx: u64, due: Digest, got: Digest },
+    /// A transaction without a main tree behind it that has a tree's root all the same.
+    RootOfNoTree { tx: u64 },
+    /// A transaction of the trusted history; the rest of the claim is the auditor's record.
+    OnRecord(Claim),
+}
+
+/// Whom evidence convinces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bearing {
+    /// Everybody who has the server's key: two states that it signed exclude each other.
+    Proof,
+    /// Everybody who has the server's key: a state that it signed commits to two histories.
+    TwoHistoriesInOne,
+    /// Both states are signed by the server's key, so it did show both; which came first, and what it sent
+    /// with them, is the auditor's record.
+    SignedStates,
+    /// Those who trust this auditor.
+    AuditorsWord,
+}
+
+/// Why the answers alone do not show it.
+#[derive(Debug)]
+pub enum NotShown {
+    /// An answer that would show it is not in the file.
+    Absent(&'static str),
+    /// The answer is there, and shows nothing wrong.
+    Holds,
+    /// The answer is there and cannot be read.
+    Unreadable(wire::Malformed),
+    /// A signature cannot be checked without the key.
+    NoKey,
+    /// The finding counts further findings, which have no answers of their own.
+    Count,
+}
+
+/// Verifies evidence; `keys` are the server's, if they are known.
+pub fn recheck(evidence: &Evidence, keys: &[PublicKey]) -> Rechecked {
+    let case = Case { evidence, keys };
+    match case.shows() {
+        Ok(what) => Rechecked::Shown {
+            bearing: case.bearing(&what),
+            what,
+        },
+        Err(not_shown) => Rechecked::NotShown(not_shown),
+    }
+}
+
+struct Case<'a> {
+    evidence: &'a Evidence,
+    keys: &'a [PublicKey],
+}
+
+impl Case<'_> {
+    fn shows(&self) -> Result<Shows, NotShown> {
+        let finding = &self.evidence.finding;
+        if let Some(claim) = &finding.claim {
+            return self.shows_claim(claim);
+        }
+        match finding.kind {
+            Tampering::Inconsistent | Tampering::RolledBack | Tampering::Value
+                if self.evidence.answers.is_empty() && finding.shown.is_none() =>
+            {
+                Err(NotShown::Count)
+            }
+            Tampering::Inconsistent | Tampering::SplitView => self.shows_another_history(),
+            Tampering::RolledBack => self.shows_less(),
+            Tampering::Signature => self.shows_a_bad_signature(),
+            // a state is only read; the server reported that it cannot
+            Tampering::Value => self.own_word(),
+        }
+    }
+
+    /// Returns the answers whose end is not cut off.
+    fn answers(&self) -> impl Iterator<Item = &Answer> {
+        let whole = self.evidence.answers.iter();
+        whole.filter(|answer| !matches!(answer.shortened, Some(Shortened::Cut(_))))
+    }
+
+    /// Returns requests and replies of one method; errors are left out.
+    fn replies(&self, call: &str) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.answers()
+            .filter(move |answer| answer.call == call)
+            .filter_map(|answer| Some((&answer.request[..], &answer.reply.as_ref().ok()?[..])))
+    }
+
+    fn errors(&self) -> impl Iterator<Item = String> {
+        self.answers()
+            .filter_map(|answer| answer.reply.as_ref().err().cloned())
+    }
+
+    /// Returns the last error that the server answered with.
+    fn own_word(&self) -> Result<Shows, NotShown> {
+        let word = self.errors().last();
+        word.map(Shows::OwnWord)
+            .ok_or(NotShown::Absent("error in which the server reports damage"))
+    }
+
+    fn trusted(&self) -> Result<&Trusted, NotShown> {
+        let trusted = self.evidence.finding.trusted.as_ref();
+        trusted.ok_or(NotShown::Absent("trusted state"))
+    }
+
+    /// Returns what was fetched so that a proof up to `target` can be verified: headers, and inclusion proofs.
+    fn parts(&self, target: u64) -> Parts {
+        let mut parts = Parts::default();
+        for (request, reply) in self.replies("VerifiableTxById") {
+            let asked = proto::VerifiableTxRequest::parse_from_bytes(request).ok();
+            let asked = asked.filter(|asked| asked.tx == target);
+            if let (Some(asked), Ok(part)) = (asked, wire::verifiable_tx(reply)) {
+                let inclusion = part.proof.inclusion;
+                parts.inclusions.insert(asked.prove_since_tx, inclusion);
+            }
+        }
+        for (request, reply) in self.replies("TxById") {
+            let asked = proto::TxRequest::parse_from_bytes(request).ok();
+            if let (Some(asked), Ok(tx)) = (asked, wire::tx(reply)) {
+                parts.headers.insert(asked.tx, tx.header);
+            }
+        }
+        parts
+    }
+
+    fn bearing(&self, what: &Shows) -> Bearing {
+        let finding = &self.evidence.finding;
+        let Some(trusted) = &finding.trusted else {
+            return Bearing::AuditorsWord;
+        };
+        let trusted = ClaimedState {
+            shape: trusted.shape.unwrap_or(StateShape::WithDatabase),
+            database: finding.database.clone().into(),
+            state: trusted.state,
+            signature: trusted.signature.clone(),
+        };
+        let signed = |state: &ClaimedState| {
+            let signed = state.verify_signature(&finding.database, self.keys);
+            signed.is_ok()
+        };
+        if !signed(&trusted) {
+            return Bearing::AuditorsWord;
+        }
+        if matches!(what, Shows::BrokenChain { .. }) {
+            return Bearing::TwoHistoriesInOne;
+        }
+        match (self.claimed().is_ok_and(|claimed| signed(&claimed)), what) {
+            (true, Shows::TwoHashes { .. }) => Bearing::Proof,
+            (true, _) if finding.claim.is_none() => Bearing::SignedStates,
+            _ => Bearing::AuditorsWord,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What a finding about one transaction claims, in a form that evidence can be verified against.
+
+use toml::Table;
+
+use super::damage::Damage;
+use super::sealed::{self, Writer};
+use crate::ledger::Digest;
+
+/// A claim about one transaction, made while the history up to a trusted state was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The transaction.
+    pub tx: u64,
+    /// The kind of contradiction.
+    pub what: Contradiction,
+    /// The two hashes that differ, for kinds that are about two hashes.
+    pub differ: Option<Differ>,
+}
+
+/// Two hashes that should be one, as the auditor computed them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Differ {
+    /// The hash that the history requires.
+    pub due: Digest,
+    /// The hash that was found.
+    pub got: Digest,
+}
+
+/// Kinds of contradictions between one transaction and the history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contradiction {
+    /// A value does not hash to the hash in its entry.
+    Value,
+    /// The entries hash to another root than the one in the header.
+    Entries,
+    /// An entry was sent that is not among the transaction's entries.
+    NoSuchEntry,
+    /// The server itself reports damage.
+    Reported,
+    /// Two headers were shown as the same transaction.
+    Header,
+    /// The proof of the transaction's place is refused.
+    Place,
+    /// The transaction names another hash for the transaction before than that one has.
+    Chain,
+    /// The transaction was written over a main tree that holds other transactions than the chain.
+    Tree,
+}
+
+const WORDS: [(Contradiction, &str); 8] = [
+    (Contradiction::Value, "value"),
+    (Contradiction::Entries, "entries"),
+    (Contradiction::NoSuchEntry, "no-such-entry"),
+    (Contradiction::Reported, "reported"),
+    (Contradiction::Header, "header"),
+    (Contradiction::Place, "place"),
+    (Contradiction::Chain, "chain"),
+    (Contradiction::Tree, "tree"),
+];
+
+impl Claim {
+    /// Writes the claim's keys into the table that is being written.
+    pub(super) fn write(&self, writer: &mut Writer) {
+        writer.number("tx", self.tx);
+        let word = WORDS.iter().find(|(what, _)| *what == self.what);
+        writer.text("what", word.map_or("", |(_, word)| word));
+        if let Some(Differ { due, got }) = &self.differ {
+            writer.text("due", &due.to_string());
+            writer.text("got", &got.to_string());
+        }
+    }
+
+    /// Reads a claim from its table.
+    pub(super) fn read(table: &Table) -> Result<Claim, Damage> {
+        let word = sealed::text(table, "what")?;
+        let what = WORDS.iter().find(|(_, known)| *known == word);
+        let digest = |key| match sealed::optional(table, key)? {
+            None => Ok(None),
+            Some(text) => text.parse().map(Some).map_err(|_| Damage::Value(key)),
+        };
+        let differ = match (digest("due")?, digest("got")?) {
+            (Some(due), Some(got)) => Some(Differ { due, got }),
+            (None, None) => None,
+            _ => return Err(Damage::Value("due")),
+        };
+        Ok(Claim {
+            tx: sealed::number(table, "tx")?,
+            what: what.map(|(what, _)| *what).ok_or(Damage::Value("what"))?,
+            differ,
+        })
+    }
+}

@@ -1,0 +1,248 @@
+//! Room for evidence, which all databases of a server share.
+//!
+//! A server can list as many databases as it likes, and let each of them vanish. So that this does not use up the room
+//! for the evidence of a real one, evidence is displaced, in this order:
+//!
+//! 1. evidence between the first and the last finding of a database, from the database with the most evidence, closed
+//!    alarms first;
+//! 2. evidence of a database that has been trusted for a shorter time, from the database with the shortest.
+//!
+//! An alarm whose evidence was displaced stays as it is: open until an operator closes it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::alarm::Alarm;
+use super::failure::LocalFailure;
+use super::files;
+use super::located::LocatedRecord;
+use super::store::{EVIDENCE, Store};
+
+/// How long it is remembered that there is no room, so that a flood of findings does not list the directory for each.
+const REMEMBERED: Duration = Duration::from_secs(60);
+
+/// When a database was first trusted, in unix seconds; the largest number if nothing is trusted of it.
+type Since = u64;
+
+/// The evidence files of a server.
+pub(super) struct Room {
+    /// By directory name.
+    databases: BTreeMap<String, Kept>,
+    count: usize,
+    bytes: u64,
+    /// The shortest trust of a database, if no evidence can be displaced for a shorter one.
+    exhausted: Option<Since>,
+}
+
+/// The evidence files of one database.
+#[derive(Default)]
+struct Kept {
+    /// Size by file name.
+    files: BTreeMap<String, u64>,
+    bytes: u64,
+}
+
+/// What there is too much of.
+#[derive(Clone, Copy)]
+pub(super) enum Shortage {
+    Files,
+    Bytes,
+}
+
+/// What is remembered between findings.
+#[derive(Debug, Default)]
+pub(super) struct Memory(Mutex<Remembered>);
+
+#[derive(Debug, Default)]
+struct Remembered {
+    /// By directory name: it changes when an operator adopts an alarm, which only makes the order differ.
+    since: BTreeMap<String, Since>,
+    /// There was no room for a database trusted since then, or later.
+    refused: Option<(Instant, Since)>,
+}
+
+impl Room {
+    /// Returns what a file of so many bytes is too much of.
+    pub(super) fn shortage(&self, file: &[u8], files: usize, bytes: u64) -> Option<Shortage> {
+        if self.count >= files {
+            return Some(Shortage::Files);
+        }
+        let size = u64::try_from(file.len()).unwrap_or(u64::MAX);
+        (self.bytes.saturating_add(size) > bytes).then_some(Shortage::Bytes)
+    }
+
+    fn remove(&mut self, database: &str, file: &str) {
+        let Some(kept) = self.databases.get_mut(database) else {
+            return;
+        };
+        if let Some(size) = kept.files.remove(file) {
+            kept.bytes = kept.bytes.saturating_sub(size);
+            self.bytes = self.bytes.saturating_sub(size);
+            self.count = self.count.saturating_sub(1);
+        }
+    }
+
+    /// Returns the directory names, from the one with the most evidence on.
+    fn by_amount(&self, shortage: Shortage) -> Vec<String> {
+        let amount = |kept: &Kept| match shortage {
+            Shortage::Files => u64::try_from(kept.files.len()).unwrap_or(u64::MAX),
+            Shortage::Bytes => kept.bytes,
+        };
+        let mut all: Vec<(u64, &String)> = self
+            .databases
+            .iter()
+            .map(|(name, kept)| (amount(kept), name))
+            .collect();
+        all.sort_by_key(|(amount, _)| std::cmp::Reverse(*amount));
+        all.into_iter().map(|(_, name)| name.clone()).collect()
+    }
+}
+
+impl Store {
+    /// Lists the evidence of all databases.
+    pub(super) fn room(&self) -> Result<Room, LocalFailure> {
+        let directory = self.home.join(EVIDENCE);
+        let mut room = Room {
+            databases: BTreeMap::new(),
+            count: 0,
+            bytes: 0,
+            exhausted: None,
+        };
+        for database in files::list(&directory)? {
+            let of_database = directory.join(&database);
+            let mut kept = Kept::default();
+            for name in files::list(&of_database)? {
+                let path = of_database.join(&name);
+                let found = fs::symlink_metadata(&path)
+                    .map_err(|error| LocalFailure::system("look at", &path, &error))?;
+                room.count += 1;
+                room.bytes = room.bytes.saturating_add(found.len());
+                kept.bytes = kept.bytes.saturating_add(found.len());
+                kept.files.insert(name, found.len());
+            }
+            room.databases.insert(database, kept);
+        }
+        Ok(room)
+    }
+
+    /// Removes one evidence file to make room for evidence of the database in `directory`; returns whether there was
+    /// one that may be removed.
+    pub(super) fn displace(&self, room: &mut Room, directory: &str, shortage: Shortage) -> bool {
+        let found = self.between(room, directory, shortage);
+        let Some((database, file)) = found.or_else(|| self.of_a_younger(room, directory)) else {
+            return false;
+        };
+        let path = self.home.join(EVIDENCE).join(&database).join(&file);
+        log::info!("{} made room for other evidence", path.display());
+        drop(LocatedRecord::remove_beside(&path));
+        let removed = files::remove(&path).is_ok();
+        room.remove(&database, &file);
+        removed
+    }
+
+    /// Returns a file between the first and the last of a database.
+    fn between(
+        &self,
+        room: &Room,
+        directory: &str,
+        shortage: Shortage,
+    ) -> Option<(String, String)> {
+        room.by_amount(shortage).into_iter().find_map(|database| {
+            // the finding that room is made for is the last one of its own database
+            let own = usize::from(database == directory);
+            let kept = room.databases.get(&database)?;
+            if kept.files.len().saturating_add(own) < 3 {
+                return None;
+            }
+            let files = self.in_order(&database, kept);
+            let end = files.len().saturating_sub(1).saturating_add(own);
+            let middle = files.get(1..end)?;
+            let closed = middle.iter().find(|(_, open)| !open);
+            let (file, _) = closed.or(middle.last())?;
+            Some((database, file.clone()))
+        })
+    }
+
+    /// Returns the last file of the database that has been trusted for the shortest time, if that is a shorter time
+    /// than that of the database in `directory`.
+    fn of_a_younger(&self, room: &mut Room, directory: &str) -> Option<(String, String)> {
+        let since = self.since(directory);
+        let with_files = room
+            .databases
+            .iter()
+            .filter(|(_, kept)| !kept.files.is_empty());
+        let youngest = with_files
+            .map(|(database, kept)| (self.since(database), database, kept))
+            .max_by_key(|(since, ..)| *since);
+        let (youngest, database, kept) = youngest?;
+        if youngest <= since {
+            room.exhausted = Some(youngest);
+            return None;
+        }
+        let files = self.in_order(database, kept);
+        files
+            .last()
+            .map(|(file, _)| (database.clone(), file.clone()))
+    }
+
+    /// Returns the evidence files of a database in the order in which the alarms were raised, and whether each
+    /// alarm is open; a file of no alarm on the list comes first.
+    fn in_order(&self, directory: &str, kept: &Kept) -> Vec<(String, bool)> {
+        let alarms: Vec<Alarm> = self
+            .true_name(directory)
+            .and_then(|database| self.alarms(&database).ok())
+            .unwrap_or_default();
+        let of = |alarm: &Alarm| {
+            let name = alarm.evidence.file_name()?.to_str()?;
+            Some((name.to_owned(), alarm.is_open()))
+        };
+        let listed: Vec<(String, bool)> = alarms.iter().filter_map(of).collect();
+        let unlisted = kept
+            .files
+            .keys()
+            .filter(|file| listed.iter().all(|(name, _)| name != *file));
+        let mut files: Vec<(String, bool)> = unlisted.map(|file| (file.clone(), true)).collect();
+        files.extend(
+            listed
+                .iter()
+                .filter(|(name, _)| kept.files.contains_key(name))
+                .cloned(),
+        );
+        files
+    }
+
+    /// Remembers that there was no room at all.
+    pub(super) fn remember_full(&self, room: &Room) {
+        let now = Instant::now();
+        self.room_memory().refused = room.exhausted.map(|youngest| (now, youngest));
+    }
+
+    /// Returns whether there was no room a moment ago for a database that had been trusted no shorter.
+    pub(super) fn was_full(&self, directory: &str) -> bool {
+        let refused = self.room_memory().refused;
+        refused.is_some_and(|(when, youngest)| {
+            when.elapsed() < REMEMBERED && self.since(directory) >= youngest
+        })
+    }
+
+    fn since(&self, directory: &str) -> Since {
+        if let Some(since) = self.room_memory().since.get(directory) {
+            return *since;
+        }
+        let trusted = self
+            .true_name(directory)
+            .and_then(|database| self.trusted_on_disk(&database));
+        let since = trusted.map_or(Since::MAX, |trusted| trusted.since.unix());
+        self.room_memory().since.insert(directory.into(), since);
+        since
+    }
+
+    fn room_memory(&self) -> std::sync::MutexGuard<'_, Remembered> {
+        self.room_memory
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
