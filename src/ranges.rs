@@ -73,6 +73,31 @@ impl<T: Copy + PartialEq> Ranges<T> {
         ids.take(most).collect()
     }
 
+    /// Returns the ids that are in both sets, with this one's tags.
+    pub fn common<U: Copy + PartialEq>(&self, other: &Ranges<U>) -> Ranges<T> {
+        let (mut ours, mut theirs) = (self.iter().peekable(), other.iter().peekable());
+        let mut common = Ranges::new();
+        while let (Some((first, last, tag)), Some((from, to, _))) = (ours.peek(), theirs.peek()) {
+            let (from, to, first, last, tag) = (*from, *to, *first, *last, *tag);
+            if from <= last && first <= to {
+                common.add(first.max(from), last.min(to), tag);
+            }
+            if last < to {
+                ours.next();
+            } else {
+                theirs.next();
+            }
+        }
+        common
+    }
+
+    /// Adds another set.
+    pub fn extend(&mut self, other: &Ranges<T>) {
+        for (first, last, tag) in other.iter() {
+            self.insert(first, last, tag);
+        }
+    }
+
     /// Adds the ids `first..=last`. An id that is in the set already keeps its tag.
     pub fn insert(&mut self, first: u64, last: u64, tag: T) {
         let mut next = first;
@@ -250,6 +275,19 @@ mod tests {
                     "neighbours of one tag are one range"
                 );
                 assert_eq!(ranges.get(first), single.get(&first).copied());
+                let mut other = Ranges::new();
+                other.insert(draw(60), 70, ());
+                let both = ranges.common(&other);
+                let due: Vec<u64> = single
+                    .keys()
+                    .copied()
+                    .filter(|id| other.contains(*id))
+                    .collect();
+                assert_eq!(both.ids_from(0, 100), due);
+                assert!(
+                    due.iter()
+                        .all(|id| both.get(*id) == single.get(id).copied())
+                );
                 let from: Vec<u64> = single.range(first..).map(|(id, _)| *id).take(5).collect();
                 assert_eq!(ranges.ids_from(first, 5), from);
             }

@@ -143,3 +143,32 @@ fn a_page_of_nothing_audited_is_not_well() {
     assert!(!page.contains("All is well"), "{page}");
     assert!(page.contains("nothing to audit"), "{page}");
 }
+
+#[test]
+fn a_value_that_one_auditor_read_and_another_is_told_is_not_there_shows_when_they_compare() {
+    let (ledger, place, program) = trusted();
+    program.run(&["sweep"]).ends_with(0);
+    let other = Program::new(ledger.port(), &place.join("other"));
+    ledger.lie(Telling::from(Lie::AbsentValues).about(7));
+    other.run(&["sweep"]).ends_with(1);
+    for (exporter, comparer, told) in [
+        (
+            &program,
+            &other,
+            "to this auditor that it does not have the values of transactions 7; the other one",
+        ),
+        (
+            &other,
+            &program,
+            "to the other auditor that it does not have the values of transactions 7; this one",
+        ),
+    ] {
+        let export = exporter.run(&["roots", "export"]);
+        let file = place.join("export.toml");
+        std::fs::write(&file, &export.stdout).expect("a file");
+        let run = comparer.run(&["compare", &file.display().to_string()]);
+        run.ends_with(1);
+        assert!(run.stdout.contains("defaultdb: agrees"), "{run:#?}");
+        assert!(run.stdout.contains(told), "{run:#?}");
+    }
+}

@@ -10,6 +10,7 @@ use super::verdict::{Reason, Verdict};
 use super::{Auditor, Exit};
 use crate::clock;
 use crate::ledger::State;
+use crate::ranges::Ranges;
 use crate::trust::{Alarm, Answer, Exported, Finding, LocalFailure, Tampering, Trusted};
 
 /// What another auditor trusts, and how that came here.
@@ -30,6 +31,19 @@ pub struct Comparison {
     pub database: String,
     /// The result.
     pub result: Compared,
+    /// Transactions with values that the server does not have for this auditor, and had for the other.
+    pub absent_here: Ranges,
+    /// The reverse.
+    pub absent_there: Ranges,
+}
+
+impl Comparison {
+    /// How the program should end for this one alone.
+    pub fn exit(&self) -> Exit {
+        let same = self.absent_here.is_empty() && self.absent_there.is_empty();
+        let values = if same { Exit::Good } else { Exit::Incomplete };
+        self.result.exit().max(values)
+    }
 }
 
 /// How two auditors' truths lie to each other.
@@ -101,7 +115,21 @@ impl Auditor {
     pub fn compare(&mut self, one: &Exported, theirs: &Theirs) -> Option<Comparison> {
         let database = one.database.clone();
         let result = self.compared(one, theirs)?;
-        Some(Comparison { database, result })
+        let same = matches!(result, Compared::Agree(_) | Compared::Ahead { .. });
+        let ours = self.progress.get(&database).filter(|_| same);
+        let values = ours.map(|ours| {
+            (
+                ours.absent.common(&one.whole),
+                one.absent.common(&ours.whole),
+            )
+        });
+        let (absent_here, absent_there) = values.unwrap_or_default();
+        Some(Comparison {
+            database,
+            result,
+            absent_here,
+            absent_there,
+        })
     }
 
     fn compared(&mut self, theirs: &Exported, all: &Theirs) -> Option<Compared> {

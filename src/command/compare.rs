@@ -7,7 +7,7 @@ use super::open::{self, Failed};
 use crate::audit::{Auditor, Compared, Comparison, Exit, Theirs};
 use crate::config::{Another, Settings};
 use crate::notify::http;
-use crate::report::{alarm_lines, complain, print};
+use crate::report::{alarm_lines, complain, few_ranges, print};
 use crate::stop::Stop;
 use crate::text::Shown;
 use crate::trust::{Export, Store, shown_states};
@@ -42,8 +42,20 @@ pub fn run(settings: &Settings, another: &Another) -> Result<Exit, Failed> {
         if !matches!(comparison.result, Compared::NotHere) {
             compared += 1;
         }
-        worst = worst.max(comparison.result.exit());
+        worst = worst.max(comparison.exit());
         print(&line(&comparison));
+        for (absent, here, there) in [
+            (&comparison.absent_here, "this auditor", "the other one"),
+            (&comparison.absent_there, "the other auditor", "this one"),
+        ] {
+            if !absent.is_empty() {
+                print(&format!(
+                    "  the server says to {here} that it does not have the values of transactions {}; {there} \
+                     read them whole",
+                    few_ranges(absent)
+                ));
+            }
+        }
     }
     if compared == 0 {
         print("nothing to compare: no database is trusted by both");

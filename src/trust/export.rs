@@ -10,9 +10,11 @@ use super::files;
 use super::history::HistoryEntry;
 use super::sealed::{self, Writer};
 use super::store::Store;
+use super::values_file::{parse_ranges, range_words};
 use crate::clock::Timestamp;
 use crate::json::Json;
 use crate::ledger::State;
+use crate::ranges::Ranges;
 
 const WHAT: &str = "immuaudit: what is trusted, and the history since it was first trusted. `immuaudit compare FILE` holds it against one's own.";
 /// Longest file that is read.
@@ -38,6 +40,10 @@ pub struct Exported {
     pub database: String,
     /// States accepted since the unbroken line of proofs begins, in order; the last is trusted.
     pub states: Vec<State>,
+    /// Transactions with values that the server did not have.
+    pub absent: Ranges,
+    /// Transactions that were read whole.
+    pub whole: Ranges,
 }
 
 impl Store {
@@ -86,6 +92,12 @@ impl Store {
                 writer.text("state", &state.to_string());
             }
         }
+        for progress in self.load_progress(now) {
+            writer.element("values");
+            writer.text("database", &progress.database);
+            writer.text("absent", &range_words(&progress.absent));
+            writer.text("whole", &range_words(&progress.whole));
+        }
         Ok(writer.seal())
     }
 }
@@ -118,7 +130,20 @@ impl Export {
                 _ => databases.push(Exported {
                     database,
                     states: vec![state],
+                    absent: Ranges::new(),
+                    whole: Ranges::new(),
                 }),
+            }
+        }
+        for values in sealed::elements(&file, "values")? {
+            let database = sealed::text(values, "database")?;
+            let ranges = |key| {
+                let words = sealed::text(values, key)?.split_whitespace();
+                parse_ranges(words).ok_or(Damage::Value(key))
+            };
+            let of = databases.iter_mut().find(|of| of.database == database);
+            if let Some(of) = of {
+                (of.absent, of.whole) = (ranges("absent")?, ranges("whole")?);
             }
         }
         Ok(Export {
@@ -142,6 +167,8 @@ pub fn shown_states(bytes: &[u8]) -> Option<Vec<Exported>> {
                 tx: shown.member("tx")?.number()?,
                 hash: shown.member("hash")?.text()?.parse().ok()?,
             }],
+            absent: Ranges::new(),
+            whole: Ranges::new(),
         })
     });
     exported.collect()

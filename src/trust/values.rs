@@ -226,16 +226,12 @@ impl Progress {
     /// Notes which of the transactions that were `tried` could not be read. One that was due before and
     /// still is keeps its time.
     pub fn note_due(&mut self, tried: &Ranges, unread: &Ranges, now: Timestamp) {
-        let before = self.due.clone();
+        let still = self.due.common(unread);
         for (first, last, ()) in tried.iter() {
             self.due.remove(first, last);
         }
+        self.due.extend(&still);
         for (first, last, ()) in unread.iter() {
-            for (from, to, since) in before.iter() {
-                if from <= last && to >= first {
-                    self.due.insert(from.max(first), to.min(last), since);
-                }
-            }
             self.due.insert(first, last, now);
         }
         self.due.join_closest(MAX_DUE_RANGES, Timestamp::min);
@@ -243,14 +239,8 @@ impl Progress {
 
     /// Notes transactions whose values the server does not have.
     pub fn note_absent(&mut self, absent: &Ranges) {
-        for (first, last, ()) in absent.iter() {
-            self.absent.insert(first, last, ());
-            for (from, to, ()) in self.whole.iter() {
-                if from <= last && to >= first {
-                    self.dropped.insert(from.max(first), to.min(last), ());
-                }
-            }
-        }
+        self.absent.extend(absent);
+        self.dropped.extend(&self.whole.common(absent));
         self.absent.join_closest(MAX_ABSENT_RANGES, |(), ()| ());
         self.dropped.join_closest(MAX_ABSENT_RANGES, |(), ()| ());
     }

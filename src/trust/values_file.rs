@@ -148,7 +148,7 @@ fn due_words(due: &Ranges<Timestamp>) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-fn range_words(ranges: &Ranges) -> String {
+pub fn range_words(ranges: &Ranges) -> String {
     let words = ranges
         .iter()
         .map(|(first, last, ())| range_word(first, last));
@@ -168,7 +168,7 @@ fn parse_range(word: &str) -> Option<(u64, u64)> {
     (first <= last).then_some((first, last))
 }
 
-fn parse_ranges<'a>(words: impl Iterator<Item = &'a str>) -> Option<Ranges> {
+pub fn parse_ranges<'a>(words: impl Iterator<Item = &'a str>) -> Option<Ranges> {
     let mut ranges = Ranges::new();
     for word in words {
         let (first, last) = parse_range(word)?;

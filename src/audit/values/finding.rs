@@ -396,15 +396,9 @@ impl Report {
     /// Adds what reading more found.
     pub(super) fn absorb(&mut self, more: Report) {
         self.read += more.read;
-        for (first, last, ()) in more.whole.iter() {
-            self.whole.insert(first, last, ());
-        }
-        for (first, last, ()) in more.absent.iter() {
-            self.absent.insert(first, last, ());
-        }
-        for (first, last, ()) in more.due.iter() {
-            self.due.insert(first, last, ());
-        }
+        self.whole.extend(&more.whole);
+        self.absent.extend(&more.absent);
+        self.due.extend(&more.due);
         more.broken.into_iter().for_each(|shows| self.found(shows));
         self.more_broken += more.more_broken;
         self.found_again += more.found_again;
