@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use immuaudit::audit::{Auditor, Cycle, Outcome, Policy, Reason, Trouble, Verdict, Went};
+use immuaudit::audit::{Auditor, Cycle, Outcome, Pin, Policy, Reason, Trouble, Verdict, Went};
 use immuaudit::config::{DatabaseFilter, FirstSight, Values};
 use immuaudit::drill::{Embedded, Lie, Options, Telling};
 use immuaudit::server::Endpoint;
@@ -273,4 +273,72 @@ fn a_sweep_that_cannot_go_on_keeps_no_other_waiting() {
         }
     }
     assert_eq!((away, swept), (1, vec!["b".to_owned(), "defaultdb".into()]));
+}
+
+/// One database never answers, and the cycle's time is over before the others' turn.
+#[test]
+fn a_trusted_database_that_is_not_reached_is_told_and_comes_first_the_next_time() {
+    let place = Place::new();
+    let embedded =
+        Embedded::start(Options::default().with_databases(&["a", "b"])).expect("a server");
+    embedded.grow("a", 3);
+    embedded.grow("b", 3);
+    let endpoint = Endpoint::on_loopback(embedded.port());
+    let server = in_process::server(endpoint, Duration::from_millis(300), &Stop::new());
+    let policy = Policy {
+        interval: Duration::from_millis(10),
+        ..selecting(&["a", "b"])
+    };
+    let mut auditor = Auditor::new(server, in_process::store(place.path()), policy)
+        .with_shortest_cycle(Duration::from_millis(200));
+    auditor.cycle(|_| {});
+    std::thread::sleep(Duration::from_millis(50)); // three intervals
+    embedded.lie(Telling::from(Lie::NeverAnswers).of("a"));
+    let cycle = auditor.cycle(|_| {});
+    let mut outcomes = cycle.outcomes.iter();
+    let other = outcomes
+        .find(|outcome| outcome.database == "b")
+        .expect("it is told");
+    assert!(matches!(other.reason, Reason::NotReached), "{cycle:?}");
+    assert!(other.overdue.is_some(), "{cycle:?}");
+    assert_eq!(cycle.exit().code(), 1);
+    let cycle = auditor.cycle(|_| {});
+    let checked = verdicts(&cycle);
+    assert_eq!(
+        checked,
+        [("b", Verdict::Consistent), ("a", Verdict::Unreachable)]
+    );
+}
+
+/// A pin that is newer than what a lagging replica has: the replica never showed it.
+#[test]
+fn a_server_that_lags_behind_a_pin_is_not_accused_and_one_that_went_back_behind_it_is() {
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default()).expect("a server");
+    embedded.grow("defaultdb", 10);
+    let pinned = embedded.state("defaultdb").expect("a state");
+    let pins = || Policy {
+        pins: vec![Pin {
+            database: "defaultdb".into(),
+            state: pinned,
+        }],
+        ..policy()
+    };
+    embedded.lie(Lie::ClaimsOlder);
+    for _ in 0..2 {
+        let cycle = auditor(&embedded, &place, pins()).cycle(|_| {});
+        assert_eq!(
+            verdicts(&cycle),
+            [("defaultdb", Verdict::Unprovable)],
+            "{cycle:?}"
+        );
+        assert_eq!((cycle.exit().code(), cycle.outcomes[0].open_alarms), (1, 0));
+    }
+    // it catches up, and then it goes back
+    embedded.be_honest();
+    let cycle = auditor(&embedded, &place, pins()).cycle(|_| {});
+    assert_eq!(verdicts(&cycle), [("defaultdb", Verdict::Consistent)]);
+    embedded.lie(Lie::ClaimsOlder);
+    let cycle = auditor(&embedded, &place, pins()).cycle(|_| {});
+    assert_eq!(cycle.exit().code(), 2, "{cycle:?}");
 }

@@ -27,6 +27,8 @@ pub struct Auditor {
     pub(super) store: Store,
     pub(super) policy: Policy,
     pub(super) ages: Ages,
+    /// How long a cycle may take at least, and fetching a proof's parts.
+    pub(super) shortest_cycle: Duration,
     /// When this run began.
     pub(super) started: Timestamp,
     /// Cycles begun.
@@ -119,6 +121,7 @@ impl Auditor {
             retry_from: BTreeMap::new(),
             scans: BTreeMap::new(),
             kept: Kept::new(outcomes),
+            shortest_cycle: MIN_PATIENCE,
             started: now,
             cycles: 0,
             turns: BTreeMap::new(),
@@ -148,6 +151,15 @@ impl Auditor {
         }
     }
 
+    /// Gives a cycle at least this time in place of a minute, however short the interval is.
+    #[must_use]
+    pub fn with_shortest_cycle(self, shortest_cycle: Duration) -> Auditor {
+        Auditor {
+            shortest_cycle,
+            ..self
+        }
+    }
+
     /// What was not as it should be with the files since the last call.
     pub fn store_warnings(&mut self) -> Vec<trust::Warning> {
         self.store.warnings()
@@ -165,6 +177,7 @@ impl Auditor {
         let state = trusted.as_ref().map(|trusted| trusted.state);
         let demands = self.demands();
         let finding = check::check(&mut self.server, database, state, &demands);
+        let finding = self.excuse_lag_behind_a_pin(database, trusted.as_ref(), finding);
         let conclusion = self.act(database, trusted.as_ref(), finding)?;
         let conclusion = self.with_pins(database, conclusion)?;
         let to_read = self.to_read(database, trusted.as_ref(), &conclusion);
@@ -351,7 +364,7 @@ impl Auditor {
         Demands {
             signatures: self.policy.signatures.clone(),
             max_range: self.policy.max_range,
-            patience: self.policy.interval.max(MIN_PATIENCE),
+            patience: self.policy.interval.max(self.shortest_cycle),
             shape: self.shape,
         }
     }

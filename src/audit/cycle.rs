@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::auditor::{Auditor, Checked, MIN_PATIENCE, Proven, Turn};
+use super::auditor::{Auditor, Checked, Proven, Turn};
 use super::check;
 use super::databases::{self, Impossible, Listing};
 use super::locate;
@@ -282,7 +282,7 @@ impl Auditor {
         trusted.sort_by_key(|(name, _)| (self.slow.contains(*name), self.turn(name).checked));
         let first = trusted.first().or(untrusted.first());
         self.first = first.map(|(name, _)| (*name).to_owned());
-        let allowed = self.policy.interval.max(MIN_PATIENCE);
+        let allowed = self.policy.interval.max(self.shortest_cycle);
         let proven = self.check_states(&trusted, round.begin + allowed, round)?;
         self.read_all(proven, round.begin + allowed, round)?;
         // what is new has what is left of the interval, and a moment at least

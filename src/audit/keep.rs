@@ -10,7 +10,7 @@ use super::cycle::Cycle;
 use super::verdict::{Outcome, Verdict};
 use crate::clock::{self, Timestamp};
 use crate::ledger::State;
-use crate::trust::{OutcomeRecord, Progress};
+use crate::trust::{How, OutcomeRecord, Progress};
 
 /// Databases of which nothing is trusted and the last verdict is kept all the same, at most.
 const MAX_STRANGERS: usize = 1000;
@@ -28,6 +28,11 @@ pub(super) struct Kept {
 type Written<T> = (Instant, BTreeMap<String, T>);
 
 impl Kept {
+    /// Returns the last transaction that was proven or taken on trust of a database.
+    pub fn trusted_tx(&self, database: &str) -> Option<u64> {
+        self.outcomes.get(database)?.trusted_tx
+    }
+
     pub fn new(loaded: Vec<OutcomeRecord>) -> Kept {
         let loaded = loaded.into_iter();
         Kept {
@@ -90,6 +95,9 @@ impl Auditor {
             }
             let mut record = record(outcome, before.as_ref(), now);
             record.listed = !self.unlisted.contains(&record.database);
+            if record.trusted_tx.is_none() {
+                record.trusted_tx = self.trusted_before_this_program(outcome);
+            }
             records.insert(outcome.database.clone(), record);
         }
         // of what was not checked this time, such as where the program was asked to end
@@ -107,6 +115,13 @@ impl Auditor {
             }
         }
         self.kept.outcomes = records;
+    }
+
+    /// Returns the last transaction that 0.1.0 trusted, which did not write it down. A pin alone was never shown.
+    fn trusted_before_this_program(&self, outcome: &Outcome) -> Option<u64> {
+        let tx = outcome.previous?.tx;
+        let trusted = self.store.load(&outcome.database).ok().flatten()?;
+        (trusted.how != How::Pinned).then_some(tx)
     }
 
     /// How far the values were read, where it is due.
@@ -138,10 +153,7 @@ fn record(outcome: &Outcome, before: Option<&OutcomeRecord>, now: Timestamp) -> 
     let proven = outcome.is_proven();
     let grew = proven && outcome.shown != outcome.previous;
     let tx = |state: Option<State>| state.map(|state| state.tx).filter(|tx| *tx > 0);
-    let trusted = match proven {
-        true => tx(outcome.shown),
-        false => tx(outcome.previous),
-    };
+    let trusted = tx(outcome.shown).filter(|_| proven);
     OutcomeRecord {
         database: outcome.database.clone(),
         verdict: outcome.verdict.word().into(),

@@ -3,12 +3,13 @@
 use std::cmp::Ordering;
 
 use super::auditor::Auditor;
+use super::check::Finding;
 use super::conclude::Conclusion;
 use super::policy::Pin;
 use super::proof::{self, Proof};
 use super::verdict::{Reason, Verdict};
 use crate::ledger::State;
-use crate::trust::Tampering;
+use crate::trust::{How, Tampering, Trusted};
 
 impl Auditor {
     /// Adds the pins to what the check of a database concluded: the worse of the two counts. Only
@@ -38,6 +39,41 @@ impl Auditor {
             }
         }
         Some(conclusion)
+    }
+
+    /// A server that has never shown the pinned state has not gone back behind it: a replica may lag. One that never
+    /// catches up becomes overdue.
+    pub(super) fn excuse_lag_behind_a_pin(
+        &self,
+        database: &str,
+        trusted: Option<&Trusted>,
+        finding: Finding,
+    ) -> Finding {
+        let pin = trusted.filter(|trusted| trusted.how == How::Pinned);
+        let Some(pin) = pin.map(|trusted| trusted.state) else {
+            return finding;
+        };
+        let shown_before = self
+            .kept
+            .trusted_tx(database)
+            .is_some_and(|tx| tx >= pin.tx);
+        match finding {
+            Finding::Refused {
+                reason: Reason::Fewer | Reason::Emptied,
+                shown: Some(shown),
+                signature,
+                ..
+            } if !shown_before => Finding::Refused {
+                verdict: Verdict::Unprovable,
+                reason: Reason::PinAhead {
+                    pin,
+                    shown: shown.tx,
+                },
+                shown: Some(shown),
+                signature,
+            },
+            finding => finding,
+        }
     }
 
     /// Pins of a database that are not proven in this run yet.
