@@ -3,7 +3,8 @@
 use super::auditor::Auditor;
 use super::check::Finding;
 use super::conclude::Conclusion;
-use super::verdict::{Reason, Verdict, Warning};
+use super::outcome::Warning;
+use super::verdict::{Reason, Verdict};
 use crate::clock;
 use crate::config::FirstSight;
 use crate::ledger::{ClaimedState, Proven, State};

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::auditor::Auditor;
 use super::capture;
+use super::outcome::{Outcome, Warning};
 use super::values::Report;
-use super::verdict::{Outcome, Reason, Verdict, Warning};
+use super::verdict::{Reason, Verdict};
 use crate::clock;
 use crate::ledger::{Signature, State};
 use crate::server::Kind;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::auditor::Auditor;
-use super::verdict::Overdue;
+use super::outcome::Overdue;
 use crate::clock::{self, Timestamp};
 use crate::trust::Progress;
 

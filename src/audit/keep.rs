@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::auditor::Auditor;
 use super::cycle::Cycle;
-use super::verdict::{Outcome, Verdict};
+use super::outcome::Outcome;
+use super::verdict::Verdict;
 use crate::clock::{self, Timestamp};
 use crate::ledger::State;
 use crate::trust::{How, OutcomeRecord, Progress};

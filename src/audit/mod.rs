@@ -1,8 +1,8 @@
 //! The work: one cycle over all databases of a server, each ending in exactly one verdict.
 //!
 //! What a check finds is written down before it is told: a trusted state first, then an alarm.
-//! Reading order: `cycle` (all databases), `auditor` (one database), `check` and `proof` (what the
-//! server shows against what is trusted), `values` (what is read beside), `verdict`.
+//! Reading order: `schedule` (all databases), `database` (one of them), `check` and `proof` (what the
+//! server shows against the trusted state), `values` (what is read beside), `verdict` and `outcome`.
 
 #![forbid(unsafe_code)]
 
@@ -15,16 +15,19 @@ mod check;
 mod compare;
 mod conclude;
 mod cycle;
+mod database;
 mod databases;
 mod due;
 mod import;
 mod keep;
 mod locate;
 mod mirror;
+mod outcome;
 mod pin;
 mod policy;
 mod proof;
 mod recheck;
+mod schedule;
 mod sides;
 mod values;
 mod verdict;
@@ -40,10 +43,11 @@ pub use databases::{Impossible, MAX_DATABASES};
 pub use import::{Import, OnRefusal};
 pub use locate::{Listed, Located, Lost, Present};
 pub use mirror::Unmirrored;
+pub use outcome::{Outcome, Overdue, Warning};
 pub use policy::{Pin, Policy};
 pub use recheck::{Bearing, NotShown, Rechecked, recheck};
 pub use values::{
     Broken, BrokenTx, BrokenValues, Completed, Entry, Judged, Report, Shows, Unread, What, Why,
 };
 pub use values::{Chance, Slice, Step, Walk, Went, chance_per_day, complete, judge};
-pub use verdict::{Exit, Outcome, Overdue, Reason, Verdict, Warning};
+pub use verdict::{Exit, Reason, Verdict};

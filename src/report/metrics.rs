@@ -1,45 +1,13 @@
-//! The metrics: immuclient's four gauges exactly (protocol.md §7), and the project's own.
+//! The metrics: immuclient's four gauges, and the project's own.
 
 use std::time::Duration;
 
 use super::board::{Row, Snapshot};
 use super::exposition::{Exposition, Labels, Type};
+use super::legacy::{Prefix, legacy};
 use super::process;
 use super::receivers::Counts;
 use crate::audit::Verdict;
-
-/// Whose gauges those who come from elsewhere know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Prefix {
-    /// `immuclient_audit_`
-    Immuclient,
-    /// `immugw_audit_`
-    Immugw,
-}
-
-/// Names without their prefixes, and what they say.
-const LEGACY: [(&str, &str, &str); 4] = [
-    (
-        "immuclient_audit_result_per_server",
-        "immugw_audit_result_per_server",
-        "Latest audit result (1 = ok, 0 = tampered, -1 = first or empty, -2 = not proven).",
-    ),
-    (
-        "immuclient_audit_curr_root_per_server",
-        "immugw_audit_curr_root_per_server",
-        "Current root index used for the latest audit (-1 = none, -2 = error).",
-    ),
-    (
-        "immuclient_audit_prev_root_per_server",
-        "immugw_audit_prev_root_per_server",
-        "Previous root index used for the latest audit (-1 = none, -2 = error).",
-    ),
-    (
-        "immuclient_audit_run_at_per_server",
-        "immugw_audit_run_at_per_server",
-        "Timestamp in unix seconds at which the latest audit run.",
-    ),
-];
 
 /// What the text takes, about: in any case, and for each database.
 const FIXED: usize = 16 << 10;
@@ -56,72 +24,6 @@ pub fn metrics(snapshot: &Snapshot, prefix: Prefix) -> String {
     build(&mut text, snapshot);
     process::metrics(&mut text, snapshot.about.started);
     text.end()
-}
-
-/// Of several databases the worst decides, so that none is hidden by the one checked after it.
-fn legacy(text: &mut Exposition, snapshot: &Snapshot, prefix: Prefix) {
-    let rows = snapshot.rows.values().filter(|row| row.verdict.is_some());
-    let worst = rows.max_by_key(|row| badness(row));
-    let (Some(id), Some(row)) = (&snapshot.whole.identity, worst) else {
-        return write_legacy(text, prefix, &Labels::default(), [None; 4]); // nothing was checked yet
-    };
-    let labels = Labels::new(&[
-        ("server_id", id.as_str()),
-        ("server_address", &snapshot.about.address),
-    ]);
-    let tx = |state: Option<crate::ledger::State>, none: i128| {
-        state.map_or(none, |state| i128::from(state.tx))
-    };
-    let result = match badness(row) {
-        Badness::Good => 1,
-        Badness::New => -1,
-        Badness::Unproven => -2,
-        Badness::Tampered => 0,
-    };
-    let missing = if result == -2 { -2 } else { -1 };
-    let run_at = row.checked.map(|at| i128::from(at.unix()));
-    write_legacy(
-        text,
-        prefix,
-        &labels,
-        [
-            Some(result),
-            Some(tx(row.shown, missing)),
-            Some(tx(row.previous, missing)),
-            run_at,
-        ],
-    );
-}
-
-fn write_legacy(text: &mut Exposition, prefix: Prefix, labels: &Labels, values: [Option<i128>; 4]) {
-    for ((immuclient, immugw, help), value) in LEGACY.into_iter().zip(values) {
-        let name = match prefix {
-            Prefix::Immuclient => immuclient,
-            Prefix::Immugw => immugw,
-        };
-        let mut family = text.family(name, Type::Gauge, help);
-        if let Some(value) = value {
-            family.sample(labels, value);
-        }
-    }
-}
-
-/// The later, the worse.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Badness {
-    Good,
-    New,
-    Unproven,
-    Tampered,
-}
-
-fn badness(row: &Row) -> Badness {
-    match row.verdict {
-        _ if row.is_alarming() => Badness::Tampered,
-        Some(Verdict::Consistent) => Badness::Good,
-        Some(Verdict::FirstSeen | Verdict::Empty) | None => Badness::New,
-        Some(_) => Badness::Unproven,
-    }
 }
 
 fn databases(text: &mut Exposition, snapshot: &Snapshot) {

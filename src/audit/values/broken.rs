@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::finding::{Broken, Report};
+use super::finding::Broken;
 use super::reader::{Done, Halt};
+use super::report::Report;
 use crate::audit::auditor::Auditor;
 use crate::ledger::State;
 use crate::server::Failure;

@@ -4,8 +4,8 @@
 use std::time::Instant;
 
 use super::draw::draw;
-use super::finding::{Left, Report};
 use super::reader::{Halt, Reader};
+use super::report::{Left, Report};
 use super::run::Next;
 use super::truncation::Truncation;
 use crate::audit::auditor::Auditor;

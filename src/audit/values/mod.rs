@@ -2,8 +2,8 @@
 //!
 //! A consistency proof does not see a value that was edited on the server's disk: only reading it
 //! does. Reading order: `check` (what is read of a database in a cycle), `reader` (one transaction),
-//! `missing` (values that did not come with it), `run` (many by one scan), `judge` (what they must be), `sweep` and `walk` (all of them, chain and tree),
-//! `finding` (what they may turn out to be).
+//! `missing` (values that did not come with it), `run` and `scan` (many by one call), `judge` (what they must be), `sweep` and `walk` (all of them, chain and tree),
+//! `truncation` (values that were dropped), `finding` and `report` (what they may turn out to be).
 
 mod broken;
 mod check;
@@ -13,15 +13,18 @@ mod finding;
 mod judge;
 mod missing;
 mod reader;
+mod report;
 mod run;
+mod scan;
 mod sweep;
 mod truncation;
 mod walk;
 
 pub use broken::{BrokenTx, BrokenValues};
 pub use figures::{Chance, chance_per_day};
-pub use finding::{Broken, Entry, Report, Shows, Unread, What, Why};
+pub use finding::{Broken, Entry, Shows, Unread, What, Why};
 pub use judge::{Completed, Judged, complete, judge};
-pub(super) use run::Scan;
+pub use report::Report;
+pub(super) use scan::Scan;
 pub use sweep::{Slice, Went};
 pub use walk::{Step, Walk};

@@ -3,9 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::finding::{Broken, Report, Shows, What, Why};
+use super::finding::{Broken, Shows, What, Why};
 use super::judge::{Completed, Judged, judge};
-use super::run::{Next, Scan};
+use super::report::Report;
+use super::run::Next;
+use super::scan::Scan;
 use super::truncation::Truncation;
 use crate::audit::capture;
 use crate::audit::proof::{self, Limits, Place};

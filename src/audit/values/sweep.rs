@@ -4,15 +4,17 @@
 use std::time::{Duration, Instant};
 
 use super::check::note;
-use super::finding::{Broken, Report, Shows, What, Why};
+use super::finding::{Broken, Shows, What, Why};
 use super::reader::{Ended, Halt, Reader};
+use super::report::Report;
 use super::run::Next;
 use super::truncation::Truncation;
 use super::walk::{Step, Walk};
 use crate::audit::auditor::Auditor;
 use crate::audit::conclude::Conclusion;
+use crate::audit::outcome::Outcome;
 use crate::audit::proof;
-use crate::audit::verdict::{Outcome, Reason, Verdict};
+use crate::audit::verdict::{Reason, Verdict};
 use crate::clock::{self, Timestamp};
 use crate::ledger::TxHeader;
 use crate::ranges::Ranges;

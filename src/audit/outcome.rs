@@ -1,0 +1,230 @@
+//! What a cycle has to say of one database: the verdict, and everything beside it.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::verdict::{Exit, Reason, Verdict};
+use crate::ledger::{Signature, State};
+use crate::locate::Window;
+use crate::text::Shown;
+use crate::trust::{Alarm, LocalFailure};
+
+/// Something worth telling that is no verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// Another identity answers, and extends what is trusted.
+    IdentityChanged {
+        /// As recorded.
+        from: Shown,
+        /// As it answers now.
+        to: Shown,
+    },
+    /// The identity that answers was audited under another name.
+    KnownElsewhere {
+        /// The identity.
+        identity: Shown,
+        /// The name it is filed under.
+        server: String,
+    },
+    /// A state was signed once and this one is not; no key is configured.
+    SignatureDropped,
+    /// The server does not have values of these transactions, and nothing in the ledger says why.
+    ValuesAbsent {
+        /// How many transactions, as far as is known.
+        transactions: u64,
+        /// The first of them.
+        first: u64,
+        /// The last of them.
+        last: u64,
+        /// How many of them had been read whole before.
+        dropped: u64,
+    },
+    /// New transactions are not read yet, though all new ones are to be.
+    Behind {
+        /// How many.
+        transactions: u64,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Warning::IdentityChanged { from, to } => write!(
+                f,
+                "the server's identity changed from \"{from}\" to \"{to}\"; what is trusted decides"
+            ),
+            Warning::KnownElsewhere { identity, server } => write!(
+                f,
+                "the identity \"{identity}\" is already audited under the name \"{server}\": give \
+                 --server-name to go on with its trusted states"
+            ),
+            Warning::SignatureDropped => f.write_str(
+                "the state was signed before and is not now: give the server its signing key again, or, if it no \
+                 longer signs on purpose, run immuaudit acknowledge DATABASE --unsigned",
+            ),
+            Warning::ValuesAbsent {
+                transactions,
+                first,
+                last,
+                dropped,
+            } => {
+                let of = match transactions {
+                    1 => format!("transaction {first}"),
+                    _ => format!("{transactions} transactions from {first} to {last}"),
+                };
+                write!(
+                    f,
+                    "the server does not have the values of {of}, and the ledger records no truncation of \
+                     them"
+                )?;
+                match dropped {
+                    0 => f.write_str(
+                        "; a replica of a truncated server has none either, so nobody is accused",
+                    ),
+                    _ => write!(f, "; {dropped} of them had been read whole before"),
+                }
+            }
+            Warning::Behind { transactions } => write!(
+                f,
+                "{transactions} new transactions are not read yet: reading is slower than the ledger grows"
+            ),
+        }
+    }
+}
+
+/// Not proven in time, whatever the excuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overdue {
+    /// Not proven for three intervals; the time since.
+    Unproven(Duration),
+    /// Proven, but no new transaction for longer than `--audit-expect-growth`.
+    Frozen(Duration),
+    /// A transaction could not be read for three intervals; the time since.
+    Unread(Duration),
+    /// New transactions have waited to be read for three intervals (`--audit-verify-values`).
+    Behind {
+        /// How many.
+        transactions: u64,
+        /// The time since.
+        time: Duration,
+    },
+    /// The sweep takes more than twice the time that `--audit-sweep` gives it; the time since the last
+    /// one ended.
+    Unswept(Duration),
+}
+
+impl fmt::Display for Overdue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Overdue::Unproven(time) => write!(f, "overdue: not proven for {}s", time.as_secs()),
+            Overdue::Frozen(time) => {
+                write!(f, "overdue: no new transaction for {}s", time.as_secs())
+            }
+            Overdue::Unread(time) => write!(
+                f,
+                "overdue: a transaction could not be read for {}s",
+                time.as_secs()
+            ),
+            Overdue::Behind { transactions, time } => write!(
+                f,
+                "overdue: {transactions} new transactions have waited to be read for {}s",
+                time.as_secs()
+            ),
+            Overdue::Unswept(time) => {
+                write!(f, "overdue: no sweep has ended for {}s", time.as_secs())
+            }
+        }
+    }
+}
+
+/// What a cycle has to say of one database.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The database's name.
+    pub database: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What the check of the state came to, when `verdict` is about what was read beside it.
+    pub of_state: Option<Verdict>,
+    /// Why.
+    pub reason: Reason,
+    /// Where the history was rewritten, as far as that was found.
+    pub window: Option<Window>,
+    /// What the server showed.
+    pub shown: Option<State>,
+    /// What was trusted before.
+    pub previous: Option<State>,
+    /// What the state shown came with, whether or not it counts.
+    pub signature: Option<Signature>,
+    /// What the one before is signed with.
+    pub previous_signature: Option<Signature>,
+    /// The alarm raised or repeated by this check.
+    pub alarm: Option<Alarm>,
+    /// Why the alarm could not be written, where it could not.
+    pub unwritten: Option<LocalFailure>,
+    /// Open alarms of this database, this one included.
+    pub open_alarms: usize,
+    /// Not proven in time.
+    pub overdue: Option<Overdue>,
+    /// Not read in time.
+    pub values_overdue: Option<Overdue>,
+    /// What else is worth telling.
+    pub warnings: Vec<Warning>,
+    /// How long the check took.
+    pub duration: Duration,
+}
+
+impl Outcome {
+    /// The verdict on the state alone.
+    pub fn state_verdict(&self) -> Verdict {
+        self.of_state.unwrap_or(self.verdict)
+    }
+
+    /// Returns whether the state was proven, whatever was found beside it.
+    pub fn is_proven(&self) -> bool {
+        self.state_verdict().is_proven()
+    }
+
+    /// Returns whether everything was proven and read that was to be, in time.
+    pub fn is_complete(&self) -> bool {
+        let in_time = self.overdue.is_none() && self.values_overdue.is_none();
+        self.verdict.is_proven() && in_time && self.unwritten.is_none()
+    }
+
+    /// How the program should end for this database alone.
+    pub fn exit(&self) -> Exit {
+        let alarm = if self.open_alarms > 0 {
+            Exit::Tampered
+        } else {
+            Exit::Good
+        };
+        let overdue = match self.overdue.or(self.values_overdue) {
+            Some(_) => Exit::Incomplete,
+            None => Exit::Good,
+        };
+        let unwritten = match self.unwritten {
+            Some(_) => Exit::Local,
+            None => Exit::Good,
+        };
+        self.verdict.exit().max(alarm).max(overdue).max(unwritten)
+    }
+
+    /// Verdict's reason, where the history was rewritten and what is overdue, in words; empty where there
+    /// is nothing to say.
+    pub fn why(&self) -> String {
+        let mut why = self.reason.to_string();
+        if let Some(window) = &self.window {
+            if !why.is_empty() {
+                why.push_str("; ");
+            }
+            why.push_str(&window.to_string());
+        }
+        for overdue in self.overdue.iter().chain(&self.values_overdue) {
+            if !why.is_empty() {
+                why.push_str("; ");
+            }
+            why.push_str(&overdue.to_string());
+        }
+        why
+    }
+}

@@ -1,0 +1,364 @@
+//! One cycle: which databases are checked, in what order and with how much time, whatever becomes of the
+//! others.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use super::auditor::{Auditor, Turn};
+use super::cycle::Cycle;
+use super::database::{Checked, Proven};
+use super::databases::{self, Listing};
+use super::locate;
+use super::outcome::Outcome;
+use super::verdict::Reason;
+use crate::ledger::StateShape;
+use crate::server::{Failure, Kind};
+use crate::wire::Entries;
+
+/// Databases whose calls are begun together, so that a distant server is not waited for one by one.
+const TOGETHER: usize = 16;
+/// What databases without a trusted state have of each cycle at least, however long the others take.
+const UNTRUSTED_SHARE: Duration = Duration::from_secs(1);
+/// The server's own database, which no list names (protocol.md §1).
+const SYSTEM_DATABASE: &str = "systemdb";
+
+impl Auditor {
+    /// Checks every database once; each outcome is told as soon as it stands. First the states of all
+    /// databases of which something is trusted, then values of these, then what is new on the list: so none waits for
+    /// another's trouble, and trust never waits for names.
+    pub fn cycle(&mut self, mut tell: impl FnMut(&Outcome)) -> Cycle {
+        let begin = Instant::now();
+        self.cycles += 1;
+        self.server.begin_cycle();
+        self.server.begin_transcript();
+        self.locating = locate::A_CYCLE;
+        self.not_now.clear();
+        let mut cycle = Cycle::new();
+        match self.store.databases() {
+            Ok(known) => self.known = known,
+            Err(failure) => cycle.no_store = Some(failure), // what was known goes on to be
+        }
+        let mut known = self.known.clone();
+        self.recall_shape(&known);
+        known.extend(self.policy.pins.iter().map(|pin| pin.database.clone()));
+        known.sort();
+        known.dedup();
+        let listing = self.list(&known, &mut cycle);
+        cycle.impossible.clone_from(&listing.impossible);
+        cycle.too_many = listing.too_many;
+        let mut round = Round {
+            begin,
+            away: cycle.no_list.clone().filter(nobody_there),
+            silent: 0,
+            tell: &mut tell,
+            cycle,
+        };
+        if self.check_all(&listing, &known, &mut round).is_none() {
+            round.cycle.stopped = true;
+        }
+        let mut cycle = round.cycle;
+        cycle.duration = begin.elapsed();
+        self.to_mirror.clone_from(&self.readable);
+        self.save_outcomes(&cycle, &known);
+        self.save_progress_if_due();
+        self.forget_strangers(&cycle, &known);
+        cycle
+    }
+
+    /// Asks for the list, and sorts it.
+    fn list(&mut self, known: &[String], cycle: &mut Cycle) -> Listing {
+        let policy = self.policy.clone();
+        let pinned = |name: &str| policy.pins.iter().any(|pin| pin.database == name);
+        let selects = |name: &str| policy.databases.selects(name) || pinned(name);
+        if self.may_ask_together() {
+            let first = self.first.take().filter(|name| selects(name));
+            self.server.begin_round(first.as_deref());
+        }
+        let mut listing = match self.server.databases() {
+            Ok(names) => databases::sort(&names, known, selects),
+            Err(failure) => {
+                // what is known is tried all the same, unless nobody is there
+                cycle.no_list = Some(failure);
+                let listed = known.iter().filter(|name| selects(name));
+                return Listing {
+                    listed: listed.cloned().collect(),
+                    ..Listing::default()
+                };
+            }
+        };
+        self.unlisted.retain(|name| !listing.listed.contains(name));
+        for entry in policy.databases.entries() {
+            let selected = |names: &[String]| names.iter().any(|name| name.starts_with(entry));
+            if selected(&listing.listed) || selected(&listing.missing) {
+                continue;
+            }
+            // a database that no list names, such as systemdb, can be audited all the same
+            match self.server.open(entry) {
+                Ok(()) => {
+                    self.unlisted.insert(entry.clone());
+                    listing.listed.push(entry.clone());
+                }
+                Err(failure) => cycle.selects_nothing.push((entry.clone(), failure)),
+            }
+        }
+        // one that was never listed is not hidden
+        let unlisted = |name: &String| name == SYSTEM_DATABASE || self.unlisted.contains(name);
+        let never_listed: Vec<String> = listing
+            .missing
+            .iter()
+            .filter(|n| unlisted(n))
+            .cloned()
+            .collect();
+        listing.missing.retain(|name| !never_listed.contains(name));
+        listing.listed.extend(never_listed);
+        listing
+    }
+
+    fn check_all(
+        &mut self,
+        listing: &Listing,
+        known: &[String],
+        round: &mut Round<'_>,
+    ) -> Option<()> {
+        let known: BTreeSet<&str> = known.iter().map(String::as_str).collect();
+        let listed = listing
+            .listed
+            .iter()
+            .map(|name| (name.as_str(), Listed::Yes));
+        let missing = listing
+            .missing
+            .iter()
+            .map(|name| (name.as_str(), Listed::No));
+        let (mut trusted, mut untrusted): (Vec<_>, Vec<_>) = listed
+            .chain(missing)
+            .partition(|(name, _)| known.contains(name));
+        // stable: else the list's order
+        trusted.sort_by_key(|(name, _)| (self.slow.contains(*name), self.turn(name).checked));
+        let first = trusted.first().or(untrusted.first());
+        self.first = first.map(|(name, _)| (*name).to_owned());
+        let allowed = self.policy.interval.max(self.shortest_cycle);
+        let proven = self.check_states(&trusted, round.begin + allowed, round)?;
+        self.read_all(proven, round.begin + allowed, round)?;
+        // what is new has what is left of the interval, and a moment at least
+        let until = round.begin + self.policy.interval;
+        let until = until.max(Instant::now() + UNTRUSTED_SHARE);
+        if let Some(last) = &self.last_untrusted {
+            let next = untrusted.iter().position(|(name, _)| name == last);
+            let count = untrusted.len().max(1);
+            untrusted.rotate_left(next.map_or(0, |at| (at + 1) % count));
+        }
+        let count = untrusted.len();
+        let proven = self.check_new(&untrusted, until, round)?;
+        round.cycle.not_reached = count.saturating_sub(proven.reached);
+        self.read_all(proven.proven, until.max(round.begin + allowed), round)
+    }
+
+    /// Checks the states of databases of which something is trusted.
+    fn check_states(
+        &mut self,
+        names: &[(&str, Listed)],
+        until: Instant,
+        round: &mut Round<'_>,
+    ) -> Option<Vec<Proven>> {
+        let mut proven = Vec::new();
+        for (at, &(name, listed)) in names.iter().enumerate() {
+            if Instant::now() >= until && round.away.is_none() {
+                let outcome = self.not_reached(name);
+                round.tell(outcome);
+                continue;
+            }
+            if at % TOGETHER == 0 && round.away.is_none() {
+                self.look_ahead(names.iter().skip(at).take(TOGETHER));
+            }
+            self.turns.entry(name.into()).or_default().checked = self.cycles;
+            proven.extend(self.check_one(name, listed, round)?);
+        }
+        Some(proven)
+    }
+
+    /// Checks databases of which nothing is trusted, as long as there is time.
+    fn check_new(
+        &mut self,
+        names: &[(&str, Listed)],
+        until: Instant,
+        round: &mut Round<'_>,
+    ) -> Option<New> {
+        let mut new = New::default();
+        for (at, &(name, listed)) in names.iter().enumerate() {
+            if at > 0 && Instant::now() >= until && round.away.is_none() {
+                break;
+            }
+            if at % TOGETHER == 0 && round.away.is_none() {
+                self.look_ahead(names.iter().skip(at).take(TOGETHER));
+            }
+            new.proven.extend(self.check_one(name, listed, round)?);
+            new.reached += 1;
+            self.last_untrusted = Some(name.to_owned());
+        }
+        Some(new)
+    }
+
+    fn check_one(
+        &mut self,
+        name: &str,
+        listed: Listed,
+        round: &mut Round<'_>,
+    ) -> Option<Option<Proven>> {
+        let begin = Instant::now();
+        let checked = match (&round.away, listed) {
+            (Some(away), _) => self.not_tried(name, away.clone())?.into(),
+            (None, Listed::Yes) => self.check_listed(name)?,
+            (None, Listed::No) => self.check_unlisted(name)?,
+        };
+        match checked {
+            Checked::Proven(mut proven) => {
+                round.silent = 0;
+                proven.took = begin.elapsed();
+                Some(Some(*proven))
+            }
+            Checked::Done(mut outcome) => {
+                outcome.duration = begin.elapsed();
+                round.silent = match &outcome.reason {
+                    Reason::Failure(failure) if is_silent(failure) => round.silent + 1,
+                    _ => 0,
+                };
+                if round.silent == 3 && round.away.is_none() {
+                    // is it these databases, or the server?
+                    round.silent = 0;
+                    round.away = self.server.databases().err().filter(is_silent);
+                }
+                round.tell(*outcome);
+                Some(None)
+            }
+        }
+    }
+
+    /// Reads values of the databases whose states are proven, each for its share of the time that is left.
+    fn read_all(
+        &mut self,
+        mut proven: Vec<Proven>,
+        until: Instant,
+        round: &mut Round<'_>,
+    ) -> Option<()> {
+        proven.sort_by_key(|proven| self.turn(&proven.database).read); // stable
+        let mut waiting = u32::try_from(proven.len()).unwrap_or(u32::MAX);
+        for proven in proven {
+            let now = Instant::now();
+            let share = until.saturating_duration_since(now) / waiting.max(1);
+            waiting = waiting.saturating_sub(1);
+            let (name, took) = (proven.database.clone(), proven.took);
+            if !share.is_zero() {
+                self.turns.entry(name).or_default().read = self.cycles;
+            }
+            let mut outcome = self.read_beside(proven, now + share)?;
+            outcome.duration = took + now.elapsed();
+            round.tell(outcome);
+        }
+        Some(())
+    }
+
+    fn turn(&self, database: &str) -> Turn {
+        self.turns.get(database).copied().unwrap_or_default()
+    }
+
+    /// Begins the calls that checking these databases will most likely make. Nothing is decided here:
+    /// what turns out otherwise is asked when it is needed.
+    fn look_ahead<'a>(&mut self, names: impl Iterator<Item = &'a (&'a str, Listed)>) {
+        let listed = names
+            .filter(|(name, listed)| matches!(listed, Listed::Yes) && !self.slow.contains(*name));
+        let databases: Vec<&str> = listed.map(|(name, _)| *name).collect();
+        if databases.len() < 2 || !self.may_ask_together() {
+            return;
+        }
+        self.server.begin_states(databases.iter().copied());
+        for database in databases {
+            let Some(shown) = self.server.peek_state(database) else {
+                continue;
+            };
+            match self.store.load(database) {
+                Ok(Some(trusted)) if trusted.state.tx < shown.tx => {
+                    let (tx, since) = (shown.tx, trusted.state.tx);
+                    self.server
+                        .begin_verifiable_tx(database, tx, since, Entries::Excluded);
+                }
+                Ok(None) if shown.tx > 0 => {
+                    self.server.begin_tx(database, shown.tx, Entries::Excluded);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A 0.9.0 mixes up what it answers to several calls at once.
+    fn may_ask_together(&self) -> bool {
+        self.shape == Some(StateShape::WithDatabase)
+    }
+
+    /// What is kept in memory of names that are neither known nor listed any more.
+    fn forget_strangers(&mut self, cycle: &Cycle, known: &[String]) {
+        let listed = cycle
+            .outcomes
+            .iter()
+            .map(|outcome| outcome.database.as_str());
+        let known = known.iter().map(String::as_str);
+        let kept: BTreeSet<&str> = known.chain(listed).collect();
+        self.server.keep_credentials(|name| kept.contains(name));
+        self.ages.keep(|name| kept.contains(name));
+        self.scans.retain(|name, _| kept.contains(name.as_str()));
+        self.progress.retain(|name, _| kept.contains(name.as_str()));
+        self.windows.retain(|name, _| kept.contains(name.as_str()));
+        self.mirrors.retain(|name, _| kept.contains(name.as_str()));
+        self.turns.retain(|name, _| kept.contains(name.as_str()));
+        self.slow.retain(|name| kept.contains(name.as_str()));
+        self.readable.retain(|name| kept.contains(name.as_str()));
+        self.retry_from
+            .retain(|name, _| kept.contains(name.as_str()));
+    }
+}
+
+/// One cycle under way.
+struct Round<'a> {
+    begin: Instant,
+    /// Why no database is asked for any more.
+    away: Option<Failure>,
+    /// Databases in a row of which nothing came.
+    silent: u32,
+    tell: &'a mut dyn FnMut(&Outcome),
+    cycle: Cycle,
+}
+
+impl Round<'_> {
+    fn tell(&mut self, outcome: Outcome) {
+        (self.tell)(&outcome);
+        self.cycle.outcomes.push(outcome);
+    }
+}
+
+/// What came of databases of which nothing was trusted.
+#[derive(Default)]
+struct New {
+    proven: Vec<Proven>,
+    reached: usize,
+}
+
+/// Does the server list the database?
+#[derive(Clone, Copy)]
+enum Listed {
+    Yes,
+    No,
+}
+
+/// Did nothing come?
+fn is_silent(failure: &Failure) -> bool {
+    matches!(failure.kind, Kind::Unreachable | Kind::Deadline(_))
+}
+
+/// Does the failure concern the server, not what was asked?
+fn nobody_there(failure: &Failure) -> bool {
+    match failure.kind {
+        Kind::Unreachable | Kind::BadLogin => true,
+        // a server that hangs at its list alone may well answer for its databases
+        Kind::Deadline(_) => failure.call == "Login",
+        _ => false,
+    }
+}

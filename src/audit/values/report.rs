@@ -1,0 +1,198 @@
+//! What reading some transactions found, all of it together.
+
+use std::fmt;
+
+use super::finding::{Broken, Shows, Unread, Why};
+use crate::audit::verdict::Verdict;
+use crate::clock::Timestamp;
+use crate::ranges::Ranges;
+use crate::server::Failure;
+use crate::trust::Unavailable;
+
+/// Findings kept with their answers in one go; the rest is counted.
+pub const KEPT: usize = 16;
+/// Transactions named that stay due, in one go.
+const NAMED: usize = 3;
+
+/// Transactions kept by name that could not be read, in one go; the rest is counted.
+const KEPT_UNREAD: usize = 16;
+
+/// What reading some transactions found.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Transactions read whole, how often.
+    pub read: u64,
+    /// The same transactions, each once.
+    pub whole: Ranges,
+    /// Findings, the first `KEPT` of them.
+    pub broken: Vec<Shows>,
+    /// Findings past these.
+    pub more_broken: u64,
+    /// How often one of these was found again.
+    pub found_again: u64,
+    /// Transactions that could not be read, the first of them and why.
+    pub unread: Vec<Unread>,
+    /// The worst that any of them amounts to.
+    pub unread_verdict: Option<Verdict>,
+    /// All of them that are to be read again.
+    pub due: Ranges,
+    /// Transactions with values that the server does not have (protocol.md §6).
+    pub absent: Ranges,
+    /// Values that cannot be read any more.
+    pub unavailable: Unavailable,
+    /// The call that ended the reading before its time.
+    pub halted: Option<Failure>,
+    /// What has not been read at the end, this time's and what earlier times left.
+    pub left: Left,
+}
+
+/// What of a database waits to be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Transactions that could not be read.
+    pub due: u64,
+    /// Since when the oldest of them.
+    pub due_since: Option<Timestamp>,
+    /// New transactions that were not reached yet, when all new ones are to be read.
+    pub behind: u64,
+    /// Since when there are any.
+    pub behind_since: Option<Timestamp>,
+}
+
+impl Report {
+    /// The verdict that it amounts to, if any.
+    pub fn verdict(&self) -> Option<Verdict> {
+        let kinds = self
+            .broken
+            .iter()
+            .map(|shows| shows.broken.what.tampering());
+        if let Some(kind) = kinds.min() {
+            return Some(Verdict::Tampered(kind)); // inconsistent before value
+        }
+        let unread = self.left.due > 0 || self.halted.is_some();
+        self.unread_verdict.or(unread.then_some(Verdict::Unread))
+    }
+
+    /// Returns how many findings were made, those that were found again included.
+    pub(super) fn findings(&self) -> u64 {
+        self.broken.len() as u64 + self.more_broken + self.found_again
+    }
+
+    pub(super) fn read_whole(&mut self, tx: u64) {
+        self.read += 1;
+        self.whole.insert(tx, tx, ());
+    }
+
+    /// Adds a transaction that could not be read; the reason that says most of it stays.
+    pub(super) fn add_unread(&mut self, tx: u64, why: Why) {
+        let verdict = why.verdict();
+        if self.unread_verdict != Some(Verdict::Malformed) {
+            self.unread_verdict = Some(verdict);
+        }
+        if why.is_due() {
+            self.due.insert(tx, tx, ());
+        }
+        let kept = self.unread.len();
+        match self.unread.iter_mut().find(|unread| unread.tx == tx) {
+            Some(unread) if why.is_due() => unread.why = why,
+            None if kept < KEPT_UNREAD => self.unread.push(Unread { tx, why }),
+            _ => {}
+        }
+    }
+
+    /// Leaves out what a truncation of values before this transaction explains, found meanwhile.
+    pub(super) fn explain(&mut self, before: u64) {
+        let Some(last) = before.checked_sub(1) else {
+            return;
+        };
+        self.due.remove(0, last);
+        self.absent.remove(0, last);
+        self.unread
+            .retain(|unread| unread.tx > last || unread.why.verdict() == Verdict::Malformed);
+        if self.due.is_empty() && self.unread_verdict == Some(Verdict::Unread) {
+            self.unread_verdict = None;
+        }
+    }
+
+    /// In the order of the ledger.
+    pub(super) fn sorted(mut self) -> Report {
+        self.broken.sort_by_key(|shows| shows.broken.tx);
+        self.unread.sort_by_key(|unread| unread.tx);
+        self
+    }
+
+    /// Adds what reading more found.
+    pub(super) fn absorb(&mut self, more: Report) {
+        self.read += more.read;
+        self.whole.extend(&more.whole);
+        self.absent.extend(&more.absent);
+        self.due.extend(&more.due);
+        more.broken.into_iter().for_each(|shows| self.found(shows));
+        self.more_broken += more.more_broken;
+        self.found_again += more.found_again;
+        for unread in more.unread {
+            self.add_unread(unread.tx, unread.why);
+        }
+        self.unavailable.add(more.unavailable);
+        self.halted = more.halted.or(self.halted.take());
+    }
+
+    pub(super) fn found(&mut self, shows: Shows) {
+        if self.knows(&shows.broken) {
+            self.found_again += 1;
+        } else if self.has_room() {
+            self.broken.push(shows);
+        } else {
+            self.more_broken += 1;
+        }
+    }
+
+    /// Returns whether a further finding is kept with its answers.
+    pub(super) fn has_room(&self) -> bool {
+        self.broken.len() < KEPT
+    }
+
+    /// Returns whether the same fault of the same transaction was found before: a scan finds a broken link, and so
+    /// does the walk of a sweep.
+    fn knows(&self, broken: &Broken) -> bool {
+        self.broken.iter().any(|known| known.broken == *broken)
+    }
+}
+
+/// The verdict's reason: every finding, a flood summed up.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        let shown = self.broken.iter().take(NAMED);
+        for shows in shown.clone() {
+            write!(f, "{separator}{}", shows.broken)?;
+            separator = "; ";
+        }
+        let hidden = (self.broken.len() - shown.len()) as u64 + self.more_broken;
+        if hidden > 0 {
+            write!(f, "{separator}and {hidden} more that are broken")?;
+        }
+        let named = self.unread.iter().take(NAMED);
+        for unread in named.clone() {
+            write!(f, "{separator}{unread}")?;
+            separator = "; ";
+        }
+        let named = u64::try_from(named.filter(|unread| unread.why.is_due()).count());
+        let hidden = self.left.due.max(self.due.count());
+        let hidden = hidden.saturating_sub(named.unwrap_or_default());
+        if hidden > 0 {
+            let more = if separator.is_empty() { "" } else { "and " };
+            let more_of = if separator.is_empty() { "" } else { "more " };
+            let s = if hidden == 1 { "" } else { "s" };
+            write!(
+                f,
+                "{separator}{more}{hidden} {more_of}transaction{s} could not be read yet"
+            )?;
+            separator = "; ";
+        }
+        if let Some(failure) = &self.halted {
+            write!(f, "{separator}reading values ended early: {failure}")?;
+        }
+        Ok(())
+    }
+}

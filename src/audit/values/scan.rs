@@ -1,0 +1,114 @@
+//! How many transactions a scan asks for: as many as the server gives and an answer of some size holds.
+
+use std::collections::VecDeque;
+
+use crate::server::Kind;
+
+/// How many transactions a scan asks for, as the server and the answers' size allow.
+#[derive(Clone, Debug)]
+pub struct Scan {
+    pub(super) limit: u32,
+    /// More than this the server does not give.
+    most: u32,
+    /// Scans that must go well before more is asked for.
+    patience: u32,
+    well: u32,
+    /// 0.9.0 has no such call.
+    pub(super) none: bool,
+    /// Scans that were asked for and not waited for yet, one behind the other.
+    pub(super) ahead: VecDeque<Span>,
+}
+
+/// A run of transactions that one scan asks for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    pub first: u64,
+    pub limit: u32,
+}
+
+impl Span {
+    /// The transaction behind it.
+    pub fn next(self) -> u64 {
+        self.first.saturating_add(u64::from(self.limit))
+    }
+}
+
+impl Default for Scan {
+    fn default() -> Scan {
+        Scan {
+            limit: FIRST,
+            most: MOST,
+            patience: 1,
+            well: 0,
+            none: false,
+            ahead: VecDeque::new(),
+        }
+    }
+}
+
+/// Few enough that what large values make of them still fits.
+const FIRST: u32 = 64;
+/// Bytes that an answer should have at most: decoded it takes several times as much.
+const BYTES: u64 = 1 << 20;
+/// What every server gives (protocol.md §1); newer ones give more, but no sooner.
+const MOST: u32 = 1_000;
+/// Scans to wait after one that was too large, so that not every second one is.
+const PATIENCE: u32 = 16;
+/// How much more is asked for once scans go well.
+pub(super) const GROWTH: u32 = 4;
+impl Scan {
+    /// Asks for more once scans go well, and for as many as make an answer of [`BYTES`].
+    pub(super) fn went_well(&mut self, asked: u32, bytes: u64) {
+        self.well += 1;
+        let fit = u64::from(asked).saturating_mul(BYTES) / bytes.max(1);
+        let fit = clamp(fit).clamp(1, self.most);
+        if self.well >= self.patience {
+            self.limit = self.limit.saturating_mul(GROWTH).min(self.most);
+            self.well = 0;
+        }
+        self.limit = self.limit.min(fit.max(2)); // one alone is no scan
+    }
+
+    /// Asks for half as many; nothing is left to halve where it was one.
+    pub(super) fn went_badly(&mut self, kind: &Kind, asked: u32) {
+        self.limit = (asked / 2).max(1);
+        self.well = 0;
+        match kind {
+            Kind::LimitExceeded => self.limit_exceeded(asked),
+            Kind::TooLarge | Kind::Deadline(_) => self.patience = PATIENCE,
+            Kind::Unimplemented => self.none = true,
+            _ => self.patience = 1,
+        }
+    }
+
+    /// Transactions that the server gives in one call at most.
+    pub(super) fn most(&self) -> u32 {
+        self.most
+    }
+
+    /// The server gives fewer than this.
+    pub(super) fn limit_exceeded(&mut self, asked: u32) {
+        self.most = (asked / 2).max(1);
+        self.limit = self.limit.min(self.most);
+    }
+
+    /// The scan to make from `first` on, up to `last`: the one that was asked for ahead, if any.
+    pub(super) fn span(&mut self, first: u64, last: u64) -> Span {
+        match self.ahead.pop_front() {
+            Some(span) if span.first == first => span,
+            _ => {
+                self.ahead.clear();
+                self.fresh(first, last)
+            }
+        }
+    }
+
+    pub(super) fn fresh(&self, first: u64, last: u64) -> Span {
+        let limit = self.limit.min(clamp(last.saturating_sub(first)) + 1);
+        Span { first, limit }
+    }
+}
+
+fn clamp(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX - 1)
+}
