@@ -125,3 +125,37 @@ fn what_an_operator_acknowledges_is_told_no_more_and_what_is_behind_it_is() {
     scene.embedded.grow(DB, 1);
     assert_eq!(absent(&cycle(&mut auditor)), Some((1, 61, 61, 0)));
 }
+
+/// What was read whole before and is absent only since then is news, whatever was acknowledged.
+#[test]
+fn an_acknowledgement_explains_nothing_that_goes_away_afterwards() {
+    let scene = Scene::of_sixty();
+    let mut auditor = scene.trusting();
+    sweep(&mut auditor);
+    drop(auditor);
+    let mut auditor = scene.auditor(ALL);
+    scene
+        .embedded
+        .lie(Telling::from(Lie::AbsentValues).about(40));
+    assert_eq!(absent(&cycle(&mut auditor)), Some((1, 40, 40, 1)));
+    let store = Store::open_beside(&scene.location()).expect("a directory");
+    let up_to = |tx| Acknowledgement {
+        absent_to: Some(tx),
+        ..Acknowledgement::default()
+    };
+    // the auditor writes what it knows now and then: by then the acknowledgement can know of it
+    drop(auditor);
+    let refused = store.acknowledge(DB, up_to(61), "somebody", clock::now());
+    let refused = refused
+        .expect_err("past the trusted transaction")
+        .to_string();
+    assert!(refused.contains("give 60 at most"), "{refused}");
+    let acknowledged = store.acknowledge(DB, up_to(60), "somebody", clock::now());
+    acknowledged.expect("it is written");
+    let mut auditor = scene.auditor(ALL);
+    assert_eq!(absent(&cycle(&mut auditor)), None);
+    scene
+        .embedded
+        .lie(Telling::from(Lie::AbsentValues).about(7));
+    assert_eq!(absent(&cycle(&mut auditor)), Some((1, 7, 7, 1)));
+}

@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use immuaudit::clock::Timestamp;
 use immuaudit::ledger::State;
 use immuaudit::trust::{
-    Acknowledgement, Begun, Finding, How, Location, OutcomeRecord, Progress, Searched, Store,
+    Acknowledgement, Begun, Due, Finding, How, Location, OutcomeRecord, Progress, Searched, Store,
     Sweeping, Swept, Tampering, Trusted, Unavailable, fault,
 };
 use support::chain::Chain;
@@ -121,6 +121,8 @@ fn outcomes() -> Vec<OutcomeRecord> {
         trusted_tx: Some(7),
         listed: true,
         complete: true,
+        slow: false,
+        last_untrusted: false,
     }]
 }
 
@@ -130,7 +132,17 @@ fn progress() -> Vec<Progress> {
     progress.new_to = Some(5);
     progress.read = 9;
     progress.behind_since = Some(at(3));
-    progress.due.insert(3, 4, at(4));
+    progress.due.insert(
+        3,
+        4,
+        Due {
+            since: at(4),
+            values_only: true,
+        },
+    );
+    progress.retry_from = 4;
+    progress.cut_since = Some(at(5));
+    progress.read_from = 3;
     progress.absent.insert(2, 2, ());
     progress.dropped.insert(2, 2, ());
     progress.whole.insert(1, 5, ());

@@ -342,3 +342,51 @@ fn a_server_that_lags_behind_a_pin_is_not_accused_and_one_that_went_back_behind_
     let cycle = auditor(&embedded, &place, pins()).cycle(|_| {});
     assert_eq!(cycle.exit().code(), 2, "{cycle:?}");
 }
+
+/// Each run is a process of its own, as under cron.
+#[test]
+fn turns_last_from_one_run_to_the_next() {
+    let new: Vec<String> = (0..12).map(|number| format!("a-{number:02}")).collect();
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default()).expect("a server");
+    for name in &new {
+        embedded.create_database(name);
+        embedded.grow(name, 1);
+    }
+    embedded.lie(Lie::Slow);
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..20 {
+        let policy = Policy {
+            interval: Duration::from_millis(50),
+            first_sight: FirstSight::Refused, // so that they stay new
+            ..policy()
+        };
+        let cycle = auditor(&embedded, &place, policy).cycle(|_| {});
+        seen.extend(names(&cycle).iter().map(|name| (*name).to_owned()));
+        if seen.len() == 13 {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 13, "{seen:?}");
+}
+
+#[test]
+fn a_pin_in_the_place_of_damaged_files_excuses_no_rollback() {
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default()).expect("a server");
+    embedded.grow("defaultdb", 10);
+    auditor(&embedded, &place, policy()).cycle(|_| {});
+    let pinned = embedded.state("defaultdb").expect("a state");
+    let file = place.join("tested").join("defaultdb.state");
+    std::fs::write(&file, "damaged").expect("a file");
+    embedded.lie(Lie::ClaimsOlder);
+    let pins = Policy {
+        pins: vec![Pin {
+            database: "defaultdb".into(),
+            state: pinned,
+        }],
+        ..policy()
+    };
+    let cycle = auditor(&embedded, &place, pins).cycle(|_| {});
+    assert_eq!(cycle.exit().code(), 2, "{cycle:?}");
+}

@@ -358,6 +358,8 @@ fn last_verdicts_live_through_a_restart_and_a_damaged_file_is_a_warning() {
         trusted_tx: Some(9),
         listed: false,
         complete: false,
+        slow: true,
+        last_untrusted: true,
     }];
     open(&place).save_outcomes(&outcomes).unwrap();
     let mut store = open(&place);

@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use immuaudit::audit::{Overdue, Policy, Verdict, Warning, Why};
 use immuaudit::config::{NewValues, Values};
-use immuaudit::drill::{Draft, Lag, Lie, NewEntry, Options, Telling};
-use immuaudit::ledger::TxMetadata;
-use immuaudit::wire::method;
+use immuaudit::drill::{Lag, Lie, Options, Telling};
 use support::distorted;
 use support::proxy::Body;
 use support::value_scene::{DB, NONE, Scene, cycle, report, sweep};
@@ -26,19 +24,6 @@ fn unread(outcome: &immuaudit::audit::Outcome) -> Vec<u64> {
         .iter()
         .map(|unread| unread.tx)
         .collect()
-}
-
-/// Writes a transaction that records a truncation.
-fn truncate(scene: &Scene, before: u64) -> Option<u64> {
-    let draft = Draft {
-        entries: vec![NewEntry::set("truncated", "")],
-        metadata: Some(TxMetadata {
-            truncated_tx_id: before,
-            extra: Vec::new(),
-        }),
-        ..Draft::default()
-    };
-    scene.embedded.write(DB, draft)
 }
 
 #[test]
@@ -258,102 +243,4 @@ fn due_transactions_that_stay_away_keep_no_other_waiting() {
     let outcome = cycle(&mut auditor);
     assert_eq!(report(&outcome).left.due, 40, "{outcome:?}");
     assert_eq!(outcome.verdict, Verdict::Unread);
-}
-
-#[test]
-fn a_truncation_is_found_however_far_back_and_what_it_covers_is_due_no_more() {
-    let scene = Scene::new(Options::default());
-    scene.embedded.grow(DB, 3_000);
-    let policy = Policy {
-        values: Values { sample: 8, ..NONE },
-        max_range: 10,
-        ..Policy::of_consistency()
-    };
-    let mut auditor = scene.auditor_with(policy.clone());
-    assert_eq!(cycle(&mut auditor).verdict, Verdict::FirstSeen);
-    scene.embedded.lie(Lie::ForgedTruncation);
-    let outcome = cycle(&mut auditor);
-    assert_eq!(
-        outcome.verdict,
-        Verdict::Unread,
-        "no header records it: {outcome:?}"
-    );
-    let due = report(&outcome).left.due;
-    assert!(due >= 8, "{due}");
-    // recorded, and then the ledger grows by far more than --audit-max-range
-    truncate(&scene, 3_001);
-    scene.embedded.grow(DB, 2_500);
-    scene.embedded.be_honest();
-    drop(auditor);
-    let mut auditor = scene.auditor_with(Policy {
-        values: NONE,
-        ..policy.clone()
-    });
-    scene
-        .embedded
-        .lie(Telling::from(Lie::ForgedTruncation).in_call(method::VERIFIABLE_TX_BY_ID));
-    let outcome = cycle(&mut auditor);
-    assert_eq!(outcome.verdict, Verdict::Consistent, "{outcome:?}");
-    let progress = auditor.values_read(DB).expect("it was read");
-    assert!(progress.due.is_empty(), "{progress:?}");
-    assert_eq!(progress.truncated_before, 3_001);
-    // headers that were looked through are not looked through again
-    scene.embedded.be_honest();
-    scene.embedded.grow(DB, 1);
-    scene.embedded.reset_calls();
-    assert_eq!(cycle(&mut auditor).verdict, Verdict::Consistent);
-    assert_eq!(scene.embedded.calls().get(method::TX_SCAN), None);
-}
-
-#[test]
-fn a_search_without_a_find_is_made_once() {
-    let scene = Scene::new(Options::default());
-    scene.embedded.grow(DB, 5_000);
-    let mut auditor = scene.auditor(Values { sample: 8, ..NONE });
-    cycle(&mut auditor);
-    scene.embedded.lie(Lie::ForgedTruncation);
-    cycle(&mut auditor);
-    scene.embedded.reset_calls();
-    cycle(&mut auditor);
-    // at most down to a lower transaction than before
-    let scans = scene.embedded.calls().get(method::TX_SCAN).copied();
-    assert!(scans.unwrap_or(0) <= 2, "{scans:?}");
-}
-
-#[test]
-fn a_recorded_truncation_excuses_nothing_behind_it() {
-    let scene = Scene::of_sixty();
-    truncate(&scene, u64::MAX);
-    scene.embedded.grow(DB, 20);
-    let mut auditor = scene.auditor(ALL);
-    assert_eq!(cycle(&mut auditor).verdict, Verdict::FirstSeen);
-    for (tx, verdict) in [(30, Verdict::Consistent), (70, Verdict::Unread)] {
-        scene
-            .embedded
-            .lie(Telling::from(Lie::ForgedTruncation).about(tx));
-        let outcome = cycle(&mut auditor);
-        assert_eq!(outcome.verdict, verdict, "{tx}: {outcome:?}");
-    }
-}
-
-#[test]
-fn a_sweep_over_a_truncated_ledger_ends_in_one_pass_with_few_calls() {
-    let scene = Scene::new(Options::default());
-    scene.embedded.grow(DB, 2_000);
-    truncate(&scene, 1_501);
-    scene.embedded.grow(DB, 100);
-    let mut auditor = scene.trusting();
-    scene.embedded.drop_values_before(DB, 1_501);
-    scene.embedded.reset_calls();
-    let (swept, outcomes) = sweep(&mut auditor);
-    assert!(outcomes.is_empty(), "{outcomes:?}");
-    assert_eq!((swept.read, swept.of), (2_101, 2_101));
-    assert_eq!(swept.unavailable.truncated, 1_500);
-    let calls: u64 = scene.embedded.calls().values().sum();
-    assert!(calls < 600, "{calls}"); // one by one it takes 4,500
-    // the digests of what was dropped are read all the same
-    scene.embedded.lie(Telling::from(Lie::EditedKey).about(700));
-    let (_, outcomes) = sweep(&mut auditor);
-    assert_eq!(outcomes.len(), 1, "an edited key of a dropped value");
-    assert!(outcomes[0].verdict.is_tampering(), "{outcomes:?}");
 }

@@ -172,3 +172,49 @@ fn a_value_that_one_auditor_read_and_another_is_told_is_not_there_shows_when_the
         assert!(run.stdout.contains(told), "{run:#?}");
     }
 }
+
+/// As cron runs it: what is not silent on a terminal is not silent there.
+#[test]
+fn a_quiet_run_tells_of_warnings_and_of_filters_that_select_nothing() {
+    let (ledger, _place, program) = trusted();
+    let run = program.run(&["--once", "--quiet"]);
+    run.ends_with(0);
+    assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
+    ledger.lie(Lie::AbsentValues);
+    let run = program.run(&["--once", "--quiet"]);
+    run.ends_with(0);
+    let told = "warning: the server does not have the values of 20 transactions";
+    assert!(run.stdout.contains(told), "{run:#?}");
+    ledger.lie(Lie::Rollback);
+    let filter = [
+        "--once",
+        "--quiet",
+        "--audit-databases",
+        "defaultdb,paymets",
+    ];
+    let run = program.run(&filter);
+    run.ends_with(2);
+    assert!(run.stderr.contains("paymets"), "{run:#?}");
+}
+
+/// A server that goes silent explains nothing.
+#[test]
+fn values_stay_absent_for_whoever_watches_while_the_server_is_away() {
+    let mut watched = watched(
+        &[],
+        &["--audit-sample", "1000", "--audit-interval", "200ms"],
+    );
+    watched
+        .ledger
+        .lie(Telling::from(Lie::AbsentValues).about(2));
+    let absent =
+        "immuaudit_values_unavailable{server=\"tested\",database=\"defaultdb\",reason=\"absent\"}";
+    wait_for(&watched, absent);
+    watched.ledger.stop();
+    let away =
+        "immuaudit_verdict{server=\"tested\",database=\"defaultdb\",verdict=\"unreachable\"}";
+    watched.wait_until(away, 1.0);
+    let metrics = watched.metrics().body;
+    assert!(metrics.contains(&format!("{absent} 1\n")), "{metrics}");
+    assert!(!metrics.contains("reason=\"acknowledged\""), "{metrics}");
+}

@@ -23,8 +23,9 @@ pub struct Auditor {
     pub(super) ages: Ages,
     /// How long a cycle may take at least, and fetching a proof's parts.
     pub(super) shortest_cycle: Duration,
-    /// When this run began.
+    /// When this run began, by both clocks.
     pub(super) started: Timestamp,
+    pub(super) started_at: Instant,
     /// Cycles begun.
     pub(super) cycles: u64,
     /// The database that the last cycle began with.
@@ -33,12 +34,16 @@ pub struct Auditor {
     pub(super) slow: BTreeSet<String>,
     /// In which cycle each database had its turn last.
     pub(super) turns: BTreeMap<String, Turn>,
+    /// When each database had its turn before this run began.
+    pub(super) turns_before: BTreeMap<String, Timestamp>,
     /// The last listed database without a trusted state that had its turn.
     pub(super) last_untrusted: Option<String>,
     /// Databases of which files are kept, as they were last listed.
     pub(super) known: Vec<String>,
     /// Databases that are audited though the server never listed them.
     pub(super) unlisted: BTreeSet<String>,
+    /// Databases whose damaged or lost files were replaced by a pin.
+    pub(super) repaired: BTreeSet<String>,
     /// Pins held against the trusted state in this run.
     pub(super) pins_held: BTreeSet<usize>,
     /// The state's shape over all databases: a newer one is never left again.
@@ -47,14 +52,14 @@ pub struct Auditor {
     pub(super) trusted_before: BTreeSet<String>,
     /// How far the values of each database were read.
     pub(super) progress: BTreeMap<String, Progress>,
-    /// The due transaction of each database that is tried again first.
-    pub(super) retry_from: BTreeMap<String, u64>,
     /// What each database's scans allow.
     pub(super) scans: BTreeMap<String, Scan>,
     /// Databases whose state was proven in the last check: a sweep goes on with these.
     pub(super) readable: BTreeSet<String>,
     /// Those of them whose sweep waits for the next cycle.
     pub(super) not_now: BTreeSet<String>,
+    /// Where the sweep of a database ended for want of time, and in how many slices.
+    pub(super) late_slices: BTreeMap<String, (u64, u32)>,
     /// The database that a paced sweep went on with last.
     pub(super) swept_last: Option<String>,
     /// What is on disk of the last verdicts and of the progress.
@@ -103,28 +108,34 @@ impl Auditor {
                 );
             }
         }
-        let names = |select: fn(&OutcomeRecord) -> bool| {
+        let names = |select: fn(&OutcomeRecord) -> bool| -> BTreeSet<String> {
             let selected = outcomes.iter().filter(|record| select(record));
             selected.map(|record| record.database.clone()).collect()
         };
         let trusted_before = names(OutcomeRecord::was_trusted);
         let unlisted = names(|record| !record.listed);
+        let slow = names(|record| record.slow);
+        let last_untrusted = names(|record| record.last_untrusted);
+        let turns_before = outcomes.iter().map(|of| (of.database.clone(), of.checked));
+        let turns_before = turns_before.collect();
         let progress = store.load_progress(now).into_iter();
         Auditor {
             progress: progress.map(|of| (of.database.clone(), of)).collect(),
-            retry_from: BTreeMap::new(),
             scans: BTreeMap::new(),
             kept: Kept::new(outcomes),
             shortest_cycle: MIN_PATIENCE,
             started: now,
+            started_at: Instant::now(),
             cycles: 0,
             turns: BTreeMap::new(),
-            last_untrusted: None,
+            turns_before,
+            last_untrusted: last_untrusted.into_iter().next(),
             known: Vec::new(),
             unlisted,
             trusted_before,
             readable: BTreeSet::new(),
             not_now: BTreeSet::new(),
+            late_slices: BTreeMap::new(),
             swept_last: None,
             saved: None,
             windows: BTreeMap::new(),
@@ -139,7 +150,8 @@ impl Auditor {
             policy,
             ages,
             first: None,
-            slow: BTreeSet::new(),
+            slow,
+            repaired: BTreeSet::new(),
             pins_held: BTreeSet::new(),
             shape: None,
         }

@@ -12,7 +12,7 @@ use crate::config::NewValues;
 use crate::ledger::State;
 use crate::ranges::Ranges;
 use crate::server::Failure;
-use crate::trust::{LocalFailure, Progress, Tampering, Trusted};
+use crate::trust::{Acknowledged, LocalFailure, Progress, Tampering, Trusted};
 
 /// What the check of a state came to.
 pub(super) enum Checked {
@@ -122,6 +122,11 @@ impl Auditor {
         self.readable.insert(database.clone());
         let mut conclusion = conclusion;
         conclusion.warnings.extend(self.absent_values(&database));
+        if report.left.cut > 0 {
+            conclusion.warnings.push(Warning::SampleCut {
+                transactions: report.left.cut,
+            });
+        }
         if report.left.behind > 0 {
             conclusion.warnings.push(Warning::Behind {
                 transactions: report.left.behind,
@@ -151,15 +156,19 @@ impl Auditor {
     }
 
     /// Returns the transactions with absent values that nothing explains, and those of them that had been read
-    /// whole before. An acknowledgement that cannot be read is none.
+    /// whole before.
     pub fn unexplained(&self, database: &str) -> Option<(Ranges, Ranges)> {
         let progress = self.progress.get(database)?;
-        let acknowledged = self.store.acknowledged(database);
-        Some(progress.absent_after(acknowledged.map_or(0, |of| of.absent_to)))
+        Some(progress.unexplained(&self.acknowledged(database)))
+    }
+
+    /// Returns what an operator acknowledged of a database. An acknowledgement that cannot be read is none.
+    pub fn acknowledged(&self, database: &str) -> Acknowledged {
+        self.store.acknowledged(database).unwrap_or_default()
     }
 
     /// What is trusted of a database; a pin where nothing is yet.
-    fn trusted(&self, database: &str) -> Result<Option<Trusted>, LocalFailure> {
+    fn trusted(&mut self, database: &str) -> Result<Option<Trusted>, LocalFailure> {
         let pin = self.policy.pins.iter().find(|pin| pin.database == database);
         match (self.store.load(database), pin) {
             (Ok(Some(trusted)), _) => Ok(Some(trusted)),
@@ -168,7 +177,12 @@ impl Auditor {
             }
             (loaded, None) => loaded,
             // nothing there, or damaged: the operator says where to go on
-            (_, Some(pin)) => self.store.pin(database, pin.state, clock::now()).map(Some),
+            (loaded, Some(pin)) => {
+                if loaded.is_err() || self.trusted_before.contains(database) {
+                    self.repaired.insert(database.into());
+                }
+                self.store.pin(database, pin.state, clock::now()).map(Some)
+            }
         }
     }
 

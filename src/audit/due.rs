@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::auditor::Auditor;
 use super::outcome::Overdue;
 use crate::clock::{self, Timestamp};
+use crate::config::NewValues;
 use crate::trust::Progress;
 
 /// Intervals that a database may go unproven, and a transaction unread.
@@ -107,6 +108,29 @@ impl Ages {
     }
 }
 
+/// The age of times that were taken by the wall clock. While the program runs no age grows faster than the monotone
+/// clock, so that a wall clock that is put forward ages nothing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WallAges {
+    /// When the program began, by the wall clock.
+    started: Timestamp,
+    /// How long it has run.
+    running: Duration,
+    now: Timestamp,
+}
+
+impl WallAges {
+    /// Returns how long ago a time was.
+    pub fn of(self, at: Timestamp) -> Duration {
+        let between = |from: Timestamp, to: Timestamp| {
+            Duration::from_secs(to.unix().saturating_sub(from.unix()))
+        };
+        let most = between(at, self.started).saturating_add(self.running);
+        // times have whole seconds, so that a running time is one short at most
+        between(at, self.now).min(most + Duration::from_secs(1))
+    }
+}
+
 /// What is asked of reading values.
 #[derive(Clone, Copy, Debug)]
 struct Pace {
@@ -114,31 +138,36 @@ struct Pace {
     interval: Duration,
     /// `--audit-sweep`.
     sweep: Option<Duration>,
+    /// `--audit-verify-values`.
+    new: NewValues,
     /// Since when it is asked.
     since: Timestamp,
 }
 
 impl Pace {
     /// Returns what of a database's values was not read in time.
-    fn overdue(&self, progress: &Progress, trusted_tx: u64, now: Timestamp) -> Option<Overdue> {
-        let age = |at: Timestamp| Duration::from_secs(now.unix().saturating_sub(at.unix()));
+    fn overdue(&self, progress: &Progress, trusted_tx: u64, ages: WallAges) -> Option<Overdue> {
         let late = |since: Option<Timestamp>| {
             let patience = self.interval.saturating_mul(PATIENCE);
-            since.map(age).filter(|age| *age > patience)
+            since.map(|at| ages.of(at)).filter(|age| *age > patience)
         };
         if let Some(time) = late(progress.due_since()) {
             return Some(Overdue::Unread(time));
         }
-        if let Some(time) = late(progress.behind_since) {
+        let behind = progress.behind_since.filter(|_| self.new == NewValues::All);
+        if let Some(time) = late(behind) {
             let read = progress.new_to.unwrap_or(trusted_tx);
             return Some(Overdue::Behind {
                 transactions: trusted_tx.saturating_sub(read),
                 time,
             });
         }
+        if let Some(time) = late(progress.cut_since) {
+            return Some(Overdue::Cut(time));
+        }
         let began = progress.sweep.as_ref().map(|sweep| sweep.began);
         let ended = progress.swept.map(|swept| swept.ended);
-        let unswept = age(ended.or(began).unwrap_or(self.since));
+        let unswept = ages.of(ended.or(began).unwrap_or(self.since));
         let allowed = self.sweep?.saturating_mul(SWEEPS);
         (unswept > allowed).then_some(Overdue::Unswept(unswept))
     }
@@ -152,34 +181,78 @@ impl Auditor {
         let pace = Pace {
             interval: self.policy.interval,
             sweep: self.policy.values.sweep,
+            new: self.policy.values.new,
             since: self.started,
         };
-        pace.overdue(progress, trusted.state.tx, clock::now())
+        pace.overdue(progress, trusted.state.tx, self.wall_ages())
+    }
+
+    pub(super) fn wall_ages(&self) -> WallAges {
+        WallAges {
+            started: self.started,
+            running: self.started_at.elapsed(),
+            now: clock::now(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trust::{Swept, Unavailable};
+    use crate::trust::{Due, Swept, Unavailable};
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::from_unix(1_000_000 + seconds)
+    }
+
+    fn due(since: u64) -> Due {
+        Due {
+            since: at(since),
+            values_only: false,
+        }
     }
 
     fn pace(sweep: Option<u64>) -> Pace {
         Pace {
             interval: Duration::from_secs(10),
             sweep: sweep.map(Duration::from_secs),
+            new: NewValues::All,
             since: at(0),
         }
+    }
+
+    /// After so many seconds, by both clocks.
+    fn after(seconds: u64) -> WallAges {
+        WallAges {
+            started: at(0),
+            running: Duration::from_secs(seconds),
+            now: at(seconds),
+        }
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_put_forward_ages_nothing() {
+        let jumped = WallAges {
+            now: at(1_000_000),
+            ..after(20)
+        };
+        assert_eq!(jumped.of(at(10)), Duration::from_secs(21));
+        assert_eq!(jumped.of(at(999_995)), Duration::from_secs(5));
+        // what was old when the program began stays so
+        let ages = WallAges {
+            started: at(500),
+            now: at(520),
+            ..after(20)
+        };
+        assert_eq!(ages.of(at(100)), Duration::from_secs(420));
+        assert_eq!(ages.of(at(600)), Duration::ZERO);
     }
 
     #[test]
     fn values_are_overdue_after_twice_a_sweeps_time_or_three_intervals() {
         let mut progress = Progress::new("db", at(0));
         let overdue = |progress: &Progress, sweep: Option<u64>, seconds| {
-            pace(sweep).overdue(progress, 20, at(seconds))
+            pace(sweep).overdue(progress, 20, after(seconds))
         };
         assert_eq!(overdue(&progress, Some(100), 200), None);
         let unswept = |seconds| Some(Overdue::Unswept(Duration::from_secs(seconds)));
@@ -202,7 +275,7 @@ mod tests {
             time: Duration::from_secs(31),
         };
         assert_eq!(overdue(&progress, None, 36), Some(behind));
-        progress.due.insert(7, 9, at(1));
+        progress.due.insert(7, 9, due(1));
         let unread = Overdue::Unread(Duration::from_secs(31));
         assert_eq!(overdue(&progress, None, 32), Some(unread));
     }
@@ -210,10 +283,10 @@ mod tests {
     #[test]
     fn a_clock_that_jumped_ahead_and_back_keeps_nothing_young() {
         let mut progress = Progress::new("db", at(0));
-        progress.due.insert(7, 9, at(1_000_000));
+        progress.due.insert(7, 9, due(1_000_000));
         progress.behind_since = Some(at(1_000_000));
         progress.clamp_to(at(100));
-        let overdue = |seconds| pace(None).overdue(&progress, 20, at(seconds));
+        let overdue = |seconds| pace(None).overdue(&progress, 20, after(seconds));
         assert_eq!(overdue(130), None);
         assert!(overdue(131).is_some());
     }

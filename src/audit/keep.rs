@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::auditor::Auditor;
 use super::cycle::Cycle;
 use super::outcome::Outcome;
-use super::verdict::Verdict;
+use super::verdict::{Reason, Verdict};
 use crate::clock::{self, Timestamp};
 use crate::ledger::State;
 use crate::trust::{How, OutcomeRecord, Progress};
@@ -90,12 +90,23 @@ impl Auditor {
             let before = before.remove(&outcome.database);
             if !known.contains(outcome.database.as_str()) && outcome.verdict != Verdict::FirstSeen {
                 strangers += 1;
-                if strangers > MAX_STRANGERS {
+                if strangers > MAX_STRANGERS && !self.was_last(&outcome.database) {
                     continue;
                 }
             }
             let mut record = record(outcome, before.as_ref(), now);
             record.listed = !self.unlisted.contains(&record.database);
+            record.slow = self.slow.contains(&record.database);
+            record.last_untrusted = self.was_last(&record.database);
+            if matches!(outcome.reason, Reason::NotReached) {
+                // it had no turn
+                record.checked = before.as_ref().map_or(now, |before| before.checked);
+            }
+            if self.repaired.contains(&record.database) {
+                // it was trusted before, and counts as shown
+                let pinned = outcome.previous.map(|state| state.tx);
+                record.trusted_tx = record.trusted_tx.max(pinned);
+            }
             if record.trusted_tx.is_none() {
                 record.trusted_tx = self.trusted_before_this_program(outcome);
             }
@@ -116,6 +127,11 @@ impl Auditor {
             }
         }
         self.kept.outcomes = records;
+    }
+
+    /// Returns whether a database is the last one without a trusted state that had its turn.
+    fn was_last(&self, database: &str) -> bool {
+        self.last_untrusted.as_deref() == Some(database)
     }
 
     /// Returns the last transaction that 0.1.0 trusted, which did not write it down. A pin alone was never shown.
@@ -172,5 +188,7 @@ fn record(outcome: &Outcome, before: Option<&OutcomeRecord>, now: Timestamp) -> 
         trusted_tx: trusted.or(before.and_then(|record| record.trusted_tx)),
         listed: true,
         complete: outcome.is_complete(),
+        slow: false,
+        last_untrusted: false,
     }
 }

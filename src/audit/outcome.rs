@@ -39,6 +39,11 @@ pub enum Warning {
         /// How many of them had been read whole before.
         dropped: u64,
     },
+    /// There was not time to read the whole sample of this cycle.
+    SampleCut {
+        /// How many transactions of it were not read.
+        transactions: u64,
+    },
     /// New transactions are not read yet, though all new ones are to be.
     Behind {
         /// How many.
@@ -84,6 +89,11 @@ impl fmt::Display for Warning {
                     _ => write!(f, "; {dropped} of them had been read whole before"),
                 }
             }
+            Warning::SampleCut { transactions } => write!(
+                f,
+                "there was no time to read {transactions} transactions of this cycle's sample: the server or the way to \
+                 it is slow"
+            ),
             Warning::Behind { transactions } => write!(
                 f,
                 "{transactions} new transactions are not read yet: reading is slower than the ledger grows"
@@ -108,6 +118,8 @@ pub enum Overdue {
         /// The time since.
         time: Duration,
     },
+    /// For three intervals there was not time for the whole sample of a cycle; the time since.
+    Cut(Duration),
     /// The sweep takes more than twice the time that `--audit-sweep` gives it; the time since the last
     /// one ended.
     Unswept(Duration),
@@ -128,6 +140,11 @@ impl fmt::Display for Overdue {
             Overdue::Behind { transactions, time } => write!(
                 f,
                 "overdue: {transactions} new transactions have waited to be read for {}s",
+                time.as_secs()
+            ),
+            Overdue::Cut(time) => write!(
+                f,
+                "overdue: there has not been time for the whole sample for {}s",
                 time.as_secs()
             ),
             Overdue::Unswept(time) => {

@@ -42,7 +42,8 @@ impl Auditor {
     }
 
     /// A server that has never shown the pinned state has not gone back behind it: a replica may lag. One that never
-    /// catches up becomes overdue.
+    /// catches up becomes overdue. A pin in the place of damaged files is no such pin, and an empty database no
+    /// replica that lags.
     pub(super) fn excuse_lag_behind_a_pin(
         &self,
         database: &str,
@@ -53,13 +54,12 @@ impl Auditor {
         let Some(pin) = pin.map(|trusted| trusted.state) else {
             return finding;
         };
-        let shown_before = self
-            .kept
-            .trusted_tx(database)
-            .is_some_and(|tx| tx >= pin.tx);
+        let trusted_tx = self.kept.trusted_tx(database);
+        let shown_before =
+            trusted_tx.is_some_and(|tx| tx >= pin.tx) || self.repaired.contains(database);
         match finding {
             Finding::Refused {
-                reason: Reason::Fewer | Reason::Emptied,
+                reason: Reason::Fewer,
                 shown: Some(shown),
                 signature,
                 ..

@@ -19,6 +19,8 @@ use crate::wire::Entries;
 const TOGETHER: usize = 16;
 /// What databases without a trusted state have of each cycle at least, however long the others take.
 const UNTRUSTED_SHARE: Duration = Duration::from_secs(1);
+/// Reading values has this part of a cycle's time at least, however long the states took.
+const READING_SHARE: u32 = 4;
 /// The server's own database, which no list names (protocol.md §1).
 const SYSTEM_DATABASE: &str = "systemdb";
 
@@ -133,12 +135,17 @@ impl Auditor {
             .chain(missing)
             .partition(|(name, _)| known.contains(name));
         // stable: else the list's order
-        trusted.sort_by_key(|(name, _)| (self.slow.contains(*name), self.turn(name).checked));
+        trusted.sort_by_key(|(name, _)| {
+            let before = self.turns_before.get(*name).copied();
+            (self.slow.contains(*name), self.turn(name).checked, before)
+        });
         let first = trusted.first().or(untrusted.first());
         self.first = first.map(|(name, _)| (*name).to_owned());
         let allowed = self.policy.interval.max(self.shortest_cycle);
         let proven = self.check_states(&trusted, round.begin + allowed, round)?;
-        self.read_all(proven, round.begin + allowed, round)?;
+        // slow states must not leave values without any time
+        let until = (round.begin + allowed).max(Instant::now() + allowed / READING_SHARE);
+        self.read_all(proven, until, round)?;
         // what is new has what is left of the interval, and a moment at least
         let until = round.begin + self.policy.interval;
         let until = until.max(Instant::now() + UNTRUSTED_SHARE);
@@ -162,7 +169,8 @@ impl Auditor {
     ) -> Option<Vec<Proven>> {
         let mut proven = Vec::new();
         for (at, &(name, listed)) in names.iter().enumerate() {
-            if Instant::now() >= until && round.away.is_none() {
+            // one has its turn, however long the list took
+            if at > 0 && Instant::now() >= until && round.away.is_none() {
                 let outcome = self.not_reached(name);
                 round.tell(outcome);
                 continue;
@@ -308,11 +316,11 @@ impl Auditor {
         self.progress.retain(|name, _| kept.contains(name.as_str()));
         self.windows.retain(|name, _| kept.contains(name.as_str()));
         self.mirrors.retain(|name, _| kept.contains(name.as_str()));
+        self.late_slices
+            .retain(|name, _| kept.contains(name.as_str()));
         self.turns.retain(|name, _| kept.contains(name.as_str()));
         self.slow.retain(|name| kept.contains(name.as_str()));
         self.readable.retain(|name| kept.contains(name.as_str()));
-        self.retry_from
-            .retain(|name, _| kept.contains(name.as_str()));
     }
 }
 

@@ -62,8 +62,7 @@ pub(super) fn once(auditor: &mut Auditor, settings: &Settings, watch: &Watch) ->
         tell(settings, outcome);
     });
     after(auditor, settings, watch, &cycle);
-    let all_well = |cycle: &Cycle| cycle.outcomes.iter().all(|of| of.exit() == Exit::Good);
-    if settings.report.volume == Volume::Quiet && all_well(&cycle) {
+    if settings.report.volume == Volume::Quiet {
         // what no database's line tells, and the log is off
         for trouble in cycle.troubles() {
             complain(&format!("{name}: {trouble}"));
@@ -73,10 +72,17 @@ pub(super) fn once(auditor: &mut Auditor, settings: &Settings, watch: &Watch) ->
     cycle
 }
 
-/// A database's line on stdout; under `--quiet` only where something is not well.
+/// A database's line on stdout; under `--quiet` only where something is not well, with the warnings that the log
+/// would have.
 pub(super) fn tell(settings: &Settings, outcome: &Outcome) {
-    if settings.report.volume == Volume::Normal || outcome.exit() != Exit::Good {
+    let quiet = settings.report.volume == Volume::Quiet;
+    if !quiet || outcome.exit() != Exit::Good || !outcome.warnings.is_empty() {
         print_outcome(settings, outcome);
+        if quiet && matches!(settings.report.format, Format::Text) {
+            for warning in &outcome.warnings {
+                print(&format!("  warning: {warning}"));
+            }
+        }
     }
 }
 
@@ -134,9 +140,7 @@ impl Loop<'_> {
             if let Some(outcome) = &slice.outcome {
                 self.tell(outcome);
             }
-            if let Some(progress) = auditor.values_read(&slice.database) {
-                self.watch.values(progress);
-            }
+            self.watch.values(auditor, &slice.database);
             let left = next.saturating_duration_since(Instant::now());
             match slice.went {
                 Went::On { .. } => {}
@@ -204,9 +208,8 @@ fn after(auditor: &mut Auditor, settings: &Settings, watch: &Watch, cycle: &Cycl
             print(&trouble_json(name, &trouble));
         }
     }
-    let checked = cycle.outcomes.iter().map(|outcome| &outcome.database);
-    for progress in checked.filter_map(|database| auditor.values_read(database)) {
-        watch.values(progress);
+    for outcome in &cycle.outcomes {
+        watch.values(auditor, &outcome.database);
     }
     watch.cycle(cycle, auditor.identity().as_deref());
     for warning in auditor.store_warnings() {

@@ -209,8 +209,10 @@ impl Known<'_> {
 
     /// Transactions with absent values that nobody acknowledged, and those of them that had been read whole.
     fn unexplained(&self, values: &Progress) -> (Ranges, Ranges) {
-        let acknowledged = self.acknowledged.as_ref().map_or(0, |of| of.absent_to);
-        values.absent_after(acknowledged)
+        match &self.acknowledged {
+            Ok(acknowledged) => values.unexplained(acknowledged),
+            Err(_) => values.unexplained(&Acknowledged::default()),
+        }
     }
 
     /// New transactions that are not read yet, when all new ones are to be.

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use super::open::Failed;
-use crate::audit::{Cycle, Outcome};
+use crate::audit::{Auditor, Cycle, Outcome};
 use crate::clock;
 use crate::config::{Effective, Persona, Repeat, Settings};
 use crate::ledger::Digest;
@@ -11,7 +11,7 @@ use crate::monitor;
 use crate::notify::Notifier;
 use crate::report::{About, Board, Prefix};
 use crate::server::{Endpoint, Security, Server};
-use crate::trust::{LocalFailure, Progress, Store};
+use crate::trust::{LocalFailure, Store};
 
 /// What each outcome and each cycle is told to.
 pub struct Watch {
@@ -62,8 +62,11 @@ impl Watch {
     }
 
     /// How far a database's values were read.
-    pub fn values(&self, progress: &Progress) {
-        self.board.publish_values(progress);
+    pub fn values(&self, auditor: &Auditor, database: &str) {
+        if let Some(progress) = auditor.values_read(database) {
+            let acknowledged = auditor.acknowledged(database);
+            self.board.publish_values(progress, &acknowledged);
+        }
     }
 
     /// Before a program ends that does its work once: one try for each notification.
@@ -110,7 +113,8 @@ fn remember(board: &Board, store: &Store) -> Result<(), LocalFailure> {
         board.remember(&database, trusted.as_ref(), alarms, last);
     }
     for progress in store.load_progress(clock::now()) {
-        board.remember_values(&progress);
+        let acknowledged = store.acknowledged(&progress.database).unwrap_or_default();
+        board.remember_values(&progress, &acknowledged);
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::ledger::{Signature, State};
 use crate::report::timeline::Timeline;
 use crate::report::values::Values;
 use crate::server::{Calls, Counted};
-use crate::trust::{OutcomeRecord, Progress, Trusted};
+use crate::trust::{Acknowledged, OutcomeRecord, Progress, Trusted};
 
 /// Upper bounds of a cycle's duration, in seconds.
 const CYCLES: &[f64] = &[
@@ -218,13 +218,17 @@ impl Board {
     }
 
     /// How far an earlier run read a database's values.
-    pub fn remember_values(&self, progress: &Progress) {
-        self.values(&progress.database, |_| Values::remembered(progress));
+    pub fn remember_values(&self, progress: &Progress, acknowledged: &Acknowledged) {
+        self.values(&progress.database, |_| {
+            Values::remembered(progress, acknowledged)
+        });
     }
 
-    /// How far a database's values were read.
-    pub fn publish_values(&self, progress: &Progress) {
-        self.values(&progress.database, |before| before.after(progress));
+    /// How far a database's values were read, and what an operator acknowledged of them.
+    pub fn publish_values(&self, progress: &Progress, acknowledged: &Acknowledged) {
+        self.values(&progress.database, |before| {
+            before.after(progress, acknowledged)
+        });
     }
 
     fn values(&self, database: &str, change: impl FnOnce(Values) -> Values) {
@@ -320,7 +324,6 @@ impl Row {
         self.open_alarms = outcome.open_alarms;
         self.overdue = outcome.overdue.is_some();
         self.values.overdue = outcome.values_overdue.is_some();
-        (self.values.behind, self.values.absent) = left(outcome);
         if is_unsigned(outcome) || outcome.is_proven() {
             // a check that saw no state says nothing about its signature
             self.signature_dropped = is_unsigned(outcome);
@@ -362,19 +365,6 @@ impl Row {
     pub fn is_proven(&self) -> bool {
         self.verdict.is_some_and(Verdict::is_proven)
     }
-}
-
-/// New transactions that are not read yet, and transactions with absent values.
-fn left(outcome: &Outcome) -> (u64, u64) {
-    let mut left = (0, 0);
-    for warning in &outcome.warnings {
-        match warning {
-            Warning::Behind { transactions } => left.0 = *transactions,
-            Warning::ValuesAbsent { transactions, .. } => left.1 = *transactions,
-            _ => {}
-        }
-    }
-    left
 }
 
 fn is_unsigned(outcome: &Outcome) -> bool {

@@ -64,7 +64,7 @@ fn databases(text: &mut Exposition, snapshot: &Snapshot) {
         let counts = [
             (values.absent, "absent"),
             (values.acknowledged, "acknowledged"),
-            (values.behind, "behind"),
+            (values.behind(row.trusted), "behind"),
             (values.due, "due"),
         ];
         let gone = values.unavailable.by_kind();

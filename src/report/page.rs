@@ -180,8 +180,9 @@ fn values(row: &Row) -> String {
     if values.absent > 0 {
         text.push_str(&format!("<small>{} absent</small>", values.absent));
     }
-    if values.behind > 0 {
-        text.push_str(&format!("<small>{} not reached yet</small>", values.behind));
+    let behind = values.behind(row.trusted);
+    if behind > 0 {
+        text.push_str(&format!("<small>{behind} not reached yet</small>"));
     }
     if let Some(swept) = values.swept {
         text.push_str(&format!("<small>all by {}</small>", swept.ended));

@@ -113,7 +113,7 @@ fn database(row: &Row) -> JsonObject {
         .number("values_read", Some(row.values.read))
         .share("values_read_share", row.values.share(row.trusted))
         .number("values_due", Some(row.values.due))
-        .number("values_behind", Some(row.values.behind))
+        .number("values_behind", Some(row.values.behind(row.trusted)))
         .number("values_absent", Some(row.values.absent))
         .flag("values_overdue", row.values.overdue)
         .number("sweep_at", row.values.sweeping.map(|(_, at)| at))

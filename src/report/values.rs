@@ -3,7 +3,7 @@
 use crate::clock::Timestamp;
 use crate::ledger::State;
 use crate::ranges::Ranges;
-use crate::trust::{Progress, Swept, Unavailable};
+use crate::trust::{Acknowledged, Progress, Swept, Unavailable};
 
 /// What was read of a database's values.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -16,8 +16,8 @@ pub struct Values {
     pub covered: u64,
     /// Transactions that could not be read and stay due.
     pub due: u64,
-    /// New transactions that are not read yet, when all new ones are to be.
-    pub behind: u64,
+    /// All new transactions up to this one were read; `None` if no newer one waits to be.
+    pub new_to: Option<u64>,
     /// Transactions with values that the server does not have, for no reason that is known.
     pub absent: u64,
     /// Those that an operator acknowledged.
@@ -34,32 +34,39 @@ pub struct Values {
 
 impl Values {
     /// What an earlier run left.
-    pub fn remembered(progress: &Progress) -> Values {
+    pub fn remembered(progress: &Progress, acknowledged: &Acknowledged) -> Values {
         let left = Values {
             since: Some(progress.since),
             read: progress.read,
             ..Values::default()
         };
-        left.after(progress)
+        left.after(progress, acknowledged)
     }
 
     /// What is known once `progress` was made.
-    pub fn after(self, progress: &Progress) -> Values {
+    pub fn after(self, progress: &Progress, acknowledged: &Acknowledged) -> Values {
         let same = self.since == Some(progress.since);
         let before = if same { self } else { Values::default() };
+        let absent = progress.unexplained(acknowledged).0.count();
         Values {
             since: Some(progress.since),
             read: progress.read,
             covered: before.covered.max(covered(&before, progress)),
             due: progress.due.count(),
-            behind: before.behind,
-            absent: before.absent,
-            acknowledged: progress.absent.count().saturating_sub(before.absent),
+            new_to: progress.behind_since.and(progress.new_to),
+            absent,
+            acknowledged: progress.absent.count().saturating_sub(absent),
             unavailable: progress.unavailable,
             swept: progress.swept,
             sweeping: progress.sweep.as_ref().map(|sweep| (sweep.began, sweep.at)),
             overdue: before.overdue,
         }
+    }
+
+    /// Returns how many new transactions are not read yet, when all new ones are to be.
+    pub fn behind(&self, trusted: Option<State>) -> u64 {
+        let trusted = trusted.map_or(0, |state| state.tx);
+        self.new_to.map_or(0, |read| trusted.saturating_sub(read))
     }
 
     /// At least so much of the ledger was read, from 0 to 1.
@@ -120,11 +127,11 @@ mod tests {
         let mut values = Values::default();
         for cycle in 1..=5 {
             progress.read = 32 * cycle;
-            values = values.after(&progress);
+            values = values.after(&progress, &Acknowledged::default());
             assert_eq!(values.share(of(64)), 0.5); // and not more with every sample
         }
         progress.read += 64;
-        values = values.after(&progress);
+        values = values.after(&progress, &Acknowledged::default());
         assert_eq!((values.share(of(64)), values.share(of(128))), (1.0, 0.5));
         progress.swept = Some(Swept {
             began: at(0),
@@ -133,13 +140,13 @@ mod tests {
             unavailable: Unavailable::default(),
             of: 128,
         });
-        values = values.after(&progress);
+        values = values.after(&progress, &Acknowledged::default());
         assert_eq!((values.share(of(128)), values.share(None)), (0.75, 0.0));
         // what an earlier run read is no single cycle's
-        let remembered = Values::remembered(&progress);
+        let remembered = Values::remembered(&progress, &Acknowledged::default());
         assert_eq!((remembered.read, remembered.share(of(128))), (224, 0.75));
         // another history was not read yet
-        let values = values.after(&Progress::new("db", at(9)));
+        let values = values.after(&Progress::new("db", at(9)), &Acknowledged::default());
         assert_eq!((values.read, values.share(of(128))), (0, 0.0));
     }
 }

@@ -12,14 +12,16 @@ use super::files;
 use super::sealed::{self, Writer};
 use super::store::Store;
 use super::text::cut;
+use super::values_file::{parse_ranges, range_words};
 use super::warning::Warning;
 use crate::clock::Timestamp;
+use crate::ranges::Ranges;
 use crate::sys::Lock;
 
 const WHAT: &str =
     "immuaudit: facts that an operator acknowledged for one database with `immuaudit acknowledge`.";
-/// Longest file that is read, in bytes; a file has less than a thousand.
-const MAX_BYTES: u64 = 64 << 10;
+/// Longest file that is read, in bytes; a file has a thousand ranges at most.
+const MAX_BYTES: u64 = 256 << 10;
 /// Longest name of a user that is stored, in characters.
 const MAX_USER: usize = 200;
 
@@ -28,6 +30,11 @@ const MAX_USER: usize = 200;
 pub struct Acknowledged {
     /// Absent values of transactions up to this one are known; 0: none are.
     pub absent_to: u64,
+    /// Transactions of these that had been read whole before and were absent then: one that joins them later is
+    /// news, whatever was acknowledged.
+    pub dropped: Ranges,
+    /// Since when the acknowledged history is the trusted one: of another history nothing is acknowledged.
+    pub since: Option<Timestamp>,
     /// The loss of the signature after this transaction is known.
     pub unsigned_after: Option<u64>,
 }
@@ -35,7 +42,7 @@ pub struct Acknowledged {
 /// Facts to acknowledge; the others stay as they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Acknowledgement {
-    /// Absent values of transactions up to this one; 0 withdraws an earlier acknowledgement.
+    /// Absent values of transactions up to this one.
     pub absent_to: Option<u64>,
     /// The loss of the signature after the last signed transaction.
     pub unsigned: bool,
@@ -53,6 +60,8 @@ struct Fact {
 #[derive(Clone, Default)]
 struct Facts {
     absent: Option<Fact>,
+    dropped: Ranges,
+    since: Option<Timestamp>,
     unsigned: Option<Fact>,
 }
 
@@ -80,7 +89,8 @@ impl Store {
     /// Acknowledges facts about a database, and records the user and the time.
     ///
     /// # Errors
-    /// No signed state of the database is known, or the file is damaged or cannot be written.
+    /// The transaction is past the trusted one, no signed state of the database is known, or the file is damaged or
+    /// cannot be written.
     pub fn acknowledge(
         &self,
         database: &str,
@@ -97,11 +107,23 @@ impl Store {
                 when: now,
             })
         };
+        let trusted = self.record(database)?.trusted;
         if let Some(absent_to) = change.absent_to {
+            let trusted_tx = trusted.as_ref().map_or(0, |trusted| trusted.state.tx);
+            if absent_to > trusted_tx {
+                return Err(LocalFailure::NotTrustedYet {
+                    database: database.into(),
+                    tx: absent_to,
+                    trusted_tx,
+                });
+            }
+            let progress = self.load_progress(now).into_iter();
+            let mut of_this = progress.filter(|of| of.database == database);
             facts.absent = fact(absent_to);
+            facts.dropped = of_this.next().map_or(Ranges::new(), |of| of.dropped);
+            facts.since = trusted.as_ref().map(|trusted| trusted.since);
         }
         if change.unsigned {
-            let trusted = self.record(database)?.trusted;
             let last_signed = trusted.and_then(|trusted| trusted.last_signed);
             let last_signed = last_signed.ok_or_else(|| LocalFailure::NeverSigned {
                 database: database.into(),
@@ -132,6 +154,8 @@ impl Facts {
     fn acknowledged(&self) -> Acknowledged {
         Acknowledged {
             absent_to: self.absent.as_ref().map_or(0, |fact| fact.tx),
+            dropped: self.dropped.clone(),
+            since: self.since,
             unsigned_after: self.unsigned.as_ref().map(|fact| fact.tx),
         }
     }
@@ -146,6 +170,10 @@ impl Facts {
                 writer.time(when, fact.when);
             }
         }
+        if let Some(since) = self.since {
+            writer.time("absent_since", since);
+            writer.text("absent_dropped", &range_words(&self.dropped));
+        }
         writer.seal()
     }
 
@@ -158,8 +186,15 @@ impl Facts {
                 found: found.into(),
             });
         }
+        let dropped = sealed::optional(&file, "absent_dropped")?.unwrap_or("");
+        let dropped = parse_ranges(dropped.split_whitespace());
         Ok(Facts {
             absent: fact(&file, ABSENT)?,
+            dropped: dropped.ok_or(Damage::Value("absent_dropped"))?,
+            since: match file.contains_key("absent_since") {
+                true => Some(sealed::time(&file, "absent_since")?),
+                false => None,
+            },
             unsigned: fact(&file, UNSIGNED)?,
         })
     }

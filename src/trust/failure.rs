@@ -105,6 +105,12 @@ pub enum LocalFailure {
     },
     /// An alarm names no state that could be adopted.
     NothingToAdopt { alarm: String, kind: Tampering },
+    /// A transaction to acknowledge is past the trusted one.
+    NotTrustedYet {
+        database: String,
+        tx: u64,
+        trusted_tx: u64,
+    },
     /// No signed state of a database is known, so the loss of its signature cannot be acknowledged.
     NeverSigned { database: String },
     /// The evidence takes all the room it may.
@@ -327,6 +333,16 @@ impl fmt::Display for LocalFailure {
             LocalFailure::NothingToAdopt { alarm, kind } => write!(
                 f,
                 "alarm {alarm} ({kind}) names no state that could replace the trusted one; nothing was changed"
+            ),
+            LocalFailure::NotTrustedYet {
+                database,
+                tx,
+                trusted_tx,
+            } => write!(
+                f,
+                "transaction {tx} of {} is not trusted yet, so nothing is known of its values: give \
+                 {trusted_tx} at most",
+                Shown(database)
             ),
             LocalFailure::NeverSigned { database } => write!(
                 f,

@@ -76,5 +76,5 @@ pub use outcome::{OutcomeRecord, Outcomes};
 pub use raise::read_evidence;
 pub use store::{Location, Store};
 pub use trusted::{How, Seen, Trusted, kept_identity};
-pub use values::{Begun, Progress, Searched, Sweeping, Swept, Unavailable};
+pub use values::{Begun, Due, Progress, Searched, Sweeping, Swept, Unavailable};
 pub use warning::Warning;

@@ -40,6 +40,10 @@ pub struct OutcomeRecord {
     pub listed: bool,
     /// Whether everything was proven and read in time.
     pub complete: bool,
+    /// Whether the check ran into a deadline.
+    pub slow: bool,
+    /// Whether it was the last database without a trusted state that had its turn.
+    pub last_untrusted: bool,
 }
 
 impl OutcomeRecord {
@@ -88,6 +92,14 @@ impl Store {
             }
             if !outcome.complete {
                 writer.number("complete", 0);
+            }
+            for (key, flag) in [
+                ("slow", outcome.slow),
+                ("last_untrusted", outcome.last_untrusted),
+            ] {
+                if flag {
+                    writer.number(key, 1);
+                }
             }
         }
         files::replace(Kind::Outcomes, &self.home.join("outcomes"), &writer.seal())
@@ -158,5 +170,7 @@ fn outcome(table: &toml::Table) -> Option<OutcomeRecord> {
         },
         listed: !table.contains_key("listed"),
         complete: !table.contains_key("complete"),
+        slow: table.contains_key("slow"),
+        last_untrusted: table.contains_key("last_untrusted"),
     })
 }

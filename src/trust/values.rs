@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::acknowledged::Acknowledged;
 use crate::clock::Timestamp;
 use crate::ledger::Digest;
 use crate::ranges::Ranges;
@@ -27,10 +28,16 @@ pub struct Progress {
     pub new_to: Option<u64>,
     /// Since when newer ones wait to be read.
     pub behind_since: Option<Timestamp>,
+    /// Since when there was not time for the whole sample of a cycle.
+    pub cut_since: Option<Timestamp>,
+    /// The transaction at which the next reading of all transactions of a cycle begins; 0: at the first.
+    pub read_from: u64,
     /// Transactions read, some of them more than once.
     pub read: u64,
-    /// Transactions to be read again because they could not be read, each with the time since when.
-    pub due: Ranges<Timestamp>,
+    /// Transactions to be read again because they could not be read.
+    pub due: Ranges<Due>,
+    /// The due transaction that is tried again first: those before it were tried the last time.
+    pub retry_from: u64,
     /// Transactions with values that the server says it does not have, without a reason that the ledger
     /// shows (protocol.md §6).
     pub absent: Ranges,
@@ -67,6 +74,25 @@ pub struct Sweeping {
     pub unavailable: Unavailable,
     /// The main tree over what was passed, as a frontier's peaks.
     pub peaks: Vec<Digest>,
+}
+
+/// How a transaction is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Since when.
+    pub since: Timestamp,
+    /// Whether its values alone are: its header and the digests of its entries are proven.
+    pub values_only: bool,
+}
+
+impl Due {
+    /// Returns how both of two transactions are due, as far as one answer covers both.
+    fn join(self, other: Due) -> Due {
+        Due {
+            since: self.since.min(other.since),
+            values_only: self.values_only && other.values_only,
+        }
+    }
 }
 
 /// A run of proven headers that were looked through for a truncation.
@@ -175,8 +201,11 @@ impl Progress {
             since,
             new_to: None,
             behind_since: None,
+            cut_since: None,
+            read_from: 0,
             read: 0,
             due: Ranges::new(),
+            retry_from: 0,
             absent: Ranges::new(),
             dropped: Ranges::new(),
             whole: Ranges::new(),
@@ -190,26 +219,40 @@ impl Progress {
 
     /// Since when the transaction that has been due longest is due.
     pub fn due_since(&self) -> Option<Timestamp> {
-        self.due.iter().map(|(_, _, since)| since).min()
+        self.due.iter().map(|(_, _, due)| due.since).min()
     }
 
-    /// Returns the transactions with absent values that nobody acknowledged, and those of them that had been
-    /// read whole before; all up to `acknowledged` are.
-    pub fn absent_after(&self, acknowledged: u64) -> (Ranges, Ranges) {
+    /// Returns the transactions with absent values that nothing explains, and those of them that had been read
+    /// whole before. An operator explains those up to a transaction, except for one that was read whole and is absent
+    /// only since then.
+    pub fn unexplained(&self, acknowledged: &Acknowledged) -> (Ranges, Ranges) {
         let (mut absent, mut dropped) = (self.absent.clone(), self.dropped.clone());
-        absent.remove(0, acknowledged);
-        dropped.remove(0, acknowledged);
+        if acknowledged.since == Some(self.since) {
+            let mut known = acknowledged.dropped.clone();
+            if let Some(behind) = acknowledged.absent_to.checked_add(1) {
+                known.remove(behind, u64::MAX);
+            }
+            for (first, last, ()) in known.iter() {
+                dropped.remove(first, last);
+            }
+            absent.remove(0, acknowledged.absent_to);
+            absent.extend(&dropped);
+        }
         (absent, dropped)
     }
 
     /// Takes times that lie in the future for now: a clock that jumped ahead and was put right must
     /// not keep anything young for ever.
     pub fn clamp_to(&mut self, now: Timestamp) {
-        if self.due.iter().any(|(_, _, since)| since > now) {
-            self.due.retag(|since| since.min(now));
+        if self.due.iter().any(|(_, _, due)| due.since > now) {
+            self.due.retag(|due| Due {
+                since: due.since.min(now),
+                ..due
+            });
         }
         for time in [
             self.behind_since.as_mut(),
+            self.cut_since.as_mut(),
             self.sweep.as_mut().map(|sweep| &mut sweep.began),
         ]
         .into_iter()
@@ -223,18 +266,33 @@ impl Progress {
         }
     }
 
-    /// Notes which of the transactions that were `tried` could not be read. One that was due before and
-    /// still is keeps its time.
-    pub fn note_due(&mut self, tried: &Ranges, unread: &Ranges, now: Timestamp) {
-        let still = self.due.common(unread);
+    /// Notes which of the transactions that were `tried` could not be read, of `values_only` no more than the
+    /// values. One that was due before and still is keeps its time.
+    pub fn note_due(
+        &mut self,
+        tried: &Ranges,
+        unread: &Ranges,
+        values_only: &Ranges,
+        now: Timestamp,
+    ) {
+        let before = self.due.common(unread);
         for (first, last, ()) in tried.iter() {
             self.due.remove(first, last);
         }
-        self.due.extend(&still);
         for (first, last, ()) in unread.iter() {
-            self.due.insert(first, last, now);
+            self.due.remove(first, last);
         }
-        self.due.join_closest(MAX_DUE_RANGES, Timestamp::min);
+        let due = |since, values_only| Due { since, values_only };
+        for (these, values_only) in [(values_only, true), (unread, false)] {
+            let still = before.common(these);
+            for (first, last, before) in still.iter() {
+                self.due.insert(first, last, due(before.since, values_only));
+            }
+            for (first, last, ()) in these.iter() {
+                self.due.insert(first, last, due(now, values_only));
+            }
+        }
+        self.due.join_closest(MAX_DUE_RANGES, Due::join);
     }
 
     /// Notes transactions whose values the server does not have.
@@ -257,18 +315,34 @@ impl Progress {
         self.whole.keep_longest(MAX_WHOLE_RANGES);
     }
 
-    /// Notes that a proven header records a truncation of values before this transaction. What it covers is
-    /// due no more, and absent for a reason.
+    /// Notes that a proven header records a truncation of values before this transaction. Values that it covers are
+    /// due no more, and absent for a reason. A transaction of which more than the values is due stays due.
     pub fn note_truncation(&mut self, before: u64) {
         if before <= self.truncated_before {
             return;
         }
         self.truncated_before = before;
         if let Some(last) = before.checked_sub(1) {
-            self.due.remove(0, last);
+            let covered: Vec<(u64, u64)> = self
+                .due
+                .iter()
+                .filter(|(first, _, due)| *first <= last && due.values_only)
+                .map(|(first, end, _)| (first, end.min(last)))
+                .collect();
+            for (first, last) in covered {
+                self.due.remove(first, last);
+            }
             self.absent.remove(0, last);
             self.dropped.remove(0, last);
         }
+    }
+
+    /// Names no more than so many ranges in each list.
+    pub fn bound(&mut self, most: usize) {
+        self.due.join_closest(most, Due::join);
+        self.absent.join_closest(most, |(), ()| ());
+        self.dropped.join_closest(most, |(), ()| ());
+        self.whole.keep_longest(most);
     }
 
     /// Notes which headers were looked through, the newest first.

@@ -7,7 +7,7 @@ use super::fault::Kind;
 use super::files;
 use super::sealed::{self, Writer};
 use super::store::Store;
-use super::values::{Begun, Progress, Searched, Sweeping, Swept, Unavailable};
+use super::values::{Begun, Due, Progress, Searched, Sweeping, Swept, Unavailable};
 use super::warning::Warning;
 use crate::clock::Timestamp;
 use crate::ledger::Digest;
@@ -20,6 +20,8 @@ const PACED: &str = "paced";
 const FILE: &str = "values";
 /// Longest file that is read, in bytes.
 const MOST: u64 = 64 << 20;
+/// Ranges of all databases in each list of the file: 40 bytes each at most, four lists.
+const MAX_RANGES: usize = 200_000;
 
 impl Store {
     /// Keeps how far the values were read.
@@ -32,8 +34,15 @@ impl Store {
     ) -> Result<(), LocalFailure> {
         let _hold = self.hold(Lock::Exclusive)?;
         let mut writer = Writer::new(WHAT, self.server());
-        for progress in progress {
-            write(&mut writer, progress);
+        let all: Vec<&Progress> = progress.into_iter().collect();
+        let share = MAX_RANGES
+            .checked_div(all.len())
+            .unwrap_or(MAX_RANGES)
+            .max(1);
+        for progress in all {
+            let mut bounded = progress.clone();
+            bounded.bound(share);
+            write(&mut writer, &bounded);
         }
         files::replace(Kind::Values, &self.home.join(FILE), &writer.seal())
     }
@@ -76,7 +85,17 @@ fn write(writer: &mut Writer, progress: &Progress) {
             .map(|time| time.to_string())
             .as_deref(),
     );
+    writer.optional(
+        "cut_since",
+        progress.cut_since.map(|time| time.to_string()).as_deref(),
+    );
+    if progress.read_from > 0 {
+        writer.number("read_from", progress.read_from);
+    }
     writer.text("due", &due_words(&progress.due));
+    if !progress.due.is_empty() {
+        writer.number("retry_from", progress.retry_from);
+    }
     for (key, ranges) in [
         ("absent", &progress.absent),
         ("dropped", &progress.dropped),
@@ -139,11 +158,15 @@ fn parse_unavailable(table: &toml::Table, prefix: &str) -> Option<Unavailable> {
     })
 }
 
-/// `5-9@TIME 12@TIME`, times in unix seconds.
-fn due_words(due: &Ranges<Timestamp>) -> String {
-    let words = due.iter().map(|(first, last, since)| {
-        let since = since.unix();
-        format!("{}@{since}", range_word(first, last))
+/// `5-9@TIME 12@TIMEv`, times in unix seconds; `v` where the values alone are due.
+fn due_words(due: &Ranges<Due>) -> String {
+    let words = due.iter().map(|(first, last, due)| {
+        let values_only = if due.values_only { "v" } else { "" };
+        format!(
+            "{}@{}{values_only}",
+            range_word(first, last),
+            due.since.unix()
+        )
     });
     words.collect::<Vec<_>>().join(" ")
 }
@@ -178,18 +201,23 @@ pub fn parse_ranges<'a>(words: impl Iterator<Item = &'a str>) -> Option<Ranges> 
 }
 
 /// Files of 0.1.0 hold no time: such a transaction is due from now on.
-fn parse_due<'a>(
-    words: impl Iterator<Item = &'a str>,
-    now: Timestamp,
-) -> Option<Ranges<Timestamp>> {
+fn parse_due<'a>(words: impl Iterator<Item = &'a str>, now: Timestamp) -> Option<Ranges<Due>> {
     let mut due = Ranges::new();
     for word in words {
         let (range, since) = match word.split_once('@') {
-            Some((range, since)) => (range, Timestamp::from_unix(since.parse().ok()?)),
-            None => (word, now),
+            Some((range, since)) => (range, since),
+            None => (word, ""),
         };
         let (first, last) = parse_range(range)?;
-        due.insert(first, last, since);
+        let (digits, values_only) = match since.strip_suffix('v') {
+            Some(digits) => (digits, true),
+            None => (since, false),
+        };
+        let since = match digits {
+            "" => now,
+            digits => Timestamp::from_unix(digits.parse().ok()?),
+        };
+        due.insert(first, last, Due { since, values_only });
     }
     Some(due)
 }
@@ -229,7 +257,19 @@ fn parse(table: &toml::Table, now: Timestamp) -> Option<Progress> {
             true => Some(time("behind_since")?),
             false => None,
         },
+        cut_since: match has("cut_since") {
+            true => Some(time("cut_since")?),
+            false => None,
+        },
+        read_from: match has("read_from") {
+            true => number("read_from")?,
+            false => 0,
+        },
         due: parse_due(words("due")?, now)?,
+        retry_from: match has("retry_from") {
+            true => number("retry_from")?,
+            false => 0,
+        },
         absent: parse_ranges(some_words("absent")?)?,
         dropped: parse_ranges(some_words("dropped")?)?,
         whole: parse_ranges(some_words("whole")?)?,

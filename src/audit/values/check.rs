@@ -35,17 +35,15 @@ impl Auditor {
     ) -> Option<Report> {
         let mut progress = self.progress_of(database, since);
         let values = self.policy.values;
-        let from = self.retry_from.remove(database).unwrap_or(0);
         let mut reading = Reading {
             reader: self.reader(database, trusted, until, &progress),
             progress: &mut progress,
             tried: Ranges::new(),
             run: Ranges::new(),
-            retry_from: from,
+            cut: 0,
         };
         let done = reading.read(values.new, values.sample, before);
-        let (report, retry_from) = reading.end(values.new);
-        self.retry_from.insert(database.into(), retry_from);
+        let report = reading.end(values.new);
         self.progress.insert(database.into(), progress);
         match done {
             Err(Halt::Stopped) => None,
@@ -98,8 +96,8 @@ struct Reading<'a> {
     tried: Ranges,
     /// Those of them that were read as neighbours.
     run: Ranges,
-    /// The due transaction to try first: those before it were tried the last time.
-    retry_from: u64,
+    /// Transactions of the sample that there was no time for.
+    cut: u64,
 }
 
 impl Reading<'_> {
@@ -115,7 +113,7 @@ impl Reading<'_> {
             read?;
         }
         if sample >= last {
-            return self.read_run(1, unread).1;
+            return self.read_all(unread);
         }
         // without randomness nothing can be drawn: better the same every time than nothing
         let drawn = draw(sample, last).unwrap_or_else(|| (1..=sample).collect());
@@ -123,6 +121,7 @@ impl Reading<'_> {
             .into_iter()
             .filter(|tx| !self.tried.contains(*tx))
             .collect();
+        self.cut = u64::try_from(drawn.len()).unwrap_or(u64::MAX);
         for together in drawn.chunks(TOGETHER) {
             if !self.reader.in_time() {
                 return Err(Halt::Late);
@@ -130,8 +129,23 @@ impl Reading<'_> {
             self.reader.look_ahead(together);
             for tx in together {
                 self.try_one(*tx)?;
+                self.cut = self.cut.saturating_sub(1);
             }
         }
+        Ok(())
+    }
+
+    /// Reads all transactions up to `last`, from the one on at which the time was over in the last cycle.
+    fn read_all(&mut self, last: u64) -> Result<(), Halt> {
+        let from = self.progress.read_from.clamp(1, last.max(1));
+        self.cut = last;
+        for (first, last) in [(from, last), (1, from.saturating_sub(1))] {
+            let (at, read) = self.read_run(first, last);
+            self.cut = self.cut.saturating_sub((at + 1).saturating_sub(first));
+            self.progress.read_from = at.saturating_add(1);
+            read?;
+        }
+        self.progress.read_from = 0;
         Ok(())
     }
 
@@ -140,14 +154,17 @@ impl Reading<'_> {
         if let Some(beyond) = last.checked_add(1) {
             self.progress.due.remove(beyond, u64::MAX); // of a history that was given up
         }
-        let mut due = self.progress.due.ids_from(self.retry_from, RETRIED);
+        let from = self.progress.retry_from;
+        let mut due = self.progress.due.ids_from(from, RETRIED);
         let room = RETRIED.saturating_sub(due.len());
         let again = self.progress.due.ids_from(0, room);
-        due.extend(again.into_iter().filter(|tx| *tx < self.retry_from));
+        due.extend(again.into_iter().filter(|tx| *tx < from));
         for tx in due {
-            self.retry_from = tx.saturating_add(1);
+            self.progress.retry_from = tx.saturating_add(1);
             // what a truncation that was found meanwhile explains is due no more
-            if !self.reader.truncation.covers(tx) {
+            let due = self.progress.due.get(tx);
+            let values_only = due.is_some_and(|due| due.values_only);
+            if !(values_only && self.reader.truncation.covers(tx)) {
                 self.try_one(tx)?;
             }
         }
@@ -182,13 +199,13 @@ impl Reading<'_> {
     }
 
     /// Takes what was read, and what was not, into the progress.
-    fn end(self, new: NewValues) -> (Report, u64) {
+    fn end(self, new: NewValues) -> Report {
         let Reading {
             reader,
             progress,
             tried,
             run,
-            retry_from,
+            cut,
         } = self;
         let last = reader.trusted.tx;
         let mut report = reader.report.sorted();
@@ -202,13 +219,18 @@ impl Reading<'_> {
             0 => None,
             _ => progress.behind_since.or(Some(clock::now())),
         };
+        progress.cut_since = match cut {
+            0 => None,
+            _ => progress.cut_since.or(Some(clock::now())),
+        };
         report.left = Left {
+            cut,
             due: progress.due.count(),
             due_since: progress.due_since(),
             behind,
             behind_since: progress.behind_since,
         };
-        (report, retry_from)
+        report
     }
 }
 
@@ -223,7 +245,7 @@ pub(super) fn note(
 ) {
     progress.read = progress.read.saturating_add(report.read);
     progress.unavailable.add(report.unavailable);
-    progress.note_due(tried, &report.due, clock::now());
+    progress.note_due(tried, &report.due, &report.due_values, clock::now());
     let (mut neighbours, mut alone) = (Ranges::new(), Ranges::new());
     for (first, last, ()) in report.whole.iter() {
         match run.contains(first) {

@@ -178,11 +178,13 @@ pub enum Why {
     Withheld,
     /// The server refuses it.
     Refused(Failure),
+    /// The server refuses its values; its header and the digests of its entries are proven.
+    ValuesRefused(Failure),
     /// It does not come, though the server answers otherwise.
     Silent(Failure),
-    /// The server refuses its values. A header that records a truncation may explain that and is still
-    /// being searched for.
-    Searching(Failure),
+    /// The server refuses its values, or does not have them (`None`). A header that records a truncation may explain
+    /// that and is still being searched for.
+    Searching(Option<Failure>),
     /// It is larger than `--max-recv-msg-size`.
     TooLarge {
         /// Bytes that the answer has, where that is known.
@@ -203,6 +205,7 @@ impl Why {
             Why::Malformed(_) | Why::Scan => Verdict::Malformed,
             Why::Withheld
             | Why::Refused(_)
+            | Why::ValuesRefused(_)
             | Why::Silent(_)
             | Why::Searching(_)
             | Why::TooLarge { .. }
@@ -213,6 +216,11 @@ impl Why {
     /// Returns whether the transaction itself is still to be read.
     pub fn is_due(&self) -> bool {
         !matches!(self, Why::Scan)
+    }
+
+    /// Returns whether no more than values of it are to be read.
+    pub fn is_of_values_only(&self) -> bool {
+        matches!(self, Why::ValuesRefused(_) | Why::Searching(_))
     }
 
     /// Sorts a call that failed about one transaction.
@@ -252,11 +260,14 @@ impl fmt::Display for Unread {
             Why::Withheld => f.write_str("is withheld, or a value of it"),
             Why::Refused(failure) => write!(f, "cannot be read: {failure}"),
             Why::Silent(failure) => write!(f, "does not come: {failure}"),
-            Why::Searching(failure) => write!(
-                f,
-                "cannot be read: {failure}; the header that would record a truncation is being \
-                 searched for"
-            ),
+            Why::ValuesRefused(failure) => write!(f, "has values that cannot be read: {failure}"),
+            Why::Searching(failure) => {
+                match failure {
+                    Some(failure) => write!(f, "has values that cannot be read: {failure}"),
+                    None => f.write_str("has values that the server does not have"),
+                }?;
+                f.write_str("; the header that would record a truncation is being searched for")
+            }
             Why::TooLarge { bytes: Some(bytes) } => write!(
                 f,
                 "is larger than --max-recv-msg-size allows: set it to {bytes} or more"

@@ -103,7 +103,8 @@ impl Reader<'_> {
                 self.report.unavailable.truncated += values;
                 Ok(())
             }
-            Recorded::No | Recorded::Unknown => Err(Ended::Absent(values)),
+            Recorded::No => Err(Ended::Absent(values)),
+            Recorded::Unknown => Err(Ended::Unread(Why::Searching(None))),
         }
     }
 
@@ -190,8 +191,8 @@ impl Reader<'_> {
                 return Ok(());
             }
             Recorded::No | Recorded::Unknown if accuses => {}
-            Recorded::No => return Err(Ended::Unread(Why::of_failure(refused))),
-            Recorded::Unknown => return Err(Ended::Unread(Why::Searching(refused))),
+            Recorded::No => return Err(Ended::Unread(Why::ValuesRefused(refused))),
+            Recorded::Unknown => return Err(Ended::Unread(Why::Searching(Some(refused)))),
         }
         // the server's word against itself; which entry is it?
         let mut named = None;

@@ -105,7 +105,7 @@ impl Reader<'_> {
             done = self.read_once(tx);
             match (&done, self.report.broken.is_empty()) {
                 (_, false) => {}
-                (Ok(Done::Read(_)), true) => {
+                (Ok(Done::Read(_)), true) if self.shape == Some(StateShape::WithoutDatabase) => {
                     let what = "one answer contradicts the ledger, and the next does not";
                     let why = Why::Malformed(Shown::new(what));
                     self.report.add_unread(tx, why);
@@ -131,13 +131,14 @@ impl Reader<'_> {
         };
         self.truncation.note(&shown.header);
         let header = shown.header.clone();
+        let unavailable = self.report.unavailable.total();
         let judged = match raw {
             Raw::Sent => self.judge(shown),
             Raw::Refused(failure) => self.without_values(&header, failure),
         };
         match judged {
             Ok(()) => {
-                self.report.read_whole(tx);
+                self.report.read(tx, unavailable);
                 Ok(Done::Read(header))
             }
             Err(ended) => self.settle(tx, Some(header), ended),

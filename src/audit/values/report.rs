@@ -32,10 +32,12 @@ pub struct Report {
     pub found_again: u64,
     /// Transactions that could not be read, the first of them and why.
     pub unread: Vec<Unread>,
-    /// The worst that any of them amounts to.
-    pub unread_verdict: Option<Verdict>,
+    /// Whether one that is not among these is malformed.
+    pub more_malformed: bool,
     /// All of them that are to be read again.
     pub due: Ranges,
+    /// Those of which no more than values are.
+    pub due_values: Ranges,
     /// Transactions with values that the server does not have (protocol.md §6).
     pub absent: Ranges,
     /// Values that cannot be read any more.
@@ -53,6 +55,8 @@ pub struct Left {
     pub due: u64,
     /// Since when the oldest of them.
     pub due_since: Option<Timestamp>,
+    /// Transactions of this cycle's sample that there was no time for.
+    pub cut: u64,
     /// New transactions that were not reached yet, when all new ones are to be read.
     pub behind: u64,
     /// Since when there are any.
@@ -69,8 +73,12 @@ impl Report {
         if let Some(kind) = kinds.min() {
             return Some(Verdict::Tampered(kind)); // inconsistent before value
         }
-        let unread = self.left.due > 0 || self.halted.is_some();
-        self.unread_verdict.or(unread.then_some(Verdict::Unread))
+        let malformed = |unread: &Unread| unread.why.verdict() == Verdict::Malformed;
+        if self.more_malformed || self.unread.iter().any(malformed) {
+            return Some(Verdict::Malformed);
+        }
+        let unread = self.left.due > 0 || !self.due.is_empty() || self.halted.is_some();
+        unread.then_some(Verdict::Unread)
     }
 
     /// Returns how many findings were made, those that were found again included.
@@ -78,40 +86,48 @@ impl Report {
         self.broken.len() as u64 + self.more_broken + self.found_again
     }
 
-    pub(super) fn read_whole(&mut self, tx: u64) {
+    /// Counts a transaction that was read; it was read whole if nothing of it was `unavailable`.
+    pub(super) fn read(&mut self, tx: u64, unavailable_before: u64) {
         self.read += 1;
-        self.whole.insert(tx, tx, ());
+        if self.unavailable.total() == unavailable_before {
+            self.whole.insert(tx, tx, ());
+        }
     }
 
     /// Adds a transaction that could not be read; the reason that says most of it stays.
     pub(super) fn add_unread(&mut self, tx: u64, why: Why) {
-        let verdict = why.verdict();
-        if self.unread_verdict != Some(Verdict::Malformed) {
-            self.unread_verdict = Some(verdict);
-        }
         if why.is_due() {
             self.due.insert(tx, tx, ());
+            match why.is_of_values_only() {
+                true => self.due_values.insert(tx, tx, ()),
+                false => self.due_values.remove(tx, tx),
+            }
         }
         let kept = self.unread.len();
         match self.unread.iter_mut().find(|unread| unread.tx == tx) {
             Some(unread) if why.is_due() => unread.why = why,
+            Some(_) => {}
             None if kept < KEPT_UNREAD => self.unread.push(Unread { tx, why }),
-            _ => {}
+            None => self.more_malformed |= why.verdict() == Verdict::Malformed,
         }
     }
 
-    /// Leaves out what a truncation of values before this transaction explains, found meanwhile.
+    /// Leaves out values that a truncation before this transaction explains, found meanwhile.
     pub(super) fn explain(&mut self, before: u64) {
         let Some(last) = before.checked_sub(1) else {
             return;
         };
-        self.due.remove(0, last);
+        let mut covered = self.due_values.clone();
+        if let Some(behind) = last.checked_add(1) {
+            covered.remove(behind, u64::MAX);
+        }
+        for (first, last, ()) in covered.iter() {
+            self.due.remove(first, last);
+            self.due_values.remove(first, last);
+        }
         self.absent.remove(0, last);
         self.unread
-            .retain(|unread| unread.tx > last || unread.why.verdict() == Verdict::Malformed);
-        if self.due.is_empty() && self.unread_verdict == Some(Verdict::Unread) {
-            self.unread_verdict = None;
-        }
+            .retain(|unread| unread.tx > last || !unread.why.is_of_values_only());
     }
 
     /// In the order of the ledger.
@@ -127,6 +143,8 @@ impl Report {
         self.whole.extend(&more.whole);
         self.absent.extend(&more.absent);
         self.due.extend(&more.due);
+        self.due_values.extend(&more.due_values);
+        self.more_malformed |= more.more_malformed;
         more.broken.into_iter().for_each(|shows| self.found(shows));
         self.more_broken += more.more_broken;
         self.found_again += more.found_again;

@@ -269,9 +269,10 @@ impl Reader<'_> {
     /// A transaction of a scan without values, which were dropped; its header is proven.
     fn read_dropped(&mut self, tx: Tx) -> Result<Option<TxHeader>, Halt> {
         let id = tx.header.id();
+        let unavailable = self.report.unavailable.total();
         match self.complete(&tx.header.alh(), &tx, &[]) {
             Ok(()) => {
-                self.report.read_whole(id);
+                self.report.read(id, unavailable);
                 Ok(Some(tx.header))
             }
             Err(ended) => self.settle(id, Some(tx.header), ended).map(Done::header),
@@ -287,7 +288,8 @@ impl Reader<'_> {
         let (id, header) = (tx.header.id(), tx.header.clone());
         let judged = judge(&header.alh(), &tx);
         if judged.is_faultless() {
-            self.report.read_whole(id);
+            let unavailable = self.report.unavailable.total();
+            self.report.read(id, unavailable);
             return Ok(Some(header));
         }
         let mut answers = self.keep(scanned);
@@ -319,8 +321,9 @@ impl Reader<'_> {
         let whole = more.broken.is_empty();
         match ended {
             Ok(()) if whole => {
+                let unavailable = self.report.unavailable.total();
                 self.report.absorb(more);
-                self.report.read_whole(id);
+                self.report.read(id, unavailable);
                 Ok(Some(header))
             }
             Err(Ended::Halt(halt)) => {

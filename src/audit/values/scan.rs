@@ -81,6 +81,11 @@ impl Scan {
         }
     }
 
+    /// Returns whether transactions are read one by one.
+    pub(super) fn is_of_one(&self) -> bool {
+        self.none || self.limit <= 1
+    }
+
     /// Transactions that the server gives in one call at most.
     pub(super) fn most(&self) -> u32 {
         self.most

@@ -8,10 +8,12 @@ use super::finding::{Broken, Shows, What, Why};
 use super::reader::{Ended, Halt, Reader};
 use super::report::Report;
 use super::run::Next;
+use super::scan::Scan;
 use super::truncation::Truncation;
 use super::walk::{Step, Walk};
 use crate::audit::auditor::Auditor;
 use crate::audit::conclude::Conclusion;
+use crate::audit::due::WallAges;
 use crate::audit::outcome::Outcome;
 use crate::audit::proof;
 use crate::audit::verdict::{Reason, Verdict};
@@ -86,8 +88,11 @@ impl Auditor {
         };
         self.server.hurry(Some(next + GRACE));
         let mut slice = idle;
+        let ages = self.wall_ages();
         for database in self.sweepable() {
-            slice = self.slice(&database, |progress, sweep| paced(progress, sweep, period));
+            slice = self.slice(&database, |progress, sweep| {
+                paced(progress, sweep, period, ages)
+            });
             match slice.went {
                 Went::Idle => {}
                 // it waits for the next cycle, the others do not
@@ -144,12 +149,19 @@ impl Auditor {
         };
         let until = Instant::now() + SLICE;
         let from = sweep.at;
+        let stuck = self.stuck_at(database, from);
         let mut reader = self.reader(database, trusted.state, until, &progress);
         reader.comes_back = true;
+        if let Some(stuck) = stuck {
+            // nothing of it came in all these slices: it is due, and the sweep goes on behind it
+            reader.report.add_unread(stuck, Why::Slow);
+        }
         if sweep.begun == Begun::Paced {
             reader.next = Next::AskedLater;
         }
-        let (mut report, done, truncation) = read(reader, &mut sweep, goal.min(trusted.state.tx));
+        let goal = goal.min(trusted.state.tx);
+        let (mut report, done, truncation) = read(reader, &mut sweep, goal, stuck);
+        self.note_slice(database, from, sweep.at, done == Err(Halt::Late));
         report = report.sorted();
         report.explain(truncation.before);
         // no verdict on the ledger: the next check tells what is wrong with the server
@@ -197,6 +209,29 @@ impl Auditor {
         }
     }
 
+    /// Returns the transaction that a sweep could not get past in [`STUCK`] slices.
+    fn stuck_at(&self, database: &str, at: u64) -> Option<u64> {
+        let (before, slices) = self.late_slices.get(database)?;
+        let stuck = *before == at && *slices >= STUCK;
+        stuck.then_some(at).and_then(|at| at.checked_add(1))
+    }
+
+    /// Counts the slices whose time was over at the same transaction.
+    fn note_slice(&mut self, database: &str, from: u64, at: u64, late: bool) {
+        if !late || at != from {
+            self.late_slices.remove(database);
+            return;
+        }
+        if !self.scans.get(database).is_some_and(Scan::is_of_one) {
+            return; // a shorter scan may do
+        }
+        let slices = self.late_slices.entry(database.into()).or_insert((at, 0));
+        *slices = match slices.0 == at {
+            true => (at, slices.1.saturating_add(1)),
+            false => (at, 1),
+        };
+    }
+
     fn tell_of_sweep(
         &mut self,
         database: &str,
@@ -215,6 +250,9 @@ impl Auditor {
 
 /// How often the progress of a sweep is written down: so much is read again after a kill.
 const SAVED: Duration = Duration::from_secs(2);
+
+/// Slices of a sweep that may end for want of time at a transaction that is read alone.
+const STUCK: u32 = 2;
 
 /// What a pace is decided by.
 struct Paced {
@@ -236,9 +274,14 @@ fn begin(begun: Begun) -> Sweeping {
 }
 
 /// The sweep to go on with and how far, where one is behind its pace.
-fn paced(progress: &Paced, sweep: Option<Sweeping>, period: Duration) -> Option<(Sweeping, u64)> {
+fn paced(
+    progress: &Paced,
+    sweep: Option<Sweeping>,
+    period: Duration,
+    ages: WallAges,
+) -> Option<(Sweeping, u64)> {
     let now = clock::now();
-    let since = |time: Timestamp| Duration::from_secs(now.unix().saturating_sub(time.unix()));
+    let since = |time: Timestamp| ages.of(time);
     let sweep = match (sweep, progress.swept) {
         (Some(sweep), _) => sweep,
         // a clock that was set back must not put it off for ever
@@ -261,11 +304,15 @@ fn read(
     mut reader: Reader<'_>,
     sweep: &mut Sweeping,
     goal: u64,
+    stuck: Option<u64>,
 ) -> (Report, Result<(), Halt>, Truncation) {
     let last = reader.trusted.tx;
     let mut walk = Walk::restore(sweep.at, sweep.hash, std::mem::take(&mut sweep.peaks));
     let mut done = Ok(());
     let before = reader.report.read;
+    if stuck.is_some() {
+        walk.skip();
+    }
     while walk.at() < goal {
         // a whole scan costs hardly more than a short one
         let headers = match reader.read_batch(walk.at() + 1, last) {

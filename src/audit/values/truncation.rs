@@ -35,7 +35,7 @@ pub(super) enum Recorded {
 pub(super) enum Search {
     /// As long as the reading may take; one that comes back comes back for the rest of it.
     Whole,
-    /// For [`MAX_CALLS`]: what accuses does not wait longer.
+    /// For [`MAX_CALLS_SHORT`]: what accuses does not wait longer.
     Short,
 }
 
@@ -110,13 +110,19 @@ impl Truncation {
 /// Headers that one call asks for.
 const HEADERS: u32 = 1_000;
 /// Calls that one reading spends on the search at most: so many thousand headers.
-const MAX_CALLS: u32 = 64;
+const MAX_CALLS: u32 = 1_000;
+/// The same when what accuses waits for it.
+const MAX_CALLS_SHORT: u32 = 64;
 
 impl Reader<'_> {
     /// Searches the headers behind transaction `tx` for one that records that its values were dropped, as
     /// long as there is time.
     pub(super) fn is_truncated(&mut self, tx: u64, search: Search) -> Result<Recorded, Ended> {
         let whole = search == Search::Whole && self.comes_back;
+        let most = match search {
+            Search::Whole => MAX_CALLS,
+            Search::Short => MAX_CALLS_SHORT,
+        };
         loop {
             if self.truncation.covers(tx) {
                 return Ok(Recorded::Yes);
@@ -126,7 +132,7 @@ impl Reader<'_> {
             };
             match whole {
                 true if !self.in_time() => return Err(Halt::Late.into()),
-                false if self.searches >= MAX_CALLS || !self.in_time() => {
+                false if self.searches >= most || !self.in_time() => {
                     return Ok(Recorded::Unknown);
                 }
                 _ => {}
