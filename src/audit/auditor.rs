@@ -23,8 +23,6 @@ pub struct Auditor {
     pub(super) ages: Ages,
     /// How long a cycle may take at least, and fetching a proof's parts.
     pub(super) shortest_cycle: Duration,
-    /// When this run began.
-    pub(super) started: Timestamp,
     /// Cycles begun.
     pub(super) cycles: u64,
     /// The database that the last cycle began with.
@@ -116,7 +114,6 @@ impl Auditor {
             scans: BTreeMap::new(),
             kept: Kept::new(outcomes),
             shortest_cycle: MIN_PATIENCE,
-            started: now,
             cycles: 0,
             turns: BTreeMap::new(),
             last_untrusted: None,

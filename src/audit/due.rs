@@ -114,8 +114,13 @@ struct Pace {
     interval: Duration,
     /// `--audit-sweep`.
     sweep: Option<Duration>,
-    /// Since when it is asked.
-    since: Timestamp,
+}
+
+/// Returns the time that may pass without the end of a sweep. A job under cron sweeps only when it runs, so three
+/// intervals are allowed at least.
+pub(super) fn allowed_without_sweep(sweep: Duration, interval: Duration) -> Duration {
+    let checks = interval.saturating_mul(PATIENCE);
+    sweep.saturating_mul(SWEEPS).max(checks)
 }
 
 impl Pace {
@@ -136,23 +141,27 @@ impl Pace {
                 time,
             });
         }
-        let began = progress.sweep.as_ref().map(|sweep| sweep.began);
         let ended = progress.swept.map(|swept| swept.ended);
-        let unswept = age(ended.or(began).unwrap_or(self.since));
-        let allowed = self.sweep?.saturating_mul(SWEEPS);
+        let unswept = age(ended.max(progress.sweep_asked)?);
+        let allowed = allowed_without_sweep(self.sweep?, self.interval);
         (unswept > allowed).then_some(Overdue::Unswept(unswept))
     }
 }
 
 impl Auditor {
-    /// Returns what of a database's values was not read in time.
-    pub(super) fn values_overdue(&self, database: &str) -> Option<Overdue> {
-        let progress = self.progress.get(database)?;
+    /// Returns what of a database's values was not read in time. Records when a paced sweep was first asked for, so
+    /// that a sweep becomes overdue although every run is a process of its own.
+    pub(super) fn values_overdue(&mut self, database: &str) -> Option<Overdue> {
         let trusted = self.store.load(database).ok().flatten()?;
+        if self.policy.values.sweep.is_some() {
+            let mut progress = self.progress_of(database, trusted.since);
+            progress.sweep_asked.get_or_insert_with(clock::now);
+            self.progress.insert(database.into(), progress);
+        }
+        let progress = self.progress.get(database)?;
         let pace = Pace {
             interval: self.policy.interval,
             sweep: self.policy.values.sweep,
-            since: self.started,
         };
         pace.overdue(progress, trusted.state.tx, clock::now())
     }
@@ -171,7 +180,6 @@ mod tests {
         Pace {
             interval: Duration::from_secs(10),
             sweep: sweep.map(Duration::from_secs),
-            since: at(0),
         }
     }
 
@@ -181,7 +189,11 @@ mod tests {
         let overdue = |progress: &Progress, sweep: Option<u64>, seconds| {
             pace(sweep).overdue(progress, 20, at(seconds))
         };
+        assert_eq!(overdue(&progress, Some(100), 10_000), None); // not asked for yet
+        progress.sweep_asked = Some(at(0));
         assert_eq!(overdue(&progress, Some(100), 200), None);
+        assert_eq!(overdue(&progress, Some(1), 30), None); // three intervals of 10 seconds
+        assert!(overdue(&progress, Some(1), 31).is_some());
         let unswept = |seconds| Some(Overdue::Unswept(Duration::from_secs(seconds)));
         assert_eq!(overdue(&progress, Some(100), 201), unswept(201));
         progress.swept = Some(Swept {

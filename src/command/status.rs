@@ -141,11 +141,11 @@ impl Known<'_> {
         };
         let of = trusted.state.tx;
         let mut lines = vec![match self.values {
-            Some(values) => format!(
+            Some(values) if values.read > 0 => format!(
                 "  values: {} transactions read since {}, of {of} that there are",
                 values.read, values.since
             ),
-            None => format!("  values: none of {of} transactions was read yet"),
+            _ => format!("  values: none of {of} transactions was read yet"),
         }];
         if let Some(values) = self.values {
             if let Some(sweep) = &values.sweep {
@@ -222,7 +222,8 @@ impl Known<'_> {
     }
 
     fn chance(&self, settings: &Settings, of: u64) -> Chance {
-        chance_per_day(&settings.audit.values, settings.audit.interval, of)
+        let audit = &settings.audit;
+        chance_per_day(&audit.values, audit.interval, of, self.values, clock::now())
     }
 
     fn json(&self, settings: &Settings) -> String {
