@@ -57,7 +57,7 @@ impl Ages {
     /// Overdue after three `interval`s, or after `growth` without a new transaction.
     pub fn new(interval: Duration, growth: Option<Duration>) -> Ages {
         Ages {
-            allowed: interval.saturating_mul(PATIENCE),
+            allowed: allowed_without_proof(interval),
             growth,
             databases: HashMap::new(),
         }
@@ -116,10 +116,15 @@ struct Pace {
     sweep: Option<Duration>,
 }
 
+/// Returns the time that a database may go unproven.
+pub fn allowed_without_proof(interval: Duration) -> Duration {
+    interval.saturating_mul(PATIENCE)
+}
+
 /// Returns the time that may pass without the end of a sweep. A job under cron sweeps only when it runs, so three
 /// intervals are allowed at least.
 pub(super) fn allowed_without_sweep(sweep: Duration, interval: Duration) -> Duration {
-    let checks = interval.saturating_mul(PATIENCE);
+    let checks = allowed_without_proof(interval);
     sweep.saturating_mul(SWEEPS).max(checks)
 }
 
