@@ -26,7 +26,7 @@ pub fn run(
         log::warn!("{warning}");
     }
     let server = open::server(settings, stop.clone())?;
-    // it ends by itself, and the audit beside it may have the port
+    // it ends by itself, and an auditor of another directory may have the port
     let mut ends = settings.clone();
     ends.audit.repeat = Repeat::Once;
     let watch = watch::start(&ends, effective, &mut store, &server)?;
