@@ -195,7 +195,7 @@ fn run(store: &Store, work: Work) {
             let alarm = store.open_alarms(None).unwrap().remove(0);
             store.adopt(&alarm.id, "kim", at(7)).unwrap();
         }
-        (Work::SaveOutcomes, _) => store.save_outcomes(&outcomes()).unwrap(),
+        (Work::SaveOutcomes, _) => store.save_outcomes(&outcomes(), &[]).unwrap(),
         (Work::SaveProgress, _) => store.save_progress(&progress()).unwrap(),
         (Work::Acknowledge, _) => {
             let change = Acknowledgement {

@@ -315,7 +315,7 @@ fn files_are_their_owners_alone_and_a_looser_one_is_named() {
     store
         .raise(&finding(Some(&trusted), Tampering::Value, None), at(6))
         .unwrap();
-    store.save_outcomes(&[]).unwrap();
+    store.save_outcomes(&[], &[]).unwrap();
     assert_eq!(store.warnings(), vec![]);
     let mut paths = vec![place.path().join("dir")];
     while let Some(path) = paths.pop() {
@@ -361,7 +361,7 @@ fn last_verdicts_live_through_a_restart_and_a_damaged_file_is_a_warning() {
         slow: true,
         last_untrusted: true,
     }];
-    open(&place).save_outcomes(&outcomes).unwrap();
+    open(&place).save_outcomes(&outcomes, &[]).unwrap();
     let mut store = open(&place);
     assert_eq!(store.load_outcomes(), outcomes);
     assert_eq!(store.warnings(), vec![]);

@@ -4,8 +4,10 @@ mod support;
 
 use immuaudit::drill::{Embedded, Lie, Options, Telling};
 use support::http::get;
+use support::notify_scene::is_tampering;
 use support::place::Place;
 use support::program::{Program, member};
+use support::receiver::Receiver;
 use support::watched::{Watched, watched};
 
 /// Twenty transactions that an auditor trusts.
@@ -71,6 +73,102 @@ fn absent_values_are_told_everywhere_and_cost_a_sweep_its_exit_code() {
     program.run(&["sweep"]).ends_with(0);
     let run = program.once();
     assert!(!run.line("defaultdb").contains(told), "{run:#?}");
+}
+
+#[test]
+fn a_quiet_sweep_says_why_it_does_not_end_with_0() {
+    let (ledger, _place, program) = trusted();
+    let quiet = |words: &[&str]| {
+        program.run(&[&["sweep", "--quiet", "--audit-sample", "0"], words].concat())
+    };
+    assert_eq!(quiet(&[]).ends_with(0).stdout, "");
+    ledger.lie(Lie::AbsentValues);
+    let run = quiet(&[]);
+    let why = "defaultdb: 0 of 20 transactions read whole\n  the server does not have the values of \
+               transactions 1-20, and the ledger records no truncation of them\n";
+    assert_eq!(run.ends_with(1).stdout, why, "{run:#?}");
+    let acknowledged = program.run(&["acknowledge", "defaultdb", "--absent-values-to", "20"]);
+    acknowledged.ends_with(0);
+    ledger.be_honest();
+    let run = quiet(&["payments"]);
+    let why = "payments: no such database is audited\n";
+    assert_eq!(run.ends_with(1).stdout, why, "{run:#?}");
+    // the state is proven, and then the server is silent
+    ledger.reset_calls();
+    program.run(&["--once", "--audit-sample", "0"]).ends_with(0);
+    let calls = ledger.calls().values().sum();
+    ledger.lie(Telling::from(Lie::NeverAnswers).after(calls));
+    let run = quiet(&["--call-timeout", "1s"]);
+    let why =
+        "defaultdb: the sweep ended early after transaction 0, the next one continues there: ";
+    assert!(run.ends_with(1).stdout.starts_with(why), "{run:#?}");
+}
+
+#[test]
+fn a_sweep_in_json_is_an_object_with_what_was_read_and_what_was_not() {
+    let (ledger, _place, program) = trusted();
+    let sweep = |code: i32| {
+        let run = program.run(&["sweep", "--json", "--audit-sample", "0"]);
+        run.ends_with(code);
+        let of_sweep = run.stdout.lines().find(|line| line.contains("\"swept\":"));
+        of_sweep.unwrap_or_else(|| panic!("{run:#?}")).to_owned()
+    };
+    let line = sweep(0);
+    for (name, value) in [
+        ("database", "defaultdb"),
+        ("complete", "true"),
+        ("swept_read", "20"),
+        ("swept_of", "20"),
+        ("swept_unavailable", "0"),
+        ("values_due", "0"),
+        ("values_absent", "0"),
+        ("values_dropped", "0"),
+        ("reason", "null"),
+    ] {
+        assert_eq!(member(&line, name), value, "{line}");
+    }
+    ledger.lie(Lie::AbsentValues);
+    let line = sweep(1);
+    assert_eq!(member(&line, "complete"), "false", "{line}");
+    assert_eq!(member(&line, "values_absent_ranges"), "1-20", "{line}");
+    assert_eq!(member(&line, "values_dropped_ranges"), "1-20", "{line}");
+    ledger.lie(Telling::from(Lie::SilentTransaction).about(7));
+    let line = sweep(1);
+    assert_eq!(member(&line, "values_due_ranges"), "7", "{line}");
+    assert_eq!(member(&line, "swept_read"), "19", "{line}");
+}
+
+#[test]
+fn what_a_sweep_finds_is_notified() {
+    let (ledger, place, program) = trusted();
+    let receiver = Receiver::start();
+    ledger.lie(Telling::from(Lie::EditedValue).about(7));
+    let url = receiver.url();
+    let notified = [
+        "sweep",
+        "--audit-sample",
+        "0",
+        "--audit-notification-url",
+        &url,
+    ];
+    program.run(&notified).ends_with(2);
+    let told = receiver.received();
+    assert!(told.iter().any(is_tampering), "{told:#?}");
+    // under cron too
+    let receiver = Receiver::start();
+    let url = receiver.url();
+    let cron = Program::new(ledger.port(), &place.join("cron")).with(&["--audit-sample", "0"]);
+    cron.run(&["--once"]).ends_with(0);
+    let notified = [
+        "--once",
+        "--audit-sweep",
+        "1s",
+        "--audit-notification-url",
+        &url,
+    ];
+    cron.run(&notified).ends_with(2);
+    let told = receiver.received();
+    assert!(told.iter().any(is_tampering), "{told:#?}");
 }
 
 /// Until the series is there, with one transaction; the deadline only ends a test that failed.

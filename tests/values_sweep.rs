@@ -126,7 +126,7 @@ fn no_call_of_a_paced_sweep_may_last_until_a_second_after_the_next_check_is_due(
 }
 
 #[test]
-fn a_sweep_beside_an_audit_wants_nothing_of_its_port() {
+fn a_sweep_does_not_need_the_monitoring_port() {
     let scene = Scene::of_sixty();
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("its address").port().to_string();
@@ -141,6 +141,17 @@ fn a_sweep_beside_an_audit_wants_nothing_of_its_port() {
         run.stdout.contains("60 of 60 transactions read whole"),
         "{run:#?}"
     );
+}
+
+#[test]
+fn a_sweep_beside_a_running_auditor_of_the_same_directory_is_refused() {
+    let scene = Scene::of_sixty();
+    let program = Program::new(scene.embedded.port(), &scene.place.path().join("trust"));
+    let mut running = program.start(&["--audit-interval", "50ms"]);
+    running.wait_for("INFO  cycle ");
+    let run = program.run(&["sweep"]);
+    let holder = format!("process {}", running.id());
+    assert!(run.ends_with(3).stderr.contains(&holder), "{run:#?}");
 }
 
 /// KiB that a sweep of the program takes at most, with default settings.

@@ -97,7 +97,10 @@ fn help_and_version_need_no_settings() {
             .text()
             .contains("--max-recv-msg-size")
     );
-    assert!(!given(&["--help"]).text().contains("--max-recv-msg-size"));
+    let short = given(&["--help"]).text();
+    assert!(!short.contains("--max-recv-msg-size"), "{short}");
+    assert!(short.contains("  acknowledge "), "{short}");
+    assert!(short.lines().count() <= 24, "{short}"); // of a terminal
 }
 
 #[test]

@@ -58,7 +58,7 @@ impl Ages {
     /// Overdue after three `interval`s, or after `growth` without a new transaction.
     pub fn new(interval: Duration, growth: Option<Duration>) -> Ages {
         Ages {
-            allowed: interval.saturating_mul(PATIENCE),
+            allowed: allowed_without_proof(interval),
             growth,
             databases: HashMap::new(),
         }
@@ -140,8 +140,18 @@ struct Pace {
     sweep: Option<Duration>,
     /// `--audit-verify-values`.
     new: NewValues,
-    /// Since when it is asked.
-    since: Timestamp,
+}
+
+/// Returns the time that a database may go unproven.
+pub fn allowed_without_proof(interval: Duration) -> Duration {
+    interval.saturating_mul(PATIENCE)
+}
+
+/// Returns the time that may pass without the end of a sweep. A job under cron sweeps only when it runs, so three
+/// intervals are allowed at least.
+pub(super) fn allowed_without_sweep(sweep: Duration, interval: Duration) -> Duration {
+    let checks = allowed_without_proof(interval);
+    sweep.saturating_mul(SWEEPS).max(checks)
 }
 
 impl Pace {
@@ -165,24 +175,28 @@ impl Pace {
         if let Some(time) = late(progress.cut_since) {
             return Some(Overdue::Cut(time));
         }
-        let began = progress.sweep.as_ref().map(|sweep| sweep.began);
         let ended = progress.swept.map(|swept| swept.ended);
-        let unswept = ages.of(ended.or(began).unwrap_or(self.since));
-        let allowed = self.sweep?.saturating_mul(SWEEPS);
+        let unswept = ages.of(ended.max(progress.sweep_asked)?);
+        let allowed = allowed_without_sweep(self.sweep?, self.interval);
         (unswept > allowed).then_some(Overdue::Unswept(unswept))
     }
 }
 
 impl Auditor {
-    /// Returns what of a database's values was not read in time.
-    pub(super) fn values_overdue(&self, database: &str) -> Option<Overdue> {
-        let progress = self.progress.get(database)?;
+    /// Returns what of a database's values was not read in time. Records when a paced sweep was first asked for, so
+    /// that a sweep becomes overdue although every run is a process of its own.
+    pub(super) fn values_overdue(&mut self, database: &str) -> Option<Overdue> {
         let trusted = self.store.load(database).ok().flatten()?;
+        if self.policy.values.sweep.is_some() {
+            let mut progress = self.progress_of(database, trusted.since);
+            progress.sweep_asked.get_or_insert_with(clock::now);
+            self.progress.insert(database.into(), progress);
+        }
+        let progress = self.progress.get(database)?;
         let pace = Pace {
             interval: self.policy.interval,
             sweep: self.policy.values.sweep,
             new: self.policy.values.new,
-            since: self.started,
         };
         pace.overdue(progress, trusted.state.tx, self.wall_ages())
     }
@@ -217,7 +231,6 @@ mod tests {
             interval: Duration::from_secs(10),
             sweep: sweep.map(Duration::from_secs),
             new: NewValues::All,
-            since: at(0),
         }
     }
 
@@ -254,7 +267,11 @@ mod tests {
         let overdue = |progress: &Progress, sweep: Option<u64>, seconds| {
             pace(sweep).overdue(progress, 20, after(seconds))
         };
+        assert_eq!(overdue(&progress, Some(100), 10_000), None); // not asked for yet
+        progress.sweep_asked = Some(at(0));
         assert_eq!(overdue(&progress, Some(100), 200), None);
+        assert_eq!(overdue(&progress, Some(1), 30), None); // three intervals of 10 seconds
+        assert!(overdue(&progress, Some(1), 31).is_some());
         let unswept = |seconds| Some(Overdue::Unswept(Duration::from_secs(seconds)));
         assert_eq!(overdue(&progress, Some(100), 201), unswept(201));
         progress.swept = Some(Swept {

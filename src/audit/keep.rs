@@ -22,6 +22,8 @@ const RARELY: Duration = Duration::from_secs(10);
 pub(super) struct Kept {
     outcomes: BTreeMap<String, OutcomeRecord>,
     outcomes_written: Option<Written<OutcomeRecord>>,
+    /// What went wrong beside any one database, as it was last written.
+    troubles_written: Vec<String>,
     progress_written: Option<Written<Progress>>,
 }
 
@@ -41,6 +43,7 @@ impl Kept {
                 .map(|record| (record.database.clone(), record))
                 .collect(),
             outcomes_written: None,
+            troubles_written: Vec::new(),
             progress_written: None,
         }
     }
@@ -115,10 +118,18 @@ impl Auditor {
         // of what was not checked this time, such as where the program was asked to end
         before.retain(|name, _| known.contains(name.as_str()));
         records.extend(before);
-        if !is_fresh(self.kept.outcomes_written.as_ref(), &records, same_verdict) {
+        let troubles = match cycle.stopped {
+            true => self.store.load_troubles(), // this cycle did not get to the end
+            false => cycle.troubles().map(|of| of.to_string()).collect(),
+        };
+        let fresh = is_fresh(self.kept.outcomes_written.as_ref(), &records, same_verdict);
+        if !fresh || troubles != self.kept.troubles_written {
             let list: Vec<OutcomeRecord> = records.values().cloned().collect();
-            match self.store.save_outcomes(&list) {
-                Ok(()) => self.kept.outcomes_written = Some((Instant::now(), records.clone())),
+            match self.store.save_outcomes(&list, &troubles) {
+                Ok(()) => {
+                    self.kept.outcomes_written = Some((Instant::now(), records.clone()));
+                    self.kept.troubles_written = troubles;
+                }
                 Err(failure) => {
                     log::warn!(
                         "the last verdicts could not be written, status will be old: {failure}"

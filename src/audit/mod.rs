@@ -40,6 +40,7 @@ pub use carried::{BadStates, Carried, StateFile, read_states};
 pub use compare::{Compared, Comparison, Theirs};
 pub use cycle::{Cycle, Trouble};
 pub use databases::{Impossible, MAX_DATABASES};
+pub use due::allowed_without_proof;
 pub use import::{Import, OnRefusal};
 pub use locate::{Listed, Located, Lost, Present};
 pub use mirror::Unmirrored;

@@ -1,5 +1,6 @@
 //! `audit-mode`: one cycle after the other, or one alone.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use crate::report::{
     Event, complain, log_cycle, log_outcome, log_swept, log_values, log_warnings, outcome_json,
     outcome_line, print, trouble_json,
 };
+use crate::server::Failure;
 use crate::service::Notifier;
 use crate::stop::Stop;
 use crate::trust::Store;
@@ -34,8 +36,10 @@ pub fn run(settings: &Settings, effective: &Effective) -> Result<Exit, Failed> {
     match settings.audit.repeat {
         Repeat::Once => {
             let exit = once(&mut auditor, settings, &watch).exit();
+            let until = Instant::now() + SWEEPING_ONCE;
+            let found = sweep_once(&mut auditor, settings, &watch, until);
             mirror(&mut auditor, settings, Instant::now() + MIRRORING);
-            Ok(exit)
+            Ok(exit.max(found))
         }
         Repeat::UntilStopped => {
             let watched = Loop {
@@ -53,14 +57,7 @@ pub fn run(settings: &Settings, effective: &Effective) -> Result<Exit, Failed> {
 /// warnings, but beside JSON, which is for programs.
 pub(super) fn once(auditor: &mut Auditor, settings: &Settings, watch: &Watch) -> Cycle {
     let name = &settings.server.name;
-    let cycle = auditor.cycle(|outcome| {
-        match settings.report.format {
-            Format::Json => log_outcome(name, outcome),
-            Format::Text => log_warnings(name, outcome),
-        }
-        watch.outcome(outcome);
-        tell(settings, outcome);
-    });
+    let cycle = auditor.cycle(|outcome| report(settings, watch, outcome));
     after(auditor, settings, watch, &cycle);
     if settings.report.volume == Volume::Quiet {
         // what no database's line tells, and the log is off
@@ -70,6 +67,55 @@ pub(super) fn once(auditor: &mut Auditor, settings: &Settings, watch: &Watch) ->
     }
     watch.flush();
     cycle
+}
+
+/// Logs, notifies and prints an outcome of a program that does its work once.
+fn report(settings: &Settings, watch: &Watch, outcome: &Outcome) {
+    let name = &settings.server.name;
+    match settings.report.format {
+        Format::Json => log_outcome(name, outcome),
+        Format::Text => log_warnings(name, outcome),
+    }
+    watch.outcome(outcome);
+    tell(settings, outcome);
+}
+
+/// Goes on with paced sweeps that are behind their pace after the one cycle of `--once`, so that a job under cron
+/// sweeps too. Returns the exit code that the findings cost.
+fn sweep_once(auditor: &mut Auditor, settings: &Settings, watch: &Watch, until: Instant) -> Exit {
+    let name = &settings.server.name;
+    let mut worst = Exit::Good;
+    let mut ended = BTreeSet::new();
+    while Instant::now() < until {
+        let slice = auditor.sweep_at_pace(until);
+        if let Some(outcome) = &slice.outcome {
+            worst = worst.max(outcome.exit());
+            report(settings, watch, outcome);
+            watch.flush();
+        }
+        match slice.went {
+            Went::On { .. } => {}
+            Went::Ended(swept) => {
+                log_swept(name, &slice.database, &swept);
+                ended.insert(slice.database);
+                // a short time begins the next sweep already
+                if auditor.readable().iter().all(|name| ended.contains(name)) {
+                    break;
+                }
+            }
+            // the next run goes on with it, and the others are not kept waiting
+            Went::Away(failure) => log_waiting(name, failure),
+            Went::Idle | Went::Stopped => break,
+        }
+    }
+    worst
+}
+
+fn log_waiting(server: &str, failure: Failure) {
+    Event::new(Level::Debug, "the sweep waits")
+        .text("server", server)
+        .text("reason", failure)
+        .log();
 }
 
 /// A database's line on stdout; under `--quiet` only where something is not well, with the warnings that the log
@@ -148,10 +194,7 @@ impl Loop<'_> {
                 Went::Idle if auditor.waits_for_the_next_cycle() => self.rest(next),
                 Went::Idle => self.rest(Instant::now() + left.min(PACE)),
                 Went::Away(failure) => {
-                    Event::new(Level::Debug, "the sweep waits")
-                        .text("server", name)
-                        .text("reason", failure)
-                        .log();
+                    log_waiting(name, failure);
                     self.rest(next);
                 }
                 Went::Stopped => return,
@@ -180,6 +223,9 @@ pub(super) fn mirror(auditor: &mut Auditor, settings: &Settings, until: Instant)
     }
 }
 
+/// How long paced sweeps may take after the one cycle of `--once`.
+const SWEEPING_ONCE: Duration = Duration::from_secs(30);
+
 /// How long mirrors may take after the one cycle of `--once`, and in one go between two.
 const MIRRORING: Duration = Duration::from_secs(30);
 const MIRROR_SLICE: Duration = Duration::from_millis(400);
@@ -193,7 +239,9 @@ fn tell_values(auditor: &Auditor, settings: &Settings, cycle: &Cycle, level: Lev
         let values = auditor.values_read(&outcome.database);
         if let (Some(values), Some(shown)) = (values, outcome.shown) {
             let audit = &settings.audit;
-            let chance = chance_per_day(&audit.values, audit.interval, shown.tx);
+            let now = clock::now();
+            let (what, interval) = (&audit.values, audit.interval);
+            let chance = chance_per_day(what, interval, shown.tx, Some(values), now);
             log_values(level, &settings.server.name, values, shown.tx, chance);
         }
     }

@@ -4,13 +4,15 @@ use std::time::{Duration, Instant};
 
 use super::audit::{mirror, once, tell};
 use super::open::{self, Failed};
-use super::watch;
+use super::watch::{self, Watch};
 use crate::audit::{Auditor, Exit, Went};
-use crate::clock;
+use crate::clock::{self, Timestamp};
 use crate::config::{Effective, Format, Repeat, Settings, Volume};
-use crate::report::{Bar, few_ranges, log_outcome, log_swept, print};
+use crate::ranges::Ranges;
+use crate::report::{Bar, JsonObject, all_ranges, few_ranges, log_outcome, log_swept, print};
 use crate::stop::Stop;
-use crate::trust::{Store, Swept};
+use crate::text::Shown;
+use crate::trust::{Due, Store, Swept};
 
 /// Sweeps these databases, or all that are audited.
 pub fn run(
@@ -24,7 +26,7 @@ pub fn run(
         log::warn!("{warning}");
     }
     let server = open::server(settings, stop.clone())?;
-    // it ends by itself, and the audit beside it may have the port
+    // it ends by itself, and an auditor of another directory may have the port
     let mut ends = settings.clone();
     ends.audit.repeat = Repeat::Once;
     let watch = watch::start(&ends, effective, &mut store, &server)?;
@@ -41,15 +43,14 @@ pub fn run(
             .iter()
             .all(|outcome| outcome.database != *name)
         {
-            log::error!(
-                "no such database is audited server={} database={name:?}",
-                settings.server.name
-            );
-            exit = exit.max(Exit::Incomplete);
+            let unknown = Err("no such database is audited".into());
+            let done = Done::new(&auditor, name, unknown);
+            done.print(settings);
+            exit = exit.max(done.exit());
         }
     }
     for database in readable.iter().filter(|name| named(name)) {
-        let swept = sweep(&mut auditor, settings, database);
+        let swept = sweep(&mut auditor, settings, &watch, database);
         exit = exit.max(swept);
         mirror(&mut auditor, settings, Instant::now() + MIRRORING);
         if stop.requested() {
@@ -62,7 +63,7 @@ pub fn run(
 /// How long the mirrors may take, after everything else was read.
 const MIRRORING: Duration = Duration::from_secs(24 * 3600);
 
-/// What a whole reading does not make less true: values that are gone for a proven reason.
+/// Returns what a whole reading does not make less true: values that are gone for a proven reason.
 fn missing(swept: &Swept) -> String {
     match swept.unavailable.total() {
         0 => String::new(),
@@ -70,79 +71,159 @@ fn missing(swept: &Swept) -> String {
     }
 }
 
-/// What a sweep that has ended could not read, a line each.
-fn left(auditor: &Auditor, database: &str) -> Vec<String> {
-    let mut lines = Vec::new();
-    let due = auditor.values_read(database).map(|progress| &progress.due);
-    if let Some(due) = due.filter(|due| !due.is_empty()) {
-        lines.push(format!(
-            "could not be read: transactions {}",
-            few_ranges(due)
-        ));
-    }
-    let absent = auditor.unexplained(database).map(|(absent, _)| absent);
-    if let Some(absent) = absent.filter(|absent| !absent.is_empty()) {
-        lines.push(format!(
-            "the server does not have the values of transactions {}, and the ledger records no \
-             truncation of them",
-            few_ranges(&absent)
-        ));
-    }
-    lines
+/// How the sweep of a database ended, and which transactions are left unread.
+struct Done<'a> {
+    database: &'a str,
+    ended: Result<Swept, String>,
+    due: Ranges<Due>,
+    absent: Ranges,
+    dropped: Ranges,
+    /// Transactions with absent values that an operator acknowledged.
+    acknowledged: u64,
 }
 
-/// Reads a database to its end, or as far as it goes; what is read is not read again by the next
-/// run.
-fn sweep(auditor: &mut Auditor, settings: &Settings, database: &str) -> Exit {
+impl<'a> Done<'a> {
+    fn new(auditor: &Auditor, database: &'a str, ended: Result<Swept, String>) -> Done<'a> {
+        let due = auditor.values_read(database);
+        let (absent, dropped) = auditor.unexplained(database).unwrap_or_default();
+        Done {
+            database,
+            ended,
+            acknowledged: due.map_or(0, |progress| {
+                progress.absent.count().saturating_sub(absent.count())
+            }),
+            due: due.map(|progress| progress.due.clone()).unwrap_or_default(),
+            absent,
+            dropped,
+        }
+    }
+
+    /// Returns the exit code: everything was to be read.
+    fn exit(&self) -> Exit {
+        let Ok(swept) = &self.ended else {
+            return Exit::Incomplete;
+        };
+        let explained = swept.read.saturating_add(self.acknowledged) >= swept.of;
+        match explained && self.due.is_empty() && self.absent.is_empty() {
+            true => Exit::Good,
+            false => Exit::Incomplete,
+        }
+    }
+
+    fn text(&self) -> String {
+        let database = Shown::new(self.database);
+        let mut text = match &self.ended {
+            Ok(swept) => format!(
+                "{database}: {} of {} transactions read whole{}",
+                swept.read,
+                swept.of,
+                missing(swept)
+            ),
+            Err(reason) => format!("{database}: {reason}"),
+        };
+        if !self.due.is_empty() {
+            let due = few_ranges(&self.due);
+            text.push_str(&format!("\n  could not be read: transactions {due}"));
+        }
+        if self.acknowledged > 0 {
+            text.push_str(&format!(
+                "\n  {} transactions without values, which an operator acknowledged",
+                self.acknowledged
+            ));
+        }
+        if !self.absent.is_empty() {
+            text.push_str(&format!(
+                "\n  the server does not have the values of transactions {}, and the ledger records no truncation \
+                 of them",
+                few_ranges(&self.absent)
+            ));
+        }
+        text
+    }
+
+    fn json(&self, server: &str) -> String {
+        let swept = self.ended.as_ref().ok();
+        let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
+        JsonObject::new()
+            .text("server", Some(server))
+            .text("database", Some(self.database))
+            .text("swept", time(swept.map(|swept| swept.ended)).as_deref())
+            .text("began", time(swept.map(|swept| swept.began)).as_deref())
+            .flag("complete", self.exit() == Exit::Good)
+            .text("reason", self.ended.as_ref().err().map(String::as_str))
+            .number("swept_read", swept.map(|swept| swept.read))
+            .number("swept_of", swept.map(|swept| swept.of))
+            .number(
+                "swept_unavailable",
+                swept.map(|swept| swept.unavailable.total()),
+            )
+            .number("values_due", Some(self.due.count()))
+            .text("values_due_ranges", Some(&all_ranges(&self.due)))
+            .number("values_absent", Some(self.absent.count()))
+            .text("values_absent_ranges", Some(&all_ranges(&self.absent)))
+            .number("values_dropped", Some(self.dropped.count()))
+            .text("values_dropped_ranges", Some(&all_ranges(&self.dropped)))
+            .end()
+    }
+
+    /// Prints the result; with `--quiet` only if not everything was read.
+    fn print(&self, settings: &Settings) {
+        if settings.report.volume == Volume::Normal || self.exit() != Exit::Good {
+            print(&match settings.report.format {
+                Format::Json => self.json(&settings.server.name),
+                Format::Text => self.text(),
+            });
+        }
+    }
+}
+
+/// Returns the last transaction that the sweep under way has passed.
+fn passed(auditor: &Auditor, database: &str) -> u64 {
+    let sweep = auditor
+        .values_read(database)
+        .and_then(|of| of.sweep.as_ref());
+    sweep.map_or(0, |sweep| sweep.at)
+}
+
+/// Reads a database to its end, or as far as possible; the next run continues there.
+fn sweep(auditor: &mut Auditor, settings: &Settings, watch: &Watch, database: &str) -> Exit {
     let mut bar = Bar::new(database);
     let mut worst = Exit::Good;
-    let quiet = settings.report.volume == Volume::Quiet || settings.report.format == Format::Json;
-    loop {
+    let shows = settings.report.volume == Volume::Normal && settings.report.format == Format::Text;
+    let ended = loop {
         let slice = auditor.sweep(database);
         if let Some(outcome) = &slice.outcome {
             bar.clear();
             worst = worst.max(outcome.exit());
             log_outcome(&settings.server.name, outcome);
+            watch.outcome(outcome);
+            watch.flush();
             tell(settings, outcome);
         }
         match slice.went {
-            Went::On { at, of } if !quiet => bar.show(at, of),
+            Went::On { at, of } if shows => bar.show(at, of),
             Went::On { .. } => {}
             Went::Ended(swept) => {
-                bar.clear();
                 log_swept(&settings.server.name, database, &swept);
-                let left = left(auditor, database);
-                if !quiet {
-                    let (read, of) = (swept.read, swept.of);
-                    print(&format!(
-                        "{database}: {read} of {of} transactions read whole{}",
-                        missing(&swept)
-                    ));
-                    for line in &left {
-                        print(&format!("  {line}"));
-                    }
-                }
-                // everything was to be read
-                let whole = if left.is_empty() {
-                    Exit::Good
-                } else {
-                    Exit::Incomplete
-                };
-                return worst.max(whole);
+                break Ok(swept);
             }
             Went::Away(failure) => {
-                bar.clear();
-                log::warn!(
-                    "the sweep of {database} ended early, the next one goes on there server={} reason={:?}",
-                    settings.server.name,
-                    failure.to_string()
-                );
-                return worst.max(Exit::Incomplete);
+                let at = passed(auditor, database);
+                break Err(format!(
+                    "the sweep ended early after transaction {at}, the next one continues there: {failure}"
+                ));
             }
-            Went::Idle | Went::Stopped => {
-                bar.clear();
-                return worst.max(Exit::Incomplete);
+            Went::Stopped => {
+                let at = passed(auditor, database);
+                break Err(format!(
+                    "the sweep was stopped after transaction {at}, the next one continues there"
+                ));
             }
+            Went::Idle => break Err("the trusted state cannot be read any more".into()),
         }
-    }
+    };
+    bar.clear();
+    let done = Done::new(auditor, database, ended);
+    done.print(settings);
+    worst.max(done.exit())
 }

@@ -26,8 +26,7 @@ fn short() -> String {
     text.push_str(&verbs(|name| {
         !matches!(
             name,
-            Name::Acknowledge
-                | Name::Compare
+            Name::Compare
                 | Name::Health
                 | Name::Notify
                 | Name::Help
@@ -37,9 +36,7 @@ fn short() -> String {
         )
     }));
     text.push_str(&settings(|setting| setting.group == Group::Everyday));
-    text.push_str(
-        "Also as IMMUAUDIT_SETTING and in immuaudit.toml. --help --all shows the rest.\n",
-    );
+    text.push_str("Also as IMMUAUDIT_SETTING and in immuaudit.toml. --help --all shows the rest.");
     text
 }
 

@@ -78,21 +78,35 @@ impl Values {
     }
 }
 
-/// The first few ranges of a set of transactions, for people.
+/// Ranges of transactions in one line for people, at most.
+const FEW: usize = 8;
+
+/// Returns the ranges of a set of transactions, for people. Of many it has the first ones, the last one and the counts.
 pub fn few_ranges<T: Copy + PartialEq>(ranges: &Ranges<T>) -> String {
-    const FEW: usize = 8;
-    let words = ranges
-        .iter()
-        .take(FEW)
-        .map(|(first, last, _)| match first == last {
-            true => first.to_string(),
-            false => format!("{first}-{last}"),
-        });
-    let mut text = words.collect::<Vec<_>>().join(", ");
-    if ranges.len() > FEW {
-        text.push_str(", ...");
+    let mut words = ranges.iter().map(range_word);
+    if ranges.len() <= FEW {
+        return words.collect::<Vec<_>>().join(", ");
     }
+    let mut text = words.by_ref().take(FEW - 1).collect::<Vec<_>>().join(", ");
+    let last = words.last().unwrap_or_default();
+    let (count, of) = (ranges.count(), ranges.len());
+    text.push_str(&format!(
+        ", ..., {last} ({count} transactions in {of} ranges)"
+    ));
     text
+}
+
+/// Returns all ranges of a set of transactions, for programs: `1-20 33`.
+pub fn all_ranges<T: Copy + PartialEq>(ranges: &Ranges<T>) -> String {
+    let words = ranges.iter().map(range_word);
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn range_word<T>((first, last, _): (u64, u64, T)) -> String {
+    match first == last {
+        true => first.to_string(),
+        false => format!("{first}-{last}"),
+    }
 }
 
 /// Samples of different cycles may be of the same transactions, so they are not added up.
@@ -119,6 +133,24 @@ mod tests {
     fn of(tx: u64) -> Option<State> {
         let hash = Digest::of(&[b"x"]);
         Some(State { tx, hash })
+    }
+
+    #[test]
+    fn many_ranges_are_shortened_for_people_and_whole_for_programs() {
+        let mut ranges = Ranges::new();
+        assert_eq!((few_ranges(&ranges), all_ranges(&ranges)), <_>::default());
+        for first in (10..90).step_by(10) {
+            ranges.insert(first, first + 1, ());
+        }
+        let eight = "10-11, 20-21, 30-31, 40-41, 50-51, 60-61, 70-71, 80-81";
+        assert_eq!(few_ranges(&ranges), eight);
+        ranges.insert(99, 99, ());
+        let nine = "10-11, 20-21, 30-31, 40-41, 50-51, 60-61, 70-71, ..., 99 (17 transactions in 9 ranges)";
+        assert_eq!(few_ranges(&ranges), nine);
+        assert_eq!(
+            all_ranges(&ranges),
+            "10-11 20-21 30-31 40-41 50-51 60-61 70-71 80-81 99"
+        );
     }
 
     #[test]

@@ -18,6 +18,11 @@ const WHAT: &str = "immuaudit: the last verdict on each database.";
 const MOST: u64 = 16 << 20;
 /// Longest reason that is kept, in characters.
 const REASON: usize = 200;
+/// Longest trouble of a cycle that is kept, in characters.
+const MAX_TROUBLE: usize = 500;
+
+/// Troubles of a cycle that are kept, at most; each unmatched entry of `--audit-databases` is one.
+const MAX_TROUBLES: usize = 100;
 
 /// How the last check of a database ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,11 +73,15 @@ impl OutcomeRecord {
 pub type Outcomes = Vec<OutcomeRecord>;
 
 impl Store {
-    /// Keeps the last verdicts.
+    /// Writes the last verdicts, and what went wrong beside any one database in the last cycle.
     ///
     /// # Errors
     /// They cannot be written.
-    pub fn save_outcomes(&self, outcomes: &[OutcomeRecord]) -> Result<(), LocalFailure> {
+    pub fn save_outcomes(
+        &self,
+        outcomes: &[OutcomeRecord],
+        troubles: &[String],
+    ) -> Result<(), LocalFailure> {
         let _hold = self.hold(Lock::Exclusive)?;
         let mut writer = Writer::new(WHAT, self.server());
         for outcome in outcomes {
@@ -101,6 +110,10 @@ impl Store {
                     writer.number(key, 1);
                 }
             }
+        }
+        for trouble in troubles.iter().take(MAX_TROUBLES) {
+            writer.element("trouble");
+            writer.text("reason", &cut(trouble, MAX_TROUBLE));
         }
         files::replace(Kind::Outcomes, &self.home.join("outcomes"), &writer.seal())
     }
@@ -131,6 +144,19 @@ impl Store {
         let later = proven > alarm.last_seen
             || (proven == alarm.last_seen && of.checked == proven && of.verdict == "consistent");
         later.then_some(proven)
+    }
+
+    /// Returns what went wrong beside any one database in the last cycle; nothing if the file is damaged, of which
+    /// [`Store::load_outcomes`] warns.
+    pub fn load_troubles(&self) -> Vec<String> {
+        let read = || {
+            let bytes = files::read(&self.home.join("outcomes"), MOST).ok()??;
+            let file = sealed::open(&bytes, self.server()).ok()?;
+            let elements = sealed::elements(&file, "trouble").ok()?;
+            let reason = |table| sealed::text(table, "reason").ok().map(String::from);
+            elements.into_iter().map(reason).collect::<Option<_>>()
+        };
+        read().unwrap_or_default()
     }
 
     /// The last verdicts; none, and a warning, where the file is damaged.

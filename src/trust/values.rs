@@ -55,6 +55,8 @@ pub struct Progress {
     pub sweep: Option<Sweeping>,
     /// The last one that ended.
     pub swept: Option<Swept>,
+    /// When a run first asked for a paced sweep of this history.
+    pub sweep_asked: Option<Timestamp>,
 }
 
 /// A sweep under way.
@@ -214,6 +216,7 @@ impl Progress {
             searched: Vec::new(),
             sweep: None,
             swept: None,
+            sweep_asked: None,
         }
     }
 
@@ -253,6 +256,7 @@ impl Progress {
         for time in [
             self.behind_since.as_mut(),
             self.cut_since.as_mut(),
+            self.sweep_asked.as_mut(),
             self.sweep.as_mut().map(|sweep| &mut sweep.began),
         ]
         .into_iter()

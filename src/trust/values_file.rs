@@ -128,6 +128,9 @@ fn write(writer: &mut Writer, progress: &Progress) {
         let peaks: Vec<String> = sweep.peaks.iter().map(Digest::to_string).collect();
         writer.text("sweep_peaks", &peaks.join(" "));
     }
+    if let Some(asked) = progress.sweep_asked {
+        writer.time("sweep_asked", asked);
+    }
     if let Some(swept) = &progress.swept {
         writer.time("swept_began", swept.began);
         writer.time("swept_ended", swept.ended);
@@ -297,6 +300,11 @@ fn parse(table: &toml::Table, now: Timestamp) -> Option<Progress> {
                     .map(|word| word.parse().ok())
                     .collect::<Option<_>>()?,
             }),
+            false => None,
+        },
+        // files of 0.1.0 hold no time: a sweep is asked for from the next check on
+        sweep_asked: match has("sweep_asked") {
+            true => Some(time("sweep_asked")?),
             false => None,
         },
         swept: match has("swept_ended") {

@@ -3,7 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::audit::due::allowed_without_sweep;
+use crate::clock::Timestamp;
 use crate::config::Values;
+use crate::trust::{Progress, Swept};
 
 /// A probability, from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
@@ -11,20 +14,51 @@ pub struct Chance(pub f64);
 
 const DAY: f64 = 86_400.0;
 
-/// The chance that an edit of one random value among `transactions` is found within a day of
-/// running, by the sample of each `interval` and by the sweep.
-pub fn chance_per_day(values: &Values, interval: Duration, transactions: u64) -> Chance {
+/// Returns the chance that an edit of one random value among `transactions` is found within a day of
+/// running, by the sample of each `interval` and by the sweep, given what `progress` says of earlier readings.
+pub fn chance_per_day(
+    values: &Values,
+    interval: Duration,
+    transactions: u64,
+    progress: Option<&Progress>,
+    now: Timestamp,
+) -> Chance {
     if transactions == 0 {
         return Chance(0.0);
     }
     #[allow(clippy::cast_precision_loss)] // a figure for people
-    let drawn = (values.sample as f64 / transactions as f64).min(1.0);
+    let part = |count: u64| (count as f64 / transactions as f64).min(1.0);
+    let drawn = part(values.sample);
     let cycles = DAY / interval.as_secs_f64().max(0.001);
     let unseen_by_samples = (1.0 - drawn).powf(cycles);
-    let swept = values.sweep.map_or(0.0, |period| {
+    let period = values.sweep.and_then(|sweep| {
+        let swept = progress?.swept?;
+        sweep_takes(&swept, sweep, interval, now)
+    });
+    let swept = period.map_or(0.0, |period| {
         (DAY / period.as_secs_f64().max(0.001)).min(1.0)
     });
-    Chance(1.0 - unseen_by_samples * (1.0 - swept))
+    let found = 1.0 - unseen_by_samples * (1.0 - swept);
+    // an edit is not found in a transaction that does not come, or that comes without its values
+    let unread = progress.map_or(0, |progress| {
+        let (due, absent) = (progress.due.count(), progress.absent.count());
+        due.saturating_add(absent)
+    });
+    Chance(found * (1.0 - part(unread)))
+}
+
+/// Returns the time that a paced sweep takes by the last one that ended; `None` if that is too long ago for any to
+/// count.
+fn sweep_takes(
+    swept: &Swept,
+    sweep: Duration,
+    interval: Duration,
+    now: Timestamp,
+) -> Option<Duration> {
+    let time =
+        |from: Timestamp, to: Timestamp| Duration::from_secs(to.unix().saturating_sub(from.unix()));
+    let recent = time(swept.ended, now) <= allowed_without_sweep(sweep, interval);
+    recent.then(|| sweep.max(time(swept.began, swept.ended)))
 }
 
 /// As a percentage that never promises more than there is.
@@ -47,6 +81,65 @@ impl fmt::Display for Chance {
 mod tests {
     use super::*;
     use crate::config::NewValues;
+    use crate::trust::{Due, Unavailable};
+
+    const INTERVAL: Duration = Duration::from_secs(300);
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_unix(1_000_000 + seconds)
+    }
+
+    /// A sweep took so many seconds, and ended at that time.
+    fn swept(ended: u64, took: u64) -> Progress {
+        let mut progress = Progress::new("db", at(0));
+        progress.swept = Some(Swept {
+            began: at(ended - took),
+            ended: at(ended),
+            read: 1_000,
+            unavailable: Unavailable::default(),
+            of: 1_000,
+        });
+        progress
+    }
+
+    fn chance_at(sweep: u64, progress: &Progress, now: u64) -> String {
+        let values = Values {
+            sample: 0,
+            new: NewValues::Sampled,
+            sweep: Some(Duration::from_secs(sweep)),
+        };
+        chance_per_day(&values, INTERVAL, 1_000, Some(progress), at(now)).to_string()
+    }
+
+    #[test]
+    fn a_sweep_counts_once_it_has_ended_and_as_long_as_it_ends_in_its_time() {
+        let day = 86_400;
+        assert_eq!(chance_at(day, &Progress::new("db", at(0)), 10), "0.0%");
+        let fresh = swept(day, day);
+        assert_eq!(chance_at(day, &fresh, 3 * day), "100%");
+        assert_eq!(chance_at(day, &fresh, 3 * day + 1), "0.0%");
+        // one that takes longer than it should counts as what it is
+        assert_eq!(chance_at(day, &swept(4 * day, 4 * day), 4 * day), "25.0%");
+        // a sweep of a second under cron counts from run to run
+        assert_eq!(chance_at(1, &swept(day, 0), day + 900), "100%");
+        assert_eq!(chance_at(1, &swept(day, 0), day + 901), "0.0%");
+    }
+
+    #[test]
+    fn transactions_that_are_due_or_absent_are_found_by_no_reading() {
+        let mut progress = swept(86_400, 0);
+        let due = Due {
+            since: at(0),
+            values_only: false,
+        };
+        progress.due.insert(1, 100, due);
+        assert_eq!(chance_at(86_400, &progress, 86_400), "90.0%");
+        progress.absent.insert(101, 200, ());
+        assert_eq!(chance_at(86_400, &progress, 86_400), "80.0%");
+        progress.due.remove(1, 100);
+        progress.absent.remove(102, 200);
+        assert_eq!(chance_at(86_400, &progress, 86_400), "over 99.9%");
+    }
 
     fn chance(sample: u64, sweep: Option<u64>, transactions: u64) -> String {
         let values = Values {
@@ -54,7 +147,9 @@ mod tests {
             new: NewValues::Sampled,
             sweep: sweep.map(Duration::from_secs),
         };
-        chance_per_day(&values, Duration::from_secs(300), transactions).to_string()
+        let progress = swept(86_400, 0);
+        let now = at(86_400);
+        chance_per_day(&values, INTERVAL, transactions, Some(&progress), now).to_string()
     }
 
     #[test]

@@ -1,0 +1,159 @@
+//! `immuaudit status` is well only if the audit is: it shows what the last cycle could not prove, and how old that is.
+
+mod support;
+
+use immuaudit::clock::{self, Timestamp};
+use immuaudit::drill::{Embedded, Lie, Options};
+use immuaudit::trust::{Location, Store};
+use support::place::Place;
+use support::program::{Program, Run, member};
+
+const DB: &str = "defaultdb";
+
+struct Scene {
+    server: Embedded,
+    _place: Place,
+    program: Program,
+}
+
+/// Forty transactions that an auditor trusts.
+fn trusted() -> Scene {
+    let server = Embedded::start(Options::default()).expect("a ledger");
+    server.grow(DB, 40);
+    let place = Place::new();
+    let program = Program::new(server.port(), &place.join("state"));
+    program.once().is(0, DB, "first-seen");
+    Scene {
+        server,
+        _place: place,
+        program,
+    }
+}
+
+impl Scene {
+    #[track_caller]
+    fn status(&self, code: i32, says: &str) -> Run {
+        let run = self.program.run(&["status"]);
+        run.ends_with(code);
+        assert!(run.stdout.contains(says), "{run:#?}");
+        run
+    }
+
+    fn store(&self) -> Store {
+        let location = Location {
+            dir: self.program.dir.clone(),
+            roots: None,
+            server: "tested".into(),
+        };
+        Store::open_beside(&location).expect("a store")
+    }
+
+    /// Changes the recorded time of the last proof.
+    fn proven_before(&self, seconds: u64) {
+        let store = self.store();
+        let mut outcomes = store.load_outcomes();
+        for of in &mut outcomes {
+            let proven = of.proven.expect("a proof").unix() - seconds;
+            of.proven = Some(Timestamp::from_unix(proven));
+            of.checked = Timestamp::from_unix(proven);
+        }
+        let troubles = store.load_troubles();
+        store.save_outcomes(&outcomes, &troubles).expect("written");
+    }
+}
+
+#[test]
+fn a_closed_alarm_is_not_well_before_a_check_has_proven_the_state_again() {
+    let scene = trusted();
+    scene.server.lie(Lie::Rollback);
+    scene.program.once().is(2, DB, "rolled-back");
+    let alarm = scene.program.open_alarm(DB);
+    scene.program.run(&["alarm", "close", &alarm]).ends_with(0);
+    scene.status(1, "no check has succeeded since");
+    scene.server.be_honest();
+    scene.program.once().is(0, DB, "consistent");
+    scene.status(0, "consistent");
+}
+
+#[test]
+fn what_went_wrong_beside_any_database_in_the_last_cycle_is_shown() {
+    let scene = trusted();
+    let filter = ["--once", "--audit-databases", "defaultdb,paymets"];
+    scene.program.run(&filter).ends_with(1);
+    scene.status(1, "\"paymets\" selects no database");
+    let run = scene.program.run(&["status", "--json"]);
+    run.ends_with(1);
+    let trouble = run.stdout.lines().find(|line| line.contains("paymets"));
+    let trouble = trouble.expect("a line");
+    assert_eq!(member(trouble, "database"), "null", "{run:#?}");
+    scene.program.once().ends_with(0);
+    let run = scene.status(0, "consistent");
+    assert!(!run.stdout.contains("paymets"), "{run:#?}");
+}
+
+#[test]
+fn a_state_that_was_not_proven_for_three_intervals_is_overdue_whether_a_program_runs_or_not() {
+    let scene = trusted();
+    scene.proven_before(800);
+    scene.status(0, "first-seen");
+    scene.proven_before(200);
+    scene.status(1, "overdue: not proven for 10");
+    let run = scene.program.run(&["status", "--json"]);
+    let overdue = member(run.line(DB), "overdue");
+    assert!(overdue.contains("not proven for 10"), "{run:#?}");
+    // by the interval that is configured
+    let hourly = scene.program.with(&["--audit-interval", "1h"]);
+    hourly.run(&["status"]).ends_with(0);
+    // one that is no longer selected is not checked any more
+    let other = scene.program.with(&["--audit-databases", "other"]);
+    let run = other.run(&["status"]);
+    run.ends_with(0);
+    assert!(run.stdout.contains("not audited"), "{run:#?}");
+    scene.program.once().ends_with(0);
+    scene.status(0, "consistent");
+}
+
+#[test]
+fn where_nothing_is_known_yet_json_has_only_objects() {
+    let place = Place::new();
+    let program = Program::new(1, &place.join("state")); // nothing listens there
+    program.run(&["--once"]).ends_with(1);
+    let run = program.run(&["status", "--json"]);
+    let lines: Vec<&str> = run.ends_with(1).stdout.lines().collect();
+    assert_eq!(lines.len(), 1, "{run:#?}");
+    assert!(lines[0].starts_with('{'), "{run:#?}");
+    let text = program.run(&["status"]).stdout;
+    assert!(text.contains("nothing is known yet"), "{text}");
+    assert!(text.contains("last cycle: no list of databases"), "{text}");
+}
+
+#[test]
+fn a_trusted_state_that_no_check_has_proven_yet_is_not_well() {
+    let scene = trusted();
+    let outcomes = scene.program.dir.join("tested/outcomes");
+    std::fs::remove_file(outcomes).expect("it is there");
+    scene.status(1, "no check is recorded");
+}
+
+#[test]
+fn many_absent_ranges_are_named_by_first_last_and_count_and_all_of_them_in_json() {
+    let scene = trusted();
+    let store = scene.store();
+    let mut progress = store.load_progress(clock::now());
+    for of in &mut progress {
+        for tx in (1..40).step_by(2) {
+            of.absent.insert(tx, tx, ());
+        }
+    }
+    store.save_progress(&progress).expect("written");
+    drop(store);
+    scene.status(
+        0,
+        "1, 3, 5, 7, 9, 11, 13, ..., 39 (20 transactions in 20 ranges)",
+    );
+    let run = scene.program.run(&["status", "--json"]);
+    let all: Vec<String> = (1..40).step_by(2).map(|tx: u64| tx.to_string()).collect();
+    let line = run.line(DB);
+    assert_eq!(member(line, "values_absent_ranges"), all.join(" "));
+    assert_eq!(member(line, "values_absent"), "20");
+}
