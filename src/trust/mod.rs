@@ -14,6 +14,7 @@
 //!            DATABASE.mirror        the hash of every transaction, under --audit-mirror
 //!            evidence/DATABASE/ALARM.toml   what shows it, a file each finding
 //!            located/DATABASE/ALARM.toml    where it was tampered
+//!            arrivals               the databases, in the order of their first trusted states
 //!            identities             every immudb-uuid seen
 //!            outcomes               the last verdicts
 //!            values                 how far the values were read, and what of them stays due
@@ -26,6 +27,7 @@
 mod acknowledged;
 mod adopt;
 mod alarm;
+mod arrivals;
 mod believe;
 mod carry;
 mod claim;
