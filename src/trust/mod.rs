@@ -62,7 +62,7 @@ mod warning;
 
 pub use acknowledged::{Acknowledged, Acknowledgement};
 pub use adopt::{Adopted, Adoption};
-pub use alarm::{Alarm, Closed};
+pub use alarm::{Alarm, Closed, PastClosing};
 pub use carry::Ground;
 pub use claim::{Claim, Contradiction, Differ};
 pub use damage::{Damage, Record};
@@ -75,7 +75,7 @@ pub use identity::KnownElsewhere;
 pub use located::LocatedRecord;
 pub use mirror::{Extended, Mirror};
 pub use outcome::{OutcomeRecord, Outcomes};
-pub use raise::read_evidence;
+pub use raise::{Raised, read_evidence};
 pub use store::{Location, Store};
 pub use trusted::{How, Seen, Trusted, kept_identity};
 pub use values::{Begun, Progress, Searched, Sweeping, Swept, Unavailable};
