@@ -19,6 +19,12 @@ impl Shown {
         Shown(escape(text.chars()))
     }
 
+    /// Keeps printable ASCII, so that text which was escaped before it was stored is not escaped twice. All else is
+    /// escaped, and long text is cut as in [`Shown::new`].
+    pub fn of_escaped(text: &str) -> Shown {
+        Shown(cut(text.chars(), |c| matches!(c, ' '..='~')))
+    }
+
     /// The same for bytes that may be no text.
     pub fn of_bytes(bytes: &[u8]) -> Shown {
         // four bytes a character at most, so what is never shown is never looked at
@@ -49,11 +55,15 @@ pub fn shell_value(word: &str) -> String {
 }
 
 fn escape(text: impl Iterator<Item = char>) -> String {
+    cut(text, |c| matches!(c, ' '..='~') && c != '\\' && c != '"')
+}
+
+fn cut(text: impl Iterator<Item = char>, is_plain: impl Fn(char) -> bool) -> String {
     let mut shown = String::new();
     for c in text {
-        match c {
-            ' '..='~' if c != '\\' && c != '"' => shown.push(c),
-            _ => shown.extend(c.escape_default()),
+        match is_plain(c) {
+            true => shown.push(c),
+            false => shown.extend(c.escape_default()),
         }
         if shown.len() > SHOWN {
             shown.push_str("...");
@@ -82,6 +92,17 @@ mod tests {
             shown.as_str(),
             "a\\nERROR forged\\r\\u{1b}[31m\\u{202e}evil\\u{2028}\\\"\\\\<b>\\u{e9}"
         );
+    }
+
+    #[test]
+    fn text_that_was_escaped_before_stays_as_it_is_and_still_forges_nothing() {
+        let once = Shown::new("a\n\"\\é\0");
+        assert_eq!(Shown::of_escaped(once.as_str()), once);
+        assert_eq!(
+            Shown::of_escaped("a\nERROR\x1b[31m\u{202e}").as_str(),
+            "a\\nERROR\\u{1b}[31m\\u{202e}"
+        );
+        assert!(Shown::of_escaped(&"é".repeat(1 << 20)).as_str().len() < SHOWN + 20);
     }
 
     #[test]

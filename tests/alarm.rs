@@ -8,6 +8,8 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use immuaudit::drill::{Embedded, Lie, NewEntry, Options};
+use immuaudit::wire::method;
+use support::notify_scene::wait_until;
 use support::place::Place;
 use support::program::{Program, Run, copied, member};
 use support::tool::have;
@@ -97,7 +99,7 @@ fn the_printed_lines_say_what_each_command_does() {
     let run = scene.audit.run(&["--once"]);
     let text = &run.ends_with(2).stdout;
     let keep = "to close it and keep the trusted state: immuaudit alarm close --dir=";
-    let adopt = "to trust the state that the server shows now instead, giving up transactions 21 to 25: \
+    let adopt = "to trust transaction 20 of the evidence instead, giving up transactions 21 to 25: \
                  immuaudit alarm adopt --dir=";
     assert!(text.contains(keep), "{text}");
     assert!(text.contains(adopt), "{text}");
@@ -502,4 +504,159 @@ fn an_acknowledgement_that_is_damaged_counts_no_more_and_says_so() {
         refused.ends_with(3).stderr.contains("acknowledge again"),
         "{refused:#?}"
     );
+}
+
+#[test]
+fn closing_takes_several_alarms_or_all_of_a_database() {
+    let scene = Scene::new();
+    let good = scene.server.ledger(DATABASE).expect("a database");
+    let ids = |run: Run| -> Vec<String> {
+        let lines = run.stdout.lines();
+        lines.map(|line| member(line, "alarm").to_owned()).collect()
+    };
+    for last in [24, 23, 22, 21, 20] {
+        scene.truncate(last);
+        scene.audit.once().is(2, DATABASE, "rolled-back");
+    }
+    scene.server.put_ledger(DATABASE, good);
+    let open = ids(scene.alarm(&["list", "--json"]));
+    assert_eq!(open.len(), 5);
+    // an ID that is wrong: nothing is closed
+    let refused = scene.alarm(&["close", &open[0], "0123456789ab"]);
+    let text = &refused.ends_with(3).stderr;
+    assert!(text.contains("no alarm 0123456789ab"), "{text}");
+    assert_eq!(ids(scene.alarm(&["list", "--json"])), open);
+    let closed = scene.alarm(&["close", &open[0], &open[1]]);
+    let text = &closed.ends_with(0).stdout;
+    assert!(text.contains(&open[0]) && text.contains(&open[1]), "{text}");
+    assert_eq!(ids(scene.alarm(&["list", "--json"])), open[2..]);
+    let json = scene.alarm(&["close", "--database", DATABASE, "--json"]);
+    json.ends_with(0);
+    assert_eq!(ids(json), open[2..]);
+    scene.audit.once().is(0, DATABASE, "consistent");
+    let none = scene.alarm(&["close", "--database", DATABASE]);
+    assert_eq!(
+        none.ends_with(0).stdout,
+        "no alarm of database defaultdb is open\n"
+    );
+    for (words, wrong) in [
+        (&["close", "--database", "nodb"][..], "nodb"),
+        (&["close"], "wanted is"),
+        (&["close", &open[0], "--database", DATABASE], "wanted is"),
+        (&["list", "--database", DATABASE], "alarm close"),
+        (&["show", &open[0], &open[1]], "no use for"),
+    ] {
+        let refused = scene.alarm(words);
+        let text = &refused.ends_with(3).stderr;
+        assert!(text.contains(wrong), "{words:?}: {text}");
+    }
+}
+
+#[test]
+fn an_alarm_that_opens_again_keeps_when_it_was_raised_and_who_closed_it() {
+    let scene = Scene::new();
+    scene.truncate(20);
+    scene.audit.once().ends_with(2);
+    let alarm = scene.audit.open_alarm(DATABASE);
+    let raised = |run: &Run| member(run.line(DATABASE), "raised").to_owned();
+    let first = raised(&scene.alarm(&["show", &alarm, "--json"]));
+    scene.alarm(&["close", &alarm]).ends_with(0);
+    std::thread::sleep(std::time::Duration::from_millis(1_100)); // times have seconds
+    scene.audit.once().ends_with(2);
+    let again = scene.alarm(&["show", &alarm, "--json"]);
+    assert_eq!(raised(&again), first);
+    let line = again.line(DATABASE);
+    assert!(
+        line.contains("\"past_closings\":[{\"closed_by\":\"uid "),
+        "{line}"
+    );
+    assert!(member(line, "reopened").starts_with("20"), "{line}");
+    let text = scene.alarm(&["show", &alarm]).stdout;
+    assert!(text.contains("reopened:"), "{text}");
+    assert!(text.contains("by uid "), "{text}");
+}
+
+#[test]
+fn the_trusted_history_is_shown_again_only_while_it_is_the_trusted_one() {
+    let scene = Scene::new();
+    scene.rewrite();
+    scene.audit.once().is(2, DATABASE, "inconsistent");
+    let alarm = scene.audit.open_alarm(DATABASE);
+    scene.alarm(&["adopt", &alarm, "--yes"]).ends_with(0);
+    scene.audit.once().is(0, DATABASE, "consistent");
+    let json = scene.alarm(&["list", "--all", "--json"]);
+    let line = json.ends_with(0).line(DATABASE);
+    assert!(
+        line.contains("\"trusted_history_shown_again\":null"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_damaged_list_of_alarms_counts_as_an_open_alarm() {
+    let scene = Scene::new();
+    scene.truncate(20);
+    scene.audit.once().ends_with(2);
+    let file = scene.audit.dir.join("tested/defaultdb.alarms");
+    fs::write(&file, "damaged").expect("it can be written");
+    for words in [&["alarm", "list"][..], &["evidence", "list"], &["status"]] {
+        let run = scene.audit.run(words);
+        let text = run.ends_with(2).stderr.clone() + &run.stdout;
+        assert!(text.contains("defaultdb.alarms"), "{words:?}: {text}");
+    }
+}
+
+#[test]
+fn the_json_of_a_tampered_database_names_its_alarm_its_evidence_and_the_commands() {
+    let scene = Scene::new();
+    let well = scene.audit.once();
+    assert!(well.line(DATABASE).contains("\"alarm\":null"), "{well:?}");
+    scene.truncate(20);
+    let run = scene.audit.once();
+    let line = run.ends_with(2).line(DATABASE);
+    let evidence = member(line, "evidence");
+    assert!(fs::exists(evidence).expect("a path"), "{line}");
+    assert!(evidence.contains(member(line, "alarm")), "{line}");
+    assert!(
+        member(line, "adopt_command").contains("alarm adopt"),
+        "{line}"
+    );
+    let closed = copied(member(line, "close_command"));
+    assert_eq!(closed.status.code(), Some(0), "{closed:?}");
+}
+
+#[test]
+fn a_key_in_a_reason_is_escaped_once() {
+    let scene = Scene::new();
+    scene.server.lie(Lie::EditedValue);
+    scene.audit.run(&["sweep"]).ends_with(2);
+    let once = "key \"\\u{0}key/";
+    for words in [&["alarm", "list"][..], &["evidence", "list"], &["status"]] {
+        let text = scene.audit.run(words).ends_with(2).stdout.clone();
+        assert!(text.contains(once), "{words:?}: {text}");
+    }
+    let list = scene.alarm(&["list", "--json"]);
+    let line = list.stdout.lines().find(|line| line.contains("u{0}key"));
+    let line = line.expect("an alarm of that key");
+    let show = scene.alarm(&["show", member(line, "alarm")]);
+    let file = scene
+        .audit
+        .run(&["evidence", "show", member(line, "evidence")]);
+    for text in [show.stdout, file.stdout] {
+        assert!(text.contains(once), "{text}");
+    }
+}
+
+#[test]
+fn a_stop_while_databases_are_listed_is_no_trouble() {
+    let scene = Scene::new();
+    scene.server.lie(Lie::NeverAnswers);
+    let listed = || scene.server.calls()[method::DATABASE_LIST];
+    let before = listed();
+    let mut running = scene.audit.start(&[]);
+    wait_until("the list is asked for", || listed() > before);
+    running.signal("TERM");
+    assert_eq!(running.end(), Some(0));
+    let log = running.log();
+    assert!(!log.contains("no list of databases"), "{log}");
 }

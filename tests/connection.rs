@@ -233,3 +233,15 @@ fn a_call_past_its_deadline_is_not_made_again() {
     assert!(matches!(failure.kind, Kind::Deadline(_)), "{failure}");
     assert_eq!(embedded.calls()[method::CURRENT_STATE], 1);
 }
+
+#[test]
+fn a_call_that_a_stop_keeps_from_being_made_is_named_without_its_path() {
+    let embedded = Embedded::start(Options::default()).expect("an embedded ledger");
+    let stop = Stop::new();
+    stop.request();
+    let endpoint = Endpoint::on_loopback(embedded.port());
+    let mut server = in_process::server(endpoint, Duration::from_secs(1), &stop);
+    let failure = server.state("defaultdb").expect_err("stopped");
+    assert_eq!(failure.kind, Kind::Stopped);
+    assert!(!failure.to_string().contains('/'), "{failure}");
+}

@@ -31,6 +31,7 @@ fn seen(store: &Store, chain: &Chain, database: &str, then: u64) -> Trusted {
 fn vanished(trusted: &Trusted) -> Finding {
     Finding {
         database: trusted.database.clone(),
+        reason: "vanished".into(),
         ..finding(Some(trusted), Tampering::RolledBack, None)
     }
 }
@@ -168,8 +169,8 @@ fn evidence_that_made_room_comes_back_only_where_there_is_free_room() {
     let chain = Chain::new(9, 1);
     let store = limited(&place, 2, 64 << 20);
     let real = grown(&store, &chain);
-    let young = seen(&store, &chain, "young", 100);
     let old = seen(&store, &chain, "old", 50);
+    let young = seen(&store, &chain, "young", 100);
     let first = store.raise(&vanished(&young), at(200)).unwrap();
     store.raise(&vanished(&old), at(200)).unwrap();
     store.raise(&vanished(&real), at(200)).unwrap();
@@ -178,4 +179,93 @@ fn evidence_that_made_room_comes_back_only_where_there_is_free_room() {
     assert!(matches!(again, Err(LocalFailure::EvidenceFull { .. })));
     let open = store.open_alarms(Some("young")).unwrap();
     assert_eq!((open.len(), open[0].times), (1, 2));
+}
+
+/// Findings about databases that were made up after the real one, more than there is room for.
+fn flood(store: &Store, chain: &Chain, databases: u64, then: u64) {
+    for number in 0..databases {
+        let made_up = seen(store, chain, &format!("made-up-{number}"), then);
+        let _ = store.raise(&vanished(&made_up), at(then + 1_000));
+    }
+}
+
+#[test]
+fn adopting_a_state_does_not_make_a_database_the_youngest() {
+    let place = Place::new();
+    let chain = Chain::new(9, 1);
+    let store = limited(&place, 50, 64 << 20);
+    let real = grown(&store, &chain);
+    let made_up: Vec<Trusted> = (0..60)
+        .map(|number| seen(&store, &chain, &format!("made-up-{number}"), 100 + number))
+        .collect();
+    let older = finding(Some(&real), Tampering::RolledBack, Some(chain.state(4)));
+    let alarm = store.raise(&older, at(300)).unwrap();
+    let adopted = store.adopt(&alarm.id, "kim", at(500)).unwrap();
+    for made_up in &made_up {
+        let _ = store.raise(&vanished(made_up), at(1_000));
+    }
+    // its own finding, closed by the adoption, leaves room for nobody else's
+    let shown = Chain::new(9, 2).state(6);
+    let found = finding(
+        adopted.trusted.as_ref(),
+        Tampering::Inconsistent,
+        Some(shown),
+    );
+    assert!(whole(&store.raise(&found, at(2_000)).unwrap()));
+}
+
+#[test]
+fn a_database_that_was_forgotten_and_seen_again_stays_older_than_those_seen_meanwhile() {
+    let place = Place::new();
+    let chain = Chain::new(9, 1);
+    let store = limited(&place, 20, 64 << 20);
+    let real = grown(&store, &chain);
+    flood(&store, &chain, 30, 100);
+    let alarm = store.raise(&vanished(&real), at(1_500)).unwrap();
+    store.adopt(&alarm.id, "kim", at(1_600)).unwrap();
+    drop(store);
+    let store = limited(&place, 20, 64 << 20); // another process
+    let real = seen(&store, &chain, "db", 1_700);
+    let shown = Chain::new(9, 2).state(6);
+    for kind in [Tampering::Inconsistent, Tampering::Signature] {
+        let found = finding(Some(&real), kind, Some(shown));
+        assert!(whole(&store.raise(&found, at(2_000)).unwrap()));
+    }
+}
+
+#[test]
+fn a_clock_in_the_future_at_the_first_sight_does_not_make_a_database_the_youngest() {
+    let place = Place::new();
+    let chain = Chain::new(9, 1);
+    let store = limited(&place, 20, 64 << 20);
+    let real = seen(&store, &chain, "db", 9_000_000);
+    flood(&store, &chain, 30, 100);
+    let shown = Chain::new(9, 2).state(6);
+    let found = finding(Some(&real), Tampering::Inconsistent, Some(shown));
+    assert!(whole(&store.raise(&found, at(2_000)).unwrap()));
+}
+
+#[test]
+fn a_finding_before_anything_is_trusted_does_not_make_a_database_the_youngest_from_then_on() {
+    let place = Place::new();
+    let chain = Chain::new(9, 1);
+    let store = limited(&place, 5, 64 << 20);
+    let unsigned = finding(None, Tampering::Signature, Some(chain.state(3)));
+    let before = store.raise(&unsigned, at(1)).unwrap();
+    let others: Vec<Alarm> = (0..5)
+        .map(|number| {
+            let other = seen(&store, &chain, &format!("other-{number}"), 10 + number);
+            store.raise(&vanished(&other), at(20)).unwrap()
+        })
+        .collect();
+    assert!(!whole(&before) && others.iter().all(whole));
+    let real = seen(&store, &chain, "db", 30);
+    fs::remove_file(&others[4].evidence).unwrap(); // its operator needed it no more
+    let younger = seen(&store, &chain, "younger", 40);
+    let younger = store.raise(&vanished(&younger), at(50)).unwrap();
+    assert!(whole(&younger));
+    let shown = Chain::new(9, 2).state(6);
+    let found = finding(Some(&real), Tampering::Inconsistent, Some(shown));
+    assert!(whole(&store.raise(&found, at(60)).unwrap()));
+    assert!(!whole(&younger));
 }

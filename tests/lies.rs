@@ -241,6 +241,7 @@ fn check_files(lie: Lie, scene: &Scene) {
     );
     for file in names(&scene.folder.join("trust/tested")) {
         let known = [
+            "arrivals",
             "auditor.lock",
             "write.lock",
             "identities",

@@ -7,7 +7,8 @@ use std::fs;
 
 use immuaudit::ledger::State;
 use immuaudit::trust::{
-    Adoption, Alarm, Change, Evidence, How, Limits, LocalFailure, Shortened, Tampering, Trusted,
+    Adoption, Alarm, Change, Evidence, Finding, How, Limits, LocalFailure, Shortened, Tampering,
+    Trusted,
 };
 use support::chain::Chain;
 use support::place::Place;
@@ -420,4 +421,117 @@ fn a_full_evidence_directory_still_leaves_the_alarm_open() {
     let refused = store.raise(&finding(Some(&trusted), Tampering::Value, None), at(6));
     assert!(matches!(refused, Err(LocalFailure::EvidenceFull { .. })));
     assert_eq!(store.open_alarms(None).unwrap().len(), 1);
+}
+
+#[test]
+fn an_alarm_that_opens_again_keeps_its_first_time_and_its_past_closings_and_few_of_them() {
+    let place = Place::new();
+    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let trusted = grown(&store, &chain);
+    let found = finding(Some(&trusted), Tampering::RolledBack, Some(chain.state(4)));
+    let alarm = store.raise(&found, at(6)).unwrap();
+    for number in 1..=20 {
+        let who = format!("kim-{number}");
+        store.close_alarm(&alarm.id, &who, at(10 * number)).unwrap();
+        let again = store.raise(&found, at(10 * number + 5)).unwrap();
+        assert_eq!(again.raised, at(6));
+        assert!(again.is_open());
+    }
+    let kept = store.open_alarms(None).unwrap().remove(0);
+    assert_eq!(kept.times, 21);
+    let past: Vec<_> = kept
+        .past
+        .iter()
+        .map(|past| past.closed.who.as_str())
+        .collect();
+    assert_eq!(past.len(), 8);
+    assert_eq!((past[0], past[7]), ("kim-13", "kim-20"));
+    assert_eq!(kept.past[7].reopened, at(205));
+    assert_eq!(kept.opened(), at(205));
+}
+
+#[test]
+fn the_trusted_history_shown_again_is_noted_whatever_the_clock_and_only_while_it_is_trusted() {
+    let place = Place::new();
+    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+    let trusted = grown(&store, &chain);
+    let found = finding(Some(&trusted), Tampering::Inconsistent, Some(fork.state(6)));
+    let shown_again = |id: &str| store.shown_again(&store.alarm(id).unwrap());
+    let id = store.raise(&found, at(100)).unwrap().id;
+    assert_eq!(shown_again(&id), None);
+    // a state that is not of the trusted history shows nothing
+    store.note_shown_again("db", fork.state(6), at(50)).unwrap();
+    assert_eq!(shown_again(&id), None);
+    store.note_shown_again("db", trusted.state, at(50)).unwrap(); // the clock was put back
+    assert_eq!(shown_again(&id), Some(at(50)));
+    store.note_shown_again("db", trusted.state, at(60)).unwrap();
+    assert_eq!(shown_again(&id), Some(at(50)));
+    // found again: the evidence is of now
+    store.raise(&found, at(70)).unwrap();
+    assert_eq!(shown_again(&id), None);
+    store.note_shown_again("db", trusted.state, at(80)).unwrap();
+    store.adopt(&id, "kim", at(90)).unwrap();
+    assert_eq!(shown_again(&id), None);
+    store.note_shown_again("db", fork.state(6), at(95)).unwrap();
+    assert_eq!(shown_again(&id), None);
+}
+
+#[test]
+fn a_finding_tells_whether_it_opened_its_alarm_even_if_there_is_no_room_for_its_evidence() {
+    let place = Place::new();
+    let chain = Chain::new(9, 1);
+    for files in [0, 100] {
+        let store = open(&place).with_limits(Limits {
+            files,
+            ..Limits::default()
+        });
+        let database = format!("db-{files}");
+        let trusted = store
+            .first_sight(&database, &chain.seen(3), How::FirstSeen, at(3))
+            .unwrap();
+        let found = Finding {
+            database,
+            ..finding(Some(&trusted), Tampering::Value, None)
+        };
+        let opened = |when| {
+            let raised = store.record_finding(&found, at(when));
+            assert!(raised.is_listed);
+            assert_eq!(raised.unwritten.is_some(), files == 0);
+            (raised.opened, raised.alarm.id)
+        };
+        let (first, id) = opened(4);
+        assert!(first && !opened(5).0);
+        store.close_alarm(&id, "kim", at(6)).unwrap();
+        assert!(opened(7).0 && !opened(8).0);
+    }
+}
+
+#[test]
+fn a_finding_beside_a_damaged_list_is_new_until_its_evidence_is_written() {
+    let place = Place::new();
+    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let trusted = grown(&store, &chain);
+    let found = finding(Some(&trusted), Tampering::RolledBack, Some(chain.state(4)));
+    fs::write(file(&place, "db.alarms"), "damaged").unwrap();
+    for new in [true, false] {
+        let raised = store.record_finding(&found, at(6));
+        assert!(raised.unwritten.is_some() && !raised.is_listed);
+        assert_eq!(raised.opened, new);
+    }
+}
+
+#[test]
+fn what_a_kill_left_half_written_beside_evidence_is_cleared_away() {
+    let place = Place::new();
+    drop(open(&place));
+    let left: Vec<_> = ["evidence", "located"]
+        .iter()
+        .map(|folder| file(&place, folder).join("db/0123456789ab.toml.new"))
+        .collect();
+    for left in &left {
+        fs::create_dir_all(left.parent().unwrap()).unwrap();
+        fs::write(left, "half").unwrap();
+    }
+    drop(open(&place));
+    assert_eq!(left.iter().filter(|left| left.exists()).count(), 0);
 }

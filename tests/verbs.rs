@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use immuaudit::config::{
-    AcknowledgeTask, AdoptConsent, AlarmTask, Drill, ListedAlarms, RootsTask, Task,
+    AcknowledgeTask, AdoptConsent, AlarmTask, ClosedAlarms, Drill, ListedAlarms, RootsTask, Task,
 };
 use support::process::given;
 
@@ -27,8 +27,13 @@ fn verbs_have_their_own_flags() {
     let id = || "7".to_owned();
     let show = Task::Alarm(AlarmTask::Show { alarm: id() });
     assert_eq!(alarm(&["show", "7"]), show);
-    let close = Task::Alarm(AlarmTask::Close { alarm: id() });
-    assert_eq!(alarm(&["close", "7"]), close);
+    let close = |alarms| Task::Alarm(AlarmTask::Close(alarms));
+    let ids = ClosedAlarms::Ids(vec![id()]);
+    assert_eq!(alarm(&["close", "7"]), close(ids));
+    let ids = ClosedAlarms::Ids(vec![id(), "8".to_owned()]);
+    assert_eq!(alarm(&["close", "7", "8"]), close(ids));
+    let of_database = ClosedAlarms::OfDatabase("shop".to_owned());
+    assert_eq!(alarm(&["close", "--database=shop"]), close(of_database));
     for (words, consent) in [
         (&["adopt", "7"][..], AdoptConsent::Ask),
         (&["adopt", "7", "--yes"], AdoptConsent::Given),

@@ -36,7 +36,7 @@ fn a_wrong_command_line_is_told_with_its_remedy() {
         ),
         (
             &["alarm", "close"],
-            "incomplete: wanted is immuaudit alarm list [DATABASE] [--all] | show ID | close ID | adopt ID [--yes]",
+            "incomplete: wanted is immuaudit alarm list [DATABASE] [--all] | show ID | close ID... | close --database DATABASE | adopt ID [--yes]",
         ),
         (
             &["alarm", "show", "7", "--all"],

@@ -22,13 +22,15 @@ pub(super) fn answers(transcript: &Transcript) -> Vec<Answer> {
 /// Returns one exchange as evidence keeps it: the bytes themselves, which are shared; without the values in them
 /// if the whole would be too long; cut if that is too long as well.
 fn answer(exchange: &Exchange, room: &mut usize) -> Answer {
-    let most = Limits::DEFAULT.answer.min(*room);
     let mut answer = Answer {
         call: exchange.call.into(),
         request: exchange.request.clone(),
-        reply: exchange.reply.clone(),
+        reply: Ok(Arc::default()),
         shortened: None,
     };
+    let most = Limits::DEFAULT.answer;
+    let most = most.min(room.saturating_sub(answer.size()));
+    answer.reply.clone_from(&exchange.reply);
     if let Ok(bytes) = &exchange.reply {
         if bytes.len() > most {
             let short = wire::without_values(exchange.call, bytes);
@@ -41,8 +43,7 @@ fn answer(exchange: &Exchange, room: &mut usize) -> Answer {
                 None => answer.cut(most),
             };
         }
-        let kept = answer.reply.as_ref().map_or(0, |kept| kept.len());
-        *room = room.saturating_sub(kept);
     }
+    *room = room.saturating_sub(answer.size());
     answer
 }

@@ -10,7 +10,7 @@ use super::verdict::{Reason, Verdict};
 use crate::clock;
 use crate::ledger::{Signature, State};
 use crate::server::Kind;
-use crate::trust::{self, Alarm, Claim, LocalFailure, Tampering, Trusted};
+use crate::trust::{self, Alarm, Claim, LocalFailure, Raised, Tampering, Trusted};
 
 /// A verdict on its way to an outcome.
 pub(super) struct Conclusion {
@@ -49,6 +49,31 @@ impl Conclusion {
     }
 }
 
+/// The alarms of one check.
+struct Found {
+    /// The alarm that is reported: one that the check opened, if there is one.
+    alarm: Option<Alarm>,
+    /// Whether the check opened an alarm.
+    opened: bool,
+    /// Why one of the alarms, or its evidence, could not be written.
+    unwritten: Option<LocalFailure>,
+}
+
+impl Found {
+    fn of(mut raised: Vec<Raised>) -> Found {
+        let opened = raised.iter().any(|raised| raised.opened);
+        let unwritten = raised.iter_mut().find_map(|raised| raised.unwritten.take());
+        // an alarm that is not listed can be neither closed nor adopted
+        raised.retain(|raised| raised.is_listed);
+        raised.sort_by_key(|raised| !raised.opened); // stable: the first one that was opened
+        Found {
+            alarm: raised.into_iter().next().map(|raised| raised.alarm),
+            opened,
+            unwritten,
+        }
+    }
+}
+
 impl Auditor {
     /// Makes an outcome of a conclusion; tampering is written down as evidence and alarm.
     pub(super) fn conclude(
@@ -66,14 +91,16 @@ impl Auditor {
             grew,
             signature,
         } = conclusion;
-        let (mut alarm, unwritten) =
-            match self.raise_what_accuses(database, verdict, &mut reason, trusted, shown) {
-                Ok(alarm) => (alarm, None),
-                Err(failure) => (None, Some(failure)),
-            };
-        let (open_alarms, unread) = self.count_open_alarms(database);
-        let unwritten = unwritten.or(unread);
+        let found = self.raise_what_accuses(database, verdict, &mut reason, trusted, shown);
+        let Found {
+            mut alarm,
+            opened,
+            unwritten,
+        } = found;
         let state = of_state.unwrap_or(verdict);
+        let proven = shown.filter(|_| state.is_proven());
+        let (open_alarms, unread) = self.count_open_alarms(database, proven);
+        let unwritten = unwritten.or(unread);
         if state.is_proven() {
             if shown.is_some_and(|shown| shown.tx > 0) {
                 self.trusted_before.insert(database.into());
@@ -107,6 +134,7 @@ impl Auditor {
             signature,
             previous_signature: trusted.and_then(|trusted| trusted.signature.clone()),
             alarm,
+            opened_alarm: opened,
             unwritten,
             open_alarms,
             overdue: self.ages.overdue(database),
@@ -123,28 +151,37 @@ impl Auditor {
         reason: &mut Reason,
         trusted: Option<&Trusted>,
         shown: Option<State>,
-    ) -> Result<Option<Alarm>, LocalFailure> {
+    ) -> Found {
         match (verdict, reason) {
             (Verdict::Tampered(kind), Reason::Values(report)) => {
                 self.raise_values(database, kind, report, trusted, shown)
             }
             (Verdict::Tampered(kind), reason) => {
-                self.raise(database, kind, reason, trusted, shown).map(Some)
+                Found::of(vec![self.raise(database, kind, reason, trusted, shown)])
             }
-            _ => Ok(None),
+            _ => Found::of(Vec::new()),
         }
     }
 
-    /// An alarm whose list is damaged is not thereby closed; where the system refuses to read it,
-    /// that is no finding, but a failure of our own.
-    fn count_open_alarms(&self, database: &str) -> (usize, Option<LocalFailure>) {
-        match self.store.open_alarms(Some(database)) {
-            Ok(alarms) => (alarms.len(), None),
-            Err(failure @ (LocalFailure::System { .. } | LocalFailure::Busy { .. })) => {
-                (0, Some(failure))
-            }
-            Err(failure) => (1, Some(failure)),
-        }
+    /// Counts the open alarms, and notes on those about the history that the server showed the trusted history again if
+    /// this check proved a state. An alarm whose list is damaged counts as open; a list that the system refuses to read
+    /// is only a local failure.
+    fn count_open_alarms(
+        &self,
+        database: &str,
+        proven: Option<State>,
+    ) -> (usize, Option<LocalFailure>) {
+        let alarms = match self.store.open_alarms(Some(database)) {
+            Ok(alarms) => alarms,
+            Err(failure) => return (usize::from(failure.hides_alarms()), Some(failure)),
+        };
+        let unwritten = proven
+            .filter(|_| alarms.iter().any(Alarm::may_be_shown_again))
+            .and_then(|shown| {
+                let noted = self.store.note_shown_again(database, shown, clock::now());
+                noted.err()
+            });
+        (alarms.len(), unwritten)
     }
 
     fn raise(
@@ -154,7 +191,7 @@ impl Auditor {
         reason: &Reason,
         trusted: Option<&Trusted>,
         shown: Option<State>,
-    ) -> Result<Alarm, LocalFailure> {
+    ) -> Raised {
         let uuid = self.identity();
         let answers = capture::answers(self.server.transcript());
         let recorded = trusted.and_then(|trusted| trusted.uuid.as_ref());
@@ -169,7 +206,7 @@ impl Auditor {
             uuid,
             answers,
         };
-        self.store.raise(&finding, clock::now())
+        self.store.record_finding(&finding, clock::now())
     }
 
     /// An alarm for each broken transaction, known by it alone, so that finding it again in another
@@ -181,7 +218,7 @@ impl Auditor {
         report: &mut Report,
         trusted: Option<&Trusted>,
         proven: Option<State>,
-    ) -> Result<Option<Alarm>, LocalFailure> {
+    ) -> Found {
         let uuid = self.identity();
         let trusted = self.read_against(database, trusted, proven);
         let finding = |kind, reason, shown, claim: Option<Claim>, answers| trust::Finding {
@@ -203,16 +240,14 @@ impl Auditor {
             let (kind, reason) = (broken.what.tampering(), broken.to_string());
             let (shown, claim) = (Some(broken.state()), Some(broken.claim()));
             let finding = finding(kind, reason, shown, claim, answers);
-            raised.push(self.store.raise(&finding, now));
+            raised.push(self.store.record_finding(&finding, now));
         }
         if report.more_broken > 0 || raised.is_empty() {
             let reason = format!("more transactions are broken: {}", report.more_broken);
             let finding = finding(kind, reason, None, None, Vec::new());
-            raised.push(self.store.raise(&finding, now));
+            raised.push(self.store.record_finding(&finding, now));
         }
-        // one that could not be written is told before those that could
-        let alarms: Result<Vec<Alarm>, LocalFailure> = raised.into_iter().collect();
-        alarms.map(|alarms| alarms.into_iter().next())
+        Found::of(raised)
     }
 
     /// Returns the trusted state that transactions were read against: the stored one, which was proven just now.

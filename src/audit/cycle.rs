@@ -73,12 +73,14 @@ impl Cycle {
     /// What went wrong beside any one database.
     pub fn troubles(&self) -> impl Iterator<Item = Trouble<'_>> {
         let nothing = self.outcomes.is_empty() && self.no_list.is_none() && !self.stopped;
+        // a list that was not asked for to the end, because the program ends, is no trouble
+        let no_list = self.no_list.as_ref().filter(|_| !self.stopped);
         let too_many = (self.too_many > 0).then_some(self.too_many);
         let not_reached = (self.not_reached > 0).then_some(self.not_reached);
         let selects_nothing = self.selects_nothing.iter();
         [
             self.no_store.as_ref().map(Trouble::NoStore),
-            self.no_list.as_ref().map(Trouble::NoList),
+            no_list.map(Trouble::NoList),
             self.impossible.as_ref().map(Trouble::Impossible),
             too_many.map(Trouble::TooMany),
             not_reached.map(Trouble::NotReached),

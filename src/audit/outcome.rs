@@ -175,8 +175,10 @@ pub struct Outcome {
     pub signature: Option<Signature>,
     /// What the one before is signed with.
     pub previous_signature: Option<Signature>,
-    /// The alarm raised or repeated by this check.
+    /// The alarm opened or repeated by this check; one that it opened, if there are several.
     pub alarm: Option<Alarm>,
+    /// Whether this check opened an alarm: a new one, or one that was closed.
+    pub opened_alarm: bool,
     /// Why the alarm could not be written, where it could not.
     pub unwritten: Option<LocalFailure>,
     /// Open alarms of this database, this one included.

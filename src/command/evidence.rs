@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use super::alarm::unread;
 use super::open::{self, Failed};
 use crate::audit::{Exit, Rechecked, recheck};
 use crate::config::{EvidenceTask, Settings};
-use crate::report::print;
+use crate::report::{evidence_line, print};
 use crate::text::Shown;
-use crate::trust::{Alarm, Evidence, LocatedRecord, Shortened, Store, read_evidence};
+use crate::trust::{Evidence, LocatedRecord, Shortened, Store, read_evidence};
 
 /// Lists, shows or checks evidence.
 pub fn run(settings: &Settings, task: &EvidenceTask) -> Result<Exit, Failed> {
@@ -34,38 +35,26 @@ pub fn run(settings: &Settings, task: &EvidenceTask) -> Result<Exit, Failed> {
     }
 }
 
-/// A line a finding; the exit code says whether one is open.
+/// Prints a line for each finding; the exit code tells whether an alarm is open.
 fn list(settings: &Settings) -> Result<Exit, Failed> {
     let store = Store::open_beside(&open::location(settings))?;
     let mut exit = Exit::Good;
     for database in store.databases()? {
-        for alarm in store.all_alarms(&database)? {
+        let alarms = match store.all_alarms(&database) {
+            Ok(alarms) => alarms,
+            Err(failure) => {
+                exit = exit.max(unread(&failure)); // the other databases' evidence is listed
+                continue;
+            }
+        };
+        for alarm in alarms {
             if alarm.is_open() {
                 exit = Exit::Tampered;
             }
-            print(&line(&alarm));
+            print(&evidence_line(&alarm));
         }
     }
     Ok(exit)
-}
-
-fn line(alarm: &Alarm) -> String {
-    let state = match &alarm.closed {
-        None => "open".into(),
-        Some(closed) => format!("closed {} by {}", closed.when, Shown::new(&closed.who)),
-    };
-    let missing = match alarm.evidence.exists() {
-        true => "",
-        false => " (not there: it had no room, or was moved)",
-    };
-    format!(
-        "{} {} {} ({}) {state}: {}{missing}",
-        alarm.raised,
-        Shown::new(&alarm.database),
-        alarm.kind,
-        Shown::new(&alarm.reason),
-        alarm.evidence.display()
-    )
 }
 
 /// First what it proves, then what was promised and what was shown.
@@ -84,7 +73,7 @@ fn show(settings: &Settings, evidence: &Evidence) {
             Shown::new(&evidence.server),
             Shown::new(&evidence.alarm)
         ),
-        format!("reason:   {}", Shown::new(&finding.reason)),
+        format!("reason:   {}", Shown::of_escaped(&finding.reason)),
         format!(
             "found:    {} by {}",
             evidence.found,

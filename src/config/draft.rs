@@ -74,6 +74,7 @@ pub(super) struct Draft {
     pub version: bool,
     pub check: bool,
     pub all_alarms: bool,
+    pub close_database: String,
     pub yes: bool,
     pub absent_to: u64,
     pub unsigned: bool,

@@ -58,6 +58,7 @@ pub use settings::{
 };
 pub use source::Source;
 pub use verb::{
-    AcknowledgeTask, AdoptConsent, Against, AlarmTask, Another, Control, Drill, EvidenceTask,
-    Installation, ListedAlarms, LocateTask, RootsTask, ServiceTask, ShownValues, Task,
+    AcknowledgeTask, AdoptConsent, Against, AlarmTask, Another, ClosedAlarms, Control, Drill,
+    EvidenceTask, Installation, ListedAlarms, LocateTask, RootsTask, ServiceTask, ShownValues,
+    Task,
 };

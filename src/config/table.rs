@@ -148,6 +148,7 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new("against", Text(|d| &mut d.against), "OTHER", "", "hold it against a second server (HOST[:PORT]; same login), or another auditor's mirror file").of(Name::Locate),
     Setting::new("show-values", Switch(|d| &mut d.show_values), "", "false", "show values that differ, cut").of(Name::Locate),
     Setting::new("all", Switch(|d| &mut d.all_alarms), "", "false", "list: closed alarms too").of(Name::Alarm),
+    Setting::new("database", Text(|d| &mut d.close_database), "DATABASE", "", "close: every open alarm of this database").of(Name::Alarm),
     Setting::new("yes", Switch(|d| &mut d.yes), "", "false", "adopt: without asking").of(Name::Alarm),
     Setting::new("absent-values-to", Count(1..=MAX_TX, |d| &mut d.absent_to), "TX", "", "absent values of transactions up to this one are explained").of(Name::Acknowledge),
     Setting::new("unsigned", Switch(|d| &mut d.unsigned), "", "false", "the loss of the signature after the last signed state is explained").of(Name::Acknowledge),

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::kind::Kind;
 use super::load::gather;
 use super::persona::Persona;
-use super::setting::{Layers, Origin, Setting};
+use super::setting::{Layers, Setting};
 use super::table::TABLE;
 use super::{Process, Wrong, completions, environment, flags, help, man};
 
@@ -190,8 +190,8 @@ fn no_two_settings_share_a_name_a_letter_or_a_variable() {
         for other in &TABLE[index + 1..] {
             // two verbs may mean different things by one flag
             if setting.flag == other.flag {
-                let gateway = setting.origin == Origin::Gateway;
-                assert!((gateway || setting.verb().is_some()) && other.verb().is_some());
+                let unused = setting.origin.is_unused();
+                assert!((unused || setting.verb().is_some()) && other.verb().is_some());
                 assert!(setting.verb() != other.verb(), "{}", setting.flag);
                 continue;
             }

@@ -62,7 +62,7 @@ pub(super) static VERBS: &[Verb] = &[
     verb(Name::Status, "status", "", 0, "what is trusted, since when, and the last verdicts"),
     verb(Name::Health, "health", "", 0, "does the running auditor make progress? for containers' health checks"),
     verb(Name::Locate, "locate", "DATABASE [--against HOST[:PORT]|FILE] [--show-values]", 1, "after an alarm: what stands, from where on not, what changed"),
-    verb(Name::Alarm, "alarm", "list [DATABASE] [--all] | show ID | close ID | adopt ID [--yes]", 2, "close keeps the trusted state, adopt trusts the evidence's state"),
+    verb(Name::Alarm, "alarm", "list [DATABASE] [--all] | show ID | close ID... | close --database DATABASE | adopt ID [--yes]", usize::MAX, "close keeps the trusted state, adopt trusts the evidence's state"),
     verb(Name::Acknowledge, "acknowledge", "DATABASE [--absent-values-to TX] [--unsigned]", 1, "declare absent values or a lost signature as explained"),
     verb(Name::Evidence, "evidence", "list | show FILE | verify FILE", 2, "what was found; verify checks a file again, offline"),
     verb(Name::Roots, "roots", "list | export | import DIR-OR-FILE [--alarm] | forget DATABASE", 2, "what is trusted: show, export, import from immuclient, forget"),
@@ -151,11 +151,8 @@ pub enum AlarmTask {
         /// Its ID.
         alarm: String,
     },
-    /// Close one alarm and keep the trusted state.
-    Close {
-        /// Its ID.
-        alarm: String,
-    },
+    /// Close alarms and keep the trusted state.
+    Close(ClosedAlarms),
     /// Trust the state that the evidence of one alarm names.
     Adopt {
         /// Its ID.
@@ -163,6 +160,15 @@ pub enum AlarmTask {
         /// Whether the operator is still to be asked.
         consent: AdoptConsent,
     },
+}
+
+/// Alarms to close.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClosedAlarms {
+    /// The alarms with these IDs; at least one.
+    Ids(Vec<String>),
+    /// Every open alarm of this database.
+    OfDatabase(String),
 }
 
 /// Alarms to list.

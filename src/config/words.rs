@@ -7,8 +7,8 @@ use super::help;
 use super::problem::Problem;
 use super::value;
 use super::verb::{
-    AcknowledgeTask, AdoptConsent, Against, AlarmTask, Another, ListedAlarms, LocateTask, Name,
-    RootsTask, ShownValues,
+    AcknowledgeTask, AdoptConsent, Against, AlarmTask, Another, ClosedAlarms, ListedAlarms,
+    LocateTask, Name, RootsTask, ShownValues,
 };
 
 /// `DATABASE [--against HOST[:PORT]|FILE] [--show-values]`
@@ -63,10 +63,19 @@ fn against_what(text: &str) -> Result<Against, Problem> {
     }
 }
 
-/// `list [DATABASE] [--all] | show ID | close ID | adopt ID [--yes]`
+/// `list [DATABASE] [--all] | show ID | close ID... | close --database DATABASE | adopt ID [--yes]`
 pub(super) fn alarm(draft: &Draft, words: Vec<String>) -> Result<AlarmTask, Problem> {
     let mut words = words.into_iter();
     let (subcommand, word) = (words.next(), words.next());
+    let more: Vec<String> = words.collect();
+    let of_database = Some(draft.close_database.clone()).filter(|database| !database.is_empty());
+    let closes = subcommand.as_deref() == Some("close");
+    if let Some(word) = more.first().filter(|_| !closes) {
+        return Err(Problem::UnexpectedWord {
+            verb: Name::Alarm.word(),
+            word: word.clone(),
+        });
+    }
     let task = match (subcommand.as_deref(), word) {
         (Some("list"), database) => AlarmTask::List {
             database,
@@ -76,7 +85,14 @@ pub(super) fn alarm(draft: &Draft, words: Vec<String>) -> Result<AlarmTask, Prob
             },
         },
         (Some("show"), Some(alarm)) => AlarmTask::Show { alarm },
-        (Some("close"), Some(alarm)) => AlarmTask::Close { alarm },
+        (Some("close"), Some(alarm)) if of_database.is_none() => {
+            let ids = std::iter::once(alarm).chain(more).collect();
+            AlarmTask::Close(ClosedAlarms::Ids(ids))
+        }
+        (Some("close"), None) if of_database.is_some() => {
+            let database = of_database.clone().unwrap_or_default();
+            AlarmTask::Close(ClosedAlarms::OfDatabase(database))
+        }
         (Some("adopt"), Some(alarm)) => AlarmTask::Adopt {
             alarm,
             consent: match draft.yes {
@@ -95,6 +111,7 @@ pub(super) fn alarm(draft: &Draft, words: Vec<String>) -> Result<AlarmTask, Prob
     );
     for (flag, given, verb) in [
         ("all", draft.all_alarms && !lists, "alarm list"),
+        ("database", of_database.is_some() && !closes, "alarm close"),
         ("yes", draft.yes && !adopts, "alarm adopt"),
     ] {
         if given {

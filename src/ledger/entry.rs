@@ -229,7 +229,7 @@ impl GetEntry {
 }
 
 /// Kind byte of key-value keys (protocol.md §2).
-const KEY_VALUE: u8 = 0;
+pub const KEY_VALUE: u8 = 0;
 /// First byte of a plain value as stored (protocol.md §2).
 const PLAIN: u8 = 0;
 /// First byte of a reference as stored (protocol.md §2).

@@ -37,7 +37,9 @@ mod tree;
 pub use digest::digests_computed;
 pub use digest::{Digest, NotADigest, NotHex, Term};
 pub use dual_proof::{Proven, verify};
-pub use entry::{EntryInclusion, GetEntry, KvMetadata, Reference, TxEntry, verify_entries};
+pub use entry::{
+    EntryInclusion, GetEntry, KEY_VALUE, KvMetadata, Reference, TxEntry, verify_entries,
+};
 pub use excuse::{Unprovable, excuse};
 pub use header::{HeaderFields, HeaderVersion, MAX_EXTRA, TxHeader, TxMetadata};
 pub use proof::{DualProof, LinearAdvance, LinearProof, Parts};

@@ -32,8 +32,8 @@ pub struct Notifier {
     couriers: Vec<Courier>,
     receivers: Vec<Receiver>,
     heartbeat: Option<Heartbeat>,
-    /// Each database's last verdict and finding.
-    last: HashMap<String, (String, String)>,
+    /// The last check of each database.
+    last: HashMap<String, Last>,
 }
 
 /// What came of a test notification.
@@ -63,7 +63,10 @@ impl Notifier {
             .as_ref()
             .map(|url| Heartbeat::start(url, agent(&settings.notify.roots, TRY)));
         let last = outcomes.iter().map(|outcome| {
-            let last = (outcome.verdict.clone(), String::new());
+            let last = Last {
+                verdict: outcome.verdict.clone(),
+                unlisted: false,
+            };
             (outcome.database.clone(), last)
         });
         Notifier {
@@ -122,16 +125,31 @@ impl Notifier {
         tested.collect()
     }
 
+    /// Returns whether the receivers are to be notified: the verdict changed, or the check opened an alarm. An open alarm
+    /// that is found again sends nothing.
     fn is_news(&mut self, outcome: &Outcome) -> bool {
-        let finding = outcome.alarm.as_ref().map_or("", |alarm| alarm.id.as_str());
-        let now = (outcome.verdict.word().to_owned(), finding.to_owned());
+        let now = Last {
+            verdict: outcome.verdict.word().to_owned(),
+            unlisted: outcome.opened_alarm && outcome.alarm.is_none(),
+        };
+        // an alarm that cannot be written down is opened by every check
+        let repeated = now.unlisted && self.was_unlisted(&outcome.database);
         let before = self.last.insert(outcome.database.clone(), now);
-        let (verdict, known) = before.unwrap_or(("consistent".into(), String::new()));
+        let verdict = before.map_or("consistent".into(), |last| last.verdict);
         let changed = standing(outcome.verdict.word()) != standing(&verdict);
-        // another finding of the same kind is news too, but not that of an earlier run again
-        let another = known != finding && !known.is_empty() && !finding.is_empty();
-        self.when == When::EveryCheck || changed || another
+        self.when == When::EveryCheck || changed || (outcome.opened_alarm && !repeated)
     }
+
+    fn was_unlisted(&self, database: &str) -> bool {
+        self.last.get(database).is_some_and(|last| last.unlisted)
+    }
+}
+
+/// The last check of a database.
+struct Last {
+    verdict: String,
+    /// Whether the check opened an alarm that could not be written down.
+    unlisted: bool,
 }
 
 /// Every receiver: its name for people, its outbox' name, and the way to it.

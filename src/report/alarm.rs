@@ -7,7 +7,7 @@ use super::json::JsonObject;
 use crate::clock::Timestamp;
 use crate::ledger::State;
 use crate::text::{Shown, shell_value, shell_word};
-use crate::trust::{Adoption, Alarm, LocalFailure, Location};
+use crate::trust::{Adoption, Alarm, LocalFailure, Location, PastClosing};
 
 /// An alarm, with the consequences of adopting it.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub struct AlarmReport {
 /// Returns the lines about an open alarm: its evidence, and the commands that close or adopt it.
 pub fn alarm_lines(alarm: &Alarm) -> Vec<String> {
     let mut lines = vec![
-        format!("evidence: {}", alarm.evidence.display()),
+        format!("evidence: {}", evidence_place(alarm)),
         format!(
             "to close it and keep the trusted state: {}",
             close_command(alarm)
@@ -31,8 +31,8 @@ pub fn alarm_lines(alarm: &Alarm) -> Vec<String> {
     ];
     if let (Some(given_up), Some(command)) = (alarm.given_up(), adopt_command(alarm)) {
         let instead = match alarm.named() {
-            Some(_) => "to trust the state that the server shows now instead",
-            None => "to trust no state of this database any more",
+            Some(state) => format!("to trust transaction {} of the evidence instead", state.tx),
+            None => "to trust no state of this database any more".into(),
         };
         lines.push(format!(
             "{instead}, giving up {}: {command}",
@@ -73,15 +73,44 @@ fn command(subcommand: &str, alarm: &Alarm) -> String {
 /// Returns one line about an alarm, for a list.
 pub fn alarm_line(alarm: &Alarm) -> String {
     format!(
-        "{} {} {} ({}) {}, raised {}, {}",
+        "{} {} {} ({}) {}, raised {}{}, {}",
         Shown::new(&alarm.id),
         Shown::new(&alarm.database),
         alarm.kind,
-        Shown::new(&alarm.reason),
+        Shown::of_escaped(&alarm.reason),
         standing(alarm),
         alarm.raised,
+        reopened(alarm),
         seen(alarm)
     )
+}
+
+/// Returns one line about the evidence of an alarm, for a list.
+pub fn evidence_line(alarm: &Alarm) -> String {
+    format!(
+        "{} {} {} ({}) {}: {}",
+        alarm.raised,
+        Shown::new(&alarm.database),
+        alarm.kind,
+        Shown::of_escaped(&alarm.reason),
+        standing(alarm),
+        evidence_place(alarm)
+    )
+}
+
+fn evidence_place(alarm: &Alarm) -> String {
+    let missing = match alarm.evidence.exists() {
+        true => "",
+        false => " (not there: it had no room, or was moved)",
+    };
+    format!("{}{missing}", alarm.evidence.display())
+}
+
+fn reopened(alarm: &Alarm) -> String {
+    let last = alarm.past.last();
+    last.map_or(String::new(), |past| {
+        format!(", reopened {}", past.reopened)
+    })
 }
 
 fn standing(alarm: &Alarm) -> String {
@@ -116,12 +145,20 @@ impl AlarmReport {
                 Shown::new(&alarm.database),
                 Shown::new(&alarm.location.server)
             ),
-            format!("  reason:    {}", Shown::new(&alarm.reason)),
+            format!("  reason:    {}", Shown::of_escaped(&alarm.reason)),
             format!("  raised:    {}, {}", alarm.raised, seen(alarm)),
             format!("  trusted:   {}", state(alarm.trusted)),
             format!("  shown:     {}", state(alarm.shown)),
-            format!("  evidence:  {}", alarm.evidence.display()),
+            format!("  evidence:  {}", evidence_place(alarm)),
         ];
+        for past in &alarm.past {
+            lines.push(format!(
+                "  reopened:  {}, after it was closed {} by {}",
+                past.reopened,
+                past.closed.when,
+                Shown::new(&past.closed.who)
+            ));
+        }
         if alarm.displaced > 0 {
             lines.push(format!(
                 "  displaced: {} earlier findings were removed to make room",
@@ -241,6 +278,7 @@ impl AlarmReport {
 /// Returns the facts of an alarm as a JSON object.
 fn alarm_json(alarm: &Alarm) -> JsonObject {
     let closed = alarm.closed.as_ref();
+    let reopened = alarm.past.last().map(|past| past.reopened.to_string());
     let hash = |state: Option<State>| state.map(|state| state.hash.to_string());
     JsonObject::new()
         .text("server", Some(&alarm.location.server))
@@ -262,6 +300,15 @@ fn alarm_json(alarm: &Alarm) -> JsonObject {
             "closed",
             closed.map(|closed| closed.when.to_string()).as_deref(),
         )
+        .text("reopened", reopened.as_deref())
+        .objects("past_closings", alarm.past.iter().map(past_closing))
+}
+
+fn past_closing(past: &PastClosing) -> JsonObject {
+    JsonObject::new()
+        .text("closed_by", Some(&past.closed.who))
+        .text("closed", Some(&past.closed.when.to_string()))
+        .text("reopened", Some(&past.reopened.to_string()))
 }
 
 fn words(state: State) -> String {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::alarm::{adopt_command, close_command};
 use crate::audit::{Outcome, Trouble, Verdict};
 
 /// An object being written; its members stand in the order in which they are added.
@@ -138,6 +139,8 @@ pub fn outcome_json(server: &str, outcome: &Outcome) -> String {
     let previous = outcome.previous.as_ref();
     let hash = shown.map(|state| state.hash.to_string());
     let previous_hash = previous.map(|state| state.hash.to_string());
+    let alarm = outcome.alarm.as_ref();
+    let evidence = alarm.map(|alarm| alarm.evidence.display().to_string());
     let warnings: Vec<String> = outcome.warnings.iter().map(ToString::to_string).collect();
     let warnings: Vec<&str> = warnings.iter().map(String::as_str).collect();
     JsonObject::new()
@@ -150,6 +153,10 @@ pub fn outcome_json(server: &str, outcome: &Outcome) -> String {
         .flag("complete", outcome.is_complete())
         .texts("warnings", &warnings)
         .number("open_alarms", u64::try_from(outcome.open_alarms).ok())
+        .text("alarm", alarm.map(|alarm| alarm.id.as_str()))
+        .text("evidence", evidence.as_deref())
+        .text("close_command", alarm.map(close_command).as_deref())
+        .text("adopt_command", alarm.and_then(adopt_command).as_deref())
         .number("tx", shown.map(|state| state.tx))
         .text("hash", hash.as_deref())
         .number("previous_tx", previous.map(|state| state.tx))

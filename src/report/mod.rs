@@ -23,7 +23,9 @@ mod timeline;
 mod values;
 mod verdict;
 
-pub use alarm::{AlarmReport, adopt_command, alarm_line, alarm_lines, close_command, seen};
+pub use alarm::{
+    AlarmReport, adopt_command, alarm_line, alarm_lines, close_command, evidence_line, seen,
+};
 pub use board::{About, Board, Row, Snapshot};
 pub use event::Event;
 pub use json::{JsonObject, outcome_json, trouble_json};

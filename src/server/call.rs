@@ -11,6 +11,7 @@ use futures_util::StreamExt;
 use futures_util::future::{AbortHandle, abortable};
 use grpcio::{CallOption, Client, ClientSStreamReceiver, MetadataBuilder};
 
+use super::calls::short;
 use super::failure::{Failure, Kind};
 use crate::stop::{GLANCE, Stop};
 use crate::text::Shown;
@@ -42,7 +43,7 @@ impl Answer {
         name: &'static str,
         decode: fn(&[u8]) -> Result<T, Malformed>,
     ) -> Result<T, Failure> {
-        let call = name.rsplit('/').next().unwrap_or(name);
+        let call = short(name);
         decode(&self.bytes).map_err(|malformed| Failure::malformed(call, malformed))
     }
 }
@@ -63,7 +64,7 @@ impl Pending {
         credential: &Credential,
         timeout: Duration,
     ) -> Result<Pending, Failure> {
-        let call = name.rsplit('/').next().unwrap_or(name);
+        let call = short(name);
         let refused = |error| Failure::of_grpc(call, &error, timeout);
         let option = CallOption::default()
             .timeout(timeout)

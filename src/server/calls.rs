@@ -25,7 +25,7 @@ const KNOWN: [&str; 7] = [
     method::TX_SCAN,
 ];
 
-fn short(name: &'static str) -> &'static str {
+pub(super) fn short(name: &'static str) -> &'static str {
     name.rsplit('/').next().unwrap_or(name)
 }
 

@@ -7,6 +7,7 @@ use grpcio::Client;
 
 use super::Server;
 use super::call::{Answer, Credential, Pending};
+use super::calls::short;
 use super::failure::{Failure, Kind};
 
 /// The pauses before a connection that failed is tried again: short enough for a second, and long enough
@@ -71,7 +72,7 @@ impl Server {
     ) -> Result<Answer, Failure> {
         if self.stop.requested() {
             // what came already is not worked off first
-            return Err(Failure::new(name, Kind::Stopped));
+            return Err(Failure::new(short(name), Kind::Stopped));
         }
         let mut begin = Instant::now();
         let begun = self.ahead.take(name, request, credential, begin);

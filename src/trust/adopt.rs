@@ -75,6 +75,66 @@ impl Store {
         Ok(closed)
     }
 
+    /// Closes every open alarm of a database, keeps the trusted state, and returns these alarms.
+    ///
+    /// # Errors
+    /// The list of alarms is damaged or cannot be written: then all alarms stay as they are.
+    pub fn close_alarms_of(
+        &self,
+        database: &str,
+        who: &str,
+        now: Timestamp,
+    ) -> Result<Vec<Alarm>, LocalFailure> {
+        let _hold = self.hold(Lock::Exclusive)?;
+        let mut alarms = self.alarms(database)?;
+        let mut closed = Vec::new();
+        for alarm in alarms.iter_mut().filter(|alarm| alarm.is_open()) {
+            alarm.closed = Some(Closed::by(who, now));
+            closed.push(alarm.clone());
+        }
+        if !closed.is_empty() {
+            self.write_alarms(database, &alarms)?;
+        }
+        Ok(closed)
+    }
+
+    /// Notes that the server showed the trusted history, in state `shown`, after the open alarms about that history were
+    /// last found. The order of the checks decides and no clock.
+    ///
+    /// # Errors
+    /// The list of alarms is damaged or cannot be written.
+    pub fn note_shown_again(
+        &self,
+        database: &str,
+        shown: State,
+        now: Timestamp,
+    ) -> Result<(), LocalFailure> {
+        let _hold = self.hold(Lock::Exclusive)?;
+        let mut alarms = self.alarms(database)?;
+        let line = self.record(database)?.line();
+        let mut noted = false;
+        if line.contains(&shown) {
+            for alarm in alarms.iter_mut().filter(|alarm| alarm.may_be_shown_again()) {
+                if alarm.trusted.is_some_and(|trusted| line.contains(&trusted)) {
+                    alarm.shown_again = Some(now);
+                    noted = true;
+                }
+            }
+        }
+        match noted {
+            true => self.write_alarms(database, &alarms),
+            false => Ok(()),
+        }
+    }
+
+    /// Returns the time at which the server showed the trusted history again after an alarm was last found; `None` also
+    /// if the trusted state of the alarm was given up since.
+    pub fn shown_again(&self, alarm: &Alarm) -> Option<Timestamp> {
+        let (time, trusted) = (alarm.shown_again?, alarm.trusted?);
+        let line = self.record(&alarm.database).map(|record| record.line());
+        matches!(line, Ok(line) if line.contains(&trusted)).then_some(time)
+    }
+
     /// Adopts an open alarm of kind `inconsistent` or `rolled-back`: the state that the evidence names becomes
     /// the trusted one, never another state. If the database vanished or is empty, no state is trusted any more.
     ///
@@ -158,7 +218,11 @@ impl Store {
         }
     }
 
-    fn write_alarms(&self, database: &str, alarms: &[Alarm]) -> Result<(), LocalFailure> {
+    pub(super) fn write_alarms(
+        &self,
+        database: &str,
+        alarms: &[Alarm],
+    ) -> Result<(), LocalFailure> {
         let file = alarm::render(self.server(), database, alarms);
         files::replace(Kind::Alarms, &self.alarms_path(database), &file)
     }

@@ -1,5 +1,6 @@
 //! `DATABASE.alarms`: open alarms, and the closed ones with who closed them when.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
@@ -15,6 +16,8 @@ use crate::ledger::State;
 
 /// Longest name of a user that is stored, in characters.
 const MAX_USER: usize = 200;
+/// Past closings that are stored of one alarm: the last ones. An alarm can open again at every check.
+const MAX_PAST: usize = 8;
 
 /// Longest file that is read.
 pub const MOST: u64 = 4 * 1024 * 1024;
@@ -35,7 +38,7 @@ pub struct Alarm {
     pub kind: Tampering,
     /// More about it, cut.
     pub reason: String,
-    /// When it was opened.
+    /// Time of the first finding. An alarm that opens again keeps it.
     pub raised: Timestamp,
     /// When it was found last.
     pub last_seen: Timestamp,
@@ -55,6 +58,19 @@ pub struct Alarm {
     pub displaced: u64,
     /// Who closed it; `None`: it is open.
     pub closed: Option<Closed>,
+    /// Earlier closings, each followed by a finding that opened the alarm again; the last ones.
+    pub past: Vec<PastClosing>,
+    /// Time of the first check after the last finding in which the server showed the trusted history again.
+    pub shown_again: Option<Timestamp>,
+}
+
+/// A closing after which the finding was made again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastClosing {
+    /// The closing.
+    pub closed: Closed,
+    /// Time of the finding that opened the alarm again.
+    pub reopened: Timestamp,
 }
 
 /// The end of an alarm.
@@ -98,7 +114,26 @@ impl Alarm {
             shared: 0,
             displaced: 0,
             closed: None,
+            past: Vec::new(),
+            shown_again: None,
         }
+    }
+
+    /// Opens a closed alarm again, and keeps its closing. Returns whether the alarm was closed.
+    pub(super) fn reopen(&mut self, now: Timestamp) -> bool {
+        let Some(closed) = self.closed.take() else {
+            return false;
+        };
+        let reopened = now;
+        self.past.push(PastClosing { closed, reopened });
+        let surplus = self.past.len().saturating_sub(MAX_PAST);
+        self.past.drain(..surplus);
+        true
+    }
+
+    /// Returns the time since which the alarm is open, or was open before it was closed.
+    pub fn opened(&self) -> Timestamp {
+        self.past.last().map_or(self.raised, |past| past.reopened)
     }
 
     /// Returns whether the alarm waits for the operator.
@@ -109,6 +144,12 @@ impl Alarm {
     /// Returns whether a finding of this kind names a history that contradicts the trusted one.
     pub(super) fn is_about_history(&self) -> bool {
         matches!(self.kind, Tampering::Inconsistent | Tampering::RolledBack)
+    }
+
+    /// Returns whether the alarm is open, about the history, and not yet noted as followed by the trusted history.
+    pub fn may_be_shown_again(&self) -> bool {
+        let about_state = self.is_about_history() && self.trusted.is_some();
+        self.is_open() && about_state && self.shown_again.is_none()
     }
 
     /// Returns whether the evidence names a state (or the loss of all) that could replace the trusted state.
@@ -167,6 +208,18 @@ pub fn render(server: &str, database: &str, alarms: &[Alarm]) -> Vec<u8> {
             writer.text("closed_by", &closed.who);
             writer.time("closed", closed.when);
         }
+        if let Some(time) = alarm.shown_again {
+            writer.time("shown_again", time);
+        }
+    }
+    for alarm in alarms {
+        for past in &alarm.past {
+            writer.element("closing");
+            writer.text("alarm", &alarm.id);
+            writer.text("closed_by", &past.closed.who);
+            writer.time("closed", past.closed.when);
+            writer.time("reopened", past.reopened);
+        }
     }
     writer.seal()
 }
@@ -186,14 +239,12 @@ pub fn parse(
             found: found.into(),
         });
     }
+    let mut past = past_closings(&file)?;
     let alarm = |table: &Table| {
         let id = sealed::text(table, "id")?;
         let closed = match sealed::optional(table, "closed_by")? {
             None => None,
-            Some(who) => Some(Closed {
-                who: who.into(),
-                when: sealed::time(table, "closed")?,
-            }),
+            Some(_) => Some(closing(table)?),
         };
         Ok(Alarm {
             id: id.into(),
@@ -215,10 +266,35 @@ pub fn parse(
             },
             displaced: sealed::number(table, "displaced")?,
             closed,
+            past: past.remove(id).unwrap_or_default(),
+            shown_again: match table.get("shown_again") {
+                None => None,
+                Some(_) => Some(sealed::time(table, "shown_again")?),
+            },
         })
     };
     sealed::elements(&file, "alarm")?
         .into_iter()
         .map(alarm)
         .collect()
+}
+
+/// Returns the past closings in a file, by the alarm's ID.
+fn past_closings(file: &Table) -> Result<BTreeMap<String, Vec<PastClosing>>, Damage> {
+    let mut past: BTreeMap<String, Vec<PastClosing>> = BTreeMap::new();
+    for table in sealed::elements(file, "closing")? {
+        let closings = past.entry(sealed::text(table, "alarm")?.into());
+        closings.or_default().push(PastClosing {
+            closed: closing(table)?,
+            reopened: sealed::time(table, "reopened")?,
+        });
+    }
+    Ok(past)
+}
+
+fn closing(table: &Table) -> Result<Closed, Damage> {
+    Ok(Closed {
+        who: sealed::text(table, "closed_by")?.into(),
+        when: sealed::time(table, "closed")?,
+    })
 }

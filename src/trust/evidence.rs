@@ -175,15 +175,10 @@ fn answer(table: &Table) -> Result<Answer, Damage> {
 /// Returns as many answers as there is room for, each cut if it is too long: the last one, which shows the finding,
 /// and the first ones.
 fn kept_answers(finding: &Finding, limits: &Limits) -> Vec<Answer> {
-    const BESIDE: usize = 200; // bytes that an answer takes for its keys
     let mut room = limits.answers;
     let mut fitting = |answer: &Answer| {
         let answer = answer.clone().cut(limits.answer);
-        let reply = match &answer.reply {
-            Ok(bytes) => bytes.len(),
-            Err(error) => error.len(),
-        };
-        room = room.checked_sub(answer.request.len() + reply + BESIDE)?;
+        room = room.checked_sub(answer.size())?;
         Some(answer)
     };
     let Some((last, first)) = finding.answers.split_last() else {

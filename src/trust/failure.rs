@@ -136,6 +136,15 @@ impl LocalFailure {
         }
     }
 
+    /// Returns whether a list of alarms that cannot be read for this reason may have an open alarm on it: the file is
+    /// there and damaged. Everything else is only a failure of this machine.
+    pub fn hides_alarms(&self) -> bool {
+        !matches!(
+            self,
+            LocalFailure::System { .. } | LocalFailure::Busy { .. }
+        )
+    }
+
     /// Is something there that cannot be relied on? Then a pin of the last good state repairs it.
     pub(super) fn repairable(&self) -> bool {
         matches!(

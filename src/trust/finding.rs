@@ -112,7 +112,21 @@ impl Shortened {
     }
 }
 
+/// Bytes that an answer takes in evidence beside its request and reply, about.
+const BESIDE: usize = 200;
+
 impl Answer {
+    /// Returns the bytes that the answer takes of the room for the answers of a finding
+    /// ([`Limits::answers`](super::Limits)).
+    pub fn size(&self) -> usize {
+        let reply = match &self.reply {
+            Ok(bytes) => bytes.len(),
+            Err(error) => error.len(),
+        };
+        let size = self.request.len().saturating_add(reply);
+        size.saturating_add(BESIDE)
+    }
+
     /// Returns the answer with request and reply cut to so many bytes each.
     #[must_use]
     pub fn cut(mut self, most: usize) -> Answer {

@@ -260,6 +260,17 @@ pub fn database_of(bytes: &[u8]) -> Option<String> {
     unescape(content.rsplit_once(" database=")?.1)
 }
 
+/// Returns the time of the first entry, if the first lines of a history are there. No sum is checked.
+pub fn first_time(bytes: &[u8]) -> Option<Timestamp> {
+    let line = bytes.split(|byte| *byte == b'\n').nth(1)?;
+    std::str::from_utf8(line)
+        .ok()?
+        .split(' ')
+        .next()?
+        .parse()
+        .ok()
+}
+
 fn other_header(line: &[u8]) -> Damage {
     let whole = std::str::from_utf8(line)
         .ok()

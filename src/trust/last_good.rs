@@ -107,7 +107,7 @@ impl Named {
     fn by_alarm(alarm: &Alarm) -> Option<Named> {
         Some(Named {
             state: alarm.trusted?,
-            time: alarm.raised,
+            time: alarm.opened(),
             since: None,
         })
     }

@@ -23,7 +23,7 @@ const MOST: u64 = 1 << 20;
 /// Longest text that is kept, in characters.
 const TEXT: usize = 100_000;
 /// The directory, beside that of the evidence.
-const LOCATED: &str = "located";
+pub(super) const LOCATED: &str = "located";
 
 /// What is kept of a search.
 #[derive(Clone, Debug, PartialEq, Eq)]

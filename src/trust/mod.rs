@@ -14,6 +14,7 @@
 //!            DATABASE.mirror        the hash of every transaction, under --audit-mirror
 //!            evidence/DATABASE/ALARM.toml   what shows it, a file each finding
 //!            located/DATABASE/ALARM.toml    where it was tampered
+//!            arrivals               the databases, in the order of their first trusted states
 //!            identities             every immudb-uuid seen
 //!            outcomes               the last verdicts
 //!            values                 how far the values were read, and what of them stays due
@@ -26,6 +27,7 @@
 mod acknowledged;
 mod adopt;
 mod alarm;
+mod arrivals;
 mod believe;
 mod carry;
 mod claim;
@@ -60,7 +62,7 @@ mod warning;
 
 pub use acknowledged::{Acknowledged, Acknowledgement};
 pub use adopt::{Adopted, Adoption};
-pub use alarm::{Alarm, Closed};
+pub use alarm::{Alarm, Closed, PastClosing};
 pub use carry::Ground;
 pub use claim::{Claim, Contradiction, Differ};
 pub use damage::{Damage, Record};
@@ -73,7 +75,7 @@ pub use identity::KnownElsewhere;
 pub use located::LocatedRecord;
 pub use mirror::{Extended, Mirror};
 pub use outcome::{OutcomeRecord, Outcomes};
-pub use raise::read_evidence;
+pub use raise::{Raised, read_evidence};
 pub use store::{Location, Store};
 pub use trusted::{How, Seen, Trusted, kept_identity};
 pub use values::{Begun, Due, Progress, Searched, Sweeping, Swept, Unavailable};

@@ -2,7 +2,6 @@
 //!
 //! Nothing that is trusted rests on it: a damaged one is a warning.
 
-use super::alarm::Alarm;
 use super::failure::LocalFailure;
 use super::fault::Kind;
 use super::files;
@@ -132,18 +131,6 @@ impl Store {
             directory: self.roots.clone(),
             outcomes: self.home.join("outcomes"),
         })
-    }
-
-    /// Returns the time at which the server showed the trusted history again after an alarm was last seen, as far as
-    /// the last verdicts tell.
-    pub fn shown_again(&self, alarm: &Alarm) -> Option<Timestamp> {
-        let outcomes = self.load_outcomes();
-        let of = outcomes.iter().find(|of| of.database == alarm.database)?;
-        let proven = of.proven?;
-        // times have seconds: in the same one the verdict tells which came later
-        let later = proven > alarm.last_seen
-            || (proven == alarm.last_seen && of.checked == proven && of.verdict == "consistent");
-        later.then_some(proven)
     }
 
     /// Returns what went wrong beside any one database in the last cycle; nothing if the file is damaged, of which

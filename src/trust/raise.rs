@@ -36,53 +36,89 @@ pub fn read_evidence(path: &Path) -> Result<Evidence, LocalFailure> {
     })
 }
 
+/// A finding as it was recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Raised {
+    /// The alarm of the finding.
+    pub alarm: Alarm,
+    /// Whether the alarm is on the list of alarms, where an operator can close it.
+    pub is_listed: bool,
+    /// Whether the finding opened the alarm: the alarm is new, or was closed. An alarm that could not be written down is
+    /// new each time.
+    pub opened: bool,
+    /// Why list or evidence could not be written. The alarm counts nevertheless.
+    pub unwritten: Option<LocalFailure>,
+}
+
 impl Store {
-    /// Writes evidence of a finding and opens its alarm. The same finding again only counts up; a closed alarm whose
-    /// finding is found again is open again.
+    /// Writes evidence of a finding and opens its alarm.
     ///
     /// # Errors
-    /// It could not all be written. The alarm stands all the same: tell it.
+    /// The finding could not be written completely ([`Raised::unwritten`]).
     pub fn raise(&self, finding: &Finding, now: Timestamp) -> Result<Alarm, LocalFailure> {
+        let raised = self.record_finding(finding, now);
+        match raised.unwritten {
+            None => Ok(raised.alarm),
+            Some(failure) => Err(failure),
+        }
+    }
+
+    /// Writes evidence of a finding and opens its alarm. The same finding again only counts up; a closed alarm whose
+    /// finding is made again is open again.
+    pub fn record_finding(&self, finding: &Finding, now: Timestamp) -> Raised {
+        let path = self.evidence_path(&finding.database, &finding.id());
+        let mut raised = Raised {
+            alarm: Alarm::new(finding, &self.location, path, now),
+            is_listed: false,
+            opened: true,
+            unwritten: None,
+        };
+        raised.unwritten = self.record_in(&mut raised, finding, now).err();
+        raised
+    }
+
+    fn record_in(
+        &self,
+        raised: &mut Raised,
+        finding: &Finding,
+        now: Timestamp,
+    ) -> Result<(), LocalFailure> {
         let hold = self.hold(Lock::Exclusive)?;
-        let id = finding.id();
-        let path = self.evidence_path(&finding.database, &id);
         // a damaged list of alarms must not keep the evidence from being written
         let known = self.alarms(&finding.database);
         let mut alarms = known.as_ref().cloned().unwrap_or_default();
-        let mut alarm = Alarm::new(finding, &self.location, path.clone(), now);
+        let kept = files::exists(&raised.alarm.evidence)?;
+        let alarm = &mut raised.alarm;
         if alarm.can_be_adopted() {
             alarm.shared = self.shared(finding);
         }
-        let mut occasion = Occasion::New;
-        if let Some(at) = alarms.iter().position(|alarm| alarm.id == id) {
-            let before = alarms.remove(at);
-            if before.is_open() {
-                occasion = Occasion::Again;
-            }
+        if let Some(before) = alarms.iter_mut().find(|before| before.id == alarm.id) {
             if !before.is_open() && self.left_behind(finding) {
-                return Ok(before); // adopted while the check that found it again was under way
+                // adopted while the check that made the finding again was under way
+                (raised.alarm, raised.is_listed, raised.opened) = (before.clone(), true, false);
+                return Ok(());
             }
+            raised.opened = before.reopen(now);
             alarm.times = before.times.saturating_add(1);
             alarm.displaced = before.displaced;
-            if before.is_open() {
-                alarm.raised = before.raised;
-                alarms.insert(at, alarm.clone());
-            } else {
-                alarms.push(alarm.clone());
-            }
+            alarm.raised = before.raised;
+            alarm.past.clone_from(&before.past);
+            before.clone_from(alarm);
         } else {
+            // if the list is damaged, the evidence tells whether the finding was made before
+            raised.opened = known.is_ok() || !kept;
             alarm.displaced = self.make_room(&hold, &mut alarms);
             alarms.push(alarm.clone());
         }
-        let written = if files::exists(&path)? {
-            Ok(())
-        } else {
-            self.write_evidence(&hold, finding, occasion, now)
+        let written = match (kept, raised.opened) {
+            (true, _) => Ok(()),
+            (false, true) => self.write_evidence(&hold, finding, Occasion::New, now),
+            (false, false) => self.write_evidence(&hold, finding, Occasion::Again, now),
         };
         known?;
-        let file = alarm::render(self.server(), &finding.database, &alarms);
-        files::replace(Kind::Alarms, &self.alarms_path(&finding.database), &file)?;
-        written.map(|()| alarm)
+        self.write_alarms(&finding.database, &alarms)?;
+        raised.is_listed = true;
+        written
     }
 
     /// Returns whether the trusted state that a finding contradicts was given up since: by adopting an alarm or by

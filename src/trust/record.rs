@@ -241,7 +241,7 @@ impl Store {
 
     fn append(
         &self,
-        _hold: &Hold,
+        hold: &Hold,
         record: &Record,
         database: &str,
         entry: &HistoryEntry,
@@ -250,6 +250,7 @@ impl Store {
         match &record.history {
             Some(history) => files::append(&path, history.length, &history.next_line(entry)),
             None => {
+                self.record_arrival(hold, database);
                 let file = History::render(self.server(), database, std::slice::from_ref(entry));
                 files::replace(Kind::History, &path, &file)
             }
@@ -299,12 +300,6 @@ impl Store {
                 recovery: recovery(database, Some(state)),
             }),
         }
-    }
-
-    /// Returns the trusted state in its file, as far as that can be read; the history is not looked at.
-    pub(super) fn trusted_on_disk(&self, database: &str) -> Option<Trusted> {
-        let path = self.state_path(database);
-        self.read_state(&path, database).ok().flatten()
     }
 
     pub(super) fn read_state(

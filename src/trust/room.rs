@@ -5,7 +5,8 @@
 //!
 //! 1. evidence between the first and the last finding of a database, from the database with the most evidence, closed
 //!    alarms first;
-//! 2. evidence of a database that has been trusted for a shorter time, from the database with the shortest.
+//! 2. evidence of a younger database, from the youngest. The order in which first states were trusted decides
+//!    ([`arrivals`](super::arrivals)), and no clock; a database of which nothing was ever trusted is the youngest.
 //!
 //! An alarm whose evidence was displaced stays as it is: open until an operator closes it.
 
@@ -23,8 +24,8 @@ use super::store::{EVIDENCE, Store};
 /// How long it is remembered that there is no room, so that a flood of findings does not list the directory for each.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
-/// When a database was first trusted, in unix seconds; the largest number if nothing is trusted of it.
-type Since = u64;
+/// The place of a database in the order of arrival; the largest number if nothing was ever trusted of it.
+type Place = u64;
 
 /// The evidence files of a server.
 pub(super) struct Room {
@@ -32,8 +33,8 @@ pub(super) struct Room {
     databases: BTreeMap<String, Kept>,
     count: usize,
     bytes: u64,
-    /// The shortest trust of a database, if no evidence can be displaced for a shorter one.
-    exhausted: Option<Since>,
+    /// The youngest database with evidence, if no evidence can be displaced for a younger one.
+    exhausted: Option<Place>,
 }
 
 /// The evidence files of one database.
@@ -57,10 +58,10 @@ pub(super) struct Memory(Mutex<Remembered>);
 
 #[derive(Debug, Default)]
 struct Remembered {
-    /// By directory name: it changes when an operator adopts an alarm, which only makes the order differ.
-    since: BTreeMap<String, Since>,
-    /// There was no room for a database trusted since then, or later.
-    refused: Option<(Instant, Since)>,
+    /// Places by directory name, and the length that the file of arrivals had when it was read.
+    places: Option<(Option<u64>, BTreeMap<String, Place>)>,
+    /// Time at which there was no room for a database in this place, or a later one.
+    refused: Option<(Instant, Place)>,
 }
 
 impl Room {
@@ -165,19 +166,18 @@ impl Store {
         })
     }
 
-    /// Returns the last file of the database that has been trusted for the shortest time, if that is a shorter time
-    /// than that of the database in `directory`.
+    /// Returns the last file of the youngest database, if that is younger than the database in `directory`.
     fn of_a_younger(&self, room: &mut Room, directory: &str) -> Option<(String, String)> {
-        let since = self.since(directory);
+        let place = self.place(directory);
         let with_files = room
             .databases
             .iter()
             .filter(|(_, kept)| !kept.files.is_empty());
         let youngest = with_files
-            .map(|(database, kept)| (self.since(database), database, kept))
-            .max_by_key(|(since, ..)| *since);
+            .map(|(database, kept)| (self.place(database), database, kept))
+            .max_by_key(|(place, ..)| *place);
         let (youngest, database, kept) = youngest?;
-        if youngest <= since {
+        if youngest <= place {
             room.exhausted = Some(youngest);
             return None;
         }
@@ -215,28 +215,28 @@ impl Store {
 
     /// Remembers that there was no room at all.
     pub(super) fn remember_full(&self, room: &Room) {
-        let now = Instant::now();
-        self.room_memory().refused = room.exhausted.map(|youngest| (now, youngest));
+        // a finding that is made again displaces nothing, so it tells nothing of whether there is room
+        if let Some(youngest) = room.exhausted {
+            self.room_memory().refused = Some((Instant::now(), youngest));
+        }
     }
 
-    /// Returns whether there was no room a moment ago for a database that had been trusted no shorter.
+    /// Returns whether there was no room a moment ago for a database that is no younger.
     pub(super) fn was_full(&self, directory: &str) -> bool {
         let refused = self.room_memory().refused;
         refused.is_some_and(|(when, youngest)| {
-            when.elapsed() < REMEMBERED && self.since(directory) >= youngest
+            when.elapsed() < REMEMBERED && self.place(directory) >= youngest
         })
     }
 
-    fn since(&self, directory: &str) -> Since {
-        if let Some(since) = self.room_memory().since.get(directory) {
-            return *since;
-        }
-        let trusted = self
-            .true_name(directory)
-            .and_then(|database| self.trusted_on_disk(&database));
-        let since = trusted.map_or(Since::MAX, |trusted| trusted.since.unix());
-        self.room_memory().since.insert(directory.into(), since);
-        since
+    fn place(&self, directory: &str) -> Place {
+        let length = self.arrivals_length();
+        let mut memory = self.room_memory();
+        let read = memory.places.take().filter(|(then, _)| *then == length);
+        let (_, places) = memory
+            .places
+            .insert(read.unwrap_or_else(|| (length, self.arrivals())));
+        places.get(directory).copied().unwrap_or(Place::MAX)
     }
 
     fn room_memory(&self) -> std::sync::MutexGuard<'_, Remembered> {

@@ -11,6 +11,7 @@ use super::evidence::Limits;
 use super::failure::LocalFailure;
 use super::files;
 use super::history::database_of;
+use super::located::LOCATED;
 use super::name::{file_name, from_file_name};
 use super::owner;
 use super::room;
@@ -300,8 +301,10 @@ impl Store {
         }
         let evidence = self.home.join(EVIDENCE);
         let mut directories: Vec<PathBuf> = self.directories().map(PathBuf::from).collect();
-        let of_databases = files::list(&evidence)?;
-        directories.extend(of_databases.iter().map(|name| evidence.join(name)));
+        for of_all in [evidence, self.home.join(LOCATED)] {
+            let of_databases = files::list(&of_all)?;
+            directories.extend(of_databases.iter().map(|name| of_all.join(name)));
+        }
         for directory in directories {
             for name in files::list(&directory)? {
                 // a state that is not settled yet may still be needed to recover its database

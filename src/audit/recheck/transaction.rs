@@ -5,7 +5,7 @@ use protobuf::Message;
 use super::read::Read;
 use super::{Case, NotShown, Shows};
 use crate::audit::values::{Broken, Judged, complete, judge};
-use crate::ledger::{Digest, verify_entries};
+use crate::ledger::{Digest, KEY_VALUE, verify_entries};
 use crate::trust::{Claim, Contradiction, Differ};
 use crate::wire::{self, Tx, proto};
 
@@ -105,9 +105,6 @@ impl Case<'_> {
         })
     }
 }
-
-/// Kind byte of key-value keys (protocol.md §2).
-const KEY_VALUE: u8 = 0;
 
 /// The proof of a transaction's place is refused, or it was shown in the trusted transaction's place.
 fn refused_place(read: &Read, tx: u64) -> Result<Shows, NotShown> {

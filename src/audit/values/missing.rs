@@ -6,7 +6,7 @@ use super::judge::{Completed, Judged, complete};
 use super::reader::{Ended, Reader};
 use super::truncation::{Recorded, Search};
 use crate::clock;
-use crate::ledger::{Digest, HeaderVersion, StateShape, TxEntry, TxHeader};
+use crate::ledger::{Digest, HeaderVersion, KEY_VALUE, StateShape, TxEntry, TxHeader};
 use crate::server::{Failure, Kind};
 use crate::text::Shown;
 use crate::wire::{Entries, Tx};
@@ -220,9 +220,6 @@ impl Reader<'_> {
         })
     }
 }
-
-/// Kind byte of key-value keys (protocol.md §2).
-const KEY_VALUE: u8 = 0;
 /// Entries asked for one by one to find the damaged ones.
 const NAMED: usize = 1_000;
 

@@ -1,20 +1,71 @@
-//! `alarm close`: closes an alarm and keeps the trusted state.
+//! `alarm close`: closes alarms and keeps the trusted state.
 
 use super::report;
 use crate::audit::Exit;
 use crate::clock;
 use crate::command::open::Failed;
 use crate::command::operator;
-use crate::config::{Format, Settings};
+use crate::config::{ClosedAlarms, Format, Settings};
 use crate::report::print;
 use crate::text::Shown;
-use crate::trust::Store;
+use crate::trust::{Alarm, LocalFailure, Store};
 
-/// Closes one alarm.
-pub fn run(settings: &Settings, store: &Store, alarm: &str) -> Result<Exit, Failed> {
-    let closed = store.close_alarm(alarm, &operator::name(), clock::now())?;
-    let database = Shown::new(&closed.database);
-    let kept = match store.load(&closed.database) {
+/// Closes the alarms with these IDs, or every open alarm of a database.
+pub fn run(settings: &Settings, store: &Store, alarms: &ClosedAlarms) -> Result<Exit, Failed> {
+    let (who, now) = (operator::name(), clock::now());
+    let closed = match alarms {
+        ClosedAlarms::Ids(ids) => by_id(store, ids, |id| store.close_alarm(id, &who, now))?,
+        ClosedAlarms::OfDatabase(database) => {
+            known(store, database)?;
+            store.close_alarms_of(database, &who, now)?
+        }
+    };
+    if settings.report.format == Format::Json {
+        for alarm in closed {
+            print(&report(store, alarm).json().end());
+        }
+        return Ok(Exit::Good);
+    }
+    if let (ClosedAlarms::OfDatabase(database), []) = (alarms, &closed[..]) {
+        let database = Shown::new(database);
+        print(&format!("no alarm of database {database} is open"));
+    }
+    for of_one in closed.chunk_by(|one, other| one.database == other.database) {
+        print(&text(store, of_one));
+    }
+    Ok(Exit::Good)
+}
+
+/// Closes each alarm once every ID is known to be right.
+fn by_id(
+    store: &Store,
+    ids: &[String],
+    close: impl Fn(&str) -> Result<Alarm, LocalFailure>,
+) -> Result<Vec<Alarm>, LocalFailure> {
+    for id in ids {
+        store.alarm(id)?;
+    }
+    ids.iter().map(|id| close(id)).collect()
+}
+
+/// Refuses a name of which nothing is known.
+fn known(store: &Store, database: &str) -> Result<(), Failed> {
+    let known = store.databases()?;
+    if known.iter().any(|known| known == database) {
+        return Ok(());
+    }
+    Err(Failed::NoDatabase {
+        database: database.into(),
+        known,
+    })
+}
+
+/// Returns the lines about closed alarms of one database.
+fn text(store: &Store, closed: &[Alarm]) -> String {
+    let Some(first) = closed.first() else {
+        return String::new();
+    };
+    let kept = match store.load(&first.database) {
         Ok(Some(trusted)) => format!(
             "the trusted state stays transaction {}, hash {}",
             trusted.state.tx, trusted.state.hash
@@ -22,13 +73,17 @@ pub fn run(settings: &Settings, store: &Store, alarm: &str) -> Result<Exit, Fail
         Ok(None) => "no state of the database is trusted, as before".into(),
         Err(failure) => format!("the trusted state is as before: {failure}"),
     };
-    print(&match settings.report.format {
-        Format::Json => report(store, closed).json().end(),
-        Format::Text => format!(
-            "{database}: alarm {} is closed; {kept}. If the finding is still there, the next check opens the \
-             alarm again",
-            Shown::new(&closed.id)
-        ),
-    });
-    Ok(Exit::Good)
+    let database = Shown::new(&first.database);
+    let ids: Vec<String> = closed
+        .iter()
+        .map(|alarm| Shown::new(&alarm.id).to_string())
+        .collect();
+    let ids = ids.join(" ");
+    let (alarms, findings) = match closed.len() {
+        1 => (format!("alarm {ids} is"), "the finding is"),
+        _ => (format!("alarms {ids} are"), "a finding is"),
+    };
+    format!(
+        "{database}: {alarms} closed; {kept}. If {findings} still there, the next check opens the alarm again"
+    )
 }

@@ -1,11 +1,11 @@
 //! `alarm list`: the open alarms, or all.
 
-use super::report;
+use super::{report, unread};
 use crate::audit::Exit;
 use crate::command::open::Failed;
 use crate::config::{Format, ListedAlarms, Settings};
 use crate::report::{alarm_line, alarm_lines, print};
-use crate::trust::{LocalFailure, Store};
+use crate::trust::Store;
 
 /// Prints the alarms of a database or of all; the exit code tells whether one is open.
 pub fn run(
@@ -31,12 +31,13 @@ pub fn run(
     };
     let json = settings.report.format == Format::Json;
     let (mut exit, mut printed) = (Exit::Good, 0);
-    let mut unread: Option<LocalFailure> = None;
+    let mut all_read = true;
     for database in databases {
         let alarms = match store.all_alarms(&database) {
             Ok(alarms) => alarms,
             Err(failure) => {
-                unread = Some(failure); // the other databases' alarms are printed first
+                exit = exit.max(unread(&failure)); // the other databases' alarms are listed
+                all_read = false;
                 continue;
             }
         };
@@ -59,10 +60,7 @@ pub fn run(
             });
         }
     }
-    if let Some(failure) = unread {
-        crate::report::complain(&format!("immuaudit: {failure}"));
-        exit = exit.max(Exit::Local);
-    } else if printed == 0 && !json {
+    if printed == 0 && all_read && !json {
         print(match which {
             ListedAlarms::Open => "no alarm is open",
             ListedAlarms::All => "no alarm was raised",

@@ -8,8 +8,8 @@ mod show;
 use super::open::{self, Failed};
 use crate::audit::Exit;
 use crate::config::{AlarmTask, Settings};
-use crate::report::AlarmReport;
-use crate::trust::{Alarm, Store};
+use crate::report::{AlarmReport, complain};
+use crate::trust::{Alarm, LocalFailure, Store};
 
 /// Runs one subcommand.
 pub fn run(settings: &Settings, task: &AlarmTask) -> Result<Exit, Failed> {
@@ -19,8 +19,18 @@ pub fn run(settings: &Settings, task: &AlarmTask) -> Result<Exit, Failed> {
             list::run(settings, &store, database.as_deref(), *which)
         }
         AlarmTask::Show { alarm } => show::run(settings, &store, alarm),
-        AlarmTask::Close { alarm } => close::run(settings, &store, alarm),
+        AlarmTask::Close(closed) => close::run(settings, &store, closed),
         AlarmTask::Adopt { alarm, consent } => adopt::run(settings, &store, alarm, *consent),
+    }
+}
+
+/// Reports a list of alarms that cannot be read, and returns what it amounts to: a damaged list may have an open alarm
+/// on it, as in every check.
+pub(super) fn unread(failure: &LocalFailure) -> Exit {
+    complain(&format!("immuaudit: {failure}"));
+    match failure.hides_alarms() {
+        true => Exit::Tampered,
+        false => Exit::Local,
     }
 }
 

@@ -1,0 +1,102 @@
+//! `arrivals`: the databases in the order in which a first state of each was trusted, one file name a line.
+//!
+//! The order says which database is older if evidence has to make room. Neither a clock that is wrong nor an adoption
+//! nor a new first use changes it. Nothing else depends on it, so a file that cannot be written only makes a database
+//! count as the youngest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::failure::LocalFailure;
+use super::fault::Kind;
+use super::files;
+use super::history::first_time;
+use super::name::file_name;
+use super::store::{HISTORY, Hold, Store};
+use super::warning::Warning;
+
+const ARRIVALS: &str = "arrivals";
+/// Longest file that is read or written, in bytes: about 100,000 databases.
+const MOST: u64 = 16 << 20;
+/// Bytes of a history that are read to find the time of its first entry: two lines of it are shorter.
+const BEGINNING: u64 = 4 << 10;
+
+impl Store {
+    /// Writes down that a first state of a database is trusted, before that state is written. A database that is
+    /// listed twice keeps its first place.
+    pub(super) fn record_arrival(&self, hold: &Hold, database: &str) {
+        if let Err(failure) = self.append_arrival(hold, database) {
+            self.warn(Warning::NotWritten {
+                path: self.home.join(ARRIVALS),
+                error: failure.to_string(),
+            });
+        }
+    }
+
+    fn append_arrival(&self, _hold: &Hold, database: &str) -> Result<(), LocalFailure> {
+        let path = self.home.join(ARRIVALS);
+        let line = file_name(database) + "\n";
+        let Some(known) = files::read(&path, MOST)? else {
+            let mut file = self.arrivals_by_histories()?;
+            file.push(file_name(database));
+            return files::replace(Kind::History, &path, (file.join("\n") + "\n").as_bytes());
+        };
+        // behind the last whole line there may be one that a kill left half written
+        let whole = known.iter().rposition(|byte| *byte == b'\n');
+        let length = u64::try_from(whole.map_or(0, |at| at.saturating_add(1))).unwrap_or(MOST);
+        let size = u64::try_from(line.len()).unwrap_or(MOST);
+        if length.saturating_add(size) > MOST {
+            return Err(LocalFailure::TooLong { path, most: MOST });
+        }
+        files::append(&path, length, line.as_bytes())
+    }
+
+    /// Returns the place of each database in the order of arrival, by directory name.
+    pub(super) fn arrivals(&self) -> BTreeMap<String, u64> {
+        let path = self.home.join(ARRIVALS);
+        let names = match files::read(&path, MOST) {
+            Ok(Some(file)) => whole_lines(&file),
+            Ok(None) => self.arrivals_by_histories().unwrap_or_default(),
+            Err(_) => Vec::new(),
+        };
+        let mut places = BTreeMap::new();
+        for (place, name) in (0..).zip(names) {
+            places.entry(name).or_insert(place);
+        }
+        places
+    }
+
+    /// Returns the length of the file, which changes with every arrival.
+    pub(super) fn arrivals_length(&self) -> Option<u64> {
+        let found = std::fs::symlink_metadata(self.home.join(ARRIVALS));
+        found.ok().map(|found| found.len())
+    }
+
+    /// Returns the databases in the order of the first times in their histories: those of a directory that has no file
+    /// of arrivals yet.
+    fn arrivals_by_histories(&self) -> Result<Vec<String>, LocalFailure> {
+        let mut found = BTreeSet::new();
+        for name in files::list(&self.roots)? {
+            if let Some(database) = name.strip_suffix(HISTORY) {
+                let time = beginning(&self.roots.join(&name)).and_then(|bytes| first_time(&bytes));
+                found.extend(time.map(|time| (time, database.to_owned())));
+            }
+        }
+        Ok(found.into_iter().map(|(_, database)| database).collect())
+    }
+}
+
+/// Returns the first bytes of a file.
+fn beginning(path: &Path) -> Option<Vec<u8>> {
+    use std::io::Read;
+    let file = files::open(path, std::fs::OpenOptions::new().read(true)).ok()??;
+    let mut bytes = Vec::new();
+    file.take(BEGINNING).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+fn whole_lines(file: &[u8]) -> Vec<String> {
+    let lines = file.split_inclusive(|byte| *byte == b'\n');
+    let whole = lines.filter_map(|line| std::str::from_utf8(line).ok()?.strip_suffix('\n'));
+    whole.map(String::from).collect()
+}
