@@ -121,6 +121,7 @@ fn outcomes() -> Vec<OutcomeRecord> {
         trusted_tx: Some(7),
         listed: true,
         complete: true,
+        absent: false,
         slow: false,
         last_untrusted: false,
     }]

@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
+use immuaudit::drill::Lie;
 use immuaudit::ledger::encode_base64;
 use ring::hmac;
 use support::notify_scene::{Scene, id, is_tampering};
@@ -284,4 +285,21 @@ fn a_test_without_receivers_says_what_is_missing() {
         "{}",
         run.stderr
     );
+}
+
+/// From one process to the next, as under cron.
+#[test]
+fn values_that_go_absent_are_told_once() {
+    let scene = Scene::new();
+    let receiver = Receiver::start();
+    let program = scene.program(&["--audit-notification-url", &receiver.url()]);
+    program.once().ends_with(0);
+    scene.ledger.lie(Lie::AbsentValues);
+    for _ in 0..3 {
+        program.once().is(0, "defaultdb", "consistent");
+    }
+    let received = receiver.received();
+    assert_eq!(received.len(), 1, "{received:#?}");
+    let told = "does not have the values of 3 transactions";
+    assert!(received[0].body.contains(told), "{received:#?}");
 }

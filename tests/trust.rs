@@ -358,6 +358,7 @@ fn last_verdicts_live_through_a_restart_and_a_damaged_file_is_a_warning() {
         trusted_tx: Some(9),
         listed: false,
         complete: false,
+        absent: true,
         slow: true,
         last_untrusted: true,
     }];

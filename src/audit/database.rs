@@ -145,7 +145,7 @@ impl Auditor {
 
     /// Warns of values that the server does not have, for no reason that the ledger shows or the operator
     /// acknowledged.
-    fn absent_values(&self, database: &str) -> Option<Warning> {
+    pub(super) fn absent_values(&self, database: &str) -> Option<Warning> {
         let (absent, dropped) = self.unexplained(database)?;
         Some(Warning::ValuesAbsent {
             transactions: absent.count(),

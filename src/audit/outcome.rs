@@ -204,6 +204,12 @@ impl Outcome {
         self.state_verdict().is_proven()
     }
 
+    /// Returns whether the server lacks values for no reason that is known.
+    pub fn has_absent_values(&self) -> bool {
+        let absent = |warning: &Warning| matches!(warning, Warning::ValuesAbsent { .. });
+        self.warnings.iter().any(absent)
+    }
+
     /// Returns whether everything was proven and read that was to be, in time.
     pub fn is_complete(&self) -> bool {
         let in_time = self.overdue.is_none() && self.values_overdue.is_none();

@@ -50,7 +50,7 @@ impl Notification {
             )
             .text("server", Some(server))
             .text("verdict", Some(outcome.verdict.word()))
-            .text("reason", Some(&outcome.why()))
+            .text("reason", Some(&reason(outcome)))
             .text("evidence", evidence.as_deref())
             .text("alarm", alarm.map(|alarm| alarm.id.as_str()))
             .text("close_command", alarm.map(close_command).as_deref())
@@ -96,6 +96,16 @@ impl Notification {
             body,
         }
     }
+}
+
+/// Returns why the verdict is what it is, and the warnings beside it.
+fn reason(outcome: &Outcome) -> String {
+    let warnings = outcome.warnings.iter().map(ToString::to_string);
+    let why = Some(outcome.why()).filter(|why| !why.is_empty());
+    why.into_iter()
+        .chain(warnings)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// The most bytes of a signature or key: those of P-256 have 72 and 91 (RFC 5480, RFC 3279).

@@ -65,6 +65,7 @@ impl Notifier {
         let last = outcomes.iter().map(|outcome| {
             let last = Last {
                 verdict: outcome.verdict.clone(),
+                absent: outcome.absent,
                 unlisted: false,
             };
             (outcome.database.clone(), last)
@@ -125,19 +126,26 @@ impl Notifier {
         tested.collect()
     }
 
-    /// Returns whether the receivers are to be notified: the verdict changed, or the check opened an alarm. An open alarm
+    /// Returns whether the receivers are to be notified: the verdict changed, values went absent, or the check opened an alarm. An open alarm
     /// that is found again sends nothing.
     fn is_news(&mut self, outcome: &Outcome) -> bool {
         let now = Last {
             verdict: outcome.verdict.word().to_owned(),
+            absent: outcome.is_proven() && outcome.has_absent_values()
+                || !outcome.is_proven() && self.was_absent(&outcome.database),
             unlisted: outcome.opened_alarm && outcome.alarm.is_none(),
         };
         // an alarm that cannot be written down is opened by every check
         let repeated = now.unlisted && self.was_unlisted(&outcome.database);
+        let absent = now.absent && !self.was_absent(&outcome.database);
         let before = self.last.insert(outcome.database.clone(), now);
         let verdict = before.map_or("consistent".into(), |last| last.verdict);
         let changed = standing(outcome.verdict.word()) != standing(&verdict);
-        self.when == When::EveryCheck || changed || (outcome.opened_alarm && !repeated)
+        self.when == When::EveryCheck || changed || absent || (outcome.opened_alarm && !repeated)
+    }
+
+    fn was_absent(&self, database: &str) -> bool {
+        self.last.get(database).is_some_and(|last| last.absent)
     }
 
     fn was_unlisted(&self, database: &str) -> bool {
@@ -148,6 +156,8 @@ impl Notifier {
 /// The last check of a database.
 struct Last {
     verdict: String,
+    /// Whether values were absent for no reason that is known.
+    absent: bool,
     /// Whether the check opened an alarm that could not be written down.
     unlisted: bool,
 }

@@ -44,6 +44,8 @@ pub struct OutcomeRecord {
     pub listed: bool,
     /// Whether everything was proven and read in time.
     pub complete: bool,
+    /// Whether values were absent for no reason that is known.
+    pub absent: bool,
     /// Whether the check ran into a deadline.
     pub slow: bool,
     /// Whether it was the last database without a trusted state that had its turn.
@@ -102,6 +104,7 @@ impl Store {
                 writer.number("complete", 0);
             }
             for (key, flag) in [
+                ("absent", outcome.absent),
                 ("slow", outcome.slow),
                 ("last_untrusted", outcome.last_untrusted),
             ] {
@@ -183,6 +186,7 @@ fn outcome(table: &toml::Table) -> Option<OutcomeRecord> {
         },
         listed: !table.contains_key("listed"),
         complete: !table.contains_key("complete"),
+        absent: table.contains_key("absent"),
         slow: table.contains_key("slow"),
         last_untrusted: table.contains_key("last_untrusted"),
     })

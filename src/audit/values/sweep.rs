@@ -242,6 +242,7 @@ impl Auditor {
         let reason = Reason::Values(Box::new(report));
         let conclusion = Conclusion {
             of_state: Some(Verdict::Consistent),
+            warnings: self.absent_values(database).into_iter().collect(),
             ..Conclusion::new(verdict, reason).showing(trusted.state)
         };
         Some(self.conclude(database, Some(trusted), conclusion))
