@@ -44,7 +44,7 @@ pub fn run(
             .all(|outcome| outcome.database != *name)
         {
             let unknown = Err("no such database is audited".into());
-            let done = Done::new(&auditor, name, unknown);
+            let done = Done::new(&auditor, name, unknown, Exit::Good);
             done.print(settings);
             exit = exit.max(done.exit());
         }
@@ -75,30 +75,39 @@ fn missing(swept: &Swept) -> String {
 struct Done<'a> {
     database: &'a str,
     ended: Result<Swept, String>,
+    /// Exit code of what was found meanwhile.
+    found: Exit,
     due: Ranges<Timestamp>,
     absent: Ranges,
     dropped: Ranges,
 }
 
 impl<'a> Done<'a> {
-    fn new(auditor: &Auditor, database: &'a str, ended: Result<Swept, String>) -> Done<'a> {
+    fn new(
+        auditor: &Auditor,
+        database: &'a str,
+        ended: Result<Swept, String>,
+        found: Exit,
+    ) -> Done<'a> {
         let due = auditor.values_read(database);
         let (absent, dropped) = auditor.unexplained(database).unwrap_or_default();
         Done {
             database,
             ended,
+            found,
             due: due.map(|progress| progress.due.clone()).unwrap_or_default(),
             absent,
             dropped,
         }
     }
 
-    /// Returns the exit code: everything was to be read.
+    /// Returns the exit code: that of what was found, and everything was to be read.
     fn exit(&self) -> Exit {
-        match self.ended.is_ok() && self.due.is_empty() && self.absent.is_empty() {
+        let whole = match self.ended.is_ok() && self.due.is_empty() && self.absent.is_empty() {
             true => Exit::Good,
             false => Exit::Incomplete,
-        }
+        };
+        self.found.max(whole)
     }
 
     fn text(&self) -> String {
@@ -208,7 +217,7 @@ fn sweep(auditor: &mut Auditor, settings: &Settings, watch: &Watch, database: &s
         }
     };
     bar.clear();
-    let done = Done::new(auditor, database, ended);
+    let done = Done::new(auditor, database, ended, worst);
     done.print(settings);
-    worst.max(done.exit())
+    done.exit()
 }
