@@ -136,6 +136,11 @@ fn a_sweep_in_json_is_an_object_with_what_was_read_and_what_was_not() {
     let line = sweep(1);
     assert_eq!(member(&line, "values_due_ranges"), "7", "{line}");
     assert_eq!(member(&line, "swept_read"), "19", "{line}");
+    ledger.be_honest();
+    sweep(0);
+    ledger.lie(Telling::from(Lie::EditedValue).about(7));
+    let line = sweep(2);
+    assert_eq!(member(&line, "complete"), "false", "{line}");
 }
 
 #[test]

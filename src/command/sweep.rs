@@ -44,7 +44,7 @@ pub fn run(
             .all(|outcome| outcome.database != *name)
         {
             let unknown = Err("no such database is audited".into());
-            let done = Done::new(&auditor, name, unknown);
+            let done = Done::new(&auditor, name, unknown, Exit::Good);
             done.print(settings);
             exit = exit.max(done.exit());
         }
@@ -75,6 +75,8 @@ fn missing(swept: &Swept) -> String {
 struct Done<'a> {
     database: &'a str,
     ended: Result<Swept, String>,
+    /// Exit code of what was found meanwhile.
+    found: Exit,
     due: Ranges<Due>,
     absent: Ranges,
     dropped: Ranges,
@@ -83,12 +85,18 @@ struct Done<'a> {
 }
 
 impl<'a> Done<'a> {
-    fn new(auditor: &Auditor, database: &'a str, ended: Result<Swept, String>) -> Done<'a> {
+    fn new(
+        auditor: &Auditor,
+        database: &'a str,
+        ended: Result<Swept, String>,
+        found: Exit,
+    ) -> Done<'a> {
         let due = auditor.values_read(database);
         let (absent, dropped) = auditor.unexplained(database).unwrap_or_default();
         Done {
             database,
             ended,
+            found,
             acknowledged: due.map_or(0, |progress| {
                 progress.absent.count().saturating_sub(absent.count())
             }),
@@ -98,16 +106,15 @@ impl<'a> Done<'a> {
         }
     }
 
-    /// Returns the exit code: everything was to be read.
+    /// Returns the exit code: that of what was found, and everything was to be read.
     fn exit(&self) -> Exit {
-        let Ok(swept) = &self.ended else {
-            return Exit::Incomplete;
-        };
-        let explained = swept.read.saturating_add(self.acknowledged) >= swept.of;
-        match explained && self.due.is_empty() && self.absent.is_empty() {
+        let swept = self.ended.as_ref().ok();
+        let explained = swept.is_some_and(|of| of.read.saturating_add(self.acknowledged) >= of.of);
+        let whole = match explained && self.due.is_empty() && self.absent.is_empty() {
             true => Exit::Good,
             false => Exit::Incomplete,
-        }
+        };
+        self.found.max(whole)
     }
 
     fn text(&self) -> String {
@@ -223,7 +230,7 @@ fn sweep(auditor: &mut Auditor, settings: &Settings, watch: &Watch, database: &s
         }
     };
     bar.clear();
-    let done = Done::new(auditor, database, ended);
+    let done = Done::new(auditor, database, ended, worst);
     done.print(settings);
-    worst.max(done.exit())
+    done.exit()
 }

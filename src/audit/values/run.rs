@@ -81,10 +81,11 @@ impl Reader<'_> {
         for tx in [span.first, span.next().saturating_sub(1)] {
             match self.server.tx(self.database, tx, Entries::Raw) {
                 Ok(_) => return Ok(None),
-                Err(failure) => match self.still_there(failure) {
-                    Err(Ended::Halt(halt)) => return Err(halt),
-                    _ => {}
-                },
+                Err(failure) => {
+                    if let Err(Ended::Halt(halt)) = self.still_there(failure) {
+                        return Err(halt);
+                    }
+                }
             }
         }
         let digests = self
