@@ -237,7 +237,7 @@ impl Auditor {
         })
     }
 
-    /// A database that need not be asked for: the server lets nobody in, or is away.
+    /// Concludes the check of a database that is not asked for, because the server is away.
     pub(super) fn not_tried(&mut self, database: &str, away: Failure) -> Option<Outcome> {
         let verdict = check::sort(&away, false)?;
         let trusted = self.store.load(database).ok().flatten();

@@ -310,7 +310,11 @@ impl Auditor {
             .map(|outcome| outcome.database.as_str());
         let known = known.iter().map(String::as_str);
         let kept: BTreeSet<&str> = known.chain(listed).collect();
-        self.server.keep_credentials(|name| kept.contains(name));
+        // entries that no list names are opened in every cycle
+        let entries = self.policy.databases.entries();
+        let is_entry = |name: &str| entries.iter().any(|entry| entry == name);
+        self.server
+            .keep_credentials(|name| kept.contains(name) || is_entry(name));
         self.ages.keep(|name| kept.contains(name));
         self.scans.retain(|name, _| kept.contains(name.as_str()));
         self.progress.retain(|name, _| kept.contains(name.as_str()));
@@ -364,7 +368,8 @@ fn is_silent(failure: &Failure) -> bool {
 /// Does the failure concern the server, not what was asked?
 fn nobody_there(failure: &Failure) -> bool {
     match failure.kind {
-        Kind::Unreachable | Kind::BadLogin => true,
+        // if the login fails, the tokens of the databases may still work
+        Kind::Unreachable => true,
         // a server that hangs at its list alone may well answer for its databases
         Kind::Deadline(_) => failure.call == "Login",
         _ => false,

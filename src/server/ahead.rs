@@ -260,18 +260,26 @@ impl Server {
     fn open_together<'a>(&mut self, databases: impl Iterator<Item = &'a str>) {
         let closed = databases.filter(|database| self.session.known(database).is_none());
         let closed: Vec<&str> = closed.collect();
-        let refused = self.open_concurrently(&closed);
-        if refused.is_empty() || !self.session.may_renew_login(Instant::now()) {
-            return;
-        }
-        self.ahead.forget();
-        if self.log_in().is_ok() {
+        let opened = self.open_concurrently(&closed);
+        let refused: Vec<_> = opened
+            .into_iter()
+            .filter(|(_, opened)| self.session.is_refused(opened))
+            .collect();
+        let renewal = refused
+            .iter()
+            .map(|(database, opened)| self.renew_login_for(database, opened))
+            .find(|renewed| *renewed != Ok(false));
+        if renewal == Some(Ok(true)) {
+            let refused: Vec<&str> = refused.iter().map(|(database, _)| *database).collect();
             self.open_concurrently(&refused);
         }
     }
 
-    /// Opens databases with concurrent calls, and returns those that refuse the login's token.
-    fn open_concurrently<'a>(&mut self, databases: &[&'a str]) -> Vec<&'a str> {
+    /// Opens databases with concurrent calls, and returns what came of each.
+    fn open_concurrently<'a>(
+        &mut self,
+        databases: &[&'a str],
+    ) -> Vec<(&'a str, Result<Credential, Failure>)> {
         let (Some(user), Some(client)) = (self.session.token(), &self.client) else {
             return Vec::new();
         };
@@ -282,23 +290,18 @@ impl Server {
             Some((*database, call.ok()?))
         };
         let opening: Vec<(&str, Pending)> = databases.iter().filter_map(begin).collect();
-        let mut refused = Vec::new();
+        let mut all = Vec::new();
         for (database, pending) in opening {
             let begin = Instant::now();
             let answer = pending.receive().wait(&self.stop);
-            self.calls
-                .count(method::USE_DATABASE, begin.elapsed(), &answer);
-            if self.session.is_refused(&answer) {
-                refused.push(database);
-            }
-            let token = answer
-                .ok()
-                .and_then(|answer| wire::use_database_token(&answer.bytes).ok());
-            if let Some(token) = token {
-                self.session.opened(database, Credential::Token(token));
-            }
+            let name = method::USE_DATABASE;
+            self.calls.count(name, begin.elapsed(), &answer);
+            let token = answer.and_then(|answer| answer.decode(name, wire::use_database_token));
+            let opened = token.map(Credential::Token);
+            self.record_opening(database, &opened);
+            all.push((database, opened));
         }
-        refused
+        all
     }
 }
 

@@ -8,6 +8,8 @@ mod call;
 mod calls;
 mod channel;
 mod classify;
+mod credentials;
+mod denied;
 mod exchange;
 mod failure;
 mod renewal;
@@ -190,9 +192,8 @@ impl Server {
 
     /// Opens a database anew, whether it is listed or not: does it exist for this user?
     pub fn open(&mut self, database: &str) -> Result<(), Failure> {
-        self.session.forget(database);
         self.ahead.forget();
-        self.credential_for(database).map(drop)
+        self.open_again(database).map(drop)
     }
 
     /// The state that the server claims for a database.
@@ -270,7 +271,7 @@ impl Server {
         let answer = self.send(name, &request, &credential);
         if self.session.is_refused(&answer) && self.session.may_renew(database, Instant::now()) {
             self.ahead.forget(); // calls that were begun with the old credential
-            let credential = self.credential_for(database)?;
+            let credential = self.renew_credential_for(database)?;
             return self.send(name, &request, &credential);
         }
         answer
@@ -285,11 +286,10 @@ impl Server {
     ) -> Result<T, Failure> {
         let credential = self.credential_of_user()?;
         let mut answer = self.send(name, &request, &credential);
-        if self.session.is_refused(&answer) && self.session.may_renew_login(Instant::now()) {
-            self.ahead.forget();
-            self.session.forget_databases();
-            let credential = self.credential_of_user()?;
-            answer = self.send(name, &request, &credential);
+        if self.session.is_refused(&answer) {
+            if let Some(credential) = self.renew_credential_of_user()? {
+                answer = self.send(name, &request, &credential);
+            }
         }
         answer?.decode(name, decode)
     }

@@ -1,14 +1,13 @@
-//! The login, and a credential for each database, kept until the server refuses it
+//! The login and a credential for each database, as they are now, and when each may be renewed
 //! (protocol.md §1, *Authentication*).
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::call::Credential;
+use super::denied::Denied;
 use super::failure::{Failure, Kind};
-use super::{DEFAULT_DATABASE, Server};
 use crate::config::Secret;
-use crate::wire::{self, method};
 
 /// User and password.
 #[derive(Clone, Debug)]
@@ -33,17 +32,20 @@ pub(super) enum Mode {
 
 /// The pause after which a credential may be renewed again within one cycle: shorter than any
 /// lifetime of a token (a minute at least), so that long work goes on, and long enough that a server
-/// which refuses every new credential gets few logins.
+/// which refuses every new credential, or every login, gets few logins.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(30);
 
 pub(super) struct Session {
-    login: Login,
+    pub(super) login: Login,
     pub(super) mode: Mode,
     databases: HashMap<String, Credential>,
     /// When the credential of each database was renewed in this cycle.
     renewed: HashMap<String, Instant>,
     /// When the login was renewed in this cycle.
     renewed_login: Option<Instant>,
+    /// When a login failed in this cycle, and why.
+    failed_login: Option<(Instant, Failure)>,
+    pub(super) denied: Denied,
     renewal_pause: Duration,
 }
 
@@ -55,6 +57,8 @@ impl Session {
             databases: HashMap::new(),
             renewed: HashMap::new(),
             renewed_login: None,
+            failed_login: None,
+            denied: Denied::default(),
             renewal_pause: RENEWAL_PAUSE,
         }
     }
@@ -84,24 +88,28 @@ impl Session {
 
     /// Stores the credential that a database was opened with.
     pub fn opened(&mut self, database: &str, credential: Credential) {
+        self.denied.remove(database);
         self.databases.insert(database.into(), credential);
     }
 
     pub fn begin_cycle(&mut self) {
         self.renewed.clear();
         self.renewed_login = None;
+        self.failed_login = None;
     }
 
     pub fn is_off(&self) -> bool {
         matches!(self.mode, Mode::Off)
     }
 
-    pub fn keep(&mut self, keeps: impl Fn(&str) -> bool) {
-        self.databases.retain(|name, _| keeps(name));
+    pub fn has_sessions(&self) -> bool {
+        matches!(self.mode, Mode::Sessions)
     }
 
-    pub fn forget(&mut self, database: &str) {
-        self.databases.remove(database);
+    /// Forgets the databases that `keeps` does not name.
+    pub fn keep(&mut self, keeps: impl Fn(&str) -> bool) {
+        self.databases.retain(|name, _| keeps(name));
+        self.denied.keep(keeps);
     }
 
     /// Returns whether the server refuses the credential of a call. A token whose lifetime is over is
@@ -116,32 +124,44 @@ impl Session {
         }
     }
 
-    /// Forgets the credential of a database and returns whether it may be renewed: once in a cycle,
-    /// and again after a pause, so that a server that refuses all of them cannot keep us busy.
-    pub fn may_renew(&mut self, database: &str, now: Instant) -> bool {
-        if !has_paused(self.renewed.get(database), now, self.renewal_pause) {
-            return false;
-        }
-        self.databases.remove(database);
-        if self.is_off() {
-            self.mode = Mode::Unknown; // authentication may have been switched on
-        }
-        self.renewed.insert(database.into(), now);
-        true
+    /// Returns whether the credential of a database may be renewed: once in a cycle, and again after a
+    /// pause, so that a server that refuses all of them cannot keep us busy.
+    pub fn may_renew(&self, database: &str, now: Instant) -> bool {
+        has_paused(self.renewed.get(database), now, self.renewal_pause)
     }
 
-    /// Forgets the login and returns whether it may be renewed: as often as the credential of a
-    /// database.
-    pub fn may_renew_login(&mut self, now: Instant) -> bool {
-        if !has_paused(self.renewed_login.as_ref(), now, self.renewal_pause) {
-            return false;
+    /// Records that a new credential was asked for a database, and that an answer came.
+    pub fn renewed(&mut self, database: &str, now: Instant) {
+        self.renewed.insert(database.into(), now);
+    }
+
+    /// Returns whether the login may be renewed: as often as the credential of a database. A login that
+    /// failed is not made again as soon, because servers lock out whoever makes many.
+    ///
+    /// # Errors
+    /// A login failed within the pause; the failure.
+    pub fn may_renew_login(&self, now: Instant) -> Result<bool, Failure> {
+        match &self.failed_login {
+            Some((failed, failure)) if !has_paused(Some(failed), now, self.renewal_pause) => {
+                Err(failure.clone())
+            }
+            _ => Ok(has_paused(
+                self.renewed_login.as_ref(),
+                now,
+                self.renewal_pause,
+            )),
         }
-        if matches!(self.mode, Mode::Sessions) {
-            self.databases.remove(DEFAULT_DATABASE); // the session of calls outside any database
-        }
-        self.mode = Mode::Unknown;
+    }
+
+    /// Records that the login was renewed.
+    pub fn renewed_login(&mut self, now: Instant) {
         self.renewed_login = Some(now);
-        true
+        self.failed_login = None;
+    }
+
+    /// Records that a login failed.
+    pub fn failed_login(&mut self, now: Instant, failure: &Failure) {
+        self.failed_login = Some((now, failure.clone()));
     }
 
     /// Forgets the credential of every database: each was given after the login that ended, and ends
@@ -153,84 +173,6 @@ impl Session {
 
 fn has_paused(last: Option<&Instant>, now: Instant, pause: Duration) -> bool {
     last.is_none_or(|last| now.saturating_duration_since(*last) >= pause)
-}
-
-impl Server {
-    /// Returns the credential of a call outside any database.
-    pub(super) fn credential_of_user(&mut self) -> Result<Credential, Failure> {
-        self.log_in()?;
-        match &self.session.mode {
-            Mode::Sessions => self.credential_for(DEFAULT_DATABASE),
-            _ => Ok(self.session.token().unwrap_or(Credential::None)),
-        }
-    }
-
-    /// Returns the credential of a call within a database, and opens the database before where that
-    /// is needed. `UseDatabase` takes the token of the login, which may have ended as well.
-    pub(super) fn credential_for(&mut self, database: &str) -> Result<Credential, Failure> {
-        self.log_in()?;
-        if let Some(credential) = self.session.databases.get(database) {
-            return Ok(credential.clone());
-        }
-        let mut opened = self.open_database(database);
-        let by_token = !matches!(self.session.mode, Mode::Sessions);
-        if self.session.is_refused(&opened)
-            && by_token
-            && self.session.may_renew_login(Instant::now())
-        {
-            self.ahead.forget();
-            self.log_in()?;
-            opened = self.open_database(database);
-        }
-        let credential = opened?;
-        self.session.opened(database, credential.clone());
-        Ok(credential)
-    }
-
-    fn open_database(&mut self, database: &str) -> Result<Credential, Failure> {
-        match &self.session.mode {
-            Mode::Off if database == DEFAULT_DATABASE => Ok(Credential::None),
-            Mode::Sessions => self.open_session(database),
-            _ => self.use_database(database),
-        }
-    }
-
-    /// Logs in where that is not done yet.
-    pub(super) fn log_in(&mut self) -> Result<(), Failure> {
-        if !matches!(self.session.mode, Mode::Unknown) {
-            return Ok(());
-        }
-        self.read_password();
-        let login = &self.session.login;
-        let request = wire::login(&login.user, login.password.expose());
-        let answer = self.send(method::LOGIN, &request, &Credential::None);
-        self.session.mode = match answer {
-            Ok(answer) => Mode::Token(answer.decode(method::LOGIN, wire::login_token)?),
-            Err(failure) => match failure.kind {
-                Kind::NoAuthentication => Mode::Off,
-                Kind::Unimplemented => Mode::Sessions,
-                _ => return Err(failure),
-            },
-        };
-        Ok(())
-    }
-
-    fn use_database(&mut self, database: &str) -> Result<Credential, Failure> {
-        let request = wire::database(database);
-        let credential = self.session.token().unwrap_or(Credential::None);
-        let answer = self.send(method::USE_DATABASE, &request, &credential)?;
-        let token = answer.decode(method::USE_DATABASE, wire::use_database_token);
-        token.map(Credential::Token)
-    }
-
-    fn open_session(&mut self, database: &str) -> Result<Credential, Failure> {
-        self.read_password();
-        let login = &self.session.login;
-        let request = wire::open_session(&login.user, login.password.expose(), database);
-        let answer = self.send(method::OPEN_SESSION, &request, &Credential::None)?;
-        let session = answer.decode(method::OPEN_SESSION, wire::session_id);
-        session.map(Credential::Session)
-    }
 }
 
 #[cfg(test)]
@@ -249,22 +191,41 @@ mod tests {
         let begin = Instant::now();
         let later = |seconds| begin + Duration::from_secs(seconds);
         let mut session = session();
-        let mut renews = |now| (session.may_renew("db", now), session.may_renew_login(now));
-        assert_eq!(renews(begin), (true, true));
-        assert_eq!(renews(later(29)), (false, false));
-        assert_eq!(renews(later(30)), (true, true));
-        assert_eq!(renews(later(59)), (false, false));
+        let may = |session: &Session, now| {
+            let login = session.may_renew_login(now) == Ok(true);
+            assert_eq!(session.may_renew("db", now), login);
+            login
+        };
+        for renewed in [begin, later(30)] {
+            assert!(may(&session, renewed));
+            session.renewed("db", renewed);
+            session.renewed_login(renewed);
+            assert!(!may(&session, renewed + Duration::from_secs(29)));
+        }
         session.begin_cycle();
-        assert!(session.may_renew("db", later(59)));
-        assert!(session.may_renew_login(later(59)));
+        assert!(may(&session, later(59)));
     }
 
     #[test]
     fn each_database_is_renewed_by_itself() {
         let now = Instant::now();
         let mut session = session();
-        assert!(session.may_renew("a", now));
-        assert!(session.may_renew("b", now));
+        session.renewed("a", now);
         assert!(!session.may_renew("a", now));
+        assert!(session.may_renew("b", now));
+    }
+
+    #[test]
+    fn a_failed_login_is_remembered_for_the_pause_and_no_longer_than_the_cycle() {
+        let begin = Instant::now();
+        let later = |seconds| begin + Duration::from_secs(seconds);
+        let failure = Failure::new("Login", Kind::BadLogin);
+        let mut session = session();
+        session.failed_login(begin, &failure);
+        assert_eq!(session.may_renew_login(later(29)), Err(failure.clone()));
+        assert_eq!(session.may_renew_login(later(30)), Ok(true));
+        session.failed_login(later(30), &failure);
+        session.begin_cycle();
+        assert_eq!(session.may_renew_login(later(31)), Ok(true));
     }
 }

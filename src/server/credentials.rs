@@ -1,0 +1,205 @@
+//! Logging in, opening databases, and doing either again. A login or a credential is kept until a new one
+//! takes its place: a renewal that fails discards nothing (protocol.md §1, *Authentication*).
+
+use std::time::Instant;
+
+use super::call::Credential;
+use super::failure::{Failure, Kind};
+use super::session::Mode;
+use super::{DEFAULT_DATABASE, Server};
+use crate::wire::{self, method};
+
+impl Server {
+    /// Returns the credential of a call outside any database.
+    pub(super) fn credential_of_user(&mut self) -> Result<Credential, Failure> {
+        self.log_in()?;
+        if self.session.has_sessions() {
+            return self.credential_for(DEFAULT_DATABASE);
+        }
+        Ok(self.session.token().unwrap_or(Credential::None))
+    }
+
+    /// Renews the login and returns the new credential of a call outside any database; `None` if the
+    /// login may not be renewed now. Only a renewal that succeeds discards the credentials of databases.
+    pub(super) fn renew_credential_of_user(&mut self) -> Result<Option<Credential>, Failure> {
+        if !self.renew_login()? {
+            return Ok(None);
+        }
+        let session = match self.session.has_sessions() {
+            true => Some(self.open_session(DEFAULT_DATABASE)?),
+            false => None,
+        };
+        self.session.forget_databases();
+        if let Some(session) = &session {
+            self.session.opened(DEFAULT_DATABASE, session.clone());
+        }
+        let credential = session.or_else(|| self.session.token());
+        Ok(Some(credential.unwrap_or(Credential::None)))
+    }
+
+    /// Returns the credential of a call within a database, and opens the database before if that was
+    /// not done yet.
+    pub(super) fn credential_for(&mut self, database: &str) -> Result<Credential, Failure> {
+        match self.session.known(database) {
+            Some(credential) => Ok(credential),
+            None => self.open_again(database),
+        }
+    }
+
+    /// Renews the credential of a database that was refused.
+    pub(super) fn renew_credential_for(&mut self, database: &str) -> Result<Credential, Failure> {
+        if self.session.is_off() {
+            self.renew_login()?; // authentication may have been switched on
+        }
+        let opened = self.open_again(database);
+        if !opened
+            .as_ref()
+            .is_err_and(|failure| self.is_silence(failure))
+        {
+            self.session.renewed(database, Instant::now());
+        }
+        opened
+    }
+
+    /// Opens a database with a new credential. `UseDatabase` takes the token of the login, which may have
+    /// ended as well. The credential that the database had before stays in use until this succeeds.
+    pub(super) fn open_again(&mut self, database: &str) -> Result<Credential, Failure> {
+        self.log_in()?;
+        let mut opened = self.open_database(database);
+        let by_token = !self.session.has_sessions();
+        if by_token
+            && self.session.is_refused(&opened)
+            && self.renew_login_for(database, &opened)?
+        {
+            opened = self.open_database(database);
+        }
+        self.record_opening(database, &opened);
+        opened
+    }
+
+    /// Renews the login if that may help a database that was refused, and returns whether it was renewed.
+    pub(super) fn renew_login_for(
+        &mut self,
+        database: &str,
+        opened: &Result<Credential, Failure>,
+    ) -> Result<bool, Failure> {
+        let Err(failure) = opened else {
+            return Ok(false);
+        };
+        let now = Instant::now();
+        if self.session.denied.holds(database, failure, now) {
+            return Ok(false);
+        }
+        self.session.denied.try_login(database, failure, now);
+        self.renew_login()
+    }
+
+    /// Records what came of opening a database.
+    pub(super) fn record_opening(&mut self, database: &str, opened: &Result<Credential, Failure>) {
+        let now = Instant::now();
+        match opened {
+            Ok(credential) => self.session.opened(database, credential.clone()),
+            // only after a new login a refusal is final
+            Err(failure) if self.session.may_renew_login(now) == Ok(false) => {
+                self.session.denied.add(database, failure, now);
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn open_database(&mut self, database: &str) -> Result<Credential, Failure> {
+        match &self.session.mode {
+            Mode::Off if database == DEFAULT_DATABASE => Ok(Credential::None),
+            Mode::Sessions => self.open_session(database),
+            _ => self.use_database(database),
+        }
+    }
+
+    /// Logs in if that is not done yet.
+    pub(super) fn log_in(&mut self) -> Result<(), Failure> {
+        if !matches!(self.session.mode, Mode::Unknown) {
+            return Ok(());
+        }
+        self.session.may_renew_login(Instant::now())?;
+        self.make_login()
+    }
+
+    /// Makes a new login, and returns whether it was made: not if the login was renewed a moment ago. The
+    /// old login stays in use until the new one succeeds.
+    ///
+    /// # Errors
+    /// The login fails, or failed a moment ago.
+    pub(super) fn renew_login(&mut self) -> Result<bool, Failure> {
+        if !self.session.may_renew_login(Instant::now())? {
+            return Ok(false);
+        }
+        self.make_login()?;
+        self.ahead.forget(); // calls that were begun with the old credentials
+        self.session.renewed_login(Instant::now());
+        Ok(true)
+    }
+
+    fn make_login(&mut self) -> Result<(), Failure> {
+        self.read_password();
+        let login = &self.session.login;
+        let request = wire::login(&login.user, login.password.expose());
+        let answer = self.send(method::LOGIN, &request, &Credential::None);
+        let mode = match answer {
+            Ok(answer) => answer
+                .decode(method::LOGIN, wire::login_token)
+                .map(Mode::Token),
+            Err(failure) => match failure.kind {
+                Kind::NoAuthentication => Ok(Mode::Off),
+                Kind::Unimplemented => Ok(Mode::Sessions),
+                _ => Err(failure),
+            },
+        };
+        match mode {
+            Ok(mode) => {
+                self.session.mode = mode;
+                Ok(())
+            }
+            Err(failure) => {
+                if !self.is_silence(&failure) {
+                    self.session.failed_login(Instant::now(), &failure);
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// Returns whether a call failed without an answer, in a way that says nothing about the next call: no
+    /// connection, or a deadline that was cut short.
+    fn is_silence(&self, failure: &Failure) -> bool {
+        match failure.kind {
+            Kind::Stopped | Kind::Unreachable => true,
+            Kind::Deadline(allowed) => allowed < self.timeout,
+            _ => false,
+        }
+    }
+
+    fn use_database(&mut self, database: &str) -> Result<Credential, Failure> {
+        let request = wire::database(database);
+        let credential = self.session.token().unwrap_or(Credential::None);
+        let answer = self.send(method::USE_DATABASE, &request, &credential)?;
+        let token = answer.decode(method::USE_DATABASE, wire::use_database_token);
+        token.map(Credential::Token)
+    }
+
+    /// Opens a session, which is a login as well: one that fails as such is not made again for the next
+    /// database.
+    fn open_session(&mut self, database: &str) -> Result<Credential, Failure> {
+        self.session.may_renew_login(Instant::now())?;
+        self.read_password();
+        let login = &self.session.login;
+        let request = wire::open_session(&login.user, login.password.expose(), database);
+        let answer = self.send(method::OPEN_SESSION, &request, &Credential::None);
+        if let Err(failure) = &answer {
+            if matches!(failure.kind, Kind::BadLogin | Kind::RateLimited) {
+                self.session.failed_login(Instant::now(), failure);
+            }
+        }
+        let session = answer?.decode(method::OPEN_SESSION, wire::session_id);
+        session.map(Credential::Session)
+    }
+}
