@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
+use immuaudit::audit::{Auditor, Policy};
 use immuaudit::drill::{Embedded, Lie, Options};
 use immuaudit::server::{Endpoint, Kind, Server};
 use immuaudit::stop::Stop;
@@ -244,4 +245,24 @@ fn a_call_that_a_stop_keeps_from_being_made_is_named_without_its_path() {
     let failure = server.state("defaultdb").expect_err("stopped");
     assert_eq!(failure.kind, Kind::Stopped);
     assert!(!failure.to_string().contains('/'), "{failure}");
+}
+
+#[test]
+fn a_list_that_a_stop_keeps_from_being_asked_for_is_no_trouble() {
+    let embedded = Embedded::start(Options::default()).expect("an embedded ledger");
+    embedded.grow("defaultdb", 3);
+    let (stop, place) = (Stop::new(), Place::new());
+    let endpoint = Endpoint::on_loopback(embedded.port());
+    let server = in_process::server(endpoint, Duration::from_secs(10), &stop);
+    let store = in_process::store(place.join("trust"));
+    let mut auditor = Auditor::new(server, store, Policy::of_consistency());
+    assert!(auditor.cycle(|_| {}).is_complete());
+    stop.request();
+    let cycle = auditor.cycle(|_| {});
+    assert!(cycle.stopped && !cycle.is_complete());
+    let troubles: Vec<String> = cycle
+        .troubles()
+        .map(|trouble| trouble.to_string())
+        .collect();
+    assert_eq!(troubles, [""; 0]);
 }
