@@ -85,6 +85,29 @@ fn thousands_of_databases_that_vanish_leave_room_for_the_evidence_of_an_older_on
 }
 
 #[test]
+fn databases_that_vanish_leave_all_evidence_of_an_older_one_that_has_less_than_half() {
+    let place = Place::new();
+    let chain = Chain::new(9, 1);
+    let store = limited(&place, 50, 64 << 20);
+    let real = grown(&store, &chain);
+    let hash = real.state.hash;
+    let many: Vec<Alarm> = (10..26)
+        .map(|tx| {
+            let shown = Some(State { tx, hash });
+            let found = finding(Some(&real), Tampering::Inconsistent, shown);
+            store.raise(&found, at(tx)).unwrap()
+        })
+        .collect();
+    for number in 0..60 {
+        let made_up = seen(&store, &chain, &format!("made-up-{number}"), 100 + number);
+        let _ = store.raise(&vanished(&made_up), at(1_000));
+    }
+    assert!(many.iter().all(whole));
+    let (files, _) = kept(&home(&place).join("evidence"));
+    assert_eq!(files, 50);
+}
+
+#[test]
 fn bytes_of_databases_that_vanish_leave_room_for_the_answers_of_an_older_one() {
     let place = Place::new();
     let chain = Chain::new(9, 1);

@@ -4,7 +4,7 @@
 //! for the evidence of a real one, evidence is displaced, in this order:
 //!
 //! 1. evidence between the first and the last finding of a database, from the database with the most evidence, closed
-//!    alarms first;
+//!    alarms first; an older database keeps half of the room;
 //! 2. evidence of a younger database, from the youngest. The order in which first states were trusted decides
 //!    ([`arrivals`](super::arrivals)), and no clock; a database of which nothing was ever trusted is the youngest.
 //!
@@ -143,17 +143,29 @@ impl Store {
         removed
     }
 
-    /// Returns a file between the first and the last of a database.
+    fn is_more_than_half(&self, kept: &Kept, shortage: Shortage) -> bool {
+        match shortage {
+            Shortage::Files => kept.files.len() > self.limits.files / 2,
+            Shortage::Bytes => kept.bytes > self.limits.bytes / 2,
+        }
+    }
+
+    /// Returns a file between the first and the last of a database. A database that is older than the one in
+    /// `directory` keeps half of the room.
     fn between(
         &self,
         room: &Room,
         directory: &str,
         shortage: Shortage,
     ) -> Option<(String, String)> {
+        let place = self.place(directory);
         room.by_amount(shortage).into_iter().find_map(|database| {
+            let kept = room.databases.get(&database)?;
+            if self.place(&database) < place && !self.is_more_than_half(kept, shortage) {
+                return None;
+            }
             // the finding that room is made for is the last one of its own database
             let own = usize::from(database == directory);
-            let kept = room.databases.get(&database)?;
             if kept.files.len().saturating_add(own) < 3 {
                 return None;
             }
