@@ -234,6 +234,12 @@ fn a_hidden_database_is_reported_and_stays_trusted_when_its_alarm_is_closed() {
     assert_eq!(run.reason("hidden"), "hidden");
     // it shows the trusted state, so there is nothing to adopt
     let alarm = audit.open_alarm("hidden");
+    // one alarm, however far it grows
+    embedded.grow("hidden", 3);
+    audit.once().is(2, "hidden", "rolled-back");
+    assert_eq!(audit.open_alarm("hidden"), alarm);
+    let list = audit.run(&["alarm", "list", "hidden", "--json"]);
+    assert_eq!(list.stdout.lines().count(), 1, "{list:#?}");
     let refused = audit.run(&["alarm", "adopt", &alarm, "--yes"]);
     assert!(
         refused.ends_with(3).stderr.contains("alarm close"),

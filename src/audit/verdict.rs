@@ -6,7 +6,7 @@ use super::values::Report;
 use crate::ledger::{BadSignature, Refusal, State, Unprovable};
 use crate::server::Failure;
 use crate::text::Shown;
-use crate::trust::{LocalFailure, Tampering};
+use crate::trust::{HIDDEN, LocalFailure, Tampering};
 
 /// The verdict on one database in one cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -211,7 +211,7 @@ impl fmt::Display for Reason {
             Reason::Emptied => f.write_str("emptied"),
             Reason::Vanished => f.write_str("vanished"),
             Reason::Unlisted => f.write_str("not listed, and nothing is trusted of it"),
-            Reason::Hidden => f.write_str("hidden"),
+            Reason::Hidden => f.write_str(HIDDEN),
             Reason::Refusal(refusal) => write!(f, "{refusal}"),
             Reason::Failure(failure) => write!(f, "{failure}"),
             Reason::Signature(bad) => write!(f, "{bad}"),

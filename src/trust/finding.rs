@@ -155,6 +155,9 @@ impl Answer {
 /// Longest reason that is kept, in characters.
 const REASON: usize = 1_000;
 
+/// The reason of a database that no list names and whose history stands all the same.
+pub(crate) const HIDDEN: &str = "hidden";
+
 impl Finding {
     /// Returns the trusted state that the state shown contradicts; `None` for a finding about one transaction,
     /// which stays the same finding while the trusted state grows, and whose acceptance adopts no state.
@@ -167,21 +170,27 @@ impl Finding {
 
     /// Returns the id of the finding: 12 hexadecimal digits, the same for the same database, kind, contradicted
     /// and shown state and class of reason. The class leaves out all from the first colon or digit on, so that
-    /// a server cannot make many findings of one by varying a detail.
+    /// a server cannot make many findings of one by varying a detail. A hidden database whose history stands grows on,
+    /// and stays one finding: its states are left out.
     pub fn id(&self) -> String {
         let class = self
             .reason
             .split(|c: char| c == ':' || c.is_ascii_digit())
             .next()
             .unwrap_or_default();
-        let state = |state: Option<State>| state.map_or("none".into(), |state| state.to_string());
+        let class = class.trim();
+        let stands = self.kind == Tampering::RolledBack && class == HIDDEN;
+        let state = |state: Option<State>| match state {
+            Some(state) if !stands => state.to_string(),
+            _ => "none".into(),
+        };
         let distinct = format!(
             "{}\n{}\n{}\n{}\n{}",
             escape(&self.database),
             self.kind,
             state(self.contradicted().map(|trusted| trusted.state)),
             state(self.shown),
-            escape(class.trim())
+            escape(class)
         );
         let hash = Digest::of(&[distinct.as_bytes()]).to_string();
         hash.get(..12).unwrap_or_default().into()
