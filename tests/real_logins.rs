@@ -14,8 +14,8 @@ use support::program::{Program, Running, member};
 use support::real::{Real, program};
 
 const DATABASES: [&str; 2] = ["defaultdb", "second"];
-/// Longer than the lifetime of the tokens of the first cycle.
-const AUDITED: Duration = Duration::from_secs(68);
+/// Longer than a lifetime of the tokens by half.
+const AUDITED: Duration = Duration::from_secs(90);
 
 #[test]
 fn no_database_is_refused_when_the_tokens_of_real_servers_end() {

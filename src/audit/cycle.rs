@@ -21,7 +21,7 @@ pub struct Cycle {
     pub no_store: Option<LocalFailure>,
     /// Names that no database can have.
     pub impossible: Option<Impossible>,
-    /// Databases listed past [`MAX_DATABASES`](databases::MAX_DATABASES).
+    /// Databases listed past [`MAX_DATABASES`](super::MAX_DATABASES).
     pub too_many: usize,
     /// Entries of `--audit-databases` that select nothing, and what the server said of each as a name.
     pub selects_nothing: Vec<(String, Failure)>,

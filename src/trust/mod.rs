@@ -69,7 +69,6 @@ pub use damage::{Damage, Record};
 pub use evidence::{Evidence, Limits};
 pub use export::{Export, Exported, shown_states};
 pub use failure::LocalFailure;
-
 pub(crate) use finding::HIDDEN;
 pub use finding::{Answer, Finding, Shortened, Tampering, UnknownTampering};
 pub use history::{Change, HistoryEntry};
