@@ -157,8 +157,9 @@ fn renewed_certificates_are_used_for_the_next_connection_and_wrong_ones_are_not(
 
     fs::write(mutual.path("client.pem"), "no certificate\n").expect("a file");
     real.stop();
-    let real = mutual.serve(&server, "second");
+    // before it is there again: where no call fails, gRPC connects again with what it has
     running.wait_for("WARN  the last good certificates and key are used, because --certificate");
+    let real = mutual.serve(&server, "second");
     proves(&mut running, 2);
     running.signal("TERM");
     assert_eq!(running.end(), Some(0), "{}", running.log());
