@@ -1,9 +1,10 @@
 //! Reading values: by sample, as they are new, and all of them in a sweep (protocol.md §6).
 //!
 //! A consistency proof does not see a value that was edited on the server's disk: only reading it
-//! does. Reading order: `check` (what is read of a database in a cycle), `reader` (one transaction),
-//! `missing` (values that did not come with it), `run` and `scan` (many by one call), `judge` (what they must be), `sweep` and `walk` (all of them, chain and tree),
-//! `truncation` (values that were dropped), `finding` and `report` (what they may turn out to be).
+//! does. Reading order: `check` (what is read of a database in a cycle), `reader` (one transaction), `missing` (values
+//! that did not come with it), `run` and `scan` (many by one call), `judge` (what they must be), `sweep` and `walk` (all
+//! of them, chain and tree), `pace` (when a sweep goes on), `truncation` (values that were dropped), `finding` and
+//! `report` (what they may turn out to be).
 
 mod broken;
 mod check;
@@ -12,6 +13,7 @@ mod figures;
 mod finding;
 mod judge;
 mod missing;
+mod pace;
 mod reader;
 mod report;
 mod run;

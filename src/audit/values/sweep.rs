@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::check::note;
 use super::finding::{Broken, Shows, What, Why};
+use super::pace::Paced;
 use super::reader::{Ended, Halt, Reader};
 use super::report::Report;
 use super::run::Next;
@@ -13,11 +14,10 @@ use super::truncation::Truncation;
 use super::walk::{Step, Walk};
 use crate::audit::auditor::Auditor;
 use crate::audit::conclude::Conclusion;
-use crate::audit::due::WallAges;
 use crate::audit::outcome::Outcome;
 use crate::audit::proof;
 use crate::audit::verdict::{Reason, Verdict};
-use crate::clock::{self, Timestamp};
+use crate::clock;
 use crate::ledger::TxHeader;
 use crate::ranges::Ranges;
 use crate::server::Failure;
@@ -52,8 +52,6 @@ pub enum Went {
 
 /// How long a slice takes, about.
 const SLICE: Duration = Duration::from_millis(400);
-/// How long a call of a paced sweep may keep a check waiting.
-const GRACE: Duration = Duration::from_millis(800);
 
 impl Auditor {
     /// Databases whose state was proven in the last cycle: those that can be swept.
@@ -75,57 +73,7 @@ impl Auditor {
         })
     }
 
-    /// Goes on with one database's sweep where it is behind its pace, `--audit-sweep` for the whole
-    /// history; `next` is when the next cycle begins.
-    pub fn sweep_at_pace(&mut self, next: Instant) -> Slice {
-        let idle = Slice {
-            database: String::new(),
-            went: Went::Idle,
-            outcome: None,
-        };
-        let Some(period) = self.policy.values.sweep else {
-            return idle;
-        };
-        self.server.hurry(Some(next + GRACE));
-        let mut slice = idle;
-        let ages = self.wall_ages();
-        for database in self.sweepable() {
-            slice = self.slice(&database, |progress, sweep| {
-                paced(progress, sweep, period, ages)
-            });
-            match slice.went {
-                Went::Idle => {}
-                // it waits for the next cycle, the others do not
-                Went::Away(_) => drop(self.not_now.insert(database)),
-                _ => {}
-            }
-            if slice.went != Went::Idle || slice.outcome.is_some() {
-                self.swept_last = Some(slice.database.clone());
-                break;
-            }
-        }
-        self.server.hurry(None);
-        slice
-    }
-
-    /// The databases that a paced sweep may go on with, the one after the last first, so that a slow one keeps
-    /// no other waiting.
-    fn sweepable(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.readable.difference(&self.not_now).cloned().collect();
-        if let Some(last) = &self.swept_last {
-            let next = names.partition_point(|name| name <= last);
-            names.rotate_left(next);
-        }
-        names
-    }
-
-    /// Is there nothing that is done between two cycles, neither a paced sweep nor a mirror?
-    pub fn waits_for_the_next_cycle(&self) -> bool {
-        let mirrored = self.mirror_most.is_none() || self.to_mirror.is_empty();
-        self.policy.values.sweep.is_none() && mirrored
-    }
-
-    fn slice(
+    pub(super) fn slice(
         &mut self,
         database: &str,
         choose: impl Fn(&Paced, Option<Sweeping>) -> Option<(Sweeping, u64)>,
@@ -255,13 +203,8 @@ const SAVED: Duration = Duration::from_secs(2);
 /// Slices of a sweep that may end for want of time at a transaction that is read alone.
 const STUCK: u32 = 2;
 
-/// What a pace is decided by.
-struct Paced {
-    of: u64,
-    swept: Option<Swept>,
-}
-
-fn begin(begun: Begun) -> Sweeping {
+/// Returns a sweep that stands before the first transaction.
+pub(super) fn begin(begun: Begun) -> Sweeping {
     let walk = Walk::default();
     Sweeping {
         begun,
@@ -272,32 +215,6 @@ fn begin(begun: Begun) -> Sweeping {
         unavailable: Unavailable::default(),
         peaks: walk.peaks(),
     }
-}
-
-/// The sweep to go on with and how far, where one is behind its pace.
-fn paced(
-    progress: &Paced,
-    sweep: Option<Sweeping>,
-    period: Duration,
-    ages: WallAges,
-) -> Option<(Sweeping, u64)> {
-    let now = clock::now();
-    let since = |time: Timestamp| ages.of(time);
-    let sweep = match (sweep, progress.swept) {
-        (Some(sweep), _) => sweep,
-        // a clock that was set back must not put it off for ever
-        (None, Some(swept)) if swept.began <= now && since(swept.began) < period => return None,
-        (None, _) => begin(Begun::Paced),
-    };
-    let elapsed = since(sweep.began).as_secs_f64() + 1.0;
-    let part = (elapsed / period.as_secs_f64().max(1.0)).min(1.0);
-    #[allow(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss
-    )] // from 0 to `of`
-    let goal = (progress.of as f64 * part).ceil() as u64;
-    (goal > sweep.at).then_some((sweep, goal))
 }
 
 /// Reads on until the goal is reached or the time is over.
