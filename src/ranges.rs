@@ -73,7 +73,7 @@ impl<T: Copy + PartialEq> Ranges<T> {
         ids.take(most).collect()
     }
 
-    /// Returns the ids that are in both sets, with this one's tags.
+    /// Returns the ids that are in both sets, with the tags of this set.
     pub fn common<U: Copy + PartialEq>(&self, other: &Ranges<U>) -> Ranges<T> {
         let (mut ours, mut theirs) = (self.iter().peekable(), other.iter().peekable());
         let mut common = Ranges::new();

@@ -21,7 +21,7 @@ pub struct Auditor {
     pub(super) store: Store,
     pub(super) policy: Policy,
     pub(super) ages: Ages,
-    /// How long a cycle may take at least, and fetching a proof's parts.
+    /// The shortest time limit of a cycle, and of fetching a proof's parts.
     pub(super) shortest_cycle: Duration,
     /// When this run began, by both clocks.
     pub(super) started: Timestamp,
@@ -58,7 +58,7 @@ pub struct Auditor {
     pub(super) readable: BTreeSet<String>,
     /// Those of them whose sweep waits for the next cycle.
     pub(super) not_now: BTreeSet<String>,
-    /// Where the sweep of a database ended for want of time, and in how many slices.
+    /// By database: the transaction at which slices of a sweep ran out of time, and the number of these slices.
     pub(super) late_slices: BTreeMap<String, (u64, u32)>,
     /// The database that a paced sweep went on with last.
     pub(super) swept_last: Option<String>,
@@ -166,7 +166,7 @@ impl Auditor {
         }
     }
 
-    /// What was not as it should be with the files since the last call.
+    /// Faults of the files since the last call.
     pub fn store_warnings(&mut self) -> Vec<trust::Warning> {
         self.store.warnings()
     }

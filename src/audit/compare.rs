@@ -38,7 +38,7 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// How the program should end for this one alone.
+    /// The exit code for this database alone.
     pub fn exit(&self) -> Exit {
         let same = self.absent_here.is_empty() && self.absent_there.is_empty();
         let values = if same { Exit::Good } else { Exit::Incomplete };
@@ -98,7 +98,7 @@ enum Held {
 }
 
 impl Compared {
-    /// How the program should end for this one alone.
+    /// The exit code for this database alone.
     pub fn exit(&self) -> Exit {
         match self {
             Compared::Agree(_) | Compared::Ahead { .. } | Compared::NotHere => Exit::Good,

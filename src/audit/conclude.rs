@@ -15,7 +15,7 @@ use crate::trust::{self, Alarm, Claim, LocalFailure, Raised, Tampering, Trusted}
 /// A verdict on its way to an outcome.
 pub(super) struct Conclusion {
     pub(super) verdict: Verdict,
-    /// What the check of the state came to, when `verdict` is about what was read beside it.
+    /// The verdict on the state, if `verdict` is about transactions or values that were read.
     pub(super) of_state: Option<Verdict>,
     pub(super) reason: Reason,
     pub(super) shown: Option<State>,

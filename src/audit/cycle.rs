@@ -56,7 +56,7 @@ impl Cycle {
             && self.outcomes.iter().all(Outcome::is_complete)
     }
 
-    /// How a run of this cycle alone should end: the worst counts.
+    /// The exit code of a run of this cycle alone: the worst of its databases and troubles.
     pub fn exit(&self) -> Exit {
         let worst = self.outcomes.iter().map(Outcome::exit).max();
         let local = match self.no_store {

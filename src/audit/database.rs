@@ -14,9 +14,9 @@ use crate::ranges::Ranges;
 use crate::server::Failure;
 use crate::trust::{Acknowledged, LocalFailure, Progress, Tampering, Trusted};
 
-/// What the check of a state came to.
+/// The result of checking a state.
 pub(super) enum Checked {
-    /// All of it is told.
+    /// All of them are reported.
     Done(Box<Outcome>),
     /// It is proven: values can be read.
     Proven(Box<Proven>),
@@ -31,7 +31,7 @@ impl From<Outcome> for Checked {
 /// A database whose state was proven, before its values are read.
 pub(super) struct Proven {
     pub database: String,
-    /// What was trusted before the check.
+    /// The trusted state before the check.
     trusted: Option<Trusted>,
     conclusion: Conclusion,
     /// The proven state.
@@ -167,7 +167,7 @@ impl Auditor {
         self.store.acknowledged(database).unwrap_or_default()
     }
 
-    /// What is trusted of a database; a pin where nothing is yet.
+    /// The trusted state of a database, or a pin if there is none yet.
     fn trusted(&mut self, database: &str) -> Result<Option<Trusted>, LocalFailure> {
         let pin = self.policy.pins.iter().find(|pin| pin.database == database);
         match (self.store.load(database), pin) {

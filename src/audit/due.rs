@@ -114,7 +114,7 @@ impl Ages {
 pub(super) struct WallAges {
     /// When the program began, by the wall clock.
     started: Timestamp,
-    /// How long it has run.
+    /// The time since it began.
     running: Duration,
     now: Timestamp,
 }
@@ -131,7 +131,7 @@ impl WallAges {
     }
 }
 
-/// What is asked of reading values.
+/// The settings for reading values.
 #[derive(Clone, Copy, Debug)]
 struct Pace {
     /// `--audit-interval`.

@@ -22,7 +22,7 @@ const RARELY: Duration = Duration::from_secs(10);
 pub(super) struct Kept {
     outcomes: BTreeMap<String, OutcomeRecord>,
     outcomes_written: Option<Written<OutcomeRecord>>,
-    /// What went wrong beside any one database, as it was last written.
+    /// The faults of the last cycle that concern no single database, as they were last written.
     troubles_written: Vec<String>,
     progress_written: Option<Written<Progress>>,
 }

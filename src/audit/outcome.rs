@@ -1,4 +1,4 @@
-//! What a cycle has to say of one database: the verdict, and everything beside it.
+//! The outcome of a database in a cycle: the verdict and the facts reported with it.
 
 use std::fmt;
 use std::time::Duration;
@@ -30,18 +30,18 @@ pub enum Warning {
     SignatureDropped,
     /// The server does not have values of these transactions, and nothing in the ledger says why.
     ValuesAbsent {
-        /// How many transactions, as far as is known.
+        /// The number of transactions, as far as it is known.
         transactions: u64,
         /// The first of them.
         first: u64,
         /// The last of them.
         last: u64,
-        /// How many of them had been read whole before.
+        /// The number of them that had been read whole before.
         dropped: u64,
     },
     /// There was not time to read the whole sample of this cycle.
     SampleCut {
-        /// How many transactions of it were not read.
+        /// The number of its transactions that were not read.
         transactions: u64,
     },
     /// New transactions are not read yet, though all new ones are to be.
@@ -154,26 +154,26 @@ impl fmt::Display for Overdue {
     }
 }
 
-/// What a cycle has to say of one database.
+/// The outcome of a database in a cycle.
 #[derive(Debug)]
 pub struct Outcome {
     /// The database's name.
     pub database: String,
     /// The verdict.
     pub verdict: Verdict,
-    /// What the check of the state came to, when `verdict` is about what was read beside it.
+    /// The verdict on the state, if `verdict` is about transactions or values that were read.
     pub of_state: Option<Verdict>,
     /// Why.
     pub reason: Reason,
     /// Where the history was rewritten, as far as that was found.
     pub window: Option<Window>,
-    /// What the server showed.
+    /// The state that the server showed.
     pub shown: Option<State>,
-    /// What was trusted before.
+    /// The trusted state before the check.
     pub previous: Option<State>,
-    /// What the state shown came with, whether or not it counts.
+    /// The signature of the shown state, whether or not it counts.
     pub signature: Option<Signature>,
-    /// What the one before is signed with.
+    /// The signature of the trusted state before the check.
     pub previous_signature: Option<Signature>,
     /// The alarm opened or repeated by this check; one that it opened, if there are several.
     pub alarm: Option<Alarm>,
@@ -187,7 +187,7 @@ pub struct Outcome {
     pub overdue: Option<Overdue>,
     /// Not read in time.
     pub values_overdue: Option<Overdue>,
-    /// What else is worth telling.
+    /// Warnings that are reported with the verdict.
     pub warnings: Vec<Warning>,
     /// How long the check took.
     pub duration: Duration,
@@ -199,7 +199,7 @@ impl Outcome {
         self.of_state.unwrap_or(self.verdict)
     }
 
-    /// Returns whether the state was proven, whatever was found beside it.
+    /// Returns whether the state was proven; values may be unread or differ.
     pub fn is_proven(&self) -> bool {
         self.state_verdict().is_proven()
     }
@@ -216,7 +216,7 @@ impl Outcome {
         self.verdict.is_proven() && in_time && self.unwritten.is_none()
     }
 
-    /// How the program should end for this database alone.
+    /// The exit code for this database alone.
     pub fn exit(&self) -> Exit {
         let alarm = if self.open_alarms > 0 {
             Exit::Tampered

@@ -17,7 +17,7 @@ use crate::wire::Entries;
 
 /// Databases whose calls are begun together, so that a distant server is not waited for one by one.
 const TOGETHER: usize = 16;
-/// What databases without a trusted state have of each cycle at least, however long the others take.
+/// The least share of a cycle for databases without a trusted state.
 const UNTRUSTED_SHARE: Duration = Duration::from_secs(1);
 /// Reading values has this part of a cycle's time at least, however long the states took.
 const READING_SHARE: u32 = 4;

@@ -223,7 +223,7 @@ pub(super) fn mirror(auditor: &mut Auditor, settings: &Settings, until: Instant)
     }
 }
 
-/// How long paced sweeps may take after the one cycle of `--once`.
+/// The time limit of paced sweeps after the one cycle of `--once`.
 const SWEEPING_ONCE: Duration = Duration::from_secs(30);
 
 /// How long mirrors may take after the one cycle of `--once`, and in one go between two.

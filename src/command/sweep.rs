@@ -71,7 +71,7 @@ fn missing(swept: &Swept) -> String {
     }
 }
 
-/// How the sweep of a database ended, and which transactions are left unread.
+/// The result of a database's sweep, and the transactions that are left unread.
 struct Done<'a> {
     database: &'a str,
     ended: Result<Swept, String>,

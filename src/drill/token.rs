@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::store::random_word;
 
-/// How long a token or a session is valid.
+/// The lifetime of a token or a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Lifetime {
     /// Until the server forgets it.
@@ -17,7 +17,7 @@ pub enum Lifetime {
     Time(Duration),
 }
 
-/// What a token is to the server.
+/// The server's answer to a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Validity {
     Valid,

@@ -98,7 +98,7 @@ impl Notification {
     }
 }
 
-/// Returns why the verdict is what it is, and the warnings beside it.
+/// Returns the reason of the verdict, and the warnings.
 fn reason(outcome: &Outcome) -> String {
     let warnings = outcome.warnings.iter().map(ToString::to_string);
     let why = Some(outcome.why()).filter(|why| !why.is_empty());

@@ -11,10 +11,10 @@ use grpcio::{RpcStatus, RpcStatusCode};
 use super::failure::Kind;
 use crate::wire::method;
 
-/// How gRPC's core begins what it says of an answer over the receive limit of this client.
+/// The beginning of gRPC core's message about an answer over the receive limit of this client.
 pub(super) const OVER_OUR_LIMIT: &str = "Received message larger than max (";
 
-/// What gRPC's core says if answers fill the memory that this client allows it (see channel.rs).
+/// gRPC core's message when answers fill the memory that this client allows it (see channel.rs).
 const OVER_OUR_QUOTA: &str = "Buffers full";
 
 /// What a server answers to a token or a session that it does not accept (any more).

@@ -130,7 +130,7 @@ impl Server {
             .wait(&self.stop)
     }
 
-    /// What a call may take that starts now.
+    /// Returns the time limit of a call that starts now.
     pub(super) fn timeout_now(&self) -> Duration {
         let left = self
             .until

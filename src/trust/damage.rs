@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::text::Shown;
 
-/// How a file's content is not what was written.
+/// The kind of damage in a file's content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Damage {
     /// No byte in it.

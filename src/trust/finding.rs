@@ -92,11 +92,11 @@ pub struct Answer {
     pub request: Vec<u8>,
     /// The reply, as received, or the error that came instead. Findings of one answer share its bytes.
     pub reply: Result<Arc<Vec<u8>>, String>,
-    /// What was left out of the reply.
+    /// The part of the reply that was left out.
     pub shortened: Option<Shortened>,
 }
 
-/// How a reply was shortened, and the length in bytes that it had.
+/// The way in which a reply was shortened, and its original length in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shortened {
     /// The end is missing.
@@ -112,7 +112,7 @@ impl Shortened {
     }
 }
 
-/// Bytes that an answer takes in evidence beside its request and reply, about.
+/// Bytes that an answer takes in evidence in addition to its request and reply, about.
 const BESIDE: usize = 200;
 
 impl Answer {
@@ -155,7 +155,7 @@ impl Answer {
 /// Longest reason that is kept, in characters.
 const REASON: usize = 1_000;
 
-/// The reason of a database that no list names and whose history stands all the same.
+/// The reason for a database that the server does not list although its history is intact.
 pub(crate) const HIDDEN: &str = "hidden";
 
 impl Finding {

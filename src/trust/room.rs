@@ -21,7 +21,7 @@ use super::files;
 use super::located::LocatedRecord;
 use super::store::{EVIDENCE, Store};
 
-/// How long it is remembered that there is no room, so that a flood of findings does not list the directory for each.
+/// The time for which a lack of room is remembered, so that a flood of findings does not list the directory for each.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
 /// The place of a database in the order of arrival; the largest number if nothing was ever trusted of it.
@@ -45,14 +45,14 @@ struct Kept {
     bytes: u64,
 }
 
-/// What there is too much of.
+/// The limit that is exceeded.
 #[derive(Clone, Copy)]
 pub(super) enum Shortage {
     Files,
     Bytes,
 }
 
-/// What is remembered between findings.
+/// Facts about the room that are remembered between findings.
 #[derive(Debug, Default)]
 pub(super) struct Memory(Mutex<Remembered>);
 

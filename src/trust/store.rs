@@ -55,7 +55,7 @@ pub struct Store {
     pub(super) roots: PathBuf,
     pub(super) limits: Limits,
     warnings: Mutex<BTreeSet<Warning>>,
-    /// What is remembered of the room for evidence.
+    /// Facts about the room for evidence that are remembered.
     pub(super) room_memory: room::Memory,
     _auditor: Vec<File>,
 }

@@ -1,4 +1,4 @@
-//! How far each database's values were read: what was read, what is due, what the server does not have.
+//! The progress of reading each database's values: the values read, due and absent.
 
 use std::fmt;
 
@@ -78,7 +78,7 @@ pub struct Sweeping {
     pub peaks: Vec<Digest>,
 }
 
-/// How a transaction is due.
+/// The reason why a transaction is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Due {
     /// Since when.

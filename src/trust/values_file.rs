@@ -1,6 +1,6 @@
 //! `values`: how far each database's values were read, so that a sweep lives through a restart.
 //!
-//! Nothing that is trusted rests on it: where it is damaged the reading begins anew.
+//! No trusted state depends on it: if it is damaged, the reading starts again.
 
 use super::failure::LocalFailure;
 use super::fault::Kind;
@@ -47,7 +47,7 @@ impl Store {
         files::replace(Kind::Values, &self.home.join(FILE), &writer.seal())
     }
 
-    /// How far the values were read; nothing, and a warning, where the file is damaged.
+    /// Returns the progress of reading values; nothing, and a warning, if the file is damaged.
     pub fn load_progress(&self, now: Timestamp) -> Vec<Progress> {
         let path = self.home.join(FILE);
         let read = || {

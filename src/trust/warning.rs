@@ -18,7 +18,7 @@ pub enum Warning {
     NotThinned { path: PathBuf },
     /// Something without bearing on what is trusted could not be written.
     NotWritten { path: PathBuf, error: String },
-    /// A file without bearing on what is trusted is damaged, and begun anew.
+    /// A file that no trusted state depends on is damaged, and started again.
     BegunAnew { path: PathBuf },
     /// The acknowledged facts of a database could not be read, so none counts.
     NotAcknowledged { failure: String },

@@ -19,7 +19,7 @@ use crate::wire::{self, proto};
 pub enum Rechecked {
     /// The answers show the claim.
     Shown {
-        /// What they show.
+        /// The finding that they show.
         what: Shows,
         /// Whom that convinces.
         bearing: Bearing,
@@ -28,7 +28,7 @@ pub enum Rechecked {
     NotShown(NotShown),
 }
 
-/// What the answers of a finding show.
+/// The claim that the answers of a finding support.
 #[derive(Debug)]
 pub enum Shows {
     /// The same transaction with two hashes.
@@ -49,7 +49,7 @@ pub enum Shows {
     OtherHeader { tx: u64, due: Digest, got: Digest },
     /// A transaction of the trusted history that names another hash for the one before than that one is proven to have.
     BrokenChain { tx: u64, due: Digest, got: Digest },
-    /// A transaction without a main tree behind it that has a tree's root all the same.
+    /// A transaction that has a main tree's root although its main tree is empty.
     RootOfNoTree { tx: u64 },
     /// A transaction of the trusted history; the rest of the claim is the auditor's record.
     OnRecord(Claim),
@@ -58,14 +58,14 @@ pub enum Shows {
 /// Whom evidence convinces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bearing {
-    /// Everybody who has the server's key: two states that it signed exclude each other.
+    /// Anybody with the server's public key: two states that it signed exclude each other.
     Proof,
-    /// Everybody who has the server's key: a state that it signed commits to two histories.
+    /// Anybody with the server's public key: a state that it signed commits to two histories.
     TwoHistoriesInOne,
     /// Both states are signed by the server's key, so it did show both; which came first, and what it sent
     /// with them, is the auditor's record.
     SignedStates,
-    /// Those who trust this auditor.
+    /// Only people who trust this auditor.
     AuditorsWord,
 }
 

@@ -1,4 +1,4 @@
-//! What recorded answers prove of single transactions, against the trusted state.
+//! Proofs of single transactions in recorded answers, against the trusted state.
 
 use std::collections::BTreeMap;
 

@@ -9,7 +9,7 @@ use crate::ledger::{Digest, KEY_VALUE, verify_entries};
 use crate::trust::{Claim, Contradiction, Differ};
 use crate::wire::{self, Tx, proto};
 
-/// What is missing if the transaction is not proven.
+/// The missing answer, if the transaction is not proven.
 const NO_PLACE: NotShown =
     NotShown::Absent("proof that the transaction is part of the trusted history");
 

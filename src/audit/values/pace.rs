@@ -8,7 +8,7 @@ use crate::audit::due::WallAges;
 use crate::clock;
 use crate::trust::{Begun, Sweeping, Swept};
 
-/// How long a call of a paced sweep may keep a check waiting.
+/// The longest delay of a check by a call of a paced sweep.
 const GRACE: Duration = Duration::from_millis(800);
 
 impl Auditor {
@@ -63,7 +63,7 @@ impl Auditor {
     }
 }
 
-/// What a pace is decided by.
+/// The facts that decide whether a paced sweep is due.
 pub(super) struct Paced {
     /// The trusted transaction.
     pub of: u64,

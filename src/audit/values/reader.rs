@@ -318,5 +318,5 @@ enum Raw {
     Refused(Failure),
 }
 
-/// How long an answer for the state counts as a sign that the server is there.
+/// The time for which an answer for the state counts as a sign that the server can be reached.
 const ANSWER_HOLDS: Duration = Duration::from_secs(1);

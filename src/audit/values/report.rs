@@ -28,7 +28,7 @@ pub struct Report {
     pub broken: Vec<Shows>,
     /// Findings past these.
     pub more_broken: u64,
-    /// How often one of these was found again.
+    /// The number of times that one of these was found again.
     pub found_again: u64,
     /// Transactions that could not be read, the first of them and why.
     pub unread: Vec<Unread>,

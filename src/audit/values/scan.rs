@@ -54,7 +54,7 @@ const BYTES: u64 = 1 << 20;
 const MOST: u32 = 1_000;
 /// Scans to wait after one that was too large, so that not every second one is.
 const PATIENCE: u32 = 16;
-/// How much more is asked for once scans go well.
+/// The factor by which scans grow while they succeed.
 pub(super) const GROWTH: u32 = 4;
 impl Scan {
     /// Asks for more once scans go well, and for as many as make an answer of [`BYTES`].

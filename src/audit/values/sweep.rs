@@ -200,10 +200,10 @@ impl Auditor {
 /// How often the progress of a sweep is written down: so much is read again after a kill.
 const SAVED: Duration = Duration::from_secs(2);
 
-/// Slices of a sweep that may end for want of time at a transaction that is read alone.
+/// The number of slices of a sweep that may run out of time at a transaction that is read alone.
 const STUCK: u32 = 2;
 
-/// Returns a sweep that stands before the first transaction.
+/// Returns a sweep that has read nothing yet.
 pub(super) fn begin(begun: Begun) -> Sweeping {
     let walk = Walk::default();
     Sweeping {
