@@ -66,6 +66,11 @@ impl<T: Copy + PartialEq> Ranges<T> {
             .map(|(first, (last, tag))| (*first, *last, *tag))
     }
 
+    /// Returns the ranges in order as words: `1-20`, `33`.
+    pub fn words(&self) -> impl Iterator<Item = String> + '_ {
+        self.iter().map(|(first, last, _)| range_word(first, last))
+    }
+
     /// Returns up to `most` ids from `from` on, in order.
     pub fn ids_from(&self, from: u64, most: usize) -> Vec<u64> {
         let within = self.iter().filter(|(_, last, _)| *last >= from);
@@ -98,27 +103,38 @@ impl<T: Copy + PartialEq> Ranges<T> {
         }
     }
 
+    /// Removes the ids of another set.
+    pub fn subtract<U: Copy + PartialEq>(&mut self, other: &Ranges<U>) {
+        for (first, last, _) in other.iter() {
+            self.remove(first, last);
+        }
+    }
+
+    /// Removes the ids after `last`.
+    pub fn remove_after(&mut self, last: u64) {
+        if let Some(next) = last.checked_add(1) {
+            self.remove(next, u64::MAX);
+        }
+    }
+
     /// Adds the ids `first..=last`. An id that is in the set already keeps its tag.
     pub fn insert(&mut self, first: u64, last: u64, tag: T) {
         let mut next = first;
         while next <= last {
-            let above = self.0.range(next..).next().map(|(first, _)| *first);
-            match self.0.range(..=next).next_back() {
-                Some((_, (end, _))) if *end >= next => {
-                    let Some(behind) = end.checked_add(1) else {
-                        return;
-                    };
-                    next = behind;
-                }
+            let below = self.0.range(..=next).next_back();
+            let end = match below {
+                Some((_, (end, _))) if *end >= next => *end,
                 _ => {
-                    let end = above.map_or(last, |above| last.min(above.saturating_sub(1)));
+                    let above = self.0.range(next..).next();
+                    let end = above.map_or(last, |(above, _)| last.min(above.saturating_sub(1)));
                     self.add(next, end, tag);
-                    let Some(behind) = end.checked_add(1) else {
-                        return;
-                    };
-                    next = behind;
+                    end
                 }
-            }
+            };
+            let Some(behind) = end.checked_add(1) else {
+                return;
+            };
+            next = behind;
         }
     }
 
@@ -230,6 +246,14 @@ impl<T: Copy + PartialEq> Ranges<T> {
     }
 }
 
+/// Returns a range as a word: `1-20`, `33`.
+pub fn range_word(first: u64, last: u64) -> String {
+    match first == last {
+        true => first.to_string(),
+        false => format!("{first}-{last}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -288,6 +312,16 @@ mod tests {
                     due.iter()
                         .all(|id| both.get(*id) == single.get(id).copied())
                 );
+                let mut rest = ranges.clone();
+                rest.subtract(&other);
+                let left: Vec<u64> = single
+                    .keys()
+                    .copied()
+                    .filter(|id| !other.contains(*id))
+                    .collect();
+                assert_eq!(rest.ids_from(0, 100), left);
+                rest.remove_after(first);
+                assert_eq!(rest.last(), left.iter().copied().rfind(|id| *id <= first));
                 let from: Vec<u64> = single.range(first..).map(|(id, _)| *id).take(5).collect();
                 assert_eq!(ranges.ids_from(first, 5), from);
             }

@@ -99,12 +99,11 @@ impl Auditor {
         let mut outcomes = store.load_outcomes();
         for record in &mut outcomes {
             record.clamp_to(now);
-            let age = |at: Timestamp| Duration::from_secs(now.unix().saturating_sub(at.unix()));
             if let Some(proven) = record.proven {
                 ages.remember(
                     &record.database,
-                    age(proven),
-                    age(record.grown.unwrap_or(proven)),
+                    now.since(proven),
+                    now.since(record.grown.unwrap_or(proven)),
                 );
             }
         }

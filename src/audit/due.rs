@@ -122,12 +122,9 @@ pub(super) struct WallAges {
 impl WallAges {
     /// Returns how long ago a time was.
     pub fn of(self, at: Timestamp) -> Duration {
-        let between = |from: Timestamp, to: Timestamp| {
-            Duration::from_secs(to.unix().saturating_sub(from.unix()))
-        };
-        let most = between(at, self.started).saturating_add(self.running);
+        let most = self.started.since(at).saturating_add(self.running);
         // times have whole seconds, so that a running time is one short at most
-        between(at, self.now).min(most + Duration::from_secs(1))
+        self.now.since(at).min(most + Duration::from_secs(1))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Seconds since 1970-01-01T00:00:00Z, up to the end of year 9999. A clock outside of that is held
 /// to its nearer end: no decision rests on it.
@@ -21,6 +21,11 @@ impl Timestamp {
     /// Seconds since 1970.
     pub fn unix(self) -> u64 {
         self.0
+    }
+
+    /// Returns the time since `earlier`; zero if that is later.
+    pub fn since(self, earlier: Timestamp) -> Duration {
+        Duration::from_secs(self.0.saturating_sub(earlier.0))
     }
 }
 

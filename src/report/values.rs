@@ -83,7 +83,7 @@ const FEW: usize = 8;
 
 /// Returns the ranges of a set of transactions, for people. Of many it has the first ones, the last one and the counts.
 pub fn few_ranges<T: Copy + PartialEq>(ranges: &Ranges<T>) -> String {
-    let mut words = ranges.iter().map(range_word);
+    let mut words = ranges.words();
     if ranges.len() <= FEW {
         return words.collect::<Vec<_>>().join(", ");
     }
@@ -98,15 +98,7 @@ pub fn few_ranges<T: Copy + PartialEq>(ranges: &Ranges<T>) -> String {
 
 /// Returns all ranges of a set of transactions, for programs: `1-20 33`.
 pub fn all_ranges<T: Copy + PartialEq>(ranges: &Ranges<T>) -> String {
-    let words = ranges.iter().map(range_word);
-    words.collect::<Vec<_>>().join(" ")
-}
-
-fn range_word<T>((first, last, _): (u64, u64, T)) -> String {
-    match first == last {
-        true => first.to_string(),
-        false => format!("{first}-{last}"),
-    }
+    ranges.words().collect::<Vec<_>>().join(" ")
 }
 
 /// Samples of different cycles may be of the same transactions, so they are not added up.

@@ -232,12 +232,8 @@ impl Progress {
         let (mut absent, mut dropped) = (self.absent.clone(), self.dropped.clone());
         if acknowledged.since == Some(self.since) {
             let mut known = acknowledged.dropped.clone();
-            if let Some(behind) = acknowledged.absent_to.checked_add(1) {
-                known.remove(behind, u64::MAX);
-            }
-            for (first, last, ()) in known.iter() {
-                dropped.remove(first, last);
-            }
+            known.remove_after(acknowledged.absent_to);
+            dropped.subtract(&known);
             absent.remove(0, acknowledged.absent_to);
             absent.extend(&dropped);
         }
@@ -280,12 +276,8 @@ impl Progress {
         now: Timestamp,
     ) {
         let before = self.due.common(unread);
-        for (first, last, ()) in tried.iter() {
-            self.due.remove(first, last);
-        }
-        for (first, last, ()) in unread.iter() {
-            self.due.remove(first, last);
-        }
+        self.due.subtract(tried);
+        self.due.subtract(unread);
         let due = |since, values_only| Due { since, values_only };
         for (these, values_only) in [(values_only, true), (unread, false)] {
             let still = before.common(these);
@@ -309,12 +301,10 @@ impl Progress {
 
     /// Notes transactions that were read whole; a `run` of neighbours is remembered as such.
     pub fn note_whole(&mut self, whole: &Ranges, run: bool) {
-        for (first, last, ()) in whole.iter() {
-            self.absent.remove(first, last);
-            self.dropped.remove(first, last);
-            if run {
-                self.whole.insert(first, last, ());
-            }
+        self.absent.subtract(whole);
+        self.dropped.subtract(whole);
+        if run {
+            self.whole.extend(whole);
         }
         self.whole.keep_longest(MAX_WHOLE_RANGES);
     }

@@ -11,7 +11,7 @@ use super::values::{Begun, Due, Progress, Searched, Sweeping, Swept, Unavailable
 use super::warning::Warning;
 use crate::clock::Timestamp;
 use crate::ledger::Digest;
-use crate::ranges::Ranges;
+use crate::ranges::{Ranges, range_word};
 use crate::sys::Lock;
 
 const WHAT: &str = "immuaudit: how far the values of each database were read.";
@@ -175,17 +175,7 @@ fn due_words(due: &Ranges<Due>) -> String {
 }
 
 pub fn range_words(ranges: &Ranges) -> String {
-    let words = ranges
-        .iter()
-        .map(|(first, last, ())| range_word(first, last));
-    words.collect::<Vec<_>>().join(" ")
-}
-
-fn range_word(first: u64, last: u64) -> String {
-    match first == last {
-        true => first.to_string(),
-        false => format!("{first}-{last}"),
-    }
+    ranges.words().collect::<Vec<_>>().join(" ")
 }
 
 fn parse_range(word: &str) -> Option<(u64, u64)> {

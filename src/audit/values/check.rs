@@ -151,9 +151,7 @@ impl Reading<'_> {
 
     /// Tries due transactions again, in turn.
     fn retry(&mut self, last: u64) -> Result<(), Halt> {
-        if let Some(beyond) = last.checked_add(1) {
-            self.progress.due.remove(beyond, u64::MAX); // of a history that was given up
-        }
+        self.progress.due.remove_after(last); // of a history that was given up
         let from = self.progress.retry_from;
         let mut due = self.progress.due.ids_from(from, RETRIED);
         let room = RETRIED.saturating_sub(due.len());

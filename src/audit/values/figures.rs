@@ -55,10 +55,8 @@ fn sweep_takes(
     interval: Duration,
     now: Timestamp,
 ) -> Option<Duration> {
-    let time =
-        |from: Timestamp, to: Timestamp| Duration::from_secs(to.unix().saturating_sub(from.unix()));
-    let recent = time(swept.ended, now) <= allowed_without_sweep(sweep, interval);
-    recent.then(|| sweep.max(time(swept.began, swept.ended)))
+    let recent = now.since(swept.ended) <= allowed_without_sweep(sweep, interval);
+    recent.then(|| sweep.max(swept.ended.since(swept.began)))
 }
 
 /// As a percentage that never promises more than there is.

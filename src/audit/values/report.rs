@@ -118,13 +118,9 @@ impl Report {
             return;
         };
         let mut covered = self.due_values.clone();
-        if let Some(behind) = last.checked_add(1) {
-            covered.remove(behind, u64::MAX);
-        }
-        for (first, last, ()) in covered.iter() {
-            self.due.remove(first, last);
-            self.due_values.remove(first, last);
-        }
+        covered.remove_after(last);
+        self.due.subtract(&covered);
+        self.due_values.subtract(&covered);
         self.absent.remove(0, last);
         self.unread
             .retain(|unread| unread.tx > last || !unread.why.is_of_values_only());
