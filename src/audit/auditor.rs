@@ -1,4 +1,4 @@
-//! One database from its name to its verdict.
+//! The auditor of a server: its policy, its memory between cycles, and how both are set up.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

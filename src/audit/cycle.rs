@@ -1,4 +1,4 @@
-//! One cycle: every database that is listed or known, in order, whatever becomes of the others.
+//! The result of a cycle: the outcomes of all databases, and the faults that concern none of them alone.
 
 use std::fmt;
 use std::time::Duration;

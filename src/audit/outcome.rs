@@ -237,19 +237,11 @@ impl Outcome {
     /// Verdict's reason, where the history was rewritten and what is overdue, in words; empty where there
     /// is nothing to say.
     pub fn why(&self) -> String {
-        let mut why = self.reason.to_string();
-        if let Some(window) = &self.window {
-            if !why.is_empty() {
-                why.push_str("; ");
-            }
-            why.push_str(&window.to_string());
-        }
-        for overdue in self.overdue.iter().chain(&self.values_overdue) {
-            if !why.is_empty() {
-                why.push_str("; ");
-            }
-            why.push_str(&overdue.to_string());
-        }
-        why
+        let overdue = self.overdue.iter().chain(&self.values_overdue);
+        let mut parts = vec![self.reason.to_string()];
+        parts.extend(self.window.iter().map(Window::to_string));
+        parts.extend(overdue.map(Overdue::to_string));
+        parts.retain(|part| !part.is_empty());
+        parts.join("; ")
     }
 }

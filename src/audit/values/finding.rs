@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use crate::audit::verdict::{Reason, Verdict};
-use crate::ledger::{Digest, Refusal, State};
+use crate::audit::verdict::Verdict;
+use crate::ledger::{Digest, State};
 use crate::server::{Failure, Kind};
 use crate::text::Shown;
 use crate::trust::{Answer, Claim, Contradiction, Differ, Tampering};
-use crate::wire::Malformed;
 
 /// A transaction, or one entry of it, that is not what the ledger's hashes say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -230,24 +229,15 @@ impl Why {
                 bytes: failure.size_needed(),
             },
             Kind::TxNotFound | Kind::KeyNotFound | Kind::IllegalState => Why::Withheld,
-            Kind::Malformed(malformed) => Why::of_malformed(&malformed),
-            Kind::Compressed | Kind::NotOneMessage => {
-                Why::Malformed(Shown::new(&failure.to_string()))
-            }
+            Kind::Malformed(malformed) => Why::malformed(&malformed),
+            Kind::Compressed | Kind::NotOneMessage => Why::malformed(&failure),
             Kind::Unreachable | Kind::Deadline(_) => Why::Silent(failure),
             _ => Why::Refused(failure),
         }
     }
 
-    pub(super) fn of_refusal(refusal: &Refusal) -> Why {
-        Why::Malformed(Shown::new(&refusal.to_string()))
-    }
-
-    fn of_malformed(malformed: &Malformed) -> Why {
-        Why::Malformed(Shown::new(&malformed.to_string()))
-    }
-
-    pub(super) fn of_reason(reason: &Reason) -> Why {
+    /// Returns a malformed answer, for this reason.
+    pub(super) fn malformed(reason: &impl fmt::Display) -> Why {
         Why::Malformed(Shown::new(&reason.to_string()))
     }
 }

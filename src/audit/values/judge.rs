@@ -10,16 +10,8 @@ use crate::wire::Tx;
 /// What a transaction with its values amounts to.
 #[derive(Debug)]
 pub enum Judged {
-    /// Every entry is the ledger's, and so is every value but those of these entries (index from
-    /// 0), which were not sent.
-    Whole {
-        /// Entries whose value hashes to something and did not come.
-        missing: Vec<usize>,
-        /// Entries whose value hashes to something, and of which the server says that it has none.
-        absent: u64,
-        /// Values that are another than the ledger's.
-        broken: Vec<Broken>,
-    },
+    /// Every entry is the ledger's, and so is every value but these.
+    Whole(Completed),
     /// Fewer entries than the header counts: their digests settle it.
     Incomplete,
     /// Something about the transaction as such is broken.
@@ -33,7 +25,7 @@ impl Judged {
     pub fn is_faultless(&self) -> bool {
         matches!(
             self,
-            Judged::Whole { missing, absent: 0, broken } if missing.is_empty() && broken.is_empty()
+            Judged::Whole(of) if of.missing.is_empty() && of.absent == 0 && of.broken.is_empty()
         )
     }
 }
@@ -51,23 +43,14 @@ pub fn judge(alh: &Digest, tx: &Tx) -> Judged {
     if let Err(judged) = same_entries(alh, tx) {
         return judged;
     }
-    let (mut missing, mut absent, mut broken) = (Vec::new(), 0, Vec::new());
+    let mut completed = Completed::default();
     for (index, entry) in tx.entries.iter().enumerate() {
-        match value(alh, header, index, entry) {
-            Value::Held => {}
-            Value::Missing => missing.push(index),
-            Value::Absent => absent += 1,
-            Value::Broken(found) => broken.push(found),
-        }
+        completed.add(index, value(alh, header, index, entry));
     }
-    Judged::Whole {
-        missing,
-        absent,
-        broken,
-    }
+    Judged::Whole(completed)
 }
 
-/// A transaction whose values came in part, held against all its digests.
+/// The values of a transaction that did not come or differ, once all its entries are known to be the ledger's.
 #[derive(Debug, Default)]
 pub struct Completed {
     /// Entries (index from 0) whose value did not come, for no reason that the ledger shows.
@@ -78,6 +61,18 @@ pub struct Completed {
     pub broken: Vec<Broken>,
     /// Values that need not come.
     pub unavailable: Unavailable,
+}
+
+impl Completed {
+    /// Adds the value of an entry.
+    fn add(&mut self, index: usize, value: Value) {
+        match value {
+            Value::Held => {}
+            Value::Missing => self.missing.push(index),
+            Value::Absent => self.absent += 1,
+            Value::Broken(broken) => self.broken.push(broken),
+        }
+    }
 }
 
 /// Holds `digests`, all entries of the proven transaction without values, against its hash, and
@@ -98,12 +93,7 @@ pub fn complete(
             raw.key == entry.key && raw.h_value == entry.h_value && raw.metadata == entry.metadata
         };
         if let Some(raw) = sent.next_if(same) {
-            match value(alh, header, index, raw) {
-                Value::Held => {}
-                Value::Missing => completed.missing.push(index),
-                Value::Absent => completed.absent += 1,
-                Value::Broken(broken) => completed.broken.push(broken),
-            }
+            completed.add(index, value(alh, header, index, raw));
         } else if entry.key.first() == Some(&DOCUMENT) {
             completed.unavailable.documents += 1;
         } else if has_expired(entry, now) {
@@ -202,6 +192,6 @@ fn same_entries(alh: &Digest, tx: &Tx) -> Result<(), Judged> {
                 got: *got,
             },
         }),
-        _ => Judged::Malformed(Why::of_refusal(&refusal)),
+        _ => Judged::Malformed(Why::malformed(&refusal)),
     })
 }

@@ -8,7 +8,6 @@ use super::truncation::{Recorded, Search};
 use crate::clock;
 use crate::ledger::{Digest, HeaderVersion, KEY_VALUE, StateShape, TxEntry, TxHeader};
 use crate::server::{Failure, Kind};
-use crate::text::Shown;
 use crate::wire::{Entries, Tx};
 
 impl Reader<'_> {
@@ -17,9 +16,9 @@ impl Reader<'_> {
         let tx = header.id();
         match self.server.tx(self.database, tx, Entries::Digests) {
             Ok(digests) if digests.header.id() == tx => Ok(digests),
-            Ok(_) => Err(Ended::Unread(Why::Malformed(Shown::new(
-                "the answer is of another transaction",
-            )))),
+            Ok(_) => Err(Ended::Unread(Why::malformed(
+                &"the answer is of another transaction",
+            ))),
             Err(failure) => {
                 let failure = self.still_there(failure)?;
                 Err(reported(header, None, failure))
@@ -33,12 +32,8 @@ impl Reader<'_> {
         digests: &Tx,
         raw: &[TxEntry],
     ) -> Result<(), Ended> {
-        match complete(alh, digests, raw, unix_now()) {
-            Ok(completed) => self.finish(&digests.header, &digests.entries, completed),
-            Err(Judged::Broken(broken)) => Err(Ended::Broken(broken)),
-            Err(Judged::Malformed(why)) => Err(Ended::Unread(why)),
-            Err(Judged::Whole { .. } | Judged::Incomplete) => Err(Ended::Unread(Why::Withheld)),
-        }
+        let completed = complete(alh, digests, raw, unix_now()).map_err(unfit)?;
+        self.finish(&digests.header, &digests.entries, completed)
     }
 
     /// What is left once entries and the values that came are judged: values that did not come.
@@ -167,11 +162,7 @@ impl Reader<'_> {
     ) -> Result<(), Ended> {
         let digests = self.digests(header)?;
         let alh = header.alh();
-        complete(&alh, &digests, &[], unix_now()).map_err(|judged| match judged {
-            Judged::Broken(broken) => Ended::Broken(broken),
-            Judged::Malformed(why) => Ended::Unread(why),
-            Judged::Whole { .. } | Judged::Incomplete => Ended::Unread(Why::Withheld),
-        })?;
+        complete(&alh, &digests, &[], unix_now()).map_err(unfit)?;
         if matches!(
             refused.kind,
             Kind::TooLarge | Kind::Unreachable | Kind::Deadline(_)
@@ -222,6 +213,15 @@ impl Reader<'_> {
 }
 /// Entries asked for one by one to find the damaged ones.
 const NAMED: usize = 1_000;
+
+/// Digests that are not the ledger's, or none at all.
+fn unfit(judged: Judged) -> Ended {
+    match judged {
+        Judged::Broken(broken) => Ended::Broken(broken),
+        Judged::Malformed(why) => Ended::Unread(why),
+        Judged::Whole(_) | Judged::Incomplete => Ended::Unread(Why::Withheld),
+    }
+}
 
 /// A call that failed about one transaction: the server's word against itself, or it stays due.
 fn reported(header: &TxHeader, entry: Option<Entry>, failure: Failure) -> Ended {

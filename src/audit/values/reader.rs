@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::finding::{Broken, Shows, What, Why};
-use super::judge::{Completed, Judged, judge};
+use super::judge::{Judged, judge};
 use super::report::Report;
 use super::run::Next;
 use super::scan::Scan;
@@ -105,14 +105,14 @@ impl Reader<'_> {
             done = self.read_once(tx);
             match (&done, self.report.broken.is_empty()) {
                 (_, false) => {}
-                (Ok(Done::Read(_)), true) if self.shape == Some(StateShape::WithoutDatabase) => {
-                    let what = "one answer contradicts the ledger, and the next does not";
-                    let why = Why::Malformed(Shown::new(what));
-                    self.report.add_unread(tx, why);
-                }
-                (_, true) if self.shape == Some(StateShape::WithoutDatabase) => {
-                    let why = Why::Malformed(Shown::new("there was no second answer"));
-                    self.report.add_unread(tx, why);
+                (done, true) if self.shape == Some(StateShape::WithoutDatabase) => {
+                    let why = match done {
+                        Ok(Done::Read(_)) => {
+                            "one answer contradicts the ledger, and the next does not"
+                        }
+                        _ => "there was no second answer",
+                    };
+                    self.report.add_unread(tx, Why::malformed(&why));
                 }
                 // no second answer takes back what the first one showed
                 (_, true) => self.report.absorb(first),
@@ -136,12 +136,23 @@ impl Reader<'_> {
             Raw::Sent => self.judge(shown),
             Raw::Refused(failure) => self.without_values(&header, failure),
         };
+        self.end(header, unavailable, judged)
+    }
+
+    /// Reports the result of judging a transaction whose header is proven. `unavailable` is the number of values that
+    /// were unavailable before.
+    pub(super) fn end(
+        &mut self,
+        header: TxHeader,
+        unavailable: u64,
+        judged: Result<(), Ended>,
+    ) -> Result<Done, Halt> {
         match judged {
             Ok(()) => {
-                self.report.read(tx, unavailable);
+                self.report.read(header.id(), unavailable);
                 Ok(Done::Read(header))
             }
-            Err(ended) => self.settle(tx, Some(header), ended),
+            Err(ended) => self.settle(header.id(), Some(header), ended),
         }
     }
 
@@ -224,7 +235,7 @@ impl Reader<'_> {
         match proof::locate(self.server, database, tx, &trusted, entries, self.limits) {
             Place::Proven(tx) => Ok(Ok(tx)),
             Place::Stopped => Err(Halt::Stopped.into()),
-            Place::Failed(failure) => self.still_there(failure).map(Err),
+            Place::Failed(failure) => Ok(Err(self.still_there(failure)?)),
             Place::Unproven(verdict, reason) => Err(match verdict {
                 Verdict::Tampered(_) => Ended::Broken(Broken {
                     tx,
@@ -236,17 +247,17 @@ impl Reader<'_> {
                     },
                 }),
                 Verdict::Unreachable => Ended::Unread(Why::Slow),
-                _ => Ended::Unread(Why::of_reason(&reason)),
+                _ => Ended::Unread(Why::malformed(&reason)),
             }),
         }
     }
 
     /// Returns a failure that concerns what was asked; one that concerns the server ends the reading.
-    pub(super) fn still_there(&mut self, failure: Failure) -> Result<Failure, Ended> {
+    pub(super) fn still_there(&mut self, failure: Failure) -> Result<Failure, Halt> {
         match failure.kind {
-            Kind::Stopped => Err(Halt::Stopped.into()),
+            Kind::Stopped => Err(Halt::Stopped),
             // cut short by our own haste
-            Kind::Deadline(time) if time < self.server.timeout() => Err(Halt::Late.into()),
+            Kind::Deadline(time) if time < self.server.timeout() => Err(Halt::Late),
             Kind::Unreachable
             | Kind::Deadline(_)
             | Kind::RateLimited
@@ -260,7 +271,7 @@ impl Reader<'_> {
                     return Ok(failure);
                 }
                 self.report.halted = Some(failure);
-                Err(Halt::Away.into())
+                Err(Halt::Away)
             }
             _ => Ok(failure),
         }
@@ -268,7 +279,7 @@ impl Reader<'_> {
 
     /// Returns whether the server answers for the database's state: one that does is not away, whatever it
     /// does not answer.
-    fn server_answers(&mut self) -> Result<bool, Ended> {
+    fn server_answers(&mut self) -> Result<bool, Halt> {
         if self
             .answered
             .is_some_and(|when| when.elapsed() < ANSWER_HOLDS)
@@ -280,7 +291,7 @@ impl Reader<'_> {
                 self.answered = Some(Instant::now());
                 Ok(true)
             }
-            Err(failure) if failure.kind == Kind::Stopped => Err(Halt::Stopped.into()),
+            Err(failure) if failure.kind == Kind::Stopped => Err(Halt::Stopped),
             Err(_) => Ok(false),
         }
     }
@@ -289,19 +300,7 @@ impl Reader<'_> {
     pub(super) fn judge(&mut self, shown: Tx) -> Result<(), Ended> {
         let alh = shown.header.alh();
         match judge(&alh, &shown) {
-            Judged::Whole {
-                missing,
-                absent,
-                broken,
-            } => {
-                let completed = Completed {
-                    missing,
-                    absent,
-                    broken,
-                    ..Completed::default()
-                };
-                self.finish(&shown.header, &shown.entries, completed)
-            }
+            Judged::Whole(completed) => self.finish(&shown.header, &shown.entries, completed),
             Judged::Incomplete => {
                 let digests = self.digests(&shown.header)?;
                 self.complete(&alh, &digests, &shown.entries)

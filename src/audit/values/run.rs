@@ -2,7 +2,7 @@
 //! each `prevAlh` is the Alh before it (protocol.md §6, end).
 
 use super::finding::{Broken, Shows, What, Why};
-use super::judge::{Completed, Judged, judge};
+use super::judge::{Judged, judge};
 use super::reader::{Done, Ended, Halt, Reader};
 use super::scan::{GROWTH, Span};
 use crate::ledger::TxHeader;
@@ -56,11 +56,9 @@ impl Reader<'_> {
                 Err(failure) => {
                     let before = self.scan.limit;
                     self.scan.went_badly(&failure.kind, limit);
-                    match self.still_there(failure) {
-                        Err(Ended::Halt(halt)) => return Err(halt),
-                        _ if !self.in_time() => return Err(Halt::Late),
-                        // what it is about is found by halving
-                        _ => {}
+                    self.still_there(failure)?; // its transaction is found by halving
+                    if !self.in_time() {
+                        return Err(Halt::Late);
                     }
                     if limit <= DROPPED_TOGETHER && self.truncation.covers(span.next() - 1) {
                         if let Some(list) = self.dropped(span)? {
@@ -81,11 +79,7 @@ impl Reader<'_> {
         for tx in [span.first, span.next().saturating_sub(1)] {
             match self.server.tx(self.database, tx, Entries::Raw) {
                 Ok(_) => return Ok(None),
-                Err(failure) => {
-                    if let Err(Ended::Halt(halt)) = self.still_there(failure) {
-                        return Err(halt);
-                    }
-                }
+                Err(failure) => drop(self.still_there(failure)?),
             }
         }
         let digests = self
@@ -94,10 +88,10 @@ impl Reader<'_> {
             .and_then(Scanned::decode);
         match digests {
             Ok(list) => Ok(Some(list)),
-            Err(failure) => match self.still_there(failure) {
-                Err(Ended::Halt(halt)) => Err(halt),
-                _ => Ok(None), // one by one, then
-            },
+            Err(failure) => {
+                self.still_there(failure)?;
+                Ok(None) // one by one, then
+            }
         }
     }
 
@@ -227,7 +221,8 @@ impl Reader<'_> {
                     }
                 }
                 _ => {
-                    let mut answers = self.keep(&mut scanned);
+                    // before another call takes their place
+                    let mut answers = scanned.get_or_insert_with(|| self.answers()).clone();
                     let before = self.report.findings();
                     let alone = self.read_one(id).map(Done::header);
                     let proven = alone.as_ref().ok().and_then(Option::as_ref);
@@ -262,22 +257,11 @@ impl Reader<'_> {
         Ok(headers)
     }
 
-    /// Returns the scan's answers, before another call takes their place.
-    fn keep(&self, scanned: &mut Option<Vec<Answer>>) -> Vec<Answer> {
-        scanned.get_or_insert_with(|| self.answers()).clone()
-    }
-
     /// A transaction of a scan without values, which were dropped; its header is proven.
     fn read_dropped(&mut self, tx: Tx) -> Result<Option<TxHeader>, Halt> {
-        let id = tx.header.id();
         let unavailable = self.report.unavailable.total();
-        match self.complete(&tx.header.alh(), &tx, &[]) {
-            Ok(()) => {
-                self.report.read(id, unavailable);
-                Ok(Some(tx.header))
-            }
-            Err(ended) => self.settle(id, Some(tx.header), ended).map(Done::header),
-        }
+        let judged = self.complete(&tx.header.alh(), &tx, &[]);
+        self.end(tx.header, unavailable, judged).map(Done::header)
     }
 
     /// Reads a transaction of a scan whose header is proven.
@@ -293,31 +277,22 @@ impl Reader<'_> {
             self.report.read(id, unavailable);
             return Ok(Some(header));
         }
-        let mut answers = self.keep(scanned);
+        scanned.get_or_insert_with(|| self.answers());
         let before = std::mem::take(&mut self.report);
         let malformed = matches!(judged, Judged::Malformed(_));
         self.server.begin_transcript();
         let ended = match judged {
-            Judged::Whole {
-                missing,
-                absent,
-                broken,
-            } if broken.is_empty() => {
-                let completed = Completed {
-                    missing,
-                    absent,
-                    ..Completed::default()
-                };
+            Judged::Whole(completed) if completed.broken.is_empty() => {
                 self.finish(&header, &tx.entries, completed)
             }
             Judged::Incomplete => self.judge(tx),
-            Judged::Whole { mut broken, .. } => broken
+            Judged::Whole(mut completed) => completed
+                .broken
                 .pop()
                 .map_or(Ok(()), |broken| Err(Ended::Broken(broken))),
             Judged::Broken(broken) => Err(Ended::Broken(broken)),
             Judged::Malformed(why) => Err(Ended::Unread(why)),
         };
-        answers.extend(self.answers());
         let mut more = std::mem::replace(&mut self.report, before);
         let whole = more.broken.is_empty();
         match ended {
@@ -336,6 +311,8 @@ impl Reader<'_> {
                 self.settle(id, Some(header), ended).map(Done::header)
             }
             ended => {
+                let mut answers = scanned.clone().unwrap_or_default();
+                answers.extend(self.answers());
                 // read alone, the answers that show it are short
                 let before = self.report.findings();
                 let alone = self.read_one(id);

@@ -120,7 +120,6 @@ impl Auditor {
         note(&mut progress, &report, truncation, &passed, &passed);
         let at = sweep.at;
         let ended = at >= trusted.state.tx;
-        progress.sweep = Some(sweep.clone());
         if ended {
             progress.sweep = None;
             progress.swept = Some(Swept {
@@ -130,6 +129,8 @@ impl Auditor {
                 unavailable: sweep.unavailable,
                 of: trusted.state.tx,
             });
+        } else {
+            progress.sweep = Some(sweep);
         }
         let swept = progress.swept;
         self.progress.insert(database.into(), progress);
@@ -160,8 +161,10 @@ impl Auditor {
     /// Returns the transaction that a sweep could not get past in [`STUCK`] slices.
     fn stuck_at(&self, database: &str, at: u64) -> Option<u64> {
         let (before, slices) = self.late_slices.get(database)?;
-        let stuck = *before == at && *slices >= STUCK;
-        stuck.then_some(at).and_then(|at| at.checked_add(1))
+        match *before == at && *slices >= STUCK {
+            true => at.checked_add(1),
+            false => None,
+        }
     }
 
     /// Counts the slices whose time was over at the same transaction.

@@ -84,14 +84,7 @@ impl Truncation {
 
     /// Notes that the headers of `from..=to` were looked through.
     fn passed(&mut self, from: u64, to: u64, before: Digest) {
-        match self
-            .searched
-            .iter_mut()
-            .find(|run| run.from.checked_sub(1) == Some(to))
-        {
-            Some(above) => (above.from, above.before) = (from, before),
-            None => self.searched.push(Searched { from, to, before }),
-        }
+        self.searched.push(Searched { from, to, before });
         self.searched.sort_by_key(|run| std::cmp::Reverse(run.to));
         // a run that reaches the one below it is one with it
         let mut joined: Vec<Searched> = Vec::with_capacity(self.searched.len());
