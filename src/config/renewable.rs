@@ -101,11 +101,11 @@ impl TransportFiles {
                     key.map(|given| (given, Holds::PrivateKey)),
                     authorities.map(|given| (given, Holds::Certificates)),
                 ];
-                let problem = |file: Result<(GivenPath, Holds), Problem>| match file {
-                    Ok((given, holds)) => pem::read(&given, holds).err(),
-                    Err(problem) => Some(problem),
+                let read = |file: Result<(GivenPath, Holds), Problem>| {
+                    file.and_then(|(given, holds)| pem::read(&given, holds))
                 };
-                Err(named.into_iter().filter_map(problem).collect())
+                let problems = named.into_iter().filter_map(|file| read(file).err());
+                Err(problems.collect())
             }
         }
     }
@@ -116,13 +116,13 @@ impl TransportFiles {
     /// The settings, the files and what is wrong with them.
     pub fn read(&self) -> Result<Transport, Vec<Problem>> {
         match &self.0 {
-            Files::Tls { roots, server_name } => match pem::read(roots, Holds::Certificates) {
-                Ok(pem) => Ok(Transport::Tls {
+            Files::Tls { roots, server_name } => {
+                let pem = pem::read(roots, Holds::Certificates).map_err(|problem| vec![problem])?;
+                Ok(Transport::Tls {
                     roots: Roots::Pem(pem),
                     server_name: server_name.clone(),
-                }),
-                Err(problem) => Err(vec![problem]),
-            },
+                })
+            }
             Files::Mutual {
                 certificate,
                 key,

@@ -76,24 +76,23 @@ pub(super) fn alarm(draft: &Draft, words: Vec<String>) -> Result<AlarmTask, Prob
             word: word.clone(),
         });
     }
-    let task = match (subcommand.as_deref(), word) {
-        (Some("list"), database) => AlarmTask::List {
+    let task = match (subcommand.as_deref(), word, of_database.clone()) {
+        (Some("list"), database, _) => AlarmTask::List {
             database,
             which: match draft.all_alarms {
                 true => ListedAlarms::All,
                 false => ListedAlarms::Open,
             },
         },
-        (Some("show"), Some(alarm)) => AlarmTask::Show { alarm },
-        (Some("close"), Some(alarm)) if of_database.is_none() => {
+        (Some("show"), Some(alarm), _) => AlarmTask::Show { alarm },
+        (Some("close"), Some(alarm), None) => {
             let ids = std::iter::once(alarm).chain(more).collect();
             AlarmTask::Close(ClosedAlarms::Ids(ids))
         }
-        (Some("close"), None) if of_database.is_some() => {
-            let database = of_database.clone().unwrap_or_default();
+        (Some("close"), None, Some(database)) => {
             AlarmTask::Close(ClosedAlarms::OfDatabase(database))
         }
-        (Some("adopt"), Some(alarm)) => AlarmTask::Adopt {
+        (Some("adopt"), Some(alarm), _) => AlarmTask::Adopt {
             alarm,
             consent: match draft.yes {
                 true => AdoptConsent::Given,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use grpcio::{RpcStatus, RpcStatusCode};
 
+use super::calls::short;
 use super::failure::Kind;
 use crate::wire::method;
 
@@ -81,8 +82,8 @@ fn unwrapped(mut message: &str) -> &str {
 fn by_message(call: &str, code: RpcStatusCode, message: &str) -> Kind {
     let begins = |text: &str| begins(message, text);
     let opens = [method::USE_DATABASE, method::OPEN_SESSION]
-        .iter()
-        .any(|name| name.rsplit('/').next() == Some(call));
+        .map(short)
+        .contains(&call);
     if begins("invalid user name or password") {
         Kind::BadLogin
     } else if begins("server is running with authentication disabled")
@@ -124,9 +125,9 @@ fn damage(call: &str, message: &str) -> Option<Kind> {
         } else if begins("tx data is corrupted: ALH mismatch") {
             Kind::Corrupted
         } else if begins("tx data is corrupted") {
-            match call {
-                "VerifiableTxById" => Kind::MaybeCorrupted, // only a proof can be excused
-                _ => Kind::Corrupted,
+            match call == short(method::VERIFIABLE_TX_BY_ID) {
+                true => Kind::MaybeCorrupted, // only a proof can be excused
+                false => Kind::Corrupted,
             }
         } else if message
             == "data is corrupted: internal value consistency error - missing value prefix"

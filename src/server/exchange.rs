@@ -9,6 +9,7 @@ use super::Server;
 use super::call::{Answer, Credential, Pending};
 use super::calls::short;
 use super::failure::{Failure, Kind};
+use super::session::has_paused;
 
 /// The pauses before a connection that failed is tried again: short enough for a second, and long enough
 /// for a socket that is just being bound.
@@ -54,8 +55,7 @@ impl Server {
     /// Returns whether a connection that failed may be tried again: once in a cycle, and again after a
     /// pause.
     fn may_reconnect(&mut self, now: Instant) -> bool {
-        let paused = |last: Instant| now.saturating_duration_since(last) >= RECONNECT_PAUSE;
-        let may = self.reconnected.is_none_or(paused);
+        let may = has_paused(self.reconnected.as_ref(), now, RECONNECT_PAUSE);
         if may {
             self.reconnected = Some(now);
         }
@@ -84,15 +84,13 @@ impl Server {
             Some(answer) => answer,
             None => self.begin_and_wait(name, request, credential),
         };
-        if let Err(failure) = &mut answer {
-            failure.note = self.renewal.note(&failure.kind);
-        }
-        match &answer {
+        match &mut answer {
             Ok(answer) => {
                 self.identity.clone_from(&answer.uuid);
                 self.carried = true;
             }
             Err(failure) => {
+                failure.note = self.renewal.note(&failure.kind);
                 self.carried = !matches!(
                     failure.kind,
                     Kind::Deadline(_) | Kind::Unreachable | Kind::Stopped

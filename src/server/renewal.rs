@@ -12,13 +12,43 @@ type Reader<T> = Box<dyn Fn() -> Result<T, String>>;
 /// Logs a warning.
 type Warn = Box<dyn Fn(&str)>;
 
-/// The readers of the password and of the certificates, and the fault of the last reading of each.
+/// Something that is read again, and the fault of the last reading.
+struct Source<T> {
+    read: Option<Reader<T>>,
+    fault: Option<String>,
+}
+
+impl<T> Default for Source<T> {
+    fn default() -> Source<T> {
+        Source {
+            read: None,
+            fault: None,
+        }
+    }
+}
+
+impl<T> Source<T> {
+    /// Reads again, if there is something to read. Warns of a fault, once for as long as it stays the same; `kept` is in
+    /// use then.
+    fn read(&mut self, kept: &str, warn: Option<&Warn>) -> Option<T> {
+        let (value, fault) = match self.read.as_ref()?() {
+            Ok(value) => (Some(value), None),
+            Err(why) => (None, Some(format!("{kept} used, because {why}"))),
+        };
+        let new = fault.as_ref().filter(|_| self.fault != fault);
+        if let (Some(fault), Some(warn)) = (new, warn) {
+            warn(fault);
+        }
+        self.fault = fault;
+        value
+    }
+}
+
+/// The sources of the password and of the certificates.
 #[derive(Default)]
 pub(super) struct Renewal {
-    password: Option<Reader<Secret>>,
-    password_fault: Option<String>,
-    tls: Option<Reader<Tls>>,
-    tls_fault: Option<String>,
+    password: Source<Secret>,
+    tls: Source<Tls>,
     warn: Option<Warn>,
 }
 
@@ -26,16 +56,9 @@ impl Renewal {
     /// Returns the possible cause of a failure of this kind, for its message.
     pub fn note(&self, kind: &Kind) -> Option<String> {
         match kind {
-            Kind::BadLogin => self.password_fault.clone(),
-            Kind::Unreachable => self.tls_fault.clone(),
+            Kind::BadLogin => self.password.fault.clone(),
+            Kind::Unreachable => self.tls.fault.clone(),
             _ => None,
-        }
-    }
-
-    /// Warns of a fault, once for as long as it stays the same.
-    fn warn(&self, before: Option<&String>, fault: &str) {
-        if let (Some(warn), true) = (&self.warn, before.is_none_or(|before| before != fault)) {
-            warn(fault);
         }
     }
 }
@@ -47,14 +70,14 @@ impl Server {
         mut self,
         read: impl Fn() -> Result<Secret, String> + 'static,
     ) -> Server {
-        self.renewal.password = Some(Box::new(read));
+        self.renewal.password.read = Some(Box::new(read));
         self
     }
 
     /// Reads certificates and key again by `read` before each new connection.
     #[must_use]
     pub fn with_tls_from(mut self, read: impl Fn() -> Result<Tls, String> + 'static) -> Server {
-        self.renewal.tls = Some(Box::new(read));
+        self.renewal.tls.read = Some(Box::new(read));
         self
     }
 
@@ -67,41 +90,18 @@ impl Server {
 
     /// Reads the password again, if it is in a file.
     pub(super) fn read_password(&mut self) {
-        let Some(read) = &self.renewal.password else {
-            return;
-        };
-        let fault = match read() {
-            Ok(password) => {
-                self.session.set_password(password);
-                None
-            }
-            Err(why) => Some(format!("the last good password is used, because {why}")),
-        };
-        if let Some(fault) = &fault {
-            self.renewal
-                .warn(self.renewal.password_fault.as_ref(), fault);
+        let Renewal { password, warn, .. } = &mut self.renewal;
+        if let Some(password) = password.read("the last good password is", warn.as_ref()) {
+            self.session.set_password(password);
         }
-        self.renewal.password_fault = fault;
     }
 
     /// Reads certificates and key again, if they are in files.
     pub(super) fn read_certificates(&mut self) {
         self.connector.read_system_roots();
-        let Some(read) = &self.renewal.tls else {
-            return;
-        };
-        let fault = match read() {
-            Ok(tls) => {
-                self.connector.set_tls(tls);
-                None
-            }
-            Err(why) => Some(format!(
-                "the last good certificates and key are used, because {why}"
-            )),
-        };
-        if let Some(fault) = &fault {
-            self.renewal.warn(self.renewal.tls_fault.as_ref(), fault);
+        let Renewal { tls, warn, .. } = &mut self.renewal;
+        if let Some(tls) = tls.read("the last good certificates and key are", warn.as_ref()) {
+            self.connector.set_tls(tls);
         }
-        self.renewal.tls_fault = fault;
     }
 }

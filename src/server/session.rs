@@ -171,7 +171,8 @@ impl Session {
     }
 }
 
-fn has_paused(last: Option<&Instant>, now: Instant, pause: Duration) -> bool {
+/// Returns whether a pause has passed since `last`, if there was such a time.
+pub(super) fn has_paused(last: Option<&Instant>, now: Instant, pause: Duration) -> bool {
     last.is_none_or(|last| now.saturating_duration_since(*last) >= pause)
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::call::Answer;
+use super::calls::short;
 use super::failure::Failure;
 use crate::wire::method;
 
@@ -48,7 +49,7 @@ impl Transcript {
             return; // passwords
         }
         let exchange = Exchange {
-            call: name.rsplit('/').next().unwrap_or(name),
+            call: short(name),
             request: request.to_vec(),
             reply: match answer {
                 Ok(_) if name == method::USE_DATABASE => Ok(Arc::default()), // a token

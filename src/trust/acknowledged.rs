@@ -178,23 +178,13 @@ impl Facts {
     }
 
     fn parse(bytes: &[u8], server: &str, database: &str) -> Result<Facts, Damage> {
-        let file = sealed::open(bytes, server)?;
-        let found = sealed::text(&file, "database")?;
-        if found != database {
-            return Err(Damage::OtherName {
-                what: "database",
-                found: found.into(),
-            });
-        }
+        let file = sealed::open_of(bytes, server, database)?;
         let dropped = sealed::optional(&file, "absent_dropped")?.unwrap_or("");
         let dropped = parse_ranges(dropped.split_whitespace());
         Ok(Facts {
             absent: fact(&file, ABSENT)?,
             dropped: dropped.ok_or(Damage::Value("absent_dropped"))?,
-            since: match file.contains_key("absent_since") {
-                true => Some(sealed::time(&file, "absent_since")?),
-                false => None,
-            },
+            since: sealed::optional_time(&file, "absent_since")?,
             unsigned: fact(&file, UNSIGNED)?,
         })
     }

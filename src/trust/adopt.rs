@@ -60,11 +60,9 @@ impl Store {
         let database = self.alarm(id)?.database;
         let _hold = self.hold(Lock::Exclusive)?;
         let mut alarms = self.alarms(&database)?;
-        let Some(at) = position(&alarms, id) else {
+        let at = position(&alarms, id);
+        let Some(alarm) = at.and_then(|at| alarms.get_mut(at)) else {
             return Err(self.no_alarm(id, &alarms));
-        };
-        let Some(alarm) = alarms.get_mut(at) else {
-            return Err(self.no_alarm(id, &[]));
         };
         if !alarm.is_open() {
             return Ok(alarm.clone());
@@ -111,11 +109,12 @@ impl Store {
     ) -> Result<(), LocalFailure> {
         let _hold = self.hold(Lock::Exclusive)?;
         let mut alarms = self.alarms(database)?;
-        let line = self.record(database)?.line();
+        let line = self.record(database)?.dated_line();
+        let has_proven = |state: State| line.iter().any(|(proven, _)| *proven == state);
         let mut noted = false;
-        if line.contains(&shown) {
+        if has_proven(shown) {
             for alarm in alarms.iter_mut().filter(|alarm| alarm.may_be_shown_again()) {
-                if alarm.trusted.is_some_and(|trusted| line.contains(&trusted)) {
+                if alarm.trusted.is_some_and(has_proven) {
                     alarm.shown_again = Some(now);
                     noted = true;
                 }
@@ -131,8 +130,8 @@ impl Store {
     /// if the trusted state of the alarm was given up since.
     pub fn shown_again(&self, alarm: &Alarm) -> Option<Timestamp> {
         let (time, trusted) = (alarm.shown_again?, alarm.trusted?);
-        let line = self.record(&alarm.database).map(|record| record.line());
-        matches!(line, Ok(line) if line.contains(&trusted)).then_some(time)
+        let record = self.record(&alarm.database).ok()?;
+        record.has_proven(trusted).then_some(time)
     }
 
     /// Adopts an open alarm of kind `inconsistent` or `rolled-back`: the state that the evidence names becomes

@@ -208,9 +208,7 @@ pub fn render(server: &str, database: &str, alarms: &[Alarm]) -> Vec<u8> {
             writer.text("closed_by", &closed.who);
             writer.time("closed", closed.when);
         }
-        if let Some(time) = alarm.shown_again {
-            writer.time("shown_again", time);
-        }
+        writer.optional_time("shown_again", alarm.shown_again);
     }
     for alarm in alarms {
         for past in &alarm.past {
@@ -231,14 +229,7 @@ pub fn parse(
     database: &str,
     evidence: impl Fn(&str) -> PathBuf,
 ) -> Result<Vec<Alarm>, Damage> {
-    let file = sealed::open(bytes, &location.server)?;
-    let found = sealed::text(&file, "database")?;
-    if found != database {
-        return Err(Damage::OtherName {
-            what: "database",
-            found: found.into(),
-        });
-    }
+    let file = sealed::open_of(bytes, &location.server, database)?;
     let mut past = past_closings(&file)?;
     let alarm = |table: &Table| {
         let id = sealed::text(table, "id")?;
@@ -260,17 +251,11 @@ pub fn parse(
             location: location.clone(),
             trusted: sealed::state(table, "trusted")?,
             shown: sealed::state(table, "shown")?,
-            shared: match table.get("shared") {
-                None => 0,
-                Some(_) => sealed::number(table, "shared")?,
-            },
+            shared: sealed::optional_number(table, "shared")?.unwrap_or(0),
             displaced: sealed::number(table, "displaced")?,
             closed,
             past: past.remove(id).unwrap_or_default(),
-            shown_again: match table.get("shown_again") {
-                None => None,
-                Some(_) => Some(sealed::time(table, "shown_again")?),
-            },
+            shown_again: sealed::optional_time(table, "shown_again")?,
         })
     };
     sealed::elements(&file, "alarm")?

@@ -74,22 +74,14 @@ impl Evidence {
     pub fn parse(bytes: &[u8]) -> Result<Evidence, Damage> {
         let file = sealed::open_of_any_server(bytes)?;
         let text = |key| sealed::text(&file, key).map(String::from);
-        let trusted = match file.get("trusted").map(toml::Value::as_table) {
-            None => None,
-            Some(Some(table)) => Some(state_file::read(table)?),
-            Some(None) => return Err(Damage::Value("trusted")),
-        };
-        let claim = match file.get("claim").map(toml::Value::as_table) {
-            None => None,
-            Some(Some(table)) => Some(Claim::read(table)?),
-            Some(None) => return Err(Damage::Value("claim")),
-        };
+        let trusted = sealed::optional_table(&file, "trusted")?;
+        let claim = sealed::optional_table(&file, "claim")?;
         let finding = Finding {
             database: text("database")?,
             kind: text("kind")?.parse().map_err(|_| Damage::Value("kind"))?,
             reason: text("reason")?,
-            trusted,
-            claim,
+            trusted: trusted.map(state_file::read).transpose()?,
+            claim: claim.map(Claim::read).transpose()?,
             shown: sealed::state(&file, "shown")?,
             uuid: sealed::optional(&file, "uuid")?.map(String::from),
             identity_changed: sealed::number(&file, "identity_changed")? != 0,
@@ -155,10 +147,7 @@ pub fn render(server: &str, finding: &Finding, now: Timestamp, limits: &Limits) 
 
 fn answer(table: &Table) -> Result<Answer, Damage> {
     let bytes = |key| unhex(sealed::text(table, key)?).ok_or(Damage::Value(key));
-    let length = |key| match table.get(key) {
-        None => Ok(None),
-        Some(_) => sealed::number(table, key).map(Some),
-    };
+    let length = |key| sealed::optional_number(table, key);
     let cut = length("cut_from")?.map(Shortened::Cut);
     let without_values = length("without_values_of")?.map(Shortened::WithoutValues);
     Ok(Answer {

@@ -7,7 +7,6 @@ use toml::Table;
 use super::damage::{Damage, Record};
 use super::failure::LocalFailure;
 use super::files;
-use super::history::HistoryEntry;
 use super::sealed::{self, Writer};
 use super::store::Store;
 use super::values_file::{parse_ranges, range_words};
@@ -15,6 +14,7 @@ use crate::clock::Timestamp;
 use crate::json::Json;
 use crate::ledger::State;
 use crate::ranges::Ranges;
+use crate::sys::Lock;
 
 const WHAT: &str = "immuaudit: what is trusted, and the history since it was first trusted. `immuaudit compare FILE` holds it against one's own.";
 /// Longest file that is read.
@@ -61,20 +61,8 @@ impl Store {
     /// # Errors
     /// As [`load`](Store::load).
     pub fn dated_line(&self, database: &str) -> Result<Vec<(State, Timestamp)>, LocalFailure> {
-        let history = self.history(database)?;
-        let begin = history.iter().rposition(HistoryEntry::is_a_beginning);
-        let line = history.get(begin.unwrap_or(0)..).unwrap_or_default();
-        let dated = |entry: &HistoryEntry| (entry.state, entry.time);
-        let mut line: Vec<(State, Timestamp)> = line.iter().map(dated).collect();
-        let last = line.last().map(|(state, _)| *state);
-        match self.load(database)? {
-            None => line.clear(), // forgotten
-            Some(trusted) if last != Some(trusted.state) => {
-                line.push((trusted.state, trusted.accepted));
-            }
-            Some(_) => {}
-        }
-        Ok(line)
+        let _hold = self.hold(Lock::Shared)?;
+        Ok(self.record(database)?.dated_line())
     }
 
     /// The file of everything that is trusted.

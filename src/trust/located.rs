@@ -64,11 +64,8 @@ impl Store {
         writer.time("located", record.located);
         let shown = record.shown.map(|state| state.to_string());
         writer.optional("shown", shown.as_deref());
-        for (key, tx) in [("stands", record.stands), ("broken", record.broken)] {
-            if let Some(tx) = tx {
-                writer.number(key, tx);
-            }
-        }
+        writer.optional_number("stands", record.stands);
+        writer.optional_number("broken", record.broken);
         writer.text("report", &cut(&record.report, TEXT));
         if let Some(directory) = path.parent() {
             files::create_directory(directory)?;
@@ -115,15 +112,11 @@ fn path_for(evidence: &Path) -> Option<PathBuf> {
 }
 
 fn parse(table: &Table) -> Result<LocatedRecord, Damage> {
-    let number = |key| match table.get(key) {
-        None => Ok(None),
-        Some(_) => sealed::number(table, key).map(Some),
-    };
     Ok(LocatedRecord {
         located: sealed::time(table, "located")?,
         shown: sealed::state(table, "shown")?,
-        stands: number("stands")?,
-        broken: number("broken")?,
+        stands: sealed::optional_number(table, "stands")?,
+        broken: sealed::optional_number(table, "broken")?,
         report: sealed::text(table, "report")?.into(),
     })
 }

@@ -2,6 +2,8 @@
 //!
 //! Nothing that is trusted rests on it: a damaged one is a warning.
 
+use toml::Table;
+
 use super::failure::LocalFailure;
 use super::fault::Kind;
 use super::files;
@@ -13,6 +15,7 @@ use crate::clock::Timestamp;
 use crate::sys::Lock;
 
 const WHAT: &str = "immuaudit: the last verdict on each database.";
+const FILE: &str = "outcomes";
 /// Longest file that is read.
 const MOST: u64 = 16 << 20;
 /// Longest reason that is kept, in characters.
@@ -91,12 +94,9 @@ impl Store {
             writer.text("verdict", &outcome.verdict);
             writer.text("reason", &cut(&outcome.reason, REASON));
             writer.time("checked", outcome.checked);
-            for (key, time) in [("proven", outcome.proven), ("grown", outcome.grown)] {
-                writer.optional(key, time.map(|time| time.to_string()).as_deref());
-            }
-            if let Some(tx) = outcome.trusted_tx {
-                writer.number("trusted_tx", tx);
-            }
+            writer.optional_time("proven", outcome.proven);
+            writer.optional_time("grown", outcome.grown);
+            writer.optional_number("trusted_tx", outcome.trusted_tx);
             if !outcome.listed {
                 writer.number("listed", 0);
             }
@@ -117,7 +117,7 @@ impl Store {
             writer.element("trouble");
             writer.text("reason", &cut(trouble, MAX_TROUBLE));
         }
-        files::replace(Kind::Outcomes, &self.home.join("outcomes"), &writer.seal())
+        files::replace(Kind::Outcomes, &self.home.join(FILE), &writer.seal())
     }
 
     /// Checks whether a database of which nothing is trusted, though it was proven before, was given up on purpose
@@ -132,58 +132,40 @@ impl Store {
         Err(LocalFailure::Lost {
             database: database.into(),
             directory: self.roots.clone(),
-            outcomes: self.home.join("outcomes"),
+            outcomes: self.home.join(FILE),
         })
     }
 
     /// Returns what went wrong beside any one database in the last cycle; nothing if the file is damaged, of which
     /// [`Store::load_outcomes`] warns.
     pub fn load_troubles(&self) -> Vec<String> {
-        let read = || {
-            let bytes = files::read(&self.home.join("outcomes"), MOST).ok()??;
-            let file = sealed::open(&bytes, self.server()).ok()?;
-            let elements = sealed::elements(&file, "trouble").ok()?;
-            let reason = |table| sealed::text(table, "reason").ok().map(String::from);
-            elements.into_iter().map(reason).collect::<Option<_>>()
-        };
-        read().unwrap_or_default()
+        let reason = |table: &Table| sealed::text(table, "reason").ok().map(String::from);
+        let path = self.home.join(FILE);
+        let troubles = self.elements(&path, MOST, "trouble", reason);
+        troubles.unwrap_or_default()
     }
 
     /// The last verdicts; none, and a warning, where the file is damaged.
     pub fn load_outcomes(&self) -> Outcomes {
-        let path = self.home.join("outcomes");
-        let read = || {
-            let Some(bytes) = files::read(&path, MOST).ok()? else {
-                return Some(Vec::new());
-            };
-            let file = sealed::open(&bytes, self.server()).ok()?;
-            let elements = sealed::elements(&file, "outcome").ok()?;
-            elements.into_iter().map(outcome).collect()
-        };
-        read().unwrap_or_else(|| {
-            self.warn(Warning::BegunAnew { path: path.clone() });
+        let path = self.home.join(FILE);
+        let outcomes = self.elements(&path, MOST, "outcome", outcome);
+        outcomes.unwrap_or_else(|| {
+            self.warn(Warning::BegunAnew { path });
             Vec::new()
         })
     }
 }
 
-fn outcome(table: &toml::Table) -> Option<OutcomeRecord> {
+fn outcome(table: &Table) -> Option<OutcomeRecord> {
     let text = |key| sealed::text(table, key).ok().map(String::from);
-    let time = |key| match sealed::optional(table, key).ok()? {
-        None => Some(None),
-        Some(text) => text.parse().ok().map(Some),
-    };
     Some(OutcomeRecord {
         database: text("database")?,
         verdict: text("verdict")?,
         reason: text("reason")?,
         checked: sealed::time(table, "checked").ok()?,
-        proven: time("proven")?,
-        grown: time("grown")?,
-        trusted_tx: match table.contains_key("trusted_tx") {
-            true => Some(sealed::number(table, "trusted_tx").ok()?),
-            false => None,
-        },
+        proven: sealed::optional_time(table, "proven").ok()?,
+        grown: sealed::optional_time(table, "grown").ok()?,
+        trusted_tx: sealed::optional_number(table, "trusted_tx").ok()?,
         listed: !table.contains_key("listed"),
         complete: !table.contains_key("complete"),
         absent: table.contains_key("absent"),

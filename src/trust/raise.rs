@@ -127,15 +127,14 @@ impl Store {
         let Some(then) = finding.contradicted().map(|trusted| trusted.state) else {
             return false;
         };
-        let line = self.record(&finding.database).map(|record| record.line());
-        matches!(line, Ok(line) if !line.contains(&then))
+        let record = self.record(&finding.database);
+        record.is_ok_and(|record| !record.has_proven(then))
     }
 
     /// Returns the transaction of the shown state if that state is of the trusted history, else 0.
     fn shared(&self, finding: &Finding) -> u64 {
-        let line = self.record(&finding.database).map(|record| record.line());
-        match (finding.shown, line) {
-            (Some(shown), Ok(line)) if line.contains(&shown) => shown.tx,
+        match (finding.shown, self.record(&finding.database)) {
+            (Some(shown), Ok(record)) if record.has_proven(shown) => shown.tx,
             _ => 0,
         }
     }

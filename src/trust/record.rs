@@ -44,8 +44,9 @@ pub(super) enum Unsettled {
 }
 
 impl Record {
-    /// Returns the states of the unbroken line of proofs that ends in the trusted state; none if no state is trusted.
-    pub(super) fn line(&self) -> Vec<State> {
+    /// Returns the states of the unbroken line of proofs that ends in the trusted state, each with the time at which it
+    /// was accepted; none if no state is trusted.
+    pub(super) fn dated_line(&self) -> Vec<(State, Timestamp)> {
         let Some(trusted) = &self.trusted else {
             return Vec::new();
         };
@@ -53,8 +54,16 @@ impl Record {
         let entries = entries.map_or(&[][..], Vec::as_slice);
         let begin = entries.iter().rposition(HistoryEntry::is_a_beginning);
         let line = entries.get(begin.unwrap_or(0)..).unwrap_or_default();
-        let states = line.iter().map(|entry| entry.state);
-        states.chain([trusted.state]).collect()
+        let mut line: Vec<_> = line.iter().map(|entry| (entry.state, entry.time)).collect();
+        if line.last().map(|(state, _)| *state) != Some(trusted.state) {
+            line.push((trusted.state, trusted.accepted));
+        }
+        line
+    }
+
+    /// Returns whether a state is in the unbroken line of proofs that ends in the trusted state.
+    pub(super) fn has_proven(&self, state: State) -> bool {
+        self.dated_line().iter().any(|(proven, _)| *proven == state)
     }
 }
 

@@ -12,7 +12,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::alarm::Alarm;
@@ -27,10 +27,18 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 /// The place of a database in the order of arrival; the largest number if nothing was ever trusted of it.
 type Place = u64;
 
+/// The place of each database, by directory name.
+type Places = BTreeMap<String, Place>;
+
+fn place_in(places: &Places, directory: &str) -> Place {
+    places.get(directory).copied().unwrap_or(Place::MAX)
+}
+
 /// The evidence files of a server.
 pub(super) struct Room {
     /// By directory name.
     databases: BTreeMap<String, Kept>,
+    places: Arc<Places>,
     count: usize,
     bytes: u64,
     /// The youngest database with evidence, if no evidence can be displaced for a younger one.
@@ -59,7 +67,7 @@ pub(super) struct Memory(Mutex<Remembered>);
 #[derive(Debug, Default)]
 struct Remembered {
     /// Places by directory name, and the length that the file of arrivals had when it was read.
-    places: Option<(Option<u64>, BTreeMap<String, Place>)>,
+    places: Option<(Option<u64>, Arc<Places>)>,
     /// Time at which there was no room for a database in this place, or a later one.
     refused: Option<(Instant, Place)>,
 }
@@ -85,19 +93,19 @@ impl Room {
         }
     }
 
-    /// Returns the directory names, from the one with the most evidence on.
-    fn by_amount(&self, shortage: Shortage) -> Vec<String> {
+    fn place(&self, directory: &str) -> Place {
+        place_in(&self.places, directory)
+    }
+
+    /// Returns the databases, from the one with the most evidence on.
+    fn by_amount(&self, shortage: Shortage) -> Vec<(&String, &Kept)> {
         let amount = |kept: &Kept| match shortage {
             Shortage::Files => u64::try_from(kept.files.len()).unwrap_or(u64::MAX),
             Shortage::Bytes => kept.bytes,
         };
-        let mut all: Vec<(u64, &String)> = self
-            .databases
-            .iter()
-            .map(|(name, kept)| (amount(kept), name))
-            .collect();
-        all.sort_by_key(|(amount, _)| std::cmp::Reverse(*amount));
-        all.into_iter().map(|(_, name)| name.clone()).collect()
+        let mut all: Vec<_> = self.databases.iter().collect();
+        all.sort_by_key(|(_, kept)| std::cmp::Reverse(amount(kept)));
+        all
     }
 }
 
@@ -107,6 +115,7 @@ impl Store {
         let directory = self.home.join(EVIDENCE);
         let mut room = Room {
             databases: BTreeMap::new(),
+            places: self.places(),
             count: 0,
             bytes: 0,
             exhausted: None,
@@ -158,10 +167,10 @@ impl Store {
         directory: &str,
         shortage: Shortage,
     ) -> Option<(String, String)> {
-        let place = self.place(directory);
-        room.by_amount(shortage).into_iter().find_map(|database| {
-            let kept = room.databases.get(&database)?;
-            if self.place(&database) < place && !self.is_more_than_half(kept, shortage) {
+        let place = room.place(directory);
+        let mut by_amount = room.by_amount(shortage).into_iter();
+        by_amount.find_map(|(database, kept)| {
+            if room.place(database) < place && !self.is_more_than_half(kept, shortage) {
                 return None;
             }
             // the finding that room is made for is the last one of its own database
@@ -169,24 +178,24 @@ impl Store {
             if kept.files.len().saturating_add(own) < 3 {
                 return None;
             }
-            let files = self.in_order(&database, kept);
+            let files = self.in_order(database, kept);
             let end = files.len().saturating_sub(1).saturating_add(own);
             let middle = files.get(1..end)?;
             let closed = middle.iter().find(|(_, open)| !open);
             let (file, _) = closed.or(middle.last())?;
-            Some((database, file.clone()))
+            Some((database.clone(), file.clone()))
         })
     }
 
     /// Returns the last file of the youngest database, if that is younger than the database in `directory`.
     fn of_a_younger(&self, room: &mut Room, directory: &str) -> Option<(String, String)> {
-        let place = self.place(directory);
+        let place = room.place(directory);
         let with_files = room
             .databases
             .iter()
             .filter(|(_, kept)| !kept.files.is_empty());
         let youngest = with_files
-            .map(|(database, kept)| (self.place(database), database, kept))
+            .map(|(database, kept)| (room.place(database), database, kept))
             .max_by_key(|(place, ..)| *place);
         let (youngest, database, kept) = youngest?;
         if youngest <= place {
@@ -237,18 +246,19 @@ impl Store {
     pub(super) fn was_full(&self, directory: &str) -> bool {
         let refused = self.room_memory().refused;
         refused.is_some_and(|(when, youngest)| {
-            when.elapsed() < REMEMBERED && self.place(directory) >= youngest
+            when.elapsed() < REMEMBERED && place_in(&self.places(), directory) >= youngest
         })
     }
 
-    fn place(&self, directory: &str) -> Place {
+    /// Returns the places of all databases, read again if the file of arrivals has grown.
+    fn places(&self) -> Arc<Places> {
         let length = self.arrivals_length();
         let mut memory = self.room_memory();
         let read = memory.places.take().filter(|(then, _)| *then == length);
         let (_, places) = memory
             .places
-            .insert(read.unwrap_or_else(|| (length, self.arrivals())));
-        places.get(directory).copied().unwrap_or(Place::MAX)
+            .insert(read.unwrap_or_else(|| (length, Arc::new(self.arrivals()))));
+        Arc::clone(places)
     }
 
     fn room_memory(&self) -> std::sync::MutexGuard<'_, Remembered> {

@@ -44,6 +44,18 @@ impl Writer {
         self.text(key, &value.to_string());
     }
 
+    pub fn optional_number(&mut self, key: &str, value: Option<u64>) {
+        if let Some(value) = value {
+            self.number(key, value);
+        }
+    }
+
+    pub fn optional_time(&mut self, key: &str, value: Option<Timestamp>) {
+        if let Some(value) = value {
+            self.time(key, value);
+        }
+    }
+
     pub fn table(&mut self, name: &str) {
         self.line(format_args!("\n[{name}]"));
     }
@@ -71,6 +83,18 @@ pub fn open(bytes: &[u8], server: &str) -> Result<Table, Damage> {
         found if found == server => Ok(table),
         found => Err(Damage::OtherName {
             what: "server",
+            found: found.into(),
+        }),
+    }
+}
+
+/// The content of a sealed file that is whole and of this server and database.
+pub fn open_of(bytes: &[u8], server: &str, database: &str) -> Result<Table, Damage> {
+    let table = open(bytes, server)?;
+    match text(&table, "database")? {
+        found if found == database => Ok(table),
+        found => Err(Damage::OtherName {
+            what: "database",
             found: found.into(),
         }),
     }
@@ -122,6 +146,26 @@ pub fn number(table: &Table, key: &'static str) -> Result<u64, Damage> {
 
 pub fn time(table: &Table, key: &'static str) -> Result<Timestamp, Damage> {
     text(table, key)?.parse().map_err(|_| Damage::Value(key))
+}
+
+pub fn optional_number(table: &Table, key: &'static str) -> Result<Option<u64>, Damage> {
+    let is_there = table.contains_key(key);
+    is_there.then(|| number(table, key)).transpose()
+}
+
+pub fn optional_time(table: &Table, key: &'static str) -> Result<Option<Timestamp>, Damage> {
+    let is_there = table.contains_key(key);
+    is_there.then(|| time(table, key)).transpose()
+}
+
+pub fn optional_table<'a>(
+    table: &'a Table,
+    key: &'static str,
+) -> Result<Option<&'a Table>, Damage> {
+    let value = table.get(key);
+    value
+        .map(|value| value.as_table().ok_or(Damage::Value(key)))
+        .transpose()
 }
 
 pub fn state(table: &Table, key: &'static str) -> Result<Option<State>, Damage> {

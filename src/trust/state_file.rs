@@ -46,9 +46,7 @@ pub fn write(writer: &mut Writer, trusted: &Trusted) {
         writer.text("signature", &hex(&signature.der));
         writer.text("signed_with", &hex(&signature.public_key));
     }
-    if let Some(tx) = trusted.last_signed {
-        writer.number("last_signed", tx);
-    }
+    writer.optional_number("last_signed", trusted.last_signed);
 }
 
 /// The trusted state in a table.

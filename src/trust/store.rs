@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use toml::Table;
+
 use super::evidence::Limits;
 use super::failure::LocalFailure;
 use super::files;
@@ -236,6 +238,23 @@ impl Store {
             room_memory: room::Memory::default(),
             _auditor: Vec::new(),
         }
+    }
+
+    /// Returns what `parse` makes of each table `[[key]]` of a file that no trusted state depends on; nothing if there
+    /// is no file, `None` if it is damaged.
+    pub(super) fn elements<T>(
+        &self,
+        path: &Path,
+        most: u64,
+        key: &'static str,
+        parse: impl Fn(&Table) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Some(bytes) = files::read(path, most).ok()? else {
+            return Some(Vec::new());
+        };
+        let file = sealed::open(&bytes, self.server()).ok()?;
+        let elements = sealed::elements(&file, key).ok()?;
+        elements.into_iter().map(parse).collect()
     }
 
     /// One or two, each once, always in the same order, so that no two commands wait for each other.

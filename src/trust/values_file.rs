@@ -50,19 +50,9 @@ impl Store {
     /// Returns the progress of reading values; nothing, and a warning, if the file is damaged.
     pub fn load_progress(&self, now: Timestamp) -> Vec<Progress> {
         let path = self.home.join(FILE);
-        let read = || {
-            let Some(bytes) = files::read(&path, MOST).ok()? else {
-                return Some(Vec::new());
-            };
-            let file = sealed::open(&bytes, self.server()).ok()?;
-            let elements = sealed::elements(&file, "database").ok()?;
-            elements
-                .into_iter()
-                .map(|table| parse(table, now))
-                .collect()
-        };
-        read().unwrap_or_else(|| {
-            self.warn(Warning::BegunAnew { path: path.clone() });
+        let progress = self.elements(&path, MOST, "database", |table| parse(table, now));
+        progress.unwrap_or_else(|| {
+            self.warn(Warning::BegunAnew { path });
             Vec::new()
         })
     }
@@ -75,20 +65,9 @@ fn write(writer: &mut Writer, progress: &Progress) {
     writer.number("read", progress.read);
     write_unavailable(writer, "", &progress.unavailable);
     writer.number("truncated_before", progress.truncated_before);
-    if let Some(new_to) = progress.new_to {
-        writer.number("new_to", new_to);
-    }
-    writer.optional(
-        "behind_since",
-        progress
-            .behind_since
-            .map(|time| time.to_string())
-            .as_deref(),
-    );
-    writer.optional(
-        "cut_since",
-        progress.cut_since.map(|time| time.to_string()).as_deref(),
-    );
+    writer.optional_number("new_to", progress.new_to);
+    writer.optional_time("behind_since", progress.behind_since);
+    writer.optional_time("cut_since", progress.cut_since);
     if progress.read_from > 0 {
         writer.number("read_from", progress.read_from);
     }
@@ -128,9 +107,7 @@ fn write(writer: &mut Writer, progress: &Progress) {
         let peaks: Vec<String> = sweep.peaks.iter().map(Digest::to_string).collect();
         writer.text("sweep_peaks", &peaks.join(" "));
     }
-    if let Some(asked) = progress.sweep_asked {
-        writer.time("sweep_asked", asked);
-    }
+    writer.optional_time("sweep_asked", progress.sweep_asked);
     if let Some(swept) = &progress.swept {
         writer.time("swept_began", swept.began);
         writer.time("swept_ended", swept.ended);
@@ -228,6 +205,8 @@ fn parse_searched(word: &str) -> Option<Searched> {
 fn parse(table: &toml::Table, now: Timestamp) -> Option<Progress> {
     let number = |key| sealed::number(table, key).ok();
     let time = |key| sealed::time(table, key).ok();
+    let some_number = |key| sealed::optional_number(table, key).ok();
+    let some_time = |key| sealed::optional_time(table, key).ok();
     let has = |key: &str| table.contains_key(key);
     let words = |key| Some(sealed::text(table, key).ok()?.split_whitespace());
     let some_words = |key| {
@@ -241,28 +220,13 @@ fn parse(table: &toml::Table, now: Timestamp) -> Option<Progress> {
     let mut progress = Progress {
         database: sealed::text(table, "name").ok()?.into(),
         since: time("since")?,
-        new_to: match has("new_to") {
-            true => Some(number("new_to")?),
-            false => None,
-        },
+        new_to: some_number("new_to")?,
         read: number("read")?,
-        behind_since: match has("behind_since") {
-            true => Some(time("behind_since")?),
-            false => None,
-        },
-        cut_since: match has("cut_since") {
-            true => Some(time("cut_since")?),
-            false => None,
-        },
-        read_from: match has("read_from") {
-            true => number("read_from")?,
-            false => 0,
-        },
+        behind_since: some_time("behind_since")?,
+        cut_since: some_time("cut_since")?,
+        read_from: some_number("read_from")?.unwrap_or(0),
         due: parse_due(words("due")?, now)?,
-        retry_from: match has("retry_from") {
-            true => number("retry_from")?,
-            false => 0,
-        },
+        retry_from: some_number("retry_from")?.unwrap_or(0),
         absent: parse_ranges(some_words("absent")?)?,
         dropped: parse_ranges(some_words("dropped")?)?,
         whole: parse_ranges(some_words("whole")?)?,
@@ -293,10 +257,7 @@ fn parse(table: &toml::Table, now: Timestamp) -> Option<Progress> {
             false => None,
         },
         // files of 0.1.0 hold no time: a sweep is asked for from the next check on
-        sweep_asked: match has("sweep_asked") {
-            true => Some(time("sweep_asked")?),
-            false => None,
-        },
+        sweep_asked: some_time("sweep_asked")?,
         swept: match has("swept_ended") {
             true => Some(Swept {
                 began: time("swept_began")?,
