@@ -174,7 +174,8 @@ impl AlarmReport {
             lines.push(format!("             {}", close_command(alarm)));
             let (first, rest) = self.consequences();
             lines.push(format!("  adopting:  {first}"));
-            lines.extend(rest.into_iter().map(|line| format!("             {line}")));
+            let rest = rest.into_iter().chain(self.possible_command());
+            lines.extend(rest.map(|line| format!("             {line}")));
         }
         lines.join("\n")
     }
@@ -184,11 +185,11 @@ impl AlarmReport {
         let (first, rest) = self.consequences();
         let id = Shown::new(&self.alarm.id);
         let database = Shown::new(&self.alarm.database);
-        let rest = rest.iter().filter(|line| !line.starts_with("immuaudit "));
-        let rest: String = rest.map(|line| format!("\n  {line}")).collect();
+        let rest: String = rest.iter().map(|line| format!("\n  {line}")).collect();
         format!("adopting alarm {id} of database {database} {first}{rest}")
     }
 
+    /// Returns the first line about the consequences, and the others.
     fn consequences(&self) -> (String, Vec<String>) {
         let close = "close the alarm instead";
         let (given_up, first) = match &self.adoption {
@@ -210,7 +211,7 @@ impl AlarmReport {
                 return (
                     "only closes the alarm: an earlier run adopted the state and was interrupted"
                         .into(),
-                    self.adopt_line(),
+                    Vec::new(),
                 );
             }
             Ok(Adoption::Replace { given_up, adopted }) => (
@@ -244,24 +245,28 @@ impl AlarmReport {
                 transactions(&range)
             ));
         }
-        rest.extend(self.adopt_line());
         (first, rest)
     }
 
-    fn adopt_line(&self) -> Vec<String> {
-        adopt_command(&self.alarm).into_iter().collect()
+    /// Returns whether the alarm can be adopted now.
+    fn is_possible(&self) -> bool {
+        matches!(
+            self.adoption,
+            Ok(Adoption::Replace { .. } | Adoption::Forget { .. } | Adoption::Done)
+        )
+    }
+
+    /// Returns the command that adopts the alarm, if that is possible now.
+    fn possible_command(&self) -> Option<String> {
+        adopt_command(&self.alarm).filter(|_| self.is_possible())
     }
 
     /// Returns the alarm as a JSON object.
     pub fn json(&self) -> JsonObject {
-        let possible = matches!(
-            self.adoption,
-            Ok(Adoption::Replace { .. } | Adoption::Forget { .. } | Adoption::Done)
-        );
         let open = self.alarm.is_open();
-        let adopt = adopt_command(&self.alarm).filter(|_| open && possible);
+        let adopt = self.possible_command().filter(|_| open);
         let close = open.then(|| close_command(&self.alarm));
-        let given_up = self.alarm.given_up().filter(|_| open && possible);
+        let given_up = self.alarm.given_up().filter(|_| open && self.is_possible());
         let again = self.shown_again.map(|time| time.to_string());
         alarm_json(&self.alarm)
             .text("close_command", close.as_deref())
