@@ -2,7 +2,7 @@
 
 use super::{report, unread};
 use crate::audit::Exit;
-use crate::command::open::Failed;
+use crate::command::open::{self, Failed};
 use crate::config::{Format, ListedAlarms, Settings};
 use crate::report::{alarm_line, alarm_lines, print};
 use crate::trust::Store;
@@ -14,19 +14,12 @@ pub fn run(
     database: Option<&str>,
     which: ListedAlarms,
 ) -> Result<Exit, Failed> {
-    let mut known = store.databases()?;
-    let checked = store.load_outcomes().into_iter();
-    known.extend(checked.map(|outcome| outcome.database)); // empty ones have no file of their own
-    known.sort();
-    known.dedup();
+    let known = open::kept_or_checked(store, &store.load_outcomes())?;
     let databases = match database {
         None => known,
-        Some(database) if known.iter().any(|known| known == database) => vec![database.into()],
         Some(database) => {
-            return Err(Failed::NoDatabase {
-                database: database.into(),
-                known,
-            });
+            open::check_known(database, known)?;
+            vec![database.into()]
         }
     };
     let json = settings.report.format == Format::Json;

@@ -22,10 +22,7 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
     let outcomes = store.load_outcomes();
     let progress = store.load_progress(clock::now());
     let mut worst = Exit::Good;
-    let mut databases = store.databases()?;
-    databases.extend(outcomes.iter().map(|outcome| outcome.database.clone()));
-    databases.sort();
-    databases.dedup();
+    let databases = open::kept_or_checked(&store, &outcomes)?;
     if databases.is_empty() && settings.report.format == Format::Text {
         print(&format!("{}: nothing is known yet", settings.server.name));
     }
