@@ -1,6 +1,6 @@
 //! `alarm list`: the open alarms, or all.
 
-use super::{report, unread};
+use super::{readable, report};
 use crate::audit::Exit;
 use crate::command::open::{self, Failed};
 use crate::config::{Format, ListedAlarms, Settings};
@@ -24,17 +24,8 @@ pub fn run(
     };
     let json = settings.report.format == Format::Json;
     let (mut exit, mut printed) = (Exit::Good, 0);
-    let mut all_read = true;
     for database in databases {
-        let alarms = match store.all_alarms(&database) {
-            Ok(alarms) => alarms,
-            Err(failure) => {
-                exit = exit.max(unread(&failure)); // the other databases' alarms are listed
-                all_read = false;
-                continue;
-            }
-        };
-        for alarm in alarms {
+        for alarm in readable(store, &database, &mut exit) {
             let open = alarm.is_open();
             if open {
                 exit = Exit::Tampered;
@@ -53,7 +44,7 @@ pub fn run(
             });
         }
     }
-    if printed == 0 && all_read && !json {
+    if printed == 0 && exit == Exit::Good && !json {
         print(match which {
             ListedAlarms::Open => "no alarm is open",
             ListedAlarms::All => "no alarm was raised",
