@@ -9,12 +9,11 @@ use crate::trust::Progress;
 impl Known<'_> {
     pub(super) fn json(&self, settings: &Settings) -> String {
         let server = settings.server.name.as_str();
-        let of = self.trusted.as_ref().ok().and_then(Option::as_ref);
-        let chance = of.map(|trusted| self.chance(settings, trusted.state.tx).to_string());
+        let trusted = self.trusted();
+        let chance = trusted.map(|trusted| self.chance(settings, trusted.state.tx).to_string());
         let sweep = self.values.and_then(|values| values.sweep.as_ref());
         let swept = self.values.and_then(|values| values.swept);
         let due = self.values.map(|values| values.due.count());
-        let trusted = self.trusted.as_ref().ok().and_then(Option::as_ref);
         let hash = trusted.map(|trusted| trusted.state.hash.to_string());
         let time = |time: Option<crate::clock::Timestamp>| time.map(|time| time.to_string());
         let alarms: Vec<&str> = self
