@@ -267,7 +267,6 @@ impl AlarmReport {
         let adopt = self.possible_command().filter(|_| open);
         let close = open.then(|| close_command(&self.alarm));
         let given_up = self.alarm.given_up().filter(|_| open && self.is_possible());
-        let again = self.shown_again.map(|time| time.to_string());
         alarm_json(&self.alarm)
             .text("close_command", close.as_deref())
             .text("adopt_command", adopt.as_deref())
@@ -276,15 +275,13 @@ impl AlarmReport {
                 given_up.as_ref().map(|range| *range.start()),
             )
             .number("given_up_to", given_up.as_ref().map(|range| *range.end()))
-            .text("trusted_history_shown_again", again.as_deref())
+            .shown("trusted_history_shown_again", self.shown_again)
     }
 }
 
 /// Returns the facts of an alarm as a JSON object.
 fn alarm_json(alarm: &Alarm) -> JsonObject {
     let closed = alarm.closed.as_ref();
-    let reopened = alarm.past.last().map(|past| past.reopened.to_string());
-    let hash = |state: Option<State>| state.map(|state| state.hash.to_string());
     JsonObject::new()
         .text("server", Some(&alarm.location.server))
         .text("database", Some(&alarm.database))
@@ -292,28 +289,25 @@ fn alarm_json(alarm: &Alarm) -> JsonObject {
         .text("kind", Some(alarm.kind.word()))
         .text("reason", Some(&alarm.reason))
         .flag("open", alarm.is_open())
-        .text("raised", Some(&alarm.raised.to_string()))
-        .text("last_seen", Some(&alarm.last_seen.to_string()))
+        .shown("raised", Some(alarm.raised))
+        .shown("last_seen", Some(alarm.last_seen))
         .number("times", Some(alarm.times))
         .number("trusted_tx", alarm.trusted.map(|state| state.tx))
-        .text("trusted_hash", hash(alarm.trusted).as_deref())
+        .shown("trusted_hash", alarm.trusted.map(|state| state.hash))
         .number("shown_tx", alarm.shown.map(|state| state.tx))
-        .text("shown_hash", hash(alarm.shown).as_deref())
+        .shown("shown_hash", alarm.shown.map(|state| state.hash))
         .text("evidence", Some(&alarm.evidence.to_string_lossy()))
         .text("closed_by", closed.map(|closed| closed.who.as_str()))
-        .text(
-            "closed",
-            closed.map(|closed| closed.when.to_string()).as_deref(),
-        )
-        .text("reopened", reopened.as_deref())
+        .shown("closed", closed.map(|closed| closed.when))
+        .shown("reopened", alarm.past.last().map(|past| past.reopened))
         .objects("past_closings", alarm.past.iter().map(past_closing))
 }
 
 fn past_closing(past: &PastClosing) -> JsonObject {
     JsonObject::new()
         .text("closed_by", Some(&past.closed.who))
-        .text("closed", Some(&past.closed.when.to_string()))
-        .text("reopened", Some(&past.reopened.to_string()))
+        .shown("closed", Some(past.closed.when))
+        .shown("reopened", Some(past.reopened))
 }
 
 fn words(state: State) -> String {
