@@ -199,10 +199,7 @@ fn record(outcome: &Outcome, before: Option<&OutcomeRecord>, now: Timestamp) -> 
         trusted_tx: trusted.or(before.and_then(|record| record.trusted_tx)),
         listed: true,
         complete: outcome.is_complete(),
-        absent: match proven {
-            true => outcome.has_absent_values(),
-            false => before.is_some_and(|before| before.absent),
-        },
+        absent: outcome.absent_after(before.is_some_and(|before| before.absent)),
         slow: false,
         last_untrusted: false,
     }

@@ -204,10 +204,14 @@ impl Outcome {
         self.state_verdict().is_proven()
     }
 
-    /// Returns whether the server lacks values for no reason that is known.
-    pub fn has_absent_values(&self) -> bool {
+    /// Returns whether the server lacks values for no reason that is known; a check that does not prove the state
+    /// leaves this as it was before.
+    pub fn absent_after(&self, before: bool) -> bool {
         let absent = |warning: &Warning| matches!(warning, Warning::ValuesAbsent { .. });
-        self.warnings.iter().any(absent)
+        match self.is_proven() {
+            true => self.warnings.iter().any(absent),
+            false => before,
+        }
     }
 
     /// Returns whether everything was proven and read that was to be, in time.

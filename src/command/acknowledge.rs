@@ -13,13 +13,7 @@ use crate::trust::{Acknowledged, Acknowledgement, Store};
 /// Acknowledges absent values, a lost signature, or both.
 pub fn run(settings: &Settings, task: &AcknowledgeTask) -> Result<Exit, Failed> {
     let store = Store::open_beside(&open::location(settings))?;
-    let known = store.databases()?;
-    if !known.contains(&task.database) {
-        return Err(Failed::NoDatabase {
-            database: task.database.clone(),
-            known,
-        });
-    }
+    open::check_known(&task.database, store.databases()?)?;
     let change = Acknowledgement {
         absent_to: task.absent_to,
         unsigned: task.unsigned,

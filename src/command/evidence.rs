@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::alarm::unread;
+use super::alarm::readable;
 use super::open::{self, Failed};
 use crate::audit::{Exit, Rechecked, recheck};
 use crate::config::{EvidenceTask, Settings};
@@ -40,14 +40,7 @@ fn list(settings: &Settings) -> Result<Exit, Failed> {
     let store = Store::open_beside(&open::location(settings))?;
     let mut exit = Exit::Good;
     for database in store.databases()? {
-        let alarms = match store.all_alarms(&database) {
-            Ok(alarms) => alarms,
-            Err(failure) => {
-                exit = exit.max(unread(&failure)); // the other databases' evidence is listed
-                continue;
-            }
-        };
-        for alarm in alarms {
+        for alarm in readable(&store, &database, &mut exit) {
             if alarm.is_open() {
                 exit = Exit::Tampered;
             }

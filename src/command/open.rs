@@ -11,7 +11,7 @@ use crate::report::Event;
 use crate::server::{ClientCertificate, Endpoint, Login, NoSystemRoots, Security, Server, Tls};
 use crate::stop::Stop;
 use crate::text::Shown;
-use crate::trust::{LocalFailure, Location};
+use crate::trust::{LocalFailure, Location, OutcomeRecord, Store};
 
 /// Most databases that a message names.
 const MAX_NAMES: usize = 10;
@@ -122,6 +122,29 @@ pub fn location(settings: &Settings) -> Location {
         roots: settings.trust.roots.clone(),
         server: settings.server.name.clone(),
     }
+}
+
+/// Returns every database of which anything is kept or that was checked, sorted: empty ones have no file of their own.
+pub fn kept_or_checked(
+    store: &Store,
+    outcomes: &[OutcomeRecord],
+) -> Result<Vec<String>, LocalFailure> {
+    let mut databases = store.databases()?;
+    databases.extend(outcomes.iter().map(|outcome| outcome.database.clone()));
+    databases.sort();
+    databases.dedup();
+    Ok(databases)
+}
+
+/// Refuses a name that is not among those of the known databases.
+pub fn check_known(database: &str, known: Vec<String>) -> Result<(), Failed> {
+    if known.iter().any(|known| known == database) {
+        return Ok(());
+    }
+    Err(Failed::NoDatabase {
+        database: database.into(),
+        known,
+    })
 }
 
 /// Returns the server that the settings name. Passwords and certificates in files are read again when

@@ -6,7 +6,7 @@ use super::audit::{mirror, once, tell};
 use super::open::{self, Failed};
 use super::watch::{self, Watch};
 use crate::audit::{Auditor, Exit, Went};
-use crate::clock::{self, Timestamp};
+use crate::clock;
 use crate::config::{Effective, Format, Repeat, Settings, Volume};
 use crate::ranges::Ranges;
 use crate::report::{Bar, JsonObject, all_ranges, few_ranges, log_outcome, log_swept, print};
@@ -150,12 +150,11 @@ impl<'a> Done<'a> {
 
     fn json(&self, server: &str) -> String {
         let swept = self.ended.as_ref().ok();
-        let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
         JsonObject::new()
             .text("server", Some(server))
             .text("database", Some(self.database))
-            .text("swept", time(swept.map(|swept| swept.ended)).as_deref())
-            .text("began", time(swept.map(|swept| swept.began)).as_deref())
+            .shown("swept", swept.map(|swept| swept.ended))
+            .shown("began", swept.map(|swept| swept.began))
             .flag("complete", self.exit() == Exit::Good)
             .text("reason", self.ended.as_ref().err().map(String::as_str))
             .number("swept_read", swept.map(|swept| swept.read))

@@ -129,27 +129,23 @@ impl Notifier {
     /// Returns whether the receivers are to be notified: the verdict changed, values went absent, or the check opened an alarm. An open alarm
     /// that is found again sends nothing.
     fn is_news(&mut self, outcome: &Outcome) -> bool {
+        let last = self.last.entry(outcome.database.clone());
+        let last = last.or_insert_with(|| Last {
+            verdict: "consistent".into(),
+            absent: false,
+            unlisted: false,
+        });
         let now = Last {
             verdict: outcome.verdict.word().to_owned(),
-            absent: outcome.is_proven() && outcome.has_absent_values()
-                || !outcome.is_proven() && self.was_absent(&outcome.database),
+            absent: outcome.absent_after(last.absent),
             unlisted: outcome.opened_alarm && outcome.alarm.is_none(),
         };
         // an alarm that cannot be written down is opened by every check
-        let repeated = now.unlisted && self.was_unlisted(&outcome.database);
-        let absent = now.absent && !self.was_absent(&outcome.database);
-        let before = self.last.insert(outcome.database.clone(), now);
-        let verdict = before.map_or("consistent".into(), |last| last.verdict);
-        let changed = standing(outcome.verdict.word()) != standing(&verdict);
+        let repeated = now.unlisted && last.unlisted;
+        let absent = now.absent && !last.absent;
+        let changed = standing(&now.verdict) != standing(&last.verdict);
+        *last = now;
         self.when == When::EveryCheck || changed || absent || (outcome.opened_alarm && !repeated)
-    }
-
-    fn was_absent(&self, database: &str) -> bool {
-        self.last.get(database).is_some_and(|last| last.absent)
-    }
-
-    fn was_unlisted(&self, database: &str) -> bool {
-        self.last.get(database).is_some_and(|last| last.unlisted)
     }
 }
 

@@ -174,7 +174,8 @@ impl AlarmReport {
             lines.push(format!("             {}", close_command(alarm)));
             let (first, rest) = self.consequences();
             lines.push(format!("  adopting:  {first}"));
-            lines.extend(rest.into_iter().map(|line| format!("             {line}")));
+            let rest = rest.into_iter().chain(self.possible_command());
+            lines.extend(rest.map(|line| format!("             {line}")));
         }
         lines.join("\n")
     }
@@ -184,11 +185,11 @@ impl AlarmReport {
         let (first, rest) = self.consequences();
         let id = Shown::new(&self.alarm.id);
         let database = Shown::new(&self.alarm.database);
-        let rest = rest.iter().filter(|line| !line.starts_with("immuaudit "));
-        let rest: String = rest.map(|line| format!("\n  {line}")).collect();
+        let rest: String = rest.iter().map(|line| format!("\n  {line}")).collect();
         format!("adopting alarm {id} of database {database} {first}{rest}")
     }
 
+    /// Returns the first line about the consequences, and the others.
     fn consequences(&self) -> (String, Vec<String>) {
         let close = "close the alarm instead";
         let (given_up, first) = match &self.adoption {
@@ -210,7 +211,7 @@ impl AlarmReport {
                 return (
                     "only closes the alarm: an earlier run adopted the state and was interrupted"
                         .into(),
-                    self.adopt_line(),
+                    Vec::new(),
                 );
             }
             Ok(Adoption::Replace { given_up, adopted }) => (
@@ -244,25 +245,28 @@ impl AlarmReport {
                 transactions(&range)
             ));
         }
-        rest.extend(self.adopt_line());
         (first, rest)
     }
 
-    fn adopt_line(&self) -> Vec<String> {
-        adopt_command(&self.alarm).into_iter().collect()
+    /// Returns whether the alarm can be adopted now.
+    fn is_possible(&self) -> bool {
+        matches!(
+            self.adoption,
+            Ok(Adoption::Replace { .. } | Adoption::Forget { .. } | Adoption::Done)
+        )
+    }
+
+    /// Returns the command that adopts the alarm, if that is possible now.
+    fn possible_command(&self) -> Option<String> {
+        adopt_command(&self.alarm).filter(|_| self.is_possible())
     }
 
     /// Returns the alarm as a JSON object.
     pub fn json(&self) -> JsonObject {
-        let possible = matches!(
-            self.adoption,
-            Ok(Adoption::Replace { .. } | Adoption::Forget { .. } | Adoption::Done)
-        );
         let open = self.alarm.is_open();
-        let adopt = adopt_command(&self.alarm).filter(|_| open && possible);
+        let adopt = self.possible_command().filter(|_| open);
         let close = open.then(|| close_command(&self.alarm));
-        let given_up = self.alarm.given_up().filter(|_| open && possible);
-        let again = self.shown_again.map(|time| time.to_string());
+        let given_up = self.alarm.given_up().filter(|_| open && self.is_possible());
         alarm_json(&self.alarm)
             .text("close_command", close.as_deref())
             .text("adopt_command", adopt.as_deref())
@@ -271,15 +275,13 @@ impl AlarmReport {
                 given_up.as_ref().map(|range| *range.start()),
             )
             .number("given_up_to", given_up.as_ref().map(|range| *range.end()))
-            .text("trusted_history_shown_again", again.as_deref())
+            .shown("trusted_history_shown_again", self.shown_again)
     }
 }
 
 /// Returns the facts of an alarm as a JSON object.
 fn alarm_json(alarm: &Alarm) -> JsonObject {
     let closed = alarm.closed.as_ref();
-    let reopened = alarm.past.last().map(|past| past.reopened.to_string());
-    let hash = |state: Option<State>| state.map(|state| state.hash.to_string());
     JsonObject::new()
         .text("server", Some(&alarm.location.server))
         .text("database", Some(&alarm.database))
@@ -287,28 +289,25 @@ fn alarm_json(alarm: &Alarm) -> JsonObject {
         .text("kind", Some(alarm.kind.word()))
         .text("reason", Some(&alarm.reason))
         .flag("open", alarm.is_open())
-        .text("raised", Some(&alarm.raised.to_string()))
-        .text("last_seen", Some(&alarm.last_seen.to_string()))
+        .shown("raised", Some(alarm.raised))
+        .shown("last_seen", Some(alarm.last_seen))
         .number("times", Some(alarm.times))
         .number("trusted_tx", alarm.trusted.map(|state| state.tx))
-        .text("trusted_hash", hash(alarm.trusted).as_deref())
+        .shown("trusted_hash", alarm.trusted.map(|state| state.hash))
         .number("shown_tx", alarm.shown.map(|state| state.tx))
-        .text("shown_hash", hash(alarm.shown).as_deref())
+        .shown("shown_hash", alarm.shown.map(|state| state.hash))
         .text("evidence", Some(&alarm.evidence.to_string_lossy()))
         .text("closed_by", closed.map(|closed| closed.who.as_str()))
-        .text(
-            "closed",
-            closed.map(|closed| closed.when.to_string()).as_deref(),
-        )
-        .text("reopened", reopened.as_deref())
+        .shown("closed", closed.map(|closed| closed.when))
+        .shown("reopened", alarm.past.last().map(|past| past.reopened))
         .objects("past_closings", alarm.past.iter().map(past_closing))
 }
 
 fn past_closing(past: &PastClosing) -> JsonObject {
     JsonObject::new()
         .text("closed_by", Some(&past.closed.who))
-        .text("closed", Some(&past.closed.when.to_string()))
-        .text("reopened", Some(&past.reopened.to_string()))
+        .shown("closed", Some(past.closed.when))
+        .shown("reopened", Some(past.reopened))
 }
 
 fn words(state: State) -> String {

@@ -1,6 +1,6 @@
 //! One JSON object a line (RFC 8259), written member by member.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use super::alarm::{adopt_command, close_command};
 use crate::audit::{Outcome, Trouble, Verdict};
@@ -30,6 +30,12 @@ impl JsonObject {
             None => self.0.push_str("null"),
         }
         self
+    }
+
+    /// Adds a value as the string that shows it; `None` is null.
+    #[must_use]
+    pub fn shown(self, name: &str, value: Option<impl Display>) -> JsonObject {
+        self.text(name, value.map(|value| value.to_string()).as_deref())
     }
 
     /// A number, or whatever stands for itself; `None` is null.
@@ -137,10 +143,7 @@ fn push_string(to: &mut String, text: &str) {
 pub fn outcome_json(server: &str, outcome: &Outcome) -> String {
     let shown = outcome.shown.as_ref();
     let previous = outcome.previous.as_ref();
-    let hash = shown.map(|state| state.hash.to_string());
-    let previous_hash = previous.map(|state| state.hash.to_string());
     let alarm = outcome.alarm.as_ref();
-    let evidence = alarm.map(|alarm| alarm.evidence.display().to_string());
     let warnings: Vec<String> = outcome.warnings.iter().map(ToString::to_string).collect();
     let warnings: Vec<&str> = warnings.iter().map(String::as_str).collect();
     JsonObject::new()
@@ -154,13 +157,13 @@ pub fn outcome_json(server: &str, outcome: &Outcome) -> String {
         .texts("warnings", &warnings)
         .number("open_alarms", u64::try_from(outcome.open_alarms).ok())
         .text("alarm", alarm.map(|alarm| alarm.id.as_str()))
-        .text("evidence", evidence.as_deref())
+        .shown("evidence", alarm.map(|alarm| alarm.evidence.display()))
         .text("close_command", alarm.map(close_command).as_deref())
         .text("adopt_command", alarm.and_then(adopt_command).as_deref())
         .number("tx", shown.map(|state| state.tx))
-        .text("hash", hash.as_deref())
+        .shown("hash", shown.map(|state| state.hash))
         .number("previous_tx", previous.map(|state| state.tx))
-        .text("previous_hash", previous_hash.as_deref())
+        .shown("previous_hash", previous.map(|state| state.hash))
         .number(
             "duration_ms",
             u64::try_from(outcome.duration.as_millis()).ok(),
@@ -174,7 +177,7 @@ pub fn trouble_json(server: &str, trouble: &Trouble) -> String {
         .text("server", Some(server))
         .text("database", None)
         .text("verdict", trouble.verdict().map(Verdict::word))
-        .text("reason", Some(&trouble.to_string()))
+        .shown("reason", Some(trouble))
         .flag("tampered", false)
         .end()
 }

@@ -5,8 +5,7 @@ use super::board::{Row, Snapshot};
 use super::json::JsonObject;
 use super::metrics::patience;
 use super::verdict::overall;
-use crate::clock::Timestamp;
-use crate::ledger::{State, encode_base64};
+use crate::ledger::encode_base64;
 
 /// What a probe is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,14 +68,14 @@ pub fn status_json(snapshot: &Snapshot) -> String {
         .text("server_id", whole.identity.as_deref())
         .text("overall", Some(overall(snapshot).word()))
         .text("version", Some(env!("CARGO_PKG_VERSION")))
-        .text("started", Some(&about.started.to_string()))
+        .shown("started", Some(about.started))
         .number(
             "interval_ms",
             u64::try_from(about.interval.as_millis()).ok(),
         )
         .number("cycles", Some(whole.cycles))
-        .text("last_cycle", time(whole.ended).as_deref())
-        .text("last_complete_cycle", time(whole.complete).as_deref())
+        .shown("last_cycle", whole.ended)
+        .shown("last_complete_cycle", whole.complete)
         .flag("complete", whole.last_complete)
         .text("trouble", whole.trouble.as_deref())
         .objects("databases", snapshot.rows.values().map(|row| database(row)))
@@ -95,18 +94,17 @@ pub fn status_json(snapshot: &Snapshot) -> String {
 }
 
 fn database(row: &Row) -> JsonObject {
-    let hash = |state: Option<State>| state.map(|state| state.hash.to_string());
     JsonObject::new()
         .text("database", Some(&row.database))
         .text("verdict", row.verdict.map(|verdict| verdict.word()))
         .text("reason", Some(&row.why))
-        .text("since", time(row.since).as_deref())
-        .text("checked", time(row.checked).as_deref())
-        .text("proven", time(row.proven).as_deref())
+        .shown("since", row.since)
+        .shown("checked", row.checked)
+        .shown("proven", row.proven)
         .number("trusted_tx", row.trusted.map(|state| state.tx))
-        .text("trusted_hash", hash(row.trusted).as_deref())
+        .shown("trusted_hash", row.trusted.map(|state| state.hash))
         .number("shown_tx", row.shown.map(|state| state.tx))
-        .text("shown_hash", hash(row.shown).as_deref())
+        .shown("shown_hash", row.shown.map(|state| state.hash))
         .number("open_alarms", Some(row.open_alarms as u64))
         .text("alarm", row.alarm.as_deref())
         .flag("overdue", row.overdue)
@@ -117,10 +115,7 @@ fn database(row: &Row) -> JsonObject {
         .number("values_absent", Some(row.values.absent))
         .flag("values_overdue", row.values.overdue)
         .number("sweep_at", row.values.sweeping.map(|(_, at)| at))
-        .text(
-            "swept",
-            time(row.values.swept.map(|swept| swept.ended)).as_deref(),
-        )
+        .shown("swept", row.values.swept.map(|swept| swept.ended))
 }
 
 /// What is trusted now, for other auditors to compare with what they were shown.
@@ -137,7 +132,7 @@ pub fn states_json(snapshot: &Snapshot) -> String {
             JsonObject::new()
                 .text("database", Some(&row.database))
                 .number("tx", Some(state.tx))
-                .text("hash", Some(&state.hash.to_string()))
+                .shown("hash", Some(state.hash))
                 .object("signature", signature),
         )
     });
@@ -146,10 +141,6 @@ pub fn states_json(snapshot: &Snapshot) -> String {
         .text("server_id", snapshot.whole.identity.as_deref())
         .objects("states", states)
         .end()
-}
-
-fn time(at: Option<Timestamp>) -> Option<String> {
-    at.map(|at| at.to_string())
 }
 
 #[cfg(test)]

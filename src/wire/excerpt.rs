@@ -1,5 +1,7 @@
 //! Excerpts of answers that are too long for evidence: the same message without the values in it.
 
+use protobuf::CodedOutputStream;
+
 use super::message::{Value, next_field};
 
 /// Field numbers from a `Tx` to the value of an entry: `entries`, `value`.
@@ -22,6 +24,7 @@ pub fn without_values(call: &str, answer: &[u8]) -> Option<Vec<u8>> {
 fn without(message: &[u8], path: &[u64]) -> Option<Vec<u8>> {
     let (number, deeper) = path.split_first()?;
     let mut kept = Vec::new();
+    let mut stream = CodedOutputStream::vec(&mut kept);
     let mut rest = message;
     while !rest.is_empty() {
         let before = rest;
@@ -30,22 +33,20 @@ fn without(message: &[u8], path: &[u64]) -> Option<Vec<u8>> {
             Value::Bytes(_) if field.number == *number && deeper.is_empty() => {}
             Value::Bytes(part) if field.number == *number => {
                 let part = without(part, deeper)?;
-                put_varint(&mut kept, number << 3 | 2); // length-delimited
-                put_varint(&mut kept, u64::try_from(part.len()).ok()?);
-                kept.extend(part);
+                let length = u64::try_from(part.len()).ok()?;
+                stream.write_raw_varint64(number << 3 | 2).ok()?; // length-delimited
+                stream.write_raw_varint64(length).ok()?;
+                stream.write_raw_bytes(&part).ok()?;
             }
-            _ => kept.extend(before.get(..before.len().checked_sub(rest.len())?)?),
+            _ => {
+                let field = before.get(..before.len().checked_sub(rest.len())?)?;
+                stream.write_raw_bytes(field).ok()?;
+            }
         }
     }
+    stream.flush().ok()?;
+    drop(stream);
     Some(kept)
-}
-
-fn put_varint(bytes: &mut Vec<u8>, mut number: u64) {
-    while number > 0x7f {
-        bytes.push(u8::try_from(number & 0x7f).unwrap_or_default() | 0x80);
-        number >>= 7;
-    }
-    bytes.push(u8::try_from(number).unwrap_or_default());
 }
 
 #[cfg(test)]

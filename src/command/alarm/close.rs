@@ -3,7 +3,7 @@
 use super::report;
 use crate::audit::Exit;
 use crate::clock;
-use crate::command::open::Failed;
+use crate::command::open::{self, Failed};
 use crate::command::operator;
 use crate::config::{ClosedAlarms, Format, Settings};
 use crate::report::print;
@@ -16,7 +16,7 @@ pub fn run(settings: &Settings, store: &Store, alarms: &ClosedAlarms) -> Result<
     let closed = match alarms {
         ClosedAlarms::Ids(ids) => by_id(store, ids, |id| store.close_alarm(id, &who, now))?,
         ClosedAlarms::OfDatabase(database) => {
-            known(store, database)?;
+            open::check_known(database, store.databases()?)?;
             store.close_alarms_of(database, &who, now)?
         }
     };
@@ -46,18 +46,6 @@ fn by_id(
         store.alarm(id)?;
     }
     ids.iter().map(|id| close(id)).collect()
-}
-
-/// Refuses a name of which nothing is known.
-fn known(store: &Store, database: &str) -> Result<(), Failed> {
-    let known = store.databases()?;
-    if known.iter().any(|known| known == database) {
-        return Ok(());
-    }
-    Err(Failed::NoDatabase {
-        database: database.into(),
-        known,
-    })
 }
 
 /// Returns the lines about closed alarms of one database.

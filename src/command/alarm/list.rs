@@ -1,8 +1,8 @@
 //! `alarm list`: the open alarms, or all.
 
-use super::{report, unread};
+use super::{readable, report};
 use crate::audit::Exit;
-use crate::command::open::Failed;
+use crate::command::open::{self, Failed};
 use crate::config::{Format, ListedAlarms, Settings};
 use crate::report::{alarm_line, alarm_lines, print};
 use crate::trust::Store;
@@ -14,34 +14,18 @@ pub fn run(
     database: Option<&str>,
     which: ListedAlarms,
 ) -> Result<Exit, Failed> {
-    let mut known = store.databases()?;
-    let checked = store.load_outcomes().into_iter();
-    known.extend(checked.map(|outcome| outcome.database)); // empty ones have no file of their own
-    known.sort();
-    known.dedup();
+    let known = open::kept_or_checked(store, &store.load_outcomes())?;
     let databases = match database {
         None => known,
-        Some(database) if known.iter().any(|known| known == database) => vec![database.into()],
         Some(database) => {
-            return Err(Failed::NoDatabase {
-                database: database.into(),
-                known,
-            });
+            open::check_known(database, known)?;
+            vec![database.into()]
         }
     };
     let json = settings.report.format == Format::Json;
     let (mut exit, mut printed) = (Exit::Good, 0);
-    let mut all_read = true;
     for database in databases {
-        let alarms = match store.all_alarms(&database) {
-            Ok(alarms) => alarms,
-            Err(failure) => {
-                exit = exit.max(unread(&failure)); // the other databases' alarms are listed
-                all_read = false;
-                continue;
-            }
-        };
-        for alarm in alarms {
+        for alarm in readable(store, &database, &mut exit) {
             let open = alarm.is_open();
             if open {
                 exit = Exit::Tampered;
@@ -60,7 +44,7 @@ pub fn run(
             });
         }
     }
-    if printed == 0 && all_read && !json {
+    if printed == 0 && exit == Exit::Good && !json {
         print(match which {
             ListedAlarms::Open => "no alarm is open",
             ListedAlarms::All => "no alarm was raised",

@@ -9,7 +9,7 @@ use super::open::{self, Failed};
 use crate::audit::Exit;
 use crate::config::{AlarmTask, Settings};
 use crate::report::{AlarmReport, complain};
-use crate::trust::{Alarm, LocalFailure, Store};
+use crate::trust::{Alarm, Store};
 
 /// Runs one subcommand.
 pub fn run(settings: &Settings, task: &AlarmTask) -> Result<Exit, Failed> {
@@ -24,14 +24,17 @@ pub fn run(settings: &Settings, task: &AlarmTask) -> Result<Exit, Failed> {
     }
 }
 
-/// Reports a list of alarms that cannot be read, and returns what it amounts to: a damaged list may have an open alarm
-/// on it, as in every check.
-pub(super) fn unread(failure: &LocalFailure) -> Exit {
-    complain(&format!("immuaudit: {failure}"));
-    match failure.hides_alarms() {
-        true => Exit::Tampered,
-        false => Exit::Local,
-    }
+/// Returns all alarms of a database. Reports a list that cannot be read, and raises the exit code: a damaged list may
+/// have an open alarm on it, as in every check. The other databases' alarms are listed all the same.
+pub(super) fn readable(store: &Store, database: &str, exit: &mut Exit) -> Vec<Alarm> {
+    store.all_alarms(database).unwrap_or_else(|failure| {
+        complain(&format!("immuaudit: {failure}"));
+        *exit = (*exit).max(match failure.hides_alarms() {
+            true => Exit::Tampered,
+            false => Exit::Local,
+        });
+        Vec::new()
+    })
 }
 
 /// Returns an alarm with the consequences of adopting it.

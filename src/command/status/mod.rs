@@ -22,10 +22,7 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
     let outcomes = store.load_outcomes();
     let progress = store.load_progress(clock::now());
     let mut worst = Exit::Good;
-    let mut databases = store.databases()?;
-    databases.extend(outcomes.iter().map(|outcome| outcome.database.clone()));
-    databases.sort();
-    databases.dedup();
+    let databases = open::kept_or_checked(&store, &outcomes)?;
     if databases.is_empty() && settings.report.format == Format::Text {
         print(&format!("{}: nothing is known yet", settings.server.name));
     }
@@ -75,6 +72,11 @@ struct Known<'a> {
 }
 
 impl Known<'_> {
+    /// Returns the trusted state, if there is one that can be read.
+    fn trusted(&self) -> Option<&Trusted> {
+        self.trusted.as_ref().ok()?.as_ref()
+    }
+
     fn exit(&self, settings: &Settings) -> Exit {
         let alarms = match &self.alarms {
             Ok(alarms) if alarms.is_empty() => Exit::Good,
@@ -115,8 +117,7 @@ impl Known<'_> {
 
     /// Returns whether an operator adopted another state after the last check, which therefore decides nothing any more.
     fn is_adopted_since(&self, last: &OutcomeRecord) -> bool {
-        let trusted = self.trusted.as_ref().ok().and_then(Option::as_ref);
-        trusted.is_some_and(|trusted| {
+        self.trusted().is_some_and(|trusted| {
             matches!(trusted.how, How::Adopted { .. }) && trusted.accepted >= last.checked
         })
     }
@@ -141,7 +142,7 @@ impl Known<'_> {
 
     /// New transactions that are not read yet, when all new ones are to be.
     fn behind(&self) -> Option<u64> {
-        let of = self.trusted.as_ref().ok()?.as_ref()?.state.tx;
+        let of = self.trusted()?.state.tx;
         let values = self.values?;
         values.behind_since?;
         Some(of.saturating_sub(values.new_to?))

@@ -89,7 +89,7 @@ impl Known<'_> {
 
     /// What of the values was read, and what that is worth.
     fn values_in_words(&self, settings: &Settings) -> Vec<String> {
-        let Ok(Some(trusted)) = &self.trusted else {
+        let Some(trusted) = self.trusted() else {
             return Vec::new();
         };
         let of = trusted.state.tx;

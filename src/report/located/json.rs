@@ -5,7 +5,6 @@ use super::history::happened;
 use super::steps::steps;
 use super::{Compared, Whereabouts, unix};
 use crate::audit::{BrokenValues, Differences, Present};
-use crate::clock::Timestamp;
 use crate::locate::Window;
 use crate::report::json::JsonObject;
 use crate::text::Shown;
@@ -27,7 +26,6 @@ pub fn located_json(server: &str, found: &Whereabouts) -> String {
         Present::Emptied(lost) | Present::Vanished(lost) => Some(lost.newest),
         _ => None,
     });
-    let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
     let stands = window.and_then(|window| window.stands);
     let broken = window.and_then(|window| window.broken);
     let doubtful = window.and_then(Window::doubtful);
@@ -48,29 +46,17 @@ pub fn located_json(server: &str, found: &Whereabouts) -> String {
     JsonObject::new()
         .text("server", Some(server))
         .text("database", Some(&found.database))
-        .text("at", time(located.map(|located| located.at)).as_deref())
+        .shown("at", located.map(|located| located.at))
         .text("happened", happened.as_ref().map(|(word, _)| *word))
         .text("why", happened.as_ref().map(|(_, text)| text.as_str()))
         .number("shown_tx", window.map(|window| window.shown.tx))
-        .text(
-            "shown_hash",
-            window.map(|w| w.shown.hash.to_string()).as_deref(),
-        )
+        .shown("shown_hash", window.map(|window| window.shown.hash))
         .number("trusted_tx", newest.map(|newest| newest.state.tx))
-        .text(
-            "trusted_audited",
-            time(newest.map(|newest| newest.audited)).as_deref(),
-        )
+        .shown("trusted_audited", newest.map(|newest| newest.audited))
         .number("stands_tx", stands.map(|point| point.tx))
-        .text(
-            "stands_audited",
-            time(stands.map(|point| point.audited)).as_deref(),
-        )
+        .shown("stands_audited", stands.map(|point| point.audited))
         .number("broken_tx", broken.map(|point| point.tx))
-        .text(
-            "broken_audited",
-            time(broken.map(|point| point.audited)).as_deref(),
-        )
+        .shown("broken_audited", broken.map(|point| point.audited))
         .number(
             "first_rewritten",
             window
@@ -104,11 +90,10 @@ pub fn located_json(server: &str, found: &Whereabouts) -> String {
 fn values_json(values: &BrokenValues) -> JsonObject {
     let groups = values.groups.iter().flat_map(|(what, broken)| {
         broken.iter().map(|broken| {
-            let written = broken.ts.map(|ts| unix(ts).to_string());
             JsonObject::new()
                 .number("tx", Some(broken.tx))
                 .text("what", Some(what))
-                .text("written", written.as_deref())
+                .shown("written", broken.ts.map(unix))
                 .text("said", Some(&broken.said))
         })
     });
@@ -155,8 +140,8 @@ fn server_json(object: JsonObject, differences: &Differences) -> JsonObject {
         });
         JsonObject::new()
             .number("tx", Some(differing.tx))
-            .text("written_here", Some(&unix(differing.ours).to_string()))
-            .text("written_there", Some(&unix(differing.theirs).to_string()))
+            .shown("written_here", Some(unix(differing.ours)))
+            .shown("written_there", Some(unix(differing.theirs)))
             .objects("keys", keys)
             .number("more_keys", u64::try_from(differing.more).ok())
     });
