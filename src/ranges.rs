@@ -1,6 +1,8 @@
 //! Sets of transaction ids, kept as ranges: ten million neighbours take as much room as one.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
 /// Disjoint, inclusive ranges of transaction ids, each with a tag. Neighbours with the same tag are
 /// one range.
@@ -251,6 +253,37 @@ pub fn range_word(first: u64, last: u64) -> String {
     match first == last {
         true => first.to_string(),
         false => format!("{first}-{last}"),
+    }
+}
+
+/// Reads a range that [`range_word`] wrote.
+pub fn parse_range(word: &str) -> Option<(u64, u64)> {
+    let (first, last) = word.split_once('-').unwrap_or((word, word));
+    let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+    (first <= last).then_some((first, last))
+}
+
+/// The ranges in order, without tags: `1-20 33`.
+impl<T: Copy + PartialEq> fmt::Display for Ranges<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words().collect::<Vec<_>>().join(" "))
+    }
+}
+
+/// Text that names no ranges as they are displayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotRanges;
+
+impl FromStr for Ranges {
+    type Err = NotRanges;
+
+    fn from_str(text: &str) -> Result<Ranges, NotRanges> {
+        let mut ranges = Ranges::new();
+        for word in text.split_whitespace() {
+            let (first, last) = parse_range(word).ok_or(NotRanges)?;
+            ranges.insert(first, last, ());
+        }
+        Ok(ranges)
     }
 }
 

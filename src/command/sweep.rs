@@ -9,7 +9,7 @@ use crate::audit::{Auditor, Exit, Went};
 use crate::clock;
 use crate::config::{Effective, Format, Repeat, Settings, Volume};
 use crate::ranges::Ranges;
-use crate::report::{Bar, JsonObject, all_ranges, few_ranges, log_outcome, log_swept, print};
+use crate::report::{Bar, JsonObject, few_ranges, log_outcome, log_swept, print};
 use crate::stop::Stop;
 use crate::text::Shown;
 use crate::trust::{Due, Store, Swept};
@@ -164,11 +164,11 @@ impl<'a> Done<'a> {
                 swept.map(|swept| swept.unavailable.total()),
             )
             .number("values_due", Some(self.due.count()))
-            .text("values_due_ranges", Some(&all_ranges(&self.due)))
+            .shown("values_due_ranges", Some(&self.due))
             .number("values_absent", Some(self.absent.count()))
-            .text("values_absent_ranges", Some(&all_ranges(&self.absent)))
+            .shown("values_absent_ranges", Some(&self.absent))
             .number("values_dropped", Some(self.dropped.count()))
-            .text("values_dropped_ranges", Some(&all_ranges(&self.dropped)))
+            .shown("values_dropped_ranges", Some(&self.dropped))
             .end()
     }
 

@@ -39,4 +39,4 @@ pub use plain::{complain, outcome_line, print, try_print};
 pub use probes::{Health, livez, readyz, states_json, status_json, version_json};
 pub use progress::Bar;
 pub use receivers::{Counts, Receiver};
-pub use values::{all_ranges, few_ranges};
+pub use values::few_ranges;

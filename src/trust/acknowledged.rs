@@ -12,7 +12,6 @@ use super::files;
 use super::sealed::{self, Writer};
 use super::store::Store;
 use super::text::cut;
-use super::values_file::{parse_ranges, range_words};
 use super::warning::Warning;
 use crate::clock::Timestamp;
 use crate::ranges::Ranges;
@@ -172,7 +171,7 @@ impl Facts {
         }
         if let Some(since) = self.since {
             writer.time("absent_since", since);
-            writer.text("absent_dropped", &range_words(&self.dropped));
+            writer.text("absent_dropped", &self.dropped.to_string());
         }
         writer.seal()
     }
@@ -180,10 +179,11 @@ impl Facts {
     fn parse(bytes: &[u8], server: &str, database: &str) -> Result<Facts, Damage> {
         let file = sealed::open_of(bytes, server, database)?;
         let dropped = sealed::optional(&file, "absent_dropped")?.unwrap_or("");
-        let dropped = parse_ranges(dropped.split_whitespace());
         Ok(Facts {
             absent: fact(&file, ABSENT)?,
-            dropped: dropped.ok_or(Damage::Value("absent_dropped"))?,
+            dropped: dropped
+                .parse()
+                .map_err(|_| Damage::Value("absent_dropped"))?,
             since: sealed::optional_time(&file, "absent_since")?,
             unsigned: fact(&file, UNSIGNED)?,
         })

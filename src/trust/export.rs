@@ -9,7 +9,6 @@ use super::failure::LocalFailure;
 use super::files;
 use super::sealed::{self, Writer};
 use super::store::Store;
-use super::values_file::{parse_ranges, range_words};
 use crate::clock::Timestamp;
 use crate::json::Json;
 use crate::ledger::State;
@@ -83,8 +82,8 @@ impl Store {
         for progress in self.load_progress(now) {
             writer.element("values");
             writer.text("database", &progress.database);
-            writer.text("absent", &range_words(&progress.absent));
-            writer.text("whole", &range_words(&progress.whole));
+            writer.text("absent", &progress.absent.to_string());
+            writer.text("whole", &progress.whole.to_string());
         }
         Ok(writer.seal())
     }
@@ -126,8 +125,8 @@ impl Export {
         for values in sealed::elements(&file, "values")? {
             let database = sealed::text(values, "database")?;
             let ranges = |key| {
-                let words = sealed::text(values, key)?.split_whitespace();
-                parse_ranges(words).ok_or(Damage::Value(key))
+                let text = sealed::text(values, key)?;
+                text.parse().map_err(|_| Damage::Value(key))
             };
             let of = databases.iter_mut().find(|of| of.database == database);
             if let Some(of) = of {

@@ -11,7 +11,7 @@ use super::values::{Begun, Due, Progress, Searched, Sweeping, Swept, Unavailable
 use super::warning::Warning;
 use crate::clock::Timestamp;
 use crate::ledger::Digest;
-use crate::ranges::{Ranges, range_word};
+use crate::ranges::{Ranges, parse_range, range_word};
 use crate::sys::Lock;
 
 const WHAT: &str = "immuaudit: how far the values of each database were read.";
@@ -81,7 +81,7 @@ fn write(writer: &mut Writer, progress: &Progress) {
         ("whole", &progress.whole),
     ] {
         if !ranges.is_empty() {
-            writer.text(key, &range_words(ranges));
+            writer.text(key, &ranges.to_string());
         }
     }
     if !progress.searched.is_empty() {
@@ -151,25 +151,6 @@ fn due_words(due: &Ranges<Due>) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-pub fn range_words(ranges: &Ranges) -> String {
-    ranges.words().collect::<Vec<_>>().join(" ")
-}
-
-fn parse_range(word: &str) -> Option<(u64, u64)> {
-    let (first, last) = word.split_once('-').unwrap_or((word, word));
-    let (first, last) = (first.parse().ok()?, last.parse().ok()?);
-    (first <= last).then_some((first, last))
-}
-
-pub fn parse_ranges<'a>(words: impl Iterator<Item = &'a str>) -> Option<Ranges> {
-    let mut ranges = Ranges::new();
-    for word in words {
-        let (first, last) = parse_range(word)?;
-        ranges.insert(first, last, ());
-    }
-    Some(ranges)
-}
-
 /// Files of 0.1.0 hold no time: such a transaction is due from now on.
 fn parse_due<'a>(words: impl Iterator<Item = &'a str>, now: Timestamp) -> Option<Ranges<Due>> {
     let mut due = Ranges::new();
@@ -209,14 +190,8 @@ fn parse(table: &toml::Table, now: Timestamp) -> Option<Progress> {
     let some_time = |key| sealed::optional_time(table, key).ok();
     let has = |key: &str| table.contains_key(key);
     let words = |key| Some(sealed::text(table, key).ok()?.split_whitespace());
-    let some_words = |key| {
-        Some(
-            sealed::optional(table, key)
-                .ok()?
-                .unwrap_or("")
-                .split_whitespace(),
-        )
-    };
+    let some_text = |key| Some(sealed::optional(table, key).ok()?.unwrap_or(""));
+    let ranges = |key| some_text(key)?.parse::<Ranges>().ok();
     let mut progress = Progress {
         database: sealed::text(table, "name").ok()?.into(),
         since: time("since")?,
@@ -227,10 +202,11 @@ fn parse(table: &toml::Table, now: Timestamp) -> Option<Progress> {
         read_from: some_number("read_from")?.unwrap_or(0),
         due: parse_due(words("due")?, now)?,
         retry_from: some_number("retry_from")?.unwrap_or(0),
-        absent: parse_ranges(some_words("absent")?)?,
-        dropped: parse_ranges(some_words("dropped")?)?,
-        whole: parse_ranges(some_words("whole")?)?,
-        searched: some_words("searched")?
+        absent: ranges("absent")?,
+        dropped: ranges("dropped")?,
+        whole: ranges("whole")?,
+        searched: some_text("searched")?
+            .split_whitespace()
             .map(parse_searched)
             .collect::<Option<_>>()?,
         unavailable: parse_unavailable(table, "")?,

@@ -3,7 +3,7 @@
 use super::Known;
 use crate::config::Settings;
 use crate::ranges::Ranges;
-use crate::report::{JsonObject, all_ranges};
+use crate::report::JsonObject;
 use crate::trust::Progress;
 
 impl Known<'_> {
@@ -25,7 +25,6 @@ impl Known<'_> {
             unexplained.as_ref().map(|of| &of.0),
             unexplained.as_ref().map(|of| &of.1),
         );
-        let due_ranges = self.values.map(|of| all_ranges(&of.due));
         let acknowledged = self.acknowledged.as_ref().ok();
         let failure = self.trusted.as_ref().err().or(self.alarms.as_ref().err());
         JsonObject::new()
@@ -57,16 +56,16 @@ impl Known<'_> {
             )
             .number("values_read", self.values.map(|values| values.read))
             .number("values_due", due)
-            .text("values_due_ranges", due_ranges.as_deref())
+            .shown("values_due_ranges", self.values.map(|of| &of.due))
             .shown(
                 "values_due_since",
                 self.values.and_then(Progress::due_since),
             )
             .number("values_behind", self.behind())
             .number("values_absent", absent.map(Ranges::count))
-            .text("values_absent_ranges", absent.map(all_ranges).as_deref())
+            .shown("values_absent_ranges", absent)
             .number("values_dropped", dropped.map(Ranges::count))
-            .text("values_dropped_ranges", dropped.map(all_ranges).as_deref())
+            .shown("values_dropped_ranges", dropped)
             .number(
                 "values_unavailable",
                 self.values.map(|values| values.unavailable.total()),

@@ -126,8 +126,7 @@ impl Known<'_> {
     /// that would notice.
     fn overdue(&self, settings: &Settings) -> Option<Overdue> {
         let proven = self.last?.proven?;
-        let age = clock::now().unix().saturating_sub(proven.unix());
-        let age = Duration::from_secs(age);
+        let age = clock::now().since(proven);
         let allowed = allowed_without_proof(settings.audit.interval).saturating_add(WRITTEN_LATE);
         (self.is_audited(settings) && age > allowed).then_some(Overdue::Unproven(age))
     }
