@@ -370,12 +370,6 @@ impl Passwords {
     }
 }
 
-/// Waits until as many further cycles have ended.
-fn cycles(running: &mut Running, further: usize) {
-    let before = running.log().matches("INFO  cycle ").count();
-    running.wait_for_times("INFO  cycle ", before + further);
-}
-
 #[track_caller]
 fn names_no_password(running: &Running) {
     for password in [OLD, NEW] {
@@ -390,7 +384,7 @@ fn a_password_file_that_was_changed_is_read_again_at_the_next_login() {
     passwords.write(&format!("{NEW}\n"));
     passwords.embedded.set_password(NEW);
     passwords.embedded.forget_tokens();
-    cycles(&mut running, 3);
+    running.wait_for_cycles(3);
     names_no_password(&running);
     ends_well(&mut running);
 }
@@ -401,11 +395,11 @@ fn a_password_file_that_is_missing_or_empty_leaves_the_last_good_password_in_use
     let mut running = passwords.start();
     fs::remove_file(passwords.place.join("password")).expect("it was there");
     passwords.embedded.forget_tokens();
-    cycles(&mut running, 3);
+    running.wait_for_cycles(3);
     running.wait_for("WARN  the last good password is used, because --audit-password-file");
     passwords.write("");
     passwords.embedded.forget_tokens();
-    cycles(&mut running, 3);
+    running.wait_for_cycles(3);
     let times = |running: &Running| running.log().matches("the last good password").count();
     assert_eq!(times(&running), 2, "{}", running.log());
     names_no_password(&running);
@@ -431,7 +425,7 @@ fn a_refused_login_says_that_its_password_is_an_old_one() {
     assert!(refused.contains("there is no such file"), "{refused}");
     // once the file is there again, nothing else is needed
     passwords.write(NEW);
-    cycles(&mut running, 3);
+    running.wait_for_cycles(3);
     let log = running.log();
     let last = log.lines().last().expect("a line");
     assert!(last.contains("proven=1"), "{last}");
