@@ -12,8 +12,7 @@ use std::time::{Duration, Instant};
 use immuaudit::audit::{Auditor, Cycle, Exit, Outcome, Policy, Present, Verdict, Went};
 use immuaudit::config::Values;
 use immuaudit::drill::{Access, Embedded, Emulated, Lie, Lifetime, Options, Telling};
-use immuaudit::server::{Endpoint, Kind};
-use immuaudit::stop::Stop;
+use immuaudit::server::Kind;
 use immuaudit::wire::method;
 use support::in_process;
 use support::place::Place;
@@ -47,8 +46,7 @@ fn auditor(embedded: &Embedded, dir: &Path) -> Auditor {
 
 /// The same with another pause between two renewals of a credential.
 fn auditor_renewing(embedded: &Embedded, dir: &Path, pause: Option<Duration>) -> Auditor {
-    let endpoint = Endpoint::on_loopback(embedded.port());
-    let mut server = in_process::server(endpoint, Duration::from_secs(10), &Stop::new());
+    let mut server = in_process::server_on(embedded.port());
     if let Some(pause) = pause {
         server = server.with_renewal_pause(pause);
     }
@@ -138,8 +136,7 @@ fn a_hundred_databases_are_opened_again_with_one_login_and_a_call_each() {
 #[test]
 fn databases_opened_concurrently_with_a_token_that_ended_are_opened_again_with_one_login() {
     let embedded = server(Emulated::V1_11_1, Lifetime::Unlimited, &NAMES);
-    let endpoint = Endpoint::on_loopback(embedded.port());
-    let mut server = in_process::server(endpoint, Duration::from_secs(10), &Stop::new());
+    let mut server = in_process::server_on(embedded.port());
     server.databases().expect("a list");
     embedded.expire_tokens();
     embedded.reset_calls();
@@ -197,8 +194,7 @@ fn swept(auditor: &mut Auditor) -> u64 {
 #[test]
 fn within_one_pause_a_credential_is_renewed_once_and_then_refused() {
     let embedded = server(Emulated::V1_11_1, Lifetime::Unlimited, &[]);
-    let endpoint = Endpoint::on_loopback(embedded.port());
-    let mut server = in_process::server(endpoint, Duration::from_secs(10), &Stop::new());
+    let mut server = in_process::server_on(embedded.port());
     server.state(DB).expect("a state");
     embedded.expire_tokens();
     server.state(DB).expect("a state, by a renewed token");
@@ -266,8 +262,7 @@ fn authentication_may_be_switched_off_and_on_again() {
         is_proven(&auditor.cycle(|_| {}), 1);
     }
     // and without a list between, as within a sweep
-    let endpoint = Endpoint::on_loopback(embedded.port());
-    let mut server = in_process::server(endpoint, Duration::from_secs(10), &Stop::new());
+    let mut server = in_process::server_on(embedded.port());
     for auth in [false, true, false] {
         embedded.set_auth(auth);
         embedded.forget_tokens();
