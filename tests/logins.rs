@@ -15,6 +15,7 @@ use immuaudit::drill::{Access, Embedded, Emulated, Lie, Lifetime, Options, Telli
 use immuaudit::server::Kind;
 use immuaudit::wire::method;
 use support::in_process;
+use support::ledgers::{calls, ledger_with};
 use support::place::Place;
 use support::program::{Program, Running};
 
@@ -32,11 +33,7 @@ fn server(emulated: Emulated, lifetime: Lifetime, names: &[&str]) -> Embedded {
         session_lifetime: lifetime,
         ..Options::default()
     };
-    let embedded = Embedded::start(options.with_databases(names)).expect("an embedded ledger");
-    for name in names.iter().chain(&[DB]) {
-        embedded.grow(name, 40);
-    }
-    embedded
+    ledger_with(options, names, 40)
 }
 
 /// An auditor that reads a sample of the values.
@@ -65,10 +62,6 @@ fn is_proven(cycle: &Cycle, databases: usize) {
     assert_eq!(cycle.outcomes.len(), databases, "{cycle:?}");
     assert!(cycle.no_list.is_none(), "{cycle:?}");
     assert_eq!(cycle.exit(), Exit::Good, "{cycle:?}");
-}
-
-fn calls(embedded: &Embedded, name: &'static str) -> u64 {
-    embedded.calls().get(name).copied().unwrap_or(0)
 }
 
 #[test]

@@ -13,10 +13,10 @@ use immuaudit::drill::{Access, Embedded, Emulated, Lie, Options, Telling};
 use immuaudit::server::Kind;
 use immuaudit::wire::{Entries, method};
 use support::in_process::{self, server_on};
+use support::ledgers::{calls, ledger_with};
 use support::place::Place;
 use support::proxy::{Body, Proxy, Reply};
 
-const DB: &str = "defaultdb";
 const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
 const FORBIDDEN: &str = "Logged in user does not have permission on this database";
 
@@ -25,20 +25,12 @@ fn ledgers(server: Emulated, names: &[&str]) -> Embedded {
         server,
         ..Options::default()
     };
-    let embedded = Embedded::start(options.with_databases(names)).expect("an embedded ledger");
-    for name in names.iter().chain(&[DB]) {
-        embedded.grow(name, 5);
-    }
-    embedded
+    ledger_with(options, names, 5)
 }
 
 fn auditor(port: u16, dir: &Path) -> Auditor {
     let policy = Policy::of_consistency();
     Auditor::new(server_on(port), in_process::store(dir), policy)
-}
-
-fn calls(embedded: &Embedded, name: &'static str) -> u64 {
-    embedded.calls().get(name).copied().unwrap_or(0)
 }
 
 /// Adds databases that the auditor has not opened, the first of them forbidden.
