@@ -1,7 +1,7 @@
 //! A transaction's values held against its proven hash: what is another than the ledger's is broken,
 //! what is missing is due unless the ledger shows why it does not come.
 
-use immuaudit::audit::{Completed, Judged, What, complete, judge};
+use immuaudit::audit::{Broken, Completed, Judged, What, complete, judge};
 use immuaudit::drill::{Lag, Ledger, NewEntry};
 use immuaudit::ledger::{Digest, HeaderVersion, KvMetadata, TxEntry};
 use immuaudit::wire::Tx;
@@ -46,18 +46,23 @@ fn completed(raw: &[TxEntry]) -> Completed {
     complete(&alh, &digests(&tx), raw, NOW).expect("the digests are the ledger's")
 }
 
+/// Judges a transaction with all its entries: what is missing, what is absent and what is broken.
+#[track_caller]
+fn judged_whole(alh: &Digest, tx: &Tx) -> (Vec<usize>, u64, Vec<Broken>) {
+    match judge(alh, tx) {
+        Judged::Whole {
+            missing,
+            absent,
+            broken,
+        } => (missing, absent, broken),
+        judged => panic!("{judged:?}"),
+    }
+}
+
 #[test]
 fn a_whole_transaction_is_whole_and_one_with_fewer_entries_is_incomplete() {
     let (alh, mut tx) = whole();
-    let judged = judge(&alh, &tx);
-    let Judged::Whole {
-        missing,
-        absent,
-        broken,
-    } = judged
-    else {
-        panic!("{judged:?}");
-    };
+    let (missing, absent, broken) = judged_whole(&alh, &tx);
     assert!(missing.is_empty() && absent == 0 && broken.is_empty());
     tx.entries.pop();
     assert!(matches!(judge(&alh, &tx), Judged::Incomplete));
@@ -81,15 +86,7 @@ fn a_value_that_did_not_come_is_missing_and_another_is_broken() {
     let (alh, mut tx) = whole();
     tx.entries[0].value.clear();
     tx.entries[1].value = b"\0edited".to_vec();
-    let judged = judge(&alh, &tx);
-    let Judged::Whole {
-        missing,
-        absent,
-        broken,
-    } = judged
-    else {
-        panic!("{judged:?}");
-    };
+    let (missing, absent, broken) = judged_whole(&alh, &tx);
     assert_eq!((missing, absent, broken.len()), (vec![0], 0, 1));
     assert!(matches!(broken[0].what, What::Value { .. }));
     let completed = completed(&tx.entries);
@@ -103,15 +100,7 @@ fn a_value_that_the_server_says_it_does_not_have_is_absent_and_accuses_nobody() 
     let (alh, mut tx) = whole();
     tx.entries[0].value.clear();
     tx.entries[0].claimed_length = 0;
-    let judged = judge(&alh, &tx);
-    let Judged::Whole {
-        missing,
-        absent,
-        broken,
-    } = judged
-    else {
-        panic!("{judged:?}");
-    };
+    let (missing, absent, broken) = judged_whole(&alh, &tx);
     assert_eq!((missing, absent, broken.len()), (vec![], 1, 0));
     let completed = completed(&tx.entries);
     assert_eq!((completed.missing, completed.absent), (vec![], 1));
