@@ -5,15 +5,9 @@ mod support;
 
 use immuaudit::audit::{Outcome, Verdict, Warning};
 use immuaudit::clock;
-use immuaudit::config::Values;
 use immuaudit::drill::{Lie, Telling};
 use immuaudit::trust::{Acknowledgement, Store};
-use support::value_scene::{DB, NONE, Scene, VALUE, broken, cycle, sweep};
-
-const ALL: Values = Values {
-    sample: u64::MAX,
-    ..NONE
-};
+use support::value_scene::{ALL, DB, NONE, Scene, VALUE, broken, cycle, sweep};
 
 /// Transactions with absent values, the first and the last of them, and how many had been read before.
 fn absent(outcome: &Outcome) -> Option<(u64, u64, u64, u64)> {

@@ -432,18 +432,14 @@ fn the_metric_of_a_lost_signature_stays_until_it_is_acknowledged() {
             .find(|line| line.starts_with("immuaudit_signature_missing{"));
         line.map(|line| line.ends_with(" 1"))
     };
-    let cycles = |running: &mut support::program::Running, more| {
-        let so_far = running.log().matches("INFO  cycle ").count();
-        running.wait_for_times("INFO  cycle ", so_far + more);
-    };
     for _ in 0..3 {
         scene.server.grow(DATABASE, 1);
-        cycles(&mut running, 3);
+        running.wait_for_cycles(3);
         assert_eq!(missing(), Some(true));
     }
     // a check that sees no state says nothing about its signature
     scene.server.stop();
-    cycles(&mut running, 3);
+    running.wait_for_cycles(3);
     assert_eq!(missing(), Some(true));
     scene.server.restart().expect("it starts again");
     let done = scene.audit.run(&["acknowledge", DATABASE, "--unsigned"]);
@@ -453,7 +449,7 @@ fn the_metric_of_a_lost_signature_stays_until_it_is_acknowledged() {
         if missing() == Some(false) {
             break;
         }
-        cycles(&mut running, 1);
+        running.wait_for_cycles(1);
     }
     assert_eq!(missing(), Some(false));
 }

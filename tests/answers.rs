@@ -13,21 +13,15 @@ use immuaudit::audit::{Auditor, Outcome, Policy, Verdict};
 use immuaudit::clock;
 use immuaudit::config::Values;
 use immuaudit::drill::{Embedded, Emulated, Lie, Options, Telling};
-use immuaudit::server::{Endpoint, Server};
-use immuaudit::stop::Stop;
+use immuaudit::server::Server;
 use immuaudit::trust::{Location, Store, Tampering};
 use immuaudit::wire::{Entries, method, proto};
 use protobuf::Message;
-use support::in_process;
+use support::in_process::server_on;
 use support::place::Place;
 use support::proxy::{Body, Proxy, Reply};
 
 const DB: &str = "defaultdb";
-
-fn server(port: u16) -> Server {
-    let endpoint = Endpoint::on_loopback(port);
-    in_process::server(endpoint, Duration::from_secs(10), &Stop::new())
-}
 
 /// A ledger of one transaction, and a server that was asked for its state ahead: the answer is there.
 fn asked_ahead(auth: bool) -> (Embedded, Server) {
@@ -37,7 +31,7 @@ fn asked_ahead(auth: bool) -> (Embedded, Server) {
     };
     let embedded = Embedded::start(options).expect("an embedded ledger");
     embedded.grow(DB, 1);
-    let mut server = server(embedded.port());
+    let mut server = server_on(embedded.port());
     server.state(DB).expect("a state");
     server.begin_states([DB].into_iter());
     assert_eq!(server.peek_state(DB), embedded.state(DB));
@@ -118,7 +112,7 @@ fn an_answer_asked_for_before_the_token_was_renewed_is_not_taken() {
         }
         _ => {}
     });
-    let mut server = server(proxy.port);
+    let mut server = server_on(proxy.port);
     server.state(DB).expect("a state");
     server.begin_verifiable_tx(DB, 3, 1, Entries::Excluded);
     while proofs.load(Ordering::SeqCst) == 0 {
@@ -179,7 +173,7 @@ impl Scene {
             values,
             ..Policy::of_consistency()
         };
-        let mut auditor = Auditor::new(server(proxy.port), store, policy);
+        let mut auditor = Auditor::new(server_on(proxy.port), store, policy);
         assert_eq!(cycle(&mut auditor).verdict, Verdict::FirstSeen);
         Scene {
             embedded,

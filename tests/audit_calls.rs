@@ -13,7 +13,7 @@ use immuaudit::stop::Stop;
 use immuaudit::trust::Tampering;
 use immuaudit::wire::method;
 use support::in_process;
-use support::ledgers::ledger;
+use support::ledgers::{calls, ledger, ledger_with};
 use support::place::Place;
 
 /// An auditor in this process, so that its cycles can be told apart.
@@ -36,10 +36,6 @@ const INCONSISTENT: Verdict = Verdict::Tampered(Tampering::Inconsistent);
 fn verdict(cycle: &Cycle, database: &str) -> Verdict {
     let of = |outcome: &&immuaudit::audit::Outcome| outcome.database == database;
     cycle.outcomes.iter().find(of).expect(database).verdict
-}
-
-fn calls(embedded: &Embedded, name: &'static str) -> u64 {
-    embedded.calls().get(name).copied().unwrap_or(0)
 }
 
 #[test]
@@ -109,9 +105,7 @@ fn a_server_that_has_sessions_alone_is_audited_by_a_session_a_database() {
         server: Emulated::WithoutLogin,
         ..Options::default()
     };
-    let embedded = Embedded::start(options.with_databases(&["other"])).unwrap();
-    embedded.grow("defaultdb", 5);
-    embedded.grow("other", 5);
+    let embedded = ledger_with(options, &["other"], 5);
     let place = Place::new();
     let mut auditor = auditor(&embedded, place.path());
     let cycle = auditor.cycle(|_| {});

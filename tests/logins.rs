@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use immuaudit::audit::{Auditor, Cycle, Exit, Outcome, Policy, Present, Verdict, Went};
 use immuaudit::config::Values;
 use immuaudit::drill::{Access, Embedded, Emulated, Lie, Lifetime, Options, Telling};
-use immuaudit::server::{Endpoint, Kind};
-use immuaudit::stop::Stop;
+use immuaudit::server::Kind;
 use immuaudit::wire::method;
 use support::in_process;
+use support::ledgers::{calls, ledger_with};
 use support::place::Place;
 use support::program::{Program, Running};
 
@@ -33,11 +33,7 @@ fn server(emulated: Emulated, lifetime: Lifetime, names: &[&str]) -> Embedded {
         session_lifetime: lifetime,
         ..Options::default()
     };
-    let embedded = Embedded::start(options.with_databases(names)).expect("an embedded ledger");
-    for name in names.iter().chain(&[DB]) {
-        embedded.grow(name, 40);
-    }
-    embedded
+    ledger_with(options, names, 40)
 }
 
 /// An auditor that reads a sample of the values.
@@ -47,8 +43,7 @@ fn auditor(embedded: &Embedded, dir: &Path) -> Auditor {
 
 /// The same with another pause between two renewals of a credential.
 fn auditor_renewing(embedded: &Embedded, dir: &Path, pause: Option<Duration>) -> Auditor {
-    let endpoint = Endpoint::on_loopback(embedded.port());
-    let mut server = in_process::server(endpoint, Duration::from_secs(10), &Stop::new());
+    let mut server = in_process::server_on(embedded.port());
     if let Some(pause) = pause {
         server = server.with_renewal_pause(pause);
     }
@@ -67,10 +62,6 @@ fn is_proven(cycle: &Cycle, databases: usize) {
     assert_eq!(cycle.outcomes.len(), databases, "{cycle:?}");
     assert!(cycle.no_list.is_none(), "{cycle:?}");
     assert_eq!(cycle.exit(), Exit::Good, "{cycle:?}");
-}
-
-fn calls(embedded: &Embedded, name: &'static str) -> u64 {
-    embedded.calls().get(name).copied().unwrap_or(0)
 }
 
 #[test]
@@ -138,8 +129,7 @@ fn a_hundred_databases_are_opened_again_with_one_login_and_a_call_each() {
 #[test]
 fn databases_opened_concurrently_with_a_token_that_ended_are_opened_again_with_one_login() {
     let embedded = server(Emulated::V1_11_1, Lifetime::Unlimited, &NAMES);
-    let endpoint = Endpoint::on_loopback(embedded.port());
-    let mut server = in_process::server(endpoint, Duration::from_secs(10), &Stop::new());
+    let mut server = in_process::server_on(embedded.port());
     server.databases().expect("a list");
     embedded.expire_tokens();
     embedded.reset_calls();
@@ -197,8 +187,7 @@ fn swept(auditor: &mut Auditor) -> u64 {
 #[test]
 fn within_one_pause_a_credential_is_renewed_once_and_then_refused() {
     let embedded = server(Emulated::V1_11_1, Lifetime::Unlimited, &[]);
-    let endpoint = Endpoint::on_loopback(embedded.port());
-    let mut server = in_process::server(endpoint, Duration::from_secs(10), &Stop::new());
+    let mut server = in_process::server_on(embedded.port());
     server.state(DB).expect("a state");
     embedded.expire_tokens();
     server.state(DB).expect("a state, by a renewed token");
@@ -266,8 +255,7 @@ fn authentication_may_be_switched_off_and_on_again() {
         is_proven(&auditor.cycle(|_| {}), 1);
     }
     // and without a list between, as within a sweep
-    let endpoint = Endpoint::on_loopback(embedded.port());
-    let mut server = in_process::server(endpoint, Duration::from_secs(10), &Stop::new());
+    let mut server = in_process::server_on(embedded.port());
     for auth in [false, true, false] {
         embedded.set_auth(auth);
         embedded.forget_tokens();
@@ -370,12 +358,6 @@ impl Passwords {
     }
 }
 
-/// Waits until as many further cycles have ended.
-fn cycles(running: &mut Running, further: usize) {
-    let before = running.log().matches("INFO  cycle ").count();
-    running.wait_for_times("INFO  cycle ", before + further);
-}
-
 #[track_caller]
 fn names_no_password(running: &Running) {
     for password in [OLD, NEW] {
@@ -390,7 +372,7 @@ fn a_password_file_that_was_changed_is_read_again_at_the_next_login() {
     passwords.write(&format!("{NEW}\n"));
     passwords.embedded.set_password(NEW);
     passwords.embedded.forget_tokens();
-    cycles(&mut running, 3);
+    running.wait_for_cycles(3);
     names_no_password(&running);
     ends_well(&mut running);
 }
@@ -401,11 +383,11 @@ fn a_password_file_that_is_missing_or_empty_leaves_the_last_good_password_in_use
     let mut running = passwords.start();
     fs::remove_file(passwords.place.join("password")).expect("it was there");
     passwords.embedded.forget_tokens();
-    cycles(&mut running, 3);
+    running.wait_for_cycles(3);
     running.wait_for("WARN  the last good password is used, because --audit-password-file");
     passwords.write("");
     passwords.embedded.forget_tokens();
-    cycles(&mut running, 3);
+    running.wait_for_cycles(3);
     let times = |running: &Running| running.log().matches("the last good password").count();
     assert_eq!(times(&running), 2, "{}", running.log());
     names_no_password(&running);
@@ -431,7 +413,7 @@ fn a_refused_login_says_that_its_password_is_an_old_one() {
     assert!(refused.contains("there is no such file"), "{refused}");
     // once the file is there again, nothing else is needed
     passwords.write(NEW);
-    cycles(&mut running, 3);
+    running.wait_for_cycles(3);
     let log = running.log();
     let last = log.lines().last().expect("a line");
     assert!(last.contains("proven=1"), "{last}");

@@ -6,19 +6,17 @@ mod support;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use immuaudit::audit::{Auditor, Cycle, Exit, Policy, Verdict};
 use immuaudit::config::DatabaseFilter;
 use immuaudit::drill::{Access, Embedded, Emulated, Lie, Options, Telling};
-use immuaudit::server::{Endpoint, Kind, Server};
-use immuaudit::stop::Stop;
+use immuaudit::server::Kind;
 use immuaudit::wire::{Entries, method};
-use support::in_process;
+use support::in_process::{self, server_on};
+use support::ledgers::{calls, ledger_with};
 use support::place::Place;
 use support::proxy::{Body, Proxy, Reply};
 
-const DB: &str = "defaultdb";
 const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
 const FORBIDDEN: &str = "Logged in user does not have permission on this database";
 
@@ -27,25 +25,12 @@ fn ledgers(server: Emulated, names: &[&str]) -> Embedded {
         server,
         ..Options::default()
     };
-    let embedded = Embedded::start(options.with_databases(names)).expect("an embedded ledger");
-    for name in names.iter().chain(&[DB]) {
-        embedded.grow(name, 5);
-    }
-    embedded
-}
-
-fn server(port: u16) -> Server {
-    let endpoint = Endpoint::on_loopback(port);
-    in_process::server(endpoint, Duration::from_secs(10), &Stop::new())
+    ledger_with(options, names, 5)
 }
 
 fn auditor(port: u16, dir: &Path) -> Auditor {
     let policy = Policy::of_consistency();
-    Auditor::new(server(port), in_process::store(dir), policy)
-}
-
-fn calls(embedded: &Embedded, name: &'static str) -> u64 {
-    embedded.calls().get(name).copied().unwrap_or(0)
+    Auditor::new(server_on(port), in_process::store(dir), policy)
 }
 
 /// Adds databases that the auditor has not opened, the first of them forbidden.
@@ -194,7 +179,7 @@ fn databases_are_verified_by_their_tokens_if_the_list_needs_a_login_that_fails()
 fn a_database_that_cannot_be_opened_again_keeps_the_token_that_it_has() {
     let embedded = ledgers(Emulated::V1_11_1, &NAMES);
     let proxy = Proxy::before(embedded.port());
-    let mut server = server(proxy.port);
+    let mut server = server_on(proxy.port);
     server.state("alpha").expect("a state");
     proxy.distort(|call, _, reply| match call {
         "TxById" | "UseDatabase" => fails(reply, 7, "permission denied"),
@@ -215,7 +200,7 @@ fn a_database_that_cannot_be_opened_again_keeps_the_token_that_it_has() {
 fn a_login_without_an_answer_is_made_again_in_the_same_cycle() {
     let embedded = ledgers(Emulated::V1_11_1, &NAMES);
     let proxy = Proxy::before(embedded.port());
-    let mut server = server(proxy.port);
+    let mut server = server_on(proxy.port);
     server.state("alpha").expect("a state");
     let broken = Arc::new(AtomicBool::new(true));
     let breaks = broken.clone();
@@ -276,7 +261,7 @@ fn several_forbidden_databases_cost_one_login_together() {
 fn a_forbidden_database_that_is_refused_in_other_words_gets_a_new_login() {
     let embedded = ledgers(Emulated::V1_11_1, &NAMES);
     embedded.set_access("beta", Access::Denied);
-    let mut server = server(embedded.port());
+    let mut server = server_on(embedded.port());
     for _ in 0..3 {
         server.begin_cycle();
         let failure = server.state("beta").expect_err("no permission");
@@ -297,7 +282,7 @@ fn a_forbidden_database_that_is_refused_in_other_words_gets_a_new_login() {
 fn other_words_of_a_missing_permission_get_a_new_login() {
     let embedded = ledgers(Emulated::V1_11_1, &NAMES);
     let proxy = Proxy::before(embedded.port());
-    let mut server = server(proxy.port);
+    let mut server = server_on(proxy.port);
     for (words, logins) in [(FORBIDDEN, 2), (FORBIDDEN, 2), ("the token is stale", 3)] {
         proxy.distort(move |call, _, reply| {
             if call == "UseDatabase" {
@@ -321,7 +306,7 @@ fn a_forbidden_database_that_no_list_names_costs_one_login() {
         ..Policy::of_consistency()
     };
     let store = in_process::store(place.path());
-    let mut auditor = Auditor::new(server(embedded.port()), store, policy);
+    let mut auditor = Auditor::new(server_on(embedded.port()), store, policy);
     for _ in 0..4 {
         let cycle = auditor.cycle(|_| {});
         assert_eq!(cycle.selects_nothing.len(), 1, "{cycle:?}");

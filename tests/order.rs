@@ -14,8 +14,7 @@ use support::in_process;
 use support::place::Place;
 
 fn auditor(embedded: &Embedded, place: &Place, policy: Policy) -> Auditor {
-    let endpoint = Endpoint::on_loopback(embedded.port());
-    let server = in_process::server(endpoint, Duration::from_secs(10), &Stop::new());
+    let server = in_process::server_on(embedded.port());
     Auditor::new(server, in_process::store(place.path()), policy)
 }
 
@@ -144,8 +143,7 @@ fn a_database_that_no_list_names_is_audited_by_its_name_and_never_taken_for_hidd
             (true, Verdict::Consistent),
             (true, Verdict::Consistent),
         ] {
-            let endpoint = Endpoint::on_loopback(embedded.port());
-            let server = in_process::server(endpoint, Duration::from_secs(10), &Stop::new());
+            let server = in_process::server_on(embedded.port());
             let mut auditor =
                 Auditor::new(server, in_process::store(place.clone()), selecting(&[name]));
             let cycle = auditor.cycle(|_| {});

@@ -47,8 +47,7 @@ fn audits_beyond_a_lifetime(server: &Path) {
     for database in DATABASES {
         real.write(database, "after", 3);
     }
-    let cycles = running.log().matches("INFO  cycle ").count();
-    running.wait_for_times("INFO  cycle ", cycles + 2);
+    running.wait_for_cycles(2);
     running.signal("TERM");
     let code = running.end();
     let log = running.log();
@@ -117,13 +116,6 @@ impl Mutual {
     }
 }
 
-/// Waits until further cycles have proven the database.
-fn proves(running: &mut Running, cycles: usize) {
-    let proven = "proven=1";
-    let before = running.log().matches(proven).count();
-    running.wait_for_times(proven, before + cycles);
-}
-
 #[test]
 fn renewed_certificates_are_used_for_the_next_connection_and_wrong_ones_are_not() {
     let Some(server) = program("1.11.1") else {
@@ -142,13 +134,13 @@ fn renewed_certificates_are_used_for_the_next_connection_and_wrong_ones_are_not(
     let real = mutual.serve(&server, "first");
     mutual.port = real.port;
     let mut running = mutual.audit();
-    proves(&mut running, 2);
+    running.wait_for_more("proven=1", 2);
 
     // neither side trusts the certificates that the other one had
     mutual.install("second");
     real.stop();
     let real = mutual.serve(&server, "second");
-    proves(&mut running, 2);
+    running.wait_for_more("proven=1", 2);
     assert!(
         !running.log().contains("the last good"),
         "{}",
@@ -160,7 +152,7 @@ fn renewed_certificates_are_used_for_the_next_connection_and_wrong_ones_are_not(
     // before it is there again: where no call fails, gRPC connects again with what it has
     running.wait_for("WARN  the last good certificates and key are used, because --certificate");
     let real = mutual.serve(&server, "second");
-    proves(&mut running, 2);
+    running.wait_for_more("proven=1", 2);
     running.signal("TERM");
     assert_eq!(running.end(), Some(0), "{}", running.log());
     drop(real);

@@ -8,8 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use immuaudit::ledger::Digest;
-use immuaudit::server::{Endpoint, Failure};
-use immuaudit::stop::Stop;
+use immuaudit::server::Failure;
 use immuaudit::wire::Entries;
 use support::in_process;
 use support::place::Place;
@@ -94,8 +93,7 @@ fn accuses_nobody(run: &Run) {
 #[test]
 fn a_replica_of_a_truncated_primary_shows_digests_without_values_and_calls_them_corrupted() {
     let Some(scene) = Scene::new() else { return };
-    let endpoint = Endpoint::on_loopback(scene.replica.port);
-    let mut server = in_process::server(endpoint, Duration::from_secs(10), &Stop::new());
+    let mut server = in_process::server_on(scene.replica.port);
     let tx = server.tx(DB, 1, Entries::Raw).expect("the transaction");
     let entry = &tx.entries[0];
     assert!(entry.value.is_empty(), "no value comes");

@@ -2,13 +2,13 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use support::place::Place;
-use support::program::{Program, Run, member};
+use support::program::{Run, member};
 use support::real::{Real, for_versions, program};
 use support::real_disk::edit;
+use support::real_scene::Scene;
 
 for_versions!(
     a_value_edited_on_disk_is_found_and_named,
@@ -20,42 +20,21 @@ for_versions!(
 const KEY: &str = "edited-30-0";
 const VALUE: &str = "edited-30-0 ";
 
-struct Scene {
-    folder: Place,
-    server: PathBuf,
+/// Sweeps the server's databases with an auditor of the scene.
+fn sweep(scene: &Scene, real: &Real) -> Run {
+    scene.auditor(real).run(&["sweep", "--json"])
 }
 
-impl Scene {
-    fn new(server: &Path) -> Scene {
-        Scene {
-            folder: Place::new(),
-            server: server.to_owned(),
-        }
-    }
-
-    fn start(&self) -> Real {
-        Real::start(&self.server, &self.folder.join("data"), &[])
-    }
-
-    fn auditor(&self, real: &Real) -> Program {
-        Program::new(real.port, &self.folder.join("trust"))
-    }
-
-    fn sweep(&self, real: &Real) -> Run {
-        self.auditor(real).run(&["sweep", "--json"])
-    }
-
-    /// Writes sixty transactions, trusts them, stops the server, changes the byte behind `text` in
-    /// the files of `defaultdb` under `part`, and starts it again.
-    fn edited(&self, part: &str, text: &str) -> Real {
-        let real = self.start();
-        real.write("defaultdb", "edited", 60);
-        self.auditor(&real).once().is(0, "defaultdb", "first-seen");
-        let data = real.stop();
-        let edits = edit(&data.join("defaultdb"), part, text);
-        assert!(edits > 0, "{text:?} is nowhere in {part}");
-        self.start()
-    }
+/// Writes sixty transactions, trusts them, stops the server, changes the byte behind `text` in
+/// the files of `defaultdb` under `part`, and starts it again.
+fn edited(scene: &Scene, part: &str, text: &str) -> Real {
+    let real = scene.start(&[]);
+    real.write("defaultdb", "edited", 60);
+    scene.auditor(&real).once().is(0, "defaultdb", "first-seen");
+    let data = real.stop();
+    let edits = edit(&data.join("defaultdb"), part, text);
+    assert!(edits > 0, "{text:?} is nowhere in {part}");
+    scene.start(&[])
 }
 
 /// The verdicts that a run has of the database beyond its first one, the ordinary check's.
@@ -71,8 +50,8 @@ fn verdicts(run: &Run) -> impl Iterator<Item = &str> {
 
 fn a_value_edited_on_disk_is_found_and_named(server: &Path) {
     let scene = Scene::new(server);
-    let real = scene.edited("val", VALUE);
-    let run = scene.sweep(&real);
+    let real = edited(&scene, "val", VALUE);
+    let run = sweep(&scene, &real);
     run.ends_with(2);
     let findings = findings(&run);
     assert_eq!(findings.len(), 1, "{run:#?}");
@@ -83,8 +62,8 @@ fn a_value_edited_on_disk_is_found_and_named(server: &Path) {
 
 fn a_key_edited_in_the_transaction_log_is_found_and_named(server: &Path) {
     let scene = Scene::new(server);
-    let real = scene.edited("tx", KEY);
-    let run = scene.sweep(&real);
+    let real = edited(&scene, "tx", KEY);
+    let run = sweep(&scene, &real);
     run.ends_with(2);
     let mut words = verdicts(&run).map(|line| member(line, "verdict"));
     assert!(words.any(|word| word == "value"), "{run:#?}");
@@ -95,11 +74,11 @@ fn a_key_edited_in_the_transaction_log_is_found_and_named(server: &Path) {
 
 fn an_honest_ledger_is_swept_clean(server: &Path) {
     let scene = Scene::new(server);
-    let real = scene.start();
+    let real = scene.start(&[]);
     real.write_at_once("defaultdb", "a", 150);
     real.write("defaultdb", "b", 60);
     real.does(&["mixed", "--db", "defaultdb"]);
-    let run = scene.sweep(&real);
+    let run = sweep(&scene, &real);
     run.is(0, "defaultdb", "first-seen");
     assert_eq!(findings(&run), Vec::<&str>::new(), "{run:#?}");
     assert!(run.stderr.contains("swept"), "{run:#?}");
@@ -113,7 +92,7 @@ fn truncated_values_are_said_to_be_and_nobody_is_accused() {
         return;
     };
     let scene = Scene::new(&server);
-    let real = scene.start();
+    let real = scene.start(&[]);
     real.does(&["create-small", "--db", "aged"]);
     let data = real.stop();
     let dir = data.to_str().expect("a path");
@@ -121,16 +100,16 @@ fn truncated_values_are_said_to_be_and_nobody_is_accused() {
     let done = Command::new(&server).args(aged).output();
     let done = done.expect("the writer runs");
     assert!(done.status.success(), "{done:?}");
-    let real = scene.start();
+    let real = scene.start(&[]);
     real.write("aged", "new", 20);
-    let before = scene.sweep(&real);
+    let before = sweep(&scene, &real);
     before.is(0, "aged", "first-seen");
     assert!(
         before.stderr.contains("read=220 of=220 unavailable=none"),
         "{before:#?}"
     );
     real.does(&["truncate", "--db", "aged"]);
-    let after = scene.sweep(&real);
+    let after = sweep(&scene, &real);
     after.is(0, "aged", "consistent");
     // the server itself writes the transaction that records it
     let said = "read=221 of=221 unavailable=\"";
@@ -159,7 +138,7 @@ fn what_is_too_large_is_named_with_its_size_and_read_once_that_is_set() {
         return;
     };
     let scene = Scene::new(&server);
-    let real = scene.start();
+    let real = scene.start(&[]);
     real.write("defaultdb", "before", 30);
     real.does(&["write", "--n", "1", "--entries", "1000", "--prefix", "many"]);
     let size = (8u32 << 20).to_string();
@@ -173,7 +152,7 @@ fn what_is_too_large_is_named_with_its_size_and_read_once_that_is_set() {
         "large",
     ]);
     real.write("defaultdb", "after", 30);
-    let run = scene.sweep(&real);
+    let run = sweep(&scene, &real);
     run.ends_with(1);
     let told = verdicts(&run).last().expect("a line");
     let (_, size) = told

@@ -8,12 +8,7 @@ use immuaudit::config::Values;
 use immuaudit::drill::{Draft, Lie, NewEntry, Options, Telling};
 use immuaudit::ledger::TxMetadata;
 use immuaudit::wire::method;
-use support::value_scene::{DB, NONE, Scene, cycle, report, sweep};
-
-const ALL: Values = Values {
-    sample: u64::MAX,
-    ..NONE
-};
+use support::value_scene::{ALL, DB, NONE, Scene, cycle, report, sweep};
 
 /// Writes a transaction that records a truncation.
 fn truncate(scene: &Scene, before: u64) -> Option<u64> {

@@ -11,12 +11,7 @@ use immuaudit::config::{NewValues, Values};
 use immuaudit::drill::{Lag, Lie, Options, Telling};
 use support::distorted;
 use support::proxy::Body;
-use support::value_scene::{DB, NONE, Scene, cycle, report, sweep};
-
-const ALL: Values = Values {
-    sample: u64::MAX,
-    ..NONE
-};
+use support::value_scene::{ALL, DB, NONE, Scene, cycle, report, sweep};
 
 fn unread(outcome: &immuaudit::audit::Outcome) -> Vec<u64> {
     report(outcome)

@@ -28,11 +28,12 @@ pub fn authority(folder: &Place, name: &str) {
 
 /// Makes a certificate for localhost, by an authority.
 pub fn certificate(folder: &Place, authority: &str, name: &str) {
-    fs::write(
-        folder.join("names"),
-        "subjectAltName=DNS:localhost,IP:127.0.0.1",
-    )
-    .expect("a file");
+    certificate_for(folder, authority, name, "DNS:localhost,IP:127.0.0.1");
+}
+
+/// Makes a certificate for these names alone, by an authority.
+pub fn certificate_for(folder: &Place, authority: &str, name: &str, names: &str) {
+    fs::write(folder.join("names"), format!("subjectAltName={names}")).expect("a file");
     openssl(
         folder,
         &format!(

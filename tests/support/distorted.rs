@@ -1,12 +1,8 @@
 //! A server whose answers a proxy changes, and what an auditor makes of it.
 
-use std::time::Duration;
-
 use immuaudit::audit::{Auditor, Cycle, Outcome, Policy, Verdict};
 use immuaudit::config::Values;
 use immuaudit::drill::{Embedded, Lag, Options};
-use immuaudit::server::Endpoint;
-use immuaudit::stop::Stop;
 use immuaudit::trust::Tampering;
 
 use super::in_process;
@@ -67,8 +63,7 @@ impl Scene {
     }
 
     pub fn whole_cycle(&self, policy: Policy) -> Cycle {
-        let endpoint = Endpoint::on_loopback(self.proxy.port);
-        let server = in_process::server(endpoint, Duration::from_secs(10), &Stop::new());
+        let server = in_process::server_on(self.proxy.port);
         let store = in_process::store(self.place.join("trust"));
         Auditor::new(server, store, policy).cycle(|_| {})
     }

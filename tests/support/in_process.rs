@@ -18,6 +18,12 @@ pub fn server(endpoint: Endpoint, timeout: Duration, stop: &Stop) -> Server {
     Server::new(endpoint, login, timeout, stop.clone()).expect("no TLS")
 }
 
+/// Makes a server on this port of the machine that waits ten seconds for an answer.
+pub fn server_on(port: u16) -> Server {
+    let endpoint = Endpoint::on_loopback(port);
+    server(endpoint, Duration::from_secs(10), &Stop::new())
+}
+
 /// Where everything is kept of the server called `tested`.
 pub fn location(dir: impl Into<PathBuf>) -> Location {
     Location {

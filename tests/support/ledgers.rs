@@ -4,10 +4,20 @@ use immuaudit::drill::{Embedded, Options};
 
 /// The default database and these, each of twenty transactions.
 pub fn ledger(databases: &[&str]) -> Embedded {
-    let embedded = Embedded::start(Options::default().with_databases(databases)).unwrap();
-    embedded.grow("defaultdb", 20);
+    ledger_with(Options::default(), databases, 20)
+}
+
+/// Starts a ledger with the default database and these, each of so many transactions.
+pub fn ledger_with(options: Options, databases: &[&str], transactions: u64) -> Embedded {
+    let embedded = Embedded::start(options.with_databases(databases)).expect("an embedded ledger");
+    embedded.grow("defaultdb", transactions);
     for database in databases {
-        embedded.grow(database, 20);
+        embedded.grow(database, transactions);
     }
     embedded
+}
+
+/// Returns how often a call was made.
+pub fn calls(embedded: &Embedded, name: &str) -> u64 {
+    embedded.calls().get(name).copied().unwrap_or(0)
 }

@@ -263,6 +263,19 @@ impl Running {
         }
     }
 
+    /// Waits until the log says `text` so many more times than it does now.
+    #[track_caller]
+    pub fn wait_for_more(&mut self, text: &str, more: usize) {
+        let before = self.log().matches(text).count();
+        self.wait_for_times(text, before + more);
+    }
+
+    /// Waits until as many further cycles have ended.
+    #[track_caller]
+    pub fn wait_for_cycles(&mut self, further: usize) {
+        self.wait_for_more("INFO  cycle ", further);
+    }
+
     /// Sends a signal.
     pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
+use super::certificates::{authority, certificate_for};
 use super::notify_scene::wait_until;
 use super::place::Place;
 
@@ -56,22 +57,9 @@ impl Drop for Secure {
     }
 }
 
-/// Two CAs, and a certificate of the first for 127.0.0.1.
+/// Makes two CAs, and a certificate of the first for 127.0.0.1.
 pub fn certificates(place: &Place) {
-    fs::write(place.join("ext"), "subjectAltName=IP:127.0.0.1\n").expect("a file");
-    let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
-    for words in [
-        format!("req -x509 {key} -keyout ca.key -out ca.pem -subj /CN=ours"),
-        format!("req -x509 {key} -keyout other.key -out other.pem -subj /CN=other"),
-        format!("req {key} -keyout leaf.key -out leaf.csr -subj /CN=receiver"),
-        "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile ext -out leaf.pem"
-            .to_owned(),
-    ] {
-        let output = Command::new("openssl")
-            .args(words.split(' '))
-            .current_dir(place.path())
-            .output()
-            .expect("openssl runs");
-        assert!(output.status.success(), "{words}: {output:?}");
-    }
+    authority(place, "ca");
+    authority(place, "other");
+    certificate_for(place, "ca", "leaf", "IP:127.0.0.1");
 }

@@ -19,6 +19,12 @@ pub const VALUE: Verdict = Verdict::Tampered(Tampering::Value);
 /// Nothing but what a test asks for.
 pub const NONE: Values = Values::NONE;
 
+/// Every value in each cycle.
+pub const ALL: Values = Values {
+    sample: u64::MAX,
+    ..NONE
+};
+
 pub struct Scene {
     pub embedded: Embedded,
     pub place: Place,
