@@ -77,6 +77,8 @@ pub struct Row {
     pub alarm: Option<String>,
     /// Not proven in time.
     pub overdue: bool,
+    /// Values not read in time.
+    pub values_overdue: bool,
     /// The state was signed before and is not now.
     pub signature_dropped: bool,
     /// Transactions proven to be part of the ledger, in this run.
@@ -304,6 +306,7 @@ impl Row {
             open_alarms: 0,
             alarm: None,
             overdue: false,
+            values_overdue: false,
             signature_dropped: false,
             transactions: 0,
             proofs: 0,
@@ -323,7 +326,7 @@ impl Row {
         self.previous = outcome.previous;
         self.open_alarms = outcome.open_alarms;
         self.overdue = outcome.overdue.is_some();
-        self.values.overdue = outcome.values_overdue.is_some();
+        self.values_overdue = outcome.values_overdue.is_some();
         if is_unsigned(outcome) || outcome.is_proven() {
             // a check that saw no state says nothing about its signature
             self.signature_dropped = is_unsigned(outcome);
@@ -358,7 +361,7 @@ impl Row {
 
     /// Is everything proven and read in time?
     pub fn is_well(&self) -> bool {
-        self.is_proven() && !self.overdue && !self.values.overdue
+        self.is_proven() && !self.overdue && !self.values_overdue
     }
 
     /// Was the last check's proof complete?

@@ -145,7 +145,7 @@ fn databases(text: &mut Exposition, snapshot: &Snapshot) {
         "immuaudit_values_overdue",
         Type::Gauge,
         "1 when a sweep takes twice its time, or transactions could not be read or reached for three intervals.",
-        |row| u64::from(row.values.overdue),
+        |row| u64::from(row.values_overdue),
     );
 }
 

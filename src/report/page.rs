@@ -137,7 +137,7 @@ fn row(html: &mut String, row: &Row, now: Timestamp) {
     let class = class(shade(row));
     let verdict = row.verdict.map_or("not checked yet", Verdict::word);
     let mut note = escaped(&row.why);
-    if row.values.overdue {
+    if row.values_overdue {
         note.push_str(if note.is_empty() { "" } else { "; " });
         note.push_str("values overdue");
     }

@@ -113,7 +113,7 @@ fn database(row: &Row) -> JsonObject {
         .number("values_due", Some(row.values.due))
         .number("values_behind", Some(row.values.behind(row.trusted)))
         .number("values_absent", Some(row.values.absent))
-        .flag("values_overdue", row.values.overdue)
+        .flag("values_overdue", row.values_overdue)
         .number("sweep_at", row.values.sweeping.map(|(_, at)| at))
         .shown("swept", row.values.swept.map(|swept| swept.ended))
 }

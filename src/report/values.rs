@@ -28,8 +28,6 @@ pub struct Values {
     pub swept: Option<Swept>,
     /// The one under way: when it began, and the last transaction that it passed.
     pub sweeping: Option<(Timestamp, u64)>,
-    /// Not read in time.
-    pub overdue: bool,
 }
 
 impl Values {
@@ -59,7 +57,6 @@ impl Values {
             unavailable: progress.unavailable,
             swept: progress.swept,
             sweeping: progress.sweep.as_ref().map(|sweep| (sweep.began, sweep.at)),
-            overdue: before.overdue,
         }
     }
 

@@ -4,7 +4,7 @@ use protobuf::Message;
 
 use super::read::Read;
 use super::{Case, NotShown, Shows};
-use crate::audit::values::{Broken, Judged, complete, judge};
+use crate::audit::values::{Broken, Judged, complete, judge, judge_by_key};
 use crate::ledger::{Digest, KEY_VALUE, verify_entries};
 use crate::trust::{Claim, Contradiction, Differ};
 use crate::wire::{self, Tx, proto};
@@ -90,17 +90,14 @@ impl Case<'_> {
             let (Some(asked), Ok(got)) = (asked, wire::get_entry(reply)) else {
                 return false;
             };
-            let found = got.stored_value_hash();
-            let differs = |due: Digest| {
-                let differ = Some(Differ { due, got: found });
-                let other = got.stored_key() != [&[KEY_VALUE], &asked.key[..]].concat();
-                claim.differ == differ && (due != found || other)
-            };
+            let mut entries = digests.entries.iter().enumerate();
             asked.at_tx == claim.tx
                 && got.stored_in() == claim.tx
-                && digests.entries.iter().any(|entry| {
+                && entries.any(|(index, entry)| {
                     let of_key = entry.key.strip_prefix(&[KEY_VALUE]) == Some(&asked.key[..]);
-                    of_key && differs(entry.h_value)
+                    of_key
+                        && judge_by_key(&digests.header, index, entry, &got)
+                            .is_some_and(|broken| broken.claim() == *claim)
                 })
         })
     }

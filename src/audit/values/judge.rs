@@ -2,7 +2,7 @@
 //! (protocol.md §3 and §6). Pure: no I/O, and the time comes from the caller.
 
 use super::finding::{Broken, Entry, What, Why};
-use crate::ledger::{Digest, Fault, Reason, TxEntry, TxHeader, verify_entries};
+use crate::ledger::{Digest, Fault, GetEntry, Reason, TxEntry, TxHeader, verify_entries};
 use crate::text::Shown;
 use crate::trust::Unavailable;
 use crate::wire::Tx;
@@ -116,6 +116,29 @@ pub fn complete(
         what: What::NoSuchEntry,
     }));
     Ok(completed)
+}
+
+/// Judges a value that was asked for by its key (`Get`, protocol.md §6): `entry`, of this index from 0, is the
+/// ledger's. Returns what is broken.
+pub fn judge_by_key(
+    header: &TxHeader,
+    index: usize,
+    entry: &TxEntry,
+    got: &GetEntry,
+) -> Option<Broken> {
+    let hash = got.stored_value_hash();
+    if got.stored_key() == entry.key && hash == entry.h_value {
+        return None;
+    }
+    Some(Broken {
+        tx: header.id(),
+        alh: Some(header.alh()),
+        entry: Some(Entry::new(index, &entry.key)),
+        what: What::Value {
+            due: entry.h_value,
+            got: hash,
+        },
+    })
 }
 
 /// Kind byte of document entries (protocol.md §2): their values never come.

@@ -2,7 +2,7 @@
 //! or gone for a reason that the ledger itself shows (protocol.md §6).
 
 use super::finding::{Broken, Entry, Shows, What, Why};
-use super::judge::{Completed, Judged, complete};
+use super::judge::{Completed, Judged, complete, judge_by_key};
 use super::reader::{Ended, Reader};
 use super::truncation::{Recorded, Search};
 use crate::clock;
@@ -138,19 +138,7 @@ impl Reader<'_> {
             }
             return Err(Ended::Unread(Why::Withheld));
         }
-        let hash = got.stored_value_hash();
-        if got.stored_key() == entry.key && hash == entry.h_value {
-            return Ok(());
-        }
-        Err(Ended::Broken(Broken {
-            tx: header.id(),
-            alh: Some(header.alh()),
-            entry: Some(Entry::new(index, &entry.key)),
-            what: What::Value {
-                due: entry.h_value,
-                got: hash,
-            },
-        }))
+        judge_by_key(header, index, entry, &got).map_or(Ok(()), |broken| Err(Ended::Broken(broken)))
     }
 
     /// A proven transaction whose values the server refuses to send: its digests count all the

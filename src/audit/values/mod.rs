@@ -25,6 +25,7 @@ mod walk;
 pub use broken::{BrokenTx, BrokenValues};
 pub use figures::{Chance, chance_per_day};
 pub use finding::{Broken, Entry, Shows, Unread, What, Why};
+pub(super) use judge::judge_by_key;
 pub use judge::{Completed, Judged, complete, judge};
 pub use report::Report;
 pub(super) use scan::Scan;

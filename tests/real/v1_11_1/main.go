@@ -25,17 +25,9 @@ func main() {
 			return
 		}
 	}
-	common.Main(common.Version{
-		Name:        "1.11.1",
-		NewServer:   newServer,
-		Database:    since12.Database,
-		NoWait:      since12.NoWait,
-		Kinds:       append(since12.Kinds, common.Kind{Name: "document", Write: document}),
-		LoadDB:      since12.LoadDB,
-		UnloadDB:    since12.UnloadDB,
-		DeleteDB:    since12.DeleteDB,
-		MaxInFlight: 25,
-	})
+	version := since12.Version("1.11.1", newServer)
+	version.Kinds = append(version.Kinds, common.Kind{Name: "document", Write: document})
+	common.Main(version)
 }
 
 func newServer(o common.ServeOptions) (common.Server, error) {

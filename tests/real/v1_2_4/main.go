@@ -11,17 +11,7 @@ import (
 )
 
 func main() {
-	common.Main(common.Version{
-		Name:        "1.2.4",
-		NewServer:   newServer,
-		Database:    since12.Database,
-		NoWait:      since12.NoWait,
-		Kinds:       since12.Kinds,
-		LoadDB:      since12.LoadDB,
-		UnloadDB:    since12.UnloadDB,
-		DeleteDB:    since12.DeleteDB,
-		MaxInFlight: 25,
-	})
+	common.Main(since12.Version("1.2.4", newServer))
 }
 
 func newServer(o common.ServeOptions) (common.Server, error) {

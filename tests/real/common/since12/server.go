@@ -11,6 +11,21 @@ import (
 	"immuaudit/tests/real/common"
 )
 
+// Version is what servers of this package have alike under one name.
+func Version(name string, newServer func(common.ServeOptions) (common.Server, error)) common.Version {
+	return common.Version{
+		Name:        name,
+		NewServer:   newServer,
+		Database:    Database,
+		NoWait:      NoWait,
+		Kinds:       Kinds,
+		LoadDB:      LoadDB,
+		UnloadDB:    UnloadDB,
+		DeleteDB:    DeleteDB,
+		MaxInFlight: 25,
+	}
+}
+
 // Options are complete but for what a single version adds.
 func Options(o common.ServeOptions) (*server.Options, error) {
 	tls, err := o.TLS.ServerTLS()
