@@ -87,7 +87,8 @@ fn a_fork_is_placed(version: &str) {
     println!("{version}: with the mirror: {}", run.line(DATABASE));
     run.ends_with(2);
     assert_eq!(number(&run, "first_rewritten"), Some(first + parted + 1));
-    // an old server leaves parts out of its proofs, which take calls of their own
+    // a tree that lags behind, as an old server's does, leaves parts out of its proofs, which take calls
+    // of their own
     assert!(number(&run, "questions").unwrap() <= 20);
     assert!(reason.contains("still stands"), "{reason}");
 
@@ -108,8 +109,11 @@ fn a_fork_is_placed(version: &str) {
     } else {
         assert_eq!(found, (Some(due.0), Some(due.1)));
     }
-    let calls = number(&run, "calls").unwrap();
-    assert!(calls <= 20, "{calls}");
+    assert!(number(&run, "questions").unwrap() <= 15);
+    if version == "1.11.1" {
+        let calls = number(&run, "calls").unwrap();
+        assert!(calls <= 20, "{calls}");
+    }
 
     // offline, and against the backup the key is named
     let mirror = folder.join("mirrored/defaultdb.mirror");
