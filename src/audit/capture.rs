@@ -1,10 +1,11 @@
-//! Recorded answers on their way into evidence: bytes that evidence has no room for are not held in memory either.
+//! Recorded exchanges on their way into evidence: bytes that evidence has no room for are not held in memory either.
 
-use std::sync::Arc;
+use crate::server::{Exchange, MAX_REPLY, MAX_TRANSCRIPT, Shortened, Transcript};
+use crate::trust::{self, Answer, Limits};
 
-use crate::server::{Exchange, Transcript};
-use crate::trust::{Answer, Limits, Shortened};
-use crate::wire;
+// the transcript holds what evidence keeps, and no more
+const _: () = assert!(MAX_REPLY == Limits::DEFAULT.answer);
+const _: () = assert!(MAX_TRANSCRIPT == Limits::DEFAULT.answers);
 
 /// Returns the recorded answers, each as long as evidence keeps it. The last one, which shows the finding, is given
 /// room first.
@@ -19,31 +20,20 @@ pub(super) fn answers(transcript: &Transcript) -> Vec<Answer> {
     first.chain([last]).collect()
 }
 
-/// Returns one exchange as evidence keeps it: the bytes themselves, which are shared; without the values in them
-/// if the whole would be too long; cut if that is too long as well.
+/// Returns one exchange as evidence keeps it: the bytes themselves, which are shared, shortened if there is no room
+/// for them.
 fn answer(exchange: &Exchange, room: &mut usize) -> Answer {
-    let mut answer = Answer {
+    let beside = exchange.request.len().saturating_add(Answer::OVERHEAD);
+    let exchange = exchange.clone().shortened_to(room.saturating_sub(beside));
+    let answer = Answer {
         call: exchange.call.into(),
-        request: exchange.request.clone(),
-        reply: Ok(Arc::default()),
-        shortened: None,
+        request: exchange.request,
+        reply: exchange.reply,
+        shortened: exchange.shortened.map(|shortened| match shortened {
+            Shortened::Cut(length) => trust::Shortened::cut(length),
+            Shortened::WithoutValues(length) => trust::Shortened::without_values(length),
+        }),
     };
-    let most = Limits::DEFAULT.answer;
-    let most = most.min(room.saturating_sub(answer.size()));
-    answer.reply.clone_from(&exchange.reply);
-    if let Ok(bytes) = &exchange.reply {
-        if bytes.len() > most {
-            let short = wire::without_values(exchange.call, bytes);
-            answer = match short.filter(|short| short.len() <= most) {
-                Some(short) => Answer {
-                    shortened: Some(Shortened::without_values(bytes.len())),
-                    reply: Ok(Arc::new(short)),
-                    ..answer
-                },
-                None => answer.cut(most),
-            };
-        }
-    }
     *room = room.saturating_sub(answer.size());
     answer
 }

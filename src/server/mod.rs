@@ -25,7 +25,7 @@ pub use calls::{Calls, Counted};
 pub use channel::{ClientCertificate, Endpoint, NoSystemRoots, Security, Tls, system_roots};
 pub use failure::{Failure, Kind};
 pub use session::Login;
-pub use transcript::{Exchange, Transcript};
+pub use transcript::{Exchange, MAX_REPLY, MAX_TRANSCRIPT, Shortened, Transcript};
 
 use crate::ledger::{ClaimedState, GetEntry};
 use crate::stop::Stop;

@@ -106,16 +106,21 @@ pub enum Shortened {
 }
 
 impl Shortened {
+    /// Returns the mark of a reply of so many bytes whose end is missing.
+    pub fn cut(length: usize) -> Shortened {
+        Shortened::Cut(u64::try_from(length).unwrap_or(u64::MAX))
+    }
+
     /// Returns the mark of a reply of so many bytes that was kept without its values.
     pub fn without_values(length: usize) -> Shortened {
         Shortened::WithoutValues(u64::try_from(length).unwrap_or(u64::MAX))
     }
 }
 
-/// Bytes that an answer takes in evidence in addition to its request and reply, about.
-const BESIDE: usize = 200;
-
 impl Answer {
+    /// Bytes that an answer takes in evidence in addition to its request and reply, about.
+    pub const OVERHEAD: usize = 200;
+
     /// Returns the bytes that the answer takes of the room for the answers of a finding
     /// ([`Limits::answers`](super::Limits)).
     pub fn size(&self) -> usize {
@@ -124,7 +129,7 @@ impl Answer {
             Err(error) => error.len(),
         };
         let size = self.request.len().saturating_add(reply);
-        size.saturating_add(BESIDE)
+        size.saturating_add(Answer::OVERHEAD)
     }
 
     /// Returns the answer with request and reply cut to so many bytes each.
@@ -147,7 +152,7 @@ impl Answer {
             Err(error) => Err(cut(&error, most / 12)), // a character takes up to 10 bytes as text
         };
         // what is cut is of no use as an excerpt
-        self.shortened = Some(Shortened::Cut(u64::try_from(whole).unwrap_or(u64::MAX)));
+        self.shortened = Some(Shortened::cut(whole));
         self
     }
 }
