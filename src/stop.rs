@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::sys;
 
@@ -48,22 +48,14 @@ impl Stop {
         self.requested.load(Ordering::Relaxed)
     }
 
-    /// Sleeps, by the monotone clock, and no longer than until a stop is requested.
-    pub fn sleep(&self, time: Duration) {
-        let end = Instant::now() + time;
-        while !self.requested() {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
-            }
-            if self.signals {
-                // a signal ends this at once
-                if sys::take_stop_signal(left) {
-                    self.request();
-                }
-            } else {
-                thread::sleep(left.min(GLANCE));
-            }
+    /// Waits until a stop is requested, for `time` at most. It may end earlier: see
+    /// [`Clock::sleep`](crate::clock::Clock::sleep).
+    pub fn wait(&self, time: Duration) {
+        if !self.signals {
+            thread::sleep(time.min(GLANCE));
+        } else if sys::take_stop_signal(time) {
+            // a signal ends this at once
+            self.request();
         }
     }
 }

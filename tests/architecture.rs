@@ -25,7 +25,7 @@ const ROOMS: [(&str, &str); 20] = [
     ("wire", "bytes to ledger types"),
     ("config", "settings, from one table"),
     ("trust", "states, alarms and evidence in files"),
-    ("clock", "the time of day"),
+    ("clock", "time, real or simulated"),
     ("ledger", "the mathematics: what decides"),
     ("json", "JSON, read strictly"),
     ("ranges", "sets of transaction ids"),

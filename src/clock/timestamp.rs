@@ -23,6 +23,11 @@ impl Timestamp {
         self.0
     }
 
+    /// Returns the time so many seconds later, or earlier where they are negative.
+    pub fn plus(self, seconds: i64) -> Timestamp {
+        Timestamp::from_unix(self.0.saturating_add_signed(seconds))
+    }
+
     /// Returns the time since `earlier`; zero if that is later.
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_secs(self.0.saturating_sub(earlier.0))

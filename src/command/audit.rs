@@ -9,7 +9,7 @@ use log::Level;
 use super::open::{self, Failed};
 use super::watch::{self, Watch};
 use crate::audit::{Auditor, Cycle, Exit, Outcome, Went, chance_per_day};
-use crate::clock;
+use crate::clock::{self, Clock};
 use crate::config::{Effective, Format, Repeat, Settings, Volume};
 use crate::report::{
     Event, complain, log_cycle, log_outcome, log_swept, log_values, log_warnings, outcome_json,
@@ -207,7 +207,8 @@ impl Loop<'_> {
         while !self.stop.requested() && Instant::now() < until {
             self.notifier.progress();
             let left = until.saturating_duration_since(Instant::now());
-            self.stop.sleep(left.min(self.notifier.patience()));
+            let pause = left.min(self.notifier.patience());
+            Clock::system().sleep(pause, self.stop);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::exercise::{self, Said};
 use super::open::Failed;
 use crate::audit::Exit;
+use crate::clock::Clock;
 use crate::config::Drill;
 use crate::drill::{Growth, Lie, Served, serve};
 use crate::report::print;
@@ -32,7 +33,7 @@ pub fn run(drill: Drill) -> Result<Exit, Failed> {
             let lie = lie.map(|name| named(&name)).transpose()?;
             let growth = grow.map_or(Growth::ByClients, Growth::Every);
             let wait = |pause: Duration| {
-                stop.sleep(pause);
+                Clock::system().sleep(pause, &stop);
                 stop.requested()
             };
             let served = Served {

@@ -116,6 +116,7 @@ impl Ahead {
         credential: Credential,
         pending: Pending,
         reception: Reception,
+        now: Instant,
     ) {
         let progress = match reception {
             Reception::Meanwhile => Progress::Receiving(Box::new(pending.receive())),
@@ -125,7 +126,7 @@ impl Ahead {
             name,
             request,
             credential,
-            when: Instant::now(),
+            when: now,
             progress,
         });
     }
@@ -250,8 +251,9 @@ impl Server {
         let Some(client) = &self.client else { return };
         let timeout = self.timeout_now();
         if let Ok(pending) = Pending::start(client, name, &request, &credential, timeout) {
+            let now = self.clock.instant();
             self.ahead
-                .begin(name, request, credential, pending, reception);
+                .begin(name, request, credential, pending, reception, now);
         }
     }
 
@@ -292,10 +294,11 @@ impl Server {
         let opening: Vec<(&str, Pending)> = databases.iter().filter_map(begin).collect();
         let mut all = Vec::new();
         for (database, pending) in opening {
-            let begin = Instant::now();
+            let begin = self.clock.instant();
             let answer = pending.receive().wait(&self.stop);
             let name = method::USE_DATABASE;
-            self.calls.count(name, begin.elapsed(), &answer);
+            let end = self.clock.instant();
+            self.calls.count(name, begin, end, &answer);
             let token = answer.and_then(|answer| answer.decode(name, wire::use_database_token));
             let opened = token.map(Credential::Token);
             self.record_opening(database, &opened);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::failure::Failure;
 use crate::histogram::Histogram;
@@ -44,14 +44,15 @@ pub struct Counted {
     pub last: Instant,
 }
 
-impl Default for Calls {
-    fn default() -> Calls {
+impl Calls {
+    /// Counts from `now` on.
+    pub fn new(now: Instant) -> Calls {
         let known = || KNOWN.iter().map(|name| short(name));
         let empty = |name| (name, Histogram::new(BOUNDS));
         Calls(Arc::new(Mutex::new(Counted {
             durations: known().map(empty).collect(),
             failures: known().map(|name| (name, 0)).collect(),
-            last: Instant::now(),
+            last: now,
         })))
     }
 }
@@ -64,18 +65,24 @@ impl Counted {
 }
 
 impl Calls {
-    /// Counts a call, `name` with its path.
-    pub(super) fn count<T>(&self, name: &'static str, took: Duration, answer: &Result<T, Failure>) {
+    /// Counts a call, `name` with its path, that began and ended then.
+    pub(super) fn count<T>(
+        &self,
+        name: &'static str,
+        begin: Instant,
+        end: Instant,
+        answer: &Result<T, Failure>,
+    ) {
         let call = short(name);
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let durations = &mut counted.durations;
         let histogram = durations
             .entry(call)
             .or_insert_with(|| Histogram::new(BOUNDS));
-        histogram.observe(took);
+        histogram.observe(end.saturating_duration_since(begin));
         let failures = counted.failures.entry(call).or_default();
         *failures += u64::from(answer.is_err());
-        counted.last = Instant::now();
+        counted.last = end;
     }
 
     /// What was counted so far.

@@ -1,8 +1,6 @@
 //! Logging in, opening databases, and doing either again. A login or a credential is kept until a new one
 //! takes its place: a renewal that fails discards nothing (protocol.md §1, *Authentication*).
 
-use std::time::Instant;
-
 use super::call::Credential;
 use super::failure::{Failure, Kind};
 use super::session::Mode;
@@ -56,7 +54,7 @@ impl Server {
             .as_ref()
             .is_err_and(|failure| self.is_silence(failure))
         {
-            self.session.renewed(database, Instant::now());
+            self.session.renewed(database, self.clock.instant());
         }
         opened
     }
@@ -86,7 +84,7 @@ impl Server {
         let Err(failure) = opened else {
             return Ok(false);
         };
-        let now = Instant::now();
+        let now = self.clock.instant();
         if self.session.denied.holds(database, failure, now) {
             return Ok(false);
         }
@@ -96,7 +94,7 @@ impl Server {
 
     /// Records what came of opening a database.
     pub(super) fn record_opening(&mut self, database: &str, opened: &Result<Credential, Failure>) {
-        let now = Instant::now();
+        let now = self.clock.instant();
         match opened {
             Ok(credential) => self.session.opened(database, credential.clone()),
             // only after a new login a refusal is final
@@ -120,7 +118,7 @@ impl Server {
         if !matches!(self.session.mode, Mode::Unknown) {
             return Ok(());
         }
-        self.session.may_renew_login(Instant::now())?;
+        self.session.may_renew_login(self.clock.instant())?;
         self.make_login()
     }
 
@@ -130,12 +128,12 @@ impl Server {
     /// # Errors
     /// The login fails, or failed a moment ago.
     pub(super) fn renew_login(&mut self) -> Result<bool, Failure> {
-        if !self.session.may_renew_login(Instant::now())? {
+        if !self.session.may_renew_login(self.clock.instant())? {
             return Ok(false);
         }
         self.make_login()?;
         self.ahead.forget(); // calls that were begun with the old credentials
-        self.session.renewed_login(Instant::now());
+        self.session.renewed_login(self.clock.instant());
         Ok(true)
     }
 
@@ -161,7 +159,7 @@ impl Server {
             }
             Err(failure) => {
                 if !self.is_silence(&failure) {
-                    self.session.failed_login(Instant::now(), &failure);
+                    self.session.failed_login(self.clock.instant(), &failure);
                 }
                 Err(failure)
             }
@@ -189,14 +187,14 @@ impl Server {
     /// Opens a session, which is a login as well: one that fails as such is not made again for the next
     /// database.
     fn open_session(&mut self, database: &str) -> Result<Credential, Failure> {
-        self.session.may_renew_login(Instant::now())?;
+        self.session.may_renew_login(self.clock.instant())?;
         self.read_password();
         let login = &self.session.login;
         let request = wire::open_session(&login.user, login.password.expose(), database);
         let answer = self.send(method::OPEN_SESSION, &request, &Credential::None);
         if let Err(failure) = &answer {
             if matches!(failure.kind, Kind::BadLogin | Kind::RateLimited) {
-                self.session.failed_login(Instant::now(), failure);
+                self.session.failed_login(self.clock.instant(), failure);
             }
         }
         let session = answer?.decode(method::OPEN_SESSION, wire::session_id);

@@ -31,22 +31,23 @@ impl Server {
         credential: &Credential,
     ) -> Result<Answer, Failure> {
         let carried = std::mem::take(&mut self.carried);
-        let mut begin = Instant::now();
+        let mut begin = self.clock.instant();
         let mut answer = self.exchange(name, request, credential);
         if carried && is_unreachable(&answer) {
-            begin = Instant::now();
+            begin = self.clock.instant();
             answer = self.exchange(name, request, credential);
         }
-        if !is_unreachable(&answer) || !self.may_reconnect(Instant::now()) {
+        let now = self.clock.instant();
+        if !is_unreachable(&answer) || !self.may_reconnect(now) {
             return answer;
         }
         for pause in PAUSES {
-            let failed = begin.elapsed();
+            let failed = self.clock.since(begin);
             if !is_unreachable(&answer) || failed >= IMMEDIATELY || self.timeout_now() <= pause {
                 break;
             }
-            self.stop.sleep(pause); // if a stop is requested, the exchange says so
-            begin = Instant::now();
+            self.clock.sleep(pause, &self.stop); // if a stop is requested, the exchange says so
+            begin = self.clock.instant();
             answer = self.exchange(name, request, credential);
         }
         answer
@@ -74,7 +75,7 @@ impl Server {
             // what came already is not worked off first
             return Err(Failure::new(short(name), Kind::Stopped));
         }
-        let mut begin = Instant::now();
+        let mut begin = self.clock.instant();
         let begun = self.ahead.take(name, request, credential, begin);
         let taken = begun.and_then(|begun| {
             begin = begun.when;
@@ -101,7 +102,7 @@ impl Server {
                 }
             }
         }
-        self.calls.count(name, begin.elapsed(), &answer);
+        self.calls.count(name, begin, self.clock.instant(), &answer);
         self.transcript.record(name, request, &answer);
         if let Some(progress) = &self.progress {
             progress();
@@ -130,9 +131,7 @@ impl Server {
 
     /// Returns the time limit of a call that starts now.
     pub(super) fn timeout_now(&self) -> Duration {
-        let left = self
-            .until
-            .map(|until| until.saturating_duration_since(Instant::now()));
+        let left = self.until.map(|until| self.clock.until(until));
         left.map_or(self.timeout, |left| left.min(self.timeout))
     }
 }

@@ -27,6 +27,7 @@ pub use failure::{Failure, Kind};
 pub use session::Login;
 pub use transcript::{Exchange, MAX_REPLY, MAX_TRANSCRIPT, Shortened, Transcript};
 
+use crate::clock::Clock;
 use crate::ledger::{ClaimedState, GetEntry};
 use crate::stop::Stop;
 use crate::text::Shown;
@@ -52,6 +53,7 @@ pub struct Server {
     session: Session,
     timeout: Duration,
     stop: Stop,
+    clock: Clock,
     transcript: Transcript,
     identity: Option<Shown>,
     /// No call lasts past this, whatever its own deadline.
@@ -90,6 +92,7 @@ impl Server {
         timeout: Duration,
         stop: Stop,
     ) -> Result<Server, NoSystemRoots> {
+        let clock = Clock::system();
         Ok(Server {
             connector: Connector::new(endpoint)?,
             client: None,
@@ -98,10 +101,11 @@ impl Server {
             session: Session::new(login),
             timeout,
             stop,
+            calls: Calls::new(clock.instant()),
+            clock,
             transcript: Transcript::default(),
             identity: None,
             until: None,
-            calls: Calls::default(),
             ahead: Ahead::default(),
             progress: None,
             renewal: Renewal::default(),
@@ -115,6 +119,21 @@ impl Server {
             progress: Some(Box::new(progress)),
             ..self
         }
+    }
+
+    /// Takes the time from `clock` in place of the system's.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Server {
+        Server {
+            calls: Calls::new(clock.instant()),
+            clock,
+            ..self
+        }
+    }
+
+    /// The clock that deadlines and pauses go by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Returns the time that a call may take when nothing cuts it short.
@@ -269,7 +288,8 @@ impl Server {
     ) -> Result<Answer, Failure> {
         let credential = self.credential_for(database)?;
         let answer = self.send(name, &request, &credential);
-        if self.session.is_refused(&answer) && self.session.may_renew(database, Instant::now()) {
+        let now = self.clock.instant();
+        if self.session.is_refused(&answer) && self.session.may_renew(database, now) {
             self.ahead.forget(); // calls that were begun with the old credential
             let credential = self.renew_credential_for(database)?;
             return self.send(name, &request, &credential);

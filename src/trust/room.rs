@@ -238,7 +238,7 @@ impl Store {
     pub(super) fn remember_full(&self, room: &Room) {
         // a finding that is made again displaces nothing, so it tells nothing of whether there is room
         if let Some(youngest) = room.exhausted {
-            self.room_memory().refused = Some((Instant::now(), youngest));
+            self.room_memory().refused = Some((self.clock.instant(), youngest));
         }
     }
 
@@ -246,7 +246,7 @@ impl Store {
     pub(super) fn was_full(&self, directory: &str) -> bool {
         let refused = self.room_memory().refused;
         refused.is_some_and(|(when, youngest)| {
-            when.elapsed() < REMEMBERED && place_in(&self.places(), directory) >= youngest
+            self.clock.since(when) < REMEMBERED && place_in(&self.places(), directory) >= youngest
         })
     }
 

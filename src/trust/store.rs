@@ -19,7 +19,7 @@ use super::owner;
 use super::room;
 use super::sealed;
 use super::warning::Warning;
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::sys::{self, Lock, Locked};
 
 pub(super) const STATE: &str = ".state";
@@ -56,6 +56,7 @@ pub struct Store {
     pub(super) home: PathBuf,
     pub(super) roots: PathBuf,
     pub(super) limits: Limits,
+    pub(super) clock: Clock,
     warnings: Mutex<BTreeSet<Warning>>,
     /// Facts about the room for evidence that are remembered.
     pub(super) room_memory: room::Memory,
@@ -119,6 +120,18 @@ impl Store {
             .filter_map(|name| from_file_name(name))
             .take(FEW)
             .collect()
+    }
+
+    /// Takes the time from `clock` in place of the system's.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> Store {
+        self.clock = clock;
+        self
+    }
+
+    /// The clock that the files' times are from.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Keeps another amount of evidence than the default one.
@@ -234,6 +247,7 @@ impl Store {
                 .map_or_else(|| home.clone(), |roots| roots.join(&name)),
             home,
             limits: Limits::default(),
+            clock: Clock::system(),
             warnings: Mutex::default(),
             room_memory: room::Memory::default(),
             _auditor: Vec::new(),
