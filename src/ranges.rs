@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 /// Disjoint, inclusive ranges of transaction ids, each with a tag. Neighbours with the same tag are
 /// one range.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Ranges<T = ()>(BTreeMap<u64, (u64, T)>);
 
 impl<T> Default for Ranges<T> {

@@ -210,6 +210,34 @@ fn files_that_are_lost_while_the_program_runs_are_no_first_sight() {
     assert_eq!(verdicts(&cycle), [("defaultdb", Verdict::LocalFailure)]);
 }
 
+/// A server that hides the database at the same time takes nothing back, in this run or in the next one.
+#[test]
+fn files_that_are_lost_of_a_database_that_is_not_listed_any_more_stay_a_local_failure() {
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default().with_databases(&["shop"])).expect("a server");
+    embedded.grow("shop", 3);
+    let mut first = auditor(&embedded, &place, policy());
+    first.cycle(|_| {});
+    for ending in ["state", "history"] {
+        let file = place.join("tested").join(format!("shop.{ending}"));
+        std::fs::remove_file(file).expect("a file");
+    }
+    embedded.lie(Telling::from(Lie::Hidden).of("shop"));
+    let failed = [
+        ("shop", Verdict::LocalFailure),
+        ("defaultdb", Verdict::Empty),
+    ];
+    for _ in 0..2 {
+        assert_eq!(verdicts(&first.cycle(|_| {})), failed);
+    }
+    drop(first);
+    let cycle = auditor(&embedded, &place, policy()).cycle(|_| {});
+    assert_eq!(verdicts(&cycle), failed);
+    embedded.be_honest();
+    let cycle = auditor(&embedded, &place, policy()).cycle(|_| {});
+    assert_eq!(verdicts(&cycle), failed);
+}
+
 #[test]
 fn a_directory_that_cannot_be_listed_once_wipes_nothing_that_is_remembered() {
     let place = Place::new();

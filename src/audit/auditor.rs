@@ -1,26 +1,24 @@
 //! The auditor of a server: its policy, its memory between cycles, and how both are set up.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use super::age::WallAges;
 use super::check::Demands;
-use super::due::Ages;
-use super::keep::Kept;
-use super::locate;
+use super::database::Databases;
 use super::policy::Policy;
-use super::values::Scan;
+use super::written::Written;
 use crate::clock::{self, Timestamp};
 use crate::ledger::StateShape;
-use crate::locate::Window;
 use crate::server::Server;
-use crate::trust::{self, Mirror, OutcomeRecord, Progress, Store};
+use crate::trust::{self, Store};
 
 /// Audits one server.
 pub struct Auditor {
     pub(super) server: Server,
     pub(super) store: Store,
     pub(super) policy: Policy,
-    pub(super) ages: Ages,
+    /// Everything that is remembered of single databases.
+    pub(super) databases: Databases,
     /// The shortest time limit of a cycle, and of fetching a proof's parts.
     pub(super) shortest_cycle: Duration,
     /// When this run began, by both clocks.
@@ -28,131 +26,68 @@ pub struct Auditor {
     pub(super) started_at: Instant,
     /// Cycles begun.
     pub(super) cycles: u64,
-    /// The database that the last cycle began with.
-    pub(super) first: Option<String>,
-    /// Databases whose last check ran into a deadline: they go last.
-    pub(super) slow: BTreeSet<String>,
-    /// In which cycle each database had its turn last.
-    pub(super) turns: BTreeMap<String, Turn>,
-    /// When each database had its turn before this run began.
-    pub(super) turns_before: BTreeMap<String, Timestamp>,
-    /// The last listed database without a trusted state that had its turn.
-    pub(super) last_untrusted: Option<String>,
     /// Databases of which files are kept, as they were last listed.
     pub(super) known: Vec<String>,
-    /// Databases that are audited though the server never listed them.
-    pub(super) unlisted: BTreeSet<String>,
-    /// Databases whose damaged or lost files were replaced by a pin.
-    pub(super) repaired: BTreeSet<String>,
-    /// Pins held against the trusted state in this run.
-    pub(super) pins_held: BTreeSet<usize>,
     /// The state's shape over all databases: a newer one is never left again.
     pub(super) shape: Option<StateShape>,
-    /// Databases of which something was trusted when this run began.
-    pub(super) trusted_before: BTreeSet<String>,
-    /// How far the values of each database were read.
-    pub(super) progress: BTreeMap<String, Progress>,
-    /// What each database's scans allow.
-    pub(super) scans: BTreeMap<String, Scan>,
-    /// Databases whose state was proven in the last check: a sweep goes on with these.
-    pub(super) readable: BTreeSet<String>,
-    /// Those of them whose sweep waits for the next cycle.
-    pub(super) not_now: BTreeSet<String>,
-    /// By database: the transaction at which slices of a sweep ran out of time, and the number of these slices.
-    pub(super) late_slices: BTreeMap<String, (u64, u32)>,
+    /// The database that the last cycle began with.
+    pub(super) first: Option<String>,
+    /// The last listed database without a trusted state that had its turn.
+    pub(super) last_untrusted: Option<String>,
     /// The database that a paced sweep went on with last.
     pub(super) swept_last: Option<String>,
-    /// What is on disk of the last verdicts and of the progress.
-    pub(super) kept: Kept,
-    /// When the progress of a sweep was last written down.
-    pub(super) saved: Option<Instant>,
-    /// Where each database was found to be rewritten last.
-    pub(super) windows: BTreeMap<String, Window>,
-    /// What is left to this cycle for finding that.
+    /// The database whose mirror was added to last.
+    pub(super) mirrored_last: Option<String>,
+    /// What is left to this cycle for finding where histories were rewritten.
     pub(super) locating: Duration,
     /// Bytes that mirrors may take; `None`: none is kept.
     pub(super) mirror_most: Option<u64>,
-    /// Mirrors that are being added to.
-    pub(super) mirrors: BTreeMap<String, Mirror>,
-    /// Databases whose mirror is to be looked after before the next cycle.
-    pub(super) to_mirror: BTreeSet<String>,
-    /// The database whose mirror was added to last.
-    pub(super) mirrored_last: Option<String>,
-    /// What was said of those that could not be.
-    pub(super) unmirrored: BTreeMap<String, String>,
-}
-
-/// In which cycle a database had its turn last; 0: in none.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Turn {
-    /// Its state was checked.
-    pub checked: u64,
-    /// There was time to read of it.
-    pub read: u64,
+    /// What was last written down of the outcomes.
+    pub(super) outcomes_written: Written,
+    /// What was last written down of the progress.
+    pub(super) progress_written: Written,
+    /// When the progress of a sweep was last written down.
+    pub(super) saved: Option<Instant>,
 }
 
 impl Auditor {
     /// An auditor of `server` that believes what is in `store`.
     pub fn new(server: Server, store: Store, policy: Policy) -> Auditor {
-        let mut ages = Ages::new(policy.interval, policy.expect_growth);
         let now = clock::now();
-        let mut outcomes = store.load_outcomes();
-        for record in &mut outcomes {
+        let mut databases = Databases::default();
+        let mut last_untrusted = None;
+        for mut record in store.load_outcomes() {
             record.clamp_to(now);
-            if let Some(proven) = record.proven {
-                ages.remember(
-                    &record.database,
-                    now.since(proven),
-                    now.since(record.grown.unwrap_or(proven)),
-                );
+            if record.last_untrusted {
+                last_untrusted = Some(record.database.clone());
             }
+            let database = record.database.clone();
+            databases.of(&database).remember(record, now);
         }
-        let names = |select: fn(&OutcomeRecord) -> bool| -> BTreeSet<String> {
-            let selected = outcomes.iter().filter(|record| select(record));
-            selected.map(|record| record.database.clone()).collect()
-        };
-        let trusted_before = names(OutcomeRecord::was_trusted);
-        let unlisted = names(|record| !record.listed);
-        let slow = names(|record| record.slow);
-        let last_untrusted = names(|record| record.last_untrusted);
-        let turns_before = outcomes.iter().map(|of| (of.database.clone(), of.checked));
-        let turns_before = turns_before.collect();
-        let progress = store.load_progress(now).into_iter();
+        for progress in store.load_progress(now) {
+            let database = progress.database.clone();
+            databases.of(&database).progress = Some(Box::new(progress));
+        }
         Auditor {
-            progress: progress.map(|of| (of.database.clone(), of)).collect(),
-            scans: BTreeMap::new(),
-            kept: Kept::new(outcomes),
+            server,
+            store,
+            policy,
+            databases,
             shortest_cycle: MIN_PATIENCE,
             started: now,
             started_at: Instant::now(),
             cycles: 0,
-            turns: BTreeMap::new(),
-            turns_before,
-            last_untrusted: last_untrusted.into_iter().next(),
             known: Vec::new(),
-            unlisted,
-            trusted_before,
-            readable: BTreeSet::new(),
-            not_now: BTreeSet::new(),
-            late_slices: BTreeMap::new(),
-            swept_last: None,
-            saved: None,
-            windows: BTreeMap::new(),
-            locating: locate::A_CYCLE,
-            mirror_most: None,
-            mirrors: BTreeMap::new(),
-            to_mirror: BTreeSet::new(),
-            mirrored_last: None,
-            unmirrored: BTreeMap::new(),
-            server,
-            store,
-            policy,
-            ages,
-            first: None,
-            slow,
-            repaired: BTreeSet::new(),
-            pins_held: BTreeSet::new(),
             shape: None,
+            first: None,
+            last_untrusted,
+            swept_last: None,
+            mirrored_last: None,
+            locating: LOCATING,
+            mirror_most: None,
+            outcomes_written: Written::default(),
+            progress_written: Written::default(),
+            saved: None,
         }
     }
 
@@ -179,14 +114,22 @@ impl Auditor {
         }
     }
 
-    pub(super) fn recall_shape(&mut self, known: &[String]) {
+    pub(super) fn wall_ages(&self) -> WallAges {
+        WallAges {
+            started: self.started,
+            running: self.started_at.elapsed(),
+            now: clock::now(),
+        }
+    }
+
+    /// Takes the state's shape from the files, if no server has shown one yet.
+    pub(super) fn recall_shape(&mut self) {
         if self.shape.is_none() {
-            for database in known {
-                if let Ok(Some(shape)) = self.store.load(database).map(|t| t.and_then(|t| t.shape))
-                {
-                    self.see_shape(shape);
-                }
-            }
+            let trusted = self
+                .known
+                .iter()
+                .filter_map(|name| self.store.load(name).ok()?);
+            self.shape = trusted.filter_map(|trusted| trusted.shape).max();
         }
     }
 
@@ -197,3 +140,6 @@ impl Auditor {
 
 /// A cycle, and fetching a proof's parts, may take as long as an interval, but no less than this.
 pub(super) const MIN_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a cycle may look for the places at which histories were rewritten.
+pub(super) const LOCATING: Duration = Duration::from_secs(6);

@@ -116,7 +116,7 @@ impl Auditor {
         let database = one.database.clone();
         let result = self.compared(one, theirs)?;
         let same = matches!(result, Compared::Agree(_) | Compared::Ahead { .. });
-        let ours = self.progress.get(&database).filter(|_| same);
+        let ours = self.databases.progress(&database).filter(|_| same);
         let values = ours.map(|ours| {
             (
                 ours.absent.common(&one.whole),

@@ -101,23 +101,19 @@ impl Auditor {
         let proven = shown.filter(|_| state.is_proven());
         let (open_alarms, unread) = self.count_open_alarms(database, proven);
         let unwritten = unwritten.or(unread);
+        let record = self.databases.of(database);
         if state.is_proven() {
-            if shown.is_some_and(|shown| shown.tx > 0) {
-                self.trusted_before.insert(database.into());
-            }
-            self.ages
-                .proven(database, grew || state == Verdict::FirstSeen);
+            record.trusted_before |= shown.is_some_and(|shown| shown.tx > 0);
+            record.age.proven(grew || state == Verdict::FirstSeen);
         }
-        let slow = match &reason {
+        record.slow = match &reason {
             Reason::Failure(failure) => matches!(failure.kind, Kind::Deadline(_)),
             Reason::TookTooLong => true,
             _ => false,
         };
-        if slow {
-            self.slow.insert(database.into());
-        } else {
-            self.slow.remove(database);
-        }
+        let overdue = record
+            .age
+            .overdue(self.policy.interval, self.policy.expect_growth);
         let window = self.window_at_alarm(verdict, &reason, trusted, shown, alarm.as_ref());
         if let (Some(alarm), Some(window)) = (&mut alarm, &window) {
             let stands = window.stands.map_or(0, |stands| stands.tx);
@@ -137,7 +133,7 @@ impl Auditor {
             opened_alarm: opened,
             unwritten,
             open_alarms,
-            overdue: self.ages.overdue(database),
+            overdue,
             values_overdue: self.values_overdue(database),
             warnings,
             duration: Duration::ZERO,

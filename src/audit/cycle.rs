@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::check;
-use super::databases::Impossible;
+use super::listing::Impossible;
 use super::outcome::Outcome;
 use super::verdict::{Exit, Verdict};
 use crate::server::Failure;

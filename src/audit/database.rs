@@ -1,254 +1,148 @@
-//! One database from its name to its verdict.
+//! The record of one database: everything that the auditor remembers of it between two cycles. There is one map of
+//! records, and one place that prunes it.
 
-use std::time::{Duration, Instant};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::auditor::Auditor;
-use super::check;
-use super::conclude::Conclusion;
-use super::outcome::{Outcome, Warning};
-use super::verdict::{Reason, Verdict};
-use crate::clock::{self, Timestamp};
-use crate::config::NewValues;
-use crate::ledger::State;
-use crate::ranges::Ranges;
-use crate::server::Failure;
-use crate::trust::{Acknowledged, LocalFailure, Progress, Tampering, Trusted};
+use super::age::Age;
+use super::values::Scan;
+use crate::clock::Timestamp;
+use crate::locate::Window;
+use crate::trust::{Mirror, OutcomeRecord, Progress};
 
-/// The result of checking a state.
-pub(super) enum Checked {
-    /// All of them are reported.
-    Done(Box<Outcome>),
-    /// It is proven: values can be read.
-    Proven(Box<Proven>),
+/// Everything that is remembered of one database between two cycles. The large parts are boxed: most records of a
+/// server that lists many names have none of them.
+#[derive(Debug)]
+pub(super) struct Database {
+    /// When its state was last proven, and when it last grew.
+    pub age: Age,
+    /// The last verdict, as it is kept on disk.
+    pub last: Option<Box<OutcomeRecord>>,
+    /// In which cycles it had its turns last.
+    pub turn: Turn,
+    /// When its state was last checked before this run began.
+    pub checked_before: Option<Timestamp>,
+    /// Whether its last check ran into a deadline: it goes last then.
+    pub slow: bool,
+    /// Whether a state was ever trusted, in this run or in an earlier one.
+    pub trusted_before: bool,
+    /// Whether it is audited though the server never listed it.
+    pub unlisted: bool,
+    /// Whether damaged or lost files were replaced by a pin.
+    pub repaired: bool,
+    /// The pins that were held against the trusted state in this run, by their place in the policy.
+    pub pins_held: BTreeSet<usize>,
+    /// How far the values were read.
+    pub progress: Option<Box<Progress>>,
+    /// How many transactions a scan asks for.
+    pub scan: Scan,
+    /// Whether the state was proven in the last check: a sweep goes on with it then.
+    pub readable: bool,
+    /// Whether its sweep waits for the next cycle.
+    pub not_now: bool,
+    /// The transaction at which slices of a sweep ran out of time, and the number of these slices.
+    pub late_slices: Option<(u64, u32)>,
+    /// Where the history was found to be rewritten last.
+    pub window: Option<Box<Window>>,
+    /// The mirror, while its file is open.
+    pub mirror: Option<Box<Mirror>>,
+    /// Whether the mirror is to be added to before the next cycle.
+    pub to_mirror: bool,
+    /// What was said of the mirror when it could not be added to.
+    pub unmirrored: Option<String>,
 }
 
-impl From<Outcome> for Checked {
-    fn from(outcome: Outcome) -> Checked {
-        Checked::Done(Box::new(outcome))
+/// In which cycle a database had its turn last; 0: in none.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Turn {
+    /// Its state was checked.
+    pub checked: u64,
+    /// There was time to read values.
+    pub read: u64,
+}
+
+impl Database {
+    /// Returns a record without memories; the age counts from now on.
+    fn new() -> Database {
+        Database {
+            age: Age::new(),
+            last: None,
+            turn: Turn::default(),
+            checked_before: None,
+            slow: false,
+            trusted_before: false,
+            unlisted: false,
+            repaired: false,
+            pins_held: BTreeSet::new(),
+            progress: None,
+            scan: Scan::default(),
+            readable: false,
+            not_now: false,
+            late_slices: None,
+            window: None,
+            mirror: None,
+            to_mirror: false,
+            unmirrored: None,
+        }
+    }
+
+    /// Takes over what an earlier run wrote down.
+    pub fn remember(&mut self, record: OutcomeRecord, now: Timestamp) {
+        if let Some(proven) = record.proven {
+            let grown = record.grown.unwrap_or(proven);
+            self.age = Age::ago(now.since(proven), now.since(grown));
+        }
+        self.trusted_before = record.was_trusted();
+        self.unlisted = !record.listed;
+        self.slow = record.slow;
+        self.checked_before = Some(record.checked);
+        self.last = Some(Box::new(record));
+    }
+
+    /// Returns the last transaction that was proven or taken on trust.
+    pub fn trusted_tx(&self) -> Option<u64> {
+        self.last.as_ref()?.trusted_tx
     }
 }
 
-/// A database whose state was proven, before its values are read.
-pub(super) struct Proven {
-    pub database: String,
-    /// The trusted state before the check.
-    trusted: Option<Trusted>,
-    conclusion: Conclusion,
-    /// The proven state.
-    state: State,
-    /// Since when the line of proofs is unbroken.
-    since: Timestamp,
-    /// How long the check took.
-    pub took: Duration,
-}
+/// The records of all databases, by name.
+#[derive(Debug, Default)]
+pub(super) struct Databases(BTreeMap<String, Database>);
 
-impl Auditor {
-    /// Checks the state of a database that the server lists, as far as its proof; `None` where the program
-    /// is asked to end.
-    pub(super) fn check_listed(&mut self, database: &str) -> Option<Checked> {
-        self.server.begin_transcript();
-        self.readable.remove(database);
-        let trusted = match self.trusted(database) {
-            Ok(trusted) => trusted,
-            Err(failure) => return Some(self.local_failure(database, failure).into()),
-        };
-        let state = trusted.as_ref().map(|trusted| trusted.state);
-        let demands = self.demands();
-        let finding = check::check(&mut self.server, database, state, &demands);
-        let finding = self.excuse_lag_behind_a_pin(database, trusted.as_ref(), finding);
-        let conclusion = self.act(database, trusted.as_ref(), finding)?;
-        let conclusion = self.with_pins(database, conclusion)?;
-        let to_read = self.to_read(database, trusted.as_ref(), &conclusion);
-        let Some((state, since)) = to_read else {
-            let outcome = self.conclude(database, trusted.as_ref(), conclusion);
-            return Some(outcome.into());
-        };
-        if !self.wants_values(database) {
-            self.readable.insert(database.into());
-            let outcome = self.conclude(database, trusted.as_ref(), conclusion);
-            return Some(outcome.into());
-        }
-        Some(Checked::Proven(Box::new(Proven {
-            database: database.into(),
-            trusted,
-            conclusion,
-            state,
-            since,
-            took: Duration::ZERO,
-        })))
+impl Databases {
+    /// Returns a database's record, if there is one.
+    pub fn get(&self, name: &str) -> Option<&Database> {
+        self.0.get(name)
     }
 
-    /// The state against which values are read, and since when its line of proofs is unbroken: a state
-    /// that is proven.
-    fn to_read(
-        &self,
-        database: &str,
-        before: Option<&Trusted>,
-        conclusion: &Conclusion,
-    ) -> Option<(State, Timestamp)> {
-        let shown = match (conclusion.verdict, conclusion.shown) {
-            (Verdict::FirstSeen | Verdict::Consistent, Some(shown)) => shown,
-            _ => return None,
-        };
-        let since = match before {
-            Some(before) => before.since,
-            None => self.store.load(database).ok()??.since, // the next check tells what is wrong with it
-        };
-        Some((shown, since))
+    /// Returns a database's record; it begins at the first mention.
+    pub fn of(&mut self, name: &str) -> &mut Database {
+        self.0.entry(name.to_owned()).or_insert_with(Database::new)
     }
 
-    /// Returns whether anything of a database is to be read, or told of earlier readings.
-    fn wants_values(&self, database: &str) -> bool {
-        let values = &self.policy.values;
-        let left = |progress: &Progress| !progress.due.is_empty() || !progress.absent.is_empty();
-        values.sample > 0
-            || values.new == NewValues::All
-            || self.progress.get(database).is_some_and(left)
+    /// Returns how far a database's values were read.
+    pub fn progress(&self, name: &str) -> Option<&Progress> {
+        self.get(name)?.progress.as_deref()
     }
 
-    /// Reads values of a database whose state is proven, until then; what they show does not undo the
-    /// proof.
-    pub(super) fn read_beside(&mut self, proven: Proven, until: Instant) -> Option<Outcome> {
-        let Proven {
-            database,
-            trusted,
-            conclusion,
-            state,
-            since,
-            took: _,
-        } = proven;
-        let before = trusted.as_ref().map(|before| before.state);
-        let report = self.read_values(&database, state, before, since, until)?;
-        self.readable.insert(database.clone());
-        let mut conclusion = conclusion;
-        conclusion.warnings.extend(self.absent_values(&database));
-        if report.left.cut > 0 {
-            conclusion.warnings.push(Warning::SampleCut {
-                transactions: report.left.cut,
-            });
-        }
-        if report.left.behind > 0 {
-            conclusion.warnings.push(Warning::Behind {
-                transactions: report.left.behind,
-            });
-        }
-        if let Some(verdict) = report.verdict() {
-            conclusion = Conclusion {
-                of_state: Some(conclusion.verdict),
-                verdict,
-                reason: Reason::Values(Box::new(report)),
-                ..conclusion
-            };
-        }
-        Some(self.conclude(&database, trusted.as_ref(), conclusion))
+    /// Returns all records in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Database)> + Clone {
+        self.0.iter().map(|(name, record)| (name.as_str(), record))
     }
 
-    /// Warns of values that the server does not have, for no reason that the ledger shows or the operator
-    /// acknowledged.
-    pub(super) fn absent_values(&self, database: &str) -> Option<Warning> {
-        let (absent, dropped) = self.unexplained(database)?;
-        Some(Warning::ValuesAbsent {
-            transactions: absent.count(),
-            first: absent.first()?,
-            last: absent.last()?,
-            dropped: dropped.count(),
-        })
+    /// Returns all records in the order of their names, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut Database)> {
+        let records = self.0.iter_mut();
+        records.map(|(name, record)| (name.as_str(), record))
     }
 
-    /// Returns the transactions with absent values that nothing explains, and those of them that had been read
-    /// whole before.
-    pub fn unexplained(&self, database: &str) -> Option<(Ranges, Ranges)> {
-        let progress = self.progress.get(database)?;
-        Some(progress.unexplained(&self.acknowledged(database)))
+    /// Returns the names of the databases that `select` chooses, in order.
+    pub fn names(&self, select: impl Fn(&Database) -> bool) -> Vec<String> {
+        let selected = self.0.iter().filter(|(_, record)| select(record));
+        selected.map(|(name, _)| name.clone()).collect()
     }
 
-    /// Returns what an operator acknowledged of a database. An acknowledgement that cannot be read is none.
-    pub fn acknowledged(&self, database: &str) -> Acknowledged {
-        self.store.acknowledged(database).unwrap_or_default()
-    }
-
-    /// The trusted state of a database, or a pin if there is none yet.
-    fn trusted(&mut self, database: &str) -> Result<Option<Trusted>, LocalFailure> {
-        let pin = self.policy.pins.iter().find(|pin| pin.database == database);
-        match (self.store.load(database), pin) {
-            (Ok(Some(trusted)), _) => Ok(Some(trusted)),
-            (Ok(None), None) if self.trusted_before.contains(database) => {
-                self.store.nothing_lost(database).map(|()| None)
-            }
-            (loaded, None) => loaded,
-            // nothing there, or damaged: the operator says where to go on
-            (loaded, Some(pin)) => {
-                if loaded.is_err() || self.trusted_before.contains(database) {
-                    self.repaired.insert(database.into());
-                }
-                self.store.pin(database, pin.state, clock::now()).map(Some)
-            }
-        }
-    }
-
-    /// A database that the server does not list. Only one with a trusted state can vanish: is it
-    /// gone, or hidden?
-    pub(super) fn check_unlisted(&mut self, database: &str) -> Option<Checked> {
-        self.server.begin_transcript_with_list();
-        let trusted = match self.trusted(database) {
-            Ok(Some(trusted)) => trusted,
-            Ok(None) => {
-                let gone = Conclusion::new(Verdict::Empty, Reason::Unlisted);
-                return Some(self.conclude(database, None, gone).into());
-            }
-            Err(failure) => return Some(self.local_failure(database, failure).into()),
-        };
-        let rolled_back = Verdict::Tampered(Tampering::RolledBack);
-        let conclusion = match self.server.open(database) {
-            Ok(()) => match self.server.databases() {
-                // given back, or restored, since the list was read
-                Ok(names) if names.iter().any(|name| name == database.as_bytes()) => {
-                    return self.check_listed(database);
-                }
-                Ok(_) => self.check_hidden(database, &trusted)?,
-                Err(failure) => {
-                    let verdict = check::sort(&failure, false)?;
-                    Conclusion::new(verdict, Reason::Failure(failure))
-                }
-            },
-            Err(failure) => match check::sort(&failure, true)? {
-                verdict if verdict == rolled_back => Conclusion::new(verdict, Reason::Vanished),
-                verdict => Conclusion::new(verdict, Reason::Failure(failure)),
-            },
-        };
-        Some(self.conclude(database, Some(&trusted), conclusion).into())
-    }
-
-    /// A hidden database is checked like any other; what is found there counts if it is worse.
-    fn check_hidden(&mut self, database: &str, trusted: &Trusted) -> Option<Conclusion> {
-        let demands = self.demands();
-        let finding = check::check(&mut self.server, database, Some(trusted.state), &demands);
-        let conclusion = self.act(database, Some(trusted), finding)?;
-        Some(if conclusion.verdict.is_tampering() {
-            conclusion
-        } else {
-            Conclusion {
-                verdict: Verdict::Tampered(Tampering::RolledBack),
-                reason: Reason::Hidden,
-                // it shows something: there is no state to adopt
-                shown: conclusion.shown.or(Some(trusted.state)),
-                ..conclusion
-            }
-        })
-    }
-
-    /// Concludes the check of a database that is not asked for, because the server is away.
-    pub(super) fn not_tried(&mut self, database: &str, away: Failure) -> Option<Outcome> {
-        let verdict = check::sort(&away, false)?;
-        let trusted = self.store.load(database).ok().flatten();
-        let conclusion = Conclusion::new(verdict, Reason::Failure(away));
-        Some(self.conclude(database, trusted.as_ref(), conclusion))
-    }
-
-    /// A database whose turn did not come before the cycle's time was over.
-    pub(super) fn not_reached(&mut self, database: &str) -> Outcome {
-        let trusted = self.store.load(database).ok().flatten();
-        let conclusion = Conclusion::new(Verdict::Unreachable, Reason::NotReached);
-        self.conclude(database, trusted.as_ref(), conclusion)
+    /// Forgets the databases that `keeps` does not name.
+    pub fn retain(&mut self, keeps: impl Fn(&str) -> bool) {
+        self.0.retain(|name, _| keeps(name));
     }
 }

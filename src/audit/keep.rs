@@ -2,142 +2,88 @@
 //! were read. Nothing is decided by either, so what changed in its times and counts alone is written
 //! only now and then: three syncs of the disk cost more than the whole check.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::collections::BTreeSet;
 
 use super::auditor::Auditor;
 use super::cycle::Cycle;
 use super::outcome::Outcome;
 use super::verdict::{Reason, Verdict};
+use super::written::Facts;
 use crate::clock::{self, Timestamp};
 use crate::ledger::State;
-use crate::trust::{How, OutcomeRecord, Progress};
+use crate::trust::{How, OutcomeRecord};
 
 /// Databases of which nothing is trusted and the last verdict is kept all the same, at most.
 const MAX_STRANGERS: usize = 1000;
-/// How old times and counts on disk may become while the program runs.
-const RARELY: Duration = Duration::from_secs(10);
-
-/// The last verdicts, and what was last written.
-pub(super) struct Kept {
-    outcomes: BTreeMap<String, OutcomeRecord>,
-    outcomes_written: Option<Written<OutcomeRecord>>,
-    /// The faults of the last cycle that concern no single database, as they were last written.
-    troubles_written: Vec<String>,
-    progress_written: Option<Written<Progress>>,
-}
-
-/// By database, and when.
-type Written<T> = (Instant, BTreeMap<String, T>);
-
-impl Kept {
-    /// Returns the last transaction that was proven or taken on trust of a database.
-    pub fn trusted_tx(&self, database: &str) -> Option<u64> {
-        self.outcomes.get(database)?.trusted_tx
-    }
-
-    pub fn new(loaded: Vec<OutcomeRecord>) -> Kept {
-        let loaded = loaded.into_iter();
-        Kept {
-            outcomes: loaded
-                .map(|record| (record.database.clone(), record))
-                .collect(),
-            outcomes_written: None,
-            troubles_written: Vec::new(),
-            progress_written: None,
-        }
-    }
-}
-
-/// Is what is kept much the same as what was written, and that not long ago?
-fn is_fresh<T>(
-    written: Option<&Written<T>>,
-    now: &BTreeMap<String, T>,
-    same: impl Fn(&T, &T) -> bool,
-) -> bool {
-    written.is_some_and(|(when, then)| {
-        when.elapsed() < RARELY
-            && then.len() == now.len()
-            && then
-                .iter()
-                .zip(now)
-                .all(|((name, before), (other, now))| name == other && same(before, now))
-    })
-}
-
-fn same_verdict(before: &OutcomeRecord, now: &OutcomeRecord) -> bool {
-    before.verdict == now.verdict && before.reason == now.reason
-}
-
-/// All but the counts, and how far a sweep came: that has a pace of its own.
-fn same_progress(before: &Progress, now: &Progress) -> bool {
-    before.since == now.since
-        && before.due == now.due
-        && before.absent == now.absent
-        && before.behind_since.is_some() == now.behind_since.is_some()
-        && before.truncated_before == now.truncated_before
-        && before.swept == now.swept
-        && before.sweep.is_some() == now.sweep.is_some()
-}
 
 impl Auditor {
     /// For `status`, and for ages over a restart. What a server lists and nothing is trusted of is
     /// bounded, and forgotten once it is listed no more.
-    pub(super) fn save_outcomes(&mut self, cycle: &Cycle, known: &[String]) {
+    pub(super) fn save_outcomes(&mut self, cycle: &Cycle, known: &BTreeSet<String>) {
         let now = clock::now();
-        let known: BTreeSet<&str> = known.iter().map(String::as_str).collect();
-        let mut before = std::mem::take(&mut self.kept.outcomes);
-        let mut records = BTreeMap::new();
+        let mut told = BTreeSet::new();
         let mut strangers = 0;
         for outcome in &cycle.outcomes {
-            let before = before.remove(&outcome.database);
-            if !known.contains(outcome.database.as_str()) && outcome.verdict != Verdict::FirstSeen {
+            let database = outcome.database.as_str();
+            if !known.contains(database) && outcome.verdict != Verdict::FirstSeen {
                 strangers += 1;
-                if strangers > MAX_STRANGERS && !self.was_last(&outcome.database) {
+                if strangers > MAX_STRANGERS && !self.was_last(database) {
                     continue;
                 }
             }
-            let mut record = record(outcome, before.as_ref(), now);
-            record.listed = !self.unlisted.contains(&record.database);
-            record.slow = self.slow.contains(&record.database);
-            record.last_untrusted = self.was_last(&record.database);
-            if matches!(outcome.reason, Reason::NotReached) {
-                // it had no turn
-                record.checked = before.as_ref().map_or(now, |before| before.checked);
-            }
-            if self.repaired.contains(&record.database) {
-                // it was trusted before, and counts as shown
-                let pinned = outcome.previous.map(|state| state.tx);
-                record.trusted_tx = record.trusted_tx.max(pinned);
-            }
-            if record.trusted_tx.is_none() {
-                record.trusted_tx = self.trusted_before_this_program(outcome);
-            }
-            records.insert(outcome.database.clone(), record);
+            told.insert(database);
+            self.note_outcome(outcome, now);
         }
-        // of what was not checked this time, such as where the program was asked to end
-        before.retain(|name, _| known.contains(name.as_str()));
-        records.extend(before);
+        for (name, database) in self.databases.iter_mut() {
+            // one that was not checked this time, as where the program was asked to end, is as it was
+            if !told.contains(name) && !known.contains(name) {
+                database.last = None;
+            }
+        }
         let troubles = match cycle.stopped {
             true => self.store.load_troubles(), // this cycle did not get to the end
             false => cycle.troubles().map(|of| of.to_string()).collect(),
         };
-        let fresh = is_fresh(self.kept.outcomes_written.as_ref(), &records, same_verdict);
-        if !fresh || troubles != self.kept.troubles_written {
-            let list: Vec<OutcomeRecord> = records.values().cloned().collect();
-            match self.store.save_outcomes(&list, &troubles) {
-                Ok(()) => {
-                    self.kept.outcomes_written = Some((Instant::now(), records.clone()));
-                    self.kept.troubles_written = troubles;
-                }
-                Err(failure) => {
-                    log::warn!(
-                        "the last verdicts could not be written, status will be old: {failure}"
-                    );
-                }
+        let records = self.databases.iter();
+        let records = records.filter_map(|(_, database)| database.last.as_deref());
+        let mut facts = Facts::default();
+        for record in records.clone() {
+            facts.add((&record.database, &record.verdict, &record.reason));
+        }
+        facts.add(&troubles);
+        if self.outcomes_written.is_fresh(&facts) {
+            return;
+        }
+        match self.store.save_outcomes(records, &troubles) {
+            Ok(()) => self.outcomes_written.note(&facts),
+            Err(failure) => {
+                log::warn!("the last verdicts could not be written, status will be old: {failure}");
             }
         }
-        self.kept.outcomes = records;
+    }
+
+    /// Records an outcome as the last one of its database.
+    fn note_outcome(&mut self, outcome: &Outcome, now: Timestamp) {
+        let last_untrusted = self.was_last(&outcome.database);
+        let database = self.databases.of(&outcome.database);
+        let before = database.last.take();
+        let mut record = record(outcome, before.as_deref(), now);
+        record.listed = !database.unlisted;
+        record.slow = database.slow;
+        record.last_untrusted = last_untrusted;
+        if matches!(outcome.reason, Reason::NotReached) {
+            // it had no turn
+            record.checked = before.as_ref().map_or(now, |before| before.checked);
+        }
+        if database.repaired {
+            // it was trusted before, and counts as shown
+            let pinned = outcome.previous.map(|state| state.tx);
+            record.trusted_tx = record.trusted_tx.max(pinned);
+        }
+        if record.trusted_tx.is_none() {
+            record.trusted_tx = self.trusted_before_this_program(outcome);
+        }
+        self.databases.of(&outcome.database).last = Some(Box::new(record));
     }
 
     /// Returns whether a database is the last one without a trusted state that had its turn.
@@ -154,26 +100,37 @@ impl Auditor {
 
     /// How far the values were read, where it is due.
     pub(super) fn save_progress_if_due(&mut self) {
-        if !is_fresh(
-            self.kept.progress_written.as_ref(),
-            &self.progress,
-            same_progress,
-        ) {
+        if !self.progress_written.is_fresh(&self.progress_facts()) {
             self.save_progress();
         }
     }
 
     /// How far the values were read, now.
     pub(super) fn save_progress(&mut self) {
-        if self.progress.is_empty() {
+        let all = self.databases.iter();
+        let all = all.filter_map(|(_, database)| database.progress.as_deref());
+        if all.clone().next().is_none() {
             return;
         }
-        match self.store.save_progress(self.progress.values()) {
-            Ok(()) => self.kept.progress_written = Some((Instant::now(), self.progress.clone())),
+        match self.store.save_progress(all) {
+            Ok(()) => self.progress_written.note(&self.progress_facts()),
             Err(failure) => {
                 log::warn!("how far the values were read could not be written: {failure}");
             }
         }
+    }
+
+    /// All of the progress but the counts, and how far a sweep came: that has a pace of its own.
+    fn progress_facts(&self) -> Facts {
+        let mut facts = Facts::default();
+        for (name, database) in self.databases.iter() {
+            if let Some(progress) = &database.progress {
+                facts.add((name, progress.since, &progress.due, &progress.absent));
+                facts.add((progress.behind_since.is_some(), progress.truncated_before));
+                facts.add((progress.swept, progress.sweep.is_some()));
+            }
+        }
+        facts
     }
 }
 

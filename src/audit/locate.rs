@@ -100,9 +100,8 @@ impl Located {
     }
 }
 
-/// How long the alarm may look for the place of one rewrite, and of all in a cycle.
+/// How long the alarm may look for the place of one rewrite.
 const AT_ALARM: Duration = Duration::from_secs(2);
-pub(super) const A_CYCLE: Duration = Duration::from_secs(6);
 /// Bytes of mirrors that the alarm may open, which reads them: what is open already costs nothing.
 const SMALL: u64 = 64 << 20;
 /// Transactions that the alarm may fetch one by one for a single proof of an old server.
@@ -128,7 +127,7 @@ impl Auditor {
         let trusted = trusted.filter(|_| of_history && !beside)?;
         let shown = shown.filter(|shown| shown.tx > 0)?;
         let database = trusted.database.as_str();
-        let known = self.windows.get(database);
+        let known = self.databases.of(database).window.as_deref();
         let same = |known: &&Window| known.shown == shown && known.newest.state == trusted.state;
         if let Some(known) = known.filter(same) {
             return Some(known.clone());
@@ -139,7 +138,7 @@ impl Auditor {
         let line = self.line(database).ok()?;
         let begin = Instant::now();
         let until = begin + AT_ALARM.min(self.locating);
-        let own = self.mirrors.remove(database);
+        let own = self.databases.of(database).mirror.take();
         let small = || {
             self.store
                 .mirrored_bytes()
@@ -149,7 +148,7 @@ impl Auditor {
             None if small() => self.mirror_of(database, trusted.since),
             _ => None,
         };
-        let mirror = own.as_ref().filter(|own| own.since() == trusted.since);
+        let mirror = own.as_deref().filter(|own| own.since() == trusted.since);
         let mirror = mirror.or(opened.as_ref());
         self.server.hurry(Some(until));
         let limits = Limits {
@@ -158,11 +157,12 @@ impl Auditor {
         };
         let window = window(&mut self.server, database, &line, mirror, shown, limits);
         self.server.hurry(None);
-        self.mirrors.extend(own.map(|own| (database.into(), own)));
+        let record = self.databases.of(database);
+        record.mirror = own;
         self.locating = self.locating.saturating_sub(begin.elapsed());
         let window = window?;
         if window.undecided.is_empty() {
-            self.windows.insert(database.into(), window.clone());
+            record.window = Some(Box::new(window.clone()));
         }
         if let Some(alarm) = alarm {
             self.keep_window(alarm, &window);

@@ -117,11 +117,9 @@ impl Auditor {
                 Err(Unmirrored::Stopped) => break,
                 Err(why) => (Some(why.to_string()), Some(why)),
             };
-            self.to_mirror.remove(&database);
-            let known = match &words {
-                Some(words) => self.unmirrored.insert(database.clone(), words.clone()),
-                None => self.unmirrored.remove(&database),
-            };
+            let record = self.databases.of(&database);
+            record.to_mirror = false;
+            let known = std::mem::replace(&mut record.unmirrored, words.clone());
             told.extend(why.filter(|_| known != words).map(|why| (database, why)));
         }
         self.server.hurry(None);
@@ -130,11 +128,9 @@ impl Auditor {
 
     /// The next one behind the last, so that a long one keeps no other waiting.
     fn next_unmirrored(&self) -> Option<String> {
-        let behind = self.mirrored_last.as_ref().and_then(|last| {
-            let names = self.to_mirror.iter();
-            names.clone().find(|name| *name > last)
-        });
-        behind.or(self.to_mirror.first()).cloned()
+        let names = self.databases.names(|database| database.to_mirror);
+        let behind = |name: &&String| self.mirrored_last.as_ref().is_some_and(|last| *name > last);
+        names.iter().find(behind).or(names.first()).cloned()
     }
 
     fn mirror_database(
@@ -146,16 +142,19 @@ impl Auditor {
         let Some(trusted) = self.store.load(database)? else {
             return Ok(Filled::ToTheEnd);
         };
-        let known = self.mirrors.remove(database);
+        let known = self.databases.of(database).mirror.take();
         let mut mirror = match known.filter(|known| known.since() == trusted.since) {
             Some(mirror) => mirror,
-            None => self.store.open_mirror(database, trusted.since)?,
+            None => Box::new(self.store.open_mirror(database, trusted.since)?),
         };
         let done = self.fill(&mut mirror, &trusted, most, until);
-        if self.mirrors.len() >= OPEN {
-            self.mirrors.clear();
+        let open = self.databases.iter().filter(|(_, of)| of.mirror.is_some());
+        if open.count() >= OPEN {
+            self.databases
+                .iter_mut()
+                .for_each(|(_, of)| of.mirror = None);
         }
-        self.mirrors.insert(database.into(), mirror);
+        self.databases.of(database).mirror = Some(mirror);
         done
     }
 

@@ -1,13 +1,14 @@
 //! The work: one cycle over all databases of a server, each ending in exactly one verdict.
 //!
 //! What a check finds is written down before it is told: a trusted state first, then an alarm.
-//! Reading order: `schedule` (all databases), `database` (one of them), `check` and `proof` (what the
+//! Reading order: `schedule` (all databases), `turn` (one of them), `database` (what is remembered of it), `check` and `proof` (what the
 //! server shows against the trusted state), `values` (what is read beside), `verdict` and `outcome`.
 
 #![forbid(unsafe_code)]
 
 mod act;
 mod against;
+mod age;
 mod auditor;
 mod capture;
 mod carried;
@@ -16,10 +17,10 @@ mod compare;
 mod conclude;
 mod cycle;
 mod database;
-mod databases;
 mod due;
 mod import;
 mod keep;
+mod listing;
 mod locate;
 mod mirror;
 mod outcome;
@@ -29,19 +30,21 @@ mod proof;
 mod recheck;
 mod schedule;
 mod sides;
+mod turn;
 mod values;
 mod verdict;
+mod written;
 
 pub use against::{
     Change, Differences, Differing, Differs, HeldAgainst, MirrorDifferences, NotHeld,
 };
+pub use age::allowed_without_proof;
 pub use auditor::Auditor;
 pub use carried::{BadStates, Carried, StateFile, read_states};
 pub use compare::{Compared, Comparison, Theirs};
 pub use cycle::{Cycle, Trouble};
-pub use databases::{Impossible, MAX_DATABASES};
-pub use due::allowed_without_proof;
 pub use import::{Import, OnRefusal};
+pub use listing::{Impossible, MAX_DATABASES};
 pub use locate::{Listed, Located, Lost, Present};
 pub use mirror::Unmirrored;
 pub use outcome::{Outcome, Overdue, Warning};

@@ -27,7 +27,7 @@ impl Auditor {
         for (index, pin) in self.pins_to_hold(database) {
             match self.hold_pin(&pin, shown)? {
                 Ok(()) => {
-                    self.pins_held.insert(index);
+                    self.databases.of(database).pins_held.insert(index);
                 }
                 Err((verdict, reason)) => {
                     return Some(Conclusion {
@@ -54,9 +54,9 @@ impl Auditor {
         let Some(pin) = pin.map(|trusted| trusted.state) else {
             return finding;
         };
-        let trusted_tx = self.kept.trusted_tx(database);
-        let shown_before =
-            trusted_tx.is_some_and(|tx| tx >= pin.tx) || self.repaired.contains(database);
+        let shown_before = self.databases.get(database).is_some_and(|record| {
+            record.repaired || record.trusted_tx().is_some_and(|tx| tx >= pin.tx)
+        });
         match finding {
             Finding::Refused {
                 reason: Reason::Fewer,
@@ -78,8 +78,10 @@ impl Auditor {
 
     /// Pins of a database that are not proven in this run yet.
     fn pins_to_hold(&self, database: &str) -> Vec<(usize, Pin)> {
+        let record = self.databases.get(database);
+        let held = |index: &usize| record.is_some_and(|record| record.pins_held.contains(index));
         let pins = self.policy.pins.iter().cloned().enumerate();
-        pins.filter(|(index, pin)| pin.database == database && !self.pins_held.contains(index))
+        pins.filter(|(index, pin)| pin.database == database && !held(index))
             .collect()
     }
 

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::auditor::{Auditor, Turn};
+use super::auditor::{Auditor, LOCATING};
 use super::cycle::Cycle;
-use super::database::{Checked, Proven};
-use super::databases::{self, Listing};
-use super::locate;
+use super::database::Turn;
+use super::listing::{self, Listing};
 use super::outcome::Outcome;
+use super::turn::{Checked, Proven};
 use super::verdict::Reason;
 use crate::ledger::StateShape;
 use crate::server::{Failure, Kind};
@@ -33,18 +33,17 @@ impl Auditor {
         self.cycles += 1;
         self.server.begin_cycle();
         self.server.begin_transcript();
-        self.locating = locate::A_CYCLE;
-        self.not_now.clear();
+        self.locating = LOCATING;
+        for (_, database) in self.databases.iter_mut() {
+            database.not_now = false;
+        }
         let mut cycle = Cycle::new();
         match self.store.databases() {
             Ok(known) => self.known = known,
             Err(failure) => cycle.no_store = Some(failure), // what was known goes on to be
         }
-        let mut known = self.known.clone();
-        self.recall_shape(&known);
-        known.extend(self.policy.pins.iter().map(|pin| pin.database.clone()));
-        known.sort();
-        known.dedup();
+        self.recall_shape();
+        let known = self.known();
         let listing = self.list(&known, &mut cycle);
         cycle.impossible.clone_from(&listing.impossible);
         cycle.too_many = listing.too_many;
@@ -60,15 +59,27 @@ impl Auditor {
         }
         let mut cycle = round.cycle;
         cycle.duration = begin.elapsed();
-        self.to_mirror.clone_from(&self.readable);
+        for (_, database) in self.databases.iter_mut() {
+            database.to_mirror = database.readable;
+        }
+        self.forget_strangers(&cycle, &known);
         self.save_outcomes(&cycle, &known);
         self.save_progress_if_due();
-        self.forget_strangers(&cycle, &known);
         cycle
     }
 
+    /// Returns the databases of which something is trusted or was, in order: those of which files are kept, those with
+    /// a pin, and those whose files are gone though they were trusted before, which is a local failure and no first
+    /// sight.
+    fn known(&self) -> BTreeSet<String> {
+        let pinned = self.policy.pins.iter().map(|pin| pin.database.clone());
+        let trusted_before = self.databases.names(|database| database.trusted_before);
+        let known = self.known.iter().cloned();
+        known.chain(pinned).chain(trusted_before).collect()
+    }
+
     /// Asks for the list, and sorts it.
-    fn list(&mut self, known: &[String], cycle: &mut Cycle) -> Listing {
+    fn list(&mut self, known: &BTreeSet<String>, cycle: &mut Cycle) -> Listing {
         let policy = self.policy.clone();
         let pinned = |name: &str| policy.pins.iter().any(|pin| pin.database == name);
         let selects = |name: &str| policy.databases.selects(name) || pinned(name);
@@ -77,7 +88,7 @@ impl Auditor {
             self.server.begin_round(first.as_deref());
         }
         let mut listing = match self.server.databases() {
-            Ok(names) => databases::sort(&names, known, selects),
+            Ok(names) => listing::sort(&names, known, selects),
             Err(failure) => {
                 // what is known is tried all the same, unless nobody is there
                 cycle.no_list = Some(failure);
@@ -88,7 +99,10 @@ impl Auditor {
                 };
             }
         };
-        self.unlisted.retain(|name| !listing.listed.contains(name));
+        let listed: BTreeSet<&str> = listing.listed.iter().map(String::as_str).collect();
+        for (name, database) in self.databases.iter_mut() {
+            database.unlisted &= !listed.contains(name);
+        }
         for entry in policy.databases.entries() {
             let selected = |names: &[String]| names.iter().any(|name| name.starts_with(entry));
             if selected(&listing.listed) || selected(&listing.missing) {
@@ -97,32 +111,30 @@ impl Auditor {
             // a database that no list names, such as systemdb, can be audited all the same
             match self.server.open(entry) {
                 Ok(()) => {
-                    self.unlisted.insert(entry.clone());
+                    self.databases.of(entry).unlisted = true;
                     listing.listed.push(entry.clone());
                 }
                 Err(failure) => cycle.selects_nothing.push((entry.clone(), failure)),
             }
         }
         // one that was never listed is not hidden
-        let unlisted = |name: &String| name == SYSTEM_DATABASE || self.unlisted.contains(name);
-        let never_listed: Vec<String> = listing
-            .missing
-            .iter()
-            .filter(|n| unlisted(n))
-            .cloned()
-            .collect();
-        listing.missing.retain(|name| !never_listed.contains(name));
-        listing.listed.extend(never_listed);
+        let unlisted = |name: &String| {
+            let record = self.databases.get(name);
+            name == SYSTEM_DATABASE || record.is_some_and(|record| record.unlisted)
+        };
+        let missing = std::mem::take(&mut listing.missing);
+        let (never_listed, missing) = missing.into_iter().partition(unlisted);
+        listing.missing = missing;
+        listing.listed.extend::<Vec<String>>(never_listed);
         listing
     }
 
     fn check_all(
         &mut self,
         listing: &Listing,
-        known: &[String],
+        known: &BTreeSet<String>,
         round: &mut Round<'_>,
     ) -> Option<()> {
-        let known: BTreeSet<&str> = known.iter().map(String::as_str).collect();
         let listed = listing
             .listed
             .iter()
@@ -133,11 +145,11 @@ impl Auditor {
             .map(|name| (name.as_str(), Listed::No));
         let (mut trusted, mut untrusted): (Vec<_>, Vec<_>) = listed
             .chain(missing)
-            .partition(|(name, _)| known.contains(name));
+            .partition(|(name, _)| known.contains(*name));
         // stable: else the list's order
         trusted.sort_by_key(|(name, _)| {
-            let before = self.turns_before.get(*name).copied();
-            (self.slow.contains(*name), self.turn(name).checked, before)
+            let record = self.databases.get(name);
+            record.map(|record| (record.slow, record.turn.checked, record.checked_before))
         });
         let first = trusted.first().or(untrusted.first());
         self.first = first.map(|(name, _)| (*name).to_owned());
@@ -178,7 +190,7 @@ impl Auditor {
             if at % TOGETHER == 0 && round.away.is_none() {
                 self.look_ahead(names.iter().skip(at).take(TOGETHER));
             }
-            self.turns.entry(name.into()).or_default().checked = self.cycles;
+            self.databases.of(name).turn.checked = self.cycles;
             proven.extend(self.check_one(name, listed, round)?);
         }
         Some(proven)
@@ -256,7 +268,7 @@ impl Auditor {
             waiting = waiting.saturating_sub(1);
             let (name, took) = (proven.database.clone(), proven.took);
             if !share.is_zero() {
-                self.turns.entry(name).or_default().read = self.cycles;
+                self.databases.of(&name).turn.read = self.cycles;
             }
             let mut outcome = self.read_beside(proven, now + share)?;
             outcome.duration = took + now.elapsed();
@@ -266,14 +278,16 @@ impl Auditor {
     }
 
     fn turn(&self, database: &str) -> Turn {
-        self.turns.get(database).copied().unwrap_or_default()
+        self.databases
+            .get(database)
+            .map_or(Turn::default(), |of| of.turn)
     }
 
     /// Begins the calls that checking these databases will most likely make. Nothing is decided here:
     /// what turns out otherwise is asked when it is needed.
     fn look_ahead<'a>(&mut self, names: impl Iterator<Item = &'a (&'a str, Listed)>) {
-        let listed = names
-            .filter(|(name, listed)| matches!(listed, Listed::Yes) && !self.slow.contains(*name));
+        let slow = |name: &str| self.databases.get(name).is_some_and(|of| of.slow);
+        let listed = names.filter(|(name, listed)| matches!(listed, Listed::Yes) && !slow(name));
         let databases: Vec<&str> = listed.map(|(name, _)| *name).collect();
         if databases.len() < 2 || !self.may_ask_together() {
             return;
@@ -302,29 +316,17 @@ impl Auditor {
         self.shape == Some(StateShape::WithDatabase)
     }
 
-    /// What is kept in memory of names that are neither known nor listed any more.
-    fn forget_strangers(&mut self, cycle: &Cycle, known: &[String]) {
-        let listed = cycle
-            .outcomes
-            .iter()
-            .map(|outcome| outcome.database.as_str());
-        let known = known.iter().map(String::as_str);
-        let kept: BTreeSet<&str> = known.chain(listed).collect();
-        // entries that no list names are opened in every cycle
+    /// Forgets databases that are neither known nor listed any more, nor entries of `--audit-databases`, which are
+    /// opened in every cycle although no list names them.
+    fn forget_strangers(&mut self, cycle: &Cycle, known: &BTreeSet<String>) {
+        let outcomes = cycle.outcomes.iter();
+        let told: BTreeSet<&str> = outcomes.map(|outcome| outcome.database.as_str()).collect();
         let entries = self.policy.databases.entries();
-        let is_entry = |name: &str| entries.iter().any(|entry| entry == name);
-        self.server
-            .keep_credentials(|name| kept.contains(name) || is_entry(name));
-        self.ages.keep(|name| kept.contains(name));
-        self.scans.retain(|name, _| kept.contains(name.as_str()));
-        self.progress.retain(|name, _| kept.contains(name.as_str()));
-        self.windows.retain(|name, _| kept.contains(name.as_str()));
-        self.mirrors.retain(|name, _| kept.contains(name.as_str()));
-        self.late_slices
-            .retain(|name, _| kept.contains(name.as_str()));
-        self.turns.retain(|name, _| kept.contains(name.as_str()));
-        self.slow.retain(|name| kept.contains(name.as_str()));
-        self.readable.retain(|name| kept.contains(name.as_str()));
+        let keeps = |name: &str| {
+            known.contains(name) || told.contains(name) || entries.iter().any(|entry| entry == name)
+        };
+        self.server.keep_credentials(keeps);
+        self.databases.retain(keeps);
     }
 }
 
@@ -373,5 +375,61 @@ fn nobody_there(failure: &Failure) -> bool {
         // a server that hangs at its list alone may well answer for its databases
         Kind::Deadline(_) => failure.call == "Login",
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::audit::policy::Policy;
+    use crate::config::{FirstSight, Secret};
+    use crate::drill::{Embedded, Options};
+    use crate::server::{Endpoint, Login, Server};
+    use crate::stop::Stop;
+    use crate::trust::{Location, Store};
+
+    fn auditor(embedded: &Embedded, dir: PathBuf) -> Auditor {
+        let endpoint = Endpoint::on_loopback(embedded.port());
+        let login = Login {
+            user: "immudb".into(),
+            password: Secret::new("immudb".into()),
+        };
+        let server = Server::new(endpoint, login, Duration::from_secs(10), Stop::new());
+        let location = Location {
+            dir,
+            roots: None,
+            server: "tested".into(),
+        };
+        let store = Store::open(&location, crate::clock::now()).unwrap();
+        let policy = Policy {
+            first_sight: FirstSight::Refused, // so that they stay strangers
+            ..Policy::of_consistency()
+        };
+        Auditor::new(server.unwrap(), store, policy)
+    }
+
+    #[test]
+    fn a_name_that_is_neither_trusted_nor_listed_any_more_leaves_no_record() {
+        let embedded = Embedded::start(Options::default()).unwrap();
+        embedded.grow("defaultdb", 1);
+        let dir = std::env::temp_dir().join(format!("immuaudit-strangers-{}", std::process::id()));
+        let mut auditor = auditor(&embedded, dir.clone());
+        for cycle in 0..3 {
+            let names: Vec<String> = (0..5).map(|i| format!("fresh-{cycle}-{i}")).collect();
+            for name in &names {
+                embedded.create_database(name);
+                embedded.grow(name, 1);
+            }
+            auditor.cycle(|_| {});
+            let records: Vec<&str> = auditor.databases.iter().map(|(name, _)| name).collect();
+            assert_eq!(records.len(), 6, "{records:?}");
+            names.iter().for_each(|name| embedded.drop_database(name));
+        }
+        auditor.cycle(|_| {});
+        assert_eq!(auditor.databases.names(|_| true), ["defaultdb"]);
+        drop(auditor);
+        std::fs::remove_dir_all(dir).unwrap();
     }
 }

@@ -81,9 +81,9 @@ impl Store {
     ///
     /// # Errors
     /// They cannot be written.
-    pub fn save_outcomes(
+    pub fn save_outcomes<'a>(
         &self,
-        outcomes: &[OutcomeRecord],
+        outcomes: impl IntoIterator<Item = &'a OutcomeRecord>,
         troubles: &[String],
     ) -> Result<(), LocalFailure> {
         let _hold = self.hold(Lock::Exclusive)?;

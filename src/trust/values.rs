@@ -79,7 +79,7 @@ pub struct Sweeping {
 }
 
 /// The reason why a transaction is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Due {
     /// Since when.
     pub since: Timestamp,
@@ -118,7 +118,7 @@ pub enum Begun {
 }
 
 /// A sweep that ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Swept {
     /// When it began.
     pub began: Timestamp,
@@ -133,7 +133,7 @@ pub struct Swept {
 }
 
 /// Values that nobody can read any more, each with the proof for it, or on a server too old.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Unavailable {
     /// A proven header records that values before a later transaction were dropped.
     pub truncated: u64,

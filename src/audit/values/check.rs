@@ -44,7 +44,7 @@ impl Auditor {
         };
         let done = reading.read(values.new, values.sample, before);
         let report = reading.end(values.new);
-        self.progress.insert(database.into(), progress);
+        self.databases.of(database).progress = Some(Box::new(progress));
         match done {
             Err(Halt::Stopped) => None,
             Ok(()) | Err(Halt::Away | Halt::Late) => Some(report),
@@ -53,9 +53,9 @@ impl Auditor {
 
     /// How far a database was read; anew where it has another history since.
     pub(in crate::audit) fn progress_of(&mut self, database: &str, since: Timestamp) -> Progress {
-        let mut progress = self
-            .progress
-            .remove(database)
+        let known = self.databases.of(database).progress.take();
+        let mut progress = known
+            .map(|known| *known)
             .filter(|progress| progress.since == since)
             .unwrap_or_else(|| Progress::new(database, since));
         progress.clamp_to(clock::now());
@@ -74,7 +74,7 @@ impl Auditor {
             database,
             trusted,
             shape: self.shape,
-            scan: self.scans.entry(database.into()).or_default(),
+            scan: &mut self.databases.of(database).scan,
             truncation: Truncation::of(progress),
             searches: 0,
             comes_back: false,

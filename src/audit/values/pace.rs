@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::sweep::{Slice, Went, begin};
+use crate::audit::age::WallAges;
 use crate::audit::auditor::Auditor;
-use crate::audit::due::WallAges;
 use crate::clock;
 use crate::trust::{Begun, Sweeping, Swept};
 
@@ -33,7 +33,7 @@ impl Auditor {
             match slice.went {
                 Went::Idle => {}
                 // it waits for the next cycle, the others do not
-                Went::Away(_) => drop(self.not_now.insert(database)),
+                Went::Away(_) => self.databases.of(&database).not_now = true,
                 _ => {}
             }
             if slice.went != Went::Idle || slice.outcome.is_some() {
@@ -48,7 +48,9 @@ impl Auditor {
     /// The databases that a paced sweep may go on with, the one after the last first, so that a slow one keeps
     /// no other waiting.
     fn sweepable(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.readable.difference(&self.not_now).cloned().collect();
+        let mut names = self
+            .databases
+            .names(|database| database.readable && !database.not_now);
         if let Some(last) = &self.swept_last {
             let next = names.partition_point(|name| name <= last);
             names.rotate_left(next);
@@ -58,8 +60,12 @@ impl Auditor {
 
     /// Is there nothing that is done between two cycles, neither a paced sweep nor a mirror?
     pub fn waits_for_the_next_cycle(&self) -> bool {
-        let mirrored = self.mirror_most.is_none() || self.to_mirror.is_empty();
-        self.policy.values.sweep.is_none() && mirrored
+        let to_mirror = || {
+            self.databases
+                .iter()
+                .any(|(_, database)| database.to_mirror)
+        };
+        self.policy.values.sweep.is_none() && (self.mirror_most.is_none() || !to_mirror())
     }
 }
 

@@ -9,7 +9,6 @@ use super::pace::Paced;
 use super::reader::{Ended, Halt, Reader};
 use super::report::Report;
 use super::run::Next;
-use super::scan::Scan;
 use super::truncation::Truncation;
 use super::walk::{Step, Walk};
 use crate::audit::auditor::Auditor;
@@ -56,12 +55,12 @@ const SLICE: Duration = Duration::from_millis(400);
 impl Auditor {
     /// Databases whose state was proven in the last cycle: those that can be swept.
     pub fn readable(&self) -> Vec<String> {
-        self.readable.iter().cloned().collect()
+        self.databases.names(|database| database.readable)
     }
 
     /// How far a database's values were read.
     pub fn values_read(&self, database: &str) -> Option<&Progress> {
-        self.progress.get(database)
+        self.databases.progress(database)
     }
 
     /// Goes on with the sweep that the operator asked for; one that the audit had begun for itself
@@ -92,7 +91,7 @@ impl Auditor {
             swept: progress.swept,
         };
         let Some((mut sweep, goal)) = choose(&pace, progress.sweep.clone()) else {
-            self.progress.insert(database.into(), progress);
+            self.databases.of(database).progress = Some(Box::new(progress));
             return went(Went::Idle);
         };
         let until = Instant::now() + SLICE;
@@ -133,7 +132,7 @@ impl Auditor {
             progress.sweep = Some(sweep);
         }
         let swept = progress.swept;
-        self.progress.insert(database.into(), progress);
+        self.databases.of(database).progress = Some(Box::new(progress));
         // alarms first: what is passed is not read again
         let outcome = self.tell_of_sweep(database, &trusted, report);
         let old = self.saved.is_none_or(|saved| saved.elapsed() > SAVED);
@@ -160,8 +159,8 @@ impl Auditor {
 
     /// Returns the transaction that a sweep could not get past in [`STUCK`] slices.
     fn stuck_at(&self, database: &str, at: u64) -> Option<u64> {
-        let (before, slices) = self.late_slices.get(database)?;
-        match *before == at && *slices >= STUCK {
+        let (before, slices) = self.databases.get(database)?.late_slices?;
+        match before == at && slices >= STUCK {
             true => at.checked_add(1),
             false => None,
         }
@@ -169,18 +168,17 @@ impl Auditor {
 
     /// Counts the slices whose time was over at the same transaction.
     fn note_slice(&mut self, database: &str, from: u64, at: u64, late: bool) {
+        let record = self.databases.of(database);
         if !late || at != from {
-            self.late_slices.remove(database);
+            record.late_slices = None;
             return;
         }
-        if !self.scans.get(database).is_some_and(Scan::is_of_one) {
+        if !record.scan.is_of_one() {
             return; // a shorter scan may do
         }
-        let slices = self.late_slices.entry(database.into()).or_insert((at, 0));
-        *slices = match slices.0 == at {
-            true => (at, slices.1.saturating_add(1)),
-            false => (at, 1),
-        };
+        let before = record.late_slices.filter(|(before, _)| *before == at);
+        let slices = before.map_or(0, |(_, slices)| slices);
+        record.late_slices = Some((at, slices.saturating_add(1)));
     }
 
     fn tell_of_sweep(

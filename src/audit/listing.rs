@@ -35,8 +35,7 @@ pub struct Impossible {
 }
 
 /// Sorts a server's list by what is known and selected.
-pub fn sort(names: &Names, known: &[String], selects: impl Fn(&str) -> bool) -> Listing {
-    let known: BTreeSet<&str> = known.iter().map(String::as_str).collect();
+pub fn sort(names: &Names, known: &BTreeSet<String>, selects: impl Fn(&str) -> bool) -> Listing {
     let mut seen = BTreeSet::new();
     let mut listing = Listing::default();
     let mut new = 0;
@@ -63,9 +62,9 @@ pub fn sort(names: &Names, known: &[String], selects: impl Fn(&str) -> bool) -> 
         listing.listed.push(name.to_owned());
     }
     listing.missing = known
-        .into_iter()
+        .iter()
         .filter(|name| !seen.contains(*name) && selects(name))
-        .map(str::to_owned)
+        .cloned()
         .collect();
     listing
 }
@@ -84,7 +83,7 @@ mod tests {
         names.iter().map(|name| name.as_bytes()).collect()
     }
 
-    fn strings(names: &[&str]) -> Vec<String> {
+    fn strings(names: &[&str]) -> BTreeSet<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 
@@ -106,7 +105,7 @@ mod tests {
         list.push(vec![0xff, 0xfe]);
         list.push(vec![]);
         let list: Names = list.iter().map(Vec::as_slice).collect();
-        let listing = sort(&list, &[], |_| true);
+        let listing = sort(&list, &BTreeSet::new(), |_| true);
         assert_eq!(listing.listed, ["real"]);
         let impossible = listing.impossible.unwrap();
         assert_eq!(impossible.count, 5002);

@@ -1,0 +1,158 @@
+//! Ages: how long ago a database was proven, and how long ago something happened by the wall clock.
+//!
+//! Ages are kept by the monotone clock; the wall clock only carries them over a restart.
+
+use std::time::{Duration, Instant};
+
+use super::outcome::Overdue;
+use crate::clock::Timestamp;
+
+/// Intervals that a database may go unproven, and a transaction unread.
+const PATIENCE: u32 = 3;
+/// Times of `--audit-sweep` that may pass without the end of a sweep.
+const SWEEPS: u32 = 2;
+
+/// When a database was last proven, and when it last grew. One that was never proven counts from its first mention.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Age {
+    proven: Since,
+    grown: Since,
+}
+
+/// A moment that may lie before the monotone clock began.
+#[derive(Clone, Copy, Debug)]
+struct Since {
+    at: Instant,
+    earlier: Duration,
+}
+
+impl Since {
+    fn ago(earlier: Duration) -> Since {
+        Since {
+            at: Instant::now(),
+            earlier,
+        }
+    }
+
+    fn elapsed(self) -> Duration {
+        self.at.elapsed().saturating_add(self.earlier)
+    }
+}
+
+impl Age {
+    /// Returns an age that counts from now on.
+    pub fn new() -> Age {
+        Age::ago(Duration::ZERO, Duration::ZERO)
+    }
+
+    /// Returns the age of a database that was last proven and last grew so long ago.
+    pub fn ago(proven: Duration, grown: Duration) -> Age {
+        Age {
+            proven: Since::ago(proven),
+            grown: Since::ago(grown),
+        }
+    }
+
+    /// Records that the database was proven just now; `grew` says whether it had a new transaction.
+    pub fn proven(&mut self, grew: bool) {
+        self.proven = Since::ago(Duration::ZERO);
+        if grew {
+            self.grown = self.proven;
+        }
+    }
+
+    /// Returns whether it is overdue: unproven for three `interval`s, or for longer than `growth` without a new
+    /// transaction.
+    pub fn overdue(&self, interval: Duration, growth: Option<Duration>) -> Option<Overdue> {
+        let (unproven, frozen) = (self.proven.elapsed(), self.grown.elapsed());
+        if unproven > allowed_without_proof(interval) {
+            Some(Overdue::Unproven(unproven))
+        } else if growth.is_some_and(|growth| frozen > growth) {
+            Some(Overdue::Frozen(frozen))
+        } else {
+            None
+        }
+    }
+}
+
+/// Returns the time that a database may go unproven, and a transaction unread.
+pub fn allowed_without_proof(interval: Duration) -> Duration {
+    interval.saturating_mul(PATIENCE)
+}
+
+/// Returns the time that may pass without the end of a sweep. A job under cron sweeps only when it runs, so three
+/// intervals are allowed at least.
+pub(super) fn allowed_without_sweep(sweep: Duration, interval: Duration) -> Duration {
+    let checks = allowed_without_proof(interval);
+    sweep.saturating_mul(SWEEPS).max(checks)
+}
+
+/// The age of times that were taken by the wall clock. While the program runs no age grows faster than the monotone
+/// clock, so that a wall clock that is put forward ages nothing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WallAges {
+    /// When the program began, by the wall clock.
+    pub started: Timestamp,
+    /// The time since it began.
+    pub running: Duration,
+    /// The time of day.
+    pub now: Timestamp,
+}
+
+impl WallAges {
+    /// Returns how long ago a time was.
+    pub fn of(self, at: Timestamp) -> Duration {
+        let most = self.started.since(at).saturating_add(self.running);
+        // times have whole seconds, so that a running time is one short at most
+        self.now.since(at).min(most + Duration::from_secs(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_unix(1_000_000 + seconds)
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_put_forward_ages_nothing() {
+        let ages = |started, now| WallAges {
+            started: at(started),
+            running: Duration::from_secs(20),
+            now: at(now),
+        };
+        let jumped = ages(0, 1_000_000);
+        assert_eq!(jumped.of(at(10)), Duration::from_secs(21));
+        assert_eq!(jumped.of(at(999_995)), Duration::from_secs(5));
+        // what was old when the program began stays so
+        let ages = ages(500, 520);
+        assert_eq!(ages.of(at(100)), Duration::from_secs(420));
+        assert_eq!(ages.of(at(600)), Duration::ZERO);
+    }
+
+    const INTERVAL: Duration = Duration::from_secs(60);
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn three_intervals_without_a_proof_are_overdue_and_a_proof_ends_it() {
+        let overdue = |age: &Age| age.overdue(INTERVAL, None);
+        assert_eq!(overdue(&Age::ago(2 * INTERVAL, HOUR)), None);
+        let mut old = Age::ago(4 * INTERVAL, HOUR);
+        assert!(matches!(overdue(&old), Some(Overdue::Unproven(_))));
+        old.proven(false);
+        assert_eq!(overdue(&old), None);
+        assert_eq!(overdue(&Age::new()), None, "never proven");
+    }
+
+    #[test]
+    fn a_view_frozen_for_longer_than_expected_is_overdue_though_proven() {
+        let mut age = Age::ago(Duration::ZERO, 2 * HOUR);
+        age.proven(false);
+        let overdue = |age: &Age| age.overdue(INTERVAL, Some(HOUR));
+        assert!(matches!(overdue(&age), Some(Overdue::Frozen(_))));
+        age.proven(true);
+        assert_eq!(overdue(&age), None);
+    }
+}

@@ -1,0 +1,253 @@
+//! One database's turn in a cycle: from its name to its verdict.
+
+use std::time::{Duration, Instant};
+
+use super::auditor::Auditor;
+use super::check;
+use super::conclude::Conclusion;
+use super::outcome::{Outcome, Warning};
+use super::verdict::{Reason, Verdict};
+use crate::clock::{self, Timestamp};
+use crate::config::NewValues;
+use crate::ledger::State;
+use crate::ranges::Ranges;
+use crate::server::Failure;
+use crate::trust::{Acknowledged, LocalFailure, Progress, Tampering, Trusted};
+
+/// The result of checking a state.
+pub(super) enum Checked {
+    /// All of them are reported.
+    Done(Box<Outcome>),
+    /// It is proven: values can be read.
+    Proven(Box<Proven>),
+}
+
+impl From<Outcome> for Checked {
+    fn from(outcome: Outcome) -> Checked {
+        Checked::Done(Box::new(outcome))
+    }
+}
+
+/// A database whose state was proven, before its values are read.
+pub(super) struct Proven {
+    pub database: String,
+    /// The trusted state before the check.
+    trusted: Option<Trusted>,
+    conclusion: Conclusion,
+    /// The proven state.
+    state: State,
+    /// Since when the line of proofs is unbroken.
+    since: Timestamp,
+    /// How long the check took.
+    pub took: Duration,
+}
+
+impl Auditor {
+    /// Checks the state of a database that the server lists, as far as its proof; `None` where the program
+    /// is asked to end.
+    pub(super) fn check_listed(&mut self, database: &str) -> Option<Checked> {
+        self.server.begin_transcript();
+        self.databases.of(database).readable = false;
+        let trusted = match self.trusted(database) {
+            Ok(trusted) => trusted,
+            Err(failure) => return Some(self.local_failure(database, failure).into()),
+        };
+        let state = trusted.as_ref().map(|trusted| trusted.state);
+        let demands = self.demands();
+        let finding = check::check(&mut self.server, database, state, &demands);
+        let finding = self.excuse_lag_behind_a_pin(database, trusted.as_ref(), finding);
+        let conclusion = self.act(database, trusted.as_ref(), finding)?;
+        let conclusion = self.with_pins(database, conclusion)?;
+        let to_read = self.to_read(database, trusted.as_ref(), &conclusion);
+        let Some((state, since)) = to_read else {
+            let outcome = self.conclude(database, trusted.as_ref(), conclusion);
+            return Some(outcome.into());
+        };
+        if !self.wants_values(database) {
+            self.databases.of(database).readable = true;
+            let outcome = self.conclude(database, trusted.as_ref(), conclusion);
+            return Some(outcome.into());
+        }
+        Some(Checked::Proven(Box::new(Proven {
+            database: database.into(),
+            trusted,
+            conclusion,
+            state,
+            since,
+            took: Duration::ZERO,
+        })))
+    }
+
+    /// The state against which values are read, and since when its line of proofs is unbroken: a state
+    /// that is proven.
+    fn to_read(
+        &self,
+        database: &str,
+        before: Option<&Trusted>,
+        conclusion: &Conclusion,
+    ) -> Option<(State, Timestamp)> {
+        let shown = match (conclusion.verdict, conclusion.shown) {
+            (Verdict::FirstSeen | Verdict::Consistent, Some(shown)) => shown,
+            _ => return None,
+        };
+        let since = match before {
+            Some(before) => before.since,
+            None => self.store.load(database).ok()??.since, // the next check tells what is wrong with it
+        };
+        Some((shown, since))
+    }
+
+    /// Returns whether anything of a database is to be read, or told of earlier readings.
+    fn wants_values(&self, database: &str) -> bool {
+        let values = &self.policy.values;
+        let left = |progress: &Progress| !progress.due.is_empty() || !progress.absent.is_empty();
+        values.sample > 0
+            || values.new == NewValues::All
+            || self.databases.progress(database).is_some_and(left)
+    }
+
+    /// Reads values of a database whose state is proven, until then; what they show does not undo the
+    /// proof.
+    pub(super) fn read_beside(&mut self, proven: Proven, until: Instant) -> Option<Outcome> {
+        let Proven {
+            database,
+            trusted,
+            conclusion,
+            state,
+            since,
+            took: _,
+        } = proven;
+        let before = trusted.as_ref().map(|before| before.state);
+        let report = self.read_values(&database, state, before, since, until)?;
+        self.databases.of(&database).readable = true;
+        let mut conclusion = conclusion;
+        conclusion.warnings.extend(self.absent_values(&database));
+        if report.left.cut > 0 {
+            conclusion.warnings.push(Warning::SampleCut {
+                transactions: report.left.cut,
+            });
+        }
+        if report.left.behind > 0 {
+            conclusion.warnings.push(Warning::Behind {
+                transactions: report.left.behind,
+            });
+        }
+        if let Some(verdict) = report.verdict() {
+            conclusion = Conclusion {
+                of_state: Some(conclusion.verdict),
+                verdict,
+                reason: Reason::Values(Box::new(report)),
+                ..conclusion
+            };
+        }
+        Some(self.conclude(&database, trusted.as_ref(), conclusion))
+    }
+
+    /// Warns of values that the server does not have, for no reason that the ledger shows or the operator
+    /// acknowledged.
+    pub(super) fn absent_values(&self, database: &str) -> Option<Warning> {
+        let (absent, dropped) = self.unexplained(database)?;
+        Some(Warning::ValuesAbsent {
+            transactions: absent.count(),
+            first: absent.first()?,
+            last: absent.last()?,
+            dropped: dropped.count(),
+        })
+    }
+
+    /// Returns the transactions with absent values that nothing explains, and those of them that had been read
+    /// whole before.
+    pub fn unexplained(&self, database: &str) -> Option<(Ranges, Ranges)> {
+        let progress = self.databases.progress(database)?;
+        Some(progress.unexplained(&self.acknowledged(database)))
+    }
+
+    /// Returns what an operator acknowledged of a database. An acknowledgement that cannot be read is none.
+    pub fn acknowledged(&self, database: &str) -> Acknowledged {
+        self.store.acknowledged(database).unwrap_or_default()
+    }
+
+    /// The trusted state of a database, or a pin if there is none yet.
+    fn trusted(&mut self, database: &str) -> Result<Option<Trusted>, LocalFailure> {
+        let pin = self.policy.pins.iter().find(|pin| pin.database == database);
+        let trusted_before = self.databases.of(database).trusted_before;
+        match (self.store.load(database), pin) {
+            (Ok(Some(trusted)), _) => Ok(Some(trusted)),
+            (Ok(None), None) if trusted_before => self.store.nothing_lost(database).map(|()| None),
+            (loaded, None) => loaded,
+            // nothing there, or damaged: the operator says where to go on
+            (loaded, Some(pin)) => {
+                if loaded.is_err() || trusted_before {
+                    self.databases.of(database).repaired = true;
+                }
+                self.store.pin(database, pin.state, clock::now()).map(Some)
+            }
+        }
+    }
+
+    /// A database that the server does not list. Only one with a trusted state can vanish: is it
+    /// gone, or hidden?
+    pub(super) fn check_unlisted(&mut self, database: &str) -> Option<Checked> {
+        self.server.begin_transcript_with_list();
+        let trusted = match self.trusted(database) {
+            Ok(Some(trusted)) => trusted,
+            Ok(None) => {
+                let gone = Conclusion::new(Verdict::Empty, Reason::Unlisted);
+                return Some(self.conclude(database, None, gone).into());
+            }
+            Err(failure) => return Some(self.local_failure(database, failure).into()),
+        };
+        let rolled_back = Verdict::Tampered(Tampering::RolledBack);
+        let conclusion = match self.server.open(database) {
+            Ok(()) => match self.server.databases() {
+                // given back, or restored, since the list was read
+                Ok(names) if names.iter().any(|name| name == database.as_bytes()) => {
+                    return self.check_listed(database);
+                }
+                Ok(_) => self.check_hidden(database, &trusted)?,
+                Err(failure) => {
+                    let verdict = check::sort(&failure, false)?;
+                    Conclusion::new(verdict, Reason::Failure(failure))
+                }
+            },
+            Err(failure) => match check::sort(&failure, true)? {
+                verdict if verdict == rolled_back => Conclusion::new(verdict, Reason::Vanished),
+                verdict => Conclusion::new(verdict, Reason::Failure(failure)),
+            },
+        };
+        Some(self.conclude(database, Some(&trusted), conclusion).into())
+    }
+
+    /// A hidden database is checked like any other; what is found there counts if it is worse.
+    fn check_hidden(&mut self, database: &str, trusted: &Trusted) -> Option<Conclusion> {
+        let demands = self.demands();
+        let finding = check::check(&mut self.server, database, Some(trusted.state), &demands);
+        let conclusion = self.act(database, Some(trusted), finding)?;
+        Some(if conclusion.verdict.is_tampering() {
+            conclusion
+        } else {
+            Conclusion {
+                verdict: Verdict::Tampered(Tampering::RolledBack),
+                reason: Reason::Hidden,
+                // it shows something: there is no state to adopt
+                shown: conclusion.shown.or(Some(trusted.state)),
+                ..conclusion
+            }
+        })
+    }
+
+    /// Concludes the check of a database that is not asked for, because the server is away.
+    pub(super) fn not_tried(&mut self, database: &str, away: Failure) -> Option<Outcome> {
+        let verdict = check::sort(&away, false)?;
+        let trusted = self.store.load(database).ok().flatten();
+        let conclusion = Conclusion::new(verdict, Reason::Failure(away));
+        Some(self.conclude(database, trusted.as_ref(), conclusion))
+    }
+
+    /// A database whose turn did not come before the cycle's time was over.
+    pub(super) fn not_reached(&mut self, database: &str) -> Outcome {
+        let trusted = self.store.load(database).ok().flatten();
+        let conclusion = Conclusion::new(Verdict::Unreachable, Reason::NotReached);
+        self.conclude(database, trusted.as_ref(), conclusion)
+    }
+}

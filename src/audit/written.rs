@@ -1,0 +1,39 @@
+//! When something was last written down, so that times and counts alone are written only now and then.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::{Duration, Instant};
+
+/// How old times and counts on disk may become while the program runs.
+const RARELY: Duration = Duration::from_secs(10);
+
+/// What was last written down, as a hash of the facts that count, and when.
+#[derive(Debug, Default)]
+pub(super) struct Written(Option<(Instant, u64)>);
+
+impl Written {
+    /// Returns whether the same facts were written down not long ago.
+    pub fn is_fresh(&self, facts: &Facts) -> bool {
+        self.0
+            .is_some_and(|(when, written)| when.elapsed() < RARELY && written == facts.hash())
+    }
+
+    /// Records that these facts were written down.
+    pub fn note(&mut self, facts: &Facts) {
+        self.0 = Some((Instant::now(), facts.hash()));
+    }
+}
+
+/// The facts that count, hashed as they are added. Nothing is decided by the hash but when to write.
+#[derive(Default)]
+pub(super) struct Facts(DefaultHasher);
+
+impl Facts {
+    /// Adds a fact.
+    pub fn add(&mut self, fact: impl Hash) {
+        fact.hash(&mut self.0);
+    }
+
+    fn hash(&self) -> u64 {
+        self.0.finish()
+    }
+}
