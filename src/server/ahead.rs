@@ -5,8 +5,8 @@
 use std::time::{Duration, Instant};
 
 use super::Server;
-use super::call::{Answer, Credential, Pending, Receiving};
 use super::failure::{Failure, Kind};
+use super::transport::{Answer, Call, Credential, PendingCall};
 use crate::ledger::State;
 use crate::stop::Stop;
 use crate::wire::{self, Entries, method};
@@ -36,16 +36,14 @@ enum Reception {
 }
 
 enum Progress {
-    Pending(Box<Pending>),
-    Receiving(Box<Receiving>),
+    Pending(Box<dyn PendingCall>, Reception),
     Ended(Result<Answer, Failure>),
 }
 
 impl Progress {
     fn wait(self, stop: &Stop) -> Result<Answer, Failure> {
         match self {
-            Progress::Pending(pending) => pending.receive().wait(stop),
-            Progress::Receiving(receiving) => receiving.wait(stop),
+            Progress::Pending(pending, _) => pending.wait(stop),
             Progress::Ended(answer) => answer,
         }
     }
@@ -65,7 +63,7 @@ impl Taken {
     /// The answer; `None` where the call has to be made again: it may have run into its deadline
     /// because nobody took the answer off the network.
     pub fn wait(self, stop: &Stop) -> Option<Result<Answer, Failure>> {
-        let lay = matches!(self.progress, Progress::Pending(_));
+        let lay = matches!(self.progress, Progress::Pending(_, Reception::Later));
         match self.progress.wait(stop) {
             Err(failure) if lay && failure.kind != Kind::Stopped => None,
             answer => Some(answer),
@@ -114,20 +112,20 @@ impl Ahead {
         name: &'static str,
         request: Vec<u8>,
         credential: Credential,
-        pending: Pending,
+        pending: Box<dyn PendingCall>,
         reception: Reception,
         now: Instant,
     ) {
-        let progress = match reception {
-            Reception::Meanwhile => Progress::Receiving(Box::new(pending.receive())),
-            Reception::Later => Progress::Pending(Box::new(pending)),
+        let pending = match reception {
+            Reception::Meanwhile => pending.receive(),
+            Reception::Later => pending,
         };
         self.0.push(Begun {
             name,
             request,
             credential,
             when: now,
-            progress,
+            progress: Progress::Pending(pending, reception),
         });
     }
 }
@@ -248,9 +246,16 @@ impl Server {
         credential: Credential,
         reception: Reception,
     ) {
-        let Some(client) = &self.client else { return };
-        let timeout = self.timeout_now();
-        if let Ok(pending) = Pending::start(client, name, &request, &credential, timeout) {
+        let Some(connection) = &self.connection else {
+            return;
+        };
+        let call = Call {
+            name,
+            request: &request,
+            credential: &credential,
+            timeout: self.timeout_now(),
+        };
+        if let Ok(pending) = connection.start(&call) {
             let now = self.clock.instant();
             self.ahead
                 .begin(name, request, credential, pending, reception, now);
@@ -282,20 +287,24 @@ impl Server {
         &mut self,
         databases: &[&'a str],
     ) -> Vec<(&'a str, Result<Credential, Failure>)> {
-        let (Some(user), Some(client)) = (self.session.token(), &self.client) else {
+        let (Some(user), Some(connection)) = (self.session.token(), &self.connection) else {
             return Vec::new();
         };
         let timeout = self.timeout_now();
         let begin = |database: &&'a str| {
-            let request = wire::database(database);
-            let call = Pending::start(client, method::USE_DATABASE, &request, &user, timeout);
-            Some((*database, call.ok()?))
+            let call = Call {
+                name: method::USE_DATABASE,
+                request: &wire::database(database),
+                credential: &user,
+                timeout,
+            };
+            Some((*database, connection.start(&call).ok()?))
         };
-        let opening: Vec<(&str, Pending)> = databases.iter().filter_map(begin).collect();
+        let opening: Vec<_> = databases.iter().filter_map(begin).collect();
         let mut all = Vec::new();
         for (database, pending) in opening {
             let begin = self.clock.instant();
-            let answer = pending.receive().wait(&self.stop);
+            let answer = pending.wait(&self.stop);
             let name = method::USE_DATABASE;
             let end = self.clock.instant();
             self.calls.count(name, begin, end, &answer);

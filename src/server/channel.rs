@@ -7,10 +7,11 @@ use std::time::Duration;
 use std::{env, fmt, fs};
 
 use grpcio::{
-    Channel, ChannelBuilder, ChannelCredentials, ChannelCredentialsBuilder, Environment,
+    Channel, ChannelBuilder, ChannelCredentials, ChannelCredentialsBuilder, Client, Environment,
     ResourceQuota,
 };
 
+use super::transport::{Connection, Transport};
 use crate::config::Secret;
 
 /// Where the server is, and how to speak to it.
@@ -92,21 +93,31 @@ impl Endpoint {
     }
 }
 
-/// Opens channels to one endpoint, each with a connection of its own.
-pub(super) struct Connector {
+/// gRPC to one endpoint: each channel has a connection of its own.
+pub(super) struct GrpcTransport {
     environment: Arc<Environment>,
     endpoint: Endpoint,
     system_roots: Vec<u8>,
 }
 
-impl Connector {
+impl Transport for GrpcTransport {
+    fn connect(&mut self, tls: Option<Tls>) -> Box<dyn Connection> {
+        self.read_system_roots();
+        if let Some(tls) = tls {
+            self.endpoint.security = Security::Tls(tls);
+        }
+        Box::new(Client::new(self.channel()))
+    }
+}
+
+impl GrpcTransport {
     /// Reads the system's CAs where they are needed.
-    pub fn new(endpoint: Endpoint) -> Result<Connector, NoSystemRoots> {
+    pub fn new(endpoint: Endpoint) -> Result<GrpcTransport, NoSystemRoots> {
         let system_roots = match &endpoint.security {
             Security::Tls(Tls { roots: None, .. }) => system_roots().ok_or(NoSystemRoots)?,
             _ => Vec::new(),
         };
-        Ok(Connector {
+        Ok(GrpcTransport {
             // one completion queue: one call is waited for at a time
             environment: Arc::new(Environment::new(1)),
             endpoint,
@@ -114,13 +125,8 @@ impl Connector {
         })
     }
 
-    /// Replaces the certificates and the key of the next channel.
-    pub fn set_tls(&mut self, tls: Tls) {
-        self.endpoint.security = Security::Tls(tls);
-    }
-
     /// Reads the system's CAs again, if they are used; without any the old ones stay.
-    pub fn read_system_roots(&mut self) {
+    fn read_system_roots(&mut self) {
         if let Security::Tls(Tls { roots: None, .. }) = &self.endpoint.security {
             if let Some(roots) = system_roots() {
                 self.system_roots = roots;
@@ -129,7 +135,7 @@ impl Connector {
     }
 
     /// A channel; it connects at its first call.
-    pub fn connect(&self) -> Channel {
+    fn channel(&self) -> Channel {
         let mut builder = ChannelBuilder::new(self.environment.clone())
             .max_receive_message_len(self.endpoint.max_answer)
             // the limit alone is looked at when the whole answer is there: without a bound on what

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use grpcio::{RpcStatus, RpcStatusCode};
+use grpcio::RpcStatusCode;
 
 use super::calls::short;
 use super::failure::Kind;
@@ -46,9 +46,9 @@ const OVERLOADED: [&str; 2] = [
 ];
 
 /// Returns what a status means that `call` (without its path) was answered with.
-pub(super) fn classify(call: &str, status: &RpcStatus, timeout: Duration) -> Kind {
-    let message = unwrapped(status.message());
-    match status.code() {
+pub(super) fn classify(call: &str, code: i32, message: &str, timeout: Duration) -> Kind {
+    let message = unwrapped(message);
+    match RpcStatusCode::from(code) {
         // said by this client, which takes no compressed answer (see channel.rs)
         RpcStatusCode::UNIMPLEMENTED if message.contains("Compression algorithm") => {
             Kind::Compressed
@@ -159,8 +159,7 @@ mod tests {
     use super::*;
 
     fn kind(call: &str, code: i32, message: &str) -> Kind {
-        let status = RpcStatus::with_message(RpcStatusCode::from(code), message.into());
-        classify(call, &status, Duration::from_secs(1))
+        classify(call, code, message, Duration::from_secs(1))
     }
 
     /// The kind that is right for a recorded message.

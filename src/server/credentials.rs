@@ -1,9 +1,9 @@
 //! Logging in, opening databases, and doing either again. A login or a credential is kept until a new one
 //! takes its place: a renewal that fails discards nothing (protocol.md §1, *Authentication*).
 
-use super::call::Credential;
 use super::failure::{Failure, Kind};
 use super::session::Mode;
+use super::transport::Credential;
 use super::{DEFAULT_DATABASE, Server};
 use crate::wire::{self, method};
 

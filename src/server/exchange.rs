@@ -3,13 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use grpcio::Client;
-
 use super::Server;
-use super::call::{Answer, Credential, Pending};
 use super::calls::short;
 use super::failure::{Failure, Kind};
 use super::session::has_paused;
+use super::transport::{Answer, Call, Credential};
 
 /// The pauses before a connection that failed is tried again: short enough for a second, and long enough
 /// for a socket that is just being bound.
@@ -97,7 +95,7 @@ impl Server {
                     Kind::Deadline(_) | Kind::Unreachable | Kind::Stopped
                 );
                 if !self.carried {
-                    self.client = None;
+                    self.connection = None;
                     self.ahead.forget();
                 }
             }
@@ -116,17 +114,18 @@ impl Server {
         request: &Vec<u8>,
         credential: &Credential,
     ) -> Result<Answer, Failure> {
-        let timeout = self.timeout_now();
-        if self.client.is_none() {
-            self.read_certificates();
-        }
-        let connector = &self.connector;
-        let client = self
-            .client
-            .get_or_insert_with(|| Client::new(connector.connect()));
-        Pending::start(client, name, request, credential, timeout)?
-            .receive()
-            .wait(&self.stop)
+        let call = Call {
+            name,
+            request,
+            credential,
+            timeout: self.timeout_now(),
+        };
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.connect(),
+        };
+        let connection = self.connection.insert(connection);
+        connection.start(&call)?.wait(&self.stop)
     }
 
     /// Returns the time limit of a call that starts now.

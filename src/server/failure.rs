@@ -74,7 +74,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub(super) fn new(call: &'static str, kind: Kind) -> Failure {
+    /// A failure without any words of the server.
+    pub fn new(call: &'static str, kind: Kind) -> Failure {
         Failure {
             call,
             kind,
@@ -94,21 +95,17 @@ impl Failure {
         sizes.split(' ').next()?.parse().ok()
     }
 
-    pub(super) fn of_grpc(call: &'static str, error: &grpcio::Error, timeout: Duration) -> Failure {
-        let (grpcio::Error::RpcFailure(status) | grpcio::Error::RpcFinished(Some(status))) = error
-        else {
-            let kind = match error {
-                grpcio::Error::Codec(_) => Kind::NotOneMessage,
-                _ => Kind::Unreachable,
-            };
-            return Failure {
-                message: Shown::new(&error.to_string()),
-                ..Failure::new(call, kind)
-            };
-        };
+    /// Returns what it means that a call with this deadline ended with a status of gRPC.
+    pub fn of_status(call: &'static str, code: i32, message: &str, timeout: Duration) -> Failure {
+        let kind = classify::classify(call, code, message, timeout);
+        Failure::told(call, kind, message)
+    }
+
+    /// A failure with the words of whoever noticed it.
+    pub(super) fn told(call: &'static str, kind: Kind, message: &str) -> Failure {
         Failure {
-            message: Shown::new(status.message()),
-            ..Failure::new(call, classify::classify(call, status, timeout))
+            message: Shown::new(message),
+            ..Failure::new(call, kind)
         }
     }
 }

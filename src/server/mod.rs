@@ -4,7 +4,6 @@
 #![forbid(unsafe_code)]
 
 mod ahead;
-mod call;
 mod calls;
 mod channel;
 mod classify;
@@ -12,20 +11,20 @@ mod credentials;
 mod denied;
 mod exchange;
 mod failure;
+mod grpc;
 mod renewal;
 mod session;
 mod transcript;
+mod transport;
 
 use std::time::{Duration, Instant};
 
-use grpcio::Client;
-
-pub use call::Answer;
 pub use calls::{Calls, Counted};
 pub use channel::{ClientCertificate, Endpoint, NoSystemRoots, Security, Tls, system_roots};
 pub use failure::{Failure, Kind};
 pub use session::Login;
 pub use transcript::{Exchange, MAX_REPLY, MAX_TRANSCRIPT, Shortened, Transcript};
+pub use transport::{Answer, Call, Connection, Credential, PendingCall, Transport};
 
 use crate::clock::Clock;
 use crate::ledger::{ClaimedState, GetEntry};
@@ -33,7 +32,7 @@ use crate::stop::Stop;
 use crate::text::Shown;
 use crate::wire::{self, Entries, Malformed, Names, Tx, VerifiableTx, method};
 use ahead::Ahead;
-use channel::Connector;
+use channel::GrpcTransport;
 use renewal::Renewal;
 use session::Session;
 
@@ -44,8 +43,8 @@ pub const DEFAULT_DATABASE: &str = "defaultdb";
 pub struct Server {
     /// First, so that its calls are cancelled while there is a connection.
     ahead: Ahead,
-    connector: Connector,
-    client: Option<Client>,
+    connection: Option<Box<dyn Connection>>,
+    transport: Box<dyn Transport>,
     /// The connection has brought an answer.
     carried: bool,
     /// When a connection that failed was last tried again in this cycle.
@@ -82,7 +81,7 @@ impl Scanned {
 }
 
 impl Server {
-    /// A server; nothing is sent before the first call.
+    /// A server that is reached by gRPC; nothing is sent before the first call.
     ///
     /// # Errors
     /// TLS by the system's CAs, of which there are none.
@@ -92,10 +91,21 @@ impl Server {
         timeout: Duration,
         stop: Stop,
     ) -> Result<Server, NoSystemRoots> {
+        let transport = Box::new(GrpcTransport::new(endpoint)?);
+        Ok(Server::over(transport, login, timeout, stop))
+    }
+
+    /// A server that is reached in another way.
+    pub fn over(
+        transport: Box<dyn Transport>,
+        login: Login,
+        timeout: Duration,
+        stop: Stop,
+    ) -> Server {
         let clock = Clock::system();
-        Ok(Server {
-            connector: Connector::new(endpoint)?,
-            client: None,
+        Server {
+            transport,
+            connection: None,
             carried: false,
             reconnected: None,
             session: Session::new(login),
@@ -109,7 +119,7 @@ impl Server {
             ahead: Ahead::default(),
             progress: None,
             renewal: Renewal::default(),
-        })
+        }
     }
 
     /// Calls `progress` after each exchange, whatever came of it.

@@ -4,6 +4,7 @@
 use super::Server;
 use super::channel::Tls;
 use super::failure::Kind;
+use super::transport::Connection;
 use crate::config::Secret;
 
 /// Reads something from its files again, or says what is wrong with them.
@@ -96,12 +97,10 @@ impl Server {
         }
     }
 
-    /// Reads certificates and key again, if they are in files.
-    pub(super) fn read_certificates(&mut self) {
-        self.connector.read_system_roots();
+    /// Opens a connection. Certificates and key are read again before, if they are in files.
+    pub(super) fn connect(&mut self) -> Box<dyn Connection> {
         let Renewal { tls, warn, .. } = &mut self.renewal;
-        if let Some(tls) = tls.read("the last good certificates and key are", warn.as_ref()) {
-            self.connector.set_tls(tls);
-        }
+        let tls = tls.read("the last good certificates and key are", warn.as_ref());
+        self.transport.connect(tls)
     }
 }

@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::call::Credential;
 use super::denied::Denied;
 use super::failure::{Failure, Kind};
+use super::transport::Credential;
 use crate::config::Secret;
 
 /// User and password.

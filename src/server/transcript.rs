@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use super::call::Answer;
 use super::calls::short;
 use super::failure::Failure;
+use super::transport::Answer;
 use crate::wire::{self, method};
 
 /// Bytes of a request or a reply at most; a longer one is shortened. Evidence keeps no more of one.

@@ -1,11 +1,11 @@
-//! One call: started, then waited for, within its deadline and no longer than the program runs.
+//! One call over gRPC: started, then waited for, within its deadline and no longer than the program runs.
 //!
 //! Every unary call goes through the streaming entry point, which puts the same bytes on the wire:
 //! the unary one panics where a server ends the call well but sends no message.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::{AbortHandle, abortable};
@@ -13,43 +13,33 @@ use grpcio::{CallOption, Client, ClientSStreamReceiver, MetadataBuilder};
 
 use super::calls::short;
 use super::failure::{Failure, Kind};
+use super::transport::{Answer, Call, Connection, Credential, PendingCall};
+use crate::clock::Clock;
 use crate::stop::{GLANCE, Stop};
 use crate::text::Shown;
-use crate::wire::{Malformed, method};
+use crate::wire::method;
 
-/// What identifies the caller to the server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Credential {
-    None,
-    /// After `Login` or `UseDatabase`.
-    Token(String),
-    /// After `OpenSession`.
-    Session(String),
-}
-
-/// An answer as it came.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// The message's bytes, which the transcript keeps as well.
-    pub bytes: Arc<Vec<u8>>,
-    /// The `immudb-uuid` header: the server's claim who it is, cut and escaped.
-    pub uuid: Option<Shown>,
-}
-
-impl Answer {
-    /// What it says, of the call `name` with its path.
-    pub(super) fn decode<T>(
-        &self,
-        name: &'static str,
-        decode: fn(&[u8]) -> Result<T, Malformed>,
-    ) -> Result<T, Failure> {
-        let call = short(name);
-        decode(&self.bytes).map_err(|malformed| Failure::malformed(call, malformed))
+impl Connection for Client {
+    fn start(&self, call: &Call<'_>) -> Result<Box<dyn PendingCall>, Failure> {
+        let Call { name, timeout, .. } = *call;
+        let refused = |error| failure(short(name), &error, timeout);
+        let option = CallOption::default()
+            .timeout(timeout)
+            .headers(headers(call.credential).map_err(refused)?);
+        let receiver = self
+            .server_streaming(&method::unary(name), call.request, option)
+            .map_err(refused)?;
+        Ok(Box::new(Pending {
+            call: short(name),
+            timeout,
+            client: self.clone(),
+            receiver,
+        }))
     }
 }
 
-/// A call on its way, whose answer stays with gRPC's core; to drop it cancels it.
-pub(super) struct Pending {
+/// A call on its way, whose answer stays with gRPC's core.
+struct Pending {
     call: &'static str,
     timeout: Duration,
     client: Client,
@@ -57,32 +47,9 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    pub fn start(
-        client: &Client,
-        name: &'static str,
-        request: &Vec<u8>,
-        credential: &Credential,
-        timeout: Duration,
-    ) -> Result<Pending, Failure> {
-        let call = short(name);
-        let refused = |error| Failure::of_grpc(call, &error, timeout);
-        let option = CallOption::default()
-            .timeout(timeout)
-            .headers(headers(credential).map_err(refused)?);
-        let receiver = client
-            .server_streaming(&method::unary(name), request, option)
-            .map_err(refused)?;
-        Ok(Pending {
-            call,
-            timeout,
-            client: client.clone(),
-            receiver,
-        })
-    }
-
     /// Lets the answer come: a message is only taken off the network once somebody asks for it. It
     /// is gRPC's thread that asks, so that nobody is woken for each part of an answer.
-    pub fn receive(self) -> Receiving {
+    fn receive(self) -> Receiving {
         let (sender, received) = mpsc::sync_channel(1);
         let (reception, abort) = abortable(receive(self.receiver));
         self.client.spawn(async move {
@@ -100,11 +67,21 @@ impl Pending {
     }
 }
 
+impl PendingCall for Pending {
+    fn receive(self: Box<Self>) -> Box<dyn PendingCall> {
+        Box::new(Pending::receive(*self))
+    }
+
+    fn wait(self: Box<Self>, stop: &Stop) -> Result<Answer, Failure> {
+        Pending::receive(*self).wait(stop)
+    }
+}
+
 /// How much later than a call's deadline its end is told at the latest.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A call whose answer is being taken up; to drop it cancels it.
-pub(super) struct Receiving {
+/// A call whose answer is being taken up.
+struct Receiving {
     call: &'static str,
     timeout: Duration,
     received: mpsc::Receiver<Received>,
@@ -114,21 +91,32 @@ pub(super) struct Receiving {
 impl Receiving {
     /// The answer, unless the program is asked to end before. gRPC sees to the deadline; nothing
     /// is waited for much longer, whatever becomes of its thread.
-    pub fn wait(self, stop: &Stop) -> Result<Answer, Failure> {
+    fn wait(self, stop: &Stop) -> Result<Answer, Failure> {
         let failed = |kind| Err(Failure::new(self.call, kind));
-        let end = Instant::now() + self.timeout + GRACE;
+        let clock = Clock::system(); // that of the network
+        let end = clock.instant() + self.timeout + GRACE;
         while !stop.requested() {
             match self.received.recv_timeout(GLANCE) {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(None)) => return failed(Kind::NotOneMessage),
                 Ok(Err(Some(error))) => {
-                    return Err(Failure::of_grpc(self.call, &error, self.timeout));
+                    return Err(failure(self.call, &error, self.timeout));
                 }
-                Err(RecvTimeoutError::Timeout) if Instant::now() < end => {}
+                Err(RecvTimeoutError::Timeout) if clock.instant() < end => {}
                 Err(_) => return failed(Kind::Deadline(self.timeout)),
             }
         }
         failed(Kind::Stopped)
+    }
+}
+
+impl PendingCall for Receiving {
+    fn receive(self: Box<Self>) -> Box<dyn PendingCall> {
+        self
+    }
+
+    fn wait(self: Box<Self>, stop: &Stop) -> Result<Answer, Failure> {
+        Receiving::wait(*self, stop)
     }
 }
 
@@ -171,4 +159,15 @@ fn headers(credential: &Credential) -> grpcio::Result<grpcio::Metadata> {
         }
     }
     Ok(headers.build())
+}
+
+/// Returns what an error of gRPC means for a call with this deadline.
+fn failure(call: &'static str, error: &grpcio::Error, timeout: Duration) -> Failure {
+    match error {
+        grpcio::Error::RpcFailure(status) | grpcio::Error::RpcFinished(Some(status)) => {
+            Failure::of_status(call, status.code().into(), status.message(), timeout)
+        }
+        grpcio::Error::Codec(_) => Failure::told(call, Kind::NotOneMessage, &error.to_string()),
+        _ => Failure::told(call, Kind::Unreachable, &error.to_string()),
+    }
 }

@@ -1,0 +1,86 @@
+//! How calls reach a server: by gRPC, or within the process, where a test decides what the network does. Credentials,
+//! retries, deadlines, prefetching and counting are the same for each.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::calls::short;
+use super::channel::Tls;
+use super::failure::Failure;
+use crate::stop::Stop;
+use crate::text::Shown;
+use crate::wire::Malformed;
+
+/// Opens connections to one server.
+pub trait Transport {
+    /// Opens a connection, with these certificates and key from here on if there are any. A connection that
+    /// cannot be made fails at its first call.
+    fn connect(&mut self, tls: Option<Tls>) -> Box<dyn Connection>;
+}
+
+/// A connection to a server.
+pub trait Connection {
+    /// Starts a call.
+    ///
+    /// # Errors
+    /// The call cannot be made at all, such as with a credential that no header holds.
+    fn start(&self, call: &Call<'_>) -> Result<Box<dyn PendingCall>, Failure>;
+}
+
+/// A call on its way; to drop it cancels it.
+pub trait PendingCall {
+    /// Lets the answer come while nobody waits for it.
+    #[must_use]
+    fn receive(self: Box<Self>) -> Box<dyn PendingCall>;
+
+    /// Waits for the answer, until the deadline of the call or until a stop is requested.
+    ///
+    /// # Errors
+    /// Every other end of the call.
+    fn wait(self: Box<Self>, stop: &Stop) -> Result<Answer, Failure>;
+}
+
+/// A call to be started.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// Its name with its path.
+    pub name: &'static str,
+    /// The bytes of its request.
+    pub request: &'a Vec<u8>,
+    /// Who makes it.
+    pub credential: &'a Credential,
+    /// Its deadline, from its start.
+    pub timeout: Duration,
+}
+
+/// The caller's proof to the server of who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// None is needed, or there is none yet.
+    None,
+    /// After `Login` or `UseDatabase`.
+    Token(String),
+    /// After `OpenSession`.
+    Session(String),
+}
+
+/// An answer as it came.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The message's bytes, which the transcript keeps as well.
+    pub bytes: Arc<Vec<u8>>,
+    /// The `immudb-uuid` header: the server's claim who it is, cut and escaped.
+    pub uuid: Option<Shown>,
+}
+
+impl Answer {
+    /// What it says, of the call `name` with its path.
+    pub(super) fn decode<T>(
+        &self,
+        name: &'static str,
+        decode: fn(&[u8]) -> Result<T, Malformed>,
+    ) -> Result<T, Failure> {
+        let call = short(name);
+        decode(&self.bytes).map_err(|malformed| Failure::malformed(call, malformed))
+    }
+}
