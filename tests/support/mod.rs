@@ -5,6 +5,7 @@ pub mod browser;
 pub mod caller;
 pub mod certificates;
 pub mod chain;
+pub mod circles;
 pub mod distorted;
 pub mod http;
 pub mod immuclient;
