@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use immuaudit::drill::{Auditor, Embedded, Lie, NewEntry, Options, Telling};
@@ -346,6 +347,22 @@ fn a_lie_starts_after_as_many_calls_as_it_is_told() {
         assert_eq!(wire::state(&answer).is_ok(), good);
     }
     assert_eq!(server.lying(), Some(Lie::Garbage));
+}
+
+#[test]
+fn fresh_names_are_others_in_each_list_beside_the_real_ones() {
+    let server = Embedded::start(Options::default()).unwrap();
+    let mut caller = Caller::new(server.port());
+    caller.log_in("defaultdb").unwrap();
+    server.lie(Lie::FreshNames);
+    let [first, second] = [(); 2].map(|()| -> BTreeSet<Vec<u8>> {
+        let list = caller.call(method::DATABASE_LIST, wire::empty()).bytes();
+        let names = wire::database_list(&list).unwrap();
+        names.iter().map(<[u8]>::to_vec).collect()
+    });
+    assert_eq!((first.len(), second.len()), (10_001, 10_001));
+    let both: Vec<&Vec<u8>> = first.intersection(&second).collect();
+    assert_eq!(both, [b"defaultdb"]);
 }
 
 #[test]

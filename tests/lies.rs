@@ -37,6 +37,7 @@ fn server_wide(lie: Lie) -> bool {
             Lie::ImpossibleNames
                 | Lie::CollidingNames
                 | Lie::ManyNames
+                | Lie::FreshNames
                 | Lie::HtmlNames
                 | Lie::RepeatedNames
         )

@@ -59,6 +59,12 @@ pub(super) fn names(told: Option<&Told>, mut names: Vec<Vec<u8>>) -> Vec<Vec<u8>
         Some(Lie::ManyNames) => (0..300_000)
             .map(|number| format!("db{number}").into_bytes())
             .collect(),
+        Some(Lie::FreshNames) => {
+            let list = told.map_or(0, |told| told.times);
+            (0..10_000)
+                .map(|number| format!("fresh-{list}-{number}").into_bytes())
+                .collect()
+        }
         Some(Lie::HtmlNames) => {
             let texts = [
                 "<script>alert(1)</script>",

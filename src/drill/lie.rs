@@ -179,6 +179,7 @@ lies! {
         ImpossibleNames "impossible-names" CONSISTENT, "lists databases that cannot be: paths, control characters, no UTF-8, too long";
         CollidingNames "colliding-names" CONSISTENT, "lists names that collide once escaped or in another case";
         ManyNames "many-names" CONSISTENT, "lists 300,000 databases that do not exist";
+        FreshNames "fresh-names" CONSISTENT, "lists 10,000 databases that do not exist, others in each list";
         HtmlNames "html-names" CONSISTENT, "lists names of markup, quotes and bidirectional control characters";
         RepeatedNames "repeated-names" CONSISTENT, "lists every database fifty times";
     }
