@@ -10,6 +10,7 @@ use super::sign::SigningKey;
 use super::store::{Access, Store, random_word};
 use super::token::Lifetime;
 use super::transport::{self, Listening, lock};
+use crate::clock::Clock;
 use crate::ledger::State;
 
 /// How the server is to be.
@@ -35,6 +36,8 @@ pub struct Options {
     pub token_lifetime: Lifetime,
     /// The lifetime of each session of `OpenSession`.
     pub session_lifetime: Lifetime,
+    /// What its transactions and lifetimes go by.
+    pub clock: Clock,
 }
 
 impl Default for Options {
@@ -51,6 +54,7 @@ impl Default for Options {
             lag: Lag::None,
             token_lifetime: Lifetime::Unlimited,
             session_lifetime: Lifetime::Unlimited,
+            clock: Clock::system(),
         }
     }
 }
@@ -74,9 +78,10 @@ impl Options {
 
 /// A running server; it stops when it is dropped.
 pub struct Embedded {
-    store: Arc<Mutex<Store>>,
+    pub(super) store: Arc<Mutex<Store>>,
     listening: Option<Listening>,
-    port: u16,
+    /// `None`: it has no socket.
+    port: Option<u16>,
 }
 
 impl Embedded {
@@ -89,15 +94,24 @@ impl Embedded {
         let store = Arc::new(Mutex::new(Store::new(options)));
         let listening = transport::listen(store.clone(), port)?;
         Ok(Embedded {
-            port: listening.port,
+            port: Some(listening.port),
             listening: Some(listening),
             store,
         })
     }
 
-    /// The port it listens on.
+    /// Makes a server that listens nowhere, and is reached by `Embedded::in_process` alone.
+    pub fn without_socket(options: Options) -> Embedded {
+        Embedded {
+            store: Arc::new(Mutex::new(Store::new(options))),
+            listening: None,
+            port: None,
+        }
+    }
+
+    /// The port it listens on; 0 where it has no socket.
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.unwrap_or(0)
     }
 
     /// The public key's PEM, where states are signed.
@@ -249,6 +263,7 @@ impl Embedded {
     /// Ends every connection and listens no more; what it holds stays.
     pub fn stop(&mut self) {
         self.listening = None;
+        self.store().away = true;
     }
 
     /// Listens again on the same port, all tokens forgotten.
@@ -258,7 +273,10 @@ impl Embedded {
     pub fn restart(&mut self) -> grpcio::Result<()> {
         self.stop();
         self.forget_tokens();
-        self.listening = Some(transport::listen(self.store.clone(), self.port)?);
+        self.store().away = false;
+        if let Some(port) = self.port {
+            self.listening = Some(transport::listen(self.store.clone(), port)?);
+        }
         Ok(())
     }
 

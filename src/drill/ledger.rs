@@ -1,9 +1,8 @@
 //! One database of the embedded server: transactions, the chain of their Alhs, the main tree that
 //! may lag behind it, and the proofs over both (protocol.md §3 and §4).
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use super::tree::MerkleTree;
+use crate::clock::Clock;
 use crate::ledger::{
     Digest, DualProof, HeaderFields, HeaderVersion, KvMetadata, LinearAdvance, LinearProof, State,
     Term, TxEntry, TxHeader, TxMetadata,
@@ -157,6 +156,7 @@ pub struct Unlinkable {
 pub struct Ledger {
     version: HeaderVersion,
     lag: Lag,
+    clock: Clock,
     txs: Vec<Stored>,
     /// What the tree holds in each transaction's place: its own header, in an honest ledger.
     held: Vec<TxHeader>,
@@ -170,10 +170,17 @@ impl Ledger {
         Ledger {
             version,
             lag,
+            clock: Clock::system(),
             txs: Vec::new(),
             held: Vec::new(),
             tree: MerkleTree::default(),
         }
+    }
+
+    /// The same with the time of transactions from `clock`, not from the system.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Ledger {
+        Ledger { clock, ..self }
     }
 
     /// Id of the last transaction, 0: none.
@@ -226,7 +233,7 @@ impl Ledger {
         let fields = HeaderFields {
             id,
             prev_alh: draft.prev_alh.unwrap_or(self.state().hash),
-            ts: now(),
+            ts: unix(&self.clock),
             nentries: i32::try_from(entries.len()).unwrap_or(i32::MAX),
             eh: Digest::OF_NOTHING,
             bl_tx_id: size,
@@ -351,10 +358,7 @@ fn terms(digests: impl IntoIterator<Item = Digest>) -> Vec<Term> {
     digests.into_iter().map(Term::from).collect()
 }
 
-/// Unix seconds.
-pub(super) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-    })
+/// The time of day in seconds since 1970.
+pub(super) fn unix(clock: &Clock) -> i64 {
+    i64::try_from(clock.now().unix()).unwrap_or(i64::MAX)
 }

@@ -15,6 +15,7 @@ mod distort;
 mod embedded;
 mod emulate;
 mod forge;
+mod in_process;
 mod ledger;
 mod lie;
 mod message;
@@ -30,6 +31,7 @@ mod tree;
 
 pub use embedded::{Embedded, Options};
 pub use emulate::Emulated;
+pub use in_process::{Delivery, InProcess, Sent};
 pub use ledger::{Draft, Lag, Ledger, NewEntry, Unlinkable};
 pub use lie::{Auditor, Due, Lie, Telling};
 pub use message::dual_proof as dual_proof_message;

@@ -55,7 +55,8 @@ impl Store {
     /// Answers one call; `token` is what came as `authorization` or `sessionid`.
     pub fn answer(&mut self, call: &'static str, token: Option<&str>, request: &[u8]) -> Answered {
         *self.calls.entry(call).or_default() += 1;
-        self.tokens.count_call(token.unwrap_or_default());
+        let now = self.options.clock.instant();
+        self.tokens.count_call(token.unwrap_or_default(), now);
         match call {
             method::LOGIN
             | method::OPEN_SESSION
@@ -177,7 +178,9 @@ impl Store {
         self.admit(&request.user, &request.password, told)?;
         let database = self.databases.contains_key(DEFAULT);
         let lifetime = self.options.token_lifetime;
-        let token = self.tokens.give(database.then(|| DEFAULT.into()), lifetime);
+        let now = self.options.clock.instant();
+        let database = database.then(|| DEFAULT.into());
+        let token = self.tokens.give(database, lifetime, now);
         Ok(message::bytes(&proto::LoginResponse {
             token: deliver::token(told, token),
             ..Default::default()
@@ -189,7 +192,10 @@ impl Store {
         self.admit(&request.username, &request.password, told)?;
         self.accessible(&request.database_name)?;
         let lifetime = self.options.session_lifetime;
-        let token = self.tokens.give_session(request.database_name, lifetime);
+        let now = self.options.clock.instant();
+        let token = self
+            .tokens
+            .give_session(request.database_name, lifetime, now);
         Ok(message::bytes(&proto::OpenSessionResponse {
             session_id: deliver::token(told, token),
             server_uuid: self.uuid.clone(),
@@ -207,7 +213,9 @@ impl Store {
         let request: proto::Database = parse(request)?;
         let name = String::from_utf8_lossy(&request.database_name).into_owned();
         self.accessible(&name)?;
-        let token = self.tokens.give(Some(name), self.options.token_lifetime);
+        let now = self.options.clock.instant();
+        let lifetime = self.options.token_lifetime;
+        let token = self.tokens.give(Some(name), lifetime, now);
         Ok(message::bytes(&proto::UseDatabaseReply {
             token: deliver::token(told, token),
             ..Default::default()
@@ -275,6 +283,21 @@ impl Store {
         }
     }
 
+    /// The database that a call is about, if it is about one.
+    pub fn database_of(&self, call: &str, token: Option<&str>, request: &[u8]) -> Option<String> {
+        let name = match call {
+            method::USE_DATABASE => parse::<proto::Database>(request).ok()?.database_name,
+            method::OPEN_SESSION => {
+                let request: proto::OpenSessionRequest = parse(request).ok()?;
+                return Some(request.database_name);
+            }
+            method::LOGIN | method::DATABASE_LIST => return None,
+            _ if token.is_none() => DEFAULT.into(),
+            _ => return self.tokens.database(token?),
+        };
+        Some(String::from_utf8_lossy(&name).into_owned())
+    }
+
     /// The database that a token is of.
     fn chosen_database(&mut self, token: Option<&str>) -> Result<String, Status> {
         let name = match token {
@@ -299,7 +322,6 @@ impl Store {
     }
 
     fn server_info(&self) -> Vec<u8> {
-        let started = self.started.duration_since(std::time::UNIX_EPOCH);
         let transactions = self
             .databases
             .values()
@@ -307,7 +329,7 @@ impl Store {
             .sum::<u64>();
         message::bytes(&proto::ServerInfoResponse {
             version: self.server.name().into(),
-            started_at: started.map_or(0, |since| since.as_secs() as i64),
+            started_at: self.started.unix() as i64,
             num_transactions: transactions as i64,
             num_databases: self.databases.len() as i32,
             ..Default::default()

@@ -1,7 +1,6 @@
 //! What the embedded server holds: databases, tokens, and the lie it tells at the moment.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::SystemTime;
 
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -12,6 +11,7 @@ use super::lie::{Lie, Telling};
 use super::service::Status;
 use super::sign::SigningKey;
 use super::token::Tokens;
+use crate::clock::Timestamp;
 use crate::drill::Emulated;
 use crate::ledger::{ClaimedState, State, StateShape};
 
@@ -43,7 +43,9 @@ pub(super) struct Store {
     pub server: Emulated,
     pub options: Options,
     pub uuid: String,
-    pub started: SystemTime,
+    pub started: Timestamp,
+    /// It cannot be reached.
+    pub away: bool,
     pub databases: BTreeMap<String, Database>,
     pub tokens: Tokens,
     pub calls: BTreeMap<&'static str, u64>,
@@ -74,7 +76,8 @@ impl Store {
         let mut store = Store {
             server: options.server,
             uuid: random_word(20),
-            started: SystemTime::now(),
+            started: options.clock.now(),
+            away: false,
             databases: BTreeMap::new(),
             tokens: Tokens::default(),
             calls: BTreeMap::new(),
@@ -96,7 +99,8 @@ impl Store {
     }
 
     fn new_ledger(&self, lag: Lag) -> Ledger {
-        Ledger::new(self.server.header_version(), lag)
+        let ledger = Ledger::new(self.server.header_version(), lag);
+        ledger.with_clock(self.options.clock.clone())
     }
 
     /// Writes into the honest ledger, and into the forged one beside it but where the lie is that

@@ -43,21 +43,27 @@ pub(super) struct Tokens(HashMap<String, Token>);
 
 impl Tokens {
     /// Gives a token for calls outside any database, or within one.
-    pub fn give(&mut self, database: Option<String>, lifetime: Lifetime) -> String {
-        self.insert(database, lifetime, false)
+    pub fn give(&mut self, database: Option<String>, lifetime: Lifetime, now: Instant) -> String {
+        self.insert(database, lifetime, now, false)
     }
 
     /// Gives a session of a database.
-    pub fn give_session(&mut self, database: String, lifetime: Lifetime) -> String {
-        self.insert(Some(database), lifetime, true)
+    pub fn give_session(&mut self, database: String, lifetime: Lifetime, now: Instant) -> String {
+        self.insert(Some(database), lifetime, now, true)
     }
 
-    fn insert(&mut self, database: Option<String>, lifetime: Lifetime, session: bool) -> String {
+    fn insert(
+        &mut self,
+        database: Option<String>,
+        lifetime: Lifetime,
+        now: Instant,
+        session: bool,
+    ) -> String {
         let word = random_word(40);
         let token = Token {
             database,
             lifetime,
-            since: Instant::now(),
+            since: now,
             calls: 0,
             expired: false,
             is_session: session,
@@ -67,18 +73,18 @@ impl Tokens {
     }
 
     /// Counts a call that is made with a token.
-    pub fn count_call(&mut self, word: &str) {
+    pub fn count_call(&mut self, word: &str, now: Instant) {
         let Some(token) = self.0.get_mut(word) else {
             return;
         };
         token.expired |= match token.lifetime {
             Lifetime::Unlimited => false,
             Lifetime::Calls(calls) => token.calls >= calls,
-            Lifetime::Time(time) => token.since.elapsed() >= time,
+            Lifetime::Time(time) => now.saturating_duration_since(token.since) >= time,
         };
         token.calls += 1;
         if token.is_session {
-            token.since = Instant::now();
+            token.since = now;
         }
     }
 

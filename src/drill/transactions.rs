@@ -4,7 +4,7 @@ use protobuf::MessageField;
 
 use super::distort;
 use super::emulate::Emulated;
-use super::ledger::{Stored, now};
+use super::ledger::{Stored, unix};
 use super::lie::Lie;
 use super::message;
 use super::service::{Status, tx_not_found};
@@ -38,7 +38,7 @@ impl Store {
         spec: Option<&proto::EntriesSpec>,
         told: Option<&Told>,
     ) -> Result<proto::VerifiableTx, Status> {
-        let server = self.server;
+        let (server, now) = (self.server, unix(&self.options.clock));
         let ledger = self.ledger(database, told)?;
         let last = ledger.last();
         if since > last {
@@ -61,7 +61,7 @@ impl Store {
             false => stored,
         };
         let mut answered = proto::VerifiableTx {
-            tx: MessageField::some(chosen(beside, spec, server)),
+            tx: MessageField::some(chosen(beside, spec, server, now)),
             ..Default::default()
         };
         let proof = ledger.dual_proof(source, target).ok_or_else(tx_not_found)?;
@@ -90,9 +90,9 @@ impl Store {
         if request.tx == 0 {
             return Err(self.illegal_arguments());
         }
-        let server = self.server;
+        let (server, now) = (self.server, unix(&self.options.clock));
         let stored = shown(self.ledger(database, told)?.tx(request.tx), told)?;
-        let mut tx = chosen(stored, request.entries_spec.as_ref(), server);
+        let mut tx = chosen(stored, request.entries_spec.as_ref(), server, now);
         distort::tx(told, &mut tx);
         distort::fetched(told, &mut tx);
         Ok(message::bytes(&tx))
@@ -104,7 +104,7 @@ impl Store {
         request: &proto::TxScanRequest,
         told: Option<&Told>,
     ) -> Reply {
-        let server = self.server;
+        let (server, now) = (self.server, unix(&self.options.clock));
         let Some(most) = server.scan_limit() else {
             return Err(Status::unimplemented("TxScan"));
         };
@@ -143,7 +143,7 @@ impl Store {
         for id in ids {
             let Some(stored) = ledger.tx(id) else { break };
             if !hole(id) {
-                let mut tx = chosen(stored, request.entries_spec.as_ref(), server);
+                let mut tx = chosen(stored, request.entries_spec.as_ref(), server, now);
                 distort::tx(told, &mut tx);
                 list.txs.push(tx);
             }
@@ -317,7 +317,12 @@ pub(super) fn cannot_prove(server: Emulated, source: u64) -> Status {
 }
 
 /// The transaction with the entries that were asked for (protocol.md §2, *EntriesSpec*; §6).
-fn chosen(stored: &Stored, spec: Option<&proto::EntriesSpec>, server: Emulated) -> proto::Tx {
+fn chosen(
+    stored: &Stored,
+    spec: Option<&proto::EntriesSpec>,
+    server: Emulated,
+    now: i64,
+) -> proto::Tx {
     let mut tx = message::tx(stored, server);
     let Some(spec) = spec.filter(|_| server.heeds_spec()) else {
         return tx;
@@ -336,7 +341,7 @@ fn chosen(stored: &Stored, spec: Option<&proto::EntriesSpec>, server: Emulated) 
             .map(|spec| spec.action.enum_value_or_default());
         let metadata = entry.metadata.as_ref();
         let expires_at = metadata.and_then(|metadata| metadata.expires_at);
-        let expired = expires_at.is_some_and(|at| at <= now());
+        let expired = expires_at.is_some_and(|at| at <= now);
         match action.unwrap_or(EntryTypeAction::EXCLUDE) {
             EntryTypeAction::EXCLUDE => {}
             EntryTypeAction::ONLY_DIGEST => tx.entries.push(message),

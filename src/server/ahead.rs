@@ -5,7 +5,8 @@
 use std::time::{Duration, Instant};
 
 use super::Server;
-use super::failure::{Failure, Kind};
+use super::failure::Failure;
+use super::kind::Kind;
 use super::transport::{Answer, Call, Credential, PendingCall};
 use crate::ledger::State;
 use crate::stop::Stop;

@@ -25,10 +25,6 @@ const KNOWN: [&str; 7] = [
     method::TX_SCAN,
 ];
 
-pub(super) fn short(name: &'static str) -> &'static str {
-    name.rsplit('/').next().unwrap_or(name)
-}
-
 /// The count of calls. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Calls(Arc<Mutex<Counted>>);
@@ -47,7 +43,7 @@ pub struct Counted {
 impl Calls {
     /// Counts from `now` on.
     pub fn new(now: Instant) -> Calls {
-        let known = || KNOWN.iter().map(|name| short(name));
+        let known = || KNOWN.iter().map(|name| method::short(name));
         let empty = |name| (name, Histogram::new(BOUNDS));
         Calls(Arc::new(Mutex::new(Counted {
             durations: known().map(empty).collect(),
@@ -73,7 +69,7 @@ impl Calls {
         end: Instant,
         answer: &Result<T, Failure>,
     ) {
-        let call = short(name);
+        let call = method::short(name);
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let durations = &mut counted.durations;
         let histogram = durations

@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use grpcio::RpcStatusCode;
 
-use super::calls::short;
-use super::failure::Kind;
+use super::kind::Kind;
 use crate::wire::method;
 
 /// The beginning of gRPC core's message about an answer over the receive limit of this client.
@@ -82,7 +81,7 @@ fn unwrapped(mut message: &str) -> &str {
 fn by_message(call: &str, code: RpcStatusCode, message: &str) -> Kind {
     let begins = |text: &str| begins(message, text);
     let opens = [method::USE_DATABASE, method::OPEN_SESSION]
-        .map(short)
+        .map(method::short)
         .contains(&call);
     if begins("invalid user name or password") {
         Kind::BadLogin
@@ -125,7 +124,7 @@ fn damage(call: &str, message: &str) -> Option<Kind> {
         } else if begins("tx data is corrupted: ALH mismatch") {
             Kind::Corrupted
         } else if begins("tx data is corrupted") {
-            match call == short(method::VERIFIABLE_TX_BY_ID) {
+            match call == method::short(method::VERIFIABLE_TX_BY_ID) {
                 true => Kind::MaybeCorrupted, // only a proof can be excused
                 false => Kind::Corrupted,
             }

@@ -1,7 +1,8 @@
 //! Logging in, opening databases, and doing either again. A login or a credential is kept until a new one
 //! takes its place: a renewal that fails discards nothing (protocol.md §1, *Authentication*).
 
-use super::failure::{Failure, Kind};
+use super::failure::Failure;
+use super::kind::Kind;
 use super::session::Mode;
 use super::transport::Credential;
 use super::{DEFAULT_DATABASE, Server};

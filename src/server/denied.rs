@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::failure::{Failure, Kind};
+use super::failure::Failure;
+use super::kind::Kind;
 use crate::text::Shown;
 
 /// The pause after the first refusal. Each further one is twice as long.

@@ -4,10 +4,11 @@
 use std::time::{Duration, Instant};
 
 use super::Server;
-use super::calls::short;
-use super::failure::{Failure, Kind};
+use super::failure::Failure;
+use super::kind::Kind;
 use super::session::has_paused;
 use super::transport::{Answer, Call, Credential};
+use crate::wire::method;
 
 /// The pauses before a connection that failed is tried again: short enough for a second, and long enough
 /// for a socket that is just being bound.
@@ -71,7 +72,7 @@ impl Server {
     ) -> Result<Answer, Failure> {
         if self.stop.requested() {
             // what came already is not worked off first
-            return Err(Failure::new(short(name), Kind::Stopped));
+            return Err(Failure::new(method::short(name), Kind::Stopped));
         }
         let mut begin = self.clock.instant();
         let begun = self.ahead.take(name, request, credential, begin);

@@ -11,8 +11,8 @@ use futures_util::StreamExt;
 use futures_util::future::{AbortHandle, abortable};
 use grpcio::{CallOption, Client, ClientSStreamReceiver, MetadataBuilder};
 
-use super::calls::short;
-use super::failure::{Failure, Kind};
+use super::failure::Failure;
+use super::kind::Kind;
 use super::transport::{Answer, Call, Connection, Credential, PendingCall};
 use crate::clock::Clock;
 use crate::stop::{GLANCE, Stop};
@@ -22,7 +22,7 @@ use crate::wire::method;
 impl Connection for Client {
     fn start(&self, call: &Call<'_>) -> Result<Box<dyn PendingCall>, Failure> {
         let Call { name, timeout, .. } = *call;
-        let refused = |error| failure(short(name), &error, timeout);
+        let refused = |error| failure(method::short(name), &error, timeout);
         let option = CallOption::default()
             .timeout(timeout)
             .headers(headers(call.credential).map_err(refused)?);
@@ -30,7 +30,7 @@ impl Connection for Client {
             .server_streaming(&method::unary(name), call.request, option)
             .map_err(refused)?;
         Ok(Box::new(Pending {
-            call: short(name),
+            call: method::short(name),
             timeout,
             client: self.clone(),
             receiver,

@@ -2,8 +2,8 @@
 //! used again. If it cannot be read, the last good one stays in use, with a warning.
 
 use super::Server;
-use super::channel::Tls;
-use super::failure::Kind;
+use super::endpoint::Tls;
+use super::kind::Kind;
 use super::transport::Connection;
 use crate::config::Secret;
 

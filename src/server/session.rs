@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::denied::Denied;
-use super::failure::{Failure, Kind};
+use super::failure::Failure;
+use super::kind::Kind;
 use super::transport::Credential;
 use crate::config::Secret;
 

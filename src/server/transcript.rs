@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use super::calls::short;
 use super::failure::Failure;
 use super::transport::Answer;
 use crate::wire::{self, method};
@@ -121,7 +120,7 @@ impl Transcript {
             return; // passwords
         }
         let exchange = Exchange {
-            call: short(name),
+            call: method::short(name),
             request: request.to_vec(),
             reply: match answer {
                 Ok(_) if name == method::USE_DATABASE => Ok(Arc::default()), // a token

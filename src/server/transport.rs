@@ -4,12 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::calls::short;
-use super::channel::Tls;
+use super::endpoint::Tls;
 use super::failure::Failure;
 use crate::stop::Stop;
 use crate::text::Shown;
-use crate::wire::Malformed;
+use crate::wire::{Malformed, method};
 
 /// Opens connections to one server.
 pub trait Transport {
@@ -53,6 +52,13 @@ pub struct Call<'a> {
     pub timeout: Duration,
 }
 
+impl Call<'_> {
+    /// Its name without its path.
+    pub fn short_name(&self) -> &'static str {
+        method::short(self.name)
+    }
+}
+
 /// The caller's proof to the server of who it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
@@ -80,7 +86,7 @@ impl Answer {
         name: &'static str,
         decode: fn(&[u8]) -> Result<T, Malformed>,
     ) -> Result<T, Failure> {
-        let call = short(name);
+        let call = method::short(name);
         decode(&self.bytes).map_err(|malformed| Failure::malformed(call, malformed))
     }
 }

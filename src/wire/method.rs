@@ -14,6 +14,11 @@ pub const fn unary(name: &'static str) -> Method<Vec<u8>, Vec<u8>> {
     }
 }
 
+/// Returns the name of a call without its path, such as `CurrentState`.
+pub fn short(name: &'static str) -> &'static str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
 // the signatures are grpcio's
 #[allow(clippy::ptr_arg)]
 fn ser(bytes: &Vec<u8>, buffer: &mut grpcio::GrpcSlice) -> grpcio::Result<()> {

@@ -31,6 +31,7 @@ pub mod receiver;
 pub mod relay;
 pub mod secure;
 pub mod seeds;
+pub mod simulated;
 pub mod tool;
 pub mod trust_files;
 pub mod trusting;

@@ -1,0 +1,197 @@
+//! Calls to the embedded ledger within the process, over a network that the caller simulates: no socket, no thread,
+//! and by a simulated clock no waiting. However an answer is delivered, the call ends as gRPC would let it end.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::deliver;
+use super::embedded::Embedded;
+use super::service::Answered;
+use super::store::Store;
+use super::transport::{Outcome, lock};
+use crate::clock::Clock;
+use crate::server::{
+    Answer, Call, Connection, Credential, Failure, Kind, PendingCall, Tls, Transport,
+};
+use crate::stop::Stop;
+use crate::text::Shown;
+
+/// The largest answer that arrives, in bytes: gRPC's own limit, which is the default of the auditor too.
+const MAX_ANSWER: usize = 4 << 20;
+
+/// A call that a simulated network is to deliver.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent<'a> {
+    /// The call's name in [`wire::method`](crate::wire::method).
+    pub call: &'static str,
+    /// The database that the call is about, `None` if it is about no single one.
+    pub database: Option<&'a str>,
+}
+
+/// What a simulated network does to a call. A time that is past the call's deadline ends it at its deadline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// The answer arrives after this time.
+    After(Duration),
+    /// The request gets lost, and the call ends at its deadline.
+    Lost,
+    /// After this time it turns out that there is no connection. The server has not got the request.
+    Refused(Duration),
+    /// The connection breaks after this time. The server has answered, but the answer does not arrive.
+    Cut(Duration),
+    /// A proxy answers after this time, with this status of gRPC and these words.
+    Status(Duration, i32, String),
+}
+
+type Network = Box<dyn FnMut(&Sent<'_>) -> Delivery>;
+
+/// The way to an embedded ledger of the same process.
+#[derive(Clone)]
+pub struct InProcess {
+    store: Arc<Mutex<Store>>,
+    clock: Clock,
+    network: Rc<RefCell<Network>>,
+}
+
+impl Embedded {
+    /// Returns a way to the server within this process. `network` decides what becomes of each call.
+    pub fn in_process(&self, network: impl FnMut(&Sent<'_>) -> Delivery + 'static) -> InProcess {
+        InProcess {
+            store: self.store.clone(),
+            clock: lock(&self.store).options.clock.clone(),
+            network: Rc::new(RefCell::new(Box::new(network))),
+        }
+    }
+}
+
+impl InProcess {
+    /// Asks the network. The store is not locked meanwhile: a network may write to the ledger.
+    fn delivery(&self, call: &Call<'_>) -> Delivery {
+        let (away, database) = {
+            let store = lock(&self.store);
+            let database = store.database_of(call.name, word(call.credential), call.request);
+            (store.away, database)
+        };
+        let sent = Sent {
+            call: call.name,
+            database: database.as_deref(),
+        };
+        let delivery = (self.network.borrow_mut())(&sent);
+        match away {
+            true => Delivery::Refused(Duration::ZERO),
+            false => delivery,
+        }
+    }
+
+    /// Returns the server's answer, and the time that it takes beside what the network takes; `None`: it never comes.
+    fn answer(&self, call: &Call<'_>) -> (Result<Answer, Failure>, Option<Duration>) {
+        let delivered = {
+            let mut store = lock(&self.store);
+            let Answered { reply, told } =
+                store.answer(call.name, word(call.credential), call.request);
+            deliver::delivery(told.as_ref(), call.name, reply, &store.uuid)
+        };
+        let status = |code, message: &str| {
+            let failure = Failure::of_status(call.short_name(), code, message, call.timeout);
+            Err(failure)
+        };
+        let answer = match delivered.outcome {
+            Outcome::Silence => return (failed(call, Kind::Deadline(call.timeout)), None),
+            Outcome::NoMessage => failed(call, Kind::NotOneMessage),
+            Outcome::Error(error) => status(error.code, &error.message),
+            Outcome::Message(_) if delivered.gzip => failed(call, Kind::Compressed),
+            Outcome::Message(bytes) if bytes.len() > MAX_ANSWER => status(
+                RESOURCE_EXHAUSTED,
+                &format!(
+                    "Received message larger than max ({} vs. {MAX_ANSWER})",
+                    bytes.len()
+                ),
+            ),
+            Outcome::Message(bytes) => Ok(Answer {
+                bytes: Arc::new(bytes),
+                uuid: delivered.uuid.map(|uuid| Shown::of_bytes(uuid.as_bytes())),
+            }),
+        };
+        (answer, Some(delivered.delay.unwrap_or_default()))
+    }
+}
+
+/// The status of gRPC for an answer that is too large.
+const RESOURCE_EXHAUSTED: i32 = 8;
+
+impl Transport for InProcess {
+    fn connect(&mut self, _: Option<Tls>) -> Box<dyn Connection> {
+        Box::new(self.clone())
+    }
+}
+
+impl Connection for InProcess {
+    fn start(&self, call: &Call<'_>) -> Result<Box<dyn PendingCall>, Failure> {
+        let unsendable = |byte: u8| !(b' '..=b'~').contains(&byte);
+        if word(call.credential).is_some_and(|word| word.bytes().any(unsendable)) {
+            return failed(call, Kind::Unreachable); // as gRPC has it, which cannot make a header of it
+        }
+        let (ended, after) = match self.delivery(call) {
+            Delivery::After(time) => {
+                let (answer, more) = self.answer(call);
+                (answer, more.map(|more| time + more))
+            }
+            Delivery::Lost => (failed(call, Kind::Deadline(call.timeout)), None),
+            Delivery::Refused(time) => (failed(call, Kind::Unreachable), Some(time)),
+            Delivery::Cut(time) => {
+                let _ = self.answer(call);
+                (failed(call, Kind::Unreachable), Some(time))
+            }
+            Delivery::Status(time, code, message) => {
+                let failure = Failure::of_status(call.short_name(), code, &message, call.timeout);
+                (Err(failure), Some(time))
+            }
+        };
+        let in_time = after.filter(|after| *after < call.timeout);
+        Ok(Box::new(Underway {
+            call: call.short_name(),
+            ended: match in_time {
+                Some(_) => ended,
+                None => failed(call, Kind::Deadline(call.timeout)),
+            },
+            end: self.clock.instant() + in_time.unwrap_or(call.timeout),
+            clock: self.clock.clone(),
+        }))
+    }
+}
+
+/// A call whose end is decided and lies ahead.
+struct Underway {
+    call: &'static str,
+    ended: Result<Answer, Failure>,
+    end: Instant,
+    clock: Clock,
+}
+
+impl PendingCall for Underway {
+    fn receive(self: Box<Self>) -> Box<dyn PendingCall> {
+        self
+    }
+
+    fn wait(self: Box<Self>, stop: &Stop) -> Result<Answer, Failure> {
+        self.clock.sleep_until(self.end, stop);
+        if stop.requested() {
+            return Err(Failure::new(self.call, Kind::Stopped));
+        }
+        self.ended
+    }
+}
+
+fn failed<T>(call: &Call<'_>, kind: Kind) -> Result<T, Failure> {
+    Err(Failure::new(call.short_name(), kind))
+}
+
+/// The token or session that a credential is.
+fn word(credential: &Credential) -> Option<&str> {
+    match credential {
+        Credential::None => None,
+        Credential::Token(word) | Credential::Session(word) => Some(word),
+    }
+}

@@ -1,0 +1,67 @@
+//! Where a server is, and how the connection to it is secured.
+
+use crate::config::Secret;
+
+/// Where the server is, and how to speak to it.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Host name or address.
+    pub address: String,
+    /// TCP port.
+    pub port: u16,
+    /// Plaintext or TLS.
+    pub security: Security,
+    /// Largest answer taken, in bytes.
+    pub max_answer: i32,
+}
+
+/// How the connection is secured.
+#[derive(Clone, Debug)]
+pub enum Security {
+    /// Not at all.
+    Plaintext,
+    /// TLS.
+    Tls(Tls),
+}
+
+/// What TLS needs. All of it is PEM that was checked to be: a bad one shows in gRPC only as "empty
+/// address list" at the first call, and a NUL byte in one ends the process.
+#[derive(Clone, Debug, Default)]
+pub struct Tls {
+    /// CA certificates that the server's must lead to; absent: the system's.
+    pub roots: Option<String>,
+    /// What this client shows, for mutual TLS.
+    pub client: Option<ClientCertificate>,
+    /// The name in the server's certificate, where it is not its address.
+    pub server_name: Option<String>,
+}
+
+/// Who we are under mutual TLS.
+#[derive(Clone, Debug)]
+pub struct ClientCertificate {
+    /// Our certificate, and those it leads to.
+    pub certificate: String,
+    /// Our private key.
+    pub key: Secret,
+}
+
+impl Endpoint {
+    /// A server of this machine, in plaintext, with answers of up to 4 MiB.
+    pub fn on_loopback(port: u16) -> Endpoint {
+        Endpoint {
+            address: "127.0.0.1".into(),
+            port,
+            security: Security::Plaintext,
+            max_answer: 4 << 20,
+        }
+    }
+
+    /// `address:port`, an IPv6 address in brackets.
+    pub fn authority(&self) -> String {
+        if self.address.contains(':') && !self.address.starts_with('[') {
+            format!("[{}]:{}", self.address, self.port)
+        } else {
+            format!("{}:{}", self.address, self.port)
+        }
+    }
+}

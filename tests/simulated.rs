@@ -1,0 +1,201 @@
+//! Simulated time and a simulated network: weeks of auditing in a moment, and every wait to the nanosecond.
+
+mod support;
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use immuaudit::audit::{Policy, Verdict};
+use immuaudit::drill::{Delivery, Lie, Lifetime, Options, Sent, Telling};
+use immuaudit::server::{Kind, Server};
+use immuaudit::wire::{Entries, method};
+use support::simulated::{Simulation, TIMEOUT, taking};
+
+const DATABASE: &str = "defaultdb";
+const HOUR: Duration = Duration::from_secs(3600);
+const DELAY: Duration = Duration::from_millis(150);
+
+fn hourly() -> Policy {
+    Policy {
+        interval: HOUR,
+        ..Policy::of_consistency()
+    }
+}
+
+/// The simulated time that a piece of work takes.
+fn taken<T>(simulation: &Simulation, work: impl FnOnce() -> T) -> (T, Duration) {
+    let begin = simulation.time.passed();
+    let done = work();
+    (done, simulation.time.passed() - begin)
+}
+
+/// A server whose database is open.
+fn opened(simulation: &Simulation, mut server: Server) -> Server {
+    simulation.embedded.grow(DATABASE, 5);
+    server.state(DATABASE).expect("a state");
+    server
+}
+
+#[test]
+fn six_weeks_of_an_honest_growing_ledger_whose_tokens_last_a_day_are_consistent() {
+    let simulation = Simulation::new(Options {
+        token_lifetime: Lifetime::Time(24 * HOUR),
+        ..Options::default()
+    });
+    let mut auditor = simulation.auditor(hourly(), taking(DELAY));
+    for hour in 1..=1000 {
+        simulation.embedded.grow(DATABASE, 2);
+        let cycle = auditor.cycle(|_| {});
+        let verdicts: Vec<_> = cycle.outcomes.iter().map(|of| of.verdict).collect();
+        let due = match hour {
+            1 => Verdict::FirstSeen,
+            _ => Verdict::Consistent,
+        };
+        assert_eq!(verdicts, [due], "hour {hour}: {cycle:?}");
+        let next = HOUR * hour;
+        assert!(simulation.time.passed() < next);
+        simulation.time.advance(next - simulation.time.passed());
+    }
+    let logins = simulation.embedded.calls()[method::LOGIN];
+    assert!((40..=42).contains(&logins), "one a day: {logins}");
+    let trusted = simulation.store_beside().load(DATABASE).expect("files");
+    assert_eq!(trusted.map(|trusted| trusted.state.tx), Some(2000));
+}
+
+#[test]
+fn a_call_that_gets_lost_is_unreachable_at_its_deadline_and_not_a_moment_later() {
+    let simulation = Simulation::new(Options::default());
+    let lost = Rc::new(Cell::new(false));
+    let network = {
+        let lost = lost.clone();
+        move |_: &Sent<'_>| match lost.get() {
+            true => Delivery::Lost,
+            false => Delivery::After(DELAY),
+        }
+    };
+    let mut server = opened(&simulation, simulation.server(network));
+    lost.set(true);
+    let (answer, time) = taken(&simulation, || server.state(DATABASE));
+    assert_eq!(answer.unwrap_err().kind, Kind::Deadline(TIMEOUT));
+    assert_eq!(time, TIMEOUT);
+}
+
+#[test]
+fn an_answer_after_the_deadline_is_none() {
+    let simulation = Simulation::new(Options::default());
+    let delay = Rc::new(Cell::new(DELAY));
+    let network = {
+        let delay = delay.clone();
+        move |_: &Sent<'_>| Delivery::After(delay.get())
+    };
+    let mut server = opened(&simulation, simulation.server(network));
+    let just = Duration::from_nanos(1);
+    for (after, due, takes) in [
+        (TIMEOUT - just, true, TIMEOUT - just),
+        (TIMEOUT, false, TIMEOUT),
+        (TIMEOUT + HOUR, false, TIMEOUT),
+    ] {
+        delay.set(after);
+        let (answer, time) = taken(&simulation, || server.state(DATABASE));
+        assert_eq!((answer.is_ok(), time), (due, takes), "{after:?}");
+    }
+}
+
+#[test]
+fn calls_that_are_begun_together_take_the_time_of_one() {
+    let simulation = Simulation::new(Options::default());
+    let mut server = opened(&simulation, simulation.server(taking(DELAY)));
+    let each = |server: &mut Server| {
+        for tx in 1..=5 {
+            server
+                .tx(DATABASE, tx, Entries::Excluded)
+                .expect("a transaction");
+        }
+    };
+    let (_, apart) = taken(&simulation, || each(&mut server));
+    let (_, together) = taken(&simulation, || {
+        for tx in 1..=5 {
+            server.begin_tx(DATABASE, tx, Entries::Excluded);
+        }
+        each(&mut server);
+    });
+    assert_eq!((apart, together), (DELAY * 5, DELAY));
+}
+
+#[test]
+fn a_database_can_be_slow_beside_others_that_are_not() {
+    let simulation = Simulation::new(Options::default().with_databases(&["slow"]));
+    simulation.embedded.grow("slow", 1);
+    let mut server = opened(
+        &simulation,
+        simulation.server(|sent| {
+            Delivery::After(match sent.database {
+                Some("slow") => Duration::from_secs(9),
+                _ => DELAY,
+            })
+        }),
+    );
+    let (_, time) = taken(&simulation, || server.state(DATABASE).expect("a state"));
+    assert_eq!(time, DELAY);
+    let (_, time) = taken(&simulation, || server.state("slow").expect("a state"));
+    assert_eq!(time, Duration::from_secs(18), "it is opened first");
+}
+
+#[test]
+fn a_connection_that_breaks_once_is_made_again() {
+    let simulation = Simulation::new(Options::default());
+    let broken = Rc::new(Cell::new(0));
+    let network = {
+        let broken = broken.clone();
+        move |_: &Sent<'_>| match broken.replace(broken.get().max(1) - 1) {
+            0 => Delivery::After(DELAY),
+            _ => Delivery::Cut(DELAY),
+        }
+    };
+    let mut server = opened(&simulation, simulation.server(network));
+    broken.set(1);
+    let (answer, time) = taken(&simulation, || server.state(DATABASE));
+    assert!(answer.is_ok());
+    assert_eq!(time, DELAY * 2);
+}
+
+#[test]
+fn a_stopped_ledger_is_unreachable_until_it_is_started_again() {
+    let mut simulation = Simulation::new(Options::default());
+    let mut server = opened(&simulation, simulation.server(taking(DELAY)));
+    simulation.embedded.stop();
+    let failure = server.state(DATABASE).unwrap_err();
+    assert_eq!(failure.kind, Kind::Unreachable);
+    simulation.embedded.restart().expect("no socket");
+    server.begin_cycle();
+    server.state(DATABASE).expect("a new login");
+}
+
+#[test]
+fn lies_are_told_without_a_socket_as_with_one() {
+    for (lie, due) in [
+        (Lie::NeverAnswers, Kind::Deadline(TIMEOUT)),
+        (Lie::OkWithoutMessage, Kind::NotOneMessage),
+        (Lie::HugeReply, Kind::TooLarge),
+        (Lie::GzipBomb, Kind::Compressed),
+    ] {
+        let simulation = Simulation::new(lie.options());
+        let mut server = opened(&simulation, simulation.server(taking(DELAY)));
+        simulation.embedded.lie(Telling::from(lie));
+        let failure = server.state(DATABASE).unwrap_err();
+        assert_eq!(failure.kind, due, "{lie:?}");
+    }
+}
+
+#[test]
+fn ten_thousand_databases_are_listed_and_checked() {
+    let names: Vec<String> = (0..10_000).map(|number| format!("db{number:05}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let simulation = Simulation::new(Options::default().with_databases(&names));
+    let mut server = simulation.server(taking(Duration::ZERO));
+    assert_eq!(server.databases().expect("a list").iter().count(), 10_001);
+    for name in names {
+        server.state(name).expect("a state");
+    }
+}
