@@ -152,9 +152,6 @@ fn the_ledger_uses_no_other_room_and_what_travels_uses_the_ledger_alone() {
 const CIRCLES: &[&str] = &[
     "audit/against audit/sides",
     "audit/check audit/proof",
-    "audit/values/finding audit/values/report audit/verdict",
-    "audit/values/pace audit/values/sweep",
-    "audit/values/reader audit/values/run audit/values/truncation",
     "config/argv config/completions config/draft config/effective config/environment \
      config/file config/flags config/help config/kind config/load config/man config/pem \
      config/persona config/process config/renewable config/resolve config/service \

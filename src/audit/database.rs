@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::age::Age;
-use super::values::Scan;
+use super::values::{Partials, Scan};
 use crate::clock::Timestamp;
 use crate::locate::Window;
 use crate::trust::{Mirror, OutcomeRecord, Progress};
@@ -35,6 +35,8 @@ pub(super) struct Database {
     pub progress: Option<Box<Progress>>,
     /// How many transactions a scan asks for.
     pub scan: Scan,
+    /// The transactions whose values were read in part.
+    pub partials: Partials,
     /// Whether the state was proven in the last check: a sweep goes on with it then.
     pub readable: bool,
     /// Whether its sweep waits for the next cycle.
@@ -75,6 +77,7 @@ impl Database {
             pins_held: BTreeSet::new(),
             progress: None,
             scan: Scan::default(),
+            partials: Partials::default(),
             readable: false,
             not_now: false,
             late_slices: None,

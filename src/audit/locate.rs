@@ -113,7 +113,7 @@ impl Auditor {
     pub(super) fn window_at_alarm(
         &mut self,
         verdict: Verdict,
-        reason: &Reason,
+        about_state: bool,
         trusted: Option<&Trusted>,
         shown: Option<State>,
         alarm: Option<&Alarm>,
@@ -122,9 +122,7 @@ impl Auditor {
             verdict,
             Verdict::Tampered(Tampering::Inconsistent | Tampering::RolledBack)
         );
-        // of a hidden database that the list alone lacks nothing was rewritten
-        let beside = matches!(reason, Reason::Values(_) | Reason::Hidden);
-        let trusted = trusted.filter(|_| of_history && !beside)?;
+        let trusted = trusted.filter(|_| of_history && about_state)?;
         let shown = shown.filter(|shown| shown.tx > 0)?;
         let database = trusted.database.as_str();
         let known = self.databases.of(database).window.as_deref();

@@ -51,7 +51,7 @@ pub use outcome::{Outcome, Overdue, Warning};
 pub use policy::{Pin, Policy};
 pub use recheck::{Bearing, NotShown, Rechecked, recheck};
 pub use values::{
-    Broken, BrokenTx, BrokenValues, Completed, Entry, Judged, Report, Shows, Unread, What, Why,
+    Broken, BrokenTx, BrokenValues, Completed, Entry, Judged, Report, Unread, What, Why,
 };
 pub use values::{Chance, Slice, Step, Walk, Went, chance_per_day, complete, judge};
 pub use verdict::{Exit, Reason, Verdict};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::values::Report;
 use super::verdict::{Exit, Reason, Verdict};
 use crate::ledger::{Signature, State};
 use crate::locate::Window;
@@ -165,6 +166,8 @@ pub struct Outcome {
     pub of_state: Option<Verdict>,
     /// Why.
     pub reason: Reason,
+    /// What reading transactions and values found, if that is the verdict.
+    pub values: Option<Box<Report>>,
     /// Where the history was rewritten, as far as that was found.
     pub window: Option<Window>,
     /// The state that the server showed.
@@ -243,6 +246,7 @@ impl Outcome {
     pub fn why(&self) -> String {
         let overdue = self.overdue.iter().chain(&self.values_overdue);
         let mut parts = vec![self.reason.to_string()];
+        parts.extend(self.values.as_ref().map(|report| report.to_string()));
         parts.extend(self.window.iter().map(Window::to_string));
         parts.extend(overdue.map(Overdue::to_string));
         parts.retain(|part| !part.is_empty());

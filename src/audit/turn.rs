@@ -117,8 +117,7 @@ impl Auditor {
             since,
             took: _,
         } = proven;
-        let before = trusted.as_ref().map(|before| before.state);
-        let report = self.read_values(&database, state, before, since, until)?;
+        let report = self.read_values(&database, state, trusted.as_ref(), since, until)?;
         self.databases.of(&database).readable = true;
         let mut conclusion = conclusion;
         conclusion.warnings.extend(self.absent_values(&database));
@@ -136,7 +135,7 @@ impl Auditor {
             conclusion = Conclusion {
                 of_state: Some(conclusion.verdict),
                 verdict,
-                reason: Reason::Values(Box::new(report)),
+                values: Some(Box::new(report)),
                 ..conclusion
             };
         }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::values::Report;
 use crate::ledger::{BadSignature, Refusal, State, Unprovable};
 use crate::server::Failure;
 use crate::text::Shown;
@@ -189,8 +188,6 @@ pub enum Reason {
         /// Why not.
         why: Box<Reason>,
     },
-    /// The state is proven; what was read beside it is broken, or could not be read.
-    Values(Box<Report>),
     /// The server's history does not hold what another auditor trusted.
     NotExtended {
         /// What that auditor trusted.
@@ -251,7 +248,6 @@ impl fmt::Display for Reason {
                 "the server shows {shown} transactions and the pinned state {pin} is newer: not comparable yet (a \
                  replica that lags behind, or a pin of another ledger)"
             ),
-            Reason::Values(report) => write!(f, "{report}"),
             Reason::NotExtended { imported, why } => {
                 write!(f, "the imported state {imported} is not extended: {why}")
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use immuaudit::audit::{Auditor, Outcome, Policy, Reason, Report, Verdict, Went};
+use immuaudit::audit::{Auditor, Outcome, Policy, Report, Verdict, Went};
 use immuaudit::clock;
 use immuaudit::config::Values;
 use immuaudit::drill::{Embedded, Options};
@@ -99,13 +99,10 @@ pub fn sweep(auditor: &mut Auditor) -> (Swept, Vec<Outcome>) {
 }
 
 pub fn report(outcome: &Outcome) -> &Report {
-    match &outcome.reason {
-        Reason::Values(report) => report,
-        other => panic!("{other:?}"),
-    }
+    outcome.values.as_ref().expect("a report of values")
 }
 
 pub fn broken(outcome: &Outcome) -> Vec<u64> {
     let broken = &report(outcome).broken;
-    broken.iter().map(|shows| shows.broken.tx).collect()
+    broken.iter().map(|broken| broken.tx).collect()
 }

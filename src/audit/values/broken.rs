@@ -60,7 +60,8 @@ impl Auditor {
         let since = self.store.load(database).ok().flatten()?.since;
         let progress = Progress::new(database, since);
         let until = Instant::now() + PATIENCE;
-        let mut reader = self.reader(database, trusted, until, &progress);
+        let mut reader = self.reader(database, trusted, None, until, &progress);
+        reader.recorder = None;
         while found.passed < trusted.tx {
             let next = found.passed + 1;
             let headers = match reader.read_batch(next, trusted.tx) {
@@ -113,8 +114,8 @@ impl BrokenValues {
     fn take(&mut self, report: Report, ts: impl Fn(u64) -> Option<i64>) {
         self.unread += report.due.count();
         self.more += report.more_broken;
-        for shows in report.broken {
-            self.add(&shows.broken, ts(shows.broken.tx));
+        for broken in report.broken {
+            self.add(&broken, ts(broken.tx));
         }
     }
 

@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use super::draw::draw;
 use super::reader::{Halt, Reader};
+use super::record::Recorder;
 use super::report::{Left, Report};
-use super::run::Next;
+use super::scan::Next;
 use super::truncation::Truncation;
 use crate::audit::auditor::Auditor;
 use crate::audit::proof::Limits;
@@ -14,7 +15,7 @@ use crate::clock::{self, Timestamp};
 use crate::config::NewValues;
 use crate::ledger::State;
 use crate::ranges::Ranges;
-use crate::trust::Progress;
+use crate::trust::{Progress, Store, Trusted};
 
 /// Drawn transactions that are asked for together, so that a distant server is not waited for one by one.
 const TOGETHER: usize = 16;
@@ -29,25 +30,27 @@ impl Auditor {
         &mut self,
         database: &str,
         trusted: State,
-        before: Option<State>,
+        before: Option<&Trusted>,
         since: Timestamp,
         until: Instant,
     ) -> Option<Report> {
         let mut progress = self.progress_of(database, since);
         let values = self.policy.values;
         let mut reading = Reading {
-            reader: self.reader(database, trusted, until, &progress),
+            reader: self.reader(database, trusted, before, until, &progress),
             progress: &mut progress,
             tried: Ranges::new(),
             run: Ranges::new(),
             cut: 0,
         };
+        let before = before.map(|before| before.state);
         let done = reading.read(values.new, values.sample, before);
         let report = reading.end(values.new);
         self.databases.of(database).progress = Some(Box::new(progress));
         match done {
-            Err(Halt::Stopped) => None,
-            Ok(()) | Err(Halt::Away | Halt::Late) => Some(report),
+            // what was found is reported all the same
+            Err(Halt::Stopped) if report.broken.is_empty() => None,
+            Ok(()) | Err(_) => Some(report),
         }
     }
 
@@ -62,19 +65,27 @@ impl Auditor {
         progress
     }
 
+    /// Returns a reader of a database. `trusted` was proven just now; `before` was trusted until then.
     pub(in crate::audit) fn reader<'a>(
         &'a mut self,
         database: &'a str,
         trusted: State,
+        before: Option<&Trusted>,
         until: Instant,
         progress: &Progress,
     ) -> Reader<'a> {
+        let recorder = Recorder {
+            store: &self.store,
+            database,
+            trusted: read_against(&self.store, database, before, trusted),
+        };
+        let record = self.databases.of(database);
         Reader {
             server: &mut self.server,
             database,
             trusted,
             shape: self.shape,
-            scan: &mut self.databases.of(database).scan,
+            scan: &mut record.scan,
             truncation: Truncation::of(progress),
             searches: 0,
             comes_back: false,
@@ -84,9 +95,29 @@ impl Auditor {
                 until,
             },
             next: Next::AskedAhead,
+            partials: &mut record.partials,
+            recorder: Some(recorder),
             report: Report::default(),
         }
     }
+}
+
+/// Returns the trusted state that transactions are read against: the stored one, which was proven just now.
+fn read_against(
+    store: &Store,
+    database: &str,
+    before: Option<&Trusted>,
+    proven: State,
+) -> Option<Trusted> {
+    let stored = store.load(database).ok().flatten();
+    let stored = stored.filter(|trusted| trusted.state == proven);
+    stored.or_else(|| {
+        before.map(|before| Trusted {
+            state: proven,
+            signature: None,
+            ..before.clone()
+        })
+    })
 }
 
 struct Reading<'a> {
@@ -199,16 +230,18 @@ impl Reading<'_> {
     /// Takes what was read, and what was not, into the progress.
     fn end(self, new: NewValues) -> Report {
         let Reading {
-            reader,
+            mut reader,
             progress,
             tried,
             run,
             cut,
         } = self;
+        reader.finish();
         let last = reader.trusted.tx;
         let mut report = reader.report.sorted();
         report.explain(reader.truncation.before);
         note(progress, &report, reader.truncation, &tried, &run);
+        reader.partials.retain(|tx| progress.due.contains(tx));
         let behind = match (new, progress.new_to) {
             (NewValues::All, Some(to)) => last.saturating_sub(to),
             _ => 0,

@@ -6,7 +6,7 @@ use crate::audit::verdict::Verdict;
 use crate::ledger::{Digest, State};
 use crate::server::{Failure, Kind};
 use crate::text::Shown;
-use crate::trust::{Answer, Claim, Contradiction, Differ, Tampering};
+use crate::trust::{Claim, Contradiction, Differ, Tampering};
 
 /// A transaction, or one entry of it, that is not what the ledger's hashes say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -236,6 +236,11 @@ impl Why {
         }
     }
 
+    /// Returns the reason for an answer that accuses a 0.9.0, and that a second answer does not confirm.
+    pub(super) fn not_shown_again() -> Why {
+        Why::malformed(&"one answer contradicts the ledger, and the next does not")
+    }
+
     /// Returns a malformed answer, for this reason.
     pub(super) fn malformed(reason: &impl fmt::Display) -> Why {
         Why::Malformed(Shown::new(&reason.to_string()))
@@ -269,13 +274,4 @@ impl fmt::Display for Unread {
             Why::Scan => f.write_str("is not where it should be in a scan"),
         }
     }
-}
-
-/// A finding and what was asked and answered for it.
-#[derive(Clone, Debug)]
-pub struct Shows {
-    /// What is broken.
-    pub broken: Broken,
-    /// The answers that show it.
-    pub answers: Vec<Answer>,
 }

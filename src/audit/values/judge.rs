@@ -57,20 +57,32 @@ pub struct Completed {
     pub missing: Vec<usize>,
     /// Values of which the server says that it has none.
     pub absent: u64,
-    /// Values and entries that are others than the ledger's.
+    /// Values and entries that are others than the ledger's, the first of them.
     pub broken: Vec<Broken>,
+    /// The number of those past these.
+    pub more_broken: u64,
     /// Values that need not come.
     pub unavailable: Unavailable,
 }
 
+/// Broken values of one transaction that are named; a reading does not record more findings.
+const MAX_BROKEN: usize = 16;
+
 impl Completed {
+    fn add_broken(&mut self, broken: Broken) {
+        match self.broken.len() < MAX_BROKEN {
+            true => self.broken.push(broken),
+            false => self.more_broken = self.more_broken.saturating_add(1),
+        }
+    }
+
     /// Adds the value of an entry.
     fn add(&mut self, index: usize, value: Value) {
         match value {
             Value::Held => {}
             Value::Missing => self.missing.push(index),
             Value::Absent => self.absent += 1,
-            Value::Broken(broken) => self.broken.push(broken),
+            Value::Broken(broken) => self.add_broken(broken),
         }
     }
 }
@@ -106,15 +118,17 @@ pub fn complete(
         }
     }
     // what is left over follows on none of the ledger's entries
-    completed.broken.extend(sent.map(|raw| Broken {
-        tx: header.id(),
-        alh: Some(*alh),
-        entry: Some(Entry {
-            position: None,
-            key: Shown::of_bytes(&raw.key),
-        }),
-        what: What::NoSuchEntry,
-    }));
+    for raw in sent {
+        completed.add_broken(Broken {
+            tx: header.id(),
+            alh: Some(*alh),
+            entry: Some(Entry {
+                position: None,
+                key: Shown::of_bytes(&raw.key),
+            }),
+            what: What::NoSuchEntry,
+        });
+    }
     Ok(completed)
 }
 

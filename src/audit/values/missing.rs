@@ -1,123 +1,141 @@
 //! Values that did not come with their transaction: asked for by key, as servers before 1.2 have it,
 //! or gone for a reason that the ledger itself shows (protocol.md §6).
 
-use super::finding::{Broken, Entry, Shows, What, Why};
-use super::judge::{Completed, Judged, complete, judge_by_key};
-use super::reader::{Ended, Reader};
-use super::truncation::{Recorded, Search};
-use crate::clock;
+use super::contents::{Contents, Source, reported, unfit, unix_now};
+use super::finding::{Entry, Why};
+use super::judge::{complete, judge_by_key};
+use super::partial::Partial;
+use super::reader::{Ended, Halt, Reader};
+use super::retention::{Recorded, Search};
 use crate::ledger::{Digest, HeaderVersion, KEY_VALUE, StateShape, TxEntry, TxHeader};
 use crate::server::{Failure, Kind};
-use crate::wire::{Entries, Tx};
+use crate::trust::Unavailable;
+
+/// A value that was asked for by key and is not broken.
+enum ByKey {
+    Held,
+    /// The server's version has no call for it.
+    Unreadable,
+}
 
 impl Reader<'_> {
-    /// All entries of a transaction, without values.
-    pub(super) fn digests(&mut self, header: &TxHeader) -> Result<Tx, Ended> {
-        let tx = header.id();
-        match self.server.tx(self.database, tx, Entries::Digests) {
-            Ok(digests) if digests.header.id() == tx => Ok(digests),
-            Ok(_) => Err(Ended::Unread(Why::malformed(
-                &"the answer is of another transaction",
-            ))),
-            Err(failure) => {
-                let failure = self.still_there(failure)?;
-                Err(reported(header, None, failure))
-            }
-        }
-    }
-
-    pub(super) fn complete(
-        &mut self,
-        alh: &Digest,
-        digests: &Tx,
-        raw: &[TxEntry],
-    ) -> Result<(), Ended> {
-        let completed = complete(alh, digests, raw, unix_now()).map_err(unfit)?;
-        self.finish(&digests.header, &digests.entries, completed)
-    }
-
-    /// What is left once entries and the values that came are judged: values that did not come.
-    pub(super) fn finish(
+    /// Finishes reading a transaction once its entries and the values that came are judged: records what is broken,
+    /// and reads the values that did not come. Returns the values that cannot be read any more.
+    pub(super) fn read_contents(
         &mut self,
         header: &TxHeader,
-        entries: &[TxEntry],
-        completed: Completed,
-    ) -> Result<(), Ended> {
-        self.report.unavailable.add(completed.unavailable);
-        let mut last = None;
-        let mut withheld = None;
-        // one answer showed them all, so they share it
-        let answers = match completed.broken.len() {
-            0 | 1 => Vec::new(),
-            _ => self.answers(),
-        };
+        contents: Contents,
+        source: Source,
+    ) -> Result<Unavailable, Ended> {
+        let Contents { completed, missing } = contents;
+        let mut broken = !completed.broken.is_empty();
         for broken in completed.broken {
-            if let Some(broken) = last.replace(broken) {
-                let answers = answers.clone();
-                self.report.found(Shows { broken, answers });
-            }
+            self.found(broken);
         }
-        let (mut absent, mut missing) = (completed.absent, completed.missing);
+        self.report.more_broken += completed.more_broken;
+        let (mut unavailable, mut absent) = (completed.unavailable, completed.absent);
         if self.truncation.covers(header.id()) {
-            let gone = absent.saturating_add(u64::try_from(missing.len()).unwrap_or(u64::MAX));
-            self.report.unavailable.truncated += gone;
+            let missing = u64::try_from(missing.len()).unwrap_or(u64::MAX);
+            unavailable.truncated += absent.saturating_add(missing);
             absent = 0;
-            missing.clear();
-        }
-        for index in missing {
-            let Some(entry) = entries.get(index) else {
-                continue;
-            };
-            if !self.in_time() {
-                withheld = Some(Why::Slow);
-                break;
+        } else {
+            let by_key = self.values_by_key(header, &missing, source)?;
+            if let Some(why) = by_key.withheld {
+                return Err(Ended::Unread(why));
             }
-            match self.value_by_key(header, index, entry) {
-                Ok(()) => {}
-                Err(Ended::Halt(halt)) => return Err(halt.into()),
-                Err(Ended::Broken(broken)) => {
-                    last.replace(broken).into_iter().for_each(|b| self.found(b));
+            unavailable.add(by_key.unavailable);
+            absent = absent.saturating_add(by_key.absent);
+            broken |= by_key.broken;
+        }
+        if !broken && absent > 0 {
+            match self.is_truncated(header.id(), Search::Whole)? {
+                Recorded::Yes => unavailable.truncated += absent,
+                Recorded::No => {
+                    self.report.unavailable.add(unavailable);
+                    return Err(Ended::Absent(absent));
                 }
-                Err(Ended::Unread(why)) => withheld = Some(why),
-                Err(Ended::Absent(values)) => absent = absent.saturating_add(values),
+                Recorded::Unknown => return Err(Ended::Unread(Why::Searching(None))),
             }
         }
-        match (last, withheld) {
-            (Some(broken), _) => Err(Ended::Broken(broken)),
-            (None, Some(why)) => Err(Ended::Unread(why)),
-            (None, None) if absent > 0 => self.absent(header.id(), absent),
-            (None, None) => Ok(()),
+        self.report.unavailable.add(unavailable);
+        match broken {
+            true => Err(Ended::Recorded),
+            false => Ok(unavailable),
         }
     }
 
-    /// Decides on values that the server does not have: a truncation that the ledger records explains
-    /// them, else they are absent.
-    fn absent(&mut self, tx: u64, values: u64) -> Result<(), Ended> {
-        match self.is_truncated(tx, Search::Whole)? {
-            Recorded::Yes => {
-                self.report.unavailable.truncated += values;
-                Ok(())
+    /// Asks for values by key, from the entry on to which an earlier reading came. If the time ends before the last
+    /// one, the transaction is due, and a later reading goes on.
+    fn values_by_key(
+        &mut self,
+        header: &TxHeader,
+        missing: &[(usize, TxEntry)],
+        source: Source,
+    ) -> Result<Partial, Ended> {
+        let mut partial = self.partials.take(header);
+        let from = partial.next;
+        for (index, entry) in missing.iter().filter(|(index, _)| *index >= from) {
+            if !self.in_time() {
+                self.partials.keep(partial);
+                return Err(Ended::Unread(Why::Slow));
             }
-            Recorded::No => Err(Ended::Absent(values)),
-            Recorded::Unknown => Err(Ended::Unread(Why::Searching(None))),
+            partial.next = *index;
+            match self.value_by_key(header, *index, entry) {
+                Ok(ByKey::Held) => {}
+                Ok(ByKey::Unreadable) => partial.unavailable.unreadable += 1,
+                Err(Ended::Broken(broken)) if source == Source::Alone => {
+                    self.found(broken);
+                    partial.broken = true;
+                }
+                Err(Ended::Unread(why)) => partial.withheld = Some(why),
+                Err(Ended::Absent(values)) => {
+                    partial.absent = partial.absent.saturating_add(values);
+                }
+                Err(ended) => {
+                    self.partials.keep(partial);
+                    return Err(match ended {
+                        // cut short by our own haste
+                        Ended::Halt(Halt::Late) => Ended::Unread(Why::Slow),
+                        ended => ended,
+                    });
+                }
+            }
+            partial.next = index.saturating_add(1);
         }
+        Ok(partial)
     }
 
-    /// Servers before 1.2 send a value by its key alone; a newer one that left it out is given the
-    /// same chance (protocol.md §6).
+    /// Asks for a value by key; of a 0.9.0 a second time if the first answer accuses it.
     fn value_by_key(
         &mut self,
         header: &TxHeader,
         index: usize,
         entry: &TxEntry,
-    ) -> Result<(), Ended> {
-        let old = header.version() == HeaderVersion::V0;
-        let Some(key) = entry.key.strip_prefix(&[KEY_VALUE]) else {
-            if old {
-                self.report.unavailable.unreadable += 1;
-                return Ok(());
+    ) -> Result<ByKey, Ended> {
+        match self.ask_for_value(header, index, entry) {
+            Err(Ended::Broken(_)) if self.mixes_up_answers() => {
+                match self.ask_for_value(header, index, entry) {
+                    Err(ended @ (Ended::Broken(_) | Ended::Halt(_))) => Err(ended),
+                    _ => Err(Ended::Unread(Why::not_shown_again())),
+                }
             }
-            return Err(Ended::Unread(Why::Withheld));
+            value => value,
+        }
+    }
+
+    /// Servers before 1.2 send a value by its key alone; a newer one that left it out is given the
+    /// same chance (protocol.md §6).
+    fn ask_for_value(
+        &mut self,
+        header: &TxHeader,
+        index: usize,
+        entry: &TxEntry,
+    ) -> Result<ByKey, Ended> {
+        let Some(key) = entry.key.strip_prefix(&[KEY_VALUE]) else {
+            return match header.version() {
+                HeaderVersion::V0 => Ok(ByKey::Unreadable),
+                _ => Err(Ended::Unread(Why::Withheld)),
+            };
         };
         let got = match self.server.get(self.database, key, header.id()) {
             Ok(got) => got,
@@ -132,13 +150,15 @@ impl Reader<'_> {
         };
         if got.stored_in() != header.id() {
             // 0.9.0 alone does not know of atTx and answers the latest
-            if self.shape == Some(StateShape::WithoutDatabase) {
-                self.report.unavailable.unreadable += 1;
-                return Ok(());
-            }
-            return Err(Ended::Unread(Why::Withheld));
+            return match self.shape == Some(StateShape::WithoutDatabase) {
+                true => Ok(ByKey::Unreadable),
+                false => Err(Ended::Unread(Why::Withheld)),
+            };
         }
-        judge_by_key(header, index, entry, &got).map_or(Ok(()), |broken| Err(Ended::Broken(broken)))
+        match judge_by_key(header, index, entry, &got) {
+            None => Ok(ByKey::Held),
+            Some(broken) => Err(Ended::Broken(broken)),
+        }
     }
 
     /// A proven transaction whose values the server refuses to send: its digests count all the
@@ -147,7 +167,7 @@ impl Reader<'_> {
         &mut self,
         header: &TxHeader,
         refused: Failure,
-    ) -> Result<(), Ended> {
+    ) -> Result<Unavailable, Ended> {
         let digests = self.digests(header)?;
         let alh = header.alh();
         complete(&alh, &digests, &[], unix_now()).map_err(unfit)?;
@@ -165,16 +185,19 @@ impl Reader<'_> {
         };
         match self.is_truncated(header.id(), search)? {
             Recorded::Yes => {
-                let entries = u64::try_from(digests.entries.len()).unwrap_or(u64::MAX);
-                self.report.unavailable.truncated += entries;
-                return Ok(());
+                let unavailable = Unavailable {
+                    truncated: u64::try_from(digests.entries.len()).unwrap_or(u64::MAX),
+                    ..Unavailable::default()
+                };
+                self.report.unavailable.add(unavailable);
+                return Ok(unavailable);
             }
             Recorded::No | Recorded::Unknown if accuses => {}
             Recorded::No => return Err(Ended::Unread(Why::ValuesRefused(refused))),
             Recorded::Unknown => return Err(Ended::Unread(Why::Searching(Some(refused)))),
         }
         // the server's word against itself; which entry is it?
-        let mut named = None;
+        let mut named = false;
         for (index, entry) in digests.entries.iter().enumerate().take(NAMED) {
             if entry.h_value == Digest::OF_NOTHING {
                 continue;
@@ -183,47 +206,21 @@ impl Reader<'_> {
                 break;
             }
             match self.value_by_key(header, index, entry) {
-                Ok(()) | Err(Ended::Unread(_) | Ended::Absent(_)) => {}
-                Err(Ended::Halt(halt)) => return Err(halt.into()),
                 Err(Ended::Broken(broken)) => {
-                    named
-                        .replace(broken)
-                        .into_iter()
-                        .for_each(|b| self.found(b));
+                    self.found(broken);
+                    named = true;
                 }
+                Err(Ended::Halt(Halt::Late)) => break,
+                Err(Ended::Halt(halt)) => return Err(halt.into()),
+                Ok(_) | Err(_) => {}
             }
         }
         Err(match named {
-            Some(broken) => Ended::Broken(broken),
-            None => reported(header, None, refused),
+            true => Ended::Recorded,
+            false => reported(header, None, refused),
         })
     }
 }
+
 /// Entries asked for one by one to find the damaged ones.
 const NAMED: usize = 1_000;
-
-/// Digests that are not the ledger's, or none at all.
-fn unfit(judged: Judged) -> Ended {
-    match judged {
-        Judged::Broken(broken) => Ended::Broken(broken),
-        Judged::Malformed(why) => Ended::Unread(why),
-        Judged::Whole(_) | Judged::Incomplete => Ended::Unread(Why::Withheld),
-    }
-}
-
-/// A call that failed about one transaction: the server's word against itself, or it stays due.
-fn reported(header: &TxHeader, entry: Option<Entry>, failure: Failure) -> Ended {
-    match failure.kind {
-        Kind::Corrupted | Kind::MaybeCorrupted => Ended::Broken(Broken {
-            tx: header.id(),
-            alh: Some(header.alh()),
-            entry,
-            what: What::Reported(failure),
-        }),
-        _ => Ended::Unread(Why::of_failure(failure)),
-    }
-}
-
-fn unix_now() -> i64 {
-    i64::try_from(clock::now().unix()).unwrap_or(i64::MAX)
-}

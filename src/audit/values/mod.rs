@@ -1,21 +1,27 @@
 //! Reading values: by sample, as they are new, and all of them in a sweep (protocol.md §6).
 //!
 //! A consistency proof does not see a value that was edited on the server's disk: only reading it
-//! does. Reading order: `check` (what is read of a database in a cycle), `reader` (one transaction), `missing` (values
-//! that did not come with it), `run` and `scan` (many by one call), `judge` (what they must be), `sweep` and `walk` (all
-//! of them, chain and tree), `pace` (when a sweep goes on), `truncation` (values that were dropped), `finding` and
-//! `report` (what they may turn out to be).
+//! does. Reading order: `check` (what is read of a database in a cycle), `reader` and `one` (one transaction), `contents`,
+//! `missing` and `partial` (values that did not come with it), `run` and `scan` (many by one call), `judge` (what they
+//! must be), `sweep` and `walk` (all of them, chain and tree), `pace` (when a sweep goes on), `truncation` and
+//! `retention` (values that were dropped), `finding` and `report` (what they may turn out to be), `record` (evidence and
+//! alarms).
 
 mod broken;
 mod check;
+mod contents;
 mod draw;
 mod figures;
 mod finding;
 mod judge;
 mod missing;
+mod one;
 mod pace;
+mod partial;
 mod reader;
+mod record;
 mod report;
+mod retention;
 mod run;
 mod scan;
 mod sweep;
@@ -24,9 +30,11 @@ mod walk;
 
 pub use broken::{BrokenTx, BrokenValues};
 pub use figures::{Chance, chance_per_day};
-pub use finding::{Broken, Entry, Shows, Unread, What, Why};
+pub use finding::{Broken, Entry, Unread, What, Why};
 pub(super) use judge::judge_by_key;
 pub use judge::{Completed, Judged, complete, judge};
+pub(super) use partial::Partials;
+pub(super) use record::Alarms;
 pub use report::Report;
 pub(super) use scan::Scan;
 pub use sweep::{Slice, Went};

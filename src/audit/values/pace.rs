@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::sweep::{Slice, Went, begin};
+use super::sweep::{Paced, Slice, Went, begin};
 use crate::audit::age::WallAges;
 use crate::audit::auditor::Auditor;
 use crate::clock;
-use crate::trust::{Begun, Sweeping, Swept};
+use crate::trust::{Begun, Sweeping};
 
 /// The longest delay of a check by a call of a paced sweep.
 const GRACE: Duration = Duration::from_millis(800);
@@ -67,14 +67,6 @@ impl Auditor {
         };
         self.policy.values.sweep.is_none() && (self.mirror_most.is_none() || !to_mirror())
     }
-}
-
-/// The facts that decide whether a paced sweep is due.
-pub(super) struct Paced {
-    /// The trusted transaction.
-    pub of: u64,
-    /// The last sweep that ended.
-    pub swept: Option<Swept>,
 }
 
 /// The sweep to go on with and how far, where one is behind its pace.

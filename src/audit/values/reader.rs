@@ -1,13 +1,12 @@
-//! Reading one transaction whole: its place in the history, its entries, its values, and whatever
-//! calls a server's version takes for that (protocol.md §6).
+//! The reader of one database's transactions: its state during a reading, and what ends one.
 
 use std::time::{Duration, Instant};
 
-use super::finding::{Broken, Shows, What, Why};
-use super::judge::{Judged, judge};
+use super::finding::{Broken, What, Why};
+use super::partial::Partials;
+use super::record::Recorder;
 use super::report::Report;
-use super::run::Next;
-use super::scan::Scan;
+use super::scan::{Next, Scan};
 use super::truncation::Truncation;
 use crate::audit::capture;
 use crate::audit::proof::{self, Limits, Place};
@@ -15,7 +14,7 @@ use crate::audit::verdict::{Reason, Verdict};
 use crate::ledger::{State, StateShape, TxHeader};
 use crate::server::{Failure, Kind, Server};
 use crate::text::Shown;
-use crate::trust::Answer;
+use crate::trust::{Answer, Unavailable};
 use crate::wire::{Entries, Tx};
 
 /// Reads transactions of one database that are in the history of one trusted state.
@@ -43,6 +42,10 @@ pub struct Reader<'a> {
     pub limits: Limits,
     /// Whether scans are asked for before they are needed.
     pub next: Next,
+    /// The transactions whose values were read in part.
+    pub partials: &'a mut Partials,
+    /// Where findings are recorded; `None`: they are reported alone.
+    pub recorder: Option<Recorder<'a>>,
     /// What was found so far.
     pub report: Report,
 }
@@ -82,7 +85,10 @@ impl Done {
 /// What ends the reading of one transaction: the whole reading's end, or a finding.
 pub(super) enum Ended {
     Halt(Halt),
+    /// A finding that is not recorded yet.
     Broken(Broken),
+    /// Findings that are.
+    Recorded,
     Unread(Why),
     /// So many values are ones that the server does not have.
     Absent(u64),
@@ -95,67 +101,6 @@ impl From<Halt> for Ended {
 }
 
 impl Reader<'_> {
-    /// Reads one transaction; what is wrong with it goes into the report, once a second answer shows
-    /// it too: a 0.9.0 that is asked by several at once mixes up what it answers.
-    pub fn read_one(&mut self, tx: u64) -> Result<Done, Halt> {
-        let before = std::mem::take(&mut self.report);
-        let mut done = self.read_once(tx);
-        if !self.report.broken.is_empty() && done.is_ok() {
-            let first = std::mem::take(&mut self.report);
-            done = self.read_once(tx);
-            match (&done, self.report.broken.is_empty()) {
-                (_, false) => {}
-                (done, true) if self.shape == Some(StateShape::WithoutDatabase) => {
-                    let why = match done {
-                        Ok(Done::Read(_)) => {
-                            "one answer contradicts the ledger, and the next does not"
-                        }
-                        _ => "there was no second answer",
-                    };
-                    self.report.add_unread(tx, Why::malformed(&why));
-                }
-                // no second answer takes back what the first one showed
-                (_, true) => self.report.absorb(first),
-            }
-        }
-        let one = std::mem::replace(&mut self.report, before);
-        self.report.absorb(one);
-        done
-    }
-
-    fn read_once(&mut self, tx: u64) -> Result<Done, Halt> {
-        self.server.begin_transcript();
-        let (shown, raw) = match self.fetch(tx) {
-            Ok(fetched) => fetched,
-            Err(ended) => return self.settle(tx, None, ended),
-        };
-        self.truncation.note(&shown.header);
-        let header = shown.header.clone();
-        let unavailable = self.report.unavailable.total();
-        let judged = match raw {
-            Raw::Sent => self.judge(shown),
-            Raw::Refused(failure) => self.without_values(&header, failure),
-        };
-        self.end(header, unavailable, judged)
-    }
-
-    /// Reports the result of judging a transaction whose header is proven. `unavailable` is the number of values that
-    /// were unavailable before.
-    pub(super) fn end(
-        &mut self,
-        header: TxHeader,
-        unavailable: u64,
-        judged: Result<(), Ended>,
-    ) -> Result<Done, Halt> {
-        match judged {
-            Ok(()) => {
-                self.report.read(header.id(), unavailable);
-                Ok(Done::Read(header))
-            }
-            Err(ended) => self.settle(header.id(), Some(header), ended),
-        }
-    }
-
     /// Begins to ask for transactions that are to be read one by one; not of a 0.9.0, which mixes up
     /// what it answers to several calls at once.
     pub fn look_ahead(&mut self, transactions: &[u64]) {
@@ -169,6 +114,27 @@ impl Reader<'_> {
         }
     }
 
+    /// Returns whether the server is a 0.9.0, which mixes up what it answers to several clients: it is accused of
+    /// nothing that a second answer does not show.
+    pub(super) fn mixes_up_answers(&self) -> bool {
+        self.shape == Some(StateShape::WithoutDatabase)
+    }
+
+    /// Reports the result of reading a transaction whose header is proven.
+    pub(super) fn end(
+        &mut self,
+        header: TxHeader,
+        read: Result<Unavailable, Ended>,
+    ) -> Result<Done, Halt> {
+        match read {
+            Ok(unavailable) => {
+                self.report.read(header.id(), unavailable);
+                Ok(Done::Read(header))
+            }
+            Err(ended) => self.settle(header.id(), Some(header), ended),
+        }
+    }
+
     pub(super) fn settle(
         &mut self,
         tx: u64,
@@ -178,19 +144,49 @@ impl Reader<'_> {
         match ended {
             Ended::Halt(halt) => return Err(halt),
             Ended::Broken(broken) => self.found(broken),
+            Ended::Recorded => {}
             Ended::Unread(why) => self.report.add_unread(tx, why),
             Ended::Absent(_) => self.report.absent.insert(tx, tx, ()),
         }
         Ok(header.map_or(Done::Unknown, Done::Known))
     }
 
-    /// Reports a finding with the answers since the transcript began, if the report has room for them.
+    /// Records a finding with the answers since the transcript began.
     pub(super) fn found(&mut self, broken: Broken) {
-        let answers = match self.report.has_room() {
-            true => self.answers(),
-            false => Vec::new(),
+        self.found_by(broken, |reader| reader.answers());
+    }
+
+    /// Records a finding with the answers that show it. One that is known already, or one of a flood, is counted alone.
+    pub(super) fn found_by(
+        &mut self,
+        broken: Broken,
+        answers: impl FnOnce(&mut Self) -> Vec<Answer>,
+    ) {
+        if !self.report.add_finding(&broken) || self.recorder.is_none() {
+            return;
+        }
+        let answers = answers(self);
+        let uuid = self.identity();
+        if let Some(recorder) = &self.recorder {
+            let raised = recorder.record(&broken, uuid, answers);
+            self.report.alarms.add(raised, broken.tx);
+        }
+    }
+
+    /// Ends the reading: records that there were more findings than are recorded one by one.
+    pub(super) fn finish(&mut self) {
+        let Some(Verdict::Tampered(kind)) = self.report.verdict() else {
+            return;
         };
-        self.report.found(Shows { broken, answers });
+        let (more, uuid) = (self.report.more_broken, self.identity());
+        if let (Some(recorder), true) = (&self.recorder, more > 0) {
+            let raised = recorder.record_flood(kind, more, uuid);
+            self.report.alarms.add(raised, u64::MAX);
+        }
+    }
+
+    fn identity(&self) -> Option<String> {
+        self.server.identity().map(Shown::to_string)
     }
 
     /// Returns the answers since the transcript began, as long as evidence keeps them.
@@ -201,27 +197,6 @@ impl Reader<'_> {
     /// Is there time left?
     pub fn in_time(&self) -> bool {
         Instant::now() < self.limits.until
-    }
-
-    /// The transaction with its place proven, and with its values where they come.
-    fn fetch(&mut self, tx: u64) -> Result<(Tx, Raw), Ended> {
-        let refused = match self.locate(tx, Entries::Raw)? {
-            Ok(shown) => return Ok((shown, Raw::Sent)),
-            Err(failure) => failure,
-        };
-        // is it the values, or the transaction?
-        match self.locate(tx, Entries::Excluded)? {
-            Ok(shown) => Ok((shown, Raw::Refused(refused))),
-            Err(failure) => Err(match failure.kind {
-                Kind::Corrupted | Kind::MaybeCorrupted => Ended::Broken(Broken {
-                    tx,
-                    alh: (tx == self.trusted.tx).then_some(self.trusted.hash),
-                    entry: None,
-                    what: What::Reported(failure),
-                }),
-                _ => Ended::Unread(Why::of_failure(failure)),
-            }),
-        }
     }
 
     /// Proves a transaction's place. What the server refuses comes back, what ends the reading or
@@ -295,26 +270,6 @@ impl Reader<'_> {
             Err(_) => Ok(false),
         }
     }
-
-    /// Judges a transaction that came with values, of a header that is proven.
-    pub(super) fn judge(&mut self, shown: Tx) -> Result<(), Ended> {
-        let alh = shown.header.alh();
-        match judge(&alh, &shown) {
-            Judged::Whole(completed) => self.finish(&shown.header, &shown.entries, completed),
-            Judged::Incomplete => {
-                let digests = self.digests(&shown.header)?;
-                self.complete(&alh, &digests, &shown.entries)
-            }
-            Judged::Broken(broken) => Err(Ended::Broken(broken)),
-            Judged::Malformed(why) => Err(Ended::Unread(why)),
-        }
-    }
-}
-
-/// How values came.
-enum Raw {
-    Sent,
-    Refused(Failure),
 }
 
 /// The time for which an answer for the state counts as a sign that the server can be reached.

@@ -2,15 +2,16 @@
 
 use std::fmt;
 
-use super::finding::{Broken, Shows, Unread, Why};
+use super::finding::{Broken, Unread, Why};
+use super::record::Alarms;
 use crate::audit::verdict::Verdict;
 use crate::clock::Timestamp;
 use crate::ranges::Ranges;
 use crate::server::Failure;
 use crate::trust::Unavailable;
 
-/// Findings kept with their answers in one go; the rest is counted.
-pub const KEPT: usize = 16;
+/// Findings that one reading records, each with an alarm of its own; the rest is counted in one more alarm.
+const MAX_FINDINGS: usize = 16;
 /// Transactions named that stay due, in one go.
 const NAMED: usize = 3;
 
@@ -24,12 +25,14 @@ pub struct Report {
     pub read: u64,
     /// The same transactions, each once.
     pub whole: Ranges,
-    /// Findings, the first `KEPT` of them.
-    pub broken: Vec<Shows>,
+    /// Findings, the first `MAX_FINDINGS` of them.
+    pub broken: Vec<Broken>,
     /// Findings past these.
     pub more_broken: u64,
     /// The number of times that one of these was found again.
     pub found_again: u64,
+    /// The alarms of the findings.
+    pub alarms: Alarms,
     /// Transactions that could not be read, the first of them and why.
     pub unread: Vec<Unread>,
     /// Whether one that is not among these is malformed.
@@ -66,10 +69,7 @@ pub struct Left {
 impl Report {
     /// The verdict that it amounts to, if any.
     pub fn verdict(&self) -> Option<Verdict> {
-        let kinds = self
-            .broken
-            .iter()
-            .map(|shows| shows.broken.what.tampering());
+        let kinds = self.broken.iter().map(|broken| broken.what.tampering());
         if let Some(kind) = kinds.min() {
             return Some(Verdict::Tampered(kind)); // inconsistent before value
         }
@@ -87,9 +87,9 @@ impl Report {
     }
 
     /// Counts a transaction that was read; it was read whole if nothing of it was `unavailable`.
-    pub(super) fn read(&mut self, tx: u64, unavailable_before: u64) {
+    pub(super) fn read(&mut self, tx: u64, unavailable: Unavailable) {
         self.read += 1;
-        if self.unavailable.total() == unavailable_before {
+        if unavailable.total() == 0 {
             self.whole.insert(tx, tx, ());
         }
     }
@@ -128,48 +128,29 @@ impl Report {
 
     /// In the order of the ledger.
     pub(super) fn sorted(mut self) -> Report {
-        self.broken.sort_by_key(|shows| shows.broken.tx);
+        self.broken.sort_by_key(|broken| broken.tx);
         self.unread.sort_by_key(|unread| unread.tx);
         self
     }
 
-    /// Adds what reading more found.
-    pub(super) fn absorb(&mut self, more: Report) {
-        self.read += more.read;
-        self.whole.extend(&more.whole);
-        self.absent.extend(&more.absent);
-        self.due.extend(&more.due);
-        self.due_values.extend(&more.due_values);
-        self.more_malformed |= more.more_malformed;
-        more.broken.into_iter().for_each(|shows| self.found(shows));
-        self.more_broken += more.more_broken;
-        self.found_again += more.found_again;
-        for unread in more.unread {
-            self.add_unread(unread.tx, unread.why);
-        }
-        self.unavailable.add(more.unavailable);
-        self.halted = more.halted.or(self.halted.take());
-    }
-
-    pub(super) fn found(&mut self, shows: Shows) {
-        if self.knows(&shows.broken) {
+    /// Adds a finding. Returns whether it is to be recorded: it is not known yet, and not one of a flood.
+    pub(super) fn add_finding(&mut self, broken: &Broken) -> bool {
+        if self.knows(broken) {
             self.found_again += 1;
-        } else if self.has_room() {
-            self.broken.push(shows);
-        } else {
-            self.more_broken += 1;
+            return false;
         }
-    }
-
-    /// Returns whether a further finding is kept with its answers.
-    pub(super) fn has_room(&self) -> bool {
-        self.broken.len() < KEPT
+        if self.broken.len() >= MAX_FINDINGS {
+            self.more_broken += 1;
+            return false;
+        }
+        self.broken.push(broken.clone());
+        true
     }
 
     /// Returns whether the same fault of the same transaction was found before: a scan finds a broken link, and so
     /// does the walk of a sweep.
     fn knows(&self, broken: &Broken) -> bool {
-        self.broken.iter().any(|known| known.broken == *broken)
+        self.broken.contains(broken)
     }
 }
 
@@ -178,8 +159,8 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
         let shown = self.broken.iter().take(NAMED);
-        for shows in shown.clone() {
-            write!(f, "{separator}{}", shows.broken)?;
+        for broken in shown.clone() {
+            write!(f, "{separator}{broken}")?;
             separator = "; ";
         }
         let hidden = (self.broken.len() - shown.len()) as u64 + self.more_broken;

@@ -1,13 +1,14 @@
 //! Reading a run of transactions by scans: one call brings many, one proof covers them all, since
 //! each `prevAlh` is the Alh before it (protocol.md §6, end).
 
-use super::finding::{Broken, Shows, What, Why};
+use super::contents::{Contents, Source};
+use super::finding::{Broken, What, Why};
 use super::judge::{Judged, judge};
 use super::reader::{Done, Ended, Halt, Reader};
-use super::scan::{GROWTH, Span};
-use crate::ledger::TxHeader;
+use super::scan::{GROWTH, Next, Span};
+use crate::ledger::{Digest, TxHeader};
 use crate::server::{Failure, Scanned};
-use crate::trust::Answer;
+use crate::trust::{Answer, Unavailable};
 use crate::wire::{Entries, Malformed, Tx};
 
 /// What a scan asks for of each entry.
@@ -24,15 +25,6 @@ enum Values {
 const DROPPED_TOGETHER: u32 = 32;
 /// Scans on their way while one is judged: the server is never without one.
 const AHEAD: usize = 2;
-
-/// Whether the next scan is asked for before it is needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// It is, since everything is to be read.
-    AskedAhead,
-    /// It is not: what is asked for may be all.
-    AskedLater,
-}
 
 /// The headers of a run, from its first transaction on; `None` where one is not proven.
 pub type Headers = Vec<Option<TxHeader>>;
@@ -180,6 +172,9 @@ impl Reader<'_> {
             if id == self.trusted.tx {
                 return Ok(true); // held against the trusted hash by the chain
             }
+            if tries > 0 && !self.in_time() {
+                return Err(Halt::Late);
+            }
             match self.locate(id, Entries::Excluded) {
                 Ok(Ok(proven)) if proven.header.alh() == alh => return Ok(true),
                 Err(Ended::Halt(halt)) => return Err(halt),
@@ -199,134 +194,198 @@ impl Reader<'_> {
         Ok(false)
     }
 
-    /// Holds each transaction against the one behind it, from the proven last one down, and
-    /// judges it.
+    /// Reads the transactions of a run whose last one is proven: first each is held against the one behind it, from
+    /// the last one down, then they are read in order, as many as there is time for and at least one.
     fn chain(&mut self, run: Vec<Tx>, values: Values) -> Result<Headers, Halt> {
         let mut scanned = None; // what the scan was, copied only where it may be needed
+        let mut linked = self.link(run, &mut scanned)?;
+        let mut headers: Headers = Vec::with_capacity(linked.len());
+        while let Some(next) = linked.pop() {
+            if !headers.is_empty() && !next.is_read() && !self.in_time() {
+                break;
+            }
+            let read = match next {
+                Linked::Alone(header) => Ok(header),
+                Linked::Faultless(header) => {
+                    self.report.read(header.id(), Unavailable::default());
+                    Ok(Some(header))
+                }
+                Linked::ToRead(tx, judged) => match values {
+                    Values::Sent => self.read_scanned(tx, judged, &mut scanned),
+                    Values::Dropped => self.read_dropped(tx),
+                },
+            };
+            match read {
+                Ok(header) => headers.push(header),
+                Err(Halt::Late) if !headers.is_empty() => break, // these are read
+                Err(halt) => return Err(halt),
+            }
+        }
+        Ok(headers)
+    }
+
+    /// Holds each transaction of a run against the one behind it, from the proven last one down, and judges it. One
+    /// that is not of the chain is read alone. Returns them in this order.
+    fn link(
+        &mut self,
+        run: Vec<Tx>,
+        scanned: &mut Option<Vec<Answer>>,
+    ) -> Result<Vec<Linked>, Halt> {
         let mut due = match run.last() {
             Some(last) if last.header.id() == self.trusted.tx => Some(self.trusted.hash),
             Some(last) => Some(last.header.alh()),
             None => None,
         };
-        let mut headers: Headers = Vec::with_capacity(run.len());
+        let mut linked: Vec<Linked> = Vec::with_capacity(run.len());
         for tx in run.into_iter().rev() {
             let got = tx.header.alh();
-            let id = tx.header.id();
-            let header = match due {
+            let next = match due {
                 Some(due) if due == got => {
                     self.truncation.note(&tx.header);
-                    match values {
-                        Values::Sent => self.read_scanned(tx, &mut scanned)?,
-                        Values::Dropped => self.read_dropped(tx)?,
+                    let judged = judge(&got, &tx);
+                    match judged.is_faultless() {
+                        true => Linked::Faultless(tx.header),
+                        false => Linked::ToRead(tx, judged),
                     }
                 }
                 _ => {
-                    // before another call takes their place
-                    let mut answers = scanned.get_or_insert_with(|| self.answers()).clone();
-                    let before = self.report.findings();
-                    let alone = self.read_one(id).map(Done::header);
-                    let proven = alone.as_ref().ok().and_then(Option::as_ref);
-                    let told = proven.is_none() && self.report.findings() > before;
-                    if let (Some(due), false) = (due, told) {
-                        // not shown alone, what the scan showed stays shown
-                        let broken = match proven.map(TxHeader::alh) {
-                            // the link is the next transaction's: the walk of a sweep finds the same
-                            Some(alh) if alh != due => Broken {
-                                tx: id.saturating_add(1),
-                                alh: headers.last().and_then(Option::as_ref).map(TxHeader::alh),
-                                entry: None,
-                                what: What::Chain { due, got: alh },
-                            },
-                            _ => Broken {
-                                tx: id,
-                                alh: Some(due),
-                                entry: None,
-                                what: What::Header { due, got },
-                            },
-                        };
-                        answers.splice(0..0, self.answers()); // short, and of the transaction alone
-                        self.report.found(Shows { broken, answers });
-                    }
-                    alone?
+                    let behind = linked.last().and_then(Linked::alh);
+                    let due = due.map(|due| (due, behind));
+                    self.read_unlinked(tx.header.id(), got, due, scanned)?
                 }
             };
-            due = header.as_ref().map(|header| *header.prev_alh());
-            headers.push(header);
+            due = next.prev_alh();
+            linked.push(next);
         }
-        headers.reverse();
-        Ok(headers)
+        Ok(linked)
     }
 
-    /// A transaction of a scan without values, which were dropped; its header is proven.
+    /// Reads a transaction alone that a scan shows with the hash `got`. The transaction behind it names the hash `due`;
+    /// that transaction's own hash stands beside, if it is proven.
+    fn read_unlinked(
+        &mut self,
+        id: u64,
+        got: Digest,
+        due: Option<(Digest, Option<Digest>)>,
+        scanned: &mut Option<Vec<Answer>>,
+    ) -> Result<Linked, Halt> {
+        // before another call takes their place
+        let mut answers = scanned.get_or_insert_with(|| self.answers()).clone();
+        let before = self.report.findings();
+        let alone = self.read_one(id).map(Done::header);
+        let proven = alone.as_ref().ok().and_then(Option::as_ref);
+        let found = proven.is_none() && self.report.findings() > before;
+        if let (Some((due, behind)), false) = (due, found) {
+            // not shown alone, what the scan showed stays shown
+            let broken = match proven.map(TxHeader::alh) {
+                // the link is the next transaction's: the walk of a sweep finds the same
+                Some(alh) if alh != due => Broken {
+                    tx: id.saturating_add(1),
+                    alh: behind,
+                    entry: None,
+                    what: What::Chain { due, got: alh },
+                },
+                _ => Broken {
+                    tx: id,
+                    alh: Some(due),
+                    entry: None,
+                    what: What::Header { due, got },
+                },
+            };
+            self.found_by(broken, |reader| {
+                answers.splice(0..0, reader.answers()); // short, and of the transaction alone
+                answers
+            });
+        }
+        Ok(Linked::Alone(alone?))
+    }
+
+    /// Reads a transaction of a scan without values, which were dropped; its header is proven.
     fn read_dropped(&mut self, tx: Tx) -> Result<Option<TxHeader>, Halt> {
-        let unavailable = self.report.unavailable.total();
-        let judged = self.complete(&tx.header.alh(), &tx, &[]);
-        self.end(tx.header, unavailable, judged).map(Done::header)
+        let (header, alh) = (tx.header.clone(), tx.header.alh());
+        let read = Contents::complete(&alh, tx, &[])
+            .and_then(|contents| self.read_contents(&header, contents, Source::Alone));
+        self.end(header, read).map(Done::header)
     }
 
-    /// Reads a transaction of a scan whose header is proven.
+    /// Reads a transaction of a scan whose header is proven, and that is not faultless. What is broken is read once
+    /// more alone, since then the answers that show it are short.
     fn read_scanned(
         &mut self,
         tx: Tx,
+        judged: Judged,
         scanned: &mut Option<Vec<Answer>>,
     ) -> Result<Option<TxHeader>, Halt> {
-        let (id, header) = (tx.header.id(), tx.header.clone());
-        let judged = judge(&header.alh(), &tx);
-        if judged.is_faultless() {
-            let unavailable = self.report.unavailable.total();
-            self.report.read(id, unavailable);
-            return Ok(Some(header));
-        }
-        scanned.get_or_insert_with(|| self.answers());
-        let before = std::mem::take(&mut self.report);
-        let malformed = matches!(judged, Judged::Malformed(_));
+        let header = tx.header.clone();
+        let scanned = scanned.get_or_insert_with(|| self.answers());
         self.server.begin_transcript();
-        let ended = match judged {
-            Judged::Whole(completed) if completed.broken.is_empty() => {
-                self.finish(&header, &tx.entries, completed)
-            }
+        let contents = match judged {
+            Judged::Whole(completed) => Ok(Contents::new(completed, tx.entries)),
             Judged::Incomplete => self.judge(tx),
-            Judged::Whole(mut completed) => completed
-                .broken
-                .pop()
-                .map_or(Ok(()), |broken| Err(Ended::Broken(broken))),
             Judged::Broken(broken) => Err(Ended::Broken(broken)),
-            Judged::Malformed(why) => Err(Ended::Unread(why)),
+            Judged::Malformed(_) => return self.read_again(header, None, Vec::new()),
         };
-        let mut more = std::mem::replace(&mut self.report, before);
-        let whole = more.broken.is_empty();
-        match ended {
-            Ok(()) if whole => {
-                let unavailable = self.report.unavailable.total();
-                self.report.absorb(more);
-                self.report.read(id, unavailable);
-                Ok(Some(header))
-            }
-            Err(Ended::Halt(halt)) => {
-                self.report.absorb(more);
-                Err(halt)
-            }
-            Err(ended @ (Ended::Unread(_) | Ended::Absent(_))) if whole && !malformed => {
-                self.report.absorb(more);
-                self.settle(id, Some(header), ended).map(Done::header)
-            }
-            ended => {
-                let mut answers = scanned.clone().unwrap_or_default();
+        let read = contents.and_then(|mut contents| match contents.completed.broken.pop() {
+            Some(broken) => Err(Ended::Broken(broken)),
+            None => self.read_contents(&header, contents, Source::Scan),
+        });
+        match read {
+            Err(Ended::Broken(broken)) => {
+                let mut answers = scanned.clone();
                 answers.extend(self.answers());
-                // read alone, the answers that show it are short
-                let before = self.report.findings();
-                let alone = self.read_one(id);
-                let broken = match ended {
-                    Err(Ended::Broken(broken)) => Some(broken),
-                    _ => more.broken.pop().map(|shows| shows.broken),
-                };
-                let found = self.report.findings() > before;
-                if let (Some(broken), false) = (broken, found) {
-                    self.report.found(Shows { broken, answers });
-                }
-                Ok(alone?.header().or(Some(header)))
+                self.read_again(header, Some(broken), answers)
             }
+            read => self.end(header, read).map(Done::header),
         }
+    }
+
+    /// Reads a transaction of a scan alone. If that finds nothing, what the scan showed to be broken is recorded, with
+    /// the answers that showed it.
+    fn read_again(
+        &mut self,
+        header: TxHeader,
+        broken: Option<Broken>,
+        answers: Vec<Answer>,
+    ) -> Result<Option<TxHeader>, Halt> {
+        let before = self.report.findings();
+        let alone = self.read_one(header.id());
+        if let (Some(broken), true) = (broken, self.report.findings() == before) {
+            self.found_by(broken, |_| answers);
+        }
+        Ok(alone?.header().or(Some(header)))
+    }
+}
+
+/// A transaction of a scan, held against the one behind it.
+enum Linked {
+    /// It is not of the chain, and was read alone; its header if that is proven.
+    Alone(Option<TxHeader>),
+    /// Nothing is wrong with it.
+    Faultless(TxHeader),
+    /// Its header is proven; the rest is to be read.
+    ToRead(Tx, Judged),
+}
+
+impl Linked {
+    fn header(&self) -> Option<&TxHeader> {
+        match self {
+            Linked::Alone(header) => header.as_ref(),
+            Linked::Faultless(header) => Some(header),
+            Linked::ToRead(tx, _) => Some(&tx.header),
+        }
+    }
+
+    fn alh(&self) -> Option<Digest> {
+        self.header().map(TxHeader::alh)
+    }
+
+    fn prev_alh(&self) -> Option<Digest> {
+        self.header().map(|header| *header.prev_alh())
+    }
+
+    /// Returns whether no further call is needed.
+    fn is_read(&self) -> bool {
+        !matches!(self, Linked::ToRead(..))
     }
 }
 

@@ -19,6 +19,15 @@ pub struct Scan {
     pub(super) ahead: VecDeque<Span>,
 }
 
+/// Whether the next scan is asked for before it is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It is, since everything is to be read.
+    AskedAhead,
+    /// It is not: what is asked for may be all.
+    AskedLater,
+}
+
 /// A run of transactions that one scan asks for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Span {

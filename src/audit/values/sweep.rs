@@ -4,11 +4,10 @@
 use std::time::{Duration, Instant};
 
 use super::check::note;
-use super::finding::{Broken, Shows, What, Why};
-use super::pace::Paced;
+use super::finding::{Broken, What, Why};
 use super::reader::{Ended, Halt, Reader};
 use super::report::Report;
-use super::run::Next;
+use super::scan::Next;
 use super::truncation::Truncation;
 use super::walk::{Step, Walk};
 use crate::audit::auditor::Auditor;
@@ -47,6 +46,14 @@ pub enum Went {
     Away(Failure),
     /// The program is asked to end.
     Stopped,
+}
+
+/// The facts that decide whether a paced sweep is due.
+pub(super) struct Paced {
+    /// The trusted transaction.
+    pub of: u64,
+    /// The last sweep that ended.
+    pub swept: Option<Swept>,
 }
 
 /// How long a slice takes, about.
@@ -97,7 +104,7 @@ impl Auditor {
         let until = Instant::now() + SLICE;
         let from = sweep.at;
         let stuck = self.stuck_at(database, from);
-        let mut reader = self.reader(database, trusted.state, until, &progress);
+        let mut reader = self.reader(database, trusted.state, Some(&trusted), until, &progress);
         reader.comes_back = true;
         if let Some(stuck) = stuck {
             // nothing of it came in all these slices: it is due, and the sweep goes on behind it
@@ -117,6 +124,8 @@ impl Auditor {
         let mut passed = Ranges::new();
         passed.insert(from.saturating_add(1), sweep.at, ());
         note(&mut progress, &report, truncation, &passed, &passed);
+        let partials = &mut self.databases.of(database).partials;
+        partials.retain(|tx| progress.due.contains(tx));
         let at = sweep.at;
         let ended = at >= trusted.state.tx;
         if ended {
@@ -188,11 +197,11 @@ impl Auditor {
         report: Report,
     ) -> Option<Outcome> {
         let verdict = report.verdict()?;
-        let reason = Reason::Values(Box::new(report));
         let conclusion = Conclusion {
+            values: Some(Box::new(report)),
             of_state: Some(Verdict::Consistent),
             warnings: self.absent_values(database).into_iter().collect(),
-            ..Conclusion::new(verdict, reason).showing(trusted.state)
+            ..Conclusion::new(verdict, Reason::None).showing(trusted.state)
         };
         Some(self.conclude(database, Some(trusted), conclusion))
     }
@@ -259,15 +268,13 @@ fn read(
     sweep.at = walk.at();
     sweep.hash = walk.hash();
     sweep.peaks = walk.peaks();
+    reader.finish();
     (reader.report, done, reader.truncation)
 }
 
 /// Asks once more for the proofs of the transactions that contradict each other, so that evidence holds them; the
 /// answers that brought the headers follow.
 fn answers_that_show(reader: &mut Reader<'_>, tx: u64, what: &What) -> Vec<Answer> {
-    if !reader.report.has_room() {
-        return Vec::new();
-    }
     let brought = reader.answers();
     reader.server.begin_transcript();
     let before = match what {
@@ -298,14 +305,15 @@ fn pass(reader: &mut Reader<'_>, walk: &mut Walk, header: &TxHeader) -> Result<(
     match walk.pass(header) {
         Step::Follows => Ok(()),
         Step::Broken(what) => {
-            let answers = answers_that_show(reader, header.id(), &what);
+            let shown = what.clone();
             let broken = Broken {
                 tx: header.id(),
                 alh: Some(header.alh()),
                 entry: None,
                 what,
             };
-            reader.report.found(Shows { broken, answers });
+            let id = header.id();
+            reader.found_by(broken, |reader| answers_that_show(reader, id, &shown));
             Ok(())
         }
         Step::TreeUnknown => {

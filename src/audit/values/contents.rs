@@ -1,0 +1,75 @@
+//! The judged contents of one transaction, and what is left to ask for.
+
+use super::finding::{Broken, Entry, What, Why};
+use super::judge::{Completed, Judged, complete};
+use super::reader::Ended;
+use crate::clock;
+use crate::ledger::{Digest, TxEntry, TxHeader};
+use crate::server::{Failure, Kind};
+use crate::wire::Tx;
+
+/// The judgement of a transaction's entries and of the values that came.
+pub(super) struct Contents {
+    pub completed: Completed,
+    /// The entries whose values did not come, with their index.
+    pub missing: Vec<(usize, TxEntry)>,
+}
+
+/// How a transaction came whose values are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// By itself: findings are recorded.
+    Alone,
+    /// With others by a scan: a value that is broken ends the reading, since read alone the answers that show it are
+    /// short.
+    Scan,
+}
+
+impl Contents {
+    /// Keeps the entries whose values did not come, and frees the values that did.
+    pub fn new(mut completed: Completed, entries: Vec<TxEntry>) -> Contents {
+        let mut missing = std::mem::take(&mut completed.missing)
+            .into_iter()
+            .peekable();
+        let entries = entries.into_iter().enumerate();
+        Contents {
+            missing: entries
+                .filter(|(index, _)| missing.next_if_eq(index).is_some())
+                .collect(),
+            completed,
+        }
+    }
+
+    /// Judges the entries `raw` by all entries of the transaction without values.
+    pub fn complete(alh: &Digest, digests: Tx, raw: &[TxEntry]) -> Result<Contents, Ended> {
+        let completed = complete(alh, &digests, raw, unix_now()).map_err(unfit)?;
+        Ok(Contents::new(completed, digests.entries))
+    }
+}
+
+/// Returns the end of a reading whose digests are not the ledger's, or did not come whole.
+pub(super) fn unfit(judged: Judged) -> Ended {
+    match judged {
+        Judged::Broken(broken) => Ended::Broken(broken),
+        Judged::Malformed(why) => Ended::Unread(why),
+        Judged::Whole(_) | Judged::Incomplete => Ended::Unread(Why::Withheld),
+    }
+}
+
+/// Returns the end of a reading by a call that failed about one transaction: the server itself reports corruption, or
+/// the transaction stays due.
+pub(super) fn reported(header: &TxHeader, entry: Option<Entry>, failure: Failure) -> Ended {
+    match failure.kind {
+        Kind::Corrupted | Kind::MaybeCorrupted => Ended::Broken(Broken {
+            tx: header.id(),
+            alh: Some(header.alh()),
+            entry,
+            what: What::Reported(failure),
+        }),
+        _ => Ended::Unread(Why::of_failure(failure)),
+    }
+}
+
+pub(super) fn unix_now() -> i64 {
+    i64::try_from(clock::now().unix()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,139 @@
+//! Reading one transaction whole: its place in the history, its entries, its values, and whatever
+//! calls a server's version takes for that (protocol.md §6).
+
+use super::contents::{Contents, Source, reported};
+use super::finding::{Broken, What, Why};
+use super::judge::{Judged, judge};
+use super::reader::{Done, Ended, Halt, Reader};
+use crate::ledger::TxHeader;
+use crate::server::{Failure, Kind};
+use crate::wire::{Entries, Tx};
+
+/// A transaction as its answers show it.
+enum Shown {
+    /// Entries and values were judged; the header is proven.
+    Judged(TxHeader, Contents),
+    /// The server refuses the values; the header is proven.
+    Refused(TxHeader, Failure),
+    /// The reading ended before the values. The header stands beside if it is proven.
+    Ended(Option<TxHeader>, Ended),
+}
+
+impl Reader<'_> {
+    /// Reads one transaction. Findings are recorded immediately; of a 0.9.0 once a second answer shows one too.
+    pub fn read_one(&mut self, tx: u64) -> Result<Done, Halt> {
+        let mut shown = self.ask_for(tx);
+        if self.mixes_up_answers() && shown.accuses() {
+            shown = self.ask_again(tx);
+        }
+        match shown {
+            Shown::Judged(header, contents) => {
+                let read = self.read_contents(&header, contents, Source::Alone);
+                self.end(header, read)
+            }
+            Shown::Refused(header, failure) => {
+                let read = self.without_values(&header, failure);
+                self.end(header, read)
+            }
+            Shown::Ended(header, ended) => self.settle(tx, header, ended),
+        }
+    }
+
+    /// Asks for a transaction once.
+    fn ask_for(&mut self, tx: u64) -> Shown {
+        self.server.begin_transcript();
+        let refused = match self.locate(tx, Entries::Raw) {
+            Ok(Ok(shown)) => {
+                let header = shown.header.clone();
+                self.truncation.note(&header);
+                return match self.judge(shown) {
+                    Ok(contents) => Shown::Judged(header, contents),
+                    Err(ended) => Shown::Ended(Some(header), ended),
+                };
+            }
+            Ok(Err(failure)) => failure,
+            Err(ended) => return Shown::Ended(None, ended),
+        };
+        // is it the values, or the transaction?
+        match self.locate(tx, Entries::Excluded) {
+            Ok(Ok(shown)) => {
+                self.truncation.note(&shown.header);
+                Shown::Refused(shown.header, refused)
+            }
+            Ok(Err(failure)) => {
+                let ended = match failure.kind {
+                    Kind::Corrupted | Kind::MaybeCorrupted => Ended::Broken(Broken {
+                        tx,
+                        alh: (tx == self.trusted.tx).then_some(self.trusted.hash),
+                        entry: None,
+                        what: What::Reported(failure),
+                    }),
+                    _ => Ended::Unread(Why::of_failure(failure)),
+                };
+                Shown::Ended(None, ended)
+            }
+            Err(ended) => Shown::Ended(None, ended),
+        }
+    }
+
+    /// Asks a second time for a transaction that accused the server; what the second answer shows counts.
+    fn ask_again(&mut self, tx: u64) -> Shown {
+        let again = self.ask_for(tx);
+        if again.accuses() {
+            return again;
+        }
+        let no_second = Why::malformed(&"there was no second answer");
+        match again {
+            Shown::Judged(header, _) | Shown::Refused(header, _) => {
+                Shown::Ended(Some(header), Ended::Unread(Why::not_shown_again()))
+            }
+            Shown::Ended(_, Ended::Halt(halt)) => {
+                self.report.add_unread(tx, no_second);
+                Shown::Ended(None, Ended::Halt(halt))
+            }
+            Shown::Ended(header, _) => Shown::Ended(header, Ended::Unread(no_second)),
+        }
+    }
+
+    /// Judges a transaction that came with values, of a header that is proven.
+    pub(super) fn judge(&mut self, shown: Tx) -> Result<Contents, Ended> {
+        let alh = shown.header.alh();
+        match judge(&alh, &shown) {
+            Judged::Whole(completed) => Ok(Contents::new(completed, shown.entries)),
+            Judged::Incomplete => {
+                let digests = self.digests(&shown.header)?;
+                Contents::complete(&alh, digests, &shown.entries)
+            }
+            Judged::Broken(broken) => Err(Ended::Broken(broken)),
+            Judged::Malformed(why) => Err(Ended::Unread(why)),
+        }
+    }
+
+    /// Asks for all entries of a transaction, without values.
+    pub(super) fn digests(&mut self, header: &TxHeader) -> Result<Tx, Ended> {
+        let tx = header.id();
+        match self.server.tx(self.database, tx, Entries::Digests) {
+            Ok(digests) if digests.header.id() == tx => Ok(digests),
+            Ok(_) => Err(Ended::Unread(Why::malformed(
+                &"the answer is of another transaction",
+            ))),
+            Err(failure) => {
+                let failure = self.still_there(failure)?;
+                Err(reported(header, None, failure))
+            }
+        }
+    }
+}
+
+impl Shown {
+    /// Returns whether the answers accuse the server.
+    fn accuses(&self) -> bool {
+        match self {
+            Shown::Judged(_, contents) => !contents.completed.broken.is_empty(),
+            Shown::Refused(_, failure) => {
+                matches!(failure.kind, Kind::Corrupted | Kind::MaybeCorrupted)
+            }
+            Shown::Ended(_, ended) => matches!(ended, Ended::Broken(_)),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Recording findings: each one is evidence and alarm as soon as it is made, so that no kill loses it, and so that
+//! no more than one is held in memory.
+
+use super::finding::Broken;
+use crate::clock;
+use crate::trust::{self, Alarm, Answer, Claim, LocalFailure, Raised, Store, Tampering, Trusted};
+
+/// Writes the findings of one reading to disk.
+pub struct Recorder<'a> {
+    /// The store of evidence and alarms.
+    pub store: &'a Store,
+    /// The database that is read.
+    pub database: &'a str,
+    /// The trusted state that transactions are read against.
+    pub trusted: Option<Trusted>,
+}
+
+impl Recorder<'_> {
+    /// Writes evidence and alarm of a broken transaction. The finding is known by the transaction alone, so that making
+    /// it again in another cycle is no new finding. `uuid` is the identity that the server claims.
+    pub(super) fn record(
+        &self,
+        broken: &Broken,
+        uuid: Option<String>,
+        answers: Vec<Answer>,
+    ) -> Raised {
+        let finding = trust::Finding {
+            trusted: self.trusted.clone(),
+            claim: Some(broken.claim()),
+            shown: Some(broken.state()),
+            answers,
+            ..self.finding(broken.what.tampering(), broken.to_string(), uuid)
+        };
+        self.store.record_finding(&finding, clock::now())
+    }
+
+    /// Writes one alarm for all findings past those that are recorded.
+    pub(super) fn record_flood(&self, kind: Tampering, more: u64, uuid: Option<String>) -> Raised {
+        let reason = format!("more transactions are broken: {more}");
+        let finding = self.finding(kind, reason, uuid);
+        self.store.record_finding(&finding, clock::now())
+    }
+
+    fn finding(&self, kind: Tampering, reason: String, uuid: Option<String>) -> trust::Finding {
+        trust::Finding {
+            database: self.database.into(),
+            kind,
+            reason,
+            trusted: None,
+            claim: None::<Claim>,
+            shown: None,
+            uuid,
+            identity_changed: false,
+            answers: Vec::new(),
+        }
+    }
+}
+
+/// The alarms of one check.
+#[derive(Clone, Debug, Default)]
+pub struct Alarms {
+    /// The alarm that is reported, and the transaction that it is about.
+    reported: Option<(Rank, Alarm)>,
+    /// Whether the check opened an alarm.
+    pub opened: bool,
+    /// Why one of the alarms, or its evidence, could not be written.
+    pub unwritten: Option<LocalFailure>,
+}
+
+/// The order in which alarms are reported: those that the check opened first, then by transaction.
+type Rank = (bool, u64);
+
+impl Alarms {
+    /// Returns the alarm of a finding about the state.
+    pub(in crate::audit) fn of(raised: Raised) -> Alarms {
+        let mut alarms = Alarms::default();
+        alarms.add(raised, 0);
+        alarms
+    }
+
+    /// Adds the alarm of a finding about this transaction.
+    pub(super) fn add(&mut self, raised: Raised, tx: u64) {
+        self.opened |= raised.opened;
+        self.unwritten = self.unwritten.take().or(raised.unwritten);
+        // an alarm that is not listed can be neither closed nor adopted
+        if !raised.is_listed {
+            return;
+        }
+        let rank = (!raised.opened, tx);
+        match &self.reported {
+            Some((reported, _)) if *reported <= rank => {}
+            _ => self.reported = Some((rank, raised.alarm)),
+        }
+    }
+
+    /// Returns the alarm that is reported: one that the check opened, if there is one, of the first transaction.
+    pub fn reported(&self) -> Option<&Alarm> {
+        self.reported.as_ref().map(|(_, alarm)| alarm)
+    }
+}

@@ -1,0 +1,110 @@
+//! The search for a header that records a truncation: headers alone, from the trusted state back.
+
+use std::collections::BTreeMap;
+
+use super::reader::{Ended, Halt, Reader};
+use crate::ledger::{Digest, TxHeader};
+use crate::server::{Kind, Scanned};
+use crate::wire::Entries;
+
+/// Whether a proven header records that a transaction's values were dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recorded {
+    Yes,
+    No,
+    /// The search is not over, or the server does not show the headers.
+    Unknown,
+}
+
+/// How long to search before something is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Search {
+    /// As long as the reading may take; one that comes back comes back for the rest of it.
+    Whole,
+    /// For [`MAX_CALLS_SHORT`]: what accuses does not wait longer.
+    Short,
+}
+
+/// Headers that one call asks for.
+const HEADERS: u32 = 1_000;
+/// Calls that one reading spends on the search at most: so many thousand headers.
+const MAX_CALLS: u32 = 1_000;
+/// The same when what accuses waits for it.
+const MAX_CALLS_SHORT: u32 = 64;
+
+impl Reader<'_> {
+    /// Searches the headers behind transaction `tx` for one that records that its values were dropped, as
+    /// long as there is time.
+    pub(super) fn is_truncated(&mut self, tx: u64, search: Search) -> Result<Recorded, Ended> {
+        let whole = search == Search::Whole && self.comes_back;
+        let most = match search {
+            Search::Whole => MAX_CALLS,
+            Search::Short => MAX_CALLS_SHORT,
+        };
+        loop {
+            if self.truncation.covers(tx) {
+                return Ok(Recorded::Yes);
+            }
+            let Some((last, hash, below)) = self.truncation.next(&self.trusted, tx) else {
+                return Ok(Recorded::No);
+            };
+            match whole {
+                true if !self.in_time() => return Err(Halt::Late.into()),
+                false if self.searches >= most || !self.in_time() => {
+                    return Ok(Recorded::Unknown);
+                }
+                _ => {}
+            }
+            self.searches += 1;
+            if !self.search(last, hash, below)? {
+                return Ok(Recorded::Unknown);
+            }
+        }
+    }
+
+    /// Looks through the headers of one call, up to `last` of this hash and down to behind `below`;
+    /// returns whether the server showed any that chain.
+    fn search(&mut self, last: u64, hash: Digest, below: u64) -> Result<bool, Ended> {
+        let most = u64::from(self.scan.most().min(HEADERS));
+        let first = last
+            .saturating_sub(most.saturating_sub(1))
+            .max(below.saturating_add(1));
+        let limit = last.saturating_sub(first).saturating_add(1);
+        let limit = u32::try_from(limit).unwrap_or(HEADERS);
+        let scan = self
+            .server
+            .tx_scan(self.database, first, limit, Entries::Excluded)
+            .and_then(Scanned::decode);
+        let list = match scan {
+            Ok(list) => list,
+            Err(failure) if failure.kind == Kind::LimitExceeded && limit > 1 => {
+                self.scan.limit_exceeded(limit);
+                return Ok(true); // with fewer the next time
+            }
+            Err(failure) => {
+                self.still_there(failure)?;
+                return Ok(false);
+            }
+        };
+        let headers: BTreeMap<u64, TxHeader> = list
+            .into_iter()
+            .filter_map(Result::ok)
+            .map(|tx| (tx.header.id(), tx.header))
+            .collect();
+        let (mut due, mut from) = (hash, None);
+        for id in (first..=last).rev() {
+            match headers.get(&id) {
+                Some(header) if header.alh() == due => {
+                    self.truncation.note(header);
+                    due = *header.prev_alh();
+                    from = Some(id);
+                }
+                _ => break, // a header that does not chain proves nothing
+            }
+        }
+        if let Some(from) = from {
+            self.truncation.passed(from, last, due);
+        }
+        Ok(from.is_some())
+    }
+}

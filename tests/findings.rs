@@ -1,0 +1,212 @@
+//! Findings of values: each is evidence and alarm before anything else is asked for, and few are held in memory.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use immuaudit::audit::{Auditor, Outcome, Policy, Verdict};
+use immuaudit::config::Values;
+use immuaudit::drill::{Embedded, Emulated, Lie, NewEntry, Options};
+use immuaudit::server::Endpoint;
+use immuaudit::stop::Stop;
+use immuaudit::wire::proto;
+use protobuf::Message;
+use support::in_process;
+use support::loud::loud;
+use support::place::Place;
+use support::program::Program;
+use support::proxy::Proxy;
+use support::value_scene::{ALL, DB, NONE, VALUE, broken, report};
+
+struct Scene {
+    embedded: Embedded,
+    proxy: Proxy,
+    place: Place,
+}
+
+impl Scene {
+    fn new(server: Emulated) -> Scene {
+        let embedded = Embedded::start(Options {
+            server,
+            ..Options::default()
+        });
+        let embedded = embedded.expect("the embedded ledger");
+        Scene {
+            proxy: Proxy::before(embedded.port()),
+            embedded,
+            place: Place::new(),
+        }
+    }
+
+    fn auditor(&self, values: Values, stop: &Stop) -> Auditor {
+        let endpoint = Endpoint::on_loopback(self.proxy.port);
+        let server = in_process::server(endpoint, Duration::from_secs(10), stop);
+        let policy = Policy {
+            values,
+            ..Policy::of_consistency()
+        };
+        Auditor::new(server, in_process::store(self.place.join("trust")), policy)
+    }
+
+    /// Checks once, and reads these values.
+    fn cycle(&self, values: Values) -> Outcome {
+        let mut cycle = self.auditor(values, &Stop::new()).cycle(|_| {});
+        assert_eq!(cycle.outcomes.len(), 1, "{cycle:?}");
+        cycle.outcomes.remove(0)
+    }
+
+    fn files(&self) -> Files {
+        Files::of(&self.place.join("trust/tested"))
+    }
+
+    /// Begins to show an edited value of each transaction.
+    fn edit(&self) {
+        assert_eq!(self.cycle(NONE).verdict, Verdict::FirstSeen);
+        self.embedded.lie(Lie::EditedValue);
+    }
+}
+
+/// What of the findings is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Files {
+    evidence: usize,
+    alarms: usize,
+}
+
+impl Files {
+    fn of(home: &Path) -> Files {
+        let evidence = fs::read_dir(home.join("evidence").join(DB));
+        let alarms = fs::read_to_string(home.join(format!("{DB}.alarms")));
+        Files {
+            evidence: evidence.map_or(0, Iterator::count),
+            alarms: alarms.map_or(0, |text| text.matches("[[alarm]]").count()),
+        }
+    }
+}
+
+/// The transaction that a call reads alone, or one value of.
+fn asked(call: &str, request: &[u8]) -> Option<u64> {
+    Some(match call {
+        "VerifiableTxById" => {
+            proto::VerifiableTxRequest::parse_from_bytes(request)
+                .ok()?
+                .tx
+        }
+        "TxById" => proto::TxRequest::parse_from_bytes(request).ok()?.tx,
+        "Get" => proto::KeyRequest::parse_from_bytes(request).ok()?.at_tx,
+        _ => return None,
+    })
+}
+
+#[test]
+fn a_finding_is_on_disk_before_the_next_transaction_is_asked_for() {
+    for server in [Emulated::V0_9_0, Emulated::V1_1_0, Emulated::V1_11_1] {
+        let scene = Scene::new(server);
+        scene.embedded.grow(DB, 12);
+        scene.edit();
+        let home = scene.place.join("trust/tested");
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (mut before, noted) = (BTreeSet::new(), log.clone());
+        scene.proxy.distort(move |call, request, _| {
+            if let Some(tx) = asked(call, request) {
+                if before.insert(tx) && before.len() > 1 {
+                    let found = Files::of(&home);
+                    noted.lock().expect("no panic").push((tx, found));
+                }
+            }
+        });
+        let values = Values { sample: 12, ..NONE };
+        let outcome = scene.cycle(values);
+        assert_eq!(outcome.verdict, VALUE, "{server:?}: {outcome:?}");
+        assert_eq!(broken(&outcome), (1..=12).collect::<Vec<u64>>());
+        let log = log.lock().expect("no panic");
+        for (tx, files) in log.iter() {
+            let due = usize::try_from(*tx).expect("a small one") - 1;
+            let due = Files {
+                evidence: due,
+                alarms: due,
+            };
+            assert_eq!(*files, due, "{server:?}, transaction {tx}");
+        }
+        assert_eq!(log.len(), 11, "{server:?}");
+    }
+}
+
+#[test]
+fn a_stop_request_behind_a_finding_loses_neither_evidence_nor_verdict() {
+    let scene = Scene::new(Emulated::V1_11_1);
+    scene.embedded.grow(DB, 12);
+    scene.edit();
+    let stop = Stop::new();
+    let asked_to_stop = stop.clone();
+    scene.proxy.distort(move |call, request, _| {
+        if asked(call, request) == Some(4) {
+            asked_to_stop.request();
+        }
+    });
+    let mut told = Vec::new();
+    let mut auditor = scene.auditor(ALL, &stop);
+    auditor.cycle(|outcome| told.push((outcome.verdict, outcome.alarm.is_some())));
+    assert_eq!(told, [(VALUE, true)]);
+    assert!(scene.files().evidence >= 3, "{:?}", scene.files());
+    assert_eq!(scene.files().evidence, scene.files().alarms);
+}
+
+#[test]
+fn ten_thousand_edited_entries_of_one_transaction_are_an_alarm_and_one_of_a_flood() {
+    let scene = Scene::new(Emulated::V1_11_1);
+    let entries = (0..10_000).map(|entry| NewEntry::set(format!("key{entry}"), "value"));
+    scene.embedded.commit(DB, entries.collect());
+    assert_eq!(scene.cycle(NONE).verdict, Verdict::FirstSeen);
+    scene.proxy.distort(|call, _, reply| {
+        if call == "VerifiableTxById" {
+            reply.message(|answer: &mut proto::VerifiableTx| {
+                let tx = answer.tx.mut_or_insert_default();
+                let values = tx.entries.iter_mut().map(|entry| &mut entry.value);
+                let sent = values.filter(|value| !value.is_empty());
+                sent.for_each(|value| value[0] ^= 1);
+            });
+        }
+    });
+    let begin = Instant::now();
+    let outcome = scene.cycle(Values { sample: 1, ..NONE });
+    assert_eq!(outcome.verdict, VALUE, "{outcome:?}");
+    let found = report(&outcome);
+    assert_eq!((found.broken.len(), found.more_broken), (16, 9_984));
+    let files = scene.files();
+    assert_eq!(
+        (outcome.open_alarms, files.evidence, files.alarms),
+        (2, 2, 2)
+    );
+    loud(format!("10,000 edited entries: {:?}\n", begin.elapsed()));
+}
+
+/// KiB of memory that findings may take, whatever they are about.
+const MOST: u64 = 48 << 10;
+
+#[test]
+fn twenty_edited_values_of_4_mb_take_less_than_48_mib() {
+    for server in [Emulated::V1_1_0, Emulated::V1_11_1] {
+        for words in [&["--once", "--audit-sample", "20"][..], &["sweep"]] {
+            let scene = Scene::new(server);
+            for tx in 0..20 {
+                let value = "x".repeat(3_900_000);
+                scene.embedded.set(DB, &format!("key{tx}"), &value);
+            }
+            let port = scene.embedded.port();
+            let program = Program::new(port, &scene.place.join("trust"));
+            program.once().is(0, DB, "first-seen");
+            scene.embedded.lie(Lie::EditedValue);
+            let (run, most) = program.run_measured(words);
+            run.ends_with(2);
+            loud(format!("{server:?} {words:?}: {most} KiB\n"));
+            assert!(most < MOST, "{server:?} {words:?}: {most} KiB");
+            let files = scene.files();
+            assert!(files.evidence >= 17, "{server:?} {words:?}: {files:?}");
+        }
+    }
+}
