@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use immuaudit::audit::{Auditor, Outcome, Policy, Verdict};
 use immuaudit::clock;
 use immuaudit::config::Values;
 use immuaudit::drill::{Embedded, Emulated, Lie, Options, Telling};
-use immuaudit::server::Server;
+use immuaudit::ledger::State;
+use immuaudit::server::{Peeked, Server};
 use immuaudit::trust::{Location, Store, Tampering};
 use immuaudit::wire::{Entries, method, proto};
 use protobuf::Message;
@@ -22,6 +23,17 @@ use support::place::Place;
 use support::proxy::{Body, Proxy, Reply};
 
 const DB: &str = "defaultdb";
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(10)
+}
+
+fn peeked(server: &mut Server) -> Option<State> {
+    match server.peek_state(DB, soon()) {
+        Peeked::State(state) => Some(state),
+        Peeked::NotYet | Peeked::Nothing => None,
+    }
+}
 
 /// A ledger of one transaction, and a server that was asked for its state ahead: the answer is there.
 fn asked_ahead(auth: bool) -> (Embedded, Server) {
@@ -33,8 +45,8 @@ fn asked_ahead(auth: bool) -> (Embedded, Server) {
     embedded.grow(DB, 1);
     let mut server = server_on(embedded.port());
     server.state(DB).expect("a state");
-    server.begin_states([DB].into_iter());
-    assert_eq!(server.peek_state(DB), embedded.state(DB));
+    server.begin_states([DB].into_iter(), soon());
+    assert_eq!(peeked(&mut server), embedded.state(DB));
     (embedded, server)
 }
 
@@ -68,15 +80,15 @@ fn what_a_cycle_begins_with_is_kept_until_states_of_others_are_begun() {
     server.begin_cycle();
     server.begin_round(Some(DB));
     let before = embedded.state(DB);
-    assert_eq!(server.peek_state(DB), before);
+    assert_eq!(peeked(&mut server), before);
     embedded.grow(DB, 1);
-    server.begin_states([DB].into_iter());
+    server.begin_states([DB].into_iter(), soon());
     assert_eq!(server.state(DB).ok().map(|taken| taken.state), before);
 
     server.begin_round(Some(DB));
-    assert_eq!(server.peek_state(DB), embedded.state(DB));
+    assert_eq!(peeked(&mut server), embedded.state(DB));
     embedded.grow(DB, 1);
-    server.begin_states(["another"].into_iter());
+    server.begin_states(["another"].into_iter(), soon());
     tells_of_now(&embedded, &mut server);
 }
 

@@ -176,10 +176,21 @@ fn a_connection_that_fails_immediately_is_tried_again_twice() {
     for database in DATABASES {
         run.is(0, database, "consistent");
     }
-    scene.relay.plan(Plan::Close(3));
+    scene.relay.plan(Plan::Close(usize::MAX));
     let run = scene.program.once();
     for database in DATABASES {
         run.is(1, database, "unreachable");
+    }
+}
+
+/// The server may refuse the list alone.
+#[test]
+fn databases_are_checked_although_no_connection_brings_the_list() {
+    let scene = Scene::trusted();
+    scene.relay.plan(Plan::Close(3)); // the list is asked for no more
+    let run = scene.program.once();
+    for database in DATABASES {
+        run.is(1, database, "consistent");
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use immuaudit::audit::{Auditor, Cycle, Exit, Outcome, Policy, Present, Verdict, Went};
 use immuaudit::config::Values;
 use immuaudit::drill::{Access, Embedded, Emulated, Lie, Lifetime, Options, Telling};
-use immuaudit::server::Kind;
+use immuaudit::server::{Kind, Peeked};
 use immuaudit::wire::method;
 use support::in_process;
 use support::ledgers::{calls, ledger_with};
@@ -133,11 +133,13 @@ fn databases_opened_concurrently_with_a_token_that_ended_are_opened_again_with_o
     server.databases().expect("a list");
     embedded.expire_tokens();
     embedded.reset_calls();
-    server.begin_states(NAMES.into_iter());
+    let until = Instant::now() + Duration::from_secs(10);
+    server.begin_states(NAMES.into_iter(), until);
     assert_eq!(calls(&embedded, method::LOGIN), 1);
     assert_eq!(calls(&embedded, method::USE_DATABASE), 6);
     for name in NAMES {
-        assert_eq!(server.peek_state(name), embedded.state(name));
+        let state = embedded.state(name).expect("a state");
+        assert_eq!(server.peek_state(name, until), Peeked::State(state));
     }
 }
 

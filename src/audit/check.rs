@@ -222,7 +222,7 @@ fn of_failure(failure: Failure, trusted: Option<State>) -> Finding {
             let reason = if vanished {
                 Reason::Vanished
             } else {
-                Reason::Failure(failure)
+                Reason::of_failure(failure)
             };
             Finding::refused(verdict, reason, None)
         }
@@ -233,9 +233,11 @@ fn of_failure(failure: Failure, trusted: Option<State>) -> Finding {
 pub(super) fn sort(failure: &Failure, trusted: bool) -> Option<Verdict> {
     Some(match failure.kind {
         Kind::Stopped => return None,
-        Kind::Unreachable | Kind::Deadline(_) | Kind::TooLarge | Kind::RateLimited => {
-            Verdict::Unreachable
-        }
+        Kind::Unreachable
+        | Kind::Deadline(_)
+        | Kind::CutShort
+        | Kind::TooLarge
+        | Kind::RateLimited => Verdict::Unreachable,
         // only a database with a trusted state can vanish
         Kind::NoSuchDatabase if trusted => Verdict::Tampered(Tampering::RolledBack),
         // the server's own word against itself

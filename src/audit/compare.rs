@@ -236,7 +236,7 @@ impl Auditor {
             Ok(_) => Held::Unproven(Verdict::Malformed, Reason::UnbackedHash),
             Err(failure) => match check::sort(&failure, true) {
                 None => Held::Stopped,
-                Some(verdict) => Held::Unproven(verdict, Reason::Failure(failure)),
+                Some(verdict) => Held::Unproven(verdict, Reason::of_failure(failure)),
             },
         }
     }

@@ -9,7 +9,6 @@ use super::values::{Alarms, Report};
 use super::verdict::{Reason, Verdict};
 use crate::clock;
 use crate::ledger::{Signature, State};
-use crate::server::Kind;
 use crate::trust::{self, Alarm, LocalFailure, Raised, Tampering, Trusted};
 
 /// A verdict on its way to an outcome.
@@ -89,11 +88,6 @@ impl Auditor {
             record.trusted_before |= shown.is_some_and(|shown| shown.tx > 0);
             record.age.proven(grew || state == Verdict::FirstSeen);
         }
-        record.slow = match &reason {
-            Reason::Failure(failure) => matches!(failure.kind, Kind::Deadline(_)),
-            Reason::TookTooLong => true,
-            _ => false,
-        };
         let overdue = record
             .age
             .overdue(self.policy.interval, self.policy.expect_growth);

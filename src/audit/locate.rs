@@ -148,13 +148,13 @@ impl Auditor {
         };
         let mirror = own.as_deref().filter(|own| own.since() == trusted.since);
         let mirror = mirror.or(opened.as_ref());
-        self.server.hurry(Some(until));
+        let before = self.server.limit(until);
         let limits = Limits {
             range: self.policy.max_range.min(RANGE_AT_ALARM),
             until,
         };
         let window = window(&mut self.server, database, &line, mirror, shown, limits);
-        self.server.hurry(None);
+        self.server.restore(before);
         let record = self.databases.of(database);
         record.mirror = own;
         self.locating = self.locating.saturating_sub(begin.elapsed());

@@ -99,7 +99,7 @@ impl Auditor {
     /// come as far or something is in its way, which is told once. No call lasts past `until`.
     pub fn mirror(&mut self, until: Instant) -> Vec<(String, Unmirrored)> {
         let mut told = Vec::new();
-        self.server.hurry(Some(until + GRACE));
+        let before = self.server.limit(until + GRACE);
         while let (Some(most), Some(database)) = (self.mirror_most, self.next_unmirrored()) {
             if Instant::now() >= until {
                 break;
@@ -108,11 +108,7 @@ impl Auditor {
             let (words, why) = match self.mirror_database(&database, most, until) {
                 Ok(Filled::InPart) => break,
                 // our own haste is no fault of the server's
-                Err(Unmirrored::Failure(failure))
-                    if matches!(failure.kind, Kind::Deadline(_)) && Instant::now() >= until =>
-                {
-                    break;
-                }
+                Err(Unmirrored::Failure(failure)) if failure.kind == Kind::CutShort => break,
                 Ok(Filled::ToTheEnd) => (None, None),
                 Err(Unmirrored::Stopped) => break,
                 Err(why) => (Some(why.to_string()), Some(why)),
@@ -122,7 +118,7 @@ impl Auditor {
             let known = std::mem::replace(&mut record.unmirrored, words.clone());
             told.extend(why.filter(|_| known != words).map(|why| (database, why)));
         }
-        self.server.hurry(None);
+        self.server.restore(before);
         told
     }
 

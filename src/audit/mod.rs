@@ -10,6 +10,7 @@ mod act;
 mod against;
 mod age;
 mod auditor;
+mod budget;
 mod capture;
 mod carried;
 mod check;

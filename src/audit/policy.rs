@@ -27,6 +27,12 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Returns whether a database is to be audited.
+    pub(super) fn selects(&self, database: &str) -> bool {
+        let pinned = || self.pins.iter().any(|pin| pin.database == database);
+        self.databases.selects(database) || pinned()
+    }
+
     /// Every database's consistency once a minute, its first state taken on trust; no values.
     pub fn of_consistency() -> Policy {
         Policy {

@@ -40,7 +40,7 @@ impl Proof {
             Some(Verdict::Tampered(Tampering::RolledBack)) => {
                 Proof::Fails(Verdict::Tampered(Tampering::RolledBack), Reason::Vanished)
             }
-            Some(verdict) => Proof::Fails(verdict, Reason::Failure(failure)),
+            Some(verdict) => Proof::Fails(verdict, Reason::of_failure(failure)),
         }
     }
 }
@@ -143,7 +143,7 @@ pub fn stand(
         Ok((_, Proof::Fails(_, reason))) | Err(Place::Unproven(_, reason)) => {
             Standing::Unknown(reason)
         }
-        Err(Place::Failed(failure)) => Standing::Unknown(Reason::Failure(failure)),
+        Err(Place::Failed(failure)) => Standing::Unknown(Reason::of_failure(failure)),
         Ok((_, Proof::Stopped)) | Err(Place::Stopped) => Standing::Stopped,
         Ok((_, Proof::Behind)) | Err(Place::Proven(_)) => Standing::Unknown(Reason::NoTransaction),
     }

@@ -1,35 +1,34 @@
 //! One cycle: which databases are checked, in what order and with how much time, whatever becomes of the
 //! others.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::auditor::{Auditor, LOCATING};
+use super::budget::{Budget, GRACE, Window};
 use super::cycle::Cycle;
 use super::database::Turn;
 use super::listing::{self, Listing};
 use super::outcome::Outcome;
-use super::turn::{Checked, Proven};
-use super::verdict::Reason;
+use super::turn::{Checked, Ended, Proven};
 use crate::ledger::StateShape;
-use crate::server::{Failure, Kind};
+use crate::server::{Failure, Kind, Peeked};
 use crate::wire::Entries;
 
 /// Databases whose calls are begun together, so that a distant server is not waited for one by one.
 const TOGETHER: usize = 16;
-/// The least share of a cycle for databases without a trusted state.
-const UNTRUSTED_SHARE: Duration = Duration::from_secs(1);
-/// Reading values has this part of a cycle's time at least, however long the states took.
-const READING_SHARE: u32 = 4;
+/// Databases in a row of which nothing comes before the server is asked whether it is there at all.
+const SILENT: u32 = 3;
 /// The server's own database, which no list names (protocol.md §1).
 const SYSTEM_DATABASE: &str = "systemdb";
 
 impl Auditor {
-    /// Checks every database once; each outcome is told as soon as it stands. First the states of all
-    /// databases of which something is trusted, then values of these, then what is new on the list: so none waits for
-    /// another's trouble, and trust never waits for names.
+    /// Checks every database once; each outcome is told as soon as it stands. First the states of databases of which
+    /// something is trusted, then values of these, then those of them that were slow, then what is new on the list: so
+    /// none waits for another's trouble, and trust never waits for names.
     pub fn cycle(&mut self, mut tell: impl FnMut(&Outcome)) -> Cycle {
-        let begin = Instant::now();
+        let begin = self.now();
+        let budget = Budget::new(begin, self.policy.interval, self.shortest_cycle);
         self.cycles += 1;
         self.server.begin_cycle();
         self.server.begin_transcript();
@@ -44,12 +43,13 @@ impl Auditor {
         }
         self.recall_shape();
         let known = self.known();
-        let listing = self.list(&known, &mut cycle);
+        self.begin_round();
+        let listing = self.within(budget.list(), |auditor| auditor.list(&known, &mut cycle));
         cycle.impossible.clone_from(&listing.impossible);
         cycle.too_many = listing.too_many;
         let mut round = Round {
-            begin,
-            away: cycle.no_list.clone().filter(nobody_there),
+            budget,
+            away: None,
             silent: 0,
             tell: &mut tell,
             cycle,
@@ -58,7 +58,7 @@ impl Auditor {
             round.cycle.stopped = true;
         }
         let mut cycle = round.cycle;
-        cycle.duration = begin.elapsed();
+        cycle.duration = self.server.clock().since(begin);
         for (_, database) in self.databases.iter_mut() {
             database.to_mirror = database.readable;
         }
@@ -78,15 +78,19 @@ impl Auditor {
         known.chain(pinned).chain(trusted_before).collect()
     }
 
+    /// Begins the first calls of a cycle. They outlast the time for the list, since one is no part of it.
+    fn begin_round(&mut self) {
+        let first = self.first.take();
+        if self.may_ask_together() {
+            let first = first.filter(|name| self.policy.selects(name));
+            self.server.begin_round(first.as_deref());
+        }
+    }
+
     /// Asks for the list, and sorts it.
     fn list(&mut self, known: &BTreeSet<String>, cycle: &mut Cycle) -> Listing {
         let policy = self.policy.clone();
-        let pinned = |name: &str| policy.pins.iter().any(|pin| pin.database == name);
-        let selects = |name: &str| policy.databases.selects(name) || pinned(name);
-        if self.may_ask_together() {
-            let first = self.first.take().filter(|name| selects(name));
-            self.server.begin_round(first.as_deref());
-        }
+        let selects = |name: &str| policy.selects(name);
         let mut listing = match self.server.databases() {
             Ok(names) => listing::sort(&names, known, selects),
             Err(failure) => {
@@ -114,6 +118,7 @@ impl Auditor {
                     self.databases.of(entry).unlisted = true;
                     listing.listed.push(entry.clone());
                 }
+                Err(failure) if failure.kind == Kind::CutShort => cycle.not_reached += 1,
                 Err(failure) => cycle.selects_nothing.push((entry.clone(), failure)),
             }
         }
@@ -135,122 +140,185 @@ impl Auditor {
         known: &BTreeSet<String>,
         round: &mut Round<'_>,
     ) -> Option<()> {
-        let listed = listing
-            .listed
-            .iter()
-            .map(|name| (name.as_str(), Listed::Yes));
-        let missing = listing
-            .missing
-            .iter()
-            .map(|name| (name.as_str(), Listed::No));
-        let (mut trusted, mut untrusted): (Vec<_>, Vec<_>) = listed
-            .chain(missing)
-            .partition(|(name, _)| known.contains(*name));
+        let listed = listing.listed.iter().map(|name| (name, Listed::Yes));
+        let missing = listing.missing.iter().map(|name| (name, Listed::No));
+        let named = listed.chain(missing);
+        let named = named.map(|(name, listed)| Named { name, listed });
+        let (mut trusted, mut untrusted): (Vec<_>, Vec<_>) =
+            named.partition(|named| known.contains(named.name));
         // stable: else the list's order
-        trusted.sort_by_key(|(name, _)| {
-            let record = self.databases.get(name);
-            record.map(|record| (record.slow, record.turn.checked, record.checked_before))
+        trusted.sort_by_key(|named| {
+            let record = self.databases.get(named.name);
+            record.map(|record| (record.turn.checked, record.checked_before))
         });
-        let first = trusted.first().or(untrusted.first());
-        self.first = first.map(|(name, _)| (*name).to_owned());
-        let allowed = self.policy.interval.max(self.shortest_cycle);
-        let proven = self.check_states(&trusted, round.begin + allowed, round)?;
-        // slow states must not leave values without any time
-        let until = (round.begin + allowed).max(Instant::now() + allowed / READING_SHARE);
-        self.read_all(proven, until, round)?;
-        // what is new has what is left of the interval, and a moment at least
-        let until = round.begin + self.policy.interval;
-        let until = until.max(Instant::now() + UNTRUSTED_SHARE);
+        let (slow, trusted): (Vec<_>, Vec<_>) = trusted
+            .into_iter()
+            .partition(|named| self.is_slow(named.name));
         if let Some(last) = &self.last_untrusted {
-            let next = untrusted.iter().position(|(name, _)| name == last);
+            let next = untrusted.iter().position(|named| named.name == last);
             let count = untrusted.len().max(1);
             untrusted.rotate_left(next.map_or(0, |at| (at + 1) % count));
         }
-        let count = untrusted.len();
-        let proven = self.check_new(&untrusted, until, round)?;
-        round.cycle.not_reached = count.saturating_sub(proven.reached);
-        self.read_all(proven.proven, until.max(round.begin + allowed), round)
+        let mut all = trusted.iter().chain(&slow).chain(&untrusted);
+        self.first = all.next().map(|named| named.name.to_owned());
+
+        let (budget, others) = (round.budget, trusted.len());
+        let window = budget.trusted(self.now(), others, slow.len());
+        self.check_group(Group::Trusted, trusted, window, round)?;
+        let window = budget.slow(self.now(), slow.len(), others);
+        self.check_group(Group::Slow, slow, window, round)?;
+        let window = budget.untrusted(self.now(), untrusted.len());
+        self.check_group(Group::Untrusted, untrusted, window, round)
     }
 
-    /// Checks the states of databases of which something is trusted.
+    /// Checks the states of some databases and reads their values, each within its time.
+    fn check_group(
+        &mut self,
+        group: Group,
+        names: Vec<Named<'_>>,
+        window: Window,
+        round: &mut Round<'_>,
+    ) -> Option<()> {
+        let proven = self.within(window.states, |auditor| {
+            auditor.check_states(group, names, &window, round)
+        })?;
+        self.within(window.values + GRACE, |auditor| {
+            auditor.read_all(proven, window.values, round)
+        })
+    }
+
+    /// Checks the states of some databases. One has its turn, however little time there is; those whose turn does not
+    /// come are told.
     fn check_states(
         &mut self,
-        names: &[(&str, Listed)],
-        until: Instant,
+        group: Group,
+        names: Vec<Named<'_>>,
+        window: &Window,
         round: &mut Round<'_>,
     ) -> Option<Vec<Proven>> {
+        let moment = round.budget.moment();
+        let mut waiting = VecDeque::from(names);
+        let mut late = VecDeque::new();
         let mut proven = Vec::new();
-        for (at, &(name, listed)) in names.iter().enumerate() {
-            // one has its turn, however long the list took
-            if at > 0 && Instant::now() >= until && round.away.is_none() {
-                let outcome = self.not_reached(name);
-                round.tell(outcome);
-                continue;
+        let (mut is_first, mut asked) = (true, 0usize);
+        loop {
+            if asked == 0 && group != Group::Slow && round.away.is_none() {
+                let batch = waiting.drain(..waiting.len().min(TOGETHER)).collect();
+                let (answered, silent) = self.look_ahead(batch, moment);
+                asked = answered.len();
+                answered
+                    .into_iter()
+                    .rev()
+                    .for_each(|named| waiting.push_front(named));
+                late.extend(silent); // they keep none of the others waiting
             }
-            if at % TOGETHER == 0 && round.away.is_none() {
-                self.look_ahead(names.iter().skip(at).take(TOGETHER));
+            let Some(named) = waiting.pop_front().or_else(|| late.pop_front()) else {
+                return Some(proven);
+            };
+            asked = asked.saturating_sub(1);
+            let now = self.now();
+            let enough = match group {
+                Group::Trusted | Group::Slow => now + moment <= window.states,
+                Group::Untrusted => now < window.states,
+            };
+            if !is_first && !enough && round.away.is_none() {
+                let left = [named].into_iter().chain(waiting).chain(late);
+                self.tell_not_reached(group, left, round);
+                return Some(proven);
             }
-            self.databases.of(name).turn.checked = self.cycles;
-            proven.extend(self.check_one(name, listed, round)?);
+            let others_wait = !waiting.is_empty() || !late.is_empty();
+            let until = match others_wait && group != Group::Slow {
+                true => round.budget.turn(now, window),
+                false => window.states,
+            };
+            let checked = self.within(until, |auditor| {
+                auditor.check_one(named, window.share, is_first, round)
+            });
+            proven.extend(checked?);
+            if group == Group::Untrusted {
+                self.last_untrusted = Some(named.name.to_owned());
+            }
+            is_first = false;
         }
-        Some(proven)
     }
 
-    /// Checks databases of which nothing is trusted, as long as there is time.
-    fn check_new(
+    fn tell_not_reached<'a>(
         &mut self,
-        names: &[(&str, Listed)],
-        until: Instant,
+        group: Group,
+        left: impl Iterator<Item = Named<'a>>,
         round: &mut Round<'_>,
-    ) -> Option<New> {
-        let mut new = New::default();
-        for (at, &(name, listed)) in names.iter().enumerate() {
-            if at > 0 && Instant::now() >= until && round.away.is_none() {
-                break;
+    ) {
+        for named in left {
+            match group {
+                Group::Untrusted => round.cycle.not_reached += 1,
+                Group::Trusted | Group::Slow => {
+                    let outcome = self.not_reached(named.name);
+                    round.tell(outcome);
+                }
             }
-            if at % TOGETHER == 0 && round.away.is_none() {
-                self.look_ahead(names.iter().skip(at).take(TOGETHER));
-            }
-            new.proven.extend(self.check_one(name, listed, round)?);
-            new.reached += 1;
-            self.last_untrusted = Some(name.to_owned());
         }
-        Some(new)
     }
 
+    /// Checks the state of one database. It was slow if it took more than its `share`, and had a full turn if it came to
+    /// an end or was the first.
     fn check_one(
         &mut self,
-        name: &str,
-        listed: Listed,
+        named: Named<'_>,
+        share: Duration,
+        is_first: bool,
         round: &mut Round<'_>,
     ) -> Option<Option<Proven>> {
-        let begin = Instant::now();
-        let checked = match (&round.away, listed) {
-            (Some(away), _) => self.not_tried(name, away.clone())?.into(),
+        let (begin, locating) = (self.now(), self.locating);
+        let name = named.name;
+        let checked = match (&round.away, named.listed) {
+            (Some(away), _) => {
+                let outcome = self.not_tried(name, away.clone())?;
+                round.tell(outcome);
+                return Some(None);
+            }
             (None, Listed::Yes) => self.check_listed(name)?,
             (None, Listed::No) => self.check_unlisted(name)?,
         };
+        let took = self.server.clock().since(begin);
+        let checking = took.saturating_sub(locating.saturating_sub(self.locating));
+        let ended = checked.ended();
+        let cycle = self.cycles;
+        let record = self.databases.of(name);
+        record.slow = match ended {
+            Ended::Late => true,
+            Ended::CutShort => record.slow || checking >= share,
+            Ended::Unreachable | Ended::Well => checking > share,
+        };
+        if is_first || ended != Ended::CutShort {
+            record.turn.checked = cycle;
+        }
+        round.silent = match ended {
+            Ended::Late | Ended::Unreachable => round.silent + 1,
+            Ended::CutShort => round.silent,
+            Ended::Well => 0,
+        };
         match checked {
             Checked::Proven(mut proven) => {
-                round.silent = 0;
-                proven.took = begin.elapsed();
+                proven.took = took;
                 Some(Some(*proven))
             }
             Checked::Done(mut outcome) => {
-                outcome.duration = begin.elapsed();
-                round.silent = match &outcome.reason {
-                    Reason::Failure(failure) if is_silent(failure) => round.silent + 1,
-                    _ => 0,
-                };
-                if round.silent == 3 && round.away.is_none() {
-                    // is it these databases, or the server?
-                    round.silent = 0;
-                    round.away = self.server.databases().err().filter(is_silent);
-                }
+                outcome.duration = took;
+                self.look_whether_away(round);
                 round.tell(*outcome);
                 Some(None)
             }
         }
+    }
+
+    /// Decides whether a server of which nothing comes is away: it is if its list does not come either.
+    fn look_whether_away(&mut self, round: &mut Round<'_>) {
+        if round.silent < SILENT {
+            return;
+        }
+        round.silent = 0;
+        let no_list = round.cycle.no_list.clone().filter(is_silent);
+        round.away = no_list.or_else(|| self.server.databases().err().filter(is_silent));
     }
 
     /// Reads values of the databases whose states are proven, each for its share of the time that is left.
@@ -263,18 +331,24 @@ impl Auditor {
         proven.sort_by_key(|proven| self.turn(&proven.database).read); // stable
         let mut waiting = u32::try_from(proven.len()).unwrap_or(u32::MAX);
         for proven in proven {
-            let now = Instant::now();
+            let now = self.now();
             let share = until.saturating_duration_since(now) / waiting.max(1);
             waiting = waiting.saturating_sub(1);
-            let (name, took) = (proven.database.clone(), proven.took);
             if !share.is_zero() {
-                self.databases.of(&name).turn.read = self.cycles;
+                self.databases.of(&proven.database).turn.read = self.cycles;
             }
-            let mut outcome = self.read_beside(proven, now + share)?;
-            outcome.duration = took + now.elapsed();
+            let (took, until) = (proven.took, now + share);
+            let mut outcome =
+                self.within(until + GRACE, |auditor| auditor.read_beside(proven, until))?;
+            outcome.duration = took + self.server.clock().since(now);
             round.tell(outcome);
         }
         Some(())
+    }
+
+    fn is_slow(&self, database: &str) -> bool {
+        let record = self.databases.get(database);
+        record.is_some_and(|record| record.slow)
     }
 
     fn turn(&self, database: &str) -> Turn {
@@ -284,18 +358,29 @@ impl Auditor {
     }
 
     /// Begins the calls that checking these databases will most likely make. Nothing is decided here:
-    /// what turns out otherwise is asked when it is needed.
-    fn look_ahead<'a>(&mut self, names: impl Iterator<Item = &'a (&'a str, Listed)>) {
-        let slow = |name: &str| self.databases.get(name).is_some_and(|of| of.slow);
-        let listed = names.filter(|(name, listed)| matches!(listed, Listed::Yes) && !slow(name));
-        let databases: Vec<&str> = listed.map(|(name, _)| *name).collect();
-        if databases.len() < 2 || !self.may_ask_together() {
-            return;
+    /// what turns out otherwise is asked when it is needed. Returns those that are to be checked now, and those whose
+    /// state has not come within a moment.
+    fn look_ahead<'a>(
+        &mut self,
+        batch: Vec<Named<'a>>,
+        moment: Duration,
+    ) -> (Vec<Named<'a>>, Vec<Named<'a>>) {
+        let listed = batch.iter().filter(|named| named.listed == Listed::Yes);
+        let names: Vec<&str> = listed.map(|named| named.name).collect();
+        if names.len() < 2 || !self.may_ask_together() {
+            return (batch, Vec::new());
         }
-        self.server.begin_states(databases.iter().copied());
-        for database in databases {
-            let Some(shown) = self.server.peek_state(database) else {
-                continue;
+        let until = self.now() + moment;
+        self.server.begin_states(names.iter().copied(), until);
+        let mut late = BTreeSet::new();
+        for database in names {
+            let shown = match self.server.peek_state(database, until) {
+                Peeked::State(shown) => shown,
+                Peeked::NotYet => {
+                    late.insert(database);
+                    continue;
+                }
+                Peeked::Nothing => continue,
             };
             match self.store.load(database) {
                 Ok(Some(trusted)) if trusted.state.tx < shown.tx => {
@@ -309,6 +394,12 @@ impl Auditor {
                 _ => {}
             }
         }
+        if late.len() == batch.len() {
+            return (batch, Vec::new()); // the server is as slow with all of them
+        }
+        batch
+            .into_iter()
+            .partition(|named| !late.contains(named.name))
     }
 
     /// A 0.9.0 mixes up what it answers to several calls at once.
@@ -332,7 +423,7 @@ impl Auditor {
 
 /// One cycle under way.
 struct Round<'a> {
-    begin: Instant,
+    budget: Budget,
     /// Why no database is asked for any more.
     away: Option<Failure>,
     /// Databases in a row of which nothing came.
@@ -348,15 +439,26 @@ impl Round<'_> {
     }
 }
 
-/// What came of databases of which nothing was trusted.
-#[derive(Default)]
-struct New {
-    proven: Vec<Proven>,
-    reached: usize,
+/// Databases that are checked one after the other, in one time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Group {
+    /// Something is trusted of them.
+    Trusted,
+    /// The same, and their last check was slow.
+    Slow,
+    /// Nothing is trusted of them.
+    Untrusted,
+}
+
+/// A database of a cycle.
+#[derive(Clone, Copy)]
+struct Named<'a> {
+    name: &'a str,
+    listed: Listed,
 }
 
 /// Does the server list the database?
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Listed {
     Yes,
     No,
@@ -365,17 +467,6 @@ enum Listed {
 /// Did nothing come?
 fn is_silent(failure: &Failure) -> bool {
     matches!(failure.kind, Kind::Unreachable | Kind::Deadline(_))
-}
-
-/// Does the failure concern the server, not what was asked?
-fn nobody_there(failure: &Failure) -> bool {
-    match failure.kind {
-        // if the login fails, the tokens of the databases may still work
-        Kind::Unreachable => true,
-        // a server that hangs at its list alone may well answer for its databases
-        Kind::Deadline(_) => failure.call == "Login",
-        _ => false,
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::clock::{self, Timestamp};
 use crate::config::NewValues;
 use crate::ledger::State;
 use crate::ranges::Ranges;
-use crate::server::Failure;
+use crate::server::{Failure, Kind};
 use crate::trust::{Acknowledged, LocalFailure, Progress, Tampering, Trusted};
 
 /// The result of checking a state.
@@ -25,6 +25,37 @@ pub(super) enum Checked {
 impl From<Outcome> for Checked {
     fn from(outcome: Outcome) -> Checked {
         Checked::Done(Box::new(outcome))
+    }
+}
+
+/// How the check of a state came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The server answered.
+    Well,
+    /// A call ran into its own deadline.
+    Late,
+    /// There was no connection.
+    Unreachable,
+    /// The time of the check was over, which says nothing about the server.
+    CutShort,
+}
+
+impl Checked {
+    /// Returns how the check came to its end.
+    pub fn ended(&self) -> Ended {
+        let Checked::Done(outcome) = self else {
+            return Ended::Well;
+        };
+        match &outcome.reason {
+            Reason::TookTooLong => Ended::CutShort,
+            Reason::Failure(failure) => match failure.kind {
+                Kind::Deadline(_) => Ended::Late,
+                Kind::Unreachable => Ended::Unreachable,
+                _ => Ended::Well,
+            },
+            _ => Ended::Well,
+        }
     }
 }
 
@@ -206,12 +237,12 @@ impl Auditor {
                 Ok(_) => self.check_hidden(database, &trusted)?,
                 Err(failure) => {
                     let verdict = check::sort(&failure, false)?;
-                    Conclusion::new(verdict, Reason::Failure(failure))
+                    Conclusion::new(verdict, Reason::of_failure(failure))
                 }
             },
             Err(failure) => match check::sort(&failure, true)? {
                 verdict if verdict == rolled_back => Conclusion::new(verdict, Reason::Vanished),
-                verdict => Conclusion::new(verdict, Reason::Failure(failure)),
+                verdict => Conclusion::new(verdict, Reason::of_failure(failure)),
             },
         };
         Some(self.conclude(database, Some(&trusted), conclusion).into())

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::ledger::{BadSignature, Refusal, State, Unprovable};
-use crate::server::Failure;
+use crate::server::{Failure, Kind};
 use crate::text::Shown;
 use crate::trust::{HIDDEN, LocalFailure, Tampering};
 
@@ -158,7 +158,7 @@ pub enum Reason {
         /// What `--audit-max-range` allows.
         limit: u64,
     },
-    /// Fetching what lies between took longer than it may.
+    /// The check took longer than the time that there was for it.
     TookTooLong,
     /// The cycle's time was over before the database's turn.
     NotReached,
@@ -199,6 +199,16 @@ pub enum Reason {
     Local(LocalFailure),
 }
 
+impl Reason {
+    /// Returns the reason for a verdict by a call that failed. One that was cut short says nothing about the server.
+    pub(super) fn of_failure(failure: Failure) -> Reason {
+        match failure.kind {
+            Kind::CutShort => Reason::TookTooLong,
+            _ => Reason::Failure(failure),
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -222,7 +232,9 @@ impl fmt::Display for Reason {
                 f,
                 "{length} transactions to fetch one by one, --audit-max-range allows {limit}"
             ),
-            Reason::TookTooLong => f.write_str("fetching the proof's parts took too long"),
+            Reason::TookTooLong => f.write_str(
+                "the check took longer than the time that there is for one database: the server or the way to it is slow",
+            ),
             Reason::NotReached => f.write_str(
                 "not checked in this cycle: its time was over before this database's turn",
             ),

@@ -13,7 +13,7 @@ use super::store::Store;
 use super::transport::{Outcome, lock};
 use crate::clock::Clock;
 use crate::server::{
-    Answer, Call, Connection, Credential, Failure, Kind, PendingCall, Tls, Transport,
+    Answer, Call, Connection, Credential, Failure, Kind, PendingCall, Tls, Transport, Waited,
 };
 use crate::stop::Stop;
 use crate::text::Shown;
@@ -173,6 +173,18 @@ struct Underway {
 impl PendingCall for Underway {
     fn receive(self: Box<Self>) -> Box<dyn PendingCall> {
         self
+    }
+
+    fn wait_for(self: Box<Self>, time: Duration, stop: &Stop) -> Waited {
+        let end = self.clock.instant() + time;
+        if self.end <= end {
+            return Waited::Ended(self.wait(stop));
+        }
+        self.clock.sleep_until(end, stop);
+        match stop.requested() {
+            true => Waited::Ended(Err(Failure::new(self.call, Kind::Stopped))),
+            false => Waited::Pending(self),
+        }
     }
 
     fn wait(self: Box<Self>, stop: &Stop) -> Result<Answer, Failure> {

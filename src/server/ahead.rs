@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use super::Server;
 use super::failure::Failure;
 use super::kind::Kind;
-use super::transport::{Answer, Call, Credential, PendingCall};
+use super::transport::{Answer, Call, Credential, PendingCall, Waited};
 use crate::ledger::State;
-use crate::stop::Stop;
+use crate::stop::{GLANCE, Stop};
 use crate::wire::{self, Entries, method};
 
 /// How old a call may be whose answer is taken: an older one may tell of what is no more.
@@ -24,6 +24,17 @@ struct Begun {
     credential: Credential,
     when: Instant,
     progress: Progress,
+}
+
+/// What is known of a state that was begun to be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peeked {
+    /// The state that the answer claims.
+    State(State),
+    /// The answer has not come yet.
+    NotYet,
+    /// The call was not begun, or failed, or its answer claims no state.
+    Nothing,
 }
 
 /// When an answer is taken off the network.
@@ -42,10 +53,14 @@ enum Progress {
 }
 
 impl Progress {
-    fn wait(self, stop: &Stop) -> Result<Answer, Failure> {
+    /// Waits for the answer for so long at most.
+    fn wait_for(self, time: Duration, stop: &Stop) -> Progress {
         match self {
-            Progress::Pending(pending, _) => pending.wait(stop),
-            Progress::Ended(answer) => answer,
+            Progress::Pending(pending, reception) => match pending.wait_for(time, stop) {
+                Waited::Ended(answer) => Progress::Ended(answer),
+                Waited::Pending(pending) => Progress::Pending(pending, reception),
+            },
+            ended @ Progress::Ended(_) => ended,
         }
     }
 }
@@ -61,13 +76,19 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    /// The answer; `None` where the call has to be made again: it may have run into its deadline
-    /// because nobody took the answer off the network.
-    pub fn wait(self, stop: &Stop) -> Option<Result<Answer, Failure>> {
+    /// Waits for the answer for so long at most; then it is cut short. `None` where the call has to be made again: it may
+    /// have run into its deadline because nobody took the answer off the network.
+    pub fn wait(
+        self,
+        call: &'static str,
+        time: Duration,
+        stop: &Stop,
+    ) -> Option<Result<Answer, Failure>> {
         let lay = matches!(self.progress, Progress::Pending(_, Reception::Later));
-        match self.progress.wait(stop) {
-            Err(failure) if lay && failure.kind != Kind::Stopped => None,
-            answer => Some(answer),
+        match self.progress.wait_for(time, stop) {
+            Progress::Ended(Err(failure)) if lay && failure.kind != Kind::Stopped => None,
+            Progress::Ended(answer) => Some(answer),
+            Progress::Pending(..) => Some(Err(Failure::new(call, Kind::CutShort))),
         }
     }
 }
@@ -147,9 +168,13 @@ impl Server {
     }
 
     /// Begins to open those of these databases that are not open yet, and to ask for the states of
-    /// all of them; waits until they are open.
-    pub fn begin_states<'a>(&mut self, databases: impl Iterator<Item = &'a str> + Clone) {
-        self.open_together(databases.clone());
+    /// all of them; waits until they are open, and no longer than `until`.
+    pub fn begin_states<'a>(
+        &mut self,
+        databases: impl Iterator<Item = &'a str> + Clone,
+        until: Instant,
+    ) {
+        self.open_together(databases.clone(), until);
         let credentials: Vec<Credential> = databases
             .clone()
             .filter_map(|database| self.session.known(database))
@@ -172,18 +197,29 @@ impl Server {
     }
 
     /// The state that was begun to be asked for, as it will be taken: a hint at what to ask next.
-    pub fn peek_state(&mut self, database: &str) -> Option<State> {
-        let at = self.begun_state(database)?;
-        let mut begun = self.ahead.0.swap_remove(at);
-        let answer = begun.progress.wait(&self.stop);
-        let hint = match &answer {
-            Ok(answer) if answer.bytes.len() > PEEKED => return None,
-            Ok(answer) => wire::state(&answer.bytes).ok().map(|claimed| claimed.state),
-            Err(_) => return None, // asked again, alone
+    /// Nothing is waited for past `until`.
+    pub fn peek_state(&mut self, database: &str, until: Instant) -> Peeked {
+        let Some(at) = self.begun_state(database) else {
+            return Peeked::Nothing;
         };
-        begun.progress = Progress::Ended(answer);
+        let mut begun = self.ahead.0.swap_remove(at);
+        begun.progress = begun.progress.wait_for(self.left(until), &self.stop);
+        let peeked = match &begun.progress {
+            Progress::Ended(Ok(answer)) if answer.bytes.len() > PEEKED => return Peeked::Nothing,
+            Progress::Ended(Ok(answer)) => match wire::state(&answer.bytes) {
+                Ok(claimed) => Peeked::State(claimed.state),
+                Err(_) => Peeked::Nothing,
+            },
+            Progress::Ended(Err(_)) => return Peeked::Nothing, // asked again, alone
+            Progress::Pending(..) => Peeked::NotYet,
+        };
         self.ahead.0.push(begun);
-        hint
+        peeked
+    }
+
+    /// Returns how long an answer is waited for until then: a glance at least, for what has come already.
+    fn left(&self, until: Instant) -> Duration {
+        self.clock.until(until).max(GLANCE)
     }
 
     /// Begins to ask for a proof that [`Server::verifiable_tx`] is expected to be asked for.
@@ -265,10 +301,10 @@ impl Server {
 
     /// Opens databases with concurrent calls. A database that fails is opened when it is needed; if
     /// the login has ended, all of them fail, so the login is renewed once for all.
-    fn open_together<'a>(&mut self, databases: impl Iterator<Item = &'a str>) {
+    fn open_together<'a>(&mut self, databases: impl Iterator<Item = &'a str>, until: Instant) {
         let closed = databases.filter(|database| self.session.known(database).is_none());
         let closed: Vec<&str> = closed.collect();
-        let opened = self.open_concurrently(&closed);
+        let opened = self.open_concurrently(&closed, until);
         let refused: Vec<_> = opened
             .into_iter()
             .filter(|(_, opened)| self.session.is_refused(opened))
@@ -279,7 +315,7 @@ impl Server {
             .find(|renewed| *renewed != Ok(false));
         if renewal == Some(Ok(true)) {
             let refused: Vec<&str> = refused.iter().map(|(database, _)| *database).collect();
-            self.open_concurrently(&refused);
+            self.open_concurrently(&refused, until);
         }
     }
 
@@ -287,6 +323,7 @@ impl Server {
     fn open_concurrently<'a>(
         &mut self,
         databases: &[&'a str],
+        until: Instant,
     ) -> Vec<(&'a str, Result<Credential, Failure>)> {
         let (Some(user), Some(connection)) = (self.session.token(), &self.connection) else {
             return Vec::new();
@@ -305,7 +342,9 @@ impl Server {
         let mut all = Vec::new();
         for (database, pending) in opening {
             let begin = self.clock.instant();
-            let answer = pending.wait(&self.stop);
+            let Waited::Ended(answer) = pending.wait_for(self.left(until), &self.stop) else {
+                continue; // it is opened when it is needed, and keeps no other waiting
+            };
             let name = method::USE_DATABASE;
             let end = self.clock.instant();
             self.calls.count(name, begin, end, &answer);

@@ -51,10 +51,7 @@ impl Server {
             self.renew_login()?; // authentication may have been switched on
         }
         let opened = self.open_again(database);
-        if !opened
-            .as_ref()
-            .is_err_and(|failure| self.is_silence(failure))
-        {
+        if !opened.as_ref().is_err_and(is_silence) {
             self.session.renewed(database, self.clock.instant());
         }
         opened
@@ -159,21 +156,11 @@ impl Server {
                 Ok(())
             }
             Err(failure) => {
-                if !self.is_silence(&failure) {
+                if !is_silence(&failure) {
                     self.session.failed_login(self.clock.instant(), &failure);
                 }
                 Err(failure)
             }
-        }
-    }
-
-    /// Returns whether a call failed without an answer, in a way that says nothing about the next call: no
-    /// connection, or a deadline that was cut short.
-    fn is_silence(&self, failure: &Failure) -> bool {
-        match failure.kind {
-            Kind::Stopped | Kind::Unreachable => true,
-            Kind::Deadline(allowed) => allowed < self.timeout,
-            _ => false,
         }
     }
 
@@ -201,4 +188,13 @@ impl Server {
         let session = answer?.decode(method::OPEN_SESSION, wire::session_id);
         session.map(Credential::Session)
     }
+}
+
+/// Returns whether a call failed without an answer, in a way that says nothing about the next call: no
+/// connection, or a time that was cut short.
+fn is_silence(failure: &Failure) -> bool {
+    matches!(
+        failure.kind,
+        Kind::Stopped | Kind::Unreachable | Kind::CutShort
+    )
 }

@@ -74,11 +74,14 @@ impl Server {
             // what came already is not worked off first
             return Err(Failure::new(method::short(name), Kind::Stopped));
         }
+        if !self.has_time() {
+            return Err(Failure::new(method::short(name), Kind::CutShort));
+        }
         let mut begin = self.clock.instant();
         let begun = self.ahead.take(name, request, credential, begin);
         let taken = begun.and_then(|begun| {
             begin = begun.when;
-            begun.wait(&self.stop)
+            begun.wait(method::short(name), self.timeout_now(), &self.stop)
         });
         let mut answer = match taken {
             Some(answer) => answer,
@@ -90,10 +93,13 @@ impl Server {
                 self.carried = true;
             }
             Err(failure) => {
+                if matches!(failure.kind, Kind::Deadline(allowed) if allowed < self.timeout) {
+                    failure.kind = Kind::CutShort;
+                }
                 failure.note = self.renewal.note(&failure.kind);
                 self.carried = !matches!(
                     failure.kind,
-                    Kind::Deadline(_) | Kind::Unreachable | Kind::Stopped
+                    Kind::Deadline(_) | Kind::CutShort | Kind::Unreachable | Kind::Stopped
                 );
                 if !self.carried {
                     self.connection = None;

@@ -67,6 +67,7 @@ impl fmt::Display for Failure {
             Kind::Stopped => f.write_str("asked to stop"),
             Kind::Unreachable => f.write_str("the server cannot be reached"),
             Kind::Deadline(timeout) => write!(f, "no answer within {timeout:?}"),
+            Kind::CutShort => f.write_str("no answer within the time that was left for it"),
             Kind::BadLogin => f.write_str("wrong user or password"),
             Kind::NoAuthentication => f.write_str("the server has authentication switched off"),
             Kind::Forbidden => f.write_str("no permission"),

@@ -13,7 +13,7 @@ use grpcio::{CallOption, Client, ClientSStreamReceiver, MetadataBuilder};
 
 use super::failure::Failure;
 use super::kind::Kind;
-use super::transport::{Answer, Call, Connection, Credential, PendingCall};
+use super::transport::{Answer, Call, Connection, Credential, PendingCall, Waited};
 use crate::clock::Clock;
 use crate::stop::{GLANCE, Stop};
 use crate::text::Shown;
@@ -72,6 +72,10 @@ impl PendingCall for Pending {
         Box::new(Pending::receive(*self))
     }
 
+    fn wait_for(self: Box<Self>, time: Duration, stop: &Stop) -> Waited {
+        Pending::receive(*self).wait_for(time, stop)
+    }
+
     fn wait(self: Box<Self>, stop: &Stop) -> Result<Answer, Failure> {
         Pending::receive(*self).wait(stop)
     }
@@ -89,30 +93,46 @@ struct Receiving {
 }
 
 impl Receiving {
-    /// The answer, unless the program is asked to end before. gRPC sees to the deadline; nothing
+    /// Waits for the answer, unless the program is asked to end before. gRPC sees to the deadline; nothing
     /// is waited for much longer, whatever becomes of its thread.
     fn wait(self, stop: &Stop) -> Result<Answer, Failure> {
+        let (call, timeout) = (self.call, self.timeout);
+        match self.wait_for(timeout + GRACE, stop) {
+            Waited::Ended(answer) => answer,
+            Waited::Pending(_) => Err(Failure::new(call, Kind::Deadline(timeout))),
+        }
+    }
+
+    fn wait_for(self, time: Duration, stop: &Stop) -> Waited {
         let failed = |kind| Err(Failure::new(self.call, kind));
         let clock = Clock::system(); // that of the network
-        let end = clock.instant() + self.timeout + GRACE;
-        while !stop.requested() {
-            match self.received.recv_timeout(GLANCE) {
-                Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(None)) => return failed(Kind::NotOneMessage),
-                Ok(Err(Some(error))) => {
-                    return Err(failure(self.call, &error, self.timeout));
-                }
-                Err(RecvTimeoutError::Timeout) if clock.instant() < end => {}
-                Err(_) => return failed(Kind::Deadline(self.timeout)),
+        let end = clock.instant() + time;
+        Waited::Ended(loop {
+            if stop.requested() {
+                break failed(Kind::Stopped);
             }
-        }
-        failed(Kind::Stopped)
+            let left = clock.until(end);
+            match self.received.recv_timeout(left.min(GLANCE)) {
+                Ok(Ok(answer)) => break Ok(answer),
+                Ok(Err(None)) => break failed(Kind::NotOneMessage),
+                Ok(Err(Some(error))) => break Err(failure(self.call, &error, self.timeout)),
+                Err(RecvTimeoutError::Timeout) if !left.is_zero() => {}
+                Err(RecvTimeoutError::Timeout) => return Waited::Pending(Box::new(self)),
+                Err(RecvTimeoutError::Disconnected) => {
+                    break failed(Kind::Deadline(self.timeout));
+                }
+            }
+        })
     }
 }
 
 impl PendingCall for Receiving {
     fn receive(self: Box<Self>) -> Box<dyn PendingCall> {
         self
+    }
+
+    fn wait_for(self: Box<Self>, time: Duration, stop: &Stop) -> Waited {
+        Receiving::wait_for(*self, time, stop)
     }
 
     fn wait(self: Box<Self>, stop: &Stop) -> Result<Answer, Failure> {

@@ -13,6 +13,8 @@ pub enum Kind {
     Unreachable,
     /// No answer within the deadline.
     Deadline(Duration),
+    /// No answer within the time that was left for it, which was less than its deadline, or no time was left at all.
+    CutShort,
     /// Wrong user or password.
     BadLogin,
     /// The server runs without authentication.

@@ -21,6 +21,7 @@ mod transport;
 
 use std::time::{Duration, Instant};
 
+pub use ahead::Peeked;
 pub use calls::{Calls, Counted};
 pub use channel::{NoSystemRoots, system_roots};
 pub use endpoint::{ClientCertificate, Endpoint, Security, Tls};
@@ -28,7 +29,7 @@ pub use failure::Failure;
 pub use kind::Kind;
 pub use session::Login;
 pub use transcript::{Exchange, MAX_REPLY, MAX_TRANSCRIPT, Shortened, Transcript};
-pub use transport::{Answer, Call, Connection, Credential, PendingCall, Transport};
+pub use transport::{Answer, Call, Connection, Credential, PendingCall, Transport, Waited};
 
 use crate::clock::Clock;
 use crate::ledger::{ClaimedState, GetEntry};
@@ -65,6 +66,10 @@ pub struct Server {
     progress: Option<Box<dyn Fn()>>,
     renewal: Renewal,
 }
+
+/// The time that no call lasts past, as it was before another one was set.
+#[derive(Debug)]
+pub struct Limit(Option<Instant>);
 
 /// A scan's answer, not decoded yet.
 pub struct Scanned(Answer);
@@ -150,11 +155,6 @@ impl Server {
         &self.clock
     }
 
-    /// Returns the time that a call may take when nothing cuts it short.
-    pub fn timeout(&self) -> Duration {
-        self.timeout
-    }
-
     /// Sets the pause after which a refused credential may be renewed again within one cycle, 30 s by
     /// default.
     #[must_use]
@@ -170,9 +170,24 @@ impl Server {
         self.ahead.forget();
     }
 
-    /// From here on no call lasts past `until`, or its own deadline again.
-    pub fn hurry(&mut self, until: Option<Instant>) {
-        self.until = until;
+    /// From here on no call lasts past `until`, nor past a limit that was set before. Returns that one, for
+    /// [`Server::restore`]. A call that this cuts short, or that is not made at all, says nothing about the server
+    /// ([`Kind::CutShort`]).
+    #[must_use]
+    pub fn limit(&mut self, until: Instant) -> Limit {
+        let before = self.until;
+        self.until = Some(before.map_or(until, |before| before.min(until)));
+        Limit(before)
+    }
+
+    /// Sets the limit that there was before.
+    pub fn restore(&mut self, before: Limit) {
+        self.until = before.0;
+    }
+
+    /// Returns whether a call can be made before the limit.
+    pub fn has_time(&self) -> bool {
+        !self.timeout_now().is_zero()
     }
 
     /// Forgets the tokens of databases that `keeps` does not name.

@@ -32,11 +32,22 @@ pub trait PendingCall {
     #[must_use]
     fn receive(self: Box<Self>) -> Box<dyn PendingCall>;
 
+    /// Waits for the answer for so long at most, and otherwise as [`PendingCall::wait`] does.
+    fn wait_for(self: Box<Self>, time: Duration, stop: &Stop) -> Waited;
+
     /// Waits for the answer, until the deadline of the call or until a stop is requested.
     ///
     /// # Errors
     /// Every other end of the call.
     fn wait(self: Box<Self>, stop: &Stop) -> Result<Answer, Failure>;
+}
+
+/// What came of waiting for a while.
+pub enum Waited {
+    /// The call has ended.
+    Ended(Result<Answer, Failure>),
+    /// It has not ended yet.
+    Pending(Box<dyn PendingCall>),
 }
 
 /// A call to be started.

@@ -232,6 +232,7 @@ impl Why {
             Kind::Malformed(malformed) => Why::malformed(&malformed),
             Kind::Compressed | Kind::NotOneMessage => Why::malformed(&failure),
             Kind::Unreachable | Kind::Deadline(_) => Why::Silent(failure),
+            Kind::CutShort => Why::Slow,
             _ => Why::Refused(failure),
         }
     }

@@ -23,7 +23,7 @@ impl Auditor {
         let Some(period) = self.policy.values.sweep else {
             return idle;
         };
-        self.server.hurry(Some(next + GRACE));
+        let before = self.server.limit(next + GRACE);
         let mut slice = idle;
         let ages = self.wall_ages();
         for database in self.sweepable() {
@@ -41,7 +41,7 @@ impl Auditor {
                 break;
             }
         }
-        self.server.hurry(None);
+        self.server.restore(before);
         slice
     }
 

@@ -231,8 +231,7 @@ impl Reader<'_> {
     pub(super) fn still_there(&mut self, failure: Failure) -> Result<Failure, Halt> {
         match failure.kind {
             Kind::Stopped => Err(Halt::Stopped),
-            // cut short by our own haste
-            Kind::Deadline(time) if time < self.server.timeout() => Err(Halt::Late),
+            Kind::CutShort => Err(Halt::Late),
             Kind::Unreachable
             | Kind::Deadline(_)
             | Kind::RateLimited

@@ -84,7 +84,7 @@ impl Scan {
         self.well = 0;
         match kind {
             Kind::LimitExceeded => self.limit_exceeded(asked),
-            Kind::TooLarge | Kind::Deadline(_) => self.patience = PATIENCE,
+            Kind::TooLarge | Kind::Deadline(_) | Kind::CutShort => self.patience = PATIENCE,
             Kind::Unimplemented => self.none = true,
             _ => self.patience = 1,
         }

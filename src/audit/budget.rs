@@ -1,0 +1,170 @@
+//! The time of a cycle, and what each piece of work gets of it. Every call's deadline is the least of its own, the
+//! piece of work's, and the ones of all work that the piece is part of.
+
+use std::time::{Duration, Instant};
+
+use super::auditor::Auditor;
+
+/// The least time for a database to begin with, and for databases of which nothing is trusted: a call or two.
+const MOMENT: Duration = Duration::from_secs(1);
+/// A moment is this part of a cycle at most, where cycles are short.
+const MOMENTS: u32 = 8;
+/// The list of databases has this part of a cycle at most: the trusted ones are checked without it as well.
+const LIST_PART: u32 = 4;
+/// States have these quarters of the time of their databases at most, so that values always have some.
+const STATES_QUARTERS: u32 = 3;
+/// Databases that were slow have this part of the time that the others took, at least.
+const SLOW_PART: u32 = 8;
+/// How far past the end of its time a call may last when values are read. Without it the last call of each database
+/// would be cut, and with it the connection.
+pub(super) const GRACE: Duration = Duration::from_millis(400);
+
+/// The time of one cycle.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Budget {
+    begin: Instant,
+    /// From the begin of a cycle to the begin of the next one.
+    interval: Duration,
+    /// What the cycle may take: an interval, and no less than a minute.
+    allowed: Duration,
+}
+
+/// The time of some databases.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    /// States are checked until then.
+    pub states: Instant,
+    /// Values are read until then.
+    pub values: Instant,
+    /// The time that one database has while others wait: a check that takes longer is slow.
+    pub share: Duration,
+}
+
+impl Budget {
+    /// Returns the budget of a cycle that begins now.
+    pub fn new(begin: Instant, interval: Duration, shortest: Duration) -> Budget {
+        Budget {
+            begin,
+            interval,
+            allowed: interval.max(shortest),
+        }
+    }
+
+    /// Returns until when the list of databases is waited for.
+    pub fn list(&self) -> Instant {
+        self.begin + self.allowed / LIST_PART
+    }
+
+    /// Returns the least time for a check to begin with.
+    pub fn moment(&self) -> Duration {
+        MOMENT.min(self.allowed / MOMENTS)
+    }
+
+    /// Returns the time of so many trusted databases. A moment is left for those of which nothing is trusted, and a part
+    /// for those that were slow.
+    pub fn trusted(&self, now: Instant, count: usize, slow: usize) -> Window {
+        let end = match slow {
+            0 => self.end(),
+            _ => self.begin + self.allowed * (SLOW_PART - 1) / SLOW_PART,
+        };
+        self.window(now, end, count)
+    }
+
+    /// Returns the time of trusted databases that were slow. Where `others` were checked before, these do not wait
+    /// longer than an interval for the next check, or not much longer than their own checks took.
+    pub fn slow(&self, now: Instant, count: usize, others: usize) -> Window {
+        let taken = now.saturating_duration_since(self.begin) / SLOW_PART;
+        let end = match others {
+            0 => self.end(),
+            _ => (self.begin + self.interval)
+                .checked_sub(self.moment())
+                .unwrap_or(now)
+                .min(self.end()),
+        };
+        self.window(now, end.max(now + self.moment().max(taken)), count)
+    }
+
+    /// Returns the time of databases of which nothing is trusted: what is left of the interval, and a moment at least.
+    pub fn untrusted(&self, now: Instant, count: usize) -> Window {
+        let end = (self.begin + self.interval).max(now + self.moment());
+        Window {
+            states: end,
+            values: end.max(self.begin + self.allowed),
+            ..self.window(now, end, count)
+        }
+    }
+
+    fn end(&self) -> Instant {
+        self.begin + (self.allowed - self.moment())
+    }
+
+    fn window(&self, now: Instant, end: Instant, count: usize) -> Window {
+        let time = end.saturating_duration_since(now);
+        let states = time * STATES_QUARTERS / 4;
+        let count = u32::try_from(count).unwrap_or(u32::MAX).max(1);
+        Window {
+            states: now + states,
+            values: end,
+            share: self.moment().max(states / count),
+        }
+    }
+
+    /// Returns until when one database may be checked while others wait that were not slow: for its share, or half of
+    /// what is left of the interval.
+    pub fn turn(&self, now: Instant, window: &Window) -> Instant {
+        let interval = (self.begin + self.interval).saturating_duration_since(now);
+        window.states.min(now + window.share.max(interval / 2))
+    }
+}
+
+impl Auditor {
+    /// Returns the monotone time.
+    pub(super) fn now(&self) -> Instant {
+        self.server.clock().instant()
+    }
+
+    /// Does a piece of work in which no call lasts past `until`.
+    pub(super) fn within<T>(&mut self, until: Instant, work: impl FnOnce(&mut Auditor) -> T) -> T {
+        let before = self.server.limit(until);
+        let done = work(self);
+        self.server.restore(before);
+        done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn budget(interval: u64) -> (Instant, Budget) {
+        let begin = Instant::now();
+        let interval = Duration::from_secs(interval);
+        (begin, Budget::new(begin, interval, MINUTE))
+    }
+
+    #[test]
+    fn states_leave_values_a_quarter_and_trusted_databases_leave_a_moment_for_new_ones() {
+        let (begin, budget) = budget(60);
+        let window = budget.trusted(begin, 1, 0);
+        let of = |until: Instant| until.saturating_duration_since(begin).as_secs_f64();
+        assert!((of(window.states) / of(window.values) - 0.75).abs() < 0.001);
+        assert!((of(window.values) - 59.0).abs() < 0.001);
+    }
+
+    #[test]
+    fn a_slow_database_gets_what_the_others_leave_of_the_interval_and_a_moment_at_least() {
+        for (interval, taken, expected) in [(60, 10, 59), (10, 1, 9), (1, 0, 1), (1, 40, 45)] {
+            let (begin, budget) = budget(interval);
+            let now = begin + Duration::from_secs(taken);
+            let window = budget.slow(now, 1, 9);
+            let end = window.values.saturating_duration_since(begin);
+            assert_eq!(end.as_secs(), expected, "{interval} {taken}");
+        }
+        // nobody waits
+        let (begin, budget) = budget(1);
+        let window = budget.slow(begin, 3, 0);
+        assert_eq!(window.values, begin + Duration::from_secs(59));
+    }
+}
