@@ -14,8 +14,8 @@ use std::process::{Command, Stdio};
 use immuaudit::clock::Timestamp;
 use immuaudit::ledger::State;
 use immuaudit::trust::{
-    Acknowledgement, Begun, Due, Finding, How, Location, OutcomeRecord, Progress, Searched, Store,
-    Sweeping, Swept, Tampering, Trusted, Unavailable, fault,
+    Acknowledgement, Begun, Due, Finding, How, Location, OutcomeRecord, Progress, Retried,
+    Searched, Store, Sweeping, Swept, Tampering, Trusted, Unavailable, fault,
 };
 use support::chain::Chain;
 use support::place::Place;
@@ -141,7 +141,10 @@ fn progress() -> Vec<Progress> {
             values_only: true,
         },
     );
-    progress.retry_from = 4;
+    progress.retried = Some(Retried {
+        since: at(4),
+        tx: 3,
+    });
     progress.cut_since = Some(at(5));
     progress.read_from = 3;
     progress.absent.insert(2, 2, ());

@@ -208,7 +208,7 @@ fn a_first_sight_is_reported_beside_what_could_not_be_read() {
 }
 
 #[test]
-fn due_transactions_are_all_tried_again_in_turn() {
+fn due_transactions_are_all_retried_as_long_as_that_succeeds() {
     let scene = Scene::of_sixty();
     let mut auditor = scene.auditor(ALL);
     cycle(&mut auditor);
@@ -218,10 +218,7 @@ fn due_transactions_are_all_tried_again_in_turn() {
     drop(auditor);
     scene.embedded.be_honest();
     let mut auditor = scene.auditor(NONE);
-    // 32 of them a cycle
-    assert_eq!(report(&cycle(&mut auditor)).left.due, 28);
     assert_eq!(cycle(&mut auditor).verdict, Verdict::Consistent);
-    drop(auditor);
 }
 
 /// More of them stay away than are tried in one cycle, and they are the first.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::acknowledged::Acknowledged;
+use super::due::{Due, DueRun, Retried};
 use crate::clock::Timestamp;
 use crate::ledger::Digest;
 use crate::ranges::Ranges;
@@ -36,8 +37,8 @@ pub struct Progress {
     pub read: u64,
     /// Transactions to be read again because they could not be read.
     pub due: Ranges<Due>,
-    /// The due transaction that is tried again first: those before it were tried the last time.
-    pub retry_from: u64,
+    /// The due transaction that was retried last: those behind it in the order of age come first.
+    pub retried: Option<Retried>,
     /// Transactions with values that the server says it does not have, without a reason that the ledger
     /// shows (protocol.md §6).
     pub absent: Ranges,
@@ -76,25 +77,6 @@ pub struct Sweeping {
     pub unavailable: Unavailable,
     /// The main tree over what was passed, as a frontier's peaks.
     pub peaks: Vec<Digest>,
-}
-
-/// The reason why a transaction is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Due {
-    /// Since when.
-    pub since: Timestamp,
-    /// Whether its values alone are: its header and the digests of its entries are proven.
-    pub values_only: bool,
-}
-
-impl Due {
-    /// Returns how both of two transactions are due, as far as one answer covers both.
-    fn join(self, other: Due) -> Due {
-        Due {
-            since: self.since.min(other.since),
-            values_only: self.values_only && other.values_only,
-        }
-    }
 }
 
 /// A run of proven headers that were looked through for a truncation.
@@ -207,7 +189,7 @@ impl Progress {
             read_from: 0,
             read: 0,
             due: Ranges::new(),
-            retry_from: 0,
+            retried: None,
             absent: Ranges::new(),
             dropped: Ranges::new(),
             whole: Ranges::new(),
@@ -223,6 +205,11 @@ impl Progress {
     /// Since when the transaction that has been due longest is due.
     pub fn due_since(&self) -> Option<Timestamp> {
         self.due.iter().map(|(_, _, due)| due.since).min()
+    }
+
+    /// Returns the due transactions that come first behind this place in the order of retries, or the very first.
+    pub fn due_behind(&self, place: Option<Retried>) -> Option<DueRun> {
+        DueRun::behind(&self.due, place)
     }
 
     /// Returns the transactions with absent values that nothing explains, and those of them that had been read

@@ -2,12 +2,13 @@
 //!
 //! No trusted state depends on it: if it is damaged, the reading starts again.
 
+use super::due::{Due, Retried};
 use super::failure::LocalFailure;
 use super::fault::Kind;
 use super::files;
 use super::sealed::{self, Writer};
 use super::store::Store;
-use super::values::{Begun, Due, Progress, Searched, Sweeping, Swept, Unavailable};
+use super::values::{Begun, Progress, Searched, Sweeping, Swept, Unavailable};
 use super::warning::Warning;
 use crate::clock::Timestamp;
 use crate::ledger::Digest;
@@ -72,8 +73,9 @@ fn write(writer: &mut Writer, progress: &Progress) {
         writer.number("read_from", progress.read_from);
     }
     writer.text("due", &due_words(&progress.due));
-    if !progress.due.is_empty() {
-        writer.number("retry_from", progress.retry_from);
+    if let (Some(retried), false) = (progress.retried, progress.due.is_empty()) {
+        writer.number("retried", retried.tx);
+        writer.time("retried_since", retried.since);
     }
     for (key, ranges) in [
         ("absent", &progress.absent),
@@ -201,7 +203,11 @@ fn parse(table: &toml::Table, now: Timestamp) -> Option<Progress> {
         cut_since: some_time("cut_since")?,
         read_from: some_number("read_from")?.unwrap_or(0),
         due: parse_due(words("due")?, now)?,
-        retry_from: some_number("retry_from")?.unwrap_or(0),
+        // older files hold a transaction without its age: the oldest is retried first
+        retried: match (some_number("retried")?, some_time("retried_since")?) {
+            (Some(tx), Some(since)) => Some(Retried { since, tx }),
+            _ => None,
+        },
         absent: ranges("absent")?,
         dropped: ranges("dropped")?,
         whole: ranges("whole")?,

@@ -19,8 +19,6 @@ use crate::trust::{Progress, Store, Trusted};
 
 /// Drawn transactions that are asked for together, so that a distant server is not waited for one by one.
 const TOGETHER: usize = 16;
-/// Due transactions that are tried again, of a cycle: as many as a sample has by default.
-const RETRIED: usize = 32;
 
 impl Auditor {
     /// Reads what is to be read of a database in this cycle. `trusted` was proven just now, `before`
@@ -120,9 +118,10 @@ fn read_against(
     })
 }
 
-struct Reading<'a> {
-    reader: Reader<'a>,
-    progress: &'a mut Progress,
+/// The reading of one database in a cycle.
+pub(super) struct Reading<'a> {
+    pub reader: Reader<'a>,
+    pub progress: &'a mut Progress,
     /// Transactions that were tried in this reading.
     tried: Ranges,
     /// Those of them that were read as neighbours.
@@ -180,49 +179,39 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Tries due transactions again, in turn.
-    fn retry(&mut self, last: u64) -> Result<(), Halt> {
-        self.progress.due.remove_after(last); // of a history that was given up
-        let from = self.progress.retry_from;
-        let mut due = self.progress.due.ids_from(from, RETRIED);
-        let room = RETRIED.saturating_sub(due.len());
-        let again = self.progress.due.ids_from(0, room);
-        due.extend(again.into_iter().filter(|tx| *tx < from));
-        for tx in due {
-            self.progress.retry_from = tx.saturating_add(1);
-            // what a truncation that was found meanwhile explains is due no more
-            let due = self.progress.due.get(tx);
-            let values_only = due.is_some_and(|due| due.values_only);
-            if !(values_only && self.reader.truncation.covers(tx)) {
-                self.try_one(tx)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn try_one(&mut self, tx: u64) -> Result<(), Halt> {
+    /// Reads one transaction; returns how many are due then, one or none.
+    pub(super) fn try_one(&mut self, tx: u64) -> Result<u64, Halt> {
         if !self.reader.in_time() {
             return Err(Halt::Late);
         }
         self.reader.read_one(tx)?;
         self.tried.insert(tx, tx, ());
-        Ok(())
+        Ok(u64::from(self.reader.report.due.contains(tx)))
+    }
+
+    /// Reads neighbours from `first` on, as many as one scan brings and at least one. Returns the last one, and how
+    /// many of them are due then.
+    pub(super) fn try_batch(&mut self, first: u64, last: u64) -> Result<(u64, u64), Halt> {
+        if !self.reader.in_time() {
+            return Err(Halt::Late);
+        }
+        let read = self.reader.read_batch(first, last)?.len() as u64;
+        let mut span = Ranges::new();
+        span.insert(first, first.saturating_add(read).saturating_sub(1), ());
+        self.tried.extend(&span);
+        self.run.extend(&span);
+        let due = self.reader.report.due.common(&span).count();
+        Ok((span.last().unwrap_or(first), due))
     }
 
     /// Reads everything from `first` to `last`; returns which transaction was the last one read.
     fn read_run(&mut self, first: u64, last: u64) -> (u64, Result<(), Halt>) {
         let mut at = first.saturating_sub(1);
         while at < last {
-            if !self.reader.in_time() {
-                return (at, Err(Halt::Late)); // the next cycle goes on
+            match self.try_batch(at + 1, last) {
+                Ok((end, _)) => at = end,
+                Err(halt) => return (at, Err(halt)), // the next cycle goes on
             }
-            let read = match self.reader.read_batch(at + 1, last) {
-                Ok(headers) => headers.len() as u64,
-                Err(halt) => return (at, Err(halt)),
-            };
-            self.tried.insert(at + 1, at + read, ());
-            self.run.insert(at + 1, at + read, ());
-            at += read;
         }
         (at, Ok(()))
     }

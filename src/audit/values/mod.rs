@@ -1,13 +1,14 @@
 //! Reading values: by sample, as they are new, and all of them in a sweep (protocol.md §6).
 //!
 //! A consistency proof does not see a value that was edited on the server's disk: only reading it
-//! does. Reading order: `check` (what is read of a database in a cycle), `reader` and `one` (one transaction), `contents`,
-//! `missing` and `partial` (values that did not come with it), `run` and `scan` (many by one call), `judge` (what they
-//! must be), `sweep` and `walk` (all of them, chain and tree), `pace` (when a sweep goes on), `truncation` and
-//! `retention` (values that were dropped), `finding` and `report` (what they may turn out to be), `record` (evidence and
-//! alarms).
+//! does. Reading order: `check` and `retry` (what is read of a database in a cycle), `reader` and `one` (one
+//! transaction), `contents`, `missing` and `partial` (values that did not come with it), `run`, `scan` and `chain` (many
+//! by one call), `judge` (what they must be), `sweep` and `walk` (all of them, chain and tree), `pace` (when a sweep goes
+//! on), `truncation` and `retention` (values that were dropped), `finding` and `report` (what they may turn out to be),
+//! `record` (evidence and alarms).
 
 mod broken;
+mod chain;
 mod check;
 mod contents;
 mod draw;
@@ -22,6 +23,7 @@ mod reader;
 mod record;
 mod report;
 mod retention;
+mod retry;
 mod run;
 mod scan;
 mod sweep;

@@ -90,6 +90,13 @@ impl Scan {
         }
     }
 
+    /// Asks for fewer once there was not time to read all that came: the rest comes again.
+    pub(super) fn had_time_for(&mut self, read: usize) {
+        let most = u32::try_from(read).unwrap_or(u32::MAX).saturating_mul(2);
+        self.limit = self.limit.min(most.max(2));
+        self.well = 0;
+    }
+
     /// Returns whether transactions are read one by one.
     pub(super) fn is_of_one(&self) -> bool {
         self.none || self.limit <= 1

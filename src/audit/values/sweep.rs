@@ -316,6 +316,10 @@ fn pass(reader: &mut Reader<'_>, walk: &mut Walk, header: &TxHeader) -> Result<(
             reader.found_by(broken, |reader| answers_that_show(reader, id, &shown));
             Ok(())
         }
+        Step::TreeUnknown if !reader.in_time() => {
+            reader.report.add_unread(header.id(), Why::Slow);
+            Ok(())
+        }
         Step::TreeUnknown => {
             reader.server.begin_transcript();
             match reader.locate(header.id(), Entries::Excluded) {

@@ -1,0 +1,225 @@
+//! Reading the transactions that a scan brought: each is held against the one behind it, and read alone if something
+//! about it is wrong.
+
+use super::contents::{Contents, Source};
+use super::finding::{Broken, What};
+use super::judge::{Judged, judge};
+use super::reader::{Done, Ended, Halt, Reader};
+use crate::ledger::{Digest, TxHeader};
+use crate::trust::{Answer, Unavailable};
+use crate::wire::Tx;
+
+/// What a scan asks for of each entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Values {
+    /// Its value.
+    Sent,
+    /// Its digest alone: the values were dropped.
+    Dropped,
+}
+
+/// The headers of a run, from its first transaction on; `None` where one is not proven.
+pub type Headers = Vec<Option<TxHeader>>;
+
+impl Reader<'_> {
+    /// Reads the transactions of a run whose last one is proven: first each is held against the one behind it, from
+    /// the last one down, then they are read in order, as many as there is time for and at least one.
+    pub(super) fn chain(&mut self, run: Vec<Tx>, values: Values) -> Result<Headers, Halt> {
+        let mut scanned = None; // what the scan was, copied only where it may be needed
+        let Some(first) = run.first().map(|tx| tx.header.id()) else {
+            return Ok(Vec::new());
+        };
+        let Some(mut linked) = self.link(run, &mut scanned)? else {
+            return self.read_alone(first);
+        };
+        let mut headers: Headers = Vec::with_capacity(linked.len());
+        while let Some(next) = linked.pop() {
+            if !headers.is_empty() && !next.is_read() && !self.in_time() {
+                self.scan.had_time_for(headers.len());
+                break;
+            }
+            let read = match next {
+                Linked::Alone(header) => Ok(header),
+                Linked::Faultless(header) => {
+                    self.report.read(header.id(), Unavailable::default());
+                    Ok(Some(header))
+                }
+                Linked::ToRead(tx, judged) => match values {
+                    Values::Sent => self.read_scanned(tx, judged, &mut scanned),
+                    Values::Dropped => self.read_dropped(tx),
+                },
+            };
+            match read {
+                Ok(header) => headers.push(header),
+                Err(Halt::Late) if !headers.is_empty() => break, // these are read
+                Err(halt) => return Err(halt),
+            }
+        }
+        Ok(headers)
+    }
+
+    /// Holds each transaction of a run against the one behind it, from the proven last one down, and judges it. One
+    /// that is not of the chain is read alone. Returns them in this order; `None`: there was no time for all of them.
+    fn link(
+        &mut self,
+        run: Vec<Tx>,
+        scanned: &mut Option<Vec<Answer>>,
+    ) -> Result<Option<Vec<Linked>>, Halt> {
+        let mut due = match run.last() {
+            Some(last) if last.header.id() == self.trusted.tx => Some(self.trusted.hash),
+            Some(last) => Some(last.header.alh()),
+            None => None,
+        };
+        let mut linked: Vec<Linked> = Vec::with_capacity(run.len());
+        for tx in run.into_iter().rev() {
+            let got = tx.header.alh();
+            let next = match due {
+                Some(due) if due == got => {
+                    self.truncation.note(&tx.header);
+                    let judged = judge(&got, &tx);
+                    match judged.is_faultless() {
+                        true => Linked::Faultless(tx.header),
+                        false => Linked::ToRead(tx, judged),
+                    }
+                }
+                _ if !self.in_time() => return Ok(None),
+                _ => {
+                    let behind = linked.last().and_then(Linked::alh);
+                    let due = due.map(|due| (due, behind));
+                    self.read_unlinked(tx.header.id(), got, due, scanned)?
+                }
+            };
+            due = next.prev_alh();
+            linked.push(next);
+        }
+        Ok(Some(linked))
+    }
+
+    /// Reads a transaction alone that a scan shows with the hash `got`. The transaction behind it names the hash `due`;
+    /// that transaction's own hash stands beside, if it is proven.
+    fn read_unlinked(
+        &mut self,
+        id: u64,
+        got: Digest,
+        due: Option<(Digest, Option<Digest>)>,
+        scanned: &mut Option<Vec<Answer>>,
+    ) -> Result<Linked, Halt> {
+        // before another call takes their place
+        let mut answers = scanned.get_or_insert_with(|| self.answers()).clone();
+        let before = self.report.findings();
+        let alone = self.read_one(id).map(Done::header);
+        let proven = alone.as_ref().ok().and_then(Option::as_ref);
+        let found = proven.is_none() && self.report.findings() > before;
+        if let (Some((due, behind)), false) = (due, found) {
+            // not shown alone, what the scan showed stays shown
+            let broken = match proven.map(TxHeader::alh) {
+                // the link is the next transaction's: the walk of a sweep finds the same
+                Some(alh) if alh != due => Broken {
+                    tx: id.saturating_add(1),
+                    alh: behind,
+                    entry: None,
+                    what: What::Chain { due, got: alh },
+                },
+                _ => Broken {
+                    tx: id,
+                    alh: Some(due),
+                    entry: None,
+                    what: What::Header { due, got },
+                },
+            };
+            self.found_by(broken, |reader| {
+                answers.splice(0..0, reader.answers()); // short, and of the transaction alone
+                answers
+            });
+        }
+        Ok(Linked::Alone(alone?))
+    }
+
+    /// Reads a transaction of a scan without values, which were dropped; its header is proven.
+    fn read_dropped(&mut self, tx: Tx) -> Result<Option<TxHeader>, Halt> {
+        let (header, alh) = (tx.header.clone(), tx.header.alh());
+        let read = Contents::complete(&alh, tx, &[])
+            .and_then(|contents| self.read_contents(&header, contents, Source::Alone));
+        self.end(header, read).map(Done::header)
+    }
+
+    /// Reads a transaction of a scan whose header is proven, and that is not faultless. What is broken is read once
+    /// more alone, since then the answers that show it are short.
+    fn read_scanned(
+        &mut self,
+        tx: Tx,
+        judged: Judged,
+        scanned: &mut Option<Vec<Answer>>,
+    ) -> Result<Option<TxHeader>, Halt> {
+        let header = tx.header.clone();
+        let scanned = scanned.get_or_insert_with(|| self.answers());
+        self.server.begin_transcript();
+        let contents = match judged {
+            Judged::Whole(completed) => Ok(Contents::new(completed, tx.entries)),
+            Judged::Incomplete => self.judge(tx),
+            Judged::Broken(broken) => Err(Ended::Broken(broken)),
+            Judged::Malformed(_) => return self.read_again(header, None, Vec::new()),
+        };
+        let read = contents.and_then(|mut contents| match contents.completed.broken.pop() {
+            Some(broken) => Err(Ended::Broken(broken)),
+            None => self.read_contents(&header, contents, Source::Scan),
+        });
+        match read {
+            Err(Ended::Broken(broken)) => {
+                let mut answers = scanned.clone();
+                answers.extend(self.answers());
+                self.read_again(header, Some(broken), answers)
+            }
+            read => self.end(header, read).map(Done::header),
+        }
+    }
+
+    /// Reads a transaction of a scan alone. If that finds nothing, what the scan showed to be broken is recorded, with
+    /// the answers that showed it.
+    fn read_again(
+        &mut self,
+        header: TxHeader,
+        broken: Option<Broken>,
+        answers: Vec<Answer>,
+    ) -> Result<Option<TxHeader>, Halt> {
+        let before = self.report.findings();
+        let alone = self.read_one(header.id());
+        if let (Some(broken), true) = (broken, self.report.findings() == before) {
+            self.found_by(broken, |_| answers);
+        }
+        Ok(alone?.header().or(Some(header)))
+    }
+}
+
+/// A transaction of a scan, held against the one behind it.
+enum Linked {
+    /// It is not of the chain, and was read alone; its header if that is proven.
+    Alone(Option<TxHeader>),
+    /// Nothing is wrong with it.
+    Faultless(TxHeader),
+    /// Its header is proven; the rest is to be read.
+    ToRead(Tx, Judged),
+}
+
+impl Linked {
+    fn header(&self) -> Option<&TxHeader> {
+        match self {
+            Linked::Alone(header) => header.as_ref(),
+            Linked::Faultless(header) => Some(header),
+            Linked::ToRead(tx, _) => Some(&tx.header),
+        }
+    }
+
+    fn alh(&self) -> Option<Digest> {
+        self.header().map(TxHeader::alh)
+    }
+
+    fn prev_alh(&self) -> Option<Digest> {
+        self.header().map(|header| *header.prev_alh())
+    }
+
+    /// Returns whether no further call is needed.
+    fn is_read(&self) -> bool {
+        !matches!(self, Linked::ToRead(..))
+    }
+}

@@ -1,0 +1,76 @@
+//! Retrying due transactions: the oldest first, each once before any is retried again, and as many as there is time
+//! for.
+
+use std::time::Instant;
+
+use super::check::Reading;
+use super::reader::Halt;
+use crate::trust::DueRun;
+
+/// Due transactions of a cycle that may stay due although they were retried: as many as a sample has by default.
+/// Retries that succeed are bounded by the time alone.
+const MAX_FAILED: u64 = 32;
+/// The part of a reading's time that retries may take, so that one that stays silent leaves time for what is new and
+/// for the sample.
+const TIME_SHARE: u32 = 2;
+
+impl Reading<'_> {
+    /// Retries due transactions, from the one on behind the last that was retried.
+    pub(super) fn retry(&mut self, last: u64) -> Result<(), Halt> {
+        self.progress.due.remove_after(last); // of a history that was given up
+        let until = self.reader.limits.until;
+        let now = Instant::now();
+        self.reader.limits.until = now + until.saturating_duration_since(now) / TIME_SHARE;
+        let retried = self.retry_in_time();
+        self.reader.limits.until = until;
+        match retried {
+            Err(Halt::Late) => Ok(()), // the next cycle goes on
+            retried => retried,
+        }
+    }
+
+    fn retry_in_time(&mut self) -> Result<(), Halt> {
+        let before = self.progress.retried;
+        let (mut at, mut failed) = (before, 0);
+        while let (Some(run), true) = (self.progress.due_behind(at), failed < MAX_FAILED) {
+            failed += self.retry_run(run, MAX_FAILED - failed)?;
+            at = self.progress.retried;
+        }
+        // from the oldest on, up to where this reading began
+        let (Some(before), mut at) = (before, None) else {
+            return Ok(());
+        };
+        while let (Some(run), true) = (self.progress.due_behind(at), failed < MAX_FAILED) {
+            let Some(run) = run.up_to(before) else { break };
+            failed += self.retry_run(run, MAX_FAILED - failed)?;
+            at = self.progress.retried;
+        }
+        Ok(())
+    }
+
+    /// Retries a run of neighbours: one by one, and by scans once one was read. Returns how many are still due, about
+    /// `most` at most.
+    fn retry_run(&mut self, run: DueRun, most: u64) -> Result<u64, Halt> {
+        let (mut next, mut failed, mut succeeded) = (run.first, 0, false);
+        // what a truncation that was found meanwhile explains is due no more
+        if run.due.values_only {
+            next = next.max(self.reader.truncation.before);
+        }
+        while next <= run.last && failed < most {
+            if !self.reader.in_time() {
+                return Err(Halt::Late);
+            }
+            self.progress.retried = Some(run.at(next)); // whatever comes of it, the others have their turn
+            let (end, due) = match succeeded {
+                true => self.try_batch(next, run.last)?,
+                false => self.try_one(next).map(|due| (next, due))?,
+            };
+            failed += due;
+            succeeded = due == 0;
+            next = end.saturating_add(1);
+        }
+        let end = next.saturating_sub(1).max(run.first).min(run.last);
+        self.progress.retried = Some(run.at(end));
+        Ok(failed)
+    }
+}

@@ -1,0 +1,117 @@
+//! Due transactions: those that could not be read and are to be read again, in the order in which they are retried.
+
+use crate::clock::Timestamp;
+use crate::ranges::Ranges;
+
+/// The reason why a transaction is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Due {
+    /// Since when.
+    pub since: Timestamp,
+    /// Whether its values alone are: its header and the digests of its entries are proven.
+    pub values_only: bool,
+}
+
+impl Due {
+    /// Returns how both of two transactions are due, as far as one answer covers both.
+    pub(super) fn join(self, other: Due) -> Due {
+        Due {
+            since: self.since.min(other.since),
+            values_only: self.values_only && other.values_only,
+        }
+    }
+}
+
+/// A due transaction by its place in the order of retries: the oldest first, then by id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Retried {
+    /// Since when it is due.
+    pub since: Timestamp,
+    /// The transaction.
+    pub tx: u64,
+}
+
+/// Neighbours that are due since the same time and for the same reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DueRun {
+    /// The first transaction.
+    pub first: u64,
+    /// The last one.
+    pub last: u64,
+    /// The reason.
+    pub due: Due,
+}
+
+impl DueRun {
+    /// Returns the run of `due` that comes first behind this place in the order of retries, or the very first.
+    pub fn behind(due: &Ranges<Due>, place: Option<Retried>) -> Option<DueRun> {
+        let runs = due.iter().filter_map(|(first, last, due)| {
+            let first = match place {
+                Some(place) if due.since < place.since => return None,
+                Some(place) if due.since == place.since => first.max(place.tx.checked_add(1)?),
+                _ => first,
+            };
+            (first <= last).then_some(DueRun { first, last, due })
+        });
+        runs.min_by_key(DueRun::begin)
+    }
+
+    /// Returns the part of the run up to this place in the order of retries, if there is one.
+    #[must_use]
+    pub fn up_to(self, place: Retried) -> Option<DueRun> {
+        let last = match self.due.since == place.since {
+            true => self.last.min(place.tx),
+            false => self.last,
+        };
+        (self.begin() <= place).then_some(DueRun { last, ..self })
+    }
+
+    /// Returns the place of one of the transactions in the order of retries.
+    pub fn at(&self, tx: u64) -> Retried {
+        Retried {
+            since: self.due.since,
+            tx,
+        }
+    }
+
+    /// Returns the place of the first one.
+    pub fn begin(&self) -> Retried {
+        self.at(self.first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_unix(seconds)
+    }
+
+    #[test]
+    fn the_oldest_come_first_and_each_once_before_any_comes_again() {
+        let mut due = Ranges::new();
+        for (first, last, since) in [(1, 3, 20), (7, 9, 10), (20, 20, 10), (30, 31, 5)] {
+            let since = at(since);
+            let values_only = false;
+            due.insert(first, last, Due { since, values_only });
+        }
+        let (mut place, mut order) = (None, Vec::new());
+        while let Some(run) = DueRun::behind(&due, place) {
+            order.push((run.first, run.last));
+            place = Some(run.at(run.last));
+        }
+        assert_eq!(order, [(30, 31), (7, 9), (20, 20), (1, 3)]);
+        let eight = Retried {
+            since: at(10),
+            tx: 8,
+        };
+        let run = DueRun::behind(&due, Some(eight)).unwrap();
+        assert_eq!((run.first, run.last), (9, 9));
+        let first = DueRun::behind(&due, None).unwrap();
+        assert_eq!(first.up_to(eight), Some(first));
+        let second = DueRun::behind(&due, Some(first.at(31))).unwrap();
+        assert_eq!(second.up_to(eight).map(|run| run.last), Some(8));
+        assert_eq!(run.up_to(eight), None);
+    }
+}
