@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io;
+use std::net::TcpListener;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
@@ -183,6 +184,23 @@ pub fn wait_ready(descriptors: &[(BorrowedFd<'_>, Interest)], time: Duration) ->
     unsafe { libc::poll(polls.as_mut_ptr(), count, timeout) };
     // where it failed, no revents is set
     polls.iter().map(|poll| poll.revents != 0).collect()
+}
+
+/// Limits the bytes that the system takes ahead of a slow peer on each connection that a listener accepts (`SO_SNDBUF`,
+/// socket(7); the system doubles the number). They count as this process's own under a memory limit. A refusal leaves
+/// the system's choice, up to 4 MB.
+pub fn limit_send_buffer(listener: &TcpListener, bytes: libc::c_int) {
+    let size = libc::socklen_t::try_from(size_of::<libc::c_int>()).unwrap_or_default();
+    // SAFETY: the option's value is a number of that size, which outlives the call; the descriptor is open.
+    unsafe {
+        libc::setsockopt(
+            listener.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_SNDBUF,
+            std::ptr::from_ref(&bytes).cast(),
+            size,
+        );
+    }
 }
 
 /// How many descriptors this process may have open.

@@ -4,6 +4,7 @@ mod support;
 
 use std::fs;
 use std::io::Write;
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
 use immuaudit::drill::{Lie, Telling};
@@ -244,7 +245,7 @@ fn a_json_line_of_tampering_has_a_member_for_each_fact() {
 }
 
 #[test]
-fn a_thousand_databases_are_scraped_within_two_megabytes() {
+fn a_thousand_databases_are_scraped_within_two_megabytes_and_slow_scrapers_do_not_multiply_them() {
     let names: Vec<String> = (1..1000).map(|n| format!("db{n:04}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     // new names share what is left of an interval
@@ -259,6 +260,22 @@ fn a_thousand_databases_are_scraped_within_two_megabytes() {
         "{} bytes",
         metrics.body.len()
     );
+    let cpu = || watched.metrics().sample("process_cpu_seconds_total");
+    let (before, scrapes) = (cpu(), 20);
+    let spent = (0..scrapes).map(|_| cpu()).fold(0.0, f64::max) - before;
+    assert!(spent / f64::from(scrapes) < 0.05, "{spent} s");
+    // ask and never read
+    let slow = (0..60).map(|_| {
+        let mut peer = TcpStream::connect(("127.0.0.1", watched.port)).expect("a connection");
+        let asked = peer.write_all(b"GET /metrics HTTP/1.1\r\n\r\n");
+        asked.expect("a question");
+        peer
+    });
+    let slow: Vec<TcpStream> = slow.collect();
+    let resident = watched.metrics().sample("process_resident_memory_bytes");
+    eprintln!("RES {resident}");
+    assert!(resident < 48e6, "{resident} bytes");
+    drop(slow);
 }
 
 /// Runs promtool, where there is one; under CI there must be.

@@ -1,8 +1,9 @@
 //! One connection: one head in, one answer out, each within its time.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::request::{self, Head, Request};
@@ -25,8 +26,8 @@ pub(super) struct Connection {
 enum State {
     /// What came of the head so far.
     Head(Vec<u8>),
-    /// The answer, and how much of it is on its way.
-    Answer(Vec<u8>, usize),
+    /// The head of the answer and its body, and how much of both is on its way.
+    Answer(Vec<u8>, Arc<String>, usize),
     /// Nothing is left to say; closing with bytes unread would take the answer back.
     Goodbye(usize),
 }
@@ -57,14 +58,6 @@ impl Connection {
         (self.stream.as_fd(), interest)
     }
 
-    /// Bytes that the peer has not taken yet.
-    pub fn pending(&self) -> usize {
-        match &self.state {
-            State::Answer(bytes, _) => bytes.len(),
-            _ => 0,
-        }
-    }
-
     /// Goes on as far as it can without waiting.
     pub fn drive(&mut self, ready: bool, answer: impl FnOnce(&Request) -> Response) -> Next {
         if Instant::now() > self.until {
@@ -84,16 +77,21 @@ impl Connection {
                 Head::Unfinished if more == More::Later => return Next::Wait,
                 Head::Unfinished => return Next::Close,
             };
-            self.state = State::Answer(response.bytes(), 0);
+            let (head, body) = response.parts();
+            self.state = State::Answer(head, body, 0);
             self.until = Instant::now() + ANSWER;
         }
-        if let State::Answer(bytes, sent) = &mut self.state {
+        if let State::Answer(head, body, sent) = &mut self.state {
             loop {
-                let rest = bytes.get(*sent..).unwrap_or_default();
-                if rest.is_empty() {
+                let of_body = sent.saturating_sub(head.len());
+                let rest = [
+                    head.get(*sent..).unwrap_or_default(),
+                    body.as_bytes().get(of_body..).unwrap_or_default(),
+                ];
+                if rest.iter().all(|part| part.is_empty()) {
                     break;
                 }
-                match self.stream.write(rest) {
+                match self.stream.write_vectored(&rest.map(IoSlice::new)) {
                     Ok(0) => return Next::Close,
                     Ok(count) => *sent += count,
                     Err(error) if error.kind() == ErrorKind::WouldBlock => return Next::Wait,

@@ -1,6 +1,6 @@
-//! The gate: every connection, bounded in number, time and bytes, in one loop that nothing ends.
+//! The gate: every connection, bounded in number and time, in one loop that nothing ends.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IoSlice, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::thread;
@@ -13,8 +13,6 @@ use crate::sys::{self, Interest};
 
 /// Connections at once, where the process may have enough descriptors.
 const MOST: u64 = 64;
-/// Bytes of answers that wait for slow readers, over all connections.
-const MOST_PENDING: usize = 32 << 20;
 /// Accepted in one round, so that a storm of connections does not starve those that are there.
 const ROUND: usize = 128;
 /// How long nothing is accepted after the descriptors ran out.
@@ -23,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const TICK: Duration = Duration::from_millis(250);
 
 /// Serves for ever.
-pub(super) fn serve(listener: &TcpListener, answer: impl Fn(&Request) -> Response) {
+pub(super) fn serve(listener: &TcpListener, mut answer: impl FnMut(&Request) -> Response) {
     // the audit needs descriptors more than we do
     let most = usize::try_from((sys::descriptor_limit() / 4).clamp(2, MOST)).unwrap_or(2);
     let mut connections: Vec<Connection> = Vec::new();
@@ -37,15 +35,9 @@ pub(super) fn serve(listener: &TcpListener, answer: impl Fn(&Request) -> Respons
             TICK
         };
         let ready = sys::wait_ready(&waits, tick);
-        let (mut pending, mut kept) = (0, Vec::new());
+        let mut kept = Vec::new();
         for (mut connection, ready) in connections.into_iter().zip(ready.iter().skip(1)) {
-            let room = pending < MOST_PENDING;
-            let next = connection.drive(*ready, |request| match room {
-                true => answer(request),
-                false => Response::busy(),
-            });
-            if next == Next::Wait {
-                pending += connection.pending();
+            if connection.drive(*ready, &mut answer) == Next::Wait {
                 kept.push(connection);
             }
         }
@@ -84,6 +76,7 @@ fn accept(
 
 fn refuse(mut stream: TcpStream) {
     if stream.set_nonblocking(true).is_ok() {
-        let _ = stream.write(&Response::busy().bytes());
+        let (head, body) = Response::busy().parts();
+        let _ = stream.write_vectored(&[IoSlice::new(&head), IoSlice::new(body.as_bytes())]);
     }
 }

@@ -6,10 +6,12 @@
 //! read each head whole. That leaves the library nothing to do but write a status line, and since it
 //! takes requests from a listener of its own alone, the gate would reach it over a second socket,
 //! which brings back the threads and descriptors that the gate keeps out. One thread, bounded
-//! connections, one request each, no keep-alive. GET and HEAD only.
+//! connections, one request each, no keep-alive. GET and HEAD only. One large body is made at a time, and those who ask at
+//! the same time share it.
 
 #![forbid(unsafe_code)]
 
+mod bodies;
 mod connection;
 mod gate;
 mod request;
@@ -21,8 +23,10 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::thread;
 
+use self::route::Routes;
 use crate::config::Listen;
 use crate::report::{Board, Prefix};
+use crate::sys;
 
 /// The thread cannot be started.
 #[derive(Debug)]
@@ -70,14 +74,21 @@ pub fn start(listen: &Listen, board: Board, prefix: Prefix) -> Result<SocketAddr
     let address = listener.local_addr().map_err(failed)?;
     thread::Builder::new()
         .name("monitor".into())
-        .spawn(move || gate::serve(&listener, |request| route::answer(request, &board, prefix)))
+        .spawn(move || {
+            let mut routes = Routes::new(board, prefix);
+            gate::serve(&listener, |request| routes.answer(request));
+        })
         .map_err(failed)?;
     Ok(address)
 }
+
+/// Bytes that the system takes ahead of a slow peer, so that 64 of them fill 16 MiB and not 256.
+const SEND_BUFFER: i32 = 128 << 10;
 
 fn bind(listen: &Listen) -> io::Result<TcpListener> {
     let addresses = (listen.host.as_str(), listen.port).to_socket_addrs()?;
     let listener = TcpListener::bind(addresses.collect::<Vec<_>>().as_slice())?;
     listener.set_nonblocking(true)?;
+    sys::limit_send_buffer(&listener, SEND_BUFFER);
     Ok(listener)
 }

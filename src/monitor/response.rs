@@ -1,5 +1,7 @@
 //! An answer (RFC 9112 §4): one, whole, and the connection is closed after it.
 
+use std::sync::Arc;
+
 /// The answers there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Status {
@@ -41,13 +43,14 @@ pub(super) enum Content {
 pub(super) struct Response {
     pub status: Status,
     pub content: Content,
-    pub body: String,
+    /// Others may be sent the same.
+    pub body: Arc<String>,
     /// Asked by HEAD: the same without the body.
     pub headers_only: bool,
 }
 
 impl Response {
-    pub fn new(status: Status, content: Content, body: String) -> Response {
+    pub fn new(status: Status, content: Content, body: Arc<String>) -> Response {
         Response {
             status,
             content,
@@ -57,7 +60,8 @@ impl Response {
     }
 
     pub fn error(status: Status) -> Response {
-        Response::new(status, Content::Plain, format!("{}\n", status.line()))
+        let body = Arc::new(format!("{}\n", status.line()));
+        Response::new(status, Content::Plain, body)
     }
 
     /// There are too many of you.
@@ -65,8 +69,8 @@ impl Response {
         Response::error(Status::Unavailable)
     }
 
-    /// As it goes over the wire.
-    pub fn bytes(&self) -> Vec<u8> {
+    /// Returns what goes over the wire: the head, and the body, which is not copied.
+    pub fn parts(self) -> (Vec<u8>, Arc<String>) {
         let kind = match self.content {
             Content::Plain => "text/plain; charset=utf-8",
             Content::Metrics => "text/plain; version=0.0.4; charset=utf-8",
@@ -90,9 +94,10 @@ impl Response {
             ));
         }
         text.push_str("\r\n");
-        if !self.headers_only {
-            text.push_str(&self.body);
-        }
-        text.into_bytes()
+        let body = match self.headers_only {
+            true => Arc::default(),
+            false => self.body,
+        };
+        (text.into_bytes(), body)
     }
 }

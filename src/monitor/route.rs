@@ -1,32 +1,71 @@
 //! Which path gets which answer.
 
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::bodies::{Bodies, Resource};
 use super::request::{Method, Reader, Request};
 use super::response::{Content, Response, Status};
 use crate::report::{
-    Board, Health, Prefix, livez, metrics, page, readyz, states_json, status_json, version_json,
+    Board, Health, Prefix, livez, metrics, page, page_style, readyz, states_json, status_json,
+    version_json,
 };
 
-pub(super) fn answer(request: &Request, board: &Board, prefix: Prefix) -> Response {
-    let snapshot = board.snapshot();
-    let json = |body| Response::new(Status::Ok, Content::Json, body);
-    let scrape = || Response::new(Status::Ok, Content::Metrics, metrics(&snapshot, prefix));
-    let mut response = match (request.path.as_str(), request.reader) {
-        ("/", Reader::Browser) => {
-            let page = page(&snapshot);
-            let content = Content::Page { style: page.style };
-            Response::new(Status::Ok, content, page.html)
+/// The answers to all paths, from the board.
+pub(super) struct Routes {
+    board: Board,
+    prefix: Prefix,
+    bodies: Bodies,
+}
+
+impl Routes {
+    pub fn new(board: Board, prefix: Prefix) -> Routes {
+        Routes {
+            board,
+            prefix,
+            bodies: Bodies::default(),
         }
-        ("/" | "/metrics", _) => scrape(),
-        ("/initz", _) => probe(Health::Good), // nothing is served before settings and states are loaded
-        ("/livez", _) => probe(livez(&snapshot)),
-        ("/readyz", _) => probe(readyz(&snapshot)),
-        ("/version", _) => json(version_json()),
-        ("/status.json", _) => json(status_json(&snapshot)),
-        ("/states", _) => json(states_json(&snapshot)),
-        _ => Response::error(Status::NotFound),
-    };
-    response.headers_only = request.method == Method::Head;
-    response
+    }
+
+    pub fn answer(&mut self, request: &Request) -> Response {
+        let mut response = match (request.path.as_str(), request.reader) {
+            ("/", Reader::Browser) => self.large(Resource::Page),
+            ("/" | "/metrics", _) => self.large(Resource::Metrics),
+            ("/initz", _) => probe(Health::Good), // nothing is served before settings and states are loaded
+            ("/livez", _) => probe(livez(&self.board.snapshot())),
+            ("/readyz", _) => probe(readyz(&self.board.snapshot())),
+            ("/version", _) => Response::new(Status::Ok, Content::Json, Arc::new(version_json())),
+            ("/status.json", _) => self.large(Resource::Status),
+            ("/states", _) => self.large(Resource::States),
+            _ => Response::error(Status::NotFound),
+        };
+        response.headers_only = request.method == Method::Head;
+        response
+    }
+
+    fn large(&mut self, resource: Resource) -> Response {
+        let (board, prefix) = (&self.board, self.prefix);
+        let body = self.bodies.get(resource, Instant::now(), || {
+            let snapshot = board.snapshot();
+            match resource {
+                Resource::Metrics => metrics(&snapshot, prefix),
+                Resource::Page => page(&snapshot),
+                Resource::Status => status_json(&snapshot),
+                Resource::States => states_json(&snapshot),
+            }
+        });
+        let Some(body) = body else {
+            return Response::busy();
+        };
+        let content = match resource {
+            Resource::Metrics => Content::Metrics,
+            Resource::Page => Content::Page {
+                style: page_style(),
+            },
+            Resource::Status | Resource::States => Content::Json,
+        };
+        Response::new(Status::Ok, content, body)
+    }
 }
 
 fn probe(health: Health) -> Response {
@@ -34,5 +73,5 @@ fn probe(health: Health) -> Response {
         Health::Good => Status::Ok,
         Health::Bad(_) => Status::Unavailable,
     };
-    Response::new(status, Content::Json, health.json())
+    Response::new(status, Content::Json, Arc::new(health.json()))
 }

@@ -34,7 +34,7 @@ pub use located::{Compared, Whereabouts, located_json, located_text};
 pub use log_line::{log_cycle, log_outcome, log_swept, log_values, log_warnings};
 pub use logger::start_logging;
 pub use metrics::metrics;
-pub use page::page;
+pub use page::{page, page_style};
 pub use plain::{complain, outcome_line, print, try_print};
 pub use probes::{Health, livez, readyz, states_json, status_json, version_json};
 pub use progress::Bar;

@@ -13,16 +13,8 @@ use crate::ledger::encode_base64;
 
 const STYLE: &str = include_str!("page.css");
 
-/// The page.
-pub struct Page {
-    /// The document.
-    pub html: String,
-    /// What alone may style it, as a CSP source.
-    pub style: String,
-}
-
 /// The status page of this moment.
-pub fn page(snapshot: &Snapshot) -> Page {
+pub fn page(snapshot: &Snapshot) -> String {
     let now = clock::now();
     let mut html = String::new();
     let all = overall(snapshot);
@@ -62,11 +54,13 @@ pub fn page(snapshot: &Snapshot) -> Page {
             env!("CARGO_PKG_VERSION")
         ),
     );
+    html
+}
+
+/// Returns what alone may style the page, as a CSP source.
+pub fn page_style() -> String {
     let hash = digest::digest(&digest::SHA256, STYLE.as_bytes());
-    Page {
-        html,
-        style: format!("sha256-{}", encode_base64(hash.as_ref())),
-    }
+    format!("sha256-{}", encode_base64(hash.as_ref()))
 }
 
 /// What an alarm means, and the next step.

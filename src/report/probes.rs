@@ -172,7 +172,7 @@ mod tests {
         let dead = livez(&snapshot);
         let json = "{\"immudb\":\"the audit has made no progress for 351 s\"}";
         assert_eq!(dead.json(), json);
-        let told = page(&snapshot).html;
+        let told = page(&snapshot);
         assert!(told.contains("<h1>The audit stands still</h1>"), "{told}");
     }
 }

@@ -1,0 +1,117 @@
+//! Large bodies of answers: made one at a time, shared by those who ask at the same time, bounded in bytes.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+/// Bytes of bodies that peers have not taken yet before no further one is made. One body of 1,000 databases has 2 MB,
+/// and the process has 64 MiB for everything.
+const MOST: usize = 8 << 20;
+/// How old a body may be that is shared.
+const FRESH: Duration = Duration::from_secs(1);
+/// How old one may be for which there is no room otherwise: as long as a peer has for taking it.
+const FRESH_ENOUGH: Duration = Duration::from_secs(20);
+
+/// What the bodies are of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Resource {
+    Metrics,
+    Page,
+    Status,
+    States,
+}
+
+/// The bodies that are on their way to peers.
+#[derive(Debug, Default)]
+pub(super) struct Bodies(Vec<Made>);
+
+#[derive(Debug)]
+struct Made {
+    of: Resource,
+    at: Instant,
+    body: Weak<String>,
+}
+
+impl Bodies {
+    /// Returns the body of a resource: one that is on its way to another peer just now, or a new one; `None` where
+    /// there is no room for it.
+    pub fn get(
+        &mut self,
+        of: Resource,
+        now: Instant,
+        make: impl FnOnce() -> String,
+    ) -> Option<Arc<String>> {
+        self.0.retain(|made| made.body.strong_count() > 0);
+        let is_full = self.bytes() >= MOST;
+        let fresh = if is_full { FRESH_ENOUGH } else { FRESH };
+        let last = self.0.iter().rev().find(|made| made.of == of);
+        let last = last.filter(|made| now.saturating_duration_since(made.at) <= fresh);
+        if let Some(body) = last.and_then(|made| made.body.upgrade()) {
+            return Some(body);
+        }
+        if is_full {
+            return None;
+        }
+        let body = Arc::new(make());
+        self.0.push(Made {
+            of,
+            at: now,
+            body: Arc::downgrade(&body),
+        });
+        Some(body)
+    }
+
+    /// Bytes that peers have not taken yet, each body once.
+    fn bytes(&self) -> usize {
+        let bodies = self.0.iter().filter_map(|made| made.body.upgrade());
+        bodies.map(|body| body.capacity()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LARGE: usize = 2 << 20;
+
+    fn large() -> String {
+        "x".repeat(LARGE)
+    }
+
+    #[test]
+    fn those_who_ask_at_the_same_time_share_one_body() {
+        let (mut bodies, now) = (Bodies::default(), Instant::now());
+        let one = bodies.get(Resource::Metrics, now, large).unwrap();
+        let other = bodies.get(Resource::Metrics, now + FRESH, large).unwrap();
+        assert!(Arc::ptr_eq(&one, &other));
+        let page = bodies.get(Resource::Page, now, large).unwrap();
+        assert!(!Arc::ptr_eq(&one, &page));
+        drop((one, other));
+        // nobody holds it any more
+        let fresh = || "fresh".to_owned();
+        assert_eq!(*bodies.get(Resource::Metrics, now, fresh).unwrap(), "fresh");
+    }
+
+    #[test]
+    fn slow_peers_hold_a_bounded_number_of_bytes_and_get_the_last_body_instead() {
+        let (mut bodies, start) = (Bodies::default(), Instant::now());
+        let mut held: Vec<Arc<String>> = Vec::new();
+        let mut refused = 0;
+        for second in 0..60 {
+            let now = start + second * 2 * FRESH;
+            match bodies.get(Resource::Metrics, now, large) {
+                Some(body) => held.push(body),
+                None => refused += 1,
+            }
+        }
+        held.dedup_by(|one, other| Arc::ptr_eq(one, other));
+        assert_eq!(held.len(), MOST / LARGE);
+        assert!(refused > 0, "a body of the last hour is given");
+        held.clear();
+        assert!(
+            bodies
+                .get(Resource::Metrics, start + 200 * FRESH, large)
+                .is_some()
+        );
+        assert_eq!(bodies.0.len(), 1);
+    }
+}
