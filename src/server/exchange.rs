@@ -29,20 +29,22 @@ impl Server {
         request: &Vec<u8>,
         credential: &Credential,
     ) -> Result<Answer, Failure> {
-        let carried = std::mem::take(&mut self.carried);
+        let carried = self.carried;
         let mut begin = self.clock.instant();
         let mut answer = self.exchange(name, request, credential);
         if carried && is_unreachable(&answer) {
             begin = self.clock.instant();
             answer = self.exchange(name, request, credential);
         }
-        let now = self.clock.instant();
-        if !is_unreachable(&answer) || !self.may_reconnect(now) {
-            return answer;
-        }
+        let mut permitted = false;
         for pause in PAUSES {
             let failed = self.clock.since(begin);
             if !is_unreachable(&answer) || failed >= IMMEDIATELY || self.timeout_now() <= pause {
+                break;
+            }
+            // asked last, because it is granted once for a while
+            permitted = permitted || self.may_reconnect(self.clock.instant());
+            if !permitted {
                 break;
             }
             self.clock.sleep(pause, &self.stop); // if a stop is requested, the exchange says so
@@ -63,7 +65,8 @@ impl Server {
     }
 
     /// One exchange; after a deadline or a broken connection the next call gets a new connection,
-    /// since a stalled one stays "ready" for ever.
+    /// since a stalled one stays "ready" for ever. A deadline that was cut short shows less: only a second one in
+    /// a row costs the connection.
     fn exchange(
         &mut self,
         name: &'static str,
@@ -90,20 +93,19 @@ impl Server {
         match &mut answer {
             Ok(answer) => {
                 self.identity.clone_from(&answer.uuid);
-                self.carried = true;
+                (self.carried, self.stalled) = (true, false);
             }
             Err(failure) => {
                 if matches!(failure.kind, Kind::Deadline(allowed) if allowed < self.timeout) {
                     failure.kind = Kind::CutShort;
                 }
                 failure.note = self.renewal.note(&failure.kind);
-                self.carried = !matches!(
-                    failure.kind,
-                    Kind::Deadline(_) | Kind::CutShort | Kind::Unreachable | Kind::Stopped
-                );
-                if !self.carried {
-                    self.connection = None;
-                    self.ahead.forget();
+                match failure.kind {
+                    Kind::CutShort if !self.stalled => self.stalled = true,
+                    Kind::Deadline(_) | Kind::CutShort | Kind::Unreachable | Kind::Stopped => {
+                        self.disconnect();
+                    }
+                    _ => (self.carried, self.stalled) = (true, false),
                 }
             }
         }
@@ -113,6 +115,12 @@ impl Server {
             progress();
         }
         answer
+    }
+
+    fn disconnect(&mut self) {
+        self.connection = None;
+        (self.carried, self.stalled) = (false, false);
+        self.ahead.forget();
     }
 
     fn begin_and_wait(

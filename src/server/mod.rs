@@ -52,6 +52,8 @@ pub struct Server {
     transport: Box<dyn Transport>,
     /// The connection has brought an answer.
     carried: bool,
+    /// The last call over the connection ran into a deadline that was cut short.
+    stalled: bool,
     /// When a connection that failed was last tried again in this cycle.
     reconnected: Option<Instant>,
     session: Session,
@@ -116,6 +118,7 @@ impl Server {
             transport,
             connection: None,
             carried: false,
+            stalled: false,
             reconnected: None,
             session: Session::new(login),
             timeout,
