@@ -5,7 +5,6 @@ use super::check::Finding;
 use super::conclude::Conclusion;
 use super::outcome::Warning;
 use super::verdict::{Reason, Verdict};
-use crate::clock;
 use crate::config::FirstSight;
 use crate::ledger::{ClaimedState, Proven, State};
 use crate::text::Shown;
@@ -46,7 +45,7 @@ impl Auditor {
         let seen = self.seen(claimed);
         let written = self
             .store
-            .first_sight(database, &seen, How::FirstSeen, clock::now());
+            .first_sight(database, &seen, How::FirstSeen, self.wall_time());
         match written {
             Ok(_) => {
                 self.see_shape(claimed.shape);
@@ -75,7 +74,7 @@ impl Auditor {
                 }
             }
             if self.new_identity(trusted).is_some() {
-                let now = clock::now();
+                let now = self.wall_time();
                 let identity = self.identity();
                 if let Err(failure) = self.store.note_identity(trusted, identity.as_deref(), now) {
                     return Conclusion::local(failure).showing(claimed.state);
@@ -100,7 +99,7 @@ impl Auditor {
         if seen.uuid.is_none() {
             seen.uuid.clone_from(&trusted.uuid); // an answer without one takes none away
         }
-        match self.store.advance(trusted, proven, &seen, clock::now()) {
+        match self.store.advance(trusted, proven, &seen, self.wall_time()) {
             Ok(_) => {
                 self.see_shape(claimed.shape);
                 Conclusion {

@@ -132,16 +132,22 @@ impl Auditor {
             Err(failure) if failure.kind == Kind::Stopped => return None,
             Err(failure) => return Some(Err(NotHeld::Failure(failure))),
         };
-        let limits = self.demands().limits();
+        let range = self.policy.max_range;
+        let until = self.now() + self.patience();
         let line = self.line(database).unwrap_or_default();
         let holds = match (line.is_empty(), theirs.tx) {
             (true, _) | (_, 0) => None,
-            _ => Some(window(other, database, &line, None, theirs, limits)?),
+            _ => {
+                let before = other.limit(until);
+                let window = window(other, database, &line, None, theirs, range);
+                other.restore(before);
+                Some(window?)
+            }
         };
         let common = ours.tx.min(theirs.tx);
         let mut sides = Sides {
-            ours: Side::new(&mut self.server, database, ours, limits),
-            theirs: Side::new(other, database, theirs, limits),
+            ours: Side::new(&mut self.server, database, ours, range),
+            theirs: Side::new(other, database, theirs, range),
         };
         let mut stopped = false;
         let found = search(1..common + 1, most_questions(common), |tx| {
@@ -216,7 +222,8 @@ impl Auditor {
             Err(failure) if failure.kind == Kind::Stopped => return None,
             Err(failure) => return Some(Err(NotHeld::Failure(failure))),
         };
-        let limits = self.demands().limits();
+        let range = self.policy.max_range;
+        let before = self.server.limit(self.now() + self.patience());
         let compared = shown.tx.min(theirs.last());
         let mut stopped = false;
         let server = &mut self.server;
@@ -227,10 +234,11 @@ impl Auditor {
             if tx == shown.tx {
                 return Answer::of_hashes(&hash, &shown.hash);
             }
-            let answer = answer(server, database, &State { tx, hash }, &shown, limits);
+            let answer = answer(server, database, &State { tx, hash }, &shown, range);
             stopped |= answer.is_none();
             answer.unwrap_or_else(|| Answer::Ended(Shown::default()))
         });
+        self.server.restore(before);
         (!stopped).then_some(Ok(MirrorDifferences {
             against: HeldAgainst::Server(shown),
             compared,

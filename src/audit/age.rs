@@ -27,35 +27,33 @@ struct Since {
 }
 
 impl Since {
-    fn ago(earlier: Duration) -> Since {
-        Since {
-            at: Instant::now(),
-            earlier,
-        }
-    }
-
-    fn elapsed(self) -> Duration {
-        self.at.elapsed().saturating_add(self.earlier)
+    fn elapsed(self, now: Instant) -> Duration {
+        let elapsed = now.saturating_duration_since(self.at);
+        elapsed.saturating_add(self.earlier)
     }
 }
 
 impl Age {
     /// Returns an age that counts from now on.
-    pub fn new() -> Age {
-        Age::ago(Duration::ZERO, Duration::ZERO)
+    pub fn new(now: Instant) -> Age {
+        Age::ago(now, Duration::ZERO, Duration::ZERO)
     }
 
     /// Returns the age of a database that was last proven and last grew so long ago.
-    pub fn ago(proven: Duration, grown: Duration) -> Age {
+    pub fn ago(now: Instant, proven: Duration, grown: Duration) -> Age {
+        let ago = |earlier| Since { at: now, earlier };
         Age {
-            proven: Since::ago(proven),
-            grown: Since::ago(grown),
+            proven: ago(proven),
+            grown: ago(grown),
         }
     }
 
     /// Records that the database was proven just now; `grew` says whether it had a new transaction.
-    pub fn proven(&mut self, grew: bool) {
-        self.proven = Since::ago(Duration::ZERO);
+    pub fn proven(&mut self, now: Instant, grew: bool) {
+        self.proven = Since {
+            at: now,
+            earlier: Duration::ZERO,
+        };
         if grew {
             self.grown = self.proven;
         }
@@ -63,8 +61,13 @@ impl Age {
 
     /// Returns whether it is overdue: unproven for three `interval`s, or for longer than `growth` without a new
     /// transaction.
-    pub fn overdue(&self, interval: Duration, growth: Option<Duration>) -> Option<Overdue> {
-        let (unproven, frozen) = (self.proven.elapsed(), self.grown.elapsed());
+    pub fn overdue(
+        &self,
+        now: Instant,
+        interval: Duration,
+        growth: Option<Duration>,
+    ) -> Option<Overdue> {
+        let (unproven, frozen) = (self.proven.elapsed(now), self.grown.elapsed(now));
         if unproven > allowed_without_proof(interval) {
             Some(Overdue::Unproven(unproven))
         } else if growth.is_some_and(|growth| frozen > growth) {
@@ -137,22 +140,29 @@ mod tests {
 
     #[test]
     fn three_intervals_without_a_proof_are_overdue_and_a_proof_ends_it() {
-        let overdue = |age: &Age| age.overdue(INTERVAL, None);
-        assert_eq!(overdue(&Age::ago(2 * INTERVAL, HOUR)), None);
-        let mut old = Age::ago(4 * INTERVAL, HOUR);
-        assert!(matches!(overdue(&old), Some(Overdue::Unproven(_))));
-        old.proven(false);
+        let now = Instant::now();
+        let overdue = |age: &Age| age.overdue(now, INTERVAL, None);
+        assert_eq!(overdue(&Age::ago(now, 3 * INTERVAL, HOUR)), None);
+        let mut old = Age::ago(now, 4 * INTERVAL, HOUR);
+        assert_eq!(overdue(&old), Some(Overdue::Unproven(4 * INTERVAL)));
+        old.proven(now, false);
         assert_eq!(overdue(&old), None);
-        assert_eq!(overdue(&Age::new()), None, "never proven");
+        let mut age = Age::new(now);
+        assert_eq!(overdue(&age), None, "never proven");
+        age.proven(now, true);
+        let later = now + 4 * INTERVAL;
+        let unproven = Some(Overdue::Unproven(4 * INTERVAL));
+        assert_eq!(age.overdue(later, INTERVAL, None), unproven);
     }
 
     #[test]
     fn a_view_frozen_for_longer_than_expected_is_overdue_though_proven() {
-        let mut age = Age::ago(Duration::ZERO, 2 * HOUR);
-        age.proven(false);
-        let overdue = |age: &Age| age.overdue(INTERVAL, Some(HOUR));
-        assert!(matches!(overdue(&age), Some(Overdue::Frozen(_))));
-        age.proven(true);
+        let now = Instant::now();
+        let mut age = Age::ago(now, Duration::ZERO, 2 * HOUR);
+        age.proven(now, false);
+        let overdue = |age: &Age| age.overdue(now, INTERVAL, Some(HOUR));
+        assert_eq!(overdue(&age), Some(Overdue::Frozen(2 * HOUR)));
+        age.proven(now, true);
         assert_eq!(overdue(&age), None);
     }
 }

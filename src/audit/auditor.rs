@@ -7,7 +7,7 @@ use super::check::Demands;
 use super::database::Databases;
 use super::policy::Policy;
 use super::written::Written;
-use crate::clock::{self, Timestamp};
+use crate::clock::Timestamp;
 use crate::ledger::StateShape;
 use crate::server::Server;
 use crate::trust::{self, Store};
@@ -19,7 +19,7 @@ pub struct Auditor {
     pub(super) policy: Policy,
     /// Everything that is remembered of single databases.
     pub(super) databases: Databases,
-    /// The shortest time limit of a cycle, and of fetching a proof's parts.
+    /// The shortest time limit of a cycle.
     pub(super) shortest_cycle: Duration,
     /// When this run began, by both clocks.
     pub(super) started: Timestamp,
@@ -53,8 +53,9 @@ pub struct Auditor {
 impl Auditor {
     /// An auditor of `server` that believes what is in `store`.
     pub fn new(server: Server, store: Store, policy: Policy) -> Auditor {
-        let now = clock::now();
-        let mut databases = Databases::default();
+        let clock = server.clock().clone();
+        let now = clock.now();
+        let mut databases = Databases::new(clock.clone());
         let mut last_untrusted = None;
         for mut record in store.load_outcomes() {
             record.clamp_to(now);
@@ -62,7 +63,7 @@ impl Auditor {
                 last_untrusted = Some(record.database.clone());
             }
             let database = record.database.clone();
-            databases.of(&database).remember(record, now);
+            databases.of(&database).remember(record, &clock);
         }
         for progress in store.load_progress(now) {
             let database = progress.database.clone();
@@ -75,7 +76,7 @@ impl Auditor {
             databases,
             shortest_cycle: MIN_PATIENCE,
             started: now,
-            started_at: Instant::now(),
+            started_at: clock.instant(),
             cycles: 0,
             known: Vec::new(),
             shape: None,
@@ -109,16 +110,30 @@ impl Auditor {
         Demands {
             signatures: self.policy.signatures.clone(),
             max_range: self.policy.max_range,
-            patience: self.policy.interval.max(self.shortest_cycle),
             shape: self.shape,
         }
+    }
+
+    /// Returns the monotone time, of intervals and deadlines.
+    pub(super) fn now(&self) -> Instant {
+        self.server.clock().instant()
+    }
+
+    /// Returns the time of day, for people and files.
+    pub(super) fn wall_time(&self) -> Timestamp {
+        self.server.clock().now()
+    }
+
+    /// Returns the time that a single task for the operator may take: that of a cycle.
+    pub(super) fn patience(&self) -> Duration {
+        self.policy.interval.max(self.shortest_cycle)
     }
 
     pub(super) fn wall_ages(&self) -> WallAges {
         WallAges {
             started: self.started,
-            running: self.started_at.elapsed(),
-            now: clock::now(),
+            running: self.server.clock().since(self.started_at),
+            now: self.wall_time(),
         }
     }
 
@@ -138,7 +153,7 @@ impl Auditor {
     }
 }
 
-/// A cycle, and fetching a proof's parts, may take as long as an interval, but no less than this.
+/// A cycle may take as long as an interval, but no less than this.
 pub(super) const MIN_PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long a cycle may look for the places at which histories were rewritten.

@@ -109,8 +109,8 @@ impl Budget {
         }
     }
 
-    /// Returns until when one database may be checked while others wait that were not slow: for its share, or half of
-    /// what is left of the interval.
+    /// Returns until when one of several databases may be checked that were not slow: for its share, or half of what is
+    /// left of the interval. The others wait for their turn, or for the next cycle.
     pub fn turn(&self, now: Instant, window: &Window) -> Instant {
         let interval = (self.begin + self.interval).saturating_duration_since(now);
         window.states.min(now + window.share.max(interval / 2))
@@ -118,11 +118,6 @@ impl Budget {
 }
 
 impl Auditor {
-    /// Returns the monotone time.
-    pub(super) fn now(&self) -> Instant {
-        self.server.clock().instant()
-    }
-
     /// Does a piece of work in which no call lasts past `until`.
     pub(super) fn within<T>(&mut self, until: Instant, work: impl FnOnce(&mut Auditor) -> T) -> T {
         let before = self.server.limit(until);

@@ -1,9 +1,8 @@
 //! One database's check: what the server shows against what is trusted.
 
 use std::cmp::Ordering;
-use std::time::{Duration, Instant};
 
-use crate::audit::proof::{self, Limits, Proof};
+use crate::audit::proof::{self, Proof};
 use crate::audit::verdict::{Reason, Verdict};
 use crate::config::Signatures;
 use crate::ledger::{ClaimedState, Proven, Signature, State, StateShape};
@@ -19,19 +18,8 @@ pub struct Demands {
     pub signatures: Signatures,
     /// The most transactions fetched one by one for a single proof.
     pub max_range: u64,
-    /// The longest time that fetching them may take.
-    pub patience: Duration,
     /// The state's shape that this server has been seen with, over all its databases.
     pub shape: Option<StateShape>,
-}
-
-impl Demands {
-    pub(super) fn limits(&self) -> Limits {
-        Limits {
-            range: self.max_range,
-            until: Instant::now() + self.patience,
-        }
-    }
 }
 
 /// What a check found; what to do about it is the cycle's.
@@ -106,7 +94,7 @@ fn ask(server: &mut Server, database: &str, trusted: Option<State>, demands: &De
     if let Some((tampering, reason)) = contradiction(&trusted, &shown) {
         return Finding::refused(Verdict::Tampered(tampering), reason, Some(&claimed));
     }
-    match proof::extend(server, database, &trusted, &shown, demands.limits()) {
+    match proof::extend(server, database, &trusted, &shown, demands.max_range) {
         Proof::Holds(proven) => Finding::Extended(claimed, proven),
         Proof::Fails(verdict, reason) => Finding::refused(verdict, reason, Some(&claimed)),
         Proof::Behind => went_back(server, database, &trusted, &claimed, demands),
@@ -253,6 +241,8 @@ pub(super) fn sort(failure: &Failure, trusted: bool) -> Option<Verdict> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
     use crate::config::Secret;
     use crate::drill::{Embedded, Lie};
@@ -273,19 +263,26 @@ mod tests {
         };
         let timeout = Duration::from_secs(10);
         let mut server = Server::new(endpoint, login, timeout, Stop::new()).unwrap();
-        let mut demands = Demands {
+        let demands = Demands {
             signatures: Signatures::NotRequired,
             max_range: 1000,
-            patience: Duration::ZERO,
             shape: None,
         };
+        server.state("defaultdb").unwrap();
+        let limit = server.limit(Instant::now());
         let found = check(&mut server, "defaultdb", trusted, &demands);
-        let late = |reason: &Reason| matches!(reason, Reason::TookTooLong);
         assert!(
-            matches!(&found, Finding::Refused { verdict: Verdict::Unreachable, reason, .. } if late(reason)),
+            matches!(
+                &found,
+                Finding::Refused {
+                    verdict: Verdict::Unreachable,
+                    reason: Reason::TookTooLong,
+                    ..
+                }
+            ),
             "{found:?}"
         );
-        demands.patience = Duration::from_secs(60);
+        server.restore(limit);
         let found = check(&mut server, "defaultdb", trusted, &demands);
         assert!(matches!(found, Finding::Extended(..)), "{found:?}");
     }

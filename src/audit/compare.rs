@@ -8,7 +8,6 @@ use super::check;
 use super::proof::{self, Proof};
 use super::verdict::{Reason, Verdict};
 use super::{Auditor, Exit};
-use crate::clock;
 use crate::ledger::State;
 use crate::ranges::Ranges;
 use crate::trust::{Alarm, Answer, Exported, Finding, LocalFailure, Tampering, Trusted};
@@ -114,7 +113,8 @@ impl Auditor {
     /// is asked to end.
     pub fn compare(&mut self, one: &Exported, theirs: &Theirs) -> Option<Comparison> {
         let database = one.database.clone();
-        let result = self.compared(one, theirs)?;
+        let until = self.now() + self.patience();
+        let result = self.within(until, |auditor| auditor.compared(one, theirs))?;
         let same = matches!(result, Compared::Agree(_) | Compared::Ahead { .. });
         let ours = self.databases.progress(&database).filter(|_| same);
         let values = ours.map(|ours| {
@@ -219,8 +219,8 @@ impl Auditor {
             true => (theirs, ours),
             false => (ours, theirs),
         };
-        let limits = self.demands().limits();
-        match proof::extend(&mut self.server, database, &source, &target, limits) {
+        let range = self.policy.max_range;
+        match proof::extend(&mut self.server, database, &source, &target, range) {
             Proof::Holds(_) => Held::Agree,
             Proof::Fails(Verdict::Tampered(Tampering::Inconsistent), reason) => Held::Split(reason),
             Proof::Fails(verdict, reason) => Held::Unproven(verdict, reason),
@@ -267,7 +267,7 @@ impl Auditor {
             answers,
         };
         Compared::SplitView {
-            alarm: self.store.raise(&finding, clock::now()),
+            alarm: self.store.raise(&finding, self.wall_time()),
             theirs,
             reason,
         }

@@ -7,7 +7,6 @@ use super::capture;
 use super::outcome::{Outcome, Warning};
 use super::values::{Alarms, Report};
 use super::verdict::{Reason, Verdict};
-use crate::clock;
 use crate::ledger::{Signature, State};
 use crate::trust::{self, Alarm, LocalFailure, Raised, Tampering, Trusted};
 
@@ -83,14 +82,15 @@ impl Auditor {
         let proven = shown.filter(|_| state.is_proven());
         let (open_alarms, unread) = self.count_open_alarms(database, proven);
         let unwritten = alarms.unwritten.or(unread);
+        let now = self.now();
         let record = self.databases.of(database);
         if state.is_proven() {
             record.trusted_before |= shown.is_some_and(|shown| shown.tx > 0);
-            record.age.proven(grew || state == Verdict::FirstSeen);
+            record.age.proven(now, grew || state == Verdict::FirstSeen);
         }
         let overdue = record
             .age
-            .overdue(self.policy.interval, self.policy.expect_growth);
+            .overdue(now, self.policy.interval, self.policy.expect_growth);
         // of a hidden database that the list alone lacks nothing was rewritten
         let about_state = values.is_none() && !matches!(reason, Reason::Hidden);
         let window = self.window_at_alarm(verdict, about_state, trusted, shown, alarm.as_ref());
@@ -135,7 +135,9 @@ impl Auditor {
         let unwritten = proven
             .filter(|_| alarms.iter().any(Alarm::may_be_shown_again))
             .and_then(|shown| {
-                let noted = self.store.note_shown_again(database, shown, clock::now());
+                let noted = self
+                    .store
+                    .note_shown_again(database, shown, self.wall_time());
                 noted.err()
             });
         (alarms.len(), unwritten)
@@ -163,7 +165,7 @@ impl Auditor {
             uuid,
             answers,
         };
-        self.store.record_finding(&finding, clock::now())
+        self.store.record_finding(&finding, self.wall_time())
     }
 
     pub(super) fn local_failure(&mut self, database: &str, failure: LocalFailure) -> Outcome {

@@ -2,10 +2,11 @@
 //! records, and one place that prunes it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use super::age::Age;
 use super::values::{Partials, Scan};
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::locate::Window;
 use crate::trust::{Mirror, OutcomeRecord, Progress};
 
@@ -64,9 +65,9 @@ pub(super) struct Turn {
 
 impl Database {
     /// Returns a record without memories; the age counts from now on.
-    fn new() -> Database {
+    fn new(now: Instant) -> Database {
         Database {
-            age: Age::new(),
+            age: Age::new(now),
             last: None,
             turn: Turn::default(),
             checked_before: None,
@@ -89,10 +90,10 @@ impl Database {
     }
 
     /// Takes over what an earlier run wrote down.
-    pub fn remember(&mut self, record: OutcomeRecord, now: Timestamp) {
+    pub fn remember(&mut self, record: OutcomeRecord, clock: &Clock) {
         if let Some(proven) = record.proven {
-            let grown = record.grown.unwrap_or(proven);
-            self.age = Age::ago(now.since(proven), now.since(grown));
+            let (now, grown) = (clock.now(), record.grown.unwrap_or(proven));
+            self.age = Age::ago(clock.instant(), now.since(proven), now.since(grown));
         }
         self.trusted_before = record.was_trusted();
         self.unlisted = !record.listed;
@@ -108,18 +109,32 @@ impl Database {
 }
 
 /// The records of all databases, by name.
-#[derive(Debug, Default)]
-pub(super) struct Databases(BTreeMap<String, Database>);
+#[derive(Debug)]
+pub(super) struct Databases {
+    records: BTreeMap<String, Database>,
+    /// A record's age counts from its first mention.
+    clock: Clock,
+}
 
 impl Databases {
+    /// Returns no records.
+    pub fn new(clock: Clock) -> Databases {
+        Databases {
+            records: BTreeMap::new(),
+            clock,
+        }
+    }
+
     /// Returns a database's record, if there is one.
     pub fn get(&self, name: &str) -> Option<&Database> {
-        self.0.get(name)
+        self.records.get(name)
     }
 
     /// Returns a database's record; it begins at the first mention.
     pub fn of(&mut self, name: &str) -> &mut Database {
-        self.0.entry(name.to_owned()).or_insert_with(Database::new)
+        self.records
+            .entry(name.to_owned())
+            .or_insert_with(|| Database::new(self.clock.instant()))
     }
 
     /// Returns how far a database's values were read.
@@ -129,23 +144,25 @@ impl Databases {
 
     /// Returns all records in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Database)> + Clone {
-        self.0.iter().map(|(name, record)| (name.as_str(), record))
+        self.records
+            .iter()
+            .map(|(name, record)| (name.as_str(), record))
     }
 
     /// Returns all records in the order of their names, to be changed.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut Database)> {
-        let records = self.0.iter_mut();
+        let records = self.records.iter_mut();
         records.map(|(name, record)| (name.as_str(), record))
     }
 
     /// Returns the names of the databases that `select` chooses, in order.
     pub fn names(&self, select: impl Fn(&Database) -> bool) -> Vec<String> {
-        let selected = self.0.iter().filter(|(_, record)| select(record));
+        let selected = self.records.iter().filter(|(_, record)| select(record));
         selected.map(|(name, _)| name.clone()).collect()
     }
 
     /// Forgets the databases that `keeps` does not name.
     pub fn retain(&mut self, keeps: impl Fn(&str) -> bool) {
-        self.0.retain(|name, _| keeps(name));
+        self.records.retain(|name, _| keeps(name));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::age::{WallAges, allowed_without_proof, allowed_without_sweep};
 use super::auditor::Auditor;
 use super::outcome::Overdue;
-use crate::clock::{self, Timestamp};
+use crate::clock::Timestamp;
 use crate::config::NewValues;
 use crate::trust::Progress;
 
@@ -55,7 +55,7 @@ impl Auditor {
         let trusted = self.store.load(database).ok().flatten()?;
         if self.policy.values.sweep.is_some() {
             let mut progress = self.progress_of(database, trusted.since);
-            progress.sweep_asked.get_or_insert_with(clock::now);
+            progress.sweep_asked.get_or_insert(self.wall_time());
             self.databases.of(database).progress = Some(Box::new(progress));
         }
         let progress = self.databases.progress(database)?;

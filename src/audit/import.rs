@@ -8,7 +8,6 @@ use super::conclude::Conclusion;
 use super::outcome::Outcome;
 use super::proof::{self, Proof};
 use super::verdict::{Reason, Verdict};
-use crate::clock;
 use crate::config::Signatures;
 use crate::ledger::{ClaimedState, State};
 use crate::trust::{Ground, LocalFailure, Seen, Tampering, Trusted};
@@ -69,10 +68,11 @@ impl Auditor {
             Ok(trusted) => trusted,
             Err(failure) => return Some(local(failure)),
         };
-        let import = match &trusted {
-            None => self.take(carried)?,
-            Some(trusted) => self.relate(database, carried.claimed.state, trusted.state)?,
-        };
+        let until = self.now() + self.patience();
+        let import = self.within(until, |auditor| match &trusted {
+            None => auditor.take(carried),
+            Some(trusted) => auditor.relate(database, carried.claimed.state, trusted.state),
+        })?;
         Some(match import {
             Import::Refused { verdict, reason }
                 if verdict.is_tampering() && on_refusal == OnRefusal::Alarm =>
@@ -97,12 +97,12 @@ impl Auditor {
             Finding::Same(shown) => {
                 let seen = self.carried(database, &carried.claimed);
                 let ground = Ground::Shown(shown.state);
-                self.store.import(database, &seen, ground, clock::now())
+                self.store.import(database, &seen, ground, self.wall_time())
             }
             Finding::Extended(_, proven) => {
                 let seen = self.carried(database, &carried.claimed);
                 let ground = Ground::Extended(&proven);
-                self.store.import(database, &seen, ground, clock::now())
+                self.store.import(database, &seen, ground, self.wall_time())
             }
             Finding::Refused {
                 verdict, reason, ..
@@ -134,8 +134,8 @@ impl Auditor {
         } else {
             (trusted, imported)
         };
-        let limits = self.demands().limits();
-        let proof = proof::extend(&mut self.server, database, &source, &target, limits);
+        let range = self.policy.max_range;
+        let proof = proof::extend(&mut self.server, database, &source, &target, range);
         Some(match proof {
             Proof::Holds(_) if is_ancestor => Import::Ancestor { trusted },
             Proof::Holds(_) => Import::Descendant { trusted },

@@ -9,7 +9,7 @@ use super::cycle::Cycle;
 use super::outcome::Outcome;
 use super::verdict::{Reason, Verdict};
 use super::written::Facts;
-use crate::clock::{self, Timestamp};
+use crate::clock::Timestamp;
 use crate::ledger::State;
 use crate::trust::{How, OutcomeRecord};
 
@@ -20,7 +20,7 @@ impl Auditor {
     /// For `status`, and for ages over a restart. What a server lists and nothing is trusted of is
     /// bounded, and forgotten once it is listed no more.
     pub(super) fn save_outcomes(&mut self, cycle: &Cycle, known: &BTreeSet<String>) {
-        let now = clock::now();
+        let (wall, now) = (self.wall_time(), self.now());
         let mut told = BTreeSet::new();
         let mut strangers = 0;
         for outcome in &cycle.outcomes {
@@ -32,7 +32,7 @@ impl Auditor {
                 }
             }
             told.insert(database);
-            self.note_outcome(outcome, now);
+            self.note_outcome(outcome, wall);
         }
         for (name, database) in self.databases.iter_mut() {
             // one that was not checked this time, as where the program was asked to end, is as it was
@@ -51,11 +51,11 @@ impl Auditor {
             facts.add((&record.database, &record.verdict, &record.reason));
         }
         facts.add(&troubles);
-        if self.outcomes_written.is_fresh(&facts) {
+        if self.outcomes_written.is_fresh(&facts, now) {
             return;
         }
         match self.store.save_outcomes(records, &troubles) {
-            Ok(()) => self.outcomes_written.note(&facts),
+            Ok(()) => self.outcomes_written.note(&facts, now),
             Err(failure) => {
                 log::warn!("the last verdicts could not be written, status will be old: {failure}");
             }
@@ -100,7 +100,8 @@ impl Auditor {
 
     /// How far the values were read, where it is due.
     pub(super) fn save_progress_if_due(&mut self) {
-        if !self.progress_written.is_fresh(&self.progress_facts()) {
+        let facts = self.progress_facts();
+        if !self.progress_written.is_fresh(&facts, self.now()) {
             self.save_progress();
         }
     }
@@ -113,7 +114,10 @@ impl Auditor {
             return;
         }
         match self.store.save_progress(all) {
-            Ok(()) => self.progress_written.note(&self.progress_facts()),
+            Ok(()) => {
+                let (facts, now) = (self.progress_facts(), self.now());
+                self.progress_written.note(&facts, now);
+            }
             Err(failure) => {
                 log::warn!("how far the values were read could not be written: {failure}");
             }

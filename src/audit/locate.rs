@@ -1,12 +1,12 @@
 //! Where a history was rewritten: the calls behind [`crate::locate`], for the alarm and for the verb.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::auditor::Auditor;
 use super::check;
-use super::proof::{self, Limits, Standing};
+use super::proof::{self, Standing};
 use super::verdict::{Exit, Reason, Verdict};
-use crate::clock::{self, Timestamp};
+use crate::clock::Timestamp;
 use crate::ledger::{Digest, State};
 use crate::locate::{Alhs, Answer, Checkpoint, Window, narrow};
 use crate::server::{Failure, Kind, Server};
@@ -130,11 +130,11 @@ impl Auditor {
         if let Some(known) = known.filter(same) {
             return Some(known.clone());
         }
-        if self.locating.is_zero() {
+        if self.locating.is_zero() || !self.server.has_time() {
             return None; // to ask nothing and say that nothing is proven would frighten for nothing
         }
         let line = self.line(database).ok()?;
-        let begin = Instant::now();
+        let begin = self.now();
         let until = begin + AT_ALARM.min(self.locating);
         let own = self.databases.of(database).mirror.take();
         let small = || {
@@ -149,15 +149,13 @@ impl Auditor {
         let mirror = own.as_deref().filter(|own| own.since() == trusted.since);
         let mirror = mirror.or(opened.as_ref());
         let before = self.server.limit(until);
-        let limits = Limits {
-            range: self.policy.max_range.min(RANGE_AT_ALARM),
-            until,
-        };
-        let window = window(&mut self.server, database, &line, mirror, shown, limits);
+        let range = self.policy.max_range.min(RANGE_AT_ALARM);
+        let window = window(&mut self.server, database, &line, mirror, shown, range);
         self.server.restore(before);
+        let taken = self.server.clock().since(begin);
         let record = self.databases.of(database);
         record.mirror = own;
-        self.locating = self.locating.saturating_sub(begin.elapsed());
+        self.locating = self.locating.saturating_sub(taken);
         let window = window?;
         if window.undecided.is_empty() {
             record.window = Some(Box::new(window.clone()));
@@ -171,7 +169,7 @@ impl Auditor {
     /// Keeps the window beside the evidence, unless somebody looked already.
     fn keep_window(&self, alarm: &Alarm, window: &Window) {
         if let Ok(None) = LocatedRecord::beside(&alarm.evidence) {
-            let record = record(window, window.to_string());
+            let record = record(window, window.to_string(), self.wall_time());
             if let Err(failure) = self.store.save_located(&alarm.database, &alarm.id, &record) {
                 log::warn!("where it was tampered could not be written: {failure}");
             }
@@ -181,6 +179,11 @@ impl Auditor {
     /// Looks for what of a database's trusted history still stands; `None` where the program is
     /// asked to end. Nothing that is trusted is changed.
     pub fn locate(&mut self, database: &str) -> Option<Located> {
+        let until = self.now() + self.patience();
+        self.within(until, |auditor| auditor.look_for(database))
+    }
+
+    fn look_for(&mut self, database: &str) -> Option<Located> {
         let before = self.server.calls().counted().total();
         self.server.begin_cycle();
         self.server.begin_transcript();
@@ -199,7 +202,7 @@ impl Auditor {
         };
         Some(Located {
             database: database.into(),
-            at: clock::now(),
+            at: self.wall_time(),
             present,
             mirrored: mirror.map(|mirror| mirror.last()),
             alarms: self.store.open_alarms(Some(database)).unwrap_or_default(),
@@ -238,14 +241,13 @@ impl Auditor {
         }
         let demands = self.demands();
         let refused = check::check_claim(&claimed, database, &demands).err();
-        let limits = demands.limits();
         let window = window(
             &mut self.server,
             database,
             line,
             mirror,
             claimed.state,
-            limits,
+            demands.max_range,
         )?;
         Some(Present::Shows {
             window,
@@ -274,7 +276,7 @@ impl Auditor {
     /// Keeps the whole report beside the evidence of the open alarm that it is about, else of the last one.
     pub fn save_report(&self, located: &Located, report: &str) -> Result<(), LocalFailure> {
         let kept = match &located.present {
-            Present::Shows { window, .. } => record(window, report.into()),
+            Present::Shows { window, .. } => record(window, report.into(), located.at),
             _ => LocatedRecord {
                 located: located.at,
                 shown: None,
@@ -297,9 +299,9 @@ impl Auditor {
     }
 }
 
-fn record(window: &Window, report: String) -> LocatedRecord {
+fn record(window: &Window, report: String, now: Timestamp) -> LocatedRecord {
     LocatedRecord {
-        located: clock::now(),
+        located: now,
         shown: Some(window.shown),
         stands: window.stands.map(|point| point.tx),
         broken: window.broken.map(|point| point.tx),
@@ -315,11 +317,11 @@ pub(super) fn window(
     line: &[Checkpoint],
     mirror: Option<&Mirror>,
     shown: State,
-    limits: Limits,
+    range: u64,
 ) -> Option<Window> {
     let mut stopped = false;
     let mut ask = |old: &State| {
-        let answer = answer(server, database, old, &shown, limits);
+        let answer = answer(server, database, old, &shown, range);
         stopped |= answer.is_none();
         answer.unwrap_or_else(|| Answer::Ended(Shown::default()))
     };
@@ -335,12 +337,12 @@ pub(super) fn answer(
     database: &str,
     old: &State,
     shown: &State,
-    limits: Limits,
+    range: u64,
 ) -> Option<Answer> {
-    if Instant::now() >= limits.until {
+    if !server.has_time() {
         return Some(Answer::Ended(Shown::new("no time was left to ask")));
     }
-    Some(match proof::stand(server, database, old, shown, limits) {
+    Some(match proof::stand(server, database, old, shown, range) {
         Standing::Proven(proven) => Answer::of_proof(old, shown, &proven),
         Standing::Chained(hash) => Answer::of_chain(old, &hash),
         Standing::Unknown(reason) => {

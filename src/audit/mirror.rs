@@ -101,7 +101,7 @@ impl Auditor {
         let mut told = Vec::new();
         let before = self.server.limit(until + GRACE);
         while let (Some(most), Some(database)) = (self.mirror_most, self.next_unmirrored()) {
-            if Instant::now() >= until {
+            if self.now() >= until {
                 break;
             }
             self.mirrored_last = Some(database.clone());
@@ -163,7 +163,7 @@ impl Auditor {
     ) -> Result<Filled, Unmirrored> {
         let mut run = RUN;
         while mirror.next() <= trusted.state.tx {
-            if Instant::now() >= until {
+            if self.now() >= until {
                 return Ok(Filled::InPart);
             }
             let next = mirror.next();
@@ -265,10 +265,10 @@ impl Auditor {
     }
 
     fn place(&mut self, trusted: &Trusted, tx: u64) -> Result<Result<Digest, Reason>, Unmirrored> {
-        let limits = self.demands().limits();
+        let range = self.policy.max_range;
         let (database, state) = (trusted.database.as_str(), &trusted.state);
         let entries = Entries::Excluded;
-        match proof::locate(&mut self.server, database, tx, state, entries, limits) {
+        match proof::locate(&mut self.server, database, tx, state, entries, range) {
             Place::Proven(tx) => Ok(Ok(tx.header.alh())),
             Place::Unproven(_, reason) => Ok(Err(reason)),
             Place::Failed(failure) => Err(failure.into()),

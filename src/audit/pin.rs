@@ -109,8 +109,8 @@ impl Auditor {
             }
             Ordering::Greater => {}
         }
-        let limits = self.demands().limits();
-        let proof = proof::extend(&mut self.server, &pin.database, &pin.state, &shown, limits);
+        let range = self.policy.max_range;
+        let proof = proof::extend(&mut self.server, &pin.database, &pin.state, &shown, range);
         Some(match proof {
             Proof::Holds(_) => Ok(()),
             Proof::Fails(Verdict::Tampered(Tampering::Inconsistent), why) => contradicts(why),

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::time::Instant;
 
 use crate::audit::check::sort;
 use crate::audit::verdict::{Reason, Verdict};
@@ -48,23 +47,14 @@ impl Proof {
 /// Terms of an audit path at most: no tree has more levels. Parts are kept until all are there.
 const MAX_PATH: u64 = 64;
 
-/// What one proof may cost beside its first call.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Transactions fetched one by one.
-    pub range: u64,
-    /// When to give up.
-    pub until: Instant,
-}
-
-/// Does `target` extend `source` (of a smaller id)? Fetches one proof, and within `limits` what
+/// Does `target` extend `source` (of a smaller id)? Fetches one proof, and up to `range` of what
 /// the server's version leaves out of it.
 pub fn extend(
     server: &mut Server,
     database: &str,
     source: &State,
     target: &State,
-    limits: Limits,
+    range: u64,
 ) -> Proof {
     let mut pair = Pair {
         server,
@@ -72,7 +62,7 @@ pub fn extend(
         source,
         target,
         asked: target.tx,
-        limits,
+        range,
     };
     pair.prove().unwrap_or_else(|ended| ended)
 }
@@ -98,9 +88,9 @@ pub fn locate(
     tx: u64,
     trusted: &State,
     entries: Entries,
-    limits: Limits,
+    range: u64,
 ) -> Place {
-    let (shown, proof) = match placed(server, database, tx, trusted, entries, limits) {
+    let (shown, proof) = match placed(server, database, tx, trusted, entries, range) {
         Ok(placed) => placed,
         Err(place) => return place,
     };
@@ -135,9 +125,9 @@ pub fn stand(
     database: &str,
     old: &State,
     shown: &State,
-    limits: Limits,
+    range: u64,
 ) -> Standing {
-    match placed(server, database, old.tx, shown, Entries::Excluded, limits) {
+    match placed(server, database, old.tx, shown, Entries::Excluded, range) {
         Ok((_, Proof::Holds(proven))) => Standing::Proven(proven),
         Ok((tx, Proof::Fails(_, Reason::Unprovable(_)))) => Standing::Chained(tx.header.alh()),
         Ok((_, Proof::Fails(_, reason))) | Err(Place::Unproven(_, reason)) => {
@@ -156,7 +146,7 @@ fn placed(
     tx: u64,
     trusted: &State,
     entries: Entries,
-    limits: Limits,
+    range: u64,
 ) -> Result<(Tx, Proof), Place> {
     let (shown, answer) = match ask(server, database, tx, trusted, entries) {
         Ok(asked) => asked,
@@ -185,7 +175,7 @@ fn placed(
         source: &source,
         target: trusted,
         asked: tx,
-        limits,
+        range,
     };
     let proof = match answer {
         Answered::Proof(answer) => pair.settle(*answer),
@@ -243,7 +233,7 @@ struct Pair<'a> {
     target: &'a State,
     /// The transaction that the answer is to carry: the source or the target.
     asked: u64,
-    limits: Limits,
+    range: u64,
 }
 
 impl Pair<'_> {
@@ -328,7 +318,6 @@ impl Pair<'_> {
             inclusions: BTreeMap::new(),
         };
         for id in wanted.inclusions {
-            self.in_time()?;
             let part = self
                 .server
                 .verifiable_tx(self.database, self.target.tx, id, Entries::Excluded)
@@ -358,7 +347,6 @@ impl Pair<'_> {
             .map_err(|reason| Proof::Fails(Verdict::Unprovable, reason))?;
         let mut headers = BTreeMap::new();
         for id in ids {
-            self.in_time()?;
             match self.server.tx(self.database, id, Entries::Excluded) {
                 Ok(tx) => headers.insert(id, tx.header),
                 // it is older than what the server itself claims
@@ -373,19 +361,10 @@ impl Pair<'_> {
 
     fn in_range(&self, ids: &RangeInclusive<u64>) -> Result<(), Reason> {
         let length = ids.end().saturating_sub(*ids.start()).saturating_add(1);
-        let limit = self.limits.range;
+        let limit = self.range;
         if length > limit {
             return Err(Reason::RangeTooLong { length, limit });
         }
         Ok(())
-    }
-
-    /// A server that answers each of thousands of calls just within its deadline stops here.
-    fn in_time(&self) -> Result<(), Proof> {
-        if Instant::now() < self.limits.until {
-            Ok(())
-        } else {
-            Err(Proof::Fails(Verdict::Unreachable, Reason::TookTooLong))
-        }
     }
 }

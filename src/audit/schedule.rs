@@ -197,6 +197,7 @@ impl Auditor {
         round: &mut Round<'_>,
     ) -> Option<Vec<Proven>> {
         let moment = round.budget.moment();
+        let has_others = names.len() > 1;
         let mut waiting = VecDeque::from(names);
         let mut late = VecDeque::new();
         let mut proven = Vec::new();
@@ -226,8 +227,7 @@ impl Auditor {
                 self.tell_not_reached(group, left, round);
                 return Some(proven);
             }
-            let others_wait = !waiting.is_empty() || !late.is_empty();
-            let until = match others_wait && group != Group::Slow {
+            let until = match has_others && group != Group::Slow {
                 true => round.budget.turn(now, window),
                 false => window.states,
             };

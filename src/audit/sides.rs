@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::against::{Change, Differences, Differing, Differs, KEYS, LISTED};
-use super::proof::{self, Limits, Standing};
+use super::auditor::MIN_PATIENCE;
+use super::proof::{self, Standing};
 use crate::config::ShownValues;
 use crate::ledger::{Digest, State, TxEntry, verify_entries};
 use crate::locate::Answer;
@@ -46,7 +47,7 @@ pub(super) struct Side<'a> {
     server: &'a mut Server,
     database: &'a str,
     shown: State,
-    limits: Limits,
+    range: u64,
 }
 
 impl Sides<'_> {
@@ -262,13 +263,13 @@ impl<'a> Side<'a> {
         server: &'a mut Server,
         database: &'a str,
         shown: State,
-        limits: Limits,
+        range: u64,
     ) -> Side<'a> {
         Side {
             server,
             database,
             shown,
-            limits,
+            range,
         }
     }
 
@@ -281,7 +282,11 @@ impl<'a> Side<'a> {
             tx,
             hash: Digest::ZERO,
         };
-        match proof::stand(self.server, self.database, &any, &self.shown, self.limits) {
+        let until = self.server.clock().instant() + MIN_PATIENCE;
+        let before = self.server.limit(until);
+        let standing = proof::stand(self.server, self.database, &any, &self.shown, self.range);
+        self.server.restore(before);
+        match standing {
             Standing::Proven(proven) => Ok(proven.source().hash),
             Standing::Chained(hash) => Ok(hash),
             Standing::Unknown(reason) => Err(Ended::unproven(&reason.to_string())),

@@ -7,7 +7,7 @@ use super::check;
 use super::conclude::Conclusion;
 use super::outcome::{Outcome, Warning};
 use super::verdict::{Reason, Verdict};
-use crate::clock::{self, Timestamp};
+use crate::clock::Timestamp;
 use crate::config::NewValues;
 use crate::ledger::State;
 use crate::ranges::Ranges;
@@ -210,7 +210,9 @@ impl Auditor {
                 if loaded.is_err() || trusted_before {
                     self.databases.of(database).repaired = true;
                 }
-                self.store.pin(database, pin.state, clock::now()).map(Some)
+                self.store
+                    .pin(database, pin.state, self.wall_time())
+                    .map(Some)
             }
         }
     }

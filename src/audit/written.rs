@@ -12,14 +12,15 @@ pub(super) struct Written(Option<(Instant, u64)>);
 
 impl Written {
     /// Returns whether the same facts were written down not long ago.
-    pub fn is_fresh(&self, facts: &Facts) -> bool {
-        self.0
-            .is_some_and(|(when, written)| when.elapsed() < RARELY && written == facts.hash())
+    pub fn is_fresh(&self, facts: &Facts, now: Instant) -> bool {
+        self.0.is_some_and(|(when, written)| {
+            now.saturating_duration_since(when) < RARELY && written == facts.hash()
+        })
     }
 
     /// Records that these facts were written down.
-    pub fn note(&mut self, facts: &Facts) {
-        self.0 = Some((Instant::now(), facts.hash()));
+    pub fn note(&mut self, facts: &Facts, now: Instant) {
+        self.0 = Some((now, facts.hash()));
     }
 }
 

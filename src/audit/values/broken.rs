@@ -1,7 +1,7 @@
 //! Every broken transaction of a history, for whoever has to repair it: an alarm names the first.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::finding::Broken;
 use super::reader::{Done, Halt};
@@ -59,7 +59,7 @@ impl Auditor {
         };
         let since = self.store.load(database).ok().flatten()?.since;
         let progress = Progress::new(database, since);
-        let until = Instant::now() + PATIENCE;
+        let until = self.now() + PATIENCE;
         let mut reader = self.reader(database, trusted, None, until, &progress);
         reader.recorder = None;
         while found.passed < trusted.tx {

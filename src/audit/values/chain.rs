@@ -138,7 +138,7 @@ impl Reader<'_> {
     /// Reads a transaction of a scan without values, which were dropped; its header is proven.
     fn read_dropped(&mut self, tx: Tx) -> Result<Option<TxHeader>, Halt> {
         let (header, alh) = (tx.header.clone(), tx.header.alh());
-        let read = Contents::complete(&alh, tx, &[])
+        let read = Contents::complete(&alh, tx, &[], self.unix_now())
             .and_then(|contents| self.read_contents(&header, contents, Source::Alone));
         self.end(header, read).map(Done::header)
     }

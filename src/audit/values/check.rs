@@ -10,8 +10,7 @@ use super::report::{Left, Report};
 use super::scan::Next;
 use super::truncation::Truncation;
 use crate::audit::auditor::Auditor;
-use crate::audit::proof::Limits;
-use crate::clock::{self, Timestamp};
+use crate::clock::Timestamp;
 use crate::config::NewValues;
 use crate::ledger::State;
 use crate::ranges::Ranges;
@@ -59,7 +58,7 @@ impl Auditor {
             .map(|known| *known)
             .filter(|progress| progress.since == since)
             .unwrap_or_else(|| Progress::new(database, since));
-        progress.clamp_to(clock::now());
+        progress.clamp_to(self.wall_time());
         progress
     }
 
@@ -88,10 +87,8 @@ impl Auditor {
             searches: 0,
             comes_back: false,
             answered: None,
-            limits: Limits {
-                range: self.policy.max_range,
-                until,
-            },
+            range: self.policy.max_range,
+            until,
             next: Next::AskedAhead,
             partials: &mut record.partials,
             recorder: Some(recorder),
@@ -226,10 +223,11 @@ impl Reading<'_> {
             cut,
         } = self;
         reader.finish();
+        let now = reader.server.clock().now();
         let last = reader.trusted.tx;
         let mut report = reader.report.sorted();
         report.explain(reader.truncation.before);
-        note(progress, &report, reader.truncation, &tried, &run);
+        note(progress, &report, reader.truncation, &tried, &run, now);
         reader.partials.retain(|tx| progress.due.contains(tx));
         let behind = match (new, progress.new_to) {
             (NewValues::All, Some(to)) => last.saturating_sub(to),
@@ -237,11 +235,11 @@ impl Reading<'_> {
         };
         progress.behind_since = match behind {
             0 => None,
-            _ => progress.behind_since.or(Some(clock::now())),
+            _ => progress.behind_since.or(Some(now)),
         };
         progress.cut_since = match cut {
             0 => None,
-            _ => progress.cut_since.or(Some(clock::now())),
+            _ => progress.cut_since.or(Some(now)),
         };
         report.left = Left {
             cut,
@@ -262,10 +260,11 @@ pub(super) fn note(
     truncation: Truncation,
     tried: &Ranges,
     run: &Ranges,
+    now: Timestamp,
 ) {
     progress.read = progress.read.saturating_add(report.read);
     progress.unavailable.add(report.unavailable);
-    progress.note_due(tried, &report.due, &report.due_values, clock::now());
+    progress.note_due(tried, &report.due, &report.due_values, now);
     let (mut neighbours, mut alone) = (Ranges::new(), Ranges::new());
     for (first, last, ()) in report.whole.iter() {
         match run.contains(first) {

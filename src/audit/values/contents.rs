@@ -3,7 +3,6 @@
 use super::finding::{Broken, Entry, What, Why};
 use super::judge::{Completed, Judged, complete};
 use super::reader::Ended;
-use crate::clock;
 use crate::ledger::{Digest, TxEntry, TxHeader};
 use crate::server::{Failure, Kind};
 use crate::wire::Tx;
@@ -41,8 +40,13 @@ impl Contents {
     }
 
     /// Judges the entries `raw` by all entries of the transaction without values.
-    pub fn complete(alh: &Digest, digests: Tx, raw: &[TxEntry]) -> Result<Contents, Ended> {
-        let completed = complete(alh, &digests, raw, unix_now()).map_err(unfit)?;
+    pub fn complete(
+        alh: &Digest,
+        digests: Tx,
+        raw: &[TxEntry],
+        now: i64,
+    ) -> Result<Contents, Ended> {
+        let completed = complete(alh, &digests, raw, now).map_err(unfit)?;
         Ok(Contents::new(completed, digests.entries))
     }
 }
@@ -68,8 +72,4 @@ pub(super) fn reported(header: &TxHeader, entry: Option<Entry>, failure: Failure
         }),
         _ => Ended::Unread(Why::of_failure(failure)),
     }
-}
-
-pub(super) fn unix_now() -> i64 {
-    i64::try_from(clock::now().unix()).unwrap_or(i64::MAX)
 }

@@ -1,7 +1,7 @@
 //! Values that did not come with their transaction: asked for by key, as servers before 1.2 have it,
 //! or gone for a reason that the ledger itself shows (protocol.md §6).
 
-use super::contents::{Contents, Source, reported, unfit, unix_now};
+use super::contents::{Contents, Source, reported, unfit};
 use super::finding::{Entry, Why};
 use super::judge::{complete, judge_by_key};
 use super::partial::Partial;
@@ -170,7 +170,7 @@ impl Reader<'_> {
     ) -> Result<Unavailable, Ended> {
         let digests = self.digests(header)?;
         let alh = header.alh();
-        complete(&alh, &digests, &[], unix_now()).map_err(unfit)?;
+        complete(&alh, &digests, &[], self.unix_now()).map_err(unfit)?;
         if matches!(
             refused.kind,
             Kind::TooLarge | Kind::Unreachable | Kind::Deadline(_)

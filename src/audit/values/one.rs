@@ -102,7 +102,7 @@ impl Reader<'_> {
             Judged::Whole(completed) => Ok(Contents::new(completed, shown.entries)),
             Judged::Incomplete => {
                 let digests = self.digests(&shown.header)?;
-                Contents::complete(&alh, digests, &shown.entries)
+                Contents::complete(&alh, digests, &shown.entries, self.unix_now())
             }
             Judged::Broken(broken) => Err(Ended::Broken(broken)),
             Judged::Malformed(why) => Err(Ended::Unread(why)),

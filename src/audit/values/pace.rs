@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use super::sweep::{Paced, Slice, Went, begin};
 use crate::audit::age::WallAges;
 use crate::audit::auditor::Auditor;
-use crate::clock;
 use crate::trust::{Begun, Sweeping};
 
 /// The longest delay of a check by a call of a paced sweep.
@@ -76,12 +75,12 @@ fn paced(
     period: Duration,
     ages: WallAges,
 ) -> Option<(Sweeping, u64)> {
-    let now = clock::now();
+    let now = ages.now;
     let sweep = match (sweep, progress.swept) {
         (Some(sweep), _) => sweep,
         // a clock that was set back must not put it off for ever
         (None, Some(swept)) if swept.began <= now && ages.of(swept.began) < period => return None,
-        (None, _) => begin(Begun::Paced),
+        (None, _) => begin(Begun::Paced, now),
     };
     let elapsed = ages.of(sweep.began).as_secs_f64() + 1.0;
     let part = (elapsed / period.as_secs_f64().max(1.0)).min(1.0);

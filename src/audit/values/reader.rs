@@ -9,7 +9,7 @@ use super::report::Report;
 use super::scan::{Next, Scan};
 use super::truncation::Truncation;
 use crate::audit::capture;
-use crate::audit::proof::{self, Limits, Place};
+use crate::audit::proof::{self, Place};
 use crate::audit::verdict::{Reason, Verdict};
 use crate::ledger::{State, StateShape, TxHeader};
 use crate::server::{Failure, Kind, Server};
@@ -38,8 +38,10 @@ pub struct Reader<'a> {
     pub comes_back: bool,
     /// When the server last answered for its state while a transaction did not come.
     pub answered: Option<Instant>,
-    /// What a proof may cost, and when to stop reading.
-    pub limits: Limits,
+    /// The most transactions that are fetched one by one for a single proof.
+    pub range: u64,
+    /// Nothing is begun after this.
+    pub until: Instant,
     /// Whether scans are asked for before they are needed.
     pub next: Next,
     /// The transactions whose values were read in part.
@@ -194,9 +196,14 @@ impl Reader<'_> {
         capture::answers(self.server.transcript())
     }
 
+    /// Returns the time of day in unix seconds, by which values expire.
+    pub(super) fn unix_now(&self) -> i64 {
+        i64::try_from(self.server.clock().now().unix()).unwrap_or(i64::MAX)
+    }
+
     /// Is there time left?
     pub fn in_time(&self) -> bool {
-        Instant::now() < self.limits.until
+        self.server.clock().instant() < self.until
     }
 
     /// Proves a transaction's place. What the server refuses comes back, what ends the reading or
@@ -207,7 +214,7 @@ impl Reader<'_> {
         entries: Entries,
     ) -> Result<Result<Tx, Failure>, Ended> {
         let (database, trusted) = (self.database, self.trusted);
-        match proof::locate(self.server, database, tx, &trusted, entries, self.limits) {
+        match proof::locate(self.server, database, tx, &trusted, entries, self.range) {
             Place::Proven(tx) => Ok(Ok(tx)),
             Place::Stopped => Err(Halt::Stopped.into()),
             Place::Failed(failure) => Ok(Err(self.still_there(failure)?)),
@@ -256,13 +263,13 @@ impl Reader<'_> {
     fn server_answers(&mut self) -> Result<bool, Halt> {
         if self
             .answered
-            .is_some_and(|when| when.elapsed() < ANSWER_HOLDS)
+            .is_some_and(|when| self.server.clock().since(when) < ANSWER_HOLDS)
         {
             return Ok(true);
         }
         match self.server.state(self.database) {
             Ok(_) => {
-                self.answered = Some(Instant::now());
+                self.answered = Some(self.server.clock().instant());
                 Ok(true)
             }
             Err(failure) if failure.kind == Kind::Stopped => Err(Halt::Stopped),

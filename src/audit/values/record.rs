@@ -2,7 +2,6 @@
 //! no more than one is held in memory.
 
 use super::finding::Broken;
-use crate::clock;
 use crate::trust::{self, Alarm, Answer, Claim, LocalFailure, Raised, Store, Tampering, Trusted};
 
 /// Writes the findings of one reading to disk.
@@ -31,14 +30,16 @@ impl Recorder<'_> {
             answers,
             ..self.finding(broken.what.tampering(), broken.to_string(), uuid)
         };
-        self.store.record_finding(&finding, clock::now())
+        self.store
+            .record_finding(&finding, self.store.clock().now())
     }
 
     /// Writes one alarm for all findings past those that are recorded.
     pub(super) fn record_flood(&self, kind: Tampering, more: u64, uuid: Option<String>) -> Raised {
         let reason = format!("more transactions are broken: {more}");
         let finding = self.finding(kind, reason, uuid);
-        self.store.record_finding(&finding, clock::now())
+        self.store
+            .record_finding(&finding, self.store.clock().now())
     }
 
     fn finding(&self, kind: Tampering, reason: String, uuid: Option<String>) -> trust::Finding {

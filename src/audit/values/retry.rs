@@ -1,10 +1,9 @@
 //! Retrying due transactions: the oldest first, each once before any is retried again, and as many as there is time
 //! for.
 
-use std::time::Instant;
-
 use super::check::Reading;
 use super::reader::Halt;
+use crate::audit::budget::GRACE;
 use crate::trust::DueRun;
 
 /// Due transactions of a cycle that may stay due although they were retried: as many as a sample has by default.
@@ -18,11 +17,14 @@ impl Reading<'_> {
     /// Retries due transactions, from the one on behind the last that was retried.
     pub(super) fn retry(&mut self, last: u64) -> Result<(), Halt> {
         self.progress.due.remove_after(last); // of a history that was given up
-        let until = self.reader.limits.until;
-        let now = Instant::now();
-        self.reader.limits.until = now + until.saturating_duration_since(now) / TIME_SHARE;
+        let until = self.reader.until;
+        let clock = self.reader.server.clock();
+        let end = clock.instant() + clock.until(until) / TIME_SHARE;
+        self.reader.until = end;
+        let before = self.reader.server.limit(end + GRACE);
         let retried = self.retry_in_time();
-        self.reader.limits.until = until;
+        self.reader.server.restore(before);
+        self.reader.until = until;
         match retried {
             Err(Halt::Late) => Ok(()), // the next cycle goes on
             retried => retried,

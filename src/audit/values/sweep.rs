@@ -1,7 +1,7 @@
 //! A full sweep: every transaction read, from the first to the trusted one, in slices between which
 //! anything else may happen, the end of the program included.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::check::note;
 use super::finding::{Broken, What, Why};
@@ -15,7 +15,7 @@ use crate::audit::conclude::Conclusion;
 use crate::audit::outcome::Outcome;
 use crate::audit::proof;
 use crate::audit::verdict::{Reason, Verdict};
-use crate::clock;
+use crate::clock::Timestamp;
 use crate::ledger::TxHeader;
 use crate::ranges::Ranges;
 use crate::server::Failure;
@@ -73,9 +73,12 @@ impl Auditor {
     /// Goes on with the sweep that the operator asked for; one that the audit had begun for itself
     /// is begun anew, since everything is to be read now.
     pub fn sweep(&mut self, database: &str) -> Slice {
-        self.slice(database, |_, sweep| match sweep {
-            Some(sweep) if sweep.begun == Begun::Asked => Some((sweep, u64::MAX)),
-            _ => Some((begin(Begun::Asked), u64::MAX)),
+        let (until, now) = (self.now() + self.patience(), self.wall_time());
+        self.within(until, |auditor| {
+            auditor.slice(database, |_, sweep| match sweep {
+                Some(sweep) if sweep.begun == Begun::Asked => Some((sweep, u64::MAX)),
+                _ => Some((begin(Begun::Asked, now), u64::MAX)),
+            })
         })
     }
 
@@ -101,7 +104,7 @@ impl Auditor {
             self.databases.of(database).progress = Some(Box::new(progress));
             return went(Went::Idle);
         };
-        let until = Instant::now() + SLICE;
+        let until = self.now() + SLICE;
         let from = sweep.at;
         let stuck = self.stuck_at(database, from);
         let mut reader = self.reader(database, trusted.state, Some(&trusted), until, &progress);
@@ -123,7 +126,14 @@ impl Auditor {
         // what was passed is due no more, but for what could not be read
         let mut passed = Ranges::new();
         passed.insert(from.saturating_add(1), sweep.at, ());
-        note(&mut progress, &report, truncation, &passed, &passed);
+        note(
+            &mut progress,
+            &report,
+            truncation,
+            &passed,
+            &passed,
+            self.wall_time(),
+        );
         let partials = &mut self.databases.of(database).partials;
         partials.retain(|tx| progress.due.contains(tx));
         let at = sweep.at;
@@ -132,7 +142,7 @@ impl Auditor {
             progress.sweep = None;
             progress.swept = Some(Swept {
                 began: sweep.began,
-                ended: clock::now(),
+                ended: self.wall_time(),
                 read: sweep.read,
                 unavailable: sweep.unavailable,
                 of: trusted.state.tx,
@@ -144,11 +154,13 @@ impl Auditor {
         self.databases.of(database).progress = Some(Box::new(progress));
         // alarms first: what is passed is not read again
         let outcome = self.tell_of_sweep(database, &trusted, report);
-        let old = self.saved.is_none_or(|saved| saved.elapsed() > SAVED);
+        let now = self.now();
+        let since = |saved| now.saturating_duration_since(saved);
+        let old = self.saved.is_none_or(|saved| since(saved) > SAVED);
         let stopped = matches!(done, Err(Halt::Stopped | Halt::Away));
         if ended || outcome.is_some() || stopped || old {
             self.save_progress();
-            self.saved = Some(Instant::now());
+            self.saved = Some(now);
         }
         let went = match (done, away, swept) {
             (Err(Halt::Stopped), ..) => Went::Stopped,
@@ -214,11 +226,11 @@ const SAVED: Duration = Duration::from_secs(2);
 const STUCK: u32 = 2;
 
 /// Returns a sweep that has read nothing yet.
-pub(super) fn begin(begun: Begun) -> Sweeping {
+pub(super) fn begin(begun: Begun, now: Timestamp) -> Sweeping {
     let walk = Walk::default();
     Sweeping {
         begun,
-        began: clock::now(),
+        began: now,
         at: walk.at(),
         hash: walk.hash(),
         read: 0,
@@ -284,14 +296,14 @@ fn answers_that_show(reader: &mut Reader<'_>, tx: u64, what: &What) -> Vec<Answe
     for tx in before..=tx {
         // an answer that proves nothing is evidence as well
         let (database, trusted) = (reader.database, reader.trusted);
-        let limits = reader.limits;
+        let range = reader.range;
         drop(proof::locate(
             reader.server,
             database,
             tx,
             &trusted,
             Entries::Excluded,
-            limits,
+            range,
         ));
     }
     let mut answers = reader.answers();
