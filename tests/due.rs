@@ -150,6 +150,68 @@ fn the_oldest_is_retried_first_and_the_youngest_in_its_turn() {
     assert_eq!(order[..100], expected);
     assert_eq!(order.len(), 4 * 32);
     assert_eq!(order[100..], (11..=38).collect::<Vec<u64>>());
+    // each once, also those before the one that was last
+    scene.proxy.be_honest();
+    let mut auditor = scene.auditor(NONE, 10_000, 10_000);
+    assert_eq!(cycle(&mut auditor).verdict, Verdict::Consistent);
+    assert_eq!(auditor.values_read(DB).map(|of| of.read), Some(100));
+}
+
+#[test]
+fn a_due_transaction_leaves_time_for_the_sample() {
+    let scene = Scene::new(Emulated::V1_1_0);
+    let entries = (0..120).map(|entry| NewEntry::set(format!("key{entry}"), "value"));
+    scene.embedded.commit(DB, entries.collect());
+    scene.embedded.grow(DB, 1_000);
+    scene.make_due(&[(1, 1, 0)]);
+    scene.slow_values(20);
+    let sample = Values { sample: 3, ..NONE };
+    let mut auditor = scene.auditor(sample, 10_000, 1_000);
+    let outcome = cycle(&mut auditor);
+    assert_eq!(due(&outcome), 1);
+    assert!(outcome.warnings.is_empty(), "{outcome:?}");
+    assert_eq!(auditor.values_read(DB).map(|of| of.read), Some(3));
+}
+
+/// A scan shows other headers than are proven, so each transaction is read alone.
+#[test]
+fn many_transactions_of_one_scan_that_are_read_alone_do_not_outlast_the_cycle() {
+    let scene = Scene::new(Emulated::V1_11_1);
+    scene.embedded.grow(DB, 1);
+    scene.make_due(&[]);
+    scene.embedded.grow(DB, 100);
+    let alone = Arc::new(AtomicU64::new(0));
+    let counted = alone.clone();
+    scene.proxy.distort(move |call, _, reply| match call {
+        "VerifiableTxById" => {
+            counted.fetch_add(1, Ordering::Relaxed);
+            thread::sleep(Duration::from_millis(10));
+        }
+        "TxScan" => reply.message(|list: &mut proto::TxList| {
+            for tx in list.txs.iter_mut().rev().skip(1) {
+                tx.header.mut_or_insert_default().ts += 1;
+            }
+        }),
+        _ => {}
+    });
+    let all = Values {
+        new: NewValues::All,
+        ..NONE
+    };
+    let mut auditor = scene.auditor(all, 10_000, 300);
+    let mut behind = u64::MAX;
+    while behind > 0 {
+        let before = alone.load(Ordering::Relaxed);
+        let outcome = cycle(&mut auditor);
+        let asked = alone.load(Ordering::Relaxed) - before;
+        assert!(asked < 60, "{asked}");
+        let left = outcome
+            .values
+            .as_ref()
+            .map_or(0, |report| report.left.behind);
+        assert!(left < behind, "{left}");
+        behind = left;
+    }
 }
 
 #[test]
@@ -166,6 +228,7 @@ fn a_transaction_of_many_slow_values_is_read_on_where_the_time_ended() {
         let before = values.load(Ordering::Relaxed);
         let outcome = cycle(&mut auditor);
         cycles += 1;
+        assert!(cycles < 100, "{outcome:?}");
         let read = values.load(Ordering::Relaxed) - before;
         assert!((1..60).contains(&read), "{read} values in one cycle");
         if outcome.verdict == Verdict::Consistent {
@@ -225,6 +288,7 @@ fn slow_values_of_a_scan_are_read_in_order_over_several_cycles() {
         let outcome = cycle(&mut auditor);
         assert_eq!(due(&outcome), 0, "{outcome:?}");
         cycles += 1;
+        assert!(cycles < 100, "{outcome:?}");
     }
     assert!(cycles > 2, "{cycles} cycles");
     let outcome = cycle(&mut auditor);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use immuaudit::audit::{Auditor, Outcome, Policy, Verdict};
 use immuaudit::config::Values;
-use immuaudit::drill::{Embedded, Emulated, Lie, NewEntry, Options};
+use immuaudit::drill::{Embedded, Emulated, Lie, NewEntry, Options, Telling};
 use immuaudit::server::Endpoint;
 use immuaudit::stop::Stop;
 use immuaudit::wire::proto;
@@ -19,7 +19,7 @@ use support::in_process;
 use support::loud::loud;
 use support::place::Place;
 use support::program::Program;
-use support::proxy::Proxy;
+use support::proxy::{Body, Proxy};
 use support::value_scene::{ALL, DB, NONE, VALUE, broken, report};
 
 struct Scene {
@@ -134,6 +134,78 @@ fn a_finding_is_on_disk_before_the_next_transaction_is_asked_for() {
         }
         assert_eq!(log.len(), 11, "{server:?}");
     }
+}
+
+/// A 0.9.0 that is asked by several at once mixes up what it answers.
+#[test]
+fn a_value_by_key_that_a_0_9_0_shows_once_accuses_nobody_and_one_that_it_shows_twice_does() {
+    for (times, verdict) in [(1, Verdict::Malformed), (u32::MAX, VALUE)] {
+        let scene = Scene::new(Emulated::V0_9_0);
+        scene.embedded.grow(DB, 3);
+        assert_eq!(scene.cycle(NONE).verdict, Verdict::FirstSeen);
+        let mut edited = 0;
+        scene.proxy.distort(move |call, _, reply| {
+            if call == "Get" && edited < times {
+                edited += 1;
+                reply.message(|entry: &mut proto::Entry| entry.value = b"edited".to_vec());
+            }
+        });
+        let outcome = scene.cycle(ALL);
+        assert_eq!(outcome.verdict, verdict, "{outcome:?}");
+        let alarms = if times == 1 { 0 } else { 3 };
+        assert_eq!(scene.files().alarms, alarms);
+        scene.proxy.be_honest();
+        assert_eq!(scene.cycle(ALL).verdict, Verdict::Consistent);
+    }
+}
+
+#[test]
+fn the_alarm_that_is_reported_is_one_that_the_check_opened_of_the_first_transaction() {
+    let scene = Scene::new(Emulated::V1_11_1);
+    scene.embedded.grow(DB, 5);
+    assert_eq!(scene.cycle(NONE).verdict, Verdict::FirstSeen);
+    let reported = || {
+        let outcome = scene.cycle(ALL);
+        let alarm = outcome.alarm.expect("an alarm");
+        (alarm.shown.map(|shown| shown.tx), outcome.opened_alarm)
+    };
+    let edited = Telling::from(Lie::EditedValue);
+    scene.embedded.lie(edited.clone().about(2));
+    assert_eq!(reported(), (Some(2), true));
+    assert_eq!(reported(), (Some(2), false));
+    scene.embedded.lie(edited);
+    assert_eq!(reported(), (Some(1), true));
+    scene.embedded.lie(Telling::from(Lie::EditedKey).about(4));
+    scene.embedded.lie(Telling::from(Lie::EditedValue));
+    assert_eq!(reported(), (Some(1), false));
+}
+
+/// One value is edited, and another one withheld.
+#[test]
+fn a_broken_transaction_of_which_a_value_does_not_come_is_an_alarm_and_due() {
+    let scene = Scene::new(Emulated::V1_1_0);
+    let entries = (0..3).map(|entry| NewEntry::set(format!("key{entry}"), "value"));
+    scene.embedded.commit(DB, entries.collect());
+    assert_eq!(scene.cycle(NONE).verdict, Verdict::FirstSeen);
+    let mut asked = 0;
+    scene.proxy.distort(move |call, _, reply| {
+        if call == "Get" {
+            asked += 1;
+            match asked {
+                1 => reply.message(|entry: &mut proto::Entry| entry.value = b"edited".to_vec()),
+                2 => reply.body = Body::Error(2, "key not found".into()),
+                _ => {}
+            }
+        }
+    });
+    let outcome = scene.cycle(ALL);
+    assert_eq!(outcome.verdict, VALUE, "{outcome:?}");
+    assert_eq!(report(&outcome).left.due, 1);
+    let honest = scene.cycle(NONE);
+    assert_eq!(
+        (honest.verdict, honest.open_alarms),
+        (Verdict::Consistent, 1)
+    );
 }
 
 #[test]

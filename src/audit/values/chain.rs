@@ -82,7 +82,10 @@ impl Reader<'_> {
                         false => Linked::ToRead(tx, judged),
                     }
                 }
-                _ if !self.in_time() => return Ok(None),
+                _ if !self.in_time() => {
+                    self.scan.had_time_for(1);
+                    return Ok(None);
+                }
                 _ => {
                     let behind = linked.last().and_then(Linked::alh);
                     let due = due.map(|due| (due, behind));

@@ -27,18 +27,10 @@ pub(super) struct Partial {
     pub withheld: Option<Why>,
 }
 
-/// The transactions of a database that were read in part.
-#[derive(Clone, Debug, Default)]
-pub struct Partials(Vec<Partial>);
-
-impl Partials {
-    /// Takes what is remembered of a transaction, or the beginning.
-    pub(super) fn take(&mut self, header: &TxHeader) -> Partial {
-        let (tx, alh) = (header.id(), header.alh());
-        let known = self.0.iter().position(|partial| partial.tx == tx);
-        let known = known.map(|at| self.0.remove(at));
-        let known = known.filter(|partial| partial.alh == alh);
-        known.unwrap_or(Partial {
+impl Partial {
+    /// Returns the beginning of a transaction.
+    fn new(tx: u64, alh: Digest) -> Partial {
+        Partial {
             tx,
             alh,
             next: 0,
@@ -46,7 +38,25 @@ impl Partials {
             absent: 0,
             broken: false,
             withheld: None,
-        })
+        }
+    }
+}
+
+/// The transactions of a database that were read in part.
+#[derive(Clone, Debug, Default)]
+pub struct Partials(Vec<Partial>);
+
+impl Partials {
+    /// Takes what is remembered of a transaction, or its beginning.
+    pub(super) fn take(&mut self, header: &TxHeader) -> Partial {
+        self.take_of(header.id(), header.alh())
+    }
+
+    fn take_of(&mut self, tx: u64, alh: Digest) -> Partial {
+        let known = self.0.iter().position(|partial| partial.tx == tx);
+        let known = known.map(|at| self.0.remove(at));
+        let known = known.filter(|partial| partial.alh == alh);
+        known.unwrap_or_else(|| Partial::new(tx, alh))
     }
 
     /// Remembers how far a transaction was read, if there is room.
@@ -59,5 +69,43 @@ impl Partials {
     /// Forgets the transactions that are not to be read again.
     pub(super) fn retain(&mut self, is_due: impl Fn(u64) -> bool) {
         self.0.retain(|partial| is_due(partial.tx));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(tx: u64, alh: Digest, next: usize) -> Partial {
+        Partial {
+            next,
+            ..Partial::new(tx, alh)
+        }
+    }
+
+    #[test]
+    fn a_transaction_goes_on_where_it_ended_and_one_of_another_history_begins_anew() {
+        let (one, other) = (Digest::of(&[b"1"]), Digest::of(&[b"2"]));
+        let mut partials = Partials::default();
+        partials.keep(at(5, one, 7));
+        partials.keep(at(6, one, 8));
+        assert_eq!(partials.take_of(6, one).next, 8);
+        assert_eq!(partials.take_of(6, one).next, 0);
+        assert_eq!(partials.take_of(5, other).next, 0);
+        assert_eq!(partials.take_of(5, one).next, 0);
+    }
+
+    #[test]
+    fn the_first_ones_are_remembered_until_they_are_due_no_more() {
+        let alh = Digest::of(&[b"1"]);
+        let mut partials = Partials::default();
+        for tx in 1..=100 {
+            partials.keep(at(tx, alh, 1));
+        }
+        assert_eq!(partials.0.len(), MAX_PARTIAL);
+        assert_eq!(partials.take_of(1, alh).next, 1);
+        partials.retain(|tx| tx == 2);
+        assert_eq!(partials.0.len(), 1);
+        assert_eq!(partials.take_of(2, alh).next, 1);
     }
 }
