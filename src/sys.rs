@@ -89,6 +89,15 @@ pub fn give_memory_back() {
     }
 }
 
+/// Has everything given back that is free now, between what is in use too (malloc_trim(3)).
+pub fn trim_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: takes a number, and moves nothing that is in use.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// Ends this process at once, as `kill -9` does: nothing is flushed and nothing cleaned up.
 #[cfg(feature = "fault-points")]
 pub fn kill_self() -> ! {

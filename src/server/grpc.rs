@@ -16,6 +16,7 @@ use super::kind::Kind;
 use super::transport::{Answer, Call, Connection, Credential, PendingCall, Waited};
 use crate::clock::Clock;
 use crate::stop::{GLANCE, Stop};
+use crate::sys;
 use crate::text::Shown;
 use crate::wire::method;
 
@@ -149,8 +150,16 @@ impl Drop for Receiving {
 /// Exactly one message; `None` as error where there is none or a second one.
 type Received = Result<Answer, Option<grpcio::Error>>;
 
+/// Bytes of an answer from which on the memory that it passed through is given back at once. gRPC's parts of an
+/// answer are small blocks of the heap, which would be kept: as much again as the answer. Smaller answers are too
+/// frequent.
+const LARGE: usize = 4 << 20;
+
 async fn receive(mut receiver: ClientSStreamReceiver<Vec<u8>>) -> Received {
     let bytes = receiver.next().await.ok_or(None)?.map_err(Some)?;
+    if bytes.len() > LARGE {
+        sys::trim_memory();
+    }
     // only now: after a call that failed, the headers may never come
     let headers = receiver.headers().await.map_err(Some)?;
     let uuid = headers
