@@ -62,6 +62,7 @@ fn look(settings: &Settings, installation: &Installation) -> Result<(Service, Fa
         parameters: installation.parameters.clone(),
         directories: installation.directories.clone(),
         call_timeout: settings.server.call_timeout,
+        memory: settings.server.memory_needed(),
     };
     let facts = Facts::look(&service.config).map_err(Failed::Service)?;
     Ok((service, facts))

@@ -89,7 +89,7 @@ impl fmt::Display for Failure {
             }
             Kind::CannotProve => f.write_str("the server says that it cannot prove this pair"),
             Kind::TooLarge => {
-                f.write_str("the answer is larger than --max-recv-msg-size: raise it")
+                f.write_str("the answer is larger than --max-recv-msg-size: raise it, and the limit on memory with it")
             }
             Kind::Malformed(malformed) => write!(f, "{malformed}"),
             Kind::Compressed => f.write_str("the answer is compressed, which was not asked for"),

@@ -24,6 +24,8 @@ pub struct Service {
     pub directories: Vec<PathBuf>,
     /// Deadline of each call.
     pub call_timeout: Duration,
+    /// What it may take, in MiB.
+    pub memory: u64,
 }
 
 /// What goes with the service.
@@ -97,6 +99,7 @@ impl Plan {
             config: &service.config,
             directories: &service.directories,
             watchdog: watchdog(service.call_timeout),
+            memory: service.memory,
         };
         let unit = unit.text();
         if facts.unit.as_deref() != Some(&unit) {
@@ -204,6 +207,7 @@ mod tests {
             }],
             directories: Vec::new(),
             call_timeout: Duration::from_secs(10),
+            memory: 64,
         }
     }
 
@@ -258,6 +262,17 @@ mod tests {
                 "run: systemctl start immuaudit.service",
             ]
         );
+    }
+
+    #[test]
+    fn the_service_may_take_the_memory_that_it_is_said_to_need() {
+        let service = Service {
+            memory: 288,
+            ..service()
+        };
+        let plan = Plan::install(&service, &Facts::default()).unwrap();
+        let unit = after(&plan).unit.unwrap();
+        assert!(unit.contains("\nMemoryMax=288M\n"), "{unit}");
     }
 
     #[test]

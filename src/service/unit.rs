@@ -23,6 +23,8 @@ pub(super) struct Unit<'a> {
     pub config: &'a Path,
     pub directories: &'a [PathBuf],
     pub watchdog: Duration,
+    /// What the service may take, in MiB.
+    pub memory: u64,
 }
 
 /// The shortest time in which the loop must show progress.
@@ -47,6 +49,7 @@ impl Unit<'_> {
         let program = quoted(self.program);
         let config = quoted(self.config);
         let watchdog = self.watchdog.as_secs();
+        let memory = self.memory;
         let mut directories = String::new();
         let states: Vec<&str> = self.states();
         directories.push_str(&format!("StateDirectory={}\n", states.join(" ")));
@@ -55,7 +58,7 @@ impl Unit<'_> {
         }
         format!(
             "\
-# written by: immuaudit audit-mode install (again after a change of where states are kept)
+# written by: immuaudit audit-mode install (again after a change of where states are kept, or of the largest answer)
 [Unit]
 Description=immuaudit, which proves when an immudb server rewrites history
 Wants=network-online.target
@@ -76,7 +79,7 @@ User={USER}
 Group={USER}
 UMask=0077
 {directories}StateDirectoryMode=0700
-MemoryMax=64M
+MemoryMax={memory}M
 TasksMax=64
 LimitCORE=0
 
@@ -170,6 +173,7 @@ fn quoted(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::memory_needed;
 
     fn unit(directories: &[&str]) -> String {
         let directories: Vec<PathBuf> = directories.iter().map(PathBuf::from).collect();
@@ -179,6 +183,7 @@ mod tests {
             config: Path::new("/etc/immudb/50% \"x\".toml"),
             directories: &directories,
             watchdog: watchdog(Duration::from_secs(10)),
+            memory: memory_needed(4 << 20),
         };
         unit.text()
     }
@@ -208,6 +213,7 @@ mod tests {
             config: Path::new("/etc/immudb/immuaudit.toml"),
             directories: &[],
             watchdog: watchdog(Duration::from_secs(10)),
+            memory: memory_needed(4 << 20),
         };
         let text = unit.text();
         let (_, installed) = text.split_once('\n').unwrap(); // who wrote it

@@ -4,6 +4,7 @@
 pub mod browser;
 pub mod caller;
 pub mod certificates;
+pub mod cgroup;
 pub mod chain;
 pub mod circles;
 pub mod distorted;

@@ -12,6 +12,8 @@ pub struct Program {
     pub dir: PathBuf,
     pub args: Vec<String>,
     pub variables: Vec<(String, String)>,
+    /// Words of a command that runs it in its place.
+    pub prefix: Vec<String>,
 }
 
 impl Program {
@@ -21,6 +23,7 @@ impl Program {
             dir: dir.to_owned(),
             args: Vec::new(),
             variables: Vec::new(),
+            prefix: Vec::new(),
         }
     }
 
@@ -33,13 +36,25 @@ impl Program {
             dir: self.dir.clone(),
             args: all,
             variables: self.variables.clone(),
+            prefix: self.prefix.clone(),
+        }
+    }
+
+    /// The same, run by another command, such as one that limits its memory.
+    pub fn run_by(&self, prefix: Vec<String>) -> Program {
+        Program {
+            prefix,
+            ..self.with(&[])
         }
     }
 
     /// The command, in an environment of its own.
     pub fn command(&self, verb: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_immuaudit"));
+        let program = env!("CARGO_BIN_EXE_immuaudit");
+        let mut words = self.prefix.iter().map(String::as_str).chain([program]);
+        let mut command = Command::new(words.next().expect("a program"));
         command
+            .args(words)
             .args(verb)
             .args(["--immudb-port", &self.port.to_string()])
             .arg("--dir")

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::audit::verdict::Verdict;
+use crate::config::memory_needed;
 use crate::ledger::{Digest, State};
 use crate::server::{Failure, Kind};
 use crate::text::Shown;
@@ -266,10 +267,14 @@ impl fmt::Display for Unread {
             }
             Why::TooLarge { bytes: Some(bytes) } => write!(
                 f,
-                "is larger than --max-recv-msg-size allows: set it to {bytes} or more"
+                "is larger than --max-recv-msg-size allows: set it to {bytes} or more, and a limit on memory to {} MiB \
+                 or more",
+                memory_needed(*bytes)
             ),
             Why::TooLarge { bytes: None } => {
-                f.write_str("is larger than --max-recv-msg-size allows: raise it")
+                f.write_str(
+                    "is larger than --max-recv-msg-size allows: raise it, and a limit on memory with it",
+                )
             }
             Why::Malformed(what) => write!(f, "is malformed: {what}"),
             Why::Scan => f.write_str("is not where it should be in a scan"),
