@@ -150,8 +150,6 @@ fn the_ledger_uses_no_other_room_and_what_travels_uses_the_ledger_alone() {
 /// Files that use each other in a circle can only be read all at once. No others than these, which
 /// may only become fewer and smaller.
 const CIRCLES: &[&str] = &[
-    "audit/against audit/sides",
-    "audit/check audit/proof",
     "config/argv config/completions config/draft config/effective config/environment \
      config/file config/flags config/help config/kind config/load config/man config/pem \
      config/persona config/process config/renewable config/resolve config/service \

@@ -1,10 +1,10 @@
 //! What a check found becomes what is trusted: the state is on disk before anything is said of it.
 
 use super::auditor::Auditor;
-use super::check::Finding;
 use super::conclude::Conclusion;
 use super::outcome::Warning;
 use super::verdict::{Reason, Verdict};
+use crate::audit::check::state::Finding;
 use crate::config::FirstSight;
 use crate::ledger::{ClaimedState, Proven, State};
 use crate::text::Shown;

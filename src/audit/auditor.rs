@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::age::WallAges;
-use super::check::Demands;
 use super::database::Databases;
 use super::policy::Policy;
 use super::written::Written;
+use crate::audit::check::state::Demands;
 use crate::clock::Timestamp;
 use crate::ledger::StateShape;
 use crate::server::Server;

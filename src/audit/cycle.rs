@@ -3,10 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::check;
-use super::listing::Impossible;
 use super::outcome::Outcome;
 use super::verdict::{Exit, Verdict};
+use crate::audit::check::listing::Impossible;
 use crate::server::Failure;
 use crate::trust::LocalFailure;
 
@@ -116,7 +115,7 @@ impl Trouble<'_> {
     pub fn verdict(&self) -> Option<Verdict> {
         match self {
             Trouble::NoList(failure) => {
-                check::sort(failure, false).filter(|verdict| !verdict.is_tampering())
+                Verdict::of_failure(failure, false).filter(|verdict| !verdict.is_tampering())
             }
             Trouble::NoStore(_)
             | Trouble::Impossible(_)

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::auditor::Auditor;
-use super::check;
-use super::proof::{self, Standing};
 use super::verdict::{Exit, Reason, Verdict};
+use crate::audit::check::proof::{self, Standing};
+use crate::audit::check::state;
 use crate::clock::Timestamp;
 use crate::ledger::{Digest, State};
 use crate::locate::{Alhs, Answer, Checkpoint, Window, narrow};
@@ -240,7 +240,7 @@ impl Auditor {
             return Some(Present::Emptied(lost));
         }
         let demands = self.demands();
-        let refused = check::check_claim(&claimed, database, &demands).err();
+        let refused = state::check_claim(&claimed, database, &demands).err();
         let window = window(
             &mut self.server,
             database,

@@ -7,8 +7,8 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::auditor::Auditor;
-use super::proof::{self, Place};
 use super::verdict::Reason;
+use crate::audit::check::proof::{self, Place};
 use crate::ledger::{Digest, TxHeader};
 use crate::server::{Failure, Kind};
 use crate::trust::{Extended, LocalFailure, Mirror, Trusted};

@@ -1,51 +1,44 @@
 //! The work: one cycle over all databases of a server, each ending in exactly one verdict.
 //!
 //! What a check finds is written down before it is told: a trusted state first, then an alarm.
-//! Reading order: `schedule` (all databases), `turn` (one of them), `database` (what is remembered of it), `check` and `proof` (what the
-//! server shows against the trusted state), `values` (what is read beside), `verdict` and `outcome`.
+//! Reading order: `schedule` (all databases) and `budget` (their time), `turn` (one of them), `database` (what is
+//! remembered of it), `check` (the state that the server shows against the trusted one), `act`, `conclude` and `keep`
+//! (what becomes of it), `values` (what is read beside), `verdict` and `outcome`. `locate` and `diff` serve the operator.
 
 #![forbid(unsafe_code)]
 
 mod act;
-mod against;
 mod age;
 mod auditor;
 mod budget;
 mod capture;
-mod carried;
 mod check;
-mod compare;
 mod conclude;
 mod cycle;
 mod database;
+mod diff;
 mod due;
-mod import;
 mod keep;
-mod listing;
 mod locate;
 mod mirror;
 mod outcome;
-mod pin;
 mod policy;
-mod proof;
 mod recheck;
 mod schedule;
-mod sides;
 mod turn;
 mod values;
 mod verdict;
 mod written;
 
-pub use against::{
-    Change, Differences, Differing, Differs, HeldAgainst, MirrorDifferences, NotHeld,
-};
 pub use age::allowed_without_proof;
 pub use auditor::Auditor;
-pub use carried::{BadStates, Carried, StateFile, read_states};
-pub use compare::{Compared, Comparison, Theirs};
+pub use check::carried::{BadStates, Carried, StateFile, read_states};
+pub use check::import::{Import, OnRefusal};
+pub use check::listing::{Impossible, MAX_DATABASES};
 pub use cycle::{Cycle, Trouble};
-pub use import::{Import, OnRefusal};
-pub use listing::{Impossible, MAX_DATABASES};
+pub use diff::against::{HeldAgainst, MirrorDifferences, NotHeld};
+pub use diff::compare::{Compared, Comparison, Theirs};
+pub use diff::differences::{Change, Differences, Differing, Differs};
 pub use locate::{Listed, Located, Lost, Present};
 pub use mirror::Unmirrored;
 pub use outcome::{Outcome, Overdue, Warning};

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::auditor::Auditor;
-use super::check;
 use super::conclude::Conclusion;
 use super::outcome::{Outcome, Warning};
 use super::verdict::{Reason, Verdict};
+use crate::audit::check::state;
 use crate::clock::Timestamp;
 use crate::config::NewValues;
 use crate::ledger::State;
@@ -85,7 +85,7 @@ impl Auditor {
         };
         let state = trusted.as_ref().map(|trusted| trusted.state);
         let demands = self.demands();
-        let finding = check::check(&mut self.server, database, state, &demands);
+        let finding = state::check(&mut self.server, database, state, &demands);
         let finding = self.excuse_lag_behind_a_pin(database, trusted.as_ref(), finding);
         let conclusion = self.act(database, trusted.as_ref(), finding)?;
         let conclusion = self.with_pins(database, conclusion)?;
@@ -238,11 +238,11 @@ impl Auditor {
                 }
                 Ok(_) => self.check_hidden(database, &trusted)?,
                 Err(failure) => {
-                    let verdict = check::sort(&failure, false)?;
+                    let verdict = Verdict::of_failure(&failure, false)?;
                     Conclusion::new(verdict, Reason::of_failure(failure))
                 }
             },
-            Err(failure) => match check::sort(&failure, true)? {
+            Err(failure) => match Verdict::of_failure(&failure, true)? {
                 verdict if verdict == rolled_back => Conclusion::new(verdict, Reason::Vanished),
                 verdict => Conclusion::new(verdict, Reason::of_failure(failure)),
             },
@@ -253,7 +253,7 @@ impl Auditor {
     /// A hidden database is checked like any other; what is found there counts if it is worse.
     fn check_hidden(&mut self, database: &str, trusted: &Trusted) -> Option<Conclusion> {
         let demands = self.demands();
-        let finding = check::check(&mut self.server, database, Some(trusted.state), &demands);
+        let finding = state::check(&mut self.server, database, Some(trusted.state), &demands);
         let conclusion = self.act(database, Some(trusted), finding)?;
         Some(if conclusion.verdict.is_tampering() {
             conclusion
@@ -270,7 +270,7 @@ impl Auditor {
 
     /// Concludes the check of a database that is not asked for, because the server is away.
     pub(super) fn not_tried(&mut self, database: &str, away: Failure) -> Option<Outcome> {
-        let verdict = check::sort(&away, false)?;
+        let verdict = Verdict::of_failure(&away, false)?;
         let trusted = self.store.load(database).ok().flatten();
         let conclusion = Conclusion::new(verdict, Reason::Failure(away));
         Some(self.conclude(database, trusted.as_ref(), conclusion))

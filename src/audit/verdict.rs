@@ -68,6 +68,28 @@ impl Verdict {
         }
     }
 
+    /// Returns the verdict that a failed call amounts to; `None` if the program is asked to end. Only a database with a
+    /// trusted state can vanish.
+    pub(super) fn of_failure(failure: &Failure, trusted: bool) -> Option<Verdict> {
+        Some(match failure.kind {
+            Kind::Stopped => return None,
+            Kind::Unreachable
+            | Kind::Deadline(_)
+            | Kind::CutShort
+            | Kind::TooLarge
+            | Kind::RateLimited => Verdict::Unreachable,
+            Kind::NoSuchDatabase if trusted => Verdict::Tampered(Tampering::RolledBack),
+            // the server itself reports corruption
+            Kind::Corrupted => Verdict::Tampered(Tampering::Value),
+            Kind::Malformed(_)
+            | Kind::NotOneMessage
+            | Kind::Compressed
+            | Kind::CannotProve
+            | Kind::MaybeCorrupted => Verdict::Malformed,
+            _ => Verdict::Refused,
+        })
+    }
+
     /// Has the state been proven, as far as there is anything to prove?
     pub fn is_proven(self) -> bool {
         matches!(

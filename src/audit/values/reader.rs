@@ -9,7 +9,7 @@ use super::report::Report;
 use super::scan::{Next, Scan};
 use super::truncation::Truncation;
 use crate::audit::capture;
-use crate::audit::proof::{self, Place};
+use crate::audit::check::proof::{self, Place};
 use crate::audit::verdict::{Reason, Verdict};
 use crate::ledger::{State, StateShape, TxHeader};
 use crate::server::{Failure, Kind, Server};

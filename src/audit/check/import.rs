@@ -1,13 +1,13 @@
 //! Taking over what another auditor trusted: only where the running server proves that its history
 //! still holds it, and never in place of what is trusted already.
 
-use super::auditor::Auditor;
-use super::carried::Carried;
-use super::check::{self, Finding};
-use super::conclude::Conclusion;
-use super::outcome::Outcome;
-use super::proof::{self, Proof};
-use super::verdict::{Reason, Verdict};
+use crate::audit::auditor::Auditor;
+use crate::audit::check::carried::Carried;
+use crate::audit::check::proof::{self, Proof};
+use crate::audit::check::state::{self, Finding};
+use crate::audit::conclude::Conclusion;
+use crate::audit::outcome::Outcome;
+use crate::audit::verdict::{Reason, Verdict};
 use crate::config::Signatures;
 use crate::ledger::{ClaimedState, State};
 use crate::trust::{Ground, LocalFailure, Seen, Tampering, Trusted};
@@ -92,7 +92,7 @@ impl Auditor {
     fn take(&mut self, carried: &Carried) -> Option<Import> {
         let (database, imported) = (carried.database.as_str(), carried.claimed.state);
         let demands = self.demands();
-        let written = match check::check(&mut self.server, database, Some(imported), &demands) {
+        let written = match state::check(&mut self.server, database, Some(imported), &demands) {
             Finding::Stopped => return None,
             Finding::Same(shown) => {
                 let seen = self.carried(database, &carried.claimed);

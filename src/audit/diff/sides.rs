@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::against::{Change, Differences, Differing, Differs, KEYS, LISTED};
-use super::auditor::MIN_PATIENCE;
-use super::proof::{self, Standing};
+use crate::audit::auditor::MIN_PATIENCE;
+use crate::audit::check::proof::{self, Standing};
+use crate::audit::diff::differences::{Change, Differences, Differing, Differs, KEYS, LISTED};
 use crate::config::ShownValues;
 use crate::ledger::{Digest, State, TxEntry, verify_entries};
 use crate::locate::Answer;
@@ -16,7 +16,7 @@ use crate::wire::{Entries, Tx};
 const RUN: u32 = 100;
 
 /// What ends the reading of two servers.
-pub(super) enum Ended {
+pub(in crate::audit) enum Ended {
     Stopped,
     Unproven(Shown),
 }
@@ -37,13 +37,13 @@ impl Ended {
 }
 
 /// Two servers that should show the same.
-pub(super) struct Sides<'a> {
+pub(in crate::audit) struct Sides<'a> {
     pub(super) ours: Side<'a>,
     pub(super) theirs: Side<'a>,
 }
 
 /// One of two servers, and the state that everything it shows has to lead to.
-pub(super) struct Side<'a> {
+pub(in crate::audit) struct Side<'a> {
     server: &'a mut Server,
     database: &'a str,
     shown: State,
@@ -52,7 +52,7 @@ pub(super) struct Side<'a> {
 
 impl Sides<'_> {
     /// Is it the same transaction on both?
-    pub(super) fn same(&mut self, tx: u64) -> Option<Answer> {
+    pub(in crate::audit) fn same(&mut self, tx: u64) -> Option<Answer> {
         let unknown = |ended| match ended {
             Ended::Stopped => None,
             Ended::Unproven(why) => Some(Answer::Unknown(why)),
@@ -69,7 +69,7 @@ impl Sides<'_> {
 
     /// Reads both from the last transaction that is the same up to `last`: each has to chain from
     /// there to what its server's state proves.
-    pub(super) fn compare(
+    pub(in crate::audit) fn compare(
         &mut self,
         differences: &mut Differences,
         last: u64,
@@ -116,7 +116,7 @@ impl Sides<'_> {
 
     /// Reads the transactions that the longer side has beyond the shorter, since an entry may have moved there. They
     /// have to chain from the end of the shorter side to what the longer side's state proves.
-    pub(super) fn read_on(
+    pub(in crate::audit) fn read_on(
         &mut self,
         differences: &Differences,
         most: u64,
@@ -167,7 +167,7 @@ impl Sides<'_> {
     }
 
     /// What of the pairs is told: entries that stand in another transaction there only moved.
-    pub(super) fn tell(
+    pub(in crate::audit) fn tell(
         &mut self,
         differences: &mut Differences,
         pairs: Vec<Pair>,
@@ -235,7 +235,7 @@ fn spend(room: usize, tx: &Tx) -> Result<usize, Ended> {
 }
 
 /// Transactions of the same id whose entries differ; one alone where the other side ends before.
-pub(super) struct Pair {
+pub(in crate::audit) struct Pair {
     ours: Option<Tx>,
     theirs: Option<Tx>,
 }
@@ -259,7 +259,7 @@ impl<'a> Entry<'a> {
 }
 
 impl<'a> Side<'a> {
-    pub(super) fn new(
+    pub(in crate::audit) fn new(
         server: &'a mut Server,
         database: &'a str,
         shown: State,

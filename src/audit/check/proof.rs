@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use crate::audit::check::sort;
 use crate::audit::verdict::{Reason, Verdict};
 use crate::ledger::{self, Digest, Fault, Parts, Proven, Refusal, State, TxHeader, Wanted};
 use crate::server::{Failure, Kind, Server};
@@ -34,7 +33,7 @@ impl Proof {
     }
 
     fn of_failure(failure: Failure) -> Proof {
-        match sort(&failure, true) {
+        match Verdict::of_failure(&failure, true) {
             None => Proof::Stopped,
             Some(Verdict::Tampered(Tampering::RolledBack)) => {
                 Proof::Fails(Verdict::Tampered(Tampering::RolledBack), Reason::Vanished)

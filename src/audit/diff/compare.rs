@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::capture;
-use super::check;
-use super::proof::{self, Proof};
-use super::verdict::{Reason, Verdict};
-use super::{Auditor, Exit};
+use crate::audit::auditor::Auditor;
+use crate::audit::capture;
+use crate::audit::check::proof::{self, Proof};
+use crate::audit::verdict::{Exit, Reason, Verdict};
 use crate::ledger::State;
 use crate::ranges::Ranges;
 use crate::trust::{Alarm, Answer, Exported, Finding, LocalFailure, Tampering, Trusted};
@@ -234,7 +233,7 @@ impl Auditor {
         match self.server.state(database) {
             Ok(claimed) if claimed.state.tx < target.tx => Held::Behind(claimed.state.tx),
             Ok(_) => Held::Unproven(Verdict::Malformed, Reason::UnbackedHash),
-            Err(failure) => match check::sort(&failure, true) {
+            Err(failure) => match Verdict::of_failure(&failure, true) {
                 None => Held::Stopped,
                 Some(verdict) => Held::Unproven(verdict, Reason::of_failure(failure)),
             },

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::audit::proof::{self, Proof};
+use crate::audit::check::proof::{self, Proof};
 use crate::audit::verdict::{Reason, Verdict};
 use crate::config::Signatures;
 use crate::ledger::{ClaimedState, Proven, Signature, State, StateShape};
@@ -116,7 +116,7 @@ fn contradiction(trusted: &State, shown: &State) -> Option<(Tampering, Reason)> 
 
 /// Is the state one for this database, in the shape that is due, and signed where that is due?
 /// (protocol.md §2, §5)
-pub(super) fn check_claim(
+pub(in crate::audit) fn check_claim(
     claimed: &ClaimedState,
     database: &str,
     demands: &Demands,
@@ -203,7 +203,7 @@ fn with_shown(finding: Finding, claimed: &ClaimedState) -> Finding {
 }
 
 fn of_failure(failure: Failure, trusted: Option<State>) -> Finding {
-    match sort(&failure, trusted.is_some()) {
+    match Verdict::of_failure(&failure, trusted.is_some()) {
         None => Finding::Stopped,
         Some(verdict) => {
             let vanished = verdict == Verdict::Tampered(Tampering::RolledBack);
@@ -215,28 +215,6 @@ fn of_failure(failure: Failure, trusted: Option<State>) -> Finding {
             Finding::refused(verdict, reason, None)
         }
     }
-}
-
-/// The verdict that a failed call amounts to; `None` where the program is asked to end.
-pub(super) fn sort(failure: &Failure, trusted: bool) -> Option<Verdict> {
-    Some(match failure.kind {
-        Kind::Stopped => return None,
-        Kind::Unreachable
-        | Kind::Deadline(_)
-        | Kind::CutShort
-        | Kind::TooLarge
-        | Kind::RateLimited => Verdict::Unreachable,
-        // only a database with a trusted state can vanish
-        Kind::NoSuchDatabase if trusted => Verdict::Tampered(Tampering::RolledBack),
-        // the server's own word against itself
-        Kind::Corrupted => Verdict::Tampered(Tampering::Value),
-        Kind::Malformed(_)
-        | Kind::NotOneMessage
-        | Kind::Compressed
-        | Kind::CannotProve
-        | Kind::MaybeCorrupted => Verdict::Malformed,
-        _ => Verdict::Refused,
-    })
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ pub fn sort(names: &Names, known: &BTreeSet<String>, selects: impl Fn(&str) -> b
 }
 
 /// Printable ASCII without spaces, of some length: more than any server allows.
-pub(super) fn possible(name: &[u8]) -> Option<&str> {
+pub(in crate::audit) fn possible(name: &[u8]) -> Option<&str> {
     let possible = (1..=MAX_NAME).contains(&name.len()) && name.iter().all(u8::is_ascii_graphic);
     std::str::from_utf8(name).ok().filter(|_| possible)
 }

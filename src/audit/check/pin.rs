@@ -2,12 +2,12 @@
 
 use std::cmp::Ordering;
 
-use super::auditor::Auditor;
-use super::check::Finding;
-use super::conclude::Conclusion;
-use super::policy::Pin;
-use super::proof::{self, Proof};
-use super::verdict::{Reason, Verdict};
+use crate::audit::auditor::Auditor;
+use crate::audit::check::proof::{self, Proof};
+use crate::audit::check::state::Finding;
+use crate::audit::conclude::Conclusion;
+use crate::audit::policy::Pin;
+use crate::audit::verdict::{Reason, Verdict};
 use crate::ledger::State;
 use crate::trust::{How, Tampering, Trusted};
 
@@ -15,7 +15,7 @@ impl Auditor {
     /// Adds the pins to what the check of a database concluded: the worse of the two counts. Only
     /// a state that is proven itself is a state to hold a pin against; `None` where the program is
     /// asked to end.
-    pub(super) fn with_pins(
+    pub(in crate::audit) fn with_pins(
         &mut self,
         database: &str,
         conclusion: Conclusion,
@@ -44,7 +44,7 @@ impl Auditor {
     /// A server that has never shown the pinned state has not gone back behind it: a replica may lag. One that never
     /// catches up becomes overdue. A pin in the place of damaged files is no such pin, and an empty database no
     /// replica that lags.
-    pub(super) fn excuse_lag_behind_a_pin(
+    pub(in crate::audit) fn excuse_lag_behind_a_pin(
         &self,
         database: &str,
         trusted: Option<&Trusted>,

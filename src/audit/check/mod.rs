@@ -1,0 +1,10 @@
+//! The state that a server shows, held against the trusted one. Reading order: `listing` (which databases), `state` (what
+//! takes no proof), `proof` (the proof and its parts), `pin` (pinned states), `carried` and `import` (states that
+//! another auditor trusted).
+
+pub(super) mod carried;
+pub(super) mod import;
+pub(super) mod listing;
+mod pin;
+pub(super) mod proof;
+pub(super) mod state;
