@@ -13,6 +13,7 @@ pub mod immuclient;
 pub mod in_process;
 pub mod json;
 pub mod ledgers;
+pub mod limited;
 pub mod locating;
 pub mod loud;
 pub mod meter;

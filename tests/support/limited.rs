@@ -1,0 +1,122 @@
+//! An auditor within the limit on memory that its unit and the manifests set: its monitor is scraped, and a webhook
+//! is told.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use immuaudit::drill::{Embedded, Options};
+
+use super::cgroup::Cgroup;
+use super::http::get;
+use super::place::Place;
+use super::program::{Program, Running, high_water};
+use super::receiver::Receiver;
+
+/// What the unit and the manifests allow, in bytes.
+const LIMIT: u64 = 64 << 20;
+/// What may be resident of it, in KiB: the rest is the kernel's for sockets and files.
+const MOST_MEMORY: u64 = 48 << 10;
+const MOST_SCRAPE: usize = 3_000_000;
+/// The database that is lied about.
+pub const DATABASE: &str = "defaultdb";
+
+/// A server, a webhook, and an auditor within the limit.
+pub struct Scene {
+    pub place: Place,
+    pub server: Embedded,
+    pub receiver: Receiver,
+    pub program: Program,
+    cgroup: Cgroup,
+}
+
+impl Scene {
+    pub fn new(options: Options, args: &[&str]) -> Scene {
+        let server = Embedded::start(options).expect("an embedded ledger");
+        let (place, receiver) = (Place::new(), Receiver::start());
+        let cgroup = Cgroup::of(LIMIT);
+        let program = Program::new(server.port(), &place.join("trust"))
+            .with(&["--log-level", "debug"])
+            .with(args)
+            .run_by(cgroup.prefix());
+        Scene {
+            place,
+            server,
+            receiver,
+            cgroup,
+            program,
+        }
+    }
+
+    /// The loop, with its monitor and the webhook.
+    pub fn start(&self, interval: &str) -> Running {
+        let url = self.receiver.url();
+        self.program.start(&[
+            "--audit-interval",
+            interval,
+            "--audit-notification-url",
+            &url,
+        ])
+    }
+
+    pub fn evidence(&self) -> Vec<PathBuf> {
+        let directory = self.place.join("trust/tested/evidence").join(DATABASE);
+        let files = fs::read_dir(directory).into_iter().flatten();
+        files.map(|file| file.expect("a file").path()).collect()
+    }
+
+    /// Holds what a run took, in KiB, against what it may.
+    #[track_caller]
+    pub fn check_memory(&self, what: &str, peak: u64) {
+        assert_eq!(self.cgroup.kills(), 0, "{what}");
+        assert!(peak <= MOST_MEMORY, "{what}: {peak} KiB");
+    }
+
+    /// Ends the program: it runs yet, nothing was killed, and its memory was bounded. The most that was
+    /// resident, in KiB.
+    #[track_caller]
+    pub fn end(&self, what: &str, running: &mut Running) -> u64 {
+        let peak = high_water(running.id()).unwrap_or_else(|| panic!("{what}: {}", running.log()));
+        running.signal("TERM");
+        assert_eq!(running.end(), Some(0), "{what}: {}", running.log());
+        self.check_memory(what, peak);
+        peak
+    }
+}
+
+/// Asks for the metrics as a server of them does: every second, and of every page that is large.
+#[track_caller]
+pub fn scrape(what: &str, running: &Running) -> usize {
+    let log = running.log();
+    let told = log.split("status page on http://").nth(1);
+    let address = told
+        .and_then(|told| told.split('/').next())
+        .expect("where it is");
+    let port = address
+        .rsplit(':')
+        .next()
+        .and_then(|port| port.parse().ok());
+    let scraped = get(port.expect("a port"), "/metrics", "*/*").body.len();
+    assert!(scraped <= MOST_SCRAPE, "{what}: {scraped} bytes");
+    scraped
+}
+
+/// Waits until `is`, with a scrape at the start and in every second.
+#[track_caller]
+pub fn wait_scraping(what: &str, running: &mut Running, mut is: impl FnMut(&str) -> bool) {
+    let (begin, mut scraped) = (Instant::now(), 0);
+    loop {
+        let seconds = begin.elapsed().as_secs() + 1;
+        let log = running.log();
+        assert!(running.is_running(), "{what}: it ended: {log}");
+        if scraped < seconds && log.contains("status page on http://") {
+            scrape(what, running);
+            scraped = seconds;
+        }
+        if is(&log) {
+            return;
+        }
+        assert!(seconds < 90, "{what}: never: {log}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
