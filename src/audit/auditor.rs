@@ -34,6 +34,8 @@ pub struct Auditor {
     pub(super) first: Option<String>,
     /// The last listed database without a trusted state that had its turn.
     pub(super) last_untrusted: Option<String>,
+    /// How many databases have open alarms though nothing was ever trusted of them, once this cycle had to know.
+    pub(super) strangers_with_alarms: Option<usize>,
     /// The database that a paced sweep went on with last.
     pub(super) swept_last: Option<String>,
     /// The database whose mirror was added to last.
@@ -82,6 +84,7 @@ impl Auditor {
             shape: None,
             first: None,
             last_untrusted,
+            strangers_with_alarms: None,
             swept_last: None,
             mirrored_last: None,
             locating: LOCATING,

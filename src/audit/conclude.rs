@@ -71,7 +71,7 @@ impl Auditor {
         let alarms = match (verdict, &mut values) {
             // recorded as they were made
             (_, Some(report)) => std::mem::take(&mut report.alarms),
-            (Verdict::Tampered(kind), None) => {
+            (Verdict::Tampered(kind), None) if self.may_raise(database, trusted) => {
                 let raised = self.raise(database, kind, &reason, trusted, shown);
                 Alarms::of(raised)
             }
@@ -117,6 +117,7 @@ impl Auditor {
             values_overdue: self.values_overdue(database),
             warnings,
             duration: Duration::ZERO,
+            is_stranger: false,
         }
     }
 

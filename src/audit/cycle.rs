@@ -1,9 +1,11 @@
 //! The result of a cycle: the outcomes of all databases, and the faults that concern none of them alone.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
 use super::outcome::Outcome;
+use super::strangers::Strangers;
 use super::verdict::{Exit, Verdict};
 use crate::audit::check::listing::Impossible;
 use crate::server::Failure;
@@ -12,8 +14,12 @@ use crate::trust::LocalFailure;
 /// The result of one cycle.
 #[derive(Debug)]
 pub struct Cycle {
-    /// One for each database audited or known.
+    /// One for each database audited or known; of the strangers among them only the first ones.
     pub outcomes: Vec<Outcome>,
+    /// The databases of which nothing is trusted, those with an outcome included.
+    pub strangers: Strangers,
+    /// The databases of which something is or was trusted, or of which files are kept.
+    pub known: BTreeSet<String>,
     /// The server did not list its databases.
     pub no_list: Option<Failure>,
     /// The auditor's own files could not tell what is known.
@@ -36,6 +42,8 @@ impl Cycle {
     pub(super) fn new() -> Cycle {
         Cycle {
             outcomes: Vec::new(),
+            strangers: Strangers::default(),
+            known: BTreeSet::new(),
             no_list: None,
             no_store: None,
             impossible: None,
@@ -55,9 +63,16 @@ impl Cycle {
             && self.outcomes.iter().all(Outcome::is_complete)
     }
 
+    /// Returns whether a database is neither trusted nor listed any more, nor has alarms: what was remembered of it can
+    /// be forgotten. After a cycle that was stopped nothing is.
+    pub fn forgets(&self, database: &str) -> bool {
+        !self.stopped && !self.known.contains(database)
+    }
+
     /// The exit code of a run of this cycle alone: the worst of its databases and troubles.
     pub fn exit(&self) -> Exit {
-        let worst = self.outcomes.iter().map(Outcome::exit).max();
+        let strangers = Some(self.strangers.exit()).filter(|_| !self.strangers.is_empty());
+        let worst = self.outcomes.iter().map(Outcome::exit).max().max(strangers);
         let local = match self.no_store {
             Some(_) => Exit::Local,
             None => Exit::Good,
@@ -77,12 +92,14 @@ impl Cycle {
         let too_many = (self.too_many > 0).then_some(self.too_many);
         let not_reached = (self.not_reached > 0).then_some(self.not_reached);
         let selects_nothing = self.selects_nothing.iter();
+        let strangers = Some(&self.strangers).filter(|of| !of.unreported_are_complete());
         [
             self.no_store.as_ref().map(Trouble::NoStore),
             no_list.map(Trouble::NoList),
             self.impossible.as_ref().map(Trouble::Impossible),
             too_many.map(Trouble::TooMany),
             not_reached.map(Trouble::NotReached),
+            strangers.map(Trouble::Strangers),
             nothing.then_some(Trouble::Nothing),
         ]
         .into_iter()
@@ -104,6 +121,8 @@ pub enum Trouble<'a> {
     TooMany(usize),
     /// Databases without a trusted state that there was no time for; how many.
     NotReached(usize),
+    /// Databases of which nothing is trusted, more of them than have an outcome each.
+    Strangers(&'a Strangers),
     /// An entry of `--audit-databases` that selects nothing, and what the server said of it as a name.
     SelectsNothing(&'a str, &'a Failure),
     /// No database to audit at all.
@@ -121,6 +140,7 @@ impl Trouble<'_> {
             | Trouble::Impossible(_)
             | Trouble::TooMany(_)
             | Trouble::NotReached(_)
+            | Trouble::Strangers(_)
             | Trouble::SelectsNothing(..)
             | Trouble::Nothing => None,
         }
@@ -146,6 +166,7 @@ impl fmt::Display for Trouble<'_> {
                 "there was no time for {count} databases of which nothing is trusted yet: the next \
                  cycles go on with them"
             ),
+            Trouble::Strangers(strangers) => write!(f, "{strangers}"),
             Trouble::SelectsNothing(entry, said) => write!(
                 f,
                 "--audit-databases: \"{entry}\" selects no database that this user may see ({said}): \

@@ -161,6 +161,11 @@ impl Databases {
         selected.map(|(name, _)| name.clone()).collect()
     }
 
+    /// Forgets a database.
+    pub fn forget(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
     /// Forgets the databases that `keeps` does not name.
     pub fn retain(&mut self, keeps: impl Fn(&str) -> bool) {
         self.records.retain(|name, _| keeps(name));

@@ -7,14 +7,11 @@ use std::collections::BTreeSet;
 use super::auditor::Auditor;
 use super::cycle::Cycle;
 use super::outcome::Outcome;
-use super::verdict::{Reason, Verdict};
+use super::verdict::Reason;
 use super::written::Facts;
 use crate::clock::Timestamp;
 use crate::ledger::State;
 use crate::trust::{How, OutcomeRecord};
-
-/// Databases of which nothing is trusted and the last verdict is kept all the same, at most.
-const MAX_STRANGERS: usize = 1000;
 
 impl Auditor {
     /// For `status`, and for ages over a restart. What a server lists and nothing is trusted of is
@@ -22,16 +19,10 @@ impl Auditor {
     pub(super) fn save_outcomes(&mut self, cycle: &Cycle, known: &BTreeSet<String>) {
         let (wall, now) = (self.wall_time(), self.now());
         let mut told = BTreeSet::new();
-        let mut strangers = 0;
-        for outcome in &cycle.outcomes {
-            let database = outcome.database.as_str();
-            if !known.contains(database) && outcome.verdict != Verdict::FirstSeen {
-                strangers += 1;
-                if strangers > MAX_STRANGERS && !self.was_last(database) {
-                    continue;
-                }
-            }
-            told.insert(database);
+        // of the strangers those that were reported, and the last one, after which the next process goes on
+        let last = cycle.strangers.last.as_deref();
+        for outcome in cycle.outcomes.iter().chain(last) {
+            told.insert(outcome.database.as_str());
             self.note_outcome(outcome, wall);
         }
         for (name, database) in self.databases.iter_mut() {

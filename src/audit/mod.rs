@@ -25,6 +25,7 @@ mod outcome;
 mod policy;
 mod recheck;
 mod schedule;
+mod strangers;
 mod turn;
 mod values;
 mod verdict;
@@ -44,6 +45,7 @@ pub use mirror::Unmirrored;
 pub use outcome::{Outcome, Overdue, Warning};
 pub use policy::{Pin, Policy};
 pub use recheck::{Bearing, NotShown, Rechecked, recheck};
+pub use strangers::{REPORTED_STRANGERS, Strangers};
 pub use values::{
     Broken, BrokenTx, BrokenValues, Completed, Entry, Judged, Report, Unread, What, Why,
 };

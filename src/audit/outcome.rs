@@ -194,6 +194,8 @@ pub struct Outcome {
     pub warnings: Vec<Warning>,
     /// How long the check took.
     pub duration: Duration,
+    /// Whether nothing was trusted of it before, nothing was taken on trust, and no alarm of it is written down.
+    pub is_stranger: bool,
 }
 
 impl Outcome {
@@ -215,6 +217,11 @@ impl Outcome {
             true => self.warnings.iter().any(absent),
             false => before,
         }
+    }
+
+    /// Returns whether neither the server nor the files know the database any more: its trusted state was given up.
+    pub fn is_gone(&self) -> bool {
+        matches!(self.reason, Reason::Unlisted) && self.open_alarms == 0
     }
 
     /// Returns whether everything was proven and read that was to be, in time.

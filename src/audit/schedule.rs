@@ -10,6 +10,7 @@ use super::cycle::Cycle;
 use super::database::Turn;
 use super::outcome::Outcome;
 use super::turn::{Checked, Ended, Proven};
+use super::verdict::Verdict;
 use crate::audit::check::listing::{self, Listing};
 use crate::ledger::StateShape;
 use crate::server::{Failure, Kind, Peeked};
@@ -33,6 +34,7 @@ impl Auditor {
         self.server.begin_cycle();
         self.server.begin_transcript();
         self.locating = LOCATING;
+        self.strangers_with_alarms = None;
         for (_, database) in self.databases.iter_mut() {
             database.not_now = false;
         }
@@ -51,6 +53,7 @@ impl Auditor {
             budget,
             away: None,
             silent: 0,
+            known: &known,
             tell: &mut tell,
             cycle,
         };
@@ -65,6 +68,15 @@ impl Auditor {
         self.forget_strangers(&cycle, &known);
         self.save_outcomes(&cycle, &known);
         self.save_progress_if_due();
+        let outcomes = cycle.outcomes.iter();
+        let taken = outcomes.filter(|outcome| !outcome.is_stranger);
+        cycle.known = known;
+        cycle
+            .known
+            .extend(taken.map(|outcome| outcome.database.clone()));
+        for outcome in cycle.outcomes.iter().filter(|outcome| outcome.is_gone()) {
+            cycle.known.remove(&outcome.database);
+        }
         cycle
     }
 
@@ -305,7 +317,9 @@ impl Auditor {
             Checked::Done(mut outcome) => {
                 outcome.duration = took;
                 self.look_whether_away(round);
-                round.tell(*outcome);
+                if !round.tell(*outcome) {
+                    self.databases.forget(name);
+                }
                 Some(None)
             }
         }
@@ -428,14 +442,28 @@ struct Round<'a> {
     away: Option<Failure>,
     /// Databases in a row of which nothing came.
     silent: u32,
+    /// The databases of which something is or was trusted.
+    known: &'a BTreeSet<String>,
     tell: &'a mut dyn FnMut(&Outcome),
     cycle: Cycle,
 }
 
 impl Round<'_> {
-    fn tell(&mut self, outcome: Outcome) {
+    /// Tells an outcome, or only counts it if there are many strangers. Returns whether it was told.
+    fn tell(&mut self, mut outcome: Outcome) -> bool {
+        let is_known = self.known.contains(&outcome.database);
+        let is_taken = outcome.state_verdict() == Verdict::FirstSeen || outcome.alarm.is_some();
+        outcome.is_stranger = !is_known && !is_taken;
+        let told = match outcome.is_stranger {
+            true => self.cycle.strangers.count(outcome),
+            false => Some(outcome),
+        };
+        let Some(outcome) = told else {
+            return false;
+        };
         (self.tell)(&outcome);
         self.cycle.outcomes.push(outcome);
+        true
     }
 }
 

@@ -4,7 +4,7 @@
 //! for the evidence of a real one, evidence is displaced, in this order:
 //!
 //! 1. evidence between the first and the last finding of a database, from the database with the most evidence, closed
-//!    alarms first; an older database keeps half of the room;
+//!    alarms first; an older database keeps half of the room, and all of it if nothing was ever trusted of the younger;
 //! 2. evidence of a younger database, from the youngest. The order in which first states were trusted decides
 //!    ([`arrivals`](super::arrivals)), and no clock; a database of which nothing was ever trusted is the youngest.
 //!
@@ -24,14 +24,17 @@ use super::store::{EVIDENCE, Store};
 /// The time for which a lack of room is remembered, so that a flood of findings does not list the directory for each.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
-/// The place of a database in the order of arrival; the largest number if nothing was ever trusted of it.
+/// The place of a database in the order of arrival.
 type Place = u64;
+
+/// The place of a database of which nothing was ever trusted.
+const NEVER_TRUSTED: Place = Place::MAX;
 
 /// The place of each database, by directory name.
 type Places = BTreeMap<String, Place>;
 
 fn place_in(places: &Places, directory: &str) -> Place {
-    places.get(directory).copied().unwrap_or(Place::MAX)
+    places.get(directory).copied().unwrap_or(NEVER_TRUSTED)
 }
 
 /// The evidence files of a server.
@@ -160,7 +163,7 @@ impl Store {
     }
 
     /// Returns a file between the first and the last of a database. A database that is older than the one in
-    /// `directory` keeps half of the room.
+    /// `directory` keeps half of the room, or all of it if nothing was ever trusted of the younger.
     fn between(
         &self,
         room: &Room,
@@ -170,7 +173,8 @@ impl Store {
         let place = room.place(directory);
         let mut by_amount = room.by_amount(shortage).into_iter();
         by_amount.find_map(|(database, kept)| {
-            if room.place(database) < place && !self.is_more_than_half(kept, shortage) {
+            let is_older = room.place(database) < place;
+            if is_older && (place == NEVER_TRUSTED || !self.is_more_than_half(kept, shortage)) {
                 return None;
             }
             // the finding that room is made for is the last one of its own database

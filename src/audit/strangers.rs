@@ -1,0 +1,229 @@
+//! Databases of which nothing is or was trusted, counted together: a server can list thousands of names, and others in
+//! every list, so none of them is remembered, and only a few of a cycle are reported one by one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::auditor::Auditor;
+use super::outcome::Outcome;
+use super::verdict::{Exit, Verdict};
+use crate::text::Shown;
+use crate::trust::Trusted;
+
+/// Strangers of a cycle that are reported one by one: a server of an ordinary size has fewer.
+pub const REPORTED_STRANGERS: usize = 16;
+/// Strangers that may have open alarms at the same time: a server must not be able to open one for each name that it
+/// makes up. Findings of the others are counted.
+const MAX_WITH_ALARMS: usize = 16;
+/// Names of strangers in one line.
+const SAMPLE: usize = 3;
+
+/// The strangers of a cycle: databases of which nothing was trusted before, and nothing was taken on trust.
+#[derive(Debug, Default)]
+pub struct Strangers {
+    by_verdict: BTreeMap<Verdict, usize>,
+    /// The first ones that could not be taken on trust.
+    unproven: Vec<String>,
+    count: usize,
+    /// How many of them were reported one by one.
+    reported: usize,
+    /// How many of the others were not complete.
+    incomplete: usize,
+    exit: Option<Exit>,
+    /// The last one that had its turn, if it was not reported: the next process goes on after it.
+    pub(super) last: Option<Box<Outcome>>,
+}
+
+impl Strangers {
+    /// Counts a stranger. Returns it if it is to be reported by itself.
+    pub(super) fn count(&mut self, outcome: Outcome) -> Option<Outcome> {
+        self.count += 1;
+        *self.by_verdict.entry(outcome.verdict).or_default() += 1;
+        self.exit = self.exit.max(Some(outcome.exit()));
+        if !outcome.is_complete() && self.unproven.len() < REPORTED_STRANGERS {
+            self.unproven.push(outcome.database.clone());
+        }
+        if self.reported < REPORTED_STRANGERS {
+            self.reported += 1;
+            return Some(outcome);
+        }
+        self.incomplete += usize::from(!outcome.is_complete());
+        self.last = Some(Box::new(outcome));
+        None
+    }
+
+    /// Returns how many there are.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Returns whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Returns how many were not reported one by one.
+    pub fn unreported(&self) -> usize {
+        self.count.saturating_sub(self.reported)
+    }
+
+    /// Returns how many strangers have each verdict.
+    pub fn by_verdict(&self) -> impl Iterator<Item = (Verdict, usize)> + '_ {
+        self.by_verdict
+            .iter()
+            .map(|(verdict, count)| (*verdict, *count))
+    }
+
+    /// Returns how many could not be taken on trust: all but the empty ones.
+    pub fn unproven(&self) -> usize {
+        let unproven = self
+            .by_verdict()
+            .filter(|(verdict, _)| !verdict.is_proven());
+        unproven.map(|(_, count)| count).sum()
+    }
+
+    /// Returns the first ones that could not be taken on trust, [`REPORTED_STRANGERS`] at most.
+    pub fn unproven_names(&self) -> &[String] {
+        &self.unproven
+    }
+
+    /// Returns whether one of them accuses the server.
+    pub fn is_tampering(&self) -> bool {
+        self.by_verdict().any(|(verdict, _)| verdict.is_tampering())
+    }
+
+    /// Returns whether everything could be checked of those that were not reported one by one.
+    pub(super) fn unreported_are_complete(&self) -> bool {
+        self.incomplete == 0
+    }
+
+    /// Returns the exit code of the worst of them.
+    pub(super) fn exit(&self) -> Exit {
+        self.exit.unwrap_or(Exit::Good)
+    }
+}
+
+impl fmt::Display for Strangers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "nothing is trusted of {} databases (", self.count)?;
+        for (at, (verdict, count)) in self.by_verdict().enumerate() {
+            let between = if at == 0 { "" } else { ", " };
+            write!(f, "{between}{count} {verdict}")?;
+        }
+        f.write_str(")")?;
+        for (at, name) in self.unproven.iter().take(SAMPLE).enumerate() {
+            let between = if at == 0 { ", such as " } else { ", " };
+            write!(f, "{between}\"{}\"", Shown::new(name))?;
+        }
+        Ok(())
+    }
+}
+
+impl Auditor {
+    /// Returns whether a finding of a database may be written down as an alarm: always if anything was trusted of it or it
+    /// has files already, else as long as few others like it have open alarms.
+    pub(super) fn may_raise(&mut self, database: &str, trusted: Option<&Trusted>) -> bool {
+        let is_known = trusted.is_some() || self.was_trusted(database);
+        if is_known || self.known.iter().any(|name| name == database) {
+            return true;
+        }
+        let with_alarms = match self.strangers_with_alarms {
+            Some(count) => count,
+            None => self.count_strangers_with_alarms(),
+        };
+        let may = with_alarms < MAX_WITH_ALARMS;
+        self.strangers_with_alarms = Some(with_alarms + usize::from(may));
+        may
+    }
+
+    fn count_strangers_with_alarms(&self) -> usize {
+        let nothing = |name: &str| matches!(self.store.load(name), Ok(None));
+        let known = self.known.iter().map(String::as_str);
+        let strangers = known.filter(|name| !self.was_trusted(name) && nothing(name));
+        let open = |name: &str| match self.store.open_alarms(Some(name)) {
+            Ok(alarms) => !alarms.is_empty(),
+            Err(failure) => failure.hides_alarms(),
+        };
+        strangers.filter(|name| open(name)).count()
+    }
+
+    fn was_trusted(&self, database: &str) -> bool {
+        let record = self.databases.get(database);
+        record.is_some_and(|record| record.trusted_before)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::audit::verdict::Reason;
+
+    fn outcome(database: &str, verdict: Verdict) -> Outcome {
+        Outcome {
+            database: database.into(),
+            verdict,
+            of_state: None,
+            reason: Reason::None,
+            values: None,
+            window: None,
+            shown: None,
+            previous: None,
+            signature: None,
+            previous_signature: None,
+            alarm: None,
+            opened_alarm: false,
+            unwritten: None,
+            open_alarms: 0,
+            overdue: None,
+            values_overdue: None,
+            warnings: Vec::new(),
+            duration: Duration::ZERO,
+            is_stranger: true,
+        }
+    }
+
+    #[test]
+    fn thousands_are_counted_and_few_are_reported_and_named() {
+        let mut strangers = Strangers::default();
+        let mut reported = 0;
+        for number in 0..9_000 {
+            let verdict = match number % 3 {
+                0 => Verdict::Empty,
+                _ => Verdict::Refused,
+            };
+            let outcome = outcome(&format!("n\"{number}"), verdict);
+            reported += usize::from(strangers.count(outcome).is_some());
+        }
+        assert_eq!(reported, REPORTED_STRANGERS);
+        let counts = (
+            strangers.len(),
+            strangers.unproven(),
+            strangers.unreported(),
+        );
+        assert_eq!(counts, (9_000, 6_000, 9_000 - REPORTED_STRANGERS));
+        assert_eq!(strangers.unproven_names().len(), REPORTED_STRANGERS);
+        assert!(!strangers.unreported_are_complete());
+        assert_eq!(strangers.exit(), Exit::Incomplete);
+        assert_eq!(
+            strangers.to_string(),
+            "nothing is trusted of 9000 databases (3000 empty, 6000 refused), such as \"n\\\"1\", \"n\\\"2\", \
+             \"n\\\"4\""
+        );
+    }
+
+    #[test]
+    fn empty_databases_past_those_reported_are_no_trouble() {
+        let mut strangers = Strangers::default();
+        for number in 0..100 {
+            let verdict = match number {
+                0 => Verdict::Refused,
+                _ => Verdict::Empty,
+            };
+            strangers.count(outcome(&number.to_string(), verdict));
+        }
+        assert!(strangers.unreported_are_complete());
+        assert_eq!(strangers.exit(), Exit::Incomplete); // of the first one
+    }
+}
