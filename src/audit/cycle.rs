@@ -130,6 +130,11 @@ pub enum Trouble<'a> {
 }
 
 impl Trouble<'_> {
+    /// Returns whether it accuses the server.
+    pub fn is_tampering(&self) -> bool {
+        matches!(self, Trouble::Strangers(strangers) if strangers.is_tampering())
+    }
+
     /// What it amounts to where one database is not to blame: `unreachable`, `refused` or `malformed`.
     pub fn verdict(&self) -> Option<Verdict> {
         match self {

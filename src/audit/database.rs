@@ -163,7 +163,7 @@ impl Databases {
 
     /// Forgets a database.
     pub fn forget(&mut self, name: &str) {
-        self.0.remove(name);
+        self.records.remove(name);
     }
 
     /// Forgets the databases that `keeps` does not name.

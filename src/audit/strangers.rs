@@ -22,8 +22,9 @@ const SAMPLE: usize = 3;
 #[derive(Debug, Default)]
 pub struct Strangers {
     by_verdict: BTreeMap<Verdict, usize>,
-    /// The first ones that could not be taken on trust.
+    /// The first ones that could not be taken on trust, and why the first of them could not.
     unproven: Vec<String>,
+    why: String,
     count: usize,
     /// How many of them were reported one by one.
     reported: usize,
@@ -40,7 +41,11 @@ impl Strangers {
         self.count += 1;
         *self.by_verdict.entry(outcome.verdict).or_default() += 1;
         self.exit = self.exit.max(Some(outcome.exit()));
-        if !outcome.is_complete() && self.unproven.len() < REPORTED_STRANGERS {
+        let is_unproven = !outcome.verdict.is_proven();
+        if is_unproven && self.unproven.is_empty() {
+            self.why = outcome.why();
+        }
+        if is_unproven && self.unproven.len() < REPORTED_STRANGERS {
             self.unproven.push(outcome.database.clone());
         }
         if self.reported < REPORTED_STRANGERS {
@@ -115,7 +120,10 @@ impl fmt::Display for Strangers {
             let between = if at == 0 { ", such as " } else { ", " };
             write!(f, "{between}\"{}\"", Shown::new(name))?;
         }
-        Ok(())
+        match self.why.is_empty() {
+            true => Ok(()),
+            false => write!(f, ": {}", self.why),
+        }
     }
 }
 

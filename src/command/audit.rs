@@ -8,12 +8,12 @@ use log::Level;
 
 use super::open::{self, Failed};
 use super::watch::{self, Watch};
-use crate::audit::{Auditor, Cycle, Exit, Outcome, Went, chance_per_day};
+use crate::audit::{Auditor, Cycle, Exit, Outcome, Trouble, Went, chance_per_day};
 use crate::clock::{self, Clock};
 use crate::config::{Effective, Format, Repeat, Settings, Volume};
 use crate::report::{
-    Event, complain, log_cycle, log_outcome, log_swept, log_values, log_warnings, outcome_json,
-    outcome_line, print, trouble_json,
+    Event, Said, Untrusted, complain, log_cycle, log_outcome, log_swept, log_untrusted, log_values,
+    log_warnings, outcome_json, outcome_line, print, trouble_json, untrusted_json,
 };
 use crate::server::Failure;
 use crate::service::{Notifier, memory_allowed};
@@ -74,6 +74,7 @@ pub(super) fn once(auditor: &mut Auditor, settings: &Settings, watch: &Watch) ->
     let name = &settings.server.name;
     let cycle = auditor.cycle(|outcome| report(settings, watch, outcome));
     after(auditor, settings, watch, &cycle);
+    tell_rest(settings, &cycle);
     if settings.report.volume == Volume::Quiet {
         // what no database's line tells, and the log is off
         for trouble in cycle.troubles() {
@@ -82,6 +83,27 @@ pub(super) fn once(auditor: &mut Auditor, settings: &Settings, watch: &Watch) ->
     }
     watch.flush();
     cycle
+}
+
+/// What is said of databases of which nothing is trusted, if not each of them has a line.
+fn tell_rest(settings: &Settings, cycle: &Cycle) {
+    let rest = cycle.strangers.unreported();
+    if rest == 0 {
+        return;
+    }
+    let name = &settings.server.name;
+    let is_trouble = |trouble: Trouble| matches!(trouble, Trouble::Strangers(_));
+    let is_trouble = cycle.troubles().any(is_trouble);
+    if is_trouble {
+        log_untrusted(name, &Untrusted::of(cycle));
+    }
+    let quiet = settings.report.volume == Volume::Quiet && !is_trouble;
+    match settings.report.format {
+        Format::Text if !quiet => print(&format!("{rest} more databases: {}", cycle.strangers)),
+        // a trouble has its object already
+        Format::Json if !is_trouble && !quiet => print(&untrusted_json(name, &cycle.strangers)),
+        Format::Text | Format::Json => {}
+    }
 }
 
 /// Logs, notifies and prints an outcome of a program that does its work once.
@@ -167,11 +189,13 @@ impl Loop<'_> {
             .text("interval", format!("{interval:?}"))
             .log();
         self.notifier.ready(settings.server.call_timeout);
+        let mut said = Said::default();
         let mut level = Level::Info; // once; a line a cycle is for who looks for it
         while !self.stop.requested() {
             let next = Instant::now() + interval;
             let cycle = auditor.cycle(|outcome| self.tell(outcome));
             after(auditor, settings, self.watch, &cycle);
+            self.tell_untrusted(&cycle, &mut said);
             tell_values(auditor, settings, &cycle, level);
             level = Level::Debug;
             self.sweep_until(auditor, next);
@@ -181,6 +205,17 @@ impl Loop<'_> {
             .text("server", name)
             .log();
         Exit::Good
+    }
+
+    /// A line of all databases of which nothing is trusted, if there is more to say of them than in the last line.
+    fn tell_untrusted(&self, cycle: &Cycle, said: &mut Said) {
+        let untrusted = Untrusted::of(cycle);
+        let is_over = untrusted.unproven == 0 && said.unproven > 0;
+        let is_more = untrusted.unproven > 0 && untrusted.is_more_than(said);
+        if !cycle.stopped && (is_over || is_more) {
+            log_untrusted(&self.settings.server.name, &untrusted);
+            *said = untrusted.said();
+        }
     }
 
     fn tell(&self, outcome: &Outcome) {

@@ -5,7 +5,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use crate::audit::{Outcome, Verdict};
 use crate::clock::Timestamp;
 use crate::ledger::{Digest, Signature, State, encode_base64};
-use crate::report::{JsonObject, adopt_command, close_command};
+use crate::report::{JsonObject, Untrusted, adopt_command, close_command};
 
 /// How much it matters; the earlier goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,24 +71,32 @@ impl Notification {
         }
     }
 
+    /// Of all databases of which nothing is trusted; if that is over, of none.
+    pub fn of_untrusted(server: &str, untrusted: &Untrusted, now: Timestamp) -> Notification {
+        let id = fresh_id();
+        let is_over = untrusted.unproven == 0;
+        let verdict = untrusted.worst.filter(|_| !is_over).map(Verdict::word);
+        let reason = match is_over {
+            true => "all listed databases are trusted or empty now",
+            false => &untrusted.text,
+        };
+        let body = beside_databases(server, now, untrusted.is_tampering(), verdict, reason, &id);
+        Notification {
+            id,
+            rank: match untrusted.is_tampering() {
+                true => Rank::Tampering,
+                false => Rank::Change,
+            },
+            topic: short(Digest::of(&[b"untrusted"])),
+            body,
+        }
+    }
+
     /// One that says that it is a test.
     pub fn test(server: &str, now: Timestamp) -> Notification {
         let id = fresh_id();
-        let body = JsonObject::new()
-            .text("db", Some(""))
-            .text("run_at", Some(&now.to_string()))
-            .flag("tampered", false)
-            .object("previous_state", None)
-            .object("current_state", None)
-            .text("server", Some(server))
-            .text("verdict", Some("test"))
-            .text(
-                "reason",
-                Some("immuaudit notify --test: nothing was checked"),
-            )
-            .text("evidence", None)
-            .text("id", Some(&id))
-            .end();
+        let reason = "immuaudit notify --test: nothing was checked";
+        let body = beside_databases(server, now, false, Some("test"), reason, &id);
         Notification {
             id,
             rank: Rank::Change,
@@ -96,6 +104,29 @@ impl Notification {
             body,
         }
     }
+}
+
+/// Returns the body of a notification that concerns no single database: `db` is empty.
+fn beside_databases(
+    server: &str,
+    now: Timestamp,
+    tampered: bool,
+    verdict: Option<&str>,
+    reason: &str,
+    id: &str,
+) -> String {
+    JsonObject::new()
+        .text("db", Some(""))
+        .text("run_at", Some(&now.to_string()))
+        .flag("tampered", tampered)
+        .object("previous_state", None)
+        .object("current_state", None)
+        .text("server", Some(server))
+        .text("verdict", verdict)
+        .text("reason", Some(reason))
+        .text("evidence", None)
+        .text("id", Some(id))
+        .end()
 }
 
 /// Returns the reason of the verdict, and the warnings.

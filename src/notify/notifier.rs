@@ -11,11 +11,12 @@ use super::heartbeat::Heartbeat;
 use super::http::agent;
 use super::notification::{Notification, standing};
 use super::post::Post;
+use super::untrusted::Notified;
 use crate::audit::{Cycle, Exit, Outcome};
 use crate::clock;
 use crate::config::{NotifySettings, WatchSettings, When};
 use crate::ledger::Digest;
-use crate::report::Receiver;
+use crate::report::{Receiver, Untrusted};
 use crate::trust::OutcomeRecord;
 
 /// Time for one try over the network.
@@ -32,8 +33,10 @@ pub struct Notifier {
     couriers: Vec<Courier>,
     receivers: Vec<Receiver>,
     heartbeat: Option<Heartbeat>,
-    /// The last check of each database.
+    /// The last check of each database of which something is trusted.
     last: HashMap<String, Last>,
+    /// What was notified of the others.
+    untrusted: Notified,
 }
 
 /// What came of a test notification.
@@ -62,7 +65,8 @@ impl Notifier {
             .heartbeat
             .as_ref()
             .map(|url| Heartbeat::start(url, agent(&settings.notify.roots, TRY)));
-        let last = outcomes.iter().map(|outcome| {
+        let trusted = outcomes.iter().filter(|outcome| outcome.was_trusted());
+        let last = trusted.map(|outcome| {
             let last = Last {
                 verdict: outcome.verdict.clone(),
                 absent: outcome.absent,
@@ -77,6 +81,7 @@ impl Notifier {
             receivers,
             heartbeat,
             last: last.collect(),
+            untrusted: Notified::load(directory),
         }
     }
 
@@ -87,10 +92,13 @@ impl Notifier {
 
     /// A database's check.
     pub fn outcome(&mut self, outcome: &Outcome) {
-        if self.couriers.is_empty() || !self.is_news(outcome) {
+        if self.couriers.is_empty() || outcome.is_stranger || !self.is_news(outcome) {
             return;
         }
-        let notification = Notification::of(&self.server, outcome, clock::now());
+        self.give(&Notification::of(&self.server, outcome, clock::now()));
+    }
+
+    fn give(&self, notification: &Notification) {
         for courier in &self.couriers {
             courier.give(notification.clone());
         }
@@ -101,6 +109,31 @@ impl Notifier {
         let good = cycle.exit() == Exit::Good;
         if let Some(heartbeat) = self.heartbeat.as_mut().filter(|_| good) {
             heartbeat.beat();
+        }
+        self.last.retain(|database, _| !cycle.forgets(database));
+        if !self.couriers.is_empty() {
+            self.untrusted(cycle);
+        }
+    }
+
+    /// The databases of which nothing is trusted, all together. A list that did not come, or not to its end, says
+    /// nothing of them.
+    fn untrusted(&mut self, cycle: &Cycle) {
+        let untrusted = Untrusted::of(cycle);
+        let is_whole = cycle.no_list.is_none() && !cycle.stopped && cycle.not_reached == 0;
+        if !is_whole && untrusted.unproven == 0 {
+            return;
+        }
+        let now = clock::now();
+        let news = self.untrusted.news(&untrusted, now);
+        if news.is_some() {
+            if let Err(failure) = self.untrusted.save() {
+                log::warn!("what was notified could not be written: {failure}");
+            }
+        }
+        let every = self.when == When::EveryCheck && untrusted.unproven > 0;
+        if every || news.is_some() {
+            self.give(&Notification::of_untrusted(&self.server, &untrusted, now));
         }
     }
 

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::receivers::{Counts, Receiver};
-use crate::audit::{Cycle, Exit, Outcome, Reason, Verdict, Warning};
+use super::untrusted::Untrusted;
+use crate::audit::{Cycle, Exit, Outcome, Reason, Trouble, Verdict, Warning};
 use crate::clock::{self, Timestamp};
 use crate::histogram::Histogram;
 use crate::ledger::{Signature, State};
@@ -112,6 +113,8 @@ pub struct Whole {
     pub last_complete: bool,
     /// How long cycles took.
     pub durations: Histogram,
+    /// The databases of which nothing is trusted, all together.
+    pub untrusted: Untrusted,
     /// Checks without a verdict on the ledger, by kind.
     pub errors: BTreeMap<&'static str, u64>,
 }
@@ -121,7 +124,7 @@ pub struct Whole {
 pub struct Snapshot {
     /// What does not change.
     pub about: Arc<About>,
-    /// Each database.
+    /// Each database of which something is or was trusted, or that has alarms.
     pub rows: BTreeMap<Arc<str>, Arc<Row>>,
     /// The server as a whole.
     pub whole: Whole,
@@ -169,6 +172,7 @@ impl Board {
                     selects_nothing: 0,
                     last_complete: false,
                     durations: Histogram::new(CYCLES),
+                    untrusted: Untrusted::default(),
                     errors,
                 },
                 progress: Instant::now(),
@@ -203,10 +207,14 @@ impl Board {
         *lock(&self.0.notifications) = receivers;
     }
 
-    /// A database's check.
+    /// A database's check. One of which nothing is trusted has no row.
     pub fn publish(&self, outcome: &Outcome) {
         let now = clock::now();
         let mut written = self.written();
+        written.progress = Instant::now();
+        if outcome.is_stranger {
+            return;
+        }
         let before = written.rows.get(outcome.database.as_str()).cloned();
         let mut row = before.map_or_else(|| Row::new(&outcome.database), |row| Row::clone(&row));
         row.take(outcome, now);
@@ -216,7 +224,6 @@ impl Board {
         written
             .rows
             .insert(outcome.database.as_str().into(), Arc::new(row));
-        written.progress = Instant::now();
     }
 
     /// How far an earlier run read a database's values.
@@ -241,7 +248,8 @@ impl Board {
         }
     }
 
-    /// A cycle's end, and who the server says it is.
+    /// A cycle's end, and who the server says it is. Rows of databases that neither the server nor the files know any more
+    /// are removed.
     pub fn publish_cycle(&self, cycle: &Cycle, identity: Option<&str>) {
         let now = clock::now();
         let mut written = self.written();
@@ -252,8 +260,16 @@ impl Board {
         whole.cycles += 1;
         whole.ended = Some(now);
         whole.exit = Some(cycle.exit());
-        let troubles: Vec<String> = cycle
-            .troubles()
+        let untrusted = Untrusted::of(cycle);
+        for (word, count) in &untrusted.by_verdict {
+            if let Some(errors) = whole.errors.get_mut(word) {
+                *errors += count;
+            }
+        }
+        whole.untrusted = untrusted;
+        let troubles = cycle.troubles();
+        let troubles: Vec<String> = troubles
+            .filter(|trouble| !matches!(trouble, Trouble::Strangers(_)))
             .map(|trouble| trouble.to_string())
             .collect();
         whole.trouble = (!troubles.is_empty()).then(|| troubles.join("; "));
@@ -263,6 +279,7 @@ impl Board {
         if whole.last_complete {
             whole.complete = Some(now);
         }
+        written.rows.retain(|database, _| !cycle.forgets(database));
         written.progress = Instant::now();
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write};
 
 use super::alarm::{adopt_command, close_command};
-use crate::audit::{Outcome, Trouble, Verdict};
+use crate::audit::{Outcome, Strangers, Trouble, Verdict};
 
 /// An object being written; its members stand in the order in which they are added.
 #[derive(Debug)]
@@ -178,7 +178,18 @@ pub fn trouble_json(server: &str, trouble: &Trouble) -> String {
         .text("database", None)
         .text("verdict", trouble.verdict().map(Verdict::word))
         .shown("reason", Some(trouble))
-        .flag("tampered", false)
+        .flag("tampered", trouble.is_tampering())
+        .end()
+}
+
+/// The object for databases of which nothing is trusted that have no object each: `database` is null.
+pub fn untrusted_json(server: &str, strangers: &Strangers) -> String {
+    JsonObject::new()
+        .text("server", Some(server))
+        .text("database", None)
+        .text("verdict", None)
+        .shown("reason", Some(strangers))
+        .flag("tampered", strangers.is_tampering())
         .end()
 }
 

@@ -4,12 +4,15 @@ use log::Level;
 
 use super::alarm::{adopt_command, close_command};
 use super::event::Event;
-use crate::audit::{Chance, Cycle, Outcome, Verdict};
+use super::untrusted::Untrusted;
+use crate::audit::{Chance, Cycle, Outcome, Trouble, Verdict};
 use crate::trust::{Progress, Swept};
 
 /// How loudly a verdict is told.
 fn level(outcome: &Outcome) -> Level {
     match outcome.verdict {
+        // all of them are one line of the cycle
+        verdict if outcome.is_stranger && !verdict.is_tampering() => Level::Debug,
         _ if outcome.unwritten.is_some() => Level::Error,
         Verdict::Tampered(_) | Verdict::LocalFailure | Verdict::Malformed => Level::Error,
         _ if outcome.open_alarms > 0 => Level::Warn,
@@ -115,21 +118,40 @@ pub fn log_values(level: Level, server: &str, values: &Progress, of: u64, chance
         .log();
 }
 
+/// The databases of which nothing is trusted, all together.
+pub fn log_untrusted(server: &str, untrusted: &Untrusted) {
+    let level = match untrusted.worst {
+        Some(Verdict::Tampered(_) | Verdict::LocalFailure) => Level::Error,
+        Some(verdict) if !verdict.is_proven() => Level::Warn,
+        _ => Level::Info,
+    };
+    let text = match untrusted.unproven {
+        0 => "no database is left that cannot be taken on trust",
+        _ => &untrusted.text,
+    };
+    Event::new(level, text).text("server", server).log();
+}
+
 /// One line a cycle.
 pub fn log_cycle(server: &str, cycle: &Cycle) {
-    for trouble in cycle.troubles() {
+    let troubles = cycle.troubles();
+    for trouble in troubles.filter(|trouble| !matches!(trouble, Trouble::Strangers(_))) {
         Event::new(Level::Warn, trouble)
             .text("server", server)
             .log();
     }
     let outcomes = || cycle.outcomes.iter();
     let count = |select: fn(&&Outcome) -> bool| outcomes().filter(select).count() as u64;
+    let databases = outcomes()
+        .count()
+        .saturating_add(cycle.strangers.unreported());
     let alarms: usize = outcomes().map(|outcome| outcome.open_alarms).sum();
     let duration = u64::try_from(cycle.duration.as_millis()).unwrap_or(u64::MAX);
     Event::new(Level::Info, "cycle")
         .text("server", server)
-        .number("databases", outcomes().count() as u64)
+        .number("databases", databases as u64)
         .number("proven", count(|of| of.is_proven()))
+        .number("untrusted", cycle.strangers.len() as u64)
         .number("tampered", count(|of| of.verdict.is_tampering()))
         .number("open_alarms", alarms as u64)
         .number(

@@ -183,7 +183,7 @@ fn server(text: &mut Exposition, snapshot: &Snapshot) {
     one(
         "immuaudit_databases",
         Type::Gauge,
-        "Databases that are known or listed.",
+        "Databases of which something is or was trusted, or that have alarms.",
         snapshot.rows.len() as f64,
     );
     one(
@@ -210,6 +210,17 @@ fn server(text: &mut Exposition, snapshot: &Snapshot) {
         "How long cycles over all databases took.",
     )
     .histogram(&labels, &whole.durations);
+    let untrusted = &whole.untrusted;
+    let mut family = text.family(
+        "immuaudit_untrusted_databases",
+        Type::Gauge,
+        "Listed databases of which nothing is trusted, by the verdict of the last cycle; not-reached: those that had no turn.",
+    );
+    for word in Verdict::WORDS {
+        let count = untrusted.by_verdict.get(word).copied().unwrap_or(0);
+        family.sample_of(&labels, ("verdict", word), count);
+    }
+    family.sample_of(&labels, ("verdict", "not-reached"), untrusted.not_reached);
     let mut errors = text.family(
         "immuaudit_check_errors_total",
         Type::Counter,

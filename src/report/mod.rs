@@ -20,6 +20,7 @@ mod process;
 mod progress;
 mod receivers;
 mod timeline;
+mod untrusted;
 mod values;
 mod verdict;
 
@@ -28,10 +29,10 @@ pub use alarm::{
 };
 pub use board::{About, Board, Row, Snapshot};
 pub use event::Event;
-pub use json::{JsonObject, outcome_json, trouble_json};
+pub use json::{JsonObject, outcome_json, trouble_json, untrusted_json};
 pub use legacy::Prefix;
 pub use located::{Compared, Whereabouts, located_json, located_text};
-pub use log_line::{log_cycle, log_outcome, log_swept, log_values, log_warnings};
+pub use log_line::{log_cycle, log_outcome, log_swept, log_untrusted, log_values, log_warnings};
 pub use logger::start_logging;
 pub use metrics::metrics;
 pub use page::{page, page_style};
@@ -39,4 +40,5 @@ pub use plain::{complain, outcome_line, print, try_print};
 pub use probes::{Health, livez, readyz, states_json, status_json, version_json};
 pub use progress::Bar;
 pub use receivers::{Counts, Receiver};
+pub use untrusted::{Said, Untrusted};
 pub use values::few_ranges;

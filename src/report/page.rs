@@ -40,6 +40,15 @@ pub fn page(snapshot: &Snapshot) -> String {
             format_args!("<p>Last cycle: {}</p>\n", escaped(trouble)),
         );
     }
+    if !snapshot.whole.untrusted.text.is_empty() {
+        put(
+            &mut html,
+            format_args!(
+                "<p>Last cycle: {}</p>\n",
+                escaped(&snapshot.whole.untrusted.text)
+            ),
+        );
+    }
     if all == Overall::Tampered {
         html.push_str(ALARM);
     }
@@ -100,6 +109,10 @@ fn headline(snapshot: &Snapshot, all: Overall) -> (&'static str, String) {
         Overall::Stalled => (
             "The audit stands still",
             format!("No progress for {} seconds.", snapshot.stalled.as_secs()),
+        ),
+        Overall::Tampered if count(Row::is_alarming) == 0 => (
+            "Tampering",
+            "A database of which nothing is trusted yet contradicts itself.".into(),
         ),
         Overall::Tampered => (
             "Tampering",

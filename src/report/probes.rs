@@ -78,6 +78,11 @@ pub fn status_json(snapshot: &Snapshot) -> String {
         .shown("last_complete_cycle", whole.complete)
         .flag("complete", whole.last_complete)
         .text("trouble", whole.trouble.as_deref())
+        .number("untrusted", Some(whole.untrusted.by_verdict.values().sum()))
+        .text(
+            "untrusted_reason",
+            Some(whole.untrusted.text.as_str()).filter(|text| !text.is_empty()),
+        )
         .objects("databases", snapshot.rows.values().map(|row| database(row)))
         .objects(
             "notifications",

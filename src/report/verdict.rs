@@ -34,7 +34,7 @@ impl Overall {
 /// How things stand.
 pub fn overall(snapshot: &Snapshot) -> Overall {
     let rows = || snapshot.rows.values();
-    if rows().any(|row| row.is_alarming()) {
+    if rows().any(|row| row.is_alarming()) || snapshot.whole.untrusted.is_tampering() {
         Overall::Tampered
     } else if snapshot.stalled > patience(snapshot) {
         Overall::Stalled

@@ -1,0 +1,210 @@
+//! Notifications of databases of which nothing is trusted: one of all of them when there are any, and one when that is
+//! over, whatever a server lists.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::report::{Said, Untrusted};
+use crate::trust::LocalFailure;
+use crate::trust::fault::Kind;
+use crate::trust::files;
+
+/// The least time between two notifications that say more of them, so that a server that lists other names every second
+/// sends no notification every second.
+const AGAIN: Duration = Duration::from_secs(3600);
+/// The name of the file, beside the outbox.
+const FILE: &str = "notified";
+/// Longest file that is read: a few names of 128 bytes.
+const MAX_FILE: u64 = 64 << 10;
+
+/// What there is to notify of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// Databases cannot be taken on trust.
+    Untrusted,
+    /// All of them can be now, or are gone.
+    Over,
+}
+
+/// What was notified last, in this process or in an earlier one.
+#[derive(Debug)]
+pub(super) struct Notified {
+    path: PathBuf,
+    /// What the last notification said; `None` once it is over.
+    said: Option<Said>,
+    /// When the last one was sent, and the last one of tampering.
+    at: Option<Timestamp>,
+    tampering_at: Option<Timestamp>,
+}
+
+impl Notified {
+    /// Reads what an earlier process notified. A file that cannot be read is none: its news is sent once more.
+    pub fn load(directory: &Path) -> Notified {
+        let path = directory.join(FILE);
+        let bytes = files::read(&path, MAX_FILE).ok().flatten();
+        let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+        let parsed = text.as_deref().and_then(parse);
+        let (at, tampering_at, said) = parsed.unwrap_or_default();
+        Notified {
+            path,
+            said,
+            at,
+            tampering_at,
+        }
+    }
+
+    /// Returns what there is to notify of after a cycle that came to the end of the server's list.
+    pub fn news(&mut self, untrusted: &Untrusted, now: Timestamp) -> Option<News> {
+        if untrusted.unproven == 0 {
+            self.said.take()?;
+            return Some(News::Over);
+        }
+        let is_news = match &self.said {
+            Some(said) => untrusted.is_more_than(said),
+            None => true,
+        };
+        let accuses =
+            untrusted.is_tampering() && self.said.as_ref().is_none_or(|of| !of.is_tampering);
+        let last = if accuses { self.tampering_at } else { self.at };
+        // a clock that went back must not keep silent for longer
+        let is_soon = last.is_some_and(|last| last <= now && now.since(last) < AGAIN);
+        if !is_news || is_soon {
+            return None;
+        }
+        self.note(untrusted, now);
+        Some(News::Untrusted)
+    }
+
+    /// Takes note of a notification.
+    pub fn note(&mut self, untrusted: &Untrusted, now: Timestamp) {
+        self.said = Some(untrusted.said());
+        self.at = Some(now);
+        if untrusted.is_tampering() {
+            self.tampering_at = Some(now);
+        }
+    }
+
+    /// Writes down what was notified, for the next process.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn save(&self) -> Result<(), LocalFailure> {
+        let unix = |at: Option<Timestamp>| at.map_or(0, Timestamp::unix);
+        let mut text = format!("{} {}\n", unix(self.at), unix(self.tampering_at));
+        if let Some(said) = &self.said {
+            text.push_str(&format!("{} {}\n", said.unproven, said.is_tampering));
+            for name in &said.names {
+                text.push_str(&format!("{name}\n")); // no name of a database has white space
+            }
+        }
+        files::replace(Kind::Outbox, &self.path, text.as_bytes())
+    }
+}
+
+type Parsed = (Option<Timestamp>, Option<Timestamp>, Option<Said>);
+
+fn parse(text: &str) -> Option<Parsed> {
+    let mut lines = text.lines();
+    let (at, tampering_at) = lines.next()?.split_once(' ')?;
+    let time = |unix: &str| -> Option<Option<Timestamp>> {
+        let unix: u64 = unix.parse().ok()?;
+        Some((unix > 0).then(|| Timestamp::from_unix(unix)))
+    };
+    let said = match lines.next() {
+        None => None,
+        Some(line) => {
+            let (unproven, is_tampering) = line.split_once(' ')?;
+            Some(Said {
+                unproven: unproven.parse().ok()?,
+                is_tampering: is_tampering.parse().ok()?,
+                names: lines.map(str::to_owned).collect(),
+            })
+        }
+    };
+    Some((time(at)?, time(tampering_at)?, said))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::Verdict;
+
+    fn none() -> Notified {
+        Notified::load(Path::new("/nowhere"))
+    }
+
+    fn refused(count: u64) -> Untrusted {
+        Untrusted {
+            unproven: count,
+            worst: Some(Verdict::Refused),
+            ..Untrusted::default()
+        }
+    }
+
+    fn at(second: u64) -> Timestamp {
+        Timestamp::from_unix(1_000_000 + second)
+    }
+
+    #[test]
+    fn names_that_come_and_go_every_second_send_two_notifications_an_hour_at_most() {
+        let mut notified = none();
+        let mut sent = Vec::new();
+        for second in 0..3 * 3600 {
+            let untrusted = refused(if second % 2 == 0 { 5_000 + second } else { 0 });
+            sent.extend(notified.news(&untrusted, at(second)));
+        }
+        let both = [News::Untrusted, News::Over];
+        assert_eq!(sent, [both, both, both].concat());
+    }
+
+    #[test]
+    fn more_of_them_are_notified_after_an_hour() {
+        let mut notified = none();
+        let news = notified.news(&refused(20), at(0));
+        assert_eq!(news, Some(News::Untrusted));
+        assert_eq!(notified.news(&refused(30), at(9_000)), None);
+        assert_eq!(notified.news(&refused(40), at(3_599)), None);
+        let news = notified.news(&refused(40), at(3_600));
+        assert_eq!(news, Some(News::Untrusted));
+        // and if the clock went back
+        let news = notified.news(&refused(80), at(100));
+        assert_eq!(news, Some(News::Untrusted));
+    }
+
+    #[test]
+    fn an_accusation_does_not_wait_for_the_hour() {
+        let mut notified = none();
+        notified.news(&refused(20), at(0));
+        let accused = Untrusted {
+            worst: Some(Verdict::Tampered(crate::trust::Tampering::Signature)),
+            ..refused(20)
+        };
+        assert_eq!(notified.news(&accused, at(1)), Some(News::Untrusted));
+        for second in 2..100 {
+            let untrusted = if second % 2 == 0 {
+                refused(0)
+            } else {
+                accused.clone()
+            };
+            assert_ne!(notified.news(&untrusted, at(second)), Some(News::Untrusted));
+        }
+    }
+
+    #[test]
+    fn the_next_process_goes_on_with_what_was_notified() {
+        let directory = std::env::temp_dir().join(format!("immuaudit-told-{}", std::process::id()));
+        std::fs::create_dir(&directory).unwrap();
+        let mut notified = Notified::load(&directory);
+        notified.news(&refused(20), at(0));
+        notified.save().unwrap();
+        let mut next = Notified::load(&directory);
+        assert_eq!(next.news(&refused(20), at(9_000)), None);
+        assert_eq!(next.news(&refused(0), at(9_000)), Some(News::Over));
+        next.save().unwrap();
+        let mut next = Notified::load(&directory);
+        assert_eq!(next.news(&refused(0), at(9_000)), None);
+        assert_eq!(next.news(&refused(5), at(10)), None); // the hour is not over
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+}

@@ -1,0 +1,115 @@
+//! The databases of which nothing is trusted, as those who watch and are notified are shown them: all together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::audit::{Cycle, REPORTED_STRANGERS, Verdict};
+
+/// The databases of the last cycle of which nothing is trusted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Untrusted {
+    /// How many have each verdict, by its word.
+    pub by_verdict: BTreeMap<&'static str, u64>,
+    /// How many had no turn.
+    pub not_reached: u64,
+    /// How many could not be taken on trust: all but the empty ones.
+    pub unproven: u64,
+    /// The worst verdict, if there is any.
+    pub worst: Option<Verdict>,
+    /// What is said of all of them; empty if there are none.
+    pub text: String,
+    /// The first ones that could not be taken on trust.
+    pub names: BTreeSet<String>,
+}
+
+/// What was said last of databases of which nothing is trusted, as far as it decides whether there is news.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// How many could not be taken on trust.
+    pub unproven: u64,
+    /// Whether one of them accused the server.
+    pub is_tampering: bool,
+    /// Their names, if they are few.
+    pub names: BTreeSet<String>,
+}
+
+impl Untrusted {
+    /// Returns what a cycle found.
+    pub fn of(cycle: &Cycle) -> Untrusted {
+        let strangers = &cycle.strangers;
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let by_verdict = strangers.by_verdict();
+        Untrusted {
+            by_verdict: by_verdict
+                .map(|(verdict, count)| (verdict.word(), number(count)))
+                .collect(),
+            not_reached: number(cycle.not_reached),
+            unproven: number(strangers.unproven()),
+            worst: strangers
+                .by_verdict()
+                .map(|(verdict, _)| verdict)
+                .max_by_key(|verdict| verdict.exit()),
+            text: match strangers.is_empty() {
+                true => String::new(),
+                false => strangers.to_string(),
+            },
+            names: strangers.unproven_names().iter().cloned().collect(),
+        }
+    }
+
+    /// Returns whether one of them accuses the server.
+    pub fn is_tampering(&self) -> bool {
+        self.worst.is_some_and(Verdict::is_tampering)
+    }
+
+    /// Returns what is remembered once this is said.
+    pub fn said(&self) -> Said {
+        Said {
+            unproven: self.unproven,
+            is_tampering: self.is_tampering(),
+            names: self.names.clone(),
+        }
+    }
+
+    /// Returns whether this has more to say than what was said: an accusation, another name among few, or twice as many.
+    pub fn is_more_than(&self, said: &Said) -> bool {
+        if self.is_tampering() && !said.is_tampering {
+            return true;
+        }
+        let are_few = |unproven: u64| unproven <= REPORTED_STRANGERS as u64;
+        match are_few(self.unproven) && are_few(said.unproven) {
+            true => !self.names.is_subset(&said.names),
+            false => self.unproven / 2 >= said.unproven.max(1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn untrusted(unproven: u64, names: &[&str]) -> Untrusted {
+        Untrusted {
+            unproven,
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            ..Untrusted::default()
+        }
+    }
+
+    #[test]
+    fn another_name_among_few_is_news_and_among_thousands_only_twice_as_many_are() {
+        let few = untrusted(2, &["a", "b"]);
+        assert!(few.is_more_than(&Said::default()));
+        assert!(!few.is_more_than(&few.said()));
+        assert!(!untrusted(1, &["b"]).is_more_than(&few.said()));
+        assert!(untrusted(2, &["b", "c"]).is_more_than(&few.said()));
+        let many = untrusted(9_000, &["x"]);
+        assert!(many.is_more_than(&few.said()));
+        assert!(!untrusted(9_999, &["y"]).is_more_than(&many.said()));
+        assert!(untrusted(18_000, &["y"]).is_more_than(&many.said()));
+        let tampered = Untrusted {
+            worst: Some(Verdict::Tampered(crate::trust::Tampering::Signature)),
+            ..many.clone()
+        };
+        assert!(tampered.is_more_than(&many.said()));
+    }
+}
