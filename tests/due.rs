@@ -17,6 +17,7 @@ use immuaudit::stop::Stop;
 use immuaudit::trust::{Due, Progress};
 use immuaudit::wire::proto;
 use protobuf::Message;
+use support::distorted::INCONSISTENT;
 use support::in_process;
 use support::place::Place;
 use support::proxy::Proxy;
@@ -205,6 +206,7 @@ fn many_transactions_of_one_scan_that_are_read_alone_do_not_outlast_the_cycle() 
         let outcome = cycle(&mut auditor);
         let asked = alone.load(Ordering::Relaxed) - before;
         assert!(asked < 60, "{asked}");
+        assert_eq!(outcome.verdict, INCONSISTENT, "{outcome:?}");
         let left = outcome
             .values
             .as_ref()

@@ -15,6 +15,7 @@ use immuaudit::server::Endpoint;
 use immuaudit::stop::Stop;
 use immuaudit::wire::proto;
 use protobuf::Message;
+use support::distorted::INCONSISTENT;
 use support::in_process;
 use support::loud::loud;
 use support::place::Place;
@@ -170,14 +171,35 @@ fn the_alarm_that_is_reported_is_one_that_the_check_opened_of_the_first_transact
         (alarm.shown.map(|shown| shown.tx), outcome.opened_alarm)
     };
     let edited = Telling::from(Lie::EditedValue);
-    scene.embedded.lie(edited.clone().about(2));
-    assert_eq!(reported(), (Some(2), true));
-    assert_eq!(reported(), (Some(2), false));
-    scene.embedded.lie(edited);
+    scene.embedded.lie(edited.clone().about(1));
     assert_eq!(reported(), (Some(1), true));
-    scene.embedded.lie(Telling::from(Lie::EditedKey).about(4));
-    scene.embedded.lie(Telling::from(Lie::EditedValue));
     assert_eq!(reported(), (Some(1), false));
+    scene.embedded.lie(edited);
+    assert_eq!(reported(), (Some(2), true));
+    assert_eq!(reported(), (Some(1), false));
+}
+
+/// A scan shows what no answer to a single transaction shows: it was shown all the same.
+#[test]
+fn what_a_scan_alone_shows_is_a_finding_with_the_answer_of_the_scan() {
+    for (edits_header, due) in [(false, VALUE), (true, INCONSISTENT)] {
+        let scene = Scene::new(Emulated::V1_11_1);
+        scene.embedded.grow(DB, 5);
+        assert_eq!(scene.cycle(NONE).verdict, Verdict::FirstSeen);
+        scene.proxy.distort(move |call, _, reply| {
+            if call == "TxScan" {
+                reply.message(|list: &mut proto::TxList| match edits_header {
+                    true => list.txs[2].header.mut_or_insert_default().ts += 1,
+                    false => list.txs[2].entries[0].value = b"edited".to_vec(),
+                });
+            }
+        });
+        let outcome = scene.cycle(ALL);
+        assert_eq!((outcome.verdict, broken(&outcome)), (due, vec![3]));
+        let evidence = outcome.alarm.expect("an alarm").evidence;
+        let evidence = fs::read_to_string(evidence).expect("evidence");
+        assert!(evidence.contains("call = \"TxScan\""), "{evidence}");
+    }
 }
 
 /// One value is edited, and another one withheld.
