@@ -205,7 +205,7 @@ fn many_transactions_of_one_scan_that_are_read_alone_do_not_outlast_the_cycle() 
         let before = alone.load(Ordering::Relaxed);
         let outcome = cycle(&mut auditor);
         let asked = alone.load(Ordering::Relaxed) - before;
-        assert!(asked < 60, "{asked}");
+        assert!(asked < 45, "{asked}");
         assert_eq!(outcome.verdict, INCONSISTENT, "{outcome:?}");
         let left = outcome
             .values
