@@ -291,3 +291,49 @@ svg { background: #0d1117; color: #e6edf3 }
 }
 </style>
 ";
+
+/// Where the system's clock is taken: by default, until another one is handed in, and where the network's time is the
+/// system's.
+const TAKE_THE_SYSTEMS_CLOCK: [&str; 6] = [
+    "drill/embedded.rs",
+    "drill/ledger.rs",
+    "drill/transport.rs",
+    "server/grpc.rs",
+    "server/mod.rs",
+    "trust/store.rs",
+];
+
+#[test]
+fn the_time_is_taken_from_the_clock_alone_and_by_what_audits_from_the_one_handed_in() {
+    let rooms = [
+        "audit", "drill", "ledger", "locate", "server", "trust", "wire",
+    ];
+    let folder = root().join("src");
+    let mut wrong = vec![];
+    for path in sources(&folder) {
+        let file = path.strip_prefix(&folder).expect("within src");
+        let name = file.to_str().expect("a name");
+        if name.starts_with("clock/") {
+            continue;
+        }
+        let room = room(Path::new(name.split('/').next().unwrap_or_default()));
+        let audits = room.is_some_and(|room| rooms.contains(&room.as_str()));
+        let text = fs::read_to_string(&path).expect("a source");
+        let code = text.split("\n#[cfg(test)]").next().unwrap_or_default();
+        let mut refused = vec!["Instant::now", "SystemTime::now", ".elapsed()"];
+        if audits && !TAKE_THE_SYSTEMS_CLOCK.contains(&name) {
+            refused.extend(["clock::now", "Clock::system"]);
+        }
+        for (number, line) in code.lines().enumerate() {
+            let line = line.split("//").next().unwrap_or_default();
+            if refused.iter().any(|time| line.contains(time)) {
+                wrong.push(format!("{name}:{}: {}", number + 1, line.trim()));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "time that no test can simulate; take it from the clock of the server, the store or the auditor, or from \
+         `Clock::system()` in a thread that serves people: {wrong:#?}"
+    );
+}

@@ -7,7 +7,7 @@ use super::database::Databases;
 use super::policy::Policy;
 use super::written::Written;
 use crate::audit::check::state::Demands;
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::ledger::StateShape;
 use crate::server::Server;
 use crate::trust::{self, Store};
@@ -72,8 +72,8 @@ impl Auditor {
             databases.of(&database).progress = Some(Box::new(progress));
         }
         Auditor {
+            store: store.with_clock(clock.clone()),
             server,
-            store,
             policy,
             databases,
             shortest_cycle: MIN_PATIENCE,
@@ -102,6 +102,11 @@ impl Auditor {
             shortest_cycle,
             ..self
         }
+    }
+
+    /// The clock that the audit goes by: the server's.
+    pub fn clock(&self) -> &Clock {
+        self.server.clock()
     }
 
     /// Faults of the files since the last call.

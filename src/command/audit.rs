@@ -37,9 +37,10 @@ pub fn run(settings: &Settings, effective: &Effective) -> Result<Exit, Failed> {
     match settings.audit.repeat {
         Repeat::Once => {
             let exit = once(&mut auditor, settings, &watch).exit();
-            let until = Instant::now() + SWEEPING_ONCE;
+            let until = auditor.clock().instant() + SWEEPING_ONCE;
             let found = sweep_once(&mut auditor, settings, &watch, until);
-            mirror(&mut auditor, settings, Instant::now() + MIRRORING);
+            let until = auditor.clock().instant() + MIRRORING;
+            mirror(&mut auditor, settings, until);
             Ok(exit.max(found))
         }
         Repeat::UntilStopped => {
@@ -47,6 +48,7 @@ pub fn run(settings: &Settings, effective: &Effective) -> Result<Exit, Failed> {
                 settings,
                 watch: &watch,
                 stop: &stop,
+                clock: auditor.clock().clone(),
                 notifier: &notifier,
             };
             Ok(watched.until_stopped(&mut auditor))
@@ -123,7 +125,7 @@ fn sweep_once(auditor: &mut Auditor, settings: &Settings, watch: &Watch, until: 
     let name = &settings.server.name;
     let mut worst = Exit::Good;
     let mut ended = BTreeSet::new();
-    while Instant::now() < until {
+    while auditor.clock().instant() < until {
         let slice = auditor.sweep_at_pace(until);
         if let Some(outcome) = &slice.outcome {
             worst = worst.max(outcome.exit());
@@ -174,6 +176,7 @@ struct Loop<'a> {
     settings: &'a Settings,
     watch: &'a Watch,
     stop: &'a Stop,
+    clock: Clock,
     notifier: &'a Notifier,
 }
 
@@ -192,7 +195,7 @@ impl Loop<'_> {
         let mut said = Said::default();
         let mut level = Level::Info; // once; a line a cycle is for who looks for it
         while !self.stop.requested() {
-            let next = Instant::now() + interval;
+            let next = self.clock.instant() + interval;
             let cycle = auditor.cycle(|outcome| self.tell(outcome));
             after(auditor, settings, self.watch, &cycle);
             self.tell_untrusted(&cycle, &mut said);
@@ -229,20 +232,20 @@ impl Loop<'_> {
     /// What is left of the interval: a sweep that is behind its pace, else nothing.
     fn sweep_until(&self, auditor: &mut Auditor, next: Instant) {
         let name = &self.settings.server.name;
-        while !self.stop.requested() && Instant::now() < next {
-            let now = Instant::now();
+        while !self.stop.requested() && self.clock.instant() < next {
+            let now = self.clock.instant();
             mirror(auditor, self.settings, next.min(now + MIRROR_SLICE));
             let slice = auditor.sweep_at_pace(next);
             if let Some(outcome) = &slice.outcome {
                 self.tell(outcome);
             }
             self.watch.values(auditor, &slice.database);
-            let left = next.saturating_duration_since(Instant::now());
+            let left = self.clock.until(next);
             match slice.went {
                 Went::On { .. } => {}
                 Went::Ended(swept) => log_swept(name, &slice.database, &swept),
                 Went::Idle if auditor.waits_for_the_next_cycle() => self.rest(next),
-                Went::Idle => self.rest(Instant::now() + left.min(PACE)),
+                Went::Idle => self.rest(self.clock.instant() + left.min(PACE)),
                 Went::Away(failure) => {
                     log_waiting(name, failure);
                     self.rest(next);
@@ -254,11 +257,11 @@ impl Loop<'_> {
 
     /// Sleeps until then; a watchdog is told that this is no hang.
     fn rest(&self, until: Instant) {
-        while !self.stop.requested() && Instant::now() < until {
+        while !self.stop.requested() && self.clock.instant() < until {
             self.notifier.progress();
-            let left = until.saturating_duration_since(Instant::now());
+            let left = self.clock.until(until);
             let pause = left.min(self.notifier.patience());
-            Clock::system().sleep(pause, self.stop);
+            self.clock.sleep(pause, self.stop);
         }
     }
 }
@@ -290,7 +293,7 @@ fn tell_values(auditor: &Auditor, settings: &Settings, cycle: &Cycle, level: Lev
         let values = auditor.values_read(&outcome.database);
         if let (Some(values), Some(shown)) = (values, outcome.shown) {
             let audit = &settings.audit;
-            let now = clock::now();
+            let now = auditor.clock().now();
             let (what, interval) = (&audit.values, audit.interval);
             let chance = chance_per_day(what, interval, shown.tx, Some(values), now);
             log_values(level, &settings.server.name, values, shown.tx, chance);

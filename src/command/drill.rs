@@ -1,7 +1,7 @@
 //! `drill`: an honest ledger passes, a lying one is caught.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::exercise::{self, Said};
 use super::open::Failed;
@@ -59,7 +59,7 @@ fn named(name: &str) -> Result<Lie, Failed> {
 
 /// Prints a row a lie; good only if each was caught, and nothing honest accused.
 fn table(lies: &[Lie], stop: &Stop) -> Result<Exit, Failed> {
-    let begin = Instant::now();
+    let begin = Clock::system().instant();
     let (mut told, mut missed) = (0, 0);
     print(&row("what the ledger did", "due", "the auditor said", "ms"));
     let mut tell = |what: &str, due: &str, said: &Said| {
@@ -91,7 +91,7 @@ fn table(lies: &[Lie], stop: &Stop) -> Result<Exit, Failed> {
     print(&format!(
         "{told} lies told, {} honest steps, {missed} wrong, {:.1} s",
         honest.len(),
-        begin.elapsed().as_secs_f64()
+        Clock::system().since(begin).as_secs_f64()
     ));
     Ok(if missed == 0 {
         Exit::Good

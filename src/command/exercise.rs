@@ -1,11 +1,11 @@
 //! One exercise of the drill: an embedded ledger, an auditor of its own, and what it says.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{env, fs, process};
 
 use crate::audit::{Auditor, Policy};
-use crate::clock;
+use crate::clock::{self, Clock};
 use crate::config::{NewValues, Secret, Signatures, Values};
 use crate::drill::{Auditor as Audited, Embedded, Lie, Options, Telling, fill};
 use crate::ledger::PublicKey;
@@ -156,9 +156,9 @@ impl Bench {
 
     /// Runs a cycle: is `defaultdb`'s verdict one of those due, and nobody else accused?
     fn say(&mut self, due: &[&str]) -> Result<Said, String> {
-        let begin = Instant::now();
+        let begin = Clock::system().instant();
         let cycle = self.auditor.cycle(|_| {});
-        let took = begin.elapsed();
+        let took = Clock::system().since(begin);
         let of = |name: &str| {
             cycle
                 .outcomes

@@ -1,6 +1,6 @@
 //! `sweep`: an ordinary check, then every transaction of the whole history read.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::audit::{mirror, once, tell};
 use super::open::{self, Failed};
@@ -52,7 +52,8 @@ pub fn run(
     for database in readable.iter().filter(|name| named(name)) {
         let swept = sweep(&mut auditor, settings, &watch, database);
         exit = exit.max(swept);
-        mirror(&mut auditor, settings, Instant::now() + MIRRORING);
+        let until = auditor.clock().instant() + MIRRORING;
+        mirror(&mut auditor, settings, until);
         if stop.requested() {
             return Ok(exit.max(Exit::Incomplete));
         }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use grpcio::{
     ChannelBuilder, EnvBuilder, Environment, Metadata, MetadataBuilder, RpcContext, RpcStatus,
@@ -14,6 +14,7 @@ use grpcio::{
 use super::deliver;
 use super::service::{Answered, Status};
 use super::store::Store;
+use crate::clock::Clock;
 use crate::wire::method;
 
 /// What goes back to a caller.
@@ -70,9 +71,10 @@ impl Drop for Listening {
     fn drop(&mut self) {
         let mut shutdown = self.server.shutdown();
         self.server.cancel_all_calls();
-        let begin = Instant::now();
+        let begin = Clock::system().instant();
         let mut context = Context::from_waker(Waker::noop());
-        while Pin::new(&mut shutdown).poll(&mut context).is_pending() && begin.elapsed() < PATIENCE
+        while Pin::new(&mut shutdown).poll(&mut context).is_pending()
+            && Clock::system().since(begin) < PATIENCE
         {
             lock(&self.unanswered).clear(); // a server waits for the calls that it has not answered
             std::thread::sleep(Duration::from_millis(1));

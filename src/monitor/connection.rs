@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::request::{self, Head, Request};
 use super::response::Response;
+use crate::clock::Clock;
 use crate::sys::Interest;
 
 /// Time for the whole head.
@@ -46,7 +47,7 @@ impl Connection {
         Some(Connection {
             stream,
             state: State::Head(Vec::new()),
-            until: Instant::now() + HEAD,
+            until: Clock::system().instant() + HEAD,
         })
     }
 
@@ -60,7 +61,7 @@ impl Connection {
 
     /// Goes on as far as it can without waiting.
     pub fn drive(&mut self, ready: bool, answer: impl FnOnce(&Request) -> Response) -> Next {
-        if Instant::now() > self.until {
+        if Clock::system().instant() > self.until {
             return Next::Close;
         }
         if !ready {
@@ -79,7 +80,7 @@ impl Connection {
             };
             let (head, body) = response.parts();
             self.state = State::Answer(head, body, 0);
-            self.until = Instant::now() + ANSWER;
+            self.until = Clock::system().instant() + ANSWER;
         }
         if let State::Answer(head, body, sent) = &mut self.state {
             loop {
@@ -103,7 +104,7 @@ impl Connection {
                 return Next::Close;
             }
             self.state = State::Goodbye(0);
-            self.until = Instant::now() + GOODBYE.0;
+            self.until = Clock::system().instant() + GOODBYE.0;
         }
         if let State::Goodbye(thrown) = &mut self.state {
             let more = read_some(&mut self.stream, |bytes| {

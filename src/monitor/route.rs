@@ -1,11 +1,11 @@
 //! Which path gets which answer.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::bodies::{Bodies, Resource};
 use super::request::{Method, Reader, Request};
 use super::response::{Content, Response, Status};
+use crate::clock::Clock;
 use crate::report::{
     Board, Health, Prefix, livez, metrics, page, page_style, readyz, states_json, status_json,
     version_json,
@@ -45,7 +45,7 @@ impl Routes {
 
     fn large(&mut self, resource: Resource) -> Response {
         let (board, prefix) = (&self.board, self.prefix);
-        let body = self.bodies.get(resource, Instant::now(), || {
+        let body = self.bodies.get(resource, Clock::system().instant(), || {
             let snapshot = board.snapshot();
             match resource {
                 Resource::Metrics => metrics(&snapshot, prefix),

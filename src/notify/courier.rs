@@ -14,6 +14,7 @@ use super::notification::Notification;
 use super::outbox::{Kept, Outbox};
 use super::post::Post;
 use super::queue::Queue;
+use crate::clock::Clock;
 use crate::report::{Event, Receiver};
 use crate::trust::LocalFailure;
 
@@ -57,7 +58,7 @@ impl Courier {
         let mut queue = Queue::default();
         let outbox = match Outbox::open(directory) {
             Ok((outbox, left)) => {
-                let now = Instant::now();
+                let now = Clock::system().instant();
                 for kept in left {
                     for gone in queue.add(kept, now) {
                         tell(&receiver, outbox.remove(&gone));
@@ -109,7 +110,7 @@ impl Courier {
                 notification,
             },
         };
-        let gone = waiting.queue.add(kept, Instant::now());
+        let gone = waiting.queue.add(kept, Clock::system().instant());
         shared.receiver.dropped(gone.len());
         for kept in gone {
             waiting.remove(&shared.receiver, &kept);
@@ -122,7 +123,7 @@ impl Courier {
     pub fn flush(&self, until: Instant) {
         let mut waiting = self.shared.lock();
         while waiting.on_the_way || !waiting.queue.all_tried() {
-            let left = until.saturating_duration_since(Instant::now());
+            let left = until.saturating_duration_since(Clock::system().instant());
             if left.is_zero() {
                 return;
             }
@@ -154,7 +155,7 @@ impl Shared {
     fn deliver(&self, way: &Way) {
         let mut waiting = self.lock();
         loop {
-            let now = Instant::now();
+            let now = Clock::system().instant();
             let Some(item) = waiting.queue.take_due(now) else {
                 let next = waiting.queue.next();
                 let time = next.map_or(IDLE, |next| next.saturating_duration_since(now));
@@ -185,7 +186,7 @@ impl Shared {
                     tell_of(level, "not notified yet", name, &id, tries)
                         .text("reason", why)
                         .log();
-                    let now = Instant::now();
+                    let now = Clock::system().instant();
                     if let Some(gone) = waiting.queue.put_back(item, retry_after, luck(), now) {
                         self.receiver.dropped(1);
                         waiting.remove(&self.receiver, &gone);

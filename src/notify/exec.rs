@@ -3,10 +3,11 @@
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Undelivered;
 use super::notification::Notification;
+use crate::clock::Clock;
 use crate::sys;
 
 /// How often it is looked whether the program has ended.
@@ -55,12 +56,12 @@ impl Exec {
 
     /// Its whole group ends with it.
     fn wait(&self, child: &mut Child) -> Result<(), Undelivered> {
-        let until = Instant::now() + self.time;
+        let until = Clock::system().instant() + self.time;
         let ended = loop {
             if sys::has_ended(child) {
                 break true;
             }
-            if Instant::now() > until {
+            if Clock::system().instant() > until {
                 break false;
             }
             thread::sleep(GLANCE);

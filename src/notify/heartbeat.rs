@@ -8,6 +8,7 @@ use std::time::Instant;
 use ureq::Agent;
 
 use super::http::kind;
+use crate::clock::Clock;
 
 pub(super) struct Heartbeat {
     beats: SyncSender<()>,
@@ -50,7 +51,7 @@ impl Heartbeat {
     pub fn flush(&self, until: Instant) {
         let mut done = self.done.0.lock().unwrap_or_else(PoisonError::into_inner);
         while *done < self.sent {
-            let left = until.saturating_duration_since(Instant::now());
+            let left = until.saturating_duration_since(Clock::system().instant());
             if left.is_zero() {
                 return;
             }

@@ -1,9 +1,11 @@
 //! What is told: immuclient's members exactly (protocol.md §7), and after them ours.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::audit::{Outcome, Verdict};
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::ledger::{Digest, Signature, State, encode_base64};
 use crate::report::{JsonObject, Untrusted, adopt_command, close_command};
 
@@ -172,11 +174,13 @@ pub fn standing(verdict: &str) -> &str {
 }
 
 fn fresh_id() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut bytes = [0; 16];
-    // without random numbers the time is the best there is: an id need not be secret
+    // without random numbers the time and a count are the best there is: an id need not be secret
     if SystemRandom::new().fill(&mut bytes).is_err() {
-        let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
-        bytes = since.as_nanos().to_be_bytes();
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let time = u128::from(Clock::system().now().unix());
+        bytes = (time << 64 | u128::from(count)).to_be_bytes();
     }
     short(Digest::of(&[&bytes]))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Undelivered;
 use super::courier::{Courier, Way};
@@ -13,7 +13,7 @@ use super::notification::{Notification, standing};
 use super::post::Post;
 use super::untrusted::Notified;
 use crate::audit::{Cycle, Exit, Outcome};
-use crate::clock;
+use crate::clock::{self, Clock};
 use crate::config::{NotifySettings, WatchSettings, When};
 use crate::ledger::Digest;
 use crate::report::{Receiver, Untrusted};
@@ -139,7 +139,7 @@ impl Notifier {
 
     /// One try for whatever is due, before a program ends that does its work once.
     pub fn flush(&self) {
-        let until = Instant::now() + ONCE;
+        let until = Clock::system().instant() + ONCE;
         for courier in &self.couriers {
             courier.flush(until);
         }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::receivers::{Counts, Receiver};
 use super::untrusted::Untrusted;
 use crate::audit::{Cycle, Exit, Outcome, Reason, Trouble, Verdict, Warning};
-use crate::clock::{self, Timestamp};
+use crate::clock::Timestamp;
 use crate::histogram::Histogram;
 use crate::ledger::{Signature, State};
 use crate::report::timeline::Timeline;
@@ -156,6 +156,7 @@ struct Written {
 impl Board {
     /// A board without rows.
     pub fn new(about: About, calls: Calls) -> Board {
+        let progress = calls.clock().instant();
         let errors = ERRORS.iter().map(|kind| (*kind, 0)).collect();
         Board(Arc::new(Shared {
             about: Arc::new(about),
@@ -175,7 +176,7 @@ impl Board {
                     untrusted: Untrusted::default(),
                     errors,
                 },
-                progress: Instant::now(),
+                progress,
             }),
             notifications: Mutex::default(),
         }))
@@ -209,9 +210,9 @@ impl Board {
 
     /// A database's check. One of which nothing is trusted has no row.
     pub fn publish(&self, outcome: &Outcome) {
-        let now = clock::now();
+        let now = self.0.calls.clock().now();
         let mut written = self.written();
-        written.progress = Instant::now();
+        written.progress = self.0.calls.clock().instant();
         if outcome.is_stranger {
             return;
         }
@@ -251,7 +252,7 @@ impl Board {
     /// A cycle's end, and who the server says it is. Rows of databases that neither the server nor the files know any more
     /// are removed.
     pub fn publish_cycle(&self, cycle: &Cycle, identity: Option<&str>) {
-        let now = clock::now();
+        let now = self.0.calls.clock().now();
         let mut written = self.written();
         let whole = &mut written.whole;
         if whole.identity.is_none() && cycle.outcomes.iter().any(Outcome::is_proven) {
@@ -280,7 +281,7 @@ impl Board {
             whole.complete = Some(now);
         }
         written.rows.retain(|database, _| !cycle.forgets(database));
-        written.progress = Instant::now();
+        written.progress = self.0.calls.clock().instant();
     }
 
     /// Everything at this moment.
@@ -291,7 +292,7 @@ impl Board {
             .map(|r| r.counts())
             .collect();
         let written = self.written();
-        let stalled = written.progress.max(calls.last).elapsed();
+        let stalled = self.0.calls.clock().since(written.progress.max(calls.last));
         Snapshot {
             about: self.0.about.clone(),
             rows: written.rows.clone(),

@@ -166,7 +166,7 @@ mod tests {
             config: String::new(),
             started: crate::clock::now(),
         };
-        let mut snapshot = Board::new(about, Calls::new(std::time::Instant::now())).snapshot();
+        let mut snapshot = Board::new(about, Calls::new(crate::clock::Clock::system())).snapshot();
         assert_eq!(livez(&snapshot), Health::Good);
         let not_ready = "the first cycle is not done yet".to_owned();
         assert_eq!(readyz(&snapshot), Health::Bad(not_ready));

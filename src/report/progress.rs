@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use super::plain::print;
+use crate::clock::Clock;
 
 /// How often a bar is drawn anew.
 const REDRAWN: Duration = Duration::from_millis(200);
@@ -27,7 +28,7 @@ impl Bar {
     pub fn new(name: &str) -> Bar {
         Bar {
             name: name.into(),
-            begin: Instant::now(),
+            begin: Clock::system().instant(),
             from: None,
             told: None,
             terminal: io::stdout().is_terminal(),
@@ -39,16 +40,16 @@ impl Bar {
         let from = *self.from.get_or_insert(at);
         let often = if self.terminal { REDRAWN } else { LINE };
         let last = self.told.unwrap_or(self.begin);
-        if last.elapsed() < often {
+        if Clock::system().since(last) < often {
             return;
         }
-        self.told = Some(Instant::now());
+        self.told = Some(Clock::system().instant());
         let line = line(
             &self.name,
             at,
             of,
             at.saturating_sub(from),
-            self.begin.elapsed(),
+            Clock::system().since(self.begin),
         );
         if self.terminal {
             draw(&format!("{} {line}", bar(at, of)));

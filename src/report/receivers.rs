@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::clock::Clock;
+
 /// One receiver's count. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Receiver {
@@ -82,7 +84,9 @@ impl Receiver {
             sent: tally.sent,
             failed: tally.failed,
             dropped: tally.dropped,
-            oldest: tally.oldest.map_or(Duration::ZERO, |at| at.elapsed()),
+            oldest: tally
+                .oldest
+                .map_or(Duration::ZERO, |at| Clock::system().since(at)),
         }
     }
 

@@ -346,8 +346,7 @@ impl Server {
                 continue; // it is opened when it is needed, and keeps no other waiting
             };
             let name = method::USE_DATABASE;
-            let end = self.clock.instant();
-            self.calls.count(name, begin, end, &answer);
+            self.calls.count(name, begin, &answer);
             let token = answer.and_then(|answer| answer.decode(name, wire::use_database_token));
             let opened = token.map(Credential::Token);
             self.record_opening(database, &opened);

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::failure::Failure;
+use crate::clock::Clock;
 use crate::histogram::Histogram;
 use crate::wire::method;
 
@@ -27,7 +28,10 @@ const KNOWN: [&str; 7] = [
 
 /// The count of calls. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Calls(Arc<Mutex<Counted>>);
+pub struct Calls {
+    counted: Arc<Mutex<Counted>>,
+    clock: Clock,
+}
 
 /// What was counted so far.
 #[derive(Clone, Debug)]
@@ -41,15 +45,24 @@ pub struct Counted {
 }
 
 impl Calls {
-    /// Counts from `now` on.
-    pub fn new(now: Instant) -> Calls {
+    /// Counts from now on, by `clock`.
+    pub fn new(clock: Clock) -> Calls {
         let known = || KNOWN.iter().map(|name| method::short(name));
         let empty = |name| (name, Histogram::new(BOUNDS));
-        Calls(Arc::new(Mutex::new(Counted {
+        let counted = Counted {
             durations: known().map(empty).collect(),
             failures: known().map(|name| (name, 0)).collect(),
-            last: now,
-        })))
+            last: clock.instant(),
+        };
+        Calls {
+            counted: Arc::new(Mutex::new(counted)),
+            clock,
+        }
+    }
+
+    /// The clock that the calls are timed by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 }
 
@@ -61,16 +74,10 @@ impl Counted {
 }
 
 impl Calls {
-    /// Counts a call, `name` with its path, that began and ended then.
-    pub(super) fn count<T>(
-        &self,
-        name: &'static str,
-        begin: Instant,
-        end: Instant,
-        answer: &Result<T, Failure>,
-    ) {
-        let call = method::short(name);
-        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Counts a call, `name` with its path, that began at `begin` and ended just now.
+    pub(super) fn count<T>(&self, name: &'static str, begin: Instant, answer: &Result<T, Failure>) {
+        let (call, end) = (method::short(name), self.clock.instant());
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let durations = &mut counted.durations;
         let histogram = durations
             .entry(call)
@@ -83,7 +90,7 @@ impl Calls {
 
     /// What was counted so far.
     pub fn counted(&self) -> Counted {
-        let counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         counted.clone()
     }
 }

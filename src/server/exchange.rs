@@ -109,7 +109,7 @@ impl Server {
                 }
             }
         }
-        self.calls.count(name, begin, self.clock.instant(), &answer);
+        self.calls.count(name, begin, &answer);
         self.transcript.record(name, request, &answer);
         if let Some(progress) = &self.progress {
             progress();

@@ -123,7 +123,7 @@ impl Server {
             session: Session::new(login),
             timeout,
             stop,
-            calls: Calls::new(clock.instant()),
+            calls: Calls::new(clock.clone()),
             clock,
             transcript: Transcript::default(),
             identity: None,
@@ -147,7 +147,7 @@ impl Server {
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Server {
         Server {
-            calls: Calls::new(clock.instant()),
+            calls: Calls::new(clock.clone()),
             clock,
             ..self
         }

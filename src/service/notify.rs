@@ -9,6 +9,7 @@ use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
 use super::unit::watchdog;
+use crate::clock::Clock;
 
 /// Where systemd listens; nowhere, where nobody asked to be told.
 #[derive(Debug, Default)]
@@ -75,8 +76,12 @@ impl Notifier {
         let Some(every) = self.every else {
             return;
         };
-        if self.last.get().is_none_or(|last| last.elapsed() >= every) {
-            self.last.set(Some(Instant::now()));
+        if self
+            .last
+            .get()
+            .is_none_or(|last| Clock::system().since(last) >= every)
+        {
+            self.last.set(Some(Clock::system().instant()));
             self.send("WATCHDOG=1");
         }
     }
