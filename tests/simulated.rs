@@ -6,7 +6,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use immuaudit::audit::{Policy, Verdict};
+use immuaudit::audit::{Auditor, Policy, Verdict, Went};
+use immuaudit::config::{NewValues, Values};
 use immuaudit::drill::{Delivery, Lie, Lifetime, Options, Sent, Telling};
 use immuaudit::server::{Kind, Server};
 use immuaudit::wire::{Entries, method};
@@ -19,6 +20,11 @@ const DELAY: Duration = Duration::from_millis(150);
 fn hourly() -> Policy {
     Policy {
         interval: HOUR,
+        values: Values {
+            sample: 2,
+            new: NewValues::All,
+            sweep: Some(7 * 24 * HOUR),
+        },
         ..Policy::of_consistency()
     }
 }
@@ -37,30 +43,82 @@ fn opened(simulation: &Simulation, mut server: Server) -> Server {
     server
 }
 
+/// A cycle every hour, and the paced sweep in between.
+struct Hours<'a> {
+    simulation: &'a Simulation,
+    auditor: Auditor,
+    sweeps: u32,
+}
+
+impl<'a> Hours<'a> {
+    fn new(simulation: &'a Simulation) -> Hours<'a> {
+        Hours {
+            simulation,
+            auditor: simulation.auditor(hourly(), taking(DELAY)),
+            sweeps: 0,
+        }
+    }
+
+    /// Audits a grown ledger, which has to be consistent, and waits for the next hour.
+    fn pass(&mut self) {
+        let simulation = self.simulation;
+        let next = simulation.time.passed() + HOUR;
+        simulation.embedded.grow(DATABASE, 2);
+        let cycle = self.auditor.cycle(|_| {});
+        let [outcome] = &cycle.outcomes[..] else {
+            panic!("one database: {cycle:?}");
+        };
+        let expected = [Verdict::FirstSeen, Verdict::Consistent].contains(&outcome.verdict);
+        let overdue = outcome.overdue.is_some() || outcome.values_overdue.is_some();
+        assert!(
+            expected && !overdue,
+            "{:?}: {outcome:?}",
+            simulation.time.passed()
+        );
+        let until = simulation.clock.instant() + (next - simulation.time.passed());
+        loop {
+            let slice = self.auditor.sweep_at_pace(until);
+            assert!(slice.outcome.is_none(), "{slice:?}");
+            match slice.went {
+                Went::Ended(_) => self.sweeps += 1,
+                Went::On { .. } => {}
+                other => break assert!(matches!(other, Went::Idle), "{other:?}"),
+            }
+        }
+        assert!(simulation.time.passed() < next, "nothing takes an hour");
+        simulation.time.advance(next - simulation.time.passed());
+    }
+}
+
 #[test]
 fn six_weeks_of_an_honest_growing_ledger_whose_tokens_last_a_day_are_consistent() {
     let simulation = Simulation::new(Options {
         token_lifetime: Lifetime::Time(24 * HOUR),
         ..Options::default()
     });
-    let mut auditor = simulation.auditor(hourly(), taking(DELAY));
-    for hour in 1..=1000 {
-        simulation.embedded.grow(DATABASE, 2);
-        let cycle = auditor.cycle(|_| {});
-        let verdicts: Vec<_> = cycle.outcomes.iter().map(|of| of.verdict).collect();
-        let due = match hour {
-            1 => Verdict::FirstSeen,
-            _ => Verdict::Consistent,
-        };
-        assert_eq!(verdicts, [due], "hour {hour}: {cycle:?}");
-        let next = HOUR * hour;
-        assert!(simulation.time.passed() < next);
-        simulation.time.advance(next - simulation.time.passed());
+    let mut hours = Hours::new(&simulation);
+    for _ in 0..1000 {
+        hours.pass();
     }
     let logins = simulation.embedded.calls()[method::LOGIN];
     assert!((40..=42).contains(&logins), "one a day: {logins}");
+    let sweeps = hours.sweeps;
+    assert!((5..=6).contains(&sweeps), "one a week: {sweeps}");
     let trusted = simulation.store_beside().load(DATABASE).expect("files");
     assert_eq!(trusted.map(|trusted| trusted.state.tx), Some(2000));
+}
+
+#[test]
+fn a_wall_clock_that_is_stepped_accuses_nobody_and_makes_nothing_overdue() {
+    const DAY: i64 = 24 * 3600;
+    let simulation = Simulation::new(Options::default());
+    let mut hours = Hours::new(&simulation);
+    for step in [0, 30 * DAY, -60 * DAY, 3600, -3600, -1] {
+        simulation.time.step_wall_clock(step);
+        for _ in 0..5 {
+            hours.pass();
+        }
+    }
 }
 
 #[test]
