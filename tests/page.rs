@@ -116,7 +116,7 @@ fn the_page_is_for_everybody_few_and_many_good_tampered_and_away_in_light_dark_a
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let mut ledger =
             Embedded::start(Options::default().with_databases(&names)).expect("a ledger");
-        for name in &names {
+        for name in names.iter().chain(&["defaultdb"]) {
             ledger.grow(name, 3);
         }
         let place = Place::new();

@@ -110,6 +110,17 @@ impl Strangers {
 
 impl fmt::Display for Strangers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self
+            .by_verdict
+            .keys()
+            .all(|verdict| *verdict == Verdict::Empty)
+        {
+            return write!(
+                f,
+                "{} listed databases have no transactions yet",
+                self.count
+            );
+        }
         write!(f, "nothing is trusted of {} databases (", self.count)?;
         for (at, (verdict, count)) in self.by_verdict().enumerate() {
             let between = if at == 0 { "" } else { ", " };
