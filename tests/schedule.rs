@@ -281,7 +281,7 @@ fn a_proof_of_thousands_of_headers_keeps_no_other_waiting_and_is_overdue() {
 
 #[test]
 fn states_that_use_up_the_cycle_leave_values_a_quarter_of_it() {
-    let names = ["a", "b", "c", "e", "f", "g"];
+    let names = ["a", "b", "c", "e", "f", "g", "h", "i"];
     let databases = Databases::new(Options::default(), &names);
     let policy = Policy {
         values: Values {
@@ -295,14 +295,18 @@ fn states_that_use_up_the_cycle_leave_values_a_quarter_of_it() {
         method::CURRENT_STATE => Delivery::After(9 * MOMENT),
         _ => Delivery::After(QUICK),
     });
+    let read = |auditor: &Auditor, name: &str| auditor.values_read(name).map_or(0, |of| of.read);
     for _ in 0..4 {
+        let before: BTreeMap<&str, u64> =
+            (names.iter().map(|name| (*name, read(&auditor, name)))).collect();
         let begin = databases.simulation.time.passed();
         let (cycle, _) = databases.cycle(&mut auditor);
         let proven = cycle.outcomes.iter().filter(|of| of.is_proven());
         let proven: Vec<&str> = proven.map(|of| of.database.as_str()).collect();
         assert!(proven.len() >= 3, "{cycle:?}");
         for name in proven {
-            assert!(auditor.values_read(name).is_some_and(|read| read.read > 0));
+            let now = read(&auditor, name);
+            assert!(now > before[name], "{name}: {cycle:?}");
         }
         assert!(cycle.duration < MINUTE, "{:?}", cycle.duration);
         databases.rest(begin, MINUTE);
