@@ -158,8 +158,6 @@ const CIRCLES: &[&str] = &[
     "drill/deliver drill/distort drill/embedded drill/forge drill/lie drill/refuse \
      drill/service drill/store drill/token drill/transactions drill/transport",
     "report/alarm report/json",
-    "trust/alarm trust/located trust/room trust/store",
-    "trust/last_good trust/record",
 ];
 
 #[test]

@@ -8,8 +8,8 @@ use toml::Table;
 
 use super::damage::Damage;
 use super::finding::{Finding, Tampering};
+use super::location::Location;
 use super::sealed::{self, Writer};
-use super::store::Location;
 use super::text::cut;
 use crate::clock::Timestamp;
 use crate::ledger::State;

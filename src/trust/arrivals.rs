@@ -11,8 +11,9 @@ use super::failure::LocalFailure;
 use super::fault::Kind;
 use super::files;
 use super::history::first_time;
+use super::location::HISTORY;
 use super::name::file_name;
-use super::store::{HISTORY, Hold, Store};
+use super::store::{Hold, Store};
 use super::warning::Warning;
 
 const ARRIVALS: &str = "arrivals";

@@ -126,6 +126,16 @@ pub struct Recovery {
     pub last_good: Option<State>,
 }
 
+impl Recovery {
+    /// Returns the advice for a damaged database.
+    pub(super) fn of(database: &str, last_good: Option<State>) -> Box<Recovery> {
+        Box::new(Recovery {
+            database: database.into(),
+            last_good,
+        })
+    }
+}
+
 impl LocalFailure {
     pub(super) fn system(doing: &'static str, path: &Path, error: &io::Error) -> LocalFailure {
         LocalFailure::System {

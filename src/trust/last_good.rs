@@ -1,7 +1,7 @@
 //! Repair of a damaged database: the newest state that a whole file still names, and the pin of that state.
 
 use super::alarm::Alarm;
-use super::failure::{LocalFailure, Recovery};
+use super::failure::LocalFailure;
 use super::files;
 use super::history::History;
 use super::record::{Read, Record};
@@ -63,14 +63,6 @@ impl Store {
         let named = named.chain(alarms.iter().filter_map(Named::by_alarm));
         named.reduce(Named::newer).map(|named| named.state)
     }
-}
-
-/// Returns the advice for a damaged database.
-pub(super) fn recovery(database: &str, last_good: Option<State>) -> Box<Recovery> {
-    Box::new(Recovery {
-        database: database.into(),
-        last_good,
-    })
 }
 
 /// A state that a whole file names as trusted.

@@ -10,8 +10,9 @@ use super::damage::{Damage, Record};
 use super::failure::LocalFailure;
 use super::fault::Kind;
 use super::files;
+use super::location::{EVIDENCE, LOCATED};
 use super::sealed::{self, Writer};
-use super::store::{EVIDENCE, Store};
+use super::store::Store;
 use super::text::cut;
 use crate::clock::Timestamp;
 use crate::ledger::State;
@@ -22,8 +23,6 @@ const WHAT: &str = "immuaudit: where a history was tampered with, as far as it w
 const MOST: u64 = 1 << 20;
 /// Longest text that is kept, in characters.
 const TEXT: usize = 100_000;
-/// The directory, beside that of the evidence.
-pub(super) const LOCATED: &str = "located";
 
 /// What is kept of a search.
 #[derive(Clone, Debug, PartialEq, Eq)]

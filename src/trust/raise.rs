@@ -10,8 +10,9 @@ use super::fault::Kind;
 use super::files;
 use super::finding::Finding;
 use super::located::LocatedRecord;
+use super::location::EVIDENCE;
 use super::name::{file_name, from_file_name};
-use super::store::{EVIDENCE, Hold, Store};
+use super::store::{Hold, Store};
 use crate::clock::Timestamp;
 use crate::sys::Lock;
 

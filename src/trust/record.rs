@@ -8,11 +8,10 @@ use std::path::Path;
 use super::alarm::Alarm;
 use super::compaction::compact;
 use super::damage::Damage;
-use super::failure::LocalFailure;
+use super::failure::{LocalFailure, Recovery};
 use super::fault::Kind;
 use super::files::{self, NEW, with_suffix};
 use super::history::{self, Change, History, HistoryEntry};
-use super::last_good::recovery;
 use super::state_file;
 use super::store::{Hold, Store};
 use super::trusted::{How, Trusted};
@@ -73,7 +72,7 @@ impl Store {
         let (state_path, history_path) = (self.state_path(database), self.history_path(database));
         let state = self.read_state(&state_path, database);
         let history = self.read_history(&history_path, database);
-        let recovery = || recovery(database, self.last_good(database, &state, &history));
+        let recovery = || Recovery::of(database, self.last_good(database, &state, &history));
         let with_recovery = |failure: &LocalFailure| match failure.clone() {
             LocalFailure::Damaged { path, damage, .. } => LocalFailure::Damaged {
                 path,
@@ -306,7 +305,7 @@ impl Store {
             Some(state) => Err(LocalFailure::Missing {
                 path: self.state_path(database),
                 beside: self.alarms_path(database),
-                recovery: recovery(database, Some(state)),
+                recovery: Recovery::of(database, Some(state)),
             }),
         }
     }
@@ -344,7 +343,7 @@ fn read<T>(
         .map_err(|damage| LocalFailure::Damaged {
             path: path.into(),
             damage,
-            recovery: recovery(database, None),
+            recovery: Recovery::of(database, None),
         })
 }
 

@@ -12,30 +12,19 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use super::alarm::Alarm;
 use super::failure::LocalFailure;
 use super::files;
 use super::located::LocatedRecord;
-use super::store::{EVIDENCE, Store};
+use super::location::EVIDENCE;
+use super::room_memory::{NEVER_TRUSTED, Place, Places, Remembered, place_in};
+use super::store::Store;
 
 /// The time for which a lack of room is remembered, so that a flood of findings does not list the directory for each.
 const REMEMBERED: Duration = Duration::from_secs(60);
-
-/// The place of a database in the order of arrival.
-type Place = u64;
-
-/// The place of a database of which nothing was ever trusted.
-const NEVER_TRUSTED: Place = Place::MAX;
-
-/// The place of each database, by directory name.
-type Places = BTreeMap<String, Place>;
-
-fn place_in(places: &Places, directory: &str) -> Place {
-    places.get(directory).copied().unwrap_or(NEVER_TRUSTED)
-}
 
 /// The evidence files of a server.
 pub(super) struct Room {
@@ -61,18 +50,6 @@ struct Kept {
 pub(super) enum Shortage {
     Files,
     Bytes,
-}
-
-/// Facts about the room that are remembered between findings.
-#[derive(Debug, Default)]
-pub(super) struct Memory(Mutex<Remembered>);
-
-#[derive(Debug, Default)]
-struct Remembered {
-    /// Places by directory name, and the length that the file of arrivals had when it was read.
-    places: Option<(Option<u64>, Arc<Places>)>,
-    /// Time at which there was no room for a database in this place, or a later one.
-    refused: Option<(Instant, Place)>,
 }
 
 impl Room {

@@ -13,20 +13,14 @@ use super::evidence::Limits;
 use super::failure::LocalFailure;
 use super::files;
 use super::history::database_of;
-use super::located::LOCATED;
+use super::location::{ACKNOWLEDGED, ALARMS, EVIDENCE, HISTORY, LOCATED, Location, STATE};
 use super::name::{file_name, from_file_name};
 use super::owner;
-use super::room;
+use super::room_memory;
 use super::sealed;
 use super::warning::Warning;
 use crate::clock::{Clock, Timestamp};
 use crate::sys::{self, Lock, Locked};
-
-pub(super) const STATE: &str = ".state";
-pub(super) const HISTORY: &str = ".history";
-pub(super) const ALARMS: &str = ".alarms";
-pub(super) const ACKNOWLEDGED: &str = ".acknowledged";
-pub(super) const EVIDENCE: &str = "evidence";
 
 const AUDITOR_LOCK: &str = "auditor.lock";
 const WRITE_LOCK: &str = "write.lock";
@@ -38,17 +32,6 @@ const OTHERS_WRITE: u32 = 0o022;
 /// How long to wait for another command's change: this often, this long each time.
 const WAITS: (u32, Duration) = (500, Duration::from_millis(10));
 
-/// Where one server's files are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Location {
-    /// Directory of all servers.
-    pub dir: PathBuf,
-    /// Directory of all servers' states and histories, where that is another one.
-    pub roots: Option<PathBuf>,
-    /// The server's configured name.
-    pub server: String,
-}
-
 /// One configured server's files.
 #[derive(Debug)]
 pub struct Store {
@@ -59,7 +42,7 @@ pub struct Store {
     pub(super) clock: Clock,
     warnings: Mutex<BTreeSet<Warning>>,
     /// Facts about the room for evidence that are remembered.
-    pub(super) room_memory: room::Memory,
+    pub(super) room_memory: room_memory::Memory,
     _auditor: Vec<File>,
 }
 
@@ -249,7 +232,7 @@ impl Store {
             limits: Limits::default(),
             clock: Clock::system(),
             warnings: Mutex::default(),
-            room_memory: room::Memory::default(),
+            room_memory: room_memory::Memory::default(),
             _auditor: Vec::new(),
         }
     }
