@@ -337,9 +337,16 @@ fn a_hundred_databases_are_all_checked_in_one_cycle() {
     let auditor = scene.auditor(&real).with(&["--call-timeout", "60s"]);
     let run = auditor.once();
     run.ends_with(0);
-    for name in &names {
+    for name in &names[..10] {
         run.line(name);
     }
-    assert_eq!(run.stdout.lines().count(), 101);
+    // ninety and defaultdb are empty, of which the first sixteen have lines of their own
+    assert!(
+        run.stdout
+            .contains("91 listed databases have no transactions yet"),
+        "{}",
+        run.stdout
+    );
+    assert_eq!(run.stdout.lines().count(), 10 + 16 + 1);
     auditor.once().is(0, "db5", "consistent");
 }
