@@ -14,7 +14,7 @@ use immuaudit::config::{NewValues, Values};
 use immuaudit::drill::{Embedded, Emulated, Lie, NewEntry, Options, Telling};
 use immuaudit::server::Endpoint;
 use immuaudit::stop::Stop;
-use immuaudit::trust::{Due, Progress};
+use immuaudit::trust::{Due, Progress, Tampering};
 use immuaudit::wire::proto;
 use protobuf::Message;
 use support::distorted::INCONSISTENT;
@@ -270,6 +270,49 @@ fn a_sweep_passes_a_transaction_of_many_slow_values_which_is_due_and_read_on() {
     let outcome = cycle(&mut auditor);
     assert_eq!(outcome.verdict, Verdict::Consistent, "{outcome:?}");
     assert_eq!(values.load(Ordering::Relaxed), 66);
+}
+
+/// The time ends before the transactions that a scan shows to be broken can be read alone, and no later scan shows it.
+#[test]
+fn what_a_scan_shows_once_is_a_finding_although_the_time_ends() {
+    for (slow, edits_header) in [("Get", false), ("TxScan", true)] {
+        let scene = Scene::new(Emulated::V1_11_1);
+        scene.embedded.grow(DB, 1);
+        scene.make_due(&[]);
+        scene.embedded.grow(DB, 40);
+        let mut scans = 0;
+        scene.proxy.distort(move |call, _, reply| {
+            if call == "TxScan" {
+                scans += 1;
+                reply.message(|list: &mut proto::TxList| {
+                    for tx in &mut list.txs[..5] {
+                        tx.entries[0].value.clear(); // to be asked for by key
+                    }
+                    if scans == 1 {
+                        match edits_header {
+                            true => list.txs[20].header.mut_or_insert_default().ts += 1,
+                            false => list.txs[20].entries[0].value = b"edited".to_vec(),
+                        }
+                    }
+                });
+            }
+            if call == slow {
+                thread::sleep(Duration::from_millis(350));
+            }
+        });
+        let all = Values {
+            new: NewValues::All,
+            ..NONE
+        };
+        let mut auditor = scene.auditor(all, 10_000, 300);
+        let outcome = cycle(&mut auditor);
+        let due = match edits_header {
+            true => INCONSISTENT,
+            false => Verdict::Tampered(Tampering::Value),
+        };
+        assert_eq!(outcome.verdict, due, "{outcome:?}");
+        assert!(outcome.alarm.is_some());
+    }
 }
 
 /// A scan brings more than there is time for: the rest waits for the next cycle, and is not due.

@@ -2,7 +2,7 @@
 //! about it is wrong.
 
 use super::contents::{Contents, Source};
-use super::finding::{Broken, What};
+use super::finding::{Broken, What, Why};
 use super::judge::{Judged, judge};
 use super::reader::{Done, Ended, Halt, Reader};
 use crate::ledger::{Digest, TxHeader};
@@ -36,6 +36,7 @@ impl Reader<'_> {
         while let Some(next) = linked.pop() {
             if !headers.is_empty() && !next.is_read() && !self.in_time() {
                 self.scan.had_time_for(headers.len());
+                self.record_shown(next, &mut scanned);
                 break;
             }
             let read = match next {
@@ -52,10 +53,46 @@ impl Reader<'_> {
             match read {
                 Ok(header) => headers.push(header),
                 Err(Halt::Late) if !headers.is_empty() => break, // these are read
-                Err(halt) => return Err(halt),
+                Err(halt) => {
+                    self.record_all_shown(linked, &mut scanned);
+                    return Err(halt);
+                }
             }
         }
+        self.record_all_shown(linked, &mut scanned);
         Ok(headers)
+    }
+
+    /// Records what a scan shows to be broken in transactions that there is no time to read alone: the next scan may
+    /// not show it.
+    fn record_all_shown(&mut self, left: Vec<Linked>, scanned: &mut Option<Vec<Answer>>) {
+        for linked in left {
+            self.record_shown(linked, scanned);
+        }
+    }
+
+    /// Records what a scan shows to be broken in one transaction, which stays due.
+    fn record_shown(&mut self, linked: Linked, scanned: &mut Option<Vec<Answer>>) {
+        let Linked::ToRead(tx, judged) = linked else {
+            return;
+        };
+        let broken = match judged {
+            Judged::Broken(broken) => vec![broken],
+            Judged::Whole(completed) => {
+                self.report.more_broken += completed.more_broken;
+                completed.broken
+            }
+            Judged::Incomplete | Judged::Malformed(_) => Vec::new(),
+        };
+        for broken in broken {
+            self.record_from_scan(tx.header.id(), broken, scanned);
+        }
+    }
+
+    fn record_from_scan(&mut self, id: u64, broken: Broken, scanned: &mut Option<Vec<Answer>>) {
+        let answers = scanned.get_or_insert_with(|| self.answers()).clone();
+        self.found_by(broken, |_| answers);
+        self.report.add_unread(id, Why::Slow);
     }
 
     /// Holds each transaction of a run against the one behind it, from the proven last one down, and judges it. One
@@ -82,14 +119,25 @@ impl Reader<'_> {
                         false => Linked::ToRead(tx, judged),
                     }
                 }
-                _ if !self.in_time() => {
+                due if !self.in_time() => {
                     self.scan.had_time_for(1);
+                    let id = tx.header.id();
+                    if let Some(due) = due {
+                        self.record_from_scan(id, Broken::other_header(id, due, got), scanned);
+                    }
+                    self.record_all_shown(linked, scanned);
                     return Ok(None);
                 }
-                _ => {
+                due => {
                     let behind = linked.last().and_then(Linked::alh);
                     let due = due.map(|due| (due, behind));
-                    self.read_unlinked(tx.header.id(), got, due, scanned)?
+                    match self.read_unlinked(tx.header.id(), got, due, scanned) {
+                        Ok(next) => next,
+                        Err(halt) => {
+                            self.record_all_shown(linked, scanned);
+                            return Err(halt);
+                        }
+                    }
                 }
             };
             due = next.prev_alh();
@@ -123,12 +171,7 @@ impl Reader<'_> {
                     entry: None,
                     what: What::Chain { due, got: alh },
                 },
-                _ => Broken {
-                    tx: id,
-                    alh: Some(due),
-                    entry: None,
-                    what: What::Header { due, got },
-                },
+                _ => Broken::other_header(id, due, got),
             };
             self.found_by(broken, |reader| {
                 answers.splice(0..0, reader.answers()); // short, and of the transaction alone

@@ -119,6 +119,16 @@ impl What {
 }
 
 impl Broken {
+    /// Returns the finding that a transaction is read with the hash `got`, though the hash `due` is proven.
+    pub(super) fn other_header(tx: u64, due: Digest, got: Digest) -> Broken {
+        Broken {
+            tx,
+            alh: Some(due),
+            entry: None,
+            what: What::Header { due, got },
+        }
+    }
+
     /// Returns the claim that evidence is verified against.
     pub fn claim(&self) -> Claim {
         Claim {
