@@ -64,9 +64,9 @@ impl Cycle {
     }
 
     /// Returns whether a database is neither trusted nor listed any more, nor has alarms: what was remembered of it can
-    /// be forgotten. After a cycle that was stopped nothing is.
+    /// be forgotten. After a cycle that was stopped, or whose files could not tell what is known, nothing is.
     pub fn forgets(&self, database: &str) -> bool {
-        !self.stopped && !self.known.contains(database)
+        !self.stopped && self.no_store.is_none() && !self.known.contains(database)
     }
 
     /// The exit code of a run of this cycle alone: the worst of its databases and troubles.

@@ -161,13 +161,15 @@ impl Databases {
         selected.map(|(name, _)| name.clone()).collect()
     }
 
-    /// Forgets a database.
+    /// Forgets a database, unless its values were read: then something was trusted, whatever the files say now.
     pub fn forget(&mut self, name: &str) {
-        self.records.remove(name);
+        if self.progress(name).is_none() {
+            self.records.remove(name);
+        }
     }
 
-    /// Forgets the databases that `keeps` does not name.
-    pub fn retain(&mut self, keeps: impl Fn(&str) -> bool) {
-        self.records.retain(|name, _| keeps(name));
+    /// Forgets the databases that `keeps` does not choose.
+    pub fn retain(&mut self, keeps: impl Fn(&str, &Database) -> bool) {
+        self.records.retain(|name, record| keeps(name, record));
     }
 }

@@ -431,7 +431,10 @@ impl Auditor {
             known.contains(name) || told.contains(name) || entries.iter().any(|entry| entry == name)
         };
         self.server.keep_credentials(keeps);
-        self.databases.retain(keeps);
+        // files that cannot be listed do not tell what is trusted, but values are only read of trusted databases
+        let unlisted = cycle.no_store.is_some();
+        self.databases
+            .retain(|name, record| keeps(name) || (unlisted && record.progress.is_some()));
     }
 }
 
@@ -452,7 +455,11 @@ impl Round<'_> {
     /// Tells an outcome, or only counts it if there are many strangers. Returns whether it was told.
     fn tell(&mut self, mut outcome: Outcome) -> bool {
         let is_known = self.known.contains(&outcome.database);
-        let is_taken = outcome.state_verdict() == Verdict::FirstSeen || outcome.alarm.is_some();
+        // the files may not have told what is known
+        let is_taken = outcome.state_verdict() == Verdict::FirstSeen
+            || outcome.previous.is_some()
+            || outcome.alarm.is_some()
+            || outcome.open_alarms > 0;
         outcome.is_stranger = !is_known && !is_taken;
         let told = match outcome.is_stranger {
             true => self.cycle.strangers.count(outcome),
