@@ -126,7 +126,8 @@ impl Notifier {
         }
         let now = clock::now();
         let news = self.untrusted.news(&untrusted, now);
-        if news.is_some() {
+        let fewer = is_whole && self.untrusted.lower_to(&untrusted);
+        if news.is_some() || fewer {
             if let Err(failure) = self.untrusted.save() {
                 log::warn!("what was notified could not be written: {failure}");
             }

@@ -76,6 +76,13 @@ impl Notified {
         Some(News::Untrusted)
     }
 
+    /// Takes note of those that are left after a cycle that came to the end of the server's list. Returns whether that
+    /// is to be written down.
+    pub fn lower_to(&mut self, untrusted: &Untrusted) -> bool {
+        let said = self.said.as_mut();
+        said.is_some_and(|said| said.lower_to(untrusted))
+    }
+
     /// Takes note of a notification.
     pub fn note(&mut self, untrusted: &Untrusted, now: Timestamp) {
         self.said = Some(untrusted.said());

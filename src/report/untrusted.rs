@@ -32,6 +32,24 @@ pub struct Said {
     pub names: BTreeSet<String>,
 }
 
+impl Said {
+    /// Takes note that there are no more than these any more, so that others are news when they come. Returns whether
+    /// that changes anything.
+    pub fn lower_to(&mut self, untrusted: &Untrusted) -> bool {
+        let before = self.clone();
+        self.unproven = self.unproven.min(untrusted.unproven);
+        if are_few(self.unproven) {
+            self.names.retain(|name| untrusted.names.contains(name));
+        }
+        *self != before
+    }
+}
+
+/// Returns whether each of so many is named.
+fn are_few(unproven: u64) -> bool {
+    unproven <= REPORTED_STRANGERS as u64
+}
+
 impl Untrusted {
     /// Returns what a cycle found.
     pub fn of(cycle: &Cycle) -> Untrusted {
@@ -75,7 +93,6 @@ impl Untrusted {
         if self.is_tampering() && !said.is_tampering {
             return true;
         }
-        let are_few = |unproven: u64| unproven <= REPORTED_STRANGERS as u64;
         match are_few(self.unproven) && are_few(said.unproven) {
             true => !self.names.is_subset(&said.names),
             false => self.unproven / 2 >= said.unproven.max(1),
@@ -93,6 +110,23 @@ mod tests {
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             ..Untrusted::default()
         }
+    }
+
+    #[test]
+    fn new_names_are_news_once_most_of_those_that_were_said_are_gone() {
+        let names: Vec<String> = (0..17).map(|number| format!("n{number:02}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut said = untrusted(17, &names[..16]).said();
+        let left = untrusted(1, &["n03"]);
+        assert!(said.lower_to(&left));
+        assert!(!said.lower_to(&left));
+        assert!(!left.is_more_than(&said));
+        assert!(untrusted(2, &["n03", "x"]).is_more_than(&said));
+        // and of thousands
+        let mut said = untrusted(9_000, &names[..16]).said();
+        said.lower_to(&untrusted(20, &names[..16]));
+        assert!(!untrusted(39, &names[..16]).is_more_than(&said));
+        assert!(untrusted(40, &names[..16]).is_more_than(&said));
     }
 
     #[test]
