@@ -11,38 +11,17 @@ use std::time::Duration;
 use immuaudit::audit::{Auditor, Outcome, Overdue, Policy, Verdict, Went};
 use immuaudit::clock::{self, Timestamp};
 use immuaudit::config::{NewValues, Values};
-use immuaudit::drill::{Embedded, Emulated, Lie, NewEntry, Options, Telling};
+use immuaudit::drill::{Emulated, Lie, NewEntry, Telling};
 use immuaudit::server::Endpoint;
 use immuaudit::stop::Stop;
 use immuaudit::trust::{Due, Progress, Tampering};
 use immuaudit::wire::proto;
 use protobuf::Message;
-use support::distorted::INCONSISTENT;
+use support::distorted::{INCONSISTENT, Scene};
 use support::in_process;
-use support::place::Place;
-use support::proxy::Proxy;
 use support::value_scene::{DB, NONE, cycle};
 
-struct Scene {
-    embedded: Embedded,
-    proxy: Proxy,
-    place: Place,
-}
-
 impl Scene {
-    fn new(server: Emulated) -> Scene {
-        let embedded = Embedded::start(Options {
-            server,
-            ..Options::default()
-        });
-        let embedded = embedded.expect("the embedded ledger");
-        Scene {
-            proxy: Proxy::before(embedded.port()),
-            embedded,
-            place: Place::new(),
-        }
-    }
-
     /// An auditor that waits this long for an answer, and gives a cycle this time.
     fn auditor(&self, values: Values, timeout: u64, cycle: u64) -> Auditor {
         let endpoint = Endpoint::on_loopback(self.proxy.port);
@@ -94,7 +73,7 @@ fn due(outcome: &Outcome) -> u64 {
 
 #[test]
 fn one_that_stays_silent_keeps_two_thousand_others_not_waiting() {
-    let scene = Scene::new(Emulated::V1_11_1);
+    let scene = Scene::of_version(Emulated::V1_11_1);
     scene.embedded.grow(DB, 2_000);
     // the silent one is the oldest, and the others are no neighbours
     let even: Vec<(u64, u64, u64)> = (1..=1_000).map(|of| (2 * of, 2 * of, of)).collect();
@@ -113,7 +92,7 @@ fn one_that_stays_silent_keeps_two_thousand_others_not_waiting() {
 
 #[test]
 fn many_due_neighbours_are_read_by_scans() {
-    let scene = Scene::new(Emulated::V1_11_1);
+    let scene = Scene::of_version(Emulated::V1_11_1);
     scene.embedded.grow(DB, 20_000);
     scene.make_due(&[(1, 19_999, 10)]);
     scene.embedded.reset_calls();
@@ -126,7 +105,7 @@ fn many_due_neighbours_are_read_by_scans() {
 /// More than may fail in a cycle are due, and the oldest of them are refused.
 #[test]
 fn the_oldest_is_retried_first_and_the_youngest_in_its_turn() {
-    let scene = Scene::new(Emulated::V1_11_1);
+    let scene = Scene::of_version(Emulated::V1_11_1);
     scene.embedded.grow(DB, 100);
     scene.make_due(&[(1, 10, 100), (11, 50, 300), (51, 100, 200)]);
     let order = Arc::new(std::sync::Mutex::new(Vec::new()));
@@ -160,7 +139,7 @@ fn the_oldest_is_retried_first_and_the_youngest_in_its_turn() {
 
 #[test]
 fn a_due_transaction_leaves_time_for_the_sample() {
-    let scene = Scene::new(Emulated::V1_1_0);
+    let scene = Scene::of_version(Emulated::V1_1_0);
     let entries = (0..120).map(|entry| NewEntry::set(format!("key{entry}"), "value"));
     scene.embedded.commit(DB, entries.collect());
     scene.embedded.grow(DB, 1_000);
@@ -177,7 +156,7 @@ fn a_due_transaction_leaves_time_for_the_sample() {
 /// A scan shows other headers than are proven, so each transaction is read alone.
 #[test]
 fn many_transactions_of_one_scan_that_are_read_alone_do_not_outlast_the_cycle() {
-    let scene = Scene::new(Emulated::V1_11_1);
+    let scene = Scene::of_version(Emulated::V1_11_1);
     scene.embedded.grow(DB, 1);
     scene.make_due(&[]);
     scene.embedded.grow(DB, 100);
@@ -218,7 +197,7 @@ fn many_transactions_of_one_scan_that_are_read_alone_do_not_outlast_the_cycle() 
 
 #[test]
 fn a_transaction_of_many_slow_values_is_read_on_where_the_time_ended() {
-    let scene = Scene::new(Emulated::V1_1_0);
+    let scene = Scene::of_version(Emulated::V1_1_0);
     let entries = (0..120).map(|entry| NewEntry::set(format!("key{entry}"), "value"));
     scene.embedded.commit(DB, entries.collect());
     scene.embedded.grow(DB, 3);
@@ -249,7 +228,7 @@ fn a_transaction_of_many_slow_values_is_read_on_where_the_time_ended() {
 
 #[test]
 fn a_sweep_passes_a_transaction_of_many_slow_values_which_is_due_and_read_on() {
-    let scene = Scene::new(Emulated::V1_1_0);
+    let scene = Scene::of_version(Emulated::V1_1_0);
     scene.embedded.grow(DB, 3);
     let entries = (0..60).map(|entry| NewEntry::set(format!("key{entry}"), "value"));
     scene.embedded.commit(DB, entries.collect());
@@ -276,7 +255,7 @@ fn a_sweep_passes_a_transaction_of_many_slow_values_which_is_due_and_read_on() {
 #[test]
 fn what_a_scan_shows_once_is_a_finding_although_the_time_ends() {
     for (slow, edits_header) in [("Get", false), ("TxScan", true)] {
-        let scene = Scene::new(Emulated::V1_11_1);
+        let scene = Scene::of_version(Emulated::V1_11_1);
         scene.embedded.grow(DB, 1);
         scene.make_due(&[]);
         scene.embedded.grow(DB, 40);
@@ -318,7 +297,7 @@ fn what_a_scan_shows_once_is_a_finding_although_the_time_ends() {
 /// A scan brings more than there is time for: the rest waits for the next cycle, and is not due.
 #[test]
 fn slow_values_of_a_scan_are_read_in_order_over_several_cycles() {
-    let scene = Scene::new(Emulated::V1_1_0);
+    let scene = Scene::of_version(Emulated::V1_1_0);
     scene.embedded.grow(DB, 1);
     scene.make_due(&[]);
     scene.embedded.grow(DB, 120);

@@ -10,39 +10,19 @@ use std::time::{Duration, Instant};
 
 use immuaudit::audit::{Auditor, Outcome, Policy, Verdict};
 use immuaudit::config::Values;
-use immuaudit::drill::{Embedded, Emulated, Lie, NewEntry, Options, Telling};
+use immuaudit::drill::{Emulated, Lie, NewEntry, Telling};
 use immuaudit::server::Endpoint;
 use immuaudit::stop::Stop;
 use immuaudit::wire::proto;
 use protobuf::Message;
-use support::distorted::INCONSISTENT;
+use support::distorted::{INCONSISTENT, Scene};
 use support::in_process;
 use support::loud::loud;
-use support::place::Place;
 use support::program::Program;
-use support::proxy::{Body, Proxy};
+use support::proxy::Body;
 use support::value_scene::{ALL, DB, NONE, VALUE, broken, report};
 
-struct Scene {
-    embedded: Embedded,
-    proxy: Proxy,
-    place: Place,
-}
-
 impl Scene {
-    fn new(server: Emulated) -> Scene {
-        let embedded = Embedded::start(Options {
-            server,
-            ..Options::default()
-        });
-        let embedded = embedded.expect("the embedded ledger");
-        Scene {
-            proxy: Proxy::before(embedded.port()),
-            embedded,
-            place: Place::new(),
-        }
-    }
-
     fn auditor(&self, values: Values, stop: &Stop) -> Auditor {
         let endpoint = Endpoint::on_loopback(self.proxy.port);
         let server = in_process::server(endpoint, Duration::from_secs(10), stop);
@@ -54,7 +34,7 @@ impl Scene {
     }
 
     /// Checks once, and reads these values.
-    fn cycle(&self, values: Values) -> Outcome {
+    fn cycle_reading(&self, values: Values) -> Outcome {
         let mut cycle = self.auditor(values, &Stop::new()).cycle(|_| {});
         assert_eq!(cycle.outcomes.len(), 1, "{cycle:?}");
         cycle.outcomes.remove(0)
@@ -66,7 +46,7 @@ impl Scene {
 
     /// Begins to show an edited value of each transaction.
     fn edit(&self) {
-        assert_eq!(self.cycle(NONE).verdict, Verdict::FirstSeen);
+        assert_eq!(self.cycle_reading(NONE).verdict, Verdict::FirstSeen);
         self.embedded.lie(Lie::EditedValue);
     }
 }
@@ -106,7 +86,7 @@ fn asked(call: &str, request: &[u8]) -> Option<u64> {
 #[test]
 fn a_finding_is_on_disk_before_the_next_transaction_is_asked_for() {
     for server in [Emulated::V0_9_0, Emulated::V1_1_0, Emulated::V1_11_1] {
-        let scene = Scene::new(server);
+        let scene = Scene::of_version(server);
         scene.embedded.grow(DB, 12);
         scene.edit();
         let home = scene.place.join("trust/tested");
@@ -121,7 +101,7 @@ fn a_finding_is_on_disk_before_the_next_transaction_is_asked_for() {
             }
         });
         let values = Values { sample: 12, ..NONE };
-        let outcome = scene.cycle(values);
+        let outcome = scene.cycle_reading(values);
         assert_eq!(outcome.verdict, VALUE, "{server:?}: {outcome:?}");
         assert_eq!(broken(&outcome), (1..=12).collect::<Vec<u64>>());
         let log = log.lock().expect("no panic");
@@ -141,9 +121,9 @@ fn a_finding_is_on_disk_before_the_next_transaction_is_asked_for() {
 #[test]
 fn a_value_by_key_that_a_0_9_0_shows_once_accuses_nobody_and_one_that_it_shows_twice_does() {
     for (times, verdict) in [(1, Verdict::Malformed), (u32::MAX, VALUE)] {
-        let scene = Scene::new(Emulated::V0_9_0);
+        let scene = Scene::of_version(Emulated::V0_9_0);
         scene.embedded.grow(DB, 3);
-        assert_eq!(scene.cycle(NONE).verdict, Verdict::FirstSeen);
+        assert_eq!(scene.cycle_reading(NONE).verdict, Verdict::FirstSeen);
         let mut edited = 0;
         scene.proxy.distort(move |call, _, reply| {
             if call == "Get" && edited < times {
@@ -151,22 +131,22 @@ fn a_value_by_key_that_a_0_9_0_shows_once_accuses_nobody_and_one_that_it_shows_t
                 reply.message(|entry: &mut proto::Entry| entry.value = b"edited".to_vec());
             }
         });
-        let outcome = scene.cycle(ALL);
+        let outcome = scene.cycle_reading(ALL);
         assert_eq!(outcome.verdict, verdict, "{outcome:?}");
         let alarms = if times == 1 { 0 } else { 3 };
         assert_eq!(scene.files().alarms, alarms);
         scene.proxy.be_honest();
-        assert_eq!(scene.cycle(ALL).verdict, Verdict::Consistent);
+        assert_eq!(scene.cycle_reading(ALL).verdict, Verdict::Consistent);
     }
 }
 
 #[test]
 fn the_alarm_that_is_reported_is_one_that_the_check_opened_of_the_first_transaction() {
-    let scene = Scene::new(Emulated::V1_11_1);
+    let scene = Scene::of_version(Emulated::V1_11_1);
     scene.embedded.grow(DB, 5);
-    assert_eq!(scene.cycle(NONE).verdict, Verdict::FirstSeen);
+    assert_eq!(scene.cycle_reading(NONE).verdict, Verdict::FirstSeen);
     let reported = || {
-        let outcome = scene.cycle(ALL);
+        let outcome = scene.cycle_reading(ALL);
         let alarm = outcome.alarm.expect("an alarm");
         (alarm.shown.map(|shown| shown.tx), outcome.opened_alarm)
     };
@@ -183,9 +163,9 @@ fn the_alarm_that_is_reported_is_one_that_the_check_opened_of_the_first_transact
 #[test]
 fn what_a_scan_alone_shows_is_a_finding_with_the_answer_of_the_scan() {
     for (edits_header, due) in [(false, VALUE), (true, INCONSISTENT)] {
-        let scene = Scene::new(Emulated::V1_11_1);
+        let scene = Scene::of_version(Emulated::V1_11_1);
         scene.embedded.grow(DB, 5);
-        assert_eq!(scene.cycle(NONE).verdict, Verdict::FirstSeen);
+        assert_eq!(scene.cycle_reading(NONE).verdict, Verdict::FirstSeen);
         scene.proxy.distort(move |call, _, reply| {
             if call == "TxScan" {
                 reply.message(|list: &mut proto::TxList| match edits_header {
@@ -194,7 +174,7 @@ fn what_a_scan_alone_shows_is_a_finding_with_the_answer_of_the_scan() {
                 });
             }
         });
-        let outcome = scene.cycle(ALL);
+        let outcome = scene.cycle_reading(ALL);
         assert_eq!((outcome.verdict, broken(&outcome)), (due, vec![3]));
         let evidence = outcome.alarm.expect("an alarm").evidence;
         let evidence = fs::read_to_string(evidence).expect("evidence");
@@ -205,10 +185,10 @@ fn what_a_scan_alone_shows_is_a_finding_with_the_answer_of_the_scan() {
 /// One value is edited, and another one withheld.
 #[test]
 fn a_broken_transaction_of_which_a_value_does_not_come_is_an_alarm_and_due() {
-    let scene = Scene::new(Emulated::V1_1_0);
+    let scene = Scene::of_version(Emulated::V1_1_0);
     let entries = (0..3).map(|entry| NewEntry::set(format!("key{entry}"), "value"));
     scene.embedded.commit(DB, entries.collect());
-    assert_eq!(scene.cycle(NONE).verdict, Verdict::FirstSeen);
+    assert_eq!(scene.cycle_reading(NONE).verdict, Verdict::FirstSeen);
     let mut asked = 0;
     scene.proxy.distort(move |call, _, reply| {
         if call == "Get" {
@@ -220,10 +200,10 @@ fn a_broken_transaction_of_which_a_value_does_not_come_is_an_alarm_and_due() {
             }
         }
     });
-    let outcome = scene.cycle(ALL);
+    let outcome = scene.cycle_reading(ALL);
     assert_eq!(outcome.verdict, VALUE, "{outcome:?}");
     assert_eq!(report(&outcome).left.due, 1);
-    let honest = scene.cycle(NONE);
+    let honest = scene.cycle_reading(NONE);
     assert_eq!(
         (honest.verdict, honest.open_alarms),
         (Verdict::Consistent, 1)
@@ -232,7 +212,7 @@ fn a_broken_transaction_of_which_a_value_does_not_come_is_an_alarm_and_due() {
 
 #[test]
 fn a_stop_request_behind_a_finding_loses_neither_evidence_nor_verdict() {
-    let scene = Scene::new(Emulated::V1_11_1);
+    let scene = Scene::of_version(Emulated::V1_11_1);
     scene.embedded.grow(DB, 12);
     scene.edit();
     let stop = Stop::new();
@@ -252,10 +232,10 @@ fn a_stop_request_behind_a_finding_loses_neither_evidence_nor_verdict() {
 
 #[test]
 fn ten_thousand_edited_entries_of_one_transaction_are_an_alarm_and_one_of_a_flood() {
-    let scene = Scene::new(Emulated::V1_11_1);
+    let scene = Scene::of_version(Emulated::V1_11_1);
     let entries = (0..10_000).map(|entry| NewEntry::set(format!("key{entry}"), "value"));
     scene.embedded.commit(DB, entries.collect());
-    assert_eq!(scene.cycle(NONE).verdict, Verdict::FirstSeen);
+    assert_eq!(scene.cycle_reading(NONE).verdict, Verdict::FirstSeen);
     scene.proxy.distort(|call, _, reply| {
         if call == "VerifiableTxById" {
             reply.message(|answer: &mut proto::VerifiableTx| {
@@ -267,7 +247,7 @@ fn ten_thousand_edited_entries_of_one_transaction_are_an_alarm_and_one_of_a_floo
         }
     });
     let begin = Instant::now();
-    let outcome = scene.cycle(Values { sample: 1, ..NONE });
+    let outcome = scene.cycle_reading(Values { sample: 1, ..NONE });
     assert_eq!(outcome.verdict, VALUE, "{outcome:?}");
     let found = report(&outcome);
     assert_eq!((found.broken.len(), found.more_broken), (16, 9_984));
@@ -286,7 +266,7 @@ const MOST: u64 = 48 << 10;
 fn twenty_edited_values_of_4_mb_take_less_than_48_mib() {
     for server in [Emulated::V1_1_0, Emulated::V1_11_1] {
         for words in [&["--once", "--audit-sample", "20"][..], &["sweep"]] {
-            let scene = Scene::new(server);
+            let scene = Scene::of_version(server);
             for tx in 0..20 {
                 let value = "x".repeat(3_900_000);
                 scene.embedded.set(DB, &format!("key{tx}"), &value);

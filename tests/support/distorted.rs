@@ -2,7 +2,7 @@
 
 use immuaudit::audit::{Auditor, Cycle, Outcome, Policy, Verdict};
 use immuaudit::config::Values;
-use immuaudit::drill::{Embedded, Lag, Options};
+use immuaudit::drill::{Embedded, Emulated, Lag, Options};
 use immuaudit::trust::Tampering;
 
 use super::in_process;
@@ -21,10 +21,21 @@ pub struct Scene {
 
 impl Scene {
     pub fn new(lag: Lag) -> Scene {
-        let options = Options {
+        Scene::of(Options {
             lag,
             ..Options::default()
-        };
+        })
+    }
+
+    /// A server of this version.
+    pub fn of_version(server: Emulated) -> Scene {
+        Scene::of(Options {
+            server,
+            ..Options::default()
+        })
+    }
+
+    fn of(options: Options) -> Scene {
         let embedded = Embedded::start(options).expect("an embedded ledger");
         Scene {
             proxy: Proxy::before(embedded.port()),
