@@ -1,9 +1,10 @@
 //! The work: one cycle over all databases of a server, each ending in exactly one verdict.
 //!
 //! What a check finds is written down before it is told: a trusted state first, then an alarm.
-//! Reading order: `schedule` (all databases) and `budget` (their time), `turn` (one of them), `database` (what is
-//! remembered of it), `check` (the state that the server shows against the trusted one), `act`, `conclude` and `keep`
-//! (what becomes of it), `values` (what is read beside), `verdict` and `outcome`. `locate` and `diff` serve the operator.
+//! Reading order: `schedule` (all databases) and `budget` (their time), `round` (groups of them, one database after the
+//! other), `turn` (one of them), `database` (what is remembered of it), `check` (the state that the server shows against
+//! the trusted one), `act`, `conclude` and `keep` (what becomes of it), `values` (what is read beside), `verdict` and
+//! `outcome`. `locate` and `diff` serve the operator.
 
 #![forbid(unsafe_code)]
 
@@ -24,6 +25,7 @@ mod mirror;
 mod outcome;
 mod policy;
 mod recheck;
+mod round;
 mod schedule;
 mod strangers;
 mod turn;

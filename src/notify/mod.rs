@@ -1,7 +1,8 @@
 //! Notifications: who is told of tampering and of changes, and how that is made sure of.
 //!
 //! `notification` is what is told, `outbox` keeps it on disk, `courier` delivers what one receiver is
-//! due in a thread of its own, `untrusted` sends one of all databases of which nothing is trusted, `post` and `exec` are the ways it can go, `heartbeat` is silence's alarm.
+//! due in a thread of its own, `untrusted` decides when one of all databases of which nothing is trusted is due, `post`
+//! and `exec` are the ways it can go, `heartbeat` is silence's alarm.
 
 #![forbid(unsafe_code)]
 

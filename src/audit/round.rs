@@ -1,0 +1,327 @@
+//! The turns of databases in a cycle: each group of them is checked one after the other within its time, with the calls
+//! of the next ones on their way, and what its states prove is read in the time that is left.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use super::auditor::Auditor;
+use super::budget::{Budget, GRACE, Window};
+use super::cycle::Cycle;
+use super::database::Turn;
+use super::outcome::Outcome;
+use super::turn::{Checked, Ended, Proven};
+use super::verdict::Verdict;
+use crate::ledger::StateShape;
+use crate::server::{Failure, Kind, Peeked};
+use crate::wire::Entries;
+
+/// Databases whose calls are begun together, so that a distant server is not waited for one by one.
+const TOGETHER: usize = 16;
+/// Databases in a row of which nothing comes before the server is asked whether it is there at all.
+const SILENT: u32 = 3;
+
+impl Auditor {
+    /// Checks the states of some databases and reads their values, each within its time.
+    pub(super) fn check_group(
+        &mut self,
+        group: Group,
+        names: Vec<Named<'_>>,
+        window: Window,
+        round: &mut Round<'_>,
+    ) -> Option<()> {
+        let proven = self.within(window.states, |auditor| {
+            auditor.check_states(group, names, &window, round)
+        })?;
+        self.within(window.values + GRACE, |auditor| {
+            auditor.read_all(proven, window.values, round)
+        })
+    }
+
+    /// Checks the states of some databases. One has its turn, however little time there is; those whose turn does not
+    /// come are told.
+    fn check_states(
+        &mut self,
+        group: Group,
+        names: Vec<Named<'_>>,
+        window: &Window,
+        round: &mut Round<'_>,
+    ) -> Option<Vec<Proven>> {
+        let moment = round.budget.moment();
+        let has_others = names.len() > 1;
+        let mut waiting = VecDeque::from(names);
+        let mut late = VecDeque::new();
+        let mut proven = Vec::new();
+        let (mut is_first, mut asked) = (true, 0usize);
+        loop {
+            if asked == 0 && group != Group::Slow && round.away.is_none() {
+                let batch = waiting.drain(..waiting.len().min(TOGETHER)).collect();
+                let (answered, silent) = self.look_ahead(batch, moment);
+                asked = answered.len();
+                answered
+                    .into_iter()
+                    .rev()
+                    .for_each(|named| waiting.push_front(named));
+                late.extend(silent); // they keep none of the others waiting
+            }
+            let Some(named) = waiting.pop_front().or_else(|| late.pop_front()) else {
+                return Some(proven);
+            };
+            asked = asked.saturating_sub(1);
+            let now = self.now();
+            let enough = match group {
+                Group::Trusted | Group::Slow => now + moment <= window.states,
+                Group::Untrusted => now < window.states,
+            };
+            if !is_first && !enough && round.away.is_none() {
+                let left = [named].into_iter().chain(waiting).chain(late);
+                self.tell_not_reached(group, left, round);
+                return Some(proven);
+            }
+            let until = match has_others && group != Group::Slow {
+                true => round.budget.turn(now, window),
+                false => window.states,
+            };
+            let checked = self.within(until, |auditor| {
+                auditor.check_one(named, window.share, is_first, round)
+            });
+            proven.extend(checked?);
+            if group == Group::Untrusted {
+                self.last_untrusted = Some(named.name.to_owned());
+            }
+            is_first = false;
+        }
+    }
+
+    fn tell_not_reached<'a>(
+        &mut self,
+        group: Group,
+        left: impl Iterator<Item = Named<'a>>,
+        round: &mut Round<'_>,
+    ) {
+        for named in left {
+            match group {
+                Group::Untrusted => round.cycle.not_reached += 1,
+                Group::Trusted | Group::Slow => {
+                    let outcome = self.not_reached(named.name);
+                    round.tell(outcome);
+                }
+            }
+        }
+    }
+
+    /// Checks the state of one database. It was slow if it took more than its `share`, and had a full turn if it came to
+    /// an end or was the first.
+    fn check_one(
+        &mut self,
+        named: Named<'_>,
+        share: Duration,
+        is_first: bool,
+        round: &mut Round<'_>,
+    ) -> Option<Option<Proven>> {
+        let (begin, locating) = (self.now(), self.locating);
+        let name = named.name;
+        let checked = match (&round.away, named.listed) {
+            (Some(away), _) => {
+                let outcome = self.not_tried(name, away.clone())?;
+                round.tell(outcome);
+                return Some(None);
+            }
+            (None, Listed::Yes) => self.check_listed(name)?,
+            (None, Listed::No) => self.check_unlisted(name)?,
+        };
+        let took = self.server.clock().since(begin);
+        let checking = took.saturating_sub(locating.saturating_sub(self.locating));
+        let ended = checked.ended();
+        let cycle = self.cycles;
+        let record = self.databases.of(name);
+        record.slow = match ended {
+            Ended::Late => true,
+            Ended::CutShort => record.slow || checking >= share,
+            Ended::Unreachable | Ended::Well => checking > share,
+        };
+        if is_first || ended != Ended::CutShort {
+            record.turn.checked = cycle;
+        }
+        round.silent = match ended {
+            Ended::Late | Ended::Unreachable => round.silent + 1,
+            Ended::CutShort => round.silent,
+            Ended::Well => 0,
+        };
+        match checked {
+            Checked::Proven(mut proven) => {
+                proven.took = took;
+                Some(Some(*proven))
+            }
+            Checked::Done(mut outcome) => {
+                outcome.duration = took;
+                self.look_whether_away(round);
+                if !round.tell(*outcome) {
+                    self.databases.forget(name);
+                }
+                Some(None)
+            }
+        }
+    }
+
+    /// Decides whether a server of which nothing comes is away: it is if its list does not come either.
+    fn look_whether_away(&mut self, round: &mut Round<'_>) {
+        if round.silent < SILENT {
+            return;
+        }
+        round.silent = 0;
+        let no_list = round.cycle.no_list.clone().filter(is_silent);
+        round.away = no_list.or_else(|| self.server.databases().err().filter(is_silent));
+    }
+
+    /// Reads values of the databases whose states are proven, each for its share of the time that is left.
+    fn read_all(
+        &mut self,
+        mut proven: Vec<Proven>,
+        until: Instant,
+        round: &mut Round<'_>,
+    ) -> Option<()> {
+        proven.sort_by_key(|proven| self.turn(&proven.database).read); // stable
+        let mut waiting = u32::try_from(proven.len()).unwrap_or(u32::MAX);
+        for proven in proven {
+            let now = self.now();
+            let share = until.saturating_duration_since(now) / waiting.max(1);
+            waiting = waiting.saturating_sub(1);
+            if !share.is_zero() {
+                self.databases.of(&proven.database).turn.read = self.cycles;
+            }
+            let (took, until) = (proven.took, now + share);
+            let mut outcome =
+                self.within(until + GRACE, |auditor| auditor.read_beside(proven, until))?;
+            outcome.duration = took + self.server.clock().since(now);
+            round.tell(outcome);
+        }
+        Some(())
+    }
+
+    pub(super) fn is_slow(&self, database: &str) -> bool {
+        let record = self.databases.get(database);
+        record.is_some_and(|record| record.slow)
+    }
+
+    fn turn(&self, database: &str) -> Turn {
+        self.databases
+            .get(database)
+            .map_or(Turn::default(), |of| of.turn)
+    }
+
+    /// Begins the calls that checking these databases will most likely make. Nothing is decided here:
+    /// what turns out otherwise is asked when it is needed. Returns those that are to be checked now, and those whose
+    /// state has not come within a moment.
+    fn look_ahead<'a>(
+        &mut self,
+        batch: Vec<Named<'a>>,
+        moment: Duration,
+    ) -> (Vec<Named<'a>>, Vec<Named<'a>>) {
+        let listed = batch.iter().filter(|named| named.listed == Listed::Yes);
+        let names: Vec<&str> = listed.map(|named| named.name).collect();
+        if names.len() < 2 || !self.may_ask_together() {
+            return (batch, Vec::new());
+        }
+        let until = self.now() + moment;
+        self.server.begin_states(names.iter().copied(), until);
+        let mut late = BTreeSet::new();
+        for database in names {
+            let shown = match self.server.peek_state(database, until) {
+                Peeked::State(shown) => shown,
+                Peeked::NotYet => {
+                    late.insert(database);
+                    continue;
+                }
+                Peeked::Nothing => continue,
+            };
+            match self.store.load(database) {
+                Ok(Some(trusted)) if trusted.state.tx < shown.tx => {
+                    let (tx, since) = (shown.tx, trusted.state.tx);
+                    self.server
+                        .begin_verifiable_tx(database, tx, since, Entries::Excluded);
+                }
+                Ok(None) if shown.tx > 0 => {
+                    self.server.begin_tx(database, shown.tx, Entries::Excluded);
+                }
+                _ => {}
+            }
+        }
+        if late.len() == batch.len() {
+            return (batch, Vec::new()); // the server is as slow with all of them
+        }
+        batch
+            .into_iter()
+            .partition(|named| !late.contains(named.name))
+    }
+
+    /// A 0.9.0 mixes up what it answers to several calls at once.
+    pub(super) fn may_ask_together(&self) -> bool {
+        self.shape == Some(StateShape::WithDatabase)
+    }
+}
+
+/// One cycle under way.
+pub(super) struct Round<'a> {
+    pub budget: Budget,
+    /// Why no database is asked for any more.
+    pub away: Option<Failure>,
+    /// Databases in a row of which nothing came.
+    pub silent: u32,
+    /// The databases of which something is or was trusted.
+    pub known: &'a BTreeSet<String>,
+    pub tell: &'a mut dyn FnMut(&Outcome),
+    pub cycle: Cycle,
+}
+
+impl Round<'_> {
+    /// Tells an outcome, or only counts it if there are many strangers. Returns whether it was told.
+    fn tell(&mut self, mut outcome: Outcome) -> bool {
+        let is_known = self.known.contains(&outcome.database);
+        // the files may not have told what is known
+        let is_taken = outcome.state_verdict() == Verdict::FirstSeen
+            || outcome.previous.is_some()
+            || outcome.alarm.is_some()
+            || outcome.open_alarms > 0;
+        outcome.is_stranger = !is_known && !is_taken;
+        let told = match outcome.is_stranger {
+            true => self.cycle.strangers.count(outcome),
+            false => Some(outcome),
+        };
+        let Some(outcome) = told else {
+            return false;
+        };
+        (self.tell)(&outcome);
+        self.cycle.outcomes.push(outcome);
+        true
+    }
+}
+
+/// Databases that are checked one after the other, in one time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Group {
+    /// Something is trusted of them.
+    Trusted,
+    /// The same, and their last check was slow.
+    Slow,
+    /// Nothing is trusted of them.
+    Untrusted,
+}
+
+/// A database of a cycle.
+#[derive(Clone, Copy)]
+pub(super) struct Named<'a> {
+    pub name: &'a str,
+    pub listed: Listed,
+}
+
+/// Does the server list the database?
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listed {
+    Yes,
+    No,
+}
+
+/// Did nothing come?
+fn is_silent(failure: &Failure) -> bool {
+    matches!(failure.kind, Kind::Unreachable | Kind::Deadline(_))
+}
