@@ -20,6 +20,7 @@ pub mod ledger;
 pub mod locate;
 pub mod monitor;
 pub mod notify;
+pub mod random;
 pub mod ranges;
 pub mod report;
 pub mod server;

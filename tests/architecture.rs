@@ -16,7 +16,7 @@ use support::circles::{bare, circles, paths, sources, unfolded, uses};
 type Arrow = (String, String);
 
 /// The rooms in the order of the picture, each using those below it, and what each is for.
-const ROOMS: [(&str, &str); 20] = [
+const ROOMS: [(&str, &str); 21] = [
     ("command", "what each verb does"),
     ("service", "systemd's unit"),
     ("drill", "a ledger that lies"),
@@ -33,6 +33,7 @@ const ROOMS: [(&str, &str); 20] = [
     ("ledger", "the mathematics: what decides"),
     ("json", "JSON, read strictly"),
     ("ranges", "sets of transaction ids"),
+    ("random", "random numbers, or seeded ones"),
     ("histogram", "counts by duration"),
     ("stop", "the signal to end"),
     ("text", "foreign text, cut and escaped"),

@@ -9,6 +9,7 @@ use super::written::Written;
 use crate::audit::check::state::Demands;
 use crate::clock::{Clock, Timestamp};
 use crate::ledger::StateShape;
+use crate::random::Random;
 use crate::server::Server;
 use crate::trust::{self, Store};
 
@@ -17,6 +18,8 @@ pub struct Auditor {
     pub(super) server: Server,
     pub(super) store: Store,
     pub(super) policy: Policy,
+    /// What the sample of a cycle is drawn by.
+    pub(super) random: Random,
     /// Everything that is remembered of single databases.
     pub(super) databases: Databases,
     /// The shortest time limit of a cycle.
@@ -75,6 +78,7 @@ impl Auditor {
             store: store.with_clock(clock.clone()),
             server,
             policy,
+            random: Random::system(),
             databases,
             shortest_cycle: MIN_PATIENCE,
             started: now,
@@ -102,6 +106,12 @@ impl Auditor {
             shortest_cycle,
             ..self
         }
+    }
+
+    /// Draws from `random` in place of the system's random numbers.
+    #[must_use]
+    pub fn with_random(self, random: Random) -> Auditor {
+        Auditor { random, ..self }
     }
 
     /// The clock that the audit goes by: the server's.

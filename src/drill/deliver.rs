@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::lie::Lie;
 use super::service::Status;
-use super::store::{Told, random_word};
+use super::store::{Store, Told};
 use super::transport::{Answer, Outcome};
 use crate::wire::method;
 
@@ -92,10 +92,10 @@ pub(super) fn delivery(
     told: Option<&Told>,
     call: &str,
     reply: Result<Vec<u8>, Status>,
-    uuid: &str,
+    store: &Store,
 ) -> Answer {
     let mut answer = Answer {
-        uuid: Some(uuid.into()),
+        uuid: Some(store.uuid.clone()),
         delay: None,
         gzip: false,
         outcome: match reply {
@@ -105,8 +105,8 @@ pub(super) fn delivery(
     };
     let Some(told) = told else { return answer };
     match told.telling.lie {
-        Lie::UuidEveryAnswer => answer.uuid = Some(random_word(20)),
-        Lie::UuidChanged => answer.uuid = Some(uuid.chars().rev().collect()),
+        Lie::UuidEveryAnswer => answer.uuid = Some(store.options.random.word(20)),
+        Lie::UuidChanged => answer.uuid = Some(store.uuid.chars().rev().collect()),
         Lie::UuidPath => answer.uuid = Some("../../../../etc/x".into()),
         Lie::NoUuid => answer.uuid = None,
         Lie::LongUuid => answer.uuid = Some("u".repeat(4000)),

@@ -7,11 +7,12 @@ use super::emulate::Emulated;
 use super::ledger::{Draft, Lag, Ledger, NewEntry};
 use super::lie::{Lie, Telling};
 use super::sign::SigningKey;
-use super::store::{Access, Store, random_word};
+use super::store::{Access, Store};
 use super::token::Lifetime;
 use super::transport::{self, Listening, lock};
 use crate::clock::Clock;
 use crate::ledger::State;
+use crate::random::Random;
 
 /// How the server is to be.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub struct Options {
     pub session_lifetime: Lifetime,
     /// What its transactions and lifetimes go by.
     pub clock: Clock,
+    /// What its identity and its tokens are drawn by.
+    pub random: Random,
 }
 
 impl Default for Options {
@@ -55,6 +58,7 @@ impl Default for Options {
             token_lifetime: Lifetime::Unlimited,
             session_lifetime: Lifetime::Unlimited,
             clock: Clock::system(),
+            random: Random::system(),
         }
     }
 }
@@ -232,7 +236,8 @@ impl Embedded {
 
     /// Answers with a new `immudb-uuid` from now on, as a data directory that was moved.
     pub fn change_uuid(&self) {
-        self.store().uuid = random_word(20);
+        let mut store = self.store();
+        store.uuid = store.options.random.word(20);
     }
 
     /// Every token and session that is good at the moment.

@@ -91,7 +91,7 @@ impl InProcess {
             let mut store = lock(&self.store);
             let Answered { reply, told } =
                 store.answer(call.name, word(call.credential), call.request);
-            deliver::delivery(told.as_ref(), call.name, reply, &store.uuid)
+            deliver::delivery(told.as_ref(), call.name, reply, &store)
         };
         let status = |code, message: &str| {
             let failure = Failure::of_status(call.short_name(), code, message, call.timeout);

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use ring::rand::{SecureRandom, SystemRandom};
-
 use super::embedded::Options;
 use super::forge;
 use super::ledger::{Lag, Ledger};
@@ -75,11 +73,11 @@ impl Store {
     pub fn new(options: Options) -> Store {
         let mut store = Store {
             server: options.server,
-            uuid: random_word(20),
+            uuid: options.random.word(20),
             started: options.clock.now(),
             away: false,
             databases: BTreeMap::new(),
-            tokens: Tokens::default(),
+            tokens: Tokens::new(options.random.clone()),
             calls: BTreeMap::new(),
             other_key: None,
             telling: None,
@@ -137,7 +135,7 @@ impl Store {
             }
         }
         if lie == Lie::OtherIdentity {
-            self.uuid = random_word(20);
+            self.uuid = self.options.random.word(20);
         }
         self.telling = Some(telling);
     }
@@ -262,14 +260,4 @@ impl Database {
             dropped_before: 0,
         }
     }
-}
-
-/// So many lower-case letters and digits, as an identity is written.
-pub(super) fn random_word(length: usize) -> String {
-    const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
-    let mut bytes = vec![0; length];
-    // without randomness the word is one of zeros: a name, not a secret, on loopback
-    let _ = SystemRandom::new().fill(&mut bytes);
-    let digit = |byte: u8| char::from(DIGITS[usize::from(byte % 32)]);
-    bytes.into_iter().map(digit).collect()
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::store::random_word;
+use crate::random::Random;
 
 /// The lifetime of a token or a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,11 +37,35 @@ struct Token {
     is_session: bool,
 }
 
+impl Token {
+    fn has_ended(&self, now: Instant) -> bool {
+        let over = match self.lifetime {
+            Lifetime::Unlimited => false,
+            Lifetime::Calls(calls) => self.calls >= calls,
+            Lifetime::Time(time) => now.saturating_duration_since(self.since) >= time,
+        };
+        self.expired || over
+    }
+}
+
+/// Tokens from which on those whose lifetime is over are forgotten, so that years of logins do not pile up.
+const MAX_TOKENS: usize = 1000;
+
 /// Every token and session that was given and not forgotten.
-#[derive(Default)]
-pub(super) struct Tokens(HashMap<String, Token>);
+pub(super) struct Tokens {
+    given: HashMap<String, Token>,
+    random: Random,
+}
 
 impl Tokens {
+    /// Returns none yet. Their words are drawn by `random`.
+    pub fn new(random: Random) -> Tokens {
+        Tokens {
+            given: HashMap::new(),
+            random,
+        }
+    }
+
     /// Gives a token for calls outside any database, or within one.
     pub fn give(&mut self, database: Option<String>, lifetime: Lifetime, now: Instant) -> String {
         self.insert(database, lifetime, now, false)
@@ -59,7 +83,10 @@ impl Tokens {
         now: Instant,
         session: bool,
     ) -> String {
-        let word = random_word(40);
+        if self.given.len() >= MAX_TOKENS {
+            self.given.retain(|_, token| !token.has_ended(now));
+        }
+        let word = self.random.word(40);
         let token = Token {
             database,
             lifetime,
@@ -68,20 +95,16 @@ impl Tokens {
             expired: false,
             is_session: session,
         };
-        self.0.insert(word.clone(), token);
+        self.given.insert(word.clone(), token);
         word
     }
 
     /// Counts a call that is made with a token.
     pub fn count_call(&mut self, word: &str, now: Instant) {
-        let Some(token) = self.0.get_mut(word) else {
+        let Some(token) = self.given.get_mut(word) else {
             return;
         };
-        token.expired |= match token.lifetime {
-            Lifetime::Unlimited => false,
-            Lifetime::Calls(calls) => token.calls >= calls,
-            Lifetime::Time(time) => now.saturating_duration_since(token.since) >= time,
-        };
+        token.expired = token.has_ended(now);
         token.calls += 1;
         if token.is_session {
             token.since = now;
@@ -89,7 +112,7 @@ impl Tokens {
     }
 
     pub fn validity(&self, word: &str) -> Validity {
-        match self.0.get(word) {
+        match self.given.get(word) {
             None => Validity::Unknown,
             // a server removes a session that has ended
             Some(token) if token.expired && token.is_session => Validity::Unknown,
@@ -100,25 +123,25 @@ impl Tokens {
 
     /// Returns the database that was chosen with a token.
     pub fn database(&self, word: &str) -> Option<String> {
-        self.0.get(word)?.database.clone()
+        self.given.get(word)?.database.clone()
     }
 
     pub fn forget(&mut self, word: &str) {
-        self.0.remove(word);
+        self.given.remove(word);
     }
 
     pub fn forget_all(&mut self) {
-        self.0.clear();
+        self.given.clear();
     }
 
     /// Ends the lifetime of all of them.
     pub fn expire_all(&mut self) {
-        for token in self.0.values_mut() {
+        for token in self.given.values_mut() {
             token.expired = true;
         }
     }
 
     pub fn words(&self) -> Vec<String> {
-        self.0.keys().cloned().collect()
+        self.given.keys().cloned().collect()
     }
 }

@@ -125,7 +125,7 @@ fn service(store: &Arc<Mutex<Store>>, unanswered: &Unanswered) -> Service {
             let answer = {
                 let mut store = lock(&store);
                 let Answered { reply, told } = store.answer(call, token.as_deref(), &request);
-                deliver::delivery(told.as_ref(), call, reply, &store.uuid)
+                deliver::delivery(told.as_ref(), call, reply, &store)
             };
             context.spawn(send(answer, sink, unanswered.clone()));
         };

@@ -1,6 +1,8 @@
-//! The steps of writing, by name, so that a test can kill the process at each one.
+//! The steps of writing, by name, so that a test can kill the process at each one, or fill the disk.
 //!
-//! Only the feature `fault-points` reads the variable and kills; without it `at` is nothing.
+//! Only the feature `fault-points` reads the variable, asks the test and kills; without it `at` is nothing.
+
+use std::io;
 
 /// What is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,12 +93,65 @@ pub fn points() -> Vec<String> {
     replacing.chain(appending).collect()
 }
 
+/// What becomes of a step.
 #[cfg(feature = "fault-points")]
-pub(super) fn at(kind: Kind, step: Step) {
-    if std::env::var(VARIABLE).is_ok_and(|name| name == point(kind, step)) {
-        crate::sys::kill_self();
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is done.
+    Done,
+    /// The disk is full.
+    Full,
+    /// The program is killed: the thread unwinds with [`Killed`], for a test that catches it.
+    Killed,
+}
+
+/// The payload of a thread that a simulated kill unwinds.
+#[cfg(feature = "fault-points")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Killed;
+
+#[cfg(feature = "fault-points")]
+type Decide = Box<dyn FnMut(Kind, Step) -> Fate>;
+
+#[cfg(feature = "fault-points")]
+thread_local! {
+    static DECIDE: std::cell::RefCell<Option<Decide>> = const { std::cell::RefCell::new(None) };
+}
+
+/// Lets `decide` say what becomes of each step of this thread from now on; `None`: each is done.
+#[cfg(feature = "fault-points")]
+pub fn decide(decide: Option<Decide>) {
+    DECIDE.with(|decides| *decides.borrow_mut() = decide);
+}
+
+/// Ends what this thread does, as a kill would, for a test that catches it.
+#[cfg(feature = "fault-points")]
+pub fn kill() -> ! {
+    std::panic::resume_unwind(Box::new(Killed))
+}
+
+/// # Errors
+/// The disk is full, if a test says so.
+#[cfg(feature = "fault-points")]
+pub(super) fn at(kind: Kind, step: Step) -> io::Result<()> {
+    let decided = |decides: &std::cell::RefCell<Option<Decide>>| {
+        let mut decides = decides.borrow_mut();
+        decides.as_mut().map(|decide| decide(kind, step))
+    };
+    match DECIDE.with(decided) {
+        Some(Fate::Done) => Ok(()),
+        Some(Fate::Full) => Err(io::Error::from_raw_os_error(libc::ENOSPC)),
+        Some(Fate::Killed) => kill(),
+        None => {
+            if std::env::var(VARIABLE).is_ok_and(|name| name == point(kind, step)) {
+                crate::sys::kill_self();
+            }
+            Ok(())
+        }
     }
 }
 
 #[cfg(not(feature = "fault-points"))]
-pub(super) fn at(_: Kind, _: Step) {}
+pub(super) fn at(_: Kind, _: Step) -> io::Result<()> {
+    Ok(())
+}

@@ -95,12 +95,12 @@ pub fn prepare(kind: Kind, path: &Path, bytes: &[u8]) -> Result<(), LocalFailure
             .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW)
             .open(&new)?;
-        fault::at(kind, Step::Created);
+        fault::at(kind, Step::Created)?;
         let (first, second) = halves(bytes);
         file.write_all(first)?;
-        fault::at(kind, Step::HalfWritten);
+        fault::at(kind, Step::HalfWritten)?;
         file.write_all(second)?;
-        fault::at(kind, Step::Written);
+        fault::at(kind, Step::Written)?;
         file.sync_all()
     };
     if let Err(error) = write() {
@@ -108,8 +108,7 @@ pub fn prepare(kind: Kind, path: &Path, bytes: &[u8]) -> Result<(), LocalFailure
         return Err(LocalFailure::system("write", &new, &error));
     }
     sync_directory_of(&new)?;
-    fault::at(kind, Step::Synced);
-    Ok(())
+    step(kind, Step::Synced, &new)
 }
 
 /// Second half of [`replace`]: what was prepared gets its name.
@@ -118,10 +117,9 @@ pub fn publish(kind: Kind, path: &Path) -> Result<(), LocalFailure> {
     if let Err(error) = fs::rename(&new, path) {
         return Err(LocalFailure::system("replace", path, &error));
     }
-    fault::at(kind, Step::Renamed);
+    step(kind, Step::Renamed, path)?;
     sync_directory_of(path)?;
-    fault::at(kind, Step::DirectorySynced);
-    Ok(())
+    step(kind, Step::DirectorySynced, path)
 }
 
 /// Writes `line` at `offset`, where the good part of the file ends, and cuts off what was behind it.
@@ -135,17 +133,21 @@ pub fn append(path: &Path, offset: u64, line: &[u8]) -> Result<(), LocalFailure>
         file.seek(SeekFrom::Start(offset))?;
         let (first, second) = halves(line);
         file.write_all(first)?;
-        fault::at(Kind::History, Step::HalfAppended);
+        fault::at(Kind::History, Step::HalfAppended)?;
         file.write_all(second)?;
-        fault::at(Kind::History, Step::Appended);
+        fault::at(Kind::History, Step::Appended)?;
         file.sync_all()
     };
     if let Err(error) = write() {
         drop(file.set_len(offset)); // else a torn line, which the next one is written over
         return Err(failed(&error));
     }
-    fault::at(Kind::History, Step::AppendSynced);
-    Ok(())
+    step(Kind::History, Step::AppendSynced, path)
+}
+
+/// A step after which nothing is written any more: what can fail there is the syncing.
+fn step(kind: Kind, step: Step, path: &Path) -> Result<(), LocalFailure> {
+    fault::at(kind, step).map_err(|error| LocalFailure::system("sync", path, &error))
 }
 
 /// Removes a file; one that is not there is removed already.

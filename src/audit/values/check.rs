@@ -13,6 +13,7 @@ use crate::audit::auditor::Auditor;
 use crate::clock::Timestamp;
 use crate::config::NewValues;
 use crate::ledger::State;
+use crate::random::Random;
 use crate::ranges::Ranges;
 use crate::trust::{Progress, Store, Trusted};
 
@@ -33,12 +34,14 @@ impl Auditor {
     ) -> Option<Report> {
         let mut progress = self.progress_of(database, since);
         let values = self.policy.values;
+        let random = self.random.clone();
         let mut reading = Reading {
             reader: self.reader(database, trusted, before, until, &progress),
             progress: &mut progress,
             tried: Ranges::new(),
             run: Ranges::new(),
             cut: 0,
+            random,
         };
         let before = before.map(|before| before.state);
         let done = reading.read(values.new, values.sample, before);
@@ -125,6 +128,8 @@ pub(super) struct Reading<'a> {
     run: Ranges,
     /// Transactions of the sample that there was no time for.
     cut: u64,
+    /// What the sample is drawn by.
+    random: Random,
 }
 
 impl Reading<'_> {
@@ -143,7 +148,7 @@ impl Reading<'_> {
             return self.read_all(unread);
         }
         // without randomness nothing can be drawn: better the same every time than nothing
-        let drawn = draw(sample, last).unwrap_or_else(|| (1..=sample).collect());
+        let drawn = draw(&self.random, sample, last).unwrap_or_else(|| (1..=sample).collect());
         let drawn: Vec<u64> = drawn
             .into_iter()
             .filter(|tx| !self.tried.contains(*tx))
@@ -221,6 +226,7 @@ impl Reading<'_> {
             tried,
             run,
             cut,
+            random: _,
         } = self;
         reader.finish();
         let now = reader.server.clock().now();

@@ -1,38 +1,24 @@
-//! Which transactions a cycle draws: uniformly, by a generator that the server cannot predict.
+//! Which transactions a cycle draws: uniformly, by random numbers that the server cannot predict.
 
 use std::collections::BTreeSet;
 
-use ring::rand::{SecureRandom, SystemRandom};
+use crate::random::Random;
 
 /// Draws `count` different transactions of 1..=`last`, each set of them as likely as any other;
 /// all of them where there are no more. `None` where the system has no randomness to give.
-pub fn draw(count: u64, last: u64) -> Option<BTreeSet<u64>> {
+pub fn draw(random: &Random, count: u64, last: u64) -> Option<BTreeSet<u64>> {
     if count >= last {
         return Some((1..=last).collect());
     }
     // Floyd's: a set of `count` in as many draws
     let mut drawn = BTreeSet::new();
     for top in (last - count + 1)..=last {
-        let tx = below(top)? + 1;
+        let tx = random.below(top)? + 1;
         if !drawn.insert(tx) {
             drawn.insert(top);
         }
     }
     Some(drawn)
-}
-
-/// A number below `bound`, each as likely as any other.
-fn below(bound: u64) -> Option<u64> {
-    // what is past the last whole multiple of the bound would favour small numbers
-    let whole = u64::MAX - u64::MAX % bound;
-    loop {
-        let mut bytes = [0; 8];
-        SystemRandom::new().fill(&mut bytes).ok()?;
-        let number = u64::from_le_bytes(bytes);
-        if number < whole {
-            return Some(number % bound);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -43,7 +29,7 @@ mod tests {
     fn every_transaction_is_drawn_about_as_often_as_any_other() {
         let (rounds, mut times) = (20_000, [0u32; 10]);
         for _ in 0..rounds {
-            let drawn = draw(3, 10).unwrap();
+            let drawn = draw(&Random::system(), 3, 10).unwrap();
             assert_eq!(drawn.len(), 3);
             for tx in drawn {
                 times[usize::try_from(tx - 1).unwrap()] += 1;
@@ -58,9 +44,10 @@ mod tests {
 
     #[test]
     fn more_than_there_are_is_all_of_them() {
-        assert_eq!(draw(9, 4).unwrap(), BTreeSet::from([1, 2, 3, 4]));
-        assert_eq!(draw(4, 4).unwrap(), BTreeSet::from([1, 2, 3, 4]));
-        assert_eq!(draw(0, 4).unwrap(), BTreeSet::new());
-        assert_eq!(draw(4, 0).unwrap(), BTreeSet::new());
+        let draw = |count, last| draw(&Random::system(), count, last).unwrap();
+        assert_eq!(draw(9, 4), BTreeSet::from([1, 2, 3, 4]));
+        assert_eq!(draw(4, 4), BTreeSet::from([1, 2, 3, 4]));
+        assert_eq!(draw(0, 4), BTreeSet::new());
+        assert_eq!(draw(4, 0), BTreeSet::new());
     }
 }

@@ -1,0 +1,132 @@
+//! Random numbers: the system's, or drawn from a seed, so that a test draws the same ones again. Only what may be
+//! predicted in a test is drawn here; keys and signatures have the system's randomness always.
+
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ring::digest::{Context, SHA256};
+use ring::rand::{SecureRandom, SystemRandom};
+
+/// Where random numbers are drawn from. Clones of a seeded one go on with the same numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Random {
+    /// Absent: the system's.
+    seeded: Option<Arc<Seeded>>,
+}
+
+#[derive(Debug)]
+struct Seeded {
+    seed: u64,
+    /// Blocks drawn so far.
+    blocks: AtomicU64,
+}
+
+impl Random {
+    /// Returns the system's random numbers, which nobody can predict.
+    pub fn system() -> Random {
+        Random::default()
+    }
+
+    /// Returns the random numbers of a seed: the same ones for the same seed, on every machine.
+    pub fn of_seed(seed: u64) -> Random {
+        let blocks = AtomicU64::new(0);
+        Random {
+            seeded: Some(Arc::new(Seeded { seed, blocks })),
+        }
+    }
+
+    /// Fills `bytes`; `None` if the system has no randomness to give.
+    pub fn fill(&self, bytes: &mut [u8]) -> Option<()> {
+        match &self.seeded {
+            None => SystemRandom::new().fill(bytes).ok(),
+            Some(seeded) => {
+                for (byte, drawn) in bytes.iter_mut().zip(seeded.bytes()) {
+                    *byte = drawn;
+                }
+                Some(())
+            }
+        }
+    }
+
+    /// Draws a number below `bound`, each as likely as any other; `None` if there is none, or the system has no
+    /// randomness to give.
+    pub fn below(&self, bound: u64) -> Option<u64> {
+        // what is past the last whole multiple of the bound would favour small numbers
+        let whole = u64::MAX - u64::MAX.checked_rem(bound)?;
+        loop {
+            let mut bytes = [0; 8];
+            self.fill(&mut bytes)?;
+            let number = u64::from_le_bytes(bytes);
+            if number < whole {
+                return number.checked_rem(bound);
+            }
+        }
+    }
+
+    /// Draws a word of so many lower-case letters and digits, as an identity is written. Without randomness it is one
+    /// of zeros: a name, not a secret.
+    pub fn word(&self, length: usize) -> String {
+        const DIGITS: &str = "0123456789abcdefghijklmnopqrstuv";
+        let mut bytes = vec![0; length];
+        let _ = self.fill(&mut bytes);
+        let digit = |byte: u8| DIGITS.chars().nth(usize::from(byte % 32));
+        bytes.into_iter().filter_map(digit).collect()
+    }
+}
+
+impl Seeded {
+    /// SHA-256 over the seed and a count of blocks, one block after the other.
+    fn bytes(&self) -> impl Iterator<Item = u8> + '_ {
+        std::iter::repeat_with(|| {
+            let block = self.blocks.fetch_add(1, Ordering::Relaxed);
+            let mut context = Context::new(&SHA256);
+            context.update(&self.seed.to_le_bytes());
+            context.update(&block.to_le_bytes());
+            context.finish()
+        })
+        .flat_map(|digest| digest.as_ref().to_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(random: &Random) -> Vec<u64> {
+        (0..100).map(|_| random.below(1000).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_seed_draws_the_same_numbers_each_time_and_another_seed_others() {
+        let [first, again, other] = [1, 1, 2].map(|seed| drawn(&Random::of_seed(seed)));
+        assert_eq!(first, again);
+        assert_ne!(first, other);
+        assert_eq!(first[..4], [252, 33, 900, 30], "SHA-256 of seed and count");
+    }
+
+    #[test]
+    fn clones_of_a_seeded_one_never_draw_the_same_numbers() {
+        let random = Random::of_seed(1);
+        let clone = random.clone();
+        assert_ne!(drawn(&random), drawn(&clone));
+    }
+
+    #[test]
+    fn numbers_below_a_bound_are_drawn_alike() {
+        for random in [Random::system(), Random::of_seed(7)] {
+            let mut times = [0u32; 10];
+            for _ in 0..20_000 {
+                times[usize::try_from(random.below(10).unwrap()).unwrap()] += 1;
+            }
+            // 2,000 each, standard deviation 42
+            assert!(
+                times.iter().all(|times| (1_750..2_250).contains(times)),
+                "{times:?}"
+            );
+            assert_eq!(random.below(1), Some(0));
+            assert_eq!(random.below(0), None);
+        }
+    }
+}
