@@ -157,7 +157,7 @@ const CIRCLES: &[&str] = &[
      config/setting config/settings config/table config/value config/verb config/watch \
      config/words",
     "drill/deliver drill/distort drill/embedded drill/forge drill/lie drill/refuse \
-     drill/service drill/store drill/token drill/transactions drill/transport",
+     drill/service drill/store drill/transactions drill/transport",
     "report/alarm report/json",
 ];
 
