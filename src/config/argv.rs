@@ -4,25 +4,16 @@ use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 
-use super::flags::{Piece, scan};
+use super::flags::separate;
 use super::persona::Persona;
 
 /// Where a secret stands among the arguments: which one (0 is the first after the program's name),
 /// and from which byte of it on.
-fn secrets(arguments: &[String]) -> Vec<(usize, usize)> {
+fn secrets(arguments: &[String]) -> BTreeSet<(usize, usize)> {
     // before it is known whose place is taken
-    let pieces = [Persona::Immuclient, Persona::Immugw].map(|persona| scan(arguments, persona));
-    let places = pieces
-        .into_iter()
-        .flatten()
-        .filter_map(|piece| match piece {
-            Piece::Flag(setting, Some(value)) if setting.kind.is_secret() => {
-                Some((value.argument, value.offset))
-            }
-            _ => None,
-        });
-    let places: BTreeSet<(usize, usize)> = places.collect();
-    places.into_iter().collect()
+    let personas = [Persona::Immuclient, Persona::Immugw].into_iter();
+    let places = personas.flat_map(|persona| separate(arguments, persona).secrets);
+    places.collect()
 }
 
 /// Overwrites every secret among this process's arguments.
@@ -82,7 +73,8 @@ mod tests {
             "--username=x",
         ];
         let line = line.map(str::to_owned);
-        assert_eq!(secrets(&line), [(2, 0), (3, "--password=".len())]);
+        let places = [(2, 0), (3, "--password=".len())];
+        assert_eq!(secrets(&line), BTreeSet::from(places));
     }
 
     /// The tests' own program name is the argument that is surely there.

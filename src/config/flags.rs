@@ -1,8 +1,16 @@
 //! The command line: words, and flags with their values.
 //!
 //! `--flag value`, `--flag=value`, `-a value`, `-a=value`, `-avalue`; a switch stands bare or has a
-//! value. Of a flag given twice the last counts, but for `--pin`, which collects. After `--` come
-//! words only.
+//! value. Of a flag given twice the last counts, except for `--pin` and URLs, which collect. After
+//! `--` come words only.
+//!
+//! A pass from left to right separates words from flags, then pico-args takes out the values. It
+//! looks for a flag among all arguments, so it is given each value with a `=` before it: then a
+//! value that looks like a flag is no flag.
+
+use std::ffi::{OsStr, OsString};
+
+use pico_args::Arguments;
 
 use super::nearest::nearest;
 use super::persona::Persona;
@@ -20,66 +28,59 @@ pub(super) struct Given {
     pub source: Source,
 }
 
-/// One thing on the command line.
-pub(super) enum Piece<'a> {
-    Word(&'a str),
-    Unknown(&'a str),
-    Flag(&'static Setting, Option<Value<'a>>),
+/// The command line, with words and flags separated.
+#[derive(Default)]
+pub(super) struct Separated {
+    words: Vec<String>,
+    /// For pico-args: each flag by its long name, then its value with a `=` before it. An argument that
+    /// names no setting stays as it is.
+    flags: Vec<OsString>,
+    /// Settings that are given, in the order in which each was given last: it decides between a
+    /// password and the file that holds it.
+    given: Vec<&'static Setting>,
+    /// Places of the secrets: the number of the argument, from 0, and the byte at which the secret
+    /// begins in it.
+    pub secrets: Vec<(usize, usize)>,
 }
 
-/// A flag's value, and where it stands.
-pub(super) struct Value<'a> {
-    pub text: &'a str,
-    /// Which argument, from 0.
-    pub argument: usize,
-    /// From which byte of it on.
-    pub offset: usize,
-}
-
-/// Cuts the command line into its pieces, as this place has its flags.
-pub(super) fn scan(arguments: &[String], persona: Persona) -> Vec<Piece<'_>> {
-    let mut pieces: Vec<Piece<'_>> = Vec::new();
+/// Separates words and flags, as this place has its flags.
+pub(super) fn separate(arguments: &[String], persona: Persona) -> Separated {
+    let mut line = Separated::default();
     let mut rest = arguments.iter().map(String::as_str).enumerate().peekable();
     while let Some((index, argument)) = rest.next() {
         if argument == "--" {
-            pieces.extend(rest.map(|(_, word)| Piece::Word(word)));
+            line.words.extend(rest.map(|(_, word)| word.to_owned()));
             break;
         }
         if argument == "-" || !argument.starts_with('-') {
-            pieces.push(Piece::Word(argument));
+            line.words.push(argument.to_owned());
             continue;
         }
-        let verb = pieces.iter().find_map(|piece| match piece {
-            Piece::Word(word) => Some(verb::find(word)?.name),
-            _ => None,
-        });
-        let (setting, attached) = name(argument, verb, persona);
+        let verb = line.words.iter().find_map(|word| verb::find(word));
+        let (setting, attached) = name(argument, verb.map(|verb| verb.name), persona);
         let Some(setting) = setting else {
-            pieces.push(Piece::Unknown(argument));
+            line.flags.push(argument.into());
             continue;
         };
-        let attached = attached.map(|text| Value {
-            text,
-            argument: index,
-            offset: argument.len() - text.len(),
-        });
-        let apart = |(argument, text)| Value {
-            text,
-            argument,
-            offset: 0,
-        };
-        let value = if attached.is_some() {
-            attached
+        let (place, value) = if let Some(value) = attached {
+            ((index, argument.len() - value.len()), Some(value))
         } else if setting.kind.is_switch() {
             // a word that follows a switch is its value only where it can be nothing else
-            rest.next_if(|(_, next)| matches!(*next, "true" | "false"))
-                .map(apart)
+            let value = rest.next_if(|(_, next)| matches!(*next, "true" | "false"));
+            ((index, 0), Some(value.map_or("true", |(_, value)| value)))
         } else {
-            rest.next().map(apart)
+            ((index + 1, 0), rest.next().map(|(_, value)| value))
         };
-        pieces.push(Piece::Flag(setting, value));
+        if setting.kind.is_secret() && value.is_some() {
+            line.secrets.push(place);
+        }
+        line.flags.push(setting.long.into());
+        let value = value.map(|value| format!("={value}").into());
+        line.flags.extend(value);
+        line.given.retain(|given| given.flag != setting.flag);
+        line.given.push(setting);
     }
-    pieces
+    line
 }
 
 /// The setting that an argument names, and the value that is attached to it.
@@ -109,7 +110,6 @@ fn name(
 }
 
 /// The command line, read.
-#[derive(Default)]
 pub(super) struct Line {
     pub words: Vec<String>,
     pub given: Vec<Given>,
@@ -118,44 +118,47 @@ pub(super) struct Line {
 
 /// Reads the command line.
 pub(super) fn read(arguments: &[String], persona: Persona) -> Line {
-    let mut line = Line::default();
-    for piece in scan(arguments, persona) {
-        match piece {
-            Piece::Word(word) => line.words.push(word.to_owned()),
-            Piece::Unknown(argument) => line.problems.push(unknown(argument, persona)),
-            Piece::Flag(setting, Some(value)) => line.give(setting, value.text),
-            Piece::Flag(setting, None) if setting.kind.is_switch() => line.give(setting, "true"),
-            Piece::Flag(setting, None) => line.problems.push(Problem::NoValue {
-                flag: setting.flag,
-                argument: setting.argument,
-            }),
-        }
-    }
-    line
-}
-
-impl Line {
-    fn give(&mut self, setting: &'static Setting, text: &str) {
-        let before = self
-            .given
-            .iter()
-            .position(|given| given.setting.flag == setting.flag);
-        let mut texts = match before {
-            Some(index) => self.given.remove(index).texts,
-            None => Vec::new(),
+    let separated = separate(arguments, persona);
+    let mut flags = Arguments::from_vec(separated.flags);
+    let mut given = Vec::new();
+    for setting in &separated.given {
+        let Ok(mut texts) = flags.values_from_os_str(setting.long, value) else {
+            continue; // the flag without a value is left over
         };
         if !setting.collects() {
-            texts.clear();
+            texts = texts.pop().into_iter().collect();
         }
-        texts.push(text.to_owned());
-        self.given.push(Given {
+        given.push(Given {
             setting,
             texts,
             source: Source::Flag(setting.flag),
         });
     }
+    let left_over = flags.finish();
+    let problems = left_over.iter().map(|argument| {
+        let known = separated.given.iter().find(|given| argument == given.long);
+        known.map_or_else(
+            || unknown(&argument.to_string_lossy(), persona),
+            |setting| Problem::NoValue {
+                flag: setting.flag,
+                argument: setting.argument,
+            },
+        )
+    });
+    Line {
+        words: separated.words,
+        given,
+        problems: problems.collect(),
+    }
 }
 
+/// Returns the value in an argument that `separate` has made for pico-args.
+fn value(argument: &OsStr) -> Result<String, &'static str> {
+    let value = argument.to_str().and_then(|text| text.strip_prefix('='));
+    value.map(str::to_owned).ok_or("not a value")
+}
+
+/// Returns the problem that no setting has this name.
 fn unknown(argument: &str, persona: Persona) -> Problem {
     // what stands behind "=" may be a secret
     let flag = argument.split('=').next().unwrap_or_default();

@@ -3,7 +3,7 @@
 
 use super::draft::Draft;
 use super::effective::Effective;
-use super::flags::{Given, Piece, scan};
+use super::flags::{self, Given};
 use super::kind::Word;
 use super::problem::Problem;
 use super::process::Process;
@@ -83,13 +83,10 @@ impl Process {
             take(text.to_owned(), Source::Variable(name))?;
         }
         // flags of this place alone come later, and none of them takes this one for its value
-        for piece in scan(&self.arguments, Persona::default()) {
-            match piece {
-                Piece::Flag(of, Some(value)) if of.flag == FLAG => {
-                    take(value.text.to_owned(), Source::Flag(FLAG))?;
-                }
-                _ => {}
-            }
+        let line = flags::read(&self.arguments, Persona::default());
+        let of = |given: &&Given| given.setting.flag == FLAG;
+        if let Some(given) = line.given.iter().find(of) {
+            effective.take(&mut draft, given)?;
         }
         Ok(draft.persona)
     }

@@ -7,6 +7,8 @@ use super::verb::Name;
 
 /// One row of the table.
 pub(super) struct Setting {
+    /// The flag with its dashes.
+    pub long: &'static str,
     /// Its name: the flag without dashes, the TOML key, and (in capitals) the variables' end.
     pub flag: &'static str,
     /// The flag's one letter.
@@ -80,14 +82,15 @@ impl Origin {
 impl Setting {
     /// An advanced setting of our own that every layer takes.
     pub const fn new(
-        flag: &'static str,
+        long: &'static str,
         kind: Kind,
         argument: &'static str,
         default: &'static str,
         help: &'static str,
     ) -> Setting {
         Setting {
-            flag,
+            long,
+            flag: without_dashes(long),
             short: None,
             short_as_immugw: None,
             kind,
@@ -218,5 +221,16 @@ impl Setting {
             Group::Of(verb) => Some(verb),
             Group::Everyday | Group::Advanced => None,
         }
+    }
+}
+
+/// Returns the name of a flag; the table's test holds every row to the two dashes.
+const fn without_dashes(long: &'static str) -> &'static str {
+    match long.as_bytes() {
+        [b'-', b'-', name @ ..] => match std::str::from_utf8(name) {
+            Ok(name) => name,
+            Err(_) => long,
+        },
+        _ => long,
     }
 }

@@ -1,5 +1,7 @@
 //! The table through every layer: what holds for each setting holds for those to come.
 
+mod lines;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process;
@@ -204,6 +206,7 @@ fn no_two_settings_share_a_name_a_letter_or_a_variable() {
         }
         let plain = |c: char| c.is_ascii_lowercase() || c == '-';
         assert!(setting.flag.chars().all(plain), "{}", setting.flag);
+        assert_eq!(setting.long, format!("--{}", setting.flag));
         assert_eq!(
             setting.argument.is_empty(),
             setting.kind.is_switch(),
