@@ -81,23 +81,23 @@ impl Digest {
     }
 }
 
-#[cfg(feature = "fault-points")]
+#[cfg(any(test, feature = "fault-points"))]
 thread_local! {
     static COMPUTED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
 /// Digests that this thread has computed, so that a test can hold them against a budget.
-#[cfg(feature = "fault-points")]
+#[cfg(any(test, feature = "fault-points"))]
 pub fn digests_computed() -> u64 {
     COMPUTED.get()
 }
 
-#[cfg(feature = "fault-points")]
+#[cfg(any(test, feature = "fault-points"))]
 fn count() {
     COMPUTED.set(COMPUTED.get().wrapping_add(1));
 }
 
-#[cfg(not(feature = "fault-points"))]
+#[cfg(not(any(test, feature = "fault-points")))]
 fn count() {}
 
 /// Lower-case hexadecimal, 64 characters.

@@ -249,11 +249,11 @@ impl Store {
                         alarm: alarm.id.clone(),
                     },
                 };
-                self.accept_state(hold, &record, adopted).map(Some)
+                self.accept_state(hold, record.tail(), adopted).map(Some)
             }
             Adoption::Forget { given_up } => {
                 let change = forgotten_by(alarm);
-                self.forget(hold, &record, &given_up, change, now)?;
+                self.forget(hold, record.tail(), &given_up, change, now)?;
                 Ok(None)
             }
             Adoption::Done => Ok(record.trusted),

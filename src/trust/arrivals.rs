@@ -10,11 +10,11 @@ use std::path::Path;
 use super::failure::LocalFailure;
 use super::fault::Kind;
 use super::files;
-use super::history::first_time;
 use super::location::HISTORY;
 use super::name::file_name;
 use super::store::{Hold, Store};
 use super::warning::Warning;
+use crate::clock::Timestamp;
 
 const ARRIVALS: &str = "arrivals";
 /// Longest file that is read or written, in bytes: about 100,000 databases.
@@ -85,6 +85,17 @@ impl Store {
         }
         Ok(found.into_iter().map(|(_, database)| database).collect())
     }
+}
+
+/// Returns the time of the first entry, if the first lines of a history are there. No sum is checked.
+fn first_time(bytes: &[u8]) -> Option<Timestamp> {
+    let line = bytes.split(|byte| *byte == b'\n').nth(1)?;
+    std::str::from_utf8(line)
+        .ok()?
+        .split(' ')
+        .next()?
+        .parse()
+        .ok()
 }
 
 /// Returns the first bytes of a file.

@@ -2,6 +2,7 @@
 
 use super::failure::LocalFailure;
 use super::history::HistoryEntry;
+use super::present::Present;
 use super::store::Store;
 use super::trusted::{How, Seen, Trusted, kept_identity};
 use crate::clock::Timestamp;
@@ -16,7 +17,7 @@ impl Store {
     /// The files are damaged or incomplete: never a first sight.
     pub fn load(&self, database: &str) -> Result<Option<Trusted>, LocalFailure> {
         let _hold = self.hold(Lock::Shared)?;
-        Ok(self.record(database)?.trusted)
+        Ok(self.present(database)?.trusted)
     }
 
     /// Every state accepted, in order, as far as it is kept.
@@ -41,8 +42,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<Trusted, LocalFailure> {
         let hold = self.hold(Lock::Exclusive)?;
-        let record = self.settled(&hold, database)?;
-        if record.trusted.is_some() {
+        let present = self.settled_present(&hold, database)?;
+        if present.trusted.is_some() {
             return Err(LocalFailure::AlreadyTrusted {
                 database: database.into(),
             });
@@ -58,7 +59,7 @@ impl Store {
             accepted: now,
             how,
         };
-        let trusted = self.accept_state(&hold, &record, trusted)?;
+        let trusted = self.accept_state(&hold, present.tail, trusted)?;
         self.record_identity(&hold, trusted.uuid.as_deref(), now);
         Ok(trusted)
     }
@@ -75,7 +76,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Trusted, LocalFailure> {
         let hold = self.hold(Lock::Exclusive)?;
-        let record = self.unchanged(&hold, before)?;
+        let present = self.unchanged(&hold, before)?;
         if proven.source() != before.state || proven.target() != seen.state {
             return Err(LocalFailure::NotProven {
                 database: before.database.clone(),
@@ -102,9 +103,9 @@ impl Store {
             // nothing new: what came with it may be, but the line in the history stands
             trusted.accepted = before.accepted;
             trusted.how = before.how.clone();
-            return self.rewrite_state(&hold, &record, trusted);
+            return self.rewrite_state(&hold, &present, trusted);
         }
-        self.accept_state(&hold, &record, trusted)
+        self.accept_state(&hold, present.tail, trusted)
     }
 
     /// Records the identity that the trusted state now comes with, where it is still `before`.
@@ -118,10 +119,10 @@ impl Store {
         now: Timestamp,
     ) -> Result<Trusted, LocalFailure> {
         let hold = self.hold(Lock::Exclusive)?;
-        let record = self.unchanged(&hold, before)?;
+        let present = self.unchanged(&hold, before)?;
         let mut trusted = before.clone();
         trusted.uuid = kept_identity(uuid);
-        let trusted = self.rewrite_state(&hold, &record, trusted)?;
+        let trusted = self.rewrite_state(&hold, &present, trusted)?;
         self.record_identity(&hold, trusted.uuid.as_deref(), now);
         Ok(trusted)
     }
@@ -136,11 +137,11 @@ impl Store {
         signature: &Signature,
     ) -> Result<Trusted, LocalFailure> {
         let hold = self.hold(Lock::Exclusive)?;
-        let record = self.unchanged(&hold, before)?;
+        let present = self.unchanged(&hold, before)?;
         let mut trusted = before.clone();
         trusted.last_signed = Some(trusted.state.tx);
         trusted.signature = Some(signature.clone());
-        self.rewrite_state(&hold, &record, trusted)
+        self.rewrite_state(&hold, &present, trusted)
     }
 
     /// Starts from a state that the operator knows. Where one is trusted already, that one is given back, for
@@ -157,14 +158,14 @@ impl Store {
     ) -> Result<Trusted, LocalFailure> {
         let hold = self.hold(Lock::Exclusive)?;
         let mut last_signed = None;
-        let record = match self.settled(&hold, database) {
-            Ok(record) => match record.trusted {
+        let present = match self.settled_present(&hold, database) {
+            Ok(present) => match present.trusted {
                 Some(trusted) => return Ok(trusted),
-                None => record,
+                None => present,
             },
             Err(failure) if failure.repairable() => {
                 last_signed = self.last_signed(database);
-                self.set_aside(&hold, database, state, failure)?
+                Present::of(self.set_aside(&hold, database, state, failure)?)
             }
             Err(failure) => return Err(failure),
         };
@@ -179,6 +180,6 @@ impl Store {
             accepted: now,
             how: How::Pinned,
         };
-        self.accept_state(&hold, &record, trusted)
+        self.accept_state(&hold, present.tail, trusted)
     }
 }

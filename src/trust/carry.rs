@@ -64,7 +64,7 @@ impl Store {
         let Some(trusted) = record.trusted.clone() else {
             return Ok(None);
         };
-        self.forget(&hold, &record, &trusted, Change::Dropped, now)?;
+        self.forget(&hold, record.tail(), &trusted, Change::Dropped, now)?;
         Ok(Some(trusted))
     }
 }

@@ -3,7 +3,13 @@
 //! Age is counted along the history itself, from its last line back, and not by the clock: a step backwards or a
 //! jump of more than two days counts as none, so that a clock that jumps ages nothing.
 
-use super::history::HistoryEntry;
+use super::alarm::Alarm;
+use super::failure::LocalFailure;
+use super::fault::Kind;
+use super::files;
+use super::history::{History, HistoryEntry};
+use super::store::Store;
+use super::warning::Warning;
 use crate::ledger::State;
 
 const MINUTE: u64 = 60;
@@ -18,6 +24,41 @@ const LAST: usize = 1_900;
 const SHORT: u64 = 4 * MINUTE;
 /// Fewer lines than this are not worth writing the file anew.
 const WORTH: usize = 64;
+
+/// Returns whether a history that has grown to so many lines is to be read for what can go: once in as many lines as
+/// have to go, so that not every line costs a reading of them all.
+pub(super) fn is_due(lines: usize) -> bool {
+    lines > LAST + WORTH && lines % WORTH == 0
+}
+
+impl Store {
+    /// Thins out the history where it has grown. That can wait, so a failure is a warning.
+    pub(super) fn compact_history(&self, database: &str) {
+        let path = self.history_path(database);
+        let compacted = || {
+            let Some(history) = self.read_history(&path, database)? else {
+                return Ok(());
+            };
+            if compact(&history.entries, &[]).is_none() {
+                return Ok(());
+            }
+            let alarms = self.alarms(database)?;
+            let named = |alarm: &Alarm| [alarm.trusted, alarm.shown];
+            let named: Vec<State> = alarms.iter().flat_map(named).flatten().collect();
+            match compact(&history.entries, &named) {
+                None => Ok(()),
+                Some(kept) => {
+                    let file = History::render(self.server(), database, &kept);
+                    files::replace(Kind::History, &path, &file)
+                }
+            }
+        };
+        let result: Result<(), LocalFailure> = compacted();
+        if result.is_err() {
+            self.warn(Warning::NotThinned { path });
+        }
+    }
+}
 
 /// The lines to keep, where enough can go that it is worth it. The first and the last stay, and so do those that are
 /// not plain proofs (first sights, pins, adoptions) and the states that are `named`.

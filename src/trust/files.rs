@@ -2,8 +2,9 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::failure::LocalFailure;
 use super::fault::{self, Kind, Step};
@@ -50,6 +51,12 @@ pub fn check_directory(path: &Path) -> Result<(), LocalFailure> {
     })
 }
 
+#[cfg(test)]
+thread_local! {
+    /// Bytes of files that this thread has read, so that a test can hold them against a budget.
+    pub static BYTES_READ: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// A file's content, `None` where there is no file.
 pub fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>, LocalFailure> {
     let Some((file, length)) = open_measured(path, OpenOptions::new().read(true))? else {
@@ -60,6 +67,8 @@ pub fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>, LocalFailure> {
     file.take(most.saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(|error| LocalFailure::system("read", path, &error))?;
+    #[cfg(test)]
+    BYTES_READ.set(BYTES_READ.get() + bytes.len());
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > most {
         return Err(LocalFailure::TooLong {
             path: path.into(),
@@ -67,6 +76,50 @@ pub fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>, LocalFailure> {
         });
     }
     Ok(Some(bytes))
+}
+
+/// What tells a file from another one in its place, and from itself before it was last written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    device: u64,
+    inode: u64,
+    length: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    /// Returns the length of the file, in bytes.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    fn of(found: &fs::Metadata) -> Stamp {
+        Stamp {
+            device: found.dev(),
+            inode: found.ino(),
+            length: found.len(),
+            modified: (found.mtime(), found.mtime_nsec()),
+            changed: (found.ctime(), found.ctime_nsec()),
+        }
+    }
+}
+
+/// Returns the stamp of a plain file.
+pub fn stamp(path: &Path) -> Option<Stamp> {
+    let found = fs::symlink_metadata(path).ok()?;
+    found.is_file().then(|| Stamp::of(&found))
+}
+
+/// Gives a plain file a stamp that it loses when anything is written to it, and returns it; `None` where the system
+/// refuses.
+pub fn give_stamp(path: &Path) -> Option<Stamp> {
+    let file = open(path, OpenOptions::new().read(true)).ok()??;
+    let modified = file.metadata().ok()?.modified().ok()?;
+    // the system's own times move a few milliseconds at once: this is none of them
+    let between = modified.checked_sub(Duration::from_nanos(1))?;
+    file.set_modified(between).ok()?;
+    Some(Stamp::of(&file.metadata().ok()?))
 }
 
 /// Is anything there, of whatever kind?

@@ -48,7 +48,8 @@ pub struct History {
     pub length: u64,
     /// Is there something behind it, that was being appended?
     pub torn: bool,
-    sum: String,
+    /// The last line's sum, which covers all lines.
+    pub(super) sum: String,
 }
 
 impl HistoryEntry {
@@ -73,6 +74,13 @@ impl HistoryEntry {
     /// Does an unbroken line of proofs begin here?
     pub fn is_a_beginning(&self) -> bool {
         self.change != Change::Accepted(How::Proven)
+    }
+
+    /// Returns the line of the entry behind `before`, whose sum is `sum_before`, and its own sum.
+    pub(super) fn line(&self, sum_before: &str, before: Option<&HistoryEntry>) -> (String, String) {
+        let content = self.content(before);
+        let sum = sum(sum_before, &content);
+        (format!("{content} {sum}\n"), sum)
     }
 
     fn content(&self, before: Option<&HistoryEntry>) -> String {
@@ -178,20 +186,15 @@ impl History {
 
     /// The file of these entries.
     pub fn render(server: &str, database: &str, entries: &[HistoryEntry]) -> Vec<u8> {
-        let mut history = History::begin(server, database);
-        let mut file = history.header(server, database);
+        let History { mut sum, .. } = History::begin(server, database);
+        let mut file = format!("{} {sum}\n", header_content(server, database));
+        let mut before = None;
         for entry in entries {
-            let (line, sum) = history.line(entry);
+            let (line, next) = entry.line(&sum, before);
             file.push_str(&line);
-            history.sum = sum;
-            history.entries = vec![entry.clone()]; // only the one before counts
+            (sum, before) = (next, Some(entry));
         }
         file.into_bytes()
-    }
-
-    /// What is to be appended for one more entry.
-    pub fn next_line(&self, entry: &HistoryEntry) -> Vec<u8> {
-        self.line(entry).0.into_bytes()
     }
 
     fn begin(server: &str, database: &str) -> History {
@@ -206,12 +209,6 @@ impl History {
 
     fn header(&self, server: &str, database: &str) -> String {
         format!("{} {}\n", header_content(server, database), self.sum)
-    }
-
-    fn line(&self, entry: &HistoryEntry) -> (String, String) {
-        let content = entry.content(self.entries.last());
-        let sum = sum(&self.sum, &content);
-        (format!("{content} {sum}\n"), sum)
     }
 
     fn read_line(&self, line: &[u8]) -> Option<(HistoryEntry, String)> {
@@ -260,17 +257,6 @@ pub fn database_of(bytes: &[u8]) -> Option<String> {
     unescape(content.rsplit_once(" database=")?.1)
 }
 
-/// Returns the time of the first entry, if the first lines of a history are there. No sum is checked.
-pub fn first_time(bytes: &[u8]) -> Option<Timestamp> {
-    let line = bytes.split(|byte| *byte == b'\n').nth(1)?;
-    std::str::from_utf8(line)
-        .ok()?
-        .split(' ')
-        .next()?
-        .parse()
-        .ok()
-}
-
 fn other_header(line: &[u8]) -> Damage {
     let whole = std::str::from_utf8(line)
         .ok()
@@ -295,6 +281,7 @@ fn sum(before: &str, content: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tail::Tail;
     use super::*;
 
     fn entries() -> Vec<HistoryEntry> {
@@ -337,7 +324,9 @@ mod tests {
             .map(|(l, r)| (l.clone(), r.to_vec()))
             .unwrap();
         let shorter = History::render("s", "d", &rest);
-        let line = History::parse(&shorter, "s", "d").unwrap().next_line(&last);
+        let tail = Tail::of(&History::parse(&shorter, "s", "d").unwrap()).unwrap();
+        let (line, tail) = tail.next(&last);
+        assert_eq!(Some(tail), Tail::of(&history));
         assert_eq!([shorter, line].concat(), file);
         assert_eq!(database_of(&file).as_deref(), Some("d"));
     }

@@ -5,8 +5,7 @@
 
 use std::path::Path;
 
-use super::alarm::Alarm;
-use super::compaction::compact;
+use super::compaction;
 use super::damage::Damage;
 use super::failure::{LocalFailure, Recovery};
 use super::fault::Kind;
@@ -14,6 +13,7 @@ use super::files::{self, NEW, with_suffix};
 use super::history::{self, Change, History, HistoryEntry};
 use super::state_file;
 use super::store::{Hold, Store};
+use super::tail::Tail;
 use super::trusted::{How, Trusted};
 use super::warning::Warning;
 use crate::clock::Timestamp;
@@ -58,6 +58,11 @@ impl Record {
             line.push((trusted.state, trusted.accepted));
         }
         line
+    }
+
+    /// Returns the end of the history, if there is one.
+    pub(super) fn tail(&self) -> Option<Tail> {
+        self.history.as_ref().and_then(Tail::of)
     }
 
     /// Returns whether a state is in the unbroken line of proofs that ends in the trusted state.
@@ -159,7 +164,12 @@ impl Store {
                 )?;
             }
             (Some(Unsettled::Append), Some(trusted)) => {
-                self.append(hold, &record, &trusted.database, &HistoryEntry::of(trusted))?;
+                self.append(
+                    hold,
+                    record.tail(),
+                    &trusted.database,
+                    &HistoryEntry::of(trusted),
+                )?;
             }
             (Some(Unsettled::Remove), _) => files::remove_for_good(&path)?,
             _ => {
@@ -180,15 +190,21 @@ impl Store {
     pub(super) fn accept_state(
         &self,
         hold: &Hold,
-        record: &Record,
+        tail: Option<Tail>,
         trusted: Trusted,
     ) -> Result<Trusted, LocalFailure> {
-        let path = self.state_path(&trusted.database);
+        let (path, database) = (self.state_path(&trusted.database), &trusted.database);
         let file = state_file::render(self.server(), &trusted);
         files::prepare(Kind::State, &path, &file)?;
-        self.append(hold, record, &trusted.database, &HistoryEntry::of(&trusted))?;
+        let tail = self.append(hold, tail, database, &HistoryEntry::of(&trusted))?;
         files::publish(Kind::State, &path)?;
-        self.compact_history(&trusted.database);
+        if let Some(tail) = tail {
+            let may_be_thinned = compaction::is_due(tail.entries);
+            self.remember_appended(database, tail);
+            if may_be_thinned {
+                self.compact_history(database);
+            }
+        }
         Ok(trusted)
     }
 
@@ -196,7 +212,7 @@ impl Store {
     pub(super) fn forget(
         &self,
         hold: &Hold,
-        record: &Record,
+        tail: Option<Tail>,
         trusted: &Trusted,
         change: Change,
         now: Timestamp,
@@ -208,37 +224,8 @@ impl Store {
             shape: trusted.shape,
             uuid: trusted.uuid.clone(),
         };
-        self.append(hold, record, &trusted.database, &entry)?;
+        self.append(hold, tail, &trusted.database, &entry)?;
         files::remove_for_good(&self.state_path(&trusted.database))
-    }
-
-    /// Writes down what came anew with the state that is trusted already.
-    pub(super) fn rewrite_state(
-        &self,
-        _hold: &Hold,
-        record: &Record,
-        trusted: Trusted,
-    ) -> Result<Trusted, LocalFailure> {
-        if record.trusted.as_ref() != Some(&trusted) {
-            let path = self.state_path(&trusted.database);
-            files::replace(
-                Kind::State,
-                &path,
-                &state_file::render(self.server(), &trusted),
-            )?;
-        }
-        Ok(trusted)
-    }
-
-    /// What the files say, where that is still `before`.
-    pub(super) fn unchanged(&self, hold: &Hold, before: &Trusted) -> Result<Record, LocalFailure> {
-        let record = self.settled(hold, &before.database)?;
-        match &record.trusted {
-            Some(trusted) if HistoryEntry::of(before).is_of(trusted) => Ok(record),
-            _ => Err(LocalFailure::Changed {
-                database: before.database.clone(),
-            }),
-        }
     }
 
     /// Returns the last signed transaction that a whole state file names.
@@ -247,48 +234,28 @@ impl Store {
         state.ok().flatten().and_then(|trusted| trusted.last_signed)
     }
 
+    /// Writes an entry behind the end of the history, and returns the end that it has then. A history that begins with
+    /// the entry is read whole before its end is known.
     fn append(
         &self,
         hold: &Hold,
-        record: &Record,
+        tail: Option<Tail>,
         database: &str,
         entry: &HistoryEntry,
-    ) -> Result<(), LocalFailure> {
+    ) -> Result<Option<Tail>, LocalFailure> {
         let path = self.history_path(database);
-        match &record.history {
-            Some(history) => files::append(&path, history.length, &history.next_line(entry)),
+        match tail {
+            Some(tail) => {
+                let (line, next) = tail.next(entry);
+                files::append(&path, tail.length, &line)?;
+                Ok(Some(next))
+            }
             None => {
                 self.record_arrival(hold, database);
                 let file = History::render(self.server(), database, std::slice::from_ref(entry));
-                files::replace(Kind::History, &path, &file)
+                files::replace(Kind::History, &path, &file)?;
+                Ok(None)
             }
-        }
-    }
-
-    /// Thins out the history where it has grown. That can wait, so a failure is a warning.
-    fn compact_history(&self, database: &str) {
-        let path = self.history_path(database);
-        let compacted = || {
-            let Some(history) = self.read_history(&path, database)? else {
-                return Ok(());
-            };
-            if compact(&history.entries, &[]).is_none() {
-                return Ok(());
-            }
-            let alarms = self.alarms(database)?;
-            let named = |alarm: &Alarm| [alarm.trusted, alarm.shown];
-            let named: Vec<State> = alarms.iter().flat_map(named).flatten().collect();
-            match compact(&history.entries, &named) {
-                None => Ok(()),
-                Some(kept) => {
-                    let file = History::render(self.server(), database, &kept);
-                    files::replace(Kind::History, &path, &file)
-                }
-            }
-        };
-        let result: Result<(), LocalFailure> = compacted();
-        if result.is_err() {
-            self.warn(Warning::NotThinned { path: path.clone() });
         }
     }
 

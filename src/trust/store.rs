@@ -18,6 +18,7 @@ use super::name::{file_name, from_file_name};
 use super::owner;
 use super::room_memory;
 use super::sealed;
+use super::tail::Tails;
 use super::warning::Warning;
 use crate::clock::{Clock, Timestamp};
 use crate::sys::{self, Lock, Locked};
@@ -43,7 +44,10 @@ pub struct Store {
     warnings: Mutex<BTreeSet<Warning>>,
     /// Facts about the room for evidence that are remembered.
     pub(super) room_memory: room_memory::Memory,
-    _auditor: Vec<File>,
+    /// The ends of histories that were read whole.
+    pub(super) tails: Tails,
+    /// The locks that keep other auditors out; none beside an auditor.
+    auditor: Vec<File>,
 }
 
 /// The right to change something, until it is dropped.
@@ -61,7 +65,7 @@ impl Store {
         for directory in store.directories() {
             files::create_directory(directory)?;
         }
-        store._auditor = store.lock_out_others(now)?;
+        store.auditor = store.lock_out_others(now)?;
         store.look_at_permissions()?;
         {
             let hold = store.hold(Lock::Exclusive)?;
@@ -136,6 +140,11 @@ impl Store {
     /// The server's configured name.
     pub fn server(&self) -> &str {
         &self.location.server
+    }
+
+    /// Returns whether no other auditor can have the directory open.
+    pub(super) fn is_auditor(&self) -> bool {
+        !self.auditor.is_empty()
     }
 
     /// The server's directory.
@@ -233,7 +242,8 @@ impl Store {
             clock: Clock::system(),
             warnings: Mutex::default(),
             room_memory: room_memory::Memory::default(),
-            _auditor: Vec::new(),
+            tails: Tails::default(),
+            auditor: Vec::new(),
         }
     }
 

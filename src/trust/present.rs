@@ -1,0 +1,313 @@
+//! What is trusted of a database now, for a check: the history is not read again if it is as it was left.
+//!
+//! The end of a history is remembered with the file's stamp. A file that anything else wrote since has another stamp,
+//! and is read whole again. So a check costs the same however many lines there are.
+
+use std::time::Duration;
+
+use super::failure::LocalFailure;
+use super::fault::Kind;
+use super::files::{self, NEW, Stamp, with_suffix};
+use super::history::HistoryEntry;
+use super::record::Record;
+use super::state_file;
+use super::store::{Hold, Store};
+use super::tail::{Remembered, Tail};
+use super::trusted::Trusted;
+
+/// Time after which a history is read whole although its stamp is the same: damage that leaves no stamp, such as a bad
+/// block, is found after this time at the latest.
+const WHOLE_EVERY: Duration = Duration::from_secs(3600);
+
+/// What is trusted, and the end of its history.
+pub(super) struct Present {
+    /// What is trusted.
+    pub trusted: Option<Trusted>,
+    /// The end of the history, if there is one.
+    pub tail: Option<Tail>,
+}
+
+impl Present {
+    /// Returns what a record says.
+    pub fn of(record: Record) -> Present {
+        Present {
+            tail: record.tail(),
+            trusted: record.trusted,
+        }
+    }
+}
+
+impl Store {
+    /// Returns what the files say. The history is only read whole if its end is not known, or not known any more.
+    pub(super) fn present(&self, database: &str) -> Result<Present, LocalFailure> {
+        match self.remembered(database) {
+            Some(present) => Ok(present),
+            None => self.read_whole(database, |store| store.record(database)),
+        }
+    }
+
+    /// Returns what the files say once each of them says it for itself.
+    pub(super) fn settled_present(
+        &self,
+        hold: &Hold,
+        database: &str,
+    ) -> Result<Present, LocalFailure> {
+        match self.remembered(database) {
+            Some(present) => Ok(present),
+            None => self.read_whole(database, |store| store.settled(hold, database)),
+        }
+    }
+
+    /// Writes down what came anew with the state that is trusted already.
+    pub(super) fn rewrite_state(
+        &self,
+        _hold: &Hold,
+        present: &Present,
+        trusted: Trusted,
+    ) -> Result<Trusted, LocalFailure> {
+        if present.trusted.as_ref() != Some(&trusted) {
+            let path = self.state_path(&trusted.database);
+            files::replace(
+                Kind::State,
+                &path,
+                &state_file::render(self.server(), &trusted),
+            )?;
+        }
+        Ok(trusted)
+    }
+
+    /// What the files say, where that is still `before`.
+    pub(super) fn unchanged(&self, hold: &Hold, before: &Trusted) -> Result<Present, LocalFailure> {
+        let present = self.settled_present(hold, &before.database)?;
+        match &present.trusted {
+            Some(trusted) if HistoryEntry::of(before).is_of(trusted) => Ok(present),
+            _ => Err(LocalFailure::Changed {
+                database: before.database.clone(),
+            }),
+        }
+    }
+
+    /// Remembers the end of a history to which a line was appended just now.
+    pub(super) fn remember_appended(&self, database: &str, tail: Tail) {
+        let read = self.tails.get(database).map(|before| before.read);
+        let stamp = self.stamp(database);
+        let stamp = stamp.filter(|stamp| stamp.length() == tail.length);
+        let remembered = read
+            .zip(stamp)
+            .map(|(read, stamp)| Remembered { stamp, tail, read });
+        self.tails.put(database, remembered);
+    }
+
+    /// Returns what the files say if the history is as it was left, and nothing is half done.
+    fn remembered(&self, database: &str) -> Option<Present> {
+        let Remembered { stamp, tail, read } = self.tails.get(database)?;
+        let state = self.state_path(database);
+        if self.clock.since(read) >= WHOLE_EVERY
+            || files::stamp(&self.history_path(database)) != Some(stamp)
+            || files::exists(&with_suffix(&state, NEW)) != Ok(false)
+        {
+            self.tails.put(database, None);
+            return None;
+        }
+        let trusted = self.read_state(&state, database).ok()??;
+        tail.last.is_of(&trusted).then_some(Present {
+            trusted: Some(trusted),
+            tail: Some(tail),
+        })
+    }
+
+    /// Reads a history whole, and remembers its end if it is whole and says the same as the state file.
+    fn read_whole(
+        &self,
+        database: &str,
+        read: impl FnOnce(&Store) -> Result<Record, LocalFailure>,
+    ) -> Result<Present, LocalFailure> {
+        // before it is read: what is written meanwhile changes the stamp
+        let stamp = self.stamp(database);
+        let record = read(self)?;
+        let is_torn = record.history.as_ref().is_some_and(|history| history.torn);
+        let is_settled = record.unsettled.is_none() && !is_torn;
+        let present = Present::of(record);
+        let tail = present.tail.clone().filter(|_| is_settled);
+        let remembered = stamp.zip(tail).map(|(stamp, tail)| Remembered {
+            stamp,
+            tail,
+            read: self.clock.instant(),
+        });
+        self.tails.put(database, remembered);
+        Ok(present)
+    }
+
+    /// Gives the history a stamp of its own; `None` where this is not the auditor, which alone comes back to it.
+    fn stamp(&self, database: &str) -> Option<Stamp> {
+        match self.is_auditor() {
+            true => files::give_stamp(&self.history_path(database)),
+            false => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::super::files::BYTES_READ;
+    use super::*;
+    use crate::clock::{SimulatedTime, Timestamp};
+    use crate::ledger::{Digest, State, digests_computed};
+    use crate::sys::Lock;
+    use crate::trust::{How, Location};
+
+    const START: u64 = 1_795_319_313;
+    const INTERVAL: u64 = 60;
+
+    fn trusted(tx: u64) -> Trusted {
+        let how = if tx == 1 { How::FirstSeen } else { How::Proven };
+        Trusted {
+            database: "db".into(),
+            state: State {
+                tx,
+                hash: Digest::of(&[&tx.to_be_bytes()]),
+            },
+            shape: None,
+            signature: None,
+            last_signed: None,
+            uuid: Some("d4g5c2k23aku4h7nq1t0".into()),
+            since: Timestamp::from_unix(START),
+            accepted: Timestamp::from_unix(START + tx * INTERVAL),
+            how,
+        }
+    }
+
+    /// A store whose trusted state is the last of so many.
+    struct Aged {
+        store: Store,
+        dir: PathBuf,
+        last: u64,
+    }
+
+    impl Aged {
+        fn new(name: &str, states: u64) -> Aged {
+            let dir = std::env::temp_dir();
+            let dir = dir.join(format!("immuaudit-{name}-{states}-{}", std::process::id()));
+            let location = Location {
+                dir: dir.clone(),
+                roots: None,
+                server: "s".into(),
+            };
+            let store = Store::open(&location, Timestamp::from_unix(START)).unwrap();
+            let entries: Vec<_> = (1..=states)
+                .map(|tx| HistoryEntry::of(&trusted(tx)))
+                .collect();
+            let file = crate::trust::history::History::render("s", "db", &entries);
+            files::replace(Kind::History, &store.history_path("db"), &file).unwrap();
+            let file = state_file::render("s", &trusted(states));
+            files::replace(Kind::State, &store.state_path("db"), &file).unwrap();
+            Aged {
+                store,
+                dir,
+                last: states,
+            }
+        }
+
+        /// What an auditor does to a database that grew.
+        fn check(&mut self) {
+            let before = self.store.load("db").unwrap().unwrap();
+            assert_eq!(before, trusted(self.last));
+            self.last += 1;
+            let hold = self.store.hold(Lock::Exclusive).unwrap();
+            let present = self.store.unchanged(&hold, &before).unwrap();
+            let next = trusted(self.last);
+            self.store.accept_state(&hold, present.tail, next).unwrap();
+        }
+
+        /// Returns the digests and the bytes read that a check takes, on average over so many.
+        fn cost(&mut self, checks: u64) -> (u64, u64) {
+            let read = || u64::try_from(BYTES_READ.get()).unwrap();
+            let (digests, bytes) = (digests_computed(), read());
+            (0..checks).for_each(|_| self.check());
+            let digests = digests_computed() - digests;
+            (digests / checks, (read() - bytes) / checks)
+        }
+    }
+
+    impl Drop for Aged {
+        fn drop(&mut self) {
+            drop(std::fs::remove_dir_all(&self.dir));
+        }
+    }
+
+    #[test]
+    fn a_check_costs_the_same_however_long_the_history_is() {
+        for (states, checks, readings) in [(10, 16, 0), (1_700, 16, 0), (5_000, 64, 3)] {
+            let mut aged = Aged::new("cost", states);
+            aged.check(); // reads it whole
+            let (digests, bytes) = aged.cost(checks);
+            // a line is 120 bytes; a long history is read to thin it, written, and read again
+            let (all, every) = (states * readings, 64);
+            assert!(digests <= 10 + all / every, "{states}: {digests}");
+            assert!(bytes <= 2_000 + all * 120 / every, "{states}: {bytes}");
+            let history = aged.store.history("db").unwrap();
+            assert_eq!(history.last().unwrap().state, trusted(aged.last).state);
+            assert!(history.len() < 3_000, "{}", history.len());
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_changed_in_its_place_is_found_at_the_next_check() {
+        let mut aged = Aged::new("changed", 100);
+        let path = aged.store.history_path("db");
+        for _ in 0..20 {
+            aged.check();
+            let whole = std::fs::read(&path).unwrap();
+            let mut changed = whole.clone();
+            let at = whole.len() / 2;
+            changed[at] ^= 1;
+            // at once, the same file, as long as it was
+            std::fs::write(&path, changed).unwrap();
+            let read = aged.store.load("db");
+            assert!(
+                matches!(read, Err(LocalFailure::Damaged { .. })),
+                "{read:?}"
+            );
+            std::fs::write(&path, whole).unwrap();
+        }
+        aged.check();
+        std::fs::remove_file(&path).unwrap();
+        let read = aged.store.load("db");
+        assert!(
+            matches!(read, Err(LocalFailure::Missing { .. })),
+            "{read:?}"
+        );
+    }
+
+    #[test]
+    fn damage_without_a_trace_is_looked_for_every_hour() {
+        let mut aged = Aged::new("hour", 1_000);
+        let time = SimulatedTime::starting_at(Timestamp::from_unix(START));
+        aged.store.clock = time.clock();
+        let mut readings = 0;
+        for _ in 0..180 {
+            let before = BYTES_READ.get();
+            aged.store.load("db").unwrap();
+            readings += usize::from(BYTES_READ.get() - before > 100_000);
+            time.advance(Duration::from_secs(60));
+        }
+        assert_eq!(readings, 3);
+    }
+
+    #[test]
+    fn beside_an_auditor_nothing_is_written_to_a_history() {
+        let mut aged = Aged::new("beside", 10);
+        aged.check();
+        let path = aged.store.history_path("db");
+        let before = files::stamp(&path);
+        let beside = Store::open_beside(&aged.store.location).unwrap();
+        for _ in 0..2 {
+            assert_eq!(beside.load("db"), Ok(Some(trusted(aged.last))));
+        }
+        assert_eq!(files::stamp(&path), before);
+        aged.check();
+        assert_eq!(beside.load("db"), Ok(Some(trusted(aged.last))));
+    }
+}

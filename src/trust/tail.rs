@@ -1,0 +1,84 @@
+//! The end of a history that was read whole: what a change needs of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use super::files::Stamp;
+use super::history::{History, HistoryEntry};
+
+/// Databases whose histories' ends are remembered at most: about half a kilobyte each. Those of more databases are read
+/// whole at every check.
+const MAX_REMEMBERED: usize = 4_000;
+
+/// The end of a history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Tail {
+    /// The last entry.
+    pub last: HistoryEntry,
+    /// The last entry's sum, which covers all lines.
+    pub sum: String,
+    /// Bytes up to the end of the last line.
+    pub length: u64,
+    /// The number of entries.
+    pub entries: usize,
+}
+
+/// The ends of histories, by database.
+#[derive(Debug, Default)]
+pub(super) struct Tails(Mutex<BTreeMap<String, Remembered>>);
+
+/// The end of a history, and the stamp that the file had.
+#[derive(Clone, Debug)]
+pub(super) struct Remembered {
+    pub stamp: Stamp,
+    pub tail: Tail,
+    /// When the file was last read whole.
+    pub read: Instant,
+}
+
+impl Tail {
+    /// Returns the end of a history.
+    pub fn of(history: &History) -> Option<Tail> {
+        Some(Tail {
+            last: history.entries.last()?.clone(),
+            sum: history.sum.clone(),
+            length: history.length,
+            entries: history.entries.len(),
+        })
+    }
+
+    /// Returns the line for one more entry, and the end of the history with it.
+    pub fn next(&self, entry: &HistoryEntry) -> (Vec<u8>, Tail) {
+        let (line, sum) = entry.line(&self.sum, Some(&self.last));
+        let length = u64::try_from(line.len()).unwrap_or(u64::MAX);
+        let tail = Tail {
+            last: entry.clone(),
+            sum,
+            length: self.length.saturating_add(length),
+            entries: self.entries.saturating_add(1),
+        };
+        (line.into_bytes(), tail)
+    }
+}
+
+impl Tails {
+    /// Returns the end of a history as it was remembered.
+    pub fn get(&self, database: &str) -> Option<Remembered> {
+        let tails = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tails.get(database).cloned()
+    }
+
+    /// Remembers the end of a history, or forgets it.
+    pub fn put(&self, database: &str, remembered: Option<Remembered>) {
+        let mut tails = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match remembered {
+            None => drop(tails.remove(database)),
+            Some(remembered) => {
+                if tails.len() < MAX_REMEMBERED || tails.contains_key(database) {
+                    tails.insert(database.into(), remembered);
+                }
+            }
+        }
+    }
+}
