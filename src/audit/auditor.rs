@@ -35,7 +35,7 @@ pub struct Auditor {
     pub(super) shape: Option<StateShape>,
     /// The database that the last cycle began with.
     pub(super) first: Option<String>,
-    /// The last listed database without a trusted state that had its turn.
+    /// The last listed database without a trusted state that had its turn, if not all of them had theirs.
     pub(super) last_untrusted: Option<String>,
     /// How many databases have open alarms though nothing was ever trusted of them, once this cycle had to know.
     pub(super) strangers_with_alarms: Option<usize>,

@@ -19,8 +19,9 @@ impl Auditor {
     pub(super) fn save_outcomes(&mut self, cycle: &Cycle, known: &BTreeSet<String>) {
         let (wall, now) = (self.wall_time(), self.now());
         let mut told = BTreeSet::new();
-        // of the strangers those that were reported, and the last one, after which the next process goes on
+        // of the strangers those that were reported, and the one after which the next process goes on
         let last = cycle.strangers.last.as_deref();
+        let last = last.filter(|outcome| self.was_last(&outcome.database));
         for outcome in cycle.outcomes.iter().chain(last) {
             told.insert(outcome.database.as_str());
             self.note_outcome(outcome, wall);

@@ -64,6 +64,9 @@ impl Auditor {
                 late.extend(silent); // they keep none of the others waiting
             }
             let Some(named) = waiting.pop_front().or_else(|| late.pop_front()) else {
+                if group == Group::Untrusted && round.away.is_none() {
+                    self.last_untrusted = None; // all of them had their turn
+                }
                 return Some(proven);
             };
             asked = asked.saturating_sub(1);
@@ -85,7 +88,7 @@ impl Auditor {
                 auditor.check_one(named, window.share, is_first, round)
             });
             proven.extend(checked?);
-            if group == Group::Untrusted {
+            if group == Group::Untrusted && round.away.is_none() {
                 self.last_untrusted = Some(named.name.to_owned());
             }
             is_first = false;

@@ -2,6 +2,7 @@
 //! others.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::auditor::{Auditor, LOCATING};
 use super::budget::Budget;
@@ -158,9 +159,11 @@ impl Auditor {
             .into_iter()
             .partition(|named| self.is_slow(named.name));
         if let Some(last) = &self.last_untrusted {
-            let next = untrusted.iter().position(|named| named.name == last);
-            let count = untrusted.len().max(1);
-            untrusted.rotate_left(next.map_or(0, |at| (at + 1) % count));
+            let last = place(last);
+            untrusted.sort_by_cached_key(|named| {
+                let place = place(named.name);
+                (place <= last, place)
+            });
         }
         let mut all = trusted.iter().chain(&slow).chain(&untrusted);
         self.first = all.next().map(|named| named.name.to_owned());
@@ -189,6 +192,14 @@ impl Auditor {
         self.databases
             .retain(|name, record| keeps(name) || (unlisted && record.progress.is_some()));
     }
+}
+
+/// Returns a name's place in the rotation of databases of which nothing is trusted, whatever names are listed beside it.
+/// It is not the order of names: where names are made anew and ascend, those behind them would wait for ever.
+fn place(name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]
