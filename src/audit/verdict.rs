@@ -143,6 +143,12 @@ impl Exit {
             Exit::Local => 3,
         }
     }
+
+    /// Returns the exit with this code, if there is one.
+    pub fn of_code(code: u8) -> Option<Exit> {
+        let all = [Exit::Good, Exit::Incomplete, Exit::Local, Exit::Tampered];
+        all.into_iter().find(|exit| exit.code() == code)
+    }
 }
 
 /// Why a verdict is what it is, where the verdict alone does not say.

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::audit::Exit;
 use crate::clock::Timestamp;
 use crate::report::{Said, Untrusted};
 use crate::trust::LocalFailure;
@@ -64,8 +65,10 @@ impl Notified {
             Some(said) => untrusted.is_more_than(said),
             None => true,
         };
-        let accuses =
-            untrusted.is_tampering() && self.said.as_ref().is_none_or(|of| !of.is_tampering);
+        let accuses = match &self.said {
+            Some(said) => untrusted.accuses_more_than(said),
+            None => untrusted.is_tampering(),
+        };
         let last = if accuses { self.tampering_at } else { self.at };
         // a clock that went back must not keep silent for longer
         let is_soon = last.is_some_and(|last| last <= now && now.since(last) < AGAIN);
@@ -100,7 +103,8 @@ impl Notified {
         let unix = |at: Option<Timestamp>| at.map_or(0, Timestamp::unix);
         let mut text = format!("{} {}\n", unix(self.at), unix(self.tampering_at));
         if let Some(said) = &self.said {
-            text.push_str(&format!("{} {}\n", said.unproven, said.is_tampering));
+            let worst = said.worst.code();
+            text.push_str(&format!("{} {} {worst}\n", said.unproven, said.accusing));
             for name in &said.names {
                 text.push_str(&format!("{name}\n")); // no name of a database has white space
             }
@@ -121,10 +125,12 @@ fn parse(text: &str) -> Option<Parsed> {
     let said = match lines.next() {
         None => None,
         Some(line) => {
-            let (unproven, is_tampering) = line.split_once(' ')?;
+            let (unproven, rest) = line.split_once(' ')?;
+            let (accusing, worst) = rest.split_once(' ')?;
             Some(Said {
                 unproven: unproven.parse().ok()?,
-                is_tampering: is_tampering.parse().ok()?,
+                accusing: accusing.parse().ok()?,
+                worst: Exit::of_code(worst.parse().ok()?)?,
                 names: lines.map(str::to_owned).collect(),
             })
         }
@@ -146,6 +152,14 @@ mod tests {
             unproven: count,
             worst: Some(Verdict::Refused),
             ..Untrusted::default()
+        }
+    }
+
+    fn accused(count: u64, accusing: u64) -> Untrusted {
+        Untrusted {
+            accusing,
+            worst: Some(Verdict::Tampered(crate::trust::Tampering::Signature)),
+            ..refused(count)
         }
     }
 
@@ -183,10 +197,7 @@ mod tests {
     fn an_accusation_does_not_wait_for_the_hour() {
         let mut notified = none();
         notified.news(&refused(20), at(0));
-        let accused = Untrusted {
-            worst: Some(Verdict::Tampered(crate::trust::Tampering::Signature)),
-            ..refused(20)
-        };
+        let accused = accused(20, 1);
         assert_eq!(notified.news(&accused, at(1)), Some(News::Untrusted));
         for second in 2..100 {
             let untrusted = if second % 2 == 0 {
@@ -199,6 +210,37 @@ mod tests {
     }
 
     #[test]
+    fn another_accusation_waits_for_the_hour_after_the_first_one() {
+        let mut notified = none();
+        for (second, accusing, is_news) in [
+            (0, 1, true),
+            (60, 2, false),
+            (3_599, 2, false),
+            (3_600, 2, true),
+            (9_000, 2, false),
+        ] {
+            let news = notified.news(&accused(20, accusing), at(second));
+            assert_eq!(news.is_some(), is_news, "{second}");
+        }
+    }
+
+    #[test]
+    fn accusations_that_come_and_go_every_second_are_notified_twice_an_hour_at_most() {
+        let mut notified = none();
+        let mut sent = 0;
+        for second in 0..3 * 3600 {
+            let untrusted = match second % 3 {
+                0 => refused(20 + second),
+                1 => accused(20 + second, second),
+                _ => accused(20, 1),
+            };
+            sent += u32::from(notified.news(&untrusted, at(second)).is_some());
+            notified.lower_to(&untrusted);
+        }
+        assert!((3..=6).contains(&sent), "{sent}");
+    }
+
+    #[test]
     fn the_next_process_goes_on_with_what_was_notified() {
         let directory = std::env::temp_dir().join(format!("immuaudit-told-{}", std::process::id()));
         std::fs::create_dir(&directory).unwrap();
@@ -207,6 +249,7 @@ mod tests {
         notified.save().unwrap();
         let mut next = Notified::load(&directory);
         assert_eq!(next.news(&refused(20), at(9_000)), None);
+        assert!(!next.lower_to(&refused(20)));
         assert_eq!(next.news(&refused(0), at(9_000)), Some(News::Over));
         next.save().unwrap();
         let mut next = Notified::load(&directory);

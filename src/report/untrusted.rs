@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::audit::{Cycle, REPORTED_STRANGERS, Verdict};
+use crate::audit::{Cycle, Exit, REPORTED_STRANGERS, Verdict};
 
 /// The databases of the last cycle of which nothing is trusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Untrusted {
     pub not_reached: u64,
     /// How many could not be taken on trust: all but the empty ones.
     pub unproven: u64,
+    /// How many accuse the server.
+    pub accusing: u64,
     /// The worst verdict, if there is any.
     pub worst: Option<Verdict>,
     /// What is said of all of them; empty if there are none.
@@ -22,14 +24,22 @@ pub struct Untrusted {
 }
 
 /// What was said last of databases of which nothing is trusted, as far as it decides whether there is news.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
     /// How many could not be taken on trust.
     pub unproven: u64,
-    /// Whether one of them accused the server.
-    pub is_tampering: bool,
+    /// How many of them accused the server.
+    pub accusing: u64,
+    /// What the worst of them amounted to.
+    pub worst: Exit,
     /// Their names, if they are few.
     pub names: BTreeSet<String>,
+}
+
+impl Default for Said {
+    fn default() -> Said {
+        Untrusted::default().said()
+    }
 }
 
 impl Said {
@@ -38,6 +48,8 @@ impl Said {
     pub fn lower_to(&mut self, untrusted: &Untrusted) -> bool {
         let before = self.clone();
         self.unproven = self.unproven.min(untrusted.unproven);
+        self.accusing = self.accusing.min(untrusted.accusing);
+        self.worst = self.worst.min(untrusted.exit());
         if are_few(self.unproven) {
             self.names.retain(|name| untrusted.names.contains(name));
         }
@@ -46,8 +58,13 @@ impl Said {
 }
 
 /// Returns whether each of so many is named.
-fn are_few(unproven: u64) -> bool {
-    unproven <= REPORTED_STRANGERS as u64
+fn are_few(count: u64) -> bool {
+    count <= REPORTED_STRANGERS as u64
+}
+
+/// Returns whether so many are twice as many as before.
+fn are_twice(count: u64, before: u64) -> bool {
+    count / 2 >= before.max(1)
 }
 
 impl Untrusted {
@@ -56,7 +73,11 @@ impl Untrusted {
         let strangers = &cycle.strangers;
         let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         let by_verdict = strangers.by_verdict();
+        let accusing = strangers
+            .by_verdict()
+            .filter(|(verdict, _)| verdict.is_tampering());
         Untrusted {
+            accusing: number(accusing.map(|(_, count)| count).sum()),
             by_verdict: by_verdict
                 .map(|(verdict, count)| (verdict.word(), number(count)))
                 .collect(),
@@ -76,26 +97,39 @@ impl Untrusted {
 
     /// Returns whether one of them accuses the server.
     pub fn is_tampering(&self) -> bool {
-        self.worst.is_some_and(Verdict::is_tampering)
+        self.accusing > 0
+    }
+
+    /// Returns what the worst of them amounts to.
+    fn exit(&self) -> Exit {
+        self.worst.map_or(Exit::Good, Verdict::exit)
     }
 
     /// Returns what is remembered once this is said.
     pub fn said(&self) -> Said {
         Said {
             unproven: self.unproven,
-            is_tampering: self.is_tampering(),
+            accusing: self.accusing,
+            worst: self.exit(),
             names: self.names.clone(),
         }
     }
 
-    /// Returns whether this has more to say than what was said: an accusation, another name among few, or twice as many.
+    /// Returns whether this has more to say than what was said: a worse verdict, more accusations, another name among few,
+    /// or twice as many.
     pub fn is_more_than(&self, said: &Said) -> bool {
-        if self.is_tampering() && !said.is_tampering {
-            return true;
-        }
-        match are_few(self.unproven) && are_few(said.unproven) {
+        let are_more = match are_few(self.unproven) && are_few(said.unproven) {
             true => !self.names.is_subset(&said.names),
-            false => self.unproven / 2 >= said.unproven.max(1),
+            false => are_twice(self.unproven, said.unproven),
+        };
+        are_more || self.exit() > said.worst || self.accuses_more_than(said)
+    }
+
+    /// Returns whether more of them accuse the server than was said: one more among few, or twice as many.
+    pub fn accuses_more_than(&self, said: &Said) -> bool {
+        match are_few(self.accusing) {
+            true => self.accusing > said.accusing,
+            false => are_twice(self.accusing, said.accusing),
         }
     }
 }
@@ -140,10 +174,40 @@ mod tests {
         assert!(many.is_more_than(&few.said()));
         assert!(!untrusted(9_999, &["y"]).is_more_than(&many.said()));
         assert!(untrusted(18_000, &["y"]).is_more_than(&many.said()));
-        let tampered = Untrusted {
+    }
+
+    fn accusing(count: u64, of: &Untrusted) -> Untrusted {
+        Untrusted {
+            accusing: count,
             worst: Some(Verdict::Tampered(crate::trust::Tampering::Signature)),
-            ..many.clone()
-        };
-        assert!(tampered.is_more_than(&many.said()));
+            ..of.clone()
+        }
+    }
+
+    #[test]
+    fn a_worse_verdict_and_another_accusation_are_news_though_no_name_is() {
+        for of in [untrusted(2, &["a", "b"]), untrusted(9_000, &["x"])] {
+            let with = |verdict| Untrusted {
+                worst: Some(verdict),
+                ..of.clone()
+            };
+            let refused = with(Verdict::Refused);
+            assert!(!with(Verdict::Malformed).is_more_than(&refused.said()));
+            let local = with(Verdict::LocalFailure);
+            assert!(local.is_more_than(&refused.said()));
+            assert!(!refused.is_more_than(&local.said()));
+            let accused = accusing(1, &of);
+            assert!(accused.is_more_than(&local.said()));
+            assert!(!accused.is_more_than(&accused.said()));
+            assert!(accusing(2, &of).is_more_than(&accused.said()));
+            // once it is over, the next one is news
+            let mut said = accused.said();
+            said.lower_to(&refused);
+            assert!(accused.is_more_than(&said));
+        }
+        let many = untrusted(9_000, &["x"]);
+        let said = accusing(1_000, &many).said();
+        assert!(!accusing(1_999, &many).is_more_than(&said));
+        assert!(accusing(2_000, &many).is_more_than(&said));
     }
 }
