@@ -122,6 +122,7 @@ impl Auditor {
         for (name, database) in self.databases.iter() {
             if let Some(progress) = &database.progress {
                 facts.add((name, progress.since, &progress.due, &progress.absent));
+                facts.add(&progress.broken);
                 facts.add((progress.behind_since.is_some(), progress.truncated_before));
                 facts.add((progress.swept, progress.sweep.is_some()));
             }

@@ -135,6 +135,7 @@ impl Auditor {
         values.sample > 0
             || values.new == NewValues::All
             || self.databases.progress(database).is_some_and(left)
+            || self.awaits_reading(database)
     }
 
     /// Reads values of a database whose state is proven, until then; what they show does not undo the

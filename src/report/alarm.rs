@@ -166,16 +166,22 @@ impl AlarmReport {
             ));
         }
         if alarm.is_open() {
-            lines.push(
+            let read = alarm.read_again();
+            let read = read.map(|what| format!(": it reads {what} again"));
+            lines.push(format!(
                 "  closing:   keeps the trusted state; if the finding is still there, the next check opens the alarm \
-                 again"
-                    .into(),
-            );
+                 again{}",
+                read.unwrap_or_default()
+            ));
             lines.push(format!("             {}", close_command(alarm)));
             let (first, rest) = self.consequences();
             lines.push(format!("  adopting:  {first}"));
             let rest = rest.into_iter().chain(self.possible_command());
             lines.extend(rest.map(|line| format!("             {line}")));
+        } else if let Some(what) = alarm.read_again().filter(|_| alarm.awaits_reading) {
+            lines.push(format!(
+                "  reading:   the next check reads {what} again, and opens the alarm again if the finding is still there"
+            ));
         }
         lines.join("\n")
     }
@@ -299,6 +305,7 @@ fn alarm_json(alarm: &Alarm) -> JsonObject {
         .text("evidence", Some(&alarm.evidence.to_string_lossy()))
         .text("closed_by", closed.map(|closed| closed.who.as_str()))
         .shown("closed", closed.map(|closed| closed.when))
+        .flag("awaits_reading", alarm.awaits_reading)
         .shown("reopened", alarm.past.last().map(|past| past.reopened))
         .objects("past_closings", alarm.past.iter().map(past_closing))
 }

@@ -67,7 +67,7 @@ impl Store {
         if !alarm.is_open() {
             return Ok(alarm.clone());
         }
-        alarm.closed = Some(Closed::by(who, now));
+        alarm.close(Closed::by(who, now));
         let closed = alarm.clone();
         self.write_alarms(&database, &alarms)?;
         Ok(closed)
@@ -87,7 +87,7 @@ impl Store {
         let mut alarms = self.alarms(database)?;
         let mut closed = Vec::new();
         for alarm in alarms.iter_mut().filter(|alarm| alarm.is_open()) {
-            alarm.closed = Some(Closed::by(who, now));
+            alarm.close(Closed::by(who, now));
             closed.push(alarm.clone());
         }
         if !closed.is_empty() {

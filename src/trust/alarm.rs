@@ -24,6 +24,8 @@ pub const MOST: u64 = 4 * 1024 * 1024;
 
 const WHAT: &str = "immuaudit: the alarms of one database. `immuaudit alarm list` prints the open ones; the last line is a checksum.";
 
+/// The value of the key `reading` of an alarm that awaits a reading.
+const AWAITED: &str = "awaited";
 /// The reason of a finding about a database that the server no longer has.
 const VANISHED: &str = "vanished";
 
@@ -62,6 +64,8 @@ pub struct Alarm {
     pub past: Vec<PastClosing>,
     /// Time of the first check after the last finding in which the server showed the trusted history again.
     pub shown_again: Option<Timestamp>,
+    /// Whether the alarm was closed, and no check has read again since then what the finding is about.
+    pub awaits_reading: bool,
 }
 
 /// A closing after which the finding was made again.
@@ -116,6 +120,7 @@ impl Alarm {
             closed: None,
             past: Vec::new(),
             shown_again: None,
+            awaits_reading: false,
         }
     }
 
@@ -131,6 +136,13 @@ impl Alarm {
         true
     }
 
+    /// Closes the alarm. A finding that reading a transaction made is not made again unless the transaction is read
+    /// again: the alarm awaits that.
+    pub(super) fn close(&mut self, closed: Closed) {
+        self.awaits_reading = self.is_about_transactions();
+        self.closed = Some(closed);
+    }
+
     /// Returns the time since which the alarm is open, or was open before it was closed.
     pub fn opened(&self) -> Timestamp {
         self.past.last().map_or(self.raised, |past| past.reopened)
@@ -139,6 +151,27 @@ impl Alarm {
     /// Returns whether the alarm waits for the operator.
     pub fn is_open(&self) -> bool {
         self.closed.is_none()
+    }
+
+    /// Returns whether the finding was made by reading transactions: of one, or of so many that they have one alarm.
+    pub fn is_about_transactions(&self) -> bool {
+        let is_kind = matches!(self.kind, Tampering::Value | Tampering::Inconsistent);
+        is_kind && self.trusted.is_none()
+    }
+
+    /// Returns the transaction of a finding that was made by reading it.
+    pub fn transaction(&self) -> Option<u64> {
+        let shown = self.shown.filter(|_| self.is_about_transactions())?;
+        Some(shown.tx).filter(|tx| *tx > 0)
+    }
+
+    /// Returns what is read again once the alarm is closed, in words; `None` if it is not about transactions.
+    pub fn read_again(&self) -> Option<String> {
+        self.is_about_transactions()
+            .then(|| match self.transaction() {
+                Some(tx) => format!("transaction {tx}"),
+                None => "every transaction that was found broken".into(),
+            })
     }
 
     /// Returns whether a finding of this kind names a history that contradicts the trusted one.
@@ -209,6 +242,7 @@ pub fn render(server: &str, database: &str, alarms: &[Alarm]) -> Vec<u8> {
             writer.time("closed", closed.when);
         }
         writer.optional_time("shown_again", alarm.shown_again);
+        writer.optional("reading", alarm.awaits_reading.then_some(AWAITED));
     }
     for alarm in alarms {
         for past in &alarm.past {
@@ -256,6 +290,11 @@ pub fn parse(
             closed,
             past: past.remove(id).unwrap_or_default(),
             shown_again: sealed::optional_time(table, "shown_again")?,
+            awaits_reading: match sealed::optional(table, "reading")? {
+                None => false,
+                Some(AWAITED) => true,
+                Some(_) => return Err(Damage::Value("reading")),
+            },
         })
     };
     sealed::elements(&file, "alarm")?

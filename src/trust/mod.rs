@@ -53,6 +53,7 @@ mod owner;
 mod present;
 mod raise;
 mod record;
+mod reread;
 mod room;
 mod room_memory;
 mod sealed;

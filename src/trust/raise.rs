@@ -207,7 +207,8 @@ impl Store {
     fn make_room(&self, _hold: &Hold, alarms: &mut Vec<Alarm>) -> u64 {
         let mut displaced = 0u64;
         while alarms.len() >= self.limits.files_of_a_database.max(2) {
-            let closed = alarms.iter().skip(1).position(|alarm| !alarm.is_open());
+            let is_settled = |alarm: &Alarm| !alarm.is_open() && !alarm.awaits_reading;
+            let closed = alarms.iter().skip(1).position(is_settled);
             let at = closed.map_or(alarms.len() - 1, |at| at + 1);
             let gone = alarms.remove(at);
             displaced = displaced.saturating_add(gone.displaced);

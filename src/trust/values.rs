@@ -13,6 +13,9 @@ use crate::ranges::Ranges;
 const MAX_DUE_RANGES: usize = 1_000;
 /// Ranges of transactions with absent values at most, of a database. Past it neighbours are joined.
 const MAX_ABSENT_RANGES: usize = 1_000;
+/// Ranges of broken transactions at most, of a database. Past it neighbours are joined, which are read in vain once an
+/// alarm is closed.
+const MAX_BROKEN_RANGES: usize = 1_000;
 /// Ranges of transactions read whole at most, of a database. Past it the shortest are forgotten.
 const MAX_WHOLE_RANGES: usize = 64;
 /// Ranges of headers looked through at most, of a database. Past it the oldest are looked through again.
@@ -44,6 +47,8 @@ pub struct Progress {
     pub absent: Ranges,
     /// Transactions of these that had been read whole before.
     pub dropped: Ranges,
+    /// Transactions in which something was found broken when they were read last.
+    pub broken: Ranges,
     /// Transactions that were read whole in a run, by a sweep or as new ones.
     pub whole: Ranges,
     /// Values of these that nobody can read any more.
@@ -192,6 +197,7 @@ impl Progress {
             retried: None,
             absent: Ranges::new(),
             dropped: Ranges::new(),
+            broken: Ranges::new(),
             whole: Ranges::new(),
             unavailable: Unavailable::default(),
             truncated_before: 0,
@@ -253,6 +259,15 @@ impl Progress {
         }
     }
 
+    /// Makes transactions due. One that is due already keeps its time.
+    pub fn make_due(&mut self, transactions: &Ranges, now: Timestamp) {
+        for (first, last, ()) in transactions.iter() {
+            let (since, values_only) = (now, false);
+            self.due.insert(first, last, Due { since, values_only });
+        }
+        self.due.join_closest(MAX_DUE_RANGES, Due::join);
+    }
+
     /// Notes which of the transactions that were `tried` could not be read, of `values_only` no more than the
     /// values. One that was due before and still is keeps its time.
     pub fn note_due(
@@ -284,6 +299,13 @@ impl Progress {
         self.dropped.extend(&self.whole.common(absent));
         self.absent.join_closest(MAX_ABSENT_RANGES, |(), ()| ());
         self.dropped.join_closest(MAX_ABSENT_RANGES, |(), ()| ());
+    }
+
+    /// Notes which transactions were found broken; those of the others that were `read` are broken no more.
+    pub fn note_broken(&mut self, read: &Ranges, broken: &Ranges) {
+        self.broken.subtract(read);
+        self.broken.extend(broken);
+        self.broken.join_closest(MAX_BROKEN_RANGES, |(), ()| ());
     }
 
     /// Notes transactions that were read whole; a `run` of neighbours is remembered as such.
@@ -323,6 +345,7 @@ impl Progress {
         self.due.join_closest(most, Due::join);
         self.absent.join_closest(most, |(), ()| ());
         self.dropped.join_closest(most, |(), ()| ());
+        self.broken.join_closest(most, |(), ()| ());
         self.whole.keep_longest(most);
     }
 

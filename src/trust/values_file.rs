@@ -21,7 +21,7 @@ const PACED: &str = "paced";
 const FILE: &str = "values";
 /// Longest file that is read, in bytes.
 const MOST: u64 = 64 << 20;
-/// Ranges of all databases in each list of the file: 40 bytes each at most, four lists.
+/// Ranges of all databases in each list of the file: 40 bytes each at most, five lists.
 const MAX_RANGES: usize = 200_000;
 
 impl Store {
@@ -80,6 +80,7 @@ fn write(writer: &mut Writer, progress: &Progress) {
     for (key, ranges) in [
         ("absent", &progress.absent),
         ("dropped", &progress.dropped),
+        ("broken", &progress.broken),
         ("whole", &progress.whole),
     ] {
         if !ranges.is_empty() {
@@ -210,6 +211,7 @@ fn parse(table: &toml::Table, now: Timestamp) -> Option<Progress> {
         },
         absent: ranges("absent")?,
         dropped: ranges("dropped")?,
+        broken: ranges("broken")?,
         whole: ranges("whole")?,
         searched: some_text("searched")?
             .split_whitespace()

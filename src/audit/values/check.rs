@@ -33,6 +33,7 @@ impl Auditor {
         until: Instant,
     ) -> Option<Report> {
         let mut progress = self.progress_of(database, since);
+        let closed = self.make_closed_due(database, &mut progress, trusted.tx);
         let values = self.policy.values;
         let random = self.random.clone();
         let mut reading = Reading {
@@ -46,6 +47,7 @@ impl Auditor {
         let before = before.map(|before| before.state);
         let done = reading.read(values.new, values.sample, before);
         let report = reading.end(values.new);
+        self.settle_closed(database, closed, &progress);
         self.databases.of(database).progress = Some(Box::new(progress));
         match done {
             // what was found is reported all the same
@@ -281,5 +283,8 @@ pub(super) fn note(
     progress.note_whole(&neighbours, true);
     progress.note_whole(&alone, false);
     progress.note_absent(&report.absent);
+    let mut read = tried.clone();
+    read.subtract(&report.due);
+    progress.note_broken(&read, &report.found_in);
     truncation.note_in(progress);
 }

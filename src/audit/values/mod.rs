@@ -3,13 +3,14 @@
 //! A consistency proof does not see a value that was edited on the server's disk: only reading it
 //! does. Reading order: `check` and `retry` (what is read of a database in a cycle), `reader` and `one` (one
 //! transaction), `contents`, `missing` and `partial` (values that did not come with it), `run`, `scan` and `chain` (many
-//! by one call), `judge` (what they must be), `sweep` and `walk` (all of them, chain and tree), `pace` (when a sweep goes
+//! by one call), `closed` (what closed alarms are about), `judge` (what they must be), `sweep` and `walk` (all of them, chain and tree), `pace` (when a sweep goes
 //! on), `truncation` and `retention` (values that were dropped), `finding` and `report` (what they may turn out to be),
 //! `record` (evidence and alarms).
 
 mod broken;
 mod chain;
 mod check;
+mod closed;
 mod contents;
 mod draw;
 mod figures;

@@ -29,6 +29,8 @@ pub struct Report {
     pub broken: Vec<Broken>,
     /// Findings past these.
     pub more_broken: u64,
+    /// The transactions of all findings.
+    pub found_in: Ranges,
     /// The number of times that one of these was found again.
     pub found_again: u64,
     /// The alarms of the findings.
@@ -135,6 +137,7 @@ impl Report {
 
     /// Adds a finding. Returns whether it is to be recorded: it is not known yet, and not one of a flood.
     pub(super) fn add_finding(&mut self, broken: &Broken) -> bool {
+        self.found_in.insert(broken.tx, broken.tx, ());
         if self.knows(broken) {
             self.found_again += 1;
             return false;

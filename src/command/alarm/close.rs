@@ -71,7 +71,17 @@ fn text(store: &Store, closed: &[Alarm]) -> String {
         1 => (format!("alarm {ids} is"), "the finding is"),
         _ => (format!("alarms {ids} are"), "a finding is"),
     };
+    let read = match closed {
+        [alarm] => alarm
+            .read_again()
+            .map(|what| format!(": it reads {what} again")),
+        _ if closed.iter().any(|alarm| alarm.awaits_reading) => {
+            Some(": it reads the transactions of the findings again".into())
+        }
+        _ => None,
+    };
     format!(
-        "{database}: {alarms} closed; {kept}. If {findings} still there, the next check opens the alarm again"
+        "{database}: {alarms} closed; {kept}. If {findings} still there, the next check opens the alarm again{}",
+        read.unwrap_or_default()
     )
 }

@@ -1,0 +1,86 @@
+//! Closed alarms about transactions: what was found is read again, whatever else is read, so that a closing hides no
+//! edit that is still there.
+
+use crate::audit::auditor::Auditor;
+use crate::ranges::Ranges;
+use crate::trust::{Alarm, Progress};
+
+/// Transactions before that of a finding that are read with it, and one behind it: the first is read alone and the rest by
+/// a scan, so that a broken link to a neighbour, or what a scan alone shows, is found again too.
+const BEFORE: u64 = 2;
+
+/// A closed alarm that awaits a reading, and the transactions that are to be read again for it.
+pub(super) struct ClosedAlarm {
+    alarm: Alarm,
+    transactions: Ranges,
+}
+
+impl Auditor {
+    /// Returns whether a closed alarm of a database awaits a reading.
+    pub(in crate::audit) fn awaits_reading(&self, database: &str) -> bool {
+        !self.alarms_awaiting_reading(database).is_empty()
+    }
+
+    /// Returns the closed alarms of a database that await a reading; a list that cannot be read is reported by the
+    /// check.
+    fn alarms_awaiting_reading(&self, database: &str) -> Vec<Alarm> {
+        let alarms = self.store.alarms_awaiting_reading(database);
+        alarms.unwrap_or_default()
+    }
+
+    /// Makes due the transactions of a database up to `last` that closed alarms are about, and returns these alarms.
+    /// What is due already keeps its time.
+    pub(super) fn make_closed_due(
+        &self,
+        database: &str,
+        progress: &mut Progress,
+        last: u64,
+    ) -> Vec<ClosedAlarm> {
+        let alarms = self.alarms_awaiting_reading(database).into_iter();
+        let closed = alarms.map(|alarm| {
+            let mut transactions = match alarm.transaction() {
+                Some(tx) => around(tx),
+                None => progress.broken.clone(), // more than were recorded one by one
+            };
+            transactions.remove_after(last); // of a history that was given up
+            ClosedAlarm {
+                alarm,
+                transactions,
+            }
+        });
+        let closed: Vec<ClosedAlarm> = closed.collect();
+        for alarm in &closed {
+            progress.make_due(&alarm.transactions, self.wall_time());
+        }
+        closed
+    }
+
+    /// Records which of these alarms a reading settled: none of their transactions is due any more. A finding that was
+    /// made again has opened its alarm.
+    pub(super) fn settle_closed(
+        &self,
+        database: &str,
+        closed: Vec<ClosedAlarm>,
+        progress: &Progress,
+    ) {
+        let is_read = |closed: &ClosedAlarm| progress.due.common(&closed.transactions).is_empty();
+        let read = closed.into_iter().filter(is_read);
+        let read: Vec<Alarm> = read.map(|closed| closed.alarm).collect();
+        if read.is_empty() {
+            return;
+        }
+        if let Err(failure) = self.store.note_read_again(database, &read) {
+            log::warn!(
+                "the reading that followed on closed alarms could not be written down, and is done again: {failure}"
+            );
+        }
+    }
+}
+
+/// Returns a transaction and its neighbours.
+fn around(tx: u64) -> Ranges {
+    let mut around = Ranges::new();
+    let first = tx.saturating_sub(BEFORE).max(1);
+    around.insert(first, tx.saturating_add(1), ());
+    around
+}

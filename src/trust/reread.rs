@@ -1,0 +1,40 @@
+//! Closed alarms about transactions: a closing hides nothing until what the finding is about was read again.
+
+use super::alarm::Alarm;
+use super::failure::LocalFailure;
+use super::store::Store;
+use crate::sys::Lock;
+
+impl Store {
+    /// Returns the closed alarms of a database that await a reading.
+    ///
+    /// # Errors
+    /// The list of alarms is damaged, or the system refuses.
+    pub fn alarms_awaiting_reading(&self, database: &str) -> Result<Vec<Alarm>, LocalFailure> {
+        let mut alarms = self.all_alarms(database)?;
+        alarms.retain(|alarm| alarm.awaits_reading);
+        Ok(alarms)
+    }
+
+    /// Records that what these alarms are about was read again since they were closed. An alarm that was closed once
+    /// more meanwhile still awaits a reading.
+    ///
+    /// # Errors
+    /// The list of alarms is damaged or cannot be written: then the alarms await another reading.
+    pub fn note_read_again(&self, database: &str, read: &[Alarm]) -> Result<(), LocalFailure> {
+        let _hold = self.hold(Lock::Exclusive)?;
+        let mut alarms = self.alarms(database)?;
+        let mut noted = false;
+        for alarm in alarms.iter_mut().filter(|alarm| alarm.awaits_reading) {
+            let is_read = |read: &Alarm| read.id == alarm.id && read.closed == alarm.closed;
+            if read.iter().any(is_read) {
+                alarm.awaits_reading = false;
+                noted = true;
+            }
+        }
+        match noted {
+            true => self.write_alarms(database, &alarms),
+            false => Ok(()),
+        }
+    }
+}
