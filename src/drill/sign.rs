@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 
-use crate::ledger::{Signature, State, StateShape, signed_bytes};
+use crate::ledger::{Signature, State, StateShape, encode_base64, signed_bytes};
 
 /// SubjectPublicKeyInfo of a P-256 key before its point (RFC 5480 §2).
 const SPKI_PREFIX: [u8; 26] = [
@@ -40,7 +40,7 @@ impl SigningKey {
     /// The public key as a PEM file (RFC 7468 §13).
     pub fn public_pem(&self) -> String {
         let der = [&SPKI_PREFIX[..], self.0.public_key().as_ref()].concat();
-        let text = base64(&der);
+        let text = encode_base64(&der);
         let lines: Vec<&str> = text
             .as_bytes()
             .chunks(64)
@@ -51,25 +51,6 @@ impl SigningKey {
             lines.join("\n")
         )
     }
-}
-
-/// RFC 4648 §4, with padding.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let group = chunk.iter().enumerate();
-        let bits = group.fold(0u32, |bits, (i, byte)| {
-            bits | u32::from(*byte) << (16 - 8 * i)
-        });
-        for digit in 0..4 {
-            text.push(match digit <= chunk.len() {
-                true => char::from(DIGITS[(bits >> (18 - 6 * digit) & 63) as usize]),
-                false => '=',
-            });
-        }
-    }
-    text
 }
 
 #[cfg(test)]

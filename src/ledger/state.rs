@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 
 use super::digest::Digest;
@@ -226,47 +227,13 @@ impl fmt::Display for BadPem {
     }
 }
 
-/// Standard base64 with padding (RFC 4648 §4).
+/// Writes standard base64 with padding (RFC 4648 §4).
 pub fn encode_base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3).saturating_mul(4));
-    for three in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(three.get(at).copied().unwrap_or_default());
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for (place, shift) in [18, 12, 6, 0].into_iter().enumerate() {
-            let digit = usize::try_from(bits >> shift & 63).unwrap_or_default();
-            let digit = DIGITS.get(digit).filter(|_| place <= three.len());
-            text.push(digit.map_or('=', |digit| char::from(*digit)));
-        }
-    }
-    text
+    BASE64_STANDARD.encode(bytes)
 }
 
-/// Standard base64 with padding (RFC 4648 §4), strictly; `None` for anything else.
+/// Reads standard base64 with padding (RFC 4648 §4), strictly: bits left over must be zero, so that one key has one
+/// text. `None` for anything else.
 pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let digits = text.trim_end_matches('=');
-    if text.len() % 4 != 0 || text.len().saturating_sub(digits.len()) > 2 {
-        return None;
-    }
-    let mut bytes = Vec::with_capacity(digits.len());
-    let (mut buffer, mut bits) = (0u32, 0u32);
-    for digit in digits.bytes() {
-        let value = match digit {
-            b'A'..=b'Z' => digit.checked_sub(b'A')?,
-            b'a'..=b'z' => digit.checked_sub(b'a')?.checked_add(26)?,
-            b'0'..=b'9' => digit.checked_sub(b'0')?.checked_add(52)?,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        buffer = (buffer << 6 | u32::from(value)) & 0xfff;
-        bits = bits.checked_add(6)?;
-        if bits >= 8 {
-            bits = bits.checked_sub(8)?;
-            bytes.push(u8::try_from(buffer >> bits & 0xff).ok()?);
-        }
-    }
-    // bits left over must be zero, so that one key has one text
-    let left_over = (1u32 << bits).checked_sub(1)?;
-    (buffer & left_over == 0).then_some(bytes)
+    BASE64_STANDARD.decode(text).ok()
 }
