@@ -29,28 +29,31 @@ impl Auditor {
         window: Window,
         round: &mut Round<'_>,
     ) -> Option<()> {
-        let proven = self.within(window.states, |auditor| {
-            auditor.check_states(group, names, &window, round)
-        })?;
-        self.within(window.values + GRACE, |auditor| {
+        let mut proven = Vec::new();
+        let checked = self.within(window.states, |auditor| {
+            auditor.check_states(group, names, &window, round, &mut proven)
+        });
+        // what is proven is on disk, so it is told although the program is asked to end
+        let read = self.within(window.values + GRACE, |auditor| {
             auditor.read_all(proven, window.values, round)
-        })
+        });
+        checked.and(read)
     }
 
     /// Checks the states of some databases. One has its turn, however little time there is; those whose turn does not
-    /// come are told.
+    /// come are told. Those whose values can be read are added to `proven`.
     fn check_states(
         &mut self,
         group: Group,
         names: Vec<Named<'_>>,
         window: &Window,
         round: &mut Round<'_>,
-    ) -> Option<Vec<Proven>> {
+        proven: &mut Vec<Proven>,
+    ) -> Option<()> {
         let moment = round.budget.moment();
         let has_others = names.len() > 1;
         let mut waiting = VecDeque::from(names);
         let mut late = VecDeque::new();
-        let mut proven = Vec::new();
         let (mut is_first, mut asked) = (true, 0usize);
         loop {
             if asked == 0 && group != Group::Slow && round.away.is_none() {
@@ -67,7 +70,7 @@ impl Auditor {
                 if group == Group::Untrusted && round.away.is_none() {
                     self.last_untrusted = None; // all of them had their turn
                 }
-                return Some(proven);
+                return Some(());
             };
             asked = asked.saturating_sub(1);
             let now = self.now();
@@ -78,7 +81,7 @@ impl Auditor {
             if !is_first && !enough && round.away.is_none() {
                 let left = [named].into_iter().chain(waiting).chain(late);
                 self.tell_not_reached(group, left, round);
-                return Some(proven);
+                return Some(());
             }
             let until = match has_others && group != Group::Slow {
                 true => round.budget.turn(now, window),
@@ -176,7 +179,8 @@ impl Auditor {
         round.away = no_list.or_else(|| self.server.databases().err().filter(is_silent));
     }
 
-    /// Reads values of the databases whose states are proven, each for its share of the time that is left.
+    /// Reads values of the databases whose states are proven, each for its share of the time that is left. All of them
+    /// are told, whether or not the program is asked to end.
     fn read_all(
         &mut self,
         mut proven: Vec<Proven>,
@@ -185,6 +189,7 @@ impl Auditor {
     ) -> Option<()> {
         proven.sort_by_key(|proven| self.turn(&proven.database).read); // stable
         let mut waiting = u32::try_from(proven.len()).unwrap_or(u32::MAX);
+        let mut stopped = false;
         for proven in proven {
             let now = self.now();
             let share = until.saturating_duration_since(now) / waiting.max(1);
@@ -193,12 +198,13 @@ impl Auditor {
                 self.databases.of(&proven.database).turn.read = self.cycles;
             }
             let (took, until) = (proven.took, now + share);
-            let mut outcome =
-                self.within(until + GRACE, |auditor| auditor.read_beside(proven, until))?;
+            let (mut outcome, read) =
+                self.within(until + GRACE, |auditor| auditor.read_beside(proven, until));
+            stopped |= read.is_none();
             outcome.duration = took + self.server.clock().since(now);
             round.tell(outcome);
         }
-        Some(())
+        (!stopped).then_some(())
     }
 
     pub(super) fn is_slow(&self, database: &str) -> bool {

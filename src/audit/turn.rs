@@ -139,8 +139,8 @@ impl Auditor {
     }
 
     /// Reads values of a database whose state is proven, until then; what they show does not undo the
-    /// proof.
-    pub(super) fn read_beside(&mut self, proven: Proven, until: Instant) -> Option<Outcome> {
+    /// proof. `None` beside the outcome: the program was asked to end before anything was found.
+    pub(super) fn read_beside(&mut self, proven: Proven, until: Instant) -> (Outcome, Option<()>) {
         let Proven {
             database,
             trusted,
@@ -149,7 +149,10 @@ impl Auditor {
             since,
             took: _,
         } = proven;
-        let report = self.read_values(&database, state, trusted.as_ref(), since, until)?;
+        let Some(report) = self.read_values(&database, state, trusted.as_ref(), since, until)
+        else {
+            return (self.conclude(&database, trusted.as_ref(), conclusion), None);
+        };
         self.databases.of(&database).readable = true;
         let mut conclusion = conclusion;
         conclusion.warnings.extend(self.absent_values(&database));
@@ -171,7 +174,8 @@ impl Auditor {
                 ..conclusion
             };
         }
-        Some(self.conclude(&database, trusted.as_ref(), conclusion))
+        let outcome = self.conclude(&database, trusted.as_ref(), conclusion);
+        (outcome, Some(()))
     }
 
     /// Warns of values that the server does not have, for no reason that the ledger shows or the operator
