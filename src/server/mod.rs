@@ -14,6 +14,7 @@ mod exchange;
 mod failure;
 mod grpc;
 mod kind;
+mod prefetch;
 mod renewal;
 mod session;
 mod transcript;
@@ -21,12 +22,12 @@ mod transport;
 
 use std::time::{Duration, Instant};
 
-pub use ahead::Peeked;
 pub use calls::{Calls, Counted};
 pub use channel::{NoSystemRoots, system_roots};
 pub use endpoint::{ClientCertificate, Endpoint, Security, Tls};
 pub use failure::Failure;
 pub use kind::Kind;
+pub use prefetch::Peeked;
 pub use session::Login;
 pub use transcript::{Exchange, MAX_REPLY, MAX_TRANSCRIPT, Shortened, Transcript};
 pub use transport::{Answer, Call, Connection, Credential, PendingCall, Transport, Waited};
