@@ -29,7 +29,7 @@ pub struct Auditor {
     pub(super) started_at: Instant,
     /// Cycles begun.
     pub(super) cycles: u64,
-    /// Databases of which files are kept, as they were last listed.
+    /// Databases of which files are kept, as they were last listed, in order.
     pub(super) known: Vec<String>,
     /// The state's shape over all databases: a newer one is never left again.
     pub(super) shape: Option<StateShape>,

@@ -94,22 +94,24 @@ impl Auditor {
     pub(super) fn save_progress_if_due(&mut self) {
         let facts = self.progress_facts();
         if !self.progress_written.is_fresh(&facts, self.now()) {
-            self.save_progress();
+            self.write_progress(&facts);
         }
     }
 
     /// How far the values were read, now.
     pub(super) fn save_progress(&mut self) {
+        let facts = self.progress_facts();
+        self.write_progress(&facts);
+    }
+
+    fn write_progress(&mut self, facts: &Facts) {
         let all = self.databases.iter();
         let all = all.filter_map(|(_, database)| database.progress.as_deref());
         if all.clone().next().is_none() {
             return;
         }
         match self.store.save_progress(all) {
-            Ok(()) => {
-                let (facts, now) = (self.progress_facts(), self.now());
-                self.progress_written.note(&facts, now);
-            }
+            Ok(()) => self.progress_written.note(facts, self.now()),
             Err(failure) => {
                 log::warn!("how far the values were read could not be written: {failure}");
             }

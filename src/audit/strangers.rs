@@ -143,7 +143,7 @@ impl Auditor {
     /// has files already, else as long as few others like it have open alarms.
     pub(super) fn may_raise(&mut self, database: &str, trusted: Option<&Trusted>) -> bool {
         let is_known = trusted.is_some() || self.was_trusted(database);
-        if is_known || self.known.iter().any(|name| name == database) {
+        if is_known || self.has_files(database) {
             return true;
         }
         let with_alarms = match self.strangers_with_alarms {
@@ -164,6 +164,13 @@ impl Auditor {
             Err(failure) => failure.hides_alarms(),
         };
         strangers.filter(|name| open(name)).count()
+    }
+
+    fn has_files(&self, database: &str) -> bool {
+        let known = &self.known; // in order
+        known
+            .binary_search_by(|name| name.as_str().cmp(database))
+            .is_ok()
     }
 
     fn was_trusted(&self, database: &str) -> bool {
