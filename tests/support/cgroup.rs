@@ -125,15 +125,31 @@ fn own(kind: &str, controller: &str) -> Option<(PathBuf, PathBuf)> {
     Some((mount, group))
 }
 
+const NAME: &str = "immuaudit-test-";
+
 /// A name for a group that no other test has.
 fn name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    format!("immuaudit-test-{}-{count}", std::process::id())
+    format!("{NAME}{}-{count}", std::process::id())
+}
+
+/// Removes groups of tests that were killed before they could.
+fn clear_away(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name().into_string().unwrap_or_default();
+        let process = name
+            .strip_prefix(NAME)
+            .and_then(|rest| rest.split('-').next());
+        if process.is_some_and(|id| !Path::new("/proc").join(id).exists()) {
+            let _ = fs::remove_dir(entry.path()); // one with processes in it stays
+        }
+    }
 }
 
 /// Makes a group below `parent` with these settings, and tries whether a process may go there.
 fn made(parent: &Path, settings: &[(&str, u64)]) -> Option<PathBuf> {
+    clear_away(parent);
     let group = parent.join(name());
     fs::create_dir(&group).ok()?;
     let set = |(file, value): &(&str, u64)| fs::write(group.join(file), value.to_string()).is_ok();
