@@ -107,6 +107,37 @@ fn databases_that_vanish_leave_all_evidence_of_an_older_one_that_has_less_than_h
     assert_eq!(files, 50);
 }
 
+/// An older database keeps half of the room against a younger one, and all that it has against a stranger.
+#[test]
+fn databases_of_which_nothing_was_ever_trusted_displace_no_evidence_of_one_that_fills_the_room() {
+    for free in [0, 2] {
+        let place = Place::new();
+        let chain = Chain::new(9, 1);
+        let store = limited(&place, 20, 64 << 20);
+        let real = grown(&store, &chain);
+        let hash = real.state.hash;
+        let many: Vec<Alarm> = (10 + free..30)
+            .map(|tx| {
+                let shown = Some(State { tx, hash });
+                let found = finding(Some(&real), Tampering::Inconsistent, shown);
+                store.raise(&found, at(tx)).unwrap()
+            })
+            .collect();
+        for number in 0..30 {
+            let stranger = Finding {
+                database: format!("stranger-{number}"),
+                ..finding(None, Tampering::Signature, Some(chain.state(3)))
+            };
+            let raised = store.raise(&stranger, at(1_000));
+            let is_whole = raised.is_ok_and(|alarm| whole(&alarm));
+            assert_eq!(is_whole, number < free, "{free}: {number}");
+        }
+        assert!(many.iter().all(whole), "{free}");
+        let (files, _) = kept(&home(&place).join("evidence"));
+        assert_eq!(files, 20);
+    }
+}
+
 #[test]
 fn bytes_of_databases_that_vanish_leave_room_for_the_answers_of_an_older_one() {
     let place = Place::new();

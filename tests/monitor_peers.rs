@@ -9,8 +9,12 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use std::{fs, thread};
 
+use immuaudit::config::Listen;
 use immuaudit::drill::{Embedded, Options};
+use immuaudit::monitor;
+use immuaudit::report::{Board, Prefix};
 use support::http::ask;
+use support::in_process::{self, about};
 use support::place::Place;
 use support::program::Program;
 use support::watched::watched;
@@ -113,6 +117,64 @@ fn hostile_peers_are_held_off_and_the_audit_goes_on() {
     }
     let log = watched.running.log();
     assert!(!log.contains("panicked") && !log.contains("ERROR"), "{log}");
+}
+
+/// What the system takes counts as the program's own under a limit on memory.
+#[test]
+fn the_system_takes_little_ahead_of_a_peer_that_does_not_read() {
+    let calls = in_process::server_on(1).calls();
+    let board = Board::new(about(), calls);
+    for number in 0..2_000 {
+        board.remember(&format!("database-{number}"), None, 0, None);
+    }
+    let listen = Listen {
+        host: "127.0.0.1".into(),
+        port: 0,
+    };
+    let address = monitor::start(&listen, board, Prefix::Immuclient).expect("a port");
+    let ask = || {
+        let mut stream = TcpStream::connect(address).expect("a connection");
+        let asked = stream.write_all(b"GET /metrics HTTP/1.1\r\n\r\n");
+        asked.expect("it is taken");
+        stream
+    };
+    let mut whole = String::new();
+    ask().read_to_string(&mut whole).expect("an answer");
+    assert!(whole.len() > 3_000_000, "{}", whole.len());
+    let silent = ask();
+    let peer = silent.local_addr().expect("an address").port();
+    let (mut taken, mut still) = (0, 0);
+    while still < 10 {
+        thread::sleep(Duration::from_millis(50));
+        let now = not_acknowledged(address.port(), peer);
+        still = if now == taken && now > 0 {
+            still + 1
+        } else {
+            0
+        };
+        taken = now;
+    }
+    assert!(taken <= 256 << 10, "{taken} bytes");
+}
+
+/// The bytes that the system holds for a peer that it has not taken (proc(5), `/proc/net/tcp`).
+fn not_acknowledged(port: u16, peer: u16) -> u64 {
+    let table = fs::read_to_string("/proc/net/tcp").expect("Linux");
+    let row = table.lines().find_map(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        let (local, remote, _, queues) = (
+            fields.next()?,
+            fields.next()?,
+            fields.next()?,
+            fields.next()?,
+        );
+        let is_it =
+            local.ends_with(&format!(":{port:04X}")) && remote.ends_with(&format!(":{peer:04X}"));
+        is_it.then(|| queues.split(':').next().map(str::to_owned))?
+    });
+    row.map_or(0, |queue| {
+        u64::from_str_radix(&queue, 16).expect("hexadecimal")
+    })
 }
 
 #[test]

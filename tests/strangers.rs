@@ -149,13 +149,19 @@ fn a_few_that_cannot_be_taken_on_trust_are_named_once_and_their_end_is_told() {
         1,
         "{log}"
     );
+    // and who is left
+    scene.ledger.drop_database("new01");
+    let notified = scene.place.join("state/tested/notified");
+    let notified = || fs::read_to_string(&notified).expect("what was notified");
+    wait_until("one is left", || !notified().contains("new01"));
+    assert!(notified().contains("new00"), "{}", notified());
     // another process says nothing again
     running.signal("TERM");
     running.end();
     let mut running = scene.program.start(&[]);
     running.wait_for_times("INFO  cycle ", 3);
     assert_eq!(scene.of_all().len(), 1);
-    scene.drop_all(2);
+    scene.drop_all(1);
     wait_until("it is over", || scene.of_all().len() == 2);
     let told = scene.of_all();
     assert!(
@@ -164,6 +170,26 @@ fn a_few_that_cannot_be_taken_on_trust_are_named_once_and_their_end_is_told() {
     );
     running.signal("TERM");
     running.end();
+}
+
+#[test]
+fn every_check_of_databases_of_which_nothing_is_trusted_is_notified_once_where_that_is_asked_for() {
+    let args = ["--require-trusted", "--audit-notify", "every-check"];
+    let scene = Scene::new(Options::default(), &args);
+    scene.create(3);
+    let mut running = scene.program.start(&[]);
+    wait_until("notifications", || scene.of_all().len() >= 3);
+    running.signal("TERM");
+    running.end();
+    let cycles = running.log().matches("INFO  cycle ").count();
+    let told = scene.of_all();
+    assert!(told.len() <= cycles + 1, "{cycles}: {told:#?}");
+    for told in &told {
+        assert!(
+            member(&told.body, "reason").contains("3 refused"),
+            "{told:#?}"
+        );
+    }
 }
 
 #[test]

@@ -10,9 +10,10 @@ use std::time::Duration;
 use immuaudit::audit::{Auditor, Cycle, Outcome, Overdue, Policy, Verdict};
 use immuaudit::config::{FirstSight, Values};
 use immuaudit::drill::Options;
-use immuaudit::report::{About, Board};
+use immuaudit::report::Board;
 use immuaudit::trust::Tampering;
-use support::simulated::{START, Simulation, TIMEOUT, taking};
+use support::in_process::about;
+use support::simulated::{Simulation, taking};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const QUICK: Duration = Duration::from_millis(10);
@@ -186,16 +187,4 @@ fn databases_whose_files_cannot_be_read_at_all_keep_their_progress_however_many_
             .all(|(after, before)| after > before),
         "{after:?}"
     );
-}
-
-fn about() -> About {
-    About {
-        server: "tested".into(),
-        address: "simulated".into(),
-        interval: MINUTE,
-        sweep: None,
-        call_timeout: TIMEOUT,
-        config: String::new(),
-        started: immuaudit::clock::Timestamp::from_unix(START),
-    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use immuaudit::clock;
 use immuaudit::config::Secret;
+use immuaudit::report::About;
 use immuaudit::server::{Endpoint, Login, Server};
 use immuaudit::stop::Stop;
 use immuaudit::trust::{Location, Store};
@@ -30,6 +31,19 @@ pub fn location(dir: impl Into<PathBuf>) -> Location {
         dir: dir.into(),
         roots: None,
         server: "tested".into(),
+    }
+}
+
+/// What the board says of the program, as in a test of the board alone.
+pub fn about() -> About {
+    About {
+        server: "tested".into(),
+        address: "nowhere".into(),
+        interval: Duration::from_secs(60),
+        sweep: None,
+        call_timeout: Duration::from_secs(10),
+        config: String::new(),
+        started: clock::now(),
     }
 }
 

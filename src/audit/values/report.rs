@@ -194,3 +194,29 @@ impl fmt::Display for Report {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::values::finding::What;
+
+    #[test]
+    fn a_finding_that_is_made_again_is_counted_and_not_recorded_again() {
+        let broken = |tx| Broken {
+            tx,
+            alh: None,
+            entry: None,
+            what: What::NoSuchEntry,
+        };
+        let mut report = Report::default();
+        for (tx, is_recorded) in [(7, true), (7, false), (8, true), (7, false)] {
+            assert_eq!(report.add_finding(&broken(tx)), is_recorded, "{tx}");
+        }
+        assert_eq!((report.broken.len(), report.findings()), (2, 4));
+        let flood = 9..9 + 2 * MAX_FINDINGS as u64;
+        let recorded = flood.filter(|tx| report.add_finding(&broken(*tx))).count();
+        assert_eq!(recorded, MAX_FINDINGS - 2);
+        assert!(!report.add_finding(&broken(7)), "known in a flood too");
+        assert_eq!(report.more_broken, MAX_FINDINGS as u64 + 2);
+    }
+}
