@@ -134,7 +134,7 @@ pub(super) fn url(text: &str) -> Result<String, Wanted> {
         return Ok(text.to_owned());
     }
     Err(
-        "http:// or https:// and a host, without user and password in it, in printable ASCII"
+        "http:// or https:// and a host, without user and password in it, with a port up to 65535 or none, in printable ASCII"
             .to_owned(),
     )
 }
@@ -303,6 +303,7 @@ mod tests {
             "http://",
             "https:///x",
             "http://user:password@x/",
+            "http://user@x:80/",
             "http://x/ y",
             "http://x/\r\nHost: y",
             "http://:80/",

@@ -84,8 +84,9 @@ impl Meant {
                 }
             }
             1 => {
-                line.arguments.push("--dir".to_owned());
-                line.problems.push("--dir has no value".to_owned());
+                let flag = ["--dir", "--password"][random.below(2)];
+                line.arguments.push(flag.to_owned());
+                line.problems.push(format!("{flag} has no value"));
             }
             _ => {}
         }
