@@ -10,6 +10,7 @@ use immuaudit::audit::{Auditor, Policy, Verdict, Went};
 use immuaudit::config::{NewValues, Values};
 use immuaudit::drill::{Delivery, Lie, Lifetime, Options, Sent, Telling};
 use immuaudit::server::{Kind, Server};
+use immuaudit::trust::Limits;
 use immuaudit::wire::{Entries, method};
 use support::simulated::{Simulation, TIMEOUT, taking};
 
@@ -255,5 +256,48 @@ fn ten_thousand_databases_are_listed_and_checked() {
     assert_eq!(server.databases().expect("a list").iter().count(), 10_001);
     for name in names {
         server.state(name).expect("a state");
+    }
+}
+
+/// Found by the simulation: the token was kept, and every call failed until the auditor was restarted.
+#[test]
+fn a_token_that_cannot_be_used_is_not_kept() {
+    for lie in [Lie::TokenWithLineBreak, Lie::LongToken] {
+        let simulation = Simulation::new(Options::default());
+        let mut hours = Hours::new(&simulation);
+        hours.pass();
+        simulation.embedded.forget_tokens();
+        simulation.embedded.lie(Telling::from(lie));
+        let lied = hours.auditor.cycle(|_| {});
+        assert!(!lied.outcomes[0].verdict.is_tampering(), "{lied:?}");
+        simulation.embedded.be_honest();
+        simulation.time.advance(HOUR);
+        hours.pass();
+    }
+}
+
+/// Found by the simulation: of two findings in one check the second took the first one's place, and the first was told.
+#[test]
+fn the_alarm_that_is_told_is_on_disk_where_there_are_as_many_as_there_may_be() {
+    let simulation = Simulation::new(Options::default());
+    let limits = Limits {
+        files_of_a_database: 3,
+        ..Limits::DEFAULT
+    };
+    let store = simulation.store().with_limits(limits);
+    let mut auditor = Auditor::new(simulation.server(taking(DELAY)), store, hourly());
+    simulation.embedded.grow(DATABASE, 1);
+    auditor.cycle(|_| {});
+    simulation.embedded.lie(Telling::from(Lie::EditedValue));
+    for _ in 0..3 {
+        simulation.embedded.grow(DATABASE, 3);
+        let mut told = None;
+        auditor.cycle(|outcome| told = outcome.alarm.clone());
+        let told = told.expect("an alarm");
+        let kept = simulation
+            .store_beside()
+            .all_alarms(DATABASE)
+            .expect("alarms");
+        assert!(kept.iter().any(|alarm| alarm.id == told.id), "{}", told.id);
     }
 }

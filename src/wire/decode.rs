@@ -64,19 +64,22 @@ pub fn session_id(bytes: &[u8]) -> Result<String, Malformed> {
 /// Bytes that a token or a session's id may have: it is kept, one for each database.
 const MAX_TOKEN: usize = 8192;
 
-/// Field 1 of all three.
+/// Field 1 of all three. What no header can carry would be kept, and fail every call that comes after.
 fn token(bytes: &[u8]) -> Result<String, Malformed> {
     let token = Message::new("login", bytes)?.text(1)?;
-    if token.len() <= MAX_TOKEN {
-        return Ok(token.to_owned());
-    }
-    Err(Malformed::Field {
+    let wrong = |what, value| Malformed::Field {
         message: "login",
-        reason: Reason::Range {
-            what: "the token's length",
-            value: i128::try_from(token.len()).unwrap_or(i128::MAX),
-        },
-    })
+        reason: Reason::Range { what, value },
+    };
+    let unsendable = |byte: &u8| !(b' '..=b'~').contains(byte);
+    if token.len() > MAX_TOKEN {
+        let length = i128::try_from(token.len()).unwrap_or(i128::MAX);
+        return Err(wrong("the token's length", length));
+    }
+    match token.bytes().find(unsendable) {
+        Some(byte) => Err(wrong("a byte of the token", i128::from(byte))),
+        None => Ok(token.to_owned()),
+    }
 }
 
 /// `DatabaseListResponse`: names as they came, which may be no text at all.

@@ -88,8 +88,10 @@ impl Alarms {
             return;
         }
         let rank = (!raised.opened, tx);
+        // where a database has as many alarms as it may, a new one takes the place of the last, which may be the reported one
+        let displaces = raised.opened && raised.alarm.displaced > 0;
         match &self.reported {
-            Some((reported, _)) if *reported <= rank => {}
+            Some((reported, _)) if *reported <= rank && !displaces => {}
             _ => self.reported = Some((rank, raised.alarm)),
         }
     }
