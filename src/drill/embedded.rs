@@ -166,6 +166,12 @@ impl Embedded {
         Some(store.databases.get(database)?.honest.state())
     }
 
+    /// The honest state of a database as it was after transaction `tx`.
+    pub fn state_at(&self, database: &str, tx: u64) -> Option<State> {
+        let store = self.store();
+        store.databases.get(database)?.honest.state_at(tx)
+    }
+
     /// The honest ledger of a database, as it is now.
     pub fn ledger(&self, database: &str) -> Option<Ledger> {
         let store = self.store();

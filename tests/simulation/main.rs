@@ -1,0 +1,214 @@
+//! Simulated worlds: the real auditor and the embedded ledger in one thread, with simulated time, a simulated network and
+//! disk, and everything drawn from a seed. After each cycle an oracle, which knows what really happened, judges what the
+//! auditor said (`oracle.rs` has the rules).
+//!
+//! `./dev simulate [--seed N] [--worlds N] [--years N] [--only N,N,...] [--print]`; without arguments a minute of worlds,
+//! from a fixed seed and from one that is drawn and printed.
+
+mod disk;
+mod oracle;
+#[path = "../support/place.rs"]
+mod place;
+#[path = "../support/random.rs"]
+#[allow(dead_code)] // a part of it is enough here
+mod random;
+mod record;
+mod run;
+mod scene;
+mod shrink;
+mod world;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use immuaudit::random::Random as Seeded;
+use run::{Ran, Tally, Violation, run};
+use world::{DAY, World};
+
+/// The first of the seeds that every run has.
+const FIXED: u64 = 1;
+/// How long worlds are run from each of the two seeds, in real time, where nothing else is said.
+const HALF: Duration = Duration::from_secs(30);
+
+/// What the command line asks for.
+#[derive(Default)]
+struct Asked {
+    seed: Option<u64>,
+    worlds: Option<u64>,
+    years: Option<u64>,
+    /// Numbers of the events that are left.
+    only: Option<Vec<usize>>,
+    print: bool,
+}
+
+fn asked() -> Result<Asked, String> {
+    let mut asked = Asked::default();
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let mut number = || {
+            let value = words.next().unwrap_or_default();
+            let parsed = value.parse::<u64>();
+            parsed.map_err(|_| format!("{word} takes a number, not \"{value}\""))
+        };
+        match word.as_str() {
+            "--seed" => asked.seed = Some(number()?),
+            "--worlds" => asked.worlds = Some(number()?),
+            "--years" => asked.years = Some(number()?),
+            "--print" => asked.print = true,
+            "--only" => {
+                let list = words.next().unwrap_or_default();
+                let numbers = list.split(',').map(|word| word.parse::<usize>());
+                let numbers: Result<Vec<usize>, _> = numbers.collect();
+                asked.only =
+                    Some(numbers.map_err(|_| "--only takes numbers of events".to_owned())?);
+            }
+            // as cargo hands them to every test
+            "--quiet" | "-q" | "--nocapture" => {}
+            _ => {
+                return Err(format!(
+                    "\"{word}\" is none of --seed --worlds --years --only --print"
+                ));
+            }
+        }
+    }
+    Ok(asked)
+}
+
+fn main() -> ExitCode {
+    let asked = match asked() {
+        Ok(asked) => asked,
+        Err(wrong) => {
+            eprintln!("{wrong}");
+            return ExitCode::from(3);
+        }
+    };
+    let begin = Instant::now();
+    let mut tally = Tally::default();
+    let good = match &asked {
+        Asked {
+            seed: None,
+            worlds: None,
+            years: None,
+            ..
+        } => a_minute(&mut tally),
+        _ => as_asked(&asked, &mut tally),
+    };
+    report(&tally, begin.elapsed());
+    match good {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
+
+fn as_asked(asked: &Asked, tally: &mut Tally) -> bool {
+    let first = asked.seed.unwrap_or(FIXED);
+    let time = DAY * 365 * u32::try_from(asked.years.unwrap_or(0)).unwrap_or(u32::MAX);
+    let one = u64::from(asked.years.is_none());
+    let worlds = asked.worlds.unwrap_or(one);
+    for seed in first.. {
+        if tally.worlds >= worlds && tally.time >= time {
+            break;
+        }
+        let mut world = World::of_seed(seed);
+        if let Some(only) = &asked.only {
+            let events = only
+                .iter()
+                .filter_map(|number| world.events.get(*number).cloned());
+            world.events = events.collect();
+        }
+        if !passes(&world, tally, asked.print) {
+            return false;
+        }
+    }
+    true
+}
+
+fn a_minute(tally: &mut Tally) -> bool {
+    let drawn = Seeded::system().below(1 << 32).unwrap_or(FIXED);
+    println!("worlds from seed {FIXED}, then from seed {drawn}, drawn for this run");
+    let [first, again] = [(); 2].map(|()| run(&World::of_seed(FIXED), false).digest);
+    if first != again {
+        println!("seed {FIXED} ran in two ways: {first} and {again}");
+        return false;
+    }
+    for first in [FIXED, drawn] {
+        let begin = Instant::now();
+        let mut seeds = first..;
+        while begin.elapsed() < HALF {
+            let seed = seeds.next().unwrap_or_default();
+            if !passes(&World::of_seed(seed), tally, false) {
+                return false;
+            }
+        }
+    }
+    true
+}
+
+/// Runs a world; says what is wrong with it.
+fn passes(world: &World, tally: &mut Tally, print: bool) -> bool {
+    let begin = Instant::now();
+    let Ran {
+        tally: of_world,
+        digest,
+        violation,
+    } = run(world, print);
+    let took = begin.elapsed();
+    println!(
+        "{world}: {} cycles in {took:.1?}, record {}",
+        of_world.cycles,
+        short(digest)
+    );
+    let Some(violation) = violation else {
+        tally.add(&of_world);
+        return true;
+    };
+    println!("{:?}: {}", violation.broken.rule, violation.broken.how);
+    println!("looking for the fewest events that break the same rule...");
+    let (least, violation) = shrink::shrink(world, violation);
+    explain(world, &least, &violation);
+    false
+}
+
+fn explain(world: &World, least: &World, violation: &Violation) {
+    for line in &violation.lines {
+        println!("{line}");
+    }
+    println!("\n{:?}: {}", violation.broken.rule, violation.broken.how);
+    println!("{least}");
+    let mut numbers = Vec::new();
+    for event in &least.events {
+        let same = |other: &world::Event| (other.at, &other.what) == (event.at, &event.what);
+        let number = world.events.iter().position(same).unwrap_or_default();
+        println!("  event {number}: {event}");
+        numbers.push(number.to_string());
+    }
+    let seed = world.seed;
+    println!(
+        "again: ./dev simulate --seed {seed} --only {}",
+        numbers.join(",")
+    );
+}
+
+fn short(digest: immuaudit::ledger::Digest) -> String {
+    digest.to_string().chars().take(16).collect()
+}
+
+fn report(tally: &Tally, took: Duration) {
+    let days = tally.time.as_secs_f64() / DAY.as_secs_f64();
+    println!(
+        "{} worlds without a violation: {:.2} years, {} cycles, {} calls, {} steps of writing, {} lies told and {} not, \
+         {} alarms opened, {} starts, {} kills; {:.0} s, {:.2} years a minute",
+        tally.worlds,
+        days / 365.0,
+        tally.cycles,
+        tally.calls,
+        tally.writes,
+        tally.lies,
+        tally.untold,
+        tally.accused,
+        tally.starts,
+        tally.kills,
+        took.as_secs_f64(),
+        days / 365.0 / (took.as_secs_f64() / 60.0)
+    );
+}

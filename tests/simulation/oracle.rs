@@ -1,0 +1,376 @@
+//! What must hold after every cycle, whatever happened. The oracle knows what the auditor cannot: the honest ledgers, what
+//! was wrong and when, and which lie is told.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use immuaudit::audit::{Cycle, Outcome, Overdue, Verdict, allowed_without_proof};
+use immuaudit::drill::{Lag, Lie};
+use immuaudit::ledger::State;
+
+use crate::scene::{Scene, TIMEOUT, Told};
+use crate::world::{MINUTE, World};
+
+/// A rule that was broken, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    pub rule: Rule,
+    pub how: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// An honest ledger is never accused.
+    NeverAccused,
+    /// A state that contradicts what was shown is accused, an edited value too, in the first cycle that can see it.
+    Accused,
+    /// A trusted database is proven in time or overdue, never neither and never both.
+    ProvenOrOverdue,
+    /// A cycle ends in time.
+    EndsInTime,
+    /// A database that nothing is wrong with is proven, whatever is wrong with another.
+    NoneWaits,
+    /// A trusted state is replaced by a proof or an operator alone, and is what the ledger really was.
+    TrustByProof,
+    /// What is kept is bounded.
+    Bounded,
+    /// An alarm is on disk before it is told, and stays open until an operator closes it.
+    AlarmsStay,
+    /// A cycle is complete only if everything was proven in time.
+    NeverWell,
+    /// The program does not panic.
+    NoPanic,
+}
+
+pub fn broken<T>(rule: Rule, how: impl ToString) -> Result<T, Broken> {
+    let how = how.to_string();
+    Err(Broken { rule, how })
+}
+
+#[derive(Default)]
+pub struct Oracle {
+    interval: Duration,
+    unsteady: bool,
+    stepped: bool,
+    known: BTreeMap<String, Known>,
+}
+
+/// What is known of a database.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    /// As it is on disk.
+    trusted: Option<State>,
+    /// The begin and the end of the cycle in which it was proven last, or seen first.
+    proven: (Duration, Duration),
+    /// When the auditor was restarted and may have begun to count anew, since the last proof.
+    counts_since: Option<Duration>,
+    /// Whether a lie was told that is to be accused, and no operator closed the alarms since.
+    may_accuse: bool,
+    /// Whether the lie that is told now was accused.
+    caught: bool,
+    /// Whether an alarm is open.
+    alarm: bool,
+    /// Whether it was proven in the last cycle.
+    good: bool,
+}
+
+impl Oracle {
+    pub fn new(world: &World) -> Oracle {
+        Oracle {
+            interval: world.interval,
+            unsteady: world.lag != Lag::None,
+            stepped: false,
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// The wall clock of the auditor's machine was stepped: a restart may take the age of a proof for another one.
+    pub fn step_clock(&mut self) {
+        self.stepped = true;
+    }
+
+    /// The auditor was restarted. Without a stepped clock it goes on to count, and after one it counts from now on, which
+    /// it writes down if its disk has room.
+    pub fn restart(&mut self, now: Duration, disk: bool) {
+        let stepped = self.stepped;
+        self.stepped &= !disk;
+        for known in self.known.values_mut() {
+            if stepped || known.counts_since.is_none() {
+                known.counts_since = Some(now);
+            }
+        }
+    }
+
+    /// Takes a trusted state from the disk, after a kill.
+    pub fn find(
+        &mut self,
+        scene: &Scene,
+        database: &str,
+        found: Option<State>,
+    ) -> Result<(), Broken> {
+        let known = self.known.entry(database.to_owned()).or_default();
+        if found == known.trusted {
+            return Ok(());
+        }
+        let Some(found) = found else {
+            let lost = format!("{database}: {:?} is lost", known.trusted);
+            return broken(Rule::TrustByProof, lost);
+        };
+        if known.trusted.is_some_and(|trusted| trusted.tx > found.tx) {
+            let back = format!(
+                "{database}: {:?} was replaced by the older {found}",
+                known.trusted
+            );
+            return broken(Rule::TrustByProof, back);
+        }
+        is_honest(scene, database, found)?;
+        known.trusted = Some(found);
+        Ok(())
+    }
+
+    /// The auditor's directory was replaced by a copy, in which these are the trusted states and the counts of open alarms.
+    pub fn restore(&mut self, found: BTreeMap<String, (Option<State>, usize)>, now: Duration) {
+        self.known.clear();
+        for (database, (trusted, alarms)) in found {
+            let known = Known {
+                trusted,
+                proven: (now, now),
+                counts_since: Some(now),
+                may_accuse: alarms > 0,
+                alarm: alarms > 0,
+                ..Known::default()
+            };
+            self.known.insert(database, known);
+        }
+    }
+
+    /// An operator closed all alarms.
+    pub fn close_alarms(&mut self, told: Option<&Told>) {
+        for (database, known) in &mut self.known {
+            let lied = told.is_some_and(|told| told.is_about(database));
+            known.alarm = false;
+            known.may_accuse &= lied;
+        }
+    }
+
+    /// Returns whether a lie of this database would be told to an auditor that trusts its last state.
+    pub fn is_ready(&self, scene: &Scene, database: &str) -> bool {
+        let last = scene.embedded.state(database);
+        self.known
+            .get(database)
+            .is_some_and(|known| known.good && known.trusted == last && last.is_some())
+    }
+
+    pub fn lie_begins(&mut self, told: &Told) {
+        let any = told.lie.due().verdicts.iter();
+        let mut any = any.filter(|word| TAMPERING.contains(word));
+        let may_accuse = any.next().is_some();
+        for (database, known) in &mut self.known {
+            if told.is_about(database) {
+                known.may_accuse |= may_accuse;
+                known.caught = false;
+            }
+        }
+    }
+
+    /// Judges a cycle that began at `begin`. `disk` is whether the auditor's disk had room all the while.
+    pub fn cycle(
+        &mut self,
+        scene: &Scene,
+        cycle: &Cycle,
+        begin: Duration,
+        disk: bool,
+    ) -> Result<(), Broken> {
+        let end = scene.now();
+        let limit = self.interval.max(MINUTE) + TIMEOUT;
+        if end - begin > limit {
+            let took = format!("a cycle took {:?}, its limit is {limit:?}", end - begin);
+            return broken(Rule::EndsInTime, took);
+        }
+        if cycle.strangers.is_tampering() && scene.lie.is_none() {
+            return broken(Rule::NeverAccused, &cycle.strangers);
+        }
+        for outcome in &cycle.outcomes {
+            let sight = Sight {
+                scene,
+                begin,
+                end,
+                disk,
+                is_whole: !cycle.stopped,
+            };
+            self.outcome(outcome, &sight)?;
+        }
+        if cycle.stopped {
+            return Ok(());
+        }
+        for (database, known) in &mut self.known {
+            let found = cycle
+                .outcomes
+                .iter()
+                .find(|outcome| outcome.database == *database);
+            known.good = found.is_some_and(|outcome| outcome.is_complete());
+            if known.trusted.is_some() && found.is_none() {
+                let silent = format!("{database} is trusted, and nothing is said of it");
+                return broken(Rule::ProvenOrOverdue, silent);
+            }
+            if cycle.is_complete() && known.trusted.is_some() && known.proven.1 != end {
+                let early = format!("the cycle is complete without a proof of {database}");
+                return broken(Rule::NeverWell, early);
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges an outcome.
+    pub fn outcome(&mut self, outcome: &Outcome, sight: &Sight<'_>) -> Result<(), Broken> {
+        let Sight {
+            scene, begin, end, ..
+        } = *sight;
+        let database = &outcome.database;
+        let lie = scene.lie.as_ref().filter(|told| told.is_about(database));
+        let known = self.known.entry(database.clone()).or_insert_with(|| Known {
+            proven: (begin, end),
+            ..Known::default()
+        });
+        let said = || format!("{database}: {} {}", outcome.verdict, outcome.why());
+        let accused = outcome.verdict.is_tampering();
+        if accused && (lie.is_none() || !known.may_accuse) {
+            return broken(Rule::NeverAccused, said());
+        }
+        if outcome.open_alarms > 0 && !known.may_accuse {
+            let open = format!("{database}: an alarm is open");
+            return broken(Rule::NeverAccused, open);
+        }
+        if outcome.previous.is_some() && outcome.previous != known.trusted {
+            let (found, known) = (outcome.previous, known.trusted);
+            let other = format!("{database}: {found:?} is trusted in place of {known:?}");
+            return broken(Rule::TrustByProof, other);
+        }
+        if outcome.is_proven() {
+            if let Some(shown) = outcome.shown.filter(|shown| shown.tx > 0) {
+                is_honest(scene, database, shown)?;
+                known.trusted = Some(shown);
+            }
+            known.proven = (begin, end);
+        }
+        overdue(known, outcome, self.interval, sight)?;
+        if accused && outcome.unwritten.is_none() {
+            known.alarm = true;
+        }
+        if known.alarm && outcome.open_alarms == 0 {
+            return broken(
+                Rule::AlarmsStay,
+                format!("{database}: no alarm is open any more"),
+            );
+        }
+        if accused && outcome.unwritten.is_some() && sight.disk {
+            return broken(Rule::AlarmsStay, format!("{}, unwritten", said()));
+        }
+        // some lies make names up
+        let exists = scene.embedded.state(database).is_some();
+        let calm = exists && scene.is_calm(database, begin) && sight.disk && sight.is_whole;
+        match lie.filter(|told| told.since <= begin) {
+            Some(told) => lied_to(known, outcome, told, calm),
+            None if lie.is_some() || !calm => Ok(()),
+            None => {
+                let unprovable = self.unsteady && outcome.verdict == Verdict::Unprovable;
+                if known.trusted.is_some() && !outcome.is_proven() && !unprovable {
+                    return broken(Rule::NoneWaits, said());
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What a judgement goes by beside an outcome.
+#[derive(Clone, Copy)]
+pub struct Sight<'a> {
+    pub scene: &'a Scene,
+    pub begin: Duration,
+    pub end: Duration,
+    /// Whether the auditor's disk had room.
+    pub disk: bool,
+    /// Whether the cycle was not stopped.
+    pub is_whole: bool,
+}
+
+const TAMPERING: [&str; 4] = ["inconsistent", "rolled-back", "signature", "value"];
+
+fn lied_to(known: &mut Known, outcome: &Outcome, told: &Told, calm: bool) -> Result<(), Broken> {
+    let accused = outcome.verdict.is_tampering();
+    let said = || {
+        let lie = told.lie.name();
+        format!(
+            "{}: {} {} under {lie}",
+            outcome.database,
+            outcome.verdict,
+            outcome.why()
+        )
+    };
+    // some answers to it are honest ones, and some proofs do not need what it distorts
+    let at_times = ["value", "proof"].contains(&told.lie.group())
+        || [Lie::Alternating, Lie::BrokenChain].contains(&told.lie);
+    if told.accuses() && !at_times && outcome.is_proven() {
+        return broken(Rule::Accused, said());
+    }
+    let due = told.lie.due().verdicts;
+    // values that are left out of a transaction may be read in another way
+    let may_be_proven = due.contains(&"consistent") || told.lie.group() == "value";
+    let (rule, right) = match told.accuses() {
+        true => (Rule::Accused, accused),
+        false => {
+            let proven = may_be_proven && outcome.verdict.is_proven();
+            (
+                Rule::NoneWaits,
+                proven || due.contains(&outcome.verdict.word()),
+            )
+        }
+    };
+    let excused = at_times && known.caught;
+    known.caught |= calm || accused;
+    if right || excused || !calm {
+        return Ok(());
+    }
+    broken(rule, said())
+}
+
+fn overdue(
+    known: &mut Known,
+    outcome: &Outcome,
+    interval: Duration,
+    sight: &Sight<'_>,
+) -> Result<(), Broken> {
+    if known.trusted.is_none() {
+        return Ok(());
+    }
+    let allowed = allowed_without_proof(interval);
+    let is_overdue = matches!(outcome.overdue, Some(Overdue::Unproven(_)));
+    let most = sight.end - known.proven.0;
+    let least = sight.begin.saturating_sub(known.proven.1);
+    let said = || {
+        let (database, verdict, overdue) = (&outcome.database, outcome.verdict, outcome.overdue);
+        format!("{database}: {verdict}, proven {least:?} to {most:?} ago, {overdue:?}")
+    };
+    if outcome.is_proven() {
+        known.counts_since = None;
+    }
+    let is_early = most < allowed && known.counts_since.is_none();
+    let counted = known.counts_since.unwrap_or_default();
+    let is_late = least > allowed && sight.begin.saturating_sub(counted) > allowed;
+    if is_overdue && (outcome.is_proven() || is_early) || !is_overdue && is_late {
+        return broken(Rule::ProvenOrOverdue, said());
+    }
+    Ok(())
+}
+
+fn is_honest(scene: &Scene, database: &str, state: State) -> Result<(), Broken> {
+    let honest = scene.embedded.state_at(database, state.tx);
+    match honest == Some(state) {
+        true => Ok(()),
+        false => broken(
+            Rule::TrustByProof,
+            format!("{database}: {state} is trusted, and the ledger was {honest:?}"),
+        ),
+    }
+}

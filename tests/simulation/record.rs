@@ -1,0 +1,57 @@
+//! What happened, in the order of simulated time: the last lines for people, and a digest of all of them, which is the
+//! same whenever the same world runs.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::Duration;
+
+use immuaudit::ledger::Digest;
+
+use crate::world::Moment;
+
+/// Lines that are kept.
+const KEPT: usize = 400;
+
+#[derive(Default)]
+pub struct Record {
+    lines: VecDeque<String>,
+    /// Lines of which the digest does not know yet.
+    pending: Vec<u8>,
+    digest: Option<Digest>,
+    /// Whether every line is printed as it comes.
+    pub printed: bool,
+}
+
+impl Record {
+    pub fn note(&mut self, at: Duration, line: impl fmt::Display) {
+        let line = format!("{} {line}", Moment(at));
+        if self.printed {
+            println!("{line}");
+        }
+        self.pending.extend(line.as_bytes());
+        self.pending.push(b'\n');
+        if self.pending.len() > 1 << 16 {
+            self.settle();
+        }
+        if self.lines.len() == KEPT {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(line);
+    }
+
+    /// The digest of every line so far.
+    pub fn digest(&mut self) -> Digest {
+        self.settle();
+        self.digest.unwrap_or(Digest::OF_NOTHING)
+    }
+
+    pub fn lines(&self) -> impl Iterator<Item = &String> {
+        self.lines.iter()
+    }
+
+    fn settle(&mut self) {
+        let before = self.digest.unwrap_or(Digest::OF_NOTHING);
+        self.digest = Some(Digest::of(&[before.as_bytes(), &self.pending]));
+        self.pending.clear();
+    }
+}

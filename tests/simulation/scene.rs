@@ -1,0 +1,429 @@
+//! The server of a world and the network before it, as the events leave them.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use immuaudit::clock::{Clock, SimulatedTime, Timestamp};
+use immuaudit::drill::{
+    Access, Delivery, Draft, Embedded, Lie, NewEntry, Options, Sent, SigningKey, Telling,
+};
+use immuaudit::ledger::TxMetadata;
+use immuaudit::random::Random as Seeded;
+use immuaudit::trust::fault;
+
+use crate::random::Random;
+use crate::record::Record;
+use crate::world::{Event, Signed, What, World};
+
+/// When simulated time begins: 2027-01-15T08:00:00Z.
+const START: u64 = 1_800_000_000;
+/// The deadline of a call.
+pub const TIMEOUT: Duration = Duration::from_secs(10);
+const PASSWORD: &str = "immudb";
+/// Transactions that are written when a lie begins that needs a grown ledger.
+const GROWN: u64 = 5;
+/// Transactions that a ledger has for a lie to be one.
+const MIN_LEDGER: u64 = 12;
+
+pub struct Scene {
+    pub time: SimulatedTime,
+    pub clock: Clock,
+    pub embedded: Embedded,
+    pub record: Record,
+    pub calls: u64,
+    pub untold: u64,
+    pub told: u64,
+    events: VecDeque<Event>,
+    random: Random,
+    delay: (Duration, Duration),
+    weather: Option<Weather>,
+    slow: BTreeMap<String, (Duration, Duration)>,
+    /// When the server comes back.
+    away_until: Option<Duration>,
+    /// When the password is the right one again.
+    other_password_until: Option<Duration>,
+    pub lie: Option<Told>,
+    /// Calls until the auditor is killed, or asked to stop.
+    pub kill_in: Cell<Option<u64>>,
+    pub stop_in: Cell<Option<u64>>,
+    /// What is wrong with the server as a whole.
+    troubled: Trouble,
+    /// What is wrong with each database.
+    troubles: BTreeMap<String, Trouble>,
+}
+
+/// A lie that is told.
+#[derive(Clone, Debug)]
+pub struct Told {
+    pub lie: Lie,
+    pub database: String,
+    pub since: Duration,
+    pub until: Duration,
+}
+
+impl Told {
+    /// Returns whether every database is lied about, or the server as a whole.
+    pub fn is_of_all(&self) -> bool {
+        ["login", "databases", "identity"].contains(&self.lie.group()) && !self.is_of_a_listed_one()
+    }
+
+    /// Returns whether it is a lie about the list that is told of one database.
+    fn is_of_a_listed_one(&self) -> bool {
+        [Lie::Vanished, Lie::Hidden, Lie::PermissionTaken].contains(&self.lie)
+    }
+
+    pub fn is_about(&self, database: &str) -> bool {
+        self.is_of_all() || self.database == database
+    }
+
+    pub fn accuses(&self) -> bool {
+        let accusing = ["inconsistent", "rolled-back", "signature", "value"];
+        let due = self.lie.due().verdicts;
+        due.iter().all(|verdict| accusing.contains(verdict))
+    }
+}
+
+struct Weather {
+    until: Duration,
+    lost: u64,
+    cut: u64,
+    longest: Duration,
+}
+
+/// What is wrong at the moment, and when it was last that anything was.
+#[derive(Default)]
+struct Trouble {
+    causes: BTreeSet<&'static str>,
+    ended: Option<Duration>,
+}
+
+impl Trouble {
+    fn ends(&mut self, cause: &'static str, now: Duration) {
+        if self.causes.remove(cause) {
+            self.ended = Some(now);
+        }
+    }
+
+    fn was_over(&self, since: Duration) -> bool {
+        self.causes.is_empty() && self.ended.is_none_or(|ended| ended < since)
+    }
+}
+
+impl Scene {
+    pub fn new(world: &World, key: Option<SigningKey>) -> Scene {
+        let time = SimulatedTime::starting_at(Timestamp::from_unix(START));
+        let clock = time.clock();
+        let embedded = Embedded::without_socket(Options {
+            databases: world.first_databases(),
+            key: key.filter(|_| world.signatures != Signed::No),
+            server: world.server,
+            lag: world.lag.clone(),
+            token_lifetime: world.token_lifetime,
+            session_lifetime: world.token_lifetime,
+            clock: clock.clone(),
+            random: Seeded::of_seed(world.seed),
+            ..Options::default()
+        });
+        Scene {
+            time,
+            clock,
+            embedded,
+            record: Record::default(),
+            calls: 0,
+            untold: 0,
+            told: 0,
+            events: world.events.iter().cloned().collect(),
+            random: Random::starting_at(world.seed ^ 0x0e70_0000),
+            delay: world.delay,
+            weather: None,
+            slow: BTreeMap::new(),
+            away_until: None,
+            other_password_until: None,
+            lie: None,
+            kill_in: Cell::default(),
+            stop_in: Cell::default(),
+            troubled: Trouble::default(),
+            troubles: BTreeMap::new(),
+        }
+    }
+
+    pub fn now(&self) -> Duration {
+        self.time.passed()
+    }
+
+    pub fn note(&mut self, line: impl std::fmt::Display) {
+        self.record.note(self.time.passed(), line);
+    }
+
+    /// Takes the next event whose time has come, if it may happen now: during a cycle only those of the server may.
+    pub fn next_event(&mut self, in_a_cycle: bool) -> Option<Event> {
+        let next = self.events.front()?;
+        let due = next.at <= self.now() && (!in_a_cycle || next.what.is_of_the_server());
+        due.then(|| self.events.pop_front()).flatten()
+    }
+
+    /// What became of a call.
+    pub fn deliver(&mut self, sent: &Sent<'_>) -> Delivery {
+        self.pass();
+        self.calls += 1;
+        if due(&self.kill_in) {
+            self.note("the auditor is killed at a call");
+            fault::kill();
+        }
+        let delivery = self.delivery(sent);
+        let call = sent.call.rsplit('/').next().unwrap_or_default();
+        let database = sent.database.unwrap_or("-");
+        self.note(format_args!("  {call} {database} {delivery:?}"));
+        delivery
+    }
+
+    fn delivery(&mut self, sent: &Sent<'_>) -> Delivery {
+        let slow = sent.database.and_then(|database| self.slow.get(database));
+        if let Some((takes, _)) = slow {
+            return Delivery::After(*takes);
+        }
+        let (shortest, longest) = match &self.weather {
+            Some(weather) => {
+                let (lost, cut, longest) = (weather.lost, weather.cut, weather.longest);
+                let fate = self.random.below(1000);
+                if fate < lost {
+                    return Delivery::Lost;
+                }
+                if fate < lost + cut {
+                    return Delivery::Cut(self.delay.1);
+                }
+                (self.delay.0, longest)
+            }
+            None => self.delay,
+        };
+        let between = u64::try_from((longest - shortest).as_micros()).expect("a simulated time");
+        let more = match self.weather {
+            // most calls of a slow hour are quick all the same
+            Some(_) if self.random.below(10) > 0 => 0,
+            _ => self.random.below(between.max(1)),
+        };
+        Delivery::After(shortest + Duration::from_micros(more))
+    }
+
+    /// Lets everything happen that happens to the server alone, while the auditor waits for an answer.
+    fn pass(&mut self) {
+        self.end_troubles(true);
+        while let Some(event) = self.next_event(true) {
+            self.happen(&event);
+        }
+    }
+
+    /// Something happens to the server.
+    pub fn happen(&mut self, event: &Event) {
+        self.note(event);
+        let now = self.now();
+        match &event.what {
+            What::Grow {
+                database,
+                transactions,
+                entries,
+                bytes,
+            } => {
+                for _ in 0..*transactions {
+                    self.write(database, *entries, *bytes);
+                }
+            }
+            What::Create(name) if self.embedded.state(name).is_none() => {
+                self.embedded.create_database(name);
+            }
+            What::Create(_) => {}
+            What::Unload(name) => self.set_access(name, Access::Unloaded),
+            What::Deny(name) => self.set_access(name, Access::Denied),
+            What::Load(name) | What::Allow(name) => self.set_access(name, Access::Open),
+            What::Truncate(name) => self.truncate(name),
+            What::Restart(time) => {
+                self.embedded.stop();
+                self.away_until = Some(now + *time);
+                self.troubled.causes.insert("away");
+            }
+            What::Move => self.embedded.change_uuid(),
+            What::OtherPassword(time) => {
+                self.embedded.set_password("another one");
+                self.embedded.forget_tokens();
+                self.other_password_until = Some(now + *time);
+                self.troubled.causes.insert("password");
+            }
+            What::Storm {
+                lasts,
+                lost,
+                cut,
+                longest,
+            } => {
+                self.weather = Some(Weather {
+                    until: now + *lasts,
+                    lost: *lost,
+                    cut: *cut,
+                    longest: (*longest).max(self.delay.1),
+                });
+                self.troubled.causes.insert("storm");
+            }
+            What::Slow {
+                database,
+                takes,
+                lasts,
+            } => {
+                self.slow.insert(database.clone(), (*takes, now + *lasts));
+                self.trouble(database).causes.insert("slow");
+            }
+            _ => unreachable!("it happens to the auditor"),
+        }
+    }
+
+    fn set_access(&mut self, name: &str, access: Access) {
+        self.embedded.set_access(name, access);
+        let now = self.now();
+        let trouble = self.trouble(name);
+        match access {
+            Access::Open => trouble.ends("access", now),
+            Access::Denied | Access::Unloaded => {
+                trouble.causes.insert("access");
+            }
+        }
+    }
+
+    fn trouble(&mut self, database: &str) -> &mut Trouble {
+        self.troubles.entry(database.to_owned()).or_default()
+    }
+
+    fn write(&mut self, database: &str, entries: u64, bytes: usize) {
+        let number = self.random.u64();
+        let value = "v".repeat(bytes);
+        let entry = |entry| NewEntry::set(format!("key/{number}/{entry}"), &value);
+        let entries = (0..entries).map(entry).collect();
+        self.embedded.commit(database, entries);
+    }
+
+    fn truncate(&mut self, database: &str) {
+        let Some(state) = self.embedded.state(database).filter(|state| state.tx > 3) else {
+            return;
+        };
+        let before = state.tx / 2;
+        self.embedded.write(
+            database,
+            Draft {
+                entries: vec![NewEntry::set("truncated", "")],
+                metadata: Some(TxMetadata {
+                    truncated_tx_id: before,
+                    ..TxMetadata::default()
+                }),
+                ..Draft::default()
+            },
+        );
+        self.embedded.drop_values_before(database, before);
+    }
+
+    /// Ends what has lasted long enough.
+    pub fn end_troubles(&mut self, in_a_cycle: bool) {
+        let now = self.now();
+        let over = |until: &mut Option<Duration>| until.is_some_and(|until| until <= now);
+        if over(&mut self.away_until) {
+            self.away_until = None;
+            self.embedded.restart().expect("no socket");
+            self.note("the server is back");
+            self.troubled.ends("away", now);
+        }
+        if over(&mut self.other_password_until) {
+            self.other_password_until = None;
+            self.embedded.set_password(PASSWORD);
+            self.note("the password is right again");
+            self.troubled.ends("password", now);
+        }
+        if self
+            .weather
+            .as_ref()
+            .is_some_and(|weather| weather.until <= now)
+        {
+            self.weather = None;
+            self.note("the storm is over");
+            self.troubled.ends("storm", now);
+        }
+        let ended = |(_, (_, until)): &(&String, &(Duration, Duration))| *until <= now;
+        let slow: Vec<String> = self
+            .slow
+            .iter()
+            .filter(ended)
+            .map(|slow| slow.0.clone())
+            .collect();
+        for name in slow {
+            self.slow.remove(&name);
+            self.note(format_args!("{name} is slow no more"));
+            self.trouble(&name).ends("slow", now);
+        }
+        if !in_a_cycle && self.lie.as_ref().is_some_and(|told| told.until <= now) {
+            self.embedded.be_honest();
+            self.note("no lie is told any more");
+            if let Some(told) = self.lie.take() {
+                self.trouble(&told.database).ends("lie", now);
+                self.troubled.ends("lie", now);
+            }
+        }
+    }
+
+    /// Writes what a ledger must hold for a lie about it to be one.
+    pub fn grow_for_a_lie(&mut self, database: &str) {
+        while self
+            .embedded
+            .state(database)
+            .is_some_and(|state| state.tx < MIN_LEDGER)
+        {
+            self.write(database, 1, 10);
+        }
+    }
+
+    /// Tells a lie until then.
+    pub fn tell(&mut self, lie: Lie, database: &str, until: Duration) {
+        if !lie.forges() {
+            for _ in 0..GROWN {
+                self.write(database, 1, 10);
+            }
+        }
+        if lie.group() == "login" || lie == Lie::PermissionTaken {
+            self.embedded.forget_tokens();
+        }
+        let told = Told {
+            lie,
+            database: database.to_owned(),
+            since: self.now(),
+            until,
+        };
+        let telling = Telling::from(lie);
+        self.embedded.lie(match told.is_of_all() {
+            true => telling,
+            false => telling.of(database),
+        });
+        self.note(format_args!(
+            "the server lies of {database}: {}",
+            lie.name()
+        ));
+        self.told += 1;
+        self.lie = Some(told);
+    }
+
+    /// Returns whether nothing was wrong with the server or this database since then.
+    pub fn is_calm(&self, database: &str, since: Duration) -> bool {
+        let of_database = self.troubles.get(database);
+        let mut all = std::iter::once(&self.troubled).chain(of_database);
+        all.all(|trouble| trouble.was_over(since))
+    }
+}
+
+/// Counts down; returns whether it is time.
+pub fn due(count: &Cell<Option<u64>>) -> bool {
+    match count.get() {
+        Some(0) => {
+            count.set(None);
+            true
+        }
+        Some(left) => {
+            count.set(Some(left - 1));
+            false
+        }
+        None => false,
+    }
+}
