@@ -83,6 +83,16 @@ pub fn allowed_without_proof(interval: Duration) -> Duration {
     interval.saturating_mul(PATIENCE)
 }
 
+/// The time that a cycle may take, and a database go unproven between two, however short the interval is: a busy machine
+/// takes a few seconds now and then.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Returns the time from one proof to the next after which a database did not keep its pace, though the check itself found
+/// nothing.
+pub fn late_after(interval: Duration) -> Duration {
+    allowed_without_proof(interval).max(GRACE)
+}
+
 /// Returns the time that may pass without the end of a sweep. A job under cron sweeps only when it runs, so three
 /// intervals are allowed at least.
 pub(super) fn allowed_without_sweep(sweep: Duration, interval: Duration) -> Duration {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
+use super::age::late_after;
 use super::outcome::Outcome;
 use super::strangers::Strangers;
 use super::verdict::{Exit, Verdict};
@@ -36,6 +37,8 @@ pub struct Cycle {
     pub stopped: bool,
     /// How long it took.
     pub duration: Duration,
+    /// The time from the begin of one cycle to that of the next.
+    pub interval: Duration,
 }
 
 impl Cycle {
@@ -52,6 +55,7 @@ impl Cycle {
             not_reached: 0,
             stopped: false,
             duration: Duration::ZERO,
+            interval: Duration::MAX,
         }
     }
 
@@ -92,6 +96,7 @@ impl Cycle {
         let too_many = (self.too_many > 0).then_some(self.too_many);
         let not_reached = (self.not_reached > 0).then_some(self.not_reached);
         let selects_nothing = self.selects_nothing.iter();
+        let is_late = !self.stopped && self.duration > late_after(self.interval);
         let strangers = Some(&self.strangers).filter(|of| !of.unreported_are_complete());
         [
             self.no_store.as_ref().map(Trouble::NoStore),
@@ -100,6 +105,10 @@ impl Cycle {
             too_many.map(Trouble::TooMany),
             not_reached.map(Trouble::NotReached),
             strangers.map(Trouble::Strangers),
+            is_late.then_some(Trouble::Late {
+                took: self.duration,
+                interval: self.interval,
+            }),
             nothing.then_some(Trouble::Nothing),
         ]
         .into_iter()
@@ -123,6 +132,13 @@ pub enum Trouble<'a> {
     NotReached(usize),
     /// Databases of which nothing is trusted, more of them than have an outcome each.
     Strangers(&'a Strangers),
+    /// The cycle took so long that no database is proven every three intervals.
+    Late {
+        /// How long it took.
+        took: Duration,
+        /// The interval.
+        interval: Duration,
+    },
     /// An entry of `--audit-databases` that selects nothing, and what the server said of it as a name.
     SelectsNothing(&'a str, &'a Failure),
     /// No database to audit at all.
@@ -146,6 +162,7 @@ impl Trouble<'_> {
             | Trouble::TooMany(_)
             | Trouble::NotReached(_)
             | Trouble::Strangers(_)
+            | Trouble::Late { .. }
             | Trouble::SelectsNothing(..)
             | Trouble::Nothing => None,
         }
@@ -172,6 +189,12 @@ impl fmt::Display for Trouble<'_> {
                  cycles go on with them"
             ),
             Trouble::Strangers(strangers) => write!(f, "{strangers}"),
+            Trouble::Late { took, interval } => write!(
+                f,
+                "overdue: the cycle took {}s, and --audit-interval is {interval:?}: databases are proven less often than \
+                 every three intervals; set --audit-interval to more, or --audit-sample to less",
+                took.as_secs()
+            ),
             Trouble::SelectsNothing(entry, said) => write!(
                 f,
                 "--audit-databases: \"{entry}\" selects no database that this user may see ({said}): \

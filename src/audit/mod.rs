@@ -33,7 +33,7 @@ mod values;
 mod verdict;
 mod written;
 
-pub use age::allowed_without_proof;
+pub use age::{allowed_without_proof, late_after};
 pub use auditor::Auditor;
 pub use check::carried::{BadStates, Carried, StateFile, read_states};
 pub use check::import::{Import, OnRefusal};

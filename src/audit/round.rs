@@ -8,7 +8,7 @@ use super::auditor::Auditor;
 use super::budget::{Budget, GRACE, Window};
 use super::cycle::Cycle;
 use super::database::Turn;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Overdue};
 use super::turn::{Checked, Ended, Proven};
 use super::verdict::Verdict;
 use crate::ledger::StateShape;
@@ -292,6 +292,9 @@ impl Round<'_> {
             || outcome.alarm.is_some()
             || outcome.open_alarms > 0;
         outcome.is_stranger = !is_known && !is_taken;
+        if outcome.is_stranger && matches!(outcome.overdue, Some(Overdue::Unproven(_))) {
+            outcome.overdue = None; // there is nothing that would have to be proven again
+        }
         let told = match outcome.is_stranger {
             true => self.cycle.strangers.count(outcome),
             false => Some(outcome),

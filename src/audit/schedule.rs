@@ -54,6 +54,7 @@ impl Auditor {
         }
         let mut cycle = round.cycle;
         cycle.duration = self.server.clock().since(begin);
+        cycle.interval = self.policy.interval;
         for (_, database) in self.databases.iter_mut() {
             database.to_mirror = database.readable;
         }

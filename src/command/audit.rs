@@ -12,8 +12,9 @@ use crate::audit::{Auditor, Cycle, Exit, Outcome, Trouble, Went, chance_per_day}
 use crate::clock::{self, Clock};
 use crate::config::{Effective, Format, Repeat, Settings, Volume};
 use crate::report::{
-    Event, Said, Untrusted, complain, log_cycle, log_outcome, log_swept, log_untrusted, log_values,
-    log_warnings, outcome_json, outcome_line, print, trouble_json, untrusted_json,
+    Event, Said, Untrusted, complain, log_cycle, log_outcome, log_slow_cycle, log_swept,
+    log_untrusted, log_values, log_warnings, outcome_json, outcome_line, print, trouble_json,
+    untrusted_json,
 };
 use crate::server::Failure;
 use crate::service::{Notifier, memory_allowed};
@@ -194,10 +195,15 @@ impl Loop<'_> {
         self.notifier.ready(settings.server.call_timeout);
         let mut said = Said::default();
         let mut level = Level::Info; // once; a line a cycle is for who looks for it
+        let mut said_slow = false;
         while !self.stop.requested() {
             let next = self.clock.instant() + interval;
             let cycle = auditor.cycle(|outcome| self.tell(outcome));
             after(auditor, settings, self.watch, &cycle);
+            if cycle.duration > interval && !said_slow && !cycle.stopped {
+                said_slow = true; // from now on the metrics count them
+                log_slow_cycle(name, &cycle);
+            }
             self.tell_untrusted(&cycle, &mut said);
             tell_values(auditor, settings, &cycle, level);
             level = Level::Debug;

@@ -6,12 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::receivers::{Counts, Receiver};
+use super::row::Row;
 use super::untrusted::Untrusted;
-use crate::audit::{Cycle, Exit, Outcome, Reason, Trouble, Verdict, Warning};
+use crate::audit::{Cycle, Exit, Outcome, Trouble, late_after};
 use crate::clock::Timestamp;
 use crate::histogram::Histogram;
-use crate::ledger::{Signature, State};
-use crate::report::timeline::Timeline;
 use crate::report::values::Values;
 use crate::server::{Calls, Counted};
 use crate::trust::{Acknowledged, OutcomeRecord, Progress, Trusted};
@@ -49,49 +48,6 @@ pub struct About {
     pub started: Timestamp,
 }
 
-/// One database.
-#[derive(Clone, Debug)]
-pub struct Row {
-    /// Its name.
-    pub database: String,
-    /// The last verdict; `None` before the first check.
-    pub verdict: Option<Verdict>,
-    /// Since when it is that; unknown of a run before this one.
-    pub since: Option<Timestamp>,
-    /// Why.
-    pub why: String,
-    /// The last check.
-    pub checked: Option<Timestamp>,
-    /// The last check whose proof held.
-    pub proven: Option<Timestamp>,
-    /// What is trusted.
-    pub trusted: Option<State>,
-    /// What the trusted state was signed with, where that is known.
-    pub signature: Option<Signature>,
-    /// What the server showed last.
-    pub shown: Option<State>,
-    /// What was trusted before the last check.
-    pub previous: Option<State>,
-    /// Alarms that wait for the operator.
-    pub open_alarms: usize,
-    /// The last of them.
-    pub alarm: Option<String>,
-    /// Not proven in time.
-    pub overdue: bool,
-    /// Values not read in time.
-    pub values_overdue: bool,
-    /// The state was signed before and is not now.
-    pub signature_dropped: bool,
-    /// Transactions proven to be part of the ledger, in this run.
-    pub transactions: u64,
-    /// Proofs that held, in this run.
-    pub proofs: u64,
-    /// How much of its values was read.
-    pub values: Values,
-    /// The last 24 hours.
-    pub timeline: Timeline,
-}
-
 /// What is known of the server as a whole.
 #[derive(Clone, Debug)]
 pub struct Whole {
@@ -99,6 +55,8 @@ pub struct Whole {
     pub identity: Option<String>,
     /// Cycles ended.
     pub cycles: u64,
+    /// Cycles that took longer than an interval.
+    pub overruns: u64,
     /// The last cycle's end.
     pub ended: Option<Timestamp>,
     /// The last cycle in which everything was proven.
@@ -166,6 +124,7 @@ impl Board {
                 whole: Whole {
                     identity: None,
                     cycles: 0,
+                    overruns: 0,
                     ended: None,
                     complete: None,
                     exit: None,
@@ -190,7 +149,7 @@ impl Board {
         open_alarms: usize,
         last: Option<&OutcomeRecord>,
     ) {
-        let mut row = Row::new(database);
+        let mut row = Row::new(database, self.0.calls.clock().instant());
         row.trusted = trusted.map(|trusted| trusted.state);
         row.signature = trusted.and_then(|trusted| trusted.signature.clone());
         row.open_alarms = open_alarms;
@@ -211,14 +170,18 @@ impl Board {
     /// A database's check. One of which nothing is trusted has no row.
     pub fn publish(&self, outcome: &Outcome) {
         let now = self.0.calls.clock().now();
+        let moment = self.0.calls.clock().instant();
         let mut written = self.written();
-        written.progress = self.0.calls.clock().instant();
+        written.progress = moment;
         if outcome.is_stranger {
             return;
         }
         let before = written.rows.get(outcome.database.as_str()).cloned();
-        let mut row = before.map_or_else(|| Row::new(&outcome.database), |row| Row::clone(&row));
-        row.take(outcome, now);
+        let mut row = match before {
+            Some(row) => Row::clone(&row),
+            None => Row::new(&outcome.database, moment),
+        };
+        row.take(outcome, now, moment);
         if let Some(errors) = written.whole.errors.get_mut(outcome.verdict.word()) {
             *errors += 1;
         }
@@ -259,6 +222,7 @@ impl Board {
             whole.identity = Some(identity.unwrap_or("unknown").to_owned());
         }
         whole.cycles += 1;
+        whole.overruns += u64::from(cycle.duration > self.0.about.interval);
         whole.ended = Some(now);
         whole.exit = Some(cycle.exit());
         let untrusted = Untrusted::of(cycle);
@@ -292,10 +256,19 @@ impl Board {
             .map(|r| r.counts())
             .collect();
         let written = self.written();
-        let stalled = self.0.calls.clock().since(written.progress.max(calls.last));
+        let clock = self.0.calls.clock();
+        let stalled = clock.since(written.progress.max(calls.last));
+        let mut rows = written.rows.clone();
+        let allowed = late_after(self.0.about.interval);
+        for row in rows.values_mut() {
+            let late = row.unproven_for(clock).filter(|time| *time > allowed);
+            if let (Some(time), false) = (late, row.overdue) {
+                Arc::make_mut(row).mark_overdue(time);
+            }
+        }
         Snapshot {
             about: self.0.about.clone(),
-            rows: written.rows.clone(),
+            rows,
             whole: written.whole.clone(),
             calls,
             notifications,
@@ -306,91 +279,6 @@ impl Board {
     fn written(&self) -> MutexGuard<'_, Written> {
         lock(&self.0.written)
     }
-}
-
-impl Row {
-    fn new(database: &str) -> Row {
-        Row {
-            database: database.into(),
-            verdict: None,
-            since: None,
-            why: String::new(),
-            checked: None,
-            proven: None,
-            trusted: None,
-            signature: None,
-            shown: None,
-            previous: None,
-            open_alarms: 0,
-            alarm: None,
-            overdue: false,
-            values_overdue: false,
-            signature_dropped: false,
-            transactions: 0,
-            proofs: 0,
-            values: Values::default(),
-            timeline: Timeline::default(),
-        }
-    }
-
-    fn take(&mut self, outcome: &Outcome, now: Timestamp) {
-        if self.verdict != Some(outcome.verdict) {
-            self.verdict = Some(outcome.verdict);
-            self.since = Some(now);
-        }
-        self.why = outcome.why();
-        self.checked = Some(now);
-        self.shown = outcome.shown;
-        self.previous = outcome.previous;
-        self.open_alarms = outcome.open_alarms;
-        self.overdue = outcome.overdue.is_some();
-        self.values_overdue = outcome.values_overdue.is_some();
-        if is_unsigned(outcome) || outcome.is_proven() {
-            // a check that saw no state says nothing about its signature
-            self.signature_dropped = is_unsigned(outcome);
-        }
-        if let Some(alarm) = &outcome.alarm {
-            self.alarm = Some(alarm.id.clone());
-        } else if outcome.open_alarms == 0 {
-            self.alarm = None;
-        }
-        if outcome.is_proven() {
-            self.proven = Some(now);
-            if outcome.shown != outcome.previous {
-                let tx = |state: Option<State>| state.map_or(0, |state| state.tx);
-                if outcome.previous.is_some() {
-                    self.transactions += tx(outcome.shown).saturating_sub(tx(outcome.previous));
-                    self.proofs += 1;
-                }
-                self.signature.clone_from(&outcome.signature);
-            }
-            self.trusted = outcome.shown.filter(|state| state.tx > 0).or(self.trusted);
-        } else if outcome.previous.is_some() {
-            self.trusted = outcome.previous;
-        }
-        self.timeline
-            .note(now, self.open_alarms > 0, outcome.verdict);
-    }
-
-    /// Is something to be done about it at once?
-    pub fn is_alarming(&self) -> bool {
-        self.open_alarms > 0 || self.verdict.is_some_and(Verdict::is_tampering)
-    }
-
-    /// Is everything proven and read in time?
-    pub fn is_well(&self) -> bool {
-        self.is_proven() && !self.overdue && !self.values_overdue
-    }
-
-    /// Was the last check's proof complete?
-    pub fn is_proven(&self) -> bool {
-        self.verdict.is_some_and(Verdict::is_proven)
-    }
-}
-
-fn is_unsigned(outcome: &Outcome) -> bool {
-    matches!(outcome.reason, Reason::Signature(_))
-        || outcome.warnings.contains(&Warning::SignatureDropped)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

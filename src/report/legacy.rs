@@ -1,7 +1,8 @@
 //! immuclient's and immugw's four gauges, exactly (protocol.md §7).
 
-use super::board::{Row, Snapshot, Whole};
+use super::board::{Snapshot, Whole};
 use super::exposition::{Exposition, Labels, Type};
+use super::row::Row;
 use crate::audit::Verdict;
 use crate::clock::Timestamp;
 use crate::ledger::State;

@@ -132,6 +132,18 @@ pub fn log_untrusted(server: &str, untrusted: &Untrusted) {
     Event::new(level, text).text("server", server).log();
 }
 
+/// A cycle that took longer than the interval: databases are checked less often than they are to be.
+pub fn log_slow_cycle(server: &str, cycle: &Cycle) {
+    let millis = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let text =
+        "a cycle takes longer than --audit-interval: set that to more, or --audit-sample to less";
+    Event::new(Level::Warn, text)
+        .text("server", server)
+        .number("duration_ms", millis(cycle.duration))
+        .number("interval_ms", millis(cycle.interval))
+        .log();
+}
+
 /// One line a cycle.
 pub fn log_cycle(server: &str, cycle: &Cycle) {
     let troubles = cycle.troubles();

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::board::{Row, Snapshot};
+use super::board::Snapshot;
 use super::exposition::{Exposition, Labels, Type};
 use super::legacy::{Prefix, legacy};
 use super::process;
 use super::receivers::Counts;
+use super::row::Row;
 use crate::audit::Verdict;
 
 /// What the text takes, about: in any case, and for each database.
@@ -120,7 +121,7 @@ fn databases(text: &mut Exposition, snapshot: &Snapshot) {
     each(
         "immuaudit_overdue",
         Type::Gauge,
-        "1 where the database was not proven for three intervals, or did not grow in time.",
+        "1 where the database has not been proven for three intervals by now, or did not grow in time.",
         |row| u64::from(row.overdue),
     );
     each(
@@ -197,6 +198,12 @@ fn server(text: &mut Exposition, snapshot: &Snapshot) {
         Type::Gauge,
         "When the last cycle ended in which every database was proven; 0: never.",
         unix(whole.complete),
+    );
+    one(
+        "immuaudit_cycles_longer_than_interval_total",
+        Type::Counter,
+        "Cycles since the start that took longer than an interval.",
+        whole.overruns as f64,
     );
     one(
         "immuaudit_loop_idle_seconds",

@@ -19,6 +19,7 @@ mod probes;
 mod process;
 mod progress;
 mod receivers;
+mod row;
 mod timeline;
 mod untrusted;
 mod values;
@@ -27,12 +28,14 @@ mod verdict;
 pub use alarm::{
     AlarmReport, adopt_command, alarm_line, alarm_lines, close_command, evidence_line, seen,
 };
-pub use board::{About, Board, Row, Snapshot};
+pub use board::{About, Board, Snapshot};
 pub use event::Event;
 pub use json::{JsonObject, outcome_json, trouble_json, untrusted_json};
 pub use legacy::Prefix;
 pub use located::{Compared, Whereabouts, located_json, located_text};
-pub use log_line::{log_cycle, log_outcome, log_swept, log_untrusted, log_values, log_warnings};
+pub use log_line::{
+    log_cycle, log_outcome, log_slow_cycle, log_swept, log_untrusted, log_values, log_warnings,
+};
 pub use logger::start_logging;
 pub use metrics::metrics;
 pub use page::{page, page_style};
@@ -40,5 +43,6 @@ pub use plain::{complain, outcome_line, print, try_print};
 pub use probes::{Health, livez, readyz, states_json, status_json, version_json};
 pub use progress::Bar;
 pub use receivers::{Counts, Receiver};
+pub use row::Row;
 pub use untrusted::{Said, Untrusted};
 pub use values::few_ranges;

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use ring::digest;
 
-use super::board::{Row, Snapshot};
+use super::board::Snapshot;
+use super::row::Row;
 use super::timeline::{SLOTS, Shade};
 use super::verdict::{Overall, overall};
 use crate::audit::Verdict;

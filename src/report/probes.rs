@@ -1,9 +1,10 @@
 //! Probes and machine-readable states, as JSON; the shapes of `/livez` and `/version` are
 //! immuclient's (protocol.md §7).
 
-use super::board::{Row, Snapshot};
+use super::board::Snapshot;
 use super::json::JsonObject;
 use super::metrics::patience;
+use super::row::Row;
 use super::verdict::overall;
 use crate::ledger::encode_base64;
 

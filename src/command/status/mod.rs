@@ -123,9 +123,12 @@ impl Known<'_> {
     }
 
     /// Returns how long the database has not been proven if that is too long by now, although no program may be running
-    /// that would notice.
+    /// that would notice. A database of which nothing was ever trusted has nothing that would have to be proven again.
     fn overdue(&self, settings: &Settings) -> Option<Overdue> {
-        let proven = self.last?.proven?;
+        let last = self
+            .last
+            .filter(|last| self.trusted().is_some() || last.was_trusted())?;
+        let proven = last.proven?;
         let age = clock::now().since(proven);
         let allowed = allowed_without_proof(settings.audit.interval).saturating_add(WRITTEN_LATE);
         (self.is_audited(settings) && age > allowed).then_some(Overdue::Unproven(age))

@@ -1,0 +1,156 @@
+//! One database on the board: its last check, and what is known of it beside.
+
+use std::time::{Duration, Instant};
+
+use crate::audit::{Outcome, Overdue, Reason, Verdict, Warning};
+use crate::clock::{Clock, Timestamp};
+use crate::ledger::{Signature, State};
+use crate::report::timeline::Timeline;
+use crate::report::values::Values;
+
+/// One database.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Its name.
+    pub database: String,
+    /// The last verdict; `None` before the first check.
+    pub verdict: Option<Verdict>,
+    /// Since when it is that; unknown of a run before this one.
+    pub since: Option<Timestamp>,
+    /// Why.
+    pub why: String,
+    /// The last check.
+    pub checked: Option<Timestamp>,
+    /// The last check whose proof held.
+    pub proven: Option<Timestamp>,
+    /// What is trusted.
+    pub trusted: Option<State>,
+    /// What the trusted state was signed with, where that is known.
+    pub signature: Option<Signature>,
+    /// What the server showed last.
+    pub shown: Option<State>,
+    /// What was trusted before the last check.
+    pub previous: Option<State>,
+    /// Alarms that wait for the operator.
+    pub open_alarms: usize,
+    /// The last of them.
+    pub alarm: Option<String>,
+    /// Not proven in time: in the last check, or by the moment of the snapshot.
+    pub overdue: bool,
+    /// When the last check in this run ended whose proof held; of a database that none was proven, when it got its row.
+    pub(super) unproven_since: Instant,
+    /// Values not read in time.
+    pub values_overdue: bool,
+    /// The state was signed before and is not now.
+    pub signature_dropped: bool,
+    /// Transactions proven to be part of the ledger, in this run.
+    pub transactions: u64,
+    /// Proofs that held, in this run.
+    pub proofs: u64,
+    /// How much of its values was read.
+    pub values: Values,
+    /// The last 24 hours.
+    pub timeline: Timeline,
+}
+
+impl Row {
+    pub(super) fn new(database: &str, now: Instant) -> Row {
+        Row {
+            database: database.into(),
+            verdict: None,
+            since: None,
+            why: String::new(),
+            checked: None,
+            proven: None,
+            trusted: None,
+            signature: None,
+            shown: None,
+            previous: None,
+            open_alarms: 0,
+            alarm: None,
+            overdue: false,
+            unproven_since: now,
+            values_overdue: false,
+            signature_dropped: false,
+            transactions: 0,
+            proofs: 0,
+            values: Values::default(),
+            timeline: Timeline::default(),
+        }
+    }
+
+    pub(super) fn take(&mut self, outcome: &Outcome, now: Timestamp, moment: Instant) {
+        if self.verdict != Some(outcome.verdict) {
+            self.verdict = Some(outcome.verdict);
+            self.since = Some(now);
+        }
+        self.why = outcome.why();
+        self.checked = Some(now);
+        self.shown = outcome.shown;
+        self.previous = outcome.previous;
+        self.open_alarms = outcome.open_alarms;
+        self.overdue = outcome.overdue.is_some();
+        self.values_overdue = outcome.values_overdue.is_some();
+        if is_unsigned(outcome) || outcome.is_proven() {
+            // a check that saw no state says nothing about its signature
+            self.signature_dropped = is_unsigned(outcome);
+        }
+        if let Some(alarm) = &outcome.alarm {
+            self.alarm = Some(alarm.id.clone());
+        } else if outcome.open_alarms == 0 {
+            self.alarm = None;
+        }
+        if outcome.is_proven() {
+            self.proven = Some(now);
+            self.unproven_since = moment;
+            if outcome.shown != outcome.previous {
+                let tx = |state: Option<State>| state.map_or(0, |state| state.tx);
+                if outcome.previous.is_some() {
+                    self.transactions += tx(outcome.shown).saturating_sub(tx(outcome.previous));
+                    self.proofs += 1;
+                }
+                self.signature.clone_from(&outcome.signature);
+            }
+            self.trusted = outcome.shown.filter(|state| state.tx > 0).or(self.trusted);
+        } else if outcome.previous.is_some() {
+            self.trusted = outcome.previous;
+        }
+        self.timeline
+            .note(now, self.open_alarms > 0, outcome.verdict);
+    }
+
+    /// Returns the time since the last check in this run whose proof held. One that was not checked in this run is not
+    /// audited, or waits for the end of the first cycle.
+    pub(super) fn unproven_for(&self, clock: &Clock) -> Option<Duration> {
+        let checked = self.verdict.is_some();
+        checked.then(|| clock.since(self.unproven_since))
+    }
+
+    /// Marks the database as overdue although the last check was in time: no proof held for this long since.
+    pub(super) fn mark_overdue(&mut self, time: Duration) {
+        self.overdue = true;
+        let between = if self.why.is_empty() { "" } else { "; " };
+        self.why
+            .push_str(&format!("{between}{}", Overdue::Unproven(time)));
+    }
+
+    /// Is something to be done about it at once?
+    pub fn is_alarming(&self) -> bool {
+        self.open_alarms > 0 || self.verdict.is_some_and(Verdict::is_tampering)
+    }
+
+    /// Is everything proven and read in time?
+    pub fn is_well(&self) -> bool {
+        self.is_proven() && !self.overdue && !self.values_overdue
+    }
+
+    /// Was the last check's proof complete?
+    pub fn is_proven(&self) -> bool {
+        self.verdict.is_some_and(Verdict::is_proven)
+    }
+}
+
+fn is_unsigned(outcome: &Outcome) -> bool {
+    matches!(outcome.reason, Reason::Signature(_))
+        || outcome.warnings.contains(&Warning::SignatureDropped)
+}
