@@ -5,6 +5,14 @@
 
 use std::fmt;
 
+/// Returns a count with its noun, such as `1 database` or `2 databases`.
+pub fn counted(count: u64, one: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        _ => format!("{count} {one}s"),
+    }
+}
+
 /// Characters of a server's text that are shown at most.
 pub const SHOWN: usize = 240;
 

@@ -124,6 +124,11 @@ fn a_finding_that_names_no_other_state_offers_no_adoption() {
         shown.ends_with(2).stdout.contains("is not possible"),
         "{shown:#?}"
     );
+    // what it was read against
+    let trusted = format!("trusted:   transaction 25, hash {}", scene.trusted());
+    assert!(shown.stdout.contains(&trusted), "{shown:#?}");
+    let json = scene.alarm(&["show", &alarm, "--json"]);
+    assert_eq!(member(json.line(DATABASE), "trusted_tx"), "25");
     let refused = scene.alarm(&["adopt", &alarm, "--yes"]);
     let text = &refused.ends_with(3).stderr;
     let command = text

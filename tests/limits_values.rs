@@ -108,4 +108,21 @@ fn a_limit_that_a_raised_setting_does_not_fit_in_is_warned_of() {
         !cgroup.is_enforced() || raised.stderr.contains("up to 288 MiB"),
         "{raised:#?}"
     );
+    // nor is it silent where the log is, or where nothing is started
+    let large = ["--max-recv-msg-size", "33554432"];
+    for words in [
+        &["--once", "--quiet"][..],
+        &["sweep", "--quiet"],
+        &["sweep"],
+    ] {
+        let run = program.run(&[words, &large].concat());
+        let told = run.ends_with(0).stderr.matches(warning).count();
+        assert_eq!(told, usize::from(cgroup.is_enforced()), "{run:#?}");
+    }
+    let check = program.run(&[&["config", "--check"][..], &large].concat());
+    assert_eq!(
+        check.ends_with(0).stdout.contains(warning),
+        cgroup.is_enforced(),
+        "{check:#?}"
+    );
 }

@@ -319,7 +319,10 @@ fn after_a_value_alarm_every_broken_transaction_is_listed_with_its_time() {
     audit.once().is(2, DATABASE, "value");
     let run = audit.run(&["locate", DATABASE]);
     let text = &run.ends_with(2).stdout;
-    assert!(text.contains("60 transactions are, of 60 read"), "{text}");
+    assert!(
+        text.contains("60 transactions of 60 that were read"),
+        "{text}"
+    );
     assert!(
         text.contains("a value differs: 60 transactions, written 20"),
         "{text}"

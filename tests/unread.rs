@@ -207,6 +207,40 @@ fn a_first_sight_is_reported_beside_what_could_not_be_read() {
     assert_eq!(outcome.of_state, Some(Verdict::Consistent));
 }
 
+/// What is named is enough: no second transaction fails with the size that the first one needed.
+#[test]
+fn the_size_to_set_holds_the_largest_of_several_transactions() {
+    for sizes in [&[5, 10, 7][..], &[30]] {
+        let mut scene = Scene::new(Options::default());
+        for (key, size) in sizes.iter().enumerate() {
+            let value = "x".repeat(size * 1_000_000);
+            scene.embedded.set(DB, &format!("large{key}"), &value);
+        }
+        let mut auditor = scene.auditor(ALL);
+        let why = cycle(&mut auditor).why();
+        drop(auditor);
+        let advice: Vec<&str> = why.split("set it to ").skip(1).collect();
+        assert_eq!(advice.len(), sizes.len(), "{why}");
+        let size = |advice: &str| advice.split(' ').next().expect("a size").parse::<i32>();
+        let size = size(advice[0]).expect("a number");
+        assert!(advice.iter().all(|of| of.starts_with(&size.to_string())));
+        assert!(why.contains("a limit on memory to "), "{why}");
+        scene.max_answer = size;
+        let outcome = cycle(&mut scene.auditor(ALL));
+        assert_eq!(outcome.verdict, Verdict::Consistent, "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_state_that_is_too_large_is_no_reason_to_take_larger_answers() {
+    let scene = Scene::of_sixty();
+    let mut auditor = scene.trusting();
+    scene.embedded.lie(Lie::HugeReply);
+    let why = cycle(&mut auditor).why();
+    assert!(why.contains("do not raise it"), "{why}");
+    assert!(!why.contains("set it to"), "{why}");
+}
+
 #[test]
 fn due_transactions_are_all_retried_as_long_as_that_succeeds() {
     let scene = Scene::of_sixty();

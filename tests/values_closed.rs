@@ -128,6 +128,10 @@ fn a_flood_of_edits_opens_alarms_again_once_all_of_them_were_closed() {
     assert!(closed.expect("files").awaits_reading);
     is_open_again(&cycle(&mut auditor));
     assert!(store.alarm(&id).expect("files").is_open());
+    let wrong = store.close_alarm("wrong", "operator", clock::now());
+    let wrong = wrong.expect_err("there is none").to_string();
+    assert!(wrong.contains("more: immuaudit alarm list"), "{wrong}");
+    assert!(wrong.len() < 500, "{wrong}");
     scene.embedded.be_honest();
     close(&scene);
     assert!(reads(&scene, &mut auditor) > 0);

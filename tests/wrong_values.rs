@@ -28,7 +28,7 @@ const FREE: [&str; 16] = [
 ];
 
 /// Each setting with a value that it cannot have, and what is wanted.
-const WRONG: [(&str, &str, &str); 66] = [
+const WRONG: [(&str, &str, &str); 67] = [
     (
         "--immudb-address",
         "http://db:3322",
@@ -49,7 +49,12 @@ const WRONG: [(&str, &str, &str); 66] = [
     ("--clientcas", "none", "there is no such file"),
     ("--servername", "a\tb", "without control characters"),
     ("--call-timeout", "0", "a duration with its unit"),
-    ("--max-recv-msg-size", "1", "from 65536 to"),
+    ("--max-recv-msg-size", "1", "32 MiB are 33554432"),
+    (
+        "--max-recv-msg-size",
+        "32M",
+        "a whole number of bytes from 65536 to 1073741824, without a unit: this is 33554432",
+    ),
     ("--audit-interval", "0", "a duration with its unit"),
     ("--once", "maybe", "true or false"),
     ("--server-signing-pub-key", "none", "there is no such file"),

@@ -10,6 +10,7 @@ use super::strangers::Strangers;
 use super::verdict::{Exit, Verdict};
 use crate::audit::check::listing::Impossible;
 use crate::server::Failure;
+use crate::text::counted;
 use crate::trust::LocalFailure;
 
 /// The result of one cycle.
@@ -176,17 +177,20 @@ impl fmt::Display for Trouble<'_> {
             Trouble::NoStore(failure) => write!(f, "local failure: {failure}"),
             Trouble::Impossible(names) => write!(
                 f,
-                "the server lists {} names that no database can have, the first \"{}\"",
-                names.count, names.first
+                "the server lists {} that no database can have, the first \"{}\"",
+                counted(number(names.count), "name"),
+                names.first
             ),
             Trouble::TooMany(left_out) => write!(
                 f,
-                "the server lists more databases than are audited: {left_out} are left out"
+                "the server lists more databases than are audited: {left_out} {} left out, of which nothing is trusted; to audit \
+                 others than those that it lists first, name them in --audit-databases",
+                if *left_out == 1 { "is" } else { "are" }
             ),
             Trouble::NotReached(count) => write!(
                 f,
-                "there was no time for {count} databases of which nothing is trusted yet: the next \
-                 cycles go on with them"
+                "there was no time for {} of which nothing is trusted yet: the next cycles go on with them",
+                counted(number(*count), "database")
             ),
             Trouble::Strangers(strangers) => write!(f, "{strangers}"),
             Trouble::Late { took, interval } => write!(
@@ -205,4 +209,8 @@ impl fmt::Display for Trouble<'_> {
             ),
         }
     }
+}
+
+fn number(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }

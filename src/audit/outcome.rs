@@ -8,6 +8,7 @@ use super::verdict::{Exit, Reason, Verdict};
 use crate::ledger::{Signature, State};
 use crate::locate::Window;
 use crate::text::Shown;
+use crate::text::counted;
 use crate::trust::{Alarm, LocalFailure};
 
 /// Something worth telling that is no verdict.
@@ -92,12 +93,16 @@ impl fmt::Display for Warning {
             }
             Warning::SampleCut { transactions } => write!(
                 f,
-                "there was no time to read {transactions} transactions of this cycle's sample: the server or the way to \
-                 it is slow"
+                "there was no time to read {} of this cycle's sample: the server or the way to it is slow",
+                counted(*transactions, "transaction")
             ),
             Warning::Behind { transactions } => write!(
                 f,
-                "{transactions} new transactions are not read yet: reading is slower than the ledger grows"
+                "{} not read yet: reading is slower than the ledger grows",
+                match transactions {
+                    1 => "1 new transaction is".into(),
+                    transactions => format!("{transactions} new transactions are"),
+                }
             ),
         }
     }
@@ -140,7 +145,11 @@ impl fmt::Display for Overdue {
             ),
             Overdue::Behind { transactions, time } => write!(
                 f,
-                "overdue: {transactions} new transactions have waited to be read for {}s",
+                "overdue: {} waited to be read for {}s",
+                match transactions {
+                    1 => "1 new transaction has".into(),
+                    transactions => format!("{transactions} new transactions have"),
+                },
                 time.as_secs()
             ),
             Overdue::Cut(time) => write!(

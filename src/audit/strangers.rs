@@ -7,7 +7,7 @@ use std::fmt;
 use super::auditor::Auditor;
 use super::outcome::Outcome;
 use super::verdict::{Exit, Verdict};
-use crate::text::Shown;
+use crate::text::{Shown, counted};
 use crate::trust::Trusted;
 
 /// Strangers of a cycle that are reported one by one: a server of an ordinary size has fewer.
@@ -117,11 +117,15 @@ impl fmt::Display for Strangers {
         {
             return write!(
                 f,
-                "{} listed databases have no transactions yet",
-                self.count
+                "{} no transactions yet",
+                match self.count {
+                    1 => "1 listed database has".into(),
+                    count => format!("{count} listed databases have"),
+                }
             );
         }
-        write!(f, "nothing is trusted of {} databases (", self.count)?;
+        let count = u64::try_from(self.count).unwrap_or(u64::MAX);
+        write!(f, "nothing is trusted of {} (", counted(count, "database"))?;
         for (at, (verdict, count)) in self.by_verdict().enumerate() {
             let between = if at == 0 { "" } else { ", " };
             write!(f, "{between}{count} {verdict}")?;

@@ -17,8 +17,9 @@ use crate::report::{
     untrusted_json,
 };
 use crate::server::Failure;
-use crate::service::{Notifier, memory_allowed};
+use crate::service::Notifier;
 use crate::stop::Stop;
+use crate::text::counted;
 use crate::trust::Store;
 
 /// Audits until stopped, or once.
@@ -31,7 +32,6 @@ pub fn run(settings: &Settings, effective: &Effective) -> Result<Exit, Failed> {
     let notifier = Rc::new(Notifier::from_environment());
     let progress = notifier.clone();
     let server = open::server(settings, stop.clone())?.on_progress(move || progress.progress());
-    warn_of_little_memory(settings);
     let watch = watch::start(settings, effective, &mut store, &server)?;
     let mut auditor =
         Auditor::new(server, store, open::policy(settings)).with_mirror(settings.audit.mirror);
@@ -54,20 +54,6 @@ pub fn run(settings: &Settings, effective: &Effective) -> Result<Exit, Failed> {
             };
             Ok(watched.until_stopped(&mut auditor))
         }
-    }
-}
-
-/// Warns if this process may not take the memory that its settings need: the kernel would kill it.
-fn warn_of_little_memory(settings: &Settings) {
-    let server = &settings.server;
-    let needed = server.memory_needed();
-    let allowed = memory_allowed().map(|bytes| bytes >> 20); // MiB
-    if let Some(allowed) = allowed.filter(|allowed| *allowed < needed) {
-        let size = server.max_recv_msg_size;
-        log::warn!(
-            "the limit on memory is {allowed} MiB, and answers of --max-recv-msg-size ({size} bytes) take up to \
-             {needed} MiB: raise it, or large answers end the program (audit-mode install sets it for the service)"
-        );
     }
 }
 
@@ -102,7 +88,14 @@ fn tell_rest(settings: &Settings, cycle: &Cycle) {
     }
     let quiet = settings.report.volume == Volume::Quiet && !is_trouble;
     match settings.report.format {
-        Format::Text if !quiet => print(&format!("{rest} more databases: {}", cycle.strangers)),
+        Format::Text if !quiet => {
+            let rest = u64::try_from(rest).unwrap_or(u64::MAX);
+            print(&format!(
+                "{}: {}",
+                counted(rest, "more database"),
+                cycle.strangers
+            ));
+        }
         // a trouble has its object already
         Format::Json if !is_trouble && !quiet => print(&untrusted_json(name, &cycle.strangers)),
         Format::Text | Format::Json => {}

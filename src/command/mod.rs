@@ -22,10 +22,10 @@ mod watch;
 
 use std::process::ExitCode;
 
-use log::LevelFilter;
+use log::{Level, LevelFilter};
 
 use crate::audit::Exit;
-use crate::config::{self, Invocation, Process, Run, Task, Volume, Wrong};
+use crate::config::{self, Invocation, Process, Remark, Run, Task, Volume, Wrong};
 use crate::report::{complain, print, start_logging};
 use crate::sys;
 
@@ -61,10 +61,20 @@ fn perform(run: Run) -> Exit {
         Volume::Quiet => LevelFilter::Off, // what is not well is told on stdout
     };
     start_logging(level, report.log_format);
-    if run.task == Task::Audit {
-        // nothing else logs in
-        for remark in &run.remarks {
-            log::log!(remark.level(), "{remark}");
+    for remark in &run.remarks {
+        match (&run.task, remark) {
+            // the program may be killed for it, so it is said whatever the log is for
+            (Task::Audit | Task::Sweep { .. } | Task::Locate(_), Remark::LittleMemory { .. })
+                if !log::log_enabled!(Level::Warn) =>
+            {
+                complain(&format!("immuaudit: {remark}"));
+            }
+            (Task::Sweep { .. } | Task::Locate(_), Remark::LittleMemory { .. }) => {
+                log::warn!("{remark}");
+            }
+            // nothing else logs in
+            (Task::Audit, _) => log::log!(remark.level(), "{remark}"),
+            _ => {}
         }
     }
     let done = match run.task {

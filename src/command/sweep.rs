@@ -11,7 +11,7 @@ use crate::config::{Effective, Format, Repeat, Settings, Volume};
 use crate::ranges::Ranges;
 use crate::report::{Bar, JsonObject, few_ranges, log_outcome, log_swept, print};
 use crate::stop::Stop;
-use crate::text::Shown;
+use crate::text::{Shown, counted};
 use crate::trust::{Due, Store, Swept};
 
 /// Sweeps these databases, or all that are audited.
@@ -135,8 +135,8 @@ impl<'a> Done<'a> {
         }
         if self.acknowledged > 0 {
             text.push_str(&format!(
-                "\n  {} transactions without values, which an operator acknowledged",
-                self.acknowledged
+                "\n  {} without values, which an operator acknowledged",
+                counted(self.acknowledged, "transaction")
             ));
         }
         if !self.absent.is_empty() {

@@ -106,11 +106,13 @@ fn remember(board: &Board, store: &Store) -> Result<(), LocalFailure> {
     let outcomes = store.load_outcomes();
     for database in store.databases()? {
         let trusted = store.load(&database).ok().flatten();
-        let alarms = store
-            .open_alarms(Some(&database))
-            .map_or(1, |alarms| alarms.len());
+        let alarms = store.open_alarms(Some(&database));
+        let count = alarms.as_ref().map_or(1, Vec::len);
         let last = outcomes.iter().find(|outcome| outcome.database == database);
-        board.remember(&database, trusted.as_ref(), alarms, last);
+        board.remember(&database, trusted.as_ref(), count, last);
+        for alarm in alarms.iter().flatten() {
+            board.remember_alarm(&database, alarm.kind);
+        }
     }
     for progress in store.load_progress(clock::now()) {
         let acknowledged = store.acknowledged(&progress.database).unwrap_or_default();

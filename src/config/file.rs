@@ -156,7 +156,7 @@ fn keys() -> impl Iterator<Item = &'static Setting> {
 fn texts(setting: &Setting, value: &DeValue) -> Result<Vec<String>, &'static str> {
     let wanted = match setting.kind {
         Kind::Switch(_) | Kind::UnusedSwitch => "true or false",
-        Kind::Count(..) => "a whole number",
+        Kind::Count(..) | Kind::Bytes(..) => "a whole number",
         Kind::List(_) | Kind::Pins(_) | Kind::Urls(_) => "an array of texts in quotes",
         _ => "a text in quotes",
     };
@@ -164,7 +164,7 @@ fn texts(setting: &Setting, value: &DeValue) -> Result<Vec<String>, &'static str
     match (&setting.kind, value) {
         (_, DeValue::String(text)) => one(text),
         (Kind::Switch(_) | Kind::UnusedSwitch, DeValue::Boolean(on)) => one(&on.to_string()),
-        (Kind::Count(..) | Kind::Duration(..), DeValue::Integer(number))
+        (Kind::Count(..) | Kind::Bytes(..) | Kind::Duration(..), DeValue::Integer(number))
             if number.radix() == 10 =>
         {
             one(number.as_str())

@@ -42,6 +42,8 @@ pub(super) enum Kind {
     Choice(&'static [Word]),
     /// A whole number within a range.
     Count(RangeInclusive<u64>, Slot<u64>),
+    /// A number of bytes within a range.
+    Bytes(RangeInclusive<u64>, Slot<u64>),
     /// A duration of at least the first; zero is "off" where that is allowed.
     Duration(Duration, Slot<Duration>),
     /// Names, comma-separated or as a TOML array.
@@ -132,6 +134,11 @@ impl Kind {
             }
             Kind::Count(range, slot) => {
                 let number = value::count(text, *range.start(), *range.end())?;
+                *slot(draft) = number;
+                Ok(number.to_string())
+            }
+            Kind::Bytes(range, slot) => {
+                let number = value::bytes(text, *range.start(), *range.end())?;
                 *slot(draft) = number;
                 Ok(number.to_string())
             }

@@ -217,7 +217,11 @@ fn completions(words: &[String]) -> Result<Invocation, Wrong> {
 
 fn config(draft: &Draft, run: &Run) -> String {
     if draft.check {
-        return "the settings are right\n".to_owned();
+        let is_little = |remark: &&Remark| matches!(remark, Remark::LittleMemory { .. });
+        return match run.remarks.iter().find(is_little) {
+            Some(remark) => format!("the settings are right, but {remark}\n"),
+            None => "the settings are right\n".to_owned(),
+        };
     }
     let remarks = run
         .remarks
@@ -238,6 +242,7 @@ fn layers(process: &Process, flags: &[Given], task: Task) -> Result<Run, Wrong> 
     } = gather(process, flags)?;
     in_place(&draft, &effective, &task)?;
     let settings = resolve(&draft, &mut remarks).map_err(Wrong)?;
+    remarks.extend(settings.server.little_memory());
     Ok(Run {
         task,
         settings,

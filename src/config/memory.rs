@@ -1,5 +1,7 @@
 //! The memory that the program needs, by the largest answer that it takes from the server.
 
+use super::allowed::memory_allowed;
+use super::remark::Remark;
 use super::settings::ServerSettings;
 
 /// Bytes that are needed whatever the server sends: half of it is the program, gRPC and TLS, the rest what is
@@ -21,10 +23,32 @@ pub fn memory_needed(max_recv_msg_size: u64) -> u64 {
     bytes.max(LEAST).div_ceil(MIB)
 }
 
+/// Bytes that an answer may have beside the one that was too large: a proof that comes with the same transaction.
+const BESIDE: u64 = 64 << 10;
+/// The largest `--max-recv-msg-size` that there is, in bytes.
+const LARGEST: u64 = 1 << 30;
+
+/// Returns the `--max-recv-msg-size`, in bytes, for answers of up to so many bytes: whole MiB.
+pub fn size_to_set(answer: u64) -> u64 {
+    let size = answer.saturating_add(BESIDE).div_ceil(MIB);
+    size.saturating_mul(MIB).min(LARGEST)
+}
+
 impl ServerSettings {
     /// Returns the limit on memory, in MiB, that the program needs with these settings.
     pub fn memory_needed(&self) -> u64 {
         memory_needed(u64::try_from(self.max_recv_msg_size).unwrap_or(0))
+    }
+
+    /// Returns a remark if this process may not take the memory that these settings need: the kernel would kill it.
+    pub(super) fn little_memory(&self) -> Option<Remark> {
+        let needed = self.memory_needed();
+        let allowed = memory_allowed()? / MIB;
+        (allowed < needed).then_some(Remark::LittleMemory {
+            allowed,
+            needed,
+            size: self.max_recv_msg_size,
+        })
     }
 }
 
@@ -40,5 +64,12 @@ mod tests {
         assert_eq!(memory_needed(32 << 20), 288);
         assert_eq!(memory_needed(1 << 30), 8_224);
         assert!(memory_needed(u64::MAX) > 1 << 40);
+    }
+
+    #[test]
+    fn the_size_to_set_has_room_for_a_proof_and_is_one_that_can_be_set() {
+        assert_eq!(size_to_set(4_194_304), 5 << 20);
+        assert_eq!(size_to_set(10_000_000), 10 << 20);
+        assert_eq!(size_to_set(u64::MAX), LARGEST);
     }
 }

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::panic))]
 
+mod allowed;
 mod argv;
 mod completions;
 mod draft;
@@ -45,7 +46,7 @@ mod words;
 pub use effective::Effective;
 pub use filter::DatabaseFilter;
 pub use load::{Invocation, Run, load};
-pub use memory::memory_needed;
+pub use memory::{memory_needed, size_to_set};
 pub use persona::Persona;
 pub use problem::{EXIT_CODE, Problem, Wrong};
 pub use process::{Privilege, Process};

@@ -39,6 +39,15 @@ pub enum Remark {
         /// The file.
         path: PathBuf,
     },
+    /// The limit on the memory of this process is too small for the largest answer.
+    LittleMemory {
+        /// The limit, in MiB.
+        allowed: u64,
+        /// What is needed, in MiB.
+        needed: u64,
+        /// `--max-recv-msg-size`, in bytes.
+        size: i32,
+    },
     /// A variable of ours that names no setting.
     UnknownVariable {
         /// As it is.
@@ -97,6 +106,15 @@ impl fmt::Display for Remark {
             ),
             Remark::LoosePasswordFile { path } => loose(f, "password", path),
             Remark::LooseKeyFile { path } => loose(f, "private key", path),
+            Remark::LittleMemory {
+                allowed,
+                needed,
+                size,
+            } => write!(
+                f,
+                "the limit on memory is {allowed} MiB, and answers of --max-recv-msg-size ({size} bytes) take up to \
+                 {needed} MiB: raise it, or large answers end the program (audit-mode install sets it for the service)"
+            ),
             Remark::UnknownVariable { name, nearest } => {
                 write!(f, "variable {} names no setting", shown(name))?;
                 let nearest = nearest.as_deref().unwrap_or("none");

@@ -6,7 +6,7 @@ use log::LevelFilter;
 
 use super::draft::OwnSignatures;
 use super::kind::Kind::{
-    Choice, Command, Count, Duration as Time, Host, List, MaybeText, Path, Pins, Secret,
+    Bytes, Choice, Command, Count, Duration as Time, Host, List, MaybeText, Path, Pins, Secret,
     SecretFile, Switch, Text, Unused, UnusedSwitch, Url, Urls,
 };
 use super::kind::Word;
@@ -54,7 +54,7 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new("--servername", MaybeText(|d| &mut d.servername), "NAME", "", "name in the server's certificate (default: localhost under --mtls, else the address)")
         .immuclient(),
     Setting::new("--call-timeout", Time(TICK, |d| &mut d.call_timeout), "DURATION", "10s", "deadline of each call"),
-    Setting::new("--max-recv-msg-size", Count(65_536..=1 << 30, |d| &mut d.max_recv_msg_size), "BYTES", "4194304", "largest answer taken from the server")
+    Setting::new("--max-recv-msg-size", Bytes(65_536..=1 << 30, |d| &mut d.max_recv_msg_size), "BYTES", "4194304", "largest answer taken from the server")
         .immuclient(),
     // the audit
     Setting::new("--audit-databases", List(|d| &mut d.databases), "NAMES", "", "full names or prefixes (default: all)")
@@ -76,7 +76,7 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new("--audit-sample", Count(0..=1_000_000, |d| &mut d.sample), "TRANSACTIONS", "32", "transactions drawn and read each cycle; 0: none"),
     Setting::new("--audit-sweep", Time(OFF, |d| &mut d.sweep), "DURATION", "", "read the whole history once in this time"),
     Setting::new("--audit-mirror", Switch(|d| &mut d.mirror), "", "false", "keep the hash of every transaction, 32 bytes each: locate then names the very first that was rewritten"),
-    Setting::new("--audit-mirror-max", Count(65_536..=1 << 40, |d| &mut d.mirror_max), "BYTES", "1073741824", "most that the mirrors of all databases take together"),
+    Setting::new("--audit-mirror-max", Bytes(65_536..=1 << 40, |d| &mut d.mirror_max), "BYTES", "1073741824", "most that the mirrors of all databases take together"),
     // what is trusted
     Setting::new("--dir", Path(|d| &mut d.directory), "DIRECTORY", "", "where trusted states are kept")
         .everyday().immuclient().computed(Process::state_directory),

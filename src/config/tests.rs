@@ -61,7 +61,7 @@ fn values(setting: &Setting) -> [(String, String); 4] {
                     .0
                     .to_owned(),
             ),
-            Kind::Count(range, _) => {
+            Kind::Count(range, _) | Kind::Bytes(range, _) => {
                 let number = (range.start() + n.parse::<u64>().unwrap()).to_string();
                 (number.clone(), number)
             }

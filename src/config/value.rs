@@ -35,6 +35,33 @@ pub(super) fn count(text: &str, least: u64, most: u64) -> Result<u64, Wanted> {
     in_range.ok_or_else(|| format!("a whole number from {least} to {most}"))
 }
 
+/// Units of a size that people write, in bytes; what is wanted is the number.
+const SIZES: [(&str, u64); 3] = [("k", 1 << 10), ("m", 1 << 20), ("g", 1 << 30)];
+
+/// A whole number of bytes within a range. Where a unit is given the error says how many bytes that is.
+pub(super) fn bytes(text: &str, least: u64, most: u64) -> Result<u64, Wanted> {
+    count(text, least, most).map_err(|_| {
+        let wanted = format!("a whole number of bytes from {least} to {most}, without a unit");
+        match with_unit(text.trim()) {
+            Some(bytes) => format!("{wanted}: this is {bytes}"),
+            None => format!("{wanted}: 32 MiB are {}", 32 << 20),
+        }
+    })
+}
+
+/// Returns the bytes of a size such as `32M`, `32MB` or `32MiB`.
+fn with_unit(text: &str) -> Option<u64> {
+    let text = text.to_ascii_lowercase();
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at_checked(digits)?;
+    let unit = unit
+        .trim_start()
+        .trim_end_matches('b')
+        .trim_end_matches('i');
+    let (_, bytes) = SIZES.iter().find(|(name, _)| *name == unit)?;
+    number.parse::<u64>().ok()?.checked_mul(*bytes)
+}
+
 /// A duration such as `250ms`, `5m` or `1h30m`, of at least `least`; "0" where that is zero.
 pub(super) fn duration(text: &str, least: Duration) -> Result<Duration, Wanted> {
     let wanted = || {

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::json::JsonObject;
 use crate::clock::Timestamp;
 use crate::ledger::State;
-use crate::text::{Shown, shell_value, shell_word};
+use crate::text::{Shown, counted, shell_value, shell_word};
 use crate::trust::{Adoption, Alarm, LocalFailure, Location, PastClosing};
 
 /// An alarm, with the consequences of adopting it.
@@ -18,6 +18,8 @@ pub struct AlarmReport {
     pub adoption: Result<Adoption, LocalFailure>,
     /// Time of a check after the alarm was last seen in which the server showed the trusted history again.
     pub shown_again: Option<Timestamp>,
+    /// The trusted state that a finding about a transaction was read against, by its evidence.
+    pub read_against: Option<State>,
 }
 
 /// Returns the lines about an open alarm: its evidence, and the commands that close or adopt it.
@@ -147,7 +149,10 @@ impl AlarmReport {
             ),
             format!("  reason:    {}", Shown::of_escaped(&alarm.reason)),
             format!("  raised:    {}, {}", alarm.raised, seen(alarm)),
-            format!("  trusted:   {}", state(alarm.trusted)),
+            format!(
+                "  trusted:   {}",
+                state(alarm.trusted.or(self.read_against))
+            ),
             format!("  shown:     {}", state(alarm.shown)),
             format!("  evidence:  {}", evidence_place(alarm)),
         ];
@@ -161,8 +166,8 @@ impl AlarmReport {
         }
         if alarm.displaced > 0 {
             lines.push(format!(
-                "  displaced: {} earlier findings were removed to make room",
-                alarm.displaced
+                "  displaced: {} removed to make room",
+                counted(alarm.displaced, "earlier finding")
             ));
         }
         if alarm.is_open() {
@@ -273,7 +278,7 @@ impl AlarmReport {
         let adopt = self.possible_command().filter(|_| open);
         let close = open.then(|| close_command(&self.alarm));
         let given_up = self.alarm.given_up().filter(|_| open && self.is_possible());
-        alarm_json(&self.alarm)
+        alarm_json(&self.alarm, self.alarm.trusted.or(self.read_against))
             .text("close_command", close.as_deref())
             .text("adopt_command", adopt.as_deref())
             .number(
@@ -286,7 +291,7 @@ impl AlarmReport {
 }
 
 /// Returns the facts of an alarm as a JSON object.
-fn alarm_json(alarm: &Alarm) -> JsonObject {
+fn alarm_json(alarm: &Alarm, trusted: Option<State>) -> JsonObject {
     let closed = alarm.closed.as_ref();
     JsonObject::new()
         .text("server", Some(&alarm.location.server))
@@ -298,8 +303,8 @@ fn alarm_json(alarm: &Alarm) -> JsonObject {
         .shown("raised", Some(alarm.raised))
         .shown("last_seen", Some(alarm.last_seen))
         .number("times", Some(alarm.times))
-        .number("trusted_tx", alarm.trusted.map(|state| state.tx))
-        .shown("trusted_hash", alarm.trusted.map(|state| state.hash))
+        .number("trusted_tx", trusted.map(|state| state.tx))
+        .shown("trusted_hash", trusted.map(|state| state.hash))
         .number("shown_tx", alarm.shown.map(|state| state.tx))
         .shown("shown_hash", alarm.shown.map(|state| state.hash))
         .text("evidence", Some(&alarm.evidence.to_string_lossy()))

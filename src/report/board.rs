@@ -13,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::histogram::Histogram;
 use crate::report::values::Values;
 use crate::server::{Calls, Counted};
-use crate::trust::{Acknowledged, OutcomeRecord, Progress, Trusted};
+use crate::trust::{Acknowledged, OutcomeRecord, Progress, Tampering, Trusted};
 
 /// Upper bounds of a cycle's duration, in seconds.
 const CYCLES: &[f64] = &[
@@ -162,6 +162,13 @@ impl Board {
         written.rows.insert(database.into(), Arc::new(row));
     }
 
+    /// The kind of an open alarm that an earlier run left.
+    pub fn remember_alarm(&self, database: &str, kind: Tampering) {
+        if let Some(row) = self.written().rows.get_mut(database) {
+            Arc::make_mut(row).note_kind(kind);
+        }
+    }
+
     /// Who is notified, for their counts.
     pub fn watch_receivers(&self, receivers: Vec<Receiver>) {
         *lock(&self.0.notifications) = receivers;
@@ -177,6 +184,9 @@ impl Board {
             return;
         }
         let before = written.rows.get(outcome.database.as_str()).cloned();
+        if outcome.is_gone() && before.is_none() {
+            return; // the end of the cycle would remove it again
+        }
         let mut row = match before {
             Some(row) => Row::clone(&row),
             None => Row::new(&outcome.database, moment),

@@ -11,6 +11,7 @@ use super::verdict::{Overall, overall};
 use crate::audit::Verdict;
 use crate::clock::{self, Timestamp};
 use crate::ledger::encode_base64;
+use crate::text::counted;
 
 const STYLE: &str = include_str!("page.css");
 
@@ -51,7 +52,14 @@ pub fn page(snapshot: &Snapshot) -> String {
         );
     }
     if all == Overall::Tampered {
-        html.push_str(ALARM);
+        let rows = || snapshot.rows.values().filter(|row| row.is_alarming());
+        if rows().any(|row| row.alarms_of_values) {
+            html.push_str(VALUE_ALARM);
+        }
+        // an alarm of an earlier run may be of any kind
+        if rows().any(|row| row.alarms_of_history || !row.alarms_of_values) || rows().count() == 0 {
+            html.push_str(ALARM);
+        }
     }
     table(&mut html, snapshot, now);
     notifications(&mut html, snapshot);
@@ -86,6 +94,17 @@ const ALARM: &str = "<section class=\"alarm\"><h2>What this means, and what to d
     closes an alarm and keeps the trusted state; <code>alarm adopt</code> trusts the state that the server \
     showed instead. Until then the alarm stays here.</li></ol></section>\n";
 
+/// What an alarm about a value means, and the next step.
+const VALUE_ALARM: &str = "<section class=\"alarm\"><h2>A stored value is not what was written</h2>\n\
+    <p>The history of the ledger is proven as before, but a value that the server stores, or an entry, does not have \
+    the hash that was committed: it was changed on the server, or its disk is damaged.</p>\n<ol>\
+    <li>Leave the server and its data as they are; restore nothing over them.</li>\
+    <li>On the auditor's host, <code>immuaudit alarm list</code> names the evidence file of each alarm: \
+    copy it to a safe place.</li>\
+    <li><code>immuaudit locate DATABASE</code> reads the whole history, and lists every transaction that is broken.</li>\
+    <li>Take the values from a backup or a replica. Then close the alarm by <code>immuaudit alarm close</code>: the next \
+    check reads the transaction again, and opens the alarm again if it is still broken.</li></ol></section>\n";
+
 fn headline(snapshot: &Snapshot, all: Overall) -> (&'static str, String) {
     let rows = || snapshot.rows.values();
     let total = rows().count();
@@ -93,7 +112,10 @@ fn headline(snapshot: &Snapshot, all: Overall) -> (&'static str, String) {
     match all {
         Overall::Good => (
             "All is well",
-            format!("Every one of {total} databases extends what it has shown before."),
+            match total {
+                1 => "The database extends what it has shown before.".into(),
+                _ => format!("Every one of {total} databases extends what it has shown before."),
+            },
         ),
         Overall::Starting => ("Starting", "The first cycle is not done yet.".into()),
         Overall::Unproven if count(|row| !row.is_well()) == 0 => (
@@ -103,8 +125,9 @@ fn headline(snapshot: &Snapshot, all: Overall) -> (&'static str, String) {
         Overall::Unproven => (
             "Not everything could be checked",
             format!(
-                "{} of {total} databases could not be proven or read in time. No tampering has been seen.",
-                count(|row| !row.is_well())
+                "{} of {} could not be proven or read in time. No tampering has been seen.",
+                count(|row| !row.is_well()),
+                counted(total as u64, "database")
             ),
         ),
         Overall::Stalled => (
@@ -118,8 +141,14 @@ fn headline(snapshot: &Snapshot, all: Overall) -> (&'static str, String) {
         Overall::Tampered => (
             "Tampering",
             format!(
-                "{} of {total} databases have an open alarm.",
-                count(Row::is_alarming)
+                "{} of {} {} an open alarm.",
+                count(Row::is_alarming),
+                counted(total as u64, "database"),
+                if count(Row::is_alarming) == 1 {
+                    "has"
+                } else {
+                    "have"
+                }
             ),
         ),
     }
@@ -236,8 +265,11 @@ fn notifications(html: &mut String, snapshot: &Snapshot) {
         put(
             html,
             format_args!(
-                "<p>{} notification(s) wait for receiver {}, the oldest for {} seconds.</p>\n",
-                counts.pending,
+                "<p>{} for receiver {}, the oldest for {} seconds.</p>\n",
+                match counts.pending {
+                    1 => "1 notification waits".into(),
+                    pending => format!("{pending} notifications wait"),
+                },
                 escaped(&counts.receiver),
                 counts.oldest.as_secs()
             ),

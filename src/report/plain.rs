@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::alarm::alarm_lines;
 use crate::audit::{Outcome, Verdict};
+use crate::text::counted;
 
 /// A line to stdout; one that is closed is no reason to stop auditing.
 pub fn print(text: &str) {
@@ -53,8 +54,8 @@ pub fn outcome_line(outcome: &Outcome) -> String {
         }
     } else if outcome.open_alarms > 0 {
         line.push_str(&format!(
-            "\n  {} open alarm(s) of earlier checks: see immuaudit alarm list",
-            outcome.open_alarms
+            "\n  {} of earlier checks: see immuaudit alarm list",
+            counted(outcome.open_alarms as u64, "open alarm")
         ));
     }
     if let Some(failure) = &outcome.unwritten {

@@ -7,6 +7,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::ledger::{Signature, State};
 use crate::report::timeline::Timeline;
 use crate::report::values::Values;
+use crate::trust::Tampering;
 
 /// One database.
 #[derive(Clone, Debug)]
@@ -35,6 +36,10 @@ pub struct Row {
     pub open_alarms: usize,
     /// The last of them.
     pub alarm: Option<String>,
+    /// Whether an open alarm is known to be about the history, or another than a value.
+    pub alarms_of_history: bool,
+    /// Whether an open alarm is known to be about a stored value.
+    pub alarms_of_values: bool,
     /// Not proven in time: in the last check, or by the moment of the snapshot.
     pub overdue: bool,
     /// When the last check in this run ended whose proof held; of a database that none was proven, when it got its row.
@@ -68,6 +73,8 @@ impl Row {
             previous: None,
             open_alarms: 0,
             alarm: None,
+            alarms_of_history: false,
+            alarms_of_values: false,
             overdue: false,
             unproven_since: now,
             values_overdue: false,
@@ -97,8 +104,10 @@ impl Row {
         }
         if let Some(alarm) = &outcome.alarm {
             self.alarm = Some(alarm.id.clone());
+            self.note_kind(alarm.kind);
         } else if outcome.open_alarms == 0 {
             self.alarm = None;
+            (self.alarms_of_history, self.alarms_of_values) = (false, false);
         }
         if outcome.is_proven() {
             self.proven = Some(now);
@@ -117,6 +126,14 @@ impl Row {
         }
         self.timeline
             .note(now, self.open_alarms > 0, outcome.verdict);
+    }
+
+    /// Notes the kind of an open alarm.
+    pub(super) fn note_kind(&mut self, kind: Tampering) {
+        match kind {
+            Tampering::Value => self.alarms_of_values = true,
+            _ => self.alarms_of_history = true,
+        }
     }
 
     /// Returns the time since the last check in this run whose proof held. One that was not checked in this run is not

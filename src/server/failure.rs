@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::classify::{self, OVER_OUR_LIMIT};
 use super::kind::Kind;
+use crate::config::{memory_needed, size_to_set};
 use crate::text::Shown;
-use crate::wire::Malformed;
+use crate::wire::{Malformed, method};
 
 /// A call that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,8 +89,21 @@ impl fmt::Display for Failure {
                 f.write_str("the server says that a transaction's data is corrupted")
             }
             Kind::CannotProve => f.write_str("the server says that it cannot prove this pair"),
+            // a state is some hundred bytes, and so is what a login answers
+            Kind::TooLarge if is_small(self.call) => f.write_str(
+                "the answer is larger than --max-recv-msg-size, and no immudb has so large an answer to this call: do \
+                 not raise it, but look for what answers in its place",
+            ),
             Kind::TooLarge => {
-                f.write_str("the answer is larger than --max-recv-msg-size: raise it, and the limit on memory with it")
+                f.write_str("the answer is larger than --max-recv-msg-size: ")?;
+                match self.size_needed().map(size_to_set) {
+                    Some(size) => write!(
+                        f,
+                        "set it to {size} or more, and a limit on memory to {} MiB or more",
+                        memory_needed(size)
+                    ),
+                    None => f.write_str("raise it, and the limit on memory with it"),
+                }
             }
             Kind::Malformed(malformed) => write!(f, "{malformed}"),
             Kind::Compressed => f.write_str("the answer is compressed, which was not asked for"),
@@ -104,4 +118,18 @@ impl fmt::Display for Failure {
         }
         Ok(())
     }
+}
+
+/// Returns whether no immudb has a large answer to a call: one of a state, or of a login.
+fn is_small(call: &str) -> bool {
+    let small = [
+        method::CURRENT_STATE,
+        method::LOGIN,
+        method::LOGOUT,
+        method::OPEN_SESSION,
+        method::CLOSE_SESSION,
+        method::KEEP_ALIVE,
+        method::USE_DATABASE,
+    ];
+    small.into_iter().any(|name| method::short(name) == call)
 }

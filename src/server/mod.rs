@@ -68,6 +68,8 @@ pub struct Server {
     calls: Calls,
     progress: Option<Box<dyn Fn()>>,
     renewal: Renewal,
+    /// Bytes of the largest answer that is taken; 0: there is no limit.
+    largest_answer: u64,
 }
 
 /// The time that no call lasts past, as it was before another one was set.
@@ -103,8 +105,13 @@ impl Server {
         timeout: Duration,
         stop: Stop,
     ) -> Result<Server, NoSystemRoots> {
+        let largest_answer = u64::try_from(endpoint.max_answer).unwrap_or(0);
         let transport = Box::new(GrpcTransport::new(endpoint)?);
-        Ok(Server::over(transport, login, timeout, stop))
+        let server = Server::over(transport, login, timeout, stop);
+        Ok(Server {
+            largest_answer,
+            ..server
+        })
     }
 
     /// A server that is reached in another way.
@@ -132,7 +139,13 @@ impl Server {
             ahead: Ahead::default(),
             progress: None,
             renewal: Renewal::default(),
+            largest_answer: 0,
         }
+    }
+
+    /// Returns the bytes of the largest answer that is taken (`--max-recv-msg-size`).
+    pub fn largest_answer(&self) -> u64 {
+        self.largest_answer
     }
 
     /// Calls `progress` after each exchange, whatever came of it.

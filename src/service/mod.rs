@@ -5,7 +5,6 @@
 
 #![forbid(unsafe_code)]
 
-mod allowed;
 mod facts;
 mod notify;
 mod plan;
@@ -13,7 +12,6 @@ mod step;
 mod toml_edit;
 mod unit;
 
-pub use allowed::memory_allowed;
 pub use facts::{Facts, NoSystemd, is_systemd};
 pub use notify::Notifier;
 pub use plan::{Plan, Purge, Service};

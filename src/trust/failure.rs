@@ -117,6 +117,9 @@ pub enum LocalFailure {
     EvidenceFull { directory: PathBuf, most: u64 },
 }
 
+/// Open alarms that a message names.
+const MAX_NAMED: usize = 5;
+
 /// What helps to recover: the database, and the last state known to have been accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recovery {
@@ -324,9 +327,13 @@ impl fmt::Display for LocalFailure {
                 } else {
                     "; open alarms:"
                 })?;
-                for (place, (id, kind, database)) in open.iter().enumerate() {
+                for (place, (id, kind, database)) in open.iter().take(MAX_NAMED).enumerate() {
                     let before = if place == 0 { "" } else { "," };
                     write!(f, "{before} {} ({kind}, {})", Shown(id), Shown(database))?;
+                }
+                let more = open.len().saturating_sub(MAX_NAMED);
+                if more > 0 {
+                    write!(f, ", and {more} more: immuaudit alarm list prints them")?;
                 }
                 Ok(())
             }

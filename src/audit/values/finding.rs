@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::audit::verdict::Verdict;
-use crate::config::memory_needed;
+use crate::config::{memory_needed, size_to_set};
 use crate::ledger::{Digest, State};
 use crate::server::{Failure, Kind};
 use crate::text::Shown;
@@ -277,9 +277,9 @@ impl fmt::Display for Unread {
             }
             Why::TooLarge { bytes: Some(bytes) } => write!(
                 f,
-                "is larger than --max-recv-msg-size allows: set it to {bytes} or more, and a limit on memory to {} MiB \
-                 or more",
-                memory_needed(*bytes)
+                "is larger than --max-recv-msg-size allows: set it to {} or more, and a limit on memory to {} MiB or more",
+                size_to_set(*bytes),
+                memory_needed(size_to_set(*bytes))
             ),
             Why::TooLarge { bytes: None } => {
                 f.write_str(

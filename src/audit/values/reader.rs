@@ -177,6 +177,7 @@ impl Reader<'_> {
 
     /// Ends the reading: records that there were more findings than are recorded one by one.
     pub(super) fn finish(&mut self) {
+        self.report.note_largest(self.server.largest_answer());
         let Some(Verdict::Tampered(kind)) = self.report.verdict() else {
             return;
         };

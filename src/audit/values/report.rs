@@ -18,6 +18,9 @@ const NAMED: usize = 3;
 /// Transactions kept by name that could not be read, in one go; the rest is counted.
 const KEPT_UNREAD: usize = 16;
 
+/// Bytes of the largest value that an immudb takes by default.
+const LARGEST_VALUE: u64 = 32 << 20;
+
 /// What reading some transactions found.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
@@ -37,6 +40,8 @@ pub struct Report {
     pub alarms: Alarms,
     /// Transactions that could not be read, the first of them and why.
     pub unread: Vec<Unread>,
+    /// Bytes of the largest answer that was too large, so far as any said.
+    pub largest: Option<u64>,
     /// Whether one that is not among these is malformed.
     pub more_malformed: bool,
     /// All of them that are to be read again.
@@ -98,6 +103,9 @@ impl Report {
 
     /// Adds a transaction that could not be read; the reason that says most of it stays.
     pub(super) fn add_unread(&mut self, tx: u64, why: Why) {
+        if let Why::TooLarge { bytes } = why {
+            self.largest = self.largest.max(bytes);
+        }
         if why.is_due() {
             self.due.insert(tx, tx, ());
             match why.is_of_values_only() {
@@ -126,6 +134,21 @@ impl Report {
         self.absent.remove(0, last);
         self.unread
             .retain(|unread| unread.tx > last || !unread.why.is_of_values_only());
+    }
+
+    /// Sets the bytes of every transaction that was too large to those that hold each of them. An answer that is more
+    /// than twice as large as `most` says no size.
+    pub(super) fn note_largest(&mut self, most: u64) {
+        let says_none = |unread: &Unread| matches!(unread.why, Why::TooLarge { bytes: None });
+        if self.unread.iter().any(says_none) {
+            let least = most.saturating_mul(2).max(LARGEST_VALUE);
+            self.largest = self.largest.max(Some(least));
+        }
+        for unread in &mut self.unread {
+            if let Why::TooLarge { bytes } = &mut unread.why {
+                *bytes = self.largest;
+            }
+        }
     }
 
     /// In the order of the ledger.

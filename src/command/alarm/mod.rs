@@ -42,6 +42,7 @@ fn report(store: &Store, alarm: Alarm) -> AlarmReport {
     AlarmReport {
         adoption: store.adoption(&alarm),
         shown_again: store.shown_again(&alarm),
+        read_against: None,
         alarm,
     }
 }

@@ -4,12 +4,14 @@ use super::report;
 use crate::audit::Exit;
 use crate::command::open::Failed;
 use crate::config::{Format, Settings};
+use crate::ledger::State;
 use crate::report::print;
-use crate::trust::Store;
+use crate::trust::{Alarm, Store, read_evidence};
 
 /// Prints one alarm; the exit code tells whether it is open.
 pub fn run(settings: &Settings, store: &Store, alarm: &str) -> Result<Exit, Failed> {
-    let report = report(store, store.alarm(alarm)?);
+    let mut report = report(store, store.alarm(alarm)?);
+    report.read_against = read_against(&report.alarm);
     print(&match settings.report.format {
         Format::Json => report.json().end(),
         Format::Text => report.text(),
@@ -19,4 +21,12 @@ pub fn run(settings: &Settings, store: &Store, alarm: &str) -> Result<Exit, Fail
     } else {
         Exit::Good
     })
+}
+
+/// Returns the trusted state that a transaction was read against; an alarm about one has it in its evidence alone, since
+/// it stays the same alarm while the trusted state grows.
+fn read_against(alarm: &Alarm) -> Option<State> {
+    let evidence = alarm.is_about_transactions().then_some(&alarm.evidence)?;
+    let finding = read_evidence(evidence).ok()?.finding;
+    finding.trusted.map(|trusted| trusted.state)
 }

@@ -4,6 +4,7 @@ use super::Known;
 use crate::command::acknowledge;
 use crate::config::Settings;
 use crate::report::{alarm_lines, few_ranges, seen};
+use crate::text::counted;
 use crate::trust::{OutcomeRecord, Tampering};
 
 impl Known<'_> {
@@ -95,10 +96,15 @@ impl Known<'_> {
         let of = trusted.state.tx;
         let mut lines = vec![match self.values {
             Some(values) if values.read > 0 => format!(
-                "  values: {} transactions read since {}, of {of} that there are",
-                values.read, values.since
+                "  values: transactions were read {} since {}, some more than once; the ledger has {}",
+                counted(values.read, "time"),
+                values.since,
+                counted(of, "transaction")
             ),
-            _ => format!("  values: none of {of} transactions was read yet"),
+            _ => format!(
+                "  values: none of {} was read yet",
+                counted(of, "transaction")
+            ),
         }];
         if let Some(values) = self.values {
             if let Some(sweep) = &values.sweep {
@@ -149,7 +155,11 @@ impl Known<'_> {
             }
             if let (Some(behind), Some(since)) = (self.behind(), values.behind_since) {
                 lines.push(format!(
-                    "  {behind} new transactions wait to be read since {since}"
+                    "  {} to be read since {since}",
+                    match behind {
+                        1 => "1 new transaction waits".into(),
+                        behind => format!("{behind} new transactions wait"),
+                    }
                 ));
             }
         }

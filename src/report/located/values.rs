@@ -2,14 +2,15 @@
 
 use super::unix;
 use crate::audit::{BrokenTx, BrokenValues};
+use crate::text::counted;
 
 /// Broken transactions of a kind that are told one by one.
 const TOLD: usize = 20;
 
 pub(super) fn lines(lines: &mut Vec<String>, values: &BrokenValues) {
     lines.push(format!(
-        "\nWhat is broken of the values\n  {} transactions are, of {} read; {} could not be read",
-        values.total(),
+        "\nWhat is broken of the values\n  {} of {} that were read; {} could not be read",
+        counted(values.total(), "transaction"),
         values.passed,
         values.unread
     ));
@@ -24,7 +25,10 @@ pub(super) fn lines(lines: &mut Vec<String>, values: &BrokenValues) {
             ),
             _ => String::new(),
         };
-        lines.push(format!("  {what}: {} transactions{span}", broken.len()));
+        lines.push(format!(
+            "  {what}: {}{span}",
+            counted(broken.len() as u64, "transaction")
+        ));
         for BrokenTx { said, ts, .. } in broken.iter().take(TOLD) {
             let at = ts.map_or(String::new(), |ts| format!(" (written {})", unix(ts)));
             lines.push(format!("    {said}{at}"));
