@@ -3,7 +3,7 @@
 mod support;
 
 use immuaudit::clock::{self, Timestamp};
-use immuaudit::drill::{Embedded, Lie, Options};
+use immuaudit::drill::{Embedded, Lie, Options, Telling};
 use immuaudit::trust::{Location, Store};
 use support::place::Place;
 use support::program::{Program, Run, member};
@@ -73,6 +73,35 @@ fn a_closed_alarm_is_not_well_before_a_check_has_proven_the_state_again() {
     scene.server.be_honest();
     scene.program.once().is(0, DB, "consistent");
     scene.status(0, "consistent");
+}
+
+#[test]
+fn a_transaction_of_a_closed_alarm_is_not_well_before_it_was_read_again() {
+    let scene = trusted();
+    scene.server.lie(Telling::from(Lie::EditedValue).about(7));
+    let all = scene.program.with(&["--audit-sample", "100"]);
+    all.once().is(2, DB, "value");
+    scene.server.be_honest();
+    let none = scene.program.with(&["--audit-sample", "0"]);
+    none.once().is(2, DB, "consistent");
+    let alarm = scene.program.open_alarm(DB);
+    let closed = scene.program.run(&["alarm", "close", &alarm]);
+    let text = &closed.ends_with(0).stdout;
+    assert!(text.contains("it reads transaction 7 again"), "{text}");
+    scene.status(1, "the next check reads transaction 7 again");
+    let shown = scene.program.run(&["alarm", "show", &alarm]);
+    let text = &shown.ends_with(0).stdout;
+    assert!(
+        text.contains("the next check reads transaction 7"),
+        "{text}"
+    );
+    none.once().is(0, DB, "consistent");
+    scene.status(0, "consistent");
+    // and the edit itself is found again by every check after a closing
+    scene.server.lie(Telling::from(Lie::EditedValue).about(7));
+    all.once().is(2, DB, "value");
+    scene.program.run(&["alarm", "close", &alarm]).ends_with(0);
+    none.once().is(2, DB, "value");
 }
 
 #[test]

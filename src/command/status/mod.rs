@@ -41,6 +41,7 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
         let known = Known {
             trusted: store.load(&database),
             alarms: store.open_alarms(Some(&database)),
+            closed: store.alarms_awaiting_reading(&database).unwrap_or_default(),
             last: outcomes.iter().find(|outcome| outcome.database == database),
             acknowledged: store.acknowledged(&database),
             values: progress.iter().find(|of| of.database == database),
@@ -66,6 +67,8 @@ struct Known<'a> {
     database: String,
     trusted: Result<Option<Trusted>, LocalFailure>,
     alarms: Result<Vec<Alarm>, LocalFailure>,
+    /// Closed alarms of which no check has read the transactions again yet.
+    closed: Vec<Alarm>,
     last: Option<&'a OutcomeRecord>,
     acknowledged: Result<Acknowledged, LocalFailure>,
     values: Option<&'a Progress>,
@@ -104,7 +107,10 @@ impl Known<'_> {
             None => last,
         };
         let due = self.values.is_some_and(|values| !values.due.is_empty());
-        let unread = if due { Exit::Incomplete } else { Exit::Good };
+        let unread = match due || !self.closed.is_empty() {
+            true => Exit::Incomplete,
+            false => Exit::Good,
+        };
         alarms.max(trusted).max(last).max(unread)
     }
 

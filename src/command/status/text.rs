@@ -49,6 +49,13 @@ impl Known<'_> {
             }
             Err(failure) => lines.push(format!("  no acknowledged fact counts: {failure}")),
         }
+        for alarm in &self.closed {
+            let what = alarm.read_again().unwrap_or_default();
+            lines.push(format!(
+                "  the next check reads {what} again, since alarm {} is closed",
+                alarm.id
+            ));
+        }
         if let Err(failure) = &self.alarms {
             lines.push(format!("  alarms cannot be read: {failure}"));
         }
