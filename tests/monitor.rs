@@ -36,7 +36,8 @@ fn every_endpoint_answers_a_person_and_a_program() {
             "{answer:?}"
         );
         assert!(answer.head.contains("Connection: close"), "{answer:?}");
-        let head = ask(port, &format!("HEAD {path} HTTP/1.1\r\n\r\n")).expect("an answer");
+        let head =
+            ask(port, &format!("HEAD {path} HTTP/1.1\r\nHost: x\r\n\r\n")).expect("an answer");
         assert_eq!((head.status, head.body.as_str()), (200, ""), "{path}");
     }
     for path in ["/livez", "/readyz", "/initz"] {
@@ -69,9 +70,12 @@ fn every_endpoint_answers_a_person_and_a_program() {
     );
     assert!(states.contains(&shop), "{states}");
     assert_eq!(get(port, "/nothing", "*/*").status, 404);
-    let post = ask(port, "POST /metrics HTTP/1.1\r\nContent-Length: 1\r\n\r\nx");
+    let post = ask(
+        port,
+        "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx",
+    );
     assert_eq!(post.map(|answer| answer.status), Some(400));
-    let delete = ask(port, "DELETE / HTTP/1.1\r\n\r\n");
+    let delete = ask(port, "DELETE / HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_eq!(delete.map(|answer| answer.status), Some(405));
 }
 
@@ -267,7 +271,7 @@ fn a_thousand_databases_are_scraped_within_two_megabytes_and_slow_scrapers_do_no
     // ask and never read
     let slow = (0..60).map(|_| {
         let mut peer = TcpStream::connect(("127.0.0.1", watched.port)).expect("a connection");
-        let asked = peer.write_all(b"GET /metrics HTTP/1.1\r\n\r\n");
+        let asked = peer.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
         asked.expect("a question");
         peer
     });

@@ -77,7 +77,7 @@ fn hostile_peers_are_held_off_and_the_audit_goes_on() {
     for round in 0..3000 {
         if let Ok(mut stream) = connect() {
             let half: &[u8] = if round % 2 == 0 {
-                b"GET /metrics HTTP/1.1\r\n\r\n"
+                b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
             } else {
                 b"GET /"
             };
@@ -89,18 +89,18 @@ fn hostile_peers_are_held_off_and_the_audit_goes_on() {
         .filter_map(|_| {
             let mut stream = connect().ok()?;
             stream
-                .write_all(b"GET / HTTP/1.1\r\nAccept: text/html\r\n\r\n")
+                .write_all(b"GET / HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n")
                 .ok()?;
             Some(stream)
         })
         .collect();
-    let mut answer = ask(port, "GET /metrics HTTP/1.1\r\n\r\n");
+    let mut answer = ask(port, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
     for _ in 0..600 {
         if answer.as_ref().is_some_and(|answer| answer.status == 200) {
             break;
         }
         thread::sleep(Duration::from_millis(50));
-        answer = ask(port, "GET /metrics HTTP/1.1\r\n\r\n");
+        answer = ask(port, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
     }
     let metrics = answer.expect("an answer");
     assert_eq!(metrics.status, 200);
@@ -134,7 +134,7 @@ fn the_system_takes_little_ahead_of_a_peer_that_does_not_read() {
     let address = monitor::start(&listen, board, Prefix::Immuclient).expect("a port");
     let ask = || {
         let mut stream = TcpStream::connect(address).expect("a connection");
-        let asked = stream.write_all(b"GET /metrics HTTP/1.1\r\n\r\n");
+        let asked = stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
         asked.expect("it is taken");
         stream
     };
@@ -223,7 +223,7 @@ fn without_descriptors_it_waits_and_answers_again() {
     drop(idle);
     let mut status = None;
     for _ in 0..600 {
-        status = ask(port, "GET /livez HTTP/1.1\r\n\r\n").map(|answer| answer.status);
+        status = ask(port, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").map(|answer| answer.status);
         if status == Some(200) {
             break;
         }

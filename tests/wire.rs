@@ -17,7 +17,7 @@ fn number(number: u8, value: u8) -> Vec<u8> {
 
 #[test]
 fn requests_say_who_asks_and_of_what() {
-    assert_eq!(wire::empty(), []);
+    assert_eq!(wire::empty(), [0_u8; 0]);
     let login = [bytes(1, b"user"), bytes(2, b"secret")];
     assert_eq!(wire::login("user", "secret"), login.concat());
     let session = [bytes(1, b"user"), bytes(2, b"secret"), bytes(3, b"db")];

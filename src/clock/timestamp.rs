@@ -32,6 +32,59 @@ impl Timestamp {
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_secs(self.0.saturating_sub(earlier.0))
     }
+
+    /// Returns the time as HTTP's header `Date` has it (RFC 9110 §5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
+    pub fn http_date(self) -> String {
+        // the first day of 1970 was a Thursday
+        let weekday = match self.0 / DAY % 7 {
+            0 => "Thu",
+            1 => "Fri",
+            2 => "Sat",
+            3 => "Sun",
+            4 => "Mon",
+            5 => "Tue",
+            _ => "Wed",
+        };
+        let [year, month, day] = self.date();
+        let month = match month {
+            1 => "Jan",
+            2 => "Feb",
+            3 => "Mar",
+            4 => "Apr",
+            5 => "May",
+            6 => "Jun",
+            7 => "Jul",
+            8 => "Aug",
+            9 => "Sep",
+            10 => "Oct",
+            11 => "Nov",
+            _ => "Dec",
+        };
+        let [hour, minute, second] = self.time_of_day();
+        format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+    }
+
+    /// Returns year, month and day, the latter two from 1.
+    fn date(self) -> [u64; 3] {
+        let mut days = self.0 / DAY;
+        let mut year = 1970;
+        while days >= days_of_year(year) {
+            days -= days_of_year(year);
+            year += 1;
+        }
+        let mut month = 1;
+        while days >= days_of_month(year, month) {
+            days -= days_of_month(year, month);
+            month += 1;
+        }
+        [year, month, days + 1]
+    }
+
+    /// Returns hour, minute and second.
+    fn time_of_day(self) -> [u64; 3] {
+        let second = self.0 % DAY;
+        [second / 3600, second / 60 % 60, second % 60]
+    }
 }
 
 impl From<SystemTime> for Timestamp {
@@ -44,22 +97,11 @@ impl From<SystemTime> for Timestamp {
 /// `2026-11-22T03:48:33Z`
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (mut days, second) = (self.0 / DAY, self.0 % DAY);
-        let mut year = 1970;
-        while days >= days_of_year(year) {
-            days -= days_of_year(year);
-            year += 1;
-        }
-        let mut month = 1;
-        while days >= days_of_month(year, month) {
-            days -= days_of_month(year, month);
-            month += 1;
-        }
-        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        let [year, month, day] = self.date();
+        let [hour, minute, second] = self.time_of_day();
         write!(
             f,
-            "{year:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z",
-            days + 1
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
         )
     }
 }
@@ -133,6 +175,18 @@ mod tests {
             let time = Timestamp::from_unix(seconds);
             assert_eq!(time.to_string(), text);
             assert_eq!(text.parse(), Ok(time));
+        }
+    }
+
+    #[test]
+    fn http_has_a_form_of_its_own_for_a_time() {
+        for (seconds, text) in [
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+            (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"), // RFC 9110 §5.6.7
+            (951_782_400, "Tue, 29 Feb 2000 00:00:00 GMT"),
+            (u64::MAX, "Fri, 31 Dec 9999 23:59:59 GMT"),
+        ] {
+            assert_eq!(Timestamp::from_unix(seconds).http_date(), text);
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::request::{self, Head, Request};
-use super::response::Response;
+use super::response::{Answer, REQUEST_TIMEOUT};
 use crate::clock::Clock;
 use crate::sys::Interest;
 
@@ -60,11 +60,9 @@ impl Connection {
     }
 
     /// Goes on as far as it can without waiting.
-    pub fn drive(&mut self, ready: bool, answer: impl FnOnce(&Request) -> Response) -> Next {
-        if Clock::system().instant() > self.until {
-            return Next::Close;
-        }
-        if !ready {
+    pub fn drive(&mut self, ready: bool, answer: impl FnOnce(&Request) -> Answer) -> Next {
+        let is_late = Clock::system().instant() > self.until;
+        if !ready && !is_late {
             return Next::Wait;
         }
         if let State::Head(head) = &mut self.state {
@@ -72,15 +70,18 @@ impl Connection {
                 head.extend_from_slice(bytes);
                 head.len() <= request::MOST
             });
-            let response = match request::read(head) {
+            let answer = match request::read(head) {
                 Head::Whole(request) => answer(&request),
-                Head::Wrong(response) => response,
-                Head::Unfinished if more == More::Later => return Next::Wait,
-                Head::Unfinished => return Next::Close,
+                Head::Wrong(answer) => answer,
+                Head::Unfinished if more != More::Later => return Next::Close,
+                Head::Unfinished if is_late => Answer::error(REQUEST_TIMEOUT),
+                Head::Unfinished => return Next::Wait,
             };
-            let (head, body) = response.parts();
+            let (head, body) = answer.parts();
             self.state = State::Answer(head, body, 0);
             self.until = Clock::system().instant() + ANSWER;
+        } else if is_late {
+            return Next::Close;
         }
         if let State::Answer(head, body, sent) = &mut self.state {
             loop {

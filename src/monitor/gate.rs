@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::connection::{Connection, Next};
 use super::request::Request;
-use super::response::Response;
+use super::response::{Answer, UNAVAILABLE};
 use crate::sys::{self, Interest};
 
 /// Connections at once, where the process may have enough descriptors.
@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const TICK: Duration = Duration::from_millis(250);
 
 /// Serves for ever.
-pub(super) fn serve(listener: &TcpListener, mut answer: impl FnMut(&Request) -> Response) {
+pub(super) fn serve(listener: &TcpListener, mut answer: impl FnMut(&Request) -> Answer) {
     // the audit needs descriptors more than we do
     let most = usize::try_from((sys::descriptor_limit() / 4).clamp(2, MOST)).unwrap_or(2);
     let mut connections: Vec<Connection> = Vec::new();
@@ -76,7 +76,7 @@ fn accept(
 
 fn refuse(mut stream: TcpStream) {
     if stream.set_nonblocking(true).is_ok() {
-        let (head, body) = Response::busy().parts();
+        let (head, body) = Answer::error(UNAVAILABLE).parts();
         let _ = stream.write_vectored(&[IoSlice::new(&head), IoSlice::new(body.as_bytes())]);
     }
 }

@@ -1,13 +1,8 @@
 //! The HTTP thread: metrics, probes, status page. It reads the board and nothing else.
 //!
-//! A server of our own on `std::net` and poll(2), and not tiny_http behind a gate, as was planned:
-//! alone, tiny_http takes a thread for each connection and headers without an end, panics at resets,
-//! and accepts nobody any more once descriptors ran out, so the gate has to count connections and to
-//! read each head whole. That leaves the library nothing to do but write a status line, and since it
-//! takes requests from a listener of its own alone, the gate would reach it over a second socket,
-//! which brings back the threads and descriptors that the gate keeps out. One thread, bounded
-//! connections, one request each, no keep-alive. GET and HEAD only. One large body is made at a time, and those who ask at
-//! the same time share it.
+//! The sockets are ours, the HTTP is tiny_http's: its types read the requests and its `Response` prints the heads of answers.
+//! Its server is not used (docs/design.md). One thread on poll(2), bounded connections, one request each, no keep-alive.
+//! GET and HEAD only. One large body is made at a time, and those who ask at the same time share it.
 
 #![forbid(unsafe_code)]
 

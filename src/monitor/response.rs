@@ -1,103 +1,151 @@
-//! An answer (RFC 9112 §4): one, whole, and the connection is closed after it.
+//! An answer (RFC 9112 §4): one, whole, and the connection is closed after it. tiny_http prints its head.
 
+use std::io;
 use std::sync::Arc;
 
-/// The answers there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Status {
-    Ok,
-    BadRequest,
-    NotFound,
-    MethodNotAllowed,
-    HeadTooLarge,
-    Unavailable,
-}
+use tiny_http::{HTTPVersion, Header, Response, StatusCode};
 
-impl Status {
-    fn line(self) -> &'static str {
-        match self {
-            Status::Ok => "200 OK",
-            Status::BadRequest => "400 Bad Request",
-            Status::NotFound => "404 Not Found",
-            Status::MethodNotAllowed => "405 Method Not Allowed",
-            Status::HeadTooLarge => "431 Request Header Fields Too Large",
-            Status::Unavailable => "503 Service Unavailable",
-        }
-    }
-}
+use crate::clock::Clock;
 
-/// What a body is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Content {
-    Plain,
-    Metrics,
-    Json,
-    /// With the only styles that may apply to it, as a CSP source.
-    Page {
-        style: String,
-    },
-}
+/// Kinds of bodies, as `Content-Type` names them.
+pub(super) const PLAIN: &str = "text/plain; charset=utf-8";
+pub(super) const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub(super) const JSON: &str = "application/json";
+pub(super) const PAGE: &str = "text/html; charset=utf-8";
 
-/// An answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Response {
-    pub status: Status,
-    pub content: Content,
+pub(super) const OK: StatusCode = StatusCode(200);
+pub(super) const BAD_REQUEST: StatusCode = StatusCode(400);
+pub(super) const NOT_FOUND: StatusCode = StatusCode(404);
+pub(super) const METHOD_NOT_ALLOWED: StatusCode = StatusCode(405);
+pub(super) const REQUEST_TIMEOUT: StatusCode = StatusCode(408);
+pub(super) const HEAD_TOO_LARGE: StatusCode = StatusCode(431);
+pub(super) const NOT_IMPLEMENTED: StatusCode = StatusCode(501);
+pub(super) const UNAVAILABLE: StatusCode = StatusCode(503);
+pub(super) const VERSION_NOT_SUPPORTED: StatusCode = StatusCode(505);
+
+/// An answer: what stands in its head, and its body.
+pub(super) struct Answer {
+    /// Without a body, so that printing it copies none.
+    response: Response<io::Empty>,
     /// Others may be sent the same.
-    pub body: Arc<String>,
-    /// Asked by HEAD: the same without the body.
-    pub headers_only: bool,
+    body: Arc<String>,
 }
 
-impl Response {
-    pub fn new(status: Status, content: Content, body: Arc<String>) -> Response {
-        Response {
-            status,
-            content,
-            body,
-            headers_only: false,
+impl Answer {
+    pub fn new(status: StatusCode, kind: &str, body: Arc<String>) -> Answer {
+        let length = Some(body.len());
+        let response = Response::new(status, Vec::new(), io::empty(), length, None)
+            // never in chunks: the length is known
+            .with_chunked_threshold(usize::MAX);
+        Answer { response, body }
+            .with("Content-Type", kind)
+            // tiny_http writes both itself otherwise: its own name, and a date that panics before 1970
+            .with("Server", "immuaudit")
+            .with("Date", &Clock::system().now().http_date())
+            .with("Cache-Control", "no-store")
+            .with("X-Content-Type-Options", "nosniff")
+    }
+
+    /// Returns the same answer with one header more.
+    pub fn with(mut self, name: &str, value: &str) -> Answer {
+        if let Ok(header) = Header::from_bytes(name, value) {
+            self.response.add_header(header);
+        }
+        self
+    }
+
+    /// Returns an answer that says its status alone.
+    pub fn error(status: StatusCode) -> Answer {
+        let text = format!("{} {}\n", status.0, status.default_reason_phrase());
+        let answer = Answer::new(status, PLAIN, Arc::new(text));
+        match status {
+            METHOD_NOT_ALLOWED => answer.with("Allow", "GET, HEAD"),
+            _ => answer,
         }
     }
 
-    pub fn error(status: Status) -> Response {
-        let body = Arc::new(format!("{}\n", status.line()));
-        Response::new(status, Content::Plain, body)
+    /// Returns the answer to the same request by HEAD: the same head, which names the body's length, without the body.
+    pub fn head_only(self) -> Answer {
+        Answer {
+            body: Arc::default(),
+            ..self
+        }
     }
 
-    /// There are too many of you.
-    pub fn busy() -> Response {
-        Response::error(Status::Unavailable)
+    #[cfg(test)]
+    pub fn status(&self) -> StatusCode {
+        self.response.status_code()
     }
 
     /// Returns what goes over the wire: the head, and the body, which is not copied.
     pub fn parts(self) -> (Vec<u8>, Arc<String>) {
-        let kind = match self.content {
-            Content::Plain => "text/plain; charset=utf-8",
-            Content::Metrics => "text/plain; version=0.0.4; charset=utf-8",
-            Content::Json => "application/json",
-            Content::Page { .. } => "text/html; charset=utf-8",
-        };
-        let mut text = format!(
-            "HTTP/1.1 {}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\
-             Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n",
-            self.status.line(),
-            self.body.len()
+        let mut head = Vec::new();
+        // a Vec takes everything; an empty head would close the connection
+        let printed = self
+            .response
+            .raw_print(&mut head, HTTPVersion(1, 1), &[], true, None);
+        match printed {
+            Ok(()) => (closing(head), self.body),
+            Err(_) => (Vec::new(), Arc::default()),
+        }
+    }
+}
+
+/// Adds `Connection: close`, which tiny_http lets nobody set, in place of the empty line at the end.
+fn closing(mut head: Vec<u8>) -> Vec<u8> {
+    head.truncate(head.len().saturating_sub(b"\r\n".len()));
+    head.extend_from_slice(b"Connection: close\r\n\r\n");
+    head
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(answer: Answer) -> String {
+        String::from_utf8(answer.parts().0).unwrap()
+    }
+
+    #[test]
+    fn a_head_names_length_date_and_that_the_connection_closes() {
+        let body = Arc::new("x".repeat(1 << 20));
+        let (head, sent) = Answer::new(OK, JSON, Arc::clone(&body)).parts();
+        assert!(Arc::ptr_eq(&body, &sent), "the body is not copied");
+        let head = String::from_utf8(head).unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        let end = head.strip_suffix("\r\n\r\n").expect("one empty line");
+        assert!(!end.contains("\r\n\r\n"), "{head}");
+        for (name, value) in [
+            ("Content-Length", "1048576"),
+            ("Content-Type", JSON),
+            ("Connection", "close"),
+            ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Server", "immuaudit"),
+        ] {
+            let line = format!("\r\n{name}: {value}\r\n");
+            assert_eq!(head.matches(&line).count(), 1, "{name}: {head}");
+        }
+        assert_eq!(head.matches("\r\nDate: ").count(), 1, "{head}");
+        assert!(!head.contains("Transfer-Encoding"), "{head}");
+    }
+
+    #[test]
+    fn an_answer_to_head_names_the_length_of_what_it_leaves_out() {
+        let body = || Arc::new("12345".to_owned());
+        let answer = Answer::new(OK, PLAIN, body()).head_only();
+        let (head, body) = answer.parts();
+        assert_eq!(body.as_str(), "");
+        assert!(
+            String::from_utf8(head)
+                .unwrap()
+                .contains("\r\nContent-Length: 5\r\n")
         );
-        if self.status == Status::MethodNotAllowed {
-            text.push_str("Allow: GET, HEAD\r\n");
-        }
-        if let Content::Page { style } = &self.content {
-            text.push_str(&format!(
-                "Content-Security-Policy: default-src 'none'; style-src '{style}'; img-src data:; \
-                 base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n\
-                 Referrer-Policy: no-referrer\r\nVary: Accept\r\n"
-            ));
-        }
-        text.push_str("\r\n");
-        let body = match self.headers_only {
-            true => Arc::default(),
-            false => self.body,
-        };
-        (text.into_bytes(), body)
+    }
+
+    #[test]
+    fn a_wrong_method_is_told_the_right_ones() {
+        assert!(head(Answer::error(METHOD_NOT_ALLOWED)).contains("\r\nAllow: GET, HEAD\r\n"));
+        assert!(!head(Answer::error(NOT_FOUND)).contains("Allow"));
     }
 }

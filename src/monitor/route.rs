@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use tiny_http::Method;
+
 use super::bodies::{Bodies, Resource};
-use super::request::{Method, Reader, Request};
-use super::response::{Content, Response, Status};
+use super::request::{Reader, Request};
+use super::response::{Answer, JSON, METRICS, NOT_FOUND, OK, PAGE, UNAVAILABLE};
 use crate::clock::Clock;
 use crate::report::{
     Board, Health, Prefix, livez, metrics, page, page_style, readyz, states_json, status_json,
@@ -27,23 +29,25 @@ impl Routes {
         }
     }
 
-    pub fn answer(&mut self, request: &Request) -> Response {
-        let mut response = match (request.path.as_str(), request.reader) {
+    pub fn answer(&mut self, request: &Request) -> Answer {
+        let answer = match (request.path.as_str(), request.reader) {
             ("/", Reader::Browser) => self.large(Resource::Page),
             ("/" | "/metrics", _) => self.large(Resource::Metrics),
             ("/initz", _) => probe(Health::Good), // nothing is served before settings and states are loaded
             ("/livez", _) => probe(livez(&self.board.snapshot())),
             ("/readyz", _) => probe(readyz(&self.board.snapshot())),
-            ("/version", _) => Response::new(Status::Ok, Content::Json, Arc::new(version_json())),
+            ("/version", _) => Answer::new(OK, JSON, Arc::new(version_json())),
             ("/status.json", _) => self.large(Resource::Status),
             ("/states", _) => self.large(Resource::States),
-            _ => Response::error(Status::NotFound),
+            _ => Answer::error(NOT_FOUND),
         };
-        response.headers_only = request.method == Method::Head;
-        response
+        match request.method {
+            Method::Head => answer.head_only(),
+            _ => answer,
+        }
     }
 
-    fn large(&mut self, resource: Resource) -> Response {
+    fn large(&mut self, resource: Resource) -> Answer {
         let (board, prefix) = (&self.board, self.prefix);
         let body = self.bodies.get(resource, Clock::system().instant(), || {
             let snapshot = board.snapshot();
@@ -55,23 +59,31 @@ impl Routes {
             }
         });
         let Some(body) = body else {
-            return Response::busy();
+            return Answer::error(UNAVAILABLE);
         };
-        let content = match resource {
-            Resource::Metrics => Content::Metrics,
-            Resource::Page => Content::Page {
-                style: page_style(),
-            },
-            Resource::Status | Resource::States => Content::Json,
-        };
-        Response::new(Status::Ok, content, body)
+        match resource {
+            Resource::Metrics => Answer::new(OK, METRICS, body),
+            Resource::Status | Resource::States => Answer::new(OK, JSON, body),
+            Resource::Page => {
+                // only our own styles may apply
+                let policy = format!(
+                    "default-src 'none'; style-src '{}'; img-src data:; base-uri 'none'; \
+                     form-action 'none'; frame-ancestors 'none'",
+                    page_style()
+                );
+                Answer::new(OK, PAGE, body)
+                    .with("Content-Security-Policy", &policy)
+                    .with("Referrer-Policy", "no-referrer")
+                    .with("Vary", "Accept")
+            }
+        }
     }
 }
 
-fn probe(health: Health) -> Response {
+fn probe(health: Health) -> Answer {
     let status = match health {
-        Health::Good => Status::Ok,
-        Health::Bad(_) => Status::Unavailable,
+        Health::Good => OK,
+        Health::Bad(_) => UNAVAILABLE,
     };
-    Response::new(status, Content::Json, Arc::new(health.json()))
+    Answer::new(status, JSON, Arc::new(health.json()))
 }
