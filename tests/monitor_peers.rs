@@ -17,7 +17,7 @@ use support::http::ask;
 use support::in_process::{self, about};
 use support::place::Place;
 use support::program::Program;
-use support::watched::watched;
+use support::watched::{port_of, watched};
 
 #[test]
 fn a_taken_port_ends_the_program_with_its_setting_and_remedy() {
@@ -175,6 +175,70 @@ fn not_acknowledged(port: u16, peer: u16) -> u64 {
     row.map_or(0, |queue| {
         u64::from_str_radix(&queue, 16).expect("hexadecimal")
     })
+}
+
+/// As many connections as the program holds at a time.
+const PLACES: usize = 64;
+
+#[test]
+fn heads_that_do_not_come_keep_no_probe_out() {
+    let watched = watched(&[], &[]);
+    let port = watched.port;
+    let begin = |_| {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
+        stream
+            .write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n")
+            .expect("half a head");
+        stream
+    };
+    let mut begun: Vec<TcpStream> = (0..PLACES).map(begin).collect();
+    for _ in 0..3 {
+        let probe = ask(port, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").expect("an answer");
+        assert_eq!(probe.status, 200, "{probe:?}");
+    }
+    // the oldest made room, and is told so
+    let mut oldest = begun.remove(0);
+    oldest
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .expect("a time-out");
+    let mut answer = String::new();
+    oldest.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    // and the youngest is still heard
+    let mut youngest = begun.pop().expect("a connection");
+    youngest.write_all(b"\r\n").expect("the rest");
+    youngest.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.contains("HTTP/1.1 200 "), "{answer}");
+}
+
+#[test]
+fn questions_that_come_all_at_the_same_time_are_all_answered() {
+    let ledger = Embedded::start(Options::default()).expect("a ledger");
+    let place = Place::new();
+    // with few descriptors it holds ten connections at a time
+    let limited = ["sh", "-c", "ulimit -n 40; exec \"$0\" \"$@\""];
+    let program = Program::new(ledger.port(), &place.join("state"))
+        .run_by(limited.map(String::from).to_vec());
+    let mut running = program.start(&[]);
+    running.wait_for("cycle server=");
+    let port = port_of(&running);
+    // so that all of them wait when it accepts the first
+    running.signal("STOP");
+    let ask = |_| {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
+        stream
+            .write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+            .expect("a question");
+        stream
+    };
+    // no more than the system lets wait
+    let asked: Vec<TcpStream> = (0..100).map(ask).collect();
+    running.signal("CONT");
+    for mut stream in asked {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
 }
 
 #[test]

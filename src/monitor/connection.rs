@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::request::{self, Head, Request};
-use super::response::{Answer, REQUEST_TIMEOUT};
+use super::response::{Answer, REQUEST_TIMEOUT, UNAVAILABLE};
 use crate::clock::Clock;
 use crate::sys::Interest;
 
@@ -22,6 +22,16 @@ pub(super) struct Connection {
     stream: TcpStream,
     state: State,
     until: Instant,
+    /// When the peer last did what is waited for. Bytes of a head are nothing until it is whole.
+    waits_since: Instant,
+}
+
+/// How much would be lost by closing a connection, the least first; of two the same, the one that waits for longer is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Loss {
+    Nothing,
+    Question,
+    Answer,
 }
 
 enum State {
@@ -44,11 +54,33 @@ impl Connection {
     /// `None` where the connection is gone already.
     pub fn new(stream: TcpStream) -> Option<Connection> {
         stream.set_nonblocking(true).ok()?;
+        let now = Clock::system().instant();
         Some(Connection {
             stream,
             state: State::Head(Vec::new()),
-            until: Clock::system().instant() + HEAD,
+            until: now + HEAD,
+            waits_since: now,
         })
+    }
+
+    /// Returns a key by which connections are closed for others, the least first: those that are answered already, then those
+    /// without a whole head, then those that take nothing of their answer; among them the one that waits for longest.
+    pub fn closed_for_others(&self) -> (Loss, Instant) {
+        let loss = match self.state {
+            State::Goodbye(_) => Loss::Nothing,
+            State::Head(_) => Loss::Question,
+            State::Answer(..) => Loss::Answer,
+        };
+        (loss, self.waits_since)
+    }
+
+    /// Closes the connection for another. A peer that is asking is told so.
+    pub fn make_room(mut self) {
+        if let State::Head(_) = self.state {
+            let (head, body) = Answer::error(UNAVAILABLE).parts();
+            let parts = [IoSlice::new(&head), IoSlice::new(body.as_bytes())];
+            let _ = self.stream.write_vectored(&parts);
+        }
     }
 
     pub fn waits(&self) -> (BorrowedFd<'_>, Interest) {
@@ -78,8 +110,7 @@ impl Connection {
                 Head::Unfinished => return Next::Wait,
             };
             let (head, body) = answer.parts();
-            self.state = State::Answer(head, body, 0);
-            self.until = Clock::system().instant() + ANSWER;
+            self.enter(State::Answer(head, body, 0), ANSWER);
         } else if is_late {
             return Next::Close;
         }
@@ -95,7 +126,10 @@ impl Connection {
                 }
                 match self.stream.write_vectored(&rest.map(IoSlice::new)) {
                     Ok(0) => return Next::Close,
-                    Ok(count) => *sent += count,
+                    Ok(count) => {
+                        *sent += count;
+                        self.waits_since = Clock::system().instant();
+                    }
                     Err(error) if error.kind() == ErrorKind::WouldBlock => return Next::Wait,
                     Err(error) if error.kind() == ErrorKind::Interrupted => {}
                     Err(_) => return Next::Close,
@@ -104,8 +138,7 @@ impl Connection {
             if self.stream.shutdown(Shutdown::Write).is_err() {
                 return Next::Close;
             }
-            self.state = State::Goodbye(0);
-            self.until = Clock::system().instant() + GOODBYE.0;
+            self.enter(State::Goodbye(0), GOODBYE.0);
         }
         if let State::Goodbye(thrown) = &mut self.state {
             let more = read_some(&mut self.stream, |bytes| {
@@ -117,6 +150,12 @@ impl Connection {
             }
         }
         Next::Wait
+    }
+
+    fn enter(&mut self, state: State, time: Duration) {
+        self.state = state;
+        self.waits_since = Clock::system().instant();
+        self.until = self.waits_since + time;
     }
 }
 

@@ -1,6 +1,6 @@
 //! The gate: every connection, bounded in number and time, in one loop that nothing ends.
 
-use std::io::{self, ErrorKind, IoSlice, Write};
+use std::io::{self, ErrorKind};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::thread;
@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use super::connection::{Connection, Next};
 use super::request::Request;
-use super::response::{Answer, UNAVAILABLE};
+use super::response::Answer;
 use crate::sys::{self, Interest};
 
 /// Connections at once, where the process may have enough descriptors.
 const MOST: u64 = 64;
-/// Accepted in one round, so that a storm of connections does not starve those that are there.
-const ROUND: usize = 128;
+/// Accepted in one round, so that a storm of connections does not starve those that are there. As many as there may be: each may
+/// have its question answered on the way.
+const ROUND: usize = 64;
 /// How long nothing is accepted after the descriptors ran out.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How often deadlines are looked at.
@@ -43,7 +44,7 @@ pub(super) fn serve(listener: &TcpListener, mut answer: impl FnMut(&Request) -> 
         }
         connections = kept;
         if ready.first() == Some(&true) {
-            if let Err(error) = accept(listener, &mut connections, most) {
+            if let Err(error) = accept(listener, &mut connections, most, &mut answer) {
                 log::debug!("monitoring: {error}");
                 thread::sleep(PAUSE);
             }
@@ -51,18 +52,16 @@ pub(super) fn serve(listener: &TcpListener, mut answer: impl FnMut(&Request) -> 
     }
 }
 
-/// Takes who waits; who is too many is told so at once.
+/// Accepts the connections that wait.
 fn accept(
     listener: &TcpListener,
     connections: &mut Vec<Connection>,
     most: usize,
+    mut answer: impl FnMut(&Request) -> Answer,
 ) -> io::Result<()> {
     for _ in 0..ROUND {
         match listener.accept() {
-            Ok((stream, _)) if connections.len() < most => {
-                connections.extend(Connection::new(stream))
-            }
-            Ok((stream, _)) => refuse(stream),
+            Ok((stream, _)) => admit(stream, connections, most, &mut answer),
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock => return Ok(()),
                 // the peer's own, as a reset before we came
@@ -74,9 +73,26 @@ fn accept(
     Ok(())
 }
 
-fn refuse(mut stream: TcpStream) {
-    if stream.set_nonblocking(true).is_ok() {
-        let (head, body) = Answer::error(UNAVAILABLE).parts();
-        let _ = stream.write_vectored(&[IoSlice::new(&head), IoSlice::new(body.as_bytes())]);
+/// Takes a connection in. If there are too many, another is closed for it, so that peers that say nothing or take nothing keep no
+/// probe out.
+fn admit(
+    stream: TcpStream,
+    connections: &mut Vec<Connection>,
+    most: usize,
+    answer: impl FnMut(&Request) -> Answer,
+) {
+    let Some(mut connection) = Connection::new(stream) else {
+        return;
+    };
+    if connections.len() >= most {
+        let by_loss = connections.iter().enumerate();
+        let first = by_loss.min_by_key(|(_, connection)| connection.closed_for_others());
+        if let Some((place, _)) = first {
+            connections.remove(place).make_room();
+        }
+    }
+    // its head is mostly there already: then it is never closed for those that are accepted in the same round
+    if connection.drive(true, answer) == Next::Wait {
+        connections.push(connection);
     }
 }

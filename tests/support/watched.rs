@@ -42,7 +42,8 @@ pub fn watched(names: &[&str], args: &[&str]) -> Watched {
     }
 }
 
-fn port_of(running: &Running) -> u16 {
+/// The port of the status page, as the log names it.
+pub fn port_of(running: &Running) -> u16 {
     let log = running.log();
     let at = log
         .split("status page on http://")
