@@ -58,13 +58,16 @@ impl Auditor {
         loop {
             if asked == 0 && group != Group::Slow && round.away.is_none() {
                 let batch = waiting.drain(..waiting.len().min(TOGETHER)).collect();
-                let (answered, silent) = self.look_ahead(batch, moment);
-                asked = answered.len();
-                answered
-                    .into_iter()
-                    .rev()
-                    .for_each(|named| waiting.push_front(named));
-                late.extend(silent); // they keep none of the others waiting
+                let (mut next, silent) = self.look_ahead(batch, moment);
+                match group {
+                    // there may be no end of the others
+                    Group::Untrusted => next.extend(silent),
+                    // they keep none of the others waiting
+                    Group::Trusted | Group::Slow => late.extend(silent),
+                }
+                asked = next.len();
+                let next = next.into_iter().rev();
+                next.for_each(|named| waiting.push_front(named));
             }
             let Some(named) = waiting.pop_front().or_else(|| late.pop_front()) else {
                 if group == Group::Untrusted && round.away.is_none() {

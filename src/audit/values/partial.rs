@@ -5,8 +5,8 @@ use super::finding::Why;
 use crate::ledger::{Digest, TxHeader};
 use crate::trust::Unavailable;
 
-/// Transactions of a database that are remembered as read in part. When there are more, the first ones are read to
-/// their end first.
+/// Transactions of a database that are remembered as read in part: each is tried again in its turn, so that few are
+/// enough. When there are more, the first ones are read to their end first, and the others begin anew until then.
 const MAX_PARTIAL: usize = 16;
 
 /// How far the values of one transaction were read by key.
