@@ -6,6 +6,8 @@
 //! from a fixed seed and from one that is drawn and printed.
 
 mod disk;
+mod draft;
+mod machine;
 mod oracle;
 #[path = "../support/place.rs"]
 mod place;
@@ -16,13 +18,16 @@ mod record;
 mod run;
 mod scene;
 mod shrink;
+mod tally;
+mod trouble;
 mod world;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use immuaudit::random::Random as Seeded;
-use run::{Ran, Tally, Violation, run};
+use run::{Ran, Violation, run};
+use tally::Tally;
 use world::{DAY, World};
 
 /// The first of the seeds that every run has.
@@ -93,7 +98,7 @@ fn main() -> ExitCode {
         } => a_minute(&mut tally),
         _ => as_asked(&asked, &mut tally),
     };
-    report(&tally, begin.elapsed());
+    tally.report(begin.elapsed());
     match good {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
@@ -191,24 +196,4 @@ fn explain(world: &World, least: &World, violation: &Violation) {
 
 fn short(digest: immuaudit::ledger::Digest) -> String {
     digest.to_string().chars().take(16).collect()
-}
-
-fn report(tally: &Tally, took: Duration) {
-    let days = tally.time.as_secs_f64() / DAY.as_secs_f64();
-    println!(
-        "{} worlds without a violation: {:.2} years, {} cycles, {} calls, {} steps of writing, {} lies told and {} not, \
-         {} alarms opened, {} starts, {} kills; {:.0} s, {:.2} years a minute",
-        tally.worlds,
-        days / 365.0,
-        tally.cycles,
-        tally.calls,
-        tally.writes,
-        tally.lies,
-        tally.untold,
-        tally.accused,
-        tally.starts,
-        tally.kills,
-        took.as_secs_f64(),
-        days / 365.0 / (took.as_secs_f64() / 60.0)
-    );
 }

@@ -8,7 +8,8 @@ use immuaudit::audit::{Cycle, Outcome, Overdue, Verdict, allowed_without_proof};
 use immuaudit::drill::{Lag, Lie};
 use immuaudit::ledger::State;
 
-use crate::scene::{Scene, TIMEOUT, Told};
+use crate::scene::{Scene, TIMEOUT};
+use crate::trouble::Told;
 use crate::world::{MINUTE, World};
 
 /// A rule that was broken, and how.

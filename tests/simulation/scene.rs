@@ -1,7 +1,7 @@
 //! The server of a world and the network before it, as the events leave them.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use immuaudit::clock::{Clock, SimulatedTime, Timestamp};
@@ -14,6 +14,7 @@ use immuaudit::trust::fault;
 
 use crate::random::Random;
 use crate::record::Record;
+use crate::trouble::{Told, Trouble};
 use crate::world::{Event, Signed, What, World};
 
 /// When simulated time begins: 2027-01-15T08:00:00Z.
@@ -53,61 +54,11 @@ pub struct Scene {
     troubles: BTreeMap<String, Trouble>,
 }
 
-/// A lie that is told.
-#[derive(Clone, Debug)]
-pub struct Told {
-    pub lie: Lie,
-    pub database: String,
-    pub since: Duration,
-    pub until: Duration,
-}
-
-impl Told {
-    /// Returns whether every database is lied about, or the server as a whole.
-    pub fn is_of_all(&self) -> bool {
-        ["login", "databases", "identity"].contains(&self.lie.group()) && !self.is_of_a_listed_one()
-    }
-
-    /// Returns whether it is a lie about the list that is told of one database.
-    fn is_of_a_listed_one(&self) -> bool {
-        [Lie::Vanished, Lie::Hidden, Lie::PermissionTaken].contains(&self.lie)
-    }
-
-    pub fn is_about(&self, database: &str) -> bool {
-        self.is_of_all() || self.database == database
-    }
-
-    pub fn accuses(&self) -> bool {
-        let accusing = ["inconsistent", "rolled-back", "signature", "value"];
-        let due = self.lie.due().verdicts;
-        due.iter().all(|verdict| accusing.contains(verdict))
-    }
-}
-
 struct Weather {
     until: Duration,
     lost: u64,
     cut: u64,
     longest: Duration,
-}
-
-/// What is wrong at the moment, and when it was last that anything was.
-#[derive(Default)]
-struct Trouble {
-    causes: BTreeSet<&'static str>,
-    ended: Option<Duration>,
-}
-
-impl Trouble {
-    fn ends(&mut self, cause: &'static str, now: Duration) {
-        if self.causes.remove(cause) {
-            self.ended = Some(now);
-        }
-    }
-
-    fn was_over(&self, since: Duration) -> bool {
-        self.causes.is_empty() && self.ended.is_none_or(|ended| ended < since)
-    }
 }
 
 impl Scene {
@@ -240,14 +191,14 @@ impl Scene {
             What::Restart(time) => {
                 self.embedded.stop();
                 self.away_until = Some(now + *time);
-                self.troubled.causes.insert("away");
+                self.troubled.begins("away");
             }
             What::Move => self.embedded.change_uuid(),
             What::OtherPassword(time) => {
                 self.embedded.set_password("another one");
                 self.embedded.forget_tokens();
                 self.other_password_until = Some(now + *time);
-                self.troubled.causes.insert("password");
+                self.troubled.begins("password");
             }
             What::Storm {
                 lasts,
@@ -261,7 +212,7 @@ impl Scene {
                     cut: *cut,
                     longest: (*longest).max(self.delay.1),
                 });
-                self.troubled.causes.insert("storm");
+                self.troubled.begins("storm");
             }
             What::Slow {
                 database,
@@ -269,7 +220,7 @@ impl Scene {
                 lasts,
             } => {
                 self.slow.insert(database.clone(), (*takes, now + *lasts));
-                self.trouble(database).causes.insert("slow");
+                self.trouble(database).begins("slow");
             }
             _ => unreachable!("it happens to the auditor"),
         }
@@ -282,7 +233,7 @@ impl Scene {
         match access {
             Access::Open => trouble.ends("access", now),
             Access::Denied | Access::Unloaded => {
-                trouble.causes.insert("access");
+                trouble.begins("access");
             }
         }
     }

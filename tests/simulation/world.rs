@@ -4,10 +4,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use immuaudit::config::{NewValues, Values};
+use immuaudit::config::Values;
 use immuaudit::drill::{Auditor, Emulated, Lag, Lie, Lifetime};
 
-use crate::random::Random;
+use crate::draft::Draft;
 
 pub const MINUTE: Duration = Duration::from_secs(60);
 pub const HOUR: Duration = Duration::from_secs(3600);
@@ -200,11 +200,7 @@ const TOO_LARGE: [Lie; 6] = [
 impl World {
     /// Draws a world.
     pub fn of_seed(seed: u64) -> World {
-        Draft {
-            random: Random::starting_at(seed ^ 0x5eed_0000),
-            events: Vec::new(),
-        }
-        .world(seed)
+        Draft::new(seed).world(seed)
     }
 
     /// The same with these events alone.
@@ -237,220 +233,5 @@ impl World {
             && of_one
             && lie.auditor() != Auditor::New
             && !TOO_LARGE.contains(&lie)
-    }
-}
-
-struct Draft {
-    random: Random,
-    events: Vec<Event>,
-}
-
-impl Draft {
-    fn world(mut self, seed: u64) -> World {
-        let length = DAY * self.among(&[2, 3, 5, 8, 14]);
-        let interval = self.among(&[MINUTE * 5, MINUTE * 5, MINUTE * 5, MINUTE, HOUR]);
-        let server = self.among(&[
-            Emulated::V1_11_1,
-            Emulated::V1_11_1,
-            Emulated::V1_11_1,
-            Emulated::V1_11_1,
-            Emulated::V1_2_4,
-            Emulated::V1_1_0,
-            Emulated::V0_9_2,
-            Emulated::V0_9_0,
-            Emulated::WithoutLogin,
-        ]);
-        let lag = match server {
-            Emulated::V1_11_1 if self.one_in(4) => Lag::By(5),
-            Emulated::V1_11_1 | Emulated::WithoutLogin => Lag::None,
-            _ => self.among(&[Lag::Batches(7), Lag::Unsteady, Lag::By(3)]),
-        };
-        let count = self.among(&[1, 1, 2, 3, 5, 8, 20, 50]);
-        let few = count <= 5;
-        let mut world = World {
-            seed,
-            length: if few { length } else { DAY },
-            interval,
-            server,
-            lag,
-            token_lifetime: self.among(&[
-                Lifetime::Unlimited,
-                Lifetime::Time(MINUTE),
-                Lifetime::Time(HOUR),
-                Lifetime::Time(DAY),
-            ]),
-            signatures: self.among(&[Signed::No, Signed::No, Signed::Yes, Signed::Demanded]),
-            databases: (1..count).map(|number| format!("db{number:02}")).collect(),
-            values: Values {
-                sample: self.among(&[0, 1, 4]),
-                new: NewValues::All,
-                sweep: self.among(&[None, None, Some(DAY), Some(DAY * 7)]),
-            },
-            delay: self.among(&[
-                (Duration::from_millis(1), Duration::from_millis(3)),
-                (Duration::from_millis(20), Duration::from_millis(30)),
-                (Duration::from_millis(80), Duration::from_millis(250)),
-            ]),
-            events: Vec::new(),
-        };
-        if world.signatures != Signed::No && server < Emulated::V1_1_0 {
-            world.signatures = Signed::No;
-        }
-        self.growth(&world);
-        self.troubles(&world);
-        if !self.one_in(3) {
-            self.lies(&world);
-        }
-        self.events.sort_by_key(|event| event.at);
-        world.events = self.events;
-        world
-    }
-
-    fn growth(&mut self, world: &World) {
-        for database in world.first_databases() {
-            let pause = self.among(&[HOUR, HOUR * 6, DAY, DAY * 5]);
-            let mut at = self.within(HOUR);
-            // databases that stop, and databases that stay empty
-            let end = match self.random.below(6) {
-                0 => Duration::ZERO,
-                1 => world.length / 2,
-                _ => world.length,
-            };
-            while at < end {
-                let bytes = self.among(&[0, 10, 10, 100, 5000]);
-                // an old server's values are read entry by entry
-                let most = if world.server < Emulated::V1_2_4 {
-                    3
-                } else {
-                    6
-                };
-                let what = What::Grow {
-                    database: database.clone(),
-                    transactions: self.among(&[1, 1, 2, 5, 20, 60]),
-                    entries: self.among(&[1, 1, 1, 2, 7, 40][..most]),
-                    bytes,
-                };
-                self.add(at, what);
-                at += pause / 4 + self.within(pause);
-            }
-        }
-    }
-
-    /// Everything that is nobody's lie.
-    fn troubles(&mut self, world: &World) {
-        let calm = self.one_in(4);
-        let count = if calm { 0 } else { 3 + self.random.below(25) };
-        for number in 0..count {
-            let at = self.within(world.length);
-            let database = self.database(world);
-            let lasts = self.lasts();
-            let down = self.among(&[Duration::ZERO, Duration::from_secs(3), HOUR, DAY]);
-            let what = match self.random.below(17) {
-                0 => What::Create(format!("new{number:02}")),
-                1 => {
-                    self.add(at + lasts, What::Load(database.clone()));
-                    What::Unload(database)
-                }
-                2 => {
-                    self.add(at + lasts, What::Allow(database.clone()));
-                    What::Deny(database)
-                }
-                3 if world.server >= Emulated::V1_2_4 => What::Truncate(database),
-                3 | 4 => What::Restart(self.among(&[Duration::ZERO, MINUTE, HOUR])),
-                5 => What::Move,
-                6 => What::OtherPassword(lasts),
-                7 | 8 => What::Storm {
-                    lasts,
-                    lost: self.among(&[0, 5, 100, 1000]),
-                    cut: self.among(&[0, 5, 100, 1000]),
-                    longest: self.among(&[MINUTE, Duration::from_secs(1), Duration::from_secs(11)]),
-                },
-                9 | 10 => What::Slow {
-                    database,
-                    takes: self.among(&[
-                        Duration::from_secs(1),
-                        Duration::from_secs(4),
-                        Duration::from_millis(9_900),
-                    ]),
-                    lasts,
-                },
-                11 => What::StepClock(self.among(&[
-                    -1, 1, -60, 3600, -3600, 86_400, -86_400, 2_592_000, -2_592_000,
-                ])),
-                12 | 13 => What::KillAtWrite {
-                    step: self.random.below(60),
-                    down,
-                },
-                14 => What::KillAtCall {
-                    call: self.random.below(20),
-                    down,
-                },
-                15 => What::StopAtCall {
-                    call: self.random.below(20),
-                    down,
-                },
-                _ if self.one_in(2) => What::FullDisk(lasts),
-                _ => {
-                    self.add(at + lasts, What::Restore);
-                    What::BackUp
-                }
-            };
-            self.add(at, what);
-        }
-    }
-
-    fn lies(&mut self, world: &World) {
-        let mut at = world.length / 4 + self.within(world.length / 2);
-        for _ in 0..1 + self.random.below(3) {
-            let lies: Vec<Lie> = Lie::ALL
-                .iter()
-                .copied()
-                .filter(|lie| world.can_tell(*lie))
-                .collect();
-            if lies.is_empty() {
-                return;
-            }
-            let lasts = self.lasts().max(world.interval * 4);
-            let lie = self.among(&lies);
-            let database = self.database(world);
-            self.add(
-                at,
-                What::Lie {
-                    lie,
-                    database,
-                    lasts,
-                },
-            );
-            at += lasts + world.interval * 4;
-            if self.one_in(2) {
-                self.add(at, What::CloseAlarms);
-            }
-            at += self.within(DAY);
-        }
-    }
-
-    fn database(&mut self, world: &World) -> String {
-        self.among(&world.first_databases())
-    }
-
-    fn lasts(&mut self) -> Duration {
-        self.among(&[MINUTE, MINUTE * 10, HOUR, HOUR * 5, DAY])
-    }
-
-    fn add(&mut self, at: Duration, what: What) {
-        self.events.push(Event { at, what });
-    }
-
-    fn one_in(&mut self, count: u64) -> bool {
-        self.random.below(count) == 0
-    }
-
-    fn among<T: Clone>(&mut self, of: &[T]) -> T {
-        of[self.random.index(of.len())].clone()
-    }
-
-    fn within(&mut self, time: Duration) -> Duration {
-        let milliseconds = u64::try_from(time.as_millis()).expect("a simulated time");
-        Duration::from_millis(self.random.below(milliseconds.max(1)))
     }
 }

@@ -1,0 +1,248 @@
+//! The auditor's machine: the program is started, killed and stopped, its disk fills, its clock is stepped, its directory is
+//! restored, and an operator closes alarms.
+
+use std::collections::BTreeMap;
+use std::panic::{self, AssertUnwindSafe};
+
+use immuaudit::audit::{Auditor, Policy};
+use immuaudit::config::{Secret, Signatures};
+use immuaudit::drill::Sent;
+use immuaudit::ledger::{PublicKey, State};
+use immuaudit::random::Random as Seeded;
+use immuaudit::server::{Login, Server};
+use immuaudit::stop::Stop;
+use immuaudit::trust::fault::Killed;
+use immuaudit::trust::{Location, Store};
+
+use crate::disk;
+use crate::oracle::{Broken, Rule, broken};
+use crate::run::{Run, in_memory};
+use crate::scene::{TIMEOUT, due};
+use crate::world::{Event, Signed, What};
+
+/// How something that the auditor did ended.
+pub enum Ended<T> {
+    Done(T),
+    Killed,
+}
+
+impl<'w> Run<'w> {
+    pub fn happen(&mut self, event: Event) -> Result<(), Broken> {
+        self.note(&event);
+        match event.what {
+            What::StepClock(seconds) => {
+                self.scene.borrow().time.step_wall_clock(seconds);
+                self.oracle.step_clock();
+            }
+            What::KillAtWrite { step, down } => {
+                self.disk.kill_in(step);
+                self.down = down;
+            }
+            What::KillAtCall { call, down } => {
+                self.scene.borrow().kill_in.set(Some(call));
+                self.down = down;
+            }
+            What::StopAtCall { call, down } => {
+                self.scene.borrow().stop_in.set(Some(call));
+                self.down = down;
+            }
+            What::FullDisk(lasts) => self.disk.fill_until(self.now() + lasts),
+            What::BackUp => {
+                let copy = in_memory();
+                disk::copy(self.place.path(), copy.path());
+                self.copy = Some(copy);
+            }
+            What::Restore => self.restore(),
+            What::Lie { ref database, .. } => {
+                self.scene.borrow_mut().grow_for_a_lie(database);
+                self.lie = Some(event);
+            }
+            What::CloseAlarms => self.close_alarms(),
+            _ => unreachable!("it happens to the server"),
+        }
+        Ok(())
+    }
+
+    /// Tells the lie that waits, once it would be one to the auditor.
+    pub fn tell_lie(&mut self) {
+        let Some(Event {
+            at,
+            what:
+                What::Lie {
+                    lie,
+                    database,
+                    lasts,
+                },
+        }) = &self.lie
+        else {
+            return;
+        };
+        let mut scene = self.scene.borrow_mut();
+        let (now, until) = (scene.now(), *at + *lasts);
+        if now >= until {
+            scene.untold += 1;
+            scene.note("the lie is not told: the auditor was never ready for it");
+        } else if scene.lie.is_none()
+            && self.auditor.is_some()
+            && scene.is_calm(database, now)
+            && self.disk.full_until() < now
+            && self.oracle.is_ready(&scene, database)
+        {
+            scene.tell(*lie, database, until);
+            if let Some(told) = &scene.lie {
+                self.oracle.lie_begins(told);
+            }
+        } else {
+            return;
+        }
+        drop(scene);
+        self.lie = None;
+    }
+
+    fn restore(&mut self) {
+        let is_lied_to = self.scene.borrow().lie.is_some();
+        // an older state may agree with the lie
+        let Some(copy) = self.copy.as_ref().filter(|_| !is_lied_to) else {
+            return self.note("nothing is restored");
+        };
+        self.auditor = None;
+        disk::copy(copy.path(), self.place.path());
+        let found = self.on_disk();
+        let now = self.now();
+        self.oracle.restore(found, now);
+    }
+
+    /// Each database's trusted state and count of open alarms.
+    fn on_disk(&self) -> BTreeMap<String, (Option<State>, usize)> {
+        let Ok(store) = Store::open_beside(&self.location()) else {
+            return BTreeMap::new();
+        };
+        let names = store.databases().expect("the files are listed");
+        let of = |name: String| {
+            let trusted = store.load(&name).expect("a whole state");
+            let alarms = store.open_alarms(Some(&name)).expect("whole alarms");
+            (name, (trusted.map(|trusted| trusted.state), alarms.len()))
+        };
+        names.into_iter().map(of).collect()
+    }
+
+    fn close_alarms(&mut self) {
+        let Ok(store) = Store::open_beside(&self.location()) else {
+            return;
+        };
+        let now = self.scene.borrow().clock.now();
+        for alarm in store.open_alarms(None).expect("whole alarms") {
+            let id = alarm.id.clone();
+            store
+                .close_alarm(&id, "an operator", now)
+                .expect("a closed alarm");
+        }
+        self.oracle.close_alarms(self.scene.borrow().lie.as_ref());
+    }
+
+    pub fn location(&self) -> Location {
+        Location {
+            dir: self.place.path().into(),
+            roots: None,
+            server: "simulated".into(),
+        }
+    }
+
+    pub fn start(&mut self) -> Result<(), Broken> {
+        self.stop = Stop::new();
+        let location = self.location();
+        let clock = self.scene.borrow().clock.clone();
+        let opened = self.caught(|_| Store::open(&location, clock.now()))?;
+        let store = match opened {
+            Ended::Done(Ok(store)) => store,
+            Ended::Done(Err(failure)) if self.disk.full_until() > self.now() => {
+                self.note(format_args!("the auditor does not start: {failure}"));
+                return Ok(());
+            }
+            Ended::Done(Err(failure)) => return broken(Rule::NoneWaits, failure),
+            Ended::Killed => return Ok(()),
+        };
+        let server = self.server();
+        self.tally.starts += 1;
+        let random = Seeded::of_seed(self.world.seed.wrapping_mul(1000) + self.tally.starts);
+        let auditor = Auditor::new(server, store, self.policy()).with_random(random);
+        self.auditor = Some(auditor);
+        self.note("the auditor starts");
+        if self.tally.starts > 1 {
+            let now = self.now();
+            self.oracle.restart(now, self.disk.full_until() < now);
+        }
+        Ok(())
+    }
+
+    fn server(&self) -> Server {
+        let (scene, stop) = (self.scene.clone(), self.stop.clone());
+        let network = move |sent: &Sent<'_>| {
+            let mut scene = scene.borrow_mut();
+            if due(&scene.stop_in) {
+                scene.note("the auditor is asked to stop");
+                stop.request();
+            }
+            scene.deliver(sent)
+        };
+        let login = Login {
+            user: "immudb".into(),
+            password: Secret::new("immudb".into()),
+        };
+        let scene = self.scene.borrow();
+        let transport = Box::new(scene.embedded.in_process(network));
+        Server::over(transport, login, TIMEOUT, self.stop.clone()).with_clock(scene.clock.clone())
+    }
+
+    fn policy(&self) -> Policy {
+        let public = self.scene.borrow().embedded.public_pem();
+        let key = public.filter(|_| self.world.signatures == Signed::Demanded);
+        Policy {
+            interval: self.world.interval,
+            values: self.world.values,
+            signatures: match key {
+                Some(pem) => Signatures::By(PublicKey::from_pem(&pem).expect("a key")),
+                None => Signatures::NotRequired,
+            },
+            ..Policy::of_consistency()
+        }
+    }
+
+    /// Lets the auditor do something, which a kill may end.
+    pub fn caught<T>(&mut self, work: impl FnOnce(&mut Run<'w>) -> T) -> Result<Ended<T>, Broken> {
+        let disk = self.disk.clone();
+        let done = panic::catch_unwind(AssertUnwindSafe(|| disk.armed(|| work(self))));
+        self.disk.disarm();
+        let payload = match done {
+            Ok(done) => return Ok(Ended::Done(done)),
+            Err(payload) => payload,
+        };
+        if !payload.is::<Killed>() {
+            panic::resume_unwind(payload);
+        }
+        self.auditor = None;
+        self.tally.kills += 1;
+        self.starts_at = self.now() + self.down;
+        self.note("the auditor was killed");
+        self.find_on_disk()?;
+        Ok(Ended::Killed)
+    }
+
+    /// What was trusted last, if the cycle did not come to tell it.
+    fn find_on_disk(&mut self) -> Result<(), Broken> {
+        for (database, (trusted, _)) in self.on_disk() {
+            self.oracle.find(&self.scene.borrow(), &database, trusted)?;
+        }
+        Ok(())
+    }
+
+    pub fn stopped(&mut self) -> Result<(), Broken> {
+        if self.stop.requested() {
+            self.auditor = None;
+            self.starts_at = self.now() + self.down;
+            self.note("the auditor stopped");
+            self.find_on_disk()?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,56 @@
+//! The counts of what happened.
+
+use std::time::Duration;
+
+use crate::world::DAY;
+
+/// The counts of what happened in worlds without a violation.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    pub worlds: u64,
+    pub time: Duration,
+    pub cycles: u64,
+    pub calls: u64,
+    pub writes: u64,
+    pub lies: u64,
+    pub untold: u64,
+    pub accused: u64,
+    pub starts: u64,
+    pub kills: u64,
+}
+
+impl Tally {
+    pub fn add(&mut self, other: &Tally) {
+        self.worlds += other.worlds;
+        self.time += other.time;
+        self.cycles += other.cycles;
+        self.calls += other.calls;
+        self.writes += other.writes;
+        self.lies += other.lies;
+        self.untold += other.untold;
+        self.accused += other.accused;
+        self.starts += other.starts;
+        self.kills += other.kills;
+    }
+
+    /// Prints the counts, and how many years a minute of real time had.
+    pub fn report(&self, took: Duration) {
+        let days = self.time.as_secs_f64() / DAY.as_secs_f64();
+        println!(
+            "{} worlds without a violation: {:.2} years, {} cycles, {} calls, {} steps of writing, {} lies told and {} not, \
+             {} alarms opened, {} starts, {} kills; {:.0} s, {:.2} years a minute",
+            self.worlds,
+            days / 365.0,
+            self.cycles,
+            self.calls,
+            self.writes,
+            self.lies,
+            self.untold,
+            self.accused,
+            self.starts,
+            self.kills,
+            took.as_secs_f64(),
+            days / 365.0 / (took.as_secs_f64() / 60.0)
+        );
+    }
+}
