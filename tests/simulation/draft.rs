@@ -69,6 +69,10 @@ impl Draft {
             ]),
             events: Vec::new(),
         };
+        // what does not fit into an interval says nothing of who waits for whom
+        if count >= 20 && interval == MINUTE {
+            world.delay = (Duration::from_millis(1), Duration::from_millis(3));
+        }
         if world.signatures != Signed::No && server < Emulated::V1_1_0 {
             world.signatures = Signed::No;
         }
