@@ -75,6 +75,29 @@ struct Known {
     good: bool,
 }
 
+impl Known {
+    /// Takes a trusted state that is there: it has to be one of the honest ledger, and not older than the last one.
+    fn found(&mut self, scene: &Scene, database: &str, found: Option<State>) -> Result<(), Broken> {
+        if found == self.trusted {
+            return Ok(());
+        }
+        let Some(found) = found else {
+            let lost = format!("{database}: {:?} is lost", self.trusted);
+            return broken(Rule::TrustByProof, lost);
+        };
+        if self.trusted.is_some_and(|trusted| trusted.tx > found.tx) {
+            let back = format!(
+                "{database}: {:?} was replaced by the older {found}",
+                self.trusted
+            );
+            return broken(Rule::TrustByProof, back);
+        }
+        is_honest(scene, database, found)?;
+        self.trusted = Some(found);
+        Ok(())
+    }
+}
+
 impl Oracle {
     pub fn new(world: &World) -> Oracle {
         Oracle {
@@ -110,23 +133,7 @@ impl Oracle {
         found: Option<State>,
     ) -> Result<(), Broken> {
         let known = self.known.entry(database.to_owned()).or_default();
-        if found == known.trusted {
-            return Ok(());
-        }
-        let Some(found) = found else {
-            let lost = format!("{database}: {:?} is lost", known.trusted);
-            return broken(Rule::TrustByProof, lost);
-        };
-        if known.trusted.is_some_and(|trusted| trusted.tx > found.tx) {
-            let back = format!(
-                "{database}: {:?} was replaced by the older {found}",
-                known.trusted
-            );
-            return broken(Rule::TrustByProof, back);
-        }
-        is_honest(scene, database, found)?;
-        known.trusted = Some(found);
-        Ok(())
+        known.found(scene, database, found)
     }
 
     /// The auditor's directory was replaced by a copy, in which these are the trusted states and the counts of open alarms.
@@ -242,10 +249,9 @@ impl Oracle {
             let open = format!("{database}: an alarm is open");
             return broken(Rule::NeverAccused, open);
         }
-        if outcome.previous.is_some() && outcome.previous != known.trusted {
-            let (found, known) = (outcome.previous, known.trusted);
-            let other = format!("{database}: {found:?} is trusted in place of {known:?}");
-            return broken(Rule::TrustByProof, other);
+        // a hidden database is accused, and its history goes on to be proven
+        if outcome.previous.is_some() {
+            known.found(scene, database, outcome.previous)?;
         }
         if outcome.is_proven() {
             if let Some(shown) = outcome.shown.filter(|shown| shown.tx > 0) {
