@@ -133,7 +133,12 @@ impl Oracle {
         found: Option<State>,
     ) -> Result<(), Broken> {
         let known = self.known.entry(database.to_owned()).or_default();
-        known.found(scene, database, found)
+        let before = known.trusted;
+        known.found(scene, database, found)?;
+        if known.trusted != before {
+            known.proven.1 = scene.now(); // in the cycle that was killed
+        }
+        Ok(())
     }
 
     /// The auditor's directory was replaced by a copy, in which these are the trusted states and the counts of open alarms.

@@ -175,11 +175,12 @@ impl Scene {
                 transactions,
                 entries,
                 bytes,
-            } => {
+            } if !self.is_written_behind(database) => {
                 for _ in 0..*transactions {
                     self.write(database, *entries, *bytes);
                 }
             }
+            What::Grow { .. } => {}
             What::Create(name) if self.embedded.state(name).is_none() => {
                 self.embedded.create_database(name);
             }
@@ -224,6 +225,13 @@ impl Scene {
             }
             _ => unreachable!("it happens to the auditor"),
         }
+    }
+
+    /// Returns whether the last transaction is written behind another history. The next one would be written over a tree
+    /// that holds both, and be consistent with what is trusted (protocol.md §4).
+    fn is_written_behind(&self, database: &str) -> bool {
+        let told = self.lie.as_ref();
+        told.is_some_and(|told| told.lie == Lie::WrittenBehindAnother && told.is_about(database))
     }
 
     fn set_access(&mut self, name: &str, access: Access) {
