@@ -5,6 +5,7 @@
 //! GET and HEAD only. One large body is made at a time, and those who ask at the same time share it.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::panic))]
 
 mod bodies;
 mod connection;
