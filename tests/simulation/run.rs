@@ -139,7 +139,10 @@ impl<'w> Run<'w> {
         scene.time.advance(then.saturating_sub(scene.now()));
     }
 
+    /// Notes a line. The directory is another one in each run.
     pub fn note(&self, line: impl std::fmt::Display) {
+        let directory = self.place.path().display().to_string();
+        let line = line.to_string().replace(&directory, "DIRECTORY");
         self.scene.borrow_mut().note(line);
     }
 
