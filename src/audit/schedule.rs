@@ -188,6 +188,7 @@ impl Auditor {
             known.contains(name) || told.contains(name) || entries.iter().any(|entry| entry == name)
         };
         self.server.keep_credentials(keeps);
+        self.store.keep_remembered(keeps);
         // files that cannot be listed do not tell what is trusted, but values are only read of trusted databases
         let unlisted = cycle.no_store.is_some();
         self.databases

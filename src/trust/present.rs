@@ -87,6 +87,12 @@ impl Store {
         }
     }
 
+    /// Forgets what is remembered of databases that `keeps` does not name, so that names that are gone take no other's
+    /// place.
+    pub fn keep_remembered(&self, keeps: impl Fn(&str) -> bool) {
+        self.tails.keep(keeps);
+    }
+
     /// Remembers the end of a history to which a line was appended just now.
     pub(super) fn remember_appended(&self, database: &str, tail: Tail) {
         let read = self.tails.get(database).map(|before| before.read);
@@ -235,6 +241,17 @@ mod tests {
         fn drop(&mut self) {
             drop(std::fs::remove_dir_all(&self.dir));
         }
+    }
+
+    #[test]
+    fn a_database_that_is_gone_is_remembered_no_more() {
+        let mut aged = Aged::new("gone", 3);
+        aged.check();
+        aged.store.keep_remembered(|name| name == "db");
+        assert!(aged.store.tails.get("db").is_some());
+        aged.store.keep_remembered(|name| name == "another");
+        assert!(aged.store.tails.get("db").is_none());
+        aged.check();
     }
 
     #[test]

@@ -69,6 +69,12 @@ impl Tails {
         tails.get(database).cloned()
     }
 
+    /// Forgets the databases that `keeps` does not name.
+    pub fn keep(&self, keeps: impl Fn(&str) -> bool) {
+        let mut tails = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tails.retain(|name, _| keeps(name));
+    }
+
     /// Remembers the end of a history, or forgets it.
     pub fn put(&self, database: &str, remembered: Option<Remembered>) {
         let mut tails = self.0.lock().unwrap_or_else(PoisonError::into_inner);
