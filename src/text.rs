@@ -13,6 +13,13 @@ pub fn counted(count: u64, one: &str) -> String {
     }
 }
 
+/// Returns a count with its noun and the verb for one or for several, such as `1 name is` or `2 names are`.
+pub fn counted_with(count: u64, one: &str, verbs: [&str; 2]) -> String {
+    let [of_one, of_several] = verbs;
+    let verb = if count == 1 { of_one } else { of_several };
+    format!("{} {verb}", counted(count, one))
+}
+
 /// Characters of a server's text that are shown at most.
 pub const SHOWN: usize = 240;
 

@@ -7,8 +7,7 @@ use super::values::Report;
 use super::verdict::{Exit, Reason, Verdict};
 use crate::ledger::{Signature, State};
 use crate::locate::Window;
-use crate::text::Shown;
-use crate::text::counted;
+use crate::text::{Shown, counted, counted_with};
 use crate::trust::{Alarm, LocalFailure};
 
 /// Something worth telling that is no verdict.
@@ -99,10 +98,7 @@ impl fmt::Display for Warning {
             Warning::Behind { transactions } => write!(
                 f,
                 "{} not read yet: reading is slower than the ledger grows",
-                match transactions {
-                    1 => "1 new transaction is".into(),
-                    transactions => format!("{transactions} new transactions are"),
-                }
+                counted_with(*transactions, "new transaction", ["is", "are"])
             ),
         }
     }
@@ -146,10 +142,7 @@ impl fmt::Display for Overdue {
             Overdue::Behind { transactions, time } => write!(
                 f,
                 "overdue: {} waited to be read for {}s",
-                match transactions {
-                    1 => "1 new transaction has".into(),
-                    transactions => format!("{transactions} new transactions have"),
-                },
+                counted_with(*transactions, "new transaction", ["has", "have"]),
                 time.as_secs()
             ),
             Overdue::Cut(time) => write!(

@@ -7,7 +7,7 @@ use std::fmt;
 use super::auditor::Auditor;
 use super::outcome::Outcome;
 use super::verdict::{Exit, Verdict};
-use crate::text::{Shown, counted};
+use crate::text::{Shown, counted, counted_with};
 use crate::trust::Trusted;
 
 /// Strangers of a cycle that are reported one by one: a server of an ordinary size has fewer.
@@ -110,6 +110,7 @@ impl Strangers {
 
 impl fmt::Display for Strangers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = u64::try_from(self.count).unwrap_or(u64::MAX);
         if self
             .by_verdict
             .keys()
@@ -118,13 +119,9 @@ impl fmt::Display for Strangers {
             return write!(
                 f,
                 "{} no transactions yet",
-                match self.count {
-                    1 => "1 listed database has".into(),
-                    count => format!("{count} listed databases have"),
-                }
+                counted_with(count, "listed database", ["has", "have"])
             );
         }
-        let count = u64::try_from(self.count).unwrap_or(u64::MAX);
         write!(f, "nothing is trusted of {} (", counted(count, "database"))?;
         for (at, (verdict, count)) in self.by_verdict().enumerate() {
             let between = if at == 0 { "" } else { ", " };

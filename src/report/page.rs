@@ -11,7 +11,7 @@ use super::verdict::{Overall, overall};
 use crate::audit::Verdict;
 use crate::clock::{self, Timestamp};
 use crate::ledger::encode_base64;
-use crate::text::counted;
+use crate::text::{counted, counted_with};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -266,10 +266,7 @@ fn notifications(html: &mut String, snapshot: &Snapshot) {
             html,
             format_args!(
                 "<p>{} for receiver {}, the oldest for {} seconds.</p>\n",
-                match counts.pending {
-                    1 => "1 notification waits".into(),
-                    pending => format!("{pending} notifications wait"),
-                },
+                counted_with(counts.pending, "notification", ["waits", "wait"]),
                 escaped(&counts.receiver),
                 counts.oldest.as_secs()
             ),

@@ -4,7 +4,7 @@ use super::Known;
 use crate::command::acknowledge;
 use crate::config::Settings;
 use crate::report::{alarm_lines, few_ranges, seen};
-use crate::text::counted;
+use crate::text::{counted, counted_with};
 use crate::trust::{OutcomeRecord, Tampering};
 
 impl Known<'_> {
@@ -163,10 +163,7 @@ impl Known<'_> {
             if let (Some(behind), Some(since)) = (self.behind(), values.behind_since) {
                 lines.push(format!(
                     "  {} to be read since {since}",
-                    match behind {
-                        1 => "1 new transaction waits".into(),
-                        behind => format!("{behind} new transactions wait"),
-                    }
+                    counted_with(behind, "new transaction", ["waits", "wait"])
                 ));
             }
         }
