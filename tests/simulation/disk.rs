@@ -9,6 +9,8 @@ use std::time::Duration;
 use immuaudit::clock::SimulatedTime;
 use immuaudit::trust::fault::{self, Fate};
 
+use crate::scene::due;
+
 /// The steps of writing of the auditor that runs in this thread.
 pub struct Disk {
     time: SimulatedTime,
@@ -63,13 +65,8 @@ impl Disk {
             return Fate::Done;
         }
         self.steps.set(self.steps.get() + 1);
-        match self.kill_in.get() {
-            Some(0) => {
-                self.kill_in.set(None);
-                return Fate::Killed;
-            }
-            Some(steps) => self.kill_in.set(Some(steps - 1)),
-            None => {}
+        if due(&self.kill_in) {
+            return Fate::Killed;
         }
         match self.time.passed() < self.full_until.get() {
             true => Fate::Full,

@@ -16,7 +16,8 @@ use immuaudit::trust::{Location, Store};
 
 use crate::disk;
 use crate::oracle::{Broken, Rule, broken};
-use crate::run::{Run, in_memory};
+use crate::place::Place;
+use crate::run::Run;
 use crate::scene::{TIMEOUT, due};
 use crate::world::{Event, Signed, What};
 
@@ -48,7 +49,7 @@ impl<'w> Run<'w> {
             }
             What::FullDisk(lasts) => self.disk.fill_until(self.now() + lasts),
             What::BackUp => {
-                let copy = in_memory();
+                let copy = Place::in_memory();
                 disk::copy(self.place.path(), copy.path());
                 self.copy = Some(copy);
             }

@@ -96,7 +96,7 @@ impl<'w> Run<'w> {
             world,
             disk: Disk::new(scene.time.clone()),
             scene: Rc::new(RefCell::new(scene)),
-            place: in_memory(),
+            place: Place::in_memory(),
             copy: None,
             oracle: Oracle::new(world),
             auditor: None,
@@ -282,13 +282,4 @@ fn not_on_disk(location: &Location, outcome: &Outcome) -> Option<String> {
     let alarms = store.all_alarms(&outcome.database);
     let is_there = alarms.is_ok_and(|alarms| alarms.iter().any(|other| other.id == alarm.id));
     (!is_there).then(|| format!("{}: {} is not on disk", outcome.database, alarm.id))
-}
-
-/// A directory in memory, where there is one: years of writing would wait for the disk.
-pub fn in_memory() -> Place {
-    let memory = std::path::Path::new("/dev/shm");
-    match memory.is_dir() {
-        true => Place::under(memory),
-        false => Place::new(),
-    }
 }

@@ -1,7 +1,6 @@
 //! An auditor and an embedded ledger in one thread, with simulated time and a simulated network between them: nothing
 //! is waited for, and the same test sees the same times in every run.
 
-use std::path::Path;
 use std::time::Duration;
 
 use immuaudit::audit::{Auditor, Policy};
@@ -40,7 +39,7 @@ impl Simulation {
             }),
             time,
             clock,
-            place: in_memory(),
+            place: Place::in_memory(),
             stop: Stop::new(),
         }
     }
@@ -75,15 +74,6 @@ impl Simulation {
         network: impl FnMut(&Sent<'_>) -> Delivery + 'static,
     ) -> Auditor {
         Auditor::new(self.server(network), self.store(), policy)
-    }
-}
-
-/// A directory in memory, where there is one: weeks of writing would wait for the disk.
-fn in_memory() -> Place {
-    let memory = Path::new("/dev/shm");
-    match memory.is_dir() {
-        true => Place::under(memory),
-        false => Place::new(),
     }
 }
 
