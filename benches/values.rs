@@ -31,7 +31,7 @@ use immuaudit::wire::{self, Entries, method};
 use place::Place;
 use real::{Real, program};
 
-const TRANSACTIONS: u32 = 20_000;
+const TRANSACTIONS: u32 = 100_000;
 const ROUNDS: usize = 9;
 /// As many as the sweep asks for at once.
 const BATCH: u32 = 1_000;

@@ -24,29 +24,31 @@ pub type Headers = Vec<Option<TxHeader>>;
 impl Reader<'_> {
     /// Reads the transactions of a run whose last one is proven: first each is held against the one behind it, from
     /// the last one down, then they are read in order, as many as there is time for and at least one.
-    pub(super) fn chain(&mut self, run: Vec<Tx>, values: Values) -> Result<Headers, Halt> {
+    pub(super) fn chain(&mut self, mut run: Vec<Tx>, values: Values) -> Result<Headers, Halt> {
         let mut scanned = None; // what the scan was, copied only where it may be needed
         let Some(first) = run.first().map(|tx| tx.header.id()) else {
             return Ok(Vec::new());
         };
-        let Some(mut linked) = self.link(run, &mut scanned)? else {
+        let Some(linked) = self.link(&mut run, &mut scanned)? else {
             return self.read_alone(first);
         };
-        let mut headers: Headers = Vec::with_capacity(linked.len());
-        while let Some(next) = linked.pop() {
+        let mut headers: Headers = Vec::with_capacity(run.len());
+        let named = |(tx, linked): (Tx, Linked)| (tx.header.id(), linked);
+        let mut left = run.into_iter().zip(linked.into_iter().rev());
+        while let Some((tx, next)) = left.next() {
             if !headers.is_empty() && !next.is_read() && !self.in_time() {
                 self.scan.had_time_for(headers.len());
-                self.record_shown(next, &mut scanned);
+                self.record_shown(tx.header.id(), next, &mut scanned);
                 break;
             }
             let read = match next {
-                Linked::Alone(header) => Ok(header),
-                Linked::Faultless(header) => {
-                    self.report.read(header.id(), Unavailable::default());
-                    Ok(Some(header))
+                Linked::Alone(header) => Ok(header.map(|header| *header)),
+                Linked::Faultless => {
+                    self.report.read(tx.header.id(), Unavailable::default());
+                    Ok(Some(tx.header))
                 }
-                Linked::ToRead(tx, judged) => match values {
-                    Values::Sent => self.read_scanned(tx, judged, &mut scanned),
+                Linked::ToRead(judged) => match values {
+                    Values::Sent => self.read_scanned(tx, *judged, &mut scanned),
                     Values::Dropped => self.read_dropped(tx),
                 },
             };
@@ -54,29 +56,33 @@ impl Reader<'_> {
                 Ok(header) => headers.push(header),
                 Err(Halt::Late) if !headers.is_empty() => break, // these are read
                 Err(halt) => {
-                    self.record_all_shown(linked, &mut scanned);
+                    self.record_all_shown(left.map(named), &mut scanned);
                     return Err(halt);
                 }
             }
         }
-        self.record_all_shown(linked, &mut scanned);
+        self.record_all_shown(left.map(named), &mut scanned);
         Ok(headers)
     }
 
     /// Records what a scan shows to be broken in transactions that there is no time to read alone: the next scan may
     /// not show it.
-    fn record_all_shown(&mut self, left: Vec<Linked>, scanned: &mut Option<Vec<Answer>>) {
-        for linked in left {
-            self.record_shown(linked, scanned);
+    fn record_all_shown(
+        &mut self,
+        left: impl Iterator<Item = (u64, Linked)>,
+        scanned: &mut Option<Vec<Answer>>,
+    ) {
+        for (id, linked) in left {
+            self.record_shown(id, linked, scanned);
         }
     }
 
     /// Records what a scan shows to be broken in one transaction, which stays due.
-    fn record_shown(&mut self, linked: Linked, scanned: &mut Option<Vec<Answer>>) {
-        let Linked::ToRead(tx, judged) = linked else {
+    fn record_shown(&mut self, id: u64, linked: Linked, scanned: &mut Option<Vec<Answer>>) {
+        let Linked::ToRead(judged) = linked else {
             return;
         };
-        let broken = match judged {
+        let broken = match *judged {
             Judged::Broken(broken) => vec![broken],
             Judged::Whole(completed) => {
                 self.report.more_broken += completed.more_broken;
@@ -85,7 +91,7 @@ impl Reader<'_> {
             Judged::Incomplete | Judged::Malformed(_) => Vec::new(),
         };
         for broken in broken {
-            self.record_from_scan(tx.header.id(), broken, scanned);
+            self.record_from_scan(id, broken, scanned);
         }
     }
 
@@ -96,27 +102,37 @@ impl Reader<'_> {
     }
 
     /// Holds each transaction of a run against the one behind it, from the proven last one down, and judges it. One
-    /// that is not of the chain is read alone. Returns them in this order; `None`: there was no time for all of them.
+    /// that is not of the chain is read alone; the entries of one that is faultless are freed. Returns what came of
+    /// each in this order; `None`: there was no time for all of them.
     fn link(
         &mut self,
-        run: Vec<Tx>,
+        run: &mut [Tx],
         scanned: &mut Option<Vec<Answer>>,
     ) -> Result<Option<Vec<Linked>>, Halt> {
-        let mut due = match run.last() {
-            Some(last) if last.header.id() == self.trusted.tx => Some(self.trusted.hash),
-            Some(last) => Some(last.header.alh()),
-            None => None,
+        let Some(last) = run.last().map(|tx| &tx.header) else {
+            return Ok(Some(Vec::new()));
         };
+        let last_id = last.id();
+        let mut due = match last_id == self.trusted.tx {
+            true => Some(self.trusted.hash),
+            false => Some(last.alh()),
+        };
+        // the hash of the transaction behind, where that one is proven
+        let mut behind = None;
         let mut linked: Vec<Linked> = Vec::with_capacity(run.len());
-        for tx in run.into_iter().rev() {
+        let ids = || (0..=last_id).rev();
+        for tx in run.iter_mut().rev() {
             let got = tx.header.alh();
             let next = match due {
                 Some(due) if due == got => {
                     self.truncation.note(&tx.header);
-                    let judged = judge(&got, &tx);
+                    let judged = judge(&got, tx);
                     match judged.is_faultless() {
-                        true => Linked::Faultless(tx.header),
-                        false => Linked::ToRead(tx, judged),
+                        true => {
+                            tx.entries = Vec::new();
+                            Linked::Faultless
+                        }
+                        false => Linked::ToRead(Box::new(judged)),
                     }
                 }
                 due if !self.in_time() => {
@@ -125,22 +141,26 @@ impl Reader<'_> {
                     if let Some(due) = due {
                         self.record_from_scan(id, Broken::other_header(id, due, got), scanned);
                     }
-                    self.record_all_shown(linked, scanned);
+                    self.record_all_shown(ids().zip(linked), scanned);
                     return Ok(None);
                 }
                 due => {
-                    let behind = linked.last().and_then(Linked::alh);
                     let due = due.map(|due| (due, behind));
                     match self.read_unlinked(tx.header.id(), got, due, scanned) {
                         Ok(next) => next,
                         Err(halt) => {
-                            self.record_all_shown(linked, scanned);
+                            self.record_all_shown(ids().zip(linked), scanned);
                             return Err(halt);
                         }
                     }
                 }
             };
-            due = next.prev_alh();
+            let header = match &next {
+                Linked::Alone(header) => header.as_deref(),
+                Linked::Faultless | Linked::ToRead(_) => Some(&tx.header),
+            };
+            due = header.map(|header| *header.prev_alh());
+            behind = header.map(TxHeader::alh);
             linked.push(next);
         }
         Ok(Some(linked))
@@ -178,7 +198,7 @@ impl Reader<'_> {
                 answers
             });
         }
-        Ok(Linked::Alone(alone?))
+        Ok(Linked::Alone(alone?.map(Box::new)))
     }
 
     /// Reads a transaction of a scan without values, which were dropped; its header is proven.
@@ -237,35 +257,19 @@ impl Reader<'_> {
     }
 }
 
-/// A transaction of a scan, held against the one behind it.
+/// What came of a transaction of a scan that was held against the one behind it.
 enum Linked {
     /// It is not of the chain, and was read alone; its header if that is proven.
-    Alone(Option<TxHeader>),
+    Alone(Option<Box<TxHeader>>),
     /// Nothing is wrong with it.
-    Faultless(TxHeader),
+    Faultless,
     /// Its header is proven; the rest is to be read.
-    ToRead(Tx, Judged),
+    ToRead(Box<Judged>),
 }
 
 impl Linked {
-    fn header(&self) -> Option<&TxHeader> {
-        match self {
-            Linked::Alone(header) => header.as_ref(),
-            Linked::Faultless(header) => Some(header),
-            Linked::ToRead(tx, _) => Some(&tx.header),
-        }
-    }
-
-    fn alh(&self) -> Option<Digest> {
-        self.header().map(TxHeader::alh)
-    }
-
-    fn prev_alh(&self) -> Option<Digest> {
-        self.header().map(|header| *header.prev_alh())
-    }
-
     /// Returns whether no further call is needed.
     fn is_read(&self) -> bool {
-        !matches!(self, Linked::ToRead(..))
+        !matches!(self, Linked::ToRead(_))
     }
 }

@@ -118,18 +118,14 @@ impl Reader<'_> {
     ) -> Result<Headers, Halt> {
         let due = (first..).take(usize::try_from(limit).unwrap_or(usize::MAX));
         let brought = list.len();
-        let mut run: Vec<Tx> = Vec::with_capacity(brought);
-        let mut malformed = false;
-        for (id, tx) in due.zip(list) {
-            match tx {
-                Ok(tx) if tx.header.id() == id => run.push(tx),
-                Ok(_) => break,
-                Err(_) => {
-                    malformed = true; // reading it alone tells what is wrong with it
-                    break;
-                }
-            }
-        }
+        let is_due = |(id, tx): &(u64, &Result<Tx, Malformed>)| {
+            tx.as_ref().is_ok_and(|tx| tx.header.id() == *id)
+        };
+        let fit = due.zip(&list).take_while(is_due).count();
+        // reading it alone tells what is wrong with it
+        let malformed = matches!(list.get(fit), Some(Err(_)));
+        // in the list's own memory
+        let mut run: Vec<Tx> = list.into_iter().take(fit).map_while(Result::ok).collect();
         let next = first.saturating_add(len(&run));
         let whole = brought == run.len() && run.len() as u64 == u64::from(limit);
         if !whole && !malformed {

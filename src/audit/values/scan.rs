@@ -63,8 +63,8 @@ const BYTES: u64 = 1 << 20;
 const MOST: u32 = 1_000;
 /// Scans to wait after one that was too large, so that not every second one is.
 const PATIENCE: u32 = 16;
-/// The factor by which scans grow while they succeed.
-pub(super) const GROWTH: u32 = 4;
+/// The factor by which scans grow while they succeed: after one, the size of the answers alone decides.
+pub(super) const GROWTH: u32 = 16;
 impl Scan {
     /// Asks for more once scans go well, and for as many as make an answer of [`BYTES`].
     pub(super) fn went_well(&mut self, asked: u32, bytes: u64) {
