@@ -1,7 +1,7 @@
 //! Notifications: who is told of tampering and of changes, and how that is made sure of.
 //!
 //! `notification` is what is told, `outbox` keeps it on disk, `courier` delivers what one receiver is
-//! due in a thread of its own, `untrusted` decides when one of all databases of which nothing is trusted is due, `post`
+//! due in a thread of its own, `identity` is what outboxes are filed under, `untrusted` decides when one of all databases of which nothing is trusted is due, `post`
 //! and `exec` are the ways it can go, `heartbeat` is silence's alarm.
 
 #![forbid(unsafe_code)]
@@ -10,6 +10,7 @@ mod courier;
 mod exec;
 mod heartbeat;
 pub(crate) mod http;
+mod identity;
 mod notification;
 mod notifier;
 mod outbox;

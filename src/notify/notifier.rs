@@ -9,13 +9,13 @@ use super::courier::{Courier, Way};
 use super::exec::Exec;
 use super::heartbeat::Heartbeat;
 use super::http::agent;
+use super::identity::{Distinct, ReceiverKey};
 use super::notification::{Notification, standing};
 use super::post::Post;
 use super::untrusted::Notified;
 use crate::audit::{Cycle, Exit, Outcome};
 use crate::clock::{self, Clock};
 use crate::config::{NotifySettings, WatchSettings, When};
-use crate::ledger::Digest;
 use crate::report::{Receiver, Untrusted};
 use crate::trust::OutcomeRecord;
 
@@ -57,7 +57,7 @@ impl Notifier {
     ) -> Notifier {
         let (mut couriers, mut receivers) = (Vec::new(), Vec::new());
         for (receiver, key, way) in ways(&settings.notify) {
-            let outbox = directory.join("outbox").join(key);
+            let outbox = directory.join("outbox").join(key.to_string());
             receivers.push(receiver.clone());
             couriers.push(Courier::start(&outbox, receiver, way));
         }
@@ -192,30 +192,23 @@ struct Last {
     unlisted: bool,
 }
 
-/// Every receiver: its name for people, its outbox' name, and the way to it.
-fn ways(settings: &NotifySettings) -> Vec<(Receiver, String, Way)> {
-    let key = |text: &str| -> String {
-        Digest::of(&[text.as_bytes()])
-            .to_string()
-            .chars()
-            .take(16)
-            .collect()
-    };
-    let posts = (1..).zip(&settings.urls).map(|(number, url)| {
+/// Every receiver: its name for people, its key, and the way to it.
+fn ways(settings: &NotifySettings) -> Vec<(Receiver, ReceiverKey, Way)> {
+    let mut distinct = Distinct::default();
+    let mut all = Vec::new();
+    for (number, url) in (1..).zip(&settings.urls) {
         // a path or query may hold a token
         let shown = url.split(['?', '#']).next().unwrap_or_default();
         let shown: Vec<&str> = shown.splitn(4, '/').take(3).collect();
         let receiver = Receiver::new(&format!("{number}:{}", shown.join("/")));
         let post = Post::new(url, settings, agent(&settings.roots, TRY));
-        (receiver, key(url), Way::Post(Box::new(post)))
-    });
-    let exec = settings.exec.as_ref().map(|words| {
+        let key = distinct.next(ReceiverKey::of_url(url));
+        all.push((receiver, key, Way::Post(Box::new(post))));
+    }
+    if let Some(words) = &settings.exec {
+        let key = distinct.next(ReceiverKey::of_program(words));
         let exec = Exec::new(words, RUN);
-        (
-            Receiver::new("exec"),
-            key(&words.join(" ")),
-            Way::Exec(exec),
-        )
-    });
-    posts.chain(exec).collect()
+        all.push((Receiver::new("exec"), key, Way::Exec(exec)));
+    }
+    all
 }
