@@ -372,6 +372,36 @@ fn a_trusted_database_that_is_not_reached_is_told_and_comes_first_the_next_time(
     assert!(!reached.contains(&cycle.outcomes[0].database), "{cycle:?}");
 }
 
+/// Put behind all others in every cycle, it would never be reached.
+#[test]
+fn a_database_whose_state_is_late_has_its_turn_among_more_than_a_cycle_has_time_for() {
+    let others: Vec<String> = (0..300).map(|number| format!("other{number}")).collect();
+    let names: Vec<&str> = ["late"]
+        .into_iter()
+        .chain(others.iter().map(String::as_str))
+        .collect();
+    let databases = Databases::new(Options::default(), &names);
+    databases.trusted(&every(MINUTE));
+    let network = |sent: &Sent<'_>| match (sent.call, sent.database) {
+        (method::CURRENT_STATE, Some("late")) => Delivery::After(2 * MOMENT),
+        (method::VERIFIABLE_TX_BY_ID, Some(name)) if name != "late" => Delivery::After(5 * MOMENT),
+        _ => Delivery::After(QUICK),
+    };
+    let mut auditor = databases.auditor(&every(MINUTE), network);
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        databases.grow();
+        let begin = databases.simulation.time.passed();
+        let (cycle, _) = databases.cycle(&mut auditor);
+        let consistent = |name: &&String| verdict(&cycle, name) == Some(Verdict::Consistent);
+        let proven = others.iter().filter(consistent).count();
+        assert!((1..others.len() / 2).contains(&proven), "{proven}");
+        told.extend(verdict(&cycle, "late"));
+        databases.rest(begin, MINUTE);
+    }
+    assert!(told.contains(&Verdict::Consistent), "{told:?}");
+}
+
 /// The silent ones and the list together would take longer than the cycle.
 #[test]
 fn databases_are_checked_although_others_and_the_list_never_come() {

@@ -82,6 +82,10 @@ impl Auditor {
                 Group::Untrusted => now < window.states,
             };
             if !is_first && !enough && round.away.is_none() {
+                for late in &late {
+                    // the slow ones have a time of their own
+                    self.databases.of(late.name).slow = true;
+                }
                 let left = [named].into_iter().chain(waiting).chain(late);
                 self.tell_not_reached(group, left, round);
                 return Some(());
