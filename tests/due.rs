@@ -137,6 +137,42 @@ fn the_oldest_is_retried_first_and_the_youngest_in_its_turn() {
     assert_eq!(auditor.values_read(DB).map(|of| of.read), Some(100));
 }
 
+/// In every cycle more become due than may fail in one.
+#[test]
+fn the_oldest_is_retried_again_although_more_and_more_become_due() {
+    let scene = Scene::of_version(Emulated::V1_11_1);
+    scene.embedded.grow(DB, 400);
+    scene.make_due(&[(1, 10, 300)]);
+    let oldest = Arc::new(AtomicU64::new(0));
+    let retried = oldest.clone();
+    scene.proxy.distort(move |call, request, reply| {
+        if call == "VerifiableTxById" {
+            let request = proto::VerifiableTxRequest::parse_from_bytes(request);
+            let is_oldest = request.expect("a request").tx == 1;
+            retried.fetch_add(u64::from(is_oldest), Ordering::Relaxed);
+            reply.body = support::proxy::Body::Error(2, "tx not found".into());
+        }
+    });
+    for number in 0..7 {
+        let mut auditor = scene.auditor(NONE, 10_000, 10_000); // as under cron
+        assert_eq!(due(&cycle(&mut auditor)), 10 + number * 40);
+        drop(auditor);
+        let store = in_process::store(scene.place.join("trust"));
+        let mut all = store.load_progress(clock::now());
+        let progress = all.first_mut().expect("one database");
+        let due = Due {
+            since: clock::now(),
+            values_only: false,
+        };
+        let first = 11 + number * 40;
+        progress.due.insert(first, first + 39, due);
+        store.save_progress(all.iter()).expect("it is written");
+        thread::sleep(Duration::from_millis(1_100)); // times are kept in whole seconds
+    }
+    let retried = oldest.load(Ordering::Relaxed);
+    assert!(retried >= 3, "{retried}");
+}
+
 #[test]
 fn a_due_transaction_leaves_time_for_the_sample() {
     let scene = Scene::of_version(Emulated::V1_1_0);

@@ -42,6 +42,9 @@ pub struct Progress {
     pub due: Ranges<Due>,
     /// The due transaction that was retried last: those behind it in the order of age come first.
     pub retried: Option<Retried>,
+    /// When the round of retries began. Those that are due since later wait for the next one, or the oldest would never
+    /// be retried again where more and more become due.
+    pub round_began: Option<Timestamp>,
     /// Transactions with values that the server says it does not have, without a reason that the ledger
     /// shows (protocol.md §6).
     pub absent: Ranges,
@@ -195,6 +198,7 @@ impl Progress {
             read: 0,
             due: Ranges::new(),
             retried: None,
+            round_began: None,
             absent: Ranges::new(),
             dropped: Ranges::new(),
             broken: Ranges::new(),
@@ -245,6 +249,7 @@ impl Progress {
         for time in [
             self.behind_since.as_mut(),
             self.cut_since.as_mut(),
+            self.round_began.as_mut(),
             self.sweep_asked.as_mut(),
             self.sweep.as_mut().map(|sweep| &mut sweep.began),
         ]

@@ -76,6 +76,7 @@ fn write(writer: &mut Writer, progress: &Progress) {
     if let (Some(retried), false) = (progress.retried, progress.due.is_empty()) {
         writer.number("retried", retried.tx);
         writer.time("retried_since", retried.since);
+        writer.optional_time("retry_round_began", progress.round_began);
     }
     for (key, ranges) in [
         ("absent", &progress.absent),
@@ -209,6 +210,7 @@ fn parse(table: &toml::Table, now: Timestamp) -> Option<Progress> {
             (Some(tx), Some(since)) => Some(Retried { since, tx }),
             _ => None,
         },
+        round_began: some_time("retry_round_began")?,
         absent: ranges("absent")?,
         dropped: ranges("dropped")?,
         broken: ranges("broken")?,

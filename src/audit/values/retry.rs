@@ -4,7 +4,7 @@
 use super::check::Reading;
 use super::reader::Halt;
 use crate::audit::budget::GRACE;
-use crate::trust::DueRun;
+use crate::trust::{DueRun, Retried};
 
 /// Due transactions of a cycle that may stay due although they were retried: as many as a sample has by default.
 /// Retries that succeed are bounded by the time alone.
@@ -32,20 +32,41 @@ impl Reading<'_> {
     }
 
     fn retry_in_time(&mut self) -> Result<(), Halt> {
-        let before = self.progress.retried;
-        let (mut at, mut failed) = (before, 0);
-        while let (Some(run), true) = (self.progress.due_behind(at), failed < MAX_FAILED) {
-            failed += self.retry_run(run, MAX_FAILED - failed)?;
-            at = self.progress.retried;
-        }
-        // from the oldest on, up to where this reading began
-        let (Some(before), mut at) = (before, None) else {
+        let now = self.reader.server.clock().now();
+        let began = *self.progress.round_began.get_or_insert(now);
+        let (before, mut failed) = (self.progress.retried, 0);
+        self.retry_behind(before, &mut failed, |run| {
+            (run.due.since <= began).then_some(run)
+        })?;
+        if failed >= MAX_FAILED {
             return Ok(());
+        }
+        // from the oldest on, up to where this reading began, and then those that became due since
+        self.progress.round_began = Some(now);
+        if let Some(before) = before {
+            self.retry_behind(None, &mut failed, |run| run.up_to(before))?;
+        }
+        let end_of_round = Retried {
+            since: began,
+            tx: u64::MAX,
         };
-        while let (Some(run), true) = (self.progress.due_behind(at), failed < MAX_FAILED) {
-            let Some(run) = run.up_to(before) else { break };
-            failed += self.retry_run(run, MAX_FAILED - failed)?;
-            at = self.progress.retried;
+        self.retry_behind(Some(end_of_round), &mut failed, Some)
+    }
+
+    /// Retries due transactions behind a place in the order of retries, as far as `part` gives any of a run, until too
+    /// many have failed.
+    fn retry_behind(
+        &mut self,
+        mut place: Option<Retried>,
+        failed: &mut u64,
+        part: impl Fn(DueRun) -> Option<DueRun>,
+    ) -> Result<(), Halt> {
+        while *failed < MAX_FAILED {
+            let Some(run) = self.progress.due_behind(place).and_then(&part) else {
+                break;
+            };
+            *failed += self.retry_run(run, MAX_FAILED - *failed)?;
+            place = self.progress.retried;
         }
         Ok(())
     }
