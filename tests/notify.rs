@@ -11,7 +11,8 @@ use std::process::Command;
 use immuaudit::drill::Lie;
 use immuaudit::ledger::encode_base64;
 use ring::hmac;
-use support::notify_scene::{Scene, id, is_tampering};
+use support::http::get;
+use support::notify_scene::{Scene, id, is_tampering, wait_until};
 use support::receiver::Receiver;
 use support::secure::{Secure, certificates};
 
@@ -155,6 +156,86 @@ fn a_heartbeat_follows_a_good_cycle_and_no_bad_one() {
     scene.roll_back();
     program.once().ends_with(2);
     assert_eq!(receiver.received().len(), 1);
+}
+
+#[test]
+fn a_heartbeat_that_fails_is_counted_and_the_test_of_notifications_tries_it() {
+    let (scene, receiver) = (Scene::new(), Receiver::start());
+    receiver.answer("500 No");
+    let program = scene.program(&["--audit-heartbeat-url", &receiver.url()]);
+    let run = program.run(&["notify", "--test"]);
+    run.ends_with(1);
+    let told = "heartbeat: not delivered: status 500";
+    assert!(run.stdout.contains(told), "{}", run.stdout);
+    let mut running = program.start(&["--audit-interval", "50ms", "--audit-monitoring-port", "0"]);
+    running.wait_for("status page on");
+    let log = running.log();
+    let port = log
+        .split("http://0.0.0.0:")
+        .nth(1)
+        .and_then(|rest| rest.split('/').next()?.parse().ok())
+        .expect("a port");
+    let sample = |name: &str| get(port, "/metrics", "*/*").sample(name);
+    let failures = "immuaudit_heartbeat_failures_total";
+    wait_until("a failure is counted", || sample(failures) > 1.0);
+    let sent = "immuaudit_heartbeats_sent_total";
+    assert_eq!(get(port, "/metrics", "*/*").sample(sent), 0.0);
+    receiver.answer("204 No Content");
+    wait_until("a heartbeat is counted", || sample(sent) > 0.0);
+    let run = program.run(&["notify", "--test"]);
+    assert!(run.ends_with(0).stdout.contains("heartbeat: delivered"));
+}
+
+/// Writes a script that anybody may run.
+fn script(scene: &Scene, text: &str) -> String {
+    let path = scene.place.join("script");
+    fs::write(&path, format!("#!/bin/sh\n{text}")).expect("a script");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("its mode");
+    path.display().to_string()
+}
+
+#[test]
+fn what_a_program_writes_to_its_stderr_is_told_escaped_and_cut_and_delays_nobody() {
+    let scene = Scene::new();
+    let bell = "printf 'no route\\033[31m to \\nERROR forged' >&2";
+    let test = |text: &str| {
+        let program = scene.program(&["--audit-exec", &script(&scene, text)]);
+        program.run(&["notify", "--test"])
+    };
+    let failed = test(&format!("{bell}; exit 7"));
+    failed.ends_with(1);
+    let told =
+        "exec: not delivered: exit status: 7; its stderr: no route\\u{1b}[31m to \\nERROR forged";
+    assert!(failed.stdout.contains(told), "{}", failed.stdout);
+    // more than a pipe holds, and a child that keeps it open
+    let noisy =
+        test("head -c 300000 /dev/zero | tr '\\0' x >&2; sleep 60 & echo the end >&2; exit 1");
+    noisy.ends_with(1);
+    assert!(noisy.stdout.len() < 600, "{}", noisy.stdout.len());
+    assert!(noisy.stdout.contains("stderr: ...xxx"), "{}", noisy.stdout);
+    assert!(noisy.stdout.contains("the end"), "{}", noisy.stdout);
+    scene.roll_back();
+    let well = scene
+        .program(&["--audit-exec", &script(&scene, &format!("{bell}; exit 0"))])
+        .once();
+    well.ends_with(2);
+    let line = well.stderr.lines().find(|line| line.contains("no route"));
+    let line = line.unwrap_or_else(|| panic!("{}", well.stderr));
+    assert!(line.contains("INFO"), "{line}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_program_is_what_the_kernel_kills_first_where_memory_is_short() {
+    let scene = Scene::new();
+    let told = scene.place.join("told");
+    let text = format!(
+        "for i in 1 2 3 4 5 6 7 8 9 10; do read a </proc/self/oom_score_adj; [ $a = 1000 ] && break; sleep 0.3; done; echo $a >{}",
+        told.display()
+    );
+    let program = scene.program(&["--audit-exec", &script(&scene, &text)]);
+    program.run(&["notify", "--test"]).ends_with(0);
+    assert_eq!(fs::read_to_string(&told).expect("it ran"), "1000\n");
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn no_password_stands_in_the_outbox() {
         "--audit-notification-password",
         "hunter2",
         "--audit-notification-secret",
-        "hunter3",
+        "hunter3, and as long as it has to be",
     ];
     scene
         .program(&["--audit-notification-url", &receiver.url()])

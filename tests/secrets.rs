@@ -88,6 +88,54 @@ fn secrets() -> Vec<String> {
     [PASSWORD, ENCODED, WRONG].map(str::to_owned).to_vec()
 }
 
+/// Reports on other products of secrets that were taken though they could sign nothing right.
+#[test]
+fn a_secret_that_cannot_be_right_is_refused_and_not_shown() {
+    let folder = Place::new();
+    let file = folder.join("secret");
+    let good = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let config = |arguments: &[&str]| {
+        let program = Program::new(1, &folder.join("state"));
+        program.with(arguments).run(&["config", "--check"])
+    };
+    for (wrong, mistake) in [
+        ("whsec_".to_owned(), "these are 0"),
+        ("whsec_MQ==".to_owned(), "these are 1"),
+        ("whsec_xyz!".to_owned(), "not base64"),
+        (
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMQ".to_owned(),
+            "are missing",
+        ),
+        (
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa-_".to_owned(),
+            "URL-safe",
+        ),
+        (format!("v1,{good}"), "this is a signature"),
+        (format!("\u{feff}{good}"), "byte order mark"),
+        ("too short".to_owned(), "these are 9"),
+    ] {
+        let by_flag = config(&["--audit-notification-secret", &wrong]);
+        fs::write(&file, &wrong).expect("a file");
+        let path = file.display().to_string();
+        let by_file = config(&["--audit-notification-secret-file", &path]);
+        for run in [by_flag, by_file] {
+            run.ends_with(3);
+            assert!(
+                run.stderr.contains("--audit-notification-secret"),
+                "{run:?}"
+            );
+            assert!(run.stderr.contains(mistake), "{wrong}: {run:?}");
+            let shown = wrong.len() > 9 && run.stderr.contains(&wrong);
+            assert!(!shown, "{run:?}");
+        }
+    }
+    for text in [format!("{good} \t\r\n"), good.to_owned()] {
+        fs::write(&file, text).expect("a file");
+        let path = file.display().to_string();
+        config(&["--audit-notification-secret-file", &path]).ends_with(0);
+    }
+}
+
 #[test]
 fn whatever_way_a_password_comes_it_is_left_nowhere() {
     let kept = Place::new(); // outside of what is searched

@@ -1,4 +1,4 @@
-//! `notify --test`: does a notification arrive?
+//! `notify --test`: does a notification arrive, and a heartbeat?
 
 use super::open::Failed;
 use crate::audit::Exit;
@@ -6,9 +6,9 @@ use crate::config::Settings;
 use crate::notify::Notifier;
 use crate::report::print;
 
-/// One try for each receiver, told on stdout.
+/// One try for each receiver and for the heartbeat, told on stdout.
 pub fn run(settings: &Settings) -> Result<Exit, Failed> {
-    let tested = Notifier::test(&settings.server.name, &settings.watch.notify);
+    let tested = Notifier::test(&settings.server.name, &settings.watch);
     if tested.is_empty() {
         return Err(Failed::NobodyToNotify);
     }

@@ -81,7 +81,7 @@ impl fmt::Display for Failed {
                 "nothing was changed: standard input is no terminal to ask on; give --yes to adopt",
             ),
             Failed::NobodyToNotify => {
-                f.write_str("nobody to notify: give --audit-notification-url or --audit-exec")
+                f.write_str("nobody to notify: give --audit-notification-url, --audit-exec or --audit-heartbeat-url")
             }
             Failed::NoProbe => f.write_str(
                 "nowhere to ask: health needs the --audit-monitoring-port of the running auditor, not 0, and no --no-monitoring",

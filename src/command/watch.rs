@@ -42,6 +42,7 @@ pub fn start(
         &outcomes,
     );
     board.watch_receivers(notifier.receivers());
+    board.watch_heartbeat(notifier.heartbeat());
     Ok(Watch {
         board,
         notifier: RefCell::new(notifier),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::draft::{Draft, GivenPath, Password};
 use super::secret::Secret;
 use super::settings::Pin;
+use super::signing::SigningKey;
 use super::source::Source;
 use super::value::{self, Wanted};
 
@@ -60,6 +61,8 @@ pub(super) enum Kind {
     Urls(Slot<Vec<String>>),
     /// A password, plain or `enc:`.
     Secret(Slot<Option<Password>>),
+    /// A key that notifications are signed with.
+    SigningKey(Slot<Option<Password>>),
     /// A file that holds the password of another setting's slot.
     SecretFile(Slot<Option<Password>>),
     /// A text of immuclient's that an audit has no use for.
@@ -86,7 +89,7 @@ impl Kind {
 
     /// Is its value never to be shown?
     pub fn is_secret(&self) -> bool {
-        matches!(self, Kind::Secret(_))
+        matches!(self, Kind::Secret(_) | Kind::SigningKey(_))
     }
 
     /// Reads `texts` (one, but for lists), stores the value, and answers it as TOML.
@@ -191,6 +194,14 @@ impl Kind {
             }
             Kind::Secret(slot) => {
                 let secret = Secret::new(value::password(text)?);
+                *slot(draft) = (!text.is_empty()).then_some(Password::Text(secret));
+                Ok(quoted(if text.is_empty() { "" } else { Secret::SHOWN }))
+            }
+            Kind::SigningKey(slot) => {
+                let secret = Secret::new(value::password(text)?);
+                if !text.is_empty() {
+                    SigningKey::read(secret.expose())?;
+                }
                 *slot(draft) = (!text.is_empty()).then_some(Password::Text(secret));
                 Ok(quoted(if text.is_empty() { "" } else { Secret::SHOWN }))
             }

@@ -34,6 +34,7 @@ mod secret;
 mod service;
 mod setting;
 mod settings;
+mod signing;
 mod source;
 mod table;
 #[cfg(test)]
@@ -59,6 +60,7 @@ pub use settings::{
     Pin, Repeat, ReportSettings, Roots, ServerSettings, Settings, Signatures, Transport,
     TrustSettings, Values, Volume, WatchSettings, When,
 };
+pub use signing::SigningKey;
 pub use source::Source;
 pub use verb::{
     AcknowledgeTask, AdoptConsent, Against, AlarmTask, Another, ClosedAlarms, Control, Drill,

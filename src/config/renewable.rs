@@ -32,6 +32,9 @@ impl PasswordFile {
             Ok(None) => return Err(given.problem("there is no such file")),
             Err(fault) => return Err(given.problem(&fault)),
         };
+        if text.expose().starts_with('\u{feff}') {
+            return Err(given.problem("it begins with a byte order mark: write it without"));
+        }
         let mut lines = text.expose().lines();
         let (Some(line), None) = (lines.next().filter(|line| !line.is_empty()), lines.next())
         else {

@@ -140,7 +140,7 @@ fn parameter(process: &Process, given: &Given) -> Option<Parameter> {
     }
     let text = given.texts.last()?;
     let value = match setting.kind {
-        Kind::Secret(_) => quoted(text),
+        Kind::Secret(_) | Kind::SigningKey(_) => quoted(text),
         Kind::Path(_) | Kind::SecretFile(_) if !text.is_empty() => {
             quoted(&absolute(process, Path::new(text)).to_string_lossy())
         }

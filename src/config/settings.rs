@@ -10,6 +10,7 @@ use super::filter::DatabaseFilter;
 use super::persona::Persona;
 use super::renewable::{PasswordFile, TransportFiles};
 use super::secret::Secret;
+use super::signing::SigningKey;
 use crate::ledger::{PublicKey, State};
 
 /// Every setting.
@@ -265,7 +266,7 @@ pub struct NotifySettings {
     /// Where these two stand.
     pub auth: Auth,
     /// What each notification is signed with.
-    pub secret: Option<Secret>,
+    pub secret: Option<SigningKey>,
     /// Who vouches for the receivers.
     pub roots: Roots,
     /// When there is something to notify of.

@@ -7,7 +7,7 @@ use log::LevelFilter;
 use super::draft::OwnSignatures;
 use super::kind::Kind::{
     Bytes, Choice, Command, Count, Duration as Time, Host, List, MaybeText, Path, Pins, Secret,
-    SecretFile, Switch, Text, Unused, UnusedSwitch, Url, Urls,
+    SecretFile, SigningKey, Switch, Text, Unused, UnusedSwitch, Url, Urls,
 };
 use super::kind::Word;
 use super::persona::{self, Persona};
@@ -103,7 +103,7 @@ pub(super) static TABLE: &[Setting] = &[
         .immuclient(),
     Setting::new("--audit-notification-password-file", SecretFile(|d| &mut d.notification_password), "FILE", "", "file that holds that password"),
     Setting::new("--audit-notification-auth", Choice(AUTHS), "AUTH", "body", "user and password in the body alone, or as HTTP basic auth too: body or basic"),
-    Setting::new("--audit-notification-secret", Secret(|d| &mut d.notification_secret), "SECRET", "", "signs each notification (Standard Webhooks), plain or whsec_BASE64; better in a file"),
+    Setting::new("--audit-notification-secret", SigningKey(|d| &mut d.notification_secret), "SECRET", "", "signs each notification (Standard Webhooks), plain or whsec_BASE64; better in a file"),
     Setting::new("--audit-notification-secret-file", SecretFile(|d| &mut d.notification_secret), "FILE", "", "file that holds that secret"),
     Setting::new("--audit-notification-ca", Path(|d| &mut d.notification_ca), "FILE", "", "CAs that receivers are checked by, PEM (default: the system's)"),
     Setting::new("--audit-notify", Choice(NOTIFY), "WHEN", "changes", "notify of changes, or as immuclient: changes or every-check"),

@@ -78,6 +78,10 @@ fn values(setting: &Setting) -> [(String, String); 4] {
                 (url.clone(), format!("[\"{url}\"]"))
             }
             Kind::Secret(_) => (format!("secret{n}"), "\"***\"".to_owned()),
+            Kind::SigningKey(_) => (
+                format!("a secret that is long enough {n}"),
+                "\"***\"".to_owned(),
+            ),
         }
     })
 }

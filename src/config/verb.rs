@@ -68,7 +68,7 @@ pub(super) static VERBS: &[Verb] = &[
     verb(Name::Roots, "roots", "list | export | import DIR-OR-FILE [--alarm] | forget DATABASE", 2, "what is trusted: show, export, import from immuclient, forget"),
     verb(Name::Compare, "compare", "FILE|URL", 1, "hold another auditor's export against what is trusted here"),
     verb(Name::Drill, "drill", "[--serve [--port PORT] [--databases COUNT] [--grow DURATION]] [--list] [--lie NAME]", 0, "see an honest ledger pass and a lying one caught"),
-    verb(Name::Notify, "notify", "--test", 0, "send a test notification, and say what came of it"),
+    verb(Name::Notify, "notify", "--test", 0, "send a test notification and a heartbeat, and say what came of it"),
     verb(Name::Config, "config", "[--check]", 0, "the effective settings, and where each comes from"),
     verb(Name::Help, "help", "[VERB] [--all]", 1, "help; with --all every setting"),
     verb(Name::Version, "version", "", 0, "the version"),

@@ -11,6 +11,7 @@ use super::remark::Remark;
 use super::resolve::{is_loopback, password_file, port};
 use super::secret::Secret;
 use super::settings::{Auth, Listen, Login, NotifySettings, Roots, WatchSettings, When};
+use super::signing::SigningKey;
 use super::source::Source;
 
 /// Rights of a mode that let somebody else than the owner write.
@@ -21,7 +22,7 @@ pub(super) fn resolve(
     remarks: &mut Vec<Remark>,
 ) -> Result<WatchSettings, Vec<Problem>> {
     let password = secret(draft.notification_password.as_ref(), remarks);
-    let signing = secret(draft.notification_secret.as_ref(), remarks);
+    let signing = signing(draft.notification_secret.as_ref(), remarks);
     let roots = match &draft.notification_ca {
         None => Ok(Roots::System),
         Some(given) => pem::read(given, Holds::Certificates).map(Roots::Pem),
@@ -70,6 +71,25 @@ fn secret(given: Option<&Password>, remarks: &mut Vec<Remark>) -> Result<Option<
         Some(Password::Text(secret)) => Some(secret.clone()),
         Some(Password::File(given)) => Some(password_file(given, remarks)?),
     })
+}
+
+/// The key that notifications are signed with.
+fn signing(
+    given: Option<&Password>,
+    remarks: &mut Vec<Remark>,
+) -> Result<Option<SigningKey>, Problem> {
+    let Some(secret) = secret(given, remarks)? else {
+        return Ok(None);
+    };
+    // no key ends with a blank, and an editor leaves one without showing it
+    let key = SigningKey::read(secret.expose().trim_end());
+    match (key, given) {
+        (Ok(key), _) => Ok(Some(key)),
+        (Err(wanted), Some(Password::File(given))) => {
+            Err(given.problem(&format!("wanted is {wanted}")))
+        }
+        (Err(_), _) => Ok(None), // was refused when it was read
+    }
 }
 
 /// The host of a URL whose bytes anybody on the way can read.

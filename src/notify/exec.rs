@@ -1,17 +1,31 @@
-//! A notification to a program: JSON on its stdin, no shell, nothing inherited, and an end to it.
+//! A notification to a program: JSON on its stdin, no shell, nothing inherited, and an end to it. What it writes to its
+//! stderr goes to the log.
 
-use std::io::Write;
-use std::process::{Child, Command, Stdio};
+use std::fs;
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use super::Undelivered;
 use super::notification::Notification;
 use crate::clock::Clock;
-use crate::sys;
+use crate::report::Event;
+use crate::sys::{self, Interest};
+use crate::text::Shown;
+use log::Level;
 
 /// How often it is looked whether the program has ended.
 const GLANCE: Duration = Duration::from_millis(20);
+/// Bytes of stderr that are read in a glance: what a pipe holds, so that a program that writes for ever is slowed down
+/// and takes none of the auditor's time.
+const PIPE: usize = 64 << 10;
+/// Bytes of stderr that are kept, the last ones: they are in the log's line whole, for each is four characters at most.
+const KEPT: usize = 240;
+/// What the kernel adds to the program's share of memory when it looks for somebody to kill (proc_pid_oom_score_adj(5)):
+/// the most there is. The program counts towards the limit of the auditor's service, and must go first.
+const KILLED_FIRST: &str = "1000";
 
 pub(super) struct Exec {
     words: Vec<String>,
@@ -42,20 +56,44 @@ impl Exec {
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
-            .stderr(Stdio::null());
+            .stderr(Stdio::piped());
         sys::isolate(&mut command);
         let mut child = command
             .spawn()
             .map_err(|error| Undelivered::new(error.kind()))?;
+        // where this is refused, the kernel chooses as it does
+        let _ = fs::write(format!("/proc/{}/oom_score_adj", child.id()), KILLED_FIRST);
+        let mut stderr = Stderr::of(&mut child);
         if let Some(mut stdin) = child.stdin.take() {
             // less than a pipe holds, so this cannot wait; who does not read it need not
             let _ = stdin.write_all(notification.body.as_bytes());
         }
-        self.wait(&mut child)
+        let ended = self.wait(&mut child, &mut stderr);
+        let told = stderr.text();
+        match ended {
+            Err(mut failed) => {
+                if let Some(told) = told {
+                    failed.why = format!("{}; its stderr: {told}", failed.why);
+                }
+                Err(failed)
+            }
+            Ok(()) => {
+                if let Some(told) = told {
+                    Event::new(
+                        Level::Info,
+                        "the program of --audit-exec wrote to its stderr",
+                    )
+                    .text("id", &notification.id)
+                    .text("stderr", told.as_str())
+                    .log();
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Its whole group ends with it.
-    fn wait(&self, child: &mut Child) -> Result<(), Undelivered> {
+    fn wait(&self, child: &mut Child, stderr: &mut Stderr) -> Result<(), Undelivered> {
         let until = Clock::system().instant() + self.time;
         let ended = loop {
             if sys::has_ended(child) {
@@ -64,9 +102,11 @@ impl Exec {
             if Clock::system().instant() > until {
                 break false;
             }
+            stderr.read();
             thread::sleep(GLANCE);
         };
         sys::kill_group(child);
+        stderr.read();
         let status = child
             .wait()
             .map_err(|error| Undelivered::new(error.kind()))?;
@@ -75,6 +115,53 @@ impl Exec {
             (true, false) => Err(Undelivered::new(status)),
             (false, _) => Err(Undelivered::new(format!("not done within {:?}", self.time))),
         }
+    }
+}
+
+/// A program's stderr: read without waiting, and kept to the last bytes.
+struct Stderr {
+    pipe: Option<ChildStderr>,
+    last: Vec<u8>,
+    is_cut: bool,
+}
+
+impl Stderr {
+    fn of(child: &mut Child) -> Stderr {
+        Stderr {
+            pipe: child.stderr.take(),
+            last: Vec::new(),
+            is_cut: false,
+        }
+    }
+
+    /// Reads what is there now, up to what a pipe holds.
+    fn read(&mut self) {
+        let mut left = PIPE;
+        let mut buffer = [0; 4096];
+        while let Some(pipe) = self.pipe.as_mut().filter(|_| left > 0) {
+            let ready = sys::wait_ready(&[(pipe.as_fd(), Interest::Read)], Duration::ZERO);
+            if ready != [true] {
+                return;
+            }
+            match pipe.read(&mut buffer) {
+                Ok(0) | Err(_) => self.pipe = None,
+                Ok(length) => {
+                    left = left.saturating_sub(length);
+                    self.last.extend(buffer.iter().take(length));
+                    let more = self.last.len().saturating_sub(KEPT);
+                    self.last.drain(..more);
+                    self.is_cut |= more > 0;
+                }
+            }
+        }
+    }
+
+    /// The end of what was written, escaped; `None` if nothing was.
+    fn text(&self) -> Option<String> {
+        let text = String::from_utf8_lossy(&self.last);
+        let text = text.trim();
+        let cut = if self.is_cut { "..." } else { "" };
+        (!text.is_empty()).then(|| format!("{cut}{}", Shown::new(text).as_str()))
     }
 }
 

@@ -7,8 +7,10 @@ use std::time::Instant;
 
 use ureq::Agent;
 
+use super::Undelivered;
 use super::http::kind;
 use crate::clock::Clock;
+use crate::report::Receiver;
 
 pub(super) struct Heartbeat {
     beats: SyncSender<()>,
@@ -16,18 +18,49 @@ pub(super) struct Heartbeat {
     sent: u64,
 }
 
+/// One GET.
+pub(super) struct Ping {
+    url: String,
+    agent: Agent,
+}
+
+impl Ping {
+    pub fn new(url: &str, agent: Agent) -> Ping {
+        Ping {
+            url: url.to_owned(),
+            agent,
+        }
+    }
+
+    pub fn send(&self) -> Result<(), Undelivered> {
+        match self.agent.get(&self.url).call() {
+            Ok(answer) if answer.status().is_success() => Ok(()),
+            Ok(answer) => {
+                let status = answer.status().as_u16();
+                Err(Undelivered::new(format!("status {status}")))
+            }
+            Err(error) => Err(Undelivered::new(kind(&error))),
+        }
+    }
+}
+
 impl Heartbeat {
-    pub fn start(url: &str, agent: Agent) -> Heartbeat {
+    pub fn start(ping: Ping, receiver: Receiver) -> Heartbeat {
         // one may wait: what matters is that there was a beat
         let (beats, due) = sync_channel(1);
         let done = Arc::new((Mutex::new(0), Condvar::new()));
-        let (url, theirs) = (url.to_owned(), done.clone());
+        let theirs = done.clone();
         let run = move || {
             for () in due {
-                match agent.get(&url).call() {
-                    Ok(answer) if answer.status().is_success() => log::debug!("heartbeat"),
-                    Ok(answer) => log::warn!("heartbeat: status {}", answer.status().as_u16()),
-                    Err(error) => log::warn!("heartbeat: {}", kind(&error)),
+                match ping.send() {
+                    Ok(()) => {
+                        receiver.sent();
+                        log::debug!("heartbeat");
+                    }
+                    Err(Undelivered { why, .. }) => {
+                        receiver.failed();
+                        log::warn!("heartbeat: {why}");
+                    }
                 }
                 *theirs.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
                 theirs.1.notify_all();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Undelivered;
 use super::courier::{Courier, Way};
 use super::exec::Exec;
-use super::heartbeat::Heartbeat;
+use super::heartbeat::{Heartbeat, Ping};
 use super::http::agent;
 use super::identity::{Distinct, ReceiverKey};
 use super::notification::{Notification, standing};
@@ -32,7 +32,7 @@ pub struct Notifier {
     when: When,
     couriers: Vec<Courier>,
     receivers: Vec<Receiver>,
-    heartbeat: Option<Heartbeat>,
+    heartbeat: Option<(Heartbeat, Receiver)>,
     /// The last check of each database of which something is trusted.
     last: HashMap<String, Last>,
     /// What was notified of the others.
@@ -61,10 +61,10 @@ impl Notifier {
             receivers.push(receiver.clone());
             couriers.push(Courier::start(&outbox, receiver, way));
         }
-        let heartbeat = settings
-            .heartbeat
-            .as_ref()
-            .map(|url| Heartbeat::start(url, agent(&settings.notify.roots, TRY)));
+        let heartbeat = ping(settings).map(|ping| {
+            let receiver = Receiver::new(HEARTBEAT);
+            (Heartbeat::start(ping, receiver.clone()), receiver)
+        });
         let trusted = outcomes.iter().filter(|outcome| outcome.was_trusted());
         let last = trusted.map(|outcome| {
             let last = Last {
@@ -90,6 +90,12 @@ impl Notifier {
         self.receivers.clone()
     }
 
+    /// The heartbeat's counts, if there is one.
+    pub fn heartbeat(&self) -> Option<Receiver> {
+        let counts = self.heartbeat.as_ref().map(|(_, receiver)| receiver);
+        counts.cloned()
+    }
+
     /// A database's check.
     pub fn outcome(&mut self, outcome: &Outcome) {
         if self.couriers.is_empty() || outcome.is_stranger || !self.is_news(outcome) {
@@ -107,7 +113,7 @@ impl Notifier {
     /// A cycle's end.
     pub fn cycle(&mut self, cycle: &Cycle) {
         let good = cycle.exit() == Exit::Good;
-        if let Some(heartbeat) = self.heartbeat.as_mut().filter(|_| good) {
+        if let Some((heartbeat, _)) = self.heartbeat.as_mut().filter(|_| good) {
             heartbeat.beat();
         }
         self.last.retain(|database, _| !cycle.forgets(database));
@@ -144,20 +150,24 @@ impl Notifier {
         for courier in &self.couriers {
             courier.flush(until);
         }
-        if let Some(heartbeat) = &self.heartbeat {
+        if let Some((heartbeat, _)) = &self.heartbeat {
             heartbeat.flush(until);
         }
     }
 
-    /// Sends a notification that says it is a test, once to each receiver.
-    pub fn test(server: &str, settings: &NotifySettings) -> Vec<Tested> {
+    /// Sends a notification that says it is a test, once to each receiver, and one heartbeat.
+    pub fn test(server: &str, settings: &WatchSettings) -> Vec<Tested> {
         let notification = Notification::test(server, clock::now());
-        let ways = ways(settings).into_iter();
+        let ways = ways(&settings.notify).into_iter();
         let tested = ways.map(|(receiver, _, way)| Tested {
             receiver: receiver.name().to_owned(),
             delivered: way.deliver(&notification),
         });
-        tested.collect()
+        let ping = ping(settings).map(|ping| Tested {
+            receiver: HEARTBEAT.to_owned(),
+            delivered: ping.send(),
+        });
+        tested.chain(ping).collect()
     }
 
     /// Returns whether the receivers are to be notified: the verdict changed, values went absent, or the check opened an alarm. An open alarm
@@ -190,6 +200,15 @@ struct Last {
     absent: bool,
     /// Whether the check opened an alarm that could not be written down.
     unlisted: bool,
+}
+
+/// The heartbeat's name for people.
+const HEARTBEAT: &str = "heartbeat";
+
+/// The heartbeat, if there is one.
+fn ping(settings: &WatchSettings) -> Option<Ping> {
+    let url = settings.heartbeat.as_ref()?;
+    Some(Ping::new(url, agent(&settings.notify.roots, TRY)))
 }
 
 /// Every receiver: its name for people, its key, and the way to it.

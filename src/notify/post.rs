@@ -9,8 +9,8 @@ use super::Undelivered;
 use super::http::kind;
 use super::notification::Notification;
 use crate::clock;
-use crate::config::{Auth, NotifySettings, Secret};
-use crate::ledger::{decode_base64, encode_base64};
+use crate::config::{Auth, NotifySettings, Secret, SigningKey};
+use crate::ledger::encode_base64;
 use crate::report::JsonObject;
 
 pub(super) struct Post {
@@ -84,12 +84,9 @@ impl Post {
     }
 }
 
-/// Standard Webhooks, *Signature scheme*: `whsec_` and base64, or the bytes as they are.
-fn key(secret: &Secret) -> hmac::Key {
-    let text = secret.expose();
-    let decoded = text.strip_prefix("whsec_").and_then(decode_base64);
-    let bytes = decoded.unwrap_or_else(|| text.as_bytes().to_vec());
-    hmac::Key::new(hmac::HMAC_SHA256, &bytes)
+/// Standard Webhooks, *Signature scheme*.
+fn key(key: &SigningKey) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, key.expose())
 }
 
 #[cfg(test)]
@@ -99,9 +96,8 @@ mod tests {
     /// The example of the Standard Webhooks specification.
     #[test]
     fn a_signature_is_the_one_that_the_specification_shows() {
-        let key = key(&Secret::new(
-            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into(),
-        ));
+        let key = SigningKey::read("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        let key = super::key(&key);
         let signed = "msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{\"test\": 2432232314}";
         let tag = hmac::sign(&key, signed.as_bytes());
         assert_eq!(

@@ -90,6 +90,8 @@ pub struct Snapshot {
     pub calls: Counted,
     /// Notifications, receiver by receiver.
     pub notifications: Vec<Counts>,
+    /// Heartbeats, if there are any.
+    pub heartbeat: Option<Counts>,
     /// Since when the loop has made no progress.
     pub stalled: Duration,
 }
@@ -103,6 +105,7 @@ struct Shared {
     calls: Calls,
     written: Mutex<Written>,
     notifications: Mutex<Vec<Receiver>>,
+    heartbeat: Mutex<Option<Receiver>>,
 }
 
 struct Written {
@@ -138,6 +141,7 @@ impl Board {
                 progress,
             }),
             notifications: Mutex::default(),
+            heartbeat: Mutex::default(),
         }))
     }
 
@@ -172,6 +176,11 @@ impl Board {
     /// Who is notified, for their counts.
     pub fn watch_receivers(&self, receivers: Vec<Receiver>) {
         *lock(&self.0.notifications) = receivers;
+    }
+
+    /// Takes over the heartbeat's counts.
+    pub fn watch_heartbeat(&self, heartbeat: Option<Receiver>) {
+        *lock(&self.0.heartbeat) = heartbeat;
     }
 
     /// A database's check. One of which nothing is trusted has no row.
@@ -265,6 +274,7 @@ impl Board {
             .iter()
             .map(|r| r.counts())
             .collect();
+        let heartbeat = lock(&self.0.heartbeat).as_ref().map(Receiver::counts);
         let written = self.written();
         let clock = self.0.calls.clock();
         let stalled = clock.since(written.progress.max(calls.last));
@@ -282,6 +292,7 @@ impl Board {
             whole: written.whole.clone(),
             calls,
             notifications,
+            heartbeat,
             stalled,
         }
     }

@@ -22,6 +22,7 @@ pub fn metrics(snapshot: &Snapshot, prefix: Prefix) -> String {
     server(&mut text, snapshot);
     calls(&mut text, snapshot);
     notifications(&mut text, snapshot);
+    heartbeats(&mut text, snapshot);
     build(&mut text, snapshot);
     process::metrics(&mut text, snapshot.about.started);
     text.end()
@@ -298,6 +299,24 @@ fn notifications(text: &mut Exposition, snapshot: &Snapshot) {
         "Age of the oldest notification that is not delivered yet; 0: there is none.",
         |counts| counts.oldest.as_secs(),
     );
+}
+
+fn heartbeats(text: &mut Exposition, snapshot: &Snapshot) {
+    let Some(counts) = &snapshot.heartbeat else {
+        return;
+    };
+    text.family(
+        "immuaudit_heartbeats_sent_total",
+        Type::Counter,
+        "Heartbeats that were answered with a 2xx.",
+    )
+    .sample(&Labels::default(), counts.sent);
+    text.family(
+        "immuaudit_heartbeat_failures_total",
+        Type::Counter,
+        "Heartbeats that were not answered, or with another status.",
+    )
+    .sample(&Labels::default(), counts.failed);
 }
 
 fn build(text: &mut Exposition, snapshot: &Snapshot) {

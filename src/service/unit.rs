@@ -80,6 +80,7 @@ Group={USER}
 UMask=0077
 {directories}StateDirectoryMode=0700
 MemoryMax={memory}M
+OOMPolicy=continue
 TasksMax=64
 LimitCORE=0
 
