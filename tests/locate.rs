@@ -238,10 +238,12 @@ fn the_verb_tells_people_programs_and_the_evidence() {
     }
     let honest = embedded.ledger(DATABASE).unwrap();
     let run = audit.run(&["locate", DATABASE]);
+    let said = "this looked at headers and states, not at values";
+    assert!(run.stdout.contains(said), "{run:#?}");
     assert!(
         run.ends_with(0)
             .stdout
-            .contains("everything that was trusted stands")
+            .contains("no header: every trusted state is proven to be part of what is shown")
     );
 
     let mut forged = honest.clone();
@@ -329,8 +331,15 @@ fn after_a_value_alarm_every_broken_transaction_is_listed_with_its_time() {
     );
     assert!(text.contains("as the server says"), "{text}");
     assert!(text.contains("the values named above do not"), "{text}");
-    assert!(
-        text.contains("everything that was trusted stands"),
-        "{text}"
-    );
+    assert!(!text.contains("everything that was trusted"), "{text}");
+    let said = "the values of 60 transactions were read";
+    assert!(text.contains(said), "{text}");
+    let list = audit.run(&["alarm", "list", "--json"]);
+    let alarm = member(list.line(DATABASE), "alarm").to_owned();
+    let said = "values of transactions 1, 2, 3, 4, 5, 6, 7, 8 and 52 more differ from what was written: alarm ";
+    assert!(text.contains(said), "{text}");
+    assert!(text.contains(&format!("written: alarm {alarm}")), "{text}");
+    let json = audit.run(&["locate", DATABASE, "--json"]);
+    let line = json.ends_with(2).line(DATABASE);
+    assert_eq!(member(line, "looked_at"), "headers, states and values");
 }

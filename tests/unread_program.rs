@@ -29,10 +29,12 @@ fn a_sweep_that_could_not_read_a_transaction_ends_with_1_and_its_id() {
     for told in [
         "19 of 20 transactions read whole",
         "could not be read: transactions 7",
-        "transaction 7 does not come",
+        "transaction 7 does not come, though the server answers: ",
+        ": not answered: the call ended as unavailable",
     ] {
         assert!(run.stdout.contains(told), "{told}: {run:#?}");
     }
+    assert!(!run.stdout.contains("cannot be reached"), "{run:#?}");
     let run = program.run(&["status"]);
     run.ends_with(1);
     assert!(run.stdout.contains("could not be read since"), "{run:#?}");

@@ -66,6 +66,10 @@ impl fmt::Display for Failure {
         write!(f, "{}: ", self.call)?;
         match &self.kind {
             Kind::Stopped => f.write_str("asked to stop"),
+            // another call may be answered all the same
+            Kind::Unreachable if is_about_transactions(self.call) => {
+                f.write_str("not answered: the call ended as unavailable")
+            }
             Kind::Unreachable => f.write_str("the server cannot be reached"),
             Kind::Deadline(timeout) => write!(f, "no answer within {timeout:?}"),
             Kind::CutShort => f.write_str("no answer within the time that was left for it"),
@@ -118,6 +122,18 @@ impl fmt::Display for Failure {
         }
         Ok(())
     }
+}
+
+/// Returns whether a call asks for single transactions or values, so that its failure says nothing of the server.
+fn is_about_transactions(call: &str) -> bool {
+    let calls = [
+        method::VERIFIABLE_TX_BY_ID,
+        method::TX_BY_ID,
+        method::TX_SCAN,
+        method::GET,
+        method::VERIFIABLE_GET,
+    ];
+    calls.into_iter().any(|name| method::short(name) == call)
 }
 
 /// Returns whether no immudb has a large answer to a call: one of a state, or of a login.

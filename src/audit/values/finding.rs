@@ -266,7 +266,7 @@ impl fmt::Display for Unread {
             Why::Slow => f.write_str("could not be proven in time"),
             Why::Withheld => f.write_str("is withheld, or a value of it"),
             Why::Refused(failure) => write!(f, "cannot be read: {failure}"),
-            Why::Silent(failure) => write!(f, "does not come: {failure}"),
+            Why::Silent(failure) => write!(f, "does not come, though the server answers: {failure}"),
             Why::ValuesRefused(failure) => write!(f, "has values that cannot be read: {failure}"),
             Why::Searching(failure) => {
                 match failure {

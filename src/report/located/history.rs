@@ -2,7 +2,8 @@
 
 use crate::audit::{BrokenValues, Listed, Located, Present};
 use crate::locate::{Undecided, Window};
-use crate::trust::Alarm;
+use crate::text::{Shown, counted};
+use crate::trust::{Alarm, Tampering};
 
 pub(super) fn lines(lines: &mut Vec<String>, located: &Located, values: Option<&BrokenValues>) {
     let mut section = |title: &str, text: Vec<String>| {
@@ -16,8 +17,9 @@ pub(super) fn lines(lines: &mut Vec<String>, located: &Located, values: Option<&
             listed,
             refused,
         } => {
-            section("What stands", stands(window));
-            section("What does not", stands_not(window));
+            let alarm = values_alarm(&located.alarms);
+            section("What stands", stands(window, values));
+            section("What does not", stands_not(window, values, alarm));
             section("Since when", since(window, &located.alarms));
             let mut how = how_known(window, located);
             if *listed == Listed::Hidden {
@@ -71,7 +73,7 @@ pub(super) fn happened(present: &Present, values: Option<&BrokenValues>) -> (&'s
             ),
             window if window.is_whole() && broken => (
                 "values",
-                "the history stands, but values in it are not what was written",
+                "all headers and states stand, but values are not what was written",
             ),
             window if window.is_whole() => match listed {
                 Listed::Hidden => ("hidden", "the database is hidden; its history stands"),
@@ -99,24 +101,74 @@ pub(super) fn happened(present: &Present, values: Option<&BrokenValues>) -> (&'s
     (word, text.into())
 }
 
-fn stands(window: &Window) -> Vec<String> {
+/// Returns the transactions whose headers are proven, and whether their values were read.
+fn stands(window: &Window, values: Option<&BrokenValues>) -> Vec<String> {
     let Some(point) = window.stands else {
         return vec![match window.is_replaced() {
             true => "nothing".into(),
             false => "nothing is proven to stand".into(),
         }];
     };
-    let kept = match window.is_whole() {
-        true => "",
-        false => " (whether their values still are, only reading them tells: immuaudit sweep)",
+    let looked_at = match values {
+        None => {
+            "this looked at headers and states, not at values, which immuaudit sweep reads".into()
+        }
+        Some(values) => format!(
+            "the values of {} were read",
+            counted(values.passed, "transaction")
+        ),
     };
-    vec![format!(
-        "transactions 1..{}, audited by {}: proven to be what they were{kept}",
-        point.tx, point.audited
-    )]
+    vec![
+        format!(
+            "the headers of transactions 1..{}, audited by {}, are proven to be what they were",
+            point.tx, point.audited
+        ),
+        looked_at,
+    ]
 }
 
-fn stands_not(window: &Window) -> Vec<String> {
+/// Returns an open alarm about a value, if there is one.
+fn values_alarm(alarms: &[Alarm]) -> Option<&Alarm> {
+    alarms.iter().find(|alarm| alarm.kind == Tampering::Value)
+}
+
+/// Transactions with values that differ and are named, at most.
+const NAMED: usize = 8;
+
+/// Returns the transactions whose values differ, and the alarm about them.
+fn values_differ(values: &BrokenValues, alarm: Option<&Alarm>) -> Option<String> {
+    if values.total() == 0 {
+        return None;
+    }
+    let broken = values.groups.values().flatten();
+    let mut txs: Vec<u64> = broken.map(|broken| broken.tx).collect();
+    txs.sort_unstable();
+    txs.dedup();
+    let named: Vec<String> = txs.iter().take(NAMED).map(u64::to_string).collect();
+    let more = values.total().saturating_sub(named.len() as u64);
+    let more = match more {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let noun = if values.total() == 1 {
+        "transaction"
+    } else {
+        "transactions"
+    };
+    let about = alarm.map_or_else(String::new, |alarm| {
+        format!(": alarm {}", Shown::new(&alarm.id))
+    });
+    Some(format!(
+        "values of {noun} {}{more} differ from what was written{about}",
+        named.join(", ")
+    ))
+}
+
+fn stands_not(
+    window: &Window,
+    values: Option<&BrokenValues>,
+    alarm: Option<&Alarm>,
+) -> Vec<String> {
     let mut lines = Vec::new();
     match (window.first_differing(), window.broken, window.doubtful()) {
         _ if window.is_replaced() => lines.push(format!(
@@ -156,8 +208,9 @@ fn stands_not(window: &Window) -> Vec<String> {
             window.newest.audited
         ));
     }
+    lines.extend(values.and_then(|values| values_differ(values, alarm)));
     if lines.is_empty() {
-        lines.push("nothing: everything that was trusted stands".into());
+        lines.push("no header: every trusted state is proven to be part of what is shown".into());
     }
     lines
 }

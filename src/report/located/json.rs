@@ -81,10 +81,22 @@ pub fn located_json(server: &str, found: &Whereabouts) -> String {
         .number("mirrored_tx", located.and_then(|located| located.mirrored))
         .texts("undecided", &undecided)
         .texts("open_alarms", &alarms)
+        .text(
+            "looked_at",
+            located.map(|_| looked_at(found.values.as_ref())),
+        )
         .object("values", found.values.as_ref().map(values_json))
         .object("against", found.compared.as_ref().map(compared_json))
         .texts("next", &steps)
         .end()
+}
+
+/// Returns what the search looked at: the headers and states alone, or the values as well.
+fn looked_at(values: Option<&BrokenValues>) -> &'static str {
+    match values {
+        None => "headers and states",
+        Some(_) => "headers, states and values",
+    }
 }
 
 fn values_json(values: &BrokenValues) -> JsonObject {

@@ -54,7 +54,7 @@ pub(super) fn steps(located: &Located, found: &Whereabouts) -> Vec<String> {
     ];
     steps.push(match broken_values && whole {
         true => format!(
-            "the history stands, the values named above do not: take them from a replica or a backup; \
+            "the headers stand, the values named above do not: take them from a replica or a backup; \
              start that on another port and run: immuaudit locate {name} --against HOST:PORT"
         ),
         false => format!(
