@@ -54,7 +54,17 @@ pub fn adopt_command(alarm: &Alarm) -> Option<String> {
     alarm.can_be_adopted().then(|| command("adopt", alarm))
 }
 
+/// Returns the command that closes every open alarm of an alarm's database and keeps the trusted state.
+pub(super) fn close_all_command(alarm: &Alarm) -> String {
+    let database = format!("--database={}", shell_value(&alarm.database));
+    command_about("close", alarm, &database)
+}
+
 fn command(subcommand: &str, alarm: &Alarm) -> String {
+    command_about(subcommand, alarm, &shell_word(&alarm.id))
+}
+
+fn command_about(subcommand: &str, alarm: &Alarm, what: &str) -> String {
     let option = |flag: &str, dir: &Path| {
         let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.into());
         format!(" --{flag}={}", shell_value(&dir.to_string_lossy()))
@@ -64,11 +74,10 @@ fn command(subcommand: &str, alarm: &Alarm) -> String {
         .as_deref()
         .map(|roots| option("roots-filepath", roots));
     format!(
-        "immuaudit alarm {subcommand}{}{} --server-name={} {}",
+        "immuaudit alarm {subcommand}{}{} --server-name={} {what}",
         option("dir", dir),
         roots.unwrap_or_default(),
-        shell_value(server),
-        shell_word(&alarm.id)
+        shell_value(server)
     )
 }
 

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod alarm;
+mod alarm_summary;
 mod board;
 mod event;
 mod exposition;
@@ -28,6 +29,7 @@ mod verdict;
 pub use alarm::{
     AlarmReport, adopt_command, alarm_line, alarm_lines, close_command, evidence_line, seen,
 };
+pub use alarm_summary::alarm_summary;
 pub use board::{About, Board, Snapshot};
 pub use event::Event;
 pub use json::{JsonObject, outcome_json, trouble_json, untrusted_json};

@@ -1,11 +1,15 @@
-//! `alarm list`: the open alarms, or all.
+//! `alarm list`: the open alarms, or all: a summary of each database that has several, and the single ones.
 
 use super::{readable, report};
 use crate::audit::Exit;
 use crate::command::open::{self, Failed};
 use crate::config::{Format, ListedAlarms, Settings};
-use crate::report::{alarm_line, alarm_lines, print};
-use crate::trust::Store;
+use crate::report::{alarm_line, alarm_lines, alarm_summary, print};
+use crate::text::shell_word;
+use crate::trust::{Alarm, Store};
+
+/// Single alarms of a database that a list of all databases has beside the summary: one cause often raises many.
+const SINGLE: usize = 3;
 
 /// Prints the alarms of a database or of all; the exit code tells whether one is open.
 pub fn run(
@@ -22,26 +26,25 @@ pub fn run(
             vec![database.into()]
         }
     };
+    let most = match (database, which) {
+        (None, ListedAlarms::Open) => SINGLE,
+        _ => usize::MAX,
+    };
     let json = settings.report.format == Format::Json;
     let (mut exit, mut printed) = (Exit::Good, 0);
     for database in databases {
-        for alarm in readable(store, &database, &mut exit) {
-            let open = alarm.is_open();
-            if open {
-                exit = Exit::Tampered;
+        let mut alarms = readable(store, &database, &mut exit);
+        if alarms.iter().any(Alarm::is_open) {
+            exit = Exit::Tampered;
+        }
+        alarms.retain(|alarm| alarm.is_open() || which == ListedAlarms::All);
+        printed += alarms.len();
+        if json {
+            for alarm in alarms {
+                print(&report(store, alarm).json().end());
             }
-            if !open && which == ListedAlarms::Open {
-                continue;
-            }
-            printed += 1;
-            print(&match (json, open) {
-                (true, _) => report(store, alarm).json().end(),
-                (false, false) => alarm_line(&alarm),
-                (false, true) => {
-                    let more = alarm_lines(&alarm).join("\n  ");
-                    format!("{}\n  {more}", alarm_line(&alarm))
-                }
-            });
+        } else if !alarms.is_empty() {
+            print(&text(&alarms, most));
         }
     }
     if printed == 0 && exit == Exit::Good && !json {
@@ -51,4 +54,26 @@ pub fn run(
         });
     }
     Ok(exit)
+}
+
+/// Returns the summary of a database's alarms if there are several, and the first of them one by one.
+fn text(alarms: &[Alarm], most: usize) -> String {
+    let mut lines = Vec::new();
+    if alarms.len() > 1 {
+        lines.extend(alarm_summary(alarms));
+    }
+    for alarm in alarms.iter().take(most) {
+        lines.push(alarm_line(alarm));
+        if alarm.is_open() {
+            lines.extend(alarm_lines(alarm).iter().map(|line| format!("  {line}")));
+        }
+    }
+    let left = alarms.len().saturating_sub(most);
+    if let (1.., Some(alarm)) = (left, alarms.first()) {
+        let database = shell_word(&alarm.database);
+        lines.push(format!(
+            "and {left} more of this database: immuaudit alarm list {database} has each of them, and so has --all"
+        ));
+    }
+    lines.join("\n")
 }
