@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use log::{Level, LevelFilter};
 
 use crate::audit::Exit;
-use crate::config::{self, Invocation, Process, Remark, Run, Task, Volume, Wrong};
+use crate::config::{self, Invocation, Process, Remark, RootsTask, Run, Task, Volume, Wrong};
 use crate::report::{complain, print, start_logging};
 use crate::sys;
 
@@ -54,7 +54,10 @@ fn refuse(wrong: &Wrong) -> Exit {
     Exit::Local
 }
 
-fn perform(run: Run) -> Exit {
+fn perform(mut run: Run) -> Exit {
+    if reads_files_alone(&run.task) {
+        open::take_only_server(&mut run.settings, &run.effective);
+    }
     let report = &run.settings.report;
     let level = match report.volume {
         Volume::Normal => report.log_level,
@@ -96,4 +99,20 @@ fn perform(run: Run) -> Exit {
         complain(&format!("immuaudit: {failed}"));
         Exit::Local
     })
+}
+
+/// Returns whether a verb goes by the files of one server and never asks the server itself.
+fn reads_files_alone(task: &Task) -> bool {
+    match task {
+        Task::Status | Task::Alarm(_) | Task::Acknowledge(_) | Task::Evidence(_) => true,
+        Task::Roots(task) => !matches!(task, RootsTask::Import { .. }),
+        Task::Audit
+        | Task::Sweep { .. }
+        | Task::Health
+        | Task::Locate(_)
+        | Task::Service(_)
+        | Task::Compare(_)
+        | Task::Drill(_)
+        | Task::NotifyTest => false,
+    }
 }

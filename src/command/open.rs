@@ -5,7 +5,7 @@ use std::fmt;
 use log::Level;
 
 use crate::audit::{BadStates, Pin, Policy};
-use crate::config::{Problem, Roots, Settings, Transport};
+use crate::config::{Effective, Problem, Roots, Settings, Transport};
 use crate::monitor::CannotListen;
 use crate::report::Event;
 use crate::server::{ClientCertificate, Endpoint, Login, NoSystemRoots, Security, Server, Tls};
@@ -124,6 +124,17 @@ pub fn location(settings: &Settings) -> Location {
     }
 }
 
+/// Takes the server's name from the directory if the settings say nothing of which server it is, and the directory has the
+/// files of exactly one. With several, and none under the default name, opening the files names them.
+pub fn take_only_server(settings: &mut Settings, effective: &Effective) {
+    if effective.names_a_server() {
+        return;
+    }
+    if let [only] = Store::known_servers(&location(settings)).as_slice() {
+        settings.server.name.clone_from(only);
+    }
+}
+
 /// Returns every database of which anything is kept or that was checked, sorted: empty ones have no file of their own.
 pub fn kept_or_checked(
     store: &Store,
@@ -134,6 +145,13 @@ pub fn kept_or_checked(
     databases.sort();
     databases.dedup();
     Ok(databases)
+}
+
+/// Returns whether the settings select a database, so that checks of it are expected.
+pub fn is_audited(settings: &Settings, database: &str) -> bool {
+    let audit = &settings.audit;
+    let is_pinned = audit.pins.iter().any(|pin| pin.database == database);
+    is_pinned || audit.databases.selects(database)
 }
 
 /// Refuses a name that is not among those of the known databases.

@@ -69,6 +69,14 @@ impl Effective {
         }
     }
 
+    /// Returns whether a flag, a variable or a file says which server it is: its name, its address or its port.
+    pub fn names_a_server(&self) -> bool {
+        self.0.iter().any(|entry| {
+            let names = ["server-name", "immudb-address", "immudb-port"];
+            names.contains(&entry.setting.flag) && entry.source != Source::Default
+        })
+    }
+
     /// The settings as a settings file, each with its source; what it cannot hold as a comment.
     pub fn to_toml(&self) -> String {
         let mut text = String::new();

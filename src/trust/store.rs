@@ -87,7 +87,7 @@ impl Store {
                 return Err(LocalFailure::NoDirectory {
                     server: store.server().to_owned(),
                     directory: directory.into(),
-                    known: store.known_servers(),
+                    known: Store::known_servers(location),
                 });
             }
             files::check_directory(directory)?;
@@ -97,11 +97,10 @@ impl Store {
         Ok(store)
     }
 
-    /// A few servers that have a directory beside this one's, for whoever mistook the name.
-    fn known_servers(&self) -> Vec<String> {
-        let names = files::list(&self.location.dir).unwrap_or_default();
-        let of_a_server =
-            |name: &&String| files::check_directory(&self.location.dir.join(name)).is_ok();
+    /// Returns the first servers that have files in a directory, for whoever mistook the name or gave none.
+    pub fn known_servers(location: &Location) -> Vec<String> {
+        let names = files::list(&location.dir).unwrap_or_default();
+        let of_a_server = |name: &&String| files::check_directory(&location.dir.join(name)).is_ok();
         let known = names.iter().filter(of_a_server);
         known
             .filter_map(|name| from_file_name(name))
