@@ -177,12 +177,17 @@ fn how_much_of_the_values_was_read_is_told_from_the_start() {
         "\"values_read_share\":1.0000",
         "\"values_due\":0",
         "\"values_overdue\":false",
+        "\"condition\":\"good\"",
+        "\"found_within_a_day\":\"100%\"",
         "\"swept\":\"20",
     ] {
         assert!(status.contains(member), "{member}: {status}");
     }
     let page = get(watched.port, "/", "text/html").body;
-    assert!(page.contains(">100 %<small>all by 20"), "{page}");
+    assert!(
+        page.contains(">100%<small>swept <time datetime=\"20"),
+        "{page}"
+    );
 }
 
 #[test]
@@ -195,7 +200,10 @@ fn values_that_cannot_be_read_are_overdue_after_three_intervals() {
         .lie(Telling::from(Lie::WithheldTransaction).of("shop"));
     watched.wait_until(overdue, 1.0);
     let page = get(watched.port, "/", "text/html").body;
-    assert!(page.contains("values overdue"), "{page}");
+    assert!(
+        page.contains("overdue: a transaction could not be read for"),
+        "{page}"
+    );
 }
 
 /// As the log's JSON has it.

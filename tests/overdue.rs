@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use immuaudit::audit::{Auditor, Cycle, Policy};
 use immuaudit::clock::Timestamp;
+use immuaudit::config::Values;
 use immuaudit::drill::{Delivery, Embedded, Lie, Options, Sent, Telling};
 use immuaudit::report::{About, Board, Prefix, metrics, page};
 use immuaudit::server::Calls;
@@ -57,7 +58,7 @@ fn about(interval: Duration) -> About {
         server: "tested".into(),
         address: "127.0.0.1:3322".into(),
         interval,
-        sweep: None,
+        values: Values::NONE,
         call_timeout: TIMEOUT,
         config: String::new(),
         started: Timestamp::from_unix(START),

@@ -6,12 +6,16 @@ use std::time::Duration;
 
 use immuaudit::audit::{Auditor, Trouble};
 use immuaudit::clock::{self, Clock};
+use immuaudit::config::Values;
 use immuaudit::drill::Lie;
-use immuaudit::report::{About, Board, page};
+use immuaudit::report::{About, Board, Receiver, page};
 use immuaudit::server::Calls;
-use support::value_scene::{ALL, Scene};
+use immuaudit::trust::{Acknowledgement, Store};
+use support::value_scene::{ALL, DB, Scene};
 
 const VALUES: &str = "A stored value is not what was written";
+const WELL: &str = "All is well";
+const ATTENTION: &str = "Needs attention";
 const HISTORY: &str = "contradicts what it had shown before";
 
 /// The page after a cycle.
@@ -22,16 +26,19 @@ fn told(board: &Board, auditor: &mut Auditor) -> String {
 }
 
 fn board() -> Board {
-    let about = About {
+    Board::new(about(), Calls::new(Clock::system()))
+}
+
+fn about() -> About {
+    About {
         server: "tested".into(),
         address: "127.0.0.1:3322".into(),
         interval: Duration::from_secs(300),
-        sweep: None,
+        values: Values::NONE,
         call_timeout: Duration::from_secs(10),
         config: String::new(),
         started: clock::now(),
-    };
-    Board::new(about, Calls::new(Clock::system()))
+    }
 }
 
 #[test]
@@ -44,10 +51,7 @@ fn an_alarm_about_a_value_offers_no_adoption_and_accuses_no_history() {
     told(&board, &mut auditor);
     scene.embedded.be_honest(); // the alarms stay
     let page = told(&board, &mut auditor);
-    assert!(
-        page.contains("1 of 1 database has an open alarm."),
-        "{page}"
-    );
+    assert!(page.contains("The database has an open alarm."), "{page}");
     assert!(page.contains(VALUES) && !page.contains(HISTORY), "{page}");
     assert!(
         page.contains("alarm close") && !page.contains("alarm adopt"),
@@ -57,6 +61,115 @@ fn an_alarm_about_a_value_offers_no_adoption_and_accuses_no_history() {
     let page = told(&board, &mut auditor);
     assert!(page.contains(VALUES) && page.contains(HISTORY), "{page}");
     assert!(page.contains("alarm adopt"), "{page}");
+}
+
+/// Publishes how far the values were read, as the loop does, and returns the page.
+fn with_values(board: &Board, auditor: &mut Auditor) -> String {
+    told(board, auditor);
+    let progress = auditor.values_read(DB).expect("values were read");
+    board.publish_values(progress, &auditor.acknowledged(DB));
+    page(&board.snapshot())
+}
+
+#[test]
+fn all_is_not_well_where_the_server_lacks_values_until_that_is_acknowledged() {
+    let scene = Scene::of_sixty();
+    let (board, mut auditor) = (board(), scene.auditor(ALL));
+    let good = with_values(&board, &mut auditor);
+    assert!(
+        good.contains(WELL) && good.contains("<td data-l=\"Edit found\">"),
+        "{good}"
+    );
+    scene.embedded.lie(Lie::AbsentValues);
+    let page = with_values(&board, &mut auditor);
+    assert!(!page.contains(WELL) && page.contains(ATTENTION), "{page}");
+    assert!(
+        page.contains("The database has 60 transactions whose values are absent"),
+        "{page}"
+    );
+    assert!(page.contains("class=\"attention\""), "{page}");
+    let store = Store::open_beside(&scene.location()).expect("a directory");
+    let absent_to = Some(60);
+    let change = Acknowledgement {
+        absent_to,
+        ..Acknowledgement::default()
+    };
+    store
+        .acknowledge(DB, change, "somebody", clock::now())
+        .expect("it is written");
+    let page = with_values(&board, &mut auditor);
+    assert!(page.contains(WELL) && !page.contains(ATTENTION), "{page}");
+}
+
+#[test]
+fn all_is_not_well_where_a_receiver_was_not_notified_in_time() {
+    let scene = Scene::of_sixty();
+    let (board, mut auditor) = (board(), scene.auditor(ALL));
+    let receiver = Receiver::new("https://pager.example");
+    board.watch_receivers(vec![receiver.clone()]);
+    let clock = Clock::system();
+    let before = |seconds| clock.instant().checked_sub(Duration::from_secs(seconds));
+    receiver.waiting(1, before(5));
+    let page = told(&board, &mut auditor);
+    assert!(page.contains(WELL), "it is on its way: {page}");
+    receiver.waiting(1, before(120));
+    let page = told(&board, &mut auditor);
+    assert!(!page.contains(WELL) && page.contains(ATTENTION), "{page}");
+    assert!(
+        page.contains("Notifications to 1 receiver are not delivered."),
+        "{page}"
+    );
+    assert!(page.contains("https://pager.example"), "{page}");
+}
+
+#[test]
+fn a_database_that_the_settings_do_not_select_counts_by_its_alarms_alone() {
+    let scene = Scene::of_sixty();
+    let (board, mut auditor) = (board(), scene.auditor(ALL));
+    for (alarms, title) in [(0, WELL), (1, "Tampering")] {
+        board.remember("left", None, alarms, None);
+        board.note_unselected("left");
+        auditor.cycle(|outcome| board.publish(outcome));
+        let page = page(&board.snapshot());
+        assert!(page.contains("not audited"), "{page}");
+        let starting = "Starting"; // no cycle is published, which would remove the row
+        let is_right = page.contains(if alarms == 0 { starting } else { title });
+        assert!(is_right, "{page}");
+    }
+}
+
+#[test]
+fn the_page_names_the_server_once_and_says_each_time_exactly_and_by_its_age() {
+    let scene = Scene::of_sixty();
+    let mut auditor = scene.auditor(ALL);
+    let named = board();
+    let page = told(&named, &mut auditor);
+    assert!(
+        page.contains("Server tested at 127.0.0.1:3322, audited every 5 min."),
+        "{page}"
+    );
+    let mut about = about();
+    about.server.clone_from(&about.address);
+    let board = Board::new(about, Calls::new(Clock::system()));
+    let page = told(&board, &mut auditor);
+    assert!(
+        page.contains("Server 127.0.0.1:3322, audited every 5 min."),
+        "{page}"
+    );
+    let now = clock::now().to_string();
+    let today = &now[..10];
+    assert!(
+        page.contains(&format!("<time datetime=\"{today}")),
+        "{page}"
+    );
+    assert!(
+        page.contains("just now") || page.contains(" ago<small>"),
+        "{page}"
+    );
+    assert!(
+        page.contains("http-equiv=\"refresh\"") && !page.contains("<script"),
+        "{page}"
+    );
 }
 
 #[test]

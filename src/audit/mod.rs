@@ -51,5 +51,5 @@ pub use strangers::{REPORTED_STRANGERS, Strangers};
 pub use values::{
     Broken, BrokenTx, BrokenValues, Completed, Entry, Judged, Report, Unread, What, Why,
 };
-pub use values::{Chance, Slice, Step, Walk, Went, chance_per_day, complete, judge};
+pub use values::{Chance, Readings, Slice, Step, Walk, Went, chance_per_day, complete, judge};
 pub use verdict::{Exit, Reason, Verdict};

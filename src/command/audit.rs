@@ -8,7 +8,7 @@ use log::Level;
 
 use super::open::{self, Failed};
 use super::watch::{self, Watch};
-use crate::audit::{Auditor, Cycle, Exit, Outcome, Trouble, Went, chance_per_day};
+use crate::audit::{Auditor, Cycle, Exit, Outcome, Readings, Trouble, Went, chance_per_day};
 use crate::clock::{self, Clock};
 use crate::config::{Effective, Format, Repeat, Settings, Volume};
 use crate::report::{
@@ -294,7 +294,7 @@ fn tell_values(auditor: &Auditor, settings: &Settings, cycle: &Cycle, level: Lev
             let audit = &settings.audit;
             let now = auditor.clock().now();
             let (what, interval) = (&audit.values, audit.interval);
-            let chance = chance_per_day(what, interval, shown.tx, Some(values), now);
+            let chance = chance_per_day(what, interval, shown.tx, Readings::of(Some(values)), now);
             log_values(level, &settings.server.name, values, shown.tx, chance);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::open::Failed;
+use super::open::{self, Failed};
 use crate::audit::{Auditor, Cycle, Outcome};
 use crate::clock;
 use crate::config::{Effective, Persona, Repeat, Settings};
@@ -27,7 +27,7 @@ pub fn start(
     server: &Server,
 ) -> Result<Watch, Failed> {
     let board = Board::new(about(settings, effective), server.calls());
-    remember(&board, store)?;
+    remember(&board, store, settings)?;
     if let (Repeat::UntilStopped, Some(listen)) =
         (settings.audit.repeat, &settings.watch.monitoring)
     {
@@ -95,7 +95,7 @@ fn about(settings: &Settings, effective: &Effective) -> About {
         server: server.name.clone(),
         address: endpoint.authority(),
         interval: settings.audit.interval,
-        sweep: settings.audit.values.sweep,
+        values: settings.audit.values,
         call_timeout: server.call_timeout,
         config: Digest::of(&[effective.to_toml().as_bytes()]).to_string(),
         started: clock::now(),
@@ -103,7 +103,7 @@ fn about(settings: &Settings, effective: &Effective) -> About {
 }
 
 /// What cannot be read is told by the audit itself.
-fn remember(board: &Board, store: &Store) -> Result<(), LocalFailure> {
+fn remember(board: &Board, store: &Store, settings: &Settings) -> Result<(), LocalFailure> {
     let outcomes = store.load_outcomes();
     for database in store.databases()? {
         let trusted = store.load(&database).ok().flatten();
@@ -111,6 +111,9 @@ fn remember(board: &Board, store: &Store) -> Result<(), LocalFailure> {
         let count = alarms.as_ref().map_or(1, Vec::len);
         let last = outcomes.iter().find(|outcome| outcome.database == database);
         board.remember(&database, trusted.as_ref(), count, last);
+        if !open::is_audited(settings, &database) {
+            board.note_unselected(&database);
+        }
         for alarm in alarms.iter().flatten() {
             board.remember_alarm(&database, alarm.kind);
         }

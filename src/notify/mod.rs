@@ -21,6 +21,7 @@ mod untrusted;
 use std::time::Duration;
 
 pub use notifier::{Notifier, Tested};
+pub use outbox::waiting_since;
 
 /// A try that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]

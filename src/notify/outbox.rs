@@ -1,13 +1,17 @@
 //! One receiver's outbox: `DIR/SERVER/outbox/RECEIVER/SEQUENCE-RANK-TOPIC-ID`, a file a notification,
 //! there before the first try and gone after the last.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::notification::{Notification, Rank};
+use crate::clock::Timestamp;
 use crate::trust::LocalFailure;
 use crate::trust::fault::Kind;
 use crate::trust::files;
 
+/// The directory of all outboxes, below that of the server.
+pub(super) const DIRECTORY: &str = "outbox";
 /// The largest notification that is read back.
 const MOST: u64 = 1 << 20;
 
@@ -75,6 +79,31 @@ impl Outbox {
         self.directory
             .join(format!("{:020}-{rank}-{topic}-{id}", kept.sequence))
     }
+}
+
+/// Returns how many notifications in the outboxes below a server's directory have waited since before a time. What cannot
+/// be looked at is not counted: the auditor reports it.
+pub fn waiting_since(directory: &Path, before: Timestamp) -> u64 {
+    let outboxes = directory.join(DIRECTORY);
+    let mut count: u64 = 0;
+    for receiver in files::list(&outboxes).unwrap_or_default() {
+        let outbox = outboxes.join(receiver);
+        let names = files::list(&outbox).unwrap_or_default();
+        let notifications = names.iter().filter(|name| !name.ends_with(files::NEW));
+        let waiting = notifications.filter(|name| {
+            let written = fs::metadata(outbox.join(name)).and_then(|of| of.modified());
+            is_notification(name) && written.is_ok_and(|at| Timestamp::from(at) < before)
+        });
+        count = count.saturating_add(waiting.map(|_| 1).sum());
+    }
+    count
+}
+
+/// Returns whether a file has the name of a notification: sequence, rank, topic and ID.
+fn is_notification(name: &str) -> bool {
+    let ranks = ["tampering", "change"];
+    let rank = name.split('-').nth(1);
+    name.split('-').count() == 4 && rank.is_some_and(|rank| ranks.contains(&rank))
 }
 
 /// What is none of ours is left alone.

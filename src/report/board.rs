@@ -10,6 +10,7 @@ use super::row::Row;
 use super::untrusted::Untrusted;
 use crate::audit::{Cycle, Exit, Outcome, Trouble, late_after};
 use crate::clock::Timestamp;
+use crate::config;
 use crate::histogram::Histogram;
 use crate::report::values::Values;
 use crate::server::{Calls, Counted};
@@ -38,8 +39,8 @@ pub struct About {
     pub address: String,
     /// Time from one cycle to the next.
     pub interval: Duration,
-    /// Time in which every value is to be read once, where that is asked for.
-    pub sweep: Option<Duration>,
+    /// Which values are read.
+    pub values: config::Values,
     /// Deadline of each call.
     pub call_timeout: Duration,
     /// SHA-256 of the effective settings.
@@ -164,6 +165,13 @@ impl Board {
             written.whole.identity = trusted.and_then(|trusted| trusted.uuid.clone());
         }
         written.rows.insert(database.into(), Arc::new(row));
+    }
+
+    /// Notes that the settings do not select a database that an earlier run left.
+    pub fn note_unselected(&self, database: &str) {
+        if let Some(row) = self.written().rows.get_mut(database) {
+            Arc::make_mut(row).is_audited = false;
+        }
     }
 
     /// The kind of an open alarm that an earlier run left.

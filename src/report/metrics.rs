@@ -180,7 +180,12 @@ fn server(text: &mut Exposition, snapshot: &Snapshot) {
         "immuaudit_sweep_period_seconds",
         Type::Gauge,
         "Time in which every value is to be read once; 0: that is not asked for.",
-        snapshot.about.sweep.unwrap_or_default().as_secs_f64(),
+        snapshot
+            .about
+            .values
+            .sweep
+            .unwrap_or_default()
+            .as_secs_f64(),
     );
     one(
         "immuaudit_databases",

@@ -3,9 +3,11 @@
 
 #![forbid(unsafe_code)]
 
+mod ago;
 mod alarm;
 mod alarm_summary;
 mod board;
+mod condition;
 mod event;
 mod exposition;
 mod json;
@@ -14,6 +16,7 @@ mod located;
 mod log_line;
 mod logger;
 mod metrics;
+mod overall;
 mod page;
 mod plain;
 mod probes;
@@ -24,13 +27,14 @@ mod row;
 mod timeline;
 mod untrusted;
 mod values;
-mod verdict;
 
+pub use ago::ago;
 pub use alarm::{
     AlarmReport, adopt_command, alarm_line, alarm_lines, close_command, evidence_line, seen,
 };
 pub use alarm_summary::alarm_summary;
 pub use board::{About, Board, Snapshot};
+pub use condition::{Condition, Facts};
 pub use event::Event;
 pub use json::{JsonObject, outcome_json, trouble_json, untrusted_json};
 pub use legacy::Prefix;
@@ -40,6 +44,7 @@ pub use log_line::{
 };
 pub use logger::start_logging;
 pub use metrics::metrics;
+pub use overall::{Overall, UNDELIVERED};
 pub use page::{page, page_style};
 pub use plain::{complain, outcome_line, print, try_print};
 pub use probes::{Health, livez, readyz, states_json, status_json, version_json};

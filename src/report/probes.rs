@@ -1,11 +1,12 @@
 //! Probes and machine-readable states, as JSON; the shapes of `/livez` and `/version` are
 //! immuclient's (protocol.md §7).
 
-use super::board::Snapshot;
+use super::board::{About, Snapshot};
 use super::json::JsonObject;
 use super::metrics::patience;
+use super::overall::overall;
 use super::row::Row;
-use super::verdict::overall;
+use crate::clock;
 use crate::ledger::encode_base64;
 
 /// What a probe is told.
@@ -84,7 +85,10 @@ pub fn status_json(snapshot: &Snapshot) -> String {
             "untrusted_reason",
             Some(whole.untrusted.text.as_str()).filter(|text| !text.is_empty()),
         )
-        .objects("databases", snapshot.rows.values().map(|row| database(row)))
+        .objects(
+            "databases",
+            snapshot.rows.values().map(|row| database(row, about)),
+        )
         .objects(
             "notifications",
             snapshot.notifications.iter().map(|counts| {
@@ -99,7 +103,10 @@ pub fn status_json(snapshot: &Snapshot) -> String {
         .end()
 }
 
-fn database(row: &Row) -> JsonObject {
+fn database(row: &Row, about: &About) -> JsonObject {
+    let chance = row
+        .trusted
+        .map(|state| (row.values).chance(&about.values, about.interval, state.tx, clock::now()));
     JsonObject::new()
         .text("database", Some(&row.database))
         .text("verdict", row.verdict.map(|verdict| verdict.word()))
@@ -111,6 +118,7 @@ fn database(row: &Row) -> JsonObject {
         .shown("trusted_hash", row.trusted.map(|state| state.hash))
         .number("shown_tx", row.shown.map(|state| state.tx))
         .shown("shown_hash", row.shown.map(|state| state.hash))
+        .text("condition", Some(row.facts().condition().word()))
         .number("open_alarms", Some(row.open_alarms as u64))
         .text("alarm", row.alarm.as_deref())
         .flag("overdue", row.overdue)
@@ -122,6 +130,7 @@ fn database(row: &Row) -> JsonObject {
         .flag("values_overdue", row.values_overdue)
         .number("sweep_at", row.values.sweeping.map(|(_, at)| at))
         .shown("swept", row.values.swept.map(|swept| swept.ended))
+        .shown("found_within_a_day", chance)
 }
 
 /// What is trusted now, for other auditors to compare with what they were shown.
@@ -152,7 +161,7 @@ pub fn states_json(snapshot: &Snapshot) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{About, Board, page};
+    use crate::report::{Board, page};
     use crate::server::Calls;
     use std::time::Duration;
 
@@ -162,7 +171,7 @@ mod tests {
             server: "s".into(),
             address: "127.0.0.1:3322".into(),
             interval: Duration::from_secs(300),
-            sweep: None,
+            values: crate::config::Values::NONE,
             call_timeout: Duration::from_secs(10),
             config: String::new(),
             started: crate::clock::now(),

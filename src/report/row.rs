@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::audit::{Outcome, Overdue, Reason, Verdict, Warning};
 use crate::clock::{Clock, Timestamp};
 use crate::ledger::{Signature, State};
+use crate::report::condition::Facts;
 use crate::report::timeline::Timeline;
 use crate::report::values::Values;
 use crate::trust::Tampering;
@@ -14,6 +15,8 @@ use crate::trust::Tampering;
 pub struct Row {
     /// Its name.
     pub database: String,
+    /// Whether the settings select it, so that checks of it are expected.
+    pub is_audited: bool,
     /// The last verdict; `None` before the first check.
     pub verdict: Option<Verdict>,
     /// Since when it is that; unknown of a run before this one.
@@ -62,6 +65,7 @@ impl Row {
     pub(super) fn new(database: &str, now: Instant) -> Row {
         Row {
             database: database.into(),
+            is_audited: true,
             verdict: None,
             since: None,
             why: String::new(),
@@ -91,6 +95,7 @@ impl Row {
             self.verdict = Some(outcome.verdict);
             self.since = Some(now);
         }
+        self.is_audited = true;
         self.why = outcome.why();
         self.checked = Some(now);
         self.shown = outcome.shown;
@@ -156,9 +161,17 @@ impl Row {
         self.open_alarms > 0 || self.verdict.is_some_and(Verdict::is_tampering)
     }
 
-    /// Is everything proven and read in time?
-    pub fn is_well(&self) -> bool {
-        self.is_proven() && !self.overdue && !self.values_overdue
+    /// Returns the facts that decide the database's condition.
+    pub fn facts(&self) -> Facts {
+        Facts {
+            is_audited: self.is_audited,
+            is_alarming: self.is_alarming(),
+            is_complete: self.is_proven() && !self.overdue && !self.values_overdue,
+            due: self.values.due,
+            behind: self.values.behind(self.trusted),
+            absent: self.values.absent,
+            is_unsigned: self.signature_dropped,
+        }
     }
 
     /// Was the last check's proof complete?

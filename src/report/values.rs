@@ -1,6 +1,10 @@
 //! How much of a database's values was read, as those who watch are shown it.
 
+use std::time::Duration;
+
+use crate::audit::{Chance, Readings, chance_per_day};
 use crate::clock::Timestamp;
+use crate::config;
 use crate::ledger::State;
 use crate::ranges::Ranges;
 use crate::trust::{Acknowledged, Progress, Swept, Unavailable};
@@ -64,6 +68,23 @@ impl Values {
     pub fn behind(&self, trusted: Option<State>) -> u64 {
         let trusted = trusted.map_or(0, |state| state.tx);
         self.new_to.map_or(0, |read| trusted.saturating_sub(read))
+    }
+
+    /// Returns the chance that an edit of one random value among the first `of` transactions is found within a day, if
+    /// `planned` is read in each `interval`.
+    pub fn chance(
+        &self,
+        planned: &config::Values,
+        interval: Duration,
+        of: u64,
+        now: Timestamp,
+    ) -> Chance {
+        let unread = self.due.saturating_add(self.absent);
+        let readings = Readings {
+            swept: self.swept,
+            unread: unread.saturating_add(self.acknowledged),
+        };
+        chance_per_day(planned, interval, of, readings, now)
     }
 
     /// At least so much of the ledger was read, from 0 to 1.

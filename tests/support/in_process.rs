@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use immuaudit::clock;
-use immuaudit::config::Secret;
+use immuaudit::config::{Secret, Values};
 use immuaudit::report::About;
 use immuaudit::server::{Endpoint, Login, Server};
 use immuaudit::stop::Stop;
@@ -40,7 +40,7 @@ pub fn about() -> About {
         server: "tested".into(),
         address: "nowhere".into(),
         interval: Duration::from_secs(60),
-        sweep: None,
+        values: Values::NONE,
         call_timeout: Duration::from_secs(10),
         config: String::new(),
         started: clock::now(),

@@ -26,6 +26,7 @@ pub mod prover;
 pub mod proxy;
 pub mod question;
 pub mod random;
+pub mod readable;
 pub mod real;
 pub mod real_disk;
 pub mod real_scene;

@@ -12,15 +12,34 @@ use crate::trust::{Progress, Swept};
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Chance(pub f64);
 
+/// What earlier readings of a database's values count for the chance.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Readings {
+    /// The last sweep that ended.
+    pub swept: Option<Swept>,
+    /// Transactions that do not come, or come without their values.
+    pub unread: u64,
+}
+
+impl Readings {
+    /// Returns what the progress of reading a database counts; nothing if there is none.
+    pub fn of(progress: Option<&Progress>) -> Readings {
+        progress.map_or_else(Readings::default, |progress| Readings {
+            swept: progress.swept,
+            unread: (progress.due.count()).saturating_add(progress.absent.count()),
+        })
+    }
+}
+
 const DAY: f64 = 86_400.0;
 
 /// Returns the chance that an edit of one random value among `transactions` is found within a day of
-/// running, by the sample of each `interval` and by the sweep, given what `progress` says of earlier readings.
+/// running, by the sample of each `interval` and by the sweep, given the earlier readings.
 pub fn chance_per_day(
     values: &Values,
     interval: Duration,
     transactions: u64,
-    progress: Option<&Progress>,
+    readings: Readings,
     now: Timestamp,
 ) -> Chance {
     if transactions == 0 {
@@ -32,7 +51,7 @@ pub fn chance_per_day(
     let cycles = DAY / interval.as_secs_f64().max(0.001);
     let unseen_by_samples = (1.0 - drawn).powf(cycles);
     let period = values.sweep.and_then(|sweep| {
-        let swept = progress?.swept?;
+        let swept = readings.swept?;
         sweep_takes(&swept, sweep, interval, now)
     });
     let swept = period.map_or(0.0, |period| {
@@ -40,11 +59,7 @@ pub fn chance_per_day(
     });
     let found = 1.0 - unseen_by_samples * (1.0 - swept);
     // an edit is not found in a transaction that does not come, or that comes without its values
-    let unread = progress.map_or(0, |progress| {
-        let (due, absent) = (progress.due.count(), progress.absent.count());
-        due.saturating_add(absent)
-    });
-    Chance(found * (1.0 - part(unread)))
+    Chance(found * (1.0 - part(readings.unread)))
 }
 
 /// Returns the time that a paced sweep takes by the last one that ended; `None` if that is too long ago for any to
@@ -106,7 +121,14 @@ mod tests {
             new: NewValues::Sampled,
             sweep: Some(Duration::from_secs(sweep)),
         };
-        chance_per_day(&values, INTERVAL, 1_000, Some(progress), at(now)).to_string()
+        chance_per_day(
+            &values,
+            INTERVAL,
+            1_000,
+            Readings::of(Some(progress)),
+            at(now),
+        )
+        .to_string()
     }
 
     #[test]
@@ -147,7 +169,14 @@ mod tests {
         };
         let progress = swept(86_400, 0);
         let now = at(86_400);
-        chance_per_day(&values, INTERVAL, transactions, Some(&progress), now).to_string()
+        chance_per_day(
+            &values,
+            INTERVAL,
+            transactions,
+            Readings::of(Some(&progress)),
+            now,
+        )
+        .to_string()
     }
 
     #[test]

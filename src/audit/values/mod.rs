@@ -32,7 +32,7 @@ mod truncation;
 mod walk;
 
 pub use broken::{BrokenTx, BrokenValues};
-pub use figures::{Chance, chance_per_day};
+pub use figures::{Chance, Readings, chance_per_day};
 pub use finding::{Broken, Entry, Unread, What, Why};
 pub(super) use judge::judge_by_key;
 pub use judge::{Completed, Judged, complete, judge};

@@ -40,6 +40,7 @@ impl Known<'_> {
             .shown("checked", self.last.map(|last| last.checked))
             .shown("proven", self.last.and_then(|last| last.proven))
             .shown("overdue", self.overdue(settings))
+            .text("condition", Some(self.facts(settings).condition().word()))
             .shown("failure", failure)
             .texts("open_alarms", &alarms)
             .number(

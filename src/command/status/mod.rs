@@ -6,39 +6,28 @@ mod text;
 use std::time::Duration;
 
 use super::open::{self, Failed};
-use crate::audit::{Chance, Exit, Overdue, allowed_without_proof, chance_per_day};
+use crate::audit::{Chance, Exit, Overdue, Readings, allowed_without_proof, chance_per_day};
 use crate::clock;
 use crate::config::{Format, Settings};
+use crate::notify::waiting_since;
 use crate::ranges::Ranges;
-use crate::report::{JsonObject, print};
+use crate::report::{Condition, Facts, JsonObject, Overall, UNDELIVERED, ago, print};
+use crate::text::counted_with;
 use crate::trust::{
     Acknowledged, Alarm, How, LocalFailure, OutcomeRecord, Progress, Store, Trusted,
 };
 
-/// Prints every known database. The exit code is 0 only if the last check of each was complete and recent, and no alarm
-/// is open.
+/// Prints the condition of everything, then every known database. The exit code is 0 only if all is well: the last check
+/// of each was complete and recent, nothing is absent, and no alarm is open.
 pub fn run(settings: &Settings) -> Result<Exit, Failed> {
     let mut store = Store::open_beside(&open::location(settings))?;
     let outcomes = store.load_outcomes();
     let progress = store.load_progress(clock::now());
-    let mut worst = Exit::Good;
+    let troubles = store.load_troubles();
     let databases = open::kept_or_checked(&store, &outcomes)?;
-    if databases.is_empty() && settings.report.format == Format::Text {
-        print(&format!("{}: nothing is known yet", settings.server.name));
-    }
-    for trouble in store.load_troubles() {
-        worst = worst.max(Exit::Incomplete);
-        print(&match settings.report.format {
-            Format::Json => JsonObject::new()
-                .text("server", Some(&settings.server.name))
-                .text("database", None)
-                .text("reason", Some(&trouble))
-                .end(),
-            Format::Text => format!("{}: last cycle: {trouble}", settings.server.name),
-        });
-    }
-    for database in databases {
-        let known = Known {
+    let known: Vec<Known> = databases
+        .into_iter()
+        .map(|database| Known {
             trusted: store.load(&database),
             alarms: store.open_alarms(Some(&database)),
             closed: store.alarms_awaiting_reading(&database).unwrap_or_default(),
@@ -46,8 +35,46 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
             acknowledged: store.acknowledged(&database),
             values: progress.iter().find(|of| of.database == database),
             database,
-        };
-        worst = worst.max(known.exit(settings));
+        })
+        .collect();
+    let late = i64::try_from(UNDELIVERED.as_secs()).unwrap_or(i64::MAX);
+    let waiting = waiting_since(store.directory(), clock::now().plus(-late));
+    let mut condition = Condition::Good;
+    let mut beside = Vec::new();
+    if waiting > 0 {
+        condition = condition.max(Condition::Attention);
+        let of = counted_with(waiting, "notification", ["has", "have"]);
+        let late = UNDELIVERED.as_secs();
+        beside.push((
+            "",
+            format!("{of} not been delivered for more than {late} s"),
+        ));
+    }
+    if !troubles.is_empty() {
+        condition = condition.max(Condition::Unproven);
+        beside.extend(
+            troubles
+                .into_iter()
+                .map(|trouble| ("last cycle: ", trouble)),
+        );
+    }
+    let exits = known.iter().map(|known| known.exit(settings));
+    let worst = exits.max().unwrap_or(Exit::Good).max(condition.exit());
+    let server = &settings.server.name;
+    if settings.report.format == Format::Text {
+        print(&headline(settings, &known, condition));
+    }
+    for (source, reason) in beside {
+        print(&match settings.report.format {
+            Format::Json => JsonObject::new()
+                .text("server", Some(server))
+                .text("database", None)
+                .text("reason", Some(&reason))
+                .end(),
+            Format::Text => format!("{server}: {source}{reason}"),
+        });
+    }
+    for known in &known {
         print(&match settings.report.format {
             Format::Json => known.json(settings),
             Format::Text => known.text(settings),
@@ -57,6 +84,28 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
         log::warn!("{warning}");
     }
     Ok(worst)
+}
+
+/// Returns the condition of everything in one line, with the time of the last check that an auditor recorded.
+fn headline(settings: &Settings, known: &[Known], of_the_rest: Condition) -> String {
+    let server = &settings.server.name;
+    if known.is_empty() {
+        return format!("{server}: nothing is known yet");
+    }
+    let conditions = known.iter().map(|known| known.facts(settings).condition());
+    let condition = conditions.max().unwrap_or(Condition::Good);
+    let title = Overall::from(condition.max(of_the_rest)).title();
+    let checked = known
+        .iter()
+        .filter_map(|known| known.last)
+        .map(|last| last.checked);
+    match checked.max() {
+        Some(at) => {
+            let age = ago(clock::now().since(at));
+            format!("{server}: {title}, as of {at}, {age}")
+        }
+        None => format!("{server}: {title}, no check is recorded"),
+    }
 }
 
 /// How old the recorded times can be while an auditor runs: it writes them every ten seconds, in whole seconds, and
@@ -80,45 +129,60 @@ impl Known<'_> {
         self.trusted.as_ref().ok()?.as_ref()
     }
 
+    /// Returns the exit code: by the condition, or because the auditor's own files cannot be read.
     fn exit(&self, settings: &Settings) -> Exit {
-        let alarms = match &self.alarms {
-            Ok(alarms) if alarms.is_empty() => Exit::Good,
-            // an alarm that cannot be read is not thereby closed
-            _ => Exit::Tampered,
-        };
-        let trusted = match self.trusted {
-            Ok(_) => Exit::Good,
-            Err(_) => Exit::Local,
-        };
-        let last = match self.last {
-            // the last audit of a selected database is the newest record
-            None if !self.is_audited(settings) => Exit::Good,
-            None => Exit::Incomplete,
-            Some(last) => match last.verdict.as_str() {
-                "first-seen" | "consistent" | "empty" if last.complete => Exit::Good,
-                "local-failure" => Exit::Local,
-                _ if self.is_adopted_since(last) => Exit::Good,
-                // an open alarm reports tampering; after it is closed, the next check has to prove the state
-                _ => Exit::Incomplete,
-            },
-        };
-        let last = match self.overdue(settings) {
-            Some(_) => last.max(Exit::Incomplete),
-            None => last,
-        };
-        let due = self.values.is_some_and(|values| !values.due.is_empty());
-        let unread = match due || !self.closed.is_empty() {
-            true => Exit::Incomplete,
+        let is_local = self
+            .last
+            .is_some_and(|last| last.verdict == "local-failure");
+        let local = match self.trusted.is_err() || is_local {
+            true => Exit::Local,
             false => Exit::Good,
         };
-        alarms.max(trusted).max(last).max(unread)
+        self.facts(settings).condition().exit().max(local)
+    }
+
+    /// Returns the facts that decide the database's condition, by the files.
+    fn facts(&self, settings: &Settings) -> Facts {
+        let due = self.values.map_or(0, |values| values.due.count());
+        let reread = u64::try_from(self.closed.len()).unwrap_or(u64::MAX);
+        Facts {
+            is_audited: self.is_audited(settings),
+            // an alarm that cannot be read is not thereby closed
+            is_alarming: !self.alarms.as_ref().is_ok_and(Vec::is_empty),
+            is_complete: self.is_complete() && self.overdue(settings).is_none(),
+            due: due.saturating_add(reread),
+            behind: self.behind().unwrap_or(0),
+            absent: self
+                .values
+                .map_or(0, |values| self.unexplained(values).0.count()),
+            is_unsigned: self.is_unsigned(),
+        }
+    }
+
+    /// Returns whether the last check proved the state and read what was to be read. An open alarm reports tampering;
+    /// after it is closed, the next check has to prove the state.
+    fn is_complete(&self) -> bool {
+        self.trusted.is_ok()
+            && self.last.is_some_and(|last| {
+                let is_proven =
+                    ["first-seen", "consistent", "empty"].contains(&last.verdict.as_str());
+                (is_proven && last.complete) || self.is_adopted_since(last)
+            })
+    }
+
+    /// Returns whether the state was signed before and is not now, which nobody acknowledged.
+    fn is_unsigned(&self) -> bool {
+        let Some(trusted) = self.trusted().filter(|trusted| trusted.signature.is_none()) else {
+            return false;
+        };
+        let acknowledged = self.acknowledged.as_ref().ok();
+        let acknowledged = acknowledged.and_then(|of| of.unsigned_after);
+        trusted.last_signed.is_some() && acknowledged != trusted.last_signed
     }
 
     /// Returns whether the settings select the database, so that checks of it are expected.
     fn is_audited(&self, settings: &Settings) -> bool {
-        let audit = &settings.audit;
-        let pinned = audit.pins.iter().any(|pin| pin.database == self.database);
-        pinned || audit.databases.selects(&self.database)
+        open::is_audited(settings, &self.database)
     }
 
     /// Returns whether an operator adopted another state after the last check, which therefore decides nothing any more.
@@ -158,6 +222,7 @@ impl Known<'_> {
 
     fn chance(&self, settings: &Settings, of: u64) -> Chance {
         let audit = &settings.audit;
-        chance_per_day(&audit.values, audit.interval, of, self.values, clock::now())
+        let readings = Readings::of(self.values);
+        chance_per_day(&audit.values, audit.interval, of, readings, clock::now())
     }
 }

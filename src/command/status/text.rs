@@ -41,6 +41,9 @@ impl Known<'_> {
                 lines.push("  its alarm is closed, but no check has succeeded since".into());
             }
         }
+        if self.is_unsigned() {
+            lines.push("  the state was signed before and is not now".into());
+        }
         lines.extend(self.age_in_words(settings));
         lines.extend(self.values_in_words(settings));
         match &self.acknowledged {

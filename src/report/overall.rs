@@ -1,0 +1,91 @@
+//! Whether all is well: the condition of all databases, of the auditor and of the notifications together.
+
+use std::time::Duration;
+
+use super::board::Snapshot;
+use super::condition::Condition;
+use super::metrics::patience;
+use super::receivers::Counts;
+
+/// Age of a notification from which on it counts as undelivered: longer than a first try that times out and the
+/// second one take, so that a notification on its way is none.
+pub const UNDELIVERED: Duration = Duration::from_secs(60);
+
+/// The condition of everything; the later the worse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Overall {
+    /// Everything is proven and was read, and everybody was notified.
+    Good,
+    /// Nothing was checked yet.
+    Starting,
+    /// Every state is proven, and something is not as it should be.
+    Attention,
+    /// Something could not be proven or read.
+    Unproven,
+    /// The audit makes no progress.
+    Stalled,
+    /// An alarm is open.
+    Tampered,
+}
+
+impl Overall {
+    /// Returns one word for programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Overall::Good => Condition::Good.word(),
+            Overall::Starting => "starting",
+            Overall::Attention => Condition::Attention.word(),
+            Overall::Unproven => Condition::Unproven.word(),
+            Overall::Stalled => "stalled",
+            Overall::Tampered => Condition::Tampered.word(),
+        }
+    }
+
+    /// Returns the headline for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Overall::Good => "All is well",
+            Overall::Starting => "Starting",
+            Overall::Attention => "Needs attention",
+            Overall::Unproven => "Not everything could be checked",
+            Overall::Stalled => "The audit stands still",
+            Overall::Tampered => "Tampering",
+        }
+    }
+}
+
+impl From<Condition> for Overall {
+    fn from(condition: Condition) -> Overall {
+        match condition {
+            Condition::Good => Overall::Good,
+            Condition::Attention => Overall::Attention,
+            Condition::Unproven => Overall::Unproven,
+            Condition::Tampered => Overall::Tampered,
+        }
+    }
+}
+
+/// Returns the condition of everything that a running auditor knows.
+pub fn overall(snapshot: &Snapshot) -> Overall {
+    let conditions = snapshot.rows.values().map(|row| row.facts().condition());
+    let worst = conditions.max().unwrap_or(Condition::Good);
+    let whole = &snapshot.whole;
+    if worst == Condition::Tampered || whole.untrusted.is_tampering() {
+        Overall::Tampered
+    } else if snapshot.stalled > patience(snapshot) {
+        Overall::Stalled
+    } else if whole.cycles == 0 {
+        Overall::Starting
+    } else if !whole.last_complete {
+        Overall::Unproven
+    } else if snapshot.notifications.iter().any(is_undelivered) {
+        Overall::Attention.max(worst.into())
+    } else {
+        worst.into()
+    }
+}
+
+/// Returns whether a receiver was not notified in time.
+pub fn is_undelivered(counts: &Counts) -> bool {
+    counts.pending > 0 && counts.oldest > UNDELIVERED
+}

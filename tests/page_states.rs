@@ -1,0 +1,263 @@
+//! The status page in a real browser, in every condition that it can show, of none, one and all kinds of databases.
+
+mod support;
+
+use std::fs;
+use std::time::Duration;
+
+use immuaudit::audit::{Auditor, Outcome, Overdue, Reason, Verdict, Warning};
+use immuaudit::clock::{self, Clock};
+use immuaudit::config::{NewValues, Values};
+use immuaudit::drill::Lie;
+use immuaudit::ledger::{Digest, State};
+use immuaudit::report::{About, Board, Receiver, Snapshot, page};
+use immuaudit::server::{Calls, Failure, Kind};
+use immuaudit::trust::{Acknowledged, Progress, Swept, Tampering, Unavailable};
+use support::browser::{Browser, Theme};
+use support::place::Place;
+use support::readable::{Look, look};
+use support::tool::have;
+use support::value_scene::{ALL, DB, Scene};
+
+const SIZES: [(&str, (u32, u32), Theme); 4] = [
+    ("wide", (1200, 700), Theme::Light),
+    ("wide-dark", (1200, 700), Theme::Dark),
+    ("narrow", (400, 1400), Theme::Light),
+    ("narrow-dark", (400, 1400), Theme::Dark),
+];
+
+fn board() -> Board {
+    let about = About {
+        server: "ledger.example:3322".into(),
+        address: "ledger.example:3322".into(),
+        interval: Duration::from_secs(300),
+        values: Values {
+            sample: 32,
+            new: NewValues::All,
+            sweep: None,
+        },
+        call_timeout: Duration::from_secs(10),
+        config: String::new(),
+        started: clock::now(),
+    };
+    Board::new(about, Calls::new(Clock::system()))
+}
+
+fn state(tx: u64) -> Option<State> {
+    let hash = Digest::of(&[b"x"]);
+    Some(State { tx, hash })
+}
+
+/// A check without anything to remark.
+fn outcome(database: &str, verdict: Verdict) -> Outcome {
+    Outcome {
+        database: database.into(),
+        verdict,
+        of_state: None,
+        reason: Reason::None,
+        values: None,
+        window: None,
+        shown: state(180_500),
+        previous: state(180_000),
+        signature: None,
+        previous_signature: None,
+        alarm: None,
+        opened_alarm: false,
+        unwritten: None,
+        open_alarms: usize::from(verdict.is_tampering()),
+        overdue: None,
+        values_overdue: None,
+        warnings: Vec::new(),
+        duration: Duration::from_secs(1),
+        is_stranger: false,
+    }
+}
+
+fn reason(verdict: Verdict) -> Reason {
+    let failure = |call, kind| Reason::Failure(Failure::new(call, kind));
+    match verdict {
+        Verdict::Tampered(Tampering::RolledBack) => Reason::Fewer,
+        Verdict::Tampered(_) => Reason::OtherHash { tx: 180_000 },
+        Verdict::Unreachable => failure("CurrentState", Kind::Unreachable),
+        Verdict::Refused => failure("CurrentState", Kind::Forbidden),
+        Verdict::Malformed => Reason::UnbackedHash,
+        Verdict::Unprovable => Reason::TookTooLong,
+        _ => Reason::None,
+    }
+}
+
+/// How far the values were read of a database: of 180,500 transactions all, by a sweep five hours ago.
+fn progress(database: &str) -> Progress {
+    let now = clock::now();
+    let mut progress = Progress::new(database, now.plus(-90_000));
+    progress.read = 200_000;
+    progress.swept = Some(Swept {
+        began: now.plus(-20_000),
+        ended: now.plus(-18_000),
+        read: 180_500,
+        unavailable: Unavailable::default(),
+        of: 180_500,
+    });
+    progress
+}
+
+/// Publishes a cycle, whose databases are those on the board.
+fn end_cycle(board: &Board, auditor: &mut Auditor, complete: bool) {
+    let mut cycle = auditor.cycle(|_| {});
+    let known = board
+        .snapshot()
+        .rows
+        .keys()
+        .map(|name| name.to_string())
+        .collect();
+    cycle.known = known;
+    cycle.too_many = usize::from(!complete);
+    board.publish_cycle(&cycle, Some("c0ffee"));
+}
+
+/// Every condition of one database, each in a row of its own that is called by it.
+fn every_row(board: &Board) {
+    let tampered = [
+        Tampering::Inconsistent,
+        Tampering::RolledBack,
+        Tampering::Signature,
+        Tampering::Value,
+        Tampering::SplitView,
+    ];
+    let verdicts = [
+        Verdict::FirstSeen,
+        Verdict::Consistent,
+        Verdict::Empty,
+        Verdict::Unread,
+        Verdict::Malformed,
+        Verdict::Unreachable,
+        Verdict::Refused,
+        Verdict::Unprovable,
+        Verdict::LocalFailure,
+    ];
+    let verdicts = verdicts.into_iter().chain(tampered.map(Verdict::Tampered));
+    let verdicts: Vec<Verdict> = verdicts.collect();
+    assert_eq!(verdicts.len(), Verdict::WORDS.len());
+    for verdict in verdicts {
+        let mut of = outcome(&format!("db-{verdict}"), verdict);
+        of.reason = reason(verdict);
+        board.publish(&of);
+    }
+    let consistent = |name: &str| outcome(name, Verdict::Consistent);
+    let mut of = consistent("overdue");
+    of.overdue = Some(Overdue::Unproven(Duration::from_secs(4_000)));
+    board.publish(&of);
+    let mut of = consistent("values-overdue");
+    of.values_overdue = Some(Overdue::Unswept(Duration::from_secs(400_000)));
+    board.publish(&of);
+    let mut of = consistent("unsigned");
+    of.warnings.push(Warning::SignatureDropped);
+    board.publish(&of);
+    board.publish(&consistent("absent"));
+    let mut absent = progress("absent");
+    absent.absent.insert(1, 144_400, ());
+    board.publish_values(&absent, &Acknowledged::default());
+    board.publish(&consistent("behind"));
+    let mut behind = progress("behind");
+    behind.new_to = Some(180_100);
+    behind.behind_since = Some(clock::now().plus(-120));
+    board.publish_values(&behind, &Acknowledged::default());
+    board.remember("not-checked-yet", None, 0, None);
+    board.remember("an-alarm-of-an-earlier-run", None, 2, None);
+    board.remember("not-selected", None, 0, None);
+    board.note_unselected("not-selected");
+}
+
+#[test]
+fn the_page_is_for_everybody_in_every_condition() {
+    if !have("chromium", "chromium") {
+        return;
+    }
+    let scene = Scene::of_sixty();
+    let mut auditor = scene.auditor(ALL);
+    let mut pages: Vec<(&str, Snapshot, &str, usize)> = Vec::new();
+
+    pages.push(("none-starting", board().snapshot(), "Starting", 0));
+    let none = board();
+    end_cycle(&none, &mut auditor, true);
+    pages.push(("none", none.snapshot(), "All is well", 0));
+
+    let one = board();
+    one.publish(&outcome(DB, Verdict::Consistent));
+    one.publish_values(&progress(DB), &Acknowledged::default());
+    pages.push(("one-starting", one.snapshot(), "Starting", 0));
+    end_cycle(&one, &mut auditor, true);
+    pages.push(("one", one.snapshot(), "All is well", 0));
+    let mut absent = progress(DB);
+    absent.absent.insert(1, 144_400, ());
+    one.publish_values(&absent, &Acknowledged::default());
+    let receiver = Receiver::new("https://pager.example");
+    let clock = Clock::system();
+    receiver.waiting(3, clock.instant().checked_sub(Duration::from_secs(4_000)));
+    one.watch_receivers(vec![receiver]);
+    pages.push(("one-attention", one.snapshot(), "Needs attention", 0));
+    end_cycle(&one, &mut auditor, false);
+    pages.push((
+        "one-incomplete",
+        one.snapshot(),
+        "Not everything could be checked",
+        0,
+    ));
+    let mut stalled = one.snapshot();
+    stalled.stalled = Duration::from_secs(4_000);
+    pages.push(("one-stalled", stalled, "The audit stands still", 0));
+
+    let every = board();
+    every_row(&every);
+    scene.embedded.lie(Lie::FreshNames);
+    end_cycle(&every, &mut auditor, false);
+    let snapshot = every.snapshot();
+    assert!(!snapshot.whole.untrusted.text.is_empty(), "strangers");
+    pages.push(("every", snapshot, "Tampering", 1));
+
+    let place = Place::new();
+    let mut browser = Browser::start();
+    for (name, snapshot, title, others) in &pages {
+        let html = page(snapshot);
+        assert!(
+            html.contains(&format!("<h1>{title}</h1>")),
+            "{name}: {html}"
+        );
+        let file = place.join(&format!("{name}.html"));
+        fs::write(&file, &html).expect("a file");
+        for (screen, size, theme) in SIZES {
+            look(
+                &mut browser,
+                &Look {
+                    url: &format!("file://{}", file.display()),
+                    name: &format!("{name}-{screen}"),
+                    size,
+                    theme,
+                    databases: snapshot.rows.len(),
+                    others: *others,
+                },
+            );
+        }
+    }
+}
+
+#[test]
+fn databases_without_a_trusted_state_are_one_line_of_the_table() {
+    let scene = Scene::of_sixty();
+    let mut auditor = scene.auditor(ALL);
+    let board = board();
+    board.publish(&outcome(DB, Verdict::Consistent));
+    scene.embedded.lie(Lie::FreshNames);
+    end_cycle(&board, &mut auditor, true);
+    let html = page(&board.snapshot());
+    let line = html
+        .lines()
+        .find(|line| line.contains("nothing is trusted of"));
+    let line = line.expect("a line");
+    assert!(
+        line.contains("others</th><td class=\"rest\" colspan=\"7\">"),
+        "{line}"
+    );
+    let rows = html.lines().filter(|line| line.starts_with("<tr class"));
+    assert_eq!(rows.count(), 2, "{html}");
+}
