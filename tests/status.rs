@@ -164,6 +164,32 @@ fn where_nothing_is_known_yet_json_has_only_objects() {
 }
 
 #[test]
+fn a_lost_signature_is_not_well_until_it_is_acknowledged() {
+    let server = Embedded::start(Options::default().signed()).expect("a ledger");
+    server.grow(DB, 3);
+    let place = Place::new();
+    let program = Program::new(server.port(), &place.join("state"));
+    program.once().is(0, DB, "first-seen");
+    program.run(&["status"]).ends_with(0);
+    server.lie(Lie::SignatureDropped);
+    server.grow(DB, 1);
+    program.once().is(0, DB, "consistent");
+    let run = program.run(&["status"]);
+    let text = &run.ends_with(1).stdout;
+    assert!(text.contains("tested: Needs attention"), "{text}");
+    assert!(
+        text.contains("the state was signed before and is not now"),
+        "{text}"
+    );
+    program.run(&["acknowledge", DB, "--unsigned"]).ends_with(0);
+    let run = program.run(&["status"]);
+    assert!(
+        run.ends_with(0).stdout.contains("tested: All is well"),
+        "{run:#?}"
+    );
+}
+
+#[test]
 fn a_notification_that_was_not_delivered_in_time_is_not_well() {
     let scene = trusted();
     let outbox = scene.program.dir.join("tested/outbox/0123456789abcdef");
