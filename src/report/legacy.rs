@@ -40,19 +40,23 @@ const LEGACY: [(&str, &str, &str); 4] = [
     ),
 ];
 
-/// Of several databases the worst decides, so that none is hidden by the one checked after it.
+/// Of several databases the worst decides, so that none is hidden by the one checked after it; among equally bad ones the one that was
+/// checked last. One in which there is nothing to check decides only where nothing else was checked: `defaultdb` stays empty in
+/// most installations that have databases of their own.
 pub fn legacy(text: &mut Exposition, snapshot: &Snapshot, prefix: Prefix) {
     let whole = &snapshot.whole;
     let rows = snapshot.rows.values().filter(|row| row.verdict.is_some());
-    let worst = rows.max_by_key(|row| badness(row)).map(|row| Worst {
+    let decides = rows.max_by_key(|row| (badness(row), row.moment));
+    let decides = decides.map(|row| Deciding {
         badness: badness(row),
         shown: row.shown,
         previous: row.previous,
         checked: row.checked,
     });
-    let worst = worst.into_iter().chain(untrusted(whole));
-    let worst = worst.max_by_key(|worst| worst.badness);
-    let (Some(id), Some(worst)) = (&whole.identity, worst) else {
+    // databases that are trusted have transactions to tell of, so they come first among equals
+    let decides = untrusted(whole).into_iter().chain(decides);
+    let decides = decides.max_by_key(|deciding| deciding.badness);
+    let (Some(id), Some(deciding)) = (&whole.identity, decides) else {
         return write_legacy(text, prefix, &Labels::default(), [None; 4]); // nothing was checked yet
     };
     let labels = Labels::new(&[
@@ -60,22 +64,22 @@ pub fn legacy(text: &mut Exposition, snapshot: &Snapshot, prefix: Prefix) {
         ("server_address", &snapshot.about.address),
     ]);
     let tx = |state: Option<State>, none: i128| state.map_or(none, |state| i128::from(state.tx));
-    let result = match worst.badness {
+    let result = match deciding.badness {
         Badness::Good => 1,
         Badness::New => -1,
         Badness::Unproven => -2,
         Badness::Tampered => 0,
     };
     let missing = if result == -2 { -2 } else { -1 };
-    let run_at = worst.checked.map(|at| i128::from(at.unix()));
+    let run_at = deciding.checked.map(|at| i128::from(at.unix()));
     write_legacy(
         text,
         prefix,
         &labels,
         [
             Some(result),
-            Some(tx(worst.shown, missing)),
-            Some(tx(worst.previous, missing)),
+            Some(tx(deciding.shown, missing)),
+            Some(tx(deciding.previous, missing)),
             run_at,
         ],
     );
@@ -94,8 +98,8 @@ fn write_legacy(text: &mut Exposition, prefix: Prefix, labels: &Labels, values: 
     }
 }
 
-/// The worst of some databases.
-struct Worst {
+/// The database whose check the gauges tell of.
+struct Deciding {
     badness: Badness,
     shown: Option<State>,
     previous: Option<State>,
@@ -103,13 +107,13 @@ struct Worst {
 }
 
 /// Returns the worst of the databases of which nothing is trusted, if there are any.
-fn untrusted(whole: &Whole) -> Option<Worst> {
+fn untrusted(whole: &Whole) -> Option<Deciding> {
     let badness = match whole.untrusted.worst? {
         Verdict::Tampered(_) => Badness::Tampered,
         verdict if verdict.is_proven() => Badness::New,
         _ => Badness::Unproven,
     };
-    Some(Worst {
+    Some(Deciding {
         badness,
         shown: None,
         previous: None,
@@ -120,9 +124,13 @@ fn untrusted(whole: &Whole) -> Option<Worst> {
 /// The later, the worse.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Badness {
-    Good,
+    /// First seen or empty: nothing could be held against anything yet.
     New,
+    /// Consistent.
+    Good,
+    /// Not proven.
     Unproven,
+    /// Tampered with, or an alarm is open.
     Tampered,
 }
 
@@ -132,5 +140,99 @@ fn badness(row: &Row) -> Badness {
         Some(Verdict::Consistent) => Badness::Good,
         Some(Verdict::FirstSeen | Verdict::Empty) | None => Badness::New,
         Some(_) => Badness::Unproven,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::ledger::Digest;
+    use crate::report::{About, Board, Untrusted};
+    use crate::server::Calls;
+    use crate::trust::Tampering;
+
+    /// A server of which these databases were checked one after the other, a millisecond apart.
+    fn checked(rows: &[(&str, Verdict, u64)]) -> Snapshot {
+        let clock = Clock::system();
+        let (start, at) = (clock.instant(), Timestamp::from_unix(1_000_000));
+        let about = About {
+            server: "s".into(),
+            address: "h:3322".into(),
+            interval: Duration::from_secs(300),
+            sweep: None,
+            call_timeout: Duration::from_secs(10),
+            config: String::new(),
+            started: at,
+        };
+        let mut snapshot = Board::new(about, Calls::new(clock)).snapshot();
+        snapshot.whole.identity = Some("id".into());
+        for (order, (name, verdict, tx)) in (0..).zip(rows) {
+            let row = row(
+                name,
+                *verdict,
+                *tx,
+                start + Duration::from_millis(order),
+                at,
+            );
+            snapshot.rows.insert((*name).into(), Arc::new(row));
+        }
+        snapshot
+    }
+
+    fn row(name: &str, verdict: Verdict, tx: u64, moment: Instant, at: Timestamp) -> Row {
+        let hash = Digest::of(&[b"x"]);
+        let mut row = Row::new(name, moment);
+        row.verdict = Some(verdict);
+        row.checked = Some(at);
+        row.shown = Some(State { tx, hash });
+        row.previous = (tx > 0).then(|| State { tx: tx - 1, hash });
+        row
+    }
+
+    /// Result, current and previous root.
+    fn gauges(snapshot: &Snapshot) -> Vec<String> {
+        let mut text = Exposition::default();
+        legacy(&mut text, snapshot, Prefix::Immuclient);
+        let text = text.end();
+        let samples = text.lines().filter(|line| !line.starts_with('#'));
+        let values = samples.filter_map(|line| line.rsplit(' ').next());
+        values.take(3).map(str::to_owned).collect()
+    }
+
+    const TAMPERED: Verdict = Verdict::Tampered(Tampering::RolledBack);
+
+    #[test]
+    fn an_empty_database_decides_only_where_no_other_was_checked() {
+        let empty = ("defaultdb", Verdict::Empty, 0);
+        let shop = ("shop", Verdict::Consistent, 7);
+        assert_eq!(gauges(&checked(&[empty])), ["-1", "0", "-1"]);
+        for rows in [[empty, shop], [shop, empty]] {
+            assert_eq!(gauges(&checked(&rows)), ["1", "7", "6"]);
+        }
+        // nor do empty ones of which nothing was ever trusted
+        let mut snapshot = checked(&[shop]);
+        snapshot.whole.untrusted = Untrusted {
+            worst: Some(Verdict::Empty),
+            ..Untrusted::default()
+        };
+        assert_eq!(gauges(&snapshot), ["1", "7", "6"]);
+    }
+
+    #[test]
+    fn the_worst_decides_and_among_equals_the_one_that_was_checked_last() {
+        let good = ("b", Verdict::Consistent, 5);
+        let last = ("a", Verdict::Consistent, 9);
+        assert_eq!(gauges(&checked(&[good, last])), ["1", "9", "8"]);
+        let away = ("c", Verdict::Unreachable, 4);
+        assert_eq!(gauges(&checked(&[away, good, last])), ["-2", "4", "3"]);
+        let worst = ("d", TAMPERED, 3);
+        assert_eq!(gauges(&checked(&[worst, away, good])), ["0", "3", "2"]);
+        // of several that are equally bad too
+        let other = ("a", TAMPERED, 2);
+        assert_eq!(gauges(&checked(&[worst, other, good])), ["0", "2", "1"]);
     }
 }

@@ -25,6 +25,8 @@ pub struct Row {
     pub why: String,
     /// The last check.
     pub checked: Option<Timestamp>,
+    /// The moment at which the last check of this run ended, or the row was made: times of `checked` are whole seconds.
+    pub(super) moment: Instant,
     /// The last check whose proof held.
     pub proven: Option<Timestamp>,
     /// What is trusted.
@@ -70,6 +72,7 @@ impl Row {
             since: None,
             why: String::new(),
             checked: None,
+            moment: now,
             proven: None,
             trusted: None,
             signature: None,
@@ -98,6 +101,7 @@ impl Row {
         self.is_audited = true;
         self.why = outcome.why();
         self.checked = Some(now);
+        self.moment = moment;
         self.shown = outcome.shown;
         self.previous = outcome.previous;
         self.open_alarms = outcome.open_alarms;
