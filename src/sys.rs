@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io;
 use std::net::TcpListener;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 use std::time::Duration;
@@ -211,6 +211,58 @@ pub fn limit_send_buffer(listener: &TcpListener, bytes: libc::c_int) {
         );
     }
 }
+
+/// Listens on a port of every IPv6 address, and of every IPv4 address with it, whatever the system's default is (`IPV6_V6ONLY`,
+/// ipv6(7)). The standard library can only listen by that default.
+///
+/// # Errors
+/// There is no IPv6 here, or the port is taken.
+pub fn listen_everywhere(port: u16) -> io::Result<TcpListener> {
+    let result = |result: libc::c_int| match result {
+        -1 => Err(io::Error::last_os_error()),
+        result => Ok(result),
+    };
+    let size = |size: usize| libc::socklen_t::try_from(size).unwrap_or_default();
+    // SAFETY: makes a descriptor, which is nobody else's and is closed by its owner.
+    let socket = unsafe {
+        let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC;
+        OwnedFd::from_raw_fd(result(libc::socket(libc::AF_INET6, kind, 0))?)
+    };
+    for (level, option, value) in [
+        (libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 0),
+        // as the standard library does, so that a restart need not wait
+        (libc::SOL_SOCKET, libc::SO_REUSEADDR, 1),
+    ] {
+        let value: libc::c_int = value;
+        // SAFETY: the option's value is a number of that size, which outlives the call; the descriptor is open.
+        result(unsafe {
+            libc::setsockopt(
+                socket.as_raw_fd(),
+                level,
+                option,
+                std::ptr::from_ref(&value).cast(),
+                size(size_of::<libc::c_int>()),
+            )
+        })?;
+    }
+    // SAFETY: sockaddr_in6 is plain data, and all zeros is the unspecified address; it outlives the calls, and the descriptor is open.
+    unsafe {
+        let mut address: libc::sockaddr_in6 = std::mem::zeroed();
+        address.sin6_family = libc::sa_family_t::try_from(libc::AF_INET6).unwrap_or_default();
+        address.sin6_port = port.to_be();
+        let pointer = std::ptr::from_ref(&address).cast();
+        result(libc::bind(
+            socket.as_raw_fd(),
+            pointer,
+            size(size_of::<libc::sockaddr_in6>()),
+        ))?;
+        result(libc::listen(socket.as_raw_fd(), BACKLOG))?;
+    }
+    Ok(TcpListener::from(socket))
+}
+
+/// Connections that wait to be accepted, at most: what the standard library asks for.
+const BACKLOG: libc::c_int = 128;
 
 /// How many descriptors this process may have open.
 #[allow(clippy::useless_conversion)] // rlim_t has 32 bits on 32-bit machines

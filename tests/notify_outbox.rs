@@ -13,6 +13,7 @@ use support::http::get;
 use support::notify_scene::{Scene, id, is_tampering, wait_until};
 use support::program::Run;
 use support::receiver::Receiver;
+use support::watched::port_of;
 
 #[test]
 fn once_gives_a_dead_receiver_one_try_and_its_exit_code_does_not_change() {
@@ -116,12 +117,7 @@ fn one_receivers_trouble_delays_neither_another_nor_the_audit() {
     assert_eq!(slow.received().len(), 1);
     scene.roll_back();
     quick.wait_for(is_tampering);
-    let log = running.log();
-    let port = log
-        .split("http://0.0.0.0:")
-        .nth(1)
-        .and_then(|rest| rest.split('/').next()?.parse().ok());
-    let metrics = get(port.expect("a port"), "/metrics", "*/*");
+    let metrics = get(port_of(&running), "/metrics", "*/*");
     let label =
         |number: u32, port: u16| format!("{{receiver=\"{number}:http://127.0.0.1:{port}\"}}");
     assert!(

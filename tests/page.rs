@@ -13,6 +13,7 @@ use support::place::Place;
 use support::program::Program;
 use support::readable::{CONTRAST, Look, look};
 use support::tool::have;
+use support::watched::port_of;
 
 struct Page {
     browser: Browser,
@@ -59,12 +60,7 @@ fn the_page_is_for_everybody_few_and_many_good_tampered_and_away_in_light_dark_a
             Program::new(ledger.port(), &place.join("state")).with(&["--audit-interval", "200ms"]);
         let mut running = program.start(&[]);
         running.wait_for("cycle server=");
-        let log = running.log();
-        let at = log
-            .split("http://0.0.0.0:")
-            .nth(1)
-            .and_then(|rest| rest.split('/').next());
-        let port: u16 = at.and_then(|port| port.parse().ok()).expect("a port");
+        let port = port_of(&running);
         let until = |title: &str| {
             for _ in 0..600 {
                 if get(port, "/", "text/html")

@@ -56,7 +56,8 @@ fn printable(text: &str) -> String {
 fn authority(listen: &Listen) -> String {
     match listen.host.parse() {
         Ok(IpAddr::V4(Ipv4Addr::UNSPECIFIED)) => format!("127.0.0.1:{}", listen.port),
-        Ok(IpAddr::V6(Ipv6Addr::UNSPECIFIED)) => format!("[::1]:{}", listen.port),
+        // IPv4 with it, and IPv4 alone where there is no IPv6
+        Ok(IpAddr::V6(Ipv6Addr::UNSPECIFIED)) => format!("127.0.0.1:{}", listen.port),
         Ok(IpAddr::V6(address)) => format!("[{address}]:{}", listen.port),
         _ => format!("{}:{}", listen.host, listen.port),
     }
@@ -75,7 +76,7 @@ mod tests {
             })
         };
         assert_eq!(at("0.0.0.0"), "127.0.0.1:9477");
-        assert_eq!(at("::"), "[::1]:9477");
+        assert_eq!(at("::"), "127.0.0.1:9477");
         assert_eq!(at("10.0.0.1"), "10.0.0.1:9477");
         assert_eq!(at("fd00::1"), "[fd00::1]:9477");
         assert_eq!(at("auditor.local"), "auditor.local:9477");

@@ -90,7 +90,7 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new("--log-level", Choice(LEVELS), "LEVEL", "info", "off, error, warn, info, debug or trace"),
     Setting::new("--log-format", Choice(LOG_FORMATS), "FORMAT", "text", "log lines as text or json"),
     // those who watch
-    Setting::new("--audit-monitoring-host", Host(|d| &mut d.monitoring_host), "ADDRESS", "0.0.0.0", "address that metrics, probes and the status page are served on")
+    Setting::new("--audit-monitoring-host", Host(|d| &mut d.monitoring_host), "ADDRESS", "::", "address that metrics, probes and the status page are served on (::: every one, IPv4 too)")
         .immuclient(),
     Setting::new("--audit-monitoring-port", Count(0..=65535, |d| &mut d.monitoring_port), "PORT", "9477", "their port; 0: any free one, which is told")
         .immuclient().computed(Process::monitoring_port),

@@ -16,7 +16,7 @@ mod route;
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::thread;
 
 use self::route::Routes;
@@ -78,13 +78,62 @@ pub fn start(listen: &Listen, board: Board, prefix: Prefix) -> Result<SocketAddr
     Ok(address)
 }
 
+/// Listens on every address, IPv6 and IPv4; on every IPv4 address where there is no IPv6.
+fn everywhere(port: u16) -> io::Result<TcpListener> {
+    match sys::listen_everywhere(port) {
+        Err(error) if is_without_ipv6(&error) => TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)),
+        listener => listener,
+    }
+}
+
+/// Returns whether a socket failed because there is no IPv6 here: not in the kernel, or switched off on every device.
+fn is_without_ipv6(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrNotAvailable
+        || [libc::EAFNOSUPPORT, libc::EPROTONOSUPPORT]
+            .map(Some)
+            .contains(&error.raw_os_error())
+}
+
 /// Bytes that the system takes ahead of a slow peer, so that 64 of them fill 16 MiB and not 256.
 const SEND_BUFFER: i32 = 128 << 10;
 
 fn bind(listen: &Listen) -> io::Result<TcpListener> {
-    let addresses = (listen.host.as_str(), listen.port).to_socket_addrs()?;
-    let listener = TcpListener::bind(addresses.collect::<Vec<_>>().as_slice())?;
+    let listener = match listen.host.parse() {
+        Ok(Ipv6Addr::UNSPECIFIED) => everywhere(listen.port)?,
+        _ => {
+            let addresses = (listen.host.as_str(), listen.port).to_socket_addrs()?;
+            TcpListener::bind(addresses.collect::<Vec<_>>().as_slice())?
+        }
+    };
     listener.set_nonblocking(true)?;
     sys::limit_send_buffer(&listener, SEND_BUFFER);
     Ok(listener)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    #[test]
+    fn the_default_address_is_reached_over_ipv4_and_over_ipv6() {
+        let host = "::".to_owned();
+        let listener = bind(&Listen { host, port: 0 }).unwrap();
+        let address = listener.local_addr().unwrap();
+        TcpStream::connect((Ipv4Addr::LOCALHOST, address.port())).unwrap();
+        if address.is_ipv6() {
+            TcpStream::connect((Ipv6Addr::LOCALHOST, address.port())).unwrap();
+        }
+        // a port that is taken is refused, not taken on IPv4 alone
+        let taken = everywhere(address.port()).unwrap_err();
+        assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn a_machine_without_ipv6_is_told_from_a_port_that_is_taken() {
+        let without = |code| is_without_ipv6(&io::Error::from_raw_os_error(code));
+        assert!(without(libc::EAFNOSUPPORT) && without(libc::EADDRNOTAVAIL));
+        assert!(!without(libc::EADDRINUSE) && !without(libc::EACCES));
+    }
 }
