@@ -19,6 +19,7 @@ use super::settings::Settings;
 use super::source::Source;
 use super::table::TABLE;
 use super::verb::{self, Drill, EvidenceTask, Name, Task, VERBS};
+use super::version;
 use super::words;
 
 /// What the process is to do.
@@ -68,10 +69,7 @@ pub fn load(process: &Process) -> Result<Invocation, Wrong> {
         return Ok(Invocation::Tell(help::text(about, draft.all)));
     }
     if draft.version || name == Name::Version {
-        return Ok(Invocation::Tell(format!(
-            "immuaudit {}\n",
-            env!("CARGO_PKG_VERSION")
-        )));
+        return Ok(Invocation::Tell(version::line()));
     }
     fits(name, &words, &line.given)?;
     let run = |task| layers(process, &line.given, task);

@@ -41,6 +41,7 @@ mod table;
 mod tests;
 mod value;
 mod verb;
+mod version;
 mod watch;
 mod words;
 
@@ -67,3 +68,4 @@ pub use verb::{
     EvidenceTask, Installation, ListedAlarms, LocateTask, RootsTask, ServiceTask, ShownValues,
     Task,
 };
+pub use version::{REVISION, VERSION, build_time};

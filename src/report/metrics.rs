@@ -9,6 +9,7 @@ use super::process;
 use super::receivers::Counts;
 use super::row::Row;
 use crate::audit::Verdict;
+use crate::config::{REVISION, VERSION, build_time};
 
 /// What the text takes, about: in any case, and for each database.
 const FIXED: usize = 16 << 10;
@@ -325,16 +326,18 @@ fn heartbeats(text: &mut Exposition, snapshot: &Snapshot) {
 }
 
 fn build(text: &mut Exposition, snapshot: &Snapshot) {
+    let built = build_time().map_or(String::new(), |time| time.to_string());
+    let labels = Labels::new(&[
+        ("version", VERSION),
+        ("revision", REVISION),
+        ("build_time", &built),
+    ]);
     text.family(
         "immuaudit_build_info",
         Type::Gauge,
-        "1; the labels say what runs.",
+        "1; the labels say what runs: the version, the commit of the sources and their time, empty where not known.",
     )
-    .sample_of(
-        &Labels::default(),
-        ("version", env!("CARGO_PKG_VERSION")),
-        1,
-    );
+    .sample(&labels, 1);
     text.family(
         "immuaudit_config_info",
         Type::Gauge,

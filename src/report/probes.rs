@@ -51,11 +51,13 @@ pub fn readyz(snapshot: &Snapshot) -> Health {
 
 /// What runs.
 pub fn version_json() -> String {
+    let built = crate::config::build_time().map_or(String::new(), |time| time.to_string());
     JsonObject::new()
         .text("component", Some("immuaudit"))
-        .text("version", Some(env!("CARGO_PKG_VERSION")))
-        .text("buildtime", Some(""))
+        .text("version", Some(crate::config::VERSION))
+        .text("buildtime", Some(&built))
         .text("builtby", Some(""))
+        .text("revision", Some(crate::config::REVISION))
         .flag("static", cfg!(target_feature = "crt-static"))
         .flag("fips", false)
         .end()
