@@ -171,7 +171,7 @@ impl Auditor {
         if let Ok(None) = LocatedRecord::beside(&alarm.evidence) {
             let record = record(window, window.to_string(), self.wall_time());
             if let Err(failure) = self.store.save_located(&alarm.database, &alarm.id, &record) {
-                log::warn!("where it was tampered could not be written: {failure}");
+                log::warn!(database:% = alarm.database, reason:% = failure; "where it was tampered could not be written");
             }
         }
     }
@@ -268,7 +268,7 @@ impl Auditor {
         self.store
             .mirror(database, since)
             .unwrap_or_else(|failure| {
-                log::warn!("the mirror cannot be read: {failure}");
+                log::warn!(database:% = database, reason:% = failure; "the mirror cannot be read");
                 None
             })
     }

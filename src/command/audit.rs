@@ -13,8 +13,8 @@ use crate::clock::{self, Clock};
 use crate::config::{Effective, Format, Repeat, Settings, Volume};
 use crate::report::{
     Event, Said, Untrusted, complain, log_cycle, log_outcome, log_slow_cycle, log_swept,
-    log_untrusted, log_values, log_warnings, outcome_json, outcome_line, print, trouble_json,
-    untrusted_json,
+    log_untrusted, log_values, log_warning, log_warnings, outcome_json, outcome_line, print,
+    trouble_json, untrusted_json,
 };
 use crate::server::Failure;
 use crate::service::Notifier;
@@ -27,7 +27,7 @@ pub fn run(settings: &Settings, effective: &Effective) -> Result<Exit, Failed> {
     let stop = Stop::on_signals(); // before gRPC starts its threads
     let mut store = Store::open(&open::location(settings), clock::now())?;
     for warning in store.warnings() {
-        log::warn!("{warning}");
+        log_warning(&settings.server.name, warning);
     }
     let notifier = Rc::new(Notifier::from_environment());
     let progress = notifier.clone();
@@ -268,11 +268,11 @@ impl Loop<'_> {
 /// Goes on with the mirrors; what is in the way of one is told once, and changes no verdict.
 pub(super) fn mirror(auditor: &mut Auditor, settings: &Settings, until: Instant) {
     for (database, why) in auditor.mirror(until) {
-        log::warn!(
-            "the mirror is not complete server={} database={database} reason={:?}",
-            settings.server.name,
-            why.to_string()
-        );
+        Event::new(Level::Warn, "the mirror is not complete")
+            .text("server", &settings.server.name)
+            .text("database", &database)
+            .text("reason", why)
+            .log();
     }
 }
 
@@ -314,7 +314,7 @@ fn after(auditor: &mut Auditor, settings: &Settings, watch: &Watch, cycle: &Cycl
     }
     watch.cycle(cycle, auditor.identity().as_deref());
     for warning in auditor.store_warnings() {
-        Event::new(Level::Warn, warning).text("server", name).log();
+        log_warning(name, warning);
     }
 }
 

@@ -4,7 +4,7 @@ use super::open::{self, Failed};
 use crate::audit::{Auditor, BrokenValues, Exit, Located, Present};
 use crate::config::{Against, Format, LocateTask, Settings};
 use crate::ledger::State;
-use crate::report::{Bar, Compared, Whereabouts, located_json, located_text, print};
+use crate::report::{Bar, Compared, Whereabouts, located_json, located_text, log_warning, print};
 use crate::stop::Stop;
 use crate::trust::{Mirror, Store, Tampering};
 
@@ -20,7 +20,7 @@ pub fn run(settings: &Settings, task: &LocateTask) -> Result<Exit, Failed> {
     let mut auditor = Auditor::new(server, store, open::policy(settings));
     let asked = ask(settings, task, mirror.as_ref(), &mut auditor, &stop)?;
     for warning in auditor.store_warnings() {
-        log::warn!("{warning}");
+        log_warning(&settings.server.name, warning);
     }
     let Some(whereabouts) = asked else {
         return Ok(Exit::Incomplete); // asked to end

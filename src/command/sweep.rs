@@ -1,5 +1,6 @@
 //! `sweep`: an ordinary check, then every transaction of the whole history read.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::audit::{mirror, once, tell};
@@ -9,7 +10,7 @@ use crate::audit::{Auditor, Exit, Went};
 use crate::clock;
 use crate::config::{Effective, Format, Repeat, Settings, Volume};
 use crate::ranges::Ranges;
-use crate::report::{Bar, JsonObject, few_ranges, log_outcome, log_swept, print};
+use crate::report::{Bar, JsonObject, few_ranges, log_outcome, log_swept, log_warning, print};
 use crate::stop::Stop;
 use crate::text::{Shown, counted};
 use crate::trust::{Due, Store, Swept};
@@ -23,7 +24,7 @@ pub fn run(
     let stop = Stop::on_signals(); // before gRPC starts its threads
     let mut store = Store::open(&open::location(settings), clock::now())?;
     for warning in store.warnings() {
-        log::warn!("{warning}");
+        log_warning(&settings.server.name, warning);
     }
     let server = open::server(settings, stop.clone())?;
     // it ends by itself, and an auditor of another directory may have the port
@@ -43,7 +44,10 @@ pub fn run(
             .iter()
             .all(|outcome| outcome.database != *name)
         {
-            let unknown = Err("no such database is audited".into());
+            let unknown = Err(EndedEarly {
+                at: None,
+                reason: "no such database is audited".into(),
+            });
             let done = Done::new(&auditor, name, unknown, Exit::Good);
             done.print(settings);
             exit = exit.max(done.exit());
@@ -72,10 +76,30 @@ fn missing(swept: &Swept) -> String {
     }
 }
 
+/// A sweep that did not reach the end of the history.
+struct EndedEarly {
+    /// The last transaction that it passed, where the next one continues; `None` if none began.
+    at: Option<u64>,
+    reason: String,
+}
+
+impl fmt::Display for EndedEarly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.at {
+            Some(at) => write!(
+                f,
+                "the sweep ended early after transaction {at}, the next one continues there: {}",
+                self.reason
+            ),
+            None => f.write_str(&self.reason),
+        }
+    }
+}
+
 /// The result of a database's sweep, and the transactions that are left unread.
 struct Done<'a> {
     database: &'a str,
-    ended: Result<Swept, String>,
+    ended: Result<Swept, EndedEarly>,
     /// Exit code of what was found meanwhile.
     found: Exit,
     due: Ranges<Due>,
@@ -89,7 +113,7 @@ impl<'a> Done<'a> {
     fn new(
         auditor: &Auditor,
         database: &'a str,
-        ended: Result<Swept, String>,
+        ended: Result<Swept, EndedEarly>,
         found: Exit,
     ) -> Done<'a> {
         let due = auditor.values_read(database);
@@ -127,7 +151,7 @@ impl<'a> Done<'a> {
                 swept.of,
                 missing(swept)
             ),
-            Err(reason) => format!("{database}: {reason}"),
+            Err(early) => format!("{database}: {early}"),
         };
         if !self.due.is_empty() {
             let due = few_ranges(&self.due);
@@ -151,13 +175,15 @@ impl<'a> Done<'a> {
 
     fn json(&self, server: &str) -> String {
         let swept = self.ended.as_ref().ok();
+        let early = self.ended.as_ref().err();
         JsonObject::new()
             .text("server", Some(server))
             .text("database", Some(self.database))
             .shown("swept", swept.map(|swept| swept.ended))
             .shown("began", swept.map(|swept| swept.began))
             .flag("complete", self.exit() == Exit::Good)
-            .text("reason", self.ended.as_ref().err().map(String::as_str))
+            .text("reason", early.map(|early| early.reason.as_str()))
+            .number("sweep_at", early.and_then(|early| early.at))
             .number("swept_read", swept.map(|swept| swept.read))
             .number("swept_of", swept.map(|swept| swept.of))
             .number(
@@ -168,6 +194,7 @@ impl<'a> Done<'a> {
             .shown("values_due_ranges", Some(&self.due))
             .number("values_absent", Some(self.absent.count()))
             .shown("values_absent_ranges", Some(&self.absent))
+            .number("values_acknowledged", Some(self.acknowledged))
             .number("values_dropped", Some(self.dropped.count()))
             .shown("values_dropped_ranges", Some(&self.dropped))
             .end()
@@ -215,18 +242,23 @@ fn sweep(auditor: &mut Auditor, settings: &Settings, watch: &Watch, database: &s
                 break Ok(swept);
             }
             Went::Away(failure) => {
-                let at = passed(auditor, database);
-                break Err(format!(
-                    "the sweep ended early after transaction {at}, the next one continues there: {failure}"
-                ));
+                break Err(EndedEarly {
+                    at: Some(passed(auditor, database)),
+                    reason: failure.to_string(),
+                });
             }
             Went::Stopped => {
-                let at = passed(auditor, database);
-                break Err(format!(
-                    "the sweep was stopped after transaction {at}, the next one continues there"
-                ));
+                break Err(EndedEarly {
+                    at: Some(passed(auditor, database)),
+                    reason: "it was stopped".into(),
+                });
             }
-            Went::Idle => break Err("the trusted state cannot be read any more".into()),
+            Went::Idle => {
+                break Err(EndedEarly {
+                    at: None,
+                    reason: "the trusted state cannot be read any more".into(),
+                });
+            }
         }
     };
     bar.clear();

@@ -45,7 +45,7 @@ pub(super) fn serve(listener: &TcpListener, mut answer: impl FnMut(&Request) -> 
         connections = kept;
         if ready.first() == Some(&true) {
             if let Err(error) = accept(listener, &mut connections, most, &mut answer) {
-                log::debug!("monitoring: {error}");
+                log::debug!(reason:% = error; "the monitoring port accepts no connection");
                 thread::sleep(PAUSE);
             }
         }

@@ -25,6 +25,13 @@ fn level(outcome: &Outcome) -> Level {
 /// What is to be done at once about tampering; the page says more.
 const NEXT_STEP: &str = "leave the server and its data as they are, copy the evidence file away, find out who changed the history, then close the alarm";
 
+/// What is worth telling of the auditor's own files.
+pub fn log_warning(server: &str, warning: impl ToString) {
+    Event::new(Level::Warn, warning)
+        .text("server", server)
+        .log();
+}
+
 /// What is worth telling of a database beside its verdict.
 pub fn log_warnings(server: &str, outcome: &Outcome) {
     for warning in &outcome.warnings {
@@ -129,7 +136,12 @@ pub fn log_untrusted(server: &str, untrusted: &Untrusted) {
         0 => "no database is left that cannot be taken on trust",
         _ => &untrusted.text,
     };
-    Event::new(level, text).text("server", server).log();
+    Event::new(level, text)
+        .text("server", server)
+        .number("unproven", untrusted.unproven)
+        .number("tampered", untrusted.accusing)
+        .number("not_reached", untrusted.not_reached)
+        .log();
 }
 
 /// A cycle that took longer than the interval: databases are checked less often than they are to be.

@@ -40,7 +40,8 @@ pub use json::{JsonObject, outcome_json, trouble_json, untrusted_json};
 pub use legacy::Prefix;
 pub use located::{Compared, Whereabouts, located_json, located_text};
 pub use log_line::{
-    log_cycle, log_outcome, log_slow_cycle, log_swept, log_untrusted, log_values, log_warnings,
+    log_cycle, log_outcome, log_slow_cycle, log_swept, log_untrusted, log_values, log_warning,
+    log_warnings,
 };
 pub use logger::start_logging;
 pub use metrics::metrics;

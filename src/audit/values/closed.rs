@@ -71,7 +71,8 @@ impl Auditor {
         }
         if let Err(failure) = self.store.note_read_again(database, &read) {
             log::warn!(
-                "the reading that followed on closed alarms could not be written down, and is done again: {failure}"
+                database:% = database, reason:% = failure;
+                "the reading that followed on closed alarms could not be written down, and is done again"
             );
         }
     }

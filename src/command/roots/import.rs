@@ -7,7 +7,7 @@ use crate::clock;
 use crate::command::open::{self, Failed};
 use crate::config::{Format, Settings};
 use crate::ledger::State;
-use crate::report::{JsonObject, alarm_lines, print};
+use crate::report::{JsonObject, alarm_lines, log_warning, print};
 use crate::stop::Stop;
 use crate::text::Shown;
 use crate::trust::Store;
@@ -22,7 +22,7 @@ pub fn run(settings: &Settings, path: &Path, alarm: bool) -> Result<Exit, Failed
     }
     let mut store = Store::open(&open::location(settings), clock::now())?;
     for warning in store.warnings() {
-        log::warn!("{warning}");
+        log_warning(&settings.server.name, warning);
     }
     let server = open::server(settings, stop)?;
     let mut auditor = Auditor::new(server, store, open::policy(settings));
@@ -55,7 +55,7 @@ pub fn run(settings: &Settings, path: &Path, alarm: bool) -> Result<Exit, Failed
         tell(settings, carried, &told(&import));
     }
     for warning in auditor.store_warnings() {
-        log::warn!("{warning}");
+        log_warning(&settings.server.name, warning);
     }
     Ok(exit)
 }

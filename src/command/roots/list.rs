@@ -3,7 +3,7 @@
 use crate::audit::Exit;
 use crate::command::open::{self, Failed};
 use crate::config::{Format, Settings};
-use crate::report::{JsonObject, complain, print};
+use crate::report::{JsonObject, complain, log_warning, print};
 use crate::trust::{Store, Trusted};
 
 /// Shows what is trusted; databases of which nothing is are left out.
@@ -30,7 +30,7 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
         print(&format!("{}: nothing is trusted yet", settings.server.name));
     }
     for warning in store.warnings() {
-        log::warn!("{warning}");
+        log_warning(&settings.server.name, warning);
     }
     Ok(exit)
 }
