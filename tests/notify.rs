@@ -15,6 +15,7 @@ use support::http::get;
 use support::notify_scene::{Scene, id, is_tampering, wait_until};
 use support::receiver::Receiver;
 use support::secure::{Secure, certificates};
+use support::watched::port_of;
 
 #[test]
 fn a_notification_has_immuclients_members_in_order_and_then_ours() {
@@ -169,12 +170,7 @@ fn a_heartbeat_that_fails_is_counted_and_the_test_of_notifications_tries_it() {
     assert!(run.stdout.contains(told), "{}", run.stdout);
     let mut running = program.start(&["--audit-interval", "50ms", "--audit-monitoring-port", "0"]);
     running.wait_for("status page on");
-    let log = running.log();
-    let port = log
-        .split("http://0.0.0.0:")
-        .nth(1)
-        .and_then(|rest| rest.split('/').next()?.parse().ok())
-        .expect("a port");
+    let port = port_of(&running);
     let sample = |name: &str| get(port, "/metrics", "*/*").sample(name);
     let failures = "immuaudit_heartbeat_failures_total";
     wait_until("a failure is counted", || sample(failures) > 1.0);

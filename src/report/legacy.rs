@@ -163,7 +163,7 @@ mod tests {
             server: "s".into(),
             address: "h:3322".into(),
             interval: Duration::from_secs(300),
-            sweep: None,
+            values: crate::config::Values::NONE,
             call_timeout: Duration::from_secs(10),
             config: String::new(),
             started: at,
