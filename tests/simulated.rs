@@ -6,9 +6,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use immuaudit::audit::{Auditor, Policy, Verdict, Went};
+use immuaudit::audit::{Auditor, Overdue, Policy, Verdict, Went};
 use immuaudit::config::{NewValues, Values};
-use immuaudit::drill::{Delivery, Lie, Lifetime, Options, Sent, Telling};
+use immuaudit::drill::{Delivery, Emulated, Lie, Lifetime, Options, Sent, Telling};
 use immuaudit::server::{Kind, Server};
 use immuaudit::trust::Limits;
 use immuaudit::wire::{Entries, method};
@@ -299,5 +299,65 @@ fn the_alarm_that_is_told_is_on_disk_where_there_are_as_many_as_there_may_be() {
             .all_alarms(DATABASE)
             .expect("alarms");
         assert!(kept.iter().any(|alarm| alarm.id == told.id), "{}", told.id);
+    }
+}
+
+/// Found by the simulation: only the state was written down, and the age counted from the start of the next run.
+#[test]
+fn a_database_that_was_first_seen_in_a_cycle_that_was_killed_is_overdue_after_a_day_without_the_auditor()
+ {
+    let mut simulation = Simulation::new(Options::default());
+    simulation.embedded.grow(DATABASE, 1);
+    let mut killed = simulation.auditor(hourly(), taking(DELAY));
+    let seen = killed.cycle(|_| {});
+    assert_eq!(seen.outcomes[0].verdict, Verdict::FirstSeen);
+    drop(killed);
+    let path = simulation.place.path();
+    let verdicts = std::fs::read_dir(path).expect("a directory").flatten();
+    let verdicts = verdicts.map(|server| server.path().join("outcomes"));
+    for file in verdicts.filter(|file| file.exists()) {
+        std::fs::remove_file(file).expect("the last verdicts");
+    }
+    simulation.embedded.stop();
+    simulation.time.advance(24 * HOUR);
+    let mut auditor = simulation.auditor(hourly(), taking(DELAY));
+    let cycle = auditor.cycle(|_| {});
+    let overdue = cycle.outcomes[0].overdue;
+    let Some(Overdue::Unproven(time)) = overdue else {
+        panic!("{cycle:?}");
+    };
+    assert!((24 * HOUR..25 * HOUR).contains(&time), "{time:?}");
+}
+
+/// Found by the simulation: it was slow in every other cycle alone, and kept the others waiting in those between.
+#[test]
+fn a_database_that_stays_slow_goes_last_in_every_cycle() {
+    let names: Vec<String> = (0..9).map(|number| format!("quick{number}")).collect();
+    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+    names.push("another");
+    let simulation = Simulation::new(Options {
+        server: Emulated::V0_9_0,
+        ..Options::default().with_databases(&names)
+    });
+    for name in &names {
+        simulation.embedded.grow(name, 1);
+    }
+    let network = |sent: &Sent<'_>| {
+        Delivery::After(match sent.database {
+            Some("another") => Duration::from_secs(9),
+            _ => DELAY,
+        })
+    };
+    let policy = Policy {
+        interval: Duration::from_secs(60),
+        ..Policy::of_consistency()
+    };
+    let mut auditor = simulation.auditor(policy, network);
+    for number in 0..10 {
+        let cycle = auditor.cycle(|_| {});
+        simulation.time.advance(Duration::from_secs(60));
+        let trusted = cycle.outcomes.iter().filter(|of| of.previous.is_some());
+        let last = trusted.last().map(|outcome| outcome.database.as_str());
+        assert!(number < 2 || last == Some("another"), "{number}: {last:?}");
     }
 }

@@ -70,6 +70,12 @@ impl Auditor {
             let database = record.database.clone();
             databases.of(&database).remember(record, &clock);
         }
+        // one that cannot be read is told of when it is checked
+        for database in store.databases().unwrap_or_default() {
+            if let Ok(Some(trusted)) = store.load(&database) {
+                databases.of(&database).count_from(&trusted, &clock);
+            }
+        }
         for progress in store.load_progress(now) {
             let database = progress.database.clone();
             databases.of(&database).progress = Some(Box::new(progress));

@@ -81,7 +81,12 @@ impl Budget {
                 .unwrap_or(now)
                 .min(self.end()),
         };
-        self.window(now, end.max(now + self.moment().max(taken)), count)
+        let end = end.max(now + self.moment().max(taken));
+        Window {
+            // that of all databases, or it would not be slow any more as soon as it goes last
+            share: self.window(self.begin, end, count + others).share,
+            ..self.window(now, end, count)
+        }
     }
 
     /// Returns the time of databases of which nothing is trusted: what is left of the interval, and a moment at least.

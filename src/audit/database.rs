@@ -8,7 +8,7 @@ use super::age::Age;
 use super::values::{Partials, Scan};
 use crate::clock::{Clock, Timestamp};
 use crate::locate::Window;
-use crate::trust::{Mirror, OutcomeRecord, Progress};
+use crate::trust::{Mirror, OutcomeRecord, Progress, Trusted};
 
 /// Everything that is remembered of one database between two cycles. The large parts are boxed: most records of a
 /// server that lists many names have none of them.
@@ -100,6 +100,17 @@ impl Database {
         self.slow = record.slow;
         self.checked_before = Some(record.checked);
         self.last = Some(Box::new(record));
+    }
+
+    /// Counts from when the trusted state was accepted, if nothing later is known: an earlier run that was killed in the
+    /// middle of a cycle may have written down the state alone.
+    pub fn count_from(&mut self, trusted: &Trusted, clock: &Clock) {
+        let accepted = trusted.accepted;
+        let last = self.last.as_deref();
+        let proven = last.and_then(|last| last.proven);
+        let grown = last.and_then(|last| last.grown);
+        let ago = |at: Option<Timestamp>| clock.now().since(accepted.max(at.unwrap_or(accepted)));
+        self.age = Age::ago(clock.instant(), ago(proven), ago(grown));
     }
 
     /// Returns the last transaction that was proven or taken on trust.
