@@ -171,7 +171,7 @@ impl<'w> Run<'w> {
         self.note("the auditor starts");
         if self.tally.starts > 1 {
             let now = self.now();
-            self.oracle.restart(now, self.disk.full_until() < now);
+            self.oracle.restart(now);
         }
         Ok(())
     }

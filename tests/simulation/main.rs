@@ -90,7 +90,6 @@ fn main() -> ExitCode {
             return ExitCode::from(3);
         }
     };
-    let begin = Instant::now();
     let mut tally = Tally::default();
     let good = match &asked {
         Asked { drawn: true, .. } => drawn(&mut tally),
@@ -102,7 +101,7 @@ fn main() -> ExitCode {
         } => fixed(&mut tally),
         _ => as_asked(&asked, &mut tally),
     };
-    tally.report(begin.elapsed());
+    tally.report();
     match good {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,

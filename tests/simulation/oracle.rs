@@ -52,7 +52,10 @@ pub fn broken<T>(rule: Rule, how: impl ToString) -> Result<T, Broken> {
 pub struct Oracle {
     interval: Duration,
     unsteady: bool,
+    /// Whether the wall clock was stepped since the ages were last written down.
     stepped: bool,
+    /// Whether the auditor was restarted since.
+    recounts: bool,
     known: BTreeMap<String, Known>,
 }
 
@@ -104,6 +107,7 @@ impl Oracle {
             interval: world.interval,
             unsteady: world.lag != Lag::None,
             stepped: false,
+            recounts: false,
             known: BTreeMap::new(),
         }
     }
@@ -114,18 +118,16 @@ impl Oracle {
     }
 
     /// The auditor was restarted. Without a stepped clock it goes on to count, and after one it counts from now on, which
-    /// it writes down if its disk has room.
-    pub fn restart(&mut self, now: Duration, disk: bool) {
-        let stepped = self.stepped;
-        self.stepped &= !disk;
-        for known in self.known.values_mut() {
-            if stepped || known.counts_since.is_none() {
-                known.counts_since = Some(now);
-            }
+    /// it writes down at the end of a cycle.
+    pub fn restart(&mut self, now: Duration) {
+        self.recounts = self.stepped;
+        for known in self.known.values_mut().filter(|_| self.stepped) {
+            known.counts_since = Some(now);
         }
     }
 
-    /// Takes a trusted state from the disk, after a kill.
+    /// Takes a trusted state from the disk, after a cycle that did not come to its end. Whether it was proven in that cycle
+    /// is not known.
     pub fn find(
         &mut self,
         scene: &Scene,
@@ -133,11 +135,8 @@ impl Oracle {
         found: Option<State>,
     ) -> Result<(), Broken> {
         let known = self.known.entry(database.to_owned()).or_default();
-        let before = known.trusted;
         known.found(scene, database, found)?;
-        if known.trusted != before {
-            known.proven.1 = scene.now(); // in the cycle that was killed
-        }
+        known.proven.1 = scene.now();
         Ok(())
     }
 
@@ -215,6 +214,9 @@ impl Oracle {
         }
         if cycle.stopped {
             return Ok(());
+        }
+        if self.recounts && disk {
+            (self.stepped, self.recounts) = (false, false);
         }
         for (database, known) in &mut self.known {
             let found = cycle
