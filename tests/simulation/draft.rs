@@ -181,7 +181,7 @@ impl Draft {
 
     fn lies(&mut self, world: &World) {
         let mut at = world.length / 4 + self.within(world.length / 2);
-        for _ in 0..1 + self.random.below(3) {
+        for _ in 0..1 + self.random.below(6) {
             let lies: Vec<Lie> = Lie::ALL
                 .iter()
                 .copied()
@@ -190,7 +190,9 @@ impl Draft {
             if lies.is_empty() {
                 return;
             }
-            let lasts = self.lasts().max(world.interval * 4);
+            let lasts = self
+                .among(&[MINUTE * 20, HOUR, HOUR * 5])
+                .max(world.interval * 4);
             let lie = self.among(&lies);
             let database = self.database(world);
             self.add(
@@ -205,7 +207,7 @@ impl Draft {
             if self.one_in(2) {
                 self.add(at, What::CloseAlarms);
             }
-            at += self.within(DAY);
+            at += self.within(HOUR * 12);
         }
     }
 

@@ -2,7 +2,7 @@
 //! disk, and everything drawn from a seed. After each cycle an oracle, which knows what really happened, judges what the
 //! auditor said (`oracle.rs` has the rules).
 //!
-//! `./dev simulate [--seed N] [--worlds N] [--years N] [--only N,N,...] [--print]`; without words a minute of worlds from a seed
+//! `./dev simulate [--seed N] [--worlds N] [--years N] [--only N,N,...] [--print] [--go-on]`; without words a minute of worlds from a seed
 //! that is drawn and printed. As a test, without arguments: the first worlds, always the same.
 
 mod disk;
@@ -15,6 +15,7 @@ mod place;
 #[allow(dead_code)] // a part of it is enough here
 mod random;
 mod record;
+mod rules;
 mod run;
 mod scene;
 mod shrink;
@@ -28,7 +29,7 @@ use std::time::Instant;
 use immuaudit::random::Random as Seeded;
 use run::{Ran, Violation, run};
 use tally::Tally;
-use world::{DAY, MINUTE, World};
+use world::{DAY, MINUTE, Moment, World};
 
 /// The first of the seeds that every run has.
 const FIXED: u64 = 1;
@@ -44,6 +45,8 @@ struct Asked {
     /// Numbers of the events that are left.
     only: Option<Vec<usize>>,
     print: bool,
+    /// Worlds in which a rule is broken are counted, and end nothing.
+    go_on: bool,
     /// A minute of worlds from a drawn seed.
     drawn: bool,
 }
@@ -62,6 +65,7 @@ fn asked() -> Result<Asked, String> {
             "--worlds" => asked.worlds = Some(number()?),
             "--years" => asked.years = Some(number()?),
             "--print" => asked.print = true,
+            "--go-on" => asked.go_on = true,
             "--drawn" => asked.drawn = true,
             "--only" => {
                 let list = words.next().unwrap_or_default();
@@ -74,7 +78,7 @@ fn asked() -> Result<Asked, String> {
             "--quiet" | "-q" | "--nocapture" => {}
             _ => {
                 return Err(format!(
-                    "\"{word}\" is none of --seed --worlds --years --only --print --drawn"
+                    "\"{word}\" is none of --seed --worlds --years --only --print --go-on --drawn"
                 ));
             }
         }
@@ -124,11 +128,13 @@ fn as_asked(asked: &Asked, tally: &mut Tally) -> bool {
                 .filter_map(|number| world.events.get(*number).cloned());
             world.events = events.collect();
         }
-        if !passes(&world, tally, asked.print) {
+        if asked.go_on {
+            counted(&world, tally);
+        } else if !passes(&world, tally, asked.print) {
             return false;
         }
     }
-    true
+    tally.violations == 0
 }
 
 /// The worlds that every run of the tests has; the first of them twice.
@@ -179,6 +185,23 @@ fn passes(world: &World, tally: &mut Tally, print: bool) -> bool {
     let (least, violation) = shrink::shrink(world, violation);
     explain(world, &least, &violation);
     false
+}
+
+/// Runs a world, and counts it whether or not a rule is broken in it.
+fn counted(world: &World, tally: &mut Tally) {
+    let ran = run(world, false);
+    tally.add(&ran.tally);
+    if let Some(violation) = ran.violation {
+        tally.violations += 1;
+        let Violation { broken, at, .. } = violation;
+        println!(
+            "seed {}: {:?} at {}: {}",
+            world.seed,
+            broken.rule,
+            Moment(at),
+            broken.how
+        );
+    }
 }
 
 fn explain(world: &World, least: &World, violation: &Violation) {

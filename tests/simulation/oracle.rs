@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use immuaudit::audit::{Cycle, Outcome, Overdue, Verdict};
-use immuaudit::drill::{Lag, Lie};
+use immuaudit::audit::{Cycle, Outcome, Verdict};
+use immuaudit::drill::{Emulated, Lag};
 use immuaudit::ledger::State;
 
+use crate::rules::{TAMPERING, is_honest, lied_to, overdue, read_in_time};
 use crate::scene::{Scene, TIMEOUT};
 use crate::trouble::Told;
 use crate::world::{MINUTE, World};
@@ -27,6 +28,8 @@ pub enum Rule {
     Accused,
     /// A trusted database is proven in time or overdue, never neither and never both.
     ProvenOrOverdue,
+    /// Values that nothing keeps from being read are read in time.
+    ReadInTime,
     /// A cycle ends in time.
     EndsInTime,
     /// A database that nothing is wrong with is proven, whatever is wrong with another.
@@ -48,6 +51,11 @@ pub fn broken<T>(rule: Rule, how: impl ToString) -> Result<T, Broken> {
     Err(Broken { rule, how })
 }
 
+/// Intervals without any trouble after which nothing may be left of it.
+const SETTLED: u32 = 5;
+/// Databases of which a server of average speed can be asked everything in an interval.
+const FEW: usize = 6;
+
 #[derive(Default)]
 pub struct Oracle {
     interval: Duration,
@@ -56,22 +64,26 @@ pub struct Oracle {
     stepped: bool,
     /// Whether the auditor was restarted since.
     recounts: bool,
+    /// When the auditor was started last.
+    started: Duration,
+    /// Whether everything that is to be read of this world fits into an interval.
+    values_are_read: bool,
     known: BTreeMap<String, Known>,
 }
 
 /// What is known of a database.
 #[derive(Clone, Debug, Default)]
-struct Known {
+pub struct Known {
     /// As it is on disk.
-    trusted: Option<State>,
+    pub trusted: Option<State>,
     /// The begin and the end of the cycle in which it was proven last, or seen first.
-    proven: (Duration, Duration),
+    pub proven: (Duration, Duration),
     /// When the auditor was restarted and may have begun to count anew, since the last proof.
-    counts_since: Option<Duration>,
+    pub counts_since: Option<Duration>,
     /// Whether a lie was told that is to be accused, and no operator closed the alarms since.
     may_accuse: bool,
     /// Whether the lie that is told now was accused.
-    caught: bool,
+    pub caught: bool,
     /// Whether an alarm is open.
     alarm: bool,
     /// Whether it was proven in the last cycle.
@@ -108,6 +120,8 @@ impl Oracle {
             unsteady: world.lag != Lag::None,
             stepped: false,
             recounts: false,
+            started: Duration::ZERO,
+            values_are_read: world.databases.len() < FEW && world.server >= Emulated::V1_2_4,
             known: BTreeMap::new(),
         }
     }
@@ -121,6 +135,7 @@ impl Oracle {
     /// it writes down at the end of a cycle.
     pub fn restart(&mut self, now: Duration) {
         self.recounts = self.stepped;
+        self.started = now;
         for known in self.known.values_mut().filter(|_| self.stepped) {
             known.counts_since = Some(now);
         }
@@ -143,6 +158,7 @@ impl Oracle {
     /// The auditor's directory was replaced by a copy, in which these are the trusted states and the counts of open alarms.
     pub fn restore(&mut self, found: BTreeMap<String, (Option<State>, usize)>, now: Duration) {
         self.known.clear();
+        self.started = now;
         for (database, (trusted, alarms)) in found {
             let known = Known {
                 trusted,
@@ -291,7 +307,14 @@ impl Oracle {
                 if known.trusted.is_some() && !outcome.is_proven() && !unprovable {
                     return broken(Rule::NoneWaits, said());
                 }
-                Ok(())
+                let settled = begin.checked_sub(self.interval * SETTLED);
+                let calm = settled.is_some_and(|since| {
+                    self.started <= since && scene.is_calm(database, since) && !known.may_accuse
+                });
+                match calm && self.values_are_read {
+                    true => read_in_time(outcome),
+                    false => Ok(()),
+                }
             }
         }
     }
@@ -307,87 +330,4 @@ pub struct Sight<'a> {
     pub disk: bool,
     /// Whether the cycle was not stopped.
     pub is_whole: bool,
-}
-
-/// Intervals that a database may go unproven, as the README says.
-const ALLOWED: u32 = 3;
-
-const TAMPERING: [&str; 4] = ["inconsistent", "rolled-back", "signature", "value"];
-
-fn lied_to(known: &mut Known, outcome: &Outcome, told: &Told, calm: bool) -> Result<(), Broken> {
-    let accused = outcome.verdict.is_tampering();
-    let said = || {
-        let lie = told.lie.name();
-        format!(
-            "{}: {} {} under {lie}",
-            outcome.database,
-            outcome.verdict,
-            outcome.why()
-        )
-    };
-    // some answers to it are honest ones, and some proofs do not need what it distorts
-    let at_times = ["value", "proof"].contains(&told.lie.group())
-        || [Lie::Alternating, Lie::BrokenChain].contains(&told.lie);
-    if told.accuses() && !at_times && outcome.is_proven() {
-        return broken(Rule::Accused, said());
-    }
-    let due = told.lie.due().verdicts;
-    // values that are left out of a transaction may be read in another way
-    let may_be_proven = due.contains(&"consistent") || told.lie.group() == "value";
-    let (rule, right) = match told.accuses() {
-        true => (Rule::Accused, accused),
-        false => {
-            let proven = may_be_proven && outcome.verdict.is_proven();
-            (
-                Rule::NoneWaits,
-                proven || due.contains(&outcome.verdict.word()),
-            )
-        }
-    };
-    let excused = at_times && known.caught;
-    known.caught |= calm || accused;
-    if right || excused || !calm {
-        return Ok(());
-    }
-    broken(rule, said())
-}
-
-fn overdue(
-    known: &mut Known,
-    outcome: &Outcome,
-    interval: Duration,
-    sight: &Sight<'_>,
-) -> Result<(), Broken> {
-    if known.trusted.is_none() {
-        return Ok(());
-    }
-    let allowed = interval * ALLOWED;
-    let is_overdue = matches!(outcome.overdue, Some(Overdue::Unproven(_)));
-    let most = sight.end - known.proven.0;
-    let least = sight.begin.saturating_sub(known.proven.1);
-    let said = || {
-        let (database, verdict, overdue) = (&outcome.database, outcome.verdict, outcome.overdue);
-        format!("{database}: {verdict}, proven {least:?} to {most:?} ago, {overdue:?}")
-    };
-    if outcome.is_proven() {
-        known.counts_since = None;
-    }
-    let is_early = most < allowed && known.counts_since.is_none();
-    let counted = known.counts_since.unwrap_or_default();
-    let is_late = least > allowed && sight.begin.saturating_sub(counted) > allowed;
-    if is_overdue && (outcome.is_proven() || is_early) || !is_overdue && is_late {
-        return broken(Rule::ProvenOrOverdue, said());
-    }
-    Ok(())
-}
-
-fn is_honest(scene: &Scene, database: &str, state: State) -> Result<(), Broken> {
-    let honest = scene.embedded.state_at(database, state.tx);
-    match honest == Some(state) {
-        true => Ok(()),
-        false => broken(
-            Rule::TrustByProof,
-            format!("{database}: {state} is trusted, and the ledger was {honest:?}"),
-        ),
-    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::world::DAY;
 
-/// The counts of what happened in worlds without a violation.
+/// The counts of what happened.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     pub worlds: u64,
@@ -17,6 +17,8 @@ pub struct Tally {
     pub accused: u64,
     pub starts: u64,
     pub kills: u64,
+    /// Worlds in which a rule was broken, each of which ended then.
+    pub violations: u64,
 }
 
 impl Tally {
@@ -38,9 +40,10 @@ impl Tally {
         let took = busy();
         let days = self.time.as_secs_f64() / DAY.as_secs_f64();
         println!(
-            "{} worlds without a violation: {:.2} years, {} cycles, {} calls, {} steps of writing, {} lies told and {} not, \
+            "{} worlds, {} violations: {:.2} years, {} cycles, {} calls, {} steps of writing, {} lies told and {} not, \
              {} alarms opened, {} starts, {} kills; {:.0} s of one core, {:.2} years a minute",
             self.worlds,
+            self.violations,
             days / 365.0,
             self.cycles,
             self.calls,

@@ -1,0 +1,111 @@
+//! The rules about one database's outcome.
+
+use std::time::Duration;
+
+use immuaudit::audit::{Outcome, Overdue, Verdict};
+use immuaudit::drill::Lie;
+use immuaudit::ledger::State;
+
+use crate::oracle::{Broken, Known, Rule, Sight, broken};
+use crate::scene::Scene;
+use crate::trouble::Told;
+
+/// Intervals that a database may go unproven, as the README says.
+const ALLOWED: u32 = 3;
+
+pub const TAMPERING: [&str; 4] = ["inconsistent", "rolled-back", "signature", "value"];
+
+pub fn lied_to(
+    known: &mut Known,
+    outcome: &Outcome,
+    told: &Told,
+    calm: bool,
+) -> Result<(), Broken> {
+    let accused = outcome.verdict.is_tampering();
+    let said = || {
+        let lie = told.lie.name();
+        format!(
+            "{}: {} {} under {lie}",
+            outcome.database,
+            outcome.verdict,
+            outcome.why()
+        )
+    };
+    // some answers to it are honest ones, and some proofs do not need what it distorts
+    let at_times = ["value", "proof"].contains(&told.lie.group())
+        || [Lie::Alternating, Lie::BrokenChain].contains(&told.lie);
+    if told.accuses() && !at_times && outcome.is_proven() {
+        return broken(Rule::Accused, said());
+    }
+    let due = told.lie.due().verdicts;
+    // values that are left out of a transaction may be read in another way
+    let may_be_proven = due.contains(&"consistent") || told.lie.group() == "value";
+    let (rule, right) = match told.accuses() {
+        true => (Rule::Accused, accused),
+        false => {
+            let proven = may_be_proven && outcome.verdict.is_proven();
+            (
+                Rule::NoneWaits,
+                proven || due.contains(&outcome.verdict.word()),
+            )
+        }
+    };
+    let excused = at_times && known.caught;
+    known.caught |= calm || accused;
+    if right || excused || !calm {
+        return Ok(());
+    }
+    broken(rule, said())
+}
+
+pub fn overdue(
+    known: &mut Known,
+    outcome: &Outcome,
+    interval: Duration,
+    sight: &Sight<'_>,
+) -> Result<(), Broken> {
+    if known.trusted.is_none() {
+        return Ok(());
+    }
+    let allowed = interval * ALLOWED;
+    let is_overdue = matches!(outcome.overdue, Some(Overdue::Unproven(_)));
+    let most = sight.end - known.proven.0;
+    let least = sight.begin.saturating_sub(known.proven.1);
+    let said = || {
+        let (database, verdict, overdue) = (&outcome.database, outcome.verdict, outcome.overdue);
+        format!("{database}: {verdict}, proven {least:?} to {most:?} ago, {overdue:?}")
+    };
+    if outcome.is_proven() {
+        known.counts_since = None;
+    }
+    let is_early = most < allowed && known.counts_since.is_none();
+    let counted = known.counts_since.unwrap_or_default();
+    let is_late = least > allowed && sight.begin.saturating_sub(counted) > allowed;
+    if is_overdue && (outcome.is_proven() || is_early) || !is_overdue && is_late {
+        return broken(Rule::ProvenOrOverdue, said());
+    }
+    Ok(())
+}
+
+pub fn is_honest(scene: &Scene, database: &str, state: State) -> Result<(), Broken> {
+    let honest = scene.embedded.state_at(database, state.tx);
+    match honest == Some(state) {
+        true => Ok(()),
+        false => broken(
+            Rule::TrustByProof,
+            format!("{database}: {state} is trusted, and the ledger was {honest:?}"),
+        ),
+    }
+}
+
+/// Judges what is said of the values of a database of which nothing was wrong for some intervals.
+pub fn read_in_time(outcome: &Outcome) -> Result<(), Broken> {
+    // a sweep may take as long as it is given, and the auditor may have been away for longer
+    let late = outcome.values_overdue;
+    let late = late.filter(|late| !matches!(late, Overdue::Unswept(_)));
+    if outcome.verdict != Verdict::Unread && late.is_none() {
+        return Ok(());
+    }
+    let (database, verdict, why) = (&outcome.database, outcome.verdict, outcome.why());
+    broken(Rule::ReadInTime, format!("{database}: {verdict} {why}"))
+}
