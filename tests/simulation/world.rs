@@ -223,6 +223,8 @@ impl World {
         let plain = newest && self.lag == lie.options().lag;
         let right_key = match lie {
             Lie::SignatureDropped => self.signatures == Signed::Yes,
+            // it is accused then: the signature is of the other database
+            Lie::OtherDatabase => self.signatures != Signed::Demanded,
             _ => lie.auditor() != Auditor::WithKey || self.signatures == Signed::Demanded,
         };
         let two = lie != Lie::OtherDatabaseServed || !self.databases.is_empty();
