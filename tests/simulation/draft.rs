@@ -126,7 +126,13 @@ impl Draft {
             let lasts = self.lasts();
             let down = self.among(&[Duration::ZERO, Duration::from_secs(3), HOUR, DAY]);
             let what = match self.random.below(17) {
-                0 => What::Create(format!("new{number:02}")),
+                0 => {
+                    let database = format!("new{number:02}");
+                    if self.one_in(2) {
+                        self.first_sight_and_outage(world, at, &database);
+                    }
+                    What::Create(database)
+                }
                 1 => {
                     self.add(at + lasts, What::Load(database.clone()));
                     What::Unload(database)
@@ -136,7 +142,12 @@ impl Draft {
                     What::Deny(database)
                 }
                 3 if world.server >= Emulated::V1_2_4 => What::Truncate(database),
-                3 | 4 => What::Restart(self.among(&[Duration::ZERO, MINUTE, HOUR])),
+                3 => What::Restart(self.among(&[Duration::ZERO, MINUTE, HOUR])),
+                4 => {
+                    let lasts = self.among(&[MINUTE, HOUR, HOUR * 5]);
+                    self.outage(at, lasts);
+                    What::Restart(lasts)
+                }
                 5 => What::Move,
                 6 => What::OtherPassword(lasts),
                 7 | 8 => What::Storm {
@@ -177,6 +188,29 @@ impl Draft {
             };
             self.add(at, what);
         }
+    }
+
+    /// The power fails: the auditor is down as well, and is up again before the server.
+    fn outage(&mut self, at: Duration, lasts: Duration) {
+        let kill = What::KillAtWrite {
+            step: self.random.below(60),
+            down: lasts / 2,
+        };
+        self.add(at, kill);
+    }
+
+    /// The power fails where a database is seen first.
+    fn first_sight_and_outage(&mut self, world: &World, at: Duration, database: &str) {
+        let grow = What::Grow {
+            database: database.to_owned(),
+            transactions: 1 + self.random.below(3),
+            entries: 1,
+            bytes: 10,
+        };
+        self.add(at + Duration::from_millis(1), grow);
+        let lasts = world.interval * 20;
+        self.outage(at + Duration::from_millis(2), lasts);
+        self.add(at + world.interval, What::Restart(lasts));
     }
 
     fn lies(&mut self, world: &World) {
