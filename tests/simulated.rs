@@ -329,6 +329,24 @@ fn a_database_that_was_first_seen_in_a_cycle_that_was_killed_is_overdue_after_a_
     assert!((24 * HOUR..25 * HOUR).contains(&time), "{time:?}");
 }
 
+/// Found by the simulation: the state seemed to be accepted later than it was proven, and nothing was overdue.
+#[test]
+fn a_clock_that_was_set_back_keeps_no_database_from_being_overdue() {
+    let mut simulation = Simulation::new(Options::default());
+    let mut hours = Hours::new(&simulation);
+    hours.pass();
+    simulation.time.step_wall_clock(-30 * 24 * 3600);
+    let cycle = hours.auditor.cycle(|_| {});
+    assert_eq!(cycle.outcomes[0].verdict, Verdict::Consistent);
+    drop(hours);
+    simulation.embedded.stop();
+    simulation.time.advance(5 * HOUR);
+    let mut auditor = simulation.auditor(hourly(), taking(DELAY));
+    let cycle = auditor.cycle(|_| {});
+    let overdue = cycle.outcomes[0].overdue;
+    assert!(matches!(overdue, Some(Overdue::Unproven(_))), "{cycle:?}");
+}
+
 /// Found by the simulation: it was slow in every other cycle alone, and kept the others waiting in those between.
 #[test]
 fn a_database_that_stays_slow_goes_last_in_every_cycle() {

@@ -102,15 +102,19 @@ impl Database {
         self.last = Some(Box::new(record));
     }
 
-    /// Counts from when the trusted state was accepted, if nothing later is known: an earlier run that was killed in the
-    /// middle of a cycle may have written down the state alone.
+    /// Counts from when the trusted state was accepted, if the last verdict does not know of it: an earlier run that was
+    /// killed in the middle of a cycle may have written down the state alone.
     pub fn count_from(&mut self, trusted: &Trusted, clock: &Clock) {
-        let accepted = trusted.accepted;
+        let is_known = self.trusted_tx() == Some(trusted.state.tx);
         let last = self.last.as_deref();
         let proven = last.and_then(|last| last.proven);
-        let grown = last.and_then(|last| last.grown);
-        let ago = |at: Option<Timestamp>| clock.now().since(accepted.max(at.unwrap_or(accepted)));
-        self.age = Age::ago(clock.instant(), ago(proven), ago(grown));
+        // a wall clock that was set back since shows the time of acceptance as a later one than that of the last proof
+        if is_known && proven.is_some() {
+            return;
+        }
+        let accepted = trusted.accepted;
+        let ago = clock.now().since(accepted.max(proven.unwrap_or(accepted)));
+        self.age = Age::ago(clock.instant(), ago, ago);
     }
 
     /// Returns the last transaction that was proven or taken on trust.

@@ -40,7 +40,7 @@ pub enum Rule {
     Bounded,
     /// An alarm is on disk before it is told, and stays open until an operator closes it.
     AlarmsStay,
-    /// A cycle is complete only if everything was proven in time.
+    /// A cycle is complete only if everything was proven in time, and nothing is overdue.
     NeverWell,
     /// The program does not panic.
     NoPanic,
@@ -249,7 +249,17 @@ impl Oracle {
                 return broken(Rule::NeverWell, early);
             }
         }
-        Ok(())
+        let late = |outcome: &&Outcome| outcome.overdue.or(outcome.values_overdue).is_some();
+        match cycle.outcomes.iter().find(late) {
+            Some(late) if cycle.is_complete() => {
+                let (database, why) = (&late.database, late.why());
+                broken(
+                    Rule::NeverWell,
+                    format!("the cycle is complete, and {database} {why}"),
+                )
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Judges an outcome.
