@@ -153,9 +153,9 @@ fn the_ledger_uses_no_other_room_and_what_travels_uses_the_ledger_alone() {
 const CIRCLES: &[&str] = &[
     "config/argv config/completions config/draft config/effective config/environment \
      config/file config/flags config/help config/kind config/load config/man config/pem \
-     config/persona config/process config/renewable config/resolve config/service \
+     config/persona config/process config/receiver_table config/renewable config/resolve config/service \
      config/setting config/settings config/table config/value config/verb config/watch \
-     config/words",
+     config/watch_receivers config/words",
     "drill/deliver drill/distort drill/embedded drill/forge drill/lie drill/refuse \
      drill/service drill/store drill/transactions drill/transport",
     "report/alarm report/json",

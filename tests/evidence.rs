@@ -590,7 +590,7 @@ fn a_running_auditor_behind_tls_is_checked_by_the_ca_that_is_given_and_by_no_oth
     let compare = |ca: &str, host: &str| {
         let mut secure = Secure::start(&folder, "200 OK", &states);
         let url = format!("https://{host}:{}/states", secure.port);
-        let ca = format!("--audit-notification-ca={}", folder.join(ca).display());
+        let ca = format!("--ca={}", folder.join(ca).display());
         let run = program.run(&["compare", &url, &ca]);
         (run, secure.came())
     };

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use immuaudit::drill::{Embedded, Options, fill};
+use immuaudit::drill::{Embedded, Lie, Options, Telling, fill};
 use support::loud::not_shown;
 use support::place::Place;
 
@@ -168,6 +168,115 @@ END"
     assert!(journal.contains("Watchdog timeout"), "{journal}");
 }
 
+/// The program's memory counts towards the limit of the service.
+fn a_program_that_takes_all_memory_is_killed_and_the_auditor_goes_on(
+    booted: &Booted,
+    install: &[&str],
+) {
+    let exec = "--audit-exec=/usr/bin/tail /dev/zero";
+    booted.does(&[install, &[exec, "--audit-notify=every-check"]].concat());
+    booted.does(&["immuaudit", "audit-mode", "restart"]);
+    let process = booted.shows("MainPID");
+    let end = Instant::now() + Duration::from_secs(120);
+    loop {
+        let journal = booted.does(&["journalctl", "--no-pager", "-u", "immuaudit"]);
+        if journal.contains("signal: 9 (SIGKILL)") {
+            break;
+        }
+        assert!(Instant::now() < end, "nothing is killed: {journal}");
+        thread::sleep(Duration::from_millis(200));
+    }
+    thread::sleep(Duration::from_secs(2));
+    assert_eq!(booted.shows("MainPID"), process);
+    assert_eq!(booted.shows("ActiveState"), "active");
+}
+
+/// Writes a file in there.
+fn write(booted: &Booted, path: &str, mode: &str, text: &str) {
+    let folder = Path::new(path).parent().unwrap().display().to_string();
+    let script =
+        format!("mkdir -p {folder} && cat >{path} <<'THE-END'\n{text}THE-END\nchmod {mode} {path}");
+    booted.does(&["sh", "-c", &script]);
+}
+
+/// Mailers such as postfix' are setgid, which counts for nothing in the sandbox of the service: the units of deploy/mail run
+/// them outside, with memory of their own.
+fn a_setgid_mailer_outside_the_sandbox_sends_what_waits(
+    booted: &Booted,
+    embedded: &Embedded,
+    install: &[&str],
+) {
+    let units = "/etc/systemd/system";
+    for (path, mode, text) in [
+        (
+            format!("{units}/immuaudit-mail.path"),
+            "644",
+            include_str!("../deploy/mail/immuaudit-mail.path"),
+        ),
+        (
+            format!("{units}/immuaudit-mail.service"),
+            "644",
+            include_str!("../deploy/mail/immuaudit-mail.service"),
+        ),
+        (
+            format!("{units}/immuaudit.service.d/mail.conf"),
+            "644",
+            include_str!("../deploy/mail/immuaudit.service.d-mail.conf"),
+        ),
+        (
+            "/usr/local/lib/immuaudit/mail-queue".to_owned(),
+            "755",
+            include_str!("../deploy/mail/mail-queue"),
+        ),
+        (
+            "/usr/local/lib/immuaudit/mail-send".to_owned(),
+            "755",
+            include_str!("../deploy/mail/mail-send"),
+        ),
+        (
+            "/usr/sbin/sendmail".to_owned(),
+            "755",
+            "#!/bin/sh\nexec /usr/local/bin/setgid-tee -a /var/spool/tested/mail\n",
+        ),
+    ] {
+        write(booted, &path, mode, text);
+    }
+    // what postdrop has: a group of its own, which alone may write
+    let mailer = "groupadd -f tested && cp /usr/bin/tee /usr/local/bin/setgid-tee && \
+        chgrp tested /usr/local/bin/setgid-tee && chmod 2755 /usr/local/bin/setgid-tee && \
+        mkdir -p /var/spool/tested && chgrp tested /var/spool/tested && chmod 1730 /var/spool/tested";
+    booted.does(&["sh", "-c", mailer]);
+    let verified = [
+        "systemd-analyze",
+        "verify",
+        "immuaudit-mail.path",
+        "immuaudit-mail.service",
+    ];
+    booted.does(&verified);
+    booted.does(&["systemctl", "daemon-reload"]);
+    booted.does(&["systemctl", "enable", "--now", "immuaudit-mail.path"]);
+    let exec = "--audit-exec=/usr/local/lib/immuaudit/mail-queue";
+    booted.does(&[install, &[exec, "--audit-notify=changes"]].concat());
+    booted.does(&["immuaudit", "audit-mode", "restart"]);
+    embedded.lie(Telling::from(Lie::Rollback));
+    let end = Instant::now() + Duration::from_secs(120);
+    loop {
+        let sent = booted.output(&["cat", "/var/spool/tested/mail"]).stdout;
+        let sent = String::from_utf8_lossy(&sent).into_owned();
+        if sent.contains("\"tampered\":true") {
+            assert!(
+                sent.starts_with("To: root\nSubject: immuaudit\n\n{"),
+                "{sent}"
+            );
+            break;
+        }
+        let journal = || booted.output(&["journalctl", "--no-pager", "-n", "40"]);
+        assert!(Instant::now() < end, "nothing is mailed: {:?}", journal());
+        thread::sleep(Duration::from_millis(200));
+    }
+    booted.does(&["systemctl", "disable", "--now", "immuaudit-mail.path"]);
+}
+
 impl Drop for Booted {
     fn drop(&mut self) {
         let _ = self.unshare.kill();
@@ -255,6 +364,9 @@ fn the_service_is_installed_runs_comes_back_after_a_hang_and_goes_without_a_trac
     assert_eq!(booted.shows("NRestarts"), "0");
 
     a_hang_is_ended_by_the_watchdog_and_followed_by_a_restart(&booted);
+
+    a_program_that_takes_all_memory_is_killed_and_the_auditor_goes_on(&booted, &install);
+    a_setgid_mailer_outside_the_sandbox_sends_what_waits(&booted, &embedded, &install);
 
     booted.does(&["immuaudit", "audit-mode", "uninstall"]);
     assert!(

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::open::{self, Failed};
 use crate::audit::{Auditor, Compared, Comparison, Exit, Theirs};
-use crate::config::{Another, Settings};
-use crate::notify::http;
+use crate::config::{Another, Roots, Settings, Url};
+use crate::notify::http::Client;
 use crate::report::{alarm_lines, complain, few_ranges, print};
 use crate::stop::Stop;
 use crate::text::Shown;
@@ -22,7 +22,7 @@ pub fn run(settings: &Settings, another: &Another) -> Result<Exit, Failed> {
     let stop = Stop::on_signals(); // before gRPC starts its threads
     let theirs = match another {
         Another::File(path) => exported(path)?,
-        Another::Url(url) => match shown(settings, url) {
+        Another::Url { url, roots } => match shown(settings, url, roots) {
             Ok(theirs) => theirs,
             Err(why) => {
                 complain(&format!("immuaudit: the other auditor: {why}"));
@@ -74,22 +74,25 @@ fn exported(path: &Path) -> Result<Theirs, Failed> {
 }
 
 /// What a running auditor shows at its monitoring port, where `/states` may be left off the URL.
-fn shown(settings: &Settings, url: &str) -> Result<Theirs, String> {
-    let url = match url.split_once("://") {
+fn shown(settings: &Settings, url: &Url, roots: &Roots) -> Result<Theirs, String> {
+    let whole = url.expose();
+    let url = match whole.split_once("://") {
         Some((_, host)) if !host.trim_end_matches('/').contains('/') => {
-            format!("{}/states", url.trim_end_matches('/'))
+            Url::read(&format!("{}/states", whole.trim_end_matches('/')))?
         }
-        _ => url.to_owned(),
+        _ => url.clone(),
     };
-    let agent = http::agent(&settings.watch.notify.roots, TRY);
-    let answer = agent.get(&url).header("accept", "application/json").call();
-    let mut answer = answer.map_err(|error| http::kind(&error))?;
+    let proxy = settings.watch.proxies.of(&url);
+    let proxy = proxy.map_err(|problem| problem.to_string())?;
+    let client = Client::new(&url, roots, proxy.as_ref(), TRY);
+    let answer = client.get().header("accept", "application/json").call();
+    let mut answer = answer.map_err(|error| client.why(&error))?;
     if !answer.status().is_success() {
-        let status = answer.status().as_u16();
-        return Err(format!("it answers with status {status}"));
+        let status = client.refused(answer.status().as_u16());
+        return Err(format!("it answers with {status}"));
     }
     let body = answer.body_mut().with_config().limit(MOST);
-    let raw = body.read_to_vec().map_err(|error| http::kind(&error))?;
+    let raw = body.read_to_vec().map_err(|error| client.why(&error))?;
     let databases = shown_states(&raw)
         .ok_or("what it answers is no list of states: is this the address of its /states?")?;
     Ok(Theirs {

@@ -6,9 +6,12 @@ use std::time::Duration;
 use log::LevelFilter;
 
 use super::persona::Persona;
+use super::proxy::{Chosen, Environment};
+use super::receiver_table::ReceiverTable;
 use super::secret::Secret;
 use super::settings::{Auth, LogFormat, Pin, When};
 use super::source::Source;
+use super::url::Url;
 
 /// Every setting's slot. An empty text or list is one that is not given.
 #[derive(Default)]
@@ -59,7 +62,7 @@ pub(super) struct Draft {
     pub monitoring_host: String,
     pub monitoring_port: u64,
     pub no_monitoring: bool,
-    pub notification_urls: Vec<String>,
+    pub notification_urls: Urls,
     pub notification_username: String,
     pub notification_password: Option<Password>,
     pub notification_auth: Option<Auth>,
@@ -67,7 +70,14 @@ pub(super) struct Draft {
     pub notification_ca: Option<GivenPath>,
     pub notify: Option<When>,
     pub exec: Option<GivenPath>,
-    pub heartbeat_url: Option<String>,
+    pub heartbeat_url: Urls,
+    pub heartbeat_ca: Option<GivenPath>,
+    pub proxy: Option<Chosen>,
+    /// The environment's proxies.
+    pub environment: Environment,
+    /// The receivers of the settings files' tables.
+    pub receivers: Vec<ReceiverTable>,
+    pub other_ca: Option<GivenPath>,
 
     pub help: bool,
     pub all: bool,
@@ -114,6 +124,19 @@ pub(super) struct GivenPath {
     pub path: PathBuf,
     pub flag: &'static str,
     pub source: Source,
+}
+
+/// URLs, or the file that holds them.
+#[derive(Clone)]
+pub(super) enum Urls {
+    Texts(Vec<Url>),
+    File(GivenPath),
+}
+
+impl Default for Urls {
+    fn default() -> Urls {
+        Urls::Texts(Vec::new())
+    }
 }
 
 /// A password, or the file that holds it.

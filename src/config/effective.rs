@@ -5,13 +5,17 @@ use std::fmt;
 use super::draft::Draft;
 use super::flags::Given;
 use super::problem::Problem;
+use super::receiver_table::ReceiverTable;
 use super::setting::{Group, Layers, Origin, Setting};
 use super::source::Source;
 use super::table::TABLE;
 
 /// Every setting that has a value, and where it comes from. Secrets are not in it.
 #[derive(Debug, Default)]
-pub struct Effective(Vec<Entry>);
+pub struct Effective(Vec<Entry>, Receivers);
+
+/// The tables `[[receiver]]`, as TOML.
+type Receivers = Vec<String>;
 
 struct Entry {
     setting: &'static Setting,
@@ -42,7 +46,7 @@ impl Effective {
         let value = set.map_err(|wanted| Problem::BadValue {
             flag: setting.flag,
             source: source.clone(),
-            value: (!setting.kind.is_secret()).then(|| texts.join(",")),
+            value: setting.kind.shown(texts),
             wanted,
         })?;
         self.0
@@ -102,7 +106,13 @@ impl Effective {
             };
             text.push_str(&line);
         }
+        text.extend(self.1.iter().map(String::as_str));
         text
+    }
+
+    /// Takes over the receivers of the settings files' tables.
+    pub(super) fn take_receivers(&mut self, tables: &[ReceiverTable]) {
+        self.1 = tables.iter().map(ReceiverTable::to_toml).collect();
     }
 }
 

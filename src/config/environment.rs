@@ -59,7 +59,7 @@ pub(super) fn unknown(process: &Process) -> Vec<Remark> {
     remarks
 }
 
-/// Passwords that systemd hands over: a file in `$CREDENTIALS_DIRECTORY` named as the setting.
+/// Passwords, and URLs with tokens, that systemd hands over: a file in `$CREDENTIALS_DIRECTORY` named as the setting.
 pub(super) fn credentials(process: &Process) -> Vec<Given> {
     let Some(directory) = process.variable("CREDENTIALS_DIRECTORY") else {
         return Vec::new();
@@ -67,8 +67,8 @@ pub(super) fn credentials(process: &Process) -> Vec<Given> {
     let files = settings().filter_map(|setting| {
         let secret = setting.flag.strip_suffix("-file")?;
         let path = Path::new(directory).join(secret);
-        let is_password = super::table::find(secret)?.kind.is_secret();
-        (is_password && path.exists()).then(|| Given {
+        let kind = &super::table::find(secret)?.kind;
+        ((kind.is_secret() || kind.is_url()) && path.exists()).then(|| Given {
             setting,
             texts: vec![path.to_string_lossy().into_owned()],
             source: Source::Credential(path),

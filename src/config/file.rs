@@ -12,6 +12,7 @@ use super::nearest::nearest;
 use super::persona::Persona;
 use super::problem::Problem;
 use super::process::Process;
+use super::receiver_table::{self, ReceiverTable};
 use super::remark::Remark;
 use super::setting::{Layers, Setting};
 use super::source::Source;
@@ -27,6 +28,7 @@ const MOST_BYTES: u64 = 1 << 20;
 #[derive(Default)]
 pub(super) struct Files {
     pub given: Vec<Given>,
+    pub receivers: Vec<ReceiverTable>,
     pub remarks: Vec<Remark>,
     pub problems: Vec<Problem>,
 }
@@ -90,7 +92,7 @@ pub(super) fn content(path: &Path) -> Result<Option<String>, String> {
 
 impl Files {
     fn parse(&mut self, path: &Path, text: &str) {
-        let source = |at: usize| Source::File {
+        let source_of = |at: usize| Source::File {
             path: path.to_owned(),
             line: 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count(),
         };
@@ -98,7 +100,7 @@ impl Files {
             Ok(table) => table.into_inner(),
             Err(error) => {
                 // its Display would quote the line, and with it a password
-                let source = source(error.span().map_or(0, |span| span.start));
+                let source = source_of(error.span().map_or(0, |span| span.start));
                 let fault = error.message().to_owned();
                 return self.problems.push(Problem::BadToml { source, fault });
             }
@@ -106,9 +108,13 @@ impl Files {
         let mut entries: Vec<_> = table.into_iter().collect();
         entries.sort_by_key(|(key, _)| key.span().start); // as they stand in the file
         for (key, value) in entries {
-            let source = source(key.span().start);
+            let source = source_of(key.span().start);
             // immuclient's reader takes keys of any case
             let name = key.get_ref().to_ascii_lowercase();
+            if name == receiver_table::TABLE {
+                self.receivers(value.get_ref(), key.span().start, &source_of);
+                continue;
+            }
             match keys().find(|setting| setting.flag == name) {
                 Some(setting) => match texts(setting, value.get_ref()) {
                     Ok(texts) => self.given.push(Given {
@@ -131,6 +137,33 @@ impl Files {
                     key: key.into_inner().into_owned(),
                     source,
                 }),
+            }
+        }
+    }
+}
+
+impl Files {
+    /// Reads the tables `[[receiver]]`.
+    fn receivers(&mut self, value: &DeValue, at: usize, source: &impl Fn(usize) -> Source) {
+        let tables = value.as_array().map(|items| {
+            let tables = items.iter().map(|item| match item.get_ref() {
+                DeValue::Table(table) => Some((table, item.span().start)),
+                _ => None,
+            });
+            tables.collect::<Option<Vec<_>>>()
+        });
+        let Some(tables) = tables.flatten() else {
+            return self.problems.push(Problem::BadType {
+                flag: receiver_table::TABLE,
+                source: source(at),
+                found: kind_of(value),
+                wanted: "[[receiver]] in two brackets, and its keys in lines below",
+            });
+        };
+        for (table, at) in tables {
+            match receiver_table::read(table, at, source) {
+                Ok(table) => self.receivers.push(table),
+                Err(problems) => self.problems.extend(problems),
             }
         }
     }
@@ -183,7 +216,7 @@ fn strings(items: &DeArray) -> Option<Vec<String>> {
     texts.collect()
 }
 
-fn kind_of(value: &DeValue) -> &'static str {
+pub(super) fn kind_of(value: &DeValue) -> &'static str {
     match value {
         DeValue::String(_) => "a text",
         DeValue::Integer(_) | DeValue::Float(_) => "a number",

@@ -71,8 +71,8 @@ pub(super) fn separate(arguments: &[String], persona: Persona) -> Separated {
         } else {
             ((index + 1, 0), rest.next().map(|(_, value)| value))
         };
-        if setting.kind.is_secret() && value.is_some() {
-            line.secrets.push(place);
+        if let Some(from) = value.and_then(|value| setting.kind.secret_from(value)) {
+            line.secrets.push((place.0, place.1 + from));
         }
         line.flags.push(setting.long.into());
         let value = value.map(|value| format!("={value}").into());

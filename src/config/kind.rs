@@ -4,11 +4,13 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::draft::{Draft, GivenPath, Password};
+use super::draft::{Draft, GivenPath, Password, Urls};
+use super::proxy::Chosen;
 use super::secret::Secret;
 use super::settings::Pin;
 use super::signing::SigningKey;
 use super::source::Source;
+use super::url::{self, Url};
 use super::value::{self, Wanted};
 
 /// Where a value goes.
@@ -55,10 +57,14 @@ pub(super) enum Kind {
     Path(Slot<Option<GivenPath>>),
     /// A program by its full path, and its words.
     Command(Slot<Option<GivenPath>>),
-    /// An address of the web.
-    Url(Slot<Option<String>>),
+    /// A URL.
+    Url(Slot<Urls>),
     /// Several, comma-separated or as a TOML array; the flag collects.
-    Urls(Slot<Vec<String>>),
+    Urls(Slot<Urls>),
+    /// A file that holds the URLs of another setting's slot, one a line.
+    UrlFile(Slot<Urls>),
+    /// A proxy, or none.
+    Proxy(Slot<Option<Chosen>>),
     /// A password, plain or `enc:`.
     Secret(Slot<Option<Password>>),
     /// A key that notifications are signed with.
@@ -81,7 +87,9 @@ impl Kind {
     pub fn completion(&self) -> Completion {
         match self {
             Kind::Switch(_) | Kind::UnusedSwitch => Completion::NoValue,
-            Kind::Path(_) | Kind::SecretFile(_) | Kind::Command(_) => Completion::Files,
+            Kind::Path(_) | Kind::SecretFile(_) | Kind::UrlFile(_) | Kind::Command(_) => {
+                Completion::Files
+            }
             Kind::Choice(words) => Completion::Words(words),
             _ => Completion::Unknown,
         }
@@ -90,6 +98,33 @@ impl Kind {
     /// Is its value never to be shown?
     pub fn is_secret(&self) -> bool {
         matches!(self, Kind::Secret(_) | Kind::SigningKey(_))
+    }
+
+    /// Returns whether it holds URLs, which may hold tokens.
+    pub fn is_url(&self) -> bool {
+        matches!(self, Kind::Url(_) | Kind::Urls(_) | Kind::Proxy(_))
+    }
+
+    /// Returns the byte of a value from which on it is not to be shown; `None`: all of it may be.
+    pub fn secret_from(&self, value: &str) -> Option<usize> {
+        match self {
+            _ if self.is_secret() => Some(0),
+            _ if self.is_url() => url::secret_from(value),
+            _ => None,
+        }
+    }
+
+    /// Returns what may be shown of a value that cannot be used.
+    pub fn shown(&self, texts: &[String]) -> Option<String> {
+        match self {
+            _ if self.is_secret() => None,
+            _ if self.is_url() => {
+                let urls = texts.iter().flat_map(|text| value::list(text));
+                let shown: Option<Vec<String>> = urls.map(|text| url::masked(&text)).collect();
+                shown.map(|shown| shown.join(","))
+            }
+            _ => Some(texts.join(",")),
+        }
     }
 
     /// Reads `texts` (one, but for lists), stores the value, and answers it as TOML.
@@ -177,20 +212,39 @@ impl Kind {
             Kind::Url(slot) => {
                 let url = match text {
                     "" => None,
-                    text => Some(value::url(text)?),
+                    text => Some(Url::read(text)?),
                 };
-                let shown = quoted(url.as_deref().unwrap_or_default());
-                *slot(draft) = url;
+                let shown = quoted(&url.as_ref().map(Url::masked).unwrap_or_default());
+                *slot(draft) = Urls::Texts(url.into_iter().collect());
                 Ok(shown)
             }
             Kind::Urls(slot) => {
                 let urls = texts.iter().flat_map(|text| value::list(text));
-                let urls: Vec<String> = urls
-                    .map(|text| value::url(&text))
+                let urls: Vec<Url> = urls
+                    .map(|text| Url::read(&text))
                     .collect::<Result<_, _>>()?;
-                let shown = array(urls.iter().map(|url| quoted(url)));
-                *slot(draft) = urls;
+                let shown = array(urls.iter().map(|url| quoted(&url.masked())));
+                *slot(draft) = Urls::Texts(urls);
                 Ok(shown)
+            }
+            Kind::UrlFile(slot) => {
+                *slot(draft) = match text {
+                    "" => Urls::default(),
+                    _ => Urls::File(path()),
+                };
+                Ok(quoted(text))
+            }
+            Kind::Proxy(slot) => {
+                let chosen = match text {
+                    "" => None,
+                    text => Some(Chosen::read(text, source)?),
+                };
+                let shown = match &chosen {
+                    Some(Chosen::Through(_)) => url::masked(text).unwrap_or(Secret::SHOWN.into()),
+                    _ => text.to_owned(),
+                };
+                *slot(draft) = chosen;
+                Ok(quoted(&shown))
             }
             Kind::Secret(slot) => {
                 let secret = Secret::new(value::password(text)?);
@@ -220,7 +274,7 @@ fn words(choices: &[Word]) -> Wanted {
     format!("one of {}", words.join(", "))
 }
 
-fn array(items: impl Iterator<Item = String>) -> String {
+pub(super) fn array(items: impl Iterator<Item = String>) -> String {
     format!("[{}]", items.collect::<Vec<_>>().join(", "))
 }
 

@@ -12,6 +12,8 @@ use super::nearest::nearest;
 use super::persona::Persona;
 use super::problem::{Problem, Wrong};
 use super::process::Process;
+use super::proxy::Environment;
+use super::receiver_table;
 use super::remark::Remark;
 use super::resolve::{everybody_reads, port, resolve, unless_off};
 use super::service;
@@ -94,7 +96,7 @@ pub fn load(process: &Process) -> Result<Invocation, Wrong> {
         Name::Acknowledge => Task::Acknowledge(words::acknowledge(&draft, words)?),
         Name::Evidence => evidence(words)?,
         Name::Roots => Task::Roots(words::roots(&draft, words)?),
-        Name::Compare if words.len() == 1 => Task::Compare(words::another(words.concat())?),
+        Name::Compare if words.len() == 1 => Task::Compare(words::another(&draft, words.concat())?),
         Name::Compare => {
             let usage = help::usage(name);
             return Err(Problem::Incomplete { usage }.into());
@@ -224,7 +226,7 @@ fn config(draft: &Draft, run: &Run) -> String {
     let remarks = run
         .remarks
         .iter()
-        .filter(|remark| remark.level() == log::Level::Warn);
+        .filter(|remark| remark.level() <= log::Level::Info);
     let mut text: String = remarks
         .map(|remark| format!("# {}\n", one_line(remark)))
         .collect();
@@ -284,6 +286,7 @@ pub(super) fn gather_with(
     remarks.extend(files.remarks);
     let mut problems = files.problems;
     let (mut draft, mut effective) = (Draft::default(), Effective::default());
+    draft.environment = Environment::of(&process.variables);
     let (defaults, credentials) = (defaults(process), environment::credentials(process));
     let layers = [&defaults, &files.given, &credentials, &environment, flags];
     for given in layers.into_iter().flatten() {
@@ -292,6 +295,9 @@ pub(super) fn gather_with(
             Err(problem) => problems.push(problem),
         }
     }
+    draft.receivers = files.receivers;
+    effective.take_receivers(&draft.receivers);
+    problems.extend(receiver_table::repeated(&draft.receivers));
     if problems.is_empty() {
         Ok(Gathered {
             draft,

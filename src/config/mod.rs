@@ -21,12 +21,15 @@ mod help;
 mod kind;
 mod load;
 mod man;
+mod masked;
 mod memory;
 mod nearest;
 mod pem;
 mod persona;
 mod problem;
 mod process;
+mod proxy;
+mod receiver_table;
 mod remark;
 mod renewable;
 mod resolve;
@@ -39,30 +42,35 @@ mod source;
 mod table;
 #[cfg(test)]
 mod tests;
+mod url;
 mod value;
 mod verb;
 mod version;
 mod watch;
+mod watch_receivers;
 mod words;
 
 pub use effective::Effective;
 pub use filter::DatabaseFilter;
 pub use load::{Invocation, Run, load};
+pub use masked::masked_settings;
 pub use memory::{memory_needed, size_to_set};
 pub use persona::Persona;
 pub use problem::{EXIT_CODE, Problem, Wrong};
 pub use process::{Privilege, Process};
+pub use proxy::{Proxies, Proxy};
 pub use remark::Remark;
 pub use renewable::{PasswordFile, TransportFiles};
 pub use secret::Secret;
 pub use service::Parameter;
 pub use settings::{
-    AuditSettings, Auth, FirstSight, Format, Listen, LogFormat, Login, NewValues, NotifySettings,
-    Pin, Repeat, ReportSettings, Roots, ServerSettings, Settings, Signatures, Transport,
-    TrustSettings, Values, Volume, WatchSettings, When,
+    AuditSettings, Auth, FirstSight, Format, HeartbeatSettings, Listen, LogFormat, Login,
+    NewValues, NotifySettings, Pin, Repeat, ReportSettings, Roots, ServerSettings, Settings,
+    Signatures, Transport, TrustSettings, Values, Volume, WatchSettings, Webhook, When,
 };
 pub use signing::SigningKey;
 pub use source::Source;
+pub use url::Url;
 pub use verb::{
     AcknowledgeTask, AdoptConsent, Against, AlarmTask, Another, ClosedAlarms, Control, Drill,
     EvidenceTask, Installation, ListedAlarms, LocateTask, RootsTask, ServiceTask, ShownValues,

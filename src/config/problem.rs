@@ -140,6 +140,13 @@ pub enum Problem {
         /// What should.
         wanted: &'static str,
     },
+    /// A table `[[receiver]]` that makes no receiver.
+    BadTable {
+        /// Where it begins.
+        source: Source,
+        /// What is wrong with it.
+        fault: String,
+    },
     /// A settings file that is no TOML.
     BadToml {
         /// Where.
@@ -253,6 +260,7 @@ impl fmt::Display for Problem {
             Problem::BadType { flag, source, found, wanted } => {
                 write!(f, "{}: {found} stands there; wanted is {wanted}", At(flag, source))
             }
+            Problem::BadTable { source, fault } => write!(f, "{source}: [[receiver]]: {fault}"),
             Problem::BadToml { source, fault } => write!(f, "{source}: not TOML: {fault}"),
             Problem::BadFile { flag, source, path, fault } => {
                 let path = shown(&path.to_string_lossy());

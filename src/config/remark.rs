@@ -34,6 +34,18 @@ pub enum Remark {
         /// The file.
         path: PathBuf,
     },
+    /// A file of URLs that others can read.
+    LooseUrlFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Requests go through a proxy.
+    Proxied {
+        /// Scheme, host and port of their URL.
+        url: String,
+        /// The proxy, and who named it.
+        proxy: String,
+    },
     /// A private key file that others can read.
     LooseKeyFile {
         /// The file.
@@ -76,6 +88,7 @@ impl Remark {
     pub fn level(&self) -> log::Level {
         match self {
             Remark::UnusedKey { .. } | Remark::UnusedSetting { .. } => log::Level::Debug,
+            Remark::Proxied { .. } => log::Level::Info,
             _ => log::Level::Warn,
         }
     }
@@ -105,6 +118,8 @@ impl fmt::Display for Remark {
                 shown(host)
             ),
             Remark::LoosePasswordFile { path } => loose(f, "password", path),
+            Remark::LooseUrlFile { path } => loose(f, "URL", path),
+            Remark::Proxied { url, proxy } => write!(f, "requests to {url} go through {proxy}"),
             Remark::LooseKeyFile { path } => loose(f, "private key", path),
             Remark::LittleMemory {
                 allowed,

@@ -1,6 +1,5 @@
 //! From the draft to the settings: what follows from several of them together.
 
-use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use super::settings::{
     AuditSettings, FirstSight, Format, LogFormat, Login, NewValues, Repeat, ReportSettings, Roots,
     ServerSettings, Settings, Signatures, Transport, TrustSettings, Values, Volume,
 };
+use super::url::is_loopback;
 use super::watch;
 use crate::ledger::PublicKey;
 
@@ -245,15 +245,6 @@ fn signatures(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Signatures, Pr
             .map_err(|fault| given.problem(&fault.to_string())),
         Ok(None) => Err(given.problem("there is no such file")),
         Err(fault) => Err(given.problem(&fault)),
-    }
-}
-
-pub(super) fn is_loopback(address: &str) -> bool {
-    let address = address.trim_end_matches('.').to_ascii_lowercase();
-    match address.parse::<IpAddr>() {
-        Ok(ip) => ip.to_canonical().is_loopback(),
-        // RFC 6761 §6.3
-        Err(_) => address == "localhost" || address.ends_with(".localhost"),
     }
 }
 

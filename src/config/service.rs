@@ -6,7 +6,7 @@ use super::draft::{Draft, GivenPath};
 use super::environment;
 use super::file::{self, Files};
 use super::flags::Given;
-use super::kind::{Kind, quoted};
+use super::kind::{Kind, array, quoted};
 use super::load::{self, Gathered, Run, config_file};
 use super::problem::{Problem, Wrong};
 use super::process::Process;
@@ -14,6 +14,7 @@ use super::resolve::resolve;
 use super::secret::Secret;
 use super::setting::Layers;
 use super::source::Source;
+use super::value;
 use super::verb::{Control, Installation, Name, ServiceTask, Task};
 
 /// A line of the service's settings file.
@@ -21,7 +22,7 @@ use super::verb::{Control, Installation, Name, ServiceTask, Task};
 pub struct Parameter {
     /// The setting.
     pub key: &'static str,
-    /// As TOML; it may be a password.
+    /// As TOML; it may be a password or hold a token.
     pub value: Secret,
 }
 
@@ -140,8 +141,12 @@ fn parameter(process: &Process, given: &Given) -> Option<Parameter> {
     }
     let text = given.texts.last()?;
     let value = match setting.kind {
-        Kind::Secret(_) | Kind::SigningKey(_) => quoted(text),
-        Kind::Path(_) | Kind::SecretFile(_) if !text.is_empty() => {
+        Kind::Secret(_) | Kind::SigningKey(_) | Kind::Url(_) | Kind::Proxy(_) => quoted(text),
+        Kind::Urls(_) => {
+            let urls = given.texts.iter().flat_map(|text| value::list(text));
+            array(urls.map(|url| quoted(&url)))
+        }
+        Kind::Path(_) | Kind::SecretFile(_) | Kind::UrlFile(_) if !text.is_empty() => {
             quoted(&absolute(process, Path::new(text)).to_string_lossy())
         }
         _ => {

@@ -210,7 +210,9 @@ impl Setting {
     /// Settings of the same slot have the same: a password and the file that holds it.
     pub fn slot_name(&self) -> &'static str {
         match self.kind {
-            Kind::SecretFile(_) => self.flag.strip_suffix("-file").unwrap_or(self.flag),
+            Kind::SecretFile(_) | Kind::UrlFile(_) => {
+                self.flag.strip_suffix("-file").unwrap_or(self.flag)
+            }
             _ => self.flag,
         }
     }

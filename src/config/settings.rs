@@ -8,9 +8,11 @@ use log::LevelFilter;
 
 use super::filter::DatabaseFilter;
 use super::persona::Persona;
+use super::proxy::{Proxies, Proxy};
 use super::renewable::{PasswordFile, TransportFiles};
 use super::secret::Secret;
 use super::signing::SigningKey;
+use super::url::Url;
 use crate::ledger::{PublicKey, State};
 
 /// Every setting.
@@ -79,7 +81,7 @@ pub enum Transport {
 }
 
 /// Who vouches for a server's certificate.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Roots {
     /// Those that the system trusts.
     System,
@@ -243,8 +245,10 @@ pub struct WatchSettings {
     pub monitoring: Option<Listen>,
     /// Who is notified, and how.
     pub notify: NotifySettings,
-    /// Fetched after each cycle that is complete and good.
-    pub heartbeat: Option<String>,
+    /// The heartbeat.
+    pub heartbeat: Option<HeartbeatSettings>,
+    /// What requests of HTTP go through.
+    pub proxies: Proxies,
 }
 
 /// An address to listen on.
@@ -260,28 +264,54 @@ pub struct Listen {
 #[derive(Clone, Debug)]
 pub struct NotifySettings {
     /// Where notifications are POSTed to.
-    pub urls: Vec<String>,
-    /// User and password for the receivers' eyes, never a server's.
-    pub login: Login,
-    /// Where these two stand.
-    pub auth: Auth,
-    /// What each notification is signed with.
-    pub secret: Option<SigningKey>,
-    /// Who vouches for the receivers.
-    pub roots: Roots,
-    /// When there is something to notify of.
+    pub webhooks: Vec<Webhook>,
+    /// When there is something to notify the program of.
     pub when: When,
     /// Program and words.
     pub exec: Option<Vec<String>>,
 }
 
-/// Where a notification's user and password stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A receiver that notifications are POSTed to.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// The name of its table; `None`: one of `--audit-notification-url`.
+    pub name: Option<String>,
+    /// Where.
+    pub url: Url,
+    /// User and password for the receiver's eyes, never a server's.
+    pub login: Login,
+    /// How the request says who sends it.
+    pub auth: Auth,
+    /// What each notification is signed with.
+    pub secret: Option<SigningKey>,
+    /// Who vouches for the receiver.
+    pub roots: Roots,
+    /// What the request goes through.
+    pub proxy: Option<Proxy>,
+    /// When there is something to notify it of.
+    pub when: When,
+}
+
+/// What is fetched after each cycle that is complete and good.
+#[derive(Clone, Debug)]
+pub struct HeartbeatSettings {
+    /// Where.
+    pub url: Url,
+    /// Who vouches for its server.
+    pub roots: Roots,
+    /// What the request goes through.
+    pub proxy: Option<Proxy>,
+}
+
+/// How a notification says who sends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Auth {
-    /// In the body alone, as immuclient's (protocol.md §7).
+    /// User and password in the body alone, as immuclient's (protocol.md §7).
     Body,
     /// In the body, and as HTTP basic authentication (RFC 7617).
     Basic,
+    /// This value of the `Authorization` header.
+    Header(Secret),
 }
 
 /// When there is something to notify of.
@@ -289,6 +319,8 @@ pub enum Auth {
 pub enum When {
     /// Tampering, and each change of a database's verdict.
     Changes,
+    /// Tampering alone.
+    Tampering,
     /// Every check, as immuclient.
     EveryCheck,
 }

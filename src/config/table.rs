@@ -6,8 +6,8 @@ use log::LevelFilter;
 
 use super::draft::OwnSignatures;
 use super::kind::Kind::{
-    Bytes, Choice, Command, Count, Duration as Time, Host, List, MaybeText, Path, Pins, Secret,
-    SecretFile, SigningKey, Switch, Text, Unused, UnusedSwitch, Url, Urls,
+    Bytes, Choice, Command, Count, Duration as Time, Host, List, MaybeText, Path, Pins, Proxy,
+    Secret, SecretFile, SigningKey, Switch, Text, Unused, UnusedSwitch, Url, UrlFile, Urls,
 };
 use super::kind::Word;
 use super::persona::{self, Persona};
@@ -95,8 +95,9 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new("--audit-monitoring-port", Count(0..=65535, |d| &mut d.monitoring_port), "PORT", "9477", "their port; 0: any free one, which is told")
         .immuclient().computed(Process::monitoring_port),
     Setting::new("--no-monitoring", Switch(|d| &mut d.no_monitoring), "", "false", "serve none of them"),
-    Setting::new("--audit-notification-url", Urls(|d| &mut d.notification_urls), "URLS", "", "where each change of a verdict is POSTed to; repeatable")
+    Setting::new("--audit-notification-url", Urls(|d| &mut d.notification_urls), "URLS", "", "where each change of a verdict is POSTed to; repeatable; better in a file")
         .immuclient(),
+    Setting::new("--audit-notification-url-file", UrlFile(|d| &mut d.notification_urls), "FILE", "", "file that holds these URLs, one a line"),
     Setting::new("--audit-notification-username", Text(|d| &mut d.notification_username), "NAME", "", "user named in the notification's body")
         .immuclient(),
     Setting::new("--audit-notification-password", Secret(|d| &mut d.notification_password), "PASSWORD", "", "password named in the notification's body; better in a file")
@@ -105,10 +106,13 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new("--audit-notification-auth", Choice(AUTHS), "AUTH", "body", "user and password in the body alone, or as HTTP basic auth too: body or basic"),
     Setting::new("--audit-notification-secret", SigningKey(|d| &mut d.notification_secret), "SECRET", "", "signs each notification (Standard Webhooks), plain or whsec_BASE64; better in a file"),
     Setting::new("--audit-notification-secret-file", SecretFile(|d| &mut d.notification_secret), "FILE", "", "file that holds that secret"),
-    Setting::new("--audit-notification-ca", Path(|d| &mut d.notification_ca), "FILE", "", "CAs that receivers are checked by, PEM (default: the system's)"),
+    Setting::new("--audit-notification-ca", Path(|d| &mut d.notification_ca), "FILE", "", "CAs that the receivers of --audit-notification-url are checked by, PEM (default: the system's)"),
     Setting::new("--audit-notify", Choice(NOTIFY), "WHEN", "changes", "notify of changes, or as immuclient: changes or every-check"),
     Setting::new("--audit-exec", Command(|d| &mut d.exec), "COMMAND", "", "program that gets each notification on its stdin; full path and words, no shell"),
-    Setting::new("--audit-heartbeat-url", Url(|d| &mut d.heartbeat_url), "URL", "", "fetched after each cycle that is complete and good"),
+    Setting::new("--audit-heartbeat-url", Url(|d| &mut d.heartbeat_url), "URL", "", "fetched after each cycle that is complete and good; better in a file"),
+    Setting::new("--audit-heartbeat-url-file", UrlFile(|d| &mut d.heartbeat_url), "FILE", "", "file that holds that URL"),
+    Setting::new("--audit-heartbeat-ca", Path(|d| &mut d.heartbeat_ca), "FILE", "", "CAs that the heartbeat's server is checked by, PEM (default: the system's)"),
+    Setting::new("--proxy", Proxy(|d| &mut d.proxy), "URL", "", "proxy for notifications, heartbeat and compare, or none (default: http_proxy, https_proxy, all_proxy, no_proxy as curl takes them)"),
     // the settings themselves
     Setting::new("--config", Path(|d| &mut d.config), "FILE", "", "settings file instead of the usual ones")
         .everyday().immuclient().layers(Layers::FlagAndEnvironment),
@@ -146,6 +150,7 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new("--purge", Switch(|d| &mut d.purge), "", "false", "uninstall: remove states, settings and user too").of(Name::AuditMode),
     Setting::new("--check", Switch(|d| &mut d.check), "", "false", "only say what is wrong, and exit 3 then").of(Name::Config),
     Setting::new("--against", Text(|d| &mut d.against), "OTHER", "", "hold it against a second server (HOST[:PORT]; same login), or another auditor's mirror file").of(Name::Locate),
+    Setting::new("--ca", Path(|d| &mut d.other_ca), "FILE", "", "CAs that the other auditor is checked by, PEM (default: the system's)").of(Name::Compare),
     Setting::new("--show-values", Switch(|d| &mut d.show_values), "", "false", "show values that differ, cut").of(Name::Locate),
     Setting::new("--all", Switch(|d| &mut d.all_alarms), "", "false", "list: closed alarms too").of(Name::Alarm),
     Setting::new("--database", Text(|d| &mut d.close_database), "DATABASE", "", "close: every open alarm of this database").of(Name::Alarm),

@@ -71,10 +71,13 @@ fn values(setting: &Setting) -> [(String, String); 4] {
                 let pin = format!("shop:{n}:{}", "ab".repeat(32));
                 (pin.clone(), format!("[\"{pin}\"]"))
             }
-            Kind::Path(_) | Kind::SecretFile(_) | Kind::Command(_) => quoted(format!("/path{n}")),
-            Kind::Url(_) => quoted(format!("https://example.org/{n}")),
+            Kind::Path(_) | Kind::SecretFile(_) | Kind::UrlFile(_) | Kind::Command(_) => {
+                quoted(format!("/path{n}"))
+            }
+            Kind::Proxy(_) => quoted(format!("http://proxy{n}:3128")),
+            Kind::Url(_) => quoted(format!("https://example{n}.org")),
             Kind::Urls(_) => {
-                let url = format!("https://example.org/{n}");
+                let url = format!("https://example{n}.org");
                 (url.clone(), format!("[\"{url}\"]"))
             }
             Kind::Secret(_) => (format!("secret{n}"), "\"***\"".to_owned()),
@@ -154,7 +157,7 @@ fn every_setting_of_a_layer_refuses_what_it_cannot_have_by_name_and_source() {
     for setting in everywhere() {
         let wrong = match setting.kind {
             Kind::Secret(_) => "enc:%%%",
-            Kind::Path(_) | Kind::SecretFile(_) => continue, // any text may be a path
+            Kind::Path(_) | Kind::SecretFile(_) | Kind::UrlFile(_) => continue, // any text may be a path
             Kind::Text(_) | Kind::MaybeText(_) => "two\nlines",
             Kind::List(_) => continue, // any text may be a list
             _ => "no such thing",

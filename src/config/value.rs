@@ -5,8 +5,6 @@
 use std::net::Ipv6Addr;
 use std::time::Duration;
 
-use ureq::http::Uri;
-
 use super::Pin;
 use crate::ledger::{State, decode_base64};
 
@@ -151,33 +149,6 @@ pub(super) fn pin(text: &str) -> Result<Pin, Wanted> {
     })
 }
 
-/// Reads an `http` or `https` URL with a host, and without a password in it (RFC 3986 §3.2.1, §7.5), by the parser that
-/// is asked again when the URL is used.
-pub(super) fn url(text: &str) -> Result<String, Wanted> {
-    let text = text.trim();
-    let plain = text.len() <= 2048 && text.chars().all(|c| c.is_ascii_graphic());
-    let uri = text.parse::<Uri>().ok().filter(|_| plain);
-    if uri.is_some_and(|uri| names_a_host(&uri)) {
-        return Ok(text.to_owned());
-    }
-    Err(
-        "http:// or https:// and a host, without user and password in it, with a port up to 65535 or none, in printable ASCII"
-            .to_owned(),
-    )
-}
-
-/// Returns whether requests can be sent to this URL, and carry no user or password of its own.
-fn names_a_host(uri: &Uri) -> bool {
-    let Some(authority) = uri.authority() else {
-        return false;
-    };
-    let host = authority.host();
-    // behind a port that is no number, the request would go to the scheme's own port
-    let port = authority.as_str() == host || authority.port_u16().is_some();
-    let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
-    scheme && port && !host.is_empty() && !authority.as_str().contains('@')
-}
-
 /// A host's name, or its number; one of IPv6 may stand in brackets (RFC 3986 §3.2.2), and loses them.
 pub(super) fn host(text: &str) -> Result<String, Wanted> {
     let text = text.trim();
@@ -310,38 +281,6 @@ mod tests {
             String::new(),
         ] {
             assert_eq!(pin_of(wrong.clone()), None, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_url_has_a_host_and_no_password() {
-        for good in [
-            "http://localhost:8080/x",
-            "https://hooks.example/T/B?x=1",
-            "http://[::1]:9/",
-            "https://hooks.example?x=1#y",
-        ] {
-            assert_eq!(url(good).as_deref(), Ok(good));
-        }
-        for wrong in [
-            "",
-            "hooks.example",
-            "ftp://x/",
-            "http://",
-            "https:///x",
-            "http://user:password@x/",
-            "http://user@x:80/",
-            "http://x/ y",
-            "http://x/\r\nHost: y",
-            "http://:80/",
-            "http://x:70000/",
-            "http://x:port/",
-            "http://x:/",
-            "http://[::1/",
-            "http://x\\y/",
-            "http://a,b:c@d/",
-        ] {
-            assert!(url(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::service::Parameter;
+use super::settings::Roots;
+use super::url::Url;
 
 /// A verb, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,8 +100,13 @@ pub(super) fn find(word: &str) -> Option<&'static Verb> {
 pub enum Another {
     /// Its `roots export`.
     File(PathBuf),
-    /// Its `/states`, `http` or `https`.
-    Url(String),
+    /// Its `/states`.
+    Url {
+        /// Where.
+        url: Url,
+        /// Who vouches for its server.
+        roots: Roots,
+    },
 }
 
 /// What is to be done with the settings.

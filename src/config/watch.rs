@@ -4,15 +4,14 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::draft::{Draft, GivenPath, Password};
-use super::pem::{self, Holds};
+use super::draft::{Draft, GivenPath};
 use super::problem::Problem;
+use super::proxy::Proxies;
 use super::remark::Remark;
-use super::resolve::{is_loopback, password_file, port};
-use super::secret::Secret;
-use super::settings::{Auth, Listen, Login, NotifySettings, Roots, WatchSettings, When};
-use super::signing::SigningKey;
+use super::resolve::port;
+use super::settings::{Listen, NotifySettings, WatchSettings, When};
 use super::source::Source;
+use super::watch_receivers::{heartbeat, webhooks};
 
 /// Rights of a mode that let somebody else than the owner write.
 const OTHERS_WRITE: u32 = 0o022;
@@ -21,85 +20,31 @@ pub(super) fn resolve(
     draft: &Draft,
     remarks: &mut Vec<Remark>,
 ) -> Result<WatchSettings, Vec<Problem>> {
-    let password = secret(draft.notification_password.as_ref(), remarks);
-    let signing = signing(draft.notification_secret.as_ref(), remarks);
-    let roots = match &draft.notification_ca {
-        None => Ok(Roots::System),
-        Some(given) => pem::read(given, Holds::Certificates).map(Roots::Pem),
+    let mut problems = Vec::new();
+    let proxies = Proxies {
+        chosen: draft.proxy.clone(),
+        environment: draft.environment.clone(),
     };
+    let webhooks = webhooks(draft, &proxies, remarks, &mut problems);
+    let heartbeat = heartbeat(draft, &proxies, remarks, &mut problems);
     let exec = draft.exec.as_ref().map(exec).transpose();
-    match (password, signing, roots, exec) {
-        (Ok(password), Ok(signing), Ok(roots), Ok(exec)) => {
-            let password = password.unwrap_or_else(|| Secret::new(String::new()));
-            if !password.expose().is_empty() {
-                let open = draft
-                    .notification_urls
-                    .iter()
-                    .filter_map(|url| plain_host(url));
-                remarks.extend(open.map(|host| Remark::PlaintextNotification { host }));
-            }
-            Ok(WatchSettings {
-                monitoring: (!draft.no_monitoring).then(|| Listen {
-                    host: draft.monitoring_host.clone(),
-                    port: port(draft.monitoring_port),
-                }),
-                notify: NotifySettings {
-                    urls: draft.notification_urls.clone(),
-                    login: Login {
-                        username: draft.notification_username.clone(),
-                        password,
-                    },
-                    auth: draft.notification_auth.unwrap_or(Auth::Body),
-                    secret: signing,
-                    roots,
-                    when: draft.notify.unwrap_or(When::Changes),
-                    exec,
-                },
-                heartbeat: draft.heartbeat_url.clone(),
-            })
-        }
-        (password, signing, roots, exec) => {
-            let problems = [password.err(), signing.err(), roots.err(), exec.err()];
-            Err(problems.into_iter().flatten().collect())
-        }
+    let exec = exec.map_err(|problem| problems.push(problem));
+    match (exec, problems.is_empty()) {
+        (Ok(exec), true) => Ok(WatchSettings {
+            monitoring: (!draft.no_monitoring).then(|| Listen {
+                host: draft.monitoring_host.clone(),
+                port: port(draft.monitoring_port),
+            }),
+            notify: NotifySettings {
+                webhooks,
+                when: draft.notify.unwrap_or(When::Changes),
+                exec,
+            },
+            heartbeat,
+            proxies,
+        }),
+        _ => Err(problems),
     }
-}
-
-fn secret(given: Option<&Password>, remarks: &mut Vec<Remark>) -> Result<Option<Secret>, Problem> {
-    Ok(match given {
-        None => None,
-        Some(Password::Text(secret)) => Some(secret.clone()),
-        Some(Password::File(given)) => Some(password_file(given, remarks)?),
-    })
-}
-
-/// The key that notifications are signed with.
-fn signing(
-    given: Option<&Password>,
-    remarks: &mut Vec<Remark>,
-) -> Result<Option<SigningKey>, Problem> {
-    let Some(secret) = secret(given, remarks)? else {
-        return Ok(None);
-    };
-    // no key ends with a blank, and an editor leaves one without showing it
-    let key = SigningKey::read(secret.expose().trim_end());
-    match (key, given) {
-        (Ok(key), _) => Ok(Some(key)),
-        (Err(wanted), Some(Password::File(given))) => {
-            Err(given.problem(&format!("wanted is {wanted}")))
-        }
-        (Err(_), _) => Ok(None), // was refused when it was read
-    }
-}
-
-/// The host of a URL whose bytes anybody on the way can read.
-fn plain_host(url: &str) -> Option<String> {
-    let authority = url.strip_prefix("http://")?.split(['/', '?', '#']).next()?;
-    let host = match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next()?,
-        None => authority.split(':').next()?,
-    };
-    (!is_loopback(host)).then(|| host.to_owned())
 }
 
 /// Whoever can write the settings file decides what runs as this user, so a file that somebody else

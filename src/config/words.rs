@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use super::draft::Draft;
 use super::help;
 use super::problem::Problem;
-use super::value;
+use super::url::Url;
 use super::verb::{
     AcknowledgeTask, AdoptConsent, Against, AlarmTask, Another, ClosedAlarms, ListedAlarms,
     LocateTask, Name, RootsTask, ShownValues,
 };
+use super::watch_receivers;
 
 /// `DATABASE [--against HOST[:PORT]|FILE] [--show-values]`
 pub(super) fn locate(draft: &Draft, words: Vec<String>) -> Result<LocateTask, Problem> {
@@ -162,13 +163,15 @@ pub(super) fn roots(draft: &Draft, words: Vec<String>) -> Result<RootsTask, Prob
 }
 
 /// `FILE|URL`
-pub(super) fn another(word: String) -> Result<Another, Problem> {
+pub(super) fn another(draft: &Draft, word: String) -> Result<Another, Problem> {
     if !word.contains("://") {
         return Ok(Another::File(PathBuf::from(word)));
     }
-    let url = value::url(&word);
-    url.map(Another::Url).map_err(|wanted| Problem::BadWord {
+    let url = Url::read(&word);
+    let url = url.map_err(|wanted| Problem::BadWord {
         verb: Name::Compare.word(),
         wanted,
-    })
+    })?;
+    let roots = watch_receivers::roots(draft.other_ca.as_ref())?;
+    Ok(Another::Url { url, roots })
 }

@@ -3,13 +3,12 @@
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
-use std::time::Instant;
-
-use ureq::Agent;
+use std::time::{Duration, Instant};
 
 use super::Undelivered;
-use super::http::kind;
+use super::http::Client;
 use crate::clock::Clock;
+use crate::config::HeartbeatSettings;
 use crate::report::Receiver;
 
 pub(super) struct Heartbeat {
@@ -19,27 +18,24 @@ pub(super) struct Heartbeat {
 }
 
 /// One GET.
-pub(super) struct Ping {
-    url: String,
-    agent: Agent,
-}
+pub(super) struct Ping(Client);
 
 impl Ping {
-    pub fn new(url: &str, agent: Agent) -> Ping {
-        Ping {
-            url: url.to_owned(),
-            agent,
-        }
+    /// Makes the way to the heartbeat's server, each try of which ends after `timeout`.
+    pub fn new(settings: &HeartbeatSettings, timeout: Duration) -> Ping {
+        let HeartbeatSettings { url, roots, proxy } = settings;
+        Ping(Client::new(url, roots, proxy.as_ref(), timeout))
     }
 
+    /// One try.
     pub fn send(&self) -> Result<(), Undelivered> {
-        match self.agent.get(&self.url).call() {
+        match self.0.get().call() {
             Ok(answer) if answer.status().is_success() => Ok(()),
             Ok(answer) => {
                 let status = answer.status().as_u16();
-                Err(Undelivered::new(format!("status {status}")))
+                Err(Undelivered::new(self.0.refused(status)))
             }
-            Err(error) => Err(Undelivered::new(kind(&error))),
+            Err(error) => Err(Undelivered::new(self.0.why(&error))),
         }
     }
 }

@@ -3,15 +3,63 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use ureq::Agent;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::typestate::{WithBody, WithoutBody};
+use ureq::{Agent, RequestBuilder};
 
-use crate::config::Roots;
+use crate::config::{Proxy, Roots, Url};
 use crate::server::system_roots;
 use crate::text::Shown;
 
-/// No redirects, a bound on everything, and the CAs that the settings name.
-pub fn agent(roots: &Roots, timeout: Duration) -> Agent {
+/// Asks one URL.
+pub struct Client {
+    agent: Agent,
+    url: Url,
+    proxy: Option<Proxy>,
+}
+
+impl Client {
+    /// Makes a client that ends every request after `timeout`.
+    pub fn new(url: &Url, roots: &Roots, proxy: Option<&Proxy>, timeout: Duration) -> Client {
+        // a proxy that cannot be used was refused when it was read
+        let through = proxy.and_then(|proxy| ureq::Proxy::new(proxy.expose()).ok());
+        Client {
+            agent: agent(roots, timeout, through),
+            url: url.clone(),
+            proxy: proxy.cloned(),
+        }
+    }
+
+    /// Begins a GET.
+    pub fn get(&self) -> RequestBuilder<WithoutBody> {
+        self.agent.get(self.url.expose())
+    }
+
+    /// Begins a POST.
+    pub fn post(&self) -> RequestBuilder<WithBody> {
+        self.agent.post(self.url.expose())
+    }
+
+    /// What went wrong, and the proxy if there is one, in words that hold nothing secret.
+    pub fn why(&self, error: &ureq::Error) -> String {
+        self.named(&kind(error))
+    }
+
+    /// A status that is none of success.
+    pub fn refused(&self, status: u16) -> String {
+        self.named(&format!("status {status}"))
+    }
+
+    fn named(&self, why: &str) -> String {
+        match &self.proxy {
+            Some(proxy) => format!("{why}, through {proxy}"),
+            None => why.to_owned(),
+        }
+    }
+}
+
+/// No redirects, a bound on everything, the CAs that the settings name, and their proxy.
+fn agent(roots: &Roots, timeout: Duration, proxy: Option<ureq::Proxy>) -> Agent {
     let pem = match roots {
         Roots::Pem(pem) => Some(pem.clone().into_bytes()),
         Roots::System => system_roots(),
@@ -34,6 +82,7 @@ pub fn agent(roots: &Roots, timeout: Duration) -> Agent {
         .max_redirects_will_error(false)
         .http_status_as_error(false)
         .max_idle_connections(0)
+        .proxy(proxy) // `None`: whatever the environment says
         .tls_config(TlsConfig::builder().root_certs(roots).build())
         .user_agent(concat!("immuaudit/", env!("CARGO_PKG_VERSION")))
         .build()
@@ -41,11 +90,14 @@ pub fn agent(roots: &Roots, timeout: Duration) -> Agent {
 }
 
 /// What went wrong, in words that hold nothing of the URL.
-pub fn kind(error: &ureq::Error) -> String {
+fn kind(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Timeout(_) => "no answer in time".into(),
         ureq::Error::HostNotFound => "no such host".into(),
         ureq::Error::ConnectionFailed => "no connection".into(),
+        ureq::Error::ConnectProxyFailed(answer) => {
+            format!("the proxy does not connect: {}", Shown::new(answer))
+        }
         ureq::Error::Io(error) => match (error.kind(), error.get_ref()) {
             // what rustls says of the peer's certificate, which may name anything
             (ErrorKind::InvalidData, Some(tls)) => format!("TLS: {}", Shown::new(&tls.to_string())),

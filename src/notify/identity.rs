@@ -18,7 +18,6 @@ pub(super) struct ReceiverKey(String);
 
 impl ReceiverKey {
     /// Returns the key of a receiver with this configured name, whatever its address is.
-    #[allow(dead_code)] // for receivers of the table `[[receiver]]`
     pub fn of_name(name: &str) -> ReceiverKey {
         ReceiverKey::hashed(&format!("name\0{name}"))
     }

@@ -8,9 +8,8 @@ use super::Undelivered;
 use super::courier::{Courier, Way};
 use super::exec::Exec;
 use super::heartbeat::{Heartbeat, Ping};
-use super::http::agent;
 use super::identity::{Distinct, ReceiverKey};
-use super::notification::{Notification, standing};
+use super::notification::{Notification, Rank, standing};
 use super::post::Post;
 use super::untrusted::Notified;
 use crate::audit::{Cycle, Exit, Outcome};
@@ -29,8 +28,8 @@ const ONCE: Duration = Duration::from_secs(5);
 /// Tells the receivers of what a check found.
 pub struct Notifier {
     server: String,
-    when: When,
-    couriers: Vec<Courier>,
+    /// Each courier, and when its receiver is notified.
+    couriers: Vec<(Courier, When)>,
     receivers: Vec<Receiver>,
     heartbeat: Option<(Heartbeat, Receiver)>,
     /// The last check of each database of which something is trusted.
@@ -56,10 +55,16 @@ impl Notifier {
         outcomes: &[OutcomeRecord],
     ) -> Notifier {
         let (mut couriers, mut receivers) = (Vec::new(), Vec::new());
-        for (receiver, key, way) in ways(&settings.notify) {
+        for configured in configured(&settings.notify) {
+            let Configured {
+                receiver,
+                key,
+                way,
+                when,
+            } = configured;
             let outbox = directory.join("outbox").join(key.to_string());
             receivers.push(receiver.clone());
-            couriers.push(Courier::start(&outbox, receiver, way));
+            couriers.push((Courier::start(&outbox, receiver, way), when));
         }
         let heartbeat = ping(settings).map(|ping| {
             let receiver = Receiver::new(HEARTBEAT);
@@ -76,7 +81,6 @@ impl Notifier {
         });
         Notifier {
             server: server.to_owned(),
-            when: settings.notify.when,
             couriers,
             receivers,
             heartbeat,
@@ -98,16 +102,33 @@ impl Notifier {
 
     /// A database's check.
     pub fn outcome(&mut self, outcome: &Outcome) {
-        if self.couriers.is_empty() || outcome.is_stranger || !self.is_news(outcome) {
+        if self.couriers.is_empty() || outcome.is_stranger {
             return;
         }
-        self.give(&Notification::of(&self.server, outcome, clock::now()));
+        let is_news = self.is_news(outcome);
+        if is_news || self.has_every_check() {
+            let notification = Notification::of(&self.server, outcome, clock::now());
+            self.give(&notification, is_news);
+        }
     }
 
-    fn give(&self, notification: &Notification) {
-        for courier in &self.couriers {
-            courier.give(notification.clone());
+    /// Gives a notification to the receivers that it is for; `is_news`: it is one of more than another check.
+    fn give(&self, notification: &Notification, is_news: bool) {
+        for (courier, when) in &self.couriers {
+            let is_due = match when {
+                When::EveryCheck => true,
+                When::Changes => is_news,
+                When::Tampering => is_news && notification.rank == Rank::Tampering,
+            };
+            if is_due {
+                courier.give(notification.clone());
+            }
         }
+    }
+
+    fn has_every_check(&self) -> bool {
+        let mut whens = self.couriers.iter().map(|(_, when)| when);
+        whens.any(|when| *when == When::EveryCheck)
     }
 
     /// A cycle's end.
@@ -138,16 +159,17 @@ impl Notifier {
                 log::warn!("what was notified could not be written: {failure}");
             }
         }
-        let every = self.when == When::EveryCheck && untrusted.unproven > 0;
+        let every = self.has_every_check() && untrusted.unproven > 0;
         if every || news.is_some() {
-            self.give(&Notification::of_untrusted(&self.server, &untrusted, now));
+            let notification = Notification::of_untrusted(&self.server, &untrusted, now);
+            self.give(&notification, news.is_some());
         }
     }
 
     /// One try for whatever is due, before a program ends that does its work once.
     pub fn flush(&self) {
         let until = Clock::system().instant() + ONCE;
-        for courier in &self.couriers {
+        for (courier, _) in &self.couriers {
             courier.flush(until);
         }
         if let Some((heartbeat, _)) = &self.heartbeat {
@@ -158,8 +180,8 @@ impl Notifier {
     /// Sends a notification that says it is a test, once to each receiver, and one heartbeat.
     pub fn test(server: &str, settings: &WatchSettings) -> Vec<Tested> {
         let notification = Notification::test(server, clock::now());
-        let ways = ways(&settings.notify).into_iter();
-        let tested = ways.map(|(receiver, _, way)| Tested {
+        let configured = configured(&settings.notify).into_iter();
+        let tested = configured.map(|Configured { receiver, way, .. }| Tested {
             receiver: receiver.name().to_owned(),
             delivered: way.deliver(&notification),
         });
@@ -189,7 +211,7 @@ impl Notifier {
         let absent = now.absent && !last.absent;
         let changed = standing(&now.verdict) != standing(&last.verdict);
         *last = now;
-        self.when == When::EveryCheck || changed || absent || (outcome.opened_alarm && !repeated)
+        changed || absent || (outcome.opened_alarm && !repeated)
     }
 }
 
@@ -207,27 +229,44 @@ const HEARTBEAT: &str = "heartbeat";
 
 /// The heartbeat, if there is one.
 fn ping(settings: &WatchSettings) -> Option<Ping> {
-    let url = settings.heartbeat.as_ref()?;
-    Some(Ping::new(url, agent(&settings.notify.roots, TRY)))
+    let heartbeat = settings.heartbeat.as_ref()?;
+    Some(Ping::new(heartbeat, TRY))
 }
 
-/// Every receiver: its name for people, its key, and the way to it.
-fn ways(settings: &NotifySettings) -> Vec<(Receiver, ReceiverKey, Way)> {
+/// A receiver: its name for people, its key, the way to it, and when it is notified.
+struct Configured {
+    receiver: Receiver,
+    key: ReceiverKey,
+    way: Way,
+    when: When,
+}
+
+/// Every receiver. Of a URL no more is shown than scheme, host and port.
+fn configured(settings: &NotifySettings) -> Vec<Configured> {
     let mut distinct = Distinct::default();
     let mut all = Vec::new();
-    for (number, url) in (1..).zip(&settings.urls) {
-        // a path or query may hold a token
-        let shown = url.split(['?', '#']).next().unwrap_or_default();
-        let shown: Vec<&str> = shown.splitn(4, '/').take(3).collect();
-        let receiver = Receiver::new(&format!("{number}:{}", shown.join("/")));
-        let post = Post::new(url, settings, agent(&settings.roots, TRY));
-        let key = distinct.next(ReceiverKey::of_url(url));
-        all.push((receiver, key, Way::Post(Box::new(post))));
+    for (number, webhook) in (1..).zip(&settings.webhooks) {
+        let (name, key) = match &webhook.name {
+            Some(name) => (name.clone(), ReceiverKey::of_name(name)),
+            None => {
+                let key = ReceiverKey::of_url(webhook.url.expose());
+                (format!("{number}:{}", webhook.url), key)
+            }
+        };
+        all.push(Configured {
+            receiver: Receiver::new(&name),
+            key: distinct.next(key),
+            way: Way::Post(Box::new(Post::new(webhook, TRY))),
+            when: webhook.when,
+        });
     }
     if let Some(words) = &settings.exec {
-        let key = distinct.next(ReceiverKey::of_program(words));
-        let exec = Exec::new(words, RUN);
-        all.push((Receiver::new("exec"), key, Way::Exec(exec)));
+        all.push(Configured {
+            receiver: Receiver::new("exec"),
+            key: distinct.next(ReceiverKey::of_program(words)),
+            way: Way::Exec(Exec::new(words, RUN)),
+            when: settings.when,
+        });
     }
     all
 }

@@ -3,19 +3,17 @@
 use std::time::Duration;
 
 use ring::hmac;
-use ureq::Agent;
 
 use super::Undelivered;
-use super::http::kind;
+use super::http::Client;
 use super::notification::Notification;
 use crate::clock;
-use crate::config::{Auth, NotifySettings, Secret, SigningKey};
+use crate::config::{Auth, Secret, SigningKey, Webhook};
 use crate::ledger::encode_base64;
 use crate::report::JsonObject;
 
 pub(super) struct Post {
-    agent: Agent,
-    url: String,
+    client: Client,
     username: String,
     password: Secret,
     auth: Auth,
@@ -23,23 +21,24 @@ pub(super) struct Post {
 }
 
 impl Post {
-    pub fn new(url: &str, settings: &NotifySettings, agent: Agent) -> Post {
+    /// Makes the way to a webhook, each try of which ends after `timeout`.
+    pub fn new(webhook: &Webhook, timeout: Duration) -> Post {
+        let Webhook {
+            url, roots, proxy, ..
+        } = webhook;
         Post {
-            agent,
-            url: url.to_owned(),
-            username: settings.login.username.clone(),
-            password: settings.login.password.clone(),
-            auth: settings.auth,
-            key: settings.secret.as_ref().map(key),
+            client: Client::new(url, roots, proxy.as_ref(), timeout),
+            username: webhook.login.username.clone(),
+            password: webhook.login.password.clone(),
+            auth: webhook.auth.clone(),
+            key: webhook.secret.as_ref().map(key),
         }
     }
 
     pub fn deliver(&self, notification: &Notification) -> Result<(), Undelivered> {
         let body = self.body(notification);
-        let mut request = self
-            .agent
-            .post(&self.url)
-            .header("content-type", "application/json");
+        let mut request = self.client.post();
+        request = request.header("content-type", "application/json");
         if let Some(key) = &self.key {
             let time = clock::now().unix().to_string();
             let signed = format!("{}.{time}.{body}", notification.id);
@@ -52,22 +51,26 @@ impl Post {
                     format!("v1,{}", encode_base64(tag.as_ref())),
                 );
         }
-        if self.auth == Auth::Basic {
-            let login = format!("{}:{}", self.username, self.password.expose());
-            let basic = format!("Basic {}", encode_base64(login.as_bytes()));
-            request = request.header("authorization", basic);
-        }
+        request = match &self.auth {
+            Auth::Body => request,
+            Auth::Basic => {
+                let login = format!("{}:{}", self.username, self.password.expose());
+                let basic = format!("Basic {}", encode_base64(login.as_bytes()));
+                request.header("authorization", basic)
+            }
+            Auth::Header(value) => request.header("authorization", value.expose()),
+        };
         // an error's text may quote the URL, which may hold a token: only its kind is told
         let response = request
             .send(body.as_str())
-            .map_err(|error| Undelivered::new(kind(&error)))?;
+            .map_err(|error| Undelivered::new(self.client.why(&error)))?;
         if response.status().is_success() {
             return Ok(());
         }
         let header = response.headers().get("retry-after");
         let seconds = header.and_then(|value| value.to_str().ok()?.trim().parse().ok());
         Err(Undelivered {
-            why: format!("status {}", response.status().as_u16()),
+            why: self.client.refused(response.status().as_u16()),
             retry_after: seconds.map(Duration::from_secs),
         })
     }

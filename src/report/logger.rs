@@ -11,11 +11,18 @@ use super::json::JsonObject;
 use crate::clock;
 use crate::config::LogFormat;
 
+/// Libraries that log whole URLs below the level `info`, which hold tokens.
+const HTTP: [&str; 2] = ["ureq", "ureq_proto"];
+
 /// Starts logging to stderr; a stderr that is closed is no reason to stop auditing.
 pub fn start_logging(level: LevelFilter, format: LogFormat) {
     let journal = stderr_is_the_journal();
     let mut builder = Builder::new();
-    builder.filter_level(level).format(move |line, record| {
+    builder.filter_level(level);
+    for library in HTTP {
+        builder.filter_module(library, level.min(LevelFilter::Info));
+    }
+    builder.format(move |line, record| {
         let level = record.level();
         // env_logger itself writes to nowhere else: what cannot be written is lost, not fatal
         match format {

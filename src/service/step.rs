@@ -7,8 +7,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::toml_edit;
-use crate::config::Secret;
+use crate::config::{Secret, masked_settings};
 
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +86,7 @@ impl Step {
     pub fn whole(&self) -> String {
         match self {
             Step::Write { text, .. } => {
-                let lines = toml_edit::shown(text.expose());
+                let lines = masked_settings(text.expose());
                 let lines: String = lines.lines().map(|line| format!("  | {line}\n")).collect();
                 format!("{}\n{}", self.summary(), lines.trim_end())
             }

@@ -1,6 +1,6 @@
 //! Changing single keys of a settings file: whatever else stands there, comments above all, stays.
 
-use toml::de::DeTable;
+use toml::de::{DeArray, DeTable};
 
 /// The text with these keys (name, value as TOML) set: in their place where they are there already,
 /// else at the end.
@@ -33,28 +33,47 @@ pub fn set_keys(text: &str, keys: &[(&str, &str)]) -> Result<String, String> {
             changed.replace_range(span, value);
         }
     }
-    if !added.is_empty() && !changed.is_empty() && !changed.ends_with('\n') {
-        changed.push('\n');
-    }
-    changed.push_str(&added);
-    Ok(changed)
+    let at = before_tables(&changed);
+    let (before, tables) = changed.split_at_checked(at).unwrap_or((&changed, ""));
+    let is_open = !added.is_empty() && !before.is_empty() && !before.ends_with('\n');
+    let newline = if is_open { "\n" } else { "" };
+    Ok(format!("{before}{newline}{added}{tables}"))
 }
 
-/// The text as it may be shown: passwords left out.
-pub(super) fn shown(text: &str) -> String {
-    let line = |line: &str| match line.split_once('=') {
-        Some((key, _))
-            if key
-                .trim()
-                .trim_matches('"')
-                .to_ascii_lowercase()
-                .ends_with("password") =>
-        {
-            format!("{key}= \"***\"\n")
-        }
-        _ => format!("{line}\n"),
+/// Returns the byte where the first table begins, with the comments right above it: behind its header, a key would be its
+/// own.
+fn before_tables(text: &str) -> usize {
+    let Ok(table) = DeTable::parse(text) else {
+        return text.len();
     };
-    text.lines().map(line).collect()
+    let tables = table.get_ref().iter().filter(|(_, value)| {
+        let value = value.get_ref();
+        let is_of_tables = |items: &DeArray| items.iter().any(|item| item.get_ref().is_table());
+        value.is_table() || value.as_array().is_some_and(is_of_tables)
+    });
+    // a table that is written in one line, `a = {}`, has its key at the beginning of the line
+    let headers = tables.filter_map(|(key, _)| {
+        let before = text.get(..key.span().start)?;
+        let line = before.rfind('\n').map_or(0, |at| at + 1);
+        text.get(line..)?
+            .trim_start()
+            .starts_with('[')
+            .then_some(line)
+    });
+    let Some(mut at) = headers.min() else {
+        return text.len();
+    };
+    while let Some(above) = text.get(..at.saturating_sub(1)).filter(|_| at > 0) {
+        let line = above.rfind('\n').map_or(0, |at| at + 1);
+        if !text
+            .get(line..at)
+            .is_some_and(|line| line.trim_start().starts_with('#'))
+        {
+            break;
+        }
+        at = line;
+    }
+    at
 }
 
 #[cfg(test)]
@@ -92,10 +111,16 @@ mod tests {
     }
 
     #[test]
-    fn passwords_are_not_shown() {
+    fn what_is_added_stands_before_the_first_table() {
+        let text = "a = 1\n\n# the pager\n[[receiver]]\nname = \"x\"\n";
         assert_eq!(
-            shown("audit-password = \"x\"\npassword=\"y\"\nuser = \"z\""),
-            "audit-password = \"***\"\npassword= \"***\"\nuser = \"z\"\n"
+            set_keys(text, &[("b", "2")]).unwrap(),
+            "a = 1\n\nb = 2\n# the pager\n[[receiver]]\nname = \"x\"\n"
+        );
+        let text = "[[receiver]]\na = 1";
+        assert_eq!(
+            set_keys(text, &[("b", "2")]).unwrap(),
+            "b = 2\n[[receiver]]\na = 1"
         );
     }
 }

@@ -141,7 +141,9 @@ impl Meant {
         }
         texts.push(value.to_owned());
         self.given.push((setting, texts));
-        if setting.kind.is_secret() {
+        // none of the values is a URL, so it may be a token from its first byte on
+        let is_token = setting.kind.is_url() && !value.is_empty();
+        if setting.kind.is_secret() || is_token {
             self.secrets.push(value.to_owned());
         }
     }

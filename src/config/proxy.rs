@@ -1,0 +1,301 @@
+//! Which proxy a request of HTTP goes through: as curl decides by its environment, but never to this machine itself.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+
+use ureq::http::Uri;
+
+use super::problem::Problem;
+use super::source::Source;
+use super::url::{Url, host, is_loopback};
+
+/// The word that switches proxies off.
+const NONE: &str = "none";
+/// The setting.
+const FLAG: &str = "proxy";
+/// The port of a proxy that is named without one, as curl has it.
+const PORT: u16 = 1080;
+
+/// A proxy. `Display` and `Debug` show scheme, host, port, and who named it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Proxy {
+    url: String,
+    named_by: Source,
+}
+
+impl Proxy {
+    /// Returns the URL with user and password, for the one place that connects.
+    pub fn expose(&self) -> &str {
+        &self.url
+    }
+}
+
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, rest) = self.url.split_once("://").unwrap_or_default();
+        let host = rest.rsplit('@').next().unwrap_or_default();
+        write!(f, "the proxy {scheme}://{host} ({})", self.named_by)
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What `--proxy` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Chosen {
+    /// No proxy, whatever the environment says.
+    Never,
+    /// This one.
+    Through(Proxy),
+}
+
+impl Chosen {
+    /// Reads `none` or a proxy.
+    ///
+    /// # Errors
+    /// What a right one looks like.
+    pub fn read(text: &str, source: &Source) -> Result<Chosen, String> {
+        match text {
+            NONE => Ok(Chosen::Never),
+            _ => read(text, source).map(Chosen::Through),
+        }
+    }
+}
+
+/// Which proxy a request goes through.
+#[derive(Clone, Debug, Default)]
+pub struct Proxies {
+    pub(super) chosen: Option<Chosen>,
+    pub(super) environment: Environment,
+}
+
+/// The variables that curl goes by.
+#[derive(Clone, Default)]
+pub(super) struct Environment(BTreeMap<&'static str, String>);
+
+/// What stands there may be a password.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.keys()).finish()
+    }
+}
+
+/// Variables that name the proxy of an `http` URL, the strongest first. In capitals, a CGI program's client could set it
+/// by a header of the same name, so curl takes it in small letters alone.
+const HTTP: &[&str] = &["http_proxy", "all_proxy", "ALL_PROXY"];
+/// Those of an `https` URL.
+const HTTPS: &[&str] = &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+/// Those that name the hosts which no proxy is used for.
+const EXCEPT: &[&str] = &["no_proxy", "NO_PROXY"];
+
+impl Environment {
+    /// Takes over the variables that are set.
+    pub fn of(variables: &BTreeMap<String, String>) -> Environment {
+        let names = HTTP.iter().chain(HTTPS).chain(EXCEPT);
+        let set = names.filter_map(|name| Some((*name, variables.get(*name)?.clone())));
+        Environment(set.filter(|(_, value)| !value.is_empty()).collect())
+    }
+
+    fn first(&self, names: &[&'static str]) -> Option<(&'static str, &str)> {
+        let mut set = names.iter();
+        set.find_map(|name| Some((*name, self.0.get(name)?.as_str())))
+    }
+}
+
+impl Proxies {
+    /// Returns the proxy that requests for this URL go through; `None`: they go to the host itself.
+    ///
+    /// # Errors
+    /// The variable that names it holds no proxy.
+    pub fn of(&self, url: &Url) -> Result<Option<Proxy>, Problem> {
+        let except = self.environment.first(EXCEPT);
+        let excepted = except.is_some_and(|(_, list)| is_excepted(url.host(), list));
+        if excepted || is_loopback(url.host()) {
+            return Ok(None);
+        }
+        let names = if url.is_https() { HTTPS } else { HTTP };
+        match (&self.chosen, self.environment.first(names)) {
+            (Some(Chosen::Never), _) | (None, None) => Ok(None),
+            (Some(Chosen::Through(proxy)), _) => Ok(Some(proxy.clone())),
+            (None, Some((name, text))) => {
+                let source = Source::Variable(name.to_owned());
+                let proxy = read(text, &source).map_err(|wanted| Problem::BadValue {
+                    flag: FLAG,
+                    source,
+                    value: None,
+                    wanted,
+                });
+                proxy.map(Some)
+            }
+        }
+    }
+}
+
+/// Reads a proxy: `http` where no scheme is named, as curl.
+fn read(text: &str, source: &Source) -> Result<Proxy, String> {
+    let wanted = || {
+        "none, or http:// or https:// and a host, with a port and nothing behind it, such as http://proxy.example:3128; \
+         there is no SOCKS"
+            .to_owned()
+    };
+    let text = text.trim().trim_end_matches('/');
+    let url = match text.contains("://") {
+        true => text.to_owned(),
+        false => format!("http://{text}"),
+    };
+    let uri: Uri = url.parse().map_err(|_| wanted())?;
+    let authority = uri.authority().map(|authority| authority.as_str());
+    let authority = authority.unwrap_or_default();
+    let is_bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
+    let behind = authority.rsplit('@').next().unwrap_or_default();
+    let port = behind.rsplit(']').next().unwrap_or_default();
+    let has_port = port.contains(':');
+    let is_whole = !has_port || uri.port_u16().is_some();
+    let scheme = uri.scheme_str().unwrap_or_default();
+    let has_scheme = matches!(scheme, "http" | "https");
+    if !is_bare || !is_whole || !has_scheme || host(authority).is_empty() || url.contains("***") {
+        return Err(wanted());
+    }
+    let url = match (has_port, scheme) {
+        (false, "http") => format!("http://{authority}:{PORT}"),
+        _ => format!("{scheme}://{authority}"),
+    };
+    // the parser that is asked again when it is used
+    ureq::Proxy::new(&url).map_err(|_| wanted())?;
+    Ok(Proxy {
+        url,
+        named_by: source.clone(),
+    })
+}
+
+/// Returns whether a list of hosts, as curl takes it, names this one: by its name or the end of it, its number, or a
+/// network (CIDR).
+fn is_excepted(host: &str, list: &str) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let number: Option<IpAddr> = host.parse().ok();
+    let mut entries = list
+        .split([',', ' ', '\t'])
+        .filter(|entry| !entry.is_empty());
+    list.trim() == "*"
+        || entries.any(|entry| {
+            let entry = entry.trim_start_matches('.').trim_end_matches('.');
+            let entry = entry.to_ascii_lowercase();
+            let bare = entry.trim_start_matches('[').trim_end_matches(']');
+            match number {
+                Some(number) => is_in(number, bare),
+                None => host.strip_suffix(bare).is_some_and(|before| {
+                    !bare.is_empty() && (before.is_empty() || before.ends_with('.'))
+                }),
+            }
+        })
+}
+
+/// Returns whether a number is this one, or in this network.
+fn is_in(number: IpAddr, entry: &str) -> bool {
+    let (network, bits) = match entry.split_once('/') {
+        Some((network, bits)) => (network, bits.parse().ok()),
+        None => (entry, Some(128)),
+    };
+    let (Ok(network), Some(bits)) = (network.parse::<IpAddr>(), bits) else {
+        return false;
+    };
+    let differ = match (number, network) {
+        (IpAddr::V4(a), IpAddr::V4(b)) => u128::from(u32::from(a) ^ u32::from(b)) << 96,
+        (IpAddr::V6(a), IpAddr::V6(b)) => u128::from(a) ^ u128::from(b),
+        _ => return false,
+    };
+    let leading: u32 = differ.leading_zeros();
+    let all = if number.is_ipv4() { 32 } else { 128 };
+    leading >= bits.min(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn through(variables: &[(&str, &str)], url: &str) -> Option<String> {
+        let variables = variables.iter();
+        let variables = variables.map(|(name, value)| (name.to_string(), value.to_string()));
+        let proxies = Proxies {
+            chosen: None,
+            environment: Environment::of(&variables.collect()),
+        };
+        let proxy = proxies.of(&Url::read(url).unwrap()).unwrap();
+        proxy.map(|proxy| proxy.expose().to_owned())
+    }
+
+    #[test]
+    fn the_environment_decides_as_it_does_for_curl() {
+        let (http, https) = ("http://h.example/", "https://h.example/");
+        let p = "http://p:1";
+        let some = Some(p.to_owned());
+        assert_eq!(through(&[("http_proxy", p)], http), some);
+        assert_eq!(through(&[("HTTP_PROXY", p)], http), None);
+        assert_eq!(through(&[("http_proxy", p)], https), None);
+        for name in ["https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"] {
+            assert_eq!(through(&[(name, p)], https), some, "{name}");
+        }
+        assert_eq!(
+            through(&[("https_proxy", "http://q:2"), ("ALL_PROXY", p)], http),
+            some
+        );
+        assert_eq!(through(&[("https_proxy", "")], https), None);
+        assert_eq!(
+            through(&[("http_proxy", "p")], http).as_deref(),
+            Some("http://p:1080")
+        );
+        for own in ["http://127.0.0.1:1/", "http://[::1]/", "http://localhost/x"] {
+            assert_eq!(through(&[("ALL_PROXY", p)], own), None, "{own}");
+        }
+    }
+
+    #[test]
+    fn hosts_that_are_excepted_are_asked_directly() {
+        for (host, list, excepted) in [
+            ("h.example", "*", true),
+            ("h.example", "h.example", true),
+            ("h.example", "a, .example", true),
+            ("h.example", "example b", true),
+            ("h.example", "ample", false),
+            ("h.example", "", false),
+            ("h.example", ",.", false),
+            ("10.1.2.3", "10.1.2.3", true),
+            ("10.1.2.3", "10.0.0.0/8", true),
+            ("10.1.2.3", "11.0.0.0/8", false),
+            ("10.1.2.3", "2.3", false),
+            ("fd00::1", "[fd00::1]", true),
+            ("fd00::1", "fd00::/8", true),
+            ("fd00::1", "10.0.0.0/0", false),
+        ] {
+            assert_eq!(is_excepted(host, list), excepted, "{host} {list}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_shown_without_its_user() {
+        let source = Source::Flag("proxy");
+        let Ok(Chosen::Through(proxy)) = Chosen::read("http://user:pw@p:3128/", &source) else {
+            panic!("a proxy");
+        };
+        assert_eq!(
+            format!("{proxy:?}"),
+            "the proxy http://p:3128 (flag --proxy)"
+        );
+        assert_eq!(Chosen::read("none", &source), Ok(Chosen::Never));
+        for wrong in [
+            "socks5://p:1",
+            "http://",
+            "http://p:x",
+            "http://p/x",
+            "http://p:1?x",
+            "",
+        ] {
+            assert!(Chosen::read(wrong, &source).is_err(), "{wrong}");
+        }
+    }
+}

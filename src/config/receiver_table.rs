@@ -1,0 +1,226 @@
+//! `[[receiver]]` tables of a settings file: a receiver of notifications with a CA, a secret and a login of its own.
+
+use std::path::PathBuf;
+
+use toml::de::{DeTable, DeValue};
+
+use super::draft::{GivenPath, Urls};
+use super::file::kind_of;
+use super::kind::quoted;
+use super::nearest::nearest;
+use super::problem::Problem;
+use super::settings::When;
+use super::source::Source;
+use super::url::{self, Url};
+
+/// The tables' name.
+pub(super) const TABLE: &str = "receiver";
+/// The key whose value may hold a token.
+pub(super) const URL: &str = "url";
+/// Names that notifications and metrics have for others.
+const TAKEN: [&str; 2] = ["exec", "heartbeat"];
+/// The most characters of a name: it is a label of metrics.
+const LONGEST: usize = 64;
+
+/// Keys of a table, and what messages call them.
+const KEYS: [(&str, &str); 7] = [
+    ("name", "receiver.name"),
+    (URL, "receiver.url"),
+    ("url-file", "receiver.url-file"),
+    ("ca", "receiver.ca"),
+    ("secret-file", "receiver.secret-file"),
+    ("auth-file", "receiver.auth-file"),
+    ("when", "receiver.when"),
+];
+
+/// What `when` may be.
+const WHEN: [(&str, When); 3] = [
+    ("changes", When::Changes),
+    ("tampering", When::Tampering),
+    ("every-check", When::EveryCheck),
+];
+
+/// One receiver as its table has it.
+#[derive(Clone)]
+pub(super) struct ReceiverTable {
+    pub source: Source,
+    pub name: String,
+    pub url: Urls,
+    pub ca: Option<GivenPath>,
+    pub secret: Option<GivenPath>,
+    pub auth: Option<GivenPath>,
+    pub when: When,
+}
+
+/// Reads a table; `source` says on which line a byte of the file is.
+///
+/// # Errors
+/// Everything that is wrong in it.
+pub(super) fn read(
+    table: &DeTable,
+    at: usize,
+    source: &impl Fn(usize) -> Source,
+) -> Result<ReceiverTable, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut read = ReceiverTable {
+        source: source(at),
+        name: String::new(),
+        url: Urls::default(),
+        ca: None,
+        secret: None,
+        auth: None,
+        when: When::Changes,
+    };
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start); // as they stand in the file
+    let mut urls = 0;
+    for (key, value) in entries {
+        let source = source(key.span().start);
+        let name = key.get_ref().to_ascii_lowercase();
+        let Some((key, flag)) = KEYS.iter().find(|(key, _)| *key == name) else {
+            problems.push(Problem::UnknownKey {
+                nearest: nearest(&name, KEYS.iter().map(|(key, _)| *key)),
+                key: key.get_ref().to_string(),
+                source,
+            });
+            continue;
+        };
+        let DeValue::String(text) = value.get_ref() else {
+            problems.push(Problem::BadType {
+                flag,
+                source,
+                found: kind_of(value.get_ref()),
+                wanted: "a text in quotes",
+            });
+            continue;
+        };
+        urls += u32::from(matches!(*key, URL | "url-file"));
+        problems.extend(read.set(key, flag, text, source).err());
+    }
+    let lacks = |fault: &str| Problem::BadTable {
+        source: read.source.clone(),
+        fault: fault.to_owned(),
+    };
+    let is_faulty = |flag: &str, problems: &[Problem]| {
+        let mut of = problems.iter();
+        of.any(|problem| matches!(problem, Problem::BadValue { flag: of, .. } | Problem::BadType { flag: of, .. } if *of == flag))
+    };
+    if read.name.is_empty() && !is_faulty("receiver.name", &problems) {
+        problems.push(lacks("it has no name: metrics and outboxes need one"));
+    }
+    if urls != 1 {
+        problems.push(lacks("wanted is one of url and url-file"));
+    }
+    match problems.is_empty() {
+        true => Ok(read),
+        false => Err(problems),
+    }
+}
+
+impl ReceiverTable {
+    fn set(
+        &mut self,
+        key: &str,
+        flag: &'static str,
+        text: &str,
+        source: Source,
+    ) -> Result<(), Problem> {
+        let wrong = |wanted: String, value: Option<String>| Problem::BadValue {
+            flag,
+            source: source.clone(),
+            value,
+            wanted,
+        };
+        let shown = || Some(text.to_owned());
+        if key == "name" {
+            self.name = match is_name(text) {
+                true => text.to_owned(),
+                false => return Err(wrong(name_wanted(), shown())),
+            };
+            return Ok(());
+        }
+        if key == "when" {
+            let when = WHEN.iter().find(|(word, _)| *word == text);
+            let words = WHEN.map(|(word, _)| word).join(", ");
+            let (_, when) = when.ok_or_else(|| wrong(format!("one of {words}"), shown()))?;
+            self.when = *when;
+            return Ok(());
+        }
+        if key == URL {
+            let url = Url::read(text).map_err(|wanted| wrong(wanted, url::masked(text)))?;
+            self.url = Urls::Texts(vec![url]);
+            return Ok(());
+        }
+        if text.is_empty() {
+            return Err(wrong("the name of a file".to_owned(), shown()));
+        }
+        let given = GivenPath {
+            path: PathBuf::from(text),
+            flag,
+            source: source.clone(),
+        };
+        match key {
+            "url-file" => self.url = Urls::File(given),
+            "ca" => self.ca = Some(given),
+            "secret-file" => self.secret = Some(given),
+            _ => self.auth = Some(given),
+        }
+        Ok(())
+    }
+
+    /// Returns the table as a settings file has it; of a URL scheme, host and port.
+    pub fn to_toml(&self) -> String {
+        let mut text = format!(
+            "\n[[{TABLE}]] # {}\nname = {}\n",
+            super::effective::one_line(&self.source),
+            quoted(&self.name)
+        );
+        let mut line = |key: &str, value: &str| {
+            text.push_str(&format!("{key} = {}\n", quoted(value)));
+        };
+        match &self.url {
+            Urls::Texts(urls) => urls.iter().for_each(|url| line(URL, &url.masked())),
+            Urls::File(given) => line("url-file", &given.path.to_string_lossy()),
+        }
+        let files = [
+            ("ca", &self.ca),
+            ("secret-file", &self.secret),
+            ("auth-file", &self.auth),
+        ];
+        for (key, given) in files {
+            if let Some(given) = given {
+                line(key, &given.path.to_string_lossy());
+            }
+        }
+        if let Some((word, _)) = WHEN.iter().find(|(_, when)| *when == self.when) {
+            line("when", word);
+        }
+        text
+    }
+}
+
+/// Returns the problems of tables that have the name of an earlier one.
+pub(super) fn repeated(tables: &[ReceiverTable]) -> Vec<Problem> {
+    let numbered = tables.iter().enumerate();
+    let repeated = numbered.filter(|(index, table)| {
+        let mut earlier = tables.iter().take(*index);
+        earlier.any(|other| other.name == table.name)
+    });
+    let problems = repeated.map(|(_, table)| Problem::BadTable {
+        source: table.source.clone(),
+        fault: format!("an earlier one has the name {} too", quoted(&table.name)),
+    });
+    problems.collect()
+}
+
+fn is_name(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    !text.is_empty() && text.len() <= LONGEST && text.chars().all(plain) && !TAKEN.contains(&text)
+}
+
+fn name_wanted() -> String {
+    format!(
+        "up to {LONGEST} letters, digits, dots, dashes and underscores, and not {}",
+        TAKEN.join(" or ")
+    )
+}
