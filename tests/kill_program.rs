@@ -97,8 +97,10 @@ fn killed_at_any_step_the_program_goes_on_from_what_it_trusted() {
     }
     println!("killed at {} points", reached.len());
     assert!(reached.len() >= 36, "{reached:?}");
-    let notified = reached.iter().filter(|point| point.starts_with("Outbox"));
-    assert_eq!(notified.count(), fault::REPLACING.len(), "{reached:?}");
+    for kind in ["Outbox", "Receivers"] {
+        let notified = reached.iter().filter(|point| point.starts_with(kind));
+        assert_eq!(notified.count(), fault::REPLACING.len(), "{reached:?}");
+    }
 }
 
 #[test]

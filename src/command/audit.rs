@@ -42,6 +42,7 @@ pub fn run(settings: &Settings, effective: &Effective) -> Result<Exit, Failed> {
             let found = sweep_once(&mut auditor, settings, &watch, until);
             let until = auditor.clock().instant() + MIRRORING;
             mirror(&mut auditor, settings, until);
+            watch.close(settings);
             Ok(exit.max(found))
         }
         Repeat::UntilStopped => {

@@ -59,9 +59,11 @@ pub fn run(
         let until = auditor.clock().instant() + MIRRORING;
         mirror(&mut auditor, settings, until);
         if stop.requested() {
-            return Ok(exit.max(Exit::Incomplete));
+            exit = exit.max(Exit::Incomplete);
+            break;
         }
     }
+    watch.close(settings);
     Ok(exit)
 }
 

@@ -2,15 +2,18 @@
 
 use std::cell::RefCell;
 
+use log::Level;
+
 use super::open::{self, Failed};
 use crate::audit::{Auditor, Cycle, Outcome};
 use crate::clock;
-use crate::config::{Effective, Persona, Repeat, Settings};
+use crate::config::{Effective, Persona, Repeat, Settings, Volume};
 use crate::ledger::Digest;
 use crate::monitor;
-use crate::notify::Notifier;
-use crate::report::{About, Board, Prefix};
+use crate::notify::{Notifier, OpenAlarms};
+use crate::report::{About, Board, Event, Prefix, complain};
 use crate::server::{Endpoint, Security, Server};
+use crate::text::counted_with;
 use crate::trust::{LocalFailure, Store};
 
 /// What each outcome and each cycle is told to.
@@ -40,6 +43,7 @@ pub fn start(
         store.directory(),
         &settings.watch,
         &outcomes,
+        &open_alarms(store)?,
     );
     board.watch_receivers(notifier.receivers());
     board.watch_heartbeat(notifier.heartbeat());
@@ -70,10 +74,46 @@ impl Watch {
         }
     }
 
-    /// Before a program ends that does its work once: one try for each notification.
-    pub fn flush(&self) {
-        self.notifier.borrow().flush();
+    /// Ends the deliveries of a program that does its work once, and names the receivers that something waits for. The
+    /// log does that, and standard error if `--quiet` switches the log off.
+    pub fn close(&self, settings: &Settings) {
+        let server = &settings.server.name;
+        for undone in self.notifier.borrow().close() {
+            let waiting = counted_with(undone.count, "notification", ["waits", "wait"]);
+            let why = undone
+                .why
+                .as_deref()
+                .unwrap_or("there was no time for a try");
+            let text = format!(
+                "{waiting} for receiver {}: {why}; the next run tries again",
+                undone.receiver
+            );
+            match settings.report.volume {
+                Volume::Quiet => complain(&format!("{server}: {text}")),
+                Volume::Normal => Event::new(Level::Warn, text).text("server", server).log(),
+            }
+        }
     }
+
+    /// Waits for one try of each notification, in a program that does its work once.
+    pub fn flush(&self) {
+        self.notifier.borrow_mut().flush();
+    }
+}
+
+/// Returns the open alarms of all databases. A list that cannot be read is reported by the audit.
+fn open_alarms(store: &Store) -> Result<OpenAlarms, LocalFailure> {
+    let mut open = OpenAlarms {
+        alarms: Vec::new(),
+        are_all: true,
+    };
+    for database in store.databases()? {
+        match store.open_alarms(Some(&database)) {
+            Ok(alarms) => open.alarms.extend(alarms),
+            Err(_) => open.are_all = false,
+        }
+    }
+    Ok(open)
 }
 
 fn prefix(persona: Persona) -> Prefix {

@@ -10,13 +10,15 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use super::Undelivered;
 use super::exec::Exec;
+use super::identity::ReceiverKey;
 use super::notification::Notification;
 use super::outbox::{Kept, Outbox};
 use super::post::Post;
-use super::queue::Queue;
-use crate::clock::Clock;
+use super::queue::{Gone, Queue};
+use super::record::Record;
+use crate::clock::{Clock, Timestamp};
 use crate::report::{Event, Receiver};
-use crate::trust::LocalFailure;
+use crate::trust::{Alarm, LocalFailure};
 
 /// The way to a receiver.
 pub(super) enum Way {
@@ -25,6 +27,14 @@ pub(super) enum Way {
 }
 
 impl Way {
+    /// Returns the time under `--once` within which a try may begin: a program may take half a minute for each.
+    fn patience(&self) -> Duration {
+        match self {
+            Way::Post(_) => Duration::from_secs(5),
+            Way::Exec(_) => Duration::from_secs(30),
+        }
+    }
+
     /// One try.
     pub fn deliver(&self, notification: &Notification) -> Result<(), Undelivered> {
         match self {
@@ -39,8 +49,31 @@ pub(super) struct Courier {
     shared: Arc<Shared>,
 }
 
+/// What the receiver's record keeps of a notification.
+#[derive(Clone, Copy)]
+pub(super) enum Noted<'a> {
+    /// Nothing: it says again what was said, or is no tampering.
+    Nothing,
+    /// The receiver is notified of the alarms of this database that were opened until then.
+    Alarms(&'a str, Timestamp),
+    /// The receiver is given this notification; one that it has is not given again.
+    Id,
+}
+
+/// What is left when a program ends that does its work once.
+pub struct Undone {
+    /// The receiver.
+    pub receiver: String,
+    /// The number of notifications that wait for it.
+    pub count: u64,
+    /// Why the last try failed; `None` if there was none.
+    pub why: Option<String>,
+}
+
 struct Shared {
     receiver: Receiver,
+    /// The time under `--once` within which a try may begin.
+    patience: Duration,
     waiting: Mutex<Waiting>,
     changed: Condvar,
 }
@@ -49,19 +82,31 @@ struct Waiting {
     queue: Queue,
     /// `None` where it could not be opened: notifications are sent all the same.
     outbox: Option<Outbox>,
+    record: Record,
     on_the_way: bool,
+    /// Whether no further try is to begin.
+    is_closed: bool,
+    /// Why the last try failed.
+    why: Option<String>,
 }
 
 impl Courier {
-    /// Takes up what an earlier run left, and begins to deliver.
-    pub fn start(directory: &Path, receiver: Receiver, way: Way) -> Courier {
+    /// Begins to deliver what an earlier run left below `directory`, the server's. `has_alarms` says whether a database
+    /// has open alarms.
+    pub fn start(
+        directory: &Path,
+        key: &ReceiverKey,
+        receiver: Receiver,
+        way: Way,
+        has_alarms: impl Fn(&str) -> bool,
+    ) -> Courier {
         let mut queue = Queue::default();
-        let outbox = match Outbox::open(directory) {
+        let outbox = match Outbox::open(&directory.join("outbox").join(key.to_string())) {
             Ok((outbox, left)) => {
                 let now = Clock::system().instant();
                 for kept in left {
                     for gone in queue.add(kept, now) {
-                        tell(&receiver, outbox.remove(&gone));
+                        tell(&receiver, outbox.remove(gone.kept()));
                         receiver.dropped(1);
                     }
                 }
@@ -72,13 +117,19 @@ impl Courier {
                 None
             }
         };
+        let mut record = Record::load(directory, key);
+        tell(&receiver, record.begin(receiver.name(), has_alarms));
         receiver.waiting(queue.len(), queue.oldest());
         let shared = Arc::new(Shared {
             receiver,
+            patience: way.patience(),
             waiting: Mutex::new(Waiting {
                 queue,
                 outbox,
+                record,
                 on_the_way: false,
+                is_closed: false,
+                why: None,
             }),
             changed: Condvar::new(),
         });
@@ -92,48 +143,120 @@ impl Courier {
         Courier { shared }
     }
 
-    /// Writes a notification down, and has it delivered.
-    pub fn give(&self, notification: Notification) {
+    /// Returns whether there was no record of the receiver before this process.
+    pub fn is_new(&self) -> bool {
+        self.shared.lock().record.is_new
+    }
+
+    /// Returns whether the receiver was, or is to be, notified of an alarm since it was opened.
+    pub fn knows(&self, alarm: &Alarm) -> bool {
+        self.shared.lock().record.has_alarm(alarm)
+    }
+
+    /// Writes a notification down, and has it delivered. Returns whether it is on disk.
+    pub fn give(&self, notification: Notification, noted: Noted) -> bool {
         let shared = &self.shared;
+        // the try begins once the record is written, for it waits for this lock
         let mut waiting = shared.lock();
-        if waiting.queue.tells(&notification) {
-            return shared.receiver.dropped(1);
+        if matches!(noted, Noted::Id) && waiting.record.has_id(&notification.id) {
+            return true;
         }
-        let kept = match &mut waiting.outbox {
-            Some(outbox) => {
-                let (kept, written) = outbox.keep(notification);
-                tell(&shared.receiver, written);
-                kept
+        let id = notification.id.clone();
+        let is_safe = match waiting.queue.tells(&notification) {
+            true => {
+                shared.receiver.dropped(1);
+                true
             }
-            None => Kept {
-                sequence: 0,
-                notification,
-            },
+            false => waiting.put(shared, notification),
         };
-        let gone = waiting.queue.add(kept, Clock::system().instant());
-        shared.receiver.dropped(gone.len());
-        for kept in gone {
-            waiting.remove(&shared.receiver, &kept);
+        if is_safe {
+            let written = match noted {
+                Noted::Nothing => Ok(()),
+                Noted::Alarms(database, now) => waiting.record.note_alarms(database, now),
+                Noted::Id => waiting.record.note_id(&id),
+            };
+            tell(&shared.receiver, written);
         }
         shared.count(&waiting);
         shared.changed.notify_all();
+        is_safe
     }
 
-    /// Waits until each notification has had a try, but no longer than until then.
-    pub fn flush(&self, until: Instant) {
+    /// Waits until each notification has had a try: no try begins after the receiver's time, counted from `begin`, and one
+    /// that has begun is waited for, so that its result counts.
+    pub fn flush(&self, begin: Instant) {
+        let until = begin + self.shared.patience;
         let mut waiting = self.shared.lock();
-        while waiting.on_the_way || !waiting.queue.all_tried() {
-            let left = until.saturating_duration_since(Clock::system().instant());
-            if left.is_zero() {
+        loop {
+            let now = Clock::system().instant();
+            let is_over = waiting.queue.all_tried(now) || now >= until;
+            if !waiting.on_the_way && is_over {
                 return;
             }
-            let woken = self.shared.changed.wait_timeout(waiting, left);
+            // a try has an end of its own
+            let time = match is_over {
+                true => IDLE,
+                false => until.saturating_duration_since(now),
+            };
+            let woken = self.shared.changed.wait_timeout(waiting, time);
             waiting = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// Begins no further try, waits for the end of the one that has begun, and returns what is left.
+    pub fn close(&self) -> Option<Undone> {
+        let mut waiting = self.shared.lock();
+        waiting.is_closed = true;
+        while waiting.on_the_way {
+            let woken = self.shared.changed.wait(waiting);
+            waiting = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+        let count = u64::try_from(waiting.queue.len()).unwrap_or(u64::MAX);
+        (count > 0).then(|| Undone {
+            receiver: self.shared.receiver.name().to_owned(),
+            count,
+            why: waiting.why.clone(),
+        })
     }
 }
 
 impl Waiting {
+    /// Writes a notification down and queues it. Returns whether it is on disk.
+    fn put(&mut self, shared: &Shared, notification: Notification) -> bool {
+        let (kept, is_safe) = match &mut self.outbox {
+            Some(outbox) => {
+                let (kept, written) = outbox.keep(notification);
+                let is_safe = written.is_ok();
+                tell(&shared.receiver, written);
+                (kept, is_safe)
+            }
+            None => {
+                let sequence = 0;
+                let kept = Kept {
+                    sequence,
+                    notification,
+                };
+                (kept, false)
+            }
+        };
+        for gone in self.queue.add(kept, Clock::system().instant()) {
+            self.let_go(&shared.receiver, &gone, 0);
+        }
+        is_safe
+    }
+
+    /// Removes a notification that left the queue undelivered. Only one that nothing replaces is an error.
+    fn let_go(&self, receiver: &Receiver, gone: &Gone, tries: u32) {
+        receiver.dropped(1);
+        self.remove(receiver, gone.kept());
+        let (level, told) = match gone.is_loss() {
+            true => (Level::Error, "notification given up"),
+            false => (Level::Debug, "notification replaced by another one"),
+        };
+        let id = &gone.kept().notification.id;
+        tell_of(level, told, receiver.name(), id, tries).log();
+    }
+
     fn remove(&self, receiver: &Receiver, kept: &Kept) {
         if let Some(outbox) = &self.outbox {
             tell(receiver, outbox.remove(kept));
@@ -156,8 +279,12 @@ impl Shared {
         let mut waiting = self.lock();
         loop {
             let now = Clock::system().instant();
-            let Some(item) = waiting.queue.take_due(now) else {
-                let next = waiting.queue.next();
+            let due = match waiting.is_closed {
+                true => None,
+                false => waiting.queue.take_due(now),
+            };
+            let Some(item) = due else {
+                let next = waiting.queue.next().filter(|_| !waiting.is_closed);
                 let time = next.map_or(IDLE, |next| next.saturating_duration_since(now));
                 let woken = self.changed.wait_timeout(waiting, time);
                 waiting = woken.unwrap_or_else(PoisonError::into_inner).0;
@@ -184,13 +311,12 @@ impl Shared {
                         false => Level::Debug,
                     };
                     tell_of(level, "not notified yet", name, &id, tries)
-                        .text("reason", why)
+                        .text("reason", &why)
                         .log();
+                    waiting.why = Some(why);
                     let now = Clock::system().instant();
                     if let Some(gone) = waiting.queue.put_back(item, retry_after, luck(), now) {
-                        self.receiver.dropped(1);
-                        waiting.remove(&self.receiver, &gone);
-                        tell_of(Level::Error, "notification given up", name, &id, tries).log();
+                        waiting.let_go(&self.receiver, &gone, tries);
                     }
                 }
             }

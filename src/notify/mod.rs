@@ -1,8 +1,10 @@
 //! Notifications: who is told of tampering and of changes, and how that is made sure of.
 //!
 //! `notification` is what is told, `outbox` keeps it on disk, `courier` delivers what one receiver is
-//! due in a thread of its own, `identity` is what outboxes are filed under, `untrusted` decides when one of all databases of which nothing is trusted is due, `post`
-//! and `exec` are the ways it can go, `heartbeat` is silence's alarm.
+//! due in a thread of its own, `identity` is what outboxes are filed under, `record` what a receiver was notified of,
+//! `stranded` hands over what waits for receivers that are gone, `outage` folds an outage of a server into one
+//! notification, `untrusted` decides when one of all databases of which nothing is trusted is due, `post` and `exec` are
+//! the ways it can go, `heartbeat` is silence's alarm.
 
 #![forbid(unsafe_code)]
 
@@ -13,15 +15,21 @@ pub(crate) mod http;
 mod identity;
 mod notification;
 mod notifier;
+mod outage;
 mod outbox;
 mod post;
 mod queue;
+mod record;
+mod stranded;
 mod untrusted;
 
 use std::time::Duration;
 
+pub use courier::Undone;
 pub use notifier::{Notifier, Tested};
 pub use outbox::waiting_since;
+
+use crate::trust::Alarm;
 
 /// A try that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,4 +47,13 @@ impl Undelivered {
             retry_after: None,
         }
     }
+}
+
+/// The open alarms of a server when the program starts.
+#[derive(Debug, Default)]
+pub struct OpenAlarms {
+    /// The alarms, in the order in which they were raised.
+    pub alarms: Vec<Alarm>,
+    /// Whether the alarms of each database could be read.
+    pub are_all: bool,
 }

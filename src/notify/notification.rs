@@ -4,10 +4,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ring::rand::{SecureRandom, SystemRandom};
 
+use super::outage::Reachability;
 use crate::audit::{Outcome, Verdict};
 use crate::clock::{Clock, Timestamp};
 use crate::ledger::{Digest, Signature, State, encode_base64};
 use crate::report::{JsonObject, Untrusted, adopt_command, close_command};
+use crate::trust::Alarm;
 
 /// How much it matters; the earlier goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,8 +37,11 @@ impl Notification {
     /// Of a database's check.
     pub fn of(server: &str, outcome: &Outcome, now: Timestamp) -> Notification {
         let tampered = outcome.verdict.is_tampering();
-        let id = fresh_id();
         let alarm = outcome.alarm.as_ref();
+        let id = match alarm.filter(|_| outcome.opened_alarm) {
+            Some(alarm) => id_of(server, alarm),
+            None => fresh_id(),
+        };
         let evidence = alarm.map(|alarm| alarm.evidence.display().to_string());
         let body = JsonObject::new()
             .text("db", Some(&outcome.database))
@@ -60,7 +65,6 @@ impl Notification {
             .text("id", Some(&id))
             .end();
         let finding = outcome.alarm.as_ref().map_or("", |alarm| alarm.id.as_str());
-        let topic = Digest::of(&[outcome.database.as_bytes(), b"\0", finding.as_bytes()]);
         Notification {
             id,
             rank: if tampered {
@@ -68,7 +72,79 @@ impl Notification {
             } else {
                 Rank::Change
             },
-            topic: short(topic),
+            topic: topic(&outcome.database, finding),
+            body,
+        }
+    }
+
+    /// Returns the notification of an open alarm that a receiver has no record of; `more` is the number of further such
+    /// alarms of the database that have no notification of their own. `run_at` is the time of the last finding.
+    pub fn of_alarm(server: &str, alarm: &Alarm, more: usize) -> Notification {
+        let id = id_of(server, alarm);
+        let others = match more {
+            0 => String::new(),
+            _ => format!("; {more} more are open, immuaudit alarm list prints them"),
+        };
+        let reason = format!(
+            "{}; found at {}, and the alarm is open{others}",
+            alarm.reason, alarm.raised
+        );
+        let body = JsonObject::new()
+            .text("db", Some(&alarm.database))
+            .text("run_at", Some(&alarm.last_seen.to_string()))
+            .flag("tampered", true)
+            .object("previous_state", state(alarm.trusted, None))
+            .object("current_state", state(alarm.shown, None))
+            .text("server", Some(server))
+            .text("verdict", Some(Verdict::Tampered(alarm.kind).word()))
+            .text("reason", Some(&reason))
+            .text("evidence", Some(&alarm.evidence.display().to_string()))
+            .text("alarm", Some(&alarm.id))
+            .text("close_command", Some(&close_command(alarm)))
+            .text("adopt_command", adopt_command(alarm).as_deref())
+            .text("id", Some(&id))
+            .end();
+        Notification {
+            id,
+            rank: Rank::Tampering,
+            topic: topic(&alarm.database, &alarm.id),
+            body,
+        }
+    }
+
+    /// Returns the notification of databases that cannot be reached, or can be again.
+    pub fn of_reachability(
+        server: &str,
+        reachability: &Reachability,
+        now: Timestamp,
+    ) -> Notification {
+        let id = fresh_id();
+        let verdict = match reachability.away.is_empty() {
+            true => Verdict::Consistent,
+            false => Verdict::Unreachable,
+        };
+        let count = reachability.away.len().max(match verdict {
+            Verdict::Consistent => reachability.back.len(),
+            _ => 0,
+        });
+        let body = JsonObject::new()
+            .text("db", Some(""))
+            .text("run_at", Some(&now.to_string()))
+            .flag("tampered", false)
+            .object("previous_state", None)
+            .object("current_state", None)
+            .text("server", Some(server))
+            .text("verdict", Some(verdict.word()))
+            .text("reason", Some(&reachability.text()))
+            .text("evidence", None)
+            .number("database_count", u64::try_from(count).ok())
+            .texts("databases", &reachability.names())
+            .text("id", Some(&id))
+            .end();
+        Notification {
+            id,
+            rank: Rank::Change,
+            topic: short(Digest::of(&[b"reachability"])),
             body,
         }
     }
@@ -171,6 +247,17 @@ pub fn standing(verdict: &str) -> &str {
         true => "good",
         false => verdict,
     }
+}
+
+fn topic(database: &str, alarm: &str) -> String {
+    short(Digest::of(&[database.as_bytes(), b"\0", alarm.as_bytes()]))
+}
+
+/// Returns the id of the notification that an alarm was opened: the same from each process, for each receiver.
+fn id_of(server: &str, alarm: &Alarm) -> String {
+    let opened = alarm.opened().to_string();
+    let parts = [server, "\0", alarm.id.as_str(), "\0", opened.as_str()];
+    short(Digest::of(&parts.map(str::as_bytes)))
 }
 
 fn fresh_id() -> String {

@@ -1,29 +1,34 @@
 //! Who is to be told of a check, and of what.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
-use super::Undelivered;
-use super::courier::{Courier, Way};
+use super::courier::{Courier, Noted, Undone, Way};
 use super::exec::Exec;
 use super::heartbeat::{Heartbeat, Ping};
 use super::identity::{Distinct, ReceiverKey};
 use super::notification::{Notification, Rank, standing};
+use super::outage::Outage;
 use super::post::Post;
+use super::stranded::HandOver;
 use super::untrusted::Notified;
+use super::{OpenAlarms, Undelivered};
 use crate::audit::{Cycle, Exit, Outcome};
-use crate::clock::{self, Clock};
+use crate::clock::{self, Clock, Timestamp};
 use crate::config::{NotifySettings, WatchSettings, When};
 use crate::report::{Receiver, Untrusted};
-use crate::trust::OutcomeRecord;
+use crate::trust::{Alarm, OutcomeRecord};
 
 /// Time for one try over the network.
 const TRY: Duration = Duration::from_secs(10);
 /// Time for one run of a program.
 const RUN: Duration = Duration::from_secs(30);
-/// Time for everything under `--once`.
-const ONCE: Duration = Duration::from_secs(5);
+/// Time for the heartbeat under `--once`.
+const BEAT: Duration = Duration::from_secs(5);
+/// Open alarms of one database that a receiver without a record of them is notified of one by one: what the next ones
+/// say, the list of alarms says better.
+const EACH: usize = 10;
 
 /// Tells the receivers of what a check found.
 pub struct Notifier {
@@ -36,6 +41,9 @@ pub struct Notifier {
     last: HashMap<String, Last>,
     /// What was notified of the others.
     untrusted: Notified,
+    outage: Outage,
+    /// Whether no whole cycle has come yet.
+    is_first: bool,
 }
 
 /// What came of a test notification.
@@ -47,14 +55,21 @@ pub struct Tested {
 }
 
 impl Notifier {
-    /// Begins to deliver what an earlier run left in the outboxes below `directory`, the server's.
+    /// Begins to deliver what an earlier run left in the outboxes below `directory`, the server's. Notifies each receiver of
+    /// the open alarms that it has no record of, and hands over what waits for receivers that are not configured.
     pub fn start(
         server: &str,
         directory: &Path,
         settings: &WatchSettings,
         outcomes: &[OutcomeRecord],
+        open: &OpenAlarms,
     ) -> Notifier {
-        let (mut couriers, mut receivers) = (Vec::new(), Vec::new());
+        let (mut couriers, mut receivers, mut keys) = (Vec::new(), Vec::new(), Vec::new());
+        let has_alarms = |database: &str| {
+            let mut alarms = open.alarms.iter();
+            !open.are_all || alarms.any(|alarm| alarm.database == database)
+        };
+        let now = clock::now();
         for configured in configured(&settings.notify) {
             let Configured {
                 receiver,
@@ -62,10 +77,20 @@ impl Notifier {
                 way,
                 when,
             } = configured;
-            let outbox = directory.join("outbox").join(key.to_string());
             receivers.push(receiver.clone());
-            couriers.push((Courier::start(&outbox, receiver, way), when));
+            let courier = Courier::start(directory, &key, receiver, way, has_alarms);
+            catch_up(server, &courier, &open.alarms, now);
+            couriers.push((courier, when));
+            keys.push(key);
         }
+        let left = HandOver {
+            directory,
+            known: &keys,
+            couriers: couriers.iter().map(|(courier, _)| courier).collect(),
+            open,
+            now,
+        };
+        receivers.extend(left.run());
         let heartbeat = ping(settings).map(|ping| {
             let receiver = Receiver::new(HEARTBEAT);
             (Heartbeat::start(ping, receiver.clone()), receiver)
@@ -86,6 +111,8 @@ impl Notifier {
             heartbeat,
             last: last.collect(),
             untrusted: Notified::load(directory),
+            outage: Outage::default(),
+            is_first: true,
         }
     }
 
@@ -100,20 +127,37 @@ impl Notifier {
         counts.cloned()
     }
 
-    /// A database's check.
+    /// Takes a database's check. A change that all databases of the server may share waits for the end of the cycle.
     pub fn outcome(&mut self, outcome: &Outcome) {
         if self.couriers.is_empty() || outcome.is_stranger {
             return;
         }
+        let before = self.last.get(&outcome.database);
+        let before = before.map_or_else(String::new, |last| last.verdict.clone());
         let is_news = self.is_news(outcome);
-        if is_news || self.has_every_check() {
-            let notification = Notification::of(&self.server, outcome, clock::now());
-            self.give(&notification, is_news);
+        if !is_news && !self.has_every_check() {
+            return;
+        }
+        let now = clock::now();
+        let notification = Notification::of(&self.server, outcome, now);
+        let noted = match (outcome.opened_alarm, &outcome.alarm) {
+            (false, _) => Noted::Nothing,
+            (true, Some(_)) => Noted::Alarms(&outcome.database, now),
+            (true, None) => Noted::Id,
+        };
+        // a warning is news of its own
+        let has_more = outcome.opened_alarm || !outcome.warnings.is_empty();
+        if notification.rank == Rank::Tampering || has_more || !is_news {
+            return self.give(&notification, noted, is_news);
+        }
+        self.give_to(When::EveryCheck, &notification);
+        if let Some(alone) = self.outage.hold(&before, outcome, notification) {
+            self.give_to(When::Changes, &alone);
         }
     }
 
     /// Gives a notification to the receivers that it is for; `is_news`: it is one of more than another check.
-    fn give(&self, notification: &Notification, is_news: bool) {
+    fn give(&self, notification: &Notification, noted: Noted, is_news: bool) {
         for (courier, when) in &self.couriers {
             let is_due = match when {
                 When::EveryCheck => true,
@@ -121,8 +165,23 @@ impl Notifier {
                 When::Tampering => is_news && notification.rank == Rank::Tampering,
             };
             if is_due {
-                courier.give(notification.clone());
+                courier.give(notification.clone(), noted);
             }
+        }
+    }
+
+    /// Gives a notification of a change to the receivers with this setting.
+    fn give_to(&self, setting: When, notification: &Notification) {
+        let couriers = self.couriers.iter().filter(|(_, when)| *when == setting);
+        for (courier, _) in couriers {
+            courier.give(notification.clone(), Noted::Nothing);
+        }
+    }
+
+    /// Gives what waited for the end of the cycle. Receivers of every check have it already.
+    fn release(&mut self, cycle: Option<&Cycle>) {
+        for notification in self.outage.release(&self.server, cycle, clock::now()) {
+            self.give_to(When::Changes, &notification);
         }
     }
 
@@ -139,6 +198,7 @@ impl Notifier {
         }
         self.last.retain(|database, _| !cycle.forgets(database));
         if !self.couriers.is_empty() {
+            self.release(Some(cycle));
             self.untrusted(cycle);
         }
     }
@@ -160,21 +220,38 @@ impl Notifier {
             }
         }
         let every = self.has_every_check() && untrusted.unproven > 0;
+        let is_first = std::mem::take(&mut self.is_first);
+        let notification = Notification::of_untrusted(&self.server, &untrusted, now);
+        let noted = match news.is_some() && untrusted.is_tampering() {
+            true => Noted::Id,
+            false => Noted::Nothing,
+        };
         if every || news.is_some() {
-            let notification = Notification::of_untrusted(&self.server, &untrusted, now);
-            self.give(&notification, news.is_some());
+            self.give(&notification, noted, news.is_some());
+        } else if is_first && untrusted.is_tampering() {
+            // a receiver that was added since has not heard of it
+            for (courier, _) in self.couriers.iter().filter(|(courier, _)| courier.is_new()) {
+                courier.give(notification.clone(), Noted::Id);
+            }
         }
     }
 
-    /// One try for whatever is due, before a program ends that does its work once.
-    pub fn flush(&self) {
-        let until = Clock::system().instant() + ONCE;
+    /// Waits for one try of whatever is due, in a program that does its work once.
+    pub fn flush(&mut self) {
+        self.release(None);
+        let begin = Clock::system().instant();
         for (courier, _) in &self.couriers {
-            courier.flush(until);
+            courier.flush(begin);
         }
         if let Some((heartbeat, _)) = &self.heartbeat {
-            heartbeat.flush(until);
+            heartbeat.flush(begin + BEAT);
         }
+    }
+
+    /// Begins no further try before such a program ends. Returns what waits for the next one.
+    pub fn close(&self) -> Vec<Undone> {
+        let couriers = self.couriers.iter();
+        couriers.filter_map(|(courier, _)| courier.close()).collect()
     }
 
     /// Sends a notification that says it is a test, once to each receiver, and one heartbeat.
@@ -212,6 +289,28 @@ impl Notifier {
         let changed = standing(&now.verdict) != standing(&last.verdict);
         *last = now;
         changed || absent || (outcome.opened_alarm && !repeated)
+    }
+}
+
+/// Notifies a receiver of the open alarms that it has no record of: one that was added, or whose address was corrected,
+/// since they were found, and all if a kill came between the alarm and its notification.
+fn catch_up(server: &str, courier: &Courier, open: &[Alarm], now: Timestamp) {
+    let mut by_database: BTreeMap<&str, Vec<&Alarm>> = BTreeMap::new();
+    for alarm in open.iter().filter(|alarm| !courier.knows(alarm)) {
+        by_database.entry(&alarm.database).or_default().push(alarm);
+    }
+    for (database, alarms) in by_database {
+        let more = alarms.len().saturating_sub(EACH);
+        let each: Vec<&&Alarm> = alarms.iter().take(EACH).collect();
+        let last = each.len().saturating_sub(1);
+        for (index, alarm) in each.into_iter().enumerate() {
+            // the record says that all are notified of, so it is written with the last one
+            let (more, noted) = match index == last {
+                true => (more, Noted::Alarms(database, now)),
+                false => (0, Noted::Nothing),
+            };
+            courier.give(Notification::of_alarm(server, alarm, more), noted);
+        }
     }
 }
 

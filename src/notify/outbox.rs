@@ -68,6 +68,14 @@ impl Outbox {
         files::remove_for_good(&self.path(kept))
     }
 
+    /// Removes the outbox itself; one with anything in it stays.
+    pub fn remove_directory(&self) -> Result<(), LocalFailure> {
+        match files::list(&self.directory)?.is_empty() {
+            true => files::remove_directory(&self.directory),
+            false => Ok(()),
+        }
+    }
+
     fn path(&self, kept: &Kept) -> PathBuf {
         let Notification {
             id, rank, topic, ..

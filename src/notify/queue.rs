@@ -1,4 +1,4 @@
-//! What one receiver is due, in which order, and how long to wait after a failure. Pure: times are given.
+//! What one receiver is due, in which order, and how long to wait after a failure. Times are parameters.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use super::outbox::Kept;
 const WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(600));
 /// The longest wait that a receiver may ask for.
 const LONGEST: Duration = Duration::from_secs(3600);
-/// Tries before a notification is given up: three days of them. By attempts, not by the clock, so
+/// Tries before a change is given up: three days of them. By attempts, not by the clock, so
 /// that a clock that was put forward loses nothing; tampering is never given up.
 pub(super) const TRIES: u32 = 441;
 /// Notifications that wait at most, those of tampering not counted.
@@ -19,105 +19,173 @@ const MOST: usize = 1000;
 #[derive(Debug)]
 pub(super) struct Item {
     pub kept: Kept,
+    /// Failed tries, those of the notifications that this one replaced included: how long to wait goes by them.
     pub tries: u32,
+    /// Failed tries of this notification: giving it up goes by them.
+    own_tries: u32,
     pub due: Instant,
+    /// Since when the receiver is due something of this topic.
     pub since: Instant,
 }
 
+impl Item {
+    fn new(kept: Kept, now: Instant) -> Item {
+        Item {
+            kept,
+            tries: 0,
+            own_tries: 0,
+            due: now,
+            since: now,
+        }
+    }
+
+    fn is_change(&self) -> bool {
+        self.kept.notification.rank == Rank::Change
+    }
+
+    fn is_about(&self, notification: &Notification) -> bool {
+        let own = &self.kept.notification;
+        (own.rank, &own.topic) == (notification.rank, &notification.topic)
+    }
+
+    /// Takes over age, tries and waiting time from the notification that this one replaces, so that a receiver that is
+    /// down looks no younger and is asked no more often for each change.
+    fn replace(&mut self, replaced: &Item) {
+        self.tries = replaced.tries;
+        self.due = replaced.due;
+        self.since = self.since.min(replaced.since);
+    }
+}
+
+/// What leaves the queue undelivered.
+#[derive(Debug)]
+pub(super) enum Gone {
+    /// A later notification of the same topic says what counts now, or an earlier one says the same.
+    Replaced(Kept),
+    /// The receiver is not notified of it.
+    GivenUp(Kept),
+}
+
+impl Gone {
+    /// Returns the notification.
+    pub fn kept(&self) -> &Kept {
+        match self {
+            Gone::Replaced(kept) | Gone::GivenUp(kept) => kept,
+        }
+    }
+
+    /// Returns whether the receiver is not notified of it, by another one either.
+    pub fn is_loss(&self) -> bool {
+        matches!(self, Gone::GivenUp(_))
+    }
+}
+
 #[derive(Debug, Default)]
-pub(super) struct Queue(Vec<Item>);
+pub(super) struct Queue {
+    items: Vec<Item>,
+    /// The receiver asked to be left alone until then, whatever there is to deliver.
+    paused: Option<Instant>,
+}
 
 impl Queue {
-    /// Does another of the same topic tell it already? Then the first of a finding stays, and of a
-    /// change the last. Answers what is let go: the new one itself, or one that waited.
+    /// Returns whether a notification of tampering of the same topic waits already. The first of a finding stays.
     pub fn tells(&self, notification: &Notification) -> bool {
         notification.rank == Rank::Tampering && self.same(notification).is_some()
     }
 
-    /// Adds one; answers those that it folds or displaces.
-    pub fn add(&mut self, kept: Kept, now: Instant) -> Vec<Kept> {
+    /// Adds a notification. Returns those that it replaces or displaces.
+    pub fn add(&mut self, kept: Kept, now: Instant) -> Vec<Gone> {
         let mut gone = Vec::new();
-        if kept.notification.rank == Rank::Change {
-            if let Some(index) = self.same(&kept.notification) {
-                gone.push(self.0.remove(index).kept);
+        let mut item = Item::new(kept, now);
+        if item.is_change() {
+            if let Some(index) = self.same(&item.kept.notification) {
+                let replaced = self.items.remove(index);
+                item.replace(&replaced);
+                gone.push(Gone::Replaced(replaced.kept));
             }
         }
-        self.0.push(Item {
-            kept,
-            tries: 0,
-            due: now,
-            since: now,
-        });
-        let changes = |item: &Item| item.kept.notification.rank == Rank::Change;
-        if self.0.iter().filter(|item| changes(item)).count() > MOST {
-            if let Some(oldest) = self.0.iter().position(changes) {
-                gone.push(self.0.remove(oldest).kept);
+        self.items.push(item);
+        if self.items.iter().filter(|item| item.is_change()).count() > MOST {
+            if let Some(oldest) = self.items.iter().position(Item::is_change) {
+                gone.push(Gone::GivenUp(self.items.remove(oldest).kept));
             }
         }
         gone
     }
 
     fn same(&self, notification: &Notification) -> Option<usize> {
-        let is_same = |item: &Item| {
-            let other = &item.kept.notification;
-            (other.rank, &other.topic) == (notification.rank, &notification.topic)
-        };
-        self.0.iter().position(is_same)
+        self.items
+            .iter()
+            .position(|item| item.is_about(notification))
     }
 
-    /// Takes the one that is due: tampering first, then the oldest.
+    /// Takes the one that is due: tampering first, then the oldest; none while the receiver asked to be left alone.
     pub fn take_due(&mut self, now: Instant) -> Option<Item> {
+        if self.is_paused(now) {
+            return None;
+        }
         let due = self
-            .0
+            .items
             .iter()
             .enumerate()
             .filter(|(_, item)| item.due <= now);
         let first = due.min_by_key(|(_, item)| (item.kept.notification.rank, item.kept.sequence));
         let index = first.map(|(index, _)| index)?;
-        Some(self.0.remove(index))
+        Some(self.items.remove(index))
     }
 
-    /// Puts one back after a failed try; `Some`: it is given up. `luck` is from 0 to 1.
+    /// Puts one back after a failed try. `asked` is how long the receiver asks to be left alone, `luck` from 0 to 1.
+    /// Returns what leaves the queue: the notification, or one of the same topic that came meanwhile.
     pub fn put_back(
         &mut self,
         mut item: Item,
         asked: Option<Duration>,
         luck: f64,
         now: Instant,
-    ) -> Option<Kept> {
-        item.tries += 1;
-        if item.tries >= TRIES && item.kept.notification.rank == Rank::Change {
-            return Some(item.kept);
+    ) -> Option<Gone> {
+        let asked = asked.unwrap_or_default().min(LONGEST);
+        self.paused = (!asked.is_zero()).then(|| now + asked);
+        item.tries = item.tries.saturating_add(1);
+        item.own_tries = item.own_tries.saturating_add(1);
+        item.due = now + asked.max(wait(item.tries, luck));
+        if let Some(index) = self.same(&item.kept.notification) {
+            let mut later = self.items.remove(index);
+            if !item.is_change() {
+                self.items.push(item);
+                return Some(Gone::Replaced(later.kept));
+            }
+            later.replace(&item);
+            self.items.push(later);
+            return Some(Gone::Replaced(item.kept));
         }
-        item.due = now
-            + asked
-                .unwrap_or_default()
-                .min(LONGEST)
-                .max(wait(item.tries, luck));
-        // one of the same topic may have come meanwhile
-        if self.same(&item.kept.notification).is_some() {
-            return Some(item.kept);
+        if item.own_tries >= TRIES && item.is_change() {
+            return Some(Gone::GivenUp(item.kept));
         }
-        self.0.push(item);
+        self.items.push(item);
         None
     }
 
-    /// When the next one is due.
-    pub fn next(&self) -> Option<Instant> {
-        self.0.iter().map(|item| item.due).min()
+    fn is_paused(&self, now: Instant) -> bool {
+        self.paused.is_some_and(|until| now < until)
     }
 
-    /// Has each been tried?
-    pub fn all_tried(&self) -> bool {
-        self.0.iter().all(|item| item.tries > 0)
+    /// Returns when the next one is due.
+    pub fn next(&self) -> Option<Instant> {
+        let next = self.items.iter().map(|item| item.due).min()?;
+        Some(self.paused.map_or(next, |until| until.max(next)))
+    }
+
+    /// Returns whether nothing is due that was not tried yet.
+    pub fn all_tried(&self, now: Instant) -> bool {
+        self.is_paused(now) || self.items.iter().all(|item| item.tries > 0)
     }
 
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.items.len()
     }
 
     pub fn oldest(&self) -> Option<Instant> {
-        self.0.iter().map(|item| item.since).min()
+        self.items.iter().map(|item| item.since).min()
     }
 }
 
@@ -170,7 +238,9 @@ mod tests {
         queue.add(kept(0, Rank::Change, "a"), now);
         let gone = queue.add(kept(1, Rank::Change, "a"), now);
         assert_eq!(
-            gone.iter().map(|kept| kept.sequence).collect::<Vec<_>>(),
+            gone.iter()
+                .map(|gone| gone.kept().sequence)
+                .collect::<Vec<_>>(),
             [0]
         );
         queue.add(kept(2, Rank::Tampering, "a"), now);
@@ -220,5 +290,110 @@ mod tests {
         }
         assert_eq!(queue.len(), MOST + 3000);
         queue.take_due(now).unwrap();
+    }
+
+    /// One try that fails.
+    fn fail(queue: &mut Queue, at: Instant, asked: Option<Duration>) -> Option<Gone> {
+        let item = queue.take_due(at).unwrap();
+        queue.put_back(item, asked, 0.0, at)
+    }
+
+    #[test]
+    fn a_change_that_replaces_another_keeps_its_age_its_tries_and_its_waiting_time() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        queue.add(kept(0, Rank::Change, "a"), now);
+        let mut at = now;
+        for _ in 0..12 {
+            assert!(fail(&mut queue, at, None).is_none());
+            at = queue.next().unwrap();
+        }
+        let due = queue.next();
+        let gone = queue.add(kept(1, Rank::Change, "a"), at);
+        assert!(!gone[0].is_loss());
+        assert_eq!((queue.oldest(), queue.next()), (Some(now), due));
+        let item = queue.take_due(at).unwrap();
+        assert_eq!((item.kept.sequence, item.tries), (1, 12));
+        // one that comes while the other is under way goes on in the same way
+        queue.add(kept(2, Rank::Change, "a"), at);
+        let gone = queue.put_back(item, None, 0.0, at).unwrap();
+        assert_eq!((gone.kept().sequence, gone.is_loss()), (1, false));
+        let expected = (Some(now), Some(at + WAITS.1));
+        assert_eq!((queue.oldest(), queue.next()), expected);
+    }
+
+    #[test]
+    fn the_last_change_is_tried_for_three_days_though_earlier_ones_were() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        queue.add(kept(0, Rank::Change, "a"), now);
+        let mut at = now;
+        for _ in 0..TRIES - 1 {
+            assert!(fail(&mut queue, at, None).is_none());
+            at = queue.next().unwrap();
+        }
+        queue.add(kept(1, Rank::Change, "a"), at);
+        for _ in 0..TRIES - 1 {
+            assert!(fail(&mut queue, at, None).is_none());
+            at = queue.next().unwrap();
+        }
+        assert!(fail(&mut queue, at, None).unwrap().is_loss());
+        assert_eq!(queue.len(), 0);
+    }
+
+    #[test]
+    fn a_receiver_that_asks_to_be_left_alone_is_tried_for_nothing_else_meanwhile() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        for n in 0..30 {
+            queue.add(kept(n, Rank::Change, &n.to_string()), now);
+        }
+        fail(&mut queue, now, Some(Duration::from_secs(100)));
+        queue.add(kept(99, Rank::Tampering, "b"), now);
+        let end = now + Duration::from_secs(100);
+        assert!(queue.all_tried(now));
+        assert!(queue.take_due(end - Duration::from_millis(1)).is_none());
+        assert_eq!(queue.next(), Some(end));
+        assert!(!queue.all_tried(end));
+        // then one is tried, of tampering first
+        assert_eq!(queue.take_due(end).unwrap().kept.sequence, 99);
+    }
+
+    #[test]
+    fn the_first_notification_of_a_finding_stays_though_another_came_while_it_was_under_way() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        queue.add(kept(0, Rank::Tampering, "a"), now);
+        let item = queue.take_due(now).unwrap();
+        queue.add(kept(1, Rank::Tampering, "a"), now);
+        let gone = queue.put_back(item, None, 0.0, now).unwrap();
+        assert_eq!((gone.kept().sequence, gone.is_loss()), (1, false));
+    }
+
+    /// A check a minute, each notified of, and a finding on the third day.
+    #[test]
+    fn a_receiver_that_is_down_for_a_week_is_tried_every_ten_minutes_and_is_due_two_notifications_then()
+     {
+        let (mut queue, start) = (Queue::default(), Instant::now());
+        let week = 7 * 24 * 60;
+        let (mut tries, mut lost) = (0, 0);
+        for minute in 0..week {
+            let now = start + Duration::from_secs(60 * minute);
+            queue.add(kept(minute, Rank::Change, "a"), now);
+            if minute == 2 * 24 * 60 {
+                queue.add(kept(1_000_000, Rank::Tampering, "finding"), now);
+            }
+            while let Some(item) = queue.take_due(now) {
+                tries += 1;
+                let gone = queue.put_back(item, None, 0.5, now);
+                lost += u32::from(gone.is_some_and(|gone| gone.is_loss()));
+            }
+        }
+        let end = start + Duration::from_secs(60 * week);
+        assert_eq!(queue.oldest(), Some(start));
+        assert_eq!(lost, 0);
+        println!("{tries} tries in a week");
+        assert!((1_500..=2_500).contains(&tries), "{tries}");
+        let end = end + WAITS.1;
+        let arrived: Vec<u64> = std::iter::from_fn(|| queue.take_due(end))
+            .map(|item| item.kept.sequence)
+            .collect();
+        assert_eq!(arrived, [1_000_000, week - 1]);
     }
 }

@@ -25,6 +25,8 @@ pub enum Kind {
     Acknowledged,
     /// A notification that is to be delivered.
     Outbox,
+    /// What a receiver was notified of.
+    Receivers,
 }
 
 /// How far the writing has come.
@@ -51,7 +53,7 @@ pub enum Step {
 }
 
 /// Every kind of file.
-pub const KINDS: [Kind; 9] = [
+pub const KINDS: [Kind; 10] = [
     Kind::State,
     Kind::History,
     Kind::Alarms,
@@ -61,6 +63,7 @@ pub const KINDS: [Kind; 9] = [
     Kind::Values,
     Kind::Acknowledged,
     Kind::Outbox,
+    Kind::Receivers,
 ];
 
 /// Every step of replacing a file.

@@ -219,6 +219,12 @@ pub fn remove_for_good(path: &Path) -> Result<(), LocalFailure> {
     sync_directory_of(path)
 }
 
+/// Removes an empty directory, durably.
+pub fn remove_directory(path: &Path) -> Result<(), LocalFailure> {
+    fs::remove_dir(path).map_err(|error| LocalFailure::system("remove", path, &error))?;
+    sync_directory_of(path)
+}
+
 /// Moves a damaged file out of the way, where it can be looked at.
 pub fn set_aside(path: &Path) -> Result<(), LocalFailure> {
     let aside = with_suffix(path, ".damaged");

@@ -1,0 +1,144 @@
+//! Outboxes of receivers that are not configured any more: their tampering is handed over to those that are.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use log::Level;
+
+use super::OpenAlarms;
+use super::courier::{Courier, Noted};
+use super::identity::ReceiverKey;
+use super::notification::Rank;
+use super::outbox::{Kept, Outbox};
+use super::record::{self, Record};
+use crate::clock::Timestamp;
+use crate::json::Json;
+use crate::report::{Event, Receiver};
+use crate::trust::{LocalFailure, files};
+
+/// How long the record of a receiver that is not configured is stored. A receiver that comes back within that time is
+/// not notified again of what it has.
+const STORED: Duration = Duration::from_secs(90 * 24 * 3600);
+
+/// What happens to the outboxes of receivers that are not configured.
+pub(super) struct HandOver<'a> {
+    /// The directory of the server.
+    pub directory: &'a Path,
+    /// The receivers that are configured.
+    pub known: &'a [ReceiverKey],
+    /// The same.
+    pub couriers: Vec<&'a Courier>,
+    /// The open alarms, of which each configured receiver has been notified.
+    pub open: &'a OpenAlarms,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl HandOver<'_> {
+    /// Hands over tampering, drops changes, and names each receiver. Without any configured receiver everything stays
+    /// where it is. Returns those that something is left for.
+    pub fn run(&self) -> Vec<Receiver> {
+        let keys = |below: &str| files::list(&self.directory.join(below)).unwrap_or_default();
+        let known: BTreeSet<String> = self.known.iter().map(ReceiverKey::to_string).collect();
+        let found: BTreeSet<String> = keys("outbox")
+            .into_iter()
+            .chain(keys(record::DIRECTORY))
+            .filter(|key| !known.contains(key) && !key.ends_with(files::NEW))
+            .collect();
+        let mut left = Vec::new();
+        for key in found {
+            match self.one(&key) {
+                Ok(receiver) => left.extend(receiver),
+                Err(failure) => log::warn!("the outbox of an unknown receiver: {failure}"),
+            }
+        }
+        left
+    }
+
+    fn one(&self, key: &str) -> Result<Option<Receiver>, LocalFailure> {
+        let outbox = self.directory.join("outbox").join(key);
+        let mut record = Record::at(self.directory.join(record::DIRECTORY).join(key));
+        let waiting = match files::exists(&outbox)? {
+            true => Some(Outbox::open(&outbox)?),
+            false => None,
+        };
+        let name = match record.name() {
+            "" => format!("unknown:{key}"),
+            name => format!("unknown:{name}"),
+        };
+        if self.couriers.is_empty() {
+            let count = waiting.map_or(0, |(_, waiting)| waiting.len());
+            return Ok((count > 0).then(|| leave(&name, count)));
+        }
+        let since = record.is_unknown_since(self.now)?;
+        if let Some((outbox, waiting)) = waiting {
+            let mut handed_over = 0;
+            for kept in &waiting {
+                if kept.notification.rank == Rank::Tampering {
+                    if !self.hand_over(kept, &mut record)? {
+                        continue; // the next process tries again
+                    }
+                    handed_over += 1;
+                }
+                outbox.remove(kept)?;
+            }
+            outbox.remove_directory()?;
+            if !waiting.is_empty() {
+                Event::new(
+                    Level::Warn,
+                    "a receiver is not configured any more; its tampering is handed over",
+                )
+                .text("receiver", &name)
+                .number("handed_over", handed_over)
+                .number("dropped", number(waiting.len()).saturating_sub(handed_over))
+                .log();
+            }
+        }
+        if self.now.since(since) >= STORED {
+            record.remove()?;
+        }
+        Ok(None)
+    }
+
+    /// Hands over one notification of tampering. Returns whether every receiver has it, or is to get it. The receiver
+    /// that is gone does not have it: if it comes back, it is notified of the open alarm.
+    fn hand_over(&self, kept: &Kept, record: &mut Record) -> Result<bool, LocalFailure> {
+        let body = Json::parse(&kept.notification.body).ok();
+        let member = |name| body.as_ref().and_then(|body| body.member(name)?.text());
+        let id = member("alarm");
+        let mut open = self.open.alarms.iter();
+        let open = open.find(|alarm| Some(alarm.id.as_str()) == id);
+        if id.is_some() && open.is_none() && self.open.are_all {
+            return Ok(true); // an operator closed it
+        }
+        let mut is_safe = true;
+        for courier in &self.couriers {
+            is_safe &= match open {
+                Some(alarm) => courier.knows(alarm),
+                None => courier.give(kept.notification.clone(), Noted::Id),
+            };
+        }
+        if let Some(database) = member("db").filter(|database| is_safe && !database.is_empty()) {
+            record.forget_alarms(database)?;
+        }
+        Ok(is_safe)
+    }
+}
+
+fn leave(name: &str, count: usize) -> Receiver {
+    Event::new(
+        Level::Warn,
+        "notifications wait for a receiver that is not configured, and no other is",
+    )
+    .text("receiver", name)
+    .number("waiting", number(count))
+    .log();
+    let receiver = Receiver::new(name);
+    receiver.waiting(count, Some(crate::clock::Clock::system().instant()));
+    receiver
+}
+
+fn number(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
