@@ -149,6 +149,30 @@ fn an_auditor_that_is_restarted_notifies_of_an_open_alarm_once() {
     assert_eq!(receiver.received().len(), 1, "{:?}", receiver.received());
 }
 
+/// As after a kill between the two files.
+#[test]
+fn a_notification_that_waits_while_the_record_of_it_is_lost_is_sent_once() {
+    let (scene, receiver) = (Scene::new(), Receiver::start());
+    receiver.answer("500 No");
+    scene.roll_back();
+    let program = cron(&scene, &receiver.url());
+    program.once().ends_with(2);
+    let records = scene.place.join("state/tested/receivers");
+    assert!(records.is_dir());
+    fs::remove_dir_all(&records).expect("the records");
+    receiver.answer("200 OK");
+    for _ in 0..2 {
+        program.once().ends_with(2);
+    }
+    let received = receiver.received();
+    assert_eq!(
+        received.len(),
+        2,
+        "one that failed, one that did not: {received:?}"
+    );
+    assert_eq!(id(&received[0]), id(&received[1]));
+}
+
 #[test]
 fn without_a_receiver_what_waits_is_named_and_stays() {
     let scene = Scene::new();

@@ -11,10 +11,11 @@ use ring::rand::{SecureRandom, SystemRandom};
 use super::Undelivered;
 use super::exec::Exec;
 use super::identity::ReceiverKey;
+use super::item::Gone;
 use super::notification::Notification;
 use super::outbox::{Kept, Outbox};
 use super::post::Post;
-use super::queue::{Gone, Queue};
+use super::queue::Queue;
 use super::record::Record;
 use crate::clock::{Clock, Timestamp};
 use crate::report::{Event, Receiver};
@@ -298,6 +299,7 @@ impl Shared {
             let (name, id) = (self.receiver.name(), item.kept.notification.id.clone());
             match delivered {
                 Ok(()) => {
+                    waiting.queue.delivered();
                     waiting.remove(&self.receiver, &item.kept);
                     self.receiver.sent();
                     tell_of(Level::Info, "notified", name, &id, item.tries + 1).log();

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::outage::Reachability;
+use super::reachability::Reachability;
 use crate::audit::{Outcome, Verdict};
 use crate::clock::{Clock, Timestamp};
 use crate::ledger::{Digest, Signature, State, encode_base64};
@@ -240,11 +240,14 @@ fn state(state: Option<State>, signature: Option<&Signature>) -> Option<JsonObje
     )
 }
 
+/// The standing of verdicts that are all well.
+pub const GOOD: &str = "good";
+
 /// What a change is measured by: verdicts that are all well are one.
 pub fn standing(verdict: &str) -> &str {
     let good = [Verdict::FirstSeen, Verdict::Consistent, Verdict::Empty];
     match good.iter().any(|good| good.word() == verdict) {
-        true => "good",
+        true => GOOD,
         false => verdict,
     }
 }

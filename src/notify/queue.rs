@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::item::{Gone, Item};
 use super::notification::{Notification, Rank};
 use super::outbox::Kept;
 
@@ -15,82 +16,24 @@ pub(super) const TRIES: u32 = 441;
 /// Notifications that wait at most, those of tampering not counted.
 const MOST: usize = 1000;
 
-/// One notification that waits.
-#[derive(Debug)]
-pub(super) struct Item {
-    pub kept: Kept,
-    /// Failed tries, those of the notifications that this one replaced included: how long to wait goes by them.
-    pub tries: u32,
-    /// Failed tries of this notification: giving it up goes by them.
-    own_tries: u32,
-    pub due: Instant,
-    /// Since when the receiver is due something of this topic.
-    pub since: Instant,
-}
-
-impl Item {
-    fn new(kept: Kept, now: Instant) -> Item {
-        Item {
-            kept,
-            tries: 0,
-            own_tries: 0,
-            due: now,
-            since: now,
-        }
-    }
-
-    fn is_change(&self) -> bool {
-        self.kept.notification.rank == Rank::Change
-    }
-
-    fn is_about(&self, notification: &Notification) -> bool {
-        let own = &self.kept.notification;
-        (own.rank, &own.topic) == (notification.rank, &notification.topic)
-    }
-
-    /// Takes over age, tries and waiting time from the notification that this one replaces, so that a receiver that is
-    /// down looks no younger and is asked no more often for each change.
-    fn replace(&mut self, replaced: &Item) {
-        self.tries = replaced.tries;
-        self.due = replaced.due;
-        self.since = self.since.min(replaced.since);
-    }
-}
-
-/// What leaves the queue undelivered.
-#[derive(Debug)]
-pub(super) enum Gone {
-    /// A later notification of the same topic says what counts now, or an earlier one says the same.
-    Replaced(Kept),
-    /// The receiver is not notified of it.
-    GivenUp(Kept),
-}
-
-impl Gone {
-    /// Returns the notification.
-    pub fn kept(&self) -> &Kept {
-        match self {
-            Gone::Replaced(kept) | Gone::GivenUp(kept) => kept,
-        }
-    }
-
-    /// Returns whether the receiver is not notified of it, by another one either.
-    pub fn is_loss(&self) -> bool {
-        matches!(self, Gone::GivenUp(_))
-    }
-}
-
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     items: Vec<Item>,
     /// The receiver asked to be left alone until then, whatever there is to deliver.
     paused: Option<Instant>,
+    /// Rank and topic of the one that is under way.
+    under_way: Option<(Rank, String)>,
 }
 
 impl Queue {
-    /// Returns whether a notification of tampering of the same topic waits already. The first of a finding stays.
+    /// Returns whether a notification of tampering of the same topic waits already, or is under way. The first of a
+    /// finding stays.
     pub fn tells(&self, notification: &Notification) -> bool {
-        notification.rank == Rank::Tampering && self.same(notification).is_some()
+        let is_under_way = self.under_way.as_ref().is_some_and(|(rank, topic)| {
+            (rank, topic) == (&notification.rank, &notification.topic)
+        });
+        let is_told = is_under_way || self.same(notification).is_some();
+        notification.rank == Rank::Tampering && is_told
     }
 
     /// Adds a notification. Returns those that it replaces or displaces.
@@ -131,7 +74,15 @@ impl Queue {
             .filter(|(_, item)| item.due <= now);
         let first = due.min_by_key(|(_, item)| (item.kept.notification.rank, item.kept.sequence));
         let index = first.map(|(index, _)| index)?;
-        Some(self.items.remove(index))
+        let item = self.items.remove(index);
+        let own = &item.kept.notification;
+        self.under_way = Some((own.rank, own.topic.clone()));
+        Some(item)
+    }
+
+    /// Notes that the one under way was delivered.
+    pub fn delivered(&mut self) {
+        self.under_way = None;
     }
 
     /// Puts one back after a failed try. `asked` is how long the receiver asks to be left alone, `luck` from 0 to 1.
@@ -143,6 +94,7 @@ impl Queue {
         luck: f64,
         now: Instant,
     ) -> Option<Gone> {
+        self.under_way = None;
         let asked = asked.unwrap_or_default().min(LONGEST);
         self.paused = (!asked.is_zero()).then(|| now + asked);
         item.tries = item.tries.saturating_add(1);
@@ -150,10 +102,6 @@ impl Queue {
         item.due = now + asked.max(wait(item.tries, luck));
         if let Some(index) = self.same(&item.kept.notification) {
             let mut later = self.items.remove(index);
-            if !item.is_change() {
-                self.items.push(item);
-                return Some(Gone::Replaced(later.kept));
-            }
             later.replace(&item);
             self.items.push(later);
             return Some(Gone::Replaced(item.kept));
@@ -357,13 +305,17 @@ mod tests {
     }
 
     #[test]
-    fn the_first_notification_of_a_finding_stays_though_another_came_while_it_was_under_way() {
+    fn a_finding_that_is_under_way_is_not_told_again() {
         let (mut queue, now) = (Queue::default(), Instant::now());
+        let again = kept(1, Rank::Tampering, "a").notification;
         queue.add(kept(0, Rank::Tampering, "a"), now);
         let item = queue.take_due(now).unwrap();
-        queue.add(kept(1, Rank::Tampering, "a"), now);
-        let gone = queue.put_back(item, None, 0.0, now).unwrap();
-        assert_eq!((gone.kept().sequence, gone.is_loss()), (1, false));
+        assert!(queue.tells(&again));
+        queue.put_back(item, None, 0.0, now);
+        assert!(queue.tells(&again));
+        queue.take_due(now + WAITS.1).unwrap();
+        queue.delivered();
+        assert!(!queue.tells(&again));
     }
 
     /// A check a minute, each notified of, and a finding on the third day.

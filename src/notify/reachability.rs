@@ -1,0 +1,92 @@
+//! What a notification says of databases that cannot be reached, and of those that can be again.
+
+use crate::text::counted;
+
+/// Databases that are named in one notification. The page and `immuaudit status` name all.
+const MAX_NAMES: usize = 16;
+
+/// What a notification says of the reachability of a server's databases.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Reachability {
+    /// The databases that cannot be reached after the cycle.
+    pub away: Vec<String>,
+    /// The databases that can be reached again.
+    pub back: Vec<String>,
+    /// The number of databases that were checked.
+    pub of: usize,
+    /// Why the first one cannot be reached.
+    pub why: String,
+}
+
+impl Reachability {
+    /// Returns what is said of it in words.
+    pub fn text(&self) -> String {
+        let mut parts = Vec::new();
+        if !self.away.is_empty() {
+            let count = self.away.len();
+            let of = counted(number(self.of), "database");
+            let names = named(&self.away);
+            parts.push(format!(
+                "{count} of {of} unreachable ({names}): {}",
+                self.why
+            ));
+        }
+        if !self.back.is_empty() {
+            let count = counted(number(self.back.len()), "database");
+            parts.push(format!("{count} reachable again ({})", named(&self.back)));
+        }
+        parts.join("; ")
+    }
+
+    /// Returns the databases to name: those that cannot be reached, else those that can be again.
+    pub fn names(&self) -> Vec<&str> {
+        let all = match self.away.is_empty() {
+            true => &self.back,
+            false => &self.away,
+        };
+        all.iter().take(MAX_NAMES).map(String::as_str).collect()
+    }
+}
+
+fn named(names: &[String]) -> String {
+    let first: Vec<&str> = names.iter().take(MAX_NAMES).map(String::as_str).collect();
+    let more = if names.len() > MAX_NAMES { ", ..." } else { "" };
+    format!("{}{more}", first.join(", "))
+}
+
+fn number(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_names_a_sample_and_counts_all() {
+        let names = |count: usize| (0..count).map(|n| format!("d{n}")).collect::<Vec<_>>();
+        let outage = Reachability {
+            away: names(300),
+            back: Vec::new(),
+            of: 300,
+            why: "no connection".into(),
+        };
+        let text = outage.text();
+        assert!(
+            text.starts_with("300 of 300 databases unreachable (d0, d1, "),
+            "{text}"
+        );
+        assert!(text.ends_with("d15, ...): no connection"), "{text}");
+        assert_eq!(outage.names().len(), MAX_NAMES);
+        let some = Reachability {
+            away: names(2),
+            back: vec!["x".into()],
+            of: 6,
+            why: "late".into(),
+        };
+        assert_eq!(
+            some.text(),
+            "2 of 6 databases unreachable (d0, d1): late; 1 database reachable again (x)"
+        );
+    }
+}
