@@ -31,12 +31,6 @@ pub fn start(
 ) -> Result<Watch, Failed> {
     let board = Board::new(about(settings, effective), server.calls());
     remember(&board, store, settings)?;
-    if let (Repeat::UntilStopped, Some(listen)) =
-        (settings.audit.repeat, &settings.watch.monitoring)
-    {
-        let address = monitor::start(listen, board.clone(), prefix(settings.persona))?;
-        log::info!("metrics and status page on http://{address}/");
-    }
     let outcomes = store.load_outcomes();
     let notifier = Notifier::start(
         &settings.server.name,
@@ -47,6 +41,13 @@ pub fn start(
     );
     board.watch_receivers(notifier.receivers());
     board.watch_heartbeat(notifier.heartbeat());
+    // what is counted of the receivers is on the first page already
+    if let (Repeat::UntilStopped, Some(listen)) =
+        (settings.audit.repeat, &settings.watch.monitoring)
+    {
+        let address = monitor::start(listen, board.clone(), prefix(settings.persona))?;
+        log::info!("metrics and status page on http://{address}/");
+    }
     Ok(Watch {
         board,
         notifier: RefCell::new(notifier),

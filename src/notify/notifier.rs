@@ -251,7 +251,9 @@ impl Notifier {
     /// Begins no further try before such a program ends. Returns what waits for the next one.
     pub fn close(&self) -> Vec<Undone> {
         let couriers = self.couriers.iter();
-        couriers.filter_map(|(courier, _)| courier.close()).collect()
+        couriers
+            .filter_map(|(courier, _)| courier.close())
+            .collect()
     }
 
     /// Sends a notification that says it is a test, once to each receiver, and one heartbeat.
