@@ -109,6 +109,10 @@ fn what_is_wrong_in_a_table_is_refused_with_file_line_and_key() {
             "settings.toml:1: [[receiver]]: wanted is one of url and url-file",
         ),
         (
+            format!("{table}when = \"every-check\"\nWhen = \"tampering\"\n"),
+            "settings.toml:5: [[receiver]]: when is there twice",
+        ),
+        (
             "[[receiver]]\nurl = \"https://h/TOKEN\"\n".to_owned(),
             "settings.toml:1: [[receiver]]: it has no name",
         ),

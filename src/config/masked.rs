@@ -86,13 +86,17 @@ fn mask(key: &str) -> Option<Mask> {
     }
 }
 
-/// Returns a line without the value of a key that it names, if that is not to be shown.
+/// Returns a line without the value of a key that it names, if that is not to be shown, and without URLs: a value may go
+/// on over several lines.
 fn masked_line(line: &str) -> String {
     let shown = line.split_once('=').and_then(|(before, _)| {
         let key = before.trim_matches(|c: char| c.is_whitespace() || "#\"'".contains(c));
         mask(key).map(|_| format!("{before}= \"{}\"\n", Secret::SHOWN))
     });
-    shown.unwrap_or_else(|| format!("{line}\n"))
+    shown.unwrap_or_else(|| match line.split_once("://") {
+        Some((before, _)) => format!("{before}://{}\n", Secret::SHOWN),
+        None => format!("{line}\n"),
+    })
 }
 
 #[cfg(test)]
@@ -105,6 +109,7 @@ mod tests {
                     audit-notification-url = [\n  \"https://h/TOKEN\", # one\n  \"https://i/?TOKEN\",\n]\n\
                     AUDIT-NOTIFICATION-SECRET = \"\"\"\nTOKEN\"\"\"\nproxy = \"http://u:TOKEN@p:1\"\n\
                     # audit-heartbeat-url = \"https://old/TOKEN\"\n\
+                    # audit-notification-url = [\n#  \"https://h/TOKEN\",\n# was: https://i/?x=TOKEN\n\
                     [[receiver]]\nname = \"pager\"\nurl = \"https://j:8/TOKEN\"\n";
         let shown = masked_settings(file);
         assert!(!shown.contains("TOKEN"), "{shown}");
@@ -114,6 +119,7 @@ mod tests {
             "  \"https://h/***\", # one\n  \"https://i/***\",\n]",
             "proxy = \"http://***@p:1\"",
             "# audit-heartbeat-url = \"***\"",
+            "#  \"https://***\n# was: https://***\n",
             "[[receiver]]\nname = \"pager\"\nurl = \"https://j:8/***\"\n",
         ] {
             assert!(shown.contains(kept), "{kept} in {shown}");

@@ -1,5 +1,6 @@
 //! `[[receiver]]` tables of a settings file: a receiver of notifications with a CA, a secret and a login of its own.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use toml::de::{DeTable, DeValue};
@@ -74,6 +75,7 @@ pub(super) fn read(
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start); // as they stand in the file
     let mut urls = 0;
+    let mut seen = BTreeSet::new();
     for (key, value) in entries {
         let source = source(key.span().start);
         let name = key.get_ref().to_ascii_lowercase();
@@ -94,6 +96,13 @@ pub(super) fn read(
             });
             continue;
         };
+        if !seen.insert(*key) {
+            problems.push(Problem::BadTable {
+                source,
+                fault: format!("{key} is there twice"),
+            });
+            continue;
+        }
         urls += u32::from(matches!(*key, URL | "url-file"));
         problems.extend(read.set(key, flag, text, source).err());
     }
