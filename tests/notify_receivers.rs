@@ -85,13 +85,35 @@ fn a_receiver_that_is_added_after_the_alarm_is_notified_of_it_and_the_others_are
     assert_eq!(id(&heard[0]), id(&added[0]));
     let alarm = scene.program(&[]).open_alarm("defaultdb");
     assert_eq!(member(&added[0].body, "alarm"), alarm);
-    // order and a new token make no other receiver
-    let renamed = format!("{}?token=new,{}", second.url(), first.url());
-    cron(&scene, &renamed).once().ends_with(2);
-    assert_eq!(
-        (accusations(&first).len(), accusations(&second).len()),
-        (1, 1)
-    );
+    // another order makes no other receiver, another query does: it may be of another reader
+    let heard = || (accusations(&first).len(), accusations(&second).len());
+    let other_order = format!("{},{}", second.url(), first.url());
+    cron(&scene, &other_order).once().ends_with(2);
+    assert_eq!(heard(), (1, 1));
+    let reader = format!("{}?to=reader", second.url());
+    cron(&scene, &format!("{other_order},{reader}"))
+        .once()
+        .ends_with(2);
+    assert_eq!(heard(), (1, 2));
+    cron(&scene, &reader).once().ends_with(2);
+    assert_eq!(heard(), (1, 2));
+}
+
+/// By the order of the URLs, the second reader would inherit what the first one was notified of.
+#[test]
+fn a_reader_whose_notification_waits_is_notified_though_the_other_of_the_same_host_is_removed() {
+    let (scene, receiver) = (Scene::new(), Receiver::start());
+    let reader = |name: &str| format!("{}?to={name}", receiver.url());
+    scene.roll_back();
+    cron(&scene, &reader("a")).once().ends_with(2);
+    receiver.answer("500 No");
+    let both = format!("{},{}", reader("a"), reader("b"));
+    cron(&scene, &both).once().ends_with(2);
+    receiver.answer("204 No Content");
+    let before = accusations(&receiver).len();
+    cron(&scene, &reader("b")).once().ends_with(2);
+    assert_eq!(accusations(&receiver).len(), before + 1);
+    assert_eq!(scene.waiting(), Vec::<PathBuf>::new());
 }
 
 #[test]

@@ -214,11 +214,6 @@ impl Notifier {
         let now = clock::now();
         let news = self.untrusted.news(&untrusted, now);
         let fewer = is_whole && self.untrusted.lower_to(&untrusted);
-        if news.is_some() || fewer {
-            if let Err(failure) = self.untrusted.save() {
-                log::warn!("what was notified could not be written: {failure}");
-            }
-        }
         let every = self.has_every_check() && untrusted.unproven > 0;
         let is_first = std::mem::take(&mut self.is_first);
         let notification = Notification::of_untrusted(&self.server, &untrusted, now);
@@ -232,6 +227,12 @@ impl Notifier {
             // a receiver that was added since has not heard of it
             for (courier, _) in self.couriers.iter().filter(|(courier, _)| courier.is_new()) {
                 courier.give(notification.clone(), Noted::Id);
+            }
+        }
+        // last: after a kill it is notified of twice, and not never
+        if news.is_some() || fewer {
+            if let Err(failure) = self.untrusted.save() {
+                log::warn!("what was notified could not be written: {failure}");
             }
         }
     }
@@ -305,13 +306,18 @@ fn catch_up(server: &str, courier: &Courier, open: &[Alarm], now: Timestamp) {
         let more = alarms.len().saturating_sub(EACH);
         let each: Vec<&&Alarm> = alarms.iter().take(EACH).collect();
         let last = each.len().saturating_sub(1);
+        // opened by a clock that was ahead, an alarm would be notified of at each start
+        let opened = alarms.iter().map(|alarm| alarm.opened()).max();
+        let until = opened.map_or(now, |opened| opened.max(now));
+        let mut all_are_safe = true;
         for (index, alarm) in each.into_iter().enumerate() {
             // the record says that all are notified of, so it is written with the last one
             let (more, noted) = match index == last {
-                true => (more, Noted::Alarms(database, now)),
+                true if all_are_safe => (more, Noted::Alarms(database, until)),
+                true => (more, Noted::Nothing),
                 false => (0, Noted::Nothing),
             };
-            courier.give(Notification::of_alarm(server, alarm, more), noted);
+            all_are_safe &= courier.give(Notification::of_alarm(server, alarm, more), noted);
         }
     }
 }

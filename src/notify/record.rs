@@ -81,7 +81,8 @@ impl Record {
     /// It cannot be written.
     pub fn note_alarms(&mut self, database: &str, now: Timestamp) -> Result<(), LocalFailure> {
         self.change(|content| {
-            content.alarms.insert(database.to_owned(), now);
+            let until = content.alarms.entry(database.to_owned()).or_insert(now);
+            *until = now.max(*until); // a clock that was put back takes nothing out of the record
         })
     }
 
