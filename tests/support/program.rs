@@ -103,16 +103,21 @@ impl Program {
             .spawn()
             .expect("the program starts");
         let id = child.id();
+        let program = fs::canonicalize(env!("CARGO_BIN_EXE_immuaudit")).expect("its path");
         let stdout = read_all(child.stdout.take());
         let stderr = read_all(child.stderr.take());
         let mut peak = 0;
         let status = loop {
-            peak = peak.max(high_water(id).unwrap_or(0));
+            // until the program is loaded the kernel may still show the memory of this test
+            if fs::read_link(format!("/proc/{id}/exe")).is_ok_and(|exe| exe == program) {
+                peak = peak.max(high_water(id).unwrap_or(0));
+            }
             if let Some(status) = child.try_wait().expect("the program's status") {
                 break status;
             }
             thread::sleep(Duration::from_millis(1));
         };
+        assert!(peak > 0, "its memory was not seen");
         let output = Output {
             status,
             stdout: stdout.join().expect("its stdout"),
