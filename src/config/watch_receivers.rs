@@ -36,13 +36,9 @@ pub(super) fn heartbeat(
     remarks: &mut Vec<Remark>,
     problems: &mut Vec<Problem>,
 ) -> Option<HeartbeatSettings> {
-    let urls = keep(urls(&draft.heartbeat_url, remarks), problems);
+    let url = one_url(&draft.heartbeat_url, "wanted is one URL", remarks, problems);
     let roots = keep(roots(draft.heartbeat_ca.as_ref()), problems);
-    let mut urls = urls?.into_iter();
-    let url = urls.next()?;
-    if let (Some(_), Urls::File(given)) = (urls.next(), &draft.heartbeat_url) {
-        problems.push(given.problem("wanted is one URL"));
-    }
+    let url = url?;
     let proxy = keep(through(&url, proxies, remarks), problems);
     Some(HeartbeatSettings {
         proxy: proxy?,
@@ -106,7 +102,8 @@ fn of_table(
     remarks: &mut Vec<Remark>,
     problems: &mut Vec<Problem>,
 ) -> Option<Webhook> {
-    let urls = keep(urls(&table.url, remarks), problems);
+    let wanted = "wanted is one URL: a receiver has one";
+    let url = one_url(&table.url, wanted, remarks, problems);
     let roots = keep(roots(table.ca.as_ref()), problems);
     let secret = table.secret.clone().map(Password::File);
     let secret = keep(signing(secret.as_ref(), remarks), problems);
@@ -114,11 +111,7 @@ fn of_table(
         None => Some(Auth::Body),
         Some(given) => keep(header(given, remarks), problems).map(Auth::Header),
     };
-    let mut urls = urls?.into_iter();
-    let url = urls.next()?;
-    if let (Some(_), Urls::File(given)) = (urls.next(), &table.url) {
-        problems.push(given.problem("wanted is one URL: a receiver has one"));
-    }
+    let url = url?;
     if table.auth.is_some() {
         remarks.extend(plaintext(&url));
     }
@@ -139,6 +132,21 @@ fn of_table(
 
 fn keep<T>(result: Result<T, Problem>, problems: &mut Vec<Problem>) -> Option<T> {
     result.map_err(|problem| problems.push(problem)).ok()
+}
+
+/// Returns the URL of what has one alone; `wanted` is what is said of a file with several.
+fn one_url(
+    given: &Urls,
+    wanted: &str,
+    remarks: &mut Vec<Remark>,
+    problems: &mut Vec<Problem>,
+) -> Option<Url> {
+    let mut urls = keep(urls(given, remarks), problems)?.into_iter();
+    let url = urls.next()?;
+    if let (Some(_), Urls::File(given)) = (urls.next(), given) {
+        problems.push(given.problem(wanted));
+    }
+    Some(url)
 }
 
 fn urls(given: &Urls, remarks: &mut Vec<Remark>) -> Result<Vec<Url>, Problem> {
