@@ -5,6 +5,11 @@
 
 use std::fmt;
 
+/// Returns a count as texts and JSON take it.
+pub fn number(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
 /// Returns a count with its noun, such as `1 database` or `2 databases`.
 pub fn counted(count: u64, one: &str) -> String {
     match count {

@@ -10,7 +10,7 @@ use super::strangers::Strangers;
 use super::verdict::{Exit, Verdict};
 use crate::audit::check::listing::Impossible;
 use crate::server::Failure;
-use crate::text::counted;
+use crate::text::{counted, number};
 use crate::trust::LocalFailure;
 
 /// The result of one cycle.
@@ -209,8 +209,4 @@ impl fmt::Display for Trouble<'_> {
             ),
         }
     }
-}
-
-fn number(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
 }

@@ -19,6 +19,7 @@ use super::queue::Queue;
 use super::record::Record;
 use crate::clock::{Clock, Timestamp};
 use crate::report::{Event, Receiver};
+use crate::text::number;
 use crate::trust::{Alarm, LocalFailure};
 
 /// The way to a receiver.
@@ -212,7 +213,7 @@ impl Courier {
             let woken = self.shared.changed.wait(waiting);
             waiting = woken.unwrap_or_else(PoisonError::into_inner);
         }
-        let count = u64::try_from(waiting.queue.len()).unwrap_or(u64::MAX);
+        let count = number(waiting.queue.len());
         (count > 0).then(|| Undone {
             receiver: self.shared.receiver.name().to_owned(),
             count,

@@ -9,6 +9,7 @@ use crate::audit::{Outcome, Verdict};
 use crate::clock::{Clock, Timestamp};
 use crate::ledger::{Digest, Signature, State, encode_base64};
 use crate::report::{JsonObject, Untrusted, adopt_command, close_command};
+use crate::text::number;
 use crate::trust::Alarm;
 
 /// How much it matters; the earlier goes first.
@@ -127,17 +128,9 @@ impl Notification {
             Verdict::Consistent => reachability.back.len(),
             _ => 0,
         });
-        let body = JsonObject::new()
-            .text("db", Some(""))
-            .text("run_at", Some(&now.to_string()))
-            .flag("tampered", false)
-            .object("previous_state", None)
-            .object("current_state", None)
-            .text("server", Some(server))
-            .text("verdict", Some(verdict.word()))
-            .text("reason", Some(&reachability.text()))
-            .text("evidence", None)
-            .number("database_count", u64::try_from(count).ok())
+        let reason = reachability.text();
+        let body = beside_databases(server, now, false, Some(verdict.word()), &reason)
+            .number("database_count", Some(number(count)))
             .texts("databases", &reachability.names())
             .text("id", Some(&id))
             .end();
@@ -158,7 +151,9 @@ impl Notification {
             true => "all listed databases are trusted or empty now",
             false => &untrusted.text,
         };
-        let body = beside_databases(server, now, untrusted.is_tampering(), verdict, reason, &id);
+        let body = beside_databases(server, now, untrusted.is_tampering(), verdict, reason)
+            .text("id", Some(&id))
+            .end();
         Notification {
             id,
             rank: match untrusted.is_tampering() {
@@ -174,7 +169,9 @@ impl Notification {
     pub fn test(server: &str, now: Timestamp) -> Notification {
         let id = fresh_id();
         let reason = "immuaudit notify --test: nothing was checked";
-        let body = beside_databases(server, now, false, Some("test"), reason, &id);
+        let body = beside_databases(server, now, false, Some("test"), reason)
+            .text("id", Some(&id))
+            .end();
         Notification {
             id,
             rank: Rank::Change,
@@ -184,15 +181,14 @@ impl Notification {
     }
 }
 
-/// Returns the body of a notification that concerns no single database: `db` is empty.
+/// Returns the beginning of the body of a notification that concerns no single database: `db` is empty.
 fn beside_databases(
     server: &str,
     now: Timestamp,
     tampered: bool,
     verdict: Option<&str>,
     reason: &str,
-    id: &str,
-) -> String {
+) -> JsonObject {
     JsonObject::new()
         .text("db", Some(""))
         .text("run_at", Some(&now.to_string()))
@@ -203,8 +199,6 @@ fn beside_databases(
         .text("verdict", verdict)
         .text("reason", Some(reason))
         .text("evidence", None)
-        .text("id", Some(id))
-        .end()
 }
 
 /// Returns the reason of the verdict, and the warnings.

@@ -1,6 +1,6 @@
 //! What a notification says of databases that cannot be reached, and of those that can be again.
 
-use crate::text::counted;
+use crate::text::{counted, number};
 
 /// Databases that are named in one notification. The page and `immuaudit status` name all.
 const MAX_NAMES: usize = 16;
@@ -52,10 +52,6 @@ fn named(names: &[String]) -> String {
     let first: Vec<&str> = names.iter().take(MAX_NAMES).map(String::as_str).collect();
     let more = if names.len() > MAX_NAMES { ", ..." } else { "" };
     format!("{}{more}", first.join(", "))
-}
-
-fn number(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

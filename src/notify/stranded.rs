@@ -15,6 +15,7 @@ use super::record::{self, Record};
 use crate::clock::Timestamp;
 use crate::json::Json;
 use crate::report::{Event, Receiver};
+use crate::text::number;
 use crate::trust::{LocalFailure, files};
 
 /// How long the record of a receiver that is not configured is stored. A receiver that comes back within that time is
@@ -137,8 +138,4 @@ fn leave(name: &str, count: usize) -> Receiver {
     let receiver = Receiver::new(name);
     receiver.waiting(count, Some(crate::clock::Clock::system().instant()));
     receiver
-}
-
-fn number(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::alarm::close_all_command;
-use crate::text::{Shown, counted};
+use crate::text::{Shown, counted, number};
 use crate::trust::{Alarm, Tampering};
 
 /// Kinds of tampering, the worst first: what is about the whole history before what is about one entry or one signature.
@@ -49,8 +49,4 @@ pub fn alarm_summary(alarms: &[Alarm]) -> Option<String> {
         ));
     }
     Some(text)
-}
-
-fn number(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
 }

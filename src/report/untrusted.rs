@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::{Cycle, Exit, REPORTED_STRANGERS, Verdict};
+use crate::text::number;
 
 /// The databases of the last cycle of which nothing is trusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,7 +72,6 @@ impl Untrusted {
     /// Returns what a cycle found.
     pub fn of(cycle: &Cycle) -> Untrusted {
         let strangers = &cycle.strangers;
-        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         let by_verdict = strangers.by_verdict();
         let accusing = strangers
             .by_verdict()
