@@ -17,6 +17,7 @@ use support::program::{Program, member};
 use support::receiver::Receiver;
 
 const DATABASE: &str = "defaultdb";
+const SIGABRT: i32 = 6;
 const SIGKILL: i32 = 9;
 
 /// What the run that is killed has to write.
@@ -42,6 +43,26 @@ fn killed(program: &Program, point: &str) -> bool {
 fn told(program: &Program, name: &str) -> String {
     let run = program.run(&["status", "--json"]);
     member(run.line(DATABASE), name).to_owned()
+}
+
+/// Where one thread's panic left the others running, an auditor would go on without its couriers or its port.
+#[test]
+fn a_panic_is_said_in_one_line_and_ends_the_program_with_sigabrt() {
+    let folder = Place::new();
+    let server = Embedded::start(Options::default()).expect("an embedded ledger");
+    server.grow(DATABASE, 10);
+    let mut program = Program::new(server.port(), &folder.join("trust"));
+    let point = fault::point(fault::Kind::State, fault::Step::Synced);
+    program.variables = vec![(fault::PANIC_VARIABLE.into(), point)];
+    let ended = program.command(&["--once"]).output().expect("the program");
+    assert_eq!(ended.status.signal(), Some(SIGABRT), "{ended:?}");
+    assert!(!ended.status.core_dumped());
+    let said = String::from_utf8(ended.stderr).expect("text");
+    let mut lines = said.lines();
+    let line = lines.find(|line| line.contains("panicked at src/trust/fault.rs:"));
+    let line = line.unwrap_or_else(|| panic!("{said}"));
+    assert!(line.starts_with("immuaudit: "), "{said}");
+    assert!(line.contains("that a test asked for"), "{said}");
 }
 
 #[test]

@@ -20,7 +20,8 @@ mod status;
 mod sweep;
 mod watch;
 
-use std::process::ExitCode;
+use std::panic;
+use std::process::{self, ExitCode};
 
 use log::{Level, LevelFilter};
 
@@ -28,6 +29,7 @@ use crate::audit::Exit;
 use crate::config::{self, Invocation, Process, Remark, RootsTask, Run, Task, Volume, Wrong};
 use crate::report::{complain, print, start_logging};
 use crate::sys;
+use crate::text::Shown;
 
 /// Runs the program as it was called.
 pub fn main() -> ExitCode {
@@ -35,6 +37,7 @@ pub fn main() -> ExitCode {
     sys::give_memory_back();
     let process = Process::current(); // overwrites passwords among the arguments
     sys::forbid_core_dumps(); // only now, for that goes through /proc/self/mem
+    end_at_a_panic();
     let exit = match process.and_then(|process| config::load(&process)) {
         Ok(Invocation::Tell(text)) => {
             print(&text);
@@ -44,6 +47,19 @@ pub fn main() -> ExitCode {
         Err(wrong) => refuse(&wrong),
     };
     exit.code().into()
+}
+
+/// Ends the program at a panic of any of its threads: without a courier or the port it would go on, and nobody would hear
+/// of it. Its parent sees SIGABRT, and a supervisor starts it again.
+fn end_at_a_panic() {
+    panic::set_hook(Box::new(|panic| {
+        let panic = Shown::new(&panic.to_string());
+        complain(&format!(
+            "immuaudit: {}; this is a fault of the program: please report it",
+            panic.as_str()
+        ));
+        process::abort();
+    }));
 }
 
 /// Nothing is started with settings that are wrong.

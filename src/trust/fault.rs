@@ -82,6 +82,9 @@ pub const APPENDING: [Step; 3] = [Step::HalfAppended, Step::Appended, Step::Appe
 /// The environment variable that names the point to die at, such as `State-Synced`.
 pub const VARIABLE: &str = "IMMUAUDIT_FAULT_POINT";
 
+/// The environment variable that names the point to panic at.
+pub const PANIC_VARIABLE: &str = "IMMUAUDIT_PANIC_POINT";
+
 /// The name of a point.
 pub fn point(kind: Kind, step: Step) -> String {
     format!("{kind:?}-{step:?}")
@@ -147,8 +150,12 @@ pub(super) fn at(kind: Kind, step: Step) -> io::Result<()> {
         Some(Fate::Full) => Err(io::Error::from_raw_os_error(libc::ENOSPC)),
         Some(Fate::Killed) => kill(),
         None => {
-            if std::env::var(VARIABLE).is_ok_and(|name| name == point(kind, step)) {
+            let names = |variable| std::env::var(variable).ok() == Some(point(kind, step));
+            if names(VARIABLE) {
                 crate::sys::kill_self();
+            }
+            if names(PANIC_VARIABLE) {
+                std::panic::panic_any("a panic\nthat a test asked for");
             }
             Ok(())
         }
