@@ -148,7 +148,10 @@ fn the_alarm_that_is_reported_is_one_that_the_check_opened_of_the_first_transact
     let reported = || {
         let outcome = scene.cycle_reading(ALL);
         let alarm = outcome.alarm.expect("an alarm");
-        (alarm.shown.map(|shown| shown.tx), outcome.opened_alarm)
+        (
+            alarm.shown.map(|shown| shown.tx),
+            !outcome.opened.is_empty(),
+        )
     };
     let edited = Telling::from(Lie::EditedValue);
     scene.embedded.lie(edited.clone().about(1));

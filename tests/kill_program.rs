@@ -45,6 +45,36 @@ fn told(program: &Program, name: &str) -> String {
     member(run.line(DATABASE), name).to_owned()
 }
 
+/// The next process compares with the verdicts that were written down: what they say was put into the outboxes before.
+#[test]
+fn killed_as_the_last_verdicts_are_written_it_has_put_an_outage_into_the_outboxes() {
+    let (folder, receiver) = (Place::new(), Receiver::start());
+    let mut server = Embedded::start(Options::default()).expect("an embedded ledger");
+    for database in [DATABASE, "other"] {
+        server.create_database(database);
+        server.grow(database, 3);
+    }
+    let url = receiver.url();
+    let program = Program::new(server.port(), &folder.join("trust"));
+    let program = program.with(&["--audit-notification-url", &url]);
+    program.once().ends_with(0);
+    let point = fault::point(fault::Kind::Outcomes, fault::Step::DirectorySynced);
+    let notified = |of: &str| {
+        let received = receiver.received().into_iter();
+        received
+            .filter(|received| received.body.contains(of))
+            .count()
+    };
+    server.stop();
+    assert!(killed(&program, &point));
+    program.once().ends_with(1);
+    assert_eq!(notified("2 of 2 databases unreachable"), 1);
+    server.restart().expect("its port is free");
+    assert!(killed(&program, &point));
+    program.once().ends_with(0);
+    assert_eq!(notified("2 databases reachable again"), 1);
+}
+
 /// Where one thread's panic left the others running, an auditor would go on without its couriers or its port.
 #[test]
 fn a_panic_is_said_in_one_line_and_ends_the_program_with_sigabrt() {

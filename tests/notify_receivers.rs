@@ -8,6 +8,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use immuaudit::drill::{Embedded, Options};
 use support::notify_scene::{Scene, id, is_tampering, wait_until};
 use support::program::{Program, member};
 use support::receiver::{Received, Receiver};
@@ -309,4 +310,54 @@ fn an_outage_of_six_databases_is_one_notification_and_so_is_its_end() {
     assert_eq!(member(&accusation[0].body, "db"), "db3");
     let ends = |received: &&Received| received.body.contains("5 databases reachable again (");
     assert_eq!(received.iter().filter(ends).count(), 1, "{received:?}");
+}
+
+/// Forty databases that another key signed: the auditor accuses those it can name one by one, and the rest together.
+#[test]
+fn an_accusation_of_untrusted_databases_reaches_each_receiver_once_whenever_it_is_added() {
+    let (mut scene, first, second) = (Scene::new(), Receiver::start(), Receiver::start());
+    for number in 0..40 {
+        let name = format!("new{number:02}");
+        scene.ledger.create_database(&name);
+        scene.ledger.grow(&name, 1);
+    }
+    let other = Embedded::start(Options::default().signed()).expect("a ledger");
+    let key = scene.place.join("other.pub");
+    fs::write(&key, other.public_pem().expect("a key")).expect("a file");
+    let key = ["--server-signing-pub-key", key.to_str().expect("UTF-8")];
+    let of_all = |receiver: &Receiver| -> Vec<Received> {
+        let accusations = accusations(receiver).into_iter();
+        accusations
+            .filter(|of| member(&of.body, "db").is_empty())
+            .collect()
+    };
+    cron(&scene, &first.url()).with(&key).once().ends_with(2);
+    assert_eq!(of_all(&first).len(), 1);
+    let both = format!("{},{}", first.url(), second.url());
+    let both = cron(&scene, &both).with(&key);
+    // a first cycle that has no list says nothing of them
+    scene.ledger.stop();
+    both.once().ends_with(2);
+    scene.ledger.restart().expect("its port is free");
+    assert_eq!(of_all(&second).len(), 0);
+    for _ in 0..2 {
+        both.once().ends_with(2);
+    }
+    assert_eq!((of_all(&first).len(), of_all(&second).len()), (1, 1));
+    assert_eq!(id(&of_all(&first)[0]), id(&of_all(&second)[0]));
+    // one that never took it is removed, and comes back
+    let away = Receiver::start();
+    away.answer("500 No");
+    let three = format!("{},{}", first.url(), away.url());
+    let three = cron(&scene, &three).with(&key);
+    three.once().ends_with(2);
+    let tries = of_all(&away).len();
+    assert!(tries > 0);
+    cron(&scene, &first.url()).with(&key).once().ends_with(2);
+    assert_eq!(of_all(&first).len(), 1);
+    away.answer("204 No Content");
+    for _ in 0..2 {
+        three.once().ends_with(2);
+    }
+    assert_eq!((of_all(&first).len(), of_all(&away).len()), (1, tries + 1));
 }

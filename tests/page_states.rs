@@ -62,7 +62,7 @@ fn outcome(database: &str, verdict: Verdict) -> Outcome {
         signature: None,
         previous_signature: None,
         alarm: None,
-        opened_alarm: false,
+        opened: Vec::new(),
         unwritten: None,
         open_alarms: usize::from(verdict.is_tampering()),
         overdue: None,

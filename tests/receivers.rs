@@ -7,10 +7,12 @@ use std::os::unix::fs::PermissionsExt;
 
 use immuaudit::ledger::encode_base64;
 use ring::hmac;
+use support::certificates::certificate_for;
 use support::notify_scene::{Scene, is_tampering};
 use support::program::Program;
 use support::receiver::Receiver;
 use support::secure::{Secure, certificates};
+use support::tunnel::Tunnel;
 
 const SECRET: &str = "a secret of the pager's own";
 
@@ -258,6 +260,75 @@ fn a_proxy_is_used_and_named_as_the_settings_say_and_never_for_this_machine() {
     let wrong = test(far, &[], &[("http_proxy", "socks5://u:TOKEN@h:1")]);
     let told = "proxy (http_proxy): cannot be used; wanted is none, or http://";
     assert!(wrong.ends_with(3).stderr.contains(told), "{}", wrong.stderr);
+}
+
+#[test]
+fn notifications_and_heartbeats_arrive_through_a_proxy_that_asks_for_a_login() {
+    let scene = Scene::new();
+    let hook = Receiver::start();
+    let tunnel = Tunnel::to(hook.port);
+    let proxy = format!("http://user:TOKEN@127.0.0.1:{}", tunnel.port);
+    let program = scene.program(&[
+        "--audit-notification-url",
+        "http://hooks.invalid/hook?x=1",
+        "--audit-heartbeat-url",
+        "http://beats.invalid:81/beat",
+        "--proxy",
+        &proxy,
+    ]);
+    program.run(&["notify", "--test"]).ends_with(0);
+    scene.roll_back();
+    program.once().ends_with(2);
+    let received = hook.received();
+    let mut lines: Vec<&str> = received
+        .iter()
+        .filter_map(|of| of.head.lines().next())
+        .collect();
+    let post = "POST /hook?x=1 HTTP/1.1";
+    lines.sort_unstable();
+    assert_eq!(lines, ["GET /beat HTTP/1.1", post, post]);
+    assert!(is_tampering(&received[2]), "{received:?}");
+    assert_eq!(received[2].header("host"), Some("hooks.invalid"));
+    // the login is the proxy's alone
+    assert!(!format!("{received:?}").contains("authorization"));
+    let login = format!("basic {}", encode_base64(b"user:TOKEN"));
+    let mut heads = tunnel.heads();
+    heads.sort_unstable();
+    let hosts = ["beats.invalid:81", "hooks.invalid:80", "hooks.invalid:80"];
+    assert_eq!(heads.len(), hosts.len());
+    for (head, host) in heads.iter().zip(hosts) {
+        assert!(head.starts_with(&format!("CONNECT {host} ")), "{head}");
+        let mut lines = head.lines();
+        let line = lines.find(|line| line.to_lowercase().starts_with("proxy-authorization: "));
+        let line = line
+            .and_then(|line| line.split_once(": "))
+            .expect("a login");
+        assert!(line.1.eq_ignore_ascii_case(&login), "{head}");
+    }
+}
+
+#[test]
+fn behind_a_proxy_a_receiver_is_checked_by_its_own_name_and_ca() {
+    let scene = Scene::new();
+    certificates(&scene.place);
+    certificate_for(&scene.place, "ca", "leaf", "DNS:hooks.invalid");
+    for (host, is_right) in [("hooks.invalid", true), ("other.invalid", false)] {
+        let mut hook = Secure::start(&scene.place, "204 No Content", "");
+        let tunnel = Tunnel::to(hook.port);
+        let program = scene.program(&[
+            "--audit-notification-url",
+            &format!("https://{host}/hook"),
+            "--audit-notification-ca",
+            &scene.place.join("ca.pem").display().to_string(),
+            "--proxy",
+            &format!("http://127.0.0.1:{}", tunnel.port),
+        ]);
+        let run = program.run(&["notify", "--test"]);
+        run.ends_with(i32::from(!is_right));
+        assert_eq!(run.stdout.contains("not delivered: TLS: "), !is_right);
+        assert_eq!(hook.came().contains("POST /hook"), is_right);
+        assert!(tunnel.heads()[0].starts_with(&format!("CONNECT {host}:443 ")));
+    }
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn scene_alarms(scene: &Scene) -> Vec<Alarm> {
 
 fn is_open_again(outcome: &Outcome) {
     assert!(outcome.verdict.is_tampering(), "{outcome:?}");
-    assert!(outcome.opened_alarm, "{outcome:?}");
+    assert!(!outcome.opened.is_empty(), "{outcome:?}");
     assert!(outcome.open_alarms > 0, "{outcome:?}");
 }
 

@@ -110,7 +110,7 @@ impl Auditor {
             signature,
             previous_signature: trusted.and_then(|trusted| trusted.signature.clone()),
             alarm,
-            opened_alarm: alarms.opened,
+            opened: alarms.opened,
             unwritten,
             open_alarms,
             overdue,

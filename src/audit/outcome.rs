@@ -182,8 +182,9 @@ pub struct Outcome {
     pub previous_signature: Option<Signature>,
     /// The alarm opened or repeated by this check; one that it opened, if there are several.
     pub alarm: Option<Alarm>,
-    /// Whether this check opened an alarm: a new one, or one that was closed.
-    pub opened_alarm: bool,
+    /// The alarms that this check opened: new ones, and ones that were closed; 17 at most. An alarm that could not be
+    /// written down is among them in every check.
+    pub opened: Vec<Alarm>,
     /// Why the alarm could not be written, where it could not.
     pub unwritten: Option<LocalFailure>,
     /// Open alarms of this database, this one included.

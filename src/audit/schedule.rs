@@ -19,7 +19,17 @@ impl Auditor {
     /// Checks every database once; each outcome is told as soon as it stands. First the states of databases of which
     /// something is trusted, then values of these, then those of them that were slow, then what is new on the list: so
     /// none waits for another's trouble, and trust never waits for names.
-    pub fn cycle(&mut self, mut tell: impl FnMut(&Outcome)) -> Cycle {
+    pub fn cycle(&mut self, tell: impl FnMut(&Outcome)) -> Cycle {
+        self.cycle_and(tell, |_| {})
+    }
+
+    /// The same. `checked` is called with the outcomes of the whole cycle before they are written down: what is to be
+    /// said of them together is lost by no kill, since the next process compares with what was written down.
+    pub fn cycle_and(
+        &mut self,
+        mut tell: impl FnMut(&Outcome),
+        checked: impl FnOnce(&Cycle),
+    ) -> Cycle {
         let begin = self.now();
         let budget = Budget::new(begin, self.policy.interval, self.shortest_cycle);
         self.cycles += 1;
@@ -59,6 +69,7 @@ impl Auditor {
             database.to_mirror = database.readable;
         }
         self.forget_strangers(&cycle, &known);
+        checked(&cycle);
         self.save_outcomes(&cycle, &known);
         self.save_progress_if_due();
         let outcomes = cycle.outcomes.iter();

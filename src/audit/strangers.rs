@@ -200,7 +200,7 @@ mod tests {
             signature: None,
             previous_signature: None,
             alarm: None,
-            opened_alarm: false,
+            opened: Vec::new(),
             unwritten: None,
             open_alarms: 0,
             overdue: None,

@@ -62,7 +62,10 @@ pub fn run(settings: &Settings, effective: &Effective) -> Result<Exit, Failed> {
 /// warnings, but beside JSON, which is for programs.
 pub(super) fn once(auditor: &mut Auditor, settings: &Settings, watch: &Watch) -> Cycle {
     let name = &settings.server.name;
-    let cycle = auditor.cycle(|outcome| report(settings, watch, outcome));
+    let cycle = auditor.cycle_and(
+        |outcome| report(settings, watch, outcome),
+        |cycle| watch.checked(cycle),
+    );
     after(auditor, settings, watch, &cycle);
     tell_rest(settings, &cycle);
     if settings.report.volume == Volume::Quiet {
@@ -192,7 +195,10 @@ impl Loop<'_> {
         let mut said_slow = false;
         while !self.stop.requested() {
             let next = self.clock.instant() + interval;
-            let cycle = auditor.cycle(|outcome| self.tell(outcome));
+            let cycle = auditor.cycle_and(
+                |outcome| self.tell(outcome),
+                |cycle| self.watch.checked(cycle),
+            );
             after(auditor, settings, self.watch, &cycle);
             if cycle.duration > interval && !said_slow && !cycle.stopped {
                 said_slow = true; // from now on the metrics count them

@@ -61,6 +61,11 @@ impl Watch {
         self.notifier.borrow_mut().outcome(outcome);
     }
 
+    /// The outcomes of a cycle, before they are written down.
+    pub fn checked(&self, cycle: &Cycle) {
+        self.notifier.borrow_mut().checked(cycle);
+    }
+
     /// A cycle's end.
     pub fn cycle(&self, cycle: &Cycle, identity: Option<&str>) {
         self.board.publish_cycle(cycle, identity);

@@ -263,7 +263,8 @@ mod tests {
             ("LocalHost.", true),
             ("db.localhost", true),
             ("10.0.0.1", false),
-            ("0.0.0.0", false),
+            ("0.0.0.0", true),
+            ("::", true),
             ("localhost.example", false),
             ("127.0.0.1.example", false),
         ] {

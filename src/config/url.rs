@@ -84,11 +84,11 @@ pub(super) fn host(authority: &str) -> &str {
     }
 }
 
-/// Returns whether a host is this machine.
+/// Returns whether a host is this machine. A connection to the unspecified address is one to it too.
 pub(super) fn is_loopback(address: &str) -> bool {
     let address = address.trim_end_matches('.').to_ascii_lowercase();
     match address.parse::<IpAddr>() {
-        Ok(ip) => ip.to_canonical().is_loopback(),
+        Ok(ip) => ip.to_canonical().is_loopback() || ip.is_unspecified(),
         // RFC 6761 §6.3
         Err(_) => address == "localhost" || address.ends_with(".localhost"),
     }

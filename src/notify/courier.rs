@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use log::Level;
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::Undelivered;
 use super::exec::Exec;
 use super::identity::ReceiverKey;
 use super::item::Gone;
@@ -17,7 +16,8 @@ use super::outbox::{Kept, Outbox};
 use super::post::Post;
 use super::queue::Queue;
 use super::record::Record;
-use crate::clock::{Clock, Timestamp};
+use super::{OpenAlarms, Undelivered};
+use crate::clock::Clock;
 use crate::report::{Event, Receiver};
 use crate::text::number;
 use crate::trust::{Alarm, LocalFailure};
@@ -56,8 +56,8 @@ pub(super) struct Courier {
 pub(super) enum Noted<'a> {
     /// Nothing: it says again what was said, or is no tampering.
     Nothing,
-    /// The receiver is notified of the alarms of this database that were opened until then.
-    Alarms(&'a str, Timestamp),
+    /// The receiver is notified of these alarms.
+    Alarms(&'a [Alarm]),
     /// The receiver is given this notification; one that it has is not given again.
     Id,
 }
@@ -93,14 +93,13 @@ struct Waiting {
 }
 
 impl Courier {
-    /// Begins to deliver what an earlier run left below `directory`, the server's. `has_alarms` says whether a database
-    /// has open alarms.
+    /// Begins to deliver what an earlier run left below `directory`, the server's.
     pub fn start(
         directory: &Path,
         key: &ReceiverKey,
         receiver: Receiver,
         way: Way,
-        has_alarms: impl Fn(&str) -> bool,
+        open: &OpenAlarms,
     ) -> Courier {
         let mut queue = Queue::default();
         let outbox = match Outbox::open(&directory.join("outbox").join(key.to_string())) {
@@ -120,7 +119,7 @@ impl Courier {
             }
         };
         let mut record = Record::load(directory, key);
-        tell(&receiver, record.begin(receiver.name(), has_alarms));
+        tell(&receiver, record.begin(receiver.name(), open));
         receiver.waiting(queue.len(), queue.oldest());
         let shared = Arc::new(Shared {
             receiver,
@@ -145,14 +144,14 @@ impl Courier {
         Courier { shared }
     }
 
-    /// Returns whether there was no record of the receiver before this process.
-    pub fn is_new(&self) -> bool {
-        self.shared.lock().record.is_new
-    }
-
     /// Returns whether the receiver was, or is to be, notified of an alarm since it was opened.
     pub fn knows(&self, alarm: &Alarm) -> bool {
         self.shared.lock().record.has_alarm(alarm)
+    }
+
+    /// Returns whether the receiver was given the notification with this id, if it is not about an alarm.
+    pub fn has_id(&self, id: &str) -> bool {
+        self.shared.lock().record.has_id(id)
     }
 
     /// Writes a notification down, and has it delivered. Returns whether it is on disk.
@@ -171,14 +170,18 @@ impl Courier {
             }
             false => waiting.put(shared, notification),
         };
-        if is_safe {
-            let written = match noted {
-                Noted::Nothing => Ok(()),
-                Noted::Alarms(database, now) => waiting.record.note_alarms(database, now),
-                Noted::Id => waiting.record.note_id(&id),
-            };
-            tell(&shared.receiver, written);
-        }
+        let record = &mut waiting.record;
+        let written = match noted {
+            Noted::Alarms(alarms) if is_safe => record.note_alarms(alarms),
+            Noted::Id if is_safe => record.note_id(&id),
+            Noted::Id => {
+                // else it would be given again by every cycle
+                record.note_id_in_memory(&id);
+                Ok(())
+            }
+            Noted::Alarms(_) | Noted::Nothing => Ok(()),
+        };
+        tell(&shared.receiver, written);
         shared.count(&waiting);
         shared.changed.notify_all();
         is_safe

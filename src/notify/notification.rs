@@ -39,7 +39,7 @@ impl Notification {
     pub fn of(server: &str, outcome: &Outcome, now: Timestamp) -> Notification {
         let tampered = outcome.verdict.is_tampering();
         let alarm = outcome.alarm.as_ref();
-        let id = match alarm.filter(|_| outcome.opened_alarm) {
+        let id = match alarm.filter(|_| !outcome.opened.is_empty()) {
             Some(alarm) => id_of(server, alarm),
             None => fresh_id(),
         };
@@ -143,8 +143,12 @@ impl Notification {
     }
 
     /// Of all databases of which nothing is trusted; if that is over, of none.
-    pub fn of_untrusted(server: &str, untrusted: &Untrusted, now: Timestamp) -> Notification {
-        let id = fresh_id();
+    pub fn of_untrusted(
+        server: &str,
+        untrusted: &Untrusted,
+        id: &str,
+        now: Timestamp,
+    ) -> Notification {
         let is_over = untrusted.unproven == 0;
         let verdict = untrusted.worst.filter(|_| !is_over).map(Verdict::word);
         let reason = match is_over {
@@ -152,10 +156,10 @@ impl Notification {
             false => &untrusted.text,
         };
         let body = beside_databases(server, now, untrusted.is_tampering(), verdict, reason)
-            .text("id", Some(&id))
+            .text("id", Some(id))
             .end();
         Notification {
-            id,
+            id: id.to_owned(),
             rank: match untrusted.is_tampering() {
                 true => Rank::Tampering,
                 false => Rank::Change,
@@ -257,7 +261,8 @@ fn id_of(server: &str, alarm: &Alarm) -> String {
     short(Digest::of(&parts.map(str::as_bytes)))
 }
 
-fn fresh_id() -> String {
+/// Returns the id of a notification that no other process sends.
+pub fn fresh_id() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut bytes = [0; 16];
     // without random numbers the time and a count are the best there is: an id need not be secret

@@ -8,14 +8,14 @@ use super::courier::{Courier, Noted, Undone, Way};
 use super::exec::Exec;
 use super::heartbeat::{Heartbeat, Ping};
 use super::identity::{Distinct, ReceiverKey};
-use super::notification::{Notification, Rank, standing};
+use super::notification::{Notification, Rank, fresh_id, standing};
 use super::outage::Outage;
 use super::post::Post;
 use super::stranded::HandOver;
 use super::untrusted::Notified;
 use super::{OpenAlarms, Undelivered};
 use crate::audit::{Cycle, Exit, Outcome};
-use crate::clock::{self, Clock, Timestamp};
+use crate::clock::{self, Clock};
 use crate::config::{NotifySettings, WatchSettings, When};
 use crate::report::{Receiver, Untrusted};
 use crate::trust::{Alarm, OutcomeRecord};
@@ -42,8 +42,6 @@ pub struct Notifier {
     /// What was notified of the others.
     untrusted: Notified,
     outage: Outage,
-    /// Whether no whole cycle has come yet.
-    is_first: bool,
 }
 
 /// What came of a test notification.
@@ -65,10 +63,6 @@ impl Notifier {
         open: &OpenAlarms,
     ) -> Notifier {
         let (mut couriers, mut receivers, mut keys) = (Vec::new(), Vec::new(), Vec::new());
-        let has_alarms = |database: &str| {
-            let mut alarms = open.alarms.iter();
-            !open.are_all || alarms.any(|alarm| alarm.database == database)
-        };
         let now = clock::now();
         for configured in configured(&settings.notify) {
             let Configured {
@@ -78,8 +72,8 @@ impl Notifier {
                 when,
             } = configured;
             receivers.push(receiver.clone());
-            let courier = Courier::start(directory, &key, receiver, way, has_alarms);
-            catch_up(server, &courier, &open.alarms, now);
+            let courier = Courier::start(directory, &key, receiver, way, open);
+            catch_up(server, &courier, &open.alarms);
             couriers.push((courier, when));
             keys.push(key);
         }
@@ -112,7 +106,6 @@ impl Notifier {
             last: last.collect(),
             untrusted: Notified::load(directory),
             outage: Outage::default(),
-            is_first: true,
         }
     }
 
@@ -140,13 +133,13 @@ impl Notifier {
         }
         let now = clock::now();
         let notification = Notification::of(&self.server, outcome, now);
-        let noted = match (outcome.opened_alarm, &outcome.alarm) {
-            (false, _) => Noted::Nothing,
-            (true, Some(_)) => Noted::Alarms(&outcome.database, now),
-            (true, None) => Noted::Id,
+        let noted = match (&outcome.opened[..], &outcome.alarm) {
+            ([], _) => Noted::Nothing,
+            (opened, Some(_)) => Noted::Alarms(opened),
+            (_, None) => Noted::Id,
         };
         // a warning is news of its own
-        let has_more = outcome.opened_alarm || !outcome.warnings.is_empty();
+        let has_more = !outcome.opened.is_empty() || !outcome.warnings.is_empty();
         if notification.rank == Rank::Tampering || has_more || !is_news {
             return self.give(&notification, noted, is_news);
         }
@@ -190,6 +183,12 @@ impl Notifier {
         whens.any(|when| *when == When::EveryCheck)
     }
 
+    /// The outcomes of a cycle, before they are written down: the next process does not find the changes of verdicts any
+    /// more, so what waited for others of the same kind is put into the outboxes now.
+    pub fn checked(&mut self, cycle: &Cycle) {
+        self.release(Some(cycle));
+    }
+
     /// A cycle's end.
     pub fn cycle(&mut self, cycle: &Cycle) {
         let good = cycle.exit() == Exit::Good;
@@ -198,7 +197,6 @@ impl Notifier {
         }
         self.last.retain(|database, _| !cycle.forgets(database));
         if !self.couriers.is_empty() {
-            self.release(Some(cycle));
             self.untrusted(cycle);
         }
     }
@@ -214,20 +212,21 @@ impl Notifier {
         let now = clock::now();
         let news = self.untrusted.news(&untrusted, now);
         let fewer = is_whole && self.untrusted.lower_to(&untrusted);
-        let every = self.has_every_check() && untrusted.unproven > 0;
-        let is_first = std::mem::take(&mut self.is_first);
-        let notification = Notification::of_untrusted(&self.server, &untrusted, now);
-        let noted = match news.is_some() && untrusted.is_tampering() {
-            true => Noted::Id,
-            false => Noted::Nothing,
-        };
-        if every || news.is_some() {
-            self.give(&notification, noted, news.is_some());
-        } else if is_first && untrusted.is_tampering() {
-            // a receiver that was added since has not heard of it
-            for (courier, _) in self.couriers.iter().filter(|(courier, _)| courier.is_new()) {
-                courier.give(notification.clone(), Noted::Id);
+        let of = |id: &str| Notification::of_untrusted(&self.server, &untrusted, id, now);
+        let accusation = self.untrusted.id().filter(|_| untrusted.is_tampering());
+        if let Some(id) = accusation {
+            // each receiver once, one that was added since too
+            for (courier, _) in self
+                .couriers
+                .iter()
+                .filter(|(courier, _)| !courier.has_id(id))
+            {
+                courier.give(of(id), Noted::Id);
             }
+        }
+        let is_again = news.is_none() && untrusted.unproven > 0 && self.has_every_check();
+        if is_again || (news.is_some() && accusation.is_none()) {
+            self.give(&of(&fresh_id()), Noted::Nothing, news.is_some());
         }
         // last: after a kill it is notified of twice, and not never
         if news.is_some() || fewer {
@@ -281,43 +280,41 @@ impl Notifier {
             absent: false,
             unlisted: false,
         });
+        let opened = !outcome.opened.is_empty();
         let now = Last {
             verdict: outcome.verdict.word().to_owned(),
             absent: outcome.absent_after(last.absent),
-            unlisted: outcome.opened_alarm && outcome.alarm.is_none(),
+            unlisted: opened && outcome.alarm.is_none(),
         };
         // an alarm that cannot be written down is opened by every check
         let repeated = now.unlisted && last.unlisted;
         let absent = now.absent && !last.absent;
         let changed = standing(&now.verdict) != standing(&last.verdict);
         *last = now;
-        changed || absent || (outcome.opened_alarm && !repeated)
+        changed || absent || (opened && !repeated)
     }
 }
 
 /// Notifies a receiver of the open alarms that it has no record of: one that was added, or whose address was corrected,
 /// since they were found, and all if a kill came between the alarm and its notification.
-fn catch_up(server: &str, courier: &Courier, open: &[Alarm], now: Timestamp) {
-    let mut by_database: BTreeMap<&str, Vec<&Alarm>> = BTreeMap::new();
+fn catch_up(server: &str, courier: &Courier, open: &[Alarm]) {
+    let mut by_database: BTreeMap<&str, Vec<Alarm>> = BTreeMap::new();
     for alarm in open.iter().filter(|alarm| !courier.knows(alarm)) {
-        by_database.entry(&alarm.database).or_default().push(alarm);
+        let alarms = by_database.entry(&alarm.database).or_default();
+        alarms.push(alarm.clone());
     }
-    for (database, alarms) in by_database {
-        let more = alarms.len().saturating_sub(EACH);
-        let each: Vec<&&Alarm> = alarms.iter().take(EACH).collect();
-        let last = each.len().saturating_sub(1);
-        // opened by a clock that was ahead, an alarm would be notified of at each start
-        let opened = alarms.iter().map(|alarm| alarm.opened()).max();
-        let until = opened.map_or(now, |opened| opened.max(now));
-        let mut all_are_safe = true;
-        for (index, alarm) in each.into_iter().enumerate() {
-            // the record says that all are notified of, so it is written with the last one
-            let (more, noted) = match index == last {
-                true if all_are_safe => (more, Noted::Alarms(database, until)),
-                true => (more, Noted::Nothing),
-                false => (0, Noted::Nothing),
+    for alarms in by_database.values() {
+        let each = alarms.len().min(EACH);
+        for (index, alarm) in alarms.iter().take(each).enumerate() {
+            // the last one stands for the rest too
+            let end = if index + 1 == each {
+                alarms.len()
+            } else {
+                index + 1
             };
-            all_are_safe &= courier.give(Notification::of_alarm(server, alarm, more), noted);
+            let told = alarms.get(index..end).unwrap_or_default();
+            let notification = Notification::of_alarm(server, alarm, told.len().saturating_sub(1));
+            courier.give(notification, Noted::Alarms(told));
         }
     }
 }

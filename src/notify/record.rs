@@ -1,23 +1,26 @@
 //! A receiver's record: what it was notified of, so that no later process notifies it again, and that one that has no
 //! record of an open alarm is notified. `DIR/SERVER/receivers/KEY`, a line an entry.
 //!
-//! Of alarms only one time is stored for each database: alarms that were opened until then were notified of. So the
-//! record has one line for each database with open alarms, however many alarms there are over the years.
+//! Of alarms it stores which opening of which one, and never a time up to which all count as known: an alarm that is opened
+//! while the clock is put back is a new one. Each start forgets those that are not open any more.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
+use super::OpenAlarms;
 use super::identity::ReceiverKey;
 use crate::clock::Timestamp;
 use crate::trust::fault::Kind;
-use crate::trust::{Alarm, LocalFailure, files};
+use crate::trust::{Alarm, Limits, LocalFailure, files};
 
 /// The directory of all records of a server.
 pub(super) const DIRECTORY: &str = "receivers";
 /// Notifications of tampering without an alarm that are remembered: there are two an hour at most.
 const MAX_IDS: usize = 64;
-/// Longest file that is read, in bytes: names of 10,000 databases.
-const MAX_FILE: u64 = 2 << 20;
+/// Alarms of one database that are remembered: as many as it may have.
+const MAX_ALARMS: usize = Limits::DEFAULT.files_of_a_database;
+/// Longest file that is read, in bytes: 10,000 databases with as many alarms as they may have.
+const MAX_FILE: u64 = 32 << 20;
 
 /// What one receiver was notified of.
 #[derive(Debug)]
@@ -25,7 +28,9 @@ pub(super) struct Record {
     path: PathBuf,
     content: Content,
     /// Whether there was no record before this process.
-    pub is_new: bool,
+    is_new: bool,
+    /// Notifications that could not be put into the outbox: this process alone knows them.
+    in_memory: VecDeque<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,8 +39,8 @@ struct Content {
     name: String,
     /// Since when no receiver with this key is configured.
     unknown_since: Option<Timestamp>,
-    /// By database: until when the opened alarms were notified of.
-    alarms: BTreeMap<String, Timestamp>,
+    /// By database: which alarms were notified of ([`opening`]).
+    alarms: BTreeMap<String, Vec<String>>,
     /// Notifications of tampering without an alarm: the last ones.
     ids: VecDeque<String>,
 }
@@ -56,6 +61,7 @@ impl Record {
             path,
             is_new: content.is_none(),
             content: content.unwrap_or_default(),
+            in_memory: VecDeque::new(),
         }
     }
 
@@ -66,23 +72,31 @@ impl Record {
 
     /// Returns whether the receiver was notified of this alarm since it was opened.
     pub fn has_alarm(&self, alarm: &Alarm) -> bool {
-        let until = self.content.alarms.get(&alarm.database);
-        until.is_some_and(|until| *until >= alarm.opened())
+        let known = self.content.alarms.get(&alarm.database);
+        known.is_some_and(|known| known.contains(&opening(alarm)))
     }
 
     /// Returns whether the receiver was given the notification with this id, if it is not about an alarm.
     pub fn has_id(&self, id: &str) -> bool {
-        self.content.ids.iter().any(|known| known == id)
+        let mut known = self.content.ids.iter().chain(&self.in_memory);
+        known.any(|known| known == id)
     }
 
-    /// Notes that the receiver is notified of the alarms of a database that were opened until now.
+    /// Notes that the receiver is notified of these alarms.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn note_alarms(&mut self, database: &str, now: Timestamp) -> Result<(), LocalFailure> {
+    pub fn note_alarms(&mut self, alarms: &[Alarm]) -> Result<(), LocalFailure> {
         self.change(|content| {
-            let until = content.alarms.entry(database.to_owned()).or_insert(now);
-            *until = now.max(*until); // a clock that was put back takes nothing out of the record
+            for alarm in alarms {
+                let opening = opening(alarm);
+                let known = content.alarms.entry(alarm.database.clone()).or_default();
+                if !known.contains(&opening) {
+                    // a database that has as many as it may lets the last one go for a new one too
+                    known.truncate(MAX_ALARMS - 1);
+                    known.push(opening);
+                }
+            }
         })
     }
 
@@ -91,36 +105,40 @@ impl Record {
     /// # Errors
     /// It cannot be written.
     pub fn note_id(&mut self, id: &str) -> Result<(), LocalFailure> {
-        self.change(|content| {
-            content.ids.push_back(id.to_owned());
-            let surplus = content.ids.len().saturating_sub(MAX_IDS);
-            content.ids.drain(..surplus);
-        })
+        self.change(|content| add(&mut content.ids, id))
     }
 
-    /// Notes the name of a configured receiver, and forgets the databases without an open alarm.
+    /// Notes, for this process alone, that the receiver is given a notification without an alarm that is not on disk.
+    pub fn note_id_in_memory(&mut self, id: &str) {
+        add(&mut self.in_memory, id);
+    }
+
+    /// Notes the name of a configured receiver, and forgets the alarms that are not open any more.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn begin(
-        &mut self,
-        name: &str,
-        has_alarms: impl Fn(&str) -> bool,
-    ) -> Result<(), LocalFailure> {
+    pub fn begin(&mut self, name: &str, open: &OpenAlarms) -> Result<(), LocalFailure> {
         let name: String = name.chars().filter(|c| !c.is_control()).collect();
+        let openings: BTreeSet<String> = open.alarms.iter().map(opening).collect();
         self.change(|content| {
             content.name = name;
             content.unknown_since = None;
-            content.alarms.retain(|database, _| has_alarms(database));
+            if open.are_all {
+                for known in content.alarms.values_mut() {
+                    known.retain(|known| openings.contains(known));
+                }
+                content.alarms.retain(|_, known| !known.is_empty());
+            }
         })
     }
 
-    /// Forgets what the receiver was notified of about a database, because it did not arrive.
+    /// Forgets what did not arrive: a notification with this id, and what the receiver was notified of about a database.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn forget_alarms(&mut self, database: &str) -> Result<(), LocalFailure> {
+    pub fn forget(&mut self, id: &str, database: &str) -> Result<(), LocalFailure> {
         self.change(|content| {
+            content.ids.retain(|known| known != id);
             content.alarms.remove(database);
         })
     }
@@ -162,13 +180,26 @@ impl Record {
     }
 }
 
+/// Returns what tells one opening of an alarm from another: an alarm that was closed can open again.
+fn opening(alarm: &Alarm) -> String {
+    format!("{}@{}", alarm.id, alarm.opened().unix())
+}
+
+/// Adds an id to the last ones.
+fn add(ids: &mut VecDeque<String>, id: &str) {
+    ids.push_back(id.to_owned());
+    let surplus = ids.len().saturating_sub(MAX_IDS);
+    ids.drain(..surplus);
+}
+
 fn render(content: &Content) -> String {
     let mut text = format!("receiver {}\n", content.name);
     if let Some(since) = content.unknown_since {
         text.push_str(&format!("unknown {}\n", since.unix()));
     }
-    for (database, until) in &content.alarms {
-        text.push_str(&format!("alarms {} {database}\n", until.unix()));
+    for (database, known) in &content.alarms {
+        // no name of a database has white space
+        text.push_str(&format!("alarms {database} {}\n", known.join(" ")));
     }
     for id in &content.ids {
         text.push_str(&format!("notification {id}\n"));
@@ -187,8 +218,9 @@ fn parse(text: &str) -> Option<Content> {
         match line.split_once(' ')? {
             ("unknown", since) => content.unknown_since = Some(time(since)?),
             ("alarms", rest) => {
-                let (until, database) = rest.split_once(' ')?;
-                content.alarms.insert(database.to_owned(), time(until)?);
+                let (database, known) = rest.split_once(' ')?;
+                let known = known.split(' ').map(str::to_owned).collect();
+                content.alarms.insert(database.to_owned(), known);
             }
             ("notification", id) => content.ids.push_back(id.to_owned()),
             _ => return None,
@@ -200,36 +232,108 @@ fn parse(text: &str) -> Option<Content> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trust::{Finding, Location, Tampering};
 
     fn at(second: u64) -> Timestamp {
         Timestamp::from_unix(second)
     }
 
+    fn alarm(database: &str, reason: &str, opened: u64) -> Alarm {
+        let finding = Finding {
+            database: database.into(),
+            kind: Tampering::Value,
+            reason: reason.into(),
+            trusted: None,
+            claim: None,
+            shown: None,
+            uuid: None,
+            identity_changed: false,
+            answers: Vec::new(),
+        };
+        let location = Location {
+            dir: PathBuf::new(),
+            roots: None,
+            server: "s".into(),
+        };
+        Alarm::new(&finding, &location, PathBuf::new(), at(opened))
+    }
+
+    fn open(alarms: &[Alarm]) -> OpenAlarms {
+        OpenAlarms {
+            alarms: alarms.to_vec(),
+            are_all: true,
+        }
+    }
+
+    fn place(name: &str) -> PathBuf {
+        let name = format!("immuaudit-record-{name}-{}", std::process::id());
+        std::env::temp_dir().join(name)
+    }
+
     #[test]
     fn the_next_process_reads_what_was_written() {
-        let directory =
-            std::env::temp_dir().join(format!("immuaudit-record-{}", std::process::id()));
+        let directory = place("next");
         let path = directory.join(DIRECTORY).join("key");
         let mut record = Record::at(path.clone());
-        assert!(record.is_new);
-        record.begin("1:http://h", |_| true).unwrap();
-        record.note_alarms("db", at(10)).unwrap();
+        let known = alarm("db", "one", 10);
+        record.begin("1:http://h", &open(&[])).unwrap();
+        record
+            .note_alarms(&[known.clone(), alarm("other", "one", 10)])
+            .unwrap();
         for n in 0..1_000 {
             record.note_id(&n.to_string()).unwrap();
         }
+        record.note_id_in_memory("memory");
         record.is_unknown_since(at(20)).unwrap();
         let mut next = Record::at(path.clone());
         assert_eq!((next.content.clone(), next.is_new), (record.content, false));
         assert_eq!(next.content.ids.len(), MAX_IDS);
-        assert!(next.has_id("999") && !next.has_id("1"));
+        assert!(next.has_id("999") && !next.has_id("1") && !next.has_id("memory"));
         assert_eq!(next.is_unknown_since(at(50)).unwrap(), at(20));
-        // configured again, and its alarm was closed meanwhile
-        next.begin("1:http://h", |_| false).unwrap();
+        // configured again, and the other's alarm was closed meanwhile
+        next.begin("1:http://h", &open(&[known.clone()])).unwrap();
         assert_eq!(next.content.unknown_since, None);
-        assert!(next.content.alarms.is_empty());
+        assert!(next.has_alarm(&known));
+        assert_eq!(next.content.alarms.len(), 1);
+        // where a list cannot be read nothing is forgotten
+        let unread = OpenAlarms::default();
+        next.begin("1:http://h", &unread).unwrap();
+        assert!(next.has_alarm(&known));
+        next.forget("999", "db").unwrap();
+        assert!(!next.has_alarm(&known) && !next.has_id("999") && next.has_id("998"));
         // a damaged one is none
         std::fs::write(&path, "receiver x\nalarms 1").unwrap();
         assert!(Record::at(path).is_new);
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    /// A notification can be lost by a kill: then the alarm must not count as known.
+    #[test]
+    fn an_alarm_that_is_opened_while_the_clock_is_back_is_a_new_one() {
+        let directory = place("clock");
+        let mut record = Record::at(directory.join("key"));
+        record.note_alarms(&[alarm("db", "one", 1_000)]).unwrap();
+        assert!(record.has_alarm(&alarm("db", "one", 1_000)));
+        assert!(!record.has_alarm(&alarm("db", "two", 10)));
+        // the same one, opened again
+        assert!(!record.has_alarm(&alarm("db", "one", 500)));
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn as_many_alarms_are_remembered_as_a_database_may_have() {
+        let directory = place("many");
+        let mut record = Record::at(directory.join("key"));
+        let alarms: Vec<Alarm> = (0..MAX_ALARMS as u64)
+            .map(|opened| alarm("db", "one", opened))
+            .collect();
+        record.note_alarms(&alarms).unwrap();
+        assert!(alarms.iter().all(|alarm| record.has_alarm(alarm)));
+        for opened in 1_000..2_000 {
+            record.note_alarms(&[alarm("db", "one", opened)]).unwrap();
+        }
+        assert!(record.has_alarm(&alarm("db", "one", 1_999)) && record.has_alarm(&alarms[0]));
+        assert_eq!(record.content.alarms["db"].len(), MAX_ALARMS);
         std::fs::remove_dir_all(directory).unwrap();
     }
 }

@@ -120,8 +120,8 @@ impl HandOver<'_> {
                 None => courier.give(kept.notification.clone(), Noted::Id),
             };
         }
-        if let Some(database) = member("db").filter(|database| is_safe && !database.is_empty()) {
-            record.forget_alarms(database)?;
+        if is_safe {
+            record.forget(&kept.notification.id, member("db").unwrap_or_default())?;
         }
         Ok(is_safe)
     }

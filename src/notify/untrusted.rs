@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::notification::fresh_id;
 use crate::audit::Exit;
 use crate::clock::Timestamp;
 use crate::report::{Said, Untrusted};
@@ -29,7 +30,7 @@ pub(super) enum News {
 }
 
 /// What was notified last, in this process or in an earlier one.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Notified {
     path: PathBuf,
     /// What the last notification said; `None` once it is over.
@@ -37,6 +38,8 @@ pub(super) struct Notified {
     /// When the last one was sent, and the last one of tampering.
     at: Option<Timestamp>,
     tampering_at: Option<Timestamp>,
+    /// The id of the last one, if it was of tampering that is not over.
+    id: Option<String>,
 }
 
 impl Notified {
@@ -46,19 +49,21 @@ impl Notified {
         let bytes = files::read(&path, MAX_FILE).ok().flatten();
         let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
         let parsed = text.as_deref().and_then(parse);
-        let (at, tampering_at, said) = parsed.unwrap_or_default();
-        Notified {
-            path,
-            said,
-            at,
-            tampering_at,
-        }
+        let parsed = parsed.unwrap_or_default();
+        Notified { path, ..parsed }
+    }
+
+    /// Returns the id of the last notification, if it was of tampering that is not over: each receiver is given that
+    /// one once.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
     }
 
     /// Returns what there is to notify of after a cycle that came to the end of the server's list.
     pub fn news(&mut self, untrusted: &Untrusted, now: Timestamp) -> Option<News> {
         if untrusted.unproven == 0 {
             self.said.take()?;
+            self.id = None;
             return Some(News::Over);
         }
         let is_news = match &self.said {
@@ -90,6 +95,7 @@ impl Notified {
     pub fn note(&mut self, untrusted: &Untrusted, now: Timestamp) {
         self.said = Some(untrusted.said());
         self.at = Some(now);
+        self.id = untrusted.is_tampering().then(fresh_id);
         if untrusted.is_tampering() {
             self.tampering_at = Some(now);
         }
@@ -101,7 +107,9 @@ impl Notified {
     /// It cannot be written.
     pub fn save(&self) -> Result<(), LocalFailure> {
         let unix = |at: Option<Timestamp>| at.map_or(0, Timestamp::unix);
-        let mut text = format!("{} {}\n", unix(self.at), unix(self.tampering_at));
+        let mut text = format!("{} {}", unix(self.at), unix(self.tampering_at));
+        text.extend(self.id.iter().flat_map(|id| [" ", id]));
+        text.push('\n');
         if let Some(said) = &self.said {
             let worst = said.worst.code();
             text.push_str(&format!("{} {} {worst}\n", said.unproven, said.accusing));
@@ -113,15 +121,15 @@ impl Notified {
     }
 }
 
-type Parsed = (Option<Timestamp>, Option<Timestamp>, Option<Said>);
-
-fn parse(text: &str) -> Option<Parsed> {
+fn parse(text: &str) -> Option<Notified> {
     let mut lines = text.lines();
-    let (at, tampering_at) = lines.next()?.split_once(' ')?;
-    let time = |unix: &str| -> Option<Option<Timestamp>> {
-        let unix: u64 = unix.parse().ok()?;
+    let mut first = lines.next()?.split(' ');
+    let mut time = || -> Option<Option<Timestamp>> {
+        let unix: u64 = first.next()?.parse().ok()?;
         Some((unix > 0).then(|| Timestamp::from_unix(unix)))
     };
+    let (at, tampering_at) = (time()?, time()?);
+    let id = first.next().map(str::to_owned);
     let said = match lines.next() {
         None => None,
         Some(line) => {
@@ -135,7 +143,13 @@ fn parse(text: &str) -> Option<Parsed> {
             })
         }
     };
-    Some((time(at)?, time(tampering_at)?, said))
+    Some(Notified {
+        path: PathBuf::new(),
+        said,
+        at,
+        tampering_at,
+        id,
+    })
 }
 
 #[cfg(test)]
@@ -255,6 +269,16 @@ mod tests {
         let mut next = Notified::load(&directory);
         assert_eq!(next.news(&refused(0), at(9_000)), None);
         assert_eq!(next.news(&refused(5), at(10)), None); // the hour is not over
+        assert_eq!(next.id(), None);
+        // an accusation has an id until it is over
+        next.news(&accused(5, 1), at(20));
+        let id = next.id().map(str::to_owned);
+        assert!(id.is_some());
+        next.save().unwrap();
+        let mut next = Notified::load(&directory);
+        assert_eq!(next.id().map(str::to_owned), id);
+        next.news(&refused(0), at(30));
+        assert_eq!(next.id(), None);
         std::fs::remove_dir_all(directory).unwrap();
     }
 }

@@ -97,7 +97,7 @@ impl Closed {
 
 impl Alarm {
     /// The alarm of a finding that is new.
-    pub(super) fn new(
+    pub(crate) fn new(
         finding: &Finding,
         location: &Location,
         evidence: PathBuf,

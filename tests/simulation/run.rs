@@ -196,7 +196,7 @@ impl<'w> Run<'w> {
 
     fn tell(&mut self, cycle: &Cycle) {
         for outcome in &cycle.outcomes {
-            self.tally.accused += u64::from(outcome.opened_alarm);
+            self.tally.accused += u64::from(!outcome.opened.is_empty());
             self.tell_outcome(outcome);
         }
         for trouble in cycle.troubles() {

@@ -38,6 +38,7 @@ pub mod simulated;
 pub mod tool;
 pub mod trust_files;
 pub mod trusting;
+pub mod tunnel;
 pub mod value_scene;
 pub mod vectors;
 pub mod watched;

@@ -62,8 +62,8 @@ impl Recorder<'_> {
 pub struct Alarms {
     /// The alarm that is reported, and the transaction that it is about.
     reported: Option<(Rank, Alarm)>,
-    /// Whether the check opened an alarm.
-    pub opened: bool,
+    /// The alarms that the check opened: one for each finding that is recorded, and one for the rest.
+    pub opened: Vec<Alarm>,
     /// Why one of the alarms, or its evidence, could not be written.
     pub unwritten: Option<LocalFailure>,
 }
@@ -81,7 +81,9 @@ impl Alarms {
 
     /// Adds the alarm of a finding about this transaction.
     pub(super) fn add(&mut self, raised: Raised, tx: u64) {
-        self.opened |= raised.opened;
+        if raised.opened {
+            self.opened.push(raised.alarm.clone());
+        }
         self.unwritten = self.unwritten.take().or(raised.unwritten);
         // an alarm that is not listed can be neither closed nor adopted
         if !raised.is_listed {
