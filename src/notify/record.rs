@@ -291,7 +291,8 @@ mod tests {
         assert!(next.has_id("999") && !next.has_id("1") && !next.has_id("memory"));
         assert_eq!(next.is_unknown_since(at(50)).unwrap(), at(20));
         // configured again, and the other's alarm was closed meanwhile
-        next.begin("1:http://h", &open(&[known.clone()])).unwrap();
+        next.begin("1:http://h", &open(std::slice::from_ref(&known)))
+            .unwrap();
         assert_eq!(next.content.unknown_since, None);
         assert!(next.has_alarm(&known));
         assert_eq!(next.content.alarms.len(), 1);

@@ -140,6 +140,7 @@ pub fn kill() -> ! {
 /// # Errors
 /// The disk is full, if a test says so.
 #[cfg(feature = "fault-points")]
+#[allow(clippy::panic)] // a test asks for it
 pub(super) fn at(kind: Kind, step: Step) -> io::Result<()> {
     let decided = |decides: &std::cell::RefCell<Option<Decide>>| {
         let mut decides = decides.borrow_mut();
