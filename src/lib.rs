@@ -10,6 +10,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing))]
 
 pub mod audit;
+pub mod checkpoint;
 pub mod clock;
 pub mod command;
 pub mod config;

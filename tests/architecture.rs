@@ -16,7 +16,7 @@ use support::circles::{bare, circles, paths, sources, unfolded, uses};
 type Arrow = (String, String);
 
 /// The rooms in the order of the picture, each using those below it, and what each is for.
-const ROOMS: [(&str, &str); 21] = [
+const ROOMS: [(&str, &str); 22] = [
     ("command", "what each verb does"),
     ("service", "systemd's unit"),
     ("drill", "a ledger that lies"),
@@ -30,6 +30,7 @@ const ROOMS: [(&str, &str); 21] = [
     ("config", "settings, from one table"),
     ("trust", "states, alarms and evidence in files"),
     ("clock", "time, real or simulated"),
+    ("checkpoint", "signed states for other auditors"),
     ("ledger", "the mathematics: what decides"),
     ("json", "JSON, read strictly"),
     ("ranges", "sets of transaction ids"),

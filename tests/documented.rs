@@ -279,6 +279,21 @@ fn the_json_of_the_verbs_is_documented() {
     documented("`immuaudit --once --json`: a database", &one);
     documented("`immuaudit --once --json`: no single database", &none);
     documented("`immuaudit sweep --json`", &sweeps);
+    let key = scene.place.join("key").display().to_string();
+    let public = shown(&["key", "new", "--name", "zone-a", &key]);
+    let file = scene.place.join("checkpoints");
+    let exported = shown(&["checkpoint", "export", "--audit-signing-key", &key]);
+    fs::write(&file, exported).expect("a file");
+    let file = file.display().to_string();
+    let verify = ["checkpoint", "verify", &file, "--key", public.trim()];
+    documented(
+        "`immuaudit checkpoint show --json`",
+        &lines(&shown(&["checkpoint", "show", &file])),
+    );
+    documented(
+        "`immuaudit checkpoint verify --json`",
+        &lines(&shown(&verify)),
+    );
     let (none, one): (Vec<String>, Vec<String>) = status
         .into_iter()
         .partition(|line| line.contains("\"database\":null"));

@@ -5,11 +5,13 @@
 mod acknowledge;
 mod alarm;
 mod audit;
+mod checkpoint;
 mod compare;
 mod drill;
 mod evidence;
 mod exercise;
 mod health;
+mod key;
 mod locate;
 mod notify;
 mod open;
@@ -26,7 +28,9 @@ use std::process::{self, ExitCode};
 use log::{Level, LevelFilter};
 
 use crate::audit::Exit;
-use crate::config::{self, Invocation, Process, Remark, RootsTask, Run, Task, Volume, Wrong};
+use crate::config::{
+    self, CheckpointTask, Invocation, Process, Remark, RootsTask, Run, Task, Volume, Wrong,
+};
 use crate::report::{complain, print, start_logging};
 use crate::sys;
 use crate::text::Shown;
@@ -108,6 +112,8 @@ fn perform(mut run: Run) -> Exit {
         Task::Roots(task) => roots::run(&run.settings, task),
         Task::Compare(another) => compare::run(&run.settings, &another),
         Task::Evidence(task) => evidence::run(&run.settings, &task),
+        Task::Checkpoint(task) => checkpoint::run(&run.settings, &task),
+        Task::Key(task) => key::run(&task),
         Task::Drill(drill) => drill::run(drill),
         Task::NotifyTest => notify::run(&run.settings),
     };
@@ -122,12 +128,14 @@ fn reads_files_alone(task: &Task) -> bool {
     match task {
         Task::Status | Task::Alarm(_) | Task::Acknowledge(_) | Task::Evidence(_) => true,
         Task::Roots(task) => !matches!(task, RootsTask::Import { .. }),
+        Task::Checkpoint(task) => matches!(task, CheckpointTask::Export),
         Task::Audit
         | Task::Sweep { .. }
         | Task::Health
         | Task::Locate(_)
         | Task::Service(_)
         | Task::Compare(_)
+        | Task::Key(_)
         | Task::Drill(_)
         | Task::NotifyTest => false,
     }

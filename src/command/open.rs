@@ -29,6 +29,10 @@ pub enum Failed {
     Service(String),
     /// The embedded ledger.
     Drill(String),
+    /// A key, or a file of checkpoints.
+    Key(String),
+    /// Checkpoints are to be signed, and no key is configured.
+    NoSigningKey,
     /// The HTTP thread.
     Monitoring(CannotListen),
     /// Nothing is known of a database that the operator names.
@@ -76,6 +80,10 @@ impl fmt::Display for Failed {
             Failed::NotAdopted { failure, close } => write!(
                 f,
                 "{failure}. To close the alarm and keep the trusted state: {close}"
+            ),
+            Failed::Key(failure) => f.write_str(failure),
+            Failed::NoSigningKey => f.write_str(
+                "checkpoints are signed by a key: make one by immuaudit key new, and give it by --audit-signing-key",
             ),
             Failed::NoConsent => f.write_str(
                 "nothing was changed: standard input is no terminal to ask on; give --yes to adopt",

@@ -30,6 +30,7 @@ pub fn start(
     server: &Server,
 ) -> Result<Watch, Failed> {
     let board = Board::new(about(settings, effective), server.calls());
+    board.sign_by(settings.watch.signer.clone());
     remember(&board, store, settings)?;
     let outcomes = store.load_outcomes();
     let notifier = Notifier::start(

@@ -12,6 +12,7 @@ use super::secret::Secret;
 use super::settings::{Auth, LogFormat, Pin, When};
 use super::source::Source;
 use super::url::Url;
+use crate::checkpoint::VerifierKey;
 
 /// Every setting's slot. An empty text or list is one that is not given.
 #[derive(Default)]
@@ -78,6 +79,13 @@ pub(super) struct Draft {
     /// The receivers of the settings files' tables.
     pub receivers: Vec<ReceiverTable>,
     pub other_ca: Option<GivenPath>,
+    /// The file of the key that checkpoints are signed with.
+    pub signing_key: Option<Password>,
+    /// The name of a new key.
+    pub key_name: String,
+    /// The keys that confirm checkpoints, and how many of them must.
+    pub verifier_keys: Vec<VerifierKey>,
+    pub required: u64,
 
     pub help: bool,
     pub all: bool,

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::flags::Given;
+use super::kind::Kind;
 use super::nearest::nearest;
 use super::persona::{self, Persona};
 use super::process::Process;
@@ -65,10 +66,16 @@ pub(super) fn credentials(process: &Process) -> Vec<Given> {
         return Vec::new();
     };
     let files = settings().filter_map(|setting| {
-        let secret = setting.flag.strip_suffix("-file")?;
-        let path = Path::new(directory).join(secret);
-        let kind = &super::table::find(secret)?.kind;
-        ((kind.is_secret() || kind.is_url()) && path.exists()).then(|| Given {
+        let (named, takes_one) = match setting.flag.strip_suffix("-file") {
+            Some(named) => {
+                let kind = &super::table::find(named)?.kind;
+                (named, kind.is_secret() || kind.is_url())
+            }
+            // a key that only a file may hold
+            None => (setting.flag, matches!(setting.kind, Kind::SecretFile(_))),
+        };
+        let path = Path::new(directory).join(named);
+        (takes_one && path.exists()).then(|| Given {
             setting,
             texts: vec![path.to_string_lossy().into_owned()],
             source: Source::Credential(path),

@@ -190,7 +190,9 @@ fn texts(setting: &Setting, value: &DeValue) -> Result<Vec<String>, &'static str
     let wanted = match setting.kind {
         Kind::Switch(_) | Kind::UnusedSwitch => "true or false",
         Kind::Count(..) | Kind::Bytes(..) => "a whole number",
-        Kind::List(_) | Kind::Pins(_) | Kind::Urls(_) => "an array of texts in quotes",
+        Kind::List(_) | Kind::Pins(_) | Kind::Urls(_) | Kind::VerifierKeys(_) => {
+            "an array of texts in quotes"
+        }
         _ => "a text in quotes",
     };
     let one = |text: &str| Ok(vec![text.to_owned()]);
@@ -202,9 +204,10 @@ fn texts(setting: &Setting, value: &DeValue) -> Result<Vec<String>, &'static str
         {
             one(number.as_str())
         }
-        (Kind::List(_) | Kind::Pins(_) | Kind::Urls(_), DeValue::Array(items)) => {
-            strings(items).ok_or(wanted)
-        }
+        (
+            Kind::List(_) | Kind::Pins(_) | Kind::Urls(_) | Kind::VerifierKeys(_),
+            DeValue::Array(items),
+        ) => strings(items).ok_or(wanted),
         _ => Err(wanted),
     }
 }

@@ -27,6 +27,8 @@ fn short() -> String {
         !matches!(
             name,
             Name::Compare
+                | Name::Checkpoint
+                | Name::Key
                 | Name::Health
                 | Name::Notify
                 | Name::Help

@@ -12,6 +12,7 @@ use super::signing::SigningKey;
 use super::source::Source;
 use super::url::{self, Url};
 use super::value::{self, Wanted};
+use crate::checkpoint::VerifierKey;
 
 /// Where a value goes.
 type Slot<T> = fn(&mut Draft) -> &mut T;
@@ -53,6 +54,8 @@ pub(super) enum Kind {
     List(Slot<Vec<String>>),
     /// States to start from; the flag collects.
     Pins(Slot<Vec<Pin>>),
+    /// Public keys of auditors; the flag collects.
+    VerifierKeys(Slot<Vec<VerifierKey>>),
     /// A file or directory.
     Path(Slot<Option<GivenPath>>),
     /// A program by its full path, and its words.
@@ -110,6 +113,8 @@ impl Kind {
         match self {
             _ if self.is_secret() => Some(0),
             _ if self.is_url() => url::secret_from(value),
+            // the wrong half of a key
+            Kind::VerifierKeys(_) => value.find("PRIVATE"),
             _ => None,
         }
     }
@@ -198,6 +203,18 @@ impl Kind {
                     .collect::<Result<_, _>>()?;
                 let shown = array(pins.iter().map(|pin| quoted(&pin.to_string())));
                 *slot(draft) = pins;
+                Ok(shown)
+            }
+            Kind::VerifierKeys(slot) => {
+                let keys = texts.iter().flat_map(|text| value::list(text));
+                let keys: Vec<VerifierKey> = keys
+                    .map(|text| {
+                        let key = VerifierKey::read(&text);
+                        key.map_err(|why| format!("an auditor's public key: {why}"))
+                    })
+                    .collect::<Result<_, _>>()?;
+                let shown = array(keys.iter().map(|key| quoted(&key.to_string())));
+                *slot(draft) = keys;
                 Ok(shown)
             }
             Kind::Path(slot) => {

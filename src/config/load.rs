@@ -95,6 +95,8 @@ pub fn load(process: &Process) -> Result<Invocation, Wrong> {
         Name::Alarm => Task::Alarm(words::alarm(&draft, words)?),
         Name::Acknowledge => Task::Acknowledge(words::acknowledge(&draft, words)?),
         Name::Evidence => evidence(words)?,
+        Name::Checkpoint => Task::Checkpoint(words::checkpoint(&draft, words)?),
+        Name::Key => Task::Key(words::key(&draft, words)?),
         Name::Roots => Task::Roots(words::roots(&draft, words)?),
         Name::Compare if words.len() == 1 => Task::Compare(words::another(&draft, words.concat())?),
         Name::Compare => {

@@ -72,8 +72,8 @@ pub use signing::SigningKey;
 pub use source::Source;
 pub use url::Url;
 pub use verb::{
-    AcknowledgeTask, AdoptConsent, Against, AlarmTask, Another, ClosedAlarms, Control, Drill,
-    EvidenceTask, Installation, ListedAlarms, LocateTask, RootsTask, ServiceTask, ShownValues,
-    Task,
+    AcknowledgeTask, AdoptConsent, Against, AlarmTask, Another, CheckpointTask, ClosedAlarms,
+    Control, Drill, EvidenceTask, Installation, KeyTask, ListedAlarms, LocateTask, RootsTask,
+    ServiceTask, ShownValues, Task,
 };
 pub use version::{REVISION, VERSION, build_time};

@@ -204,7 +204,10 @@ impl Setting {
 
     /// Does each further flag add to the ones before it?
     pub fn collects(&self) -> bool {
-        matches!(self.kind, Kind::Pins(_) | Kind::Urls(_))
+        matches!(
+            self.kind,
+            Kind::Pins(_) | Kind::Urls(_) | Kind::VerifierKeys(_)
+        )
     }
 
     /// Settings of the same slot have the same: a password and the file that holds it.

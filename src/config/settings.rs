@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use log::LevelFilter;
@@ -13,6 +14,7 @@ use super::renewable::{PasswordFile, TransportFiles};
 use super::secret::Secret;
 use super::signing::SigningKey;
 use super::url::Url;
+use crate::checkpoint::SignerKey;
 use crate::ledger::{PublicKey, State};
 
 /// Every setting.
@@ -249,6 +251,8 @@ pub struct WatchSettings {
     pub heartbeat: Option<HeartbeatSettings>,
     /// What requests of HTTP go through.
     pub proxies: Proxies,
+    /// The key that checkpoints are signed with; `None`: there are none.
+    pub signer: Option<Arc<SignerKey>>,
 }
 
 /// An address to listen on.

@@ -8,6 +8,7 @@ use super::draft::OwnSignatures;
 use super::kind::Kind::{
     Bytes, Choice, Command, Count, Duration as Time, Host, List, MaybeText, Path, Pins, Proxy,
     Secret, SecretFile, SigningKey, Switch, Text, Unused, UnusedSwitch, Url, UrlFile, Urls,
+    VerifierKeys,
 };
 use super::kind::Word;
 use super::persona::{self, Persona};
@@ -113,6 +114,7 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new("--audit-heartbeat-url-file", UrlFile(|d| &mut d.heartbeat_url), "FILE", "", "file that holds that URL"),
     Setting::new("--audit-heartbeat-ca", Path(|d| &mut d.heartbeat_ca), "FILE", "", "CAs that the heartbeat's server is checked by, PEM (default: the system's)"),
     Setting::new("--proxy", Proxy(|d| &mut d.proxy), "URL", "", "proxy for notifications, heartbeat and compare, or none (default: http_proxy, https_proxy, all_proxy, no_proxy as curl takes them)"),
+    Setting::new("--audit-signing-key", SecretFile(|d| &mut d.signing_key), "FILE", "", "file of the private key that signs a checkpoint of each proven state, for other auditors (immuaudit key new)"),
     // the settings themselves
     Setting::new("--config", Path(|d| &mut d.config), "FILE", "", "settings file instead of the usual ones")
         .everyday().immuclient().layers(Layers::FlagAndEnvironment),
@@ -151,6 +153,9 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new("--check", Switch(|d| &mut d.check), "", "false", "only say what is wrong, and exit 3 then").of(Name::Config),
     Setting::new("--against", Text(|d| &mut d.against), "OTHER", "", "hold it against a second server (HOST[:PORT]; same login), or another auditor's mirror file").of(Name::Locate),
     Setting::new("--ca", Path(|d| &mut d.other_ca), "FILE", "", "CAs that the other auditor is checked by, PEM (default: the system's)").of(Name::Compare),
+    Setting::new("--name", Text(|d| &mut d.key_name), "NAME", "", "new: the key's name, such as zone-a.example.com").of(Name::Key),
+    Setting::new("--key", VerifierKeys(|d| &mut d.verifier_keys), "KEY", "", "verify: an auditor's public key, as key show prints it; repeatable").of(Name::Checkpoint),
+    Setting::new("--require", Count(1..=100, |d| &mut d.required), "COUNT", "1", "verify: keys that must have confirmed each checkpoint").of(Name::Checkpoint),
     Setting::new("--show-values", Switch(|d| &mut d.show_values), "", "false", "show values that differ, cut").of(Name::Locate),
     Setting::new("--all", Switch(|d| &mut d.all_alarms), "", "false", "list: closed alarms too").of(Name::Alarm),
     Setting::new("--database", Text(|d| &mut d.close_database), "DATABASE", "", "close: every open alarm of this database").of(Name::Alarm),

@@ -13,6 +13,7 @@ use super::persona::Persona;
 use super::setting::{Layers, Setting};
 use super::table::TABLE;
 use super::{Process, Wrong, completions, environment, flags, help, man};
+use crate::checkpoint::{KeyName, SignerKey};
 
 /// A directory of its own, gone with it.
 struct Place(PathBuf);
@@ -70,6 +71,14 @@ fn values(setting: &Setting) -> [(String, String); 4] {
             Kind::Pins(_) => {
                 let pin = format!("shop:{n}:{}", "ab".repeat(32));
                 (pin.clone(), format!("[\"{pin}\"]"))
+            }
+            Kind::VerifierKeys(_) => {
+                let name = KeyName::new(&format!("zone-{n}")).unwrap();
+                let key = SignerKey::of_seed(name, &[1; 32])
+                    .unwrap()
+                    .public()
+                    .to_string();
+                (key.clone(), format!("[\"{key}\"]"))
             }
             Kind::Path(_) | Kind::SecretFile(_) | Kind::UrlFile(_) | Kind::Command(_) => {
                 quoted(format!("/path{n}"))

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::service::Parameter;
 use super::settings::Roots;
 use super::url::Url;
+use crate::checkpoint::{KeyName, VerifierKey};
 
 /// A verb, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub(super) enum Name {
     Evidence,
     Roots,
     Compare,
+    Checkpoint,
+    Key,
     Drill,
     Notify,
     Config,
@@ -69,6 +72,8 @@ pub(super) static VERBS: &[Verb] = &[
     verb(Name::Evidence, "evidence", "list | show FILE | verify FILE", 2, "what was found; verify checks a file again, offline"),
     verb(Name::Roots, "roots", "list | export | import DIR-OR-FILE [--alarm] | forget DATABASE", 2, "what is trusted: show, export, import from immuclient, forget"),
     verb(Name::Compare, "compare", "FILE|URL", 1, "hold another auditor's export against what is trusted here"),
+    verb(Name::Checkpoint, "checkpoint", "export | show FILE | verify FILE --key KEY... [--require COUNT]", 2, "signed states: export one's own, show or verify another's, offline"),
+    verb(Name::Key, "key", "new --name NAME FILE | show FILE", 2, "the key that checkpoints are signed with: make one, show its public half"),
     verb(Name::Drill, "drill", "[--serve [--port PORT] [--databases COUNT] [--grow DURATION]] [--list] [--lie NAME]", 0, "see an honest ledger pass and a lying one caught"),
     verb(Name::Notify, "notify", "--test", 0, "send a test notification and a heartbeat, and say what came of it"),
     verb(Name::Config, "config", "[--check]", 0, "the effective settings, and where each comes from"),
@@ -135,6 +140,10 @@ pub enum Task {
     Roots(RootsTask),
     /// Hold another auditor's export against what is trusted.
     Compare(Another),
+    /// Signed states.
+    Checkpoint(CheckpointTask),
+    /// The key that they are signed with.
+    Key(KeyTask),
     /// Findings, as they are kept.
     Evidence(EvidenceTask),
     /// The embedded ledger.
@@ -250,6 +259,38 @@ pub enum EvidenceTask {
     Show(PathBuf),
     /// Check one again, offline.
     Verify(PathBuf),
+}
+
+/// What is to be done with signed states. A file is `-` for standard input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CheckpointTask {
+    /// Write one of each database that something is trusted of.
+    Export,
+    /// Tell those in a file.
+    Show(PathBuf),
+    /// Check who confirmed those in a file.
+    Verify {
+        /// Where they are.
+        file: PathBuf,
+        /// Whose word counts; at least one.
+        keys: Vec<VerifierKey>,
+        /// How many of them must have confirmed each.
+        required: u64,
+    },
+}
+
+/// What is to be done with the key that signs checkpoints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyTask {
+    /// Make one, in a new file.
+    New {
+        /// Its name.
+        name: KeyName,
+        /// The file.
+        file: PathBuf,
+    },
+    /// Print the public half of the one in a file.
+    Show(PathBuf),
 }
 
 /// What is to be done about the service.

@@ -3,15 +3,17 @@
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::draft::{Draft, GivenPath};
+use super::draft::{Draft, GivenPath, Password};
 use super::problem::Problem;
 use super::proxy::Proxies;
 use super::remark::Remark;
-use super::resolve::port;
+use super::resolve::{password_file, port};
 use super::settings::{Listen, NotifySettings, WatchSettings, When};
 use super::source::Source;
 use super::watch_receivers::{heartbeat, webhooks};
+use crate::checkpoint::SignerKey;
 
 /// Rights of a mode that let somebody else than the owner write.
 const OTHERS_WRITE: u32 = 0o022;
@@ -27,10 +29,11 @@ pub(super) fn resolve(
     };
     let webhooks = webhooks(draft, &proxies, remarks, &mut problems);
     let heartbeat = heartbeat(draft, &proxies, remarks, &mut problems);
+    let signer = signer(draft, remarks).map_err(|problem| problems.push(problem));
     let exec = draft.exec.as_ref().map(exec).transpose();
     let exec = exec.map_err(|problem| problems.push(problem));
-    match (exec, problems.is_empty()) {
-        (Ok(exec), true) => Ok(WatchSettings {
+    match (exec, signer, problems.is_empty()) {
+        (Ok(exec), Ok(signer), true) => Ok(WatchSettings {
             monitoring: (!draft.no_monitoring).then(|| Listen {
                 host: draft.monitoring_host.clone(),
                 port: port(draft.monitoring_port),
@@ -42,9 +45,21 @@ pub(super) fn resolve(
             },
             heartbeat,
             proxies,
+            signer,
         }),
         _ => Err(problems),
     }
+}
+
+/// The key that checkpoints are signed with.
+fn signer(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Option<Arc<SignerKey>>, Problem> {
+    let Some(Password::File(given)) = &draft.signing_key else {
+        return Ok(None);
+    };
+    let secret = password_file(given, remarks)?;
+    let key = SignerKey::read(secret.expose().trim_end());
+    let key = key.map_err(|why| given.problem(&format!("no key of immuaudit key new: {why}")))?;
+    Ok(Some(Arc::new(key)))
 }
 
 /// Whoever can write the settings file decides what runs as this user, so a file that somebody else

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use super::draft::Draft;
 use super::help;
 use super::problem::Problem;
+use super::source::Source;
 use super::url::Url;
 use super::verb::{
-    AcknowledgeTask, AdoptConsent, Against, AlarmTask, Another, ClosedAlarms, ListedAlarms,
-    LocateTask, Name, RootsTask, ShownValues,
+    AcknowledgeTask, AdoptConsent, Against, AlarmTask, Another, CheckpointTask, ClosedAlarms,
+    KeyTask, ListedAlarms, LocateTask, Name, RootsTask, ShownValues,
 };
 use super::watch_receivers;
+use crate::checkpoint::KeyName;
 
 /// `DATABASE [--against HOST[:PORT]|FILE] [--show-values]`
 pub(super) fn locate(draft: &Draft, words: Vec<String>) -> Result<LocateTask, Problem> {
@@ -132,6 +134,56 @@ pub(super) fn acknowledge(draft: &Draft, words: Vec<String>) -> Result<Acknowled
         }),
         _ => Err(Problem::Incomplete {
             usage: help::usage(Name::Acknowledge),
+        }),
+    }
+}
+
+/// `export | show FILE | verify FILE --key KEY... [--require COUNT]`
+pub(super) fn checkpoint(draft: &Draft, words: Vec<String>) -> Result<CheckpointTask, Problem> {
+    let mut words = words.into_iter();
+    let keys = draft.verifier_keys.clone();
+    let task = match (words.next().as_deref(), words.next()) {
+        (Some("export"), None) => CheckpointTask::Export,
+        (Some("show"), Some(file)) => CheckpointTask::Show(file.into()),
+        (Some("verify"), Some(file)) if !keys.is_empty() => CheckpointTask::Verify {
+            file: file.into(),
+            required: draft.required.max(1),
+            keys: keys.clone(),
+        },
+        _ => {
+            let usage = help::usage(Name::Checkpoint);
+            return Err(Problem::Incomplete { usage });
+        }
+    };
+    if !keys.is_empty() && !matches!(task, CheckpointTask::Verify { .. }) {
+        let (flag, verb) = ("key", "checkpoint verify");
+        return Err(Problem::FlagOfVerb { flag, verb });
+    }
+    Ok(task)
+}
+
+/// `new --name NAME FILE | show FILE`
+pub(super) fn key(draft: &Draft, words: Vec<String>) -> Result<KeyTask, Problem> {
+    let mut words = words.into_iter();
+    let given = Some(draft.key_name.as_str()).filter(|name| !name.is_empty());
+    match (words.next().as_deref(), words.next(), given) {
+        (Some("new"), Some(file), Some(given)) => {
+            let name = KeyName::new(given).ok_or_else(|| Problem::BadValue {
+                flag: "name",
+                source: Source::Flag("name"),
+                value: Some(given.to_owned()),
+                wanted: "a name without blanks and +, such as zone-a.example.com".to_owned(),
+            })?;
+            let file = file.into();
+            Ok(KeyTask::New { name, file })
+        }
+        (Some("show"), Some(file), None) => Ok(KeyTask::Show(file.into())),
+        (Some("show"), Some(_), Some(_)) => {
+            let (flag, verb) = ("name", "key new");
+            Err(Problem::FlagOfVerb { flag, verb })
+        }
+        _ => Err(Problem::Incomplete {
+            usage: help::usage(Name::Key),
         }),
     }
 }

@@ -18,6 +18,7 @@ pub(super) enum Resource {
     Page,
     Status,
     States,
+    Checkpoints,
 }
 
 /// The bodies that are on their way to peers.

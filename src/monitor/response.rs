@@ -54,6 +54,11 @@ impl Answer {
         self
     }
 
+    /// Returns an answer with a text for people.
+    pub fn text(status: StatusCode, text: &str) -> Answer {
+        Answer::new(status, PLAIN, Arc::new(text.to_owned()))
+    }
+
     /// Returns an answer that says its status alone.
     pub fn error(status: StatusCode) -> Answer {
         let text = format!("{} {}\n", status.0, status.default_reason_phrase());

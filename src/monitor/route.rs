@@ -6,12 +6,18 @@ use tiny_http::Method;
 
 use super::bodies::{Bodies, Resource};
 use super::request::{Reader, Request};
-use super::response::{Answer, JSON, METRICS, NOT_FOUND, OK, PAGE, UNAVAILABLE};
+use super::response::{Answer, JSON, METRICS, NOT_FOUND, OK, PAGE, PLAIN, UNAVAILABLE};
 use crate::clock::Clock;
 use crate::report::{
-    Board, Health, Prefix, livez, metrics, page, page_style, readyz, states_json, status_json,
-    version_json,
+    Board, Health, Prefix, checkpoint_text, checkpoints_text, livez, metrics, page, page_style,
+    readyz, states_json, status_json, version_json,
 };
+
+/// What the path of one database's checkpoint begins with; its name follows, percent-encoded.
+const CHECKPOINT: &str = "/checkpoints/";
+/// What is said where there are no checkpoints.
+const NO_KEY: &str =
+    "checkpoints are signed by a key: immuaudit key new, and --audit-signing-key\n";
 
 /// The answers to all paths, from the board.
 pub(super) struct Routes {
@@ -39,11 +45,24 @@ impl Routes {
             ("/version", _) => Answer::new(OK, JSON, Arc::new(version_json())),
             ("/status.json", _) => self.large(Resource::Status),
             ("/states", _) => self.large(Resource::States),
+            ("/checkpoints", _) if self.board.signs() => self.large(Resource::Checkpoints),
+            ("/checkpoints", _) => Answer::text(NOT_FOUND, NO_KEY),
+            (path, _) if path.starts_with(CHECKPOINT) => self.checkpoint(path),
             _ => Answer::error(NOT_FOUND),
         };
         match request.method {
             Method::Head => answer.head_only(),
             _ => answer,
+        }
+    }
+
+    /// The checkpoint of one database.
+    fn checkpoint(&self, path: &str) -> Answer {
+        let name = path.strip_prefix(CHECKPOINT).unwrap_or_default();
+        match checkpoint_text(&self.board.snapshot(), name) {
+            Some(text) => Answer::new(OK, PLAIN, Arc::new(text)),
+            None if self.board.signs() => Answer::error(NOT_FOUND),
+            None => Answer::text(NOT_FOUND, NO_KEY),
         }
     }
 
@@ -56,6 +75,7 @@ impl Routes {
                 Resource::Page => page(&snapshot),
                 Resource::Status => status_json(&snapshot),
                 Resource::States => states_json(&snapshot),
+                Resource::Checkpoints => checkpoints_text(&snapshot),
             }
         });
         let Some(body) = body else {
@@ -63,6 +83,7 @@ impl Routes {
         };
         match resource {
             Resource::Metrics => Answer::new(OK, METRICS, body),
+            Resource::Checkpoints => Answer::new(OK, PLAIN, body),
             Resource::Status | Resource::States => Answer::new(OK, JSON, body),
             Resource::Page => {
                 // only our own styles may apply

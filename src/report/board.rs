@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::checkpoint::checkpoint;
 use super::receivers::{Counts, Receiver};
 use super::row::Row;
 use super::untrusted::Untrusted;
 use crate::audit::{Cycle, Exit, Outcome, Trouble, late_after};
+use crate::checkpoint::SignerKey;
 use crate::clock::Timestamp;
 use crate::config;
 use crate::histogram::Histogram;
@@ -103,6 +105,7 @@ pub struct Board(Arc<Shared>);
 
 struct Shared {
     about: Arc<About>,
+    signer: Mutex<Option<Arc<SignerKey>>>,
     calls: Calls,
     written: Mutex<Written>,
     notifications: Mutex<Vec<Receiver>>,
@@ -122,6 +125,7 @@ impl Board {
         let errors = ERRORS.iter().map(|kind| (*kind, 0)).collect();
         Board(Arc::new(Shared {
             about: Arc::new(about),
+            signer: Mutex::default(),
             calls,
             written: Mutex::new(Written {
                 rows: BTreeMap::new(),
@@ -191,6 +195,11 @@ impl Board {
         *lock(&self.0.heartbeat) = heartbeat;
     }
 
+    /// Signs a checkpoint of each state that is proven from now on.
+    pub fn sign_by(&self, signer: Option<Arc<SignerKey>>) {
+        *lock(&self.0.signer) = signer;
+    }
+
     /// A database's check. One of which nothing is trusted has no row.
     pub fn publish(&self, outcome: &Outcome) {
         let now = self.0.calls.clock().now();
@@ -209,6 +218,12 @@ impl Board {
             None => Row::new(&outcome.database, moment),
         };
         row.take(outcome, now, moment);
+        let signer = lock(&self.0.signer).clone();
+        if let (Some(key), Some(state), true) = (signer, row.trusted, outcome.is_proven()) {
+            let names = (self.0.about.server.as_str(), outcome.database.as_str());
+            let note = checkpoint(names, state, row.signature.as_ref(), &key, now);
+            row.checkpoint = Some(note.into());
+        }
         if let Some(errors) = written.whole.errors.get_mut(outcome.verdict.word()) {
             *errors += 1;
         }
@@ -273,6 +288,11 @@ impl Board {
         }
         written.rows.retain(|database, _| !cycle.forgets(database));
         written.progress = self.0.calls.clock().instant();
+    }
+
+    /// Returns whether checkpoints are signed.
+    pub fn signs(&self) -> bool {
+        lock(&self.0.signer).is_some()
     }
 
     /// Everything at this moment.

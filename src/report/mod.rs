@@ -7,6 +7,8 @@ mod ago;
 mod alarm;
 mod alarm_summary;
 mod board;
+mod checkpoint;
+mod checkpoints;
 mod condition;
 mod event;
 mod exposition;
@@ -34,6 +36,8 @@ pub use alarm::{
 };
 pub use alarm_summary::alarm_summary;
 pub use board::{About, Board, Snapshot};
+pub use checkpoint::checkpoint;
+pub use checkpoints::{checkpoint_text, checkpoints_text};
 pub use condition::{Condition, Facts};
 pub use event::Event;
 pub use json::{JsonObject, outcome_json, trouble_json, untrusted_json};

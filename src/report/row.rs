@@ -1,5 +1,6 @@
 //! One database on the board: its last check, and what is known of it beside.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::audit::{Outcome, Overdue, Reason, Verdict, Warning};
@@ -57,6 +58,8 @@ pub struct Row {
     pub transactions: u64,
     /// Proofs that held, in this run.
     pub proofs: u64,
+    /// The signed checkpoint of the last state that was proven in this run, if this auditor has a key.
+    pub checkpoint: Option<Arc<str>>,
     /// How much of its values was read.
     pub values: Values,
     /// The last 24 hours.
@@ -88,6 +91,7 @@ impl Row {
             signature_dropped: false,
             transactions: 0,
             proofs: 0,
+            checkpoint: None,
             values: Values::default(),
             timeline: Timeline::default(),
         }

@@ -1,0 +1,80 @@
+//! Signing a checkpoint, and finding out who confirmed one (C2SP tlog-cosignature, Ed25519).
+
+use std::fmt;
+
+use ring::signature::{ED25519, UnparsedPublicKey};
+
+use super::body::Checkpoint;
+use super::key::{SignerKey, VerifierKey};
+use super::note::{NoteSignature, SignedNote};
+
+/// Latest time of a signature, in seconds since 1970, by the specification.
+const MAX_TIME: u64 = u64::MAX >> 1;
+
+/// Signs a checkpoint. It says: at this time, every state of this database that I had seen was proven to be continued by
+/// this one. `time` is in seconds since 1970.
+pub fn cosigned(checkpoint: &Checkpoint, key: &SignerKey, time: u64) -> SignedNote {
+    let text = checkpoint.to_string();
+    let signature = key.sign(&message(time, &text));
+    let signature = NoteSignature {
+        name: key.public().name.clone(),
+        id: key.public().id,
+        bytes: [&time.to_be_bytes()[..], &signature].concat(),
+    };
+    SignedNote::new(text, vec![signature])
+}
+
+/// A note that a key confirms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Confirmed {
+    /// When, in seconds since 1970, by the clock of who signed.
+    pub time: u64,
+}
+
+/// Why a key does not confirm a note.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotConfirmed {
+    /// It did not sign it.
+    Absent,
+    /// A signature bears its name and id, and is not its own: the whole note is to be refused.
+    Wrong,
+}
+
+impl fmt::Display for NotConfirmed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NotConfirmed::Absent => "it is not signed by this key",
+            NotConfirmed::Wrong => "its signature is wrong: it was changed, or made by another",
+        })
+    }
+}
+
+/// Returns when a key confirmed a note: its latest signature counts.
+///
+/// # Errors
+/// It did not, or one of the signatures in its name is wrong.
+pub fn confirmed(note: &SignedNote, key: &VerifierKey) -> Result<Confirmed, NotConfirmed> {
+    let of_key =
+        |signature: &&NoteSignature| (&signature.name, signature.id) == (&key.name, key.id);
+    let mut last = None;
+    for signature in note.signatures.iter().filter(of_key) {
+        let confirmed = verified(note.text(), signature, key).ok_or(NotConfirmed::Wrong)?;
+        last = last.max(Some(confirmed));
+    }
+    last.ok_or(NotConfirmed::Absent)
+}
+
+fn verified(text: &str, signature: &NoteSignature, key: &VerifierKey) -> Option<Confirmed> {
+    let (time, bytes) = signature.bytes.split_first_chunk()?;
+    let time = u64::from_be_bytes(*time);
+    if time > MAX_TIME {
+        return None;
+    }
+    let public = UnparsedPublicKey::new(&ED25519, &key.point);
+    public.verify(&message(time, text), bytes).ok()?;
+    Some(Confirmed { time })
+}
+
+fn message(time: u64, text: &str) -> Vec<u8> {
+    format!("cosignature/v1\ntime {time}\n{text}").into_bytes()
+}

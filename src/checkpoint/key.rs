@@ -1,0 +1,264 @@
+//! Keys of witnesses: their names, and the texts that keys are written as (C2SP signed-note, *Verifier keys*).
+
+use std::fmt;
+use std::hint::black_box;
+
+use ring::digest;
+use ring::signature::{Ed25519KeyPair, KeyPair};
+
+use crate::ledger::{decode_base64, encode_base64};
+
+/// The signature type of a cosignature by Ed25519 (C2SP signed-note, *Signature types*).
+const COSIGNATURE: u8 = 4;
+/// The signature type of a plain Ed25519 signature, which has no time.
+const PLAIN: u8 = 1;
+/// Longest name of a key, in bytes.
+const MAX_NAME: usize = 200;
+/// Bytes of an Ed25519 seed and of a public key (RFC 8032 §5.1.5).
+const LENGTH: usize = 32;
+/// What the text of a private key begins with.
+const PRIVATE: &str = "PRIVATE+KEY+";
+
+/// The name of a key: not empty, without spaces and without `+`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyName(String);
+
+impl KeyName {
+    /// Takes over a name; `None` if it is none.
+    pub fn new(name: &str) -> Option<KeyName> {
+        let is_wrong = |c: char| c.is_whitespace() || c.is_control() || c == '+';
+        let is_right = !name.is_empty() && name.len() <= MAX_NAME && !name.contains(is_wrong);
+        is_right.then(|| KeyName(name.to_owned()))
+    }
+
+    /// Returns the name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for KeyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A text that is no key, and why. Nothing of the text is part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAKey {
+    /// It is not of the form `NAME+HASH+KEY`.
+    Form,
+    /// It is a private key where a public one is wanted.
+    Private,
+    /// It is a public key where a private one is wanted.
+    Public,
+    /// It is a key for signatures without a time.
+    Plain,
+    /// It is a key of another algorithm.
+    Algorithm,
+    /// The hash in it is that of another key or name: a mistake in copying.
+    Hash,
+}
+
+impl fmt::Display for NotAKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NotAKey::Form => "it is not of the form NAME+HASH+KEY, as immuaudit key show prints it",
+            NotAKey::Private => {
+                "it is a private key, which nobody else may see: give the other half, as immuaudit key show prints it"
+            }
+            NotAKey::Public => "it is a public key: the file of immuaudit key new is wanted",
+            NotAKey::Plain => "it is a key for notes without a time; make one by immuaudit key new",
+            NotAKey::Algorithm => "it is a key of an algorithm that is not Ed25519",
+            NotAKey::Hash => "its hash is not that of its name and key: is it copied as it was?",
+        })
+    }
+}
+
+/// A public key of a witness, by which its signatures are known.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VerifierKey {
+    /// The name.
+    pub name: KeyName,
+    /// The id, which stands in each signature.
+    pub id: u32,
+    /// The point (RFC 8032 §5.1.2).
+    pub point: [u8; LENGTH],
+}
+
+impl VerifierKey {
+    fn new(name: KeyName, point: [u8; LENGTH]) -> VerifierKey {
+        let id = id(&name, &point);
+        VerifierKey { name, id, point }
+    }
+
+    /// Reads `NAME+HASH+KEY`.
+    ///
+    /// # Errors
+    /// It is no such key.
+    pub fn read(text: &str) -> Result<VerifierKey, NotAKey> {
+        if text.starts_with(PRIVATE) {
+            return Err(NotAKey::Private);
+        }
+        let (name, hash, point) = parts(text)?;
+        let key = VerifierKey::new(name, point);
+        (key.id == hash).then_some(key).ok_or(NotAKey::Hash)
+    }
+}
+
+impl fmt::Display for VerifierKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", text(&self.name, self.id, &self.point))
+    }
+}
+
+/// The private key of this auditor. `Debug` does not show it.
+pub struct SignerKey {
+    pair: Ed25519KeyPair,
+    public: VerifierKey,
+}
+
+impl SignerKey {
+    /// Makes a key of 32 random bytes.
+    pub fn of_seed(name: KeyName, seed: &[u8; LENGTH]) -> Option<SignerKey> {
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed).ok()?;
+        let point = pair.public_key().as_ref().try_into().ok()?;
+        let public = VerifierKey::new(name, point);
+        Some(SignerKey { pair, public })
+    }
+
+    /// Reads `PRIVATE+KEY+NAME+HASH+KEY`.
+    ///
+    /// # Errors
+    /// It is no such key.
+    pub fn read(text: &str) -> Result<SignerKey, NotAKey> {
+        let Some(rest) = text.strip_prefix(PRIVATE) else {
+            let is_public = VerifierKey::read(text).is_ok();
+            return Err(if is_public {
+                NotAKey::Public
+            } else {
+                NotAKey::Form
+            });
+        };
+        let (name, hash, mut seed) = parts(rest)?;
+        let key = SignerKey::of_seed(name, &seed);
+        overwrite(&mut seed);
+        let key = key.ok_or(NotAKey::Form)?;
+        (key.public.id == hash).then_some(key).ok_or(NotAKey::Hash)
+    }
+
+    /// Returns the text of the key with this seed, for the one file that holds it.
+    pub fn expose(&self, seed: &[u8; LENGTH]) -> String {
+        format!("{PRIVATE}{}", text(&self.public.name, self.public.id, seed))
+    }
+
+    /// Returns the other half.
+    pub fn public(&self) -> &VerifierKey {
+        &self.public
+    }
+
+    /// Signs a message (RFC 8032 §5.1.6).
+    pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
+        self.pair.sign(message).as_ref().to_vec()
+    }
+}
+
+impl fmt::Debug for SignerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SignerKey({})", self.public)
+    }
+}
+
+/// Overwrites a seed that is not needed any more.
+pub fn overwrite(seed: &mut [u8]) {
+    seed.fill(0);
+    black_box(seed); // or the compiler may leave the writing out
+}
+
+/// Returns the beginning of the hash over name, signature type and public key (C2SP signed-note, *Signatures*).
+fn id(name: &KeyName, point: &[u8; LENGTH]) -> u32 {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(name.0.as_bytes());
+    context.update(&[b'\n', COSIGNATURE]);
+    context.update(point);
+    let hash = context.finish();
+    let (first, _) = hash.as_ref().split_first_chunk().unwrap_or((&[0; 4], &[]));
+    u32::from_be_bytes(*first)
+}
+
+fn text(name: &KeyName, id: u32, key: &[u8; LENGTH]) -> String {
+    let key = [&[COSIGNATURE][..], key].concat();
+    format!("{name}+{id:08x}+{}", encode_base64(&key))
+}
+
+/// Takes `NAME+HASH+KEY` apart.
+fn parts(text: &str) -> Result<(KeyName, u32, [u8; LENGTH]), NotAKey> {
+    let mut parts = text.splitn(3, '+');
+    let mut next = || parts.next().ok_or(NotAKey::Form);
+    let (name, hash, base64) = (next()?, next()?, next()?);
+    let name = KeyName::new(name).ok_or(NotAKey::Form)?;
+    let is_hash = hash.len() == 8 && hash.chars().all(|c| c.is_ascii_hexdigit());
+    let hash = u32::from_str_radix(hash, 16).ok().filter(|_| is_hash);
+    let mut bytes = decode_base64(base64).ok_or(NotAKey::Form)?;
+    let key = match bytes.split_first() {
+        Some((&COSIGNATURE, key)) => key.try_into().map_err(|_| NotAKey::Form),
+        Some((&PLAIN, key)) if key.len() == LENGTH => Err(NotAKey::Plain),
+        Some(_) => Err(NotAKey::Algorithm),
+        None => Err(NotAKey::Form),
+    };
+    overwrite(&mut bytes); // it may be a seed
+    Ok((name, hash.ok_or(NotAKey::Form)?, key?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_as_it_was_written_and_never_shown() {
+        let name = KeyName::new("example.com/zone-a").unwrap();
+        let seed = [7; 32];
+        let key = SignerKey::of_seed(name, &seed).unwrap();
+        let text = key.expose(&seed);
+        assert!(text.starts_with("PRIVATE+KEY+example.com/zone-a+"));
+        let read = SignerKey::read(&text).unwrap();
+        assert_eq!(read.public(), key.public());
+        let public = key.public().to_string();
+        assert_eq!(VerifierKey::read(&public).unwrap(), *key.public());
+        let secret = encode_base64(&[&[4][..], &seed].concat());
+        assert!(text.ends_with(&secret) && !format!("{key:?}").contains(&secret));
+    }
+
+    #[test]
+    fn a_text_that_is_no_key_is_refused_with_the_reason() {
+        let of =
+            |first: u8, length: usize| encode_base64(&[&[first][..], &vec![1; length]].concat());
+        let right = VerifierKey::new(KeyName::new("n").unwrap(), [1; 32]).to_string();
+        for (text, why) in [
+            ("".to_owned(), NotAKey::Form),
+            ("name".to_owned(), NotAKey::Form),
+            ("name+01234567".to_owned(), NotAKey::Form),
+            (format!("+01234567+{}", of(4, 32)), NotAKey::Form),
+            (format!("a b+01234567+{}", of(4, 32)), NotAKey::Form),
+            (format!("n+0123456+{}", of(4, 32)), NotAKey::Form),
+            (format!("n++1234567+{}", of(4, 32)), NotAKey::Form),
+            ("n+01234567+!".to_owned(), NotAKey::Form),
+            ("n+01234567+".to_owned(), NotAKey::Form),
+            (format!("n+01234567+{}", of(4, 31)), NotAKey::Form),
+            (format!("n+01234567+{}", of(4, 33)), NotAKey::Form),
+            (format!("n+01234567+{}", of(1, 32)), NotAKey::Plain),
+            (format!("n+01234567+{}", of(6, 1312)), NotAKey::Algorithm),
+            (format!("n+01234567+{}", of(4, 32)), NotAKey::Hash),
+            (right.replace("n+", "m+"), NotAKey::Hash),
+            (
+                format!("PRIVATE+KEY+n+01234567+{}", of(4, 32)),
+                NotAKey::Private,
+            ),
+        ] {
+            assert_eq!(VerifierKey::read(&text), Err(why), "{text}");
+        }
+        assert_eq!(SignerKey::read(&right).unwrap_err(), NotAKey::Public);
+        let other = format!("PRIVATE+KEY+n+01234567+{}", of(4, 32));
+        assert_eq!(SignerKey::read(&other).unwrap_err(), NotAKey::Hash);
+    }
+}

@@ -1,0 +1,38 @@
+//! Checkpoints: what an auditor signs of a database, for other auditors and for clients of the ledger.
+//!
+//! A checkpoint is one state of one database (C2SP tlog-checkpoint) in a signed note (C2SP signed-note), signed as a witness
+//! signs: with the time (C2SP tlog-cosignature, Ed25519). Pure and total as the ledger is: no I/O, no clock, and no input
+//! makes it panic or allocate beyond a bound. `body` is the text, `note` the text with signatures, `key` who signs and who
+//! is trusted, `cosignature` signs and verifies, `list` is several notes in one text.
+
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+mod body;
+mod cosignature;
+mod key;
+mod list;
+mod note;
+mod origin;
+
+pub use body::{Checkpoint, NotACheckpoint};
+pub use cosignature::{Confirmed, NotConfirmed, confirmed, cosigned};
+pub use key::{KeyName, NotAKey, SignerKey, VerifierKey, overwrite};
+pub use list::{MAX_NOTES, print_list, read_list};
+pub use note::{MAX_BYTES, NotANote, NoteSignature, SignedNote};
+pub use origin::Origin;

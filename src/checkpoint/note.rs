@@ -1,0 +1,137 @@
+//! A signed note: a text and who signed it (C2SP signed-note).
+
+use std::fmt;
+
+use super::key::KeyName;
+use crate::ledger::{decode_base64, encode_base64};
+
+/// Longest note that is read, in bytes: a checkpoint has some 300, and a hundred signatures 20,000.
+pub const MAX_BYTES: usize = 64 << 10;
+/// Signatures of one note that are read, at most. The specification asks for 16 at least.
+const MAX_SIGNATURES: usize = 100;
+/// What a signature line begins with: an em dash and a space.
+const DASH: &str = "\u{2014} ";
+/// Bytes of a key's id.
+const ID: usize = 4;
+
+/// A text with its signatures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedNote {
+    text: String,
+    /// The signatures, in order; each may be of anybody.
+    pub signatures: Vec<NoteSignature>,
+}
+
+/// One signature line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoteSignature {
+    /// The name of the key.
+    pub name: KeyName,
+    /// The id of the key: the beginning of a hash over its name and the public key.
+    pub id: u32,
+    /// What the key made of the text.
+    pub bytes: Vec<u8>,
+}
+
+/// A text that is no signed note, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotANote {
+    /// It is longer than [`MAX_BYTES`].
+    TooLong,
+    /// It is not UTF-8.
+    NotUtf8,
+    /// It has a control character that is no newline.
+    ControlCharacter,
+    /// The text, or the last line, does not end in a newline.
+    NoNewline,
+    /// There is no empty line between text and signatures.
+    NoEmptyLine,
+    /// A line behind the empty one is no signature.
+    NoSignatureLine,
+    /// There are more than a hundred signatures.
+    TooManySignatures,
+}
+
+impl fmt::Display for NotANote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NotANote::TooLong => "it is too long",
+            NotANote::NotUtf8 => "it is not UTF-8",
+            NotANote::ControlCharacter => "it has a control character",
+            NotANote::NoNewline => "it does not end in a newline",
+            NotANote::NoEmptyLine => "no empty line stands before its signatures",
+            NotANote::NoSignatureLine => "a line behind its text is no signature",
+            NotANote::TooManySignatures => "it has more than a hundred signatures",
+        })
+    }
+}
+
+impl SignedNote {
+    /// Makes a note of a text that ends in a newline.
+    pub(super) fn new(text: String, signatures: Vec<NoteSignature>) -> SignedNote {
+        SignedNote { text, signatures }
+    }
+
+    /// Reads a note.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn read(bytes: &[u8]) -> Result<SignedNote, NotANote> {
+        if bytes.len() > MAX_BYTES {
+            return Err(NotANote::TooLong);
+        }
+        let whole = std::str::from_utf8(bytes).map_err(|_| NotANote::NotUtf8)?;
+        if whole.chars().any(|c| c < ' ' && c != '\n') {
+            return Err(NotANote::ControlCharacter);
+        }
+        // the text may have empty lines: the last one counts
+        let (text, signatures) = whole.rsplit_once("\n\n").ok_or(NotANote::NoEmptyLine)?;
+        let signatures = signatures.strip_suffix('\n').ok_or(NotANote::NoNewline)?;
+        if signatures.lines().count() > MAX_SIGNATURES {
+            return Err(NotANote::TooManySignatures);
+        }
+        let signatures: Option<Vec<NoteSignature>> =
+            signatures.split('\n').map(NoteSignature::read).collect();
+        Ok(SignedNote {
+            text: format!("{text}\n"),
+            signatures: signatures.ok_or(NotANote::NoSignatureLine)?,
+        })
+    }
+
+    /// Returns the text, with the newline that it ends in: what is signed.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for SignedNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.text)?;
+        self.signatures
+            .iter()
+            .try_for_each(|signature| writeln!(f, "{signature}"))
+    }
+}
+
+impl NoteSignature {
+    fn read(line: &str) -> Option<NoteSignature> {
+        let (name, base64) = line.strip_prefix(DASH)?.split_once(' ')?;
+        let bytes = decode_base64(base64)?;
+        let (id, bytes) = bytes.split_at_checked(ID)?;
+        if bytes.is_empty() {
+            return None;
+        }
+        Some(NoteSignature {
+            name: KeyName::new(name)?,
+            id: u32::from_be_bytes(id.try_into().ok()?),
+            bytes: bytes.to_vec(),
+        })
+    }
+}
+
+impl fmt::Display for NoteSignature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = [&self.id.to_be_bytes()[..], &self.bytes].concat();
+        write!(f, "{DASH}{} {}", self.name, encode_base64(&bytes))
+    }
+}

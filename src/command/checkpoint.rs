@@ -1,0 +1,311 @@
+//! `checkpoint`: signed states, one's own and those of others. None of it asks a server.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use super::open::{self, Failed};
+use crate::audit::Exit;
+use crate::checkpoint::{
+    Checkpoint, NotConfirmed, Origin, SignedNote, VerifierKey, confirmed, print_list, read_list,
+};
+use crate::clock::{self, Timestamp};
+use crate::config::{CheckpointTask, Format, Settings};
+use crate::ledger::{BadSignature, State};
+use crate::report::{JsonObject, ago, checkpoint, complain, print};
+use crate::text::{Shown, number};
+use crate::trust::{How, OutcomeRecord, Store, Trusted};
+
+/// Longest file that is read, in bytes: 10,000 databases with a handful of signatures.
+const MAX_FILE: u64 = 16 << 20;
+
+/// Exports, shows or verifies checkpoints.
+pub fn run(settings: &Settings, task: &CheckpointTask) -> Result<Exit, Failed> {
+    match task {
+        CheckpointTask::Export => export(settings),
+        CheckpointTask::Show(file) => show(settings, file),
+        CheckpointTask::Verify {
+            file,
+            keys,
+            required,
+        } => verify(settings, file, keys, *required),
+    }
+}
+
+/// Writes what `/checkpoints` serves, from the files: the trusted states, with the time at which each was proven last.
+fn export(settings: &Settings) -> Result<Exit, Failed> {
+    let Some(key) = &settings.watch.signer else {
+        return Err(Failed::NoSigningKey);
+    };
+    let store = Store::open_beside(&open::location(settings))?;
+    let outcomes = store.load_outcomes();
+    let mut notes = Vec::new();
+    for database in store.databases()? {
+        let Some(trusted) = store.load(&database)? else {
+            continue;
+        };
+        let checked = outcomes.iter().find(|of| of.database == database);
+        let checked = checked.filter(|of| of.trusted_tx == Some(trusted.state.tx));
+        let names = (settings.server.name.as_str(), database.as_str());
+        let signature = trusted.signature.as_ref();
+        let proven = last_proven(&trusted, checked);
+        notes.extend(proven.map(|at| checkpoint(names, trusted.state, signature, key, at)));
+    }
+    if notes.is_empty() {
+        complain("immuaudit: nothing is trusted yet: run immuaudit --once first");
+        return Ok(Exit::Incomplete);
+    }
+    let text = print_list(notes.iter().map(String::as_str));
+    print(text.trim_end_matches('\n'));
+    Ok(Exit::Good)
+}
+
+/// Returns when a trusted state was proven last: when it was accepted, or by a check since. What an operator pinned or adopted
+/// is not proven by that.
+fn last_proven(trusted: &Trusted, checked: Option<&OutcomeRecord>) -> Option<Timestamp> {
+    let by_acceptance = match &trusted.how {
+        How::FirstSeen | How::Proven | How::Imported => Some(trusted.accepted),
+        How::Pinned | How::Adopted { .. } => None,
+    };
+    let by_check = checked.and_then(|of| of.proven);
+    by_check
+        .filter(|at| *at >= trusted.accepted)
+        .max(by_acceptance)
+}
+
+/// One checkpoint of a file.
+struct Read {
+    note: SignedNote,
+    checkpoint: Checkpoint,
+}
+
+/// Returns the checkpoints of a file, and how many of its notes are none; each of those is named.
+fn read(file: &Path) -> Result<(Vec<Read>, usize), Failed> {
+    let bytes = content(file).map_err(|why| Failed::Key(format!("{}: {why}", file.display())))?;
+    let notes = read_list(&bytes);
+    let mut checkpoints = Vec::new();
+    let mut wrong = 0;
+    for (place, note) in (1..).zip(notes) {
+        let place: usize = place;
+        let read = note.map_err(|why| why.to_string()).and_then(|note| {
+            let checkpoint = Checkpoint::read(note.text());
+            let checkpoint = checkpoint.map_err(|why| why.to_string())?;
+            Ok(Read { note, checkpoint })
+        });
+        match read {
+            Ok(read) => checkpoints.push(read),
+            Err(why) => {
+                wrong += 1;
+                complain(&format!("immuaudit: note {place}: no checkpoint: {why}"));
+            }
+        }
+    }
+    if checkpoints.is_empty() && wrong == 0 {
+        return Err(Failed::Key(format!(
+            "{}: there is no checkpoint in it",
+            file.display()
+        )));
+    }
+    Ok((checkpoints, wrong))
+}
+
+fn content(file: &Path) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let bounded = MAX_FILE + 1;
+    let read = match file.to_str() {
+        Some("-") => io::stdin().lock().take(bounded).read_to_end(&mut bytes),
+        _ => File::open(file).and_then(|open| open.take(bounded).read_to_end(&mut bytes)),
+    };
+    read.map_err(|error| format!("it cannot be read: {error}"))?;
+    match number(bytes.len()) > MAX_FILE {
+        true => Err(format!("it is longer than {MAX_FILE} bytes")),
+        false => Ok(bytes),
+    }
+}
+
+/// Tells what stands in a file. Who signed is what the file says: `verify` checks it.
+fn show(settings: &Settings, file: &Path) -> Result<Exit, Failed> {
+    let (checkpoints, wrong) = read(file)?;
+    for read in &checkpoints {
+        let Read { note, checkpoint } = read;
+        let names: Vec<&str> = note.signatures.iter().map(|of| of.name.as_str()).collect();
+        print(&match settings.report.format {
+            Format::Json => object(checkpoint).texts("signed_by", &names).end(),
+            Format::Text => format!(
+                "{}\n  says to be signed by {} (not checked: immuaudit checkpoint verify)",
+                line(checkpoint),
+                shown_names(&names)
+            ),
+        });
+    }
+    Ok(if wrong > 0 {
+        Exit::Incomplete
+    } else {
+        Exit::Good
+    })
+}
+
+fn shown_names(names: &[&str]) -> String {
+    let shown: Vec<String> = names
+        .iter()
+        .map(|name| Shown::new(name).to_string())
+        .collect();
+    shown.join(", ")
+}
+
+fn line(checkpoint: &Checkpoint) -> String {
+    let Checkpoint {
+        origin,
+        state,
+        signature,
+    } = checkpoint;
+    let signed = match signature {
+        None => "",
+        Some(_) => ", with the server's signature",
+    };
+    format!(
+        "{} of server {}: transaction {}, hash {}{signed}",
+        Shown::new(&origin.database),
+        Shown::new(&origin.server),
+        state.tx,
+        state.hash
+    )
+}
+
+fn object(checkpoint: &Checkpoint) -> JsonObject {
+    JsonObject::new()
+        .text("server", Some(&checkpoint.origin.server))
+        .text("database", Some(&checkpoint.origin.database))
+        .number("tx", Some(checkpoint.state.tx))
+        .text("hash", Some(&checkpoint.state.hash.to_string()))
+}
+
+/// What the keys say of one checkpoint.
+#[derive(Default)]
+struct Words {
+    /// Who confirms it, and when.
+    confirmed: Vec<(String, Timestamp)>,
+    /// Whose signature is wrong.
+    wrong: Vec<String>,
+}
+
+/// Checks who confirmed the checkpoints of a file. Two of one transaction with different hashes are proof against the
+/// server if it signed both, by a key that is configured.
+fn verify(
+    settings: &Settings,
+    file: &Path,
+    keys: &[VerifierKey],
+    required: u64,
+) -> Result<Exit, Failed> {
+    let (checkpoints, wrong) = read(file)?;
+    let mut exit = if wrong > 0 {
+        Exit::Incomplete
+    } else {
+        Exit::Good
+    };
+    let server_keys = settings.audit.signatures.keys();
+    let mut shown: BTreeMap<(Origin, u64), (State, bool)> = BTreeMap::new();
+    for Read { note, checkpoint } in &checkpoints {
+        let mut words = Words::default();
+        for key in keys {
+            match confirmed(note, key) {
+                Ok(of) => {
+                    let at = Timestamp::from_unix(of.time);
+                    words.confirmed.push((key.name.to_string(), at));
+                }
+                Err(NotConfirmed::Wrong) => words.wrong.push(key.name.to_string()),
+                Err(NotConfirmed::Absent) => {}
+            }
+        }
+        let is_enough = number(words.confirmed.len()) >= required && words.wrong.is_empty();
+        if !is_enough {
+            exit = exit.max(Exit::Incomplete);
+        }
+        let has_signature = checkpoint.signature.is_some();
+        let by_server = has_signature.then(|| checkpoint.verify_server(server_keys));
+        if let Some(Err(_)) = by_server {
+            exit = exit.max(Exit::Incomplete);
+        }
+        tell(settings, checkpoint, &words, required, by_server);
+        if !is_enough {
+            continue; // nobody's word
+        }
+        let is_signed = !server_keys.is_empty() && matches!(by_server, Some(Ok(())));
+        let of = (checkpoint.origin.clone(), checkpoint.state.tx);
+        let (other, other_is_signed) = *shown.entry(of).or_insert((checkpoint.state, is_signed));
+        if other.hash != checkpoint.state.hash {
+            let is_proof = is_signed && other_is_signed;
+            let what = match is_proof {
+                true => "the server signed both: it showed two histories",
+                false => "one of those who confirmed them, or the server, is wrong",
+            };
+            complain(&format!(
+                "immuaudit: {}: transaction {} has two hashes, {} and {}: {what}",
+                Shown::new(&checkpoint.origin.database),
+                other.tx,
+                other.hash,
+                checkpoint.state.hash
+            ));
+            exit = exit.max(if is_proof {
+                Exit::Tampered
+            } else {
+                Exit::Incomplete
+            });
+        }
+    }
+    Ok(exit)
+}
+
+fn tell(
+    settings: &Settings,
+    checkpoint: &Checkpoint,
+    words: &Words,
+    required: u64,
+    by_server: Option<Result<(), BadSignature>>,
+) {
+    let now = clock::now();
+    if settings.report.format == Format::Json {
+        let confirmed = words.confirmed.iter().map(|(name, _)| name.as_str());
+        let wrong = words.wrong.iter().map(String::as_str);
+        let oldest = words.confirmed.iter().map(|(_, at)| *at).min();
+        let object = object(checkpoint)
+            .texts("confirmed_by", &confirmed.collect::<Vec<_>>())
+            .shown("confirmed_since", oldest)
+            .texts("wrong_signatures", &wrong.collect::<Vec<_>>())
+            .number("required", Some(required))
+            .text(
+                "server_signature",
+                Some(&match by_server {
+                    None => "absent".to_owned(),
+                    Some(Ok(())) => "holds".to_owned(),
+                    Some(Err(bad)) => bad.to_string(),
+                }),
+            );
+        print(&object.end());
+        return;
+    }
+    let each = words.confirmed.iter().map(|(name, at)| match *at > now {
+        true => format!("{} at {at}, which is in the future", Shown::new(name)),
+        false => format!("{} {}", Shown::new(name), ago(now.since(*at))),
+    });
+    let each: Vec<String> = each.collect();
+    let mut text = format!(
+        "{}\n  confirmed by {} of {required} required{}{}",
+        line(checkpoint),
+        each.len(),
+        if each.is_empty() { "" } else { ": " },
+        each.join(", ")
+    );
+    for name in &words.wrong {
+        text.push_str(&format!(
+            "\n  {}: {}",
+            Shown::new(name),
+            NotConfirmed::Wrong
+        ));
+    }
+    if let Some(Err(bad)) = by_server {
+        text.push_str(&format!("\n  the server's signature does not hold: {bad}"));
+    }
+    print(&text);
+}

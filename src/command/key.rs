@@ -1,0 +1,77 @@
+//! `key`: the key that this auditor signs checkpoints with.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use ring::rand::{SecureRandom, SystemRandom};
+
+use super::open::Failed;
+use crate::audit::Exit;
+use crate::checkpoint::{KeyName, SignerKey, overwrite};
+use crate::config::{KeyTask, Secret};
+use crate::report::{complain, print};
+use crate::trust::files;
+
+/// Longest file of a key that is read, in bytes.
+const MAX_FILE: u64 = 4096;
+
+/// Makes a key, or shows the public half of one.
+pub fn run(task: &KeyTask) -> Result<Exit, Failed> {
+    match task {
+        KeyTask::New { name, file } => new(name, file),
+        KeyTask::Show(file) => show(file),
+    }
+}
+
+/// Writes a new key into a new file that its owner alone can read, and prints the public half.
+fn new(name: &KeyName, file: &Path) -> Result<Exit, Failed> {
+    let failed = |why: &str| Failed::Key(format!("{}: {why}", file.display()));
+    let mut seed = [0; 32];
+    let drawn = SystemRandom::new().fill(&mut seed);
+    drawn.map_err(|_| failed("the system has no random numbers to give"))?;
+    let key = SignerKey::of_seed(name.clone(), &seed);
+    let key = key.ok_or_else(|| failed("no key could be made"))?;
+    let text = Secret::new(format!("{}\n", key.expose(&seed)));
+    overwrite(&mut seed);
+    write(file, &text).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            failed("it is there already, and a key is never overwritten: give another name")
+        }
+        _ => failed(&format!("it cannot be written: {error}")),
+    })?;
+    print(&key.public().to_string());
+    complain(&format!(
+        "immuaudit: the private key is in {}, for --audit-signing-key; the line on standard output is the public key, for other auditors",
+        file.display()
+    ));
+    Ok(Exit::Good)
+}
+
+fn write(file: &Path, text: &Secret) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let mut open = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file)?;
+    open.write_all(text.expose().as_bytes())?;
+    open.sync_all()
+}
+
+fn show(file: &Path) -> Result<Exit, Failed> {
+    let bytes = files::read(file, MAX_FILE)?;
+    let bytes =
+        bytes.ok_or_else(|| Failed::Key(format!("{}: there is no such file", file.display())))?;
+    let secret = Secret::new(String::from_utf8(bytes).unwrap_or_default());
+    let key = SignerKey::read(secret.expose().trim_end());
+    let key = key.map_err(|why| {
+        Failed::Key(format!(
+            "{}: no key of immuaudit key new: {why}",
+            file.display()
+        ))
+    })?;
+    print(&key.public().to_string());
+    Ok(Exit::Good)
+}

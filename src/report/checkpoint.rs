@@ -1,0 +1,24 @@
+//! The checkpoint of one state that was proven.
+
+use crate::checkpoint::{Checkpoint, Origin, SignerKey, cosigned};
+use crate::clock::Timestamp;
+use crate::ledger::{Signature, State};
+
+/// Returns the signed checkpoint of a state that was proven at this time.
+pub fn checkpoint(
+    (server, database): (&str, &str),
+    state: State,
+    signature: Option<&Signature>,
+    key: &SignerKey,
+    proven: Timestamp,
+) -> String {
+    let checkpoint = Checkpoint {
+        origin: Origin {
+            server: server.to_owned(),
+            database: database.to_owned(),
+        },
+        state,
+        signature: signature.cloned(),
+    };
+    cosigned(&checkpoint, key, proven.unix()).to_string()
+}
