@@ -111,10 +111,19 @@ pub fn is_root() -> bool {
     effective_user() == 0
 }
 
-/// Goes on with another user's rights, all threads; only root may. What was open stays open.
+/// Goes on with another user's rights and no others, for good and in all threads; only root may. What was open stays
+/// open.
+///
+/// # Errors
+/// The system refuses; some rights may be given up then, none are won.
 pub fn act_as(user: u32, group: u32) -> io::Result<()> {
-    // SAFETY: both take numbers alone, and report by their result; the group first, which that user may not.
-    let refused = unsafe { libc::setegid(group) != 0 || libc::seteuid(user) != 0 };
+    // SAFETY: an empty list of groups, then numbers alone, each reported by its result. Groups come first, which that
+    // user may not change; for root, setgid and setuid set the real, effective and saved id (setuid(2)).
+    let refused = unsafe {
+        libc::setgroups(0, std::ptr::null()) != 0
+            || libc::setgid(group) != 0
+            || libc::setuid(user) != 0
+    };
     if refused {
         return Err(io::Error::last_os_error());
     }

@@ -9,7 +9,7 @@ use log::Level;
 use super::open::{self, Failed};
 use super::watch::{self, Watch};
 use crate::audit::{Auditor, Cycle, Exit, Outcome, Readings, Trouble, Went, chance_per_day};
-use crate::clock::{self, Clock};
+use crate::clock::Clock;
 use crate::config::{Effective, Format, Repeat, Settings, Volume};
 use crate::report::{
     Event, Said, Untrusted, complain, log_cycle, log_outcome, log_slow_cycle, log_swept,
@@ -20,15 +20,11 @@ use crate::server::Failure;
 use crate::service::Notifier;
 use crate::stop::Stop;
 use crate::text::counted;
-use crate::trust::Store;
 
 /// Audits until stopped, or once.
 pub fn run(settings: &Settings, effective: &Effective) -> Result<Exit, Failed> {
     let stop = Stop::on_signals(); // before gRPC starts its threads
-    let mut store = Store::open(&open::location(settings), clock::now())?;
-    for warning in store.warnings() {
-        log_warning(&settings.server.name, warning);
-    }
+    let mut store = open::store(settings)?;
     let notifier = Rc::new(Notifier::from_environment());
     let progress = notifier.clone();
     let server = open::server(settings, stop.clone())?.on_progress(move || progress.progress());

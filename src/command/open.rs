@@ -1,15 +1,21 @@
 //! From settings to the rooms they are for.
 
 use std::fmt;
+use std::fs::DirBuilder;
+use std::os::unix::fs::{self, DirBuilderExt};
+use std::path::Path;
 
 use log::Level;
 
 use crate::audit::{BadStates, Pin, Policy};
+use crate::clock;
 use crate::config::{Effective, Problem, Roots, Settings, Transport};
 use crate::monitor::CannotListen;
-use crate::report::Event;
+use crate::report::{Event, log_warning};
 use crate::server::{ClientCertificate, Endpoint, Login, NoSystemRoots, Security, Server, Tls};
+use crate::service::{Account, USER, default_state};
 use crate::stop::Stop;
+use crate::sys;
 use crate::text::Shown;
 use crate::trust::{LocalFailure, Location, OutcomeRecord, Store};
 
@@ -123,6 +129,37 @@ impl From<NoSystemRoots> for Failed {
     }
 }
 
+/// Opens the server's files for an auditor, and logs what is not as it should be. Root goes on as the user that they
+/// belong to.
+pub fn store(settings: &Settings) -> Result<Store, LocalFailure> {
+    if sys::is_root() && settings.trust.directory == default_state() {
+        make_package_directory(&settings.trust.directory);
+    }
+    let mut store = Store::open(&location(settings), clock::now())?;
+    for warning in store.warnings() {
+        log_warning(&settings.server.name, warning);
+    }
+    Ok(store)
+}
+
+/// Makes the directory that systemd and the Debian package give to the service's user, if there is that user and not yet
+/// the directory. Where it cannot be made, whoever opens it says so.
+fn make_package_directory(directory: &Path) {
+    let Some(account) = Account::find(USER) else {
+        return;
+    };
+    let made = DirBuilder::new()
+        .mode(0o700)
+        .create(directory)
+        .and_then(|()| {
+            // in /var/lib, where nobody else can put another one in its place
+            fs::chown(directory, Some(account.user), Some(account.group))
+        });
+    if let Err(error) = made {
+        log::debug!("{}: {error}", directory.display());
+    }
+}
+
 /// Where the server's files are.
 pub fn location(settings: &Settings) -> Location {
     Location {
@@ -174,7 +211,7 @@ pub fn check_known(database: &str, known: Vec<String>) -> Result<(), Failed> {
 }
 
 /// Returns the server that the settings name. Passwords and certificates in files are read again when
-/// they are used again.
+/// they are used again, but for files that root alone may read where this was root until it opened the store.
 pub fn server(settings: &Settings, stop: Stop) -> Result<Server, NoSystemRoots> {
     let server = &settings.server;
     let endpoint = Endpoint {
@@ -190,11 +227,13 @@ pub fn server(settings: &Settings, stop: Stop) -> Result<Server, NoSystemRoots> 
     let name = server.name.clone();
     let mut built = Server::new(endpoint, login, server.call_timeout, stop)?
         .on_warning(move |warning| Event::new(Level::Warn, warning).text("server", &name).log());
-    if let Some(file) = server.password_file.clone() {
+    let password = server.password_file.clone();
+    if let Some(file) = password.filter(|file| file.read().is_ok()) {
         built =
             built.with_password_from(move || file.read().map_err(|problem| problem.to_string()));
     }
-    if let Some(files) = server.transport_files.clone() {
+    let files = server.transport_files.clone();
+    if let Some(files) = files.filter(|files| files.read().is_ok()) {
         built = built.with_tls_from(move || match files.read() {
             Ok(transport) => Ok(tls(&transport).unwrap_or_default()),
             Err(problems) => Err(joined(&problems)),

@@ -7,13 +7,12 @@ use super::audit::{mirror, once, tell};
 use super::open::{self, Failed};
 use super::watch::{self, Watch};
 use crate::audit::{Auditor, Exit, Went};
-use crate::clock;
 use crate::config::{Effective, Format, Repeat, Settings, Volume};
 use crate::ranges::Ranges;
-use crate::report::{Bar, JsonObject, few_ranges, log_outcome, log_swept, log_warning, print};
+use crate::report::{Bar, JsonObject, few_ranges, log_outcome, log_swept, print};
 use crate::stop::Stop;
 use crate::text::{Shown, counted};
-use crate::trust::{Due, Store, Swept};
+use crate::trust::{Due, Swept};
 
 /// Sweeps these databases, or all that are audited.
 pub fn run(
@@ -22,10 +21,7 @@ pub fn run(
     databases: &[String],
 ) -> Result<Exit, Failed> {
     let stop = Stop::on_signals(); // before gRPC starts its threads
-    let mut store = Store::open(&open::location(settings), clock::now())?;
-    for warning in store.warnings() {
-        log_warning(&settings.server.name, warning);
-    }
+    let mut store = open::store(settings)?;
     let server = open::server(settings, stop.clone())?;
     // it ends by itself, and an auditor of another directory may have the port
     let mut ends = settings.clone();

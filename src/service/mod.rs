@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod account;
 mod facts;
 mod notify;
 mod plan;
@@ -12,9 +13,10 @@ mod step;
 mod toml_edit;
 mod unit;
 
+pub use account::Account;
 pub use facts::{Facts, NoSystemd, is_systemd};
 pub use notify::Notifier;
 pub use plan::{Plan, Purge, Service};
 pub use step::{Fault, Step, control};
 pub use toml_edit::set_keys;
-pub use unit::{UNIT, USER};
+pub use unit::{UNIT, USER, default_state};

@@ -152,7 +152,7 @@ pub(super) fn below_states(path: &Path) -> Option<&str> {
 }
 
 /// Where states are kept that are given no directory.
-pub(super) fn default_state() -> PathBuf {
+pub fn default_state() -> PathBuf {
     Path::new(STATES).join(STATE)
 }
 

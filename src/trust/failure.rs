@@ -20,6 +20,11 @@ pub enum LocalFailure {
         kind: io::ErrorKind,
         error: String,
     },
+    /// Two directories of one auditor belong to two users, and root can only go on as one.
+    TwoOwners {
+        directories: [PathBuf; 2],
+        users: [u32; 2],
+    },
     /// A link, directory or device stands where a plain file is due, or a link where a directory is.
     NotAFile { path: PathBuf, found: &'static str },
     /// Too long to be one of ours.
@@ -198,6 +203,17 @@ impl fmt::Display for LocalFailure {
                 f,
                 "{} is {found}, where immuaudit keeps its own: put the original back in its place",
                 path.display()
+            ),
+            LocalFailure::TwoOwners {
+                directories: [one, other],
+                users,
+            } => write!(
+                f,
+                "{} and {} belong to users {} and {}: give both to the user that the auditor runs as, with chown -R",
+                one.display(),
+                other.display(),
+                users[0],
+                users[1]
             ),
             LocalFailure::TooLong { path, most } => write!(
                 f,

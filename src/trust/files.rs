@@ -304,7 +304,7 @@ fn open_measured(
     })
 }
 
-fn what_it_is(found: &fs::Metadata) -> &'static str {
+pub fn what_it_is(found: &fs::Metadata) -> &'static str {
     if found.is_symlink() {
         "a symbolic link"
     } else if found.is_dir() {

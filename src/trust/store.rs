@@ -56,12 +56,14 @@ pub(super) struct Hold(#[allow(dead_code)] Vec<File>);
 
 impl Store {
     /// Opens the directory for an auditor, and makes it where there is none. No other auditor can open it while
-    /// this lives; what a killed one left half done is finished or cleared away.
+    /// this lives; what a killed one left half done is finished or cleared away. Root goes on as the user that the
+    /// directory belongs to.
     ///
     /// # Errors
     /// Another auditor has it, or the system refuses.
     pub fn open(location: &Location, now: Timestamp) -> Result<Store, LocalFailure> {
         let mut store = Store::at(location);
+        owner::act_as_owner(store.directories())?;
         for directory in store.directories() {
             files::create_directory(directory)?;
         }
@@ -92,9 +94,17 @@ impl Store {
             }
             files::check_directory(directory)?;
         }
-        owner::act_as_owner(store.directories());
+        owner::act_as_owner(store.directories())?;
         store.look_at_permissions()?;
         Ok(store)
+    }
+
+    /// Goes on as the user that the directory belongs to, or would, if this is root.
+    ///
+    /// # Errors
+    /// The directories belong to two users, or the system refuses.
+    pub fn act_as_owner(location: &Location) -> Result<(), LocalFailure> {
+        owner::act_as_owner(Store::at(location).directories())
     }
 
     /// Returns the first servers that have files in a directory, for whoever mistook the name or gave none.

@@ -3,14 +3,12 @@
 use std::path::Path;
 
 use crate::audit::{Auditor, Carried, Exit, Import, OnRefusal, StateFile, read_states};
-use crate::clock;
 use crate::command::open::{self, Failed};
 use crate::config::{Format, Settings};
 use crate::ledger::State;
 use crate::report::{JsonObject, alarm_lines, log_warning, print};
 use crate::stop::Stop;
 use crate::text::Shown;
-use crate::trust::Store;
 
 /// Shows what is in the files, and takes each state that the running server proves to extend.
 pub fn run(settings: &Settings, path: &Path, alarm: bool) -> Result<Exit, Failed> {
@@ -20,10 +18,7 @@ pub fn run(settings: &Settings, path: &Path, alarm: bool) -> Result<Exit, Failed
     if text {
         files.iter().for_each(show);
     }
-    let mut store = Store::open(&open::location(settings), clock::now())?;
-    for warning in store.warnings() {
-        log_warning(&settings.server.name, warning);
-    }
+    let store = open::store(settings)?;
     let server = open::server(settings, stop)?;
     let mut auditor = Auditor::new(server, store, open::policy(settings));
     let on_refusal = if alarm {
