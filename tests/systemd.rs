@@ -381,4 +381,107 @@ fn the_service_is_installed_runs_comes_back_after_a_hang_and_goes_without_a_trac
     booted.does(&["immuaudit", "audit-mode", "uninstall", "--purge"]);
     booted.does(&["test", "!", "-e", settings]);
     booted.does(&["test", "!", "-e", "/var/lib/immuaudit"]);
+    booted.does(&["sh", "-c", "! getent passwd immuaudit"]);
+
+    nothing_of_others_is_taken_over_or_removed(&booted, &install);
+}
+
+/// Runs a command in there that is refused, and answers why.
+#[track_caller]
+fn refused(booted: &Booted, words: &[&str]) -> String {
+    let output = booted.output(words);
+    assert_eq!(output.status.code(), Some(3), "{words:?}: {output:?}");
+    String::from_utf8_lossy(&output.stderr).trim().to_owned()
+}
+
+fn nothing_of_others_is_taken_over_or_removed(booted: &Booted, install: &[&str]) {
+    let elsewhere = ["--dir=/srv/t/a", "--roots-filepath=/srv/t/a/roots"];
+    let install_elsewhere = [install, &elsewhere].concat();
+    let settings = "/etc/immudb/immuclient.toml";
+    write(booted, settings, "644", "mtls = false\n");
+    booted.does(&["groupadd", "--system", "immuaudit"]);
+
+    // a directory that is there
+    let fault = refused(booted, &[install, &["--dir=/srv"]].concat());
+    assert!(
+        fault.contains("/srv is there, and immuaudit did not make it"),
+        "{fault}"
+    );
+    booted.does(&["sh", "-c", "! getent passwd immuaudit"]);
+
+    booted.does(&install_elsewhere);
+    let owner = |path: &str| booted.does(&["stat", "-c", "%a %U %G", path]);
+    assert_eq!(owner("/srv/t"), "755 root root");
+    assert_eq!(owner("/srv/t/a/roots"), "700 immuaudit immuaudit");
+    let end = Instant::now() + Duration::from_secs(60);
+    while !booted
+        .output(&["sh", "-c", "ls /srv/t/a/roots/*/*.state"])
+        .status
+        .success()
+    {
+        assert!(
+            Instant::now() < end,
+            "it does not audit: {}",
+            booted.does(&["journalctl", "-u", "immuaudit"])
+        );
+        thread::sleep(Duration::from_millis(100));
+    }
+
+    // a link that the service's user put in its place
+    let before = owner("/etc/cron.d");
+    booted.does(&["systemctl", "stop", "immuaudit"]);
+    booted.does(&[
+        "sh",
+        "-c",
+        "cd /srv/t/a && mv roots kept && ln -s /etc/cron.d roots && chown -h immuaudit roots",
+    ]);
+    let fault = refused(booted, &install_elsewhere);
+    assert!(
+        fault.contains("/srv/t/a/roots is a symbolic link"),
+        "{fault}"
+    );
+    assert_eq!(owner("/etc/cron.d"), before);
+    booted.does(&["sh", "-c", "cd /srv/t/a && rm roots && mv kept roots"]);
+
+    // a unit of a package, whose service runs on these states
+    booted.does(&[
+        "sh",
+        "-c",
+        "cp /etc/systemd/system/immuaudit.service /usr/lib/systemd/system/",
+    ]);
+    let purge = ["immuaudit", "audit-mode", "uninstall", "--purge"];
+    let fault = refused(booted, &purge);
+    assert!(fault.contains("apt purge immuaudit"), "{fault}");
+    booted.does(&["rm", "/usr/lib/systemd/system/immuaudit.service"]);
+
+    // settings that were there before, a group that was, a directory with something else in it
+    booted.does(&["touch", "/srv/t/a/other"]);
+    let told = booted.does(&purge);
+    assert!(
+        told.contains("was not made by audit-mode install and is kept"),
+        "{told}"
+    );
+    booted.does(&["test", "-e", settings]);
+    booted.does(&["test", "-e", "/srv/t/a/other"]);
+    booted.does(&["test", "!", "-e", "/srv/t/a/roots"]);
+    booted.does(&["sh", "-c", "! getent passwd immuaudit"]);
+
+    // nothing is installed: what is there is somebody else's
+    booted.does(&[
+        "sh",
+        "-c",
+        "mkdir -p /var/lib/immuaudit/theirs && touch /var/lib/immuaudit/theirs/file",
+    ]);
+    booted.does(
+        &[
+            &purge[..],
+            &[
+                "--config=/etc/immudb/immuclient.toml",
+                "--dir=/var/lib/immuaudit",
+            ],
+        ]
+        .concat(),
+    );
+    booted.does(&["test", "-e", settings]);
+    booted.does(&["test", "-e", "/var/lib/immuaudit/theirs/file"]);
 }

@@ -27,7 +27,8 @@ pub fn run(settings: &Settings, task: ServiceTask) -> Result<Exit, Failed> {
             } else {
                 Purge::Nothing
             };
-            carry_out(&Plan::uninstall(&service, &facts, purge), &installation)
+            let plan = Plan::uninstall(&service, &facts, purge).map_err(Failed::Service)?;
+            carry_out(&plan, &installation)
         }
         ServiceTask::Control(word) => {
             systemd()?;
@@ -64,7 +65,7 @@ fn look(settings: &Settings, installation: &Installation) -> Result<(Service, Fa
         call_timeout: settings.server.call_timeout,
         memory: settings.server.memory_needed(),
     };
-    let facts = Facts::look(&service.config).map_err(Failed::Service)?;
+    let facts = Facts::look(&service.config, &service.directories).map_err(Failed::Service)?;
     Ok((service, facts))
 }
 

@@ -34,6 +34,12 @@ impl Account {
     }
 }
 
+/// Returns the number of the group of this name.
+pub(super) fn group(name: &str) -> Option<u32> {
+    let line = line("/etc/group", "group", name)?;
+    line.split(':').nth(2)?.parse().ok()
+}
+
 /// Returns the line about a name in a database of the system.
 fn line(file: &str, database: &str, name: &str) -> Option<String> {
     let text = fs::read(file).unwrap_or_default();
@@ -63,7 +69,8 @@ mod tests {
     #[test]
     fn a_user_is_found_by_the_whole_name() {
         let root = Account::find("root").unwrap();
-        assert_eq!((root.user, root.group), (0, 0));
+        assert_eq!((root.user, root.group, group("root")), (0, 0, Some(0)));
         assert_eq!(Account::find("roo"), None);
+        assert_eq!(group("no such group"), None);
     }
 }

@@ -3,20 +3,31 @@
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use super::unit::{UNIT_PATH, USER};
+use super::account::{self, Account};
+use super::directory::Place;
+use super::unit::{UNIT, UNIT_PATH, USER};
 
 /// What is there already.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    /// Is there a user of the service's name?
-    pub user: bool,
+    /// The user of the service's name.
+    pub user: Option<Account>,
+    /// Is there a group of that name?
+    pub group: bool,
     /// The unit file's text.
     pub unit: Option<String>,
+    /// The unit that a package brought.
+    pub packaged: Option<PathBuf>,
+    /// Does a service of that name run?
+    pub active: bool,
     /// The settings file's text.
     pub config: Option<String>,
     /// Units of what this one takes the place of.
     pub others: Vec<PathBuf>,
+    /// What stands where states are kept.
+    pub places: Vec<(PathBuf, Place)>,
 }
 
 impl Facts {
@@ -24,19 +35,40 @@ impl Facts {
     ///
     /// # Errors
     /// A file that is there cannot be read.
-    pub fn look(config: &Path) -> Result<Facts, String> {
-        let users = read(Path::new("/etc/passwd"))?.unwrap_or_default();
+    pub fn look(config: &Path, directories: &[PathBuf]) -> Result<Facts, String> {
         let others = ["immuclient.service", "immugw.service"];
         let others = others.map(|name| Path::new("/etc/systemd/system").join(name));
+        let packaged = ["/usr/lib/systemd/system", "/lib/systemd/system"];
+        let mut packaged = packaged.iter().map(|folder| Path::new(folder).join(UNIT));
+        let place = |path: &PathBuf| (path.clone(), Place::of(path));
         Ok(Facts {
-            user: users
-                .lines()
-                .any(|line| line.split(':').next() == Some(USER)),
+            user: Account::find(USER),
+            group: account::group(USER).is_some(),
             unit: read(Path::new(UNIT_PATH))?,
+            packaged: packaged.find(|path| path.exists()),
+            active: is_active(),
             config: read(config)?,
             others: others.into_iter().filter(|path| path.exists()).collect(),
+            places: directories.iter().map(place).collect(),
         })
     }
+
+    /// Returns what stands at a path that was looked at.
+    pub(super) fn place(&self, path: &Path) -> &Place {
+        let mut places = self.places.iter();
+        let found = places.find(|(at, _)| at == path);
+        found.map_or(&Place::Absent, |(_, place)| place)
+    }
+}
+
+/// Does systemd run a service of our name, whoever wrote its unit?
+fn is_active() -> bool {
+    is_systemd()
+        && Command::new("systemctl")
+            .args(["is-active", "--quiet", UNIT])
+            .stdin(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
 }
 
 fn read(path: &Path) -> Result<Option<String>, String> {

@@ -6,7 +6,9 @@
 #![forbid(unsafe_code)]
 
 mod account;
+mod directory;
 mod facts;
+mod mark;
 mod notify;
 mod plan;
 mod step;
@@ -14,6 +16,7 @@ mod toml_edit;
 mod unit;
 
 pub use account::Account;
+pub use directory::Place;
 pub use facts::{Facts, NoSystemd, is_systemd};
 pub use notify::Notifier;
 pub use plan::{Plan, Purge, Service};

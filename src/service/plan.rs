@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::directory::Place;
 use super::facts::Facts;
-use super::step::Step;
+use super::mark;
+use super::step::{Reader, Step};
 use super::toml_edit::set_keys;
 use super::unit::{UNIT, UNIT_PATH, USER, Unit, below_states, default_state, watchdog};
 use crate::config::{Parameter, Persona, Secret};
@@ -43,6 +45,8 @@ pub struct Plan(pub Vec<Step>);
 
 /// Where a program goes that the service could not reach where it is.
 const PROGRAM: &str = "/usr/local/bin/immuaudit";
+/// Settings that name files, beside those that end in `-file` and `-ca`.
+const PATHS: [&str; 4] = ["certificate", "pkey", "clientcas", "server-signing-pub-key"];
 /// Folders that the unit hides from the service.
 const HIDDEN: [&str; 5] = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
 
@@ -50,9 +54,16 @@ impl Plan {
     /// The steps that make the service; none of them does again what is done.
     ///
     /// # Errors
-    /// The settings file that is there is no TOML.
+    /// The settings file that is there is no TOML, or something of somebody else stands in the way.
     pub fn install(service: &Service, facts: &Facts) -> Result<Plan, String> {
-        let mut steps = Vec::new();
+        let unit = facts.unit.as_deref();
+        if unit.is_some_and(|text| !mark::is_our_unit(text)) {
+            return Err(format!(
+                "{UNIT_PATH} was not written by audit-mode install: move it away first, or change it by hand"
+            ));
+        }
+        check_directories(service, facts)?;
+        let mut steps = hidden_files(service);
         for other in &facts.others {
             let name = other.file_name().unwrap_or_default().to_string_lossy();
             steps.push(Step::Note(format!(
@@ -69,29 +80,15 @@ impl Plan {
         } else {
             service.program.as_path()
         };
-        if !facts.user {
-            steps.push(Step::run(&[
-                "useradd",
-                "--system",
-                "--user-group",
-                "--no-create-home",
-                "--home-dir",
-                "/nonexistent",
-                "--shell",
-                "/usr/sbin/nologin",
-                USER,
-            ]));
-        }
+        steps.extend(user(facts));
         let before = steps.len();
         steps.extend(settings(service, facts)?);
-        for directory in &service.directories {
-            if below_states(directory).is_none() {
-                steps.push(Step::Directory {
-                    path: directory.clone(),
-                });
-                let owner = format!("{USER}:{USER}");
-                steps.push(Step::run(&["chown", &owner, &text(directory)]));
-            }
+        for path in service
+            .elsewhere()
+            .filter(|path| !is_handed_over(facts, path))
+        {
+            let path = path.clone();
+            steps.push(Step::Directory { path });
         }
         let unit = Unit {
             program,
@@ -107,6 +104,7 @@ impl Plan {
                 path: UNIT_PATH.into(),
                 text: Secret::new(unit),
                 mode: 0o644,
+                reader: Reader::Nobody,
             });
             steps.push(Step::run(&["systemctl", "daemon-reload"]));
         }
@@ -119,12 +117,23 @@ impl Plan {
     }
 
     /// The steps that take the service away.
-    pub fn uninstall(service: &Service, facts: &Facts, purge: Purge) -> Plan {
+    ///
+    /// # Errors
+    /// States are to go, and a service that `install` did not make may be using them.
+    pub fn uninstall(service: &Service, facts: &Facts, purge: Purge) -> Result<Plan, String> {
+        let is_ours = facts.unit.as_deref().is_some_and(mark::is_our_unit);
+        if purge == Purge::Everything {
+            check_purge(facts, is_ours)?;
+        }
         let mut steps = Vec::new();
-        if facts.unit.is_some() {
+        if is_ours {
             steps.push(Step::run(&["systemctl", "disable", "--now", UNIT]));
             steps.push(Step::Remove(UNIT_PATH.into()));
             steps.push(Step::run(&["systemctl", "daemon-reload"]));
+        } else if facts.unit.is_some() {
+            steps.push(Step::Note(format!(
+                "{UNIT_PATH} was not written by audit-mode install and is kept"
+            )));
         } else {
             steps.push(Step::Note(format!("there is no {UNIT_PATH}")));
         }
@@ -133,32 +142,120 @@ impl Plan {
             directories.push(default_state());
         }
         for directory in directories {
-            steps.push(match (purge, below_states(&directory)) {
-                (Purge::Everything, Some(_)) => Step::RemoveAll(directory),
-                // what else may be in it nobody knows
-                (Purge::Everything, None) => Step::Note(format!(
-                    "{} is not below /var/lib and is kept: remove it yourself",
-                    directory.display()
-                )),
-                (Purge::Nothing, _) => {
+            steps.push(match purge {
+                Purge::Everything => Step::RemoveStates(directory),
+                Purge::Nothing => {
                     Step::Note(format!("the states in {} are kept", directory.display()))
                 }
             });
         }
-        match purge {
-            Purge::Everything => {
-                steps.push(Step::Remove(service.config.clone()));
-                if facts.user {
-                    steps.push(Step::run(&["userdel", USER]));
-                }
-            }
-            Purge::Nothing => steps.push(Step::Note(format!(
+        let is_ours = facts.config.as_deref().is_some_and(mark::are_our_settings);
+        steps.push(match (purge, is_ours) {
+            (Purge::Everything, true) => Step::Remove(service.config.clone()),
+            (Purge::Everything, false) => Step::Note(format!(
+                "{} was not made by audit-mode install and is kept",
+                service.config.display()
+            )),
+            (Purge::Nothing, _) => Step::Note(format!(
                 "the settings in {} are kept",
                 service.config.display()
+            )),
+        });
+        match (&facts.user, purge) {
+            (Some(user), Purge::Everything) if mark::is_our_user(user) => {
+                steps.push(Step::run(&["userdel", USER]));
+            }
+            (Some(_), Purge::Everything) => steps.push(Step::Note(format!(
+                "the user {USER} was not made by audit-mode install and is kept"
             ))),
+            _ => {}
         }
-        Plan(steps)
+        Ok(Plan(steps))
     }
+}
+
+impl Service {
+    /// Returns the directories that systemd does not make.
+    fn elsewhere(&self) -> impl Iterator<Item = &PathBuf> {
+        let elsewhere = |path: &&PathBuf| below_states(path).is_none();
+        self.directories.iter().filter(elsewhere)
+    }
+}
+
+/// Refuses to delete states beside a service that somebody else made.
+fn check_purge(facts: &Facts, is_ours: bool) -> Result<(), String> {
+    match (&facts.packaged, facts.active && !is_ours) {
+        (Some(unit), _) => Err(format!(
+            "{} comes from a package, which has its own way: sudo apt purge immuaudit",
+            unit.display()
+        )),
+        (None, true) => Err(format!(
+            "{UNIT} runs, and audit-mode install did not write its unit: systemctl stop {UNIT} first"
+        )),
+        (None, false) => Ok(()),
+    }
+}
+
+/// Refuses to take over what is not the auditor's: systemd too gives the whole of a directory in /var/lib to the service.
+fn check_directories(service: &Service, facts: &Facts) -> Result<(), String> {
+    for path in &service.directories {
+        let why = match facts.place(path) {
+            Place::Absent | Place::Ours => continue,
+            Place::OfUser(_) if is_handed_over(facts, path) => continue,
+            Place::OfUser(user) => format!("belongs to user {user}"),
+            Place::Foreign if *path == default_state() => continue,
+            Place::Foreign => "is there, and immuaudit did not make it".to_owned(),
+            Place::Unknown(why) => format!("cannot be used: {why}"),
+        };
+        return Err(format!(
+            "{} {why}: name a directory that does not exist yet, such as {}",
+            path.display(),
+            path.join("immuaudit").display()
+        ));
+    }
+    Ok(())
+}
+
+/// Does a directory belong to the service's user already?
+fn is_handed_over(facts: &Facts, path: &Path) -> bool {
+    let user = facts.user.as_ref().map(|account| account.user);
+    matches!(facts.place(path), Place::OfUser(owner) if Some(*owner) == user)
+}
+
+/// What the service will not see, where it is.
+fn hidden_files(service: &Service) -> Vec<Step> {
+    let is_path =
+        |key: &str| key.ends_with("-file") || key.ends_with("-ca") || PATHS.contains(&key);
+    let named = service.parameters.iter().filter(|named| is_path(named.key));
+    let named = named.map(|named| PathBuf::from(named.value.expose().trim_matches('"')));
+    let paths = [service.config.clone()].into_iter();
+    let paths = paths.chain(service.directories.clone()).chain(named);
+    let hidden = paths.filter(|path| HIDDEN.iter().any(|folder| path.starts_with(folder)));
+    let note = |path: PathBuf| {
+        Step::Note(format!(
+            "the service does not see {} (PrivateTmp=, ProtectHome=): put it elsewhere, such as /etc/immudb",
+            path.display()
+        ))
+    };
+    hidden.map(note).collect()
+}
+
+/// The steps that make the user and the group.
+fn user(facts: &Facts) -> Option<Step> {
+    let group = match (&facts.user, facts.group) {
+        (Some(_), true) => return None,
+        (Some(_), false) => return Some(Step::run(&["groupadd", "--system", USER])),
+        (None, true) => &["--gid", USER][..],
+        (None, false) => &["--user-group"],
+    };
+    let words = [
+        &["useradd", "--system"],
+        group,
+        &["--no-create-home", "--home-dir", "/nonexistent"],
+        &["--shell", "/usr/sbin/nologin", "--comment", mark::COMMENT],
+        &[USER],
+    ];
+    Some(Step::run(&words.concat()))
 }
 
 /// The settings file, with the parameters in it, for root and the service alone.
@@ -170,166 +267,23 @@ fn settings(service: &Service, facts: &Facts) -> Result<Vec<Step>, String> {
         .iter()
         .map(|parameter| (parameter.key, parameter.value.expose()))
         .collect();
-    let first = "# settings of immuaudit: every one is shown by immuaudit --help --all\n";
-    let text_after = set_keys(before.unwrap_or(first), &keys)
+    let text_after = set_keys(before.unwrap_or(mark::SETTINGS), &keys)
         .map_err(|fault| format!("{}: {fault}", path.display()))?;
     let mut steps = Vec::new();
+    let path = path.clone();
+    let mode = 0o640;
     if before != Some(&text_after) {
         steps.push(Step::Write {
-            path: path.clone(),
+            path,
             text: Secret::new(text_after),
-            mode: 0o640,
+            mode,
+            reader: Reader::Service,
         });
-    }
-    if !steps.is_empty() || facts.unit.is_none() {
-        steps.push(Step::run(&["chgrp", USER, &text(path)]));
-        steps.push(Step::run(&["chmod", "0640", &text(path)]));
+    } else if facts.unit.is_none() {
+        steps.push(Step::Permit { path, mode });
     }
     Ok(steps)
 }
 
-fn text(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn service() -> Service {
-        Service {
-            program: "/usr/bin/immuaudit".into(),
-            persona: Persona::Immuclient,
-            config: "/etc/immudb/immuclient.toml".into(),
-            parameters: vec![Parameter {
-                key: "immudb-address",
-                value: Secret::new("\"db\"".to_owned()),
-            }],
-            directories: Vec::new(),
-            call_timeout: Duration::from_secs(10),
-            memory: 64,
-        }
-    }
-
-    fn summaries(plan: &Plan) -> Vec<String> {
-        plan.0.iter().map(Step::summary).collect()
-    }
-
-    /// What is there once these steps are taken.
-    fn after(plan: &Plan) -> Facts {
-        let written = |path: &str| {
-            plan.0.iter().find_map(|step| match step {
-                Step::Write { path: at, text, .. } if at == Path::new(path) => {
-                    Some(text.expose().to_owned())
-                }
-                _ => None,
-            })
-        };
-        Facts {
-            user: true,
-            unit: written(UNIT_PATH),
-            config: written("/etc/immudb/immuclient.toml"),
-            others: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn installing_makes_user_settings_and_unit_and_starts_it() {
-        let plan = Plan::install(&service(), &Facts::default()).unwrap();
-        assert_eq!(
-            summaries(&plan),
-            [
-                "run: useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin immuaudit",
-                "write: /etc/immudb/immuclient.toml (0640)",
-                "run: chgrp immuaudit /etc/immudb/immuclient.toml",
-                "run: chmod 0640 /etc/immudb/immuclient.toml",
-                "write: /etc/systemd/system/immuaudit.service (0644)",
-                "run: systemctl daemon-reload",
-                "run: systemctl enable immuaudit.service",
-                "run: systemctl restart immuaudit.service",
-            ]
-        );
-    }
-
-    #[test]
-    fn installing_again_changes_nothing() {
-        let first = Plan::install(&service(), &Facts::default()).unwrap();
-        let second = Plan::install(&service(), &after(&first)).unwrap();
-        assert_eq!(
-            summaries(&second),
-            [
-                "run: systemctl enable immuaudit.service",
-                "run: systemctl start immuaudit.service",
-            ]
-        );
-    }
-
-    #[test]
-    fn the_service_may_take_the_memory_that_it_is_said_to_need() {
-        let service = Service {
-            memory: 288,
-            ..service()
-        };
-        let plan = Plan::install(&service, &Facts::default()).unwrap();
-        let unit = after(&plan).unit.unwrap();
-        assert!(unit.contains("\nMemoryMax=288M\n"), "{unit}");
-    }
-
-    #[test]
-    fn keys_and_comments_that_are_there_are_kept() {
-        let facts = Facts {
-            config: Some("# ours\nmtls = false # off\n".to_owned()),
-            ..Facts::default()
-        };
-        let plan = Plan::install(&service(), &facts).unwrap();
-        assert_eq!(
-            after(&plan).config.as_deref(),
-            Some("# ours\nmtls = false # off\nimmudb-address = \"db\"\n")
-        );
-    }
-
-    #[test]
-    fn a_program_is_copied_only_where_the_service_could_not_reach_it() {
-        let copies = |program: &str| {
-            let service = Service {
-                program: program.into(),
-                ..service()
-            };
-            let plan = Plan::install(&service, &Facts::default()).unwrap();
-            plan.0.iter().any(|step| matches!(step, Step::Copy { .. }))
-        };
-        assert!(copies("/home/me/immuaudit") && copies("/tmp/immuaudit"));
-        assert!(!copies("/opt/immuaudit/immuaudit"));
-    }
-
-    #[test]
-    fn uninstalling_keeps_states_and_settings_unless_they_are_to_go() {
-        let facts = after(&Plan::install(&service(), &Facts::default()).unwrap());
-        let kept = Plan::uninstall(&service(), &facts, Purge::Nothing);
-        assert!(!kept.0.iter().any(|step| matches!(step, Step::RemoveAll(_))));
-        let removed: Vec<&Step> = kept
-            .0
-            .iter()
-            .filter(|s| matches!(s, Step::Remove(_)))
-            .collect();
-        assert_eq!(removed, [&Step::Remove(UNIT_PATH.into())]);
-        let purged = summaries(&Plan::uninstall(&service(), &facts, Purge::Everything));
-        for step in [
-            "remove with everything in it: /var/lib/immuaudit",
-            "remove: /etc/immudb/immuclient.toml",
-            "run: userdel immuaudit",
-        ] {
-            assert!(purged.iter().any(|told| told == step), "{purged:?}");
-        }
-    }
-
-    #[test]
-    fn a_directory_of_others_is_never_purged() {
-        let service = Service {
-            directories: vec!["/srv".into()],
-            ..service()
-        };
-        let plan = Plan::uninstall(&service, &Facts::default(), Purge::Everything);
-        assert!(!plan.0.iter().any(|step| matches!(step, Step::RemoveAll(_))));
-    }
-}
+mod tests;

@@ -1,12 +1,15 @@
 //! One step of a plan: told, or taken.
 
 use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::account::{Account, group};
+use super::directory::{Directory, unless_gone};
+use super::unit::USER;
 use crate::config::{Secret, masked_settings};
 
 /// One step.
@@ -22,6 +25,15 @@ pub enum Step {
         text: Secret,
         /// With which rights.
         mode: u32,
+        /// For whom beside its owner.
+        reader: Reader,
+    },
+    /// Gives a file that is there these rights, and the service's group.
+    Permit {
+        /// Where.
+        path: PathBuf,
+        /// Which rights.
+        mode: u32,
     },
     /// Copies a program, readable and executable by all.
     Copy {
@@ -30,17 +42,26 @@ pub enum Step {
         /// To there.
         to: PathBuf,
     },
-    /// Makes a directory for the service's user alone.
+    /// Makes a directory for the service's user alone, or gives it one of the auditor's that is there.
     Directory {
         /// Where.
         path: PathBuf,
     },
     /// Removes a file.
     Remove(PathBuf),
-    /// Removes a directory and everything in it.
-    RemoveAll(PathBuf),
+    /// Removes the servers' directories in a directory, and that one if nothing else is in it.
+    RemoveStates(PathBuf),
     /// Something for the operator to know.
     Note(String),
+}
+
+/// The group that a file is given to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// None: it stays as it is.
+    Nobody,
+    /// The service's.
+    Service,
 }
 
 /// Why a step could not be taken.
@@ -69,14 +90,27 @@ impl Step {
     pub fn summary(&self) -> String {
         match self {
             Step::Run(words) => format!("run: {}", words.join(" ")),
-            Step::Write { path, mode, .. } => format!("write: {} ({mode:04o})", path.display()),
+            Step::Write {
+                path, mode, reader, ..
+            } => {
+                let of = match reader {
+                    Reader::Nobody => String::new(),
+                    Reader::Service => format!(", group {USER}"),
+                };
+                format!("write: {} ({mode:04o}{of})", path.display())
+            }
+            Step::Permit { path, mode } => {
+                format!("permit: {} ({mode:04o}, group {USER})", path.display())
+            }
             Step::Copy { from, to } => {
                 format!("copy: {} to {} (0755)", from.display(), to.display())
             }
-            Step::Directory { path } => format!("make: {} (0700)", path.display()),
+            Step::Directory { path } => {
+                format!("make: {} (0700, user {USER})", path.display())
+            }
             Step::Remove(path) => format!("remove: {}", path.display()),
-            Step::RemoveAll(path) => {
-                format!("remove with everything in it: {}", path.display())
+            Step::RemoveStates(path) => {
+                format!("remove all states and evidence: {}", path.display())
             }
             Step::Note(text) => format!("note: {text}"),
         }
@@ -101,14 +135,20 @@ impl Step {
     pub fn take(&self) -> Result<(), Fault> {
         let done = match self {
             Step::Run(words) => return self.command(words),
-            Step::Write { path, text, mode } => write(path, text.expose().as_bytes(), *mode),
+            Step::Write {
+                path,
+                text,
+                mode,
+                reader,
+            } => write(path, text.expose().as_bytes(), *mode, *reader),
+            Step::Permit { path, mode } => permit(path, *mode),
             Step::Copy { from, to } => {
-                fs::read(from).and_then(|program| write(to, &program, 0o755))
+                fs::read(from).and_then(|program| write(to, &program, 0o755, Reader::Nobody))
             }
-            Step::Directory { path } => fs::create_dir_all(path)
-                .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o700))),
-            Step::Remove(path) => unless_gone(fs::remove_file(path)),
-            Step::RemoveAll(path) => unless_gone(fs::remove_dir_all(path)),
+            Step::Directory { path } => Directory::open_or_make(path)
+                .and_then(|directory| directory.hand_over(&service_user()?)),
+            Step::Remove(path) => remove(path),
+            Step::RemoveStates(path) => remove_states(path),
             Step::Note(_) => Ok(()),
         };
         done.map_err(|error| self.fault(error))
@@ -138,33 +178,43 @@ impl Step {
     }
 }
 
-fn unless_gone(removed: io::Result<()>) -> io::Result<()> {
-    match removed {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed,
+/// Who the service runs as, now that there is that user.
+fn service_user() -> io::Result<Account> {
+    Account::find(USER).ok_or_else(|| io::Error::other(format!("there is no user {USER}")))
+}
+
+fn service_group() -> io::Result<u32> {
+    group(USER).ok_or_else(|| io::Error::other(format!("there is no group {USER}")))
+}
+
+fn write(path: &Path, bytes: &[u8], mode: u32, reader: Reader) -> io::Result<()> {
+    let group = match reader {
+        Reader::Nobody => None,
+        Reader::Service => Some(service_group()?),
+    };
+    let (folder, name) = Directory::of(path, true)?;
+    folder.write(&name, bytes, mode, group)
+}
+
+fn permit(path: &Path, mode: u32) -> io::Result<()> {
+    let (folder, name) = Directory::of(path, false)?;
+    let file = folder.file(&name)?;
+    fchown(&file, None, Some(service_group()?))?;
+    file.set_permissions(Permissions::from_mode(mode))
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match Directory::of(path, false) {
+        Ok((folder, name)) => unless_gone(fs::remove_file(folder.at(&name))),
+        Err(error) => unless_gone(Err(error)),
     }
 }
 
-/// Writes beside, then renames: a reader sees the old file or the new one.
-fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    fs::create_dir_all(folder)?;
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".immuaudit-new");
-    let new = folder.join(name);
-    unless_gone(fs::remove_file(&new))?; // left by a killed run
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&new)?;
-    if let Ok(there) = fs::metadata(path) {
-        fchown(&file, Some(there.uid()), Some(there.gid()))?;
+fn remove_states(path: &Path) -> io::Result<()> {
+    match Directory::open(path) {
+        Ok(directory) => directory.remove_states(Account::find(USER).as_ref()),
+        Err(error) => unless_gone(Err(error)),
     }
-    file.write_all(bytes)?;
-    file.set_permissions(fs::Permissions::from_mode(mode))?;
-    file.sync_all()?;
-    fs::rename(&new, path)
 }
 
 /// Hands a word to `systemctl`, and answers whether it went well.
@@ -182,6 +232,7 @@ pub fn control(word: &str, unit: &str) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::MetadataExt;
 
     #[test]
     fn a_file_is_written_whole_and_no_password_is_told() {
@@ -191,6 +242,7 @@ mod tests {
             path: path.clone(),
             text: Secret::new("audit-password = \"hunter2\"\n".to_owned()),
             mode: 0o640,
+            reader: Reader::Nobody,
         };
         for _ in 0..2 {
             step.take().unwrap();
@@ -200,10 +252,10 @@ mod tests {
         }
         assert_eq!(fs::read_dir(folder.join("etc")).unwrap().count(), 1);
         assert!(!step.whole().contains("hunter2") && !format!("{step:?}").contains("hunter2"));
-        for step in [Step::Remove(path), Step::RemoveAll(folder)] {
-            step.take().unwrap();
-            step.take().unwrap();
-        }
+        let step = Step::Remove(path);
+        step.take().unwrap();
+        step.take().unwrap();
+        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::mark;
 use crate::config::Persona;
 
 /// The service's name.
@@ -50,6 +51,7 @@ impl Unit<'_> {
         let config = quoted(self.config);
         let watchdog = self.watchdog.as_secs();
         let memory = self.memory;
+        let written = mark::UNIT;
         let mut directories = String::new();
         let states: Vec<&str> = self.states();
         directories.push_str(&format!("StateDirectory={}\n", states.join(" ")));
@@ -58,7 +60,7 @@ impl Unit<'_> {
         }
         format!(
             "\
-# written by: immuaudit audit-mode install (again after a change of where states are kept, or of the largest answer)
+{written} (again after a change of where states are kept, or of the largest answer)
 [Unit]
 Description=immuaudit, which proves when an immudb server rewrites history
 Wants=network-online.target

@@ -23,7 +23,9 @@ use super::warning::Warning;
 use crate::clock::{Clock, Timestamp};
 use crate::sys::{self, Lock, Locked};
 
-const AUDITOR_LOCK: &str = "auditor.lock";
+pub(super) const AUDITOR_LOCK: &str = "auditor.lock";
+/// Begins the line about the process that holds an auditor's lock.
+pub(super) const HOLDER: &str = "process ";
 const WRITE_LOCK: &str = "write.lock";
 /// Servers named to whoever asks for one that is not there.
 const FEW: usize = 5;
@@ -292,7 +294,7 @@ impl Store {
                 let mut text = String::new();
                 let read = Read::by_ref(&mut file).take(100).read_to_string(&mut text);
                 let holder = text.trim_end();
-                let known = read.is_ok() && holder.starts_with("process ");
+                let known = read.is_ok() && holder.starts_with(HOLDER);
                 return Err(LocalFailure::Locked {
                     server: self.server().to_owned(),
                     directory: directory.into(),
@@ -302,7 +304,7 @@ impl Store {
             let write = |file: &mut File| {
                 file.set_len(0)?;
                 file.seek(SeekFrom::Start(0))?;
-                writeln!(file, "process {} since {now}", std::process::id())
+                writeln!(file, "{HOLDER}{} since {now}", std::process::id())
             };
             drop(write(&mut file)); // the lock is held, its holder unnamed: a full disk is told elsewhere
             held.push(file);

@@ -1,0 +1,264 @@
+//! What each step of a plan is, and what none of them touches.
+
+use super::super::account::Account;
+use super::*;
+
+fn service() -> Service {
+    Service {
+        program: "/usr/bin/immuaudit".into(),
+        persona: Persona::Immuclient,
+        config: "/etc/immudb/immuclient.toml".into(),
+        parameters: vec![Parameter {
+            key: "immudb-address",
+            value: Secret::new("\"db\"".to_owned()),
+        }],
+        directories: Vec::new(),
+        call_timeout: Duration::from_secs(10),
+        memory: 64,
+    }
+}
+
+fn user(comment: &str) -> Account {
+    Account {
+        user: 900,
+        group: 900,
+        comment: comment.to_owned(),
+    }
+}
+
+fn summaries(plan: &Plan) -> Vec<String> {
+    plan.0.iter().map(Step::summary).collect()
+}
+
+/// What is there once these steps are taken.
+fn after(plan: &Plan) -> Facts {
+    let written = |path: &str| {
+        plan.0.iter().find_map(|step| match step {
+            Step::Write { path: at, text, .. } if at == Path::new(path) => {
+                Some(text.expose().to_owned())
+            }
+            _ => None,
+        })
+    };
+    Facts {
+        user: Some(user(mark::COMMENT)),
+        group: true,
+        unit: written(UNIT_PATH),
+        config: written("/etc/immudb/immuclient.toml"),
+        ..Facts::default()
+    }
+}
+
+#[test]
+fn installing_makes_user_settings_and_unit_and_starts_it() {
+    let plan = Plan::install(&service(), &Facts::default()).unwrap();
+    assert_eq!(
+        summaries(&plan),
+        [
+            "run: useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin --comment audits immudb, made by immuaudit audit-mode install immuaudit",
+            "write: /etc/immudb/immuclient.toml (0640, group immuaudit)",
+            "write: /etc/systemd/system/immuaudit.service (0644)",
+            "run: systemctl daemon-reload",
+            "run: systemctl enable immuaudit.service",
+            "run: systemctl restart immuaudit.service",
+        ]
+    );
+}
+
+#[test]
+fn installing_again_changes_nothing() {
+    let first = Plan::install(&service(), &Facts::default()).unwrap();
+    let second = Plan::install(&service(), &after(&first)).unwrap();
+    assert_eq!(
+        summaries(&second),
+        [
+            "run: systemctl enable immuaudit.service",
+            "run: systemctl start immuaudit.service",
+        ]
+    );
+}
+
+#[test]
+fn the_service_may_take_the_memory_that_it_is_said_to_need() {
+    let service = Service {
+        memory: 288,
+        ..service()
+    };
+    let plan = Plan::install(&service, &Facts::default()).unwrap();
+    let unit = after(&plan).unit.unwrap();
+    assert!(unit.contains("\nMemoryMax=288M\n"), "{unit}");
+}
+
+#[test]
+fn keys_and_comments_that_are_there_are_kept() {
+    let facts = Facts {
+        config: Some("# ours\nmtls = false # off\n".to_owned()),
+        ..Facts::default()
+    };
+    let plan = Plan::install(&service(), &facts).unwrap();
+    assert_eq!(
+        after(&plan).config.as_deref(),
+        Some("# ours\nmtls = false # off\nimmudb-address = \"db\"\n")
+    );
+}
+
+#[test]
+fn a_program_is_copied_only_where_the_service_could_not_reach_it() {
+    let copies = |program: &str| {
+        let service = Service {
+            program: program.into(),
+            ..service()
+        };
+        let plan = Plan::install(&service, &Facts::default()).unwrap();
+        plan.0.iter().any(|step| matches!(step, Step::Copy { .. }))
+    };
+    assert!(copies("/home/me/immuaudit") && copies("/tmp/immuaudit"));
+    assert!(!copies("/opt/immuaudit/immuaudit"));
+}
+
+fn uninstalled(service: &Service, facts: &Facts, purge: Purge) -> Vec<String> {
+    summaries(&Plan::uninstall(service, facts, purge).unwrap())
+}
+
+#[test]
+fn uninstalling_keeps_states_and_settings_unless_they_are_to_go() {
+    let facts = after(&Plan::install(&service(), &Facts::default()).unwrap());
+    let kept = uninstalled(&service(), &facts, Purge::Nothing);
+    let removed: Vec<&String> = kept.iter().filter(|s| s.starts_with("remove")).collect();
+    assert_eq!(removed, [&format!("remove: {UNIT_PATH}")]);
+    let purged = uninstalled(&service(), &facts, Purge::Everything);
+    for step in [
+        "remove all states and evidence: /var/lib/immuaudit",
+        "remove: /etc/immudb/immuclient.toml",
+        "run: userdel immuaudit",
+    ] {
+        assert!(purged.iter().any(|told| told == step), "{purged:?}");
+    }
+}
+
+#[test]
+fn what_install_did_not_make_is_not_purged() {
+    let facts = Facts {
+        user: Some(user("somebody")),
+        unit: Some("[Unit]\n".to_owned()),
+        config: Some("immudb-address = \"db\"\n".to_owned()),
+        ..Facts::default()
+    };
+    let purged = uninstalled(&service(), &facts, Purge::Everything);
+    let kept = |told: &&String| told.starts_with("note: ") && told.ends_with(" is kept");
+    assert_eq!(purged.iter().filter(kept).count(), 3, "{purged:?}");
+    assert_eq!(purged.len(), 4, "{purged:?}");
+    // a file that was there before, with keys of ours in it
+    let before = Facts {
+        config: Some("# theirs\n".to_owned()),
+        ..Facts::default()
+    };
+    let facts = after(&Plan::install(&service(), &before).unwrap());
+    let purged = uninstalled(&service(), &facts, Purge::Everything);
+    let settings = "remove: /etc/immudb/immuclient.toml";
+    assert!(!purged.iter().any(|told| told == settings), "{purged:?}");
+}
+
+#[test]
+fn no_states_are_purged_beside_a_service_of_somebody_else() {
+    let packaged = Facts {
+        packaged: Some("/lib/systemd/system/immuaudit.service".into()),
+        ..Facts::default()
+    };
+    let running = Facts {
+        active: true,
+        ..Facts::default()
+    };
+    for (facts, remedy) in [(packaged, "apt purge"), (running, "systemctl stop")] {
+        let told = Plan::uninstall(&service(), &facts, Purge::Everything).unwrap_err();
+        assert!(told.contains(remedy), "{told}");
+        Plan::uninstall(&service(), &facts, Purge::Nothing).unwrap();
+    }
+}
+
+#[test]
+fn a_unit_of_somebody_else_is_not_replaced() {
+    let facts = Facts {
+        unit: Some("[Unit]\n".to_owned()),
+        ..Facts::default()
+    };
+    let told = Plan::install(&service(), &facts).unwrap_err();
+    assert!(told.contains("move it away first"), "{told}");
+}
+
+#[test]
+fn only_a_directory_of_the_auditor_is_taken_over() {
+    let install = |path: &str, place: Place| {
+        let service = Service {
+            directories: vec![path.into()],
+            ..service()
+        };
+        let facts = Facts {
+            user: Some(user("")),
+            group: true,
+            places: vec![(path.into(), place)],
+            ..Facts::default()
+        };
+        Plan::install(&service, &facts).map(|plan| {
+            let steps = summaries(&plan).into_iter();
+            steps.filter(|told| told.starts_with("make")).collect()
+        })
+    };
+    let made = Ok(vec!["make: /srv/a (0700, user immuaudit)".to_owned()]);
+    assert_eq!(install("/srv/a", Place::Absent), made);
+    assert_eq!(install("/srv/a", Place::Ours), made);
+    assert_eq!(install("/srv/a", Place::OfUser(900)), Ok(Vec::new()));
+    assert_eq!(
+        install("/var/lib/immuaudit", Place::Foreign),
+        Ok(Vec::new())
+    );
+    for place in [
+        Place::Foreign,
+        Place::OfUser(901),
+        Place::Unknown("a link".into()),
+    ] {
+        let told = install("/srv", place.clone()).unwrap_err();
+        assert!(told.ends_with("such as /srv/immuaudit"), "{told}");
+        // systemd would give all of it to the service
+        install("/var/lib/other", place).unwrap_err();
+    }
+}
+
+#[test]
+fn a_user_or_a_group_that_is_there_is_taken() {
+    let first = |user: Option<Account>, group: bool| {
+        let facts = Facts {
+            user,
+            group,
+            ..Facts::default()
+        };
+        let steps = summaries(&Plan::install(&service(), &facts).unwrap());
+        steps.into_iter().next().unwrap_or_default()
+    };
+    assert!(first(None, false).contains(" --user-group "));
+    assert!(first(None, true).contains(" --gid immuaudit "));
+    assert_eq!(
+        first(Some(user("")), false),
+        "run: groupadd --system immuaudit"
+    );
+    assert!(first(Some(user("")), true).starts_with("write: "));
+}
+
+#[test]
+fn files_that_the_unit_hides_are_named() {
+    let service = Service {
+        config: "/tmp/immuclient.toml".into(),
+        parameters: vec![Parameter {
+            key: "audit-password-file",
+            value: Secret::new("\"/root/pass\"".to_owned()),
+        }],
+        ..service()
+    };
+    let plan = Plan::install(&service, &Facts::default()).unwrap();
+    let notes: Vec<String> = summaries(&plan).into_iter().take(3).collect();
+    for (note, path) in notes.iter().zip(["/tmp/immuclient.toml", "/root/pass"]) {
+        let due = format!("note: the service does not see {path} ");
+        assert!(note.starts_with(&due), "{notes:?}");
+    }
+    assert!(!notes[2].starts_with("note"), "{notes:?}");
+}
