@@ -34,7 +34,8 @@ fn an_identity_that_is_filed_under_another_name_is_warned_about() {
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
     audit.once().is(0, "defaultdb", "first-seen");
-    let run = audit.with(&["--server-name", "renamed"]).once();
+    let elsewhere = ["--server-label", "renamed", "--immudb-address", "localhost"];
+    let run = audit.with(&elsewhere).once();
     run.is(0, "defaultdb", "first-seen");
     assert!(
         run.stderr.contains("already audited under the name"),

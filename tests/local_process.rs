@@ -196,7 +196,7 @@ fn who_is_told_nothing_still_gets_the_exit_code() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_immuaudit"));
         command
             .args(words)
-            .args(["--dir", dir, "--server-name", "tested"])
+            .args(["--dir", dir, "--server-label", "tested"])
             .env_clear();
         let code = redirected(&command, redirection);
         assert_eq!(code, Some(due), "{words:?} {redirection}");

@@ -28,11 +28,11 @@ fn verbs_that_read_files_take_the_only_server_of_the_directory_and_name_several(
     let port = server.port().to_string();
     let (place, other) = (Place::new(), Place::new());
     let dir = place.join("state");
-    let audit = |name: &str| {
-        let words = ["--once", "-p", &port, "--server-name", name];
+    let audit = |name: &str, address: &str| {
+        let words = ["--once", "-a", address, "-p", &port, "--server-label", name];
         run(&dir, &words).ends_with(0);
     };
-    audit("ledger");
+    audit("ledger", "127.0.0.1");
     let readers: [&[&str]; 7] = [
         &["status"],
         &["status", "--json"],
@@ -51,13 +51,13 @@ fn verbs_that_read_files_take_the_only_server_of_the_directory_and_name_several(
         "{status:#?}"
     );
     // a server that is named is that one
-    for words in [["status", "-p", "1"], ["status", "--server-name", "ledgr"]] {
+    for words in [["status", "-p", "1"], ["status", "--server-label", "ledgr"]] {
         let wrong = run(&dir, &words);
         let text = &wrong.ends_with(3).stderr;
         assert!(text.contains("known there: ledger"), "{text}");
     }
     // and nothing is guessed between two
-    audit("second");
+    audit("second", "localhost");
     for words in readers {
         let wrong = run(&dir, words);
         let text = &wrong.ends_with(3).stderr;

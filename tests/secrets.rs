@@ -275,7 +275,7 @@ fn a_private_key_is_left_nowhere() {
     tell(0, mutual(&client).run(&["config"]));
     tell(1, mutual(&client).run(&["status"])); // of the cycle that failed
     tell(3, mutual(&path("damaged.key")).run(&["--once"]));
-    tell(1, mutual(&path("other.key")).run(&["--once"]));
+    tell(3, mutual(&path("other.key")).run(&["--once"])); // not the certificate's
     let mut running = mutual(&client).start(&["--audit-interval", "50ms"]);
     running.wait_for("INFO  cycle ");
     for file in ["cmdline", "environ"] {

@@ -50,7 +50,7 @@ fn a_dry_run_tells_every_step_and_no_password() {
     assert_eq!(
         written(&run, "immuclient.toml"),
         format!(
-            "# ours\nmtls = false\naudit-username = \"me\"\naudit-monitoring-port = 0\naudit-password = \"***\"\nserver-signing-pub-key = \"\"\nimmudb-port = 4444\ndir = \"{}\"\nserver-name = \"tested\"\n",
+            "# ours\nmtls = false\naudit-username = \"me\"\naudit-monitoring-port = 0\naudit-password = \"***\"\nserver-signing-pub-key = \"\"\nimmudb-port = 4444\ndir = \"{}\"\nserver-label = \"tested\"\n",
             folder.join("trust").display()
         )
     );

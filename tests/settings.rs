@@ -20,8 +20,27 @@ MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEkA5q60IvLAYkLlrIZdGENnh0CPF0\n\
 OQr3ngzljn5AM3WdeL2zRB2iuLKph+IlvPiDcmHqtSx4rBMg2uwWzms6Jg==\n\
 -----END PUBLIC KEY-----\n\
 ";
-const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n";
-const PRIVATE_KEY: &str = "-----BEGIN PRIVATE KEY-----\nQUJE\n-----END PRIVATE KEY-----\n";
+/// Valid until 2126, of CN=x.
+const CERTIFICATE: &str = "\
+-----BEGIN CERTIFICATE-----\n\
+MIIBbzCCARWgAwIBAgIUchrRtNBljVz7qvPmNLgA1m1USHUwCgYIKoZIzj0EAwIw\n\
+DDEKMAgGA1UEAwwBeDAgFw0yNjExMjgyMTA5NTBaGA8yMTI2MTEwNDIxMDk1MFow\n\
+DDEKMAgGA1UEAwwBeDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABO74gwOOe9gu\n\
+8nxq0hN/MKYnIK39iVQo4foGmFri4AleCJazRELa646sflUH0UERtTbfUAd4Kl0f\n\
+rQrqXOwiECSjUzBRMB0GA1UdDgQWBBQmlCDwq5SAHOKduycFCKbhUBm36zAfBgNV\n\
+HSMEGDAWgBQmlCDwq5SAHOKduycFCKbhUBm36zAPBgNVHRMBAf8EBTADAQH/MAoG\n\
+CCqGSM49BAMCA0gAMEUCIQD9JJSu8LCxXZDfY4K/IjKkoFtOLi//rpmuGo2+sdzQ\n\
+7wIgYeH09VpCueb347Aa+bGxbElE/2spurbCyqHL81pVV1s=\n\
+-----END CERTIFICATE-----\n\
+";
+/// Its key.
+const PRIVATE_KEY: &str = "\
+-----BEGIN PRIVATE KEY-----\n\
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgiHWzuTbpGTsUFvPb\n\
+EyY+0rFhDwqpcRg5xVeDpEhfBxihRANCAATu+IMDjnvYLvJ8atITfzCmJyCt/YlU\n\
+KOH6Bpha4uAJXgiWs0RC2uuOrH5VB9FBEbU231AHeCpdH60K6lzsIhAk\n\
+-----END PRIVATE KEY-----\n\
+";
 
 #[test]
 fn without_any_setting_the_documented_defaults_hold() {
@@ -294,7 +313,7 @@ fn a_server_is_named_by_its_address_or_as_one_likes() {
     let name = |arguments: &[&str]| given(arguments).run().settings.server.name.clone();
     assert_eq!(name(&["-a=db", "-p=1"]), "db:1");
     assert_eq!(name(&["-a=[::1]", "-p=1"]), "[::1]:1");
-    assert_eq!(name(&["-a=db", "--server-name=primary"]), "primary");
+    assert_eq!(name(&["-a=db", "--server-label=primary"]), "primary");
 }
 
 #[test]

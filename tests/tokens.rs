@@ -90,7 +90,11 @@ fn however_a_url_is_given_its_token_is_shown_nowhere() {
         receiver.answer("204 No Content");
         let told = printed(&program.run(&["notify", "--test"]), 0);
         assert!(told.contains(": delivered"), "{told}");
-        printed(&program.run(&["audit-mode", "install", "--dry-run"]), 0);
+        let fresh = support::program::Program {
+            dir: scene.place.join("fresh"), // no directory that is there is taken over
+            ..program.with(&[])
+        };
+        printed(&fresh.run(&["audit-mode", "install", "--dry-run"]), 0);
         let before = receiver.received().len();
         assert!(before > 0, "it is asked with the token");
         let heads = receiver.received();

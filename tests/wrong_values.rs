@@ -28,7 +28,7 @@ const FREE: [&str; 16] = [
 ];
 
 /// Each setting with a value that it cannot have, and what is wanted.
-const WRONG: [(&str, &str, &str); 73] = [
+const WRONG: [(&str, &str, &str); 74] = [
     (
         "--immudb-address",
         "http://db:3322",
@@ -68,6 +68,7 @@ const WRONG: [(&str, &str, &str); 73] = [
     ("--audit-sweep", "daily", "a duration with its unit"),
     ("--audit-mirror", "maybe", "true or false"),
     ("--audit-mirror-max", "1", "from 65536 to"),
+    ("--server-label", "a\tb", "without control characters"),
     ("--server-name", "a\tb", "without control characters"),
     ("--json", "maybe", "true or false"),
     ("--quiet", "maybe", "true or false"),

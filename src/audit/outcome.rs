@@ -62,7 +62,7 @@ impl fmt::Display for Warning {
             Warning::KnownElsewhere { identity, server } => write!(
                 f,
                 "the identity \"{identity}\" is already audited under the name \"{server}\": give \
-                 --server-name to go on with its trusted states"
+                 --server-label to go on with its trusted states"
             ),
             Warning::SignatureDropped => f.write_str(
                 "the state was signed before and is not now: give the server its signing key again, or, if it no \

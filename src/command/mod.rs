@@ -5,6 +5,7 @@
 mod acknowledge;
 mod alarm;
 mod audit;
+mod check;
 mod checkpoint;
 mod compare;
 mod drill;
@@ -101,6 +102,7 @@ fn perform(mut run: Run) -> Exit {
         }
     }
     let done = match run.task {
+        Task::Check => check::run(&run.settings, &run.remarks),
         Task::Audit => audit::run(&run.settings, &run.effective),
         Task::Sweep { databases } => sweep::run(&run.settings, &run.effective, &databases),
         Task::Status => status::run(&run.settings),
@@ -130,6 +132,7 @@ fn reads_files_alone(task: &Task) -> bool {
         Task::Roots(task) => !matches!(task, RootsTask::Import { .. }),
         Task::Checkpoint(task) => matches!(task, CheckpointTask::Export),
         Task::Audit
+        | Task::Check
         | Task::Sweep { .. }
         | Task::Health
         | Task::Locate(_)

@@ -135,7 +135,11 @@ pub fn store(settings: &Settings) -> Result<Store, LocalFailure> {
     if sys::is_root() && settings.trust.directory == default_state() {
         make_package_directory(&settings.trust.directory);
     }
-    let mut store = Store::open(&location(settings), clock::now())?;
+    let (location, address) = (location(settings), settings.server.authority());
+    Store::act_as_owner(&location)?;
+    Store::check_label(&location, &address)?;
+    let mut store = Store::open(&location, clock::now())?;
+    store.record_address(&address)?;
     for warning in store.warnings() {
         log_warning(&settings.server.name, warning);
     }

@@ -19,7 +19,7 @@ use crate::checkpoint::VerifierKey;
 pub(super) struct Draft {
     pub address: String,
     pub port: u64,
-    pub server_name: String,
+    pub server_label: String,
     pub audit_username: String,
     pub username: String,
     pub audit_password: Option<Password>,

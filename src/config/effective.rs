@@ -52,16 +52,20 @@ impl Effective {
         self.0
             .retain(|entry| entry.setting.slot_name() != setting.slot_name());
         self.0.push(Entry {
-            setting,
+            setting: setting.current(),
             value,
             source: source.clone(),
         });
         Ok(())
     }
 
-    /// Is a setting given that is immugw's alone?
+    /// Is a setting given that is immugw's alone? The settings file that immudb ships has one of them, which says that
+    /// nothing is to be done.
     pub(super) fn refuse_immugws(&self) -> Result<(), Problem> {
-        let of_immugw = |entry: &&Entry| entry.setting.origin == Origin::Immugw;
+        let of_immugw = |entry: &&Entry| {
+            entry.setting.origin == Origin::Immugw
+                && !(entry.setting.flag == "audit-signature" && entry.value == "\"ignore\"")
+        };
         match self.0.iter().find(of_immugw) {
             Some(Entry {
                 setting, source, ..
@@ -73,10 +77,17 @@ impl Effective {
         }
     }
 
+    /// Returns where a setting's value comes from.
+    pub(super) fn source(&self, flag: &str) -> Option<&Source> {
+        let mut entries = self.0.iter();
+        let entry = entries.find(|entry| entry.setting.flag == flag)?;
+        Some(&entry.source)
+    }
+
     /// Returns whether a flag, a variable or a file says which server it is: its name, its address or its port.
     pub fn names_a_server(&self) -> bool {
         self.0.iter().any(|entry| {
-            let names = ["server-name", "immudb-address", "immudb-port"];
+            let names = ["server-label", "immudb-address", "immudb-port"];
             names.contains(&entry.setting.flag) && entry.source != Source::Default
         })
     }
@@ -123,5 +134,8 @@ pub(super) fn one_line(text: impl fmt::Display) -> String {
 
 fn is_shown(setting: &Setting) -> bool {
     let of_a_verb = matches!(setting.group, Group::Of(_));
-    setting.layers != Layers::Flag && !of_a_verb && !setting.origin.is_unused()
+    setting.layers != Layers::Flag
+        && !of_a_verb
+        && !setting.origin.is_unused()
+        && setting.renamed.is_none()
 }

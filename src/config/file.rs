@@ -1,6 +1,8 @@
 //! Settings from TOML files: the flags' names as keys.
 
-use std::io::ErrorKind;
+use std::fs::{File, Metadata};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeArray, DeTable, DeValue};
@@ -33,12 +35,15 @@ pub(super) struct Files {
     pub problems: Vec<Problem>,
 }
 
+/// Rights of a mode that let somebody else than the owner write.
+pub(super) const OTHERS_WRITE: u32 = 0o022;
+
 /// Reads the file that `--config` names, or else the persona's and then immuaudit.toml, each the
 /// first found in `./configs`, the working directory, `$HOME` and `/etc/immudb`.
 pub(super) fn read(process: &Process, persona: Persona, config: Option<GivenPath>) -> Files {
     let mut files = Files::default();
     if let Some(config) = config {
-        match content(&process.directory.join(&config.path)) {
+        match trusted_content(&process.directory.join(&config.path)) {
             Ok(Some(text)) => files.parse(&config.path, &text),
             Ok(None) => files.problems.push(config.problem("there is no such file")),
             Err(fault) => files.problems.push(config.problem(&fault)),
@@ -48,7 +53,7 @@ pub(super) fn read(process: &Process, persona: Persona, config: Option<GivenPath
     for name in [persona.file_name(), OURS] {
         for directory in directories(process) {
             let path = directory.join(name);
-            match content(&path) {
+            match trusted_content(&path) {
                 Ok(None) => continue,
                 Ok(Some(text)) => files.parse(&path, &text),
                 Err(fault) => files
@@ -70,24 +75,52 @@ fn directories(process: &Process) -> Vec<PathBuf> {
     directories
 }
 
+/// The text of a settings file; `None` where there is no such file. Whoever can write it decides which server gets which
+/// file's password, so one that somebody else could have written is refused.
+fn trusted_content(path: &Path) -> Result<Option<String>, String> {
+    let Some(file) = open(path)? else {
+        return Ok(None);
+    };
+    let found = file.metadata().map_err(|error| error.to_string())?;
+    let link = std::fs::symlink_metadata(path).map_err(|error| error.to_string())?;
+    let us = crate::sys::effective_user();
+    let of_others = |found: &Metadata| ![0, us].contains(&found.uid());
+    if let Some(other) = [&found, &link].into_iter().find(|found| of_others(found)) {
+        return Err(format!(
+            "it belongs to user {}, who could have a password sent anywhere: if the settings are yours, chown it",
+            other.uid()
+        ));
+    }
+    // what is no plain file is a pipe of this user's, or /dev/null
+    if found.is_file() && found.mode() & OTHERS_WRITE != 0 {
+        return Err("others can write it: if the settings are yours, chmod go-w it".to_owned());
+    }
+    text(file).map(Some)
+}
+
 /// A file's text; `None` where there is no such file.
 pub(super) fn content(path: &Path) -> Result<Option<String>, String> {
-    use std::io::Read;
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
+    open(path)?.map(text).transpose()
+}
+
+fn open(path: &Path) -> Result<Option<File>, String> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Ok(None);
+            Ok(None)
         }
-        Err(error) => return Err(error.to_string()),
-    };
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn text(file: File) -> Result<String, String> {
     let mut bytes = Vec::new();
     let read = file.take(MOST_BYTES + 1).read_to_end(&mut bytes);
     read.map_err(|error| error.to_string())?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(format!("larger than {MOST_BYTES} bytes"));
     }
-    let text = String::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned())?;
-    Ok(Some(text))
+    String::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned())
 }
 
 impl Files {

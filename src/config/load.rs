@@ -84,9 +84,10 @@ pub fn load(process: &Process) -> Result<Invocation, Wrong> {
         return Err(Problem::FlagNeedsWord { flag, needs }.into());
     }
     let task = match name {
+        Name::Config if draft.check => Task::Check,
         Name::Config => {
             let run = run(Task::Audit)?;
-            return Ok(Invocation::Tell(config(&draft, &run)));
+            return Ok(Invocation::Tell(config(&run)));
         }
         Name::Sweep => Task::Sweep { databases: words },
         Name::Status => Task::Status,
@@ -217,14 +218,7 @@ fn completions(words: &[String]) -> Result<Invocation, Wrong> {
     Ok(Invocation::Tell(script))
 }
 
-fn config(draft: &Draft, run: &Run) -> String {
-    if draft.check {
-        let is_little = |remark: &&Remark| matches!(remark, Remark::LittleMemory { .. });
-        return match run.remarks.iter().find(is_little) {
-            Some(remark) => format!("the settings are right, but {remark}\n"),
-            None => "the settings are right\n".to_owned(),
-        };
-    }
+fn config(run: &Run) -> String {
     let remarks = run
         .remarks
         .iter()
@@ -245,6 +239,7 @@ fn layers(process: &Process, flags: &[Given], task: Task) -> Result<Run, Wrong> 
     in_place(&draft, &effective, &task)?;
     let settings = resolve(&draft, &mut remarks).map_err(Wrong)?;
     remarks.extend(settings.server.little_memory());
+    remarks.extend(name_without_tls(&draft, &effective));
     Ok(Run {
         task,
         settings,
@@ -253,11 +248,29 @@ fn layers(process: &Process, flags: &[Given], task: Task) -> Result<Run, Wrong> 
     })
 }
 
+/// A name in a certificate that nobody is shown; `localhost` stands in the files that immudb and immugw ship.
+fn name_without_tls(draft: &Draft, effective: &Effective) -> Option<Remark> {
+    let flag = "servername";
+    let is_tls = draft.tls || draft.mtls || draft.tls_ca.is_some();
+    let is_chosen = draft
+        .servername
+        .as_ref()
+        .is_some_and(|name| name != "localhost");
+    let source = effective.source(flag).filter(|_| is_chosen && !is_tls)?;
+    Some(Remark::NoEffect {
+        flag,
+        source: source.clone(),
+        needs: "TLS (--tls, --tls-ca or --mtls)",
+    })
+}
+
 /// Immugw's settings are for its place alone, and there it audits only where it is told to.
 pub(super) fn in_place(draft: &Draft, effective: &Effective, task: &Task) -> Result<(), Problem> {
     match draft.persona {
         Persona::Immuclient => effective.refuse_immugws(),
-        Persona::Immugw if *task == Task::Audit && !draft.audit => Err(Problem::NotAuditing),
+        Persona::Immugw if matches!(task, Task::Audit | Task::Check) && !draft.audit => {
+            Err(Problem::NotAuditing)
+        }
         Persona::Immugw => Ok(()),
     }
 }
@@ -287,10 +300,17 @@ pub(super) fn gather_with(
     let mut remarks = environment::unknown(process);
     remarks.extend(files.remarks);
     let mut problems = files.problems;
+    let (of_files, working): (Vec<Given>, Vec<Given>) = files
+        .given
+        .into_iter()
+        .partition(|given| !is_working_directory(given));
+    remarks.extend(working.into_iter().map(|given| Remark::WorkingDirectory {
+        source: given.source,
+    }));
     let (mut draft, mut effective) = (Draft::default(), Effective::default());
     draft.environment = Environment::of(&process.variables);
     let (defaults, credentials) = (defaults(process), environment::credentials(process));
-    let layers = [&defaults, &files.given, &credentials, &environment, flags];
+    let layers = [&defaults, &of_files, &credentials, &environment, flags];
     for given in layers.into_iter().flatten() {
         match effective.take(&mut draft, given) {
             Ok(()) => remarks.extend(remark(given)),
@@ -309,6 +329,19 @@ pub(super) fn gather_with(
     } else {
         Err(Wrong(problems))
     }
+}
+
+/// Does the file of immuclient or immugw put states where the program is started, as the one that immugw ships?
+fn is_working_directory(given: &Given) -> bool {
+    let Source::File { path, .. } = &given.source else {
+        return false;
+    };
+    let names = [Persona::Immuclient, Persona::Immugw].map(Persona::file_name);
+    given.setting.flag == "dir"
+        && names.iter().any(|name| path.ends_with(name))
+        && [".", "./"]
+            .map(String::from)
+            .contains(&given.texts.concat())
 }
 
 /// What the table says where nobody else does.
@@ -339,6 +372,10 @@ pub(super) fn config_file(environment: &[Given], flags: &[Given]) -> Option<Give
 
 fn remark(given: &Given) -> Option<Remark> {
     let flag = given.setting.flag;
+    if let Some(now) = given.setting.renamed {
+        let source = given.source.clone();
+        return Some(Remark::Renamed { flag, source, now });
+    }
     match (given.setting.origin, &given.source) {
         (origin, source) if origin.is_unused() => Some(Remark::UnusedSetting {
             flag,

@@ -11,6 +11,7 @@
 mod allowed;
 mod argv;
 mod completions;
+mod der;
 mod draft;
 mod effective;
 mod environment;

@@ -1,16 +1,24 @@
 //! The nearest real name to one that does not exist.
 
-/// The candidate with the fewest changed, added, left-out and swapped letters; the first of several.
+/// Letters of a name for each mistake that it may have: what is further away is another word, and naming it misleads.
+const LETTERS_A_MISTAKE: usize = 3;
+
+/// The candidate with the fewest changed, added, left-out and swapped letters; the first of several. `None` if none is
+/// near.
 pub(super) fn nearest(
     name: &str,
     candidates: impl Iterator<Item = &'static str>,
 ) -> Option<&'static str> {
     let name = name.to_lowercase();
     // a part that was left out ("--address") is a lesser mistake than many wrong letters
-    candidates.min_by_key(|candidate| {
+    let measured = candidates.map(|candidate| {
         let part = name.len() > 2 && candidate.contains(name.as_str());
-        if part { 2 } else { distance(&name, candidate) }
-    })
+        let mistakes = if part { 2 } else { distance(&name, candidate) };
+        let is_near = part || mistakes <= 1 + name.len() / LETTERS_A_MISTAKE;
+        (mistakes, is_near, candidate)
+    });
+    let (_, is_near, candidate) = measured.min_by_key(|(mistakes, ..)| *mistakes)?;
+    is_near.then_some(candidate)
 }
 
 /// Optimal string alignment distance.
@@ -58,5 +66,13 @@ mod tests {
         );
         assert_eq!(nearest("josn", names.into_iter()), Some("json"));
         assert_eq!(nearest("x", std::iter::empty()), None);
+    }
+
+    #[test]
+    fn what_is_not_near_is_not_named() {
+        let names = ["json", "value-only", "audit-mirror"];
+        for name in ["build-seconds", "build-revision", "frobnicate", "x"] {
+            assert_eq!(nearest(name, names.into_iter()), None, "{name}");
+        }
     }
 }

@@ -1,5 +1,8 @@
 //! PEM files: read and checked before gRPC sees them, which says nothing useful about a bad one.
 
+use std::fmt;
+
+use super::der::{self, Public};
 use super::draft::GivenPath;
 use super::file::content;
 use super::problem::Problem;
@@ -23,12 +26,61 @@ pub(super) fn read(given: &GivenPath, holds: Holds) -> Result<String, Problem> {
     checked.map_err(|fault| given.problem(&fault))
 }
 
+/// Holds a private key against the certificate that it is for: the first one of the file.
+///
+/// # Errors
+/// The key is another one's.
+pub(super) fn is_key_of(key: &str, certificate: &str) -> Result<(), &'static str> {
+    let key = first(key, Holds::PrivateKey);
+    let certificate = first(certificate, Holds::Certificates);
+    match (key, certificate) {
+        (Some(Public::Known(key)), Some(Public::Known(of))) if key != of => {
+            Err("it is not the key of the certificate")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns the public key in the first block of a checked text that is needed.
+fn first(text: &str, holds: Holds) -> Option<Public> {
+    let mut lines = text.lines().map(str::trim);
+    let label = lines.find_map(|line| {
+        let label = line.strip_prefix("-----BEGIN ")?.strip_suffix("-----")?;
+        holds.wants(label).then_some(label)
+    })?;
+    let base64: String = lines.take_while(|line| !line.starts_with('-')).collect();
+    public(label, &base64, holds)
+}
+
+/// Returns the public key in a block, `None` if the block does not hold what it says.
+fn public(label: &str, base64: &str, holds: Holds) -> Option<Public> {
+    let der = decode_base64(base64)?;
+    match holds {
+        Holds::Certificates => der::of_certificate(&der).map(Public::Known),
+        Holds::PrivateKey => der::of_private_key(label, &der),
+    }
+}
+
+impl Holds {
+    fn wants(self, label: &str) -> bool {
+        match self {
+            Holds::Certificates => label == "CERTIFICATE",
+            Holds::PrivateKey => label.ends_with("PRIVATE KEY"),
+        }
+    }
+}
+
+impl fmt::Display for Holds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Holds::Certificates => "certificate (X.509)",
+            Holds::PrivateKey => "private key",
+        })
+    }
+}
+
 /// RFC 7468 §3: whole blocks of base64 between their lines.
 fn check(text: &str, holds: Holds) -> Result<(), String> {
-    let wanted = |label: &str| match holds {
-        Holds::Certificates => label == "CERTIFICATE",
-        Holds::PrivateKey => label.ends_with("PRIVATE KEY"),
-    };
     let mut found = false;
     let mut open: Option<(usize, &str, String)> = None;
     for (line, text) in (1..).zip(text.lines().map(str::trim)) {
@@ -46,13 +98,18 @@ fn check(text: &str, holds: Holds) -> Result<(), String> {
             (Some((begin, label, base64)), _, Some(end)) => {
                 let whole =
                     end == *label && decode_base64(base64).is_some_and(|der| !der.is_empty());
-                if wanted(label) {
+                if holds.wants(label) {
                     if label.starts_with("ENCRYPTED") || base64.starts_with("Proc-Type") {
                         let remedy = "write it without a passphrase: openssl pkey -in FILE";
                         return Err(format!("line {begin}: an encrypted key; {remedy}"));
                     }
                     if !whole {
                         return Err(format!("line {begin}: this {label} block is damaged"));
+                    }
+                    if public(label, base64, holds).is_none() {
+                        return Err(format!(
+                            "line {begin}: there is no {holds} in this {label} block"
+                        ));
                     }
                     found = true;
                 }
@@ -79,8 +136,23 @@ fn check(text: &str, holds: Holds) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n";
-    const KEY: &str = "-----BEGIN EC PRIVATE KEY-----\nQUJD\n-----END EC PRIVATE KEY-----\n";
+    /// Valid until 2126, of CN=x.
+    const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\n\
+        MIIBbzCCARWgAwIBAgIUchrRtNBljVz7qvPmNLgA1m1USHUwCgYIKoZIzj0EAwIw\n\
+        DDEKMAgGA1UEAwwBeDAgFw0yNjExMjgyMTA5NTBaGA8yMTI2MTEwNDIxMDk1MFow\n\
+        DDEKMAgGA1UEAwwBeDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABO74gwOOe9gu\n\
+        8nxq0hN/MKYnIK39iVQo4foGmFri4AleCJazRELa646sflUH0UERtTbfUAd4Kl0f\n\
+        rQrqXOwiECSjUzBRMB0GA1UdDgQWBBQmlCDwq5SAHOKduycFCKbhUBm36zAfBgNV\n\
+        HSMEGDAWgBQmlCDwq5SAHOKduycFCKbhUBm36zAPBgNVHRMBAf8EBTADAQH/MAoG\n\
+        CCqGSM49BAMCA0gAMEUCIQD9JJSu8LCxXZDfY4K/IjKkoFtOLi//rpmuGo2+sdzQ\n\
+        7wIgYeH09VpCueb347Aa+bGxbElE/2spurbCyqHL81pVV1s=\n\
+        -----END CERTIFICATE-----\n";
+    /// Its key.
+    const KEY: &str = "-----BEGIN EC PRIVATE KEY-----\n\
+        MHcCAQEEIIh1s7k26Rk7FBbz2xMmPtKxYQ8KqXEYOcVXg6RIXwcYoAoGCCqGSM49\n\
+        AwEHoUQDQgAE7viDA4572C7yfGrSE38wpicgrf2JVCjh+gaYWuLgCV4IlrNEQtrr\n\
+        jqx+VQfRQRG1Nt9QB3gqXR+tCupc7CIQJA==\n\
+        -----END EC PRIVATE KEY-----\n";
 
     #[test]
     fn a_file_holds_what_it_should() {
@@ -102,7 +174,7 @@ mod tests {
     fn an_encrypted_key_is_told_what_to_do_with() {
         for text in [
             KEY.replace("EC PRIVATE", "ENCRYPTED PRIVATE"),
-            KEY.replace("QUJD", "Proc-Type: 4,ENCRYPTED\n\nQUJD"),
+            KEY.replace("KEY-----\nMHcC", "KEY-----\nProc-Type: 4,ENCRYPTED\n\nMHcC"),
         ] {
             let fault = check(&text, Holds::PrivateKey).unwrap_err();
             assert!(fault.contains("without a passphrase"), "{fault}");
@@ -115,14 +187,18 @@ mod tests {
             (KEY.to_owned(), "no CERTIFICATE block in it"),
             (String::new(), "no CERTIFICATE block in it"),
             (
-                CERTIFICATE.replace("QUJD", "Q*JD"),
+                CERTIFICATE.replace("MIIBbz", "MIIBb*"),
                 "line 1: this CERTIFICATE block is damaged",
             ),
             (
-                CERTIFICATE.replace("QUJD", ""),
+                "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n".to_owned(),
                 "line 1: this CERTIFICATE block is damaged",
             ),
-            (CERTIFICATE.replace("QUJD", "\0"), "line 2: a NUL byte"),
+            (
+                "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n".to_owned(),
+                "line 1: there is no certificate (X.509) in this CERTIFICATE block",
+            ),
+            (CERTIFICATE.replace("MIIBbz", "\0"), "line 2: a NUL byte"),
             (
                 CERTIFICATE.replace("END CERT", "END SERT"),
                 "line 1: this CERTIFICATE block is damaged",
@@ -138,5 +214,14 @@ mod tests {
         ] {
             assert_eq!(check(&text, Holds::Certificates), Err(fault.to_owned()));
         }
+    }
+
+    #[test]
+    fn a_key_that_is_not_the_certificates_is_told() {
+        assert_eq!(is_key_of(KEY, CERTIFICATE), Ok(()));
+        // one bit of the public key in it
+        let tail = "jqx+VQfR";
+        let other = KEY.replace(tail, "Aqx+VQfR");
+        assert!(is_key_of(&other, CERTIFICATE).is_err());
     }
 }

@@ -267,7 +267,7 @@ impl fmt::Display for Problem {
                 write!(f, "{}: {path}: {fault}", At(flag, source))
             }
             Problem::UnreadableSettings { path, fault } => {
-                write!(f, "settings file {}: {fault}; make it readable, or name another by --config", path.display())
+                write!(f, "settings file {}: {fault}; or name another by --config", path.display())
             }
             Problem::NoFile { flag, by } => write!(f, "--{by} needs a file: name it by --{flag}"),
             Problem::NoDirectory => f.write_str(

@@ -67,6 +67,29 @@ pub enum Remark {
         /// The real one that is most like it.
         nearest: Option<String>,
     },
+    /// A setting that has no effect without another one.
+    NoEffect {
+        /// Without dashes.
+        flag: &'static str,
+        /// Where it stands.
+        source: Source,
+        /// The other one.
+        needs: &'static str,
+    },
+    /// A setting by its former name.
+    Renamed {
+        /// Without dashes.
+        flag: &'static str,
+        /// Where it stands.
+        source: Source,
+        /// Its name now.
+        now: &'static str,
+    },
+    /// The working directory, which the settings file of immuclient or immugw names for its own states.
+    WorkingDirectory {
+        /// Where it stands.
+        source: Source,
+    },
     /// A key of immuclient's that an audit has no use for.
     UnusedKey {
         /// The key.
@@ -88,7 +111,7 @@ impl Remark {
     pub fn level(&self) -> log::Level {
         match self {
             Remark::UnusedKey { .. } | Remark::UnusedSetting { .. } => log::Level::Debug,
-            Remark::Proxied { .. } => log::Level::Info,
+            Remark::Proxied { .. } | Remark::WorkingDirectory { .. } => log::Level::Info,
             _ => log::Level::Warn,
         }
     }
@@ -132,9 +155,25 @@ impl fmt::Display for Remark {
             ),
             Remark::UnknownVariable { name, nearest } => {
                 write!(f, "variable {} names no setting", shown(name))?;
-                let nearest = nearest.as_deref().unwrap_or("none");
-                write!(f, "; the nearest is {nearest}")
+                let nearest = nearest.as_deref();
+                nearest.map_or(Ok(()), |nearest| write!(f, "; the nearest is {nearest}"))
             }
+            Remark::NoEffect {
+                flag,
+                source,
+                needs,
+            } => write!(
+                f,
+                "--{flag} ({source}) has no effect without {needs}: give both, or leave it out"
+            ),
+            Remark::Renamed { flag, source, now } => write!(
+                f,
+                "--{flag} ({source}) is called --{now} now, because --servername is another setting: rename it"
+            ),
+            Remark::WorkingDirectory { source } => write!(
+                f,
+                "{source}: dir = \".\" is wherever the program is started, which is no place for trusted states: they are kept where they are by default; --dir names another place"
+            ),
             Remark::UnusedKey { key, source } => {
                 write!(f, "{source}: an audit has no use for {key}: ignored")
             }

@@ -132,16 +132,24 @@ impl TransportFiles {
                 authorities,
                 server_name,
             } => {
+                let named = (certificate, key);
                 let certificate = pem::read(certificate, Holds::Certificates);
                 let key = pem::read(key, Holds::PrivateKey);
                 let authorities = pem::read(authorities, Holds::Certificates);
                 match (certificate, key, authorities) {
-                    (Ok(certificate), Ok(key), Ok(authorities)) => Ok(Transport::Mutual {
-                        certificate,
-                        key: Secret::new(key),
-                        authorities,
-                        server_name: server_name.clone(),
-                    }),
+                    (Ok(certificate), Ok(key), Ok(authorities)) => {
+                        let key = Secret::new(key);
+                        pem::is_key_of(key.expose(), &certificate).map_err(|fault| {
+                            let (of, key) = named;
+                            vec![key.problem(&format!("{fault} in {}", of.path.display()))]
+                        })?;
+                        Ok(Transport::Mutual {
+                            certificate,
+                            key,
+                            authorities,
+                            server_name: server_name.clone(),
+                        })
+                    }
                     (certificate, key, authorities) => {
                         let problems = [certificate.err(), key.err(), authorities.err()];
                         Err(problems.into_iter().flatten().collect())

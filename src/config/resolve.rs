@@ -1,6 +1,6 @@
 //! From the draft to the settings: what follows from several of them together.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use log::LevelFilter;
@@ -8,14 +8,17 @@ use log::LevelFilter;
 use super::draft::{Draft, GivenPath, OwnSignatures, Password};
 use super::file::content;
 use super::filter::DatabaseFilter;
+use super::persona::Persona;
 use super::problem::Problem;
 use super::remark::Remark;
 use super::renewable::{PasswordFile, TransportFiles};
 use super::secret::Secret;
 use super::settings::{
     AuditSettings, FirstSight, Format, LogFormat, Login, NewValues, Repeat, ReportSettings, Roots,
-    ServerSettings, Settings, Signatures, Transport, TrustSettings, Values, Volume,
+    ServerSettings, Settings, Signatures, Transport, TrustSettings, Values, Volume, authority,
 };
+use super::source::Source;
+use super::table;
 use super::url::is_loopback;
 use super::watch;
 use crate::ledger::PublicKey;
@@ -28,11 +31,11 @@ const DEFAULT_PASSWORD: &str = "immudb";
 /// # Errors
 /// Everything that is wrong with them.
 pub(super) fn resolve(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Settings, Vec<Problem>> {
+    no_effect(draft, remarks);
     let transport = transport(draft, remarks);
     let login = login(draft, remarks);
     let signatures = signatures(draft, remarks);
-    let directory = draft.directory.as_ref().map(|given| given.path.clone());
-    let directory = directory.ok_or(Problem::NoDirectory);
+    let directory = directory(draft);
     match (transport, login, signatures, directory) {
         (Ok(transport), Ok(login), Ok(signatures), Ok(directory)) => {
             let server = server(draft, transport, login);
@@ -63,23 +66,39 @@ pub(super) fn resolve(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Settin
     }
 }
 
+/// Where states are kept. Flags and variables are given by whoever starts the program in a directory; a file is read
+/// wherever that is.
+fn directory(draft: &Draft) -> Result<PathBuf, Problem> {
+    for given in [&draft.directory, &draft.roots].into_iter().flatten() {
+        if matches!(given.source, Source::File { .. }) && given.path.is_relative() {
+            return Err(Problem::BadValue {
+                flag: given.flag,
+                source: given.source.clone(),
+                value: Some(given.path.to_string_lossy().into_owned()),
+                wanted: "a path from / on: a relative one is another directory wherever the program is started"
+                    .to_owned(),
+            });
+        }
+    }
+    let directory = draft.directory.as_ref().map(|given| given.path.clone());
+    directory.ok_or(Problem::NoDirectory)
+}
+
 fn server(
     draft: &Draft,
     (transport, transport_files): (Transport, Option<TransportFiles>),
     (login, password_file): (Login, Option<PasswordFile>),
 ) -> ServerSettings {
     let address = draft.address.clone();
-    let name = if !draft.server_name.is_empty() {
-        draft.server_name.clone()
-    } else if address.contains(':') {
-        format!("[{address}]:{}", draft.port)
-    } else {
-        format!("{address}:{}", draft.port)
+    let port = port(draft.port);
+    let name = match draft.server_label.as_str() {
+        "" => authority(&address, port),
+        label => label.to_owned(),
     };
     ServerSettings {
         name,
         address,
-        port: port(draft.port),
+        port,
         transport,
         transport_files,
         login,
@@ -145,6 +164,22 @@ pub(super) fn port(number: u64) -> u16 {
 /// A duration that 0 switches off.
 pub(super) fn unless_off(duration: Duration) -> Option<Duration> {
     (!duration.is_zero()).then_some(duration)
+}
+
+/// Remarks on settings of TLS that are given and change nothing. Those of the files that immudb and immugw ship, which
+/// are the defaults, say nothing.
+fn no_effect(draft: &Draft, remarks: &mut Vec<Remark>) {
+    let paths = [&draft.certificate, &draft.pkey, &draft.clientcas];
+    for given in paths.into_iter().flatten().filter(|_| !draft.mtls) {
+        let default = table::find(given.flag).map(|setting| Path::new(setting.default));
+        if Some(given.path.as_path()) != default && given.path != Path::new("") {
+            remarks.push(Remark::NoEffect {
+                flag: given.flag,
+                source: given.source.clone(),
+                needs: "--mtls",
+            });
+        }
+    }
 }
 
 /// Reads how the server is reached, and keeps the files that may be replaced meanwhile.
@@ -232,7 +267,7 @@ fn signatures(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Signatures, Pr
             Some(OwnSignatures::Ignore) | None => Signatures::NotRequired,
         });
     };
-    if draft.signatures == Some(OwnSignatures::Ignore) {
+    if draft.signatures == Some(OwnSignatures::Ignore) && draft.persona == Persona::Immugw {
         return Err(Problem::FlagsExclude {
             flag: "audit-signature=ignore",
             other: "server-signing-pub-key",

@@ -158,7 +158,7 @@ fn parameter(process: &Process, given: &Given) -> Option<Parameter> {
         }
     };
     Some(Parameter {
-        key: setting.flag,
+        key: setting.current().flag,
         value: Secret::new(value),
     })
 }

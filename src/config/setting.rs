@@ -3,6 +3,7 @@
 use super::kind::Kind;
 use super::persona::Persona;
 use super::process::Process;
+use super::table;
 use super::verb::Name;
 
 /// One row of the table.
@@ -33,6 +34,8 @@ pub(super) struct Setting {
     pub origin: Origin,
     /// A variable of a name of its own, weaker than the derived ones.
     pub variable: Option<&'static str>,
+    /// What it is called now, where this is a former name.
+    pub renamed: Option<&'static str>,
 }
 
 /// Where help shows a setting.
@@ -102,6 +105,7 @@ impl Setting {
             layers: Layers::All,
             origin: Origin::Ours,
             variable: None,
+            renamed: None,
         }
     }
 
@@ -183,6 +187,18 @@ impl Setting {
         }
     }
 
+    pub const fn renamed(self, now: &'static str) -> Setting {
+        Setting {
+            renamed: Some(now),
+            ..self
+        }
+    }
+
+    /// Returns the setting by its name of now.
+    pub fn current(&'static self) -> &'static Setting {
+        self.renamed.and_then(table::find).unwrap_or(self)
+    }
+
     /// The variable of this setting under a prefix such as `IMMUAUDIT`.
     pub fn variable_of(&self, prefix: &str) -> String {
         let name = self.flag.to_ascii_uppercase().replace('-', "_");
@@ -212,6 +228,9 @@ impl Setting {
 
     /// Settings of the same slot have the same: a password and the file that holds it.
     pub fn slot_name(&self) -> &'static str {
+        if let Some(now) = self.renamed {
+            return now;
+        }
         match self.kind {
             Kind::SecretFile(_) | Kind::UrlFile(_) => {
                 self.flag.strip_suffix("-file").unwrap_or(self.flag)

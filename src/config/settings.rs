@@ -57,6 +57,21 @@ pub struct ServerSettings {
     pub max_recv_msg_size: i32,
 }
 
+impl ServerSettings {
+    /// Returns address and port, as the server is called that is given no label.
+    pub fn authority(&self) -> String {
+        authority(&self.address, self.port)
+    }
+}
+
+/// Returns an address and a port as one text.
+pub(super) fn authority(address: &str, port: u16) -> String {
+    match address.contains(':') {
+        true => format!("[{address}]:{port}"),
+        false => format!("{address}:{port}"),
+    }
+}
+
 /// How the bytes travel.
 #[derive(Clone, Debug)]
 pub enum Transport {

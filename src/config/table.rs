@@ -83,7 +83,9 @@ pub(super) static TABLE: &[Setting] = &[
         .everyday().immuclient().computed(Process::state_directory),
     Setting::new("--roots-filepath", Path(|d| &mut d.roots), "DIRECTORY", "", "where the trusted states alone are kept (default: in --dir)")
         .immuclient(),
-    Setting::new("--server-name", Text(|d| &mut d.server_name), "NAME", "", "what trusted states are filed under (default: ADDRESS:PORT)"),
+    Setting::new("--server-label", Text(|d| &mut d.server_label), "LABEL", "", "what trusted states are filed under (default: ADDRESS:PORT)"),
+    Setting::new("--server-name", Text(|d| &mut d.server_label), "LABEL", "", "the former name of --server-label")
+        .renamed("server-label"),
     // the report
     Setting::new("--json", Switch(|d| &mut d.json), "", "false", "one JSON object a line for every database")
         .everyday(),

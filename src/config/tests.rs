@@ -115,15 +115,15 @@ fn every_setting_is_taken_from_every_layer_the_stronger_one_winning() {
     for setting in everywhere() {
         let place = Place::new();
         let mut process = place.process();
-        let flag = setting.flag;
+        let (flag, now) = (setting.flag, setting.current().flag);
         let [weak, file, variable, argument] = values(setting);
         let holds = |process: &Process, value: &str, source: &str| {
             let shown = shown(process).unwrap();
             let line = shown
                 .lines()
-                .find(|line| line.starts_with(&format!("{flag} =")))
+                .find(|line| line.starts_with(&format!("{now} =")))
                 .unwrap_or_else(|| panic!("{flag}: {shown}"));
-            assert_eq!(line, format!("{flag} = {value} # {source}"));
+            assert_eq!(line, format!("{now} = {value} # {source}"));
         };
         let toml = |name: &str, value: &(String, String)| {
             let (text, toml) = value;
@@ -286,7 +286,7 @@ fn help_manual_and_completions_have_every_setting_and_verb() {
 fn the_effective_settings_are_a_settings_file() {
     let place = Place::new();
     let mut process = place.process();
-    process.arguments = ["--audit-databases=a\"b,c", "--server-name=x\\y", "--once"]
+    process.arguments = ["--audit-databases=a\"b,c", "--server-label=x\\y", "--once"]
         .map(str::to_owned)
         .to_vec();
     let first = shown(&process).unwrap();

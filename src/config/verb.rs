@@ -117,6 +117,8 @@ pub enum Another {
 /// What is to be done with the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Task {
+    /// Says what is wrong with the settings, and what a start would warn of.
+    Check,
     /// Audit: once or for ever, as the settings say.
     Audit,
     /// Audit once, then read everything.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::draft::{Draft, GivenPath, Password};
+use super::file::OTHERS_WRITE;
 use super::problem::Problem;
 use super::proxy::Proxies;
 use super::remark::Remark;
@@ -14,9 +15,6 @@ use super::settings::{Listen, NotifySettings, WatchSettings, When};
 use super::source::Source;
 use super::watch_receivers::{heartbeat, webhooks};
 use crate::checkpoint::SignerKey;
-
-/// Rights of a mode that let somebody else than the owner write.
-const OTHERS_WRITE: u32 = 0o022;
 
 pub(super) fn resolve(
     draft: &Draft,

@@ -74,7 +74,7 @@ fn command_about(subcommand: &str, alarm: &Alarm, what: &str) -> String {
         .as_deref()
         .map(|roots| option("roots-filepath", roots));
     format!(
-        "immuaudit alarm {subcommand}{}{} --server-name={} {what}",
+        "immuaudit alarm {subcommand}{}{} --server-label={} {what}",
         option("dir", dir),
         roots.unwrap_or_default(),
         shell_value(server)

@@ -7,6 +7,7 @@ use super::Server;
 use super::failure::Failure;
 use super::kind::Kind;
 use super::session::has_paused;
+use super::tls_hint;
 use super::transport::{Answer, Call, Credential};
 use crate::wire::method;
 
@@ -100,6 +101,9 @@ impl Server {
                     failure.kind = Kind::CutShort;
                 }
                 failure.note = self.renewal.note(&failure.kind);
+                if failure.note.is_none() && !self.carried {
+                    failure.note = tls_hint::hint(failure, self.spoken);
+                }
                 match failure.kind {
                     Kind::CutShort if !self.stalled => self.stalled = true,
                     Kind::Deadline(_) | Kind::CutShort | Kind::Unreachable | Kind::Stopped => {

@@ -17,6 +17,7 @@ mod kind;
 mod prefetch;
 mod renewal;
 mod session;
+mod tls_hint;
 mod transcript;
 mod transport;
 
@@ -41,6 +42,7 @@ use ahead::Ahead;
 use channel::GrpcTransport;
 use renewal::Renewal;
 use session::Session;
+use tls_hint::Spoken;
 
 /// The database of a server without authentication, and the first of any other.
 pub const DEFAULT_DATABASE: &str = "defaultdb";
@@ -68,6 +70,7 @@ pub struct Server {
     calls: Calls,
     progress: Option<Box<dyn Fn()>>,
     renewal: Renewal,
+    spoken: Spoken,
     /// Bytes of the largest answer that is taken; 0: there is no limit.
     largest_answer: u64,
 }
@@ -106,9 +109,14 @@ impl Server {
         stop: Stop,
     ) -> Result<Server, NoSystemRoots> {
         let largest_answer = u64::try_from(endpoint.max_answer).unwrap_or(0);
+        let spoken = match endpoint.security {
+            Security::Plaintext => Spoken::Plain,
+            Security::Tls(_) => Spoken::Tls,
+        };
         let transport = Box::new(GrpcTransport::new(endpoint)?);
         let server = Server::over(transport, login, timeout, stop);
         Ok(Server {
+            spoken,
             largest_answer,
             ..server
         })
@@ -139,6 +147,7 @@ impl Server {
             ahead: Ahead::default(),
             progress: None,
             renewal: Renewal::default(),
+            spoken: Spoken::Neither,
             largest_answer: 0,
         }
     }

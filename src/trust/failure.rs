@@ -20,6 +20,13 @@ pub enum LocalFailure {
         kind: io::ErrorKind,
         error: String,
     },
+    /// A server is to be audited under a new label, and its address was audited under another one.
+    OtherLabel {
+        label: String,
+        known: String,
+        address: String,
+        directory: PathBuf,
+    },
     /// Two directories of one auditor belong to two users, and root can only go on as one.
     TwoOwners {
         directories: [PathBuf; 2],
@@ -204,6 +211,18 @@ impl fmt::Display for LocalFailure {
                 "{} is {found}, where immuaudit keeps its own: put the original back in its place",
                 path.display()
             ),
+            LocalFailure::OtherLabel {
+                label,
+                known,
+                address,
+                directory,
+            } => write!(
+                f,
+                "{address} was audited under the label {known} in {}, and what is trusted there does not count under {label}: \
+                 give --server-label {}, or a --dir of its own to begin anew",
+                directory.display(),
+                shell_value(known)
+            ),
             LocalFailure::TwoOwners {
                 directories: [one, other],
                 users,
@@ -269,7 +288,7 @@ impl fmt::Display for LocalFailure {
                 holder,
             } => write!(
                 f,
-                "{} is being audited already by {holder} in {}: stop that one, or give this one a --dir or --server-name of its own",
+                "{} is being audited already by {holder} in {}: stop that one, or give this one a --dir or --server-label of its own",
                 Shown(server),
                 directory.display()
             ),
@@ -293,7 +312,9 @@ impl fmt::Display for LocalFailure {
                     let before = if place == 0 { "; known there: " } else { ", " };
                     write!(f, "{before}{}", Shown(server))?;
                 }
-                f.write_str("; give --dir, and --server-name or -a and -p, as the auditor has them")
+                f.write_str(
+                    "; give --dir, and --server-label or -a and -p, as the auditor has them",
+                )
             }
             LocalFailure::Changed { database } => write!(
                 f,

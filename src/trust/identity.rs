@@ -1,5 +1,5 @@
-//! `identities`: every `immudb-uuid` seen under this server's name, so that a first sight of a server that is known
-//! under another name can be told.
+//! `identities`: the server's address, and every `immudb-uuid` seen under this server's name, so that a first sight of a
+//! server that is known under another name can be told, or refused.
 //!
 //! Nothing that is trusted rests on it: a damaged one is a warning.
 
@@ -9,11 +9,14 @@ use super::damage::{Damage, Record};
 use super::failure::LocalFailure;
 use super::fault::Kind;
 use super::files;
+use super::location::Location;
+use super::name::file_name;
 use super::sealed::{self, Writer};
 use super::store::{Hold, Store};
 use super::trusted::kept_identity;
 use super::warning::Warning;
 use crate::clock::Timestamp;
+use crate::sys::Lock;
 
 const WHAT: &str = "immuaudit: the identities that this server has shown.";
 const FILE: &str = "identities";
@@ -37,7 +40,69 @@ struct Identity {
     since: Timestamp,
 }
 
+/// What a file of identities says.
+struct Known {
+    /// The server's label.
+    server: String,
+    /// The address by which it was last audited; versions before 0.2 recorded none.
+    address: Option<String>,
+    identities: Vec<Identity>,
+}
+
 impl Store {
+    /// Holds a label that nothing is kept under against the others of the directory: was the same address audited under
+    /// one of them? Its states would not count then.
+    ///
+    /// # Errors
+    /// It was.
+    pub fn check_label(location: &Location, address: &str) -> Result<(), LocalFailure> {
+        if files::exists(&location.dir.join(file_name(&location.server)))? {
+            return Ok(());
+        }
+        for name in files::list(&location.dir)? {
+            // another server's damaged file is for that one's auditor to tell
+            let Ok(Some(known)) = read(&location.dir.join(name).join(FILE)) else {
+                continue;
+            };
+            if known.address.as_ref().unwrap_or(&known.server) == address {
+                return Err(LocalFailure::OtherLabel {
+                    label: location.server.clone(),
+                    known: known.server,
+                    address: address.to_owned(),
+                    directory: location.dir.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Records the address that the server is audited by. Where that cannot be written, it is a warning.
+    ///
+    /// # Errors
+    /// Another command has been changing something here for too long.
+    pub fn record_address(&self, address: &str) -> Result<(), LocalFailure> {
+        let hold = self.hold(Lock::Exclusive)?;
+        let mut known = self.known();
+        if known.address.as_deref() != Some(address) {
+            known.address = Some(address.to_owned());
+            self.write_identities(&hold, &known);
+        }
+        Ok(())
+    }
+
+    /// Returns what is recorded of this server, nothing if the file is missing, damaged or another one's.
+    fn known(&self) -> Known {
+        let server = self.server().to_owned();
+        match read(&self.home.join(FILE)) {
+            Ok(Some(known)) if known.server == server => known,
+            _ => Known {
+                server,
+                address: None,
+                identities: Vec::new(),
+            },
+        }
+    }
+
     /// Other servers of the same directory that have shown this identity.
     ///
     /// # Errors
@@ -48,7 +113,10 @@ impl Store {
         for name in files::list(&self.location.dir)? {
             let path = self.location.dir.join(name).join(FILE);
             // another server's damaged file is for that one's auditor to tell
-            let Ok(Some((server, identities))) = read(&path) else {
+            let Ok(Some(Known {
+                server, identities, ..
+            })) = read(&path)
+            else {
                 continue;
             };
             let found = identities
@@ -67,25 +135,23 @@ impl Store {
         let Some(uuid) = uuid.map(String::from) else {
             return;
         };
-        let mut identities = match read(&self.home.join(FILE)) {
-            Ok(Some((server, identities))) if server == self.server() => identities,
-            _ => Vec::new(),
-        };
+        let mut known = self.known();
+        let identities = &mut known.identities;
         if identities.iter().any(|identity| identity.uuid == uuid) {
             return;
         }
         identities.push(Identity { uuid, since: now });
         let surplus = identities.len().saturating_sub(KEPT);
         drop(identities.drain(..surplus));
-        self.write_identities(hold, &identities);
+        self.write_identities(hold, &known);
     }
 
     /// Makes the file that tells the directory's true name, where there is none.
     pub(super) fn register(&self, hold: &Hold) -> Result<(), LocalFailure> {
         let path = self.home.join(FILE);
         match read(&path) {
-            Ok(Some((server, _))) if server == self.server() => return Ok(()),
-            Ok(Some((server, _))) => {
+            Ok(Some(Known { server, .. })) if server == self.server() => return Ok(()),
+            Ok(Some(Known { server, .. })) => {
                 return Err(LocalFailure::DamagedRecord {
                     path,
                     damage: Damage::OtherName {
@@ -98,13 +164,14 @@ impl Store {
             Ok(None) => {}
             Err(_) => self.warn(Warning::BegunAnew { path }),
         }
-        self.write_identities(hold, &[]);
+        self.write_identities(hold, &self.known());
         Ok(())
     }
 
-    fn write_identities(&self, _hold: &Hold, identities: &[Identity]) {
+    fn write_identities(&self, _hold: &Hold, known: &Known) {
         let mut writer = Writer::new(WHAT, self.server());
-        for identity in identities {
+        writer.optional("address", known.address.as_deref());
+        for identity in &known.identities {
             writer.element("identity");
             writer.text("uuid", &identity.uuid);
             writer.time("since", identity.since);
@@ -117,8 +184,8 @@ impl Store {
     }
 }
 
-/// The server's name in a file of identities, and the identities.
-fn read(path: &Path) -> Result<Option<(String, Vec<Identity>)>, LocalFailure> {
+/// What a file of identities says.
+fn read(path: &Path) -> Result<Option<Known>, LocalFailure> {
     let Some(bytes) = files::read(path, MOST)? else {
         return Ok(None);
     };
@@ -135,7 +202,11 @@ fn read(path: &Path) -> Result<Option<(String, Vec<Identity>)>, LocalFailure> {
             .into_iter()
             .map(identity)
             .collect::<Result<_, _>>()?;
-        Ok((sealed::text(&file, "server")?.into(), identities))
+        Ok(Known {
+            server: sealed::text(&file, "server")?.into(),
+            address: sealed::optional(&file, "address")?.map(String::from),
+            identities,
+        })
     };
     parse()
         .map(Some)

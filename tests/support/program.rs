@@ -60,7 +60,7 @@ impl Program {
             .arg("--dir")
             .arg(&self.dir)
             // servers come back on other ports, and are the same all the same
-            .args(["--server-name", "tested"])
+            .args(["--server-label", "tested"])
             .args(&self.args)
             .current_dir(self.dir.parent().expect("a folder around it"))
             .env_clear()

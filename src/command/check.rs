@@ -1,0 +1,26 @@
+//! `config --check`: what a start would refuse, and what it would warn of.
+
+use log::Level;
+
+use super::open::{self, Failed};
+use crate::audit::Exit;
+use crate::config::{Remark, Settings};
+use crate::report::print;
+use crate::stop::Stop;
+use crate::trust::Store;
+
+/// Prints the warnings, once nothing is found that would keep an audit from starting.
+pub fn run(settings: &Settings, remarks: &[Remark]) -> Result<Exit, Failed> {
+    open::server(settings, Stop::new())?;
+    let location = open::location(settings);
+    Store::act_as_owner(&location)?;
+    Store::check_label(&location, &settings.server.authority())?;
+    print("the settings are right");
+    for remark in remarks
+        .iter()
+        .filter(|remark| remark.level() <= Level::Warn)
+    {
+        print(&format!("warning: {remark}"));
+    }
+    Ok(Exit::Good)
+}

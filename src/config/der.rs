@@ -1,0 +1,164 @@
+//! As much of DER (X.690) as it takes to hold a private key against a certificate: the public key in either.
+
+use ring::signature::{Ed25519KeyPair, KeyPair};
+
+const INTEGER: u8 = 0x02;
+const BIT_STRING: u8 = 0x03;
+const OCTET_STRING: u8 = 0x04;
+const OID: u8 = 0x06;
+const SEQUENCE: u8 = 0x30;
+/// `[0]` and `[1]`, constructed.
+const FIRST: u8 = 0xa0;
+const SECOND: u8 = 0xa1;
+
+/// rsaEncryption (RFC 8017), id-ecPublicKey (RFC 5480), id-Ed25519 (RFC 8410).
+const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
+
+/// The public part of a private key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Public {
+    /// As a certificate has it.
+    Known(Vec<u8>),
+    /// The key is of another kind, or does not tell.
+    Unknown,
+}
+
+/// Returns the public key in a certificate (RFC 5280 §4.1), `None` if the bytes are none.
+pub(super) fn of_certificate(der: &[u8]) -> Option<Vec<u8>> {
+    let mut outside = Reader(der);
+    let mut certificate = outside.sequence()?;
+    outside.end()?;
+    let mut signed = certificate.sequence()?;
+    certificate.sequence()?; // how it is signed
+    certificate.take(BIT_STRING)?;
+    certificate.end()?;
+    signed.optional(FIRST); // version
+    signed.take(INTEGER)?;
+    for _ in ["signature", "issuer", "validity", "subject"] {
+        signed.sequence()?;
+    }
+    let mut info = signed.sequence()?;
+    info.sequence()?.take(OID)?;
+    let key = info.bits()?;
+    info.end()?;
+    Some(key.to_vec())
+}
+
+/// Returns the public part of a private key in a PEM block of this label, `None` if the bytes are none.
+pub(super) fn of_private_key(label: &str, der: &[u8]) -> Option<Public> {
+    match label {
+        "RSA PRIVATE KEY" => of_rsa(der),
+        "EC PRIVATE KEY" => of_ec(der),
+        "PRIVATE KEY" => of_any(der),
+        _ => Some(Public::Unknown),
+    }
+}
+
+/// PKCS #8 (RFC 5958 §2).
+fn of_any(der: &[u8]) -> Option<Public> {
+    let mut key = Reader(der).sequence()?;
+    key.take(INTEGER)?;
+    let kind = key.sequence()?.take(OID)?;
+    let inside = key.take(OCTET_STRING)?;
+    match kind {
+        RSA => of_rsa(inside),
+        EC => of_ec(inside),
+        ED25519 => {
+            let seed = Reader(inside).take(OCTET_STRING)?;
+            let pair = Ed25519KeyPair::from_seed_unchecked(seed).ok()?;
+            Some(Public::Known(pair.public_key().as_ref().to_vec()))
+        }
+        _ => Some(Public::Unknown),
+    }
+}
+
+/// PKCS #1 (RFC 8017 §A.1.2): modulus and exponent stand in it as in a public key.
+fn of_rsa(der: &[u8]) -> Option<Public> {
+    let mut key = Reader(der).sequence()?;
+    key.take(INTEGER)?; // version
+    let from = key.0;
+    key.take(INTEGER)?;
+    key.take(INTEGER)?;
+    let both = from.get(..from.len().checked_sub(key.0.len())?)?;
+    key.take(INTEGER)?; // the private exponent
+    Some(Public::Known(sequence_of(both)?))
+}
+
+/// RFC 5915 §3: the public key is optional.
+fn of_ec(der: &[u8]) -> Option<Public> {
+    let mut key = Reader(der).sequence()?;
+    key.take(INTEGER)?;
+    key.take(OCTET_STRING)?;
+    key.optional(FIRST); // the curve
+    match key.optional(SECOND) {
+        Some(public) => Some(Public::Known(Reader(public).bits()?.to_vec())),
+        None => Some(Public::Unknown),
+    }
+}
+
+/// The bytes in a sequence, as DER has it.
+fn sequence_of(content: &[u8]) -> Option<Vec<u8>> {
+    let mut der = vec![SEQUENCE];
+    match u8::try_from(content.len()) {
+        Ok(short @ 0..=0x7f) => der.push(short),
+        _ => {
+            let length = u32::try_from(content.len()).ok()?.to_be_bytes();
+            let length: Vec<u8> = length.into_iter().skip_while(|byte| *byte == 0).collect();
+            der.push(0x80 | u8::try_from(length.len()).ok()?);
+            der.extend(length);
+        }
+    }
+    der.extend(content);
+    Some(der)
+}
+
+/// What is left to read.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    /// Takes the content of the next element, which has this tag.
+    fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
+        let [first, length, rest @ ..] = self.0 else {
+            return None;
+        };
+        if *first != tag {
+            return None;
+        }
+        let (length, rest) = match length {
+            0..=0x7f => (usize::from(*length), rest),
+            // more than four bytes are no length of a file that was read
+            0x81..=0x84 => {
+                let (bytes, rest) = rest.split_at_checked(usize::from(*length & 0x7f))?;
+                let number = |sum: usize, byte: &u8| (sum << 8) | usize::from(*byte);
+                (bytes.iter().fold(0, number), rest)
+            }
+            _ => return None,
+        };
+        let (content, rest) = rest.split_at_checked(length)?;
+        self.0 = rest;
+        Some(content)
+    }
+
+    fn optional(&mut self, tag: u8) -> Option<&'a [u8]> {
+        let is_next = self.0.first() == Some(&tag);
+        is_next.then(|| self.take(tag)).flatten()
+    }
+
+    fn sequence(&mut self) -> Option<Reader<'a>> {
+        self.take(SEQUENCE).map(Reader)
+    }
+
+    /// Takes a string of whole bytes.
+    fn bits(&mut self) -> Option<&'a [u8]> {
+        match self.take(BIT_STRING)? {
+            [0, bytes @ ..] => Some(bytes),
+            _ => None,
+        }
+    }
+
+    fn end(&self) -> Option<()> {
+        self.0.is_empty().then_some(())
+    }
+}
