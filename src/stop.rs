@@ -1,4 +1,5 @@
-//! When to stop: a flag that every wait looks at, set by SIGINT or SIGTERM.
+//! When to stop: a flag that every wait looks at, set by SIGINT or SIGTERM. Beside it the wish that settings be read again,
+//! set by SIGHUP.
 
 #![forbid(unsafe_code)]
 
@@ -7,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::sys;
+use crate::sys::{self, Asked};
 
 /// How often a wait looks whether it should end.
 pub const GLANCE: Duration = Duration::from_millis(50);
@@ -16,7 +17,9 @@ pub const GLANCE: Duration = Duration::from_millis(50);
 #[derive(Clone, Debug, Default)]
 pub struct Stop {
     requested: Arc<AtomicBool>,
-    signals: bool,
+    reload: Arc<AtomicBool>,
+    /// What signals are taken up for.
+    signals: &'static [Asked],
 }
 
 impl Stop {
@@ -28,10 +31,19 @@ impl Stop {
     /// Stops on SIGINT and SIGTERM too. To be called before any thread is started: the signals are
     /// blocked in this thread and in those it starts, and taken up by who waits.
     pub fn on_signals() -> Stop {
-        sys::block_stop_signals();
+        Stop::taking(&[Asked::Stop])
+    }
+
+    /// The same, and takes SIGHUP for the wish that settings be read again.
+    pub fn on_signals_and_reloads() -> Stop {
+        Stop::taking(&[Asked::Stop, Asked::Reload])
+    }
+
+    fn taking(signals: &'static [Asked]) -> Stop {
+        sys::block_signals(signals);
         Stop {
-            requested: Arc::default(),
-            signals: true,
+            signals,
+            ..Stop::default()
         }
     }
 
@@ -42,20 +54,40 @@ impl Stop {
 
     /// Has anybody asked?
     pub fn requested(&self) -> bool {
-        if self.signals && sys::take_stop_signal(Duration::ZERO) {
-            self.request();
-        }
+        self.take_up(Duration::ZERO);
         self.requested.load(Ordering::Relaxed)
     }
 
-    /// Waits until a stop is requested, for `time` at most. It may end earlier: see
+    /// Returns whether settings are to be read again; the wish stays until [`Stop::take_reload`].
+    pub fn reload_requested(&self) -> bool {
+        self.take_up(Duration::ZERO);
+        self.reload.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether settings are to be read again, once for each wish.
+    pub fn take_reload(&self) -> bool {
+        self.take_up(Duration::ZERO);
+        self.reload.swap(false, Ordering::Relaxed)
+    }
+
+    /// Waits until a stop or a reload is requested, for `time` at most. It may end earlier: see
     /// [`Clock::sleep`](crate::clock::Clock::sleep).
     pub fn wait(&self, time: Duration) {
-        if !self.signals {
-            thread::sleep(time.min(GLANCE));
-        } else if sys::take_stop_signal(time) {
-            // a signal ends this at once
-            self.request();
+        match self.signals.is_empty() {
+            true => thread::sleep(time.min(GLANCE)),
+            false => self.take_up(time), // a signal ends this at once
+        }
+    }
+
+    /// Takes up a signal that comes within a time.
+    fn take_up(&self, time: Duration) {
+        if self.signals.is_empty() {
+            return;
+        }
+        match sys::take_signal(self.signals, time) {
+            Some(Asked::Stop) => self.request(),
+            Some(Asked::Reload) => self.reload.store(true, Ordering::Relaxed),
+            None => {}
         }
     }
 }

@@ -130,40 +130,62 @@ pub fn act_as(user: u32, group: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// SIGINT and SIGTERM: the wish that the program end.
-fn stop_signals() -> libc::sigset_t {
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// The end of the program (SIGINT, SIGTERM).
+    Stop,
+    /// That the settings be read again (SIGHUP).
+    Reload,
+}
+
+/// The signals that ask for one of these.
+fn signals(asked: &[Asked]) -> libc::sigset_t {
     // SAFETY: sigset_t is plain data, which sigemptyset initialises before anything reads it.
     unsafe {
         let mut set = std::mem::zeroed();
         libc::sigemptyset(&mut set);
-        libc::sigaddset(&mut set, libc::SIGINT);
-        libc::sigaddset(&mut set, libc::SIGTERM);
+        for signal in asked.iter().flat_map(numbers) {
+            libc::sigaddset(&mut set, *signal);
+        }
         set
     }
 }
 
-/// Blocks them in this thread and those it starts later, for [`take_stop_signal`] to take up.
-pub fn block_stop_signals() {
-    let set = stop_signals();
+fn numbers(asked: &Asked) -> &'static [libc::c_int] {
+    match asked {
+        Asked::Stop => &[libc::SIGINT, libc::SIGTERM],
+        Asked::Reload => &[libc::SIGHUP],
+    }
+}
+
+/// Blocks the signals that ask for these in this thread and those it starts later, for [`take_signal`] to take up.
+pub fn block_signals(asked: &[Asked]) {
+    let set = signals(asked);
     // SAFETY: set is initialised, and the old mask is not asked for; the default disposition is no
     // function of ours. A shell's background job inherits them ignored, and what is ignored is not
     // queued for anybody to take up.
     unsafe {
-        libc::signal(libc::SIGINT, libc::SIG_DFL);
-        libc::signal(libc::SIGTERM, libc::SIG_DFL);
+        for signal in asked.iter().flat_map(numbers) {
+            libc::signal(*signal, libc::SIG_DFL);
+        }
         libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
     }
 }
 
-/// Waits up to `time` for one of them: has it come?
-pub fn take_stop_signal(time: Duration) -> bool {
-    let set = stop_signals();
+/// Waits up to `time` for a signal that asks for one of these; `None`: none has come.
+pub fn take_signal(asked: &[Asked], time: Duration) -> Option<Asked> {
+    let set = signals(asked);
     let timeout = libc::timespec {
         tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
         tv_nsec: time.subsec_nanos() as libc::c_long, // below 10^9 fits everywhere
     };
     // SAFETY: set and timeout are initialised and outlive the call; no siginfo is asked for.
-    unsafe { libc::sigtimedwait(&set, std::ptr::null_mut(), &timeout) > 0 }
+    let signal = unsafe { libc::sigtimedwait(&set, std::ptr::null_mut(), &timeout) };
+    let mut asked = asked.iter();
+    asked
+        .find(|asked| numbers(asked).contains(&signal))
+        .copied()
 }
 
 /// Keeps gRPC from writing to stderr on its own, unless the operator asks for it. To be called

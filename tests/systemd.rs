@@ -348,8 +348,18 @@ fn the_service_is_installed_runs_comes_back_after_a_hang_and_goes_without_a_trac
     assert!(!informed.contains("<6>"), "{informed}");
     assert!(journal("warning..warning").contains("default password"));
 
-    // twice is harmless, and does not so much as restart it
+    // settings are read again without a restart
     let process = booted.shows("MainPID");
+    booted.does(&["sh", "-c", &format!("echo 'audit-sample = 7' >>{settings}")]);
+    booted.does(&["systemctl", "reload", "immuaudit"]);
+    let end = Instant::now() + Duration::from_secs(60);
+    while !journal("info..info").contains("the settings were read again and are in use") {
+        assert!(Instant::now() < end, "{}", journal("debug"));
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(booted.shows("MainPID"), process);
+
+    // twice is harmless, and does not so much as restart it
     booted.does(&install);
     assert_eq!(booted.shows("MainPID"), process);
     booted.does(&["immuaudit", "audit-mode", "status"]);

@@ -105,6 +105,14 @@ impl Auditor {
         }
     }
 
+    /// Goes on with other settings between two cycles: how the same server is reached, what is demanded, and the room for
+    /// mirrors. Everything that is remembered stays.
+    pub fn change_settings(&mut self, server: Server, policy: Policy, mirror: Option<u64>) {
+        self.server.take_setup_of(server);
+        self.policy = policy;
+        self.mirror_most = mirror;
+    }
+
     /// Gives a cycle at least this time in place of a minute, however short the interval is.
     #[must_use]
     pub fn with_shortest_cycle(self, shortest_cycle: Duration) -> Auditor {

@@ -163,6 +163,15 @@ impl SignerKey {
     }
 }
 
+/// By the other half, which is of one private key alone.
+impl PartialEq for SignerKey {
+    fn eq(&self, other: &SignerKey) -> bool {
+        self.public == other.public
+    }
+}
+
+impl Eq for SignerKey {}
+
 impl fmt::Debug for SignerKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SignerKey({})", self.public)

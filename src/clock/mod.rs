@@ -56,14 +56,14 @@ impl Clock {
         later.saturating_duration_since(self.instant())
     }
 
-    /// Sleeps for a time, and no longer than until a stop is requested. Simulated time moves on instead.
+    /// Sleeps for a time, and no longer than until a stop or a reload is requested. Simulated time moves on instead.
     pub fn sleep(&self, time: Duration, stop: &Stop) {
         self.sleep_until(self.instant() + time, stop);
     }
 
     /// Sleeps until `end`, as [`Clock::sleep`] does.
     pub fn sleep_until(&self, end: Instant, stop: &Stop) {
-        while !stop.requested() {
+        while !stop.requested() && !stop.reload_requested() {
             let left = self.until(end);
             if left.is_zero() {
                 return;

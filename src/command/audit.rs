@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use log::Level;
 
 use super::open::{self, Failed};
+use super::reload::reload;
 use super::watch::{self, Watch};
 use crate::audit::{Auditor, Cycle, Exit, Outcome, Readings, Trouble, Went, chance_per_day};
 use crate::clock::Clock;
-use crate::config::{Effective, Format, Repeat, Settings, Volume};
+use crate::config::{Effective, Format, Process, Repeat, Settings, Volume};
 use crate::report::{
     Event, Said, Untrusted, complain, log_cycle, log_outcome, log_slow_cycle, log_swept,
     log_untrusted, log_values, log_warning, log_warnings, outcome_json, outcome_line, print,
@@ -22,8 +23,12 @@ use crate::stop::Stop;
 use crate::text::counted;
 
 /// Audits until stopped, or once.
-pub fn run(settings: &Settings, effective: &Effective) -> Result<Exit, Failed> {
-    let stop = Stop::on_signals(); // before gRPC starts its threads
+pub fn run(settings: &Settings, effective: &Effective, process: &Process) -> Result<Exit, Failed> {
+    // before gRPC starts its threads
+    let stop = match settings.audit.repeat {
+        Repeat::Once => Stop::on_signals(),
+        Repeat::UntilStopped => Stop::on_signals_and_reloads(),
+    };
     let mut store = open::store(settings)?;
     let notifier = Rc::new(Notifier::from_environment());
     let progress = notifier.clone();
@@ -42,8 +47,9 @@ pub fn run(settings: &Settings, effective: &Effective) -> Result<Exit, Failed> {
             Ok(exit.max(found))
         }
         Repeat::UntilStopped => {
-            let watched = Loop {
-                settings,
+            let mut watched = Loop {
+                settings: settings.clone(),
+                process,
                 watch: &watch,
                 stop: &stop,
                 clock: auditor.clock().clone(),
@@ -167,7 +173,9 @@ pub(super) fn tell(settings: &Settings, outcome: &Outcome) {
 
 /// What the loop goes by.
 struct Loop<'a> {
-    settings: &'a Settings,
+    settings: Settings,
+    /// What the settings are read from again.
+    process: &'a Process,
     watch: &'a Watch,
     stop: &'a Stop,
     clock: Clock,
@@ -177,19 +185,22 @@ struct Loop<'a> {
 impl Loop<'_> {
     /// A cycle every interval; one that overruns is followed by the next at once, without piling
     /// up.
-    fn until_stopped(&self, auditor: &mut Auditor) -> Exit {
-        let settings = self.settings;
-        let name = &settings.server.name;
-        let interval = settings.audit.interval;
+    fn until_stopped(&mut self, auditor: &mut Auditor) -> Exit {
+        let name = &self.settings.server.name.clone();
         Event::new(Level::Info, "auditing")
             .text("server", name)
-            .text("interval", format!("{interval:?}"))
+            .text("interval", format!("{:?}", self.settings.audit.interval))
             .log();
-        self.notifier.ready(settings.server.call_timeout);
+        self.notifier.ready(self.settings.server.call_timeout);
         let mut said = Said::default();
         let mut level = Level::Info; // once; a line a cycle is for who looks for it
         let mut said_slow = false;
         while !self.stop.requested() {
+            if self.stop.take_reload() {
+                self.reload(auditor);
+            }
+            let settings = &self.settings;
+            let interval = settings.audit.interval;
             let next = self.clock.instant() + interval;
             let cycle = auditor.cycle_and(
                 |outcome| self.tell(outcome),
@@ -212,6 +223,15 @@ impl Loop<'_> {
         Exit::Good
     }
 
+    /// Reads the settings again; a cycle follows at once.
+    fn reload(&mut self, auditor: &mut Auditor) {
+        let (process, watch, stop) = (self.process, self.watch, self.stop);
+        if let Some(settings) = reload(process, &self.settings, auditor, watch, stop) {
+            self.settings = settings;
+            self.notifier.ready(self.settings.server.call_timeout); // calls may take longer than the watchdog allows
+        }
+    }
+
     /// A line of all databases of which nothing is trusted, if there is more to say of them than in the last line.
     fn tell_untrusted(&self, cycle: &Cycle, said: &mut Said) {
         let untrusted = Untrusted::of(cycle);
@@ -227,16 +247,16 @@ impl Loop<'_> {
         log_outcome(&self.settings.server.name, outcome);
         self.watch.outcome(outcome);
         if matches!(self.settings.report.format, Format::Json) {
-            print_outcome(self.settings, outcome);
+            print_outcome(&self.settings, outcome);
         }
     }
 
     /// What is left of the interval: a sweep that is behind its pace, else nothing.
     fn sweep_until(&self, auditor: &mut Auditor, next: Instant) {
         let name = &self.settings.server.name;
-        while !self.stop.requested() && self.clock.instant() < next {
+        while !self.is_called_for() && self.clock.instant() < next {
             let now = self.clock.instant();
-            mirror(auditor, self.settings, next.min(now + MIRROR_SLICE));
+            mirror(auditor, &self.settings, next.min(now + MIRROR_SLICE));
             let slice = auditor.sweep_at_pace(next);
             if let Some(outcome) = &slice.outcome {
                 self.tell(outcome);
@@ -257,9 +277,14 @@ impl Loop<'_> {
         }
     }
 
+    /// Is the pause between two cycles to end, because the program is to end or to read its settings again?
+    fn is_called_for(&self) -> bool {
+        self.stop.requested() || self.stop.reload_requested()
+    }
+
     /// Sleeps until then; a watchdog is told that this is no hang.
     fn rest(&self, until: Instant) {
-        while !self.stop.requested() && self.clock.instant() < until {
+        while !self.is_called_for() && self.clock.instant() < until {
             self.notifier.progress();
             let left = self.clock.until(until);
             let pause = left.min(self.notifier.patience());

@@ -17,6 +17,7 @@ mod locate;
 mod notify;
 mod open;
 mod operator;
+mod reload;
 mod roots;
 mod service;
 mod status;
@@ -43,15 +44,16 @@ pub fn main() -> ExitCode {
     let process = Process::current(); // overwrites passwords among the arguments
     sys::forbid_core_dumps(); // only now, for that goes through /proc/self/mem
     end_at_a_panic();
-    let exit = match process.and_then(|process| config::load(&process)) {
-        Ok(Invocation::Tell(text)) => {
-            print(&text);
-            Exit::Good
-        }
-        Ok(Invocation::Run(run)) => perform(*run),
-        Err(wrong) => refuse(&wrong),
-    };
-    exit.code().into()
+    let exit = process.and_then(|process| {
+        Ok(match config::load(&process)? {
+            Invocation::Tell(text) => {
+                print(&text);
+                Exit::Good
+            }
+            Invocation::Run(run) => perform(*run, &process),
+        })
+    });
+    exit.unwrap_or_else(|wrong| refuse(&wrong)).code().into()
 }
 
 /// Ends the program at a panic of any of its threads: without a courier or the port it would go on, and nobody would hear
@@ -75,7 +77,7 @@ fn refuse(wrong: &Wrong) -> Exit {
     Exit::Local
 }
 
-fn perform(mut run: Run) -> Exit {
+fn perform(mut run: Run, process: &Process) -> Exit {
     if reads_files_alone(&run.task) {
         open::take_only_server(&mut run.settings, &run.effective);
     }
@@ -103,7 +105,7 @@ fn perform(mut run: Run) -> Exit {
     }
     let done = match run.task {
         Task::Check => check::run(&run.settings, &run.remarks),
-        Task::Audit => audit::run(&run.settings, &run.effective),
+        Task::Audit => audit::run(&run.settings, &run.effective, process),
         Task::Sweep { databases } => sweep::run(&run.settings, &run.effective, &databases),
         Task::Status => status::run(&run.settings),
         Task::Health => health::run(&run.settings),

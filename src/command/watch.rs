@@ -56,6 +56,41 @@ pub fn start(
 }
 
 impl Watch {
+    /// Goes on with other settings. Receivers begin anew if theirs are others; what waits for them is on disk, and each
+    /// try that has begun is waited for.
+    pub fn change_settings(
+        &self,
+        before: &Settings,
+        settings: &Settings,
+        effective: &Effective,
+    ) -> Result<(), Failed> {
+        self.board.change_settings(about(settings, effective));
+        self.board.sign_by(settings.watch.signer.clone());
+        let store = Store::open_beside(&open::location(settings))?;
+        for database in store.databases()? {
+            if !open::is_audited(settings, &database) {
+                self.board.note_unselected(&database);
+            }
+        }
+        if before.watch == settings.watch {
+            return Ok(());
+        }
+        let open = open_alarms(&store)?;
+        let mut notifier = self.notifier.borrow_mut();
+        notifier.flush(); // what waits for the end of a cycle is written down
+        notifier.close();
+        *notifier = Notifier::start(
+            &settings.server.name,
+            store.directory(),
+            &settings.watch,
+            &store.load_outcomes(),
+            &open,
+        );
+        self.board.watch_receivers(notifier.receivers());
+        self.board.watch_heartbeat(notifier.heartbeat());
+        Ok(())
+    }
+
     /// A database's check.
     pub fn outcome(&self, outcome: &Outcome) {
         self.board.publish(outcome);

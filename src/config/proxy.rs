@@ -68,14 +68,14 @@ impl Chosen {
 }
 
 /// Which proxy a request goes through.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proxies {
     pub(super) chosen: Option<Chosen>,
     pub(super) environment: Environment,
 }
 
 /// The variables that curl goes by.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Environment(BTreeMap<&'static str, String>);
 
 /// What stands there may be a password.

@@ -107,7 +107,7 @@ pub enum Roots {
 }
 
 /// Who logs in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
     /// User.
     pub username: String,
@@ -256,7 +256,7 @@ pub enum LogFormat {
 }
 
 /// Who watches, and is notified.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchSettings {
     /// Where metrics, probes and the status page are served; `None`: nowhere.
     pub monitoring: Option<Listen>,
@@ -280,7 +280,7 @@ pub struct Listen {
 }
 
 /// Who is notified, and how.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotifySettings {
     /// Where notifications are POSTed to.
     pub webhooks: Vec<Webhook>,
@@ -291,7 +291,7 @@ pub struct NotifySettings {
 }
 
 /// A receiver that notifications are POSTed to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Webhook {
     /// The name of its table; `None`: one of `--audit-notification-url`.
     pub name: Option<String>,
@@ -312,7 +312,7 @@ pub struct Webhook {
 }
 
 /// What is fetched after each cycle that is complete and good.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeartbeatSettings {
     /// Where.
     pub url: Url,

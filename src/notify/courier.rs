@@ -212,6 +212,7 @@ impl Courier {
     pub fn close(&self) -> Option<Undone> {
         let mut waiting = self.shared.lock();
         waiting.is_closed = true;
+        self.shared.changed.notify_all();
         while waiting.on_the_way {
             let woken = self.shared.changed.wait(waiting);
             waiting = woken.unwrap_or_else(PoisonError::into_inner);
@@ -284,12 +285,11 @@ impl Shared {
         let mut waiting = self.lock();
         loop {
             let now = Clock::system().instant();
-            let due = match waiting.is_closed {
-                true => None,
-                false => waiting.queue.take_due(now),
-            };
-            let Some(item) = due else {
-                let next = waiting.queue.next().filter(|_| !waiting.is_closed);
+            if waiting.is_closed {
+                return; // another courier may have its place after a change of the settings
+            }
+            let Some(item) = waiting.queue.take_due(now) else {
+                let next = waiting.queue.next();
                 let time = next.map_or(IDLE, |next| next.saturating_duration_since(now));
                 let woken = self.changed.wait_timeout(waiting, time);
                 waiting = woken.unwrap_or_else(PoisonError::into_inner).0;

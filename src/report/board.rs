@@ -32,7 +32,7 @@ pub const ERRORS: [&str; 5] = [
     "local-failure",
 ];
 
-/// What does not change while the program runs.
+/// What does not change while the program runs, but when its settings are read again.
 #[derive(Clone, Debug)]
 pub struct About {
     /// The server's configured name.
@@ -83,7 +83,7 @@ pub struct Whole {
 /// Everything at one moment.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// What does not change.
+    /// What changes with the settings alone.
     pub about: Arc<About>,
     /// Each database of which something is or was trusted, or that has alarms.
     pub rows: BTreeMap<Arc<str>, Arc<Row>>,
@@ -104,7 +104,7 @@ pub struct Snapshot {
 pub struct Board(Arc<Shared>);
 
 struct Shared {
-    about: Arc<About>,
+    about: Mutex<Arc<About>>,
     signer: Mutex<Option<Arc<SignerKey>>>,
     calls: Calls,
     written: Mutex<Written>,
@@ -124,7 +124,7 @@ impl Board {
         let progress = calls.clock().instant();
         let errors = ERRORS.iter().map(|kind| (*kind, 0)).collect();
         Board(Arc::new(Shared {
-            about: Arc::new(about),
+            about: Mutex::new(Arc::new(about)),
             signer: Mutex::default(),
             calls,
             written: Mutex::new(Written {
@@ -148,6 +148,15 @@ impl Board {
             notifications: Mutex::default(),
             heartbeat: Mutex::default(),
         }))
+    }
+
+    /// Takes over what other settings say.
+    pub fn change_settings(&self, about: About) {
+        *lock(&self.0.about) = Arc::new(about);
+    }
+
+    fn about(&self) -> Arc<About> {
+        lock(&self.0.about).clone()
     }
 
     /// What an earlier run left: a row each, so that every known series is there from the start.
@@ -220,7 +229,8 @@ impl Board {
         row.take(outcome, now, moment);
         let signer = lock(&self.0.signer).clone();
         if let (Some(key), Some(state), true) = (signer, row.trusted, outcome.is_proven()) {
-            let names = (self.0.about.server.as_str(), outcome.database.as_str());
+            let about = self.about();
+            let names = (about.server.as_str(), outcome.database.as_str());
             let note = checkpoint(names, state, row.signature.as_ref(), &key, now);
             row.checkpoint = Some(note.into());
         }
@@ -264,7 +274,7 @@ impl Board {
             whole.identity = Some(identity.unwrap_or("unknown").to_owned());
         }
         whole.cycles += 1;
-        whole.overruns += u64::from(cycle.duration > self.0.about.interval);
+        whole.overruns += u64::from(cycle.duration > self.about().interval);
         whole.ended = Some(now);
         whole.exit = Some(cycle.exit());
         let untrusted = Untrusted::of(cycle);
@@ -307,7 +317,7 @@ impl Board {
         let clock = self.0.calls.clock();
         let stalled = clock.since(written.progress.max(calls.last));
         let mut rows = written.rows.clone();
-        let allowed = late_after(self.0.about.interval);
+        let allowed = late_after(self.about().interval);
         for row in rows.values_mut() {
             let late = row.unproven_for(clock).filter(|time| *time > allowed);
             if let (Some(time), false) = (late, row.overdue) {
@@ -315,7 +325,7 @@ impl Board {
             }
         }
         Snapshot {
-            about: self.0.about.clone(),
+            about: self.about(),
             rows,
             whole: written.whole.clone(),
             calls,

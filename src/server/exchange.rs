@@ -121,7 +121,7 @@ impl Server {
         answer
     }
 
-    fn disconnect(&mut self) {
+    pub(super) fn disconnect(&mut self) {
         self.connection = None;
         (self.carried, self.stalled) = (false, false);
         self.ahead.forget();

@@ -152,6 +152,18 @@ impl Server {
         }
     }
 
+    /// Takes over how another server is reached, who logs in and the deadline; counts, clock and whom progress is told to
+    /// stay. The next call opens a connection and logs in.
+    pub fn take_setup_of(&mut self, other: Server) {
+        self.disconnect();
+        self.transport = other.transport;
+        self.session = other.session;
+        self.timeout = other.timeout;
+        self.renewal = other.renewal;
+        self.spoken = other.spoken;
+        self.largest_answer = other.largest_answer;
+    }
+
     /// Returns the bytes of the largest answer that is taken (`--max-recv-msg-size`).
     pub fn largest_answer(&self) -> u64 {
         self.largest_answer

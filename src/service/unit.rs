@@ -71,6 +71,7 @@ StartLimitIntervalSec=0
 Type=notify
 NotifyAccess=main
 ExecStart={program} audit-mode{persona} --config {config}
+ExecReload=/bin/kill -HUP $MAINPID
 WatchdogSec={watchdog}
 Restart=always
 RestartSec=10

@@ -1,0 +1,121 @@
+//! SIGHUP: the settings are read again as a start would read them, and count only if all of them are right.
+
+use std::fmt;
+
+use log::Level;
+
+use super::open::{self, Failed};
+use super::watch::Watch;
+use crate::audit::Auditor;
+use crate::config::{self, Invocation, Process, Run, Settings, Wrong};
+use crate::report::Event;
+use crate::stop::Stop;
+
+/// Why the settings of before stay in use.
+enum Kept {
+    /// They are wrong.
+    Wrong(Wrong),
+    /// What they name cannot be used.
+    Failed(Failed),
+    /// Settings of these names are others, and cannot change while the program runs.
+    Fixed(Vec<&'static str>),
+}
+
+impl fmt::Display for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Kept::Wrong(wrong) => f.write_str(&wrong.to_string().replace('\n', "; ")),
+            Kept::Failed(failed) => write!(f, "{failed}"),
+            Kept::Fixed(names) => write!(
+                f,
+                "{} cannot change while the program runs: restart it",
+                names.join(", ")
+            ),
+        }
+    }
+}
+
+/// Reads the settings again. Returns those that are in use from now on, `None` if the ones of before stay.
+pub(super) fn reload(
+    process: &Process,
+    before: &Settings,
+    auditor: &mut Auditor,
+    watch: &Watch,
+    stop: &Stop,
+) -> Option<Settings> {
+    let name = &before.server.name;
+    match change(process, before, auditor, watch, stop) {
+        Ok(settings) => {
+            Event::new(Level::Info, "the settings were read again and are in use")
+                .text("server", name)
+                .log();
+            Some(settings)
+        }
+        Err(kept) => {
+            Event::new(
+                Level::Error,
+                "the settings were read again and are not used: those of before stay in use",
+            )
+            .text("server", name)
+            .text("reason", kept)
+            .log();
+            None
+        }
+    }
+}
+
+fn change(
+    process: &Process,
+    before: &Settings,
+    auditor: &mut Auditor,
+    watch: &Watch,
+    stop: &Stop,
+) -> Result<Settings, Kept> {
+    let Invocation::Run(run) = config::load(process).map_err(Kept::Wrong)? else {
+        return Err(Kept::Fixed(vec!["the command"])); // the same arguments name the same one
+    };
+    let Run {
+        settings,
+        remarks,
+        effective,
+        ..
+    } = *run;
+    let fixed = fixed(before, &settings);
+    if !fixed.is_empty() {
+        return Err(Kept::Fixed(fixed));
+    }
+    let failed = |failed: Failed| Kept::Failed(failed);
+    let server = open::server(&settings, stop.clone()).map_err(|none| failed(none.into()))?;
+    watch
+        .change_settings(before, &settings, &effective)
+        .map_err(failed)?;
+    auditor.change_settings(server, open::policy(&settings), settings.audit.mirror);
+    for remark in remarks {
+        log::log!(remark.level(), "{remark}");
+    }
+    Ok(settings)
+}
+
+/// Returns the settings that are others and cannot change: what the process holds open, or is known by.
+fn fixed(before: &Settings, after: &Settings) -> Vec<&'static str> {
+    let (old, new) = (&before.server, &after.server);
+    let changed = [
+        (before.persona != after.persona, "--as"),
+        (old.address != new.address, "--immudb-address"),
+        (old.port != new.port, "--immudb-port"),
+        (old.name != new.name, "--server-label"),
+        (before.trust.directory != after.trust.directory, "--dir"),
+        (before.trust.roots != after.trust.roots, "--roots-filepath"),
+        (before.audit.repeat != after.audit.repeat, "--once"),
+        (
+            before.watch.monitoring != after.watch.monitoring,
+            "--audit-monitoring-host, --audit-monitoring-port or --no-monitoring",
+        ),
+        (
+            before.report != after.report,
+            "--json, --quiet, --log-level or --log-format",
+        ),
+    ];
+    let names = changed.into_iter().filter(|(changed, _)| *changed);
+    names.map(|(_, name)| name).collect()
+}
