@@ -8,7 +8,9 @@ use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::process::{Command, Stdio};
 
+use immuaudit::clock;
 use immuaudit::config::Remark;
+use immuaudit::trust::{Location, Store};
 use log::Level;
 use support::certificates::{authority, certificate, openssl};
 use support::loud::not_shown;
@@ -370,30 +372,24 @@ fn a_new_label_for_an_address_that_was_audited_is_refused() {
 #[test]
 fn a_label_in_place_of_the_address_that_0_1_0_filed_under_is_refused() {
     let scene = Scene::new();
-    let port = scene.server.port().to_string();
-    let dir = scene.program.dir.display().to_string();
-    let run = |more: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_immuaudit"));
-        command
-            .args(["--once", "--json", "-p", &port, "--dir", &dir])
-            .args(more)
-            .env_clear();
-        support::program::Run::of(command.output().unwrap())
+    let location = |server: &str| Location {
+        dir: scene.program.dir.clone(),
+        roots: None,
+        server: server.to_owned(),
     };
-    run(&[]).is(0, DATABASE, "first-seen");
-    let home = scene.program.dir.join(format!("127%2e0%2e0%2e1%3a{port}"));
-    // 0.1.0 recorded no address; the label was one. A file without it is damaged, and so is said nothing of it
-    let text = fs::read_to_string(home.join("identities")).unwrap();
-    assert!(
-        text.contains(&format!("address = \"127.0.0.1:{port}\"")),
-        "{text}"
-    );
-    let refused = run(&["--server-label=primary"]);
-    refused.ends_with(3);
-    assert!(
-        refused.stderr.contains("give --server-label 127.0.0.1:"),
-        "{refused:#?}"
-    );
+    let address = format!("127.0.0.1:{}", scene.server.port());
+    // 0.1.0 recorded no address, and called a server without a name by it
+    drop(Store::open(&location(&address), clock::now()).unwrap());
+    let refused = Store::check_label(&location("primary"), &address).unwrap_err();
+    let remedy = format!("give --server-label {address}");
+    assert!(refused.to_string().contains(&remedy), "{refused}");
+    Store::check_label(&location("primary"), "127.0.0.1:1").unwrap();
+    Store::check_label(&location(&address), &address).unwrap();
+    // a label that was given says nothing of the address
+    drop(Store::open(&location("given"), clock::now()).unwrap());
+    let run = scene.program.run(&["--once"]);
+    run.ends_with(3);
+    assert!(run.stderr.contains(&remedy), "{run:#?}");
 }
 
 #[test]
