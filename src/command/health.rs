@@ -12,8 +12,9 @@ use crate::config::{Listen, Settings};
 use crate::report::print;
 use crate::text::Shown;
 
-/// Longer than an auditor takes that is alive, and shorter than a container's patience.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// For each address: longer than an auditor takes that is alive, and for two of them shorter than the image's patience of
+/// 10 s.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Asks the running auditor's `/livez`; its answer on stdout.
 ///
@@ -22,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub fn run(settings: &Settings) -> Result<Exit, Failed> {
     let listen = settings.watch.monitoring.as_ref();
     let listen = listen.filter(|listen| listen.port != 0);
-    let url = format!("http://{}/livez", authority(listen.ok_or(Failed::NoProbe)?));
+    let authorities = authorities(listen.ok_or(Failed::NoProbe)?);
     let agent = Agent::config_builder()
         .timeout_global(Some(PATIENCE))
         .max_redirects(0)
@@ -30,20 +31,23 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
         .proxy(None) // it runs right here
         .build()
         .new_agent();
-    let answer = agent.get(&url).call().and_then(|mut answer| {
-        let text = answer.body_mut().with_config().limit(4096).read_to_string();
-        Ok((answer.status().is_success(), text?))
-    });
-    match answer {
-        Ok((alive, text)) => {
-            print(&printable(&text));
-            Ok(if alive { Exit::Good } else { Exit::Incomplete })
-        }
-        Err(error) => {
-            print(&format!("{url}: {}", Shown::new(&error.to_string())));
-            Ok(Exit::Incomplete)
+    let mut failures = Vec::new();
+    for authority in authorities {
+        let url = format!("http://{authority}/livez");
+        let answer = agent.get(&url).call().and_then(|mut answer| {
+            let text = answer.body_mut().with_config().limit(4096).read_to_string();
+            Ok((answer.status().is_success(), text?))
+        });
+        match answer {
+            Ok((alive, text)) => {
+                print(&printable(&text));
+                return Ok(if alive { Exit::Good } else { Exit::Incomplete });
+            }
+            Err(error) => failures.push(format!("{url}: {}", Shown::new(&error.to_string()))),
         }
     }
+    print(&failures.join("; "));
+    Ok(Exit::Incomplete)
 }
 
 /// On one line, without what a terminal would take for a command.
@@ -52,14 +56,15 @@ fn printable(text: &str) -> String {
     text.trim().chars().filter(shown).collect()
 }
 
-/// Where to ask; what listens everywhere listens on loopback too.
-fn authority(listen: &Listen) -> String {
+/// Where to ask, one after the other until one answers; what listens everywhere listens on loopback too.
+fn authorities(listen: &Listen) -> Vec<String> {
+    let at = |host: &str| format!("{host}:{}", listen.port);
     match listen.host.parse() {
-        Ok(IpAddr::V4(Ipv4Addr::UNSPECIFIED)) => format!("127.0.0.1:{}", listen.port),
-        // IPv4 with it, and IPv4 alone where there is no IPv6
-        Ok(IpAddr::V6(Ipv6Addr::UNSPECIFIED)) => format!("127.0.0.1:{}", listen.port),
-        Ok(IpAddr::V6(address)) => format!("[{address}]:{}", listen.port),
-        _ => format!("{}:{}", listen.host, listen.port),
+        Ok(IpAddr::V4(Ipv4Addr::UNSPECIFIED)) => vec![at("127.0.0.1")],
+        // IPv4 with it, and one of them alone where the other is not there
+        Ok(IpAddr::V6(Ipv6Addr::UNSPECIFIED)) => vec![at("127.0.0.1"), at("[::1]")],
+        Ok(IpAddr::V6(address)) => vec![at(&format!("[{address}]"))],
+        _ => vec![at(&listen.host)],
     }
 }
 
@@ -70,15 +75,15 @@ mod tests {
     #[test]
     fn what_listens_everywhere_is_asked_on_loopback() {
         let at = |host: &str| {
-            authority(&Listen {
+            authorities(&Listen {
                 host: host.into(),
                 port: 9477,
             })
         };
-        assert_eq!(at("0.0.0.0"), "127.0.0.1:9477");
-        assert_eq!(at("::"), "127.0.0.1:9477");
-        assert_eq!(at("10.0.0.1"), "10.0.0.1:9477");
-        assert_eq!(at("fd00::1"), "[fd00::1]:9477");
-        assert_eq!(at("auditor.local"), "auditor.local:9477");
+        assert_eq!(at("0.0.0.0"), ["127.0.0.1:9477"]);
+        assert_eq!(at("::"), ["127.0.0.1:9477", "[::1]:9477"]);
+        assert_eq!(at("10.0.0.1"), ["10.0.0.1:9477"]);
+        assert_eq!(at("fd00::1"), ["[fd00::1]:9477"]);
+        assert_eq!(at("auditor.local"), ["auditor.local:9477"]);
     }
 }
