@@ -61,6 +61,12 @@ pub fn effective_user() -> u32 {
     unsafe { libc::geteuid() }
 }
 
+/// The group id that decides which files may be opened, beside the further groups.
+pub fn effective_group() -> u32 {
+    // SAFETY: takes nothing and cannot fail (getegid(2)).
+    unsafe { libc::getegid() }
+}
+
 /// Keeps this process's memory, passwords included, out of core files and away from debuggers of the same
 /// user. `/proc/self/mem` is closed to it from then on.
 pub fn forbid_core_dumps() {

@@ -65,6 +65,7 @@ mod text;
 mod trusted;
 mod values;
 mod values_file;
+mod volume;
 mod warning;
 
 pub use acknowledged::{Acknowledged, Acknowledgement};

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::failure::LocalFailure;
 use super::files;
+use super::volume;
 use super::warning::Warning;
 use crate::sys;
 
@@ -77,9 +78,15 @@ pub fn warnings(path: &Path, rights: u32) -> Vec<Warning> {
     };
     let mode = found.permissions().mode() & 0o7777;
     let (owner, us) = (found.uid(), sys::effective_user());
+    let by_kubelet = match volume::is_in_pod() {
+        true => volume::rights_by_kubelet(owner, found.gid(), sys::effective_group()),
+        false => 0,
+    };
+    let rights = rights & !by_kubelet;
+    let is_volume = owner == 0 && by_kubelet != 0;
     let path = || path.to_path_buf();
     let loose = (mode & rights != 0).then(|| Warning::Loose { path: path(), mode });
-    let other = (owner != us).then(|| Warning::Owner {
+    let other = (owner != us && !is_volume).then(|| Warning::Owner {
         path: path(),
         owner,
         us,
