@@ -152,11 +152,11 @@ fn the_ledger_uses_no_other_room_and_what_travels_uses_the_ledger_alone() {
 /// Files that use each other in a circle can only be read all at once. No others than these, which
 /// may only become fewer and smaller.
 const CIRCLES: &[&str] = &[
-    "config/argv config/completions config/draft config/effective config/environment \
-     config/file config/flags config/help config/kind config/load config/man config/pem \
-     config/persona config/process config/receiver_table config/renewable config/resolve config/service \
-     config/setting config/settings config/table config/value config/verb config/watch \
-     config/watch_receivers config/words",
+    "config/argv config/draft config/effective config/file config/flags config/kind config/pem \
+     config/persona config/process config/receiver_table config/renewable config/setting \
+     config/settings config/table config/value config/verb",
+    "config/load config/service",
+    "config/resolve config/watch config/watch_receivers",
     "drill/deliver drill/distort drill/embedded drill/forge drill/lie drill/refuse \
      drill/service drill/store drill/transactions drill/transport",
     "report/alarm report/json",

@@ -64,8 +64,8 @@ fn a_dry_run_tells_every_step_and_no_password() {
     );
 }
 
-#[test]
-fn the_unit_is_clean_and_lets_the_service_do_little() {
+/// What systemd thinks of a unit: nothing is wrong with it, and little is left that it may do.
+fn is_clean_and_lets_the_service_do_little(unit: &str, name: &str) {
     if Command::new("systemd-analyze")
         .arg("--version")
         .output()
@@ -74,16 +74,16 @@ fn the_unit_is_clean_and_lets_the_service_do_little() {
         return not_shown("the unit is not checked by systemd-analyze, which is not here");
     }
     let folder = Place::new();
-    let run = install(&folder, &[]);
-    let unit: String = written(&run, "immuaudit.service")
+    let program = format!("ExecStart={}", env!("CARGO_BIN_EXE_immuaudit"));
+    let lines = unit
         .lines()
         .map(|line| match line.strip_prefix("ExecStart=") {
             // where it would be copied to there is nothing yet
-            Some(_) => format!("ExecStart={}\n", env!("CARGO_BIN_EXE_immuaudit")),
-            None => format!("{line}\n"),
-        })
-        .collect();
-    let path = folder.join("immuaudit.service");
+            Some(_) => &program,
+            None => line,
+        });
+    let unit: String = lines.map(|line| format!("{line}\n")).collect();
+    let path = folder.join(name);
     fs::write(&path, unit).unwrap();
     let verified = Command::new("systemd-analyze")
         .arg("verify")
@@ -113,6 +113,19 @@ fn the_unit_is_clean_and_lets_the_service_do_little() {
     let exposure: Option<f64> =
         line.and_then(|line| line.split(": ").nth(1)?.split(' ').next()?.parse().ok());
     assert!(exposure.is_some_and(|exposure| exposure <= 1.5), "{said}");
+}
+
+#[test]
+fn the_unit_is_clean_and_lets_the_service_do_little() {
+    let run = install(&Place::new(), &[]);
+    let unit = written(&run, "immuaudit.service");
+    is_clean_and_lets_the_service_do_little(&unit, "immuaudit.service");
+}
+
+#[test]
+fn the_unit_of_instances_is_clean_and_lets_them_do_little() {
+    let unit = include_str!("../deploy/debian/immuaudit@.service");
+    is_clean_and_lets_the_service_do_little(unit, "immuaudit@shop.service");
 }
 
 #[test]

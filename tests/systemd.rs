@@ -2,136 +2,13 @@
 
 mod support;
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use immuaudit::drill::{Embedded, Lie, Options, Telling, fill};
+use support::booted::Booted;
 use support::loud::not_shown;
-use support::place::Place;
-
-/// A booted systemd, gone with it.
-struct Booted {
-    unshare: Child,
-    first: u32,
-    _folder: Place,
-}
-
-impl Booted {
-    /// # Errors
-    /// Why this machine cannot.
-    fn boot() -> Result<Booted, String> {
-        if fs::metadata("/lib/systemd/systemd").is_err() {
-            return Err("there is no systemd".to_owned());
-        }
-        let folder = Place::new();
-        let log = folder.join("log");
-        let root = folder.join("boot");
-        fs::create_dir(&root).unwrap();
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/systemd/boot");
-        let unshare = Command::new("unshare")
-            .args([
-                "--mount",
-                "--pid",
-                "--fork",
-                "--kill-child",
-                "--uts",
-                "--ipc",
-                "--cgroup",
-            ])
-            .args(["--propagation", "private"])
-            .arg(script)
-            .arg(&root)
-            .arg(env!("CARGO_BIN_EXE_immuaudit"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(&log).unwrap())
-            .spawn()
-            .map_err(|error| format!("unshare: {error}"))?;
-        let mut booted = Booted {
-            unshare,
-            first: 0,
-            _folder: folder,
-        };
-        booted.wait(&log)?;
-        Ok(booted)
-    }
-
-    fn wait(&mut self, log: &PathBuf) -> Result<(), String> {
-        let id = self.unshare.id();
-        let end = Instant::now() + Duration::from_secs(60);
-        while Instant::now() < end {
-            thread::sleep(Duration::from_millis(100));
-            if let Ok(Some(_)) = self.unshare.try_wait() {
-                let log = fs::read_to_string(log).unwrap_or_default();
-                return Err(log.lines().last().unwrap_or("it ended").to_owned());
-            }
-            let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
-            let first = children.unwrap_or_default();
-            let Some(Ok(first)) = first.split(' ').next().map(str::parse) else {
-                continue;
-            };
-            self.first = first;
-            let running = self.output(&["systemctl", "is-system-running"]);
-            let running = String::from_utf8_lossy(&running.stdout).trim().to_owned();
-            if ["running", "degraded"].contains(&running.as_str()) {
-                return Ok(());
-            }
-        }
-        Err("it does not come up".to_owned())
-    }
-
-    fn output(&self, words: &[&str]) -> Output {
-        Command::new("nsenter")
-            .args([
-                "-t",
-                &self.first.to_string(),
-                "-m",
-                "-p",
-                "-u",
-                "-i",
-                "-C",
-                "--",
-            ])
-            .args(words)
-            .env_clear()
-            .env(
-                "PATH",
-                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            )
-            .stdin(Stdio::null())
-            .output()
-            .expect("nsenter runs")
-    }
-
-    /// Runs a command in there that goes well, and answers what it says.
-    #[track_caller]
-    fn does(&self, words: &[&str]) -> String {
-        let output = self.output(words);
-        let journal = || self.output(&["journalctl", "--no-pager", "-u", "immuaudit.service"]);
-        assert!(
-            output.status.success(),
-            "{words:?}: {output:?}\n{:?}",
-            journal()
-        );
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
-    }
-
-    /// What systemd knows of the service.
-    #[track_caller]
-    fn shows(&self, property: &str) -> String {
-        self.does(&[
-            "systemctl",
-            "show",
-            "--value",
-            "-p",
-            property,
-            "immuaudit.service",
-        ])
-    }
-}
 
 /// Seconds of the test's own watchdog; the unit's is of minutes, longer than the longest call.
 const WATCHDOG: u64 = 6;
@@ -275,13 +152,6 @@ fn a_setgid_mailer_outside_the_sandbox_sends_what_waits(
         thread::sleep(Duration::from_millis(200));
     }
     booted.does(&["systemctl", "disable", "--now", "immuaudit-mail.path"]);
-}
-
-impl Drop for Booted {
-    fn drop(&mut self) {
-        let _ = self.unshare.kill();
-        let _ = self.unshare.wait();
-    }
 }
 
 #[test]

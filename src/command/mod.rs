@@ -108,6 +108,7 @@ fn perform(mut run: Run, process: &Process) -> Exit {
         Task::Audit => audit::run(&run.settings, &run.effective, process),
         Task::Sweep { databases } => sweep::run(&run.settings, &run.effective, &databases),
         Task::Status => status::run(&run.settings),
+        Task::StatusOfAll(all) => status::run_all(&run.settings, &all),
         Task::Health => health::run(&run.settings),
         Task::Locate(task) => locate::run(&run.settings, &task),
         Task::Alarm(task) => alarm::run(&run.settings, &task),
@@ -137,6 +138,7 @@ fn reads_files_alone(task: &Task) -> bool {
         | Task::Check
         | Task::Sweep { .. }
         | Task::Health
+        | Task::StatusOfAll(_)
         | Task::Locate(_)
         | Task::Service(_)
         | Task::Compare(_)

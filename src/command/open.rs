@@ -13,7 +13,7 @@ use crate::config::{Effective, Problem, Roots, Settings, Transport};
 use crate::monitor::CannotListen;
 use crate::report::{Event, log_warning};
 use crate::server::{ClientCertificate, Endpoint, Login, NoSystemRoots, Security, Server, Tls};
-use crate::service::{Account, USER, default_state};
+use crate::service::{Account, USER, default_state, states_of, user_of};
 use crate::stop::Stop;
 use crate::sys;
 use crate::text::Shown;
@@ -132,8 +132,12 @@ impl From<NoSystemRoots> for Failed {
 /// Opens the server's files for an auditor, and logs what is not as it should be. Root goes on as the user that they
 /// belong to.
 pub fn store(settings: &Settings) -> Result<Store, LocalFailure> {
-    if sys::is_root() && settings.trust.directory == default_state() {
-        make_package_directory(&settings.trust.directory);
+    let (usual, user) = match &settings.instance {
+        Some(instance) => (states_of(instance), user_of(instance)),
+        None => (default_state(), USER.to_owned()),
+    };
+    if sys::is_root() && settings.trust.directory == usual {
+        make_package_directory(&usual, &user);
     }
     let (location, address) = (location(settings), settings.server.authority());
     Store::act_as_owner(&location)?;
@@ -148,8 +152,8 @@ pub fn store(settings: &Settings) -> Result<Store, LocalFailure> {
 
 /// Makes the directory that systemd and the Debian package give to the service's user, if there is that user and not yet
 /// the directory. Where it cannot be made, whoever opens it says so.
-fn make_package_directory(directory: &Path) {
-    let Some(account) = Account::find(USER) else {
+fn make_package_directory(directory: &Path, user: &str) {
+    let Some(account) = Account::find(user) else {
         return;
     };
     let made = DirBuilder::new()

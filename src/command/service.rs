@@ -6,7 +6,9 @@ use super::open::Failed;
 use crate::audit::Exit;
 use crate::config::{Control, Installation, ServiceTask, Settings};
 use crate::report::{complain, print};
-use crate::service::{Facts, NoSystemd, Plan, Purge, Service, Step, UNIT, control, is_systemd};
+use crate::service::{
+    Facts, InstanceFacts, NoSystemd, Plan, Purge, Service, Step, UNIT, control, is_systemd, unit_of,
+};
 use crate::sys;
 
 /// Does what was asked for; each step is told before it is taken.
@@ -14,8 +16,16 @@ pub fn run(settings: &Settings, task: ServiceTask) -> Result<Exit, Failed> {
     match task {
         ServiceTask::Install(installation) => {
             let (service, facts) = look(settings, &installation)?;
-            let plan = Plan::install(&service, &facts).map_err(Failed::Service)?;
-            carry_out(&plan, &installation)
+            let plan = match &installation.instance {
+                Some(instance) => {
+                    let own = InstanceFacts::look(instance, &service.config);
+                    let own = own.map_err(Failed::Service)?;
+                    let listen = settings.watch.monitoring.as_ref();
+                    Plan::install_instance(&service, listen, &facts, (instance, &own))
+                }
+                None => Plan::install(&service, &facts),
+            };
+            carry_out(&plan.map_err(Failed::Service)?, &installation)
         }
         ServiceTask::Uninstall {
             purge,
@@ -27,19 +37,32 @@ pub fn run(settings: &Settings, task: ServiceTask) -> Result<Exit, Failed> {
             } else {
                 Purge::Nothing
             };
-            let plan = Plan::uninstall(&service, &facts, purge).map_err(Failed::Service)?;
-            carry_out(&plan, &installation)
+            let plan = match &installation.instance {
+                Some(instance) => {
+                    let own = InstanceFacts::look(instance, &service.config);
+                    let own = own.map_err(Failed::Service)?;
+                    Ok(Plan::uninstall_instance(
+                        &service,
+                        facts.config.as_deref(),
+                        purge,
+                        (instance, &own),
+                    ))
+                }
+                None => Plan::uninstall(&service, &facts, purge),
+            };
+            carry_out(&plan.map_err(Failed::Service)?, &installation)
         }
-        ServiceTask::Control(word) => {
+        ServiceTask::Control(word, instance) => {
             systemd()?;
+            let unit = instance.as_ref().map_or(UNIT.to_owned(), unit_of);
             let word = match word {
                 Control::Start => "start",
                 Control::Stop => "stop",
                 Control::Restart => "restart",
                 Control::Status => "status",
             };
-            let well = control(word, UNIT)
-                .map_err(|error| Failed::Service(format!("systemctl {word} {UNIT}: {error}")))?;
+            let well = control(word, &unit)
+                .map_err(|error| Failed::Service(format!("systemctl {word} {unit}: {error}")))?;
             Ok(if well { Exit::Good } else { Exit::Incomplete })
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
+use super::instance::Instance;
 use super::persona::Persona;
 use super::proxy::{Chosen, Environment};
 use super::receiver_table::ReceiverTable;
@@ -54,6 +55,7 @@ pub(super) struct Draft {
     pub directory: Option<GivenPath>,
     pub roots: Option<GivenPath>,
     pub config: Option<GivenPath>,
+    pub instance: Option<Instance>,
 
     pub json: bool,
     pub quiet: bool,
@@ -92,6 +94,7 @@ pub(super) struct Draft {
     pub version: bool,
     pub check: bool,
     pub all_alarms: bool,
+    pub all_instances: bool,
     pub close_database: String,
     pub yes: bool,
     pub absent_to: u64,

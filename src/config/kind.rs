@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::draft::{Draft, GivenPath, Password, Urls};
+use super::instance::Instance;
 use super::proxy::Chosen;
 use super::secret::Secret;
 use super::settings::Pin;
@@ -40,6 +41,8 @@ pub(super) enum Kind {
     Text(Slot<String>),
     /// One line of text for which "not given" differs from the default.
     MaybeText(Slot<Option<String>>),
+    /// The name of an instance.
+    Instance(Slot<Option<Instance>>),
     /// A host's name or number.
     Host(Slot<String>),
     /// One of a few words, each with what it does.
@@ -161,6 +164,10 @@ impl Kind {
             }
             Kind::Host(slot) => {
                 *slot(draft) = value::host(text)?;
+                Ok(quoted(text))
+            }
+            Kind::Instance(slot) => {
+                *slot(draft) = Some(Instance::read(text)?);
                 Ok(quoted(text))
             }
             Kind::MaybeText(slot) => {

@@ -7,9 +7,10 @@ use super::environment;
 use super::file::{self, Files};
 use super::flags::{self, Given};
 use super::help;
+use super::instances::{self, Own};
 use super::man;
 use super::nearest::nearest;
-use super::persona::Persona;
+use super::persona::{self, Persona};
 use super::problem::{Problem, Wrong};
 use super::process::Process;
 use super::proxy::Environment;
@@ -20,7 +21,7 @@ use super::service;
 use super::settings::Settings;
 use super::source::Source;
 use super::table::TABLE;
-use super::verb::{self, Drill, EvidenceTask, Name, Task, VERBS};
+use super::verb::{self, AllInstances, Drill, EvidenceTask, Name, Task, VERBS};
 use super::version;
 use super::words;
 
@@ -90,6 +91,7 @@ pub fn load(process: &Process) -> Result<Invocation, Wrong> {
             return Ok(Invocation::Tell(config(&run)));
         }
         Name::Sweep => Task::Sweep { databases: words },
+        Name::Status if draft.all_instances => all_instances(process, &draft)?,
         Name::Status => Task::Status,
         Name::Health => Task::Health,
         Name::Locate => Task::Locate(words::locate(&draft, words)?),
@@ -172,6 +174,22 @@ fn evidence(words: Vec<String>) -> Result<Task, Problem> {
         }
     };
     Ok(Task::Evidence(task))
+}
+
+fn all_instances(process: &Process, draft: &Draft) -> Result<Task, Problem> {
+    if draft.instance.is_some() {
+        return Err(Problem::FlagsExclude {
+            flag: "all",
+            other: instances::FLAG,
+            remedy: "leave one of them out",
+        });
+    }
+    let (instances, nameless) = process.instances()?;
+    Ok(Task::StatusOfAll(AllInstances {
+        instances,
+        nameless,
+        config: draft.config.as_ref().map(|given| given.path.clone()),
+    }))
 }
 
 fn drill(draft: &Draft) -> Result<Drill, Problem> {
@@ -275,6 +293,15 @@ pub(super) fn in_place(draft: &Draft, effective: &Effective, task: &Task) -> Res
     }
 }
 
+/// Immugw's auditor is one, and its file is immugw's.
+pub(super) fn instance_as_immugw() -> Problem {
+    Problem::FlagsExclude {
+        flag: instances::FLAG,
+        other: persona::FLAG,
+        remedy: "leave --as immugw out",
+    }
+}
+
 /// What all layers say together.
 pub(super) struct Gathered {
     pub draft: Draft,
@@ -286,7 +313,12 @@ pub(super) struct Gathered {
 pub(super) fn gather(process: &Process, flags: &[Given]) -> Result<Gathered, Wrong> {
     let persona = process.persona()?;
     let environment = environment::read(process, persona);
-    let files = file::read(process, persona, config_file(&environment, flags));
+    let config = config_file(&environment, flags);
+    let files = match process.instance()? {
+        Some(_) if persona == Persona::Immugw => return Err(instance_as_immugw().into()),
+        Some(instance) => instances::read(process, persona, config, &instance, Own::MustExist),
+        None => file::read(process, persona, config),
+    };
     gather_with(process, environment, files, flags)
 }
 

@@ -19,12 +19,15 @@ mod file;
 mod filter;
 mod flags;
 mod help;
+mod instance;
+mod instances;
 mod kind;
 mod load;
 mod man;
 mod masked;
 mod memory;
 mod nearest;
+mod parameter;
 mod pem;
 mod persona;
 mod problem;
@@ -53,9 +56,11 @@ mod words;
 
 pub use effective::Effective;
 pub use filter::DatabaseFilter;
+pub use instance::{DIRECTORY as INSTANCES, Instance};
 pub use load::{Invocation, Run, load};
 pub use masked::masked_settings;
 pub use memory::{memory_needed, size_to_set};
+pub use parameter::Parameter;
 pub use persona::Persona;
 pub use problem::{EXIT_CODE, Problem, Wrong};
 pub use process::{Privilege, Process};
@@ -63,7 +68,6 @@ pub use proxy::{Proxies, Proxy};
 pub use remark::Remark;
 pub use renewable::{PasswordFile, TransportFiles};
 pub use secret::Secret;
-pub use service::Parameter;
 pub use settings::{
     AuditSettings, Auth, FirstSight, Format, HeartbeatSettings, Listen, LogFormat, Login,
     NewValues, NotifySettings, Pin, Repeat, ReportSettings, Roots, ServerSettings, Settings,
@@ -73,8 +77,8 @@ pub use signing::SigningKey;
 pub use source::Source;
 pub use url::Url;
 pub use verb::{
-    AcknowledgeTask, AdoptConsent, Against, AlarmTask, Another, CheckpointTask, ClosedAlarms,
-    Control, Drill, EvidenceTask, Installation, KeyTask, ListedAlarms, LocateTask, RootsTask,
-    ServiceTask, ShownValues, Task,
+    AcknowledgeTask, AdoptConsent, Against, AlarmTask, AllInstances, Another, CheckpointTask,
+    ClosedAlarms, Control, Drill, EvidenceTask, Installation, KeyTask, ListedAlarms, LocateTask,
+    RootsTask, ServiceTask, ShownValues, Task,
 };
 pub use version::{REVISION, VERSION, build_time};

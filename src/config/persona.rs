@@ -93,6 +93,9 @@ impl Process {
 
     /// Where metrics are served: where the one whose place it takes serves them.
     pub(super) fn monitoring_port(&self) -> Option<String> {
+        if let Ok(Some(_)) = self.instance() {
+            return Some("0".to_owned()); // the one of the service without an instance is taken
+        }
         let port = match self.persona() {
             Ok(Persona::Immugw) => "9476",
             Ok(Persona::Immuclient) | Err(_) => "9477",

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::argv;
+use super::instance;
 use super::problem::{Problem, Wrong};
 
 /// What the process was given: everything [`load`](super::load()) looks at besides files.
@@ -79,8 +80,12 @@ impl Process {
         if let Some(directory) = service {
             return Some(directory.to_owned());
         }
+        let own = match self.instance() {
+            Ok(Some(instance)) => format!("{}/{instance}", instance::DIRECTORY),
+            Ok(None) | Err(_) => "immuaudit".to_owned(),
+        };
         if self.privilege == Privilege::Root {
-            return Some("/var/lib/immuaudit".to_owned());
+            return Some(format!("/var/lib/{own}"));
         }
         // XDG Base Directory Specification: a relative path there is invalid
         let xdg = self
@@ -88,7 +93,7 @@ impl Process {
             .filter(|path| path.starts_with('/'));
         let home = || Some(format!("{}/.local/state", self.variable("HOME")?));
         let state = xdg.map(str::to_owned).or_else(home)?;
-        Some(format!("{state}/immuaudit"))
+        Some(format!("{state}/{own}"))
     }
 
     /// A variable that is set and not empty.

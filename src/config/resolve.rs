@@ -46,6 +46,7 @@ pub(super) fn resolve(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Settin
             let watch = watch::resolve(draft, remarks)?;
             Ok(Settings {
                 persona: draft.persona,
+                instance: draft.instance.clone(),
                 server,
                 audit: audit(draft, signatures),
                 trust: TrustSettings {

@@ -6,8 +6,12 @@ use super::draft::{Draft, GivenPath};
 use super::environment;
 use super::file::{self, Files};
 use super::flags::Given;
+use super::instance::Instance;
+use super::instances::{self, Own};
 use super::kind::{Kind, array, quoted};
 use super::load::{self, Gathered, Run, config_file};
+use super::parameter::Parameter;
+use super::persona::Persona;
 use super::problem::{Problem, Wrong};
 use super::process::Process;
 use super::resolve::resolve;
@@ -16,15 +20,6 @@ use super::setting::Layers;
 use super::source::Source;
 use super::value;
 use super::verb::{Control, Installation, Name, ServiceTask, Task};
-
-/// A line of the service's settings file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parameter {
-    /// The setting.
-    pub key: &'static str,
-    /// As TOML; it may be a password or hold a token.
-    pub value: Secret,
-}
 
 /// What a word behind `audit-mode` asks for.
 enum Wanted {
@@ -65,14 +60,21 @@ pub(super) fn load(
             return Err(Problem::FlagNeedsWord { flag, needs }.into());
         }
     }
-    // the service reads this file and no other
+    // the service reads this file and no other, an instance the common file too
     let persona = process.persona()?;
     let environment = environment::read(process, persona);
+    let instance = process.instance()?;
     let config = config_file(&environment, flags).map_or_else(
         || process.system_directory.join(persona.file_name()),
         |given| absolute(process, &given.path),
     );
-    let files = if config.exists() {
+    let config = match &instance {
+        Some(instance) => instance_config(process, persona, &environment, flags, instance)?,
+        None => config,
+    };
+    let files = if let Some(instance) = &instance {
+        instances::read(process, persona, None, instance, Own::MayBeAbsent)
+    } else if config.exists() {
         let given = GivenPath {
             path: config.clone(),
             flag: "config",
@@ -94,6 +96,7 @@ pub(super) fn load(
     let given = environment::read(process, persona);
     let installation = || Installation {
         config,
+        instance: instance.clone(),
         parameters: parameters(process, given.iter().chain(flags)),
         directories: [&draft.directory, &draft.roots]
             .into_iter()
@@ -109,7 +112,7 @@ pub(super) fn load(
             purge: draft.purge,
             installation: installation(),
         },
-        Wanted::Control(control) => ServiceTask::Control(control),
+        Wanted::Control(control) => ServiceTask::Control(control, instance),
     };
     Ok(Run {
         task: Task::Service(task),
@@ -117,6 +120,34 @@ pub(super) fn load(
         remarks,
         effective,
     })
+}
+
+/// The settings file of an instance. Its states have a place of their own, and its unit names no file.
+fn instance_config(
+    process: &Process,
+    persona: Persona,
+    environment: &[Given],
+    flags: &[Given],
+    instance: &Instance,
+) -> Result<PathBuf, Wrong> {
+    if persona == Persona::Immugw {
+        return Err(load::instance_as_immugw().into());
+    }
+    let fixed = ["config", "dir", "roots-filepath"];
+    let given = environment.iter().chain(flags);
+    let problems: Vec<Problem> = given
+        .filter(|given| fixed.contains(&given.setting.flag))
+        .map(|given| Problem::FlagsExclude {
+            flag: given.setting.flag,
+            other: instances::FLAG,
+            remedy: "leave it out: an instance has its own settings file and its own directory of states",
+        })
+        .collect();
+    if problems.is_empty() {
+        Ok(instance.config(&process.system_directory))
+    } else {
+        Err(Wrong(problems))
+    }
 }
 
 /// A line for each setting that a file may hold; of those given twice, the stronger one.

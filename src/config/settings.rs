@@ -8,6 +8,7 @@ use std::time::Duration;
 use log::LevelFilter;
 
 use super::filter::DatabaseFilter;
+use super::instance::Instance;
 use super::persona::Persona;
 use super::proxy::{Proxies, Proxy};
 use super::renewable::{PasswordFile, TransportFiles};
@@ -22,6 +23,8 @@ use crate::ledger::{PublicKey, State};
 pub struct Settings {
     /// Whose place the program takes.
     pub persona: Persona,
+    /// Which of several auditors on this host it is.
+    pub instance: Option<Instance>,
     /// The server and how it is reached.
     pub server: ServerSettings,
     /// What is checked, and when.

@@ -6,8 +6,8 @@ use log::LevelFilter;
 
 use super::draft::OwnSignatures;
 use super::kind::Kind::{
-    Bytes, Choice, Command, Count, Duration as Time, Host, List, MaybeText, Path, Pins, Proxy,
-    Secret, SecretFile, SigningKey, Switch, Text, Unused, UnusedSwitch, Url, UrlFile, Urls,
+    Bytes, Choice, Command, Count, Duration as Time, Host, Instance, List, MaybeText, Path, Pins,
+    Proxy, Secret, SecretFile, SigningKey, Switch, Text, Unused, UnusedSwitch, Url, UrlFile, Urls,
     VerifierKeys,
 };
 use super::kind::Word;
@@ -120,6 +120,8 @@ pub(super) static TABLE: &[Setting] = &[
     // the settings themselves
     Setting::new("--config", Path(|d| &mut d.config), "FILE", "", "settings file instead of the usual ones")
         .everyday().immuclient().layers(Layers::FlagAndEnvironment),
+    Setting::new("--instance", Instance(|d| &mut d.instance), "NAME", "", "one of several auditors on this host: /etc/immudb/immuaudit.d/NAME.toml over immuaudit.toml, its own states and port")
+        .layers(Layers::Flag),
     Setting::new("--as", Choice(persona::WORDS), "WHOM", "", "take the place of immuclient or immugw: its variables, its file (default: by the program's name)")
         .layers(Layers::FlagAndEnvironment).computed(Process::persona_by_name),
     Setting::new("--audit", Switch(|d| &mut d.audit), "", "", "--as immugw: audit at all")
@@ -159,6 +161,7 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new("--key", VerifierKeys(|d| &mut d.verifier_keys), "KEY", "", "verify: an auditor's public key, as key show prints it; repeatable").of(Name::Checkpoint),
     Setting::new("--require", Count(1..=100, |d| &mut d.required), "COUNT", "1", "verify: keys that must have confirmed each checkpoint").of(Name::Checkpoint),
     Setting::new("--show-values", Switch(|d| &mut d.show_values), "", "false", "show values that differ, cut").of(Name::Locate),
+    Setting::new("--all", Switch(|d| &mut d.all_instances), "", "false", "every instance on this host, the worst first").of(Name::Status),
     Setting::new("--all", Switch(|d| &mut d.all_alarms), "", "false", "list: closed alarms too").of(Name::Alarm),
     Setting::new("--database", Text(|d| &mut d.close_database), "DATABASE", "", "close: every open alarm of this database").of(Name::Alarm),
     Setting::new("--yes", Switch(|d| &mut d.yes), "", "false", "adopt: without asking").of(Name::Alarm),

@@ -56,6 +56,7 @@ fn values(setting: &Setting) -> [(String, String); 4] {
         match &setting.kind {
             Kind::Switch(_) | Kind::UnusedSwitch => ("true".to_owned(), "true".to_owned()),
             Kind::Text(_) | Kind::MaybeText(_) | Kind::Unused => quoted(format!("text{n}")),
+            Kind::Instance(_) => quoted(format!("name{n}")),
             Kind::Host(_) => quoted(format!("host{n}")),
             Kind::Choice(words) => quoted(
                 words[n.parse::<usize>().unwrap() % words.len()]

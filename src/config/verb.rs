@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::service::Parameter;
+use super::instance::Instance;
+use super::parameter::Parameter;
 use super::settings::Roots;
 use super::url::Url;
 use crate::checkpoint::{KeyName, VerifierKey};
@@ -64,7 +65,7 @@ const fn verb(
 pub(super) static VERBS: &[Verb] = &[
     verb(Name::AuditMode, "audit-mode", "[install|uninstall|start|stop|restart|status] [--dry-run] [--purge]", 1, "audit every interval until stopped (also without a verb)"),
     verb(Name::Sweep, "sweep", "[DATABASE...]", usize::MAX, "audit once, then read every value of the whole history"),
-    verb(Name::Status, "status", "", 0, "what is trusted, since when, and the last verdicts"),
+    verb(Name::Status, "status", "[--all]", 0, "what is trusted, since when, and the last verdicts"),
     verb(Name::Health, "health", "", 0, "does the running auditor make progress? for containers' health checks"),
     verb(Name::Locate, "locate", "DATABASE [--against HOST[:PORT]|FILE] [--show-values]", 1, "after an alarm: what stands, from where on not, what changed"),
     verb(Name::Alarm, "alarm", "list [DATABASE] [--all] | show ID | close ID... | close --database DATABASE | adopt ID [--yes]", usize::MAX, "close keeps the trusted state, adopt trusts the evidence's state"),
@@ -128,6 +129,8 @@ pub enum Task {
     },
     /// Say what is trusted.
     Status,
+    /// Say it of every instance.
+    StatusOfAll(AllInstances),
     /// Ask the running auditor how it is.
     Health,
     /// Say where a database was tampered with.
@@ -152,6 +155,17 @@ pub enum Task {
     Drill(Drill),
     /// Send a notification that says it is a test.
     NotifyTest,
+}
+
+/// The auditors on this host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AllInstances {
+    /// Those that have a settings file.
+    pub instances: Vec<Instance>,
+    /// Settings files that are in the instances' directory and name none.
+    pub nameless: Vec<PathBuf>,
+    /// The common settings file, if another one is named.
+    pub config: Option<PathBuf>,
 }
 
 /// Subcommands of `alarm`.
@@ -308,12 +322,14 @@ pub enum ServiceTask {
         installation: Installation,
     },
     /// Hand this on to systemd.
-    Control(Control),
+    Control(Control, Option<Instance>),
 }
 
 /// What is installed, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Installation {
+    /// The instance; `None`: the service without one.
+    pub instance: Option<Instance>,
     /// The service's settings file.
     pub config: PathBuf,
     /// What is to be set there.

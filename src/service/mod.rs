@@ -8,6 +8,8 @@
 mod account;
 mod directory;
 mod facts;
+mod instance;
+mod instance_plan;
 mod mark;
 mod notify;
 mod plan;
@@ -18,6 +20,7 @@ mod unit;
 pub use account::Account;
 pub use directory::Place;
 pub use facts::{Facts, NoSystemd, is_systemd};
+pub use instance::{InstanceFacts, states_of, unit_of, user_of};
 pub use notify::Notifier;
 pub use plan::{Plan, Purge, Service};
 pub use step::{Fault, Step, control};

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::account::Account;
 use super::directory::Place;
 use super::facts::Facts;
 use super::mark;
@@ -70,19 +71,12 @@ impl Plan {
                 "{name} is there too: systemctl disable --now {name}, once this one runs"
             )));
         }
-        let hidden = HIDDEN
-            .iter()
-            .any(|folder| service.program.starts_with(folder));
-        let program = if hidden {
-            let (from, to) = (service.program.clone(), PathBuf::from(PROGRAM));
-            steps.push(Step::Copy { from, to });
-            Path::new(PROGRAM)
-        } else {
-            service.program.as_path()
-        };
-        steps.extend(user(facts));
+        let (program, copy) = program_to_run(service);
+        let hidden = copy.is_some();
+        steps.extend(copy);
+        steps.extend(user(USER, facts.user.as_ref(), facts.group));
         let before = steps.len();
-        steps.extend(settings(service, facts)?);
+        steps.extend(settings(service, facts, Reader::Service)?);
         for path in service
             .elsewhere()
             .filter(|path| !is_handed_over(facts, path))
@@ -222,8 +216,21 @@ fn is_handed_over(facts: &Facts, path: &Path) -> bool {
     matches!(facts.place(path), Place::OfUser(owner) if Some(*owner) == user)
 }
 
+/// Where the service finds the program, and the step that puts it there if the service could not reach it where it is.
+pub(super) fn program_to_run(service: &Service) -> (&Path, Option<Step>) {
+    let hidden = HIDDEN
+        .iter()
+        .any(|folder| service.program.starts_with(folder));
+    if hidden {
+        let (from, to) = (service.program.clone(), PathBuf::from(PROGRAM));
+        (Path::new(PROGRAM), Some(Step::Copy { from, to }))
+    } else {
+        (service.program.as_path(), None)
+    }
+}
+
 /// What the service will not see, where it is.
-fn hidden_files(service: &Service) -> Vec<Step> {
+pub(super) fn hidden_files(service: &Service) -> Vec<Step> {
     let is_path =
         |key: &str| key.ends_with("-file") || key.ends_with("-ca") || PATHS.contains(&key);
     let named = service.parameters.iter().filter(|named| is_path(named.key));
@@ -240,12 +247,12 @@ fn hidden_files(service: &Service) -> Vec<Step> {
     hidden.map(note).collect()
 }
 
-/// The steps that make the user and the group.
-fn user(facts: &Facts) -> Option<Step> {
-    let group = match (&facts.user, facts.group) {
+/// The step that makes a user and its group, as far as they are not there.
+pub(super) fn user(name: &str, user: Option<&Account>, group: bool) -> Option<Step> {
+    let group = match (user, group) {
         (Some(_), true) => return None,
-        (Some(_), false) => return Some(Step::run(&["groupadd", "--system", USER])),
-        (None, true) => &["--gid", USER][..],
+        (Some(_), false) => return Some(Step::run(&["groupadd", "--system", name])),
+        (None, true) => &["--gid", name][..],
         (None, false) => &["--user-group"],
     };
     let words = [
@@ -253,13 +260,17 @@ fn user(facts: &Facts) -> Option<Step> {
         group,
         &["--no-create-home", "--home-dir", "/nonexistent"],
         &["--shell", "/usr/sbin/nologin", "--comment", mark::COMMENT],
-        &[USER],
+        &[name],
     ];
     Some(Step::run(&words.concat()))
 }
 
-/// The settings file, with the parameters in it, for root and the service alone.
-fn settings(service: &Service, facts: &Facts) -> Result<Vec<Step>, String> {
+/// The settings file, with the parameters in it, for root and the reader alone.
+pub(super) fn settings(
+    service: &Service,
+    facts: &Facts,
+    reader: Reader,
+) -> Result<Vec<Step>, String> {
     let path = &service.config;
     let before = facts.config.as_deref();
     let keys: Vec<(&str, &str)> = service
@@ -277,9 +288,9 @@ fn settings(service: &Service, facts: &Facts) -> Result<Vec<Step>, String> {
             path,
             text: Secret::new(text_after),
             mode,
-            reader: Reader::Service,
+            reader,
         });
-    } else if facts.unit.is_none() {
+    } else if facts.unit.is_none() && reader == Reader::Service {
         steps.push(Step::Permit { path, mode });
     }
     Ok(steps)

@@ -31,6 +31,9 @@ pub(super) struct Unit<'a> {
 /// The shortest time in which the loop must show progress.
 const LEAST_WATCHDOG: Duration = Duration::from_secs(120);
 
+/// What the default of `--max-recv-msg-size` needs, in MiB.
+const LEAST_MEMORY: u64 = 64;
+
 /// The time in which the loop shows progress: between two signs of it lies one call at most, and
 /// what it takes to check its answer and to write it down.
 pub(super) fn watchdog(call_timeout: Duration) -> Duration {
@@ -47,22 +50,89 @@ impl Unit<'_> {
             Persona::Immuclient => "",
             Persona::Immugw => " --as immugw",
         };
-        let program = quoted(self.program);
         let config = quoted(self.config);
-        let watchdog = self.watchdog.as_secs();
-        let memory = self.memory;
-        let written = mark::UNIT;
         let mut directories = String::new();
         let states: Vec<&str> = self.states();
         directories.push_str(&format!("StateDirectory={}\n", states.join(" ")));
         for other in self.others() {
             directories.push_str(&format!("ReadWritePaths={}\n", quoted(other)));
         }
+        let whole = Whole {
+            again: " (again after a change of where states are kept, or of the largest answer)",
+            of: "",
+            program: self.program,
+            words: &format!("{persona} --config {config}"),
+            watchdog: self.watchdog,
+            user: USER,
+            groups: "",
+            directories: &directories,
+            memory: self.memory,
+        };
+        whole.text()
+    }
+
+    /// Directories that systemd makes and hands over, by their names below `/var/lib`.
+    fn states(&self) -> Vec<&str> {
+        let mut states: Vec<&str> = self
+            .directories
+            .iter()
+            .filter_map(|path| below_states(path))
+            .collect();
+        if self.directories.is_empty() {
+            states.push(STATE);
+        }
+        states
+    }
+
+    /// Directories that are elsewhere.
+    fn others(&self) -> impl Iterator<Item = &Path> {
+        let elsewhere = |path: &&PathBuf| below_states(path).is_none();
+        self.directories
+            .iter()
+            .filter(elsewhere)
+            .map(PathBuf::as_path)
+    }
+}
+
+/// What the units have in common, and what each of them says in its places.
+struct Whole<'a> {
+    /// When it is written again.
+    again: &'a str,
+    /// Of which instance.
+    of: &'a str,
+    program: &'a Path,
+    /// Words behind `audit-mode`.
+    words: &'a str,
+    watchdog: Duration,
+    user: &'a str,
+    /// The line of further groups.
+    groups: &'a str,
+    /// The lines of the directories that may be written to.
+    directories: &'a str,
+    /// In MiB.
+    memory: u64,
+}
+
+impl Whole<'_> {
+    fn text(&self) -> String {
+        let program = quoted(self.program);
+        let watchdog = self.watchdog.as_secs();
+        let written = mark::UNIT;
+        let Whole {
+            again,
+            of,
+            words,
+            user,
+            groups,
+            directories,
+            memory,
+            ..
+        } = self;
         format!(
             "\
-{written} (again after a change of where states are kept, or of the largest answer)
+{written}{again}
 [Unit]
-Description=immuaudit, which proves when an immudb server rewrites history
+Description=immuaudit{of}, which proves when an immudb server rewrites history
 Wants=network-online.target
 After=network-online.target
 StartLimitIntervalSec=0
@@ -70,7 +140,7 @@ StartLimitIntervalSec=0
 [Service]
 Type=notify
 NotifyAccess=main
-ExecStart={program} audit-mode{persona} --config {config}
+ExecStart={program} audit-mode{words}
 ExecReload=/bin/kill -HUP $MAINPID
 WatchdogSec={watchdog}
 Restart=always
@@ -78,9 +148,9 @@ RestartSec=10
 TimeoutStartSec=60
 TimeoutStopSec=60
 
-User={USER}
-Group={USER}
-UMask=0077
+User={user}
+Group={user}
+{groups}UMask=0077
 {directories}StateDirectoryMode=0700
 MemoryMax={memory}M
 OOMPolicy=continue
@@ -122,28 +192,36 @@ WantedBy=multi-user.target
 "
         )
     }
+}
 
-    /// Directories that systemd makes and hands over, by their names below `/var/lib`.
-    fn states(&self) -> Vec<&str> {
-        let mut states: Vec<&str> = self
-            .directories
-            .iter()
-            .filter_map(|path| below_states(path))
-            .collect();
-        if self.directories.is_empty() {
-            states.push(STATE);
-        }
-        states
-    }
+/// The template of all instances: what is different for one of them stands in a drop-in of its own.
+pub(super) fn template(program: &Path) -> String {
+    let whole = Whole {
+        again: " --instance",
+        of: " of %i",
+        program,
+        words: " --instance %i",
+        watchdog: LEAST_WATCHDOG,
+        user: "immuaudit-%i",
+        // the common settings file is this group's
+        groups: "SupplementaryGroups=immuaudit\n",
+        directories: "StateDirectory=immuaudit.d/%i\n",
+        memory: LEAST_MEMORY,
+    };
+    whole.text()
+}
 
-    /// Directories that are elsewhere.
-    fn others(&self) -> impl Iterator<Item = &Path> {
-        let elsewhere = |path: &&PathBuf| below_states(path).is_none();
-        self.directories
-            .iter()
-            .filter(elsewhere)
-            .map(PathBuf::as_path)
+/// What an instance needs beyond its template; `None`: nothing.
+pub(super) fn drop_in(watchdog: Duration, memory: u64) -> Option<String> {
+    let mut lines = String::new();
+    if watchdog != LEAST_WATCHDOG {
+        lines.push_str(&format!("WatchdogSec={}\n", watchdog.as_secs()));
     }
+    if memory != LEAST_MEMORY {
+        lines.push_str(&format!("MemoryMax={memory}M\n"));
+    }
+    let written = mark::UNIT;
+    (!lines.is_empty()).then(|| format!("{written} --instance\n[Service]\n{lines}"))
 }
 
 /// The name of a directory below `/var/lib`, where it needs no quoting.
@@ -222,6 +300,27 @@ mod tests {
         let text = unit.text();
         let (_, installed) = text.split_once('\n').unwrap(); // who wrote it
         assert_eq!(packaged, installed);
+    }
+
+    #[test]
+    fn the_debian_package_brings_the_template_that_install_writes() {
+        let packaged = include_str!("../../deploy/debian/immuaudit@.service");
+        let text = template(Path::new("/usr/bin/immuaudit"));
+        let (_, installed) = text.split_once('\n').unwrap(); // who wrote it
+        assert_eq!(packaged, installed);
+        assert_eq!(
+            drop_in(watchdog(Duration::from_secs(10)), memory_needed(4 << 20)),
+            None
+        );
+    }
+
+    #[test]
+    fn an_instance_that_needs_more_than_the_template_gives_gets_it() {
+        let text = drop_in(watchdog(Duration::from_secs(100)), 288).unwrap();
+        assert!(
+            text.ends_with("[Service]\nWatchdogSec=260\nMemoryMax=288M\n"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What several tests need.
 #![allow(dead_code)] // each test file uses a part of it
 
+pub mod booted;
 pub mod browser;
 pub mod caller;
 pub mod certificates;

@@ -1,9 +1,8 @@
 //! The object for one database, as `--json` prints it.
 
-use super::Known;
+use super::{Known, object};
 use crate::config::Settings;
 use crate::ranges::Ranges;
-use crate::report::JsonObject;
 use crate::trust::Progress;
 
 impl Known<'_> {
@@ -27,7 +26,7 @@ impl Known<'_> {
         );
         let acknowledged = self.acknowledged.as_ref().ok();
         let failure = self.trusted.as_ref().err().or(self.alarms.as_ref().err());
-        JsonObject::new()
+        object(settings)
             .text("server", Some(server))
             .text("database", Some(&self.database))
             .number("tx", trusted.map(|trusted| trusted.state.tx))

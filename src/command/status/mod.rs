@@ -1,9 +1,12 @@
 //! `status`: what is trusted, since when, and the last verdicts, from the files alone.
 
+mod all;
 mod json;
 mod text;
 
 use std::time::Duration;
+
+pub use all::run as run_all;
 
 use super::open::{self, Failed};
 use crate::audit::{Chance, Exit, Overdue, Readings, allowed_without_proof, chance_per_day};
@@ -66,7 +69,7 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
     }
     for (source, reason) in beside {
         print(&match settings.report.format {
-            Format::Json => JsonObject::new()
+            Format::Json => object(settings)
                 .text("server", Some(server))
                 .text("database", None)
                 .text("reason", Some(&reason))
@@ -84,6 +87,14 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
         log::warn!("{warning}");
     }
     Ok(worst)
+}
+
+/// Begins an object; that of an instance names it.
+fn object(settings: &Settings) -> JsonObject {
+    match &settings.instance {
+        Some(instance) => JsonObject::new().text("instance", Some(instance.name())),
+        None => JsonObject::new(),
+    }
 }
 
 /// Returns the condition of everything in one line, with the time of the last check that an auditor recorded.

@@ -1,0 +1,212 @@
+//! Instances: several auditors on one host, each with settings of its own over the common file.
+
+use std::path::PathBuf;
+
+use super::draft::{Draft, GivenPath};
+use super::effective::Effective;
+use super::file::{self, Files};
+use super::flags;
+use super::instance::{DIRECTORY, Instance};
+use super::persona::Persona;
+use super::problem::Problem;
+use super::process::Process;
+use super::source::Source;
+
+/// The setting that names the instance.
+pub(super) const FLAG: &str = "instance";
+
+/// The file that counts for every instance.
+const COMMON: &str = "immuaudit.toml";
+
+/// Settings of the common file that are those of the service without an instance: each instance has its own.
+const NOT_COMMON: [&str; 5] = [
+    "dir",
+    "roots-filepath",
+    "server-label",
+    "server-name",
+    "audit-monitoring-port",
+];
+
+impl Process {
+    /// Returns the instance that `--instance` names.
+    ///
+    /// # Errors
+    /// The name is none.
+    pub(super) fn instance(&self) -> Result<Option<Instance>, Problem> {
+        let (mut draft, mut effective) = (Draft::default(), Effective::default());
+        let line = flags::read(&self.arguments, self.persona()?);
+        for given in line.given.iter().filter(|of| of.setting.flag == FLAG) {
+            effective.take(&mut draft, given)?;
+        }
+        Ok(draft.instance)
+    }
+
+    /// Returns the names of the instances that have a settings file, sorted, and the names of settings files that name none.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub(super) fn instances(&self) -> Result<(Vec<Instance>, Vec<PathBuf>), Problem> {
+        let directory = self.system_directory.join(DIRECTORY);
+        let unreadable = |error: std::io::Error| Problem::UnreadableSettings {
+            path: directory.clone(),
+            fault: error.to_string(),
+        };
+        let entries = match std::fs::read_dir(&directory) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok((Vec::new(), Vec::new()));
+            }
+            entries => entries.map_err(unreadable)?,
+        };
+        let (mut instances, mut others) = (Vec::new(), Vec::new());
+        for entry in entries {
+            let path = entry.map_err(unreadable)?.path();
+            if path.extension().is_none_or(|extension| extension != "toml") {
+                continue;
+            }
+            let name = path.file_stem().and_then(|stem| stem.to_str());
+            match name.map(Instance::read) {
+                Some(Ok(instance)) => instances.push(instance),
+                _ => others.push(path),
+            }
+        }
+        instances.sort();
+        others.sort();
+        Ok((instances, others))
+    }
+}
+
+/// Whether an instance must have a settings file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Own {
+    /// It must.
+    MustExist,
+    /// It is about to be written.
+    MayBeAbsent,
+}
+
+/// Reads the settings files of an instance: the common one, which `--config` may name, and over it the instance's own.
+pub(super) fn read(
+    process: &Process,
+    persona: Persona,
+    common: Option<GivenPath>,
+    instance: &Instance,
+    own: Own,
+) -> Files {
+    let given = |path: PathBuf| GivenPath {
+        path,
+        flag: FLAG,
+        source: Source::Default,
+    };
+    let usual = || {
+        let path = process.system_directory.join(COMMON);
+        path.exists().then(|| given(path))
+    };
+    let mut files = match common.or_else(usual) {
+        Some(common) => file::read(process, persona, Some(common)),
+        None => Files::default(),
+    };
+    files
+        .given
+        .retain(|given| !NOT_COMMON.contains(&given.setting.flag));
+    let path = instance.config(&process.system_directory);
+    if own == Own::MayBeAbsent && !path.exists() {
+        return files;
+    }
+    let own = file::read(process, persona, Some(given(path)));
+    files.given.extend(own.given);
+    if !own.receivers.is_empty() {
+        files.receivers = own.receivers;
+    }
+    files.remarks.extend(own.remarks);
+    files.problems.extend(own.problems);
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Invocation, Problem, Settings, load};
+    use std::fs;
+    use std::path::Path;
+
+    struct Scene(PathBuf);
+
+    impl Scene {
+        fn new(name: &str) -> Scene {
+            let of = format!("immuaudit-instance-{name}-{}", std::process::id());
+            let path = std::env::temp_dir().join(of);
+            fs::create_dir_all(path.join(DIRECTORY)).unwrap();
+            Scene(path)
+        }
+
+        fn file(&self, name: &str, text: &str) {
+            fs::write(self.0.join(name), text).unwrap();
+        }
+
+        fn process(&self, arguments: &[&str]) -> Process {
+            Process {
+                arguments: arguments.iter().map(|word| (*word).to_owned()).collect(),
+                directory: self.0.clone(),
+                system_directory: self.0.clone(),
+                privilege: crate::config::Privilege::Root,
+                ..Process::default()
+            }
+        }
+
+        fn settings(&self, arguments: &[&str]) -> Settings {
+            match load(&self.process(arguments)) {
+                Ok(Invocation::Run(run)) => run.settings,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    impl Drop for Scene {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn an_instances_own_file_wins_over_the_common_one() {
+        let scene = Scene::new("layers");
+        scene.file("immuaudit.toml", "audit-interval = \"1h\"\nimmudb-port = 1\naudit-sample = 7\ndir = \"/common\"\nserver-label = \"common\"\naudit-monitoring-port = 9477\n");
+        scene.file("immuclient.toml", "audit-sample = 8\n");
+        scene.file("immuaudit.d/shop.toml", "immudb-port = 2\n");
+        let settings = scene.settings(&["--instance", "shop"]);
+        assert_eq!(settings.server.port, 2);
+        assert_eq!(settings.audit.interval.as_secs(), 3600);
+        assert_eq!(settings.audit.values.sample, 7);
+        // each instance has its own of these
+        let directory = Path::new("/var/lib/immuaudit.d/shop");
+        assert_eq!(settings.trust.directory, directory);
+        assert_eq!(settings.server.name, "127.0.0.1:2");
+        assert_eq!(settings.watch.monitoring.unwrap().port, 0);
+        assert_eq!(settings.instance.unwrap().name(), "shop");
+        // and a flag over both
+        let flag = scene.settings(&["--instance=shop", "--immudb-port", "3"]);
+        assert_eq!(flag.server.port, 3);
+    }
+
+    #[test]
+    fn an_instance_without_a_file_is_refused() {
+        let scene = Scene::new("none");
+        let wrong = load(&scene.process(&["--instance", "shop"])).unwrap_err();
+        let told = wrong.0.first().unwrap().to_string();
+        assert!(told.contains("immuaudit.d/shop.toml"), "{told}");
+        let wrong = load(&scene.process(&["--instance", "../shop"])).unwrap_err();
+        assert!(matches!(wrong.0.first(), Some(Problem::BadValue { .. })));
+    }
+
+    #[test]
+    fn every_settings_file_is_an_instance_or_told() {
+        let scene = Scene::new("list");
+        for name in ["b.toml", "a.toml", "A.toml", "a.json", "a.pass"] {
+            scene.file(&format!("{DIRECTORY}/{name}"), "");
+        }
+        let (instances, others) = scene.process(&[]).instances().unwrap();
+        let names: Vec<&str> = instances.iter().map(Instance::name).collect();
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!(others, [scene.0.join(DIRECTORY).join("A.toml")]);
+    }
+}

@@ -1,0 +1,12 @@
+//! A line of a settings file to be written.
+
+use super::secret::Secret;
+
+/// A line of the service's settings file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// The setting.
+    pub key: &'static str,
+    /// As TOML; it may be a password or hold a token.
+    pub value: Secret,
+}

@@ -1,0 +1,183 @@
+//! One of several auditors on this host: where its files are, and what is there already.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use super::account::{self, Account};
+use super::facts::read;
+use super::unit::USER;
+use crate::config::{INSTANCES, Instance};
+
+/// The template's unit file, written here unless the system's package brings the same.
+pub(super) const TEMPLATE: &str = "/etc/systemd/system/immuaudit@.service";
+/// That of the Debian package.
+const PACKAGED: &str = "/usr/lib/systemd/system/immuaudit@.service";
+/// The first port that an instance is given.
+const FIRST_PORT: u16 = 10477;
+
+/// What is there already of an instance, and of others.
+#[derive(Clone, Debug, Default)]
+pub struct InstanceFacts {
+    /// The user of the instance's name.
+    pub user: Option<Account>,
+    /// Is there a group of that name?
+    pub group: bool,
+    /// The template's text, as `install` wrote it.
+    pub template: Option<String>,
+    /// The template's text, as a package brought it.
+    pub packaged: Option<String>,
+    /// The text of the drop-in.
+    pub drop_in: Option<String>,
+    /// What Prometheus reads.
+    pub target: Option<String>,
+    /// Is there a password file of the instance's name?
+    pub password: bool,
+    /// Ports of other instances.
+    pub taken: BTreeSet<u16>,
+    /// Other instances that have a settings file.
+    pub others: usize,
+}
+
+/// Where the files of an instance are.
+pub(super) struct Paths {
+    pub unit: String,
+    pub user: String,
+    pub drop_in: PathBuf,
+    pub target: PathBuf,
+    pub password: PathBuf,
+    pub states: PathBuf,
+}
+
+impl Paths {
+    pub fn of(instance: &Instance, config: &Path) -> Paths {
+        let directory = format!("/etc/systemd/system/immuaudit@{instance}.service.d");
+        Paths {
+            unit: unit_of(instance),
+            user: user_of(instance),
+            drop_in: Path::new(&directory).join("install.conf"),
+            target: config.with_extension("json"),
+            password: config.with_extension("pass"),
+            states: states_of(instance),
+        }
+    }
+}
+
+/// Returns the name of the user that an instance runs as.
+pub fn user_of(instance: &Instance) -> String {
+    format!("{USER}-{instance}")
+}
+
+/// Returns the directory of an instance's states.
+pub fn states_of(instance: &Instance) -> PathBuf {
+    Path::new("/var/lib").join(INSTANCES).join(instance.name())
+}
+
+/// The name of an instance's unit.
+pub fn unit_of(instance: &Instance) -> String {
+    format!("immuaudit@{instance}.service")
+}
+
+impl InstanceFacts {
+    /// Looks.
+    ///
+    /// # Errors
+    /// A file that is there cannot be read.
+    pub fn look(instance: &Instance, config: &Path) -> Result<InstanceFacts, String> {
+        let paths = Paths::of(instance, config);
+        let mut facts = InstanceFacts {
+            user: Account::find(&paths.user),
+            group: account::group(&paths.user).is_some(),
+            template: read(Path::new(TEMPLATE))?,
+            packaged: read(Path::new(PACKAGED))?,
+            drop_in: read(&paths.drop_in)?,
+            target: read(&paths.target)?,
+            password: paths.password.is_file(),
+            ..InstanceFacts::default()
+        };
+        let folder = config.parent().unwrap_or(Path::new("/"));
+        let files = fs::read_dir(folder).into_iter().flatten().flatten();
+        for path in files.map(|file| file.path()) {
+            if path == config || path.extension().is_none_or(|end| end != "toml") {
+                continue;
+            }
+            facts.others += 1;
+            facts
+                .taken
+                .extend(read(&path)?.as_deref().and_then(port_in));
+        }
+        Ok(facts)
+    }
+
+    /// The port that nobody else has.
+    pub(super) fn free_port(&self) -> u16 {
+        let mut ports = FIRST_PORT..u16::MAX;
+        let free = ports.find(|port| !self.taken.contains(port));
+        free.unwrap_or(FIRST_PORT)
+    }
+}
+
+/// The port that an instance's settings file gives it.
+fn port_in(settings: &str) -> Option<u16> {
+    let table: toml::Table = settings.parse().ok()?;
+    let port = table.get("audit-monitoring-port")?.as_integer()?;
+    u16::try_from(port).ok()
+}
+
+/// What tells Prometheus where the instance is (`file_sd_configs`); nothing of an address that counts on one interface
+/// alone. No name in it needs to be escaped: neither hosts nor instances have quotes in theirs.
+pub(super) fn target(instance: &Instance, host: &str, port: u16) -> Option<String> {
+    if host.contains('%') {
+        return None;
+    }
+    let host = match host.parse::<IpAddr>() {
+        Ok(address) if address.is_unspecified() => "localhost".to_owned(),
+        Ok(IpAddr::V6(address)) => format!("[{address}]"),
+        _ => host.to_owned(),
+    };
+    Some(format!(
+        "[{{\"targets\": [\"{host}:{port}\"], \"labels\": {{\"auditor\": \"{instance}\"}}}}]\n"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shop() -> Instance {
+        Instance::read("shop").unwrap()
+    }
+
+    #[test]
+    fn each_instance_gets_a_port_that_no_other_has() {
+        let of = |ports: &[u16]| InstanceFacts {
+            taken: ports.iter().copied().collect(),
+            ..InstanceFacts::default()
+        };
+        assert_eq!(of(&[]).free_port(), 10477);
+        assert_eq!(of(&[10477, 10479]).free_port(), 10478);
+        assert_eq!(port_in("audit-monitoring-port = 10480\n"), Some(10480));
+        assert_eq!(port_in("audit-monitoring-port = 104800\n"), None);
+    }
+
+    #[test]
+    fn prometheus_is_told_an_address_that_it_can_ask() {
+        for (host, shown) in [
+            ("::", "localhost:1"),
+            ("0.0.0.0", "localhost:1"),
+            ("10.0.0.1", "10.0.0.1:1"),
+            ("fd00::1", "[fd00::1]:1"),
+            ("auditor.example", "auditor.example:1"),
+        ] {
+            let text = target(&shop(), host, 1);
+            assert_eq!(
+                text.unwrap(),
+                format!(
+                    "[{{\"targets\": [\"{shown}\"], \"labels\": {{\"auditor\": \"shop\"}}}}]\n"
+                )
+            );
+        }
+        assert_eq!(target(&shop(), "fe80::1%eth0", 1), None);
+    }
+}
