@@ -8,7 +8,7 @@ use std::path::Path;
 
 use support::http::get;
 use support::notify_scene::{Scene, wait_until};
-use support::program::Run;
+use support::program::{Program, Run};
 use support::receiver::Receiver;
 
 const TOKEN: &str = "xoxb-12345";
@@ -29,6 +29,16 @@ fn printed(run: &Run, code: i32) -> String {
     let text = format!("{}{}", run.stdout, run.stderr);
     shows_none("what was printed", &text);
     text
+}
+
+/// What would be installed, in a directory that is not there yet: no other is taken over.
+fn dry_run(program: &Program, scene: &Scene) -> Run {
+    let dir = scene.place.join("fresh");
+    let fresh = Program {
+        dir,
+        ..program.with(&[])
+    };
+    fresh.run(&["audit-mode", "install", "--dry-run"])
 }
 
 /// Flags, a settings file, a file of URLs, and a table: each with a token.
@@ -90,11 +100,7 @@ fn however_a_url_is_given_its_token_is_shown_nowhere() {
         receiver.answer("204 No Content");
         let told = printed(&program.run(&["notify", "--test"]), 0);
         assert!(told.contains(": delivered"), "{told}");
-        let fresh = support::program::Program {
-            dir: scene.place.join("fresh"), // no directory that is there is taken over
-            ..program.with(&[])
-        };
-        printed(&fresh.run(&["audit-mode", "install", "--dry-run"]), 0);
+        printed(&dry_run(&program, &scene), 0);
         let before = receiver.received().len();
         assert!(before > 0, "it is asked with the token");
         let heads = receiver.received();
@@ -169,7 +175,7 @@ fn what_a_service_is_installed_with_keeps_the_tables_that_are_there() {
     fs::set_permissions(&config, fs::Permissions::from_mode(0o600)).expect("its mode");
     let path = config.display().to_string();
     let program = scene.program(&["--config", &path, "--audit-heartbeat-url", &url]);
-    let told = printed(&program.run(&["audit-mode", "install", "--dry-run"]), 0);
+    let told = printed(&dry_run(&program, &scene), 0);
     let origin = format!("http://127.0.0.1:{}", receiver.port);
     let heartbeat = format!("  | audit-heartbeat-url = \"{origin}/***\"\n");
     let table = format!("  | [[receiver]]\n  | name = \"pager\"\n  | url = \"{origin}/***\"\n");
