@@ -42,6 +42,8 @@ pub(super) struct Database {
     pub readable: bool,
     /// Whether its sweep waits for the next cycle.
     pub not_now: bool,
+    /// The trusted transaction, and since when its history is the same one, if a sweep read them since the last cycle.
+    pub sweepable: Option<(u64, Timestamp)>,
     /// The transaction at which slices of a sweep ran out of time, and the number of these slices.
     pub late_slices: Option<(u64, u32)>,
     /// Where the history was found to be rewritten last.
@@ -81,6 +83,7 @@ impl Database {
             partials: Partials::default(),
             readable: false,
             not_now: false,
+            sweepable: None,
             late_slices: None,
             window: None,
             mirror: None,

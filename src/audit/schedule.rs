@@ -39,6 +39,7 @@ impl Auditor {
         self.strangers_with_alarms = None;
         for (_, database) in self.databases.iter_mut() {
             database.not_now = false;
+            database.sweepable = None;
         }
         let mut cycle = Cycle::new();
         match self.store.databases() {

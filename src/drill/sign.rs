@@ -1,6 +1,7 @@
 //! The server's signing key (protocol.md §5).
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
@@ -13,9 +14,35 @@ const SPKI_PREFIX: [u8; 26] = [
     0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
 
+/// Signatures that are remembered at most, about 300 bytes each. A server shows the same few states again and again.
+const MAX_REMEMBERED: usize = 1000;
+
 /// A P-256 key pair.
 #[derive(Clone, Debug)]
-pub struct SigningKey(Arc<EcdsaKeyPair>);
+pub struct SigningKey(Arc<Pair>);
+
+#[derive(Debug)]
+struct Pair {
+    pair: EcdsaKeyPair,
+    /// Signatures, by what was signed.
+    signed: Mutex<HashMap<Vec<u8>, Vec<u8>>>,
+}
+
+impl Pair {
+    fn sign(&self, message: Vec<u8>) -> Option<Vec<u8>> {
+        let mut signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(der) = signed.get(&message) {
+            return Some(der.clone());
+        }
+        let der = self.pair.sign(&SystemRandom::new(), &message).ok()?;
+        let der = der.as_ref().to_vec();
+        if signed.len() >= MAX_REMEMBERED {
+            signed.clear();
+        }
+        signed.insert(message, der.clone());
+        Some(der)
+    }
+}
 
 impl SigningKey {
     /// A new key; `None` where the system has no randomness.
@@ -24,22 +51,24 @@ impl SigningKey {
         let random = SystemRandom::new();
         let document = EcdsaKeyPair::generate_pkcs8(algorithm, &random).ok()?;
         let pair = EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref(), &random).ok()?;
-        Some(SigningKey(Arc::new(pair)))
+        Some(SigningKey(Arc::new(Pair {
+            pair,
+            signed: Mutex::default(),
+        })))
     }
 
     /// Signs a state; `None` where the system has no randomness.
     pub fn sign(&self, shape: StateShape, database: &str, state: &State) -> Option<Signature> {
         let message = signed_bytes(shape, database, state);
-        let der = self.0.sign(&SystemRandom::new(), &message).ok()?;
         Some(Signature {
-            public_key: self.0.public_key().as_ref().to_vec(),
-            der: der.as_ref().to_vec(),
+            public_key: self.0.pair.public_key().as_ref().to_vec(),
+            der: self.0.sign(message)?,
         })
     }
 
     /// The public key as a PEM file (RFC 7468 §13).
     pub fn public_pem(&self) -> String {
-        let der = [&SPKI_PREFIX[..], self.0.public_key().as_ref()].concat();
+        let der = [&SPKI_PREFIX[..], self.0.pair.public_key().as_ref()].concat();
         let text = encode_base64(&der);
         let lines: Vec<&str> = text
             .as_bytes()

@@ -3,6 +3,7 @@
 //! The end of a history is remembered with the file's stamp. A file that anything else wrote since has another stamp,
 //! and is read whole again. So a check costs the same however many lines there are.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::failure::LocalFailure;
@@ -12,8 +13,9 @@ use super::history::HistoryEntry;
 use super::record::Record;
 use super::state_file;
 use super::store::{Hold, Store};
-use super::tail::{Remembered, Tail};
+use super::tail::{Parsed, Remembered, Tail};
 use super::trusted::Trusted;
+use crate::ledger::Digest;
 
 /// Time after which a history is read whole although its stamp is the same: damage that leaves no stamp, such as a bad
 /// block, is found after this time at the latest.
@@ -98,15 +100,23 @@ impl Store {
         let read = self.tails.get(database).map(|before| before.read);
         let stamp = self.stamp(database);
         let stamp = stamp.filter(|stamp| stamp.length() == tail.length);
-        let remembered = read
-            .zip(stamp)
-            .map(|(read, stamp)| Remembered { stamp, tail, read });
+        let remembered = read.zip(stamp).map(|(read, stamp)| Remembered {
+            stamp,
+            tail,
+            read,
+            state: None,
+        });
         self.tails.put(database, remembered);
     }
 
     /// Returns what the files say if the history is as it was left, and nothing is half done.
     fn remembered(&self, database: &str) -> Option<Present> {
-        let Remembered { stamp, tail, read } = self.tails.get(database)?;
+        let Remembered {
+            stamp,
+            tail,
+            read,
+            state: known,
+        } = self.tails.get(database)?;
         let state = self.state_path(database);
         if self.clock.since(read) >= WHOLE_EVERY
             || files::stamp(&self.history_path(database)) != Some(stamp)
@@ -115,11 +125,32 @@ impl Store {
             self.tails.put(database, None);
             return None;
         }
-        let trusted = self.read_state(&state, database).ok()??;
+        let trusted = self.read_known_state(&state, database, known)?;
         tail.last.is_of(&trusted).then_some(Present {
             trusted: Some(trusted),
             tail: Some(tail),
         })
+    }
+
+    /// Reads a state file, and parses it if its bytes are not those that were parsed last.
+    fn read_known_state(
+        &self,
+        path: &Path,
+        database: &str,
+        known: Option<Parsed>,
+    ) -> Option<Trusted> {
+        let bytes = files::read(path, state_file::MOST).ok()??;
+        let digest = Digest::of(&[&bytes]);
+        if let Some(known) = known.filter(|known| known.digest == digest) {
+            return Some(known.trusted);
+        }
+        let trusted = state_file::parse(&bytes, self.server(), database).ok()?;
+        let parsed = Parsed {
+            digest,
+            trusted: trusted.clone(),
+        };
+        self.tails.put_state(database, parsed);
+        Some(trusted)
     }
 
     /// Reads a history whole, and remembers its end if it is whole and says the same as the state file.
@@ -139,6 +170,7 @@ impl Store {
             stamp,
             tail,
             read: self.clock.instant(),
+            state: None,
         });
         self.tails.put(database, remembered);
         Ok(present)
@@ -160,7 +192,7 @@ mod tests {
     use super::super::files::BYTES_READ;
     use super::*;
     use crate::clock::{SimulatedTime, Timestamp};
-    use crate::ledger::{Digest, State, digests_computed};
+    use crate::ledger::{State, digests_computed};
     use crate::sys::Lock;
     use crate::trust::{How, Location};
 
@@ -296,6 +328,27 @@ mod tests {
             matches!(read, Err(LocalFailure::Missing { .. })),
             "{read:?}"
         );
+    }
+
+    #[test]
+    fn a_state_file_that_is_changed_in_its_place_is_found_at_the_next_check() {
+        let mut aged = Aged::new("edited", 100);
+        aged.check();
+        let path = aged.store.state_path("db");
+        assert_eq!(aged.store.load("db"), Ok(Some(trusted(aged.last))));
+        let whole = std::fs::read(&path).unwrap();
+        for at in [0, whole.len() / 2, whole.len() - 2] {
+            let mut changed = whole.clone();
+            changed[at] ^= 1;
+            std::fs::write(&path, changed).unwrap();
+            let read = aged.store.load("db");
+            assert!(
+                matches!(read, Err(LocalFailure::Damaged { .. })),
+                "{at}: {read:?}"
+            );
+            std::fs::write(&path, &whole).unwrap();
+            assert_eq!(aged.store.load("db"), Ok(Some(trusted(aged.last))));
+        }
     }
 
     #[test]

@@ -160,6 +160,19 @@ impl Store {
 
     /// All alarms of a database, closed ones too: those on the list, and those whose evidence alone is there.
     pub(super) fn alarms(&self, database: &str) -> Result<Vec<Alarm>, LocalFailure> {
+        let mut alarms = self.recorded_alarms(database)?;
+        let adoptable = |alarm: &&mut Alarm| alarm.is_open() && alarm.can_be_adopted();
+        for alarm in alarms.iter_mut().filter(adoptable) {
+            // a damaged result of a search is reported by those who print it
+            if let Ok(Some(located)) = LocatedRecord::beside(&alarm.evidence) {
+                alarm.shares(located.shown, located.stands.unwrap_or(0));
+            }
+        }
+        Ok(alarms)
+    }
+
+    /// Returns the same alarms without what a search found out about the open ones since.
+    pub(super) fn recorded_alarms(&self, database: &str) -> Result<Vec<Alarm>, LocalFailure> {
         let path = self.alarms_path(database);
         let damaged = |damage| LocalFailure::DamagedRecord {
             path: path.clone(),
@@ -191,13 +204,6 @@ impl Store {
             let mut alarm = Alarm::new(&evidence.finding, &self.location, path, evidence.found);
             alarm.id = id;
             alarms.push(alarm);
-        }
-        let adoptable = |alarm: &&mut Alarm| alarm.is_open() && alarm.can_be_adopted();
-        for alarm in alarms.iter_mut().filter(adoptable) {
-            // a damaged result of a search is reported by those who print it
-            if let Ok(Some(located)) = LocatedRecord::beside(&alarm.evidence) {
-                alarm.shares(located.shown, located.stands.unwrap_or(0));
-            }
         }
         Ok(alarms)
     }

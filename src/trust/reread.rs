@@ -11,7 +11,9 @@ impl Store {
     /// # Errors
     /// The list of alarms is damaged, or the system refuses.
     pub fn alarms_awaiting_reading(&self, database: &str) -> Result<Vec<Alarm>, LocalFailure> {
-        let mut alarms = self.all_alarms(database)?;
+        let _hold = self.hold(Lock::Shared)?;
+        // what a search found out counts for open alarms alone
+        let mut alarms = self.recorded_alarms(database)?;
         alarms.retain(|alarm| alarm.awaits_reading);
         Ok(alarms)
     }

@@ -1,4 +1,5 @@
-//! The end of a history that was read whole: what a change needs of it.
+//! The end of a history that was read whole: what a change needs of it. And the trusted state of a file that was read
+//! before.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -6,8 +7,10 @@ use std::time::Instant;
 
 use super::files::Stamp;
 use super::history::{History, HistoryEntry};
+use super::trusted::Trusted;
+use crate::ledger::Digest;
 
-/// Databases whose histories' ends are remembered at most: about half a kilobyte each. Those of more databases are read
+/// Databases whose histories' ends and trusted states are remembered at most: about a kilobyte each. Those of more databases are read
 /// whole at every check.
 const MAX_REMEMBERED: usize = 4_000;
 
@@ -35,6 +38,15 @@ pub(super) struct Remembered {
     pub tail: Tail,
     /// When the file was last read whole.
     pub read: Instant,
+    /// The state file that was read last.
+    pub state: Option<Parsed>,
+}
+
+/// A trusted state, and the digest of all bytes of the file that it was read from.
+#[derive(Clone, Debug)]
+pub(super) struct Parsed {
+    pub digest: Digest,
+    pub trusted: Trusted,
 }
 
 impl Tail {
@@ -67,6 +79,14 @@ impl Tails {
     pub fn get(&self, database: &str) -> Option<Remembered> {
         let tails = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         tails.get(database).cloned()
+    }
+
+    /// Remembers the trusted state of a state file beside the end of its history, if that is remembered.
+    pub fn put_state(&self, database: &str, state: Parsed) {
+        let mut tails = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(remembered) = tails.get_mut(database) {
+            remembered.state = Some(state);
+        }
     }
 
     /// Forgets the databases that `keeps` does not name.

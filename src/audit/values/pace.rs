@@ -26,6 +26,9 @@ impl Auditor {
         let mut slice = idle;
         let ages = self.wall_ages();
         for database in self.sweepable() {
+            if self.is_at_pace(&database, period, ages) {
+                continue;
+            }
             slice = self.slice(&database, |progress, sweep| {
                 paced(progress, sweep, period, ages)
             });
@@ -42,6 +45,21 @@ impl Auditor {
         }
         self.server.restore(before);
         slice
+    }
+
+    /// Returns whether a database's sweep is not behind its pace, by what was read since the last cycle. What is trusted
+    /// is replaced in a cycle; an operator's change between two of them is seen in the next one.
+    fn is_at_pace(&mut self, database: &str, period: Duration, ages: WallAges) -> bool {
+        let record = self.databases.of(database);
+        let (Some((of, since)), Some(progress)) = (record.sweepable, &mut record.progress) else {
+            return false;
+        };
+        progress.clamp_to(ages.now);
+        let pace = Paced {
+            of,
+            swept: progress.swept,
+        };
+        progress.since == since && paced(&pace, progress.sweep.clone(), period, ages).is_none()
     }
 
     /// The databases that a paced sweep may go on with, the one after the last first, so that a slow one keeps

@@ -95,6 +95,7 @@ impl Auditor {
         let Ok(Some(trusted)) = self.store.load(database) else {
             return went(Went::Idle); // the next cycle tells what is wrong with it
         };
+        self.databases.of(database).sweepable = Some((trusted.state.tx, trusted.since));
         let mut progress = self.progress_of(database, trusted.since);
         let pace = Paced {
             of: trusted.state.tx,
