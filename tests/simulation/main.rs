@@ -36,6 +36,9 @@ const FIXED: u64 = 1;
 /// The count of worlds from there on.
 const WORLDS: u64 = 40;
 
+/// Worlds of a long run between two reports of its counts.
+const BETWEEN_REPORTS: u64 = 100;
+
 /// What the command line asks for.
 #[derive(Default)]
 struct Asked {
@@ -130,6 +133,9 @@ fn as_asked(asked: &Asked, tally: &mut Tally) -> bool {
         }
         if asked.go_on {
             counted(&world, tally);
+            if tally.worlds % BETWEEN_REPORTS == 0 {
+                tally.report();
+            }
         } else if !passes(&world, tally, asked.print) {
             return false;
         }

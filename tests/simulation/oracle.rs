@@ -53,6 +53,12 @@ pub fn broken<T>(rule: Rule, how: impl ToString) -> Result<T, Broken> {
 
 /// Intervals without any trouble after which nothing may be left of it.
 const SETTLED: u32 = 5;
+/// Calls that reading a transaction takes: its proof, and its values where they do not come with it.
+const CALLS: u32 = 2;
+/// Calls that an old server's proof takes besides: a header and a part for each transaction that its tree lags behind.
+const CALLS_FOR_PARTS: u32 = 2 * 7;
+/// The part of a cycle that due transactions have at least, of what their database has.
+const PART_FOR_DUE: u32 = 2;
 /// Databases of which a server of average speed can be asked everything in an interval.
 const FEW: usize = 6;
 
@@ -68,6 +74,8 @@ pub struct Oracle {
     started: Duration,
     /// Whether everything that is to be read of this world fits into an interval.
     values_are_read: bool,
+    /// The time in which a due transaction is read, while nothing is wrong: all may be due after hours of trouble.
+    time_for_one: Duration,
     known: BTreeMap<String, Known>,
 }
 
@@ -122,6 +130,7 @@ impl Oracle {
             recounts: false,
             started: Duration::ZERO,
             values_are_read: world.databases.len() < FEW && world.server >= Emulated::V1_2_4,
+            time_for_one: time_for_one(world),
             known: BTreeMap::new(),
         }
     }
@@ -317,7 +326,10 @@ impl Oracle {
                 if known.trusted.is_some() && !outcome.is_proven() && !unprovable {
                     return broken(Rule::NoneWaits, said());
                 }
-                let settled = begin.checked_sub(self.interval * SETTLED);
+                let all = scene.embedded.state(database).map_or(0, |state| state.tx);
+                let all = u32::try_from(all).unwrap_or(u32::MAX);
+                let settling = self.interval * SETTLED + self.time_for_one * all;
+                let settled = begin.checked_sub(settling);
                 let calm = settled.is_some_and(|since| {
                     self.started <= since && scene.is_calm(database, since) && !known.may_accuse
                 });
@@ -328,6 +340,15 @@ impl Oracle {
             }
         }
     }
+}
+
+fn time_for_one(world: &World) -> Duration {
+    let calls = match world.server {
+        Emulated::V1_2_4 => CALLS + CALLS_FOR_PARTS,
+        _ => CALLS,
+    };
+    let databases = u32::try_from(world.databases.len() + 1).unwrap_or(u32::MAX);
+    world.delay.1 * calls * databases * PART_FOR_DUE
 }
 
 /// What a judgement goes by beside an outcome.

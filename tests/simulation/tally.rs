@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::world::DAY;
 
+/// A cycle every five minutes.
+const CYCLES_OF_A_YEAR: f64 = 365.0 * 24.0 * 12.0;
+
 /// The counts of what happened.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
@@ -38,10 +41,14 @@ impl Tally {
     /// Prints the counts, and how many years a minute of one core had.
     pub fn report(&self) {
         let took = busy();
+        let minutes = took.as_secs_f64() / 60.0;
+        #[allow(clippy::cast_precision_loss)] // a count of a few million
+        let cycles = self.cycles as f64;
         let days = self.time.as_secs_f64() / DAY.as_secs_f64();
         println!(
             "{} worlds, {} violations: {:.2} years, {} cycles, {} calls, {} steps of writing, {} lies told and {} not, \
-             {} alarms opened, {} starts, {} kills; {:.0} s of one core, {:.2} years a minute",
+             {} alarms opened, {} starts, {} kills; {:.0} s of one core, {:.2} years a minute, {:.2} years of five-minute \
+             cycles a minute",
             self.worlds,
             self.violations,
             days / 365.0,
@@ -54,7 +61,8 @@ impl Tally {
             self.starts,
             self.kills,
             took.as_secs_f64(),
-            days / 365.0 / (took.as_secs_f64() / 60.0)
+            days / 365.0 / minutes,
+            cycles / CYCLES_OF_A_YEAR / minutes
         );
     }
 }

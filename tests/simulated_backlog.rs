@@ -1,0 +1,59 @@
+//! What hours of slow calls left unread, by simulated time.
+
+mod support;
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use immuaudit::audit::{Policy, Verdict};
+use immuaudit::config::{NewValues, Values};
+use immuaudit::drill::{Delivery, Emulated, Lag, Options, Sent};
+use support::simulated::Simulation;
+
+const DATABASE: &str = "defaultdb";
+const MINUTE: Duration = Duration::from_secs(60);
+const TRANSACTIONS: u64 = 60;
+
+/// Found by the simulation, whose rule demanded all of it in five intervals: a transaction of such a server takes a dozen
+/// calls one after the other, and hundreds of them may be due.
+#[test]
+fn what_hours_of_slow_calls_left_unread_is_read_once_calls_are_quick_again() {
+    let simulation = Simulation::new(Options {
+        server: Emulated::V1_2_4,
+        lag: Lag::Batches(7),
+        ..Options::default()
+    });
+    simulation.embedded.grow(DATABASE, TRANSACTIONS);
+    let takes = Rc::new(Cell::new(Duration::from_millis(250)));
+    let delay = takes.clone();
+    let network = move |_: &Sent<'_>| Delivery::After(delay.get());
+    let policy = Policy {
+        interval: MINUTE,
+        values: Values {
+            sample: 4,
+            new: NewValues::All,
+            sweep: None,
+        },
+        ..Policy::of_consistency()
+    };
+    let mut auditor = simulation.auditor(policy, network);
+    let mut minute = || {
+        let begin = simulation.time.passed();
+        let cycle = auditor.cycle(|_| {});
+        let took = simulation.time.passed() - begin;
+        simulation.time.advance(MINUTE.saturating_sub(took));
+        let progress = auditor.values_read(DATABASE);
+        let due = progress.map_or(0, |progress| progress.due.count());
+        (cycle.outcomes[0].verdict, due)
+    };
+    minute();
+    takes.set(Duration::from_millis(9_900));
+    let left = (0..5 * 60).map(|_| minute().1).max().unwrap_or_default();
+    assert!(left > TRANSACTIONS / 2, "{left} were due");
+    takes.set(Duration::from_millis(250));
+    // half of a cycle's time, and a transaction takes four seconds of it at most
+    let cycles = (0..15).find(|_| minute().1 == 0);
+    assert!(cycles.is_some(), "some are still due");
+    assert_eq!(minute(), (Verdict::Consistent, 0));
+}
