@@ -46,7 +46,7 @@ impl Way {
     }
 }
 
-/// A receiver's courier. Dropping it leaves the thread to the end of the process.
+/// A receiver's courier. Dropping it ends the thread after the try that is under way.
 pub(super) struct Courier {
     shared: Arc<Shared>,
 }
@@ -88,6 +88,8 @@ struct Waiting {
     on_the_way: bool,
     /// Whether no further try is to begin.
     is_closed: bool,
+    /// Whether the courier was dropped.
+    is_dropped: bool,
     /// Why the last try failed.
     why: Option<String>,
 }
@@ -130,6 +132,7 @@ impl Courier {
                 record,
                 on_the_way: false,
                 is_closed: false,
+                is_dropped: false,
                 why: None,
             }),
             changed: Condvar::new(),
@@ -226,6 +229,44 @@ impl Courier {
     }
 }
 
+#[cfg(feature = "fault-points")]
+impl Courier {
+    /// Delivers by `deliver` what is due at a time, in place of the thread, which begins no try any more: for a test that
+    /// is the receiver itself. `deliver` is given the receiver's name and the notification's body.
+    pub fn step(
+        &self,
+        now: Instant,
+        deliver: &mut dyn FnMut(&str, &str) -> Result<(), Undelivered>,
+    ) {
+        let shared = &self.shared;
+        let mut waiting = shared.lock();
+        waiting.is_closed = true;
+        while let Some(item) = waiting.queue.take_due(now) {
+            match deliver(shared.receiver.name(), &item.kept.notification.body) {
+                Ok(()) => {
+                    waiting.queue.delivered();
+                    waiting.remove(&shared.receiver, &item.kept);
+                }
+                Err(Undelivered { retry_after, .. }) => {
+                    let tries = item.tries + 1;
+                    if let Some(gone) = waiting.queue.put_back(item, retry_after, 0.0, now) {
+                        waiting.let_go(&shared.receiver, &gone, tries);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Courier {
+    fn drop(&mut self) {
+        let mut waiting = self.shared.lock();
+        (waiting.is_closed, waiting.is_dropped) = (true, true);
+        drop(waiting);
+        self.shared.changed.notify_all();
+    }
+}
+
 impl Waiting {
     /// Writes a notification down and queues it. Returns whether it is on disk.
     fn put(&mut self, shared: &Shared, notification: Notification) -> bool {
@@ -283,7 +324,7 @@ impl Shared {
 
     fn deliver(&self, way: &Way) {
         let mut waiting = self.lock();
-        loop {
+        while !waiting.is_dropped {
             let now = Clock::system().instant();
             if waiting.is_closed {
                 return; // another courier may have its place after a change of the settings

@@ -256,6 +256,19 @@ impl Notifier {
             .collect()
     }
 
+    /// Delivers by `deliver` what is due at a time, in place of the couriers' threads: for a test that is the receivers
+    /// itself. `deliver` is given a receiver's name and a notification's body.
+    #[cfg(feature = "fault-points")]
+    pub fn step(
+        &self,
+        now: std::time::Instant,
+        deliver: &mut dyn FnMut(&str, &str) -> Result<(), Undelivered>,
+    ) {
+        for (courier, _) in &self.couriers {
+            courier.step(now, deliver);
+        }
+    }
+
     /// Sends a notification that says it is a test, once to each receiver, and one heartbeat.
     pub fn test(server: &str, settings: &WatchSettings) -> Vec<Tested> {
         let notification = Notification::test(server, clock::now());

@@ -67,6 +67,7 @@ impl Draft {
                 (Duration::from_millis(20), Duration::from_millis(30)),
                 (Duration::from_millis(80), Duration::from_millis(250)),
             ]),
+            receivers: Vec::new(),
             events: Vec::new(),
         };
         // what does not fit into an interval says nothing of who waits for whom
@@ -81,6 +82,8 @@ impl Draft {
         if !self.one_in(3) {
             self.lies(&world);
         }
+        self.receivers(&mut world);
+        self.losses(&world);
         self.events.sort_by_key(|event| event.at);
         world.events = self.events;
         world
@@ -242,6 +245,49 @@ impl Draft {
                 self.add(at, What::CloseAlarms);
             }
             at += self.within(HOUR * 12);
+        }
+    }
+
+    fn receivers(&mut self, world: &mut World) {
+        let count = self.among(&[0, 0, 1, 2, 3]);
+        world.receivers = (0..count)
+            .map(|number| format!("receiver{number}"))
+            .collect();
+        if count == 0 {
+            return;
+        }
+        for _ in 0..self.random.below(6) {
+            let at = self.within(world.length);
+            let receiver = format!("receiver{}", self.random.below(4));
+            let what = match self.random.below(6) {
+                0 => What::AddReceiver(receiver),
+                1 => What::RemoveReceiver(receiver),
+                _ => What::Refuse {
+                    receiver,
+                    lasts: self.lasts(),
+                    retry_after: self.among(&[None, Some(MINUTE), Some(HOUR * 2)]),
+                },
+            };
+            self.add(at, what);
+        }
+    }
+
+    fn losses(&mut self, world: &World) {
+        if self.one_in(4) && world.server >= Emulated::V1_2_4 {
+            // truncated before it is seen first
+            let database = self.database(world);
+            let grow = What::Grow {
+                database: database.clone(),
+                transactions: 20,
+                entries: 2,
+                bytes: 10,
+            };
+            self.add(Duration::ZERO, grow);
+            self.add(Duration::ZERO, What::Truncate(database));
+        }
+        if self.one_in(6) {
+            let (at, database) = (self.within(world.length), self.database(world));
+            self.add(at, What::Delete(database));
         }
     }
 

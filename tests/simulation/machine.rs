@@ -12,7 +12,7 @@ use immuaudit::random::Random as Seeded;
 use immuaudit::server::{Login, Server};
 use immuaudit::stop::Stop;
 use immuaudit::trust::fault::Killed;
-use immuaudit::trust::{Location, Store};
+use immuaudit::trust::{LocalFailure, Location, Store};
 
 use crate::disk;
 use crate::oracle::{Broken, Rule, broken};
@@ -47,7 +47,10 @@ impl<'w> Run<'w> {
                 self.scene.borrow().stop_in.set(Some(call));
                 self.down = down;
             }
-            What::FullDisk(lasts) => self.disk.fill_until(self.now() + lasts),
+            What::FullDisk(lasts) => {
+                self.disk.fill_until(self.now() + lasts);
+                self.receivers.may_repeat = true;
+            }
             What::BackUp => {
                 let copy = Place::in_memory();
                 disk::copy(self.place.path(), copy.path());
@@ -59,6 +62,22 @@ impl<'w> Run<'w> {
                 self.lie = Some(event);
             }
             What::CloseAlarms => self.close_alarms(),
+            What::AddReceiver(name) => {
+                self.receivers.configured.insert(name);
+                self.auditor = None;
+            }
+            What::RemoveReceiver(name) => {
+                self.receivers.remove(&name);
+                self.auditor = None;
+            }
+            What::Refuse {
+                receiver,
+                lasts,
+                retry_after,
+            } => {
+                let until = self.now() + lasts;
+                self.receivers.refuse(&receiver, until, retry_after);
+            }
             _ => unreachable!("it happens to the server"),
         }
         Ok(())
@@ -108,6 +127,7 @@ impl<'w> Run<'w> {
         };
         self.auditor = None;
         disk::copy(copy.path(), self.place.path());
+        self.receivers.restore();
         let found = self.on_disk();
         let now = self.now();
         self.oracle.restore(found, now);
@@ -153,7 +173,11 @@ impl<'w> Run<'w> {
         self.stop = Stop::new();
         let location = self.location();
         let clock = self.scene.borrow().clock.clone();
-        let opened = self.caught(|_| Store::open(&location, clock.now()))?;
+        let opened = self.caught(|run| {
+            let store = Store::open(&location, clock.now())?;
+            run.receivers.start(&store);
+            Ok::<_, LocalFailure>(store)
+        })?;
         let store = match opened {
             Ended::Done(Ok(store)) => store,
             Ended::Done(Err(failure)) if self.disk.full_until() > self.now() => {
@@ -169,11 +193,22 @@ impl<'w> Run<'w> {
         let auditor = Auditor::new(server, store, self.policy()).with_random(random);
         self.auditor = Some(auditor);
         self.note("the auditor starts");
+        if self.receivers.is_anybody() && self.disk.full_until() < self.now() {
+            self.judge_notified()?;
+        }
         if self.tally.starts > 1 {
             let now = self.now();
             self.oracle.restart(now);
         }
         Ok(())
+    }
+
+    /// Judges what the receivers are notified of.
+    pub fn judge_notified(&mut self) -> Result<(), Broken> {
+        let location = self.location();
+        let store = Store::open_beside(&location).expect("the files are there");
+        let alarms = store.open_alarms(None).expect("whole alarms");
+        self.receivers.judge(&location, &alarms)
     }
 
     fn server(&self) -> Server {

@@ -3,7 +3,7 @@
 //! auditor said (`oracle.rs` has the rules).
 //!
 //! `./dev simulate [--seed N] [--worlds N] [--years N] [--only N,N,...] [--print] [--go-on]`; without words a minute of worlds from a seed
-//! that is drawn and printed. As a test, without arguments: the first worlds, always the same.
+//! that is drawn and printed. As a test, without arguments: the first worlds, always the same, and half a minute of drawn ones.
 
 mod disk;
 mod draft;
@@ -14,6 +14,7 @@ mod place;
 #[path = "../support/random.rs"]
 #[allow(dead_code)] // a part of it is enough here
 mod random;
+mod receivers;
 mod record;
 mod rules;
 mod run;
@@ -24,7 +25,7 @@ mod trouble;
 mod world;
 
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use immuaudit::random::Random as Seeded;
 use run::{Ran, Violation, run};
@@ -36,6 +37,8 @@ const FIXED: u64 = 1;
 /// The count of worlds from there on.
 const WORLDS: u64 = 40;
 
+/// Seconds of worlds from a drawn seed that every run of the tests has besides.
+const SECONDS_DRAWN: u64 = 30;
 /// Worlds of a long run between two reports of its counts.
 const BETWEEN_REPORTS: u64 = 100;
 
@@ -99,13 +102,13 @@ fn main() -> ExitCode {
     };
     let mut tally = Tally::default();
     let good = match &asked {
-        Asked { drawn: true, .. } => drawn(&mut tally),
+        Asked { drawn: true, .. } => drawn(&mut tally, MINUTE),
         Asked {
             seed: None,
             worlds: None,
             years: None,
             ..
-        } => fixed(&mut tally),
+        } => fixed(&mut tally) && drawn(&mut tally, Duration::from_secs(SECONDS_DRAWN)),
         _ => as_asked(&asked, &mut tally),
     };
     tally.report();
@@ -153,13 +156,13 @@ fn fixed(tally: &mut Tally) -> bool {
     (FIXED..FIXED + WORLDS).all(|seed| passes(&World::of_seed(seed), tally, false))
 }
 
-/// A minute of worlds from a seed that is drawn and printed.
-fn drawn(tally: &mut Tally) -> bool {
+/// Worlds from a seed that is drawn and printed, for so long.
+fn drawn(tally: &mut Tally, time: Duration) -> bool {
     let drawn = Seeded::system().below(1 << 32).unwrap_or(FIXED);
     println!("worlds from seed {drawn}, drawn for this run");
     let begin = Instant::now();
     let mut seeds = drawn..;
-    while begin.elapsed() < MINUTE {
+    while begin.elapsed() < time {
         let seed = seeds.next().unwrap_or_default();
         if !passes(&World::of_seed(seed), tally, false) {
             return false;

@@ -40,6 +40,8 @@ pub enum Rule {
     Bounded,
     /// An alarm is on disk before it is told, and stays open until an operator closes it.
     AlarmsStay,
+    /// Each receiver is notified once of each alarm, and of none before it is on disk.
+    Notified,
     /// A cycle is complete only if everything was proven in time, and nothing is overdue.
     NeverWell,
     /// The program does not panic.
@@ -284,7 +286,10 @@ impl Oracle {
         });
         let said = || format!("{database}: {} {}", outcome.verdict, outcome.why());
         let accused = outcome.verdict.is_tampering();
-        if accused && (lie.is_none() || !known.may_accuse) {
+        let deleted = scene.deleted.get(database);
+        let is_deleted = deleted.is_some();
+        known.may_accuse |= is_deleted;
+        if accused && (lie.is_none() && !is_deleted || !known.may_accuse) {
             return broken(Rule::NeverAccused, said());
         }
         if outcome.open_alarms > 0 && !known.may_accuse {
@@ -314,6 +319,15 @@ impl Oracle {
         }
         if accused && outcome.unwritten.is_some() && sight.disk {
             return broken(Rule::AlarmsStay, format!("{}, unwritten", said()));
+        }
+        if is_deleted {
+            let calm = scene.is_calm(database, begin) && sight.disk && sight.is_whole;
+            let before = deleted.is_some_and(|at| *at < begin);
+            let is_due = before && calm && scene.lie.is_none() && known.trusted.is_some();
+            return match is_due && !accused {
+                true => broken(Rule::Accused, format!("{}, and it is deleted", said())),
+                false => Ok(()),
+            };
         }
         // some lies make names up
         let exists = scene.embedded.state(database).is_some();

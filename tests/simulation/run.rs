@@ -16,6 +16,7 @@ use crate::disk::{self, Disk};
 use crate::machine::Ended;
 use crate::oracle::{Broken, Oracle, Rule, Sight, broken};
 use crate::place::Place;
+use crate::receivers::Receivers;
 use crate::scene::Scene;
 use crate::tally::Tally;
 use crate::world::{Event, World};
@@ -51,6 +52,7 @@ pub fn run(world: &World, printed: bool) -> Ran {
     run.tally.calls = scene.calls;
     run.tally.lies = scene.told;
     run.tally.untold = scene.untold;
+    run.tally.notified = run.receivers.taken;
     run.tally.writes = run.disk.steps.get();
     Ran {
         tally: run.tally.clone(),
@@ -85,6 +87,7 @@ pub struct Run<'w> {
     pub down: Duration,
     /// A lie that waits for the auditor to trust the last state.
     pub lie: Option<Event>,
+    pub receivers: Receivers,
     pub tally: Tally,
 }
 
@@ -104,6 +107,7 @@ impl<'w> Run<'w> {
             starts_at: Duration::ZERO,
             down: Duration::ZERO,
             lie: None,
+            receivers: Receivers::new(&world.receivers),
             tally: Tally {
                 worlds: 1,
                 ..Tally::default()
@@ -170,10 +174,14 @@ impl<'w> Run<'w> {
         let Some(mut auditor) = self.auditor.take() else {
             return Ok(());
         };
-        let ended = self.caught(|_| {
-            let cycle = auditor.cycle(|outcome| {
+        let ended = self.caught(|run| {
+            let receivers = RefCell::new(&mut run.receivers);
+            let tell = |outcome: &Outcome| {
                 untold = untold.take().or_else(|| not_on_disk(&location, outcome));
-            });
+                receivers.borrow_mut().outcome(outcome);
+            };
+            let cycle = auditor.cycle_and(tell, |cycle| receivers.borrow_mut().checked(cycle));
+            receivers.borrow_mut().cycle(&cycle);
             (auditor, cycle)
         })?;
         if let Some(untold) = untold {
@@ -188,10 +196,24 @@ impl<'w> Run<'w> {
         let disk = self.disk.full_until() < begin;
         self.oracle
             .cycle(&self.scene.borrow(), &cycle, begin, disk)?;
+        self.notify(&cycle, disk)?;
         if self.tally.cycles % BETWEEN_LOOKS == 0 {
             self.look_at_files()?;
         }
         self.stopped()
+    }
+
+    /// Judges what is due to the receivers after a cycle, and lets them take it.
+    fn notify(&mut self, cycle: &Cycle, disk: bool) -> Result<(), Broken> {
+        if !self.receivers.is_anybody() {
+            return Ok(());
+        }
+        if disk && cycle.outcomes.iter().any(|of| !of.opened.is_empty()) {
+            self.judge_notified()?;
+        }
+        let (now, location) = (self.now(), self.location());
+        let instant = self.scene.borrow().clock.instant();
+        self.receivers.step(now, instant, &location)
     }
 
     fn tell(&mut self, cycle: &Cycle) {
@@ -226,8 +248,11 @@ impl<'w> Run<'w> {
                 return Ok(());
             }
             let until = self.scene.borrow().clock.instant() + (next - begin);
-            let ended = self.caught(|_| {
+            let ended = self.caught(|run| {
                 let slice = auditor.sweep_at_pace(until);
+                if let Some(outcome) = &slice.outcome {
+                    run.receivers.outcome(outcome);
+                }
                 (auditor, slice)
             })?;
             let Ended::Done((auditor, slice)) = ended else {
@@ -245,6 +270,11 @@ impl<'w> Run<'w> {
                     is_whole: false,
                 };
                 self.oracle.outcome(outcome, &sight)?;
+                drop(scene);
+                let disk = self.disk.full_until() < begin;
+                if disk && self.receivers.is_anybody() && !outcome.opened.is_empty() {
+                    self.judge_notified()?;
+                }
             }
             match slice.went {
                 Went::On { .. } | Went::Ended(_) => {}

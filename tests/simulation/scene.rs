@@ -48,6 +48,8 @@ pub struct Scene {
     /// Calls until the auditor is killed, or asked to stop.
     pub kill_in: Cell<Option<u64>>,
     pub stop_in: Cell<Option<u64>>,
+    /// The databases that were deleted for good, and when.
+    pub deleted: BTreeMap<String, Duration>,
     /// What is wrong with the server as a whole.
     troubled: Trouble,
     /// What is wrong with each database.
@@ -94,6 +96,7 @@ impl Scene {
             lie: None,
             kill_in: Cell::default(),
             stop_in: Cell::default(),
+            deleted: BTreeMap::new(),
             troubled: Trouble::default(),
             troubles: BTreeMap::new(),
         }
@@ -194,6 +197,11 @@ impl Scene {
                 self.away_until = Some(now + *time);
                 self.troubled.begins("away");
             }
+            What::Delete(name) => {
+                self.embedded.drop_database(name);
+                self.deleted.insert(name.clone(), now);
+                self.trouble(name).ends("access", now);
+            }
             What::Move => self.embedded.change_uuid(),
             What::OtherPassword(time) => {
                 self.embedded.set_password("another one");
@@ -235,6 +243,9 @@ impl Scene {
     }
 
     fn set_access(&mut self, name: &str, access: Access) {
+        if self.deleted.contains_key(name) {
+            return;
+        }
         self.embedded.set_access(name, access);
         let now = self.now();
         let trouble = self.trouble(name);

@@ -20,6 +20,8 @@ pub struct Tally {
     pub accused: u64,
     pub starts: u64,
     pub kills: u64,
+    /// Notifications that receivers took.
+    pub notified: u64,
     /// Worlds in which a rule was broken, each of which ended then.
     pub violations: u64,
 }
@@ -36,6 +38,7 @@ impl Tally {
         self.accused += other.accused;
         self.starts += other.starts;
         self.kills += other.kills;
+        self.notified += other.notified;
     }
 
     /// Prints the counts, and how many years a minute of one core had.
@@ -47,7 +50,7 @@ impl Tally {
         let days = self.time.as_secs_f64() / DAY.as_secs_f64();
         println!(
             "{} worlds, {} violations: {:.2} years, {} cycles, {} calls, {} steps of writing, {} lies told and {} not, \
-             {} alarms opened, {} starts, {} kills; {:.0} s of one core, {:.2} years a minute, {:.2} years of five-minute \
+             {} alarms opened, {} starts, {} kills, {} notifications; {:.0} s of one core, {:.2} years a minute, {:.2} years of five-minute \
              cycles a minute",
             self.worlds,
             self.violations,
@@ -60,6 +63,7 @@ impl Tally {
             self.accused,
             self.starts,
             self.kills,
+            self.notified,
             took.as_secs_f64(),
             days / 365.0 / minutes,
             cycles / CYCLES_OF_A_YEAR / minutes

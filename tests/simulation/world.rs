@@ -30,6 +30,8 @@ pub struct World {
     pub values: Values,
     /// The shortest and the longest time of a call in good weather.
     pub delay: (Duration, Duration),
+    /// The names of the receivers of notifications.
+    pub receivers: Vec<String>,
     /// In the order of time.
     pub events: Vec<Event>,
 }
@@ -69,6 +71,8 @@ pub enum What {
     Allow(String),
     /// The first half of the values is dropped, which the ledger records.
     Truncate(String),
+    /// The database is deleted for good, which has to be accused.
+    Delete(String),
     /// The server is away for a while, and has forgotten every token when it comes back.
     Restart(Duration),
     /// The data directory is moved: another identity, the same history.
@@ -121,6 +125,16 @@ pub enum What {
     },
     /// An operator closes every alarm.
     CloseAlarms,
+    /// A receiver of notifications is added, and the auditor started again.
+    AddReceiver(String),
+    /// One is removed, and the auditor started again.
+    RemoveReceiver(String),
+    /// One refuses what comes, and may say for how long it is to be left alone.
+    Refuse {
+        receiver: String,
+        lasts: Duration,
+        retry_after: Option<Duration>,
+    },
 }
 
 impl What {
@@ -137,6 +151,9 @@ impl What {
                 | What::Restore
                 | What::Lie { .. }
                 | What::CloseAlarms
+                | What::AddReceiver(_)
+                | What::RemoveReceiver(_)
+                | What::Refuse { .. }
         )
     }
 }
@@ -170,7 +187,7 @@ impl fmt::Display for World {
         write!(
             f,
             "seed {}: {} days, a cycle every {} s, immudb {}, lag {:?}, tokens {:?}, signed {:?}, {} databases, \
-             values {:?}, calls of {:?} to {:?}, {} events",
+             values {:?}, calls of {:?} to {:?}, {} receivers, {} events",
             self.seed,
             self.length.as_secs() / 86_400,
             self.interval.as_secs(),
@@ -182,6 +199,7 @@ impl fmt::Display for World {
             self.values,
             self.delay.0,
             self.delay.1,
+            self.receivers.len(),
             self.events.len()
         )
     }
