@@ -48,6 +48,8 @@ pub struct Report {
     pub due: Ranges,
     /// Those of which no more than values are.
     pub due_values: Ranges,
+    /// Those of the due transactions that there was no time for.
+    slow: Ranges,
     /// Transactions with values that the server does not have (protocol.md §6).
     pub absent: Ranges,
     /// Values that cannot be read any more.
@@ -108,6 +110,10 @@ impl Report {
         }
         if why.is_due() {
             self.due.insert(tx, tx, ());
+            match why {
+                Why::Slow => self.slow.insert(tx, tx, ()),
+                _ => self.slow.remove(tx, tx),
+            }
             match why.is_of_values_only() {
                 true => self.due_values.insert(tx, tx, ()),
                 false => self.due_values.remove(tx, tx),
@@ -120,6 +126,14 @@ impl Report {
             None if kept < KEPT_UNREAD => self.unread.push(Unread { tx, why }),
             None => self.more_malformed |= why.verdict() == Verdict::Malformed,
         }
+    }
+
+    /// Takes out the transactions that there was no time for, which makes the others decide the verdict.
+    pub(super) fn take_slow(&mut self) -> Ranges {
+        let slow = std::mem::take(&mut self.slow);
+        self.due.subtract(&slow);
+        self.unread.retain(|unread| !slow.contains(unread.tx));
+        slow
     }
 
     /// Leaves out values that a truncation before this transaction explains, found meanwhile.

@@ -124,6 +124,14 @@ impl Auditor {
         report.explain(truncation.before);
         // no verdict on the ledger: the next check tells what is wrong with the server
         let away = report.halted.take();
+        // the next cycle reads what the time of a slice was too short for, and its verdict tells what comes of it: a
+        // verdict now would be another one after every slice and every cycle
+        let later = match sweep.begun {
+            Begun::Paced => report.take_slow(),
+            Begun::Asked => Ranges::new(),
+        };
+        let failed = report.due.clone();
+        report.due.extend(&later);
         // what was passed is due no more, but for what could not be read
         let mut passed = Ranges::new();
         passed.insert(from.saturating_add(1), sweep.at, ());
@@ -135,6 +143,7 @@ impl Auditor {
             &passed,
             self.wall_time(),
         );
+        report.due = failed;
         let partials = &mut self.databases.of(database).partials;
         partials.retain(|tx| progress.due.contains(tx));
         let at = sweep.at;
