@@ -340,26 +340,42 @@ impl Oracle {
                 if known.trusted.is_some() && !outcome.is_proven() && !unprovable {
                     return broken(Rule::NoneWaits, said());
                 }
-                let all = scene.embedded.state(database).map_or(0, |state| state.tx);
-                let all = u32::try_from(all).unwrap_or(u32::MAX);
-                let settling = self.interval * SETTLED + self.time_for_one * all;
-                let settled = begin.checked_sub(settling);
-                let calm = settled.is_some_and(|since| {
-                    self.started <= since && scene.is_calm(database, since) && !known.may_accuse
-                });
-                match calm && self.values_are_read {
+                match self.values_are_read && self.is_settled(scene, database, begin) {
                     true => read_in_time(outcome),
                     false => Ok(()),
                 }
             }
         }
     }
+
+    /// Judges what a slice of a paced sweep found: a verdict that the next cycle takes back is news for every receiver.
+    pub fn slice(&self, outcome: &Outcome, scene: &Scene, begin: Duration) -> Result<(), Broken> {
+        match self.is_settled(scene, &outcome.database, begin) {
+            true => read_in_time(outcome),
+            false => Ok(()),
+        }
+    }
+
+    /// Returns whether nothing was wrong with a database for as long as everything of it takes to be read.
+    fn is_settled(&self, scene: &Scene, database: &str, begin: Duration) -> bool {
+        let all = scene.embedded.state(database).map_or(0, |state| state.tx);
+        let all = u32::try_from(all).unwrap_or(u32::MAX);
+        let settling = self.interval * SETTLED + self.time_for_one * all;
+        let may_accuse = self
+            .known
+            .get(database)
+            .is_some_and(|known| known.may_accuse);
+        let settled = begin.checked_sub(settling);
+        settled.is_some_and(|since| {
+            self.started <= since && scene.is_calm(database, since) && !may_accuse
+        })
+    }
 }
 
 fn time_for_one(world: &World) -> Duration {
     let calls = match world.server {
-        Emulated::V1_2_4 => CALLS + CALLS_FOR_PARTS,
-        _ => CALLS,
+        Emulated::V1_11_1 | Emulated::WithoutLogin => CALLS,
+        _ => CALLS + CALLS_FOR_PARTS,
     };
     let databases = u32::try_from(world.databases.len() + 1).unwrap_or(u32::MAX);
     world.delay.1 * calls * databases * PART_FOR_DUE

@@ -270,6 +270,7 @@ impl<'w> Run<'w> {
                     is_whole: false,
                 };
                 self.oracle.outcome(outcome, &sight)?;
+                self.oracle.slice(outcome, &scene, begin)?;
                 drop(scene);
                 let disk = self.disk.full_until() < begin;
                 if disk && self.receivers.is_anybody() && !outcome.opened.is_empty() {
