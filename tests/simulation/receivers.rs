@@ -209,6 +209,7 @@ impl Receivers {
             },
             heartbeat: None,
             proxies: Proxies::default(),
+            signer: None,
         }
     }
 }
