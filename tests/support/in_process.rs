@@ -1,6 +1,7 @@
 //! An auditor's parts in the test's own process, so that its cycles and calls can be told apart.
 
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 use immuaudit::clock;
@@ -8,7 +9,7 @@ use immuaudit::config::{Secret, Values};
 use immuaudit::report::About;
 use immuaudit::server::{Endpoint, Login, Server};
 use immuaudit::stop::Stop;
-use immuaudit::trust::{Location, Store};
+use immuaudit::trust::{LocalFailure, Location, Store};
 
 /// A server that is logged in to as the embedded ledger wants it.
 pub fn server(endpoint: Endpoint, timeout: Duration, stop: &Stop) -> Server {
@@ -47,7 +48,14 @@ pub fn about() -> About {
     }
 }
 
-/// Its files.
+/// Its files. A program that another test starts has a copy of every lock of this process for a moment, between fork and exec.
 pub fn store(dir: impl Into<PathBuf>) -> Store {
-    Store::open(&location(dir), clock::now()).expect("a store")
+    let location = location(dir);
+    for _ in 0..200 {
+        match Store::open(&location, clock::now()) {
+            Err(LocalFailure::Locked { .. }) => thread::sleep(Duration::from_millis(10)),
+            store => return store.expect("a store"),
+        }
+    }
+    Store::open(&location, clock::now()).expect("a store")
 }
