@@ -10,7 +10,7 @@ use std::time::Duration;
 use immuaudit::checkpoint::{SignedNote, VerifierKey, confirmed, print_list, read_list};
 use support::http::{Answer, get};
 use support::notify_scene::{Scene, wait_until};
-use support::program::{Program, Running, member};
+use support::program::{Program, Run, Running, member};
 
 /// A key in a new file, and its public half.
 fn new_key(program: &Program, name: &str, file: &Path) -> String {
@@ -46,11 +46,11 @@ fn a_key_is_made_for_its_owner_alone_once_and_only_its_public_half_is_printed() 
     let scene = Scene::new();
     let program = scene.program(&[]);
     let file = scene.place.join("key");
-    let public = new_key(&program, "zone-a.example.com", &file);
+    let public = new_key(&program, "n", &file);
     let mode = fs::metadata(&file).expect("a file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let private = fs::read_to_string(&file).expect("a key");
-    assert!(private.starts_with("PRIVATE+KEY+zone-a.example.com+"));
+    assert!(private.starts_with("PRIVATE+KEY+n+"));
     let path = file.display().to_string();
     let shown = program.run(&["key", "show", &path]);
     assert_eq!(shown.ends_with(0).stdout.trim(), public);
@@ -85,19 +85,42 @@ fn a_key_is_made_for_its_owner_alone_once_and_only_its_public_half_is_printed() 
         let stderr = run.ends_with(3).stderr.to_lowercase();
         assert!(stderr.contains(&told.to_lowercase()), "{told}: {run:?}");
     }
-    // the wrong half, given by mistake, is not repeated
+    // the wrong half, given by mistake, is not repeated, and a key in the place of its file neither
     let secret = private
         .trim()
         .rsplit('+')
         .next()
         .expect("the seed")
         .to_owned();
+    let parts: Vec<&str> = (0..secret.len() - 8)
+        .map(|at| &secret[at..at + 8])
+        .collect();
+    let tells = |run: &Run| parts.iter().any(|part| format!("{run:?}").contains(part));
+    for words in [
+        &["checkpoint", "verify", "f", "--key", private.trim()][..],
+        &["config", "--audit-signing-key", private.trim()],
+    ] {
+        let run = program.run(words);
+        assert!(!tells(run.ends_with(3)), "{words:?}");
+    }
     let wrong = program.run(&["checkpoint", "verify", "f", "--key", private.trim()]);
+    assert!(wrong.stderr.contains("it is a private key"), "{wrong:?}");
+    let twice = [
+        "checkpoint",
+        "verify",
+        "f",
+        "--key",
+        &public,
+        "--key",
+        &public,
+    ];
     assert!(
-        wrong.ends_with(3).stderr.contains("it is a private key"),
-        "{wrong:?}"
+        program
+            .run(&twice)
+            .ends_with(3)
+            .stderr
+            .contains("each key once")
     );
-    assert!(!format!("{wrong:?}").contains(&secret));
     fs::write(&file, public.clone()).expect("a file");
     let wrong = program.run(&["config", "--check", "--audit-signing-key", &path]);
     let told = "it is a public key: the file of immuaudit key new is wanted";
@@ -267,6 +290,52 @@ fn a_state_that_an_operator_adopted_is_exported_once_it_is_proven() {
     assert_eq!(line(0), Some("2".into()));
 }
 
+/// The history that a key signs ends when an operator gives it up, and what is signed then is of the new one alone.
+#[test]
+fn after_a_history_was_given_up_nothing_of_it_is_signed_any_more() {
+    let scene = Scene::new();
+    let file = scene.place.join("key");
+    let public = new_key(&scene.program(&[]), "zone-a", &file);
+    let path = file.display().to_string();
+    let program = scene.program(&["--audit-signing-key", &path, "--audit-interval", "200ms"]);
+    let mut running = program.start(&[]);
+    running.wait_for_cycles(1);
+    let port = port(&running);
+    let one = || get(port, "/checkpoints/defaultdb", "*/*");
+    assert_eq!(one().body.lines().nth(1), Some("3"));
+    let adopt = |running: &mut Running| {
+        running.wait_for_cycles(2);
+        let alarm = program.open_alarm("defaultdb");
+        program
+            .run(&["alarm", "adopt", &alarm, "--yes"])
+            .ends_with(0);
+    };
+    let mut cut = scene.ledger.ledger("defaultdb").expect("a database");
+    cut.truncate(2);
+    scene.ledger.put_ledger("defaultdb", cut);
+    adopt(&mut running);
+    wait_until("the adopted state is proven", || {
+        one().body.lines().nth(1) == Some("2")
+    });
+    // with the server's signature of that state, not of the one before
+    let text = one().body;
+    assert!(text.contains("\nimmudb-signature "), "{text}");
+    let copy = scene.place.join("copy");
+    fs::write(&copy, text).expect("a file");
+    let copy = copy.display().to_string();
+    let verified = program.run(&["checkpoint", "verify", &copy, "--key", &public]);
+    assert!(!verified.ends_with(0).stdout.contains("does not hold"));
+    let mut cut = scene.ledger.ledger("defaultdb").expect("a database");
+    cut.truncate(0);
+    scene.ledger.put_ledger("defaultdb", cut);
+    adopt(&mut running);
+    wait_until("an empty database has none", || one().status == 404);
+    running.wait_for_cycles(2);
+    assert_eq!(one().status, 404);
+    running.signal("TERM");
+    running.end();
+}
+
 #[test]
 fn systemd_may_hand_the_key_over_as_a_credential() {
     let scene = Scene::new();
@@ -325,18 +394,38 @@ fn two_hashes_of_one_transaction_are_proof_if_the_server_signed_both() {
         program.run(&words)
     };
     let run = verify(&[]);
-    assert!(
-        run.ends_with(1).stderr.contains("has two hashes"),
-        "{run:?}"
-    );
+    assert!(run.ends_with(1).stderr.contains("has 2 hashes"), "{run:?}");
     // both servers' keys in one file: whoever holds it says they are the same server
     let both = scene.place.join("both.pub");
     let pems = [pem(&scene), pem(&other)].map(|path| fs::read_to_string(path).expect("a key"));
     fs::write(&both, pems.concat()).expect("a file");
     let both = both.display().to_string();
     let run = verify(&["--server-signing-pub-key", &both]);
-    let told = "the server signed both: it showed two histories";
+    let told = "the server signed two of them: it showed two histories";
     assert!(run.ends_with(2).stderr.contains(told), "{run:?}");
+    // a proof needs nobody's word, and is not hidden by what stands before it
+    let other_key = scene.place.join("other-key");
+    let unknown = new_key(&program, "zone-b", &other_key);
+    let unsigned = texts[1]
+        .lines()
+        .filter(|line| !line.starts_with("immudb-signature"));
+    let unsigned: String = unsigned.map(|line| format!("{line}\n")).collect();
+    let mixed = format!("{unsigned}\n{}\n{}", texts[1], texts[0]);
+    fs::write(&path, mixed).expect("a file");
+    let words = [
+        "checkpoint",
+        "verify",
+        &file,
+        "--key",
+        &unknown,
+        "--require",
+        "1",
+        "--server-signing-pub-key",
+        &both,
+    ];
+    let run = program.run(&words);
+    assert!(run.ends_with(2).stderr.contains(told), "{run:?}");
+    fs::write(&path, print_list(texts.iter().map(String::as_str))).expect("a file");
     // by one key alone, the other signature does not hold
     let run = verify(&["--server-signing-pub-key", &pem(&scene)]);
     let told = "the server's signature does not hold: the state is not signed by a configured key";

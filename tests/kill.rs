@@ -119,6 +119,7 @@ fn outcomes() -> Vec<OutcomeRecord> {
         proven: None,
         grown: None,
         trusted_tx: Some(7),
+        proven_state: None,
         listed: true,
         complete: true,
         absent: false,

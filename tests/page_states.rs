@@ -70,6 +70,7 @@ fn outcome(database: &str, verdict: Verdict) -> Outcome {
         warnings: Vec::new(),
         duration: Duration::from_secs(1),
         is_stranger: false,
+        asked: true,
     }
 }
 

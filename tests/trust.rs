@@ -356,6 +356,7 @@ fn last_verdicts_live_through_a_restart_and_a_damaged_file_is_a_warning() {
         proven: Some(at(4)),
         grown: None,
         trusted_tx: Some(9),
+        proven_state: None,
         listed: false,
         complete: false,
         absent: true,

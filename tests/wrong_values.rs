@@ -28,7 +28,7 @@ const FREE: [&str; 16] = [
 ];
 
 /// Each setting with a value that it cannot have, and what is wanted.
-const WRONG: [(&str, &str, &str); 74] = [
+const WRONG: [(&str, &str, &str); 79] = [
     (
         "--immudb-address",
         "http://db:3322",
@@ -70,6 +70,7 @@ const WRONG: [(&str, &str, &str); 74] = [
     ("--audit-mirror-max", "1", "from 65536 to"),
     ("--server-label", "a\tb", "without control characters"),
     ("--server-name", "a\tb", "without control characters"),
+    ("--audit-signing-key", "none", "there is no such file"),
     ("--json", "maybe", "true or false"),
     ("--quiet", "maybe", "true or false"),
     ("--log-level", "loud", "one of off, error, warn"),
@@ -141,6 +142,10 @@ const WRONG: [(&str, &str, &str); 74] = [
     ("--config", "none", "there is no such file"),
     ("--value-only", "maybe", "true or false"),
     ("--detached", "maybe", "true or false"),
+    ("--instance", "a/b", "letters"),
+    ("--name", "a b", "a short name without blanks"),
+    ("--key", "none", "an auditor's public key"),
+    ("--require", "0", "from 1 to 100"),
     ("--dry-run", "maybe", "true or false"),
     ("--purge", "maybe", "true or false"),
     ("--check", "maybe", "true or false"),
@@ -166,6 +171,9 @@ fn flags() -> Vec<String> {
         "acknowledge",
         "roots",
         "compare",
+        "checkpoint",
+        "key",
+        "status",
         "locate",
         "drill",
         "notify",
@@ -201,6 +209,8 @@ fn every_setting_has_its_wrong_value_and_says_which_where_and_what_is_wanted() {
             "--test" => vec!["notify"],
             "--ca" => vec!["compare", "http://other.example/"],
             "--yes" => vec!["alarm", "adopt", "7"],
+            "--name" => vec!["key", "new", "file"],
+            "--key" | "--require" => vec!["checkpoint", "verify", "file"],
             "--absent-values-to" | "--unsigned" => vec!["acknowledge", "db"],
             "--audit-signature" | "--detached" => vec!["--as=immugw", "--audit"],
             "--certificate" | "--pkey" | "--clientcas" => vec!["--mtls"],

@@ -22,6 +22,8 @@ pub(super) struct Conclusion {
     pub(super) warnings: Vec<Warning>,
     pub(super) grew: bool,
     pub(super) signature: Option<Signature>,
+    /// Whether the server was asked for its state.
+    pub(super) asked: bool,
 }
 
 impl Conclusion {
@@ -35,6 +37,7 @@ impl Conclusion {
             warnings: Vec::new(),
             grew: false,
             signature: None,
+            asked: true,
         }
     }
 
@@ -67,6 +70,7 @@ impl Auditor {
             warnings,
             grew,
             signature,
+            asked,
         } = conclusion;
         let alarms = match (verdict, &mut values) {
             // recorded as they were made
@@ -118,6 +122,7 @@ impl Auditor {
             warnings,
             duration: Duration::ZERO,
             is_stranger: false,
+            asked,
         }
     }
 

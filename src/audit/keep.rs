@@ -153,6 +153,10 @@ fn record(outcome: &Outcome, before: Option<&OutcomeRecord>, now: Timestamp) -> 
             _ => proven.then_some(now), // the first proof counts as growth
         },
         trusted_tx: trusted.or(before.and_then(|record| record.trusted_tx)),
+        proven_state: match proven {
+            true => outcome.shown.filter(|state| state.tx > 0),
+            false => before.and_then(|record| record.proven_state),
+        },
         listed: true,
         complete: outcome.is_complete(),
         absent: outcome.absent_after(before.is_some_and(|before| before.absent)),

@@ -199,6 +199,8 @@ pub struct Outcome {
     pub duration: Duration,
     /// Whether nothing was trusted of it before, nothing was taken on trust, and no alarm of it is written down.
     pub is_stranger: bool,
+    /// Whether the server was asked for its state. A slice of a sweep reads transactions of the trusted state alone.
+    pub asked: bool,
 }
 
 impl Outcome {

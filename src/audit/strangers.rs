@@ -208,6 +208,7 @@ mod tests {
             warnings: Vec::new(),
             duration: Duration::ZERO,
             is_stranger: true,
+            asked: true,
         }
     }
 

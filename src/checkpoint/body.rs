@@ -89,11 +89,12 @@ impl Checkpoint {
         })
     }
 
-    /// Checks the server's signature by its own key, or by one of `keys` if there are any (protocol.md §5).
+    /// Checks the server's signature by its own key, or by one of `keys` if there are any (protocol.md §5). Returns what the
+    /// signature covers: a signature without the name of the database fits every database of the server.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn verify_server(&self, keys: &[PublicKey]) -> Result<(), BadSignature> {
+    pub fn verify_server(&self, keys: &[PublicKey]) -> Result<StateShape, BadSignature> {
         let claimed = |shape| ClaimedState {
             shape,
             database: self.origin.database.as_bytes().to_vec(),
@@ -104,9 +105,12 @@ impl Checkpoint {
             [] => claimed(shape).verify_own_signature(&self.origin.database),
             keys => claimed(shape).verify_signature(&self.origin.database, keys),
         };
-        // 0.9.0 signs without the name of the database
-        verify(StateShape::WithDatabase)
-            .or_else(|bad| verify(StateShape::WithoutDatabase).map_err(|_| bad))
+        // 0.9.0 signs without the name
+        let (with, without) = (StateShape::WithDatabase, StateShape::WithoutDatabase);
+        match verify(with) {
+            Ok(()) => Ok(with),
+            Err(bad) => verify(without).map(|()| without).map_err(|_| bad),
+        }
     }
 }
 

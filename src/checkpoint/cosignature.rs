@@ -49,19 +49,17 @@ impl fmt::Display for NotConfirmed {
     }
 }
 
-/// Returns when a key confirmed a note: its latest signature counts.
+/// Returns when a key confirmed a note. Of several signatures of one key the first counts, and the others are passed over, as
+/// in Go's `golang.org/x/mod/sumdb/note`.
 ///
 /// # Errors
-/// It did not, or one of the signatures in its name is wrong.
+/// It did not, or the signature in its name is wrong.
 pub fn confirmed(note: &SignedNote, key: &VerifierKey) -> Result<Confirmed, NotConfirmed> {
     let of_key =
         |signature: &&NoteSignature| (&signature.name, signature.id) == (&key.name, key.id);
-    let mut last = None;
-    for signature in note.signatures.iter().filter(of_key) {
-        let confirmed = verified(note.text(), signature, key).ok_or(NotConfirmed::Wrong)?;
-        last = last.max(Some(confirmed));
-    }
-    last.ok_or(NotConfirmed::Absent)
+    let first = note.signatures.iter().find(of_key);
+    let first = first.ok_or(NotConfirmed::Absent)?;
+    verified(note.text(), first, key).ok_or(NotConfirmed::Wrong)
 }
 
 fn verified(text: &str, signature: &NoteSignature, key: &VerifierKey) -> Option<Confirmed> {

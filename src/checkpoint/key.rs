@@ -12,12 +12,10 @@ use crate::ledger::{decode_base64, encode_base64};
 const COSIGNATURE: u8 = 4;
 /// The signature type of a plain Ed25519 signature, which has no time.
 const PLAIN: u8 = 1;
-/// Longest name of a key, in bytes.
-const MAX_NAME: usize = 200;
 /// Bytes of an Ed25519 seed and of a public key (RFC 8032 §5.1.5).
 const LENGTH: usize = 32;
 /// What the text of a private key begins with.
-const PRIVATE: &str = "PRIVATE+KEY+";
+pub const PRIVATE: &str = "PRIVATE+KEY+";
 
 /// The name of a key: not empty, without spaces and without `+`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,8 +24,8 @@ pub struct KeyName(String);
 impl KeyName {
     /// Takes over a name; `None` if it is none.
     pub fn new(name: &str) -> Option<KeyName> {
-        let is_wrong = |c: char| c.is_whitespace() || c.is_control() || c == '+';
-        let is_right = !name.is_empty() && name.len() <= MAX_NAME && !name.contains(is_wrong);
+        let is_wrong = |c: char| c.is_whitespace() || c == '+';
+        let is_right = !name.is_empty() && !name.contains(is_wrong);
         is_right.then(|| KeyName(name.to_owned()))
     }
 

@@ -32,7 +32,7 @@ mod origin;
 
 pub use body::{Checkpoint, NotACheckpoint};
 pub use cosignature::{Confirmed, NotConfirmed, confirmed, cosigned};
-pub use key::{KeyName, NotAKey, SignerKey, VerifierKey, overwrite};
+pub use key::{KeyName, NotAKey, PRIVATE, SignerKey, VerifierKey, overwrite};
 pub use list::{MAX_NOTES, print_list, read_list};
 pub use note::{MAX_BYTES, NotANote, NoteSignature, SignedNote};
 pub use origin::Origin;

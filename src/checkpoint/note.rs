@@ -2,8 +2,12 @@
 
 use std::fmt;
 
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
+
 use super::key::KeyName;
-use crate::ledger::{decode_base64, encode_base64};
+use crate::ledger::encode_base64;
 
 /// Longest note that is read, in bytes: a checkpoint has some 300, and a hundred signatures 20,000.
 pub const MAX_BYTES: usize = 64 << 10;
@@ -11,6 +15,11 @@ pub const MAX_BYTES: usize = 64 << 10;
 const MAX_SIGNATURES: usize = 100;
 /// What a signature line begins with: an em dash and a space.
 const DASH: &str = "\u{2014} ";
+/// Base64 as Go's libraries read it: bits left over are passed over. A signature is checked by its bytes.
+const AS_GO: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
 /// Bytes of a key's id.
 const ID: usize = 4;
 
@@ -50,6 +59,8 @@ pub enum NotANote {
     NoSignatureLine,
     /// There are more than a hundred signatures.
     TooManySignatures,
+    /// There are more notes than are read of one text.
+    TooMany,
 }
 
 impl fmt::Display for NotANote {
@@ -62,6 +73,7 @@ impl fmt::Display for NotANote {
             NotANote::NoEmptyLine => "no empty line stands before its signatures",
             NotANote::NoSignatureLine => "a line behind its text is no signature",
             NotANote::TooManySignatures => "it has more than a hundred signatures",
+            NotANote::TooMany => "this and what follows is not read: there are too many",
         })
     }
 }
@@ -113,10 +125,20 @@ impl fmt::Display for SignedNote {
     }
 }
 
+/// A line that is meant as a signature.
+pub(super) struct SignatureLine;
+
+impl SignatureLine {
+    /// Returns whether a line begins as one.
+    pub fn begins(line: &[u8]) -> bool {
+        line.starts_with(DASH.as_bytes())
+    }
+}
+
 impl NoteSignature {
     fn read(line: &str) -> Option<NoteSignature> {
         let (name, base64) = line.strip_prefix(DASH)?.split_once(' ')?;
-        let bytes = decode_base64(base64)?;
+        let bytes = AS_GO.decode(base64).ok()?;
         let (id, bytes) = bytes.split_at_checked(ID)?;
         if bytes.is_empty() {
             return None;

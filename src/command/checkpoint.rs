@@ -6,13 +6,13 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::open::{self, Failed};
-use crate::audit::Exit;
+use crate::audit::{Exit, Verdict};
 use crate::checkpoint::{
     Checkpoint, NotConfirmed, Origin, SignedNote, VerifierKey, confirmed, print_list, read_list,
 };
 use crate::clock::{self, Timestamp};
 use crate::config::{CheckpointTask, Format, Settings};
-use crate::ledger::{BadSignature, State};
+use crate::ledger::{BadSignature, StateShape};
 use crate::report::{JsonObject, ago, checkpoint, complain, print};
 use crate::text::{Shown, number};
 use crate::trust::{How, OutcomeRecord, Store, Trusted};
@@ -39,39 +39,59 @@ fn export(settings: &Settings) -> Result<Exit, Failed> {
         return Err(Failed::NoSigningKey);
     };
     let store = Store::open_beside(&open::location(settings))?;
-    let outcomes = store.load_outcomes();
-    let mut notes = Vec::new();
+    let (outcomes, now) = (store.load_outcomes(), clock::now());
+    let (mut notes, mut exit) = (Vec::new(), Exit::Good);
     for database in store.databases()? {
-        let Some(trusted) = store.load(&database)? else {
-            continue;
+        let name = Shown::new(&database);
+        let trusted = match store.load(&database) {
+            Ok(Some(trusted)) => trusted,
+            Ok(None) => continue,
+            Err(failure) => {
+                complain(&format!("immuaudit: {name}: {failure}"));
+                exit = exit.max(Exit::Local);
+                continue;
+            }
         };
         let checked = outcomes.iter().find(|of| of.database == database);
-        let checked = checked.filter(|of| of.trusted_tx == Some(trusted.state.tx));
+        let Some(at) = last_proven(&trusted, checked) else {
+            complain(&format!(
+                "immuaudit: {name}: what is trusted of it was not proven by the last check: it is left out"
+            ));
+            exit = exit.max(Exit::Incomplete);
+            continue;
+        };
         let names = (settings.server.name.as_str(), database.as_str());
         let signature = trusted.signature.as_ref();
-        let proven = last_proven(&trusted, checked);
-        notes.extend(proven.map(|at| checkpoint(names, trusted.state, signature, key, at)));
+        // a clock that was ahead and was put right
+        let at = at.min(now);
+        notes.push(checkpoint(names, trusted.state, signature, key, at));
     }
     if notes.is_empty() {
-        complain("immuaudit: nothing is trusted yet: run immuaudit --once first");
-        return Ok(Exit::Incomplete);
+        complain("immuaudit: nothing to export: run immuaudit --once first");
+        return Ok(exit.max(Exit::Incomplete));
     }
     let text = print_list(notes.iter().map(String::as_str));
     print(text.trim_end_matches('\n'));
-    Ok(Exit::Good)
+    Ok(exit)
 }
 
-/// Returns when a trusted state was proven last: when it was accepted, or by a check since. What an operator pinned or adopted
-/// is not proven by that.
+/// Returns when a trusted state was proven last: by the last check that proved this very state, else when it was accepted. A
+/// state that an operator pinned or adopted is not proven by that, and none is if the last check came to another verdict.
 fn last_proven(trusted: &Trusted, checked: Option<&OutcomeRecord>) -> Option<Timestamp> {
-    let by_acceptance = match &trusted.how {
-        How::FirstSeen | How::Proven | How::Imported => Some(trusted.accepted),
-        How::Pinned | How::Adopted { .. } => None,
-    };
-    let by_check = checked.and_then(|of| of.proven);
-    by_check
-        .filter(|at| *at >= trusted.accepted)
-        .max(by_acceptance)
+    let by_check = checked.filter(|of| of.proven_state == Some(trusted.state));
+    if let Some(at) = by_check.and_then(|of| of.proven) {
+        return Some(at);
+    }
+    let is_well = checked.is_none_or(|of| standing_is_good(&of.verdict));
+    match &trusted.how {
+        How::FirstSeen | How::Proven | How::Imported if is_well => Some(trusted.accepted),
+        _ => None,
+    }
+}
+
+fn standing_is_good(verdict: &str) -> bool {
+    let good = [Verdict::FirstSeen, Verdict::Consistent];
+    good.iter().any(|good| good.word() == verdict)
 }
 
 /// One checkpoint of a file.
@@ -190,6 +210,24 @@ struct Words {
     wrong: Vec<String>,
 }
 
+impl Words {
+    fn of(note: &SignedNote, keys: &[VerifierKey]) -> Words {
+        let mut words = Words::default();
+        for key in keys {
+            let name = key.name.to_string();
+            match confirmed(note, key) {
+                // a key that was renewed is the same auditor's word
+                Ok(of) if words.confirmed.iter().all(|(known, _)| *known != name) => {
+                    words.confirmed.push((name, Timestamp::from_unix(of.time)));
+                }
+                Ok(_) | Err(NotConfirmed::Absent) => {}
+                Err(NotConfirmed::Wrong) => words.wrong.push(name),
+            }
+        }
+        words
+    }
+}
+
 /// Checks who confirmed the checkpoints of a file. Two of one transaction with different hashes are proof against the
 /// server if it signed both, by a key that is configured.
 fn verify(
@@ -205,56 +243,61 @@ fn verify(
         Exit::Good
     };
     let server_keys = settings.audit.signatures.keys();
-    let mut shown: BTreeMap<(Origin, u64), (State, bool)> = BTreeMap::new();
+    let mut shown = Hashes::default();
     for Read { note, checkpoint } in &checkpoints {
-        let mut words = Words::default();
-        for key in keys {
-            match confirmed(note, key) {
-                Ok(of) => {
-                    let at = Timestamp::from_unix(of.time);
-                    words.confirmed.push((key.name.to_string(), at));
-                }
-                Err(NotConfirmed::Wrong) => words.wrong.push(key.name.to_string()),
-                Err(NotConfirmed::Absent) => {}
-            }
-        }
+        let words = Words::of(note, keys);
         let is_enough = number(words.confirmed.len()) >= required && words.wrong.is_empty();
-        if !is_enough {
-            exit = exit.max(Exit::Incomplete);
-        }
         let has_signature = checkpoint.signature.is_some();
         let by_server = has_signature.then(|| checkpoint.verify_server(server_keys));
-        if let Some(Err(_)) = by_server {
+        if !is_enough || matches!(by_server, Some(Err(_))) {
             exit = exit.max(Exit::Incomplete);
         }
         tell(settings, checkpoint, &words, required, by_server);
-        if !is_enough {
-            continue; // nobody's word
-        }
-        let is_signed = !server_keys.is_empty() && matches!(by_server, Some(Ok(())));
-        let of = (checkpoint.origin.clone(), checkpoint.state.tx);
-        let (other, other_is_signed) = *shown.entry(of).or_insert((checkpoint.state, is_signed));
-        if other.hash != checkpoint.state.hash {
-            let is_proof = is_signed && other_is_signed;
-            let what = match is_proof {
-                true => "the server signed both: it showed two histories",
-                false => "one of those who confirmed them, or the server, is wrong",
-            };
-            complain(&format!(
-                "immuaudit: {}: transaction {} has two hashes, {} and {}: {what}",
-                Shown::new(&checkpoint.origin.database),
-                other.tx,
-                other.hash,
-                checkpoint.state.hash
-            ));
-            exit = exit.max(if is_proof {
-                Exit::Tampered
-            } else {
-                Exit::Incomplete
-            });
+        let is_proof = !server_keys.is_empty() && by_server == Some(Ok(StateShape::WithDatabase));
+        let is_confirmed = !words.confirmed.is_empty() && words.wrong.is_empty();
+        if is_proof || is_confirmed {
+            shown.add(checkpoint, is_proof);
         }
     }
-    Ok(exit)
+    Ok(exit.max(shown.judge()))
+}
+
+/// The hashes that were shown of each transaction, and whether the server signed them by a key that is configured: its
+/// signature is proof, whoever passes it on.
+#[derive(Default)]
+struct Hashes(BTreeMap<(Origin, u64), BTreeMap<String, bool>>);
+
+impl Hashes {
+    fn add(&mut self, checkpoint: &Checkpoint, is_proof: bool) {
+        let of = (checkpoint.origin.clone(), checkpoint.state.tx);
+        let hashes = self.0.entry(of).or_default();
+        *hashes.entry(checkpoint.state.hash.to_string()).or_default() |= is_proof;
+    }
+
+    /// Names each transaction with several hashes.
+    fn judge(&self) -> Exit {
+        let mut exit = Exit::Good;
+        for ((origin, tx), hashes) in self.0.iter().filter(|(_, hashes)| hashes.len() > 1) {
+            let is_proof = hashes.values().filter(|is_proof| **is_proof).count() > 1;
+            let what = match is_proof {
+                true => "the server signed two of them: it showed two histories",
+                false => "one of those who confirmed them, or the server, is wrong",
+            };
+            let named: Vec<&str> = hashes.keys().map(String::as_str).collect();
+            complain(&format!(
+                "immuaudit: {} of server {}: transaction {tx} has {} hashes, {}: {what}",
+                Shown::new(&origin.database),
+                Shown::new(&origin.server),
+                named.len(),
+                named.join(" and ")
+            ));
+            exit = exit.max(match is_proof {
+                true => Exit::Tampered,
+                false => Exit::Incomplete,
+            });
+        }
+        exit
+    }
 }
 
 fn tell(
@@ -262,7 +305,7 @@ fn tell(
     checkpoint: &Checkpoint,
     words: &Words,
     required: u64,
-    by_server: Option<Result<(), BadSignature>>,
+    by_server: Option<Result<StateShape, BadSignature>>,
 ) {
     let now = clock::now();
     if settings.report.format == Format::Json {
@@ -278,7 +321,7 @@ fn tell(
                 "server_signature",
                 Some(&match by_server {
                     None => "absent".to_owned(),
-                    Some(Ok(())) => "holds".to_owned(),
+                    Some(Ok(_)) => "holds".to_owned(),
                     Some(Err(bad)) => bad.to_string(),
                 }),
             );

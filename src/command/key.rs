@@ -1,6 +1,6 @@
 //! `key`: the key that this auditor signs checkpoints with.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -56,8 +56,13 @@ fn write(file: &Path, text: &Secret) -> io::Result<()> {
         .create_new(true)
         .mode(0o600)
         .open(file)?;
-    open.write_all(text.expose().as_bytes())?;
-    open.sync_all()
+    let written = open
+        .write_all(text.expose().as_bytes())
+        .and_then(|()| open.sync_all());
+    if written.is_err() {
+        drop(fs::remove_file(file)); // half a key could neither be used nor written again
+    }
+    written
 }
 
 fn show(file: &Path) -> Result<Exit, Failed> {

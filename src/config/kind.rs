@@ -13,7 +13,7 @@ use super::signing::SigningKey;
 use super::source::Source;
 use super::url::{self, Url};
 use super::value::{self, Wanted};
-use crate::checkpoint::VerifierKey;
+use crate::checkpoint::{PRIVATE, VerifierKey};
 
 /// Where a value goes.
 type Slot<T> = fn(&mut Draft) -> &mut T;
@@ -116,8 +116,8 @@ impl Kind {
         match self {
             _ if self.is_secret() => Some(0),
             _ if self.is_url() => url::secret_from(value),
-            // the wrong half of a key
-            Kind::VerifierKeys(_) => value.find("PRIVATE"),
+            // the wrong half of a key, or a key in the place of its file
+            Kind::VerifierKeys(_) | Kind::SecretFile(_) => value.find(PRIVATE),
             _ => None,
         }
     }
@@ -125,7 +125,7 @@ impl Kind {
     /// Returns what may be shown of a value that cannot be used.
     pub fn shown(&self, texts: &[String]) -> Option<String> {
         match self {
-            _ if self.is_secret() => None,
+            _ if self.is_secret() || texts.iter().any(|text| text.contains(PRIVATE)) => None,
             _ if self.is_url() => {
                 let urls = texts.iter().flat_map(|text| value::list(text));
                 let shown: Option<Vec<String>> = urls.map(|text| url::masked(&text)).collect();
@@ -282,6 +282,9 @@ impl Kind {
                 }
                 *slot(draft) = (!text.is_empty()).then_some(Password::Text(secret));
                 Ok(quoted(if text.is_empty() { "" } else { Secret::SHOWN }))
+            }
+            Kind::SecretFile(_) if text.contains(PRIVATE) => {
+                Err("the name of a file, not the key that it holds".to_owned())
             }
             Kind::SecretFile(slot) => {
                 *slot(draft) = (!text.is_empty()).then(|| Password::File(path()));

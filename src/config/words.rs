@@ -1,5 +1,6 @@
 //! From the words behind a verb to what is to be done.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::draft::Draft;
@@ -138,6 +139,9 @@ pub(super) fn acknowledge(draft: &Draft, words: Vec<String>) -> Result<Acknowled
     }
 }
 
+/// Longest name of a new key, in characters.
+const MAX_KEY_NAME: usize = 200;
+
 /// `export | show FILE | verify FILE --key KEY... [--require COUNT]`
 pub(super) fn checkpoint(draft: &Draft, words: Vec<String>) -> Result<CheckpointTask, Problem> {
     let mut words = words.into_iter();
@@ -155,6 +159,15 @@ pub(super) fn checkpoint(draft: &Draft, words: Vec<String>) -> Result<Checkpoint
             return Err(Problem::Incomplete { usage });
         }
     };
+    let points: BTreeSet<[u8; 32]> = keys.iter().map(|key| key.point).collect();
+    if points.len() < keys.len() {
+        return Err(Problem::BadValue {
+            flag: "key",
+            source: Source::Flag("key"),
+            value: None,
+            wanted: "each key once: two of them are the same, under one name or two".to_owned(),
+        });
+    }
     if !keys.is_empty() && !matches!(task, CheckpointTask::Verify { .. }) {
         let (flag, verb) = ("key", "checkpoint verify");
         return Err(Problem::FlagOfVerb { flag, verb });
@@ -168,11 +181,18 @@ pub(super) fn key(draft: &Draft, words: Vec<String>) -> Result<KeyTask, Problem>
     let given = Some(draft.key_name.as_str()).filter(|name| !name.is_empty());
     match (words.next().as_deref(), words.next(), given) {
         (Some("new"), Some(file), Some(given)) => {
-            let name = KeyName::new(given).ok_or_else(|| Problem::BadValue {
+            // keys are listed with commas between them, and people read their names
+            let is_plain = |name: &&str| {
+                let is_plain = |c: char| matches!(c, '!'..='~') && c != ',';
+                name.len() <= MAX_KEY_NAME && name.chars().all(is_plain)
+            };
+            let name = Some(given).filter(is_plain).and_then(KeyName::new);
+            let name = name.ok_or_else(|| Problem::BadValue {
                 flag: "name",
                 source: Source::Flag("name"),
                 value: Some(given.to_owned()),
-                wanted: "a name without blanks and +, such as zone-a.example.com".to_owned(),
+                wanted: "a short name without blanks, commas and +, such as zone-a.example.com"
+                    .to_owned(),
             })?;
             let file = file.into();
             Ok(KeyTask::New { name, file })

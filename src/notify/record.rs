@@ -11,7 +11,7 @@ use super::OpenAlarms;
 use super::identity::ReceiverKey;
 use crate::clock::Timestamp;
 use crate::trust::fault::Kind;
-use crate::trust::{Alarm, Limits, LocalFailure, files};
+use crate::trust::{Alarm, Limits, LocalFailure, files, name};
 
 /// The directory of all records of a server.
 pub(super) const DIRECTORY: &str = "receivers";
@@ -198,8 +198,9 @@ fn render(content: &Content) -> String {
         text.push_str(&format!("unknown {}\n", since.unix()));
     }
     for (database, known) in &content.alarms {
-        // no name of a database has white space
-        text.push_str(&format!("alarms {database} {}\n", known.join(" ")));
+        // a pin may name a database that no server can have
+        let (database, known) = (name::escape(database), known.join(" "));
+        text.push_str(&format!("alarms {database} {known}\n"));
     }
     for id in &content.ids {
         text.push_str(&format!("notification {id}\n"));
@@ -220,7 +221,7 @@ fn parse(text: &str) -> Option<Content> {
             ("alarms", rest) => {
                 let (database, known) = rest.split_once(' ')?;
                 let known = known.split(' ').map(str::to_owned).collect();
-                content.alarms.insert(database.to_owned(), known);
+                content.alarms.insert(name::unescape(database)?, known);
             }
             ("notification", id) => content.ids.push_back(id.to_owned()),
             _ => return None,

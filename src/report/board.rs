@@ -227,12 +227,17 @@ impl Board {
             None => Row::new(&outcome.database, moment),
         };
         row.take(outcome, now, moment);
-        let signer = lock(&self.0.signer).clone();
-        if let (Some(key), Some(state), true) = (signer, row.trusted, outcome.is_proven()) {
-            let about = self.about();
-            let names = (about.server.as_str(), outcome.database.as_str());
-            let note = checkpoint(names, state, row.signature.as_ref(), &key, now);
-            row.checkpoint = Some(note.into());
+        if outcome.asked && outcome.is_proven() {
+            let signer = lock(&self.0.signer).clone();
+            let proven = outcome.shown.filter(|state| state.tx > 0);
+            row.checkpoint = signer.zip(proven).map(|(key, state)| {
+                let about = self.about();
+                let names = (about.server.as_str(), outcome.database.as_str());
+                // it held at the latest when the check began: values are read after it
+                let seconds = i64::try_from(outcome.duration.as_secs()).unwrap_or(i64::MAX);
+                let at = now.plus(seconds.saturating_neg());
+                checkpoint(names, state, outcome.signature.as_ref(), &key, at).into()
+            });
         }
         if let Some(errors) = written.whole.errors.get_mut(outcome.verdict.word()) {
             *errors += 1;

@@ -12,6 +12,7 @@ use super::store::Store;
 use super::text::cut;
 use super::warning::Warning;
 use crate::clock::Timestamp;
+use crate::ledger::State;
 use crate::sys::Lock;
 
 const WHAT: &str = "immuaudit: the last verdict on each database.";
@@ -43,6 +44,8 @@ pub struct OutcomeRecord {
     pub grown: Option<Timestamp>,
     /// The last transaction that was trusted.
     pub trusted_tx: Option<u64>,
+    /// The state that was proven last.
+    pub proven_state: Option<State>,
     /// Whether the server has ever listed it.
     pub listed: bool,
     /// Whether everything was proven and read in time.
@@ -97,6 +100,8 @@ impl Store {
             writer.optional_time("proven", outcome.proven);
             writer.optional_time("grown", outcome.grown);
             writer.optional_number("trusted_tx", outcome.trusted_tx);
+            let state = outcome.proven_state.map(|state| state.to_string());
+            writer.optional("proven_state", state.as_deref());
             if !outcome.listed {
                 writer.number("listed", 0);
             }
@@ -166,6 +171,7 @@ fn outcome(table: &Table) -> Option<OutcomeRecord> {
         proven: sealed::optional_time(table, "proven").ok()?,
         grown: sealed::optional_time(table, "grown").ok()?,
         trusted_tx: sealed::optional_number(table, "trusted_tx").ok()?,
+        proven_state: sealed::state(table, "proven_state").ok()?,
         listed: !table.contains_key("listed"),
         complete: !table.contains_key("complete"),
         absent: table.contains_key("absent"),

@@ -222,6 +222,7 @@ impl Auditor {
         let conclusion = Conclusion {
             values: Some(Box::new(report)),
             of_state: Some(Verdict::Consistent),
+            asked: false,
             warnings: self.absent_values(database).into_iter().collect(),
             ..Conclusion::new(verdict, Reason::None).showing(trusted.state)
         };
