@@ -166,6 +166,7 @@ impl Courier {
             return true;
         }
         let id = notification.id.clone();
+        let outdated = waiting.queue.take_outdated(&notification);
         let is_safe = match waiting.queue.tells(&notification) {
             true => {
                 shared.receiver.dropped(1);
@@ -173,6 +174,10 @@ impl Courier {
             }
             false => waiting.put(shared, notification),
         };
+        // only now: what replaces them is on disk
+        for gone in outdated {
+            waiting.let_go(&shared.receiver, &gone, 0);
+        }
         let record = &mut waiting.record;
         let written = match noted {
             Noted::Alarms(alarms) if is_safe => record.note_alarms(alarms),

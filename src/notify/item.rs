@@ -38,6 +38,16 @@ impl Item {
         (own.rank, &own.topic) == (notification.rank, &notification.topic)
     }
 
+    /// Returns whether it is about the same database, or about the same of none.
+    pub fn is_of_subject(&self, notification: &Notification) -> bool {
+        let own = &self.kept.notification;
+        match (own.database(), notification.database()) {
+            (Some(own), Some(other)) => own == other,
+            (None, None) => own.topic == notification.topic,
+            _ => false,
+        }
+    }
+
     /// Takes over age, tries and waiting time from the notification that this one replaces, so that a receiver that is
     /// down looks no younger and is asked no more often for each change.
     pub fn replace(&mut self, replaced: &Item) {

@@ -7,6 +7,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use super::reachability::Reachability;
 use crate::audit::{Outcome, Verdict};
 use crate::clock::{Clock, Timestamp};
+use crate::json::Json;
 use crate::ledger::{Digest, Signature, State, encode_base64};
 use crate::report::{JsonObject, Untrusted, adopt_command, close_command};
 use crate::text::number;
@@ -35,6 +36,13 @@ pub struct Notification {
 }
 
 impl Notification {
+    /// Returns the name of the database that it is about; `None`: it is about several, or none.
+    pub fn database(&self) -> Option<String> {
+        let body = Json::parse(&self.body).ok()?;
+        let database = body.member("db")?.text()?;
+        (!database.is_empty()).then(|| database.to_owned())
+    }
+
     /// Of a database's check.
     pub fn of(server: &str, outcome: &Outcome, now: Timestamp) -> Notification {
         let tampered = outcome.verdict.is_tampering();

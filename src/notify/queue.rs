@@ -56,6 +56,21 @@ impl Queue {
         gone
     }
 
+    /// Takes out the changes that a finding of tampering leaves behind: delivered after it, for tampering goes first, they
+    /// would say that all is well again.
+    pub fn take_outdated(&mut self, notification: &Notification) -> Vec<Gone> {
+        if notification.rank != Rank::Tampering {
+            return Vec::new();
+        }
+        let is_outdated = |item: &Item| item.is_change() && item.is_of_subject(notification);
+        let items = std::mem::take(&mut self.items);
+        let (outdated, rest) = items.into_iter().partition(is_outdated);
+        self.items = rest;
+        let outdated: Vec<Item> = outdated;
+        let outdated = outdated.into_iter();
+        outdated.map(|item| Gone::Replaced(item.kept)).collect()
+    }
+
     fn same(&self, notification: &Notification) -> Option<usize> {
         self.items
             .iter()
@@ -178,6 +193,31 @@ mod tests {
             .map(|item| item.kept.sequence)
             .collect();
         assert_eq!(order, [2, 0, 1]);
+    }
+
+    #[test]
+    fn a_finding_lets_go_of_the_changes_of_its_database_that_would_be_delivered_after_it() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        let of = |sequence, rank, topic: &str, database: &str| {
+            let mut kept = kept(sequence, rank, topic);
+            kept.notification.body = format!("{{\"db\":\"{database}\"}}");
+            kept
+        };
+        queue.add(of(0, Rank::Tampering, "shop finding", "shop"), now);
+        queue.add(of(1, Rank::Change, "shop", "shop"), now);
+        queue.add(of(2, Rank::Change, "bank", "bank"), now);
+        queue.add(of(3, Rank::Change, "untrusted", ""), now);
+        queue.add(of(4, Rank::Change, "reachability", ""), now);
+        let mut gone = |kept: Kept| {
+            let gone = queue.take_outdated(&kept.notification);
+            gone.iter()
+                .map(|gone| gone.kept().sequence)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(gone(of(5, Rank::Change, "bank", "bank")), []);
+        assert_eq!(gone(of(5, Rank::Tampering, "shop finding", "shop")), [1]);
+        assert_eq!(gone(of(6, Rank::Tampering, "untrusted", "")), [3]);
+        assert_eq!(queue.len(), 3);
     }
 
     #[test]
