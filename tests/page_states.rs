@@ -243,6 +243,41 @@ fn the_page_is_for_everybody_in_every_condition() {
 }
 
 #[test]
+fn the_worst_comes_first_and_an_accusation_by_other_databases_before_all() {
+    let every = board();
+    every_row(&every);
+    let mut snapshot = every.snapshot();
+    snapshot.whole.cycles = 1;
+    let classes = |snapshot: &Snapshot| -> Vec<String> {
+        let html = page(snapshot);
+        let rows = html.lines().filter(|line| line.contains("scope=\"row\""));
+        let class = |row: &str| row.split('"').nth(1).unwrap_or_default().to_owned();
+        rows.map(class).collect()
+    };
+    let worst = |class: &String| match class.split(' ').next() {
+        Some("bad") => 0,
+        Some("unclear") => 1,
+        _ => 2,
+    };
+    let order: Vec<i32> = classes(&snapshot).iter().map(worst).collect();
+    assert!(order.is_sorted(), "{order:?}");
+    assert!(order.contains(&0) && order.contains(&1) && order.contains(&2));
+    // nothing is trusted of those who accuse, and nothing is well for that
+    let one = board();
+    one.publish(&outcome(DB, Verdict::Consistent));
+    let (mut alone, mut beside) = (board().snapshot(), one.snapshot());
+    for snapshot in [&mut alone, &mut beside] {
+        (snapshot.whole.cycles, snapshot.whole.last_complete) = (1, true);
+        let untrusted = &mut snapshot.whole.untrusted;
+        untrusted.text = "nothing is trusted of 1".into();
+        (untrusted.unproven, untrusted.accusing) = (1, 1);
+        untrusted.worst = Some(Verdict::Tampered(Tampering::Signature));
+        assert!(page(snapshot).contains("<h1>Tampering</h1>"));
+        assert_eq!(classes(snapshot)[0], "bad");
+    }
+}
+
+#[test]
 fn databases_without_a_trusted_state_are_one_line_of_the_table() {
     let scene = Scene::of_sixty();
     let mut auditor = scene.auditor(ALL);
