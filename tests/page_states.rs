@@ -262,6 +262,13 @@ fn the_worst_comes_first_and_an_accusation_by_other_databases_before_all() {
     let order: Vec<i32> = classes(&snapshot).iter().map(worst).collect();
     assert!(order.is_sorted(), "{order:?}");
     assert!(order.contains(&0) && order.contains(&1) && order.contains(&2));
+    // a reason has a line of its own, under its row
+    let html = page(&snapshot);
+    let mut lines = html.lines();
+    let row = lines.find(|line| line.contains(">overdue</th>"));
+    assert!(row.is_some_and(|row| row.contains(" noted\"")), "{row:?}");
+    let under = lines.find(|line| !line.is_empty()).expect("a line");
+    assert!(under.contains(" note\"><td colspan=\"8\">"), "{under}");
     // nothing is trusted of those who accuse, and nothing is well for that
     let one = board();
     one.publish(&outcome(DB, Verdict::Consistent));
