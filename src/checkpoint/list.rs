@@ -1,6 +1,6 @@
 //! Several notes in one text, as `/checkpoints` serves them: one behind the other, an empty line between two.
 
-use super::note::{NotANote, SignatureLine, SignedNote};
+use super::note::{NotANote, SignedNote, is_signature};
 
 /// Notes of one text that are read, at most: 10,000 databases of a server in the words of several auditors.
 pub const MAX_NOTES: usize = 60_000;
@@ -24,7 +24,7 @@ pub fn read_list(bytes: &[u8]) -> Vec<Result<SignedNote, NotANote>> {
     let mut note = Vec::new();
     let mut is_signed = false;
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        let is_signature = SignatureLine::begins(line);
+        let is_signature = is_signature(line);
         let is_empty = line == b"\n";
         if is_signed && !is_signature {
             notes.push(SignedNote::read(&note));

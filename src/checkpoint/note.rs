@@ -125,14 +125,9 @@ impl fmt::Display for SignedNote {
     }
 }
 
-/// A line that is meant as a signature.
-pub(super) struct SignatureLine;
-
-impl SignatureLine {
-    /// Returns whether a line begins as one.
-    pub fn begins(line: &[u8]) -> bool {
-        line.starts_with(DASH.as_bytes())
-    }
+/// Returns whether a line is meant as a signature.
+pub(super) fn is_signature(line: &[u8]) -> bool {
+    line.starts_with(DASH.as_bytes())
 }
 
 impl NoteSignature {

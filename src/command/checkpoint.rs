@@ -6,7 +6,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::open::{self, Failed};
-use crate::audit::{Exit, Verdict};
+use crate::audit::Exit;
 use crate::checkpoint::{
     Checkpoint, NotConfirmed, Origin, SignedNote, VerifierKey, confirmed, print_list, read_list,
 };
@@ -82,16 +82,11 @@ fn last_proven(trusted: &Trusted, checked: Option<&OutcomeRecord>) -> Option<Tim
     if let Some(at) = by_check.and_then(|of| of.proven) {
         return Some(at);
     }
-    let is_well = checked.is_none_or(|of| standing_is_good(&of.verdict));
+    let is_well = checked.is_none_or(OutcomeRecord::is_well);
     match &trusted.how {
         How::FirstSeen | How::Proven | How::Imported if is_well => Some(trusted.accepted),
         _ => None,
     }
-}
-
-fn standing_is_good(verdict: &str) -> bool {
-    let good = [Verdict::FirstSeen, Verdict::Consistent];
-    good.iter().any(|good| good.word() == verdict)
 }
 
 /// One checkpoint of a file.

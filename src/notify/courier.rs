@@ -10,7 +10,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use super::exec::Exec;
 use super::identity::ReceiverKey;
-use super::item::Gone;
+use super::item::{Gone, Item};
 use super::notification::Notification;
 use super::outbox::{Kept, Outbox};
 use super::post::Post;
@@ -86,10 +86,9 @@ struct Waiting {
     outbox: Option<Outbox>,
     record: Record,
     on_the_way: bool,
-    /// Whether no further try is to begin.
+    /// Whether no further try is to begin, and the thread is to end: another courier may have its place after a change of
+    /// the settings.
     is_closed: bool,
-    /// Whether the courier was dropped.
-    is_dropped: bool,
     /// Why the last try failed.
     why: Option<String>,
 }
@@ -132,7 +131,6 @@ impl Courier {
                 record,
                 on_the_way: false,
                 is_closed: false,
-                is_dropped: false,
                 why: None,
             }),
             changed: Condvar::new(),
@@ -248,15 +246,9 @@ impl Courier {
         waiting.is_closed = true;
         while let Some(item) = waiting.queue.take_due(now) {
             match deliver(shared.receiver.name(), &item.kept.notification.body) {
-                Ok(()) => {
-                    waiting.queue.delivered();
-                    waiting.remove(&shared.receiver, &item.kept);
-                }
+                Ok(()) => waiting.end(&shared.receiver, &item),
                 Err(Undelivered { retry_after, .. }) => {
-                    let tries = item.tries + 1;
-                    if let Some(gone) = waiting.queue.put_back(item, retry_after, 0.0, now) {
-                        waiting.let_go(&shared.receiver, &gone, tries);
-                    }
+                    waiting.put_back(&shared.receiver, item, retry_after, 0.0, now);
                 }
             }
         }
@@ -265,9 +257,7 @@ impl Courier {
 
 impl Drop for Courier {
     fn drop(&mut self) {
-        let mut waiting = self.shared.lock();
-        (waiting.is_closed, waiting.is_dropped) = (true, true);
-        drop(waiting);
+        self.shared.lock().is_closed = true;
         self.shared.changed.notify_all();
     }
 }
@@ -295,6 +285,27 @@ impl Waiting {
             self.let_go(&shared.receiver, &gone, 0);
         }
         is_safe
+    }
+
+    /// Removes a notification that was delivered.
+    fn end(&mut self, receiver: &Receiver, item: &Item) {
+        self.queue.delivered();
+        self.remove(receiver, &item.kept);
+    }
+
+    /// Queues a notification again after a failed try.
+    fn put_back(
+        &mut self,
+        receiver: &Receiver,
+        item: Item,
+        asked: Option<Duration>,
+        luck: f64,
+        now: Instant,
+    ) {
+        let tries = item.tries + 1;
+        if let Some(gone) = self.queue.put_back(item, asked, luck, now) {
+            self.let_go(receiver, &gone, tries);
+        }
     }
 
     /// Removes a notification that left the queue undelivered. Only one that nothing replaces is an error.
@@ -329,11 +340,8 @@ impl Shared {
 
     fn deliver(&self, way: &Way) {
         let mut waiting = self.lock();
-        while !waiting.is_dropped {
+        while !waiting.is_closed {
             let now = Clock::system().instant();
-            if waiting.is_closed {
-                return; // another courier may have its place after a change of the settings
-            }
             let Some(item) = waiting.queue.take_due(now) else {
                 let next = waiting.queue.next();
                 let time = next.map_or(IDLE, |next| next.saturating_duration_since(now));
@@ -349,8 +357,7 @@ impl Shared {
             let (name, id) = (self.receiver.name(), item.kept.notification.id.clone());
             match delivered {
                 Ok(()) => {
-                    waiting.queue.delivered();
-                    waiting.remove(&self.receiver, &item.kept);
+                    waiting.end(&self.receiver, &item);
                     self.receiver.sent();
                     tell_of(Level::Info, "notified", name, &id, item.tries + 1).log();
                 }
@@ -367,9 +374,7 @@ impl Shared {
                         .log();
                     waiting.why = Some(why);
                     let now = Clock::system().instant();
-                    if let Some(gone) = waiting.queue.put_back(item, retry_after, luck(), now) {
-                        waiting.let_go(&self.receiver, &gone, tries);
-                    }
+                    waiting.put_back(&self.receiver, item, retry_after, luck(), now);
                 }
             }
             self.count(&waiting);

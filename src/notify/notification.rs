@@ -38,9 +38,17 @@ pub struct Notification {
 impl Notification {
     /// Returns the name of the database that it is about; `None`: it is about several, or none.
     pub fn database(&self) -> Option<String> {
+        self.member("db").filter(|name| !name.is_empty())
+    }
+
+    /// Returns the ID of the alarm that it is about.
+    pub fn alarm(&self) -> Option<String> {
+        self.member("alarm")
+    }
+
+    fn member(&self, name: &str) -> Option<String> {
         let body = Json::parse(&self.body).ok()?;
-        let database = body.member("db")?.text()?;
-        (!database.is_empty()).then(|| database.to_owned())
+        body.member(name)?.text().map(str::to_owned)
     }
 
     /// Of a database's check.

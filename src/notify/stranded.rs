@@ -13,7 +13,6 @@ use super::notification::Rank;
 use super::outbox::{Kept, Outbox};
 use super::record::{self, Record};
 use crate::clock::Timestamp;
-use crate::json::Json;
 use crate::report::{Event, Receiver};
 use crate::text::number;
 use crate::trust::{LocalFailure, files};
@@ -105,11 +104,9 @@ impl HandOver<'_> {
     /// Hands over one notification of tampering. Returns whether every receiver has it, or is to get it. The receiver
     /// that is gone does not have it: if it comes back, it is notified of the open alarm.
     fn hand_over(&self, kept: &Kept, record: &mut Record) -> Result<bool, LocalFailure> {
-        let body = Json::parse(&kept.notification.body).ok();
-        let member = |name| body.as_ref().and_then(|body| body.member(name)?.text());
-        let id = member("alarm");
+        let id = kept.notification.alarm();
         let mut open = self.open.alarms.iter();
-        let open = open.find(|alarm| Some(alarm.id.as_str()) == id);
+        let open = open.find(|alarm| Some(&alarm.id) == id.as_ref());
         if id.is_some() && open.is_none() && self.open.are_all {
             return Ok(true); // an operator closed it
         }
@@ -121,7 +118,8 @@ impl HandOver<'_> {
             };
         }
         if is_safe {
-            record.forget(&kept.notification.id, member("db").unwrap_or_default())?;
+            let database = kept.notification.database().unwrap_or_default();
+            record.forget(&kept.notification.id, &database)?;
         }
         Ok(is_safe)
     }

@@ -5,7 +5,9 @@ use std::path::Path;
 use super::facts::Facts;
 use super::instance::{InstanceFacts, Paths, TEMPLATE, target};
 use super::mark;
-use super::plan::{Plan, Purge, Service, hidden_files, program_to_run, settings, user};
+use super::plan::{
+    Plan, Purge, Service, check_unit, hidden_files, program_to_run, remove_settings, settings, user,
+};
 use super::step::{Reader, Step};
 use super::unit::{USER, drop_in, template, watchdog};
 use crate::config::{Instance, Listen, Parameter, Secret};
@@ -21,12 +23,7 @@ impl Plan {
         facts: &Facts,
         (instance, own): (&Instance, &InstanceFacts),
     ) -> Result<Plan, String> {
-        let unit = own.template.as_deref();
-        if unit.is_some_and(|text| !mark::is_our_unit(text)) {
-            return Err(format!(
-                "{TEMPLATE} was not written by audit-mode install: move it away first, or change it by hand"
-            ));
-        }
+        check_unit(TEMPLATE, own.template.as_deref())?;
         let paths = Paths::of(instance, &service.config);
         let mut steps = hidden_files(service);
         let (program, copy) = program_to_run(service);
@@ -122,13 +119,7 @@ impl Plan {
         match purge {
             Purge::Everything => {
                 steps.push(Step::RemoveStates(paths.states));
-                steps.push(match settings.is_some_and(mark::are_our_settings) {
-                    true => Step::Remove(service.config.clone()),
-                    false => Step::Note(format!(
-                        "{} was not made by audit-mode install and is kept",
-                        service.config.display()
-                    )),
-                });
+                steps.push(remove_settings(service, settings));
                 if own.user.as_ref().is_some_and(mark::is_our_user) {
                     steps.push(Step::run(&["userdel", &paths.user]));
                 }

@@ -57,12 +57,7 @@ impl Plan {
     /// # Errors
     /// The settings file that is there is no TOML, or something of somebody else stands in the way.
     pub fn install(service: &Service, facts: &Facts) -> Result<Plan, String> {
-        let unit = facts.unit.as_deref();
-        if unit.is_some_and(|text| !mark::is_our_unit(text)) {
-            return Err(format!(
-                "{UNIT_PATH} was not written by audit-mode install: move it away first, or change it by hand"
-            ));
-        }
+        check_unit(UNIT_PATH, facts.unit.as_deref())?;
         check_directories(service, facts)?;
         let mut steps = hidden_files(service);
         for other in &facts.others {
@@ -143,14 +138,9 @@ impl Plan {
                 }
             });
         }
-        let is_ours = facts.config.as_deref().is_some_and(mark::are_our_settings);
-        steps.push(match (purge, is_ours) {
-            (Purge::Everything, true) => Step::Remove(service.config.clone()),
-            (Purge::Everything, false) => Step::Note(format!(
-                "{} was not made by audit-mode install and is kept",
-                service.config.display()
-            )),
-            (Purge::Nothing, _) => Step::Note(format!(
+        steps.push(match purge {
+            Purge::Everything => remove_settings(service, facts.config.as_deref()),
+            Purge::Nothing => Step::Note(format!(
                 "the settings in {} are kept",
                 service.config.display()
             )),
@@ -173,6 +163,27 @@ impl Service {
     fn elsewhere(&self) -> impl Iterator<Item = &PathBuf> {
         let elsewhere = |path: &&PathBuf| below_states(path).is_none();
         self.directories.iter().filter(elsewhere)
+    }
+}
+
+/// Refuses to write over a unit that somebody else made.
+pub(super) fn check_unit(path: &str, there: Option<&str>) -> Result<(), String> {
+    match there.is_some_and(|text| !mark::is_our_unit(text)) {
+        true => Err(format!(
+            "{path} was not written by audit-mode install: move it away first, or change it by hand"
+        )),
+        false => Ok(()),
+    }
+}
+
+/// The step that removes the settings file with this text, if `install` made it.
+pub(super) fn remove_settings(service: &Service, there: Option<&str>) -> Step {
+    match there.is_some_and(mark::are_our_settings) {
+        true => Step::Remove(service.config.clone()),
+        false => Step::Note(format!(
+            "{} was not made by audit-mode install and is kept",
+            service.config.display()
+        )),
     }
 }
 

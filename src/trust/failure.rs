@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::damage::{Damage, Record};
 use super::finding::Tampering;
+use super::recovery::Recovery;
 use super::text::Shown;
 use crate::ledger::State;
 use crate::text::shell_value;
@@ -131,25 +132,6 @@ pub enum LocalFailure {
 
 /// Open alarms that a message names.
 const MAX_NAMED: usize = 5;
-
-/// What helps to recover: the database, and the last state known to have been accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recovery {
-    /// Its name.
-    pub database: String,
-    /// The last good state, where a file still names one.
-    pub last_good: Option<State>,
-}
-
-impl Recovery {
-    /// Returns the advice for a damaged database.
-    pub(super) fn of(database: &str, last_good: Option<State>) -> Box<Recovery> {
-        Box::new(Recovery {
-            database: database.into(),
-            last_good,
-        })
-    }
-}
 
 impl LocalFailure {
     pub(super) fn system(doing: &'static str, path: &Path, error: &io::Error) -> LocalFailure {
@@ -416,25 +398,6 @@ impl fmt::Display for LocalFailure {
                 f,
                 "{} holds {most} bytes or as many files as it may: move evidence that is no longer needed elsewhere",
                 directory.display()
-            ),
-        }
-    }
-}
-
-impl fmt::Display for Recovery {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "this database is not audited until its files are restored from a backup"
-        )?;
-        match &self.last_good {
-            Some(state) => write!(
-                f,
-                ", or start once with --pin {}, the last good state on record",
-                shell_value(&format!("{}:{state}", self.database))
-            ),
-            None => f.write_str(
-                ", or moved away and the audit started with --pin of a state known from elsewhere",
             ),
         }
     }

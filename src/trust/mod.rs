@@ -54,6 +54,7 @@ mod owner;
 mod present;
 mod raise;
 mod record;
+mod recovery;
 mod reread;
 mod room;
 mod room_memory;

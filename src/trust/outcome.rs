@@ -62,8 +62,12 @@ impl OutcomeRecord {
     /// Returns whether a state was ever trusted, whatever the last check came to.
     pub fn was_trusted(&self) -> bool {
         // 0.1.0 wrote the verdict alone
-        let well = ["first-seen", "consistent"].contains(&self.verdict.as_str());
-        self.trusted_tx.is_some() || well
+        self.trusted_tx.is_some() || self.is_well()
+    }
+
+    /// Returns whether the last check proved a state with transactions, and found nothing else.
+    pub fn is_well(&self) -> bool {
+        ["first-seen", "consistent"].contains(&self.verdict.as_str())
     }
 
     /// Takes times that lie in the future for now: a clock that jumped ahead and was put right must

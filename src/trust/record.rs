@@ -7,10 +7,11 @@ use std::path::Path;
 
 use super::compaction;
 use super::damage::Damage;
-use super::failure::{LocalFailure, Recovery};
+use super::failure::LocalFailure;
 use super::fault::Kind;
 use super::files::{self, NEW, with_suffix};
 use super::history::{self, Change, History, HistoryEntry};
+use super::recovery::Recovery;
 use super::state_file;
 use super::store::{Hold, Store};
 use super::tail::Tail;
