@@ -18,6 +18,7 @@ mod environment;
 mod file;
 mod filter;
 mod flags;
+mod gather;
 mod help;
 mod instance;
 mod instances;

@@ -6,10 +6,11 @@ use super::draft::{Draft, GivenPath};
 use super::environment;
 use super::file::{self, Files};
 use super::flags::Given;
+use super::gather::{self, Gathered, config_file};
 use super::instance::Instance;
 use super::instances::{self, Own};
 use super::kind::{Kind, array, quoted};
-use super::load::{self, Gathered, Run, config_file};
+use super::load::{self, Run};
 use super::parameter::Parameter;
 use super::persona::Persona;
 use super::problem::{Problem, Wrong};
@@ -88,7 +89,7 @@ pub(super) fn load(
         draft,
         effective,
         mut remarks,
-    } = load::gather_with(process, environment, files, flags)?;
+    } = gather::gather_with(process, environment, files, flags)?;
     if matches!(wanted, Wanted::Install) {
         load::in_place(&draft, &effective, &Task::Audit)?;
     }
@@ -131,7 +132,7 @@ fn instance_config(
     instance: &Instance,
 ) -> Result<PathBuf, Wrong> {
     if persona == Persona::Immugw {
-        return Err(load::instance_as_immugw().into());
+        return Err(gather::instance_as_immugw().into());
     }
     let fixed = ["config", "dir", "roots-filepath"];
     let given = environment.iter().chain(flags);

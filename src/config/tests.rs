@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::gather::gather;
 use super::kind::Kind;
-use super::load::gather;
 use super::persona::Persona;
 use super::setting::{Layers, Setting};
 use super::table::TABLE;

@@ -8,43 +8,18 @@ use std::time::{Duration, Instant};
 use log::Level;
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::exec::Exec;
 use super::identity::ReceiverKey;
 use super::item::{Gone, Item};
 use super::notification::Notification;
 use super::outbox::{Kept, Outbox};
-use super::post::Post;
 use super::queue::Queue;
 use super::record::Record;
+use super::way::Way;
 use super::{OpenAlarms, Undelivered};
 use crate::clock::Clock;
 use crate::report::{Event, Receiver};
 use crate::text::number;
 use crate::trust::{Alarm, LocalFailure};
-
-/// The way to a receiver.
-pub(super) enum Way {
-    Post(Box<Post>),
-    Exec(Exec),
-}
-
-impl Way {
-    /// Returns the time under `--once` within which a try may begin: a program may take half a minute for each.
-    fn patience(&self) -> Duration {
-        match self {
-            Way::Post(_) => Duration::from_secs(5),
-            Way::Exec(_) => Duration::from_secs(30),
-        }
-    }
-
-    /// One try.
-    pub fn deliver(&self, notification: &Notification) -> Result<(), Undelivered> {
-        match self {
-            Way::Post(post) => post.deliver(notification),
-            Way::Exec(exec) => exec.deliver(notification),
-        }
-    }
-}
 
 /// A receiver's courier. Dropping it ends the thread after the try that is under way.
 pub(super) struct Courier {

@@ -3,8 +3,8 @@
 //! `notification` is what is told, `outbox` keeps it on disk, `courier` delivers what one receiver is
 //! due in a thread of its own, `identity` is what outboxes are filed under, `record` what a receiver was notified of,
 //! `stranded` hands over what waits for receivers that are gone, `outage` and `reachability` fold an outage
-//! of a server into one notification, `untrusted` decides when one of all databases of which nothing is trusted is due, `post` and `exec` are
-//! the ways it can go, `heartbeat` is silence's alarm.
+//! of a server into one notification, `untrusted` decides when one of all databases of which nothing is trusted is due, `way` is
+//! one of `post` and `exec`, `heartbeat` is silence's alarm.
 
 #![forbid(unsafe_code)]
 
@@ -24,6 +24,7 @@ mod reachability;
 mod record;
 mod stranded;
 mod untrusted;
+mod way;
 
 use std::time::Duration;
 

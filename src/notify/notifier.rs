@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
-use super::courier::{Courier, Noted, Undone, Way};
+use super::courier::{Courier, Noted, Undone};
 use super::exec::Exec;
 use super::heartbeat::{Heartbeat, Ping};
 use super::identity::{Distinct, ReceiverKey};
@@ -13,6 +13,7 @@ use super::outage::Outage;
 use super::post::Post;
 use super::stranded::HandOver;
 use super::untrusted::Notified;
+use super::way::Way;
 use super::{OpenAlarms, Undelivered};
 use crate::audit::{Cycle, Exit, Outcome};
 use crate::clock::{self, Clock};
