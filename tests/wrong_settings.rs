@@ -22,6 +22,18 @@ fn a_wrong_command_line_is_told_with_its_remedy() {
             &["statsu"],
             "unknown verb \"statsu\"; the nearest is status; --help shows every verb",
         ),
+        // as evidence of version 0.1.0 names it
+        (
+            &[
+                "accept",
+                "--server-name=db:3322",
+                "--alarm",
+                "dce7b1646b95",
+                "defaultdb",
+            ],
+            "there is no verb accept any more: give immuaudit alarm close ID, which keeps the trusted state, or \
+             immuaudit alarm adopt ID, which trusts the evidence's state",
+        ),
         (
             &["--immudb-port"],
             "--immudb-port has no value: write --immudb-port PORT",

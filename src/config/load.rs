@@ -116,9 +116,12 @@ pub fn load(process: &Process) -> Result<Invocation, Wrong> {
 
 fn find(word: &str) -> Result<Name, Problem> {
     let verb = verb::find(word).map(|verb| verb.name);
-    verb.ok_or_else(|| Problem::UnknownVerb {
-        verb: word.to_owned(),
-        nearest: nearest(word, VERBS.iter().map(|verb| verb.word)),
+    verb.ok_or_else(|| match verb::former(word) {
+        Some((verb, now)) => Problem::FormerVerb { verb, now },
+        None => Problem::UnknownVerb {
+            verb: word.to_owned(),
+            nearest: nearest(word, VERBS.iter().map(|verb| verb.word)),
+        },
     })
 }
 

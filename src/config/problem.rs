@@ -48,6 +48,13 @@ pub enum Problem {
         /// The real one that is most like it.
         nearest: Option<&'static str>,
     },
+    /// A verb of an earlier version.
+    FormerVerb {
+        /// As it was.
+        verb: &'static str,
+        /// What does its work now.
+        now: &'static str,
+    },
     /// A flag of another verb.
     FlagOfVerb {
         /// Without dashes.
@@ -224,6 +231,9 @@ impl fmt::Display for Problem {
                 write!(f, "unknown verb {}", shown(verb))?;
                 hint(f, "", *nearest)?;
                 f.write_str("; --help shows every verb")
+            }
+            Problem::FormerVerb { verb, now } => {
+                write!(f, "there is no verb {verb} any more: give {now}")
             }
             Problem::FlagOfVerb { flag, verb } => {
                 write!(f, "--{flag} belongs to \"immuaudit {verb}\": leave it out")

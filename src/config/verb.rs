@@ -101,6 +101,17 @@ pub(super) fn find(word: &str) -> Option<&'static Verb> {
     VERBS.iter().find(|verb| verb.word == word)
 }
 
+/// Verbs of earlier versions, each with what does its work now: messages, evidence and cron lines of those times name them.
+static FORMER: &[(&str, &str)] = &[(
+    "accept",
+    "immuaudit alarm close ID, which keeps the trusted state, or immuaudit alarm adopt ID, which trusts the evidence's state",
+)];
+
+/// Returns a verb of an earlier version of this word, and what does its work now.
+pub(super) fn former(word: &str) -> Option<(&'static str, &'static str)> {
+    FORMER.iter().find(|(former, _)| *former == word).copied()
+}
+
 /// Where another auditor tells what it trusts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Another {
