@@ -13,6 +13,7 @@ use support::booted::Booted;
 use support::http::get;
 use support::loud::{loud, not_shown};
 use support::program::member;
+use support::tool::have;
 
 /// Instances of the honest server; one more audits the other.
 const HONEST: usize = 19;
@@ -104,6 +105,7 @@ fn twenty_instances_share_a_host_and_the_worst_of_them_is_told_first() {
     each_has_its_own(&booted);
     status_of_all(&booted, 0, &[]);
     a_target_for_prometheus_is_where_the_instance_answers(&booted, &ports);
+    one_is_told_to_read_its_settings_again(&booted);
 
     let shares: Vec<u64> = (0..=HONEST).map(|n| share(&booted, &name(n))).collect();
     loud(format!(
@@ -183,6 +185,56 @@ fn a_target_for_prometheus_is_where_the_instance_answers(booted: &Booted, ports:
     }
     let metrics = get(ports[0], "/metrics", "text/plain");
     assert!(metrics.body.contains("immuaudit_build_info"));
+
+    // as Prometheus reads them, which is another user's
+    if !have("promtool", "prometheus") {
+        return;
+    }
+    let config = "scrape_configs: [{job_name: immuaudit, file_sd_configs: [{files: ['/etc/immudb/immuaudit.d/*.json']}]}]";
+    booted.does(&[
+        "sh",
+        "-c",
+        &format!("echo \"{config}\" >/tmp/prometheus.yml"),
+    ]);
+    let found = booted.does(&[
+        "runuser",
+        "-u",
+        "nobody",
+        "--",
+        "promtool",
+        "check",
+        "service-discovery",
+        "--timeout=3s",
+        "/tmp/prometheus.yml",
+        "immuaudit",
+    ]);
+    for (n, port) in ports.iter().enumerate() {
+        let address = format!("\"__address__\": \"localhost:{port}\"");
+        let auditor = format!("\"auditor\": \"{}\"", name(n));
+        assert!(
+            found.contains(&address) && found.contains(&auditor),
+            "{found}"
+        );
+    }
+}
+
+fn one_is_told_to_read_its_settings_again(booted: &Booted) {
+    let (unit, settings) = ("immuaudit@n00.service", "/etc/immudb/immuaudit.d/n00.toml");
+    let process = booted.shows_of(unit, "MainPID");
+    let again = |instance: &str| {
+        let unit = format!("immuaudit@{instance}.service");
+        let journal = booted.does(&["journalctl", "-u", &unit, "-o", "cat"]);
+        journal.contains("the settings were read again and are in use")
+    };
+    booted.does(&["sh", "-c", &format!("echo 'audit-sample = 7' >>{settings}")]);
+    booted.does(&["systemctl", "reload", unit]);
+    let end = Instant::now() + Duration::from_secs(60);
+    while !again("n00") {
+        assert!(Instant::now() < end, "the settings were not read again");
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(booted.shows_of(unit, "MainPID"), process);
+    assert!(!again("n01"));
 }
 
 fn one_that_never_ran_or_cannot_be_read_is_not_well(booted: &Booted) {
