@@ -73,11 +73,19 @@ fn verbs_have_their_own_flags() {
     let serve = Drill::Serve {
         port: 5,
         databases: 3,
+        views: 2,
         lie: None,
         grow: Some(Duration::from_secs(1)),
     };
     assert_eq!(
-        task(&["drill", "--serve", "--port=5", "--databases=3", "--grow=1s"]),
+        task(&[
+            "drill",
+            "--serve",
+            "--port=5",
+            "--databases=3",
+            "--views=2",
+            "--grow=1s"
+        ]),
         Task::Drill(serve)
     );
 }

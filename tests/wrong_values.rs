@@ -28,7 +28,7 @@ const FREE: [&str; 16] = [
 ];
 
 /// Each setting with a value that it cannot have, and what is wanted.
-const WRONG: [(&str, &str, &str); 79] = [
+const WRONG: [(&str, &str, &str); 80] = [
     (
         "--immudb-address",
         "http://db:3322",
@@ -153,6 +153,7 @@ const WRONG: [(&str, &str, &str); 79] = [
     ("--show-values", "maybe", "true or false"),
     ("--serve", "maybe", "true or false"),
     ("--databases", "0", "from 1 to 5000"),
+    ("--views", "3", "from 1 to 2"),
     ("--grow", "fast", "a duration with its unit"),
     ("--lie", "a\tb", "without control characters"),
     ("--list", "maybe", "true or false"),
@@ -205,7 +206,7 @@ fn every_setting_has_its_wrong_value_and_says_which_where_and_what_is_wanted() {
             "--dry-run" | "--purge" => vec!["audit-mode", "install"],
             "--check" => vec!["config"],
             "--against" | "--show-values" => vec!["locate", "db"],
-            "--serve" | "--databases" | "--grow" | "--lie" | "--list" => vec!["drill"],
+            "--serve" | "--databases" | "--views" | "--grow" | "--lie" | "--list" => vec!["drill"],
             "--test" => vec!["notify"],
             "--ca" => vec!["compare", "http://other.example/"],
             "--yes" => vec!["alarm", "adopt", "7"],

@@ -8,7 +8,7 @@ use super::open::Failed;
 use crate::audit::Exit;
 use crate::clock::Clock;
 use crate::config::Drill;
-use crate::drill::{Growth, Lie, Served, serve};
+use crate::drill::{Growth, Lie, Served, Split, serve};
 use crate::report::print;
 use crate::stop::Stop;
 
@@ -27,6 +27,7 @@ pub fn run(drill: Drill) -> Result<Exit, Failed> {
         Drill::Serve {
             port,
             databases,
+            views,
             lie,
             grow,
         } => {
@@ -39,6 +40,7 @@ pub fn run(drill: Drill) -> Result<Exit, Failed> {
             let served = Served {
                 port,
                 databases,
+                split: (views > 1).then_some(Split::FromTheFirst),
                 growth,
                 lie,
             };

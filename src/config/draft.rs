@@ -105,6 +105,7 @@ pub(super) struct Draft {
     pub serve: bool,
     pub drill_port: u64,
     pub drill_databases: u64,
+    pub drill_views: u64,
     pub list: bool,
     pub test: bool,
     pub lie: String,

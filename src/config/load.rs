@@ -198,6 +198,7 @@ fn drill(draft: &Draft) -> Result<Drill, Problem> {
         return Ok(Drill::Serve {
             port,
             databases: draft.drill_databases,
+            views: draft.drill_views,
             lie,
             grow,
         });
@@ -205,6 +206,7 @@ fn drill(draft: &Draft) -> Result<Drill, Problem> {
     for (flag, given) in [
         ("port", draft.drill_port != 0),
         ("databases", draft.drill_databases > 1),
+        ("views", draft.drill_views > 1),
         ("grow", grow.is_some()),
     ] {
         if given {

@@ -171,6 +171,7 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new("--serve", Switch(|d| &mut d.serve), "", "false", "keep the embedded ledger running").of(Name::Drill),
     Setting::new("--databases", Count(1..=5000, |d| &mut d.drill_databases), "COUNT", "1", "databases that the embedded ledger has").of(Name::Drill),
     Setting::new("--port", Count(0..=65535, |d| &mut d.drill_port), "PORT", "0", "port to serve on; 0: any free one").of(Name::Drill),
+    Setting::new("--views", Count(1..=2, |d| &mut d.drill_views), "COUNT", "1", "histories that the embedded ledger shows: with 2, user immudb2 is shown one of its own").of(Name::Drill),
     Setting::new("--grow", Time(OFF, |d| &mut d.grow), "DURATION", "", "add a transaction each time so long has passed").of(Name::Drill),
     Setting::new("--lie", Text(|d| &mut d.lie), "NAME", "", "tell this lie alone").of(Name::Drill),
     Setting::new("--list", Switch(|d| &mut d.list), "", "false", "list the lies").of(Name::Drill),

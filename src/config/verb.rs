@@ -75,7 +75,7 @@ pub(super) static VERBS: &[Verb] = &[
     verb(Name::Compare, "compare", "FILE|URL", 1, "hold another auditor's export against what is trusted here"),
     verb(Name::Checkpoint, "checkpoint", "export | show FILE | verify FILE --key KEY... [--require COUNT]", 2, "signed states: export one's own, show or verify another's, offline"),
     verb(Name::Key, "key", "new --name NAME FILE | show FILE", 2, "the key that checkpoints are signed with: make one, show its public half"),
-    verb(Name::Drill, "drill", "[--serve [--port PORT] [--databases COUNT] [--grow DURATION]] [--list] [--lie NAME]", 0, "see an honest ledger pass and a lying one caught"),
+    verb(Name::Drill, "drill", "[--serve [--port PORT] [--databases COUNT] [--views COUNT] [--grow DURATION]] [--list] [--lie NAME]", 0, "see an honest ledger pass and a lying one caught"),
     verb(Name::Notify, "notify", "--test", 0, "send a test notification and a heartbeat, and say what came of it"),
     verb(Name::Config, "config", "[--check]", 0, "the effective settings, and where each comes from"),
     verb(Name::Help, "help", "[VERB] [--all]", 1, "help; with --all every setting"),
@@ -401,6 +401,8 @@ pub enum Drill {
         port: u16,
         /// How many databases.
         databases: u64,
+        /// How many histories it shows.
+        views: u64,
         /// A lie to tell.
         lie: Option<String>,
         /// Add a transaction each time so long has passed.

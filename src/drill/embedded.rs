@@ -7,6 +7,7 @@ use super::emulate::Emulated;
 use super::ledger::{Draft, Lag, Ledger, NewEntry};
 use super::lie::{Lie, Telling};
 use super::sign::SigningKey;
+use super::split::Split;
 use super::store::{Access, Store};
 use super::token::Lifetime;
 use super::transport::{self, Listening, lock};
@@ -23,6 +24,8 @@ pub struct Options {
     pub user: String,
     /// And with what.
     pub password: String,
+    /// Who may log in with the same password, and is shown the second view where there is one.
+    pub second_user: Option<String>,
     /// Off: `Login` is refused, and calls work without a token.
     pub auth: bool,
     /// Databases, each without transactions.
@@ -50,6 +53,7 @@ impl Default for Options {
             port: 0,
             user: "immudb".into(),
             password: "immudb".into(),
+            second_user: None,
             auth: true,
             databases: vec!["defaultdb".into()],
             key: None,
@@ -223,6 +227,16 @@ impl Embedded {
     /// Tells no lie any more.
     pub fn be_honest(&self) {
         self.store().be_honest();
+    }
+
+    /// Shows the second user another history of a database from now on. The first one gets one transaction more by it.
+    pub fn split(&self, database: &str, split: Split) {
+        self.store().split(database, split);
+    }
+
+    /// Shows everybody the first history of a database again.
+    pub fn heal(&self, database: &str) {
+        self.store().heal(database);
     }
 
     /// How often each call was made, by `wire::method` name.

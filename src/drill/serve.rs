@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::embedded::{Embedded, Options};
 use super::ledger::NewEntry;
 use super::lie::Lie;
+use super::split::Split;
 use crate::ledger::KvMetadata;
 use crate::server::DEFAULT_DATABASE;
 
@@ -20,6 +21,8 @@ pub enum Growth {
 
 /// Transactions that [`fill`] writes.
 const FILLED: u64 = 100;
+/// The user who is shown the second view.
+const SECOND_USER: &str = "immudb2";
 
 /// What is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +31,8 @@ pub struct Served {
     pub port: u16,
     /// `defaultdb`, `db2` and so on.
     pub databases: u64,
+    /// How the history that the user `immudb2` is shown differs, if it does.
+    pub split: Option<Split>,
     /// How they grow.
     pub growth: Growth,
     /// What lie is told, if any.
@@ -51,22 +56,30 @@ pub fn serve(
     let server = Embedded::start(Options {
         port: served.port,
         databases: databases.clone(),
+        second_user: served.split.map(|_| SECOND_USER.to_owned()),
         ..Options::default()
     })
     .map_err(|_| ServeError::Port(served.port))?;
     for database in &databases {
         fill(&server, database);
+        if let Some(split) = served.split {
+            server.split(database, split);
+        }
     }
     if let Some(lie) = served.lie {
         server.lie(lie);
     }
     writeln!(
         out,
-        "listening on 127.0.0.1:{} (user immudb, password immudb, {}, {FILLED} transactions each, in memory)",
+        "listening on 127.0.0.1:{} (user immudb, password immudb, {}, {FILLED} transactions each, in memory{})",
         server.port(),
         match databases.len() {
             1 => "database defaultdb".to_owned(),
             count => format!("{count} databases"),
+        },
+        match served.split {
+            None => "",
+            Some(_) => "; user immudb2, of the same password, is shown other transactions",
         }
     )
     .and_then(|()| out.flush())
@@ -153,6 +166,7 @@ mod tests {
         Served {
             port,
             databases: 1,
+            split: None,
             growth,
             lie: None,
         }

@@ -9,6 +9,7 @@ use super::ledger::{Draft, NewEntry};
 use super::lie::Lie;
 use super::message;
 use super::refuse;
+use super::split::View;
 use super::store::{Access, DEFAULT, Store, Told};
 use super::token::Validity;
 use crate::ledger::KvMetadata;
@@ -155,13 +156,17 @@ impl Store {
     }
 
     /// Whom the user's words are right for; the error is every version's own.
-    fn admit(&self, user: &[u8], password: &[u8], told: Option<&Told>) -> Result<(), Status> {
+    fn admit(&mut self, user: &[u8], password: &[u8], told: Option<&Told>) -> Result<(), Status> {
         if !self.options.auth {
             return Err(Status::unknown(
                 "server is running with authentication disabled",
             ));
         }
-        let right = user == self.options.user.as_bytes()
+        let second = self.options.second_user.as_deref();
+        if second.is_some_and(|second| user == second.as_bytes()) {
+            self.tokens.view = View::Second;
+        }
+        let right = (user == self.options.user.as_bytes() || self.tokens.view == View::Second)
             && password == self.options.password.as_bytes()
             && !Told::is(told, Lie::LoginRefused);
         let code = if self.server < Emulated::V1_1_0 { 7 } else { 2 };

@@ -8,6 +8,7 @@ use super::ledger::{Lag, Ledger};
 use super::lie::{Lie, Telling};
 use super::service::Status;
 use super::sign::SigningKey;
+use super::split::View;
 use super::token::Tokens;
 use crate::clock::Timestamp;
 use crate::drill::Emulated;
@@ -31,6 +32,8 @@ pub enum Access {
 /// One database: its ledger, and the one made up for a lie.
 pub(super) struct Database {
     pub honest: Ledger,
+    /// What the second user is shown in its place.
+    pub second: Option<Ledger>,
     forged: Option<Ledger>,
     pub access: Access,
     /// Values of transactions before this one were dropped, as a retention does; 0: of none.
@@ -111,6 +114,9 @@ impl Store {
         let database = self.databases.get_mut(name)?;
         if let (Some(forged), false) = (&mut database.forged, frozen) {
             forged.write(draft.clone());
+        }
+        if let Some(second) = &mut database.second {
+            second.write(draft.clone());
         }
         Some(database.honest.write(draft).tx)
     }
@@ -202,6 +208,9 @@ impl Store {
         };
         let database = self.databases.get_mut(&name).ok_or_else(gone)?;
         Ok(match told.map(|told| told.telling.lie) {
+            _ if self.tokens.view == View::Second && database.second.is_some() => {
+                database.second.as_ref().unwrap_or(&database.honest)
+            }
             Some(Lie::Alternating) if turn % 2 == 0 => &database.honest,
             Some(lie) if lie.forges() => {
                 let honest = &database.honest;
@@ -255,6 +264,7 @@ impl Database {
     fn new(honest: Ledger) -> Database {
         Database {
             honest,
+            second: None,
             forged: None,
             access: Access::Open,
             dropped_before: 0,

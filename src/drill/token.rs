@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use super::split::View;
 use crate::random::Random;
 
 /// The lifetime of a token or a session.
@@ -35,6 +36,8 @@ struct Token {
     calls: u64,
     expired: bool,
     is_session: bool,
+    /// What the user to whom it was given is shown.
+    view: View,
 }
 
 impl Token {
@@ -55,6 +58,8 @@ const MAX_TOKENS: usize = 1000;
 pub(super) struct Tokens {
     given: HashMap<String, Token>,
     random: Random,
+    /// What the user who calls is shown: it goes by the token of the call, or by the user who logs in.
+    pub view: View,
 }
 
 impl Tokens {
@@ -63,6 +68,7 @@ impl Tokens {
         Tokens {
             given: HashMap::new(),
             random,
+            view: View::First,
         }
     }
 
@@ -94,6 +100,7 @@ impl Tokens {
             calls: 0,
             expired: false,
             is_session: session,
+            view: self.view,
         };
         self.given.insert(word.clone(), token);
         word
@@ -101,9 +108,11 @@ impl Tokens {
 
     /// Counts a call that is made with a token.
     pub fn count_call(&mut self, word: &str, now: Instant) {
+        self.view = View::First;
         let Some(token) = self.given.get_mut(word) else {
             return;
         };
+        self.view = token.view;
         token.expired = token.has_ended(now);
         token.calls += 1;
         if token.is_session {

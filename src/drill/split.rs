@@ -1,0 +1,93 @@
+//! Split views: a server that shows one user another history than the others, which no auditor can see alone.
+
+use super::ledger::Ledger;
+use super::store::Store;
+use super::{Draft, NewEntry};
+
+/// Who is shown a history.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum View {
+    /// Everybody.
+    #[default]
+    First,
+    /// The second user ([`Options::second_user`](super::Options)).
+    Second,
+}
+
+/// How the history that the second user is shown differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Split {
+    /// It was another one from the first transaction on.
+    FromTheFirst,
+    /// It is the same one until now, and another one from now on.
+    FromNowOn,
+}
+
+impl Split {
+    /// Every one.
+    pub const ALL: &'static [Split] = &[Split::FromTheFirst, Split::FromNowOn];
+
+    /// Returns its name in kebab-case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Split::FromTheFirst => "split-view",
+            Split::FromNowOn => "split-after-first-sight",
+        }
+    }
+
+    /// Says what the server does.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Split::FromTheFirst => {
+                "shows its second user another history, from the first transaction on"
+            }
+            Split::FromNowOn => "shows its second user another history from now on",
+        }
+    }
+
+    /// Returns the split of this name.
+    pub fn named(name: &str) -> Option<Split> {
+        Split::ALL
+            .iter()
+            .copied()
+            .find(|split| split.name() == name)
+    }
+
+    /// Returns the second view of a ledger, which is as long as the first one. From now on the first one has one transaction more.
+    fn of(self, first: &mut Ledger) -> Ledger {
+        let mut second = first.clone();
+        let common = match self {
+            Split::FromTheFirst => 0,
+            Split::FromNowOn => first.last(),
+        };
+        second.truncate(common);
+        first.write(of_view("first"));
+        for _ in common..first.last() {
+            second.write(of_view("second"));
+        }
+        second
+    }
+}
+
+fn of_view(view: &str) -> Draft {
+    Draft {
+        entries: vec![NewEntry::set("view", view)],
+        ..Draft::default()
+    }
+}
+
+impl Store {
+    /// Shows the second user another history of a database from now on; both grow by what is written.
+    pub fn split(&mut self, name: &str, split: Split) {
+        if let Some(database) = self.databases.get_mut(name) {
+            database.second = Some(split.of(&mut database.honest));
+        }
+    }
+
+    /// Shows everybody the first history again.
+    pub fn heal(&mut self, name: &str) {
+        if let Some(database) = self.databases.get_mut(name) {
+            database.second = None;
+        }
+    }
+}
