@@ -2,7 +2,6 @@
 
 mod support;
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use immuaudit::audit::{Auditor, Overdue, Policy, Verdict, Warning, Went};
@@ -47,7 +46,7 @@ fn slow_states_leave_time_for_values_and_a_sample_that_was_cut_is_told_and_overd
     scene.proxy.distort(|call, _, _| {
         let slow = match call {
             "CurrentState" => 300,
-            "VerifiableTxById" => 30,
+            "TxScan" | "VerifiableTxById" => 200,
             _ => 0,
         };
         std::thread::sleep(Duration::from_millis(slow));
@@ -75,23 +74,16 @@ fn a_value_that_is_edited_in_every_first_answer_is_tampering() {
     scene.embedded.grow(DB, 40);
     let mut auditor = auditor(&scene, Duration::from_secs(10), sampling(20));
     auditor.cycle(|_| {});
-    let mut asked = BTreeMap::new();
-    scene.proxy.distort(move |call, request, reply| {
-        let Ok(request) = proto::VerifiableTxRequest::parse_from_bytes(request) else {
-            return;
-        };
-        if call == "VerifiableTxById" {
-            let times = asked.entry(request.tx).or_insert(0u32);
-            *times += 1;
-            if *times % 2 == 1 {
-                reply.message(|answer: &mut proto::VerifiableTx| {
-                    let tx = answer.tx.mut_or_insert_default();
-                    let values = tx.entries.iter_mut().map(|entry| &mut entry.value);
-                    values
-                        .filter(|value| !value.is_empty())
-                        .for_each(|value| value[0] ^= 1);
-                });
-            }
+    // those of a scan come first, and each transaction alone for the second time
+    scene.proxy.distort(move |call, _, reply| {
+        if call == "TxScan" {
+            reply.message(|answer: &mut proto::TxList| {
+                let entries = answer.txs.iter_mut().flat_map(|tx| &mut tx.entries);
+                let values = entries.map(|entry| &mut entry.value);
+                values
+                    .filter(|value| !value.is_empty())
+                    .for_each(|value| value[0] ^= 1);
+            });
         }
     });
     let outcome = auditor.cycle(|_| {}).outcomes.remove(0);

@@ -78,9 +78,10 @@ fn a_search_without_a_find_is_made_once() {
     cycle(&mut auditor);
     scene.embedded.reset_calls();
     cycle(&mut auditor);
-    // at most down to a lower transaction than before
+    // three for the window of the sample, which comes down to single transactions, and at most down to a lower
+    // transaction than before
     let scans = scene.embedded.calls().get(method::TX_SCAN).copied();
-    assert!(scans.unwrap_or(0) <= 2, "{scans:?}");
+    assert!(scans.unwrap_or(0) <= 3 + 2, "{scans:?}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::draw::draw;
+use super::draw::draw_windows;
 use super::reader::{Halt, Reader};
 use super::record::Recorder;
 use super::report::{Left, Report};
@@ -17,8 +17,9 @@ use crate::random::Random;
 use crate::ranges::Ranges;
 use crate::trust::{Progress, Store, Trusted};
 
-/// Drawn transactions that are asked for together, so that a distant server is not waited for one by one.
-const TOGETHER: usize = 16;
+/// Drawn windows that are asked for together, so that a distant server is not waited for one by one: as many scans as a sweep
+/// has on their way.
+const TOGETHER: usize = 2;
 
 impl Auditor {
     /// Reads what is to be read of a database in this cycle. `trusted` was proven just now, `before`
@@ -126,7 +127,8 @@ pub(super) struct Reading<'a> {
     pub progress: &'a mut Progress,
     /// Transactions that were tried in this reading.
     tried: Ranges,
-    /// Those of them that were read as neighbours.
+    /// Those of them that were read in runs that a sweep or new transactions make: they are remembered as read whole, as those
+    /// of a sample are not, which would be thousands of short runs.
     run: Ranges,
     /// Transactions of the sample that there was no time for.
     cut: u64,
@@ -150,21 +152,37 @@ impl Reading<'_> {
             return self.read_all(unread);
         }
         // without randomness nothing can be drawn: better the same every time than nothing
-        let drawn = draw(&self.random, sample, last).unwrap_or_else(|| (1..=sample).collect());
-        let drawn: Vec<u64> = drawn
+        let drawn = draw_windows(&self.random, sample, last).unwrap_or_else(|| vec![(1, sample)]);
+        let drawn: Vec<(u64, u64)> = drawn
             .into_iter()
-            .filter(|tx| !self.tried.contains(*tx))
+            .filter(|(first, end)| !(*first..=*end).all(|tx| self.tried.contains(tx)))
             .collect();
-        self.cut = u64::try_from(drawn.len()).unwrap_or(u64::MAX);
+        self.cut = drawn.iter().map(|(first, end)| end - first + 1).sum();
         for together in drawn.chunks(TOGETHER) {
             if !self.reader.in_time() {
                 return Err(Halt::Late);
             }
             self.reader.look_ahead(together);
-            for tx in together {
-                self.try_one(*tx)?;
-                self.cut = self.cut.saturating_sub(1);
+            for (first, end) in together {
+                self.try_window(*first, *end)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Reads a window of the sample. Once no scan brings its transactions together, the rest is read one by one: of so few
+    /// transactions, further scans would cost more than they spare.
+    fn try_window(&mut self, first: u64, last: u64) -> Result<(), Halt> {
+        let mut at = first;
+        let mut together = true;
+        while at <= last {
+            let read = match together {
+                true => self.try_neighbours(at, last)?,
+                false => self.try_one(at).map(|_| 1)?,
+            };
+            together = read > 1;
+            self.cut = self.cut.saturating_sub(read);
+            at = at.saturating_add(read);
         }
         Ok(())
     }
@@ -196,16 +214,23 @@ impl Reading<'_> {
     /// Reads neighbours from `first` on, as many as one scan brings and at least one. Returns the last one, and how
     /// many of them are due then.
     pub(super) fn try_batch(&mut self, first: u64, last: u64) -> Result<(u64, u64), Halt> {
+        let read = self.try_neighbours(first, last)?;
+        let mut span = Ranges::new();
+        span.insert(first, first.saturating_add(read).saturating_sub(1), ());
+        self.run.extend(&span);
+        let due = self.reader.report.due.common(&span).count();
+        Ok((span.last().unwrap_or(first), due))
+    }
+
+    /// Reads neighbours from `first` on, as many as one scan brings and at least one; returns how many.
+    fn try_neighbours(&mut self, first: u64, last: u64) -> Result<u64, Halt> {
         if !self.reader.in_time() {
             return Err(Halt::Late);
         }
         let read = self.reader.read_batch(first, last)?.len() as u64;
-        let mut span = Ranges::new();
-        span.insert(first, first.saturating_add(read).saturating_sub(1), ());
-        self.tried.extend(&span);
-        self.run.extend(&span);
-        let due = self.reader.report.due.common(&span).count();
-        Ok((span.last().unwrap_or(first), due))
+        let end = first.saturating_add(read).saturating_sub(1);
+        self.tried.insert(first, end, ());
+        Ok(read)
     }
 
     /// Reads everything from `first` to `last`; returns which transaction was the last one read.

@@ -1,20 +1,64 @@
-//! Which transactions a cycle draws: uniformly, by random numbers that the server cannot predict.
+//! Which transactions a cycle draws: windows of neighbours, by random numbers that the server cannot predict.
 
 use std::collections::BTreeSet;
 
 use crate::random::Random;
 
-/// Draws `count` different transactions of 1..=`last`, each set of them as likely as any other;
-/// all of them where there are no more. `None` where the system has no randomness to give.
-pub fn draw(random: &Random, count: u64, last: u64) -> Option<BTreeSet<u64>> {
+/// Transactions of a window at most. Each window is one scan and one proof, whatever its length, so longer windows cost fewer
+/// calls. But of edits that lie together more are in the same window, so that they are found less often: docs/values.md.
+const WINDOW: u64 = 8;
+
+/// Draws `count` different transactions of 1..=`last`, each as likely as any other, in windows of [`WINDOW`] neighbours or one
+/// fewer; all of them if there are no more. Returns the first and the last one of each window, in order. `None` if the system
+/// has no randomness to give.
+pub fn draw_windows(random: &Random, count: u64, last: u64) -> Option<Vec<(u64, u64)>> {
+    let windows = count.div_ceil(WINDOW);
+    if windows == 0 || last == 0 {
+        return Some(Vec::new());
+    }
+    let Some(left_out) = last.checked_sub(count).filter(|left_out| *left_out > 0) else {
+        return Some(vec![(1, last)]);
+    };
+    // Windows and what is left out between them, on a circle of all transactions: each arrangement is as likely as any other,
+    // and it is turned by a drawn number, so each transaction is in a window with the same chance.
+    let mut borders = draw(random, windows - 1, left_out.saturating_add(windows - 1))?.into_iter();
+    let mut first = random.below(last)? + 1;
+    let (mut drawn, mut border_before) = (Vec::new(), 0);
+    for window in 0..windows {
+        let length = count / windows + u64::from(window < count % windows);
+        let end = turned(first, length - 1, last);
+        if end < first {
+            drawn.extend([(first, last), (1, end)]);
+        } else {
+            drawn.push((first, end));
+        }
+        let border = borders.next().unwrap_or(border_before + 1);
+        first = turned(end, border - border_before, last);
+        border_before = border;
+    }
+    drawn.sort_unstable();
+    Some(drawn)
+}
+
+/// Returns the transaction so many further on, from the last one on to the first one again. `by` is at most `last`.
+fn turned(tx: u64, by: u64, last: u64) -> u64 {
+    match tx.checked_sub(last.saturating_sub(by)) {
+        Some(further) if further > 0 => further,
+        _ => tx.saturating_add(by),
+    }
+}
+
+/// Draws `count` different numbers of 1..=`last`, each set of them as likely as any other; all of them if there are no
+/// more. `None` if the system has no randomness to give.
+fn draw(random: &Random, count: u64, last: u64) -> Option<BTreeSet<u64>> {
     if count >= last {
         return Some((1..=last).collect());
     }
     // Floyd's: a set of `count` in as many draws
     let mut drawn = BTreeSet::new();
     for top in (last - count + 1)..=last {
-        let tx = random.below(top)? + 1;
-        if !drawn.insert(tx) {
+        let number = random.below(top)? + 1;
+        if !drawn.insert(number) {
             drawn.insert(top);
         }
     }
@@ -25,29 +69,72 @@ pub fn draw(random: &Random, count: u64, last: u64) -> Option<BTreeSet<u64>> {
 mod tests {
     use super::*;
 
+    /// The transactions of a draw; each is there once.
+    fn drawn(random: &Random, count: u64, last: u64) -> Vec<u64> {
+        let windows = draw_windows(random, count, last).unwrap();
+        let drawn: Vec<u64> = windows
+            .iter()
+            .flat_map(|(first, end)| *first..=*end)
+            .collect();
+        let once: BTreeSet<u64> = drawn.iter().copied().collect();
+        assert_eq!(once.len(), drawn.len(), "{windows:?}");
+        assert!(once.iter().all(|tx| (1..=last).contains(tx)), "{windows:?}");
+        drawn
+    }
+
     #[test]
-    fn every_transaction_is_drawn_about_as_often_as_any_other() {
-        let (rounds, mut times) = (20_000, [0u32; 10]);
-        for _ in 0..rounds {
-            let drawn = draw(&Random::system(), 3, 10).unwrap();
-            assert_eq!(drawn.len(), 3);
-            for tx in drawn {
-                times[usize::try_from(tx - 1).unwrap()] += 1;
+    fn every_transaction_is_drawn_as_often_as_any_other() {
+        let random = Random::of_seed(21);
+        for (count, last) in [(3, 10), (9, 10), (17, 40), (32, 33)] {
+            let rounds = 20_000;
+            let mut times = vec![0u64; usize::try_from(last).unwrap()];
+            for _ in 0..rounds {
+                let drawn = drawn(&random, count, last);
+                assert_eq!(drawn.len() as u64, count);
+                for tx in drawn {
+                    times[usize::try_from(tx - 1).unwrap()] += 1;
+                }
+            }
+            // five standard deviations around what is due
+            let (due, chance) = (rounds * count / last, count as f64 / last as f64);
+            let off = 5.0 * (rounds as f64 * chance * (1.0 - chance)).sqrt();
+            for (index, times) in times.iter().enumerate() {
+                assert!(
+                    (*times as f64 - due as f64).abs() < off,
+                    "{} of {due}: transaction {} of {last}",
+                    times,
+                    index + 1
+                );
             }
         }
-        // 6,000 each, standard deviation 65
-        assert!(
-            times.iter().all(|times| (5_500..6_500).contains(times)),
-            "{times:?}"
-        );
+    }
+
+    #[test]
+    fn windows_are_of_neighbours_and_lie_anywhere() {
+        let random = Random::of_seed(21);
+        let mut distances = BTreeSet::new();
+        for _ in 0..200 {
+            let windows = draw_windows(&random, 32, 1_000_000).unwrap();
+            assert!((4..=5).contains(&windows.len()), "{windows:?}"); // one more if one goes on at 1
+            assert!(windows.iter().all(|(first, end)| end - first < WINDOW));
+            distances.extend(windows.windows(2).map(|pair| pair[1].0 - pair[0].1));
+        }
+        assert!(distances.len() > 500, "{}", distances.len());
     }
 
     #[test]
     fn more_than_there_are_is_all_of_them() {
-        let draw = |count, last| draw(&Random::system(), count, last).unwrap();
-        assert_eq!(draw(9, 4), BTreeSet::from([1, 2, 3, 4]));
-        assert_eq!(draw(4, 4), BTreeSet::from([1, 2, 3, 4]));
-        assert_eq!(draw(0, 4), BTreeSet::new());
-        assert_eq!(draw(4, 0), BTreeSet::new());
+        let draw = |count, last| draw_windows(&Random::system(), count, last).unwrap();
+        assert_eq!(draw(9, 4), [(1, 4)]);
+        assert_eq!(draw(4, 4), [(1, 4)]);
+        assert_eq!(draw(0, 4), []);
+        assert_eq!(draw(4, 0), []);
+    }
+
+    #[test]
+    fn the_largest_numbers_are_no_exception() {
+        let windows = draw_windows(&Random::of_seed(7), 32, u64::MAX).unwrap();
+        let drawn: u64 = windows.iter().map(|(first, end)| end - first + 1).sum();
+        assert_eq!(drawn, 32);
     }
 }

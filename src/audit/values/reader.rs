@@ -6,7 +6,7 @@ use super::finding::{Broken, What, Why};
 use super::partial::Partials;
 use super::record::Recorder;
 use super::report::Report;
-use super::scan::{Next, Scan};
+use super::scan::{Next, Scan, Span};
 use super::truncation::Truncation;
 use crate::audit::capture;
 use crate::audit::check::proof::{self, Place};
@@ -103,17 +103,34 @@ impl From<Halt> for Ended {
 }
 
 impl Reader<'_> {
-    /// Begins to ask for transactions that are to be read one by one; not of a 0.9.0, which mixes up
+    /// Begins to ask for windows of transactions, each with its first and its last one; not of a 0.9.0, which mixes up
     /// what it answers to several calls at once.
-    pub fn look_ahead(&mut self, transactions: &[u64]) {
+    pub fn look_ahead(&mut self, windows: &[(u64, u64)]) {
         if self.shape != Some(StateShape::WithDatabase) {
             return;
         }
-        for tx in transactions {
-            let (database, trusted) = (self.database, self.trusted.tx);
-            self.server
-                .begin_verifiable_tx(database, *tx, trusted, Entries::Raw);
+        self.scan.ahead.clear();
+        for (first, last) in windows {
+            let span = self.scan.fresh(*first, *last);
+            if self.scan.is_of_one() || span.limit <= 1 {
+                for tx in *first..=*last {
+                    let (database, trusted) = (self.database, self.trusted.tx);
+                    self.server
+                        .begin_verifiable_tx(database, tx, trusted, Entries::Raw);
+                }
+            } else {
+                self.begin_span(span);
+            }
         }
+    }
+
+    /// Begins to ask for a scan, and for the proof of where it ends.
+    pub(super) fn begin_span(&mut self, span: Span) {
+        self.scan.ahead.push_back(span);
+        let (database, end) = (self.database, span.next().saturating_sub(1));
+        let proof = (end < self.trusted.tx).then_some((end, self.trusted.tx));
+        self.server
+            .begin_tx_scan(database, span.first, span.limit, proof);
     }
 
     /// Returns whether the server is a 0.9.0, which mixes up what it answers to several clients: it is accused of

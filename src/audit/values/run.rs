@@ -96,11 +96,7 @@ impl Reader<'_> {
             if next.limit <= 1 {
                 return; // that one is no scan
             }
-            self.scan.ahead.push_back(next);
-            let (database, end) = (self.database, next.next().saturating_sub(1));
-            let proof = (end < self.trusted.tx).then_some((end, self.trusted.tx));
-            self.server
-                .begin_tx_scan(database, next.first, next.limit, proof);
+            self.begin_span(next);
         }
     }
 
