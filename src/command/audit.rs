@@ -36,7 +36,7 @@ pub fn run(settings: &Settings, effective: &Effective, process: &Process) -> Res
     let watch = watch::start(settings, effective, &mut store, &server)?;
     let mut auditor =
         Auditor::new(server, store, open::policy(settings)).with_mirror(settings.audit.mirror);
-    match settings.audit.repeat {
+    let exit = match settings.audit.repeat {
         Repeat::Once => {
             let exit = once(&mut auditor, settings, &watch).exit();
             let until = auditor.clock().instant() + SWEEPING_ONCE;
@@ -44,7 +44,7 @@ pub fn run(settings: &Settings, effective: &Effective, process: &Process) -> Res
             let until = auditor.clock().instant() + MIRRORING;
             mirror(&mut auditor, settings, until);
             watch.close(settings);
-            Ok(exit.max(found))
+            exit.max(found)
         }
         Repeat::UntilStopped => {
             let mut watched = Loop {
@@ -55,9 +55,11 @@ pub fn run(settings: &Settings, effective: &Effective, process: &Process) -> Res
                 clock: auditor.clock().clone(),
                 notifier: &notifier,
             };
-            Ok(watched.until_stopped(&mut auditor))
+            watched.until_stopped(&mut auditor)
         }
-    }
+    };
+    open::keep_to_the_end(auditor);
+    Ok(exit)
 }
 
 /// One cycle; every database is told on stdout, and once: the log has no more of it than

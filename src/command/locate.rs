@@ -33,6 +33,7 @@ pub fn run(settings: &Settings, task: &LocateTask) -> Result<Exit, Failed> {
         Format::Json => located_json(&settings.server.name, &whereabouts),
         Format::Text => text,
     });
+    open::keep_to_the_end(auditor);
     Ok(whereabouts.exit())
 }
 

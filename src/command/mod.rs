@@ -25,7 +25,7 @@ mod sweep;
 mod watch;
 
 use std::panic;
-use std::process::{self, ExitCode};
+use std::process;
 
 use log::{Level, LevelFilter};
 
@@ -37,8 +37,8 @@ use crate::report::{complain, print, start_logging};
 use crate::sys;
 use crate::text::Shown;
 
-/// Runs the program as it was called.
-pub fn main() -> ExitCode {
+/// Runs the program as it was called, and ends the process.
+pub fn main() -> ! {
     sys::silence_grpc();
     sys::give_memory_back();
     let process = Process::current(); // overwrites passwords among the arguments
@@ -53,7 +53,7 @@ pub fn main() -> ExitCode {
             Invocation::Run(run) => perform(*run, &process),
         })
     });
-    exit.unwrap_or_else(|wrong| refuse(&wrong)).code().into()
+    sys::end(exit.unwrap_or_else(|wrong| refuse(&wrong)).code())
 }
 
 /// Ends the program at a panic of any of its threads: without a courier or the port it would go on, and nobody would hear

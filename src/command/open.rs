@@ -1,9 +1,9 @@
 //! From settings to the rooms they are for.
 
-use std::fmt;
 use std::fs::DirBuilder;
 use std::os::unix::fs::{self, DirBuilderExt};
 use std::path::Path;
+use std::{fmt, mem};
 
 use log::Level;
 
@@ -18,6 +18,12 @@ use crate::stop::Stop;
 use crate::sys;
 use crate::text::Shown;
 use crate::trust::{LocalFailure, Location, OutcomeRecord, Store};
+
+/// Keeps what has a connection until the process ends. To take gRPC apart would delay the end by a second in some runs: its
+/// threads look around that often whether they are to end.
+pub fn keep_to_the_end<T>(connected: T) {
+    mem::forget(connected);
+}
 
 /// Most databases that a message names.
 const MAX_NAMES: usize = 10;

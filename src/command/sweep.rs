@@ -60,6 +60,7 @@ pub fn run(
         }
     }
     watch.close(settings);
+    open::keep_to_the_end(auditor);
     Ok(exit)
 }
 

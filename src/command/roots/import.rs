@@ -52,6 +52,7 @@ pub fn run(settings: &Settings, path: &Path, alarm: bool) -> Result<Exit, Failed
     for warning in auditor.store_warnings() {
         log_warning(&settings.server.name, warning);
     }
+    open::keep_to_the_end(auditor);
     Ok(exit)
 }
 
