@@ -28,7 +28,7 @@ const FREE: [&str; 16] = [
 ];
 
 /// Each setting with a value that it cannot have, and what is wanted.
-const WRONG: [(&str, &str, &str); 80] = [
+const WRONG: [(&str, &str, &str); 82] = [
     (
         "--immudb-address",
         "http://db:3322",
@@ -71,6 +71,8 @@ const WRONG: [(&str, &str, &str); 80] = [
     ("--server-label", "a\tb", "without control characters"),
     ("--server-name", "a\tb", "without control characters"),
     ("--audit-signing-key", "none", "there is no such file"),
+    ("--audit-peer", "http://zone-a:9477", "URL=KEY"),
+    ("--audit-peers-required", "101", "from 0 to 100"),
     ("--json", "maybe", "true or false"),
     ("--quiet", "maybe", "true or false"),
     ("--log-level", "loud", "one of off, error, warn"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use log::LevelFilter;
 
 use super::instance::Instance;
+use super::peer_table::PeerTable;
 use super::persona::Persona;
 use super::proxy::{Chosen, Environment};
 use super::receiver_table::ReceiverTable;
@@ -83,6 +84,11 @@ pub(super) struct Draft {
     pub other_ca: Option<GivenPath>,
     /// The file of the key that checkpoints are signed with.
     pub signing_key: Option<Password>,
+    /// The auditors of `--audit-peer`, one for each of their keys, and how many must confirm.
+    pub peers: Vec<(Url, VerifierKey)>,
+    pub peers_required: u64,
+    /// The auditors of the settings files' tables.
+    pub peer_tables: Vec<PeerTable>,
     /// The name of a new key.
     pub key_name: String,
     /// The keys that confirm checkpoints, and how many of them must.

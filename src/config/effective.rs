@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::draft::Draft;
 use super::flags::Given;
+use super::peer_table::PeerTable;
 use super::problem::Problem;
 use super::receiver_table::ReceiverTable;
 use super::setting::{Group, Layers, Origin, Setting};
@@ -12,10 +13,10 @@ use super::table::TABLE;
 
 /// Every setting that has a value, and where it comes from. Secrets are not in it.
 #[derive(Debug, Default)]
-pub struct Effective(Vec<Entry>, Receivers);
+pub struct Effective(Vec<Entry>, Tables);
 
-/// The tables `[[receiver]]`, as TOML.
-type Receivers = Vec<String>;
+/// The tables `[[receiver]]` and `[[peer]]`, as TOML.
+type Tables = Vec<String>;
 
 struct Entry {
     setting: &'static Setting,
@@ -121,9 +122,12 @@ impl Effective {
         text
     }
 
-    /// Takes over the receivers of the settings files' tables.
-    pub(super) fn take_receivers(&mut self, tables: &[ReceiverTable]) {
-        self.1 = tables.iter().map(ReceiverTable::to_toml).collect();
+    /// Takes over the tables of the settings files.
+    pub(super) fn take_tables(&mut self, receivers: &[ReceiverTable], peers: &[PeerTable]) {
+        let receivers = receivers.iter().map(ReceiverTable::to_toml);
+        self.1 = receivers
+            .chain(peers.iter().map(PeerTable::to_toml))
+            .collect();
     }
 }
 

@@ -11,6 +11,7 @@ use super::draft::GivenPath;
 use super::flags::Given;
 use super::kind::Kind;
 use super::nearest::nearest;
+use super::peer_table::{self, PeerTable};
 use super::persona::Persona;
 use super::problem::Problem;
 use super::process::Process;
@@ -31,6 +32,7 @@ const MOST_BYTES: u64 = 1 << 20;
 pub(super) struct Files {
     pub given: Vec<Given>,
     pub receivers: Vec<ReceiverTable>,
+    pub peers: Vec<PeerTable>,
     pub remarks: Vec<Remark>,
     pub problems: Vec<Problem>,
 }
@@ -144,9 +146,32 @@ impl Files {
             let source = source_of(key.span().start);
             // immuclient's reader takes keys of any case
             let name = key.get_ref().to_ascii_lowercase();
-            if name == receiver_table::TABLE {
-                self.receivers(value.get_ref(), key.span().start, &source_of);
-                continue;
+            let (value_ref, at) = (value.get_ref(), key.span().start);
+            match name.as_str() {
+                receiver_table::TABLE => {
+                    let wanted = "[[receiver]] in two brackets, and its keys in lines below";
+                    let tables =
+                        self.tables(receiver_table::TABLE, wanted, value_ref, at, &source_of);
+                    for (table, at) in tables {
+                        match receiver_table::read(table, at, &source_of) {
+                            Ok(table) => self.receivers.push(table),
+                            Err(problems) => self.problems.extend(problems),
+                        }
+                    }
+                    continue;
+                }
+                peer_table::TABLE => {
+                    let wanted = "[[peer]] in two brackets, and its keys in lines below";
+                    let tables = self.tables(peer_table::TABLE, wanted, value_ref, at, &source_of);
+                    for (table, at) in tables {
+                        match peer_table::read(table, at, &source_of) {
+                            Ok(table) => self.peers.push(table),
+                            Err(problems) => self.problems.extend(problems),
+                        }
+                    }
+                    continue;
+                }
+                _ => {}
             }
             match keys().find(|setting| setting.flag == name) {
                 Some(setting) => match texts(setting, value.get_ref()) {
@@ -176,8 +201,15 @@ impl Files {
 }
 
 impl Files {
-    /// Reads the tables `[[receiver]]`.
-    fn receivers(&mut self, value: &DeValue, at: usize, source: &impl Fn(usize) -> Source) {
+    /// Returns the tables of this name, each with the byte that it begins at.
+    fn tables<'a>(
+        &mut self,
+        flag: &'static str,
+        wanted: &'static str,
+        value: &'a DeValue,
+        at: usize,
+        source: &impl Fn(usize) -> Source,
+    ) -> Vec<(&'a DeTable<'a>, usize)> {
         let tables = value.as_array().map(|items| {
             let tables = items.iter().map(|item| match item.get_ref() {
                 DeValue::Table(table) => Some((table, item.span().start)),
@@ -186,19 +218,15 @@ impl Files {
             tables.collect::<Option<Vec<_>>>()
         });
         let Some(tables) = tables.flatten() else {
-            return self.problems.push(Problem::BadType {
-                flag: receiver_table::TABLE,
+            self.problems.push(Problem::BadType {
+                flag,
                 source: source(at),
                 found: kind_of(value),
-                wanted: "[[receiver]] in two brackets, and its keys in lines below",
+                wanted,
             });
+            return Vec::new();
         };
-        for (table, at) in tables {
-            match receiver_table::read(table, at, source) {
-                Ok(table) => self.receivers.push(table),
-                Err(problems) => self.problems.extend(problems),
-            }
-        }
+        tables
     }
 }
 
@@ -223,7 +251,7 @@ fn texts(setting: &Setting, value: &DeValue) -> Result<Vec<String>, &'static str
     let wanted = match setting.kind {
         Kind::Switch(_) | Kind::UnusedSwitch => "true or false",
         Kind::Count(..) | Kind::Bytes(..) => "a whole number",
-        Kind::List(_) | Kind::Pins(_) | Kind::Urls(_) | Kind::VerifierKeys(_) => {
+        Kind::List(_) | Kind::Pins(_) | Kind::Urls(_) | Kind::Peers(_) | Kind::VerifierKeys(_) => {
             "an array of texts in quotes"
         }
         _ => "a text in quotes",
@@ -238,7 +266,7 @@ fn texts(setting: &Setting, value: &DeValue) -> Result<Vec<String>, &'static str
             one(number.as_str())
         }
         (
-            Kind::List(_) | Kind::Pins(_) | Kind::Urls(_) | Kind::VerifierKeys(_),
+            Kind::List(_) | Kind::Pins(_) | Kind::Urls(_) | Kind::Peers(_) | Kind::VerifierKeys(_),
             DeValue::Array(items),
         ) => strings(items).ok_or(wanted),
         _ => Err(wanted),

@@ -6,6 +6,7 @@ use super::environment;
 use super::file::{self, Files};
 use super::flags::Given;
 use super::instances::{self, Own};
+use super::peers;
 use super::persona::{self, Persona};
 use super::problem::{Problem, Wrong};
 use super::process::Process;
@@ -73,7 +74,9 @@ pub(super) fn gather_with(
         }
     }
     draft.receivers = files.receivers;
-    effective.take_receivers(&draft.receivers);
+    draft.peer_tables = files.peers;
+    effective.take_tables(&draft.receivers, &draft.peer_tables);
+    problems.extend(peers::repeated(&draft));
     problems.extend(receiver_table::repeated(&draft.receivers));
     if problems.is_empty() {
         Ok(Gathered {

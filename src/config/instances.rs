@@ -117,6 +117,9 @@ pub(super) fn read(
     if !own.receivers.is_empty() {
         files.receivers = own.receivers;
     }
+    if !own.peers.is_empty() {
+        files.peers = own.peers;
+    }
     files.remarks.extend(own.remarks);
     files.problems.extend(own.problems);
     files

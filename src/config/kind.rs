@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::draft::{Draft, GivenPath, Password, Urls};
 use super::instance::Instance;
+use super::peers;
 use super::proxy::Chosen;
 use super::secret::Secret;
 use super::settings::Pin;
@@ -57,6 +58,8 @@ pub(super) enum Kind {
     List(Slot<Vec<String>>),
     /// States to start from; the flag collects.
     Pins(Slot<Vec<Pin>>),
+    /// Other auditors, each with a public key; the flag collects.
+    Peers(Slot<Vec<(Url, VerifierKey)>>),
     /// Public keys of auditors; the flag collects.
     VerifierKeys(Slot<Vec<VerifierKey>>),
     /// A file or directory.
@@ -108,13 +111,20 @@ impl Kind {
 
     /// Returns whether it holds URLs, which may hold tokens.
     pub fn is_url(&self) -> bool {
-        matches!(self, Kind::Url(_) | Kind::Urls(_) | Kind::Proxy(_))
+        matches!(
+            self,
+            Kind::Url(_) | Kind::Urls(_) | Kind::Proxy(_) | Kind::Peers(_)
+        )
     }
 
     /// Returns the byte of a value from which on it is not to be shown; `None`: all of it may be.
     pub fn secret_from(&self, value: &str) -> Option<usize> {
         match self {
             _ if self.is_secret() => Some(0),
+            Kind::Peers(_) => {
+                let key = value.find(PRIVATE);
+                url::secret_from(value).into_iter().chain(key).min()
+            }
             _ if self.is_url() => url::secret_from(value),
             // the wrong half of a key, or a key in the place of its file
             Kind::VerifierKeys(_) | Kind::SecretFile(_) => value.find(PRIVATE),
@@ -210,6 +220,19 @@ impl Kind {
                     .collect::<Result<_, _>>()?;
                 let shown = array(pins.iter().map(|pin| quoted(&pin.to_string())));
                 *slot(draft) = pins;
+                Ok(shown)
+            }
+            Kind::Peers(slot) => {
+                let peers = texts.iter().flat_map(|text| value::list(text));
+                let peers: Vec<(Url, VerifierKey)> = peers
+                    .map(|text| value::peer(&text))
+                    .collect::<Result<_, _>>()?;
+                peers::one_url_a_name(&peers)?;
+                let shown = peers
+                    .iter()
+                    .map(|(url, key)| quoted(&format!("{}={key}", url.masked())));
+                let shown = array(shown);
+                *slot(draft) = peers;
                 Ok(shown)
             }
             Kind::VerifierKeys(slot) => {

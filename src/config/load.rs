@@ -9,6 +9,7 @@ use super::help;
 use super::instances;
 use super::man;
 use super::nearest::nearest;
+use super::peers;
 use super::persona::Persona;
 use super::problem::{Problem, Wrong};
 use super::process::Process;
@@ -256,6 +257,7 @@ fn layers(process: &Process, flags: &[Given], task: Task) -> Result<Run, Wrong> 
     } = gather(process, flags)?;
     in_place(&draft, &effective, &task)?;
     let settings = resolve(&draft, &mut remarks).map_err(Wrong)?;
+    peers::enough(&settings, &effective)?;
     remarks.extend(settings.server.little_memory());
     remarks.extend(name_without_tls(&draft, &effective));
     Ok(Run {

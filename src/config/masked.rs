@@ -78,7 +78,7 @@ fn mask(key: &str) -> Option<Mask> {
     let key = key.to_ascii_lowercase();
     let setting = TABLE.iter().find(|setting| setting.flag == key);
     match setting.map(|setting| &setting.kind) {
-        Some(Kind::Url(_) | Kind::Urls(_) | Kind::Proxy(_)) => Some(Mask::Url),
+        Some(Kind::Url(_) | Kind::Urls(_) | Kind::Proxy(_) | Kind::Peers(_)) => Some(Mask::Url),
         Some(kind) if kind.is_secret() => Some(Mask::Whole),
         None if key == receiver_table::URL => Some(Mask::Url),
         None if key.ends_with("password") || key.ends_with("secret") => Some(Mask::Whole),

@@ -29,6 +29,8 @@ mod masked;
 mod memory;
 mod nearest;
 mod parameter;
+mod peer_table;
+mod peers;
 mod pem;
 mod persona;
 mod problem;
@@ -71,8 +73,8 @@ pub use renewable::{PasswordFile, TransportFiles};
 pub use secret::Secret;
 pub use settings::{
     AuditSettings, Auth, FirstSight, Format, HeartbeatSettings, Listen, LogFormat, Login,
-    NewValues, NotifySettings, Pin, Repeat, ReportSettings, Roots, ServerSettings, Settings,
-    Signatures, Transport, TrustSettings, Values, Volume, WatchSettings, Webhook, When,
+    NewValues, NotifySettings, PeerSettings, Pin, Repeat, ReportSettings, Roots, ServerSettings,
+    Settings, Signatures, Transport, TrustSettings, Values, Volume, WatchSettings, Webhook, When,
 };
 pub use signing::SigningKey;
 pub use source::Source;

@@ -147,8 +147,10 @@ pub enum Problem {
         /// What should.
         wanted: &'static str,
     },
-    /// A table `[[receiver]]` that makes no receiver.
+    /// A table such as `[[receiver]]` that cannot be used.
     BadTable {
+        /// Its name.
+        table: &'static str,
         /// Where it begins.
         source: Source,
         /// What is wrong with it.
@@ -270,7 +272,7 @@ impl fmt::Display for Problem {
             Problem::BadType { flag, source, found, wanted } => {
                 write!(f, "{}: {found} stands there; wanted is {wanted}", At(flag, source))
             }
-            Problem::BadTable { source, fault } => write!(f, "{source}: [[receiver]]: {fault}"),
+            Problem::BadTable { table, source, fault } => write!(f, "{source}: [[{table}]]: {fault}"),
             Problem::BadToml { source, fault } => write!(f, "{source}: not TOML: {fault}"),
             Problem::BadFile { flag, source, path, fault } => {
                 let path = shown(&path.to_string_lossy());

@@ -98,6 +98,7 @@ pub(super) fn read(
         };
         if !seen.insert(*key) {
             problems.push(Problem::BadTable {
+                table: TABLE,
                 source,
                 fault: format!("{key} is there twice"),
             });
@@ -107,6 +108,7 @@ pub(super) fn read(
         problems.extend(read.set(key, flag, text, source).err());
     }
     let lacks = |fault: &str| Problem::BadTable {
+        table: TABLE,
         source: read.source.clone(),
         fault: fault.to_owned(),
     };
@@ -216,6 +218,7 @@ pub(super) fn repeated(tables: &[ReceiverTable]) -> Vec<Problem> {
         earlier.any(|other| other.name == table.name)
     });
     let problems = repeated.map(|(_, table)| Problem::BadTable {
+        table: TABLE,
         source: table.source.clone(),
         fault: format!("an earlier one has the name {} too", quoted(&table.name)),
     });

@@ -222,7 +222,7 @@ impl Setting {
     pub fn collects(&self) -> bool {
         matches!(
             self.kind,
-            Kind::Pins(_) | Kind::Urls(_) | Kind::VerifierKeys(_)
+            Kind::Pins(_) | Kind::Urls(_) | Kind::Peers(_) | Kind::VerifierKeys(_)
         )
     }
 

@@ -15,7 +15,7 @@ use super::renewable::{PasswordFile, TransportFiles};
 use super::secret::Secret;
 use super::signing::SigningKey;
 use super::url::Url;
-use crate::checkpoint::SignerKey;
+use crate::checkpoint::{KeyName, SignerKey, VerifierKey};
 use crate::ledger::{PublicKey, State};
 
 /// Every setting.
@@ -269,8 +269,29 @@ pub struct WatchSettings {
     pub heartbeat: Option<HeartbeatSettings>,
     /// What requests of HTTP go through.
     pub proxies: Proxies,
+    /// The auditors that checkpoints are compared with.
+    pub peers: Vec<PeerSettings>,
+    /// How many of them must have confirmed a database within three intervals.
+    pub peers_required: usize,
     /// The key that checkpoints are signed with; `None`: there are none.
     pub signer: Option<Arc<SignerKey>>,
+}
+
+/// Another auditor of the same server, whose checkpoints are compared with what is trusted here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerSettings {
+    /// What it is called: the name that all of its keys have.
+    pub name: KeyName,
+    /// Its monitoring port.
+    pub url: Url,
+    /// Its public keys. Each of them counts: a new one takes over from an old one without a gap.
+    pub keys: Vec<VerifierKey>,
+    /// Who vouches for it.
+    pub roots: Roots,
+    /// What the request goes through.
+    pub proxy: Option<Proxy>,
+    /// Who logs in at what stands before it, by HTTP basic authentication (RFC 7617).
+    pub login: Option<Login>,
 }
 
 /// An address to listen on.

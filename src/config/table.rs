@@ -6,9 +6,9 @@ use log::LevelFilter;
 
 use super::draft::OwnSignatures;
 use super::kind::Kind::{
-    Bytes, Choice, Command, Count, Duration as Time, Host, Instance, List, MaybeText, Path, Pins,
-    Proxy, Secret, SecretFile, SigningKey, Switch, Text, Unused, UnusedSwitch, Url, UrlFile, Urls,
-    VerifierKeys,
+    Bytes, Choice, Command, Count, Duration as Time, Host, Instance, List, MaybeText, Path, Peers,
+    Pins, Proxy, Secret, SecretFile, SigningKey, Switch, Text, Unused, UnusedSwitch, Url, UrlFile,
+    Urls, VerifierKeys,
 };
 use super::kind::Word;
 use super::persona::{self, Persona};
@@ -117,6 +117,8 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new("--audit-heartbeat-ca", Path(|d| &mut d.heartbeat_ca), "FILE", "", "CAs that the heartbeat's server is checked by, PEM (default: the system's)"),
     Setting::new("--proxy", Proxy(|d| &mut d.proxy), "URL", "", "proxy for notifications, heartbeat and compare, or none (default: http_proxy, https_proxy, all_proxy, no_proxy as curl takes them)"),
     Setting::new("--audit-signing-key", SecretFile(|d| &mut d.signing_key), "FILE", "", "file of the private key that signs a checkpoint of each proven state, for other auditors (immuaudit key new)"),
+    Setting::new("--audit-peer", Peers(|d| &mut d.peers), "URL=KEY", "", "another auditor, whose checkpoints are compared in each cycle: its monitoring port and its public key; repeatable"),
+    Setting::new("--audit-peers-required", Count(0..=100, |d| &mut d.peers_required), "COUNT", "0", "peers that must have confirmed each database within three intervals; 0: none"),
     // the settings themselves
     Setting::new("--config", Path(|d| &mut d.config), "FILE", "", "settings file instead of the usual ones")
         .everyday().immuclient().layers(Layers::FlagAndEnvironment),

@@ -73,6 +73,12 @@ fn values(setting: &Setting) -> [(String, String); 4] {
                 let pin = format!("shop:{n}:{}", "ab".repeat(32));
                 (pin.clone(), format!("[\"{pin}\"]"))
             }
+            Kind::Peers(_) => {
+                let name = KeyName::new(&format!("zone-{n}")).unwrap();
+                let key = SignerKey::of_seed(name, &[1; 32]).unwrap();
+                let peer = format!("http://zone{n}:9477={}", key.public());
+                (peer.clone(), format!("[\"{peer}\"]"))
+            }
             Kind::VerifierKeys(_) => {
                 let name = KeyName::new(&format!("zone-{n}")).unwrap();
                 let key = SignerKey::of_seed(name, &[1; 32])

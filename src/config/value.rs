@@ -6,6 +6,8 @@ use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use super::Pin;
+use super::url::Url;
+use crate::checkpoint::VerifierKey;
 use crate::ledger::{State, decode_base64};
 
 /// What a right value looks like.
@@ -125,6 +127,24 @@ pub(super) fn shown_duration(duration: Duration) -> String {
 pub(super) fn list(text: &str) -> impl Iterator<Item = String> {
     let entries = text.split(',').map(str::trim);
     entries.filter(|entry| !entry.is_empty()).map(str::to_owned)
+}
+
+/// `URL=KEY`: another auditor and its public key. Both may hold `=`, so the one counts that a key follows.
+pub(super) fn peer(text: &str) -> Result<(Url, VerifierKey), Wanted> {
+    let wanted =
+        "URL=KEY: an auditor's address and its public key, as immuaudit key show prints it";
+    let mut why = None;
+    for (at, _) in text.match_indices('=') {
+        let (url, key) = text.split_at_checked(at).unwrap_or_default();
+        match VerifierKey::read(key.trim_start_matches('=').trim()) {
+            Ok(key) => return Ok((Url::read(url)?, key)),
+            Err(error) => why = why.or(Some(error)),
+        }
+    }
+    Err(match why {
+        Some(why) => format!("{wanted} (the key: {why})"),
+        None => wanted.to_owned(),
+    })
 }
 
 /// `DATABASE:TX:HASH`.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::draft::{Draft, GivenPath, Password};
 use super::file::OTHERS_WRITE;
+use super::peers::peers;
 use super::problem::Problem;
 use super::proxy::Proxies;
 use super::remark::Remark;
@@ -28,6 +29,7 @@ pub(super) fn resolve(
     let webhooks = webhooks(draft, &proxies, remarks, &mut problems);
     let heartbeat = heartbeat(draft, &proxies, remarks, &mut problems);
     let signer = signer(draft, remarks).map_err(|problem| problems.push(problem));
+    let peers = peers(draft, &proxies, remarks, &mut problems);
     let exec = draft.exec.as_ref().map(exec).transpose();
     let exec = exec.map_err(|problem| problems.push(problem));
     match (exec, signer, problems.is_empty()) {
@@ -43,6 +45,8 @@ pub(super) fn resolve(
             },
             heartbeat,
             proxies,
+            peers,
+            peers_required: usize::try_from(draft.peers_required).unwrap_or(usize::MAX),
             signer,
         }),
         _ => Err(problems),

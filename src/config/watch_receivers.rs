@@ -130,12 +130,12 @@ fn of_table(
     })
 }
 
-fn keep<T>(result: Result<T, Problem>, problems: &mut Vec<Problem>) -> Option<T> {
+pub(super) fn keep<T>(result: Result<T, Problem>, problems: &mut Vec<Problem>) -> Option<T> {
     result.map_err(|problem| problems.push(problem)).ok()
 }
 
 /// Returns the URL of what has one alone; `wanted` is what is said of a file with several.
-fn one_url(
+pub(super) fn one_url(
     given: &Urls,
     wanted: &str,
     remarks: &mut Vec<Remark>,
@@ -167,7 +167,7 @@ fn urls(given: &Urls, remarks: &mut Vec<Remark>) -> Result<Vec<Url>, Problem> {
 }
 
 /// The proxy of a URL, which is said: nobody is to be led elsewhere in silence.
-fn through(
+pub(super) fn through(
     url: &Url,
     proxies: &Proxies,
     remarks: &mut Vec<Remark>,
@@ -182,7 +182,7 @@ fn through(
 }
 
 /// The host that a password goes to where anybody on the way can read it.
-fn plaintext(url: &Url) -> Option<Remark> {
+pub(super) fn plaintext(url: &Url) -> Option<Remark> {
     let is_open = !url.is_https() && !is_loopback(url.host());
     is_open.then(|| Remark::PlaintextNotification {
         host: url.host().to_owned(),

@@ -1,0 +1,215 @@
+//! `[[peer]]` tables of a settings file: another auditor with several keys, a CA and a login.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use toml::de::{DeTable, DeValue};
+
+use super::draft::{GivenPath, Urls};
+use super::effective::one_line;
+use super::file::kind_of;
+use super::kind::{array, quoted};
+use super::nearest::nearest;
+use super::problem::Problem;
+use super::source::Source;
+use super::url::{self, Url};
+use super::value;
+use crate::checkpoint::{PRIVATE, VerifierKey};
+
+/// The tables' name.
+pub(super) const TABLE: &str = "peer";
+/// Keys of a table, and what messages call them.
+const KEYS: [(&str, &str); 6] = [
+    ("url", "peer.url"),
+    ("url-file", "peer.url-file"),
+    ("keys", "peer.keys"),
+    ("ca", "peer.ca"),
+    ("username", "peer.username"),
+    ("password-file", "peer.password-file"),
+];
+
+/// One peer as its table has it.
+#[derive(Clone)]
+pub(super) struct PeerTable {
+    pub source: Source,
+    pub url: Urls,
+    /// All of one name.
+    pub keys: Vec<VerifierKey>,
+    pub ca: Option<GivenPath>,
+    pub username: Option<String>,
+    pub password: Option<GivenPath>,
+}
+
+/// Reads a table; `source` says on which line a byte of the file is.
+///
+/// # Errors
+/// Everything that is wrong in it.
+pub(super) fn read(
+    table: &DeTable,
+    at: usize,
+    source: &impl Fn(usize) -> Source,
+) -> Result<PeerTable, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut read = PeerTable {
+        source: source(at),
+        url: Urls::default(),
+        keys: Vec::new(),
+        ca: None,
+        username: None,
+        password: None,
+    };
+    let bad_table = |source: &Source, fault: &str| Problem::BadTable {
+        table: TABLE,
+        source: source.clone(),
+        fault: fault.to_owned(),
+    };
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start); // as they stand in the file
+    let mut seen = BTreeSet::new();
+    for (key, value) in entries {
+        let source = source(key.span().start);
+        let name = key.get_ref().to_ascii_lowercase();
+        let Some((key, flag)) = KEYS.iter().find(|(key, _)| *key == name) else {
+            problems.push(Problem::UnknownKey {
+                nearest: nearest(&name, KEYS.iter().map(|(key, _)| *key)),
+                key: key.get_ref().to_string(),
+                source,
+            });
+            continue;
+        };
+        if !seen.insert(*key) {
+            problems.push(bad_table(&source, &format!("{key} is there twice")));
+            continue;
+        }
+        let texts = match (value.get_ref(), *key) {
+            (DeValue::String(text), _) => Some(vec![text.to_string()]),
+            (DeValue::Array(items), "keys") => {
+                let texts = items.iter().map(|item| item.get_ref().as_str());
+                texts.map(|text| text.map(str::to_owned)).collect()
+            }
+            _ => None,
+        };
+        match texts {
+            Some(texts) => problems.extend(read.set(key, flag, &texts, source).err()),
+            None => problems.push(Problem::BadType {
+                flag,
+                source,
+                found: kind_of(value.get_ref()),
+                wanted: match *key {
+                    "keys" => "an array of texts in quotes",
+                    _ => "a text in quotes",
+                },
+            }),
+        }
+    }
+    let has = |key: &str| seen.contains(key);
+    for (fault, is_so) in [
+        (
+            "wanted is one of url and url-file",
+            has("url") == has("url-file"),
+        ),
+        (
+            "it has no keys: by them its checkpoints are known",
+            !has("keys"),
+        ),
+        (
+            "wanted are both of username and password-file, or none",
+            has("username") != has("password-file"),
+        ),
+    ] {
+        if is_so {
+            problems.push(bad_table(&read.source, fault));
+        }
+    }
+    match problems.is_empty() {
+        true => Ok(read),
+        false => Err(problems),
+    }
+}
+
+impl PeerTable {
+    fn set(
+        &mut self,
+        key: &str,
+        flag: &'static str,
+        texts: &[String],
+        source: Source,
+    ) -> Result<(), Problem> {
+        let text = texts.first().map(String::as_str).unwrap_or_default();
+        let wrong = |wanted: String, value: Option<String>| Problem::BadValue {
+            flag,
+            source: source.clone(),
+            value,
+            wanted,
+        };
+        match key {
+            "keys" => {
+                let keys = texts.iter().map(|text| VerifierKey::read(text));
+                let keys: Result<Vec<VerifierKey>, _> = keys.collect();
+                let shown = || Some(texts.join(",")).filter(|texts| !texts.contains(PRIVATE));
+                let keys = keys
+                    .map_err(|why| wrong(format!("the auditor's public keys: {why}"), shown()))?;
+                let names: BTreeSet<&str> = keys.iter().map(|key| key.name.as_str()).collect();
+                if names.len() != 1 {
+                    let wanted = "one key or several, all of one name: they are of one auditor";
+                    return Err(wrong(wanted.to_owned(), shown()));
+                }
+                self.keys = keys;
+            }
+            "url" => {
+                let url = Url::read(text).map_err(|wanted| wrong(wanted, url::masked(text)))?;
+                self.url = Urls::Texts(vec![url]);
+            }
+            "username" => {
+                let username = value::text(text).map_err(|wanted| wrong(wanted, None))?;
+                // RFC 7617 §2: a colon ends the user
+                if username.is_empty() || username.contains(':') {
+                    let wanted = "a user without a colon".to_owned();
+                    return Err(wrong(wanted, Some(username)));
+                }
+                self.username = Some(username);
+            }
+            _ if text.is_empty() => {
+                return Err(wrong("the name of a file".to_owned(), Some(String::new())));
+            }
+            _ => {
+                let given = GivenPath {
+                    path: PathBuf::from(text),
+                    flag,
+                    source,
+                };
+                match key {
+                    "url-file" => self.url = Urls::File(given),
+                    "ca" => self.ca = Some(given),
+                    _ => self.password = Some(given),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the table as a settings file has it; of a URL scheme, host and port.
+    pub fn to_toml(&self) -> String {
+        let mut text = format!("\n[[{TABLE}]] # {}\n", one_line(&self.source));
+        let mut line = |key: &str, value: String| text.push_str(&format!("{key} = {value}\n"));
+        match &self.url {
+            Urls::Texts(urls) => {
+                for url in urls {
+                    line("url", quoted(&url.masked()));
+                }
+            }
+            Urls::File(given) => line("url-file", quoted(&given.path.to_string_lossy())),
+        }
+        let keys = self.keys.iter().map(|key| quoted(&key.to_string()));
+        line("keys", array(keys));
+        if let Some(username) = &self.username {
+            line("username", quoted(username));
+        }
+        for (key, given) in [("ca", &self.ca), ("password-file", &self.password)] {
+            if let Some(given) = given {
+                line(key, quoted(&given.path.to_string_lossy()));
+            }
+        }
+        text
+    }
+}

@@ -1,0 +1,139 @@
+//! Other auditors that checkpoints are compared with: what follows from their settings together.
+
+use super::draft::Draft;
+use super::effective::Effective;
+use super::peer_table::{self, PeerTable};
+use super::problem::Problem;
+use super::proxy::Proxies;
+use super::remark::Remark;
+use super::resolve::password_file;
+use super::secret::Secret;
+use super::settings::{Login, PeerSettings, Roots, Settings};
+use super::url::Url;
+use super::value::Wanted;
+use super::watch_receivers::{keep, one_url, plaintext, roots, through};
+use crate::checkpoint::VerifierKey;
+
+/// The setting that says how many peers must confirm a database.
+const REQUIRED: &str = "audit-peers-required";
+
+/// Makes the peers, those of the flags first. Everything that is wrong goes to `problems`.
+pub(super) fn peers(
+    draft: &Draft,
+    proxies: &Proxies,
+    remarks: &mut Vec<Remark>,
+    problems: &mut Vec<Problem>,
+) -> Vec<PeerSettings> {
+    let mut peers: Vec<PeerSettings> = Vec::new();
+    for (url, key) in &draft.peers {
+        let known = peers.iter_mut().find(|peer| peer.name == key.name);
+        if let Some(peer) = known {
+            peer.keys.push(key.clone());
+            continue;
+        }
+        if let Some(proxy) = keep(through(url, proxies, remarks), problems) {
+            peers.push(PeerSettings {
+                name: key.name.clone(),
+                url: url.clone(),
+                keys: vec![key.clone()],
+                roots: Roots::System,
+                proxy,
+                login: None,
+            });
+        }
+    }
+    for table in &draft.peer_tables {
+        peers.extend(of_table(table, proxies, remarks, problems));
+    }
+    peers
+}
+
+fn of_table(
+    table: &PeerTable,
+    proxies: &Proxies,
+    remarks: &mut Vec<Remark>,
+    problems: &mut Vec<Problem>,
+) -> Option<PeerSettings> {
+    let wanted = "wanted is one URL: a peer has one";
+    let url = one_url(&table.url, wanted, remarks, problems);
+    let roots = keep(roots(table.ca.as_ref()), problems);
+    let login = match (&table.username, &table.password) {
+        (Some(username), Some(given)) => {
+            let password = keep(password_file(given, remarks), problems);
+            password.map(|password| Some(login(username, password)))
+        }
+        _ => Some(None),
+    };
+    let (url, name) = (url?, table.keys.first()?.name.clone());
+    if table.password.is_some() {
+        remarks.extend(plaintext(&url));
+    }
+    Some(PeerSettings {
+        name,
+        keys: table.keys.clone(),
+        proxy: keep(through(&url, proxies, remarks), problems)?,
+        url,
+        roots: roots?,
+        login: login?,
+    })
+}
+
+fn login(username: &str, password: Secret) -> Login {
+    Login {
+        username: username.to_owned(),
+        password,
+    }
+}
+
+/// Checks that no two addresses have keys of one name: metrics and files know a peer by that name. Several keys of one name
+/// at one address are those of one auditor, an old one and a new one.
+///
+/// # Errors
+/// What is wanted.
+pub(super) fn one_url_a_name(peers: &[(Url, VerifierKey)]) -> Result<(), Wanted> {
+    let names_another = |(url, key): &(Url, VerifierKey)| {
+        let mut others = peers.iter();
+        others.any(|(other, of)| of.name == key.name && other != url)
+    };
+    match peers.iter().any(names_another) {
+        true => Err("one URL for each key's name: every auditor has a name of its own".to_owned()),
+        false => Ok(()),
+    }
+}
+
+/// Returns the problems of tables whose name an earlier one or `--audit-peer` has.
+pub(super) fn repeated(draft: &Draft) -> Vec<Problem> {
+    let name = |table: &PeerTable| table.keys.first().map(|key| key.name.clone());
+    let mut problems = Vec::new();
+    for (place, table) in draft.peer_tables.iter().enumerate() {
+        let Some(of) = name(table) else { continue };
+        let mut earlier = draft.peer_tables.iter().take(place);
+        let is_taken = earlier.any(|other| name(other).as_ref() == Some(&of))
+            || draft.peers.iter().any(|(_, key)| key.name == of);
+        if is_taken {
+            problems.push(Problem::BadTable {
+                table: peer_table::TABLE,
+                source: table.source.clone(),
+                fault: format!("another one has a key of the name \"{of}\" too"),
+            });
+        }
+    }
+    problems
+}
+
+/// Checks that there are as many peers as must confirm a database.
+///
+/// # Errors
+/// There are fewer.
+pub(super) fn enough(settings: &Settings, effective: &Effective) -> Result<(), Problem> {
+    let (peers, required) = (settings.watch.peers.len(), settings.watch.peers_required);
+    match effective.source(REQUIRED) {
+        Some(source) if required > peers => Err(Problem::BadValue {
+            flag: REQUIRED,
+            source: source.clone(),
+            value: Some(required.to_string()),
+            wanted: format!("no more than there are peers: {peers}"),
+        }),
+        _ => Ok(()),
+    }
+}
