@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::open::{self, Failed};
 use crate::audit::{Auditor, Compared, Comparison, Exit, Theirs};
 use crate::config::{Another, Roots, Settings, Url};
-use crate::notify::http::Client;
+use crate::http::Client;
 use crate::report::{alarm_lines, complain, few_ranges, print};
 use crate::stop::Stop;
 use crate::text::Shown;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::draft::{Draft, GivenPath, Password, Urls};
 use super::instance::Instance;
-use super::peers;
 use super::proxy::Chosen;
 use super::secret::Secret;
 use super::settings::Pin;
@@ -227,7 +226,7 @@ impl Kind {
                 let peers: Vec<(Url, VerifierKey)> = peers
                     .map(|text| value::peer(&text))
                     .collect::<Result<_, _>>()?;
-                peers::one_url_a_name(&peers)?;
+                value::one_url_a_name(&peers)?;
                 let shown = peers
                     .iter()
                     .map(|(url, key)| quoted(&format!("{}={key}", url.masked())));

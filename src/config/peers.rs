@@ -9,10 +9,7 @@ use super::remark::Remark;
 use super::resolve::password_file;
 use super::secret::Secret;
 use super::settings::{Login, PeerSettings, Roots, Settings};
-use super::url::Url;
-use super::value::Wanted;
 use super::watch_receivers::{keep, one_url, plaintext, roots, through};
-use crate::checkpoint::VerifierKey;
 
 /// The setting that says how many peers must confirm a database.
 const REQUIRED: &str = "audit-peers-required";
@@ -82,22 +79,6 @@ fn login(username: &str, password: Secret) -> Login {
     Login {
         username: username.to_owned(),
         password,
-    }
-}
-
-/// Checks that no two addresses have keys of one name: metrics and files know a peer by that name. Several keys of one name
-/// at one address are those of one auditor, an old one and a new one.
-///
-/// # Errors
-/// What is wanted.
-pub(super) fn one_url_a_name(peers: &[(Url, VerifierKey)]) -> Result<(), Wanted> {
-    let names_another = |(url, key): &(Url, VerifierKey)| {
-        let mut others = peers.iter();
-        others.any(|(other, of)| of.name == key.name && other != url)
-    };
-    match peers.iter().any(names_another) {
-        true => Err("one URL for each key's name: every auditor has a name of its own".to_owned()),
-        false => Ok(()),
     }
 }
 

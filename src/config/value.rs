@@ -147,6 +147,22 @@ pub(super) fn peer(text: &str) -> Result<(Url, VerifierKey), Wanted> {
     })
 }
 
+/// Checks that no two addresses have keys of one name: metrics and files know a peer by that name. Several keys of one name
+/// at one address are those of one auditor, an old one and a new one.
+///
+/// # Errors
+/// What is wanted.
+pub(super) fn one_url_a_name(peers: &[(Url, VerifierKey)]) -> Result<(), Wanted> {
+    let names_another = |(url, key): &(Url, VerifierKey)| {
+        let mut others = peers.iter();
+        others.any(|(other, of)| of.name == key.name && other != url)
+    };
+    match peers.iter().any(names_another) {
+        true => Err("one URL for each key's name: every auditor has a name of its own".to_owned()),
+        false => Ok(()),
+    }
+}
+
 /// `DATABASE:TX:HASH`.
 pub(super) fn pin(text: &str) -> Result<Pin, Wanted> {
     let wanted = || {

@@ -6,9 +6,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Undelivered;
-use super::http::Client;
 use crate::clock::Clock;
 use crate::config::HeartbeatSettings;
+use crate::http::Client;
 use crate::report::Receiver;
 
 pub(super) struct Heartbeat {

@@ -11,7 +11,6 @@
 mod courier;
 mod exec;
 mod heartbeat;
-pub(crate) mod http;
 mod identity;
 mod item;
 mod notification;

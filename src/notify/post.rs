@@ -5,10 +5,10 @@ use std::time::Duration;
 use ring::hmac;
 
 use super::Undelivered;
-use super::http::Client;
 use super::notification::Notification;
 use crate::clock;
 use crate::config::{Auth, Secret, SigningKey, Webhook};
+use crate::http::Client;
 use crate::ledger::encode_base64;
 use crate::report::JsonObject;
 

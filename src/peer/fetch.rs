@@ -1,0 +1,239 @@
+//! The thread that asks the peers, one after the other. Nobody waits for it but a run that has one cycle alone.
+
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::hearing::{Answer, Source};
+use super::judge::{Witness, judge};
+use crate::checkpoint::KeyName;
+use crate::clock::Clock;
+use crate::config::{PeerSettings, Url};
+use crate::http::Client;
+use crate::ledger::encode_base64;
+
+/// Longest answer of a peer, in bytes: some 3,000 databases. What is longer is no answer.
+pub const MAX_ANSWER: u64 = 1 << 20;
+/// Time for one round over all peers: each has its part of it, so that none that is silent keeps the others waiting.
+pub const ROUND: Duration = Duration::from_secs(10);
+/// The least time for one peer: a connection over TLS to the other side of the world.
+const MIN_TIME: Duration = Duration::from_secs(1);
+/// Answers that may wait to be taken in. The thread waits once there are as many.
+const MAX_WAITING: usize = 8;
+/// What a peer serves its checkpoints under.
+const PATH: &str = "/checkpoints";
+
+/// Asks peers over HTTP, in a thread of its own that ends when this is dropped.
+pub struct Fetcher {
+    rounds: SyncSender<()>,
+    answers: Receiver<Answer>,
+    arrived: Vec<Answer>,
+    peers: usize,
+    /// Answers that are still to come.
+    due: usize,
+    clock: Clock,
+}
+
+impl Fetcher {
+    /// Starts the thread. `server` is the label of the server that is audited here.
+    ///
+    /// # Errors
+    /// The system starts no thread.
+    pub fn start(peers: &[PeerSettings], server: &str, clock: Clock) -> std::io::Result<Fetcher> {
+        let count = u32::try_from(peers.len()).unwrap_or(u32::MAX).max(1);
+        let timeout = (ROUND / count).max(MIN_TIME);
+        let ways: Vec<Way> = peers.iter().map(|peer| Way::new(peer, timeout)).collect();
+        let server = server.to_owned();
+        // one round may wait: what matters is that there is one more
+        let (rounds, due) = sync_channel(1);
+        let (sender, answers) = sync_channel(MAX_WAITING);
+        let run = move || {
+            for () in due {
+                for way in &ways {
+                    if sender.send(way.ask(&server)).is_err() {
+                        return;
+                    }
+                }
+            }
+        };
+        thread::Builder::new().name("peers".into()).spawn(run)?;
+        Ok(Fetcher {
+            rounds,
+            answers,
+            arrived: Vec::new(),
+            peers: peers.len(),
+            due: 0,
+            clock,
+        })
+    }
+}
+
+impl Source for Fetcher {
+    fn ask(&mut self) {
+        // while a round goes on, a further one would make a slow peer ever slower
+        if self.due == 0 && self.rounds.try_send(()).is_ok() {
+            self.due = self.peers;
+        }
+    }
+
+    fn take(&mut self) -> Vec<Answer> {
+        loop {
+            match self.answers.try_recv() {
+                Ok(answer) => {
+                    self.due = self.due.saturating_sub(1);
+                    self.arrived.push(answer);
+                }
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => {
+                    return std::mem::take(&mut self.arrived);
+                }
+            }
+        }
+    }
+
+    fn wait(&mut self, until: Instant) {
+        while self.due > 0 {
+            let Ok(answer) = self.answers.recv_timeout(self.clock.until(until)) else {
+                return;
+            };
+            self.due -= 1;
+            self.arrived.push(answer);
+        }
+    }
+}
+
+/// The way to one peer.
+struct Way {
+    peer: Witness,
+    client: Client,
+    /// The value of the header `authorization`.
+    authorization: Option<String>,
+}
+
+impl Way {
+    fn new(settings: &PeerSettings, timeout: Duration) -> Way {
+        let url = url_of_checkpoints(&settings.url);
+        let proxy = settings.proxy.as_ref();
+        let basic = settings.login.as_ref().map(|login| {
+            let login = format!("{}:{}", login.username, login.password.expose());
+            format!("Basic {}", encode_base64(login.as_bytes()))
+        });
+        Way {
+            peer: Witness {
+                name: settings.name.clone(),
+                keys: settings.keys.clone(),
+            },
+            client: Client::new(&url, &settings.roots, proxy, timeout),
+            authorization: basic,
+        }
+    }
+
+    fn ask(&self, server: &str) -> Answer {
+        let heard = self.fetch();
+        Answer {
+            peer: self.peer.name.clone(),
+            heard: heard.map(|bytes| judge(&bytes, &self.peer, server)),
+        }
+    }
+
+    fn fetch(&self) -> Result<Vec<u8>, String> {
+        let mut request = self.client.get().header("accept", "text/plain");
+        if let Some(basic) = &self.authorization {
+            request = request.header("authorization", basic);
+        }
+        let answer = request.call();
+        let mut answer = answer.map_err(|error| self.client.why(&error))?;
+        let status = answer.status();
+        if status.as_u16() != 200 {
+            // where it would lead to is nobody's to say but the operator's
+            return Err(self.client.refused(status.as_u16()));
+        }
+        let body = answer.body_mut().with_config().limit(MAX_ANSWER);
+        body.read_to_vec().map_err(|error| match error {
+            ureq::Error::BodyExceedsLimit(_) => {
+                format!("its answer is longer than {MAX_ANSWER} bytes")
+            }
+            error => self.client.why(&error),
+        })
+    }
+}
+
+/// Returns the URL with the path of the checkpoints behind it, unless it has that already or has a query.
+fn url_of_checkpoints(url: &Url) -> Url {
+    let whole = url.expose();
+    let is_whole = whole.contains(['?', '#']) || whole.trim_end_matches('/').ends_with(PATH);
+    let longer = format!("{}{PATH}", whole.trim_end_matches('/'));
+    match is_whole {
+        true => url.clone(),
+        false => Url::read(&longer).unwrap_or_else(|_| url.clone()),
+    }
+}
+
+/// What a test answers in the place of a peer: the bytes of its checkpoints, or why they do not come.
+type Said = dyn FnMut(&KeyName) -> Result<Vec<u8>, String>;
+
+/// Peers in the thread of the auditor itself, for tests: each answers at once what a closure says.
+pub struct InProcess {
+    peers: Vec<Witness>,
+    server: String,
+    said: Box<Said>,
+    asked: bool,
+}
+
+impl InProcess {
+    /// Makes peers of the server with this label.
+    pub fn new(
+        peers: &[Witness],
+        server: &str,
+        said: impl FnMut(&KeyName) -> Result<Vec<u8>, String> + 'static,
+    ) -> InProcess {
+        InProcess {
+            peers: peers.to_vec(),
+            server: server.to_owned(),
+            said: Box::new(said),
+            asked: false,
+        }
+    }
+}
+
+impl Source for InProcess {
+    fn ask(&mut self) {
+        self.asked = true;
+    }
+
+    fn take(&mut self) -> Vec<Answer> {
+        if !std::mem::take(&mut self.asked) {
+            return Vec::new();
+        }
+        let said = &mut self.said;
+        let answers = self.peers.iter().map(|peer| Answer {
+            peer: peer.name.clone(),
+            heard: said(&peer.name).map(|bytes| judge(&bytes, peer, &self.server)),
+        });
+        answers.collect()
+    }
+
+    fn wait(&mut self, _until: Instant) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_leads_to_the_checkpoints_and_a_whole_address_stays_as_it_is() {
+        for (given, asked) in [
+            ("http://h:9477", "http://h:9477/checkpoints"),
+            ("http://h:9477/", "http://h:9477/checkpoints"),
+            ("https://h/zone-a", "https://h/zone-a/checkpoints"),
+            (
+                "https://h/zone-a/checkpoints",
+                "https://h/zone-a/checkpoints",
+            ),
+            ("https://h/checkpoints/", "https://h/checkpoints/"),
+            ("https://h/?t=1", "https://h/?t=1"),
+        ] {
+            let url = Url::read(given).unwrap();
+            assert_eq!(url_of_checkpoints(&url).expose(), asked);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What all peers said last. It is held by the main thread, which is never kept waiting for it.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::judge::{Heard, Witness};
+use super::word::Word;
+use crate::checkpoint::KeyName;
+use crate::clock::Timestamp;
+
+/// Where the words of peers come from.
+pub trait Source {
+    /// Asks every peer. Answers come later; a call before they came asks no second time.
+    fn ask(&mut self);
+
+    /// Returns the answers that have come since the last call. It does not wait.
+    fn take(&mut self) -> Vec<Answer>;
+
+    /// Waits until every peer that was asked has answered, but no longer than until then.
+    fn wait(&mut self, until: Instant);
+}
+
+/// An answer of a peer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Whose it is.
+    pub peer: KeyName,
+    /// What it says, or why there is none.
+    pub heard: Result<Heard, String>,
+}
+
+/// What a peer said last.
+#[derive(Clone, Debug, Default)]
+pub struct Latest {
+    /// When it answered last.
+    pub fetched: Option<Timestamp>,
+    /// Why it did not answer when it was asked last.
+    pub failure: Option<String>,
+    /// Its words, by database.
+    pub words: BTreeMap<String, Word>,
+    /// Parts of its answer that count for nothing, and why the first of them does not.
+    pub refused: Option<(usize, String)>,
+}
+
+/// The peers, and what each of them said last.
+#[derive(Default)]
+pub struct Hearing {
+    /// In the order of the settings.
+    peers: Vec<(KeyName, Latest)>,
+    required: usize,
+    source: Option<Box<dyn Source>>,
+    waits: bool,
+}
+
+impl Hearing {
+    /// Makes a hearing of these peers; `required` of them must confirm each database.
+    pub fn new(peers: &[Witness], required: usize, source: Box<dyn Source>) -> Hearing {
+        let latest = |peer: &Witness| (peer.name.clone(), Latest::default());
+        Hearing {
+            peers: peers.iter().map(latest).collect(),
+            required,
+            source: Some(source).filter(|_| !peers.is_empty()),
+            waits: false,
+        }
+    }
+
+    /// Waits for the peers in each cycle, as a run that has only one must.
+    #[must_use]
+    pub fn waiting(self) -> Hearing {
+        Hearing {
+            waits: true,
+            ..self
+        }
+    }
+
+    /// Returns whether there are no peers.
+    pub fn is_empty(&self) -> bool {
+        self.peers.is_empty()
+    }
+
+    /// Returns whether a cycle is to wait for the peers.
+    pub fn waits(&self) -> bool {
+        self.waits && !self.is_empty()
+    }
+
+    /// Returns how many peers must confirm each database.
+    pub fn required(&self) -> usize {
+        self.required
+    }
+
+    /// Returns the peers' names, in the order of the settings.
+    pub fn names(&self) -> impl Iterator<Item = &KeyName> {
+        self.peers.iter().map(|(name, _)| name)
+    }
+
+    /// Returns what each peer said last.
+    pub fn all(&self) -> impl Iterator<Item = (&KeyName, &Latest)> {
+        self.peers.iter().map(|(name, latest)| (name, latest))
+    }
+
+    /// Asks every peer for its checkpoints.
+    pub fn ask(&mut self) {
+        if let Some(source) = &mut self.source {
+            source.ask();
+        }
+    }
+
+    /// Waits for the answers, but no longer than until then.
+    pub fn wait(&mut self, until: Instant) {
+        if let Some(source) = &mut self.source {
+            source.wait(until);
+        }
+    }
+
+    /// Takes in what has come. Words on databases that `keeps` does not choose are dropped, so that a peer takes no more
+    /// memory than there are databases. A peer that does not answer keeps its last words, which become stale.
+    pub fn take_in(&mut self, now: Timestamp, keeps: impl Fn(&str) -> bool) {
+        let answers = self.source.as_mut().map(|source| source.take());
+        for Answer { peer, heard } in answers.unwrap_or_default() {
+            let Some((_, latest)) = self.peers.iter_mut().find(|(name, _)| *name == peer) else {
+                continue;
+            };
+            match heard {
+                Err(why) => latest.failure = Some(why),
+                Ok(mut heard) => {
+                    heard.words.retain(|database, _| keeps(database));
+                    let why = heard.why.map(|why| why.to_string());
+                    *latest = Latest {
+                        fetched: Some(now),
+                        failure: None,
+                        words: heard.words,
+                        refused: why.map(|why| (heard.refused, why)),
+                    };
+                }
+            }
+        }
+    }
+
+    /// Forgets words on databases that `keeps` does not choose.
+    pub fn retain(&mut self, keeps: impl Fn(&str) -> bool) {
+        for (_, latest) in &mut self.peers {
+            latest.words.retain(|database, _| keeps(database));
+        }
+    }
+}
+
+impl std::fmt::Debug for Hearing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.names()).finish()
+    }
+}

@@ -1,0 +1,209 @@
+//! From the bytes of a peer's answer to its words. Pure: no I/O and no clock, and no input makes it panic.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::word::Word;
+use crate::checkpoint::{
+    Checkpoint, KeyName, NotACheckpoint, NotANote, NotConfirmed, SignedNote, VerifierKey,
+    confirmed, read_list,
+};
+use crate::clock::Timestamp;
+
+/// Who a peer is: its name and the keys by which its words are known. Any of them counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Witness {
+    /// The name, which all its keys have.
+    pub name: KeyName,
+    /// Its keys.
+    pub keys: Vec<VerifierKey>,
+}
+
+/// What an answer of a peer says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Its words, by database.
+    pub words: BTreeMap<String, Word>,
+    /// Checkpoints of other servers, which it may audit as well.
+    pub of_others: usize,
+    /// Parts of the answer that count for nothing.
+    pub refused: usize,
+    /// Why the first of them does not.
+    pub why: Option<NotAWord>,
+}
+
+/// Why a part of an answer is no word of the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAWord {
+    /// It is no signed note.
+    Note(NotANote),
+    /// Its text is no checkpoint.
+    Checkpoint(NotACheckpoint),
+    /// The peer did not confirm it.
+    Confirmed(NotConfirmed),
+}
+
+impl fmt::Display for NotAWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotAWord::Note(why) => write!(f, "{why}"),
+            NotAWord::Checkpoint(why) => write!(f, "{why}"),
+            NotAWord::Confirmed(why) => write!(f, "{why}"),
+        }
+    }
+}
+
+/// Takes the words of `peer` on databases of `server`, by its label, out of an answer. Of several on one database the latest
+/// counts. Whoever reads the bytes bounds them.
+pub fn judge(bytes: &[u8], peer: &Witness, server: &str) -> Heard {
+    let mut heard = Heard::default();
+    for note in read_list(bytes) {
+        match word(note, peer, server) {
+            Ok(Some((database, word))) => {
+                let later = heard
+                    .words
+                    .get(&database)
+                    .is_none_or(|of| of.time < word.time);
+                if later {
+                    heard.words.insert(database, word);
+                }
+            }
+            Ok(None) => heard.of_others = heard.of_others.saturating_add(1),
+            Err(why) => {
+                heard.refused = heard.refused.saturating_add(1);
+                heard.why = heard.why.or(Some(why));
+            }
+        }
+    }
+    heard
+}
+
+/// Returns the database and the word of a note; `None` if it is of another server.
+fn word(
+    note: Result<SignedNote, NotANote>,
+    peer: &Witness,
+    server: &str,
+) -> Result<Option<(String, Word)>, NotAWord> {
+    let note = note.map_err(NotAWord::Note)?;
+    let checkpoint = Checkpoint::read(note.text()).map_err(NotAWord::Checkpoint)?;
+    if checkpoint.origin.server != server {
+        return Ok(None);
+    }
+    let by = peer.keys.iter().map(|key| confirmed(&note, key));
+    let mut latest: Result<Timestamp, NotConfirmed> = Err(NotConfirmed::Absent);
+    for confirmed in by {
+        match (confirmed, latest) {
+            // a signature in the name of a key that is not its own: the whole note is to be refused
+            (Err(NotConfirmed::Wrong), _) => return Err(NotAWord::Confirmed(NotConfirmed::Wrong)),
+            (Err(NotConfirmed::Absent), _) => {}
+            (Ok(confirmed), before) => {
+                let at = Timestamp::from_unix(confirmed.time);
+                latest = Ok(before.map_or(at, |before| before.max(at)));
+            }
+        }
+    }
+    let time = latest.map_err(NotAWord::Confirmed)?;
+    let word = Word {
+        state: checkpoint.state,
+        time,
+        signature: checkpoint.signature,
+        note: note.to_string().into(),
+    };
+    Ok(Some((checkpoint.origin.database, word)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::{Origin, SignerKey, cosigned, print_list};
+    use crate::ledger::{Digest, State};
+
+    fn key(name: &str, seed: u8) -> SignerKey {
+        SignerKey::of_seed(KeyName::new(name).unwrap(), &[seed; 32]).unwrap()
+    }
+
+    fn peer(keys: &[&SignerKey]) -> Witness {
+        Witness {
+            name: keys[0].public().name.clone(),
+            keys: keys.iter().map(|key| key.public().clone()).collect(),
+        }
+    }
+
+    fn note(server: &str, database: &str, tx: u64, key: &SignerKey, time: u64) -> String {
+        let checkpoint = Checkpoint {
+            origin: Origin {
+                server: server.into(),
+                database: database.into(),
+            },
+            state: State {
+                tx,
+                hash: Digest::of(&[b"x"]),
+            },
+            signature: None,
+        };
+        cosigned(&checkpoint, key, time).to_string()
+    }
+
+    #[test]
+    fn the_latest_word_on_each_database_of_this_server_counts_by_any_of_the_keys() {
+        let (old, new, other) = (key("a", 1), key("a", 2), key("b", 3));
+        let notes = [
+            note("s", "one", 7, &old, 1_000),
+            note("s", "one", 9, &new, 1_002),
+            note("s", "one", 8, &old, 1_001),
+            note("s", "two", 5, &new, 1_000),
+            note("t", "one", 5, &new, 2_000),     // another server
+            note("s", "three", 5, &other, 1_000), // another auditor
+        ];
+        let bytes = print_list(notes.iter().map(String::as_str));
+        let heard = judge(bytes.as_bytes(), &peer(&[&old, &new]), "s");
+        let said: Vec<_> = heard
+            .words
+            .iter()
+            .map(|(name, word)| (name.as_str(), word.state.tx))
+            .collect();
+        assert_eq!(said, [("one", 9), ("two", 5)]);
+        assert_eq!((heard.of_others, heard.refused), (1, 1));
+        assert_eq!(heard.words["one"].time, Timestamp::from_unix(1_002));
+        assert_eq!(&*heard.words["one"].note, notes[1]);
+        let why = NotAWord::Confirmed(NotConfirmed::Absent);
+        assert_eq!(heard.why, Some(why));
+        assert_eq!(
+            judge(bytes.as_bytes(), &peer(&[&other]), "s").words.len(),
+            1
+        );
+    }
+
+    #[test]
+    fn what_was_changed_on_the_way_counts_for_nothing() {
+        let key = key("a", 1);
+        let whole = note("s", "one", 7, &key, 1_000);
+        for changed in [
+            whole.replacen("\n7\n", "\n8\n", 1),
+            whole.replacen("/one\n", "/two\n", 1),
+            whole.replace('\u{2014}', "-"),
+            whole[..whole.len() / 2].to_owned(),
+            "<html>".to_owned(),
+            whole.replace("immudb/", "log/"),
+        ] {
+            let heard = judge(changed.as_bytes(), &peer(&[&key]), "s");
+            assert!(heard.words.is_empty() && heard.refused > 0, "{changed}");
+        }
+        assert_eq!(judge(b"", &peer(&[&key]), "s"), Heard::default());
+    }
+
+    #[test]
+    fn a_word_counts_from_the_skew_ahead_of_now_to_what_is_allowed_before_it() {
+        use super::super::word::{Age, MAX_SKEW};
+        use std::time::Duration;
+        let key = key("a", 1);
+        let bytes = note("s", "one", 7, &key, 100_000);
+        let heard = judge(bytes.as_bytes(), &peer(&[&key]), "s");
+        let age = |now| heard.words["one"].age(Timestamp::from_unix(now), Duration::from_secs(900));
+        assert_eq!(age(100_000), Age::Fresh);
+        assert_eq!(age(100_900), Age::Fresh);
+        assert_eq!(age(100_901), Age::Stale(Duration::from_secs(901)));
+        assert_eq!(age(100_000 - MAX_SKEW.as_secs()), Age::Fresh);
+        assert_eq!(age(99_699), Age::Future(Duration::from_secs(301)));
+    }
+}
