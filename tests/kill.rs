@@ -14,8 +14,9 @@ use std::process::{Command, Stdio};
 use immuaudit::clock::Timestamp;
 use immuaudit::ledger::State;
 use immuaudit::trust::{
-    Acknowledgement, Begun, Due, Finding, How, Location, OutcomeRecord, Progress, Retried,
-    Searched, Store, Sweeping, Swept, Tampering, Trusted, Unavailable, fault,
+    Acknowledgement, Agreed, Begun, Behind, Disagreement, Due, Finding, How, Location,
+    OutcomeRecord, PeerRecord, Progress, Retried, Searched, Store, Sweeping, Swept, Tampering,
+    Trusted, Unavailable, Waiting, fault,
 };
 use support::chain::Chain;
 use support::place::Place;
@@ -34,10 +35,11 @@ enum Work {
     Forget,
     SaveOutcomes,
     SaveProgress,
+    SavePeers,
     Acknowledge,
 }
 
-const ALL: [Work; 9] = [
+const ALL: [Work; 10] = [
     Work::FirstSight,
     Work::Advance,
     Work::NoteIdentity,
@@ -46,8 +48,46 @@ const ALL: [Work; 9] = [
     Work::Forget,
     Work::SaveOutcomes,
     Work::SaveProgress,
+    Work::SavePeers,
     Work::Acknowledge,
 ];
+
+/// How two peers compared: one has everything that is kept, the other nothing.
+fn peers() -> Vec<PeerRecord> {
+    let record = PeerRecord {
+        database: "db".into(),
+        peer: "zone-a".into(),
+        since: at(1),
+        agreed: None,
+        behind: None,
+        waiting: None,
+        disagreement: None,
+    };
+    let state = chain().state(5);
+    let note: std::sync::Arc<str> = "a note\n".into();
+    let whole = PeerRecord {
+        peer: "zone-b".into(),
+        agreed: Some(Agreed { state, time: at(2) }),
+        behind: Some(Behind {
+            tx: 5,
+            since: at(3),
+        }),
+        waiting: Some(Waiting {
+            note: note.clone(),
+            time: at(4),
+            since: at(5),
+        }),
+        disagreement: Some(Disagreement {
+            theirs: state,
+            here: chain().state(6),
+            trusted: chain().state(7),
+            found: at(6),
+            note,
+        }),
+        ..record.clone()
+    };
+    vec![record, whole]
+}
 
 fn at(second: u64) -> Timestamp {
     Timestamp::from_unix(1_795_319_313 + second)
@@ -202,10 +242,12 @@ fn run(store: &Store, work: Work) {
         }
         (Work::SaveOutcomes, _) => store.save_outcomes(&outcomes(), &[]).unwrap(),
         (Work::SaveProgress, _) => store.save_progress(&progress()).unwrap(),
+        (Work::SavePeers, _) => store.save_peers(&peers()).unwrap(),
         (Work::Acknowledge, _) => {
             let change = Acknowledgement {
                 absent_to: Some(4),
                 unsigned: false,
+                disagreement: false,
             };
             store.acknowledge("db", change, "kim", at(7)).unwrap();
         }
@@ -258,6 +300,10 @@ fn check(store: &mut Store, work: Work, before: Option<&Trusted>, case: &str) {
         Work::SaveProgress => {
             let found = store.load_progress(at(100));
             assert!(found.is_empty() || found == progress(), "{case}");
+        }
+        Work::SavePeers => {
+            let found = store.load_peers(at(100));
+            assert!(found.is_empty() || found == peers(), "{case}");
         }
         Work::Acknowledge => {
             let found = store.acknowledged("db").expect(case).absent_to;

@@ -49,6 +49,7 @@ fn verbs_have_their_own_flags() {
         database: "shop".to_owned(),
         absent_to: Some(7),
         unsigned: true,
+        disagreement: false,
     });
     let words = ["acknowledge", "shop", "--absent-values-to=7", "--unsigned"];
     assert_eq!(task(&words), acknowledge);

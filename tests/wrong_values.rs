@@ -163,6 +163,7 @@ const WRONG: [(&str, &str, &str); 82] = [
     ("--yes", "maybe", "true or false"),
     ("--absent-values-to", "0", "a whole number from 1 to"),
     ("--unsigned", "maybe", "true or false"),
+    ("--disagreement", "maybe", "true or false"),
 ];
 
 /// The flags that help shows, of every verb.
@@ -214,7 +215,7 @@ fn every_setting_has_its_wrong_value_and_says_which_where_and_what_is_wanted() {
             "--yes" => vec!["alarm", "adopt", "7"],
             "--name" => vec!["key", "new", "file"],
             "--key" | "--require" => vec!["checkpoint", "verify", "file"],
-            "--absent-values-to" | "--unsigned" => vec!["acknowledge", "db"],
+            "--absent-values-to" | "--unsigned" | "--disagreement" => vec!["acknowledge", "db"],
             "--audit-signature" | "--detached" => vec!["--as=immugw", "--audit"],
             "--certificate" | "--pkey" | "--clientcas" => vec!["--mtls"],
             _ => vec![],

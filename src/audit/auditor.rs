@@ -9,6 +9,7 @@ use super::written::Written;
 use crate::audit::check::state::Demands;
 use crate::clock::{Clock, Timestamp};
 use crate::ledger::StateShape;
+use crate::peer::Hearing;
 use crate::random::Random;
 use crate::server::Server;
 use crate::trust::{self, Store};
@@ -51,6 +52,10 @@ pub struct Auditor {
     pub(super) outcomes_written: Written,
     /// What was last written down of the progress.
     pub(super) progress_written: Written,
+    /// What the peers say.
+    pub(super) peers: Hearing,
+    /// What was last written down of the peers.
+    pub(super) peers_written: Written,
     /// When the progress of a sweep was last written down.
     pub(super) saved: Option<Instant>,
 }
@@ -101,6 +106,8 @@ impl Auditor {
             mirror_most: None,
             outcomes_written: Written::default(),
             progress_written: Written::default(),
+            peers: Hearing::default(),
+            peers_written: Written::default(),
             saved: None,
         }
     }

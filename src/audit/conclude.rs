@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::auditor::Auditor;
 use super::capture;
 use super::outcome::{Outcome, Warning};
+use super::peers::Split;
 use super::values::{Alarms, Report};
 use super::verdict::{Reason, Verdict};
 use crate::ledger::{Signature, State};
@@ -24,6 +25,8 @@ pub(super) struct Conclusion {
     pub(super) signature: Option<Signature>,
     /// Whether the server was asked for its state.
     pub(super) asked: bool,
+    /// What shows that another auditor was shown another history.
+    pub(super) split: Option<Box<Split>>,
 }
 
 impl Conclusion {
@@ -38,6 +41,7 @@ impl Conclusion {
             grew: false,
             signature: None,
             asked: true,
+            split: None,
         }
     }
 
@@ -71,16 +75,31 @@ impl Auditor {
             grew,
             signature,
             asked,
+            split,
         } = conclusion;
-        let alarms = match (verdict, &mut values) {
+        let is_split = split.is_some();
+        let (verdict, of_state, reason, of_split) = match split.map(|split| *split) {
+            Some(Split { reason, alarms }) if !verdict.is_tampering() => {
+                let of_state = of_state.or(Some(verdict));
+                let verdict = Verdict::Tampered(Tampering::SplitView);
+                (verdict, of_state, reason, Some(alarms))
+            }
+            Some(Split { alarms, .. }) => (verdict, of_state, reason, Some(alarms)),
+            None => (verdict, of_state, reason, None),
+        };
+        let mut alarms = match (verdict, &mut values) {
             // recorded as they were made
             (_, Some(report)) => std::mem::take(&mut report.alarms),
+            (Verdict::Tampered(Tampering::SplitView), None) if is_split => Alarms::default(),
             (Verdict::Tampered(kind), None) if self.may_raise(database, trusted) => {
                 let raised = self.raise(database, kind, &reason, trusted, shown);
                 Alarms::of(raised)
             }
             (_, None) => Alarms::default(),
         };
+        if let Some(of_split) = of_split {
+            alarms.join(of_split);
+        }
         let mut alarm = alarms.reported().cloned();
         let state = of_state.unwrap_or(verdict);
         let proven = shown.filter(|_| state.is_proven());
@@ -96,12 +115,13 @@ impl Auditor {
             .age
             .overdue(now, self.policy.interval, self.policy.expect_growth);
         // of a hidden database that the list alone lacks nothing was rewritten
-        let about_state = values.is_none() && !matches!(reason, Reason::Hidden);
+        let about_state = values.is_none() && !is_split && !matches!(reason, Reason::Hidden);
         let window = self.window_at_alarm(verdict, about_state, trusted, shown, alarm.as_ref());
         if let (Some(alarm), Some(window)) = (&mut alarm, &window) {
             let stands = window.stands.map_or(0, |stands| stands.tx);
             alarm.shares(Some(window.shown), stands);
         }
+        let (peers, peers_overdue) = self.told_of_peers(database);
         Outcome {
             database: database.into(),
             verdict,
@@ -119,6 +139,8 @@ impl Auditor {
             open_alarms,
             overdue,
             values_overdue: self.values_overdue(database),
+            peers,
+            peers_overdue,
             warnings,
             duration: Duration::ZERO,
             is_stranger: false,

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::age::Age;
+use super::peers::Relation;
 use super::values::{Partials, Scan};
+use crate::checkpoint::KeyName;
 use crate::clock::{Clock, Timestamp};
 use crate::locate::Window;
 use crate::trust::{Mirror, OutcomeRecord, Progress, Trusted};
@@ -54,6 +56,8 @@ pub(super) struct Database {
     pub to_mirror: bool,
     /// What was said of the mirror when it could not be added to.
     pub unmirrored: Option<String>,
+    /// How the words of each peer compared.
+    pub peers: BTreeMap<KeyName, Relation>,
 }
 
 /// In which cycle a database had its turn last; 0: in none.
@@ -89,6 +93,7 @@ impl Database {
             mirror: None,
             to_mirror: false,
             unmirrored: None,
+            peers: BTreeMap::new(),
         }
     }
 

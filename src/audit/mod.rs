@@ -23,6 +23,7 @@ mod keep;
 mod locate;
 mod mirror;
 mod outcome;
+mod peers;
 mod policy;
 mod recheck;
 mod round;
@@ -45,6 +46,7 @@ pub use diff::differences::{Change, Differences, Differing, Differs};
 pub use locate::{Listed, Located, Lost, Present};
 pub use mirror::Unmirrored;
 pub use outcome::{Outcome, Overdue, Warning};
+pub use peers::{PeerReport, Standing};
 pub use policy::{Pin, Policy};
 pub use recheck::{Bearing, NotShown, Rechecked, recheck};
 pub use strangers::{REPORTED_STRANGERS, Strangers};
@@ -52,4 +54,4 @@ pub use values::{
     Broken, BrokenTx, BrokenValues, Completed, Entry, Judged, Report, Unread, What, Why,
 };
 pub use values::{Chance, Readings, Slice, Step, Walk, Went, chance_per_day, complete, judge};
-pub use verdict::{Exit, Reason, Verdict};
+pub use verdict::{Exit, Reason, SplitBy, Verdict};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::peers::PeerReport;
 use super::values::Report;
 use super::verdict::{Exit, Reason, Verdict};
 use crate::ledger::{Signature, State};
@@ -125,6 +126,17 @@ pub enum Overdue {
     /// The sweep takes more than twice the time that `--audit-sweep` gives it; the time since the last
     /// one ended.
     Unswept(Duration),
+    /// A peer's word could not be compared for three intervals; the time since.
+    Uncompared(Duration),
+    /// Fewer peers confirmed what is trusted within three intervals than `--audit-peers-required` says.
+    Unconfirmed {
+        /// How many did.
+        confirmed: usize,
+        /// How many must.
+        required: usize,
+        /// The time since as many did.
+        time: Duration,
+    },
 }
 
 impl fmt::Display for Overdue {
@@ -153,6 +165,20 @@ impl fmt::Display for Overdue {
             Overdue::Unswept(time) => {
                 write!(f, "overdue: no sweep has ended for {}s", time.as_secs())
             }
+            Overdue::Uncompared(time) => write!(
+                f,
+                "overdue: another auditor's word could not be compared for {}s",
+                time.as_secs()
+            ),
+            Overdue::Unconfirmed {
+                confirmed,
+                required,
+                time,
+            } => write!(
+                f,
+                "overdue: confirmed by {confirmed} of {required} other auditors that must, for {}s",
+                time.as_secs()
+            ),
         }
     }
 }
@@ -193,6 +219,10 @@ pub struct Outcome {
     pub overdue: Option<Overdue>,
     /// Not read in time.
     pub values_overdue: Option<Overdue>,
+    /// What the peers say.
+    pub peers: Vec<PeerReport>,
+    /// Not compared, or not confirmed, in time.
+    pub peers_overdue: Option<Overdue>,
     /// Warnings that are reported with the verdict.
     pub warnings: Vec<Warning>,
     /// How long the check took.
@@ -231,8 +261,19 @@ impl Outcome {
 
     /// Returns whether everything was proven and read that was to be, in time.
     pub fn is_complete(&self) -> bool {
-        let in_time = self.overdue.is_none() && self.values_overdue.is_none();
-        self.verdict.is_proven() && in_time && self.unwritten.is_none()
+        let in_time = self.overdue().next().is_none();
+        self.verdict.is_proven() && in_time && self.unwritten.is_none() && !self.is_contradicted()
+    }
+
+    /// Returns whether a peer's word contradicts what the server shows here.
+    pub fn is_contradicted(&self) -> bool {
+        self.peers.iter().any(|peer| peer.disagreement.is_some())
+    }
+
+    /// Returns what is overdue.
+    fn overdue(&self) -> impl Iterator<Item = &Overdue> {
+        let values = self.overdue.iter().chain(&self.values_overdue);
+        values.chain(&self.peers_overdue)
     }
 
     /// The exit code for this database alone.
@@ -242,9 +283,10 @@ impl Outcome {
         } else {
             Exit::Good
         };
-        let overdue = match self.overdue.or(self.values_overdue) {
-            Some(_) => Exit::Incomplete,
-            None => Exit::Good,
+        let is_late = self.overdue().next().is_some();
+        let overdue = match is_late || self.is_contradicted() {
+            true => Exit::Incomplete,
+            false => Exit::Good,
         };
         let unwritten = match self.unwritten {
             Some(_) => Exit::Local,
@@ -256,10 +298,11 @@ impl Outcome {
     /// Verdict's reason, where the history was rewritten and what is overdue, in words; empty where there
     /// is nothing to say.
     pub fn why(&self) -> String {
-        let overdue = self.overdue.iter().chain(&self.values_overdue);
+        let overdue = self.overdue();
         let mut parts = vec![self.reason.to_string()];
         parts.extend(self.values.as_ref().map(|report| report.to_string()));
         parts.extend(self.window.iter().map(Window::to_string));
+        parts.extend(self.peers.iter().map(PeerReport::to_string));
         parts.extend(overdue.map(Overdue::to_string));
         parts.retain(|part| !part.is_empty());
         parts.join("; ")

@@ -8,6 +8,7 @@ use super::auditor::{Auditor, LOCATING};
 use super::budget::Budget;
 use super::cycle::Cycle;
 use super::outcome::Outcome;
+use super::peers::ONCE;
 use super::round::{Group, Listed, Named, Round};
 use crate::audit::check::listing::{self, Listing};
 use crate::server::Kind;
@@ -49,7 +50,13 @@ impl Auditor {
         self.recall_shape();
         let known = self.known();
         self.begin_round();
+        self.hear(); // what came since the last cycle
+        self.peers.ask();
         let listing = self.within(budget.list(), |auditor| auditor.list(&known, &mut cycle));
+        if self.peers.waits() {
+            let until = self.now() + ONCE;
+            self.peers.wait(until.min(budget.list()));
+        }
         cycle.impossible.clone_from(&listing.impossible);
         cycle.too_many = listing.too_many;
         let mut round = Round {
@@ -73,6 +80,7 @@ impl Auditor {
         checked(&cycle);
         self.save_outcomes(&cycle, &known);
         self.save_progress_if_due();
+        self.save_peers(&cycle);
         let outcomes = cycle.outcomes.iter();
         let taken = outcomes.filter(|outcome| !outcome.is_stranger);
         cycle.known = known;

@@ -89,6 +89,7 @@ impl Auditor {
         let finding = self.excuse_lag_behind_a_pin(database, trusted.as_ref(), finding);
         let conclusion = self.act(database, trusted.as_ref(), finding)?;
         let conclusion = self.with_pins(database, conclusion)?;
+        let conclusion = self.with_peers(database, conclusion)?;
         let to_read = self.to_read(database, trusted.as_ref(), &conclusion);
         let Some((state, since)) = to_read else {
             let outcome = self.conclude(database, trusted.as_ref(), conclusion);

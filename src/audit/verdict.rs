@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::ledger::{BadSignature, Refusal, State, Unprovable};
+use crate::checkpoint::KeyName;
+use crate::ledger::{BadSignature, Digest, Refusal, State, Unprovable};
 use crate::server::{Failure, Kind};
 use crate::text::Shown;
 use crate::trust::{HIDDEN, LocalFailure, Tampering};
@@ -223,8 +224,29 @@ pub enum Reason {
         /// Why not.
         why: Box<Reason>,
     },
+    /// Another auditor was shown another history.
+    SplitView {
+        /// Who.
+        peer: KeyName,
+        /// What it was shown.
+        theirs: State,
+        /// What shows it.
+        by: SplitBy,
+    },
     /// The auditor's own trouble.
     Local(LocalFailure),
+}
+
+/// What shows that the server showed two histories.
+#[derive(Debug)]
+pub enum SplitBy {
+    /// It signed what the other auditor was shown.
+    Signature {
+        /// The hash that the transaction has here.
+        here: Digest,
+    },
+    /// It showed the same here too, and that does not continue what is trusted.
+    Answer(Box<Reason>),
 }
 
 impl Reason {
@@ -291,6 +313,30 @@ impl fmt::Display for Reason {
             Reason::NotExtended { imported, why } => {
                 write!(f, "the imported state {imported} is not extended: {why}")
             }
+            Reason::SplitView {
+                peer,
+                theirs,
+                by: SplitBy::Signature { here },
+            } => write!(
+                f,
+                "another auditor was shown another history, which the server signed: {} has transaction {} with hash {}, \
+                 and here it has {here}",
+                Shown::new(peer.as_str()),
+                theirs.tx,
+                theirs.hash
+            ),
+            Reason::SplitView {
+                peer,
+                theirs,
+                by: SplitBy::Answer(why),
+            } => write!(
+                f,
+                "another auditor was shown another history, and the server shows it here too: {} has transaction {} with \
+                 hash {}, which does not go with what is trusted here: {why}",
+                Shown::new(peer.as_str()),
+                theirs.tx,
+                theirs.hash
+            ),
             Reason::Local(failure) => write!(f, "{failure}"),
         }
     }

@@ -13,8 +13,13 @@ pub(super) struct Written(Option<(Instant, u64)>);
 impl Written {
     /// Returns whether the same facts were written down not long ago.
     pub fn is_fresh(&self, facts: &Facts, now: Instant) -> bool {
+        self.is_as_fresh(facts, now, RARELY)
+    }
+
+    /// Returns whether the same facts were written down within a time.
+    pub fn is_as_fresh(&self, facts: &Facts, now: Instant, rarely: Duration) -> bool {
         self.0.is_some_and(|(when, written)| {
-            now.saturating_duration_since(when) < RARELY && written == facts.hash()
+            now.saturating_duration_since(when) < rarely && written == facts.hash()
         })
     }
 

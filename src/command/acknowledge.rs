@@ -10,13 +10,14 @@ use crate::report::{JsonObject, print};
 use crate::text::Shown;
 use crate::trust::{Acknowledged, Acknowledgement, Store};
 
-/// Acknowledges absent values, a lost signature, or both.
+/// Acknowledges absent values, a lost signature, or disagreements of peers.
 pub fn run(settings: &Settings, task: &AcknowledgeTask) -> Result<Exit, Failed> {
     let store = Store::open_beside(&open::location(settings))?;
     open::check_known(&task.database, store.databases()?)?;
     let change = Acknowledgement {
         absent_to: task.absent_to,
         unsigned: task.unsigned,
+        disagreement: task.disagreement,
     };
     let acknowledged =
         store.acknowledge(&task.database, change, &operator::name(), clock::now())?;
@@ -29,6 +30,7 @@ pub fn run(settings: &Settings, task: &AcknowledgeTask) -> Result<Exit, Failed> 
                 Some(acknowledged.absent_to).filter(|tx| *tx > 0),
             )
             .number("unsigned_after", acknowledged.unsigned_after)
+            .shown("disagreements_to", acknowledged.disagreements_to)
             .end(),
         Format::Text => lines(&acknowledged)
             .map(|line| format!("{}: {line}", Shown::new(&task.database)))
@@ -45,5 +47,8 @@ pub(super) fn lines(acknowledged: &Acknowledged) -> impl Iterator<Item = String>
     let unsigned = acknowledged
         .unsigned_after
         .map(|tx| format!("acknowledged: no signature after transaction {tx}"));
-    [absent, unsigned].into_iter().flatten()
+    let disagreements = acknowledged
+        .disagreements_to
+        .map(|to| format!("acknowledged: disagreements of peers found until {to}"));
+    [absent, unsigned, disagreements].into_iter().flatten()
 }

@@ -34,8 +34,10 @@ pub fn run(settings: &Settings, effective: &Effective, process: &Process) -> Res
     let progress = notifier.clone();
     let server = open::server(settings, stop.clone())?.on_progress(move || progress.progress());
     let watch = watch::start(settings, effective, &mut store, &server)?;
-    let mut auditor =
-        Auditor::new(server, store, open::policy(settings)).with_mirror(settings.audit.mirror);
+    let peers = open::hearing(settings, server.clock())?;
+    let mut auditor = Auditor::new(server, store, open::policy(settings))
+        .with_mirror(settings.audit.mirror)
+        .with_peers_of(peers);
     let exit = match settings.audit.repeat {
         Repeat::Once => {
             let exit = once(&mut auditor, settings, &watch).exit();

@@ -8,9 +8,10 @@ use std::{fmt, mem};
 use log::Level;
 
 use crate::audit::{BadStates, Pin, Policy};
-use crate::clock;
-use crate::config::{Effective, Problem, Roots, Settings, Transport};
+use crate::clock::{self, Clock};
+use crate::config::{Effective, PeerSettings, Problem, Repeat, Roots, Settings, Transport};
 use crate::monitor::CannotListen;
+use crate::peer::{Fetcher, Hearing, Witness};
 use crate::report::{Event, log_warning};
 use crate::server::{ClientCertificate, Endpoint, Login, NoSystemRoots, Security, Server, Tls};
 use crate::service::{Account, USER, default_state, states_of, user_of};
@@ -47,6 +48,8 @@ pub enum Failed {
     NoSigningKey,
     /// The HTTP thread.
     Monitoring(CannotListen),
+    /// The thread that asks the peers.
+    NoThread(String),
     /// Nothing is known of a database that the operator names.
     NoDatabase {
         database: String,
@@ -107,6 +110,7 @@ impl fmt::Display for Failed {
                 "nowhere to ask: health needs the --audit-monitoring-port of the running auditor, not 0, and no --no-monitoring",
             ),
             Failed::Monitoring(cannot) => write!(f, "{cannot}"),
+            Failed::NoThread(error) => write!(f, "the peers cannot be asked: {error}"),
         }
     }
 }
@@ -287,6 +291,34 @@ fn tls(transport: &Transport) -> Option<Tls> {
             server_name: Some(server_name.clone()),
         }),
     }
+}
+
+/// Returns the peers that the settings name, and the thread that asks them, which there is only if there are peers.
+pub fn hearing(settings: &Settings, clock: &Clock) -> Result<Hearing, Failed> {
+    let watch = &settings.watch;
+    if watch.peers.is_empty() {
+        return Ok(Hearing::default());
+    }
+    let own = watch.signer.as_ref().map(|signer| signer.public());
+    let is_own = |peer: &&PeerSettings| own.is_some_and(|own| peer.keys.contains(own));
+    if let Some(peer) = watch.peers.iter().find(is_own) {
+        return Err(Failed::Key(format!(
+            "peer {}: its key is the one that this auditor signs with: nobody is compared with himself",
+            Shown::new(peer.name.as_str())
+        )));
+    }
+    let witness = |peer: &PeerSettings| Witness {
+        name: peer.name.clone(),
+        keys: peer.keys.clone(),
+    };
+    let witnesses: Vec<Witness> = watch.peers.iter().map(witness).collect();
+    let fetcher = Fetcher::start(&watch.peers, &settings.server.name, clock.clone());
+    let fetcher = fetcher.map_err(|error| Failed::NoThread(error.to_string()))?;
+    let hearing = Hearing::new(&witnesses, watch.peers_required, Box::new(fetcher));
+    Ok(match settings.audit.repeat {
+        Repeat::Once => hearing.waiting(),
+        Repeat::UntilStopped => hearing,
+    })
 }
 
 /// What the settings demand of an audit.

@@ -86,10 +86,21 @@ fn change(
     }
     let failed = |failed: Failed| Kept::Failed(failed);
     let server = open::server(&settings, stop.clone()).map_err(|none| failed(none.into()))?;
+    let is_same = |of: &Settings| {
+        let (new, old) = (&settings.watch, &of.watch);
+        (&new.peers, new.peers_required) == (&old.peers, old.peers_required)
+    };
+    let peers = match is_same(before) {
+        true => None,
+        false => Some(open::hearing(&settings, auditor.clock()).map_err(failed)?),
+    };
     watch
         .change_settings(before, &settings, &effective)
         .map_err(failed)?;
     auditor.change_settings(server, open::policy(&settings), settings.audit.mirror);
+    if let Some(peers) = peers {
+        auditor.change_peers(peers);
+    }
     for remark in remarks {
         log::log!(remark.level(), "{remark}");
     }

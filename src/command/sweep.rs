@@ -26,9 +26,11 @@ pub fn run(
     // it ends by itself, and an auditor of another directory may have the port
     let mut ends = settings.clone();
     ends.audit.repeat = Repeat::Once;
+    let peers = open::hearing(&ends, server.clock())?;
     let watch = watch::start(&ends, effective, &mut store, &server)?;
-    let mut auditor =
-        Auditor::new(server, store, open::policy(settings)).with_mirror(settings.audit.mirror);
+    let mut auditor = Auditor::new(server, store, open::policy(settings))
+        .with_mirror(settings.audit.mirror)
+        .with_peers_of(peers);
     let checked = once(&mut auditor, settings, &watch);
     let mut exit = checked.exit();
     let readable = auditor.readable();

@@ -105,6 +105,7 @@ pub(super) struct Draft {
     pub yes: bool,
     pub absent_to: u64,
     pub unsigned: bool,
+    pub disagreement: bool,
     pub import_alarm: bool,
     pub dry_run: bool,
     pub purge: bool,

@@ -169,6 +169,7 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new("--yes", Switch(|d| &mut d.yes), "", "false", "adopt: without asking").of(Name::Alarm),
     Setting::new("--absent-values-to", Count(1..=MAX_TX, |d| &mut d.absent_to), "TX", "", "absent values of transactions up to this one are explained").of(Name::Acknowledge),
     Setting::new("--unsigned", Switch(|d| &mut d.unsigned), "", "false", "the loss of the signature after the last signed state is explained").of(Name::Acknowledge),
+    Setting::new("--disagreement", Switch(|d| &mut d.disagreement), "", "false", "disagreements of peers that were found until now are explained").of(Name::Acknowledge),
     Setting::new("--alarm", Switch(|d| &mut d.import_alarm), "", "false", "import: what the server contradicts becomes an alarm").of(Name::Roots),
     Setting::new("--serve", Switch(|d| &mut d.serve), "", "false", "keep the embedded ledger running").of(Name::Drill),
     Setting::new("--databases", Count(1..=5000, |d| &mut d.drill_databases), "COUNT", "1", "databases that the embedded ledger has").of(Name::Drill),

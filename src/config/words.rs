@@ -128,11 +128,14 @@ pub(super) fn alarm(draft: &Draft, words: Vec<String>) -> Result<AlarmTask, Prob
 pub(super) fn acknowledge(draft: &Draft, words: Vec<String>) -> Result<AcknowledgeTask, Problem> {
     let absent_to = Some(draft.absent_to).filter(|tx| *tx > 0);
     match words.into_iter().next() {
-        Some(database) if absent_to.is_some() || draft.unsigned => Ok(AcknowledgeTask {
-            database,
-            absent_to,
-            unsigned: draft.unsigned,
-        }),
+        Some(database) if absent_to.is_some() || draft.unsigned || draft.disagreement => {
+            Ok(AcknowledgeTask {
+                database,
+                absent_to,
+                unsigned: draft.unsigned,
+                disagreement: draft.disagreement,
+            })
+        }
         _ => Err(Problem::Incomplete {
             usage: help::usage(Name::Acknowledge),
         }),

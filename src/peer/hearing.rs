@@ -89,7 +89,7 @@ impl Hearing {
     }
 
     /// Returns the peers' names, in the order of the settings.
-    pub fn names(&self) -> impl Iterator<Item = &KeyName> {
+    pub fn names(&self) -> impl Iterator<Item = &KeyName> + Clone {
         self.peers.iter().map(|(name, _)| name)
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::audit::{Outcome, Overdue, Reason, Verdict, Warning};
+use crate::audit::{Outcome, Overdue, PeerReport, Reason, Verdict, Warning};
 use crate::clock::{Clock, Timestamp};
 use crate::ledger::{Signature, State};
 use crate::report::condition::Facts;
@@ -52,6 +52,10 @@ pub struct Row {
     pub(super) unproven_since: Instant,
     /// Values not read in time.
     pub values_overdue: bool,
+    /// What the peers say of it.
+    pub peers: Arc<[PeerReport]>,
+    /// Peers not compared, or too few that confirmed, in time.
+    pub peers_overdue: bool,
     /// The state was signed before and is not now.
     pub signature_dropped: bool,
     /// Transactions proven to be part of the ledger, in this run.
@@ -88,6 +92,8 @@ impl Row {
             overdue: false,
             unproven_since: now,
             values_overdue: false,
+            peers: Arc::from([]),
+            peers_overdue: false,
             signature_dropped: false,
             transactions: 0,
             proofs: 0,
@@ -111,6 +117,8 @@ impl Row {
         self.open_alarms = outcome.open_alarms;
         self.overdue = outcome.overdue.is_some();
         self.values_overdue = outcome.values_overdue.is_some();
+        self.peers = outcome.peers.clone().into();
+        self.peers_overdue = outcome.peers_overdue.is_some();
         if is_unsigned(outcome) || outcome.is_proven() {
             // a check that saw no state says nothing about its signature
             self.signature_dropped = is_unsigned(outcome);
@@ -174,12 +182,21 @@ impl Row {
         Facts {
             is_audited: self.is_audited,
             is_alarming: self.is_alarming(),
-            is_complete: self.is_proven() && !self.overdue && !self.values_overdue,
+            is_complete: self.is_proven() && !self.is_late() && !self.is_contradicted(),
             due: self.values.due,
             behind: self.values.behind(self.trusted),
             absent: self.values.absent,
             is_unsigned: self.signature_dropped,
         }
+    }
+
+    fn is_late(&self) -> bool {
+        self.overdue || self.values_overdue || self.peers_overdue
+    }
+
+    /// Returns whether a peer's word contradicts what the server shows here, and an operator has not closed that.
+    pub fn is_contradicted(&self) -> bool {
+        self.peers.iter().any(|peer| peer.disagreement.is_some())
     }
 
     /// Was the last check's proof complete?

@@ -1,5 +1,5 @@
 //! `DATABASE.acknowledged`: facts about a database that an operator looked into and found explained, so that
-//! they raise no further warning: values that are absent, and the loss of the server's signature.
+//! they raise no further warning: values that are absent, the loss of the server's signature, and disagreements of peers.
 //!
 //! No trusted state depends on it. A damaged file acknowledges nothing.
 
@@ -36,6 +36,8 @@ pub struct Acknowledged {
     pub since: Option<Timestamp>,
     /// The loss of the signature after this transaction is known.
     pub unsigned_after: Option<u64>,
+    /// Disagreements of peers that were found up to this time are closed.
+    pub disagreements_to: Option<Timestamp>,
 }
 
 /// Facts to acknowledge; the others stay as they are.
@@ -45,6 +47,8 @@ pub struct Acknowledgement {
     pub absent_to: Option<u64>,
     /// The loss of the signature after the last signed transaction.
     pub unsigned: bool,
+    /// The disagreements of peers that were found until now.
+    pub disagreement: bool,
 }
 
 /// A transaction, with the user who acknowledged it and the time.
@@ -62,10 +66,12 @@ struct Facts {
     dropped: Ranges,
     since: Option<Timestamp>,
     unsigned: Option<Fact>,
+    disagreement: Option<Fact>,
 }
 
 /// Keys of a fact: the transaction, the user, the time.
 const ABSENT: [&str; 3] = ["absent_to", "absent_by", "absent_when"];
+const DISAGREEMENT: [&str; 3] = ["disagreement_at", "disagreement_by", "disagreement_when"];
 const UNSIGNED: [&str; 3] = ["unsigned_after", "unsigned_by", "unsigned_when"];
 
 impl Store {
@@ -122,6 +128,9 @@ impl Store {
             facts.dropped = of_this.next().map_or(Ranges::new(), |of| of.dropped);
             facts.since = trusted.as_ref().map(|trusted| trusted.since);
         }
+        if change.disagreement {
+            facts.disagreement = fact(trusted.as_ref().map_or(0, |trusted| trusted.state.tx));
+        }
         if change.unsigned {
             let last_signed = trusted.and_then(|trusted| trusted.last_signed);
             let last_signed = last_signed.ok_or_else(|| LocalFailure::NeverSigned {
@@ -156,13 +165,18 @@ impl Facts {
             dropped: self.dropped.clone(),
             since: self.since,
             unsigned_after: self.unsigned.as_ref().map(|fact| fact.tx),
+            disagreements_to: self.disagreement.as_ref().map(|fact| fact.when),
         }
     }
 
     fn render(&self, server: &str, database: &str) -> Vec<u8> {
         let mut writer = Writer::new(WHAT, server);
         writer.text("database", database);
-        for (fact, [tx, who, when]) in [(&self.absent, ABSENT), (&self.unsigned, UNSIGNED)] {
+        for (fact, [tx, who, when]) in [
+            (&self.absent, ABSENT),
+            (&self.unsigned, UNSIGNED),
+            (&self.disagreement, DISAGREEMENT),
+        ] {
             if let Some(fact) = fact {
                 writer.number(tx, fact.tx);
                 writer.text(who, &fact.who);
@@ -186,6 +200,7 @@ impl Facts {
                 .map_err(|_| Damage::Value("absent_dropped"))?,
             since: sealed::optional_time(&file, "absent_since")?,
             unsigned: fact(&file, UNSIGNED)?,
+            disagreement: fact(&file, DISAGREEMENT)?,
         })
     }
 }

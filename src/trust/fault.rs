@@ -21,6 +21,8 @@ pub enum Kind {
     Outcomes,
     /// What of the values was read.
     Values,
+    /// How the words of other auditors compared.
+    Peers,
     /// Facts that an operator acknowledged.
     Acknowledged,
     /// A notification that is to be delivered.
@@ -53,7 +55,7 @@ pub enum Step {
 }
 
 /// Every kind of file.
-pub const KINDS: [Kind; 10] = [
+pub const KINDS: [Kind; 11] = [
     Kind::State,
     Kind::History,
     Kind::Alarms,
@@ -61,6 +63,7 @@ pub const KINDS: [Kind; 10] = [
     Kind::Identities,
     Kind::Outcomes,
     Kind::Values,
+    Kind::Peers,
     Kind::Acknowledged,
     Kind::Outbox,
     Kind::Receivers,

@@ -17,6 +17,7 @@
 //!            arrivals               the databases, in the order of their first trusted states
 //!            identities             every immudb-uuid seen
 //!            outcomes               the last verdicts
+//!            peers                  how the words of other auditors compared
 //!            values                 how far the values were read, and what of them stays due
 //! ```
 //!
@@ -51,6 +52,7 @@ mod mirrors;
 pub(crate) mod name;
 mod outcome;
 mod owner;
+mod peers_file;
 mod present;
 mod raise;
 mod record;
@@ -88,6 +90,7 @@ pub use location::Location;
 pub use mark::{Mark, mark};
 pub use mirror::{Extended, Mirror};
 pub use outcome::{OutcomeRecord, Outcomes};
+pub use peers_file::{Agreed, Behind, Disagreement, PeerRecord, Waiting};
 pub use raise::{Raised, read_evidence};
 pub use store::Store;
 pub use trusted::{How, Seen, Trusted, kept_identity};

@@ -20,6 +20,7 @@ pub mod loud;
 pub mod meter;
 pub mod mutate;
 pub mod notify_scene;
+pub mod peers;
 pub mod place;
 pub mod process;
 pub mod program;

@@ -147,14 +147,8 @@ fn placed(
     entries: Entries,
     range: u64,
 ) -> Result<(Tx, Proof), Place> {
-    let (shown, answer) = match ask(server, database, tx, trusted, entries) {
-        Ok(asked) => asked,
-        Err(Ask::Failed(failure)) if failure.kind == Kind::Stopped => return Err(Place::Stopped),
-        Err(Ask::Failed(failure)) => return Err(Place::Failed(failure)),
-        Err(Ask::NoTransaction) => {
-            return Err(Place::Unproven(Verdict::Malformed, Reason::NoTransaction));
-        }
-    };
+    let (shown, answer) =
+        ask(server, database, tx, trusted, entries).map_err(|ended| ended.place())?;
     let source = State {
         tx,
         hash: shown.header.alh(),
@@ -183,6 +177,40 @@ fn placed(
     Ok((shown, proof.unwrap_or_else(|ended| ended)))
 }
 
+/// Returns the hash of what the server shows as transaction `tx`, and how it stands to `ours`, of which it is an ancestor or
+/// a descendant.
+pub(super) fn shown_beside(
+    server: &mut Server,
+    database: &str,
+    tx: u64,
+    ours: &State,
+    range: u64,
+) -> Result<(Digest, Proof), Place> {
+    if tx < ours.tx {
+        let (shown, proof) = placed(server, database, tx, ours, Entries::Excluded, range)?;
+        return Ok((shown.header.alh(), proof));
+    }
+    let (shown, answer) =
+        ask(server, database, tx, ours, Entries::Excluded).map_err(|ended| ended.place())?;
+    let target = State {
+        tx,
+        hash: shown.header.alh(),
+    };
+    let mut pair = Pair {
+        server,
+        database,
+        source: ours,
+        target: &target,
+        asked: tx,
+        range,
+    };
+    let proof = match answer {
+        Answered::Proof(answer) => pair.settle(*answer),
+        Answered::Excuse(failure) => pair.excuse(Some(failure)),
+    };
+    Ok((target.hash, proof.unwrap_or_else(|ended| ended)))
+}
+
 /// What comes beside a transaction to show its place.
 enum Answered {
     Proof(Box<VerifiableTx>),
@@ -193,6 +221,16 @@ enum Answered {
 enum Ask {
     Failed(Failure),
     NoTransaction,
+}
+
+impl Ask {
+    fn place(self) -> Place {
+        match self {
+            Ask::Failed(failure) if failure.kind == Kind::Stopped => Place::Stopped,
+            Ask::Failed(failure) => Place::Failed(failure),
+            Ask::NoTransaction => Place::Unproven(Verdict::Malformed, Reason::NoTransaction),
+        }
+    }
 }
 
 fn ask(

@@ -98,6 +98,13 @@ impl Alarms {
         }
     }
 
+    /// Adds the alarms of another finding, which are reported behind these.
+    pub(in crate::audit) fn join(&mut self, other: Alarms) {
+        self.opened.extend(other.opened);
+        self.unwritten = self.unwritten.take().or(other.unwritten);
+        self.reported = self.reported.take().or(other.reported);
+    }
+
     /// Returns the alarm that is reported: one that the check opened, if there is one, of the first transaction.
     pub fn reported(&self) -> Option<&Alarm> {
         self.reported.as_ref().map(|(_, alarm)| alarm)

@@ -1,0 +1,50 @@
+//! What the server shows in the place of another auditor's state: proven against the trusted one, or not.
+
+use crate::audit::check::proof::{self, Place, Proof};
+use crate::audit::verdict::{Reason, Verdict};
+use crate::ledger::{Digest, State};
+use crate::server::Server;
+use crate::trust::Tampering;
+
+/// What the server shows as the transaction of another auditor's state.
+#[derive(Debug)]
+pub enum Beside {
+    /// It has this hash, and is proven to be in the history of the trusted state, or to continue it.
+    Proven(Digest),
+    /// It is the other auditor's state, and the proof between it and the trusted one is refused as one of two histories.
+    Contradicts(Reason),
+    /// Nothing is proven.
+    Unknown(Reason),
+    /// The program is asked to end.
+    Stopped,
+}
+
+/// Asks for the transaction of `theirs` with the proof between it and `ours`, whichever is smaller: one call, but for the
+/// parts that old servers leave out of the proof. `theirs` is of another transaction than `ours`.
+pub fn beside(
+    server: &mut Server,
+    database: &str,
+    theirs: &State,
+    ours: &State,
+    range: u64,
+) -> Beside {
+    let (shown, proof) = match proof::shown_beside(server, database, theirs.tx, ours, range) {
+        Ok(shown) => shown,
+        Err(Place::Failed(failure)) => return Beside::Unknown(Reason::of_failure(failure)),
+        Err(Place::Unproven(_, reason)) => return Beside::Unknown(reason),
+        Err(Place::Stopped) => return Beside::Stopped,
+        Err(Place::Proven(_)) => return Beside::Unknown(Reason::NoTransaction),
+    };
+    match proof {
+        // no tree proof can exist, but to show that every header between the two was chained
+        Proof::Holds(_) | Proof::Fails(_, Reason::Unprovable(_)) => Beside::Proven(shown),
+        Proof::Fails(Verdict::Tampered(Tampering::Inconsistent), reason)
+            if shown == theirs.hash =>
+        {
+            Beside::Contradicts(reason)
+        }
+        Proof::Fails(_, reason) => Beside::Unknown(reason),
+        Proof::Behind => Beside::Unknown(Reason::NoTransaction),
+        Proof::Stopped => Beside::Stopped,
+    }
+}

@@ -1,0 +1,323 @@
+//! The words of all peers on one database, against the state that was proven just now.
+
+use std::collections::BTreeMap;
+
+use super::relation::{Found, Relation, Standing};
+use super::report::{self, PeerReport};
+use super::split::Told;
+use crate::audit::age::late_after;
+use crate::audit::auditor::Auditor;
+use crate::audit::check::beside::{Beside, beside};
+use crate::audit::conclude::Conclusion;
+use crate::audit::outcome::Overdue;
+use crate::audit::verdict::{Reason, Verdict};
+use crate::checkpoint::{Checkpoint, KeyName, SignedNote};
+use crate::clock::Timestamp;
+use crate::ledger::{Digest, State, StateShape};
+use crate::peer::{Age, Word};
+use crate::trust::Waiting;
+
+/// What the words of peers are held against.
+#[derive(Clone, Copy)]
+pub(super) struct Ours {
+    /// The trusted state, proven in this check.
+    pub state: State,
+    /// Since when its history is trusted without a break.
+    pub since: Timestamp,
+}
+
+/// The transactions and hashes of the history that is trusted here; read when it is needed first.
+type Line = Option<Result<BTreeMap<u64, Digest>, String>>;
+
+impl Auditor {
+    /// Adds what the peers say to what the check of a database concluded. Only a state that was proven just now is held
+    /// against theirs. `None` where the program is asked to end.
+    pub(in crate::audit) fn with_peers(
+        &mut self,
+        database: &str,
+        mut conclusion: Conclusion,
+    ) -> Option<Conclusion> {
+        if self.peers.is_empty() {
+            return Some(conclusion);
+        }
+        let proven = match (conclusion.verdict, conclusion.shown) {
+            (Verdict::FirstSeen | Verdict::Consistent, Some(shown)) => shown,
+            _ => return Some(conclusion),
+        };
+        let trusted = self.store.load(database).ok().flatten();
+        // the file may not be readable now: the next check tells why
+        let Some(trusted) = trusted.filter(|trusted| trusted.state == proven) else {
+            return Some(conclusion);
+        };
+        let ours = Ours {
+            state: trusted.state,
+            since: trusted.since,
+        };
+        self.hear();
+        let heard: Vec<(KeyName, Option<Word>, Option<String>)> = self
+            .peers
+            .all()
+            .map(|(peer, latest)| {
+                let word = latest.words.get(database).cloned();
+                (peer.clone(), word, latest.failure.clone())
+            })
+            .collect();
+        let mut line: Line = None;
+        for (peer, word, failure) in heard {
+            let now = self.wall_time();
+            let peers = &mut self.databases.of(database).peers;
+            let mut relation = peers
+                .remove(&peer)
+                .unwrap_or_else(|| Relation::new(database, peer.as_str(), now));
+            let told = self.compare_words(&mut relation, word, failure, ours, &mut line);
+            self.databases
+                .of(database)
+                .peers
+                .insert(peer.clone(), relation);
+            if let Some(told) = told? {
+                let split = self.split(database, &trusted, &peer, told);
+                conclusion.split = conclusion.split.or(Some(Box::new(split)));
+            }
+        }
+        Some(conclusion)
+    }
+
+    /// Takes in what the peers have answered by now.
+    pub(in crate::audit) fn hear(&mut self) {
+        let now = self.wall_time();
+        let databases = &self.databases;
+        self.peers
+            .take_in(now, |name| databases.get(name).is_some());
+    }
+
+    /// Returns what is told of the peers of a database, and what of it is overdue.
+    pub(in crate::audit) fn told_of_peers(
+        &self,
+        database: &str,
+    ) -> (Vec<PeerReport>, Option<Overdue>) {
+        let Some(record) = self
+            .databases
+            .get(database)
+            .filter(|_| !self.peers.is_empty())
+        else {
+            return (Vec::new(), None);
+        };
+        let named = self.peers.names();
+        let named = named.filter_map(|peer| Some((peer, record.peers.get(peer)?)));
+        let reports: Vec<PeerReport> = named
+            .clone()
+            .map(|(peer, relation)| PeerReport::of(peer, relation))
+            .collect();
+        if reports.is_empty() {
+            return (reports, None); // nothing is trusted of it yet
+        }
+        let allowed = late_after(self.policy.interval);
+        let (required, ages) = (self.peers.required(), self.wall_ages());
+        let overdue = report::overdue(named.map(|(_, of)| of), required, allowed, ages);
+        (reports, overdue)
+    }
+
+    /// Compares the words of one peer: the one that waits, then the last one. Returns what shows that the server showed two
+    /// histories; `None` around it where the program is asked to end.
+    fn compare_words(
+        &mut self,
+        relation: &mut Relation,
+        word: Option<Word>,
+        failure: Option<String>,
+        ours: Ours,
+        line: &mut Line,
+    ) -> Option<Option<Told>> {
+        let database = relation.record.database.clone();
+        if let Some(disagreement) = &relation.record.disagreement {
+            let closed_to = self.acknowledged(&database).disagreements_to;
+            if closed_to.is_some_and(|to| disagreement.found <= to) {
+                relation.record.disagreement = None;
+            }
+        }
+        let mut split = None;
+        // one that the server has not come to yet is not asked for: the last word of the peer is
+        let waiting = relation.record.waiting.as_ref();
+        let waiting = waiting.filter(|waiting| waiting.time <= self.wall_time());
+        if let Some(waiting) = waiting.and_then(waiting_word) {
+            if waiting.state.tx <= ours.state.tx {
+                let found = self.find(relation, waiting.state, ours, line)?;
+                if !matches!(found, Found::Unclear(_)) {
+                    relation.record.waiting = None;
+                    split = self.apply(relation, &waiting, found, ours);
+                }
+            }
+        } else {
+            relation.record.waiting = None;
+        }
+        let now = self.wall_time();
+        let allowed = late_after(self.policy.interval);
+        let Some(word) = word else {
+            let why = failure.unwrap_or_else(|| "it has said nothing of this database".to_owned());
+            relation.fall_silent(why);
+            return Some(split);
+        };
+        match word.age(now, allowed) {
+            Age::Stale(old) => {
+                let why = format!("its last word is {}s old", old.as_secs());
+                relation.fall_silent(
+                    failure.map_or(why.clone(), |failure| format!("{why}: {failure}")),
+                );
+                return Some(split);
+            }
+            Age::Future(ahead) => {
+                let ahead = ahead.as_secs();
+                relation.fall_silent(format!(
+                    "its clock, or this one, is wrong: its word is {ahead}s ahead"
+                ));
+                return Some(split);
+            }
+            Age::Fresh => {}
+        }
+        relation.theirs = Some(word.state);
+        let found = self.find(relation, word.state, ours, line)?;
+        let told = self.apply(relation, &word, found, ours);
+        Some(split.or(told))
+    }
+
+    /// Finds out what the history here has in the place of a peer's state. The server is only asked if neither what is
+    /// remembered nor the history on disk tells.
+    fn find(
+        &mut self,
+        relation: &mut Relation,
+        theirs: State,
+        ours: Ours,
+        line: &mut Line,
+    ) -> Option<Found> {
+        if let Some(found) = relation.known(theirs, ours.state, ours.since) {
+            return Some(found);
+        }
+        let database = relation.record.database.clone();
+        let found = match self.in_history(&database, theirs, ours, line) {
+            Some(found) => found,
+            None => self.ask_beside(&database, theirs, ours)?,
+        };
+        relation.settle(theirs, ours.state, ours.since, &found);
+        Some(found)
+    }
+
+    /// Looks for a state in the history on disk; `None` if that does not have its transaction.
+    fn in_history(
+        &self,
+        database: &str,
+        theirs: State,
+        ours: Ours,
+        line: &mut Line,
+    ) -> Option<Found> {
+        if theirs.tx > ours.state.tx {
+            return None;
+        }
+        let line = line.get_or_insert_with(|| {
+            let states = self.store.proven_line(database);
+            let states = states.map_err(|failure| failure.to_string())?;
+            Ok(states
+                .into_iter()
+                .map(|state| (state.tx, state.hash))
+                .collect())
+        });
+        match line {
+            Err(why) => Some(Found::Unclear(why.clone())),
+            Ok(line) => line.get(&theirs.tx).map(|here| match *here == theirs.hash {
+                true => Found::Same,
+                false => Found::Other(*here),
+            }),
+        }
+    }
+
+    /// Asks the server. A 0.9.0 that is asked by several at once mixes up what it answers: it counts what it shows twice in
+    /// a row.
+    fn ask_beside(&mut self, database: &str, theirs: State, ours: Ours) -> Option<Found> {
+        let range = self.policy.max_range;
+        let mixes_up = self.shape == Some(StateShape::WithoutDatabase);
+        let mut again = mixes_up;
+        loop {
+            let shown = beside(&mut self.server, database, &theirs, &ours.state, range);
+            let found = match shown {
+                Beside::Proven(hash) if hash == theirs.hash => Found::Same,
+                Beside::Proven(hash) => Found::Other(hash),
+                Beside::Contradicts(reason) => Found::Contradiction(reason),
+                Beside::Unknown(reason) => Found::Unclear(not_yet(&reason, theirs)),
+                Beside::Stopped => return None,
+            };
+            match found {
+                Found::Other(_) | Found::Contradiction(_) if again => again = false,
+                found => return Some(found),
+            }
+        }
+    }
+
+    /// Draws the consequence of what was found.
+    fn apply(
+        &self,
+        relation: &mut Relation,
+        word: &Word,
+        found: Found,
+        ours: Ours,
+    ) -> Option<Told> {
+        let now = self.wall_time();
+        match found {
+            Found::Same => {
+                relation.agree(word, ours.state, now);
+                None
+            }
+            Found::Unclear(why) => {
+                relation.wait(word, why, now);
+                None
+            }
+            Found::Contradiction(reason) => {
+                relation.standing = Standing::Split;
+                relation.why = None;
+                Some(Told::ByItsAnswer(word.clone(), reason))
+            }
+            // what was trusted before an operator gave it up is another history for a good reason
+            Found::Other(_) if word.time < ours.since => {
+                relation.standing = Standing::Pending;
+                let why = "its word is older than the history that is trusted here";
+                relation.why = Some(why.to_owned());
+                None
+            }
+            Found::Other(here) if self.is_signed_by_the_server(word) => {
+                relation.standing = Standing::Split;
+                relation.why = None;
+                Some(Told::ByItsSignature(word.clone(), here))
+            }
+            Found::Other(here) => {
+                relation.disagree(word, here, ours.state, now);
+                None
+            }
+        }
+    }
+
+    /// Returns whether the server signed a peer's state for this very database, by a key of the settings. A key that only
+    /// the peer names proves nothing.
+    fn is_signed_by_the_server(&self, word: &Word) -> bool {
+        let keys = self.policy.signatures.keys();
+        let note = SignedNote::read(word.note.as_bytes()).ok();
+        let checkpoint = note.and_then(|note| Checkpoint::read(note.text()).ok());
+        !keys.is_empty()
+            && checkpoint.is_some_and(|of| of.verify_server(keys) == Ok(StateShape::WithDatabase))
+    }
+}
+
+/// Returns the word that waits to be compared.
+fn waiting_word(waiting: &Waiting) -> Option<Word> {
+    let note = SignedNote::read(waiting.note.as_bytes()).ok()?;
+    let checkpoint = Checkpoint::read(note.text()).ok()?;
+    Some(Word {
+        state: checkpoint.state,
+        time: waiting.time,
+        signature: checkpoint.signature,
+        note: waiting.note.clone(),
+    })
+}
+
+fn not_yet(reason: &Reason, theirs: State) -> String {
+    format!(
+        "the server does not prove its transaction {}: {reason}",
+        theirs.tx
+    )
+}

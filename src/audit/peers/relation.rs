@@ -1,0 +1,221 @@
+//! What is remembered of a peer and a database, and how that changes. Pure: no I/O and no clock.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use crate::audit::verdict::Reason;
+use crate::clock::Timestamp;
+use crate::ledger::{Digest, State};
+use crate::peer::Word;
+use crate::trust::{Agreed, Behind, Disagreement, PeerRecord, Waiting};
+
+/// How a peer's last word on a database stands to what is trusted here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Standing {
+    /// Both trust the same state.
+    Agrees,
+    /// Its state is in the history that is trusted here.
+    Behind,
+    /// The server proves that its state continues the one trusted here.
+    Ahead,
+    /// It could not be compared yet.
+    Pending,
+    /// It says nothing that counts.
+    Silent,
+    /// It contradicts what the server shows here, and nothing but its word speaks against the server.
+    Disagrees,
+    /// The server showed two histories.
+    Split,
+}
+
+impl Standing {
+    /// Every standing, the best first.
+    pub const ALL: [Standing; 7] = [
+        Standing::Agrees,
+        Standing::Behind,
+        Standing::Ahead,
+        Standing::Pending,
+        Standing::Silent,
+        Standing::Disagrees,
+        Standing::Split,
+    ];
+
+    /// Returns the word that it is told by.
+    pub fn word(self) -> &'static str {
+        match self {
+            Standing::Agrees => "agrees",
+            Standing::Behind => "behind",
+            Standing::Ahead => "ahead",
+            Standing::Pending => "pending",
+            Standing::Silent => "silent",
+            Standing::Disagrees => "disagrees",
+            Standing::Split => "split",
+        }
+    }
+}
+
+/// What the history here has in the place of a peer's state.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// The same state.
+    Same,
+    /// Another hash, by the trusted history itself or by a proof of the server.
+    Other(Digest),
+    /// The server showed the peer's state here too, and it contradicts the trusted one.
+    Contradiction(Reason),
+    /// Nothing that counts, for this reason.
+    Unclear(String),
+}
+
+/// A comparison that need not be made again.
+#[derive(Clone, Copy, Debug)]
+struct Settled {
+    theirs: State,
+    ours: State,
+    /// Since when the history of `ours` is trusted: of another one nothing is settled.
+    since: Timestamp,
+    /// The other hash, if the peer's is not the one here.
+    other: Option<Digest>,
+}
+
+/// What is remembered of a peer and a database.
+#[derive(Clone, Debug)]
+pub(in crate::audit) struct Relation {
+    /// What is kept on disk.
+    pub record: PeerRecord,
+    pub standing: Standing,
+    /// Why it is silent or could not be compared.
+    pub why: Option<String>,
+    /// The peer's state that was looked at last.
+    pub theirs: Option<State>,
+    settled: Option<Settled>,
+}
+
+impl Relation {
+    /// Begins to wait for a peer's word on a database.
+    pub fn new(database: &str, peer: &str, now: Timestamp) -> Relation {
+        Relation::remembered(PeerRecord {
+            database: database.to_owned(),
+            peer: peer.to_owned(),
+            since: now,
+            agreed: None,
+            behind: None,
+            waiting: None,
+            disagreement: None,
+        })
+    }
+
+    /// Goes on with what an earlier run left.
+    pub fn remembered(record: PeerRecord) -> Relation {
+        Relation {
+            standing: match record.disagreement {
+                Some(_) => Standing::Disagrees,
+                None => Standing::Silent,
+            },
+            why: None,
+            theirs: None,
+            settled: None,
+            record,
+        }
+    }
+
+    /// Returns what is known of a state without asking anybody. A state that was found in the history of an earlier
+    /// trusted state is in that of a later one.
+    pub(super) fn known(&self, theirs: State, ours: State, since: Timestamp) -> Option<Found> {
+        if theirs.tx == ours.tx {
+            return Some(match theirs.hash == ours.hash {
+                true => Found::Same,
+                false => Found::Other(ours.hash),
+            });
+        }
+        let agreed = self.record.agreed.as_ref();
+        if agreed.is_some_and(|of| of.state == theirs && theirs.tx < ours.tx && of.time >= since) {
+            return Some(Found::Same);
+        }
+        let settled = self.settled.as_ref();
+        let settled = settled.filter(|of| of.theirs == theirs && of.since == since)?;
+        let holds = settled.ours == ours || settled.theirs.tx < settled.ours.tx;
+        holds.then_some(match settled.other {
+            Some(hash) => Found::Other(hash),
+            None => Found::Same,
+        })
+    }
+
+    /// Records what was found, so that it is not asked for again.
+    pub(super) fn settle(&mut self, theirs: State, ours: State, since: Timestamp, found: &Found) {
+        let other = match found {
+            Found::Same => None,
+            Found::Other(hash) => Some(*hash),
+            Found::Contradiction(_) | Found::Unclear(_) => return,
+        };
+        self.settled = Some(Settled {
+            theirs,
+            ours,
+            since,
+            other,
+        });
+    }
+
+    /// Records that a word agrees. The time is the peer's, and none from the future.
+    pub(super) fn agree(&mut self, word: &Word, ours: State, now: Timestamp) {
+        let time = word.time.min(now);
+        let before = self.record.agreed;
+        // words may be compared in another order than they were said
+        if before.is_none_or(|before| (before.time, before.state.tx) <= (time, word.state.tx)) {
+            self.record.agreed = Some(Agreed {
+                state: word.state,
+                time,
+            });
+        }
+        self.record.behind = match self.record.behind {
+            _ if word.state.tx >= ours.tx => None,
+            Some(behind) if word.state.tx < behind.tx => Some(behind),
+            _ => Some(Behind {
+                tx: ours.tx,
+                since: now,
+            }),
+        };
+        self.standing = match word.state.tx.cmp(&ours.tx) {
+            Ordering::Less => Standing::Behind,
+            Ordering::Equal => Standing::Agrees,
+            Ordering::Greater => Standing::Ahead,
+        };
+        self.why = None;
+    }
+
+    /// Records that a word could not be compared. The oldest such word is kept until it can be.
+    pub(super) fn wait(&mut self, word: &Word, why: String, now: Timestamp) {
+        self.standing = Standing::Pending;
+        self.why = Some(why);
+        self.record.waiting.get_or_insert_with(|| Waiting {
+            note: Arc::clone(&word.note),
+            time: word.time,
+            since: now,
+        });
+    }
+
+    /// Records that the peer says nothing that counts.
+    pub(super) fn fall_silent(&mut self, why: String) {
+        self.standing = Standing::Silent;
+        self.why = Some(why);
+    }
+
+    /// Records that a word contradicts what the server shows here. The first one is kept.
+    pub(super) fn disagree(&mut self, word: &Word, here: Digest, ours: State, now: Timestamp) {
+        self.standing = Standing::Disagrees;
+        self.why = None;
+        let here = State {
+            tx: word.state.tx,
+            hash: here,
+        };
+        self.record
+            .disagreement
+            .get_or_insert_with(|| Disagreement {
+                theirs: word.state,
+                here,
+                trusted: ours,
+                found: now,
+                note: Arc::clone(&word.note),
+            });
+    }
+}

@@ -1,0 +1,105 @@
+//! What is told of a peer and a database, and what of it is overdue.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::relation::{Relation, Standing};
+use crate::audit::age::WallAges;
+use crate::audit::outcome::Overdue;
+use crate::checkpoint::KeyName;
+use crate::clock::Timestamp;
+use crate::ledger::State;
+use crate::text::Shown;
+use crate::trust::{Agreed, Disagreement};
+
+/// What is told of a peer and a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerReport {
+    /// The peer.
+    pub peer: KeyName,
+    /// How its last word stands to what is trusted here.
+    pub standing: Standing,
+    /// Why it is silent or could not be compared.
+    pub why: Option<String>,
+    /// Its state.
+    pub theirs: Option<State>,
+    /// The last state in which both agree, and when the peer confirmed it.
+    pub agreed: Option<Agreed>,
+    /// Since when a word waits to be compared.
+    pub waiting: Option<Timestamp>,
+    /// Its word that contradicts what the server shows here, until an operator closes it.
+    pub disagreement: Option<Disagreement>,
+}
+
+impl PeerReport {
+    pub(super) fn of(peer: &KeyName, relation: &Relation) -> PeerReport {
+        let record = &relation.record;
+        PeerReport {
+            peer: peer.clone(),
+            standing: match (relation.standing, &record.disagreement) {
+                (Standing::Split, _) => Standing::Split,
+                (_, Some(_)) => Standing::Disagrees,
+                (standing, None) => standing,
+            },
+            why: relation.why.clone(),
+            theirs: relation.theirs,
+            agreed: record.agreed,
+            waiting: record.waiting.as_ref().map(|waiting| waiting.since),
+            disagreement: record.disagreement.clone(),
+        }
+    }
+}
+
+/// A disagreement in words; empty without one.
+impl fmt::Display for PeerReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(disagreement) = &self.disagreement else {
+            return Ok(());
+        };
+        let Disagreement { theirs, here, .. } = disagreement;
+        write!(
+            f,
+            "disagreement: {} says that transaction {} has hash {}, and here it has {}; either the server showed it \
+             another history, or {} is wrong: nothing but its word speaks against the server",
+            Shown::new(self.peer.as_str()),
+            theirs.tx,
+            theirs.hash,
+            here.hash,
+            Shown::new(self.peer.as_str()),
+        )
+    }
+}
+
+/// Returns what of the comparisons of a database is overdue: a word that could not be compared for longer than `allowed`, or
+/// fewer than `required` peers that confirmed what is trusted within that time.
+pub(super) fn overdue<'a>(
+    relations: impl Iterator<Item = &'a Relation> + Clone,
+    required: usize,
+    allowed: Duration,
+    ages: WallAges,
+) -> Option<Overdue> {
+    let waiting = relations.clone().filter_map(|relation| {
+        let waiting = relation.record.waiting.as_ref()?;
+        Some(ages.of(waiting.since))
+    });
+    if let Some(time) = waiting.max().filter(|time| *time > allowed) {
+        return Some(Overdue::Uncompared(time));
+    }
+    let unconfirmed = relations.map(|relation| {
+        let record = &relation.record;
+        let agreed = record.agreed.map(|agreed| agreed.time);
+        let last = ages.of(agreed.map_or(record.since, |time| time.max(record.since)));
+        let behind = record.behind.map(|behind| ages.of(behind.since));
+        // one that confirms an old state over and over confirms nothing of what came since
+        last.max(behind.unwrap_or_default())
+    });
+    let mut times: Vec<Duration> = unconfirmed.collect();
+    times.sort_unstable();
+    let confirmed = times.iter().filter(|time| **time <= allowed).count();
+    let time = times.get(required.checked_sub(1)?).copied();
+    (confirmed < required).then(|| Overdue::Unconfirmed {
+        confirmed,
+        required,
+        time: time.unwrap_or(allowed),
+    })
+}

@@ -1,0 +1,185 @@
+//! `peers`: how each peer's word on each database compared, so that a job under cron knows it too. Nothing that is trusted
+//! rests on it: a damaged one is a warning.
+
+use std::sync::Arc;
+
+use toml::Table;
+
+use super::failure::LocalFailure;
+use super::fault::Kind;
+use super::files;
+use super::sealed::{self, Writer};
+use super::store::Store;
+use super::warning::Warning;
+use crate::clock::Timestamp;
+use crate::ledger::State;
+use crate::sys::Lock;
+
+const WHAT: &str = "immuaudit: how the words of other auditors compared.";
+const FILE: &str = "peers";
+/// Longest file that is read, in bytes: 10,000 databases of several peers.
+const MAX_BYTES: u64 = 32 << 20;
+
+/// What is remembered of a peer and a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerRecord {
+    /// The database.
+    pub database: String,
+    /// The peer's name.
+    pub peer: String,
+    /// Since when its word on the database is waited for.
+    pub since: Timestamp,
+    /// The last state in which both agree.
+    pub agreed: Option<Agreed>,
+    /// Since when it has not confirmed this transaction.
+    pub behind: Option<Behind>,
+    /// Its oldest word that could not be compared yet.
+    pub waiting: Option<Waiting>,
+    /// Its first word that contradicts what the server shows here, if nothing but that word speaks against the server.
+    pub disagreement: Option<Disagreement>,
+}
+
+/// A state in which a peer and this auditor agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Agreed {
+    /// The state.
+    pub state: State,
+    /// When the peer confirmed it last.
+    pub time: Timestamp,
+}
+
+/// A transaction that is trusted here, and that a peer has not confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Behind {
+    /// The transaction.
+    pub tx: u64,
+    /// Since when it is waited for.
+    pub since: Timestamp,
+}
+
+/// A word that could not be compared yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The signed note.
+    pub note: Arc<str>,
+    /// When the peer confirmed it.
+    pub time: Timestamp,
+    /// When it was tried first.
+    pub since: Timestamp,
+}
+
+/// A peer's word that contradicts what the server shows here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disagreement {
+    /// The peer's state.
+    pub theirs: State,
+    /// What the same transaction is in the history that is trusted here.
+    pub here: State,
+    /// What was trusted here when it was found.
+    pub trusted: State,
+    /// When it was found first.
+    pub found: Timestamp,
+    /// The peer's signed note, as it came.
+    pub note: Arc<str>,
+}
+
+impl Store {
+    /// Writes down how the words of all peers compared.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn save_peers<'a>(
+        &self,
+        records: impl IntoIterator<Item = &'a PeerRecord>,
+    ) -> Result<(), LocalFailure> {
+        let _hold = self.hold(Lock::Exclusive)?;
+        let mut writer = Writer::new(WHAT, self.server());
+        for record in records {
+            write(&mut writer, record);
+        }
+        files::replace(Kind::Peers, &self.home.join(FILE), &writer.seal())
+    }
+
+    /// Returns how the words of all peers compared; nothing, and a warning, if the file is damaged.
+    pub fn load_peers(&self, now: Timestamp) -> Vec<PeerRecord> {
+        let path = self.home.join(FILE);
+        let records = self.elements(&path, MAX_BYTES, "peer", |table| parse(table, now));
+        records.unwrap_or_else(|| {
+            self.warn(Warning::BegunAnew { path });
+            Vec::new()
+        })
+    }
+}
+
+fn write(writer: &mut Writer, record: &PeerRecord) {
+    writer.element("peer");
+    writer.text("database", &record.database);
+    writer.text("name", &record.peer);
+    writer.time("since", record.since);
+    if let Some(agreed) = &record.agreed {
+        writer.text("agreed", &agreed.state.to_string());
+        writer.time("agreed_at", agreed.time);
+    }
+    if let Some(behind) = &record.behind {
+        writer.number("behind_tx", behind.tx);
+        writer.time("behind_since", behind.since);
+    }
+    if let Some(waiting) = &record.waiting {
+        writer.text("waiting_note", &waiting.note);
+        writer.time("waiting_time", waiting.time);
+        writer.time("waiting_since", waiting.since);
+    }
+    if let Some(disagreement) = &record.disagreement {
+        writer.text("disagreed_theirs", &disagreement.theirs.to_string());
+        writer.text("disagreed_here", &disagreement.here.to_string());
+        writer.text("disagreed_trusted", &disagreement.trusted.to_string());
+        writer.time("disagreed_found", disagreement.found);
+        writer.text("disagreed_note", &disagreement.note);
+    }
+}
+
+/// Times in the future are taken for now: a clock that jumped ahead and was put right must not keep anything young for
+/// ever.
+fn parse(table: &Table, now: Timestamp) -> Option<PeerRecord> {
+    let has = |key: &str| table.contains_key(key);
+    let text = |key| sealed::text(table, key).ok();
+    let time = |key| sealed::time(table, key).ok().map(|time| time.min(now));
+    let state = |key| sealed::state(table, key).ok().flatten();
+    Some(PeerRecord {
+        database: text("database")?.into(),
+        peer: text("name")?.into(),
+        since: time("since")?,
+        agreed: match has("agreed") {
+            true => Some(Agreed {
+                state: state("agreed")?,
+                time: time("agreed_at")?,
+            }),
+            false => None,
+        },
+        behind: match has("behind_tx") {
+            true => Some(Behind {
+                tx: sealed::number(table, "behind_tx").ok()?,
+                since: time("behind_since")?,
+            }),
+            false => None,
+        },
+        waiting: match has("waiting_note") {
+            true => Some(Waiting {
+                note: text("waiting_note")?.into(),
+                time: time("waiting_time")?,
+                since: time("waiting_since")?,
+            }),
+            false => None,
+        },
+        disagreement: match has("disagreed_theirs") {
+            true => Some(Disagreement {
+                theirs: state("disagreed_theirs")?,
+                here: state("disagreed_here")?,
+                trusted: state("disagreed_trusted")?,
+                found: time("disagreed_found")?,
+                note: text("disagreed_note")?.into(),
+            }),
+            false => None,
+        },
+    })
+}

@@ -1,0 +1,447 @@
+//! Peers: what they were shown, compared with what is trusted here. They make the auditor look, and accuse nobody.
+
+mod support;
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use immuaudit::audit::{Exit, Outcome, Overdue, Standing};
+use immuaudit::config::Signatures;
+use immuaudit::drill::{Delivery, Options};
+use immuaudit::ledger::{Digest, State};
+use immuaudit::trust::{Acknowledgement, Tampering};
+use immuaudit::wire::method;
+use support::peers::{DATABASE, INTERVAL, Peering, note_by, signer};
+
+/// What is told of the only peer.
+#[track_caller]
+fn standing(outcome: &Outcome) -> Standing {
+    let [peer] = outcome.peers.as_slice() else {
+        panic!("{:?}", outcome.peers);
+    };
+    peer.standing
+}
+
+#[track_caller]
+fn is_well(outcome: &Outcome, due: Standing) {
+    assert_eq!(standing(outcome), due, "{:?}", outcome.peers);
+    assert_eq!(outcome.exit(), Exit::Good, "{outcome:?}");
+    assert_eq!(outcome.open_alarms, 0);
+}
+
+fn other(state: State) -> State {
+    State {
+        hash: Digest::of(&[b"another history"]),
+        ..state
+    }
+}
+
+#[test]
+fn a_peer_that_trusts_this_state_or_one_of_its_history_agrees_and_the_server_is_asked_once_if_at_all()
+ {
+    let peering = Peering::unsigned();
+    let mut auditor = peering.auditor();
+    peering.says(peering.state(10));
+    is_well(&peering.cycle(&mut auditor), Standing::Agrees);
+    peering.proofs();
+    for _ in 0..5 {
+        peering.says(peering.state(10));
+        is_well(&peering.cycle(&mut auditor), Standing::Agrees);
+    }
+    assert_eq!(peering.proofs(), 0, "an unchanged pair costs no call");
+    peering.sim.embedded.grow(DATABASE, 10);
+    peering.says(peering.state(10)); // in the history here, which no proof is needed for
+    is_well(&peering.cycle(&mut auditor), Standing::Behind);
+    assert_eq!(peering.proofs(), 1, "the auditor's own");
+    peering.says(peering.state(7)); // between two states that were accepted here
+    is_well(&peering.cycle(&mut auditor), Standing::Behind);
+    peering.says(peering.state(7));
+    is_well(&peering.cycle(&mut auditor), Standing::Behind);
+    assert_eq!(peering.proofs(), 1);
+    peering.sim.embedded.grow(DATABASE, 10);
+    peering.says(peering.state(7));
+    is_well(&peering.cycle(&mut auditor), Standing::Behind);
+    assert_eq!(
+        peering.proofs(),
+        1,
+        "the auditor's own: what agreed stays so while the history goes on"
+    );
+    peering.says(peering.state(15));
+    is_well(&peering.cycle(&mut auditor), Standing::Behind);
+    assert_eq!(peering.proofs(), 1);
+}
+
+#[test]
+fn a_peer_that_is_ahead_is_proven_to_continue_what_is_trusted_here_and_moves_no_trust() {
+    let peering = Peering::unsigned();
+    // the server has come further by the time it is asked for the peer's state
+    let later = peering.fork(10, 12);
+    let ahead = later.state_at(12).expect("a state");
+    let grows = Rc::new(Cell::new(false));
+    let (sim, due, longer) = (peering.sim.clone(), grows.clone(), later.clone());
+    let mut auditor = peering.auditor_over(move |sent| {
+        if sent.call == method::VERIFIABLE_TX_BY_ID && due.get() {
+            sim.embedded.put_ledger(DATABASE, longer.clone());
+        }
+        Delivery::After(Duration::ZERO)
+    });
+    peering.is_down();
+    is_well(&peering.cycle(&mut auditor), Standing::Silent);
+    grows.set(true);
+    peering.proofs();
+    peering.says(ahead);
+    is_well(&peering.cycle(&mut auditor), Standing::Ahead);
+    assert_eq!(peering.proofs(), 1);
+    let trusted = peering.sim.store_beside().load(DATABASE).expect("a store");
+    assert_eq!(trusted.expect("trusted").state.tx, 10);
+    peering.says(ahead);
+    is_well(&peering.cycle(&mut auditor), Standing::Agrees);
+}
+
+#[test]
+fn another_hash_that_the_server_signed_is_a_split_view_with_an_alarm_and_trust_is_untouched() {
+    for shown in [10, 7, 14] {
+        let peering = Peering::signed();
+        let mut auditor = peering.auditor();
+        let fork = peering.fork(5, shown);
+        let theirs = peering.signed_state(fork);
+        assert_eq!(peering.cycle(&mut auditor).exit(), Exit::Good);
+        if shown > 10 {
+            peering.sim.embedded.grow(DATABASE, 20);
+        }
+        peering.says_signed(theirs);
+        let outcome = peering.cycle(&mut auditor);
+        assert_eq!(standing(&outcome), Standing::Split, "{shown}: {outcome:?}");
+        assert_eq!(outcome.exit(), Exit::Tampered);
+        assert_eq!(outcome.verdict.word(), "split-view");
+        assert_eq!(outcome.state_verdict().word(), "consistent");
+        let alarm = outcome.alarm.as_ref().expect("an alarm");
+        assert_eq!(
+            (alarm.kind, outcome.opened.len()),
+            (Tampering::SplitView, 1)
+        );
+        assert!(
+            outcome.why().contains("which the server signed"),
+            "{}",
+            outcome.why()
+        );
+        let trusted = peering.sim.store_beside().load(DATABASE).expect("a store");
+        let last = peering.sim.embedded.state(DATABASE).expect("a state");
+        assert_eq!(trusted.expect("trusted").state, last);
+        // it goes on, and is one alarm; it heals, and the alarm stays
+        let mut longer = peering.fork(5, shown + 1);
+        longer.truncate(shown + 1);
+        let (state, signature) = peering.signed_state(longer);
+        peering.says_signed((state, signature));
+        assert_eq!(peering.cycle(&mut auditor).open_alarms, 1);
+        peering.says(last);
+        let healed = peering.cycle(&mut auditor);
+        assert_eq!(healed.verdict.word(), "consistent", "{healed:?}");
+        assert_eq!((healed.open_alarms, healed.exit()), (1, Exit::Tampered));
+    }
+}
+
+#[test]
+fn a_peers_word_alone_is_a_disagreement_that_stays_until_an_operator_closes_it() {
+    let peering = Peering::unsigned();
+    let mut auditor = peering.auditor();
+    assert_eq!(peering.cycle(&mut auditor).exit(), Exit::Good);
+    peering.says(other(peering.state(10)));
+    let disagrees = |outcome: &Outcome| {
+        assert_eq!(standing(outcome), Standing::Disagrees, "{outcome:?}");
+        assert_eq!(outcome.exit(), Exit::Incomplete);
+        assert_eq!(
+            (outcome.verdict.word(), outcome.open_alarms),
+            ("consistent", 0)
+        );
+        assert!(!outcome.is_complete());
+        assert!(
+            outcome
+                .why()
+                .starts_with("disagreement: zone-b says that transaction 10"),
+            "{}",
+            outcome.why()
+        );
+    };
+    disagrees(&peering.cycle(&mut auditor));
+    peering.says(peering.state(10)); // it takes it back
+    disagrees(&peering.cycle(&mut auditor));
+    peering.is_down();
+    disagrees(&peering.cycle(&mut auditor));
+    drop(auditor);
+    let mut auditor = peering.auditor();
+    disagrees(&peering.cycle(&mut auditor));
+    let records = peering
+        .sim
+        .store_beside()
+        .load_peers(peering.sim.clock.now());
+    let kept = records[0].disagreement.as_ref().expect("a disagreement");
+    assert_eq!(kept.here, peering.state(10));
+    assert!(
+        kept.note.starts_with("immudb/tested/defaultdb\n10\n"),
+        "{}",
+        kept.note
+    );
+    let change = Acknowledgement {
+        disagreement: true,
+        ..Acknowledgement::default()
+    };
+    let store = peering.sim.store_beside();
+    store
+        .acknowledge(DATABASE, change, "kim", peering.sim.clock.now())
+        .expect("a file");
+    is_well(&peering.cycle(&mut auditor), Standing::Silent);
+    peering.says(peering.state(10));
+    is_well(&peering.cycle(&mut auditor), Standing::Agrees);
+    // the same again is a new one
+    peering.says(other(peering.state(10)));
+    disagrees(&peering.cycle(&mut auditor));
+}
+
+#[test]
+fn a_signature_counts_by_a_key_of_the_settings_alone_and_for_its_own_database_and_state() {
+    let peering = Peering::signed();
+    let theirs = peering.signed_state(peering.fork(5, 10));
+    let honest = peering.signed_state(peering.fork(10, 10)).1;
+    let stranger = Peering::signed();
+    let by_another_key = stranger.signed_state(stranger.fork(5, 10));
+    for (state, signature) in [
+        (theirs.0, honest), // of another state
+        by_another_key,     // by a key that only the peer names
+    ] {
+        let mut auditor = peering.auditor();
+        peering.cycle(&mut auditor);
+        peering.says_signed((state, signature));
+        let outcome = peering.cycle(&mut auditor);
+        assert_eq!(standing(&outcome), Standing::Disagrees, "{outcome:?}");
+        assert_eq!((outcome.exit(), outcome.open_alarms), (Exit::Incomplete, 0));
+    }
+    // nobody told this auditor of a key
+    let mut unconfigured = Peering::new(Options::default().signed());
+    unconfigured.policy.signatures = Signatures::NotRequired;
+    let theirs = unconfigured.signed_state(unconfigured.fork(5, 10));
+    let mut auditor = unconfigured.auditor();
+    unconfigured.cycle(&mut auditor);
+    unconfigured.says_signed(theirs);
+    let outcome = unconfigured.cycle(&mut auditor);
+    assert_eq!(standing(&outcome), Standing::Disagrees, "{outcome:?}");
+}
+
+#[test]
+fn what_is_old_early_of_another_server_by_another_key_or_no_checkpoint_at_all_counts_for_nothing() {
+    let peering = Peering::unsigned();
+    let mut auditor = peering.auditor();
+    peering.is_down();
+    peering.cycle(&mut auditor);
+    let wrong = other(peering.state(10));
+    let key = signer("zone-b");
+    type Note<'a> = Box<dyn Fn(u64) -> String + 'a>;
+    let by = |server: &'static str, database: &'static str, key: &str| {
+        let key = signer(key);
+        move |now| note_by(&key, (server, database), wrong, None, now)
+    };
+    let cases: Vec<(&str, Note<'_>)> = vec![
+        (
+            "replayed",
+            Box::new(|now| peering.note(wrong, None, now - 181)),
+        ),
+        (
+            "from the future",
+            Box::new(|now| peering.note(wrong, None, now + 301)),
+        ),
+        (
+            "of the end of time",
+            Box::new(|_| peering.note(wrong, None, u64::MAX >> 1)),
+        ),
+        (
+            "of another server",
+            Box::new(by("other", DATABASE, "zone-b")),
+        ),
+        (
+            "of another database",
+            Box::new(by("tested", "other", "zone-b")),
+        ),
+        (
+            "by another key",
+            Box::new(by("tested", DATABASE, "stranger")),
+        ),
+        (
+            "changed",
+            Box::new(|now| {
+                peering
+                    .note(wrong, None, now)
+                    .replacen("\n10\n", "\n9\n", 1)
+            }),
+        ),
+        ("no checkpoint", Box::new(|_| "<html>".to_owned())),
+        ("nothing", Box::new(|_| String::new())),
+        (
+            "huge",
+            Box::new(|now| note_by(&key, ("tested", &"x".repeat(70_000)), wrong, None, now)),
+        ),
+    ];
+    for (what, note) in cases {
+        // the time of the cycle that hears it
+        peering.answers(note(peering.now() + INTERVAL.as_secs()));
+        let outcome = peering.cycle(&mut auditor);
+        assert_eq!(standing(&outcome), Standing::Silent, "{what}: {outcome:?}");
+        assert_eq!(
+            (outcome.exit(), outcome.open_alarms),
+            (Exit::Good, 0),
+            "{what}"
+        );
+        let why = outcome.peers[0].why.as_deref().unwrap_or_default();
+        assert!(!why.is_empty(), "{what}");
+    }
+}
+
+#[test]
+fn a_state_that_the_server_has_not_come_to_yet_waits_and_is_compared_once_it_has() {
+    let peering = Peering::unsigned();
+    let mut auditor = peering.auditor();
+    let early = peering.fork(10, 10);
+    peering.sim.embedded.grow(DATABASE, 10);
+    let late = peering.sim.embedded.ledger(DATABASE).expect("a ledger");
+    let ahead = peering.state(20);
+    // a replica that lags
+    peering.sim.embedded.put_ledger(DATABASE, early);
+    peering.says(ahead);
+    let outcome = peering.cycle(&mut auditor);
+    is_well(&outcome, Standing::Pending);
+    assert!(outcome.peers[0].waiting.is_some());
+    peering.sim.embedded.put_ledger(DATABASE, late);
+    peering.is_down(); // what it said is remembered
+    let outcome = peering.cycle(&mut auditor);
+    assert!(outcome.peers[0].waiting.is_none(), "{outcome:?}");
+    assert_eq!(outcome.peers[0].agreed.expect("agreed").state, ahead);
+}
+
+#[test]
+fn a_split_that_was_shown_once_and_could_not_be_compared_is_found_after_it_healed_and_after_a_restart()
+ {
+    let peering = Peering::signed();
+    let mut auditor = peering.auditor();
+    let theirs = peering.signed_state(peering.fork(10, 15));
+    peering.cycle(&mut auditor);
+    peering.says_signed(theirs);
+    is_well(&peering.cycle(&mut auditor), Standing::Pending);
+    drop(auditor);
+    let mut auditor = peering.auditor();
+    peering.sim.embedded.grow(DATABASE, 10);
+    peering.says(peering.state(20)); // as if nothing had been
+    let outcome = peering.cycle(&mut auditor);
+    assert_eq!(outcome.verdict.word(), "split-view", "{outcome:?}");
+}
+
+#[test]
+fn a_word_that_cannot_be_compared_for_three_intervals_is_overdue() {
+    let peering = Peering::unsigned();
+    let mut auditor = peering.auditor();
+    peering.cycle(&mut auditor);
+    for cycle in 0..6 {
+        // a transaction that this server never gets
+        peering.says(other(State {
+            tx: 1_000 + cycle,
+            ..peering.state(10)
+        }));
+        let outcome = peering.cycle(&mut auditor);
+        let late = cycle > 3;
+        let overdue = outcome.peers_overdue;
+        assert_eq!(
+            matches!(overdue, Some(Overdue::Uncompared(_))),
+            late,
+            "{cycle}: {overdue:?}"
+        );
+        assert_eq!(outcome.exit() == Exit::Incomplete, late, "{cycle}");
+    }
+}
+
+#[test]
+fn what_the_server_itself_shows_of_the_peers_history_is_a_split_view_without_any_signature() {
+    let peering = Peering::unsigned();
+    let fork = peering.fork(5, 10);
+    let theirs = fork.state_at(8).expect("a state");
+    let honest = peering.sim.embedded.ledger(DATABASE).expect("a ledger");
+    let is_asked = Rc::new(Cell::new(false));
+    let (sim, asked) = (peering.sim.clone(), is_asked.clone());
+    let mut auditor = peering.auditor_over(move |sent| {
+        // who asks for a proof is shown the other history
+        let shown = match sent.call == method::VERIFIABLE_TX_BY_ID && asked.get() {
+            true => &fork,
+            false => &honest,
+        };
+        sim.embedded.put_ledger(DATABASE, shown.clone());
+        Delivery::After(Duration::ZERO)
+    });
+    assert_eq!(peering.cycle(&mut auditor).exit(), Exit::Good);
+    is_asked.set(true);
+    peering.says(theirs);
+    let outcome = peering.cycle(&mut auditor);
+    assert_eq!(standing(&outcome), Standing::Split, "{outcome:?}");
+    assert_eq!(outcome.verdict.word(), "split-view");
+    assert!(
+        outcome.why().contains("the server shows it here too"),
+        "{}",
+        outcome.why()
+    );
+    // the same with a word that nobody was shown: the server is not accused by it
+    let nobodys = other(theirs);
+    let place = Peering::unsigned();
+    let mut auditor = place.auditor();
+    place.cycle(&mut auditor);
+    place.says(nobodys);
+    assert_eq!(standing(&place.cycle(&mut auditor)), Standing::Disagrees);
+}
+
+#[test]
+fn a_word_from_before_the_history_that_is_trusted_here_contradicts_nothing() {
+    let peering = Peering::signed();
+    let theirs = peering.signed_state(peering.fork(5, 10));
+    peering.says_signed(theirs); // said before the first sight here
+    peering.sim.time.advance(Duration::from_secs(60));
+    let mut auditor = peering.auditor();
+    let outcome = peering.cycle(&mut auditor);
+    is_well(&outcome, Standing::Pending);
+    assert!(outcome.peers[0].waiting.is_none());
+}
+
+#[test]
+fn a_database_that_too_few_peers_confirmed_within_three_intervals_is_overdue() {
+    let mut peering = Peering::unsigned();
+    peering.required = 1;
+    let mut auditor = peering.auditor();
+    peering.is_down();
+    let overdue =
+        |outcome: &Outcome| matches!(outcome.peers_overdue, Some(Overdue::Unconfirmed { .. }));
+    for cycle in 0..6 {
+        assert_eq!(overdue(&peering.cycle(&mut auditor)), cycle > 3, "{cycle}");
+    }
+    peering.says(peering.state(10));
+    is_well(&peering.cycle(&mut auditor), Standing::Agrees);
+    // a restart knows when it agreed last
+    peering.is_down();
+    drop(auditor);
+    let mut auditor = peering.auditor();
+    for cycle in 0..5 {
+        assert_eq!(overdue(&peering.cycle(&mut auditor)), cycle > 1, "{cycle}");
+    }
+    // whoever confirms an old state over and over confirms nothing of what came since
+    peering.says(peering.state(10));
+    is_well(&peering.cycle(&mut auditor), Standing::Agrees);
+    for cycle in 0..6 {
+        peering.sim.embedded.grow(DATABASE, 1);
+        peering.says(peering.state(10));
+        assert_eq!(overdue(&peering.cycle(&mut auditor)), cycle > 3, "{cycle}");
+    }
+    // one that is always a transaction behind confirms what it is due
+    let mut last = peering.state(10);
+    for _ in 0..8 {
+        peering.says(last);
+        last = peering.sim.embedded.state(DATABASE).expect("a state");
+        peering.sim.embedded.grow(DATABASE, 1);
+        peering.cycle(&mut auditor);
+    }
+    peering.says(last);
+    assert!(!overdue(&peering.cycle(&mut auditor)));
+}

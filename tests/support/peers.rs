@@ -1,0 +1,186 @@
+//! Peers of an auditor without a network: a test says what each of them says.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use immuaudit::audit::{Auditor, Outcome, Policy};
+use immuaudit::checkpoint::{Checkpoint, KeyName, Origin, SignerKey, cosigned};
+use immuaudit::config::Signatures;
+use immuaudit::drill::{Delivery, Ledger, NewEntry, Options, Sent};
+use immuaudit::ledger::{PublicKey, Signature, State};
+use immuaudit::peer::{Hearing, InProcess, Witness};
+use immuaudit::wire::method;
+
+use super::simulated::Simulation;
+
+pub const DATABASE: &str = "defaultdb";
+/// From one cycle to the next.
+pub const INTERVAL: Duration = Duration::from_secs(60);
+
+/// The private key of the peer with this name.
+pub fn signer(name: &str) -> SignerKey {
+    let seed = [name.len() as u8; 32];
+    SignerKey::of_seed(KeyName::new(name).expect("a name"), &seed).expect("a key")
+}
+
+pub fn witness(name: &str) -> Witness {
+    let key = signer(name).public().clone();
+    Witness {
+        name: key.name.clone(),
+        keys: vec![key],
+    }
+}
+
+type Said = Rc<RefCell<Result<Vec<u8>, String>>>;
+
+/// A ledger, an auditor of it, and one peer.
+pub struct Peering {
+    pub sim: Rc<Simulation>,
+    said: Said,
+    pub policy: Policy,
+    pub required: usize,
+}
+
+impl Peering {
+    /// A ledger of ten transactions that signs its states by a key that the auditor knows.
+    pub fn signed() -> Peering {
+        let mut peering = Peering::new(Options::default().signed());
+        let pem = peering.sim.embedded.public_pem().expect("a key");
+        let keys = PublicKey::from_pem(&pem).expect("a key");
+        peering.policy.signatures = Signatures::By(keys);
+        peering
+    }
+
+    /// A ledger of ten transactions that signs nothing.
+    pub fn unsigned() -> Peering {
+        Peering::new(Options::default())
+    }
+
+    pub fn new(options: Options) -> Peering {
+        let sim = Simulation::new(options);
+        sim.embedded.grow(DATABASE, 10);
+        Peering {
+            sim: Rc::new(sim),
+            said: Rc::new(RefCell::new(Err("it was not asked".to_owned()))),
+            policy: Policy {
+                interval: INTERVAL,
+                ..Policy::of_consistency()
+            },
+            required: 0,
+        }
+    }
+
+    /// The auditor, or after a drop the same one restarted.
+    pub fn auditor(&self) -> Auditor {
+        self.auditor_over(|_| Delivery::After(Duration::ZERO))
+    }
+
+    pub fn auditor_over(&self, network: impl FnMut(&Sent<'_>) -> Delivery + 'static) -> Auditor {
+        let auditor = self.sim.auditor(self.policy.clone(), network);
+        auditor.with_peers_of(self.hearing())
+    }
+
+    /// The peer `zone-b` that says what [`Peering::says`] was told.
+    pub fn hearing(&self) -> Hearing {
+        let peers = [witness("zone-b")];
+        let said = self.said.clone();
+        let source = InProcess::new(&peers, "tested", move |_| said.borrow().clone());
+        Hearing::new(&peers, self.required, Box::new(source))
+    }
+
+    /// The peer answers with these bytes from now on.
+    pub fn answers(&self, bytes: impl Into<Vec<u8>>) {
+        *self.said.borrow_mut() = Ok(bytes.into());
+    }
+
+    /// The peer cannot be reached from now on.
+    pub fn is_down(&self) {
+        *self.said.borrow_mut() = Err("no connection".to_owned());
+    }
+
+    /// The peer confirms a state, now.
+    pub fn says(&self, state: State) {
+        self.answers(self.note(state, None, self.now()));
+    }
+
+    /// The peer confirms a state that the server signed.
+    pub fn says_signed(&self, (state, signature): (State, Signature)) {
+        self.answers(self.note(state, Some(signature), self.now()));
+    }
+
+    /// A checkpoint of the peer.
+    pub fn note(&self, state: State, signature: Option<Signature>, time: u64) -> String {
+        note_by(
+            &signer("zone-b"),
+            ("tested", DATABASE),
+            state,
+            signature,
+            time,
+        )
+    }
+
+    pub fn now(&self) -> u64 {
+        self.sim.clock.now().unix()
+    }
+
+    /// The state of the ledger at a transaction.
+    pub fn state(&self, tx: u64) -> State {
+        self.sim.embedded.state_at(DATABASE, tx).expect("a state")
+    }
+
+    /// Another history that has the first `shared` transactions of this one, and is `length` long.
+    pub fn fork(&self, shared: u64, length: u64) -> Ledger {
+        let mut ledger = self.sim.embedded.ledger(DATABASE).expect("a ledger");
+        ledger.truncate(shared);
+        while ledger.last() < length {
+            ledger.commit(vec![NewEntry::set("forged", ledger.last().to_string())]);
+        }
+        ledger
+    }
+
+    /// A state with the server's signature, as it shows it to whoever is shown this history.
+    pub fn signed_state(&self, ledger: Ledger) -> (State, Signature) {
+        let embedded = &self.sim.embedded;
+        let honest = embedded.ledger(DATABASE).expect("a ledger");
+        embedded.put_ledger(DATABASE, ledger);
+        let mut server = self.sim.server(|_| Delivery::After(Duration::ZERO));
+        let claimed = server.state(DATABASE).expect("a state");
+        embedded.put_ledger(DATABASE, honest);
+        (claimed.state, claimed.signature.expect("a signature"))
+    }
+
+    /// One cycle an interval after the last one; the outcome of the database.
+    pub fn cycle(&self, auditor: &mut Auditor) -> Outcome {
+        self.sim.time.advance(INTERVAL);
+        let mut cycle = auditor.cycle(|_| {});
+        let place = cycle.outcomes.iter().position(|of| of.database == DATABASE);
+        cycle.outcomes.remove(place.expect("an outcome"))
+    }
+
+    /// Proofs that the server was asked for since the last call.
+    pub fn proofs(&self) -> u64 {
+        let calls = self.sim.embedded.calls();
+        self.sim.embedded.reset_calls();
+        calls.get(method::VERIFIABLE_TX_BY_ID).copied().unwrap_or(0)
+    }
+}
+
+/// A checkpoint by any key, of any server and database.
+pub fn note_by(
+    key: &SignerKey,
+    (server, database): (&str, &str),
+    state: State,
+    signature: Option<Signature>,
+    time: u64,
+) -> String {
+    let checkpoint = Checkpoint {
+        origin: Origin {
+            server: server.into(),
+            database: database.into(),
+        },
+        state,
+        signature,
+    };
+    cosigned(&checkpoint, key, time).to_string()
+}
