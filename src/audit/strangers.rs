@@ -205,6 +205,8 @@ mod tests {
             open_alarms: 0,
             overdue: None,
             values_overdue: None,
+            peers: Vec::new(),
+            peers_overdue: None,
             warnings: Vec::new(),
             duration: Duration::ZERO,
             is_stranger: true,
