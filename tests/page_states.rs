@@ -67,6 +67,8 @@ fn outcome(database: &str, verdict: Verdict) -> Outcome {
         open_alarms: usize::from(verdict.is_tampering()),
         overdue: None,
         values_overdue: None,
+        peers: Vec::new(),
+        peers_overdue: None,
         warnings: Vec::new(),
         duration: Duration::from_secs(1),
         is_stranger: false,

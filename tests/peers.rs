@@ -6,11 +6,11 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use immuaudit::audit::{Exit, Outcome, Overdue, Standing};
+use immuaudit::audit::{Bearing, Exit, Outcome, Overdue, Rechecked, Standing, recheck};
 use immuaudit::config::Signatures;
 use immuaudit::drill::{Delivery, Options};
 use immuaudit::ledger::{Digest, State};
-use immuaudit::trust::{Acknowledgement, Tampering};
+use immuaudit::trust::{Acknowledgement, Tampering, read_evidence};
 use immuaudit::wire::method;
 use support::peers::{DATABASE, INTERVAL, Peering, note_by, signer};
 
@@ -126,6 +126,13 @@ fn another_hash_that_the_server_signed_is_a_split_view_with_an_alarm_and_trust_i
             "{}",
             outcome.why()
         );
+        let evidence = read_evidence(&alarm.evidence).expect("a file");
+        let keys = peering.policy.signatures.keys();
+        for (keys, due) in [(keys, Bearing::Proof), (&[][..], Bearing::Witnesses)] {
+            let found = recheck(&evidence, keys);
+            let is_due = matches!(&found, Rechecked::Shown { bearing, .. } if *bearing == due);
+            assert!(is_due, "{shown}: {found:?}");
+        }
         let trusted = peering.sim.store_beside().load(DATABASE).expect("a store");
         let last = peering.sim.embedded.state(DATABASE).expect("a state");
         assert_eq!(trusted.expect("trusted").state, last);
@@ -183,6 +190,19 @@ fn a_peers_word_alone_is_a_disagreement_that_stays_until_an_operator_closes_it()
         "{}",
         kept.note
     );
+    let path = peering
+        .sim
+        .store_beside()
+        .disagreement_path(DATABASE, "zone-b");
+    let found = recheck(&read_evidence(&path).expect("a file"), &[]);
+    let is_due = matches!(
+        &found,
+        Rechecked::Shown {
+            bearing: Bearing::Witnesses,
+            ..
+        }
+    );
+    assert!(is_due, "{found:?}");
     let change = Acknowledgement {
         disagreement: true,
         ..Acknowledgement::default()
@@ -385,6 +405,16 @@ fn what_the_server_itself_shows_of_the_peers_history_is_a_split_view_without_any
         "{}",
         outcome.why()
     );
+    let evidence = read_evidence(&outcome.alarm.expect("an alarm").evidence).expect("a file");
+    let found = recheck(&evidence, &[]);
+    let is_due = matches!(
+        &found,
+        Rechecked::Shown {
+            bearing: Bearing::AuditorsWord,
+            ..
+        }
+    );
+    assert!(is_due, "{found:?}");
     // the same with a word that nobody was shown: the server is not accused by it
     let nobodys = other(theirs);
     let place = Peering::unsigned();

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use super::alarm::readable;
 use super::open::{self, Failed};
-use crate::audit::{Exit, Rechecked, recheck};
+use crate::audit::{Bearing, Exit, Rechecked, recheck};
 use crate::config::{EvidenceTask, Settings};
 use crate::report::{evidence_line, print};
 use crate::text::Shown;
-use crate::trust::{Evidence, LocatedRecord, Shortened, Store, read_evidence};
+use crate::trust::{Answer, Evidence, LocatedRecord, Shortened, Store, read_evidence};
 
 /// Lists, shows or checks evidence.
 pub fn run(settings: &Settings, task: &EvidenceTask) -> Result<Exit, Failed> {
@@ -108,6 +108,13 @@ fn show(settings: &Settings, evidence: &Evidence) {
         };
         let call = Shown::new(&kept.call);
         lines.push(format!("answer:   {call}: {answer}{cut}"));
+        if let (Answer::CHECKPOINT, Ok(note)) = (kept.call.as_str(), &kept.reply) {
+            let note = String::from_utf8_lossy(note);
+            lines.extend(
+                note.lines()
+                    .map(|line| format!("          {}", Shown::new(line))),
+            );
+        }
     }
     if evidence.left_out > 0 {
         lines.push(format!("          {} more had no room", evidence.left_out));
@@ -120,6 +127,13 @@ fn verify(settings: &Settings, file: &Path) -> Result<Exit, Failed> {
     let evidence = read_evidence(file)?;
     let kind = evidence.finding.kind;
     match recheck(&evidence, settings.audit.signatures.keys()) {
+        Rechecked::Shown {
+            what,
+            bearing: bearing @ Bearing::Witnesses,
+        } => {
+            print(&format!("checked again: {what}\n{bearing}"));
+            Ok(Exit::Incomplete)
+        }
         Rechecked::Shown { what, bearing } => {
             print(&format!("{kind}, checked again: {what}\n{bearing}"));
             Ok(Exit::Tampered)

@@ -118,6 +118,8 @@ impl Shortened {
 }
 
 impl Answer {
+    /// What a signed checkpoint of another auditor is called among the answers.
+    pub const CHECKPOINT: &'static str = "checkpoint of another auditor";
     /// Bytes that an answer takes in evidence in addition to its request and reply, about.
     pub const OVERHEAD: usize = 200;
 

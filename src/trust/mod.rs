@@ -14,6 +14,7 @@
 //!            DATABASE.mirror        the hash of every transaction, under --audit-mirror
 //!            evidence/DATABASE/ALARM.toml   what shows it, a file each finding
 //!            located/DATABASE/ALARM.toml    where it was tampered
+//!            disagreements/DATABASE/PEER.toml   what a peer's word alone contradicts
 //!            arrivals               the databases, in the order of their first trusted states
 //!            identities             every immudb-uuid seen
 //!            outcomes               the last verdicts

@@ -1,13 +1,17 @@
 //! `peers`: how each peer's word on each database compared, so that a job under cron knows it too. Nothing that is trusted
 //! rests on it: a damaged one is a warning.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use toml::Table;
 
+use super::evidence;
 use super::failure::LocalFailure;
 use super::fault::Kind;
 use super::files;
+use super::finding::Finding;
+use super::name::file_name;
 use super::sealed::{self, Writer};
 use super::store::Store;
 use super::warning::Warning;
@@ -17,6 +21,8 @@ use crate::sys::Lock;
 
 const WHAT: &str = "immuaudit: how the words of other auditors compared.";
 const FILE: &str = "peers";
+/// The directory of the evidence of disagreements, one file for each peer and database.
+const DISAGREEMENTS: &str = "disagreements";
 /// Longest file that is read, in bytes: 10,000 databases of several peers.
 const MAX_BYTES: u64 = 32 << 20;
 
@@ -98,6 +104,31 @@ impl Store {
             write(&mut writer, record);
         }
         files::replace(Kind::Peers, &self.home.join(FILE), &writer.seal())
+    }
+
+    /// Writes the evidence of a disagreement with a peer, in the place of an older one. It opens no alarm.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn keep_disagreement(
+        &self,
+        finding: &Finding,
+        peer: &str,
+        now: Timestamp,
+    ) -> Result<(), LocalFailure> {
+        let _hold = self.hold(Lock::Exclusive)?;
+        let path = self.disagreement_path(&finding.database, peer);
+        for directory in [path.parent().and_then(Path::parent), path.parent()] {
+            files::create_directory(directory.unwrap_or(&self.home))?;
+        }
+        let file = evidence::render(self.server(), finding, now, &self.limits);
+        files::replace(Kind::Evidence, &path, &file)
+    }
+
+    /// Returns where the evidence of a disagreement with a peer is.
+    pub fn disagreement_path(&self, database: &str, peer: &str) -> PathBuf {
+        let directory = self.home.join(DISAGREEMENTS).join(file_name(database));
+        directory.join(file_name(peer) + ".toml")
     }
 
     /// Returns how the words of all peers compared; nothing, and a warning, if the file is damaged.

@@ -5,6 +5,7 @@ use crate::audit::verdict::{Reason, Verdict};
 use crate::ledger::{Digest, State};
 use crate::server::Server;
 use crate::trust::Tampering;
+use crate::wire::Entries;
 
 /// What the server shows as the transaction of another auditor's state.
 #[derive(Debug)]
@@ -28,8 +29,9 @@ pub fn beside(
     ours: &State,
     range: u64,
 ) -> Beside {
-    let (shown, proof) = match proof::shown_beside(server, database, theirs.tx, ours, range) {
-        Ok(shown) => shown,
+    let asked = proof::placed(server, database, theirs.tx, ours, Entries::Excluded, range);
+    let (shown, proof) = match asked {
+        Ok((tx, proof)) => (tx.header.alh(), proof),
         Err(Place::Failed(failure)) => return Beside::Unknown(Reason::of_failure(failure)),
         Err(Place::Unproven(_, reason)) => return Beside::Unknown(reason),
         Err(Place::Stopped) => return Beside::Stopped,

@@ -138,8 +138,8 @@ pub fn stand(
     }
 }
 
-/// What the server shows as transaction `tx`, and how that stands to `trusted`.
-fn placed(
+/// What the server shows as transaction `tx`, and how that stands to `trusted`, of which it is an ancestor or a descendant.
+pub(super) fn placed(
     server: &mut Server,
     database: &str,
     tx: u64,
@@ -149,12 +149,12 @@ fn placed(
 ) -> Result<(Tx, Proof), Place> {
     let (shown, answer) =
         ask(server, database, tx, trusted, entries).map_err(|ended| ended.place())?;
-    let source = State {
+    let here = State {
         tx,
         hash: shown.header.alh(),
     };
     if tx == trusted.tx {
-        return Err(match source == *trusted {
+        return Err(match here == *trusted {
             true => Place::Proven(shown),
             false => Place::Unproven(
                 Verdict::Tampered(Tampering::Inconsistent),
@@ -162,11 +162,15 @@ fn placed(
             ),
         });
     }
+    let (source, target) = match tx < trusted.tx {
+        true => (&here, trusted),
+        false => (trusted, &here),
+    };
     let mut pair = Pair {
         server,
         database,
-        source: &source,
-        target: trusted,
+        source,
+        target,
         asked: tx,
         range,
     };
@@ -175,40 +179,6 @@ fn placed(
         Answered::Excuse(failure) => pair.excuse(Some(failure)),
     };
     Ok((shown, proof.unwrap_or_else(|ended| ended)))
-}
-
-/// Returns the hash of what the server shows as transaction `tx`, and how it stands to `ours`, of which it is an ancestor or
-/// a descendant.
-pub(super) fn shown_beside(
-    server: &mut Server,
-    database: &str,
-    tx: u64,
-    ours: &State,
-    range: u64,
-) -> Result<(Digest, Proof), Place> {
-    if tx < ours.tx {
-        let (shown, proof) = placed(server, database, tx, ours, Entries::Excluded, range)?;
-        return Ok((shown.header.alh(), proof));
-    }
-    let (shown, answer) =
-        ask(server, database, tx, ours, Entries::Excluded).map_err(|ended| ended.place())?;
-    let target = State {
-        tx,
-        hash: shown.header.alh(),
-    };
-    let mut pair = Pair {
-        server,
-        database,
-        source: ours,
-        target: &target,
-        asked: tx,
-        range,
-    };
-    let proof = match answer {
-        Answered::Proof(answer) => pair.settle(*answer),
-        Answered::Excuse(failure) => pair.excuse(Some(failure)),
-    };
-    Ok((target.hash, proof.unwrap_or_else(|ended| ended)))
 }
 
 /// What comes beside a transaction to show its place.

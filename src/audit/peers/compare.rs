@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::relation::{Found, Relation, Standing};
+use super::relation::{ByAnswer, Found, Relation, Standing};
 use super::report::{self, PeerReport};
 use super::split::Told;
 use crate::audit::age::late_after;
@@ -75,8 +75,8 @@ impl Auditor {
                 .peers
                 .insert(peer.clone(), relation);
             if let Some(told) = told? {
-                let split = self.split(database, &trusted, &peer, told);
-                conclusion.split = conclusion.split.or(Some(Box::new(split)));
+                let split = self.tell_of_peer(database, &trusted, &peer, told);
+                conclusion.split = conclusion.split.or(split.map(Box::new));
             }
         }
         Some(conclusion)
@@ -140,7 +140,7 @@ impl Auditor {
         let waiting = waiting.filter(|waiting| waiting.time <= self.wall_time());
         if let Some(waiting) = waiting.and_then(waiting_word) {
             if waiting.state.tx <= ours.state.tx {
-                let found = self.find(relation, waiting.state, ours, line)?;
+                let found = self.find(relation, &waiting, ours, line)?;
                 if !matches!(found, Found::Unclear(_)) {
                     relation.record.waiting = None;
                     split = self.apply(relation, &waiting, found, ours);
@@ -174,25 +174,34 @@ impl Auditor {
             Age::Fresh => {}
         }
         relation.theirs = Some(word.state);
-        let found = self.find(relation, word.state, ours, line)?;
+        let found = self.find(relation, &word, ours, line)?;
         let told = self.apply(relation, &word, found, ours);
         Some(split.or(told))
     }
 
     /// Finds out what the history here has in the place of a peer's state. The server is only asked if neither what is
-    /// remembered nor the history on disk tells.
+    /// remembered nor the history on disk tells, or for the sake of evidence: a contradiction that becomes an alarm is to
+    /// be proven by the file that is kept of it.
     fn find(
         &mut self,
         relation: &mut Relation,
-        theirs: State,
+        word: &Word,
         ours: Ours,
         line: &mut Line,
     ) -> Option<Found> {
-        if let Some(found) = relation.known(theirs, ours.state, ours.since) {
-            return Some(found);
-        }
+        let theirs = word.state;
         let database = relation.record.database.clone();
-        let found = match self.in_history(&database, theirs, ours, line) {
+        let known = relation.known(theirs, ours.state, ours.since);
+        let known = known.or_else(|| self.in_history(&database, theirs, ours, line));
+        let found = match known {
+            Some(Found::Other(here, _))
+                if theirs.tx != ours.state.tx && self.is_to_be_shown(relation, word) =>
+            {
+                match self.ask_beside(&database, theirs, ours)? {
+                    Found::Unclear(_) | Found::Same => Found::Other(here, ByAnswer::No),
+                    found => found,
+                }
+            }
             Some(found) => found,
             None => self.ask_beside(&database, theirs, ours)?,
         };
@@ -223,7 +232,7 @@ impl Auditor {
             Err(why) => Some(Found::Unclear(why.clone())),
             Ok(line) => line.get(&theirs.tx).map(|here| match *here == theirs.hash {
                 true => Found::Same,
-                false => Found::Other(*here),
+                false => Found::Other(*here, ByAnswer::No),
             }),
         }
     }
@@ -238,13 +247,13 @@ impl Auditor {
             let shown = beside(&mut self.server, database, &theirs, &ours.state, range);
             let found = match shown {
                 Beside::Proven(hash) if hash == theirs.hash => Found::Same,
-                Beside::Proven(hash) => Found::Other(hash),
+                Beside::Proven(hash) => Found::Other(hash, ByAnswer::Yes),
                 Beside::Contradicts(reason) => Found::Contradiction(reason),
                 Beside::Unknown(reason) => Found::Unclear(not_yet(&reason, theirs)),
                 Beside::Stopped => return None,
             };
             match found {
-                Found::Other(_) | Found::Contradiction(_) if again => again = false,
+                Found::Other(..) | Found::Contradiction(_) if again => again = false,
                 found => return Some(found),
             }
         }
@@ -274,22 +283,28 @@ impl Auditor {
                 Some(Told::ByItsAnswer(word.clone(), reason))
             }
             // what was trusted before an operator gave it up is another history for a good reason
-            Found::Other(_) if word.time < ours.since => {
+            Found::Other(..) if word.time < ours.since => {
                 relation.standing = Standing::Pending;
                 let why = "its word is older than the history that is trusted here";
                 relation.why = Some(why.to_owned());
                 None
             }
-            Found::Other(here) if self.is_signed_by_the_server(word) => {
+            Found::Other(here, by) if self.is_signed_by_the_server(word) => {
                 relation.standing = Standing::Split;
                 relation.why = None;
-                Some(Told::ByItsSignature(word.clone(), here))
+                Some(Told::ByItsSignature(word.clone(), here, by))
             }
-            Found::Other(here) => {
+            Found::Other(here, by) => {
+                let is_new = relation.record.disagreement.is_none();
                 relation.disagree(word, here, ours.state, now);
-                None
+                is_new.then(|| Told::ByItsWord(word.clone(), here, by))
             }
         }
+    }
+
+    /// Returns whether what contradicts a word is to be proven by a file: it becomes an alarm, or is new.
+    fn is_to_be_shown(&self, relation: &Relation, word: &Word) -> bool {
+        relation.record.disagreement.is_none() || self.is_signed_by_the_server(word)
     }
 
     /// Returns whether the server signed a peer's state for this very database, by a key of the settings. A key that only

@@ -59,12 +59,19 @@ impl Standing {
 pub(super) enum Found {
     /// The same state.
     Same,
-    /// Another hash, by the trusted history itself or by a proof of the server.
-    Other(Digest),
+    /// Another hash, and whether an answer of this check proves it.
+    Other(Digest, ByAnswer),
     /// The server showed the peer's state here too, and it contradicts the trusted one.
     Contradiction(Reason),
     /// Nothing that counts, for this reason.
     Unclear(String),
+}
+
+/// Whether an answer of the server in this check proves what the history here has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ByAnswer {
+    Yes,
+    No,
 }
 
 /// A comparison that need not be made again.
@@ -125,7 +132,7 @@ impl Relation {
         if theirs.tx == ours.tx {
             return Some(match theirs.hash == ours.hash {
                 true => Found::Same,
-                false => Found::Other(ours.hash),
+                false => Found::Other(ours.hash, ByAnswer::No),
             });
         }
         let agreed = self.record.agreed.as_ref();
@@ -136,7 +143,7 @@ impl Relation {
         let settled = settled.filter(|of| of.theirs == theirs && of.since == since)?;
         let holds = settled.ours == ours || settled.theirs.tx < settled.ours.tx;
         holds.then_some(match settled.other {
-            Some(hash) => Found::Other(hash),
+            Some(hash) => Found::Other(hash, ByAnswer::No),
             None => Found::Same,
         })
     }
@@ -145,7 +152,7 @@ impl Relation {
     pub(super) fn settle(&mut self, theirs: State, ours: State, since: Timestamp, found: &Found) {
         let other = match found {
             Found::Same => None,
-            Found::Other(hash) => Some(*hash),
+            Found::Other(hash, _) => Some(*hash),
             Found::Contradiction(_) | Found::Unclear(_) => return,
         };
         self.settled = Some(Settled {

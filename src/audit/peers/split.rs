@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::relation::ByAnswer;
 use crate::audit::auditor::Auditor;
 use crate::audit::capture;
 use crate::audit::values::Alarms;
@@ -11,15 +12,14 @@ use crate::ledger::{Digest, State};
 use crate::peer::Word;
 use crate::trust::{Answer, Finding, Raised, Tampering, Trusted};
 
-/// What a signed checkpoint of another auditor is called in evidence.
-const NOTE: &str = "checkpoint of another auditor";
-
-/// What shows that the server showed two histories.
+/// What contradicts what is trusted here.
 pub(super) enum Told {
     /// The server's signature is on the peer's state, and this transaction has this hash here.
-    ByItsSignature(Word, Digest),
+    ByItsSignature(Word, Digest, ByAnswer),
     /// The server showed the peer's state here too.
     ByItsAnswer(Word, Reason),
+    /// The peer's word alone, found for the first time.
+    ByItsWord(Word, Digest, ByAnswer),
 }
 
 /// A split on its way to an outcome.
@@ -29,25 +29,34 @@ pub(in crate::audit) struct Split {
 }
 
 impl Auditor {
-    /// Writes down that the server showed two histories. An open alarm of that kind is enough: its evidence stays, and a
-    /// history that goes on on both sides opens no further one.
-    pub(super) fn split(
+    /// Writes down that the server showed two histories, or that a peer says so. An open alarm of that kind is enough: its
+    /// evidence stays, and a history that goes on on both sides opens no further one.
+    pub(super) fn tell_of_peer(
         &self,
         database: &str,
         trusted: &Trusted,
         peer: &KeyName,
         told: Told,
-    ) -> Split {
+    ) -> Option<Split> {
         let (word, against, by) = match told {
-            // the trusted history itself has this transaction, or the server proved that it has
-            Told::ByItsSignature(word, here) => {
-                let against = match trusted.state.tx == word.state.tx {
-                    true => trusted.clone(),
-                    false => self.trusted_at(database, trusted, word.state.tx, here),
-                };
+            Told::ByItsSignature(word, here, by) => {
+                let against = self.against(database, trusted, word.state.tx, here, by);
                 (word, against, SplitBy::Signature { here })
             }
             Told::ByItsAnswer(word, why) => (word, trusted.clone(), SplitBy::Answer(Box::new(why))),
+            Told::ByItsWord(word, here, by) => {
+                let against = self.against(database, trusted, word.state.tx, here, by);
+                let reason =
+                    "disagreement: nothing but the other auditor's word speaks against the server";
+                let finding = self.finding_of_split(database, against, &word, reason.to_owned());
+                let kept = self
+                    .store
+                    .keep_disagreement(&finding, peer.as_str(), self.wall_time());
+                if let Err(failure) = kept {
+                    log::warn!(reason:% = failure; "the evidence of a disagreement could not be written");
+                }
+                return None;
+            }
         };
         let reason = Reason::SplitView {
             peer: peer.clone(),
@@ -66,20 +75,30 @@ impl Auditor {
                 unwritten: None,
             },
             None => {
-                let finding = self.finding_of_split(database, against, &word, &reason);
+                let finding = self.finding_of_split(database, against, &word, reason.to_string());
                 self.store.record_finding(&finding, self.wall_time())
             }
         };
-        Split {
+        Some(Split {
             reason,
             alarms: Alarms::of(raised),
-        }
+        })
     }
 
-    /// Returns the trusted state as it was at a transaction of its history, if the history on disk has it: then the two
-    /// states exclude each other without a proof.
-    fn trusted_at(&self, database: &str, trusted: &Trusted, tx: u64, here: Digest) -> Trusted {
+    /// Returns the state that the file is to hold the peer's against. Without an answer that proves what the history here
+    /// has, it is the state of the same transaction that was accepted here: the two exclude each other without a proof.
+    fn against(
+        &self,
+        database: &str,
+        trusted: &Trusted,
+        tx: u64,
+        here: Digest,
+        by: ByAnswer,
+    ) -> Trusted {
         let state = State { tx, hash: here };
+        if by == ByAnswer::Yes || trusted.state == state {
+            return trusted.clone();
+        }
         let line = self.store.proven_line(database).unwrap_or_default();
         match line.contains(&state) {
             true => Trusted {
@@ -96,11 +115,11 @@ impl Auditor {
         database: &str,
         trusted: Trusted,
         word: &Word,
-        reason: &Reason,
+        reason: String,
     ) -> Finding {
         let mut answers = capture::answers(self.server.transcript());
         answers.push(Answer {
-            call: NOTE.into(),
+            call: Answer::CHECKPOINT.into(),
             request: Vec::new(),
             reply: Ok(Arc::new(word.note.as_bytes().to_vec())),
             shortened: None,
@@ -108,7 +127,7 @@ impl Auditor {
         Finding {
             database: database.into(),
             kind: Tampering::SplitView,
-            reason: reason.to_string(),
+            reason,
             trusted: Some(trusted),
             claim: None,
             shown: Some(word.state),

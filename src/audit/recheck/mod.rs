@@ -1,10 +1,11 @@
 //! Evidence verified offline: does its claim follow from the recorded answers, and whom does that convince?
 //!
 //! Reading order: this file (what there is to say), `history` (a state against the trusted one), `read` (what the
-//! answers prove of single transactions), `transaction` (claims about one transaction), `words`.
+//! answers prove of single transactions), `split` (the checkpoint of another auditor), `transaction` (claims about one transaction), `words`.
 
 mod history;
 mod read;
+mod split;
 mod transaction;
 mod words;
 
@@ -33,6 +34,13 @@ pub enum Rechecked {
 pub enum Shows {
     /// The same transaction with two hashes.
     TwoHashes { tx: u64 },
+    /// A transaction that is proven to have one hash in the trusted history, and has another in a checkpoint of another
+    /// auditor.
+    OtherHere {
+        tx: u64,
+        here: Digest,
+        there: Digest,
+    },
     /// A proof against the trusted state that is refused.
     RefusedProof(Refusal),
     /// A state older than the trusted one.
@@ -65,6 +73,11 @@ pub enum Bearing {
     /// Both states are signed by the server's key, so it did show both; which came first, and what it sent
     /// with them, is the auditor's record.
     SignedStates,
+    /// Anybody with the server's public key and people who trust this auditor: what another one was shown bears the
+    /// server's signature, and what was shown here is this auditor's record.
+    SignedElsewhere,
+    /// Only people who trust this auditor and the one that signed the checkpoint: nothing shows that the server showed it.
+    Witnesses,
     /// Only people who trust this auditor.
     AuditorsWord,
 }
@@ -113,7 +126,11 @@ impl Case<'_> {
             {
                 Err(NotShown::Count)
             }
-            Tampering::Inconsistent | Tampering::SplitView => self.shows_another_history(),
+            Tampering::SplitView => match self.checkpoint() {
+                Some(checkpoint) => self.shows_a_split(checkpoint.state),
+                None => self.shows_another_history(),
+            },
+            Tampering::Inconsistent => self.shows_another_history(),
             Tampering::RolledBack => self.shows_less(),
             Tampering::Signature => self.shows_a_bad_signature(),
             // a state is only read; the server reported that it cannot
@@ -186,6 +203,10 @@ impl Case<'_> {
             let signed = state.verify_signature(&finding.database, self.keys);
             signed.is_ok()
         };
+        let is_split = finding.kind == Tampering::SplitView;
+        if let Some(checkpoint) = self.checkpoint().filter(|_| is_split) {
+            return self.bearing_of(&checkpoint, what, signed(&trusted));
+        }
         if !signed(&trusted) {
             return Bearing::AuditorsWord;
         }

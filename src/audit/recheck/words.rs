@@ -41,6 +41,10 @@ impl fmt::Display for Shows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Shows::TwoHashes { tx } => write!(f, "{}", Reason::OtherHash { tx: *tx }),
+            Shows::OtherHere { tx, here, there } => write!(
+                f,
+                "transaction {tx} is proven to have hash {here} here, and has hash {there} in the checkpoint of another auditor"
+            ),
             Shows::RefusedProof(refusal) => write!(f, "the recorded proof is refused: {refusal}"),
             Shows::OlderState { trusted, shown } => write!(
                 f,
@@ -89,6 +93,13 @@ impl fmt::Display for Bearing {
             Bearing::SignedStates => {
                 "both states bear the server's signature, so it did show both; their order, and what \
                  was sent beside them, rest on this auditor's record"
+            }
+            Bearing::SignedElsewhere => {
+                "what the other auditor was shown bears the server's signature; what was shown here rests on this auditor's record"
+            }
+            Bearing::Witnesses => {
+                "a disagreement: it convinces only those who trust this auditor and the one that signed the checkpoint; no known \
+                 key of the server signed it, so the server may never have shown it"
             }
             Bearing::AuditorsWord => "it convinces only those who trust this auditor: no two states signed by a known key are in it",
         })

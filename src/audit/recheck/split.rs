@@ -1,0 +1,99 @@
+//! The checkpoint of another auditor against the trusted state: two histories?
+
+use protobuf::Message;
+
+use super::history::verify;
+use super::{Bearing, Case, NotShown, Shows};
+use crate::checkpoint::{Checkpoint, SignedNote};
+use crate::ledger::{Fault, State, StateShape};
+use crate::trust::Answer;
+use crate::wire::{self, VerifiableTx, proto};
+
+impl Case<'_> {
+    /// Returns the checkpoint in the file of the state that was shown elsewhere; `None` if another word stands for it.
+    pub(super) fn checkpoint(&self) -> Option<Checkpoint> {
+        let finding = &self.evidence.finding;
+        let notes = self.replies(Answer::CHECKPOINT);
+        let mut checkpoints = notes.filter_map(|(_, note)| {
+            let note = SignedNote::read(note).ok()?;
+            Checkpoint::read(note.text()).ok()
+        });
+        checkpoints.find(|checkpoint| {
+            let origin = &checkpoint.origin;
+            Some(checkpoint.state) == finding.shown
+                && origin.database == finding.database
+                && origin.server == self.evidence.server
+        })
+    }
+
+    /// Shows that what another auditor was shown is not what the history of the trusted state has.
+    pub(super) fn shows_a_split(&self, theirs: State) -> Result<Shows, NotShown> {
+        let trusted = self.trusted()?.state;
+        if theirs.tx == trusted.tx {
+            return match theirs.hash == trusted.hash {
+                true => Err(NotShown::Holds),
+                false => Ok(Shows::TwoHashes { tx: theirs.tx }),
+            };
+        }
+        let proof = self.proof_beside(theirs, trusted)?;
+        let here = proof.tx.as_ref().map(|tx| tx.header.alh());
+        let here = here.ok_or(NotShown::Absent("transaction in the answer"))?;
+        let shown = State {
+            hash: here,
+            ..theirs
+        };
+        let (source, target) = match theirs.tx < trusted.tx {
+            true => (shown, trusted),
+            false => (trusted, shown),
+        };
+        let parts = self.parts(target.tx);
+        match verify(&source, &target, &proof, theirs.tx, &parts) {
+            Ok(()) if here == theirs.hash => Err(NotShown::Holds),
+            Ok(()) => Ok(Shows::OtherHere {
+                tx: theirs.tx,
+                here,
+                there: theirs.hash,
+            }),
+            Err(refusal) if here == theirs.hash && refusal.fault() == Fault::Inconsistent => {
+                Ok(Shows::RefusedProof(refusal))
+            }
+            Err(refusal) => Err(NotShown::Unreadable(refusal.into())),
+        }
+    }
+
+    /// Returns the recorded answer to the question what the server has in the place of another auditor's state.
+    fn proof_beside(&self, theirs: State, trusted: State) -> Result<VerifiableTx, NotShown> {
+        let mut found = Err(NotShown::Absent("proof between the two states"));
+        for (request, reply) in self.replies("VerifiableTxById") {
+            let asked = proto::VerifiableTxRequest::parse_from_bytes(request).ok();
+            let of_pair = |asked: &proto::VerifiableTxRequest| {
+                asked.tx == theirs.tx && asked.prove_since_tx == trusted.tx
+            };
+            if asked.as_ref().is_some_and(of_pair) {
+                found = wire::verifiable_tx(reply).map_err(NotShown::Unreadable);
+            }
+        }
+        found
+    }
+
+    /// Says whom a checkpoint that contradicts the trusted state convinces.
+    pub(super) fn bearing_of(
+        &self,
+        checkpoint: &Checkpoint,
+        what: &Shows,
+        is_trusted_signed: bool,
+    ) -> Bearing {
+        let keys = self.keys;
+        let is_signed =
+            !keys.is_empty() && checkpoint.verify_server(keys) == Ok(StateShape::WithDatabase);
+        match (what, is_signed, is_trusted_signed) {
+            (Shows::TwoHashes { .. } | Shows::OtherHere { .. }, true, true) => Bearing::Proof,
+            (Shows::TwoHashes { .. } | Shows::OtherHere { .. }, true, false) => {
+                Bearing::SignedElsewhere
+            }
+            (Shows::RefusedProof(_), true, true) => Bearing::SignedStates,
+            (Shows::RefusedProof(_), ..) => Bearing::AuditorsWord,
+            _ => Bearing::Witnesses,
+        }
+    }
+}
