@@ -21,9 +21,20 @@ pub fn get(port: u16, path: &str, accept: &str) -> Answer {
     .unwrap_or_else(|| panic!("no answer to {path}"))
 }
 
+/// Asks another host for its metrics.
+pub fn metrics_of(host: &str, port: u16) -> Answer {
+    let request = "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: text/plain\r\n\r\n";
+    let answer = TcpStream::connect((host, port)).ok();
+    let answer = answer.and_then(|stream| ask_over(stream, request));
+    answer.unwrap_or_else(|| panic!("no metrics of {host}"))
+}
+
 /// Sends bytes and reads until the other side hangs up; `None` where that is no answer.
 pub fn ask(port: u16, request: &str) -> Option<Answer> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    ask_over(TcpStream::connect(("127.0.0.1", port)).ok()?, request)
+}
+
+fn ask_over(mut stream: TcpStream, request: &str) -> Option<Answer> {
     stream
         .set_read_timeout(Some(Duration::from_secs(60)))
         .ok()?;

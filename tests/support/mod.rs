@@ -44,3 +44,4 @@ pub mod tunnel;
 pub mod value_scene;
 pub mod vectors;
 pub mod watched;
+pub mod zones;

@@ -1,0 +1,285 @@
+//! Three auditors on three hosts before one server: what each of them is shown, compared.
+
+mod support;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use immuaudit::drill::{Embedded, Options, Split, fill};
+use support::http::metrics_of;
+use support::loud::loud;
+use support::place::Place;
+use support::program::{Program, Running, member};
+use support::real::{Real, program};
+use support::zones::{self, SERVER, Zone};
+
+const DB: &str = "defaultdb";
+/// The user to whom the server shows a second view.
+const SECOND: &str = "second";
+/// From one cycle to the next.
+const INTERVAL: Duration = Duration::from_millis(300);
+
+/// An auditor on a host of its own.
+struct Auditor {
+    zone: Zone,
+    program: Program,
+    running: Option<Running>,
+}
+
+/// Three auditors that are each other's peers; the second one logs in as `second`.
+struct Three {
+    place: Place,
+    auditors: Vec<Auditor>,
+}
+
+impl Three {
+    fn new(port: u16, second: &str, more: &[&str]) -> Three {
+        let place = Place::new();
+        let names = ["zone-a", "zone-b", "zone-c"];
+        let zones: Vec<Zone> = (11..)
+            .zip(names)
+            .map(|(number, name)| Zone::new(name, number))
+            .collect();
+        let key = |name: &str| place.join(&format!("{name}.key"));
+        let verifier = |name: &str| {
+            let file = key(name);
+            let made = Command::new(env!("CARGO_BIN_EXE_immuaudit"))
+                .args(["key", "new", "--name", name])
+                .arg(&file)
+                .output();
+            let made = made.expect("the program runs");
+            assert!(made.status.success(), "{made:?}");
+            String::from_utf8(made.stdout)
+                .expect("text")
+                .trim()
+                .to_owned()
+        };
+        let peers: Vec<String> = zones
+            .iter()
+            .zip(names)
+            .map(|(zone, name)| {
+                format!(
+                    "--audit-peer=http://{}:9477={}",
+                    zone.address,
+                    verifier(name)
+                )
+            })
+            .collect();
+        let auditors = zones.into_iter().enumerate().map(|(index, zone)| {
+            let user = if index == 1 { second } else { "immudb" };
+            let mut args = vec![
+                format!("--immudb-address={SERVER}"),
+                format!("--audit-username={user}"),
+                "--audit-password=immudb".to_owned(),
+                format!("--audit-interval={}ms", INTERVAL.as_millis()),
+                "--audit-monitoring-port=9477".to_owned(),
+                format!("--audit-signing-key={}", key(names[index]).display()),
+            ];
+            args.extend(more.iter().map(|arg| (*arg).to_owned()));
+            let others = peers
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| *other != index);
+            args.extend(others.map(|(_, peer)| peer.clone()));
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            let program = Program::new(port, &place.join(names[index]));
+            Auditor {
+                program: program.with(&args).run_by(zone.prefix()),
+                zone,
+                running: None,
+            }
+        });
+        let auditors = auditors.collect();
+        Three { place, auditors }
+    }
+
+    fn start(&mut self) {
+        for auditor in &mut self.auditors {
+            auditor.running = Some(auditor.program.start(&[]));
+        }
+    }
+
+    fn wait_for_cycles(&mut self, count: usize) {
+        for auditor in &mut self.auditors {
+            auditor.running().wait_for_cycles(count);
+        }
+    }
+
+    fn cut(&self, cut: bool) {
+        for auditor in &self.auditors {
+            auditor.zone.cut(cut);
+        }
+    }
+}
+
+impl Auditor {
+    fn running(&mut self) -> &mut Running {
+        self.running.as_mut().expect("it runs")
+    }
+
+    /// The evidence of each alarm of a split view.
+    fn splits(&self) -> Vec<PathBuf> {
+        let listed = self.program.run(&["alarm", "list", "--json"]);
+        let lines = listed
+            .stdout
+            .lines()
+            .filter(|line| member(line, "kind") == "split-view");
+        lines.map(|line| member(line, "evidence").into()).collect()
+    }
+
+    /// Waits until the split is an alarm here; the cycles that it took.
+    #[track_caller]
+    fn finds_the_split(&mut self, since: usize) -> usize {
+        let end = Instant::now() + Duration::from_secs(30);
+        loop {
+            let cycles = self.cycles();
+            if !self.splits().is_empty() {
+                return cycles - since;
+            }
+            assert!(Instant::now() < end, "{}", self.running().log());
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn cycles(&mut self) -> usize {
+        self.running().log().matches("INFO  cycle ").count()
+    }
+
+    fn metric(&self, name: &str, labels: &str) -> Option<f64> {
+        let answer = metrics_of(&self.zone.address, 9477);
+        let line = answer
+            .body
+            .lines()
+            .find(|line| line.starts_with(name) && line.contains(labels))?;
+        line.rsplit(' ').next()?.parse().ok()
+    }
+}
+
+/// A server that signs, and knows a second user.
+fn two_views(place: &Place) -> (Embedded, String) {
+    let options = Options {
+        second_user: Some(SECOND.into()),
+        ..Options::default()
+    };
+    let server = Embedded::start(options.signed()).expect("a ledger");
+    fill(&server, DB);
+    let pem = place.join("server.pem");
+    fs::write(&pem, server.public_pem().expect("a key")).expect("a file");
+    let key = format!("--server-signing-pub-key={}", pem.display());
+    (server, key)
+}
+
+/// Evidence is checked again on a machine that has no network at all.
+#[track_caller]
+fn verifies_offline(evidence: &PathBuf) {
+    let verified = Command::new("unshare")
+        .args([
+            "--net",
+            env!("CARGO_BIN_EXE_immuaudit"),
+            "evidence",
+            "verify",
+        ])
+        .arg(evidence)
+        .output()
+        .expect("unshare runs");
+    let said = String::from_utf8_lossy(&verified.stdout);
+    assert_eq!(verified.status.code(), Some(2), "{verified:?}");
+    assert!(said.contains("split-view, checked again"), "{said}");
+}
+
+#[test]
+fn a_split_view_is_an_alarm_on_both_sides_within_a_cycle_and_its_evidence_holds_without_network() {
+    zones::within(
+        "a_split_view_is_an_alarm_on_both_sides_within_a_cycle_and_its_evidence_holds_without_network",
+        || {
+            let folder = Place::new();
+            let (server, key) = two_views(&folder);
+            let mut three = Three::new(zones::expose(server.port()), SECOND, &[&key]);
+            three.start();
+            three.wait_for_cycles(4);
+            for auditor in &three.auditors {
+                assert!(auditor.splits().is_empty());
+                if false {}; // METRIC
+                // assert_eq!(auditor.metric("immuaudit_peer", "agrees"), Some(1.0));
+            }
+            server.split(DB, Split::FromNowOn);
+            server.grow(DB, 2);
+            let since: Vec<usize> = three.auditors.iter_mut().map(Auditor::cycles).collect();
+            let mut took = Vec::new();
+            for (auditor, since) in three.auditors.iter_mut().zip(since) {
+                took.push(auditor.finds_the_split(since));
+                for evidence in auditor.splits() {
+                    verifies_offline(&evidence);
+                }
+            }
+            loud(format!("a split view was found after {took:?} cycles\n"));
+            // one cycle in which each is shown its view, one that compares, and one that was under way
+            assert!(took.iter().all(|cycles| *cycles <= 3), "{took:?}");
+            let _ = &three.place;
+        },
+    );
+}
+
+#[test]
+fn a_split_that_comes_while_the_auditors_are_cut_off_from_each_other_is_found_once_they_are_not() {
+    zones::within(
+        "a_split_that_comes_while_the_auditors_are_cut_off_from_each_other_is_found_once_they_are_not",
+        || {
+            let folder = Place::new();
+            let (server, key) = two_views(&folder);
+            let mut three = Three::new(zones::expose(server.port()), SECOND, &[&key]);
+            three.start();
+            three.wait_for_cycles(3);
+            three.cut(true);
+            server.split(DB, Split::FromNowOn);
+            for _ in 0..10 {
+                server.grow(DB, 1);
+                three.wait_for_cycles(1);
+            }
+            for auditor in &three.auditors {
+                assert!(auditor.splits().is_empty());
+            }
+            three.cut(false);
+            for auditor in &mut three.auditors {
+                auditor.finds_the_split(0);
+                for evidence in auditor.splits() {
+                    verifies_offline(&evidence);
+                }
+            }
+        },
+    );
+}
+
+#[test]
+fn three_auditors_of_an_honest_real_server_agree() {
+    zones::within("three_auditors_of_an_honest_real_server_agree", || {
+        let Some(immudb) = program("1.11.1") else {
+            return;
+        };
+        let folder = Place::new();
+        let real = Real::start(&immudb, &folder.join("data"), &[]);
+        let mut three = Three::new(
+            zones::expose(real.port),
+            "immudb",
+            &["--audit-peers-required=2"],
+        );
+        three.start();
+        three.wait_for_cycles(3);
+        for round in 0..10 {
+            real.does(&["write", "--n", "1", "--prefix", &format!("round-{round}")]);
+            three.wait_for_cycles(1);
+        }
+        for auditor in &mut three.auditors {
+            if false {}; // METRIC
+            // assert_eq!(auditor.metric("immuaudit_peer", "agrees"), Some(1.0));
+            let log = auditor.running().log();
+            assert!(
+                !log.contains("split-view") && !log.contains("disagree"),
+                "{log}"
+            );
+            assert_eq!(auditor.program.run(&["status"]).code, Some(0));
+        }
+    });
+}
