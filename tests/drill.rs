@@ -5,7 +5,7 @@ mod support;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use immuaudit::drill::Lie;
+use immuaudit::drill::{Lie, PeerLie, Split};
 use support::place::Place;
 use support::program::Program;
 
@@ -33,12 +33,21 @@ fn every_lie_is_caught_and_nothing_honest_accused() {
 #[test]
 fn every_lie_is_listed_and_can_be_told_alone() {
     let output = drill(&["--list"]).output().expect("the list");
+    let healed = 1;
     assert_eq!(
         String::from_utf8_lossy(&output.stdout).lines().count(),
-        Lie::ALL.len()
+        Lie::ALL.len() + Split::ALL.len() + healed + PeerLie::ALL.len()
     );
     let output = drill(&["--lie", "fork"]).output().expect("one lie");
     assert_eq!(output.status.code(), Some(0));
+    for (lie, told) in [
+        ("split-view", "give --views 2 in its place"),
+        ("peer-stale", "told by a peer, not by a server"),
+    ] {
+        let output = drill(&["--serve", "--lie", lie]).output().expect("no lie");
+        assert_eq!(output.status.code(), Some(3));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(told));
+    }
     let output = drill(&["--lie", "white"]).output().expect("no lie");
     assert_eq!(output.status.code(), Some(3));
 }

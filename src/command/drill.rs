@@ -4,11 +4,12 @@ use std::io;
 use std::time::Duration;
 
 use super::exercise::{self, Said};
+use super::exercise_peers;
 use super::open::Failed;
 use crate::audit::Exit;
 use crate::clock::Clock;
 use crate::config::Drill;
-use crate::drill::{Growth, Lie, Served, Split, serve};
+use crate::drill::{Growth, Lie, PeerLie, Served, Split, serve};
 use crate::report::print;
 use crate::stop::Stop;
 
@@ -17,12 +18,13 @@ pub fn run(drill: Drill) -> Result<Exit, Failed> {
     let stop = Stop::on_signals(); // before gRPC starts its threads
     match drill {
         Drill::List => {
-            for lie in Lie::ALL {
-                print(&format!("{:32} {}", lie.name(), lie.describe()));
+            for exercise in all() {
+                let (name, what) = (exercise.name(), exercise.describe());
+                print(&format!("{name:32} {what}"));
             }
             Ok(Exit::Good)
         }
-        Drill::Table { lie: None } => table(Lie::ALL, &stop),
+        Drill::Table { lie: None } => table(&all(), &stop),
         Drill::Table { lie: Some(name) } => table(&[named(&name)?], &stop),
         Drill::Serve {
             port,
@@ -31,7 +33,7 @@ pub fn run(drill: Drill) -> Result<Exit, Failed> {
             lie,
             grow,
         } => {
-            let lie = lie.map(|name| named(&name)).transpose()?;
+            let lie = lie.map(|name| served(&name)).transpose()?;
             let growth = grow.map_or(Growth::ByClients, Growth::Every);
             let wait = |pause: Duration| {
                 Clock::system().sleep(pause, &stop);
@@ -51,16 +53,89 @@ pub fn run(drill: Drill) -> Result<Exit, Failed> {
     }
 }
 
-fn named(name: &str) -> Result<Lie, Failed> {
-    Lie::named(name).ok_or_else(|| {
+/// A lie, and who is lied to.
+#[derive(Clone, Copy)]
+enum Exercise {
+    /// One auditor, by the server.
+    Lie(Lie),
+    /// One of two auditors that compare, by the server.
+    Split(Split),
+    /// The same, and the server is honest again before they compare.
+    Healed,
+    /// An auditor, by its peer.
+    Peer(PeerLie),
+}
+
+impl Exercise {
+    fn name(self) -> &'static str {
+        match self {
+            Exercise::Lie(lie) => lie.name(),
+            Exercise::Split(split) => split.name(),
+            Exercise::Healed => exercise_peers::HEALED,
+            Exercise::Peer(lie) => lie.name(),
+        }
+    }
+
+    fn describe(self) -> &'static str {
+        match self {
+            Exercise::Lie(lie) => lie.describe(),
+            Exercise::Split(split) => split.describe(),
+            Exercise::Healed => "the same, and is honest again before two auditors can compare",
+            Exercise::Peer(lie) => lie.describe(),
+        }
+    }
+
+    fn due(self) -> String {
+        match self {
+            Exercise::Lie(lie) => exercise::due_in_words(lie),
+            Exercise::Split(_) | Exercise::Healed => "split-view".to_owned(),
+            Exercise::Peer(lie) => format!("consistent, {}", lie.due()),
+        }
+    }
+
+    fn said(self) -> Result<Said, Failed> {
+        let said = match self {
+            Exercise::Lie(lie) => exercise::lied_to(lie),
+            Exercise::Split(split) => exercise_peers::split(split),
+            Exercise::Healed => exercise_peers::healed(),
+            Exercise::Peer(lie) => exercise_peers::lied_to_by(lie),
+        };
+        said.map_err(Failed::Drill)
+    }
+}
+
+fn all() -> Vec<Exercise> {
+    let lies = Lie::ALL.iter().copied().map(Exercise::Lie);
+    let splits = Split::ALL.iter().copied().map(Exercise::Split);
+    let peers = PeerLie::ALL.iter().copied().map(Exercise::Peer);
+    let healed = [Exercise::Healed];
+    lies.chain(splits).chain(healed).chain(peers).collect()
+}
+
+fn named(name: &str) -> Result<Exercise, Failed> {
+    let named = all().into_iter().find(|exercise| exercise.name() == name);
+    named.ok_or_else(|| {
         Failed::Drill(format!(
             "no lie is called {name:?}: immuaudit drill --list names them all"
         ))
     })
 }
 
+/// The lie that a server is to tell for people to try things on.
+fn served(name: &str) -> Result<Lie, Failed> {
+    match named(name)? {
+        Exercise::Lie(lie) => Ok(lie),
+        Exercise::Split(_) | Exercise::Healed => Err(Failed::Drill(format!(
+            "{name} is told to one of two users: give --views 2 in its place"
+        ))),
+        Exercise::Peer(_) => Err(Failed::Drill(format!(
+            "{name} is told by a peer, not by a server: immuaudit drill --lie {name} shows it"
+        ))),
+    }
+}
+
 /// Prints a row a lie; good only if each was caught, and nothing honest accused.
-fn table(lies: &[Lie], stop: &Stop) -> Result<Exit, Failed> {
+fn table(lies: &[Exercise], stop: &Stop) -> Result<Exit, Failed> {
     let begin = Clock::system().instant();
     let (mut told, mut missed) = (0, 0);
     print(&row("what the ledger did", "due", "the auditor said", "ms"));
@@ -86,8 +161,7 @@ fn table(lies: &[Lie], stop: &Stop) -> Result<Exit, Failed> {
         if stop.requested() {
             return Ok(Exit::Incomplete);
         }
-        let said = exercise::lied_to(*lie).map_err(Failed::Drill)?;
-        tell(lie.name(), &exercise::due_in_words(*lie), &said);
+        tell(lie.name(), &lie.due(), &lie.said()?);
         told += 1;
     }
     print(&format!(

@@ -1,6 +1,6 @@
 //! One exercise of the drill: an embedded ledger, an auditor of its own, and what it says.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{env, fs, process};
 
@@ -26,7 +26,7 @@ pub struct Said {
 /// A second database, to see that nobody else's trouble touches it.
 const OTHER: &str = "otherdb";
 /// Deadline of a call: a busy machine is no liar.
-const PATIENT: Duration = Duration::from_secs(60);
+pub(super) const PATIENT: Duration = Duration::from_secs(60);
 /// ... where the lie may be that no answer comes.
 const SHORT: Duration = Duration::from_millis(1500);
 
@@ -58,7 +58,7 @@ pub fn honest() -> Result<Vec<(&'static str, &'static str, Said)>, String> {
     Ok(steps)
 }
 
-const DATABASE: &str = "defaultdb";
+pub(super) const DATABASE: &str = "defaultdb";
 
 /// A ledger that is honest until it is trusted, and then tells `lie` within one cycle.
 pub fn lied_to(lie: Lie) -> Result<Said, String> {
@@ -208,10 +208,10 @@ impl Bench {
 }
 
 /// A folder of the exercise's own, gone when it ends.
-struct Folder(PathBuf);
+pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Result<Folder, String> {
+    pub(super) fn new() -> Result<Folder, String> {
         use std::sync::atomic::{AtomicU32, Ordering};
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -219,6 +219,10 @@ impl Folder {
         let path = env::temp_dir().join(name);
         fs::create_dir(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(Folder(path))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
     }
 }
 

@@ -11,6 +11,7 @@ mod compare;
 mod drill;
 mod evidence;
 mod exercise;
+mod exercise_peers;
 mod health;
 mod key;
 mod locate;

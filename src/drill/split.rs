@@ -45,14 +45,6 @@ impl Split {
         }
     }
 
-    /// Returns the split of this name.
-    pub fn named(name: &str) -> Option<Split> {
-        Split::ALL
-            .iter()
-            .copied()
-            .find(|split| split.name() == name)
-    }
-
     /// Returns the second view of a ledger, which is as long as the first one. From now on the first one has one transaction more.
     fn of(self, first: &mut Ledger) -> Ledger {
         let mut second = first.clone();

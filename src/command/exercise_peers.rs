@@ -1,0 +1,287 @@
+//! Exercises with auditors that compare: a server with two views, and peers that are not right.
+
+use std::time::Duration;
+
+use super::exercise::{DATABASE, Folder, PATIENT, Said};
+use crate::audit::{Auditor, Outcome, Policy};
+use crate::checkpoint::{Checkpoint, KeyName, Origin, SignerKey, cosigned};
+use crate::clock::{self, Clock};
+use crate::config::{PeerSettings, Roots, Secret, Signatures, Url};
+use crate::drill::{Embedded, Options, Peer, PeerLie, Serving, SigningKey, Split, fill};
+use crate::ledger::{Digest, PublicKey, Signature, State, StateShape};
+use crate::peer::{Fetcher, Hearing, Witness};
+use crate::server::{Endpoint, Login, Server};
+use crate::stop::Stop;
+use crate::trust::{Location, Store};
+
+/// The label of the server.
+const SERVER: &str = "drill";
+/// The user who is shown the second view.
+const SECOND: &str = "immudb2";
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// A split view that is healed once both were shown their view, but before they could compare.
+pub const HEALED: &str = "split-view-healed";
+
+/// Two auditors of a server that shows one of them another history: each is due to find it by the other's checkpoint.
+pub fn split(split: Split) -> Result<Said, String> {
+    let mut pair = Pair::new()?;
+    if split == Split::FromNowOn {
+        pair.both(&["first-seen"])?;
+        pair.both(&["consistent"])?;
+    }
+    pair.server.split(DATABASE, split);
+    pair.both(&["first-seen", "consistent"])?;
+    pair.both(&["split-view"])?;
+    pair.said()
+}
+
+/// The same, but the auditors cannot reach each other until the server shows both the first history again.
+pub fn healed() -> Result<Said, String> {
+    let mut pair = Pair::new()?;
+    pair.both(&["first-seen"])?;
+    pair.both(&["consistent"])?;
+    pair.server.split(DATABASE, Split::FromNowOn);
+    pair.connected = false;
+    pair.both(&["consistent"])?;
+    pair.server.heal(DATABASE);
+    pair.server.grow(DATABASE, 1);
+    pair.say(1, &["inconsistent"])?;
+    pair.connected = true;
+    pair.publish();
+    pair.say(0, &["split-view"])?;
+    pair.said()
+}
+
+/// An auditor of an honest server, and a peer that is not right: it is told, and nobody is accused.
+pub fn lied_to_by(lie: PeerLie) -> Result<Said, String> {
+    let server = Embedded::start(Options::default()).map_err(|error| error.to_string())?;
+    fill(&server, DATABASE);
+    let mut side = Side::new(&server, "immudb", "zone-a", "zone-b")?;
+    let key = signer("zone-b")?;
+    let of = |server: &Embedded| server.state(DATABASE).ok_or("no such database");
+    let early = of(&server)?;
+    let say = |state, signature, time| note(SERVER, state, signature, &key, time);
+    let now = clock::now();
+    side.peer.serve(Serving::Text(say(early, None, now.unix())));
+    side.say(&["first-seen"])?;
+    side.say(&["consistent"])?;
+    server.grow(DATABASE, 3);
+    let state = of(&server)?;
+    let other = State {
+        hash: Digest::of(&[b"another history"]),
+        ..state
+    };
+    let text = |text| Serving::Text(text);
+    side.peer.serve(match lie {
+        PeerLie::OtherHash => text(say(other, None, now.unix())),
+        PeerLie::OtherServerKey => {
+            let signed = SigningKey::generate()
+                .and_then(|key| key.sign(StateShape::WithDatabase, DATABASE, &other));
+            text(say(other, signed, now.unix()))
+        }
+        PeerLie::Replayed => text(say(early, None, now.unix())),
+        PeerLie::Stale => text(say(state, None, now.unix() - DAY.as_secs())),
+        PeerLie::FromTheFuture => text(say(state, None, now.unix() + DAY.as_secs())),
+        PeerLie::OtherOrigin => text(note("another", other, None, &key, now.unix())),
+        PeerLie::OtherKey => text(note(SERVER, other, None, &signer("zone-c")?, now.unix())),
+        PeerLie::Changed => {
+            let whole = say(state, None, now.unix());
+            text(whole.replacen(&format!("\n{}\n", state.tx), "\n999\n", 1))
+        }
+        PeerLie::Garbage => text("<!doctype html><title>404</title>".to_owned()),
+        PeerLie::Endless => Serving::Endless,
+        PeerLie::Silent => Serving::Silence,
+    });
+    side.say(&["consistent"])?;
+    let (standing, alarms) = side.told();
+    let mut said = side.said.ok_or("nothing was said")?;
+    said.right &= standing == lie.due() && alarms == 0;
+    said.verdict = format!("{}, {standing}", said.verdict);
+    Ok(said)
+}
+
+/// Two auditors before one server of two views, each the other's peer.
+struct Pair {
+    server: Embedded,
+    sides: [Side; 2],
+    /// Whether they can reach each other.
+    connected: bool,
+}
+
+impl Pair {
+    fn new() -> Result<Pair, String> {
+        let options = Options {
+            second_user: Some(SECOND.to_owned()),
+            ..Options::default()
+        };
+        let server = Embedded::start(options.signed()).map_err(|error| error.to_string())?;
+        fill(&server, DATABASE);
+        let first = Side::new(&server, "immudb", "zone-a", "zone-b")?;
+        let second = Side::new(&server, SECOND, "zone-b", "zone-a")?;
+        Ok(Pair {
+            server,
+            sides: [first, second],
+            connected: true,
+        })
+    }
+
+    /// A cycle of each, then each hears the other.
+    fn both(&mut self, due: &[&str]) -> Result<(), String> {
+        self.say(0, due)?;
+        self.say(1, due)?;
+        self.publish();
+        Ok(())
+    }
+
+    fn say(&mut self, side: usize, due: &[&str]) -> Result<(), String> {
+        let side = self.sides.get_mut(side).ok_or("there are two sides")?;
+        side.say(due)
+    }
+
+    /// What the first one said last, unless one of them was wrong before.
+    fn said(self) -> Result<Said, String> {
+        let [first, second] = self.sides;
+        let said = match second.said {
+            Some(said) if !said.right => Some(said),
+            _ => first.said,
+        };
+        said.ok_or_else(|| "nothing was said".to_owned())
+    }
+
+    fn publish(&mut self) {
+        let [first, second] = &self.sides;
+        if self.connected {
+            first.peer.serve(Serving::Text(second.checkpoint.clone()));
+            second.peer.serve(Serving::Text(first.checkpoint.clone()));
+        }
+    }
+}
+
+/// An auditor, what it publishes, and the peer that it listens to.
+struct Side {
+    auditor: Auditor,
+    key: SignerKey,
+    checkpoint: String,
+    peer: Peer,
+    last: Option<Outcome>,
+    said: Option<Said>,
+    _folder: Folder,
+}
+
+impl Side {
+    fn new(server: &Embedded, user: &str, name: &str, other: &str) -> Result<Side, String> {
+        let folder = Folder::new()?;
+        let location = Location {
+            dir: folder.path().to_owned(),
+            roots: None,
+            server: SERVER.into(),
+        };
+        let store = Store::open(&location, clock::now()).map_err(|failure| failure.to_string())?;
+        let login = Login {
+            user: user.into(),
+            password: Secret::new("immudb".to_owned()),
+        };
+        let endpoint = Endpoint::on_loopback(server.port());
+        let reached = Server::new(endpoint, login, PATIENT, Stop::new());
+        let reached = reached.map_err(|none| none.to_string())?;
+        let signatures = match server.public_pem() {
+            Some(pem) => Signatures::By(PublicKey::from_pem(&pem).map_err(|bad| bad.to_string())?),
+            None => Signatures::NotRequired,
+        };
+        let policy = Policy {
+            signatures,
+            ..Policy::of_consistency()
+        };
+        let peer = Peer::start().map_err(|error| error.to_string())?;
+        let hearing = hearing(&peer, signer(other)?)?;
+        Ok(Side {
+            auditor: Auditor::new(reached, store, policy).with_peers_of(hearing),
+            key: signer(name)?,
+            checkpoint: String::new(),
+            peer,
+            last: None,
+            said: None,
+            _folder: folder,
+        })
+    }
+
+    /// Runs a cycle, and signs the state if it was proven. Once something that was not due was said, that stays what was said.
+    fn say(&mut self, due: &[&str]) -> Result<(), String> {
+        let begin = Clock::system().instant();
+        let cycle = self.auditor.cycle(|_| {});
+        let took = Clock::system().since(begin);
+        let outcome = cycle
+            .outcomes
+            .into_iter()
+            .find(|of| of.database == DATABASE);
+        let outcome = outcome.ok_or("the database was not checked")?;
+        if let (Some(state), true) = (outcome.shown, outcome.state_verdict().is_proven()) {
+            let signature = outcome.signature.clone();
+            self.checkpoint = note(SERVER, state, signature, &self.key, clock::now().unix());
+        }
+        if self.said.as_ref().is_none_or(|said| said.right) {
+            let verdict = outcome.verdict.word().to_owned();
+            self.said = Some(Said {
+                right: due.contains(&verdict.as_str()),
+                verdict,
+                took,
+            });
+        }
+        self.last = Some(outcome);
+        Ok(())
+    }
+
+    /// How the peer stands to what is trusted, and how many alarms are open, after the last cycle.
+    fn told(&self) -> (&'static str, usize) {
+        let peers = self.last.iter().flat_map(|outcome| &outcome.peers);
+        let standing = peers.map(|peer| peer.standing.word()).next();
+        let alarms = self.last.as_ref().map_or(0, |outcome| outcome.open_alarms);
+        (standing.unwrap_or("unknown"), alarms)
+    }
+}
+
+fn hearing(peer: &Peer, key: SignerKey) -> Result<Hearing, String> {
+    let key = key.public().clone();
+    let url = Url::read(&peer.url()).map_err(|_| "no URL".to_owned())?;
+    let settings = PeerSettings {
+        name: key.name.clone(),
+        url,
+        keys: vec![key.clone()],
+        roots: Roots::System,
+        proxy: None,
+        login: None,
+    };
+    let witness = Witness {
+        name: key.name.clone(),
+        keys: vec![key],
+    };
+    let fetcher = Fetcher::start(&[settings], SERVER, Clock::system());
+    let fetcher = fetcher.map_err(|error| error.to_string())?;
+    Ok(Hearing::new(&[witness], 0, Box::new(fetcher)).waiting())
+}
+
+/// The key of an auditor of the exercise, which is worth nothing outside it.
+fn signer(name: &str) -> Result<SignerKey, String> {
+    let seed = Digest::of(&[name.as_bytes()]);
+    let name = KeyName::new(name).ok_or("no name of a key")?;
+    SignerKey::of_seed(name, seed.as_bytes()).ok_or_else(|| "no key".to_owned())
+}
+
+fn note(
+    server: &str,
+    state: State,
+    signature: Option<Signature>,
+    key: &SignerKey,
+    time: u64,
+) -> String {
+    let checkpoint = Checkpoint {
+        origin: Origin {
+            server: server.to_owned(),
+            database: DATABASE.to_owned(),
+        },
+        state,
+        signature,
+    };
+    cosigned(&checkpoint, key, time).to_string()
+}

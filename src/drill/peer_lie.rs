@@ -1,0 +1,113 @@
+//! What a peer can say that is not right, and how it is due to stand then. None of it accuses a server.
+
+/// A lie of a peer: what it does is told by [`PeerLie::describe`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PeerLie {
+    /// Another hash, and nothing but its word for it.
+    OtherHash,
+    /// Another hash, with a signature by a key that nobody knows as the server's.
+    OtherServerKey,
+    /// What it said before, again.
+    Replayed,
+    /// A checkpoint of yesterday.
+    Stale,
+    /// A checkpoint of tomorrow.
+    FromTheFuture,
+    /// Checkpoints of another server.
+    OtherOrigin,
+    /// Signed by another key than its own.
+    OtherKey,
+    /// A checkpoint that was changed after it was signed.
+    Changed,
+    /// No checkpoints at all.
+    Garbage,
+    /// An answer without an end.
+    Endless,
+    /// No answer.
+    Silent,
+}
+
+impl PeerLie {
+    /// Every one.
+    pub const ALL: &'static [PeerLie] = &[
+        PeerLie::OtherHash,
+        PeerLie::OtherServerKey,
+        PeerLie::Replayed,
+        PeerLie::Stale,
+        PeerLie::FromTheFuture,
+        PeerLie::OtherOrigin,
+        PeerLie::OtherKey,
+        PeerLie::Changed,
+        PeerLie::Garbage,
+        PeerLie::Endless,
+        PeerLie::Silent,
+    ];
+
+    /// Returns its name in kebab-case.
+    pub fn name(self) -> &'static str {
+        self.row().0
+    }
+
+    /// Says what the peer does.
+    pub fn describe(self) -> &'static str {
+        self.row().1
+    }
+
+    /// Returns the word for how the peer is due to stand to what is trusted.
+    pub fn due(self) -> &'static str {
+        self.row().2
+    }
+
+    fn row(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            PeerLie::OtherHash => (
+                "peer-other-hash",
+                "a peer that says another hash than the server does",
+                "disagrees",
+            ),
+            PeerLie::OtherServerKey => (
+                "peer-other-server-key",
+                "a peer with a state of another hash, signed by a key that is not the server's",
+                "disagrees",
+            ),
+            PeerLie::Replayed => (
+                "peer-replayed",
+                "a peer that says again what it said before the ledger grew",
+                "behind",
+            ),
+            PeerLie::Stale => (
+                "peer-stale",
+                "a peer with a checkpoint of yesterday",
+                "silent",
+            ),
+            PeerLie::FromTheFuture => (
+                "peer-from-the-future",
+                "a peer with a checkpoint of tomorrow",
+                "silent",
+            ),
+            PeerLie::OtherOrigin => (
+                "peer-other-origin",
+                "a peer with checkpoints of another server",
+                "silent",
+            ),
+            PeerLie::OtherKey => (
+                "peer-other-key",
+                "a peer that signs by another key than its own",
+                "silent",
+            ),
+            PeerLie::Changed => (
+                "peer-changed",
+                "a peer with a checkpoint that was changed after it was signed",
+                "silent",
+            ),
+            PeerLie::Garbage => (
+                "peer-garbage",
+                "a peer that answers with a page of HTML",
+                "silent",
+            ),
+            // its last word counts until it is old
+            PeerLie::Endless => ("peer-endless", "a peer whose answer has no end", "behind"),
+            PeerLie::Silent => ("peer-silent", "a peer that never answers", "behind"),
+        }
+    }
+}
