@@ -31,6 +31,9 @@ fn bare(cell: &str) -> String {
     cell.trim_matches('`').to_owned()
 }
 
+/// The key of a peer that is down.
+const PEER: &str = "zone-b+4a8a84aa+BHy7xs+Wk/TAnW4LKKlPt/oZYoFISsdd5yxg41dhGD3U";
+
 /// A server that signs and shows one database without values, an auditor of it with a receiver that is down, and its port.
 struct Scene {
     ledger: Embedded,
@@ -50,6 +53,7 @@ impl Scene {
         let program = Program::new(ledger.port(), &place.join("state"))
             .with(&["--audit-interval=1s", "--audit-notification-url"])
             .with(&[&receiver.url()])
+            .with(&[&format!("--audit-peer=http://127.0.0.1:9={PEER}")])
             .with(args);
         Scene {
             ledger,

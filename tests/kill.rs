@@ -163,6 +163,7 @@ fn outcomes() -> Vec<OutcomeRecord> {
         listed: true,
         complete: true,
         absent: false,
+        contradicted: false,
         slow: false,
         last_untrusted: false,
     }]

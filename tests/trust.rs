@@ -360,6 +360,7 @@ fn last_verdicts_live_through_a_restart_and_a_damaged_file_is_a_warning() {
         listed: false,
         complete: false,
         absent: true,
+        contradicted: true,
         slow: true,
         last_untrusted: true,
     }];

@@ -160,6 +160,7 @@ fn record(outcome: &Outcome, before: Option<&OutcomeRecord>, now: Timestamp) -> 
         listed: true,
         complete: outcome.is_complete(),
         absent: outcome.absent_after(before.is_some_and(|before| before.absent)),
+        contradicted: outcome.is_contradicted(),
         slow: false,
         last_untrusted: false,
     }

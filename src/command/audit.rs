@@ -344,6 +344,7 @@ fn after(auditor: &mut Auditor, settings: &Settings, watch: &Watch, cycle: &Cycl
     for outcome in &cycle.outcomes {
         watch.values(auditor, &outcome.database);
     }
+    watch.peers(auditor, name);
     watch.cycle(cycle, auditor.identity().as_deref());
     for warning in auditor.store_warnings() {
         log_warning(name, warning);

@@ -11,7 +11,7 @@ use crate::config::{Effective, Persona, Repeat, Settings, Volume};
 use crate::ledger::Digest;
 use crate::monitor;
 use crate::notify::{Notifier, OpenAlarms};
-use crate::report::{About, Board, Event, Prefix, complain};
+use crate::report::{About, Board, Event, PeerFetched, Prefix, complain, log_peer};
 use crate::server::{Endpoint, Security, Server};
 use crate::text::counted_with;
 use crate::trust::{LocalFailure, Store};
@@ -20,6 +20,7 @@ use crate::trust::{LocalFailure, Store};
 pub struct Watch {
     board: Board,
     notifier: RefCell<Notifier>,
+    fetched: RefCell<Vec<PeerFetched>>,
 }
 
 /// Puts on the board what the files know; serves it, where the audit does not end by itself.
@@ -52,6 +53,7 @@ pub fn start(
     Ok(Watch {
         board,
         notifier: RefCell::new(notifier),
+        fetched: RefCell::default(),
     })
 }
 
@@ -106,6 +108,27 @@ impl Watch {
     pub fn cycle(&self, cycle: &Cycle, identity: Option<&str>) {
         self.board.publish_cycle(cycle, identity);
         self.notifier.borrow_mut().cycle(cycle);
+    }
+
+    /// When each peer answered last. One that does not answer any more, or does again, is logged.
+    pub fn peers(&self, auditor: &Auditor, server: &str) {
+        let all = auditor.peers().all();
+        let fetched: Vec<PeerFetched> = all
+            .map(|(peer, latest)| PeerFetched {
+                peer: peer.as_str().to_owned(),
+                fetched: latest.fetched,
+                failure: latest.failure.clone(),
+            })
+            .collect();
+        let before = self.fetched.replace(fetched.clone());
+        for peer in &fetched {
+            let before = before.iter().find(|of| of.peer == peer.peer);
+            let failed = before.is_some_and(|of| of.failure.is_some());
+            if failed != peer.failure.is_some() {
+                log_peer(server, peer);
+            }
+        }
+        self.board.publish_peers(fetched);
     }
 
     /// How far a database's values were read.

@@ -95,6 +95,7 @@ impl Notifier {
             let last = Last {
                 verdict: outcome.verdict.clone(),
                 absent: outcome.absent,
+                contradicted: outcome.contradicted,
                 unlisted: false,
             };
             (outcome.database.clone(), last)
@@ -285,27 +286,30 @@ impl Notifier {
         tested.chain(ping).collect()
     }
 
-    /// Returns whether the receivers are to be notified: the verdict changed, values went absent, or the check opened an alarm. An open alarm
+    /// Returns whether the receivers are to be notified: the verdict changed, values went absent, a peer disagrees, or the check opened an alarm. An open alarm
     /// that is found again sends nothing.
     fn is_news(&mut self, outcome: &Outcome) -> bool {
         let last = self.last.entry(outcome.database.clone());
         let last = last.or_insert_with(|| Last {
             verdict: "consistent".into(),
             absent: false,
+            contradicted: false,
             unlisted: false,
         });
         let opened = !outcome.opened.is_empty();
         let now = Last {
             verdict: outcome.verdict.word().to_owned(),
             absent: outcome.absent_after(last.absent),
+            contradicted: outcome.is_contradicted(),
             unlisted: opened && outcome.alarm.is_none(),
         };
         // an alarm that cannot be written down is opened by every check
         let repeated = now.unlisted && last.unlisted;
         let absent = now.absent && !last.absent;
+        let contradicted = now.contradicted && !last.contradicted;
         let changed = standing(&now.verdict) != standing(&last.verdict);
         *last = now;
-        changed || absent || (opened && !repeated)
+        changed || absent || contradicted || (opened && !repeated)
     }
 }
 
@@ -338,6 +342,8 @@ struct Last {
     verdict: String,
     /// Whether values were absent for no reason that is known.
     absent: bool,
+    /// Whether a peer's word contradicted what the server showed.
+    contradicted: bool,
     /// Whether the check opened an alarm that could not be written down.
     unlisted: bool,
 }

@@ -38,8 +38,30 @@ pub struct Latest {
     pub failure: Option<String>,
     /// Its words, by database.
     pub words: BTreeMap<String, Word>,
+    /// Its checkpoints of other servers.
+    pub of_others: usize,
     /// Parts of its answer that count for nothing, and why the first of them does not.
     pub refused: Option<(usize, String)>,
+}
+
+impl Latest {
+    /// Returns why there is no word of it on a database.
+    pub fn why_nothing(&self) -> String {
+        match (&self.failure, self.fetched, &self.refused) {
+            (Some(why), ..) => why.clone(),
+            (None, None, _) => "it has not answered yet".to_owned(),
+            (None, Some(_), Some((count, why))) => {
+                format!(
+                    "it has said nothing of this database that counts; of its answer {count} parts do not, the first: {why}"
+                )
+            }
+            (None, Some(_), None) if self.of_others > 0 && self.words.is_empty() => format!(
+                "its {} checkpoints are of servers with another --server-label",
+                self.of_others
+            ),
+            (None, Some(_), None) => "it has said nothing of this database".to_owned(),
+        }
+    }
 }
 
 /// The peers, and what each of them said last.
@@ -129,6 +151,7 @@ impl Hearing {
                         fetched: Some(now),
                         failure: None,
                         words: heard.words,
+                        of_others: heard.of_others,
                         refused: why.map(|why| (heard.refused, why)),
                     };
                 }

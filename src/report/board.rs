@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::checkpoint::checkpoint;
+use super::peers::PeerFetched;
 use super::receivers::{Counts, Receiver};
 use super::row::Row;
 use super::untrusted::Untrusted;
@@ -95,6 +96,8 @@ pub struct Snapshot {
     pub notifications: Vec<Counts>,
     /// Heartbeats, if there are any.
     pub heartbeat: Option<Counts>,
+    /// When each peer answered last.
+    pub peers: Vec<PeerFetched>,
     /// Since when the loop has made no progress.
     pub stalled: Duration,
 }
@@ -115,6 +118,7 @@ struct Shared {
 struct Written {
     rows: BTreeMap<Arc<str>, Arc<Row>>,
     whole: Whole,
+    peers: Vec<PeerFetched>,
     progress: Instant,
 }
 
@@ -143,6 +147,7 @@ impl Board {
                     untrusted: Untrusted::default(),
                     errors,
                 },
+                peers: Vec::new(),
                 progress,
             }),
             notifications: Mutex::default(),
@@ -197,6 +202,11 @@ impl Board {
     /// Who is notified, for their counts.
     pub fn watch_receivers(&self, receivers: Vec<Receiver>) {
         *lock(&self.0.notifications) = receivers;
+    }
+
+    /// Takes over when each peer answered last.
+    pub fn publish_peers(&self, peers: Vec<PeerFetched>) {
+        self.written().peers = peers;
     }
 
     /// Takes over the heartbeat's counts.
@@ -336,6 +346,7 @@ impl Board {
             calls,
             notifications,
             heartbeat,
+            peers: written.peers.clone(),
             stalled,
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write};
 
 use super::alarm::{adopt_command, close_command};
-use crate::audit::{Outcome, Strangers, Trouble, Verdict};
+use crate::audit::{Outcome, PeerReport, Strangers, Trouble, Verdict};
 
 /// An object being written; its members stand in the order in which they are added.
 #[derive(Debug)]
@@ -164,11 +164,27 @@ pub fn outcome_json(server: &str, outcome: &Outcome) -> String {
         .shown("hash", shown.map(|state| state.hash))
         .number("previous_tx", previous.map(|state| state.tx))
         .shown("previous_hash", previous.map(|state| state.hash))
+        .objects("peers", outcome.peers.iter().map(peer_json))
         .number(
             "duration_ms",
             u64::try_from(outcome.duration.as_millis()).ok(),
         )
         .end()
+}
+
+/// The object for a peer and a database.
+pub fn peer_json(peer: &PeerReport) -> JsonObject {
+    let disagreement = peer.disagreement.as_ref().map(|_| peer.to_string());
+    JsonObject::new()
+        .text("peer", Some(peer.peer.as_str()))
+        .text("state", Some(peer.standing.word()))
+        .text("reason", peer.why.as_deref())
+        .number("tx", peer.theirs.map(|state| state.tx))
+        .shown("hash", peer.theirs.map(|state| state.hash))
+        .number("agreed_tx", peer.agreed.map(|agreed| agreed.state.tx))
+        .shown("agreed", peer.agreed.map(|agreed| agreed.time))
+        .shown("waiting", peer.waiting)
+        .text("disagreement", disagreement.as_deref())
 }
 
 /// The object for what concerns no one database: `database` is null.

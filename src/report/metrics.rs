@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::board::Snapshot;
 use super::exposition::{Exposition, Labels, Type};
 use super::legacy::{Prefix, legacy};
+use super::peer_metrics;
 use super::process;
 use super::receivers::Counts;
 use super::row::Row;
@@ -24,6 +25,7 @@ pub fn metrics(snapshot: &Snapshot, prefix: Prefix) -> String {
     calls(&mut text, snapshot);
     notifications(&mut text, snapshot);
     heartbeats(&mut text, snapshot);
+    peer_metrics::metrics(&mut text, snapshot);
     build(&mut text, snapshot);
     process::metrics(&mut text, snapshot.about.started);
     text.end()

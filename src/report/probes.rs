@@ -2,7 +2,7 @@
 //! immuclient's (protocol.md §7).
 
 use super::board::{About, Snapshot};
-use super::json::JsonObject;
+use super::json::{JsonObject, peer_json};
 use super::metrics::patience;
 use super::overall::overall;
 use super::row::Row;
@@ -130,6 +130,8 @@ fn database(row: &Row, about: &About) -> JsonObject {
         .number("values_behind", Some(row.values.behind(row.trusted)))
         .number("values_absent", Some(row.values.absent))
         .flag("values_overdue", row.values_overdue)
+        .objects("peers", row.peers.iter().map(peer_json))
+        .flag("peers_overdue", row.peers_overdue)
         .number("sweep_at", row.values.sweeping.map(|(_, at)| at))
         .shown("swept", row.values.swept.map(|swept| swept.ended))
         .shown("found_within_a_day", chance)

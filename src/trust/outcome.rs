@@ -52,6 +52,8 @@ pub struct OutcomeRecord {
     pub complete: bool,
     /// Whether values were absent for no reason that is known.
     pub absent: bool,
+    /// Whether a peer's word contradicted what the server showed.
+    pub contradicted: bool,
     /// Whether the check ran into a deadline.
     pub slow: bool,
     /// Whether it was the last database without a trusted state that had its turn.
@@ -114,6 +116,7 @@ impl Store {
             }
             for (key, flag) in [
                 ("absent", outcome.absent),
+                ("contradicted", outcome.contradicted),
                 ("slow", outcome.slow),
                 ("last_untrusted", outcome.last_untrusted),
             ] {
@@ -179,6 +182,7 @@ fn outcome(table: &Table) -> Option<OutcomeRecord> {
         listed: !table.contains_key("listed"),
         complete: !table.contains_key("complete"),
         absent: table.contains_key("absent"),
+        contradicted: table.contains_key("contradicted"),
         slow: table.contains_key("slow"),
         last_untrusted: table.contains_key("last_untrusted"),
     })

@@ -99,14 +99,14 @@ impl Peering {
         *self.said.borrow_mut() = Err("no connection".to_owned());
     }
 
-    /// The peer confirms a state, now.
+    /// The peer confirms a state, a second from now: behind whatever was done until now.
     pub fn says(&self, state: State) {
-        self.answers(self.note(state, None, self.now()));
+        self.answers(self.note(state, None, self.now() + 1));
     }
 
     /// The peer confirms a state that the server signed.
     pub fn says_signed(&self, (state, signature): (State, Signature)) {
-        self.answers(self.note(state, Some(signature), self.now()));
+        self.answers(self.note(state, Some(signature), self.now() + 1));
     }
 
     /// A checkpoint of the peer.

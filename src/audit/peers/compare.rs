@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::due::overdue;
 use super::relation::{ByAnswer, Found, Relation, Standing};
-use super::report::{self, PeerReport};
+use super::report::PeerReport;
 use super::split::Told;
 use crate::audit::age::late_after;
 use crate::audit::auditor::Auditor;
@@ -54,22 +55,22 @@ impl Auditor {
             since: trusted.since,
         };
         self.hear();
-        let heard: Vec<(KeyName, Option<Word>, Option<String>)> = self
+        let heard: Vec<(KeyName, Option<Word>, String)> = self
             .peers
             .all()
             .map(|(peer, latest)| {
                 let word = latest.words.get(database).cloned();
-                (peer.clone(), word, latest.failure.clone())
+                (peer.clone(), word, latest.why_nothing())
             })
             .collect();
         let mut line: Line = None;
-        for (peer, word, failure) in heard {
+        for (peer, word, why_nothing) in heard {
             let now = self.wall_time();
             let peers = &mut self.databases.of(database).peers;
             let mut relation = peers
                 .remove(&peer)
                 .unwrap_or_else(|| Relation::new(database, peer.as_str(), now));
-            let told = self.compare_words(&mut relation, word, failure, ours, &mut line);
+            let told = self.compare_words(&mut relation, word, why_nothing, ours, &mut line);
             self.databases
                 .of(database)
                 .peers
@@ -113,8 +114,8 @@ impl Auditor {
         }
         let allowed = late_after(self.policy.interval);
         let (required, ages) = (self.peers.required(), self.wall_ages());
-        let overdue = report::overdue(named.map(|(_, of)| of), required, allowed, ages);
-        (reports, overdue)
+        let late = overdue(named.map(|(_, of)| of), required, allowed, ages);
+        (reports, late)
     }
 
     /// Compares the words of one peer: the one that waits, then the last one. Returns what shows that the server showed two
@@ -123,7 +124,7 @@ impl Auditor {
         &mut self,
         relation: &mut Relation,
         word: Option<Word>,
-        failure: Option<String>,
+        why_nothing: String,
         ours: Ours,
         line: &mut Line,
     ) -> Option<Option<Told>> {
@@ -152,16 +153,12 @@ impl Auditor {
         let now = self.wall_time();
         let allowed = late_after(self.policy.interval);
         let Some(word) = word else {
-            let why = failure.unwrap_or_else(|| "it has said nothing of this database".to_owned());
-            relation.fall_silent(why);
+            relation.fall_silent(why_nothing);
             return Some(split);
         };
         match word.age(now, allowed) {
             Age::Stale(old) => {
-                let why = format!("its last word is {}s old", old.as_secs());
-                relation.fall_silent(
-                    failure.map_or(why.clone(), |failure| format!("{why}: {failure}")),
-                );
+                relation.fall_silent(format!("its last word is {}s old", old.as_secs()));
                 return Some(split);
             }
             Age::Future(ahead) => {
@@ -283,7 +280,7 @@ impl Auditor {
                 Some(Told::ByItsAnswer(word.clone(), reason))
             }
             // what was trusted before an operator gave it up is another history for a good reason
-            Found::Other(..) if word.time < ours.since => {
+            Found::Other(..) if word.time <= ours.since => {
                 relation.standing = Standing::Pending;
                 let why = "its word is older than the history that is trusted here";
                 relation.why = Some(why.to_owned());

@@ -3,6 +3,7 @@
 use super::{Known, object};
 use crate::config::Settings;
 use crate::ranges::Ranges;
+use crate::report::peer_record_json;
 use crate::trust::Progress;
 
 impl Known<'_> {
@@ -79,6 +80,10 @@ impl Known<'_> {
             )
             .number("swept_of", swept.map(|swept| swept.of))
             .shown("found_within_a_day", chance)
+            .objects(
+                "peers",
+                self.peers.iter().map(|record| peer_record_json(record)),
+            )
             .end()
     }
 }

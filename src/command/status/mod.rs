@@ -17,7 +17,7 @@ use crate::ranges::Ranges;
 use crate::report::{Condition, Facts, JsonObject, Overall, UNDELIVERED, ago, print};
 use crate::text::counted_with;
 use crate::trust::{
-    Acknowledged, Alarm, How, LocalFailure, OutcomeRecord, Progress, Store, Trusted,
+    Acknowledged, Alarm, How, LocalFailure, OutcomeRecord, PeerRecord, Progress, Store, Trusted,
 };
 
 /// Prints the condition of everything, then every known database. The exit code is 0 only if all is well: the last check
@@ -28,6 +28,7 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
     let progress = store.load_progress(clock::now());
     let troubles = store.load_troubles();
     let databases = open::kept_or_checked(&store, &outcomes)?;
+    let peers = store.load_peers(clock::now());
     let known: Vec<Known> = databases
         .into_iter()
         .map(|database| Known {
@@ -37,6 +38,7 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
             last: outcomes.iter().find(|outcome| outcome.database == database),
             acknowledged: store.acknowledged(&database),
             values: progress.iter().find(|of| of.database == database),
+            peers: peers.iter().filter(|of| of.database == database).collect(),
             database,
         })
         .collect();
@@ -132,6 +134,8 @@ struct Known<'a> {
     last: Option<&'a OutcomeRecord>,
     acknowledged: Result<Acknowledged, LocalFailure>,
     values: Option<&'a Progress>,
+    /// How the words of peers compared.
+    peers: Vec<&'a PeerRecord>,
 }
 
 impl Known<'_> {

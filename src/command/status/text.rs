@@ -1,9 +1,10 @@
 //! The lines about one database.
 
 use super::Known;
+use crate::clock;
 use crate::command::acknowledge;
 use crate::config::Settings;
-use crate::report::{alarm_lines, few_ranges, seen};
+use crate::report::{alarm_lines, few_ranges, peer_record_line, seen};
 use crate::text::{counted, counted_with};
 use crate::trust::{OutcomeRecord, Tampering};
 
@@ -46,6 +47,10 @@ impl Known<'_> {
         }
         lines.extend(self.age_in_words(settings));
         lines.extend(self.values_in_words(settings));
+        let now = clock::now();
+        for record in &self.peers {
+            lines.push(format!("  {}", peer_record_line(record, now)));
+        }
         match &self.acknowledged {
             Ok(acknowledged) => {
                 lines.extend(acknowledge::lines(acknowledged).map(|line| format!("  {line}")));

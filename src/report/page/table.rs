@@ -6,6 +6,7 @@ use crate::clock::Timestamp;
 use crate::report::ago::ago;
 use crate::report::board::{About, Snapshot};
 use crate::report::condition::Condition;
+use crate::report::peers::peer_line;
 use crate::report::row::Row;
 use crate::report::timeline::{SLOTS, Shade};
 use crate::text::counted;
@@ -85,7 +86,7 @@ fn row(html: &mut String, row: &Row, about: &About, now: Timestamp) {
         true => row.verdict.map_or("not checked yet", Verdict::word),
         false => "not audited",
     };
-    let note = note(row);
+    let note = note(row, now);
     let noted = if note.is_empty() { "" } else { " noted" };
     let tx = row
         .trusted
@@ -121,8 +122,8 @@ fn row(html: &mut String, row: &Row, about: &About, now: Timestamp) {
     }
 }
 
-/// Returns the reason of the verdict and what else is to be said of a database, escaped.
-fn note(row: &Row) -> String {
+/// Returns the reason of the verdict and what else is to be said of a database, with a line for each peer, escaped.
+fn note(row: &Row, now: Timestamp) -> String {
     let mut parts = vec![row.why.clone()];
     parts.extend(row.facts().attention());
     match (&row.alarm, row.open_alarms) {
@@ -134,7 +135,11 @@ fn note(row: &Row) -> String {
         (None, open) => parts.push(format!("{} open", counted(open as u64, "alarm"))),
     }
     parts.retain(|part| !part.is_empty());
-    escaped(&parts.join("; "))
+    let why = Some(parts.join("; ")).filter(|why| !why.is_empty());
+    let peers = row.peers.iter().map(|peer| peer_line(peer, now));
+    let lines: Vec<String> = why.into_iter().chain(peers).collect();
+    let lines: Vec<String> = lines.iter().map(|line| escaped(line)).collect();
+    lines.join("<br>")
 }
 
 /// Returns how much of the ledger's values was read, and when all of them were.

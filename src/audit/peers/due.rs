@@ -1,0 +1,41 @@
+//! What of the comparisons with peers is overdue.
+
+use std::time::Duration;
+
+use super::relation::Relation;
+use crate::audit::age::WallAges;
+use crate::audit::outcome::Overdue;
+
+/// Returns what of the comparisons of a database is overdue: a word that could not be compared for longer than `allowed`, or
+/// fewer than `required` peers that confirmed what is trusted within that time.
+pub(super) fn overdue<'a>(
+    relations: impl Iterator<Item = &'a Relation> + Clone,
+    required: usize,
+    allowed: Duration,
+    ages: WallAges,
+) -> Option<Overdue> {
+    let waiting = relations.clone().filter_map(|relation| {
+        let waiting = relation.record.waiting.as_ref()?;
+        Some(ages.of(waiting.since))
+    });
+    if let Some(time) = waiting.max().filter(|time| *time > allowed) {
+        return Some(Overdue::Uncompared(time));
+    }
+    let unconfirmed = relations.map(|relation| {
+        let record = &relation.record;
+        let agreed = record.agreed.map(|agreed| agreed.time);
+        let last = ages.of(agreed.map_or(record.since, |time| time.max(record.since)));
+        let behind = record.behind.map(|behind| ages.of(behind.since));
+        // one that confirms an old state over and over confirms nothing of what came since
+        last.max(behind.unwrap_or_default())
+    });
+    let mut times: Vec<Duration> = unconfirmed.collect();
+    times.sort_unstable();
+    let confirmed = times.iter().filter(|time| **time <= allowed).count();
+    let time = times.get(required.checked_sub(1)?).copied();
+    (confirmed < required).then(|| Overdue::Unconfirmed {
+        confirmed,
+        required,
+        time: time.unwrap_or(allowed),
+    })
+}

@@ -1,0 +1,94 @@
+//! What people and programs are shown of peers: lines of the page and of `status`, and the log when a peer falls silent.
+
+use log::Level;
+
+use super::ago::ago;
+use super::event::Event;
+use super::json::JsonObject;
+use crate::audit::PeerReport;
+use crate::clock::Timestamp;
+use crate::text::Shown;
+use crate::trust::PeerRecord;
+
+/// When a peer answered last, and why it did not since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerFetched {
+    /// Its name.
+    pub peer: String,
+    /// When it answered last; `None`: not in this run.
+    pub fetched: Option<Timestamp>,
+    /// Why it did not answer when it was asked last.
+    pub failure: Option<String>,
+}
+
+/// The object for a peer and a database, as the files tell it.
+pub fn peer_record_json(record: &PeerRecord) -> JsonObject {
+    let agreed = record.agreed;
+    let disagreement = record.disagreement.as_ref();
+    JsonObject::new()
+        .text("peer", Some(&record.peer))
+        .number("agreed_tx", agreed.map(|agreed| agreed.state.tx))
+        .shown("agreed", agreed.map(|agreed| agreed.time))
+        .shown("waiting", record.waiting.as_ref().map(|of| of.since))
+        .number("disagreed_tx", disagreement.map(|of| of.theirs.tx))
+        .shown("disagreed", disagreement.map(|of| of.found))
+}
+
+/// Returns a line about a peer and a database, for people.
+pub fn peer_line(peer: &PeerReport, now: Timestamp) -> String {
+    let name = Shown::new(peer.peer.as_str());
+    let agreed = peer.agreed.map(|agreed| {
+        let (tx, age) = (agreed.state.tx, ago(now.since(agreed.time)));
+        format!("; agreed at transaction {tx}, {age}")
+    });
+    let why = peer
+        .why
+        .as_ref()
+        .map(|why| format!(" ({})", Shown::new(why)));
+    format!(
+        "peer {name}: {}{}{}",
+        peer.standing.word(),
+        why.unwrap_or_default(),
+        agreed.unwrap_or_default()
+    )
+}
+
+/// The same as the files tell it.
+pub fn peer_record_line(record: &PeerRecord, now: Timestamp) -> String {
+    let name = Shown::new(&record.peer);
+    let agreed = match &record.agreed {
+        None => "has not agreed yet".to_owned(),
+        Some(agreed) => {
+            let (tx, age) = (agreed.state.tx, ago(now.since(agreed.time)));
+            format!("agreed at transaction {tx}, {age}")
+        }
+    };
+    let waiting = record.waiting.as_ref().map(|waiting| {
+        let age = ago(now.since(waiting.since));
+        format!("; a word of it waits to be compared, since {age}")
+    });
+    let disagreement = record.disagreement.as_ref().map(|of| {
+        format!(
+            "; DISAGREES since {}: transaction {} has hash {} there, and {} here",
+            of.found, of.theirs.tx, of.theirs.hash, of.here.hash
+        )
+    });
+    format!(
+        "peer {name}: {agreed}{}{}",
+        waiting.unwrap_or_default(),
+        disagreement.unwrap_or_default()
+    )
+}
+
+/// Logs a peer that does not answer any more, or does again.
+pub fn log_peer(server: &str, peer: &PeerFetched) {
+    let (level, text) = match &peer.failure {
+        Some(_) => (Level::Warn, "a peer does not answer"),
+        None => (Level::Info, "a peer answers"),
+    };
+    Event::new(level, text)
+        .text("server", server)
+        .text("peer", &peer.peer)
+        .maybe("reason", peer.failure.as_ref())
+        .log();
+}
