@@ -9,6 +9,8 @@ pub mod cgroup;
 pub mod chain;
 pub mod circles;
 pub mod distorted;
+pub mod formal;
+pub mod formal_drawn;
 pub mod http;
 pub mod immuclient;
 pub mod in_process;

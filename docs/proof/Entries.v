@@ -1,0 +1,70 @@
+(** The entries of a transaction (protocol.md §3), as [src/ledger/entry.rs] checks them: the definitions. *)
+
+From Proof Require Export Ledger.
+
+(** Absent metadata is metadata that says nothing: both are hashed alike. *)
+Record kv_metadata := { m_deleted : bool; m_expires : option N; m_non_indexable : bool }.
+Record entry := { e_key : bytes; e_metadata : kv_metadata; e_value_hash : bytes }.
+
+Definition kv_bytes (m : kv_metadata) : bytes :=
+  (if m_deleted m then ["000"%char] else []) ++
+  (match m_expires m with Some at_second => "001"%char :: u64 at_second | None => [] end) ++
+  (if m_non_indexable m then ["002"%char] else []).
+
+(** What Rust's types see to, and then what a version demands. *)
+Definition entry_form (h : header) (e : entry) : check :=
+  demand (is_digest (e_value_hash e) &&
+          match m_expires (e_metadata e) with Some at_second => below_u64 at_second | None => true end) Malformed ;;
+  if h_version h =? 0 then demand (is_empty (kv_bytes (e_metadata e))) Malformed
+  else demand (N.of_nat (length (e_key e)) <? 65536) Malformed.
+
+Fixpoint entries_form (h : header) (es : list entry) : check :=
+  match es with [] => None | e :: es => entry_form h e ;; entries_form h es end.
+
+Section Entries.
+Context {hash : Hash}.
+
+Definition entry_input (h : header) (e : entry) : bytes :=
+  if h_version h =? 0 then e_key e ++ e_value_hash e
+  else u16 (N.of_nat (length (kv_bytes (e_metadata e)))) ++ kv_bytes (e_metadata e) ++
+       u16 (N.of_nat (length (e_key e))) ++ e_key e ++ e_value_hash e.
+Definition entry_digest (h : header) (e : entry) : bytes := H (entry_input h e).
+
+(** The next level of a tree; an odd node at the end moves up unchanged. *)
+Fixpoint pair_up (l : list bytes) : list bytes :=
+  match l with a :: b :: l => node a b :: pair_up l | l => l end.
+Fixpoint pair_up_inputs (l : list bytes) : list bytes :=
+  match l with a :: b :: l => node_input a b :: pair_up_inputs l | _ => [] end.
+
+(** [fuel] is the number of nodes: more than there are levels. *)
+Fixpoint root_of (fuel : nat) (l : list bytes) : bytes :=
+  match l, fuel with
+  | [one], _ => one
+  | _ :: _, S fuel => root_of fuel (pair_up l)
+  | _, _ => H []
+  end.
+Fixpoint root_inputs (fuel : nat) (l : list bytes) : list bytes :=
+  match l, fuel with
+  | [_], _ => []
+  | _ :: _, S fuel => pair_up_inputs l ++ root_inputs fuel (pair_up l)
+  | _, _ => []
+  end.
+
+Definition entry_leaves (h : header) (es : list entry) : list bytes :=
+  map (fun e => leaf (entry_digest h e)) es.
+
+(** [verify_entries]: as many as the header says, and the root over their digests is the header's. *)
+Definition verify_entries (h : header) (es : list entry) : check :=
+  demand (N.of_nat (length es) =? h_nentries h) Malformed ;;
+  entries_form h es ;;
+  demand (eqb (h_eh h) (root_of (length es) (entry_leaves h es))) Inconsistent.
+
+Definition entries_inputs (h : header) (es : list entry) : list bytes :=
+  map (entry_input h) es ++ map (fun e => leaf_input (entry_digest h e)) es ++
+  root_inputs (length es) (entry_leaves h es).
+
+(** [TxEntry::verify_value]. *)
+Definition verify_value (e : entry) (value : bytes) : check :=
+  demand (eqb (e_value_hash e) (H value)) Inconsistent.
+
+End Entries.

@@ -1,0 +1,6 @@
+(** The definitions that the theorems are about, as OCaml: [checker.ml] runs them. *)
+
+From Coq Require Import ExtrOcamlBasic ExtrOcamlChar.
+From Proof Require Import Steps Entries.
+
+Extraction "ledger.ml" verify excuse well_formed alh verify_entries verify_value.
