@@ -1,6 +1,6 @@
 (** What [./dev proof] prints: each theorem, and what it assumes beyond what it says. *)
 
-From Proof Require Import Theorems.
+From Proof Require Import Values Trust Counterexamples.
 
 Set Printing Width 110.
 
@@ -8,3 +8,17 @@ Check @no_equivocation_in_one_step.
 Print Assumptions no_equivocation_in_one_step.
 Check @no_equivocation.
 Print Assumptions no_equivocation.
+Check @values_stay.
+Print Assumptions values_stay.
+Check @trust_moves_by_proofs_alone.
+Print Assumptions trust_moves_by_proofs_alone.
+Check @excused_means_unprovable.
+Print Assumptions excused_means_unprovable.
+Check @a_transaction_proves_only_itself.
+Print Assumptions a_transaction_proves_only_itself.
+Check @without_the_second_half_of_step_5.
+Print Assumptions without_the_second_half_of_step_5.
+Check @without_step_8.
+Print Assumptions without_step_8.
+Check @variants_differ.
+Print Assumptions variants_differ.

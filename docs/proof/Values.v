@@ -1,0 +1,204 @@
+(** Entries: those that are accepted under a header are the only ones, and so are their values. *)
+
+From Proof Require Export Entries Theorems.
+
+Lemma kv_bytes_length m : (length (kv_bytes m) <= 11)%nat.
+Proof.
+  unfold kv_bytes. rewrite !app_length.
+  destruct (m_deleted m), (m_expires m), (m_non_indexable m); unfold u64; cbn [length];
+    rewrite ?big_endian_length; lia.
+Qed.
+
+Definition expires_typed (m : kv_metadata) : bool :=
+  match m_expires m with Some at_second => below_u64 at_second | None => true end.
+
+Lemma kv_bytes_injective m n :
+  expires_typed m = true -> expires_typed n = true -> kv_bytes m = kv_bytes n -> m = n.
+Proof.
+  destruct m as [d e i], n as [d' e' i']. unfold kv_bytes, expires_typed. cbn [m_deleted m_expires m_non_indexable].
+  intros Hm Hn E.
+  assert (D : d = d').
+  { destruct d, d'; auto; destruct e, e', i, i'; discriminate. }
+  subst d'. assert (E' : (match e with Some at_second => "001"%char :: u64 at_second | None => [] end) ++
+       (if i then ["002"%char] else []) =
+     (match e' with Some at_second => "001"%char :: u64 at_second | None => [] end) ++
+       (if i' then ["002"%char] else [])).
+  { destruct d; [now apply same_tail in E|exact E]. }
+  clear E. destruct e as [a|], e' as [b|].
+  - apply same_tail in E'. apply app_same_length in E'; [|unfold u64; now rewrite !big_endian_length].
+    destruct E' as [U I]. apply u64_injective in U; auto. subst.
+    destruct i, i'; try discriminate; reflexivity.
+  - destruct i'; discriminate.
+  - destruct i; discriminate.
+  - destruct i, i'; try discriminate; reflexivity.
+Qed.
+
+Section Values.
+Context {hash : Hash}.
+Hypothesis hash_length : forall m, length (H m) = 32%nat.
+Variable K : bytes -> Prop.
+Hypothesis no_collision : forall a b, K a -> K b -> H a = H b -> a = b.
+
+Lemma entry_input_injective h e f :
+  entry_form h e = None -> entry_form h f = None -> entry_input h e = entry_input h f -> e = f.
+Proof.
+  unfold entry_form, entry_input. intros He Hf E.
+  destruct (demand (is_digest (e_value_hash e) && _) Malformed) eqn:De; [discriminate|].
+  destruct (demand (is_digest (e_value_hash f) && _) Malformed) eqn:Df; [discriminate|].
+  apply demand_ok in De, Df. apply andb_true_iff in De, Df.
+  destruct De as [Le Te], Df as [Lf Tf]. apply digest_length in Le, Lf.
+  assert (Same : kv_bytes (e_metadata e) = kv_bytes (e_metadata f) ->
+    e_key e = e_key f -> e_value_hash e = e_value_hash f -> e = f).
+  { intros M Hk Hv. apply kv_bytes_injective in M; auto. destruct e, f; cbn in *; congruence. }
+  pose proof (kv_bytes_length (e_metadata e)). pose proof (kv_bytes_length (e_metadata f)).
+  destruct (h_version h =? 0).
+  - apply demand_ok in He, Hf. apply app_same_tail in E; [|congruence]. destruct E.
+    apply Same; auto. destruct (kv_bytes (e_metadata e)), (kv_bytes (e_metadata f)); auto; discriminate.
+  - apply demand_ok in He, Hf. apply N.ltb_lt in He, Hf.
+    apply app_same_length in E; [|unfold u16; now rewrite !big_endian_length]. destruct E as [Lm E].
+    apply u16_injective in Lm; [|lia|lia]. apply Nat2N.inj in Lm.
+    apply app_same_length in E; [|exact Lm]. destruct E as [M E].
+    apply app_same_length in E; [|unfold u16; now rewrite !big_endian_length]. destruct E as [Lk E].
+    apply u16_injective in Lk; [|exact He|exact Hf]. apply Nat2N.inj in Lk.
+    apply app_same_length in E; [|exact Lk]. destruct E. auto.
+Qed.
+
+Lemma pair_up_length : forall n (l : list bytes), (length l <= n)%nat -> (2 <= length l)%nat -> (length (pair_up l) < length l)%nat.
+Proof.
+  assert (Le : forall n (l : list bytes), (length l <= n)%nat -> (length (pair_up l) <= length l)%nat).
+  { induction n; intros [|a [|b l]] Hl; cbn [pair_up length] in *; try lia.
+    specialize (IHn l). lia. }
+  intros n [|a [|b l]] Hl H2; cbn [pair_up length] in *; try lia.
+  specialize (Le (length l) l). lia.
+Qed.
+
+Lemma pair_up_injective : forall n (l m : list bytes), (length l <= n)%nat -> length l = length m ->
+  Forall (fun d : bytes => length d = 32%nat) l -> Forall (fun d : bytes => length d = 32%nat) m ->
+  Forall K (pair_up_inputs l) -> Forall K (pair_up_inputs m) ->
+  pair_up l = pair_up m -> l = m.
+Proof.
+  induction n; intros [|a [|b l]] [|c [|d m]] Hn Hl Dl Dm Kl Km E; cbn [length] in *; try lia; auto.
+  cbn [pair_up pair_up_inputs] in *.
+  repeat match goal with F : Forall _ (_ :: _) |- _ => apply Forall_cons_iff in F; destruct F end.
+  pose proof (f_equal (@hd bytes []) E) as E1. cbn [hd] in E1. apply same_tail in E.
+  apply (node_injective K) in E1; auto; [|congruence]. destruct E1. subst.
+  f_equal. f_equal. apply IHn; auto; lia.
+Qed.
+
+Lemma pair_up_digests : forall n (l : list bytes), (length l <= n)%nat ->
+  Forall (fun d : bytes => length d = 32%nat) l -> Forall (fun d : bytes => length d = 32%nat) (pair_up l).
+Proof.
+  induction n; intros [|a [|b l]] Hn D; cbn [length pair_up] in *; auto; try lia.
+  repeat match goal with F : Forall _ (_ :: _) |- _ => apply Forall_cons_iff in F; destruct F end.
+  constructor; [apply hash_length|]. apply IHn; auto; lia.
+Qed.
+
+Lemma pair_up_same_length : forall n (l m : list bytes), (length l <= n)%nat -> length l = length m ->
+  length (pair_up l) = length (pair_up m).
+Proof.
+  induction n; intros [|a [|b l]] [|c [|d m]] Hn Hl; cbn [length pair_up] in *; try lia.
+  f_equal. apply IHn; lia.
+Qed.
+
+Lemma root_injective : forall fuel (l m : list bytes), (length l <= S fuel)%nat -> length l = length m ->
+  Forall (fun d : bytes => length d = 32%nat) l -> Forall (fun d : bytes => length d = 32%nat) m ->
+  Forall K (root_inputs fuel l) -> Forall K (root_inputs fuel m) ->
+  root_of fuel l = root_of fuel m -> l = m.
+Proof.
+  induction fuel; intros [|a [|b l]] [|c [|d m]] Hn Hl Dl Dm Kl Km E; cbn [length] in *; try lia; auto;
+    try (cbn in E; congruence).
+  cbn [root_of root_inputs] in *.
+  apply Forall_app in Kl, Km. destruct Kl as [Kl1 Kl2], Km as [Km1 Km2].
+  apply (pair_up_injective (length (a :: b :: l))); auto.
+  apply IHfuel; auto.
+  - assert (length (pair_up (a :: b :: l)) < length (a :: b :: l))%nat
+      by (apply (pair_up_length (length (a :: b :: l))); cbn [length]; lia).
+    cbn [length] in *. lia.
+  - apply (pair_up_same_length (length (a :: b :: l))); auto.
+  - apply (pair_up_digests (length (a :: b :: l))); auto.
+  - apply (pair_up_digests (length (c :: d :: m))); auto.
+Qed.
+
+Lemma leaves_injective h : forall es fs, length es = length fs ->
+  entries_form h es = None -> entries_form h fs = None ->
+  Forall K (map (entry_input h) es) -> Forall K (map (entry_input h) fs) ->
+  Forall K (map (fun e => leaf_input (entry_digest h e)) es) ->
+  Forall K (map (fun e => leaf_input (entry_digest h e)) fs) ->
+  entry_leaves h es = entry_leaves h fs -> es = fs.
+Proof.
+  induction es as [|e es IH]; intros [|f fs] Hl Fe Ff Ke Kf Le Lf E; try discriminate; auto.
+  unfold entry_leaves in *. cbn [map entries_form length] in *.
+  destruct (entry_form h e) eqn:Ee; [discriminate|]. destruct (entry_form h f) eqn:Ef; [discriminate|].
+  repeat match goal with F : Forall _ (_ :: _) |- _ => apply Forall_cons_iff in F; destruct F end.
+  pose proof (f_equal (@hd bytes []) E) as E1. cbn [hd] in E1. apply same_tail in E.
+  apply no_collision in E1; auto. apply same_tail in E1. apply no_collision in E1; auto.
+  apply entry_input_injective in E1; auto. subst. f_equal. apply IH; auto.
+Qed.
+
+Lemma entries_unique h es fs :
+  verify_entries h es = None -> verify_entries h fs = None ->
+  Forall K (entries_inputs h es) -> Forall K (entries_inputs h fs) -> es = fs.
+Proof.
+  unfold verify_entries, entries_inputs. intros Ve Vf Ke Kf.
+  destruct (demand (N.of_nat (length es) =? _) _) eqn:Ce; [discriminate|].
+  destruct (demand (N.of_nat (length fs) =? _) _) eqn:Cf; [discriminate|].
+  apply demand_ok in Ce, Cf. apply N.eqb_eq in Ce, Cf.
+  assert (L : length es = length fs) by (apply Nat2N.inj; congruence).
+  destruct (entries_form h es) eqn:Fe; [discriminate|]. destruct (entries_form h fs) eqn:Ff; [discriminate|].
+  apply same_ok in Ve, Vf.
+  apply Forall_app in Ke, Kf. destruct Ke as [Ke1 Ke], Kf as [Kf1 Kf].
+  apply Forall_app in Ke, Kf. destruct Ke as [Ke2 Ke3], Kf as [Kf2 Kf3].
+  apply (leaves_injective h); auto.
+  assert (Dig : forall xs, Forall (fun d : bytes => length d = 32%nat) (entry_leaves h xs)).
+  { intros xs. unfold entry_leaves. apply Forall_forall. intros d Hd. apply in_map_iff in Hd.
+    destruct Hd as (x & <- & _). apply hash_length. }
+  rewrite <- L in *.
+  apply (root_injective (length es)); auto.
+  - unfold entry_leaves. rewrite map_length. lia.
+  - unfold entry_leaves. now rewrite !map_length.
+  - congruence.
+Qed.
+
+End Values.
+
+(** Each value hashes to what its entry says. *)
+Definition verify_values {hash : Hash} (es : list entry) (values : list bytes) : Prop :=
+  Forall2 (fun e value => verify_value e value = None) es values.
+
+(** (3) [x] was proven, and entries and values were accepted under its header [h]; it is proven again, however many
+    states later, and entries and values are accepted under the header [g] that is shown then. They are the same, or
+    two of the byte strings that were hashed collide. *)
+Theorem values_stay {hash : Hash} (hash_length : forall m, length (H m) = 32%nat) :
+  forall x s steps p ps q qs h es vs g fs ws,
+  let proven := {| s_tx := x; s_hash := alh h |} in
+  let shown := {| s_tx := x; s_hash := alh g |} in
+  verify proven s p ps = Accepted -> run s steps -> verify shown (last_of s steps) q qs = Accepted ->
+  well_formed h = true -> verify_entries h es = None -> verify_values es vs ->
+  well_formed g = true -> verify_entries g fs = None -> verify_values fs ws ->
+  (h = g /\ es = fs /\ vs = ws) \/
+  collision ((hashed proven p ps ++ run_hashed s steps ++ hashed shown q qs) ++
+             (header_inputs h ++ entries_inputs h es ++ vs) ++ (header_inputs g ++ entries_inputs g fs ++ ws)).
+Proof.
+  intros x s steps p ps q qs h es vs g fs ws proven shown P R Q Wh Vh Vv Wg Vg Vw.
+  destruct (no_equivocation hash_length x (alh h) (alh g) s steps p ps q qs P R Q) as [E|C].
+  2: { right. destruct C as (a & b & Ia & Ib & N & E). exists a, b.
+       repeat split; auto; apply in_or_app; left; auto. }
+  set (l := _ ++ _ ++ (header_inputs g ++ _)).
+  destruct (collision_or_none l) as [C|N]; [now right|left].
+  assert (Incl : forall m : list bytes, incl m l -> Forall (fun b => In b l) m).
+  { intros m I. apply Forall_forall. exact I. }
+  assert (h = g).
+  { eapply alh_injective with (K := fun b => In b l); eauto; apply Incl; unfold l; intros b Hb;
+      rewrite !in_app_iff; tauto. }
+  subst g. assert (es = fs).
+  { eapply entries_unique with (K := fun b => In b l) (h := h); eauto; apply Incl; unfold l; intros b Hb;
+      rewrite !in_app_iff; tauto. }
+  subst fs. split; [auto|split; [auto|]].
+  assert (Iv : incl vs l) by (unfold l; intros b Hb; rewrite !in_app_iff; tauto).
+  assert (Iw : incl ws l) by (unfold l; intros b Hb; rewrite !in_app_iff; tauto).
+  clearbody l. clear - Vv Vw N Iv Iw.
+  revert ws Vw Iw. induction Vv as [|e v es vs Hv Vv IH]; intros ws Vw Iw; inversion Vw as [|? w ? ws' Hw Vw']; subst; auto.
+  unfold verify_value in *. apply same_ok in Hv, Hw. f_equal.
+  - apply N; [apply Iv|apply Iw|congruence]; now left.
+  - apply IH; auto; intros b Hb; [apply Iv|apply Iw]; now right.
+Qed.
