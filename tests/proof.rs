@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use immuaudit::ledger::{Digest, HeaderFields, Parts, State, TxEntry, TxHeader};
 use immuaudit::wire;
-use support::formal::Questions;
+use support::formal::{Questions, fields};
 use support::formal_drawn::{change, entry, honest, large_tree, number, tangled};
 use support::prover::{Chain, Tx, prove, sha256};
 use support::question::{Question, random_term};
@@ -186,6 +186,16 @@ fn headers_are_hashed_and_refused_alike() {
         }
         questions.header(&fields);
     }
+    for (version, nentries) in [(0, 65_535), (0, 65_536), (1, 65_536), (1, i32::MAX), (2, 0)] {
+        let fields = Tx::new(1, random.digest(), &[], &mut random).fields;
+        let metadata = None;
+        questions.header(&HeaderFields {
+            version,
+            nentries,
+            metadata,
+            ..fields
+        });
+    }
     let refused = questions.verdicts()["Malformed"];
     assert!(refused > 100 && refused < 1_000, "{refused}");
     questions.compare();
@@ -203,7 +213,7 @@ fn excuses_are_taken_and_refused_alike() {
         let mut headers: BTreeMap<u64, TxHeader> =
             chain.0.iter().map(|tx| (tx.id(), tx.header())).collect();
         let (mut source, mut target) = (chain.tx(source).state(), chain.tx(target).state());
-        match random.below(12) {
+        match random.below(13) {
             0 => source.hash = random.digest(),
             1 => target.hash = random.digest(),
             2 => number(&mut source.tx, &mut random),
@@ -213,6 +223,14 @@ fn excuses_are_taken_and_refused_alike() {
                 let id = 1 + random.below(length);
                 let forged = Tx::new(id, random.digest(), &[], &mut random).header();
                 headers.insert(1 + random.below(length), forged);
+            }
+            6 => {
+                // a tree that is no smaller than its ledger
+                let mut large = fields(&headers[&source.tx]);
+                large.bl_tx_id = source.tx + random.below(2);
+                let large = TxHeader::new(large).unwrap();
+                source.hash = large.alh();
+                headers.insert(source.tx, large);
             }
             _ => {}
         }

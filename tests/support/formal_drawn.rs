@@ -1,6 +1,6 @@
 //! Proofs, trees and entries drawn at random, honest ones and others, and changes to them.
 
-use immuaudit::ledger::{Digest, KvMetadata, LinearAdvance, State, Term, TxEntry, TxHeader};
+use immuaudit::ledger::{Digest, KvMetadata, LinearAdvance, Parts, State, Term, TxEntry, TxHeader};
 
 use super::formal::fields;
 use super::prover::{Chain, Tx, prove, sha256};
@@ -46,7 +46,10 @@ pub fn tangled(random: &mut Random, count: usize) -> Vec<Question> {
             let mut pick = || &chains[random.index(chains.len())][random.index(2)];
             let (a, b) = (pick(), pick());
             let (source, target) = if a.len() <= b.len() { (a, b) } else { (b, a) };
-            let (mut proof, parts) = prove(source, target);
+            let (mut proof, mut parts) = prove(source, target);
+            if random.below(3) == 0 {
+                show_what_the_tree_has(&mut parts, &chains, &target.last().unwrap().tree);
+            }
             if random.below(2) == 0 {
                 proof.linear_advance = None;
             }
@@ -59,6 +62,20 @@ pub fn tangled(random: &mut Random, count: usize) -> Vec<Question> {
         }
     }
     questions
+}
+
+/// Of each fetched header but the last the variant that the tree has, whatever it is behind.
+fn show_what_the_tree_has(parts: &mut Parts, chains: &[[Vec<Tx>; 2]], tree: &[Digest]) {
+    let last = parts.headers.keys().next_back().copied();
+    for ((id, alh), variants) in (1..).zip(tree).zip(chains) {
+        let variant = variants.iter().filter_map(|chain| chain.last());
+        let of_tree = variant.into_iter().find(|tx| tx.alh == *alh);
+        if let (Some(header), Some(tx)) = (parts.headers.get_mut(&id), of_tree) {
+            if Some(id) != last {
+                *header = tx.header();
+            }
+        }
+    }
 }
 
 /// Honest proofs over trees of every size to 70.
@@ -120,9 +137,16 @@ pub fn change(q: &mut Question, random: &mut Random) {
             }
             let id = ids[random.index(ids.len())];
             let other = q.parts.headers[&ids[random.index(ids.len())]].clone();
-            match random.below(3) {
+            match random.below(4) {
                 0 => drop(q.parts.headers.remove(&id)),
                 1 => drop(q.parts.headers.insert(id, other)),
+                2 => {
+                    // right but for its own content: the last one's is compared with the end alone
+                    let id = *ids.last().unwrap();
+                    let prev = *q.parts.headers[&id].prev_alh();
+                    let forged = Tx::new(id, prev, &[], random).header();
+                    q.parts.headers.insert(id, forged);
+                }
                 _ => {
                     let forged = Tx::new(id, random.digest(), &[], random).header();
                     q.parts.headers.insert(id, forged);
