@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use immuaudit::ledger::{Digest, HeaderFields, Parts, State, TxEntry, TxHeader};
 use immuaudit::wire;
 use support::formal::{Questions, fields};
-use support::formal_drawn::{change, entry, honest, large_tree, number, tangled};
+use support::formal_drawn::{change, entry, got, honest, large_tree, number, tangled};
 use support::prover::{Chain, Tx, prove, sha256};
 use support::question::{Question, random_term};
 use support::random::Random;
@@ -54,6 +54,29 @@ fn every_vector_gets_the_verdict_of_the_formal_definitions() {
         let bare = question.changed(|q| q.parts = Parts::default());
         questions.verify(&bare);
     }
+    for vectors in read_all("gets") {
+        let trusted = Case(&vectors.file).state("state_");
+        for case in vectors.cases().filter(|case| case.is("VerifiableGet")) {
+            let answer = wire::verifiable_entry(&case.bytes("reply")).unwrap();
+            questions.get(&answer.header, &answer.entry, &answer.inclusion);
+            questions.answer(&answer.proof, case.number("tx"), &answer.header);
+            questions.verify(&Question {
+                source: case.state(""),
+                target: trusted,
+                proof: answer.proof,
+                parts: Parts::default(),
+            });
+        }
+    }
+    for vectors in read_all("real") {
+        for case in vectors.cases().filter(|case| case.is("TxById")) {
+            let tx = wire::tx(&case.bytes("reply")).unwrap();
+            questions.entries(&tx.header, &tx.entries);
+            for entry in &tx.entries {
+                questions.value(&tx.header, entry);
+            }
+        }
+    }
     assert!(questions.lines.len() > 1_000, "{}", questions.lines.len());
     questions.compare();
 }
@@ -74,6 +97,16 @@ fn drawn_and_changed_proofs_get_the_verdict_of_the_formal_definitions_step_by_st
             change(&mut question, &mut random);
         }
         questions.verify(&question);
+    }
+    for _ in 0..1_000 {
+        let question = &all[random.index(all.len())];
+        let other = &all[random.index(all.len())].proof;
+        let headers = [&question.proof, other].map(|proof| [&proof.source, &proof.target]);
+        let Some(header) = headers[random.index(2)][random.index(2)] else {
+            continue;
+        };
+        let asked = header.id() + random.below(4) / 3;
+        questions.answer(&question.proof, asked, header);
     }
     let verdicts: BTreeSet<&str> = questions.verdicts().into_keys().collect();
     for step in [
@@ -275,6 +308,10 @@ fn entries_and_values_are_judged_alike() {
             }
             questions.value(&header, entry);
         }
+    }
+    for _ in 0..1_500 {
+        let (header, entry, proof) = got(&mut random);
+        questions.get(&header, &entry, &proof);
     }
     // a key of 65,535 bytes is the longest
     let header = Tx::new(7, random.digest(), &[], &mut random).fields;

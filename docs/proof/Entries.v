@@ -18,6 +18,25 @@ Definition entry_form (h : header) (e : entry) : check :=
   if h_version h =? 0 then demand (is_empty (kv_bytes (e_metadata e))) Malformed
   else demand (N.of_nat (length (e_key e)) <? 65536) Malformed.
 
+(** An answer to [VerifiableGet]: a plain value, or a reference by which it was reached. *)
+Record reference := { r_tx : N; r_key : bytes; r_at : N; r_metadata : kv_metadata }.
+Record get_entry := {
+  g_tx : N; g_key : bytes; g_value : bytes; g_metadata : kv_metadata; g_reference : option reference
+}.
+
+(** What is stored: the value behind a byte 0, or byte 1, where the reference points to, and the key there. *)
+Definition stored_in (g : get_entry) : N :=
+  match g_reference g with None => g_tx g | Some r => r_tx r end.
+Definition stored_key (g : get_entry) : bytes :=
+  "000"%char :: match g_reference g with None => g_key g | Some r => r_key r end.
+Definition stored_metadata (g : get_entry) : kv_metadata :=
+  match g_reference g with None => g_metadata g | Some r => r_metadata r end.
+Definition stored_value (g : get_entry) : bytes :=
+  match g_reference g with
+  | None => "000"%char :: g_value g
+  | Some r => "001"%char :: u64 (r_at r) ++ "000"%char :: g_key g
+  end.
+
 Fixpoint entries_form (h : header) (es : list entry) : check :=
   match es with [] => None | e :: es => entry_form h e ;; entries_form h es end.
 
@@ -66,5 +85,18 @@ Definition entries_inputs (h : header) (es : list entry) : list bytes :=
 (** [TxEntry::verify_value]. *)
 Definition verify_value (e : entry) (value : bytes) : check :=
   demand (eqb (e_value_hash e) (H value)) Inconsistent.
+
+(** [GetEntry::verify]: the entry is the one with index [leaf_index] in the transaction's tree. *)
+Definition stored (g : get_entry) : entry :=
+  {| e_key := stored_key g; e_metadata := stored_metadata g; e_value_hash := H (stored_value g) |}.
+Definition verify_get (h : header) (g : get_entry) (leaf_index width : N) (terms : list bytes) : check :=
+  demand (h_id h =? stored_in g) Malformed ;;
+  demand (width =? h_nentries h) Malformed ;;
+  entry_form h (stored g) ;;
+  inclusion_form (leaf_index + 1) (h_nentries h) terms ;;
+  inclusion_holds (leaf_index + 1) (h_nentries h) terms (entry_digest h (stored g)) (h_eh h).
+Definition get_inputs (h : header) (g : get_entry) (leaf_index : N) (terms : list bytes) : list bytes :=
+  stored_value g :: entry_input h (stored g) ::
+  inclusion_inputs (leaf_index + 1) (h_nentries h) terms (entry_digest h (stored g)).
 
 End Entries.

@@ -3,4 +3,4 @@
 From Coq Require Import ExtrOcamlBasic ExtrOcamlChar.
 From Proof Require Import Steps Entries.
 
-Extraction "ledger.ml" verify excuse well_formed alh verify_entries verify_value.
+Extraction "ledger.ml" verify verify_answer excuse well_formed alh verify_entries verify_value verify_get.

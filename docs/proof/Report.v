@@ -10,6 +10,10 @@ Check @no_equivocation.
 Print Assumptions no_equivocation.
 Check @values_stay.
 Print Assumptions values_stay.
+Check @got_entries_stay.
+Print Assumptions got_entries_stay.
+Check @answers_are_of_the_proof.
+Print Assumptions answers_are_of_the_proof.
 Check @trust_moves_by_proofs_alone.
 Print Assumptions trust_moves_by_proofs_alone.
 Check @excused_means_unprovable.

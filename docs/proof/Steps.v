@@ -202,6 +202,16 @@ Definition verify_without (without : option rule) (s t : state) (p : dual_proof)
 
 Definition verify : state -> state -> dual_proof -> parts -> verdict := verify_without None.
 
+(** [DualProof::verify_answer]: the header beside the proof is the one of the transaction asked for in the proof. *)
+Definition verify_answer (p : dual_proof) (asked : N) (h : header) : check :=
+  let is_it (of_proof : option header) :=
+    match of_proof with Some g => if h_id g =? asked then Some g else None | None => None end in
+  demand (h_id h =? asked) Malformed ;;
+  match is_it (p_target p), is_it (p_source p) with
+  | Some g, _ | None, Some g => demand (eqb (alh g) (alh h)) Inconsistent
+  | None, None => Some Malformed
+  end.
+
 (** Every byte string that the steps hash, for a proof that they accept. *)
 Fixpoint walk_terms_inputs (th : header) (id : N) (a : bytes)
     (paths : list (list bytes)) (rest : list bytes) : list bytes :=

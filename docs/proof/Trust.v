@@ -103,3 +103,27 @@ Proof.
   destruct (demand (eqb X first) Inconsistent) eqn:F; [discriminate|].
   apply same_ok in F, V6. congruence.
 Qed.
+
+(** The header that entries are read under is the one that was proven: the source's, or the target's. *)
+Theorem answers_are_of_the_proof {hash : Hash} : forall s t p ps asked h,
+  verify s t p ps = Accepted -> verify_answer p asked h = None ->
+  h_id h = asked /\ (asked = s_tx s /\ alh h = s_hash s \/ asked = s_tx t /\ alh h = s_hash t).
+Proof.
+  intros s t p ps asked h V A. unfold verify, verify_without in V. unfold verify_answer in A.
+  destruct (p_source p) as [sh|]; [|discriminate]. destruct (p_target p) as [th|]; [|discriminate].
+  apply first_refusal_accepted in V.
+  repeat match goal with
+  | V : Forall _ (_ :: _) |- _ => apply Forall_cons_iff in V; destruct V as [?V V]; cbn [snd] in *
+  end.
+  unfold ids in V1. unfold header_hashes in V2.
+  repeat match type of V1 with match demand ?b ?w with _ => _ end = None =>
+    let F := fresh "Hid" in destruct (demand b w) eqn:F; [discriminate|]; apply demand_ok in F end.
+  repeat match type of V2 with match demand ?b ?w with _ => _ end = None =>
+    let F := fresh "Hal" in destruct (demand b w) eqn:F; [discriminate|]; apply same_ok in F end.
+  destruct (demand (h_id h =? asked) Malformed) eqn:I; [discriminate|]. apply demand_ok in I.
+  split; [lia|].
+  destruct (h_id th =? asked) eqn:T.
+  - right. apply same_ok in A. split; [lia|congruence].
+  - destruct (h_id sh =? asked) eqn:S; [|discriminate].
+    left. apply same_ok in A. split; [lia|congruence].
+Qed.

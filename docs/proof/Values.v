@@ -159,6 +159,118 @@ Proof.
   - congruence.
 Qed.
 
+(** ** One entry, by its audit path *)
+
+Lemma pair_up_nth : forall n (l : list bytes) i a, (length l <= n)%nat ->
+  nth_error l i = Some a -> Forall (fun d : bytes => length d = 32%nat) l -> Forall K (pair_up_inputs l) ->
+  if Nat.eqb (S i) (length l) && Nat.even i then nth_error (pair_up l) (Nat.div2 i) = Some a
+  else exists b, length b = 32%nat /\
+    let (left_one, right_one) := if Nat.even i then (a, b) else (b, a) in
+    K (node_input left_one right_one) /\ nth_error (pair_up l) (Nat.div2 i) = Some (node left_one right_one).
+Proof.
+  induction n; intros [|x [|y l]] i a Hn Hi D Kl; try (destruct i; discriminate);
+    try (cbn [length] in Hn; lia).
+  - destruct i as [|i]; [|destruct i; discriminate]. cbn. auto.
+  - cbn [pair_up_inputs] in Kl.
+    repeat match goal with F : Forall _ (_ :: _) |- _ => apply Forall_cons_iff in F; destruct F end.
+    destruct i as [|[|i]].
+    + cbn in *. injection Hi as ->. exists y. auto.
+    + cbn in *. rewrite andb_false_r. injection Hi as ->. exists x. auto.
+    + cbn [nth_error] in Hi. specialize (IHn l i a). cbn [length] in *.
+      cbn [pair_up Nat.div2 nth_error]. change (Nat.even (S (S i))) with (Nat.even i).
+      change (Nat.eqb (S (S (S i))) (S (S (length l)))) with (Nat.eqb (S i) (length l)).
+      apply IHn; auto. lia.
+Qed.
+
+Lemma pair_up_count : forall n (l : list bytes), (length l <= n)%nat ->
+  (length (pair_up l) = Nat.div2 (S (length l)))%nat.
+Proof.
+  induction n; intros [|x [|y l]] Hn; cbn [length pair_up Nat.div2] in *; auto; try lia.
+  f_equal. apply IHn. lia.
+Qed.
+
+Lemma root_at : forall fuel level (l : list bytes) size,
+  N.of_nat (length l) = up level (size - 1) + 1 -> (length l <= S fuel)%nat ->
+  Forall (fun d : bytes => length d = 32%nat) l -> Forall K (root_inputs fuel l) ->
+  forall i a, nth_error l i = Some a -> at_ K size (root_of fuel l) level (N.of_nat i) a.
+Proof.
+  assert (One : forall level (one : bytes) size fuel i a,
+    N.of_nat (length [one]) = up level (size - 1) + 1 -> nth_error [one] i = Some a ->
+    at_ K size (root_of fuel [one]) level (N.of_nat i) a).
+  { intros level one size fuel i a Hl Hi. destruct i as [|i]; [|destruct i; discriminate].
+    injection Hi as ->. replace (root_of fuel [a]) with a by (destruct fuel; reflexivity).
+    apply at_top; cbn [length] in *; lia. }
+  induction fuel; intros level [|x [|y l]] size Hl Hf D Kl i a Hi; try (destruct i; discriminate);
+    try (apply One; assumption); try (cbn [length] in Hf; lia).
+  cbn [root_of root_inputs] in *. set (m := x :: y :: l) in *.
+  apply Forall_app in Kl. destruct Kl as [Kl1 Kl2].
+  assert (Hc : (length (pair_up m) = Nat.div2 (S (length m)))%nat) by (apply (pair_up_count (length m)); lia).
+  rewrite Nat.div2_div in Hc.
+  assert (Hn : (i < length m)%nat) by (apply nth_error_Some; congruence).
+  assert (IH : forall j b, nth_error (pair_up m) j = Some b ->
+    at_ K size (root_of fuel (pair_up m)) (S level) (N.of_nat j) b).
+  { apply IHfuel; auto.
+    - cbn [up]. rewrite Hc, Nat2N.inj_div, Nat2N.inj_succ, Hl. change (N.of_nat 2) with 2. lia.
+    - assert (length (pair_up m) < length m)%nat
+        by (apply (pair_up_length (length m)); subst m; cbn [length]; lia).
+      lia.
+    - apply (pair_up_digests (length m)); auto. }
+  assert (Hlen : length a = 32%nat).
+  { rewrite Forall_forall in D. apply D. eapply nth_error_In; eauto. }
+  pose proof (pair_up_nth (length m) m i a (Nat.le_refl _) Hi D Kl1) as P.
+  pose proof (Nat.div2_odd i) as Ho. rewrite <- Nat.negb_even in Ho.
+  destruct (Nat.eqb (S i) (length m) && Nat.even i) eqn:L.
+  - apply andb_true_iff in L. destruct L as [L Ev]. rewrite Ev in Ho. cbn [negb Nat.b2n] in Ho.
+    apply Nat.eqb_eq in L. apply at_only with (j := N.of_nat (Nat.div2 i)); auto; lia.
+  - destruct P as (b & Hb & P). destruct (Nat.even i) eqn:Ev; cbn [negb Nat.b2n] in Ho; destruct P as [Pk Pn].
+    + rewrite andb_true_r in L. apply Nat.eqb_neq in L.
+      eapply at_left with (j := N.of_nat (Nat.div2 i)); eauto; lia.
+    + eapply at_right with (j := N.of_nat (Nat.div2 i)); eauto; lia.
+Qed.
+
+Lemma get_is_the_entry h g leaf_index width terms es :
+  well_formed h = true -> verify_entries h es = None -> verify_get h g leaf_index width terms = None ->
+  Forall K (entries_inputs h es) -> Forall K (get_inputs h g leaf_index terms) ->
+  nth_error es (N.to_nat leaf_index) = Some (stored g).
+Proof.
+  unfold verify_entries, verify_get, entries_inputs, get_inputs. intros W Ve Vg Ke Kg.
+  destruct (demand (N.of_nat (length es) =? _) _) eqn:C; [discriminate|]. apply demand_ok, N.eqb_eq in C.
+  destruct (entries_form h es) eqn:F; [discriminate|]. apply same_ok in Ve.
+  destruct (demand (h_id h =? _) _); [discriminate|]. destruct (demand (width =? _) _); [discriminate|].
+  destruct (entry_form h (stored g)) eqn:G; [discriminate|].
+  destruct (inclusion_form _ _ _) eqn:I; [discriminate|].
+  apply Forall_cons_iff in Kg. destruct Kg as [_ Kg]. apply Forall_cons_iff in Kg. destruct Kg as [Kg1 Kg2].
+  apply Forall_app in Ke. destruct Ke as [Ke1 Ke]. apply Forall_app in Ke. destruct Ke as [Ke2 Ke3].
+  apply well_formed_typed in W. unfold typed in W. split_andb.
+  assert (U : below_u64 (h_nentries h) = true) by (unfold below_u64; lia).
+  assert (L : leaf_in K (h_nentries h) (h_eh h) (leaf_index + 1) (entry_digest h (stored g)))
+    by (eapply inclusion_ok; eauto).
+  destruct L as (B & Kl & A).
+  replace (leaf_index + 1 - 1) with leaf_index in A by lia.
+  destruct (nth_error es (N.to_nat leaf_index)) as [e|] eqn:E.
+  2: { apply nth_error_None in E. lia. }
+  f_equal.
+  assert (El : nth_error (entry_leaves h es) (N.to_nat leaf_index) = Some (leaf (entry_digest h e))).
+  { unfold entry_leaves. now rewrite nth_error_map, E. }
+  assert (Dig : Forall (fun d : bytes => length d = 32%nat) (entry_leaves h es)).
+  { unfold entry_leaves. apply Forall_forall. intros d Hd. apply in_map_iff in Hd.
+    destruct Hd as (x & <- & _). apply hash_length. }
+  assert (Len : length (entry_leaves h es) = length es) by (unfold entry_leaves; apply map_length).
+  pose proof (root_at (length es) 0 (entry_leaves h es) (h_nentries h)) as R.
+  rewrite Len in R. cbn [up] in R. specialize (R ltac:(lia) ltac:(lia) Dig Ke3 _ _ El).
+  rewrite N2Nat.id, <- Ve in R.
+  assert (Same : leaf (entry_digest h e) = leaf (entry_digest h (stored g))) by (eapply at_unique; eauto).
+  assert (Ine : In e es) by (eapply nth_error_In; eauto).
+  rewrite Forall_forall in Ke1, Ke2.
+  apply no_collision in Same; auto.
+  2: { apply Ke2. now apply (in_map (fun e => leaf_input (entry_digest h e))). }
+  apply same_tail in Same. apply no_collision in Same; auto.
+  2: { apply Ke1. now apply in_map. }
+  apply (entry_input_injective h); auto.
+  clear - F Ine. induction es as [|x es IH]; [contradiction|]. cbn [entries_form] in F.
+  destruct (entry_form h x) eqn:X; [discriminate|]. destruct Ine as [->|]; auto.
+Qed.
+
 End Values.
 
 (** Each value hashes to what its entry says. *)
@@ -201,4 +313,34 @@ Proof.
   unfold verify_value in *. apply same_ok in Hv, Hw. f_equal.
   - apply N; [apply Iv|apply Iw|congruence]; now left.
   - apply IH; auto; intros b Hb; [apply Iv|apply Iw]; now right.
+Qed.
+
+(** An entry that is got by its audit path is the one at its place among the entries that were accepted under the
+    transaction's header, however many states earlier. *)
+Theorem got_entries_stay {hash : Hash} (hash_length : forall m, length (H m) = 32%nat) :
+  forall x s steps p ps q qs h es g entry leaf_index width terms,
+  let proven := {| s_tx := x; s_hash := alh h |} in
+  let shown := {| s_tx := x; s_hash := alh g |} in
+  verify proven s p ps = Accepted -> run s steps -> verify shown (last_of s steps) q qs = Accepted ->
+  well_formed h = true -> verify_entries h es = None ->
+  well_formed g = true -> verify_get g entry leaf_index width terms = None ->
+  (h = g /\ nth_error es (N.to_nat leaf_index) = Some (stored entry)) \/
+  collision ((hashed proven p ps ++ run_hashed s steps ++ hashed shown q qs) ++
+             (header_inputs h ++ entries_inputs h es) ++
+             (header_inputs g ++ get_inputs g entry leaf_index terms)).
+Proof.
+  intros x s steps p ps q qs h es g entry leaf_index width terms proven shown P R Q Wh Vh Wg Vg.
+  destruct (no_equivocation hash_length x (alh h) (alh g) s steps p ps q qs P R Q) as [E|C].
+  2: { right. destruct C as (a & b & Ia & Ib & N & E). exists a, b.
+       repeat split; auto; apply in_or_app; left; auto. }
+  set (l := _ ++ _ ++ (header_inputs g ++ _)).
+  destruct (collision_or_none l) as [C|N]; [now right|left].
+  assert (Incl : forall m : list bytes, incl m l -> Forall (fun b => In b l) m).
+  { intros m I. apply Forall_forall. exact I. }
+  assert (h = g).
+  { eapply alh_injective with (K := fun b => In b l); eauto; apply Incl; unfold l; intros b Hb;
+      rewrite !in_app_iff; tauto. }
+  subst g. split; auto.
+  eapply get_is_the_entry with (K := fun b => In b l) (h := h); eauto; apply Incl; unfold l; intros b Hb;
+    rewrite !in_app_iff; tauto.
 Qed.

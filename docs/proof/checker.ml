@@ -94,13 +94,32 @@ let parts () =
   let inclusions = list (by_id (list bytes)) () in
   { headers; inclusions }
 
-let entry () =
-  let e_key = bytes () in
+let kv_metadata () =
   let m_deleted = flag () in
   let m_expires = option number () in
   let m_non_indexable = flag () in
+  { m_deleted; m_expires; m_non_indexable }
+
+let entry () =
+  let e_key = bytes () in
+  let e_metadata = kv_metadata () in
   let e_value_hash = bytes () in
-  { e_key; e_metadata = { m_deleted; m_expires; m_non_indexable }; e_value_hash }
+  { e_key; e_metadata; e_value_hash }
+
+let reference () =
+  let r_tx = number () in
+  let r_key = bytes () in
+  let r_at = number () in
+  let r_metadata = kv_metadata () in
+  { r_tx; r_key; r_at; r_metadata }
+
+let get_entry () =
+  let g_tx = number () in
+  let g_key = bytes () in
+  let g_value = bytes () in
+  let g_metadata = kv_metadata () in
+  let g_reference = option reference () in
+  { g_tx; g_key; g_value; g_metadata; g_reference }
 
 let fault = function
   | Malformed -> "Malformed"
@@ -148,6 +167,16 @@ let answer () =
   | "value" ->
       let entry = entry () in
       check (verify_value sha256 entry (bytes ()))
+  | "get" ->
+      let header = header () in
+      let entry = get_entry () in
+      let leaf = number () in
+      let width = number () in
+      check (verify_get sha256 header entry leaf width (list bytes ()))
+  | "answer" ->
+      let proof = proof () in
+      let asked = number () in
+      check (verify_answer sha256 proof asked (header ()))
   | other -> failwith ("no such question: " ^ other)
 
 let () =

@@ -6,8 +6,8 @@ use std::fs::{self, File};
 use std::process::Command;
 
 use immuaudit::ledger::{
-    Digest, DualProof, HeaderFields, HeaderVersion, Reason, Refusal, State, Term, TxEntry,
-    TxHeader, excuse, verify, verify_entries,
+    Digest, DualProof, EntryInclusion, GetEntry, HeaderFields, HeaderVersion, KvMetadata, Reason,
+    Refusal, State, Term, TxEntry, TxHeader, excuse, verify, verify_entries,
 };
 
 use super::loud::not_shown;
@@ -61,21 +61,35 @@ impl Questions {
         for entry in entries {
             line.entry(entry);
         }
-        self.ask(
-            line,
-            verify_entries(header, entries)
-                .err()
-                .map_or("accepted", fault),
-        );
+        self.ask(line, check(verify_entries(header, entries)));
     }
 
     pub fn value(&mut self, header: &TxHeader, entry: &TxEntry) {
         let mut line = Words::new("value");
         line.entry(entry).bytes(&entry.value);
-        self.ask(
-            line,
-            entry.verify_value(header).err().map_or("accepted", fault),
-        );
+        self.ask(line, check(entry.verify_value(header)));
+    }
+
+    pub fn get(&mut self, header: &TxHeader, entry: &GetEntry, proof: &EntryInclusion) {
+        let mut line = Words::new("get");
+        line.header(header).number(entry.tx).bytes(&entry.key);
+        line.bytes(&entry.value).metadata(entry.metadata.as_ref());
+        line.option(entry.referenced_by.as_ref(), |words, reference| {
+            words.number(reference.tx).bytes(&reference.key);
+            words
+                .number(reference.at_tx)
+                .metadata(reference.metadata.as_ref());
+        });
+        line.number(proof.leaf)
+            .number(proof.width)
+            .terms(&proof.terms);
+        self.ask(line, check(entry.verify(header, proof)));
+    }
+
+    pub fn answer(&mut self, proof: &DualProof, asked: u64, header: &TxHeader) {
+        let mut line = Words::new("answer");
+        line.proof(proof).number(asked).header(header);
+        self.ask(line, check(proof.verify_answer(asked, header)));
     }
 
     /// How often each verdict is due.
@@ -123,6 +137,10 @@ fn fault(refusal: Refusal) -> &'static str {
         Reason::PartsNeeded(_) => "PartsNeeded",
         _ => "Malformed",
     }
+}
+
+fn check(result: Result<(), Refusal>) -> &'static str {
+    result.err().map_or("accepted", fault)
 }
 
 fn verdict(refused: Option<Refusal>) -> String {
@@ -224,14 +242,18 @@ impl Words {
         })
     }
 
-    fn entry(&mut self, entry: &TxEntry) -> &mut Words {
-        let metadata = entry.metadata.clone().unwrap_or_default();
-        self.bytes(&entry.key).number(u64::from(metadata.deleted));
+    fn metadata(&mut self, metadata: Option<&KvMetadata>) -> &mut Words {
+        let metadata = metadata.cloned().unwrap_or_default();
+        self.number(u64::from(metadata.deleted));
         self.option(metadata.expires_at.as_ref(), |words, at| {
             words.number(*at as u64);
         });
         self.number(u64::from(metadata.non_indexable))
-            .digest(&entry.h_value)
+    }
+
+    fn entry(&mut self, entry: &TxEntry) -> &mut Words {
+        self.bytes(&entry.key).metadata(entry.metadata.as_ref());
+        self.digest(&entry.h_value)
     }
 }
 

@@ -1,9 +1,12 @@
 //! Proofs, trees and entries drawn at random, honest ones and others, and changes to them.
 
-use immuaudit::ledger::{Digest, KvMetadata, LinearAdvance, Parts, State, Term, TxEntry, TxHeader};
+use immuaudit::ledger::{
+    Digest, EntryInclusion, GetEntry, KvMetadata, LinearAdvance, Parts, Reference, State, Term,
+    TxEntry, TxHeader,
+};
 
 use super::formal::fields;
-use super::prover::{Chain, Tx, prove, sha256};
+use super::prover::{Chain, Tx, inclusion, prove, root, sha256};
 use super::question::{Question, random_term};
 use super::random::Random;
 
@@ -271,4 +274,63 @@ pub fn entry(version: i32, random: &mut Random) -> TxEntry {
         claimed_length: value.len() as u64,
         value,
     }
+}
+
+/// An entry that was got, its transaction's header and its audit path: right ones, and ones with a change.
+pub fn got(random: &mut Random) -> (TxHeader, GetEntry, EntryInclusion) {
+    let mut fields = Tx::new(7, random.digest(), &[], random).fields;
+    let count = 1 + random.index(12);
+    let leaf = random.index(count);
+    let drawn = entry(fields.version, random);
+    let mut got = GetEntry {
+        tx: 7,
+        key: drawn.key,
+        value: drawn.value,
+        metadata: drawn.metadata,
+        referenced_by: None,
+    };
+    if random.below(2) == 0 {
+        got.referenced_by = Some(Reference {
+            tx: std::mem::replace(&mut got.tx, 3),
+            key: random.bytes(5),
+            at_tx: random.below(2) * 3,
+            metadata: got.metadata.take(),
+        });
+    }
+    // the same as an entry of the transaction
+    let stored = TxEntry {
+        key: got.stored_key(),
+        metadata: match &got.referenced_by {
+            Some(reference) => reference.metadata.clone(),
+            None => got.metadata.clone(),
+        },
+        h_value: got.stored_value_hash(),
+        value: vec![],
+        claimed_length: 0,
+    };
+    fields.nentries = i32::try_from(count).unwrap();
+    let header = TxHeader::new(fields.clone()).unwrap();
+    let mut digests: Vec<Digest> = (0..count).map(|_| random.digest()).collect();
+    digests[leaf] = stored.digest(&header).unwrap();
+    fields.eh = root(&digests);
+    let mut proof = EntryInclusion {
+        leaf: leaf as u64,
+        width: count as u64,
+        terms: terms(inclusion(leaf, &digests)),
+    };
+    match random.below(12) {
+        0 => got.value.push(0),
+        1 => got.key.push(0),
+        2 => got.tx += 1,
+        3 => number(&mut proof.leaf, random),
+        4 => number(&mut proof.width, random),
+        5 => change_terms(&mut proof.terms, random),
+        6 => got.metadata = entry(1, random).metadata,
+        _ => {}
+    }
+    (TxHeader::new(fields).unwrap(), got, proof)
+}
+
+fn terms(digests: Vec<Digest>) -> Vec<Term> {
+    digests.into_iter().map(Term::from).collect()
 }
