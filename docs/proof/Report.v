@@ -1,6 +1,6 @@
 (** What [./dev proof] prints: each theorem, and what it assumes beyond what it says. *)
 
-From Proof Require Import Values Trust Counterexamples.
+From Proof Require Import Values Walk Trust Counterexamples.
 
 Set Printing Width 110.
 
@@ -14,6 +14,8 @@ Check @got_entries_stay.
 Print Assumptions got_entries_stay.
 Check @answers_are_of_the_proof.
 Print Assumptions answers_are_of_the_proof.
+Check @walked_transactions_stay.
+Print Assumptions walked_transactions_stay.
 Check @trust_moves_by_proofs_alone.
 Print Assumptions trust_moves_by_proofs_alone.
 Check @excused_means_unprovable.
