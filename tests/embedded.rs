@@ -216,7 +216,6 @@ fn entries_are_proven_by_key_references_included() {
         "key/98",
         "reference/5",
         "expiring/6",
-        "hidden/9",
         "key/100",
     ] {
         let request = wire::verifiable_get(key.as_bytes(), 0, state.tx);
@@ -298,7 +297,22 @@ fn errors_are_those_of_a_1_11_1() {
     server.forget_tokens();
     assert_eq!(
         caller.call(method::CURRENT_STATE, Vec::new()),
+        failed(2, "not logged in")
+    );
+    caller.token = Some(("authorization", "Bearer no token".into()));
+    assert_eq!(
+        caller.call(method::CURRENT_STATE, Vec::new()),
         failed(13, "invalid token")
+    );
+    caller.token = Some(("sessionid", "none".into()));
+    assert_eq!(
+        caller.call(method::CURRENT_STATE, Vec::new()),
+        failed(7, "session not found")
+    );
+    caller.token = Some(("authorization", "Bearer ".into()));
+    assert_eq!(
+        caller.call(method::CURRENT_STATE, Vec::new()),
+        failed(2, "not logged in")
     );
     caller.log_in("defaultdb").unwrap();
     server.drop_database("defaultdb");

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::lie::Lie;
-use super::service::Status;
+use super::status::Status;
 use super::store::{Store, Told};
 use super::transport::{Answer, Outcome};
 use crate::wire::method;

@@ -89,8 +89,7 @@ impl InProcess {
     fn answer(&self, call: &Call<'_>) -> (Result<Answer, Failure>, Option<Duration>) {
         let delivered = {
             let mut store = lock(&self.store);
-            let Answered { reply, told } =
-                store.answer(call.name, word(call.credential), call.request);
+            let Answered { reply, told } = store.answer(call.name, call.credential, call.request);
             deliver::delivery(told.as_ref(), call.name, reply, &store)
         };
         let status = |code, message: &str| {

@@ -1,6 +1,7 @@
 //! One database of the embedded server: transactions, the chain of their Alhs, the main tree that
 //! may lag behind it, and the proofs over both (protocol.md §3 and §4).
 
+use super::index::{Index, Place};
 use super::tree::MerkleTree;
 use crate::clock::Clock;
 use crate::ledger::{
@@ -101,7 +102,7 @@ impl NewEntry {
         }
     }
 
-    fn stored(self) -> TxEntry {
+    pub(super) fn stored(self) -> TxEntry {
         TxEntry {
             h_value: Digest::of(&[&self.value]),
             key: self.key,
@@ -162,6 +163,7 @@ pub struct Ledger {
     held: Vec<TxHeader>,
     /// Over the Alhs of what is held.
     tree: MerkleTree,
+    index: Index,
 }
 
 impl Ledger {
@@ -174,6 +176,7 @@ impl Ledger {
             txs: Vec::new(),
             held: Vec::new(),
             tree: MerkleTree::default(),
+            index: Index::default(),
         }
     }
 
@@ -210,6 +213,23 @@ impl Ledger {
     /// All transactions, in order.
     pub fn txs(&self) -> &[Stored] {
         &self.txs
+    }
+
+    /// The keys of all transactions.
+    pub(super) fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// An entry.
+    pub(super) fn entry(&self, place: Place) -> Option<&TxEntry> {
+        self.tx(place.tx)?.entries.get(place.entry)
+    }
+
+    /// Where a key as stored stands in a transaction.
+    pub(super) fn place_in(&self, tx: u64, key: &[u8]) -> Option<Place> {
+        let entries = &self.tx(tx)?.entries;
+        let entry = entries.iter().position(|entry| entry.key == key)?;
+        Some(Place { tx, entry })
     }
 
     /// Writes a transaction of these entries; the state after it.
@@ -259,12 +279,14 @@ impl Ledger {
         let header = header(HeaderFields { eh, ..fields });
         self.tree.push(&header.alh());
         self.held.push(header.clone());
+        self.index.add(id, &entries);
         self.txs.push(Stored { header, entries });
         self.state()
     }
 
     /// Forgets every transaction after `last`, and what the tree held of them.
     pub fn truncate(&mut self, last: u64) {
+        self.index.truncate(last);
         let last = usize::try_from(last).unwrap_or(usize::MAX);
         self.txs.truncate(last);
         self.held.truncate(last);

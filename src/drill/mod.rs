@@ -10,14 +10,19 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::panic))]
 
+mod databases;
 mod deliver;
 mod distort;
 mod embedded;
 mod emulate;
+mod entries;
 mod forge;
 mod in_process;
+mod index;
 mod ledger;
 mod lie;
+mod login;
+mod lookup;
 mod message;
 mod peer;
 mod peer_lie;
@@ -25,12 +30,16 @@ mod refuse;
 mod serve;
 mod service;
 mod sign;
+mod sorted;
 mod split;
+mod status;
 mod store;
 mod token;
 mod transactions;
 mod transport;
 mod tree;
+mod unsupported;
+mod writes;
 
 pub use embedded::{Embedded, Options};
 pub use emulate::Emulated;

@@ -3,7 +3,7 @@
 use protobuf::Message;
 
 use super::lie::Lie;
-use super::service::{Status, tx_not_found};
+use super::status::{Status, tx_not_found};
 use super::store::{Store, Told};
 use super::transactions::cannot_prove;
 use crate::wire::{method, proto};

@@ -7,6 +7,7 @@ use super::embedded::{Embedded, Options};
 use super::ledger::NewEntry;
 use super::lie::Lie;
 use super::split::Split;
+use super::token::Lifetime;
 use crate::ledger::KvMetadata;
 use crate::server::DEFAULT_DATABASE;
 
@@ -23,6 +24,10 @@ pub enum Growth {
 const FILLED: u64 = 100;
 /// The user who is shown the second view.
 const SECOND_USER: &str = "immudb2";
+
+/// The lifetime of a token, and of a session that is not used, as a 1.11.1 has them by default.
+const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+const SESSION_LIFETIME: Duration = Duration::from_secs(3 * 60);
 
 /// What is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +62,8 @@ pub fn serve(
         port: served.port,
         databases: databases.clone(),
         second_user: served.split.map(|_| SECOND_USER.to_owned()),
+        token_lifetime: Lifetime::Time(TOKEN_LIFETIME),
+        session_lifetime: Lifetime::Time(SESSION_LIFETIME),
         ..Options::default()
     })
     .map_err(|_| ServeError::Port(served.port))?;

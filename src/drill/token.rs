@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::split::View;
 use crate::random::Random;
+use crate::server::Credential;
 
 /// The lifetime of a token or a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +39,8 @@ struct Token {
     is_session: bool,
     /// What the user to whom it was given is shown.
     view: View,
+    /// The call in which it was used last, counted over all calls.
+    last_call: u64,
 }
 
 impl Token {
@@ -51,12 +54,25 @@ impl Token {
     }
 }
 
-/// Tokens from which on those whose lifetime is over are forgotten, so that years of logins do not pile up.
+/// The most tokens that are kept, so that years of logins do not pile up. Past it those whose lifetime is over are
+/// forgotten, and where all are good, the one that was not used for the longest time.
 const MAX_TOKENS: usize = 1000;
+
+/// The length of the word of a token or session, in characters.
+pub(super) const TOKEN_LENGTH: usize = 40;
+
+/// The word of a token or session; empty where the caller has none.
+pub(super) fn word(credential: &Credential) -> &str {
+    match credential {
+        Credential::None => "",
+        Credential::Token(word) | Credential::Session(word) => word,
+    }
+}
 
 /// Every token and session that was given and not forgotten.
 pub(super) struct Tokens {
     given: HashMap<String, Token>,
+    calls: u64,
     random: Random,
     /// What the user who calls is shown: it goes by the token of the call, or by the user who logs in.
     pub view: View,
@@ -67,6 +83,7 @@ impl Tokens {
     pub fn new(random: Random) -> Tokens {
         Tokens {
             given: HashMap::new(),
+            calls: 0,
             random,
             view: View::First,
         }
@@ -92,7 +109,14 @@ impl Tokens {
         if self.given.len() >= MAX_TOKENS {
             self.given.retain(|_, token| !token.has_ended(now));
         }
-        let word = self.random.word(40);
+        if self.given.len() >= MAX_TOKENS {
+            let oldest = self.given.iter().min_by_key(|(_, token)| token.last_call);
+            if let Some(word) = oldest.map(|(word, _)| word.clone()) {
+                self.given.remove(&word);
+            }
+        }
+        self.calls += 1;
+        let word = self.random.word(TOKEN_LENGTH);
         let token = Token {
             database,
             lifetime,
@@ -101,6 +125,7 @@ impl Tokens {
             expired: false,
             is_session: session,
             view: self.view,
+            last_call: self.calls,
         };
         self.given.insert(word.clone(), token);
         word
@@ -115,6 +140,8 @@ impl Tokens {
         self.view = token.view;
         token.expired = token.has_ended(now);
         token.calls += 1;
+        self.calls += 1;
+        token.last_call = self.calls;
         if token.is_session {
             token.since = now;
         }

@@ -7,11 +7,9 @@ use super::emulate::Emulated;
 use super::ledger::{Stored, unix};
 use super::lie::Lie;
 use super::message;
-use super::service::{Status, tx_not_found};
+use super::status::{Reply, Status, tx_not_found};
 use super::store::{Store, Told};
 use crate::wire::proto::{self, EntryTypeAction};
-
-type Reply = Result<Vec<u8>, Status>;
 
 impl Store {
     pub(super) fn verifiable_tx_by_id(
@@ -151,96 +149,6 @@ impl Store {
         Ok(message::bytes(&list))
     }
 
-    pub(super) fn get(
-        &mut self,
-        database: &str,
-        request: &proto::KeyRequest,
-        told: Option<&Told>,
-    ) -> Reply {
-        let found = self.find(database, request, told)?;
-        Ok(message::bytes(&found.entry))
-    }
-
-    pub(super) fn verifiable_get(
-        &mut self,
-        database: &str,
-        request: &proto::VerifiableGetRequest,
-        told: Option<&Told>,
-    ) -> Reply {
-        let key_request = request.key_request.clone().unwrap_or_default();
-        let Found { entry, tx, index } = self.find(database, &key_request, told)?;
-        let since = request.prove_since_tx;
-        let verifiable = self.verifiable_tx(database, tx, since, None, told)?;
-        let stored = shown(self.ledger(database, told)?.tx(tx), told)?;
-        let number = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
-        Ok(message::bytes(&proto::VerifiableEntry {
-            entry: MessageField::some(entry),
-            verifiable_tx: MessageField::some(verifiable),
-            inclusion_proof: MessageField::some(proto::InclusionProof {
-                leaf: number(index),
-                width: number(stored.entries.len()),
-                terms: message::digests(&stored.entry_inclusion(index)),
-                ..Default::default()
-            }),
-            ..Default::default()
-        }))
-    }
-
-    /// The entry that a key has, in `at_tx` or last; a reference is followed once.
-    fn find(
-        &mut self,
-        database: &str,
-        request: &proto::KeyRequest,
-        told: Option<&Told>,
-    ) -> Result<Found, Status> {
-        let at_tx = match self.server {
-            Emulated::V0_9_0 => 0,
-            _ => request.at_tx,
-        };
-        let txs = self.ledger(database, told)?.txs();
-        let (tx, index) = position(txs, &request.key, at_tx)?;
-        let entry = &txs[(tx - 1) as usize].entries[index];
-        let metadata = entry.metadata.as_ref().map(message::kv_metadata);
-        let found = match entry.value.split_first() {
-            Some((1, target)) if target.len() > 9 => {
-                let mut id = [0; 8];
-                id.copy_from_slice(&target[..8]);
-                let (at, key) = (u64::from_be_bytes(id), &target[9..]);
-                let (to, index) = position(txs, key, at)?;
-                let value = &txs[(to - 1) as usize].entries[index].value;
-                proto::Entry {
-                    tx: to,
-                    key: key.to_vec(),
-                    value: value.get(1..).unwrap_or_default().to_vec(),
-                    referenced_by: MessageField::some(proto::Reference {
-                        tx,
-                        key: request.key.clone(),
-                        at_tx: at,
-                        metadata: metadata.into(),
-                        revision: 1,
-                        ..Default::default()
-                    }),
-                    ..Default::default()
-                }
-            }
-            _ => proto::Entry {
-                tx,
-                key: request.key.clone(),
-                value: entry.value.get(1..).unwrap_or_default().to_vec(),
-                metadata: metadata.into(),
-                revision: revision(txs, &request.key, tx),
-                ..Default::default()
-            },
-        };
-        let mut found = Found {
-            entry: found,
-            tx,
-            index,
-        };
-        distort::entry(told, &mut found.entry);
-        Ok(found)
-    }
-
     fn illegal_arguments(&self) -> Status {
         let code = if self.server == Emulated::V0_9_0 {
             2
@@ -251,42 +159,11 @@ impl Store {
     }
 }
 
-/// An entry that was asked for, and where it is stored.
-struct Found {
-    entry: proto::Entry,
-    tx: u64,
-    index: usize,
-}
-
-fn position(txs: &[Stored], key: &[u8], at_tx: u64) -> Result<(u64, usize), Status> {
-    let holds = |stored: &Stored| {
-        let is = |entry: &crate::ledger::TxEntry| entry.key.strip_prefix(&[0]) == Some(key);
-        let index = stored.entries.iter().position(is)?;
-        let metadata = stored.entries.get(index)?.metadata.as_ref();
-        let deleted = metadata.is_some_and(|metadata| metadata.deleted);
-        Some((stored.header.id(), index, deleted))
-    };
-    let mut wanted = txs.iter().rev();
-    let found = match at_tx {
-        0 => wanted.find_map(holds),
-        at_tx => wanted.find(|s| s.header.id() == at_tx).and_then(holds),
-    };
-    match found {
-        Some((tx, index, false)) => Ok((tx, index)),
-        _ => Err(Status::unknown("tbtree: key not found")),
-    }
-}
-
-fn revision(txs: &[Stored], key: &[u8], tx: u64) -> u64 {
-    let written = |entry: &crate::ledger::TxEntry| entry.key.strip_prefix(&[0]) == Some(key);
-    let until = txs.iter().take_while(|stored| stored.header.id() <= tx);
-    until
-        .filter(|stored| stored.entries.iter().any(written))
-        .count() as u64
-}
-
 /// The transaction, where it is there and not withheld.
-fn shown<'a>(stored: Option<&'a Stored>, told: Option<&Told>) -> Result<&'a Stored, Status> {
+pub(super) fn shown<'a>(
+    stored: Option<&'a Stored>,
+    told: Option<&Told>,
+) -> Result<&'a Stored, Status> {
     let stored = stored.ok_or_else(tx_not_found)?;
     let withheld = told.is_some_and(|told| {
         told.telling.lie == Lie::WithheldTransaction && told.telling.is_about(stored.header.id())

@@ -12,9 +12,12 @@ use grpcio::{
 };
 
 use super::deliver;
-use super::service::{Answered, Status};
+use super::service::{Answered, CALLS};
+use super::status::Status;
 use super::store::Store;
+use super::unsupported;
 use crate::clock::Clock;
+use crate::server::Credential;
 use crate::wire::method;
 
 /// What goes back to a caller.
@@ -35,26 +38,6 @@ pub(super) enum Outcome {
 
 /// Calls that are never answered: kept, since to drop one is an answer.
 type Unanswered = Arc<Mutex<Vec<UnarySink<Vec<u8>>>>>;
-
-const CALLS: [&str; 17] = [
-    method::LOGIN,
-    method::LOGOUT,
-    method::OPEN_SESSION,
-    method::CLOSE_SESSION,
-    method::KEEP_ALIVE,
-    method::DATABASE_LIST,
-    method::USE_DATABASE,
-    method::CURRENT_STATE,
-    method::VERIFIABLE_TX_BY_ID,
-    method::TX_BY_ID,
-    method::TX_SCAN,
-    method::GET,
-    method::VERIFIABLE_GET,
-    method::SET,
-    method::VERIFIABLE_SET,
-    method::HEALTH,
-    method::SERVER_INFO,
-];
 
 /// A server that listens; it stops when it is dropped.
 pub(super) struct Listening {
@@ -121,13 +104,21 @@ fn service(store: &Arc<Mutex<Store>>, unanswered: &Unanswered) -> Service {
     for call in CALLS {
         let (store, unanswered) = (store.clone(), unanswered.clone());
         let handler = move |context: RpcContext<'_>, request: Vec<u8>, sink: UnarySink<Vec<u8>>| {
-            let token = token(context.request_headers());
+            let credential = credential(context.request_headers());
             let answer = {
                 let mut store = lock(&store);
-                let Answered { reply, told } = store.answer(call, token.as_deref(), &request);
+                let Answered { reply, told } = store.answer(call, &credential, &request);
                 deliver::delivery(told.as_ref(), call, reply, &store)
             };
             context.spawn(send(answer, sink, unanswered.clone()));
+        };
+        builder = builder.add_unary_handler(&method::unary(call), handler);
+    }
+    for (call, refused) in unsupported::calls() {
+        let handler = move |context: RpcContext<'_>, _: Vec<u8>, sink: UnarySink<Vec<u8>>| {
+            let code = RpcStatusCode::from(refused.code);
+            let refused = sink.fail(RpcStatus::with_message(code, refused.message.clone()));
+            context.spawn(async move { drop(refused.await) });
         };
         builder = builder.add_unary_handler(&method::unary(call), handler);
     }
@@ -138,17 +129,21 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What came as `authorization: Bearer …` or as `sessionid`.
-fn token(headers: &Metadata) -> Option<String> {
-    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-    headers.iter().find_map(|(name, value)| match name {
-        "authorization" => {
-            let value = text(value);
-            Some(value.strip_prefix("Bearer ").unwrap_or(&value).to_owned())
-        }
-        "sessionid" => Some(text(value)),
-        _ => None,
-    })
+/// What came as `sessionid`, else as `authorization: Bearer …`. An empty token is none: immuclient sends one before it has
+/// logged in, and logs in where it is told that it has not.
+fn credential(headers: &Metadata) -> Credential {
+    let header = |wanted: &str| {
+        let (_, value) = headers.iter().find(|(name, _)| *name == wanted)?;
+        Some(String::from_utf8_lossy(value).into_owned())
+    };
+    if let Some(session) = header("sessionid") {
+        return Credential::Session(session);
+    }
+    let token = header("authorization").unwrap_or_default();
+    match token.strip_prefix("Bearer ").unwrap_or(&token) {
+        "" | "Bearer" => Credential::None,
+        token => Credential::Token(token.to_owned()),
+    }
 }
 
 async fn send(answer: Answer, mut sink: UnarySink<Vec<u8>>, unanswered: Unanswered) {

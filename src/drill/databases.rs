@@ -1,0 +1,189 @@
+//! The calls about databases as a whole: listed, chosen, created, loaded and unloaded.
+
+use super::deliver;
+use super::emulate::Emulated;
+use super::lie::Lie;
+use super::message;
+use super::status::{Reply, Status, parse};
+use super::store::{Access, DEFAULT, Store, Told};
+use super::token::{Validity, word};
+use crate::server::Credential;
+use crate::wire::{method, proto};
+
+/// The most databases that clients can create: each takes memory for as long as the server runs.
+const MAX_DATABASES: usize = 1000;
+
+/// The longest name of a database, in bytes, as a 1.11.1 has it.
+const MAX_NAME: usize = 128;
+
+/// What is said where the user has no permission.
+const DENIED: &str = "Logged in user does not have permission on this database";
+
+impl Store {
+    pub(super) fn use_database(
+        &mut self,
+        credential: &Credential,
+        request: &[u8],
+        told: Option<&Told>,
+    ) -> Reply {
+        if !self.options.server.has_login() {
+            return Err(Status::unimplemented("UseDatabase"));
+        }
+        if self.options.auth {
+            self.known(credential)?;
+        }
+        let request: proto::Database = parse(request)?;
+        let name = String::from_utf8_lossy(&request.database_name).into_owned();
+        self.accessible(&name)?;
+        let now = self.options.clock.instant();
+        let lifetime = self.options.token_lifetime;
+        let token = self.tokens.give(Some(name), lifetime, now);
+        Ok(message::bytes(&proto::UseDatabaseReply {
+            token: deliver::token(told, token),
+            ..Default::default()
+        }))
+    }
+
+    pub(super) fn database_list(
+        &mut self,
+        call: &str,
+        credential: &Credential,
+        told: Option<&Told>,
+    ) -> Reply {
+        if self.options.auth {
+            let expired = self.tokens.validity(word(credential)) == Validity::Expired;
+            let early = self.server < Emulated::V1_2_4 || *credential == Credential::None;
+            self.known(credential)
+                .map_err(|unknown| match early || expired {
+                    true => Status::unknown("please login"),
+                    false => unknown,
+                })?;
+        }
+        let seen = |name: &&String| {
+            !self.lies_about(Lie::Vanished, name) && !self.lies_about(Lie::Hidden, name)
+        };
+        let names = self.databases.keys().filter(seen);
+        let names = names.map(|name| name.clone().into_bytes()).collect();
+        let names = deliver::names(told, names);
+        if call == method::DATABASE_LIST_V2 {
+            let databases = names.into_iter().map(|name| self.database_info(name));
+            return Ok(message::bytes(&proto::DatabaseListResponseV2 {
+                databases: databases.collect(),
+                ..Default::default()
+            }));
+        }
+        Ok(message::bytes(&proto::DatabaseListResponse {
+            databases: names
+                .into_iter()
+                .map(|database_name| proto::Database {
+                    database_name,
+                    ..Default::default()
+                })
+                .collect(),
+            ..Default::default()
+        }))
+    }
+
+    fn database_info(&self, name: Vec<u8>) -> proto::DatabaseInfo {
+        let text = String::from_utf8_lossy(&name);
+        let database = self.databases.get(&*text);
+        proto::DatabaseInfo {
+            loaded: database.is_some_and(|database| database.access != Access::Unloaded),
+            num_transactions: database.map_or(0, |database| database.honest.last()),
+            name,
+            ..Default::default()
+        }
+    }
+
+    /// Creates a database without transactions.
+    pub(super) fn create_database(
+        &mut self,
+        call: &str,
+        credential: &Credential,
+        request: &[u8],
+    ) -> Reply {
+        self.known(credential)?;
+        let (name, is_there_fine) = match call {
+            method::CREATE_DATABASE => {
+                let request: proto::Database = parse(request)?;
+                (
+                    String::from_utf8_lossy(&request.database_name).into_owned(),
+                    false,
+                )
+            }
+            _ => {
+                let request: proto::CreateDatabaseRequest = parse(request)?;
+                (request.name, request.if_not_exists)
+            }
+        };
+        let name = name.to_ascii_lowercase();
+        if name.is_empty() || name.len() > MAX_NAME {
+            return Err(Status::unknown("database name length outside of limits"));
+        }
+        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        if !name.bytes().all(fits) {
+            return Err(Status::unknown("unrecognized character in database name"));
+        }
+        let is_there = self.databases.contains_key(&name);
+        if is_there && !is_there_fine {
+            return Err(Status::unknown("database already exists"));
+        }
+        if !is_there {
+            if self.databases.len() >= MAX_DATABASES {
+                return Err(Status::new(8, "no more databases can be created"));
+            }
+            self.create(&name);
+        }
+        match call {
+            method::CREATE_DATABASE => Ok(Vec::new()),
+            _ => Ok(message::bytes(&proto::CreateDatabaseResponse {
+                name,
+                already_existed: is_there,
+                ..Default::default()
+            })),
+        }
+    }
+
+    /// Loads a database that was unloaded, or unloads one.
+    pub(super) fn load_database(
+        &mut self,
+        call: &str,
+        credential: &Credential,
+        request: &[u8],
+    ) -> Reply {
+        self.known(credential)?;
+        let request: proto::DatabaseName = parse(request)?;
+        let gone = || Status::unknown("database does not exist");
+        if request.database == DEFAULT {
+            return Err(Status::new(13, "database is reserved"));
+        }
+        let database = self.databases.get_mut(&request.database).ok_or_else(gone)?;
+        database.access = match (call, database.access) {
+            (method::LOAD_DATABASE, Access::Unloaded) => Access::Open,
+            (method::LOAD_DATABASE, _) => return Err(Status::new(13, "database already loaded")),
+            (_, Access::Open) => Access::Unloaded,
+            (_, Access::Unloaded) => return Err(Status::unknown("already closed")),
+            (_, Access::Denied) => return Err(Status::new(7, DENIED)),
+        };
+        Ok(message::bytes(&request))
+    }
+
+    /// Is the database there, and may it be used?
+    pub(super) fn accessible(&self, name: &str) -> Result<(), Status> {
+        let quoted = match self.server < Emulated::V1_2_4 {
+            true => format!("{name} does not exist"),
+            false => format!("'{name}' does not exist"),
+        };
+        let gone = || Status::new(5, quoted.clone());
+        let database = self.databases.get(name).ok_or_else(gone)?;
+        if self.lies_about(Lie::Vanished, name) {
+            return Err(gone());
+        }
+        match database.access {
+            _ if self.lies_about(Lie::PermissionTaken, name) => Err(Status::new(7, DENIED)),
+            Access::Open => Ok(()),
+            Access::Denied => Err(Status::new(7, DENIED)),
+            Access::Unloaded => Err(Status::unknown("already closed")),
+        }
+    }
+}
