@@ -15,14 +15,44 @@ pub(super) fn state(
     mut claimed: ClaimedState,
     told: Option<&Told>,
 ) -> Vec<u8> {
+    let server = store.server;
+    if let Some(told) = told {
+        claimed = self::claimed(store, database, claimed, told);
+    }
+    let mut bytes = message::state(&claimed, server);
+    match told.map(|told| told.telling.lie) {
+        // txId in field 3 and txHash in field 4, as 0.9.0 has them, behind the newer ones
+        Some(Lie::BothShapes) => bytes.extend([&[0x18, 1, 0x22, 32][..], &[0xff; 32]].concat()),
+        Some(Lie::LongStateHash) => {
+            if let Ok(mut message) = proto::ImmutableState::parse_from_bytes(&bytes) {
+                message.tx_hash.push(0);
+                bytes = message::bytes(&message);
+            }
+        }
+        _ => {}
+    }
+    bytes
+}
+
+/// The signature of the state that a proof ends in.
+pub(super) fn signature(
+    store: &mut Store,
+    database: &str,
+    claimed: ClaimedState,
+    told: Option<&Told>,
+) -> Option<Signature> {
+    match told.filter(|told| told.telling.lie.group() == "signature") {
+        Some(told) => self::claimed(store, database, claimed, told).signature,
+        None => claimed.signature,
+    }
+}
+
+/// A state as the lie has it.
+fn claimed(store: &mut Store, database: &str, claimed: ClaimedState, told: &Told) -> ClaimedState {
     let honest = claimed.state;
     let made_up = |number: u64| Digest::of(&[b"made up", &number.to_be_bytes()]);
-    let server = store.server;
-    let Some(told) = told else {
-        return message::state(&claimed, server);
-    };
     let claim = |store: &Store, tx, hash| store.claim(database, State { tx, hash });
-    claimed = match told.telling.lie {
+    match told.telling.lie {
         Lie::ChangingState => claim(store, honest.tx, made_up(told.times)),
         Lie::PoisonedFirstSight => claim(store, honest.tx, made_up(0)),
         Lie::FarFuture => claim(store, 1 << 62, made_up(0)),
@@ -70,20 +100,7 @@ pub(super) fn state(
             store.claim_as(StateShape::WithoutDatabase, database, honest, key)
         }
         _ => claimed,
-    };
-    let mut bytes = message::state(&claimed, server);
-    match told.telling.lie {
-        // txId in field 3 and txHash in field 4, as 0.9.0 has them, behind the newer ones
-        Lie::BothShapes => bytes.extend([&[0x18, 1, 0x22, 32][..], &[0xff; 32]].concat()),
-        Lie::LongStateHash => {
-            if let Ok(mut message) = proto::ImmutableState::parse_from_bytes(&bytes) {
-                message.tx_hash.push(0);
-                bytes = message::bytes(&message);
-            }
-        }
-        _ => {}
     }
-    bytes
 }
 
 fn older(store: &mut Store, database: &str, last: u64) -> Option<State> {

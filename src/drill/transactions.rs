@@ -74,7 +74,8 @@ impl Store {
         }
         answered.dual_proof = MessageField::some(message::dual_proof(&proof));
         let claimed = self.claim(database, state);
-        answered.signature = claimed.signature.as_ref().map(message::signature).into();
+        let signature = distort::signature(self, database, claimed, told);
+        answered.signature = signature.as_ref().map(message::signature).into();
         distort::verifiable_tx(told, &mut answered);
         Ok(answered)
     }

@@ -8,6 +8,7 @@ pub mod certificates;
 pub mod cgroup;
 pub mod chain;
 pub mod circles;
+pub mod clients;
 pub mod distorted;
 pub mod formal;
 pub mod formal_drawn;

@@ -1,0 +1,89 @@
+'use strict';
+// immudb's Node client before the ledgers of a test: it writes and reads with calls whose answers it verifies.
+//
+//   node tests/node/client.js SERVER...          SERVER: PORT/DATABASE
+//
+// tests/clients.rs says what it prints and when, and talks with the other clients in the same way. The client is that of
+// tests/node/package.json; NODE_PATH says where it is installed. It knows no public keys.
+
+const fs = require('fs');
+const path = require('path');
+const ImmudbClient = require('immudb-node').default;
+
+const ROUNDS = 12;
+const PATIENCE = 20000; // milliseconds
+
+/** Writes and reads. */
+async function begin(server) {
+  const [port, database] = server.split('/');
+  const config = { host: '127.0.0.1', port, rootPath: path.join(fs.mkdtempSync('states'), 'state') };
+  const client = new ImmudbClient(config);
+  await client.initClient('immudb', 'immudb', database, true, true);
+  const run = `node/${process.pid}/${Date.now()}`;
+  const key = (number) => `${run}/${number}`;
+  const value = (number) => `value ${number}`;
+  for (let number = 0; number < ROUNDS; number += 1) {
+    const set = await client.verifiedSet({ key: key(number), value: value(number) });
+    await client.set({ key: key(-1 - number), value: 'between' });
+    for (const back of [number, Math.floor(number / 2)]) {
+      same(await client.verifiedGet({ key: key(back) }), value(back));
+    }
+    await client.verifiedSet({ key: key(number), value: 'again' });
+    same(await client.verifiedGetAt({ key: key(number), attx: set.id }), value(number));
+    await client.verifiedSet({ key: key(number), value: value(number) });
+  }
+  await client.verifiedSetReference({ key: key(1000), referencedKey: key(3) });
+  same(await client.verifiedGet({ key: key(1000) }), value(3));
+  const added = await client.verifiedZAdd({ set: run, score: 1.5, key: key(3) });
+  for (let tx = 1; tx <= added.id; tx += 7) {
+    await client.verifiedTxById({ tx });
+  }
+  return client;
+}
+
+function same(entry, due) {
+  if (entry === undefined || entry.value !== due) {
+    throw new Error(`${JSON.stringify(entry)} where ${due} was written`);
+  }
+}
+
+/** Reads what was written after the client stopped, and what stands far behind it. */
+async function goOn(client) {
+  for (const key of ['later', 'key/10']) {
+    if (await client.verifiedGet({ key }) === undefined) {
+      throw new Error(`no answer for ${key}`);
+    }
+  }
+}
+
+/**
+ * Returns what comes of work, and the words for it. What the client refuses it describes on the console, and rejects with no error.
+ */
+async function outcome(name, work) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error('no answer that it takes')), PATIENCE);
+  });
+  try {
+    return [await Promise.race([work(), late]), `${name} verified`];
+  } catch (error) {
+    return [undefined, `${name} refused: ${String((error && error.message) || error).replace(/\n/g, ' ')}`];
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function main() {
+  console.log = console.error;
+  const print = (outcomes) => outcomes.forEach(([, words]) => process.stdout.write(`${words}\n`));
+  const servers = process.argv.slice(2);
+  const begun = await Promise.all(servers.map((server) => outcome(server, () => begin(server))));
+  print(begun);
+  process.stdout.write('ready\n');
+  await new Promise((resolve) => process.stdin.once('data', resolve).once('end', resolve));
+  print(await Promise.all(begun.map(([client], i) => outcome(servers[i], () => goOn(client)))));
+  process.exit(0);
+}
+
+// the client takes what is thrown for itself, and goes on
+main().catch(() => process.exit(1));

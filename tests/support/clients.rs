@@ -1,0 +1,141 @@
+//! Clients of immudb that were written by others and verify every answer themselves, each a program before the ledgers of a
+//! test. It is called with servers (`PORT/DATABASE`, or `PORT/DATABASE=FILE` with the server's public key), and prints one line for each,
+//! `PORT/DATABASE verified` or `PORT/DATABASE refused: WHY`: first of what it writes and reads there, then, after `ready` and a
+//! line of its stdin, of what it reads next, the keys `later` and `key/10`.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use immuaudit::drill::Emulated;
+
+use super::place::Place;
+use super::{loud, real};
+
+/// A client of another language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    Go,
+    Node,
+    Python,
+}
+
+pub const LANGUAGES: [Language; 3] = [Language::Go, Language::Node, Language::Python];
+
+impl Language {
+    pub fn name(self) -> &'static str {
+        match self {
+            Language::Go => "Go",
+            Language::Node => "Node",
+            Language::Python => "Python",
+        }
+    }
+
+    /// The newest server that it verifies: the Node client knows only headers of version 0.
+    pub fn server(self) -> Emulated {
+        match self {
+            Language::Go | Language::Python => Emulated::V1_11_1,
+            Language::Node => Emulated::V1_1_0,
+        }
+    }
+
+    /// Does it check signatures?
+    pub fn takes_a_key(self) -> bool {
+        self != Language::Node
+    }
+
+    /// The program; `None`, said loudly, where it is not there. Under CI that fails.
+    fn program(self) -> Option<Command> {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or("target".into(), PathBuf::from);
+        let target = source.join(target);
+        let there = |path: PathBuf| {
+            if path.exists() {
+                return Some(path);
+            }
+            loud::missing(&format!(
+                "no {} client of immudb at {} (./dev test installs it)",
+                self.name(),
+                path.display()
+            ));
+            None
+        };
+        match self {
+            Language::Go => real::built("client-1.11.1").map(Command::new),
+            Language::Node => {
+                let modules = there(target.join("node/node_modules"))?;
+                let mut node = Command::new("node");
+                node.arg(source.join("tests/node/client.js"));
+                node.env("NODE_PATH", modules);
+                Some(node)
+            }
+            Language::Python => {
+                let mut python = Command::new(there(target.join("python/bin/python"))?);
+                python.arg(source.join("tests/python/client.py"));
+                Some(python)
+            }
+        }
+    }
+
+    /// Starts it before these servers.
+    pub fn start(self, servers: &[String]) -> Option<Client> {
+        let place = Place::new();
+        let mut child = self
+            .program()?
+            .args(servers)
+            .current_dir(place.path())
+            .env("HOME", place.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the client runs");
+        Some(Client {
+            language: self,
+            stdin: child.stdin.take().expect("its stdin"),
+            lines: BufReader::new(child.stdout.take().expect("its stdout")),
+            child,
+            _place: place,
+        })
+    }
+}
+
+/// A running client; it ends with the test.
+pub struct Client {
+    pub language: Language,
+    child: Child,
+    stdin: ChildStdin,
+    lines: BufReader<ChildStdout>,
+    _place: Place,
+}
+
+impl Client {
+    /// What it says of each server when it has written and read there.
+    pub fn begun(&mut self, servers: usize) -> Vec<String> {
+        let said = self.said(servers);
+        assert_eq!(self.said(1), ["ready"], "{:?}: {said:?}", self.language);
+        said
+    }
+
+    /// What it says of each server after it was told to read on.
+    pub fn goes_on(&mut self, servers: usize) -> Vec<String> {
+        self.stdin.write_all(b"\n").expect("its stdin");
+        self.said(servers)
+    }
+
+    fn said(&mut self, count: usize) -> Vec<String> {
+        let line = |_| {
+            let mut line = String::new();
+            self.lines.read_line(&mut line).expect("its stdout");
+            line.trim_end().to_owned()
+        };
+        (0..count).map(line).collect()
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
