@@ -9,6 +9,7 @@ use std::fs;
 use immuaudit::drill::{Embedded, Lag, Lie, Options, fill};
 use support::clients::{LANGUAGES, Language};
 use support::place::Place;
+use support::program::Program;
 
 /// A filled ledger of the newest version that a client verifies.
 fn ledger(language: Language, options: Options) -> Embedded {
@@ -55,7 +56,7 @@ fn write_later(server: &Embedded) {
 
 fn all_verified(said: &[String], what: &str) {
     for line in said {
-        assert!(line.ends_with(" verified"), "{what}: {line}");
+        assert!(line.ends_with(" verified"), "{what}: {line:?}");
     }
 }
 
@@ -117,6 +118,58 @@ fn a_ledger_signed_by_another_key_is_refused() {
             said[0].contains(" refused: "),
             "{}: {said:?}",
             language.name()
+        );
+    }
+}
+
+/// All clients at once on two databases, each with sessions, references and sorted sets, while an auditor reads along.
+#[test]
+fn an_auditor_beside_the_clients_finds_nothing_wrong_and_reads_all_that_they_write() {
+    let server = Embedded::start(Options {
+        lag: Lag::By(3),
+        ..Options::default().with_databases(&["second"])
+    })
+    .unwrap();
+    for database in ["defaultdb", "second"] {
+        fill(&server, database);
+    }
+    let place = Place::new();
+    let program = Program::new(server.port(), &place.join("state"));
+    let mut auditor = program.start(&["--audit-interval", "100ms", "--audit-sample", "50"]);
+    auditor.wait_for_cycles(1);
+    let addresses = ["defaultdb", "second"].map(|database| format!("{}/{database}", server.port()));
+    let newer = LANGUAGES
+        .into_iter()
+        .filter(|l| l.server() == Options::default().server);
+    let mut clients: Vec<_> = newer
+        .filter_map(|language| language.start(&addresses))
+        .collect();
+    for client in &mut clients {
+        all_verified(&client.begun(2), client.language.name());
+    }
+    for database in ["defaultdb", "second"] {
+        server.set(database, "later", "written while no client looked");
+    }
+    for client in &mut clients {
+        all_verified(&client.goes_on(2), client.language.name());
+    }
+    auditor.wait_for_cycles(3);
+    let log = auditor.log();
+    for word in ["tampering", "inconsistent", "rolled-back", "malformed"] {
+        assert!(!log.contains(word), "{word} in {log}");
+    }
+    auditor.signal("TERM");
+    assert_eq!(auditor.end(), Some(0), "{log}");
+    let swept = program.run(&["sweep"]);
+    swept.ends_with(0);
+    for database in ["defaultdb", "second"] {
+        let last = server.state(database).unwrap().tx;
+        assert!(last > 200, "{last}");
+        let whole = format!("{last} of {last} transactions read whole");
+        let status = program.run(&["status"]).stdout;
+        assert!(
+            status.contains(&whole),
+            "{database}: no {whole:?} in {status}"
         );
     }
 }
