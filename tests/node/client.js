@@ -11,7 +11,9 @@ const path = require('path');
 const ImmudbClient = require('immudb-node').default;
 
 const ROUNDS = 12;
-const PATIENCE = 20000; // milliseconds
+// milliseconds; some answers are refused by never settling a promise, so that what is read next is not waited for as long
+const PATIENCE_AT_FIRST = 60000;
+const PATIENCE_THEN = 8000;
 
 /** Writes and reads. */
 async function begin(server) {
@@ -59,10 +61,10 @@ async function goOn(client) {
 /**
  * Returns what comes of work, and the words for it. What the client refuses it describes on the console, and rejects with no error.
  */
-async function outcome(name, work) {
+async function outcome(name, patience, work) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error('no answer that it takes')), PATIENCE);
+    timer = setTimeout(() => reject(new Error('no answer that it takes')), patience);
   });
   try {
     return [await Promise.race([work(), late]), `${name} verified`];
@@ -77,11 +79,11 @@ async function main() {
   console.log = console.error;
   const print = (outcomes) => outcomes.forEach(([, words]) => process.stdout.write(`${words}\n`));
   const servers = process.argv.slice(2);
-  const begun = await Promise.all(servers.map((server) => outcome(server, () => begin(server))));
+  const begun = await Promise.all(servers.map((server) => outcome(server, PATIENCE_AT_FIRST, () => begin(server))));
   print(begun);
   process.stdout.write('ready\n');
   await new Promise((resolve) => process.stdin.once('data', resolve).once('end', resolve));
-  print(await Promise.all(begun.map(([client], i) => outcome(servers[i], () => goOn(client)))));
+  print(await Promise.all(begun.map(([client], i) => outcome(servers[i], PATIENCE_THEN, () => goOn(client)))));
   process.exit(0);
 }
 

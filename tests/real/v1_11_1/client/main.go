@@ -19,7 +19,7 @@ import (
 
 const (
 	rounds   = 12
-	patience = 20 * time.Second
+	patience = 60 * time.Second
 )
 
 // ledger is one database of one server, with what the client trusts of it.
