@@ -60,9 +60,10 @@ impl Store {
             ));
         }
         let second = self.options.second_user.as_deref();
-        if second.is_some_and(|second| user == second.as_bytes()) {
-            self.tokens.view = View::Second;
-        }
+        self.tokens.view = match second.is_some_and(|second| user == second.as_bytes()) {
+            true => View::Second,
+            false => View::First,
+        };
         let right = (user == self.options.user.as_bytes() || self.tokens.view == View::Second)
             && password == self.options.password.as_bytes()
             && !Told::is(told, Lie::LoginRefused);

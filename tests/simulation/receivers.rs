@@ -209,6 +209,8 @@ impl Receivers {
             },
             heartbeat: None,
             proxies: Proxies::default(),
+            peers: Vec::new(),
+            peers_required: 0,
             signer: None,
         }
     }
