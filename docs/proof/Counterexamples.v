@@ -1,5 +1,6 @@
-(** Two rules that verifiers in use leave out, and what a server does without them: for every hash there are ledgers in
-    which a transaction is proven, and later another one in its place, and all remaining steps accept. *)
+(** What a server does without any one rule of steps 3 to 8: for every hash there are ledgers in which a transaction is
+    proven, and later another one in its place, and all remaining steps accept. Verifiers in use leave out two of them,
+    the second half of step 5 and step 8. *)
 
 From Proof Require Export Theorems.
 
@@ -63,6 +64,11 @@ Proof. apply digest_of. Qed.
 Lemma digest_node l r : is_digest (node l r) = true.
 Proof. apply digest_of. Qed.
 
+(** The other variant of 1 as the first of two leaves, in a tree whose second one is [second]. *)
+Definition forged (second : header) : bytes := node (leaf (alh b1)) (leaf (alh second)).
+Lemma digest_forged second : is_digest (forged second) = true.
+Proof. apply digest_of. Qed.
+
 Lemma all_accept l : Forall (fun c => snd c = None) l -> first_refusal l = Accepted.
 Proof. induction 1 as [|[at_step why] l E _ IH]; auto. cbn in *. now subst. Qed.
 
@@ -71,53 +77,108 @@ Proof. intros ->. now rewrite eqb_refl. Qed.
 
 Ltac step :=
   unfold header_hashes, inclusion, consistency, last_inclusion, linear, advance, onward, consistency_check,
-    inclusion_form, inclusion_holds, digests, state_typed, well_formed, typed;
+    inclusion_form, inclusion_holds, digests, unless, state_typed, well_formed, typed;
   repeat (progress (
-    cbn -[eqb is_digest alh inner leaf node H zeros];
-    rewrite ?digest_alh, ?digest_inner, ?digest_leaf, ?digest_node, ?digest_of;
+    cbn -[eqb is_digest alh inner leaf node forged H zeros];
+    rewrite ?digest_alh, ?digest_inner, ?digest_leaf, ?digest_node, ?digest_forged, ?digest_of;
     repeat match goal with |- context [demand (eqb ?a ?b) ?why] => rewrite (same a b why) by reflexivity end));
   try reflexivity.
 Ltac accept :=
   unfold verify_without, proof; cbn [p_source p_target];
   apply all_accept; repeat (apply Forall_cons; cbn [snd]); try apply Forall_nil; step.
 
-(** Without the second half of step 5: transaction 2's tree holds the other variant of 1 as its last leaf, and
-    that variant can be proven from transaction 3 on. *)
-Definition t5 : header := tx 2 (alh a1) 0 1 (leaf (alh b1)).
-Definition u5 : header := tx 3 (alh t5) 0 2 (node (leaf (alh b1)) (leaf (alh t5))).
+Definition by_step (s t : header) (p : dual_proof) : accepted_step :=
+  {| to := of t; by_proof := p; with_parts := nothing |}.
+Ltac replaced :=
+  cbn [run_without last_of by_step to by_proof with_parts];
+  repeat match goal with |- _ /\ _ => split end; try exact I; accept.
 
+(** Transaction 2 behind the first variant, without a tree and with one that holds it. *)
+Definition plain2 : header := tx 2 (alh a1) 0 0 zeros.
+Definition over1 : header := tx 2 (alh a1) 0 1 (leaf (alh a1)).
+
+(** Without step 3: transaction 1 is trusted, and 3's tree holds the other variant in its place. *)
+Definition behind_b : header := tx 2 (alh b1) 0 0 zeros.
+Definition t3 : header := tx 3 (alh behind_b) 0 2 (forged behind_b).
+Theorem without_step_3 : replaces (Some InclusionRule) 1 (alh a1) (alh b1).
+Proof.
+  exists (of a1),
+    [by_step a1 t3 (proof a1 t3 [] [] (alh behind_b) [leaf (alh b1)] (of behind_b) [inner t3])],
+    (proof a1 a1 [] [] [] [] (of a1) []),
+    (proof b1 t3 [leaf (alh behind_b)] [] (alh behind_b) [leaf (alh b1)] (of behind_b) [inner t3]).
+  replaced.
+Qed.
+
+(** Without step 4: 2's tree holds the first variant, 3's tree the other one. *)
+Definition t4 : header := tx 3 (alh over1) 0 2 (forged over1).
+Theorem without_step_4 : replaces (Some ConsistencyRule) 1 (alh a1) (alh b1).
+Proof.
+  exists (of over1),
+    [by_step over1 t4 (proof over1 t4 [] [] (alh over1) [leaf (alh b1)] (of over1) [inner t4])],
+    (proof a1 over1 [] [] (alh a1) [] (of a1) [inner over1]),
+    (proof b1 t4 [leaf (alh over1)] [] (alh over1) [leaf (alh b1)] (of over1) [inner t4]).
+  replaced.
+Qed.
+
+(** Transaction 2's tree holds the other variant of 1 as its last leaf; it can be proven from transaction 3 on. *)
+Definition t5 : header := tx 2 (alh a1) 0 1 (leaf (alh b1)).
+Definition u5 : header := tx 3 (alh t5) 0 2 (forged t5).
+
+(** Without the first half of step 5 the server names the trusted transaction as the last leaf. *)
+Theorem without_the_first_half_of_step_5 : replaces (Some LastInclusionRule) 1 (alh a1) (alh b1).
+Proof.
+  exists (of a1),
+    [by_step a1 t5 (proof a1 t5 [] [] (alh a1) [] (of a1) [inner t5]);
+     by_step t5 u5 (proof t5 u5 [] [leaf (alh b1); leaf (alh t5)] (alh t5) [] (of t5) [inner u5])],
+    (proof a1 a1 [] [] [] [] (of a1) []),
+    (proof b1 u5 [leaf (alh t5)] [] (alh t5) [] (of t5) [inner u5]).
+  replaced.
+Qed.
+
+(** Without the second half it names the other one. *)
 Theorem without_the_second_half_of_step_5 : replaces (Some TreeEndIsSource) 1 (alh a1) (alh b1).
 Proof.
   exists (of a1),
-    [ {| to := of t5; by_proof := proof a1 t5 [] [] (alh b1) [] (of a1) [inner t5];
-         with_parts := nothing |};
-      {| to := of u5; by_proof := proof t5 u5 [] [leaf (alh b1); leaf (alh t5)] (alh t5) [leaf (alh b1)]
-           (of t5) [inner u5];
-         with_parts := nothing |} ],
+    [by_step a1 t5 (proof a1 t5 [] [] (alh b1) [] (of a1) [inner t5]);
+     by_step t5 u5 (proof t5 u5 [] [leaf (alh b1); leaf (alh t5)] (alh t5) [leaf (alh b1)] (of t5) [inner u5])],
     (proof a1 a1 [] [] [] [] (of a1) []),
     (proof b1 u5 [leaf (alh t5)] [] (alh t5) [leaf (alh b1)] (of t5) [inner u5]).
-  cbn [run_without last_of to by_proof with_parts].
-  split; [accept|split; [split; [accept|split; [accept|exact I]]|accept]].
+  replaced.
 Qed.
 
-(** Without step 8: transaction 3's tree ends before the trusted transaction 2, and its only leaf is the other variant
-    of 1, which can be proven from transaction 4 on. *)
-Definition s8 : header := tx 2 (alh a1) 0 0 zeros.
-Definition t8 : header := tx 3 (alh s8) 0 1 (leaf (alh b1)).
-Definition u8 : header := tx 4 (alh t8) 0 2 (node (leaf (alh b1)) (leaf (alh s8))).
+(** Without step 6: 2 is written behind the other variant. *)
+Theorem without_step_6 : replaces (Some LinearRule) 1 (alh a1) (alh b1).
+Proof.
+  exists (of a1),
+    [by_step a1 behind_b (proof a1 behind_b [] [] [] [] (of a1) [])],
+    (proof a1 a1 [] [] [] [] (of a1) []),
+    (proof b1 behind_b [] [] [] [] (of b1) [inner behind_b]).
+  replaced.
+Qed.
 
+(** Without step 7: 3's tree swallows the chain behind the trusted 2, with the other variant of 1 in it. *)
+Definition t7 : header := tx 3 (alh plain2) 0 2 (forged plain2).
+Theorem without_step_7 : replaces (Some AdvanceRule) 1 (alh a1) (alh b1).
+Proof.
+  exists (of plain2),
+    [by_step plain2 t7 (proof plain2 t7 [] [] (alh plain2) [leaf (alh b1)] (of plain2) [inner t7])],
+    (proof a1 plain2 [] [] [] [] (of a1) [inner plain2]),
+    (proof b1 t7 [leaf (alh plain2)] [] (alh plain2) [leaf (alh b1)] (of plain2) [inner t7]).
+  replaced.
+Qed.
+
+(** Without step 8: 3's tree ends before the trusted 2, and its only leaf is the other variant of 1, which can be
+    proven from transaction 4 on. *)
+Definition t8 : header := tx 3 (alh plain2) 0 1 (leaf (alh b1)).
+Definition u8 : header := tx 4 (alh t8) 0 2 (forged plain2).
 Theorem without_step_8 : replaces (Some OnwardRule) 1 (alh a1) (alh b1).
 Proof.
-  exists (of s8),
-    [ {| to := of t8; by_proof := proof s8 t8 [] [] (alh b1) [] (of s8) [inner t8];
-         with_parts := nothing |};
-      {| to := of u8; by_proof := proof t8 u8 [] [leaf (alh b1); leaf (alh s8)] (alh s8) [leaf (alh b1)]
-           (of t8) [inner u8];
-         with_parts := nothing |} ],
-    (proof a1 s8 [] [] [] [] (of a1) [inner s8]),
-    (proof b1 u8 [leaf (alh s8)] [] (alh s8) [leaf (alh b1)] (of s8) [inner t8; inner u8]).
-  cbn [run_without last_of to by_proof with_parts].
-  split; [accept|split; [split; [accept|split; [accept|exact I]]|accept]].
+  exists (of plain2),
+    [by_step plain2 t8 (proof plain2 t8 [] [] (alh b1) [] (of plain2) [inner t8]);
+     by_step t8 u8 (proof t8 u8 [] [leaf (alh b1); leaf (alh plain2)] (alh plain2) [leaf (alh b1)] (of t8) [inner u8])],
+    (proof a1 plain2 [] [] [] [] (of a1) [inner plain2]),
+    (proof b1 u8 [leaf (alh plain2)] [] (alh plain2) [leaf (alh b1)] (of plain2) [inner t8; inner u8]).
+  replaced.
 Qed.
 
 End Counterexamples.

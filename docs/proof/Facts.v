@@ -213,7 +213,7 @@ Qed.
 
 Lemma onward_ok s sh th p ps :
   below_u64 (s_tx s) = true ->
-  onward None s sh th p ps = None -> Forall K (onward_inputs s sh th ps) ->
+  onward s sh th p ps = None -> Forall K (onward_inputs s sh th ps) ->
   h_bl sh < h_bl th < s_tx s ->
   reach (s_tx s) (s_hash s) (h_bl th) (p_target_bl_alh p).
 Proof.
@@ -239,7 +239,7 @@ Proof.
   destruct (p_target p) as [th|]; [|discriminate].
   apply first_refusal_accepted in E.
   repeat match goal with
-  | E : Forall _ (_ :: _) |- _ => apply Forall_cons_iff in E; destruct E as [?E E]; cbn [snd] in *
+  | E : Forall _ (_ :: _) |- _ => apply Forall_cons_iff in E; destruct E as [?E E]; cbn [snd unless] in *
   end.
   repeat (apply Forall_app in Hk; let K' := fresh "K" in destruct Hk as [K' Hk]).
   apply demand_ok in E0. split_andb.
@@ -269,13 +269,13 @@ Proof.
   - intros Hb. unfold consistency in E4.
     destruct (h_bl sh =? 0) eqn:Z; [lia|].
     eapply consistency_ok; eauto. lia.
-  - intros Hb. unfold last_inclusion in E5.
+  - intros Hb. unfold last_inclusion in E5. cbn [unless] in E5.
     destruct (h_bl th =? 0) eqn:Z; [lia|].
     destruct (demand _ Malformed) in E5; [discriminate|].
     destruct (inclusion_form _ _ _) eqn:F in E5; [discriminate|].
     destruct (inclusion_holds _ _ _ _ _) eqn:G in E5; [discriminate|].
     eapply inclusion_ok; eauto.
-  - intros Hb He. unfold last_inclusion in E5.
+  - intros Hb He. unfold last_inclusion in E5. cbn [unless] in E5.
     destruct (h_bl th =? 0) eqn:Z; [lia|].
     destruct (demand _ Malformed) in E5; [discriminate|].
     destruct (inclusion_form _ _ _) eqn:F in E5; [discriminate|].

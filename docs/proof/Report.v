@@ -22,8 +22,18 @@ Check @excused_means_unprovable.
 Print Assumptions excused_means_unprovable.
 Check @a_transaction_proves_only_itself.
 Print Assumptions a_transaction_proves_only_itself.
+Check @without_step_3.
+Print Assumptions without_step_3.
+Check @without_step_4.
+Print Assumptions without_step_4.
+Check @without_the_first_half_of_step_5.
+Print Assumptions without_the_first_half_of_step_5.
 Check @without_the_second_half_of_step_5.
 Print Assumptions without_the_second_half_of_step_5.
+Check @without_step_6.
+Print Assumptions without_step_6.
+Check @without_step_7.
+Print Assumptions without_step_7.
 Check @without_step_8.
 Print Assumptions without_step_8.
 Check @variants_differ.

@@ -86,7 +86,7 @@ Proof.
   destruct (p_source p) as [sh|]; [|discriminate]. destruct (p_target p) as [th|]; [|discriminate].
   apply first_refusal_accepted in V.
   repeat match goal with
-  | V : Forall _ (_ :: _) |- _ => apply Forall_cons_iff in V; destruct V as [?V V]; cbn [snd] in *
+  | V : Forall _ (_ :: _) |- _ => apply Forall_cons_iff in V; destruct V as [?V V]; cbn [snd unless] in *
   end.
   unfold ids in V1. cbn [s_tx] in V1.
   repeat match type of V1 with match demand ?b ?w with _ => _ end = None =>
@@ -113,7 +113,7 @@ Proof.
   destruct (p_source p) as [sh|]; [|discriminate]. destruct (p_target p) as [th|]; [|discriminate].
   apply first_refusal_accepted in V.
   repeat match goal with
-  | V : Forall _ (_ :: _) |- _ => apply Forall_cons_iff in V; destruct V as [?V V]; cbn [snd] in *
+  | V : Forall _ (_ :: _) |- _ => apply Forall_cons_iff in V; destruct V as [?V V]; cbn [snd unless] in *
   end.
   unfold ids in V1. unfold header_hashes in V2.
   repeat match type of V1 with match demand ?b ?w with _ => _ end = None =>
