@@ -8,7 +8,8 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use immuaudit::ledger::{Digest, HeaderFields, Parts, State, TxEntry, TxHeader};
+use immuaudit::audit::{Step, Walk};
+use immuaudit::ledger::{Digest, HeaderFields, Parts, Reason, State, TxEntry, TxHeader, verify};
 use immuaudit::wire;
 use support::formal::{Questions, fields};
 use support::formal_drawn::{change, entry, got, honest, large_tree, number, tangled};
@@ -197,6 +198,52 @@ fn trees_up_to_the_largest_are_climbed_alike() {
         assert!(questions.verdicts().contains_key(due), "{due}");
     }
     questions.compare();
+}
+
+/// Of a sweep (docs/proof/Walk.v): transaction 1,601 is written over a tree of 500 in which 450 is another one than in the chain. The
+/// walk does not remember so old a tree, and no transaction that a scan ends with can be proven against it, for their trees are larger. The
+/// one that the tree ends with can always be: its own tree is smaller.
+#[test]
+fn a_tree_that_no_walk_remembers_is_held_by_a_proof_from_the_transaction_that_it_ends_with() {
+    let mut random = Random::new(28);
+    let mut history = Chain::honest(1_600, &mut random, |id, _| id - 1).0;
+    let mut tree: Vec<Digest> = history[..500].iter().map(|tx| tx.alh).collect();
+    let other = Tx::new(450, history[448].alh, &tree[..449], &mut random);
+    let trusted_before = history[399].state();
+    let honest = Tx::new(1_601, history[1_599].alh, &tree, &mut random);
+    tree[449] = other.alh;
+    let forged = Tx::new(1_601, history[1_599].alh, &tree, &mut random);
+    let fault = |source: &[Tx], target: &[Tx]| {
+        let (proof, parts) = prove(source, target);
+        let state = |chain: &[Tx]| chain.last().unwrap().state();
+        let refused = verify(&state(source), &state(target), &proof, &parts).err();
+        refused.map(|refusal| refusal.reason)
+    };
+
+    let mut walk = Walk::default();
+    for tx in &history {
+        assert_eq!(walk.pass(&tx.header()), Step::Follows, "{}", tx.id());
+    }
+    assert_eq!(walk.pass(&forged.header()), Step::TreeUnknown);
+    history.push(forged);
+    assert_eq!(fault(&history[..400], &history), None, "{trusted_before}");
+    let shown = [&history[..449], &[other]].concat();
+    assert_eq!(
+        fault(&shown, &history),
+        None,
+        "another 450 than the chain's"
+    );
+    let shrinks = fault(&history[..1_000], &history);
+    assert!(matches!(shrinks, Some(Reason::TreeShrinks { .. })));
+
+    let differs = fault(&history[..500], &history);
+    assert!(
+        matches!(differs, Some(Reason::Differs { .. })),
+        "{differs:?}"
+    );
+    history.pop();
+    history.push(honest);
+    assert_eq!(fault(&history[..500], &history), None);
 }
 
 #[test]

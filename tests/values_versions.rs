@@ -193,3 +193,33 @@ fn the_walk_learns_a_skipped_hash_from_the_next_header() {
         }
     }
 }
+
+/// A header's tree whose root the walk does not remember: in it 450 is another one than in the chain. All other headers have the
+/// chain's tree, but a larger one, so that none of them can be proven to the trusted state.
+#[test]
+fn a_tree_older_than_the_walk_remembers_is_held_against_the_chain() {
+    for forged in [false, true] {
+        let scene = Scene::new(Options::default());
+        let mut ledger = ledger(Lag::None, 1_600);
+        if forged {
+            let other = Digest::of(&[b"other"]);
+            let of_chain = &ledger.tx(450).expect("it is there").header;
+            let header = changed(of_chain, |fields| fields.eh = other);
+            ledger.hold(header);
+        }
+        ledger.write(Draft {
+            tree_size: Some(500),
+            ..Draft::default()
+        });
+        scene.embedded.put_ledger(DB, ledger);
+        let mut auditor = scene.trusting();
+        let (swept, outcomes) = sweep(&mut auditor);
+        assert_eq!(swept.of, 1_601);
+        let verdicts: Vec<Verdict> = outcomes.iter().map(|outcome| outcome.verdict).collect();
+        assert_eq!(verdicts.is_empty(), !forged, "{outcomes:?}");
+        assert!(
+            verdicts.iter().all(|verdict| verdict.is_tampering()),
+            "{verdicts:?}"
+        );
+    }
+}

@@ -295,7 +295,7 @@ impl Ledger {
 
     /// Puts another transaction into the tree than the one that is shown. No honest server does
     /// this.
-    pub(super) fn hold(&mut self, header: TxHeader) {
+    pub fn hold(&mut self, header: TxHeader) {
         let place = slot(&mut self.held, header.id());
         if let Some(held) = place {
             *held = header;

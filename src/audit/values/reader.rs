@@ -224,15 +224,25 @@ impl Reader<'_> {
         self.server.clock().instant() < self.until
     }
 
-    /// Proves a transaction's place. What the server refuses comes back, what ends the reading or
-    /// accuses is an end.
+    /// Proves a transaction's place in the trusted history. What the server refuses comes back, what ends the
+    /// reading or accuses is an end.
     pub(super) fn locate(
         &mut self,
         tx: u64,
         entries: Entries,
     ) -> Result<Result<Tx, Failure>, Ended> {
-        let (database, trusted) = (self.database, self.trusted);
-        match proof::locate(self.server, database, tx, &trusted, entries, self.range) {
+        let trusted = self.trusted;
+        self.locate_in(tx, &trusted, entries)
+    }
+
+    /// The same in the history that ends with `state`.
+    pub(super) fn locate_in(
+        &mut self,
+        tx: u64,
+        state: &State,
+        entries: Entries,
+    ) -> Result<Result<Tx, Failure>, Ended> {
+        match proof::locate(self.server, self.database, tx, state, entries, self.range) {
             Place::Proven(tx) => Ok(Ok(tx)),
             Place::Stopped => Err(Halt::Stopped.into()),
             Place::Failed(failure) => Ok(Err(self.still_there(failure)?)),

@@ -16,7 +16,7 @@ use crate::audit::conclude::Conclusion;
 use crate::audit::outcome::Outcome;
 use crate::audit::verdict::{Reason, Verdict};
 use crate::clock::Timestamp;
-use crate::ledger::TxHeader;
+use crate::ledger::{State, TxHeader};
 use crate::ranges::Ranges;
 use crate::server::Failure;
 use crate::trust::{Answer, Begun, Progress, Sweeping, Swept, Trusted, Unavailable};
@@ -322,8 +322,9 @@ fn answers_that_show(reader: &mut Reader<'_>, tx: u64, what: &What) -> Vec<Answe
     answers
 }
 
-/// Passes one transaction; a tree that the walk does not know any more is held against the trusted
-/// one by a proof of its own.
+/// Passes one transaction. A tree that the walk does not know any more is held against the chain by a proof from the
+/// transaction that it ends with: what that one's own tree lacks of it is the chain behind it (steps 5 and 7), and that tree
+/// was passed before. Its tree is the smaller one always, so no server has an excuse not to prove it.
 fn pass(reader: &mut Reader<'_>, walk: &mut Walk, header: &TxHeader) -> Result<(), Halt> {
     match walk.pass(header) {
         Step::Follows => Ok(()),
@@ -345,7 +346,11 @@ fn pass(reader: &mut Reader<'_>, walk: &mut Walk, header: &TxHeader) -> Result<(
         }
         Step::TreeUnknown => {
             reader.server.begin_transcript();
-            match reader.locate(header.id(), Entries::Excluded) {
+            let state = State {
+                tx: header.id(),
+                hash: header.alh(),
+            };
+            match reader.locate_in(header.bl_tx_id(), &state, Entries::Excluded) {
                 Ok(Ok(_)) => Ok(()),
                 Ok(Err(failure)) => {
                     let why = Why::of_failure(failure);
