@@ -304,6 +304,12 @@ fn errors_are_those_of_a_1_11_1() {
         caller.call(method::CURRENT_STATE, Vec::new()),
         failed(13, "invalid token")
     );
+    let anothers = "Bearer v2.public.of-another-server.aW1tdWRi";
+    caller.token = Some(("authorization", anothers.into()));
+    assert_eq!(
+        caller.call(method::CURRENT_STATE, Vec::new()),
+        failed(2, "not logged in")
+    );
     caller.token = Some(("sessionid", "none".into()));
     assert_eq!(
         caller.call(method::CURRENT_STATE, Vec::new()),

@@ -112,7 +112,8 @@ impl Store {
         request: &proto::HistoryRequest,
         told: Option<&Told>,
     ) -> Reply {
-        let limit = u64::try_from(request.limit).map_err(|_| illegal_arguments())?;
+        let negative = |_| Status::unknown("tbtree: illegal arguments");
+        let limit = u64::try_from(request.limit).map_err(negative)?;
         let limit = self.limited(limit)?;
         let now = unix(&self.options.clock);
         let ledger = self.ledger(database, told)?;
@@ -205,6 +206,9 @@ impl Store {
         request: &proto::KeyRequest,
         told: Option<&Told>,
     ) -> Result<Found, Status> {
+        if request.key.is_empty() {
+            return Err(Status::unknown("illegal arguments: empty key"));
+        }
         let version = match (request.at_tx, request.at_revision) {
             _ if self.server == Emulated::V0_9_0 => Version::Latest,
             (0, 0) => Version::Latest,
