@@ -3,6 +3,7 @@
 mod support;
 
 use immuaudit::drill::{Embedded, Options};
+use support::http::get;
 use support::place::Place;
 use support::program::{Program, Run, Running, member};
 use support::watched::port_of;
@@ -16,6 +17,7 @@ struct Zone {
     _running: Running,
     /// What others give for `--audit-peer`.
     peer: String,
+    port: u16,
 }
 
 impl Zone {
@@ -29,6 +31,7 @@ impl Zone {
         let public = public.ends_with(0).stdout.trim().to_owned();
         let mut running = program.start(&["--audit-interval=1s", "--audit-signing-key", &key]);
         running.wait_for("cycle server=");
+        let port = port_of(&running);
         let peer = format!(
             "--audit-peer=http://127.0.0.1:{}={public}",
             port_of(&running)
@@ -38,6 +41,7 @@ impl Zone {
             place,
             _running: running,
             peer,
+            port,
         }
     }
 }
@@ -167,6 +171,18 @@ fn two_histories_that_nobody_signed_are_a_disagreement_until_an_operator_closes_
 fn a_key_of_its_own_is_no_peer() {
     let zone = Zone::new(Options::default(), "zone-a", 3);
     let key = zone.place.join("key").display().to_string();
+    // which only who signs reads
+    let nowhere = auditor(
+        &zone.ledger,
+        &zone.place,
+        &["--audit-signing-key", "nowhere"],
+    );
+    assert!(!nowhere.run(&["alarm", "list"]).stderr.contains("nowhere"));
+    let refused = nowhere.run(&["--once"]);
+    assert!(
+        refused.ends_with(3).stderr.contains("nowhere"),
+        "{refused:?}"
+    );
     let program = auditor(
         &zone.ledger,
         &zone.place,
@@ -178,5 +194,67 @@ fn a_key_of_its_own_is_no_peer() {
             .stderr
             .contains("nobody is compared with himself"),
         "{run:?}"
+    );
+}
+
+#[test]
+fn checkpoints_that_came_by_file_are_compared_with_the_files_alone_where_there_is_no_network() {
+    let zone = Zone::new(Options::default(), "zone-a", 12);
+    let program = auditor(&zone.ledger, &zone.place, &[]);
+    program.run(&["--once"]).ends_with(0);
+    let files = Program::new(9, &zone.place.join("other"));
+    let key = zone
+        .peer
+        .split('=')
+        .skip(2)
+        .collect::<Vec<&str>>()
+        .join("=");
+    let file = zone.place.join("checkpoints");
+    let fetched = get(zone.port, "/checkpoints", "*/*").body;
+    std::fs::write(&file, &fetched).expect("a file");
+    let compare = |file: &str, key: &str| files.run(&["compare", file, "--peer-key", key]);
+    let path = file.display().to_string();
+    let same = compare(&path, &key);
+    assert!(
+        same.ends_with(0).stdout.contains("peer zone-a: agrees"),
+        "{same:?}"
+    );
+    // a state that only a proof would tell about, and nobody to ask
+    zone.ledger.grow(DATABASE, 1);
+    program.run(&["--once"]).ends_with(0);
+    let known = compare(&path, &key);
+    assert!(
+        known.ends_with(0).stdout.contains("peer zone-a: behind"),
+        "{known:?}"
+    );
+    let stranger = "zone-b+4a8a84aa+BHy7xs+Wk/TAnW4LKKlPt/oZYoFISsdd5yxg41dhGD3U";
+    let nobodys = compare(&path, stranger);
+    assert!(
+        nobodys.ends_with(1).stderr.contains("do not count"),
+        "{nobodys:?}"
+    );
+    let no_file = compare("nowhere", &key);
+    assert!(
+        no_file.ends_with(3).stderr.contains("cannot be read"),
+        "{no_file:?}"
+    );
+    let url = files.run(&["compare", "http://127.0.0.1:9/", "--peer-key", &key]);
+    assert!(url.ends_with(3).stderr.contains("--peer-key"), "{url:?}");
+    // another history, with nobody's signature but the auditor's
+    let view = Embedded::start(Options::default()).expect("a ledger");
+    view.set(DATABASE, "forged", "forged");
+    view.grow(DATABASE, 20);
+    let place = Place::new();
+    let elsewhere = Program::new(view.port(), &place.join("state"));
+    elsewhere.once().ends_with(0);
+    std::thread::sleep(std::time::Duration::from_millis(2_100));
+    std::fs::write(&file, get(zone.port, "/checkpoints", "*/*").body).expect("a file");
+    let split = elsewhere.run(&["compare", &path, "--peer-key", &key]);
+    assert!(
+        split
+            .ends_with(1)
+            .stdout
+            .contains("disagreement: zone-a says"),
+        "{split:?}"
     );
 }

@@ -121,3 +121,27 @@ fn a_number_past_64_bits_is_malformed() {
         assert!(tx(&[&nine[..], past].concat()).is_err(), "{past:?}");
     }
 }
+
+#[test]
+fn a_key_or_a_signature_that_no_server_has_is_malformed_before_it_is_kept() {
+    let state = |key: usize, signature: usize| {
+        let signed = proto::Signature {
+            public_key: vec![7; key],
+            signature: vec![7; signature],
+            ..proto::Signature::default()
+        };
+        let state = proto::ImmutableState {
+            db: "db".into(),
+            tx_id: 7,
+            tx_hash: vec![1; 32],
+            signature: MessageField::some(signed),
+            ..proto::ImmutableState::default()
+        };
+        wire::state(&state.write_to_bytes().expect("bytes"))
+    };
+    assert!(state(512, 512).is_ok());
+    for (key, signature) in [(513, 72), (65, 513), (200_000, 72)] {
+        let refused = state(key, signature).expect_err("too long");
+        assert!(refused.to_string().starts_with("Signature: "), "{refused}");
+    }
+}

@@ -46,7 +46,7 @@ pub use diff::differences::{Change, Differences, Differing, Differs};
 pub use locate::{Listed, Located, Lost, Present};
 pub use mirror::Unmirrored;
 pub use outcome::{Outcome, Overdue, Warning};
-pub use peers::{PeerReport, Standing};
+pub use peers::{PeerReport, Standing, WordCompared};
 pub use policy::{Pin, Policy};
 pub use recheck::{Bearing, NotShown, Rechecked, recheck};
 pub use strangers::{REPORTED_STRANGERS, Strangers};

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::compare_checkpoints;
 use super::open::{self, Failed};
 use crate::audit::{Auditor, Compared, Comparison, Exit, Theirs};
 use crate::config::{Another, Roots, Settings, Url};
@@ -21,6 +22,9 @@ const MOST: u64 = 8 << 20;
 pub fn run(settings: &Settings, another: &Another) -> Result<Exit, Failed> {
     let stop = Stop::on_signals(); // before gRPC starts its threads
     let theirs = match another {
+        Another::Checkpoints(file, keys) => {
+            return compare_checkpoints::run(settings, file, keys, stop);
+        }
         Another::File(path) => exported(path)?,
         Another::Url { url, roots } => match shown(settings, url, roots) {
             Ok(theirs) => theirs,

@@ -8,6 +8,7 @@ mod audit;
 mod check;
 mod checkpoint;
 mod compare;
+mod compare_checkpoints;
 mod drill;
 mod evidence;
 mod exercise;

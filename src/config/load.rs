@@ -17,7 +17,7 @@ use super::remark::Remark;
 use super::resolve::{port, resolve, unless_off};
 use super::service;
 use super::settings::Settings;
-use super::verb::{self, AllInstances, Drill, EvidenceTask, Name, Task, VERBS};
+use super::verb::{self, AllInstances, CheckpointTask, Drill, EvidenceTask, Name, Task, VERBS};
 use super::version;
 use super::words;
 
@@ -251,10 +251,13 @@ fn config(run: &Run) -> String {
 
 fn layers(process: &Process, flags: &[Given], task: Task) -> Result<Run, Wrong> {
     let Gathered {
-        draft,
+        mut draft,
         effective,
         mut remarks,
     } = gather(process, flags)?;
+    if !signs(&task) {
+        draft.signing_key = None; // a key that cannot be read is in the way of nothing else
+    }
     in_place(&draft, &effective, &task)?;
     let settings = resolve(&draft, &mut remarks).map_err(Wrong)?;
     peers::enough(&settings, &effective)?;
@@ -266,6 +269,12 @@ fn layers(process: &Process, flags: &[Given], task: Task) -> Result<Run, Wrong> 
         remarks,
         effective,
     })
+}
+
+/// Returns whether the key that checkpoints are signed with is used, or looked at.
+fn signs(task: &Task) -> bool {
+    let export = Task::Checkpoint(CheckpointTask::Export);
+    matches!(task, Task::Audit | Task::Check | Task::Sweep { .. }) || *task == export
 }
 
 /// A name in a certificate that nobody is shown; `localhost` stands in the files that immudb and immugw ship.

@@ -159,6 +159,7 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new("--check", Switch(|d| &mut d.check), "", "false", "only say what is wrong, and exit 3 then").of(Name::Config),
     Setting::new("--against", Text(|d| &mut d.against), "OTHER", "", "hold it against a second server (HOST[:PORT]; same login), or another auditor's mirror file").of(Name::Locate),
     Setting::new("--ca", Path(|d| &mut d.other_ca), "FILE", "", "CAs that the other auditor is checked by, PEM (default: the system's)").of(Name::Compare),
+    Setting::new("--peer-key", VerifierKeys(|d| &mut d.verifier_keys), "KEY", "", "FILE is checkpoints of the auditor with this public key; repeatable").of(Name::Compare),
     Setting::new("--name", Text(|d| &mut d.key_name), "NAME", "", "new: the key's name, such as zone-a.example.com").of(Name::Key),
     Setting::new("--key", VerifierKeys(|d| &mut d.verifier_keys), "KEY", "", "verify: an auditor's public key, as key show prints it; repeatable").of(Name::Checkpoint),
     Setting::new("--require", Count(1..=100, |d| &mut d.required), "COUNT", "1", "verify: keys that must have confirmed each checkpoint").of(Name::Checkpoint),

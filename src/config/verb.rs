@@ -72,7 +72,7 @@ pub(super) static VERBS: &[Verb] = &[
     verb(Name::Acknowledge, "acknowledge", "DATABASE [--absent-values-to TX] [--unsigned] [--disagreement]", 1, "declare absent values, a lost signature or a disagreement as explained"),
     verb(Name::Evidence, "evidence", "list | show FILE | verify FILE", 2, "what was found; verify checks a file again, offline"),
     verb(Name::Roots, "roots", "list | export | import DIR-OR-FILE [--alarm] | forget DATABASE", 2, "what is trusted: show, export, import from immuclient, forget"),
-    verb(Name::Compare, "compare", "FILE|URL", 1, "hold another auditor's export against what is trusted here"),
+    verb(Name::Compare, "compare", "FILE|URL [--peer-key KEY]", 1, "hold another auditor's export, states or checkpoints against what is trusted here"),
     verb(Name::Checkpoint, "checkpoint", "export | show FILE | verify FILE --key KEY... [--require COUNT]", 2, "signed states: export one's own, show or verify another's, offline"),
     verb(Name::Key, "key", "new --name NAME FILE | show FILE", 2, "the key that checkpoints are signed with: make one, show its public half"),
     verb(Name::Drill, "drill", "[--serve [--port PORT] [--databases COUNT] [--views COUNT] [--grow DURATION]] [--list] [--lie NAME]", 0, "see an honest ledger pass and a lying one caught"),
@@ -117,13 +117,10 @@ pub(super) fn former(word: &str) -> Option<(&'static str, &'static str)> {
 pub enum Another {
     /// Its `roots export`.
     File(PathBuf),
-    /// Its `/states`.
-    Url {
-        /// Where.
-        url: Url,
-        /// Who vouches for its server.
-        roots: Roots,
-    },
+    /// Its checkpoints, known by keys of one name.
+    Checkpoints(PathBuf, Vec<VerifierKey>),
+    /// Its `/states`, and who vouches for its server.
+    Url { url: Url, roots: Roots },
 }
 
 /// What is to be done with the settings.

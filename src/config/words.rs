@@ -239,8 +239,27 @@ pub(super) fn roots(draft: &Draft, words: Vec<String>) -> Result<RootsTask, Prob
 
 /// `FILE|URL`
 pub(super) fn another(draft: &Draft, word: String) -> Result<Another, Problem> {
-    if !word.contains("://") {
-        return Ok(Another::File(PathBuf::from(word)));
+    let keys = draft.verifier_keys.clone();
+    let is_url = word.contains("://");
+    if !keys.is_empty() && is_url {
+        return Err(Problem::FlagNeeds {
+            flag: "peer-key",
+            needs: "a FILE: a running auditor is a peer (--audit-peer)",
+        });
+    }
+    let names: BTreeSet<&str> = keys.iter().map(|key| key.name.as_str()).collect();
+    if names.len() > 1 {
+        return Err(Problem::BadWord {
+            verb: Name::Compare.word(),
+            wanted: "--peer-key of one auditor: keys of one name".to_owned(),
+        });
+    }
+    if !is_url {
+        let file = PathBuf::from(word);
+        return Ok(match keys.is_empty() {
+            true => Another::File(file),
+            false => Another::Checkpoints(file, keys),
+        });
     }
     let url = Url::read(&word);
     let url = url.map_err(|wanted| Problem::BadWord {

@@ -41,10 +41,8 @@ pub fn peer_line(peer: &PeerReport, now: Timestamp) -> String {
         let (tx, age) = (agreed.state.tx, ago(now.since(agreed.time)));
         format!("; agreed at transaction {tx}, {age}")
     });
-    let why = peer
-        .why
-        .as_ref()
-        .map(|why| format!(" ({})", Shown::new(why)));
+    // foreign words in it are escaped already
+    let why = peer.why.as_ref().map(|why| format!(" ({why})"));
     format!(
         "peer {name}: {}{}{}",
         peer.standing.word(),

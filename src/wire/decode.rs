@@ -113,8 +113,8 @@ pub fn state(bytes: &[u8]) -> Result<ClaimedState, Malformed> {
         },
         signature: match reply.part(signature, "Signature")? {
             Some(signature) => Some(Signature {
-                public_key: budget.copy(signature.bytes(1))?,
-                der: budget.copy(signature.bytes(2))?,
+                public_key: budget.copy(bounded(signature.bytes(1), "bytes of a public key")?)?,
+                der: budget.copy(bounded(signature.bytes(2), "bytes of a signature")?)?,
             }),
             None => None,
         },
@@ -130,6 +130,25 @@ pub fn state(bytes: &[u8]) -> Result<ClaimedState, Malformed> {
         });
     }
     Ok(claimed)
+}
+
+/// Longest public key and signature of a state, in bytes. ECDSA P-256 has 65 and some 72 (protocol.md §5); what is longer
+/// would only fill the files of who keeps it.
+const MAX_SIGNATURE: usize = 512;
+
+fn bounded<'a>(bytes: &'a [u8], what: &'static str) -> Result<&'a [u8], Malformed> {
+    if bytes.len() <= MAX_SIGNATURE {
+        return Ok(bytes);
+    }
+    let count = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
+    Err(Malformed::Field {
+        message: "Signature",
+        reason: Reason::Count {
+            what,
+            due: count(MAX_SIGNATURE),
+            got: count(bytes.len()),
+        },
+    })
 }
 
 /// The newer shape if field 1 or 2 is there or field 3 is length-delimited (protocol.md §2).

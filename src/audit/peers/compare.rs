@@ -28,7 +28,7 @@ pub(super) struct Ours {
 }
 
 /// The transactions and hashes of the history that is trusted here; read when it is needed first.
-type Line = Option<Result<BTreeMap<u64, Digest>, String>>;
+pub(super) type Line = Option<Result<BTreeMap<u64, Digest>, String>>;
 
 impl Auditor {
     /// Adds what the peers say to what the check of a database concluded. Only a state that was proven just now is held
@@ -179,7 +179,7 @@ impl Auditor {
     /// Finds out what the history here has in the place of a peer's state. The server is only asked if neither what is
     /// remembered nor the history on disk tells, or for the sake of evidence: a contradiction that becomes an alarm is to
     /// be proven by the file that is kept of it.
-    fn find(
+    pub(super) fn find(
         &mut self,
         relation: &mut Relation,
         word: &Word,
@@ -257,7 +257,7 @@ impl Auditor {
     }
 
     /// Draws the consequence of what was found.
-    fn apply(
+    pub(super) fn apply(
         &self,
         relation: &mut Relation,
         word: &Word,

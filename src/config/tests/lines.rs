@@ -136,7 +136,15 @@ impl Meant {
             .iter()
             .position(|(of, _)| of.flag == setting.flag);
         let mut texts = before.map_or(Vec::new(), |index| self.given.remove(index).1);
-        if !["pin", "audit-notification-url", "audit-peer", "key"].contains(&setting.flag) {
+        if ![
+            "pin",
+            "audit-notification-url",
+            "audit-peer",
+            "key",
+            "peer-key",
+        ]
+        .contains(&setting.flag)
+        {
             texts.clear();
         }
         texts.push(value.to_owned());

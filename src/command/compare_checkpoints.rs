@@ -1,0 +1,116 @@
+//! `compare FILE --peer-key KEY`: another auditor's checkpoints that came in a file, for a machine without network too.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use super::open::{self, Failed};
+use crate::audit::{Auditor, Exit, Standing, WordCompared};
+use crate::checkpoint::VerifierKey;
+use crate::config::Settings;
+use crate::peer::{Heard, Witness, judge};
+use crate::report::{alarm_lines, complain, peer_line, print};
+use crate::stop::Stop;
+use crate::text::{Shown, number};
+use crate::trust::Store;
+
+/// Longest file that is read, in bytes: 10,000 databases with a handful of signatures.
+const MAX_FILE: u64 = 16 << 20;
+
+/// Holds the checkpoints of a file against one's own; works while the auditor runs.
+pub fn run(
+    settings: &Settings,
+    file: &Path,
+    keys: &[VerifierKey],
+    stop: Stop,
+) -> Result<Exit, Failed> {
+    let Some(name) = keys.first().map(|key| key.name.clone()) else {
+        return Ok(Exit::Incomplete);
+    };
+    let peer = Witness {
+        name,
+        keys: keys.to_vec(),
+    };
+    let bytes = content(file).map_err(|why| Failed::Key(format!("{}: {why}", file.display())))?;
+    let Heard {
+        words,
+        of_others,
+        refused,
+        why,
+    } = judge(&bytes, &peer, &settings.server.name);
+    let mut exit = Exit::Good;
+    if let Some(why) = why {
+        complain(&format!(
+            "immuaudit: {refused} of the checkpoints in the file do not count, the first: {why}"
+        ));
+        exit = Exit::Incomplete;
+    }
+    let store = Store::open_beside(&open::location(settings))?;
+    let server = open::server(settings, stop)?;
+    let mut auditor = Auditor::new(server, store, open::policy(settings));
+    let mut compared = 0;
+    for (database, word) in &words {
+        let shown = Shown::new(database);
+        match auditor.compare_word(&peer.name, database, word) {
+            None => return Ok(exit.max(Exit::Incomplete)),
+            Some(Err(failure)) => {
+                print(&format!("{shown}: local failure: {failure}"));
+                exit = exit.max(Exit::Local);
+            }
+            Some(Ok(None)) => print(&format!("{shown}: nothing is trusted of it here")),
+            Some(Ok(Some(of))) => {
+                compared += 1;
+                exit = exit.max(self::exit(&of));
+                tell(&auditor, &format!("{shown}"), &of);
+            }
+        }
+    }
+    if compared == 0 {
+        print(&format!(
+            "nothing to compare: no checkpoint in the file is of a database of server {} that is trusted here; {of_others} are of \
+             other servers",
+            Shown::new(&settings.server.name)
+        ));
+        exit = exit.max(Exit::Incomplete);
+    }
+    Ok(exit)
+}
+
+fn exit(of: &WordCompared) -> Exit {
+    match of.report.standing {
+        Standing::Agrees | Standing::Behind | Standing::Ahead => Exit::Good,
+        Standing::Pending | Standing::Silent | Standing::Disagrees => Exit::Incomplete,
+        Standing::Split => Exit::Tampered,
+    }
+}
+
+fn tell(auditor: &Auditor, database: &str, of: &WordCompared) {
+    let now = auditor.clock().now();
+    let theirs = of.report.theirs.map_or(0, |state| state.tx);
+    let mut text = format!(
+        "{database}: {}\n  its checkpoint is of transaction {theirs}; trusted here is {}",
+        peer_line(&of.report, now),
+        of.trusted.tx
+    );
+    let disagreement = of.report.to_string();
+    if !disagreement.is_empty() {
+        text.push_str(&format!("\n  {disagreement}"));
+    }
+    if let Some((reason, alarm)) = &of.split {
+        text.push_str(&format!("\n  split-view: {reason}"));
+        for line in alarm.iter().flat_map(alarm_lines) {
+            text.push_str(&format!("\n  {line}"));
+        }
+    }
+    print(&text);
+}
+
+fn content(file: &Path) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let read = File::open(file).and_then(|open| open.take(MAX_FILE + 1).read_to_end(&mut bytes));
+    read.map_err(|error| format!("it cannot be read: {error}"))?;
+    match number(bytes.len()) > MAX_FILE {
+        true => Err(format!("it is longer than {MAX_FILE} bytes")),
+        false => Ok(bytes),
+    }
+}
