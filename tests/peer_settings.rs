@@ -113,7 +113,7 @@ fn what_is_wrong_with_a_peer_is_refused_with_flag_or_file_line_and_key() {
             "peer.keys (settings.toml:3): ",
         ),
         (
-            format!("[[peer]]\nurl = \"https://h\"\nkeys = [1]\n"),
+            "[[peer]]\nurl = \"https://h\"\nkeys = [1]\n".to_owned(),
             none,
             "peer.keys (settings.toml:3): an array stands there; wanted is an array of texts in quotes",
         ),

@@ -212,6 +212,8 @@ impl Receivers {
             peers: Vec::new(),
             peers_required: 0,
             signer: None,
+            peers: Vec::new(),
+            peers_required: 0,
         }
     }
 }

@@ -277,7 +277,7 @@ impl Auditor {
             Found::Contradiction(reason) => {
                 relation.standing = Standing::Split;
                 relation.why = None;
-                Some(Told::ByItsAnswer(word.clone(), reason))
+                Some(Told::Shown(word.clone(), reason))
             }
             // what was trusted before an operator gave it up is another history for a good reason
             Found::Other(..) if word.time <= ours.since => {
@@ -289,12 +289,12 @@ impl Auditor {
             Found::Other(here, by) if self.is_signed_by_the_server(word) => {
                 relation.standing = Standing::Split;
                 relation.why = None;
-                Some(Told::ByItsSignature(word.clone(), here, by))
+                Some(Told::Signed(word.clone(), here, by))
             }
             Found::Other(here, by) => {
                 let is_new = relation.record.disagreement.is_none();
                 relation.disagree(word, here, ours.state, now);
-                is_new.then(|| Told::ByItsWord(word.clone(), here, by))
+                is_new.then(|| Told::Said(word.clone(), here, by))
             }
         }
     }

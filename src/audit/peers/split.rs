@@ -15,11 +15,11 @@ use crate::trust::{Answer, Finding, Raised, Tampering, Trusted};
 /// What contradicts what is trusted here.
 pub(super) enum Told {
     /// The server's signature is on the peer's state, and this transaction has this hash here.
-    ByItsSignature(Word, Digest, ByAnswer),
+    Signed(Word, Digest, ByAnswer),
     /// The server showed the peer's state here too.
-    ByItsAnswer(Word, Reason),
+    Shown(Word, Reason),
     /// The peer's word alone, found for the first time.
-    ByItsWord(Word, Digest, ByAnswer),
+    Said(Word, Digest, ByAnswer),
 }
 
 /// A split on its way to an outcome.
@@ -39,12 +39,12 @@ impl Auditor {
         told: Told,
     ) -> Option<Split> {
         let (word, against, by) = match told {
-            Told::ByItsSignature(word, here, by) => {
+            Told::Signed(word, here, by) => {
                 let against = self.against(database, trusted, word.state.tx, here, by);
                 (word, against, SplitBy::Signature { here })
             }
-            Told::ByItsAnswer(word, why) => (word, trusted.clone(), SplitBy::Answer(Box::new(why))),
-            Told::ByItsWord(word, here, by) => {
+            Told::Shown(word, why) => (word, trusted.clone(), SplitBy::Answer(Box::new(why))),
+            Told::Said(word, here, by) => {
                 let against = self.against(database, trusted, word.state.tx, here, by);
                 let reason =
                     "disagreement: nothing but the other auditor's word speaks against the server";
