@@ -28,7 +28,7 @@ const FREE: [&str; 16] = [
 ];
 
 /// Each setting with a value that it cannot have, and what is wanted.
-const WRONG: [(&str, &str, &str); 83] = [
+const WRONG: [(&str, &str, &str); 84] = [
     (
         "--immudb-address",
         "http://db:3322",

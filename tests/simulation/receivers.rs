@@ -212,8 +212,6 @@ impl Receivers {
             peers: Vec::new(),
             peers_required: 0,
             signer: None,
-            peers: Vec::new(),
-            peers_required: 0,
         }
     }
 }
