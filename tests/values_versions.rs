@@ -3,11 +3,13 @@
 
 mod support;
 
-use immuaudit::audit::{Verdict, Walk};
+use std::fs;
+
+use immuaudit::audit::{Rechecked, Verdict, Walk, recheck};
 use immuaudit::config::Values;
 use immuaudit::drill::{Draft, Emulated, Lag, Ledger, Lie, NewEntry, Options, Telling};
 use immuaudit::ledger::{Digest, HeaderFields, HeaderVersion, TxHeader};
-use immuaudit::trust::Tampering;
+use immuaudit::trust::{Evidence, Tampering};
 use support::value_scene::{DB, NONE, Scene, VALUE, broken, cycle, sweep};
 
 #[test]
@@ -221,5 +223,19 @@ fn a_tree_older_than_the_walk_remembers_is_held_against_the_chain() {
             verdicts.iter().all(|verdict| verdict.is_tampering()),
             "{verdicts:?}"
         );
+        // the evidence shows it without the server
+        let mut shown = 0;
+        let directory = scene.place.join("trust/tested/evidence").join(DB);
+        for file in fs::read_dir(directory).into_iter().flatten() {
+            let bytes = fs::read(file.expect("a file").path()).expect("a file");
+            let evidence = Evidence::parse(&bytes).expect("evidence");
+            let rechecked = recheck(&evidence, &[]);
+            assert!(
+                matches!(rechecked, Rechecked::Shown { .. }),
+                "{rechecked:?}"
+            );
+            shown += 1;
+        }
+        assert_eq!(shown, usize::from(forged));
     }
 }
