@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use immuaudit::audit::{Bearing, Exit, Outcome, Overdue, Rechecked, Standing, recheck};
+use immuaudit::checkpoint::print_list;
 use immuaudit::config::Signatures;
 use immuaudit::drill::{Delivery, Options};
 use immuaudit::ledger::{Digest, State};
@@ -474,4 +475,25 @@ fn a_database_that_too_few_peers_confirmed_within_three_intervals_is_overdue() {
     }
     peering.says(last);
     assert!(!overdue(&peering.cycle(&mut auditor)));
+}
+
+#[test]
+fn a_first_run_compares_every_database_that_it_takes_on_trust() {
+    let names = ["defaultdb", "shop", "wiki"];
+    let peering = Peering::new(Options::default().with_databases(&names[1..]));
+    let notes = names.map(|name| {
+        peering.sim.embedded.grow(name, 1);
+        let state = peering.sim.embedded.state(name).expect("a state");
+        note_by(
+            &signer("zone-b"),
+            ("tested", name),
+            state,
+            None,
+            peering.now(),
+        )
+    });
+    peering.answers(print_list(notes.iter().map(String::as_str)));
+    let cycle = peering.auditor().cycle(|_| {});
+    let standings = cycle.outcomes.iter().map(standing);
+    assert!(standings.eq([Standing::Agrees; 3]), "{:?}", cycle.outcomes);
 }

@@ -58,7 +58,7 @@ fn heard(peers: &[PeerSettings]) -> Hearing {
     let mut hearing = Hearing::new(&witnesses, 0, Box::new(fetcher));
     hearing.ask();
     hearing.wait(Instant::now() + LONG);
-    hearing.take_in(Timestamp::from_unix(1), |_| true);
+    hearing.take_in(Timestamp::from_unix(1));
     hearing
 }
 

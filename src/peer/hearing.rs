@@ -134,9 +134,8 @@ impl Hearing {
         }
     }
 
-    /// Takes in what has come. Words on databases that `keeps` does not choose are dropped, so that a peer takes no more
-    /// memory than there are databases. A peer that does not answer keeps its last words, which become stale.
-    pub fn take_in(&mut self, now: Timestamp, keeps: impl Fn(&str) -> bool) {
+    /// Takes in what has come. A peer that does not answer keeps its last words, which become stale.
+    pub fn take_in(&mut self, now: Timestamp) {
         let answers = self.source.as_mut().map(|source| source.take());
         for Answer { peer, heard } in answers.unwrap_or_default() {
             let Some((_, latest)) = self.peers.iter_mut().find(|(name, _)| *name == peer) else {
@@ -144,8 +143,7 @@ impl Hearing {
             };
             match heard {
                 Err(why) => latest.failure = Some(why),
-                Ok(mut heard) => {
-                    heard.words.retain(|database, _| keeps(database));
+                Ok(heard) => {
                     let why = heard.why.map(|why| why.to_string());
                     *latest = Latest {
                         fetched: Some(now),

@@ -83,12 +83,10 @@ impl Auditor {
         Some(conclusion)
     }
 
-    /// Takes in what the peers have answered by now.
+    /// Takes in what the peers have answered by now. At its end the cycle forgets words on databases that are not known.
     pub(in crate::audit) fn hear(&mut self) {
         let now = self.wall_time();
-        let databases = &self.databases;
-        self.peers
-            .take_in(now, |name| databases.get(name).is_some());
+        self.peers.take_in(now);
     }
 
     /// Returns what is told of the peers of a database, and what of it is overdue.
