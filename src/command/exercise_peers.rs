@@ -62,11 +62,12 @@ pub fn lied_to_by(lie: PeerLie) -> Result<Said, String> {
     let of = |server: &Embedded| server.state(DATABASE).ok_or("no such database");
     let early = of(&server)?;
     let say = |state, signature, time| note(SERVER, state, signature, &key, time);
-    let now = clock::now();
-    side.peer.serve(Serving::Text(say(early, None, now.unix())));
+    let now = later();
+    side.peer.serve(Serving::Text(say(early, None, now)));
     side.say(&["first-seen"])?;
     side.say(&["consistent"])?;
     server.grow(DATABASE, 3);
+    let now = later();
     let state = of(&server)?;
     let other = State {
         hash: Digest::of(&[b"another history"]),
@@ -74,19 +75,19 @@ pub fn lied_to_by(lie: PeerLie) -> Result<Said, String> {
     };
     let text = |text| Serving::Text(text);
     side.peer.serve(match lie {
-        PeerLie::OtherHash => text(say(other, None, now.unix())),
+        PeerLie::OtherHash => text(say(other, None, now)),
         PeerLie::OtherServerKey => {
             let signed = SigningKey::generate()
                 .and_then(|key| key.sign(StateShape::WithDatabase, DATABASE, &other));
-            text(say(other, signed, now.unix()))
+            text(say(other, signed, now))
         }
-        PeerLie::Replayed => text(say(early, None, now.unix())),
-        PeerLie::Stale => text(say(state, None, now.unix() - DAY.as_secs())),
-        PeerLie::FromTheFuture => text(say(state, None, now.unix() + DAY.as_secs())),
-        PeerLie::OtherOrigin => text(note("another", other, None, &key, now.unix())),
-        PeerLie::OtherKey => text(note(SERVER, other, None, &signer("zone-c")?, now.unix())),
+        PeerLie::Replayed => text(say(early, None, now)),
+        PeerLie::Stale => text(say(state, None, now - DAY.as_secs())),
+        PeerLie::FromTheFuture => text(say(state, None, now + DAY.as_secs())),
+        PeerLie::OtherOrigin => text(note("another", other, None, &key, now)),
+        PeerLie::OtherKey => text(note(SERVER, other, None, &signer("zone-c")?, now)),
         PeerLie::Changed => {
-            let whole = say(state, None, now.unix());
+            let whole = say(state, None, now);
             text(whole.replacen(&format!("\n{}\n", state.tx), "\n999\n", 1))
         }
         PeerLie::Garbage => text("<!doctype html><title>404</title>".to_owned()),
@@ -218,7 +219,7 @@ impl Side {
         let outcome = outcome.ok_or("the database was not checked")?;
         if let (Some(state), true) = (outcome.shown, outcome.state_verdict().is_proven()) {
             let signature = outcome.signature.clone();
-            self.checkpoint = note(SERVER, state, signature, &self.key, clock::now().unix());
+            self.checkpoint = note(SERVER, state, signature, &self.key, later());
         }
         if self.said.as_ref().is_none_or(|said| said.right) {
             let verdict = outcome.verdict.word().to_owned();
@@ -284,4 +285,10 @@ fn note(
         signature,
     };
     cosigned(&checkpoint, key, time).to_string()
+}
+
+/// The time of a checkpoint in unix seconds: a second ahead, for one of the very second in which a history began to be trusted
+/// here could be of the history before.
+fn later() -> u64 {
+    clock::now().unix() + 1
 }

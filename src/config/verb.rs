@@ -69,7 +69,7 @@ pub(super) static VERBS: &[Verb] = &[
     verb(Name::Health, "health", "", 0, "does the running auditor make progress? for containers' health checks"),
     verb(Name::Locate, "locate", "DATABASE [--against HOST[:PORT]|FILE] [--show-values]", 1, "after an alarm: what stands, from where on not, what changed"),
     verb(Name::Alarm, "alarm", "list [DATABASE] [--all] | show ID | close ID... | close --database DATABASE | adopt ID [--yes]", usize::MAX, "close keeps the trusted state, adopt trusts the evidence's state"),
-    verb(Name::Acknowledge, "acknowledge", "DATABASE [--absent-values-to TX] [--unsigned] [--disagreement]", 1, "declare absent values, a lost signature or a disagreement as explained"),
+    verb(Name::Acknowledge, "acknowledge", "DATABASE [--absent-values-to TX] [--unsigned] [--disagreement]", 1, "declare absent values, lost signatures, disagreements as explained"),
     verb(Name::Evidence, "evidence", "list | show FILE | verify FILE", 2, "what was found; verify checks a file again, offline"),
     verb(Name::Roots, "roots", "list | export | import DIR-OR-FILE [--alarm] | forget DATABASE", 2, "what is trusted: show, export, import from immuclient, forget"),
     verb(Name::Compare, "compare", "FILE|URL [--peer-key KEY]", 1, "hold another auditor's export, states or checkpoints against what is trusted here"),

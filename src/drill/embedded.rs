@@ -231,12 +231,16 @@ impl Embedded {
 
     /// Shows the second user another history of a database from now on. The first one gets one transaction more by it.
     pub fn split(&self, database: &str, split: Split) {
-        self.store().split(database, split);
+        if let Some(database) = self.store().databases.get_mut(database) {
+            database.second = Some(split.of(&mut database.honest));
+        }
     }
 
     /// Shows everybody the first history of a database again.
     pub fn heal(&self, database: &str) {
-        self.store().heal(database);
+        if let Some(database) = self.store().databases.get_mut(database) {
+            database.second = None;
+        }
     }
 
     /// How often each call was made, by `wire::method` name.

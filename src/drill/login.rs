@@ -4,10 +4,9 @@ use super::deliver;
 use super::emulate::Emulated;
 use super::lie::Lie;
 use super::message;
-use super::split::View;
 use super::status::{Reply, Status, parse};
 use super::store::{Access, DEFAULT, Store, Told};
-use super::token::{TOKEN_LENGTH, Validity, word};
+use super::token::{TOKEN_LENGTH, Validity, View, word};
 use crate::server::Credential;
 use crate::wire::proto;
 

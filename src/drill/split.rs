@@ -1,18 +1,7 @@
 //! Split views: a server that shows one user another history than the others, which no auditor can see alone.
 
 use super::ledger::Ledger;
-use super::store::Store;
 use super::{Draft, NewEntry};
-
-/// Who is shown a history.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum View {
-    /// Everybody.
-    #[default]
-    First,
-    /// The second user ([`Options::second_user`](super::Options)).
-    Second,
-}
 
 /// How the history that the second user is shown differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,7 +35,7 @@ impl Split {
     }
 
     /// Returns the second view of a ledger, which is as long as the first one. From now on the first one has one transaction more.
-    fn of(self, first: &mut Ledger) -> Ledger {
+    pub(super) fn of(self, first: &mut Ledger) -> Ledger {
         let mut second = first.clone();
         let common = match self {
             Split::FromTheFirst => 0,
@@ -65,21 +54,5 @@ fn of_view(view: &str) -> Draft {
     Draft {
         entries: vec![NewEntry::set("view", view)],
         ..Draft::default()
-    }
-}
-
-impl Store {
-    /// Shows the second user another history of a database from now on; both grow by what is written.
-    pub fn split(&mut self, name: &str, split: Split) {
-        if let Some(database) = self.databases.get_mut(name) {
-            database.second = Some(split.of(&mut database.honest));
-        }
-    }
-
-    /// Shows everybody the first history again.
-    pub fn heal(&mut self, name: &str) {
-        if let Some(database) = self.databases.get_mut(name) {
-            database.second = None;
-        }
     }
 }

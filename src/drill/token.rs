@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::split::View;
 use crate::random::Random;
 use crate::server::Credential;
 
@@ -17,6 +16,16 @@ pub enum Lifetime {
     Calls(u64),
     /// A token for this time, a session until it was not used for this time.
     Time(Duration),
+}
+
+/// The history that a user is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum View {
+    /// Everybody's.
+    #[default]
+    First,
+    /// That of the second user ([`Options::second_user`](super::Options)).
+    Second,
 }
 
 /// The server's answer to a token.
