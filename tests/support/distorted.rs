@@ -60,7 +60,7 @@ impl Scene {
     pub fn cycle_reading_values(&self) -> Outcome {
         self.cycle_with(Policy {
             values: Values {
-                sample: 5,
+                sample: 1,
                 ..Values::NONE
             },
             ..Policy::of_consistency()
