@@ -161,6 +161,15 @@ fn the_walk_follows_chain_and_tree_and_no_other() {
                         matches!(step, Step::Broken(What::Tree { .. })),
                         "{id}: {step:?}"
                     );
+                    // a tree that holds the transaction itself, or one behind it
+                    for size in [id, id + 1, u64::MAX] {
+                        let large = changed(header, |fields| fields.bl_tx_id = size);
+                        let step = walk.clone().pass(&large);
+                        assert!(
+                            matches!(step, Step::Broken(What::Tree { .. })),
+                            "{id}, a tree of {size}: {step:?}"
+                        );
+                    }
                     let chain = changed(header, |fields| fields.prev_alh = other);
                     let step = walk.clone().pass(&chain);
                     assert!(

@@ -128,6 +128,11 @@ impl Walk {
                 due: Digest::ZERO,
                 got,
             }),
+            // a tree holds only what was written before
+            size if size > self.at => Step::Broken(What::Tree {
+                due: self.root_of(self.at).unwrap_or(Digest::ZERO),
+                got,
+            }),
             size => match self.root_of(size) {
                 Some(due) if due == got => Step::Follows,
                 Some(due) => Step::Broken(What::Tree { due, got }),
