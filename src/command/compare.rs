@@ -65,6 +65,7 @@ pub fn run(settings: &Settings, another: &Another) -> Result<Exit, Failed> {
         print("nothing to compare: no database is trusted by both");
         worst = worst.max(Exit::Incomplete);
     }
+    open::keep_to_the_end(auditor);
     Ok(worst)
 }
 
