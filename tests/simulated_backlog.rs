@@ -31,7 +31,7 @@ fn what_hours_of_slow_calls_left_unread_is_read_once_calls_are_quick_again() {
     let policy = Policy {
         interval: MINUTE,
         values: Values {
-            sample: 4,
+            sample: 1,
             new: NewValues::All,
             sweep: None,
         },

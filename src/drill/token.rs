@@ -63,9 +63,9 @@ impl Token {
     }
 }
 
-/// The most tokens that are kept, so that years of logins do not pile up. Past it those whose lifetime is over are
-/// forgotten, and where all are good, the one that was not used for the longest time.
-const MAX_TOKENS: usize = 1000;
+/// The most tokens that are kept, so that years of logins do not pile up: more than an auditor of 10,000 databases has. Past
+/// it those whose lifetime is over are forgotten, and where all are good, the one that was not used for the longest time.
+const MAX_TOKENS: usize = 12_000;
 
 /// The length of the word of a token or session, in characters.
 pub(super) const TOKEN_LENGTH: usize = 40;
