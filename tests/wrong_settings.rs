@@ -60,11 +60,11 @@ fn a_wrong_command_line_is_told_with_its_remedy() {
         ),
         (
             &["acknowledge", "shop"],
-            "incomplete: wanted is immuaudit acknowledge DATABASE [--absent-values-to TX] [--unsigned]",
+            "incomplete: wanted is immuaudit acknowledge DATABASE [--absent-values-to TX] [--unsigned] [--disagreement]",
         ),
         (
             &["acknowledge", "--unsigned"],
-            "incomplete: wanted is immuaudit acknowledge DATABASE [--absent-values-to TX] [--unsigned]",
+            "incomplete: wanted is immuaudit acknowledge DATABASE [--absent-values-to TX] [--unsigned] [--disagreement]",
         ),
         (
             &["audit-mode", "instal"],
