@@ -166,3 +166,27 @@ fn whoever_takes_answers_is_not_kept_waiting_and_a_round_under_way_is_not_begun_
     assert_eq!(fetcher.take().len(), 1);
     assert_eq!(silent.received().len(), 1);
 }
+
+#[test]
+fn each_round_begins_with_the_peer_behind_the_one_that_the_last_began_with() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let down = format!("http://{}", closed.local_addr().expect("an address"));
+    drop(closed);
+    let peers = ["one", "two", "three"].map(|name| peer(name, &down));
+    let mut fetcher = Fetcher::start(&peers, "tested", Clock::system()).expect("a thread");
+    let mut asked = Vec::new();
+    for _ in 0..4 {
+        fetcher.ask();
+        fetcher.wait(Instant::now() + LONG);
+        let names = fetcher.take().into_iter();
+        asked.push(names.map(|of| of.peer.to_string()).collect::<Vec<_>>());
+    }
+    let first = ["one", "two", "three"];
+    let due = [
+        first,
+        ["two", "three", "one"],
+        ["three", "one", "two"],
+        first,
+    ];
+    assert_eq!(asked, due);
+}

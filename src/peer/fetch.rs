@@ -1,5 +1,6 @@
 //! The thread that asks the peers, one after the other. Nobody waits for it but a run that has one cycle alone.
 
+use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,9 +15,11 @@ use crate::ledger::encode_base64;
 
 /// Longest answer of a peer, in bytes: some 3,000 databases. What is longer is no answer.
 pub const MAX_ANSWER: u64 = 1 << 20;
-/// Time for one round over all peers: each has its part of it, so that none that is silent keeps the others waiting.
-pub const ROUND: Duration = Duration::from_secs(10);
-/// The least time for one peer: a connection over TLS to the other side of the world.
+/// Time for one round over all peers: each has its part of it, so that none that is silent keeps the others waiting. It is
+/// what a run that has one cycle alone waits, so that such a run hears the last of several too.
+pub const ROUND: Duration = Duration::from_secs(5);
+/// The least time for one peer: a connection over TLS to the other side of the world. More than five peers that are all
+/// silent make a round longer; each round begins with another one.
 const MIN_TIME: Duration = Duration::from_secs(1);
 /// Answers that may wait to be taken in. The thread waits once there are as many.
 const MAX_WAITING: usize = 8;
@@ -40,9 +43,8 @@ impl Fetcher {
     /// # Errors
     /// The system starts no thread.
     pub fn start(peers: &[PeerSettings], server: &str, clock: Clock) -> std::io::Result<Fetcher> {
-        let count = u32::try_from(peers.len()).unwrap_or(u32::MAX).max(1);
-        let timeout = (ROUND / count).max(MIN_TIME);
-        let ways: Vec<Way> = peers.iter().map(|peer| Way::new(peer, timeout)).collect();
+        let timeout = time_for_each(peers.len());
+        let mut ways: VecDeque<Way> = peers.iter().map(|peer| Way::new(peer, timeout)).collect();
         let server = server.to_owned();
         // one round may wait: what matters is that there is one more
         let (rounds, due) = sync_channel(1);
@@ -53,6 +55,10 @@ impl Fetcher {
                     if sender.send(way.ask(&server)).is_err() {
                         return;
                     }
+                }
+                // whoever waits for a part of a round only hears another part of the peers each time
+                if let Some(first) = ways.pop_front() {
+                    ways.push_back(first);
                 }
             }
         };
@@ -99,6 +105,12 @@ impl Source for Fetcher {
             self.arrived.push(answer);
         }
     }
+}
+
+/// Returns the time that each of several peers has in a round.
+fn time_for_each(peers: usize) -> Duration {
+    let count = u32::try_from(peers).unwrap_or(u32::MAX).max(1);
+    (ROUND / count).max(MIN_TIME)
 }
 
 /// The way to one peer.
@@ -218,6 +230,13 @@ impl Source for InProcess {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_peers_together_have_the_time_of_a_round_and_each_at_least_a_second() {
+        for (peers, each) in [(0, 5_000), (1, 5_000), (2, 2_500), (5, 1_000), (50, 1_000)] {
+            assert_eq!(time_for_each(peers), Duration::from_millis(each), "{peers}");
+        }
+    }
 
     #[test]
     fn a_base_leads_to_the_checkpoints_and_a_whole_address_stays_as_it_is() {

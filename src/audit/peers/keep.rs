@@ -7,10 +7,10 @@ use crate::audit::auditor::Auditor;
 use crate::audit::cycle::Cycle;
 use crate::audit::written::Facts;
 use crate::checkpoint::KeyName;
-use crate::peer::Hearing;
+use crate::peer::{Hearing, ROUND};
 
-/// How long a run that has one cycle alone waits for its peers.
-pub(in crate::audit) const ONCE: Duration = Duration::from_secs(5);
+/// How long a run that has one cycle alone waits for its peers: a round over all of them.
+pub(in crate::audit) const ONCE: Duration = ROUND;
 
 impl Auditor {
     /// Compares with these peers from now on.
