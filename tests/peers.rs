@@ -497,3 +497,26 @@ fn a_first_run_compares_every_database_that_it_takes_on_trust() {
     let standings = cycle.outcomes.iter().map(standing);
     assert!(standings.eq([Standing::Agrees; 3]), "{:?}", cycle.outcomes);
 }
+
+#[test]
+fn what_was_remembered_of_peers_and_cannot_be_read_is_kept_beside_what_is_begun_anew() {
+    let peering = Peering::unsigned();
+    let mut auditor = peering.auditor();
+    peering.says(peering.state(10));
+    is_well(&peering.cycle(&mut auditor), Standing::Agrees);
+    drop(auditor);
+    let store = peering.sim.store_beside();
+    let path = store.directory().join("peers");
+    let mut damaged = std::fs::read(&path).expect("a file");
+    damaged[0] ^= 1;
+    std::fs::write(&path, &damaged).expect("a file");
+    // whoever only looks changes nothing
+    assert!(store.load_peers(peering.sim.clock.now()).is_empty());
+    assert_eq!(std::fs::read(&path).expect("a file"), damaged);
+    let mut auditor = peering.auditor();
+    peering.says(peering.state(10));
+    is_well(&peering.cycle(&mut auditor), Standing::Agrees);
+    assert_eq!(store.load_peers(peering.sim.clock.now()).len(), 1);
+    let kept = std::fs::read(path.with_extension("damaged"));
+    assert_eq!(kept.expect("a file"), damaged);
+}

@@ -10,6 +10,10 @@ use crate::checkpoint::{
 };
 use crate::clock::Timestamp;
 
+/// Longest signed note of a word, in bytes: one is kept for each database and peer, on disk too. A name of a server and of a
+/// database, the server's signature and those of two dozen auditors have room.
+pub const MAX_NOTE: usize = 4 << 10;
+
 /// Who a peer is: its name and the keys by which its words are known. Any of them counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Witness {
@@ -39,6 +43,8 @@ pub enum NotAWord {
     Note(NotANote),
     /// Its text is no checkpoint.
     Checkpoint(NotACheckpoint),
+    /// It is longer than [`MAX_NOTE`].
+    TooLong,
     /// The peer did not confirm it.
     Confirmed(NotConfirmed),
 }
@@ -48,6 +54,7 @@ impl fmt::Display for NotAWord {
         match self {
             NotAWord::Note(why) => write!(f, "{why}"),
             NotAWord::Checkpoint(why) => write!(f, "{why}"),
+            NotAWord::TooLong => write!(f, "it is longer than {MAX_NOTE} bytes"),
             NotAWord::Confirmed(why) => write!(f, "{why}"),
         }
     }
@@ -89,6 +96,10 @@ fn word(
     if checkpoint.origin.server != server {
         return Ok(None);
     }
+    let text = note.to_string();
+    if text.len() > MAX_NOTE {
+        return Err(NotAWord::TooLong);
+    }
     let by = peer.keys.iter().map(|key| confirmed(&note, key));
     let mut latest: Result<Timestamp, NotConfirmed> = Err(NotConfirmed::Absent);
     for confirmed in by {
@@ -107,7 +118,7 @@ fn word(
         state: checkpoint.state,
         time,
         signature: checkpoint.signature,
-        note: note.to_string().into(),
+        note: text.into(),
     };
     Ok(Some((checkpoint.origin.database, word)))
 }
@@ -190,6 +201,18 @@ mod tests {
             assert!(heard.words.is_empty() && heard.refused > 0, "{changed}");
         }
         assert_eq!(judge(b"", &peer(&[&key]), "s"), Heard::default());
+    }
+
+    #[test]
+    fn a_word_is_refused_once_its_note_is_longer_than_what_is_kept_of_each_database() {
+        let key = key("a", 1);
+        let of = |length: usize| note("s", &"x".repeat(length), 7, &key, 1_000);
+        let room = MAX_NOTE - of(1).len() + 1;
+        let heard = judge(of(room).as_bytes(), &peer(&[&key]), "s");
+        assert_eq!((heard.words.len(), heard.refused), (1, 0));
+        let heard = judge(of(room + 1).as_bytes(), &peer(&[&key]), "s");
+        assert_eq!((heard.words.len(), heard.refused), (0, 1));
+        assert_eq!(heard.why, Some(NotAWord::TooLong));
     }
 
     #[test]

@@ -131,14 +131,33 @@ impl Store {
         directory.join(file_name(peer) + ".toml")
     }
 
-    /// Returns how the words of all peers compared; nothing, and a warning, if the file is damaged.
+    /// Returns how the words of all peers compared; nothing, and a warning, if the file is damaged. It changes no file.
     pub fn load_peers(&self, now: Timestamp) -> Vec<PeerRecord> {
         let path = self.home.join(FILE);
-        let records = self.elements(&path, MAX_BYTES, "peer", |table| parse(table, now));
-        records.unwrap_or_else(|| {
+        self.peer_records(&path, now).unwrap_or_else(|| {
             self.warn(Warning::BegunAnew { path });
             Vec::new()
         })
+    }
+
+    /// Returns the same for the auditor, which is going to write the file anew: a damaged one is kept beside it, since the words
+    /// of disagreements may still be seen in it.
+    pub fn take_up_peers(&self, now: Timestamp) -> Vec<PeerRecord> {
+        let path = self.home.join(FILE);
+        self.peer_records(&path, now).unwrap_or_else(|| {
+            self.warn(match files::set_aside(&path) {
+                Ok(()) => Warning::SetAside { path },
+                Err(failure) => {
+                    let error = failure.to_string();
+                    Warning::NotWritten { path, error }
+                }
+            });
+            Vec::new()
+        })
+    }
+
+    fn peer_records(&self, path: &Path, now: Timestamp) -> Option<Vec<PeerRecord>> {
+        self.elements(path, MAX_BYTES, "peer", |table| parse(table, now))
     }
 }
 

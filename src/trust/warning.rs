@@ -20,6 +20,8 @@ pub enum Warning {
     NotWritten { path: PathBuf, error: String },
     /// A file that no trusted state depends on is damaged, and started again.
     BegunAnew { path: PathBuf },
+    /// Such a file, which is kept with `.damaged` behind its name.
+    SetAside { path: PathBuf },
     /// The acknowledged facts of a database could not be read, so none counts.
     NotAcknowledged { failure: String },
 }
@@ -58,6 +60,11 @@ impl fmt::Display for Warning {
             Warning::BegunAnew { path } => {
                 write!(f, "{} is damaged, and begun anew", path.display())
             }
+            Warning::SetAside { path } => write!(
+                f,
+                "{0} could not be read, and is begun anew; it is kept as {0}.damaged",
+                path.display()
+            ),
             Warning::NotAcknowledged { failure } => {
                 write!(f, "no acknowledged fact counts: {failure}")
             }

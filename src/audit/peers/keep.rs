@@ -31,7 +31,7 @@ impl Auditor {
         if !was_empty || names.is_empty() {
             return;
         }
-        for record in self.store.load_peers(self.wall_time()) {
+        for record in self.store.take_up_peers(self.wall_time()) {
             let name = names.iter().find(|name| name.as_str() == record.peer);
             if let Some(name) = name {
                 let database = self.databases.of(&record.database);
