@@ -6,14 +6,17 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use immuaudit::audit::{Bearing, Exit, Outcome, Overdue, Rechecked, Standing, recheck};
+use immuaudit::audit::{
+    Auditor, Bearing, Exit, Outcome, Overdue, Pin, Rechecked, Standing, WordCompared, recheck,
+};
 use immuaudit::checkpoint::print_list;
 use immuaudit::config::Signatures;
-use immuaudit::drill::{Delivery, Options};
+use immuaudit::drill::{Delivery, Emulated, Options};
 use immuaudit::ledger::{Digest, State};
+use immuaudit::peer::judge;
 use immuaudit::trust::{Acknowledgement, Tampering, read_evidence};
 use immuaudit::wire::method;
-use support::peers::{DATABASE, INTERVAL, Peering, note_by, signer};
+use support::peers::{DATABASE, INTERVAL, Peering, note_by, signer, witness};
 
 /// What is told of the only peer.
 #[track_caller]
@@ -519,4 +522,67 @@ fn what_was_remembered_of_peers_and_cannot_be_read_is_kept_beside_what_is_begun_
     assert_eq!(store.load_peers(peering.sim.clock.now()).len(), 1);
     let kept = std::fs::read(path.with_extension("damaged"));
     assert_eq!(kept.expect("a file"), damaged);
+}
+
+/// Compares a checkpoint of the peer that came in a file, beside the auditor.
+fn compared(peering: &Peering, note: &str) -> WordCompared {
+    let server = peering.sim.server(|_| Delivery::After(Duration::ZERO));
+    let store = peering.sim.store_beside();
+    let mut auditor = Auditor::new(server, store, peering.policy.clone());
+    let peer = witness("zone-b");
+    let heard = judge(note.as_bytes(), &peer, "tested");
+    let compared = auditor.compare_word(&peer.name, DATABASE, &heard.words[DATABASE]);
+    compared.expect("an end").expect("files").expect("trusted")
+}
+
+#[test]
+fn a_checkpoint_of_a_file_speaks_against_nobody_while_the_server_has_not_proven_what_is_trusted() {
+    let mut peering = Peering::signed();
+    let fork = peering.fork(5, 12);
+    let (honest, signature) = peering.signed_state(peering.fork(10, 10));
+    let pinned = fork.state_at(10).expect("a state");
+    peering.policy.pins = vec![Pin {
+        database: DATABASE.into(),
+        state: pinned,
+    }];
+    let mut auditor = peering.auditor();
+    peering.is_down();
+    assert_eq!(peering.cycle(&mut auditor).verdict.word(), "inconsistent");
+    let note = peering.note(honest, Some(signature), peering.now() + 1);
+    let of = compared(&peering, &note);
+    assert_eq!(of.report.standing, Standing::Pending, "{of:?}");
+    assert!(of.split.is_none());
+    let why = of.report.why.as_deref().unwrap_or_default();
+    assert!(why.contains("was not proven by the last check"), "{why}");
+    // once the server proves that, it showed both
+    peering.sim.embedded.put_ledger(DATABASE, fork);
+    let of = compared(&peering, &note);
+    assert_eq!(of.report.standing, Standing::Split, "{of:?}");
+    // and what a check proved needs no further proof
+    let peering = Peering::signed();
+    let theirs = peering.signed_state(peering.fork(5, 10));
+    let mut auditor = peering.auditor();
+    peering.cycle(&mut auditor);
+    peering.proofs();
+    let note = peering.note(theirs.0, Some(theirs.1), peering.now() + 1);
+    assert_eq!(compared(&peering, &note).report.standing, Standing::Split);
+    assert_eq!(peering.proofs(), 0);
+}
+
+#[test]
+fn a_checkpoint_of_a_file_is_held_twice_against_a_server_that_mixes_up_answers() {
+    for (server, due) in [(Emulated::V0_9_0, 2), (Emulated::V1_11_1, 1)] {
+        let peering = Peering::new(Options {
+            server,
+            ..Options::default()
+        });
+        let mut auditor = peering.auditor();
+        peering.is_down();
+        assert_eq!(peering.cycle(&mut auditor).exit(), Exit::Good);
+        peering.proofs();
+        let note = peering.note(other(peering.state(7)), None, peering.now() + 1);
+        let of = compared(&peering, &note);
+        assert_eq!(of.report.standing, Standing::Disagrees, "{of:?}");
+        assert_eq!(peering.proofs(), due, "{server:?}");
+    }
 }

@@ -15,7 +15,7 @@ use crate::config::{CheckpointTask, Format, Settings};
 use crate::ledger::{BadSignature, StateShape};
 use crate::report::{JsonObject, ago, checkpoint, complain, print};
 use crate::text::{Shown, number};
-use crate::trust::{How, OutcomeRecord, Store, Trusted};
+use crate::trust::{Store, last_proven};
 
 /// Longest file that is read, in bytes: 10,000 databases with a handful of signatures.
 const MAX_FILE: u64 = 16 << 20;
@@ -73,20 +73,6 @@ fn export(settings: &Settings) -> Result<Exit, Failed> {
     let text = print_list(notes.iter().map(String::as_str));
     print(text.trim_end_matches('\n'));
     Ok(exit)
-}
-
-/// Returns when a trusted state was proven last: by the last check that proved this very state, else when it was accepted. A
-/// state that an operator pinned or adopted is not proven by that, and none is if the last check came to another verdict.
-fn last_proven(trusted: &Trusted, checked: Option<&OutcomeRecord>) -> Option<Timestamp> {
-    let by_check = checked.filter(|of| of.proven_state == Some(trusted.state));
-    if let Some(at) = by_check.and_then(|of| of.proven) {
-        return Some(at);
-    }
-    let is_well = checked.is_none_or(OutcomeRecord::is_well);
-    match &trusted.how {
-        How::FirstSeen | How::Proven | How::Imported if is_well => Some(trusted.accepted),
-        _ => None,
-    }
 }
 
 /// One checkpoint of a file.

@@ -10,6 +10,7 @@ use super::files;
 use super::sealed::{self, Writer};
 use super::store::Store;
 use super::text::cut;
+use super::trusted::{How, Trusted};
 use super::warning::Warning;
 use crate::clock::Timestamp;
 use crate::ledger::State;
@@ -79,6 +80,20 @@ impl OutcomeRecord {
         for time in [&mut self.proven, &mut self.grown].into_iter().flatten() {
             *time = (*time).min(now);
         }
+    }
+}
+
+/// Returns when a trusted state was proven last: by the last check that proved this very state, else when it was accepted. A
+/// state that an operator pinned or adopted is not proven by that, and none is if the last check came to another verdict.
+pub fn last_proven(trusted: &Trusted, checked: Option<&OutcomeRecord>) -> Option<Timestamp> {
+    let by_check = checked.filter(|of| of.proven_state == Some(trusted.state));
+    if let Some(at) = by_check.and_then(|of| of.proven) {
+        return Some(at);
+    }
+    let is_well = checked.is_none_or(OutcomeRecord::is_well);
+    match &trusted.how {
+        How::FirstSeen | How::Proven | How::Imported if is_well => Some(trusted.accepted),
+        _ => None,
     }
 }
 
