@@ -11,10 +11,10 @@ use immuaudit::audit::{
 };
 use immuaudit::checkpoint::print_list;
 use immuaudit::config::Signatures;
-use immuaudit::drill::{Delivery, Emulated, Options};
+use immuaudit::drill::{Delivery, Emulated, Options, Sent};
 use immuaudit::ledger::{Digest, State};
-use immuaudit::peer::judge;
-use immuaudit::trust::{Acknowledgement, Tampering, read_evidence};
+use immuaudit::peer::{Hearing, InProcess, judge};
+use immuaudit::trust::{Acknowledgement, Finding, Tampering, read_evidence};
 use immuaudit::wire::method;
 use support::peers::{DATABASE, INTERVAL, Peering, note_by, signer, witness};
 
@@ -526,10 +526,14 @@ fn what_was_remembered_of_peers_and_cannot_be_read_is_kept_beside_what_is_begun_
 
 /// Compares a checkpoint of the peer that came in a file, beside the auditor.
 fn compared(peering: &Peering, note: &str) -> WordCompared {
+    compared_of(peering, "zone-b", note)
+}
+
+fn compared_of(peering: &Peering, peer: &str, note: &str) -> WordCompared {
     let server = peering.sim.server(|_| Delivery::After(Duration::ZERO));
     let store = peering.sim.store_beside();
     let mut auditor = Auditor::new(server, store, peering.policy.clone());
-    let peer = witness("zone-b");
+    let peer = witness(peer);
     let heard = judge(note.as_bytes(), &peer, "tested");
     let compared = auditor.compare_word(&peer.name, DATABASE, &heard.words[DATABASE]);
     compared.expect("an end").expect("files").expect("trusted")
@@ -585,4 +589,122 @@ fn a_checkpoint_of_a_file_is_held_twice_against_a_server_that_mixes_up_answers()
         assert_eq!(of.report.standing, Standing::Disagrees, "{of:?}");
         assert_eq!(peering.proofs(), due, "{server:?}");
     }
+}
+
+#[test]
+fn an_open_alarm_of_another_peer_or_with_weaker_evidence_swallows_no_proof() {
+    let peering = Peering::signed();
+    let mut auditor = peering.auditor();
+    assert_eq!(peering.cycle(&mut auditor).exit(), Exit::Good);
+    // as a pin opens one
+    let shown = other(peering.state(3));
+    let store = peering.sim.store_beside();
+    let finding = Finding {
+        database: DATABASE.into(),
+        kind: Tampering::SplitView,
+        reason: "another hash for transaction 3".into(),
+        trusted: None,
+        claim: None,
+        shown: Some(shown),
+        uuid: None,
+        identity_changed: false,
+        answers: Vec::new(),
+    };
+    store
+        .raise(&finding, peering.sim.clock.now())
+        .expect("an alarm");
+    for length in 10..13 {
+        peering.says_signed(peering.signed_state(peering.fork(5, length)));
+        peering.sim.embedded.grow(DATABASE, 1);
+        let outcome = peering.cycle(&mut auditor);
+        assert_eq!(standing(&outcome), Standing::Split, "{outcome:?}");
+        // the same peer again opens no further one
+        assert_eq!(outcome.open_alarms, 2, "{length}");
+    }
+    let (state, signature) = peering.signed_state(peering.fork(4, 9));
+    let time = peering.now() + 1;
+    for _ in 0..2 {
+        let of = ("tested", DATABASE);
+        let note = note_by(&signer("zone-cc"), of, state, Some(signature.clone()), time);
+        let of = compared_of(&peering, "zone-cc", &note);
+        assert_eq!(of.report.standing, Standing::Split, "{of:?}");
+        let open = store.open_alarms(Some(DATABASE)).expect("alarms");
+        assert_eq!(open.len(), 3);
+    }
+}
+
+#[test]
+fn a_disagreement_is_on_disk_before_it_is_told_and_its_evidence_is_written_once_that_is_possible() {
+    let peering = Peering::unsigned();
+    let mut auditor = peering.auditor();
+    assert_eq!(peering.cycle(&mut auditor).exit(), Exit::Good);
+    let store = peering.sim.store_beside();
+    let blocked = store.directory().join("disagreements");
+    std::fs::write(&blocked, "").expect("a file");
+    peering.says(other(peering.state(10)));
+    peering.sim.time.advance(INTERVAL);
+    let mut told = 0;
+    auditor.cycle(|outcome| {
+        let kept = store.load_peers(peering.sim.clock.now());
+        told += usize::from(outcome.is_contradicted() && kept[0].disagreement.is_some());
+    });
+    assert_eq!(told, 1);
+    let path = store.disagreement_path(DATABASE, "zone-b");
+    assert!(!path.exists());
+    std::fs::remove_file(&blocked).expect("a file");
+    peering.is_down();
+    peering.cycle(&mut auditor);
+    let found = recheck(&read_evidence(&path).expect("a file"), &[]);
+    let is_due = matches!(
+        &found,
+        Rechecked::Shown {
+            bearing: Bearing::Witnesses,
+            ..
+        }
+    );
+    assert!(is_due, "{found:?}");
+}
+
+#[test]
+fn a_disagreement_with_a_peer_that_is_not_named_any_more_is_kept_until_an_operator_closes_it() {
+    let peering = Peering::unsigned();
+    let mut auditor = peering.auditor();
+    peering.cycle(&mut auditor);
+    peering.says(other(peering.state(10)));
+    let outcome = peering.cycle(&mut auditor);
+    assert_eq!(standing(&outcome), Standing::Disagrees);
+    let another = || {
+        let peers = [witness("zone-cc")];
+        let source = InProcess::new(&peers, "tested", |_| Err("no connection".to_owned()));
+        Hearing::new(&peers, 0, Box::new(source))
+    };
+    let store = peering.sim.store_beside();
+    let disagreeing = || {
+        let records = store.load_peers(peering.sim.clock.now()).into_iter();
+        let open = records.filter(|of| of.disagreement.is_some());
+        open.map(|of| of.peer).collect::<Vec<_>>()
+    };
+    auditor.change_peers(another());
+    is_well(&peering.cycle(&mut auditor), Standing::Silent);
+    assert_eq!(disagreeing(), ["zone-b"], "after a reload");
+    drop(auditor);
+    let network = |_: &Sent<'_>| Delivery::After(Duration::ZERO);
+    let auditor = peering.sim.auditor(peering.policy.clone(), network);
+    let mut auditor = auditor.with_peers_of(another());
+    is_well(&peering.cycle(&mut auditor), Standing::Silent);
+    assert_eq!(disagreeing(), ["zone-b"], "after a restart");
+    auditor.change_peers(peering.hearing());
+    peering.is_down();
+    let outcome = peering.cycle(&mut auditor);
+    assert_eq!(standing(&outcome), Standing::Disagrees, "it is named again");
+    auditor.change_peers(another());
+    let change = Acknowledgement {
+        disagreement: true,
+        ..Acknowledgement::default()
+    };
+    store
+        .acknowledge(DATABASE, change, "kim", peering.sim.clock.now())
+        .expect("a file");
+    peering.cycle(&mut auditor);
+    assert!(disagreeing().is_empty());
 }

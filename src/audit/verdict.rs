@@ -237,6 +237,13 @@ pub enum Reason {
     Local(LocalFailure),
 }
 
+/// How the reason of a split begins that the server's signature shows; the peer's name stands behind it.
+pub(super) const SPLIT_SIGNED: &str =
+    "another auditor was shown another history, which the server signed";
+/// The same of one that an answer of the server shows.
+pub(super) const SPLIT_SHOWN: &str =
+    "another auditor was shown another history, and the server shows it here too";
+
 /// What shows that the server showed two histories.
 #[derive(Debug)]
 pub enum SplitBy {
@@ -319,8 +326,7 @@ impl fmt::Display for Reason {
                 by: SplitBy::Signature { here },
             } => write!(
                 f,
-                "another auditor was shown another history, which the server signed: {} has transaction {} with hash {}, \
-                 and here it has {here}",
+                "{SPLIT_SIGNED}: {} has transaction {} with hash {}, and here it has {here}",
                 Shown::new(peer.as_str()),
                 theirs.tx,
                 theirs.hash
@@ -331,8 +337,7 @@ impl fmt::Display for Reason {
                 by: SplitBy::Answer(why),
             } => write!(
                 f,
-                "another auditor was shown another history, and the server shows it here too: {} has transaction {} with \
-                 hash {}, which does not go with what is trusted here: {why}",
+                "{SPLIT_SHOWN}: {} has transaction {} with hash {}, which does not go with what is trusted here: {why}",
                 Shown::new(peer.as_str()),
                 theirs.tx,
                 theirs.hash

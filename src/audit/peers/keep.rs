@@ -8,6 +8,8 @@ use crate::audit::cycle::Cycle;
 use crate::audit::written::Facts;
 use crate::checkpoint::KeyName;
 use crate::peer::{Hearing, ROUND};
+use crate::text::Shown;
+use crate::trust::PeerRecord;
 
 /// How long a run that has one cycle alone waits for its peers: a round over all of them.
 pub(in crate::audit) const ONCE: Duration = ROUND;
@@ -20,23 +22,28 @@ impl Auditor {
         self
     }
 
-    /// Compares with other peers from now on. What is remembered of those that stay is kept.
+    /// Compares with other peers from now on. What is remembered of those that stay is kept, and of the others what only an
+    /// operator closes: an open disagreement.
     pub fn change_peers(&mut self, peers: Hearing) {
         let was_empty = self.peers.is_empty();
         self.peers = peers;
         let names: Vec<KeyName> = self.peers.names().cloned().collect();
         for (_, database) in self.databases.iter_mut() {
-            database.peers.retain(|name, _| names.contains(name));
+            database
+                .peers
+                .retain(|name, relation| is_kept(&names, name, &relation.record));
         }
         if !was_empty || names.is_empty() {
             return;
         }
         for record in self.store.take_up_peers(self.wall_time()) {
-            let name = names.iter().find(|name| name.as_str() == record.peer);
-            if let Some(name) = name {
+            let Some(name) = KeyName::new(&record.peer) else {
+                continue;
+            };
+            if is_kept(&names, &name, &record) {
                 let database = self.databases.of(&record.database);
-                let name = name.clone();
-                database.peers.insert(name, Relation::remembered(record));
+                let remembered = || Relation::remembered(record);
+                database.peers.entry(name).or_insert_with(remembered);
             }
         }
     }
@@ -53,6 +60,8 @@ impl Auditor {
         }
         let databases = &self.databases;
         self.peers.retain(|name| databases.get(name).is_some());
+        self.close_disagreements_of_others();
+        self.write_missing_evidence();
         let mut facts = Facts::default();
         for (name, database) in self.databases.iter() {
             for (peer, relation) in &database.peers {
@@ -73,18 +82,50 @@ impl Auditor {
         if self.peers_written.is_as_fresh(&facts, now, rarely) {
             return;
         }
-        let relations = self
-            .databases
-            .iter()
-            .flat_map(|(_, database)| database.peers.values());
-        match self
-            .store
-            .save_peers(relations.map(|relation| &relation.record))
-        {
-            Ok(()) => self.peers_written.note(&facts, now),
-            Err(failure) => {
-                log::warn!(reason:% = failure; "how the words of peers compared could not be written");
-            }
+        if self.write_peers() {
+            self.peers_written.note(&facts, now);
         }
     }
+
+    /// Writes down how the words of peers compared. Returns whether it is written.
+    pub(super) fn write_peers(&self) -> bool {
+        if self.peers.is_empty() {
+            return false; // what stands there is none of this run's
+        }
+        let databases = self.databases.iter();
+        let relations = databases.flat_map(|(_, database)| database.peers.values());
+        let written = self
+            .store
+            .save_peers(relations.map(|relation| &relation.record));
+        if let Err(failure) = &written {
+            log::warn!(reason:% = failure; "how the words of peers compared could not be written");
+        }
+        written.is_ok()
+    }
+
+    /// Forgets disagreements of peers that are not named any more, once an operator closed them.
+    fn close_disagreements_of_others(&mut self) {
+        let names: Vec<KeyName> = self.peers.names().cloned().collect();
+        let store = &self.store;
+        for (database, of) in self.databases.iter_mut() {
+            of.peers.retain(|name, relation| {
+                names.contains(name)
+                    || relation.record.disagreement.as_ref().is_some_and(|open| {
+                        let acknowledged = store.acknowledged(database).unwrap_or_default();
+                        let closed_to = acknowledged.disagreements_to;
+                        closed_to.is_none_or(|to| open.found > to)
+                    })
+            });
+        }
+    }
+}
+
+/// Returns whether a record outlives a change of peers to these, and tells of one that does not.
+fn is_kept(names: &[KeyName], name: &KeyName, record: &PeerRecord) -> bool {
+    let is_kept = names.contains(name) || record.disagreement.is_some();
+    if !is_kept {
+        let (peer, database) = (Shown::new(&record.peer), Shown::new(&record.database));
+        log::info!(peer:%, database:%; "how the words of a peer compared is forgotten: it is not named any more");
+    }
+    is_kept
 }

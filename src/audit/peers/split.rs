@@ -6,11 +6,12 @@ use super::relation::ByAnswer;
 use crate::audit::auditor::Auditor;
 use crate::audit::capture;
 use crate::audit::values::Alarms;
-use crate::audit::verdict::{Reason, SplitBy};
+use crate::audit::verdict::{Reason, SPLIT_SHOWN, SPLIT_SIGNED, SplitBy};
 use crate::checkpoint::KeyName;
 use crate::ledger::{Digest, State};
 use crate::peer::Word;
-use crate::trust::{Answer, Finding, Raised, Tampering, Trusted};
+use crate::text::Shown;
+use crate::trust::{Alarm, Answer, Finding, Raised, Tampering, Trusted};
 
 /// What contradicts what is trusted here.
 pub(super) enum Told {
@@ -28,9 +29,14 @@ pub(in crate::audit) struct Split {
     pub alarms: Alarms,
 }
 
+/// What the evidence of a disagreement says.
+const REASON_SAID: &str =
+    "disagreement: nothing but the other auditor's word speaks against the server";
+
 impl Auditor {
-    /// Writes down that the server showed two histories, or that a peer says so. An open alarm of that kind is enough: its
-    /// evidence stays, and a history that goes on on both sides opens no further one.
+    /// Writes down that the server showed two histories, or that a peer says so. An open alarm of the same peer that shows as
+    /// much is enough: its evidence stays, and a history that goes on on both sides opens no further one. So a database has
+    /// two open alarms of a peer at most.
     pub(super) fn tell_of_peer(
         &self,
         database: &str,
@@ -46,9 +52,12 @@ impl Auditor {
             Told::Shown(word, why) => (word, trusted.clone(), SplitBy::Answer(Box::new(why))),
             Told::Said(word, here, by) => {
                 let against = self.against(database, trusted, word.state.tx, here, by);
-                let reason =
-                    "disagreement: nothing but the other auditor's word speaks against the server";
-                let finding = self.finding_of_split(database, against, &word, reason.to_owned());
+                // first: a kill after it was told must not forget it
+                self.write_peers();
+                let answers = capture::answers(self.server.transcript());
+                let of = (word.state, &*word.note);
+                let finding =
+                    self.finding_of_split(database, against, of, REASON_SAID.to_owned(), answers);
                 let kept = self
                     .store
                     .keep_disagreement(&finding, peer.as_str(), self.wall_time());
@@ -66,7 +75,7 @@ impl Auditor {
         let open = self.store.open_alarms(Some(database)).unwrap_or_default();
         let open = open
             .into_iter()
-            .find(|alarm| alarm.kind == Tampering::SplitView);
+            .find(|alarm| is_enough(alarm, peer, &reason));
         let raised = match open {
             Some(alarm) => Raised {
                 alarm,
@@ -75,7 +84,10 @@ impl Auditor {
                 unwritten: None,
             },
             None => {
-                let finding = self.finding_of_split(database, against, &word, reason.to_string());
+                let answers = capture::answers(self.server.transcript());
+                let of = (word.state, &*word.note);
+                let finding =
+                    self.finding_of_split(database, against, of, reason.to_string(), answers);
                 self.store.record_finding(&finding, self.wall_time())
             }
         };
@@ -83,6 +95,41 @@ impl Auditor {
             reason,
             alarms: Alarms::of(raised),
         })
+    }
+
+    /// Writes the evidence of open disagreements that has no file: it could not be written when they were found. The
+    /// answers of then are gone; the state that the history here has in the place of the peer's speaks for itself.
+    pub(super) fn write_missing_evidence(&self) {
+        let databases = self.databases.iter();
+        for (database, relation) in
+            databases.flat_map(|(name, of)| of.peers.values().map(move |peer| (name, peer)))
+        {
+            let peer = relation.record.peer.as_str();
+            let Some(disagreement) = &relation.record.disagreement else {
+                continue;
+            };
+            let path = self.store.disagreement_path(database, peer);
+            let is_missing = path.try_exists().is_ok_and(|exists| !exists);
+            let trusted = match is_missing {
+                true => self.store.load(database).ok().flatten(),
+                false => None,
+            };
+            let Some(trusted) = trusted else { continue };
+            let against = Trusted {
+                state: disagreement.here,
+                signature: None, // the history does not keep it
+                ..trusted
+            };
+            let of = (disagreement.theirs, &*disagreement.note);
+            let reason = REASON_SAID.to_owned();
+            let finding = self.finding_of_split(database, against, of, reason, Vec::new());
+            let kept = self
+                .store
+                .keep_disagreement(&finding, peer, disagreement.found);
+            if let Err(failure) = kept {
+                log::warn!(reason:% = failure; "the evidence of a disagreement could not be written");
+            }
+        }
     }
 
     /// Returns the state that the file is to hold the peer's against. Without an answer that proves what the history here
@@ -114,14 +161,14 @@ impl Auditor {
         &self,
         database: &str,
         trusted: Trusted,
-        word: &Word,
+        (theirs, note): (State, &str),
         reason: String,
+        mut answers: Vec<Answer>,
     ) -> Finding {
-        let mut answers = capture::answers(self.server.transcript());
         answers.push(Answer {
             call: Answer::CHECKPOINT.into(),
             request: Vec::new(),
-            reply: Ok(Arc::new(word.note.as_bytes().to_vec())),
+            reply: Ok(Arc::new(note.as_bytes().to_vec())),
             shortened: None,
         });
         Finding {
@@ -130,10 +177,28 @@ impl Auditor {
             reason,
             trusted: Some(trusted),
             claim: None,
-            shown: Some(word.state),
+            shown: Some(theirs),
             uuid: self.identity(),
             identity_changed: false,
             answers,
         }
     }
+}
+
+/// Returns whether an open alarm shows as much as a split: it is of the same peer, or of the same state, and its evidence
+/// is as strong. A pin, or a peer whose state the server did not sign, opens weaker ones.
+fn is_enough(alarm: &Alarm, peer: &KeyName, reason: &Reason) -> bool {
+    let Reason::SplitView { theirs, by, .. } = reason else {
+        return false;
+    };
+    let begin = format!(": {} has transaction ", Shown::new(peer.as_str()));
+    let is_of = |how: &str| {
+        let behind = alarm.reason.strip_prefix(how);
+        behind.is_some_and(|rest| rest.starts_with(&begin) || alarm.shown == Some(*theirs))
+    };
+    let is_as_strong = match by {
+        SplitBy::Signature { .. } => is_of(SPLIT_SIGNED),
+        SplitBy::Answer(_) => is_of(SPLIT_SIGNED) || is_of(SPLIT_SHOWN),
+    };
+    alarm.kind == Tampering::SplitView && is_as_strong
 }
