@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod courier;
+mod disagreements;
 mod exec;
 mod heartbeat;
 mod identity;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::courier::{Courier, Noted, Undone};
+use super::disagreements::Disagreements;
 use super::exec::Exec;
 use super::heartbeat::{Heartbeat, Ping};
 use super::identity::{Distinct, ReceiverKey};
@@ -95,7 +96,10 @@ impl Notifier {
             let last = Last {
                 verdict: outcome.verdict.clone(),
                 absent: outcome.absent,
-                contradicted: outcome.contradicted,
+                disagreements: match outcome.contradicted {
+                    true => Disagreements::UpTo(outcome.checked),
+                    false => Disagreements::default(),
+                },
                 unlisted: false,
             };
             (outcome.database.clone(), last)
@@ -286,27 +290,27 @@ impl Notifier {
         tested.chain(ping).collect()
     }
 
-    /// Returns whether the receivers are to be notified: the verdict changed, values went absent, a peer disagrees, or the check opened an alarm. An open alarm
-    /// that is found again sends nothing.
+    /// Returns whether the receivers are to be notified: the verdict changed, values went absent, a further peer disagrees, or
+    /// the check opened an alarm. An open alarm that is found again sends nothing.
     fn is_news(&mut self, outcome: &Outcome) -> bool {
         let last = self.last.entry(outcome.database.clone());
         let last = last.or_insert_with(|| Last {
             verdict: "consistent".into(),
             absent: false,
-            contradicted: false,
+            disagreements: Disagreements::default(),
             unlisted: false,
         });
         let opened = !outcome.opened.is_empty();
         let now = Last {
             verdict: outcome.verdict.word().to_owned(),
             absent: outcome.absent_after(last.absent),
-            contradicted: outcome.is_contradicted(),
+            disagreements: Disagreements::of(outcome),
             unlisted: opened && outcome.alarm.is_none(),
         };
         // an alarm that cannot be written down is opened by every check
         let repeated = now.unlisted && last.unlisted;
         let absent = now.absent && !last.absent;
-        let contradicted = now.contradicted && !last.contradicted;
+        let contradicted = now.disagreements.has_news(&last.disagreements);
         let changed = standing(&now.verdict) != standing(&last.verdict);
         *last = now;
         changed || absent || contradicted || (opened && !repeated)
@@ -342,8 +346,8 @@ struct Last {
     verdict: String,
     /// Whether values were absent for no reason that is known.
     absent: bool,
-    /// Whether a peer's word contradicted what the server showed.
-    contradicted: bool,
+    /// Which peers' words contradicted what the server showed.
+    disagreements: Disagreements,
     /// Whether the check opened an alarm that could not be written down.
     unlisted: bool,
 }
