@@ -67,7 +67,11 @@ fn peers() -> Vec<PeerRecord> {
     let note: std::sync::Arc<str> = "a note\n".into();
     let whole = PeerRecord {
         peer: "zone-b".into(),
-        agreed: Some(Agreed { state, time: at(2) }),
+        agreed: Some(Agreed {
+            state,
+            time: at(2),
+            in_history: true,
+        }),
         behind: Some(Behind {
             tx: 5,
             since: at(3),

@@ -26,6 +26,9 @@ const DISAGREEMENTS: &str = "disagreements";
 /// Longest file that is read, in bytes: 10,000 databases of several peers.
 const MAX_BYTES: u64 = 32 << 20;
 
+/// Where a state in which both agree was found.
+const HISTORY: &str = "history";
+
 /// What is remembered of a peer and a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerRecord {
@@ -52,6 +55,9 @@ pub struct Agreed {
     pub state: State,
     /// When the peer confirmed it last.
     pub time: Timestamp,
+    /// Whether the history that is trusted here had come to it: what was only proven to continue that may be no part of it
+    /// later.
+    pub in_history: bool,
 }
 
 /// A transaction that is trusted here, and that a peer has not confirmed.
@@ -169,6 +175,9 @@ fn write(writer: &mut Writer, record: &PeerRecord) {
     if let Some(agreed) = &record.agreed {
         writer.text("agreed", &agreed.state.to_string());
         writer.time("agreed_at", agreed.time);
+        if agreed.in_history {
+            writer.text("agreed_in", HISTORY);
+        }
     }
     if let Some(behind) = &record.behind {
         writer.number("behind_tx", behind.tx);
@@ -203,6 +212,8 @@ fn parse(table: &Table, now: Timestamp) -> Option<PeerRecord> {
             true => Some(Agreed {
                 state: state("agreed")?,
                 time: time("agreed_at")?,
+                // a file of an earlier version does not tell: it is asked again
+                in_history: text("agreed_in") == Some(HISTORY),
             }),
             false => None,
         },

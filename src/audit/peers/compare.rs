@@ -16,7 +16,7 @@ use crate::checkpoint::{Checkpoint, KeyName, SignedNote};
 use crate::clock::Timestamp;
 use crate::ledger::{Digest, State, StateShape};
 use crate::peer::{Age, Word};
-use crate::trust::Waiting;
+use crate::trust::{PeerRecord, Waiting};
 
 /// What the words of peers are held against.
 #[derive(Clone, Copy)]
@@ -126,18 +126,13 @@ impl Auditor {
         ours: Ours,
         line: &mut Line,
     ) -> Option<Option<Told>> {
-        let database = relation.record.database.clone();
-        if let Some(disagreement) = &relation.record.disagreement {
-            let closed_to = self.acknowledged(&database).disagreements_to;
-            if closed_to.is_some_and(|to| disagreement.found <= to) {
-                relation.record.disagreement = None;
-            }
-        }
+        let now = self.wall_time();
+        relation.put_right(now);
+        self.drop_closed(relation);
         let mut split = None;
         // one that the server has not come to yet is not asked for: the last word of the peer is
-        let waiting = relation.record.waiting.as_ref();
-        let waiting = waiting.filter(|waiting| waiting.time <= self.wall_time());
-        if let Some(waiting) = waiting.and_then(waiting_word) {
+        let waiting = relation.record.waiting.as_ref().and_then(waiting_word);
+        if let Some(waiting) = waiting {
             if waiting.state.tx <= ours.state.tx {
                 let found = self.find(relation, &waiting, ours, line)?;
                 if !matches!(found, Found::Unclear(_)) {
@@ -148,7 +143,9 @@ impl Auditor {
         } else {
             relation.record.waiting = None;
         }
-        let now = self.wall_time();
+        // one that contradicts nothing keeps no other from waiting
+        let waiting = &mut relation.record.waiting;
+        waiting.take_if(|waiting| waiting.time <= ours.since);
         let allowed = late_after(self.policy.interval);
         let Some(word) = word else {
             relation.fall_silent(why_nothing);
@@ -172,6 +169,23 @@ impl Auditor {
         let found = self.find(relation, &word, ours, line)?;
         let told = self.apply(relation, &word, found, ours);
         Some(split.or(told))
+    }
+
+    /// Forgets the disagreement that an operator closed, and the word that waits if the operator did so while it waited.
+    fn drop_closed(&self, relation: &mut Relation) {
+        let PeerRecord {
+            database,
+            waiting,
+            disagreement,
+            ..
+        } = &mut relation.record;
+        if waiting.is_none() && disagreement.is_none() {
+            return;
+        }
+        let closed_to = self.acknowledged(database).disagreements_to;
+        let is_closed = |since: Timestamp| closed_to.is_some_and(|to| since <= to);
+        disagreement.take_if(|of| is_closed(of.found));
+        waiting.take_if(|of| is_closed(of.since));
     }
 
     /// Finds out what the history here has in the place of a peer's state. The server is only asked if neither what is

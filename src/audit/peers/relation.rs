@@ -136,7 +136,8 @@ impl Relation {
             });
         }
         let agreed = self.record.agreed.as_ref();
-        if agreed.is_some_and(|of| of.state == theirs && theirs.tx < ours.tx && of.time >= since) {
+        let agreed = agreed.filter(|of| of.in_history && of.state == theirs && of.time >= since);
+        if agreed.is_some_and(|of| of.state.tx < ours.tx) {
             return Some(Found::Same);
         }
         let settled = self.settled.as_ref();
@@ -172,6 +173,7 @@ impl Relation {
             self.record.agreed = Some(Agreed {
                 state: word.state,
                 time,
+                in_history: word.state.tx <= ours.tx,
             });
         }
         self.record.behind = match self.record.behind {
@@ -190,13 +192,40 @@ impl Relation {
         self.why = None;
     }
 
+    /// Takes times in the future for now, as is done with those on disk: they are of a clock that was ahead, and would keep
+    /// everything young, and open, until it is that late.
+    pub(super) fn put_right(&mut self, now: Timestamp) {
+        let PeerRecord {
+            since,
+            agreed,
+            behind,
+            waiting,
+            disagreement,
+            ..
+        } = &mut self.record;
+        let times = [
+            Some(since),
+            agreed.as_mut().map(|of| &mut of.time),
+            behind.as_mut().map(|of| &mut of.since),
+            disagreement.as_mut().map(|of| &mut of.found),
+        ];
+        let of_waiting = waiting
+            .as_mut()
+            .map(|of| [&mut of.time, &mut of.since])
+            .into_iter()
+            .flatten();
+        for time in times.into_iter().flatten().chain(of_waiting) {
+            *time = (*time).min(now);
+        }
+    }
+
     /// Records that a word could not be compared. The oldest such word is kept until it can be.
     pub(super) fn wait(&mut self, word: &Word, why: String, now: Timestamp) {
         self.standing = Standing::Pending;
         self.why = Some(why);
         self.record.waiting.get_or_insert_with(|| Waiting {
             note: Arc::clone(&word.note),
-            time: word.time,
+            time: word.time.min(now),
             since: now,
         });
     }

@@ -1,0 +1,157 @@
+//! Words of peers that are early, late, wait, or are of a history that was given up: none is forgotten, and none accuses for it.
+
+mod support;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use immuaudit::audit::{Exit, Outcome, Standing};
+use immuaudit::drill::{Delivery, Ledger, Sent};
+use immuaudit::ledger::{Digest, State};
+use immuaudit::trust::Acknowledgement;
+use immuaudit::wire::method;
+use support::peers::{DATABASE, INTERVAL, Peering};
+
+const DAY: i64 = 86_400;
+
+/// What is told of the only peer.
+#[track_caller]
+fn standing(outcome: &Outcome) -> Standing {
+    let [peer] = outcome.peers.as_slice() else {
+        panic!("{:?}", outcome.peers);
+    };
+    peer.standing
+}
+
+#[track_caller]
+fn is_quiet(outcome: &Outcome, due: Standing) {
+    assert_eq!(standing(outcome), due, "{:?}", outcome.peers);
+    assert_eq!(outcome.exit(), Exit::Good, "{outcome:?}");
+    assert_eq!(outcome.open_alarms, 0);
+}
+
+#[track_caller]
+fn is_a_split(outcome: &Outcome) {
+    assert_eq!(outcome.verdict.word(), "split-view", "{outcome:?}");
+    assert_eq!((outcome.exit(), outcome.open_alarms), (Exit::Tampered, 1));
+}
+
+fn other(state: State) -> State {
+    State {
+        hash: Digest::of(&[b"another history"]),
+        ..state
+    }
+}
+
+fn close_the_disagreement(peering: &Peering) {
+    let change = Acknowledgement {
+        disagreement: true,
+        ..Acknowledgement::default()
+    };
+    let now = peering.sim.clock.now();
+    let store = peering.sim.store_beside();
+    store
+        .acknowledge(DATABASE, change, "kim", now)
+        .expect("a file");
+}
+
+#[test]
+fn a_state_that_was_ahead_is_in_the_history_here_only_once_that_has_come_to_it() {
+    for restarted in [false, true] {
+        let peering = Peering::unsigned();
+        let forged = peering.fork(10, 12);
+        let ahead = forged.state_at(12).expect("a state");
+        // who asks for a proof is shown this history
+        let shown: Rc<RefCell<Option<Ledger>>> = Rc::default();
+        let over = || {
+            let (sim, shown) = (peering.sim.clone(), shown.clone());
+            move |sent: &Sent<'_>| {
+                let other = shown.borrow().clone();
+                if let Some(other) = other.filter(|_| sent.call == method::VERIFIABLE_TX_BY_ID) {
+                    sim.embedded.put_ledger(DATABASE, other);
+                }
+                Delivery::After(Duration::ZERO)
+            }
+        };
+        let mut auditor = peering.auditor_over(over());
+        let honest = peering.sim.embedded.ledger(DATABASE).expect("a ledger");
+        peering.is_down();
+        peering.cycle(&mut auditor);
+        *shown.borrow_mut() = Some(forged);
+        peering.says(ahead);
+        is_quiet(&peering.cycle(&mut auditor), Standing::Ahead);
+        *shown.borrow_mut() = None;
+        peering.sim.embedded.put_ledger(DATABASE, honest);
+        peering.sim.embedded.grow(DATABASE, 4);
+        if restarted {
+            drop(auditor);
+            auditor = peering.auditor_over(over());
+        }
+        peering.says(ahead); // frozen
+        let outcome = peering.cycle(&mut auditor);
+        assert_eq!(standing(&outcome), Standing::Disagrees, "{restarted}");
+    }
+}
+
+#[test]
+fn a_word_that_waits_is_compared_though_the_peers_clock_is_minutes_ahead() {
+    let peering = Peering::signed();
+    let mut auditor = peering.auditor();
+    let (state, signature) = peering.signed_state(peering.fork(10, 15));
+    peering.cycle(&mut auditor);
+    let ahead = peering.now() + INTERVAL.as_secs() + 200;
+    peering.answers(peering.note(state, Some(signature), ahead));
+    is_quiet(&peering.cycle(&mut auditor), Standing::Pending);
+    peering.sim.embedded.grow(DATABASE, 10);
+    peering.says(peering.state(20)); // as if nothing had been
+    is_a_split(&peering.cycle(&mut auditor));
+}
+
+#[test]
+fn a_word_that_waits_is_dropped_with_the_history_it_is_older_than_and_where_an_operator_says_so() {
+    for acknowledged in [false, true] {
+        let peering = Peering::unsigned();
+        let mut auditor = peering.auditor();
+        peering.cycle(&mut auditor);
+        // a transaction that this server never gets
+        peering.says(other(State {
+            tx: 1 << 63,
+            ..peering.state(10)
+        }));
+        is_quiet(&peering.cycle(&mut auditor), Standing::Pending);
+        peering.answers(""); // it does not repeat it
+        let outcome = peering.cycle(&mut auditor);
+        assert!(outcome.peers[0].waiting.is_some(), "{outcome:?}");
+        match acknowledged {
+            true => close_the_disagreement(&peering),
+            false => {
+                let (store, now) = (peering.sim.store_beside(), peering.sim.clock.now());
+                store.distrust(DATABASE, now).expect("files");
+            }
+        }
+        let outcome = peering.cycle(&mut auditor);
+        assert!(outcome.peers[0].waiting.is_none(), "{outcome:?}");
+        // the next one that cannot be compared waits
+        peering.says(peering.fork(10, 30).state_at(30).expect("a state"));
+        let outcome = peering.cycle(&mut auditor);
+        assert!(outcome.peers[0].waiting.is_some(), "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_disagreement_that_was_found_while_the_clock_was_ahead_can_be_closed() {
+    let peering = Peering::unsigned();
+    let mut auditor = peering.auditor();
+    peering.cycle(&mut auditor);
+    peering.sim.time.step_wall_clock(DAY);
+    peering.says(other(peering.state(10)));
+    let outcome = peering.cycle(&mut auditor);
+    assert_eq!(standing(&outcome), Standing::Disagrees);
+    peering.sim.time.step_wall_clock(-DAY);
+    peering.answers("");
+    let outcome = peering.cycle(&mut auditor);
+    assert_eq!(standing(&outcome), Standing::Disagrees);
+    close_the_disagreement(&peering);
+    is_quiet(&peering.cycle(&mut auditor), Standing::Silent);
+}
