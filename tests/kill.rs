@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use immuaudit::clock::Timestamp;
 use immuaudit::ledger::State;
 use immuaudit::trust::{
-    Acknowledgement, Agreed, Begun, Behind, Disagreement, Due, Finding, How, Location,
+    Acknowledgement, Agreed, Begins, Begun, Behind, Disagreement, Due, Finding, How, Location,
     OutcomeRecord, PeerRecord, Progress, Retried, Searched, Store, Sweeping, Swept, Tampering,
     Trusted, Unavailable, Waiting, fault,
 };
@@ -62,6 +62,7 @@ fn peers() -> Vec<PeerRecord> {
         behind: None,
         waiting: None,
         disagreement: None,
+        begins: None,
     };
     let state = chain().state(5);
     let note: std::sync::Arc<str> = "a note\n".into();
@@ -87,6 +88,10 @@ fn peers() -> Vec<PeerRecord> {
             trusted: chain().state(7),
             found: at(6),
             note,
+        }),
+        begins: Some(Begins {
+            dated: at(90),
+            by: at(7),
         }),
         ..record.clone()
     };

@@ -155,3 +155,51 @@ fn a_disagreement_that_was_found_while_the_clock_was_ahead_can_be_closed() {
     close_the_disagreement(&peering);
     is_quiet(&peering.cycle(&mut auditor), Standing::Silent);
 }
+
+#[test]
+fn a_history_that_was_first_seen_while_the_clock_was_ahead_is_compared_once_that_is_right() {
+    for restarted in [false, true] {
+        let peering = Peering::signed();
+        let theirs = peering.signed_state(peering.fork(5, 10));
+        peering.sim.time.step_wall_clock(DAY);
+        let mut auditor = peering.auditor();
+        peering.is_down();
+        peering.cycle(&mut auditor);
+        peering.sim.time.step_wall_clock(-DAY);
+        // it may be from before the first sight
+        peering.says_signed(theirs.clone());
+        is_quiet(&peering.cycle(&mut auditor), Standing::Pending);
+        if restarted {
+            drop(auditor);
+            auditor = peering.auditor();
+        }
+        peering.says_signed(theirs);
+        is_a_split(&peering.cycle(&mut auditor));
+    }
+}
+
+#[test]
+fn what_was_given_up_here_is_no_second_history_though_a_peer_confirms_it_anew() {
+    let peering = Peering::signed();
+    let mut auditor = peering.auditor();
+    let theirs = peering.signed_state(peering.fork(10, 10));
+    let never_seen = peering.signed_state(peering.fork(4, 10));
+    peering.is_down();
+    peering.cycle(&mut auditor);
+    let replaced = peering.fork(5, 12);
+    peering.sim.embedded.put_ledger(DATABASE, replaced);
+    let outcome = peering.cycle(&mut auditor);
+    let alarm = outcome.alarm.expect("an alarm");
+    let (store, now) = (peering.sim.store_beside(), peering.sim.clock.now());
+    store.adopt(&alarm.id, "kim", now).expect("adopted");
+    is_quiet(&peering.cycle(&mut auditor), Standing::Silent);
+    peering.says_signed(theirs.clone());
+    let outcome = peering.cycle(&mut auditor);
+    is_quiet(&outcome, Standing::Pending);
+    let why = outcome.peers[0].why.clone().unwrap_or_default();
+    assert!(why.contains("given up here"), "{why}");
+    peering.says(theirs.0); // without the signature as well
+    is_quiet(&peering.cycle(&mut auditor), Standing::Pending);
+    peering.says_signed(never_seen);
+    is_a_split(&peering.cycle(&mut auditor));
+}

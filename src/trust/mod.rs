@@ -91,7 +91,7 @@ pub use location::Location;
 pub use mark::{Mark, mark};
 pub use mirror::{Extended, Mirror};
 pub use outcome::{OutcomeRecord, Outcomes, last_proven};
-pub use peers_file::{Agreed, Behind, Disagreement, PeerRecord, Waiting};
+pub use peers_file::{Agreed, Begins, Behind, Disagreement, PeerRecord, Waiting};
 pub use raise::{Raised, read_evidence};
 pub use store::Store;
 pub use trusted::{How, Seen, Trusted, kept_identity};

@@ -46,6 +46,17 @@ pub struct PeerRecord {
     pub waiting: Option<Waiting>,
     /// Its first word that contradicts what the server shows here, if nothing but that word speaks against the server.
     pub disagreement: Option<Disagreement>,
+    /// What is known of the beginning of the history, where that is in the future.
+    pub begins: Option<Begins>,
+}
+
+/// A history whose beginning is dated in the future, by a clock that was ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begins {
+    /// The date of its beginning.
+    pub dated: Timestamp,
+    /// By when it had begun.
+    pub by: Timestamp,
 }
 
 /// A state in which a peer and this auditor agree.
@@ -195,6 +206,10 @@ fn write(writer: &mut Writer, record: &PeerRecord) {
         writer.time("disagreed_found", disagreement.found);
         writer.text("disagreed_note", &disagreement.note);
     }
+    if let Some(begins) = &record.begins {
+        writer.time("begins_dated", begins.dated);
+        writer.time("begins_by", begins.by);
+    }
 }
 
 /// Times in the future are taken for now: a clock that jumped ahead and was put right must not keep anything young for
@@ -239,6 +254,13 @@ fn parse(table: &Table, now: Timestamp) -> Option<PeerRecord> {
                 trusted: state("disagreed_trusted")?,
                 found: time("disagreed_found")?,
                 note: text("disagreed_note")?.into(),
+            }),
+            false => None,
+        },
+        begins: match has("begins_dated") {
+            true => Some(Begins {
+                dated: sealed::time(table, "begins_dated").ok()?, // it tells the history, and stays
+                by: time("begins_by")?,
             }),
             false => None,
         },

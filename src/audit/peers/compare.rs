@@ -128,6 +128,10 @@ impl Auditor {
     ) -> Option<Option<Told>> {
         let now = self.wall_time();
         relation.put_right(now);
+        let ours = Ours {
+            since: relation.began(ours.since, now),
+            ..ours
+        };
         self.drop_closed(relation);
         let mut split = None;
         // one that the server has not come to yet is not asked for: the last word of the peer is
@@ -204,7 +208,7 @@ impl Auditor {
         let known = known.or_else(|| self.in_history(&database, theirs, ours, line));
         let found = match known {
             Some(Found::Other(here, _))
-                if theirs.tx != ours.state.tx && self.is_to_be_shown(relation, word) =>
+                if theirs.tx != ours.state.tx && self.is_to_be_shown(relation, word, ours) =>
             {
                 match self.ask_beside(&database, theirs, ours)? {
                     Found::Unclear(_) | Found::Same => Found::Other(here, ByAnswer::No),
@@ -298,6 +302,13 @@ impl Auditor {
                 relation.why = Some(why.to_owned());
                 None
             }
+            Found::Other(..) if self.is_given_up(relation, word.state, ours.since) => {
+                relation.standing = Standing::Pending;
+                let why =
+                    "its state is of a history that was trusted here before, and given up here";
+                relation.why = Some(why.to_owned());
+                None
+            }
             Found::Other(here, by) if self.is_signed_by_the_server(word) => {
                 relation.standing = Standing::Split;
                 relation.why = None;
@@ -312,8 +323,10 @@ impl Auditor {
     }
 
     /// Returns whether what contradicts a word is to be proven by a file: it becomes an alarm, or is new.
-    fn is_to_be_shown(&self, relation: &Relation, word: &Word) -> bool {
-        relation.record.disagreement.is_none() || self.is_signed_by_the_server(word)
+    fn is_to_be_shown(&self, relation: &Relation, word: &Word, ours: Ours) -> bool {
+        word.time > ours.since
+            && !relation.is_given_up(word.state, ours.since)
+            && (relation.record.disagreement.is_none() || self.is_signed_by_the_server(word))
     }
 
     /// Returns whether the server signed a peer's state for this very database, by a key of the settings. A key that only

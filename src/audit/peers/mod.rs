@@ -2,13 +2,15 @@
 //!
 //! A peer's word makes this auditor look; it accuses nobody. An accusation rests on the server's signature by a key of the
 //! settings, or on the server's own answer. Trusted states are untouched by all of it. Reading order: `relation` (what is
-//! remembered of a peer and a database), `compare` (one word against the trusted state), `split` (evidence and alarm),
+//! remembered of a peer and a database), `compare` (one word against the trusted state), `given_up`
+//! (what was trusted before the present history), `split` (evidence and alarm),
 //! `report` (what is told), `due` (what is overdue), `keep` (what is kept on disk), `file`
 //! (checkpoints that came in a file).
 
 mod compare;
 mod due;
 mod file;
+mod given_up;
 mod keep;
 mod relation;
 mod report;

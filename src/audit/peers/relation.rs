@@ -7,7 +7,7 @@ use crate::audit::verdict::Reason;
 use crate::clock::Timestamp;
 use crate::ledger::{Digest, State};
 use crate::peer::Word;
-use crate::trust::{Agreed, Behind, Disagreement, PeerRecord, Waiting};
+use crate::trust::{Agreed, Begins, Behind, Disagreement, PeerRecord, Waiting};
 
 /// How a peer's last word on a database stands to what is trusted here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -96,6 +96,8 @@ pub(in crate::audit) struct Relation {
     /// The peer's state that was looked at last.
     pub theirs: Option<State>,
     settled: Option<Settled>,
+    /// A state of a history that was given up here, and since when the present one is trusted.
+    given_up: Option<(State, Timestamp)>,
 }
 
 impl Relation {
@@ -109,6 +111,7 @@ impl Relation {
             behind: None,
             waiting: None,
             disagreement: None,
+            begins: None,
         })
     }
 
@@ -122,8 +125,32 @@ impl Relation {
             why: None,
             theirs: None,
             settled: None,
+            given_up: None,
             record,
         }
+    }
+
+    /// Returns since when a history is trusted that begins at `since` by its date. Where that is in the future, it is the
+    /// time at which that was noticed: it had begun by then.
+    pub(super) fn began(&mut self, since: Timestamp, now: Timestamp) -> Timestamp {
+        if since <= now {
+            self.record.begins = None;
+            return since;
+        }
+        let noticed = self.record.begins.filter(|begins| begins.dated == since);
+        let by = noticed.map_or(now, |begins| begins.by.min(now));
+        self.record.begins = Some(Begins { dated: since, by });
+        by
+    }
+
+    /// Records that a state is of a history that was given up here.
+    pub(super) fn give_up(&mut self, theirs: State, since: Timestamp) {
+        self.given_up = Some((theirs, since));
+    }
+
+    /// Returns whether a state is known to be of a history that was given up here.
+    pub(super) fn is_given_up(&self, theirs: State, since: Timestamp) -> bool {
+        self.given_up == Some((theirs, since))
     }
 
     /// Returns what is known of a state without asking anybody. A state that was found in the history of an earlier

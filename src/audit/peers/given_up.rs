@@ -1,0 +1,32 @@
+//! States of a history that an operator gave up: the peer that still confirms them shows nothing new.
+
+use super::relation::Relation;
+use crate::audit::auditor::Auditor;
+use crate::clock::Timestamp;
+use crate::ledger::State;
+use crate::trust::HistoryEntry;
+
+impl Auditor {
+    /// Returns whether a state was trusted here before the present history began, at `since`. Where that cannot be read, it
+    /// may have been.
+    pub(super) fn is_given_up(
+        &self,
+        relation: &mut Relation,
+        theirs: State,
+        since: Timestamp,
+    ) -> bool {
+        if relation.is_given_up(theirs, since) {
+            return true;
+        }
+        let Ok(entries) = self.store.history(&relation.record.database) else {
+            return true; // the next check of the database tells why
+        };
+        let begin = entries.iter().rposition(HistoryEntry::is_a_beginning);
+        let mut before = entries.iter().take(begin.unwrap_or(0));
+        let is_given_up = before.any(|entry| entry.state == theirs);
+        if is_given_up {
+            relation.give_up(theirs, since);
+        }
+        is_given_up
+    }
+}
