@@ -7,7 +7,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use immuaudit::audit::{Exit, Outcome, Standing};
-use immuaudit::drill::{Delivery, Ledger, Sent};
+use immuaudit::config::Signatures;
+use immuaudit::drill::{Delivery, Ledger, Options, Sent};
 use immuaudit::ledger::{Digest, State};
 use immuaudit::trust::Acknowledgement;
 use immuaudit::wire::method;
@@ -202,4 +203,86 @@ fn what_was_given_up_here_is_no_second_history_though_a_peer_confirms_it_anew() 
     is_quiet(&peering.cycle(&mut auditor), Standing::Pending);
     peering.says_signed(never_seen);
     is_a_split(&peering.cycle(&mut auditor));
+}
+
+#[test]
+fn an_old_word_confirms_nothing_and_its_contradiction_counts_once() {
+    let peering = Peering::signed();
+    let mut auditor = peering.auditor();
+    peering.is_down();
+    peering.cycle(&mut auditor);
+    peering.sim.embedded.grow(DATABASE, 10);
+    peering.cycle(&mut auditor);
+    peering.sim.time.advance(20 * INTERVAL);
+    let (state, signature) = peering.signed_state(peering.fork(5, 15));
+    let old = peering.now() - 600;
+    // the server is asked once for what the history on disk does not tell
+    peering.answers(peering.note(peering.state(15), None, old));
+    peering.proofs();
+    for _ in 0..3 {
+        let outcome = peering.cycle(&mut auditor);
+        is_quiet(&outcome, Standing::Silent);
+        assert_eq!(outcome.peers[0].agreed, None);
+    }
+    assert_eq!(peering.proofs(), 1);
+    // by its word alone, until an operator closes it
+    peering.answers(peering.note(other(state), None, old));
+    let outcome = peering.cycle(&mut auditor);
+    assert_eq!(standing(&outcome), Standing::Disagrees);
+    close_the_disagreement(&peering);
+    is_quiet(&peering.cycle(&mut auditor), Standing::Silent);
+    drop(auditor);
+    let mut auditor = peering.auditor();
+    is_quiet(&peering.cycle(&mut auditor), Standing::Silent);
+    // from before the history that is trusted here
+    let before = peering.note(state, Some(signature.clone()), old - 3_600);
+    peering.answers(before);
+    is_quiet(&peering.cycle(&mut auditor), Standing::Silent);
+    peering.answers(peering.note(state, Some(signature), old));
+    is_a_split(&peering.cycle(&mut auditor));
+}
+
+#[test]
+fn a_word_from_the_future_contradicts_if_the_server_signed_it() {
+    let peering = Peering::signed();
+    let mut auditor = peering.auditor();
+    let (state, signature) = peering.signed_state(peering.fork(5, 10));
+    peering.is_down();
+    peering.cycle(&mut auditor);
+    let ahead = peering.now() + 3_600;
+    peering.answers(peering.note(state, None, ahead));
+    is_quiet(&peering.cycle(&mut auditor), Standing::Silent);
+    peering.answers(peering.note(state, Some(signature), ahead));
+    is_a_split(&peering.cycle(&mut auditor));
+}
+
+#[test]
+fn a_kept_disagreement_becomes_a_split_view_when_the_servers_key_is_known() {
+    let mut peering = Peering::signed();
+    let theirs = peering.signed_state(peering.fork(5, 10));
+    let keys = std::mem::replace(&mut peering.policy.signatures, Signatures::NotRequired);
+    let mut auditor = peering.auditor();
+    peering.cycle(&mut auditor);
+    peering.says_signed(theirs);
+    let outcome = peering.cycle(&mut auditor);
+    assert_eq!(standing(&outcome), Standing::Disagrees);
+    peering.is_down();
+    drop(auditor);
+    peering.policy.signatures = keys;
+    let mut auditor = peering.auditor();
+    let outcome = peering.cycle(&mut auditor);
+    is_a_split(&outcome);
+    assert!(outcome.peers[0].disagreement.is_none());
+    // where none is named it stays what it is
+    let mut peering = Peering::new(Options::default().signed());
+    peering.policy.signatures = Signatures::NotRequired;
+    let theirs = peering.signed_state(peering.fork(5, 10));
+    let mut auditor = peering.auditor();
+    peering.cycle(&mut auditor);
+    peering.says_signed(theirs);
+    peering.cycle(&mut auditor);
+    peering.is_down();
+    drop(auditor);
+    let mut auditor = peering.auditor();
+    assert_eq!(standing(&peering.cycle(&mut auditor)), Standing::Disagrees);
 }

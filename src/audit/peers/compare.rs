@@ -1,6 +1,7 @@
 //! The words of all peers on one database, against the state that was proven just now.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::due::overdue;
 use super::relation::{ByAnswer, Found, Relation, Standing};
@@ -147,6 +148,8 @@ impl Auditor {
         } else {
             relation.record.waiting = None;
         }
+        let told = self.signed_after_all(relation, ours, line)?;
+        split = split.or(told);
         // one that contradicts nothing keeps no other from waiting
         let waiting = &mut relation.record.waiting;
         waiting.take_if(|waiting| waiting.time <= ours.since);
@@ -158,19 +161,27 @@ impl Auditor {
         match word.age(now, allowed) {
             Age::Stale(old) => {
                 relation.fall_silent(format!("its last word is {}s old", old.as_secs()));
-                return Some(split);
+                let told = self.compare_late(relation, &word, ours, line)?;
+                return Some(split.or(told));
             }
             Age::Future(ahead) => {
                 let ahead = ahead.as_secs();
                 relation.fall_silent(format!(
                     "its clock, or this one, is wrong: its word is {ahead}s ahead"
                 ));
-                return Some(split);
+                if !self.is_signed_by_the_server(&word) {
+                    return Some(split);
+                }
+                let told = self.compare_late(relation, &word, ours, line)?;
+                return Some(split.or(told));
             }
             Age::Fresh => {}
         }
         relation.theirs = Some(word.state);
         let found = self.find(relation, &word, ours, line)?;
+        if !matches!(found, Found::Unclear(_)) {
+            relation.compared = Some((word.state, word.signature.is_some(), ours.since));
+        }
         let told = self.apply(relation, &word, found, ours);
         Some(split.or(told))
     }
@@ -331,7 +342,7 @@ impl Auditor {
 
     /// Returns whether the server signed a peer's state for this very database, by a key of the settings. A key that only
     /// the peer names proves nothing.
-    fn is_signed_by_the_server(&self, word: &Word) -> bool {
+    pub(super) fn is_signed_by_the_server(&self, word: &Word) -> bool {
         let keys = self.policy.signatures.keys();
         let note = SignedNote::read(word.note.as_bytes()).ok();
         let checkpoint = note.and_then(|note| Checkpoint::read(note.text()).ok());
@@ -342,13 +353,18 @@ impl Auditor {
 
 /// Returns the word that waits to be compared.
 fn waiting_word(waiting: &Waiting) -> Option<Word> {
-    let note = SignedNote::read(waiting.note.as_bytes()).ok()?;
-    let checkpoint = Checkpoint::read(note.text()).ok()?;
+    word_of(&waiting.note, waiting.time)
+}
+
+/// Returns the word of a note that is kept, said by that time.
+pub(super) fn word_of(note: &Arc<str>, time: Timestamp) -> Option<Word> {
+    let signed = SignedNote::read(note.as_bytes()).ok()?;
+    let checkpoint = Checkpoint::read(signed.text()).ok()?;
     Some(Word {
         state: checkpoint.state,
-        time: waiting.time,
+        time,
         signature: checkpoint.signature,
-        note: waiting.note.clone(),
+        note: Arc::clone(note),
     })
 }
 

@@ -3,7 +3,8 @@
 //! A peer's word makes this auditor look; it accuses nobody. An accusation rests on the server's signature by a key of the
 //! settings, or on the server's own answer. Trusted states are untouched by all of it. Reading order: `relation` (what is
 //! remembered of a peer and a database), `compare` (one word against the trusted state), `given_up`
-//! (what was trusted before the present history), `split` (evidence and alarm),
+//! (what was trusted before the present history), `late` (words
+//! that confirm nothing any more), `split` (evidence and alarm),
 //! `report` (what is told), `due` (what is overdue), `keep` (what is kept on disk), `file`
 //! (checkpoints that came in a file).
 
@@ -12,6 +13,7 @@ mod due;
 mod file;
 mod given_up;
 mod keep;
+mod late;
 mod relation;
 mod report;
 mod split;

@@ -96,6 +96,9 @@ pub(in crate::audit) struct Relation {
     /// The peer's state that was looked at last.
     pub theirs: Option<State>,
     settled: Option<Settled>,
+    /// The state whose contradiction was drawn the consequence of, whether it bore a signature, and since when the history
+    /// was trusted that it was compared with.
+    pub(super) compared: Option<(State, bool, Timestamp)>,
     /// A state of a history that was given up here, and since when the present one is trusted.
     given_up: Option<(State, Timestamp)>,
 }
@@ -126,6 +129,7 @@ impl Relation {
             theirs: None,
             settled: None,
             given_up: None,
+            compared: None,
             record,
         }
     }
