@@ -129,18 +129,23 @@ impl Auditor {
         lines.map(|line| member(line, "evidence").into()).collect()
     }
 
-    /// Waits until the split is an alarm here; the cycles that it took.
+    /// Waits until the split is an alarm here.
     #[track_caller]
-    fn finds_the_split(&mut self, since: usize) -> usize {
+    fn finds_the_split(&mut self) {
         let end = Instant::now() + Duration::from_secs(30);
-        loop {
-            let cycles = self.cycles();
-            if !self.splits().is_empty() {
-                return cycles - since;
-            }
+        while self.splits().is_empty() {
             assert!(Instant::now() < end, "{}", self.running().log());
             thread::sleep(Duration::from_millis(50));
         }
+        self.running().wait_for("tampered=1");
+    }
+
+    /// The cycle that found it first, counted from the one behind this one.
+    fn found_in_cycle(&mut self, since: usize) -> usize {
+        let log = self.running().log();
+        let mut cycles = log.lines().filter(|line| line.contains("INFO  cycle "));
+        let first = cycles.position(|line| line.contains("tampered=1"));
+        (first.expect("a cycle that found it") + 1).saturating_sub(since)
     }
 
     fn cycles(&mut self) -> usize {
@@ -217,14 +222,16 @@ fn a_split_view_is_an_alarm_on_both_sides_within_a_cycle_and_its_evidence_holds_
             let since: Vec<usize> = three.auditors.iter_mut().map(Auditor::cycles).collect();
             let mut took = Vec::new();
             for (auditor, since) in three.auditors.iter_mut().zip(since) {
-                took.push(auditor.finds_the_split(since));
+                auditor.finds_the_split();
+                took.push(auditor.found_in_cycle(since));
                 for evidence in auditor.splits() {
                     verifies_offline(&evidence, &key);
                 }
             }
             loud(format!("a split view was found after {took:?} cycles\n"));
-            // one cycle in which each is shown its view, one that compares, and one that was under way
-            assert!(took.iter().all(|cycles| *cycles <= 3), "{took:?}");
+            // one that was under way, one in which each is shown its view, one that compares, and one if an answer came late;
+            // on a busy machine one more may begin meanwhile
+            assert!(took.iter().all(|cycles| *cycles <= 5), "{took:?}");
             let _ = &three.place;
         },
     );
@@ -251,7 +258,7 @@ fn a_split_that_comes_while_the_auditors_are_cut_off_from_each_other_is_found_on
             }
             three.cut(false);
             for auditor in &mut three.auditors {
-                auditor.finds_the_split(0);
+                auditor.finds_the_split();
                 for evidence in auditor.splits() {
                     verifies_offline(&evidence, &key);
                 }
