@@ -35,9 +35,10 @@ pub fn run(settings: &Settings, effective: &Effective, process: &Process) -> Res
     let server = open::server(settings, stop.clone())?.on_progress(move || progress.progress());
     let watch = watch::start(settings, effective, &mut store, &server)?;
     let peers = open::hearing(settings, server.clock())?;
-    let mut auditor = Auditor::new(server, store, open::policy(settings))
+    let auditor = Auditor::new(server, store, open::policy(settings))
         .with_mirror(settings.audit.mirror)
         .with_peers_of(peers);
+    let mut auditor = open::to_the_end(auditor);
     let exit = match settings.audit.repeat {
         Repeat::Once => {
             let exit = once(&mut auditor, settings, &watch).exit();
@@ -60,7 +61,6 @@ pub fn run(settings: &Settings, effective: &Effective, process: &Process) -> Res
             watched.until_stopped(&mut auditor)
         }
     };
-    open::keep_to_the_end(auditor);
     Ok(exit)
 }
 

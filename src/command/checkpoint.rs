@@ -112,12 +112,19 @@ fn read(file: &Path) -> Result<(Vec<Read>, usize), Failed> {
 }
 
 fn content(file: &Path) -> Result<Vec<u8>, String> {
+    match file.to_str() {
+        Some("-") => whole(Ok(io::stdin().lock())),
+        _ => whole(File::open(file)),
+    }
+}
+
+/// Reads a file of checkpoints, once it is open.
+///
+/// # Errors
+/// Why it cannot be read, or that it is too long.
+pub(super) fn whole(opened: io::Result<impl io::Read>) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    let bounded = MAX_FILE + 1;
-    let read = match file.to_str() {
-        Some("-") => io::stdin().lock().take(bounded).read_to_end(&mut bytes),
-        _ => File::open(file).and_then(|open| open.take(bounded).read_to_end(&mut bytes)),
-    };
+    let read = opened.and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes));
     read.map_err(|error| format!("it cannot be read: {error}"))?;
     match number(bytes.len()) > MAX_FILE {
         true => Err(format!("it is longer than {MAX_FILE} bytes")),

@@ -36,7 +36,8 @@ pub fn run(settings: &Settings, another: &Another) -> Result<Exit, Failed> {
     };
     let store = Store::open_beside(&open::location(settings))?;
     let server = open::server(settings, stop)?;
-    let mut auditor = Auditor::new(server, store, open::policy(settings));
+    let auditor = Auditor::new(server, store, open::policy(settings));
+    let mut auditor = open::to_the_end(auditor);
     let mut worst = Exit::Good;
     let mut compared = 0;
     for one in &theirs.databases {
@@ -65,7 +66,6 @@ pub fn run(settings: &Settings, another: &Another) -> Result<Exit, Failed> {
         print("nothing to compare: no database is trusted by both");
         worst = worst.max(Exit::Incomplete);
     }
-    open::keep_to_the_end(auditor);
     Ok(worst)
 }
 

@@ -1,9 +1,9 @@
 //! `compare FILE --peer-key KEY`: another auditor's checkpoints that came in a file, for a machine without network too.
 
 use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
+use super::checkpoint::whole;
 use super::open::{self, Failed};
 use crate::audit::{Auditor, Exit, Standing, WordCompared};
 use crate::checkpoint::VerifierKey;
@@ -11,11 +11,8 @@ use crate::config::Settings;
 use crate::peer::{Heard, Witness, judge};
 use crate::report::{alarm_lines, complain, peer_line, print};
 use crate::stop::Stop;
-use crate::text::{Shown, number};
+use crate::text::Shown;
 use crate::trust::Store;
-
-/// Longest file that is read, in bytes: 10,000 databases with a handful of signatures.
-const MAX_FILE: u64 = 16 << 20;
 
 /// Holds the checkpoints of a file against one's own; works while the auditor runs.
 pub fn run(
@@ -31,7 +28,8 @@ pub fn run(
         name,
         keys: keys.to_vec(),
     };
-    let bytes = content(file).map_err(|why| Failed::Key(format!("{}: {why}", file.display())))?;
+    let bytes =
+        whole(File::open(file)).map_err(|why| Failed::Key(format!("{}: {why}", file.display())))?;
     let Heard {
         words,
         of_others,
@@ -47,7 +45,8 @@ pub fn run(
     }
     let store = Store::open_beside(&open::location(settings))?;
     let server = open::server(settings, stop)?;
-    let mut auditor = Auditor::new(server, store, open::policy(settings));
+    let auditor = Auditor::new(server, store, open::policy(settings));
+    let mut auditor = open::to_the_end(auditor);
     let mut compared = 0;
     for (database, word) in &words {
         let shown = Shown::new(database);
@@ -103,14 +102,4 @@ fn tell(auditor: &Auditor, database: &str, of: &WordCompared) {
         }
     }
     print(&text);
-}
-
-fn content(file: &Path) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let read = File::open(file).and_then(|open| open.take(MAX_FILE + 1).read_to_end(&mut bytes));
-    read.map_err(|error| format!("it cannot be read: {error}"))?;
-    match number(bytes.len()) > MAX_FILE {
-        true => Err(format!("it is longer than {MAX_FILE} bytes")),
-        false => Ok(bytes),
-    }
 }

@@ -1,6 +1,6 @@
 //! One exercise of the drill: an embedded ledger, an auditor of its own, and what it says.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 use std::{env, fs, process};
 
@@ -23,6 +23,8 @@ pub struct Said {
     pub took: Duration,
 }
 
+/// The label of the server.
+pub(super) const SERVER: &str = "drill";
 /// A second database, to see that nobody else's trouble touches it.
 const OTHER: &str = "otherdb";
 /// Deadline of a call: a busy machine is no liar.
@@ -118,24 +120,12 @@ impl Bench {
             .map_err(|error| format!("the embedded ledger does not start: {error}"))?;
         fill(&embedded, DATABASE);
         fill(&embedded, OTHER);
-        let signatures = match (audited, embedded.public_pem()) {
-            (Audited::WithKey, Some(pem)) => {
-                Signatures::By(PublicKey::from_pem(&pem).map_err(|bad| bad.to_string())?)
-            }
-            _ => Signatures::NotRequired,
-        };
         let folder = Folder::new()?;
-        let location = Location {
-            dir: folder.0.clone(),
-            roots: None,
-            server: "drill".into(),
-        };
-        let store = Store::open(&location, clock::now()).map_err(|failure| failure.to_string())?;
-        let endpoint = Endpoint::on_loopback(embedded.port());
-        let server =
-            Server::new(endpoint, login, timeout, Stop::new()).map_err(|none| none.to_string())?;
         let policy = Policy {
-            signatures,
+            signatures: match audited {
+                Audited::WithKey => by_its_key(&embedded)?,
+                _ => Signatures::NotRequired,
+            },
             values: Values {
                 sample: match audited {
                     Audited::ReadingValues => u64::MAX, // every transaction in every cycle
@@ -147,7 +137,7 @@ impl Bench {
             ..Policy::of_consistency()
         };
         Ok(Bench {
-            auditor: Auditor::new(server, store, policy),
+            auditor: auditor(&embedded, login, timeout, policy, &folder)?,
             embedded,
             told_of_all: false,
             _folder: folder,
@@ -207,6 +197,35 @@ impl Bench {
     }
 }
 
+/// Makes an auditor of a ledger on loopback, which has its files in a folder.
+pub(super) fn auditor(
+    ledger: &Embedded,
+    login: Login,
+    timeout: Duration,
+    policy: Policy,
+    folder: &Folder,
+) -> Result<Auditor, String> {
+    let location = Location {
+        dir: folder.0.clone(),
+        roots: None,
+        server: SERVER.into(),
+    };
+    let store = Store::open(&location, clock::now()).map_err(|failure| failure.to_string())?;
+    let endpoint = Endpoint::on_loopback(ledger.port());
+    let server =
+        Server::new(endpoint, login, timeout, Stop::new()).map_err(|none| none.to_string())?;
+    Ok(Auditor::new(server, store, policy))
+}
+
+/// Demands the signature of a ledger, if it has a key.
+pub(super) fn by_its_key(ledger: &Embedded) -> Result<Signatures, String> {
+    let Some(pem) = ledger.public_pem() else {
+        return Ok(Signatures::NotRequired);
+    };
+    let keys = PublicKey::from_pem(&pem).map_err(|bad| bad.to_string())?;
+    Ok(Signatures::By(keys))
+}
+
 /// A folder of the exercise's own, gone when it ends.
 pub(super) struct Folder(PathBuf);
 
@@ -219,10 +238,6 @@ impl Folder {
         let path = env::temp_dir().join(name);
         fs::create_dir(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(Folder(path))
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.0
     }
 }
 

@@ -2,20 +2,17 @@
 
 use std::time::Duration;
 
-use super::exercise::{DATABASE, Folder, PATIENT, Said};
+use super::exercise::{DATABASE, Folder, PATIENT, SERVER, Said, auditor, by_its_key};
 use crate::audit::{Auditor, Outcome, Policy};
-use crate::checkpoint::{Checkpoint, KeyName, Origin, SignerKey, cosigned};
-use crate::clock::{self, Clock};
-use crate::config::{PeerSettings, Roots, Secret, Signatures, Url};
+use crate::checkpoint::{KeyName, SignerKey};
+use crate::clock::{self, Clock, Timestamp};
+use crate::config::{PeerSettings, Roots, Secret, Url};
 use crate::drill::{Embedded, Options, Peer, PeerLie, Serving, SigningKey, Split, fill};
-use crate::ledger::{Digest, PublicKey, Signature, State, StateShape};
+use crate::ledger::{Digest, Signature, State, StateShape};
 use crate::peer::{Fetcher, Hearing, Witness};
-use crate::server::{Endpoint, Login, Server};
-use crate::stop::Stop;
-use crate::trust::{Location, Store};
+use crate::report::checkpoint;
+use crate::server::Login;
 
-/// The label of the server.
-const SERVER: &str = "drill";
 /// The user who is shown the second view.
 const SECOND: &str = "immudb2";
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -79,7 +76,7 @@ pub fn lied_to_by(lie: PeerLie) -> Result<Said, String> {
         PeerLie::OtherServerKey => {
             let signed = SigningKey::generate()
                 .and_then(|key| key.sign(StateShape::WithDatabase, DATABASE, &other));
-            text(say(other, signed, now))
+            text(say(other, signed.as_ref(), now))
         }
         PeerLie::Replayed => text(say(early, None, now)),
         PeerLie::Stale => text(say(state, None, now - DAY.as_secs())),
@@ -173,31 +170,18 @@ struct Side {
 impl Side {
     fn new(server: &Embedded, user: &str, name: &str, other: &str) -> Result<Side, String> {
         let folder = Folder::new()?;
-        let location = Location {
-            dir: folder.path().to_owned(),
-            roots: None,
-            server: SERVER.into(),
-        };
-        let store = Store::open(&location, clock::now()).map_err(|failure| failure.to_string())?;
         let login = Login {
             user: user.into(),
             password: Secret::new("immudb".to_owned()),
         };
-        let endpoint = Endpoint::on_loopback(server.port());
-        let reached = Server::new(endpoint, login, PATIENT, Stop::new());
-        let reached = reached.map_err(|none| none.to_string())?;
-        let signatures = match server.public_pem() {
-            Some(pem) => Signatures::By(PublicKey::from_pem(&pem).map_err(|bad| bad.to_string())?),
-            None => Signatures::NotRequired,
-        };
         let policy = Policy {
-            signatures,
+            signatures: by_its_key(server)?,
             ..Policy::of_consistency()
         };
         let peer = Peer::start().map_err(|error| error.to_string())?;
         let hearing = hearing(&peer, signer(other)?)?;
         Ok(Side {
-            auditor: Auditor::new(reached, store, policy).with_peers_of(hearing),
+            auditor: auditor(server, login, PATIENT, policy, &folder)?.with_peers_of(hearing),
             key: signer(name)?,
             checkpoint: String::new(),
             peer,
@@ -218,7 +202,7 @@ impl Side {
             .find(|of| of.database == DATABASE);
         let outcome = outcome.ok_or("the database was not checked")?;
         if let (Some(state), true) = (outcome.shown, outcome.state_verdict().is_proven()) {
-            let signature = outcome.signature.clone();
+            let signature = outcome.signature.as_ref();
             self.checkpoint = note(SERVER, state, signature, &self.key, later());
         }
         if self.said.as_ref().is_none_or(|said| said.right) {
@@ -272,19 +256,12 @@ fn signer(name: &str) -> Result<SignerKey, String> {
 fn note(
     server: &str,
     state: State,
-    signature: Option<Signature>,
+    signature: Option<&Signature>,
     key: &SignerKey,
     time: u64,
 ) -> String {
-    let checkpoint = Checkpoint {
-        origin: Origin {
-            server: server.to_owned(),
-            database: DATABASE.to_owned(),
-        },
-        state,
-        signature,
-    };
-    cosigned(&checkpoint, key, time).to_string()
+    let time = Timestamp::from_unix(time);
+    checkpoint((server, DATABASE), state, signature, key, time)
 }
 
 /// The time of a checkpoint in unix seconds: a second ahead, for one of the very second in which a history began to be trusted

@@ -17,7 +17,8 @@ pub fn run(settings: &Settings, task: &LocateTask) -> Result<Exit, Failed> {
     };
     let store = Store::open_beside(&open::location(settings))?;
     let server = open::server(settings, stop.clone())?;
-    let mut auditor = Auditor::new(server, store, open::policy(settings));
+    let auditor = Auditor::new(server, store, open::policy(settings));
+    let mut auditor = open::to_the_end(auditor);
     let asked = ask(settings, task, mirror.as_ref(), &mut auditor, &stop)?;
     for warning in auditor.store_warnings() {
         log_warning(&settings.server.name, warning);
@@ -33,7 +34,6 @@ pub fn run(settings: &Settings, task: &LocateTask) -> Result<Exit, Failed> {
         Format::Json => located_json(&settings.server.name, &whereabouts),
         Format::Text => text,
     });
-    open::keep_to_the_end(auditor);
     Ok(whereabouts.exit())
 }
 

@@ -1,13 +1,14 @@
 //! From settings to the rooms they are for.
 
+use std::fmt;
 use std::fs::DirBuilder;
+use std::mem::ManuallyDrop;
 use std::os::unix::fs::{self, DirBuilderExt};
 use std::path::Path;
-use std::{fmt, mem};
 
 use log::Level;
 
-use crate::audit::{BadStates, Pin, Policy};
+use crate::audit::{Auditor, BadStates, Pin, Policy};
 use crate::clock::{self, Clock};
 use crate::config::{Effective, PeerSettings, Problem, Repeat, Roots, Settings, Transport};
 use crate::monitor::CannotListen;
@@ -20,10 +21,10 @@ use crate::sys;
 use crate::text::Shown;
 use crate::trust::{LocalFailure, Location, OutcomeRecord, Store};
 
-/// Keeps what has a connection until the process ends. To take gRPC apart would delay the end by a second in some runs: its
-/// threads look around that often whether they are to end.
-pub fn keep_to_the_end<T>(connected: T) {
-    mem::forget(connected);
+/// Keeps the auditor of a command, and its connection, until the process ends. To take gRPC apart would delay the end by a
+/// second in some runs: its threads look around that often whether they are to end.
+pub fn to_the_end(auditor: Auditor) -> ManuallyDrop<Auditor> {
+    ManuallyDrop::new(auditor)
 }
 
 /// Most databases that a message names.

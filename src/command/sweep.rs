@@ -28,9 +28,10 @@ pub fn run(
     ends.audit.repeat = Repeat::Once;
     let peers = open::hearing(&ends, server.clock())?;
     let watch = watch::start(&ends, effective, &mut store, &server)?;
-    let mut auditor = Auditor::new(server, store, open::policy(settings))
+    let auditor = Auditor::new(server, store, open::policy(settings))
         .with_mirror(settings.audit.mirror)
         .with_peers_of(peers);
+    let mut auditor = open::to_the_end(auditor);
     let checked = once(&mut auditor, settings, &watch);
     let mut exit = checked.exit();
     let readable = auditor.readable();
@@ -62,7 +63,6 @@ pub fn run(
         }
     }
     watch.close(settings);
-    open::keep_to_the_end(auditor);
     Ok(exit)
 }
 

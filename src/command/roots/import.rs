@@ -20,7 +20,8 @@ pub fn run(settings: &Settings, path: &Path, alarm: bool) -> Result<Exit, Failed
     }
     let store = open::store(settings)?;
     let server = open::server(settings, stop)?;
-    let mut auditor = Auditor::new(server, store, open::policy(settings));
+    let auditor = Auditor::new(server, store, open::policy(settings));
+    let mut auditor = open::to_the_end(auditor);
     let on_refusal = if alarm {
         OnRefusal::Alarm
     } else {
@@ -52,7 +53,6 @@ pub fn run(settings: &Settings, path: &Path, alarm: bool) -> Result<Exit, Failed
     for warning in auditor.store_warnings() {
         log_warning(&settings.server.name, warning);
     }
-    open::keep_to_the_end(auditor);
     Ok(exit)
 }
 
