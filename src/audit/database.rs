@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::age::Age;
-use super::peers::Relation;
+use super::peers::{Recent, Relation};
 use super::values::{Partials, Scan};
 use crate::checkpoint::KeyName;
 use crate::clock::{Clock, Timestamp};
@@ -58,6 +58,8 @@ pub(super) struct Database {
     pub unmirrored: Option<String>,
     /// How the words of each peer compared.
     pub peers: BTreeMap<KeyName, Relation>,
+    /// The states that were trusted last, for words of peers.
+    pub recent: Recent,
 }
 
 /// In which cycle a database had its turn last; 0: in none.
@@ -94,6 +96,7 @@ impl Database {
             to_mirror: false,
             unmirrored: None,
             peers: BTreeMap::new(),
+            recent: Recent::default(),
         }
     }
 

@@ -20,7 +20,7 @@ use crate::peer::{Age, Word};
 use crate::trust::{PeerRecord, Waiting};
 
 /// What the words of peers are held against.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ours {
     /// The trusted state, proven in this check.
     pub state: State,
@@ -55,6 +55,7 @@ impl Auditor {
             state: trusted.state,
             since: trusted.since,
         };
+        self.databases.of(database).recent.note(ours);
         self.hear();
         let heard: Vec<(KeyName, Option<Word>, String)> = self
             .peers
@@ -233,7 +234,8 @@ impl Auditor {
         Some(found)
     }
 
-    /// Looks for a state in the history on disk; `None` if that does not have its transaction.
+    /// Looks for a state among those that were trusted last, then in the history on disk; `None` if neither has its
+    /// transaction.
     fn in_history(
         &self,
         database: &str,
@@ -243,6 +245,14 @@ impl Auditor {
     ) -> Option<Found> {
         if theirs.tx > ours.state.tx {
             return None;
+        }
+        let held = |here: Digest| match here == theirs.hash {
+            true => Found::Same,
+            false => Found::Other(here, ByAnswer::No),
+        };
+        let recent = self.databases.get(database).map(|of| &of.recent);
+        if let Some(here) = recent.and_then(|recent| recent.hash_at(theirs.tx, ours)) {
+            return Some(held(here));
         }
         let line = line.get_or_insert_with(|| {
             let states = self.store.proven_line(database);
@@ -254,10 +264,7 @@ impl Auditor {
         });
         match line {
             Err(why) => Some(Found::Unclear(why.clone())),
-            Ok(line) => line.get(&theirs.tx).map(|here| match *here == theirs.hash {
-                true => Found::Same,
-                false => Found::Other(*here, ByAnswer::No),
-            }),
+            Ok(line) => line.get(&theirs.tx).copied().map(held),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A peer's word makes this auditor look; it accuses nobody. An accusation rests on the server's signature by a key of the
 //! settings, or on the server's own answer. Trusted states are untouched by all of it. Reading order: `relation` (what is
-//! remembered of a peer and a database), `compare` (one word against the trusted state), `given_up`
+//! remembered of a peer and a database), `compare` (one word against the trusted state), `recent` (the states trusted last), `given_up`
 //! (what was trusted before the present history), `late` (words
 //! that confirm nothing any more), `split` (evidence and alarm),
 //! `report` (what is told), `due` (what is overdue), `keep` (what is kept on disk), `file`
@@ -14,12 +14,14 @@ mod file;
 mod given_up;
 mod keep;
 mod late;
+mod recent;
 mod relation;
 mod report;
 mod split;
 
 pub use file::WordCompared;
 pub(super) use keep::ONCE;
+pub(super) use recent::Recent;
 pub(super) use relation::Relation;
 pub use relation::Standing;
 pub use report::PeerReport;
