@@ -152,6 +152,16 @@ pub(super) enum Urls {
     File(GivenPath),
 }
 
+impl Urls {
+    /// Returns the keys that a table has them under, and their values; of a URL scheme, host and port.
+    pub fn masked(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Urls::Texts(urls) => urls.iter().map(|url| ("url", url.masked())).collect(),
+            Urls::File(given) => vec![("url-file", given.path.to_string_lossy().into_owned())],
+        }
+    }
+}
+
 impl Default for Urls {
     fn default() -> Urls {
         Urls::Texts(Vec::new())

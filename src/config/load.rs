@@ -17,7 +17,8 @@ use super::remark::Remark;
 use super::resolve::{port, resolve, unless_off};
 use super::service;
 use super::settings::Settings;
-use super::verb::{self, AllInstances, CheckpointTask, Drill, EvidenceTask, Name, Task, VERBS};
+use super::task::{AllInstances, CheckpointTask, Drill, EvidenceTask, Task};
+use super::verb::{self, Name, VERBS};
 use super::version;
 use super::words;
 

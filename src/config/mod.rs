@@ -47,6 +47,8 @@ mod settings;
 mod signing;
 mod source;
 mod table;
+mod table_keys;
+mod task;
 #[cfg(test)]
 mod tests;
 mod url;
@@ -78,10 +80,10 @@ pub use settings::{
 };
 pub use signing::SigningKey;
 pub use source::Source;
-pub use url::Url;
-pub use verb::{
+pub use task::{
     AcknowledgeTask, AdoptConsent, Against, AlarmTask, AllInstances, Another, CheckpointTask,
     ClosedAlarms, Control, Drill, EvidenceTask, Installation, KeyTask, ListedAlarms, LocateTask,
     RootsTask, ServiceTask, ShownValues, Task,
 };
+pub use url::Url;
 pub use version::{REVISION, VERSION, build_time};

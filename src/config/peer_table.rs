@@ -9,9 +9,9 @@ use super::draft::{GivenPath, Urls};
 use super::effective::one_line;
 use super::file::kind_of;
 use super::kind::{array, quoted};
-use super::nearest::nearest;
 use super::problem::Problem;
 use super::source::Source;
+use super::table_keys::{Key, each_key};
 use super::url::{self, Url};
 use super::value;
 use crate::checkpoint::{PRIVATE, VerifierKey};
@@ -19,7 +19,7 @@ use crate::checkpoint::{PRIVATE, VerifierKey};
 /// The tables' name.
 pub(super) const TABLE: &str = "peer";
 /// Keys of a table, and what messages call them.
-const KEYS: [(&str, &str); 6] = [
+const KEYS: [Key; 6] = [
     ("url", "peer.url"),
     ("url-file", "peer.url-file"),
     ("keys", "peer.keys"),
@@ -63,45 +63,39 @@ pub(super) fn read(
         source: source.clone(),
         fault: fault.to_owned(),
     };
-    let mut entries: Vec<_> = table.iter().collect();
-    entries.sort_by_key(|(key, _)| key.span().start); // as they stand in the file
     let mut seen = BTreeSet::new();
-    for (key, value) in entries {
-        let source = source(key.span().start);
-        let name = key.get_ref().to_ascii_lowercase();
-        let Some((key, flag)) = KEYS.iter().find(|(key, _)| *key == name) else {
-            problems.push(Problem::UnknownKey {
-                nearest: nearest(&name, KEYS.iter().map(|(key, _)| *key)),
-                key: key.get_ref().to_string(),
-                source,
-            });
-            continue;
-        };
-        if !seen.insert(*key) {
-            problems.push(bad_table(&source, &format!("{key} is there twice")));
-            continue;
-        }
-        let texts = match (value.get_ref(), *key) {
-            (DeValue::String(text), _) => Some(vec![text.to_string()]),
-            (DeValue::Array(items), "keys") => {
-                let texts = items.iter().map(|item| item.get_ref().as_str());
-                texts.map(|text| text.map(str::to_owned)).collect()
+    each_key(
+        table,
+        &KEYS,
+        source,
+        &mut problems,
+        |(key, flag), value, source, problems| {
+            if !seen.insert(key) {
+                problems.push(bad_table(&source, &format!("{key} is there twice")));
+                return;
             }
-            _ => None,
-        };
-        match texts {
-            Some(texts) => problems.extend(read.set(key, flag, &texts, source).err()),
-            None => problems.push(Problem::BadType {
-                flag,
-                source,
-                found: kind_of(value.get_ref()),
-                wanted: match *key {
-                    "keys" => "an array of texts in quotes",
-                    _ => "a text in quotes",
-                },
-            }),
-        }
-    }
+            let texts = match (value, key) {
+                (DeValue::String(text), _) => Some(vec![text.to_string()]),
+                (DeValue::Array(items), "keys") => {
+                    let texts = items.iter().map(|item| item.get_ref().as_str());
+                    texts.map(|text| text.map(str::to_owned)).collect()
+                }
+                _ => None,
+            };
+            match texts {
+                Some(texts) => problems.extend(read.set(key, flag, &texts, source).err()),
+                None => problems.push(Problem::BadType {
+                    flag,
+                    source,
+                    found: kind_of(value),
+                    wanted: match key {
+                        "keys" => "an array of texts in quotes",
+                        _ => "a text in quotes",
+                    },
+                }),
+            }
+        },
+    );
     let has = |key: &str| seen.contains(key);
     for (fault, is_so) in [
         (
@@ -192,13 +186,8 @@ impl PeerTable {
     pub fn to_toml(&self) -> String {
         let mut text = format!("\n[[{TABLE}]] # {}\n", one_line(&self.source));
         let mut line = |key: &str, value: String| text.push_str(&format!("{key} = {value}\n"));
-        match &self.url {
-            Urls::Texts(urls) => {
-                for url in urls {
-                    line("url", quoted(&url.masked()));
-                }
-            }
-            Urls::File(given) => line("url-file", quoted(&given.path.to_string_lossy())),
+        for (key, value) in self.url.masked() {
+            line(key, quoted(&value));
         }
         let keys = self.keys.iter().map(|key| quoted(&key.to_string()));
         line("keys", array(keys));

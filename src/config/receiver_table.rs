@@ -8,10 +8,10 @@ use toml::de::{DeTable, DeValue};
 use super::draft::{GivenPath, Urls};
 use super::file::kind_of;
 use super::kind::quoted;
-use super::nearest::nearest;
 use super::problem::Problem;
 use super::settings::When;
 use super::source::Source;
+use super::table_keys::{Key, each_key};
 use super::url::{self, Url};
 
 /// The tables' name.
@@ -24,7 +24,7 @@ const TAKEN: [&str; 2] = ["exec", "heartbeat"];
 const LONGEST: usize = 64;
 
 /// Keys of a table, and what messages call them.
-const KEYS: [(&str, &str); 7] = [
+const KEYS: [Key; 7] = [
     ("name", "receiver.name"),
     (URL, "receiver.url"),
     ("url-file", "receiver.url-file"),
@@ -72,41 +72,35 @@ pub(super) fn read(
         auth: None,
         when: When::Changes,
     };
-    let mut entries: Vec<_> = table.iter().collect();
-    entries.sort_by_key(|(key, _)| key.span().start); // as they stand in the file
     let mut urls = 0;
     let mut seen = BTreeSet::new();
-    for (key, value) in entries {
-        let source = source(key.span().start);
-        let name = key.get_ref().to_ascii_lowercase();
-        let Some((key, flag)) = KEYS.iter().find(|(key, _)| *key == name) else {
-            problems.push(Problem::UnknownKey {
-                nearest: nearest(&name, KEYS.iter().map(|(key, _)| *key)),
-                key: key.get_ref().to_string(),
-                source,
-            });
-            continue;
-        };
-        let DeValue::String(text) = value.get_ref() else {
-            problems.push(Problem::BadType {
-                flag,
-                source,
-                found: kind_of(value.get_ref()),
-                wanted: "a text in quotes",
-            });
-            continue;
-        };
-        if !seen.insert(*key) {
-            problems.push(Problem::BadTable {
-                table: TABLE,
-                source,
-                fault: format!("{key} is there twice"),
-            });
-            continue;
-        }
-        urls += u32::from(matches!(*key, URL | "url-file"));
-        problems.extend(read.set(key, flag, text, source).err());
-    }
+    each_key(
+        table,
+        &KEYS,
+        source,
+        &mut problems,
+        |(key, flag), value, source, problems| {
+            let DeValue::String(text) = value else {
+                problems.push(Problem::BadType {
+                    flag,
+                    source,
+                    found: kind_of(value),
+                    wanted: "a text in quotes",
+                });
+                return;
+            };
+            if !seen.insert(key) {
+                problems.push(Problem::BadTable {
+                    table: TABLE,
+                    source,
+                    fault: format!("{key} is there twice"),
+                });
+                return;
+            }
+            urls += u32::from(matches!(key, URL | "url-file"));
+            problems.extend(read.set(key, flag, text, source).err());
+        },
+    );
     let lacks = |fault: &str| Problem::BadTable {
         table: TABLE,
         source: read.source.clone(),
@@ -189,9 +183,8 @@ impl ReceiverTable {
         let mut line = |key: &str, value: &str| {
             text.push_str(&format!("{key} = {}\n", quoted(value)));
         };
-        match &self.url {
-            Urls::Texts(urls) => urls.iter().for_each(|url| line(URL, &url.masked())),
-            Urls::File(given) => line("url-file", &given.path.to_string_lossy()),
+        for (key, value) in self.url.masked() {
+            line(key, &value);
         }
         let files = [
             ("ca", &self.ca),

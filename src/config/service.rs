@@ -19,8 +19,9 @@ use super::resolve::resolve;
 use super::secret::Secret;
 use super::setting::Layers;
 use super::source::Source;
+use super::task::{Control, Installation, ServiceTask, Task};
 use super::value;
-use super::verb::{Control, Installation, Name, ServiceTask, Task};
+use super::verb::Name;
 
 /// What a word behind `audit-mode` asks for.
 enum Wanted {

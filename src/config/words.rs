@@ -7,11 +7,12 @@ use super::draft::Draft;
 use super::help;
 use super::problem::Problem;
 use super::source::Source;
-use super::url::Url;
-use super::verb::{
+use super::task::{
     AcknowledgeTask, AdoptConsent, Against, AlarmTask, Another, CheckpointTask, ClosedAlarms,
-    KeyTask, ListedAlarms, LocateTask, Name, RootsTask, ShownValues,
+    KeyTask, ListedAlarms, LocateTask, RootsTask, ShownValues,
 };
+use super::url::Url;
+use super::verb::Name;
 use super::watch_receivers;
 use crate::checkpoint::KeyName;
 

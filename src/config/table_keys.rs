@@ -1,0 +1,35 @@
+//! The keys of one table of an array in a settings file, such as `[[receiver]]`.
+
+use toml::de::{DeTable, DeValue};
+
+use super::nearest::nearest;
+use super::problem::Problem;
+use super::source::Source;
+
+/// A key that a table may have, and what messages call it.
+pub(super) type Key = (&'static str, &'static str);
+
+/// Hands the keys of a table that are among `keys` to `take`, as they stand in the file; the others are problems. `source`
+/// says on which line a byte of the file is.
+pub(super) fn each_key<'t>(
+    table: &'t DeTable<'_>,
+    keys: &[Key],
+    source: &impl Fn(usize) -> Source,
+    problems: &mut Vec<Problem>,
+    mut take: impl FnMut(Key, &'t DeValue<'_>, Source, &mut Vec<Problem>),
+) {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    for (key, value) in entries {
+        let source = source(key.span().start);
+        let name = key.get_ref().to_ascii_lowercase();
+        match keys.iter().find(|(key, _)| *key == name) {
+            Some(key) => take(*key, value.get_ref(), source, problems),
+            None => problems.push(Problem::UnknownKey {
+                nearest: nearest(&name, keys.iter().map(|(key, _)| *key)),
+                key: key.get_ref().to_string(),
+                source,
+            }),
+        }
+    }
+}
