@@ -3,6 +3,7 @@
 mod support;
 
 use std::cell::Cell;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,33 +13,26 @@ use immuaudit::audit::{
 use immuaudit::checkpoint::print_list;
 use immuaudit::config::Signatures;
 use immuaudit::drill::{Delivery, Emulated, Options, Sent};
-use immuaudit::ledger::{Digest, State};
+use immuaudit::ledger::State;
 use immuaudit::peer::{Hearing, InProcess, judge};
-use immuaudit::trust::{Acknowledgement, Finding, Tampering, read_evidence};
+use immuaudit::trust::{Finding, Tampering, read_evidence};
 use immuaudit::wire::method;
-use support::peers::{DATABASE, INTERVAL, Peering, note_by, signer, witness};
+use support::peers::{
+    DATABASE, INTERVAL, Peering, is_well, note_by, other, signer, standing, witness,
+};
 
-/// What is told of the only peer.
+/// The file of a disagreement proves what two auditors say, and nothing against the server.
 #[track_caller]
-fn standing(outcome: &Outcome) -> Standing {
-    let [peer] = outcome.peers.as_slice() else {
-        panic!("{:?}", outcome.peers);
-    };
-    peer.standing
-}
-
-#[track_caller]
-fn is_well(outcome: &Outcome, due: Standing) {
-    assert_eq!(standing(outcome), due, "{:?}", outcome.peers);
-    assert_eq!(outcome.exit(), Exit::Good, "{outcome:?}");
-    assert_eq!(outcome.open_alarms, 0);
-}
-
-fn other(state: State) -> State {
-    State {
-        hash: Digest::of(&[b"another history"]),
-        ..state
-    }
+fn is_the_word_of_witnesses(path: &Path) {
+    let found = recheck(&read_evidence(path).expect("a file"), &[]);
+    let is_due = matches!(
+        &found,
+        Rechecked::Shown {
+            bearing: Bearing::Witnesses,
+            ..
+        }
+    );
+    assert!(is_due, "{found:?}");
 }
 
 #[test]
@@ -198,23 +192,8 @@ fn a_peers_word_alone_is_a_disagreement_that_stays_until_an_operator_closes_it()
         .sim
         .store_beside()
         .disagreement_path(DATABASE, "zone-b");
-    let found = recheck(&read_evidence(&path).expect("a file"), &[]);
-    let is_due = matches!(
-        &found,
-        Rechecked::Shown {
-            bearing: Bearing::Witnesses,
-            ..
-        }
-    );
-    assert!(is_due, "{found:?}");
-    let change = Acknowledgement {
-        disagreement: true,
-        ..Acknowledgement::default()
-    };
-    let store = peering.sim.store_beside();
-    store
-        .acknowledge(DATABASE, change, "kim", peering.sim.clock.now())
-        .expect("a file");
+    is_the_word_of_witnesses(&path);
+    peering.close_the_disagreement();
     is_well(&peering.cycle(&mut auditor), Standing::Silent);
     peering.says(peering.state(10));
     is_well(&peering.cycle(&mut auditor), Standing::Agrees);
@@ -654,15 +633,7 @@ fn a_disagreement_is_on_disk_before_it_is_told_and_its_evidence_is_written_once_
     std::fs::remove_file(&blocked).expect("a file");
     peering.is_down();
     peering.cycle(&mut auditor);
-    let found = recheck(&read_evidence(&path).expect("a file"), &[]);
-    let is_due = matches!(
-        &found,
-        Rechecked::Shown {
-            bearing: Bearing::Witnesses,
-            ..
-        }
-    );
-    assert!(is_due, "{found:?}");
+    is_the_word_of_witnesses(&path);
 }
 
 #[test]
@@ -698,13 +669,7 @@ fn a_disagreement_with_a_peer_that_is_not_named_any_more_is_kept_until_an_operat
     let outcome = peering.cycle(&mut auditor);
     assert_eq!(standing(&outcome), Standing::Disagrees, "it is named again");
     auditor.change_peers(another());
-    let change = Acknowledgement {
-        disagreement: true,
-        ..Acknowledgement::default()
-    };
-    store
-        .acknowledge(DATABASE, change, "kim", peering.sim.clock.now())
-        .expect("a file");
+    peering.close_the_disagreement();
     peering.cycle(&mut auditor);
     assert!(disagreeing().is_empty());
 }

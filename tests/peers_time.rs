@@ -9,52 +9,16 @@ use std::time::Duration;
 use immuaudit::audit::{Exit, Outcome, Standing};
 use immuaudit::config::Signatures;
 use immuaudit::drill::{Delivery, Ledger, Options, Sent};
-use immuaudit::ledger::{Digest, State};
-use immuaudit::trust::Acknowledgement;
+use immuaudit::ledger::State;
 use immuaudit::wire::method;
-use support::peers::{DATABASE, INTERVAL, Peering};
+use support::peers::{DATABASE, INTERVAL, Peering, is_well, other, standing};
 
 const DAY: i64 = 86_400;
-
-/// What is told of the only peer.
-#[track_caller]
-fn standing(outcome: &Outcome) -> Standing {
-    let [peer] = outcome.peers.as_slice() else {
-        panic!("{:?}", outcome.peers);
-    };
-    peer.standing
-}
-
-#[track_caller]
-fn is_quiet(outcome: &Outcome, due: Standing) {
-    assert_eq!(standing(outcome), due, "{:?}", outcome.peers);
-    assert_eq!(outcome.exit(), Exit::Good, "{outcome:?}");
-    assert_eq!(outcome.open_alarms, 0);
-}
 
 #[track_caller]
 fn is_a_split(outcome: &Outcome) {
     assert_eq!(outcome.verdict.word(), "split-view", "{outcome:?}");
     assert_eq!((outcome.exit(), outcome.open_alarms), (Exit::Tampered, 1));
-}
-
-fn other(state: State) -> State {
-    State {
-        hash: Digest::of(&[b"another history"]),
-        ..state
-    }
-}
-
-fn close_the_disagreement(peering: &Peering) {
-    let change = Acknowledgement {
-        disagreement: true,
-        ..Acknowledgement::default()
-    };
-    let now = peering.sim.clock.now();
-    let store = peering.sim.store_beside();
-    store
-        .acknowledge(DATABASE, change, "kim", now)
-        .expect("a file");
 }
 
 #[test]
@@ -81,7 +45,7 @@ fn a_state_that_was_ahead_is_in_the_history_here_only_once_that_has_come_to_it()
         peering.cycle(&mut auditor);
         *shown.borrow_mut() = Some(forged);
         peering.says(ahead);
-        is_quiet(&peering.cycle(&mut auditor), Standing::Ahead);
+        is_well(&peering.cycle(&mut auditor), Standing::Ahead);
         *shown.borrow_mut() = None;
         peering.sim.embedded.put_ledger(DATABASE, honest);
         peering.sim.embedded.grow(DATABASE, 4);
@@ -103,7 +67,7 @@ fn a_word_that_waits_is_compared_though_the_peers_clock_is_minutes_ahead() {
     peering.cycle(&mut auditor);
     let ahead = peering.now() + INTERVAL.as_secs() + 200;
     peering.answers(peering.note(state, Some(signature), ahead));
-    is_quiet(&peering.cycle(&mut auditor), Standing::Pending);
+    is_well(&peering.cycle(&mut auditor), Standing::Pending);
     peering.sim.embedded.grow(DATABASE, 10);
     peering.says(peering.state(20)); // as if nothing had been
     is_a_split(&peering.cycle(&mut auditor));
@@ -120,12 +84,12 @@ fn a_word_that_waits_is_dropped_with_the_history_it_is_older_than_and_where_an_o
             tx: 1 << 63,
             ..peering.state(10)
         }));
-        is_quiet(&peering.cycle(&mut auditor), Standing::Pending);
+        is_well(&peering.cycle(&mut auditor), Standing::Pending);
         peering.answers(""); // it does not repeat it
         let outcome = peering.cycle(&mut auditor);
         assert!(outcome.peers[0].waiting.is_some(), "{outcome:?}");
         match acknowledged {
-            true => close_the_disagreement(&peering),
+            true => peering.close_the_disagreement(),
             false => {
                 let (store, now) = (peering.sim.store_beside(), peering.sim.clock.now());
                 store.distrust(DATABASE, now).expect("files");
@@ -153,8 +117,8 @@ fn a_disagreement_that_was_found_while_the_clock_was_ahead_can_be_closed() {
     peering.answers("");
     let outcome = peering.cycle(&mut auditor);
     assert_eq!(standing(&outcome), Standing::Disagrees);
-    close_the_disagreement(&peering);
-    is_quiet(&peering.cycle(&mut auditor), Standing::Silent);
+    peering.close_the_disagreement();
+    is_well(&peering.cycle(&mut auditor), Standing::Silent);
 }
 
 #[test]
@@ -169,7 +133,7 @@ fn a_history_that_was_first_seen_while_the_clock_was_ahead_is_compared_once_that
         peering.sim.time.step_wall_clock(-DAY);
         // it may be from before the first sight
         peering.says_signed(theirs.clone());
-        is_quiet(&peering.cycle(&mut auditor), Standing::Pending);
+        is_well(&peering.cycle(&mut auditor), Standing::Pending);
         if restarted {
             drop(auditor);
             auditor = peering.auditor();
@@ -193,14 +157,14 @@ fn what_was_given_up_here_is_no_second_history_though_a_peer_confirms_it_anew() 
     let alarm = outcome.alarm.expect("an alarm");
     let (store, now) = (peering.sim.store_beside(), peering.sim.clock.now());
     store.adopt(&alarm.id, "kim", now).expect("adopted");
-    is_quiet(&peering.cycle(&mut auditor), Standing::Silent);
+    is_well(&peering.cycle(&mut auditor), Standing::Silent);
     peering.says_signed(theirs.clone());
     let outcome = peering.cycle(&mut auditor);
-    is_quiet(&outcome, Standing::Pending);
+    is_well(&outcome, Standing::Pending);
     let why = outcome.peers[0].why.clone().unwrap_or_default();
     assert!(why.contains("given up here"), "{why}");
     peering.says(theirs.0); // without the signature as well
-    is_quiet(&peering.cycle(&mut auditor), Standing::Pending);
+    is_well(&peering.cycle(&mut auditor), Standing::Pending);
     peering.says_signed(never_seen);
     is_a_split(&peering.cycle(&mut auditor));
 }
@@ -221,7 +185,7 @@ fn an_old_word_confirms_nothing_and_its_contradiction_counts_once() {
     peering.proofs();
     for _ in 0..3 {
         let outcome = peering.cycle(&mut auditor);
-        is_quiet(&outcome, Standing::Silent);
+        is_well(&outcome, Standing::Silent);
         assert_eq!(outcome.peers[0].agreed, None);
     }
     assert_eq!(peering.proofs(), 1);
@@ -229,15 +193,15 @@ fn an_old_word_confirms_nothing_and_its_contradiction_counts_once() {
     peering.answers(peering.note(other(state), None, old));
     let outcome = peering.cycle(&mut auditor);
     assert_eq!(standing(&outcome), Standing::Disagrees);
-    close_the_disagreement(&peering);
-    is_quiet(&peering.cycle(&mut auditor), Standing::Silent);
+    peering.close_the_disagreement();
+    is_well(&peering.cycle(&mut auditor), Standing::Silent);
     drop(auditor);
     let mut auditor = peering.auditor();
-    is_quiet(&peering.cycle(&mut auditor), Standing::Silent);
+    is_well(&peering.cycle(&mut auditor), Standing::Silent);
     // from before the history that is trusted here
     let before = peering.note(state, Some(signature.clone()), old - 3_600);
     peering.answers(before);
-    is_quiet(&peering.cycle(&mut auditor), Standing::Silent);
+    is_well(&peering.cycle(&mut auditor), Standing::Silent);
     peering.answers(peering.note(state, Some(signature), old));
     is_a_split(&peering.cycle(&mut auditor));
 }
@@ -251,7 +215,7 @@ fn a_word_from_the_future_contradicts_if_the_server_signed_it() {
     peering.cycle(&mut auditor);
     let ahead = peering.now() + 3_600;
     peering.answers(peering.note(state, None, ahead));
-    is_quiet(&peering.cycle(&mut auditor), Standing::Silent);
+    is_well(&peering.cycle(&mut auditor), Standing::Silent);
     peering.answers(peering.note(state, Some(signature), ahead));
     is_a_split(&peering.cycle(&mut auditor));
 }

@@ -30,13 +30,12 @@ struct Auditor {
 
 /// Three auditors that are each other's peers; the second one logs in as `second`.
 struct Three {
-    place: Place,
+    _place: Place,
     auditors: Vec<Auditor>,
 }
 
 impl Three {
-    fn new(port: u16, second: &str, more: &[&str]) -> Three {
-        let place = Place::new();
+    fn new(place: Place, port: u16, second: &str, more: &[&str]) -> Three {
         let names = ["zone-a", "zone-b", "zone-c"];
         let zones: Vec<Zone> = (11..)
             .zip(names)
@@ -92,7 +91,10 @@ impl Three {
             }
         });
         let auditors = auditors.collect();
-        Three { place, auditors }
+        Three {
+            _place: place,
+            auditors,
+        }
     }
 
     fn start(&mut self) {
@@ -164,18 +166,21 @@ impl Auditor {
     }
 }
 
-/// A server that signs, and knows a second user.
-fn two_views(place: &Place) -> (Embedded, String) {
+/// A server that signs and knows a second user, and three auditors of it that run; the last is the setting of its key.
+fn before_two_views() -> (Embedded, Three, String) {
     let options = Options {
         second_user: Some(SECOND.into()),
         ..Options::default()
     };
     let server = Embedded::start(options.signed()).expect("a ledger");
     fill(&server, DB);
+    let place = Place::new();
     let pem = place.join("server.pem");
     fs::write(&pem, server.public_pem().expect("a key")).expect("a file");
     let key = format!("--server-signing-pub-key={}", pem.display());
-    (server, key)
+    let mut three = Three::new(place, zones::expose(server.port()), SECOND, &[&key]);
+    three.start();
+    (server, three, key)
 }
 
 /// Evidence is checked again on a machine that has no network at all: with the server's public key it is proof against the
@@ -208,10 +213,7 @@ fn a_split_view_is_an_alarm_on_both_sides_within_a_cycle_and_its_evidence_holds_
     zones::within(
         "a_split_view_is_an_alarm_on_both_sides_within_a_cycle_and_its_evidence_holds_without_network",
         || {
-            let folder = Place::new();
-            let (server, key) = two_views(&folder);
-            let mut three = Three::new(zones::expose(server.port()), SECOND, &[&key]);
-            three.start();
+            let (server, mut three, key) = before_two_views();
             three.wait_for_cycles(4);
             for auditor in &three.auditors {
                 assert!(auditor.splits().is_empty());
@@ -232,7 +234,6 @@ fn a_split_view_is_an_alarm_on_both_sides_within_a_cycle_and_its_evidence_holds_
             // one that was under way, one in which each is shown its view, one that compares, and one if an answer came late;
             // on a busy machine one more may begin meanwhile
             assert!(took.iter().all(|cycles| *cycles <= 5), "{took:?}");
-            let _ = &three.place;
         },
     );
 }
@@ -242,10 +243,7 @@ fn a_split_that_comes_while_the_auditors_are_cut_off_from_each_other_is_found_on
     zones::within(
         "a_split_that_comes_while_the_auditors_are_cut_off_from_each_other_is_found_once_they_are_not",
         || {
-            let folder = Place::new();
-            let (server, key) = two_views(&folder);
-            let mut three = Three::new(zones::expose(server.port()), SECOND, &[&key]);
-            three.start();
+            let (server, mut three, key) = before_two_views();
             three.wait_for_cycles(3);
             three.cut(true);
             server.split(DB, Split::FromNowOn);
@@ -276,6 +274,7 @@ fn three_auditors_of_an_honest_real_server_agree() {
         let folder = Place::new();
         let real = Real::start(&immudb, &folder.join("data"), &[]);
         let mut three = Three::new(
+            Place::new(),
             zones::expose(real.port),
             "immudb",
             &["--audit-peers-required=2"],

@@ -4,12 +4,13 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use immuaudit::audit::{Auditor, Outcome, Policy};
+use immuaudit::audit::{Auditor, Exit, Outcome, Policy, Standing};
 use immuaudit::checkpoint::{Checkpoint, KeyName, Origin, SignerKey, cosigned};
 use immuaudit::config::Signatures;
 use immuaudit::drill::{Delivery, Ledger, NewEntry, Options, Sent};
-use immuaudit::ledger::{PublicKey, Signature, State};
+use immuaudit::ledger::{Digest, PublicKey, Signature, State};
 use immuaudit::peer::{Hearing, InProcess, Witness};
+use immuaudit::trust::Acknowledgement;
 use immuaudit::wire::method;
 
 use super::simulated::Simulation;
@@ -158,11 +159,47 @@ impl Peering {
         cycle.outcomes.remove(place.expect("an outcome"))
     }
 
+    /// An operator has looked into the disagreement.
+    pub fn close_the_disagreement(&self) {
+        let change = Acknowledgement {
+            disagreement: true,
+            ..Acknowledgement::default()
+        };
+        let store = self.sim.store_beside();
+        let closed = store.acknowledge(DATABASE, change, "kim", self.sim.clock.now());
+        closed.expect("a file");
+    }
+
     /// Proofs that the server was asked for since the last call.
     pub fn proofs(&self) -> u64 {
         let calls = self.sim.embedded.calls();
         self.sim.embedded.reset_calls();
         calls.get(method::VERIFIABLE_TX_BY_ID).copied().unwrap_or(0)
+    }
+}
+
+/// What is told of the only peer.
+#[track_caller]
+pub fn standing(outcome: &Outcome) -> Standing {
+    let [peer] = outcome.peers.as_slice() else {
+        panic!("{:?}", outcome.peers);
+    };
+    peer.standing
+}
+
+/// All is well, and the only peer stands as it is due to.
+#[track_caller]
+pub fn is_well(outcome: &Outcome, due: Standing) {
+    assert_eq!(standing(outcome), due, "{:?}", outcome.peers);
+    assert_eq!(outcome.exit(), Exit::Good, "{outcome:?}");
+    assert_eq!(outcome.open_alarms, 0);
+}
+
+/// Another state of the same transaction.
+pub fn other(state: State) -> State {
+    State {
+        hash: Digest::of(&[b"another history"]),
+        ..state
     }
 }
 
