@@ -156,7 +156,7 @@ fn the_ledger_uses_no_other_room_and_what_travels_uses_the_ledger_alone() {
 const CIRCLES: &[&str] = &[
     "config/argv config/draft config/effective config/file config/flags config/kind config/peer_table \
      config/pem config/persona config/process config/receiver_table config/renewable config/setting \
-     config/settings config/table config/value config/verb",
+     config/settings config/table config/value",
     "config/load config/service",
     "config/peers config/resolve config/watch config/watch_receivers",
     "drill/deliver drill/distort drill/embedded drill/forge drill/lie drill/refuse \

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::due::overdue;
-use super::relation::{ByAnswer, Found, Relation, Standing};
+use super::relation::{ByAnswer, Found, Ours, Relation, Standing};
 use super::report::PeerReport;
 use super::split::Told;
 use crate::audit::age::late_after;
@@ -18,15 +18,6 @@ use crate::clock::Timestamp;
 use crate::ledger::{Digest, State, StateShape};
 use crate::peer::{Age, Word};
 use crate::trust::{PeerRecord, Waiting};
-
-/// What the words of peers are held against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ours {
-    /// The trusted state, proven in this check.
-    pub state: State,
-    /// Since when its history is trusted without a break.
-    pub since: Timestamp,
-}
 
 /// The transactions and hashes of the history that is trusted here; read when it is needed first.
 pub(super) type Line = Option<Result<BTreeMap<u64, Digest>, String>>;

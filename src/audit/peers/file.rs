@@ -1,8 +1,7 @@
 //! Another auditor's checkpoint that came in a file, against what is trusted here: the same rules as for a peer, but that it
 //! may be of any age.
 
-use super::compare::Ours;
-use super::relation::{Found, Relation};
+use super::relation::{Found, Ours, Relation};
 use super::report::PeerReport;
 use super::split::Split;
 use crate::audit::auditor::Auditor;

@@ -1,7 +1,7 @@
 //! Words that confirm nothing any more, and can still contradict: old ones, and those of a disagreement that is kept.
 
-use super::compare::{Line, Ours, word_of};
-use super::relation::{Found, Relation, Standing};
+use super::compare::{Line, word_of};
+use super::relation::{Found, Ours, Relation, Standing};
 use super::split::Told;
 use crate::audit::auditor::Auditor;
 use crate::peer::Word;

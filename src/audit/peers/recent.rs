@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::compare::Ours;
+use super::relation::Ours;
 use crate::ledger::Digest;
 
 /// States that are remembered, at most: those of the intervals after which a word is old, and as many again.

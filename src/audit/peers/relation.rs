@@ -9,6 +9,15 @@ use crate::ledger::{Digest, State};
 use crate::peer::Word;
 use crate::trust::{Agreed, Begins, Behind, Disagreement, PeerRecord, Waiting};
 
+/// What the words of peers are held against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ours {
+    /// The trusted state, proven in this check.
+    pub state: State,
+    /// Since when its history is trusted without a break.
+    pub since: Timestamp,
+}
+
 /// How a peer's last word on a database stands to what is trusted here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Standing {
