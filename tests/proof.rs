@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use immuaudit::audit::{Step, Walk};
 use immuaudit::ledger::{Digest, HeaderFields, Parts, Reason, State, TxEntry, TxHeader, verify};
 use immuaudit::wire;
-use support::formal::{Questions, fields};
+use support::formal::Questions;
 use support::formal_drawn::{change, entry, got, honest, large_tree, number, tangled};
 use support::prover::{Chain, Tx, prove, sha256};
 use support::question::{Question, random_term};
@@ -306,7 +306,7 @@ fn excuses_are_taken_and_refused_alike() {
             }
             6 => {
                 // a tree that is no smaller than its ledger
-                let mut large = fields(&headers[&source.tx]);
+                let mut large = headers[&source.tx].fields().clone();
                 large.bl_tx_id = source.tx + random.below(2);
                 let large = TxHeader::new(large).unwrap();
                 source.hash = large.alh();

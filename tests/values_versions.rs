@@ -124,17 +124,7 @@ fn ledger(lag: Lag, size: u64) -> Ledger {
 
 /// A header with another field, as a server may write it that keeps two histories.
 fn changed(header: &TxHeader, change: impl Fn(&mut HeaderFields)) -> TxHeader {
-    let mut fields = HeaderFields {
-        id: header.id(),
-        prev_alh: *header.prev_alh(),
-        ts: header.ts(),
-        nentries: i32::try_from(header.nentries()).expect("few"),
-        eh: *header.eh(),
-        bl_tx_id: header.bl_tx_id(),
-        bl_root: *header.bl_root(),
-        version: 1,
-        metadata: None,
-    };
+    let mut fields = header.fields().clone();
     change(&mut fields);
     TxHeader::new(fields).expect("a header")
 }

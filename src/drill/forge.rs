@@ -4,7 +4,7 @@
 
 use super::ledger::{Draft, Ledger, NewEntry};
 use super::lie::Lie;
-use crate::ledger::{Digest, HeaderFields, HeaderVersion, TxHeader};
+use crate::ledger::{Digest, HeaderFields, TxHeader};
 
 /// The ledger from which the lie is told.
 pub(super) fn forge(lie: Lie, honest: &Ledger) -> Ledger {
@@ -114,20 +114,7 @@ fn hold_others(ledger: &mut Ledger, from: u64, to: u64) {
 
 /// The header with something changed; `None` where that makes it none.
 fn with(header: &TxHeader, change: impl FnOnce(&mut HeaderFields)) -> Option<TxHeader> {
-    let mut fields = HeaderFields {
-        id: header.id(),
-        prev_alh: *header.prev_alh(),
-        ts: header.ts(),
-        nentries: i32::try_from(header.nentries()).ok()?,
-        eh: *header.eh(),
-        bl_tx_id: header.bl_tx_id(),
-        bl_root: *header.bl_root(),
-        version: match header.version() {
-            HeaderVersion::V0 => 0,
-            HeaderVersion::V1 => 1,
-        },
-        metadata: header.metadata().cloned(),
-    };
+    let mut fields = header.fields().clone();
     change(&mut fields);
     TxHeader::new(fields).ok()
 }

@@ -109,6 +109,11 @@ impl TxHeader {
         Ok(header)
     }
 
+    /// Returns what it was made of: with another field, it is another header's.
+    pub fn fields(&self) -> &HeaderFields {
+        &self.fields
+    }
+
     /// The transaction's id.
     pub fn id(&self) -> u64 {
         self.fields.id

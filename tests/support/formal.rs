@@ -6,8 +6,8 @@ use std::fs::{self, File};
 use std::process::Command;
 
 use immuaudit::ledger::{
-    Digest, DualProof, EntryInclusion, GetEntry, HeaderFields, HeaderVersion, KvMetadata, Reason,
-    Refusal, State, Term, TxEntry, TxHeader, excuse, verify, verify_entries,
+    Digest, DualProof, EntryInclusion, GetEntry, HeaderFields, KvMetadata, Reason, Refusal, State,
+    Term, TxEntry, TxHeader, excuse, verify, verify_entries,
 };
 
 use super::loud::not_shown;
@@ -201,7 +201,7 @@ impl Words {
     }
 
     fn header(&mut self, header: &TxHeader) -> &mut Words {
-        self.fields(&fields(header))
+        self.fields(header.fields())
     }
 
     fn headers(&mut self, headers: &BTreeMap<u64, TxHeader>) -> &mut Words {
@@ -254,22 +254,5 @@ impl Words {
     fn entry(&mut self, entry: &TxEntry) -> &mut Words {
         self.bytes(&entry.key).metadata(entry.metadata.as_ref());
         self.digest(&entry.h_value)
-    }
-}
-
-pub fn fields(header: &TxHeader) -> HeaderFields {
-    HeaderFields {
-        id: header.id(),
-        prev_alh: *header.prev_alh(),
-        ts: header.ts(),
-        nentries: i32::try_from(header.nentries()).unwrap(),
-        eh: *header.eh(),
-        bl_tx_id: header.bl_tx_id(),
-        bl_root: *header.bl_root(),
-        version: match header.version() {
-            HeaderVersion::V0 => 0,
-            HeaderVersion::V1 => 1,
-        },
-        metadata: header.metadata().cloned(),
     }
 }

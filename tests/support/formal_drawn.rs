@@ -5,7 +5,6 @@ use immuaudit::ledger::{
     TxEntry, TxHeader,
 };
 
-use super::formal::fields;
 use super::prover::{Chain, Tx, inclusion, prove, root, sha256};
 use super::question::{Question, random_term};
 use super::random::Random;
@@ -219,7 +218,7 @@ pub fn change_header(q: &mut Question, random: &mut Random) {
         false => (&mut q.proof.target, &mut q.target),
     };
     let Some(header) = header else { return };
-    let mut fields = fields(header);
+    let mut fields = header.fields().clone();
     match random.below(5) {
         0 => number(&mut fields.id, random),
         1 => fields.prev_alh = random.digest(),
