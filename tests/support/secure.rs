@@ -3,7 +3,8 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread::{self, JoinHandle};
 
 use super::certificates::{authority, certificate_for};
 use super::notify_scene::wait_until;
@@ -13,6 +14,7 @@ use super::place::Place;
 pub struct Secure {
     pub port: u16,
     child: Child,
+    reader: Option<JoinHandle<Vec<u8>>>,
 }
 
 impl Secure {
@@ -29,25 +31,56 @@ impl Secure {
             .stderr(Stdio::null())
             .spawn()
             .expect("openssl runs");
-        // it is sent as soon as somebody is there
         let length = body.len();
-        let text = format!("HTTP/1.1 {answer}\r\nContent-Length: {length}\r\n\r\n{body}");
-        let stdin = child.stdin.as_mut().expect("its stdin");
-        stdin.write_all(text.as_bytes()).expect("a pipe");
+        let answer = format!("HTTP/1.1 {answer}\r\nContent-Length: {length}\r\n\r\n{body}");
+        let stdin = child.stdin.take().expect("its stdin");
+        let stdout = child.stdout.take().expect("its stdout");
+        let reader = thread::spawn(move || answered(stdout, stdin, &answer));
         let listening = || fs::read_to_string("/proc/net/tcp").unwrap_or_default();
         let line = format!(":{port:04X} 00000000:0000 0A ");
         wait_until("it listens", || listening().contains(&line));
-        Secure { port, child }
+        Secure {
+            port,
+            child,
+            reader: Some(reader),
+        }
     }
 
     /// What came, once it has ended.
     pub fn came(&mut self) -> String {
-        drop(self.child.stdin.take());
-        let mut bytes = Vec::new();
-        let stdout = self.child.stdout.as_mut().expect("its stdout");
-        stdout.read_to_end(&mut bytes).expect("a pipe");
+        let reader = self.reader.take().expect("asked once");
+        let bytes = reader.join().expect("a reader without panic");
         String::from_utf8_lossy(&bytes).into_owned()
     }
+}
+
+/// Answers the request once it is whole: a client that has its answer closes the connection, and
+/// what is still on its way to the server then is lost. Returns all that came.
+fn answered(mut requests: ChildStdout, mut answers: ChildStdin, answer: &str) -> Vec<u8> {
+    let (mut bytes, mut part, mut waiting) = (Vec::new(), [0; 4096], true);
+    while let Ok(count @ 1..) = requests.read(&mut part) {
+        bytes.extend_from_slice(&part[..count]);
+        if waiting && is_whole(&String::from_utf8_lossy(&bytes)) {
+            answers.write_all(answer.as_bytes()).expect("a pipe");
+            waiting = false;
+        }
+    }
+    bytes
+}
+
+/// Whether a request has its head, and as many bytes after it as the head announces.
+fn is_whole(request: &str) -> bool {
+    let Some((head, body)) = request.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let head = head.to_ascii_lowercase();
+    let mut lengths = head
+        .lines()
+        .filter_map(|line| line.strip_prefix("content-length: "));
+    let length = lengths
+        .next()
+        .map_or(0, |length| length.parse().expect("a number"));
+    body.len() >= length
 }
 
 impl Drop for Secure {
