@@ -144,13 +144,18 @@ fn where_there_is_no_systemd_it_is_said_what_to_do_instead() {
     }
 }
 
+/// What is said next.
+fn next(listener: &UnixDatagram) -> String {
+    let mut buffer = [0; 1000];
+    let length = listener.recv(&mut buffer).expect("a message in time");
+    String::from_utf8_lossy(&buffer[..length]).into_owned()
+}
+
 /// Everything that is said until `last`.
 fn said(listener: &UnixDatagram, last: &str) -> Vec<String> {
     let mut messages = Vec::new();
-    let mut buffer = [0; 1000];
     loop {
-        let length = listener.recv(&mut buffer).expect("a message in time");
-        let message = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        let message = next(listener);
         let is_last = message == last;
         messages.push(message);
         if is_last {
@@ -182,6 +187,13 @@ fn systemd_is_told_of_the_start_of_progress_and_of_the_end() {
         said(&listener, "WATCHDOG=1")[0],
         "READY=1\nWATCHDOG_USEC=120000000"
     );
+    // and `systemctl status` shows how the cycle went
+    let mut status = String::new();
+    while !status.starts_with("STATUS=") {
+        status = next(&listener);
+    }
+    let told = "STATUS=All is well: 1 database good; the last cycle ended at 20";
+    assert!(status.starts_with(told), "{status}");
     // the wait for the next cycle is no hanging
     running.wait_for("first-seen");
     for _ in 0..3 {

@@ -211,6 +211,7 @@ impl Loop<'_> {
                 |cycle| self.watch.checked(cycle),
             );
             after(auditor, settings, self.watch, &cycle);
+            self.notifier.status(|| self.watch.status_line());
             if cycle.duration > interval && !said_slow && !cycle.stopped {
                 said_slow = true; // from now on the metrics count them
                 log_slow_cycle(name, &cycle);

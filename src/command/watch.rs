@@ -11,7 +11,7 @@ use crate::config::{Effective, Persona, Repeat, Settings, Volume};
 use crate::ledger::Digest;
 use crate::monitor;
 use crate::notify::{Notifier, OpenAlarms};
-use crate::report::{About, Board, Event, PeerFetched, Prefix, complain, log_peer};
+use crate::report::{About, Board, Event, PeerFetched, Prefix, complain, log_peer, status_line};
 use crate::server::{Endpoint, Security, Server};
 use crate::text::counted_with;
 use crate::trust::{LocalFailure, Store};
@@ -108,6 +108,11 @@ impl Watch {
     pub fn cycle(&self, cycle: &Cycle, identity: Option<&str>) {
         self.board.publish_cycle(cycle, identity);
         self.notifier.borrow_mut().cycle(cycle);
+    }
+
+    /// Returns one line about how it is going.
+    pub fn status_line(&self) -> String {
+        status_line(&self.board.snapshot())
     }
 
     /// When each peer answered last. One that does not answer any more, or does again, is logged.

@@ -51,7 +51,7 @@ pub use log_line::{
 };
 pub use logger::start_logging;
 pub use metrics::metrics;
-pub use overall::{Overall, UNDELIVERED};
+pub use overall::{Overall, UNDELIVERED, status_line};
 pub use page::{page, page_style};
 pub use peers::{PeerFetched, log_peer, peer_line, peer_record_json, peer_record_line};
 pub use plain::{complain, outcome_line, print, try_print};

@@ -1,11 +1,13 @@
 //! Whether all is well: the condition of all databases, of the auditor and of the notifications together.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::board::Snapshot;
 use super::condition::Condition;
 use super::metrics::patience;
 use super::receivers::Counts;
+use crate::text::counted;
 
 /// Age of a notification from which on it counts as undelivered: longer than a first try that times out and the
 /// second one take, so that a notification on its way is none.
@@ -83,6 +85,27 @@ pub fn overall(snapshot: &Snapshot) -> Overall {
     } else {
         worst.into()
     }
+}
+
+/// Returns one line about everything: the headline, how many databases are in which condition, and when the last cycle
+/// ended.
+pub fn status_line(snapshot: &Snapshot) -> String {
+    let mut counts: BTreeMap<Condition, u64> = BTreeMap::new();
+    for row in snapshot.rows.values() {
+        *counts.entry(row.facts().condition()).or_default() += 1;
+    }
+    let mut line = overall(snapshot).title().to_owned();
+    for (index, (condition, count)) in counts.iter().rev().enumerate() {
+        let (separator, counted) = match index {
+            0 => (": ", counted(*count, "database")),
+            _ => (", ", count.to_string()),
+        };
+        line.push_str(&format!("{separator}{counted} {}", condition.word()));
+    }
+    if let Some(ended) = &snapshot.whole.ended {
+        line.push_str(&format!("; the last cycle ended at {ended}"));
+    }
+    line
 }
 
 /// Returns whether a receiver was not notified in time.

@@ -91,9 +91,11 @@ impl Notifier {
         self.every.unwrap_or(Duration::MAX)
     }
 
-    /// One line about how it is going, for `systemctl status`.
-    pub fn status(&self, line: &str) {
-        self.send(&format!("STATUS={}", line.replace('\n', " ")));
+    /// Tells one line about how it is going, for `systemctl status`; it is only made where somebody asked to be told.
+    pub fn status(&self, line: impl FnOnce() -> String) {
+        if self.to.is_some() {
+            self.send(&format!("STATUS={}", line().replace('\n', " ")));
+        }
     }
 
     /// The service ends.
@@ -152,8 +154,10 @@ mod tests {
         assert_eq!(said(&listener), "READY=1\nWATCHDOG_USEC=1260000000");
         notifier.progress();
         notifier.progress(); // too soon to be worth another
+        notifier.status(|| "All is well\nindeed".to_owned());
         notifier.stopping();
         assert_eq!(said(&listener), "WATCHDOG=1");
+        assert_eq!(said(&listener), "STATUS=All is well indeed");
         assert_eq!(said(&listener), "STOPPING=1");
     }
 
@@ -162,6 +166,7 @@ mod tests {
         let silent = Notifier::default();
         silent.ready(Duration::MAX / 8);
         silent.progress();
+        silent.status(|| unreachable!("nobody reads it"));
         silent.stopping();
         assert_eq!(silent.patience(), Duration::MAX);
     }
