@@ -81,6 +81,9 @@ fn a_file_that_holds_no_usable_key_says_in_which_line() {
         (block(&changed(&base64, 12)), BadPem::NotP256(1)),
         // a compressed point's first byte
         (block(&changed(&base64, 26)), BadPem::NotP256(1)),
+        // a point beside the curve, which would make every signature look forged
+        (block(&changed(&base64, 40)), BadPem::NotP256(1)),
+        (block(&changed(&base64, 80)), BadPem::NotP256(1)),
         (
             format!("{text}{}", block("AAAA")),
             BadPem::NotP256(lines + 1),

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
+use ring::agreement;
+use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 
 use super::digest::Digest;
@@ -164,6 +166,16 @@ impl PublicKey {
         &self.0
     }
 
+    /// Returns whether the point lies on the curve (SEC 1 §2.3.4). A key for which it does not verifies nothing, as if
+    /// every signature were wrong. A key agreement checks it; with which private key does not matter.
+    fn is_on_curve(&self) -> bool {
+        let random = SystemRandom::new();
+        let peer = agreement::UnparsedPublicKey::new(&agreement::ECDH_P256, &self.0);
+        agreement::EphemeralPrivateKey::generate(&agreement::ECDH_P256, &random)
+            .and_then(|private| agreement::agree_ephemeral(private, &peer, |_| ()))
+            .is_ok()
+    }
+
     /// Every `PUBLIC KEY` in a PEM text (RFC 7468 §13), of which there must be one at least.
     ///
     /// # Errors
@@ -194,6 +206,7 @@ impl PublicKey {
     fn from_spki_base64(base64: &str) -> Option<PublicKey> {
         let der = decode_base64(base64)?;
         PublicKey::from_point(der.strip_prefix(&PublicKey::SPKI_PREFIX)?)
+            .filter(PublicKey::is_on_curve)
     }
 
     fn verifies(&self, message: &[u8], der: &[u8]) -> bool {
