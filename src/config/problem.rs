@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::source::Source;
 
-/// The exit code of a usage error (design.md, *Verdicts*: local failure).
+/// The exit code of a usage error of every local failure (docs/verdicts.md).
 pub const EXIT_CODE: u8 = 3;
 
 /// Settings that nothing can be started with: everything that is wrong with them, one at least.
