@@ -189,11 +189,13 @@ fn flags() -> Vec<String> {
         shown.push_str(&given(&["help", verb]).text());
     }
     let lines = shown.lines().filter_map(|line| {
+        // `  -p, --immudb-port PORT` and `      --tls`; what is further in goes on with a meaning
+        let is_a_flag = line.starts_with("  -") || line.starts_with("      --");
         let flag = line
             .split_whitespace()
             .take(2)
             .find(|word| word.starts_with("--"));
-        flag.map(str::to_owned).filter(|_| line.starts_with("  "))
+        flag.map(str::to_owned).filter(|_| is_a_flag)
     });
     lines.collect()
 }

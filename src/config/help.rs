@@ -1,8 +1,13 @@
-//! `--help`: the everyday settings on one screen, and all of them.
+//! `--help`: the everyday options on one screen, and all of them by section.
 
-use super::setting::{Group, Setting};
+use super::setting::{Group, Section, Setting};
 use super::table::TABLE;
-use super::verb::{Name, VERBS};
+use super::verb::{Name, Purpose, VERBS};
+
+/// Columns of a terminal, which no line exceeds where a word allows it.
+const WIDTH: usize = 80;
+/// Columns of the longest flag that shares its line with its meaning.
+const FLAG: usize = 36;
 
 /// Help: the short one, the whole one, or a verb's.
 pub(super) fn text(about: Option<Name>, all: bool) -> String {
@@ -13,17 +18,20 @@ pub(super) fn text(about: Option<Name>, all: bool) -> String {
     }
 }
 
-/// How a verb is used.
+/// Returns how a verb is used, in one line.
 pub(super) fn usage(name: Name) -> String {
-    let usage = name.row().map_or("", |verb| verb.usage);
-    format!("immuaudit {} {usage}", name.word())
+    let forms = name.row().map_or(&[][..], |verb| verb.forms);
+    let forms: Vec<&str> = forms.iter().map(|(form, _)| *form).collect();
+    let forms = forms.join(" | ");
+    let forms = forms.trim_start_matches(" | ");
+    format!("immuaudit {} {forms}", name.word())
         .trim_end()
         .to_owned()
 }
 
 fn short() -> String {
-    let mut text = "Usage: immuaudit [VERB] [SETTING]...\n".to_owned();
-    text.push_str(&verbs(|name| {
+    let mut text = "Usage: immuaudit [COMMAND] [OPTION]...\n".to_owned();
+    let is_listed = |name| {
         !matches!(
             name,
             Name::Compare
@@ -36,25 +44,27 @@ fn short() -> String {
                 | Name::Man
                 | Name::Completions
         )
-    }));
-    text.push_str(&settings(|setting| setting.group == Group::Everyday));
-    text.push_str("Also as IMMUAUDIT_SETTING and in immuaudit.toml. --help --all shows the rest.");
+    };
+    for verb in VERBS.iter().filter(|verb| is_listed(verb.name)) {
+        text.push_str(&format!("  {:<12}{}\n", verb.word, verb.help));
+    }
+    text.push_str(&settings(|setting| setting.is_everyday));
+    text.push_str("Also as IMMUAUDIT_OPTION and in immuaudit.toml. --help --all shows the rest.");
     text
 }
 
 fn whole() -> String {
-    let mut text = "Watches an immudb server and says, with proof, when it has rewritten history.\n\nUsage: immuaudit [VERB] [SETTING]...\n\nVerbs:\n".to_owned();
-    text.push_str(&verbs(|_| true));
-    text.push_str("\nEveryday settings:\n");
-    text.push_str(&settings(|setting| setting.group == Group::Everyday));
-    text.push_str("\nFurther settings:\n");
-    let further =
-        |setting: &Setting| setting.group == Group::Advanced && !setting.origin.is_unused();
-    text.push_str(&settings(further));
-    text.push_str(
-        "\nTaken so that immuclient's and immugw's command lines run, and of no effect:\n",
-    );
-    text.push_str(&settings(|setting| setting.origin.is_unused()));
+    let mut text = "Audits an immudb server, and proves it if history was rewritten.\n\nUsage: immuaudit [COMMAND] [OPTION]...\n".to_owned();
+    for purpose in Purpose::ALL {
+        text.push_str(&format!("\n{}:\n", purpose.title()));
+        for verb in VERBS.iter().filter(|verb| verb.purpose == purpose) {
+            text.push_str(&entry(&format!("  {}", verb.word), verb.help, 15));
+        }
+    }
+    for section in Section::ALL {
+        text.push_str(&format!("\n{}:\n", section.title()));
+        text.push_str(&settings(|setting| setting.group == Group::In(section)));
+    }
     text.push('\n');
     text.push_str(LAYERS);
     let exits = EXITS.map(|(code, when)| format!("{code} {when}"));
@@ -62,55 +72,90 @@ fn whole() -> String {
     text
 }
 
-/// The layers, in words.
+/// Where settings come from.
 pub(super) const LAYERS: &str = "\
-Flags win over the environment, that over files, those over defaults.
-Environment: IMMUAUDIT_ and the flag in capitals, - as _; weaker, the same with IMMUCLIENT_.
-Files: --config FILE, or else immuclient.toml and, stronger, immuaudit.toml, each the first
-found in ./configs, the working directory, $HOME and /etc/immudb; the flags' names are the keys.
-With --as immugw: IMMUGW_ for IMMUCLIENT_, immugw.toml for immuclient.toml, -k and -j for -a
-and -p, port 9476, and user immugwauditor.
-Passwords also from systemd: $CREDENTIALS_DIRECTORY/audit-password.
+Flags override the environment, which overrides files, which override defaults.
+Environment: IMMUAUDIT_ and the flag in capitals, with _ for -; weaker, the same
+name with IMMUCLIENT_.
+Files: --config FILE, otherwise immuclient.toml and, stronger, immuaudit.toml.
+Each is the first one found in ./configs, the working directory, $HOME and
+/etc/immudb. The keys are the names of the flags.
+With --as immugw: IMMUGW_ for IMMUCLIENT_, immugw.toml for immuclient.toml, -k
+and -j for -a and -p, port 9476, and user immugwauditor.
+systemd also passes passwords: $CREDENTIALS_DIRECTORY/audit-password.
 ";
 
-/// What the program ends with, and when.
+/// The exit codes, and when each is returned.
 pub(super) const EXITS: [(&str, &str); 4] = [
     ("0", "good"),
-    ("1", "could not complete"),
+    ("1", "not verified"),
     ("2", "tampering"),
     ("3", "usage or local failure"),
 ];
 
 fn of_verb(name: Name) -> String {
-    let help = name.row().map_or("", |verb| verb.help);
+    let mut text = String::new();
+    let (help, forms) = name
+        .row()
+        .map_or(("", &[][..]), |verb| (verb.help, verb.forms));
+    if forms.is_empty() {
+        text.push_str(&format!("Usage: immuaudit {}\n\n{help}\n", name.word()));
+    } else {
+        text.push_str(&format!("{help}\n\nUsage:\n"));
+    }
+    for (form, meaning) in forms {
+        let form = format!("immuaudit {} {form}", name.word());
+        text.push_str(&format!("  {}\n", wrapped(form.trim_end(), 2, 6)));
+        text.push_str(&format!("      {}\n", wrapped(meaning, 6, 6)));
+    }
     let own = settings(|setting| setting.group == Group::Of(name));
-    let more = if own.is_empty() { "" } else { "\n" };
-    format!(
-        "Usage: {}\n\n{help}\n{more}{own}\nEvery setting applies too: immuaudit --help --all\n",
-        usage(name)
-    )
+    if !own.is_empty() {
+        text.push_str(&format!("\nOptions:\n{own}"));
+    }
+    text.push_str("\nEvery general option applies too: immuaudit --help --all\n");
+    text
 }
 
-fn verbs(of: impl Fn(Name) -> bool) -> String {
-    let lines = VERBS
-        .iter()
-        .filter(|verb| of(verb.name))
-        .map(|verb| format!("  {:<12}{}\n", verb.word, verb.help));
-    lines.collect()
-}
-
-/// A table of settings: flag and value on the left, meaning and default on the right.
+/// Lists settings: flags on the left, their meaning and default on the right.
 fn settings(of: impl Fn(&Setting) -> bool) -> String {
     let rows: Vec<(String, String)> = TABLE
         .iter()
         .filter(|setting| of(setting))
-        .map(|setting| (flag(setting), meaning(setting)))
+        .map(|setting| (format!("  {}", flag(setting)), meaning(setting)))
         .collect();
-    let width = rows.iter().map(|(flag, _)| flag.len()).max().unwrap_or(0);
-    let lines = rows
-        .iter()
-        .map(|(flag, meaning)| format!("  {flag:<width$}  {meaning}\n"));
-    lines.collect()
+    let lengths = rows.iter().map(|(flag, _)| flag.len());
+    let width = lengths.filter(|length| *length <= FLAG).max().unwrap_or(0) + 2;
+    rows.iter()
+        .map(|(flag, meaning)| entry(flag, meaning, width))
+        .collect()
+}
+
+/// A term, and its meaning from a column on; in a line of its own if the term is too long.
+fn entry(term: &str, meaning: &str, column: usize) -> String {
+    let meaning = wrapped(meaning, column, column);
+    if term.len() + 2 <= column {
+        format!("{term:<column$}{meaning}\n")
+    } else {
+        format!("{term}\n{:column$}{meaning}\n", "")
+    }
+}
+
+/// Breaks a text between words at [`WIDTH`] columns. Its first line begins in column `start`, the further ones are indented.
+fn wrapped(text: &str, start: usize, indent: usize) -> String {
+    let (mut wrapped, mut column) = (String::new(), start);
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if column + 1 + length > WIDTH && !wrapped.is_empty() {
+            wrapped.push_str(&format!("\n{:indent$}", ""));
+            column = indent;
+        } else if !wrapped.is_empty() {
+            wrapped.push(' ');
+            column += 1;
+        }
+        wrapped.push_str(word);
+        column += length;
+    }
+    wrapped
 }
 
 /// `-a, --immudb-address ADDRESS`

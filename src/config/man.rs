@@ -1,7 +1,7 @@
 //! The manual page, in roff (man(7)).
 
 use super::help::{EXITS, LAYERS, meaning, usage};
-use super::setting::{Group, Setting};
+use super::setting::{Group, Section, Setting};
 use super::table::TABLE;
 use super::verb::VERBS;
 
@@ -11,10 +11,19 @@ pub(super) fn page() -> String {
         ".TH IMMUAUDIT 1 \"\" \"immuaudit {}\" \"User Commands\"\n",
         env!("CARGO_PKG_VERSION")
     );
-    page.push_str(".SH NAME\nimmuaudit \\- watches immudb servers and proves when one has rewritten history\n");
-    page.push_str(".SH SYNOPSIS\n.B immuaudit\n[\\fIVERB\\fR] [\\fISETTING\\fR]...\n.SH VERBS\n");
+    page.push_str(
+        ".SH NAME\nimmuaudit \\- audits immudb servers, and proves it if history was rewritten\n",
+    );
+    page.push_str(
+        ".SH SYNOPSIS\n.B immuaudit\n[\\fICOMMAND\\fR] [\\fIOPTION\\fR]...\n.SH COMMANDS\n",
+    );
     for verb in VERBS {
         entry(&mut page, &usage(verb.name), verb.help);
+        for (form, meaning) in verb.forms.iter().filter(|(form, _)| !form.is_empty()) {
+            page.push_str(".RS\n");
+            entry(&mut page, form, meaning);
+            page.push_str(".RE\n");
+        }
         for setting in TABLE
             .iter()
             .filter(|setting| setting.verb() == Some(verb.name))
@@ -24,13 +33,14 @@ pub(super) fn page() -> String {
             page.push_str(".RE\n");
         }
     }
-    section(&mut page, "EVERYDAY SETTINGS", |s| {
-        s.group == Group::Everyday
-    });
-    section(&mut page, "FURTHER SETTINGS", |s| {
-        s.group == Group::Advanced && !s.origin.is_unused()
-    });
-    section(&mut page, "WITHOUT EFFECT", |s| s.origin.is_unused());
+    page.push_str(".SH OPTIONS\n");
+    for section in Section::ALL {
+        page.push_str(&format!(".SS {}\n", section.title()));
+        let of_it = |setting: &&Setting| setting.group == Group::In(section);
+        for setting in TABLE.iter().filter(of_it) {
+            entry(&mut page, &flag(setting), &meaning(setting));
+        }
+    }
     page.push_str(".SH WHERE SETTINGS COME FROM\n.nf\n");
     page.push_str(
         &LAYERS
@@ -103,13 +113,6 @@ const EXAMPLES: [(&str, &str); 6] = [
         "check a finding again, offline",
     ),
 ];
-
-fn section(page: &mut String, title: &str, of: impl Fn(&Setting) -> bool) {
-    page.push_str(&format!(".SH {title}\n"));
-    for setting in TABLE.iter().filter(|setting| of(setting)) {
-        entry(page, &flag(setting), &meaning(setting));
-    }
-}
 
 fn entry(page: &mut String, term: &str, text: &str) {
     page.push_str(&format!(

@@ -26,8 +26,10 @@ pub(super) struct Setting {
     pub computed: Option<fn(&Process) -> Option<String>>,
     /// One line for people.
     pub help: &'static str,
-    /// Where help shows it.
+    /// Where help lists it.
     pub group: Group,
+    /// Whether the short help lists it, too.
+    pub is_everyday: bool,
     /// Where it may be given.
     pub layers: Layers,
     /// Whose meaning it has.
@@ -38,15 +40,69 @@ pub(super) struct Setting {
     pub renamed: Option<&'static str>,
 }
 
-/// Where help shows a setting.
+/// Where help lists a setting.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Group {
-    /// In the short help.
-    Everyday,
-    /// In the whole help.
-    Advanced,
-    /// In the help of its verb, which alone takes it.
+    /// Among the settings that every command takes.
+    In(Section),
+    /// In the help of its command, which alone takes it.
     Of(Name),
+}
+
+/// What a setting is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    Connection,
+    Login,
+    Tls,
+    Audit,
+    Trust,
+    Values,
+    Storage,
+    Output,
+    Monitoring,
+    Notifications,
+    Peers,
+    General,
+    Compatibility,
+}
+
+impl Section {
+    /// Every section, in the order in which help lists them.
+    pub const ALL: [Section; 13] = [
+        Section::Connection,
+        Section::Login,
+        Section::Tls,
+        Section::Audit,
+        Section::Trust,
+        Section::Values,
+        Section::Storage,
+        Section::Output,
+        Section::Monitoring,
+        Section::Notifications,
+        Section::Peers,
+        Section::General,
+        Section::Compatibility,
+    ];
+
+    /// Returns the heading.
+    pub fn title(self) -> &'static str {
+        match self {
+            Section::Connection => "Connection",
+            Section::Login => "Login",
+            Section::Tls => "TLS",
+            Section::Audit => "Audit",
+            Section::Trust => "Trust",
+            Section::Values => "Value checks",
+            Section::Storage => "Storage",
+            Section::Output => "Output",
+            Section::Monitoring => "Monitoring",
+            Section::Notifications => "Notifications",
+            Section::Peers => "Peers",
+            Section::General => "General",
+            Section::Compatibility => "Compatibility with immuclient and immugw",
+        }
+    }
 }
 
 /// Where a setting may be given.
@@ -83,8 +139,9 @@ impl Origin {
 }
 
 impl Setting {
-    /// An advanced setting of our own that every layer takes.
+    /// A setting of our own that every layer and every command takes.
     pub const fn new(
+        section: Section,
         long: &'static str,
         kind: Kind,
         argument: &'static str,
@@ -101,11 +158,28 @@ impl Setting {
             default,
             computed: None,
             help,
-            group: Group::Advanced,
+            group: Group::In(section),
+            is_everyday: false,
             layers: Layers::All,
             origin: Origin::Ours,
             variable: None,
             renamed: None,
+        }
+    }
+
+    /// A flag that one command alone takes.
+    pub const fn of(
+        command: Name,
+        long: &'static str,
+        kind: Kind,
+        argument: &'static str,
+        default: &'static str,
+        help: &'static str,
+    ) -> Setting {
+        Setting {
+            group: Group::Of(command),
+            layers: Layers::Flag,
+            ..Setting::new(Section::General, long, kind, argument, default, help)
         }
     }
 
@@ -126,15 +200,7 @@ impl Setting {
 
     pub const fn everyday(self) -> Setting {
         Setting {
-            group: Group::Everyday,
-            ..self
-        }
-    }
-
-    pub const fn of(self, verb: Name) -> Setting {
-        Setting {
-            group: Group::Of(verb),
-            layers: Layers::Flag,
+            is_everyday: true,
             ..self
         }
     }
@@ -243,7 +309,7 @@ impl Setting {
     pub fn verb(&self) -> Option<Name> {
         match self.group {
             Group::Of(verb) => Some(verb),
-            Group::Everyday | Group::Advanced => None,
+            Group::In(_) => None,
         }
     }
 }

@@ -13,6 +13,10 @@ use super::kind::Kind::{
 use super::kind::Word;
 use super::persona::{self, Persona};
 use super::process::Process;
+use super::setting::Section::{
+    Audit, Compatibility, Connection, General, Login, Monitoring, Notifications, Output,
+    Peers as Witnesses, Storage, Tls, Trust, Values,
+};
 use super::setting::{Layers, Setting};
 use super::settings::{Auth, LogFormat, When};
 use super::verb::Name;
@@ -22,164 +26,156 @@ const OFF: Duration = Duration::ZERO;
 /// The shortest duration there is a unit for.
 const TICK: Duration = Duration::from_millis(1);
 
-/// Every setting, in the order in which people are shown them.
+/// Every setting, in the order in which help lists them: those of one section together.
 #[rustfmt::skip]
 pub(super) static TABLE: &[Setting] = &[
-    // the server
-    Setting::new("--immudb-address", Host(|d| &mut d.address), "ADDRESS", "127.0.0.1", "the immudb server")
+    Setting::new(Connection, "--immudb-address", Host(|d| &mut d.address), "ADDRESS", "127.0.0.1", "address of the immudb server")
         .short('a').short_as_immugw('k').everyday().immuclient(),
-    Setting::new("--immudb-port", Count(1..=65535, |d| &mut d.port), "PORT", "3322", "its port")
+    Setting::new(Connection, "--immudb-port", Count(1..=65535, |d| &mut d.port), "PORT", "3322", "port of the immudb server")
         .short('p').short_as_immugw('j').everyday().immuclient(),
-    Setting::new("--audit-username", Text(|d| &mut d.audit_username), "NAME", "", "user (default: --username, else immudb)")
+    Setting::new(Connection, "--call-timeout", Time(TICK, |d| &mut d.call_timeout), "DURATION", "10s", "deadline of each call"),
+    Setting::new(Connection, "--max-recv-msg-size", Bytes(65_536..=1 << 30, |d| &mut d.max_recv_msg_size), "BYTES", "4194304", "size of the largest response that is accepted")
+        .immuclient(),
+    Setting::new(Login, "--audit-username", Text(|d| &mut d.audit_username), "NAME", "", "user (default: --username, then immudb)")
         .everyday().immuclient(),
-    Setting::new("--audit-password", Secret(|d| &mut d.audit_password), "PASSWORD", "", "its password, plain or enc:BASE64; better in a file")
+    Setting::new(Login, "--audit-password", Secret(|d| &mut d.audit_password), "PASSWORD", "", "password, plain or enc:BASE64; prefer a file")
         .immuclient(),
-    Setting::new("--audit-password-file", SecretFile(|d| &mut d.audit_password), "FILE", "", "file that holds the password")
+    Setting::new(Login, "--audit-password-file", SecretFile(|d| &mut d.audit_password), "FILE", "", "file that contains the password")
         .everyday(),
-    Setting::new("--username", Text(|d| &mut d.username), "NAME", "", "user to log in as where --audit-username is absent")
+    Setting::new(Login, "--username", Text(|d| &mut d.username), "NAME", "", "user if --audit-username is not set")
         .immuclient(),
-    Setting::new("--password", Secret(|d| &mut d.password), "PASSWORD", "", "password where --audit-password is absent")
+    Setting::new(Login, "--password", Secret(|d| &mut d.password), "PASSWORD", "", "password if --audit-password is not set; prefer a file")
         .immuclient(),
-    Setting::new("--password-file", SecretFile(|d| &mut d.password), "FILE", "", "file that holds that password"),
-    Setting::new("--tls", Switch(|d| &mut d.tls), "", "false", "TLS, checked by the system's CAs")
+    Setting::new(Login, "--password-file", SecretFile(|d| &mut d.password), "FILE", "", "file that contains this password"),
+    Setting::new(Tls, "--tls", Switch(|d| &mut d.tls), "", "false", "use TLS, verified by the system's CAs")
         .everyday(),
-    Setting::new("--tls-ca", Path(|d| &mut d.tls_ca), "FILE", "", "TLS, checked by the CAs in this PEM file"),
-    Setting::new("--mtls", Switch(|d| &mut d.mtls), "", "false", "mutual TLS")
+    Setting::new(Tls, "--tls-ca", Path(|d| &mut d.tls_ca), "FILE", "", "use TLS, verified by the CAs in this PEM file"),
+    Setting::new(Tls, "--mtls", Switch(|d| &mut d.mtls), "", "false", "use mutual TLS")
         .short('m').immuclient(),
-    Setting::new("--certificate", Path(|d| &mut d.certificate), "FILE", "./tools/mtls/4_client/certs/localhost.cert.pem", "our certificate under --mtls, PEM")
+    Setting::new(Tls, "--certificate", Path(|d| &mut d.certificate), "FILE", "./tools/mtls/4_client/certs/localhost.cert.pem", "client certificate for --mtls, PEM")
         .immuclient(),
-    Setting::new("--pkey", Path(|d| &mut d.pkey), "FILE", "./tools/mtls/4_client/private/localhost.key.pem", "our private key under --mtls, PEM")
+    Setting::new(Tls, "--pkey", Path(|d| &mut d.pkey), "FILE", "./tools/mtls/4_client/private/localhost.key.pem", "client private key for --mtls, PEM")
         .immuclient(),
-    Setting::new("--clientcas", Path(|d| &mut d.clientcas), "FILE", "./tools/mtls/2_intermediate/certs/ca-chain.cert.pem", "CAs that the server is checked by under --mtls, PEM")
+    Setting::new(Tls, "--clientcas", Path(|d| &mut d.clientcas), "FILE", "./tools/mtls/2_intermediate/certs/ca-chain.cert.pem", "CAs that verify the server with --mtls, PEM")
         .immuclient(),
-    Setting::new("--servername", MaybeText(|d| &mut d.servername), "NAME", "", "name in the server's certificate (default: localhost under --mtls, else the address)")
+    Setting::new(Tls, "--servername", MaybeText(|d| &mut d.servername), "NAME", "", "TLS server name (default: localhost with --mtls, otherwise the address)")
         .immuclient(),
-    Setting::new("--call-timeout", Time(TICK, |d| &mut d.call_timeout), "DURATION", "10s", "deadline of each call"),
-    Setting::new("--max-recv-msg-size", Bytes(65_536..=1 << 30, |d| &mut d.max_recv_msg_size), "BYTES", "4194304", "largest answer taken from the server")
-        .immuclient(),
-    // the audit
-    Setting::new("--audit-databases", List(|d| &mut d.databases), "NAMES", "", "full names or prefixes (default: all)")
+    Setting::new(Audit, "--audit-databases", List(|d| &mut d.databases), "NAMES", "", "full names or prefixes (default: all)")
         .everyday().immuclient(),
-    Setting::new("--audit-interval", Time(TICK, |d| &mut d.interval), "DURATION", "5m", "from one audit to the next, ms to h")
+    Setting::new(Audit, "--audit-interval", Time(TICK, |d| &mut d.interval), "DURATION", "5m", "time from one audit to the next")
         .everyday().variable("audit-agent-interval"),
-    Setting::new("--once", Switch(|d| &mut d.once), "", "false", "audit once and end; the exit code tells")
+    Setting::new(Audit, "--once", Switch(|d| &mut d.once), "", "false", "audit once and exit")
         .everyday(),
-    Setting::new("--server-signing-pub-key", Path(|d| &mut d.signing_keys), "FILE", "", "PEM; one of its keys must sign every state")
+    Setting::new(Audit, "--audit-expect-growth", Time(OFF, |d| &mut d.expect_growth), "DURATION", "", "alert if a database has not grown for this long"),
+    Setting::new(Audit, "--audit-max-range", Count(1..=1 << 32, |d| &mut d.max_range), "TRANSACTIONS", "10000", "limit of the transactions that are read to prove one step of a server before 1.4"),
+    Setting::new(Trust, "--server-signing-pub-key", Path(|d| &mut d.signing_keys), "FILE", "", "PEM; one of its keys must sign every state")
         .everyday().immuclient(),
-    Setting::new("--audit-signature", Choice(SIGNATURES), "WHAT", "", "--as immugw: ignore or validate; without a key, by the key that comes along")
-        .immugw(),
-    Setting::new("--pin", Pins(|d| &mut d.pins), "DATABASE:TX:HASH", "", "a state known to be good, to start from; repeatable"),
-    Setting::new("--require-trusted", Switch(|d| &mut d.require_trusted), "", "false", "refuse databases of which nothing is trusted yet"),
-    Setting::new("--audit-expect-growth", Time(OFF, |d| &mut d.expect_growth), "DURATION", "", "alert where a database has not grown for so long"),
-    Setting::new("--audit-max-range", Count(1..=1 << 32, |d| &mut d.max_range), "TRANSACTIONS", "10000", "most transactions read to prove an advance of servers before 1.4"),
-    Setting::new("--audit-verify-values", Switch(|d| &mut d.verify_values), "", "false", "read and check every new transaction's values")
+    Setting::new(Trust, "--pin", Pins(|d| &mut d.pins), "DATABASE:TX:HASH", "", "a known good state to start from; repeatable"),
+    Setting::new(Trust, "--require-trusted", Switch(|d| &mut d.require_trusted), "", "false", "reject databases that have no trusted state"),
+    Setting::new(Values, "--audit-verify-values", Switch(|d| &mut d.verify_values), "", "false", "read and verify the values of every new transaction")
         .immuclient(),
-    Setting::new("--audit-sample", Count(0..=1_000_000, |d| &mut d.sample), "TRANSACTIONS", "32", "transactions drawn and read each cycle; 0: none"),
-    Setting::new("--audit-sweep", Time(OFF, |d| &mut d.sweep), "DURATION", "", "read the whole history once in this time"),
-    Setting::new("--audit-mirror", Switch(|d| &mut d.mirror), "", "false", "keep the hash of every transaction, 32 bytes each: locate then names the very first that was rewritten"),
-    Setting::new("--audit-mirror-max", Bytes(65_536..=1 << 40, |d| &mut d.mirror_max), "BYTES", "1073741824", "most that the mirrors of all databases take together"),
-    // what is trusted
-    Setting::new("--dir", Path(|d| &mut d.directory), "DIRECTORY", "", "where trusted states are kept")
+    Setting::new(Values, "--audit-sample", Count(0..=1_000_000, |d| &mut d.sample), "TRANSACTIONS", "32", "transactions to sample in each cycle; 0: none"),
+    Setting::new(Values, "--audit-sweep", Time(OFF, |d| &mut d.sweep), "DURATION", "", "read the whole history once in this time"),
+    Setting::new(Values, "--audit-mirror", Switch(|d| &mut d.mirror), "", "false", "keep the hash of every transaction, 32 bytes each: locate then names the first rewritten one"),
+    Setting::new(Values, "--audit-mirror-max", Bytes(65_536..=1 << 40, |d| &mut d.mirror_max), "BYTES", "1073741824", "size limit of these hashes of all databases together"),
+    Setting::new(Storage, "--dir", Path(|d| &mut d.directory), "DIRECTORY", "", "directory of the trusted states")
         .everyday().immuclient().computed(Process::state_directory),
-    Setting::new("--roots-filepath", Path(|d| &mut d.roots), "DIRECTORY", "", "where the trusted states alone are kept (default: in --dir)")
+    Setting::new(Storage, "--roots-filepath", Path(|d| &mut d.roots), "DIRECTORY", "", "directory of the trusted states alone (default: in --dir)")
         .immuclient(),
-    Setting::new("--server-label", Text(|d| &mut d.server_label), "LABEL", "", "what trusted states are filed under (default: ADDRESS:PORT)"),
-    Setting::new("--server-name", Text(|d| &mut d.server_label), "LABEL", "", "the former name of --server-label")
-        .renamed("server-label"),
-    // the report
-    Setting::new("--json", Switch(|d| &mut d.json), "", "false", "one JSON object a line for every database")
+    Setting::new(Storage, "--server-label", Text(|d| &mut d.server_label), "LABEL", "", "name that the server's states are stored under (default: ADDRESS:PORT)"),
+    Setting::new(Output, "--json", Switch(|d| &mut d.json), "", "false", "print one JSON object per database")
         .everyday(),
-    Setting::new("--quiet", Switch(|d| &mut d.quiet), "", "false", "say nothing where all is well"),
-    Setting::new("--log-level", Choice(LEVELS), "LEVEL", "info", "off, error, warn, info, debug or trace"),
-    Setting::new("--log-format", Choice(LOG_FORMATS), "FORMAT", "text", "log lines as text or json"),
-    // those who watch
-    Setting::new("--audit-monitoring-host", Host(|d| &mut d.monitoring_host), "ADDRESS", "::", "address that metrics, probes and the status page are served on (::: every one, IPv4 too)")
+    Setting::new(Output, "--quiet", Switch(|d| &mut d.quiet), "", "false", "print nothing if everything is verified"),
+    Setting::new(Output, "--log-level", Choice(LEVELS), "LEVEL", "info", "off, error, warn, info, debug or trace"),
+    Setting::new(Output, "--log-format", Choice(LOG_FORMATS), "FORMAT", "text", "format of the log: text or json"),
+    Setting::new(Monitoring, "--audit-monitoring-host", Host(|d| &mut d.monitoring_host), "ADDRESS", "::", "address of metrics, probes and the status page (::: all, IPv4 too)")
         .immuclient(),
-    Setting::new("--audit-monitoring-port", Count(0..=65535, |d| &mut d.monitoring_port), "PORT", "9477", "their port; 0: any free one, which is told")
+    Setting::new(Monitoring, "--audit-monitoring-port", Count(0..=65535, |d| &mut d.monitoring_port), "PORT", "9477", "port of metrics, probes and the status page; 0: a free one, which is logged")
         .immuclient().computed(Process::monitoring_port),
-    Setting::new("--no-monitoring", Switch(|d| &mut d.no_monitoring), "", "false", "serve none of them"),
-    Setting::new("--audit-notification-url", Urls(|d| &mut d.notification_urls), "URLS", "", "where each change of a verdict is POSTed to; repeatable; better in a file")
+    Setting::new(Monitoring, "--no-monitoring", Switch(|d| &mut d.no_monitoring), "", "false", "serve no metrics, probes or status page"),
+    Setting::new(Notifications, "--audit-notification-url", Urls(|d| &mut d.notification_urls), "URLS", "", "URLs that each change of a verdict is POSTed to; repeatable; prefer a file")
         .immuclient(),
-    Setting::new("--audit-notification-url-file", UrlFile(|d| &mut d.notification_urls), "FILE", "", "file that holds these URLs, one a line"),
-    Setting::new("--audit-notification-username", Text(|d| &mut d.notification_username), "NAME", "", "user named in the notification's body")
+    Setting::new(Notifications, "--audit-notification-url-file", UrlFile(|d| &mut d.notification_urls), "FILE", "", "file that contains these URLs, one per line"),
+    Setting::new(Notifications, "--audit-notification-username", Text(|d| &mut d.notification_username), "NAME", "", "user in the body of notifications")
         .immuclient(),
-    Setting::new("--audit-notification-password", Secret(|d| &mut d.notification_password), "PASSWORD", "", "password named in the notification's body; better in a file")
+    Setting::new(Notifications, "--audit-notification-password", Secret(|d| &mut d.notification_password), "PASSWORD", "", "password in the body of notifications; prefer a file")
         .immuclient(),
-    Setting::new("--audit-notification-password-file", SecretFile(|d| &mut d.notification_password), "FILE", "", "file that holds that password"),
-    Setting::new("--audit-notification-auth", Choice(AUTHS), "AUTH", "body", "user and password in the body alone, or as HTTP basic auth too: body or basic"),
-    Setting::new("--audit-notification-secret", SigningKey(|d| &mut d.notification_secret), "SECRET", "", "signs each notification (Standard Webhooks), plain or whsec_BASE64; better in a file"),
-    Setting::new("--audit-notification-secret-file", SecretFile(|d| &mut d.notification_secret), "FILE", "", "file that holds that secret"),
-    Setting::new("--audit-notification-ca", Path(|d| &mut d.notification_ca), "FILE", "", "CAs that the receivers of --audit-notification-url are checked by, PEM (default: the system's)"),
-    Setting::new("--audit-notify", Choice(NOTIFY), "WHEN", "changes", "notify of changes, or as immuclient: changes or every-check"),
-    Setting::new("--audit-exec", Command(|d| &mut d.exec), "COMMAND", "", "program that gets each notification on its stdin; full path and words, no shell"),
-    Setting::new("--audit-heartbeat-url", Url(|d| &mut d.heartbeat_url), "URL", "", "fetched after each cycle that is complete and good; better in a file"),
-    Setting::new("--audit-heartbeat-url-file", UrlFile(|d| &mut d.heartbeat_url), "FILE", "", "file that holds that URL"),
-    Setting::new("--audit-heartbeat-ca", Path(|d| &mut d.heartbeat_ca), "FILE", "", "CAs that the heartbeat's server is checked by, PEM (default: the system's)"),
-    Setting::new("--proxy", Proxy(|d| &mut d.proxy), "URL", "", "proxy for notifications, heartbeat and compare, or none (default: http_proxy, https_proxy, all_proxy, no_proxy as curl takes them)"),
-    Setting::new("--audit-signing-key", SecretFile(|d| &mut d.signing_key), "FILE", "", "file of the private key that signs a checkpoint of each proven state, for other auditors (immuaudit key new)"),
-    Setting::new("--audit-peer", Peers(|d| &mut d.peers), "URL=KEY", "", "another auditor, whose checkpoints are compared in each cycle: its monitoring port and its public key; repeatable"),
-    Setting::new("--audit-peers-required", Count(0..=100, |d| &mut d.peers_required), "COUNT", "0", "peers that must have confirmed each database within three intervals; 0: none"),
-    // the settings themselves
-    Setting::new("--config", Path(|d| &mut d.config), "FILE", "", "settings file instead of the usual ones")
+    Setting::new(Notifications, "--audit-notification-password-file", SecretFile(|d| &mut d.notification_password), "FILE", "", "file that contains this password"),
+    Setting::new(Notifications, "--audit-notification-auth", Choice(AUTHS), "AUTH", "body", "where user and password are sent: body, or basic for HTTP basic auth too"),
+    Setting::new(Notifications, "--audit-notification-secret", SigningKey(|d| &mut d.notification_secret), "SECRET", "", "key that signs notifications (Standard Webhooks), plain or whsec_BASE64; prefer a file"),
+    Setting::new(Notifications, "--audit-notification-secret-file", SecretFile(|d| &mut d.notification_secret), "FILE", "", "file that contains this key"),
+    Setting::new(Notifications, "--audit-notification-ca", Path(|d| &mut d.notification_ca), "FILE", "", "CAs that verify the receivers of --audit-notification-url, PEM (default: the system's)"),
+    Setting::new(Notifications, "--audit-notify", Choice(NOTIFY), "WHEN", "changes", "when to notify: changes, or every-check as immuclient does"),
+    Setting::new(Notifications, "--audit-exec", Command(|d| &mut d.exec), "COMMAND", "", "program that reads each notification from stdin; full path and arguments, no shell"),
+    Setting::new(Notifications, "--audit-heartbeat-url", Url(|d| &mut d.heartbeat_url), "URL", "", "URL that is fetched after each complete and good cycle; prefer a file"),
+    Setting::new(Notifications, "--audit-heartbeat-url-file", UrlFile(|d| &mut d.heartbeat_url), "FILE", "", "file that contains this URL"),
+    Setting::new(Notifications, "--audit-heartbeat-ca", Path(|d| &mut d.heartbeat_ca), "FILE", "", "CAs that verify the server of the heartbeat, PEM (default: the system's)"),
+    Setting::new(Notifications, "--proxy", Proxy(|d| &mut d.proxy), "URL", "", "proxy for notifications, heartbeat and compare, or none (default: http_proxy, https_proxy, all_proxy and no_proxy, as curl reads them)"),
+    Setting::new(Witnesses, "--audit-signing-key", SecretFile(|d| &mut d.signing_key), "FILE", "", "file of the private key that signs a checkpoint of each verified state (see: immuaudit key new)"),
+    Setting::new(Witnesses, "--audit-peer", Peers(|d| &mut d.peers), "URL=KEY", "", "another auditor to compare checkpoints with in each cycle: its monitoring port and its public key; repeatable"),
+    Setting::new(Witnesses, "--audit-peers-required", Count(0..=100, |d| &mut d.peers_required), "COUNT", "0", "peers that must confirm each database within three intervals; 0: none"),
+    Setting::new(General, "--config", Path(|d| &mut d.config), "FILE", "", "settings file instead of the usual ones")
         .everyday().immuclient().layers(Layers::FlagAndEnvironment),
-    Setting::new("--instance", Instance(|d| &mut d.instance), "NAME", "", "one of several auditors on this host: /etc/immudb/immuaudit.d/NAME.toml over immuaudit.toml, its own states and port")
+    Setting::new(General, "--instance", Instance(|d| &mut d.instance), "NAME", "", "one of several auditors on this host: reads /etc/immudb/immuaudit.d/NAME.toml over immuaudit.toml, with its own states and port")
         .layers(Layers::Flag),
-    Setting::new("--as", Choice(persona::WORDS), "WHOM", "", "take the place of immuclient or immugw: its variables, its file (default: by the program's name)")
-        .layers(Layers::FlagAndEnvironment).computed(Process::persona_by_name),
-    Setting::new("--audit", Switch(|d| &mut d.audit), "", "", "--as immugw: audit at all")
-        .immugw(),
-    Setting::new("--help", Switch(|d| &mut d.help), "", "false", "this help; --help --all shows every setting")
+    Setting::new(General, "--help", Switch(|d| &mut d.help), "", "false", "print help; with --all, every option")
         .short('h').layers(Layers::Flag),
-    Setting::new("--version", Switch(|d| &mut d.version), "", "false", "the version")
+    Setting::new(General, "--version", Switch(|d| &mut d.version), "", "false", "print the version")
         .layers(Layers::Flag),
-    // of no use in an audit
-    Setting::new("--database", Unused, "NAME", "", "taken for immuclient's sake: an audit takes --audit-databases")
+    Setting::new(Compatibility, "--audit-signature", Choice(SIGNATURES), "WHAT", "", "with --as immugw: ignore or validate; validate without a key uses the key in the response")
+        .immugw(),
+    Setting::new(Compatibility, "--server-name", Text(|d| &mut d.server_label), "LABEL", "", "the former name of --server-label")
+        .renamed("server-label"),
+    Setting::new(Compatibility, "--as", Choice(persona::WORDS), "WHOM", "", "compatibility with immuclient or immugw: read its variables and its file (default: by the program's name)")
+        .layers(Layers::FlagAndEnvironment).computed(Process::persona_by_name),
+    Setting::new(Compatibility, "--audit", Switch(|d| &mut d.audit), "", "", "with --as immugw: run the audit")
+        .immugw(),
+    Setting::new(Compatibility, "--database", Unused, "NAME", "", "no effect in an audit: see --audit-databases")
         .unused(),
-    Setting::new("--tokenfile", Unused, "FILE", "", "taken for immuclient's sake: an audit keeps no token file")
+    Setting::new(Compatibility, "--tokenfile", Unused, "FILE", "", "no effect in an audit: no token is stored")
         .unused(),
-    Setting::new("--value-only", UnusedSwitch, "", "", "taken for immuclient's sake: an audit prints no values")
+    Setting::new(Compatibility, "--value-only", UnusedSwitch, "", "", "no effect in an audit: no values are printed")
         .unused(),
-    Setting::new("--revision-separator", Unused, "TEXT", "", "taken for immuclient's sake: an audit prints no revisions")
+    Setting::new(Compatibility, "--revision-separator", Unused, "TEXT", "", "no effect in an audit: no revisions are printed")
         .unused(),
-    // of no use in an audit, and immugw's alone
-    Setting::new("--address", Unused, "ADDRESS", "", "-a --as immugw: the gateway's own address")
+    Setting::new(Compatibility, "--address", Unused, "ADDRESS", "", "no effect in an audit: the gateway's own address (-a with --as immugw)")
         .short_as_immugw('a').gateway(),
-    Setting::new("--port", Unused, "PORT", "", "-p --as immugw: the gateway's own port")
+    Setting::new(Compatibility, "--port", Unused, "PORT", "", "no effect in an audit: the gateway's own port (-p with --as immugw)")
         .short_as_immugw('p').gateway(),
-    Setting::new("--pidfile", Unused, "FILE", "", "--as immugw: an audit writes no process file")
+    Setting::new(Compatibility, "--pidfile", Unused, "FILE", "", "no effect in an audit: no process file is written")
         .gateway(),
-    Setting::new("--logfile", Unused, "FILE", "", "--as immugw: an audit's log is its stderr")
+    Setting::new(Compatibility, "--logfile", Unused, "FILE", "", "no effect in an audit: the log is written to stderr")
         .gateway(),
-    Setting::new("--detached", UnusedSwitch, "", "", "-d --as immugw: an audit stays in the foreground")
+    Setting::new(Compatibility, "--detached", UnusedSwitch, "", "", "no effect in an audit: it stays in the foreground (-d with --as immugw)")
         .short_as_immugw('d').gateway(),
-    // of single verbs
-    Setting::new("--all", Switch(|d| &mut d.all), "", "false", "every setting").of(Name::Help),
-    Setting::new("--dry-run", Switch(|d| &mut d.dry_run), "", "false", "install, uninstall: only print every step").of(Name::AuditMode),
-    Setting::new("--purge", Switch(|d| &mut d.purge), "", "false", "uninstall: remove states, settings and user too").of(Name::AuditMode),
-    Setting::new("--check", Switch(|d| &mut d.check), "", "false", "only say what is wrong, and exit 3 then").of(Name::Config),
-    Setting::new("--against", Text(|d| &mut d.against), "OTHER", "", "hold it against a second server (HOST[:PORT]; same login), or another auditor's mirror file").of(Name::Locate),
-    Setting::new("--ca", Path(|d| &mut d.other_ca), "FILE", "", "CAs that the other auditor is checked by, PEM (default: the system's)").of(Name::Compare),
-    Setting::new("--peer-key", VerifierKeys(|d| &mut d.verifier_keys), "KEY", "", "FILE is checkpoints of the auditor with this public key; repeatable").of(Name::Compare),
-    Setting::new("--name", Text(|d| &mut d.key_name), "NAME", "", "new: the key's name, such as zone-a.example.com").of(Name::Key),
-    Setting::new("--key", VerifierKeys(|d| &mut d.verifier_keys), "KEY", "", "verify: an auditor's public key, as key show prints it; repeatable").of(Name::Checkpoint),
-    Setting::new("--require", Count(1..=100, |d| &mut d.required), "COUNT", "1", "verify: keys that must have confirmed each checkpoint").of(Name::Checkpoint),
-    Setting::new("--show-values", Switch(|d| &mut d.show_values), "", "false", "show values that differ, cut").of(Name::Locate),
-    Setting::new("--all", Switch(|d| &mut d.all_instances), "", "false", "every instance on this host, the worst first").of(Name::Status),
-    Setting::new("--all", Switch(|d| &mut d.all_alarms), "", "false", "list: closed alarms too").of(Name::Alarm),
-    Setting::new("--database", Text(|d| &mut d.close_database), "DATABASE", "", "close: every open alarm of this database").of(Name::Alarm),
-    Setting::new("--yes", Switch(|d| &mut d.yes), "", "false", "adopt: without asking").of(Name::Alarm),
-    Setting::new("--absent-values-to", Count(1..=MAX_TX, |d| &mut d.absent_to), "TX", "", "absent values of transactions up to this one are explained").of(Name::Acknowledge),
-    Setting::new("--unsigned", Switch(|d| &mut d.unsigned), "", "false", "the loss of the signature after the last signed state is explained").of(Name::Acknowledge),
-    Setting::new("--disagreement", Switch(|d| &mut d.disagreement), "", "false", "disagreements of peers that were found until now are explained").of(Name::Acknowledge),
-    Setting::new("--alarm", Switch(|d| &mut d.import_alarm), "", "false", "import: what the server contradicts becomes an alarm").of(Name::Roots),
-    Setting::new("--serve", Switch(|d| &mut d.serve), "", "false", "keep the embedded ledger running").of(Name::Drill),
-    Setting::new("--databases", Count(1..=5000, |d| &mut d.drill_databases), "COUNT", "1", "databases that the embedded ledger has").of(Name::Drill),
-    Setting::new("--port", Count(0..=65535, |d| &mut d.drill_port), "PORT", "0", "port to serve on; 0: any free one").of(Name::Drill),
-    Setting::new("--views", Count(1..=2, |d| &mut d.drill_views), "COUNT", "1", "histories that the embedded ledger shows: with 2, user immudb2 is shown one of its own").of(Name::Drill),
-    Setting::new("--grow", Time(OFF, |d| &mut d.grow), "DURATION", "", "add a transaction each time so long has passed").of(Name::Drill),
-    Setting::new("--lie", Text(|d| &mut d.lie), "NAME", "", "tell this lie alone").of(Name::Drill),
-    Setting::new("--list", Switch(|d| &mut d.list), "", "false", "list the lies").of(Name::Drill),
-    Setting::new("--test", Switch(|d| &mut d.test), "", "false", "send a notification that says it is a test").of(Name::Notify),
+    Setting::of(Name::Help, "--all", Switch(|d| &mut d.all), "", "false", "list every option"),
+    Setting::of(Name::AuditMode, "--dry-run", Switch(|d| &mut d.dry_run), "", "false", "install, uninstall: only print every step"),
+    Setting::of(Name::AuditMode, "--purge", Switch(|d| &mut d.purge), "", "false", "uninstall: remove states, settings and user too"),
+    Setting::of(Name::Config, "--check", Switch(|d| &mut d.check), "", "false", "only report what is wrong, and exit with 3 then"),
+    Setting::of(Name::Locate, "--against", Text(|d| &mut d.against), "OTHER", "", "compare with a second server (HOST[:PORT], same login) or with another auditor's mirror file"),
+    Setting::of(Name::Compare, "--ca", Path(|d| &mut d.other_ca), "FILE", "", "CAs that verify the other auditor, PEM (default: the system's)"),
+    Setting::of(Name::Compare, "--peer-key", VerifierKeys(|d| &mut d.verifier_keys), "KEY", "", "FILE has checkpoints of the auditor with this public key; repeatable"),
+    Setting::of(Name::Key, "--name", Text(|d| &mut d.key_name), "NAME", "", "new: name of the key, such as zone-a.example.com"),
+    Setting::of(Name::Checkpoint, "--key", VerifierKeys(|d| &mut d.verifier_keys), "KEY", "", "verify: public key of an auditor, as key show prints it; repeatable"),
+    Setting::of(Name::Checkpoint, "--require", Count(1..=100, |d| &mut d.required), "COUNT", "1", "verify: number of keys that must confirm each checkpoint"),
+    Setting::of(Name::Locate, "--show-values", Switch(|d| &mut d.show_values), "", "false", "print values that differ, shortened"),
+    Setting::of(Name::Status, "--all", Switch(|d| &mut d.all_instances), "", "false", "every instance on this host, the worst first"),
+    Setting::of(Name::Alarm, "--all", Switch(|d| &mut d.all_alarms), "", "false", "list: closed alarms too"),
+    Setting::of(Name::Alarm, "--database", Text(|d| &mut d.close_database), "DATABASE", "", "close: every open alarm of this database"),
+    Setting::of(Name::Alarm, "--yes", Switch(|d| &mut d.yes), "", "false", "adopt: do not ask"),
+    Setting::of(Name::Acknowledge, "--absent-values-to", Count(1..=MAX_TX, |d| &mut d.absent_to), "TX", "", "absent values of transactions up to this one are explained"),
+    Setting::of(Name::Acknowledge, "--unsigned", Switch(|d| &mut d.unsigned), "", "false", "the loss of the signature after the last signed state is explained"),
+    Setting::of(Name::Acknowledge, "--disagreement", Switch(|d| &mut d.disagreement), "", "false", "all disagreements of peers until now are explained"),
+    Setting::of(Name::Roots, "--alarm", Switch(|d| &mut d.import_alarm), "", "false", "import: what the server contradicts becomes an alarm"),
+    Setting::of(Name::Drill, "--serve", Switch(|d| &mut d.serve), "", "false", "keep the embedded ledger running"),
+    Setting::of(Name::Drill, "--databases", Count(1..=5000, |d| &mut d.drill_databases), "COUNT", "1", "number of databases of the embedded ledger"),
+    Setting::of(Name::Drill, "--port", Count(0..=65535, |d| &mut d.drill_port), "PORT", "0", "port to serve on; 0: a free one"),
+    Setting::of(Name::Drill, "--views", Count(1..=2, |d| &mut d.drill_views), "COUNT", "1", "histories that the embedded ledger shows; with 2, user immudb2 sees another one"),
+    Setting::of(Name::Drill, "--grow", Time(OFF, |d| &mut d.grow), "DURATION", "", "add a transaction each time this has passed"),
+    Setting::of(Name::Drill, "--lie", Text(|d| &mut d.lie), "NAME", "", "tell only this lie"),
+    Setting::of(Name::Drill, "--list", Switch(|d| &mut d.list), "", "false", "list the lies"),
+    Setting::of(Name::Notify, "--test", Switch(|d| &mut d.test), "", "false", "send a notification that says that it is a test"),
+
 ];
 
 /// The largest transaction that a file of ours can name: the largest integer of TOML.

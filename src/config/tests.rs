@@ -1,6 +1,7 @@
 //! The table through every layer: what holds for each setting holds for those to come.
 
 mod lines;
+mod reference;
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::gather::gather;
 use super::kind::Kind;
 use super::persona::Persona;
-use super::setting::{Layers, Setting};
+use super::setting::{Group, Layers, Section, Setting};
 use super::table::TABLE;
 use super::{Process, Wrong, completions, environment, flags, help, man};
 use crate::checkpoint::{KeyName, SignerKey};
@@ -247,9 +248,49 @@ fn the_short_help_fits_a_screen() {
         "{} lines\n{text}",
         text.lines().count()
     );
-    for line in text.lines() {
+}
+
+#[test]
+fn no_line_of_help_is_wider_than_a_terminal() {
+    let mut pages = vec![help::text(None, false), help::text(None, true)];
+    for verb in super::verb::VERBS {
+        pages.push(help::text(Some(verb.name), false));
+    }
+    for line in pages.iter().flat_map(|page| page.lines()) {
         assert!(line.chars().count() <= 80, "{line}");
     }
+}
+
+#[test]
+fn help_explains_each_form_of_each_verb() {
+    for verb in super::verb::VERBS {
+        let page = help::text(Some(verb.name), false);
+        let words: Vec<&str> = page.split_whitespace().collect();
+        let page = words.join(" ");
+        for (form, meaning) in verb.forms {
+            let entry = format!("immuaudit {} {form} {meaning}", verb.word);
+            let entry: Vec<&str> = entry.split_whitespace().collect();
+            assert!(page.contains(&entry.join(" ")), "{entry:?}: {page}");
+        }
+    }
+}
+
+/// A flag that no section has would be in no help.
+#[test]
+fn every_setting_stands_with_those_of_its_section() {
+    let sections: Vec<Section> = TABLE
+        .iter()
+        .filter_map(|setting| match setting.group {
+            Group::In(section) => Some(section),
+            Group::Of(_) => None,
+        })
+        .collect();
+    let mut order = sections.clone();
+    order.dedup();
+    assert!(
+        order == Section::ALL,
+        "sections in another order, or torn apart"
+    );
 }
 
 #[test]

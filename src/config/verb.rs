@@ -24,55 +24,135 @@ pub(super) enum Name {
     Completions,
 }
 
-/// One row of the table of verbs.
-pub(super) struct Verb {
-    pub name: Name,
-    pub word: &'static str,
-    /// Words and flags that come after it.
-    pub usage: &'static str,
-    /// How many words may come after it.
-    pub words: usize,
-    pub help: &'static str,
+/// What a verb is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Run,
+    Inspect,
+    Act,
+    Tools,
 }
 
-const fn verb(
-    name: Name,
-    word: &'static str,
-    usage: &'static str,
-    words: usize,
-    help: &'static str,
-) -> Verb {
-    Verb {
-        name,
-        word,
-        usage,
-        words,
-        help,
+impl Purpose {
+    /// Every purpose, in the order in which help lists them.
+    pub const ALL: [Purpose; 4] = [Purpose::Run, Purpose::Inspect, Purpose::Act, Purpose::Tools];
+
+    /// Returns the heading.
+    pub fn title(self) -> &'static str {
+        match self {
+            Purpose::Run => "Run",
+            Purpose::Inspect => "Inspect",
+            Purpose::Act => "Act",
+            Purpose::Tools => "Tools",
+        }
     }
 }
 
-/// Every verb, in the order in which people are shown them.
+/// One row of the table of verbs.
+pub(super) struct Verb {
+    pub purpose: Purpose,
+    pub name: Name,
+    pub word: &'static str,
+    /// How many words may come after it.
+    pub words: usize,
+    pub help: &'static str,
+    /// The words and flags that may come after it, and what each form does; nothing where there are none.
+    pub forms: &'static [(&'static str, &'static str)],
+}
+
+const fn verb(
+    purpose: Purpose,
+    name: Name,
+    word: &'static str,
+    words: usize,
+    help: &'static str,
+    forms: &'static [(&'static str, &'static str)],
+) -> Verb {
+    Verb {
+        purpose,
+        name,
+        word,
+        words,
+        help,
+        forms,
+    }
+}
+
+/// Every verb, in the order in which help lists them: those of one purpose together.
 #[rustfmt::skip]
 pub(super) static VERBS: &[Verb] = &[
-    verb(Name::AuditMode, "audit-mode", "[install|uninstall|start|stop|restart|status] [--dry-run] [--purge]", 1, "audit every interval until stopped (also without a verb)"),
-    verb(Name::Sweep, "sweep", "[DATABASE...]", usize::MAX, "audit once, then read every value of the whole history"),
-    verb(Name::Status, "status", "[--all]", 0, "what is trusted, since when, and the last verdicts"),
-    verb(Name::Health, "health", "", 0, "does the running auditor make progress? for containers' health checks"),
-    verb(Name::Locate, "locate", "DATABASE [--against HOST[:PORT]|FILE] [--show-values]", 1, "after an alarm: what stands, from where on not, what changed"),
-    verb(Name::Alarm, "alarm", "list [DATABASE] [--all] | show ID | close ID... | close --database DATABASE | adopt ID [--yes]", usize::MAX, "close keeps the trusted state, adopt trusts the evidence's state"),
-    verb(Name::Acknowledge, "acknowledge", "DATABASE [--absent-values-to TX] [--unsigned] [--disagreement]", 1, "declare absent values, lost signatures, disagreements as explained"),
-    verb(Name::Evidence, "evidence", "list | show FILE | verify FILE", 2, "what was found; verify checks a file again, offline"),
-    verb(Name::Roots, "roots", "list | export | import DIR-OR-FILE [--alarm] | forget DATABASE", 2, "what is trusted: show, export, import from immuclient, forget"),
-    verb(Name::Compare, "compare", "FILE|URL [--peer-key KEY]", 1, "hold another auditor's export, states or checkpoints against what is trusted here"),
-    verb(Name::Checkpoint, "checkpoint", "export | show FILE | verify FILE --key KEY... [--require COUNT]", 2, "signed states: export one's own, show or verify another's, offline"),
-    verb(Name::Key, "key", "new --name NAME FILE | show FILE", 2, "the key that checkpoints are signed with: make one, show its public half"),
-    verb(Name::Drill, "drill", "[--serve [--port PORT] [--databases COUNT] [--views COUNT] [--grow DURATION]] [--list] [--lie NAME]", 0, "see an honest ledger pass and a lying one caught"),
-    verb(Name::Notify, "notify", "--test", 0, "send a test notification and a heartbeat, and say what came of it"),
-    verb(Name::Config, "config", "[--check]", 0, "the effective settings, and where each comes from"),
-    verb(Name::Help, "help", "[VERB] [--all]", 1, "help; with --all every setting"),
-    verb(Name::Version, "version", "", 0, "the version"),
-    verb(Name::Man, "man", "", 0, "the manual page: immuaudit man | man -l -"),
-    verb(Name::Completions, "completions", "bash|zsh|fish", 1, "completions for a shell, to be sourced"),
+    verb(Purpose::Run, Name::AuditMode, "audit-mode", 1, "audit at each interval until stopped; the default", &[
+        ("", "audit in the foreground"),
+        ("install [--dry-run]", "write a systemd service, and start it"),
+        ("uninstall [--dry-run] [--purge]", "remove the service; states, settings and evidence stay without --purge"),
+        ("start|stop|restart|status", "the same verbs of systemctl, for the service"),
+    ]),
+    verb(Purpose::Run, Name::Sweep, "sweep", usize::MAX, "audit once, then read every value of the whole history", &[
+        ("[DATABASE...]", "of these databases (default: all)"),
+    ]),
+    verb(Purpose::Inspect, Name::Status, "status", 0, "print trusted states, their age and the last verdicts", &[
+        ("[--all]", "from the files; no server is asked"),
+    ]),
+    verb(Purpose::Inspect, Name::Health, "health", 0, "whether the auditor makes progress, for containers", &[]),
+    verb(Purpose::Inspect, Name::Locate, "locate", 1, "find where history was rewritten, and what changed", &[
+        ("DATABASE", "compare the server with the accepted states"),
+        ("DATABASE --against HOST[:PORT] [--show-values]", "compare it with a second server, such as a replica or a restored backup"),
+        ("DATABASE --against FILE", "compare it with the mirror file of another auditor"),
+    ]),
+    verb(Purpose::Inspect, Name::Evidence, "evidence", 2, "list, show or verify the evidence of findings", &[
+        ("list", "the files of this server"),
+        ("show FILE", "what was trusted, what was answered, and why it was refused"),
+        ("verify FILE", "check the finding again, offline; exit code 2: it shows tampering, 1: it does not"),
+    ]),
+    verb(Purpose::Inspect, Name::Compare, "compare", 1, "compare trusted states with another auditor's", &[
+        ("FILE", "what roots export printed there"),
+        ("URL", "its monitoring port"),
+        ("FILE --peer-key KEY...", "what checkpoint export printed there, signed by this key"),
+    ]),
+    verb(Purpose::Inspect, Name::Config, "config", 0, "print the effective settings and their sources", &[
+        ("[--check]", "with --check only what is wrong; no server is asked"),
+    ]),
+    verb(Purpose::Act, Name::Alarm, "alarm", usize::MAX, "list, show, close or adopt alarms", &[
+        ("list [DATABASE] [--all]", "open alarms, with --all closed ones too"),
+        ("show ID", "the finding, and what each decision would do"),
+        ("close ID...", "close alarms; the trusted state stays"),
+        ("close --database DATABASE", "close every open alarm of a database"),
+        ("adopt ID [--yes]", "close an alarm, and trust the state in its evidence instead"),
+    ]),
+    verb(Purpose::Act, Name::Acknowledge, "acknowledge", 1, "mark what is absent, unsigned or disputed as explained", &[
+        ("DATABASE [--absent-values-to TX] [--unsigned] [--disagreement]", "no trusted state and no alarm changes"),
+    ]),
+    verb(Purpose::Act, Name::Roots, "roots", 2, "list, export, import or forget trusted states", &[
+        ("list", "the trusted state of each database"),
+        ("export", "the same as TOML, for compare on another host"),
+        ("import DIR-OR-FILE [--alarm]", "take over the states of immuclient or immugw, or an export"),
+        ("forget DATABASE", "forget a trusted state: the next check trusts the first state that it sees"),
+    ]),
+    verb(Purpose::Act, Name::Checkpoint, "checkpoint", 2, "export, show or verify signed states, offline", &[
+        ("export", "a checkpoint of each trusted state, signed by --audit-signing-key"),
+        ("show FILE", "what checkpoints say, without verifying them"),
+        ("verify FILE --key KEY... [--require COUNT]", "whether these keys signed them"),
+    ]),
+    verb(Purpose::Act, Name::Key, "key", 2, "make a key that signs checkpoints, or show its public half", &[
+        ("new --name NAME FILE", "write a new private key; an existing file is never overwritten"),
+        ("show FILE", "print the public key, for --audit-peer and --key"),
+    ]),
+    verb(Purpose::Tools, Name::Drill, "drill", 0, "show that an honest ledger passes and lies are caught", &[
+        ("[--lie NAME]", "tell each lie, or this one, to an auditor"),
+        ("--list", "list the lies"),
+        ("--serve [--port PORT] [--databases COUNT] [--views COUNT] [--grow DURATION] [--lie NAME]", "run the embedded ledger, to try an auditor with"),
+    ]),
+    verb(Purpose::Tools, Name::Notify, "notify", 0, "send a test notification and a heartbeat", &[
+        ("--test", "to every receiver, and report whether it arrived"),
+    ]),
+    verb(Purpose::Tools, Name::Help, "help", 1, "print help; help COMMAND explains a command", &[
+        ("[COMMAND] [--all]", "with --all every option"),
+    ]),
+    verb(Purpose::Tools, Name::Version, "version", 0, "print the version", &[]),
+    verb(Purpose::Tools, Name::Man, "man", 0, "print the manual page: immuaudit man | man -l -", &[]),
+    verb(Purpose::Tools, Name::Completions, "completions", 1, "print completions for a shell", &[
+        ("bash|zsh|fish", "to be sourced"),
+    ]),
 ];
 
 impl Name {
