@@ -541,10 +541,10 @@ fn closing_takes_several_alarms_or_all_of_a_database() {
     );
     for (words, wrong) in [
         (&["close", "--database", "nodb"][..], "nodb"),
-        (&["close"], "wanted is"),
-        (&["close", &open[0], "--database", DATABASE], "wanted is"),
+        (&["close"], "expected"),
+        (&["close", &open[0], "--database", DATABASE], "expected"),
         (&["list", "--database", DATABASE], "alarm close"),
-        (&["show", &open[0], &open[1]], "no use for"),
+        (&["show", &open[0], &open[1]], "does not take"),
     ] {
         let refused = scene.alarm(words);
         let text = &refused.ends_with(3).stderr;

@@ -63,9 +63,12 @@ fn a_key_is_made_for_its_owner_alone_once_and_only_its_public_half_is_printed() 
     for (words, told) in [
         (
             &["key", "new", "--name", "a b", "f"][..],
-            "--name: \"a b\" cannot be used",
+            "--name: \"a b\" is not valid",
         ),
-        (&["key", "new", "f"], "incomplete: wanted is immuaudit"),
+        (
+            &["key", "new", "f"],
+            "incomplete command: expected immuaudit",
+        ),
         (
             &["key", "show", "nowhere"],
             "nowhere: there is no such file",
@@ -73,7 +76,7 @@ fn a_key_is_made_for_its_owner_alone_once_and_only_its_public_half_is_printed() 
         (&["key", "show", "--name", "a", &path], "--name"),
         (
             &["checkpoint", "verify", &path],
-            "incomplete: wanted is immuaudit",
+            "incomplete command: expected immuaudit",
         ),
         (&["checkpoint", "export"], "--audit-signing-key"),
         (

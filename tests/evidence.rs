@@ -456,7 +456,7 @@ fn a_running_auditor_is_asked_for_what_it_trusts() {
     assert!(!run.stderr.contains("secret"), "{run:#?}");
     let run = program.run(&["compare", "https://user:password@localhost/"]);
     assert!(
-        run.ends_with(3).stderr.contains("wanted is http"),
+        run.ends_with(3).stderr.contains("expected http"),
         "{run:#?}"
     );
     assert!(!run.stderr.contains("password@"), "{run:#?}");

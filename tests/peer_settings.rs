@@ -80,7 +80,7 @@ fn what_is_wrong_with_a_peer_is_refused_with_flag_or_file_line_and_key() {
         (
             format!("[[peer]]\nkeys = [\"{one}\"]\n"),
             none,
-            "settings.toml:1: [[peer]]: wanted is one of url and url-file",
+            "settings.toml:1: [[peer]]: expected one of url and url-file",
         ),
         (
             "[[peer]]\nurl = \"https://h/TOKEN\"\n".to_owned(),
@@ -105,7 +105,7 @@ fn what_is_wrong_with_a_peer_is_refused_with_flag_or_file_line_and_key() {
         (
             format!("[[peer]]\nurl = \"https://h\"\nkeys = [\"{one}\", \"{other}\"]\n"),
             none,
-            "wanted is one key or several, all of one name",
+            "expected one key or several, all of one name",
         ),
         (
             format!("[[peer]]\nurl = \"https://h\"\nkeys = [\"{one}x\"]\n"),
@@ -115,12 +115,12 @@ fn what_is_wrong_with_a_peer_is_refused_with_flag_or_file_line_and_key() {
         (
             "[[peer]]\nurl = \"https://h\"\nkeys = [1]\n".to_owned(),
             none,
-            "peer.keys (settings.toml:3): an array stands there; wanted is an array of texts in quotes",
+            "peer.keys (settings.toml:3): found an array; expected an array of texts in quotes",
         ),
         (
             "[peer]\nurl = \"https://h\"\n".to_owned(),
             none,
-            "peer (settings.toml:1): a table stands there; wanted is [[peer]] in two brackets",
+            "peer (settings.toml:1): found a table; expected [[peer]] in two brackets",
         ),
         (
             format!("{table}{table}"),
@@ -140,7 +140,7 @@ fn what_is_wrong_with_a_peer_is_refused_with_flag_or_file_line_and_key() {
         (
             table.clone(),
             &["--audit-peers-required=2"],
-            "--audit-peers-required: \"2\" cannot be used; wanted is no more than there are peers: 1",
+            "--audit-peers-required: \"2\" is not valid; expected no more than there are peers: 1",
         ),
     ] {
         let run = check(&scene, &file, flags);

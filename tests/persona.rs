@@ -123,7 +123,10 @@ fn immugws_documented_command_line_is_taken() {
         "-k=x",
         "-j=1",
     ] {
-        assert!(given(&[flag]).wrong().starts_with("unknown flag"), "{flag}");
+        assert!(
+            given(&[flag]).wrong().starts_with("unknown option"),
+            "{flag}"
+        );
     }
 }
 
@@ -179,7 +182,7 @@ fn in_immugws_place_the_metrics_are_immugws() {
 
 #[test]
 fn immugw_audits_only_where_it_is_told_to() {
-    let told = "immugw audits only where it is told to, and it is not: give --audit (IMMUGW_AUDIT=true, or audit = true in immugw.toml)";
+    let told = "with --as immugw the audit is off by default: give --audit (IMMUGW_AUDIT=true, or audit = true in immugw.toml)";
     assert_eq!(given(&["--as=immugw"]).wrong(), told);
     assert_eq!(given(&["--as=immugw", "--audit=false"]).wrong(), told);
     given(&["--as=immugw", "--audit"]).run();
@@ -191,16 +194,16 @@ fn immugw_audits_only_where_it_is_told_to() {
 fn settings_of_immugws_are_refused_elsewhere() {
     assert_eq!(
         given(&["--audit"]).wrong(),
-        "--audit: a setting of immugw's: give --as immugw too, or leave it out"
+        "--audit: a setting of immugw: give --as immugw too, or remove it"
     );
     let place = Place::new().variable("IMMUAUDIT_AUDIT_SIGNATURE", "validate");
     assert_eq!(
         place.wrong(),
-        "audit-signature (IMMUAUDIT_AUDIT_SIGNATURE): a setting of immugw's: give --as immugw too, or leave it out"
+        "audit-signature (IMMUAUDIT_AUDIT_SIGNATURE): a setting of immugw: give --as immugw too, or remove it"
     );
     assert_eq!(
         given(&["--as=immudb"]).wrong(),
-        "--as: \"immudb\" cannot be used; wanted is one of immuclient, immugw"
+        "--as: \"immudb\" is not valid; expected one of immuclient, immugw"
     );
 }
 

@@ -104,11 +104,11 @@ fn what_is_wrong_in_a_table_is_refused_with_file_line_and_key() {
         ),
         (
             "[[receiver]]\nname = \"pager\"\n".to_owned(),
-            "settings.toml:1: [[receiver]]: wanted is one of url and url-file",
+            "settings.toml:1: [[receiver]]: expected one of url and url-file",
         ),
         (
             format!("{table}url-file = \"x\"\n"),
-            "settings.toml:1: [[receiver]]: wanted is one of url and url-file",
+            "settings.toml:1: [[receiver]]: expected one of url and url-file",
         ),
         (
             format!("{table}when = \"every-check\"\nWhen = \"tampering\"\n"),
@@ -124,23 +124,23 @@ fn what_is_wrong_in_a_table_is_refused_with_file_line_and_key() {
         ),
         (
             "[receiver]\nname = \"pager\"\n".to_owned(),
-            "receiver (settings.toml:1): a table stands there; wanted is [[receiver]] in two brackets",
+            "receiver (settings.toml:1): found a table; expected [[receiver]] in two brackets",
         ),
         (
             "[[receiver]]\nname = \"a:b\"\nurl = \"https://h/TOKEN\"\n".to_owned(),
-            "receiver.name (settings.toml:2): \"a:b\" cannot be used",
+            "receiver.name (settings.toml:2): \"a:b\" is not valid",
         ),
         (
             "[[receiver]]\nname = \"pager\"\nurl = \"htps://h/TOKEN\"\n".to_owned(),
-            "receiver.url (settings.toml:3): \"htps://h/***\" cannot be used",
+            "receiver.url (settings.toml:3): \"htps://h/***\" is not valid",
         ),
         (
             format!("{table}when = \"never\"\n"),
-            "receiver.when (settings.toml:4): \"never\" cannot be used; wanted is one of changes, tampering, every-check",
+            "receiver.when (settings.toml:4): \"never\" is not valid; expected one of changes, tampering, every-check",
         ),
         (
             format!("{table}ca = 1\n"),
-            "receiver.ca (settings.toml:4): a number stands there",
+            "receiver.ca (settings.toml:4): found a number",
         ),
         (
             format!("{table}ca = \"none\"\n"),
@@ -258,7 +258,7 @@ fn a_proxy_is_used_and_named_as_the_settings_say_and_never_for_this_machine() {
     assert_eq!(direct.received().len(), 2);
     assert_eq!(proxy.received().len(), before);
     let wrong = test(far, &[], &[("http_proxy", "socks5://u:TOKEN@h:1")]);
-    let told = "proxy (http_proxy): cannot be used; wanted is none, or http://";
+    let told = "proxy (http_proxy): not valid; expected none, or http://";
     assert!(wrong.ends_with(3).stderr.contains(told), "{}", wrong.stderr);
 }
 

@@ -177,7 +177,7 @@ fn a_file_names_no_directory_of_states_by_a_relative_path() {
         let told = place.wrong();
         assert!(
             told.starts_with(&format!(
-                "{key} (immuaudit.toml:1): \"states\" cannot be used; wanted is a path from /"
+                "{key} (immuaudit.toml:1): \"states\" is not valid; expected a path from /"
             )),
             "{told}"
         );

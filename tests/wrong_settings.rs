@@ -12,15 +12,15 @@ fn a_wrong_command_line_is_told_with_its_remedy() {
     for (arguments, told) in [
         (
             &["--audit-intervall", "5m"][..],
-            "unknown flag \"--audit-intervall\"; the nearest is --audit-interval; --help --all shows every flag",
+            "unknown option \"--audit-intervall\"; the nearest is --audit-interval; --help --all lists every option",
         ),
         (
             &["--addres=x"],
-            "unknown flag \"--addres\"; the nearest is --immudb-address; --help --all shows every flag",
+            "unknown option \"--addres\"; the nearest is --immudb-address; --help --all lists every option",
         ),
         (
             &["statsu"],
-            "unknown verb \"statsu\"; the nearest is status; --help shows every verb",
+            "unknown command \"statsu\"; the nearest is status; --help lists the commands",
         ),
         // as evidence of version 0.1.0 names it
         (
@@ -31,7 +31,7 @@ fn a_wrong_command_line_is_told_with_its_remedy() {
                 "dce7b1646b95",
                 "defaultdb",
             ],
-            "there is no verb accept any more: give immuaudit alarm close ID, which keeps the trusted state, or \
+            "the command accept no longer exists: use immuaudit alarm close ID, which keeps the trusted state, or \
              immuaudit alarm adopt ID, which trusts the evidence's state",
         ),
         (
@@ -40,103 +40,103 @@ fn a_wrong_command_line_is_told_with_its_remedy() {
         ),
         (
             &["status", "now"],
-            "\"status\" has no use for \"now\": leave it out",
+            "\"status\" does not take \"now\": remove it",
         ),
         (
             &["status", "--alarm=1"],
-            "--alarm belongs to \"immuaudit roots\": leave it out",
+            "--alarm is an option of \"immuaudit roots\": remove it",
         ),
         (
             &["alarm", "close"],
-            "incomplete: wanted is immuaudit alarm list [DATABASE] [--all] | show ID | close ID... | close --database DATABASE | adopt ID [--yes]",
+            "incomplete command: expected immuaudit alarm list [DATABASE] [--all] | show ID | close ID... | close --database DATABASE | adopt ID [--yes]",
         ),
         (
             &["alarm", "show", "7", "--all"],
-            "--all belongs to \"immuaudit alarm list\": leave it out",
+            "--all is an option of \"immuaudit alarm list\": remove it",
         ),
         (
             &["alarm", "close", "7", "--yes"],
-            "--yes belongs to \"immuaudit alarm adopt\": leave it out",
+            "--yes is an option of \"immuaudit alarm adopt\": remove it",
         ),
         (
             &["acknowledge", "shop"],
-            "incomplete: wanted is immuaudit acknowledge DATABASE [--absent-values-to TX] [--unsigned] [--disagreement]",
+            "incomplete command: expected immuaudit acknowledge DATABASE [--absent-values-to TX] [--unsigned] [--disagreement]",
         ),
         (
             &["acknowledge", "--unsigned"],
-            "incomplete: wanted is immuaudit acknowledge DATABASE [--absent-values-to TX] [--unsigned] [--disagreement]",
+            "incomplete command: expected immuaudit acknowledge DATABASE [--absent-values-to TX] [--unsigned] [--disagreement]",
         ),
         (
             &["audit-mode", "instal"],
-            "\"audit-mode\" has no use for \"instal\": leave it out",
+            "\"audit-mode\" does not take \"instal\": remove it",
         ),
         (
             &["audit-mode", "--dry-run"],
-            "--dry-run is for audit-mode install or uninstall alone: leave it out",
+            "--dry-run applies only to audit-mode install or uninstall: remove it",
         ),
         (
             &["audit-mode", "start", "--dry-run"],
-            "--dry-run is for audit-mode install or uninstall alone: leave it out",
+            "--dry-run applies only to audit-mode install or uninstall: remove it",
         ),
         (
             &["audit-mode", "install", "--purge"],
-            "--purge is for audit-mode uninstall alone: leave it out",
+            "--purge applies only to audit-mode uninstall: remove it",
         ),
         (
             &["audit-mode", "install", "-p", "0"],
-            "--immudb-port: \"0\" cannot be used; wanted is a whole number from 1 to 65535",
+            "--immudb-port: \"0\" is not valid; expected a whole number from 1 to 65535",
         ),
         (
             &["roots"],
-            "incomplete: wanted is immuaudit roots list | export | import DIR-OR-FILE [--alarm] | forget DATABASE",
+            "incomplete command: expected immuaudit roots list | export | import DIR-OR-FILE [--alarm] | forget DATABASE",
         ),
         (
             &["roots", "import"],
-            "incomplete: wanted is immuaudit roots list | export | import DIR-OR-FILE [--alarm] | forget DATABASE",
+            "incomplete command: expected immuaudit roots list | export | import DIR-OR-FILE [--alarm] | forget DATABASE",
         ),
         (
             &["roots", "list", "--alarm"],
-            "--alarm belongs to \"immuaudit roots import\": leave it out",
+            "--alarm is an option of \"immuaudit roots import\": remove it",
         ),
         (
             &["drill", "--grow=1s"],
-            "--grow says nothing without --serve: give both or neither",
+            "--grow has no effect without --serve: give both or neither",
         ),
         (
             &["completions", "tcsh"],
-            "incomplete: wanted is immuaudit completions bash|zsh|fish",
+            "incomplete command: expected immuaudit completions bash|zsh|fish",
         ),
         (
             &["-p", "0"],
-            "--immudb-port: \"0\" cannot be used; wanted is a whole number from 1 to 65535",
+            "--immudb-port: \"0\" is not valid; expected a whole number from 1 to 65535",
         ),
         (
             &["-p", "70000"],
-            "--immudb-port: \"70000\" cannot be used; wanted is a whole number from 1 to 65535",
+            "--immudb-port: \"70000\" is not valid; expected a whole number from 1 to 65535",
         ),
         (
             &["--audit-interval=0"],
-            "--audit-interval: \"0\" cannot be used; wanted is a duration with its unit (ms, s, m, h), such as 30s or 1h30m, from 1ms to 8784h",
+            "--audit-interval: \"0\" is not valid; expected a duration with its unit (ms, s, m, h), such as 30s or 1h30m, from 1ms to 8784h",
         ),
         (
             &["--audit-interval=60"],
-            "--audit-interval: \"60\" cannot be used; wanted is a duration with its unit (ms, s, m, h), such as 30s or 1h30m, from 1ms to 8784h",
+            "--audit-interval: \"60\" is not valid; expected a duration with its unit (ms, s, m, h), such as 30s or 1h30m, from 1ms to 8784h",
         ),
         (
             &["--mtls=maybe"],
-            "--mtls: \"maybe\" cannot be used; wanted is true or false",
+            "--mtls: \"maybe\" is not valid; expected true or false",
         ),
         (
             &["--log-level=loud"],
-            "--log-level: \"loud\" cannot be used; wanted is one of off, error, warn, info, debug, trace",
+            "--log-level: \"loud\" is not valid; expected one of off, error, warn, info, debug, trace",
         ),
         (
             &["--pin=shop:7"],
-            "--pin: \"shop:7\" cannot be used; wanted is DATABASE:TX:HASH, with a transaction from 1 and its hash in 64 hexadecimal digits",
+            "--pin: \"shop:7\" is not valid; expected DATABASE:TX:HASH, with a transaction from 1 and its hash in 64 hexadecimal digits",
         ),
         (
             &["--audit-password=enc:%hunter2"],
-            "--audit-password: cannot be used; wanted is after enc:, the base64 of a password",
+            "--audit-password: not valid; expected after enc:, the base64 of a password",
         ),
         (
             &["--mtls", "--tls-ca=x"],
@@ -170,11 +170,11 @@ fn a_wrong_file_is_told_with_its_name_and_line() {
         ),
         (
             "immudb-port = \"many\"\n",
-            "immudb-port (immuaudit.toml:1): \"many\" cannot be used; wanted is a whole number from 1 to 65535",
+            "immudb-port (immuaudit.toml:1): \"many\" is not valid; expected a whole number from 1 to 65535",
         ),
         (
             "immudb-port = true\n",
-            "immudb-port (immuaudit.toml:1): true or false stands there; wanted is a whole number",
+            "immudb-port (immuaudit.toml:1): found true or false; expected a whole number",
         ),
         (
             "[server]\n",
@@ -210,7 +210,7 @@ fn a_wrong_variable_is_told_by_its_name() {
     let place = Place::new().variable("IMMUCLIENT_IMMUDB_PORT", "x");
     assert_eq!(
         place.wrong(),
-        "immudb-port (IMMUCLIENT_IMMUDB_PORT): \"x\" cannot be used; wanted is a whole number from 1 to 65535"
+        "immudb-port (IMMUCLIENT_IMMUDB_PORT): \"x\" is not valid; expected a whole number from 1 to 65535"
     );
 }
 
@@ -249,15 +249,15 @@ fn a_file_that_cannot_be_used_is_told_by_setting_and_path() {
         ),
         (
             vec!["--audit-password-file".to_owned(), path("empty")],
-            "--audit-password-file: \"empty\": wanted is one line, the password",
+            "--audit-password-file: \"empty\": expected one line, the password",
         ),
         (
             vec!["--audit-password-file".to_owned(), path("two")],
-            "--audit-password-file: \"two\": wanted is one line, the password",
+            "--audit-password-file: \"two\": expected one line, the password",
         ),
         (
             vec!["--audit-password-file".to_owned(), path("twice/enc")],
-            "--audit-password-file: \"twice/enc\": wanted is after enc:, the base64 of a password",
+            "--audit-password-file: \"twice/enc\": expected after enc:, the base64 of a password",
         ),
     ] {
         let mut process = place.process.clone();
@@ -300,11 +300,11 @@ fn nothing_is_started_with_a_wrong_setting() {
     for (wrong, told) in [
         (
             &["--audit-interval=0"][..],
-            "--audit-interval: \"0\" cannot be used; wanted is a duration",
+            "--audit-interval: \"0\" is not valid; expected a duration",
         ),
         (
             &["--audit-sample=many"],
-            "--audit-sample: \"many\" cannot be used; wanted is a whole number",
+            "--audit-sample: \"many\" is not valid; expected a whole number",
         ),
         (
             &["--tls-ca=none.pem"],
@@ -316,7 +316,7 @@ fn nothing_is_started_with_a_wrong_setting() {
         ),
         (
             &["config", "--check", "--log-level=loud"],
-            "--log-level: \"loud\" cannot be used",
+            "--log-level: \"loud\" is not valid",
         ),
     ] {
         let run = program.run(wrong);

@@ -99,7 +99,7 @@ pub(super) fn read(
     let has = |key: &str| seen.contains(key);
     for (fault, is_so) in [
         (
-            "wanted is one of url and url-file",
+            "expected one of url and url-file",
             has("url") == has("url-file"),
         ),
         (

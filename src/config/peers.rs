@@ -51,7 +51,7 @@ fn of_table(
     remarks: &mut Vec<Remark>,
     problems: &mut Vec<Problem>,
 ) -> Option<PeerSettings> {
-    let wanted = "wanted is one URL: a peer has one";
+    let wanted = "expected one URL: a peer has one";
     let url = one_url(&table.url, wanted, remarks, problems);
     let roots = keep(roots(table.ca.as_ref()), problems);
     let login = match (&table.username, &table.password) {

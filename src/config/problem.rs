@@ -62,14 +62,14 @@ pub enum Problem {
         /// The verb that it belongs to.
         verb: &'static str,
     },
-    /// A flag that says nothing without another.
+    /// A flag that has no effect without another.
     FlagNeeds {
         /// Without dashes.
         flag: &'static str,
         /// The other one.
         needs: &'static str,
     },
-    /// A flag that says nothing without a word.
+    /// A flag that has no effect without a word.
     FlagNeedsWord {
         /// Without dashes.
         flag: &'static str,
@@ -217,34 +217,34 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Problem::UnknownFlag { flag, nearest } => {
-                write!(f, "unknown flag {}", shown(flag))?;
+                write!(f, "unknown option {}", shown(flag))?;
                 hint(f, "--", *nearest)?;
-                f.write_str("; --help --all shows every flag")
+                f.write_str("; --help --all lists every option")
             }
             Problem::OfImmugw { flag, source } => write!(
                 f,
-                "{}: a setting of immugw's: give --as immugw too, or leave it out",
+                "{}: a setting of immugw: give --as immugw too, or remove it",
                 At(flag, source)
             ),
             Problem::NotAuditing => f.write_str(
-                "immugw audits only where it is told to, and it is not: give --audit (IMMUGW_AUDIT=true, or audit = true in immugw.toml)",
+                "with --as immugw the audit is off by default: give --audit (IMMUGW_AUDIT=true, or audit = true in immugw.toml)",
             ),
             Problem::UnknownVerb { verb, nearest } => {
-                write!(f, "unknown verb {}", shown(verb))?;
+                write!(f, "unknown command {}", shown(verb))?;
                 hint(f, "", *nearest)?;
-                f.write_str("; --help shows every verb")
+                f.write_str("; --help lists the commands")
             }
             Problem::FormerVerb { verb, now } => {
-                write!(f, "there is no verb {verb} any more: give {now}")
+                write!(f, "the command {verb} no longer exists: use {now}")
             }
             Problem::FlagOfVerb { flag, verb } => {
-                write!(f, "--{flag} belongs to \"immuaudit {verb}\": leave it out")
+                write!(f, "--{flag} is an option of \"immuaudit {verb}\": remove it")
             }
             Problem::FlagNeeds { flag, needs } => {
-                write!(f, "--{flag} says nothing without --{needs}: give both or neither")
+                write!(f, "--{flag} has no effect without --{needs}: give both or neither")
             }
             Problem::FlagNeedsWord { flag, needs } => {
-                write!(f, "--{flag} is for audit-mode {needs} alone: leave it out")
+                write!(f, "--{flag} applies only to audit-mode {needs}: remove it")
             }
             Problem::FlagsExclude { flag, other, remedy } => {
                 write!(f, "--{flag} and --{other} exclude each other: {remedy}")
@@ -253,10 +253,10 @@ impl fmt::Display for Problem {
                 write!(f, "--{flag} has no value: write --{flag} {argument}")
             }
             Problem::UnexpectedWord { verb, word } => {
-                write!(f, "\"{verb}\" has no use for {}: leave it out", shown(word))
+                write!(f, "\"{verb}\" does not take {}: remove it", shown(word))
             }
-            Problem::BadWord { verb, wanted } => write!(f, "{verb}: wanted is {wanted}"),
-            Problem::Incomplete { usage } => write!(f, "incomplete: wanted is {usage}"),
+            Problem::BadWord { verb, wanted } => write!(f, "{verb}: expected {wanted}"),
+            Problem::Incomplete { usage } => write!(f, "incomplete command: expected {usage}"),
             Problem::NotText { what } => write!(f, "{what} is not UTF-8: write it so"),
             Problem::UnknownKey { key, source, nearest } => {
                 write!(f, "{source}: unknown key {}", shown(key))?;
@@ -265,12 +265,12 @@ impl fmt::Display for Problem {
             Problem::BadValue { flag, source, value, wanted } => {
                 write!(f, "{}: ", At(flag, source))?;
                 match value {
-                    Some(value) => write!(f, "{} cannot be used; wanted is {wanted}", shown(value)),
-                    None => write!(f, "cannot be used; wanted is {wanted}"),
+                    Some(value) => write!(f, "{} is not valid; expected {wanted}", shown(value)),
+                    None => write!(f, "not valid; expected {wanted}"),
                 }
             }
             Problem::BadType { flag, source, found, wanted } => {
-                write!(f, "{}: {found} stands there; wanted is {wanted}", At(flag, source))
+                write!(f, "{}: found {found}; expected {wanted}", At(flag, source))
             }
             Problem::BadTable { table, source, fault } => write!(f, "{source}: [[{table}]]: {fault}"),
             Problem::BadToml { source, fault } => write!(f, "{source}: not TOML: {fault}"),

@@ -114,7 +114,7 @@ pub(super) fn read(
         problems.push(lacks("it has no name: metrics and outboxes need one"));
     }
     if urls != 1 {
-        problems.push(lacks("wanted is one of url and url-file"));
+        problems.push(lacks("expected one of url and url-file"));
     }
     match problems.is_empty() {
         true => Ok(read),

@@ -164,7 +164,7 @@ impl fmt::Display for Remark {
                 needs,
             } => write!(
                 f,
-                "--{flag} ({source}) has no effect without {needs}: give both, or leave it out"
+                "--{flag} ({source}) has no effect without {needs}: give both, or remove it"
             ),
             Remark::Renamed { flag, source, now } => write!(
                 f,
@@ -175,10 +175,10 @@ impl fmt::Display for Remark {
                 "{source}: dir = \".\" is wherever the program is started, which is no place for trusted states: they are kept where they are by default; --dir names another place"
             ),
             Remark::UnusedKey { key, source } => {
-                write!(f, "{source}: an audit has no use for {key}: ignored")
+                write!(f, "{source}: an audit does not use {key}: ignored")
             }
             Remark::UnusedSetting { flag, source } => {
-                write!(f, "an audit has no use for --{flag} ({source}): ignored")
+                write!(f, "an audit does not use --{flag} ({source}): ignored")
             }
         }
     }

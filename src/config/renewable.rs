@@ -38,12 +38,12 @@ impl PasswordFile {
         let mut lines = text.expose().lines();
         let (Some(line), None) = (lines.next().filter(|line| !line.is_empty()), lines.next())
         else {
-            return Err(given.problem("wanted is one line, the password"));
+            return Err(given.problem("expected one line, the password"));
         };
         let password = value::password(line);
         password
             .map(Secret::new)
-            .map_err(|wanted| given.problem(&format!("wanted is {wanted}")))
+            .map_err(|wanted| given.problem(&format!("expected {wanted}")))
     }
 }
 

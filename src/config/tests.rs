@@ -188,7 +188,7 @@ fn every_setting_of_a_layer_refuses_what_it_cannot_have_by_name_and_source() {
             told.starts_with(&format!("{} ({name}): ", setting.flag)),
             "{told}"
         );
-        assert!(told.contains("wanted is "), "{told}");
+        assert!(told.contains("expected "), "{told}");
         assert!(!told.contains("%%%"), "{told}");
     }
 }

@@ -145,11 +145,11 @@ pub(super) fn lines(text: &str) -> Result<Vec<Url>, String> {
     let lines = (1..).zip(text.lines().map(str::trim));
     let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
     let urls = lines.map(|(number, line)| {
-        Url::read(line).map_err(|wanted| format!("line {number}: wanted is {wanted}"))
+        Url::read(line).map_err(|wanted| format!("line {number}: expected {wanted}"))
     });
     let urls: Vec<Url> = urls.collect::<Result<_, _>>()?;
     match urls.is_empty() {
-        true => Err("wanted is a URL in a line".to_owned()),
+        true => Err("expected a URL in a line".to_owned()),
         false => Ok(urls),
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn count(text: &str, least: u64, most: u64) -> Result<u64, Wanted> {
     in_range.ok_or_else(|| format!("a whole number from {least} to {most}"))
 }
 
-/// Units of a size that people write, in bytes; what is wanted is the number.
+/// Units of a size that people write, in bytes; the number is expected.
 const SIZES: [(&str, u64); 3] = [("k", 1 << 10), ("m", 1 << 20), ("g", 1 << 30)];
 
 /// A whole number of bytes within a range. Where a unit is given the error says how many bytes that is.

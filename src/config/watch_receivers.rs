@@ -36,7 +36,7 @@ pub(super) fn heartbeat(
     remarks: &mut Vec<Remark>,
     problems: &mut Vec<Problem>,
 ) -> Option<HeartbeatSettings> {
-    let url = one_url(&draft.heartbeat_url, "wanted is one URL", remarks, problems);
+    let url = one_url(&draft.heartbeat_url, "expected one URL", remarks, problems);
     let roots = keep(roots(draft.heartbeat_ca.as_ref()), problems);
     let url = url?;
     let proxy = keep(through(&url, proxies, remarks), problems);
@@ -102,7 +102,7 @@ fn of_table(
     remarks: &mut Vec<Remark>,
     problems: &mut Vec<Problem>,
 ) -> Option<Webhook> {
-    let wanted = "wanted is one URL: a receiver has one";
+    let wanted = "expected one URL: a receiver has one";
     let url = one_url(&table.url, wanted, remarks, problems);
     let roots = keep(roots(table.ca.as_ref()), problems);
     let secret = table.secret.clone().map(Password::File);
@@ -210,7 +210,7 @@ fn signing(
     match (key, given) {
         (Ok(key), _) => Ok(Some(key)),
         (Err(wanted), Some(Password::File(given))) => {
-            Err(given.problem(&format!("wanted is {wanted}")))
+            Err(given.problem(&format!("expected {wanted}")))
         }
         (Err(_), _) => Ok(None), // was refused when it was read
     }
@@ -224,7 +224,7 @@ fn header(given: &GivenPath, remarks: &mut Vec<Remark>) -> Result<Secret, Proble
     match fits {
         true => Ok(Secret::new(value.to_owned())),
         false => Err(given.problem(
-            "wanted is the value of an Authorization header in one line, such as Bearer and a token",
+            "expected the value of an Authorization header in one line, such as Bearer and a token",
         )),
     }
 }

@@ -101,7 +101,7 @@ impl Meant {
     /// A flag that names no setting, or is a switch with letters behind it.
     fn unknown(&mut self, flag: &str) {
         self.arguments.push(format!("{flag}=hunter2"));
-        self.problems.push(format!("unknown flag \"{flag}\""));
+        self.problems.push(format!("unknown option \"{flag}\""));
     }
 
     fn flag(&mut self, random: &mut Random) {
