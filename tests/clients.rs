@@ -144,6 +144,9 @@ fn an_auditor_beside_the_clients_finds_nothing_wrong_and_reads_all_that_they_wri
     let mut clients: Vec<_> = newer
         .filter_map(|language| language.start(&addresses))
         .collect();
+    if clients.is_empty() {
+        return; // which was said, and is an error in CI
+    }
     for client in &mut clients {
         all_verified(&client.begun(2), client.language.name());
     }
