@@ -208,6 +208,66 @@ fn lagging(by: u64) -> (Embedded, Embedded) {
     (primary, replica)
 }
 
+/// Two servers of which one shows another history from a transaction on, an auditor of each, and what the first one sees in
+/// the export of the other, who accepted a state at each of `steps`.
+fn parted(common: u64, steps: &[u64]) -> Run {
+    let folder = Place::new();
+    let whole = Embedded::start(Options::default()).expect("an embedded ledger");
+    whole.grow(DATABASE, common);
+    let common = whole.ledger(DATABASE).expect("a database");
+    let mut another = common.clone();
+    let other_server = Embedded::start(Options::default()).expect("an embedded ledger");
+    other_server.put_ledger(DATABASE, common);
+    let other = Program::new(other_server.port(), &folder.join("other"));
+    other_server.grow(DATABASE, steps[steps.len() - 1] - another.last());
+    let long = other_server.ledger(DATABASE).expect("a database");
+    for step in steps {
+        let mut ledger = long.clone();
+        ledger.truncate(*step);
+        other_server.put_ledger(DATABASE, ledger);
+        other.once().ends_with(0);
+    }
+    while another.last() < steps[steps.len() - 1] + 5 {
+        another.commit(vec![NewEntry::set("shown", "here alone")]);
+    }
+    whole.put_ledger(DATABASE, another);
+    let program = Program::new(whole.port(), &folder.join("trust"));
+    program.once().is(0, DATABASE, "first-seen");
+    compare(&program, &other, &folder)
+}
+
+#[test]
+fn two_histories_are_parted_where_the_server_ceases_to_prove_the_others_states() {
+    for (common, steps, due) in [
+        // the first of them that is not proven is 17, and 12 is proven
+        (
+            14,
+            &[3, 7, 9, 12, 17, 18, 21, 25][..],
+            "the histories are the same up to transaction 12 at least, and differ from 17 on at the latest\n",
+        ),
+        (
+            14,
+            &[3, 13, 14, 15, 16, 30],
+            "the histories part at transaction 15: up to 14 they are the same\n",
+        ),
+        (
+            2,
+            &[3, 7, 9],
+            "no common state was found: the histories differ from transaction 3 on at the latest\n",
+        ),
+        (
+            20,
+            &[3, 7, 9, 30],
+            "the histories are the same up to transaction 9 at least, and differ from 30 on at the latest\n",
+        ),
+    ] {
+        let run = parted(common, steps);
+        let stdout = &run.ends_with(2).stdout;
+        assert!(stdout.contains("split-view"), "{run:#?}");
+        assert!(stdout.contains(due), "{common}, {steps:?}: {run:#?}");
+    }
+}
+
 #[test]
 fn a_replica_that_lags_behind_agrees_as_far_as_it_has_come() {
     let folder = Place::new();

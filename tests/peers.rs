@@ -147,6 +147,37 @@ fn another_hash_that_the_server_signed_is_a_split_view_with_an_alarm_and_trust_i
     }
 }
 
+/// Between the two the histories part. A peer that contradicts what it agreed on leaves nothing to name.
+#[test]
+fn a_split_and_a_disagreement_name_the_last_transaction_that_both_agreed_on_before() {
+    for (common, shown, due) in [(10, 14, true), (5, 7, false), (5, 10, false)] {
+        for signs in [true, false] {
+            let peering = if signs {
+                Peering::signed()
+            } else {
+                Peering::unsigned()
+            };
+            let mut auditor = peering.auditor();
+            let fork = peering.fork(common, shown);
+            let theirs = fork.state();
+            peering.cycle(&mut auditor);
+            peering.says(peering.state(10));
+            is_well(&peering.cycle(&mut auditor), Standing::Agrees);
+            peering.sim.embedded.grow(DATABASE, 20);
+            match signs {
+                true => peering.says_signed(peering.signed_state(fork)),
+                false => peering.says(theirs),
+            }
+            let outcome = peering.cycle(&mut auditor);
+            let why = outcome.why();
+            assert_ne!(outcome.exit(), Exit::Good, "{outcome:?}");
+            let named = why.ends_with("; the two agreed last on transaction 10");
+            assert_eq!(named, due, "{common} {shown} {signs}: {why}");
+            assert_eq!(why.contains("agreed last"), due, "{why}");
+        }
+    }
+}
+
 #[test]
 fn a_peers_word_alone_is_a_disagreement_that_stays_until_an_operator_closes_it() {
     let peering = Peering::unsigned();

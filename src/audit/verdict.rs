@@ -232,9 +232,19 @@ pub enum Reason {
         theirs: State,
         /// What shows it.
         by: SplitBy,
+        /// The last transaction before that on which both agreed.
+        agreed: Option<u64>,
     },
     /// The auditor's own trouble.
     Local(LocalFailure),
+}
+
+/// Writes up to which transaction two auditors were shown the same history.
+fn last_agreement(f: &mut fmt::Formatter<'_>, agreed: Option<u64>) -> fmt::Result {
+    match agreed {
+        Some(tx) => write!(f, "; the two agreed last on transaction {tx}"),
+        None => Ok(()),
+    }
 }
 
 /// How the reason of a split begins that the server's signature shows; the peer's name stands behind it.
@@ -324,24 +334,32 @@ impl fmt::Display for Reason {
                 peer,
                 theirs,
                 by: SplitBy::Signature { here },
-            } => write!(
-                f,
-                "{SPLIT_SIGNED}: {} has transaction {} with hash {}, and here it has {here}",
-                Shown::new(peer.as_str()),
-                theirs.tx,
-                theirs.hash
-            ),
+                agreed,
+            } => {
+                write!(
+                    f,
+                    "{SPLIT_SIGNED}: {} has transaction {} with hash {}, and here it has {here}",
+                    Shown::new(peer.as_str()),
+                    theirs.tx,
+                    theirs.hash
+                )?;
+                last_agreement(f, *agreed)
+            }
             Reason::SplitView {
                 peer,
                 theirs,
                 by: SplitBy::Answer(why),
-            } => write!(
-                f,
-                "{SPLIT_SHOWN}: {} has transaction {} with hash {}, which does not go with what is trusted here: {why}",
-                Shown::new(peer.as_str()),
-                theirs.tx,
-                theirs.hash
-            ),
+                agreed,
+            } => {
+                write!(
+                    f,
+                    "{SPLIT_SHOWN}: {} has transaction {} with hash {}, which does not go with what is trusted here: {why}",
+                    Shown::new(peer.as_str()),
+                    theirs.tx,
+                    theirs.hash
+                )?;
+                last_agreement(f, *agreed)
+            }
             Reason::Local(failure) => write!(f, "{failure}"),
         }
     }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::compare_checkpoints;
 use super::open::{self, Failed};
-use crate::audit::{Auditor, Compared, Comparison, Exit, Theirs};
+use crate::audit::{Auditor, Compared, Comparison, Exit, Parting, Theirs};
 use crate::config::{Another, Roots, Settings, Url};
 use crate::http::Client;
 use crate::report::{alarm_lines, complain, few_ranges, print};
 use crate::stop::Stop;
-use crate::text::Shown;
+use crate::text::{Shown, counted, number};
 use crate::trust::{Export, Store, shown_states};
 
 /// Time that another auditor has to tell what it trusts.
@@ -129,15 +129,45 @@ fn line(comparison: &Comparison) -> String {
             reason,
             theirs,
             alarm,
+            parting,
         } => {
             let kept = match alarm {
                 Ok(alarm) => alarm_lines(alarm).join("\n  "),
                 Err(failure) => format!("not written down: {failure}"),
             };
             format!(
-                "{name}: split-view: {reason}; the other auditor trusts transaction {}, hash {}\n  {kept}",
-                theirs.tx, theirs.hash
+                "{name}: split-view: {reason}; the other auditor trusts transaction {}, hash {}\n  {}\n  {kept}",
+                theirs.tx,
+                theirs.hash,
+                parted(parting)
             )
         }
+    }
+}
+
+/// From which transactions on two histories differ.
+fn parted(parting: &Parting) -> String {
+    let unknown = match parting.unknown {
+        0 => String::new(),
+        count => format!(
+            " ({} between without a proof)",
+            counted(number(count), "state")
+        ),
+    };
+    let first = parting.other.tx;
+    match parting.same {
+        Some(same) if same.tx.checked_add(1) == Some(first) => {
+            format!(
+                "the histories part at transaction {first}: up to {} they are the same",
+                same.tx
+            )
+        }
+        Some(same) => format!(
+            "the histories are the same up to transaction {} at least, and differ from {first} on at the latest{unknown}",
+            same.tx
+        ),
+        None => format!(
+            "no common state was found: the histories differ from transaction {first} on at the latest{unknown}"
+        ),
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::audit::auditor::Auditor;
 use crate::audit::capture;
 use crate::audit::check::proof::{self, Proof};
+use crate::audit::diff::parting::Parting;
 use crate::audit::verdict::{Exit, Reason, Verdict};
 use crate::ledger::State;
 use crate::ranges::Ranges;
@@ -72,6 +73,8 @@ pub enum Compared {
         theirs: State,
         /// The alarm, or why it could not be written.
         alarm: Result<Alarm, LocalFailure>,
+        /// From which states on the histories differ.
+        parting: Parting,
     },
     /// Nobody could say.
     NotProven(Verdict, Reason),
@@ -143,13 +146,32 @@ impl Auditor {
             (Err(failure), _) | (_, Err(failure)) => return Some(Compared::Local(failure)),
         };
         let ours: BTreeMap<u64, State> = ours.into_iter().map(|state| (state.tx, state)).collect();
+        let mut result = self.held(&trusted, &ours, theirs, all)?;
+        if let Compared::SplitView {
+            theirs: other,
+            parting,
+            ..
+        } = &mut result
+        {
+            *parting = self.parting(database, trusted.state, &ours, &theirs.states, *other);
+        }
+        Some(result)
+    }
+
+    fn held(
+        &mut self,
+        trusted: &Trusted,
+        ours: &BTreeMap<u64, State>,
+        theirs: &Exported,
+        all: &Theirs,
+    ) -> Option<Compared> {
         let other = |theirs: &&State| ours.get(&theirs.tx).is_some_and(|ours| ours != *theirs);
         if let Some(other) = theirs.states.iter().find(other) {
             let reason = Reason::OtherHash { tx: other.tx };
             let ours = ours.get(&other.tx).copied();
             let against = Trusted {
                 state: ours.unwrap_or(trusted.state),
-                ..trusted
+                ..trusted.clone()
             };
             return Some(self.split_view(&against, *other, reason, all));
         }
@@ -159,11 +181,11 @@ impl Auditor {
         if newest == trusted.state {
             return Some(Compared::Agree(newest));
         }
-        match self.hold_pair(database, newest, trusted.state) {
+        match self.hold_pair(&theirs.database, newest, trusted.state) {
             Held::Agree => Some(Compared::Agree(newest)),
-            Held::Split(reason) => Some(self.split_view(&trusted, newest, reason, all)),
+            Held::Split(reason) => Some(self.split_view(trusted, newest, reason, all)),
             Held::Unproven(verdict, reason) => Some(Compared::NotProven(verdict, reason)),
-            Held::Behind(shown) => self.behind(&trusted, &ours, theirs, newest, shown, all),
+            Held::Behind(shown) => self.behind(trusted, ours, theirs, newest, shown, all),
             Held::Stopped => None,
         }
     }
@@ -269,6 +291,11 @@ impl Auditor {
             alarm: self.store.raise(&finding, self.wall_time()),
             theirs,
             reason,
+            parting: Parting {
+                same: None,
+                other: theirs,
+                unknown: 0,
+            },
         }
     }
 }

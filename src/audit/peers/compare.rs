@@ -64,12 +64,13 @@ impl Auditor {
                 .remove(&peer)
                 .unwrap_or_else(|| Relation::new(database, peer.as_str(), now));
             let told = self.compare_words(&mut relation, word, why_nothing, ours, &mut line);
+            let agreed = relation.record.agreed.map(|agreed| agreed.state.tx);
             self.databases
                 .of(database)
                 .peers
                 .insert(peer.clone(), relation);
             if let Some(told) = told? {
-                let split = self.tell_of_peer(database, &trusted, &peer, told);
+                let split = self.tell_of_peer(database, &trusted, &peer, told, agreed);
                 conclusion.split = conclusion.split.or(split.map(Box::new));
             }
         }

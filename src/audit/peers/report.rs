@@ -63,6 +63,16 @@ impl fmt::Display for PeerReport {
             theirs.hash,
             here.hash,
             Shown::new(self.peer.as_str()),
-        )
+        )?;
+        match self.agreed {
+            Some(agreed) if agreed.state.tx < theirs.tx => {
+                write!(
+                    f,
+                    "; the two agreed last on transaction {}",
+                    agreed.state.tx
+                )
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -43,6 +43,7 @@ impl Auditor {
         trusted: &Trusted,
         peer: &KeyName,
         told: Told,
+        agreed: Option<u64>,
     ) -> Option<Split> {
         let (word, against, by) = match told {
             Told::Signed(word, here, by) => {
@@ -71,6 +72,7 @@ impl Auditor {
             peer: peer.clone(),
             theirs: word.state,
             by,
+            agreed: agreed.filter(|tx| *tx < word.state.tx),
         };
         let open = self.store.open_alarms(Some(database)).unwrap_or_default();
         let open = open

@@ -1,0 +1,67 @@
+//! Where two histories of one ledger part: the states that another auditor accepted are held against what this server proves, by
+//! halving.
+
+use std::collections::BTreeMap;
+
+use crate::audit::auditor::Auditor;
+use crate::audit::locate::answer;
+use crate::ledger::State;
+use crate::locate::{Answer, most_questions, search};
+use crate::text::Shown;
+
+/// The states of another auditor between which two histories part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parting {
+    /// The last one that belongs to this auditor's history, too; `None` if none is proven to.
+    pub same: Option<State>,
+    /// The first one that does not.
+    pub other: State,
+    /// States between the two about which the server proved nothing.
+    pub unknown: usize,
+}
+
+impl Auditor {
+    /// Narrows down where a history parts from the one of `trusted`, to which `other` does not belong. A state of the own
+    /// history answers for itself; for any other transaction the server proves which state its history had there.
+    pub(super) fn parting(
+        &mut self,
+        database: &str,
+        trusted: State,
+        ours: &BTreeMap<u64, State>,
+        theirs: &[State],
+        other: State,
+    ) -> Parting {
+        let is_before = |state: &&State| state.tx < other.tx && state.tx <= trusted.tx;
+        let theirs: BTreeMap<u64, State> = theirs
+            .iter()
+            .filter(is_before)
+            .map(|state| (state.tx, *state))
+            .collect();
+        let row: Vec<State> = theirs.into_values().collect();
+        let at = |index: u64| {
+            usize::try_from(index)
+                .ok()
+                .and_then(|at| row.get(at))
+                .copied()
+        };
+        let among = u64::try_from(row.len()).unwrap_or(u64::MAX);
+        let range = self.policy.max_range;
+        let server = &mut self.server;
+        let found = search(0..among, most_questions(among), |index| {
+            let Some(state) = at(index) else {
+                return Answer::Ended(Shown::default());
+            };
+            if let Some(ours) = ours.get(&state.tx) {
+                return Answer::of_hashes(&state.hash, &ours.hash);
+            }
+            // who is asked to end asks no further
+            answer(server, database, &state, &trusted, range)
+                .unwrap_or_else(|| Answer::Ended(Shown::default()))
+        });
+        Parting {
+            same: found.holds.and_then(at),
+            other: found.broken.and_then(at).unwrap_or(other),
+            unknown: found.unknown.len(),
+        }
+    }
+}
