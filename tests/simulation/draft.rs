@@ -68,6 +68,7 @@ impl Draft {
                 (Duration::from_millis(80), Duration::from_millis(250)),
             ]),
             receivers: Vec::new(),
+            has_a_peer: few && self.one_in(5),
             events: Vec::new(),
         };
         // what does not fit into an interval says nothing of who waits for whom
@@ -79,8 +80,10 @@ impl Draft {
         }
         self.growth(&world);
         self.troubles(&world);
-        if !self.one_in(3) {
-            self.lies(&world);
+        match world.has_a_peer {
+            true => self.peers(&world),
+            false if !self.one_in(3) => self.lies(&world),
+            false => {}
         }
         self.receivers(&mut world);
         self.losses(&world);
@@ -248,6 +251,33 @@ impl Draft {
         }
     }
 
+    /// What happens to a peer, and in every second world a split.
+    fn peers(&mut self, world: &World) {
+        for _ in 0..self.random.below(8) {
+            let lasts = self.lasts();
+            let what = match self.random.below(5) {
+                0 | 1 => What::PeerAway(lasts),
+                2 => What::PeerRepeats(lasts),
+                3 => What::PeerClock(
+                    self.among(&[-60, 60, -600, 600, 86_400, -86_400, 2_592_000, -2_592_000]),
+                    lasts,
+                ),
+                _ => What::PeerKey,
+            };
+            let at = self.within(world.length);
+            self.add(at, what);
+        }
+        if self.one_in(2) {
+            return;
+        }
+        let (at, database) = (self.within(world.length), self.database(world));
+        self.add(at, What::Split(database.clone()));
+        if self.one_in(2) {
+            let heals = at + self.among(&[MINUTE, MINUTE * 20, HOUR * 5, DAY]);
+            self.add(heals, What::Heal(database));
+        }
+    }
+
     fn receivers(&mut self, world: &mut World) {
         let count = self.among(&[0, 0, 1, 2, 3]);
         world.receivers = (0..count)
@@ -285,7 +315,7 @@ impl Draft {
             self.add(Duration::ZERO, grow);
             self.add(Duration::ZERO, What::Truncate(database));
         }
-        if self.one_in(6) {
+        if !world.has_a_peer && self.one_in(6) {
             let (at, database) = (self.within(world.length), self.database(world));
             self.add(at, What::Delete(database));
         }

@@ -6,7 +6,7 @@ use std::panic::{self, AssertUnwindSafe};
 
 use immuaudit::audit::{Auditor, Policy};
 use immuaudit::config::{Secret, Signatures};
-use immuaudit::drill::Sent;
+use immuaudit::drill::{Sent, Split};
 use immuaudit::ledger::{PublicKey, State};
 use immuaudit::random::Random as Seeded;
 use immuaudit::server::{Login, Server};
@@ -78,9 +78,33 @@ impl<'w> Run<'w> {
                 let until = self.now() + lasts;
                 self.receivers.refuse(&receiver, until, retry_after);
             }
-            _ => unreachable!("it happens to the server"),
+            _ => self.happen_to_peers(event.what),
         }
         Ok(())
+    }
+
+    fn happen_to_peers(&mut self, what: What) {
+        let now = self.now();
+        let Some(peers) = &mut self.peers else { return };
+        let mut scene = self.scene.borrow_mut();
+        match what {
+            What::Split(database) => {
+                if let Some(state) = scene.embedded.state(&database) {
+                    scene.embedded.split(&database, Split::FromNowOn);
+                    peers.split(&database, state.tx, now);
+                    scene.split.insert(database);
+                }
+            }
+            What::Heal(database) => {
+                scene.embedded.heal(&database);
+                peers.heal(&database);
+            }
+            What::PeerAway(lasts) => peers.go_away(now + lasts),
+            What::PeerRepeats(lasts) => peers.repeat(now + lasts),
+            What::PeerClock(seconds, lasts) => peers.skew(seconds, now + lasts),
+            What::PeerKey => peers.rotate(),
+            _ => unreachable!("it happens to the server"),
+        }
     }
 
     /// Tells the lie that waits, once it would be one to the auditor.
@@ -190,7 +214,11 @@ impl<'w> Run<'w> {
         let server = self.server();
         self.tally.starts += 1;
         let random = Seeded::of_seed(self.world.seed.wrapping_mul(1000) + self.tally.starts);
-        let auditor = Auditor::new(server, store, self.policy()).with_random(random);
+        let mut auditor = Auditor::new(server, store, self.policy()).with_random(random);
+        if let Some(peers) = &mut self.peers {
+            peers.first_is_down();
+            auditor = auditor.with_peers_of(peers.of_first());
+        }
         self.auditor = Some(auditor);
         self.note("the auditor starts");
         if self.receivers.is_anybody() && self.disk.full_until() < self.now() {
@@ -230,7 +258,7 @@ impl<'w> Run<'w> {
         Server::over(transport, login, TIMEOUT, self.stop.clone()).with_clock(scene.clock.clone())
     }
 
-    fn policy(&self) -> Policy {
+    pub fn policy(&self) -> Policy {
         let public = self.scene.borrow().embedded.public_pem();
         let key = public.filter(|_| self.world.signatures == Signed::Demanded);
         Policy {

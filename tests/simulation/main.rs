@@ -9,6 +9,7 @@ mod disk;
 mod draft;
 mod machine;
 mod oracle;
+mod peers;
 #[path = "../support/place.rs"]
 mod place;
 #[path = "../support/random.rs"]

@@ -44,6 +44,10 @@ pub enum Rule {
     Notified,
     /// A cycle is complete only if everything was proven in time, and nothing is overdue.
     NeverWell,
+    /// Auditors of one history do not speak against each other.
+    NeverSplit,
+    /// Two auditors that were shown two histories know it in time.
+    SplitFound,
     /// The program does not panic.
     NoPanic,
 }
@@ -183,6 +187,11 @@ impl Oracle {
         }
     }
 
+    /// Returns when the auditor was started or restored last.
+    pub fn started(&self) -> Duration {
+        self.started
+    }
+
     /// An operator closed all alarms.
     pub fn close_alarms(&mut self, told: Option<&Told>) {
         for (database, known) in &mut self.known {
@@ -288,8 +297,9 @@ impl Oracle {
         let accused = outcome.verdict.is_tampering();
         let deleted = scene.deleted.get(database);
         let is_deleted = deleted.is_some();
-        known.may_accuse |= is_deleted;
-        if accused && (lie.is_none() && !is_deleted || !known.may_accuse) {
+        let is_split = scene.split.contains(database);
+        known.may_accuse |= is_deleted || is_split;
+        if accused && (lie.is_none() && !is_deleted && !is_split || !known.may_accuse) {
             return broken(Rule::NeverAccused, said());
         }
         if outcome.open_alarms > 0 && !known.may_accuse {

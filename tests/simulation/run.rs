@@ -15,6 +15,7 @@ use immuaudit::trust::{Location, Store};
 use crate::disk::{self, Disk};
 use crate::machine::Ended;
 use crate::oracle::{Broken, Oracle, Rule, Sight, broken};
+use crate::peers::Peers;
 use crate::place::Place;
 use crate::receivers::Receivers;
 use crate::scene::Scene;
@@ -53,6 +54,7 @@ pub fn run(world: &World, printed: bool) -> Ran {
     run.tally.lies = scene.told;
     run.tally.untold = scene.untold;
     run.tally.notified = run.receivers.taken;
+    run.tally.splits = run.peers.as_ref().map_or(0, |peers| peers.found);
     run.tally.writes = run.disk.steps.get();
     Ran {
         tally: run.tally.clone(),
@@ -88,6 +90,8 @@ pub struct Run<'w> {
     /// A lie that waits for the auditor to trust the last state.
     pub lie: Option<Event>,
     pub receivers: Receivers,
+    /// The second auditor, and what the two say to each other.
+    pub peers: Option<Peers>,
     pub tally: Tally,
 }
 
@@ -95,7 +99,7 @@ impl<'w> Run<'w> {
     fn new(world: &'w World, printed: bool) -> Run<'w> {
         let mut scene = Scene::new(world, SigningKey::generate());
         scene.record.printed = printed;
-        Run {
+        let mut run = Run {
             world,
             disk: Disk::new(scene.time.clone()),
             scene: Rc::new(RefCell::new(scene)),
@@ -108,16 +112,26 @@ impl<'w> Run<'w> {
             down: Duration::ZERO,
             lie: None,
             receivers: Receivers::new(&world.receivers),
+            peers: None,
             tally: Tally {
                 worlds: 1,
                 ..Tally::default()
             },
+        };
+        if world.has_a_peer {
+            let policy = run.policy();
+            let peers = Peers::new(&run.scene.borrow(), policy, world.seed);
+            run.peers = Some(peers);
         }
+        run
     }
 
     fn until_the_end(&mut self) -> Result<(), Broken> {
         while self.now() < self.world.length {
             self.pass()?;
+            if let Some(peers) = &mut self.peers {
+                peers.cycle(&self.scene)?;
+            }
             let begin = self.now();
             let next = begin + self.world.interval;
             if self.auditor.is_none() && begin >= self.starts_at {
@@ -196,6 +210,10 @@ impl<'w> Run<'w> {
         let disk = self.disk.full_until() < begin;
         self.oracle
             .cycle(&self.scene.borrow(), &cycle, begin, disk)?;
+        if let Some(peers) = &mut self.peers {
+            let since = self.oracle.started();
+            peers.after_cycle(&cycle, &self.place, &self.scene.borrow(), since)?;
+        }
         self.notify(&cycle, disk)?;
         if self.tally.cycles % BETWEEN_LOOKS == 0 {
             self.look_at_files()?;

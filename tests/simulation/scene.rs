@@ -1,7 +1,7 @@
 //! The server of a world and the network before it, as the events leave them.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use immuaudit::clock::{Clock, SimulatedTime, Timestamp};
@@ -12,6 +12,7 @@ use immuaudit::ledger::TxMetadata;
 use immuaudit::random::Random as Seeded;
 use immuaudit::trust::fault;
 
+use crate::peers::SECOND_USER;
 use crate::random::Random;
 use crate::record::Record;
 use crate::trouble::{Told, Trouble};
@@ -50,6 +51,10 @@ pub struct Scene {
     pub stop_in: Cell<Option<u64>>,
     /// The databases that were deleted for good, and when.
     pub deleted: BTreeMap<String, Duration>,
+    /// The databases of which two histories were shown.
+    pub split: BTreeSet<String>,
+    /// From one cycle to the next.
+    pub interval: Duration,
     /// What is wrong with the server as a whole.
     troubled: Trouble,
     /// What is wrong with each database.
@@ -76,6 +81,7 @@ impl Scene {
             session_lifetime: world.token_lifetime,
             clock: clock.clone(),
             random: Seeded::of_seed(world.seed),
+            second_user: world.has_a_peer.then(|| SECOND_USER.to_owned()),
             ..Options::default()
         });
         Scene {
@@ -97,6 +103,8 @@ impl Scene {
             kill_in: Cell::default(),
             stop_in: Cell::default(),
             deleted: BTreeMap::new(),
+            split: BTreeSet::new(),
+            interval: world.interval,
             troubled: Trouble::default(),
             troubles: BTreeMap::new(),
         }

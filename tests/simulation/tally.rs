@@ -22,6 +22,8 @@ pub struct Tally {
     pub kills: u64,
     /// Notifications that receivers took.
     pub notified: u64,
+    /// Splits and disagreements that one of two auditors found.
+    pub splits: u64,
     /// Worlds in which a rule was broken, each of which ended then.
     pub violations: u64,
 }
@@ -39,6 +41,7 @@ impl Tally {
         self.starts += other.starts;
         self.kills += other.kills;
         self.notified += other.notified;
+        self.splits += other.splits;
     }
 
     /// Prints the counts, and how many years a minute of one core had.
@@ -50,7 +53,7 @@ impl Tally {
         let days = self.time.as_secs_f64() / DAY.as_secs_f64();
         println!(
             "{} worlds, {} violations: {:.2} years, {} cycles, {} calls, {} steps of writing, {} lies told and {} not, \
-             {} alarms opened, {} starts, {} kills, {} notifications; {:.0} s of one core, {:.2} years a minute, {:.2} years of five-minute \
+             {} alarms opened, {} starts, {} kills, {} notifications, {} splits found; {:.0} s of one core, {:.2} years a minute, {:.2} years of five-minute \
              cycles a minute",
             self.worlds,
             self.violations,
@@ -64,6 +67,7 @@ impl Tally {
             self.starts,
             self.kills,
             self.notified,
+            self.splits,
             took.as_secs_f64(),
             days / 365.0 / minutes,
             cycles / CYCLES_OF_A_YEAR / minutes

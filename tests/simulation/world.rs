@@ -32,6 +32,8 @@ pub struct World {
     pub delay: (Duration, Duration),
     /// The names of the receivers of notifications.
     pub receivers: Vec<String>,
+    /// Whether a second auditor is there, and the two are each other's peers.
+    pub has_a_peer: bool,
     /// In the order of time.
     pub events: Vec<Event>,
 }
@@ -135,6 +137,18 @@ pub enum What {
         lasts: Duration,
         retry_after: Option<Duration>,
     },
+    /// The server shows the second auditor another history of a database from now on.
+    Split(String),
+    /// It shows both the first one again.
+    Heal(String),
+    /// The second auditor cannot be asked for its checkpoints.
+    PeerAway(Duration),
+    /// It repeats what it served before.
+    PeerRepeats(Duration),
+    /// The clock that its checkpoints are dated by is wrong by so many seconds.
+    PeerClock(i64, Duration),
+    /// It signs with its next key.
+    PeerKey,
 }
 
 impl What {
@@ -154,6 +168,12 @@ impl What {
                 | What::AddReceiver(_)
                 | What::RemoveReceiver(_)
                 | What::Refuse { .. }
+                | What::Split(_)
+                | What::Heal(_)
+                | What::PeerAway(_)
+                | What::PeerRepeats(_)
+                | What::PeerClock(..)
+                | What::PeerKey
         )
     }
 }
@@ -187,7 +207,7 @@ impl fmt::Display for World {
         write!(
             f,
             "seed {}: {} days, a cycle every {} s, immudb {}, lag {:?}, tokens {:?}, signed {:?}, {} databases, \
-             values {:?}, calls of {:?} to {:?}, {} receivers, {} events",
+             values {:?}, calls of {:?} to {:?}, {} receivers, {} peers, {} events",
             self.seed,
             self.length.as_secs() / 86_400,
             self.interval.as_secs(),
@@ -200,6 +220,7 @@ impl fmt::Display for World {
             self.delay.0,
             self.delay.1,
             self.receivers.len(),
+            u8::from(self.has_a_peer),
             self.events.len()
         )
     }

@@ -1,0 +1,327 @@
+//! A second auditor of the same server in another zone. The two are each other's peers: each compares its own view with the
+//! checkpoints that the other one serves. The first one is the auditor of the world, to whom everything else happens; the second
+//! one is up all the time, and what is served by it can be late, repeated, of a wrong clock, or signed by its next key.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use immuaudit::audit::{Auditor, Cycle, Outcome, Policy, Standing};
+use immuaudit::checkpoint::{KeyName, SignerKey, print_list};
+use immuaudit::clock::{Clock, Timestamp};
+use immuaudit::config::Secret;
+use immuaudit::drill::{Delivery, Embedded, Sent};
+use immuaudit::ledger::State;
+use immuaudit::peer::{Hearing, InProcess, Witness};
+use immuaudit::random::Random as Seeded;
+use immuaudit::report::checkpoint;
+use immuaudit::server::{Login, Server};
+use immuaudit::stop::Stop;
+use immuaudit::trust::{Location, Store};
+
+use crate::oracle::{Broken, Rule, broken};
+use crate::place::Place;
+use crate::scene::{Scene, TIMEOUT};
+use crate::trouble::Trouble;
+
+/// The server's label, which both auditors have to use.
+pub const SERVER: &str = "simulated";
+/// The user of the second auditor, who is shown the second view of a server that has two.
+pub const SECOND_USER: &str = "second";
+const FIRST: &str = "zone-a";
+const SECOND: &str = "zone-b";
+/// The time of a call of the second auditor.
+const DELAY: Duration = Duration::from_millis(1);
+/// Intervals without trouble after which two auditors that were shown two histories know it: a cycle in which each is
+/// shown its own, one in which each hears the other, and as many again.
+const FOUND_WITHIN: u32 = 4;
+
+/// What an auditor's monitoring port answers: checkpoints, or nothing.
+type Served = Rc<RefCell<Result<Vec<u8>, String>>>;
+
+pub struct Peers {
+    auditor: Auditor,
+    place: Place,
+    clock: Clock,
+    first_key: SignerKey,
+    /// The second auditor's keys, and which of them it signs with.
+    second_keys: [SignerKey; 2],
+    key: usize,
+    served_by_first: Served,
+    served_by_second: Served,
+    /// Until when the second one is not reachable, and until when it repeats what it served.
+    away_until: Duration,
+    repeats_until: Duration,
+    /// By how many seconds its clock is wrong, and until when.
+    skew: Option<(i64, Duration)>,
+    trouble: Trouble,
+    /// The databases of which the server shows two histories.
+    splits: BTreeMap<String, Parted>,
+    /// Splits and disagreements that were found.
+    pub found: u64,
+}
+
+/// Two histories of a database.
+struct Parted {
+    since: Duration,
+    /// The last transaction that both have.
+    common: u64,
+    /// Whether both are still shown.
+    is_shown: bool,
+    /// What each auditor trusts.
+    trusted: [Option<State>; 2],
+    /// Whether each of them said so.
+    found: [bool; 2],
+}
+
+/// One of the two auditors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Zone {
+    First,
+    Second,
+}
+
+fn key(name: &str, seed: u8) -> SignerKey {
+    let name = KeyName::new(name).expect("a name");
+    SignerKey::of_seed(name, &[seed; 32]).expect("a key")
+}
+
+fn hearing(keys: &[&SignerKey], served: &Served) -> Hearing {
+    let keys: Vec<_> = keys.iter().map(|key| key.public().clone()).collect();
+    let witness = Witness {
+        name: keys[0].name.clone(),
+        keys,
+    };
+    let peers = [witness];
+    let served = served.clone();
+    let source = InProcess::new(&peers, SERVER, move |_| served.borrow().clone());
+    Hearing::new(&peers, 0, Box::new(source))
+}
+
+impl Peers {
+    pub fn new(scene: &Scene, policy: Policy, seed: u64) -> Peers {
+        let place = Place::in_memory();
+        let [first, second]: [Served; 2] =
+            [(); 2].map(|()| Rc::new(RefCell::new(Err("not yet".to_owned()))));
+        let first_key = key(FIRST, 1);
+        let store = Store::open(&location(&place), scene.clock.now()).expect("a directory");
+        let auditor = Auditor::new(server(&scene.embedded, &scene.clock), store, policy)
+            .with_random(Seeded::of_seed(seed))
+            .with_peers_of(hearing(&[&first_key], &first));
+        Peers {
+            auditor,
+            place,
+            clock: scene.clock.clone(),
+            first_key,
+            second_keys: [key(SECOND, 2), key(SECOND, 3)],
+            key: 0,
+            served_by_first: first,
+            served_by_second: second,
+            away_until: Duration::ZERO,
+            repeats_until: Duration::ZERO,
+            skew: None,
+            trouble: Trouble::default(),
+            splits: BTreeMap::new(),
+            found: 0,
+        }
+    }
+
+    /// What the first auditor hears.
+    pub fn of_first(&self) -> Hearing {
+        let [old, new] = &self.second_keys;
+        hearing(&[old, new], &self.served_by_second)
+    }
+
+    /// The first auditor was restarted or restored: what it serves is made anew.
+    pub fn first_is_down(&mut self) {
+        *self.served_by_first.borrow_mut() = Err("no connection".to_owned());
+    }
+
+    pub fn go_away(&mut self, until: Duration) {
+        self.away_until = self.away_until.max(until);
+        self.trouble.begins("away");
+    }
+
+    pub fn repeat(&mut self, until: Duration) {
+        self.repeats_until = self.repeats_until.max(until);
+        self.trouble.begins("repeats");
+    }
+
+    pub fn skew(&mut self, seconds: i64, until: Duration) {
+        self.skew = Some((seconds, until));
+        self.trouble.begins("skew");
+    }
+
+    /// It signs with its next key, which the first auditor knows already.
+    pub fn rotate(&mut self) {
+        self.key = 1;
+    }
+
+    /// The server shows two histories of a database from now on.
+    pub fn split(&mut self, database: &str, common: u64, now: Duration) {
+        let parted = Parted {
+            since: now,
+            common,
+            is_shown: true,
+            trusted: [None; 2],
+            found: [false; 2],
+        };
+        self.splits.entry(database.to_owned()).or_insert(parted);
+    }
+
+    /// The server shows the first history to both again.
+    pub fn heal(&mut self, database: &str) {
+        if let Some(parted) = self.splits.get_mut(database) {
+            parted.is_shown = false;
+        }
+    }
+
+    /// The cycle of the second auditor.
+    pub fn cycle(&mut self, scene: &RefCell<Scene>) -> Result<(), Broken> {
+        let begin = scene.borrow().now();
+        self.end_troubles(begin);
+        let cycle = self.auditor.cycle(|_| {});
+        for outcome in &cycle.outcomes {
+            self.judge(Zone::Second, outcome, &scene.borrow(), Duration::ZERO)?;
+        }
+        let now = scene.borrow().now();
+        if now < self.repeats_until {
+            return Ok(());
+        }
+        let skewed = self.skew.map_or(0, |(seconds, _)| seconds);
+        let text = served(
+            &self.place,
+            &cycle,
+            &self.second_keys[self.key],
+            self.clock.now(),
+            skewed,
+        );
+        *self.served_by_second.borrow_mut() = match now < self.away_until {
+            true => Err("no connection".to_owned()),
+            false => Ok(text),
+        };
+        Ok(())
+    }
+
+    fn end_troubles(&mut self, now: Duration) {
+        if self.away_until <= now {
+            self.trouble.ends("away", now);
+        }
+        if self.repeats_until <= now {
+            self.trouble.ends("repeats", now);
+        }
+        if self.skew.is_some_and(|(_, until)| until <= now) {
+            self.skew = None;
+            self.trouble.ends("skew", now);
+        }
+    }
+
+    /// Judges what the first auditor said, and serves its checkpoints. `since` is when it was started or restored last.
+    pub fn after_cycle(
+        &mut self,
+        cycle: &Cycle,
+        place: &Place,
+        scene: &Scene,
+        since: Duration,
+    ) -> Result<(), Broken> {
+        for outcome in &cycle.outcomes {
+            self.judge(Zone::First, outcome, scene, since)?;
+        }
+        let text = served(place, cycle, &self.first_key, self.clock.now(), 0);
+        *self.served_by_first.borrow_mut() = Ok(text);
+        Ok(())
+    }
+
+    /// Auditors of one history never speak against each other, and those that were shown two know it in time.
+    fn judge(
+        &mut self,
+        zone: Zone,
+        outcome: &Outcome,
+        scene: &Scene,
+        since: Duration,
+    ) -> Result<(), Broken> {
+        let database = &outcome.database;
+        let says = outcome.verdict.word() == "split-view"
+            || outcome.peers.iter().any(|peer| {
+                matches!(peer.standing, Standing::Split | Standing::Disagrees)
+                    || peer.disagreement.is_some()
+            });
+        let told = || {
+            format!(
+                "{zone:?} of {database}: {} {}",
+                outcome.verdict,
+                outcome.why()
+            )
+        };
+        let Some(parted) = self.splits.get_mut(database) else {
+            return match says {
+                true => broken(Rule::NeverSplit, told()),
+                false => Ok(()),
+            };
+        };
+        let place = match zone {
+            Zone::First => 0,
+            Zone::Second => 1,
+        };
+        if outcome.is_proven() {
+            parted.trusted[place] = outcome.shown;
+        }
+        self.found += u64::from(says && !parted.found[place]);
+        parted.found[place] |= says;
+        let now = scene.now();
+        let within = scene.interval * FOUND_WITHIN;
+        let Some(calm) = now.checked_sub(within) else {
+            return Ok(());
+        };
+        let is_due = parted.is_shown
+            && parted.since.max(since) < calm
+            && scene.is_calm(database, calm)
+            && self.trouble.was_over(calm)
+            && outcome.is_proven()
+            && parted
+                .trusted
+                .iter()
+                .all(|trusted| trusted.is_some_and(|of| of.tx > parted.common));
+        // an open alarm says it, whatever the peer says now
+        match is_due && !says && outcome.open_alarms == 0 {
+            true => broken(Rule::SplitFound, format!("{}, {:?}", told(), outcome.peers)),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The checkpoints of what a cycle proved, as the monitoring port serves them.
+fn served(place: &Place, cycle: &Cycle, key: &SignerKey, now: Timestamp, skew: i64) -> Vec<u8> {
+    let time = Timestamp::from_unix(now.unix().saturating_add_signed(skew));
+    let Ok(store) = Store::open_beside(&location(place)) else {
+        return Vec::new();
+    };
+    let proven = cycle.outcomes.iter().filter(|outcome| outcome.is_proven());
+    let notes = proven.filter_map(|outcome| {
+        let trusted = store.load(&outcome.database).ok().flatten()?;
+        let of = (SERVER, outcome.database.as_str());
+        let signature = trusted.signature.as_ref();
+        Some(checkpoint(of, trusted.state, signature, key, time))
+    });
+    let notes: Vec<String> = notes.collect();
+    print_list(notes.iter().map(String::as_str)).into_bytes()
+}
+
+fn location(place: &Place) -> Location {
+    Location {
+        dir: place.path().into(),
+        roots: None,
+        server: SERVER.into(),
+    }
+}
+
+fn server(embedded: &Embedded, clock: &Clock) -> Server {
+    let login = Login {
+        user: SECOND_USER.into(),
+        password: Secret::new("immudb".into()),
+    };
+    let network = |_: &Sent<'_>| Delivery::After(DELAY);
+    let transport = Box::new(embedded.in_process(network));
+    Server::over(transport, login, TIMEOUT, Stop::new()).with_clock(clock.clone())
+}
