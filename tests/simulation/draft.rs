@@ -8,6 +8,9 @@ use immuaudit::drill::{Emulated, Lag, Lie, Lifetime};
 use crate::random::Random;
 use crate::world::{DAY, Event, HOUR, MINUTE, Signed, What, World};
 
+/// How often the ledger grows around a split.
+const GROWS: u32 = 40;
+
 /// A world that is being drawn.
 pub struct Draft {
     random: Random,
@@ -69,6 +72,7 @@ impl Draft {
             ]),
             receivers: Vec::new(),
             has_a_peer: few && self.one_in(5),
+            peer_rests: self.among(&[1, 2]),
             events: Vec::new(),
         };
         // what does not fit into an interval says nothing of who waits for whom
@@ -271,6 +275,17 @@ impl Draft {
             return;
         }
         let (at, database) = (self.within(world.length), self.database(world));
+        // the ledger grows meanwhile, so that the two are at other transactions most of the time
+        let begin = at.saturating_sub(world.interval * GROWS / 2);
+        for number in 0..GROWS {
+            let what = What::Grow {
+                database: database.clone(),
+                transactions: 1 + self.random.below(3),
+                entries: 1,
+                bytes: 10,
+            };
+            self.add(begin + world.interval * number * 3 / 4, what);
+        }
         self.add(at, What::Split(database.clone()));
         if self.one_in(2) {
             let heals = at + self.among(&[MINUTE, MINUTE * 20, HOUR * 5, DAY]);

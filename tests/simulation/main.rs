@@ -2,7 +2,7 @@
 //! disk, and everything drawn from a seed. After each cycle an oracle, which knows what really happened, judges what the
 //! auditor said (`oracle.rs` has the rules).
 //!
-//! `./dev simulate [--seed N] [--worlds N] [--years N] [--only N,N,...] [--print] [--go-on]`; without words a minute of worlds from a seed
+//! `./dev simulate [--seed N] [--worlds N] [--years N] [--only N,N,...] [--peers] [--print] [--go-on]`; without words a minute of worlds from a seed
 //! that is drawn and printed. As a test, without arguments: the first worlds, always the same, and half a minute of drawn ones.
 
 mod disk;
@@ -54,6 +54,8 @@ struct Asked {
     print: bool,
     /// Worlds in which a rule is broken are counted, and end nothing.
     go_on: bool,
+    /// Only worlds in which two auditors compare.
+    peers: bool,
     /// A minute of worlds from a drawn seed.
     drawn: bool,
 }
@@ -73,6 +75,7 @@ fn asked() -> Result<Asked, String> {
             "--years" => asked.years = Some(number()?),
             "--print" => asked.print = true,
             "--go-on" => asked.go_on = true,
+            "--peers" => asked.peers = true,
             "--drawn" => asked.drawn = true,
             "--only" => {
                 let list = words.next().unwrap_or_default();
@@ -85,7 +88,7 @@ fn asked() -> Result<Asked, String> {
             "--quiet" | "-q" | "--nocapture" => {}
             _ => {
                 return Err(format!(
-                    "\"{word}\" is none of --seed --worlds --years --only --print --go-on --drawn"
+                    "\"{word}\" is none of --seed --worlds --years --only --peers --print --go-on --drawn"
                 ));
             }
         }
@@ -129,6 +132,9 @@ fn as_asked(asked: &Asked, tally: &mut Tally) -> bool {
             break;
         }
         let mut world = World::of_seed(seed);
+        if asked.peers && !world.has_a_peer {
+            continue;
+        }
         if let Some(only) = &asked.only {
             let events = only
                 .iter()

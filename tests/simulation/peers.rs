@@ -24,6 +24,7 @@ use crate::oracle::{Broken, Rule, broken};
 use crate::place::Place;
 use crate::scene::{Scene, TIMEOUT};
 use crate::trouble::Trouble;
+use crate::world::World;
 
 /// The server's label, which both auditors have to use.
 pub const SERVER: &str = "simulated";
@@ -35,7 +36,7 @@ const SECOND: &str = "zone-b";
 const DELAY: Duration = Duration::from_millis(1);
 /// Intervals without trouble after which two auditors that were shown two histories know it: a cycle in which each is
 /// shown its own, one in which each hears the other, and as many again.
-const FOUND_WITHIN: u32 = 4;
+const FOUND_WITHIN: u64 = 4;
 
 /// What an auditor's monitoring port answers: checkpoints, or nothing.
 type Served = Rc<RefCell<Result<Vec<u8>, String>>>;
@@ -48,6 +49,9 @@ pub struct Peers {
     /// The second auditor's keys, and which of them it signs with.
     second_keys: [SignerKey; 2],
     key: usize,
+    /// Cycles of the first one for each of the second, and how many there were.
+    rests: u64,
+    cycles: u64,
     served_by_first: Served,
     served_by_second: Served,
     /// Until when the second one is not reachable, and until when it repeats what it served.
@@ -100,14 +104,14 @@ fn hearing(keys: &[&SignerKey], served: &Served) -> Hearing {
 }
 
 impl Peers {
-    pub fn new(scene: &Scene, policy: Policy, seed: u64) -> Peers {
+    pub fn new(scene: &Scene, policy: Policy, world: &World) -> Peers {
         let place = Place::in_memory();
         let [first, second]: [Served; 2] =
             [(); 2].map(|()| Rc::new(RefCell::new(Err("not yet".to_owned()))));
         let first_key = key(FIRST, 1);
         let store = Store::open(&location(&place), scene.clock.now()).expect("a directory");
         let auditor = Auditor::new(server(&scene.embedded, &scene.clock), store, policy)
-            .with_random(Seeded::of_seed(seed))
+            .with_random(Seeded::of_seed(world.seed))
             .with_peers_of(hearing(&[&first_key], &first));
         Peers {
             auditor,
@@ -116,6 +120,8 @@ impl Peers {
             first_key,
             second_keys: [key(SECOND, 2), key(SECOND, 3)],
             key: 0,
+            rests: world.peer_rests,
+            cycles: 0,
             served_by_first: first,
             served_by_second: second,
             away_until: Duration::ZERO,
@@ -177,8 +183,12 @@ impl Peers {
         }
     }
 
-    /// The cycle of the second auditor.
+    /// The cycle of the second auditor, if it has one now.
     pub fn cycle(&mut self, scene: &RefCell<Scene>) -> Result<(), Broken> {
+        self.cycles += 1;
+        if self.cycles % self.rests != 0 {
+            return Ok(());
+        }
         let begin = scene.borrow().now();
         self.end_troubles(begin);
         let cycle = self.auditor.cycle(|_| {});
@@ -270,7 +280,8 @@ impl Peers {
         self.found += u64::from(says && !parted.found[place]);
         parted.found[place] |= says;
         let now = scene.now();
-        let within = scene.interval * FOUND_WITHIN;
+        let within = u32::try_from(FOUND_WITHIN * self.rests).expect("a few");
+        let within = scene.interval * within;
         let Some(calm) = now.checked_sub(within) else {
             return Ok(());
         };

@@ -120,7 +120,7 @@ impl<'w> Run<'w> {
         };
         if world.has_a_peer {
             let policy = run.policy();
-            let peers = Peers::new(&run.scene.borrow(), policy, world.seed);
+            let peers = Peers::new(&run.scene.borrow(), policy, world);
             run.peers = Some(peers);
         }
         run

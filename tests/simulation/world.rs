@@ -34,6 +34,8 @@ pub struct World {
     pub receivers: Vec<String>,
     /// Whether a second auditor is there, and the two are each other's peers.
     pub has_a_peer: bool,
+    /// Cycles of the first auditor for one of the second.
+    pub peer_rests: u64,
     /// In the order of time.
     pub events: Vec<Event>,
 }
