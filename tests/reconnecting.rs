@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use immuaudit::config::Secret;
 use immuaudit::drill::{Delivery, InProcess, Options, Sent};
-use immuaudit::server::{Connection, Kind, Login, Server, Tls, Transport};
+use immuaudit::server::{Connection, Kind, LONG_PAUSE, Login, Server, Tls, Transport};
+use immuaudit::wire::method;
 use support::simulated::{Simulation, TIMEOUT};
 
 const DATABASE: &str = "defaultdb";
@@ -20,6 +21,7 @@ const SHORT: Duration = Duration::from_millis(50);
 struct Counting {
     inner: InProcess,
     connections: Rc<Cell<u32>>,
+    ends: Rc<Cell<u32>>,
 }
 
 impl Transport for Counting {
@@ -27,12 +29,18 @@ impl Transport for Counting {
         self.connections.set(self.connections.get() + 1);
         self.inner.connect(tls)
     }
+
+    fn end(&mut self) {
+        self.ends.set(self.ends.get() + 1);
+    }
 }
 
 struct Scene {
     simulation: Simulation,
     server: Server,
     connections: Rc<Cell<u32>>,
+    /// How often what runs for connections was ended.
+    ends: Rc<Cell<u32>>,
     /// What becomes of the next calls; of further ones, an answer after `DELAY`.
     next: Rc<RefCell<VecDeque<Delivery>>>,
 }
@@ -42,7 +50,8 @@ impl Scene {
     fn new() -> Scene {
         let simulation = Simulation::new(Options::default());
         simulation.embedded.grow(DATABASE, 5);
-        let (connections, next) = (Rc::default(), Rc::<RefCell<VecDeque<_>>>::default());
+        let (connections, ends) = (Rc::default(), Rc::default());
+        let next = Rc::<RefCell<VecDeque<_>>>::default();
         let inner = {
             let next = next.clone();
             let network = move |_: &Sent<'_>| {
@@ -54,6 +63,7 @@ impl Scene {
         let transport = Box::new(Counting {
             inner,
             connections: Rc::clone(&connections),
+            ends: Rc::clone(&ends),
         });
         let login = Login {
             user: "immudb".into(),
@@ -64,6 +74,7 @@ impl Scene {
             server: server.with_clock(simulation.clock.clone()),
             simulation,
             connections,
+            ends,
             next,
         };
         scene.state().expect("a state");
@@ -133,4 +144,26 @@ fn without_time_to_try_a_connection_again_the_permission_is_kept() {
     assert_eq!(scene.state(), Ok(()), "tried again after a pause");
     scene.deliver([refused.clone(), refused]);
     assert_eq!(scene.state(), Err(Kind::Unreachable), "once in a cycle");
+}
+
+#[test]
+fn a_long_pause_costs_the_connection_and_not_the_login() {
+    let mut scene = Scene::new();
+    for rests in 1..=3 {
+        scene.server.rest(LONG_PAUSE);
+        assert_eq!(scene.ends.get(), rests);
+        assert_eq!(scene.state(), Ok(()));
+        assert_eq!(scene.connections.get(), rests + 1);
+    }
+    let calls = scene.simulation.embedded.calls();
+    assert_eq!(calls.get(method::LOGIN), Some(&1));
+    assert_eq!(calls.get(method::USE_DATABASE), Some(&1));
+}
+
+#[test]
+fn a_short_pause_keeps_the_connection() {
+    let mut scene = Scene::new();
+    scene.server.rest(LONG_PAUSE - Duration::from_millis(1));
+    assert_eq!(scene.state(), Ok(()));
+    assert_eq!((scene.connections.get(), scene.ends.get()), (1, 0));
 }

@@ -135,6 +135,11 @@ impl Auditor {
         Auditor { random, ..self }
     }
 
+    /// Gives up the connection to the server for a pause that is long enough ([`Server::rest`]).
+    pub fn rest(&mut self, pause: Duration) {
+        self.server.rest(pause);
+    }
+
     /// The clock that the audit goes by: the server's.
     pub fn clock(&self) -> &Clock {
         self.server.clock()

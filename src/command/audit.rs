@@ -271,10 +271,14 @@ impl Loop<'_> {
             match slice.went {
                 Went::On { .. } => {}
                 Went::Ended(swept) => log_swept(name, &slice.database, &swept),
-                Went::Idle if auditor.waits_for_the_next_cycle() => self.rest(next),
+                Went::Idle if auditor.waits_for_the_next_cycle() => {
+                    auditor.rest(left);
+                    self.rest(next);
+                }
                 Went::Idle => self.rest(self.clock.instant() + left.min(PACE)),
                 Went::Away(failure) => {
                     log_waiting(name, failure);
+                    auditor.rest(left);
                     self.rest(next);
                 }
                 Went::Stopped => return,

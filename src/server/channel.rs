@@ -2,15 +2,14 @@
 
 use std::ffi::CString;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 use std::{env, fmt, fs};
 
 use grpcio::{
-    Channel, ChannelBuilder, ChannelCredentials, ChannelCredentialsBuilder, Client, Environment,
-    ResourceQuota,
+    Channel, ChannelBuilder, ChannelCredentials, ChannelCredentialsBuilder, Client, ResourceQuota,
 };
 
+use super::core::Core;
 use super::endpoint::{Endpoint, Security, Tls};
 use super::transport::{Connection, Transport};
 
@@ -31,7 +30,7 @@ impl fmt::Display for NoSystemRoots {
 
 /// gRPC to one endpoint: each channel has a connection of its own.
 pub(super) struct GrpcTransport {
-    environment: Arc<Environment>,
+    core: Core,
     endpoint: Endpoint,
     system_roots: Vec<u8>,
 }
@@ -44,6 +43,10 @@ impl Transport for GrpcTransport {
         }
         Box::new(Client::new(self.channel()))
     }
+
+    fn end(&mut self) {
+        self.core.end();
+    }
 }
 
 impl GrpcTransport {
@@ -54,8 +57,7 @@ impl GrpcTransport {
             _ => Vec::new(),
         };
         Ok(GrpcTransport {
-            // one completion queue: one call is waited for at a time
-            environment: Arc::new(Environment::new(1)),
+            core: Core::default(),
             endpoint,
             system_roots,
         })
@@ -71,8 +73,8 @@ impl GrpcTransport {
     }
 
     /// A channel; it connects at its first call.
-    fn channel(&self) -> Channel {
-        let mut builder = ChannelBuilder::new(self.environment.clone())
+    fn channel(&mut self) -> Channel {
+        let mut builder = ChannelBuilder::new(self.core.environment())
             .max_receive_message_len(self.endpoint.max_answer)
             // the limit alone is looked at when the whole answer is there: without a bound on what
             // is buffered, 200 MB of it would be

@@ -7,6 +7,7 @@ mod ahead;
 mod calls;
 mod channel;
 mod classify;
+mod core;
 mod credentials;
 mod denied;
 mod endpoint;
@@ -16,6 +17,7 @@ mod grpc;
 mod kind;
 mod prefetch;
 mod renewal;
+mod rest;
 mod session;
 mod tls_hint;
 mod transcript;
@@ -29,6 +31,7 @@ pub use endpoint::{ClientCertificate, Endpoint, Security, Tls};
 pub use failure::Failure;
 pub use kind::Kind;
 pub use prefetch::Peeked;
+pub use rest::LONG_PAUSE;
 pub use session::Login;
 pub use transcript::{Exchange, MAX_REPLY, MAX_TRANSCRIPT, Shortened, Transcript};
 pub use transport::{Answer, Call, Connection, Credential, PendingCall, Transport, Waited};
@@ -156,6 +159,7 @@ impl Server {
     /// stay. The next call opens a connection and logs in.
     pub fn take_setup_of(&mut self, other: Server) {
         self.disconnect();
+        self.transport.end();
         self.transport = other.transport;
         self.session = other.session;
         self.timeout = other.timeout;

@@ -15,6 +15,9 @@ pub trait Transport {
     /// Opens a connection, with these certificates and key from here on if there are any. A connection that
     /// cannot be made fails at its first call.
     fn connect(&mut self, tls: Option<Tls>) -> Box<dyn Connection>;
+
+    /// Ends what runs for connections, after each of them was dropped; the next one begins it anew.
+    fn end(&mut self) {}
 }
 
 /// A connection to a server.

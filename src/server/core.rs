@@ -1,0 +1,77 @@
+//! gRPC's core: begun for the first connection, and ended where none is needed for a while. As long as it runs its
+//! threads wake two or three times a second, and nothing that its callers can set keeps them from that.
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+use grpcio::{EnvBuilder, Environment};
+
+use crate::sys;
+
+/// How long gRPC's thread is waited for. It ends within a millisecond mostly, and within a second where a timer of
+/// gRPC's is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Threads that may be left by earlier runs of the core. With as many the core goes on running.
+const MAX_LEFT: usize = 4;
+
+/// gRPC's core as far as the connections to one server need it.
+#[derive(Default)]
+pub(super) struct Core {
+    running: Option<Running>,
+    /// Threads that had not ended when they were waited for.
+    left: Vec<Receiver<()>>,
+}
+
+struct Running {
+    environment: Arc<Environment>,
+    /// Receives something when the thread has ended.
+    ended: Receiver<()>,
+}
+
+impl Core {
+    /// Returns what a connection needs; begins the core where it does not run.
+    pub fn environment(&mut self) -> Arc<Environment> {
+        let running = self.running.get_or_insert_with(Running::begin);
+        running.environment.clone()
+    }
+
+    /// Ends the core, after every connection was dropped. A core whose thread stays is ended later.
+    pub fn end(&mut self) {
+        self.left.retain(|ended| {
+            let has_ended = ended.try_recv().is_ok();
+            if has_ended {
+                sys::end_grpc();
+            }
+            !has_ended
+        });
+        if self.left.len() >= MAX_LEFT {
+            return;
+        }
+        let Some(Running { environment, ended }) = self.running.take() else {
+            return;
+        };
+        drop(environment); // its queue is shut down, so its thread ends
+        match ended.recv_timeout(PATIENCE) {
+            Ok(()) => sys::end_grpc(),
+            Err(_) => self.left.push(ended), // the queue is in use: to end the core now would abort the process
+        }
+    }
+}
+
+impl Running {
+    fn begin() -> Running {
+        let (sender, ended) = mpsc::channel();
+        let environment = EnvBuilder::new()
+            .cq_count(1) // one call is waited for at a time
+            .name_prefix("grpc-poll")
+            .before_stop(move || {
+                let _ = sender.send(()); // who waits may have gone
+            })
+            .build();
+        Running {
+            environment: Arc::new(environment),
+            ended,
+        }
+    }
+}
