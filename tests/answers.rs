@@ -78,14 +78,16 @@ fn an_answer_asked_for_in_an_earlier_cycle_is_not_taken() {
 fn what_a_cycle_begins_with_is_kept_until_states_of_others_are_begun() {
     let (embedded, mut server) = asked_ahead(true);
     server.begin_cycle();
-    server.begin_round(Some(DB));
+    server.begin_list();
+    server.begin_state(DB);
     let before = embedded.state(DB);
     assert_eq!(peeked(&mut server), before);
     embedded.grow(DB, 1);
     server.begin_states([DB].into_iter(), soon());
     assert_eq!(server.state(DB).ok().map(|taken| taken.state), before);
 
-    server.begin_round(Some(DB));
+    server.begin_list();
+    server.begin_state(DB);
     assert_eq!(peeked(&mut server), embedded.state(DB));
     embedded.grow(DB, 1);
     server.begin_states(["another"].into_iter(), soon());

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::age::WallAges;
 use super::database::Databases;
+use super::kept_list::KeptList;
 use super::policy::Policy;
 use super::written::Written;
 use crate::audit::check::state::Demands;
@@ -32,6 +33,10 @@ pub struct Auditor {
     pub(super) cycles: u64,
     /// Databases of which files are kept, as they were last listed, in order.
     pub(super) known: Vec<String>,
+    /// Whether the list of databases may be kept.
+    pub(super) keeps_list: bool,
+    /// The list that the next cycle may go by.
+    pub(super) kept_list: Option<KeptList>,
     /// The state's shape over all databases: a newer one is never left again.
     pub(super) shape: Option<StateShape>,
     /// The database that the last cycle began with.
@@ -96,6 +101,8 @@ impl Auditor {
             started_at: clock.instant(),
             cycles: 0,
             known: Vec::new(),
+            keeps_list: false,
+            kept_list: None,
             shape: None,
             first: None,
             last_untrusted,
@@ -117,6 +124,7 @@ impl Auditor {
     pub fn change_settings(&mut self, server: Server, policy: Policy, mirror: Option<u64>) {
         self.server.take_setup_of(server);
         self.policy = policy;
+        self.kept_list = None;
         self.mirror_most = mirror;
     }
 

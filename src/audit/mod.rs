@@ -1,7 +1,7 @@
 //! The work: one cycle over all databases of a server, each ending in exactly one verdict.
 //!
 //! What a check finds is written down before it is told: a trusted state first, then an alarm.
-//! Reading order: `schedule` (all databases) and `budget` (their time), `round` (groups of them, one database after the
+//! Reading order: `schedule` (all databases), `kept_list` (their list) and `budget` (their time), `round` (groups of them, one database after the
 //! other), `turn` (one of them), `database` (what is remembered of it), `check` (the state that the server shows against
 //! the trusted one), `act`, `conclude` and `keep` (what becomes of it), `values` (what is read beside), `verdict` and
 //! `outcome`. `locate` and `diff` serve the operator.
@@ -20,6 +20,7 @@ mod database;
 mod diff;
 mod due;
 mod keep;
+mod kept_list;
 mod locate;
 mod mirror;
 mod outcome;

@@ -49,10 +49,19 @@ impl Auditor {
         }
         self.recall_shape();
         let known = self.known();
-        self.begin_round();
+        let may_keep = self.has_kept_list(&known);
+        let first = self.begin_round(!may_keep);
         self.hear(); // what came since the last cycle
         self.peers.ask();
-        let listing = self.within(budget.list(), |auditor| auditor.list(&known, &mut cycle));
+        let kept = match may_keep {
+            true => self.kept_list(first.as_deref(), budget.list()),
+            false => None,
+        };
+        let asked = kept.is_none().then_some(begin);
+        let listing = match kept {
+            Some(listing) => listing,
+            None => self.within(budget.list(), |auditor| auditor.list(&known, &mut cycle)),
+        };
         if self.peers.waits() {
             let until = self.now() + ONCE;
             self.peers.wait(until.min(budget.list()));
@@ -76,6 +85,7 @@ impl Auditor {
         for (_, database) in self.databases.iter_mut() {
             database.to_mirror = database.readable;
         }
+        self.keep_list(listing, asked, &known, &cycle);
         self.forget_strangers(&cycle, &known);
         checked(&cycle);
         self.save_outcomes(&cycle, &known);
@@ -103,13 +113,21 @@ impl Auditor {
         known.chain(pinned).chain(trusted_before).collect()
     }
 
-    /// Begins the first calls of a cycle. They outlast the time for the list, since one is no part of it.
-    fn begin_round(&mut self) {
+    /// Begins the first calls of a cycle, that for the list where it is asked for. They outlast the time for the list, since
+    /// one is no part of it. Returns the database whose state was asked for.
+    fn begin_round(&mut self, asks_list: bool) -> Option<String> {
         let first = self.first.take();
-        if self.may_ask_together() {
-            let first = first.filter(|name| self.policy.selects(name));
-            self.server.begin_round(first.as_deref());
+        if !self.may_ask_together() {
+            return None;
         }
+        let first = first.filter(|name| self.policy.selects(name));
+        if asks_list {
+            self.server.begin_list();
+        }
+        if let Some(first) = &first {
+            self.server.begin_state(first);
+        }
+        first
     }
 
     /// Asks for the list, and sorts it.

@@ -36,6 +36,7 @@ pub fn run(settings: &Settings, effective: &Effective, process: &Process) -> Res
     let watch = watch::start(settings, effective, &mut store, &server)?;
     let peers = open::hearing(settings, server.clock())?;
     let auditor = Auditor::new(server, store, open::policy(settings))
+        .keeping_the_list()
         .with_mirror(settings.audit.mirror)
         .with_peers_of(peers);
     let mut auditor = open::to_the_end(auditor);

@@ -25,17 +25,20 @@ pub enum Peeked {
 }
 
 impl Server {
-    /// Begins the calls that a cycle begins with, the list and the state of the database that comes first, so that
-    /// both are on their way at once.
-    pub fn begin_round(&mut self, first: Option<&str>) {
-        let Some(user) = self.session.token() else {
-            return;
-        };
-        let list = method::DATABASE_LIST;
-        self.begin(list, wire::empty(), user, Reception::Meanwhile);
-        if let Some(database) = first {
+    /// Begins to ask for the list, so that it is on its way while other calls are begun.
+    pub fn begin_list(&mut self) {
+        if let Some(user) = self.session.token() {
+            let list = method::DATABASE_LIST;
+            self.begin(list, wire::empty(), user, Reception::Meanwhile);
+        }
+    }
+
+    /// Begins to ask for the state of the database that comes first in a cycle.
+    pub fn begin_state(&mut self, first: &str) {
+        // without a token nothing would tell an answer from before the database was opened anew
+        if self.session.token().is_some() {
             let state = method::CURRENT_STATE;
-            self.begin_in(database, state, wire::empty(), Reception::Meanwhile);
+            self.begin_in(first, state, wire::empty(), Reception::Meanwhile);
         }
     }
 
