@@ -89,10 +89,11 @@ fn a_key_is_made_for_its_owner_alone_once_and_only_its_public_half_is_printed() 
         assert!(stderr.contains(&told.to_lowercase()), "{told}: {run:?}");
     }
     // the wrong half, given by mistake, is not repeated, and a key in the place of its file neither
+    // PRIVATE+KEY+NAME+HASH+SEED; a seed may have plus signs of its own
     let secret = private
         .trim()
-        .rsplit('+')
-        .next()
+        .splitn(5, '+')
+        .nth(4)
         .expect("the seed")
         .to_owned();
     let parts: Vec<&str> = (0..secret.len() - 8)
