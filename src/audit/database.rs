@@ -57,7 +57,7 @@ pub(super) struct Database {
     /// What was said of the mirror when it could not be added to.
     pub unmirrored: Option<String>,
     /// How the words of each peer compared.
-    pub peers: BTreeMap<KeyName, Relation>,
+    pub peers: BTreeMap<KeyName, Box<Relation>>, // a node has room for eleven, and there are a few
     /// The states that were trusted last, for words of peers.
     pub recent: Recent,
 }

@@ -62,7 +62,7 @@ impl Auditor {
             let peers = &mut self.databases.of(database).peers;
             let mut relation = peers
                 .remove(&peer)
-                .unwrap_or_else(|| Relation::new(database, peer.as_str(), now));
+                .unwrap_or_else(|| Box::new(Relation::new(database, peer.as_str(), now)));
             let told = self.compare_words(&mut relation, word, why_nothing, ours, &mut line);
             let agreed = relation.record.agreed.map(|agreed| agreed.state.tx);
             self.databases
@@ -106,7 +106,7 @@ impl Auditor {
         }
         let allowed = late_after(self.policy.interval);
         let (required, ages) = (self.peers.required(), self.wall_ages());
-        let late = overdue(named.map(|(_, of)| of), required, allowed, ages);
+        let late = overdue(named.map(|(_, of)| &**of), required, allowed, ages);
         (reports, late)
     }
 

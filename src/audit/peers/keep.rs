@@ -42,7 +42,7 @@ impl Auditor {
             };
             if is_kept(&names, &name, &record) {
                 let database = self.databases.of(&record.database);
-                let remembered = || Relation::remembered(record);
+                let remembered = || Box::new(Relation::remembered(record));
                 database.peers.entry(name).or_insert_with(remembered);
             }
         }
