@@ -85,7 +85,7 @@ pub fn log_outcome(server: &str, outcome: &Outcome) {
 fn told(outcome: &Outcome) -> &'static str {
     match outcome.verdict {
         Verdict::Tampered(_) => "TAMPERED",
-        Verdict::FirstSeen => "first sight, taken on trust:",
+        Verdict::FirstSeen => "trusted on first use",
         Verdict::Consistent | Verdict::Empty => "checked",
         Verdict::Unread => "not read",
         Verdict::Unprovable => "not proven yet",

@@ -176,7 +176,7 @@ impl Known<'_> {
             }
         }
         lines.push(format!(
-            "  an edit of one random value is found within a day with a chance of {}",
+            "  probability of detecting one edited value within a day: {}",
             self.chance(settings, of)
         ));
         lines

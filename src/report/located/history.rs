@@ -18,9 +18,9 @@ pub(super) fn lines(lines: &mut Vec<String>, located: &Located, values: Option<&
             refused,
         } => {
             let alarm = values_alarm(&located.alarms);
-            section("What stands", stands(window, values));
-            section("What does not", stands_not(window, values, alarm));
-            section("Since when", since(window, &located.alarms));
+            section("Intact", stands(window, values));
+            section("Rewritten or missing", stands_not(window, values, alarm));
+            section("Time", since(window, &located.alarms));
             let mut how = how_known(window, located);
             if *listed == Listed::Hidden {
                 how.push("the server does not list the database any more, but it opens".into());
@@ -30,15 +30,15 @@ pub(super) fn lines(lines: &mut Vec<String>, located: &Located, values: Option<&
                     "the state itself would not be accepted: {verdict}: {reason}"
                 ));
             }
-            section("How we know", how);
+            section("Proof", how);
         }
         Present::Emptied(lost) | Present::Vanished(lost) => {
-            section("What stands", vec!["nothing".into()]);
+            section("Intact", vec!["nothing".into()]);
             let all = format!(
                 "transactions 1..{} are gone, audited {} to {}",
                 lost.newest.state.tx, lost.oldest.audited, lost.newest.audited
             );
-            section("What does not", vec![all]);
+            section("Rewritten or missing", vec![all]);
         }
         Present::NotShown(_) | Present::NothingTrusted | Present::Local(_) => {}
     }
