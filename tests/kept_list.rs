@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use immuaudit::audit::{Auditor, Cycle, Exit, Policy, Verdict};
+use immuaudit::audit::{Auditor, Cycle, Exit, Outcome, Policy, Verdict};
 use immuaudit::drill::{Delivery, Lie, Options, Telling};
 use immuaudit::trust::Tampering;
 use immuaudit::wire::method;
@@ -111,6 +111,20 @@ fn a_database_that_is_listed_no_more_is_missed_within_ten_cycles() {
     let hidden = Verdict::Tampered(Tampering::RolledBack);
     let seen = cycles_until(&simulation, &mut auditor, DATABASE, hidden);
     assert!(seen.is_some());
+}
+
+#[test]
+fn a_database_that_another_command_trusts_meanwhile_is_missed_at_once() {
+    let (simulation, mut auditor) = scene(SECOND);
+    cycle(&simulation, &mut auditor);
+    let state = simulation.embedded.state(OTHER).expect("a state");
+    let beside = simulation.store_beside();
+    let pinned = beside.pin("third", state, simulation.clock.now());
+    pinned.expect("it is trusted");
+    let cycle = cycle(&simulation, &mut auditor);
+    let third = |outcome: &&Outcome| outcome.database == "third";
+    let third = cycle.outcomes.iter().find(third).expect("an outcome");
+    assert_eq!(third.verdict, Verdict::Tampered(Tampering::RolledBack));
 }
 
 #[test]
