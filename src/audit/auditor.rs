@@ -148,6 +148,15 @@ impl Auditor {
         self.server.rest(pause);
     }
 
+    /// Keeps the list of databases for some cycles, for who has cycle follow cycle.
+    #[must_use]
+    pub fn keeping_the_list(self) -> Auditor {
+        Auditor {
+            keeps_list: true,
+            ..self
+        }
+    }
+
     /// The clock that the audit goes by: the server's.
     pub fn clock(&self) -> &Clock {
         self.server.clock()

@@ -3,15 +3,18 @@
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Instant;
 
 use super::auditor::{Auditor, LOCATING};
 use super::budget::Budget;
 use super::cycle::Cycle;
+use super::kept_list::KeptList;
 use super::outcome::Outcome;
 use super::peers::ONCE;
 use super::round::{Group, Listed, Named, Round};
+use super::verdict::Exit;
 use crate::audit::check::listing::{self, Listing};
-use crate::server::Kind;
+use crate::server::{Kind, Peeked};
 
 /// The server's own database, which no list names (protocol.md §1).
 const SYSTEM_DATABASE: &str = "systemdb";
@@ -49,12 +52,12 @@ impl Auditor {
         }
         self.recall_shape();
         let known = self.known();
-        let may_keep = self.has_kept_list(&known);
-        let first = self.begin_round(!may_keep);
+        let stands = self.list_stands(&known);
+        let first = self.begin_round(!stands);
         self.hear(); // what came since the last cycle
         self.peers.ask();
-        let kept = match may_keep {
-            true => self.kept_list(first.as_deref(), budget.list()),
+        let kept = match stands {
+            true => self.kept_listing(first.as_deref(), budget.list()),
             false => None,
         };
         let asked = kept.is_none().then_some(begin);
@@ -128,6 +131,40 @@ impl Auditor {
             self.server.begin_state(first);
         }
         first
+    }
+
+    /// Returns whether the list of an earlier cycle may do for this one.
+    fn list_stands(&self, known: &BTreeSet<String>) -> bool {
+        let now = self.now();
+        let kept = self.kept_list.as_ref();
+        kept.is_some_and(|kept| kept.stands(known, now))
+    }
+
+    /// Returns the list of an earlier cycle, if the server answers for its `first` database; otherwise what is wrong is
+    /// found out by the list. Nothing is waited for past `until`.
+    fn kept_listing(&mut self, first: Option<&str>, until: Instant) -> Option<Listing> {
+        let state = self.server.peek_state(first?, until);
+        let is_shown = matches!(state, Peeked::State(_));
+        self.kept_list
+            .as_mut()
+            .filter(|_| is_shown)
+            .map(KeptList::listing)
+    }
+
+    /// Keeps a list that was `asked` for at a time, or goes on keeping one, if the cycle found nothing to say.
+    fn keep_list(
+        &mut self,
+        listing: Listing,
+        asked: Option<Instant>,
+        known: &BTreeSet<String>,
+        cycle: &Cycle,
+    ) {
+        let is_good = self.keeps_list && cycle.is_complete() && cycle.exit() == Exit::Good;
+        if !is_good {
+            self.kept_list = None;
+        } else if let Some(asked) = asked {
+            self.kept_list = KeptList::of(listing, known, asked);
+        }
     }
 
     /// Asks for the list, and sorts it.
