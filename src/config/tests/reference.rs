@@ -87,7 +87,7 @@ fn the_settings_page_has_what_the_table_has() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/settings.md");
     let page = page();
     if env::var_os("DRAW").is_some() {
-        fs::write(&path, &page).expect("the page");
+        fs::write(&path, &page).unwrap();
     }
     let written = fs::read_to_string(&path).unwrap_or_default();
     assert!(
