@@ -12,8 +12,8 @@ use immuaudit::audit::{
 };
 use immuaudit::checkpoint::print_list;
 use immuaudit::config::Signatures;
-use immuaudit::drill::{Delivery, Emulated, Options, Sent};
-use immuaudit::ledger::State;
+use immuaudit::drill::{Delivery, Emulated, Options, Sent, SigningKey};
+use immuaudit::ledger::{PublicKey, State, StateShape};
 use immuaudit::peer::{Hearing, InProcess, judge};
 use immuaudit::trust::{Finding, Tampering, read_evidence};
 use immuaudit::wire::method;
@@ -144,6 +144,30 @@ fn another_hash_that_the_server_signed_is_a_split_view_with_an_alarm_and_trust_i
         let healed = peering.cycle(&mut auditor);
         assert_eq!(healed.verdict.word(), "consistent", "{healed:?}");
         assert_eq!((healed.open_alarms, healed.exit()), (1, Exit::Tampered));
+    }
+}
+
+/// immudb 0.9.0 signs without the database's name: such a signature of another database's state would accuse an honest server.
+#[test]
+fn a_signature_that_names_no_database_is_a_peers_word_alone() {
+    for (shape, due) in [
+        (StateShape::WithoutDatabase, Standing::Disagrees),
+        (StateShape::WithDatabase, Standing::Split),
+    ] {
+        let key = SigningKey::generate().expect("a key");
+        let mut peering = Peering::new(Options {
+            key: Some(key.clone()),
+            ..Options::default()
+        });
+        let keys = PublicKey::from_pem(&key.public_pem()).expect("a key");
+        peering.policy.signatures = Signatures::By(keys);
+        let mut auditor = peering.auditor();
+        assert_eq!(peering.cycle(&mut auditor).exit(), Exit::Good);
+        let theirs = other(peering.state(10));
+        let signature = key.sign(shape, DATABASE, &theirs);
+        peering.says_signed((theirs, signature.expect("a signature")));
+        let outcome = peering.cycle(&mut auditor);
+        assert_eq!(standing(&outcome), due, "{outcome:?}");
     }
 }
 
