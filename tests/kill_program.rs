@@ -166,7 +166,7 @@ fn a_clock_that_jumps_under_it_holds_up_no_cycle_and_deletes_no_history() {
     let mut program = Program::new(server.port(), &folder.join("trust"));
     program.variables = vec![(clock::VARIABLE.into(), off.to_str().expect("UTF-8").into())];
     let mut running = program.start(&["--audit-interval", "20ms", "--log-level", "debug"]);
-    running.wait_for("first sight");
+    running.wait_for("trusted on first use");
     let year: i64 = 365 * 86_400;
     let mut states = vec![server.state(DATABASE).expect("a state")];
     for years in [-1, 1, -30, 100, 7000, -100, 0, 1, 0] {

@@ -113,7 +113,7 @@ fn a_disk_that_turns_read_only_under_a_running_auditor_stops_it_not() {
     let scene = Scene::within(folder, "disk/trust");
     let program = scene.program.with(&["--json"]);
     let mut running = program.start(&["--audit-interval", "20ms"]);
-    running.wait_for("first sight");
+    running.wait_for("trusted on first use");
     fs::rename(scene.file("defaultdb.state"), mount.0.join("away")).expect("a missing file");
     running.wait_for("verdict=local-failure");
     fs::rename(mount.0.join("away"), scene.file("defaultdb.state")).expect("it is back");

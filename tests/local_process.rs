@@ -153,7 +153,11 @@ fn killed_again_and_again_it_never_sees_anything_for_the_first_time_twice() {
         std::thread::sleep(Duration::from_millis(10 + moment));
         running.signal("KILL");
         running.end();
-        assert!(!running.log().contains("first sight"), "{}", running.log());
+        assert!(
+            !running.log().contains("trusted on first use"),
+            "{}",
+            running.log()
+        );
     }
     scene.server.grow(DATABASE, 1);
     scene.program.once().is(0, DATABASE, "consistent");

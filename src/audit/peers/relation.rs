@@ -295,3 +295,53 @@ impl Relation {
             });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(tx: u64) -> State {
+        State {
+            tx,
+            hash: Digest::of(&[&tx.to_be_bytes()]),
+        }
+    }
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_unix(seconds)
+    }
+
+    #[test]
+    fn an_agreement_tells_of_the_history_that_was_trusted_then_and_of_no_later_one() {
+        let mut relation = Relation::new("db", "zone-b", at(1));
+        let agreed = |in_history| Agreed {
+            state: state(5),
+            time: at(100),
+            in_history,
+        };
+        relation.record.agreed = Some(agreed(true));
+        let is_same = |relation: &Relation, since| {
+            let known = relation.known(state(5), state(9), at(since));
+            assert!(matches!(known, Some(Found::Same) | None), "{known:?}");
+            known.is_some()
+        };
+        assert!(is_same(&relation, 50) && is_same(&relation, 100));
+        assert!(!is_same(&relation, 101), "trust began anew since");
+        // a state that was ahead then may have been another one's
+        relation.record.agreed = Some(agreed(false));
+        assert!(!is_same(&relation, 50));
+    }
+
+    #[test]
+    fn what_was_settled_holds_for_later_states_of_the_same_history_alone() {
+        let mut relation = Relation::new("db", "zone-b", at(1));
+        relation.settle(state(5), state(9), at(50), &Found::Same);
+        let known = |ours, since| relation.known(state(5), state(ours), at(since)).is_some();
+        assert!(known(9, 50) && known(12, 50));
+        assert!(!known(9, 51), "of another history");
+        let mut ahead = Relation::new("db", "zone-b", at(1));
+        ahead.settle(state(20), state(9), at(50), &Found::Same);
+        let known = |ours| ahead.known(state(20), state(ours), at(50)).is_some();
+        assert!(known(9) && !known(12), "a later state may be another one's");
+    }
+}
