@@ -43,7 +43,7 @@ fn a_run_of_one_cycle_goes_on_with_the_paced_sweep() {
         text.contains("100 of 100 transactions read whole"),
         "{text}"
     );
-    assert!(text.contains("chance of 100%"), "{text}");
+    assert!(text.contains("within a day: 100%"), "{text}");
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn each_run_of_one_cycle_reads_its_part_of_a_long_sweep() {
     let status = cron.program.run(&["status"]).stdout;
     assert!(status.contains("sweep under way"), "{status}");
     // no sweep has ended yet, so none counts
-    assert!(status.contains("chance of 0.0%"), "{status}");
+    assert!(status.contains("within a day: 0.0%"), "{status}");
 }
 
 #[test]
