@@ -31,7 +31,7 @@ impl Proven {
 
 /// Does `target` continue `source`? (protocol.md §4)
 ///
-/// What an accepted proof buys is said there (*What the steps buy*): a transaction proven against
+/// What an accepted proof buys is said there (*Guarantee of the steps*): a transaction proven against
 /// `source` cannot be another one against `target`. Why the steps suffice for that, what each is
 /// there for and which test fails without it: docs/verification.md. In short, s trusted and t shown:
 ///

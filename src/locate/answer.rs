@@ -21,7 +21,7 @@ pub enum Answer {
 pub struct Holds(());
 
 /// The shown state extends another one than the old one, of the same transaction: since it can
-/// extend one alone (protocol.md §4, *What the steps buy*), the old one is not in its history.
+/// extend one alone (protocol.md §4, *Guarantee of the steps*), the old one is not in its history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Other(());
 
@@ -44,7 +44,7 @@ impl Answer {
     }
 
     /// The header of the old state's transaction leads on to the shown state link by link, where no
-    /// tree proof can be (protocol.md §4, *Where no proof exists*): that another one stands in its place
+    /// tree proof can be (protocol.md §4, *Pairs without a proof*): that another one stands in its place
     /// is shown by it, that the same one does is not enough.
     pub fn of_chain(old: &State, linked: &Digest) -> Answer {
         match Answer::of_hashes(&old.hash, linked) {
