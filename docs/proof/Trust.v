@@ -8,7 +8,7 @@ Inductive answer :=
 | ShownAgain (t : state)
 | ShownWithExcuse (t : state) (from : list (N * header)).
 
-(** What is trusted afterwards (docs/architecture.md, "A state, from the socket to the disk"). *)
+(** What is trusted afterwards (docs/architecture.md, "Data flow of a state"). *)
 Definition next {hash : Hash} (trusted : state) (a : answer) : state :=
   match a with
   | ShownWithProof t p ps => match verify trusted t p ps with Accepted => t | Refused _ _ => trusted end
