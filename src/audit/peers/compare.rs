@@ -335,7 +335,7 @@ impl Auditor {
     /// Returns whether what contradicts a word is to be proven by a file: it becomes an alarm, or is new.
     fn is_to_be_shown(&self, relation: &Relation, word: &Word, ours: Ours) -> bool {
         word.time > ours.since
-            && !relation.is_given_up(word.state, ours.since)
+            && relation.is_given_up(word.state, ours.since) != Some(true)
             && (relation.record.disagreement.is_none() || self.is_signed_by_the_server(word))
     }
 

@@ -15,8 +15,8 @@ impl Auditor {
         theirs: State,
         since: Timestamp,
     ) -> bool {
-        if relation.is_given_up(theirs, since) {
-            return true;
+        if let Some(is_given_up) = relation.is_given_up(theirs, since) {
+            return is_given_up;
         }
         let Ok(entries) = self.store.history(&relation.record.database) else {
             return true; // the next check of the database tells why
@@ -24,9 +24,7 @@ impl Auditor {
         let begin = entries.iter().rposition(HistoryEntry::is_a_beginning);
         let mut before = entries.iter().take(begin.unwrap_or(0));
         let is_given_up = before.any(|entry| entry.state == theirs);
-        if is_given_up {
-            relation.give_up(theirs, since);
-        }
+        relation.note_given_up(theirs, since, is_given_up);
         is_given_up
     }
 }

@@ -108,8 +108,9 @@ pub(in crate::audit) struct Relation {
     /// The state whose contradiction was drawn the consequence of, whether it bore a signature, and since when the history
     /// was trusted that it was compared with.
     pub(super) compared: Option<(State, bool, Timestamp)>,
-    /// A state of a history that was given up here, and since when the present one is trusted.
-    given_up: Option<(State, Timestamp)>,
+    /// Whether a state is of a history that was given up here, and since when the present one is trusted. The history on disk
+    /// tells, which is long: a peer that disagrees repeats its state in every check.
+    given_up: Option<(State, Timestamp, bool)>,
 }
 
 impl Relation {
@@ -156,14 +157,17 @@ impl Relation {
         by
     }
 
-    /// Records that a state is of a history that was given up here.
-    pub(super) fn give_up(&mut self, theirs: State, since: Timestamp) {
-        self.given_up = Some((theirs, since));
+    /// Records whether a state is of a history that was given up here.
+    pub(super) fn note_given_up(&mut self, theirs: State, since: Timestamp, is_given_up: bool) {
+        self.given_up = Some((theirs, since, is_given_up));
     }
 
-    /// Returns whether a state is known to be of a history that was given up here.
-    pub(super) fn is_given_up(&self, theirs: State, since: Timestamp) -> bool {
-        self.given_up == Some((theirs, since))
+    /// Returns whether a state is of a history that was given up here; `None` if that was not looked up since the present
+    /// history began.
+    pub(super) fn is_given_up(&self, theirs: State, since: Timestamp) -> Option<bool> {
+        let noted = self.given_up;
+        let noted = noted.filter(|(state, began, _)| (*state, *began) == (theirs, since));
+        noted.map(|(_, _, is_given_up)| is_given_up)
     }
 
     /// Returns what is known of a state without asking anybody. A state that was found in the history of an earlier
