@@ -77,6 +77,29 @@ fn killed_as_the_last_verdicts_are_written_it_has_put_an_outage_into_the_outboxe
     assert_eq!(notified("2 databases reachable again"), 1);
 }
 
+/// A receiver must not believe for ever that a database cannot be reached.
+#[test]
+fn killed_after_an_outage_was_sent_it_sends_that_the_database_can_be_reached_again() {
+    let (folder, receiver) = (Place::new(), Receiver::start());
+    let mut server = Embedded::start(Options::default()).expect("an embedded ledger");
+    server.grow(DATABASE, 3);
+    let url = receiver.url();
+    let program = Program::new(server.port(), &folder.join("trust"));
+    let program = program.with(&["--audit-notification-url", &url]);
+    program.once().ends_with(0);
+    server.stop();
+    let point = fault::point(fault::Kind::Outcomes, fault::Step::Created);
+    assert!(killed(&program, &point));
+    server.restart().expect("its port is free");
+    program.once().ends_with(0);
+    let received = receiver.received();
+    let verdicts = received.iter().map(|of| member(&of.body, "verdict"));
+    let verdicts: BTreeSet<&str> = verdicts.collect();
+    assert_eq!(verdicts, BTreeSet::from(["consistent", "unreachable"]));
+    program.once().ends_with(0);
+    assert_eq!(receiver.received().len(), received.len(), "once is enough");
+}
+
 /// Where one thread's panic left the others running, an auditor would go on without its couriers or its port.
 #[test]
 fn a_panic_is_said_in_one_line_and_ends_the_program_with_sigabrt() {

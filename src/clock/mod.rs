@@ -30,6 +30,11 @@ impl Clock {
         Clock::default()
     }
 
+    /// Returns whether time moves only when somebody waits: a thread of its own would wait for ever.
+    pub fn is_simulated(&self) -> bool {
+        self.simulated.is_some()
+    }
+
     /// Returns the time of day. It may be wrong and may be set back, so no interval and no deadline is measured by it.
     pub fn now(&self) -> Timestamp {
         match &self.simulated {

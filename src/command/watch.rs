@@ -6,7 +6,7 @@ use log::Level;
 
 use super::open::{self, Failed};
 use crate::audit::{Auditor, Cycle, Outcome};
-use crate::clock;
+use crate::clock::{self, Clock};
 use crate::config::{Effective, Persona, Repeat, Settings, Volume};
 use crate::ledger::Digest;
 use crate::monitor;
@@ -40,6 +40,7 @@ pub fn start(
         &settings.watch,
         &outcomes,
         &open_alarms(store)?,
+        &Clock::system(),
     );
     board.watch_receivers(notifier.receivers());
     board.watch_heartbeat(notifier.heartbeat());
@@ -87,6 +88,7 @@ impl Watch {
             &settings.watch,
             &store.load_outcomes(),
             &open,
+            &Clock::system(),
         );
         self.board.watch_receivers(notifier.receivers());
         self.board.watch_heartbeat(notifier.heartbeat());

@@ -49,6 +49,7 @@ pub struct Undone {
 
 struct Shared {
     receiver: Receiver,
+    clock: Clock,
     /// The time under `--once` within which a try may begin.
     patience: Duration,
     waiting: Mutex<Waiting>,
@@ -76,11 +77,12 @@ impl Courier {
         receiver: Receiver,
         way: Way,
         open: &OpenAlarms,
+        clock: &Clock,
     ) -> Courier {
         let mut queue = Queue::default();
         let outbox = match Outbox::open(&directory.join("outbox").join(key.to_string())) {
             Ok((outbox, left)) => {
-                let now = Clock::system().instant();
+                let now = clock.instant();
                 for kept in left {
                     for gone in queue.add(kept, now) {
                         tell(&receiver, outbox.remove(gone.kept()));
@@ -99,6 +101,7 @@ impl Courier {
         receiver.waiting(queue.len(), queue.oldest());
         let shared = Arc::new(Shared {
             receiver,
+            clock: clock.clone(),
             patience: way.patience(),
             waiting: Mutex::new(Waiting {
                 queue,
@@ -110,12 +113,14 @@ impl Courier {
             }),
             changed: Condvar::new(),
         });
-        let theirs = shared.clone();
-        let started = thread::Builder::new()
-            .name("courier".into())
-            .spawn(move || theirs.deliver(&way));
-        if let Err(error) = started {
-            log::error!("no notifications to {}: {error}", shared.receiver.name());
+        if !clock.is_simulated() {
+            let theirs = shared.clone();
+            let started = thread::Builder::new()
+                .name("courier".into())
+                .spawn(move || theirs.deliver(&way));
+            if let Err(error) = started {
+                log::error!("no notifications to {}: {error}", shared.receiver.name());
+            }
         }
         Courier { shared }
     }
@@ -174,7 +179,7 @@ impl Courier {
         let until = begin + self.shared.patience;
         let mut waiting = self.shared.lock();
         loop {
-            let now = Clock::system().instant();
+            let now = self.shared.clock.instant();
             let is_over = waiting.queue.all_tried(now) || now >= until;
             if !waiting.on_the_way && is_over {
                 return;
@@ -209,16 +214,12 @@ impl Courier {
 
 #[cfg(feature = "fault-points")]
 impl Courier {
-    /// Delivers by `deliver` what is due at a time, in place of the thread, which begins no try any more: for a test that
-    /// is the receiver itself. `deliver` is given the receiver's name and the notification's body.
-    pub fn step(
-        &self,
-        now: Instant,
-        deliver: &mut dyn FnMut(&str, &str) -> Result<(), Undelivered>,
-    ) {
+    /// Delivers by `deliver` what is due, in place of the thread, which simulated time has none of: for a test that is the
+    /// receiver itself. `deliver` is given the receiver's name and the notification's body.
+    pub fn step(&self, deliver: &mut dyn FnMut(&str, &str) -> Result<(), Undelivered>) {
         let shared = &self.shared;
+        let now = shared.clock.instant();
         let mut waiting = shared.lock();
-        waiting.is_closed = true;
         while let Some(item) = waiting.queue.take_due(now) {
             match deliver(shared.receiver.name(), &item.kept.notification.body) {
                 Ok(()) => waiting.end(&shared.receiver, &item),
@@ -227,6 +228,7 @@ impl Courier {
                 }
             }
         }
+        shared.count(&waiting);
     }
 }
 
@@ -256,7 +258,7 @@ impl Waiting {
                 (kept, false)
             }
         };
-        for gone in self.queue.add(kept, Clock::system().instant()) {
+        for gone in self.queue.add(kept, shared.clock.instant()) {
             self.let_go(&shared.receiver, &gone, 0);
         }
         is_safe
@@ -316,7 +318,7 @@ impl Shared {
     fn deliver(&self, way: &Way) {
         let mut waiting = self.lock();
         while !waiting.is_closed {
-            let now = Clock::system().instant();
+            let now = self.clock.instant();
             let Some(item) = waiting.queue.take_due(now) else {
                 let next = waiting.queue.next();
                 let time = next.map_or(IDLE, |next| next.saturating_duration_since(now));
@@ -348,7 +350,7 @@ impl Shared {
                         .text("reason", &why)
                         .log();
                     waiting.why = Some(why);
-                    let now = Clock::system().instant();
+                    let now = self.clock.instant();
                     waiting.put_back(&self.receiver, item, retry_after, luck(), now);
                 }
             }

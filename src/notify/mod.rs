@@ -23,6 +23,7 @@ mod queue;
 mod reachability;
 mod record;
 mod stranded;
+mod unrecorded;
 mod untrusted;
 mod way;
 

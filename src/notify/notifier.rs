@@ -13,6 +13,7 @@ use super::notification::{Notification, Rank, fresh_id, standing};
 use super::outage::Outage;
 use super::post::Post;
 use super::stranded::HandOver;
+use super::unrecorded::Unrecorded;
 use super::untrusted::Notified;
 use super::way::Way;
 use super::{OpenAlarms, Undelivered};
@@ -35,12 +36,15 @@ const EACH: usize = 10;
 /// Tells the receivers of what a check found.
 pub struct Notifier {
     server: String,
+    clock: Clock,
     /// Each courier, and when its receiver is notified.
     couriers: Vec<(Courier, When)>,
     receivers: Vec<Receiver>,
     heartbeat: Option<(Heartbeat, Receiver)>,
     /// The last check of each database of which something is trusted.
     last: HashMap<String, Last>,
+    /// The changes that receivers are notified of before they are on disk as the last verdicts.
+    unrecorded: Unrecorded,
     /// What was notified of the others.
     untrusted: Notified,
     outage: Outage,
@@ -63,9 +67,9 @@ impl Notifier {
         settings: &WatchSettings,
         outcomes: &[OutcomeRecord],
         open: &OpenAlarms,
+        clock: &Clock,
     ) -> Notifier {
         let (mut couriers, mut receivers, mut keys) = (Vec::new(), Vec::new(), Vec::new());
-        let now = clock::now();
         for configured in configured(&settings.notify) {
             let Configured {
                 receiver,
@@ -74,7 +78,7 @@ impl Notifier {
                 when,
             } = configured;
             receivers.push(receiver.clone());
-            let courier = Courier::start(directory, &key, receiver, way, open);
+            let courier = Courier::start(directory, &key, receiver, way, open, clock);
             catch_up(server, &courier, &open.alarms);
             couriers.push((courier, when));
             keys.push(key);
@@ -84,7 +88,7 @@ impl Notifier {
             known: &keys,
             couriers: couriers.iter().map(|(courier, _)| courier).collect(),
             open,
-            now,
+            clock,
         };
         receivers.extend(left.run());
         let heartbeat = ping(settings).map(|ping| {
@@ -104,12 +108,22 @@ impl Notifier {
             };
             (outcome.database.clone(), last)
         });
+        let mut last: HashMap<String, Last> = last.collect();
+        let unrecorded = Unrecorded::load(directory);
+        for (database, verdict) in unrecorded.changes() {
+            let last = last.entry(database.clone()).or_default();
+            if last.verdict != *verdict {
+                last.verdict = UNKNOWN.to_owned();
+            }
+        }
         Notifier {
             server: server.to_owned(),
+            clock: clock.clone(),
             couriers,
             receivers,
             heartbeat,
-            last: last.collect(),
+            last,
+            unrecorded,
             untrusted: Notified::load(directory),
             outage: Outage::default(),
         }
@@ -137,7 +151,11 @@ impl Notifier {
         if !is_news && !self.has_every_check() {
             return;
         }
-        let now = clock::now();
+        if is_news {
+            self.unrecorded
+                .add(&outcome.database, outcome.verdict.word());
+        }
+        let now = self.clock.now();
         let notification = Notification::of(&self.server, outcome, now);
         let noted = match (&outcome.opened[..], &outcome.alarm) {
             ([], _) => Noted::Nothing,
@@ -179,7 +197,8 @@ impl Notifier {
 
     /// Gives what waited for the end of the cycle. Receivers of every check have it already.
     fn release(&mut self, cycle: Option<&Cycle>) {
-        for notification in self.outage.release(&self.server, cycle, clock::now()) {
+        let now = self.clock.now();
+        for notification in self.outage.release(&self.server, cycle, now) {
             self.give_to(When::Changes, &notification);
         }
     }
@@ -201,6 +220,7 @@ impl Notifier {
         if let Some((heartbeat, _)) = self.heartbeat.as_mut().filter(|_| good) {
             heartbeat.beat();
         }
+        self.unrecorded.clear();
         self.last.retain(|database, _| !cycle.forgets(database));
         if !self.couriers.is_empty() {
             self.untrusted(cycle);
@@ -215,7 +235,7 @@ impl Notifier {
         if !is_whole && untrusted.unproven == 0 {
             return;
         }
-        let now = clock::now();
+        let now = self.clock.now();
         let news = self.untrusted.news(&untrusted, now);
         let fewer = is_whole && self.untrusted.lower_to(&untrusted);
         let of = |id: &str| Notification::of_untrusted(&self.server, &untrusted, id, now);
@@ -245,7 +265,7 @@ impl Notifier {
     /// Waits for one try of whatever is due, in a program that does its work once.
     pub fn flush(&mut self) {
         self.release(None);
-        let begin = Clock::system().instant();
+        let begin = self.clock.instant();
         for (courier, _) in &self.couriers {
             courier.flush(begin);
         }
@@ -262,16 +282,12 @@ impl Notifier {
             .collect()
     }
 
-    /// Delivers by `deliver` what is due at a time, in place of the couriers' threads: for a test that is the receivers
-    /// itself. `deliver` is given a receiver's name and a notification's body.
+    /// Delivers by `deliver` what is due, in place of the couriers' threads, which simulated time has none of: for a test
+    /// that is the receivers itself. `deliver` is given a receiver's name and a notification's body.
     #[cfg(feature = "fault-points")]
-    pub fn step(
-        &self,
-        now: std::time::Instant,
-        deliver: &mut dyn FnMut(&str, &str) -> Result<(), Undelivered>,
-    ) {
+    pub fn step(&self, deliver: &mut dyn FnMut(&str, &str) -> Result<(), Undelivered>) {
         for (courier, _) in &self.couriers {
-            courier.step(now, deliver);
+            courier.step(deliver);
         }
     }
 
@@ -341,8 +357,13 @@ fn catch_up(server: &str, courier: &Courier, open: &[Alarm]) {
     }
 }
 
+/// The word of a verdict that is not known.
+const UNKNOWN: &str = "";
+
 /// The last check of a database.
+#[derive(Default)]
 struct Last {
+    /// Its word, or [`UNKNOWN`].
     verdict: String,
     /// Whether values were absent for no reason that is known.
     absent: bool,

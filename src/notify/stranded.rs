@@ -12,7 +12,7 @@ use super::identity::ReceiverKey;
 use super::notification::Rank;
 use super::outbox::{Kept, Outbox};
 use super::record::{self, Record};
-use crate::clock::Timestamp;
+use crate::clock::Clock;
 use crate::report::{Event, Receiver};
 use crate::text::number;
 use crate::trust::{LocalFailure, files};
@@ -31,8 +31,8 @@ pub(super) struct HandOver<'a> {
     pub couriers: Vec<&'a Courier>,
     /// The open alarms, of which each configured receiver has been notified.
     pub open: &'a OpenAlarms,
-    /// Now.
-    pub now: Timestamp,
+    /// The clock by which records grow old.
+    pub clock: &'a Clock,
 }
 
 impl HandOver<'_> {
@@ -69,9 +69,9 @@ impl HandOver<'_> {
         };
         if self.couriers.is_empty() {
             let count = waiting.map_or(0, |(_, waiting)| waiting.len());
-            return Ok((count > 0).then(|| leave(&name, count)));
+            return Ok((count > 0).then(|| leave(&name, count, self.clock)));
         }
-        let since = record.is_unknown_since(self.now)?;
+        let since = record.is_unknown_since(self.clock.now())?;
         if let Some((outbox, waiting)) = waiting {
             let mut handed_over = 0;
             for kept in &waiting {
@@ -95,7 +95,7 @@ impl HandOver<'_> {
                 .log();
             }
         }
-        if self.now.since(since) >= STORED {
+        if self.clock.now().since(since) >= STORED {
             record.remove()?;
         }
         Ok(None)
@@ -125,7 +125,7 @@ impl HandOver<'_> {
     }
 }
 
-fn leave(name: &str, count: usize) -> Receiver {
+fn leave(name: &str, count: usize, clock: &Clock) -> Receiver {
     Event::new(
         Level::Warn,
         "notifications wait for a receiver that is not configured, and no other is",
@@ -134,6 +134,6 @@ fn leave(name: &str, count: usize) -> Receiver {
     .number("waiting", number(count))
     .log();
     let receiver = Receiver::new(name);
-    receiver.waiting(count, Some(crate::clock::Clock::system().instant()));
+    receiver.waiting(count, Some(clock.instant()));
     receiver
 }

@@ -198,6 +198,24 @@ pub fn append(path: &Path, offset: u64, line: &[u8]) -> Result<(), LocalFailure>
     step(Kind::History, Step::AppendSynced, path)
 }
 
+/// Adds `line` to the end of a file, durably, and makes the file if there is none. A kill may leave a part of the line.
+pub fn append_line(kind: Kind, path: &Path, line: &[u8]) -> Result<(), LocalFailure> {
+    let failed = |error: &io::Error| LocalFailure::system("append to", path, error);
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o600);
+    let Some(mut file) = open(path, &mut options)? else {
+        return Err(failed(&ErrorKind::NotFound.into()));
+    };
+    let mut write = || {
+        fault::at(kind, Step::Created)?;
+        file.write_all(line)?;
+        fault::at(kind, Step::Written)?;
+        file.sync_all()
+    };
+    write().map_err(|error| failed(&error))?;
+    sync_directory_of(path)
+}
+
 /// A step after which nothing is written any more: what can fail there is the syncing.
 fn step(kind: Kind, step: Step, path: &Path) -> Result<(), LocalFailure> {
     fault::at(kind, step).map_err(|error| LocalFailure::system("sync", path, &error))

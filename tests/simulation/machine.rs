@@ -49,7 +49,8 @@ impl<'w> Run<'w> {
             }
             What::FullDisk(lasts) => {
                 self.disk.fill_until(self.now() + lasts);
-                self.receivers.may_repeat = true;
+                self.oracle.fill_disk();
+                self.receivers.may_lose();
             }
             What::BackUp => {
                 let copy = Place::in_memory();
@@ -63,7 +64,7 @@ impl<'w> Run<'w> {
             }
             What::CloseAlarms => self.close_alarms(),
             What::AddReceiver(name) => {
-                self.receivers.configured.insert(name);
+                self.receivers.add(name);
                 self.auditor = None;
             }
             What::RemoveReceiver(name) => {
@@ -95,6 +96,7 @@ impl<'w> Run<'w> {
                     scene.split.insert(database);
                 }
             }
+            What::LagBehind(database) => scene.embedded.lag_behind(&database),
             What::Heal(database) => {
                 scene.embedded.heal(&database);
                 peers.heal(&database);
@@ -199,7 +201,7 @@ impl<'w> Run<'w> {
         let clock = self.scene.borrow().clock.clone();
         let opened = self.caught(|run| {
             let store = Store::open(&location, clock.now())?;
-            run.receivers.start(&store);
+            run.receivers.start(&store, &clock);
             Ok::<_, LocalFailure>(store)
         })?;
         let store = match opened {

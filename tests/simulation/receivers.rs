@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use immuaudit::audit::{Cycle, Outcome};
+use immuaudit::clock::Clock;
 use immuaudit::config::{
     Auth, Login, NotifySettings, Proxies, Roots, Secret, Url, WatchSettings, Webhook, When,
 };
@@ -15,7 +16,7 @@ use immuaudit::trust::{Alarm, Location, Store};
 
 use crate::oracle::{Broken, Rule, broken};
 
-/// Nobody listens there: the couriers' threads deliver nothing, and what is due is delivered by [`Receivers::step`].
+/// Nobody listens there: what is due is delivered by [`Receivers::step`].
 const NOWHERE: &str = "http://127.0.0.1:9/";
 /// Alarms of one database of which each has a notification of its own at a start.
 const EACH: usize = 10;
@@ -41,12 +42,80 @@ struct Known {
     alarms: BTreeSet<String>,
     /// The openings that were there when that was judged.
     judged: BTreeSet<String>,
+    /// The verdicts that it knows.
+    verdicts: Verdicts,
+}
+
+/// The verdicts that a receiver knows, after everything that it took. Those that are all well are one, and an accusation is
+/// left out: alarms have rules of their own.
+#[derive(Default)]
+struct Verdicts {
+    /// Whether it was notified of every change since the first check of every database, each of which was good.
+    from_the_start: bool,
+    /// By database; `None` is a verdict that no notification names.
+    last: BTreeMap<String, Option<String>>,
+}
+
+impl Verdicts {
+    fn take(&mut self, told: &Told) {
+        if told.database.is_empty() {
+            return self.take_reachability(told);
+        }
+        let verdict = (!told.tampered).then(|| standing(&told.verdict).to_owned());
+        self.last.insert(told.database.clone(), verdict);
+    }
+
+    /// Takes what is said of several databases at once. Of those that are not named the verdict may have changed as well.
+    fn take_reachability(&mut self, told: &Told) {
+        if told.databases.is_empty() {
+            return; // of databases of which nothing is trusted
+        }
+        let away = Some("unreachable".to_owned());
+        for verdict in self.last.values_mut().filter(|verdict| **verdict == away) {
+            *verdict = None;
+        }
+        if told.count > told.databases.len() {
+            self.forget();
+        }
+        for database in &told.databases {
+            let verdict = Some(standing(&told.verdict).to_owned());
+            self.last.insert(database.clone(), verdict);
+        }
+    }
+
+    fn forget(&mut self) {
+        *self = Verdicts::default();
+    }
+
+    /// Returns the verdict that is known of a database.
+    fn of(&self, database: &str) -> Option<&str> {
+        match self.last.get(database) {
+            Some(verdict) => verdict.as_deref(),
+            None => self.from_the_start.then_some(GOOD),
+        }
+    }
+}
+
+const GOOD: &str = "good";
+
+/// Returns what a change is measured by (docs/alerting.md, *Notifications*).
+fn standing(verdict: &str) -> &str {
+    match ["first-seen", "consistent", "empty"].contains(&verdict) {
+        true => GOOD,
+        false => verdict,
+    }
 }
 
 impl Receivers {
     pub fn new(names: &[String]) -> Receivers {
+        let known = |name: &String| {
+            let mut known = Known::default();
+            known.verdicts.from_the_start = true;
+            (name.clone(), known)
+        };
         Receivers {
             configured: names.iter().cloned().collect(),
+            receivers: names.iter().map(known).collect(),
             ..Receivers::default()
         }
     }
@@ -59,10 +128,28 @@ impl Receivers {
         self.refusing.insert(name.to_owned(), (until, retry_after));
     }
 
+    pub fn add(&mut self, name: String) {
+        self.configured.insert(name);
+        self.forget_verdicts(); // which of them are notified of changes goes by their order
+    }
+
     pub fn remove(&mut self, name: &str) {
         self.configured.remove(name);
         self.receivers.remove(name);
         self.may_repeat = true; // what waits for it is handed over
+        self.forget_verdicts();
+    }
+
+    /// The disk of the auditor is full: what is to be delivered may get lost.
+    pub fn may_lose(&mut self) {
+        self.may_repeat = true;
+        self.forget_verdicts();
+    }
+
+    fn forget_verdicts(&mut self) {
+        for known in self.receivers.values_mut() {
+            known.verdicts.forget();
+        }
     }
 
     /// The auditor's directory was replaced by an older copy.
@@ -71,10 +158,11 @@ impl Receivers {
             known.judged.clear(); // what they took they have
         }
         self.may_repeat = true;
+        self.forget_verdicts();
     }
 
     /// The auditor starts, as the program does it.
-    pub fn start(&mut self, store: &Store) {
+    pub fn start(&mut self, store: &Store, clock: &Clock) {
         self.notifier = None;
         if !self.is_anybody() {
             return;
@@ -92,8 +180,12 @@ impl Receivers {
         let outcomes = store.load_outcomes();
         let directory = store.directory();
         let settings = self.settings();
-        let notifier = Notifier::start("simulated", directory, &settings, &outcomes, &open);
+        let notifier = Notifier::start("simulated", directory, &settings, &outcomes, &open, clock);
         self.notifier = Some(notifier);
+    }
+
+    pub fn stop(&mut self) {
+        self.notifier = None;
     }
 
     pub fn outcome(&mut self, outcome: &Outcome) {
@@ -144,18 +236,13 @@ impl Receivers {
     }
 
     /// The receivers take what is due, or refuse it.
-    pub fn step(
-        &mut self,
-        now: Duration,
-        instant: Instant,
-        location: &Location,
-    ) -> Result<(), Broken> {
+    pub fn step(&mut self, now: Duration, location: &Location) -> Result<(), Broken> {
         let Some(notifier) = &self.notifier else {
             return Ok(());
         };
         self.refusing.retain(|_, (until, _)| *until > now);
         let mut wrong = None;
-        notifier.step(instant, &mut |name, body| {
+        notifier.step(&mut |name, body| {
             if let Some((_, retry_after)) = self.refusing.get(name) {
                 return Err(Undelivered {
                     why: "refused".into(),
@@ -166,6 +253,7 @@ impl Receivers {
             let known = self.receivers.entry(name.to_owned()).or_default();
             let told = Told::of(body);
             let is_new = known.ids.insert(told.id.clone());
+            known.verdicts.take(&told);
             if !is_new && !self.may_repeat {
                 wrong = Some(format!("{name} is notified twice: {body}"));
             }
@@ -183,8 +271,44 @@ impl Receivers {
         }
     }
 
+    /// Judges after a whole cycle and after what was due: a receiver of changes for which nothing waits knows the verdict of
+    /// each database.
+    pub fn judge_verdicts(&self, cycle: &Cycle) -> Result<(), Broken> {
+        let Some(notifier) = &self.notifier else {
+            return Ok(());
+        };
+        for (name, when) in self.whens() {
+            let counts = notifier.receivers().into_iter().map(|of| of.counts());
+            let waits = counts.filter(|of| of.receiver == *name);
+            let known = self.receivers.get(name);
+            let known = known.filter(|_| when == When::Changes);
+            let Some(known) = known.filter(|_| waits.map(|of| of.pending).sum::<u64>() == 0) else {
+                continue;
+            };
+            for outcome in cycle.outcomes.iter().filter(|of| !of.is_stranger) {
+                let (database, verdict) = (&outcome.database, outcome.verdict);
+                let is = standing(verdict.word());
+                let known = known.verdicts.of(database);
+                if !verdict.is_tampering() && known.is_some_and(|known| known != is) {
+                    let missed = format!("{database} is {verdict}, and {name} knows {known:?}");
+                    return broken(Rule::Notified, missed);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The receivers, and when each is notified.
+    fn whens(&self) -> impl Iterator<Item = (&String, When)> {
+        let numbered = self.configured.iter().enumerate();
+        numbered.map(|(number, name)| match number % 2 {
+            0 => (name, When::Changes),
+            _ => (name, When::Tampering),
+        })
+    }
+
     fn settings(&self) -> WatchSettings {
-        let webhook = |(number, name): (usize, &String)| Webhook {
+        let webhook = |(name, when): (&String, When)| Webhook {
             name: Some(name.clone()),
             url: Url::read(NOWHERE).expect("a URL"),
             login: Login {
@@ -195,15 +319,12 @@ impl Receivers {
             secret: None,
             roots: Roots::Pem(String::new()),
             proxy: None,
-            when: match number % 2 {
-                0 => When::Changes,
-                _ => When::Tampering,
-            },
+            when,
         };
         WatchSettings {
             monitoring: None,
             notify: NotifySettings {
-                webhooks: self.configured.iter().enumerate().map(webhook).collect(),
+                webhooks: self.whens().map(webhook).collect(),
                 when: When::Changes,
                 exec: None,
             },
@@ -221,16 +342,32 @@ struct Told {
     id: String,
     database: String,
     alarm: Option<String>,
+    tampered: bool,
+    verdict: String,
+    /// Of several databases, the first ones, and how many there are.
+    databases: Vec<String>,
+    count: usize,
 }
 
 impl Told {
     fn of(body: &str) -> Told {
         let body = Json::parse(body).expect("a body of JSON");
         let text = |name| body.member(name).and_then(Json::text).map(str::to_owned);
+        let names = body.member("databases").and_then(Json::list);
+        let names = names.into_iter().flatten();
+        let count = body.member("database_count").and_then(Json::number);
         Told {
             id: text("id").unwrap_or_default(),
             database: text("db").unwrap_or_default(),
             alarm: text("alarm"),
+            tampered: body.member("tampered") == Some(&Json::Word("true")),
+            verdict: text("verdict").unwrap_or_default(),
+            databases: names
+                .filter_map(|name| name.text().map(str::to_owned))
+                .collect(),
+            count: count
+                .and_then(|count| usize::try_from(count).ok())
+                .unwrap_or_default(),
         }
     }
 }

@@ -14,6 +14,7 @@ use immuaudit::trust::{Location, Store};
 
 use crate::disk::{self, Disk};
 use crate::machine::Ended;
+use crate::meter;
 use crate::oracle::{Broken, Oracle, Rule, Sight, broken};
 use crate::peers::Peers;
 use crate::place::Place;
@@ -145,6 +146,7 @@ impl<'w> Run<'w> {
             }
             self.advance_to(next);
         }
+        self.look_at_memory()?;
         self.look_at_files()
     }
 
@@ -212,7 +214,7 @@ impl<'w> Run<'w> {
             .cycle(&self.scene.borrow(), &cycle, begin, disk)?;
         if let Some(peers) = &mut self.peers {
             let since = self.oracle.started();
-            peers.after_cycle(&cycle, &self.place, &self.scene.borrow(), since)?;
+            peers.after_cycle(&cycle, &self.scene.borrow(), since)?;
         }
         self.notify(&cycle, disk)?;
         if self.tally.cycles % BETWEEN_LOOKS == 0 {
@@ -230,8 +232,11 @@ impl<'w> Run<'w> {
             self.judge_notified()?;
         }
         let (now, location) = (self.now(), self.location());
-        let instant = self.scene.borrow().clock.instant();
-        self.receivers.step(now, instant, &location)
+        self.receivers.step(now, &location)?;
+        match cycle.stopped || !disk {
+            true => Ok(()),
+            false => self.receivers.judge_verdicts(cycle),
+        }
     }
 
     fn tell(&mut self, cycle: &Cycle) {
@@ -305,6 +310,24 @@ impl<'w> Run<'w> {
         Ok(())
     }
 
+    /// What the auditor remembers is bounded, whatever happened. It is what its end gives back.
+    fn look_at_memory(&mut self) -> Result<(), Broken> {
+        let ((), of_auditor) = meter::given_back(|| self.auditor = None);
+        let ((), of_notifier) = meter::given_back(|| self.receivers.stop());
+        self.tally.memory = of_auditor + of_notifier;
+        let names = 1 + self.world.databases.len() + self.world.created();
+        let most = MAX_MEMORY + names * MAX_MEMORY_OF_ONE;
+        match of_auditor + of_notifier > most {
+            true => broken(
+                Rule::Bounded,
+                format!(
+                    "{of_auditor} and {of_notifier} bytes are remembered of {names} databases, and not {most}"
+                ),
+            ),
+            false => Ok(()),
+        }
+    }
+
     /// The files are bounded, whatever happened.
     fn look_at_files(&self) -> Result<(), Broken> {
         let (files, bytes) = disk::size(self.place.path());
@@ -319,6 +342,9 @@ impl<'w> Run<'w> {
     }
 }
 
+/// Bytes that the auditor and the notifications that wait remember, at most, and those of each database besides.
+const MAX_MEMORY: usize = 64 << 10;
+const MAX_MEMORY_OF_ONE: usize = 16 << 10;
 /// Files of evidence at most.
 const MOST_EVIDENCE: u64 = 4000;
 /// Bytes of a database's history, alarms and progress.
