@@ -236,6 +236,13 @@ impl Embedded {
         }
     }
 
+    /// Shows the second user the ledger of a database as it is now, while it goes on to grow: a replica that lags behind.
+    pub fn lag_behind(&self, database: &str) {
+        if let Some(database) = self.store().databases.get_mut(database) {
+            database.second = Some(database.honest.clone());
+        }
+    }
+
     /// Shows everybody the first history of a database again.
     pub fn heal(&self, database: &str) {
         if let Some(database) = self.store().databases.get_mut(database) {

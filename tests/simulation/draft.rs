@@ -8,6 +8,11 @@ use immuaudit::drill::{Emulated, Lag, Lie, Lifetime};
 use crate::random::Random;
 use crate::world::{DAY, Event, HOUR, MINUTE, Signed, What, World};
 
+/// A long world.
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+/// How many times as much happens in a long world.
+const TIMES: u64 = 12;
+
 /// How often the ledger grows around a split.
 const GROWS: u32 = 40;
 
@@ -15,19 +20,27 @@ const GROWS: u32 = 40;
 pub struct Draft {
     random: Random,
     events: Vec<Event>,
+    /// Whether it is a long world: a year of one or two databases.
+    long: bool,
 }
 
 impl Draft {
-    pub fn new(seed: u64) -> Draft {
+    pub fn new(seed: u64, long: bool) -> Draft {
         Draft {
             random: Random::starting_at(seed ^ 0x5eed_0000),
             events: Vec::new(),
+            long,
         }
     }
 
     pub fn world(mut self, seed: u64) -> World {
         let length = DAY * self.among(&[2, 3, 5, 8, 14]);
-        let interval = self.among(&[MINUTE * 5, MINUTE * 5, MINUTE * 5, MINUTE, HOUR]);
+        // most are small and asked every five minutes, as most servers are; a minute of a core has the more simulated time
+        let often = MINUTE * 5;
+        let interval = match self.long {
+            true => often,
+            false => self.among(&[often, often, often, often, MINUTE, HOUR]),
+        };
         let server = self.among(&[
             Emulated::V1_11_1,
             Emulated::V1_11_1,
@@ -44,11 +57,18 @@ impl Draft {
             Emulated::V1_11_1 | Emulated::WithoutLogin => Lag::None,
             _ => self.among(&[Lag::Batches(7), Lag::Unsteady, Lag::By(3)]),
         };
-        let count = self.among(&[1, 1, 2, 3, 5, 8, 20, 50]);
+        let count = match self.long {
+            true => self.among(&[1, 1, 2]),
+            false => self.among(&[1, 1, 1, 1, 2, 2, 2, 3, 3, 5, 8, 20, 50]),
+        };
         let few = count <= 5;
         let mut world = World {
             seed,
-            length: if few { length } else { DAY },
+            length: match few {
+                true if self.long => YEAR,
+                true => length,
+                false => DAY,
+            },
             interval,
             server,
             lag,
@@ -71,7 +91,7 @@ impl Draft {
                 (Duration::from_millis(80), Duration::from_millis(250)),
             ]),
             receivers: Vec::new(),
-            has_a_peer: few && self.one_in(5),
+            has_a_peer: few && self.one_in(6),
             peer_rests: self.among(&[1, 2]),
             events: Vec::new(),
         };
@@ -86,6 +106,11 @@ impl Draft {
         self.troubles(&world);
         match world.has_a_peer {
             true => self.peers(&world),
+            false if world.server >= Emulated::V1_2_4 && self.one_in(16) => {
+                // a replica of a truncated server, which nobody calls a liar
+                let (at, database) = (self.within(world.length), self.database(&world));
+                self.add(at, What::LoseValues(database));
+            }
             false if !self.one_in(3) => self.lies(&world),
             false => {}
         }
@@ -98,7 +123,10 @@ impl Draft {
 
     fn growth(&mut self, world: &World) {
         for database in world.first_databases() {
-            let pause = self.among(&[HOUR, HOUR * 6, DAY, DAY * 5]);
+            let pause = match self.long {
+                true => self.among(&[HOUR * 6, DAY, DAY * 5, DAY * 40]),
+                false => self.among(&[HOUR, HOUR * 6, DAY, DAY * 5]),
+            };
             let mut at = self.within(HOUR);
             // databases that stop, and databases that stay empty
             let end = match self.random.below(6) {
@@ -130,6 +158,7 @@ impl Draft {
     fn troubles(&mut self, world: &World) {
         let calm = self.one_in(4);
         let count = if calm { 0 } else { 3 + self.random.below(25) };
+        let count = count * self.times();
         for number in 0..count {
             let at = self.within(world.length);
             let database = self.database(world);
@@ -225,7 +254,7 @@ impl Draft {
 
     fn lies(&mut self, world: &World) {
         let mut at = world.length / 4 + self.within(world.length / 2);
-        for _ in 0..1 + self.random.below(6) {
+        for _ in 0..(1 + self.random.below(6)) * self.times() {
             let lies: Vec<Lie> = Lie::ALL
                 .iter()
                 .copied()
@@ -257,7 +286,7 @@ impl Draft {
 
     /// What happens to a peer, and in every second world a split.
     fn peers(&mut self, world: &World) {
-        for _ in 0..self.random.below(8) {
+        for _ in 0..self.random.below(8) * self.times() {
             let lasts = self.lasts();
             let what = match self.random.below(5) {
                 0 | 1 => What::PeerAway(lasts),
@@ -272,7 +301,7 @@ impl Draft {
             self.add(at, what);
         }
         if self.one_in(2) {
-            return;
+            return self.lags(world);
         }
         let (at, database) = (self.within(world.length), self.database(world));
         // the ledger grows meanwhile, so that the two are at other transactions most of the time
@@ -293,6 +322,18 @@ impl Draft {
         }
     }
 
+    /// The second auditor asks a replica, which lags behind now and then.
+    fn lags(&mut self, world: &World) {
+        let database = self.database(world);
+        let mut at = self.within(world.length / 4);
+        while at < world.length {
+            let lasts = self.lasts();
+            self.add(at, What::LagBehind(database.clone()));
+            self.add(at + lasts, What::Heal(database.clone()));
+            at += lasts + self.within(DAY * 3);
+        }
+    }
+
     fn receivers(&mut self, world: &mut World) {
         let count = self.among(&[0, 0, 1, 2, 3]);
         world.receivers = (0..count)
@@ -301,7 +342,7 @@ impl Draft {
         if count == 0 {
             return;
         }
-        for _ in 0..self.random.below(6) {
+        for _ in 0..self.random.below(6) * self.times() {
             let at = self.within(world.length);
             let receiver = format!("receiver{}", self.random.below(4));
             let what = match self.random.below(6) {
@@ -333,6 +374,14 @@ impl Draft {
         if !world.has_a_peer && self.one_in(6) {
             let (at, database) = (self.within(world.length), self.database(world));
             self.add(at, What::Delete(database));
+        }
+    }
+
+    /// Returns how many times as much happens.
+    fn times(&self) -> u64 {
+        match self.long {
+            true => TIMES,
+            false => 1,
         }
     }
 

@@ -2,12 +2,15 @@
 //! disk, and everything drawn from a seed. After each cycle an oracle, which knows what really happened, judges what the
 //! auditor said (`oracle.rs` has the rules).
 //!
-//! `./dev simulate [--seed N] [--worlds N] [--years N] [--only N,N,...] [--peers] [--print] [--go-on]`; without words a minute of worlds from a seed
-//! that is drawn and printed. As a test, without arguments: the first worlds, always the same, and half a minute of drawn ones.
+//! `./dev simulate [--seed N] [--worlds N] [--years N] [--only N,N,...] [--long] [--peers] [--print] [--go-on]`; without words a minute of
+//! worlds from a seed that is drawn and printed. As a test, without arguments: the first worlds, always the same, and half a minute of drawn ones.
 
 mod disk;
 mod draft;
 mod machine;
+#[path = "../support/meter.rs"]
+#[allow(dead_code)] // a part of it is enough here
+mod meter;
 mod oracle;
 mod peers;
 #[path = "../support/place.rs"]
@@ -29,9 +32,13 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use immuaudit::random::Random as Seeded;
+use meter::Meter;
 use run::{Ran, Violation, run};
 use tally::Tally;
 use world::{DAY, MINUTE, Moment, World};
+
+#[global_allocator]
+static METER: Meter = Meter;
 
 /// The first of the seeds that every run has.
 const FIXED: u64 = 1;
@@ -42,6 +49,8 @@ const WORLDS: u64 = 40;
 const SECONDS_DRAWN: u64 = 30;
 /// Worlds of a long run between two reports of its counts.
 const BETWEEN_REPORTS: u64 = 100;
+/// The same of worlds of a year.
+const BETWEEN_LONG_REPORTS: u64 = 5;
 
 /// What the command line asks for.
 #[derive(Default)]
@@ -56,6 +65,8 @@ struct Asked {
     go_on: bool,
     /// Only worlds in which two auditors compare.
     peers: bool,
+    /// Worlds of a year.
+    long: bool,
     /// A minute of worlds from a drawn seed.
     drawn: bool,
 }
@@ -76,6 +87,7 @@ fn asked() -> Result<Asked, String> {
             "--print" => asked.print = true,
             "--go-on" => asked.go_on = true,
             "--peers" => asked.peers = true,
+            "--long" => asked.long = true,
             "--drawn" => asked.drawn = true,
             "--only" => {
                 let list = words.next().unwrap_or_default();
@@ -88,7 +100,7 @@ fn asked() -> Result<Asked, String> {
             "--quiet" | "-q" | "--nocapture" => {}
             _ => {
                 return Err(format!(
-                    "\"{word}\" is none of --seed --worlds --years --only --peers --print --go-on --drawn"
+                    "\"{word}\" is none of --seed --worlds --years --only --long --peers --print --go-on --drawn"
                 ));
             }
         }
@@ -131,7 +143,10 @@ fn as_asked(asked: &Asked, tally: &mut Tally) -> bool {
         if tally.worlds >= worlds && tally.time >= time {
             break;
         }
-        let mut world = World::of_seed(seed);
+        let mut world = match asked.long {
+            true => World::of_a_year(seed),
+            false => World::of_seed(seed),
+        };
         if asked.peers && !world.has_a_peer {
             continue;
         }
@@ -143,7 +158,11 @@ fn as_asked(asked: &Asked, tally: &mut Tally) -> bool {
         }
         if asked.go_on {
             counted(&world, tally);
-            if tally.worlds % BETWEEN_REPORTS == 0 {
+            let between = match asked.long {
+                true => BETWEEN_LONG_REPORTS,
+                false => BETWEEN_REPORTS,
+            };
+            if tally.worlds % between == 0 {
                 tally.report();
             }
         } else if !passes(&world, tally, asked.print) {
@@ -234,8 +253,9 @@ fn explain(world: &World, least: &World, violation: &Violation) {
         numbers.push(number.to_string());
     }
     let seed = world.seed;
+    let long = if world.is_long() { " --long" } else { "" };
     println!(
-        "again: ./dev simulate --seed {seed} --only {}",
+        "again: ./dev simulate --seed {seed}{long} --only {}",
         numbers.join(",")
     );
 }

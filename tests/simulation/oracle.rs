@@ -76,6 +76,8 @@ pub struct Oracle {
     stepped: bool,
     /// Whether the auditor was restarted since.
     recounts: bool,
+    /// Whether the disk was full since the ages were last written down.
+    unwritten: bool,
     /// When the auditor was started last.
     started: Duration,
     /// Whether everything that is to be read of this world fits into an interval.
@@ -94,6 +96,8 @@ pub struct Known {
     pub proven: (Duration, Duration),
     /// When the auditor was restarted and may have begun to count anew, since the last proof.
     pub counts_since: Option<Duration>,
+    /// Whether the auditor was restarted with a time of the last proof that is older, because the disk was full.
+    pub is_misdated: bool,
     /// Whether a lie was told that is to be accused, and no operator closed the alarms since.
     may_accuse: bool,
     /// Whether the lie that is told now was accused.
@@ -134,6 +138,7 @@ impl Oracle {
             unsteady: world.lag != Lag::None,
             stepped: false,
             recounts: false,
+            unwritten: false,
             started: Duration::ZERO,
             values_are_read: world.databases.len() < FEW && world.server >= Emulated::V1_2_4,
             time_for_one: time_for_one(world),
@@ -146,11 +151,19 @@ impl Oracle {
         self.stepped = true;
     }
 
+    /// The auditor's disk is full: the time of a proof is not written down.
+    pub fn fill_disk(&mut self) {
+        self.unwritten = true;
+    }
+
     /// The auditor was restarted. Without a stepped clock it goes on to count, and after one it counts from now on, which
     /// it writes down at the end of a cycle.
     pub fn restart(&mut self, now: Duration) {
         self.recounts = self.stepped;
         self.started = now;
+        for known in self.known.values_mut() {
+            known.is_misdated |= self.unwritten;
+        }
         for known in self.known.values_mut().filter(|_| self.stepped) {
             known.counts_since = Some(now);
         }
@@ -251,6 +264,7 @@ impl Oracle {
         if cycle.stopped {
             return Ok(());
         }
+        self.unwritten &= !disk;
         if self.recounts && disk {
             (self.stepped, self.recounts) = (false, false);
         }

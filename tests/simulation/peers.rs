@@ -43,7 +43,8 @@ type Served = Rc<RefCell<Result<Vec<u8>, String>>>;
 
 pub struct Peers {
     auditor: Auditor,
-    place: Place,
+    /// The second auditor's directory, which is removed with it.
+    _place: Place,
     clock: Clock,
     first_key: SignerKey,
     /// The second auditor's keys, and which of them it signs with.
@@ -115,7 +116,7 @@ impl Peers {
             .with_peers_of(hearing(&[&first_key], &first));
         Peers {
             auditor,
-            place,
+            _place: place,
             clock: scene.clock.clone(),
             first_key,
             second_keys: [key(SECOND, 2), key(SECOND, 3)],
@@ -201,7 +202,6 @@ impl Peers {
         }
         let skewed = self.skew.map_or(0, |(seconds, _)| seconds);
         let text = served(
-            &self.place,
             &cycle,
             &self.second_keys[self.key],
             self.clock.now(),
@@ -231,14 +231,13 @@ impl Peers {
     pub fn after_cycle(
         &mut self,
         cycle: &Cycle,
-        place: &Place,
         scene: &Scene,
         since: Duration,
     ) -> Result<(), Broken> {
         for outcome in &cycle.outcomes {
             self.judge(Zone::First, outcome, scene, since)?;
         }
-        let text = served(place, cycle, &self.first_key, self.clock.now(), 0);
+        let text = served(cycle, &self.first_key, self.clock.now(), 0);
         *self.served_by_first.borrow_mut() = Ok(text);
         Ok(())
     }
@@ -303,17 +302,14 @@ impl Peers {
 }
 
 /// The checkpoints of what a cycle proved, as the monitoring port serves them.
-fn served(place: &Place, cycle: &Cycle, key: &SignerKey, now: Timestamp, skew: i64) -> Vec<u8> {
+fn served(cycle: &Cycle, key: &SignerKey, now: Timestamp, skew: i64) -> Vec<u8> {
     let time = Timestamp::from_unix(now.unix().saturating_add_signed(skew));
-    let Ok(store) = Store::open_beside(&location(place)) else {
-        return Vec::new();
-    };
     let proven = cycle.outcomes.iter().filter(|outcome| outcome.is_proven());
     let notes = proven.filter_map(|outcome| {
-        let trusted = store.load(&outcome.database).ok().flatten()?;
         let of = (SERVER, outcome.database.as_str());
-        let signature = trusted.signature.as_ref();
-        Some(checkpoint(of, trusted.state, signature, key, time))
+        let signature = outcome.signature.as_ref();
+        let shown = outcome.shown.filter(|shown| shown.tx > 0)?;
+        Some(checkpoint(of, shown, signature, key, time))
     });
     let notes: Vec<String> = notes.collect();
     print_list(notes.iter().map(String::as_str)).into_bytes()

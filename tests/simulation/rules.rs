@@ -77,8 +77,9 @@ pub fn overdue(
     };
     if outcome.is_proven() {
         known.counts_since = None;
+        known.is_misdated = false;
     }
-    let is_early = most < allowed && known.counts_since.is_none();
+    let is_early = most < allowed && known.counts_since.is_none() && !known.is_misdated;
     let counted = known.counts_since.unwrap_or_default();
     let is_late = least > allowed && sight.begin.saturating_sub(counted) > allowed;
     if is_overdue && (outcome.is_proven() || is_early) || !is_overdue && is_late {

@@ -200,6 +200,9 @@ impl Scene {
             What::Deny(name) => self.set_access(name, Access::Denied),
             What::Load(name) | What::Allow(name) => self.set_access(name, Access::Open),
             What::Truncate(name) => self.truncate(name),
+            What::LoseValues(name) => {
+                self.embedded.lie(Telling::from(Lie::AbsentValues).of(name));
+            }
             What::Restart(time) => {
                 self.embedded.stop();
                 self.away_until = Some(now + *time);

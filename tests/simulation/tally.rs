@@ -24,6 +24,8 @@ pub struct Tally {
     pub notified: u64,
     /// Splits and disagreements that one of two auditors found.
     pub splits: u64,
+    /// The most bytes that the auditor of a world remembered at its end.
+    pub memory: usize,
     /// Worlds in which a rule was broken, each of which ended then.
     pub violations: u64,
 }
@@ -42,6 +44,7 @@ impl Tally {
         self.kills += other.kills;
         self.notified += other.notified;
         self.splits += other.splits;
+        self.memory = self.memory.max(other.memory);
     }
 
     /// Prints the counts, and how many years a minute of one core had.
@@ -53,7 +56,7 @@ impl Tally {
         let days = self.time.as_secs_f64() / DAY.as_secs_f64();
         println!(
             "{} worlds, {} violations: {:.2} years, {} cycles, {} calls, {} steps of writing, {} lies told and {} not, \
-             {} alarms opened, {} starts, {} kills, {} notifications, {} splits found; {:.0} s of one core, {:.2} years a minute, {:.2} years of five-minute \
+             {} alarms opened, {} starts, {} kills, {} notifications, {} splits found, at most {} KiB remembered; {:.0} s of one core, {:.2} years a minute, {:.2} years of five-minute \
              cycles a minute",
             self.worlds,
             self.violations,
@@ -68,6 +71,7 @@ impl Tally {
             self.kills,
             self.notified,
             self.splits,
+            self.memory >> 10,
             took.as_secs_f64(),
             days / 365.0 / minutes,
             cycles / CYCLES_OF_A_YEAR / minutes

@@ -75,6 +75,8 @@ pub enum What {
     Allow(String),
     /// The first half of the values is dropped, which the ledger records.
     Truncate(String),
+    /// The values are lost, which nothing records: a replica of a truncated server has their digests alone.
+    LoseValues(String),
     /// The database is deleted for good, which has to be accused.
     Delete(String),
     /// The server is away for a while, and has forgotten every token when it comes back.
@@ -141,6 +143,8 @@ pub enum What {
     },
     /// The server shows the second auditor another history of a database from now on.
     Split(String),
+    /// The second auditor asks a replica, which lags behind in a database from now on.
+    LagBehind(String),
     /// It shows both the first one again.
     Heal(String),
     /// The second auditor cannot be asked for its checkpoints.
@@ -171,6 +175,7 @@ impl What {
                 | What::RemoveReceiver(_)
                 | What::Refuse { .. }
                 | What::Split(_)
+                | What::LagBehind(_)
                 | What::Heal(_)
                 | What::PeerAway(_)
                 | What::PeerRepeats(_)
@@ -241,7 +246,22 @@ const TOO_LARGE: [Lie; 6] = [
 impl World {
     /// Draws a world.
     pub fn of_seed(seed: u64) -> World {
-        Draft::new(seed).world(seed)
+        Draft::new(seed, false).world(seed)
+    }
+
+    /// Draws a world of a year, with one or two databases that are checked every five minutes.
+    pub fn of_a_year(seed: u64) -> World {
+        Draft::new(seed, true).world(seed)
+    }
+
+    /// Returns how many databases are created later.
+    pub fn created(&self) -> usize {
+        let created = |event: &&Event| matches!(event.what, What::Create(_));
+        self.events.iter().filter(created).count()
+    }
+
+    pub fn is_long(&self) -> bool {
+        self.length > DAY * 100
     }
 
     /// The same with these events alone.

@@ -22,6 +22,14 @@ pub fn most<T>(work: impl FnOnce() -> T) -> (T, usize) {
     (done, usize::try_from(MOST.get() - before).unwrap_or(0))
 }
 
+/// The bytes that this thread gives back within `work`.
+#[allow(dead_code)] // each user of it uses a part
+pub fn given_back<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    let before = HELD.get();
+    let done = work();
+    (done, usize::try_from(before - HELD.get()).unwrap_or(0))
+}
+
 fn count(bytes: isize) {
     let _ = HELD.try_with(|held| {
         held.set(held.get() + bytes);
