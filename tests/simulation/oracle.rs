@@ -364,7 +364,9 @@ impl Oracle {
                 if known.trusted.is_some() && !outcome.is_proven() && !unprovable {
                     return broken(Rule::NoneWaits, said());
                 }
-                match self.values_are_read && self.is_settled(scene, database, begin) {
+                // values are read of a proven state alone
+                let is_read = self.values_are_read && !unprovable;
+                match is_read && self.is_settled(scene, database, begin) {
                     true => read_in_time(outcome),
                     false => Ok(()),
                 }
