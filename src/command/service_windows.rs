@@ -59,6 +59,7 @@ fn install(settings: &Settings, installation: &Installation) -> Result<Exit, Fai
         config: installation.config.clone(),
         parameters: installation.parameters.clone(),
         states: settings.trust.directory.clone(),
+        says_states: !installation.directories.is_empty(),
     };
     let steps = service.steps().map_err(Failed::Service)?;
     for step in &steps {

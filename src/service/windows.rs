@@ -35,6 +35,8 @@ pub struct Service {
     pub parameters: Vec<Parameter>,
     /// Where it keeps states.
     pub states: PathBuf,
+    /// Whether settings say so; else the command does, for a service may have other variables.
+    pub says_states: bool,
 }
 
 /// One step of an installation.
@@ -62,8 +64,9 @@ impl Service {
             steps.push(Step::Settings);
         }
         steps.push(Step::Directory(self.states.clone()));
-        steps.extend(sys::log_directory().map(Step::Directory));
-        steps.push(Step::Install(self.command()));
+        let log = sys::log_directory().ok_or("%ProgramData% is not set")?;
+        steps.push(Step::Directory(log.clone()));
+        steps.push(Step::Install(self.command(&log)));
         steps.push(Step::Start);
         Ok(steps)
     }
@@ -86,7 +89,7 @@ impl Service {
     }
 
     /// The command line of the service.
-    fn command(&self) -> String {
+    fn command(&self, log: &Path) -> String {
         let (program, config) = (self.program.display(), self.config.display());
         let persona = match self.persona {
             Persona::Immuclient => "",
@@ -97,7 +100,12 @@ impl Service {
             true => format!(" --config \"{config}\""),
             false => String::new(),
         };
-        format!("\"{program}\" {under} audit-mode{persona}{file}")
+        let states = match self.says_states {
+            true => String::new(),
+            false => format!(" --dir \"{}\"", self.states.display()),
+        };
+        let log = log.display();
+        format!("\"{program}\" {under} \"{log}\" audit-mode{persona}{file}{states}")
     }
 
     /// Returns what a step does, in words.

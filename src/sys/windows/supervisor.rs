@@ -25,7 +25,7 @@ use super::service::NAME;
 use super::{console, files, places, rights, wide};
 use crate::sys::{Asked, Creation};
 
-/// The first argument of a program that the service control manager starts.
+/// The first argument of a program that the service control manager starts. The directory of its log follows.
 pub const UNDER_MANAGER: &str = "under-service-manager";
 
 /// What the service is called by those who ask whether anybody listens.
@@ -54,16 +54,18 @@ pub fn stderr_is_the_journal() -> bool {
     false
 }
 
-/// Goes under the service control manager, if it has started this process, and takes the word for that out of the arguments.
+/// Goes under the service control manager, if it has started this process, and takes the words for that out of the arguments.
 /// What is printed goes to the log from then on. To be called before anything else is done.
 pub fn go_under_manager(arguments: &mut Vec<String>) {
     if arguments.first().is_none_or(|first| first != UNDER_MANAGER) {
         return;
     }
-    arguments.remove(0);
+    let own = arguments
+        .drain(..arguments.len().min(2))
+        .collect::<Vec<_>>();
     IS_SERVICE.store(true, Ordering::Relaxed);
     console::become_service();
-    if let Some(directory) = log_directory() {
+    if let Some(directory) = own.last().map(PathBuf::from) {
         // without a log nobody can be told that there is none
         let _ = take_log(&directory);
         thread::spawn(move || {
