@@ -92,7 +92,7 @@ impl Process {
 
     /// A variable that is set and not empty.
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
-        let value = self.variables.get(name)?;
+        let value = self.variables.get(&sys::variable_name(name.to_owned()))?;
         (!value.is_empty()).then_some(value)
     }
 }

@@ -8,7 +8,7 @@ pub const GIVE_BACK: &str = "give it back with icacls /setowner";
 /// How a file is made the auditor's own.
 pub const GIVE_FILE: &str = "give that one the file with icacls /grant";
 /// How a file becomes one's own.
-pub const TAKE_OVER: &str = "takeown /f it";
+pub const TAKE_OVER: &str = "take the file over with takeown /f";
 /// How others are kept from writing a file.
 pub const FORBID_WRITING: &str =
     "take their rights away with icacls /inheritance:d and icacls /remove";
