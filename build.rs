@@ -9,6 +9,10 @@ fn main() {
         // a static program relocates itself: in a list of bits, not in 24 bytes each
         println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs,-O2");
     }
+    if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "windows") {
+        // for gRPC's c-ares; behind everything else, or the linker has passed it by when it is asked for
+        println!("cargo::rustc-link-arg=-liphlpapi");
+    }
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=proto/immudb.proto");
     protobuf_codegen::Codegen::new()

@@ -3,7 +3,6 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -47,8 +46,8 @@ fn a_key_is_made_for_its_owner_alone_once_and_only_its_public_half_is_printed() 
     let program = scene.program(&[]);
     let file = scene.place.join("key");
     let public = new_key(&program, "n", &file);
-    let mode = fs::metadata(&file).expect("a file").permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
+    let holding = immuaudit::sys::holding(&file).expect("a file");
+    assert_eq!(holding.open.mode() & 0o077, 0);
     let private = fs::read_to_string(&file).expect("a key");
     assert!(private.starts_with("PRIVATE+KEY+n+"));
     let path = file.display().to_string();

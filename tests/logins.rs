@@ -4,7 +4,6 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,6 +15,7 @@ use immuaudit::server::{Kind, Peeked};
 use immuaudit::wire::method;
 use support::in_process;
 use support::ledgers::{calls, ledger_with};
+use support::modes::set_mode;
 use support::place::Place;
 use support::program::{Program, Running};
 
@@ -347,7 +347,7 @@ impl Passwords {
     fn write(&self, text: &str) {
         let file = self.place.join("password");
         fs::write(&file, text).expect("a file");
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("its mode");
+        set_mode(&file, 0o600).expect("its mode");
     }
 
     fn start(&self) -> Running {

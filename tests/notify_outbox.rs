@@ -4,7 +4,6 @@
 mod support;
 
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 use std::{fs, thread};
@@ -30,11 +29,8 @@ fn once_gives_a_dead_receiver_one_try_and_its_exit_code_does_not_change() {
     assert!(!run.stderr.contains("secret-token"), "{}", run.stderr);
     let waiting = scene.waiting();
     assert_eq!(waiting.len(), 1, "{waiting:?}");
-    let mode = fs::metadata(&waiting[0])
-        .expect("a file")
-        .permissions()
-        .mode();
-    assert_eq!(mode & 0o077, 0);
+    let holding = immuaudit::sys::holding(&waiting[0]).expect("a file");
+    assert_eq!(holding.open.mode() & 0o077, 0);
     // the next run finds the receiver alive, and the same finding is told once
     let receiver = Receiver::on(TcpListener::bind(("127.0.0.1", port)).expect("the port"));
     program.once().ends_with(2);

@@ -3,9 +3,9 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 use immuaudit::checkpoint::{KeyName, SignerKey};
+use support::modes::set_mode;
 use support::notify_scene::Scene;
 use support::program::Run;
 
@@ -20,7 +20,7 @@ fn key(name: &str, seed: u8) -> String {
 fn check(scene: &Scene, file: &str, flags: &[&str]) -> Run {
     let path = scene.place.join("settings.toml");
     fs::write(&path, file).expect("a file");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("its mode");
+    set_mode(&path, 0o600).expect("its mode");
     let program = scene.program(&["--config", &path.display().to_string()]);
     program.run(&[&["config"], flags].concat())
 }

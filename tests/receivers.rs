@@ -3,11 +3,11 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 use immuaudit::ledger::encode_base64;
 use ring::hmac;
 use support::certificates::certificate_for;
+use support::modes::set_mode;
 use support::notify_scene::{Scene, is_tampering};
 use support::program::Program;
 use support::receiver::Receiver;
@@ -20,7 +20,7 @@ const SECRET: &str = "a secret of the pager's own";
 fn write(scene: &Scene, name: &str, text: &str) -> String {
     let path = scene.place.join(name);
     fs::write(&path, text).expect("a file");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("its mode");
+    set_mode(&path, 0o600).expect("its mode");
     path.display().to_string()
 }
 

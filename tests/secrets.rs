@@ -3,12 +3,12 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use immuaudit::drill::{Embedded, Lie, Options, Telling};
 use immuaudit::wire::method;
+use support::modes::set_mode;
 use support::place::Place;
 use support::program::Program;
 
@@ -53,15 +53,15 @@ struct Way {
 fn ways(secrets: &Path) -> Vec<Way> {
     let file = secrets.join("password");
     fs::write(&file, PASSWORD).expect("a file");
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("its mode");
+    set_mode(&file, 0o600).expect("its mode");
     let credentials = secrets.join("credentials");
     fs::create_dir_all(&credentials).expect("a directory");
     let credential = credentials.join("audit-password");
     fs::write(&credential, PASSWORD).expect("a file");
-    fs::set_permissions(&credential, fs::Permissions::from_mode(0o600)).expect("its mode");
+    set_mode(&credential, 0o600).expect("its mode");
     let settings = secrets.join("settings.toml");
     fs::write(&settings, format!("audit-password = \"{PASSWORD}\"\n")).expect("a file");
-    fs::set_permissions(&settings, fs::Permissions::from_mode(0o600)).expect("its mode");
+    set_mode(&settings, 0o600).expect("its mode");
     let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
     let args = |args: &[&str]| Way {
         args: args.iter().map(|arg| (*arg).to_owned()).collect(),
@@ -244,7 +244,7 @@ fn a_private_key_is_left_nowhere() {
     )
     .expect("a file");
     for key in ["client.key", "other.key", "damaged.key"] {
-        fs::set_permissions(kept.join(key), fs::Permissions::from_mode(0o600)).expect("its mode");
+        set_mode(kept.join(key), 0o600).expect("its mode");
     }
     let (certificate, client) = (path("client.pem"), path("client.key"));
     let server = Embedded::start(Options::default()).expect("an embedded ledger");

@@ -3,7 +3,6 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use immuaudit::config::{
     Volume,
 };
 use log::{Level, LevelFilter};
+use support::modes::set_mode;
 use support::process::{Place, given};
 
 const PUBLIC_KEY: &str = "\
@@ -345,7 +345,7 @@ fn what_is_risky_is_remarked_upon() {
     );
     let place = Place::new().file("password", "x");
     let path = place.at("password");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    set_mode(&path, 0o644).unwrap();
     let place = place.arguments(&["--audit-password-file", &path]);
     assert_eq!(
         told(place),
@@ -353,7 +353,7 @@ fn what_is_risky_is_remarked_upon() {
     );
     let place = Place::new().file("immuaudit.toml", "audit-password = \"x\"\n");
     let path = place.at("immuaudit.toml");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    set_mode(&path, 0o644).unwrap();
     assert_eq!(
         told(place),
         [

@@ -3,10 +3,10 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use support::http::get;
+use support::modes::set_mode;
 use support::notify_scene::{Scene, wait_until};
 use support::program::{Program, Run};
 use support::receiver::Receiver;
@@ -47,7 +47,7 @@ fn ways(scene: &Scene, receiver: &Receiver) -> Vec<Vec<String>> {
     let write = |name: &str, text: &str| {
         let path = scene.place.join(name);
         fs::write(&path, text).expect("a file");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("its mode");
+        set_mode(&path, 0o600).expect("its mode");
         path.display().to_string()
     };
     let file = write("urls", &format!("{url}\n"));
@@ -172,7 +172,7 @@ fn what_a_service_is_installed_with_keeps_the_tables_that_are_there() {
     let config = scene.place.join("immuclient.toml");
     let before = format!("mtls = false\n\n[[receiver]]\nname = \"pager\"\nurl = \"{url}\"\n");
     fs::write(&config, before).expect("a file");
-    fs::set_permissions(&config, fs::Permissions::from_mode(0o600)).expect("its mode");
+    set_mode(&config, 0o600).expect("its mode");
     let path = config.display().to_string();
     let program = scene.program(&["--config", &path, "--audit-heartbeat-url", &url]);
     let told = printed(&dry_run(&program, &scene), 0);

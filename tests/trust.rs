@@ -4,7 +4,6 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use immuaudit::ledger::{Digest, Signature, State};
@@ -306,8 +305,11 @@ fn nothing_is_opened_beside_no_auditor() {
     assert!(!place.path().join("dir").exists());
 }
 
+#[cfg(unix)]
 #[test]
 fn files_are_their_owners_alone_and_a_looser_one_is_named() {
+    use immuaudit::sys::Open;
+    use std::os::unix::fs::PermissionsExt;
     let place = Place::new();
     let chain = Chain::new(9, 1);
     let mut store = open(&place);
@@ -337,7 +339,10 @@ fn files_are_their_owners_alone_and_a_looser_one_is_named() {
     let warnings = beside(&place).warnings();
     for (path, mode) in [(loose, 0o640), (home(&place), 0o755)] {
         assert!(
-            warnings.contains(&Warning::Loose { path, mode }),
+            warnings.contains(&Warning::Loose {
+                path,
+                open: Open::of_mode(mode)
+            }),
             "{warnings:?}"
         );
     }

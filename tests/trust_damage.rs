@@ -4,7 +4,6 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use immuaudit::ledger::State;
@@ -124,6 +123,7 @@ fn an_alarm_remembers_that_something_was_trusted() {
     assert_eq!(store.load("db").unwrap().unwrap().state, trusted.state);
 }
 
+#[cfg(unix)]
 #[test]
 fn a_link_or_a_directory_in_the_place_of_a_file_is_not_followed() {
     for name in ["db.state", "db.history", "db.alarms"] {
@@ -137,7 +137,7 @@ fn a_link_or_a_directory_in_the_place_of_a_file_is_not_followed() {
             let (path, moved) = (file(&place, name), place.path().join("moved"));
             fs::rename(&path, &moved).unwrap();
             if link {
-                symlink(&moved, &path).unwrap();
+                std::os::unix::fs::symlink(&moved, &path).unwrap();
             } else {
                 fs::create_dir(&path).unwrap();
             }
@@ -155,12 +155,13 @@ fn a_link_or_a_directory_in_the_place_of_a_file_is_not_followed() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn a_link_in_the_place_of_the_servers_directory_is_not_followed() {
     let place = Place::new();
     drop(open(&place));
     fs::rename(home(&place), place.path().join("moved")).unwrap();
-    symlink(place.path().join("moved"), home(&place)).unwrap();
+    std::os::unix::fs::symlink(place.path().join("moved"), home(&place)).unwrap();
     let refused = Store::open(&location(&place), at(0)).unwrap_err();
     assert!(
         matches!(refused, LocalFailure::NotAFile { .. }),

@@ -327,6 +327,7 @@ fn nothing_is_started_with_a_wrong_setting() {
     assert!(!folder.join("trust").exists());
 }
 
+#[cfg(unix)]
 #[test]
 fn an_argument_that_is_no_text_is_told_by_its_place() {
     use std::ffi::OsStr;

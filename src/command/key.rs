@@ -1,8 +1,7 @@
 //! `key`: the key that this auditor signs checkpoints with.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use ring::rand::{SecureRandom, SystemRandom};
@@ -12,6 +11,7 @@ use crate::audit::Exit;
 use crate::checkpoint::{KeyName, SignerKey, overwrite};
 use crate::config::{KeyTask, Secret};
 use crate::report::{complain, print};
+use crate::sys;
 use crate::trust::files;
 
 /// Longest file of a key that is read, in bytes.
@@ -50,12 +50,7 @@ fn new(name: &KeyName, file: &Path) -> Result<Exit, Failed> {
 }
 
 fn write(file: &Path, text: &Secret) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    let mut open = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(file)?;
+    let mut open = sys::create_secret(file)?;
     let written = open
         .write_all(text.expose().as_bytes())
         .and_then(|()| open.sync_all());

@@ -21,6 +21,7 @@ mod open;
 mod operator;
 mod reload;
 mod roots;
+#[cfg_attr(windows, path = "service_windows.rs")]
 mod service;
 mod status;
 mod sweep;
@@ -43,7 +44,10 @@ use crate::text::Shown;
 pub fn main() -> ! {
     sys::silence_grpc();
     sys::give_memory_back();
-    let process = Process::current(); // overwrites passwords among the arguments
+    let mut process = Process::current(); // overwrites passwords among the arguments
+    if let Ok(process) = &mut process {
+        sys::go_under_manager(&mut process.arguments);
+    }
     sys::forbid_core_dumps(); // only now, for that goes through /proc/self/mem
     end_at_a_panic();
     let exit = process.and_then(|process| {

@@ -1,10 +1,7 @@
 //! From settings to the rooms they are for.
 
 use std::fmt;
-use std::fs::DirBuilder;
 use std::mem::ManuallyDrop;
-use std::os::unix::fs::{self, DirBuilderExt};
-use std::path::Path;
 
 use log::Level;
 
@@ -15,9 +12,8 @@ use crate::monitor::CannotListen;
 use crate::peer::{Fetcher, Hearing, Witness};
 use crate::report::{Event, log_warning};
 use crate::server::{ClientCertificate, Endpoint, Login, NoSystemRoots, Security, Server, Tls};
-use crate::service::{Account, USER, default_state, states_of, user_of};
+use crate::service::make_usual_directory;
 use crate::stop::Stop;
-use crate::sys;
 use crate::text::Shown;
 use crate::trust::{LocalFailure, Location, OutcomeRecord, Store};
 
@@ -143,13 +139,7 @@ impl From<NoSystemRoots> for Failed {
 /// Opens the server's files for an auditor, and logs what is not as it should be. Root goes on as the user that they
 /// belong to.
 pub fn store(settings: &Settings) -> Result<Store, LocalFailure> {
-    let (usual, user) = match &settings.instance {
-        Some(instance) => (states_of(instance), user_of(instance)),
-        None => (default_state(), USER.to_owned()),
-    };
-    if sys::is_root() && settings.trust.directory == usual {
-        make_package_directory(&usual, &user);
-    }
+    make_usual_directory(&settings.trust.directory, settings.instance.as_ref());
     let (location, address) = (location(settings), settings.server.authority());
     Store::act_as_owner(&location)?;
     Store::check_label(&location, &address)?;
@@ -159,24 +149,6 @@ pub fn store(settings: &Settings) -> Result<Store, LocalFailure> {
         log_warning(&settings.server.name, warning);
     }
     Ok(store)
-}
-
-/// Makes the directory that systemd and the Debian package give to the service's user, if there is that user and not yet
-/// the directory. Where it cannot be made, whoever opens it says so.
-fn make_package_directory(directory: &Path, user: &str) {
-    let Some(account) = Account::find(user) else {
-        return;
-    };
-    let made = DirBuilder::new()
-        .mode(0o700)
-        .create(directory)
-        .and_then(|()| {
-            // in /var/lib, where nobody else can put another one in its place
-            fs::chown(directory, Some(account.user), Some(account.group))
-        });
-    if let Err(error) = made {
-        log::debug!("{}: {error}", directory.display());
-    }
 }
 
 /// Where the server's files are.

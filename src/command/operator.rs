@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use crate::sys::{User, words};
+
 /// The answer that consents.
 const YES: &str = "yes";
 
@@ -18,10 +20,10 @@ pub(super) enum Consent {
 
 /// Returns the user behind sudo, else the user.
 pub(super) fn name() -> String {
-    ["SUDO_USER", "USER", "LOGNAME"]
+    words::USER_VARIABLES
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
-        .unwrap_or_else(|| format!("uid {}", crate::sys::effective_user()))
+        .unwrap_or_else(|| format!("{} {}", words::USER, User::current()))
 }
 
 /// Asks the operator on the terminal to type `yes`.

@@ -1,8 +1,7 @@
 //! Settings from TOML files: the flags' names as keys.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeArray, DeTable, DeValue};
@@ -20,6 +19,7 @@ use super::remark::Remark;
 use super::setting::{Layers, Setting};
 use super::source::Source;
 use super::table::{TABLE, UNUSED_KEYS};
+use crate::sys::{self, words};
 
 /// Our own settings file, which wins over the persona's.
 const OURS: &str = "immuaudit.toml";
@@ -70,7 +70,7 @@ pub(super) fn read(process: &Process, persona: Persona, config: Option<GivenPath
 
 fn directories(process: &Process) -> Vec<PathBuf> {
     let working = &process.directory;
-    let home = process.variable("HOME").map(PathBuf::from);
+    let home = process.variable(sys::HOME).map(PathBuf::from);
     let mut directories = vec![working.join("configs"), working.clone()];
     directories.extend(home);
     directories.push(process.system_directory.clone());
@@ -84,18 +84,21 @@ fn trusted_content(path: &Path) -> Result<Option<String>, String> {
         return Ok(None);
     };
     let found = file.metadata().map_err(|error| error.to_string())?;
-    let link = std::fs::symlink_metadata(path).map_err(|error| error.to_string())?;
-    let us = crate::sys::effective_user();
-    let of_others = |found: &Metadata| ![0, us].contains(&found.uid());
-    if let Some(other) = [&found, &link].into_iter().find(|found| of_others(found)) {
+    let ours = sys::holding_of(&file).map_err(|error| error.to_string())?;
+    let link = sys::holding(path).map_err(|error| error.to_string())?;
+    let owners = [&ours.owner, &link.owner];
+    if let Some(other) = owners.into_iter().find(|owner| !owner.is_trusted()) {
         return Err(format!(
-            "it belongs to user {}, who could have a password sent anywhere: if the settings are yours, chown it",
-            other.uid()
+            "it belongs to user {other}, who could have a password sent anywhere: if the settings are yours, {}",
+            words::TAKE_OVER
         ));
     }
     // what is no plain file is a pipe of this user's, or /dev/null
-    if found.is_file() && found.mode() & OTHERS_WRITE != 0 {
-        return Err("others can write it: if the settings are yours, chmod go-w it".to_owned());
+    if found.is_file() && ours.open.mode() & OTHERS_WRITE != 0 {
+        return Err(format!(
+            "others can write it: if the settings are yours, {}",
+            words::FORBID_WRITING
+        ));
     }
     text(file).map(Some)
 }

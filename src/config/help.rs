@@ -3,6 +3,7 @@
 use super::setting::{Group, Section, Setting};
 use super::table::TABLE;
 use super::verb::{Name, Purpose, VERBS};
+use crate::sys::words;
 
 /// Columns of a terminal, which no line exceeds where a word allows it.
 const WIDTH: usize = 80;
@@ -66,23 +67,33 @@ fn whole() -> String {
         text.push_str(&settings(|setting| setting.group == Group::In(section)));
     }
     text.push('\n');
-    text.push_str(LAYERS);
+    text.push_str(&layers());
     let exits = EXITS.map(|(code, when)| format!("{code} {when}"));
     text.push_str(&format!("Exit codes: {}.\n", exits.join(", ")));
     text
 }
 
 /// Where settings come from.
-pub(super) const LAYERS: &str = "\
+pub(super) fn layers() -> String {
+    [
+        LAYERS,
+        words::HELP_PLACES,
+        AS_IMMUGW,
+        words::HELP_SUPERVISOR,
+    ]
+    .concat()
+}
+
+const LAYERS: &str = "\
 Flags override the environment, which overrides files, which override defaults.
 Environment: IMMUAUDIT_ and the flag in capitals, with _ for -; weaker, the same
 name with IMMUCLIENT_.
 Files: --config FILE, otherwise immuclient.toml and, stronger, immuaudit.toml.
-Each is the first one found in ./configs, the working directory, $HOME and
-/etc/immudb. The keys are the names of the flags.
+";
+
+const AS_IMMUGW: &str = "\
 With --as immugw: IMMUGW_ for IMMUCLIENT_, immugw.toml for immuclient.toml, -k
 and -j for -a and -p, port 9476, and user immugwauditor.
-systemd also passes passwords: $CREDENTIALS_DIRECTORY/audit-password.
 ";
 
 /// The exit codes, and when each is returned.

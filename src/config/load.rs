@@ -21,6 +21,7 @@ use super::task::{AllInstances, CheckpointTask, Drill, EvidenceTask, Task};
 use super::verb::{self, Name, VERBS};
 use super::version;
 use super::words;
+use crate::sys::words::INSTEAD_OF_MAN;
 
 /// What the process is to do.
 #[derive(Debug)]
@@ -108,6 +109,11 @@ pub fn load(process: &Process) -> Result<Invocation, Wrong> {
         Name::Notify => {
             let usage = help::usage(Name::Notify);
             return Err(Problem::Incomplete { usage }.into());
+        }
+        Name::Man if INSTEAD_OF_MAN.is_some() => {
+            let verb = Name::Man.word();
+            let instead = INSTEAD_OF_MAN.unwrap_or_default();
+            return Err(Problem::NotHere { verb, instead }.into());
         }
         Name::Man => return Ok(Invocation::Tell(man::page())),
         Name::Completions => return completions(&words),

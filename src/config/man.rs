@@ -1,6 +1,6 @@
 //! The manual page, in roff (man(7)).
 
-use super::help::{EXITS, LAYERS, meaning, usage};
+use super::help::{EXITS, layers, meaning, usage};
 use super::setting::{Group, Section, Setting};
 use super::table::TABLE;
 use super::verb::VERBS;
@@ -43,7 +43,7 @@ pub(super) fn page() -> String {
     }
     page.push_str(".SH WHERE SETTINGS COME FROM\n.nf\n");
     page.push_str(
-        &LAYERS
+        &layers()
             .lines()
             .map(|line| format!("{}\n", escaped(line)))
             .collect::<String>(),

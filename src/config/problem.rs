@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::source::Source;
+use crate::sys::words;
 
 /// The exit code of a usage error of every local failure (docs/verdicts.md).
 pub const EXIT_CODE: u8 = 3;
@@ -47,6 +48,13 @@ pub enum Problem {
         verb: String,
         /// The real one that is most like it.
         nearest: Option<&'static str>,
+    },
+    /// A verb that this system has no use for.
+    NotHere {
+        /// As it is elsewhere.
+        verb: &'static str,
+        /// What to do here.
+        instead: &'static str,
     },
     /// A verb of an earlier version.
     FormerVerb {
@@ -234,6 +242,9 @@ impl fmt::Display for Problem {
                 hint(f, "", *nearest)?;
                 f.write_str("; --help lists the commands")
             }
+            Problem::NotHere { verb, instead } => {
+                write!(f, "there is no {verb} on this system: {instead}")
+            }
             Problem::FormerVerb { verb, now } => {
                 write!(f, "the command {verb} no longer exists: use {now}")
             }
@@ -282,8 +293,10 @@ impl fmt::Display for Problem {
                 write!(f, "settings file {}: {fault}; or name another by --config", path.display())
             }
             Problem::NoFile { flag, by } => write!(f, "--{by} needs a file: name it by --{flag}"),
-            Problem::NoDirectory => f.write_str(
-                "no place to keep trusted states in ($STATE_DIRECTORY, $XDG_STATE_HOME and $HOME are not set): name one by --dir",
+            Problem::NoDirectory => write!(
+                f,
+                "no place to keep trusted states in ({} not set): name one by --dir",
+                words::STATE_VARIABLES
             ),
         }
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::argv;
 use super::instance;
 use super::problem::{Problem, Wrong};
+use crate::sys;
 
 /// What the process was given: everything [`load`](super::load()) looks at besides files.
 #[derive(Clone, Debug, Default)]
@@ -21,14 +22,14 @@ pub struct Process {
     pub directory: PathBuf,
     /// Where the system keeps its settings files (`/etc/immudb`).
     pub system_directory: PathBuf,
-    /// Does it run as root?
+    /// Does it run as root, or for the whole machine?
     pub privilege: Privilege,
 }
 
 /// Whom the process runs as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Privilege {
-    /// Root.
+    /// Root, or who stands for the whole machine on Windows.
     Root,
     /// Anybody else.
     #[default]
@@ -52,7 +53,7 @@ impl Process {
         let arguments: Vec<String> = arguments.collect::<Result<_, _>>()?;
         argv::hide_secrets(&arguments);
         let variables = std::env::vars_os().filter_map(|(name, value)| {
-            let name = name.into_string().ok()?;
+            let name = sys::variable_name(name.into_string().ok()?);
             Some(text(&name, value).map(|value| (name, value)))
         });
         let name = std::env::args_os().next().unwrap_or_default();
@@ -62,8 +63,8 @@ impl Process {
             arguments,
             variables: variables.collect::<Result<_, _>>()?,
             directory: PathBuf::new(),
-            system_directory: PathBuf::from(SYSTEM_DIRECTORY),
-            privilege: if crate::sys::is_root() {
+            system_directory: PathBuf::from(sys::SETTINGS_DIRECTORY),
+            privilege: if sys::is_of_machine() {
                 Privilege::Root
             } else {
                 Privilege::User
@@ -84,31 +85,17 @@ impl Process {
             Ok(Some(instance)) => format!("{}/{instance}", instance::DIRECTORY),
             Ok(None) | Err(_) => "immuaudit".to_owned(),
         };
-        if self.privilege == Privilege::Root {
-            return Some(format!("/var/lib/{own}"));
-        }
-        // XDG Base Directory Specification: a relative path there is invalid
-        let xdg = self
-            .variable("XDG_STATE_HOME")
-            .filter(|path| path.starts_with('/'));
-        let home = || Some(format!("{}/.local/state", self.variable("HOME")?));
-        let state = xdg.map(str::to_owned).or_else(home)?;
-        Some(format!("{state}/{own}"))
+        let is_of_machine = self.privilege == Privilege::Root;
+        let variable = |name: &str| self.variable(name).map(str::to_owned);
+        sys::state_directory(is_of_machine, &own, variable)
     }
 
     /// A variable that is set and not empty.
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
-        let value = self.variables.get(name)?;
+        let value = self.variables.get(&sys::variable_name(name.to_owned()))?;
         (!value.is_empty()).then_some(value)
     }
 }
-
-/// Where immuclient's service has its settings (its own documentation).
-const SYSTEM_DIRECTORY: &str = if cfg!(windows) {
-    r"C:\ProgramData\ImmuClient\config"
-} else {
-    "/etc/immudb"
-};
 
 /// What is not UTF-8 and not ours is none of our business.
 fn text(name: &str, value: OsString) -> Result<String, Problem> {

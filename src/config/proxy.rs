@@ -9,6 +9,7 @@ use ureq::http::Uri;
 use super::problem::Problem;
 use super::source::Source;
 use super::url::{Url, host, is_loopback};
+use crate::sys;
 
 /// The word that switches proxies off.
 const NONE: &str = "none";
@@ -97,7 +98,8 @@ impl Environment {
     /// Takes over the variables that are set.
     pub fn of(variables: &BTreeMap<String, String>) -> Environment {
         let names = HTTP.iter().chain(HTTPS).chain(EXCEPT);
-        let set = names.filter_map(|name| Some((*name, variables.get(*name)?.clone())));
+        let value = |name: &str| variables.get(&sys::variable_name(name.to_owned()));
+        let set = names.filter_map(|name| Some((*name, value(name)?.clone())));
         Environment(set.filter(|(_, value)| !value.is_empty()).collect())
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::problem::shown;
 use super::source::Source;
+use crate::sys::words;
 use crate::text::shell_value;
 
 /// One thing worth saying.
@@ -187,8 +188,9 @@ impl fmt::Display for Remark {
 fn loose(f: &mut fmt::Formatter<'_>, what: &str, path: &std::path::Path) -> fmt::Result {
     write!(
         f,
-        "everybody on this machine can read the {what} in {}: chmod o= {}",
+        "everybody on this machine can read the {what} in {}: {} {}",
         path.display(),
+        words::FORBID_READING,
         shell_value(&path.to_string_lossy())
     )
 }

@@ -22,6 +22,7 @@ use super::table;
 use super::url::is_loopback;
 use super::watch;
 use crate::ledger::PublicKey;
+use crate::sys::{self, words};
 
 /// The password of a server that nobody has configured (protocol.md §7).
 const DEFAULT_PASSWORD: &str = "immudb";
@@ -76,8 +77,10 @@ fn directory(draft: &Draft) -> Result<PathBuf, Problem> {
                 flag: given.flag,
                 source: given.source.clone(),
                 value: Some(given.path.to_string_lossy().into_owned()),
-                wanted: "a path from / on: a relative one is another directory wherever the program is started"
-                    .to_owned(),
+                wanted: format!(
+                    "{}: a relative one is another directory wherever the program is started",
+                    words::ABSOLUTE
+                ),
             });
         }
     }
@@ -253,8 +256,7 @@ pub(super) fn password_file(
 }
 
 pub(super) fn everybody_reads(path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o004 != 0)
+    sys::everybody_reads(path)
 }
 
 /// A key that is given counts, and what comes with an answer only where there is none.

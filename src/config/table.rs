@@ -20,6 +20,7 @@ use super::setting::Section::{
 use super::setting::{Layers, Setting};
 use super::settings::{Auth, LogFormat, When};
 use super::verb::Name;
+use crate::sys::words;
 
 /// No duration: 0 switches the setting off.
 const OFF: Duration = Duration::ZERO;
@@ -116,7 +117,7 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new(Witnesses, "--audit-peers-required", Count(0..=100, |d| &mut d.peers_required), "COUNT", "0", "peers that must confirm each database within three intervals; 0: none"),
     Setting::new(General, "--config", Path(|d| &mut d.config), "FILE", "", "settings file instead of the usual ones")
         .everyday().immuclient().layers(Layers::FlagAndEnvironment),
-    Setting::new(General, "--instance", Instance(|d| &mut d.instance), "NAME", "", "one of several auditors on this host: reads /etc/immudb/immuaudit.d/NAME.toml over immuaudit.toml, with its own states and port")
+    Setting::new(General, "--instance", Instance(|d| &mut d.instance), "NAME", "", words::HELP_INSTANCE)
         .layers(Layers::Flag),
     Setting::new(General, "--help", Switch(|d| &mut d.help), "", "false", "print help; with --all, every option")
         .short('h').layers(Layers::Flag),

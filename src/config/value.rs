@@ -9,6 +9,7 @@ use super::Pin;
 use super::url::Url;
 use crate::checkpoint::VerifierKey;
 use crate::ledger::{State, decode_base64};
+use crate::sys;
 
 /// What a right value looks like.
 pub(super) type Wanted = String;
@@ -205,7 +206,7 @@ pub(super) fn host(text: &str) -> Result<String, Wanted> {
 
 /// A program by its full path, and its words; nothing at all is none.
 pub(super) fn command(text: &str) -> Result<(), Wanted> {
-    let fits = text.is_empty() || (text.starts_with('/') && self::text(text).is_ok());
+    let fits = text.is_empty() || (sys::is_full_path(text) && self::text(text).is_ok());
     fits.then_some(()).ok_or_else(|| {
         "a program's full path, and its words separated by spaces (there is no shell)".to_owned()
     })

@@ -1,5 +1,7 @@
 //! Verbs: what the program can be asked to do.
 
+use crate::sys::words;
+
 /// A verb, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Name {
@@ -83,9 +85,9 @@ const fn verb(
 pub(super) static VERBS: &[Verb] = &[
     verb(Purpose::Run, Name::AuditMode, "audit-mode", 1, "audit at each interval until stopped; the default", &[
         ("", "audit in the foreground"),
-        ("install [--dry-run]", "write a systemd service, and start it"),
-        ("uninstall [--dry-run] [--purge]", "remove the service; states, settings and evidence stay without --purge"),
-        ("start|stop|restart|status", "the same verbs of systemctl, for the service"),
+        ("install [--dry-run]", words::HELP_SERVICE[0]),
+        ("uninstall [--dry-run] [--purge]", words::HELP_SERVICE[1]),
+        ("start|stop|restart|status", words::HELP_SERVICE[2]),
     ]),
     verb(Purpose::Run, Name::Sweep, "sweep", usize::MAX, "audit once, then read every value of the whole history", &[
         ("[DATABASE...]", "of these databases (default: all)"),

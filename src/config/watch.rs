@@ -1,7 +1,6 @@
 //! Who watches and is notified: what follows from those settings together.
 
 use std::fs::File;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,6 +15,7 @@ use super::settings::{Listen, NotifySettings, WatchSettings, When};
 use super::source::Source;
 use super::watch_receivers::{heartbeat, webhooks};
 use crate::checkpoint::SignerKey;
+use crate::sys::{self, words};
 
 pub(super) fn resolve(
     draft: &Draft,
@@ -77,7 +77,7 @@ fn exec(given: &GivenPath) -> Result<Vec<String>, Problem> {
         })?;
     }
     let command = given.path.to_string_lossy();
-    Ok(command.split_whitespace().map(str::to_owned).collect())
+    Ok(sys::words_of(&command))
 }
 
 /// Why a settings file may not name this program; `None`: it may. The owner is the owner of what is open, and the
@@ -88,12 +88,12 @@ fn distrust(path: &Path, program: &Path) -> Option<String> {
     // one that is no plain file could keep whoever opens it waiting
     let plain = std::fs::metadata(path).is_ok_and(|found| found.is_file());
     let file = plain.then(|| File::open(path).ok()).flatten();
-    let metadata = file.as_ref().and_then(|file| file.metadata().ok());
+    let holding = file.as_ref().and_then(|file| sys::holding_of(file).ok());
     let text = file.and_then(|file| std::io::read_to_string(file).ok());
     if !plain {
         return Some("it is no plain file: put it into one".to_owned());
     }
-    let (Some(real), Some(metadata), Some(text)) = (real, metadata, text) else {
+    let (Some(real), Some(holding), Some(text)) = (real, holding, text) else {
         return Some("it cannot be looked at".to_owned());
     };
     if !names(&text, program) {
@@ -105,12 +105,17 @@ fn distrust(path: &Path, program: &Path) -> Option<String> {
             [Some(here.clone()), Some(here.join("configs"))]
                 .contains(&real.parent().map(PathBuf::from))
         });
-    if ![0, crate::sys::effective_user()].contains(&metadata.uid()) {
-        Some("the file belongs to another user: chown it".to_owned())
-    } else if metadata.mode() & OTHERS_WRITE != 0 {
-        Some("others can write the file: chmod go-w it".to_owned())
+    if !holding.owner.is_trusted() {
+        let remedy = words::TAKE_OVER;
+        Some(format!("the file belongs to another user: {remedy}"))
+    } else if holding.open.mode() & OTHERS_WRITE != 0 {
+        let remedy = words::FORBID_WRITING;
+        Some(format!("others can write the file: {remedy}"))
     } else if in_working_directory {
-        Some("the file lies in the working directory: move it to /etc/immudb or $HOME".to_owned())
+        let places = words::SETTINGS_PLACES;
+        Some(format!(
+            "the file lies in the working directory: move it to {places}"
+        ))
     } else {
         None
     }

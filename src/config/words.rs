@@ -41,7 +41,7 @@ pub(super) fn locate(draft: &Draft, words: Vec<String>) -> Result<LocateTask, Pr
 /// A file, where there is one or the text can be nothing else; else a server.
 fn against_what(text: &str) -> Result<Against, Problem> {
     let file = Path::new(text);
-    if file.is_file() || text.contains('/') {
+    if file.is_file() || text.contains(std::path::is_separator) {
         return Ok(Against::Mirror(file.into()));
     }
     let bare = text.strip_prefix('[').and_then(|rest| rest.split_once(']'));

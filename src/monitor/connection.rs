@@ -2,14 +2,13 @@
 
 use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::request::{self, Head, Request};
 use super::response::{Answer, REQUEST_TIMEOUT, UNAVAILABLE};
 use crate::clock::Clock;
-use crate::sys::Interest;
+use crate::sys::{self, Interest, Socket};
 
 /// Time for the whole head.
 const HEAD: Duration = Duration::from_secs(5);
@@ -83,12 +82,12 @@ impl Connection {
         }
     }
 
-    pub fn waits(&self) -> (BorrowedFd<'_>, Interest) {
+    pub fn waits(&self) -> (Socket<'_>, Interest) {
         let interest = match self.state {
             State::Answer(..) => Interest::Write,
             State::Head(_) | State::Goodbye(_) => Interest::Read,
         };
-        (self.stream.as_fd(), interest)
+        (sys::socket(&self.stream), interest)
     }
 
     /// Goes on as far as it can without waiting.

@@ -2,7 +2,6 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::AsFd;
 use std::thread;
 use std::time::Duration;
 
@@ -27,7 +26,7 @@ pub(super) fn serve(listener: &TcpListener, mut answer: impl FnMut(&Request) -> 
     let most = usize::try_from((sys::descriptor_limit() / 4).clamp(2, MOST)).unwrap_or(2);
     let mut connections: Vec<Connection> = Vec::new();
     loop {
-        let mut waits = vec![(listener.as_fd(), Interest::Read)];
+        let mut waits = vec![(sys::socket(listener), Interest::Read)];
         waits.extend(connections.iter().map(Connection::waits));
         // nobody there, no deadline: a process that is idle wakes no processor
         let tick = if connections.is_empty() {

@@ -22,7 +22,7 @@ use std::thread;
 use self::route::Routes;
 use crate::config::Listen;
 use crate::report::{Board, Prefix};
-use crate::sys;
+use crate::sys::{self, words};
 
 /// The thread cannot be started.
 #[derive(Debug)]
@@ -44,8 +44,8 @@ impl fmt::Display for CannotListen {
             ),
             io::ErrorKind::PermissionDenied => write!(
                 f,
-                "--audit-monitoring-port {port}: this user may not listen there: give one from 1024 \
-                 on, or --no-monitoring"
+                "--audit-monitoring-port {port}: {}, or --no-monitoring",
+                words::PORT_REFUSED
             ),
             _ => write!(
                 f,
@@ -81,17 +81,11 @@ pub fn start(listen: &Listen, board: Board, prefix: Prefix) -> Result<SocketAddr
 /// Listens on every address, IPv6 and IPv4; on every IPv4 address where there is no IPv6.
 fn everywhere(port: u16) -> io::Result<TcpListener> {
     match sys::listen_everywhere(port) {
-        Err(error) if is_without_ipv6(&error) => TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)),
+        Err(error) if sys::is_without_ipv6(&error) => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))
+        }
         listener => listener,
     }
-}
-
-/// Returns whether a socket failed because there is no IPv6 here: not in the kernel, or switched off on every device.
-fn is_without_ipv6(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::AddrNotAvailable
-        || [libc::EAFNOSUPPORT, libc::EPROTONOSUPPORT]
-            .map(Some)
-            .contains(&error.raw_os_error())
 }
 
 /// Bytes that the system takes ahead of a slow peer, so that 64 of them fill 16 MiB and not 256.
@@ -128,12 +122,5 @@ mod tests {
         // a port that is taken is refused, not taken on IPv4 alone
         let taken = everywhere(address.port()).unwrap_err();
         assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
-    }
-
-    #[test]
-    fn a_machine_without_ipv6_is_told_from_a_port_that_is_taken() {
-        let without = |code| is_without_ipv6(&io::Error::from_raw_os_error(code));
-        assert!(without(libc::EAFNOSUPPORT) && without(libc::EADDRNOTAVAIL));
-        assert!(!without(libc::EADDRINUSE) && !without(libc::EACCES));
     }
 }

@@ -1,9 +1,7 @@
 //! A notification to a program: JSON on its stdin, no shell, nothing inherited, and an end to it. What it writes to its
 //! stderr goes to the log.
 
-use std::fs;
 use std::io::{Read, Write};
-use std::os::fd::AsFd;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -12,7 +10,7 @@ use super::Undelivered;
 use super::notification::Notification;
 use crate::clock::Clock;
 use crate::report::Event;
-use crate::sys::{self, Interest};
+use crate::sys::{self, Group};
 use crate::text::Shown;
 use log::Level;
 
@@ -23,9 +21,6 @@ const GLANCE: Duration = Duration::from_millis(20);
 const PIPE: usize = 64 << 10;
 /// Bytes of stderr that are kept, the last ones: they are in the log's line whole, for each is four characters at most.
 const KEPT: usize = 240;
-/// What the kernel adds to the program's share of memory when it looks for somebody to kill (proc_pid_oom_score_adj(5)):
-/// the most there is. The program counts towards the limit of the auditor's service, and must go first.
-const KILLED_FIRST: &str = "1000";
 
 pub(super) struct Exec {
     words: Vec<String>,
@@ -48,12 +43,6 @@ impl Exec {
         let mut command = Command::new(program);
         command
             .args(arguments)
-            .env_clear()
-            .env(
-                "PATH",
-                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            )
-            .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
@@ -61,14 +50,17 @@ impl Exec {
         let mut child = command
             .spawn()
             .map_err(|error| Undelivered::new(error.kind()))?;
-        // where this is refused, the kernel chooses as it does
-        let _ = fs::write(format!("/proc/{}/oom_score_adj", child.id()), KILLED_FIRST);
+        let group = Group::of(&child).map_err(|error| {
+            // nothing of it has run; that it has ended already is as good
+            let _ = child.kill();
+            Undelivered::new(error.kind())
+        })?;
         let mut stderr = Stderr::of(&mut child);
         if let Some(mut stdin) = child.stdin.take() {
             // less than a pipe holds, so this cannot wait; who does not read it need not
             let _ = stdin.write_all(notification.body.as_bytes());
         }
-        let ended = self.wait(&mut child, &mut stderr);
+        let ended = self.wait(&mut child, &group, &mut stderr);
         let told = stderr.text();
         match ended {
             Err(mut failed) => {
@@ -93,7 +85,12 @@ impl Exec {
     }
 
     /// Its whole group ends with it.
-    fn wait(&self, child: &mut Child, stderr: &mut Stderr) -> Result<(), Undelivered> {
+    fn wait(
+        &self,
+        child: &mut Child,
+        group: &Group,
+        stderr: &mut Stderr,
+    ) -> Result<(), Undelivered> {
         let until = Clock::system().instant() + self.time;
         let ended = loop {
             if sys::has_ended(child) {
@@ -105,7 +102,7 @@ impl Exec {
             stderr.read();
             thread::sleep(GLANCE);
         };
-        sys::kill_group(child);
+        group.kill(child);
         stderr.read();
         let status = child
             .wait()
@@ -139,8 +136,7 @@ impl Stderr {
         let mut left = PIPE;
         let mut buffer = [0; 4096];
         while let Some(pipe) = self.pipe.as_mut().filter(|_| left > 0) {
-            let ready = sys::wait_ready(&[(pipe.as_fd(), Interest::Read)], Duration::ZERO);
-            if ready != [true] {
+            if !sys::has_output(pipe) {
                 return;
             }
             match pipe.read(&mut buffer) {
@@ -165,7 +161,7 @@ impl Stderr {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
     use crate::notify::notification::Rank;

@@ -1,7 +1,6 @@
 //! The log on stderr: one line an event, UTC time first; under systemd's journal its priority instead.
 
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
 
 use env_logger::Builder;
 use log::{Level, LevelFilter, Record};
@@ -10,13 +9,14 @@ use super::event::{members, text};
 use super::json::JsonObject;
 use crate::clock;
 use crate::config::LogFormat;
+use crate::sys;
 
 /// Libraries that log whole URLs below the level `info`, which hold tokens.
 const HTTP: [&str; 2] = ["ureq", "ureq_proto"];
 
 /// Starts logging to stderr; a stderr that is closed is no reason to stop auditing.
 pub fn start_logging(level: LevelFilter, format: LogFormat) {
-    let journal = stderr_is_the_journal();
+    let journal = sys::stderr_is_the_journal();
     let mut builder = Builder::new();
     builder.filter_level(level);
     for library in HTTP {
@@ -54,12 +54,4 @@ fn priority(level: Level) -> u8 {
         Level::Info => 6,
         Level::Debug | Level::Trace => 7,
     }
-}
-
-/// systemd.exec(5): `$JOURNAL_STREAM` is the device and inode of the stream it reads.
-fn stderr_is_the_journal() -> bool {
-    let stream = std::env::var("JOURNAL_STREAM").ok();
-    let stderr = std::fs::metadata("/proc/self/fd/2").ok();
-    let stderr = stderr.map(|found| format!("{}:{}", found.dev(), found.ino()));
-    stream.is_some() && stream == stderr
 }

@@ -12,6 +12,7 @@ use grpcio::{
 use super::core::Core;
 use super::endpoint::{Endpoint, Security, Tls};
 use super::transport::{Connection, Transport};
+use crate::sys::{self, words};
 
 /// No CA bundle where systems keep theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,10 +22,7 @@ impl std::error::Error for NoSystemRoots {}
 
 impl fmt::Display for NoSystemRoots {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "no system CA certificates found: install ca-certificates, set SSL_CERT_FILE, or give \
-             --tls-ca FILE",
-        )
+        f.write_str(words::NO_SYSTEM_ROOTS)
     }
 }
 
@@ -127,24 +125,16 @@ impl GrpcTransport {
     }
 }
 
-/// Where distributions keep their CA bundle.
-const SYSTEM_ROOTS: [&str; 5] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-];
-
 /// The CA certificates that this system trusts, PEM; `None` where it keeps none.
 pub fn system_roots() -> Option<Vec<u8>> {
     let given = env::var_os("SSL_CERT_FILE").map(PathBuf::from);
-    let usual = SYSTEM_ROOTS.iter().map(PathBuf::from);
+    let usual = sys::ROOT_FILES.iter().map(PathBuf::from);
     given
         .into_iter()
         .chain(usual)
         .filter_map(|path| fs::read(path).ok())
         .find(|pem| contains_certificate(pem) && !pem.contains(&0))
+        .or_else(sys::certificate_store)
 }
 
 fn contains_certificate(pem: &[u8]) -> bool {

@@ -4,33 +4,37 @@ use std::cell::Cell;
 use std::env;
 use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
-use super::unit::watchdog;
 use crate::clock::Clock;
+use crate::sys::{NotifySocket, notify_address};
+
+/// The shortest time in which the loop must show progress.
+pub(super) const LEAST_WATCHDOG: Duration = Duration::from_secs(120);
+
+/// The time in which the loop shows progress: between two signs of it lies one call at most, and
+/// what it takes to check its answer and to write it down.
+pub(super) fn watchdog(call_timeout: Duration) -> Duration {
+    let two_calls = call_timeout.saturating_mul(2);
+    two_calls
+        .saturating_add(Duration::from_secs(60))
+        .max(LEAST_WATCHDOG)
+}
 
 /// Where systemd listens; nowhere, where nobody asked to be told.
 #[derive(Debug, Default)]
 pub struct Notifier {
-    to: Option<Listener>,
+    to: Option<NotifySocket>,
     /// How often a sign of progress is sent at most; `None`: nobody watches.
     every: Option<Duration>,
     last: Cell<Option<Instant>>,
-}
-
-#[derive(Debug)]
-struct Listener {
-    socket: UnixDatagram,
-    address: std::os::unix::net::SocketAddr,
 }
 
 impl Notifier {
     /// For whoever started this process, if they asked for it: `$NOTIFY_SOCKET`, `$WATCHDOG_USEC`,
     /// `$WATCHDOG_PID`.
     pub fn from_environment() -> Notifier {
-        let Some(path) = env::var_os("NOTIFY_SOCKET").filter(|path| !path.is_empty()) else {
+        let Some(path) = notify_address() else {
             return Notifier::default();
         };
         let number = |name| env::var(name).ok()?.parse::<u64>().ok();
@@ -48,13 +52,8 @@ impl Notifier {
     /// # Errors
     /// No such address can be, or the system refuses a socket.
     pub fn to(path: &OsStr, watchdog: Option<Duration>) -> io::Result<Notifier> {
-        let listener = Listener {
-            socket: UnixDatagram::unbound()?,
-            address: address(path)?,
-        };
-        listener.socket.set_nonblocking(true)?; // nobody who reads slowly holds an audit up
         Ok(Notifier {
-            to: Some(listener),
+            to: Some(NotifySocket::to(path)?),
             every: watchdog.map(|watchdog| watchdog / 4),
             last: Cell::new(None),
         })
@@ -106,32 +105,18 @@ impl Notifier {
     /// A message that does not arrive changes nothing about the audit.
     fn send(&self, message: &str) {
         if let Some(to) = &self.to {
-            if let Err(error) = to.socket.send_to_addr(message.as_bytes(), &to.address) {
+            if let Err(error) = to.send(message) {
                 log::debug!("systemd was not told {message:?}: {error}");
             }
         }
     }
 }
 
-#[cfg(target_os = "linux")]
-fn address(path: &OsStr) -> io::Result<std::os::unix::net::SocketAddr> {
-    use std::os::linux::net::SocketAddrExt;
-    match path.as_bytes().strip_prefix(b"@") {
-        Some(name) => std::os::unix::net::SocketAddr::from_abstract_name(name),
-        None => std::os::unix::net::SocketAddr::from_pathname(path),
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn address(path: &OsStr) -> io::Result<std::os::unix::net::SocketAddr> {
-    std::os::unix::net::SocketAddr::from_pathname(path)
-}
-
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
     use std::os::linux::net::SocketAddrExt;
-    use std::os::unix::net::SocketAddr;
+    use std::os::unix::net::{SocketAddr, UnixDatagram};
 
     fn said(listener: &UnixDatagram) -> String {
         let mut buffer = [0; 200];

@@ -151,7 +151,7 @@ pub(super) fn at(kind: Kind, step: Step) -> io::Result<()> {
     };
     match DECIDE.with(decided) {
         Some(Fate::Done) => Ok(()),
-        Some(Fate::Full) => Err(io::Error::from_raw_os_error(libc::ENOSPC)),
+        Some(Fate::Full) => Err(io::Error::from_raw_os_error(crate::sys::DISK_FULL)),
         Some(Fate::Killed) => kill(),
         None => {
             let names = |variable| std::env::var(variable).ok() == Some(point(kind, step));

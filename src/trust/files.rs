@@ -1,14 +1,12 @@
 //! Reading and replacing files so that a kill or a full disk leaves the old or the new, never half.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::failure::LocalFailure;
 use super::fault::{self, Kind, Step};
-use crate::sys::Lock;
+use crate::sys::{self, Creation, Lock, Stamp};
 
 /// Ending of a file that is being written.
 pub const NEW: &str = ".new";
@@ -28,7 +26,7 @@ pub fn create_directory(path: &Path) -> Result<(), LocalFailure> {
                 create_directory(parent)?;
             }
         }
-        match DirBuilder::new().mode(0o700).create(path) {
+        match sys::create_private_directory(path) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => {
                 return Err(LocalFailure::system("create directory", path, &error));
             }
@@ -78,48 +76,15 @@ pub fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>, LocalFailure> {
     Ok(Some(bytes))
 }
 
-/// What tells a file from another one in its place, and from itself before it was last written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
-    device: u64,
-    inode: u64,
-    length: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    /// Returns the length of the file, in bytes.
-    pub fn length(&self) -> u64 {
-        self.length
-    }
-
-    fn of(found: &fs::Metadata) -> Stamp {
-        Stamp {
-            device: found.dev(),
-            inode: found.ino(),
-            length: found.len(),
-            modified: (found.mtime(), found.mtime_nsec()),
-            changed: (found.ctime(), found.ctime_nsec()),
-        }
-    }
-}
-
-/// Returns the stamp of a plain file.
-pub fn stamp(path: &Path) -> Option<Stamp> {
-    let found = fs::symlink_metadata(path).ok()?;
-    found.is_file().then(|| Stamp::of(&found))
-}
-
 /// Gives a plain file a stamp that it loses when anything is written to it, and returns it; `None` where the system
 /// refuses.
 pub fn give_stamp(path: &Path) -> Option<Stamp> {
-    let file = open(path, OpenOptions::new().read(true)).ok()??;
+    let file = open(path, sys::with_times(&mut OpenOptions::new())).ok()??;
     let modified = file.metadata().ok()?.modified().ok()?;
     // the system's own times move a few milliseconds at once: this is none of them
-    let between = modified.checked_sub(Duration::from_nanos(1))?;
+    let between = modified.checked_sub(sys::TIME_STEP)?;
     file.set_modified(between).ok()?;
-    Some(Stamp::of(&file.metadata().ok()?))
+    sys::stamp_of(&file).ok()
 }
 
 /// Is anything there, of whatever kind?
@@ -142,12 +107,7 @@ pub fn prepare(kind: Kind, path: &Path, bytes: &[u8]) -> Result<(), LocalFailure
     let new = with_suffix(path, NEW);
     remove(&new)?;
     let write = || {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW)
-            .open(&new)?;
+        let mut file = sys::open_private(&new, Creation::New)?;
         fault::at(kind, Step::Created)?;
         let (first, second) = halves(bytes);
         file.write_all(first)?;
@@ -167,7 +127,7 @@ pub fn prepare(kind: Kind, path: &Path, bytes: &[u8]) -> Result<(), LocalFailure
 /// Second half of [`replace`]: what was prepared gets its name.
 pub fn publish(kind: Kind, path: &Path) -> Result<(), LocalFailure> {
     let new = with_suffix(path, NEW);
-    if let Err(error) = fs::rename(&new, path) {
+    if let Err(error) = sys::replace(&new, path) {
         return Err(LocalFailure::system("replace", path, &error));
     }
     step(kind, Step::Renamed, path)?;
@@ -246,7 +206,7 @@ pub fn remove_directory(path: &Path) -> Result<(), LocalFailure> {
 /// Moves a damaged file out of the way, where it can be looked at.
 pub fn set_aside(path: &Path) -> Result<(), LocalFailure> {
     let aside = with_suffix(path, ".damaged");
-    match fs::rename(path, &aside) {
+    match sys::replace(path, &aside) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(LocalFailure::system("move aside", path, &error))
         }
@@ -278,9 +238,14 @@ pub fn open_lock(path: &Path, lock: Lock) -> Result<File, LocalFailure> {
             return Ok(file);
         }
     }
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).mode(0o600);
-    open(path, &mut options)?
+    open_private(path, Creation::IfAbsent)
+}
+
+/// Opens a plain file to be read and written; one that is made is for its owner alone.
+pub fn open_private(path: &Path, creation: Creation) -> Result<File, LocalFailure> {
+    let opened = measured(path, sys::open_private(path, creation))?;
+    opened
+        .map(|(file, _)| file)
         .ok_or_else(|| LocalFailure::system("open", path, &ErrorKind::NotFound.into()))
 }
 
@@ -294,9 +259,11 @@ fn open_measured(
     path: &Path,
     options: &mut OpenOptions,
 ) -> Result<Option<(File, u64)>, LocalFailure> {
-    let opened = options
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(path);
+    measured(path, sys::plainly(options).open(path))
+}
+
+/// A file that was opened, if it is a plain one, with how many bytes it has.
+fn measured(path: &Path, opened: io::Result<File>) -> Result<Option<(File, u64)>, LocalFailure> {
     let file = match opened {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -345,7 +312,5 @@ pub fn sync_directory_of(path: &Path) -> Result<(), LocalFailure> {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
-    File::open(directory)
-        .and_then(|directory| directory.sync_all())
-        .map_err(|error| LocalFailure::system("sync", directory, &error))
+    sys::sync_directory(directory).map_err(|error| LocalFailure::system("sync", directory, &error))
 }

@@ -9,7 +9,6 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::damage::{Damage, Record};
@@ -18,6 +17,7 @@ use super::files;
 use super::name::{escape, unescape};
 use crate::clock::Timestamp;
 use crate::ledger::Digest;
+use crate::sys::{self, Creation};
 
 const HEADER: &str = "immuaudit-mirror 1";
 /// Longest first line: names are escaped, and a server's or database's has no bounds.
@@ -162,16 +162,18 @@ impl Mirror {
 
     fn append(&mut self, number: u64, offset: u32, at: u64, run: &[Digest]) -> io::Result<()> {
         let bytes: Vec<u8> = run.iter().flat_map(|hash| *hash.as_bytes()).collect();
-        self.file.write_all_at(&bytes, at)?;
+        sys::write_all_at(&self.file, &bytes, at)?;
         self.file.sync_data()?;
         let hashes = offset + u32::try_from(run.len()).unwrap_or(BLOCK - offset);
         let mut all = vec![0; usize::try_from(hashes).unwrap_or(0) * Digest::LEN];
         let block = self.start_of(number);
-        self.file.read_exact_at(&mut all, block + SEALS)?;
+        if read_up_to(&self.file, &mut all, block + SEALS)? < all.len() {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
         let seal = (self.block(number).seal + 1) % 2;
         let mut sealed = hashes.to_be_bytes().to_vec();
         sealed.extend(self.seal(number, hashes, &all).as_bytes());
-        self.file.write_all_at(&sealed, block + seal * SEAL)?;
+        sys::write_all_at(&self.file, &sealed, block + seal * SEAL)?;
         self.file.sync_data()?;
         let index = usize::try_from(number).unwrap_or(usize::MAX);
         if index >= self.blocks.len() {
@@ -197,11 +199,8 @@ impl Mirror {
         let line = format!("{content} {}\n", Digest::of(&[content.as_bytes()]));
         let failed = |error: &io::Error| LocalFailure::system("write", path, error);
         // half a line is none of ours when it is opened next, and moved away
-        let mut options = OpenOptions::new();
-        let options = options.write(true).create_new(true).mode(0o600);
-        let file =
-            files::open(path, options)?.ok_or_else(|| failed(&ErrorKind::NotFound.into()))?;
-        file.write_all_at(line.as_bytes(), 0)
+        let file = files::open_private(path, Creation::New)?;
+        sys::write_all_at(&file, line.as_bytes(), 0)
             .and_then(|()| file.sync_all())
             .map_err(|error| failed(&error))?;
         files::sync_directory_of(path)?;
@@ -319,7 +318,7 @@ fn read_up_to(file: &File, bytes: &mut [u8], from: u64) -> io::Result<usize> {
     let mut read = 0;
     while let Some(rest) = bytes.get_mut(read..).filter(|rest| !rest.is_empty()) {
         let at = from.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
-        match file.read_at(rest, at) {
+        match sys::read_at(file, rest, at) {
             Ok(0) => break,
             Ok(more) => read += more,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::ledger::Digest;
+use crate::sys;
 
 /// Longest escaped name, in bytes, that is used as it is: with its suffixes it must fit into the 255
 /// that file systems allow.
@@ -17,13 +18,23 @@ const EMPTY: &str = "%";
 /// `name` as a file's name: `a-z0-9_-` stay, each other byte becomes `%` and two lower-case
 /// hexadecimal digits. Upper case is escaped too, so that names that differ in it alone stay two
 /// where the file system does not tell them apart.
+///
+/// Where the system takes names such as `con` for devices, whatever stands behind a dot, their first letter is escaped too.
 pub fn file_name(name: &str) -> String {
+    file_name_where(name, sys::HAS_DEVICE_NAMES)
+}
+
+fn file_name_where(name: &str, has_device_names: bool) -> String {
     let escaped = escape(name);
     if escaped.is_empty() {
         EMPTY.into()
     } else if escaped.len() > MAX {
         let kept = escaped.get(..KEPT).unwrap_or_default(); // ASCII, so no boundary is missed
         format!("{kept}{CUT}{}", Digest::of(&[name.as_bytes()]))
+    } else if has_device_names && is_device(&escaped) {
+        let (first, rest) = escaped.split_at_checked(1).unwrap_or_default();
+        let digits = first.bytes().map(|byte| format!("%{byte:02x}"));
+        digits.chain([rest.to_owned()]).collect()
     } else {
         escaped
     }
@@ -31,11 +42,24 @@ pub fn file_name(name: &str) -> String {
 
 /// The name behind a file's name; `None` where that was cut, or is not one of [`file_name`]'s.
 pub fn from_file_name(file: &str) -> Option<String> {
+    from_file_name_where(file, sys::HAS_DEVICE_NAMES)
+}
+
+fn from_file_name_where(file: &str, has_device_names: bool) -> Option<String> {
     if file == EMPTY {
         return Some(String::new());
     }
-    let name = unescape(file)?;
-    (file_name(&name) == file).then_some(name)
+    let name = bytes(file).and_then(|bytes| String::from_utf8(bytes).ok())?;
+    (file_name_where(&name, has_device_names) == file).then_some(name)
+}
+
+/// Returns whether Windows takes a name for a device, as it is or with anything behind a dot.
+fn is_device(name: &str) -> bool {
+    let numbered = name
+        .strip_prefix("com")
+        .or_else(|| name.strip_prefix("lpt"))
+        .is_some_and(|number| matches!(number.as_bytes(), [b'0'..=b'9']));
+    numbered || ["con", "prn", "aux", "nul"].contains(&name)
 }
 
 /// As [`file_name`], but for the inside of files: whole, and empty for the empty name.
@@ -52,6 +76,12 @@ pub fn escape(name: &str) -> String {
 
 /// What [`escape`] was given; `None` for what it never makes.
 pub fn unescape(escaped: &str) -> Option<String> {
+    let name = String::from_utf8(bytes(escaped)?).ok()?;
+    (escape(&name) == escaped).then_some(name)
+}
+
+/// The bytes that an escaped name stands for.
+fn bytes(escaped: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut rest = escaped;
     while let Some(first) = rest.chars().next() {
@@ -64,8 +94,7 @@ pub fn unescape(escaped: &str) -> Option<String> {
             rest = rest.get(1..)?;
         }
     }
-    let name = String::from_utf8(bytes).ok()?;
-    (escape(&name) == escaped).then_some(name)
+    Some(bytes)
 }
 
 #[cfg(test)]
@@ -99,6 +128,30 @@ mod tests {
                 "{file}"
             );
             assert_eq!(from_file_name(&file).as_deref(), Some(name));
+        }
+    }
+
+    #[test]
+    fn a_device_of_windows_becomes_the_name_of_a_file_there_and_stays_as_it_is_elsewhere() {
+        for (name, there) in [
+            ("con", "%63on"),
+            ("nul", "%6eul"),
+            ("com1", "%63om1"),
+            ("lpt0", "%6cpt0"),
+            ("com", "com"),
+            ("com10", "com10"),
+            ("console", "console"),
+            ("CON", "%43%4f%4e"),
+            ("con.x", "con%2ex"),
+        ] {
+            assert_eq!(file_name_where(name, true), there);
+            assert_eq!(from_file_name_where(there, true).as_deref(), Some(name));
+        }
+        assert_eq!(file_name_where("con", false), "con");
+        assert_eq!(from_file_name_where("%63on", false), None);
+        // only what is written is read
+        for bad in ["con", "%63om", "%63%6fn"] {
+            assert_eq!(from_file_name_where(bad, true), None, "{bad}");
         }
     }
 

@@ -2,14 +2,13 @@
 //! to that user, and nothing that its names lead to is touched with root's rights.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use super::failure::LocalFailure;
 use super::files;
 use super::volume;
 use super::warning::Warning;
-use crate::sys;
+use crate::sys::{self, Holding, User};
 
 /// A user and a group, by number.
 type Owner = (u32, u32);
@@ -48,8 +47,9 @@ pub fn act_as_owner<'a>(directories: impl Iterator<Item = &'a Path>) -> Result<(
 /// Returns the owner of a server's directory who is not root; `None`: it is root's, and would be.
 fn owner(directory: &Path) -> Result<Option<Owner>, LocalFailure> {
     if let Ok(found) = fs::symlink_metadata(directory) {
-        if found.uid() != 0 {
-            return Ok(Some((found.uid(), found.gid())));
+        let owner = sys::ids(&found);
+        if owner.0 != 0 {
+            return Ok(Some(owner));
         }
     }
     // an earlier version left root's directories in that of a user
@@ -62,34 +62,35 @@ fn owner(directory: &Path) -> Result<Option<Owner>, LocalFailure> {
     let failed = |error: &_| LocalFailure::system("look at", above, error);
     let link = fs::symlink_metadata(above).map_err(|error| failed(&error))?;
     let found = fs::metadata(above).map_err(|error| failed(&error))?;
-    if link.is_symlink() && link.uid() != 0 && link.uid() != found.uid() {
+    let (by_link, owner) = (sys::ids(&link).0, sys::ids(&found));
+    if link.is_symlink() && by_link != 0 && by_link != owner.0 {
         return Err(LocalFailure::NotAFile {
             path: above.into(),
             found: files::what_it_is(&link),
         });
     }
-    Ok((found.uid() != 0).then(|| (found.uid(), found.gid())))
+    Ok((owner.0 != 0).then_some(owner))
 }
 
 /// What is loose about a file or directory of ours: which of the `rights` it gives, and its owner.
 pub fn warnings(path: &Path, rights: u32) -> Vec<Warning> {
-    let Ok(found) = fs::symlink_metadata(path) else {
+    let Ok(Holding { owner, open, ids }) = sys::holding(path) else {
         return Vec::new(); // whoever opens it says what is wrong
     };
-    let mode = found.permissions().mode() & 0o7777;
-    let (owner, us) = (found.uid(), sys::effective_user());
-    let by_kubelet = match volume::is_in_pod() {
-        true => volume::rights_by_kubelet(owner, found.gid(), sys::effective_group()),
-        false => 0,
+    let by_kubelet = match ids {
+        Some((owner, group)) if volume::is_in_pod() => {
+            volume::rights_by_kubelet(owner, group, sys::effective_group())
+        }
+        _ => 0,
     };
     let rights = rights & !by_kubelet;
-    let is_volume = owner == 0 && by_kubelet != 0;
+    let is_volume = ids.is_some_and(|(owner, _)| owner == 0) && by_kubelet != 0;
     let path = || path.to_path_buf();
-    let loose = (mode & rights != 0).then(|| Warning::Loose { path: path(), mode });
-    let other = (owner != us && !is_volume).then(|| Warning::Owner {
+    let loose = (open.mode() & rights != 0).then(|| Warning::Loose { path: path(), open });
+    let other = (!owner.is_this() && !is_volume).then(|| Warning::Owner {
         path: path(),
         owner,
-        us,
+        us: User::current(),
     });
     loose.into_iter().chain(other).collect()
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::failure::LocalFailure;
 use super::fault::Kind;
-use super::files::{self, NEW, Stamp, with_suffix};
+use super::files::{self, NEW, with_suffix};
 use super::history::HistoryEntry;
 use super::record::Record;
 use super::state_file;
@@ -16,6 +16,7 @@ use super::store::{Hold, Store};
 use super::tail::{Parsed, Remembered, Tail};
 use super::trusted::Trusted;
 use crate::ledger::Digest;
+use crate::sys::{self, Stamp};
 
 /// Time after which a history is read whole although its stamp is the same: damage that leaves no stamp, such as a bad
 /// block, is found after this time at the latest.
@@ -119,7 +120,7 @@ impl Store {
         } = self.tails.get(database)?;
         let state = self.state_path(database);
         if self.clock.since(read) >= WHOLE_EVERY
-            || files::stamp(&self.history_path(database)) != Some(stamp)
+            || sys::stamp(&self.history_path(database)) != Some(stamp)
             || files::exists(&with_suffix(&state, NEW)) != Ok(false)
         {
             self.tails.put(database, None);
@@ -371,12 +372,12 @@ mod tests {
         let mut aged = Aged::new("beside", 10);
         aged.check();
         let path = aged.store.history_path("db");
-        let before = files::stamp(&path);
+        let before = sys::stamp(&path);
         let beside = Store::open_beside(&aged.store.location).unwrap();
         for _ in 0..2 {
             assert_eq!(beside.load("db"), Ok(Some(trusted(aged.last))));
         }
-        assert_eq!(files::stamp(&path), before);
+        assert_eq!(sys::stamp(&path), before);
         aged.check();
         assert_eq!(beside.load("db"), Ok(Some(trusted(aged.last))));
     }

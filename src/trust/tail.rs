@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use super::files::Stamp;
 use super::history::{History, HistoryEntry};
 use super::trusted::Trusted;
 use crate::ledger::Digest;
+use crate::sys::Stamp;
 
 /// Databases whose histories' ends and trusted states are remembered at most: about a kilobyte each. Those of more databases are read
 /// whole at every check.

@@ -3,13 +3,19 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::sys::{Open, User, words};
+
 /// A condition that is reported and stops nothing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Warning {
-    /// Others may read or write it: its mode.
-    Loose { path: PathBuf, mode: u32 },
-    /// It belongs to another user: that one's id.
-    Owner { path: PathBuf, owner: u32, us: u32 },
+    /// Others may read or write it.
+    Loose { path: PathBuf, open: Open },
+    /// It belongs to another user.
+    Owner {
+        path: PathBuf,
+        owner: User,
+        us: User,
+    },
     /// The last line of a history was incomplete and is left out; no accepted state is lost.
     TornHistory { path: PathBuf },
     /// A name too long for a file name, whose files no longer tell it.
@@ -29,15 +35,17 @@ pub enum Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Warning::Loose { path, mode } => write!(
+            Warning::Loose { path, open } => write!(
                 f,
-                "{} is open to others (mode {mode:04o}): take their rights away with chmod go=",
-                path.display()
+                "{} is open to others ({open}): {}",
+                path.display(),
+                words::TAKE_RIGHTS
             ),
             Warning::Owner { path, owner, us } => write!(
                 f,
-                "{} belongs to user {owner}, who can change what is trusted, and this runs as user {us}: run it as that one, or give it back with chown",
-                path.display()
+                "{} belongs to user {owner}, who can change what is trusted, and this runs as user {us}: run it as that one, or {}",
+                path.display(),
+                words::GIVE_BACK
             ),
             Warning::TornHistory { path } => write!(
                 f,

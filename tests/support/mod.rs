@@ -21,6 +21,7 @@ pub mod limited;
 pub mod locating;
 pub mod loud;
 pub mod meter;
+pub mod modes;
 pub mod mutate;
 pub mod notify_scene;
 pub mod peers;

@@ -1,11 +1,12 @@
 //! A process that is given settings, in a directory of its own.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use immuaudit::config::{Invocation, Process, Run, load};
+
+use super::modes::set_mode;
 
 /// A working directory of its own, gone with it, and a process in it.
 pub struct Place {
@@ -49,7 +50,7 @@ impl Place {
         let path = self.path.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        set_mode(&path, 0o600).unwrap();
         self
     }
 

@@ -5,6 +5,7 @@ use std::io;
 
 use super::LocalFailure;
 use crate::ledger::State;
+use crate::sys::words;
 use crate::text::shell_value;
 use crate::trust::text::Shown;
 
@@ -20,18 +21,19 @@ impl fmt::Display for LocalFailure {
                 error,
                 kind,
             } => {
-                let remedy = match kind {
-                    io::ErrorKind::NotFound => "see whether the path is right and its disk mounted",
-                    io::ErrorKind::PermissionDenied => {
-                        "run this as the user that the auditor runs as, or give that one the file with chown"
+                write!(f, "cannot {doing} {}: {error}; ", path.display())?;
+                match kind {
+                    io::ErrorKind::NotFound => {
+                        f.write_str("see whether the path is right and its disk mounted")
                     }
-                    _ => "free or repair what the system names",
-                };
-                write!(
-                    f,
-                    "cannot {doing} {}: {error}; {remedy}, nothing else was changed",
-                    path.display()
-                )
+                    io::ErrorKind::PermissionDenied => write!(
+                        f,
+                        "run this as the user that the auditor runs as, or {}",
+                        words::GIVE_FILE
+                    ),
+                    _ => f.write_str("free or repair what the system names"),
+                }?;
+                f.write_str(", nothing else was changed")
             }
             LocalFailure::NotAFile { path, found } => write!(
                 f,

@@ -9,8 +9,9 @@ use super::plan::{
     Plan, Purge, Service, check_unit, hidden_files, program_to_run, remove_settings, settings, user,
 };
 use super::step::{Reader, Step};
-use super::unit::{USER, drop_in, template, watchdog};
+use super::unit::{USER, drop_in, template};
 use crate::config::{Instance, Listen, Parameter, Secret};
+use crate::service::notify::watchdog;
 
 impl Plan {
     /// The steps that make an instance; none of them does again what is done.
@@ -164,7 +165,7 @@ fn replace(steps: &mut Vec<Step>, path: &Path, there: Option<&str>, wanted: Opti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::Account;
+    use crate::service::systemd::account::Account;
 
     fn shop() -> Instance {
         Instance::read("shop").unwrap()
@@ -285,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_template_that_a_package_brought_is_not_written_again() {
-        let packaged = include_str!("../../deploy/debian/immuaudit@.service").to_owned();
+        let packaged = include_str!("../../../deploy/debian/immuaudit@.service").to_owned();
         let own = InstanceFacts {
             packaged: Some(packaged),
             ..InstanceFacts::default()

@@ -1,34 +1,27 @@
-//! The system calls that the standard library has no words for, and nothing else.
-//!
-//! The only unsafe code of the project: each call is a plain C function on values that are ours.
-
-#![deny(clippy::undocumented_unsafe_blocks)]
+//! Unix, and Linux above all.
 
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::net::TcpListener;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
-/// How a file is locked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lock {
-    /// Many may hold it at once.
-    Shared,
-    /// One alone.
-    Exclusive,
-}
+use super::{Asked, Interest, Lock, Locked};
 
-/// What came of asking for a lock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Locked {
-    /// It is held until the file is closed, by the end of the process at the latest.
-    Held,
-    /// Somebody else holds it.
-    ByAnother,
-}
+mod files;
+mod places;
+mod process;
+mod roots;
+mod supervisor;
+mod users;
+pub mod words;
+
+pub use files::*;
+pub use places::*;
+pub use process::*;
+pub use roots::*;
+pub use supervisor::*;
+pub use users::*;
 
 /// Asks for the advisory lock of an open file, without waiting (`flock(2)`). The kernel drops it with
 /// the process, so a lock that a dead process left is no obstacle.
@@ -53,18 +46,6 @@ pub fn try_lock(file: &File, lock: Lock) -> io::Result<Locked> {
             _ => return Err(error),
         }
     }
-}
-
-/// The user id that decides which files may be opened.
-pub fn effective_user() -> u32 {
-    // SAFETY: takes nothing and cannot fail (geteuid(2)).
-    unsafe { libc::geteuid() }
-}
-
-/// The group id that decides which files may be opened, beside the further groups.
-pub fn effective_group() -> u32 {
-    // SAFETY: takes nothing and cannot fail (getegid(2)).
-    unsafe { libc::getegid() }
 }
 
 /// Keeps this process's memory, passwords included, out of core files and away from debuggers of the same
@@ -119,39 +100,6 @@ pub fn kill_self() -> ! {
     // SAFETY: signals this process alone; no memory is handed over.
     unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
     std::process::abort() // not reached: the signal cannot be caught
-}
-
-/// Is the effective user root?
-pub fn is_root() -> bool {
-    effective_user() == 0
-}
-
-/// Goes on with another user's rights and no others, for good and in all threads; only root may. What was open stays
-/// open.
-///
-/// # Errors
-/// The system refuses; some rights may be given up then, none are won.
-pub fn act_as(user: u32, group: u32) -> io::Result<()> {
-    // SAFETY: an empty list of groups, then numbers alone, each reported by its result. Groups come first, which that
-    // user may not change; for root, setgid and setuid set the real, effective and saved id (setuid(2)).
-    let refused = unsafe {
-        libc::setgroups(0, std::ptr::null()) != 0
-            || libc::setgid(group) != 0
-            || libc::setuid(user) != 0
-    };
-    if refused {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
-}
-
-/// What a signal asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// The end of the program (SIGINT, SIGTERM).
-    Stop,
-    /// That the settings be read again (SIGHUP).
-    Reload,
 }
 
 /// The signals that ask for one of these.
@@ -212,31 +160,18 @@ pub fn silence_grpc() {
     }
 }
 
-/// Takes back one beginning of gRPC's core, which each environment of grpcio makes and none takes back. With the last one
-/// its threads have ended once this returns, unless a connection is still being taken down: then they end with that.
-/// Whatever was begun with gRPC must have been dropped, and the environment's thread must have ended.
-pub fn end_grpc() {
-    unsafe extern "C" {
-        fn grpc_shutdown_blocking();
-    }
-    // SAFETY: takes nothing, and counts down what grpc_init counted up (grpc/grpc.h, 1.51 to 1.56).
-    unsafe { grpc_shutdown_blocking() };
-    trim_memory();
-}
+/// A socket that is waited for.
+pub type Socket<'a> = BorrowedFd<'a>;
 
-/// What a descriptor is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interest {
-    /// Something to read, or a connection to accept.
-    Read,
-    /// Room to write.
-    Write,
+/// Returns a socket as it is waited for.
+pub fn socket<S: AsFd>(socket: &S) -> Socket<'_> {
+    socket.as_fd()
 }
 
 /// Waits up to `time` until one of the descriptors is ready, has failed or was hung up (`poll(2)`);
 /// tells of each, in order, whether it is.
-pub fn wait_ready(descriptors: &[(BorrowedFd<'_>, Interest)], time: Duration) -> Vec<bool> {
-    let poll = |(descriptor, interest): &(BorrowedFd<'_>, Interest)| libc::pollfd {
+pub fn wait_ready(descriptors: &[(Socket<'_>, Interest)], time: Duration) -> Vec<bool> {
+    let poll = |(descriptor, interest): &(Socket<'_>, Interest)| libc::pollfd {
         fd: descriptor.as_raw_fd(),
         events: match interest {
             Interest::Read => libc::POLLIN,
@@ -268,6 +203,14 @@ pub fn limit_send_buffer(listener: &TcpListener, bytes: libc::c_int) {
             size,
         );
     }
+}
+
+/// Returns whether a socket failed because there is no IPv6 here: not in the kernel, or switched off on every device.
+pub fn is_without_ipv6(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrNotAvailable
+        || [libc::EAFNOSUPPORT, libc::EPROTONOSUPPORT]
+            .map(Some)
+            .contains(&error.raw_os_error())
 }
 
 /// Listens on a port of every IPv6 address, and of every IPv4 address with it, whatever the system's default is (`IPV6_V6ONLY`,
@@ -333,51 +276,16 @@ pub fn descriptor_limit() -> u64 {
     }
 }
 
-/// Makes a child the leader of a process group of its own, and lets it inherit nothing but its three
-/// standard streams, whatever a library has opened.
-pub fn isolate(command: &mut Command) {
-    command.process_group(0);
-    // SAFETY: between fork and exec only these system calls are made, and no memory is allocated.
-    unsafe {
-        command.pre_exec(|| {
-            // marked, not closed: the standard library tells by one of them that exec failed
-            let marked = libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, CLOEXEC);
-            if marked != 0 {
-                // Linux before 5.11
-                for descriptor in 3..4096 {
-                    libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC);
-                }
-            }
-            Ok(())
-        });
-    }
-}
-
-/// `CLOSE_RANGE_CLOEXEC` (close_range(2)).
-const CLOEXEC: libc::c_uint = 4;
-
-/// Has a child ended? It stays to be waited for, so that its group's number is nobody else's yet.
-pub fn has_ended(child: &Child) -> bool {
-    // SAFETY: siginfo_t is plain data, which waitid fills in; no other memory is handed over.
-    unsafe {
-        let mut info: libc::siginfo_t = std::mem::zeroed();
-        let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-        let waited = libc::waitid(libc::P_PID, child.id(), &mut info, options);
-        waited != 0 || info.si_pid() != 0
-    }
-}
-
-/// Kills the process group that a child leads, which must not have been waited for yet.
-pub fn kill_group(child: &Child) {
-    if let Ok(group) = libc::pid_t::try_from(child.id()) {
-        // SAFETY: signals processes that our child started; no memory is handed over.
-        unsafe { libc::kill(-group, libc::SIGKILL) };
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_machine_without_ipv6_is_told_from_a_port_that_is_taken() {
+        let without = |code| is_without_ipv6(&io::Error::from_raw_os_error(code));
+        assert!(without(libc::EAFNOSUPPORT) && without(libc::EADDRNOTAVAIL));
+        assert!(!without(libc::EADDRINUSE) && !without(libc::EACCES));
+    }
 
     #[test]
     fn the_limit_of_descriptors_is_the_kernels() {

@@ -8,9 +8,10 @@ use super::directory::Place;
 use super::facts::Facts;
 use super::mark;
 use super::step::{Reader, Step};
-use super::toml_edit::set_keys;
-use super::unit::{UNIT, UNIT_PATH, USER, Unit, below_states, default_state, watchdog};
+use super::unit::{UNIT, UNIT_PATH, USER, Unit, below_states, default_state};
 use crate::config::{Parameter, Persona, Secret};
+use crate::service::notify::watchdog;
+use crate::service::toml_edit::set_keys;
 
 /// The service to be.
 #[derive(Clone, Debug)]

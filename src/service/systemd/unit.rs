@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::mark;
 use crate::config::Persona;
+use crate::service::notify::LEAST_WATCHDOG;
 
 /// The service's name.
 pub const UNIT: &str = "immuaudit.service";
@@ -28,20 +29,8 @@ pub(super) struct Unit<'a> {
     pub memory: u64,
 }
 
-/// The shortest time in which the loop must show progress.
-const LEAST_WATCHDOG: Duration = Duration::from_secs(120);
-
 /// What the default of `--max-recv-msg-size` needs, in MiB.
 const LEAST_MEMORY: u64 = 64;
-
-/// The time in which the loop shows progress: between two signs of it lies one call at most, and
-/// what it takes to check its answer and to write it down.
-pub(super) fn watchdog(call_timeout: Duration) -> Duration {
-    let two_calls = call_timeout.saturating_mul(2);
-    two_calls
-        .saturating_add(Duration::from_secs(60))
-        .max(LEAST_WATCHDOG)
-}
 
 impl Unit<'_> {
     /// The unit file.
@@ -256,6 +245,7 @@ fn quoted(path: &Path) -> String {
 mod tests {
     use super::*;
     use crate::config::memory_needed;
+    use crate::service::notify::watchdog;
 
     fn unit(directories: &[&str]) -> String {
         let directories: Vec<PathBuf> = directories.iter().map(PathBuf::from).collect();
@@ -288,7 +278,7 @@ mod tests {
 
     #[test]
     fn the_debian_package_brings_the_unit_that_install_writes() {
-        let packaged = include_str!("../../deploy/debian/immuaudit.service");
+        let packaged = include_str!("../../../deploy/debian/immuaudit.service");
         let unit = Unit {
             program: Path::new("/usr/bin/immuaudit"),
             persona: Persona::Immuclient,
@@ -304,7 +294,7 @@ mod tests {
 
     #[test]
     fn the_debian_package_brings_the_template_that_install_writes() {
-        let packaged = include_str!("../../deploy/debian/immuaudit@.service");
+        let packaged = include_str!("../../../deploy/debian/immuaudit@.service");
         let text = template(Path::new("/usr/bin/immuaudit"));
         let (_, installed) = text.split_once('\n').unwrap(); // who wrote it
         assert_eq!(packaged, installed);

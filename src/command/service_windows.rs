@@ -1,0 +1,95 @@
+//! `audit-mode install` and the like: the auditor as a service of Windows.
+
+use std::env;
+
+use super::open::Failed;
+use crate::audit::Exit;
+use crate::config::{Control, Installation, ServiceTask, Settings};
+use crate::report::print;
+use crate::service::{self, Service};
+use crate::sys::ServiceState;
+
+/// Does what was asked for; each step is told before it is taken.
+pub fn run(settings: &Settings, task: ServiceTask) -> Result<Exit, Failed> {
+    match task {
+        ServiceTask::Install(installation) => install(settings, &installation),
+        ServiceTask::Uninstall {
+            purge,
+            installation,
+        } => uninstall(settings, &installation, purge),
+        ServiceTask::Control(_, Some(_)) => Err(one_service()),
+        ServiceTask::Control(control, None) => {
+            let done = match control {
+                Control::Start => service::start(),
+                Control::Stop => service::stop(),
+                Control::Restart => service::restart(),
+                Control::Status => Ok(()),
+            };
+            done.map_err(Failed::Service)?;
+            let state = service::state().map_err(Failed::Service)?;
+            print(&format!("immuaudit: {}", service::told(state)));
+            let is_as_wanted = match control {
+                Control::Stop => matches!(state, ServiceState::Stopped(_) | ServiceState::Absent),
+                _ => matches!(state, ServiceState::Running(_)),
+            };
+            Ok(match is_as_wanted {
+                true => Exit::Good,
+                false => Exit::Incomplete,
+            })
+        }
+    }
+}
+
+/// An instance is asked for.
+fn one_service() -> Failed {
+    Failed::Service(
+        "there is one service on Windows, without --instance: have the Task Scheduler run further auditors (docs/windows.md)".into(),
+    )
+}
+
+fn install(settings: &Settings, installation: &Installation) -> Result<Exit, Failed> {
+    if installation.instance.is_some() {
+        return Err(one_service());
+    }
+    let program = env::current_exe()
+        .map_err(|error| Failed::Service(format!("where this program is: {error}")))?;
+    let service = Service {
+        program,
+        persona: settings.persona,
+        config: installation.config.clone(),
+        parameters: installation.parameters.clone(),
+        states: settings.trust.directory.clone(),
+        says_states: !installation.directories.is_empty(),
+    };
+    let steps = service.steps().map_err(Failed::Service)?;
+    for step in &steps {
+        print(&service.told(step));
+        if !installation.dry_run {
+            service.take(step).map_err(Failed::Service)?;
+        }
+    }
+    Ok(Exit::Good)
+}
+
+fn uninstall(
+    settings: &Settings,
+    installation: &Installation,
+    purge: bool,
+) -> Result<Exit, Failed> {
+    if installation.instance.is_some() {
+        return Err(one_service());
+    }
+    let states = settings.trust.directory.display();
+    if purge {
+        return Err(Failed::Service(format!(
+            "--purge is not done on Windows: uninstall without it, then remove {states} and {} by hand",
+            installation.config.display()
+        )));
+    }
+    print("removes the service");
+    if !installation.dry_run {
+        service::remove().map_err(Failed::Service)?;
+    }
+    print(&format!("the states in {states} are kept"));
+    Ok(Exit::Good)
+}

@@ -1,0 +1,266 @@
+//! The service of Windows: what is to be done for it, told before it is done.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use super::toml_edit::set_keys;
+use crate::config::{Instance, Parameter, Persona};
+use crate::sys::{self, Creation, ServiceState};
+
+/// The first line of every settings file that `install` makes.
+const SETTINGS: &str = "# settings of immuaudit: every one is shown by immuaudit --help --all\n";
+/// Largest settings file that is changed, in bytes.
+const MAX_SETTINGS: u64 = 1 << 20;
+/// How often, and how far apart, it is looked whether the service has started or ended: for forty seconds.
+const LOOKS: (u32, Duration) = (400, Duration::from_millis(100));
+/// Rights of a mode that let somebody else than the owner write.
+const OTHERS_WRITE: u32 = 0o022;
+
+/// Makes the directory of states before the service does: here whoever opens it makes it.
+pub fn make_usual_directory(_: &Path, _: Option<&Instance>) {}
+
+/// The service to be.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// The program that runs as it.
+    pub program: PathBuf,
+    /// Whose place it takes.
+    pub persona: Persona,
+    /// Its settings file.
+    pub config: PathBuf,
+    /// What is to be written there.
+    pub parameters: Vec<Parameter>,
+    /// Where it keeps states.
+    pub states: PathBuf,
+    /// Whether settings say so; else the command does, for a service may have other variables.
+    pub says_states: bool,
+}
+
+/// One step of an installation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Sets keys in the settings file.
+    Settings,
+    /// Makes a directory, for the service and administrators alone.
+    Directory(PathBuf),
+    /// Makes the service, which runs this command.
+    Install(String),
+    /// Starts it, or starts it anew.
+    Start,
+}
+
+impl Service {
+    /// Returns the steps that make the service and start it.
+    ///
+    /// # Errors
+    /// Others could put another program in the place of this one.
+    pub fn steps(&self) -> Result<Vec<Step>, String> {
+        self.check_program()?;
+        let mut steps = Vec::new();
+        if !self.parameters.is_empty() {
+            steps.push(Step::Settings);
+        }
+        steps.push(Step::Directory(self.states.clone()));
+        let log = sys::log_directory().ok_or("%ProgramData% is not set")?;
+        steps.push(Step::Directory(log.clone()));
+        steps.push(Step::Install(self.command(&log)));
+        steps.push(Step::Start);
+        Ok(steps)
+    }
+
+    /// Whoever may write the program, or its directory, would be whoever the service is.
+    fn check_program(&self) -> Result<(), String> {
+        let above = self.program.parent().unwrap_or(&self.program);
+        for path in [self.program.as_path(), above] {
+            let found =
+                sys::holding(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            if found.open.mode() & OTHERS_WRITE != 0 {
+                return Err(format!(
+                    "{}: {}, and could have another program run as the service: put the program into a directory that administrators alone may write, such as C:\\Program Files\\immuaudit, and install it from there",
+                    path.display(),
+                    found.open
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The command line of the service.
+    fn command(&self, log: &Path) -> String {
+        let (program, config) = (self.program.display(), self.config.display());
+        let persona = match self.persona {
+            Persona::Immuclient => "",
+            Persona::Immugw => " --as immugw",
+        };
+        let under = sys::UNDER_MANAGER;
+        let file = match self.config.exists() || !self.parameters.is_empty() {
+            true => format!(" --config \"{config}\""),
+            false => String::new(),
+        };
+        let states = match self.says_states {
+            true => String::new(),
+            false => format!(" --dir \"{}\"", self.states.display()),
+        };
+        let log = log.display();
+        format!("\"{program}\" {under} \"{log}\" audit-mode{persona}{file}{states}")
+    }
+
+    /// Returns what a step does, in words.
+    pub fn told(&self, step: &Step) -> String {
+        match step {
+            Step::Settings => format!("writes {}", self.config.display()),
+            Step::Directory(path) => format!("makes {}", path.display()),
+            Step::Install(command) => format!("makes the service: {command}"),
+            Step::Start => "starts the service".to_owned(),
+        }
+    }
+
+    /// Takes a step.
+    ///
+    /// # Errors
+    /// What failed, and why.
+    pub fn take(&self, step: &Step) -> Result<(), String> {
+        let failed = |error: io::Error| format!("{}: {}", self.told(step), explained(&error));
+        match step {
+            Step::Settings => self.write_settings(),
+            Step::Directory(path) => sys::make_service_directory(path).map_err(failed),
+            Step::Install(command) => sys::install_service(command).map_err(failed),
+            Step::Start => restart(),
+        }
+    }
+
+    fn write_settings(&self) -> Result<(), String> {
+        let path = &self.config;
+        let failed = |error: io::Error| format!("{}: {}", path.display(), explained(&error));
+        let before = match fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => SETTINGS.to_owned(),
+            Err(error) => return Err(failed(error)),
+            Ok(found) if found.len() > MAX_SETTINGS => {
+                return Err(format!("{}: too large to be settings", path.display()));
+            }
+            Ok(_) => fs::read_to_string(path).map_err(failed)?,
+        };
+        let keys: Vec<(&str, &str)> = self
+            .parameters
+            .iter()
+            .map(|parameter| (parameter.key, parameter.value.expose()))
+            .collect();
+        let after =
+            set_keys(&before, &keys).map_err(|fault| format!("{}: {fault}", path.display()))?;
+        if let Some(above) = path.parent() {
+            fs::create_dir_all(above).map_err(failed)?;
+        }
+        let mut new = path.as_os_str().to_owned();
+        new.push(".new");
+        let new = PathBuf::from(new);
+        let _ = fs::remove_file(&new);
+        let mut file = sys::open_private(&new, Creation::New).map_err(failed)?;
+        file.write_all(after.as_bytes()).map_err(failed)?;
+        file.sync_all().map_err(failed)?;
+        drop(file);
+        sys::replace(&new, path).map_err(failed)
+    }
+}
+
+/// An error in words; for want of rights, with what to do.
+fn explained(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            format!(
+                "{error} Only an administrator may: open a prompt with \"Run as administrator\""
+            )
+        }
+        io::ErrorKind::NotFound => {
+            "there is no such service: make it with immuaudit audit-mode install".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// Returns how the service is doing.
+///
+/// # Errors
+/// Why it cannot be known.
+pub fn state() -> Result<ServiceState, String> {
+    sys::service_state().map_err(|error| explained(&error))
+}
+
+/// Waits until the service has come to rest: it runs, or it has ended, or it is gone.
+fn settled() -> Result<ServiceState, String> {
+    for _ in 0..LOOKS.0 {
+        match state()? {
+            ServiceState::Starting | ServiceState::Stopping => thread::sleep(LOOKS.1),
+            settled => return Ok(settled),
+        }
+    }
+    Err(
+        "the service has not come to rest within 40 seconds: look again with audit-mode status"
+            .to_owned(),
+    )
+}
+
+/// Starts the service, and waits until it runs.
+///
+/// # Errors
+/// Why it does not run.
+pub fn start() -> Result<(), String> {
+    if !matches!(settled()?, ServiceState::Running(_)) {
+        sys::start_service().map_err(|error| explained(&error))?;
+    }
+    match settled()? {
+        ServiceState::Running(_) => Ok(()),
+        state => {
+            let log = sys::log_directory().unwrap_or_default();
+            Err(format!(
+                "the service has ended at once ({}): the reason is in {}",
+                told(state),
+                log.display()
+            ))
+        }
+    }
+}
+
+/// Has the service end, and waits until it has.
+///
+/// # Errors
+/// Why it has not.
+pub fn stop() -> Result<(), String> {
+    if matches!(settled()?, ServiceState::Running(_)) {
+        sys::stop_service().map_err(|error| explained(&error))?;
+        settled()?;
+    }
+    Ok(())
+}
+
+/// Has the service end, and start again.
+///
+/// # Errors
+/// Why it does not run.
+pub fn restart() -> Result<(), String> {
+    stop()?;
+    start()
+}
+
+/// Takes the service away.
+///
+/// # Errors
+/// Why it is still there.
+pub fn remove() -> Result<(), String> {
+    stop()?;
+    sys::remove_service().map_err(|error| explained(&error))
+}
+
+/// Returns how the service is doing, in words.
+pub fn told(state: ServiceState) -> String {
+    match state {
+        ServiceState::Absent => "not installed".to_owned(),
+        ServiceState::Stopped(0) => "stopped".to_owned(),
+        ServiceState::Stopped(code) => format!("stopped, with code {code}"),
+        ServiceState::Starting => "starting".to_owned(),
+        ServiceState::Running(process) => format!("running, process {process}"),
+        ServiceState::Stopping => "stopping".to_owned(),
+    }
+}

@@ -1,0 +1,111 @@
+//! Files: how they are opened and replaced, and what tells one from another.
+
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::sys::{Creation, Stamp};
+
+/// The least that the time of a file can differ by.
+pub const TIME_STEP: Duration = Duration::from_nanos(1);
+
+/// What the system says where a disk is full.
+pub const DISK_FULL: i32 = libc::ENOSPC;
+
+/// Has a file opened without following a link, and without waiting for the other end of a pipe.
+pub fn plainly(options: &mut OpenOptions) -> &mut OpenOptions {
+    options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+}
+
+/// Has a file opened so that it can be read, and its times set.
+pub fn with_times(options: &mut OpenOptions) -> &mut OpenOptions {
+    options.read(true)
+}
+
+/// Opens a file to be read and written; one that is made is for its owner alone.
+///
+/// # Errors
+/// The system refuses.
+pub fn open_private(path: &Path, creation: Creation) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).mode(0o600);
+    match creation {
+        Creation::New => options.create_new(true),
+        Creation::IfAbsent => options.create(true),
+    };
+    plainly(&mut options).open(path)
+}
+
+/// Makes a new file for its owner alone.
+///
+/// # Errors
+/// The system refuses.
+pub fn create_secret(path: &Path) -> io::Result<File> {
+    open_private(path, Creation::New)
+}
+
+/// Makes a directory for its owner alone.
+///
+/// # Errors
+/// The system refuses.
+pub fn create_private_directory(path: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o700).create(path)
+}
+
+/// Puts a file in the place of another.
+///
+/// # Errors
+/// The system refuses.
+pub fn replace(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)
+}
+
+/// Has the names in a directory written to disk.
+///
+/// # Errors
+/// The system refuses.
+pub fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path).and_then(|directory| directory.sync_all())
+}
+
+/// Reads what is at an offset, as much as comes at once.
+///
+/// # Errors
+/// The system refuses.
+pub fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+    file.read_at(bytes, offset)
+}
+
+/// Writes all of it at an offset.
+///
+/// # Errors
+/// The system refuses; some of it may be written then.
+pub fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    file.write_all_at(bytes, offset)
+}
+
+/// Returns the stamp of a plain file, `None` for anything else.
+pub fn stamp(path: &Path) -> Option<Stamp> {
+    let found = fs::symlink_metadata(path).ok()?;
+    found.is_file().then(|| stamp_of_metadata(&found))
+}
+
+/// Returns the stamp of an open file.
+///
+/// # Errors
+/// It cannot be looked at.
+pub fn stamp_of(file: &File) -> io::Result<Stamp> {
+    Ok(stamp_of_metadata(&file.metadata()?))
+}
+
+fn stamp_of_metadata(found: &Metadata) -> Stamp {
+    Stamp {
+        device: found.dev(),
+        inode: found.ino(),
+        length: found.len(),
+        modified: (found.mtime(), found.mtime_nsec()),
+        changed: (found.ctime(), found.ctime_nsec()),
+    }
+}

@@ -1,0 +1,68 @@
+//! Whoever started this process and watches it: systemd.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+
+/// Returns whether stderr goes to systemd's journal: `$JOURNAL_STREAM` is the device and inode of the stream that it reads
+/// (systemd.exec(5)).
+pub fn stderr_is_the_journal() -> bool {
+    let stream = std::env::var("JOURNAL_STREAM").ok();
+    let stderr = fs::metadata("/proc/self/fd/2").ok();
+    let stderr = stderr.map(|found| format!("{}:{}", found.dev(), found.ino()));
+    stream.is_some() && stream == stderr
+}
+
+/// Goes under the manager of services that has started this process: systemd wants nothing of the kind.
+pub fn go_under_manager(_: &mut Vec<String>) {}
+
+/// Returns where whoever started this process wants to be told how it goes, if anybody does.
+pub fn notify_address() -> Option<OsString> {
+    std::env::var_os("NOTIFY_SOCKET").filter(|path| !path.is_empty())
+}
+
+/// Where systemd listens to a service (sd_notify(3)).
+#[derive(Debug)]
+pub struct NotifySocket {
+    socket: UnixDatagram,
+    address: SocketAddr,
+}
+
+impl NotifySocket {
+    /// Takes a socket by its path; `@name` is an abstract one.
+    ///
+    /// # Errors
+    /// No such address can be, or the system refuses a socket.
+    pub fn to(path: &OsStr) -> io::Result<NotifySocket> {
+        let socket = UnixDatagram::unbound()?;
+        let address = address(path)?;
+        socket.set_nonblocking(true)?; // nobody who reads slowly holds an audit up
+        Ok(NotifySocket { socket, address })
+    }
+
+    /// Sends one datagram.
+    ///
+    /// # Errors
+    /// Nobody is there, or does not read.
+    pub fn send(&self, message: &str) -> io::Result<()> {
+        let sent = self.socket.send_to_addr(message.as_bytes(), &self.address);
+        sent.map(|_| ())
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn address(path: &OsStr) -> io::Result<SocketAddr> {
+    use std::os::linux::net::SocketAddrExt;
+    match path.as_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name),
+        None => SocketAddr::from_pathname(path),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn address(path: &OsStr) -> io::Result<SocketAddr> {
+    SocketAddr::from_pathname(path)
+}

@@ -1,0 +1,133 @@
+//! Whom this process runs as, and whose a file is.
+
+use std::fmt;
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+use crate::sys::Holding;
+
+/// A user, by number.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct User(u32);
+
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl User {
+    /// Returns the user that decides which files this process may open.
+    pub fn current() -> User {
+        User(effective_user())
+    }
+
+    /// Returns whether files of this user are as good as this process's own: its own user's, and root's.
+    pub fn is_trusted(&self) -> bool {
+        [0, effective_user()].contains(&self.0)
+    }
+
+    /// Returns whether this process runs as this user.
+    pub fn is_this(&self) -> bool {
+        self.0 == effective_user()
+    }
+}
+
+/// What others may do with a file: its mode.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Open(u32);
+
+impl Open {
+    /// Takes the bits of a mode.
+    pub fn of_mode(mode: u32) -> Open {
+        Open(mode & 0o7777)
+    }
+
+    /// Returns the bits of the mode.
+    pub fn mode(&self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "mode {:04o}", self.0)
+    }
+}
+
+/// Returns whose a file is, a link's own owner if it is one.
+///
+/// # Errors
+/// It cannot be looked at.
+pub fn holding(path: &Path) -> io::Result<Holding> {
+    Ok(holding_of_metadata(&fs::symlink_metadata(path)?))
+}
+
+/// Returns whose an open file is.
+///
+/// # Errors
+/// It cannot be looked at.
+pub fn holding_of(file: &File) -> io::Result<Holding> {
+    Ok(holding_of_metadata(&file.metadata()?))
+}
+
+fn holding_of_metadata(found: &Metadata) -> Holding {
+    Holding {
+        owner: User(found.uid()),
+        open: Open::of_mode(found.permissions().mode()),
+        ids: Some(ids(found)),
+    }
+}
+
+/// Returns the numbers of owner and group.
+pub fn ids(found: &Metadata) -> (u32, u32) {
+    (found.uid(), found.gid())
+}
+
+/// Returns whether everybody on this machine may read what a path leads to.
+pub fn everybody_reads(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o004 != 0)
+}
+
+/// The user id that decides which files may be opened.
+fn effective_user() -> u32 {
+    // SAFETY: takes nothing and cannot fail (geteuid(2)).
+    unsafe { libc::geteuid() }
+}
+
+/// The group id that decides which files may be opened, beside the further groups.
+pub fn effective_group() -> u32 {
+    // SAFETY: takes nothing and cannot fail (getegid(2)).
+    unsafe { libc::getegid() }
+}
+
+/// Is the effective user root?
+pub fn is_root() -> bool {
+    effective_user() == 0
+}
+
+/// Returns whether this runs for the whole machine, not for one user.
+pub fn is_of_machine() -> bool {
+    is_root()
+}
+
+/// Goes on with another user's rights and no others, for good and in all threads; only root may. What was open stays
+/// open.
+///
+/// # Errors
+/// The system refuses; some rights may be given up then, none are won.
+pub fn act_as(user: u32, group: u32) -> io::Result<()> {
+    // SAFETY: an empty list of groups, then numbers alone, each reported by its result. Groups come first, which that
+    // user may not change; for root, setgid and setuid set the real, effective and saved id (setuid(2)).
+    let refused = unsafe {
+        libc::setgroups(0, std::ptr::null()) != 0
+            || libc::setgid(group) != 0
+            || libc::setuid(user) != 0
+    };
+    if refused {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
