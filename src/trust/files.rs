@@ -161,13 +161,10 @@ pub fn append(path: &Path, offset: u64, line: &[u8]) -> Result<(), LocalFailure>
 /// Adds `line` to the end of a file, durably, and makes the file if there is none. A kill may leave a part of the line.
 pub fn append_line(kind: Kind, path: &Path, line: &[u8]) -> Result<(), LocalFailure> {
     let failed = |error: &io::Error| LocalFailure::system("append to", path, error);
-    let mut options = OpenOptions::new();
-    options.append(true).create(true).mode(0o600);
-    let Some(mut file) = open(path, &mut options)? else {
-        return Err(failed(&ErrorKind::NotFound.into()));
-    };
+    let mut file = open_private(path, Creation::IfAbsent)?;
     let mut write = || {
         fault::at(kind, Step::Created)?;
+        file.seek(SeekFrom::End(0))?;
         file.write_all(line)?;
         fault::at(kind, Step::Written)?;
         file.sync_all()
