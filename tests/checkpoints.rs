@@ -123,7 +123,7 @@ fn a_key_is_made_for_its_owner_alone_once_and_only_its_public_half_is_printed() 
             .run(&twice)
             .ends_with(3)
             .stderr
-            .contains("each key once")
+            .contains("different keys")
     );
     fs::write(&file, public.clone()).expect("a file");
     let wrong = program.run(&["config", "--check", "--audit-signing-key", &path]);

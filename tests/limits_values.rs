@@ -98,7 +98,7 @@ fn a_limit_that_a_raised_setting_does_not_fit_in_is_warned_of() {
     let place = Place::new();
     let cgroup = Cgroup::of(64 * MIB);
     let program = Program::new(embedded.port(), &place.join("state")).run_by(cgroup.prefix());
-    let warning = "the limit on memory is 64 MiB";
+    let warning = "the memory limit is 64 MiB";
     let default = program.once();
     assert!(!default.stderr.contains("limit on memory"), "{default:#?}");
     let raised = program.with(&["--max-recv-msg-size", "33554432"]).once();

@@ -73,7 +73,7 @@ fn show(file: &Path) -> Result<Exit, Failed> {
     let key = SignerKey::read(secret.expose().trim_end());
     let key = key.map_err(|why| {
         Failed::Key(format!(
-            "{}: no key of immuaudit key new: {why}",
+            "{}: not a private key of immuaudit key new: {why}",
             file.display()
         ))
     })?;

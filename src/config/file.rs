@@ -89,13 +89,15 @@ fn trusted_content(path: &Path) -> Result<Option<String>, String> {
     let of_others = |found: &Metadata| ![0, us].contains(&found.uid());
     if let Some(other) = [&found, &link].into_iter().find(|found| of_others(found)) {
         return Err(format!(
-            "it belongs to user {}, who could have a password sent anywhere: if the settings are yours, chown it",
+            "it belongs to user {}, who could send the password to another server: if the settings are yours, change its owner with chown",
             other.uid()
         ));
     }
     // what is no plain file is a pipe of this user's, or /dev/null
     if found.is_file() && found.mode() & OTHERS_WRITE != 0 {
-        return Err("others can write it: if the settings are yours, chmod go-w it".to_owned());
+        return Err(
+            "other users can write it: if the settings are yours, run chmod go-w on it".to_owned(),
+        );
     }
     text(file).map(Some)
 }
@@ -149,7 +151,7 @@ impl Files {
             let (value_ref, at) = (value.get_ref(), key.span().start);
             match name.as_str() {
                 receiver_table::TABLE => {
-                    let wanted = "[[receiver]] in two brackets, and its keys in lines below";
+                    let wanted = "[[receiver]] with two brackets, and its keys in the lines below";
                     let tables =
                         self.tables(receiver_table::TABLE, wanted, value_ref, at, &source_of);
                     for (table, at) in tables {
@@ -161,7 +163,7 @@ impl Files {
                     continue;
                 }
                 peer_table::TABLE => {
-                    let wanted = "[[peer]] in two brackets, and its keys in lines below";
+                    let wanted = "[[peer]] with two brackets, and its keys in the lines below";
                     let tables = self.tables(peer_table::TABLE, wanted, value_ref, at, &source_of);
                     for (table, at) in tables {
                         match peer_table::read(table, at, &source_of) {
@@ -252,9 +254,9 @@ fn texts(setting: &Setting, value: &DeValue) -> Result<Vec<String>, &'static str
         Kind::Switch(_) | Kind::UnusedSwitch => "true or false",
         Kind::Count(..) | Kind::Bytes(..) => "a whole number",
         Kind::List(_) | Kind::Pins(_) | Kind::Urls(_) | Kind::Peers(_) | Kind::VerifierKeys(_) => {
-            "an array of texts in quotes"
+            "an array of strings in quotes"
         }
-        _ => "a text in quotes",
+        _ => "a string in quotes",
     };
     let one = |text: &str| Ok(vec![text.to_owned()]);
     match (&setting.kind, value) {
@@ -282,7 +284,7 @@ fn strings(items: &DeArray) -> Option<Vec<String>> {
 
 pub(super) fn kind_of(value: &DeValue) -> &'static str {
     match value {
-        DeValue::String(_) => "a text",
+        DeValue::String(_) => "a string",
         DeValue::Integer(_) | DeValue::Float(_) => "a number",
         DeValue::Boolean(_) => "true or false",
         DeValue::Datetime(_) => "a date",

@@ -257,7 +257,7 @@ impl fmt::Display for Problem {
             }
             Problem::BadWord { verb, wanted } => write!(f, "{verb}: expected {wanted}"),
             Problem::Incomplete { usage } => write!(f, "incomplete command: expected {usage}"),
-            Problem::NotText { what } => write!(f, "{what} is not UTF-8: write it so"),
+            Problem::NotText { what } => write!(f, "{what} is not UTF-8: encode it as UTF-8"),
             Problem::UnknownKey { key, source, nearest } => {
                 write!(f, "{source}: unknown key {}", shown(key))?;
                 hint(f, "", *nearest)
@@ -279,11 +279,11 @@ impl fmt::Display for Problem {
                 write!(f, "{}: {path}: {fault}", At(flag, source))
             }
             Problem::UnreadableSettings { path, fault } => {
-                write!(f, "settings file {}: {fault}; or name another by --config", path.display())
+                write!(f, "settings file {}: {fault}; or name another one with --config", path.display())
             }
-            Problem::NoFile { flag, by } => write!(f, "--{by} needs a file: name it by --{flag}"),
+            Problem::NoFile { flag, by } => write!(f, "--{by} needs a file: name it with --{flag}"),
             Problem::NoDirectory => f.write_str(
-                "no place to keep trusted states in ($STATE_DIRECTORY, $XDG_STATE_HOME and $HOME are not set): name one by --dir",
+                "no directory for the trusted states ($STATE_DIRECTORY, $XDG_STATE_HOME and $HOME are not set): name one with --dir",
             ),
         }
     }

@@ -76,7 +76,7 @@ fn directory(draft: &Draft) -> Result<PathBuf, Problem> {
                 flag: given.flag,
                 source: given.source.clone(),
                 value: Some(given.path.to_string_lossy().into_owned()),
-                wanted: "a path from / on: a relative one is another directory wherever the program is started"
+                wanted: "an absolute path, because a relative one depends on the directory in which the program is started"
                     .to_owned(),
             });
         }
@@ -192,7 +192,7 @@ fn transport(
         return Err(vec![Problem::FlagsExclude {
             flag: "mtls",
             other: "tls-ca",
-            remedy: "under --mtls, name the CAs by --clientcas",
+            remedy: "with --mtls, give the CAs with --clientcas",
         }]);
     }
     let loose = |given: &&GivenPath| draft.mtls && everybody_reads(&given.path);

@@ -60,7 +60,8 @@ fn signer(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Option<Arc<SignerK
     };
     let secret = password_file(given, remarks)?;
     let key = SignerKey::read(secret.expose().trim_end());
-    let key = key.map_err(|why| given.problem(&format!("no key of immuaudit key new: {why}")))?;
+    let key = key
+        .map_err(|why| given.problem(&format!("not a private key of immuaudit key new: {why}")))?;
     Ok(Some(Arc::new(key)))
 }
 
@@ -69,11 +70,8 @@ fn signer(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Option<Arc<SignerK
 fn exec(given: &GivenPath) -> Result<Vec<String>, Problem> {
     if let Source::File { path, .. } = &given.source {
         distrust(path, &given.path).map_or(Ok(()), |fault| {
-            let remedy = "or give --audit-exec by flag or environment";
-            Err(given.problem(&format!(
-                "not taken from {}: {fault}, {remedy}",
-                path.display()
-            )))
+            let remedy = "or give --audit-exec as a flag or in the environment";
+            Err(given.problem(&format!("ignored in {}: {fault}, {remedy}", path.display())))
         })?;
     }
     let command = given.path.to_string_lossy();
@@ -91,10 +89,10 @@ fn distrust(path: &Path, program: &Path) -> Option<String> {
     let metadata = file.as_ref().and_then(|file| file.metadata().ok());
     let text = file.and_then(|file| std::io::read_to_string(file).ok());
     if !plain {
-        return Some("it is no plain file: put it into one".to_owned());
+        return Some("it is not a regular file: use a regular file".to_owned());
     }
     let (Some(real), Some(metadata), Some(text)) = (real, metadata, text) else {
-        return Some("it cannot be looked at".to_owned());
+        return Some("it cannot be read".to_owned());
     };
     if !names(&text, program) {
         return Some("it changed while it was read: start again".to_owned());
@@ -106,11 +104,11 @@ fn distrust(path: &Path, program: &Path) -> Option<String> {
                 .contains(&real.parent().map(PathBuf::from))
         });
     if ![0, crate::sys::effective_user()].contains(&metadata.uid()) {
-        Some("the file belongs to another user: chown it".to_owned())
+        Some("the file belongs to another user: change its owner with chown".to_owned())
     } else if metadata.mode() & OTHERS_WRITE != 0 {
-        Some("others can write the file: chmod go-w it".to_owned())
+        Some("other users can write the file: run chmod go-w on it".to_owned())
     } else if in_working_directory {
-        Some("the file lies in the working directory: move it to /etc/immudb or $HOME".to_owned())
+        Some("the file is in the working directory: move it to /etc/immudb or $HOME".to_owned())
     } else {
         None
     }
