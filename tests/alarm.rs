@@ -266,10 +266,10 @@ fn adopting_is_refused_once_the_trusted_state_was_extended() {
     let refused = scene.alarm(&["adopt", &alarm, "--yes"]);
     let text = &refused.ends_with(3).stderr;
     assert!(
-        text.contains("transaction 25, which was replaced since"),
+        text.contains("it was transaction 25 at the alarm"),
         "{text}"
     );
-    assert!(text.contains("transaction 26 is trusted now"), "{text}");
+    assert!(text.contains("is transaction 26 now"), "{text}");
     assert_eq!(scene.trusted(), trusted);
     scene.alarm(&["list"]).ends_with(2);
     scene.alarm(&["close", &alarm]).ends_with(0);

@@ -126,7 +126,7 @@ fn two_signed_states_of_one_transaction_are_proof_against_the_server() {
         "{run:#?}"
     );
     let run = verify(&program, &[]);
-    let word = "only those who trust this auditor";
+    let word = "only people who trust this auditor";
     assert!(run.ends_with(2).stdout.contains(word), "{run:#?}");
 }
 
@@ -142,7 +142,7 @@ fn an_older_state_that_is_signed_was_shown_and_its_order_is_the_auditors_word() 
     server.lie(Lie::ClaimsOlder);
     program.once().is(2, DATABASE, "rolled-back");
     let run = verify(&program, &[]);
-    let word = "both states bear the server's signature";
+    let word = "the server signed both states";
     assert!(run.ends_with(2).stdout.contains(word), "{run:#?}");
 }
 
@@ -393,12 +393,12 @@ fn every_damaged_file_has_the_remedy_of_its_own_kind() {
         (
             &["evidence", "verify", name][..],
             &whole,
-            "take the evidence file that immuaudit alarm list names",
+            "use the evidence file that immuaudit alarm list names",
         ),
         (
             &["evidence", "show", name],
             &whole,
-            "take the evidence file that immuaudit alarm list names",
+            "use the evidence file that immuaudit alarm list names",
         ),
         (&["compare", name], &export, "immuaudit roots export > FILE"),
     ];

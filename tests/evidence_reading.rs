@@ -339,7 +339,7 @@ fn evidence_of_values_that_come_by_key_alone_is_shown_offline() {
         let found = evidence(&scene);
         assert_eq!(found.len(), 1, "{server:?}");
         let said = verified(&found[0]);
-        let due = "a value was sent that hashes to another hash";
+        let due = "the hash of a sent value differs";
         assert!(
             said.as_ref().is_ok_and(|said| said.contains(due)),
             "{server:?}: {said:?}"

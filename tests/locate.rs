@@ -192,7 +192,7 @@ fn the_alarm_carries_the_window_and_costs_no_more_than_twice_the_logarithm() {
     let window = outcome.window.as_ref().unwrap();
     assert_eq!(window.doubtful(), Some(151..=160));
     let why = outcome.why();
-    assert!(why.contains("everything up to transaction 150"), "{why}");
+    assert!(why.contains("transactions up to 150"), "{why}");
     assert!(why.contains("the rewrite begins in 151..160"), "{why}");
     let calls: u64 = embedded.calls().values().sum();
     assert!(calls <= 3 + 9, "{:?}", embedded.calls());

@@ -386,7 +386,7 @@ fn a_password_file_that_is_missing_or_empty_leaves_the_last_good_password_in_use
     fs::remove_file(passwords.place.join("password")).expect("it was there");
     passwords.embedded.forget_tokens();
     running.wait_for_cycles(3);
-    running.wait_for("WARN  the last good password is used, because --audit-password-file");
+    running.wait_for("WARN  the last good password is still used, because --audit-password-file");
     passwords.write("");
     passwords.embedded.forget_tokens();
     running.wait_for_cycles(3);

@@ -299,7 +299,7 @@ fn tls_at_a_plain_server_and_the_reverse_are_hinted_at() {
     let run = scene.program.with(&[&ca]).run(&["--once"]);
     run.ends_with(1);
     assert!(
-        run.stderr.contains("does not speak TLS: leave out --tls"),
+        run.stderr.contains("does not use TLS: remove --tls"),
         "{run:#?}"
     );
 
@@ -330,7 +330,7 @@ fn tls_at_a_plain_server_and_the_reverse_are_hinted_at() {
     run.ends_with(1);
     assert!(
         run.stderr
-            .contains("a server that wants TLS ends connections without it"),
+            .contains("a server that requires TLS closes connections without TLS"),
         "{run:#?}"
     );
     // a server that is merely down hints at nothing

@@ -29,8 +29,8 @@ fn a_sweep_that_could_not_read_a_transaction_ends_with_1_and_its_id() {
     for told in [
         "19 of 20 transactions read whole",
         "could not be read: transactions 7",
-        "transaction 7 does not come, though the server answers: ",
-        ": not answered: the call ended as unavailable",
+        "transaction 7 is not returned, although the server responds to other calls: ",
+        ": no response: the call ended with the status unavailable",
     ] {
         assert!(run.stdout.contains(told), "{told}: {run:#?}");
     }
@@ -86,8 +86,7 @@ fn a_quiet_sweep_says_why_it_does_not_end_with_0() {
     assert_eq!(quiet(&[]).ends_with(0).stdout, "");
     ledger.lie(Lie::AbsentValues);
     let run = quiet(&[]);
-    let why = "defaultdb: 0 of 20 transactions read whole\n  the server does not have the values of \
-               transactions 1-20, and the ledger records no truncation of them\n";
+    let why = "defaultdb: 0 of 20 transactions read whole\n  the server does not have the values of transactions 1-20, although the ledger records no truncation of them\n";
     assert_eq!(run.ends_with(1).stdout, why, "{run:#?}");
     let acknowledged = program.run(&["acknowledge", "defaultdb", "--absent-values-to", "20"]);
     acknowledged.ends_with(0);

@@ -48,7 +48,7 @@ fn every_broken_transaction_is_an_alarm_of_its_own_and_a_flood_is_summed_up() {
     assert_eq!(total, 60);
     let last = outcomes.last().expect("findings");
     assert!(last.open_alarms >= 17, "{}", last.open_alarms);
-    assert!(outcomes[0].why().contains("more that are broken"));
+    assert!(outcomes[0].why().contains("more corrupt ones"));
 }
 
 #[test]

@@ -122,7 +122,11 @@ impl fmt::Display for Strangers {
                 counted_with(count, "listed database", ["has", "have"])
             );
         }
-        write!(f, "nothing is trusted of {} (", counted(count, "database"))?;
+        write!(
+            f,
+            "{} without a trusted state (",
+            counted(count, "database")
+        )?;
         for (at, (verdict, count)) in self.by_verdict().enumerate() {
             let between = if at == 0 { "" } else { ", " };
             write!(f, "{between}{count} {verdict}")?;

@@ -106,7 +106,7 @@ fn stands(window: &Window, values: Option<&BrokenValues>) -> Vec<String> {
     let Some(point) = window.stands else {
         return vec![match window.is_replaced() {
             true => "nothing".into(),
-            false => "nothing is proven to stand".into(),
+            false => "no transaction is proven to be intact".into(),
         }];
     };
     let looked_at = match values {
