@@ -380,7 +380,7 @@ fn signed() -> Scene {
     }
 }
 
-const LOST: &str = "signed before and is not now";
+const LOST: &str = "signed before and is not signed now";
 
 #[test]
 fn a_lost_signature_is_warned_of_until_it_is_back_or_acknowledged() {

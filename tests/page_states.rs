@@ -208,7 +208,7 @@ fn the_page_is_for_everybody_in_every_condition() {
     ));
     let mut stalled = one.snapshot();
     stalled.stalled = Duration::from_secs(4_000);
-    pages.push(("one-stalled", stalled, "The audit stands still", 0));
+    pages.push(("one-stalled", stalled, "The audit makes no progress", 0));
 
     let every = board();
     every_row(&every);

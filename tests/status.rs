@@ -178,7 +178,7 @@ fn a_lost_signature_is_not_well_until_it_is_acknowledged() {
     let text = &run.ends_with(1).stdout;
     assert!(text.contains("tested: Needs attention"), "{text}");
     assert!(
-        text.contains("the state was signed before and is not now"),
+        text.contains("the state was signed before and is not signed now"),
         "{text}"
     );
     program.run(&["acknowledge", DB, "--unsigned"]).ends_with(0);

@@ -133,7 +133,7 @@ fn line(comparison: &Comparison) -> String {
         } => {
             let kept = match alarm {
                 Ok(alarm) => alarm_lines(alarm).join("\n  "),
-                Err(failure) => format!("not written down: {failure}"),
+                Err(failure) => format!("not stored: {failure}"),
             };
             format!(
                 "{name}: split-view: {reason}; the other auditor trusts transaction {}, hash {}\n  {}\n  {kept}",

@@ -68,7 +68,7 @@ impl fmt::Display for Window {
         if let Some(lost) = self.lost() {
             write!(
                 f,
-                "; transactions {}..{} are gone",
+                "; transactions {}..{} are missing",
                 lost.start(),
                 lost.end()
             )?;

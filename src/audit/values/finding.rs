@@ -253,7 +253,7 @@ impl Why {
         Why::malformed(&"one response contradicts the ledger, but the next one does not")
     }
 
-    /// Returns a malformed answer, for this reason.
+    /// Returns a malformed response, for this reason.
     pub(super) fn malformed(reason: &impl fmt::Display) -> Why {
         Why::Malformed(Shown::new(&reason.to_string()))
     }

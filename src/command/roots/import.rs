@@ -151,7 +151,7 @@ fn told(import: &Import) -> Told {
                     alarm_lines(alarm).join("\n  ")
                 ),
                 None => match &outcome.unwritten {
-                    Some(failure) => format!("{}; not written down: {failure}", outcome.reason),
+                    Some(failure) => format!("{}; not stored: {failure}", outcome.reason),
                     None => outcome.reason.to_string(),
                 },
             },

@@ -185,7 +185,7 @@ impl Known<'_> {
             })
     }
 
-    /// Returns whether the state was signed before and is not now, which nobody acknowledged.
+    /// Returns whether the state was signed before and is not signed now, which nobody acknowledged.
     fn is_unsigned(&self) -> bool {
         let Some(trusted) = self.trusted().filter(|trusted| trusted.signature.is_none()) else {
             return false;

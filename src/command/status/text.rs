@@ -43,7 +43,7 @@ impl Known<'_> {
             }
         }
         if self.is_unsigned() {
-            lines.push("  the state was signed before and is not now".into());
+            lines.push("  the state was signed before and is not signed now".into());
         }
         lines.extend(self.age_in_words(settings));
         lines.extend(self.values_in_words(settings));
