@@ -76,7 +76,7 @@ fn a_value_that_was_read_before_and_is_absent_now_is_told_as_such() {
     let outcome = cycle(&mut auditor);
     assert_eq!(absent(&outcome), Some((1, 7, 7, 1)), "{outcome:?}");
     let told = outcome.warnings[0].to_string();
-    assert!(told.contains("had been read whole before"), "{told}");
+    assert!(told.contains("had been read before"), "{told}");
 }
 
 #[test]

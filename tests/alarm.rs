@@ -496,7 +496,7 @@ fn an_acknowledgement_that_is_damaged_counts_no_more_and_says_so() {
     run.is(0, DATABASE, "consistent");
     assert!(run.stderr.contains(LOST), "{run:#?}");
     assert!(
-        run.stderr.contains("no acknowledged fact counts"),
+        run.stderr.contains("acknowledged facts are ignored"),
         "{run:#?}"
     );
     let refused = scene.audit.run(&words);

@@ -127,7 +127,7 @@ fn a_key_is_made_for_its_owner_alone_once_and_only_its_public_half_is_printed() 
     );
     fs::write(&file, public.clone()).expect("a file");
     let wrong = program.run(&["config", "--check", "--audit-signing-key", &path]);
-    let told = "it is a public key: the file of immuaudit key new is wanted";
+    let told = "it is a public key: give the file of immuaudit key new";
     assert!(wrong.ends_with(3).stderr.contains(told), "{wrong:?}");
     fs::write(&file, private).expect("a file");
     let config = program.run(&["config", "--audit-signing-key", &path]);
@@ -328,7 +328,7 @@ fn after_a_history_was_given_up_nothing_of_it_is_signed_any_more() {
     fs::write(&copy, text).expect("a file");
     let copy = copy.display().to_string();
     let verified = program.run(&["checkpoint", "verify", &copy, "--key", &public]);
-    assert!(!verified.ends_with(0).stdout.contains("does not hold"));
+    assert!(!verified.ends_with(0).stdout.contains("signature is wrong"));
     let mut cut = scene.ledger.ledger("defaultdb").expect("a database");
     cut.truncate(0);
     scene.ledger.put_ledger("defaultdb", cut);
@@ -405,7 +405,7 @@ fn two_hashes_of_one_transaction_are_proof_if_the_server_signed_both() {
     fs::write(&both, pems.concat()).expect("a file");
     let both = both.display().to_string();
     let run = verify(&["--server-signing-pub-key", &both]);
-    let told = "the server signed two of them: it showed two histories";
+    let told = "the server signed two of them, so it showed two histories";
     assert!(run.ends_with(2).stderr.contains(told), "{run:?}");
     // a proof needs nobody's word, and is not hidden by what stands before it
     let other_key = scene.place.join("other-key");
@@ -432,6 +432,6 @@ fn two_hashes_of_one_transaction_are_proof_if_the_server_signed_both() {
     fs::write(&path, print_list(texts.iter().map(String::as_str))).expect("a file");
     // by one key alone, the other signature does not hold
     let run = verify(&["--server-signing-pub-key", &pem(&scene)]);
-    let told = "the server's signature does not hold: the state is not signed by a configured key";
+    let told = "the server's signature is wrong: the state is not signed by a configured key";
     assert!(run.ends_with(1).stdout.contains(told), "{run:?}");
 }

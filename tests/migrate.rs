@@ -216,7 +216,10 @@ fn what_the_operator_forgets_is_trusted_no_more() {
     scene.auditor().once().is(0, "defaultdb", "first-seen");
     let run = scene.auditor().run(&["roots", "forget", "defaultdb"]);
     run.ends_with(0);
-    let (before, after) = run.stdout.split_once("will be trusted no more").unwrap();
+    let (before, after) = run
+        .stdout
+        .split_once("will not be trusted any more")
+        .unwrap();
     assert!(
         before.contains("transaction 5") && after.contains("forgotten"),
         "{run:#?}"

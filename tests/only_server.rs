@@ -68,7 +68,7 @@ fn verbs_that_read_files_take_the_only_server_of_the_directory_and_name_several(
     assert!(
         none.ends_with(3)
             .stderr
-            .contains("nothing is known of 127.0.0.1:3322"),
+            .contains("server 127.0.0.1:3322 has no stored states"),
         "{none:#?}"
     );
 }

@@ -183,5 +183,5 @@ fn what_is_left_out_of_a_list_names_the_setting_that_selects_it() {
     assert!(many.contains("290001 are left out"), "{many}");
     assert!(many.contains("--audit-databases"), "{many}");
     let one = Trouble::NotReached(1).to_string();
-    assert!(one.contains("for 1 database of"), "{one}");
+    assert!(one.contains("for 1 database without"), "{one}");
 }

@@ -185,7 +185,7 @@ impl fmt::Display for Trouble<'_> {
             ),
             Trouble::TooMany(left_out) => write!(
                 f,
-                "the server lists more databases than the limit: {left_out} without a trusted state {} left out; to choose the audited ones, name them in --audit-databases",
+                "the server lists more databases than the limit: {left_out} {} left out (without a trusted state); to choose the audited databases, name them in --audit-databases",
                 if *left_out == 1 { "is" } else { "are" }
             ),
             Trouble::NotReached(count) => write!(

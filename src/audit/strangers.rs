@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(strangers.exit(), Exit::Incomplete);
         assert_eq!(
             strangers.to_string(),
-            "nothing is trusted of 9000 databases (3000 empty, 6000 refused), such as \"n\\\"1\", \"n\\\"2\", \
+            "9000 databases without a trusted state (3000 empty, 6000 refused), such as \"n\\\"1\", \"n\\\"2\", \
              \"n\\\"4\""
         );
     }

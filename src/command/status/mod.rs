@@ -103,7 +103,7 @@ fn object(settings: &Settings) -> JsonObject {
 fn headline(settings: &Settings, known: &[Known], of_the_rest: Condition) -> String {
     let server = &settings.server.name;
     if known.is_empty() {
-        return format!("{server}: nothing is known yet");
+        return format!("{server}: no database has been audited yet");
     }
     let conditions = known.iter().map(|known| known.facts(settings).condition());
     let condition = conditions.max().unwrap_or(Condition::Good);
