@@ -260,7 +260,7 @@ fn a_checkpoint_is_verified_offline_by_as_many_auditors_as_are_required() {
     fs::write(&path, &both).expect("a file");
     let file = path.display().to_string();
     let shown = program.run(&["checkpoint", "show", &file]);
-    let told = "says to be signed by zone-a, zone-b (not checked";
+    let told = "names zone-a, zone-b as its signer (not verified";
     assert!(shown.ends_with(0).stdout.contains(told), "{shown:?}");
     let mut command = program.command(&["checkpoint", "show", "-"]);
     let piped = command

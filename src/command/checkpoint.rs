@@ -143,7 +143,7 @@ fn show(settings: &Settings, file: &Path) -> Result<Exit, Failed> {
         print(&match settings.report.format {
             Format::Json => object(checkpoint).texts("signed_by", &names).end(),
             Format::Text => format!(
-                "{}\n  says to be signed by {} (not checked: immuaudit checkpoint verify)",
+                "{}\n  names {} as its signer (not verified: immuaudit checkpoint verify)",
                 line(checkpoint),
                 shown_names(&names)
             ),
