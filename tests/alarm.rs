@@ -76,7 +76,7 @@ fn closing_after_the_good_history_was_restored_keeps_the_trusted_state() {
         let alarm = scene.audit.open_alarm(DATABASE);
         let closed = scene.alarm(&["close", &alarm]);
         let text = &closed.ends_with(0).stdout;
-        assert!(text.contains("stays transaction 25"), "{text}");
+        assert!(text.contains("is still transaction 25"), "{text}");
         assert!(text.contains("opens the alarm again"), "{text}");
         assert_eq!(scene.trusted(), trusted);
         scene.audit.once().ends_with(2);
@@ -154,7 +154,7 @@ fn adopting_says_what_is_given_up_and_needs_consent() {
             format!("gives up the trusted state: transaction 25, hash {trusted}, trusted");
         assert!(text.contains(&given_up), "{text}");
         assert!(
-            text.contains("gives up transactions 21 to 25 as proven"),
+            text.contains("gives up transactions 21 to 25, which were proven"),
             "{text}"
         );
         let adopted = format!("names: transaction 30, hash {}", forged.hash);

@@ -197,7 +197,7 @@ fn a_split_and_a_disagreement_name_the_last_transaction_that_both_agreed_on_befo
             assert_ne!(outcome.exit(), Exit::Good, "{outcome:?}");
             let named = why.ends_with("; the last transaction on which both agreed is 10");
             assert_eq!(named, due, "{common} {shown} {signs}: {why}");
-            assert_eq!(why.contains("agreed last"), due, "{why}");
+            assert_eq!(why.contains("on which both agreed"), due, "{why}");
         }
     }
 }
