@@ -164,7 +164,10 @@ fn evidence_that_was_edited_is_damaged_and_proves_nothing() {
     let checksum = immuaudit::ledger::Digest::of(&[content.as_bytes()]);
     fs::write(&file, format!("{content}# sha256: {checksum}\n")).expect("a file");
     let run = verify(&program, &[]);
-    assert!(run.ends_with(1).stdout.contains("does not prove"), "{run:#?}");
+    assert!(
+        run.ends_with(1).stdout.contains("does not prove"),
+        "{run:#?}"
+    );
     let nowhere = folder.join("nowhere.toml");
     let words = ["evidence", "show", nowhere.to_str().expect("UTF-8")];
     program.run(&words).ends_with(3);

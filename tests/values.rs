@@ -258,7 +258,7 @@ fn expired_and_document_entries_come_without_values_and_others_do_not() {
     assert!(outcomes.is_empty(), "{outcomes:?}");
     assert_eq!(swept.read, 1);
     let said = swept.unavailable.to_string();
-    assert_eq!(said, "1 expired, 1 of documents, sent by no server");
+    assert_eq!(said, "1 expired, 1 of documents, which no server sends");
     // the digests of what did not come count all the same
     scene.embedded.lie(Lie::EditedKey);
     let (_, outcomes) = sweep(&mut auditor);

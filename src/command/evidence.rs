@@ -75,10 +75,10 @@ fn show(settings: &Settings, evidence: &Evidence) {
     ];
     match &finding.trusted {
         Some(trusted) => lines.push(format!(
-            "promised: transaction {}, hash {} ({} {})",
+            "trusted:  transaction {}, hash {} ({} {})",
             trusted.state.tx, trusted.state.hash, trusted.how, trusted.accepted
         )),
-        None => lines.push("promised: nothing, it was the first use".into()),
+        None => lines.push("trusted:  no state, it was the first use".into()),
     }
     match finding.shown {
         Some(shown) => lines.push(format!(

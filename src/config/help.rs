@@ -75,11 +75,11 @@ fn whole() -> String {
 /// Where settings come from.
 pub(super) const LAYERS: &str = "\
 Flags override the environment, which overrides files, which override defaults.
-Environment: IMMUAUDIT_ and the flag in capitals, with _ for -; weaker, the same
-name with IMMUCLIENT_.
-Files: --config FILE, otherwise immuclient.toml and, stronger, immuaudit.toml.
-Each is the first one found in ./configs, the working directory, $HOME and
-/etc/immudb. The keys are the names of the flags.
+Environment: IMMUAUDIT_ and the flag in capitals, with _ for -. The same name
+with IMMUCLIENT_ has lower priority.
+Files: --config FILE, otherwise immuaudit.toml and, with lower priority,
+immuclient.toml. Each is the first one found in ./configs, the working
+directory, $HOME and /etc/immudb. The keys are the names of the flags.
 With --as immugw: IMMUGW_ for IMMUCLIENT_, immugw.toml for immuclient.toml, -k
 and -j for -a and -p, port 9476, and user immugwauditor.
 systemd also passes passwords: $CREDENTIALS_DIRECTORY/audit-password.

@@ -35,7 +35,7 @@ pub fn livez(snapshot: &Snapshot) -> Health {
         Health::Good
     } else {
         Health::Bad(format!(
-            "the audit made no progress for {} s",
+            "the audit has made no progress for {} s",
             snapshot.stalled.as_secs()
         ))
     }
