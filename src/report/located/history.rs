@@ -180,11 +180,11 @@ fn stands_not(
             window.oldest.state.tx, window.oldest.audited
         )),
         (Some(first), ..) => lines.push(format!(
-            "transaction {} is the first that was rewritten; it was audited by {}; it and all later transactions are not proven any more",
+            "transaction {} is the first that was rewritten; it was audited by {}; from it on, the history differs from the trusted one",
             first.tx, first.audited
         )),
         (None, Some(broken), Some(doubtful)) => lines.push(format!(
-            "the rewrite begins in {}..{}, which was audited by {}; transactions from {} on are not proven any more",
+            "the rewrite begins in {}..{}, which was audited by {}; from {} on, the history differs from the trusted one",
             doubtful.start(), doubtful.end(), broken.audited, broken.tx
         )),
         (_, None, Some(doubtful)) => lines.push(format!(
