@@ -346,7 +346,7 @@ fn states_that_a_lagging_replica_cannot_relate_are_not_comparable_yet() {
     ahead.once().is(0, DATABASE, "first-seen");
     let run = compare(&behind, &ahead, &folder);
     let due =
-        "not comparable yet: this server shows 20 transactions, and the other auditor trusts 50";
+        "not comparable yet: this server shows 20 transactions, but the other auditor trusts 50";
     assert!(run.ends_with(1).stdout.contains(due), "{run:#?}");
     behind.run(&["alarm", "list"]).ends_with(0);
     // caught up, it proves its own older state against the other's
