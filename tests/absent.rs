@@ -143,7 +143,7 @@ fn an_acknowledgement_explains_nothing_that_goes_away_afterwards() {
     let refused = refused
         .expect_err("past the trusted transaction")
         .to_string();
-    assert!(refused.contains("give 60 at most"), "{refused}");
+    assert!(refused.contains("give at most 60"), "{refused}");
     let acknowledged = store.acknowledge(DB, up_to(60), "somebody", clock::now());
     acknowledged.expect("it is written");
     let mut auditor = scene.auditor(ALL);
