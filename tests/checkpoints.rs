@@ -253,7 +253,9 @@ fn a_checkpoint_is_verified_offline_by_as_many_auditors_as_are_required() {
     // damage beside it does not hide
     let run = verify(&format!("{both}\nno checkpoint\n"), &["--key", a]);
     assert!(
-        run.ends_with(1).stderr.contains("note 2 is not a valid checkpoint"),
+        run.ends_with(1)
+            .stderr
+            .contains("note 2 is not a valid checkpoint"),
         "{run:?}"
     );
     // standard input, and what the file says of itself

@@ -27,7 +27,7 @@ fn every_lie_is_caught_and_nothing_honest_accused() {
             lie.name()
         );
     }
-    assert!(table.contains(" 0 wrong, "), "{table}");
+    assert!(table.contains(" 0 wrong results, "), "{table}");
 }
 
 #[test]

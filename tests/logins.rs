@@ -409,7 +409,7 @@ fn a_refused_login_says_that_its_password_is_an_old_one() {
     let refused = refused.expect("a line");
     assert!(refused.contains("wrong user or password"), "{refused}");
     assert!(
-        refused.contains("the last good password is used"),
+        refused.contains("the last good password is still used"),
         "{refused}"
     );
     assert!(refused.contains("there is no such file"), "{refused}");
