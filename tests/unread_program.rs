@@ -259,12 +259,12 @@ fn a_value_that_one_auditor_read_and_another_is_told_is_not_there_shows_when_the
         (
             &program,
             &other,
-            "to this auditor that it does not have the values of transactions 7; the other one",
+            "to this auditor that it does not have the values of transactions 7, but the other one",
         ),
         (
             &other,
             &program,
-            "to the other auditor that it does not have the values of transactions 7; this one",
+            "to the other auditor that it does not have the values of transactions 7, but this one",
         ),
     ] {
         let export = exporter.run(&["roots", "export"]);
