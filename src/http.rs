@@ -92,7 +92,7 @@ fn agent(roots: &Roots, timeout: Duration, proxy: Option<ureq::Proxy>) -> Agent 
 /// What went wrong, in words that hold nothing of the URL.
 fn kind(error: &ureq::Error) -> String {
     match error {
-        ureq::Error::Timeout(_) => "no answer in time".into(),
+        ureq::Error::Timeout(_) => "no response in time".into(),
         ureq::Error::HostNotFound => "no such host".into(),
         ureq::Error::ConnectionFailed => "no connection".into(),
         ureq::Error::ConnectProxyFailed(answer) => {
@@ -105,6 +105,6 @@ fn kind(error: &ureq::Error) -> String {
         },
         ureq::Error::Rustls(error) => format!("TLS: {}", Shown::new(&error.to_string())),
         ureq::Error::Tls(what) => format!("TLS: {what}"),
-        _ => "the answer is no HTTP that is understood".into(),
+        _ => "the response is not valid HTTP".into(),
     }
 }

@@ -76,7 +76,7 @@ fn closing_after_the_good_history_was_restored_keeps_the_trusted_state() {
         let alarm = scene.audit.open_alarm(DATABASE);
         let closed = scene.alarm(&["close", &alarm]);
         let text = &closed.ends_with(0).stdout;
-        assert!(text.contains("stays transaction 25"), "{text}");
+        assert!(text.contains("is still transaction 25"), "{text}");
         assert!(text.contains("opens the alarm again"), "{text}");
         assert_eq!(scene.trusted(), trusted);
         scene.audit.once().ends_with(2);
@@ -154,7 +154,7 @@ fn adopting_says_what_is_given_up_and_needs_consent() {
             format!("gives up the trusted state: transaction 25, hash {trusted}, trusted");
         assert!(text.contains(&given_up), "{text}");
         assert!(
-            text.contains("gives up transactions 21 to 25 as proven"),
+            text.contains("gives up transactions 21 to 25, which were proven"),
             "{text}"
         );
         let adopted = format!("names: transaction 30, hash {}", forged.hash);
@@ -266,10 +266,10 @@ fn adopting_is_refused_once_the_trusted_state_was_extended() {
     let refused = scene.alarm(&["adopt", &alarm, "--yes"]);
     let text = &refused.ends_with(3).stderr;
     assert!(
-        text.contains("transaction 25, which was replaced since"),
+        text.contains("it was transaction 25 at the alarm"),
         "{text}"
     );
-    assert!(text.contains("transaction 26 is trusted now"), "{text}");
+    assert!(text.contains("is transaction 26 now"), "{text}");
     assert_eq!(scene.trusted(), trusted);
     scene.alarm(&["list"]).ends_with(2);
     scene.alarm(&["close", &alarm]).ends_with(0);
@@ -380,7 +380,7 @@ fn signed() -> Scene {
     }
 }
 
-const LOST: &str = "signed before and is not now";
+const LOST: &str = "signed before and is not signed now";
 
 #[test]
 fn a_lost_signature_is_warned_of_until_it_is_back_or_acknowledged() {
@@ -496,7 +496,7 @@ fn an_acknowledgement_that_is_damaged_counts_no_more_and_says_so() {
     run.is(0, DATABASE, "consistent");
     assert!(run.stderr.contains(LOST), "{run:#?}");
     assert!(
-        run.stderr.contains("no acknowledged fact counts"),
+        run.stderr.contains("acknowledged facts are ignored"),
         "{run:#?}"
     );
     let refused = scene.audit.run(&words);

@@ -44,7 +44,7 @@ fn many_alarms_of_one_database_are_a_summary_and_the_first_three_and_all_of_them
     };
     assert_eq!(named(text), 3, "{text}");
     let more = format!(
-        "and {} more of this database: immuaudit alarm list {MANY} has",
+        "and {} more of this database: immuaudit alarm list {MANY} prints",
         count - 3
     );
     assert!(text.contains(&more), "{text}");

@@ -122,11 +122,11 @@ fn a_key_is_made_for_its_owner_alone_once_and_only_its_public_half_is_printed() 
             .run(&twice)
             .ends_with(3)
             .stderr
-            .contains("each key once")
+            .contains("different keys")
     );
     fs::write(&file, public.clone()).expect("a file");
     let wrong = program.run(&["config", "--check", "--audit-signing-key", &path]);
-    let told = "it is a public key: the file of immuaudit key new is wanted";
+    let told = "it is a public key: give the file of immuaudit key new";
     assert!(wrong.ends_with(3).stderr.contains(told), "{wrong:?}");
     fs::write(&file, private).expect("a file");
     let config = program.run(&["config", "--audit-signing-key", &path]);
@@ -252,14 +252,16 @@ fn a_checkpoint_is_verified_offline_by_as_many_auditors_as_are_required() {
     // damage beside it does not hide
     let run = verify(&format!("{both}\nno checkpoint\n"), &["--key", a]);
     assert!(
-        run.ends_with(1).stderr.contains("note 2: no checkpoint"),
+        run.ends_with(1)
+            .stderr
+            .contains("note 2 is not a valid checkpoint"),
         "{run:?}"
     );
     // standard input, and what the file says of itself
     fs::write(&path, &both).expect("a file");
     let file = path.display().to_string();
     let shown = program.run(&["checkpoint", "show", &file]);
-    let told = "says to be signed by zone-a, zone-b (not checked";
+    let told = "names zone-a, zone-b as its signer (not verified";
     assert!(shown.ends_with(0).stdout.contains(told), "{shown:?}");
     let mut command = program.command(&["checkpoint", "show", "-"]);
     let piped = command
@@ -327,7 +329,7 @@ fn after_a_history_was_given_up_nothing_of_it_is_signed_any_more() {
     fs::write(&copy, text).expect("a file");
     let copy = copy.display().to_string();
     let verified = program.run(&["checkpoint", "verify", &copy, "--key", &public]);
-    assert!(!verified.ends_with(0).stdout.contains("does not hold"));
+    assert!(!verified.ends_with(0).stdout.contains("signature is wrong"));
     let mut cut = scene.ledger.ledger("defaultdb").expect("a database");
     cut.truncate(0);
     scene.ledger.put_ledger("defaultdb", cut);
@@ -404,7 +406,7 @@ fn two_hashes_of_one_transaction_are_proof_if_the_server_signed_both() {
     fs::write(&both, pems.concat()).expect("a file");
     let both = both.display().to_string();
     let run = verify(&["--server-signing-pub-key", &both]);
-    let told = "the server signed two of them: it showed two histories";
+    let told = "the server signed two of them, so it showed two histories";
     assert!(run.ends_with(2).stderr.contains(told), "{run:?}");
     // a proof needs nobody's word, and is not hidden by what stands before it
     let other_key = scene.place.join("other-key");
@@ -431,6 +433,6 @@ fn two_hashes_of_one_transaction_are_proof_if_the_server_signed_both() {
     fs::write(&path, print_list(texts.iter().map(String::as_str))).expect("a file");
     // by one key alone, the other signature does not hold
     let run = verify(&["--server-signing-pub-key", &pem(&scene)]);
-    let told = "the server's signature does not hold: the state is not signed by a configured key";
+    let told = "the server's signature is wrong: the state is not signed by a configured key";
     assert!(run.ends_with(1).stdout.contains(told), "{run:?}");
 }

@@ -168,7 +168,7 @@ fn an_auditor_beside_the_clients_finds_nothing_wrong_and_reads_all_that_they_wri
     for database in ["defaultdb", "second"] {
         let last = server.state(database).unwrap().tx;
         assert!(last > 200, "{last}");
-        let whole = format!("{last} of {last} transactions read whole");
+        let whole = format!("{last} of {last} transactions read with all values");
         let status = program.run(&["status"]).stdout;
         assert!(
             status.contains(&whole),

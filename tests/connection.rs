@@ -91,7 +91,7 @@ fn an_answer_that_dribbles_ends_by_the_deadline_and_holds_up_no_other_database()
             assert!(fine, "{request}, {database}: {run:#?}");
             if verdict == "unreachable" {
                 let why = run.reason(database);
-                assert!(why.contains("no answer within"), "{request}: {why}");
+                assert!(why.contains("no response within"), "{request}: {why}");
             }
         }
         // a list that did not come is told beside the verdicts

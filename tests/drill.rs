@@ -27,7 +27,7 @@ fn every_lie_is_caught_and_nothing_honest_accused() {
             lie.name()
         );
     }
-    assert!(table.contains(" 0 wrong, "), "{table}");
+    assert!(table.contains(" 0 wrong results, "), "{table}");
 }
 
 #[test]
@@ -41,8 +41,8 @@ fn every_lie_is_listed_and_can_be_told_alone() {
     let output = drill(&["--lie", "fork"]).output().expect("one lie");
     assert_eq!(output.status.code(), Some(0));
     for (lie, told) in [
-        ("split-view", "give --views 2 in its place"),
-        ("peer-stale", "told by a peer, not by a server"),
+        ("split-view", "give --views 2 instead"),
+        ("peer-stale", "the lie of a peer, not of a server"),
     ] {
         let output = drill(&["--serve", "--lie", lie]).output().expect("no lie");
         assert_eq!(output.status.code(), Some(3));

@@ -123,7 +123,7 @@ fn an_answer_of_too_many_or_too_large_values_is_refused() {
     };
     caller.call(method::GET_ALL, keys(3)).bytes();
     let large = caller.call(method::GET_ALL, keys(65));
-    assert!(large.message().ends_with("ask for fewer"), "{large:?}");
+    assert!(large.message().ends_with("request fewer"), "{large:?}");
     let many = caller.call(method::GET_ALL, keys(2_501));
     assert!(
         many.message().starts_with("result size limit exceeded"),

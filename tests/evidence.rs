@@ -126,7 +126,7 @@ fn two_signed_states_of_one_transaction_are_proof_against_the_server() {
         "{run:#?}"
     );
     let run = verify(&program, &[]);
-    let word = "only those who trust this auditor";
+    let word = "only people who trust this auditor";
     assert!(run.ends_with(2).stdout.contains(word), "{run:#?}");
 }
 
@@ -142,7 +142,7 @@ fn an_older_state_that_is_signed_was_shown_and_its_order_is_the_auditors_word() 
     server.lie(Lie::ClaimsOlder);
     program.once().is(2, DATABASE, "rolled-back");
     let run = verify(&program, &[]);
-    let word = "both states bear the server's signature";
+    let word = "the server signed both states";
     assert!(run.ends_with(2).stdout.contains(word), "{run:#?}");
 }
 
@@ -164,7 +164,10 @@ fn evidence_that_was_edited_is_damaged_and_proves_nothing() {
     let checksum = immuaudit::ledger::Digest::of(&[content.as_bytes()]);
     fs::write(&file, format!("{content}# sha256: {checksum}\n")).expect("a file");
     let run = verify(&program, &[]);
-    assert!(run.ends_with(1).stdout.contains("not shown"), "{run:#?}");
+    assert!(
+        run.ends_with(1).stdout.contains("does not prove"),
+        "{run:#?}"
+    );
     let nowhere = folder.join("nowhere.toml");
     let words = ["evidence", "show", nowhere.to_str().expect("UTF-8")];
     program.run(&words).ends_with(3);
@@ -243,22 +246,22 @@ fn two_histories_are_parted_where_the_server_ceases_to_prove_the_others_states()
         (
             14,
             &[3, 7, 9, 12, 17, 18, 21, 25][..],
-            "the histories are the same up to transaction 12 at least, and differ from 17 on at the latest\n",
+            "the histories are the same up to at least transaction 12, and differ at the latest from transaction 17 on\n",
         ),
         (
             14,
             &[3, 13, 14, 15, 16, 30],
-            "the histories part at transaction 15: up to 14 they are the same\n",
+            "the histories are the same up to transaction 14, and differ from 15 on\n",
         ),
         (
             2,
             &[3, 7, 9],
-            "no common state was found: the histories differ from transaction 3 on at the latest\n",
+            "no common state was found: the histories differ at the latest from transaction 3 on\n",
         ),
         (
             20,
             &[3, 7, 9, 30],
-            "the histories are the same up to transaction 9 at least, and differ from 30 on at the latest\n",
+            "the histories are the same up to at least transaction 9, and differ at the latest from transaction 30 on\n",
         ),
     ] {
         let run = parted(common, steps);
@@ -280,7 +283,7 @@ fn a_replica_that_lags_behind_agrees_as_far_as_it_has_come() {
     ahead.once().is(0, DATABASE, "consistent");
     // transaction 20 is a state of both
     let run = compare(&behind, &ahead, &folder);
-    let due = "agree at transaction 20; the other is ahead, at 50";
+    let due = "agree at transaction 20; the other auditor is ahead, at 50";
     assert!(run.ends_with(0).stdout.contains(due), "{run:#?}");
     // the replica comes a part of the way, and proves the older state against its newer one
     let mut ledger = primary.ledger(DATABASE).expect("a database");
@@ -318,7 +321,7 @@ fn a_replica_proves_an_older_state_of_the_other_auditor_that_it_never_trusted_it
     let behind = Program::new(replica.port(), &folder.join("trust"));
     behind.once().is(0, DATABASE, "first-seen"); // at 35
     let run = compare(&behind, &ahead, &folder);
-    let due = "agree at transaction 30; the other is ahead, at 50";
+    let due = "agree at transaction 30; the other auditor is ahead, at 50";
     assert!(run.ends_with(0).stdout.contains(due), "{run:#?}");
 
     // one that rewrote what the other auditor trusts is found out, however far behind it is
@@ -343,7 +346,7 @@ fn states_that_a_lagging_replica_cannot_relate_are_not_comparable_yet() {
     ahead.once().is(0, DATABASE, "first-seen");
     let run = compare(&behind, &ahead, &folder);
     let due =
-        "not comparable yet: this server shows 20 transactions, and the other auditor trusts 50";
+        "not comparable yet: this server shows 20 transactions, but the other auditor trusts 50";
     assert!(run.ends_with(1).stdout.contains(due), "{run:#?}");
     behind.run(&["alarm", "list"]).ends_with(0);
     // caught up, it proves its own older state against the other's
@@ -393,12 +396,12 @@ fn every_damaged_file_has_the_remedy_of_its_own_kind() {
         (
             &["evidence", "verify", name][..],
             &whole,
-            "take the evidence file that immuaudit alarm list names",
+            "use the evidence file that immuaudit alarm list names",
         ),
         (
             &["evidence", "show", name],
             &whole,
-            "take the evidence file that immuaudit alarm list names",
+            "use the evidence file that immuaudit alarm list names",
         ),
         (&["compare", name], &export, "immuaudit roots export > FILE"),
     ];
@@ -504,7 +507,7 @@ fn a_running_auditor_is_asked_for_what_it_trusts() {
     }
     // each is told by itself: another page, no page, nobody there, no answer in time
     let run = program.run(&["compare", &format!("{url}version")]);
-    let why = "no list of states";
+    let why = "not a list of states";
     assert!(run.ends_with(1).stderr.contains(why), "{run:#?}");
     let run = program.run(&["compare", &format!("{url}nowhere")]);
     assert!(run.ends_with(1).stderr.contains("status 404"), "{run:#?}");

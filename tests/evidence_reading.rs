@@ -283,7 +283,7 @@ fn a_broken_link_without_one_of_its_two_proofs_rests_on_the_auditors_record() {
     let mut without = evidence.clone();
     without.answers.retain(|answer| !is_proof_of(answer, 139));
     let said = verified(&without).expect("the transaction is proven");
-    assert!(said.contains("auditor's record"), "{said}");
+    assert!(said.contains("this auditor recorded"), "{said}");
     let mut alone = evidence.clone();
     alone.answers.retain(|answer| is_proof_of(answer, 139));
     assert!(!alone.answers.is_empty());
@@ -305,7 +305,7 @@ fn a_value_that_is_too_long_for_evidence_leaves_its_transaction_there() {
     let evidence = evidence(&scene).remove(0);
     let said = verified(&evidence).expect("shown");
     assert!(said.contains("transaction 21 is proven"), "{said}");
-    assert!(said.contains("auditor's record"), "{said}");
+    assert!(said.contains("this auditor recorded"), "{said}");
     let shortened = evidence
         .answers
         .iter()
@@ -339,7 +339,7 @@ fn evidence_of_values_that_come_by_key_alone_is_shown_offline() {
         let found = evidence(&scene);
         assert_eq!(found.len(), 1, "{server:?}");
         let said = verified(&found[0]);
-        let due = "a value was sent that hashes to another hash";
+        let due = "the hash of a sent value differs";
         assert!(
             said.as_ref().is_ok_and(|said| said.contains(due)),
             "{server:?}: {said:?}"
@@ -365,7 +365,7 @@ fn findings_about_long_values_are_held_without_the_values() {
     assert_eq!(evidence(&scene).len(), 16);
     for evidence in evidence(&scene) {
         let said = verified(&evidence).expect("shown");
-        assert!(said.contains("auditor's record"), "{said}");
+        assert!(said.contains("this auditor recorded"), "{said}");
     }
     assert!(most < MOST, "{most} KiB");
 }

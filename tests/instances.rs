@@ -240,9 +240,9 @@ fn one_is_told_to_read_its_settings_again(booted: &Booted) {
 fn one_that_never_ran_or_cannot_be_read_is_not_well(booted: &Booted) {
     let folder = "/etc/immudb/immuaudit.d";
     for (file, text, code, says) in [
-        ("idle.toml", "", 3, "nothing is known of"),
+        ("idle.toml", "", 3, "has no stored states"),
         ("wrong.toml", "immudb-port = true", 3, "wrong.toml:1"),
-        ("Not-A-Name.toml", "", 3, "no name of an instance"),
+        ("Not-A-Name.toml", "", 3, "not a valid name of an instance"),
     ] {
         let write = format!("echo '{text}' >{folder}/{file}");
         booted.does(&["sh", "-c", &write]);

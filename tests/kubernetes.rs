@@ -395,7 +395,9 @@ fn nobody_is_warned_of_what_the_kubelet_makes_of_a_volume() {
         assert!(output.status.success(), "{output:?}");
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
-    let loose = |said: &str| said.contains("is open to others") || said.contains("belongs to user");
+    let loose = |said: &str| {
+        said.contains("is accessible to other users") || said.contains("belongs to user")
+    };
     run(true);
     kubelet();
     let said = run(true);
@@ -406,7 +408,7 @@ fn nobody_is_warned_of_what_the_kubelet_makes_of_a_volume() {
     let open = format!("chmod o+rw $(find {path} -name '*.state')");
     Command::new("sh").args(["-c", &open]).output().unwrap();
     let said = run(true);
-    assert!(said.contains("is open to others"), "{said}");
+    assert!(said.contains("is accessible to other users"), "{said}");
 }
 
 /// A pod of an IPv6-only cluster, where loopback has no IPv4.

@@ -49,7 +49,7 @@ fn a_value_of_30_mib_is_read_whole_within_the_limit_that_follows_from_the_settin
         let raised = match told.stderr.split("set it to ").nth(1) {
             Some(advice) => {
                 let size = advice.split(' ').next().unwrap_or_default().to_owned();
-                let memory = advice.split(" limit on memory to ").nth(1);
+                let memory = advice.split(" memory limit to ").nth(1);
                 let memory = memory.and_then(|memory| memory.split(' ').next());
                 let due = memory_needed(size.parse().expect("a number")).to_string();
                 assert_eq!(memory, Some(&*due), "{advice}");
@@ -66,7 +66,7 @@ fn a_value_of_30_mib_is_read_whole_within_the_limit_that_follows_from_the_settin
         let mut peaks = vec![];
         let (run, peak) = sampling.once_measured();
         run.is(0, DATABASE, "consistent");
-        assert!(!run.stderr.contains("limit on memory"), "{run:#?}");
+        assert!(!run.stderr.contains("memory limit"), "{run:#?}");
         peaks.push(peak);
         let (run, peak) = program.run_measured(&["sweep"]);
         run.ends_with(0);
@@ -98,9 +98,9 @@ fn a_limit_that_a_raised_setting_does_not_fit_in_is_warned_of() {
     let place = Place::new();
     let cgroup = Cgroup::of(64 * MIB);
     let program = Program::new(embedded.port(), &place.join("state")).run_by(cgroup.prefix());
-    let warning = "the limit on memory is 64 MiB";
+    let warning = "the memory limit is 64 MiB";
     let default = program.once();
-    assert!(!default.stderr.contains("limit on memory"), "{default:#?}");
+    assert!(!default.stderr.contains("memory limit"), "{default:#?}");
     let raised = program.with(&["--max-recv-msg-size", "33554432"]).once();
     let told = raised.stderr.matches(warning).count();
     assert_eq!(told, usize::from(cgroup.is_enforced()), "{raised:#?}");

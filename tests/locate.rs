@@ -160,7 +160,7 @@ fn whatever_lie_is_told_during_the_search_nothing_is_said_to_stand_that_does_not
     if let Present::Shows { window, .. } = &located.present {
         assert!(stands(window) <= 155 && !window.undecided.is_empty());
         assert!(
-            window.to_string().contains("the window is the wider"),
+            window.to_string().contains("so the range is wider"),
             "{window}"
         );
     }
@@ -192,7 +192,7 @@ fn the_alarm_carries_the_window_and_costs_no_more_than_twice_the_logarithm() {
     let window = outcome.window.as_ref().unwrap();
     assert_eq!(window.doubtful(), Some(151..=160));
     let why = outcome.why();
-    assert!(why.contains("everything up to transaction 150"), "{why}");
+    assert!(why.contains("transactions up to 150"), "{why}");
     assert!(why.contains("the rewrite begins in 151..160"), "{why}");
     let calls: u64 = embedded.calls().values().sum();
     assert!(calls <= 3 + 9, "{:?}", embedded.calls());
@@ -238,12 +238,12 @@ fn the_verb_tells_people_programs_and_the_evidence() {
     }
     let honest = embedded.ledger(DATABASE).unwrap();
     let run = audit.run(&["locate", DATABASE]);
-    let said = "this looked at headers and states, not at values";
+    let said = "only headers and states were verified";
     assert!(run.stdout.contains(said), "{run:#?}");
     assert!(
-        run.ends_with(0)
-            .stdout
-            .contains("no header: every trusted state is proven to be part of what is shown")
+        run.ends_with(0).stdout.contains(
+            "no header: every trusted state is proven to be part of the server's history"
+        )
     );
 
     let mut forged = honest.clone();
@@ -265,7 +265,7 @@ fn the_verb_tells_people_programs_and_the_evidence() {
         "history was rewritten",
         "transactions 1..33, audited by",
         "transaction 34 is the first that was rewritten",
-        "a good one to restore from",
+        "a good source for a restore",
         "changed \"key/33\": \"value 33\" there, \"forged\" here",
         "What to do next",
         "immuaudit alarm close --dir=",
@@ -299,7 +299,7 @@ fn the_verb_tells_people_programs_and_the_evidence() {
     assert!(
         run.ends_with(1)
             .stdout
-            .contains("nothing is trusted of this database")
+            .contains("this auditor has no trusted state of the database")
     );
     audit.run(&["locate"]).ends_with(3);
     audit
@@ -329,9 +329,9 @@ fn after_a_value_alarm_every_broken_transaction_is_listed_with_its_time() {
         text.contains("a value differs: 60 transactions, written 20"),
         "{text}"
     );
-    assert!(text.contains("as the server says"), "{text}");
-    assert!(text.contains("the values named above do not"), "{text}");
-    assert!(!text.contains("everything that was trusted"), "{text}");
+    assert!(text.contains("according to the server"), "{text}");
+    assert!(text.contains("the values named above differ"), "{text}");
+    assert!(!text.contains("extends every trusted state"), "{text}");
     let said = "the values of 60 transactions were read";
     assert!(text.contains(said), "{text}");
     let list = audit.run(&["alarm", "list", "--json"]);

@@ -202,7 +202,7 @@ fn what_differs_is_told_as_far_as_it_is_kept_at_once() {
         let compared = auditor.against_server(DATABASE, shown, &mut other, ShownValues::No);
         let differences = compared.unwrap().unwrap();
         let unproven = differences.unproven.as_ref().map(|why| why.as_str());
-        let due = (!told).then_some("more differs than is kept at once");
+        let due = (!told).then_some("there are more differences than the memory limit allows");
         assert_eq!(unproven, due, "{both} {longer}");
     }
 }

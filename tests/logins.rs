@@ -386,7 +386,7 @@ fn a_password_file_that_is_missing_or_empty_leaves_the_last_good_password_in_use
     fs::remove_file(passwords.place.join("password")).expect("it was there");
     passwords.embedded.forget_tokens();
     running.wait_for_cycles(3);
-    running.wait_for("WARN  the last good password is used, because --audit-password-file");
+    running.wait_for("WARN  the last good password is still used, because --audit-password-file");
     passwords.write("");
     passwords.embedded.forget_tokens();
     running.wait_for_cycles(3);
@@ -409,7 +409,7 @@ fn a_refused_login_says_that_its_password_is_an_old_one() {
     let refused = refused.expect("a line");
     assert!(refused.contains("wrong user or password"), "{refused}");
     assert!(
-        refused.contains("the last good password is used"),
+        refused.contains("the last good password is still used"),
         "{refused}"
     );
     assert!(refused.contains("there is no such file"), "{refused}");

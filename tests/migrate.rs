@@ -191,10 +191,13 @@ fn files_that_are_no_states_change_nothing_and_say_what_to_do() {
     fs::write(folder.join("bad/.state"), "\nshop:no state\n").unwrap();
     for (name, told) in [
         ("none", "none: No such file"),
-        ("empty", "no file called .state in it: name the folder"),
+        (
+            "empty",
+            "the folder has no file with the name .state: name the folder",
+        ),
         (
             "bad",
-            ".state:2: not NAME:BASE64 of a state; nothing was imported",
+            ".state:2: the line is not NAME:BASE64 of a state; nothing was imported",
         ),
     ] {
         let run = import(&folder.join(name));
@@ -213,7 +216,10 @@ fn what_the_operator_forgets_is_trusted_no_more() {
     scene.auditor().once().is(0, "defaultdb", "first-seen");
     let run = scene.auditor().run(&["roots", "forget", "defaultdb"]);
     run.ends_with(0);
-    let (before, after) = run.stdout.split_once("will be trusted no more").unwrap();
+    let (before, after) = run
+        .stdout
+        .split_once("will not be trusted any more")
+        .unwrap();
     assert!(
         before.contains("transaction 5") && after.contains("forgotten"),
         "{run:#?}"

@@ -189,5 +189,9 @@ fn from_cron_nothing_is_said_while_all_is_well_and_the_reason_when_not() {
     assert!(run.stdout.contains("unreachable"), "{run:#?}");
     // new databases could not be looked for either, which the line of no database tells
     assert_eq!(run.stderr.lines().count(), 1, "{run:#?}");
-    assert!(run.stderr.contains("no list of databases"), "{run:#?}");
+    assert!(
+        run.stderr
+            .contains("the list of databases could not be read"),
+        "{run:#?}"
+    );
 }

@@ -237,7 +237,7 @@ fn a_json_line_of_tampering_has_a_member_for_each_fact() {
     assert_eq!(member(line, "hash").len(), 64, "{line}");
     assert!(fs::metadata(member(line, "evidence")).is_ok(), "{line}");
     assert!(
-        member(line, "next_step").starts_with("leave the server"),
+        member(line, "next_step").starts_with("do not change the server"),
         "{line}"
     );
     // the adopt command would ask; without a terminal it changes nothing

@@ -271,10 +271,10 @@ fn a_settings_file_that_anybody_can_write_names_no_program() {
     fs::create_dir(scene.place.join("etc")).expect("a directory");
     let good = scene.place.join("etc/settings.toml");
     for (path, mode, wanted, told) in [
-        (&good, 0o666, 3, "others can write it"),
+        (&good, 0o666, 3, "other users can write it"),
         (&good, 0o600, 0, ""),
         (&file, 0o600, 3, "audit-exec (/"),
-        (&file, 0o600, 3, "not taken from"),
+        (&file, 0o600, 3, "ignored in"),
     ] {
         fs::write(path, "audit-exec = \"/bin/true\"\n").expect("a file");
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("its mode");

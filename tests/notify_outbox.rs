@@ -246,7 +246,7 @@ fn a_receiver_that_never_answers_is_hung_up_on_and_asked_again() {
         &receiver.url(),
     ];
     let mut running = scene.program(&args).start(&[]);
-    running.wait_for("no answer in time");
+    running.wait_for("no response in time");
     receiver.answer("200 OK");
     running.wait_for("notified receiver=");
     let ids: Vec<String> = receiver.received().iter().map(id).collect();

@@ -54,21 +54,21 @@ fn verbs_that_read_files_take_the_only_server_of_the_directory_and_name_several(
     for words in [["status", "-p", "1"], ["status", "--server-label", "ledgr"]] {
         let wrong = run(&dir, &words);
         let text = &wrong.ends_with(3).stderr;
-        assert!(text.contains("known there: ledger"), "{text}");
+        assert!(text.contains("the directory has: ledger"), "{text}");
     }
     // and nothing is guessed between two
     audit("second", "localhost");
     for words in readers {
         let wrong = run(&dir, words);
         let text = &wrong.ends_with(3).stderr;
-        assert!(text.contains("known there: ledger, second"), "{text}");
+        assert!(text.contains("the directory has: ledger, second"), "{text}");
     }
     // nor is a server taken to be asked
     let none = run(&other.join("state"), &["status"]);
     assert!(
         none.ends_with(3)
             .stderr
-            .contains("nothing is known of 127.0.0.1:3322"),
+            .contains("server 127.0.0.1:3322 has no stored states"),
         "{none:#?}"
     );
 }

@@ -208,7 +208,7 @@ fn the_page_is_for_everybody_in_every_condition() {
     ));
     let mut stalled = one.snapshot();
     stalled.stalled = Duration::from_secs(4_000);
-    pages.push(("one-stalled", stalled, "The audit stands still", 0));
+    pages.push(("one-stalled", stalled, "The audit makes no progress", 0));
 
     let every = board();
     every_row(&every);
@@ -278,7 +278,7 @@ fn the_worst_comes_first_and_an_accusation_by_other_databases_before_all() {
     for snapshot in [&mut alone, &mut beside] {
         (snapshot.whole.cycles, snapshot.whole.last_complete) = (1, true);
         let untrusted = &mut snapshot.whole.untrusted;
-        untrusted.text = "nothing is trusted of 1".into();
+        untrusted.text = "1 database without a trusted state".into();
         (untrusted.unproven, untrusted.accusing) = (1, 1);
         untrusted.worst = Some(Verdict::Tampered(Tampering::Signature));
         assert!(page(snapshot).contains("<h1>Tampering</h1>"));
@@ -297,7 +297,7 @@ fn databases_without_a_trusted_state_are_one_line_of_the_table() {
     let html = page(&board.snapshot());
     let line = html
         .lines()
-        .find(|line| line.contains("nothing is trusted of"));
+        .find(|line| line.contains("without a trusted state"));
     let line = line.expect("a line");
     assert!(
         line.contains("others</th><td class=\"rest\" colspan=\"7\">"),

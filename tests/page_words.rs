@@ -13,10 +13,10 @@ use immuaudit::server::Calls;
 use immuaudit::trust::{Acknowledgement, Store};
 use support::value_scene::{ALL, DB, Scene};
 
-const VALUES: &str = "A stored value is not what was written";
+const VALUES: &str = "A stored value differs from the written value";
 const WELL: &str = "All is well";
 const ATTENTION: &str = "Needs attention";
-const HISTORY: &str = "contradicts what it had shown before";
+const HISTORY: &str = "contradicts its earlier history";
 
 /// The page after a cycle.
 fn told(board: &Board, auditor: &mut Auditor) -> String {
@@ -46,7 +46,10 @@ fn an_alarm_about_a_value_offers_no_adoption_and_accuses_no_history() {
     let scene = Scene::of_sixty();
     let (board, mut auditor) = (board(), scene.auditor(ALL));
     let good = told(&board, &mut auditor);
-    assert!(good.contains("The database extends what"), "{good}");
+    assert!(
+        good.contains("The database extends its trusted state"),
+        "{good}"
+    );
     scene.embedded.lie(Lie::EditedValue);
     told(&board, &mut auditor);
     scene.embedded.be_honest(); // the alarms stay
@@ -180,5 +183,5 @@ fn what_is_left_out_of_a_list_names_the_setting_that_selects_it() {
     assert!(many.contains("290001 are left out"), "{many}");
     assert!(many.contains("--audit-databases"), "{many}");
     let one = Trouble::NotReached(1).to_string();
-    assert!(one.contains("for 1 database of"), "{one}");
+    assert!(one.contains("for 1 database without"), "{one}");
 }

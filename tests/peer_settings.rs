@@ -85,12 +85,12 @@ fn what_is_wrong_with_a_peer_is_refused_with_flag_or_file_line_and_key() {
         (
             "[[peer]]\nurl = \"https://h/TOKEN\"\n".to_owned(),
             none,
-            "settings.toml:1: [[peer]]: it has no keys",
+            "settings.toml:1: [[peer]]: keys is missing",
         ),
         (
             format!("{table}username = \"me\"\n"),
             none,
-            "settings.toml:1: [[peer]]: wanted are both of username and password-file",
+            "settings.toml:1: [[peer]]: expected both username and password-file",
         ),
         (
             format!("{table}ca = \"none\"\n"),
@@ -100,12 +100,12 @@ fn what_is_wrong_with_a_peer_is_refused_with_flag_or_file_line_and_key() {
         (
             format!("{table}Keys = [\"{one}\"]\n"),
             none,
-            "settings.toml:4: [[peer]]: keys is there twice",
+            "settings.toml:4: [[peer]]: the key keys occurs twice",
         ),
         (
             format!("[[peer]]\nurl = \"https://h\"\nkeys = [\"{one}\", \"{other}\"]\n"),
             none,
-            "expected one key or several, all of one name",
+            "expected one or more keys with the same name",
         ),
         (
             format!("[[peer]]\nurl = \"https://h\"\nkeys = [\"{one}x\"]\n"),
@@ -115,22 +115,22 @@ fn what_is_wrong_with_a_peer_is_refused_with_flag_or_file_line_and_key() {
         (
             "[[peer]]\nurl = \"https://h\"\nkeys = [1]\n".to_owned(),
             none,
-            "peer.keys (settings.toml:3): found an array; expected an array of texts in quotes",
+            "peer.keys (settings.toml:3): found an array; expected an array of strings in quotes",
         ),
         (
             "[peer]\nurl = \"https://h\"\n".to_owned(),
             none,
-            "peer (settings.toml:1): found a table; expected [[peer]] in two brackets",
+            "peer (settings.toml:1): found a table; expected [[peer]] with two brackets",
         ),
         (
             format!("{table}{table}"),
             none,
-            "settings.toml:4: [[peer]]: another one has a key of the name \"zone-a\" too",
+            "settings.toml:4: [[peer]]: another peer has a key with the name \"zone-a\" too",
         ),
         (
             table.clone(),
             &[of_flag.as_str()],
-            "settings.toml:1: [[peer]]: another one has a key of the name \"zone-a\" too",
+            "settings.toml:1: [[peer]]: another peer has a key with the name \"zone-a\" too",
         ),
         (
             String::new(),
@@ -140,7 +140,7 @@ fn what_is_wrong_with_a_peer_is_refused_with_flag_or_file_line_and_key() {
         (
             table.clone(),
             &["--audit-peers-required=2"],
-            "--audit-peers-required: \"2\" is not valid; expected no more than there are peers: 1",
+            "--audit-peers-required: \"2\" is not valid; expected at most the number of peers, 1",
         ),
     ] {
         let run = check(&scene, &file, flags);
@@ -153,7 +153,7 @@ fn what_is_wrong_with_a_peer_is_refused_with_flag_or_file_line_and_key() {
         );
         assert!(!stderr.contains("TOKEN"), "{stderr}");
         if told.starts_with("--audit-peer: ") {
-            assert!(short.contains("one URL for each key's name"), "{short}");
+            assert!(short.contains("one URL for each key name"), "{short}");
         }
     }
 }

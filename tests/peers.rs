@@ -195,9 +195,9 @@ fn a_split_and_a_disagreement_name_the_last_transaction_that_both_agreed_on_befo
             let outcome = peering.cycle(&mut auditor);
             let why = outcome.why();
             assert_ne!(outcome.exit(), Exit::Good, "{outcome:?}");
-            let named = why.ends_with("; the two agreed last on transaction 10");
+            let named = why.ends_with("; the last transaction on which both agreed is 10");
             assert_eq!(named, due, "{common} {shown} {signs}: {why}");
-            assert_eq!(why.contains("agreed last"), due, "{why}");
+            assert_eq!(why.contains("on which both agreed"), due, "{why}");
         }
     }
 }

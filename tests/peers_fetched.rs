@@ -133,7 +133,7 @@ fn a_peer_that_is_silent_down_huge_or_leads_elsewhere_keeps_no_other_from_being_
     ]);
     let told = told(&hearing);
     for (place, due) in [
-        "no answer in time",
+        "no response in time",
         "connection",
         "longer than 1048576 bytes",
         "status 302",

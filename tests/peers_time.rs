@@ -162,7 +162,7 @@ fn what_was_given_up_here_is_no_second_history_though_a_peer_confirms_it_anew() 
     let outcome = peering.cycle(&mut auditor);
     is_well(&outcome, Standing::Pending);
     let why = outcome.peers[0].why.clone().unwrap_or_default();
-    assert!(why.contains("given up here"), "{why}");
+    assert!(why.contains("was given up"), "{why}");
     peering.says(theirs.0); // without the signature as well
     is_well(&peering.cycle(&mut auditor), Standing::Pending);
     peering.says_signed(never_seen);

@@ -90,7 +90,7 @@ fn a_fork_is_placed(version: &str) {
     // a tree that lags behind, as an old server's does, leaves parts out of its proofs, which take calls
     // of their own
     assert!(number(&run, "questions").unwrap() <= 20);
-    assert!(reason.contains("still stands"), "{reason}");
+    assert!(reason.contains("are intact"), "{reason}");
 
     // without it, in its window of 50
     std::fs::rename(
@@ -170,7 +170,7 @@ fn a_rollback_and_a_replacement(version: &str, server: &Path) {
     let run = audit.once();
     run.is(2, DATABASE, "rolled-back");
     assert!(
-        run.reason(DATABASE).contains("are gone"),
+        run.reason(DATABASE).contains("are missing"),
         "{version}: {run:#?}"
     );
     let run = audit.run(&["locate", DATABASE, "--json"]);

@@ -150,7 +150,8 @@ fn renewed_certificates_are_used_for_the_next_connection_and_wrong_ones_are_not(
     fs::write(mutual.path("client.pem"), "no certificate\n").expect("a file");
     real.stop();
     // before it is there again: where no call fails, gRPC connects again with what it has
-    running.wait_for("WARN  the last good certificates and key are used, because --certificate");
+    running
+        .wait_for("WARN  the last good certificates and key are still used, because --certificate");
     let real = mutual.serve(&server, "second");
     running.wait_for_more("proven=1", 2);
     running.signal("TERM");

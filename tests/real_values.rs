@@ -126,7 +126,7 @@ fn truncated_values_are_said_to_be_and_nobody_is_accused() {
     assert!(
         status
             .stdout
-            .contains("were dropped, as the ledger itself records"),
+            .contains("the ledger records that the values of transactions before"),
         "{status:#?}"
     );
 }

@@ -112,19 +112,19 @@ fn what_is_wrong_in_a_table_is_refused_with_file_line_and_key() {
         ),
         (
             format!("{table}when = \"every-check\"\nWhen = \"tampering\"\n"),
-            "settings.toml:5: [[receiver]]: when is there twice",
+            "settings.toml:5: [[receiver]]: the key when occurs twice",
         ),
         (
             "[[receiver]]\nurl = \"https://h/TOKEN\"\n".to_owned(),
-            "settings.toml:1: [[receiver]]: it has no name",
+            "settings.toml:1: [[receiver]]: name is missing",
         ),
         (
             format!("{table}\n{table}"),
-            "settings.toml:5: [[receiver]]: an earlier one has the name \"pager\" too",
+            "settings.toml:5: [[receiver]]: an earlier receiver has the name \"pager\" too",
         ),
         (
             "[receiver]\nname = \"pager\"\n".to_owned(),
-            "receiver (settings.toml:1): found a table; expected [[receiver]] in two brackets",
+            "receiver (settings.toml:1): found a table; expected [[receiver]] with two brackets",
         ),
         (
             "[[receiver]]\nname = \"a:b\"\nurl = \"https://h/TOKEN\"\n".to_owned(),

@@ -101,7 +101,7 @@ fn wrong_settings_are_told_with_file_and_line_and_those_of_before_stay() {
     assert!(!log.contains(SECOND) && log.contains("ERROR"), "{log}");
     fs::set_permissions(&scene.config, fs::Permissions::from_mode(0o666)).expect("its mode");
     reload(&mut running, KEPT);
-    running.wait_for("others can write it");
+    running.wait_for("other users can write it");
     scene.settings("audit-interval = \"50ms\"\n");
     reload(&mut running, READ);
     running.wait_for(&format!("database={SECOND} verdict=first-seen"));

@@ -328,13 +328,13 @@ fn what_is_risky_is_remarked_upon() {
     assert_eq!(
         told(given(&[])),
         [
-            "logging in with immudb's own default password: change it on the server, and give the new one by --audit-password-file"
+            "the login uses immudb's default password: change it on the server, and give the new one with --audit-password-file"
         ]
     );
     assert_eq!(
         told(given(&["--audit-password=x"])),
         [
-            "--audit-password on the command line is seen by others on this machine: use --audit-password-file"
+            "other users of this machine can see --audit-password on the command line: use --audit-password-file"
         ]
     );
     let place = given(&["-a=db.example"]).variable("IMMUAUDIT_AUDIT_PASSWORD", "x");
@@ -348,7 +348,7 @@ fn what_is_risky_is_remarked_upon() {
     let place = place.arguments(&["--audit-password-file", &path]);
     assert_eq!(
         told(place),
-        ["everybody on this machine can read the password in password: chmod o= password"]
+        ["every user of this machine can read the password in password: run chmod o= password"]
     );
     let place = Place::new().file("immuaudit.toml", "audit-password = \"x\"\n");
     let path = place.at("immuaudit.toml");
@@ -356,7 +356,7 @@ fn what_is_risky_is_remarked_upon() {
     assert_eq!(
         told(place),
         [
-            "everybody on this machine can read the password in immuaudit.toml: chmod o= immuaudit.toml"
+            "every user of this machine can read the password in immuaudit.toml: run chmod o= immuaudit.toml"
         ]
     );
 }

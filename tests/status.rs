@@ -159,8 +159,11 @@ fn where_nothing_is_known_yet_json_has_only_objects() {
     assert_eq!(lines.len(), 1, "{run:#?}");
     assert!(lines[0].starts_with('{'), "{run:#?}");
     let text = program.run(&["status"]).stdout;
-    assert!(text.contains("nothing is known yet"), "{text}");
-    assert!(text.contains("last cycle: no list of databases"), "{text}");
+    assert!(text.contains("no database has been audited yet"), "{text}");
+    assert!(
+        text.contains("last cycle: the list of databases could not be read"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -178,7 +181,7 @@ fn a_lost_signature_is_not_well_until_it_is_acknowledged() {
     let text = &run.ends_with(1).stdout;
     assert!(text.contains("tested: Needs attention"), "{text}");
     assert!(
-        text.contains("the state was signed before and is not now"),
+        text.contains("the state was signed before and is not signed now"),
         "{text}"
     );
     program.run(&["acknowledge", DB, "--unsigned"]).ends_with(0);

@@ -40,7 +40,7 @@ fn a_run_of_one_cycle_goes_on_with_the_paced_sweep() {
     let status = cron.program.run(&["status"]);
     let text = &status.ends_with(0).stdout;
     assert!(
-        text.contains("100 of 100 transactions read whole"),
+        text.contains("100 of 100 transactions read with all values"),
         "{text}"
     );
     assert!(text.contains("within a day: 100%"), "{text}");
@@ -56,7 +56,7 @@ fn each_run_of_one_cycle_reads_its_part_of_a_long_sweep() {
     };
     assert_ne!(at(), "null");
     let status = cron.program.run(&["status"]).stdout;
-    assert!(status.contains("sweep under way"), "{status}");
+    assert!(status.contains("sweep in progress"), "{status}");
     // no sweep has ended yet, so none counts
     assert!(status.contains("within a day: 0.0%"), "{status}");
 }

@@ -162,7 +162,7 @@ fn a_url_that_is_refused_is_not_shown_either() {
     }
     let masked = scene.program(&["--audit-notification-url", "https://h/***"]);
     let told = printed(&masked.run(&["config", "--check"]), 3);
-    assert!(told.contains("*** stands for what is not shown"), "{told}");
+    assert!(told.contains("*** replaces the hidden part"), "{told}");
 }
 
 #[test]

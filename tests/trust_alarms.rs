@@ -88,7 +88,7 @@ fn an_open_alarm_does_not_freeze_the_trust() {
     let refused = store.adopt(&alarm.id, "kim", at(8)).unwrap_err();
     let text = refused.to_string();
     assert!(
-        text.contains("replaced since") && text.contains("transaction 6 is trusted now"),
+        text.contains("was replaced") && text.contains("is transaction 6 now"),
         "{text}"
     );
     assert_eq!(store.open_alarms(None).unwrap().len(), 1);

@@ -224,7 +224,7 @@ fn the_size_to_set_holds_the_largest_of_several_transactions() {
         let size = |advice: &str| advice.split(' ').next().expect("a size").parse::<i32>();
         let size = size(advice[0]).expect("a number");
         assert!(advice.iter().all(|of| of.starts_with(&size.to_string())));
-        assert!(why.contains("a limit on memory to "), "{why}");
+        assert!(why.contains("the memory limit to "), "{why}");
         scene.max_answer = size;
         let outcome = cycle(&mut scene.auditor(ALL));
         assert_eq!(outcome.verdict, Verdict::Consistent, "{outcome:?}");
@@ -237,7 +237,7 @@ fn a_state_that_is_too_large_is_no_reason_to_take_larger_answers() {
     let mut auditor = scene.trusting();
     scene.embedded.lie(Lie::HugeReply);
     let why = cycle(&mut auditor).why();
-    assert!(why.contains("do not raise it"), "{why}");
+    assert!(why.contains("do not raise the limit"), "{why}");
     assert!(!why.contains("set it to"), "{why}");
 }
 

@@ -27,10 +27,10 @@ fn a_sweep_that_could_not_read_a_transaction_ends_with_1_and_its_id() {
     let run = program.run(&["sweep", "--audit-sample", "0"]);
     run.ends_with(1);
     for told in [
-        "19 of 20 transactions read whole",
+        "19 of 20 transactions read with all values",
         "could not be read: transactions 7",
-        "transaction 7 does not come, though the server answers: ",
-        ": not answered: the call ended as unavailable",
+        "transaction 7 is not returned, although the server responds to other calls: ",
+        ": no response: the call ended with the status unavailable",
     ] {
         assert!(run.stdout.contains(told), "{told}: {run:#?}");
     }
@@ -67,7 +67,8 @@ fn absent_values_are_told_everywhere_and_cost_a_sweep_its_exit_code() {
         "{run:#?}"
     );
     assert!(
-        run.stdout.contains("0 of 20 transactions read whole"),
+        run.stdout
+            .contains("0 of 20 transactions read with all values"),
         "{run:#?}"
     );
     let run = program.run(&["acknowledge", "defaultdb", "--absent-values-to", "20"]);
@@ -86,14 +87,13 @@ fn a_quiet_sweep_says_why_it_does_not_end_with_0() {
     assert_eq!(quiet(&[]).ends_with(0).stdout, "");
     ledger.lie(Lie::AbsentValues);
     let run = quiet(&[]);
-    let why = "defaultdb: 0 of 20 transactions read whole\n  the server does not have the values of \
-               transactions 1-20, and the ledger records no truncation of them\n";
+    let why = "defaultdb: 0 of 20 transactions read with all values\n  the server does not have the values of transactions 1-20, although the ledger records no truncation of them\n";
     assert_eq!(run.ends_with(1).stdout, why, "{run:#?}");
     let acknowledged = program.run(&["acknowledge", "defaultdb", "--absent-values-to", "20"]);
     acknowledged.ends_with(0);
     ledger.be_honest();
     let run = quiet(&["payments"]);
-    let why = "payments: no such database is audited\n";
+    let why = "payments: this auditor audits no such database\n";
     assert_eq!(run.ends_with(1).stdout, why, "{run:#?}");
     // the state is proven, and then the server is silent
     ledger.reset_calls();
@@ -101,8 +101,7 @@ fn a_quiet_sweep_says_why_it_does_not_end_with_0() {
     let calls = ledger.calls().values().sum();
     ledger.lie(Telling::from(Lie::NeverAnswers).after(calls));
     let run = quiet(&["--call-timeout", "1s"]);
-    let why =
-        "defaultdb: the sweep ended early after transaction 0, the next one continues there: ";
+    let why = "defaultdb: the sweep ended early after transaction 0, and the next sweep continues there: ";
     assert!(run.ends_with(1).stdout.starts_with(why), "{run:#?}");
 }
 
@@ -260,12 +259,12 @@ fn a_value_that_one_auditor_read_and_another_is_told_is_not_there_shows_when_the
         (
             &program,
             &other,
-            "to this auditor that it does not have the values of transactions 7; the other one",
+            "to this auditor that it does not have the values of transactions 7, but the other one",
         ),
         (
             &other,
             &program,
-            "to the other auditor that it does not have the values of transactions 7; this one",
+            "to the other auditor that it does not have the values of transactions 7, but this one",
         ),
     ] {
         let export = exporter.run(&["roots", "export"]);

@@ -48,7 +48,7 @@ fn every_broken_transaction_is_an_alarm_of_its_own_and_a_flood_is_summed_up() {
     assert_eq!(total, 60);
     let last = outcomes.last().expect("findings");
     assert!(last.open_alarms >= 17, "{}", last.open_alarms);
-    assert!(outcomes[0].why().contains("more that are broken"));
+    assert!(outcomes[0].why().contains("more corrupt ones"));
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn expired_and_document_entries_come_without_values_and_others_do_not() {
     assert!(outcomes.is_empty(), "{outcomes:?}");
     assert_eq!(swept.read, 1);
     let said = swept.unavailable.to_string();
-    assert_eq!(said, "1 expired, 1 of documents, sent by no server");
+    assert_eq!(said, "1 expired, 1 of documents, which no server sends");
     // the digests of what did not come count all the same
     scene.embedded.lie(Lie::EditedKey);
     let (_, outcomes) = sweep(&mut auditor);

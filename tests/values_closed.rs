@@ -115,7 +115,7 @@ fn a_flood_of_edits_opens_alarms_again_once_all_of_them_were_closed() {
     scene.embedded.lie(Lie::EditedValue);
     sweep(&mut auditor);
     drop(auditor);
-    let flood = |alarm: &Alarm| alarm.reason.starts_with("more transactions are broken");
+    let flood = |alarm: &Alarm| alarm.reason.starts_with("more transactions are corrupt");
     let mut auditor = scene.auditor(NONE);
     close(&scene);
     is_open_again(&cycle(&mut auditor));

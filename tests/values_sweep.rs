@@ -138,7 +138,8 @@ fn a_sweep_does_not_need_the_monitoring_port() {
     let run = program.run(&["sweep"]);
     run.ends_with(0);
     assert!(
-        run.stdout.contains("60 of 60 transactions read whole"),
+        run.stdout
+            .contains("60 of 60 transactions read with all values"),
         "{run:#?}"
     );
 }
@@ -160,7 +161,7 @@ fn memory_of_a_sweep(scene: &Scene) -> u64 {
     let program = Program::new(scene.embedded.port(), &scene.place.path().join("trust"));
     let (run, most) = program.run_measured(&["sweep"]);
     run.ends_with(0);
-    let all = format!("{transactions} of {transactions} transactions read whole");
+    let all = format!("{transactions} of {transactions} transactions read with all values");
     assert!(run.stdout.contains(&all), "{run:#?}");
     loud(format!(
         "a sweep of {transactions} transactions: {most} KiB\n"

@@ -31,8 +31,7 @@ fn a_wrong_command_line_is_told_with_its_remedy() {
                 "dce7b1646b95",
                 "defaultdb",
             ],
-            "the command accept no longer exists: use immuaudit alarm close ID, which keeps the trusted state, or \
-             immuaudit alarm adopt ID, which trusts the evidence's state",
+            "the command accept no longer exists: use immuaudit alarm close ID, which keeps the trusted state, or immuaudit alarm adopt ID, which trusts the state in the evidence",
         ),
         (
             &["--immudb-port"],
@@ -140,11 +139,11 @@ fn a_wrong_command_line_is_told_with_its_remedy() {
         ),
         (
             &["--mtls", "--tls-ca=x"],
-            "--mtls and --tls-ca exclude each other: under --mtls, name the CAs by --clientcas",
+            "--mtls and --tls-ca exclude each other: with --mtls, give the CAs with --clientcas",
         ),
         (
             &["--mtls", "--clientcas=", "--pkey=", "--certificate="],
-            "--mtls needs a file: name it by --certificate\n--mtls needs a file: name it by --pkey\n--mtls needs a file: name it by --clientcas",
+            "--mtls needs a file: name it with --certificate\n--mtls needs a file: name it with --pkey\n--mtls needs a file: name it with --clientcas",
         ),
     ] {
         assert_eq!(given(arguments).wrong(), told);
@@ -275,7 +274,7 @@ fn without_a_place_for_trusted_states_nothing_starts() {
     place.process.variables.clear();
     assert_eq!(
         place.wrong(),
-        "no place to keep trusted states in ($STATE_DIRECTORY, $XDG_STATE_HOME and $HOME are not set): name one by --dir"
+        "no directory for the trusted states ($STATE_DIRECTORY, $XDG_STATE_HOME and $HOME are not set): name one with --dir"
     );
 }
 

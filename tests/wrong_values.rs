@@ -139,7 +139,7 @@ const WRONG: [(&str, &str, &str); 84] = [
         "there is no such file",
     ),
     ("--audit-heartbeat-ca", "none", "there is no such file"),
-    ("--proxy", "socks5://p:1", "there is no SOCKS"),
+    ("--proxy", "socks5://p:1", "SOCKS is not supported"),
     ("--ca", "none", "there is no such file"),
     ("--config", "none", "there is no such file"),
     ("--value-only", "maybe", "true or false"),

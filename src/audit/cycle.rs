@@ -173,30 +173,30 @@ impl Trouble<'_> {
 impl fmt::Display for Trouble<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Trouble::NoList(failure) => write!(f, "no list of databases: {failure}"),
+            Trouble::NoList(failure) => {
+                write!(f, "the list of databases could not be read: {failure}")
+            }
             Trouble::NoStore(failure) => write!(f, "local failure: {failure}"),
             Trouble::Impossible(names) => write!(
                 f,
-                "the server lists {} that no database can have, the first \"{}\"",
+                "the server lists {} that no database can have, such as \"{}\"",
                 counted(number(names.count), "name"),
                 names.first
             ),
             Trouble::TooMany(left_out) => write!(
                 f,
-                "the server lists more databases than are audited: {left_out} {} left out, of which nothing is trusted; to audit \
-                 others than those that it lists first, name them in --audit-databases",
+                "the server lists more databases than the limit: {left_out} {} left out (without a trusted state); to choose the audited databases, name them in --audit-databases",
                 if *left_out == 1 { "is" } else { "are" }
             ),
             Trouble::NotReached(count) => write!(
                 f,
-                "there was no time for {} of which nothing is trusted yet: the next cycles go on with them",
+                "there was no time for {} without a trusted state: the next cycles check them",
                 counted(number(*count), "database")
             ),
             Trouble::Strangers(strangers) => write!(f, "{strangers}"),
             Trouble::Late { took, interval } => write!(
                 f,
-                "overdue: the cycle took {}s, and --audit-interval is {interval:?}: databases are proven less often than \
-                 every three intervals; set --audit-interval to more, or --audit-sample to less",
+                "overdue: the cycle took {}s with an --audit-interval of {interval:?}, so databases are proven less often than every three intervals; increase --audit-interval, or reduce --audit-sample",
                 took.as_secs()
             ),
             Trouble::SelectsNothing(entry, said) => write!(
@@ -205,7 +205,7 @@ impl fmt::Display for Trouble<'_> {
                  correct it, or give the user read permission"
             ),
             Trouble::Nothing => f.write_str(
-                "nothing to audit: no database is listed or known that --audit-databases selects",
+                "nothing to audit: --audit-databases selects no listed or known database",
             ),
         }
     }

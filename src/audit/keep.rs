@@ -49,7 +49,7 @@ impl Auditor {
         match self.store.save_outcomes(records, &troubles) {
             Ok(()) => self.outcomes_written.note(&facts, now),
             Err(failure) => {
-                log::warn!(reason:% = failure; "the last verdicts could not be written, status will be old");
+                log::warn!(reason:% = failure; "the last verdicts could not be written, so immuaudit status will be out of date");
             }
         }
     }
@@ -113,7 +113,7 @@ impl Auditor {
         match self.store.save_progress(all) {
             Ok(()) => self.progress_written.note(facts, self.now()),
             Err(failure) => {
-                log::warn!(reason:% = failure; "how far the values were read could not be written");
+                log::warn!(reason:% = failure; "the progress of the value checks could not be written");
             }
         }
     }

@@ -171,7 +171,7 @@ impl Auditor {
         if let Ok(None) = LocatedRecord::beside(&alarm.evidence) {
             let record = record(window, window.to_string(), self.wall_time());
             if let Err(failure) = self.store.save_located(&alarm.database, &alarm.id, &record) {
-                log::warn!(database:% = alarm.database, reason:% = failure; "where it was tampered could not be written");
+                log::warn!(database:% = alarm.database, reason:% = failure; "the range of the tampering could not be written");
             }
         }
     }
@@ -340,7 +340,7 @@ pub(super) fn answer(
     range: u64,
 ) -> Option<Answer> {
     if !server.has_time() {
-        return Some(Answer::Ended(Shown::new("no time was left to ask")));
+        return Some(Answer::Ended(Shown::new("no time was left for the call")));
     }
     Some(match proof::stand(server, database, old, shown, range) {
         Standing::Proven(proven) => Answer::of_proof(old, shown, &proven),

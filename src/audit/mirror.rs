@@ -47,11 +47,14 @@ impl fmt::Display for Unmirrored {
         match self {
             Unmirrored::Full { most } => write!(
                 f,
-                "all mirrors together take the {most} bytes that --audit-mirror-max allows: raise it"
+                "all mirrors together have reached the {most} bytes of --audit-mirror-max: raise the limit"
             ),
             Unmirrored::Failure(failure) => write!(f, "{failure}"),
             Unmirrored::NotProven { tx, why } => {
-                write!(f, "transaction {tx} is not proven to follow: {why}")
+                write!(
+                    f,
+                    "transaction {tx} is not proven to extend the mirror: {why}"
+                )
             }
             Unmirrored::Local(failure) => write!(f, "{failure}"),
             Unmirrored::Stopped => f.write_str("asked to stop"),
@@ -229,7 +232,8 @@ impl Auditor {
             1 => Some(Digest::OF_NOTHING),
             _ => mirror.alh(next - 1),
         };
-        let mut before = before.ok_or_else(|| not_proven("the hash before it is damaged"))?;
+        let mut before = before
+            .ok_or_else(|| not_proven("the stored hash of the transaction before it is damaged"))?;
         let mut hashes = Vec::with_capacity(headers.len());
         for (id, header) in (next..=trusted.state.tx).zip(headers) {
             if header.id() != id {
@@ -238,14 +242,14 @@ impl Auditor {
             if *header.prev_alh() != before {
                 // the first one contradicts what is kept; a later one ends the run
                 match hashes.is_empty() {
-                    true => return Err(not_proven("another history than the one that is kept")),
+                    true => return Err(not_proven("its history differs from the stored one")),
                     false => break,
                 }
             }
             before = header.alh();
             hashes.push(before);
         }
-        let mut why = String::from("the server does not show it");
+        let mut why = String::from("the server does not return it");
         for _ in 0..ENDS {
             let Some(end) = hashes.last().copied() else {
                 break;
@@ -256,7 +260,7 @@ impl Auditor {
             }
             match self.place(trusted, tx)? {
                 Ok(proven) if proven == end => return Ok(hashes),
-                Ok(_) => why = "it is another one than is proven".into(),
+                Ok(_) => why = "its hash differs from the proven one".into(),
                 Err(reason) => why = reason.to_string(),
             }
             hashes.pop();

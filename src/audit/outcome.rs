@@ -58,16 +58,14 @@ impl fmt::Display for Warning {
         match self {
             Warning::IdentityChanged { from, to } => write!(
                 f,
-                "the server's identity changed from \"{from}\" to \"{to}\"; what is trusted decides"
+                "the server's identity changed from \"{from}\" to \"{to}\"; the identity does not change the verdict, which depends on the trusted state"
             ),
             Warning::KnownElsewhere { identity, server } => write!(
                 f,
-                "the identity \"{identity}\" is already audited under the name \"{server}\": give \
-                 --server-label to go on with its trusted states"
+                "the identity \"{identity}\" is already audited under the name \"{server}\": give --server-label to continue with its trusted states"
             ),
             Warning::SignatureDropped => f.write_str(
-                "the state was signed before and is not now: give the server its signing key again, or, if it no \
-                 longer signs on purpose, run immuaudit acknowledge DATABASE --unsigned",
+                "the state was signed before and is not signed now: give the server its signing key again, or, if it stopped signing on purpose, run immuaudit acknowledge DATABASE --unsigned",
             ),
             Warning::ValuesAbsent {
                 transactions,
@@ -81,24 +79,23 @@ impl fmt::Display for Warning {
                 };
                 write!(
                     f,
-                    "the server does not have the values of {of}, and the ledger records no truncation of \
-                     them"
+                    "the server does not have the values of {of}, although the ledger records no truncation of them"
                 )?;
                 match dropped {
                     0 => f.write_str(
-                        "; a replica of a truncated server has none either, so nobody is accused",
+                        "; a replica of a truncated server does not have them either, so this proves no tampering",
                     ),
-                    _ => write!(f, "; {dropped} of them had been read whole before"),
+                    _ => write!(f, "; all values of {dropped} of them had been read before"),
                 }
             }
             Warning::SampleCut { transactions } => write!(
                 f,
-                "there was no time to read {} of this cycle's sample: the server or the way to it is slow",
+                "there was no time to read {} of this cycle's sample: the server or the network is slow",
                 counted(*transactions, "transaction")
             ),
             Warning::Behind { transactions } => write!(
                 f,
-                "{} not read yet: reading is slower than the ledger grows",
+                "{} not read yet: the ledger grows faster than its values are read",
                 counted_with(*transactions, "new transaction", ["is", "are"])
             ),
         }
@@ -159,7 +156,7 @@ impl fmt::Display for Overdue {
             ),
             Overdue::Cut(time) => write!(
                 f,
-                "overdue: there has not been time for the whole sample for {}s",
+                "overdue: the whole sample has not been read in time for {}s",
                 time.as_secs()
             ),
             Overdue::Unswept(time) => {
@@ -167,7 +164,7 @@ impl fmt::Display for Overdue {
             }
             Overdue::Uncompared(time) => write!(
                 f,
-                "overdue: another auditor's word could not be compared for {}s",
+                "overdue: another auditor's checkpoint could not be compared for {}s",
                 time.as_secs()
             ),
             Overdue::Unconfirmed {
@@ -176,7 +173,7 @@ impl fmt::Display for Overdue {
                 time,
             } => write!(
                 f,
-                "overdue: confirmed by {confirmed} of {required} other auditors that must, for {}s",
+                "overdue: confirmed by only {confirmed} of {required} required auditors for {}s",
                 time.as_secs()
             ),
         }

@@ -122,7 +122,11 @@ impl fmt::Display for Strangers {
                 counted_with(count, "listed database", ["has", "have"])
             );
         }
-        write!(f, "nothing is trusted of {} (", counted(count, "database"))?;
+        write!(
+            f,
+            "{} without a trusted state (",
+            counted(count, "database")
+        )?;
         for (at, (verdict, count)) in self.by_verdict().enumerate() {
             let between = if at == 0 { "" } else { ", " };
             write!(f, "{between}{count} {verdict}")?;
@@ -238,7 +242,7 @@ mod tests {
         assert_eq!(strangers.exit(), Exit::Incomplete);
         assert_eq!(
             strangers.to_string(),
-            "nothing is trusted of 9000 databases (3000 empty, 6000 refused), such as \"n\\\"1\", \"n\\\"2\", \
+            "9000 databases without a trusted state (3000 empty, 6000 refused), such as \"n\\\"1\", \"n\\\"2\", \
              \"n\\\"4\""
         );
     }

@@ -242,7 +242,7 @@ pub enum Reason {
 /// Writes up to which transaction two auditors were shown the same history.
 fn last_agreement(f: &mut fmt::Formatter<'_>, agreed: Option<u64>) -> fmt::Result {
     match agreed {
-        Some(tx) => write!(f, "; the two agreed last on transaction {tx}"),
+        Some(tx) => write!(f, "; the last transaction on which both agreed is {tx}"),
         None => Ok(()),
     }
 }
@@ -284,47 +284,45 @@ impl fmt::Display for Reason {
             Reason::Fewer => f.write_str("fewer transactions than shown before"),
             Reason::Emptied => f.write_str("emptied"),
             Reason::Vanished => f.write_str("vanished"),
-            Reason::Unlisted => f.write_str("not listed, and nothing is trusted of it"),
+            Reason::Unlisted => f.write_str("not listed, and it has no trusted state"),
             Reason::Hidden => f.write_str(HIDDEN),
             Reason::Refusal(refusal) => write!(f, "{refusal}"),
             Reason::Failure(failure) => write!(f, "{failure}"),
             Reason::Signature(bad) => write!(f, "{bad}"),
             Reason::Unprovable(pair) => write!(
                 f,
-                "this server's version cannot prove the step from a tree of {} to one of {}; the \
-                 next transactions will",
+                "this server's version cannot prove the step from a tree of {} to one of {}; it can after the next transactions",
                 pair.source_tree, pair.target_tree
             ),
             Reason::RangeTooLong { length, limit } => write!(
                 f,
-                "{length} transactions to fetch one by one, --audit-max-range allows {limit}"
+                "the proof requires {length} single transactions, but --audit-max-range allows {limit}"
             ),
             Reason::TookTooLong => f.write_str(
-                "the check took longer than the time that there is for one database: the server or the way to it is slow",
+                "the check took longer than the time limit for one database: the server or the network is slow",
             ),
             Reason::NotReached => f.write_str(
-                "not checked in this cycle: its time was over before this database's turn",
+                "not checked in this cycle: the time of the cycle ended before this database",
             ),
             Reason::OtherDatabase(name) => write!(f, "the state is of database \"{name}\""),
             Reason::OlderShape => {
-                f.write_str("the state has the shape of 0.9.0, which this server had left behind")
+                f.write_str("the state has the format of 0.9.0, although this server sent the newer format before")
             }
-            Reason::Unbacked(failure) => write!(f, "the state is not backed: {failure}"),
+            Reason::Unbacked(failure) => write!(f, "the transaction of the state could not be read: {failure}"),
             Reason::UnbackedHash => {
-                f.write_str("the state is not backed: its transaction is not there, or is another")
+                f.write_str("the transaction of the state is missing, or has another hash")
             }
-            Reason::NoTransaction => f.write_str("the transaction asked for is not in the answer"),
+            Reason::NoTransaction => f.write_str("the response does not have the requested transaction"),
             Reason::FirstSightRefused => {
                 f.write_str("no trusted state, and --require-trusted is set: give --pin")
             }
             Reason::PinContradicts { pin, why } => write!(
                 f,
-                "the pinned state {pin} and the trusted one do not prove each other: {why} (or \
-                 the pin is mistyped)"
+                "the pinned state {pin} and the trusted state do not extend each other: {why} (or the pin is mistyped)"
             ),
             Reason::PinAhead { pin, shown } => write!(
                 f,
-                "the server shows {shown} transactions and the pinned state {pin} is newer: not comparable yet (a \
+                "the server shows {shown} transactions, but the pinned state {pin} is newer: not comparable yet (a \
                  replica that lags behind, or a pin of another ledger)"
             ),
             Reason::NotExtended { imported, why } => {
@@ -338,7 +336,7 @@ impl fmt::Display for Reason {
             } => {
                 write!(
                     f,
-                    "{SPLIT_SIGNED}: {} has transaction {} with hash {}, and here it has {here}",
+                    "{SPLIT_SIGNED}: {} has transaction {} with hash {}, but here it has {here}",
                     Shown::new(peer.as_str()),
                     theirs.tx,
                     theirs.hash
@@ -353,7 +351,7 @@ impl fmt::Display for Reason {
             } => {
                 write!(
                     f,
-                    "{SPLIT_SHOWN}: {} has transaction {} with hash {}, which does not go with what is trusted here: {why}",
+                    "{SPLIT_SHOWN}: {} has transaction {} with hash {}, which contradicts the trusted state here: {why}",
                     Shown::new(peer.as_str()),
                     theirs.tx,
                     theirs.hash

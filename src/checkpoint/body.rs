@@ -49,9 +49,9 @@ impl fmt::Display for NotACheckpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             NotACheckpoint::Origin => "its first line is not immudb/SERVER/DATABASE",
-            NotACheckpoint::Transaction => "its second line is no transaction",
-            NotACheckpoint::Hash => "its third line is no hash",
-            NotACheckpoint::Extension => "a line behind its hash cannot be read",
+            NotACheckpoint::Transaction => "its second line is not a transaction",
+            NotACheckpoint::Hash => "its third line is not a hash",
+            NotACheckpoint::Extension => "a line after its hash cannot be read",
         })
     }
 }

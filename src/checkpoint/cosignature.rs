@@ -44,7 +44,9 @@ impl fmt::Display for NotConfirmed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             NotConfirmed::Absent => "it is not signed by this key",
-            NotConfirmed::Wrong => "its signature is wrong: it was changed, or made by another",
+            NotConfirmed::Wrong => {
+                "its signature is wrong: the checkpoint was changed, or another key signed it"
+            }
         })
     }
 }

@@ -63,12 +63,12 @@ impl fmt::Display for NotAKey {
         f.write_str(match self {
             NotAKey::Form => "it is not of the form NAME+HASH+KEY, as immuaudit key show prints it",
             NotAKey::Private => {
-                "it is a private key, which nobody else may see: give the other half, as immuaudit key show prints it"
+                "it is a private key, which must stay secret: give the public key, as immuaudit key show prints it"
             }
-            NotAKey::Public => "it is a public key: the file of immuaudit key new is wanted",
-            NotAKey::Plain => "it is a key for notes without a time; make one by immuaudit key new",
+            NotAKey::Public => "it is a public key: give the file of immuaudit key new",
+            NotAKey::Plain => "it is a key for notes without a time: create one with immuaudit key new",
             NotAKey::Algorithm => "it is a key of an algorithm that is not Ed25519",
-            NotAKey::Hash => "its hash is not that of its name and key: is it copied as it was?",
+            NotAKey::Hash => "its hash does not match its name and key: copy the whole key again",
         })
     }
 }

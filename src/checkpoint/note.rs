@@ -70,10 +70,12 @@ impl fmt::Display for NotANote {
             NotANote::NotUtf8 => "it is not UTF-8",
             NotANote::ControlCharacter => "it has a control character",
             NotANote::NoNewline => "it does not end in a newline",
-            NotANote::NoEmptyLine => "no empty line stands before its signatures",
-            NotANote::NoSignatureLine => "a line behind its text is no signature",
+            NotANote::NoEmptyLine => "there is no empty line before its signatures",
+            NotANote::NoSignatureLine => "a line after its text is not a signature",
             NotANote::TooManySignatures => "it has more than a hundred signatures",
-            NotANote::TooMany => "this and what follows is not read: there are too many",
+            NotANote::TooMany => {
+                "this and the following checkpoints are ignored, because there are too many"
+            }
         })
     }
 }

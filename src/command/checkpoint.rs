@@ -55,7 +55,7 @@ fn export(settings: &Settings) -> Result<Exit, Failed> {
         let checked = outcomes.iter().find(|of| of.database == database);
         let Some(at) = last_proven(&trusted, checked) else {
             complain(&format!(
-                "immuaudit: {name}: what is trusted of it was not proven by the last check: it is left out"
+                "immuaudit: {name}: the last check did not prove the trusted state, so it is not exported"
             ));
             exit = exit.max(Exit::Incomplete);
             continue;
@@ -98,13 +98,15 @@ fn read(file: &Path) -> Result<(Vec<Read>, usize), Failed> {
             Ok(read) => checkpoints.push(read),
             Err(why) => {
                 wrong += 1;
-                complain(&format!("immuaudit: note {place}: no checkpoint: {why}"));
+                complain(&format!(
+                    "immuaudit: note {place} is not a valid checkpoint: {why}"
+                ));
             }
         }
     }
     if checkpoints.is_empty() && wrong == 0 {
         return Err(Failed::Key(format!(
-            "{}: there is no checkpoint in it",
+            "{}: it has no checkpoint",
             file.display()
         )));
     }
@@ -141,7 +143,7 @@ fn show(settings: &Settings, file: &Path) -> Result<Exit, Failed> {
         print(&match settings.report.format {
             Format::Json => object(checkpoint).texts("signed_by", &names).end(),
             Format::Text => format!(
-                "{}\n  says to be signed by {} (not checked: immuaudit checkpoint verify)",
+                "{}\n  names {} as its signer (not verified: immuaudit checkpoint verify)",
                 line(checkpoint),
                 shown_names(&names)
             ),
@@ -268,8 +270,8 @@ impl Hashes {
         for ((origin, tx), hashes) in self.0.iter().filter(|(_, hashes)| hashes.len() > 1) {
             let is_proof = hashes.values().filter(|is_proof| **is_proof).count() > 1;
             let what = match is_proof {
-                true => "the server signed two of them: it showed two histories",
-                false => "one of those who confirmed them, or the server, is wrong",
+                true => "the server signed two of them, so it showed two histories",
+                false => "one of the auditors, or the server, is wrong",
             };
             let named: Vec<&str> = hashes.keys().map(String::as_str).collect();
             complain(&format!(
@@ -336,7 +338,7 @@ fn tell(
         ));
     }
     if let Some(Err(bad)) = by_server {
-        text.push_str(&format!("\n  the server's signature does not hold: {bad}"));
+        text.push_str(&format!("\n  the server's signature is wrong: {bad}"));
     }
     print(&text);
 }

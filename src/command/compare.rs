@@ -55,15 +55,14 @@ pub fn run(settings: &Settings, another: &Another) -> Result<Exit, Failed> {
         ] {
             if !absent.is_empty() {
                 print(&format!(
-                    "  the server says to {here} that it does not have the values of transactions {}; {there} \
-                     read them whole",
+                    "  the server responds to {here} that it does not have the values of transactions {}, but {there} has read them",
                     few_ranges(absent)
                 ));
             }
         }
     }
     if compared == 0 {
-        print("nothing to compare: no database is trusted by both");
+        print("nothing to compare: no database has a trusted state of both auditors");
         worst = worst.max(Exit::Incomplete);
     }
     Ok(worst)
@@ -94,12 +93,12 @@ fn shown(settings: &Settings, url: &Url, roots: &Roots) -> Result<Theirs, String
     let mut answer = answer.map_err(|error| client.why(&error))?;
     if !answer.status().is_success() {
         let status = client.refused(answer.status().as_u16());
-        return Err(format!("it answers with {status}"));
+        return Err(format!("it responds with {status}"));
     }
     let body = answer.body_mut().with_config().limit(MOST);
     let raw = body.read_to_vec().map_err(|error| client.why(&error))?;
     let databases = shown_states(&raw)
-        .ok_or("what it answers is no list of states: is this the address of its /states?")?;
+        .ok_or("its response is not a list of states: check that the URL is that of its /states")?;
     Ok(Theirs {
         databases,
         came_as: "states of another auditor",
@@ -112,17 +111,16 @@ fn line(comparison: &Comparison) -> String {
     match &comparison.result {
         Compared::Agree(state) => format!("{name}: agrees, at transaction {}", state.tx),
         Compared::Ahead { agreed, theirs } => format!(
-            "{name}: agree at transaction {}; the other is ahead, at {}",
+            "{name}: both agree at transaction {}; the other auditor is ahead, at {}",
             agreed.tx, theirs.tx
         ),
         Compared::NotYet { shown, theirs } => format!(
-            "{name}: not comparable yet: this server shows {shown} transactions, and the other auditor trusts {}; \
-             compare again once the server has caught up",
+            "{name}: not comparable yet: this server shows {shown} transactions, but the other auditor trusts {}; compare again after the server has caught up",
             theirs.tx
         ),
-        Compared::NotHere => format!("{name}: nothing is trusted of it here"),
+        Compared::NotHere => format!("{name}: this auditor has no trusted state of it"),
         Compared::NotProven(verdict, reason) => {
-            format!("{name}: not proven against each other: {verdict}: {reason}")
+            format!("{name}: neither state is proven to extend the other: {verdict}: {reason}")
         }
         Compared::Local(failure) => format!("{name}: local failure: {failure}"),
         Compared::SplitView {
@@ -133,7 +131,7 @@ fn line(comparison: &Comparison) -> String {
         } => {
             let kept = match alarm {
                 Ok(alarm) => alarm_lines(alarm).join("\n  "),
-                Err(failure) => format!("not written down: {failure}"),
+                Err(failure) => format!("not stored: {failure}"),
             };
             format!(
                 "{name}: split-view: {reason}; the other auditor trusts transaction {}, hash {}\n  {}\n  {kept}",
@@ -158,16 +156,16 @@ fn parted(parting: &Parting) -> String {
     match parting.same {
         Some(same) if same.tx.checked_add(1) == Some(first) => {
             format!(
-                "the histories part at transaction {first}: up to {} they are the same",
+                "the histories are the same up to transaction {}, and differ from {first} on",
                 same.tx
             )
         }
         Some(same) => format!(
-            "the histories are the same up to transaction {} at least, and differ from {first} on at the latest{unknown}",
+            "the histories are the same up to at least transaction {}, and differ at the latest from transaction {first} on{unknown}",
             same.tx
         ),
         None => format!(
-            "no common state was found: the histories differ from transaction {first} on at the latest{unknown}"
+            "no common state was found: the histories differ at the latest from transaction {first} on{unknown}"
         ),
     }
 }

@@ -39,7 +39,7 @@ pub fn run(
     let mut exit = Exit::Good;
     if let Some(why) = why {
         complain(&format!(
-            "immuaudit: {refused} of the checkpoints in the file do not count, the first: {why}"
+            "immuaudit: {refused} of the checkpoints in the file are invalid, the first: {why}"
         ));
         exit = Exit::Incomplete;
     }
@@ -56,7 +56,7 @@ pub fn run(
                 print(&format!("{shown}: local failure: {failure}"));
                 exit = exit.max(Exit::Local);
             }
-            Some(Ok(None)) => print(&format!("{shown}: nothing is trusted of it here")),
+            Some(Ok(None)) => print(&format!("{shown}: this auditor has no trusted state of it")),
             Some(Ok(Some(of))) => {
                 compared += 1;
                 exit = exit.max(self::exit(&of));
@@ -66,8 +66,7 @@ pub fn run(
     }
     if compared == 0 {
         print(&format!(
-            "nothing to compare: no checkpoint in the file is of a database of server {} that is trusted here; {of_others} are of \
-             other servers",
+            "nothing to compare: no checkpoint in the file is of a database of server {} with a trusted state here; {of_others} are of other servers",
             Shown::new(&settings.server.name)
         ));
         exit = exit.max(Exit::Incomplete);
@@ -87,7 +86,7 @@ fn tell(auditor: &Auditor, database: &str, of: &WordCompared) {
     let now = auditor.clock().now();
     let theirs = of.report.theirs.map_or(0, |state| state.tx);
     let mut text = format!(
-        "{database}: {}\n  its checkpoint is of transaction {theirs}; trusted here is {}",
+        "{database}: {}\n  its checkpoint is of transaction {theirs}; the trusted state here is of {}",
         peer_line(&of.report, now),
         of.trusted.tx
     );

@@ -80,7 +80,7 @@ impl Exercise {
         match self {
             Exercise::Lie(lie) => lie.describe(),
             Exercise::Split(split) => split.describe(),
-            Exercise::Healed => "the same, and is honest again before two auditors can compare",
+            Exercise::Healed => "the same, but is honest again before two auditors can compare",
             Exercise::Peer(lie) => lie.describe(),
         }
     }
@@ -116,7 +116,7 @@ fn named(name: &str) -> Result<Exercise, Failed> {
     let named = all().into_iter().find(|exercise| exercise.name() == name);
     named.ok_or_else(|| {
         Failed::Drill(format!(
-            "no lie is called {name:?}: immuaudit drill --list names them all"
+            "there is no lie {name:?}: immuaudit drill --list prints all"
         ))
     })
 }
@@ -126,10 +126,10 @@ fn served(name: &str) -> Result<Lie, Failed> {
     match named(name)? {
         Exercise::Lie(lie) => Ok(lie),
         Exercise::Split(_) | Exercise::Healed => Err(Failed::Drill(format!(
-            "{name} is told to one of two users: give --views 2 in its place"
+            "{name} shows one of two users another history: give --views 2 instead"
         ))),
         Exercise::Peer(_) => Err(Failed::Drill(format!(
-            "{name} is told by a peer, not by a server: immuaudit drill --lie {name} shows it"
+            "{name} is the lie of a peer, not of a server: immuaudit drill --lie {name} runs it"
         ))),
     }
 }
@@ -138,7 +138,7 @@ fn served(name: &str) -> Result<Lie, Failed> {
 fn table(lies: &[Exercise], stop: &Stop) -> Result<Exit, Failed> {
     let begin = Clock::system().instant();
     let (mut told, mut missed) = (0, 0);
-    print(&row("what the ledger did", "due", "the auditor said", "ms"));
+    print(&row("behaviour of the server", "expected", "verdict", "ms"));
     let mut tell = |what: &str, due: &str, said: &Said| {
         let verdict = if said.right {
             said.verdict.clone()
@@ -165,7 +165,7 @@ fn table(lies: &[Exercise], stop: &Stop) -> Result<Exit, Failed> {
         told += 1;
     }
     print(&format!(
-        "{told} lies told, {} honest steps, {missed} wrong, {:.1} s",
+        "{told} lies, {} honest steps, {missed} wrong results, {:.1} s",
         honest.len(),
         Clock::system().since(begin).as_secs_f64()
     ));

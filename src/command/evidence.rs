@@ -55,7 +55,7 @@ fn show(settings: &Settings, evidence: &Evidence) {
     let finding = &evidence.finding;
     let proves = match recheck(evidence, settings.audit.signatures.keys()) {
         Rechecked::Shown { what, bearing } => format!("{what}; {bearing}"),
-        Rechecked::NotShown(why) => format!("nothing by itself: {why}"),
+        Rechecked::NotShown(why) => format!("nothing on its own: {why}"),
     };
     let mut lines = vec![
         format!("It proves: {proves}"),
@@ -75,10 +75,10 @@ fn show(settings: &Settings, evidence: &Evidence) {
     ];
     match &finding.trusted {
         Some(trusted) => lines.push(format!(
-            "promised: transaction {}, hash {} ({} {})",
+            "trusted:  transaction {}, hash {} ({} {})",
             trusted.state.tx, trusted.state.hash, trusted.how, trusted.accepted
         )),
-        None => lines.push("promised: nothing, it was a first sight".into()),
+        None => lines.push("trusted:  no state, it was the first use".into()),
     }
     match finding.shown {
         Some(shown) => lines.push(format!(
@@ -89,7 +89,7 @@ fn show(settings: &Settings, evidence: &Evidence) {
     }
     if let Some(uuid) = &finding.uuid {
         let changed = match finding.identity_changed {
-            true => ", another than before",
+            true => ", which differs from the earlier one",
             false => "",
         };
         lines.push(format!("identity: \"{}\"{changed}", Shown::new(uuid)));
@@ -107,7 +107,7 @@ fn show(settings: &Settings, evidence: &Evidence) {
             None => String::new(),
         };
         let call = Shown::new(&kept.call);
-        lines.push(format!("answer:   {call}: {answer}{cut}"));
+        lines.push(format!("response: {call}: {answer}{cut}"));
         if let (Answer::CHECKPOINT, Ok(note)) = (kept.call.as_str(), &kept.reply) {
             let note = String::from_utf8_lossy(note);
             lines.extend(
@@ -117,7 +117,10 @@ fn show(settings: &Settings, evidence: &Evidence) {
         }
     }
     if evidence.left_out > 0 {
-        lines.push(format!("          {} more had no room", evidence.left_out));
+        lines.push(format!(
+            "          {} more are missing, because there was no space for them",
+            evidence.left_out
+        ));
     }
     print(&lines.join("\n"));
 }
@@ -139,7 +142,7 @@ fn verify(settings: &Settings, file: &Path) -> Result<Exit, Failed> {
             Ok(Exit::Tampered)
         }
         Rechecked::NotShown(why) => {
-            print(&format!("{kind} is not shown by this file alone: {why}"));
+            print(&format!("this file alone does not prove {kind}: {why}"));
             Ok(Exit::Incomplete)
         }
     }

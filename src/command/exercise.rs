@@ -176,7 +176,7 @@ impl Bench {
             verdict = format!("{verdict}: {why}");
         }
         if !other_fine {
-            verdict.push_str(" (and another database was not fine)");
+            verdict.push_str(" (and another database failed)");
         }
         Ok(Said {
             right: due.contains(&outcome.verdict.word()) && other_fine,

@@ -93,7 +93,7 @@ pub fn lied_to_by(lie: PeerLie) -> Result<Said, String> {
     });
     side.say(&["consistent"])?;
     let (standing, alarms) = side.told();
-    let mut said = side.said.ok_or("nothing was said")?;
+    let mut said = side.said.ok_or("there was no verdict")?;
     said.right &= standing == lie.due() && alarms == 0;
     said.verdict = format!("{}, {standing}", said.verdict);
     Ok(said)
@@ -144,7 +144,7 @@ impl Pair {
             Some(said) if !said.right => Some(said),
             _ => first.said,
         };
-        said.ok_or_else(|| "nothing was said".to_owned())
+        said.ok_or_else(|| "there was no verdict".to_owned())
     }
 
     fn publish(&mut self) {

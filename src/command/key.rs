@@ -30,20 +30,20 @@ fn new(name: &KeyName, file: &Path) -> Result<Exit, Failed> {
     let failed = |why: &str| Failed::Key(format!("{}: {why}", file.display()));
     let mut seed = [0; 32];
     let drawn = SystemRandom::new().fill(&mut seed);
-    drawn.map_err(|_| failed("the system has no random numbers to give"))?;
+    drawn.map_err(|_| failed("the system returned no random numbers"))?;
     let key = SignerKey::of_seed(name.clone(), &seed);
-    let key = key.ok_or_else(|| failed("no key could be made"))?;
+    let key = key.ok_or_else(|| failed("the system could not create a key"))?;
     let text = Secret::new(format!("{}\n", key.expose(&seed)));
     overwrite(&mut seed);
     write(file, &text).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => {
-            failed("it is there already, and a key is never overwritten: give another name")
+            failed("the file exists, and a key is never overwritten: give another name")
         }
         _ => failed(&format!("it cannot be written: {error}")),
     })?;
     print(&key.public().to_string());
     complain(&format!(
-        "immuaudit: the private key is in {}, for --audit-signing-key; the line on standard output is the public key, for other auditors",
+        "immuaudit: the private key was written to {}, for --audit-signing-key; the line on standard output is the public key, for other auditors",
         file.display()
     ));
     Ok(Exit::Good)
@@ -68,7 +68,7 @@ fn show(file: &Path) -> Result<Exit, Failed> {
     let key = SignerKey::read(secret.expose().trim_end());
     let key = key.map_err(|why| {
         Failed::Key(format!(
-            "{}: no key of immuaudit key new: {why}",
+            "{}: not a private key of immuaudit key new: {why}",
             file.display()
         ))
     })?;

@@ -68,7 +68,7 @@ fn end_at_a_panic() {
     panic::set_hook(Box::new(|panic| {
         let panic = Shown::new(&panic.to_string());
         complain(&format!(
-            "immuaudit: {}; this is a fault of the program: please report it",
+            "immuaudit: {}; this is a defect of the program: please report it",
             panic.as_str()
         ));
         process::abort();

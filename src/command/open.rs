@@ -73,9 +73,9 @@ impl fmt::Display for Failed {
             Failed::States(bad) => write!(f, "{bad}"),
             Failed::Service(failure) | Failed::Drill(failure) => f.write_str(failure),
             Failed::NoDatabase { database, known } => {
-                write!(f, "nothing is known of database {}; ", Shown::new(database))?;
+                write!(f, "database {} has no stored files; ", Shown::new(database))?;
                 f.write_str(if known.is_empty() {
-                    "no database was audited yet"
+                    "no database has been audited yet"
                 } else {
                     "known databases:"
                 })?;
@@ -95,19 +95,19 @@ impl fmt::Display for Failed {
             ),
             Failed::Key(failure) => f.write_str(failure),
             Failed::NoSigningKey => f.write_str(
-                "checkpoints are signed by a key: make one by immuaudit key new, and give it by --audit-signing-key",
+                "a key must sign the checkpoints: create one with immuaudit key new, and give it with --audit-signing-key",
             ),
             Failed::NoConsent => f.write_str(
-                "nothing was changed: standard input is no terminal to ask on; give --yes to adopt",
+                "nothing was changed: standard input is not a terminal, so immuaudit cannot ask for confirmation; give --yes to adopt",
             ),
             Failed::NobodyToNotify => {
-                f.write_str("nobody to notify: give --audit-notification-url, --audit-exec or --audit-heartbeat-url")
+                f.write_str("no receiver is configured: give --audit-notification-url, --audit-exec or --audit-heartbeat-url")
             }
             Failed::NoProbe => f.write_str(
-                "nowhere to ask: health needs the --audit-monitoring-port of the running auditor, not 0, and no --no-monitoring",
+                "no monitoring port is configured: health needs the --audit-monitoring-port of the running auditor, not 0, and no --no-monitoring",
             ),
             Failed::Monitoring(cannot) => write!(f, "{cannot}"),
-            Failed::NoThread(error) => write!(f, "the peers cannot be asked: {error}"),
+            Failed::NoThread(error) => write!(f, "the peers cannot be queried: {error}"),
         }
     }
 }
@@ -276,7 +276,7 @@ pub fn hearing(settings: &Settings, clock: &Clock) -> Result<Hearing, Failed> {
     let is_own = |peer: &&PeerSettings| own.is_some_and(|own| peer.keys.contains(own));
     if let Some(peer) = watch.peers.iter().find(is_own) {
         return Err(Failed::Key(format!(
-            "peer {}: its key is the one that this auditor signs with: nobody is compared with himself",
+            "peer {}: its key is the key that this auditor signs with: remove the peer, because an auditor cannot be its own peer",
             Shown::new(peer.name.as_str())
         )));
     }

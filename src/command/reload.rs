@@ -54,7 +54,7 @@ pub(super) fn reload(
         Err(kept) => {
             Event::new(
                 Level::Error,
-                "the settings were read again and are not used: those of before stay in use",
+                "the settings were read again and are not used, because of an error: the previous settings stay in use",
             )
             .text("server", name)
             .text("reason", kept)

@@ -78,7 +78,7 @@ fn systemd() -> Result<(), Failed> {
 
 fn look(settings: &Settings, installation: &Installation) -> Result<(Service, Facts), Failed> {
     let program = env::current_exe()
-        .map_err(|error| Failed::Service(format!("where this program is: {error}")))?;
+        .map_err(|error| Failed::Service(format!("the path of this program: {error}")))?;
     let service = Service {
         program,
         persona: settings.persona,

@@ -45,7 +45,7 @@ pub fn run(
         {
             let unknown = Err(EndedEarly {
                 at: None,
-                reason: "no such database is audited".into(),
+                reason: "this auditor audits no such database".into(),
             });
             let done = Done::new(&auditor, name, unknown, Exit::Good);
             done.print(settings);
@@ -89,7 +89,7 @@ impl fmt::Display for EndedEarly {
         match self.at {
             Some(at) => write!(
                 f,
-                "the sweep ended early after transaction {at}, the next one continues there: {}",
+                "the sweep ended early after transaction {at}, and the next sweep continues there: {}",
                 self.reason
             ),
             None => f.write_str(&self.reason),
@@ -147,7 +147,7 @@ impl<'a> Done<'a> {
         let database = Shown::new(self.database);
         let mut text = match &self.ended {
             Ok(swept) => format!(
-                "{database}: {} of {} transactions read whole{}",
+                "{database}: {} of {} transactions read with all values{}",
                 swept.read,
                 swept.of,
                 missing(swept)
@@ -160,14 +160,13 @@ impl<'a> Done<'a> {
         }
         if self.acknowledged > 0 {
             text.push_str(&format!(
-                "\n  {} without values, which an operator acknowledged",
+                "\n  {} without values, acknowledged by an operator",
                 counted(self.acknowledged, "transaction")
             ));
         }
         if !self.absent.is_empty() {
             text.push_str(&format!(
-                "\n  the server does not have the values of transactions {}, and the ledger records no truncation \
-                 of them",
+                "\n  the server does not have the values of transactions {}, although the ledger records no truncation of them",
                 few_ranges(&self.absent)
             ));
         }
@@ -251,7 +250,7 @@ fn sweep(auditor: &mut Auditor, settings: &Settings, watch: &Watch, database: &s
             Went::Stopped => {
                 break Err(EndedEarly {
                     at: Some(passed(auditor, database)),
-                    reason: "it was stopped".into(),
+                    reason: "the program was stopped".into(),
                 });
             }
             Went::Idle => {

@@ -155,7 +155,7 @@ impl Watch {
             let why = undone
                 .why
                 .as_deref()
-                .unwrap_or("there was no time for a try");
+                .unwrap_or("there was no time for an attempt");
             let text = format!(
                 "{waiting} for receiver {}: {why}; the next run tries again",
                 undone.receiver

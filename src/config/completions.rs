@@ -77,7 +77,10 @@ pub(super) fn zsh() -> String {
         .iter()
         .map(|verb| format!("{}\\:\"{}\"", verb.word, escaped(verb.help)));
     let verbs: Vec<String> = verbs.collect();
-    script.push_str(&format!("  '1:verb:(({}))' \\\n  '*::'\n", verbs.join(" ")));
+    script.push_str(&format!(
+        "  '1:command:(({}))' \\\n  '*::'\n",
+        verbs.join(" ")
+    ));
     script
 }
 

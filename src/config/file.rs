@@ -89,14 +89,14 @@ fn trusted_content(path: &Path) -> Result<Option<String>, String> {
     let owners = [&ours.owner, &link.owner];
     if let Some(other) = owners.into_iter().find(|owner| !owner.is_trusted()) {
         return Err(format!(
-            "it belongs to user {other}, who could have a password sent anywhere: if the settings are yours, {}",
+            "it belongs to user {other}, who could send the password to another server: if the settings are yours, {}",
             words::TAKE_OVER
         ));
     }
     // what is no plain file is a pipe of this user's, or /dev/null
     if found.is_file() && ours.open.mode() & OTHERS_WRITE != 0 {
         return Err(format!(
-            "others can write it: if the settings are yours, {}",
+            "other users can write it: if the settings are yours, {}",
             words::FORBID_WRITING
         ));
     }
@@ -152,7 +152,7 @@ impl Files {
             let (value_ref, at) = (value.get_ref(), key.span().start);
             match name.as_str() {
                 receiver_table::TABLE => {
-                    let wanted = "[[receiver]] in two brackets, and its keys in lines below";
+                    let wanted = "[[receiver]] with two brackets, and its keys in the lines below";
                     let tables =
                         self.tables(receiver_table::TABLE, wanted, value_ref, at, &source_of);
                     for (table, at) in tables {
@@ -164,7 +164,7 @@ impl Files {
                     continue;
                 }
                 peer_table::TABLE => {
-                    let wanted = "[[peer]] in two brackets, and its keys in lines below";
+                    let wanted = "[[peer]] with two brackets, and its keys in the lines below";
                     let tables = self.tables(peer_table::TABLE, wanted, value_ref, at, &source_of);
                     for (table, at) in tables {
                         match peer_table::read(table, at, &source_of) {
@@ -255,9 +255,9 @@ fn texts(setting: &Setting, value: &DeValue) -> Result<Vec<String>, &'static str
         Kind::Switch(_) | Kind::UnusedSwitch => "true or false",
         Kind::Count(..) | Kind::Bytes(..) => "a whole number",
         Kind::List(_) | Kind::Pins(_) | Kind::Urls(_) | Kind::Peers(_) | Kind::VerifierKeys(_) => {
-            "an array of texts in quotes"
+            "an array of strings in quotes"
         }
-        _ => "a text in quotes",
+        _ => "a string in quotes",
     };
     let one = |text: &str| Ok(vec![text.to_owned()]);
     match (&setting.kind, value) {
@@ -285,7 +285,7 @@ fn strings(items: &DeArray) -> Option<Vec<String>> {
 
 pub(super) fn kind_of(value: &DeValue) -> &'static str {
     match value {
-        DeValue::String(_) => "a text",
+        DeValue::String(_) => "a string",
         DeValue::Integer(_) | DeValue::Float(_) => "a number",
         DeValue::Boolean(_) => "true or false",
         DeValue::Datetime(_) => "a date",

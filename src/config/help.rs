@@ -86,9 +86,10 @@ pub(super) fn layers() -> String {
 
 const LAYERS: &str = "\
 Flags override the environment, which overrides files, which override defaults.
-Environment: IMMUAUDIT_ and the flag in capitals, with _ for -; weaker, the same
-name with IMMUCLIENT_.
-Files: --config FILE, otherwise immuclient.toml and, stronger, immuaudit.toml.
+Environment: IMMUAUDIT_ and the flag in capitals, with _ for -. The same name
+with IMMUCLIENT_ has lower priority.
+Files: --config FILE, otherwise immuaudit.toml and, with lower priority,
+immuclient.toml.
 ";
 
 const AS_IMMUGW: &str = "\

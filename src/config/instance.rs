@@ -32,7 +32,7 @@ impl Instance {
             Ok(Instance(text.to_owned()))
         } else {
             Err(format!(
-                "1 to {MOST_BYTES} small letters, digits, - and _, with a letter or digit at both ends"
+                "1 to {MOST_BYTES} lowercase letters, digits, - and _, with a letter or digit at both ends"
             ))
         }
     }

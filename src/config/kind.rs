@@ -306,7 +306,7 @@ impl Kind {
                 Ok(quoted(if text.is_empty() { "" } else { Secret::SHOWN }))
             }
             Kind::SecretFile(_) if text.contains(PRIVATE) => {
-                Err("the name of a file, not the key that it holds".to_owned())
+                Err("the name of a file with the key, not the key itself".to_owned())
             }
             Kind::SecretFile(slot) => {
                 *slot(draft) = (!text.is_empty()).then(|| Password::File(path()));

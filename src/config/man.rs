@@ -41,7 +41,7 @@ pub(super) fn page() -> String {
             entry(&mut page, &flag(setting), &meaning(setting));
         }
     }
-    page.push_str(".SH WHERE SETTINGS COME FROM\n.nf\n");
+    page.push_str(".SH SOURCES OF SETTINGS\n.nf\n");
     page.push_str(
         &layers()
             .lines()
@@ -64,33 +64,31 @@ pub(super) fn page() -> String {
 }
 
 /// What a person who sees a 2 needs to know.
-const STAYS: &str = "An open alarm keeps it at 2 until it is closed or adopted, whatever was found since. \
-evidence verify ends with 2 where the file shows tampering, with 1 where it does not.";
+const STAYS: &str = "An open alarm keeps the exit code at 2 until an operator closes or adopts the alarm, even if later checks succeed. evidence verify exits with 2 if the file shows tampering, and with 1 if it does not.";
 
 const FILES: [(&str, &str); 4] = [
     (
         "/etc/immudb/immuaudit.toml",
-        "settings: each flag's name is a key",
+        "settings; each key is the name of a flag",
     ),
     (
         "/var/lib/immuaudit/SERVER/DATABASE.state",
-        "what is trusted of one database (root's and the service's; ~/.local/state/immuaudit for others, or \
-         --dir); DATABASE.history beside it has what was trusted before, DATABASE.alarms what was found, DATABASE.acknowledged the facts that an operator acknowledged",
+        "the trusted state of one database (for root and the service; for other users in ~/.local/state/immuaudit, or in --dir); DATABASE.history has the earlier trusted states, DATABASE.alarms the alarms, DATABASE.acknowledged the facts that an operator acknowledged",
     ),
     (
         "/var/lib/immuaudit/SERVER/evidence/DATABASE/ALARM.toml",
-        "one finding, to be checked on any machine without the server",
+        "the evidence of one finding, which any machine can verify without the server",
     ),
     (
         "/usr/share/doc/immuaudit/docs",
-        "the book: first audit, verdicts, alarms, incident and more",
+        "the documentation: first audit, verdicts, alarms, incident and more",
     ),
 ];
 
 const EXAMPLES: [(&str, &str); 6] = [
     (
         "immuaudit drill",
-        "show on this machine that an honest ledger passes and a lying one does not",
+        "show that an honest server passes and that lies are detected",
     ),
     (
         "immuaudit --once -a ledger.example",
@@ -102,7 +100,7 @@ const EXAMPLES: [(&str, &str); 6] = [
     ),
     (
         "immuaudit locate defaultdb",
-        "after an alarm: which transactions still stand",
+        "after an alarm: find the transactions that were rewritten",
     ),
     (
         "immuaudit alarm close ID",

@@ -71,7 +71,7 @@ pub(super) fn read(
         &mut problems,
         |(key, flag), value, source, problems| {
             if !seen.insert(key) {
-                problems.push(bad_table(&source, &format!("{key} is there twice")));
+                problems.push(bad_table(&source, &format!("the key {key} occurs twice")));
                 return;
             }
             let texts = match (value, key) {
@@ -89,8 +89,8 @@ pub(super) fn read(
                     source,
                     found: kind_of(value),
                     wanted: match key {
-                        "keys" => "an array of texts in quotes",
-                        _ => "a text in quotes",
+                        "keys" => "an array of strings in quotes",
+                        _ => "a string in quotes",
                     },
                 }),
             }
@@ -103,11 +103,11 @@ pub(super) fn read(
             has("url") == has("url-file"),
         ),
         (
-            "it has no keys: by them its checkpoints are known",
+            "keys is missing: give the peer's public keys, which verify its checkpoints",
             !has("keys"),
         ),
         (
-            "wanted are both of username and password-file, or none",
+            "expected both username and password-file, or neither",
             has("username") != has("password-file"),
         ),
     ] {
@@ -145,7 +145,7 @@ impl PeerTable {
                     .map_err(|why| wrong(format!("the auditor's public keys: {why}"), shown()))?;
                 let names: BTreeSet<&str> = keys.iter().map(|key| key.name.as_str()).collect();
                 if names.len() != 1 {
-                    let wanted = "one key or several, all of one name: they are of one auditor";
+                    let wanted = "one or more keys with the same name, because all of them belong to one auditor";
                     return Err(wrong(wanted.to_owned(), shown()));
                 }
                 self.keys = keys;

@@ -95,7 +95,7 @@ pub(super) fn repeated(draft: &Draft) -> Vec<Problem> {
             problems.push(Problem::BadTable {
                 table: peer_table::TABLE,
                 source: table.source.clone(),
-                fault: format!("another one has a key of the name \"{of}\" too"),
+                fault: format!("another peer has a key with the name \"{of}\" too"),
             });
         }
     }
@@ -113,7 +113,7 @@ pub(super) fn enough(settings: &Settings, effective: &Effective) -> Result<(), P
             flag: REQUIRED,
             source: source.clone(),
             value: Some(required.to_string()),
-            wanted: format!("no more than there are peers: {peers}"),
+            wanted: format!("at most the number of peers, {peers}"),
         }),
         _ => Ok(()),
     }

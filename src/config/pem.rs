@@ -35,7 +35,7 @@ pub(super) fn is_key_of(key: &str, certificate: &str) -> Result<(), &'static str
     let certificate = first(certificate, Holds::Certificates);
     match (key, certificate) {
         (Some(Public::Known(key)), Some(Public::Known(of))) if key != of => {
-            Err("it is not the key of the certificate")
+            Err("it does not belong to the certificate")
         }
         _ => Ok(()),
     }
@@ -100,7 +100,7 @@ fn check(text: &str, holds: Holds) -> Result<(), String> {
                     end == *label && decode_base64(base64).is_some_and(|der| !der.is_empty());
                 if holds.wants(label) {
                     if label.starts_with("ENCRYPTED") || base64.starts_with("Proc-Type") {
-                        let remedy = "write it without a passphrase: openssl pkey -in FILE";
+                        let remedy = "remove its passphrase: openssl pkey -in FILE";
                         return Err(format!("line {begin}: an encrypted key; {remedy}"));
                     }
                     if !whole {
@@ -177,7 +177,7 @@ mod tests {
             KEY.replace("KEY-----\nMHcC", "KEY-----\nProc-Type: 4,ENCRYPTED\n\nMHcC"),
         ] {
             let fault = check(&text, Holds::PrivateKey).unwrap_err();
-            assert!(fault.contains("without a passphrase"), "{fault}");
+            assert!(fault.contains("remove its passphrase"), "{fault}");
         }
     }
 

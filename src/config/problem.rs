@@ -268,7 +268,7 @@ impl fmt::Display for Problem {
             }
             Problem::BadWord { verb, wanted } => write!(f, "{verb}: expected {wanted}"),
             Problem::Incomplete { usage } => write!(f, "incomplete command: expected {usage}"),
-            Problem::NotText { what } => write!(f, "{what} is not UTF-8: write it so"),
+            Problem::NotText { what } => write!(f, "{what} is not UTF-8: encode it as UTF-8"),
             Problem::UnknownKey { key, source, nearest } => {
                 write!(f, "{source}: unknown key {}", shown(key))?;
                 hint(f, "", *nearest)
@@ -290,12 +290,12 @@ impl fmt::Display for Problem {
                 write!(f, "{}: {path}: {fault}", At(flag, source))
             }
             Problem::UnreadableSettings { path, fault } => {
-                write!(f, "settings file {}: {fault}; or name another by --config", path.display())
+                write!(f, "settings file {}: {fault}; or name another one with --config", path.display())
             }
-            Problem::NoFile { flag, by } => write!(f, "--{by} needs a file: name it by --{flag}"),
+            Problem::NoFile { flag, by } => write!(f, "--{by} needs a file: name it with --{flag}"),
             Problem::NoDirectory => write!(
                 f,
-                "no place to keep trusted states in ({} not set): name one by --dir",
+                "no directory for the trusted states ({} not set): name one with --dir",
                 words::STATE_VARIABLES
             ),
         }

@@ -141,8 +141,7 @@ impl Proxies {
 /// Reads a proxy: `http` where no scheme is named, as curl.
 fn read(text: &str, source: &Source) -> Result<Proxy, String> {
     let wanted = || {
-        "none, or http:// or https:// and a host, with a port and nothing behind it, such as http://proxy.example:3128; \
-         there is no SOCKS"
+        "none, or http:// or https:// and a host, with a port and nothing after it, such as http://proxy.example:3128; SOCKS is not supported"
             .to_owned()
     };
     let text = text.trim().trim_end_matches('/');

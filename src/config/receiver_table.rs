@@ -85,7 +85,7 @@ pub(super) fn read(
                     flag,
                     source,
                     found: kind_of(value),
-                    wanted: "a text in quotes",
+                    wanted: "a string in quotes",
                 });
                 return;
             };
@@ -93,7 +93,7 @@ pub(super) fn read(
                 problems.push(Problem::BadTable {
                     table: TABLE,
                     source,
-                    fault: format!("{key} is there twice"),
+                    fault: format!("the key {key} occurs twice"),
                 });
                 return;
             }
@@ -111,7 +111,7 @@ pub(super) fn read(
         of.any(|problem| matches!(problem, Problem::BadValue { flag: of, .. } | Problem::BadType { flag: of, .. } if *of == flag))
     };
     if read.name.is_empty() && !is_faulty("receiver.name", &problems) {
-        problems.push(lacks("it has no name: metrics and outboxes need one"));
+        problems.push(lacks("name is missing: metrics and outboxes need one"));
     }
     if urls != 1 {
         problems.push(lacks("expected one of url and url-file"));
@@ -213,7 +213,10 @@ pub(super) fn repeated(tables: &[ReceiverTable]) -> Vec<Problem> {
     let problems = repeated.map(|(_, table)| Problem::BadTable {
         table: TABLE,
         source: table.source.clone(),
-        fault: format!("an earlier one has the name {} too", quoted(&table.name)),
+        fault: format!(
+            "an earlier receiver has the name {} too",
+            quoted(&table.name)
+        ),
     });
     problems.collect()
 }

@@ -122,14 +122,14 @@ impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Remark::DefaultPassword => f.write_str(
-                "logging in with immudb's own default password: change it on the server, and give the new one by --audit-password-file",
+                "the login uses immudb's default password: change it on the server, and give the new one with --audit-password-file",
             ),
             Remark::PasswordOnCommandLine { flag } => write!(
                 f,
-                "--{flag} on the command line is seen by others on this machine: use --{flag}-file"
+                "other users of this machine can see --{flag} on the command line: use --{flag}-file"
             ),
             Remark::OwnKey => f.write_str(
-                "signatures are checked by the key that comes with them, which proves no identity: whoever can change a state can sign it anew; give --server-signing-pub-key",
+                "signatures are verified with the key in the response, which proves no identity: anyone who can change a state can sign it with a new key; give --server-signing-pub-key",
             ),
             Remark::PlaintextLogin { address } => write!(
                 f,
@@ -151,8 +151,7 @@ impl fmt::Display for Remark {
                 size,
             } => write!(
                 f,
-                "the limit on memory is {allowed} MiB, and answers of --max-recv-msg-size ({size} bytes) take up to \
-                 {needed} MiB: raise it, or large answers end the program (audit-mode install sets it for the service)"
+                "the memory limit is {allowed} MiB, but responses of --max-recv-msg-size ({size} bytes) need up to {needed} MiB: raise the limit, because a large response could end the program (audit-mode install sets it for the service)"
             ),
             Remark::UnknownVariable { name, nearest } => {
                 write!(f, "variable {} names no setting", shown(name))?;
@@ -173,7 +172,7 @@ impl fmt::Display for Remark {
             ),
             Remark::WorkingDirectory { source } => write!(
                 f,
-                "{source}: dir = \".\" is wherever the program is started, which is no place for trusted states: they are kept where they are by default; --dir names another place"
+                "{source}: dir = \".\" would depend on the directory in which the program is started, so the trusted states are stored in the default directory: name another one with --dir"
             ),
             Remark::UnusedKey { key, source } => {
                 write!(f, "{source}: an audit does not use {key}: ignored")
@@ -188,7 +187,7 @@ impl fmt::Display for Remark {
 fn loose(f: &mut fmt::Formatter<'_>, what: &str, path: &std::path::Path) -> fmt::Result {
     write!(
         f,
-        "everybody on this machine can read the {what} in {}: {} {}",
+        "every user of this machine can read the {what} in {}: {} {}",
         path.display(),
         words::FORBID_READING,
         shell_value(&path.to_string_lossy())

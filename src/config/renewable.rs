@@ -33,7 +33,7 @@ impl PasswordFile {
             Err(fault) => return Err(given.problem(&fault)),
         };
         if text.expose().starts_with('\u{feff}') {
-            return Err(given.problem("it begins with a byte order mark: write it without"));
+            return Err(given.problem("it begins with a byte order mark: remove the mark"));
         }
         let mut lines = text.expose().lines();
         let (Some(line), None) = (lines.next().filter(|line| !line.is_empty()), lines.next())

@@ -78,7 +78,7 @@ fn directory(draft: &Draft) -> Result<PathBuf, Problem> {
                 source: given.source.clone(),
                 value: Some(given.path.to_string_lossy().into_owned()),
                 wanted: format!(
-                    "{}: a relative one is another directory wherever the program is started",
+                    "{}, because a relative one depends on the directory in which the program is started",
                     words::ABSOLUTE
                 ),
             });
@@ -195,7 +195,7 @@ fn transport(
         return Err(vec![Problem::FlagsExclude {
             flag: "mtls",
             other: "tls-ca",
-            remedy: "under --mtls, name the CAs by --clientcas",
+            remedy: "with --mtls, give the CAs with --clientcas",
         }]);
     }
     let loose = |given: &&GivenPath| draft.mtls && everybody_reads(&given.path);

@@ -142,7 +142,7 @@ fn instance_config(
         .map(|given| Problem::FlagsExclude {
             flag: given.setting.flag,
             other: instances::FLAG,
-            remedy: "remove it: an instance has its own settings file and its own directory of states",
+            remedy: "remove it, because an instance has its own settings file and its own directory of states",
         })
         .collect();
     if problems.is_empty() {

@@ -31,7 +31,7 @@ impl SigningKey {
         };
         if NO_KEYS.iter().any(|prefix| text.starts_with(prefix)) {
             return Err(wanted(
-                "this is a signature or an asymmetric key, or has one before it",
+                "this is, or begins with, a signature or an asymmetric key",
             ));
         }
         if text.chars().any(|c| c.is_control() || c == '\u{feff}') {
@@ -43,7 +43,7 @@ impl SigningKey {
         let is_encoded = text.to_ascii_lowercase().starts_with("whsec");
         let bytes = match text.strip_prefix(PREFIX) {
             Some(base64) => decode_base64(base64).ok_or_else(|| wanted(not_base64(base64)))?,
-            None if is_encoded => return Err(wanted("the prefix is whsec_, in small letters")),
+            None if is_encoded => return Err(wanted("the prefix is whsec_, in lowercase letters")),
             None => text.as_bytes().to_vec(),
         };
         if bytes.len() < LEAST {
@@ -76,7 +76,7 @@ fn not_base64(text: &str) -> &'static str {
     if text.contains(['-', '_']) {
         "this is the URL-safe alphabet, with - and _ for + and /"
     } else if text.len() % 4 != 0 && !text.contains('=') {
-        "the = at the end are missing"
+        "the = characters at the end are missing"
     } else {
         "this is not base64"
     }
@@ -107,7 +107,7 @@ mod tests {
             ),
             (
                 "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMQ",
-                "the = at the end are missing",
+                "the = characters at the end are missing",
             ),
             (
                 "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa-_",
@@ -117,10 +117,10 @@ mod tests {
                 "whsec-MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
                 "the prefix is whsec_",
             ),
-            ("WHSEC_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "in small letters"),
+            ("WHSEC_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "lowercase"),
             (
                 "v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-                "this is a signature",
+                "begins with, a signature",
             ),
             ("whsk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "an asymmetric key"),
             (

@@ -24,7 +24,7 @@ impl Url {
         let text = text.trim();
         if text.contains(HIDDEN) {
             return Err(format!(
-                "the whole URL: {HIDDEN} stands for what is not shown of it"
+                "the whole URL, because {HIDDEN} replaces the hidden part of a URL"
             ));
         }
         let plain = text.len() <= LONGEST && text.chars().all(|c| c.is_ascii_graphic());

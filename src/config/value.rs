@@ -159,7 +159,7 @@ pub(super) fn one_url_a_name(peers: &[(Url, VerifierKey)]) -> Result<(), Wanted>
         others.any(|(other, of)| of.name == key.name && other != url)
     };
     match peers.iter().any(names_another) {
-        true => Err("one URL for each key's name: every auditor has a name of its own".to_owned()),
+        true => Err("one URL for each key name, because every auditor has its own name".to_owned()),
         false => Ok(()),
     }
 }
@@ -201,7 +201,7 @@ pub(super) fn host(text: &str) -> Result<String, Wanted> {
     if !bare.is_empty() && (is_number || is_name) && self::text(bare).is_ok() {
         return Ok(bare.to_owned());
     }
-    Err("a host's name or number, without scheme, port or path".to_owned())
+    Err("a host name or an IP address, without scheme, port or path".to_owned())
 }
 
 /// A program by its full path, and its words; nothing at all is none.

@@ -90,38 +90,38 @@ pub(super) static VERBS: &[Verb] = &[
         ("start|stop|restart|status", words::HELP_SERVICE[2]),
     ]),
     verb(Purpose::Run, Name::Sweep, "sweep", usize::MAX, "audit once, then read every value of the whole history", &[
-        ("[DATABASE...]", "of these databases (default: all)"),
+        ("[DATABASE...]", "the values of these databases (default: all)"),
     ]),
     verb(Purpose::Inspect, Name::Status, "status", 0, "print trusted states, their age and the last verdicts", &[
-        ("[--all]", "from the files; no server is asked"),
+        ("[--all]", "read from the files, without a call to the server"),
     ]),
-    verb(Purpose::Inspect, Name::Health, "health", 0, "whether the auditor makes progress, for containers", &[]),
+    verb(Purpose::Inspect, Name::Health, "health", 0, "report whether the auditor makes progress, for containers", &[]),
     verb(Purpose::Inspect, Name::Locate, "locate", 1, "find where history was rewritten, and what changed", &[
-        ("DATABASE", "compare the server with the accepted states"),
+        ("DATABASE", "compare the server with the trusted states"),
         ("DATABASE --against HOST[:PORT] [--show-values]", "compare it with a second server, such as a replica or a restored backup"),
         ("DATABASE --against FILE", "compare it with the mirror file of another auditor"),
     ]),
     verb(Purpose::Inspect, Name::Evidence, "evidence", 2, "list, show or verify the evidence of findings", &[
         ("list", "the files of this server"),
-        ("show FILE", "what was trusted, what was answered, and why it was refused"),
-        ("verify FILE", "check the finding again, offline; exit code 2: it shows tampering, 1: it does not"),
+        ("show FILE", "print the trusted state, the response, and the reason of the finding"),
+        ("verify FILE", "verify the finding again, offline; exit code 2: the file shows tampering, 1: it does not"),
     ]),
     verb(Purpose::Inspect, Name::Compare, "compare", 1, "compare trusted states with another auditor's", &[
-        ("FILE", "what roots export printed there"),
+        ("FILE", "the file that roots export printed there"),
         ("URL", "its monitoring port"),
-        ("FILE --peer-key KEY...", "what checkpoint export printed there, signed by this key"),
+        ("FILE --peer-key KEY...", "the file that checkpoint export printed there, signed by this key"),
     ]),
     verb(Purpose::Inspect, Name::Config, "config", 0, "print the effective settings and their sources", &[
-        ("[--check]", "with --check only what is wrong; no server is asked"),
+        ("[--check]", "with --check only wrong settings; without a call to the server"),
     ]),
     verb(Purpose::Act, Name::Alarm, "alarm", usize::MAX, "list, show, close or adopt alarms", &[
         ("list [DATABASE] [--all]", "open alarms, with --all closed ones too"),
-        ("show ID", "the finding, and what each decision would do"),
+        ("show ID", "print the finding, and the effect of each decision"),
         ("close ID...", "close alarms; the trusted state stays"),
         ("close --database DATABASE", "close every open alarm of a database"),
         ("adopt ID [--yes]", "close an alarm, and trust the state in its evidence instead"),
     ]),
-    verb(Purpose::Act, Name::Acknowledge, "acknowledge", 1, "mark what is absent, unsigned or disputed as explained", &[
+    verb(Purpose::Act, Name::Acknowledge, "acknowledge", 1, "mark absent values, a lost signature or disagreements as explained", &[
         ("DATABASE [--absent-values-to TX] [--unsigned] [--disagreement]", "no trusted state and no alarm changes"),
     ]),
     verb(Purpose::Act, Name::Roots, "roots", 2, "list, export, import or forget trusted states", &[
@@ -132,15 +132,15 @@ pub(super) static VERBS: &[Verb] = &[
     ]),
     verb(Purpose::Act, Name::Checkpoint, "checkpoint", 2, "export, show or verify signed states, offline", &[
         ("export", "a checkpoint of each trusted state, signed by --audit-signing-key"),
-        ("show FILE", "what checkpoints say, without verifying them"),
-        ("verify FILE --key KEY... [--require COUNT]", "whether these keys signed them"),
+        ("show FILE", "print the content of checkpoints, without verifying them"),
+        ("verify FILE --key KEY... [--require COUNT]", "report whether these keys signed them"),
     ]),
     verb(Purpose::Act, Name::Key, "key", 2, "make a key that signs checkpoints, or show its public half", &[
         ("new --name NAME FILE", "write a new private key; an existing file is never overwritten"),
         ("show FILE", "print the public key, for --audit-peer and --key"),
     ]),
-    verb(Purpose::Tools, Name::Drill, "drill", 0, "show that an honest ledger passes and lies are caught", &[
-        ("[--lie NAME]", "tell each lie, or this one, to an auditor"),
+    verb(Purpose::Tools, Name::Drill, "drill", 0, "show that an honest server passes and that lies are detected", &[
+        ("[--lie NAME]", "run each lie, or this one, against an auditor"),
         ("--list", "list the lies"),
         ("--serve [--port PORT] [--databases COUNT] [--views COUNT] [--grow DURATION] [--lie NAME]", "run the embedded ledger, to try an auditor with"),
     ]),
@@ -153,7 +153,7 @@ pub(super) static VERBS: &[Verb] = &[
     verb(Purpose::Tools, Name::Version, "version", 0, "print the version", &[]),
     verb(Purpose::Tools, Name::Man, "man", 0, "print the manual page: immuaudit man | man -l -", &[]),
     verb(Purpose::Tools, Name::Completions, "completions", 1, "print completions for a shell", &[
-        ("bash|zsh|fish", "to be sourced"),
+        ("bash|zsh|fish", "print a script for the shell to source"),
     ]),
 ];
 
@@ -177,7 +177,7 @@ pub(super) fn find(word: &str) -> Option<&'static Verb> {
 /// Verbs of earlier versions, each with what does its work now: messages, evidence and cron lines of those times name them.
 static FORMER: &[(&str, &str)] = &[(
     "accept",
-    "immuaudit alarm close ID, which keeps the trusted state, or immuaudit alarm adopt ID, which trusts the evidence's state",
+    "immuaudit alarm close ID, which keeps the trusted state, or immuaudit alarm adopt ID, which trusts the state in the evidence",
 )];
 
 /// Returns a verb of an earlier version of this word, and what does its work now.

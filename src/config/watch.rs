@@ -60,7 +60,8 @@ fn signer(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Option<Arc<SignerK
     };
     let secret = password_file(given, remarks)?;
     let key = SignerKey::read(secret.expose().trim_end());
-    let key = key.map_err(|why| given.problem(&format!("no key of immuaudit key new: {why}")))?;
+    let key = key
+        .map_err(|why| given.problem(&format!("not a private key of immuaudit key new: {why}")))?;
     Ok(Some(Arc::new(key)))
 }
 
@@ -69,11 +70,8 @@ fn signer(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Option<Arc<SignerK
 fn exec(given: &GivenPath) -> Result<Vec<String>, Problem> {
     if let Source::File { path, .. } = &given.source {
         distrust(path, &given.path).map_or(Ok(()), |fault| {
-            let remedy = "or give --audit-exec by flag or environment";
-            Err(given.problem(&format!(
-                "not taken from {}: {fault}, {remedy}",
-                path.display()
-            )))
+            let remedy = "or give --audit-exec as a flag or in the environment";
+            Err(given.problem(&format!("ignored in {}: {fault}, {remedy}", path.display())))
         })?;
     }
     let command = given.path.to_string_lossy();
@@ -91,10 +89,10 @@ fn distrust(path: &Path, program: &Path) -> Option<String> {
     let holding = file.as_ref().and_then(|file| sys::holding_of(file).ok());
     let text = file.and_then(|file| std::io::read_to_string(file).ok());
     if !plain {
-        return Some("it is no plain file: put it into one".to_owned());
+        return Some("it is not a regular file: use a regular file".to_owned());
     }
     let (Some(real), Some(holding), Some(text)) = (real, holding, text) else {
-        return Some("it cannot be looked at".to_owned());
+        return Some("it cannot be read".to_owned());
     };
     if !names(&text, program) {
         return Some("it changed while it was read: start again".to_owned());
@@ -110,11 +108,11 @@ fn distrust(path: &Path, program: &Path) -> Option<String> {
         Some(format!("the file belongs to another user: {remedy}"))
     } else if holding.open.mode() & OTHERS_WRITE != 0 {
         let remedy = words::FORBID_WRITING;
-        Some(format!("others can write the file: {remedy}"))
+        Some(format!("other users can write the file: {remedy}"))
     } else if in_working_directory {
         let places = words::SETTINGS_PLACES;
         Some(format!(
-            "the file lies in the working directory: move it to {places}"
+            "the file is in the working directory: move it to {places}"
         ))
     } else {
         None

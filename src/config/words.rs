@@ -169,7 +169,8 @@ pub(super) fn checkpoint(draft: &Draft, words: Vec<String>) -> Result<Checkpoint
             flag: "key",
             source: Source::Flag("key"),
             value: None,
-            wanted: "each key once: two of them are the same, under one name or two".to_owned(),
+            wanted: "different keys: two of them are equal, perhaps with different names"
+                .to_owned(),
         });
     }
     if !keys.is_empty() && !matches!(task, CheckpointTask::Verify { .. }) {
@@ -245,14 +246,14 @@ pub(super) fn another(draft: &Draft, word: String) -> Result<Another, Problem> {
     if !keys.is_empty() && is_url {
         return Err(Problem::FlagNeeds {
             flag: "peer-key",
-            needs: "a FILE: a running auditor is a peer (--audit-peer)",
+            needs: "a FILE, because a running auditor is compared by --audit-peer",
         });
     }
     let names: BTreeSet<&str> = keys.iter().map(|key| key.name.as_str()).collect();
     if names.len() > 1 {
         return Err(Problem::BadWord {
             verb: Name::Compare.word(),
-            wanted: "--peer-key of one auditor: keys of one name".to_owned(),
+            wanted: "--peer-key of one auditor, so keys with the same name".to_owned(),
         });
     }
     if !is_url {

@@ -261,7 +261,7 @@ fn counted(bytes: &mut usize, entry: &proto::Entry) -> Result<(), Status> {
     match *bytes > MAX_BYTES {
         true => Err(Status::new(
             8,
-            "the values are larger than an answer may be: ask for fewer",
+            "the values are larger than the largest response: request fewer",
         )),
         false => Ok(()),
     }

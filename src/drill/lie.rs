@@ -88,10 +88,10 @@ macro_rules! lies {
 lies! {
     "history": {
         OtherHash "other-hash" INCONSISTENT, "answers another hash for the same transaction";
-        Fork "fork" INCONSISTENT, "continues from a history that parted earlier";
+        Fork "fork" INCONSISTENT, "continues from a history that forked earlier";
         ForkInOneDatabase "fork-in-one-database" INCONSISTENT, "a fork in defaultdb, every other database honest";
-        ForkBehindTheSource "fork-behind-the-source" INCONSISTENT, "shows the trusted header, and behind it another history";
-        Alternating "alternating" INCONSISTENT, "one forked and one honest view in turn";
+        ForkBehindTheSource "fork-behind-the-source" INCONSISTENT, "shows the trusted header, and then another history";
+        Alternating "alternating" INCONSISTENT, "alternates between a forked and an honest history";
         ChangingState "changing-state" INCONSISTENT, "another hash for the last transaction at every call";
         Rollback "rollback" ROLLED_BACK, "is rolled back to half its transactions";
         ClaimsOlder "claims-older" ROLLED_BACK, "claims an older state while it has the newer one";
@@ -100,17 +100,17 @@ lies! {
         SwappedInTree "swapped-in-tree" INCONSISTENT, "puts another transaction into its tree than the trusted one (protocol.md §4, step 5)";
         SwappedLater "swapped-later" INCONSISTENT, "the same, two transactions later (protocol.md §4, step 3)";
         WrittenBehindAnother "written-behind-another" INCONSISTENT, "its tree is the trusted one's, its new transaction follows on another (protocol.md §4, step 6)";
-        SwappedBeforeTheSource "swapped-before-the-source" INCONSISTENT, "its tree swallows other transactions than the trusted chain has, and ends before the trusted one (protocol.md §4, step 8)";
-        TwoHistoriesLinear "two-histories-linear" INCONSISTENT, "its tree swallows other transactions than the trusted chain has, and goes past the trusted one (CVE-2022-36111; protocol.md §4, step 7)";
+        SwappedBeforeTheSource "swapped-before-the-source" INCONSISTENT, "its tree contains other transactions than the trusted chain, and ends before the trusted one (protocol.md §4, step 8)";
+        TwoHistoriesLinear "two-histories-linear" INCONSISTENT, "its tree contains other transactions than the trusted chain, and ends after the trusted one (CVE-2022-36111; protocol.md §4, step 7)";
         VersionDowngraded "version-downgraded" INCONSISTENT, "a header of version 1 shown as version 0";
         FlippedProof "flipped-proof" INCONSISTENT, "one bit of every proof's chain flipped";
-        ExtremeFields "extreme-fields" INCONSISTENT, "headers whose numbers are the largest and the smallest there are";
-        BrokenChain "broken-chain" INCONSISTENT, "headers that do not follow on each other, where the proof needs them (protocol.md §4, step 8)";
+        ExtremeFields "extreme-fields" INCONSISTENT, "headers with the largest and the smallest possible numbers";
+        BrokenChain "broken-chain" INCONSISTENT, "headers that do not form a chain, although the proof requires them (protocol.md §4, step 8)";
         OtherDatabaseServed "other-database-served" due(&["inconsistent", "rolled-back"]), "serves another database under this one's name";
-        FrozenView "frozen-view" CONSISTENT, "shows the same state for ever, while others write";
-        WithheldTransaction "withheld-transaction" CONSISTENT, "never shows one transaction of the middle";
-        FarFuture "far-future-state" NO_ANSWER, "a state in the far future that nothing backs";
-        LastState "last-state-of-all" NO_ANSWER, "a state at the last transaction that a number can name";
+        FrozenView "frozen-view" CONSISTENT, "shows the same state forever, although clients write";
+        WithheldTransaction "withheld-transaction" CONSISTENT, "never returns one transaction in the middle";
+        FarFuture "far-future-state" NO_ANSWER, "a state in the far future without its transaction";
+        LastState "last-state-of-all" NO_ANSWER, "a state at the largest possible transaction number";
         PoisonedFirstSight "poisoned-first-sight" due(&["inconsistent", "malformed"]), "a first state whose hash is not its transaction's";
     }
     "identity": {
@@ -118,83 +118,83 @@ lies! {
         UuidPath "uuid-path" CONSISTENT, "immudb-uuid: ../../../../etc/x";
         NoUuid "no-uuid" CONSISTENT, "no immudb-uuid at all";
         LongUuid "long-uuid" CONSISTENT, "an immudb-uuid of 4,000 characters";
-        UuidChanged "uuid-changed" CONSISTENT, "another immudb-uuid from now on, the history its own (a moved data directory)";
+        UuidChanged "uuid-changed" CONSISTENT, "another immudb-uuid with the same history (a moved data directory)";
     }
     "signature": {
         Unsigned "unsigned" SIGNATURE, "no signature, though a key is configured";
-        OtherKey "other-key" SIGNATURE, "signed by another key, which is sent along";
+        OtherKey "other-key" SIGNATURE, "signed by another key, which the response contains";
         OlderSignature "older-signature" SIGNATURE, "the signature of an older state";
-        GarbageSignature "garbage-signature" SIGNATURE, "bytes for a signature that are none";
+        GarbageSignature "garbage-signature" SIGNATURE, "bytes that are no signature";
         SignatureWithoutDatabase "signature-without-database" SIGNATURE, "a signature that covers no database, as 0.9.0 made it";
         OtherDatabaseSigned "other-db-signed" due(&["signature", "malformed"]), "the state of another database, properly signed";
-        OtherDatabase "other-db-in-state" MALFORMED, "the state says that it is another database's";
-        SignatureDropped "signature-dropped" CONSISTENT, "drops the signature it used to send, no key configured";
+        OtherDatabase "other-db-in-state" MALFORMED, "the state names another database";
+        SignatureDropped "signature-dropped" CONSISTENT, "stops sending its signature, with no key configured";
     }
     "state": {
-        OldShape "old-shape-from-newer" due(&["malformed", "signature"]), "the state in the shape of 0.9.0, from a newer server";
-        BothShapes "both-shapes" MALFORMED, "the state in both shapes at once, each saying something else";
+        OldShape "old-shape-from-newer" due(&["malformed", "signature"]), "the state in the format of 0.9.0, from a newer server";
+        BothShapes "both-shapes" MALFORMED, "the state in both formats together, with different content";
         LongStateHash "state-hash-33-bytes" MALFORMED, "a state's hash of 33 bytes";
         EmptyWithHash "empty-with-a-hash" MALFORMED, "no transactions, but a hash";
     }
     "proof": {
-        NoDualProof "no-dual-proof" MALFORMED, "an answer without its dual proof";
+        NoDualProof "no-dual-proof" MALFORMED, "a response without its dual proof";
         NoLinearProof "no-linear-proof" MALFORMED, "a dual proof without its linear proof";
         NoHeaders "no-headers" MALFORMED, "a dual proof without its headers";
         UnknownVersion "unknown-version" MALFORMED, "headers of version 7";
         OtherPair "other-pair" MALFORMED, "the proof of another pair of transactions";
-        OtherTransaction "other-transaction" due(&["malformed", "inconsistent"]), "another transaction than the one asked for, beside a right proof";
+        OtherTransaction "other-transaction" due(&["malformed", "inconsistent"]), "another transaction than the requested one, with a correct proof";
         LongDigests "digests-33-bytes" MALFORMED, "digests of 33 bytes";
         ManyTerms "many-terms" MALFORMED, "100,000 terms too many";
-        ManyParts "many-parts" MALFORMED, "a million empty parts in a short answer";
-        OutOfRange "out-of-range" MALFORMED, "fields that cannot be: a negative number of entries, a tree larger than its transaction";
-        Excuse "forged-excuse" MALFORMED, "says that it cannot prove this pair, where it can";
-        RollbackExcuse "forged-rollback-excuse" due(&["malformed", "rolled-back"]), "says that the trusted transaction is past its last, while its state is newer";
+        ManyParts "many-parts" MALFORMED, "a million empty parts in a short response";
+        OutOfRange "out-of-range" MALFORMED, "impossible fields: a negative number of entries, a tree larger than its transaction";
+        Excuse "forged-excuse" MALFORMED, "responds that it cannot prove this pair of states, although it can";
+        RollbackExcuse "forged-rollback-excuse" due(&["malformed", "rolled-back"]), "responds that the trusted transaction is after its last one, although its state is newer";
         WithheldAdvance "withheld-advance" CONSISTENT, "leaves out the linear advance proof, as servers before 1.4 do";
         ShortAdvance "short-advance" MALFORMED, "a linear advance proof without its last part";
-        WithheldHeaders "withheld-headers" NO_ANSWER, "never shows the headers that the proof needs (protocol.md §4, step 8)";
+        WithheldHeaders "withheld-headers" NO_ANSWER, "never returns the headers that the proof requires (protocol.md §4, step 8)";
     }
     "answer": {
         EmptyReply "empty-reply" MALFORMED, "a message of no bytes";
         OkWithoutMessage "ok-without-message" NO_ANSWER, "success, and no message";
         Garbage "garbage" MALFORMED, "bytes that are no message";
-        Truncated "truncated-reply" MALFORMED, "the right answer, cut in its middle";
-        HugeReply "huge-reply" NO_ANSWER, "a reply of 200 MB";
-        GzipBomb "gzip-bomb" NO_ANSWER, "a reply of 64 MB that compresses to nothing";
+        Truncated "truncated-reply" MALFORMED, "the correct response, cut in the middle";
+        HugeReply "huge-reply" NO_ANSWER, "a response of 200 MB";
+        GzipBomb "gzip-bomb" NO_ANSWER, "a response of 64 MB that compresses to almost nothing";
         NeverAnswers "never-answers" UNREACHABLE, "never answers a call";
-        Slow "slow" CONSISTENT, "every answer 200 ms late";
+        Slow "slow" CONSISTENT, "every response 200 ms late";
         ForgedLogLine "forged-log-line" due(&["unreachable", "malformed", "refused"]), "an error with line breaks, a forged log line and terminal control";
         EndlessError "endless-error" due(&["unreachable", "malformed", "refused"]), "an error whose message has 6,000 characters";
         OddStatus "odd-status" due(&["unreachable", "malformed", "refused"]), "an error of status 77";
     }
     "login": {
-        ForgottenTokens "forgotten-tokens" REFUSED, "forgets every token at once";
+        ForgottenTokens "forgotten-tokens" REFUSED, "forgets every token";
         LongToken "long-token" due(&["consistent", "malformed", "refused", "unreachable"]), "a token of 6,000 characters";
-        TokenWithLineBreak "token-with-line-break" due(&["malformed", "refused", "unreachable"]), "a token that no header can carry";
-        LoginRefused "login-refused" REFUSED, "does not know the user any more";
+        TokenWithLineBreak "token-with-line-break" due(&["malformed", "refused", "unreachable"]), "a token with characters that no header allows";
+        LoginRefused "login-refused" REFUSED, "no longer knows the user";
     }
     "databases": {
         Vanished "vanished" because(&["rolled-back"], "vanished"), "comes back without the database";
-        Hidden "hidden" because(&["rolled-back"], "hidden"), "no longer lists the database, which still opens";
-        PermissionTaken "permission-taken" REFUSED, "lists the database, and refuses it";
-        ImpossibleNames "impossible-names" CONSISTENT, "lists databases that cannot be: paths, control characters, no UTF-8, too long";
-        CollidingNames "colliding-names" CONSISTENT, "lists names that collide once escaped or in another case";
+        Hidden "hidden" because(&["rolled-back"], "hidden"), "no longer lists the database, which can still be opened";
+        PermissionTaken "permission-taken" REFUSED, "lists the database, but refuses to open it";
+        ImpossibleNames "impossible-names" CONSISTENT, "lists impossible databases: paths, control characters, no UTF-8, too long";
+        CollidingNames "colliding-names" CONSISTENT, "lists names that collide after escaping or in another case";
         ManyNames "many-names" CONSISTENT, "lists 300,000 databases that do not exist";
         FreshNames "fresh-names" CONSISTENT, "lists 10,000 databases that do not exist, others in each list";
-        HtmlNames "html-names" CONSISTENT, "lists names of markup, quotes and bidirectional control characters";
+        HtmlNames "html-names" CONSISTENT, "lists names with markup, quotes and bidirectional control characters";
         RepeatedNames "repeated-names" CONSISTENT, "lists every database fifty times";
     }
     "value": {
         EditedValue "edited-value" VALUE, "a value that does not match its hash";
         ValueWithMatchingHash "value-with-matching-hash" VALUE, "an edited value with a matching hash";
         EditedKey "edited-key" VALUE, "an edited key";
-        EntryLeftOut "entry-left-out" due(&["value", "malformed"]), "a transaction without its last entry, digests too";
+        EntryLeftOut "entry-left-out" due(&["value", "malformed"]), "a transaction without its last entry and its digest";
         ManyEntries "many-entries" due(&["malformed", "unreachable", "unread", "value"]), "100,000 entries more than a transaction has";
         ForgedExpiry "forged-expiry" due(&["malformed", "unread", "value"]), "leaves values out as if they had expired";
-        ForgedTruncation "forged-truncation" due(&["malformed", "unread", "value"]), "says that values were truncated, where no transaction records it";
-        CorruptValueReported "corrupt-value-reported" VALUE, "reports itself that a value was edited on its disk";
-        CorruptLogReported "corrupt-log-reported" VALUE, "reports itself that a transaction was edited on its disk";
-        AbsentValues "absent-values" CONSISTENT, "claims not to have the values, as a replica of a truncated server does";
-        SilentTransaction "silent-transaction" due(&["unread", "unreachable"]), "is unavailable for one transaction, for ever";
+        ForgedTruncation "forged-truncation" due(&["malformed", "unread", "value"]), "responds that values were truncated, although no transaction records it";
+        CorruptValueReported "corrupt-value-reported" VALUE, "reports that a value was edited on its disk";
+        CorruptLogReported "corrupt-log-reported" VALUE, "reports that a transaction was edited on its disk";
+        AbsentValues "absent-values" CONSISTENT, "claims that it does not have the values, like a replica of a truncated server";
+        SilentTransaction "silent-transaction" due(&["unread", "unreachable"]), "is unavailable for one transaction, forever";
         ScanWithHoles "scan-with-holes" due(&["malformed", "value"]), "a scan that leaves a transaction out";
         EndlessScan "endless-scan" due(&["malformed", "value"]), "a scan that starts over again and again";
     }

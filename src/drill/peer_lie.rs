@@ -62,7 +62,7 @@ impl PeerLie {
         match self {
             PeerLie::OtherHash => (
                 "peer-other-hash",
-                "a peer that says another hash than the server does",
+                "a peer with another hash than the server",
                 "disagrees",
             ),
             PeerLie::OtherServerKey => (
@@ -72,7 +72,7 @@ impl PeerLie {
             ),
             PeerLie::Replayed => (
                 "peer-replayed",
-                "a peer that says again what it said before the ledger grew",
+                "a peer that repeats a checkpoint from before the ledger grew",
                 "behind",
             ),
             PeerLie::Stale => (
@@ -92,7 +92,7 @@ impl PeerLie {
             ),
             PeerLie::OtherKey => (
                 "peer-other-key",
-                "a peer that signs by another key than its own",
+                "a peer that signs with another key than its own",
                 "silent",
             ),
             PeerLie::Changed => (
@@ -102,12 +102,12 @@ impl PeerLie {
             ),
             PeerLie::Garbage => (
                 "peer-garbage",
-                "a peer that answers with a page of HTML",
+                "a peer that responds with a page of HTML",
                 "silent",
             ),
             // its last word counts until it is old
-            PeerLie::Endless => ("peer-endless", "a peer whose answer has no end", "behind"),
-            PeerLie::Silent => ("peer-silent", "a peer that never answers", "behind"),
+            PeerLie::Endless => ("peer-endless", "a peer whose response has no end", "behind"),
+            PeerLie::Silent => ("peer-silent", "a peer that never responds", "behind"),
         }
     }
 }

@@ -86,7 +86,7 @@ pub fn serve(
         },
         match served.split {
             None => "",
-            Some(_) => "; user immudb2, of the same password, is shown other transactions",
+            Some(_) => "; user immudb2, with the same password, sees other transactions",
         }
     )
     .and_then(|()| out.flush())
@@ -121,7 +121,7 @@ impl std::fmt::Display for ServeError {
         match self {
             ServeError::Port(port) => write!(
                 f,
-                "cannot listen on 127.0.0.1:{port}: is the port taken? --port 0 takes any that is free"
+                "cannot listen on 127.0.0.1:{port}: another process may use the port; --port 0 selects any free port"
             ),
             ServeError::Output(error) => write!(f, "cannot write to standard output: {error}"),
         }

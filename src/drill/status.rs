@@ -51,5 +51,5 @@ pub(super) fn illegal_arguments() -> Status {
 /// # Errors
 /// The bytes are no such message.
 pub(super) fn parse<M: Message>(request: &[u8]) -> Result<M, Status> {
-    M::parse_from_bytes(request).map_err(|_| Status::new(13, "the request is no such message"))
+    M::parse_from_bytes(request).map_err(|_| Status::new(13, "the request is not a valid message"))
 }

@@ -44,7 +44,7 @@ pub(super) fn calls() -> impl Iterator<Item = (&'static str, Status)> {
     ];
     groups.into_iter().flat_map(|(calls, missing)| {
         let words =
-            format!("the embedded ledger of immuaudit has {missing}: keys and values alone");
+            format!("the embedded ledger of immuaudit has {missing}: it only has keys and values");
         let refused = Status::new(UNIMPLEMENTED, words);
         calls.iter().map(move |call| (*call, refused.clone()))
     })

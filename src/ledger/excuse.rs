@@ -72,7 +72,7 @@ pub fn excuse(
         alh = follow(Step::Excuse, header, &alh)?;
     }
     if unprovable.source_tree <= unprovable.target_tree {
-        return at(target.tx).refuse(Reason::Absent("larger tree behind the source"));
+        return at(target.tx).refuse(Reason::Absent("larger tree after the source"));
     }
     Ok(unprovable)
 }

@@ -70,15 +70,15 @@ impl DualProof {
             step: Step::Answer,
             tx: asked,
         };
-        at.id("the answer's transaction", asked, header.id())?;
+        at.id("the response's transaction", asked, header.id())?;
         let of_proof = [&self.target, &self.source]
             .into_iter()
             .flatten()
             .find(|proof| proof.id() == asked);
         match of_proof {
-            Some(proof) => at.same("the answer's transaction", &proof.alh(), &header.alh()),
+            Some(proof) => at.same("the response's transaction", &proof.alh(), &header.alh()),
             None => at.refuse(Reason::Absent(
-                "header of the transaction asked for in the proof",
+                "header of the requested transaction in the proof",
             )),
         }
     }

@@ -152,20 +152,20 @@ impl fmt::Display for Reason {
             Reason::DigestLength { what, bytes } => {
                 write!(f, "{what} has {bytes} bytes, not {}", Digest::LEN)
             }
-            Reason::Count { what, due, got } => write!(f, "{got} {what} where {due} are due"),
+            Reason::Count { what, due, got } => write!(f, "{got} {what}, not {due}"),
             Reason::Id { what, due, got } => write!(f, "{what} is {got}, not {due}"),
             Reason::Range { what, value } => write!(f, "{what} cannot be {value}"),
             Reason::UnknownVersion(version) => write!(
                 f,
-                "header version {version} is unknown: a newer server, perhaps: update immuaudit"
+                "header version {version} is unknown, perhaps of a newer server: update immuaudit"
             ),
             Reason::TreeShrinks { source, target } => write!(
                 f,
-                "the tree shrinks from {source} to {target} transactions, which nothing can prove"
+                "the tree shrinks from {source} to {target} transactions, which no proof allows"
             ),
             Reason::PartsNeeded(wanted) => write!(
                 f,
-                "the answer lacks a part: headers {} to {} would settle it",
+                "the response lacks a part: headers {} to {} would complete the proof",
                 wanted.headers.start(),
                 wanted.headers.end()
             ),

@@ -49,7 +49,7 @@ impl Answer {
     pub fn of_chain(old: &State, linked: &Digest) -> Answer {
         match Answer::of_hashes(&old.hash, linked) {
             Answer::Holds(_) => Answer::Unknown(Shown::new(
-                "this server's version cannot prove it against the shown state",
+                "this server's version cannot prove it for the shown state",
             )),
             other => other,
         }

@@ -331,7 +331,7 @@ mod tests {
             assert!(!window.is_whole() && !window.is_replaced() && !window.precedes_memory());
             let said = window.to_string();
             assert!(
-                said.contains("transaction 10, the oldest one remembered"),
+                said.contains("transaction 10, the oldest stored one"),
                 "{said}"
             );
         }

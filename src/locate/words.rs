@@ -8,9 +8,7 @@ impl fmt::Display for Contradicted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "transaction {}, the oldest one remembered (audited {}), is proven to be another, while transaction {} after \
-             it is proven to be the same: an honest server and undamaged files cannot show both, so compare the \
-             auditor's files with a backup of them",
+            "transaction {}, the oldest stored one (audited {}), is proven to differ, but the later transaction {} is proven to be the same: a correct server and undamaged files cannot show both, so compare the auditor's files with a backup of them",
             self.oldest.tx, self.oldest.audited, self.proven.tx
         )
     }
@@ -22,26 +20,25 @@ impl fmt::Display for Window {
         match self.stands {
             _ if self.is_replaced() => write!(
                 f,
-                "nothing that was trusted is left: transaction 1, audited by {}, is another already",
+                "no trusted state is part of the history: transaction 1, audited by {}, already differs",
                 self.oldest.audited
             )?,
             _ if self.precedes_memory() => write!(
                 f,
-                "nothing that is remembered is left: transaction {}, the oldest one remembered (audited {}), is another \
-                 already, so the rewrite begins at or before it, or another server answers",
+                "no stored state is part of the history: transaction {}, the oldest stored one (audited {}), already differs, so the rewrite begins at or before it, or another server responds",
                 self.oldest.state.tx, self.oldest.audited
             )?,
             Some(point) if self.is_whole() => write!(
                 f,
-                "everything up to transaction {}, audited {}, still stands",
+                "transactions up to {}, audited {}, are intact",
                 point.tx, point.audited
             )?,
             Some(point) => write!(
                 f,
-                "everything up to transaction {}, audited by {}, still stands",
+                "transactions up to {}, audited by {}, are intact",
                 point.tx, point.audited
             )?,
-            None => f.write_str("nothing is proven to stand")?,
+            None => f.write_str("no transaction is proven to be intact")?,
         }
         match (self.broken, self.doubtful()) {
             _ if self.is_replaced() || self.precedes_memory() => {}
@@ -71,7 +68,7 @@ impl fmt::Display for Window {
         if let Some(lost) = self.lost() {
             write!(
                 f,
-                "; transactions {}..{} are gone",
+                "; transactions {}..{} are missing",
                 lost.start(),
                 lost.end()
             )?;
@@ -79,7 +76,7 @@ impl fmt::Display for Window {
         if !self.undecided.is_empty() {
             write!(
                 f,
-                " ({} of {} questions without a proof in the answer: the window is the wider for it)",
+                " ({} of {} probes were not answered with a proof, so the range is wider)",
                 self.undecided.len(),
                 self.questions
             )?;

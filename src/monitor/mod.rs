@@ -39,8 +39,7 @@ impl fmt::Display for CannotListen {
         match self.error.kind() {
             io::ErrorKind::AddrInUse => write!(
                 f,
-                "--audit-monitoring-port {port}: another process listens there ({host}): give \
-                 another port, 0 for any free one, or --no-monitoring"
+                "--audit-monitoring-port {port}: another process listens on this port ({host}): give another port, 0 for any free one, or --no-monitoring"
             ),
             io::ErrorKind::PermissionDenied => write!(
                 f,

@@ -16,8 +16,7 @@ use crate::report::{
 /// What the path of one database's checkpoint begins with; its name follows, percent-encoded.
 const CHECKPOINT: &str = "/checkpoints/";
 /// What is said where there are no checkpoints.
-const NO_KEY: &str =
-    "checkpoints are signed by a key: immuaudit key new, and --audit-signing-key\n";
+const NO_KEY: &str = "a key must sign the checkpoints: create one with immuaudit key new, and give it with --audit-signing-key\n";
 
 /// The answers to all paths, from the board.
 pub(super) struct Routes {

@@ -119,7 +119,10 @@ impl Courier {
                 .name("courier".into())
                 .spawn(move || theirs.deliver(&way));
             if let Err(error) = started {
-                log::error!("no notifications to {}: {error}", shared.receiver.name());
+                log::error!(
+                    "no notifications can be sent to {}: {error}",
+                    shared.receiver.name()
+                );
             }
         }
         Courier { shared }
@@ -291,7 +294,7 @@ impl Waiting {
         self.remove(receiver, gone.kept());
         let (level, told) = match gone.is_loss() {
             true => (Level::Error, "notification given up"),
-            false => (Level::Debug, "notification replaced by another one"),
+            false => (Level::Debug, "notification replaced by a later one"),
         };
         let id = &gone.kept().notification.id;
         tell_of(level, told, receiver.name(), id, tries).log();

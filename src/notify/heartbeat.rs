@@ -63,7 +63,7 @@ impl Heartbeat {
             }
         };
         if let Err(error) = thread::Builder::new().name("heartbeat".into()).spawn(run) {
-            log::error!("no heartbeat: {error}");
+            log::error!("no heartbeat can be sent: {error}");
         }
         Heartbeat {
             beats,

@@ -100,10 +100,10 @@ impl Notification {
         let id = id_of(server, alarm);
         let others = match more {
             0 => String::new(),
-            _ => format!("; {more} more are open, immuaudit alarm list prints them"),
+            _ => format!("; {more} more alarms are open, and immuaudit alarm list prints them"),
         };
         let reason = format!(
-            "{}; found at {}, and the alarm is open{others}",
+            "{}; found at {}, and the alarm is still open{others}",
             alarm.reason, alarm.raised
         );
         let body = JsonObject::new()

@@ -257,7 +257,7 @@ impl Notifier {
         // last: after a kill it is notified of twice, and not never
         if news.is_some() || fewer {
             if let Err(failure) = self.untrusted.save() {
-                log::warn!("what was notified could not be written: {failure}");
+                log::warn!("the record of sent notifications could not be written: {failure}");
             }
         }
     }

@@ -87,7 +87,7 @@ impl HandOver<'_> {
             if !waiting.is_empty() {
                 Event::new(
                     Level::Warn,
-                    "a receiver is not configured any more; its tampering is handed over",
+                    "a receiver is not configured any more; its notifications of tampering go to the other receivers",
                 )
                 .text("receiver", &name)
                 .number("handed_over", handed_over)
@@ -128,7 +128,7 @@ impl HandOver<'_> {
 fn leave(name: &str, count: usize, clock: &Clock) -> Receiver {
     Event::new(
         Level::Warn,
-        "notifications wait for a receiver that is not configured, and no other is",
+        "notifications wait for a receiver that is not configured any more, and no other receiver is configured",
     )
     .text("receiver", name)
     .number("waiting", number(count))

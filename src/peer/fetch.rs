@@ -162,7 +162,7 @@ impl Way {
         let body = answer.body_mut().with_config().limit(MAX_ANSWER);
         body.read_to_vec().map_err(|error| match error {
             ureq::Error::BodyExceedsLimit(_) => {
-                format!("its answer is longer than {MAX_ANSWER} bytes")
+                format!("its response is longer than {MAX_ANSWER} bytes")
             }
             error => self.client.why(&error),
         })

@@ -52,14 +52,14 @@ impl Latest {
             (None, None, _) => "it has not answered yet".to_owned(),
             (None, Some(_), Some((count, why))) => {
                 format!(
-                    "it has said nothing of this database that counts; of its answer {count} parts do not, the first: {why}"
+                    "it sent no valid checkpoint of this database; {count} parts of its response are invalid, the first: {why}"
                 )
             }
             (None, Some(_), None) if self.of_others > 0 && self.words.is_empty() => format!(
                 "its {} checkpoints are of servers with another --server-label",
                 self.of_others
             ),
-            (None, Some(_), None) => "it has said nothing of this database".to_owned(),
+            (None, Some(_), None) => "it sent no checkpoint of this database".to_owned(),
         }
     }
 }

@@ -112,7 +112,7 @@ pub fn evidence_line(alarm: &Alarm) -> String {
 fn evidence_place(alarm: &Alarm) -> String {
     let missing = match alarm.evidence.exists() {
         true => "",
-        false => " (not there: it had no room, or was moved)",
+        false => " (missing: there was no space for it, or it was moved)",
     };
     format!("{}{missing}", alarm.evidence.display())
 }
@@ -175,7 +175,7 @@ impl AlarmReport {
         }
         if alarm.displaced > 0 {
             lines.push(format!(
-                "  displaced: {} removed to make room",
+                "  displaced: {} removed to make space",
                 counted(alarm.displaced, "earlier finding")
             ));
         }
@@ -223,7 +223,7 @@ impl AlarmReport {
             Ok(Adoption::Overtaken { trusted }) => {
                 let now = trusted.map_or("no state".into(), words);
                 return (
-                    format!("is not possible: {now} is trusted by now; {close}"),
+                    format!("is not possible: {now} is trusted now; {close}"),
                     Vec::new(),
                 );
             }
@@ -261,7 +261,7 @@ impl AlarmReport {
         ));
         if let Some(range) = self.alarm.given_up() {
             rest.push(format!(
-                "gives up {} as proven so far",
+                "gives up {}, which were proven",
                 transactions(&range)
             ));
         }

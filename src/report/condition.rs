@@ -19,7 +19,7 @@ pub struct Facts {
     pub behind: u64,
     /// Transactions with absent values that nobody acknowledged.
     pub absent: u64,
-    /// Whether the state was signed before and is not now, which nobody acknowledged.
+    /// Whether the state was signed before and is not signed now, which nobody acknowledged.
     pub is_unsigned: bool,
 }
 
@@ -61,7 +61,7 @@ impl Facts {
         if self.absent > 0 {
             let of = counted_with(self.absent, "transaction", ["is", "are"]);
             clauses.push(format!(
-                "the values of {of} absent on the server, and the ledger does not say why"
+                "the values of {of} absent on the server, and the ledger records no truncation"
             ));
         }
         if self.behind > 0 {
@@ -69,7 +69,7 @@ impl Facts {
             clauses.push(format!("{of} not read yet"));
         }
         if self.is_unsigned {
-            clauses.push("the state was signed before and is not now".into());
+            clauses.push("the state was signed before and is not signed now".into());
         }
         clauses
     }

@@ -23,7 +23,7 @@ fn level(outcome: &Outcome) -> Level {
 }
 
 /// What is to be done at once about tampering; the page says more.
-const NEXT_STEP: &str = "leave the server and its data as they are, copy the evidence file away, find out who changed the history, then close the alarm";
+const NEXT_STEP: &str = "do not change the server or its data, copy the evidence file to another place, find out who changed the history, then close the alarm";
 
 /// What is worth telling of the auditor's own files.
 pub fn log_warning(server: &str, warning: impl ToString) {
@@ -90,7 +90,7 @@ fn told(outcome: &Outcome) -> &'static str {
         Verdict::Unread => "not read",
         Verdict::Unprovable => "not proven yet",
         Verdict::LocalFailure => "local failure",
-        Verdict::Malformed => "malformed answer",
+        Verdict::Malformed => "malformed response",
         Verdict::Unreachable | Verdict::Refused => "could not check",
     }
 }
@@ -133,7 +133,7 @@ pub fn log_untrusted(server: &str, untrusted: &Untrusted) {
         _ => Level::Info,
     };
     let text = match untrusted.unproven {
-        0 => "no database is left that cannot be taken on trust",
+        0 => "every listed database is trusted or empty now",
         _ => &untrusted.text,
     };
     Event::new(level, text)
@@ -147,8 +147,7 @@ pub fn log_untrusted(server: &str, untrusted: &Untrusted) {
 /// A cycle that took longer than the interval: databases are checked less often than they are to be.
 pub fn log_slow_cycle(server: &str, cycle: &Cycle) {
     let millis = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    let text =
-        "a cycle takes longer than --audit-interval: set that to more, or --audit-sample to less";
+    let text = "a cycle takes longer than --audit-interval: increase --audit-interval, or reduce --audit-sample";
     Event::new(Level::Warn, text)
         .text("server", server)
         .number("duration_ms", millis(cycle.duration))

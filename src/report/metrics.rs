@@ -40,7 +40,7 @@ fn databases(text: &mut Exposition, snapshot: &Snapshot) {
     let mut family = text.family(
         "immuaudit_verdict",
         Type::Gauge,
-        "Verdict of the database's last check: 1 for the one that it is, 0 for the others.",
+        "Verdict of the database's last check: 1 for the current verdict, 0 for the others.",
     );
     for (labels, row) in &rows {
         let verdict = row.verdict.map(Verdict::word);
@@ -52,7 +52,7 @@ fn databases(text: &mut Exposition, snapshot: &Snapshot) {
     let mut family = text.family(
         "immuaudit_values_read_ratio",
         Type::Gauge,
-        "Least share of the ledger's transactions whose values were read, by a sweep or in one cycle.",
+        "Lower bound of the share of the ledger's transactions whose values were read, by a sweep or in one cycle.",
     );
     for (labels, row) in &rows {
         family.sample(labels, row.values.share(row.trusted));
@@ -61,8 +61,7 @@ fn databases(text: &mut Exposition, snapshot: &Snapshot) {
     let mut family = text.family(
         "immuaudit_values_unavailable",
         Type::Gauge,
-        "What cannot be read: transactions whose values the server does not have (absent, or acknowledged as such), new ones that were not \
-         reached yet (behind), ones that could not be read (due); values dropped, expired, of documents, of servers too old.",
+        "Transactions whose values the server does not have (absent, or acknowledged), new transactions that are not read yet (behind), and transactions that could not be read (due); values dropped, expired, of documents, or of too old servers.",
     );
     for (labels, row) in &rows {
         let values = &row.values;
@@ -89,19 +88,19 @@ fn databases(text: &mut Exposition, snapshot: &Snapshot) {
     each(
         "immuaudit_last_check_timestamp_seconds",
         Type::Gauge,
-        "When the database was last checked, whatever came of it; 0: never.",
+        "Time of the database's last check, with any verdict; 0: never.",
         |row| row.checked.map_or(0, |at| at.unix()),
     );
     each(
         "immuaudit_last_complete_check_timestamp_seconds",
         Type::Gauge,
-        "When the database was last proven; 0: never.",
+        "Time at which the database was last proven; 0: never.",
         |row| row.proven.map_or(0, |at| at.unix()),
     );
     each(
         "immuaudit_trusted_transaction",
         Type::Gauge,
-        "Last transaction that is trusted; 0: none.",
+        "Transaction of the trusted state; 0: none.",
         |row| row.trusted.map_or(0, |state| state.tx),
     );
     each(
@@ -113,7 +112,7 @@ fn databases(text: &mut Exposition, snapshot: &Snapshot) {
     each(
         "immuaudit_proofs_total",
         Type::Counter,
-        "Proofs that held.",
+        "Successfully verified proofs.",
         |row| row.proofs,
     );
     each(
@@ -125,31 +124,31 @@ fn databases(text: &mut Exposition, snapshot: &Snapshot) {
     each(
         "immuaudit_overdue",
         Type::Gauge,
-        "1 where the database has not been proven for three intervals by now, or did not grow in time.",
+        "1 if the database has not been proven for three intervals, or has not grown in time.",
         |row| u64::from(row.overdue),
     );
     each(
         "immuaudit_signature_missing",
         Type::Gauge,
-        "1 where the last state had no valid signature though it once had or must have one.",
+        "1 if the last state had no valid signature although an earlier one had, or a key is configured.",
         |row| u64::from(row.signature_dropped),
     );
     each(
         "immuaudit_values_read_total",
         Type::Counter,
-        "Transactions whose values were read, some of them more than once.",
+        "Transaction reads with all values; the same transaction can count more than once.",
         |row| row.values.read,
     );
     each(
         "immuaudit_last_sweep_timestamp_seconds",
         Type::Gauge,
-        "When every value had been read once, the last time; 0: never.",
+        "Time at which the last sweep ended, so that every value was read; 0: never.",
         |row| row.values.swept.map_or(0, |swept| swept.ended.unix()),
     );
     each(
         "immuaudit_values_overdue",
         Type::Gauge,
-        "1 when a sweep takes twice its time, or transactions could not be read or reached for three intervals.",
+        "1 if a sweep takes more than twice its time, or transactions could not be read or reached for three intervals.",
         |row| u64::from(row.values_overdue),
     );
 }
@@ -170,7 +169,7 @@ fn server(text: &mut Exposition, snapshot: &Snapshot) {
     one(
         "immuaudit_complete",
         Type::Gauge,
-        "1 when everything was proven and read in time in the last cycle, 0 when not.",
+        "1 if everything was proven and read in time in the last cycle, 0 if not.",
         f64::from(u8::from(whole.last_complete)),
     );
     one(
@@ -182,7 +181,7 @@ fn server(text: &mut Exposition, snapshot: &Snapshot) {
     one(
         "immuaudit_sweep_period_seconds",
         Type::Gauge,
-        "Time in which every value is to be read once; 0: that is not asked for.",
+        "Time of --audit-sweep in which every value is read once; 0: not set.",
         snapshot
             .about
             .values
@@ -193,19 +192,19 @@ fn server(text: &mut Exposition, snapshot: &Snapshot) {
     one(
         "immuaudit_databases",
         Type::Gauge,
-        "Databases of which something is or was trusted, or that have alarms.",
+        "Databases that have or had a trusted state, or have alarms.",
         snapshot.rows.len() as f64,
     );
     one(
         "immuaudit_last_cycle_timestamp_seconds",
         Type::Gauge,
-        "When the last cycle ended; 0: never.",
+        "Time at which the last cycle ended; 0: never.",
         unix(whole.ended),
     );
     one(
         "immuaudit_last_complete_cycle_timestamp_seconds",
         Type::Gauge,
-        "When the last cycle ended in which every database was proven; 0: never.",
+        "Time at which the last cycle ended that proved every database; 0: never.",
         unix(whole.complete),
     );
     one(
@@ -223,14 +222,14 @@ fn server(text: &mut Exposition, snapshot: &Snapshot) {
     text.family(
         "immuaudit_cycle_duration_seconds",
         Type::Histogram,
-        "How long cycles over all databases took.",
+        "Duration of the cycles over all databases.",
     )
     .histogram(&labels, &whole.durations);
     let untrusted = &whole.untrusted;
     let mut family = text.family(
         "immuaudit_untrusted_databases",
         Type::Gauge,
-        "Listed databases of which nothing is trusted, by the verdict of the last cycle; not-reached: those that had no turn.",
+        "Listed databases without a trusted state, by the verdict of the last cycle; not-reached: not checked for lack of time.",
     );
     for word in Verdict::WORDS {
         let count = untrusted.by_verdict.get(word).copied().unwrap_or(0);
@@ -240,7 +239,7 @@ fn server(text: &mut Exposition, snapshot: &Snapshot) {
     let mut errors = text.family(
         "immuaudit_check_errors_total",
         Type::Counter,
-        "Checks that came to no verdict on the ledger.",
+        "Checks without a verdict on the ledger.",
     );
     for (kind, count) in &whole.errors {
         errors.sample_of(&labels, ("kind", kind), count);
@@ -252,7 +251,7 @@ fn calls(text: &mut Exposition, snapshot: &Snapshot) {
     let mut family = text.family(
         "immuaudit_call_duration_seconds",
         Type::Histogram,
-        "How long calls to the server took, failed ones too.",
+        "Duration of calls to the server, including failed calls.",
     );
     for (call, histogram) in &snapshot.calls.durations {
         family.histogram(&server.clone().and("call", call), histogram);
@@ -280,7 +279,7 @@ fn notifications(text: &mut Exposition, snapshot: &Snapshot) {
     each(
         "immuaudit_notifications_pending",
         Type::Gauge,
-        "Notifications that are not delivered yet.",
+        "Notifications not delivered yet.",
         |counts| counts.pending,
     );
     each(
@@ -292,19 +291,19 @@ fn notifications(text: &mut Exposition, snapshot: &Snapshot) {
     each(
         "immuaudit_notification_failures_total",
         Type::Counter,
-        "Tries to deliver a notification that failed.",
+        "Failed attempts to deliver a notification.",
         |counts| counts.failed,
     );
     each(
         "immuaudit_notifications_dropped_total",
         Type::Counter,
-        "Notifications given up, or folded into a later one of the same database.",
+        "Notifications given up, or replaced by a later one of the same database.",
         |counts| counts.dropped,
     );
     each(
         "immuaudit_notification_oldest_pending_seconds",
         Type::Gauge,
-        "Age of the oldest notification that is not delivered yet; 0: there is none.",
+        "Age of the oldest undelivered notification; 0: none.",
         |counts| counts.oldest.as_secs(),
     );
 }
@@ -316,13 +315,13 @@ fn heartbeats(text: &mut Exposition, snapshot: &Snapshot) {
     text.family(
         "immuaudit_heartbeats_sent_total",
         Type::Counter,
-        "Heartbeats that were answered with a 2xx.",
+        "Heartbeats with a 2xx response.",
     )
     .sample(&Labels::default(), counts.sent);
     text.family(
         "immuaudit_heartbeat_failures_total",
         Type::Counter,
-        "Heartbeats that were not answered, or with another status.",
+        "Heartbeats without a response, or with another status.",
     )
     .sample(&Labels::default(), counts.failed);
 }
@@ -337,7 +336,7 @@ fn build(text: &mut Exposition, snapshot: &Snapshot) {
     text.family(
         "immuaudit_build_info",
         Type::Gauge,
-        "1; the labels say what runs: the version, the commit of the sources and their time, empty where not known.",
+        "1; the labels are the version, the commit of the sources and its time, empty if unknown.",
     )
     .sample(&labels, 1);
     text.family(

@@ -50,7 +50,7 @@ impl Overall {
             Overall::Starting => "Starting",
             Overall::Attention => "Needs attention",
             Overall::Unproven => "Not everything could be checked",
-            Overall::Stalled => "The audit stands still",
+            Overall::Stalled => "The audit makes no progress",
             Overall::Tampered => "Tampering",
         }
     }

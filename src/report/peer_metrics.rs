@@ -14,7 +14,7 @@ pub(super) fn metrics(text: &mut Exposition, snapshot: &Snapshot) {
     let mut family = text.family(
         "immuaudit_peer_last_fetch_timestamp_seconds",
         Type::Gauge,
-        "When the peer answered last; 0: not since the start.",
+        "Time of the peer's last response; 0: none since the start.",
     );
     for peer in &snapshot.peers {
         let fetched = peer.fetched.map_or(0, Timestamp::unix);
@@ -29,7 +29,7 @@ pub(super) fn metrics(text: &mut Exposition, snapshot: &Snapshot) {
     let mut family = text.family(
         "immuaudit_peer_state",
         Type::Gauge,
-        "How the peer's word on the database stands to what is trusted here: 1 for what it is, 0 for the others.",
+        "Relation of the peer's checkpoint of the database to the trusted state here: 1 for the current one, 0 for the others.",
     );
     for (labels, peer) in &of_each {
         for standing in Standing::ALL {
@@ -40,7 +40,7 @@ pub(super) fn metrics(text: &mut Exposition, snapshot: &Snapshot) {
     let mut family = text.family(
         "immuaudit_peer_last_agreement_timestamp_seconds",
         Type::Gauge,
-        "When the peer last confirmed a state of the database that agrees; 0: never.",
+        "Time at which the peer last confirmed a matching state of the database; 0: never.",
     );
     for (labels, peer) in &of_each {
         family.sample(labels, peer.agreed.map_or(0, |agreed| agreed.time.unix()));
@@ -48,7 +48,7 @@ pub(super) fn metrics(text: &mut Exposition, snapshot: &Snapshot) {
     let mut family = text.family(
         "immuaudit_peer_agreed_transaction",
         Type::Gauge,
-        "Last transaction of the database in which the peer agrees; 0: none.",
+        "Last transaction of the database on which the peer agrees; 0: none.",
     );
     for (labels, peer) in &of_each {
         family.sample(labels, peer.agreed.map_or(0, |agreed| agreed.state.tx));
@@ -56,7 +56,7 @@ pub(super) fn metrics(text: &mut Exposition, snapshot: &Snapshot) {
     let mut family = text.family(
         "immuaudit_peers_overdue",
         Type::Gauge,
-        "1 where a peer's word could not be compared, or too few peers confirmed the database, for three intervals.",
+        "1 if for three intervals a peer's checkpoint could not be compared, or too few peers confirmed the database.",
     );
     for row in snapshot.rows.values() {
         let labels = server.clone().and("database", &row.database);

@@ -63,11 +63,11 @@ pub fn peer_record_line(record: &PeerRecord, now: Timestamp) -> String {
     };
     let waiting = record.waiting.as_ref().map(|waiting| {
         let age = ago(now.since(waiting.since));
-        format!("; a word of it waits to be compared, since {age}")
+        format!("; a checkpoint waits for a comparison, since {age}")
     });
     let disagreement = record.disagreement.as_ref().map(|of| {
         format!(
-            "; DISAGREES since {}: transaction {} has hash {} there, and {} here",
+            "; DISAGREES since {}: transaction {} has hash {} there, but {} here",
             of.found, of.theirs.tx, of.theirs.hash, of.here.hash
         )
     });
@@ -82,7 +82,7 @@ pub fn peer_record_line(record: &PeerRecord, now: Timestamp) -> String {
 pub fn log_peer(server: &str, peer: &PeerFetched) {
     let (level, text) = match &peer.failure {
         Some(_) => (Level::Warn, "a peer does not answer"),
-        None => (Level::Info, "a peer answers"),
+        None => (Level::Info, "a peer answers again"),
     };
     Event::new(level, text)
         .text("server", server)

@@ -59,7 +59,7 @@ pub fn outcome_line(outcome: &Outcome) -> String {
         ));
     }
     if let Some(failure) = &outcome.unwritten {
-        line.push_str(&format!("\n  not written down: {failure}"));
+        line.push_str(&format!("\n  not stored: {failure}"));
     }
     line
 }

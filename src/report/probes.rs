@@ -44,7 +44,7 @@ pub fn livez(snapshot: &Snapshot) -> Health {
 /// Is the first cycle done?
 pub fn readyz(snapshot: &Snapshot) -> Health {
     match snapshot.whole.cycles {
-        0 => Health::Bad("the first cycle is not done yet".into()),
+        0 => Health::Bad("the first cycle has not ended yet".into()),
         _ => Health::Good,
     }
 }
@@ -182,7 +182,7 @@ mod tests {
         };
         let mut snapshot = Board::new(about, Calls::new(crate::clock::Clock::system())).snapshot();
         assert_eq!(livez(&snapshot), Health::Good);
-        let not_ready = "the first cycle is not done yet".to_owned();
+        let not_ready = "the first cycle has not ended yet".to_owned();
         assert_eq!(readyz(&snapshot), Health::Bad(not_ready));
         // an interval, two calls, and half a minute
         snapshot.stalled = Duration::from_secs(350);
@@ -192,6 +192,9 @@ mod tests {
         let json = "{\"immudb\":\"the audit has made no progress for 351 s\"}";
         assert_eq!(dead.json(), json);
         let told = page(&snapshot);
-        assert!(told.contains("<h1>The audit stands still</h1>"), "{told}");
+        assert!(
+            told.contains("<h1>The audit makes no progress</h1>"),
+            "{told}"
+        );
     }
 }

@@ -68,50 +68,49 @@ impl fmt::Display for Failure {
             Kind::Stopped => f.write_str("asked to stop"),
             // another call may be answered all the same
             Kind::Unreachable if is_about_transactions(self.call) => {
-                f.write_str("not answered: the call ended as unavailable")
+                f.write_str("no response: the call ended with the status unavailable")
             }
             Kind::Unreachable => f.write_str("the server cannot be reached"),
-            Kind::Deadline(timeout) => write!(f, "no answer within {timeout:?}"),
-            Kind::CutShort => f.write_str("no answer within the time that was left for it"),
+            Kind::Deadline(timeout) => write!(f, "no response within {timeout:?}"),
+            Kind::CutShort => f.write_str("no response within the remaining time"),
             Kind::BadLogin => f.write_str("wrong user or password"),
             Kind::NoAuthentication => f.write_str("the server has authentication switched off"),
             Kind::Forbidden => f.write_str("no permission"),
             Kind::NotLoggedIn => f.write_str("not logged in"),
             Kind::NoSuchDatabase => f.write_str("no such database"),
             Kind::Unloaded => f.write_str("the database is unloaded"),
-            Kind::Unimplemented => f.write_str("the server does not have this call"),
-            Kind::IllegalState => f.write_str("the server has not come as far as it had"),
+            Kind::Unimplemented => f.write_str("the server does not know this call"),
+            Kind::IllegalState => f.write_str("the server has fewer transactions than before"),
             Kind::TxNotFound => f.write_str("no such transaction"),
             Kind::KeyNotFound => f.write_str("no such key"),
             Kind::LimitExceeded => f.write_str("too many transactions in one call"),
-            Kind::Corrupted => f.write_str("the server says that its data is corrupted"),
+            Kind::Corrupted => f.write_str("the server reports that its data is corrupt"),
             Kind::ValueAbsent => f.write_str("the server does not have this value"),
             Kind::RateLimited => f.write_str(
-                "the server or a proxy before it accepts no more for now (rate limited)",
+                "the server or a proxy in front of it accepts no more calls now (rate limited)",
             ),
             Kind::MaybeCorrupted => {
-                f.write_str("the server says that a transaction's data is corrupted")
+                f.write_str("the server reports that the data of a transaction is corrupt")
             }
-            Kind::CannotProve => f.write_str("the server says that it cannot prove this pair"),
+            Kind::CannotProve => f.write_str("the server responds that it cannot prove this pair of states"),
             // a state is some hundred bytes, and so is what a login answers
             Kind::TooLarge if is_small(self.call) => f.write_str(
-                "the answer is larger than --max-recv-msg-size, and no immudb has so large an answer to this call: do \
-                 not raise it, but look for what answers in its place",
+                "the response is larger than --max-recv-msg-size, and no immudb server sends so large a response to this call: do not raise the limit; check which program answers at this address",
             ),
             Kind::TooLarge => {
-                f.write_str("the answer is larger than --max-recv-msg-size: ")?;
+                f.write_str("the response is larger than --max-recv-msg-size: ")?;
                 match self.size_needed().map(size_to_set) {
                     Some(size) => write!(
                         f,
-                        "set it to {size} or more, and a limit on memory to {} MiB or more",
+                        "set it to {size} or more, and the memory limit to {} MiB or more",
                         memory_needed(size)
                     ),
-                    None => f.write_str("raise it, and the limit on memory with it"),
+                    None => f.write_str("raise it, and the memory limit with it"),
                 }
             }
             Kind::Malformed(malformed) => write!(f, "{malformed}"),
-            Kind::Compressed => f.write_str("the answer is compressed, which was not asked for"),
-            Kind::NotOneMessage => f.write_str("not one message in the answer"),
+            Kind::Compressed => f.write_str("the response is compressed, although no compression was requested"),
+            Kind::NotOneMessage => f.write_str("the response has no message, or more than one"),
             Kind::Other(code) => write!(f, "status {code}"),
         }?;
         if !self.message.as_str().is_empty() {

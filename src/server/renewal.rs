@@ -34,7 +34,7 @@ impl<T> Source<T> {
     fn read(&mut self, kept: &str, warn: Option<&Warn>) -> Option<T> {
         let (value, fault) = match self.read.as_ref()?() {
             Ok(value) => (Some(value), None),
-            Err(why) => (None, Some(format!("{kept} used, because {why}"))),
+            Err(why) => (None, Some(format!("{kept} still used, because {why}"))),
         };
         let new = fault.as_ref().filter(|_| self.fault != fault);
         if let (Some(fault), Some(warn)) = (new, warn) {

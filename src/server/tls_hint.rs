@@ -37,13 +37,13 @@ pub(super) fn hint(failure: &Failure, spoken: Spoken) -> Option<String> {
     };
     let hint = match spoken {
         Spoken::Tls if says(&NO_TLS) => {
-            "what answers there does not speak TLS: leave out --tls, --tls-ca and --mtls, or see whether the port is right"
+            "the program at this address does not use TLS: remove --tls, --tls-ca and --mtls, or correct the port"
         }
         Spoken::Tls if says(&WANTS_CERTIFICATE) => {
-            "the server wants a certificate of this client: give --mtls with --certificate, --pkey and --clientcas"
+            "the server requires a client certificate: give --mtls with --certificate, --pkey and --clientcas"
         }
         Spoken::Plain if says(&ENDED) => {
-            "a server that wants TLS ends connections without it: if this one does, give --tls, --tls-ca or --mtls"
+            "a server that requires TLS closes connections without TLS: if this server does, give --tls, --tls-ca or --mtls"
         }
         _ => return None,
     };

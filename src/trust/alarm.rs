@@ -170,7 +170,7 @@ impl Alarm {
         self.is_about_transactions()
             .then(|| match self.transaction() {
                 Some(tx) => format!("transaction {tx}"),
-                None => "every transaction that was found broken".into(),
+                None => "every transaction that was found corrupt".into(),
             })
     }
 

@@ -51,26 +51,26 @@ impl Record {
     pub(super) fn remedy(self) -> &'static str {
         match self {
             Record::Alarms => {
-                "restore it from a backup, or move it away: then every finding whose evidence is kept is open again"
+                "restore it from a backup, or move it away: then every finding with stored evidence is an open alarm again"
             }
             Record::Evidence => {
-                "restore it from a backup, or move it away: then its alarm is no longer listed"
+                "restore it from a backup, or move it away, which removes its alarm from the list"
             }
             Record::EvidenceCopy => {
-                "a damaged file proves nothing; take the evidence file that immuaudit alarm list names, or a backup of it"
+                "a damaged file proves nothing; use the evidence file that immuaudit alarm list names, or a backup of it"
             }
             Record::Export => {
                 "write it again on the other auditor's host: immuaudit roots export > FILE"
             }
             Record::Located => "move it away and find the range again: immuaudit locate DATABASE",
             Record::Identities => {
-                "restore it from a backup, or move it away: then every server identity is new again, and no trusted state changes"
+                "restore it from a backup, or move it away: every server identity is then new again, but no trusted state changes"
             }
             Record::Mirror => {
-                "take another copy of it; the auditor whose own mirror is damaged makes a new one"
+                "copy the file again; an auditor whose own mirror is damaged writes a new one"
             }
             Record::Acknowledged => {
-                "nothing in it counts; move it away, then run immuaudit acknowledge again"
+                "its content is ignored; move the file away, then run immuaudit acknowledge again"
             }
         }
     }
@@ -89,11 +89,13 @@ impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Damage::Empty => f.write_str("the file is empty"),
-            Damage::Unfinished => f.write_str("the file is cut off: no checksum at its end"),
+            Damage::Unfinished => f.write_str("the file is cut off: it has no checksum at its end"),
             Damage::Checksum => {
                 f.write_str("the file was edited or damaged: its checksum is wrong")
             }
-            Damage::Format => f.write_str("the file is of another kind or of a later immuaudit"),
+            Damage::Format => {
+                f.write_str("the file is of another kind, or of a later version of immuaudit")
+            }
             Damage::OtherName { what, found } => {
                 write!(f, "the file belongs to another {what}, {}", Shown(found))
             }
@@ -102,7 +104,7 @@ impl fmt::Display for Damage {
                 f,
                 "the history has a gap: lines before line {line} are missing, or that line was edited"
             ),
-            Damage::Value(what) => write!(f, "no usable {what} in it"),
+            Damage::Value(what) => write!(f, "it has no valid {what}"),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::ledger::State;
 use crate::ranges::Ranges;
 use crate::sys::Lock;
 
-const WHAT: &str = "immuaudit: what is trusted, and the history since it was first trusted. `immuaudit compare FILE` holds it against one's own.";
+const WHAT: &str = "immuaudit: the trusted states, with their history. `immuaudit compare FILE` compares them with the states of another auditor.";
 /// Longest file that is read.
 const MOST: u64 = 64 << 20;
 

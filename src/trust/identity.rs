@@ -18,7 +18,7 @@ use super::warning::Warning;
 use crate::clock::Timestamp;
 use crate::sys::Lock;
 
-const WHAT: &str = "immuaudit: the identities that this server has shown.";
+const WHAT: &str = "immuaudit: the identities that this server has sent.";
 const FILE: &str = "identities";
 /// Longest file that is read.
 const MOST: u64 = 1 << 20;

@@ -18,7 +18,7 @@ use crate::clock::Timestamp;
 use crate::ledger::State;
 use crate::sys::Lock;
 
-const WHAT: &str = "immuaudit: where a history was tampered with, as far as it was found. The evidence stands beside it.";
+const WHAT: &str = "immuaudit: the range in which a history was tampered with. The evidence is the file with the same name.";
 /// Longest file that is read.
 const MOST: u64 = 1 << 20;
 /// Longest text that is kept, in characters.

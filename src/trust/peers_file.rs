@@ -19,7 +19,7 @@ use crate::clock::Timestamp;
 use crate::ledger::State;
 use crate::sys::Lock;
 
-const WHAT: &str = "immuaudit: how the words of other auditors compared.";
+const WHAT: &str = "immuaudit: the results of comparisons with other auditors.";
 const FILE: &str = "peers";
 /// The directory of the evidence of disagreements, one file for each peer and database.
 const DISAGREEMENTS: &str = "disagreements";

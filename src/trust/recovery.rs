@@ -33,7 +33,7 @@ impl fmt::Display for Recovery {
         match &self.last_good {
             Some(state) => write!(
                 f,
-                ", or start once with --pin {}, the last good state on record",
+                ", or the audit is started once with --pin {}, the last good state on record",
                 shell_value(&format!("{}:{state}", self.database))
             ),
             None => f.write_str(

@@ -125,7 +125,7 @@ impl Store {
             return false;
         };
         let path = self.home.join(EVIDENCE).join(&database).join(&file);
-        log::info!(evidence:% = path.display(); "made room for other evidence");
+        log::info!(evidence:% = path.display(); "evidence was removed to make space for other evidence");
         drop(LocatedRecord::remove_beside(&path));
         let removed = files::remove(&path).is_ok();
         room.remove(&database, &file);

@@ -11,8 +11,7 @@ use crate::ledger::Signature;
 /// Longest file that is read.
 pub const MOST: u64 = 256 * 1024;
 
-const WHAT: &str =
-    "immuaudit: the trusted state of one database. The last line tells whether it was edited.";
+const WHAT: &str = "immuaudit: the trusted state of one database. The last line is a checksum.";
 
 /// The file of a trusted state.
 pub fn render(server: &str, trusted: &Trusted) -> Vec<u8> {

@@ -157,12 +157,12 @@ impl Unavailable {
             (
                 self.documents,
                 "documents",
-                "of documents, sent by no server",
+                "of documents, which no server sends",
             ),
             (
                 self.unreadable,
                 "unreadable",
-                "that servers so old do not send",
+                "that such old servers do not send",
             ),
         ]
     }

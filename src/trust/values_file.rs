@@ -15,7 +15,7 @@ use crate::ledger::Digest;
 use crate::ranges::{Ranges, parse_range, range_word};
 use crate::sys::Lock;
 
-const WHAT: &str = "immuaudit: how far the values of each database were read.";
+const WHAT: &str = "immuaudit: the progress of the value checks of each database.";
 const ASKED: &str = "asked";
 const PACED: &str = "paced";
 const FILE: &str = "values";

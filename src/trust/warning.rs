@@ -37,44 +37,48 @@ impl fmt::Display for Warning {
         match self {
             Warning::Loose { path, open } => write!(
                 f,
-                "{} is open to others ({open}): {}",
+                "{} is accessible to other users ({open}): {}",
                 path.display(),
                 words::TAKE_RIGHTS
             ),
             Warning::Owner { path, owner, us } => write!(
                 f,
-                "{} belongs to user {owner}, who can change what is trusted, and this runs as user {us}: run it as that one, or {}",
+                "{} belongs to user {owner}, who can change the trusted states, but immuaudit runs as user {us}: run it as user {owner}, or {}",
                 path.display(),
                 words::GIVE_BACK
             ),
             Warning::TornHistory { path } => write!(
                 f,
-                "the last line of {} is incomplete; it is left out, and written over by the next",
+                "the last line of {} is incomplete; it is ignored, and the next line overwrites it",
                 path.display()
             ),
             Warning::Nameless { path } => write!(
                 f,
-                "{}: no file tells the full name of this database any more",
+                "{}: no file has the full name of this database any more",
                 path.display()
             ),
             Warning::NotThinned { path } => write!(
                 f,
-                "{} could not be thinned out, and goes on growing: see whether the disk is full",
+                "{} could not be shortened, so it keeps growing: check whether the disk is full",
                 path.display()
             ),
             Warning::NotWritten { path, error } => {
                 write!(f, "{} is not up to date: {error}", path.display())
             }
             Warning::BegunAnew { path } => {
-                write!(f, "{} is damaged, and begun anew", path.display())
+                write!(
+                    f,
+                    "{} was damaged, so a new file was started",
+                    path.display()
+                )
             }
             Warning::SetAside { path } => write!(
                 f,
-                "{0} could not be read, and is begun anew; it is kept as {0}.damaged",
+                "{0} could not be read, so a new file was started; the old file is stored as {0}.damaged",
                 path.display()
             ),
             Warning::NotAcknowledged { failure } => {
-                write!(f, "no acknowledged fact counts: {failure}")
+                write!(f, "acknowledged facts are ignored: {failure}")
             }
         }
     }

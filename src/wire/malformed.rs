@@ -55,9 +55,12 @@ impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Malformed::NotProtobuf { message } => write!(f, "not a {message} message"),
-            Malformed::Twice { message, part } => write!(f, "a {message} with two {part}s"),
+            Malformed::Twice { message, part } => write!(f, "a {message} message with two {part}s"),
             Malformed::OverBudget { message } => {
-                write!(f, "a {message} of more parts than its length allows")
+                write!(
+                    f,
+                    "a {message} message with more parts than its length allows"
+                )
             }
             Malformed::Field { message, reason } => write!(f, "{message}: {reason}"),
             Malformed::Refused(refusal) => write!(f, "{refusal}"),

@@ -178,7 +178,7 @@ impl Seed {
                     let absent = Refusal {
                         step: Step::Answer,
                         tx: target.tx,
-                        reason: Reason::Absent("transaction in the answer"),
+                        reason: Reason::Absent("transaction in the response"),
                     };
                     let tx = answer.tx.ok_or(absent)?;
                     let asked = tx_asked(reply).unwrap_or(target.tx);

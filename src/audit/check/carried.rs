@@ -82,20 +82,21 @@ impl fmt::Display for BadStates {
             BadStates::Line { path, line, fault } => {
                 let path = path.display();
                 match fault {
-                    BadLine::Form => write!(f, "{path}:{line}: not NAME:BASE64 of a state")?,
+                    BadLine::Form => {
+                        write!(f, "{path}:{line}: the line is not NAME:BASE64 of a state")?
+                    }
                     BadLine::Message(malformed) => {
-                        write!(f, "{path}:{line}: no state that can be read: {malformed}")?;
+                        write!(f, "{path}:{line}: the state cannot be read: {malformed}")?;
                     }
                     BadLine::OtherDatabase(name) => {
                         write!(f, "{path}:{line}: the state is of database \"{name}\"")?;
                     }
                 }
-                f.write_str("; nothing was imported: take the line out, or name another file")
+                f.write_str("; nothing was imported: remove the line, or name another file")
             }
             BadStates::Nothing { path } => write!(
                 f,
-                "{}: no file called .state in it: name the folder that immuclient was given by \
-                 --roots-filepath (by default the system's temporary one), or the file itself",
+                "{}: the folder has no file with the name .state: name the folder of immuclient's --roots-filepath (by default the system's temporary folder), or the file itself",
                 path.display()
             ),
         }
@@ -117,7 +118,7 @@ pub fn read_states(path: &Path) -> Result<Vec<StateFile>, BadStates> {
     while let Some((folder, depth)) = folders.pop() {
         looked += 1;
         if looked > MOST_FOLDERS {
-            let fault = format!("more than {MOST_FOLDERS} folders in it: name one further down");
+            let fault = format!("it has more than {MOST_FOLDERS} folders: name a folder inside it");
             let path = path.to_owned();
             return Err(BadStates::Unreadable { path, fault });
         }

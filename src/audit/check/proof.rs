@@ -278,7 +278,7 @@ impl Pair<'_> {
                 return Err(Refusal {
                     step: ledger::Step::Answer,
                     tx: self.asked,
-                    reason: ledger::Reason::Absent("transaction in the answer"),
+                    reason: ledger::Reason::Absent("transaction in the response"),
                 });
             }
         }

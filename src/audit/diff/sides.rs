@@ -87,7 +87,7 @@ impl Sides<'_> {
             let ours = self.ours.read(next, most.min(RUN))?;
             let theirs = self.theirs.read(next, most.min(RUN))?;
             if ours.is_empty() || theirs.is_empty() {
-                return Err(Ended::unproven("a transaction is not shown"));
+                return Err(Ended::unproven("the server does not return a transaction"));
             }
             for (ours, theirs) in ours.into_iter().zip(theirs) {
                 ours_before = follows(&ours, differences.compared + 1, ours_before)?;
@@ -109,7 +109,7 @@ impl Sides<'_> {
         match proven && self.theirs.hash_at(last)? == theirs_before {
             true => Ok(()),
             false => Err(Ended::unproven(
-                "what was read does not lead to what the servers prove",
+                "the transactions that were read do not lead to the states that the servers prove",
             )),
         }
     }
@@ -140,7 +140,7 @@ impl Sides<'_> {
             let run = u32::try_from(last - next + 1).unwrap_or(RUN).min(RUN);
             let read = side.read(next, run)?;
             if read.is_empty() {
-                return Err(Ended::unproven("a transaction is not shown"));
+                return Err(Ended::unproven("the server does not return a transaction"));
             }
             for tx in read {
                 before = follows(&tx, next, before)?;
@@ -161,7 +161,7 @@ impl Sides<'_> {
         match side.hash_at(next - 1)? == before {
             true => Ok(()),
             false => Err(Ended::unproven(
-                "what was read does not lead to what the server proves",
+                "the transactions that were read do not lead to the state that the server proves",
             )),
         }
     }
@@ -231,7 +231,7 @@ fn spend(room: usize, tx: &Tx) -> Result<usize, Ended> {
         .map(|entry| size_of::<TxEntry>() + entry.key.len() + entry.value.len())
         .sum();
     room.checked_sub(taken)
-        .ok_or_else(|| Ended::unproven("more differs than is kept at once"))
+        .ok_or_else(|| Ended::unproven("there are more differences than the memory limit allows"))
 }
 
 /// Transactions of the same id whose entries differ; one alone where the other side ends before.
@@ -337,7 +337,7 @@ impl<'a> Side<'a> {
 fn follows(tx: &Tx, id: u64, before: Digest) -> Result<Digest, Ended> {
     if tx.header.id() != id || *tx.header.prev_alh() != before {
         return Err(Ended::unproven(&format!(
-            "transaction {id} does not follow on the one before"
+            "transaction {id} does not name the hash of the transaction before it"
         )));
     }
     verify_entries(&tx.header, &tx.entries)

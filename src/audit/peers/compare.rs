@@ -153,14 +153,14 @@ impl Auditor {
         };
         match word.age(now, allowed) {
             Age::Stale(old) => {
-                relation.fall_silent(format!("its last word is {}s old", old.as_secs()));
+                relation.fall_silent(format!("its last checkpoint is {}s old", old.as_secs()));
                 let told = self.compare_late(relation, &word, ours, line)?;
                 return Some(split.or(told));
             }
             Age::Future(ahead) => {
                 let ahead = ahead.as_secs();
                 relation.fall_silent(format!(
-                    "its clock, or this one, is wrong: its word is {ahead}s ahead"
+                    "its clock, or this host's clock, is wrong: its checkpoint is {ahead}s ahead"
                 ));
                 if !self.is_signed_by_the_server(&word) {
                     return Some(split);
@@ -308,14 +308,14 @@ impl Auditor {
             // what was trusted before an operator gave it up is another history for a good reason
             Found::Other(..) if word.time <= ours.since => {
                 relation.standing = Standing::Pending;
-                let why = "its word is older than the history that is trusted here";
+                let why = "its checkpoint is older than the trusted history here";
                 relation.why = Some(why.to_owned());
                 None
             }
             Found::Other(..) if self.is_given_up(relation, word.state, ours.since) => {
                 relation.standing = Standing::Pending;
                 let why =
-                    "its state is of a history that was trusted here before, and given up here";
+                    "its state belongs to a history that was trusted here before, and was given up";
                 relation.why = Some(why.to_owned());
                 None
             }

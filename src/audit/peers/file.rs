@@ -94,10 +94,10 @@ impl Auditor {
             Finding::Refused {
                 verdict, reason, ..
             } => format!("{verdict}: {reason}"),
-            Finding::Empty | Finding::First(_) => "it shows no such transaction".to_owned(),
+            Finding::Empty | Finding::First(_) => "the server shows no such transaction".to_owned(),
         };
         Some(Err(format!(
-            "what is trusted here was not proven by the last check, and the server does not prove it now: {why}"
+            "the trusted state here was not proven by the last check, and the server does not prove it now: {why}"
         )))
     }
 }

@@ -98,7 +98,7 @@ impl Auditor {
             .store
             .save_peers(relations.map(|relation| &relation.record));
         if let Err(failure) = &written {
-            log::warn!(reason:% = failure; "how the words of peers compared could not be written");
+            log::warn!(reason:% = failure; "the results of the comparisons with peers could not be written");
         }
         written.is_ok()
     }
@@ -125,7 +125,7 @@ fn is_kept(names: &[KeyName], name: &KeyName, record: &PeerRecord) -> bool {
     let is_kept = names.contains(name) || record.disagreement.is_some();
     if !is_kept {
         let (peer, database) = (Shown::new(&record.peer), Shown::new(&record.database));
-        log::info!(peer:%, database:%; "how the words of a peer compared is forgotten: it is not named any more");
+        log::info!(peer:%, database:%; "the results of the comparisons with a peer were removed, because the peer is not configured any more");
     }
     is_kept
 }

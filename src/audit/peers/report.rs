@@ -56,8 +56,7 @@ impl fmt::Display for PeerReport {
         let Disagreement { theirs, here, .. } = disagreement;
         write!(
             f,
-            "disagreement: {} says that transaction {} has hash {}, and here it has {}; either the server showed it \
-             another history, or {} is wrong: nothing but its word speaks against the server",
+            "disagreement: {} says that transaction {} has hash {}, but here it has {}; either the server showed it another history, or {} is wrong: only its checkpoint contradicts the server",
             Shown::new(self.peer.as_str()),
             theirs.tx,
             theirs.hash,
@@ -68,7 +67,7 @@ impl fmt::Display for PeerReport {
             Some(agreed) if agreed.state.tx < theirs.tx => {
                 write!(
                     f,
-                    "; the two agreed last on transaction {}",
+                    "; the last transaction on which both agreed is {}",
                     agreed.state.tx
                 )
             }

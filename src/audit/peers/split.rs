@@ -31,7 +31,7 @@ pub(in crate::audit) struct Split {
 
 /// What the evidence of a disagreement says.
 const REASON_SAID: &str =
-    "disagreement: nothing but the other auditor's word speaks against the server";
+    "disagreement: only the other auditor's checkpoint contradicts the server";
 
 impl Auditor {
     /// Writes down that the server showed two histories, or that a peer says so. An open alarm of the same peer that shows as

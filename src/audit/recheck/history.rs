@@ -21,7 +21,7 @@ impl Case<'_> {
         }
         Err(match unreadable {
             Some(malformed) => NotShown::Unreadable(malformed),
-            None => NotShown::Absent("answer with the state that is said to have been shown"),
+            None => NotShown::Absent("response with the state that the file names"),
         })
     }
 
@@ -32,7 +32,7 @@ impl Case<'_> {
             Tampering::SplitView => self.evidence.finding.shown,
             _ => Some(self.claimed()?.state),
         };
-        let shown = shown.ok_or(NotShown::Absent("state that was shown"))?;
+        let shown = shown.ok_or(NotShown::Absent("state from the server"))?;
         if shown.tx == trusted.tx {
             return match shown.hash == trusted.hash {
                 true => Err(NotShown::Holds),
@@ -64,7 +64,7 @@ impl Case<'_> {
             None if !parts.headers.is_empty() => {
                 ledger::excuse(source, target, &parts.headers).map(drop)
             }
-            None => return Err(NotShown::Absent("proof from the one state to the other")),
+            None => return Err(NotShown::Absent("proof between the two states")),
         };
         match verified {
             Err(refusal) if refusal.fault() == Fault::Inconsistent => Ok(refusal),

@@ -10,7 +10,7 @@ use crate::trust::Answer;
 use crate::wire::{self, VerifiableTx, proto};
 
 impl Case<'_> {
-    /// Returns the checkpoint in the file of the state that was shown elsewhere; `None` if another word stands for it.
+    /// Returns the checkpoint in the file of the state from the server elsewhere; `None` if another word stands for it.
     pub(super) fn checkpoint(&self) -> Option<Checkpoint> {
         let finding = &self.evidence.finding;
         let notes = self.replies(Answer::CHECKPOINT);
@@ -37,7 +37,7 @@ impl Case<'_> {
         }
         let proof = self.proof_beside(theirs, trusted)?;
         let here = proof.tx.as_ref().map(|tx| tx.header.alh());
-        let here = here.ok_or(NotShown::Absent("transaction in the answer"))?;
+        let here = here.ok_or(NotShown::Absent("transaction in the response"))?;
         let shown = State {
             hash: here,
             ..theirs

@@ -110,7 +110,9 @@ fn refused_place(read: &Read, tx: u64) -> Result<Shows, NotShown> {
     }
     let proven = read.proven(tx);
     let Some(due) = proven.first().copied() else {
-        return Err(NotShown::Absent("proof of the transaction's place"));
+        return Err(NotShown::Absent(
+            "proof that the transaction is part of the history",
+        ));
     };
     let shown = read.shown(tx).iter().map(|shown| shown.tx.header.alh());
     match shown.into_iter().find(|hash| !proven.contains(hash)) {

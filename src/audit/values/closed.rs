@@ -72,7 +72,7 @@ impl Auditor {
         if let Err(failure) = self.store.note_read_again(database, &read) {
             log::warn!(
                 database:% = database, reason:% = failure;
-                "the reading that followed on closed alarms could not be written down, and is done again"
+                "the transactions that were read after closed alarms could not be recorded, so they are read again"
             );
         }
     }

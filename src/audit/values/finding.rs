@@ -84,9 +84,9 @@ impl What {
             What::Entries { .. } => "entries differ",
             What::NoSuchEntry => "an entry differs",
             What::Reported(_) => "the server reports damage",
-            What::Header { .. } => "another transaction is read than is proven",
+            What::Header { .. } => "a transaction differs from the proven one",
             What::Place(_) => "a transaction does not belong to the history",
-            What::Chain { .. } => "the chain is broken",
+            What::Chain { .. } => "the hash chain is broken",
             What::Tree { .. } => "tree and chain differ",
         }
     }
@@ -160,7 +160,7 @@ impl fmt::Display for Broken {
             write!(f, ", key \"{}\"", entry.key)?;
         }
         match &self.what {
-            What::NoSuchEntry => f.write_str(": it is not among the transaction's"),
+            What::NoSuchEntry => f.write_str(": it is not an entry of this transaction"),
             What::Reported(failure) => write!(f, ": {failure}"),
             What::Place(why) => write!(f, ": {why}"),
             What::Value { due, got }
@@ -250,10 +250,10 @@ impl Why {
 
     /// Returns the reason for an answer that accuses a 0.9.0, and that a second answer does not confirm.
     pub(super) fn not_shown_again() -> Why {
-        Why::malformed(&"one answer contradicts the ledger, and the next does not")
+        Why::malformed(&"one response contradicts the ledger, but the next one does not")
     }
 
-    /// Returns a malformed answer, for this reason.
+    /// Returns a malformed response, for this reason.
     pub(super) fn malformed(reason: &impl fmt::Display) -> Why {
         Why::Malformed(Shown::new(&reason.to_string()))
     }
@@ -264,30 +264,31 @@ impl fmt::Display for Unread {
         write!(f, "transaction {} ", self.tx)?;
         match &self.why {
             Why::Slow => f.write_str("could not be proven in time"),
-            Why::Withheld => f.write_str("is withheld, or a value of it"),
+            Why::Withheld => f.write_str("is withheld, or one of its values is"),
             Why::Refused(failure) => write!(f, "cannot be read: {failure}"),
-            Why::Silent(failure) => write!(f, "does not come, though the server answers: {failure}"),
+            Why::Silent(failure) => write!(
+                f,
+                "is not returned, although the server responds to other calls: {failure}"
+            ),
             Why::ValuesRefused(failure) => write!(f, "has values that cannot be read: {failure}"),
             Why::Searching(failure) => {
                 match failure {
                     Some(failure) => write!(f, "has values that cannot be read: {failure}"),
                     None => f.write_str("has values that the server does not have"),
                 }?;
-                f.write_str("; the header that would record a truncation is being searched for")
+                f.write_str("; immuaudit still searches for a header that records a truncation")
             }
             Why::TooLarge { bytes: Some(bytes) } => write!(
                 f,
-                "is larger than --max-recv-msg-size allows: set it to {} or more, and a limit on memory to {} MiB or more",
+                "is larger than --max-recv-msg-size allows: set it to {} or more, and the memory limit to {} MiB or more",
                 size_to_set(*bytes),
                 memory_needed(size_to_set(*bytes))
             ),
-            Why::TooLarge { bytes: None } => {
-                f.write_str(
-                    "is larger than --max-recv-msg-size allows: raise it, and a limit on memory with it",
-                )
-            }
+            Why::TooLarge { bytes: None } => f.write_str(
+                "is larger than --max-recv-msg-size allows: raise it, and the memory limit with it",
+            ),
             Why::Malformed(what) => write!(f, "is malformed: {what}"),
-            Why::Scan => f.write_str("is not where it should be in a scan"),
+            Why::Scan => f.write_str("is missing or at the wrong position in a scan"),
         }
     }
 }

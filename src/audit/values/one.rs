@@ -82,7 +82,7 @@ impl Reader<'_> {
         if again.accuses() {
             return again;
         }
-        let no_second = Why::malformed(&"there was no second answer");
+        let no_second = Why::malformed(&"there was no second response");
         match again {
             Shown::Judged(header, _) | Shown::Refused(header, _) => {
                 Shown::Ended(Some(header), Ended::Unread(Why::not_shown_again()))
@@ -115,7 +115,7 @@ impl Reader<'_> {
         match self.server.tx(self.database, tx, Entries::Digests) {
             Ok(digests) if digests.header.id() == tx => Ok(digests),
             Ok(_) => Err(Ended::Unread(Why::malformed(
-                &"the answer is of another transaction",
+                &"the response is about another transaction",
             ))),
             Err(failure) => {
                 let failure = self.still_there(failure)?;

@@ -36,7 +36,7 @@ impl Recorder<'_> {
 
     /// Writes one alarm for all findings past those that are recorded.
     pub(super) fn record_flood(&self, kind: Tampering, more: u64, uuid: Option<String>) -> Raised {
-        let reason = format!("more transactions are broken: {more}");
+        let reason = format!("more transactions are corrupt: {more}");
         let finding = self.finding(kind, reason, uuid);
         self.store
             .record_finding(&finding, self.store.clock().now())

@@ -205,7 +205,7 @@ impl fmt::Display for Report {
         }
         let hidden = (self.broken.len() - shown.len()) as u64 + self.more_broken;
         if hidden > 0 {
-            write!(f, "{separator}and {hidden} more that are broken")?;
+            write!(f, "{separator}and {hidden} more corrupt ones")?;
         }
         let named = self.unread.iter().take(NAMED);
         for unread in named.clone() {

@@ -34,7 +34,7 @@ pub fn run(
                 Consent::CannotAsk => return Err(Failed::NoConsent),
                 Consent::Refused => {
                     complain(
-                        "immuaudit: nothing was changed: the alarm is open, and the trusted state is as before",
+                        "immuaudit: nothing was changed: the alarm is still open, and the trusted state is as before",
                     );
                     return Ok(Exit::Incomplete);
                 }
@@ -71,7 +71,7 @@ fn text(id: &str, database: &str, adopted: &Adopted) -> String {
     };
     if !adopted.also_closed.is_empty() {
         text.push_str(&format!(
-            "\nalso closed, because they are about the same given-up state: {}",
+            "\nalso closed, because these alarms are about the same given-up state: {}",
             adopted.also_closed.join(" ")
         ));
     }

@@ -55,7 +55,7 @@ fn text(store: &Store, closed: &[Alarm]) -> String {
     };
     let kept = match store.load(&first.database) {
         Ok(Some(trusted)) => format!(
-            "the trusted state stays transaction {}, hash {}",
+            "the trusted state is still transaction {}, hash {}",
             trusted.state.tx, trusted.state.hash
         ),
         Ok(None) => "no state of the database is trusted, as before".into(),

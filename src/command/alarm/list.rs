@@ -72,7 +72,7 @@ fn text(alarms: &[Alarm], most: usize) -> String {
     if let (1.., Some(alarm)) = (left, alarms.first()) {
         let database = shell_word(&alarm.database);
         lines.push(format!(
-            "and {left} more of this database: immuaudit alarm list {database} has each of them, and so has --all"
+            "and {left} more of this database: immuaudit alarm list {database} prints all of them, and so does --all"
         ));
     }
     lines.join("\n")

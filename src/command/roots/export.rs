@@ -16,7 +16,7 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
     match try_print(String::from_utf8_lossy(&file).trim_end_matches('\n')) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             complain(&format!(
-                "immuaudit: the export is not whole: stdout: {error}"
+                "immuaudit: the export is incomplete: stdout: {error}"
             ));
             Ok(Exit::Local)
         }

@@ -14,14 +14,13 @@ pub fn run(settings: &Settings, database: &str) -> Result<Exit, Failed> {
     let json = settings.report.format == Format::Json;
     let Some(trusted) = store.load(database)? else {
         complain(&format!(
-            "immuaudit: {database}: nothing is trusted of it; immuaudit roots list shows what is"
+            "immuaudit: {database}: it has no trusted state; immuaudit roots list prints the databases that have one"
         ));
         return Ok(Exit::Local);
     };
     if !json {
         print(&format!(
-            "{database}: transaction {}, hash {} will be trusted no more; the next audit takes \
-             whatever the server shows on trust. History, alarms and evidence stay.",
+            "{database}: transaction {}, hash {} will not be trusted any more; the next audit trusts the first state that the server shows. History, alarms and evidence stay.",
             trusted.state.tx, trusted.state.hash
         ));
     }
@@ -36,7 +35,7 @@ pub fn run(settings: &Settings, database: &str) -> Result<Exit, Failed> {
             .end()
     } else {
         format!(
-            "{database}: forgotten. To have it back: --pin {}",
+            "{database}: forgotten. To trust this state again: --pin {}",
             shell_value(&format!("{database}:{}", forgotten.state))
         )
     });

@@ -29,7 +29,7 @@ pub fn run(settings: &Settings, path: &Path, alarm: bool) -> Result<Exit, Failed
     };
     if text {
         print(&format!(
-            "asking {} to prove each of them; those that it proves are trusted from now on",
+            "asking {} to prove each of these states; each proven state becomes the trusted state",
             settings.server.name
         ));
     }
@@ -81,7 +81,7 @@ fn of_this_server(files: Vec<StateFile>, identity: Option<&str>, text: bool) -> 
     let (its, others): (Vec<_>, Vec<_>) = files.into_iter().partition(is_its);
     for file in others.iter().filter(|_| text) {
         print(&format!(
-            "{}: of another server, left alone",
+            "{}: of another server, not imported",
             file.path.display()
         ));
     }
@@ -116,14 +116,14 @@ fn told(import: &Import) -> Told {
     let of = |word, trusted: &State, relation: &str| Told {
         word,
         why: format!(
-            "trusted is transaction {} already, {relation}: nothing is changed",
+            "the trusted state is transaction {} already, {relation}: nothing was changed",
             trusted.tx
         ),
     };
     match import {
         Import::Taken(_) => Told {
             word: "imported",
-            why: "the server extends it: trusted from now on".into(),
+            why: "the server's state extends it, and is the trusted state now".into(),
         },
         Import::Known => Told {
             word: "known",
@@ -135,8 +135,7 @@ fn told(import: &Import) -> Told {
             word: verdict.word(),
             why: if verdict.is_tampering() {
                 format!(
-                    "{reason}; not imported. Is it a folder of another server? If not: --alarm \
-                     makes an alarm of it"
+                    "{reason}; not imported. Check that the folder is of this server; if it is, --alarm raises an alarm"
                 )
             } else {
                 reason.to_string()
@@ -151,7 +150,7 @@ fn told(import: &Import) -> Told {
                     alarm_lines(alarm).join("\n  ")
                 ),
                 None => match &outcome.unwritten {
-                    Some(failure) => format!("{}; not written down: {failure}", outcome.reason),
+                    Some(failure) => format!("{}; not stored: {failure}", outcome.reason),
                     None => outcome.reason.to_string(),
                 },
             },

@@ -27,7 +27,7 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
         }
     }
     if nothing && exit == Exit::Good && settings.report.format == Format::Text {
-        print(&format!("{}: nothing is trusted yet", settings.server.name));
+        print(&format!("{}: no trusted state yet", settings.server.name));
     }
     for warning in store.warnings() {
         log_warning(&settings.server.name, warning);
@@ -38,7 +38,7 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
 /// `DATABASE TX:HASH accepted TIME (HOW), since TIME`
 fn text(trusted: &Trusted) -> String {
     format!(
-        "{} {} accepted {} ({}), unbroken since {}",
+        "{} {} trusted {} ({}), unbroken since {}",
         trusted.database, trusted.state, trusted.accepted, trusted.how, trusted.since
     )
 }

@@ -39,10 +39,10 @@ pub fn run(settings: &Settings, all: &AllInstances) -> Result<Exit, Failed> {
         instance: None,
         exit: Exit::Local,
         text: String::new(),
-        errors: format!("{}: no name of an instance", path.display()),
+        errors: format!("{}: not a valid name of an instance", path.display()),
     }));
     if said.is_empty() {
-        print("there is no auditor on this host");
+        print("no auditor is installed on this host");
         return Ok(Exit::Incomplete);
     }
     worst_first(&mut said);

@@ -103,7 +103,7 @@ fn object(settings: &Settings) -> JsonObject {
 fn headline(settings: &Settings, known: &[Known], of_the_rest: Condition) -> String {
     let server = &settings.server.name;
     if known.is_empty() {
-        return format!("{server}: nothing is known yet");
+        return format!("{server}: no database has been audited yet");
     }
     let conditions = known.iter().map(|known| known.facts(settings).condition());
     let condition = conditions.max().unwrap_or(Condition::Good);
@@ -185,7 +185,7 @@ impl Known<'_> {
             })
     }
 
-    /// Returns whether the state was signed before and is not now, which nobody acknowledged.
+    /// Returns whether the state was signed before and is not signed now, which nobody acknowledged.
     fn is_unsigned(&self) -> bool {
         let Some(trusted) = self.trusted().filter(|trusted| trusted.signature.is_none()) else {
             return false;

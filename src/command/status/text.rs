@@ -18,11 +18,11 @@ impl Known<'_> {
                     trusted.state.tx, trusted.state.hash
                 ));
                 lines.push(format!(
-                    "  accepted {} ({}), unbroken since {}",
+                    "  trusted {} ({}), unbroken since {}",
                     trusted.accepted, trusted.how, trusted.since
                 ));
             }
-            Ok(None) => lines.push("  nothing is trusted".into()),
+            Ok(None) => lines.push("  no trusted state".into()),
             Err(failure) => lines.push(format!("  local failure: {failure}")),
         }
         if let Some(last) = self.last {
@@ -39,11 +39,11 @@ impl Known<'_> {
                 lines.push(format!("  last proven {proven}"));
             }
             if self.is_tampering_closed(last) {
-                lines.push("  its alarm is closed, but no check has succeeded since".into());
+                lines.push("  its alarm was closed, but no check has succeeded since".into());
             }
         }
         if self.is_unsigned() {
-            lines.push("  the state was signed before and is not now".into());
+            lines.push("  the state was signed before and is not signed now".into());
         }
         lines.extend(self.age_in_words(settings));
         lines.extend(self.values_in_words(settings));
@@ -55,12 +55,12 @@ impl Known<'_> {
             Ok(acknowledged) => {
                 lines.extend(acknowledge::lines(acknowledged).map(|line| format!("  {line}")));
             }
-            Err(failure) => lines.push(format!("  no acknowledged fact counts: {failure}")),
+            Err(failure) => lines.push(format!("  acknowledged facts are ignored: {failure}")),
         }
         for alarm in &self.closed {
             let what = alarm.read_again().unwrap_or_default();
             lines.push(format!(
-                "  the next check reads {what} again, since alarm {} is closed",
+                "  the next check reads {what} again, because alarm {} was closed",
                 alarm.id
             ));
         }
@@ -99,7 +99,7 @@ impl Known<'_> {
         let overdue = self.overdue(settings)?;
         let interval = settings.audit.interval;
         Some(format!(
-            "  {overdue}, which is more than three times --audit-interval ({interval:?}): is the auditor running?"
+            "  {overdue}, which is more than three times --audit-interval ({interval:?}): check that the auditor is running"
         ))
     }
 
@@ -111,39 +111,39 @@ impl Known<'_> {
         let of = trusted.state.tx;
         let mut lines = vec![match self.values {
             Some(values) if values.read > 0 => format!(
-                "  values: transactions were read {} since {}, some more than once; the ledger has {}",
-                counted(values.read, "time"),
+                "  values: {} since {}, including repeated reads; the ledger has {}",
+                counted(values.read, "transaction read"),
                 values.since,
                 counted(of, "transaction")
             ),
             _ => format!(
-                "  values: none of {} was read yet",
+                "  values: none of {} has been read yet",
                 counted(of, "transaction")
             ),
         }];
         if let Some(values) = self.values {
             if let Some(sweep) = &values.sweep {
                 lines.push(format!(
-                    "  sweep under way since {}: {} of {of} transactions passed",
+                    "  sweep in progress since {}: {} of {of} transactions done",
                     sweep.began, sweep.at
                 ));
             }
             lines.push(match values.swept {
                 Some(swept) => format!(
-                    "  last sweep ended {}: {} of {} transactions read whole",
+                    "  last sweep ended {}: {} of {} transactions read with all values",
                     swept.ended, swept.read, swept.of
                 ),
                 None => "  no sweep has ended yet".into(),
             });
             if values.unavailable.total() > 0 {
                 lines.push(format!(
-                    "  values that cannot be read any more, of those asked for: {}",
+                    "  requested values that cannot be read any more: {}",
                     values.unavailable
                 ));
             }
             if values.truncated_before > 0 {
                 lines.push(format!(
-                    "  values of transactions before {} were dropped, as the ledger itself records",
+                    "  the ledger records that the values of transactions before {} were dropped",
                     values.truncated_before
                 ));
             }
@@ -158,13 +158,13 @@ impl Known<'_> {
             let (absent, dropped) = self.unexplained(values);
             if !absent.is_empty() {
                 lines.push(format!(
-                    "  the server does not have these transactions' values, and the ledger does not say why: {}",
+                    "  the server does not have the values of these transactions, and the ledger records no truncation: {}",
                     few_ranges(&absent)
                 ));
             }
             if !dropped.is_empty() {
                 lines.push(format!(
-                    "  of these had been read whole before: {}",
+                    "  of these, all values had been read before: {}",
                     few_ranges(&dropped)
                 ));
             }

@@ -10,7 +10,7 @@ pub(super) fn lines(lines: &mut Vec<String>, compared: &Compared) {
             of,
             compared: Ok(differences),
         } => {
-            lines.push(format!("\nHeld against {of}"));
+            lines.push(format!("\nCompared with {of}"));
             lines.extend(
                 difference_lines(differences)
                     .into_iter()
@@ -21,7 +21,7 @@ pub(super) fn lines(lines: &mut Vec<String>, compared: &Compared) {
             of,
             compared: Ok(differences),
         } => {
-            lines.push(format!("\nHeld against the mirror {of}"));
+            lines.push(format!("\nCompared with the mirror {of}"));
             lines.extend(
                 mirror_lines(differences)
                     .into_iter()
@@ -36,7 +36,7 @@ pub(super) fn lines(lines: &mut Vec<String>, compared: &Compared) {
             of,
             compared: Err(not),
         } => {
-            lines.push(format!("\nNot held against {of}\n  {}", not_held(not)));
+            lines.push(format!("\nNot compared with {of}\n  {}", not_held(not)));
         }
     }
 }
@@ -45,25 +45,25 @@ pub(super) fn not_held(not: &NotHeld) -> String {
     match not {
         NotHeld::Failure(failure) => failure.to_string(),
         NotHeld::Local(failure) => failure.to_string(),
-        NotHeld::OtherDatabase(name) => format!("it is of database \"{name}\""),
+        NotHeld::OtherDatabase(name) => format!("it belongs to database \"{name}\""),
     }
 }
 
 fn difference_lines(differences: &Differences) -> Vec<String> {
     let mut lines = vec![format!(
-        "it shows transaction {}, this one {}",
+        "its last transaction is {}, and the last one of this server is {}",
         differences.theirs.tx, differences.ours.tx
     )];
     match &differences.holds {
         Some(window) if window.is_whole() => lines.push(format!(
-            "it holds everything that was trusted, up to transaction {}: a good one to restore from",
+            "it has the trusted history up to transaction {}, so it is a good source for a restore",
             window.newest.state.tx
         )),
-        Some(window) => lines.push(format!("of what was trusted: {window}")),
-        None => lines.push("nothing that was trusted could be held against it".into()),
+        Some(window) => lines.push(format!("the trusted history there: {window}")),
+        None => lines.push("no trusted state could be compared with it".into()),
     }
     lines.push(format!(
-        "the two are the same up to transaction {}{}",
+        "both are the same up to transaction {}{}",
         differences.same,
         match differences.first {
             Some(tx) if tx == differences.same + 1 => format!(", and differ from {tx} on"),
@@ -79,25 +79,25 @@ fn difference_lines(differences: &Differences) -> Vec<String> {
     }
     if differences.moved > 0 {
         lines.push(format!(
-            "in {} transactions nothing differs but entries that stand in another one there",
+            "{} transactions differ only in entries that are in another transaction there",
             differences.moved
         ));
     }
     if differences.rechained > 0 {
         lines.push(format!(
-            "{} transactions hold the same entries, and only follow on others",
+            "{} transactions have the same entries, but other transactions before them",
             differences.rechained
         ));
     }
     let (ours, theirs) = (differences.ours.tx, differences.theirs.tx);
     if ours > theirs {
         lines.push(format!(
-            "transactions {}..{ours} are on this one alone",
+            "transactions {}..{ours} are only on this server",
             theirs + 1
         ));
     } else if theirs > ours {
         lines.push(format!(
-            "transactions {}..{theirs} are on that one alone",
+            "transactions {}..{theirs} are only on the other server",
             ours + 1
         ));
     }
@@ -108,14 +108,16 @@ fn difference_lines(differences: &Differences) -> Vec<String> {
         ));
     }
     if let Some(why) = &differences.unproven {
-        lines.push(format!("this list is not proven, and may be short: {why}"));
+        lines.push(format!(
+            "this list is not proven and may be incomplete: {why}"
+        ));
     }
     lines
 }
 
 fn differing_lines(differing: &Differing) -> Vec<String> {
     let mut lines = vec![format!(
-        "transaction {} (written {}, there {}, as the servers say)",
+        "transaction {} (written {}, there {}, according to the servers)",
         differing.tx,
         unix(differing.ours),
         unix(differing.theirs)
@@ -153,9 +155,9 @@ pub(super) fn word(how: Differs) -> &'static str {
 
 fn mirror_lines(differences: &MirrorDifferences) -> Vec<String> {
     let against = match differences.against {
-        HeldAgainst::OwnMirror => "the mirror kept here".to_owned(),
+        HeldAgainst::OwnMirror => "this auditor's mirror".to_owned(),
         HeldAgainst::Server(shown) => {
-            format!("what the server shows, transaction {}", shown.tx)
+            format!("the server's history up to transaction {}", shown.tx)
         }
     };
     let found = &differences.found;
@@ -173,7 +175,9 @@ fn mirror_lines(differences: &MirrorDifferences) -> Vec<String> {
             same + 1
         ),
         None if same == differences.compared => "they are all the same".into(),
-        None => format!("they are the same up to transaction {same}; more is not proven"),
+        None => {
+            format!("they are the same up to transaction {same}; later transactions are not proven")
+        }
     });
     for (tx, why) in found.unknown.iter().take(3) {
         lines.push(format!("not decided at transaction {tx}: {why}"));

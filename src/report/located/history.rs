@@ -23,11 +23,11 @@ pub(super) fn lines(lines: &mut Vec<String>, located: &Located, values: Option<&
             section("Time", since(window, &located.alarms));
             let mut how = how_known(window, located);
             if *listed == Listed::Hidden {
-                how.push("the server does not list the database any more, but it opens".into());
+                how.push("the server does not list the database any more, but the database can be opened".into());
             }
             if let Some((verdict, reason)) = refused {
                 how.push(format!(
-                    "the state itself would not be accepted: {verdict}: {reason}"
+                    "a check would refuse the state: {verdict}: {reason}"
                 ));
             }
             section("Proof", how);
@@ -35,7 +35,7 @@ pub(super) fn lines(lines: &mut Vec<String>, located: &Located, values: Option<&
         Present::Emptied(lost) | Present::Vanished(lost) => {
             section("Intact", vec!["nothing".into()]);
             let all = format!(
-                "transactions 1..{} are gone, audited {} to {}",
+                "transactions 1..{}, audited {} to {}, are missing",
                 lost.newest.state.tx, lost.oldest.audited, lost.newest.audited
             );
             section("Rewritten or missing", vec![all]);
@@ -55,43 +55,45 @@ pub(super) fn happened(present: &Present, values: Option<&BrokenValues>) -> (&'s
         Present::Shows { window, listed, .. } => match window {
             window if window.is_replaced() => (
                 "replaced",
-                "another history is shown, of which nothing that was trusted is a part",
+                "the server shows another history, which contains no trusted state",
             ),
             window if window.precedes_memory() => (
                 "rewritten",
-                "history was rewritten at or before the oldest state that this auditor remembers, or another server answers",
+                "history was rewritten at or before the oldest state that this auditor has stored, or another server responds",
             ),
             window if window.broken.is_some() => ("rewritten", "history was rewritten"),
             window if window.lost().is_some() => (
                 "rolled-back",
-                "the database is back at an earlier time: transactions are gone",
+                "the database was rolled back to an earlier state: transactions are missing",
             ),
             window if window.contradicted.is_some() => (
                 "contradicted",
-                "the oldest state that this auditor remembers is refuted, and a newer one is proven: the server \
-                 contradicts itself, or the auditor's files were damaged",
+                "the oldest stored state is disproven, but a newer one is proven: the server contradicts itself, or the auditor's files were damaged",
             ),
             window if window.is_whole() && broken => (
                 "values",
-                "all headers and states stand, but values are not what was written",
+                "all headers and states are intact, but values differ from the written ones",
             ),
             window if window.is_whole() => match listed {
-                Listed::Hidden => ("hidden", "the database is hidden; its history stands"),
+                Listed::Hidden => (
+                    "hidden",
+                    "the database is hidden, but its history is intact",
+                ),
                 _ => (
                     "nothing",
-                    "what the server shows now continues everything that was trusted",
+                    "the server's history extends every trusted state",
                 ),
             },
             _ => (
                 "undecided",
-                "not all that was trusted is proven, and nothing is proven to be rewritten",
+                "not every trusted state is proven, but no rewrite is proven either",
             ),
         },
-        Present::Emptied(_) => ("emptied", "the database is there, without any transaction"),
+        Present::Emptied(_) => ("emptied", "the database exists, but has no transactions"),
         Present::Vanished(_) => ("vanished", "the database is gone"),
         Present::NothingTrusted => (
             "unknown",
-            "nothing is trusted of this database here, so nothing can be located",
+            "this auditor has no trusted state of the database, so there is nothing to compare",
         ),
         Present::NotShown(failure) => {
             return ("unknown", format!("the server shows no state: {failure}"));
@@ -106,13 +108,11 @@ fn stands(window: &Window, values: Option<&BrokenValues>) -> Vec<String> {
     let Some(point) = window.stands else {
         return vec![match window.is_replaced() {
             true => "nothing".into(),
-            false => "nothing is proven to stand".into(),
+            false => "no transaction is proven to be intact".into(),
         }];
     };
     let looked_at = match values {
-        None => {
-            "this looked at headers and states, not at values, which immuaudit sweep reads".into()
-        }
+        None => "only headers and states were verified; immuaudit sweep reads the values".into(),
         Some(values) => format!(
             "the values of {} were read",
             counted(values.passed, "transaction")
@@ -120,7 +120,7 @@ fn stands(window: &Window, values: Option<&BrokenValues>) -> Vec<String> {
     };
     vec![
         format!(
-            "the headers of transactions 1..{}, audited by {}, are proven to be what they were",
+            "the headers of transactions 1..{}, audited by {}, are proven to be unchanged",
             point.tx, point.audited
         ),
         looked_at,
@@ -172,24 +172,23 @@ fn stands_not(
     let mut lines = Vec::new();
     match (window.first_differing(), window.broken, window.doubtful()) {
         _ if window.is_replaced() => lines.push(format!(
-            "transaction 1, audited by {}, is another one already",
+            "transaction 1, audited by {}, already differs",
             window.oldest.audited
         )),
         _ if window.precedes_memory() => lines.push(format!(
-            "transaction {}, the first that was ever audited ({}), is another one already; of the transactions before \
-             it this auditor has no proof of its own",
+            "transaction {}, the first audited one ({}), already differs; this auditor has no proof of the transactions before it",
             window.oldest.state.tx, window.oldest.audited
         )),
         (Some(first), ..) => lines.push(format!(
-            "transaction {} is the first that was rewritten; it was audited by {}; nothing from it on is what it was",
+            "transaction {} is the first that was rewritten; it was audited by {}; from it on, the history differs from the trusted one",
             first.tx, first.audited
         )),
         (None, Some(broken), Some(doubtful)) => lines.push(format!(
-            "the rewrite begins in {}..{}, which was audited by {}; nothing from {} on is what it was",
+            "the rewrite begins in {}..{}, which was audited by {}; from {} on, the history differs from the trusted one",
             doubtful.start(), doubtful.end(), broken.audited, broken.tx
         )),
         (_, None, Some(doubtful)) => lines.push(format!(
-            "{}..{} is not proven, one way or the other",
+            "for {}..{} neither a match nor a rewrite is proven",
             doubtful.start(),
             doubtful.end()
         )),
@@ -202,7 +201,7 @@ fn stands_not(
     );
     if let Some(lost) = window.lost() {
         lines.push(format!(
-            "transactions {}..{} are gone; the last of them was audited {}",
+            "transactions {}..{} are missing; the last of them was audited {}",
             lost.start(),
             lost.end(),
             window.newest.audited
@@ -210,19 +209,21 @@ fn stands_not(
     }
     lines.extend(values.and_then(|values| values_differ(values, alarm)));
     if lines.is_empty() {
-        lines.push("no header: every trusted state is proven to be part of what is shown".into());
+        lines.push(
+            "no header: every trusted state is proven to be part of the server's history".into(),
+        );
     }
     lines
 }
 
 fn since(window: &Window, alarms: &[Alarm]) -> Vec<String> {
     let mut lines = vec![format!(
-        "the last audit that found the history whole reached transaction {}, {}",
+        "the last successful audit reached transaction {}, {}",
         window.newest.state.tx, window.newest.audited
     )];
     if let Some(first) = alarms.iter().map(|alarm| alarm.raised).min() {
         lines.push(format!(
-            "the first alarm was raised {first}: whatever was done was done between the two, or shown since"
+            "the first alarm was raised {first}: the change was made, or first shown, between these two times"
         ));
     }
     lines
@@ -235,14 +236,14 @@ fn how_known(window: &Window, located: &Located) -> Vec<String> {
             window.shown.tx, window.shown.hash
         ),
         format!(
-            "old states held against that one state: {}, in {} calls; each yes and each no is a proof that ends in it",
+            "old states compared with that state: {}, in {} calls; a proof that ends in that state backs each match and mismatch",
             window.questions, located.calls
         ),
     ];
     lines.push(match located.mirrored {
         Some(last) => format!("the mirror has the hash of every transaction up to {last}"),
         None => {
-            "no mirror is kept (--audit-mirror): the window is as wide as audits lie apart".into()
+            "there is no mirror (--audit-mirror), so the range is as wide as the distance between two audits".into()
         }
     });
     for Undecided { tx, why } in window.undecided.iter().take(3) {
@@ -250,7 +251,7 @@ fn how_known(window: &Window, located: &Located) -> Vec<String> {
     }
     if !window.undecided.is_empty() {
         lines.push(format!(
-            "{} questions had no proof in the answer: the window is the wider for it, and no less right",
+            "{} probes were not answered with a proof, so the range is wider, but still correct",
             window.undecided.len()
         ));
     }

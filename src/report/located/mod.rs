@@ -92,7 +92,7 @@ pub fn located_text(server: &str, found: &Whereabouts) -> String {
         Shown::new(&found.database)
     )];
     if let Some(located) = &found.located {
-        lines.push(format!("asked {}", located.at));
+        lines.push(format!("located {}", located.at));
         history::lines(&mut lines, located, found.values.as_ref());
     }
     if let Some(values) = &found.values {

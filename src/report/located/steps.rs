@@ -28,10 +28,10 @@ pub(super) fn steps(located: &Located, found: &Whereabouts) -> Vec<String> {
             (false, *newest)
         }
         Present::NothingTrusted => {
-            return vec!["see which databases are trusted here: immuaudit roots list".into()];
+            return vec!["list the databases with a trusted state: immuaudit roots list".into()];
         }
         Present::NotShown(_) => {
-            return vec!["see that the server answers, and ask again".into()];
+            return vec!["make sure that the server responds, and run this command again".into()];
         }
         Present::Local(_) => return vec!["repair the auditor's own files first".into()],
     };
@@ -39,27 +39,24 @@ pub(super) fn steps(located: &Located, found: &Whereabouts) -> Vec<String> {
         return match located.alarms.is_empty() {
             true => Vec::new(),
             false => vec![
-                "what is shown now is not what was shown at the alarm: its evidence is what was shown then. \
-                 Keep it, and ask who could show another history meanwhile"
+                "the server shows another history now than at the alarm. The evidence has the history of the alarm: keep it, and find out who could show another history at that time"
                     .into(),
                 close_again(located),
             ],
         };
     }
     let mut steps = vec![
-        "stop what writes to the server: what is written now stands on what was tampered with"
+        "stop all programs that write to the server, because new transactions extend the tampered history"
             .to_owned(),
         "copy the server's data directory before anything is started, repaired or restored".into(),
         "copy the auditor's directory, and the evidence named above, to another place".into(),
     ];
     steps.push(match broken_values && whole {
         true => format!(
-            "the headers stand, the values named above do not: take them from a replica or a backup; \
-             start that on another port and run: immuaudit locate {name} --against HOST:PORT"
+            "the headers are intact, but the values named above differ: restore them from a replica or a backup; start it on another port and run: immuaudit locate {name} --against HOST:PORT"
         ),
         false => format!(
-            "find a backup that still holds transaction {} (hash {}): start it on another port and run: \
-             immuaudit locate {name} --against HOST:PORT; it names every key that was changed, too",
+            "find a backup that still has transaction {} (hash {}): start it on another port and run: immuaudit locate {name} --against HOST:PORT, which also names every changed key",
             newest.state.tx, newest.state.hash
         ),
     });
@@ -82,14 +79,13 @@ fn close_again(located: &Located) -> String {
 
 fn close(located: &Located) -> String {
     let Some(alarm) = located.alarms.first() else {
-        return "close nothing: no alarm is open; the next audit raises it".into();
+        return "close no alarm: none is open yet, and the next audit raises it".into();
     };
     let adopt = adopt_command(alarm).map_or_else(String::new, |command| {
         format!("; to trust the state in the evidence instead: {command}")
     });
     format!(
-        "decide on the alarm only once it is explained; a change that is not explained stays open. To close it and \
-         keep the trusted state: {}{adopt}",
+        "close or adopt the alarm only after the change is explained; an unexplained alarm stays open. To close it and keep the trusted state: {}{adopt}",
         close_command(alarm)
     )
 }

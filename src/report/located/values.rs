@@ -9,7 +9,7 @@ const TOLD: usize = 20;
 
 pub(super) fn lines(lines: &mut Vec<String>, values: &BrokenValues) {
     lines.push(format!(
-        "\nWhat is broken of the values\n  {} of {} that were read; {} could not be read",
+        "\nCorrupt values\n  {} of {} that were read; {} could not be read",
         counted(values.total(), "transaction"),
         values.passed,
         values.unread
@@ -19,7 +19,7 @@ pub(super) fn lines(lines: &mut Vec<String>, values: &BrokenValues) {
             |pick: fn(i64, i64) -> i64| broken.iter().filter_map(|broken| broken.ts).reduce(pick);
         let span = match (times(i64::min), times(i64::max)) {
             (Some(first), Some(last)) => format!(
-                ", written {} to {} as the server says",
+                ", written {} to {} according to the server",
                 unix(first),
                 unix(last)
             ),

@@ -14,12 +14,12 @@ pub fn sentences(snapshot: &Snapshot, all: Overall) -> String {
     match all {
         Overall::Good => match total {
             0 => "No database has transactions yet.".into(),
-            1 => "The database extends what it has shown before.".into(),
-            _ => format!("Every one of {total} databases extends what it has shown before."),
+            1 => "The database extends its trusted state.".into(),
+            _ => format!("Each of the {total} databases extends its trusted state."),
         },
-        Overall::Starting => "The first cycle is not done yet.".into(),
+        Overall::Starting => "The first cycle has not ended yet.".into(),
         Overall::Attention => format!(
-            "Every state is proven, but something is not as it should be. {}",
+            "Every state is proven, but some facts need attention. {}",
             attention(snapshot)
         ),
         Overall::Unproven => {
@@ -38,7 +38,7 @@ pub fn sentences(snapshot: &Snapshot, all: Overall) -> String {
             format!("No progress for {seconds}.")
         }
         Overall::Tampered => match count(&Row::is_alarming) {
-            0 => "A database of which nothing is trusted yet contradicts itself.".into(),
+            0 => "A database without a trusted state contradicts itself.".into(),
             alarming => format!("{} an open alarm.", share_has(alarming, total)),
         },
     }
@@ -71,7 +71,7 @@ fn attention(snapshot: &Snapshot) -> String {
     let unsigned = facts.iter().filter(|facts| facts.is_unsigned).count();
     if unsigned > 0 {
         sentences.push(format!(
-            "{} lost the signature.",
+            "{} lost the signature of the state.",
             share_has(unsigned, total)
         ));
     }

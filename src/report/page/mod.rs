@@ -77,27 +77,21 @@ pub fn page_style() -> String {
 
 /// What an alarm means, and the next step.
 const ALARM: &str = "<section class=\"alarm\"><h2>What this means, and what to do</h2>\n\
-    <p>The server showed something that contradicts what it had shown before: committed history was \
-    changed, taken back or is hidden. Network problems or load cannot cause this.</p>\n<ol>\
-    <li>Leave the server and its data as they are; restore nothing over them.</li>\
+    <p>The server's history contradicts its earlier history: committed transactions were changed, removed or hidden. Network problems or load cannot cause this.</p>\n<ol>\
+    <li>Do not change the server or its data, and restore nothing over them.</li>\
     <li>On the auditor's host, <code>immuaudit alarm list</code> names the evidence file of each alarm: \
     copy it to a safe place.</li>\
-    <li>Ask who changed the server: an old backup put back, a replica promoted too early, or an \
-    intruder. Whatever was read since the last proof is in doubt.</li>\
-    <li>Once it is explained, <code>immuaudit alarm list</code> names two commands: <code>alarm close</code> \
-    closes an alarm and keeps the trusted state; <code>alarm adopt</code> trusts the state that the server \
-    showed instead. Until then the alarm stays here.</li></ol></section>\n";
+    <li>Find out who changed the server: an operator who restored an old backup, a replica that was promoted too early, or an intruder. Data that was read since the last proof is in doubt.</li>\
+    <li>When the change is explained, use one of the two commands that <code>immuaudit alarm list</code> names: <code>alarm close</code> closes an alarm and keeps the trusted state; <code>alarm adopt</code> trusts the state that the server showed instead. Until then the alarm stays on this page.</li></ol></section>\n";
 
 /// What an alarm about a value means, and the next step.
-const VALUE_ALARM: &str = "<section class=\"alarm\"><h2>A stored value is not what was written</h2>\n\
-    <p>The history of the ledger is proven as before, but a value that the server stores, or an entry, does not have \
-    the hash that was committed: it was changed on the server, or its disk is damaged.</p>\n<ol>\
-    <li>Leave the server and its data as they are; restore nothing over them.</li>\
+const VALUE_ALARM: &str = "<section class=\"alarm\"><h2>A stored value differs from the written value</h2>\n\
+    <p>The history of the ledger is proven, but a stored value or entry does not match its committed hash: it was changed on the server, or the server's disk is damaged.</p>\n<ol>\
+    <li>Do not change the server or its data, and restore nothing over them.</li>\
     <li>On the auditor's host, <code>immuaudit alarm list</code> names the evidence file of each alarm: \
     copy it to a safe place.</li>\
-    <li><code>immuaudit locate DATABASE</code> reads the whole history, and lists every transaction that is broken.</li>\
-    <li>Take the values from a backup or a replica. Then close the alarm by <code>immuaudit alarm close</code>: the next \
-    check reads the transaction again, and opens the alarm again if it is still broken.</li></ol></section>\n";
+    <li><code>immuaudit locate DATABASE</code> reads the whole history, and lists every corrupt transaction.</li>\
+    <li>Restore the values from a backup or a replica. Then close the alarm with <code>immuaudit alarm close</code>: the next check reads the transaction again, and opens the alarm again if it is still corrupt.</li></ol></section>\n";
 
 /// Returns sentences about the server and the audit of it. The server is named once if its name is its address.
 fn about(snapshot: &Snapshot, now: Timestamp) -> String {

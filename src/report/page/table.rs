@@ -24,9 +24,7 @@ const COLUMNS: [&str; 8] = [
 ];
 
 /// What the columns mean whose heads do not say it.
-const LEGEND: &str = "<p class=\"dim\">Values read: the least share of the transactions whose values were read. Edit \
-    found: the probability that an edit of one random value is found within a day. 24 hours: each quarter of an hour \
-    has the colour of its worst check.</p>\n";
+const LEGEND: &str = "<p class=\"dim\">Values read: at least this share of the transactions was read with values. Edit found: the probability that an edit of one random value is detected within a day. 24 hours: each quarter of an hour has the colour of its worst check.</p>\n";
 
 /// Appends the table, the worst database first; then the databases without a trusted state in one line.
 pub fn table(html: &mut String, snapshot: &Snapshot, now: Timestamp) {
@@ -128,9 +126,7 @@ fn note(row: &Row, now: Timestamp) -> String {
     parts.extend(row.facts().attention());
     match (&row.alarm, row.open_alarms) {
         (Some(alarm), 0..=1) => parts.push(format!("alarm {alarm}")),
-        (Some(alarm), open) => {
-            parts.push(format!("alarm {alarm}, the last of {open} that are open"))
-        }
+        (Some(alarm), open) => parts.push(format!("alarm {alarm}, the last of {open} open alarms")),
         (None, 0) => {}
         (None, open) => parts.push(format!("{} open", counted(open as u64, "alarm"))),
     }

@@ -1,17 +1,17 @@
 //! What this system's own ways are called, for messages that say what to do.
 
 /// How others are kept from a file or directory.
-pub const TAKE_RIGHTS: &str = "take their rights away with chmod go=";
+pub const TAKE_RIGHTS: &str = "remove their rights with chmod go=";
 /// How a file is given back to the user that this runs as.
-pub const GIVE_BACK: &str = "give it back with chown";
+pub const GIVE_BACK: &str = "change the owner with chown";
 /// How a file is made the auditor's own.
-pub const GIVE_FILE: &str = "give that one the file with chown";
+pub const GIVE_FILE: &str = "give the file to that user with chown";
 /// How a file becomes one's own.
-pub const TAKE_OVER: &str = "chown it";
+pub const TAKE_OVER: &str = "change its owner with chown";
 /// How others are kept from writing a file.
-pub const FORBID_WRITING: &str = "chmod go-w it";
+pub const FORBID_WRITING: &str = "run chmod go-w on it";
 /// How everybody else is kept from reading a file; its path follows.
-pub const FORBID_READING: &str = "chmod o=";
+pub const FORBID_READING: &str = "run chmod o=";
 /// Where settings files may lie: of the system, and of a user.
 pub const SETTINGS_PLACES: &str = "/etc/immudb or $HOME";
 /// Where settings files are looked for, in the help.
@@ -29,14 +29,14 @@ pub const HELP_INSTANCE: &str = "one of several auditors on this host: reads /et
 pub const HELP_SERVICE: [&str; 3] = [
     "write a systemd service, and start it",
     "remove the service; states, settings and evidence stay without --purge",
-    "the same verbs of systemctl, for the service",
+    "the same commands of systemctl, for the service",
 ];
 /// What to do instead of reading the manual page, on systems without.
 pub const INSTEAD_OF_MAN: Option<&str> = None;
 /// Why a port is refused that nobody else has.
-pub const PORT_REFUSED: &str = "this user may not listen there: give one from 1024 on";
+pub const PORT_REFUSED: &str = "this user may not listen on it: give a port from 1024 on";
 /// Which paths mean the same wherever a program is started.
-pub const ABSOLUTE: &str = "a path from / on";
+pub const ABSOLUTE: &str = "an absolute path";
 /// Which variables say where states are kept.
 pub const STATE_VARIABLES: &str = "$STATE_DIRECTORY, $XDG_STATE_HOME and $HOME are";
 /// What gives a machine the certificates of well-known authorities.

@@ -2,18 +2,18 @@
 
 /// How others are kept from a file or directory.
 pub const TAKE_RIGHTS: &str =
-    "take their rights away with icacls /inheritance:d and icacls /remove (docs/windows.md)";
+    "remove their rights with icacls /inheritance:d and icacls /remove (docs/windows.md)";
 /// How a file is given back to the user that this runs as.
-pub const GIVE_BACK: &str = "give it back with icacls /setowner";
+pub const GIVE_BACK: &str = "change the owner with icacls /setowner";
 /// How a file is made the auditor's own.
-pub const GIVE_FILE: &str = "give that one the file with icacls /grant";
+pub const GIVE_FILE: &str = "give the file to that user with icacls /grant";
 /// How a file becomes one's own.
-pub const TAKE_OVER: &str = "take the file over with takeown /f";
+pub const TAKE_OVER: &str = "take over the file with takeown /f";
 /// How others are kept from writing a file.
 pub const FORBID_WRITING: &str =
-    "take their rights away with icacls /inheritance:d and icacls /remove";
+    "remove their rights with icacls /inheritance:d and icacls /remove";
 /// How everybody else is kept from reading a file; its path follows.
-pub const FORBID_READING: &str = "icacls /inheritance:d, then icacls /remove, on";
+pub const FORBID_READING: &str = "run icacls /inheritance:d, then icacls /remove, on";
 /// Where settings files may lie: of the system, and of a user.
 pub const SETTINGS_PLACES: &str = r"C:\ProgramData\ImmuClient\config or %USERPROFILE%";
 /// Where settings files are looked for, in the help.
@@ -27,16 +27,16 @@ pub const HELP_SUPERVISOR: &str = "";
 pub const HELP_INSTANCE: &str = r"one of several auditors on this host: reads C:\ProgramData\ImmuClient\config\immuaudit.d\NAME.toml over immuaudit.toml, with its own states and port";
 /// What `audit-mode` does with a service.
 pub const HELP_SERVICE: [&str; 3] = [
-    "make a service of Windows, and start it (needs an elevated prompt)",
+    "create a Windows service, and start it (needs an elevated prompt)",
     "remove the service; states, settings and evidence stay",
-    "the same, for the service",
+    "the same commands of the Service Control Manager, for the service",
 ];
 /// What to do instead of reading the manual page, on systems without.
 pub const INSTEAD_OF_MAN: Option<&str> = Some("immuaudit --help --all prints the same");
 /// Why a port is refused that nobody else has.
-pub const PORT_REFUSED: &str = "another process listens there, or Windows keeps the port for itself (netsh interface ipv4 show excludedportrange tcp): give another one";
+pub const PORT_REFUSED: &str = "another process listens on it, or Windows reserves the port (netsh interface ipv4 show excludedportrange tcp): give another port";
 /// Which paths mean the same wherever a program is started.
-pub const ABSOLUTE: &str = r"a path from a drive on, such as D:\audit";
+pub const ABSOLUTE: &str = r"an absolute path with a drive, such as D:\audit";
 /// Which variables say where states are kept.
 pub const STATE_VARIABLES: &str = "%ProgramData% and %LOCALAPPDATA% are";
 /// What gives a machine the certificates of well-known authorities.

@@ -24,20 +24,20 @@ impl fmt::Display for LocalFailure {
                 write!(f, "cannot {doing} {}: {error}; ", path.display())?;
                 match kind {
                     io::ErrorKind::NotFound => {
-                        f.write_str("see whether the path is right and its disk mounted")
+                        f.write_str("check that the path is right and its disk is mounted")
                     }
                     io::ErrorKind::PermissionDenied => write!(
                         f,
-                        "run this as the user that the auditor runs as, or {}",
+                        "run the command as the auditor's user, or {}",
                         words::GIVE_FILE
                     ),
-                    _ => f.write_str("free or repair what the system names"),
+                    _ => f.write_str("repair the cause that the system names"),
                 }?;
-                f.write_str(", nothing else was changed")
+                f.write_str(" (nothing else was changed)")
             }
             LocalFailure::NotAFile { path, found } => write!(
                 f,
-                "{} is {found}, where immuaudit keeps its own: put the original back in its place",
+                "{} is {found}, but immuaudit stores its own file or directory there: restore the original",
                 path.display()
             ),
             LocalFailure::OtherLabel {
@@ -47,8 +47,7 @@ impl fmt::Display for LocalFailure {
                 directory,
             } => write!(
                 f,
-                "{address} was audited under the label {known} in {}, and what is trusted there does not count under {label}: \
-                 give --server-label {}, or a --dir of its own to begin anew",
+                "{address} was audited under the label {known} in {}, and its trusted states do not apply to the label {label}: give --server-label {}, or another --dir to start without trusted states",
                 directory.display(),
                 shell_value(known)
             ),
@@ -57,7 +56,7 @@ impl fmt::Display for LocalFailure {
                 users,
             } => write!(
                 f,
-                "{} and {} belong to users {} and {}: give both to the user that the auditor runs as, with chown -R",
+                "{} and {} belong to users {} and {}: give both to the auditor's user with chown -R",
                 one.display(),
                 other.display(),
                 users[0],
@@ -87,7 +86,7 @@ impl fmt::Display for LocalFailure {
                 outcomes,
             } => write!(
                 f,
-                "nothing is left under {} of what was trusted of {database}, which was audited before: is --dir or --roots-filepath another one, or not mounted? To take it on trust once more, on purpose, give --pin, or move {} away",
+                "{} has no trusted state of {database}, which was audited before: check --dir and --roots-filepath, and that the disk is mounted. To trust the database on first use again, on purpose, give --pin, or move {} away",
                 directory.display(),
                 outcomes.display()
             ),
@@ -97,7 +96,7 @@ impl fmt::Display for LocalFailure {
                 recovery,
             } => write!(
                 f,
-                "{} is gone, but {} is there; {recovery}",
+                "{} is missing, but {} exists; {recovery}",
                 path.display(),
                 beside.display()
             ),
@@ -107,7 +106,7 @@ impl fmt::Display for LocalFailure {
                 recovery,
             } => write!(
                 f,
-                "{} and {} disagree: one of them is from another time; {recovery}",
+                "{} and {} do not match: one of them is older than the other; {recovery}",
                 state.display(),
                 history.display()
             ),
@@ -117,13 +116,13 @@ impl fmt::Display for LocalFailure {
                 holder,
             } => write!(
                 f,
-                "{} is being audited already by {holder} in {}: stop that one, or give this one a --dir or --server-label of its own",
+                "{} is already audited by {holder} in {}: stop that auditor, or give this one another --dir or --server-label",
                 Shown(server),
                 directory.display()
             ),
             LocalFailure::Busy { directory } => write!(
                 f,
-                "another immuaudit has been changing {} for seconds: see whether it hangs, then try again",
+                "another immuaudit process has locked {} for several seconds: check whether that process hangs, then try again",
                 directory.display()
             ),
             LocalFailure::NoDirectory {
@@ -133,26 +132,30 @@ impl fmt::Display for LocalFailure {
             } => {
                 write!(
                     f,
-                    "nothing is known of {}: no directory {}",
+                    "server {} has no stored states: there is no directory {}",
                     Shown(server),
                     directory.display()
                 )?;
                 for (place, server) in known.iter().enumerate() {
-                    let before = if place == 0 { "; known there: " } else { ", " };
+                    let before = if place == 0 {
+                        "; the directory has: "
+                    } else {
+                        ", "
+                    };
                     write!(f, "{before}{}", Shown(server))?;
                 }
                 f.write_str(
-                    "; give --dir, and --server-label or -a and -p, as the auditor has them",
+                    "; give --dir, and --server-label or -a and -p, with the same values as for the auditor",
                 )
             }
             LocalFailure::Changed { database } => write!(
                 f,
-                "what is trusted of {} was changed by another command meanwhile: the next check uses it",
+                "another command changed the trusted state of {} during this check: the next check uses the new state",
                 Shown(database)
             ),
             LocalFailure::AlreadyTrusted { database } => write!(
                 f,
-                "a state of {} is trusted already: it is replaced only by one that extends it",
+                "{} already has a trusted state, and only a state that extends it can replace it",
                 Shown(database)
             ),
             LocalFailure::NotProven {
@@ -173,7 +176,7 @@ impl fmt::Display for LocalFailure {
                 match known {
                     Some(known) => write!(f, "the last good state is {known}"),
                     None => f.write_str(
-                        "no last good state is left to compare it with; move the damaged files away first",
+                        "no last good state is stored for a comparison; move the damaged files away first",
                     ),
                 }
             }
@@ -216,7 +219,7 @@ impl fmt::Display for LocalFailure {
                 };
                 write!(
                     f,
-                    "alarm {alarm} cannot be adopted: it is about the trusted state of {} at {}, which was replaced since, and {} is trusted now; nothing was changed",
+                    "alarm {alarm} cannot be adopted, because the trusted state of {} was replaced: it was {} at the alarm, and is {} now; nothing was changed",
                     Shown(database),
                     state(then),
                     state(now)
@@ -224,7 +227,7 @@ impl fmt::Display for LocalFailure {
             }
             LocalFailure::NothingToAdopt { alarm, kind } => write!(
                 f,
-                "alarm {alarm} ({kind}) names no state that could replace the trusted one; nothing was changed"
+                "alarm {alarm} ({kind}) names no state that could replace the trusted state; nothing was changed"
             ),
             LocalFailure::NotTrustedYet {
                 database,
@@ -232,18 +235,17 @@ impl fmt::Display for LocalFailure {
                 trusted_tx,
             } => write!(
                 f,
-                "transaction {tx} of {} is not trusted yet, so nothing is known of its values: give \
-                 {trusted_tx} at most",
+                "transaction {tx} of {} is not trusted yet, so its values were not read: give at most {trusted_tx}",
                 Shown(database)
             ),
             LocalFailure::NeverSigned { database } => write!(
                 f,
-                "no signed state of {} is known, so no signature is missing; leave --unsigned out",
+                "no signed state of {} is known, so no signature is missing: remove --unsigned",
                 Shown(database)
             ),
             LocalFailure::EvidenceFull { directory, most } => write!(
                 f,
-                "{} holds {most} bytes or as many files as it may: move evidence that is no longer needed elsewhere",
+                "{} has reached its limit of {most} bytes or of its number of files: move evidence that is no longer needed to another place",
                 directory.display()
             ),
         }
