@@ -91,8 +91,8 @@ pub fn install_service(command: &str) -> io::Result<()> {
     let (name, display) = (wide(NAME), wide(DISPLAY));
     let (command, account) = (wide(command), wide(ACCOUNT));
     let manager = manager(SC_MANAGER_CONNECT | SC_MANAGER_CREATE_SERVICE)?;
-    // SAFETY: the handles are open, every text ends in NUL, and null is no text.
     let service = match service(SERVICE_ALL_ACCESS)? {
+        // SAFETY: the handles are open, every text ends in NUL, and null is no text.
         Some(service) => unsafe {
             done(ChangeServiceConfigW(
                 service.0,
