@@ -6,7 +6,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use super::Undelivered;
+use super::DeliveryError;
 use super::notification::Notification;
 use crate::clock::Clock;
 use crate::report::Event;
@@ -35,11 +35,11 @@ impl Exec {
         }
     }
 
-    pub fn deliver(&self, notification: &Notification) -> Result<(), Undelivered> {
+    pub fn deliver(&self, notification: &Notification) -> Result<(), DeliveryError> {
         let (program, arguments) = self
             .words
             .split_first()
-            .ok_or(Undelivered::new("no program"))?;
+            .ok_or(DeliveryError::new("no program"))?;
         let mut command = Command::new(program);
         command
             .args(arguments)
@@ -49,11 +49,11 @@ impl Exec {
         sys::isolate(&mut command);
         let mut child = command
             .spawn()
-            .map_err(|error| Undelivered::new(error.kind()))?;
+            .map_err(|error| DeliveryError::new(error.kind()))?;
         let group = Group::of(&child).map_err(|error| {
             // nothing of it has run; that it has ended already is as good
             let _ = child.kill();
-            Undelivered::new(error.kind())
+            DeliveryError::new(error.kind())
         })?;
         let mut stderr = Stderr::of(&mut child);
         if let Some(mut stdin) = child.stdin.take() {
@@ -90,7 +90,7 @@ impl Exec {
         child: &mut Child,
         group: &Group,
         stderr: &mut Stderr,
-    ) -> Result<(), Undelivered> {
+    ) -> Result<(), DeliveryError> {
         let until = Clock::system().instant() + self.time;
         let ended = loop {
             if sys::has_ended(child) {
@@ -106,11 +106,14 @@ impl Exec {
         stderr.read();
         let status = child
             .wait()
-            .map_err(|error| Undelivered::new(error.kind()))?;
+            .map_err(|error| DeliveryError::new(error.kind()))?;
         match (ended, status.success()) {
             (true, true) => Ok(()),
-            (true, false) => Err(Undelivered::new(status)),
-            (false, _) => Err(Undelivered::new(format!("not done within {:?}", self.time))),
+            (true, false) => Err(DeliveryError::new(status)),
+            (false, _) => Err(DeliveryError::new(format!(
+                "not done within {:?}",
+                self.time
+            ))),
         }
     }
 }
@@ -164,7 +167,7 @@ impl Stderr {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use crate::notify::notification::Rank;
+    use crate::notify::notification::Priority;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
@@ -182,8 +185,8 @@ mod tests {
         let exec = Exec::new(&[script.display().to_string()], Duration::from_secs(4));
         let notification = Notification {
             id: "1".into(),
-            rank: Rank::Change,
-            topic: String::new(),
+            priority: Priority::Change,
+            dedup_key: String::new(),
             body: "{}".into(),
         };
         let why = exec.deliver(&notification).unwrap_err().why;

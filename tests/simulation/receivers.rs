@@ -11,7 +11,7 @@ use immuaudit::config::{
     Auth, Login, NotifySettings, Proxies, Roots, Secret, Url, WatchSettings, Webhook, When,
 };
 use immuaudit::json::Json;
-use immuaudit::notify::{Notifier, OpenAlarms, Undelivered};
+use immuaudit::notify::{DeliveryError, Notifier, OpenAlarms};
 use immuaudit::trust::{Alarm, Location, Store};
 
 use crate::oracle::{Broken, Rule, broken};
@@ -244,7 +244,7 @@ impl Receivers {
         let mut wrong = None;
         notifier.step(&mut |name, body| {
             if let Some((_, retry_after)) = self.refusing.get(name) {
-                return Err(Undelivered {
+                return Err(DeliveryError {
                     why: "refused".into(),
                     retry_after: *retry_after,
                 });
