@@ -2,7 +2,7 @@
 
 use std::env;
 
-use super::open::Failed;
+use super::setup::CommandError;
 use crate::audit::Exit;
 use crate::config::{Control, Installation, ServiceTask, Settings};
 use crate::report::print;
@@ -10,7 +10,7 @@ use crate::service::{self, Service};
 use crate::sys::ServiceState;
 
 /// Does what was asked for; each step is told before it is taken.
-pub fn run(settings: &Settings, task: ServiceTask) -> Result<Exit, Failed> {
+pub fn run(settings: &Settings, task: ServiceTask) -> Result<Exit, CommandError> {
     match task {
         ServiceTask::Install(installation) => install(settings, &installation),
         ServiceTask::Uninstall {
@@ -25,8 +25,8 @@ pub fn run(settings: &Settings, task: ServiceTask) -> Result<Exit, Failed> {
                 Control::Restart => service::restart(),
                 Control::Status => Ok(()),
             };
-            done.map_err(Failed::Service)?;
-            let state = service::state().map_err(Failed::Service)?;
+            done.map_err(CommandError::Service)?;
+            let state = service::state().map_err(CommandError::Service)?;
             print(&format!("immuaudit: {}", service::told(state)));
             let is_as_wanted = match control {
                 Control::Stop => matches!(state, ServiceState::Stopped(_) | ServiceState::Absent),
@@ -41,18 +41,18 @@ pub fn run(settings: &Settings, task: ServiceTask) -> Result<Exit, Failed> {
 }
 
 /// An instance is asked for.
-fn one_service() -> Failed {
-    Failed::Service(
+fn one_service() -> CommandError {
+    CommandError::Service(
         "there is one service on Windows, without --instance: have the Task Scheduler run further auditors (docs/windows.md)".into(),
     )
 }
 
-fn install(settings: &Settings, installation: &Installation) -> Result<Exit, Failed> {
+fn install(settings: &Settings, installation: &Installation) -> Result<Exit, CommandError> {
     if installation.instance.is_some() {
         return Err(one_service());
     }
     let program = env::current_exe()
-        .map_err(|error| Failed::Service(format!("where this program is: {error}")))?;
+        .map_err(|error| CommandError::Service(format!("where this program is: {error}")))?;
     let service = Service {
         program,
         persona: settings.persona,
@@ -61,11 +61,11 @@ fn install(settings: &Settings, installation: &Installation) -> Result<Exit, Fai
         states: settings.trust.directory.clone(),
         says_states: !installation.directories.is_empty(),
     };
-    let steps = service.steps().map_err(Failed::Service)?;
+    let steps = service.steps().map_err(CommandError::Service)?;
     for step in &steps {
         print(&service.told(step));
         if !installation.dry_run {
-            service.take(step).map_err(Failed::Service)?;
+            service.take(step).map_err(CommandError::Service)?;
         }
     }
     Ok(Exit::Good)
@@ -75,20 +75,20 @@ fn uninstall(
     settings: &Settings,
     installation: &Installation,
     purge: bool,
-) -> Result<Exit, Failed> {
+) -> Result<Exit, CommandError> {
     if installation.instance.is_some() {
         return Err(one_service());
     }
     let states = settings.trust.directory.display();
     if purge {
-        return Err(Failed::Service(format!(
+        return Err(CommandError::Service(format!(
             "--purge is not done on Windows: uninstall without it, then remove {states} and {} by hand",
             installation.config.display()
         )));
     }
     print("removes the service");
     if !installation.dry_run {
-        service::remove().map_err(Failed::Service)?;
+        service::remove().map_err(CommandError::Service)?;
     }
     print(&format!("the states in {states} are kept"));
     Ok(Exit::Good)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use immuaudit::audit::{Cycle, Outcome};
 use immuaudit::clock::Clock;
 use immuaudit::config::{
-    Auth, Login, NotifySettings, Proxies, Roots, Secret, Url, WatchSettings, Webhook, When,
+    Auth, Login, MonitoringSettings, NotifySettings, Proxies, Roots, Secret, Url, Webhook, When,
 };
 use immuaudit::json::Json;
 use immuaudit::notify::{DeliveryError, Notifier, OpenAlarms};
@@ -307,7 +307,7 @@ impl Receivers {
         })
     }
 
-    fn settings(&self) -> WatchSettings {
+    fn settings(&self) -> MonitoringSettings {
         let webhook = |(name, when): (&String, When)| Webhook {
             name: Some(name.clone()),
             url: Url::read(NOWHERE).expect("a URL"),
@@ -321,8 +321,8 @@ impl Receivers {
             proxy: None,
             when,
         };
-        WatchSettings {
-            monitoring: None,
+        MonitoringSettings {
+            listen: None,
             notify: NotifySettings {
                 webhooks: self.whens().map(webhook).collect(),
                 when: When::Changes,
