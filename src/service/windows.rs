@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::toml_edit::set_keys;
-use crate::config::{Instance, Parameter, Persona};
+use crate::config::{CompatMode, Instance, Parameter};
 use crate::sys::{self, Creation, ServiceState};
 
 /// The first line of every settings file that `install` makes.
@@ -28,7 +28,7 @@ pub struct Service {
     /// The program that runs as it.
     pub program: PathBuf,
     /// Whose place it takes.
-    pub persona: Persona,
+    pub persona: CompatMode,
     /// Its settings file.
     pub config: PathBuf,
     /// What is to be written there.
@@ -92,8 +92,8 @@ impl Service {
     fn command(&self, log: &Path) -> String {
         let (program, config) = (self.program.display(), self.config.display());
         let persona = match self.persona {
-            Persona::Immuclient => "",
-            Persona::Immugw => " --as immugw",
+            CompatMode::Immuclient => "",
+            CompatMode::Immugw => " --as immugw",
         };
         let under = sys::UNDER_MANAGER;
         let file = match self.config.exists() || !self.parameters.is_empty() {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use immuaudit::audit::{Cycle, Outcome};
 use immuaudit::clock::Clock;
 use immuaudit::config::{
-    Auth, Login, MonitoringSettings, NotifySettings, Proxies, Roots, Secret, Url, Webhook, When,
+    Auth, Login, MonitoringSettings, NotifyOn, NotifySettings, Proxies, Roots, Secret, Url, Webhook,
 };
 use immuaudit::json::Json;
 use immuaudit::notify::{DeliveryError, Notifier, OpenAlarms};
@@ -281,7 +281,7 @@ impl Receivers {
             let counts = notifier.receivers().into_iter().map(|of| of.counts());
             let waits = counts.filter(|of| of.receiver == *name);
             let known = self.receivers.get(name);
-            let known = known.filter(|_| when == When::Changes);
+            let known = known.filter(|_| when == NotifyOn::Changes);
             let Some(known) = known.filter(|_| waits.map(|of| of.pending).sum::<u64>() == 0) else {
                 continue;
             };
@@ -299,16 +299,16 @@ impl Receivers {
     }
 
     /// The receivers, and when each is notified.
-    fn whens(&self) -> impl Iterator<Item = (&String, When)> {
+    fn whens(&self) -> impl Iterator<Item = (&String, NotifyOn)> {
         let numbered = self.configured.iter().enumerate();
         numbered.map(|(number, name)| match number % 2 {
-            0 => (name, When::Changes),
-            _ => (name, When::Tampering),
+            0 => (name, NotifyOn::Changes),
+            _ => (name, NotifyOn::Tampering),
         })
     }
 
     fn settings(&self) -> MonitoringSettings {
-        let webhook = |(name, when): (&String, When)| Webhook {
+        let webhook = |(name, when): (&String, NotifyOn)| Webhook {
             name: Some(name.clone()),
             url: Url::read(NOWHERE).expect("a URL"),
             login: Login {
@@ -325,7 +325,7 @@ impl Receivers {
             listen: None,
             notify: NotifySettings {
                 webhooks: self.whens().map(webhook).collect(),
-                when: When::Changes,
+                when: NotifyOn::Changes,
                 exec: None,
             },
             heartbeat: None,

@@ -9,7 +9,7 @@ use super::facts::Facts;
 use super::mark;
 use super::step::{Reader, Step};
 use super::unit::{UNIT, UNIT_PATH, USER, Unit, below_states, default_state};
-use crate::config::{Parameter, Persona, Secret};
+use crate::config::{CompatMode, Parameter, Secret};
 use crate::service::notify::watchdog;
 use crate::service::toml_edit::set_keys;
 
@@ -19,7 +19,7 @@ pub struct Service {
     /// The program that runs as it.
     pub program: PathBuf,
     /// Whose place it takes.
-    pub persona: Persona,
+    pub persona: CompatMode,
     /// Its settings file.
     pub config: PathBuf,
     /// What is to be written there.
