@@ -15,7 +15,7 @@ use crate::server::{ClientCertificate, Endpoint, Security, Server, SystemRootsEr
 use crate::service::make_usual_directory;
 use crate::stop::Stop;
 use crate::text::Shown;
-use crate::trust::{LocalFailure, Location, OutcomeRecord, Store};
+use crate::trust::{Location, OutcomeRecord, Store, StoreError};
 
 /// Keeps the auditor of a command, and its connection, until the process ends. To take gRPC apart would delay the end by a
 /// second in some runs: its threads look around that often whether they are to end.
@@ -30,7 +30,7 @@ const MAX_NAMES: usize = 10;
 #[derive(Debug)]
 pub enum CommandError {
     /// The auditor's files.
-    Local(LocalFailure),
+    Local(StoreError),
     /// TLS without anybody to trust.
     NoSystemRoots(SystemRootsError),
     /// Another auditor's files.
@@ -53,10 +53,7 @@ pub enum CommandError {
         known: Vec<String>,
     },
     /// An alarm cannot be adopted; the command that closes it.
-    NotAdopted {
-        failure: LocalFailure,
-        close: String,
-    },
+    NotAdopted { failure: StoreError, close: String },
     /// Standard input is no terminal, and `--yes` is not given.
     NoConsent,
     /// No receiver is configured.
@@ -114,8 +111,8 @@ impl fmt::Display for CommandError {
     }
 }
 
-impl From<LocalFailure> for CommandError {
-    fn from(failure: LocalFailure) -> CommandError {
+impl From<StoreError> for CommandError {
+    fn from(failure: StoreError) -> CommandError {
         CommandError::Local(failure)
     }
 }
@@ -140,7 +137,7 @@ impl From<SystemRootsError> for CommandError {
 
 /// Opens the server's files for an auditor, and logs what is not as it should be. Root goes on as the user that they
 /// belong to.
-pub fn store(settings: &Settings) -> Result<Store, LocalFailure> {
+pub fn store(settings: &Settings) -> Result<Store, StoreError> {
     make_usual_directory(&settings.trust.directory, settings.instance.as_ref());
     let (location, address) = (location(settings), settings.server.authority());
     Store::act_as_owner(&location)?;
@@ -177,7 +174,7 @@ pub fn take_only_server(settings: &mut Settings, effective: &Effective) {
 pub fn kept_or_checked(
     store: &Store,
     outcomes: &[OutcomeRecord],
-) -> Result<Vec<String>, LocalFailure> {
+) -> Result<Vec<String>, StoreError> {
     let mut databases = store.databases()?;
     databases.extend(outcomes.iter().map(|outcome| outcome.database.clone()));
     databases.sort();

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::trust::fault::Kind;
+use crate::trust::failpoint::FileKind;
 use crate::trust::files;
 
 /// The name of the file, beside the outbox.
@@ -49,7 +49,7 @@ impl Unrecorded {
         }
         // neither has white space
         let line = format!("{verdict} {database}\n");
-        if let Err(failure) = files::append_line(Kind::Receivers, &self.path, line.as_bytes()) {
+        if let Err(failure) = files::append_line(FileKind::Receivers, &self.path, line.as_bytes()) {
             log::warn!("the change that receivers are notified of could not be written: {failure}");
         }
     }

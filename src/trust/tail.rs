@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::history::{History, HistoryEntry};
-use super::trusted::Trusted;
+use super::trusted_state::TrustedState;
 use crate::ledger::Digest;
 use crate::sys::Stamp;
 
@@ -46,7 +46,7 @@ pub(super) struct Remembered {
 #[derive(Clone, Debug)]
 pub(super) struct Parsed {
     pub digest: Digest,
-    pub trusted: Trusted,
+    pub trusted: TrustedState,
 }
 
 impl Tail {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use super::LocalFailure;
+use super::StoreError;
 use crate::ledger::State;
 use crate::sys::words;
 use crate::text::shell_value;
@@ -12,10 +12,10 @@ use crate::trust::text::Shown;
 /// Open alarms that a message names.
 const MAX_NAMED: usize = 5;
 
-impl fmt::Display for LocalFailure {
+impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            LocalFailure::System {
+            StoreError::System {
                 doing,
                 path,
                 error,
@@ -35,12 +35,12 @@ impl fmt::Display for LocalFailure {
                 }?;
                 f.write_str(" (nothing else was changed)")
             }
-            LocalFailure::NotAFile { path, found } => write!(
+            StoreError::NotAFile { path, found } => write!(
                 f,
                 "{} is {found}, but immuaudit stores its own file or directory there: restore the original",
                 path.display()
             ),
-            LocalFailure::OtherLabel {
+            StoreError::OtherLabel {
                 label,
                 known,
                 address,
@@ -51,7 +51,7 @@ impl fmt::Display for LocalFailure {
                 directory.display(),
                 shell_value(known)
             ),
-            LocalFailure::TwoOwners {
+            StoreError::TwoOwners {
                 directories: [one, other],
                 users,
             } => write!(
@@ -62,25 +62,25 @@ impl fmt::Display for LocalFailure {
                 users[0],
                 users[1]
             ),
-            LocalFailure::TooLong { path, most } => write!(
+            StoreError::TooLong { path, most } => write!(
                 f,
                 "{} is longer than {most} bytes, which immuaudit never writes: restore it from a backup",
                 path.display()
             ),
-            LocalFailure::Damaged {
+            StoreError::Damaged {
                 path,
                 damage,
                 recovery,
             } => write!(f, "{}: {damage}; {recovery}", path.display()),
-            LocalFailure::DamagedRecord {
+            StoreError::DamagedRecord {
                 path,
                 damage,
                 record,
             } => write!(f, "{}: {damage}; {}", path.display(), record.remedy()),
-            LocalFailure::NoFile { path, record } => {
+            StoreError::NoFile { path, record } => {
                 write!(f, "there is no file {}; {}", path.display(), record.place())
             }
-            LocalFailure::Lost {
+            StoreError::Lost {
                 database,
                 directory,
                 outcomes,
@@ -90,7 +90,7 @@ impl fmt::Display for LocalFailure {
                 directory.display(),
                 outcomes.display()
             ),
-            LocalFailure::Missing {
+            StoreError::Missing {
                 path,
                 beside,
                 recovery,
@@ -100,7 +100,7 @@ impl fmt::Display for LocalFailure {
                 path.display(),
                 beside.display()
             ),
-            LocalFailure::Disagree {
+            StoreError::Disagree {
                 state,
                 history,
                 recovery,
@@ -110,7 +110,7 @@ impl fmt::Display for LocalFailure {
                 state.display(),
                 history.display()
             ),
-            LocalFailure::Locked {
+            StoreError::Locked {
                 server,
                 directory,
                 holder,
@@ -120,12 +120,12 @@ impl fmt::Display for LocalFailure {
                 Shown(server),
                 directory.display()
             ),
-            LocalFailure::Busy { directory } => write!(
+            StoreError::Busy { directory } => write!(
                 f,
                 "another immuaudit process has locked {} for several seconds: check whether that process hangs, then try again",
                 directory.display()
             ),
-            LocalFailure::NoDirectory {
+            StoreError::NoDirectory {
                 server,
                 directory,
                 known,
@@ -148,17 +148,17 @@ impl fmt::Display for LocalFailure {
                     "; give --dir, and --server-label or -a and -p, with the same values as for the auditor",
                 )
             }
-            LocalFailure::Changed { database } => write!(
+            StoreError::Changed { database } => write!(
                 f,
                 "another command changed the trusted state of {} during this check: the next check uses the new state",
                 Shown(database)
             ),
-            LocalFailure::AlreadyTrusted { database } => write!(
+            StoreError::AlreadyTrusted { database } => write!(
                 f,
                 "{} already has a trusted state, and only a state that extends it can replace it",
                 Shown(database)
             ),
-            LocalFailure::NotProven {
+            StoreError::NotProven {
                 database,
                 trusted,
                 shown,
@@ -167,7 +167,7 @@ impl fmt::Display for LocalFailure {
                 "{}: no proof leads from the trusted {trusted} to {shown}, so nothing was changed",
                 Shown(database)
             ),
-            LocalFailure::OtherPin {
+            StoreError::OtherPin {
                 pinned,
                 known,
                 failure,
@@ -180,7 +180,7 @@ impl fmt::Display for LocalFailure {
                     ),
                 }
             }
-            LocalFailure::NoAlarm {
+            StoreError::NoAlarm {
                 server,
                 alarm,
                 closed,
@@ -206,7 +206,7 @@ impl fmt::Display for LocalFailure {
                 }
                 Ok(())
             }
-            LocalFailure::Overtaken {
+            StoreError::Overtaken {
                 database,
                 alarm,
                 then,
@@ -225,11 +225,11 @@ impl fmt::Display for LocalFailure {
                     state(now)
                 )
             }
-            LocalFailure::NothingToAdopt { alarm, kind } => write!(
+            StoreError::NothingToAdopt { alarm, kind } => write!(
                 f,
                 "alarm {alarm} ({kind}) names no state that could replace the trusted state; nothing was changed"
             ),
-            LocalFailure::NotTrustedYet {
+            StoreError::NotTrustedYet {
                 database,
                 tx,
                 trusted_tx,
@@ -238,12 +238,12 @@ impl fmt::Display for LocalFailure {
                 "transaction {tx} of {} is not trusted yet, so its values were not read: give at most {trusted_tx}",
                 Shown(database)
             ),
-            LocalFailure::NeverSigned { database } => write!(
+            StoreError::NeverSigned { database } => write!(
                 f,
                 "no signed state of {} is known, so no signature is missing: remove --unsigned",
                 Shown(database)
             ),
-            LocalFailure::EvidenceFull { directory, most } => write!(
+            StoreError::EvidenceFull { directory, most } => write!(
                 f,
                 "{} has reached its limit of {most} bytes or of its number of files: move evidence that is no longer needed to another place",
                 directory.display()
