@@ -14,7 +14,7 @@ use crate::report::{Event, log_warning};
 use crate::server::{ClientCertificate, Endpoint, Security, Server, SystemRootsError, Tls};
 use crate::service::make_usual_directory;
 use crate::stop::Stop;
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::trust::{Location, OutcomeRecord, Store, StoreError};
 
 /// Keeps the auditor of a command, and its connection, until the process ends. To take gRPC apart would delay the end by a
@@ -72,7 +72,7 @@ impl fmt::Display for CommandError {
             CommandError::States(bad) => write!(f, "{bad}"),
             CommandError::Service(failure) | CommandError::Drill(failure) => f.write_str(failure),
             CommandError::NoDatabase { database, known } => {
-                write!(f, "database {} has no stored files; ", Shown::new(database))?;
+                write!(f, "database {} has no stored files; ", Escaped::new(database))?;
                 f.write_str(if known.is_empty() {
                     "no database has been audited yet"
                 } else {
@@ -80,7 +80,7 @@ impl fmt::Display for CommandError {
                 })?;
                 for (place, known) in known.iter().take(MAX_NAMES).enumerate() {
                     let before = if place == 0 { " " } else { ", " };
-                    write!(f, "{before}{}", Shown::new(known))?;
+                    write!(f, "{before}{}", Escaped::new(known))?;
                 }
                 let more = known.len().saturating_sub(MAX_NAMES);
                 if more > 0 {
@@ -273,7 +273,7 @@ pub fn hearing(settings: &Settings, clock: &Clock) -> Result<Hearing, CommandErr
     if let Some(peer) = monitoring.peers.iter().find(is_own) {
         return Err(CommandError::Key(format!(
             "peer {}: its key is the key that this auditor signs with: remove the peer, because an auditor cannot be its own peer",
-            Shown::new(peer.name.as_str())
+            Escaped::new(peer.name.as_str())
         )));
     }
     let witness = |peer: &PeerSettings| Witness {

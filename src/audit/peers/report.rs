@@ -6,7 +6,7 @@ use super::relation::{Relation, Standing};
 use crate::checkpoint::KeyName;
 use crate::clock::Timestamp;
 use crate::ledger::State;
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::trust::{Agreed, Disagreement};
 
 /// What is told of a peer and a database.
@@ -57,11 +57,11 @@ impl fmt::Display for PeerReport {
         write!(
             f,
             "disagreement: {} says that transaction {} has hash {}, but here it has {}; either the server showed it another history, or {} is wrong: only its checkpoint contradicts the server",
-            Shown::new(self.peer.as_str()),
+            Escaped::new(self.peer.as_str()),
             theirs.tx,
             theirs.hash,
             here.hash,
-            Shown::new(self.peer.as_str()),
+            Escaped::new(self.peer.as_str()),
         )?;
         match self.agreed {
             Some(agreed) if agreed.state.tx < theirs.tx => {

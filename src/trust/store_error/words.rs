@@ -6,8 +6,8 @@ use std::io;
 use super::StoreError;
 use crate::ledger::State;
 use crate::sys::words;
+use crate::text::Escaped;
 use crate::text::shell_value;
-use crate::trust::text::Shown;
 
 /// Open alarms that a message names.
 const MAX_NAMED: usize = 5;
@@ -117,7 +117,7 @@ impl fmt::Display for StoreError {
             } => write!(
                 f,
                 "{} is already audited by {holder} in {}: stop that auditor, or give this one another --dir or --server-label",
-                Shown(server),
+                Escaped::new(server),
                 directory.display()
             ),
             StoreError::Busy { directory } => write!(
@@ -133,7 +133,7 @@ impl fmt::Display for StoreError {
                 write!(
                     f,
                     "server {} has no stored states: there is no directory {}",
-                    Shown(server),
+                    Escaped::new(server),
                     directory.display()
                 )?;
                 for (place, server) in known.iter().enumerate() {
@@ -142,7 +142,7 @@ impl fmt::Display for StoreError {
                     } else {
                         ", "
                     };
-                    write!(f, "{before}{}", Shown(server))?;
+                    write!(f, "{before}{}", Escaped::new(server))?;
                 }
                 f.write_str(
                     "; give --dir, and --server-label or -a and -p, with the same values as for the auditor",
@@ -151,12 +151,12 @@ impl fmt::Display for StoreError {
             StoreError::Changed { database } => write!(
                 f,
                 "another command changed the trusted state of {} during this check: the next check uses the new state",
-                Shown(database)
+                Escaped::new(database)
             ),
             StoreError::AlreadyTrusted { database } => write!(
                 f,
                 "{} already has a trusted state, and only a state that extends it can replace it",
-                Shown(database)
+                Escaped::new(database)
             ),
             StoreError::NotProven {
                 database,
@@ -165,7 +165,7 @@ impl fmt::Display for StoreError {
             } => write!(
                 f,
                 "{}: no proof leads from the trusted {trusted} to {shown}, so nothing was changed",
-                Shown(database)
+                Escaped::new(database)
             ),
             StoreError::OtherPin {
                 pinned,
@@ -186,7 +186,7 @@ impl fmt::Display for StoreError {
                 closed,
                 open,
             } => {
-                let (alarm, server) = (Shown(alarm), Shown(server));
+                let (alarm, server) = (Escaped::new(alarm), Escaped::new(server));
                 match closed {
                     true => write!(f, "alarm {alarm} is closed already")?,
                     false => write!(f, "{server} has no alarm {alarm}")?,
@@ -198,7 +198,12 @@ impl fmt::Display for StoreError {
                 })?;
                 for (place, (id, kind, database)) in open.iter().take(MAX_NAMED).enumerate() {
                     let before = if place == 0 { "" } else { "," };
-                    write!(f, "{before} {} ({kind}, {})", Shown(id), Shown(database))?;
+                    write!(
+                        f,
+                        "{before} {} ({kind}, {})",
+                        Escaped::new(id),
+                        Escaped::new(database)
+                    )?;
                 }
                 let more = open.len().saturating_sub(MAX_NAMED);
                 if more > 0 {
@@ -220,7 +225,7 @@ impl fmt::Display for StoreError {
                 write!(
                     f,
                     "alarm {alarm} cannot be adopted, because the trusted state of {} was replaced: it was {} at the alarm, and is {} now; nothing was changed",
-                    Shown(database),
+                    Escaped::new(database),
                     state(then),
                     state(now)
                 )
@@ -236,12 +241,12 @@ impl fmt::Display for StoreError {
             } => write!(
                 f,
                 "transaction {tx} of {} is not trusted yet, so its values were not read: give at most {trusted_tx}",
-                Shown(database)
+                Escaped::new(database)
             ),
             StoreError::NeverSigned { database } => write!(
                 f,
                 "no signed state of {} is known, so no signature is missing: remove --unsigned",
-                Shown(database)
+                Escaped::new(database)
             ),
             StoreError::EvidenceFull { directory, most } => write!(
                 f,
