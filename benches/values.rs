@@ -21,7 +21,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use caller::Caller;
-use immuaudit::audit::{Auditor, Cycle, Policy, Went};
+use immuaudit::audit::{Auditor, Cycle, Policy, SweepStatus};
 use immuaudit::clock;
 use immuaudit::config::{NewValues, Secret, Values};
 use immuaudit::server::{Endpoint, Login, Security, Server};
@@ -160,9 +160,9 @@ fn sweep(real: &Real, trust: &Path) -> f64 {
     loop {
         let slice = auditor.sweep(DB);
         assert!(slice.outcome.is_none(), "{slice:?}");
-        match slice.went {
-            Went::On { .. } => {}
-            Went::Ended(swept) => {
+        match slice.status {
+            SweepStatus::InProgress { .. } => {}
+            SweepStatus::Completed(swept) => {
                 assert_eq!(swept.read, u64::from(TRANSACTIONS));
                 return rate(TRANSACTIONS, begin.elapsed());
             }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Bearing, NotShown, Shows};
+use super::{EvidenceClaim, EvidenceStrength, NotReproduced};
 use crate::audit::verdict::Reason;
 use crate::trust::{Claim, Contradiction};
 
@@ -36,40 +36,42 @@ impl fmt::Display for Found<'_> {
     }
 }
 
-impl fmt::Display for Shows {
+impl fmt::Display for EvidenceClaim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Shows::TwoHashes { tx } => write!(f, "{}", Reason::OtherHash { tx: *tx }),
-            Shows::OtherHere { tx, here, there } => write!(
+            EvidenceClaim::TwoHashes { tx } => write!(f, "{}", Reason::OtherHash { tx: *tx }),
+            EvidenceClaim::OtherHere { tx, here, there } => write!(
                 f,
                 "transaction {tx} is proven to have hash {here} here, but has hash {there} in the checkpoint of another auditor"
             ),
-            Shows::RefusedProof(refusal) => write!(f, "the recorded proof is refused: {refusal}"),
-            Shows::OlderState { trusted, shown } => write!(
+            EvidenceClaim::RefusedProof(refusal) => {
+                write!(f, "the recorded proof is refused: {refusal}")
+            }
+            EvidenceClaim::OlderState { trusted, shown } => write!(
                 f,
                 "transaction {trusted} was shown before, and later only transactions up to {shown}"
             ),
-            Shows::NotListed => f.write_str("the database is not listed any more"),
-            Shows::OwnWord(word) => write!(f, "the server itself reports it: {word}"),
-            Shows::BadSignature(bad) => write!(f, "{bad}"),
-            Shows::Contents(claim) => {
+            EvidenceClaim::NotListed => f.write_str("the database is not listed any more"),
+            EvidenceClaim::OwnWord(word) => write!(f, "the server itself reports it: {word}"),
+            EvidenceClaim::BadSignature(bad) => write!(f, "{bad}"),
+            EvidenceClaim::Contents(claim) => {
                 write!(f, "{}, but {}", part_of_history(claim.tx), Found(claim))
             }
-            Shows::OtherHeader { tx, due, got } => write!(
+            EvidenceClaim::OtherHeader { tx, due, got } => write!(
                 f,
                 "transaction {tx} is proven to have hash {due}, but was shown with hash {got}"
             ),
-            Shows::BrokenChain { tx, due, got } => write!(
+            EvidenceClaim::BrokenChain { tx, due, got } => write!(
                 f,
                 "transactions {} and {tx} are both proven to be part of the trusted history; the first has hash {got}, but {tx} names {due} as the hash of the transaction before it",
                 tx.saturating_sub(1)
             ),
-            Shows::RootOfNoTree { tx } => write!(
+            EvidenceClaim::RootOfNoTree { tx } => write!(
                 f,
                 "{}; its main tree has no transactions, but a root",
                 part_of_history(*tx)
             ),
-            Shows::OnRecord(claim) => write!(
+            EvidenceClaim::OnRecord(claim) => write!(
                 f,
                 "{}; this auditor recorded, without a proof in the file, that {}",
                 part_of_history(claim.tx),
@@ -79,41 +81,41 @@ impl fmt::Display for Shows {
     }
 }
 
-impl fmt::Display for Bearing {
+impl fmt::Display for EvidenceStrength {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Bearing::Proof => {
+            EvidenceStrength::Proof => {
                 "proof against the server: it signed two states that exclude each other"
             }
-            Bearing::TwoHistoriesInOne => {
+            EvidenceStrength::TwoHistoriesInOne => {
                 "proof against the server: it signed a state that commits to two histories"
             }
-            Bearing::SignedStates => {
+            EvidenceStrength::SignedStates => {
                 "the server signed both states, so it showed both; only this auditor's record proves their order and the other data"
             }
-            Bearing::SignedElsewhere => {
+            EvidenceStrength::SignedElsewhere => {
                 "the server signed the state of the other auditor; only this auditor's record proves the state that was shown here"
             }
-            Bearing::Witnesses => {
+            EvidenceStrength::Witnesses => {
                 "a disagreement: it convinces only people who trust this auditor and the auditor that signed the checkpoint; no known key of the server signed it, so the server may never have shown it"
             }
-            Bearing::AuditorsWord => "it convinces only people who trust this auditor, because the file does not have two states that a known key signed",
+            EvidenceStrength::AuditorsWord => "it convinces only people who trust this auditor, because the file does not have two states that a known key signed",
         })
     }
 }
 
-impl fmt::Display for NotShown {
+impl fmt::Display for NotReproduced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            NotShown::Absent(what) => write!(f, "there is no {what} in the file"),
-            NotShown::Holds => f.write_str("the recorded responses contain no error"),
-            NotShown::Unreadable(malformed) => {
+            NotReproduced::Absent(what) => write!(f, "there is no {what} in the file"),
+            NotReproduced::Holds => f.write_str("the recorded responses contain no error"),
+            NotReproduced::Unreadable(malformed) => {
                 write!(f, "the recorded response cannot be read: {malformed}")
             }
-            NotShown::Count => f.write_str(
+            NotReproduced::Count => f.write_str(
                 "it only counts further findings and has no responses: see the other evidence files",
             ),
-            NotShown::NoKey => f.write_str(
+            NotReproduced::NoKey => f.write_str(
                 "the signature cannot be verified without the key: give --server-signing-pub-key",
             ),
         }
