@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use immuaudit::clock::{Clock, SimulatedTime, Timestamp};
 use immuaudit::drill::{
-    Access, Delivery, Embedded, Lie, NewEntry, NewTransaction, Options, Sent, SigningKey, Telling,
+    Access, Delivery, Embedded, Lie, LieSchedule, NewEntry, NewTransaction, Options, Sent,
+    SigningKey,
 };
 use immuaudit::ledger::TxMetadata;
 use immuaudit::random::Random as Seeded;
@@ -201,7 +202,8 @@ impl Scene {
             What::Load(name) | What::Allow(name) => self.set_access(name, Access::Open),
             What::Truncate(name) => self.truncate(name),
             What::LoseValues(name) => {
-                self.embedded.lie(Telling::from(Lie::AbsentValues).of(name));
+                self.embedded
+                    .lie(LieSchedule::from(Lie::AbsentValues).of(name));
             }
             What::Restart(time) => {
                 self.embedded.stop();
@@ -373,7 +375,7 @@ impl Scene {
             since: self.now(),
             until,
         };
-        let telling = Telling::from(lie);
+        let telling = LieSchedule::from(lie);
         self.embedded.lie(match told.is_of_all() {
             true => telling,
             false => telling.of(database),
