@@ -1,7 +1,7 @@
 //! What a database was held against, and what differs.
 
 use super::{Compared, unix};
-use crate::audit::{DiffError, DiffTarget, Differences, Differing, KeyChange, MirrorDifferences};
+use crate::audit::{DiffTarget, Differences, Differing, KeyChange, MirrorDifferences};
 use crate::text::Escaped;
 
 pub(super) fn lines(lines: &mut Vec<String>, compared: &Compared) {
@@ -36,16 +36,8 @@ pub(super) fn lines(lines: &mut Vec<String>, compared: &Compared) {
             of,
             compared: Err(not),
         } => {
-            lines.push(format!("\nNot compared with {of}\n  {}", not_held(not)));
+            lines.push(format!("\nNot compared with {of}\n  {not}"));
         }
-    }
-}
-
-pub(super) fn not_held(not: &DiffError) -> String {
-    match not {
-        DiffError::Failure(failure) => failure.to_string(),
-        DiffError::Local(failure) => failure.to_string(),
-        DiffError::OtherDatabase(name) => format!("it belongs to database \"{name}\""),
     }
 }
 
