@@ -18,7 +18,7 @@ const CHECKPOINT: &str = "/checkpoints/";
 /// What is said where there are no checkpoints.
 const NO_KEY: &str = "a key must sign the checkpoints: create one with immuaudit key new, and give it with --audit-signing-key\n";
 
-/// The answers to all paths, from the board.
+/// The answers to all paths, from the status registry.
 pub(super) struct Routes {
     registry: StatusRegistry,
     prefix: Prefix,

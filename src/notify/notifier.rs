@@ -37,7 +37,7 @@ const MAX_SINGLE_ALARMS: usize = 10;
 pub struct Notifier {
     server: String,
     clock: Clock,
-    /// Each courier, and when its receiver is notified.
+    /// Each delivery worker, and the events that notify its receiver.
     workers: Vec<(DeliveryWorker, NotifyOn)>,
     receivers: Vec<ReceiverStats>,
     heartbeat: Option<(Heartbeat, ReceiverStats)>,
@@ -276,7 +276,7 @@ impl Notifier {
         workers.filter_map(|(worker, _)| worker.close()).collect()
     }
 
-    /// Delivers by `deliver` what is due, in place of the couriers' threads, which simulated time has none of: for a test
+    /// Delivers by `deliver` what is due, in place of the workers' threads, which simulated time has none of: for a test
     /// that is the receivers itself. `deliver` is given a receiver's name and a notification's body.
     #[cfg(feature = "fault-points")]
     pub fn step(&self, deliver: &mut dyn FnMut(&str, &str) -> Result<(), DeliveryError>) {
