@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use immuaudit::audit::{Auditor, Exit, Located, Present};
+use immuaudit::audit::{Auditor, Exit, Located, ServerView};
 use immuaudit::config::ShownValues;
 use immuaudit::drill::{Embedded, Lie, NewEntry, Options, Telling};
 use immuaudit::ledger::State;
@@ -23,7 +23,7 @@ fn locate(auditor: &mut Auditor) -> Located {
 
 fn window(located: &Located) -> &Window {
     match &located.present {
-        Present::Shows { window, .. } => window,
+        ServerView::Shows { window, .. } => window,
         other => panic!("{other:?}"),
     }
 }
@@ -110,11 +110,17 @@ fn of_a_replaced_server_nothing_stands() {
     embedded.lie(Telling::from(Lie::OtherIdentity));
     assert!(window(&locate(&mut auditor)).is_replaced());
     embedded.lie(Telling::from(Lie::Emptied));
-    assert!(matches!(locate(&mut auditor).present, Present::Emptied(_)));
+    assert!(matches!(
+        locate(&mut auditor).present,
+        ServerView::Emptied(_)
+    ));
     embedded.be_honest();
     let (_backup, mut other) = backup(embedded.ledger(DATABASE).unwrap());
     embedded.drop_database(DATABASE);
-    assert!(matches!(locate(&mut auditor).present, Present::Vanished(_)));
+    assert!(matches!(
+        locate(&mut auditor).present,
+        ServerView::Vanished(_)
+    ));
     // which backup holds what is gone?
     let compared = auditor.against_server(DATABASE, State::EMPTY, &mut other, ShownValues::No);
     let differences = compared.unwrap().unwrap();
@@ -140,7 +146,7 @@ fn whatever_lie_is_told_during_the_search_nothing_is_said_to_stand_that_does_not
             embedded.put_ledger(DATABASE, rewritten(&honest, parted));
             embedded.lie(Telling::from(*lie).after(after));
             let located = locate(&mut auditor);
-            if let Present::Shows { window, .. } = &located.present {
+            if let ServerView::Shows { window, .. } = &located.present {
                 let name = lie.name();
                 assert!(
                     stands(window) <= parted,
@@ -157,7 +163,7 @@ fn whatever_lie_is_told_during_the_search_nothing_is_said_to_stand_that_does_not
     embedded.put_ledger(DATABASE, rewritten(&honest, 155));
     embedded.lie(Telling::from(Lie::NeverAnswers).after(5));
     let located = locate(&mut auditor);
-    if let Present::Shows { window, .. } = &located.present {
+    if let ServerView::Shows { window, .. } = &located.present {
         assert!(stands(window) <= 155 && !window.undecided.is_empty());
         assert!(
             window.to_string().contains("the window is the wider"),

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use immuaudit::audit::{Auditor, Cycle, Exit, Outcome, Policy, Present, Verdict, Went};
+use immuaudit::audit::{Auditor, Cycle, Exit, Outcome, Policy, ServerView, Verdict, Went};
 use immuaudit::config::Values;
 use immuaudit::drill::{Access, Embedded, Emulated, Lie, Lifetime, Options, Telling};
 use immuaudit::server::{Kind, Peeked};
@@ -163,7 +163,7 @@ fn a_sweep_a_search_and_a_mirror_go_on_over_many_lifetimes() {
         assert_eq!(swept(&mut auditor), 3_440);
         let located = auditor.locate(DB).expect("nobody stops it");
         assert!(
-            matches!(&located.present, Present::Shows { window, .. } if window.is_whole()),
+            matches!(&located.present, ServerView::Shows { window, .. } if window.is_whole()),
             "{located:?}"
         );
         let renewals = [method::USE_DATABASE, method::OPEN_SESSION];

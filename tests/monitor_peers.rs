@@ -12,7 +12,7 @@ use std::{fs, thread};
 use immuaudit::config::Listen;
 use immuaudit::drill::{Embedded, Options};
 use immuaudit::monitor;
-use immuaudit::report::{Board, Prefix};
+use immuaudit::report::{Prefix, StatusRegistry};
 use support::http::ask;
 use support::in_process::{self, about};
 use support::place::Place;
@@ -123,15 +123,15 @@ fn hostile_peers_are_held_off_and_the_audit_goes_on() {
 #[test]
 fn the_system_takes_little_ahead_of_a_peer_that_does_not_read() {
     let calls = in_process::server_on(1).calls();
-    let board = Board::new(about(), calls);
+    let registry = StatusRegistry::new(about(), calls);
     for number in 0..2_000 {
-        board.remember(&format!("database-{number}"), None, 0, None);
+        registry.restore(&format!("database-{number}"), None, 0, None);
     }
     let listen = Listen {
         host: "127.0.0.1".into(),
         port: 0,
     };
-    let address = monitor::start(&listen, board, Prefix::Immuclient).expect("a port");
+    let address = monitor::start(&listen, registry, Prefix::Immuclient).expect("a port");
     let ask = || {
         let mut stream = TcpStream::connect(address).expect("a connection");
         let asked = stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");

@@ -11,7 +11,7 @@ use immuaudit::audit::{Auditor, Cycle, Policy};
 use immuaudit::clock::Timestamp;
 use immuaudit::config::Values;
 use immuaudit::drill::{Delivery, Embedded, Lie, Options, Sent, Telling};
-use immuaudit::report::{About, Board, Prefix, metrics, page};
+use immuaudit::report::{InstanceInfo, Prefix, StatusRegistry, metrics, page};
 use immuaudit::server::Calls;
 use support::place::Place;
 use support::program::Program;
@@ -23,7 +23,7 @@ const COUNT: usize = 120;
 struct Scene {
     simulation: Simulation,
     auditor: Auditor,
-    board: Board,
+    registry: StatusRegistry,
 }
 
 /// Databases that are trusted, behind a network on which each answer takes this time from then on.
@@ -39,22 +39,22 @@ fn scene(delay: Duration, interval: Duration) -> Scene {
         interval,
         ..Policy::of_consistency()
     };
-    let board = Board::new(about(interval), Calls::new(simulation.clock.clone()));
+    let registry = StatusRegistry::new(about(interval), Calls::new(simulation.clock.clone()));
     let taking = Rc::new(Cell::new(Duration::ZERO));
     let taken = taking.clone();
     let network = move |_: &Sent<'_>| Delivery::After(taken.get());
     let mut scene = Scene {
         auditor: simulation.auditor(policy, network),
         simulation,
-        board,
+        registry,
     };
     assert!(scene.cycle().is_complete());
     taking.set(delay);
     scene
 }
 
-fn about(interval: Duration) -> About {
-    About {
+fn about(interval: Duration) -> InstanceInfo {
+    InstanceInfo {
         server: "tested".into(),
         address: "127.0.0.1:3322".into(),
         interval,
@@ -71,21 +71,21 @@ impl Scene {
         for number in 0..COUNT {
             self.simulation.embedded.grow(&format!("db{number:03}"), 1);
         }
-        let board = self.board.clone();
-        let cycle = self.auditor.cycle(|outcome| board.publish(outcome));
-        self.board.publish_cycle(&cycle, None);
+        let registry = self.registry.clone();
+        let cycle = self.auditor.cycle(|outcome| registry.publish(outcome));
+        self.registry.publish_cycle(&cycle, None);
         cycle
     }
 
     /// How many databases whoever looks now sees as overdue.
     fn overdue(&self) -> usize {
-        let snapshot = self.board.snapshot();
+        let snapshot = self.registry.snapshot();
         let told = metrics(&snapshot, Prefix::Immuclient);
         let told = told
             .lines()
             .filter(|line| line.starts_with("immuaudit_overdue{") && line.ends_with(" 1"))
             .count();
-        let rows = snapshot.rows.values().filter(|row| row.overdue);
+        let rows = snapshot.databases.values().filter(|row| row.overdue);
         assert_eq!(rows.count(), told);
         let page = page(&snapshot);
         assert_eq!(page.matches("overdue: not proven for").count(), told);
@@ -113,11 +113,11 @@ fn a_cycle_that_takes_longer_than_three_intervals_is_not_in_time_and_says_what_t
             trouble.contains("set --audit-interval to more"),
             "{trouble}"
         );
-        let told = page(&scene.board.snapshot());
+        let told = page(&scene.registry.snapshot());
         assert!(told.contains("--audit-interval is 5s"), "{told}");
     }
     let overruns = "immuaudit_cycles_longer_than_interval_total{server=\"tested\"} 3";
-    let told = metrics(&scene.board.snapshot(), Prefix::Immuclient);
+    let told = metrics(&scene.registry.snapshot(), Prefix::Immuclient);
     assert!(told.contains(overruns), "{told}");
     scene.simulation.time.advance(Duration::from_secs(4)); // the next cycle is under way
     assert!(scene.overdue() > 0);

@@ -10,7 +10,7 @@ use immuaudit::clock::{self, Clock};
 use immuaudit::config::{NewValues, Values};
 use immuaudit::drill::Lie;
 use immuaudit::ledger::{Digest, State};
-use immuaudit::report::{About, Board, Receiver, Snapshot, page};
+use immuaudit::report::{InstanceInfo, ReceiverStats, Snapshot, StatusRegistry, page};
 use immuaudit::server::{Calls, Failure, Kind};
 use immuaudit::trust::{Acknowledged, Progress, Swept, Tampering, Unavailable};
 use support::browser::{Browser, Theme};
@@ -26,8 +26,8 @@ const SIZES: [(&str, (u32, u32), Theme); 4] = [
     ("narrow-dark", (400, 1400), Theme::Dark),
 ];
 
-fn board() -> Board {
-    let about = About {
+fn registry() -> StatusRegistry {
+    let about = InstanceInfo {
         server: "ledger.example:3322".into(),
         address: "ledger.example:3322".into(),
         interval: Duration::from_secs(300),
@@ -40,7 +40,7 @@ fn board() -> Board {
         config: String::new(),
         started: clock::now(),
     };
-    Board::new(about, Calls::new(Clock::system()))
+    StatusRegistry::new(about, Calls::new(Clock::system()))
 }
 
 fn state(tx: u64) -> Option<State> {
@@ -105,21 +105,21 @@ fn progress(database: &str) -> Progress {
 }
 
 /// Publishes a cycle, whose databases are those on the board.
-fn end_cycle(board: &Board, auditor: &mut Auditor, complete: bool) {
+fn end_cycle(registry: &StatusRegistry, auditor: &mut Auditor, complete: bool) {
     let mut cycle = auditor.cycle(|_| {});
-    let known = board
+    let known = registry
         .snapshot()
-        .rows
+        .databases
         .keys()
         .map(|name| name.to_string())
         .collect();
     cycle.known = known;
     cycle.too_many = usize::from(!complete);
-    board.publish_cycle(&cycle, Some("c0ffee"));
+    registry.publish_cycle(&cycle, Some("c0ffee"));
 }
 
 /// Every condition of one database, each in a row of its own that is called by it.
-fn every_row(board: &Board) {
+fn every_row(registry: &StatusRegistry) {
     let tampered = [
         Tampering::Inconsistent,
         Tampering::RolledBack,
@@ -144,31 +144,31 @@ fn every_row(board: &Board) {
     for verdict in verdicts {
         let mut of = outcome(&format!("db-{verdict}"), verdict);
         of.reason = reason(verdict);
-        board.publish(&of);
+        registry.publish(&of);
     }
     let consistent = |name: &str| outcome(name, Verdict::Consistent);
     let mut of = consistent("overdue");
     of.overdue = Some(Overdue::Unproven(Duration::from_secs(4_000)));
-    board.publish(&of);
+    registry.publish(&of);
     let mut of = consistent("values-overdue");
     of.values_overdue = Some(Overdue::Unswept(Duration::from_secs(400_000)));
-    board.publish(&of);
+    registry.publish(&of);
     let mut of = consistent("unsigned");
     of.warnings.push(Warning::SignatureDropped);
-    board.publish(&of);
-    board.publish(&consistent("absent"));
+    registry.publish(&of);
+    registry.publish(&consistent("absent"));
     let mut absent = progress("absent");
     absent.absent.insert(1, 144_400, ());
-    board.publish_values(&absent, &Acknowledged::default());
-    board.publish(&consistent("behind"));
+    registry.publish_values(&absent, &Acknowledged::default());
+    registry.publish(&consistent("behind"));
     let mut behind = progress("behind");
     behind.new_to = Some(180_100);
     behind.behind_since = Some(clock::now().plus(-120));
-    board.publish_values(&behind, &Acknowledged::default());
-    board.remember("not-checked-yet", None, 0, None);
-    board.remember("an-alarm-of-an-earlier-run", None, 2, None);
-    board.remember("not-selected", None, 0, None);
-    board.note_unselected("not-selected");
+    registry.publish_values(&behind, &Acknowledged::default());
+    registry.restore("not-checked-yet", None, 0, None);
+    registry.restore("an-alarm-of-an-earlier-run", None, 2, None);
+    registry.restore("not-selected", None, 0, None);
+    registry.note_unselected("not-selected");
 }
 
 #[test]
@@ -180,12 +180,12 @@ fn the_page_is_for_everybody_in_every_condition() {
     let mut auditor = scene.auditor(ALL);
     let mut pages: Vec<(&str, Snapshot, &str, usize)> = Vec::new();
 
-    pages.push(("none-starting", board().snapshot(), "Starting", 0));
-    let none = board();
+    pages.push(("none-starting", registry().snapshot(), "Starting", 0));
+    let none = registry();
     end_cycle(&none, &mut auditor, true);
     pages.push(("none", none.snapshot(), "All is well", 0));
 
-    let one = board();
+    let one = registry();
     one.publish(&outcome(DB, Verdict::Consistent));
     one.publish_values(&progress(DB), &Acknowledged::default());
     pages.push(("one-starting", one.snapshot(), "Starting", 0));
@@ -194,10 +194,10 @@ fn the_page_is_for_everybody_in_every_condition() {
     let mut absent = progress(DB);
     absent.absent.insert(1, 144_400, ());
     one.publish_values(&absent, &Acknowledged::default());
-    let receiver = Receiver::new("https://pager.example");
+    let receiver = ReceiverStats::new("https://pager.example");
     let clock = Clock::system();
     receiver.waiting(3, clock.instant().checked_sub(Duration::from_secs(4_000)));
-    one.watch_receivers(vec![receiver]);
+    one.register_receivers(vec![receiver]);
     pages.push(("one-attention", one.snapshot(), "Needs attention", 0));
     end_cycle(&one, &mut auditor, false);
     pages.push((
@@ -210,12 +210,12 @@ fn the_page_is_for_everybody_in_every_condition() {
     stalled.stalled = Duration::from_secs(4_000);
     pages.push(("one-stalled", stalled, "The audit stands still", 0));
 
-    let every = board();
+    let every = registry();
     every_row(&every);
     scene.embedded.lie(Lie::FreshNames);
     end_cycle(&every, &mut auditor, false);
     let snapshot = every.snapshot();
-    assert!(!snapshot.whole.untrusted.text.is_empty(), "strangers");
+    assert!(!snapshot.server.untrusted.text.is_empty(), "strangers");
     pages.push(("every", snapshot, "Tampering", 1));
 
     let place = Place::new();
@@ -236,7 +236,7 @@ fn the_page_is_for_everybody_in_every_condition() {
                     name: &format!("{name}-{screen}"),
                     size,
                     theme,
-                    databases: snapshot.rows.len(),
+                    databases: snapshot.databases.len(),
                     others: *others,
                 },
             );
@@ -246,10 +246,10 @@ fn the_page_is_for_everybody_in_every_condition() {
 
 #[test]
 fn the_worst_comes_first_and_an_accusation_by_other_databases_before_all() {
-    let every = board();
+    let every = registry();
     every_row(&every);
     let mut snapshot = every.snapshot();
-    snapshot.whole.cycles = 1;
+    snapshot.server.cycles = 1;
     let classes = |snapshot: &Snapshot| -> Vec<String> {
         let html = page(snapshot);
         let rows = html.lines().filter(|line| line.contains("scope=\"row\""));
@@ -272,12 +272,12 @@ fn the_worst_comes_first_and_an_accusation_by_other_databases_before_all() {
     let under = lines.find(|line| !line.is_empty()).expect("a line");
     assert!(under.contains(" note\"><td colspan=\"8\">"), "{under}");
     // nothing is trusted of those who accuse, and nothing is well for that
-    let one = board();
+    let one = registry();
     one.publish(&outcome(DB, Verdict::Consistent));
-    let (mut alone, mut beside) = (board().snapshot(), one.snapshot());
+    let (mut alone, mut beside) = (registry().snapshot(), one.snapshot());
     for snapshot in [&mut alone, &mut beside] {
-        (snapshot.whole.cycles, snapshot.whole.last_complete) = (1, true);
-        let untrusted = &mut snapshot.whole.untrusted;
+        (snapshot.server.cycles, snapshot.server.last_complete) = (1, true);
+        let untrusted = &mut snapshot.server.untrusted;
         untrusted.text = "nothing is trusted of 1".into();
         (untrusted.unproven, untrusted.accusing) = (1, 1);
         untrusted.worst = Some(Verdict::Tampered(Tampering::Signature));
@@ -290,11 +290,11 @@ fn the_worst_comes_first_and_an_accusation_by_other_databases_before_all() {
 fn databases_without_a_trusted_state_are_one_line_of_the_table() {
     let scene = Scene::of_sixty();
     let mut auditor = scene.auditor(ALL);
-    let board = board();
-    board.publish(&outcome(DB, Verdict::Consistent));
+    let registry = registry();
+    registry.publish(&outcome(DB, Verdict::Consistent));
     scene.embedded.lie(Lie::FreshNames);
-    end_cycle(&board, &mut auditor, true);
-    let html = page(&board.snapshot());
+    end_cycle(&registry, &mut auditor, true);
+    let html = page(&registry.snapshot());
     let line = html
         .lines()
         .find(|line| line.contains("nothing is trusted of"));

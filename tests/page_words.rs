@@ -8,7 +8,7 @@ use immuaudit::audit::{Auditor, Trouble};
 use immuaudit::clock::{self, Clock};
 use immuaudit::config::Values;
 use immuaudit::drill::Lie;
-use immuaudit::report::{About, Board, Receiver, page};
+use immuaudit::report::{InstanceInfo, ReceiverStats, StatusRegistry, page};
 use immuaudit::server::Calls;
 use immuaudit::trust::{Acknowledgement, Store};
 use support::value_scene::{ALL, DB, Scene};
@@ -19,18 +19,18 @@ const ATTENTION: &str = "Needs attention";
 const HISTORY: &str = "contradicts what it had shown before";
 
 /// The page after a cycle.
-fn told(board: &Board, auditor: &mut Auditor) -> String {
-    let cycle = auditor.cycle(|outcome| board.publish(outcome));
-    board.publish_cycle(&cycle, None);
-    page(&board.snapshot())
+fn told(registry: &StatusRegistry, auditor: &mut Auditor) -> String {
+    let cycle = auditor.cycle(|outcome| registry.publish(outcome));
+    registry.publish_cycle(&cycle, None);
+    page(&registry.snapshot())
 }
 
-fn board() -> Board {
-    Board::new(about(), Calls::new(Clock::system()))
+fn registry() -> StatusRegistry {
+    StatusRegistry::new(about(), Calls::new(Clock::system()))
 }
 
-fn about() -> About {
-    About {
+fn about() -> InstanceInfo {
+    InstanceInfo {
         server: "tested".into(),
         address: "127.0.0.1:3322".into(),
         interval: Duration::from_secs(300),
@@ -44,13 +44,13 @@ fn about() -> About {
 #[test]
 fn an_alarm_about_a_value_offers_no_adoption_and_accuses_no_history() {
     let scene = Scene::of_sixty();
-    let (board, mut auditor) = (board(), scene.auditor(ALL));
-    let good = told(&board, &mut auditor);
+    let (registry, mut auditor) = (registry(), scene.auditor(ALL));
+    let good = told(&registry, &mut auditor);
     assert!(good.contains("The database extends what"), "{good}");
     scene.embedded.lie(Lie::EditedValue);
-    told(&board, &mut auditor);
+    told(&registry, &mut auditor);
     scene.embedded.be_honest(); // the alarms stay
-    let page = told(&board, &mut auditor);
+    let page = told(&registry, &mut auditor);
     assert!(page.contains("The database has an open alarm."), "{page}");
     assert!(page.contains(VALUES) && !page.contains(HISTORY), "{page}");
     assert!(
@@ -58,30 +58,30 @@ fn an_alarm_about_a_value_offers_no_adoption_and_accuses_no_history() {
         "{page}"
     );
     scene.embedded.lie(Lie::ClaimsOlder);
-    let page = told(&board, &mut auditor);
+    let page = told(&registry, &mut auditor);
     assert!(page.contains(VALUES) && page.contains(HISTORY), "{page}");
     assert!(page.contains("alarm adopt"), "{page}");
 }
 
 /// Publishes how far the values were read, as the loop does, and returns the page.
-fn with_values(board: &Board, auditor: &mut Auditor) -> String {
-    told(board, auditor);
+fn with_values(registry: &StatusRegistry, auditor: &mut Auditor) -> String {
+    told(registry, auditor);
     let progress = auditor.values_read(DB).expect("values were read");
-    board.publish_values(progress, &auditor.acknowledged(DB));
-    page(&board.snapshot())
+    registry.publish_values(progress, &auditor.acknowledged(DB));
+    page(&registry.snapshot())
 }
 
 #[test]
 fn all_is_not_well_where_the_server_lacks_values_until_that_is_acknowledged() {
     let scene = Scene::of_sixty();
-    let (board, mut auditor) = (board(), scene.auditor(ALL));
-    let good = with_values(&board, &mut auditor);
+    let (registry, mut auditor) = (registry(), scene.auditor(ALL));
+    let good = with_values(&registry, &mut auditor);
     assert!(
         good.contains(WELL) && good.contains("<td data-l=\"Edit found\">"),
         "{good}"
     );
     scene.embedded.lie(Lie::AbsentValues);
-    let page = with_values(&board, &mut auditor);
+    let page = with_values(&registry, &mut auditor);
     assert!(!page.contains(WELL) && page.contains(ATTENTION), "{page}");
     assert!(
         page.contains("The database has 60 transactions whose values are absent"),
@@ -97,23 +97,23 @@ fn all_is_not_well_where_the_server_lacks_values_until_that_is_acknowledged() {
     store
         .acknowledge(DB, change, "somebody", clock::now())
         .expect("it is written");
-    let page = with_values(&board, &mut auditor);
+    let page = with_values(&registry, &mut auditor);
     assert!(page.contains(WELL) && !page.contains(ATTENTION), "{page}");
 }
 
 #[test]
 fn all_is_not_well_where_a_receiver_was_not_notified_in_time() {
     let scene = Scene::of_sixty();
-    let (board, mut auditor) = (board(), scene.auditor(ALL));
-    let receiver = Receiver::new("https://pager.example");
-    board.watch_receivers(vec![receiver.clone()]);
+    let (registry, mut auditor) = (registry(), scene.auditor(ALL));
+    let receiver = ReceiverStats::new("https://pager.example");
+    registry.register_receivers(vec![receiver.clone()]);
     let clock = Clock::system();
     let before = |seconds| clock.instant().checked_sub(Duration::from_secs(seconds));
     receiver.waiting(1, before(5));
-    let page = told(&board, &mut auditor);
+    let page = told(&registry, &mut auditor);
     assert!(page.contains(WELL), "it is on its way: {page}");
     receiver.waiting(1, before(120));
-    let page = told(&board, &mut auditor);
+    let page = told(&registry, &mut auditor);
     assert!(!page.contains(WELL) && page.contains(ATTENTION), "{page}");
     assert!(
         page.contains("Notifications to 1 receiver are not delivered."),
@@ -125,12 +125,12 @@ fn all_is_not_well_where_a_receiver_was_not_notified_in_time() {
 #[test]
 fn a_database_that_the_settings_do_not_select_counts_by_its_alarms_alone() {
     let scene = Scene::of_sixty();
-    let (board, mut auditor) = (board(), scene.auditor(ALL));
+    let (registry, mut auditor) = (registry(), scene.auditor(ALL));
     for (alarms, title) in [(0, WELL), (1, "Tampering")] {
-        board.remember("left", None, alarms, None);
-        board.note_unselected("left");
-        auditor.cycle(|outcome| board.publish(outcome));
-        let page = page(&board.snapshot());
+        registry.restore("left", None, alarms, None);
+        registry.note_unselected("left");
+        auditor.cycle(|outcome| registry.publish(outcome));
+        let page = page(&registry.snapshot());
         assert!(page.contains("not audited"), "{page}");
         let starting = "Starting"; // no cycle is published, which would remove the row
         let is_right = page.contains(if alarms == 0 { starting } else { title });
@@ -142,7 +142,7 @@ fn a_database_that_the_settings_do_not_select_counts_by_its_alarms_alone() {
 fn the_page_names_the_server_once_and_says_each_time_exactly_and_by_its_age() {
     let scene = Scene::of_sixty();
     let mut auditor = scene.auditor(ALL);
-    let named = board();
+    let named = registry();
     let page = told(&named, &mut auditor);
     assert!(
         page.contains("Server tested at 127.0.0.1:3322, audited every 5 min."),
@@ -150,8 +150,8 @@ fn the_page_names_the_server_once_and_says_each_time_exactly_and_by_its_age() {
     );
     let mut about = about();
     about.server.clone_from(&about.address);
-    let board = Board::new(about, Calls::new(Clock::system()));
-    let page = told(&board, &mut auditor);
+    let registry = StatusRegistry::new(about, Calls::new(Clock::system()));
+    let page = told(&registry, &mut auditor);
     assert!(
         page.contains("Server 127.0.0.1:3322, audited every 5 min."),
         "{page}"

@@ -10,7 +10,7 @@ use std::time::Duration;
 use immuaudit::audit::{Auditor, Cycle, Outcome, Overdue, Policy, Verdict};
 use immuaudit::config::{FirstSight, Values};
 use immuaudit::drill::Options;
-use immuaudit::report::Board;
+use immuaudit::report::StatusRegistry;
 use immuaudit::trust::Tampering;
 use support::in_process::about;
 use support::simulated::{Simulation, taking};
@@ -119,16 +119,16 @@ fn a_database_that_is_not_listed_either_keeps_its_progress_and_its_row() {
     let before = read(&auditor, gone);
     assert!(before > 0);
     let server = restarted.simulation.server(taking(QUICK));
-    let board = Board::new(about(), server.calls());
-    board.remember(gone, None, 0, None);
+    let registry = StatusRegistry::new(about(), server.calls());
+    registry.restore(gone, None, 0, None);
     restarted.simulation.embedded.drop_database(gone);
     let cycle = restarted.unlistable(&mut auditor);
     assert!(
         cycle.outcomes.iter().all(|of| of.database != gone),
         "{cycle:?}"
     );
-    board.publish_cycle(&cycle, None);
-    assert!(board.snapshot().rows.contains_key(gone));
+    registry.publish_cycle(&cycle, None);
+    assert!(registry.snapshot().databases.contains_key(gone));
     assert_eq!(read(&auditor, gone), before);
     let cycle = auditor.cycle(|_| {});
     let vanished = Verdict::Tampered(Tampering::RolledBack);

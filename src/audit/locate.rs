@@ -21,7 +21,7 @@ pub struct Located {
     /// When it was asked.
     pub at: Timestamp,
     /// What there is to say.
-    pub present: Present,
+    pub present: ServerView,
     /// Transactions whose hashes are kept.
     pub mirrored: Option<u64>,
     /// Alarms that wait for the operator.
@@ -33,7 +33,7 @@ pub struct Located {
 /// What the server shows of a database now.
 #[allow(clippy::large_enum_variant)] // one at a time, and soon told
 #[derive(Debug)]
-pub enum Present {
+pub enum ServerView {
     /// A state, and what of the trusted history that holds.
     Shows {
         /// Which transactions stand.
@@ -79,7 +79,7 @@ impl Located {
     /// How the program should end: 2 where something is gone or rewritten, or an alarm is open.
     pub fn exit(&self) -> Exit {
         let found = match &self.present {
-            Present::Shows { window, listed, .. } => {
+            ServerView::Shows { window, listed, .. } => {
                 let rewritten = window.broken.is_some()
                     || window.lost().is_some()
                     || window.contradicted.is_some();
@@ -89,9 +89,9 @@ impl Located {
                     false => Exit::Incomplete,
                 }
             }
-            Present::Emptied(_) | Present::Vanished(_) => Exit::Tampered,
-            Present::NotShown(_) | Present::NothingTrusted => Exit::Incomplete,
-            Present::Local(_) => Exit::Local,
+            ServerView::Emptied(_) | ServerView::Vanished(_) => Exit::Tampered,
+            ServerView::NotShown(_) | ServerView::NothingTrusted => Exit::Incomplete,
+            ServerView::Local(_) => Exit::Local,
         };
         match self.alarms.is_empty() {
             true => found,
@@ -195,10 +195,10 @@ impl Auditor {
         let present = match trusted {
             Ok(Some(_)) => match self.line(database) {
                 Ok(line) => self.present(database, &line, mirror.as_ref())?,
-                Err(failure) => Present::Local(failure),
+                Err(failure) => ServerView::Local(failure),
             },
-            Ok(None) => Present::NothingTrusted,
-            Err(failure) => Present::Local(failure),
+            Ok(None) => ServerView::NothingTrusted,
+            Err(failure) => ServerView::Local(failure),
         };
         Some(Located {
             database: database.into(),
@@ -215,9 +215,9 @@ impl Auditor {
         database: &str,
         line: &[Checkpoint],
         mirror: Option<&Mirror>,
-    ) -> Option<Present> {
+    ) -> Option<ServerView> {
         let (Some(oldest), Some(newest)) = (line.first().copied(), line.last().copied()) else {
-            return Some(Present::NothingTrusted);
+            return Some(ServerView::NothingTrusted);
         };
         let lost = Lost { oldest, newest };
         let listed = match self.server.databases() {
@@ -231,13 +231,13 @@ impl Auditor {
             Err(failure) => {
                 return match failure.kind {
                     Kind::Stopped => None,
-                    Kind::NoSuchDatabase => Some(Present::Vanished(lost)),
-                    _ => Some(Present::NotShown(failure)),
+                    Kind::NoSuchDatabase => Some(ServerView::Vanished(lost)),
+                    _ => Some(ServerView::NotShown(failure)),
                 };
             }
         };
         if claimed.state.tx == 0 {
-            return Some(Present::Emptied(lost));
+            return Some(ServerView::Emptied(lost));
         }
         let demands = self.demands();
         let refused = state::check_claim(&claimed, database, &demands).err();
@@ -249,7 +249,7 @@ impl Auditor {
             claimed.state,
             demands.max_range,
         )?;
-        Some(Present::Shows {
+        Some(ServerView::Shows {
             window,
             listed,
             refused,
@@ -276,7 +276,7 @@ impl Auditor {
     /// Keeps the whole report beside the evidence of the open alarm that it is about, else of the last one.
     pub fn save_report(&self, located: &Located, report: &str) -> Result<(), LocalFailure> {
         let kept = match &located.present {
-            Present::Shows { window, .. } => record(window, report.into(), located.at),
+            ServerView::Shows { window, .. } => record(window, report.into(), located.at),
             _ => LocatedRecord {
                 located: located.at,
                 shown: None,
@@ -291,7 +291,8 @@ impl Auditor {
             return Ok(());
         };
         // that all is well now takes nothing away from what was found then
-        let well = matches!(&located.present, Present::Shows { window, .. } if window.is_whole());
+        let well =
+            matches!(&located.present, ServerView::Shows { window, .. } if window.is_whole());
         match LocatedRecord::beside(&alarm.evidence) {
             Ok(Some(_)) if well => Ok(()),
             _ => self.store.save_located(&located.database, &alarm.id, &kept),

@@ -45,7 +45,7 @@ pub use diff::against::{HeldAgainst, MirrorDifferences, NotHeld};
 pub use diff::compare::{Compared, Comparison, Theirs};
 pub use diff::differences::{Change, Differences, Differing, Differs};
 pub use diff::parting::Parting;
-pub use locate::{Listed, Located, Lost, Present};
+pub use locate::{Listed, Located, Lost, ServerView};
 pub use mirror::Unmirrored;
 pub use outcome::{Outcome, Overdue, Warning};
 pub use peers::{PeerReport, Standing, WordCompared};

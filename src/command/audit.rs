@@ -13,8 +13,8 @@ use crate::audit::{Auditor, Cycle, Exit, Outcome, Readings, Trouble, Went, chanc
 use crate::clock::Clock;
 use crate::config::{Effective, Format, Process, Repeat, Settings, Volume};
 use crate::report::{
-    Event, Said, Untrusted, complain, log_cycle, log_outcome, log_slow_cycle, log_swept,
-    log_untrusted, log_values, log_warning, log_warnings, outcome_json, outcome_line, print,
+    Event, Said, Untrusted, log_cycle, log_outcome, log_slow_cycle, log_swept, log_untrusted,
+    log_values, log_warning, log_warnings, outcome_json, outcome_line, print, print_error,
     trouble_json, untrusted_json,
 };
 use crate::server::Failure;
@@ -78,7 +78,7 @@ pub(super) fn once(auditor: &mut Auditor, settings: &Settings, watch: &Watch) ->
     if settings.report.volume == Volume::Quiet {
         // what no database's line tells, and the log is off
         for trouble in cycle.troubles() {
-            complain(&format!("{name}: {trouble}"));
+            print_error(&format!("{name}: {trouble}"));
         }
     }
     watch.flush();

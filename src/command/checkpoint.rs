@@ -13,7 +13,7 @@ use crate::checkpoint::{
 use crate::clock::{self, Timestamp};
 use crate::config::{CheckpointTask, Format, Settings};
 use crate::ledger::{BadSignature, StateShape};
-use crate::report::{JsonObject, ago, checkpoint, complain, print};
+use crate::report::{JsonObject, ago, checkpoint, print, print_error};
 use crate::text::{Shown, number};
 use crate::trust::{Store, last_proven};
 
@@ -47,14 +47,14 @@ fn export(settings: &Settings) -> Result<Exit, Failed> {
             Ok(Some(trusted)) => trusted,
             Ok(None) => continue,
             Err(failure) => {
-                complain(&format!("immuaudit: {name}: {failure}"));
+                print_error(&format!("immuaudit: {name}: {failure}"));
                 exit = exit.max(Exit::Local);
                 continue;
             }
         };
         let checked = outcomes.iter().find(|of| of.database == database);
         let Some(at) = last_proven(&trusted, checked) else {
-            complain(&format!(
+            print_error(&format!(
                 "immuaudit: {name}: what is trusted of it was not proven by the last check: it is left out"
             ));
             exit = exit.max(Exit::Incomplete);
@@ -67,7 +67,7 @@ fn export(settings: &Settings) -> Result<Exit, Failed> {
         notes.push(checkpoint(names, trusted.state, signature, key, at));
     }
     if notes.is_empty() {
-        complain("immuaudit: nothing to export: run immuaudit --once first");
+        print_error("immuaudit: nothing to export: run immuaudit --once first");
         return Ok(exit.max(Exit::Incomplete));
     }
     let text = print_list(notes.iter().map(String::as_str));
@@ -98,7 +98,7 @@ fn read(file: &Path) -> Result<(Vec<Read>, usize), Failed> {
             Ok(read) => checkpoints.push(read),
             Err(why) => {
                 wrong += 1;
-                complain(&format!("immuaudit: note {place}: no checkpoint: {why}"));
+                print_error(&format!("immuaudit: note {place}: no checkpoint: {why}"));
             }
         }
     }
@@ -272,7 +272,7 @@ impl Hashes {
                 false => "one of those who confirmed them, or the server, is wrong",
             };
             let named: Vec<&str> = hashes.keys().map(String::as_str).collect();
-            complain(&format!(
+            print_error(&format!(
                 "immuaudit: {} of server {}: transaction {tx} has {} hashes, {}: {what}",
                 Shown::new(&origin.database),
                 Shown::new(&origin.server),

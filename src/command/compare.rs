@@ -8,7 +8,7 @@ use super::open::{self, Failed};
 use crate::audit::{Auditor, Compared, Comparison, Exit, Parting, Theirs};
 use crate::config::{Another, Roots, Settings, Url};
 use crate::http::Client;
-use crate::report::{alarm_lines, complain, few_ranges, print};
+use crate::report::{alarm_lines, few_ranges, print, print_error};
 use crate::stop::Stop;
 use crate::text::{Shown, counted, number};
 use crate::trust::{Export, Store, shown_states};
@@ -29,7 +29,7 @@ pub fn run(settings: &Settings, another: &Another) -> Result<Exit, Failed> {
         Another::Url { url, roots } => match shown(settings, url, roots) {
             Ok(theirs) => theirs,
             Err(why) => {
-                complain(&format!("immuaudit: the other auditor: {why}"));
+                print_error(&format!("immuaudit: the other auditor: {why}"));
                 return Ok(Exit::Incomplete);
             }
         },

@@ -9,7 +9,7 @@ use crate::audit::{Auditor, Exit, Standing, WordCompared};
 use crate::checkpoint::VerifierKey;
 use crate::config::Settings;
 use crate::peer::{Heard, Witness, judge};
-use crate::report::{alarm_lines, complain, peer_line, print};
+use crate::report::{alarm_lines, peer_line, print, print_error};
 use crate::stop::Stop;
 use crate::text::Shown;
 use crate::trust::Store;
@@ -38,7 +38,7 @@ pub fn run(
     } = judge(&bytes, &peer, &settings.server.name);
     let mut exit = Exit::Good;
     if let Some(why) = why {
-        complain(&format!(
+        print_error(&format!(
             "immuaudit: {refused} of the checkpoints in the file do not count, the first: {why}"
         ));
         exit = Exit::Incomplete;

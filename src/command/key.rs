@@ -11,7 +11,7 @@ use super::open::Failed;
 use crate::audit::Exit;
 use crate::checkpoint::{KeyName, SignerKey, overwrite};
 use crate::config::{KeyTask, Secret};
-use crate::report::{complain, print};
+use crate::report::{print, print_error};
 use crate::trust::files;
 
 /// Longest file of a key that is read, in bytes.
@@ -42,7 +42,7 @@ fn new(name: &KeyName, file: &Path) -> Result<Exit, Failed> {
         _ => failed(&format!("it cannot be written: {error}")),
     })?;
     print(&key.public().to_string());
-    complain(&format!(
+    print_error(&format!(
         "immuaudit: the private key is in {}, for --audit-signing-key; the line on standard output is the public key, for other auditors",
         file.display()
     ));

@@ -1,10 +1,12 @@
 //! `locate`: after an alarm, what still stands, from where on not, and what changed.
 
 use super::open::{self, Failed};
-use crate::audit::{Auditor, BrokenValues, Exit, Located, Present};
+use crate::audit::{Auditor, BrokenValues, Exit, Located, ServerView};
 use crate::config::{Against, Format, LocateTask, Settings};
 use crate::ledger::State;
-use crate::report::{Bar, Compared, Whereabouts, located_json, located_text, log_warning, print};
+use crate::report::{
+    Bar, Compared, TamperReport, log_warning, print, tamper_report_json, tamper_report_text,
+};
 use crate::stop::Stop;
 use crate::trust::{Mirror, Store, Tampering};
 
@@ -23,18 +25,18 @@ pub fn run(settings: &Settings, task: &LocateTask) -> Result<Exit, Failed> {
     for warning in auditor.store_warnings() {
         log_warning(&settings.server.name, warning);
     }
-    let Some(whereabouts) = asked else {
+    let Some(report) = asked else {
         return Ok(Exit::Incomplete); // asked to end
     };
-    let text = located_text(&settings.server.name, &whereabouts);
-    if let Some(located) = &whereabouts.located {
+    let text = tamper_report_text(&settings.server.name, &report);
+    if let Some(located) = &report.located {
         auditor.save_report(located, &text)?;
     }
     print(&match settings.report.format {
-        Format::Json => located_json(&settings.server.name, &whereabouts),
+        Format::Json => tamper_report_json(&settings.server.name, &report),
         Format::Text => text,
     });
-    Ok(whereabouts.exit())
+    Ok(report.exit())
 }
 
 /// `None` where the program is asked to end.
@@ -44,9 +46,9 @@ fn ask(
     mirror: Option<&Mirror>,
     auditor: &mut Auditor,
     stop: &Stop,
-) -> Result<Option<Whereabouts>, Failed> {
+) -> Result<Option<TamperReport>, Failed> {
     let database = task.database.as_str();
-    let whereabouts = Whereabouts {
+    let report = TamperReport {
         database: database.into(),
         located: None,
         values: None,
@@ -58,10 +60,7 @@ fn ask(
         };
         let of = format!("{} of server {}", file.display(), mirror.server());
         let compared = Some(Compared::Mirror { of, compared });
-        return Ok(Some(Whereabouts {
-            compared,
-            ..whereabouts
-        }));
+        return Ok(Some(TamperReport { compared, ..report }));
     }
     let Some(located) = auditor.locate(database) else {
         return Ok(None);
@@ -72,10 +71,12 @@ fn ask(
         Read::NotAskedFor => None,
     };
     let ours = match &located.present {
-        Present::Shows { window, .. } => Some(window.shown),
+        ServerView::Shows { window, .. } => Some(window.shown),
         // which backup holds what is gone?
-        Present::Emptied(_) | Present::Vanished(_) | Present::NotShown(_) => Some(State::EMPTY),
-        Present::NothingTrusted | Present::Local(_) => None,
+        ServerView::Emptied(_) | ServerView::Vanished(_) | ServerView::NotShown(_) => {
+            Some(State::EMPTY)
+        }
+        ServerView::NothingTrusted | ServerView::Local(_) => None,
     };
     let compared = match (&task.against, ours) {
         (Some(Against::Server { address, port }), Some(ours)) => {
@@ -93,11 +94,11 @@ fn ask(
         }
         _ => None,
     };
-    Ok(Some(Whereabouts {
+    Ok(Some(TamperReport {
         located: Some(located),
         values,
         compared,
-        ..whereabouts
+        ..report
     }))
 }
 
@@ -110,7 +111,7 @@ enum Read {
 /// Where values are broken, all of them are looked for, as far as the history they are in stands.
 fn read_values(settings: &Settings, auditor: &mut Auditor, located: &Located) -> Read {
     let of_values = |alarm: &crate::trust::Alarm| alarm.kind == Tampering::Value;
-    let Present::Shows { window, .. } = &located.present else {
+    let ServerView::Shows { window, .. } = &located.present else {
         return Read::NotAskedFor;
     };
     if !located.alarms.iter().any(of_values) {

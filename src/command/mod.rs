@@ -35,7 +35,7 @@ use crate::audit::Exit;
 use crate::config::{
     self, CheckpointTask, Invocation, Process, Remark, RootsTask, Run, Task, Volume, Wrong,
 };
-use crate::report::{complain, print, start_logging};
+use crate::report::{print, print_error, start_logging};
 use crate::sys;
 use crate::text::Shown;
 
@@ -63,7 +63,7 @@ pub fn main() -> ! {
 fn end_at_a_panic() {
     panic::set_hook(Box::new(|panic| {
         let panic = Shown::new(&panic.to_string());
-        complain(&format!(
+        print_error(&format!(
             "immuaudit: {}; this is a fault of the program: please report it",
             panic.as_str()
         ));
@@ -74,7 +74,7 @@ fn end_at_a_panic() {
 /// Nothing is started with settings that are wrong.
 fn refuse(wrong: &Wrong) -> Exit {
     for problem in &wrong.0 {
-        complain(&format!("immuaudit: {problem}"));
+        print_error(&format!("immuaudit: {problem}"));
     }
     Exit::Local
 }
@@ -95,7 +95,7 @@ fn perform(mut run: Run, process: &Process) -> Exit {
             (Task::Audit | Task::Sweep { .. } | Task::Locate(_), Remark::LittleMemory { .. })
                 if !log::log_enabled!(Level::Warn) =>
             {
-                complain(&format!("immuaudit: {remark}"));
+                print_error(&format!("immuaudit: {remark}"));
             }
             (Task::Sweep { .. } | Task::Locate(_), Remark::LittleMemory { .. }) => {
                 log::warn!("{remark}");
@@ -125,7 +125,7 @@ fn perform(mut run: Run, process: &Process) -> Exit {
         Task::NotifyTest => notify::run(&run.settings),
     };
     done.unwrap_or_else(|failed| {
-        complain(&format!("immuaudit: {failed}"));
+        print_error(&format!("immuaudit: {failed}"));
         Exit::Local
     })
 }

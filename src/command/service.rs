@@ -5,7 +5,7 @@ use std::env;
 use super::open::Failed;
 use crate::audit::Exit;
 use crate::config::{Control, Installation, ServiceTask, Settings};
-use crate::report::{complain, print};
+use crate::report::{print, print_error};
 use crate::service::{
     Facts, InstanceFacts, NoSystemd, Plan, Purge, Service, Step, UNIT, control, is_systemd, unit_of,
 };
@@ -98,7 +98,7 @@ fn carry_out(plan: &Plan, installation: &Installation) -> Result<Exit, Failed> {
             print(&step.whole());
         }
         if !is_systemd() {
-            complain(&format!("immuaudit: {NoSystemd}"));
+            print_error(&format!("immuaudit: {NoSystemd}"));
         }
         return Ok(Exit::Good);
     }

@@ -11,14 +11,16 @@ use crate::config::{Effective, Persona, Repeat, Settings, Volume};
 use crate::ledger::Digest;
 use crate::monitor;
 use crate::notify::{Notifier, OpenAlarms};
-use crate::report::{About, Board, Event, PeerFetched, Prefix, complain, log_peer, status_line};
+use crate::report::{
+    Event, InstanceInfo, PeerFetched, Prefix, StatusRegistry, log_peer, print_error, status_line,
+};
 use crate::server::{Endpoint, Security, Server};
 use crate::text::counted_with;
 use crate::trust::{LocalFailure, Store};
 
 /// What each outcome and each cycle is told to.
 pub struct Watch {
-    board: Board,
+    registry: StatusRegistry,
     notifier: RefCell<Notifier>,
     fetched: RefCell<Vec<PeerFetched>>,
 }
@@ -30,9 +32,9 @@ pub fn start(
     store: &mut Store,
     server: &Server,
 ) -> Result<Watch, Failed> {
-    let board = Board::new(about(settings, effective), server.calls());
-    board.sign_by(settings.watch.signer.clone());
-    remember(&board, store, settings)?;
+    let registry = StatusRegistry::new(about(settings, effective), server.calls());
+    registry.sign_by(settings.watch.signer.clone());
+    remember(&registry, store, settings)?;
     let outcomes = store.load_outcomes();
     let notifier = Notifier::start(
         &settings.server.name,
@@ -41,17 +43,17 @@ pub fn start(
         &outcomes,
         &open_alarms(store)?,
     );
-    board.watch_receivers(notifier.receivers());
-    board.watch_heartbeat(notifier.heartbeat());
+    registry.register_receivers(notifier.receivers());
+    registry.register_heartbeat(notifier.heartbeat());
     // what is counted of the receivers is on the first page already
     if let (Repeat::UntilStopped, Some(listen)) =
         (settings.audit.repeat, &settings.watch.monitoring)
     {
-        let address = monitor::start(listen, board.clone(), prefix(settings.persona))?;
+        let address = monitor::start(listen, registry.clone(), prefix(settings.persona))?;
         log::info!("metrics and status page on http://{address}/");
     }
     Ok(Watch {
-        board,
+        registry,
         notifier: RefCell::new(notifier),
         fetched: RefCell::default(),
     })
@@ -66,12 +68,12 @@ impl Watch {
         settings: &Settings,
         effective: &Effective,
     ) -> Result<(), Failed> {
-        self.board.change_settings(about(settings, effective));
-        self.board.sign_by(settings.watch.signer.clone());
+        self.registry.change_settings(about(settings, effective));
+        self.registry.sign_by(settings.watch.signer.clone());
         let store = Store::open_beside(&open::location(settings))?;
         for database in store.databases()? {
             if !open::is_audited(settings, &database) {
-                self.board.note_unselected(&database);
+                self.registry.note_unselected(&database);
             }
         }
         if before.watch == settings.watch {
@@ -88,14 +90,14 @@ impl Watch {
             &store.load_outcomes(),
             &open,
         );
-        self.board.watch_receivers(notifier.receivers());
-        self.board.watch_heartbeat(notifier.heartbeat());
+        self.registry.register_receivers(notifier.receivers());
+        self.registry.register_heartbeat(notifier.heartbeat());
         Ok(())
     }
 
     /// A database's check.
     pub fn outcome(&self, outcome: &Outcome) {
-        self.board.publish(outcome);
+        self.registry.publish(outcome);
         self.notifier.borrow_mut().outcome(outcome);
     }
 
@@ -106,13 +108,13 @@ impl Watch {
 
     /// A cycle's end.
     pub fn cycle(&self, cycle: &Cycle, identity: Option<&str>) {
-        self.board.publish_cycle(cycle, identity);
+        self.registry.publish_cycle(cycle, identity);
         self.notifier.borrow_mut().cycle(cycle);
     }
 
     /// Returns one line about how it is going.
     pub fn status_line(&self) -> String {
-        status_line(&self.board.snapshot())
+        status_line(&self.registry.snapshot())
     }
 
     /// When each peer answered last. One that does not answer any more, or does again, is logged.
@@ -133,14 +135,14 @@ impl Watch {
                 log_peer(server, peer);
             }
         }
-        self.board.publish_peers(fetched);
+        self.registry.publish_peers(fetched);
     }
 
     /// How far a database's values were read.
     pub fn values(&self, auditor: &Auditor, database: &str) {
         if let Some(progress) = auditor.values_read(database) {
             let acknowledged = auditor.acknowledged(database);
-            self.board.publish_values(progress, &acknowledged);
+            self.registry.publish_values(progress, &acknowledged);
         }
     }
 
@@ -159,7 +161,7 @@ impl Watch {
                 undone.receiver
             );
             match settings.report.volume {
-                Volume::Quiet => complain(&format!("{server}: {text}")),
+                Volume::Quiet => print_error(&format!("{server}: {text}")),
                 Volume::Normal => Event::new(Level::Warn, text).text("server", server).log(),
             }
         }
@@ -193,7 +195,7 @@ fn prefix(persona: Persona) -> Prefix {
     }
 }
 
-fn about(settings: &Settings, effective: &Effective) -> About {
+fn about(settings: &Settings, effective: &Effective) -> InstanceInfo {
     let server = &settings.server;
     let endpoint = Endpoint {
         address: server.address.clone(),
@@ -201,7 +203,7 @@ fn about(settings: &Settings, effective: &Effective) -> About {
         security: Security::Plaintext,
         max_answer: server.max_recv_msg_size,
     };
-    About {
+    InstanceInfo {
         server: server.name.clone(),
         address: endpoint.authority(),
         interval: settings.audit.interval,
@@ -213,24 +215,28 @@ fn about(settings: &Settings, effective: &Effective) -> About {
 }
 
 /// What cannot be read is told by the audit itself.
-fn remember(board: &Board, store: &Store, settings: &Settings) -> Result<(), LocalFailure> {
+fn remember(
+    registry: &StatusRegistry,
+    store: &Store,
+    settings: &Settings,
+) -> Result<(), LocalFailure> {
     let outcomes = store.load_outcomes();
     for database in store.databases()? {
         let trusted = store.load(&database).ok().flatten();
         let alarms = store.open_alarms(Some(&database));
         let count = alarms.as_ref().map_or(1, Vec::len);
         let last = outcomes.iter().find(|outcome| outcome.database == database);
-        board.remember(&database, trusted.as_ref(), count, last);
+        registry.restore(&database, trusted.as_ref(), count, last);
         if !open::is_audited(settings, &database) {
-            board.note_unselected(&database);
+            registry.note_unselected(&database);
         }
         for alarm in alarms.iter().flatten() {
-            board.remember_alarm(&database, alarm.kind);
+            registry.restore_alarm(&database, alarm.kind);
         }
     }
     for progress in store.load_progress(clock::now()) {
         let acknowledged = store.acknowledged(&progress.database).unwrap_or_default();
-        board.remember_values(&progress, &acknowledged);
+        registry.restore_values(&progress, &acknowledged);
     }
     Ok(())
 }

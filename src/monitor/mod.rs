@@ -21,7 +21,7 @@ use std::thread;
 
 use self::route::Routes;
 use crate::config::Listen;
-use crate::report::{Board, Prefix};
+use crate::report::{Prefix, StatusRegistry};
 use crate::sys;
 
 /// The thread cannot be started.
@@ -61,7 +61,11 @@ impl fmt::Display for CannotListen {
 ///
 /// # Errors
 /// The address is not ours, or taken.
-pub fn start(listen: &Listen, board: Board, prefix: Prefix) -> Result<SocketAddr, CannotListen> {
+pub fn start(
+    listen: &Listen,
+    registry: StatusRegistry,
+    prefix: Prefix,
+) -> Result<SocketAddr, CannotListen> {
     let failed = |error| CannotListen {
         listen: listen.clone(),
         error,
@@ -71,7 +75,7 @@ pub fn start(listen: &Listen, board: Board, prefix: Prefix) -> Result<SocketAddr
     thread::Builder::new()
         .name("monitor".into())
         .spawn(move || {
-            let mut routes = Routes::new(board, prefix);
+            let mut routes = Routes::new(registry, prefix);
             gate::serve(&listener, |request| routes.answer(request));
         })
         .map_err(failed)?;

@@ -9,8 +9,8 @@ use super::request::{Reader, Request};
 use super::response::{Answer, JSON, METRICS, NOT_FOUND, OK, PAGE, PLAIN, UNAVAILABLE};
 use crate::clock::Clock;
 use crate::report::{
-    Board, Health, Prefix, checkpoint_text, checkpoints_text, livez, metrics, page, page_style,
-    readyz, states_json, status_json, version_json,
+    Health, Prefix, StatusRegistry, checkpoint_text, checkpoints_text, livez, metrics, page,
+    page_style, readyz, states_json, status_json, version_json,
 };
 
 /// What the path of one database's checkpoint begins with; its name follows, percent-encoded.
@@ -21,15 +21,15 @@ const NO_KEY: &str =
 
 /// The answers to all paths, from the board.
 pub(super) struct Routes {
-    board: Board,
+    registry: StatusRegistry,
     prefix: Prefix,
     bodies: Bodies,
 }
 
 impl Routes {
-    pub fn new(board: Board, prefix: Prefix) -> Routes {
+    pub fn new(registry: StatusRegistry, prefix: Prefix) -> Routes {
         Routes {
-            board,
+            registry,
             prefix,
             bodies: Bodies::default(),
         }
@@ -40,12 +40,12 @@ impl Routes {
             ("/", Reader::Browser) => self.large(Resource::Page),
             ("/" | "/metrics", _) => self.large(Resource::Metrics),
             ("/initz", _) => probe(Health::Good), // nothing is served before settings and states are loaded
-            ("/livez", _) => probe(livez(&self.board.snapshot())),
-            ("/readyz", _) => probe(readyz(&self.board.snapshot())),
+            ("/livez", _) => probe(livez(&self.registry.snapshot())),
+            ("/readyz", _) => probe(readyz(&self.registry.snapshot())),
             ("/version", _) => Answer::new(OK, JSON, Arc::new(version_json())),
             ("/status.json", _) => self.large(Resource::Status),
             ("/states", _) => self.large(Resource::States),
-            ("/checkpoints", _) if self.board.signs() => self.large(Resource::Checkpoints),
+            ("/checkpoints", _) if self.registry.signs() => self.large(Resource::Checkpoints),
             ("/checkpoints", _) => Answer::text(NOT_FOUND, NO_KEY),
             (path, _) if path.starts_with(CHECKPOINT) => self.checkpoint(path),
             _ => Answer::error(NOT_FOUND),
@@ -59,17 +59,17 @@ impl Routes {
     /// The checkpoint of one database.
     fn checkpoint(&self, path: &str) -> Answer {
         let name = path.strip_prefix(CHECKPOINT).unwrap_or_default();
-        match checkpoint_text(&self.board.snapshot(), name) {
+        match checkpoint_text(&self.registry.snapshot(), name) {
             Some(text) => Answer::new(OK, PLAIN, Arc::new(text)),
-            None if self.board.signs() => Answer::error(NOT_FOUND),
+            None if self.registry.signs() => Answer::error(NOT_FOUND),
             None => Answer::text(NOT_FOUND, NO_KEY),
         }
     }
 
     fn large(&mut self, resource: Resource) -> Answer {
-        let (board, prefix) = (&self.board, self.prefix);
+        let (registry, prefix) = (&self.registry, self.prefix);
         let body = self.bodies.get(resource, Clock::system().instant(), || {
-            let snapshot = board.snapshot();
+            let snapshot = registry.snapshot();
             match resource {
                 Resource::Metrics => metrics(&snapshot, prefix),
                 Resource::Page => page(&snapshot),

@@ -17,7 +17,7 @@ use super::record::Record;
 use super::way::Way;
 use super::{OpenAlarms, Undelivered};
 use crate::clock::Clock;
-use crate::report::{Event, Receiver};
+use crate::report::{Event, ReceiverStats};
 use crate::text::number;
 use crate::trust::{Alarm, LocalFailure};
 
@@ -48,7 +48,7 @@ pub struct Undone {
 }
 
 struct Shared {
-    receiver: Receiver,
+    receiver: ReceiverStats,
     /// The time under `--once` within which a try may begin.
     patience: Duration,
     waiting: Mutex<Waiting>,
@@ -73,7 +73,7 @@ impl Courier {
     pub fn start(
         directory: &Path,
         key: &ReceiverKey,
-        receiver: Receiver,
+        receiver: ReceiverStats,
         way: Way,
         open: &OpenAlarms,
     ) -> Courier {
@@ -263,7 +263,7 @@ impl Waiting {
     }
 
     /// Removes a notification that was delivered.
-    fn end(&mut self, receiver: &Receiver, item: &Item) {
+    fn end(&mut self, receiver: &ReceiverStats, item: &Item) {
         self.queue.delivered();
         self.remove(receiver, &item.kept);
     }
@@ -271,7 +271,7 @@ impl Waiting {
     /// Queues a notification again after a failed try.
     fn put_back(
         &mut self,
-        receiver: &Receiver,
+        receiver: &ReceiverStats,
         item: Item,
         asked: Option<Duration>,
         luck: f64,
@@ -284,7 +284,7 @@ impl Waiting {
     }
 
     /// Removes a notification that left the queue undelivered. Only one that nothing replaces is an error.
-    fn let_go(&self, receiver: &Receiver, gone: &Gone, tries: u32) {
+    fn let_go(&self, receiver: &ReceiverStats, gone: &Gone, tries: u32) {
         receiver.dropped(1);
         self.remove(receiver, gone.kept());
         let (level, told) = match gone.is_loss() {
@@ -295,7 +295,7 @@ impl Waiting {
         tell_of(level, told, receiver.name(), id, tries).log();
     }
 
-    fn remove(&self, receiver: &Receiver, kept: &Kept) {
+    fn remove(&self, receiver: &ReceiverStats, kept: &Kept) {
         if let Some(outbox) = &self.outbox {
             tell(receiver, outbox.remove(kept));
         }
@@ -374,7 +374,7 @@ fn tell_of(level: Level, told: &str, receiver: &str, id: &str, tries: u32) -> Ev
         .number("tries", tries.into())
 }
 
-fn tell(receiver: &Receiver, done: Result<(), LocalFailure>) {
+fn tell(receiver: &ReceiverStats, done: Result<(), LocalFailure>) {
     if let Err(failure) = done {
         let told = format!("the outbox: {failure}");
         Event::new(Level::Warn, told)

@@ -9,7 +9,7 @@ use super::Undelivered;
 use crate::clock::Clock;
 use crate::config::HeartbeatSettings;
 use crate::http::Client;
-use crate::report::Receiver;
+use crate::report::ReceiverStats;
 
 pub(super) struct Heartbeat {
     beats: SyncSender<()>,
@@ -41,7 +41,7 @@ impl Ping {
 }
 
 impl Heartbeat {
-    pub fn start(ping: Ping, receiver: Receiver) -> Heartbeat {
+    pub fn start(ping: Ping, receiver: ReceiverStats) -> Heartbeat {
         // one may wait: what matters is that there was a beat
         let (beats, due) = sync_channel(1);
         let done = Arc::new((Mutex::new(0), Condvar::new()));

@@ -19,7 +19,7 @@ use super::{OpenAlarms, Undelivered};
 use crate::audit::{Cycle, Exit, Outcome};
 use crate::clock::{self, Clock};
 use crate::config::{NotifySettings, WatchSettings, When};
-use crate::report::{Receiver, Untrusted};
+use crate::report::{ReceiverStats, Untrusted};
 use crate::trust::{Alarm, OutcomeRecord};
 
 /// Time for one try over the network.
@@ -37,8 +37,8 @@ pub struct Notifier {
     server: String,
     /// Each courier, and when its receiver is notified.
     couriers: Vec<(Courier, When)>,
-    receivers: Vec<Receiver>,
-    heartbeat: Option<(Heartbeat, Receiver)>,
+    receivers: Vec<ReceiverStats>,
+    heartbeat: Option<(Heartbeat, ReceiverStats)>,
     /// The last check of each database of which something is trusted.
     last: HashMap<String, Last>,
     /// What was notified of the others.
@@ -88,7 +88,7 @@ impl Notifier {
         };
         receivers.extend(left.run());
         let heartbeat = ping(settings).map(|ping| {
-            let receiver = Receiver::new(HEARTBEAT);
+            let receiver = ReceiverStats::new(HEARTBEAT);
             (Heartbeat::start(ping, receiver.clone()), receiver)
         });
         let trusted = outcomes.iter().filter(|outcome| outcome.was_trusted());
@@ -116,12 +116,12 @@ impl Notifier {
     }
 
     /// The receivers' counts.
-    pub fn receivers(&self) -> Vec<Receiver> {
+    pub fn receivers(&self) -> Vec<ReceiverStats> {
         self.receivers.clone()
     }
 
     /// The heartbeat's counts, if there is one.
-    pub fn heartbeat(&self) -> Option<Receiver> {
+    pub fn heartbeat(&self) -> Option<ReceiverStats> {
         let counts = self.heartbeat.as_ref().map(|(_, receiver)| receiver);
         counts.cloned()
     }
@@ -363,7 +363,7 @@ fn ping(settings: &WatchSettings) -> Option<Ping> {
 
 /// A receiver: its name for people, its key, the way to it, and when it is notified.
 struct Configured {
-    receiver: Receiver,
+    receiver: ReceiverStats,
     key: ReceiverKey,
     way: Way,
     when: When,
@@ -382,7 +382,7 @@ fn configured(settings: &NotifySettings) -> Vec<Configured> {
             }
         };
         all.push(Configured {
-            receiver: Receiver::new(&name),
+            receiver: ReceiverStats::new(&name),
             key: distinct.next(key),
             way: Way::Post(Box::new(Post::new(webhook, TRY))),
             when: webhook.when,
@@ -390,7 +390,7 @@ fn configured(settings: &NotifySettings) -> Vec<Configured> {
     }
     if let Some(words) = &settings.exec {
         all.push(Configured {
-            receiver: Receiver::new("exec"),
+            receiver: ReceiverStats::new("exec"),
             key: distinct.next(ReceiverKey::of_program(words)),
             way: Way::Exec(Exec::new(words, RUN)),
             when: settings.when,

@@ -13,7 +13,7 @@ use super::notification::Rank;
 use super::outbox::{Kept, Outbox};
 use super::record::{self, Record};
 use crate::clock::Timestamp;
-use crate::report::{Event, Receiver};
+use crate::report::{Event, ReceiverStats};
 use crate::text::number;
 use crate::trust::{LocalFailure, files};
 
@@ -38,7 +38,7 @@ pub(super) struct HandOver<'a> {
 impl HandOver<'_> {
     /// Hands over tampering, drops changes, and names each receiver. Without any configured receiver everything stays
     /// where it is. Returns those that something is left for.
-    pub fn run(&self) -> Vec<Receiver> {
+    pub fn run(&self) -> Vec<ReceiverStats> {
         let keys = |below: &str| files::list(&self.directory.join(below)).unwrap_or_default();
         let known: BTreeSet<String> = self.known.iter().map(ReceiverKey::to_string).collect();
         let found: BTreeSet<String> = keys("outbox")
@@ -56,7 +56,7 @@ impl HandOver<'_> {
         left
     }
 
-    fn one(&self, key: &str) -> Result<Option<Receiver>, LocalFailure> {
+    fn one(&self, key: &str) -> Result<Option<ReceiverStats>, LocalFailure> {
         let outbox = self.directory.join("outbox").join(key);
         let mut record = Record::at(self.directory.join(record::DIRECTORY).join(key));
         let waiting = match files::exists(&outbox)? {
@@ -125,7 +125,7 @@ impl HandOver<'_> {
     }
 }
 
-fn leave(name: &str, count: usize) -> Receiver {
+fn leave(name: &str, count: usize) -> ReceiverStats {
     Event::new(
         Level::Warn,
         "notifications wait for a receiver that is not configured, and no other is",
@@ -133,7 +133,7 @@ fn leave(name: &str, count: usize) -> Receiver {
     .text("receiver", name)
     .number("waiting", number(count))
     .log();
-    let receiver = Receiver::new(name);
+    let receiver = ReceiverStats::new(name);
     receiver.waiting(count, Some(crate::clock::Clock::system().instant()));
     receiver
 }

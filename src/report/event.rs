@@ -12,7 +12,7 @@ use super::json::JsonObject;
 #[derive(Debug)]
 pub struct Event {
     level: Level,
-    told: String,
+    message: String,
     facts: Vec<(&'static str, Fact)>,
 }
 
@@ -24,10 +24,10 @@ enum Fact {
 
 impl Event {
     /// What happened.
-    pub fn new(level: Level, told: impl ToString) -> Event {
+    pub fn new(level: Level, message: impl ToString) -> Event {
         Event {
             level,
-            told: told.to_string(),
+            message: message.to_string(),
             facts: Vec::new(),
         }
     }
@@ -41,7 +41,7 @@ impl Event {
 
     /// A fact in words, where there is one.
     #[must_use]
-    pub fn maybe(self, key: &'static str, value: Option<impl ToString>) -> Event {
+    pub fn text_opt(self, key: &'static str, value: Option<impl ToString>) -> Event {
         match value {
             Some(value) => self.text(key, value),
             None => self,
@@ -63,7 +63,7 @@ impl Event {
                 &Record::builder()
                     .level(self.level)
                     .target("immuaudit")
-                    .args(format_args!("{}", self.told))
+                    .args(format_args!("{}", self.message))
                     .key_values(&facts)
                     .build(),
             );

@@ -1,8 +1,8 @@
 //! immuclient's and immugw's four gauges, exactly (protocol.md §7).
 
-use super::board::{Snapshot, Whole};
+use super::database_status::DatabaseStatus;
 use super::exposition::{Exposition, Labels, Type};
-use super::row::Row;
+use super::status_registry::{ServerStatus, Snapshot};
 use crate::audit::Verdict;
 use crate::clock::Timestamp;
 use crate::ledger::State;
@@ -44,8 +44,11 @@ const LEGACY: [(&str, &str, &str); 4] = [
 /// checked last. One in which there is nothing to check decides only where nothing else was checked: `defaultdb` stays empty in
 /// most installations that have databases of their own.
 pub fn legacy(text: &mut Exposition, snapshot: &Snapshot, prefix: Prefix) {
-    let whole = &snapshot.whole;
-    let rows = snapshot.rows.values().filter(|row| row.verdict.is_some());
+    let whole = &snapshot.server;
+    let rows = snapshot
+        .databases
+        .values()
+        .filter(|row| row.verdict.is_some());
     let decides = rows.max_by_key(|row| (badness(row), row.moment));
     let decides = decides.map(|row| Deciding {
         badness: badness(row),
@@ -61,7 +64,7 @@ pub fn legacy(text: &mut Exposition, snapshot: &Snapshot, prefix: Prefix) {
     };
     let labels = Labels::new(&[
         ("server_id", id.as_str()),
-        ("server_address", &snapshot.about.address),
+        ("server_address", &snapshot.instance.address),
     ]);
     let tx = |state: Option<State>, none: i128| state.map_or(none, |state| i128::from(state.tx));
     let result = match deciding.badness {
@@ -107,7 +110,7 @@ struct Deciding {
 }
 
 /// Returns the worst of the databases of which nothing is trusted, if there are any.
-fn untrusted(whole: &Whole) -> Option<Deciding> {
+fn untrusted(whole: &ServerStatus) -> Option<Deciding> {
     let badness = match whole.untrusted.worst? {
         Verdict::Tampered(_) => Badness::Tampered,
         verdict if verdict.is_proven() => Badness::New,
@@ -134,7 +137,7 @@ enum Badness {
     Tampered,
 }
 
-fn badness(row: &Row) -> Badness {
+fn badness(row: &DatabaseStatus) -> Badness {
     match row.verdict {
         _ if row.is_alarming() => Badness::Tampered,
         Some(Verdict::Consistent) => Badness::Good,
@@ -151,7 +154,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::ledger::Digest;
-    use crate::report::{About, Board, Untrusted};
+    use crate::report::{InstanceInfo, StatusRegistry, Untrusted};
     use crate::server::Calls;
     use crate::trust::Tampering;
 
@@ -159,7 +162,7 @@ mod tests {
     fn checked(rows: &[(&str, Verdict, u64)]) -> Snapshot {
         let clock = Clock::system();
         let (start, at) = (clock.instant(), Timestamp::from_unix(1_000_000));
-        let about = About {
+        let about = InstanceInfo {
             server: "s".into(),
             address: "h:3322".into(),
             interval: Duration::from_secs(300),
@@ -168,8 +171,8 @@ mod tests {
             config: String::new(),
             started: at,
         };
-        let mut snapshot = Board::new(about, Calls::new(clock)).snapshot();
-        snapshot.whole.identity = Some("id".into());
+        let mut snapshot = StatusRegistry::new(about, Calls::new(clock)).snapshot();
+        snapshot.server.identity = Some("id".into());
         for (order, (name, verdict, tx)) in (0..).zip(rows) {
             let row = row(
                 name,
@@ -178,14 +181,20 @@ mod tests {
                 start + Duration::from_millis(order),
                 at,
             );
-            snapshot.rows.insert((*name).into(), Arc::new(row));
+            snapshot.databases.insert((*name).into(), Arc::new(row));
         }
         snapshot
     }
 
-    fn row(name: &str, verdict: Verdict, tx: u64, moment: Instant, at: Timestamp) -> Row {
+    fn row(
+        name: &str,
+        verdict: Verdict,
+        tx: u64,
+        moment: Instant,
+        at: Timestamp,
+    ) -> DatabaseStatus {
         let hash = Digest::of(&[b"x"]);
-        let mut row = Row::new(name, moment);
+        let mut row = DatabaseStatus::new(name, moment);
         row.verdict = Some(verdict);
         row.checked = Some(at);
         row.shown = Some(State { tx, hash });
@@ -215,7 +224,7 @@ mod tests {
         }
         // nor do empty ones of which nothing was ever trusted
         let mut snapshot = checked(&[shop]);
-        snapshot.whole.untrusted = Untrusted {
+        snapshot.server.untrusted = Untrusted {
             worst: Some(Verdict::Empty),
             ..Untrusted::default()
         };

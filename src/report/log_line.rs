@@ -45,11 +45,11 @@ pub fn log_warnings(server: &str, outcome: &Outcome) {
 /// What a database's check ended in, and what else is worth telling of it.
 pub fn log_outcome(server: &str, outcome: &Outcome) {
     log_warnings(server, outcome);
-    let mut event = Event::new(level(outcome), told(outcome))
+    let mut event = Event::new(level(outcome), message_of(outcome))
         .text("server", server)
         .text("database", &outcome.database)
         .text("verdict", outcome.verdict.word())
-        .maybe("state_verdict", outcome.of_state.map(Verdict::word));
+        .text_opt("state_verdict", outcome.of_state.map(Verdict::word));
     let why = outcome.why();
     if !why.is_empty() {
         event = event.text("reason", why);
@@ -70,8 +70,8 @@ pub fn log_outcome(server: &str, outcome: &Outcome) {
     if outcome.verdict.is_tampering() {
         event = event
             .text("next_step", NEXT_STEP)
-            .maybe("close_command", outcome.alarm.as_ref().map(close_command))
-            .maybe(
+            .text_opt("close_command", outcome.alarm.as_ref().map(close_command))
+            .text_opt(
                 "adopt_command",
                 outcome.alarm.as_ref().and_then(adopt_command),
             );
@@ -79,10 +79,12 @@ pub fn log_outcome(server: &str, outcome: &Outcome) {
     if outcome.open_alarms > 0 {
         event = event.number("open_alarms", outcome.open_alarms as u64);
     }
-    event.maybe("not_written", outcome.unwritten.as_ref()).log();
+    event
+        .text_opt("not_written", outcome.unwritten.as_ref())
+        .log();
 }
 
-fn told(outcome: &Outcome) -> &'static str {
+fn message_of(outcome: &Outcome) -> &'static str {
     match outcome.verdict {
         Verdict::Tampered(_) => "TAMPERED",
         Verdict::FirstSeen => "trusted on first use",

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::board::Snapshot;
+use super::database_status::DatabaseStatus;
 use super::exposition::{Exposition, Labels, Type};
 use super::legacy::{Prefix, legacy};
 use super::peer_metrics;
 use super::process;
-use super::receivers::Counts;
-use super::row::Row;
+use super::receiver_stats::ReceiverStatsSnapshot;
+use super::status_registry::Snapshot;
 use crate::audit::Verdict;
 use crate::config::{REVISION, VERSION, build_time};
 
@@ -18,7 +18,7 @@ const A_DATABASE: usize = 2400;
 
 /// Everything that Prometheus is told.
 pub fn metrics(snapshot: &Snapshot, prefix: Prefix) -> String {
-    let mut text = Exposition::with_capacity(FIXED + A_DATABASE * snapshot.rows.len());
+    let mut text = Exposition::with_capacity(FIXED + A_DATABASE * snapshot.databases.len());
     legacy(&mut text, snapshot, prefix);
     databases(&mut text, snapshot);
     server(&mut text, snapshot);
@@ -27,14 +27,14 @@ pub fn metrics(snapshot: &Snapshot, prefix: Prefix) -> String {
     heartbeats(&mut text, snapshot);
     peer_metrics::metrics(&mut text, snapshot);
     build(&mut text, snapshot);
-    process::metrics(&mut text, snapshot.about.started);
+    process::metrics(&mut text, snapshot.instance.started);
     text.end()
 }
 
 fn databases(text: &mut Exposition, snapshot: &Snapshot) {
-    let server = Labels::new(&[("server", &snapshot.about.server)]);
-    let rows = snapshot.rows.values();
-    let rows: Vec<(Labels, &Row)> = rows
+    let server = Labels::new(&[("server", &snapshot.instance.server)]);
+    let rows = snapshot.databases.values();
+    let rows: Vec<(Labels, &DatabaseStatus)> = rows
         .map(|row| (server.clone().and("database", &row.database), &**row))
         .collect();
     let mut family = text.family(
@@ -80,7 +80,7 @@ fn databases(text: &mut Exposition, snapshot: &Snapshot) {
             }
         }
     }
-    let mut each = |name, kind, help, value: fn(&Row) -> u64| {
+    let mut each = |name, kind, help, value: fn(&DatabaseStatus) -> u64| {
         let mut family = text.family(name, kind, help);
         for (labels, row) in &rows {
             family.sample(labels, value(row));
@@ -155,8 +155,8 @@ fn databases(text: &mut Exposition, snapshot: &Snapshot) {
 }
 
 fn server(text: &mut Exposition, snapshot: &Snapshot) {
-    let whole = &snapshot.whole;
-    let labels = Labels::new(&[("server", &snapshot.about.server)]);
+    let whole = &snapshot.server;
+    let labels = Labels::new(&[("server", &snapshot.instance.server)]);
     let mut one = |name, kind, help, value: f64| {
         text.family(name, kind, help).sample(&labels, value);
     };
@@ -177,14 +177,14 @@ fn server(text: &mut Exposition, snapshot: &Snapshot) {
         "immuaudit_interval_seconds",
         Type::Gauge,
         "Time from one cycle to the next.",
-        snapshot.about.interval.as_secs_f64(),
+        snapshot.instance.interval.as_secs_f64(),
     );
     one(
         "immuaudit_sweep_period_seconds",
         Type::Gauge,
         "Time in which every value is to be read once; 0: that is not asked for.",
         snapshot
-            .about
+            .instance
             .values
             .sweep
             .unwrap_or_default()
@@ -194,7 +194,7 @@ fn server(text: &mut Exposition, snapshot: &Snapshot) {
         "immuaudit_databases",
         Type::Gauge,
         "Databases of which something is or was trusted, or that have alarms.",
-        snapshot.rows.len() as f64,
+        snapshot.databases.len() as f64,
     );
     one(
         "immuaudit_last_cycle_timestamp_seconds",
@@ -248,7 +248,7 @@ fn server(text: &mut Exposition, snapshot: &Snapshot) {
 }
 
 fn calls(text: &mut Exposition, snapshot: &Snapshot) {
-    let server = Labels::new(&[("server", &snapshot.about.server)]);
+    let server = Labels::new(&[("server", &snapshot.instance.server)]);
     let mut family = text.family(
         "immuaudit_call_duration_seconds",
         Type::Histogram,
@@ -268,7 +268,7 @@ fn calls(text: &mut Exposition, snapshot: &Snapshot) {
 }
 
 fn notifications(text: &mut Exposition, snapshot: &Snapshot) {
-    let mut each = |name, kind, help, value: fn(&Counts) -> u64| {
+    let mut each = |name, kind, help, value: fn(&ReceiverStatsSnapshot) -> u64| {
         let mut family = text.family(name, kind, help);
         for counts in &snapshot.notifications {
             family.sample(
@@ -345,12 +345,12 @@ fn build(text: &mut Exposition, snapshot: &Snapshot) {
         Type::Gauge,
         "1; the label is the SHA-256 of the effective settings.",
     )
-    .sample(&Labels::new(&[("sha256", &snapshot.about.config)]), 1);
+    .sample(&Labels::new(&[("sha256", &snapshot.instance.config)]), 1);
 }
 
 /// The longest that a loop in good health goes without progress: it sleeps for an interval, and
 /// waits for a call.
 pub fn patience(snapshot: &Snapshot) -> Duration {
-    let about = &snapshot.about;
+    let about = &snapshot.instance;
     about.interval.max(Duration::from_secs(60)) + 2 * about.call_timeout + Duration::from_secs(30)
 }

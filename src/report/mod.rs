@@ -1,20 +1,19 @@
 //! Telling people: log lines, a JSON object a database, plain lines, metrics and a page. Nothing
-//! here decides. What those who watch are shown is gathered on the `board`.
+//! here decides. What those who watch are shown is gathered on the `status_registry`.
 
 #![forbid(unsafe_code)]
 
 mod ago;
 mod alarm;
 mod alarm_summary;
-mod board;
 mod checkpoint;
 mod checkpoints;
 mod condition;
+mod database_status;
 mod event;
 mod exposition;
 mod json;
 mod legacy;
-mod located;
 mod log_line;
 mod logger;
 mod metrics;
@@ -26,8 +25,9 @@ mod plain;
 mod probes;
 mod process;
 mod progress;
-mod receivers;
-mod row;
+mod receiver_stats;
+mod status_registry;
+mod tamper_report;
 mod timeline;
 mod untrusted;
 mod values;
@@ -37,14 +37,13 @@ pub use alarm::{
     AlarmReport, adopt_command, alarm_line, alarm_lines, close_command, evidence_line, seen,
 };
 pub use alarm_summary::alarm_summary;
-pub use board::{About, Board, Snapshot};
 pub use checkpoint::checkpoint;
 pub use checkpoints::{checkpoint_text, checkpoints_text};
 pub use condition::{Condition, Facts};
+pub use database_status::DatabaseStatus;
 pub use event::Event;
 pub use json::{JsonObject, outcome_json, trouble_json, untrusted_json};
 pub use legacy::Prefix;
-pub use located::{Compared, Whereabouts, located_json, located_text};
 pub use log_line::{
     log_cycle, log_outcome, log_slow_cycle, log_swept, log_untrusted, log_values, log_warning,
     log_warnings,
@@ -54,10 +53,11 @@ pub use metrics::metrics;
 pub use overall::{Overall, UNDELIVERED, status_line};
 pub use page::{page, page_style};
 pub use peers::{PeerFetched, log_peer, peer_line, peer_record_json, peer_record_line};
-pub use plain::{complain, outcome_line, print, try_print};
+pub use plain::{outcome_line, print, print_error, try_print};
 pub use probes::{Health, livez, readyz, states_json, status_json, version_json};
 pub use progress::Bar;
-pub use receivers::{Counts, Receiver};
-pub use row::Row;
+pub use receiver_stats::{ReceiverStats, ReceiverStatsSnapshot};
+pub use status_registry::{InstanceInfo, Snapshot, StatusRegistry};
+pub use tamper_report::{Compared, TamperReport, tamper_report_json, tamper_report_text};
 pub use untrusted::{Said, Untrusted};
 pub use values::few_ranges;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::board::Snapshot;
 use super::condition::Condition;
 use super::metrics::patience;
-use super::receivers::Counts;
+use super::receiver_stats::ReceiverStatsSnapshot;
+use super::status_registry::Snapshot;
 use crate::text::counted;
 
 /// Age of a notification from which on it counts as undelivered: longer than a first try that times out and the
@@ -69,9 +69,12 @@ impl From<Condition> for Overall {
 
 /// Returns the condition of everything that a running auditor knows.
 pub fn overall(snapshot: &Snapshot) -> Overall {
-    let conditions = snapshot.rows.values().map(|row| row.facts().condition());
+    let conditions = snapshot
+        .databases
+        .values()
+        .map(|row| row.facts().condition());
     let worst = conditions.max().unwrap_or(Condition::Good);
-    let whole = &snapshot.whole;
+    let whole = &snapshot.server;
     if worst == Condition::Tampered || whole.untrusted.is_tampering() {
         Overall::Tampered
     } else if snapshot.stalled > patience(snapshot) {
@@ -91,7 +94,7 @@ pub fn overall(snapshot: &Snapshot) -> Overall {
 /// ended.
 pub fn status_line(snapshot: &Snapshot) -> String {
     let mut counts: BTreeMap<Condition, u64> = BTreeMap::new();
-    for row in snapshot.rows.values() {
+    for row in snapshot.databases.values() {
         *counts.entry(row.facts().condition()).or_default() += 1;
     }
     let mut line = overall(snapshot).title().to_owned();
@@ -102,13 +105,13 @@ pub fn status_line(snapshot: &Snapshot) -> String {
         };
         line.push_str(&format!("{separator}{counted} {}", condition.word()));
     }
-    if let Some(ended) = &snapshot.whole.ended {
+    if let Some(ended) = &snapshot.server.ended {
         line.push_str(&format!("; the last cycle ended at {ended}"));
     }
     line
 }
 
 /// Returns whether a receiver was not notified in time.
-pub fn is_undelivered(counts: &Counts) -> bool {
+pub fn is_undelivered(counts: &ReceiverStatsSnapshot) -> bool {
     counts.pending > 0 && counts.oldest > UNDELIVERED
 }

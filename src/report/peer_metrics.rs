@@ -1,7 +1,7 @@
 //! The metrics of peers.
 
-use super::board::Snapshot;
 use super::exposition::{Exposition, Labels, Type};
+use super::status_registry::Snapshot;
 use crate::audit::{PeerReport, Standing};
 use crate::clock::Timestamp;
 
@@ -10,7 +10,7 @@ pub(super) fn metrics(text: &mut Exposition, snapshot: &Snapshot) {
     if snapshot.peers.is_empty() {
         return;
     }
-    let server = Labels::new(&[("server", &snapshot.about.server)]);
+    let server = Labels::new(&[("server", &snapshot.instance.server)]);
     let mut family = text.family(
         "immuaudit_peer_last_fetch_timestamp_seconds",
         Type::Gauge,
@@ -21,7 +21,7 @@ pub(super) fn metrics(text: &mut Exposition, snapshot: &Snapshot) {
         family.sample(&server.clone().and("peer", &peer.peer), fetched);
     }
     let mut of_each: Vec<(Labels, &PeerReport)> = Vec::new();
-    for row in snapshot.rows.values() {
+    for row in snapshot.databases.values() {
         let database = server.clone().and("database", &row.database);
         let peers = row.peers.iter();
         of_each.extend(peers.map(|peer| (database.clone().and("peer", peer.peer.as_str()), peer)));
@@ -58,7 +58,7 @@ pub(super) fn metrics(text: &mut Exposition, snapshot: &Snapshot) {
         Type::Gauge,
         "1 where a peer's word could not be compared, or too few peers confirmed the database, for three intervals.",
     );
-    for row in snapshot.rows.values() {
+    for row in snapshot.databases.values() {
         let labels = server.clone().and("database", &row.database);
         family.sample(&labels, u8::from(row.peers_overdue));
     }

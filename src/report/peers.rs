@@ -87,6 +87,6 @@ pub fn log_peer(server: &str, peer: &PeerFetched) {
     Event::new(level, text)
         .text("server", server)
         .text("peer", &peer.peer)
-        .maybe("reason", peer.failure.as_ref())
+        .text_opt("reason", peer.failure.as_ref())
         .log();
 }

@@ -21,7 +21,7 @@ pub fn try_print(text: &str) -> io::Result<()> {
 }
 
 /// What is wrong, to stderr; where nobody takes that, the exit code still tells.
-pub fn complain(text: &str) {
+pub fn print_error(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 

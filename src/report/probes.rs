@@ -1,11 +1,11 @@
 //! Probes and machine-readable states, as JSON; the shapes of `/livez` and `/version` are
 //! immuclient's (protocol.md §7).
 
-use super::board::{About, Snapshot};
+use super::database_status::DatabaseStatus;
 use super::json::{JsonObject, peer_json};
 use super::metrics::patience;
 use super::overall::overall;
-use super::row::Row;
+use super::status_registry::{InstanceInfo, Snapshot};
 use crate::clock;
 use crate::ledger::encode_base64;
 
@@ -43,7 +43,7 @@ pub fn livez(snapshot: &Snapshot) -> Health {
 
 /// Is the first cycle done?
 pub fn readyz(snapshot: &Snapshot) -> Health {
-    match snapshot.whole.cycles {
+    match snapshot.server.cycles {
         0 => Health::Bad("the first cycle is not done yet".into()),
         _ => Health::Good,
     }
@@ -65,7 +65,7 @@ pub fn version_json() -> String {
 
 /// Everything that the status page says.
 pub fn status_json(snapshot: &Snapshot) -> String {
-    let (about, whole) = (&snapshot.about, &snapshot.whole);
+    let (about, whole) = (&snapshot.instance, &snapshot.server);
     JsonObject::new()
         .text("server", Some(&about.server))
         .text("server_address", Some(&about.address))
@@ -89,7 +89,7 @@ pub fn status_json(snapshot: &Snapshot) -> String {
         )
         .objects(
             "databases",
-            snapshot.rows.values().map(|row| database(row, about)),
+            snapshot.databases.values().map(|row| database(row, about)),
         )
         .objects(
             "notifications",
@@ -105,7 +105,7 @@ pub fn status_json(snapshot: &Snapshot) -> String {
         .end()
 }
 
-fn database(row: &Row, about: &About) -> JsonObject {
+fn database(row: &DatabaseStatus, about: &InstanceInfo) -> JsonObject {
     let chance = row
         .trusted
         .map(|state| (row.values).chance(&about.values, about.interval, state.tx, clock::now()));
@@ -139,7 +139,7 @@ fn database(row: &Row, about: &About) -> JsonObject {
 
 /// What is trusted now, for other auditors to compare with what they were shown.
 pub fn states_json(snapshot: &Snapshot) -> String {
-    let states = snapshot.rows.values().filter_map(|row| {
+    let states = snapshot.databases.values().filter_map(|row| {
         let state = row.trusted?;
         let signature = row.signature.as_ref().map(|signature| {
             let base64 = |bytes: &[u8]| Some(encode_base64(bytes));
@@ -156,8 +156,8 @@ pub fn states_json(snapshot: &Snapshot) -> String {
         )
     });
     JsonObject::new()
-        .text("server", Some(&snapshot.about.server))
-        .text("server_id", snapshot.whole.identity.as_deref())
+        .text("server", Some(&snapshot.instance.server))
+        .text("server_id", snapshot.server.identity.as_deref())
         .objects("states", states)
         .end()
 }
@@ -165,13 +165,13 @@ pub fn states_json(snapshot: &Snapshot) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Board, page};
+    use crate::report::{StatusRegistry, page};
     use crate::server::Calls;
     use std::time::Duration;
 
     #[test]
     fn a_loop_that_stands_still_fails_its_probe_and_is_told_by_the_page() {
-        let about = About {
+        let about = InstanceInfo {
             server: "s".into(),
             address: "127.0.0.1:3322".into(),
             interval: Duration::from_secs(300),
@@ -180,7 +180,8 @@ mod tests {
             config: String::new(),
             started: crate::clock::now(),
         };
-        let mut snapshot = Board::new(about, Calls::new(crate::clock::Clock::system())).snapshot();
+        let mut snapshot =
+            StatusRegistry::new(about, Calls::new(crate::clock::Clock::system())).snapshot();
         assert_eq!(livez(&snapshot), Health::Good);
         let not_ready = "the first cycle is not done yet".to_owned();
         assert_eq!(readyz(&snapshot), Health::Bad(not_ready));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use immuaudit::clock;
 use immuaudit::config::{Secret, Values};
-use immuaudit::report::About;
+use immuaudit::report::InstanceInfo;
 use immuaudit::server::{Endpoint, Login, Server};
 use immuaudit::stop::Stop;
 use immuaudit::trust::{LocalFailure, Location, Store};
@@ -36,8 +36,8 @@ pub fn location(dir: impl Into<PathBuf>) -> Location {
 }
 
 /// What the board says of the program, as in a test of the board alone.
-pub fn about() -> About {
-    About {
+pub fn about() -> InstanceInfo {
+    InstanceInfo {
         server: "tested".into(),
         address: "nowhere".into(),
         interval: Duration::from_secs(60),

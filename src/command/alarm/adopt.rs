@@ -6,7 +6,7 @@ use crate::clock;
 use crate::command::open::Failed;
 use crate::command::operator::{self, Consent};
 use crate::config::{AdoptConsent, Format, Settings};
-use crate::report::{close_command, complain, print};
+use crate::report::{close_command, print, print_error};
 use crate::text::Shown;
 use crate::trust::{Adopted, Adoption, LocalFailure, Store};
 
@@ -25,7 +25,7 @@ pub fn run(
     );
     if changes && report.alarm.is_open() {
         match json {
-            true => complain(&report.preview()), // stdout is for the result alone
+            true => print_error(&report.preview()), // stdout is for the result alone
             false => print(&report.preview()),
         }
         if consent == AdoptConsent::Ask {
@@ -33,7 +33,7 @@ pub fn run(
                 Consent::Given => {}
                 Consent::CannotAsk => return Err(Failed::NoConsent),
                 Consent::Refused => {
-                    complain(
+                    print_error(
                         "immuaudit: nothing was changed: the alarm is open, and the trusted state is as before",
                     );
                     return Ok(Exit::Incomplete);

@@ -8,7 +8,7 @@ mod show;
 use super::open::{self, Failed};
 use crate::audit::Exit;
 use crate::config::{AlarmTask, Settings};
-use crate::report::{AlarmReport, complain};
+use crate::report::{AlarmReport, print_error};
 use crate::trust::{Alarm, Store};
 
 /// Runs one subcommand.
@@ -28,7 +28,7 @@ pub fn run(settings: &Settings, task: &AlarmTask) -> Result<Exit, Failed> {
 /// have an open alarm on it, as in every check. The other databases' alarms are listed all the same.
 pub(super) fn readable(store: &Store, database: &str, exit: &mut Exit) -> Vec<Alarm> {
     store.all_alarms(database).unwrap_or_else(|failure| {
-        complain(&format!("immuaudit: {failure}"));
+        print_error(&format!("immuaudit: {failure}"));
         *exit = (*exit).max(match failure.hides_alarms() {
             true => Exit::Tampered,
             false => Exit::Local,

@@ -6,7 +6,7 @@ use crate::audit::Exit;
 use crate::clock;
 use crate::command::open::{self, Failed};
 use crate::config::Settings;
-use crate::report::{complain, try_print};
+use crate::report::{print_error, try_print};
 use crate::trust::Store;
 
 /// Writes what is trusted to stdout.
@@ -15,7 +15,7 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
     let file = store.export(clock::now())?;
     match try_print(String::from_utf8_lossy(&file).trim_end_matches('\n')) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            complain(&format!(
+            print_error(&format!(
                 "immuaudit: the export is not whole: stdout: {error}"
             ));
             Ok(Exit::Local)

@@ -4,7 +4,7 @@ use crate::audit::Exit;
 use crate::clock;
 use crate::command::open::{self, Failed};
 use crate::config::{Format, Settings};
-use crate::report::{JsonObject, complain, print};
+use crate::report::{JsonObject, print, print_error};
 use crate::text::shell_value;
 use crate::trust::Store;
 
@@ -13,7 +13,7 @@ pub fn run(settings: &Settings, database: &str) -> Result<Exit, Failed> {
     let store = Store::open_beside(&open::location(settings))?;
     let json = settings.report.format == Format::Json;
     let Some(trusted) = store.load(database)? else {
-        complain(&format!(
+        print_error(&format!(
             "immuaudit: {database}: nothing is trusted of it; immuaudit roots list shows what is"
         ));
         return Ok(Exit::Local);

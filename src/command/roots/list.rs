@@ -3,7 +3,7 @@
 use crate::audit::Exit;
 use crate::command::open::{self, Failed};
 use crate::config::{Format, Settings};
-use crate::report::{JsonObject, complain, log_warning, print};
+use crate::report::{JsonObject, log_warning, print, print_error};
 use crate::trust::{Store, Trusted};
 
 /// Shows what is trusted; databases of which nothing is are left out.
@@ -22,7 +22,7 @@ pub fn run(settings: &Settings) -> Result<Exit, Failed> {
             Ok(None) => {}
             Err(failure) => {
                 exit = Exit::Local;
-                complain(&format!("immuaudit: {failure}"));
+                print_error(&format!("immuaudit: {failure}"));
             }
         }
     }

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use crate::audit::Exit;
 use crate::command::open::{self, Failed};
 use crate::config::{AllInstances, Format, Settings};
-use crate::report::{JsonObject, complain, print};
+use crate::report::{JsonObject, print, print_error};
 use crate::trust::Store;
 
 /// What one auditor's `status` said.
@@ -119,7 +119,7 @@ fn tell(said: &Said, format: Format) {
         Format::Json => print(&said.text),
     }
     for line in said.errors.lines() {
-        complain(&format!("{name}: {line}"));
+        print_error(&format!("{name}: {line}"));
     }
 }
 

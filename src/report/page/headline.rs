@@ -1,16 +1,16 @@
 //! The headline: the condition of everything in a title and one or two sentences.
 
-use crate::report::board::Snapshot;
 use crate::report::condition::Condition;
+use crate::report::database_status::DatabaseStatus;
 use crate::report::overall::{Overall, is_undelivered};
-use crate::report::row::Row;
+use crate::report::status_registry::Snapshot;
 use crate::text::counted;
 
 /// Returns the sentences under the title.
 pub fn sentences(snapshot: &Snapshot, all: Overall) -> String {
-    let rows = || snapshot.rows.values();
+    let rows = || snapshot.databases.values();
     let total = rows().count();
-    let count = |select: &dyn Fn(&Row) -> bool| rows().filter(|row| select(row)).count();
+    let count = |select: &dyn Fn(&DatabaseStatus) -> bool| rows().filter(|row| select(row)).count();
     match all {
         Overall::Good => match total {
             0 => "No database has transactions yet.".into(),
@@ -37,7 +37,7 @@ pub fn sentences(snapshot: &Snapshot, all: Overall) -> String {
             let seconds = counted(snapshot.stalled.as_secs(), "second");
             format!("No progress for {seconds}.")
         }
-        Overall::Tampered => match count(&Row::is_alarming) {
+        Overall::Tampered => match count(&DatabaseStatus::is_alarming) {
             0 => "A database of which nothing is trusted yet contradicts itself.".into(),
             alarming => format!("{} an open alarm.", share_has(alarming, total)),
         },
@@ -46,8 +46,8 @@ pub fn sentences(snapshot: &Snapshot, all: Overall) -> String {
 
 /// Returns a sentence for each kind of fact that needs attention.
 fn attention(snapshot: &Snapshot) -> String {
-    let total = snapshot.rows.len();
-    let facts: Vec<_> = snapshot.rows.values().map(|row| row.facts()).collect();
+    let total = snapshot.databases.len();
+    let facts: Vec<_> = snapshot.databases.values().map(|row| row.facts()).collect();
     let mut sentences = Vec::new();
     let absent: u64 = facts.iter().map(|facts| facts.absent).sum();
     if absent > 0 {

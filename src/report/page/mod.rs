@@ -8,8 +8,8 @@ use ring::digest;
 
 use self::html::{escaped, put};
 use super::ago::ago;
-use super::board::Snapshot;
 use super::overall::{Overall, overall};
+use super::status_registry::Snapshot;
 use crate::clock::{self, Timestamp};
 use crate::ledger::encode_base64;
 use crate::text::{counted, counted_with};
@@ -25,7 +25,7 @@ pub fn page(snapshot: &Snapshot) -> String {
     let mut html = String::new();
     let all = overall(snapshot);
     let (title, text) = (all.title(), headline::sentences(snapshot, all));
-    let server = escaped(&snapshot.about.server);
+    let server = escaped(&snapshot.instance.server);
     put(
         &mut html,
         format_args!(
@@ -39,14 +39,14 @@ pub fn page(snapshot: &Snapshot) -> String {
             about(snapshot, now),
         ),
     );
-    if let Some(trouble) = &snapshot.whole.trouble {
+    if let Some(trouble) = &snapshot.server.trouble {
         put(
             &mut html,
             format_args!("<p>Last cycle: {}</p>\n", escaped(trouble)),
         );
     }
     if all == Overall::Tampered {
-        let rows = || snapshot.rows.values().filter(|row| row.is_alarming());
+        let rows = || snapshot.databases.values().filter(|row| row.is_alarming());
         if rows().any(|row| row.alarms_of_values) {
             html.push_str(VALUE_ALARM);
         }
@@ -101,13 +101,13 @@ const VALUE_ALARM: &str = "<section class=\"alarm\"><h2>A stored value is not wh
 
 /// Returns sentences about the server and the audit of it. The server is named once if its name is its address.
 fn about(snapshot: &Snapshot, now: Timestamp) -> String {
-    let about = &snapshot.about;
+    let about = &snapshot.instance;
     let mut text = format!("Server {}", escaped(&about.server));
     if about.server != about.address {
         text.push_str(&format!(" at {}", escaped(&about.address)));
     }
     text.push_str(&format!(", audited every {}.", interval(about.interval)));
-    if let Some(ended) = snapshot.whole.ended {
+    if let Some(ended) = snapshot.server.ended {
         let age = ago(now.since(ended));
         text.push_str(&format!(
             " The last cycle ended <time datetime=\"{ended}\">{age}</time>."

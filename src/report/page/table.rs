@@ -4,10 +4,10 @@ use super::html::{age, escaped, put};
 use crate::audit::Verdict;
 use crate::clock::Timestamp;
 use crate::report::ago::ago;
-use crate::report::board::{About, Snapshot};
 use crate::report::condition::Condition;
+use crate::report::database_status::DatabaseStatus;
 use crate::report::peers::peer_line;
-use crate::report::row::Row;
+use crate::report::status_registry::{InstanceInfo, Snapshot};
 use crate::report::timeline::{SLOTS, Shade};
 use crate::text::counted;
 
@@ -31,8 +31,8 @@ const LEGEND: &str = "<p class=\"dim\">Values read: the least share of the trans
 /// Appends the table, the worst database first; then the databases without a trusted state in one line.
 pub fn table(html: &mut String, snapshot: &Snapshot, now: Timestamp) {
     html.push_str("<h2 id=\"databases\">Databases</h2>\n");
-    let untrusted = &snapshot.whole.untrusted;
-    if snapshot.rows.is_empty() && untrusted.text.is_empty() {
+    let untrusted = &snapshot.server.untrusted;
+    if snapshot.databases.is_empty() && untrusted.text.is_empty() {
         html.push_str("<p>No database is known yet.</p>\n");
         return;
     }
@@ -41,14 +41,14 @@ pub fn table(html: &mut String, snapshot: &Snapshot, now: Timestamp) {
         put(html, format_args!("<th scope=\"col\">{name}</th>"));
     }
     html.push_str("</tr></thead><tbody>\n");
-    let mut rows: Vec<&Row> = snapshot.rows.values().map(|row| &**row).collect();
+    let mut rows: Vec<&DatabaseStatus> = snapshot.databases.values().map(|row| &**row).collect();
     rows.sort_by_key(|row| std::cmp::Reverse(row.facts().condition())); // stable: else by name
     let accuses = untrusted.is_tampering();
     if accuses {
         strangers(html, snapshot);
     }
     for row in rows {
-        self::row(html, row, &snapshot.about, now);
+        self::row(html, row, &snapshot.instance, now);
     }
     if !accuses {
         strangers(html, snapshot);
@@ -59,7 +59,7 @@ pub fn table(html: &mut String, snapshot: &Snapshot, now: Timestamp) {
 
 /// Appends the databases without a trusted state: one line for all of them.
 fn strangers(html: &mut String, snapshot: &Snapshot) {
-    let untrusted = &snapshot.whole.untrusted;
+    let untrusted = &snapshot.server.untrusted;
     if untrusted.text.is_empty() {
         return;
     }
@@ -80,7 +80,7 @@ fn strangers(html: &mut String, snapshot: &Snapshot) {
     );
 }
 
-fn row(html: &mut String, row: &Row, about: &About, now: Timestamp) {
+fn row(html: &mut String, row: &DatabaseStatus, about: &InstanceInfo, now: Timestamp) {
     let class = class(shade(row));
     let verdict = match row.is_audited {
         true => row.verdict.map_or("not checked yet", Verdict::word),
@@ -123,7 +123,7 @@ fn row(html: &mut String, row: &Row, about: &About, now: Timestamp) {
 }
 
 /// Returns the reason of the verdict and what else is to be said of a database, with a line for each peer, escaped.
-fn note(row: &Row, now: Timestamp) -> String {
+fn note(row: &DatabaseStatus, now: Timestamp) -> String {
     let mut parts = vec![row.why.clone()];
     parts.extend(row.facts().attention());
     match (&row.alarm, row.open_alarms) {
@@ -143,7 +143,7 @@ fn note(row: &Row, now: Timestamp) -> String {
 }
 
 /// Returns how much of the ledger's values was read, and when all of them were.
-fn values(row: &Row, now: Timestamp) -> String {
+fn values(row: &DatabaseStatus, now: Timestamp) -> String {
     let values = &row.values;
     let percent = (values.share(row.trusted) * 100.0).floor(); // no more than there is
     let mut text = match (percent < 1.0, values.covered) {
@@ -171,7 +171,7 @@ fn values(row: &Row, now: Timestamp) -> String {
 }
 
 /// Appends a day of quarters of an hour as a picture, and the same in words.
-fn picture(html: &mut String, row: &Row, now: Timestamp) {
+fn picture(html: &mut String, row: &DatabaseStatus, now: Timestamp) {
     let slots: Vec<(u64, Shade)> = row.timeline.day(now).collect();
     let quarters = |shade| slots.iter().filter(|(_, found)| *found == shade).count();
     put(
@@ -200,7 +200,7 @@ fn picture(html: &mut String, row: &Row, now: Timestamp) {
     html.push_str("</svg>");
 }
 
-fn shade(row: &Row) -> Shade {
+fn shade(row: &DatabaseStatus) -> Shade {
     match row.facts().condition() {
         Condition::Tampered => Shade::Bad,
         Condition::Unproven | Condition::Attention => Shade::Unclear,

@@ -3,27 +3,27 @@
 use super::compared::{not_held, word};
 use super::history::happened;
 use super::steps::steps;
-use super::{Compared, Whereabouts, unix};
-use crate::audit::{BrokenValues, Differences, Present};
+use super::{Compared, TamperReport, unix};
+use crate::audit::{BrokenValues, Differences, ServerView};
 use crate::locate::Window;
 use crate::report::json::JsonObject;
 use crate::text::Shown;
 
 /// The report as one JSON object.
-pub fn located_json(server: &str, found: &Whereabouts) -> String {
+pub fn tamper_report_json(server: &str, found: &TamperReport) -> String {
     let located = found.located.as_ref();
     let window = located.and_then(|located| match &located.present {
-        Present::Shows { window, .. } => Some(window),
+        ServerView::Shows { window, .. } => Some(window),
         _ => None,
     });
     let lost = located.and_then(|located| match &located.present {
-        Present::Shows { window, .. } => window.lost(),
-        Present::Emptied(lost) | Present::Vanished(lost) => Some(1..=lost.newest.state.tx),
+        ServerView::Shows { window, .. } => window.lost(),
+        ServerView::Emptied(lost) | ServerView::Vanished(lost) => Some(1..=lost.newest.state.tx),
         _ => None,
     });
     let newest = located.and_then(|located| match &located.present {
-        Present::Shows { window, .. } => Some(window.newest),
-        Present::Emptied(lost) | Present::Vanished(lost) => Some(lost.newest),
+        ServerView::Shows { window, .. } => Some(window.newest),
+        ServerView::Emptied(lost) | ServerView::Vanished(lost) => Some(lost.newest),
         _ => None,
     });
     let stands = window.and_then(|window| window.stands);

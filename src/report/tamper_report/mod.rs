@@ -10,11 +10,11 @@ use crate::audit::{BrokenValues, Differences, Exit, Located, MirrorDifferences, 
 use crate::clock::Timestamp;
 use crate::text::Shown;
 
-pub use json::located_json;
+pub use json::tamper_report_json;
 
 /// Everything that was found.
 #[derive(Debug)]
-pub struct Whereabouts {
+pub struct TamperReport {
     /// The database.
     pub database: String,
     /// What of its history stands; `None` where nobody was asked.
@@ -44,7 +44,7 @@ pub enum Compared {
     },
 }
 
-impl Whereabouts {
+impl TamperReport {
     /// How the program should end.
     pub fn exit(&self) -> Exit {
         let located = self.located.as_ref().map_or(Exit::Good, Located::exit);
@@ -86,7 +86,7 @@ impl Whereabouts {
 }
 
 /// The report for people.
-pub fn located_text(server: &str, found: &Whereabouts) -> String {
+pub fn tamper_report_text(server: &str, found: &TamperReport) -> String {
     let mut lines = vec![format!(
         "{} of server {server}",
         Shown::new(&found.database)

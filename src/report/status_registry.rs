@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::checkpoint::checkpoint;
+use super::database_status::DatabaseStatus;
 use super::peers::PeerFetched;
-use super::receivers::{Counts, Receiver};
-use super::row::Row;
+use super::receiver_stats::{ReceiverStats, ReceiverStatsSnapshot};
 use super::untrusted::Untrusted;
 use crate::audit::{Cycle, Exit, Outcome, Trouble, late_after};
 use crate::checkpoint::SignerKey;
@@ -35,7 +35,7 @@ pub const ERRORS: [&str; 5] = [
 
 /// What does not change while the program runs, but when its settings are read again.
 #[derive(Clone, Debug)]
-pub struct About {
+pub struct InstanceInfo {
     /// The server's configured name.
     pub server: String,
     /// Where it is, as `host:port`.
@@ -54,7 +54,7 @@ pub struct About {
 
 /// What is known of the server as a whole.
 #[derive(Clone, Debug)]
-pub struct Whole {
+pub struct ServerStatus {
     /// The identity that the first trusted state came with: one series, whatever the server sends.
     pub identity: Option<String>,
     /// Cycles ended.
@@ -85,17 +85,17 @@ pub struct Whole {
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     /// What changes with the settings alone.
-    pub about: Arc<About>,
+    pub instance: Arc<InstanceInfo>,
     /// Each database of which something is or was trusted, or that has alarms.
-    pub rows: BTreeMap<Arc<str>, Arc<Row>>,
+    pub databases: BTreeMap<Arc<str>, Arc<DatabaseStatus>>,
     /// The server as a whole.
-    pub whole: Whole,
+    pub server: ServerStatus,
     /// Calls to the server.
     pub calls: Counted,
     /// Notifications, receiver by receiver.
-    pub notifications: Vec<Counts>,
+    pub notifications: Vec<ReceiverStatsSnapshot>,
     /// Heartbeats, if there are any.
-    pub heartbeat: Option<Counts>,
+    pub heartbeat: Option<ReceiverStatsSnapshot>,
     /// When each peer answered last.
     pub peers: Vec<PeerFetched>,
     /// Since when the loop has made no progress.
@@ -104,36 +104,36 @@ pub struct Snapshot {
 
 /// The board. Clones share it.
 #[derive(Clone)]
-pub struct Board(Arc<Shared>);
+pub struct StatusRegistry(Arc<Shared>);
 
 struct Shared {
-    about: Mutex<Arc<About>>,
+    instance: Mutex<Arc<InstanceInfo>>,
     signer: Mutex<Option<Arc<SignerKey>>>,
     calls: Calls,
     written: Mutex<Written>,
-    notifications: Mutex<Vec<Receiver>>,
-    heartbeat: Mutex<Option<Receiver>>,
+    notifications: Mutex<Vec<ReceiverStats>>,
+    heartbeat: Mutex<Option<ReceiverStats>>,
 }
 
 struct Written {
-    rows: BTreeMap<Arc<str>, Arc<Row>>,
-    whole: Whole,
+    databases: BTreeMap<Arc<str>, Arc<DatabaseStatus>>,
+    server: ServerStatus,
     peers: Vec<PeerFetched>,
     progress: Instant,
 }
 
-impl Board {
+impl StatusRegistry {
     /// A board without rows.
-    pub fn new(about: About, calls: Calls) -> Board {
+    pub fn new(about: InstanceInfo, calls: Calls) -> StatusRegistry {
         let progress = calls.clock().instant();
         let errors = ERRORS.iter().map(|kind| (*kind, 0)).collect();
-        Board(Arc::new(Shared {
-            about: Mutex::new(Arc::new(about)),
+        StatusRegistry(Arc::new(Shared {
+            instance: Mutex::new(Arc::new(about)),
             signer: Mutex::default(),
             calls,
             written: Mutex::new(Written {
-                rows: BTreeMap::new(),
-                whole: Whole {
+                databases: BTreeMap::new(),
+                server: ServerStatus {
                     identity: None,
                     cycles: 0,
                     overruns: 0,
@@ -156,51 +156,51 @@ impl Board {
     }
 
     /// Takes over what other settings say.
-    pub fn change_settings(&self, about: About) {
-        *lock(&self.0.about) = Arc::new(about);
+    pub fn change_settings(&self, about: InstanceInfo) {
+        *lock(&self.0.instance) = Arc::new(about);
     }
 
-    fn about(&self) -> Arc<About> {
-        lock(&self.0.about).clone()
+    fn about(&self) -> Arc<InstanceInfo> {
+        lock(&self.0.instance).clone()
     }
 
     /// What an earlier run left: a row each, so that every known series is there from the start.
-    pub fn remember(
+    pub fn restore(
         &self,
         database: &str,
         trusted: Option<&Trusted>,
         open_alarms: usize,
         last: Option<&OutcomeRecord>,
     ) {
-        let mut row = Row::new(database, self.0.calls.clock().instant());
+        let mut row = DatabaseStatus::new(database, self.0.calls.clock().instant());
         row.trusted = trusted.map(|trusted| trusted.state);
         row.signature = trusted.and_then(|trusted| trusted.signature.clone());
         row.open_alarms = open_alarms;
         row.checked = last.map(|last| last.checked);
         row.proven = last.and_then(|last| last.proven);
         let mut written = self.written();
-        if written.whole.identity.is_none() {
-            written.whole.identity = trusted.and_then(|trusted| trusted.uuid.clone());
+        if written.server.identity.is_none() {
+            written.server.identity = trusted.and_then(|trusted| trusted.uuid.clone());
         }
-        written.rows.insert(database.into(), Arc::new(row));
+        written.databases.insert(database.into(), Arc::new(row));
     }
 
     /// Notes that the settings do not select a database that an earlier run left.
     pub fn note_unselected(&self, database: &str) {
-        if let Some(row) = self.written().rows.get_mut(database) {
+        if let Some(row) = self.written().databases.get_mut(database) {
             Arc::make_mut(row).is_audited = false;
         }
     }
 
     /// The kind of an open alarm that an earlier run left.
-    pub fn remember_alarm(&self, database: &str, kind: Tampering) {
-        if let Some(row) = self.written().rows.get_mut(database) {
+    pub fn restore_alarm(&self, database: &str, kind: Tampering) {
+        if let Some(row) = self.written().databases.get_mut(database) {
             Arc::make_mut(row).note_kind(kind);
         }
     }
 
     /// Who is notified, for their counts.
-    pub fn watch_receivers(&self, receivers: Vec<Receiver>) {
+    pub fn register_receivers(&self, receivers: Vec<ReceiverStats>) {
         *lock(&self.0.notifications) = receivers;
     }
 
@@ -210,7 +210,7 @@ impl Board {
     }
 
     /// Takes over the heartbeat's counts.
-    pub fn watch_heartbeat(&self, heartbeat: Option<Receiver>) {
+    pub fn register_heartbeat(&self, heartbeat: Option<ReceiverStats>) {
         *lock(&self.0.heartbeat) = heartbeat;
     }
 
@@ -228,13 +228,13 @@ impl Board {
         if outcome.is_stranger {
             return;
         }
-        let before = written.rows.get(outcome.database.as_str()).cloned();
+        let before = written.databases.get(outcome.database.as_str()).cloned();
         if outcome.is_gone() && before.is_none() {
             return; // the end of the cycle would remove it again
         }
         let mut row = match before {
-            Some(row) => Row::clone(&row),
-            None => Row::new(&outcome.database, moment),
+            Some(row) => DatabaseStatus::clone(&row),
+            None => DatabaseStatus::new(&outcome.database, moment),
         };
         row.take(outcome, now, moment);
         if outcome.asked && outcome.is_proven() {
@@ -249,16 +249,16 @@ impl Board {
                 checkpoint(names, state, outcome.signature.as_ref(), &key, at).into()
             });
         }
-        if let Some(errors) = written.whole.errors.get_mut(outcome.verdict.word()) {
+        if let Some(errors) = written.server.errors.get_mut(outcome.verdict.word()) {
             *errors += 1;
         }
         written
-            .rows
+            .databases
             .insert(outcome.database.as_str().into(), Arc::new(row));
     }
 
     /// How far an earlier run read a database's values.
-    pub fn remember_values(&self, progress: &Progress, acknowledged: &Acknowledged) {
+    pub fn restore_values(&self, progress: &Progress, acknowledged: &Acknowledged) {
         self.values(&progress.database, |_| {
             Values::remembered(progress, acknowledged)
         });
@@ -273,7 +273,7 @@ impl Board {
 
     fn values(&self, database: &str, change: impl FnOnce(Values) -> Values) {
         let mut written = self.written();
-        if let Some(row) = written.rows.get_mut(database) {
+        if let Some(row) = written.databases.get_mut(database) {
             let values = change(row.values);
             Arc::make_mut(row).values = values;
         }
@@ -284,7 +284,7 @@ impl Board {
     pub fn publish_cycle(&self, cycle: &Cycle, identity: Option<&str>) {
         let now = self.0.calls.clock().now();
         let mut written = self.written();
-        let whole = &mut written.whole;
+        let whole = &mut written.server;
         if whole.identity.is_none() && cycle.outcomes.iter().any(Outcome::is_proven) {
             whole.identity = Some(identity.unwrap_or("unknown").to_owned());
         }
@@ -311,7 +311,9 @@ impl Board {
         if whole.last_complete {
             whole.complete = Some(now);
         }
-        written.rows.retain(|database, _| !cycle.forgets(database));
+        written
+            .databases
+            .retain(|database, _| !cycle.forgets(database));
         written.progress = self.0.calls.clock().instant();
     }
 
@@ -327,11 +329,11 @@ impl Board {
             .iter()
             .map(|r| r.counts())
             .collect();
-        let heartbeat = lock(&self.0.heartbeat).as_ref().map(Receiver::counts);
+        let heartbeat = lock(&self.0.heartbeat).as_ref().map(ReceiverStats::counts);
         let written = self.written();
         let clock = self.0.calls.clock();
         let stalled = clock.since(written.progress.max(calls.last));
-        let mut rows = written.rows.clone();
+        let mut rows = written.databases.clone();
         let allowed = late_after(self.about().interval);
         for row in rows.values_mut() {
             let late = row.unproven_for(clock).filter(|time| *time > allowed);
@@ -340,9 +342,9 @@ impl Board {
             }
         }
         Snapshot {
-            about: self.about(),
-            rows,
-            whole: written.whole.clone(),
+            instance: self.about(),
+            databases: rows,
+            server: written.server.clone(),
             calls,
             notifications,
             heartbeat,

@@ -13,7 +13,7 @@ use crate::trust::Tampering;
 
 /// One database.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct DatabaseStatus {
     /// Its name.
     pub database: String,
     /// Whether the settings select it, so that checks of it are expected.
@@ -70,9 +70,9 @@ pub struct Row {
     pub timeline: Timeline,
 }
 
-impl Row {
-    pub(super) fn new(database: &str, now: Instant) -> Row {
-        Row {
+impl DatabaseStatus {
+    pub(super) fn new(database: &str, now: Instant) -> DatabaseStatus {
+        DatabaseStatus {
             database: database.into(),
             is_audited: true,
             verdict: None,

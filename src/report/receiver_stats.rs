@@ -7,7 +7,7 @@ use crate::clock::Clock;
 
 /// One receiver's count. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Receiver {
+pub struct ReceiverStats {
     name: Arc<str>,
     tally: Arc<Mutex<Tally>>,
 }
@@ -23,7 +23,7 @@ struct Tally {
 
 /// What was counted so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Counts {
+pub struct ReceiverStatsSnapshot {
     /// Which receiver, without what may be secret in its URL.
     pub receiver: String,
     /// Not delivered yet.
@@ -38,10 +38,10 @@ pub struct Counts {
     pub oldest: Duration,
 }
 
-impl Receiver {
+impl ReceiverStats {
     /// A receiver of which nothing is counted yet.
-    pub fn new(name: &str) -> Receiver {
-        Receiver {
+    pub fn new(name: &str) -> ReceiverStats {
+        ReceiverStats {
             name: name.into(),
             tally: Arc::default(),
         }
@@ -76,9 +76,9 @@ impl Receiver {
     }
 
     /// What was counted so far.
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> ReceiverStatsSnapshot {
         let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
-        Counts {
+        ReceiverStatsSnapshot {
             receiver: self.name.to_string(),
             pending: tally.pending,
             sent: tally.sent,

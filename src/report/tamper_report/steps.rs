@@ -1,11 +1,11 @@
 //! What to do next, once it is known what happened.
 
-use super::Whereabouts;
-use crate::audit::{Located, Lost, Present};
+use super::TamperReport;
+use crate::audit::{Located, Lost, ServerView};
 use crate::report::alarm::{adopt_command, close_command};
 use crate::text::shell_word;
 
-pub(super) fn lines(lines: &mut Vec<String>, located: &Located, found: &Whereabouts) {
+pub(super) fn lines(lines: &mut Vec<String>, located: &Located, found: &TamperReport) {
     let steps = steps(located, found);
     if steps.is_empty() {
         return;
@@ -16,24 +16,24 @@ pub(super) fn lines(lines: &mut Vec<String>, located: &Located, found: &Whereabo
     }
 }
 
-pub(super) fn steps(located: &Located, found: &Whereabouts) -> Vec<String> {
+pub(super) fn steps(located: &Located, found: &TamperReport) -> Vec<String> {
     let broken_values = found
         .values
         .as_ref()
         .is_some_and(|values| values.total() > 0);
     let name = shell_word(&located.database);
     let (whole, newest) = match &located.present {
-        Present::Shows { window, .. } => (window.is_whole(), window.newest),
-        Present::Emptied(Lost { newest, .. }) | Present::Vanished(Lost { newest, .. }) => {
+        ServerView::Shows { window, .. } => (window.is_whole(), window.newest),
+        ServerView::Emptied(Lost { newest, .. }) | ServerView::Vanished(Lost { newest, .. }) => {
             (false, *newest)
         }
-        Present::NothingTrusted => {
+        ServerView::NothingTrusted => {
             return vec!["see which databases are trusted here: immuaudit roots list".into()];
         }
-        Present::NotShown(_) => {
+        ServerView::NotShown(_) => {
             return vec!["see that the server answers, and ask again".into()];
         }
-        Present::Local(_) => return vec!["repair the auditor's own files first".into()],
+        ServerView::Local(_) => return vec!["repair the auditor's own files first".into()],
     };
     if whole && !broken_values {
         return match located.alarms.is_empty() {

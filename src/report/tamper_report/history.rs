@@ -1,6 +1,6 @@
 //! What of a history stands, what does not, since when, and how that is known.
 
-use crate::audit::{BrokenValues, Listed, Located, Present};
+use crate::audit::{BrokenValues, Listed, Located, ServerView};
 use crate::locate::{Undecided, Window};
 use crate::text::{Shown, counted};
 use crate::trust::{Alarm, Tampering};
@@ -12,7 +12,7 @@ pub(super) fn lines(lines: &mut Vec<String>, located: &Located, values: Option<&
     };
     section("What happened", vec![happened(&located.present, values).1]);
     match &located.present {
-        Present::Shows {
+        ServerView::Shows {
             window,
             listed,
             refused,
@@ -32,7 +32,7 @@ pub(super) fn lines(lines: &mut Vec<String>, located: &Located, values: Option<&
             }
             section("Proof", how);
         }
-        Present::Emptied(lost) | Present::Vanished(lost) => {
+        ServerView::Emptied(lost) | ServerView::Vanished(lost) => {
             section("Intact", vec!["nothing".into()]);
             let all = format!(
                 "transactions 1..{} are gone, audited {} to {}",
@@ -40,7 +40,7 @@ pub(super) fn lines(lines: &mut Vec<String>, located: &Located, values: Option<&
             );
             section("Rewritten or missing", vec![all]);
         }
-        Present::NotShown(_) | Present::NothingTrusted | Present::Local(_) => {}
+        ServerView::NotShown(_) | ServerView::NothingTrusted | ServerView::Local(_) => {}
     }
     if !located.alarms.is_empty() {
         let alarms = located.alarms.iter().map(alarm_line);
@@ -49,10 +49,13 @@ pub(super) fn lines(lines: &mut Vec<String>, located: &Located, values: Option<&
 }
 
 /// In a word, and in words.
-pub(super) fn happened(present: &Present, values: Option<&BrokenValues>) -> (&'static str, String) {
+pub(super) fn happened(
+    present: &ServerView,
+    values: Option<&BrokenValues>,
+) -> (&'static str, String) {
     let broken = values.is_some_and(|values| values.total() > 0);
     let (word, text) = match present {
-        Present::Shows { window, listed, .. } => match window {
+        ServerView::Shows { window, listed, .. } => match window {
             window if window.is_replaced() => (
                 "replaced",
                 "another history is shown, of which nothing that was trusted is a part",
@@ -87,16 +90,16 @@ pub(super) fn happened(present: &Present, values: Option<&BrokenValues>) -> (&'s
                 "not all that was trusted is proven, and nothing is proven to be rewritten",
             ),
         },
-        Present::Emptied(_) => ("emptied", "the database is there, without any transaction"),
-        Present::Vanished(_) => ("vanished", "the database is gone"),
-        Present::NothingTrusted => (
+        ServerView::Emptied(_) => ("emptied", "the database is there, without any transaction"),
+        ServerView::Vanished(_) => ("vanished", "the database is gone"),
+        ServerView::NothingTrusted => (
             "unknown",
             "nothing is trusted of this database here, so nothing can be located",
         ),
-        Present::NotShown(failure) => {
+        ServerView::NotShown(failure) => {
             return ("unknown", format!("the server shows no state: {failure}"));
         }
-        Present::Local(failure) => return ("unknown", format!("local failure: {failure}")),
+        ServerView::Local(failure) => return ("unknown", format!("local failure: {failure}")),
     };
     (word, text.into())
 }
