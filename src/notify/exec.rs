@@ -8,7 +8,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use super::Undelivered;
+use super::DeliveryError;
 use super::notification::Notification;
 use crate::clock::Clock;
 use crate::report::Event;
@@ -40,11 +40,11 @@ impl Exec {
         }
     }
 
-    pub fn deliver(&self, notification: &Notification) -> Result<(), Undelivered> {
+    pub fn deliver(&self, notification: &Notification) -> Result<(), DeliveryError> {
         let (program, arguments) = self
             .words
             .split_first()
-            .ok_or(Undelivered::new("no program"))?;
+            .ok_or(DeliveryError::new("no program"))?;
         let mut command = Command::new(program);
         command
             .args(arguments)
@@ -60,7 +60,7 @@ impl Exec {
         sys::isolate(&mut command);
         let mut child = command
             .spawn()
-            .map_err(|error| Undelivered::new(error.kind()))?;
+            .map_err(|error| DeliveryError::new(error.kind()))?;
         // where this is refused, the kernel chooses as it does
         let _ = fs::write(format!("/proc/{}/oom_score_adj", child.id()), KILLED_FIRST);
         let mut stderr = Stderr::of(&mut child);
@@ -93,7 +93,7 @@ impl Exec {
     }
 
     /// Its whole group ends with it.
-    fn wait(&self, child: &mut Child, stderr: &mut Stderr) -> Result<(), Undelivered> {
+    fn wait(&self, child: &mut Child, stderr: &mut Stderr) -> Result<(), DeliveryError> {
         let until = Clock::system().instant() + self.time;
         let ended = loop {
             if sys::has_ended(child) {
@@ -109,11 +109,14 @@ impl Exec {
         stderr.read();
         let status = child
             .wait()
-            .map_err(|error| Undelivered::new(error.kind()))?;
+            .map_err(|error| DeliveryError::new(error.kind()))?;
         match (ended, status.success()) {
             (true, true) => Ok(()),
-            (true, false) => Err(Undelivered::new(status)),
-            (false, _) => Err(Undelivered::new(format!("not done within {:?}", self.time))),
+            (true, false) => Err(DeliveryError::new(status)),
+            (false, _) => Err(DeliveryError::new(format!(
+                "not done within {:?}",
+                self.time
+            ))),
         }
     }
 }
@@ -168,7 +171,7 @@ impl Stderr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notify::notification::Rank;
+    use crate::notify::notification::Priority;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
@@ -186,8 +189,8 @@ mod tests {
         let exec = Exec::new(&[script.display().to_string()], Duration::from_secs(4));
         let notification = Notification {
             id: "1".into(),
-            rank: Rank::Change,
-            topic: String::new(),
+            priority: Priority::Change,
+            dedup_key: String::new(),
             body: "{}".into(),
         };
         let why = exec.deliver(&notification).unwrap_err().why;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Undelivered;
+use super::DeliveryError;
 use crate::clock::Clock;
 use crate::config::HeartbeatSettings;
 use crate::http::Client;
@@ -28,14 +28,14 @@ impl Ping {
     }
 
     /// One try.
-    pub fn send(&self) -> Result<(), Undelivered> {
+    pub fn send(&self) -> Result<(), DeliveryError> {
         match self.0.get().call() {
             Ok(answer) if answer.status().is_success() => Ok(()),
             Ok(answer) => {
                 let status = answer.status().as_u16();
-                Err(Undelivered::new(self.0.refused(status)))
+                Err(DeliveryError::new(self.0.refused(status)))
             }
-            Err(error) => Err(Undelivered::new(self.0.why(&error))),
+            Err(error) => Err(DeliveryError::new(self.0.why(&error))),
         }
     }
 }
@@ -53,7 +53,7 @@ impl Heartbeat {
                         receiver.sent();
                         log::debug!("heartbeat");
                     }
-                    Err(Undelivered { why, .. }) => {
+                    Err(DeliveryError { why, .. }) => {
                         receiver.failed();
                         log::warn!("heartbeat: {why}");
                     }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::notification::{Notification, Rank};
+use super::notification::{Notification, Priority};
 use super::outbox::Kept;
 
 /// One notification that waits.
@@ -30,12 +30,12 @@ impl Item {
     }
 
     pub fn is_change(&self) -> bool {
-        self.kept.notification.rank == Rank::Change
+        self.kept.notification.priority == Priority::Change
     }
 
     pub fn is_about(&self, notification: &Notification) -> bool {
         let own = &self.kept.notification;
-        (own.rank, &own.topic) == (notification.rank, &notification.topic)
+        (own.priority, &own.dedup_key) == (notification.priority, &notification.dedup_key)
     }
 
     /// Returns whether it is about the same database, or about the same of none.
@@ -43,7 +43,7 @@ impl Item {
         let own = &self.kept.notification;
         match (own.database(), notification.database()) {
             (Some(own), Some(other)) => own == other,
-            (None, None) => own.topic == notification.topic,
+            (None, None) => own.dedup_key == notification.dedup_key,
             _ => false,
         }
     }

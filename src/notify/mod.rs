@@ -1,14 +1,14 @@
 //! Notifications: who is told of tampering and of changes, and how that is made sure of.
 //!
-//! `notification` is what is told, `outbox` keeps it on disk, `courier` delivers what one receiver is
+//! `notification` is what is told, `outbox` keeps it on disk, `delivery` delivers what one receiver is
 //! due in a thread of its own, `identity` is what outboxes are filed under, `record` what a receiver was notified of,
 //! `stranded` hands over what waits for receivers that are gone, `outage` and `reachability` fold an outage
-//! of a server into one notification, `untrusted` decides when one of all databases of which nothing is trusted is due, `way` is
-//! one of `post` and `exec`, `heartbeat` is silence's alarm.
+//! of a server into one notification, `untrusted` decides when one of all databases of which nothing is trusted is due, `sink` is
+//! one of `webhook` and `exec`, `heartbeat` is silence's alarm.
 
 #![forbid(unsafe_code)]
 
-mod courier;
+mod delivery;
 mod disagreements;
 mod exec;
 mod heartbeat;
@@ -18,17 +18,17 @@ mod notification;
 mod notifier;
 mod outage;
 mod outbox;
-mod post;
 mod queue;
 mod reachability;
 mod record;
+mod sink;
 mod stranded;
 mod untrusted;
-mod way;
+mod webhook;
 
 use std::time::Duration;
 
-pub use courier::Undone;
+pub use delivery::PendingDeliveries;
 pub use notifier::{Notifier, Tested};
 pub use outbox::waiting_since;
 
@@ -36,16 +36,24 @@ use crate::trust::Alarm;
 
 /// A try that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Undelivered {
+pub struct DeliveryError {
     /// Why, without anything secret.
     pub why: String,
     /// How long the receiver asks to be left alone.
     pub retry_after: Option<Duration>,
 }
 
-impl Undelivered {
-    fn new(why: impl ToString) -> Undelivered {
-        Undelivered {
+impl std::error::Error for DeliveryError {}
+
+impl std::fmt::Display for DeliveryError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl DeliveryError {
+    fn new(why: impl ToString) -> DeliveryError {
+        DeliveryError {
             why: why.to_string(),
             retry_after: None,
         }

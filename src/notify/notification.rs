@@ -15,7 +15,7 @@ use crate::trust::Alarm;
 
 /// How much it matters; the earlier goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Rank {
+pub enum Priority {
     /// Never given up.
     Tampering,
     /// Everything else.
@@ -28,9 +28,9 @@ pub struct Notification {
     /// The same on each try, and for each receiver.
     pub id: String,
     /// How much it matters.
-    pub rank: Rank,
+    pub priority: Priority,
     /// Notifications of the same topic tell of the same again.
-    pub topic: String,
+    pub dedup_key: String,
     /// One JSON object.
     pub body: String,
 }
@@ -84,12 +84,12 @@ impl Notification {
         let finding = outcome.alarm.as_ref().map_or("", |alarm| alarm.id.as_str());
         Notification {
             id,
-            rank: if tampered {
-                Rank::Tampering
+            priority: if tampered {
+                Priority::Tampering
             } else {
-                Rank::Change
+                Priority::Change
             },
-            topic: topic(&outcome.database, finding),
+            dedup_key: dedup_key(&outcome.database, finding),
             body,
         }
     }
@@ -123,8 +123,8 @@ impl Notification {
             .end();
         Notification {
             id,
-            rank: Rank::Tampering,
-            topic: topic(&alarm.database, &alarm.id),
+            priority: Priority::Tampering,
+            dedup_key: dedup_key(&alarm.database, &alarm.id),
             body,
         }
     }
@@ -152,8 +152,8 @@ impl Notification {
             .end();
         Notification {
             id,
-            rank: Rank::Change,
-            topic: short(Digest::of(&[b"reachability"])),
+            priority: Priority::Change,
+            dedup_key: short(Digest::of(&[b"reachability"])),
             body,
         }
     }
@@ -176,11 +176,11 @@ impl Notification {
             .end();
         Notification {
             id: id.to_owned(),
-            rank: match untrusted.is_tampering() {
-                true => Rank::Tampering,
-                false => Rank::Change,
+            priority: match untrusted.is_tampering() {
+                true => Priority::Tampering,
+                false => Priority::Change,
             },
-            topic: short(Digest::of(&[b"untrusted"])),
+            dedup_key: short(Digest::of(&[b"untrusted"])),
             body,
         }
     }
@@ -194,8 +194,8 @@ impl Notification {
             .end();
         Notification {
             id,
-            rank: Rank::Change,
-            topic: String::new(),
+            priority: Priority::Change,
+            dedup_key: String::new(),
             body,
         }
     }
@@ -266,7 +266,7 @@ pub fn standing(verdict: &str) -> &str {
     }
 }
 
-fn topic(database: &str, alarm: &str) -> String {
+fn dedup_key(database: &str, alarm: &str) -> String {
     short(Digest::of(&[database.as_bytes(), b"\0", alarm.as_bytes()]))
 }
 

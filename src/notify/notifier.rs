@@ -4,18 +4,18 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
-use super::courier::{Courier, Noted, Undone};
+use super::delivery::{DeliveryWorker, Noted, PendingDeliveries};
 use super::disagreements::Disagreements;
 use super::exec::Exec;
 use super::heartbeat::{Heartbeat, Ping};
 use super::identity::{Distinct, ReceiverKey};
-use super::notification::{Notification, Rank, fresh_id, standing};
+use super::notification::{Notification, Priority, fresh_id, standing};
 use super::outage::Outage;
-use super::post::Post;
+use super::sink::Sink;
 use super::stranded::HandOver;
 use super::untrusted::Notified;
-use super::way::Way;
-use super::{OpenAlarms, Undelivered};
+use super::webhook::WebhookSink;
+use super::{DeliveryError, OpenAlarms};
 use crate::audit::{Cycle, Exit, Outcome};
 use crate::clock::{self, Clock};
 use crate::config::{NotifySettings, WatchSettings, When};
@@ -36,7 +36,7 @@ const EACH: usize = 10;
 pub struct Notifier {
     server: String,
     /// Each courier, and when its receiver is notified.
-    couriers: Vec<(Courier, When)>,
+    workers: Vec<(DeliveryWorker, When)>,
     receivers: Vec<ReceiverStats>,
     heartbeat: Option<(Heartbeat, ReceiverStats)>,
     /// The last check of each database of which something is trusted.
@@ -51,7 +51,7 @@ pub struct Tested {
     /// The receiver.
     pub receiver: String,
     /// `Err`: why it was not taken.
-    pub delivered: Result<(), Undelivered>,
+    pub delivered: Result<(), DeliveryError>,
 }
 
 impl Notifier {
@@ -64,25 +64,25 @@ impl Notifier {
         outcomes: &[OutcomeRecord],
         open: &OpenAlarms,
     ) -> Notifier {
-        let (mut couriers, mut receivers, mut keys) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut workers, mut receivers, mut keys) = (Vec::new(), Vec::new(), Vec::new());
         let now = clock::now();
         for configured in configured(&settings.notify) {
             let Configured {
                 receiver,
                 key,
-                way,
+                sink,
                 when,
             } = configured;
             receivers.push(receiver.clone());
-            let courier = Courier::start(directory, &key, receiver, way, open);
-            catch_up(server, &courier, &open.alarms);
-            couriers.push((courier, when));
+            let worker = DeliveryWorker::start(directory, &key, receiver, sink, open);
+            catch_up(server, &worker, &open.alarms);
+            workers.push((worker, when));
             keys.push(key);
         }
         let left = HandOver {
             directory,
             known: &keys,
-            couriers: couriers.iter().map(|(courier, _)| courier).collect(),
+            workers: workers.iter().map(|(worker, _)| worker).collect(),
             open,
             now,
         };
@@ -106,7 +106,7 @@ impl Notifier {
         });
         Notifier {
             server: server.to_owned(),
-            couriers,
+            workers,
             receivers,
             heartbeat,
             last: last.collect(),
@@ -128,7 +128,7 @@ impl Notifier {
 
     /// Takes a database's check. A change that all databases of the server may share waits for the end of the cycle.
     pub fn outcome(&mut self, outcome: &Outcome) {
-        if self.couriers.is_empty() || outcome.is_stranger {
+        if self.workers.is_empty() || outcome.is_stranger {
             return;
         }
         let before = self.last.get(&outcome.database);
@@ -146,8 +146,8 @@ impl Notifier {
         };
         // a warning is news of its own
         let has_more = !outcome.opened.is_empty() || !outcome.warnings.is_empty();
-        if notification.rank == Rank::Tampering || has_more || !is_news {
-            return self.give(&notification, noted, is_news);
+        if notification.priority == Priority::Tampering || has_more || !is_news {
+            return self.enqueue(&notification, noted, is_news);
         }
         self.give_to(When::EveryCheck, &notification);
         if let Some(alone) = self.outage.hold(&before, outcome, notification) {
@@ -156,24 +156,24 @@ impl Notifier {
     }
 
     /// Gives a notification to the receivers that it is for; `is_news`: it is one of more than another check.
-    fn give(&self, notification: &Notification, noted: Noted, is_news: bool) {
-        for (courier, when) in &self.couriers {
+    fn enqueue(&self, notification: &Notification, noted: Noted, is_news: bool) {
+        for (worker, when) in &self.workers {
             let is_due = match when {
                 When::EveryCheck => true,
                 When::Changes => is_news,
-                When::Tampering => is_news && notification.rank == Rank::Tampering,
+                When::Tampering => is_news && notification.priority == Priority::Tampering,
             };
             if is_due {
-                courier.give(notification.clone(), noted);
+                worker.enqueue(notification.clone(), noted);
             }
         }
     }
 
     /// Gives a notification of a change to the receivers with this setting.
     fn give_to(&self, setting: When, notification: &Notification) {
-        let couriers = self.couriers.iter().filter(|(_, when)| *when == setting);
-        for (courier, _) in couriers {
-            courier.give(notification.clone(), Noted::Nothing);
+        let workers = self.workers.iter().filter(|(_, when)| *when == setting);
+        for (worker, _) in workers {
+            worker.enqueue(notification.clone(), Noted::Nothing);
         }
     }
 
@@ -185,7 +185,7 @@ impl Notifier {
     }
 
     fn has_every_check(&self) -> bool {
-        let mut whens = self.couriers.iter().map(|(_, when)| when);
+        let mut whens = self.workers.iter().map(|(_, when)| when);
         whens.any(|when| *when == When::EveryCheck)
     }
 
@@ -202,7 +202,7 @@ impl Notifier {
             heartbeat.beat();
         }
         self.last.retain(|database, _| !cycle.forgets(database));
-        if !self.couriers.is_empty() {
+        if !self.workers.is_empty() {
             self.untrusted(cycle);
         }
     }
@@ -222,17 +222,13 @@ impl Notifier {
         let accusation = self.untrusted.id().filter(|_| untrusted.is_tampering());
         if let Some(id) = accusation {
             // each receiver once, one that was added since too
-            for (courier, _) in self
-                .couriers
-                .iter()
-                .filter(|(courier, _)| !courier.has_id(id))
-            {
-                courier.give(of(id), Noted::Id);
+            for (worker, _) in self.workers.iter().filter(|(worker, _)| !worker.has_id(id)) {
+                worker.enqueue(of(id), Noted::Id);
             }
         }
         let is_again = news.is_none() && untrusted.unproven > 0 && self.has_every_check();
         if is_again || (news.is_some() && accusation.is_none()) {
-            self.give(&of(&fresh_id()), Noted::Nothing, news.is_some());
+            self.enqueue(&of(&fresh_id()), Noted::Nothing, news.is_some());
         }
         // last: after a kill it is notified of twice, and not never
         if news.is_some() || fewer {
@@ -246,8 +242,8 @@ impl Notifier {
     pub fn flush(&mut self) {
         self.release(None);
         let begin = Clock::system().instant();
-        for (courier, _) in &self.couriers {
-            courier.flush(begin);
+        for (worker, _) in &self.workers {
+            worker.flush(begin);
         }
         if let Some((heartbeat, _)) = &self.heartbeat {
             heartbeat.flush(begin + BEAT);
@@ -255,11 +251,9 @@ impl Notifier {
     }
 
     /// Begins no further try before such a program ends. Returns what waits for the next one.
-    pub fn close(&self) -> Vec<Undone> {
-        let couriers = self.couriers.iter();
-        couriers
-            .filter_map(|(courier, _)| courier.close())
-            .collect()
+    pub fn close(&self) -> Vec<PendingDeliveries> {
+        let workers = self.workers.iter();
+        workers.filter_map(|(worker, _)| worker.close()).collect()
     }
 
     /// Delivers by `deliver` what is due at a time, in place of the couriers' threads: for a test that is the receivers
@@ -268,10 +262,10 @@ impl Notifier {
     pub fn step(
         &self,
         now: std::time::Instant,
-        deliver: &mut dyn FnMut(&str, &str) -> Result<(), Undelivered>,
+        deliver: &mut dyn FnMut(&str, &str) -> Result<(), DeliveryError>,
     ) {
-        for (courier, _) in &self.couriers {
-            courier.step(now, deliver);
+        for (worker, _) in &self.workers {
+            worker.step(now, deliver);
         }
     }
 
@@ -279,9 +273,9 @@ impl Notifier {
     pub fn test(server: &str, settings: &WatchSettings) -> Vec<Tested> {
         let notification = Notification::test(server, clock::now());
         let configured = configured(&settings.notify).into_iter();
-        let tested = configured.map(|Configured { receiver, way, .. }| Tested {
+        let tested = configured.map(|Configured { receiver, sink, .. }| Tested {
             receiver: receiver.name().to_owned(),
-            delivered: way.deliver(&notification),
+            delivered: sink.deliver(&notification),
         });
         let ping = ping(settings).map(|ping| Tested {
             receiver: HEARTBEAT.to_owned(),
@@ -319,9 +313,9 @@ impl Notifier {
 
 /// Notifies a receiver of the open alarms that it has no record of: one that was added, or whose address was corrected,
 /// since they were found, and all if a kill came between the alarm and its notification.
-fn catch_up(server: &str, courier: &Courier, open: &[Alarm]) {
+fn catch_up(server: &str, worker: &DeliveryWorker, open: &[Alarm]) {
     let mut by_database: BTreeMap<&str, Vec<Alarm>> = BTreeMap::new();
-    for alarm in open.iter().filter(|alarm| !courier.knows(alarm)) {
+    for alarm in open.iter().filter(|alarm| !worker.knows(alarm)) {
         let alarms = by_database.entry(&alarm.database).or_default();
         alarms.push(alarm.clone());
     }
@@ -336,7 +330,7 @@ fn catch_up(server: &str, courier: &Courier, open: &[Alarm]) {
             };
             let told = alarms.get(index..end).unwrap_or_default();
             let notification = Notification::of_alarm(server, alarm, told.len().saturating_sub(1));
-            courier.give(notification, Noted::Alarms(told));
+            worker.enqueue(notification, Noted::Alarms(told));
         }
     }
 }
@@ -365,7 +359,7 @@ fn ping(settings: &WatchSettings) -> Option<Ping> {
 struct Configured {
     receiver: ReceiverStats,
     key: ReceiverKey,
-    way: Way,
+    sink: Sink,
     when: When,
 }
 
@@ -384,7 +378,7 @@ fn configured(settings: &NotifySettings) -> Vec<Configured> {
         all.push(Configured {
             receiver: ReceiverStats::new(&name),
             key: distinct.next(key),
-            way: Way::Post(Box::new(Post::new(webhook, TRY))),
+            sink: Sink::Webhook(Box::new(WebhookSink::new(webhook, TRY))),
             when: webhook.when,
         });
     }
@@ -392,7 +386,7 @@ fn configured(settings: &NotifySettings) -> Vec<Configured> {
         all.push(Configured {
             receiver: ReceiverStats::new("exec"),
             key: distinct.next(ReceiverKey::of_program(words)),
-            way: Way::Exec(Exec::new(words, RUN)),
+            sink: Sink::Exec(Exec::new(words, RUN)),
             when: settings.when,
         });
     }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::notification::{Notification, Rank};
+use super::notification::{Notification, Priority};
 use crate::clock::Timestamp;
 use crate::trust::LocalFailure;
 use crate::trust::fault::Kind;
@@ -78,14 +78,17 @@ impl Outbox {
 
     fn path(&self, kept: &Kept) -> PathBuf {
         let Notification {
-            id, rank, topic, ..
+            id,
+            priority,
+            dedup_key,
+            ..
         } = &kept.notification;
-        let rank = match rank {
-            Rank::Tampering => "tampering",
-            Rank::Change => "change",
+        let priority = match priority {
+            Priority::Tampering => "tampering",
+            Priority::Change => "change",
         };
         self.directory
-            .join(format!("{:020}-{rank}-{topic}-{id}", kept.sequence))
+            .join(format!("{:020}-{priority}-{dedup_key}-{id}", kept.sequence))
     }
 }
 
@@ -110,17 +113,18 @@ pub fn waiting_since(directory: &Path, before: Timestamp) -> u64 {
 /// Returns whether a file has the name of a notification: sequence, rank, topic and ID.
 fn is_notification(name: &str) -> bool {
     let ranks = ["tampering", "change"];
-    let rank = name.split('-').nth(1);
-    name.split('-').count() == 4 && rank.is_some_and(|rank| ranks.contains(&rank))
+    let priority = name.split('-').nth(1);
+    name.split('-').count() == 4 && priority.is_some_and(|priority| ranks.contains(&priority))
 }
 
 /// What is none of ours is left alone.
 fn read(directory: &Path, name: &str) -> Option<Kept> {
     let mut parts = name.split('-');
-    let (sequence, rank, topic, id) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let rank = match rank {
-        "tampering" => Rank::Tampering,
-        "change" => Rank::Change,
+    let (sequence, priority, dedup_key, id) =
+        (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let priority = match priority {
+        "tampering" => Priority::Tampering,
+        "change" => Priority::Change,
         _ => return None,
     };
     let bytes = files::read(&directory.join(name), MOST).ok()??;
@@ -129,8 +133,8 @@ fn read(directory: &Path, name: &str) -> Option<Kept> {
         sequence: sequence.parse().unwrap_or_default(),
         notification: Notification {
             id: id.to_owned(),
-            rank,
-            topic: topic.to_owned(),
+            priority,
+            dedup_key: dedup_key.to_owned(),
             body,
         },
     })

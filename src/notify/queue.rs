@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::item::{Gone, Item};
-use super::notification::{Notification, Rank};
+use super::notification::{Notification, Priority};
 use super::outbox::Kept;
 
 /// The first wait after a failure, and the longest.
@@ -22,18 +22,21 @@ pub(super) struct Queue {
     /// The receiver asked to be left alone until then, whatever there is to deliver.
     paused: Option<Instant>,
     /// Rank and topic of the one that is under way.
-    under_way: Option<(Rank, String)>,
+    under_way: Option<(Priority, String)>,
 }
 
 impl Queue {
     /// Returns whether a notification of tampering of the same topic waits already, or is under way. The first of a
     /// finding stays.
     pub fn tells(&self, notification: &Notification) -> bool {
-        let is_under_way = self.under_way.as_ref().is_some_and(|(rank, topic)| {
-            (rank, topic) == (&notification.rank, &notification.topic)
-        });
+        let is_under_way = self
+            .under_way
+            .as_ref()
+            .is_some_and(|(priority, dedup_key)| {
+                (priority, dedup_key) == (&notification.priority, &notification.dedup_key)
+            });
         let is_told = is_under_way || self.same(notification).is_some();
-        notification.rank == Rank::Tampering && is_told
+        notification.priority == Priority::Tampering && is_told
     }
 
     /// Adds a notification. Returns those that it replaces or displaces.
@@ -59,7 +62,7 @@ impl Queue {
     /// Takes out the changes that a finding of tampering leaves behind: delivered after it, for tampering goes first, they
     /// would say that all is well again.
     pub fn take_outdated(&mut self, notification: &Notification) -> Vec<Gone> {
-        if notification.rank != Rank::Tampering {
+        if notification.priority != Priority::Tampering {
             return Vec::new();
         }
         let is_outdated = |item: &Item| item.is_change() && item.is_of_subject(notification);
@@ -87,11 +90,12 @@ impl Queue {
             .iter()
             .enumerate()
             .filter(|(_, item)| item.due <= now);
-        let first = due.min_by_key(|(_, item)| (item.kept.notification.rank, item.kept.sequence));
+        let first =
+            due.min_by_key(|(_, item)| (item.kept.notification.priority, item.kept.sequence));
         let index = first.map(|(index, _)| index)?;
         let item = self.items.remove(index);
         let own = &item.kept.notification;
-        self.under_way = Some((own.rank, own.topic.clone()));
+        self.under_way = Some((own.priority, own.dedup_key.clone()));
         Some(item)
     }
 
@@ -167,13 +171,13 @@ fn wait(tries: u32, luck: f64) -> Duration {
 mod tests {
     use super::*;
 
-    fn kept(sequence: u64, rank: Rank, topic: &str) -> Kept {
+    fn kept(sequence: u64, priority: Priority, dedup_key: &str) -> Kept {
         Kept {
             sequence,
             notification: Notification {
                 id: sequence.to_string(),
-                rank,
-                topic: topic.into(),
+                priority,
+                dedup_key: dedup_key.into(),
                 body: "{}".into(),
             },
         }
@@ -182,10 +186,14 @@ mod tests {
     #[test]
     fn tampering_goes_first_and_then_the_oldest() {
         let (mut queue, now) = (Queue::default(), Instant::now());
-        for (sequence, rank) in [(0, Rank::Change), (1, Rank::Change), (2, Rank::Tampering)] {
+        for (sequence, priority) in [
+            (0, Priority::Change),
+            (1, Priority::Change),
+            (2, Priority::Tampering),
+        ] {
             assert!(
                 queue
-                    .add(kept(sequence, rank, &sequence.to_string()), now)
+                    .add(kept(sequence, priority, &sequence.to_string()), now)
                     .is_empty()
             );
         }
@@ -198,51 +206,54 @@ mod tests {
     #[test]
     fn a_finding_lets_go_of_the_changes_of_its_database_that_would_be_delivered_after_it() {
         let (mut queue, now) = (Queue::default(), Instant::now());
-        let of = |sequence, rank, topic: &str, database: &str| {
-            let mut kept = kept(sequence, rank, topic);
+        let of = |sequence, priority, dedup_key: &str, database: &str| {
+            let mut kept = kept(sequence, priority, dedup_key);
             kept.notification.body = format!("{{\"db\":\"{database}\"}}");
             kept
         };
-        queue.add(of(0, Rank::Tampering, "shop finding", "shop"), now);
-        queue.add(of(1, Rank::Change, "shop", "shop"), now);
-        queue.add(of(2, Rank::Change, "bank", "bank"), now);
-        queue.add(of(3, Rank::Change, "untrusted", ""), now);
-        queue.add(of(4, Rank::Change, "reachability", ""), now);
+        queue.add(of(0, Priority::Tampering, "shop finding", "shop"), now);
+        queue.add(of(1, Priority::Change, "shop", "shop"), now);
+        queue.add(of(2, Priority::Change, "bank", "bank"), now);
+        queue.add(of(3, Priority::Change, "untrusted", ""), now);
+        queue.add(of(4, Priority::Change, "reachability", ""), now);
         let mut gone = |kept: Kept| {
             let gone = queue.take_outdated(&kept.notification);
             gone.iter()
                 .map(|gone| gone.kept().sequence)
                 .collect::<Vec<_>>()
         };
-        assert_eq!(gone(of(5, Rank::Change, "bank", "bank")), []);
-        assert_eq!(gone(of(5, Rank::Tampering, "shop finding", "shop")), [1]);
-        assert_eq!(gone(of(6, Rank::Tampering, "untrusted", "")), [3]);
+        assert_eq!(gone(of(5, Priority::Change, "bank", "bank")), []);
+        assert_eq!(
+            gone(of(5, Priority::Tampering, "shop finding", "shop")),
+            [1]
+        );
+        assert_eq!(gone(of(6, Priority::Tampering, "untrusted", "")), [3]);
         assert_eq!(queue.len(), 3);
     }
 
     #[test]
     fn repeats_of_one_database_are_folded_to_the_last_change_and_the_first_finding() {
         let (mut queue, now) = (Queue::default(), Instant::now());
-        queue.add(kept(0, Rank::Change, "a"), now);
-        let gone = queue.add(kept(1, Rank::Change, "a"), now);
+        queue.add(kept(0, Priority::Change, "a"), now);
+        let gone = queue.add(kept(1, Priority::Change, "a"), now);
         assert_eq!(
             gone.iter()
                 .map(|gone| gone.kept().sequence)
                 .collect::<Vec<_>>(),
             [0]
         );
-        queue.add(kept(2, Rank::Tampering, "a"), now);
-        assert!(queue.tells(&kept(3, Rank::Tampering, "a").notification));
-        assert!(!queue.tells(&kept(3, Rank::Tampering, "b").notification));
+        queue.add(kept(2, Priority::Tampering, "a"), now);
+        assert!(queue.tells(&kept(3, Priority::Tampering, "a").notification));
+        assert!(!queue.tells(&kept(3, Priority::Tampering, "b").notification));
         assert_eq!(queue.len(), 2);
     }
 
     #[test]
     fn a_change_is_given_up_after_three_days_of_tries_and_tampering_never() {
         let now = Instant::now();
-        for (rank, ends) in [(Rank::Change, true), (Rank::Tampering, false)] {
+        for (priority, ends) in [(Priority::Change, true), (Priority::Tampering, false)] {
             let mut queue = Queue::default();
-            queue.add(kept(0, rank, "a"), now);
+            queue.add(kept(0, priority, "a"), now);
             let (mut at, mut given_up) = (now, false);
             for _ in 0..TRIES {
                 let Some(item) = queue.take_due(at) else {
@@ -263,7 +274,7 @@ mod tests {
     #[test]
     fn a_receiver_may_ask_for_an_hour_and_no_more() {
         let (mut queue, now) = (Queue::default(), Instant::now());
-        queue.add(kept(0, Rank::Change, "a"), now);
+        queue.add(kept(0, Priority::Change, "a"), now);
         let item = queue.take_due(now).unwrap();
         queue.put_back(item, Some(Duration::from_secs(999_999)), 0.5, now);
         assert_eq!(queue.next(), Some(now + LONGEST));
@@ -273,8 +284,8 @@ mod tests {
     fn what_waits_is_bounded_but_for_tampering() {
         let (mut queue, now) = (Queue::default(), Instant::now());
         for n in 0..3000 {
-            queue.add(kept(n, Rank::Change, &n.to_string()), now);
-            queue.add(kept(10_000 + n, Rank::Tampering, &n.to_string()), now);
+            queue.add(kept(n, Priority::Change, &n.to_string()), now);
+            queue.add(kept(10_000 + n, Priority::Tampering, &n.to_string()), now);
         }
         assert_eq!(queue.len(), MOST + 3000);
         queue.take_due(now).unwrap();
@@ -289,20 +300,20 @@ mod tests {
     #[test]
     fn a_change_that_replaces_another_keeps_its_age_its_tries_and_its_waiting_time() {
         let (mut queue, now) = (Queue::default(), Instant::now());
-        queue.add(kept(0, Rank::Change, "a"), now);
+        queue.add(kept(0, Priority::Change, "a"), now);
         let mut at = now;
         for _ in 0..12 {
             assert!(fail(&mut queue, at, None).is_none());
             at = queue.next().unwrap();
         }
         let due = queue.next();
-        let gone = queue.add(kept(1, Rank::Change, "a"), at);
+        let gone = queue.add(kept(1, Priority::Change, "a"), at);
         assert!(!gone[0].is_loss());
         assert_eq!((queue.oldest(), queue.next()), (Some(now), due));
         let item = queue.take_due(at).unwrap();
         assert_eq!((item.kept.sequence, item.tries), (1, 12));
         // one that comes while the other is under way goes on in the same way
-        queue.add(kept(2, Rank::Change, "a"), at);
+        queue.add(kept(2, Priority::Change, "a"), at);
         let gone = queue.put_back(item, None, 0.0, at).unwrap();
         assert_eq!((gone.kept().sequence, gone.is_loss()), (1, false));
         let expected = (Some(now), Some(at + WAITS.1));
@@ -312,13 +323,13 @@ mod tests {
     #[test]
     fn the_last_change_is_tried_for_three_days_though_earlier_ones_were() {
         let (mut queue, now) = (Queue::default(), Instant::now());
-        queue.add(kept(0, Rank::Change, "a"), now);
+        queue.add(kept(0, Priority::Change, "a"), now);
         let mut at = now;
         for _ in 0..TRIES - 1 {
             assert!(fail(&mut queue, at, None).is_none());
             at = queue.next().unwrap();
         }
-        queue.add(kept(1, Rank::Change, "a"), at);
+        queue.add(kept(1, Priority::Change, "a"), at);
         for _ in 0..TRIES - 1 {
             assert!(fail(&mut queue, at, None).is_none());
             at = queue.next().unwrap();
@@ -331,10 +342,10 @@ mod tests {
     fn a_receiver_that_asks_to_be_left_alone_is_tried_for_nothing_else_meanwhile() {
         let (mut queue, now) = (Queue::default(), Instant::now());
         for n in 0..30 {
-            queue.add(kept(n, Rank::Change, &n.to_string()), now);
+            queue.add(kept(n, Priority::Change, &n.to_string()), now);
         }
         fail(&mut queue, now, Some(Duration::from_secs(100)));
-        queue.add(kept(99, Rank::Tampering, "b"), now);
+        queue.add(kept(99, Priority::Tampering, "b"), now);
         let end = now + Duration::from_secs(100);
         assert!(queue.all_tried(now));
         assert!(queue.take_due(end - Duration::from_millis(1)).is_none());
@@ -347,8 +358,8 @@ mod tests {
     #[test]
     fn a_finding_that_is_under_way_is_not_told_again() {
         let (mut queue, now) = (Queue::default(), Instant::now());
-        let again = kept(1, Rank::Tampering, "a").notification;
-        queue.add(kept(0, Rank::Tampering, "a"), now);
+        let again = kept(1, Priority::Tampering, "a").notification;
+        queue.add(kept(0, Priority::Tampering, "a"), now);
         let item = queue.take_due(now).unwrap();
         assert!(queue.tells(&again));
         queue.put_back(item, None, 0.0, now);
@@ -367,9 +378,9 @@ mod tests {
         let (mut tries, mut lost) = (0, 0);
         for minute in 0..week {
             let now = start + Duration::from_secs(60 * minute);
-            queue.add(kept(minute, Rank::Change, "a"), now);
+            queue.add(kept(minute, Priority::Change, "a"), now);
             if minute == 2 * 24 * 60 {
-                queue.add(kept(1_000_000, Rank::Tampering, "finding"), now);
+                queue.add(kept(1_000_000, Priority::Tampering, "finding"), now);
             }
             while let Some(item) = queue.take_due(now) {
                 tries += 1;

@@ -7,9 +7,9 @@ use std::time::Duration;
 use log::Level;
 
 use super::OpenAlarms;
-use super::courier::{Courier, Noted};
+use super::delivery::{DeliveryWorker, Noted};
 use super::identity::ReceiverKey;
-use super::notification::Rank;
+use super::notification::Priority;
 use super::outbox::{Kept, Outbox};
 use super::record::{self, Record};
 use crate::clock::Timestamp;
@@ -28,7 +28,7 @@ pub(super) struct HandOver<'a> {
     /// The receivers that are configured.
     pub known: &'a [ReceiverKey],
     /// The same.
-    pub couriers: Vec<&'a Courier>,
+    pub workers: Vec<&'a DeliveryWorker>,
     /// The open alarms, of which each configured receiver has been notified.
     pub open: &'a OpenAlarms,
     /// Now.
@@ -67,7 +67,7 @@ impl HandOver<'_> {
             "" => format!("unknown:{key}"),
             name => format!("unknown:{name}"),
         };
-        if self.couriers.is_empty() {
+        if self.workers.is_empty() {
             let count = waiting.map_or(0, |(_, waiting)| waiting.len());
             return Ok((count > 0).then(|| leave(&name, count)));
         }
@@ -75,7 +75,7 @@ impl HandOver<'_> {
         if let Some((outbox, waiting)) = waiting {
             let mut handed_over = 0;
             for kept in &waiting {
-                if kept.notification.rank == Rank::Tampering {
+                if kept.notification.priority == Priority::Tampering {
                     if !self.hand_over(kept, &mut record)? {
                         continue; // the next process tries again
                     }
@@ -111,10 +111,10 @@ impl HandOver<'_> {
             return Ok(true); // an operator closed it
         }
         let mut is_safe = true;
-        for courier in &self.couriers {
+        for worker in &self.workers {
             is_safe &= match open {
-                Some(alarm) => courier.knows(alarm),
-                None => courier.give(kept.notification.clone(), Noted::Id),
+                Some(alarm) => worker.knows(alarm),
+                None => worker.enqueue(kept.notification.clone(), Noted::Id),
             };
         }
         if is_safe {

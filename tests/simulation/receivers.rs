@@ -10,7 +10,7 @@ use immuaudit::config::{
     Auth, Login, NotifySettings, Proxies, Roots, Secret, Url, WatchSettings, Webhook, When,
 };
 use immuaudit::json::Json;
-use immuaudit::notify::{Notifier, OpenAlarms, Undelivered};
+use immuaudit::notify::{DeliveryError, Notifier, OpenAlarms};
 use immuaudit::trust::{Alarm, Location, Store};
 
 use crate::oracle::{Broken, Rule, broken};
@@ -157,7 +157,7 @@ impl Receivers {
         let mut wrong = None;
         notifier.step(instant, &mut |name, body| {
             if let Some((_, retry_after)) = self.refusing.get(name) {
-                return Err(Undelivered {
+                return Err(DeliveryError {
                     why: "refused".into(),
                     retry_after: *retry_after,
                 });

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ring::hmac;
 
-use super::Undelivered;
+use super::DeliveryError;
 use super::notification::Notification;
 use crate::clock;
 use crate::config::{Auth, Secret, SigningKey, Webhook};
@@ -12,7 +12,7 @@ use crate::http::Client;
 use crate::ledger::encode_base64;
 use crate::report::JsonObject;
 
-pub(super) struct Post {
+pub(super) struct WebhookSink {
     client: Client,
     username: String,
     password: Secret,
@@ -20,13 +20,13 @@ pub(super) struct Post {
     key: Option<hmac::Key>,
 }
 
-impl Post {
+impl WebhookSink {
     /// Makes the way to a webhook, each try of which ends after `timeout`.
-    pub fn new(webhook: &Webhook, timeout: Duration) -> Post {
+    pub fn new(webhook: &Webhook, timeout: Duration) -> WebhookSink {
         let Webhook {
             url, roots, proxy, ..
         } = webhook;
-        Post {
+        WebhookSink {
             client: Client::new(url, roots, proxy.as_ref(), timeout),
             username: webhook.login.username.clone(),
             password: webhook.login.password.clone(),
@@ -35,7 +35,7 @@ impl Post {
         }
     }
 
-    pub fn deliver(&self, notification: &Notification) -> Result<(), Undelivered> {
+    pub fn deliver(&self, notification: &Notification) -> Result<(), DeliveryError> {
         let body = self.body(notification);
         let mut request = self.client.post();
         request = request.header("content-type", "application/json");
@@ -63,13 +63,13 @@ impl Post {
         // an error's text may quote the URL, which may hold a token: only its kind is told
         let response = request
             .send(body.as_str())
-            .map_err(|error| Undelivered::new(self.client.why(&error)))?;
+            .map_err(|error| DeliveryError::new(self.client.why(&error)))?;
         if response.status().is_success() {
             return Ok(());
         }
         let header = response.headers().get("retry-after");
         let seconds = header.and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        Err(Undelivered {
+        Err(DeliveryError {
             why: self.client.refused(response.status().as_u16()),
             retry_after: seconds.map(Duration::from_secs),
         })

@@ -14,15 +14,15 @@ use super::notification::Notification;
 use super::outbox::{Kept, Outbox};
 use super::queue::Queue;
 use super::record::Record;
-use super::way::Way;
-use super::{OpenAlarms, Undelivered};
+use super::sink::Sink;
+use super::{DeliveryError, OpenAlarms};
 use crate::clock::Clock;
 use crate::report::{Event, ReceiverStats};
 use crate::text::number;
 use crate::trust::{Alarm, LocalFailure};
 
 /// A receiver's courier. Dropping it ends the thread after the try that is under way.
-pub(super) struct Courier {
+pub(super) struct DeliveryWorker {
     shared: Arc<Shared>,
 }
 
@@ -38,7 +38,7 @@ pub(super) enum Noted<'a> {
 }
 
 /// What is left when a program ends that does its work once.
-pub struct Undone {
+pub struct PendingDeliveries {
     /// The receiver.
     pub receiver: String,
     /// The number of notifications that wait for it.
@@ -50,7 +50,7 @@ pub struct Undone {
 struct Shared {
     receiver: ReceiverStats,
     /// The time under `--once` within which a try may begin.
-    patience: Duration,
+    once_flush_timeout: Duration,
     waiting: Mutex<Waiting>,
     changed: Condvar,
 }
@@ -68,38 +68,38 @@ struct Waiting {
     why: Option<String>,
 }
 
-impl Courier {
+impl DeliveryWorker {
     /// Begins to deliver what an earlier run left below `directory`, the server's.
     pub fn start(
         directory: &Path,
         key: &ReceiverKey,
         receiver: ReceiverStats,
-        way: Way,
+        sink: Sink,
         open: &OpenAlarms,
-    ) -> Courier {
+    ) -> DeliveryWorker {
         let mut queue = Queue::default();
         let outbox = match Outbox::open(&directory.join("outbox").join(key.to_string())) {
             Ok((outbox, left)) => {
                 let now = Clock::system().instant();
                 for kept in left {
                     for gone in queue.add(kept, now) {
-                        tell(&receiver, outbox.remove(gone.kept()));
+                        report(&receiver, outbox.remove(gone.kept()));
                         receiver.dropped(1);
                     }
                 }
                 Some(outbox)
             }
             Err(failure) => {
-                tell(&receiver, Err(failure));
+                report(&receiver, Err(failure));
                 None
             }
         };
         let mut record = Record::load(directory, key);
-        tell(&receiver, record.begin(receiver.name(), open));
+        report(&receiver, record.begin(receiver.name(), open));
         receiver.waiting(queue.len(), queue.oldest());
         let shared = Arc::new(Shared {
             receiver,
-            patience: way.patience(),
+            once_flush_timeout: sink.once_flush_timeout(),
             waiting: Mutex::new(Waiting {
                 queue,
                 outbox,
@@ -113,11 +113,11 @@ impl Courier {
         let theirs = shared.clone();
         let started = thread::Builder::new()
             .name("courier".into())
-            .spawn(move || theirs.deliver(&way));
+            .spawn(move || theirs.deliver(&sink));
         if let Err(error) = started {
             log::error!("no notifications to {}: {error}", shared.receiver.name());
         }
-        Courier { shared }
+        DeliveryWorker { shared }
     }
 
     /// Returns whether the receiver was, or is to be, notified of an alarm since it was opened.
@@ -131,7 +131,7 @@ impl Courier {
     }
 
     /// Writes a notification down, and has it delivered. Returns whether it is on disk.
-    pub fn give(&self, notification: Notification, noted: Noted) -> bool {
+    pub fn enqueue(&self, notification: Notification, noted: Noted) -> bool {
         let shared = &self.shared;
         // the try begins once the record is written, for it waits for this lock
         let mut waiting = shared.lock();
@@ -149,7 +149,7 @@ impl Courier {
         };
         // only now: what replaces them is on disk
         for gone in outdated {
-            waiting.let_go(&shared.receiver, &gone, 0);
+            waiting.drop_undelivered(&shared.receiver, &gone, 0);
         }
         let record = &mut waiting.record;
         let written = match noted {
@@ -162,7 +162,7 @@ impl Courier {
             }
             Noted::Alarms(_) | Noted::Nothing => Ok(()),
         };
-        tell(&shared.receiver, written);
+        report(&shared.receiver, written);
         shared.count(&waiting);
         shared.changed.notify_all();
         is_safe
@@ -171,7 +171,7 @@ impl Courier {
     /// Waits until each notification has had a try: no try begins after the receiver's time, counted from `begin`, and one
     /// that has begun is waited for, so that its result counts.
     pub fn flush(&self, begin: Instant) {
-        let until = begin + self.shared.patience;
+        let until = begin + self.shared.once_flush_timeout;
         let mut waiting = self.shared.lock();
         loop {
             let now = Clock::system().instant();
@@ -190,7 +190,7 @@ impl Courier {
     }
 
     /// Begins no further try, waits for the end of the one that has begun, and returns what is left.
-    pub fn close(&self) -> Option<Undone> {
+    pub fn close(&self) -> Option<PendingDeliveries> {
         let mut waiting = self.shared.lock();
         waiting.is_closed = true;
         self.shared.changed.notify_all();
@@ -199,7 +199,7 @@ impl Courier {
             waiting = woken.unwrap_or_else(PoisonError::into_inner);
         }
         let count = number(waiting.queue.len());
-        (count > 0).then(|| Undone {
+        (count > 0).then(|| PendingDeliveries {
             receiver: self.shared.receiver.name().to_owned(),
             count,
             why: waiting.why.clone(),
@@ -208,13 +208,13 @@ impl Courier {
 }
 
 #[cfg(feature = "fault-points")]
-impl Courier {
+impl DeliveryWorker {
     /// Delivers by `deliver` what is due at a time, in place of the thread, which begins no try any more: for a test that
     /// is the receiver itself. `deliver` is given the receiver's name and the notification's body.
     pub fn step(
         &self,
         now: Instant,
-        deliver: &mut dyn FnMut(&str, &str) -> Result<(), Undelivered>,
+        deliver: &mut dyn FnMut(&str, &str) -> Result<(), DeliveryError>,
     ) {
         let shared = &self.shared;
         let mut waiting = shared.lock();
@@ -222,7 +222,7 @@ impl Courier {
         while let Some(item) = waiting.queue.take_due(now) {
             match deliver(shared.receiver.name(), &item.kept.notification.body) {
                 Ok(()) => waiting.end(&shared.receiver, &item),
-                Err(Undelivered { retry_after, .. }) => {
+                Err(DeliveryError { retry_after, .. }) => {
                     waiting.put_back(&shared.receiver, item, retry_after, 0.0, now);
                 }
             }
@@ -230,7 +230,7 @@ impl Courier {
     }
 }
 
-impl Drop for Courier {
+impl Drop for DeliveryWorker {
     fn drop(&mut self) {
         self.shared.lock().is_closed = true;
         self.shared.changed.notify_all();
@@ -244,7 +244,7 @@ impl Waiting {
             Some(outbox) => {
                 let (kept, written) = outbox.keep(notification);
                 let is_safe = written.is_ok();
-                tell(&shared.receiver, written);
+                report(&shared.receiver, written);
                 (kept, is_safe)
             }
             None => {
@@ -257,7 +257,7 @@ impl Waiting {
             }
         };
         for gone in self.queue.add(kept, Clock::system().instant()) {
-            self.let_go(&shared.receiver, &gone, 0);
+            self.drop_undelivered(&shared.receiver, &gone, 0);
         }
         is_safe
     }
@@ -274,17 +274,17 @@ impl Waiting {
         receiver: &ReceiverStats,
         item: Item,
         asked: Option<Duration>,
-        luck: f64,
+        jitter: f64,
         now: Instant,
     ) {
         let tries = item.tries + 1;
-        if let Some(gone) = self.queue.put_back(item, asked, luck, now) {
-            self.let_go(receiver, &gone, tries);
+        if let Some(gone) = self.queue.put_back(item, asked, jitter, now) {
+            self.drop_undelivered(receiver, &gone, tries);
         }
     }
 
     /// Removes a notification that left the queue undelivered. Only one that nothing replaces is an error.
-    fn let_go(&self, receiver: &ReceiverStats, gone: &Gone, tries: u32) {
+    fn drop_undelivered(&self, receiver: &ReceiverStats, gone: &Gone, tries: u32) {
         receiver.dropped(1);
         self.remove(receiver, gone.kept());
         let (level, told) = match gone.is_loss() {
@@ -292,12 +292,12 @@ impl Waiting {
             false => (Level::Debug, "notification replaced by another one"),
         };
         let id = &gone.kept().notification.id;
-        tell_of(level, told, receiver.name(), id, tries).log();
+        event(level, told, receiver.name(), id, tries).log();
     }
 
     fn remove(&self, receiver: &ReceiverStats, kept: &Kept) {
         if let Some(outbox) = &self.outbox {
-            tell(receiver, outbox.remove(kept));
+            report(receiver, outbox.remove(kept));
         }
     }
 }
@@ -313,7 +313,7 @@ impl Shared {
         self.receiver.waiting(pending, oldest);
     }
 
-    fn deliver(&self, way: &Way) {
+    fn deliver(&self, sink: &Sink) {
         let mut waiting = self.lock();
         while !waiting.is_closed {
             let now = Clock::system().instant();
@@ -326,7 +326,7 @@ impl Shared {
             };
             waiting.on_the_way = true;
             drop(waiting);
-            let delivered = way.deliver(&item.kept.notification);
+            let delivered = sink.deliver(&item.kept.notification);
             waiting = self.lock();
             waiting.on_the_way = false;
             let (name, id) = (self.receiver.name(), item.kept.notification.id.clone());
@@ -334,9 +334,9 @@ impl Shared {
                 Ok(()) => {
                     waiting.end(&self.receiver, &item);
                     self.receiver.sent();
-                    tell_of(Level::Info, "notified", name, &id, item.tries + 1).log();
+                    event(Level::Info, "notified", name, &id, item.tries + 1).log();
                 }
-                Err(Undelivered { why, retry_after }) => {
+                Err(DeliveryError { why, retry_after }) => {
                     self.receiver.failed();
                     let tries = item.tries + 1;
                     // a receiver that is down all night is told a dozen times, not 500
@@ -344,12 +344,12 @@ impl Shared {
                         true => Level::Warn,
                         false => Level::Debug,
                     };
-                    tell_of(level, "not notified yet", name, &id, tries)
+                    event(level, "not notified yet", name, &id, tries)
                         .text("reason", &why)
                         .log();
                     waiting.why = Some(why);
                     let now = Clock::system().instant();
-                    waiting.put_back(&self.receiver, item, retry_after, luck(), now);
+                    waiting.put_back(&self.receiver, item, retry_after, jitter(), now);
                 }
             }
             self.count(&waiting);
@@ -361,20 +361,20 @@ impl Shared {
 /// How long a courier sleeps with nothing to do; it is woken before.
 const IDLE: Duration = Duration::from_secs(3600);
 
-fn luck() -> f64 {
+fn jitter() -> f64 {
     let mut byte = [0];
     let _ = SystemRandom::new().fill(&mut byte); // without, nobody's tries are spread
     f64::from(byte[0]) / 255.0
 }
 
-fn tell_of(level: Level, told: &str, receiver: &str, id: &str, tries: u32) -> Event {
+fn event(level: Level, told: &str, receiver: &str, id: &str, tries: u32) -> Event {
     Event::new(level, told)
         .text("receiver", receiver)
         .text("id", id)
         .number("tries", tries.into())
 }
 
-fn tell(receiver: &ReceiverStats, done: Result<(), LocalFailure>) {
+fn report(receiver: &ReceiverStats, done: Result<(), LocalFailure>) {
     if let Err(failure) = done {
         let told = format!("the outbox: {failure}");
         Event::new(Level::Warn, told)
