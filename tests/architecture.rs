@@ -158,7 +158,7 @@ const CIRCLES: &[&str] = &[
      config/pem config/persona config/process config/receiver_table config/renewable config/setting \
      config/settings config/table config/value",
     "config/load config/service",
-    "config/peers config/resolve config/watch config/watch_receivers",
+    "config/monitoring config/peers config/receivers config/resolve",
     "drill/deliver drill/distort drill/embedded drill/forge drill/lie drill/refuse \
      drill/service drill/store drill/transactions drill/transport",
     "report/alarm report/json",

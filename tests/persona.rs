@@ -134,8 +134,8 @@ fn immugws_documented_command_line_is_taken() {
 fn immugws_defaults_are_its_own() {
     let port = |run: &Run| {
         run.settings
-            .watch
             .monitoring
+            .listen
             .as_ref()
             .map(|listen| listen.port)
     };

@@ -1,8 +1,8 @@
 //! `acknowledge`: an operator declares facts about a database as explained, so that they raise no further
 //! warning. Works while the auditor runs.
 
-use super::open::{self, Failed};
 use super::operator;
+use super::setup::{self, CommandError};
 use crate::audit::Exit;
 use crate::clock;
 use crate::config::{AcknowledgeTask, Format, Settings};
@@ -11,9 +11,9 @@ use crate::text::Shown;
 use crate::trust::{Acknowledged, Acknowledgement, Store};
 
 /// Acknowledges absent values, a lost signature, or disagreements of peers.
-pub fn run(settings: &Settings, task: &AcknowledgeTask) -> Result<Exit, Failed> {
-    let store = Store::open_beside(&open::location(settings))?;
-    open::check_known(&task.database, store.databases()?)?;
+pub fn run(settings: &Settings, task: &AcknowledgeTask) -> Result<Exit, CommandError> {
+    let store = Store::open_beside(&setup::location(settings))?;
+    setup::check_known(&task.database, store.databases()?)?;
     let change = Acknowledgement {
         absent_to: task.absent_to,
         unsigned: task.unsigned,

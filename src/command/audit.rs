@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use log::Level;
 
-use super::open::{self, Failed};
+use super::monitoring::{self, Monitoring};
 use super::reload::reload;
-use super::watch::{self, Watch};
+use super::setup::{self, CommandError};
 use crate::audit::{Auditor, Cycle, Exit, Outcome, Readings, Trouble, Went, chance_per_day};
 use crate::clock::Clock;
 use crate::config::{Effective, Format, Process, Repeat, Settings, Volume};
@@ -23,38 +23,42 @@ use crate::stop::Stop;
 use crate::text::counted;
 
 /// Audits until stopped, or once.
-pub fn run(settings: &Settings, effective: &Effective, process: &Process) -> Result<Exit, Failed> {
+pub fn run(
+    settings: &Settings,
+    effective: &Effective,
+    process: &Process,
+) -> Result<Exit, CommandError> {
     // before gRPC starts its threads
     let stop = match settings.audit.repeat {
         Repeat::Once => Stop::on_signals(),
         Repeat::UntilStopped => Stop::on_signals_and_reloads(),
     };
-    let mut store = open::store(settings)?;
+    let mut store = setup::store(settings)?;
     let notifier = Rc::new(Notifier::from_environment());
     let progress = notifier.clone();
-    let server = open::server(settings, stop.clone())?.on_progress(move || progress.progress());
-    let watch = watch::start(settings, effective, &mut store, &server)?;
-    let peers = open::hearing(settings, server.clock())?;
-    let auditor = Auditor::new(server, store, open::policy(settings))
+    let server = setup::server(settings, stop.clone())?.on_progress(move || progress.progress());
+    let monitoring = monitoring::start(settings, effective, &mut store, &server)?;
+    let peers = setup::hearing(settings, server.clock())?;
+    let auditor = Auditor::new(server, store, setup::policy(settings))
         .keeping_the_list()
         .with_mirror(settings.audit.mirror)
         .with_peers_of(peers);
-    let mut auditor = open::to_the_end(auditor);
+    let mut auditor = setup::keep_until_exit(auditor);
     let exit = match settings.audit.repeat {
         Repeat::Once => {
-            let exit = once(&mut auditor, settings, &watch).exit();
+            let exit = once(&mut auditor, settings, &monitoring).exit();
             let until = auditor.clock().instant() + SWEEPING_ONCE;
-            let found = sweep_once(&mut auditor, settings, &watch, until);
+            let found = sweep_once(&mut auditor, settings, &monitoring, until);
             let until = auditor.clock().instant() + MIRRORING;
             mirror(&mut auditor, settings, until);
-            watch.close(settings);
+            monitoring.close(settings);
             exit.max(found)
         }
         Repeat::UntilStopped => {
             let mut watched = Loop {
                 settings: settings.clone(),
                 process,
-                watch: &watch,
+                monitoring: &monitoring,
                 stop: &stop,
                 clock: auditor.clock().clone(),
                 notifier: &notifier,
@@ -67,13 +71,13 @@ pub fn run(settings: &Settings, effective: &Effective, process: &Process) -> Res
 
 /// One cycle; every database is told on stdout, and once: the log has no more of it than
 /// warnings, but beside JSON, which is for programs.
-pub(super) fn once(auditor: &mut Auditor, settings: &Settings, watch: &Watch) -> Cycle {
+pub(super) fn once(auditor: &mut Auditor, settings: &Settings, monitoring: &Monitoring) -> Cycle {
     let name = &settings.server.name;
     let cycle = auditor.cycle_and(
-        |outcome| report(settings, watch, outcome),
-        |cycle| watch.checked(cycle),
+        |outcome| report(settings, monitoring, outcome),
+        |cycle| monitoring.checked(cycle),
     );
-    after(auditor, settings, watch, &cycle);
+    after(auditor, settings, monitoring, &cycle);
     tell_rest(settings, &cycle);
     if settings.report.volume == Volume::Quiet {
         // what no database's line tells, and the log is off
@@ -81,7 +85,7 @@ pub(super) fn once(auditor: &mut Auditor, settings: &Settings, watch: &Watch) ->
             print_error(&format!("{name}: {trouble}"));
         }
     }
-    watch.flush();
+    monitoring.flush();
     cycle
 }
 
@@ -114,19 +118,24 @@ fn tell_rest(settings: &Settings, cycle: &Cycle) {
 }
 
 /// Logs, notifies and prints an outcome of a program that does its work once.
-fn report(settings: &Settings, watch: &Watch, outcome: &Outcome) {
+fn report(settings: &Settings, monitoring: &Monitoring, outcome: &Outcome) {
     let name = &settings.server.name;
     match settings.report.format {
         Format::Json => log_outcome(name, outcome),
         Format::Text => log_warnings(name, outcome),
     }
-    watch.outcome(outcome);
+    monitoring.outcome(outcome);
     tell(settings, outcome);
 }
 
 /// Goes on with paced sweeps that are behind their pace after the one cycle of `--once`, so that a job under cron
 /// sweeps too. Returns the exit code that the findings cost.
-fn sweep_once(auditor: &mut Auditor, settings: &Settings, watch: &Watch, until: Instant) -> Exit {
+fn sweep_once(
+    auditor: &mut Auditor,
+    settings: &Settings,
+    monitoring: &Monitoring,
+    until: Instant,
+) -> Exit {
     let name = &settings.server.name;
     let mut worst = Exit::Good;
     let mut ended = BTreeSet::new();
@@ -134,8 +143,8 @@ fn sweep_once(auditor: &mut Auditor, settings: &Settings, watch: &Watch, until: 
         let slice = auditor.sweep_at_pace(until);
         if let Some(outcome) = &slice.outcome {
             worst = worst.max(outcome.exit());
-            report(settings, watch, outcome);
-            watch.flush();
+            report(settings, monitoring, outcome);
+            monitoring.flush();
         }
         match slice.went {
             Went::On { .. } => {}
@@ -181,7 +190,7 @@ struct Loop<'a> {
     settings: Settings,
     /// What the settings are read from again.
     process: &'a Process,
-    watch: &'a Watch,
+    monitoring: &'a Monitoring,
     stop: &'a Stop,
     clock: Clock,
     notifier: &'a Notifier,
@@ -209,10 +218,10 @@ impl Loop<'_> {
             let next = self.clock.instant() + interval;
             let cycle = auditor.cycle_and(
                 |outcome| self.tell(outcome),
-                |cycle| self.watch.checked(cycle),
+                |cycle| self.monitoring.checked(cycle),
             );
-            after(auditor, settings, self.watch, &cycle);
-            self.notifier.status(|| self.watch.status_line());
+            after(auditor, settings, self.monitoring, &cycle);
+            self.notifier.status(|| self.monitoring.status_line());
             if cycle.duration > interval && !said_slow && !cycle.stopped {
                 said_slow = true; // from now on the metrics count them
                 log_slow_cycle(name, &cycle);
@@ -231,8 +240,8 @@ impl Loop<'_> {
 
     /// Reads the settings again; a cycle follows at once.
     fn reload(&mut self, auditor: &mut Auditor) {
-        let (process, watch, stop) = (self.process, self.watch, self.stop);
-        if let Some(settings) = reload(process, &self.settings, auditor, watch, stop) {
+        let (process, monitoring, stop) = (self.process, self.monitoring, self.stop);
+        if let Some(settings) = reload(process, &self.settings, auditor, monitoring, stop) {
             self.settings = settings;
             self.notifier.ready(self.settings.server.call_timeout); // calls may take longer than the watchdog allows
         }
@@ -251,7 +260,7 @@ impl Loop<'_> {
 
     fn tell(&self, outcome: &Outcome) {
         log_outcome(&self.settings.server.name, outcome);
-        self.watch.outcome(outcome);
+        self.monitoring.outcome(outcome);
         if matches!(self.settings.report.format, Format::Json) {
             print_outcome(&self.settings, outcome);
         }
@@ -267,7 +276,7 @@ impl Loop<'_> {
             if let Some(outcome) = &slice.outcome {
                 self.tell(outcome);
             }
-            self.watch.values(auditor, &slice.database);
+            self.monitoring.values(auditor, &slice.database);
             let left = self.clock.until(next);
             match slice.went {
                 Went::On { .. } => {}
@@ -339,7 +348,7 @@ fn tell_values(auditor: &Auditor, settings: &Settings, cycle: &Cycle, level: Lev
 }
 
 /// What is said of the cycle as a whole.
-fn after(auditor: &mut Auditor, settings: &Settings, watch: &Watch, cycle: &Cycle) {
+fn after(auditor: &mut Auditor, settings: &Settings, monitoring: &Monitoring, cycle: &Cycle) {
     let name = &settings.server.name;
     log_cycle(name, cycle);
     if matches!(settings.report.format, Format::Json) {
@@ -348,10 +357,10 @@ fn after(auditor: &mut Auditor, settings: &Settings, watch: &Watch, cycle: &Cycl
         }
     }
     for outcome in &cycle.outcomes {
-        watch.values(auditor, &outcome.database);
+        monitoring.values(auditor, &outcome.database);
     }
-    watch.peers(auditor, name);
-    watch.cycle(cycle, auditor.identity().as_deref());
+    monitoring.peers(auditor, name);
+    monitoring.cycle(cycle, auditor.identity().as_deref());
     for warning in auditor.store_warnings() {
         log_warning(name, warning);
     }

@@ -2,7 +2,7 @@
 
 use log::Level;
 
-use super::open::{self, Failed};
+use super::setup::{self, CommandError};
 use crate::audit::Exit;
 use crate::config::{Remark, Settings};
 use crate::report::print;
@@ -10,9 +10,9 @@ use crate::stop::Stop;
 use crate::trust::Store;
 
 /// Prints the warnings, once nothing is found that would keep an audit from starting.
-pub fn run(settings: &Settings, remarks: &[Remark]) -> Result<Exit, Failed> {
-    open::server(settings, Stop::new())?;
-    let location = open::location(settings);
+pub fn run(settings: &Settings, remarks: &[Remark]) -> Result<Exit, CommandError> {
+    setup::server(settings, Stop::new())?;
+    let location = setup::location(settings);
     Store::act_as_owner(&location)?;
     Store::check_label(&location, &settings.server.authority())?;
     print("the settings are right");

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use super::open::{self, Failed};
+use super::setup::{self, CommandError};
 use crate::audit::Exit;
 use crate::checkpoint::{
     Checkpoint, NotConfirmed, Origin, SignedNote, VerifierKey, confirmed, print_list, read_list,
@@ -21,7 +21,7 @@ use crate::trust::{Store, last_proven};
 const MAX_FILE: u64 = 16 << 20;
 
 /// Exports, shows or verifies checkpoints.
-pub fn run(settings: &Settings, task: &CheckpointTask) -> Result<Exit, Failed> {
+pub fn run(settings: &Settings, task: &CheckpointTask) -> Result<Exit, CommandError> {
     match task {
         CheckpointTask::Export => export(settings),
         CheckpointTask::Show(file) => show(settings, file),
@@ -34,11 +34,11 @@ pub fn run(settings: &Settings, task: &CheckpointTask) -> Result<Exit, Failed> {
 }
 
 /// Writes what `/checkpoints` serves, from the files: the trusted states, with the time at which each was proven last.
-fn export(settings: &Settings) -> Result<Exit, Failed> {
-    let Some(key) = &settings.watch.signer else {
-        return Err(Failed::NoSigningKey);
+fn export(settings: &Settings) -> Result<Exit, CommandError> {
+    let Some(key) = &settings.monitoring.signer else {
+        return Err(CommandError::NoSigningKey);
     };
-    let store = Store::open_beside(&open::location(settings))?;
+    let store = Store::open_beside(&setup::location(settings))?;
     let (outcomes, now) = (store.load_outcomes(), clock::now());
     let (mut notes, mut exit) = (Vec::new(), Exit::Good);
     for database in store.databases()? {
@@ -82,8 +82,9 @@ struct Read {
 }
 
 /// Returns the checkpoints of a file, and how many of its notes are none; each of those is named.
-fn read(file: &Path) -> Result<(Vec<Read>, usize), Failed> {
-    let bytes = content(file).map_err(|why| Failed::Key(format!("{}: {why}", file.display())))?;
+fn read(file: &Path) -> Result<(Vec<Read>, usize), CommandError> {
+    let bytes =
+        content(file).map_err(|why| CommandError::Key(format!("{}: {why}", file.display())))?;
     let notes = read_list(&bytes);
     let mut checkpoints = Vec::new();
     let mut wrong = 0;
@@ -103,7 +104,7 @@ fn read(file: &Path) -> Result<(Vec<Read>, usize), Failed> {
         }
     }
     if checkpoints.is_empty() && wrong == 0 {
-        return Err(Failed::Key(format!(
+        return Err(CommandError::Key(format!(
             "{}: there is no checkpoint in it",
             file.display()
         )));
@@ -133,7 +134,7 @@ pub(super) fn whole(opened: io::Result<impl io::Read>) -> Result<Vec<u8>, String
 }
 
 /// Tells what stands in a file. Who signed is what the file says: `verify` checks it.
-fn show(settings: &Settings, file: &Path) -> Result<Exit, Failed> {
+fn show(settings: &Settings, file: &Path) -> Result<Exit, CommandError> {
     let (checkpoints, wrong) = read(file)?;
     for read in &checkpoints {
         let Read { note, checkpoint } = read;
@@ -223,7 +224,7 @@ fn verify(
     file: &Path,
     keys: &[VerifierKey],
     required: u64,
-) -> Result<Exit, Failed> {
+) -> Result<Exit, CommandError> {
     let (checkpoints, wrong) = read(file)?;
     let mut exit = if wrong > 0 {
         Exit::Incomplete

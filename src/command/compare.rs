@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::compare_checkpoints;
-use super::open::{self, Failed};
+use super::setup::{self, CommandError};
 use crate::audit::{Auditor, Compared, Comparison, Exit, Parting, Theirs};
 use crate::config::{Another, Roots, Settings, Url};
 use crate::http::Client;
@@ -19,7 +19,7 @@ const TRY: Duration = Duration::from_secs(10);
 const MOST: u64 = 8 << 20;
 
 /// Holds another auditor's export, or what it shows, against one's own; works while the auditor runs.
-pub fn run(settings: &Settings, another: &Another) -> Result<Exit, Failed> {
+pub fn run(settings: &Settings, another: &Another) -> Result<Exit, CommandError> {
     let stop = Stop::on_signals(); // before gRPC starts its threads
     let theirs = match another {
         Another::Checkpoints(file, keys) => {
@@ -34,10 +34,10 @@ pub fn run(settings: &Settings, another: &Another) -> Result<Exit, Failed> {
             }
         },
     };
-    let store = Store::open_beside(&open::location(settings))?;
-    let server = open::server(settings, stop)?;
-    let auditor = Auditor::new(server, store, open::policy(settings));
-    let mut auditor = open::to_the_end(auditor);
+    let store = Store::open_beside(&setup::location(settings))?;
+    let server = setup::server(settings, stop)?;
+    let auditor = Auditor::new(server, store, setup::policy(settings));
+    let mut auditor = setup::keep_until_exit(auditor);
     let mut worst = Exit::Good;
     let mut compared = 0;
     for one in &theirs.databases {
@@ -69,7 +69,7 @@ pub fn run(settings: &Settings, another: &Another) -> Result<Exit, Failed> {
     Ok(worst)
 }
 
-fn exported(path: &Path) -> Result<Theirs, Failed> {
+fn exported(path: &Path) -> Result<Theirs, CommandError> {
     let (export, raw) = Export::read(path)?;
     Ok(Theirs {
         databases: export.databases,
@@ -87,7 +87,7 @@ fn shown(settings: &Settings, url: &Url, roots: &Roots) -> Result<Theirs, String
         }
         _ => url.clone(),
     };
-    let proxy = settings.watch.proxies.of(&url);
+    let proxy = settings.monitoring.proxies.of(&url);
     let proxy = proxy.map_err(|problem| problem.to_string())?;
     let client = Client::new(&url, roots, proxy.as_ref(), TRY);
     let answer = client.get().header("accept", "application/json").call();

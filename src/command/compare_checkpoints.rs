@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use super::checkpoint::whole;
-use super::open::{self, Failed};
+use super::setup::{self, CommandError};
 use crate::audit::{Auditor, Exit, Standing, WordCompared};
 use crate::checkpoint::VerifierKey;
 use crate::config::Settings;
@@ -20,7 +20,7 @@ pub fn run(
     file: &Path,
     keys: &[VerifierKey],
     stop: Stop,
-) -> Result<Exit, Failed> {
+) -> Result<Exit, CommandError> {
     let Some(name) = keys.first().map(|key| key.name.clone()) else {
         return Ok(Exit::Incomplete);
     };
@@ -28,8 +28,8 @@ pub fn run(
         name,
         keys: keys.to_vec(),
     };
-    let bytes =
-        whole(File::open(file)).map_err(|why| Failed::Key(format!("{}: {why}", file.display())))?;
+    let bytes = whole(File::open(file))
+        .map_err(|why| CommandError::Key(format!("{}: {why}", file.display())))?;
     let Heard {
         words,
         of_others,
@@ -43,10 +43,10 @@ pub fn run(
         ));
         exit = Exit::Incomplete;
     }
-    let store = Store::open_beside(&open::location(settings))?;
-    let server = open::server(settings, stop)?;
-    let auditor = Auditor::new(server, store, open::policy(settings));
-    let mut auditor = open::to_the_end(auditor);
+    let store = Store::open_beside(&setup::location(settings))?;
+    let server = setup::server(settings, stop)?;
+    let auditor = Auditor::new(server, store, setup::policy(settings));
+    let mut auditor = setup::keep_until_exit(auditor);
     let mut compared = 0;
     for (database, word) in &words {
         let shown = Shown::new(database);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::exercise::{self, Said};
 use super::exercise_peers;
-use super::open::Failed;
+use super::setup::CommandError;
 use crate::audit::Exit;
 use crate::clock::Clock;
 use crate::config::Drill;
@@ -14,7 +14,7 @@ use crate::report::print;
 use crate::stop::Stop;
 
 /// Lists the lies, tells them all to an auditor, or serves for people to try things on.
-pub fn run(drill: Drill) -> Result<Exit, Failed> {
+pub fn run(drill: Drill) -> Result<Exit, CommandError> {
     let stop = Stop::on_signals(); // before gRPC starts its threads
     match drill {
         Drill::List => {
@@ -47,7 +47,7 @@ pub fn run(drill: Drill) -> Result<Exit, Failed> {
                 lie,
             };
             serve(&served, &mut io::stdout(), wait)
-                .map_err(|failure| Failed::Drill(failure.to_string()))?;
+                .map_err(|failure| CommandError::Drill(failure.to_string()))?;
             Ok(Exit::Good)
         }
     }
@@ -93,14 +93,14 @@ impl Exercise {
         }
     }
 
-    fn said(self) -> Result<Said, Failed> {
+    fn said(self) -> Result<Said, CommandError> {
         let said = match self {
             Exercise::Lie(lie) => exercise::lied_to(lie),
             Exercise::Split(split) => exercise_peers::split(split),
             Exercise::Healed => exercise_peers::healed(),
             Exercise::Peer(lie) => exercise_peers::lied_to_by(lie),
         };
-        said.map_err(Failed::Drill)
+        said.map_err(CommandError::Drill)
     }
 }
 
@@ -112,30 +112,30 @@ fn all() -> Vec<Exercise> {
     lies.chain(splits).chain(healed).chain(peers).collect()
 }
 
-fn named(name: &str) -> Result<Exercise, Failed> {
+fn named(name: &str) -> Result<Exercise, CommandError> {
     let named = all().into_iter().find(|exercise| exercise.name() == name);
     named.ok_or_else(|| {
-        Failed::Drill(format!(
+        CommandError::Drill(format!(
             "no lie is called {name:?}: immuaudit drill --list names them all"
         ))
     })
 }
 
 /// The lie that a server is to tell for people to try things on.
-fn served(name: &str) -> Result<Lie, Failed> {
+fn served(name: &str) -> Result<Lie, CommandError> {
     match named(name)? {
         Exercise::Lie(lie) => Ok(lie),
-        Exercise::Split(_) | Exercise::Healed => Err(Failed::Drill(format!(
+        Exercise::Split(_) | Exercise::Healed => Err(CommandError::Drill(format!(
             "{name} is told to one of two users: give --views 2 in its place"
         ))),
-        Exercise::Peer(_) => Err(Failed::Drill(format!(
+        Exercise::Peer(_) => Err(CommandError::Drill(format!(
             "{name} is told by a peer, not by a server: immuaudit drill --lie {name} shows it"
         ))),
     }
 }
 
 /// Prints a row a lie; good only if each was caught, and nothing honest accused.
-fn table(lies: &[Exercise], stop: &Stop) -> Result<Exit, Failed> {
+fn table(lies: &[Exercise], stop: &Stop) -> Result<Exit, CommandError> {
     let begin = Clock::system().instant();
     let (mut told, mut missed) = (0, 0);
     print(&row("what the ledger did", "due", "the auditor said", "ms"));
@@ -153,7 +153,7 @@ fn table(lies: &[Exercise], stop: &Stop) -> Result<Exit, Failed> {
             &said.took.as_millis().to_string(),
         ));
     };
-    let honest = exercise::honest().map_err(Failed::Drill)?;
+    let honest = exercise::honest().map_err(CommandError::Drill)?;
     for (what, due, said) in &honest {
         tell(what, due, said);
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::alarm::readable;
-use super::open::{self, Failed};
+use super::setup::{self, CommandError};
 use crate::audit::{Bearing, Exit, Rechecked, recheck};
 use crate::config::{EvidenceTask, Settings};
 use crate::report::{evidence_line, print};
@@ -11,7 +11,7 @@ use crate::text::Shown;
 use crate::trust::{Answer, Evidence, LocatedRecord, Shortened, Store, read_evidence};
 
 /// Lists, shows or checks evidence.
-pub fn run(settings: &Settings, task: &EvidenceTask) -> Result<Exit, Failed> {
+pub fn run(settings: &Settings, task: &EvidenceTask) -> Result<Exit, CommandError> {
     match task {
         EvidenceTask::List => list(settings),
         EvidenceTask::Show(file) => {
@@ -36,8 +36,8 @@ pub fn run(settings: &Settings, task: &EvidenceTask) -> Result<Exit, Failed> {
 }
 
 /// Prints a line for each finding; the exit code tells whether an alarm is open.
-fn list(settings: &Settings) -> Result<Exit, Failed> {
-    let store = Store::open_beside(&open::location(settings))?;
+fn list(settings: &Settings) -> Result<Exit, CommandError> {
+    let store = Store::open_beside(&setup::location(settings))?;
     let mut exit = Exit::Good;
     for database in store.databases()? {
         for alarm in readable(&store, &database, &mut exit) {
@@ -123,7 +123,7 @@ fn show(settings: &Settings, evidence: &Evidence) {
 }
 
 /// Checks a file again, offline: 2 where it shows tampering, 1 where it does not.
-fn verify(settings: &Settings, file: &Path) -> Result<Exit, Failed> {
+fn verify(settings: &Settings, file: &Path) -> Result<Exit, CommandError> {
     let evidence = read_evidence(file)?;
     let kind = evidence.finding.kind;
     match recheck(&evidence, settings.audit.signatures.keys()) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ureq::Agent;
 
-use super::open::Failed;
+use super::setup::CommandError;
 use crate::audit::Exit;
 use crate::config::{Listen, Settings};
 use crate::report::print;
@@ -20,10 +20,10 @@ const PATIENCE: Duration = Duration::from_secs(4);
 ///
 /// # Errors
 /// The settings do not say where to ask.
-pub fn run(settings: &Settings) -> Result<Exit, Failed> {
-    let listen = settings.watch.monitoring.as_ref();
+pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
+    let listen = settings.monitoring.listen.as_ref();
     let listen = listen.filter(|listen| listen.port != 0);
-    let authorities = authorities(listen.ok_or(Failed::NoProbe)?);
+    let authorities = authorities(listen.ok_or(CommandError::NoProbe)?);
     let agent = Agent::config_builder()
         .timeout_global(Some(PATIENCE))
         .max_redirects(0)

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::open::Failed;
+use super::setup::CommandError;
 use crate::audit::Exit;
 use crate::checkpoint::{KeyName, SignerKey, overwrite};
 use crate::config::{KeyTask, Secret};
@@ -18,7 +18,7 @@ use crate::trust::files;
 const MAX_FILE: u64 = 4096;
 
 /// Makes a key, or shows the public half of one.
-pub fn run(task: &KeyTask) -> Result<Exit, Failed> {
+pub fn run(task: &KeyTask) -> Result<Exit, CommandError> {
     match task {
         KeyTask::New { name, file } => new(name, file),
         KeyTask::Show(file) => show(file),
@@ -26,8 +26,8 @@ pub fn run(task: &KeyTask) -> Result<Exit, Failed> {
 }
 
 /// Writes a new key into a new file that its owner alone can read, and prints the public half.
-fn new(name: &KeyName, file: &Path) -> Result<Exit, Failed> {
-    let failed = |why: &str| Failed::Key(format!("{}: {why}", file.display()));
+fn new(name: &KeyName, file: &Path) -> Result<Exit, CommandError> {
+    let failed = |why: &str| CommandError::Key(format!("{}: {why}", file.display()));
     let mut seed = [0; 32];
     let drawn = SystemRandom::new().fill(&mut seed);
     drawn.map_err(|_| failed("the system has no random numbers to give"))?;
@@ -65,14 +65,14 @@ fn write(file: &Path, text: &Secret) -> io::Result<()> {
     written
 }
 
-fn show(file: &Path) -> Result<Exit, Failed> {
+fn show(file: &Path) -> Result<Exit, CommandError> {
     let bytes = files::read(file, MAX_FILE)?;
-    let bytes =
-        bytes.ok_or_else(|| Failed::Key(format!("{}: there is no such file", file.display())))?;
+    let bytes = bytes
+        .ok_or_else(|| CommandError::Key(format!("{}: there is no such file", file.display())))?;
     let secret = Secret::new(String::from_utf8(bytes).unwrap_or_default());
     let key = SignerKey::read(secret.expose().trim_end());
     let key = key.map_err(|why| {
-        Failed::Key(format!(
+        CommandError::Key(format!(
             "{}: no key of immuaudit key new: {why}",
             file.display()
         ))

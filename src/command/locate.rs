@@ -1,6 +1,6 @@
 //! `locate`: after an alarm, what still stands, from where on not, and what changed.
 
-use super::open::{self, Failed};
+use super::setup::{self, CommandError};
 use crate::audit::{Auditor, BrokenValues, Exit, Located, ServerView};
 use crate::config::{Against, Format, LocateTask, Settings};
 use crate::ledger::State;
@@ -11,16 +11,16 @@ use crate::stop::Stop;
 use crate::trust::{Mirror, Store, Tampering};
 
 /// Locates one database's tampering; works while the auditor runs.
-pub fn run(settings: &Settings, task: &LocateTask) -> Result<Exit, Failed> {
+pub fn run(settings: &Settings, task: &LocateTask) -> Result<Exit, CommandError> {
     let stop = Stop::on_signals(); // before gRPC starts its threads
     let mirror = match &task.against {
         Some(Against::Mirror(file)) => Some(Mirror::read(file)?),
         _ => None,
     };
-    let store = Store::open_beside(&open::location(settings))?;
-    let server = open::server(settings, stop.clone())?;
-    let auditor = Auditor::new(server, store, open::policy(settings));
-    let mut auditor = open::to_the_end(auditor);
+    let store = Store::open_beside(&setup::location(settings))?;
+    let server = setup::server(settings, stop.clone())?;
+    let auditor = Auditor::new(server, store, setup::policy(settings));
+    let mut auditor = setup::keep_until_exit(auditor);
     let asked = ask(settings, task, mirror.as_ref(), &mut auditor, &stop)?;
     for warning in auditor.store_warnings() {
         log_warning(&settings.server.name, warning);
@@ -46,7 +46,7 @@ fn ask(
     mirror: Option<&Mirror>,
     auditor: &mut Auditor,
     stop: &Stop,
-) -> Result<Option<TamperReport>, Failed> {
+) -> Result<Option<TamperReport>, CommandError> {
     let database = task.database.as_str();
     let report = TamperReport {
         database: database.into(),
@@ -84,7 +84,7 @@ fn ask(
             second.server.address.clone_from(address);
             second.server.port = port.unwrap_or(settings.server.port);
             let of = format!("{address}:{}", second.server.port);
-            let mut other = open::server(&second, stop.clone())?;
+            let mut other = setup::server(&second, stop.clone())?;
             let differences = auditor.against_server(database, ours, &mut other, task.values);
             let Some(compared) = differences else {
                 return Ok(None);

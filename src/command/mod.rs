@@ -16,15 +16,15 @@ mod exercise_peers;
 mod health;
 mod key;
 mod locate;
+mod monitoring;
 mod notify;
-mod open;
 mod operator;
 mod reload;
 mod roots;
 mod service;
+mod setup;
 mod status;
 mod sweep;
-mod watch;
 
 use std::panic;
 use std::process;
@@ -81,7 +81,7 @@ fn refuse(wrong: &Wrong) -> Exit {
 
 fn perform(mut run: Run, process: &Process) -> Exit {
     if reads_files_alone(&run.task) {
-        open::take_only_server(&mut run.settings, &run.effective);
+        setup::take_only_server(&mut run.settings, &run.effective);
     }
     let report = &run.settings.report;
     let level = match report.volume {

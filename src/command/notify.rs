@@ -1,6 +1,6 @@
 //! `notify --test`: does a notification arrive, and a heartbeat?
 
-use super::open::{self, Failed};
+use super::setup::{self, CommandError};
 use crate::audit::Exit;
 use crate::config::Settings;
 use crate::notify::Notifier;
@@ -8,11 +8,11 @@ use crate::report::print;
 use crate::trust::Store;
 
 /// One try for each receiver and for the heartbeat, told on stdout.
-pub fn run(settings: &Settings) -> Result<Exit, Failed> {
-    Store::act_as_owner(&open::location(settings))?; // the program of --audit-exec has no other rights than in the service
-    let tested = Notifier::test(&settings.server.name, &settings.watch);
+pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
+    Store::act_as_owner(&setup::location(settings))?; // the program of --audit-exec has no other rights than in the service
+    let tested = Notifier::test(&settings.server.name, &settings.monitoring);
     if tested.is_empty() {
-        return Err(Failed::NobodyToNotify);
+        return Err(CommandError::NobodyToNotify);
     }
     let mut exit = Exit::Good;
     for tested in tested {

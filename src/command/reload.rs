@@ -4,8 +4,8 @@ use std::fmt;
 
 use log::Level;
 
-use super::open::{self, Failed};
-use super::watch::Watch;
+use super::monitoring::Monitoring;
+use super::setup::{self, CommandError};
 use crate::audit::Auditor;
 use crate::config::{self, Invocation, Process, Run, Settings, Wrong};
 use crate::report::Event;
@@ -16,7 +16,7 @@ enum Kept {
     /// They are wrong.
     Wrong(Wrong),
     /// What they name cannot be used.
-    Failed(Failed),
+    Failed(CommandError),
     /// Settings of these names are others, and cannot change while the program runs.
     Fixed(Vec<&'static str>),
 }
@@ -40,11 +40,11 @@ pub(super) fn reload(
     process: &Process,
     before: &Settings,
     auditor: &mut Auditor,
-    watch: &Watch,
+    monitoring: &Monitoring,
     stop: &Stop,
 ) -> Option<Settings> {
     let name = &before.server.name;
-    match change(process, before, auditor, watch, stop) {
+    match change(process, before, auditor, monitoring, stop) {
         Ok(settings) => {
             Event::new(Level::Info, "the settings were read again and are in use")
                 .text("server", name)
@@ -68,7 +68,7 @@ fn change(
     process: &Process,
     before: &Settings,
     auditor: &mut Auditor,
-    watch: &Watch,
+    monitoring: &Monitoring,
     stop: &Stop,
 ) -> Result<Settings, Kept> {
     let Invocation::Run(run) = config::load(process).map_err(Kept::Wrong)? else {
@@ -84,20 +84,20 @@ fn change(
     if !fixed.is_empty() {
         return Err(Kept::Fixed(fixed));
     }
-    let failed = |failed: Failed| Kept::Failed(failed);
-    let server = open::server(&settings, stop.clone()).map_err(|none| failed(none.into()))?;
+    let failed = |failed: CommandError| Kept::Failed(failed);
+    let server = setup::server(&settings, stop.clone()).map_err(|none| failed(none.into()))?;
     let is_same = |of: &Settings| {
-        let (new, old) = (&settings.watch, &of.watch);
+        let (new, old) = (&settings.monitoring, &of.monitoring);
         (&new.peers, new.peers_required) == (&old.peers, old.peers_required)
     };
     let peers = match is_same(before) {
         true => None,
-        false => Some(open::hearing(&settings, auditor.clock()).map_err(failed)?),
+        false => Some(setup::hearing(&settings, auditor.clock()).map_err(failed)?),
     };
-    watch
+    monitoring
         .change_settings(before, &settings, &effective)
         .map_err(failed)?;
-    auditor.change_settings(server, open::policy(&settings), settings.audit.mirror);
+    auditor.change_settings(server, setup::policy(&settings), settings.audit.mirror);
     if let Some(peers) = peers {
         auditor.change_peers(peers);
     }
@@ -119,7 +119,7 @@ fn fixed(before: &Settings, after: &Settings) -> Vec<&'static str> {
         (before.trust.roots != after.trust.roots, "--roots-filepath"),
         (before.audit.repeat != after.audit.repeat, "--once"),
         (
-            before.watch.monitoring != after.watch.monitoring,
+            before.monitoring.listen != after.monitoring.listen,
             "--audit-monitoring-host, --audit-monitoring-port or --no-monitoring",
         ),
         (

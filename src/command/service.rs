@@ -2,7 +2,7 @@
 
 use std::env;
 
-use super::open::Failed;
+use super::setup::CommandError;
 use crate::audit::Exit;
 use crate::config::{Control, Installation, ServiceTask, Settings};
 use crate::report::{print, print_error};
@@ -12,20 +12,20 @@ use crate::service::{
 use crate::sys;
 
 /// Does what was asked for; each step is told before it is taken.
-pub fn run(settings: &Settings, task: ServiceTask) -> Result<Exit, Failed> {
+pub fn run(settings: &Settings, task: ServiceTask) -> Result<Exit, CommandError> {
     match task {
         ServiceTask::Install(installation) => {
             let (service, facts) = look(settings, &installation)?;
             let plan = match &installation.instance {
                 Some(instance) => {
                     let own = InstanceFacts::look(instance, &service.config);
-                    let own = own.map_err(Failed::Service)?;
-                    let listen = settings.watch.monitoring.as_ref();
+                    let own = own.map_err(CommandError::Service)?;
+                    let listen = settings.monitoring.listen.as_ref();
                     Plan::install_instance(&service, listen, &facts, (instance, &own))
                 }
                 None => Plan::install(&service, &facts),
             };
-            carry_out(&plan.map_err(Failed::Service)?, &installation)
+            carry_out(&plan.map_err(CommandError::Service)?, &installation)
         }
         ServiceTask::Uninstall {
             purge,
@@ -40,7 +40,7 @@ pub fn run(settings: &Settings, task: ServiceTask) -> Result<Exit, Failed> {
             let plan = match &installation.instance {
                 Some(instance) => {
                     let own = InstanceFacts::look(instance, &service.config);
-                    let own = own.map_err(Failed::Service)?;
+                    let own = own.map_err(CommandError::Service)?;
                     Ok(Plan::uninstall_instance(
                         &service,
                         facts.config.as_deref(),
@@ -50,7 +50,7 @@ pub fn run(settings: &Settings, task: ServiceTask) -> Result<Exit, Failed> {
                 }
                 None => Plan::uninstall(&service, &facts, purge),
             };
-            carry_out(&plan.map_err(Failed::Service)?, &installation)
+            carry_out(&plan.map_err(CommandError::Service)?, &installation)
         }
         ServiceTask::Control(word, instance) => {
             systemd()?;
@@ -61,24 +61,28 @@ pub fn run(settings: &Settings, task: ServiceTask) -> Result<Exit, Failed> {
                 Control::Restart => "restart",
                 Control::Status => "status",
             };
-            let well = control(word, &unit)
-                .map_err(|error| Failed::Service(format!("systemctl {word} {unit}: {error}")))?;
+            let well = control(word, &unit).map_err(|error| {
+                CommandError::Service(format!("systemctl {word} {unit}: {error}"))
+            })?;
             Ok(if well { Exit::Good } else { Exit::Incomplete })
         }
     }
 }
 
-fn systemd() -> Result<(), Failed> {
+fn systemd() -> Result<(), CommandError> {
     if is_systemd() {
         Ok(())
     } else {
-        Err(Failed::Service(NoSystemd.to_string()))
+        Err(CommandError::Service(NoSystemd.to_string()))
     }
 }
 
-fn look(settings: &Settings, installation: &Installation) -> Result<(Service, Facts), Failed> {
+fn look(
+    settings: &Settings,
+    installation: &Installation,
+) -> Result<(Service, Facts), CommandError> {
     let program = env::current_exe()
-        .map_err(|error| Failed::Service(format!("where this program is: {error}")))?;
+        .map_err(|error| CommandError::Service(format!("where this program is: {error}")))?;
     let service = Service {
         program,
         persona: settings.persona,
@@ -88,11 +92,12 @@ fn look(settings: &Settings, installation: &Installation) -> Result<(Service, Fa
         call_timeout: settings.server.call_timeout,
         memory: settings.server.memory_needed(),
     };
-    let facts = Facts::look(&service.config, &service.directories).map_err(Failed::Service)?;
+    let facts =
+        Facts::look(&service.config, &service.directories).map_err(CommandError::Service)?;
     Ok((service, facts))
 }
 
-fn carry_out(plan: &Plan, installation: &Installation) -> Result<Exit, Failed> {
+fn carry_out(plan: &Plan, installation: &Installation) -> Result<Exit, CommandError> {
     if installation.dry_run {
         for step in &plan.0 {
             print(&step.whole());
@@ -104,7 +109,7 @@ fn carry_out(plan: &Plan, installation: &Installation) -> Result<Exit, Failed> {
     }
     systemd()?;
     if !sys::is_root() {
-        return Err(Failed::Service(
+        return Err(CommandError::Service(
             "only root may do this: sudo immuaudit audit-mode ...; --dry-run shows every step"
                 .into(),
         ));
@@ -113,7 +118,7 @@ fn carry_out(plan: &Plan, installation: &Installation) -> Result<Exit, Failed> {
         print(&step.summary());
         if !matches!(step, Step::Note(_)) {
             step.take()
-                .map_err(|fault| Failed::Service(fault.to_string()))?;
+                .map_err(|fault| CommandError::Service(fault.to_string()))?;
         }
     }
     Ok(Exit::Good)

@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::audit::{mirror, once, tell};
-use super::open::{self, Failed};
-use super::watch::{self, Watch};
+use super::monitoring::{self, Monitoring};
+use super::setup::{self, CommandError};
 use crate::audit::{Auditor, Exit, Went};
 use crate::config::{Effective, Format, Repeat, Settings, Volume};
 use crate::ranges::Ranges;
@@ -19,20 +19,20 @@ pub fn run(
     settings: &Settings,
     effective: &Effective,
     databases: &[String],
-) -> Result<Exit, Failed> {
+) -> Result<Exit, CommandError> {
     let stop = Stop::on_signals(); // before gRPC starts its threads
-    let mut store = open::store(settings)?;
-    let server = open::server(settings, stop.clone())?;
+    let mut store = setup::store(settings)?;
+    let server = setup::server(settings, stop.clone())?;
     // it ends by itself, and an auditor of another directory may have the port
     let mut ends = settings.clone();
     ends.audit.repeat = Repeat::Once;
-    let peers = open::hearing(&ends, server.clock())?;
-    let watch = watch::start(&ends, effective, &mut store, &server)?;
-    let auditor = Auditor::new(server, store, open::policy(settings))
+    let peers = setup::hearing(&ends, server.clock())?;
+    let monitoring = monitoring::start(&ends, effective, &mut store, &server)?;
+    let auditor = Auditor::new(server, store, setup::policy(settings))
         .with_mirror(settings.audit.mirror)
         .with_peers_of(peers);
-    let mut auditor = open::to_the_end(auditor);
-    let checked = once(&mut auditor, settings, &watch);
+    let mut auditor = setup::keep_until_exit(auditor);
+    let checked = once(&mut auditor, settings, &monitoring);
     let mut exit = checked.exit();
     let readable = auditor.readable();
     let named = |name: &String| databases.is_empty() || databases.contains(name);
@@ -53,7 +53,7 @@ pub fn run(
         }
     }
     for database in readable.iter().filter(|name| named(name)) {
-        let swept = sweep(&mut auditor, settings, &watch, database);
+        let swept = sweep(&mut auditor, settings, &monitoring, database);
         exit = exit.max(swept);
         let until = auditor.clock().instant() + MIRRORING;
         mirror(&mut auditor, settings, until);
@@ -62,7 +62,7 @@ pub fn run(
             break;
         }
     }
-    watch.close(settings);
+    monitoring.close(settings);
     Ok(exit)
 }
 
@@ -221,7 +221,12 @@ fn passed(auditor: &Auditor, database: &str) -> u64 {
 }
 
 /// Reads a database to its end, or as far as possible; the next run continues there.
-fn sweep(auditor: &mut Auditor, settings: &Settings, watch: &Watch, database: &str) -> Exit {
+fn sweep(
+    auditor: &mut Auditor,
+    settings: &Settings,
+    monitoring: &Monitoring,
+    database: &str,
+) -> Exit {
     let mut bar = Bar::new(database);
     let mut worst = Exit::Good;
     let shows = settings.report.volume == Volume::Normal && settings.report.format == Format::Text;
@@ -231,8 +236,8 @@ fn sweep(auditor: &mut Auditor, settings: &Settings, watch: &Watch, database: &s
             bar.clear();
             worst = worst.max(outcome.exit());
             log_outcome(&settings.server.name, outcome);
-            watch.outcome(outcome);
-            watch.flush();
+            monitoring.outcome(outcome);
+            monitoring.flush();
             tell(settings, outcome);
         }
         match slice.went {

@@ -184,7 +184,7 @@ mod tests {
         let directory = Path::new("/var/lib/immuaudit.d/shop");
         assert_eq!(settings.trust.directory, directory);
         assert_eq!(settings.server.name, "127.0.0.1:2");
-        assert_eq!(settings.watch.monitoring.unwrap().port, 0);
+        assert_eq!(settings.monitoring.listen.unwrap().port, 0);
         assert_eq!(settings.instance.unwrap().name(), "shop");
         // and a flag over both
         let flag = scene.settings(&["--instance=shop", "--immudb-port", "3"]);

@@ -27,6 +27,7 @@ mod load;
 mod man;
 mod masked;
 mod memory;
+mod monitoring;
 mod nearest;
 mod parameter;
 mod peer_table;
@@ -37,6 +38,7 @@ mod problem;
 mod process;
 mod proxy;
 mod receiver_table;
+mod receivers;
 mod remark;
 mod renewable;
 mod resolve;
@@ -55,8 +57,6 @@ mod url;
 mod value;
 mod verb;
 mod version;
-mod watch;
-mod watch_receivers;
 mod words;
 
 pub use effective::Effective;
@@ -75,8 +75,9 @@ pub use renewable::{PasswordFile, TransportFiles};
 pub use secret::Secret;
 pub use settings::{
     AuditSettings, Auth, FirstSight, Format, HeartbeatSettings, Listen, LogFormat, Login,
-    NewValues, NotifySettings, PeerSettings, Pin, Repeat, ReportSettings, Roots, ServerSettings,
-    Settings, Signatures, Transport, TrustSettings, Values, Volume, WatchSettings, Webhook, When,
+    MonitoringSettings, NewValues, NotifySettings, PeerSettings, Pin, Repeat, ReportSettings,
+    Roots, ServerSettings, Settings, Signatures, Transport, TrustSettings, Values, Volume, Webhook,
+    When,
 };
 pub use signing::SigningKey;
 pub use source::Source;

@@ -5,11 +5,11 @@ use super::effective::Effective;
 use super::peer_table::{self, PeerTable};
 use super::problem::Problem;
 use super::proxy::Proxies;
+use super::receivers::{keep, one_url, plaintext, roots, through};
 use super::remark::Remark;
 use super::resolve::password_file;
 use super::secret::Secret;
 use super::settings::{Login, PeerSettings, Roots, Settings};
-use super::watch_receivers::{keep, one_url, plaintext, roots, through};
 
 /// The setting that says how many peers must confirm a database.
 const REQUIRED: &str = "audit-peers-required";
@@ -107,7 +107,10 @@ pub(super) fn repeated(draft: &Draft) -> Vec<Problem> {
 /// # Errors
 /// There are fewer.
 pub(super) fn enough(settings: &Settings, effective: &Effective) -> Result<(), Problem> {
-    let (peers, required) = (settings.watch.peers.len(), settings.watch.peers_required);
+    let (peers, required) = (
+        settings.monitoring.peers.len(),
+        settings.monitoring.peers_required,
+    );
     match effective.source(REQUIRED) {
         Some(source) if required > peers => Err(Problem::BadValue {
             flag: REQUIRED,

@@ -8,6 +8,7 @@ use log::LevelFilter;
 use super::draft::{Draft, GivenPath, OwnSignatures, Password};
 use super::file::content;
 use super::filter::DatabaseFilter;
+use super::monitoring;
 use super::persona::Persona;
 use super::problem::Problem;
 use super::remark::Remark;
@@ -20,7 +21,6 @@ use super::settings::{
 use super::source::Source;
 use super::table;
 use super::url::is_loopback;
-use super::watch;
 use crate::ledger::PublicKey;
 
 /// The password of a server that nobody has configured (protocol.md §7).
@@ -43,7 +43,7 @@ pub(super) fn resolve(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Settin
                 let address = server.address.clone();
                 remarks.push(Remark::PlaintextLogin { address });
             }
-            let watch = watch::resolve(draft, remarks)?;
+            let monitoring = monitoring::resolve(draft, remarks)?;
             Ok(Settings {
                 persona: draft.persona,
                 instance: draft.instance.clone(),
@@ -54,7 +54,7 @@ pub(super) fn resolve(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Settin
                     roots: draft.roots.as_ref().map(|given| given.path.clone()),
                 },
                 report: report(draft),
-                watch,
+                monitoring,
             })
         }
         (transport, login, signatures, directory) => {

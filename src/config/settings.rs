@@ -34,7 +34,7 @@ pub struct Settings {
     /// How it is told.
     pub report: ReportSettings,
     /// Who watches, and is notified.
-    pub watch: WatchSettings,
+    pub monitoring: MonitoringSettings,
 }
 
 /// One server and how it is reached.
@@ -260,9 +260,9 @@ pub enum LogFormat {
 
 /// Who watches, and is notified.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WatchSettings {
+pub struct MonitoringSettings {
     /// Where metrics, probes and the status page are served; `None`: nowhere.
-    pub monitoring: Option<Listen>,
+    pub listen: Option<Listen>,
     /// Who is notified, and how.
     pub notify: NotifySettings,
     /// The heartbeat.

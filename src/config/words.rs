@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::draft::Draft;
 use super::help;
 use super::problem::Problem;
+use super::receivers;
 use super::source::Source;
 use super::task::{
     AcknowledgeTask, AdoptConsent, Against, AlarmTask, Another, CheckpointTask, ClosedAlarms,
@@ -13,7 +14,6 @@ use super::task::{
 };
 use super::url::Url;
 use super::verb::Name;
-use super::watch_receivers;
 use crate::checkpoint::KeyName;
 
 /// `DATABASE [--against HOST[:PORT]|FILE] [--show-values]`
@@ -267,6 +267,6 @@ pub(super) fn another(draft: &Draft, word: String) -> Result<Another, Problem> {
         verb: Name::Compare.word(),
         wanted,
     })?;
-    let roots = watch_receivers::roots(draft.other_ca.as_ref())?;
+    let roots = receivers::roots(draft.other_ca.as_ref())?;
     Ok(Another::Url { url, roots })
 }

@@ -18,7 +18,7 @@ use super::webhook::WebhookSink;
 use super::{DeliveryError, OpenAlarms};
 use crate::audit::{Cycle, Exit, Outcome};
 use crate::clock::{self, Clock};
-use crate::config::{NotifySettings, WatchSettings, When};
+use crate::config::{MonitoringSettings, NotifySettings, When};
 use crate::report::{ReceiverStats, Untrusted};
 use crate::trust::{Alarm, OutcomeRecord};
 
@@ -60,7 +60,7 @@ impl Notifier {
     pub fn start(
         server: &str,
         directory: &Path,
-        settings: &WatchSettings,
+        settings: &MonitoringSettings,
         outcomes: &[OutcomeRecord],
         open: &OpenAlarms,
     ) -> Notifier {
@@ -270,7 +270,7 @@ impl Notifier {
     }
 
     /// Sends a notification that says it is a test, once to each receiver, and one heartbeat.
-    pub fn test(server: &str, settings: &WatchSettings) -> Vec<Tested> {
+    pub fn test(server: &str, settings: &MonitoringSettings) -> Vec<Tested> {
         let notification = Notification::test(server, clock::now());
         let configured = configured(&settings.notify).into_iter();
         let tested = configured.map(|Configured { receiver, sink, .. }| Tested {
@@ -350,7 +350,7 @@ struct Last {
 const HEARTBEAT: &str = "heartbeat";
 
 /// The heartbeat, if there is one.
-fn ping(settings: &WatchSettings) -> Option<Ping> {
+fn ping(settings: &MonitoringSettings) -> Option<Ping> {
     let heartbeat = settings.heartbeat.as_ref()?;
     Some(Ping::new(heartbeat, TRY))
 }

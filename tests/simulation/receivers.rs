@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use immuaudit::audit::{Cycle, Outcome};
 use immuaudit::config::{
-    Auth, Login, NotifySettings, Proxies, Roots, Secret, Url, WatchSettings, Webhook, When,
+    Auth, Login, MonitoringSettings, NotifySettings, Proxies, Roots, Secret, Url, Webhook, When,
 };
 use immuaudit::json::Json;
 use immuaudit::notify::{DeliveryError, Notifier, OpenAlarms};
@@ -183,7 +183,7 @@ impl Receivers {
         }
     }
 
-    fn settings(&self) -> WatchSettings {
+    fn settings(&self) -> MonitoringSettings {
         let webhook = |(number, name): (usize, &String)| Webhook {
             name: Some(name.clone()),
             url: Url::read(NOWHERE).expect("a URL"),
@@ -200,7 +200,7 @@ impl Receivers {
                 _ => When::Tampering,
             },
         };
-        WatchSettings {
+        MonitoringSettings {
             monitoring: None,
             notify: NotifySettings {
                 webhooks: self.configured.iter().enumerate().map(webhook).collect(),

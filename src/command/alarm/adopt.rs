@@ -3,8 +3,8 @@
 use super::report;
 use crate::audit::Exit;
 use crate::clock;
-use crate::command::open::Failed;
 use crate::command::operator::{self, Consent};
+use crate::command::setup::CommandError;
 use crate::config::{AdoptConsent, Format, Settings};
 use crate::report::{close_command, print, print_error};
 use crate::text::Shown;
@@ -16,7 +16,7 @@ pub fn run(
     store: &Store,
     id: &str,
     consent: AdoptConsent,
-) -> Result<Exit, Failed> {
+) -> Result<Exit, CommandError> {
     let json = settings.report.format == Format::Json;
     let report = report(store, store.alarm(id)?);
     let changes = matches!(
@@ -31,7 +31,7 @@ pub fn run(
         if consent == AdoptConsent::Ask {
             match operator::ask("adopt it") {
                 Consent::Given => {}
-                Consent::CannotAsk => return Err(Failed::NoConsent),
+                Consent::CannotAsk => return Err(CommandError::NoConsent),
                 Consent::Refused => {
                     print_error(
                         "immuaudit: nothing was changed: the alarm is open, and the trusted state is as before",
@@ -45,7 +45,7 @@ pub fn run(
     let adopted = adopted.map_err(|failure| match failure {
         failure @ (LocalFailure::Overtaken { .. } | LocalFailure::NothingToAdopt { .. }) => {
             let close = close_command(&report.alarm);
-            Failed::NotAdopted { failure, close }
+            CommandError::NotAdopted { failure, close }
         }
         failure => failure.into(),
     })?;

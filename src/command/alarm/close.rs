@@ -3,20 +3,24 @@
 use super::report;
 use crate::audit::Exit;
 use crate::clock;
-use crate::command::open::{self, Failed};
 use crate::command::operator;
+use crate::command::setup::{self, CommandError};
 use crate::config::{ClosedAlarms, Format, Settings};
 use crate::report::print;
 use crate::text::Shown;
 use crate::trust::{Alarm, LocalFailure, Store};
 
 /// Closes the alarms with these IDs, or every open alarm of a database.
-pub fn run(settings: &Settings, store: &Store, alarms: &ClosedAlarms) -> Result<Exit, Failed> {
+pub fn run(
+    settings: &Settings,
+    store: &Store,
+    alarms: &ClosedAlarms,
+) -> Result<Exit, CommandError> {
     let (who, now) = (operator::name(), clock::now());
     let closed = match alarms {
         ClosedAlarms::Ids(ids) => by_id(store, ids, |id| store.close_alarm(id, &who, now))?,
         ClosedAlarms::OfDatabase(database) => {
-            open::check_known(database, store.databases()?)?;
+            setup::check_known(database, store.databases()?)?;
             store.close_alarms_of(database, &who, now)?
         }
     };

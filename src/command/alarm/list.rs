@@ -2,7 +2,7 @@
 
 use super::{readable, report};
 use crate::audit::Exit;
-use crate::command::open::{self, Failed};
+use crate::command::setup::{self, CommandError};
 use crate::config::{Format, ListedAlarms, Settings};
 use crate::report::{alarm_line, alarm_lines, alarm_summary, print};
 use crate::text::shell_word;
@@ -17,12 +17,12 @@ pub fn run(
     store: &Store,
     database: Option<&str>,
     which: ListedAlarms,
-) -> Result<Exit, Failed> {
-    let known = open::kept_or_checked(store, &store.load_outcomes())?;
+) -> Result<Exit, CommandError> {
+    let known = setup::kept_or_checked(store, &store.load_outcomes())?;
     let databases = match database {
         None => known,
         Some(database) => {
-            open::check_known(database, known)?;
+            setup::check_known(database, known)?;
             vec![database.into()]
         }
     };

@@ -5,15 +5,15 @@ mod close;
 mod list;
 mod show;
 
-use super::open::{self, Failed};
+use super::setup::{self, CommandError};
 use crate::audit::Exit;
 use crate::config::{AlarmTask, Settings};
 use crate::report::{AlarmReport, print_error};
 use crate::trust::{Alarm, Store};
 
 /// Runs one subcommand.
-pub fn run(settings: &Settings, task: &AlarmTask) -> Result<Exit, Failed> {
-    let store = Store::open_beside(&open::location(settings))?;
+pub fn run(settings: &Settings, task: &AlarmTask) -> Result<Exit, CommandError> {
+    let store = Store::open_beside(&setup::location(settings))?;
     match task {
         AlarmTask::List { database, which } => {
             list::run(settings, &store, database.as_deref(), *which)

@@ -2,14 +2,14 @@
 
 use super::report;
 use crate::audit::Exit;
-use crate::command::open::Failed;
+use crate::command::setup::CommandError;
 use crate::config::{Format, Settings};
 use crate::ledger::State;
 use crate::report::print;
 use crate::trust::{Alarm, Store, read_evidence};
 
 /// Prints one alarm; the exit code tells whether it is open.
-pub fn run(settings: &Settings, store: &Store, alarm: &str) -> Result<Exit, Failed> {
+pub fn run(settings: &Settings, store: &Store, alarm: &str) -> Result<Exit, CommandError> {
     let mut report = report(store, store.alarm(alarm)?);
     report.read_against = read_against(&report.alarm);
     print(&match settings.report.format {

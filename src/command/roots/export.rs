@@ -4,14 +4,14 @@ use std::io::ErrorKind;
 
 use crate::audit::Exit;
 use crate::clock;
-use crate::command::open::{self, Failed};
+use crate::command::setup::{self, CommandError};
 use crate::config::Settings;
 use crate::report::{print_error, try_print};
 use crate::trust::Store;
 
 /// Writes what is trusted to stdout.
-pub fn run(settings: &Settings) -> Result<Exit, Failed> {
-    let store = Store::open_beside(&open::location(settings))?;
+pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
+    let store = Store::open_beside(&setup::location(settings))?;
     let file = store.export(clock::now())?;
     match try_print(String::from_utf8_lossy(&file).trim_end_matches('\n')) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {

@@ -2,15 +2,15 @@
 
 use crate::audit::Exit;
 use crate::clock;
-use crate::command::open::{self, Failed};
+use crate::command::setup::{self, CommandError};
 use crate::config::{Format, Settings};
 use crate::report::{JsonObject, print, print_error};
 use crate::text::shell_value;
 use crate::trust::Store;
 
 /// Trusts nothing of a database any more; works while the auditor runs.
-pub fn run(settings: &Settings, database: &str) -> Result<Exit, Failed> {
-    let store = Store::open_beside(&open::location(settings))?;
+pub fn run(settings: &Settings, database: &str) -> Result<Exit, CommandError> {
+    let store = Store::open_beside(&setup::location(settings))?;
     let json = settings.report.format == Format::Json;
     let Some(trusted) = store.load(database)? else {
         print_error(&format!(

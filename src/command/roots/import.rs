@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::audit::{Auditor, Carried, Exit, Import, OnRefusal, StateFile, read_states};
-use crate::command::open::{self, Failed};
+use crate::command::setup::{self, CommandError};
 use crate::config::{Format, Settings};
 use crate::ledger::State;
 use crate::report::{JsonObject, alarm_lines, log_warning, print};
@@ -11,17 +11,17 @@ use crate::stop::Stop;
 use crate::text::Shown;
 
 /// Shows what is in the files, and takes each state that the running server proves to extend.
-pub fn run(settings: &Settings, path: &Path, alarm: bool) -> Result<Exit, Failed> {
+pub fn run(settings: &Settings, path: &Path, alarm: bool) -> Result<Exit, CommandError> {
     let stop = Stop::on_signals(); // before gRPC starts its threads
     let files = read_states(path)?;
     let text = settings.report.format == Format::Text;
     if text {
         files.iter().for_each(show);
     }
-    let store = open::store(settings)?;
-    let server = open::server(settings, stop)?;
-    let auditor = Auditor::new(server, store, open::policy(settings));
-    let mut auditor = open::to_the_end(auditor);
+    let store = setup::store(settings)?;
+    let server = setup::server(settings, stop)?;
+    let auditor = Auditor::new(server, store, setup::policy(settings));
+    let mut auditor = setup::keep_until_exit(auditor);
     let on_refusal = if alarm {
         OnRefusal::Alarm
     } else {

@@ -1,14 +1,14 @@
 //! `roots list`: every trusted state, a line each.
 
 use crate::audit::Exit;
-use crate::command::open::{self, Failed};
+use crate::command::setup::{self, CommandError};
 use crate::config::{Format, Settings};
 use crate::report::{JsonObject, log_warning, print, print_error};
 use crate::trust::{Store, Trusted};
 
 /// Shows what is trusted; databases of which nothing is are left out.
-pub fn run(settings: &Settings) -> Result<Exit, Failed> {
-    let mut store = Store::open_beside(&open::location(settings))?;
+pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
+    let mut store = Store::open_beside(&setup::location(settings))?;
     let (mut exit, mut nothing) = (Exit::Good, true);
     for database in store.databases()? {
         match store.load(&database) {

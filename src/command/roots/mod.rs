@@ -5,12 +5,12 @@ mod forget;
 mod import;
 mod list;
 
-use super::open::Failed;
+use super::setup::CommandError;
 use crate::audit::Exit;
 use crate::config::{RootsTask, Settings};
 
 /// Does what was asked for.
-pub fn run(settings: &Settings, task: RootsTask) -> Result<Exit, Failed> {
+pub fn run(settings: &Settings, task: RootsTask) -> Result<Exit, CommandError> {
     match task {
         RootsTask::Export => export::run(settings),
         RootsTask::List => list::run(settings),

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::audit::Exit;
-use crate::command::open::{self, Failed};
+use crate::command::setup::{self, CommandError};
 use crate::config::{AllInstances, Format, Settings};
 use crate::report::{JsonObject, print, print_error};
 use crate::trust::Store;
@@ -24,12 +24,12 @@ struct Said {
 }
 
 /// Prints the status of every auditor, the worst first. The exit code is the worst one.
-pub fn run(settings: &Settings, all: &AllInstances) -> Result<Exit, Failed> {
-    let program =
-        env::current_exe().map_err(|error| Failed::Service(format!("this program: {error}")))?;
+pub fn run(settings: &Settings, all: &AllInstances) -> Result<Exit, CommandError> {
+    let program = env::current_exe()
+        .map_err(|error| CommandError::Service(format!("this program: {error}")))?;
     let mut said = Vec::new();
     // where it never ran there is no auditor without an instance
-    if !Store::known_servers(&open::location(settings)).is_empty() {
+    if !Store::known_servers(&setup::location(settings)).is_empty() {
         said.push(ask(&program, settings, all, None));
     }
     for instance in &all.instances {

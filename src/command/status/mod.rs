@@ -8,7 +8,7 @@ use std::time::Duration;
 
 pub use all::run as run_all;
 
-use super::open::{self, Failed};
+use super::setup::{self, CommandError};
 use crate::audit::{Chance, Exit, Overdue, Readings, allowed_without_proof, chance_per_day};
 use crate::clock;
 use crate::config::{Format, Settings};
@@ -22,12 +22,12 @@ use crate::trust::{
 
 /// Prints the condition of everything, then every known database. The exit code is 0 only if all is well: the last check
 /// of each was complete and recent, nothing is absent, and no alarm is open.
-pub fn run(settings: &Settings) -> Result<Exit, Failed> {
-    let mut store = Store::open_beside(&open::location(settings))?;
+pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
+    let mut store = Store::open_beside(&setup::location(settings))?;
     let outcomes = store.load_outcomes();
     let progress = store.load_progress(clock::now());
     let troubles = store.load_troubles();
-    let databases = open::kept_or_checked(&store, &outcomes)?;
+    let databases = setup::kept_or_checked(&store, &outcomes)?;
     let peers = store.load_peers(clock::now());
     let known: Vec<Known> = databases
         .into_iter()
@@ -197,7 +197,7 @@ impl Known<'_> {
 
     /// Returns whether the settings select the database, so that checks of it are expected.
     fn is_audited(&self, settings: &Settings) -> bool {
-        open::is_audited(settings, &self.database)
+        setup::is_audited(settings, &self.database)
     }
 
     /// Returns whether an operator adopted another state after the last check, which therefore decides nothing any more.

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use log::Level;
 
-use super::open::{self, Failed};
+use super::setup::{self, CommandError};
 use crate::audit::{Auditor, Cycle, Outcome};
 use crate::clock;
 use crate::config::{Effective, Persona, Repeat, Settings, Volume};
@@ -19,7 +19,7 @@ use crate::text::counted_with;
 use crate::trust::{LocalFailure, Store};
 
 /// What each outcome and each cycle is told to.
-pub struct Watch {
+pub struct Monitoring {
     registry: StatusRegistry,
     notifier: RefCell<Notifier>,
     fetched: RefCell<Vec<PeerFetched>>,
@@ -31,15 +31,15 @@ pub fn start(
     effective: &Effective,
     store: &mut Store,
     server: &Server,
-) -> Result<Watch, Failed> {
+) -> Result<Monitoring, CommandError> {
     let registry = StatusRegistry::new(about(settings, effective), server.calls());
-    registry.sign_by(settings.watch.signer.clone());
+    registry.sign_by(settings.monitoring.signer.clone());
     remember(&registry, store, settings)?;
     let outcomes = store.load_outcomes();
     let notifier = Notifier::start(
         &settings.server.name,
         store.directory(),
-        &settings.watch,
+        &settings.monitoring,
         &outcomes,
         &open_alarms(store)?,
     );
@@ -47,19 +47,19 @@ pub fn start(
     registry.register_heartbeat(notifier.heartbeat());
     // what is counted of the receivers is on the first page already
     if let (Repeat::UntilStopped, Some(listen)) =
-        (settings.audit.repeat, &settings.watch.monitoring)
+        (settings.audit.repeat, &settings.monitoring.listen)
     {
         let address = monitor::start(listen, registry.clone(), prefix(settings.persona))?;
         log::info!("metrics and status page on http://{address}/");
     }
-    Ok(Watch {
+    Ok(Monitoring {
         registry,
         notifier: RefCell::new(notifier),
         fetched: RefCell::default(),
     })
 }
 
-impl Watch {
+impl Monitoring {
     /// Goes on with other settings. Receivers begin anew if theirs are others; what waits for them is on disk, and each
     /// try that has begun is waited for.
     pub fn change_settings(
@@ -67,16 +67,16 @@ impl Watch {
         before: &Settings,
         settings: &Settings,
         effective: &Effective,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), CommandError> {
         self.registry.change_settings(about(settings, effective));
-        self.registry.sign_by(settings.watch.signer.clone());
-        let store = Store::open_beside(&open::location(settings))?;
+        self.registry.sign_by(settings.monitoring.signer.clone());
+        let store = Store::open_beside(&setup::location(settings))?;
         for database in store.databases()? {
-            if !open::is_audited(settings, &database) {
+            if !setup::is_audited(settings, &database) {
                 self.registry.note_unselected(&database);
             }
         }
-        if before.watch == settings.watch {
+        if before.monitoring == settings.monitoring {
             return Ok(());
         }
         let open = open_alarms(&store)?;
@@ -86,7 +86,7 @@ impl Watch {
         *notifier = Notifier::start(
             &settings.server.name,
             store.directory(),
-            &settings.watch,
+            &settings.monitoring,
             &store.load_outcomes(),
             &open,
         );
@@ -227,7 +227,7 @@ fn remember(
         let count = alarms.as_ref().map_or(1, Vec::len);
         let last = outcomes.iter().find(|outcome| outcome.database == database);
         registry.restore(&database, trusted.as_ref(), count, last);
-        if !open::is_audited(settings, &database) {
+        if !setup::is_audited(settings, &database) {
             registry.note_unselected(&database);
         }
         for alarm in alarms.iter().flatten() {

@@ -23,7 +23,7 @@ use crate::trust::{LocalFailure, Location, OutcomeRecord, Store};
 
 /// Keeps the auditor of a command, and its connection, until the process ends. To take gRPC apart would delay the end by a
 /// second in some runs: its threads look around that often whether they are to end.
-pub fn to_the_end(auditor: Auditor) -> ManuallyDrop<Auditor> {
+pub fn keep_until_exit(auditor: Auditor) -> ManuallyDrop<Auditor> {
     ManuallyDrop::new(auditor)
 }
 
@@ -32,7 +32,7 @@ const MAX_NAMES: usize = 10;
 
 /// What stops a command before it has a verdict: exit code 3.
 #[derive(Debug)]
-pub enum Failed {
+pub enum CommandError {
     /// The auditor's files.
     Local(LocalFailure),
     /// TLS without anybody to trust.
@@ -69,14 +69,16 @@ pub enum Failed {
     NoProbe,
 }
 
-impl fmt::Display for Failed {
+impl std::error::Error for CommandError {}
+
+impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failed::Local(failure) => write!(f, "{failure}"),
-            Failed::NoSystemRoots(none) => write!(f, "{none}"),
-            Failed::States(bad) => write!(f, "{bad}"),
-            Failed::Service(failure) | Failed::Drill(failure) => f.write_str(failure),
-            Failed::NoDatabase { database, known } => {
+            CommandError::Local(failure) => write!(f, "{failure}"),
+            CommandError::NoSystemRoots(none) => write!(f, "{none}"),
+            CommandError::States(bad) => write!(f, "{bad}"),
+            CommandError::Service(failure) | CommandError::Drill(failure) => f.write_str(failure),
+            CommandError::NoDatabase { database, known } => {
                 write!(f, "nothing is known of database {}; ", Shown::new(database))?;
                 f.write_str(if known.is_empty() {
                     "no database was audited yet"
@@ -93,50 +95,50 @@ impl fmt::Display for Failed {
                 }
                 Ok(())
             }
-            Failed::NotAdopted { failure, close } => write!(
+            CommandError::NotAdopted { failure, close } => write!(
                 f,
                 "{failure}. To close the alarm and keep the trusted state: {close}"
             ),
-            Failed::Key(failure) => f.write_str(failure),
-            Failed::NoSigningKey => f.write_str(
+            CommandError::Key(failure) => f.write_str(failure),
+            CommandError::NoSigningKey => f.write_str(
                 "checkpoints are signed by a key: make one by immuaudit key new, and give it by --audit-signing-key",
             ),
-            Failed::NoConsent => f.write_str(
+            CommandError::NoConsent => f.write_str(
                 "nothing was changed: standard input is no terminal to ask on; give --yes to adopt",
             ),
-            Failed::NobodyToNotify => {
+            CommandError::NobodyToNotify => {
                 f.write_str("nobody to notify: give --audit-notification-url, --audit-exec or --audit-heartbeat-url")
             }
-            Failed::NoProbe => f.write_str(
+            CommandError::NoProbe => f.write_str(
                 "nowhere to ask: health needs the --audit-monitoring-port of the running auditor, not 0, and no --no-monitoring",
             ),
-            Failed::Monitoring(cannot) => write!(f, "{cannot}"),
-            Failed::NoThread(error) => write!(f, "the peers cannot be asked: {error}"),
+            CommandError::Monitoring(cannot) => write!(f, "{cannot}"),
+            CommandError::NoThread(error) => write!(f, "the peers cannot be asked: {error}"),
         }
     }
 }
 
-impl From<LocalFailure> for Failed {
-    fn from(failure: LocalFailure) -> Failed {
-        Failed::Local(failure)
+impl From<LocalFailure> for CommandError {
+    fn from(failure: LocalFailure) -> CommandError {
+        CommandError::Local(failure)
     }
 }
 
-impl From<BadStates> for Failed {
-    fn from(bad: BadStates) -> Failed {
-        Failed::States(bad)
+impl From<BadStates> for CommandError {
+    fn from(bad: BadStates) -> CommandError {
+        CommandError::States(bad)
     }
 }
 
-impl From<CannotListen> for Failed {
-    fn from(cannot: CannotListen) -> Failed {
-        Failed::Monitoring(cannot)
+impl From<CannotListen> for CommandError {
+    fn from(cannot: CannotListen) -> CommandError {
+        CommandError::Monitoring(cannot)
     }
 }
 
-impl From<NoSystemRoots> for Failed {
-    fn from(none: NoSystemRoots) -> Failed {
-        Failed::NoSystemRoots(none)
+impl From<NoSystemRoots> for CommandError {
+    fn from(none: NoSystemRoots) -> CommandError {
+        CommandError::NoSystemRoots(none)
     }
 }
 
@@ -219,11 +221,11 @@ pub fn is_audited(settings: &Settings, database: &str) -> bool {
 }
 
 /// Refuses a name that is not among those of the known databases.
-pub fn check_known(database: &str, known: Vec<String>) -> Result<(), Failed> {
+pub fn check_known(database: &str, known: Vec<String>) -> Result<(), CommandError> {
     if known.iter().any(|known| known == database) {
         return Ok(());
     }
-    Err(Failed::NoDatabase {
+    Err(CommandError::NoDatabase {
         database: database.into(),
         known,
     })
@@ -295,15 +297,15 @@ fn tls(transport: &Transport) -> Option<Tls> {
 }
 
 /// Returns the peers that the settings name, and the thread that asks them, which there is only if there are peers.
-pub fn hearing(settings: &Settings, clock: &Clock) -> Result<Hearing, Failed> {
-    let watch = &settings.watch;
-    if watch.peers.is_empty() {
+pub fn hearing(settings: &Settings, clock: &Clock) -> Result<Hearing, CommandError> {
+    let monitoring = &settings.monitoring;
+    if monitoring.peers.is_empty() {
         return Ok(Hearing::default());
     }
-    let own = watch.signer.as_ref().map(|signer| signer.public());
+    let own = monitoring.signer.as_ref().map(|signer| signer.public());
     let is_own = |peer: &&PeerSettings| own.is_some_and(|own| peer.keys.contains(own));
-    if let Some(peer) = watch.peers.iter().find(is_own) {
-        return Err(Failed::Key(format!(
+    if let Some(peer) = monitoring.peers.iter().find(is_own) {
+        return Err(CommandError::Key(format!(
             "peer {}: its key is the one that this auditor signs with: nobody is compared with himself",
             Shown::new(peer.name.as_str())
         )));
@@ -312,10 +314,10 @@ pub fn hearing(settings: &Settings, clock: &Clock) -> Result<Hearing, Failed> {
         name: peer.name.clone(),
         keys: peer.keys.clone(),
     };
-    let witnesses: Vec<Witness> = watch.peers.iter().map(witness).collect();
-    let fetcher = Fetcher::start(&watch.peers, &settings.server.name, clock.clone());
-    let fetcher = fetcher.map_err(|error| Failed::NoThread(error.to_string()))?;
-    let hearing = Hearing::new(&witnesses, watch.peers_required, Box::new(fetcher));
+    let witnesses: Vec<Witness> = monitoring.peers.iter().map(witness).collect();
+    let fetcher = Fetcher::start(&monitoring.peers, &settings.server.name, clock.clone());
+    let fetcher = fetcher.map_err(|error| CommandError::NoThread(error.to_string()))?;
+    let hearing = Hearing::new(&witnesses, monitoring.peers_required, Box::new(fetcher));
     Ok(match settings.audit.repeat {
         Repeat::Once => hearing.waiting(),
         Repeat::UntilStopped => hearing,

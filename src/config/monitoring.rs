@@ -10,17 +10,17 @@ use super::file::OTHERS_WRITE;
 use super::peers::peers;
 use super::problem::Problem;
 use super::proxy::Proxies;
+use super::receivers::{heartbeat, webhooks};
 use super::remark::Remark;
 use super::resolve::{password_file, port};
-use super::settings::{Listen, NotifySettings, WatchSettings, When};
+use super::settings::{Listen, MonitoringSettings, NotifySettings, When};
 use super::source::Source;
-use super::watch_receivers::{heartbeat, webhooks};
 use crate::checkpoint::SignerKey;
 
 pub(super) fn resolve(
     draft: &Draft,
     remarks: &mut Vec<Remark>,
-) -> Result<WatchSettings, Vec<Problem>> {
+) -> Result<MonitoringSettings, Vec<Problem>> {
     let mut problems = Vec::new();
     let proxies = Proxies {
         chosen: draft.proxy.clone(),
@@ -33,8 +33,8 @@ pub(super) fn resolve(
     let exec = draft.exec.as_ref().map(exec).transpose();
     let exec = exec.map_err(|problem| problems.push(problem));
     match (exec, signer, problems.is_empty()) {
-        (Ok(exec), Ok(signer), true) => Ok(WatchSettings {
-            monitoring: (!draft.no_monitoring).then(|| Listen {
+        (Ok(exec), Ok(signer), true) => Ok(MonitoringSettings {
+            listen: (!draft.no_monitoring).then(|| Listen {
                 host: draft.monitoring_host.clone(),
                 port: port(draft.monitoring_port),
             }),
