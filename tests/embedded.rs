@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use immuaudit::drill::{
-    Access, Draft, Embedded, Emulated, Lag, Ledger, NewEntry, Options, dual_proof_message, fill,
+    Access, Embedded, Emulated, Lag, Ledger, NewEntry, NewTransaction, Options, dual_proof_message,
+    fill,
 };
 use immuaudit::ledger::{
     HeaderVersion, KvMetadata, Parts, Reason, Refusal, TxHeader, TxMetadata, excuse, verify,
@@ -22,9 +23,9 @@ fn ledger(version: HeaderVersion, lag: Lag, size: u64) -> Ledger {
     let mut ledger = Ledger::new(version, lag);
     for number in 1..=size {
         let entry = |i| NewEntry::set(format!("{number}/{i}"), format!("value {i}"));
-        let mut draft = Draft {
+        let mut draft = NewTransaction {
             entries: (0..number % 4).map(entry).collect(),
-            ..Draft::default()
+            ..NewTransaction::default()
         };
         if version == HeaderVersion::V1 && number % 5 == 0 {
             draft.entries.push(NewEntry::set("e", "").with(KvMetadata {

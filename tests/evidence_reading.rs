@@ -6,7 +6,7 @@ use std::fs;
 
 use immuaudit::audit::{Outcome, Rechecked, Verdict, recheck};
 use immuaudit::config::Values;
-use immuaudit::drill::{Draft, Emulated, Lie, NewEntry, Options, Telling};
+use immuaudit::drill::{Emulated, Lie, NewEntry, NewTransaction, Options, Telling};
 use immuaudit::ledger::Digest;
 use immuaudit::trust::{Answer, Evidence, Shortened, Tampering};
 use immuaudit::wire::{self, method, proto};
@@ -80,10 +80,10 @@ fn with_broken_link(broken: u64, last: u64) -> Scene {
     scene.embedded.grow(DB, broken - 1);
     scene.embedded.write(
         DB,
-        Draft {
+        NewTransaction {
             entries: vec![NewEntry::set("another", "chain")],
             prev_alh: Some(Digest::of(&[b"another"])),
-            ..Draft::default()
+            ..NewTransaction::default()
         },
     );
     scene.embedded.grow(DB, last - broken);

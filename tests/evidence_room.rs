@@ -24,7 +24,7 @@ fn limited(place: &Place, files: usize, bytes: u64) -> Store {
 /// A database that was first seen then, and a finding about it.
 fn seen(store: &Store, chain: &Chain, database: &str, then: u64) -> Trusted {
     store
-        .first_sight(database, &chain.seen(3), How::FirstSeen, at(then))
+        .first_use(database, &chain.seen(3), How::FirstSeen, at(then))
         .unwrap()
 }
 

@@ -4,7 +4,7 @@
 mod support;
 
 use immuaudit::audit::{Outcome, Verdict};
-use immuaudit::drill::{Draft, Lag, NewEntry};
+use immuaudit::drill::{Lag, NewEntry, NewTransaction};
 use immuaudit::ledger::TxMetadata;
 use immuaudit::trust::Tampering;
 use immuaudit::wire::proto;
@@ -121,13 +121,13 @@ fn truncates(request: &[u8], reply: &mut Reply) {
 #[test]
 fn values_are_truncated_where_a_header_says_so_that_is_chained_to_the_trusted_one() {
     let scene = Scene::grown(Lag::None);
-    let draft = Draft {
+    let draft = NewTransaction {
         entries: vec![NewEntry::set("truncated", "")],
         metadata: Some(TxMetadata {
             truncated_tx_id: 13,
             extra: Vec::new(),
         }),
-        ..Draft::default()
+        ..NewTransaction::default()
     };
     scene.embedded.write(DB, draft);
     scene.cycle();

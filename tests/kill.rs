@@ -143,9 +143,7 @@ fn prepare(store: &Store, work: Work) -> Option<Trusted> {
         return None;
     }
     let seen = chain().seen(5);
-    let trusted = store
-        .first_sight("db", &seen, How::FirstSeen, at(5))
-        .unwrap();
+    let trusted = store.first_use("db", &seen, How::FirstSeen, at(5)).unwrap();
     if matches!(work, Work::Adopt | Work::Forget) {
         store.raise(&finding(work, &trusted), at(6)).unwrap();
     }
@@ -236,7 +234,7 @@ fn run(store: &Store, work: Work) {
     match (work, trusted) {
         (Work::FirstSight, _) => {
             store
-                .first_sight("db", &chain().seen(5), How::FirstSeen, at(5))
+                .first_use("db", &chain().seen(5), How::FirstSeen, at(5))
                 .unwrap();
         }
         (Work::Advance, Some(trusted)) => drop(advance(store, &trusted, 6)),

@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use immuaudit::audit::{Auditor, Cycle, Outcome, Pin, Policy, Reason, Trouble, Verdict, Went};
-use immuaudit::config::{DatabaseFilter, FirstSight, Values};
+use immuaudit::config::{DatabaseFilter, FirstUse, Values};
 use immuaudit::drill::{Embedded, Lie, Options, Telling};
 use immuaudit::trust::LocalFailure;
 use support::in_process;
@@ -55,7 +55,7 @@ fn trusted_databases_come_first_wherever_the_list_has_them_and_new_names_share_w
         &place,
         Policy {
             interval: Duration::from_millis(50),
-            first_sight: FirstSight::Refused, // so that they stay new
+            first_use: FirstUse::Refuse, // so that they stay new
             ..policy()
         },
     );
@@ -375,7 +375,7 @@ fn turns_last_from_one_run_to_the_next() {
     for _ in 0..20 {
         let policy = Policy {
             interval: Duration::from_millis(50),
-            first_sight: FirstSight::Refused, // so that they stay new
+            first_use: FirstUse::Refuse, // so that they stay new
             ..policy()
         };
         let cycle = auditor(&embedded, &place, policy).cycle(|_| {});

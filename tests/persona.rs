@@ -2,7 +2,7 @@
 
 mod support;
 
-use immuaudit::config::{Persona, Remark, Run, Signatures};
+use immuaudit::config::{CompatMode, Run, SettingsWarning, Signatures};
 use immuaudit::drill::{Embedded, Lie, Options, Telling, fill};
 use log::Level;
 use support::http::get;
@@ -13,7 +13,7 @@ use support::program::Program;
 #[test]
 fn immuclients_place_is_the_default() {
     let run = given(&[]).variable("IMMUGW_IMMUDB_PORT", "1").run();
-    assert_eq!(run.settings.persona, Persona::Immuclient);
+    assert_eq!(run.settings.compat_mode, CompatMode::Immuclient);
     assert_eq!(run.settings.server.port, 3322);
 }
 
@@ -25,12 +25,12 @@ fn immugws_place_is_taken_by_flag_variable_or_name() {
     by_name.process.name = "immugw".to_owned();
     for place in [by_flag, by_variable, by_name] {
         let place = place.variable("IMMUGW_AUDIT", "true");
-        assert_eq!(place.run().settings.persona, Persona::Immugw);
+        assert_eq!(place.run().settings.compat_mode, CompatMode::Immugw);
     }
     // the flag wins over the name
     let mut place = given(&["--as=immuclient"]);
     place.process.name = "immugw".to_owned();
-    assert_eq!(place.run().settings.persona, Persona::Immuclient);
+    assert_eq!(place.run().settings.compat_mode, CompatMode::Immuclient);
 }
 
 #[test]
@@ -108,10 +108,11 @@ fn immugws_documented_command_line_is_taken() {
         assert_eq!((server.address.as_str(), server.port), ("db", 4444));
         assert_eq!(server.login.username, "me");
         assert_eq!(server.login.password.expose(), "secret");
-        let of_no_use = |remark: &&Remark| matches!(remark, Remark::UnusedSetting { .. });
-        let told: Vec<&Remark> = run.remarks.iter().filter(of_no_use).collect();
+        let of_no_use =
+            |warning: &&SettingsWarning| matches!(warning, SettingsWarning::UnusedSetting { .. });
+        let told: Vec<&SettingsWarning> = run.warnings.iter().filter(of_no_use).collect();
         assert_eq!(told.len(), unused, "{told:?}");
-        assert!(told.iter().all(|remark| remark.level() == Level::Debug));
+        assert!(told.iter().all(|warning| warning.level() == Level::Debug));
     }
     // elsewhere there are no such flags
     for flag in [

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use immuaudit::audit::{Auditor, Cycle, Overdue, Policy, Reason, Verdict};
-use immuaudit::config::{DatabaseFilter, FirstSight, Values};
+use immuaudit::config::{DatabaseFilter, FirstUse, Values};
 use immuaudit::drill::{Delivery, Lag, Lie, Options, Sent, Telling};
 use immuaudit::wire::method;
 use support::simulated::{Simulation, taking};
@@ -113,7 +113,7 @@ fn three_trusted_databases_among_ten_thousand_slow_names_are_told_within_two_sec
         embedded.grow(&name, 1);
     }
     let policy = Policy {
-        first_sight: FirstSight::Refused, // so that they stay new
+        first_use: FirstUse::Refuse, // so that they stay new
         ..every(MINUTE)
     };
     let asked: Rc<RefCell<BTreeSet<String>>> = Rc::default();

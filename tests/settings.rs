@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use immuaudit::config::{
-    FirstSight, Format, NewValues, Privilege, Remark, Repeat, Roots, Signatures, Task, Transport,
-    Volume,
+    FirstUse, Format, NewValues, Privilege, Roots, RunMode, SettingsWarning, Signatures, Task,
+    Transport, Verbosity,
 };
 use log::{Level, LevelFilter};
 use support::process::{Place, given};
@@ -56,12 +56,12 @@ fn without_any_setting_the_documented_defaults_hold() {
     assert_eq!(server.max_recv_msg_size, 4_194_304);
     assert!(audit.databases.selects("anything"));
     assert_eq!(
-        (audit.repeat, audit.interval),
-        (Repeat::UntilStopped, Duration::from_secs(300))
+        (audit.run_mode, audit.interval),
+        (RunMode::UntilStopped, Duration::from_secs(300))
     );
     assert_eq!(audit.signatures, Signatures::NotRequired);
     assert!(audit.pins.is_empty());
-    assert_eq!(audit.first_sight, FirstSight::Taken);
+    assert_eq!(audit.first_use, FirstUse::Trust);
     assert_eq!((audit.expect_growth, audit.max_range), (None, 10_000));
     assert_eq!(audit.values.sample, 32);
     assert_eq!(
@@ -69,8 +69,8 @@ fn without_any_setting_the_documented_defaults_hold() {
         (NewValues::Sampled, None)
     );
     assert_eq!(
-        (report.format, report.volume),
-        (Format::Text, Volume::Normal)
+        (report.format, report.verbosity),
+        (Format::Text, Verbosity::Normal)
     );
     assert_eq!(report.log_level, LevelFilter::Info);
 }
@@ -106,9 +106,9 @@ fn immuclients_documented_command_line_is_taken() {
     assert_eq!(run.settings.audit.values.new, NewValues::All);
     assert!(!run.settings.audit.databases.selects("other"));
     let unused = run
-        .remarks
+        .warnings
         .iter()
-        .filter(|remark| remark.level() == Level::Debug);
+        .filter(|warning| warning.level() == Level::Debug);
     assert_eq!(unused.count(), 4);
 }
 
@@ -140,9 +140,9 @@ fn the_file_that_immuclients_service_installs_is_taken() {
         PathBuf::from("/var/lib/immuclient")
     );
     let unused = run
-        .remarks
+        .warnings
         .iter()
-        .filter(|remark| matches!(remark, Remark::UnusedKey { .. }));
+        .filter(|warning| matches!(warning, SettingsWarning::UnusedKey { .. }));
     assert_eq!(unused.count(), 5);
 }
 
@@ -175,8 +175,8 @@ fn the_interval_is_also_taken_from_immuclients_own_variable() {
     let place = place.variable("IMMUCLIENT_AUDIT_INTERVAL", "2s");
     let audit = place.run().settings.audit;
     assert_eq!(
-        (audit.interval, audit.repeat),
-        (Duration::from_secs(2), Repeat::Once)
+        (audit.interval, audit.run_mode),
+        (Duration::from_secs(2), RunMode::Once)
     );
 }
 
@@ -319,8 +319,8 @@ fn a_server_is_named_by_its_address_or_as_one_likes() {
 #[test]
 fn what_is_risky_is_remarked_upon() {
     let told = |place: Place| -> Vec<String> {
-        let remarks = place.run().remarks;
-        remarks
+        let warnings = place.run().warnings;
+        warnings
             .iter()
             .filter(|r| r.level() == Level::Warn)
             .map(|r| r.to_string().replace(&place.at(""), ""))

@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::process::{Command, Stdio};
 
 use immuaudit::clock;
-use immuaudit::config::Remark;
+use immuaudit::config::SettingsWarning;
 use immuaudit::trust::{Location, Store};
 use log::Level;
 use support::certificates::{authority, certificate, openssl};
@@ -85,12 +85,13 @@ fn a_settings_file_or_a_link_of_another_user_is_refused_for_everything() {
 /// What is said at a level that people see.
 fn said(place: &Place) -> Vec<String> {
     let run = place.run();
-    let heard =
-        |remark: &&Remark| remark.level() <= Level::Info && **remark != Remark::DefaultPassword;
-    run.remarks
+    let heard = |warning: &&SettingsWarning| {
+        warning.level() <= Level::Info && **warning != SettingsWarning::DefaultPassword
+    };
+    run.warnings
         .iter()
         .filter(heard)
-        .map(Remark::to_string)
+        .map(SettingsWarning::to_string)
         .collect()
 }
 

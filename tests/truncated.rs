@@ -5,20 +5,20 @@ mod support;
 
 use immuaudit::audit::{Policy, Verdict};
 use immuaudit::config::Values;
-use immuaudit::drill::{Draft, Lie, NewEntry, Options, Telling};
+use immuaudit::drill::{Lie, NewEntry, NewTransaction, Options, Telling};
 use immuaudit::ledger::TxMetadata;
 use immuaudit::wire::method;
 use support::value_scene::{ALL, DB, NONE, Scene, cycle, report, sweep};
 
 /// Writes a transaction that records a truncation.
 fn truncate(scene: &Scene, before: u64) -> Option<u64> {
-    let draft = Draft {
+    let draft = NewTransaction {
         entries: vec![NewEntry::set("truncated", "")],
         metadata: Some(TxMetadata {
             truncated_tx_id: before,
             extra: Vec::new(),
         }),
-        ..Draft::default()
+        ..NewTransaction::default()
     };
     scene.embedded.write(DB, draft)
 }

@@ -29,9 +29,7 @@ fn nothing_is_trusted_at_first_and_the_first_sight_stays() {
         public_key: vec![4; 65],
         der: vec![48, 1, 2],
     });
-    let trusted = store
-        .first_sight("db", &seen, How::FirstSeen, at(1))
-        .unwrap();
+    let trusted = store.first_use("db", &seen, How::FirstSeen, at(1)).unwrap();
     assert_eq!(trusted.signature, seen.signature);
     assert_eq!(store.load("db"), Ok(Some(trusted.clone())));
     assert_eq!(store.databases(), Ok(vec!["db".into()]));
@@ -44,7 +42,7 @@ fn a_second_first_sight_is_refused() {
     let place = Place::new();
     let (store, chain) = (open(&place), Chain::new(9, 1));
     let trusted = grown(&store, &chain);
-    let refused = store.first_sight("db", &chain.seen(9), How::FirstSeen, at(9));
+    let refused = store.first_use("db", &chain.seen(9), How::FirstSeen, at(9));
     assert!(matches!(refused, Err(LocalFailure::AlreadyTrusted { .. })));
     assert_eq!(store.load("db"), Ok(Some(trusted)));
 }
@@ -172,7 +170,7 @@ fn no_name_leaves_the_directory_or_meets_another() {
     for (name, tx) in names.iter().zip(1..) {
         assert_eq!(store.load(name), Ok(None), "{name:?}");
         store
-            .first_sight(name, &chain.seen(tx), How::FirstSeen, at(1))
+            .first_use(name, &chain.seen(tx), How::FirstSeen, at(1))
             .unwrap();
     }
     for (name, tx) in names.iter().zip(1..) {
@@ -208,7 +206,7 @@ fn servers_have_a_directory_each_whatever_they_are_called() {
         )
         .unwrap();
         store
-            .first_sight("db", &chain.seen(tx), How::FirstSeen, at(1))
+            .first_use("db", &chain.seen(tx), How::FirstSeen, at(1))
             .unwrap();
     }
     assert_eq!(
@@ -258,7 +256,7 @@ fn an_identity_known_under_another_name_is_told() {
     let chain = Chain::new(9, 1);
     let first = open(&place);
     first
-        .first_sight("db", &chain.seen(3), How::FirstSeen, at(3))
+        .first_use("db", &chain.seen(3), How::FirstSeen, at(3))
         .unwrap();
     let uuid = chain.seen(3).uuid.unwrap();
     assert_eq!(first.known_elsewhere(&uuid), Ok(vec![]));
@@ -396,7 +394,7 @@ fn the_last_signed_transaction_is_kept_when_later_states_come_unsigned() {
         ..chain.seen(tx)
     };
     let mut trusted = store
-        .first_sight("db", &signed(&chain, 3), How::FirstSeen, at(3))
+        .first_use("db", &signed(&chain, 3), How::FirstSeen, at(3))
         .unwrap();
     assert_eq!(trusted.last_signed, Some(3));
     for (tx, seen, due) in [
@@ -449,7 +447,7 @@ fn a_state_file_without_the_last_signed_transaction_still_loads() {
         let place = Place::new();
         let (store, chain) = (open(&place), Chain::new(9, 1));
         let trusted = store
-            .first_sight("db", &seen(&chain, 3), How::FirstSeen, at(3))
+            .first_use("db", &seen(&chain, 3), How::FirstSeen, at(3))
             .unwrap();
         let path = file(&place, "db.state");
         let text = fs::read_to_string(&path).unwrap();

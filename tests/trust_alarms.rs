@@ -165,7 +165,7 @@ fn adopting_an_emptied_or_vanished_database_trusts_no_state_of_it() {
         let last = store.history("db").unwrap().pop().unwrap();
         assert_eq!(last.change, Change::Forgotten { alarm: alarm.id });
         let seen = store
-            .first_sight("db", &chain.seen(2), How::FirstSeen, at(8))
+            .first_use("db", &chain.seen(2), How::FirstSeen, at(8))
             .unwrap();
         assert_eq!(store.load("db"), Ok(Some(seen)));
         assert_eq!(store.history("db").unwrap().len(), 5);
@@ -487,7 +487,7 @@ fn a_finding_tells_whether_it_opened_its_alarm_even_if_there_is_no_room_for_its_
         });
         let database = format!("db-{files}");
         let trusted = store
-            .first_sight(&database, &chain.seen(3), How::FirstSeen, at(3))
+            .first_use(&database, &chain.seen(3), How::FirstSeen, at(3))
             .unwrap();
         let found = Finding {
             database,

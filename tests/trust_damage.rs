@@ -33,7 +33,7 @@ fn a_state_file_changed_in_any_way_is_a_local_failure() {
     let told = store.load("db").unwrap_err().to_string();
     let pin = format!("--pin db:{}", trusted.state);
     assert!(told.contains(&pin) && told.contains("db.state"), "{told}");
-    let refused = store.first_sight("db", &chain.seen(9), How::FirstSeen, at(9));
+    let refused = store.first_use("db", &chain.seen(9), How::FirstSeen, at(9));
     assert!(matches!(refused, Err(LocalFailure::Damaged { .. })));
     let refused = store.advance(&trusted, &chain.prove(5, 6), &chain.seen(6), at(9));
     assert!(matches!(refused, Err(LocalFailure::Damaged { .. })));
@@ -97,7 +97,7 @@ fn a_missing_file_is_a_local_failure_and_no_first_sight() {
             matches!(store.load("db"), Err(LocalFailure::Missing { .. })),
             "{name}"
         );
-        let refused = store.first_sight("db", &chain.seen(9), How::FirstSeen, at(9));
+        let refused = store.first_use("db", &chain.seen(9), How::FirstSeen, at(9));
         assert!(
             matches!(refused, Err(LocalFailure::Missing { .. })),
             "{name}"
@@ -149,7 +149,7 @@ fn a_link_or_a_directory_in_the_place_of_a_file_is_not_followed() {
                 matches!(failure, LocalFailure::NotAFile { .. }),
                 "{name}: {failure}"
             );
-            let refused = store.first_sight("db", &chain.seen(9), How::FirstSeen, at(9));
+            let refused = store.first_use("db", &chain.seen(9), How::FirstSeen, at(9));
             assert!(refused.is_err());
         }
     }
@@ -298,7 +298,7 @@ fn a_state_that_its_history_does_not_tell_of_is_a_local_failure() {
     };
     let seen = |store: &Store, tx: u64| {
         store
-            .first_sight("db", &chain.seen(tx), How::FirstSeen, at(tx))
+            .first_use("db", &chain.seen(tx), How::FirstSeen, at(tx))
             .unwrap()
     };
     let proven = |to: u64, time: u64| {
@@ -340,7 +340,7 @@ fn one_databases_damage_stops_no_other() {
     let (store, chain) = (open(&place), Chain::new(9, 1));
     grown(&store, &chain);
     let other = store
-        .first_sight("other", &chain.seen(3), How::FirstSeen, at(3))
+        .first_use("other", &chain.seen(3), How::FirstSeen, at(3))
         .unwrap();
     fs::write(file(&place, "db.state"), "").unwrap();
     fs::write(file(&place, "db.state.new"), "half").unwrap();

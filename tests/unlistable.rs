@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use immuaudit::audit::{Auditor, Cycle, Outcome, Overdue, Policy, Verdict};
-use immuaudit::config::{FirstSight, Values};
+use immuaudit::config::{FirstUse, Values};
 use immuaudit::drill::Options;
 use immuaudit::report::StatusRegistry;
 use immuaudit::trust::Tampering;
@@ -38,16 +38,16 @@ impl Restarted {
             .names
             .iter()
             .for_each(|name| embedded.grow(name, 9));
-        let cycle = restarted.auditor(FirstSight::Taken).cycle(|_| {});
+        let cycle = restarted.auditor(FirstUse::Trust).cycle(|_| {});
         assert!(cycle.is_complete(), "{cycle:?}");
         restarted.simulation.time.advance(10 * MINUTE);
         restarted
     }
 
-    fn auditor(&self, first_sight: FirstSight) -> Auditor {
+    fn auditor(&self, first_use: FirstUse) -> Auditor {
         let policy = Policy {
             interval: MINUTE,
-            first_sight,
+            first_use,
             values: Values {
                 sample: 2,
                 ..Values::NONE
@@ -98,7 +98,7 @@ fn databases_that_are_trusted_or_have_alarms_are_no_strangers() {
     fs::write(restarted.file(&format!("{alarmed}.alarms")), "damaged\n").expect("a file");
     fs::remove_file(restarted.file("values")).expect("the progress");
     restarted.lose_outcomes();
-    let mut auditor = restarted.auditor(FirstSight::Refused);
+    let mut auditor = restarted.auditor(FirstUse::Refuse);
     let cycle = restarted.unlistable(&mut auditor);
     for name in trusted {
         let outcome = of(&cycle, name);
@@ -115,7 +115,7 @@ fn a_database_that_is_not_listed_either_keeps_its_progress_and_its_row() {
     let restarted = Restarted::new(2);
     let gone = restarted.names[0].as_str();
     restarted.lose_outcomes();
-    let mut auditor = restarted.auditor(FirstSight::Taken);
+    let mut auditor = restarted.auditor(FirstUse::Trust);
     let before = read(&auditor, gone);
     assert!(before > 0);
     let server = restarted.simulation.server(taking(QUICK));
@@ -134,14 +134,14 @@ fn a_database_that_is_not_listed_either_keeps_its_progress_and_its_row() {
     let vanished = Verdict::Tampered(Tampering::RolledBack);
     assert_eq!(of(&cycle, gone).verdict, vanished, "{cycle:?}");
     drop(auditor); // it wrote down what it knew
-    assert_eq!(read(&restarted.auditor(FirstSight::Taken), gone), before);
+    assert_eq!(read(&restarted.auditor(FirstUse::Trust), gone), before);
 }
 
 #[test]
 fn a_database_that_is_not_listed_either_is_overdue_at_once_where_its_last_verdict_is_known() {
     let restarted = Restarted::new(2);
     let gone = restarted.names[0].as_str();
-    let mut auditor = restarted.auditor(FirstSight::Taken);
+    let mut auditor = restarted.auditor(FirstUse::Trust);
     restarted.simulation.embedded.drop_database(gone);
     for _ in 0..2 {
         let cycle = restarted.unlistable(&mut auditor);
@@ -160,7 +160,7 @@ fn a_database_that_is_not_listed_either_is_overdue_at_once_where_its_last_verdic
 fn databases_whose_files_cannot_be_read_at_all_keep_their_progress_however_many_they_are() {
     let restarted = Restarted::new(40);
     restarted.lose_outcomes();
-    let mut auditor = restarted.auditor(FirstSight::Taken);
+    let mut auditor = restarted.auditor(FirstUse::Trust);
     let progress = |auditor: &Auditor| -> Vec<u64> {
         let names = restarted.names.iter();
         names.map(|name| read(auditor, name)).collect()

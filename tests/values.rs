@@ -5,7 +5,7 @@ mod support;
 
 use immuaudit::audit::{Outcome, Verdict, Why};
 use immuaudit::config::{NewValues, Values};
-use immuaudit::drill::{Draft, Emulated, Lie, NewEntry, Options, Telling, fill};
+use immuaudit::drill::{Emulated, Lie, NewEntry, NewTransaction, Options, Telling, fill};
 use immuaudit::ledger::{KvMetadata, TxMetadata};
 use immuaudit::wire::method;
 use support::value_scene::{DB, NONE, Scene, VALUE, broken, cycle, report, sweep};
@@ -220,13 +220,13 @@ fn dropped_values_are_unavailable_only_where_a_proven_header_says_so() {
     ));
     // a truncation before transaction 20 says nothing of 20 itself
     for (before, clean) in [(20, false), (21, true)] {
-        let draft = Draft {
+        let draft = NewTransaction {
             entries: vec![NewEntry::set("truncated", "")],
             metadata: Some(TxMetadata {
                 truncated_tx_id: before,
                 extra: Vec::new(),
             }),
-            ..Draft::default()
+            ..NewTransaction::default()
         };
         scene.embedded.write(DB, draft);
         cycle(&mut auditor);

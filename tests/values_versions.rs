@@ -7,7 +7,7 @@ use std::fs;
 
 use immuaudit::audit::{Rechecked, Verdict, Walk, recheck};
 use immuaudit::config::Values;
-use immuaudit::drill::{Draft, Emulated, Lag, Ledger, Lie, NewEntry, Options, Telling};
+use immuaudit::drill::{Emulated, Lag, Ledger, Lie, NewEntry, NewTransaction, Options, Telling};
 use immuaudit::ledger::{Digest, HeaderFields, HeaderVersion, TxHeader};
 use immuaudit::trust::{Evidence, Tampering};
 use support::value_scene::{DB, NONE, Scene, VALUE, broken, cycle, sweep};
@@ -99,10 +99,10 @@ fn a_chain_that_the_tree_does_not_have_is_found_by_a_sweep_one_by_one_or_by_scan
             ..Options::default()
         });
         scene.embedded.grow(DB, 20);
-        let draft = Draft {
+        let draft = NewTransaction {
             entries: vec![NewEntry::set("another", "chain")],
             prev_alh: Some(Digest::of(&[b"another"])),
-            ..Draft::default()
+            ..NewTransaction::default()
         };
         scene.embedded.write(DB, draft);
         scene.embedded.grow(DB, 5);
@@ -208,9 +208,9 @@ fn a_tree_older_than_the_walk_remembers_is_held_against_the_chain() {
             let header = changed(of_chain, |fields| fields.eh = other);
             ledger.hold(header);
         }
-        ledger.write(Draft {
+        ledger.write(NewTransaction {
             tree_size: Some(500),
-            ..Draft::default()
+            ..NewTransaction::default()
         });
         scene.embedded.put_ledger(DB, ledger);
         let mut auditor = scene.trusting();

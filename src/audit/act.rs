@@ -5,7 +5,7 @@ use super::conclude::Conclusion;
 use super::outcome::Warning;
 use super::verdict::{Reason, Verdict};
 use crate::audit::check::state::Finding;
-use crate::config::FirstSight;
+use crate::config::FirstUse;
 use crate::ledger::{ClaimedState, Proven, State};
 use crate::text::Shown;
 use crate::trust::{self, How, Seen, Trusted};
@@ -21,7 +21,7 @@ impl Auditor {
         Some(match finding {
             Finding::Stopped => return None,
             Finding::Empty => Conclusion::new(Verdict::Empty, Reason::None).showing(State::EMPTY),
-            Finding::First(claimed) => self.first_sight(database, &claimed),
+            Finding::First(claimed) => self.first_use(database, &claimed),
             Finding::Same(claimed) => self.same(trusted, &claimed),
             Finding::Extended(claimed, proven) => self.advance(trusted, &claimed, &proven),
             Finding::Refused {
@@ -37,15 +37,15 @@ impl Auditor {
         })
     }
 
-    fn first_sight(&mut self, database: &str, claimed: &ClaimedState) -> Conclusion {
+    fn first_use(&mut self, database: &str, claimed: &ClaimedState) -> Conclusion {
         let shown = claimed.state;
-        if self.policy.first_sight == FirstSight::Refused {
+        if self.policy.first_use == FirstUse::Refuse {
             return Conclusion::new(Verdict::Refused, Reason::FirstSightRefused).showing(shown);
         }
         let seen = self.seen(claimed);
         let written = self
             .store
-            .first_sight(database, &seen, How::FirstSeen, self.wall_time());
+            .first_use(database, &seen, How::FirstSeen, self.wall_time());
         match written {
             Ok(_) => {
                 self.see_shape(claimed.shape);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{DatabaseFilter, FirstSight, Signatures, Values};
+use crate::config::{DatabaseFilter, FirstUse, Signatures, Values};
 use crate::ledger::State;
 
 /// What the operator asked for.
@@ -15,7 +15,7 @@ pub struct Policy {
     /// States to start from, or to hold the trusted ones against.
     pub pins: Vec<Pin>,
     /// What becomes of a database of which nothing is trusted.
-    pub first_sight: FirstSight,
+    pub first_use: FirstUse,
     /// Time from one cycle's begin to the next one's.
     pub interval: Duration,
     /// How long a database may go without a new transaction.
@@ -39,7 +39,7 @@ impl Policy {
             databases: DatabaseFilter::default(),
             signatures: Signatures::NotRequired,
             pins: Vec::new(),
-            first_sight: FirstSight::Taken,
+            first_use: FirstUse::Trust,
             interval: Duration::from_secs(60),
             expect_growth: None,
             max_range: 10_000,

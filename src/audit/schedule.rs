@@ -286,7 +286,7 @@ mod tests {
 
     use super::*;
     use crate::audit::policy::Policy;
-    use crate::config::{FirstSight, Secret};
+    use crate::config::{FirstUse, Secret};
     use crate::drill::{Embedded, Options};
     use crate::server::{Endpoint, Login, Server};
     use crate::stop::Stop;
@@ -306,7 +306,7 @@ mod tests {
         };
         let store = Store::open(&location, crate::clock::now()).unwrap();
         let policy = Policy {
-            first_sight: FirstSight::Refused, // so that they stay strangers
+            first_use: FirstUse::Refuse, // so that they stay strangers
             ..Policy::of_consistency()
         };
         Auditor::new(server.unwrap(), store, policy)

@@ -11,7 +11,7 @@ use super::reload::reload;
 use super::setup::{self, CommandError};
 use crate::audit::{Auditor, Cycle, Exit, Outcome, Readings, Trouble, Went, chance_per_day};
 use crate::clock::Clock;
-use crate::config::{Effective, Format, Process, Repeat, Settings, Volume};
+use crate::config::{Effective, Format, Process, RunMode, Settings, Verbosity};
 use crate::report::{
     Event, Said, Untrusted, log_cycle, log_outcome, log_slow_cycle, log_swept, log_untrusted,
     log_values, log_warning, log_warnings, outcome_json, outcome_line, print, print_error,
@@ -29,9 +29,9 @@ pub fn run(
     process: &Process,
 ) -> Result<Exit, CommandError> {
     // before gRPC starts its threads
-    let stop = match settings.audit.repeat {
-        Repeat::Once => Stop::on_signals(),
-        Repeat::UntilStopped => Stop::on_signals_and_reloads(),
+    let stop = match settings.audit.run_mode {
+        RunMode::Once => Stop::on_signals(),
+        RunMode::UntilStopped => Stop::on_signals_and_reloads(),
     };
     let mut store = setup::store(settings)?;
     let notifier = Rc::new(Notifier::from_environment());
@@ -44,8 +44,8 @@ pub fn run(
         .with_mirror(settings.audit.mirror)
         .with_peers_of(peers);
     let mut auditor = setup::keep_until_exit(auditor);
-    let exit = match settings.audit.repeat {
-        Repeat::Once => {
+    let exit = match settings.audit.run_mode {
+        RunMode::Once => {
             let exit = once(&mut auditor, settings, &monitoring).exit();
             let until = auditor.clock().instant() + SWEEPING_ONCE;
             let found = sweep_once(&mut auditor, settings, &monitoring, until);
@@ -54,7 +54,7 @@ pub fn run(
             monitoring.close(settings);
             exit.max(found)
         }
-        Repeat::UntilStopped => {
+        RunMode::UntilStopped => {
             let mut watched = Loop {
                 settings: settings.clone(),
                 process,
@@ -79,7 +79,7 @@ pub(super) fn once(auditor: &mut Auditor, settings: &Settings, monitoring: &Moni
     );
     after(auditor, settings, monitoring, &cycle);
     tell_rest(settings, &cycle);
-    if settings.report.volume == Volume::Quiet {
+    if settings.report.verbosity == Verbosity::Quiet {
         // what no database's line tells, and the log is off
         for trouble in cycle.troubles() {
             print_error(&format!("{name}: {trouble}"));
@@ -101,7 +101,7 @@ fn tell_rest(settings: &Settings, cycle: &Cycle) {
     if is_trouble {
         log_untrusted(name, &Untrusted::of(cycle));
     }
-    let quiet = settings.report.volume == Volume::Quiet && !is_trouble;
+    let quiet = settings.report.verbosity == Verbosity::Quiet && !is_trouble;
     match settings.report.format {
         Format::Text if !quiet => {
             let rest = u64::try_from(rest).unwrap_or(u64::MAX);
@@ -174,7 +174,7 @@ fn log_waiting(server: &str, failure: Failure) {
 /// A database's line on stdout; under `--quiet` only where something is not well, with the warnings that the log
 /// would have.
 pub(super) fn tell(settings: &Settings, outcome: &Outcome) {
-    let quiet = settings.report.volume == Volume::Quiet;
+    let quiet = settings.report.verbosity == Verbosity::Quiet;
     if !quiet || outcome.exit() != Exit::Good || !outcome.warnings.is_empty() {
         print_outcome(settings, outcome);
         if quiet && matches!(settings.report.format, Format::Text) {

@@ -4,23 +4,23 @@ use log::Level;
 
 use super::setup::{self, CommandError};
 use crate::audit::Exit;
-use crate::config::{Remark, Settings};
+use crate::config::{Settings, SettingsWarning};
 use crate::report::print;
 use crate::stop::Stop;
 use crate::trust::Store;
 
 /// Prints the warnings, once nothing is found that would keep an audit from starting.
-pub fn run(settings: &Settings, remarks: &[Remark]) -> Result<Exit, CommandError> {
+pub fn run(settings: &Settings, warnings: &[SettingsWarning]) -> Result<Exit, CommandError> {
     setup::server(settings, Stop::new())?;
     let location = setup::location(settings);
     Store::act_as_owner(&location)?;
     Store::check_label(&location, &settings.server.authority())?;
     print("the settings are right");
-    for remark in remarks
+    for warning in warnings
         .iter()
-        .filter(|remark| remark.level() <= Level::Warn)
+        .filter(|warning| warning.level() <= Level::Warn)
     {
-        print(&format!("warning: {remark}"));
+        print(&format!("warning: {warning}"));
     }
     Ok(Exit::Good)
 }

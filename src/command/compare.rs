@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::compare_checkpoints;
 use super::setup::{self, CommandError};
 use crate::audit::{Auditor, Compared, Comparison, Exit, Parting, Theirs};
-use crate::config::{Another, Roots, Settings, Url};
+use crate::config::{CompareSource, Roots, Settings, Url};
 use crate::http::Client;
 use crate::report::{alarm_lines, few_ranges, print, print_error};
 use crate::stop::Stop;
@@ -19,14 +19,14 @@ const TRY: Duration = Duration::from_secs(10);
 const MOST: u64 = 8 << 20;
 
 /// Holds another auditor's export, or what it shows, against one's own; works while the auditor runs.
-pub fn run(settings: &Settings, another: &Another) -> Result<Exit, CommandError> {
+pub fn run(settings: &Settings, another: &CompareSource) -> Result<Exit, CommandError> {
     let stop = Stop::on_signals(); // before gRPC starts its threads
     let theirs = match another {
-        Another::Checkpoints(file, keys) => {
+        CompareSource::Checkpoints(file, keys) => {
             return compare_checkpoints::run(settings, file, keys, stop);
         }
-        Another::File(path) => exported(path)?,
-        Another::Url { url, roots } => match shown(settings, url, roots) {
+        CompareSource::File(path) => exported(path)?,
+        CompareSource::Url { url, roots } => match shown(settings, url, roots) {
             Ok(theirs) => theirs,
             Err(why) => {
                 print_error(&format!("immuaudit: the other auditor: {why}"));

@@ -2,7 +2,7 @@
 
 use super::setup::{self, CommandError};
 use crate::audit::{Auditor, BrokenValues, Exit, Located, ServerView};
-use crate::config::{Against, Format, LocateTask, Settings};
+use crate::config::{CompareTarget, Format, LocateTask, Settings};
 use crate::ledger::State;
 use crate::report::{
     Bar, Compared, TamperReport, log_warning, print, tamper_report_json, tamper_report_text,
@@ -14,7 +14,7 @@ use crate::trust::{Mirror, Store, Tampering};
 pub fn run(settings: &Settings, task: &LocateTask) -> Result<Exit, CommandError> {
     let stop = Stop::on_signals(); // before gRPC starts its threads
     let mirror = match &task.against {
-        Some(Against::Mirror(file)) => Some(Mirror::read(file)?),
+        Some(CompareTarget::Mirror(file)) => Some(Mirror::read(file)?),
         _ => None,
     };
     let store = Store::open_beside(&setup::location(settings))?;
@@ -54,7 +54,7 @@ fn ask(
         values: None,
         compared: None,
     };
-    if let (Some(mirror), Some(Against::Mirror(file))) = (mirror, &task.against) {
+    if let (Some(mirror), Some(CompareTarget::Mirror(file))) = (mirror, &task.against) {
         let Some(compared) = auditor.against_mirror(database, mirror) else {
             return Ok(None);
         };
@@ -79,7 +79,7 @@ fn ask(
         ServerView::NothingTrusted | ServerView::Local(_) => None,
     };
     let compared = match (&task.against, ours) {
-        (Some(Against::Server { address, port }), Some(ours)) => {
+        (Some(CompareTarget::Server { address, port }), Some(ours)) => {
             let mut second = settings.clone();
             second.server.address.clone_from(address);
             second.server.port = port.unwrap_or(settings.server.port);

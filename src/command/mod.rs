@@ -33,7 +33,8 @@ use log::{Level, LevelFilter};
 
 use crate::audit::Exit;
 use crate::config::{
-    self, CheckpointTask, Invocation, Process, Remark, RootsTask, Run, Task, Volume, Wrong,
+    self, CheckpointTask, Invocation, Process, RootsTask, Run, SettingsErrors, SettingsWarning,
+    Task, Verbosity,
 };
 use crate::report::{print, print_error, start_logging};
 use crate::sys;
@@ -72,7 +73,7 @@ fn end_at_a_panic() {
 }
 
 /// Nothing is started with settings that are wrong.
-fn refuse(wrong: &Wrong) -> Exit {
+fn refuse(wrong: &SettingsErrors) -> Exit {
     for problem in &wrong.0 {
         print_error(&format!("immuaudit: {problem}"));
     }
@@ -84,29 +85,30 @@ fn perform(mut run: Run, process: &Process) -> Exit {
         setup::take_only_server(&mut run.settings, &run.effective);
     }
     let report = &run.settings.report;
-    let level = match report.volume {
-        Volume::Normal => report.log_level,
-        Volume::Quiet => LevelFilter::Off, // what is not well is told on stdout
+    let level = match report.verbosity {
+        Verbosity::Normal => report.log_level,
+        Verbosity::Quiet => LevelFilter::Off, // what is not well is told on stdout
     };
     start_logging(level, report.log_format);
-    for remark in &run.remarks {
-        match (&run.task, remark) {
+    for warning in &run.warnings {
+        match (&run.task, warning) {
             // the program may be killed for it, so it is said whatever the log is for
-            (Task::Audit | Task::Sweep { .. } | Task::Locate(_), Remark::LittleMemory { .. })
-                if !log::log_enabled!(Level::Warn) =>
-            {
-                print_error(&format!("immuaudit: {remark}"));
+            (
+                Task::Audit | Task::Sweep { .. } | Task::Locate(_),
+                SettingsWarning::LittleMemory { .. },
+            ) if !log::log_enabled!(Level::Warn) => {
+                print_error(&format!("immuaudit: {warning}"));
             }
-            (Task::Sweep { .. } | Task::Locate(_), Remark::LittleMemory { .. }) => {
-                log::warn!("{remark}");
+            (Task::Sweep { .. } | Task::Locate(_), SettingsWarning::LittleMemory { .. }) => {
+                log::warn!("{warning}");
             }
             // nothing else logs in
-            (Task::Audit, _) => log::log!(remark.level(), "{remark}"),
+            (Task::Audit, _) => log::log!(warning.level(), "{warning}"),
             _ => {}
         }
     }
     let done = match run.task {
-        Task::Check => check::run(&run.settings, &run.remarks),
+        Task::Check => check::run(&run.settings, &run.warnings),
         Task::Audit => audit::run(&run.settings, &run.effective, process),
         Task::Sweep { databases } => sweep::run(&run.settings, &run.effective, &databases),
         Task::Status => status::run(&run.settings),

@@ -7,7 +7,7 @@ use log::Level;
 use super::setup::{self, CommandError};
 use crate::audit::{Auditor, Cycle, Outcome};
 use crate::clock;
-use crate::config::{Effective, Persona, Repeat, Settings, Volume};
+use crate::config::{CompatMode, Effective, RunMode, Settings, Verbosity};
 use crate::ledger::Digest;
 use crate::monitor;
 use crate::notify::{Notifier, OpenAlarms};
@@ -46,10 +46,10 @@ pub fn start(
     registry.register_receivers(notifier.receivers());
     registry.register_heartbeat(notifier.heartbeat());
     // what is counted of the receivers is on the first page already
-    if let (Repeat::UntilStopped, Some(listen)) =
-        (settings.audit.repeat, &settings.monitoring.listen)
+    if let (RunMode::UntilStopped, Some(listen)) =
+        (settings.audit.run_mode, &settings.monitoring.listen)
     {
-        let address = monitor::start(listen, registry.clone(), prefix(settings.persona))?;
+        let address = monitor::start(listen, registry.clone(), prefix(settings.compat_mode))?;
         log::info!("metrics and status page on http://{address}/");
     }
     Ok(Monitoring {
@@ -160,9 +160,9 @@ impl Monitoring {
                 "{waiting} for receiver {}: {why}; the next run tries again",
                 undone.receiver
             );
-            match settings.report.volume {
-                Volume::Quiet => print_error(&format!("{server}: {text}")),
-                Volume::Normal => Event::new(Level::Warn, text).text("server", server).log(),
+            match settings.report.verbosity {
+                Verbosity::Quiet => print_error(&format!("{server}: {text}")),
+                Verbosity::Normal => Event::new(Level::Warn, text).text("server", server).log(),
             }
         }
     }
@@ -188,10 +188,10 @@ fn open_alarms(store: &Store) -> Result<OpenAlarms, LocalFailure> {
     Ok(open)
 }
 
-fn prefix(persona: Persona) -> Prefix {
-    match persona {
-        Persona::Immuclient => Prefix::Immuclient,
-        Persona::Immugw => Prefix::Immugw,
+fn prefix(compat_mode: CompatMode) -> Prefix {
+    match compat_mode {
+        CompatMode::Immuclient => Prefix::Immuclient,
+        CompatMode::Immugw => Prefix::Immugw,
     }
 }
 

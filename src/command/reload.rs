@@ -7,14 +7,14 @@ use log::Level;
 use super::monitoring::Monitoring;
 use super::setup::{self, CommandError};
 use crate::audit::Auditor;
-use crate::config::{self, Invocation, Process, Run, Settings, Wrong};
+use crate::config::{self, Invocation, Process, Run, Settings, SettingsErrors};
 use crate::report::Event;
 use crate::stop::Stop;
 
 /// Why the settings of before stay in use.
 enum Kept {
     /// They are wrong.
-    Wrong(Wrong),
+    Wrong(SettingsErrors),
     /// What they name cannot be used.
     Failed(CommandError),
     /// Settings of these names are others, and cannot change while the program runs.
@@ -76,7 +76,7 @@ fn change(
     };
     let Run {
         settings,
-        remarks,
+        warnings,
         effective,
         ..
     } = *run;
@@ -101,8 +101,8 @@ fn change(
     if let Some(peers) = peers {
         auditor.change_peers(peers);
     }
-    for remark in remarks {
-        log::log!(remark.level(), "{remark}");
+    for warning in warnings {
+        log::log!(warning.level(), "{warning}");
     }
     Ok(settings)
 }
@@ -111,13 +111,13 @@ fn change(
 fn fixed(before: &Settings, after: &Settings) -> Vec<&'static str> {
     let (old, new) = (&before.server, &after.server);
     let changed = [
-        (before.persona != after.persona, "--as"),
+        (before.compat_mode != after.compat_mode, "--as"),
         (old.address != new.address, "--immudb-address"),
         (old.port != new.port, "--immudb-port"),
         (old.name != new.name, "--server-label"),
         (before.trust.directory != after.trust.directory, "--dir"),
         (before.trust.roots != after.trust.roots, "--roots-filepath"),
-        (before.audit.repeat != after.audit.repeat, "--once"),
+        (before.audit.run_mode != after.audit.run_mode, "--once"),
         (
             before.monitoring.listen != after.monitoring.listen,
             "--audit-monitoring-host, --audit-monitoring-port or --no-monitoring",

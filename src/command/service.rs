@@ -85,7 +85,7 @@ fn look(
         .map_err(|error| CommandError::Service(format!("where this program is: {error}")))?;
     let service = Service {
         program,
-        persona: settings.persona,
+        persona: settings.compat_mode,
         config: installation.config.clone(),
         parameters: installation.parameters.clone(),
         directories: installation.directories.clone(),

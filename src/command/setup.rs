@@ -10,7 +10,7 @@ use log::Level;
 
 use crate::audit::{Auditor, BadStates, Pin, Policy};
 use crate::clock::{self, Clock};
-use crate::config::{Effective, PeerSettings, Problem, Repeat, Roots, Settings, Transport};
+use crate::config::{Effective, PeerSettings, Roots, RunMode, Settings, SettingsError, Transport};
 use crate::monitor::CannotListen;
 use crate::peer::{Fetcher, Hearing, Witness};
 use crate::report::{Event, log_warning};
@@ -263,8 +263,8 @@ pub fn server(settings: &Settings, stop: Stop) -> Result<Server, NoSystemRoots> 
     Ok(built)
 }
 
-fn joined(problems: &[Problem]) -> String {
-    let problems: Vec<String> = problems.iter().map(Problem::to_string).collect();
+fn joined(problems: &[SettingsError]) -> String {
+    let problems: Vec<String> = problems.iter().map(SettingsError::to_string).collect();
     problems.join("; ")
 }
 
@@ -318,9 +318,9 @@ pub fn hearing(settings: &Settings, clock: &Clock) -> Result<Hearing, CommandErr
     let fetcher = Fetcher::start(&monitoring.peers, &settings.server.name, clock.clone());
     let fetcher = fetcher.map_err(|error| CommandError::NoThread(error.to_string()))?;
     let hearing = Hearing::new(&witnesses, monitoring.peers_required, Box::new(fetcher));
-    Ok(match settings.audit.repeat {
-        Repeat::Once => hearing.waiting(),
-        Repeat::UntilStopped => hearing,
+    Ok(match settings.audit.run_mode {
+        RunMode::Once => hearing.waiting(),
+        RunMode::UntilStopped => hearing,
     })
 }
 
@@ -338,7 +338,7 @@ pub fn policy(settings: &Settings) -> Policy {
                 state: pin.state,
             })
             .collect(),
-        first_sight: audit.first_sight,
+        first_use: audit.first_use,
         interval: audit.interval,
         expect_growth: audit.expect_growth,
         max_range: audit.max_range,

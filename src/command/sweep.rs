@@ -7,7 +7,7 @@ use super::audit::{mirror, once, tell};
 use super::monitoring::{self, Monitoring};
 use super::setup::{self, CommandError};
 use crate::audit::{Auditor, Exit, Went};
-use crate::config::{Effective, Format, Repeat, Settings, Volume};
+use crate::config::{Effective, Format, RunMode, Settings, Verbosity};
 use crate::ranges::Ranges;
 use crate::report::{Bar, JsonObject, few_ranges, log_outcome, log_swept, print};
 use crate::stop::Stop;
@@ -25,7 +25,7 @@ pub fn run(
     let server = setup::server(settings, stop.clone())?;
     // it ends by itself, and an auditor of another directory may have the port
     let mut ends = settings.clone();
-    ends.audit.repeat = Repeat::Once;
+    ends.audit.run_mode = RunMode::Once;
     let peers = setup::hearing(&ends, server.clock())?;
     let monitoring = monitoring::start(&ends, effective, &mut store, &server)?;
     let auditor = Auditor::new(server, store, setup::policy(settings))
@@ -203,7 +203,7 @@ impl<'a> Done<'a> {
 
     /// Prints the result; with `--quiet` only if not everything was read.
     fn print(&self, settings: &Settings) {
-        if settings.report.volume == Volume::Normal || self.exit() != Exit::Good {
+        if settings.report.verbosity == Verbosity::Normal || self.exit() != Exit::Good {
             print(&match settings.report.format {
                 Format::Json => self.json(&settings.server.name),
                 Format::Text => self.text(),
@@ -229,7 +229,8 @@ fn sweep(
 ) -> Exit {
     let mut bar = Bar::new(database);
     let mut worst = Exit::Good;
-    let shows = settings.report.volume == Volume::Normal && settings.report.format == Format::Text;
+    let shows =
+        settings.report.verbosity == Verbosity::Normal && settings.report.format == Format::Text;
     let ended = loop {
         let slice = auditor.sweep(database);
         if let Some(outcome) = &slice.outcome {

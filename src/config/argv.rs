@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 
+use super::compat_mode::CompatMode;
 use super::flags::separate;
-use super::persona::Persona;
 
 /// Where a secret stands among the arguments: which one (0 is the first after the program's name),
 /// and from which byte of it on.
 fn secrets(arguments: &[String]) -> BTreeSet<(usize, usize)> {
     // before it is known whose place is taken
-    let personas = [Persona::Immuclient, Persona::Immugw].into_iter();
-    let places = personas.flat_map(|persona| separate(arguments, persona).secrets);
+    let personas = [CompatMode::Immuclient, CompatMode::Immugw].into_iter();
+    let places = personas.flat_map(|compat_mode| separate(arguments, compat_mode).secrets);
     places.collect()
 }
 

@@ -1,13 +1,13 @@
 //! Completions for bash, zsh and fish.
 
+use super::command::{COMMANDS, CommandName};
 use super::kind::{Completion, Word};
 use super::setting::Setting;
 use super::table::TABLE;
-use super::verb::{Name, VERBS};
 
 /// For bash: `source <(immuaudit completions bash)`.
 pub(super) fn bash() -> String {
-    let of = |verb: Option<Name>| flags(|setting| setting.verb() == verb).join(" ");
+    let of = |command: Option<CommandName>| flags(|setting| setting.command() == command).join(" ");
     let mut script = "_immuaudit() {\n\
         \x20   local current=\"${COMP_WORDS[COMP_CWORD]}\" previous=\"${COMP_WORDS[COMP_CWORD-1]}\" flags\n\
         \x20   COMPREPLY=()\n\
@@ -34,17 +34,20 @@ pub(super) fn bash() -> String {
         "    flags=\"{}\"\n    case \" ${{COMP_WORDS[*]}} \" in\n",
         of(None)
     ));
-    for verb in VERBS.iter().filter(|verb| !of(Some(verb.name)).is_empty()) {
-        let (word, flags) = (verb.word, of(Some(verb.name)));
+    for command in COMMANDS
+        .iter()
+        .filter(|command| !of(Some(command.name)).is_empty())
+    {
+        let (word, flags) = (command.word, of(Some(command.name)));
         script.push_str(&format!("        *\" {word} \"*) flags+=\" {flags}\" ;;\n"));
     }
-    let verbs: Vec<&str> = VERBS.iter().map(|verb| verb.word).collect();
+    let commands: Vec<&str> = COMMANDS.iter().map(|command| command.word).collect();
     script.push_str(&format!(
         "    esac\n    if [[ $current == -* ]]; then\n\
         \x20       COMPREPLY=($(compgen -W \"$flags\" -- \"$current\"))\n    else\n\
         \x20       COMPREPLY=($(compgen -W \"{}\" -- \"$current\"))\n    fi\n}}\n\
         complete -F _immuaudit immuaudit\n",
-        verbs.join(" ")
+        commands.join(" ")
     ));
     script
 }
@@ -73,11 +76,14 @@ pub(super) fn zsh() -> String {
             script.push_str(&format!("  '*{name}[{help}]{value}' \\\n"));
         }
     }
-    let verbs = VERBS
+    let commands = COMMANDS
         .iter()
-        .map(|verb| format!("{}\\:\"{}\"", verb.word, escaped(verb.help)));
-    let verbs: Vec<String> = verbs.collect();
-    script.push_str(&format!("  '1:verb:(({}))' \\\n  '*::'\n", verbs.join(" ")));
+        .map(|command| format!("{}\\:\"{}\"", command.word, escaped(command.help)));
+    let commands: Vec<String> = commands.collect();
+    script.push_str(&format!(
+        "  '1:verb:(({}))' \\\n  '*::'\n",
+        commands.join(" ")
+    ));
     script
 }
 
@@ -85,18 +91,18 @@ pub(super) fn zsh() -> String {
 pub(super) fn fish() -> String {
     let escaped = |text: &str| text.replace('\\', "\\\\").replace('\'', "\\'");
     let mut script = "complete -c immuaudit -f\n".to_owned();
-    for verb in VERBS {
-        let (word, help) = (verb.word, escaped(verb.help));
+    for command in COMMANDS {
+        let (word, help) = (command.word, escaped(command.help));
         script.push_str(&format!(
             "complete -c immuaudit -n __fish_use_subcommand -a {word} -d '{help}'\n"
         ));
     }
     for setting in TABLE {
         let mut line = "complete -c immuaudit".to_owned();
-        if let Some(verb) = setting.verb() {
+        if let Some(command) = setting.command() {
             line.push_str(&format!(
                 " -n '__fish_seen_subcommand_from {}'",
-                verb.word()
+                command.word()
             ));
         }
         if let Some(letter) = setting.short {

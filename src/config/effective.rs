@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use super::draft::Draft;
-use super::flags::Given;
+use super::flags::Assignment;
 use super::peer_table::PeerTable;
-use super::problem::Problem;
+use super::raw_settings::RawSettings;
 use super::receiver_table::ReceiverTable;
 use super::setting::{Group, Layers, Origin, Setting};
+use super::settings_error::SettingsError;
 use super::source::Source;
 use super::table::TABLE;
 
@@ -37,14 +37,18 @@ impl fmt::Debug for Entry {
 
 impl Effective {
     /// Reads a value into the draft, over what a weaker layer said.
-    pub(super) fn take(&mut self, draft: &mut Draft, given: &Given) -> Result<(), Problem> {
-        let Given {
+    pub(super) fn take(
+        &mut self,
+        raw: &mut RawSettings,
+        given: &Assignment,
+    ) -> Result<(), SettingsError> {
+        let Assignment {
             setting,
             texts,
             source,
         } = given;
-        let set = setting.kind.set(draft, setting.flag, source, texts);
-        let value = set.map_err(|wanted| Problem::BadValue {
+        let set = setting.kind.set(raw, setting.flag, source, texts);
+        let value = set.map_err(|wanted| SettingsError::BadValue {
             flag: setting.flag,
             source: source.clone(),
             value: setting.kind.shown(texts),
@@ -62,7 +66,7 @@ impl Effective {
 
     /// Is a setting given that is immugw's alone? The settings file that immudb ships has one of them, which says that
     /// nothing is to be done.
-    pub(super) fn refuse_immugws(&self) -> Result<(), Problem> {
+    pub(super) fn refuse_immugws(&self) -> Result<(), SettingsError> {
         let of_immugw = |entry: &&Entry| {
             entry.setting.origin == Origin::Immugw
                 && !(entry.setting.flag == "audit-signature" && entry.value == "\"ignore\"")
@@ -70,7 +74,7 @@ impl Effective {
         match self.0.iter().find(of_immugw) {
             Some(Entry {
                 setting, source, ..
-            }) => Err(Problem::OfImmugw {
+            }) => Err(SettingsError::OfImmugw {
                 flag: setting.flag,
                 source: source.clone(),
             }),
@@ -137,9 +141,9 @@ pub(super) fn one_line(text: impl fmt::Display) -> String {
 }
 
 fn is_shown(setting: &Setting) -> bool {
-    let of_a_verb = matches!(setting.group, Group::Of(_));
+    let of_a_command = matches!(setting.group, Group::Of(_));
     setting.layers != Layers::Flag
-        && !of_a_verb
+        && !of_a_command
         && !setting.origin.is_unused()
         && setting.renamed.is_none()
 }

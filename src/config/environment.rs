@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use super::flags::Given;
+use super::compat_mode::{self, CompatMode};
+use super::flags::Assignment;
 use super::kind::Kind;
 use super::nearest::nearest;
-use super::persona::{self, Persona};
 use super::process::Process;
-use super::remark::Remark;
 use super::setting::{Layers, Origin, Setting};
+use super::settings_warning::SettingsWarning;
 use super::source::Source;
 use super::table::TABLE;
 
@@ -16,18 +16,18 @@ use super::table::TABLE;
 const OURS: &str = "IMMUAUDIT";
 
 /// Everything the environment says, weakest first. An empty variable is one that is not set.
-pub(super) fn read(process: &Process, persona: Persona) -> Vec<Given> {
+pub(super) fn read(process: &Process, compat_mode: CompatMode) -> Vec<Assignment> {
     let own = settings().filter_map(|setting| Some((setting, setting.variable?.to_owned())));
     // whose variables count is not for those variables to say
     let theirs = given_by_variable()
-        .filter(|setting| setting.flag != persona::FLAG && setting.is_known(persona));
-    let theirs = theirs.map(|setting| (setting, setting.variable_of(persona.prefix())));
+        .filter(|setting| setting.flag != compat_mode::FLAG && setting.is_known(compat_mode));
+    let theirs = theirs.map(|setting| (setting, setting.variable_of(compat_mode.prefix())));
     let ours = settings().map(|setting| (setting, setting.variable_of(OURS)));
     let derived = theirs.chain(ours);
     let given = own.chain(derived).filter_map(|(setting, name)| {
         let texts = vec![process.variable(&name)?.to_owned()];
         let source = Source::Variable(name);
-        Some(Given {
+        Some(Assignment {
             setting,
             texts,
             source,
@@ -37,8 +37,8 @@ pub(super) fn read(process: &Process, persona: Persona) -> Vec<Given> {
 }
 
 /// Variables of ours that name no setting: likely a mistake, but nobody's command.
-pub(super) fn unknown(process: &Process) -> Vec<Remark> {
-    let mut remarks = Vec::new();
+pub(super) fn unknown(process: &Process) -> Vec<SettingsWarning> {
+    let mut warnings = Vec::new();
     for name in process.variables.keys() {
         let Some(rest) = name
             .strip_prefix(OURS)
@@ -51,17 +51,17 @@ pub(super) fn unknown(process: &Process) -> Vec<Remark> {
             let nearest = nearest(&flag, settings().map(|setting| setting.flag))
                 .and_then(super::table::find)
                 .map(|setting| setting.variable_of(OURS));
-            remarks.push(Remark::UnknownVariable {
+            warnings.push(SettingsWarning::UnknownVariable {
                 name: name.clone(),
                 nearest,
             });
         }
     }
-    remarks
+    warnings
 }
 
 /// Passwords, and URLs with tokens, that systemd hands over: a file in `$CREDENTIALS_DIRECTORY` named as the setting.
-pub(super) fn credentials(process: &Process) -> Vec<Given> {
+pub(super) fn credentials(process: &Process) -> Vec<Assignment> {
     let Some(directory) = process.variable("CREDENTIALS_DIRECTORY") else {
         return Vec::new();
     };
@@ -75,7 +75,7 @@ pub(super) fn credentials(process: &Process) -> Vec<Given> {
             None => (setting.flag, matches!(setting.kind, Kind::SecretFile(_))),
         };
         let path = Path::new(directory).join(named);
-        (takes_one && path.exists()).then(|| Given {
+        (takes_one && path.exists()).then(|| Assignment {
             setting,
             texts: vec![path.to_string_lossy().into_owned()],
             source: Source::Credential(path),

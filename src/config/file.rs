@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeArray, DeTable, DeValue};
 
-use super::draft::GivenPath;
-use super::flags::Given;
+use super::compat_mode::CompatMode;
+use super::flags::Assignment;
 use super::kind::Kind;
 use super::nearest::nearest;
 use super::peer_table::{self, PeerTable};
-use super::persona::Persona;
-use super::problem::Problem;
 use super::process::Process;
+use super::raw_settings::SourcedPath;
 use super::receiver_table::{self, ReceiverTable};
-use super::remark::Remark;
 use super::setting::{Layers, Setting};
+use super::settings_error::SettingsError;
+use super::settings_warning::SettingsWarning;
 use super::source::Source;
 use super::table::{TABLE, UNUSED_KEYS};
 
@@ -30,11 +30,11 @@ const MOST_BYTES: u64 = 1 << 20;
 /// What the files say.
 #[derive(Default)]
 pub(super) struct Files {
-    pub given: Vec<Given>,
+    pub given: Vec<Assignment>,
     pub receivers: Vec<ReceiverTable>,
     pub peers: Vec<PeerTable>,
-    pub remarks: Vec<Remark>,
-    pub problems: Vec<Problem>,
+    pub warnings: Vec<SettingsWarning>,
+    pub problems: Vec<SettingsError>,
 }
 
 /// Rights of a mode that let somebody else than the owner write.
@@ -42,7 +42,11 @@ pub(super) const OTHERS_WRITE: u32 = 0o022;
 
 /// Reads the file that `--config` names, or else the persona's and then immuaudit.toml, each the
 /// first found in `./configs`, the working directory, `$HOME` and `/etc/immudb`.
-pub(super) fn read(process: &Process, persona: Persona, config: Option<GivenPath>) -> Files {
+pub(super) fn read(
+    process: &Process,
+    compat_mode: CompatMode,
+    config: Option<SourcedPath>,
+) -> Files {
     let mut files = Files::default();
     if let Some(config) = config {
         match trusted_content(&process.directory.join(&config.path)) {
@@ -52,7 +56,7 @@ pub(super) fn read(process: &Process, persona: Persona, config: Option<GivenPath
         }
         return files;
     }
-    for name in [persona.file_name(), OURS] {
+    for name in [compat_mode.file_name(), OURS] {
         for directory in directories(process) {
             let path = directory.join(name);
             match trusted_content(&path) {
@@ -60,7 +64,7 @@ pub(super) fn read(process: &Process, persona: Persona, config: Option<GivenPath
                 Ok(Some(text)) => files.parse(&path, &text),
                 Err(fault) => files
                     .problems
-                    .push(Problem::UnreadableSettings { path, fault }),
+                    .push(SettingsError::UnreadableSettings { path, fault }),
             }
             break;
         }
@@ -137,7 +141,7 @@ impl Files {
                 // its Display would quote the line, and with it a password
                 let source = source_of(error.span().map_or(0, |span| span.start));
                 let fault = error.message().to_owned();
-                return self.problems.push(Problem::BadToml { source, fault });
+                return self.problems.push(SettingsError::BadToml { source, fault });
             }
         };
         let mut entries: Vec<_> = table.into_iter().collect();
@@ -175,12 +179,12 @@ impl Files {
             }
             match keys().find(|setting| setting.flag == name) {
                 Some(setting) => match texts(setting, value.get_ref()) {
-                    Ok(texts) => self.given.push(Given {
+                    Ok(texts) => self.given.push(Assignment {
                         setting,
                         texts,
                         source,
                     }),
-                    Err(wanted) => self.problems.push(Problem::BadType {
+                    Err(wanted) => self.problems.push(SettingsError::BadType {
                         flag: setting.flag,
                         source,
                         found: kind_of(value.get_ref()),
@@ -188,9 +192,10 @@ impl Files {
                     }),
                 },
                 None if UNUSED_KEYS.contains(&name.as_str()) => {
-                    self.remarks.push(Remark::UnusedKey { key: name, source });
+                    self.warnings
+                        .push(SettingsWarning::UnusedKey { key: name, source });
                 }
-                None => self.problems.push(Problem::UnknownKey {
+                None => self.problems.push(SettingsError::UnknownKey {
                     nearest: nearest(&name, keys().map(|setting| setting.flag)),
                     key: key.into_inner().into_owned(),
                     source,
@@ -218,7 +223,7 @@ impl Files {
             tables.collect::<Option<Vec<_>>>()
         });
         let Some(tables) = tables.flatten() else {
-            self.problems.push(Problem::BadType {
+            self.problems.push(SettingsError::BadType {
                 flag,
                 source: source(at),
                 found: kind_of(value),
@@ -230,9 +235,9 @@ impl Files {
     }
 }
 
-impl GivenPath {
-    pub fn problem(&self, fault: &str) -> Problem {
-        Problem::BadFile {
+impl SourcedPath {
+    pub fn problem(&self, fault: &str) -> SettingsError {
+        SettingsError::BadFile {
             flag: self.flag,
             source: self.source.clone(),
             path: self.path.clone(),

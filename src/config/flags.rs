@@ -12,16 +12,16 @@ use std::ffi::{OsStr, OsString};
 
 use pico_args::Arguments;
 
+use super::command::{self, CommandName};
+use super::compat_mode::CompatMode;
 use super::nearest::nearest;
-use super::persona::Persona;
-use super::problem::Problem;
 use super::setting::Setting;
+use super::settings_error::SettingsError;
 use super::source::Source;
 use super::table::{self, TABLE};
-use super::verb::{self, Name};
 
 /// A setting as one layer gives it.
-pub(super) struct Given {
+pub(super) struct Assignment {
     pub setting: &'static Setting,
     /// One text, but for lists.
     pub texts: Vec<String>,
@@ -44,7 +44,7 @@ pub(super) struct Separated {
 }
 
 /// Separates words and flags, as this place has its flags.
-pub(super) fn separate(arguments: &[String], persona: Persona) -> Separated {
+pub(super) fn separate(arguments: &[String], compat_mode: CompatMode) -> Separated {
     let mut line = Separated::default();
     let mut rest = arguments.iter().map(String::as_str).enumerate().peekable();
     while let Some((index, argument)) = rest.next() {
@@ -56,8 +56,8 @@ pub(super) fn separate(arguments: &[String], persona: Persona) -> Separated {
             line.words.push(argument.to_owned());
             continue;
         }
-        let verb = line.words.iter().find_map(|word| verb::find(word));
-        let (setting, attached) = name(argument, verb.map(|verb| verb.name), persona);
+        let command = line.words.iter().find_map(|word| command::find(word));
+        let (setting, attached) = name(argument, command.map(|command| command.name), compat_mode);
         let Some(setting) = setting else {
             line.flags.push(argument.into());
             continue;
@@ -86,20 +86,21 @@ pub(super) fn separate(arguments: &[String], persona: Persona) -> Separated {
 /// The setting that an argument names, and the value that is attached to it.
 fn name(
     argument: &str,
-    verb: Option<Name>,
-    persona: Persona,
+    command: Option<CommandName>,
+    compat_mode: CompatMode,
 ) -> (Option<&'static Setting>, Option<&str>) {
     if let Some(long) = argument.strip_prefix("--") {
         let (flag, value) = match long.split_once('=') {
             Some((flag, value)) => (flag, Some(value)),
             None => (long, None),
         };
-        return (table::find_for(flag, verb, persona), value);
+        return (table::find_for(flag, command, compat_mode), value);
     }
     let mut letters = argument.chars();
     let letter = letters.nth(1); // behind the dash
     let value = letters.as_str();
-    let has_letter = |setting: &&Setting| letter.is_some() && setting.letter(persona) == letter;
+    let has_letter =
+        |setting: &&Setting| letter.is_some() && setting.short_flag(compat_mode) == letter;
     let setting = TABLE.iter().find(has_letter);
     match (setting, value.strip_prefix('=')) {
         (Some(setting), Some(value)) => (Some(setting), Some(value)),
@@ -112,13 +113,13 @@ fn name(
 /// The command line, read.
 pub(super) struct Line {
     pub words: Vec<String>,
-    pub given: Vec<Given>,
-    pub problems: Vec<Problem>,
+    pub given: Vec<Assignment>,
+    pub problems: Vec<SettingsError>,
 }
 
 /// Reads the command line.
-pub(super) fn read(arguments: &[String], persona: Persona) -> Line {
-    let separated = separate(arguments, persona);
+pub(super) fn read(arguments: &[String], compat_mode: CompatMode) -> Line {
+    let separated = separate(arguments, compat_mode);
     let mut flags = Arguments::from_vec(separated.flags);
     let mut given = Vec::new();
     for setting in &separated.given {
@@ -128,7 +129,7 @@ pub(super) fn read(arguments: &[String], persona: Persona) -> Line {
         if !setting.collects() {
             texts = texts.pop().into_iter().collect();
         }
-        given.push(Given {
+        given.push(Assignment {
             setting,
             texts,
             source: Source::Flag(setting.flag),
@@ -138,8 +139,8 @@ pub(super) fn read(arguments: &[String], persona: Persona) -> Line {
     let problems = left_over.iter().map(|argument| {
         let known = separated.given.iter().find(|given| argument == given.long);
         known.map_or_else(
-            || unknown(&argument.to_string_lossy(), persona),
-            |setting| Problem::NoValue {
+            || unknown(&argument.to_string_lossy(), compat_mode),
+            |setting| SettingsError::NoValue {
                 flag: setting.flag,
                 argument: setting.argument,
             },
@@ -159,12 +160,12 @@ fn value(argument: &OsStr) -> Result<String, &'static str> {
 }
 
 /// Returns the problem that no setting has this name.
-fn unknown(argument: &str, persona: Persona) -> Problem {
+fn unknown(argument: &str, compat_mode: CompatMode) -> SettingsError {
     // what stands behind "=" may be a secret
     let flag = argument.split('=').next().unwrap_or_default();
     let name = flag.trim_start_matches('-');
-    let known = TABLE.iter().filter(|setting| setting.is_known(persona));
-    Problem::UnknownFlag {
+    let known = TABLE.iter().filter(|setting| setting.is_known(compat_mode));
+    SettingsError::UnknownFlag {
         flag: flag.to_owned(),
         nearest: nearest(name, known.map(|setting| setting.flag)),
     }
@@ -176,7 +177,7 @@ mod tests {
 
     fn line(arguments: &[&str]) -> Line {
         let arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
-        read(&arguments, Persona::Immuclient)
+        read(&arguments, CompatMode::Immuclient)
     }
 
     fn given(line: &Line) -> Vec<(&str, Vec<&str>)> {

@@ -1,8 +1,8 @@
 //! `--help`: the everyday options on one screen, and all of them by section.
 
+use super::command::{COMMANDS, CommandName, Purpose};
 use super::setting::{Group, Section, Setting};
 use super::table::TABLE;
-use super::verb::{Name, Purpose, VERBS};
 
 /// Columns of a terminal, which no line exceeds where a word allows it.
 const WIDTH: usize = 80;
@@ -10,17 +10,17 @@ const WIDTH: usize = 80;
 const FLAG: usize = 36;
 
 /// Help: the short one, the whole one, or a verb's.
-pub(super) fn text(about: Option<Name>, all: bool) -> String {
+pub(super) fn text(about: Option<CommandName>, all: bool) -> String {
     match about {
-        Some(name) => of_verb(name),
+        Some(name) => of_command(name),
         None if all => whole(),
         None => short(),
     }
 }
 
 /// Returns how a verb is used, in one line.
-pub(super) fn usage(name: Name) -> String {
-    let forms = name.row().map_or(&[][..], |verb| verb.forms);
+pub(super) fn usage(name: CommandName) -> String {
+    let forms = name.row().map_or(&[][..], |command| command.forms);
     let forms: Vec<&str> = forms.iter().map(|(form, _)| *form).collect();
     let forms = forms.join(" | ");
     let forms = forms.trim_start_matches(" | ");
@@ -34,19 +34,19 @@ fn short() -> String {
     let is_listed = |name| {
         !matches!(
             name,
-            Name::Compare
-                | Name::Checkpoint
-                | Name::Key
-                | Name::Health
-                | Name::Notify
-                | Name::Help
-                | Name::Version
-                | Name::Man
-                | Name::Completions
+            CommandName::Compare
+                | CommandName::Checkpoint
+                | CommandName::Key
+                | CommandName::Health
+                | CommandName::Notify
+                | CommandName::Help
+                | CommandName::Version
+                | CommandName::Man
+                | CommandName::Completions
         )
     };
-    for verb in VERBS.iter().filter(|verb| is_listed(verb.name)) {
-        text.push_str(&format!("  {:<12}{}\n", verb.word, verb.help));
+    for command in COMMANDS.iter().filter(|command| is_listed(command.name)) {
+        text.push_str(&format!("  {:<12}{}\n", command.word, command.help));
     }
     text.push_str(&settings(|setting| setting.is_everyday));
     text.push_str("Also as IMMUAUDIT_OPTION and in immuaudit.toml. --help --all shows the rest.");
@@ -57,8 +57,8 @@ fn whole() -> String {
     let mut text = "Audits an immudb server, and proves it if history was rewritten.\n\nUsage: immuaudit [COMMAND] [OPTION]...\n".to_owned();
     for purpose in Purpose::ALL {
         text.push_str(&format!("\n{}:\n", purpose.title()));
-        for verb in VERBS.iter().filter(|verb| verb.purpose == purpose) {
-            text.push_str(&entry(&format!("  {}", verb.word), verb.help, 15));
+        for command in COMMANDS.iter().filter(|command| command.purpose == purpose) {
+            text.push_str(&entry(&format!("  {}", command.word), command.help, 15));
         }
     }
     for section in Section::ALL {
@@ -93,11 +93,11 @@ pub(super) const EXITS: [(&str, &str); 4] = [
     ("3", "usage or local failure"),
 ];
 
-fn of_verb(name: Name) -> String {
+fn of_command(name: CommandName) -> String {
     let mut text = String::new();
     let (help, forms) = name
         .row()
-        .map_or(("", &[][..]), |verb| (verb.help, verb.forms));
+        .map_or(("", &[][..]), |command| (command.help, command.forms));
     if forms.is_empty() {
         text.push_str(&format!("Usage: immuaudit {}\n\n{help}\n", name.word()));
     } else {

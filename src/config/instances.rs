@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use super::draft::{Draft, GivenPath};
+use super::compat_mode::CompatMode;
 use super::effective::Effective;
 use super::file::{self, Files};
 use super::flags;
 use super::instance::{DIRECTORY, Instance};
-use super::persona::Persona;
-use super::problem::Problem;
 use super::process::Process;
+use super::raw_settings::{RawSettings, SourcedPath};
+use super::settings_error::SettingsError;
 use super::source::Source;
 
 /// The setting that names the instance.
@@ -32,22 +32,22 @@ impl Process {
     ///
     /// # Errors
     /// The name is none.
-    pub(super) fn instance(&self) -> Result<Option<Instance>, Problem> {
-        let (mut draft, mut effective) = (Draft::default(), Effective::default());
-        let line = flags::read(&self.arguments, self.persona()?);
+    pub(super) fn instance(&self) -> Result<Option<Instance>, SettingsError> {
+        let (mut raw, mut effective) = (RawSettings::default(), Effective::default());
+        let line = flags::read(&self.arguments, self.compat_mode()?);
         for given in line.given.iter().filter(|of| of.setting.flag == FLAG) {
-            effective.take(&mut draft, given)?;
+            effective.take(&mut raw, given)?;
         }
-        Ok(draft.instance)
+        Ok(raw.instance)
     }
 
     /// Returns the names of the instances that have a settings file, sorted, and the names of settings files that name none.
     ///
     /// # Errors
     /// The directory cannot be read.
-    pub(super) fn instances(&self) -> Result<(Vec<Instance>, Vec<PathBuf>), Problem> {
+    pub(super) fn instances(&self) -> Result<(Vec<Instance>, Vec<PathBuf>), SettingsError> {
         let directory = self.system_directory.join(DIRECTORY);
-        let unreadable = |error: std::io::Error| Problem::UnreadableSettings {
+        let unreadable = |error: std::io::Error| SettingsError::UnreadableSettings {
             path: directory.clone(),
             fault: error.to_string(),
         };
@@ -87,12 +87,12 @@ pub(super) enum Own {
 /// Reads the settings files of an instance: the common one, which `--config` may name, and over it the instance's own.
 pub(super) fn read(
     process: &Process,
-    persona: Persona,
-    common: Option<GivenPath>,
+    compat_mode: CompatMode,
+    common: Option<SourcedPath>,
     instance: &Instance,
     own: Own,
 ) -> Files {
-    let given = |path: PathBuf| GivenPath {
+    let given = |path: PathBuf| SourcedPath {
         path,
         flag: FLAG,
         source: Source::Default,
@@ -102,7 +102,7 @@ pub(super) fn read(
         path.exists().then(|| given(path))
     };
     let mut files = match common.or_else(usual) {
-        Some(common) => file::read(process, persona, Some(common)),
+        Some(common) => file::read(process, compat_mode, Some(common)),
         None => Files::default(),
     };
     files
@@ -112,7 +112,7 @@ pub(super) fn read(
     if own == Own::MayBeAbsent && !path.exists() {
         return files;
     }
-    let own = file::read(process, persona, Some(given(path)));
+    let own = file::read(process, compat_mode, Some(given(path)));
     files.given.extend(own.given);
     if !own.receivers.is_empty() {
         files.receivers = own.receivers;
@@ -120,7 +120,7 @@ pub(super) fn read(
     if !own.peers.is_empty() {
         files.peers = own.peers;
     }
-    files.remarks.extend(own.remarks);
+    files.warnings.extend(own.warnings);
     files.problems.extend(own.problems);
     files
 }
@@ -128,7 +128,7 @@ pub(super) fn read(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Invocation, Problem, Settings, load};
+    use crate::config::{Invocation, Settings, SettingsError, load};
     use std::fs;
     use std::path::Path;
 
@@ -198,7 +198,10 @@ mod tests {
         let told = wrong.0.first().unwrap().to_string();
         assert!(told.contains("immuaudit.d/shop.toml"), "{told}");
         let wrong = load(&scene.process(&["--instance", "../shop"])).unwrap_err();
-        assert!(matches!(wrong.0.first(), Some(Problem::BadValue { .. })));
+        assert!(matches!(
+            wrong.0.first(),
+            Some(SettingsError::BadValue { .. })
+        ));
     }
 
     #[test]

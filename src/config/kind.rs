@@ -4,9 +4,9 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::draft::{Draft, GivenPath, Password, Urls};
 use super::instance::Instance;
 use super::proxy::Chosen;
+use super::raw_settings::{Password, RawSettings, SourcedPath, Urls};
 use super::secret::Secret;
 use super::settings::Pin;
 use super::signing::SigningKey;
@@ -16,10 +16,10 @@ use super::value::{self, Wanted};
 use crate::checkpoint::{PRIVATE, VerifierKey};
 
 /// Where a value goes.
-type Slot<T> = fn(&mut Draft) -> &mut T;
+type Slot<T> = fn(&mut RawSettings) -> &mut T;
 
 /// A word that may be chosen, and what it does.
-pub(super) type Word = (&'static str, fn(&mut Draft));
+pub(super) type Word = (&'static str, fn(&mut RawSettings));
 
 /// What a shell may complete a value with.
 pub(super) enum Completion {
@@ -62,9 +62,9 @@ pub(super) enum Kind {
     /// Public keys of auditors; the flag collects.
     VerifierKeys(Slot<Vec<VerifierKey>>),
     /// A file or directory.
-    Path(Slot<Option<GivenPath>>),
+    Path(Slot<Option<SourcedPath>>),
     /// A program by its full path, and its words.
-    Command(Slot<Option<GivenPath>>),
+    Command(Slot<Option<SourcedPath>>),
     /// A URL.
     Url(Slot<Urls>),
     /// Several, comma-separated or as a TOML array; the flag collects.
@@ -150,13 +150,13 @@ impl Kind {
     /// What a right value looks like.
     pub fn set(
         &self,
-        draft: &mut Draft,
+        raw: &mut RawSettings,
         flag: &'static str,
         source: &Source,
         texts: &[String],
     ) -> Result<String, Wanted> {
         let text = texts.last().map(String::as_str).unwrap_or_default();
-        let path = || GivenPath {
+        let path = || SourcedPath {
             path: PathBuf::from(text),
             flag,
             source: source.clone(),
@@ -164,23 +164,23 @@ impl Kind {
         match self {
             Kind::Switch(slot) => {
                 let on = value::boolean(text)?;
-                *slot(draft) = on;
+                *slot(raw) = on;
                 Ok(on.to_string())
             }
             Kind::Text(slot) => {
-                *slot(draft) = value::text(text)?;
+                *slot(raw) = value::text(text)?;
                 Ok(quoted(text))
             }
             Kind::Host(slot) => {
-                *slot(draft) = value::host(text)?;
+                *slot(raw) = value::host(text)?;
                 Ok(quoted(text))
             }
             Kind::Instance(slot) => {
-                *slot(draft) = Some(Instance::read(text)?);
+                *slot(raw) = Some(Instance::read(text)?);
                 Ok(quoted(text))
             }
             Kind::MaybeText(slot) => {
-                *slot(draft) = Some(value::text(text)?).filter(|text| !text.is_empty());
+                *slot(raw) = Some(value::text(text)?).filter(|text| !text.is_empty());
                 Ok(quoted(text))
             }
             Kind::Choice(choices) => {
@@ -188,28 +188,28 @@ impl Kind {
                     .iter()
                     .find(|(word, _)| *word == text)
                     .ok_or_else(|| words(choices))?;
-                choose(draft);
+                choose(raw);
                 Ok(quoted(text))
             }
             Kind::Count(range, slot) => {
                 let number = value::count(text, *range.start(), *range.end())?;
-                *slot(draft) = number;
+                *slot(raw) = number;
                 Ok(number.to_string())
             }
             Kind::Bytes(range, slot) => {
                 let number = value::bytes(text, *range.start(), *range.end())?;
-                *slot(draft) = number;
+                *slot(raw) = number;
                 Ok(number.to_string())
             }
             Kind::Duration(least, slot) => {
                 let duration = value::duration(text, *least)?;
-                *slot(draft) = duration;
+                *slot(raw) = duration;
                 Ok(quoted(&value::shown_duration(duration)))
             }
             Kind::List(slot) => {
                 let names: Vec<String> = texts.iter().flat_map(|text| value::list(text)).collect();
                 let shown = array(names.iter().map(|name| quoted(name)));
-                *slot(draft) = names;
+                *slot(raw) = names;
                 Ok(shown)
             }
             Kind::Pins(slot) => {
@@ -218,7 +218,7 @@ impl Kind {
                     .map(|text| value::pin(&text))
                     .collect::<Result<_, _>>()?;
                 let shown = array(pins.iter().map(|pin| quoted(&pin.to_string())));
-                *slot(draft) = pins;
+                *slot(raw) = pins;
                 Ok(shown)
             }
             Kind::Peers(slot) => {
@@ -231,7 +231,7 @@ impl Kind {
                     .iter()
                     .map(|(url, key)| quoted(&format!("{}={key}", url.masked())));
                 let shown = array(shown);
-                *slot(draft) = peers;
+                *slot(raw) = peers;
                 Ok(shown)
             }
             Kind::VerifierKeys(slot) => {
@@ -243,16 +243,16 @@ impl Kind {
                     })
                     .collect::<Result<_, _>>()?;
                 let shown = array(keys.iter().map(|key| quoted(&key.to_string())));
-                *slot(draft) = keys;
+                *slot(raw) = keys;
                 Ok(shown)
             }
             Kind::Path(slot) => {
-                *slot(draft) = (!text.is_empty()).then(path);
+                *slot(raw) = (!text.is_empty()).then(path);
                 Ok(quoted(text))
             }
             Kind::Command(slot) => {
                 value::command(text)?;
-                *slot(draft) = (!text.is_empty()).then(path);
+                *slot(raw) = (!text.is_empty()).then(path);
                 Ok(quoted(text))
             }
             Kind::Url(slot) => {
@@ -261,7 +261,7 @@ impl Kind {
                     text => Some(Url::read(text)?),
                 };
                 let shown = quoted(&url.as_ref().map(Url::masked).unwrap_or_default());
-                *slot(draft) = Urls::Texts(url.into_iter().collect());
+                *slot(raw) = Urls::Texts(url.into_iter().collect());
                 Ok(shown)
             }
             Kind::Urls(slot) => {
@@ -270,11 +270,11 @@ impl Kind {
                     .map(|text| Url::read(&text))
                     .collect::<Result<_, _>>()?;
                 let shown = array(urls.iter().map(|url| quoted(&url.masked())));
-                *slot(draft) = Urls::Texts(urls);
+                *slot(raw) = Urls::Texts(urls);
                 Ok(shown)
             }
             Kind::UrlFile(slot) => {
-                *slot(draft) = match text {
+                *slot(raw) = match text {
                     "" => Urls::default(),
                     _ => Urls::File(path()),
                 };
@@ -289,12 +289,12 @@ impl Kind {
                     Some(Chosen::Through(_)) => url::masked(text).unwrap_or(Secret::SHOWN.into()),
                     _ => text.to_owned(),
                 };
-                *slot(draft) = chosen;
+                *slot(raw) = chosen;
                 Ok(quoted(&shown))
             }
             Kind::Secret(slot) => {
                 let secret = Secret::new(value::password(text)?);
-                *slot(draft) = (!text.is_empty()).then_some(Password::Text(secret));
+                *slot(raw) = (!text.is_empty()).then_some(Password::Text(secret));
                 Ok(quoted(if text.is_empty() { "" } else { Secret::SHOWN }))
             }
             Kind::SigningKey(slot) => {
@@ -302,14 +302,14 @@ impl Kind {
                 if !text.is_empty() {
                     SigningKey::read(secret.expose())?;
                 }
-                *slot(draft) = (!text.is_empty()).then_some(Password::Text(secret));
+                *slot(raw) = (!text.is_empty()).then_some(Password::Text(secret));
                 Ok(quoted(if text.is_empty() { "" } else { Secret::SHOWN }))
             }
             Kind::SecretFile(_) if text.contains(PRIVATE) => {
                 Err("the name of a file, not the key that it holds".to_owned())
             }
             Kind::SecretFile(slot) => {
-                *slot(draft) = (!text.is_empty()).then(|| Password::File(path()));
+                *slot(raw) = (!text.is_empty()).then(|| Password::File(path()));
                 Ok(quoted(text))
             }
             Kind::Unused => Ok(quoted(text)),

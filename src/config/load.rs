@@ -1,24 +1,24 @@
 //! From what the process was given to what it is to do.
 
+use super::command::{self, COMMANDS, CommandName};
+use super::compat_mode::CompatMode;
 use super::completions;
-use super::draft::Draft;
 use super::effective::{Effective, one_line};
-use super::flags::{self, Given};
+use super::flags::{self, Assignment};
 use super::gather::{Gathered, gather};
 use super::help;
 use super::instances;
 use super::man;
 use super::nearest::nearest;
 use super::peers;
-use super::persona::Persona;
-use super::problem::{Problem, Wrong};
 use super::process::Process;
-use super::remark::Remark;
+use super::raw_settings::RawSettings;
 use super::resolve::{port, resolve, unless_off};
 use super::service;
 use super::settings::Settings;
+use super::settings_error::{SettingsError, SettingsErrors};
+use super::settings_warning::SettingsWarning;
 use super::task::{AllInstances, CheckpointTask, Drill, EvidenceTask, Task};
-use super::verb::{self, Name, VERBS};
 use super::version;
 use super::words;
 
@@ -39,7 +39,7 @@ pub struct Run {
     /// How.
     pub settings: Settings,
     /// What is to be said about the settings before, each at its level.
-    pub remarks: Vec<Remark>,
+    pub warnings: Vec<SettingsWarning>,
     /// Every setting's value and origin.
     pub effective: Effective,
 }
@@ -49,136 +49,139 @@ pub struct Run {
 /// # Errors
 /// Everything that is wrong; nothing may be started then, and the exit code is
 /// [`EXIT_CODE`](super::EXIT_CODE).
-pub fn load(process: &Process) -> Result<Invocation, Wrong> {
-    let line = flags::read(&process.arguments, process.persona()?);
+pub fn load(process: &Process) -> Result<Invocation, SettingsErrors> {
+    let line = flags::read(&process.arguments, process.compat_mode()?);
     if !line.problems.is_empty() {
-        return Err(Wrong(line.problems)); // words beside them may be values of a mistyped flag
+        return Err(SettingsErrors(line.problems)); // words beside them may be values of a mistyped flag
     }
-    let draft = apply(&line.given)?;
+    let raw = apply(&line.given)?;
     let mut words = line.words.into_iter();
     let name = match words.next() {
-        None => Name::AuditMode,
+        None => CommandName::AuditMode,
         Some(word) => find(&word)?,
     };
     let words: Vec<String> = words.collect();
-    if draft.help || name == Name::Help {
+    if raw.help || name == CommandName::Help {
         let about = match words.first() {
-            Some(word) if name == Name::Help => Some(find(word)?),
-            _ => Some(name).filter(|name| !matches!(name, Name::Help | Name::AuditMode)),
+            Some(word) if name == CommandName::Help => Some(find(word)?),
+            _ => Some(name)
+                .filter(|name| !matches!(name, CommandName::Help | CommandName::AuditMode)),
         };
-        return Ok(Invocation::Tell(help::text(about, draft.all)));
+        return Ok(Invocation::Tell(help::text(about, raw.all)));
     }
-    if draft.version || name == Name::Version {
+    if raw.version || name == CommandName::Version {
         return Ok(Invocation::Tell(version::line()));
     }
     fits(name, &words, &line.given)?;
     let run = |task| layers(process, &line.given, task);
-    if let (Name::AuditMode, Some(word)) = (name, words.first()) {
-        let run = service::load(process, &draft, &line.given, word)?;
+    if let (CommandName::AuditMode, Some(word)) = (name, words.first()) {
+        let run = service::load(process, &raw, &line.given, word)?;
         return Ok(Invocation::Run(Box::new(run)));
     }
-    if let Some(flag) = draft.service_flag() {
+    if let Some(flag) = raw.service_flag() {
         let needs = "install or uninstall";
-        return Err(Problem::FlagNeedsWord { flag, needs }.into());
+        return Err(SettingsError::FlagNeedsWord { flag, needs }.into());
     }
     let task = match name {
-        Name::Config if draft.check => Task::Check,
-        Name::Config => {
+        CommandName::Config if raw.check => Task::Check,
+        CommandName::Config => {
             let run = run(Task::Audit)?;
             return Ok(Invocation::Tell(config(&run)));
         }
-        Name::Sweep => Task::Sweep { databases: words },
-        Name::Status if draft.all_instances => all_instances(process, &draft)?,
-        Name::Status => Task::Status,
-        Name::Health => Task::Health,
-        Name::Locate => Task::Locate(words::locate(&draft, words)?),
-        Name::Alarm => Task::Alarm(words::alarm(&draft, words)?),
-        Name::Acknowledge => Task::Acknowledge(words::acknowledge(&draft, words)?),
-        Name::Evidence => evidence(words)?,
-        Name::Checkpoint => Task::Checkpoint(words::checkpoint(&draft, words)?),
-        Name::Key => Task::Key(words::key(&draft, words)?),
-        Name::Roots => Task::Roots(words::roots(&draft, words)?),
-        Name::Compare if words.len() == 1 => Task::Compare(words::another(&draft, words.concat())?),
-        Name::Compare => {
+        CommandName::Sweep => Task::Sweep { databases: words },
+        CommandName::Status if raw.all_instances => all_instances(process, &raw)?,
+        CommandName::Status => Task::Status,
+        CommandName::Health => Task::Health,
+        CommandName::Locate => Task::Locate(words::locate(&raw, words)?),
+        CommandName::Alarm => Task::Alarm(words::alarm(&raw, words)?),
+        CommandName::Acknowledge => Task::Acknowledge(words::acknowledge(&raw, words)?),
+        CommandName::Evidence => evidence(words)?,
+        CommandName::Checkpoint => Task::Checkpoint(words::checkpoint(&raw, words)?),
+        CommandName::Key => Task::Key(words::key(&raw, words)?),
+        CommandName::Roots => Task::Roots(words::roots(&raw, words)?),
+        CommandName::Compare if words.len() == 1 => {
+            Task::Compare(words::another(&raw, words.concat())?)
+        }
+        CommandName::Compare => {
             let usage = help::usage(name);
-            return Err(Problem::Incomplete { usage }.into());
+            return Err(SettingsError::Incomplete { usage }.into());
         }
-        Name::Drill => Task::Drill(drill(&draft)?),
-        Name::Notify if draft.test => Task::NotifyTest,
-        Name::Notify => {
-            let usage = help::usage(Name::Notify);
-            return Err(Problem::Incomplete { usage }.into());
+        CommandName::Drill => Task::Drill(drill(&raw)?),
+        CommandName::Notify if raw.test => Task::NotifyTest,
+        CommandName::Notify => {
+            let usage = help::usage(CommandName::Notify);
+            return Err(SettingsError::Incomplete { usage }.into());
         }
-        Name::Man => return Ok(Invocation::Tell(man::page())),
-        Name::Completions => return completions(&words),
-        Name::AuditMode | Name::Help | Name::Version => Task::Audit,
+        CommandName::Man => return Ok(Invocation::Tell(man::page())),
+        CommandName::Completions => return completions(&words),
+        CommandName::AuditMode | CommandName::Help | CommandName::Version => Task::Audit,
     };
     Ok(Invocation::Run(Box::new(run(task)?)))
 }
 
-fn find(word: &str) -> Result<Name, Problem> {
-    let verb = verb::find(word).map(|verb| verb.name);
-    verb.ok_or_else(|| match verb::former(word) {
-        Some((verb, now)) => Problem::FormerVerb { verb, now },
-        None => Problem::UnknownVerb {
-            verb: word.to_owned(),
-            nearest: nearest(word, VERBS.iter().map(|verb| verb.word)),
+fn find(word: &str) -> Result<CommandName, SettingsError> {
+    let command = command::find(word).map(|command| command.name);
+    command.ok_or_else(|| match command::former(word) {
+        Some((command, now)) => SettingsError::FormerCommand { command, now },
+        None => SettingsError::UnknownCommand {
+            command: word.to_owned(),
+            nearest: nearest(word, COMMANDS.iter().map(|command| command.word)),
         },
     })
 }
 
 /// A draft of these alone.
-fn apply(given: &[Given]) -> Result<Draft, Wrong> {
-    let (mut draft, mut effective) = (Draft::default(), Effective::default());
-    let problems: Vec<Problem> = given
+fn apply(given: &[Assignment]) -> Result<RawSettings, SettingsErrors> {
+    let (mut raw, mut effective) = (RawSettings::default(), Effective::default());
+    let problems: Vec<SettingsError> = given
         .iter()
-        .filter_map(|given| effective.take(&mut draft, given).err())
+        .filter_map(|given| effective.take(&mut raw, given).err())
         .collect();
     if problems.is_empty() {
-        Ok(draft)
+        Ok(raw)
     } else {
-        Err(Wrong(problems))
+        Err(SettingsErrors(problems))
     }
 }
 
 /// Are these the words and flags that the verb takes?
-fn fits(name: Name, words: &[String], flags: &[Given]) -> Result<(), Wrong> {
+fn fits(name: CommandName, words: &[String], flags: &[Assignment]) -> Result<(), SettingsErrors> {
     let mut problems = Vec::new();
     for given in flags {
-        if let Some(verb) = given.setting.verb().filter(|verb| *verb != name) {
-            let (flag, verb) = (given.setting.flag, verb.word());
-            problems.push(Problem::FlagOfVerb { flag, verb });
+        if let Some(command) = given.setting.command().filter(|command| *command != name) {
+            let (flag, command) = (given.setting.flag, command.word());
+            problems.push(SettingsError::FlagOfCommand { flag, command });
         }
     }
-    let most = name.row().map_or(0, |verb| verb.words);
+    let most = name.row().map_or(0, |command| command.words);
     for word in words.iter().skip(most) {
-        let (verb, word) = (name.word(), word.clone());
-        problems.push(Problem::UnexpectedWord { verb, word });
+        let (command, word) = (name.word(), word.clone());
+        problems.push(SettingsError::UnexpectedWord { command, word });
     }
     if problems.is_empty() {
         Ok(())
     } else {
-        Err(Wrong(problems))
+        Err(SettingsErrors(problems))
     }
 }
 
-fn evidence(words: Vec<String>) -> Result<Task, Problem> {
+fn evidence(words: Vec<String>) -> Result<Task, SettingsError> {
     let mut words = words.into_iter();
     let task = match (words.next().as_deref(), words.next()) {
         (Some("list"), None) => EvidenceTask::List,
         (Some("show"), Some(file)) => EvidenceTask::Show(file.into()),
         (Some("verify"), Some(file)) => EvidenceTask::Verify(file.into()),
         _ => {
-            let usage = help::usage(Name::Evidence);
-            return Err(Problem::Incomplete { usage });
+            let usage = help::usage(CommandName::Evidence);
+            return Err(SettingsError::Incomplete { usage });
         }
     };
     Ok(Task::Evidence(task))
 }
 
-fn all_instances(process: &Process, draft: &Draft) -> Result<Task, Problem> {
-    if draft.instance.is_some() {
-        return Err(Problem::FlagsExclude {
+fn all_instances(process: &Process, raw: &RawSettings) -> Result<Task, SettingsError> {
+    if raw.instance.is_some() {
+        return Err(SettingsError::FlagsExclude {
             flag: "all",
             other: instances::FLAG,
             remedy: "leave one of them out",
@@ -188,86 +191,86 @@ fn all_instances(process: &Process, draft: &Draft) -> Result<Task, Problem> {
     Ok(Task::StatusOfAll(AllInstances {
         instances,
         nameless,
-        config: draft.config.as_ref().map(|given| given.path.clone()),
+        config: raw.config.as_ref().map(|given| given.path.clone()),
     }))
 }
 
-fn drill(draft: &Draft) -> Result<Drill, Problem> {
-    let lie = Some(draft.lie.clone()).filter(|lie| !lie.is_empty());
-    let grow = unless_off(draft.grow);
-    if draft.serve {
-        let port = port(draft.drill_port);
+fn drill(raw: &RawSettings) -> Result<Drill, SettingsError> {
+    let lie = Some(raw.lie.clone()).filter(|lie| !lie.is_empty());
+    let grow = unless_off(raw.grow);
+    if raw.serve {
+        let port = port(raw.drill_port);
         return Ok(Drill::Serve {
             port,
-            databases: draft.drill_databases,
-            views: draft.drill_views,
+            databases: raw.drill_databases,
+            views: raw.drill_views,
             lie,
             grow,
         });
     }
     for (flag, given) in [
-        ("port", draft.drill_port != 0),
-        ("databases", draft.drill_databases > 1),
-        ("views", draft.drill_views > 1),
+        ("port", raw.drill_port != 0),
+        ("databases", raw.drill_databases > 1),
+        ("views", raw.drill_views > 1),
         ("grow", grow.is_some()),
     ] {
         if given {
-            return Err(Problem::FlagNeeds {
+            return Err(SettingsError::FlagNeeds {
                 flag,
                 needs: "serve",
             });
         }
     }
-    Ok(if draft.list {
+    Ok(if raw.list {
         Drill::List
     } else {
         Drill::Table { lie }
     })
 }
 
-fn completions(words: &[String]) -> Result<Invocation, Wrong> {
+fn completions(words: &[String]) -> Result<Invocation, SettingsErrors> {
     let script = match words.first().map(String::as_str) {
         Some("bash") => completions::bash(),
         Some("zsh") => completions::zsh(),
         Some("fish") => completions::fish(),
         _ => {
-            let usage = help::usage(Name::Completions);
-            return Err(Problem::Incomplete { usage }.into());
+            let usage = help::usage(CommandName::Completions);
+            return Err(SettingsError::Incomplete { usage }.into());
         }
     };
     Ok(Invocation::Tell(script))
 }
 
 fn config(run: &Run) -> String {
-    let remarks = run
-        .remarks
+    let warnings = run
+        .warnings
         .iter()
-        .filter(|remark| remark.level() <= log::Level::Info);
-    let mut text: String = remarks
-        .map(|remark| format!("# {}\n", one_line(remark)))
+        .filter(|warning| warning.level() <= log::Level::Info);
+    let mut text: String = warnings
+        .map(|warning| format!("# {}\n", one_line(warning)))
         .collect();
     text.push_str(&run.effective.to_toml());
     text
 }
 
-fn layers(process: &Process, flags: &[Given], task: Task) -> Result<Run, Wrong> {
+fn layers(process: &Process, flags: &[Assignment], task: Task) -> Result<Run, SettingsErrors> {
     let Gathered {
-        mut draft,
+        mut raw,
         effective,
-        mut remarks,
+        mut warnings,
     } = gather(process, flags)?;
     if !signs(&task) {
-        draft.signing_key = None; // a key that cannot be read is in the way of nothing else
+        raw.signing_key = None; // a key that cannot be read is in the way of nothing else
     }
-    in_place(&draft, &effective, &task)?;
-    let settings = resolve(&draft, &mut remarks).map_err(Wrong)?;
+    in_place(&raw, &effective, &task)?;
+    let settings = resolve(&raw, &mut warnings).map_err(SettingsErrors)?;
     peers::enough(&settings, &effective)?;
-    remarks.extend(settings.server.little_memory());
-    remarks.extend(name_without_tls(&draft, &effective));
+    warnings.extend(settings.server.little_memory());
+    warnings.extend(name_without_tls(&raw, &effective));
     Ok(Run {
         task,
         settings,
-        remarks,
+        warnings,
         effective,
     })
 }
@@ -279,15 +282,15 @@ fn signs(task: &Task) -> bool {
 }
 
 /// A name in a certificate that nobody is shown; `localhost` stands in the files that immudb and immugw ship.
-fn name_without_tls(draft: &Draft, effective: &Effective) -> Option<Remark> {
+fn name_without_tls(raw: &RawSettings, effective: &Effective) -> Option<SettingsWarning> {
     let flag = "servername";
-    let is_tls = draft.tls || draft.mtls || draft.tls_ca.is_some();
-    let is_chosen = draft
+    let is_tls = raw.tls || raw.mtls || raw.tls_ca.is_some();
+    let is_chosen = raw
         .servername
         .as_ref()
         .is_some_and(|name| name != "localhost");
     let source = effective.source(flag).filter(|_| is_chosen && !is_tls)?;
-    Some(Remark::NoEffect {
+    Some(SettingsWarning::NoEffect {
         flag,
         source: source.clone(),
         needs: "TLS (--tls, --tls-ca or --mtls)",
@@ -295,12 +298,16 @@ fn name_without_tls(draft: &Draft, effective: &Effective) -> Option<Remark> {
 }
 
 /// Immugw's settings are for its place alone, and there it audits only where it is told to.
-pub(super) fn in_place(draft: &Draft, effective: &Effective, task: &Task) -> Result<(), Problem> {
-    match draft.persona {
-        Persona::Immuclient => effective.refuse_immugws(),
-        Persona::Immugw if matches!(task, Task::Audit | Task::Check) && !draft.audit => {
-            Err(Problem::NotAuditing)
+pub(super) fn in_place(
+    raw: &RawSettings,
+    effective: &Effective,
+    task: &Task,
+) -> Result<(), SettingsError> {
+    match raw.compat_mode {
+        CompatMode::Immuclient => effective.refuse_immugws(),
+        CompatMode::Immugw if matches!(task, Task::Audit | Task::Check) && !raw.audit => {
+            Err(SettingsError::NotAuditing)
         }
-        Persona::Immugw => Ok(()),
+        CompatMode::Immugw => Ok(()),
     }
 }

@@ -1,9 +1,9 @@
 //! The manual page, in roff (man(7)).
 
+use super::command::VERBS;
 use super::help::{EXITS, LAYERS, meaning, usage};
 use super::setting::{Group, Section, Setting};
 use super::table::TABLE;
-use super::verb::VERBS;
 
 /// The whole page.
 pub(super) fn page() -> String {
@@ -17,16 +17,16 @@ pub(super) fn page() -> String {
     page.push_str(
         ".SH SYNOPSIS\n.B immuaudit\n[\\fICOMMAND\\fR] [\\fIOPTION\\fR]...\n.SH COMMANDS\n",
     );
-    for verb in VERBS {
-        entry(&mut page, &usage(verb.name), verb.help);
-        for (form, meaning) in verb.forms.iter().filter(|(form, _)| !form.is_empty()) {
+    for command in COMMANDS {
+        entry(&mut page, &usage(command.name), command.help);
+        for (form, meaning) in command.forms.iter().filter(|(form, _)| !form.is_empty()) {
             page.push_str(".RS\n");
             entry(&mut page, form, meaning);
             page.push_str(".RE\n");
         }
         for setting in TABLE
             .iter()
-            .filter(|setting| setting.verb() == Some(verb.name))
+            .filter(|setting| setting.command() == Some(command.name))
         {
             page.push_str(".RS\n");
             entry(&mut page, &flag(setting), &meaning(setting));
@@ -149,9 +149,9 @@ mod tests {
     fn the_examples_take_verbs_and_settings_that_there_are() {
         for (command, _) in EXAMPLES {
             let words: Vec<&str> = command.split(' ').collect();
-            let verb = words[1];
+            let command = words[1];
             assert!(
-                verb.starts_with('-') || VERBS.iter().any(|known| known.word == verb),
+                command.starts_with('-') || COMMANDS.iter().any(|known| known.word == command),
                 "{command}"
             );
             for flag in words.iter().filter_map(|word| word.strip_prefix("--")) {

@@ -1,8 +1,8 @@
 //! The memory that the program needs, by the largest answer that it takes from the server.
 
 use super::allowed::memory_allowed;
-use super::remark::Remark;
 use super::settings::ServerSettings;
+use super::settings_warning::SettingsWarning;
 
 /// Bytes that are needed whatever the server sends: half of it is the program, gRPC and TLS, the rest what is
 /// remembered of databases and told of them.
@@ -41,10 +41,10 @@ impl ServerSettings {
     }
 
     /// Returns a remark if this process may not take the memory that these settings need: the kernel would kill it.
-    pub(super) fn little_memory(&self) -> Option<Remark> {
+    pub(super) fn little_memory(&self) -> Option<SettingsWarning> {
         let needed = self.memory_needed();
         let allowed = memory_allowed()? / MIB;
-        (allowed < needed).then_some(Remark::LittleMemory {
+        (allowed < needed).then_some(SettingsWarning::LittleMemory {
             allowed,
             needed,
             size: self.max_recv_msg_size,

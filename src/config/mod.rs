@@ -3,16 +3,17 @@
 //! [`load()`] takes what the process was given and answers what it is to do. The table is
 //! `table::TABLE`; parsing, help, man page, completions, the effective configuration and
 //! the tests read it, so a setting is named there and nowhere else. The order of reading:
-//! `table`, `verb`, `flags`, `environment`, `file`, `load`, `settings`.
+//! `table`, `command`, `flags`, `environment`, `file`, `load`, `settings`.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::panic))]
 
 mod allowed;
 mod argv;
+mod command;
+mod compat_mode;
 mod completions;
 mod der;
-mod draft;
 mod effective;
 mod environment;
 mod file;
@@ -33,19 +34,19 @@ mod parameter;
 mod peer_table;
 mod peers;
 mod pem;
-mod persona;
-mod problem;
 mod process;
 mod proxy;
+mod raw_settings;
 mod receiver_table;
 mod receivers;
-mod remark;
 mod renewable;
 mod resolve;
 mod secret;
 mod service;
 mod setting;
 mod settings;
+mod settings_error;
+mod settings_warning;
 mod signing;
 mod source;
 mod table;
@@ -55,10 +56,10 @@ mod task;
 mod tests;
 mod url;
 mod value;
-mod verb;
 mod version;
 mod words;
 
+pub use compat_mode::CompatMode;
 pub use effective::Effective;
 pub use filter::DatabaseFilter;
 pub use instance::{DIRECTORY as INSTANCES, Instance};
@@ -66,25 +67,24 @@ pub use load::{Invocation, Run, load};
 pub use masked::masked_settings;
 pub use memory::{memory_needed, size_to_set};
 pub use parameter::Parameter;
-pub use persona::Persona;
-pub use problem::{EXIT_CODE, Problem, Wrong};
 pub use process::{Privilege, Process};
 pub use proxy::{Proxies, Proxy};
-pub use remark::Remark;
 pub use renewable::{PasswordFile, TransportFiles};
 pub use secret::Secret;
 pub use settings::{
-    AuditSettings, Auth, FirstSight, Format, HeartbeatSettings, Listen, LogFormat, Login,
-    MonitoringSettings, NewValues, NotifySettings, PeerSettings, Pin, Repeat, ReportSettings,
-    Roots, ServerSettings, Settings, Signatures, Transport, TrustSettings, Values, Volume, Webhook,
-    When,
+    AuditSettings, Auth, FirstUse, Format, HeartbeatSettings, Listen, LogFormat, Login,
+    MonitoringSettings, NewValues, NotifyOn, NotifySettings, PeerSettings, Pin, ReportSettings,
+    Roots, RunMode, ServerSettings, Settings, Signatures, Transport, TrustSettings, Values,
+    Verbosity, Webhook,
 };
+pub use settings_error::{EXIT_CODE, SettingsError, SettingsErrors};
+pub use settings_warning::SettingsWarning;
 pub use signing::SigningKey;
 pub use source::Source;
 pub use task::{
-    AcknowledgeTask, AdoptConsent, Against, AlarmTask, AllInstances, Another, CheckpointTask,
-    ClosedAlarms, Control, Drill, EvidenceTask, Installation, KeyTask, ListedAlarms, LocateTask,
-    RootsTask, ServiceTask, ShownValues, Task,
+    AcknowledgeTask, AdoptConsent, AlarmTask, AllInstances, CheckpointTask, ClosedAlarms,
+    CompareSource, CompareTarget, Control, Drill, EvidenceTask, Installation, KeyTask,
+    ListedAlarms, LocateTask, RootsTask, ServiceTask, ShownValues, Task,
 };
 pub use url::Url;
 pub use version::{REVISION, VERSION, build_time};

@@ -5,48 +5,48 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::draft::{Draft, GivenPath, Password};
 use super::file::OTHERS_WRITE;
 use super::peers::peers;
-use super::problem::Problem;
 use super::proxy::Proxies;
+use super::raw_settings::{Password, RawSettings, SourcedPath};
 use super::receivers::{heartbeat, webhooks};
-use super::remark::Remark;
 use super::resolve::{password_file, port};
-use super::settings::{Listen, MonitoringSettings, NotifySettings, When};
+use super::settings::{Listen, MonitoringSettings, NotifyOn, NotifySettings};
+use super::settings_error::SettingsError;
+use super::settings_warning::SettingsWarning;
 use super::source::Source;
 use crate::checkpoint::SignerKey;
 
 pub(super) fn resolve(
-    draft: &Draft,
-    remarks: &mut Vec<Remark>,
-) -> Result<MonitoringSettings, Vec<Problem>> {
+    raw: &RawSettings,
+    warnings: &mut Vec<SettingsWarning>,
+) -> Result<MonitoringSettings, Vec<SettingsError>> {
     let mut problems = Vec::new();
     let proxies = Proxies {
-        chosen: draft.proxy.clone(),
-        environment: draft.environment.clone(),
+        chosen: raw.proxy.clone(),
+        environment: raw.environment.clone(),
     };
-    let webhooks = webhooks(draft, &proxies, remarks, &mut problems);
-    let heartbeat = heartbeat(draft, &proxies, remarks, &mut problems);
-    let signer = signer(draft, remarks).map_err(|problem| problems.push(problem));
-    let peers = peers(draft, &proxies, remarks, &mut problems);
-    let exec = draft.exec.as_ref().map(exec).transpose();
+    let webhooks = webhooks(raw, &proxies, warnings, &mut problems);
+    let heartbeat = heartbeat(raw, &proxies, warnings, &mut problems);
+    let signer = signer(raw, warnings).map_err(|problem| problems.push(problem));
+    let peers = peers(raw, &proxies, warnings, &mut problems);
+    let exec = raw.exec.as_ref().map(exec).transpose();
     let exec = exec.map_err(|problem| problems.push(problem));
     match (exec, signer, problems.is_empty()) {
         (Ok(exec), Ok(signer), true) => Ok(MonitoringSettings {
-            listen: (!draft.no_monitoring).then(|| Listen {
-                host: draft.monitoring_host.clone(),
-                port: port(draft.monitoring_port),
+            listen: (!raw.no_monitoring).then(|| Listen {
+                host: raw.monitoring_host.clone(),
+                port: port(raw.monitoring_port),
             }),
             notify: NotifySettings {
                 webhooks,
-                when: draft.notify.unwrap_or(When::Changes),
+                when: raw.notify.unwrap_or(NotifyOn::Changes),
                 exec,
             },
             heartbeat,
             proxies,
             peers,
-            peers_required: usize::try_from(draft.peers_required).unwrap_or(usize::MAX),
+            peers_required: usize::try_from(raw.peers_required).unwrap_or(usize::MAX),
             signer,
         }),
         _ => Err(problems),
@@ -54,11 +54,14 @@ pub(super) fn resolve(
 }
 
 /// The key that checkpoints are signed with.
-fn signer(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Option<Arc<SignerKey>>, Problem> {
-    let Some(Password::File(given)) = &draft.signing_key else {
+fn signer(
+    raw: &RawSettings,
+    warnings: &mut Vec<SettingsWarning>,
+) -> Result<Option<Arc<SignerKey>>, SettingsError> {
+    let Some(Password::File(given)) = &raw.signing_key else {
         return Ok(None);
     };
-    let secret = password_file(given, remarks)?;
+    let secret = password_file(given, warnings)?;
     let key = SignerKey::read(secret.expose().trim_end());
     let key = key.map_err(|why| given.problem(&format!("no key of immuaudit key new: {why}")))?;
     Ok(Some(Arc::new(key)))
@@ -66,7 +69,7 @@ fn signer(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Option<Arc<SignerK
 
 /// Whoever can write the settings file decides what runs as this user, so a file that somebody else
 /// could have written, or that merely lies where the program was started, names no program.
-fn exec(given: &GivenPath) -> Result<Vec<String>, Problem> {
+fn exec(given: &SourcedPath) -> Result<Vec<String>, SettingsError> {
     if let Source::File { path, .. } = &given.source {
         distrust(path, &given.path).map_or(Ok(()), |fault| {
             let remedy = "or give --audit-exec by flag or environment";

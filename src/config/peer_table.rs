@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use toml::de::{DeTable, DeValue};
 
-use super::draft::{GivenPath, Urls};
 use super::effective::one_line;
 use super::file::kind_of;
 use super::kind::{array, quoted};
-use super::problem::Problem;
+use super::raw_settings::{SourcedPath, Urls};
+use super::settings_error::SettingsError;
 use super::source::Source;
 use super::table_keys::{Key, each_key};
 use super::url::{self, Url};
@@ -35,9 +35,9 @@ pub(super) struct PeerTable {
     pub url: Urls,
     /// All of one name.
     pub keys: Vec<VerifierKey>,
-    pub ca: Option<GivenPath>,
+    pub ca: Option<SourcedPath>,
     pub username: Option<String>,
-    pub password: Option<GivenPath>,
+    pub password: Option<SourcedPath>,
 }
 
 /// Reads a table; `source` says on which line a byte of the file is.
@@ -48,7 +48,7 @@ pub(super) fn read(
     table: &DeTable,
     at: usize,
     source: &impl Fn(usize) -> Source,
-) -> Result<PeerTable, Vec<Problem>> {
+) -> Result<PeerTable, Vec<SettingsError>> {
     let mut problems = Vec::new();
     let mut read = PeerTable {
         source: source(at),
@@ -58,7 +58,7 @@ pub(super) fn read(
         username: None,
         password: None,
     };
-    let bad_table = |source: &Source, fault: &str| Problem::BadTable {
+    let bad_table = |source: &Source, fault: &str| SettingsError::BadTable {
         table: TABLE,
         source: source.clone(),
         fault: fault.to_owned(),
@@ -84,7 +84,7 @@ pub(super) fn read(
             };
             match texts {
                 Some(texts) => problems.extend(read.set(key, flag, &texts, source).err()),
-                None => problems.push(Problem::BadType {
+                None => problems.push(SettingsError::BadType {
                     flag,
                     source,
                     found: kind_of(value),
@@ -128,9 +128,9 @@ impl PeerTable {
         flag: &'static str,
         texts: &[String],
         source: Source,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), SettingsError> {
         let text = texts.first().map(String::as_str).unwrap_or_default();
-        let wrong = |wanted: String, value: Option<String>| Problem::BadValue {
+        let wrong = |wanted: String, value: Option<String>| SettingsError::BadValue {
             flag,
             source: source.clone(),
             value,
@@ -167,7 +167,7 @@ impl PeerTable {
                 return Err(wrong("the name of a file".to_owned(), Some(String::new())));
             }
             _ => {
-                let given = GivenPath {
+                let given = SourcedPath {
                     path: PathBuf::from(text),
                     flag,
                     source,

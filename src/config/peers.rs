@@ -1,34 +1,34 @@
 //! Other auditors that checkpoints are compared with: what follows from their settings together.
 
-use super::draft::Draft;
 use super::effective::Effective;
 use super::peer_table::{self, PeerTable};
-use super::problem::Problem;
 use super::proxy::Proxies;
+use super::raw_settings::RawSettings;
 use super::receivers::{keep, one_url, plaintext, roots, through};
-use super::remark::Remark;
 use super::resolve::password_file;
 use super::secret::Secret;
 use super::settings::{Login, PeerSettings, Roots, Settings};
+use super::settings_error::SettingsError;
+use super::settings_warning::SettingsWarning;
 
 /// The setting that says how many peers must confirm a database.
 const REQUIRED: &str = "audit-peers-required";
 
 /// Makes the peers, those of the flags first. Everything that is wrong goes to `problems`.
 pub(super) fn peers(
-    draft: &Draft,
+    raw: &RawSettings,
     proxies: &Proxies,
-    remarks: &mut Vec<Remark>,
-    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<SettingsWarning>,
+    problems: &mut Vec<SettingsError>,
 ) -> Vec<PeerSettings> {
     let mut peers: Vec<PeerSettings> = Vec::new();
-    for (url, key) in &draft.peers {
+    for (url, key) in &raw.peers {
         let known = peers.iter_mut().find(|peer| peer.name == key.name);
         if let Some(peer) = known {
             peer.keys.push(key.clone());
             continue;
         }
-        if let Some(proxy) = keep(through(url, proxies, remarks), problems) {
+        if let Some(proxy) = keep(through(url, proxies, warnings), problems) {
             peers.push(PeerSettings {
                 name: key.name.clone(),
                 url: url.clone(),
@@ -39,8 +39,8 @@ pub(super) fn peers(
             });
         }
     }
-    for table in &draft.peer_tables {
-        peers.extend(of_table(table, proxies, remarks, problems));
+    for table in &raw.peer_tables {
+        peers.extend(of_table(table, proxies, warnings, problems));
     }
     peers
 }
@@ -48,27 +48,27 @@ pub(super) fn peers(
 fn of_table(
     table: &PeerTable,
     proxies: &Proxies,
-    remarks: &mut Vec<Remark>,
-    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<SettingsWarning>,
+    problems: &mut Vec<SettingsError>,
 ) -> Option<PeerSettings> {
     let wanted = "expected one URL: a peer has one";
-    let url = one_url(&table.url, wanted, remarks, problems);
+    let url = one_url(&table.url, wanted, warnings, problems);
     let roots = keep(roots(table.ca.as_ref()), problems);
     let login = match (&table.username, &table.password) {
         (Some(username), Some(given)) => {
-            let password = keep(password_file(given, remarks), problems);
+            let password = keep(password_file(given, warnings), problems);
             password.map(|password| Some(login(username, password)))
         }
         _ => Some(None),
     };
     let (url, name) = (url?, table.keys.first()?.name.clone());
     if table.password.is_some() {
-        remarks.extend(plaintext(&url));
+        warnings.extend(plaintext(&url));
     }
     Some(PeerSettings {
         name,
         keys: table.keys.clone(),
-        proxy: keep(through(&url, proxies, remarks), problems)?,
+        proxy: keep(through(&url, proxies, warnings), problems)?,
         url,
         roots: roots?,
         login: login?,
@@ -83,16 +83,16 @@ fn login(username: &str, password: Secret) -> Login {
 }
 
 /// Returns the problems of tables whose name an earlier one or `--audit-peer` has.
-pub(super) fn repeated(draft: &Draft) -> Vec<Problem> {
+pub(super) fn repeated(raw: &RawSettings) -> Vec<SettingsError> {
     let name = |table: &PeerTable| table.keys.first().map(|key| key.name.clone());
     let mut problems = Vec::new();
-    for (place, table) in draft.peer_tables.iter().enumerate() {
+    for (place, table) in raw.peer_tables.iter().enumerate() {
         let Some(of) = name(table) else { continue };
-        let mut earlier = draft.peer_tables.iter().take(place);
+        let mut earlier = raw.peer_tables.iter().take(place);
         let is_taken = earlier.any(|other| name(other).as_ref() == Some(&of))
-            || draft.peers.iter().any(|(_, key)| key.name == of);
+            || raw.peers.iter().any(|(_, key)| key.name == of);
         if is_taken {
-            problems.push(Problem::BadTable {
+            problems.push(SettingsError::BadTable {
                 table: peer_table::TABLE,
                 source: table.source.clone(),
                 fault: format!("another one has a key of the name \"{of}\" too"),
@@ -106,13 +106,13 @@ pub(super) fn repeated(draft: &Draft) -> Vec<Problem> {
 ///
 /// # Errors
 /// There are fewer.
-pub(super) fn enough(settings: &Settings, effective: &Effective) -> Result<(), Problem> {
+pub(super) fn enough(settings: &Settings, effective: &Effective) -> Result<(), SettingsError> {
     let (peers, required) = (
         settings.monitoring.peers.len(),
         settings.monitoring.peers_required,
     );
     match effective.source(REQUIRED) {
-        Some(source) if required > peers => Err(Problem::BadValue {
+        Some(source) if required > peers => Err(SettingsError::BadValue {
             flag: REQUIRED,
             source: source.clone(),
             value: Some(required.to_string()),

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use super::der::{self, Public};
-use super::draft::GivenPath;
 use super::file::content;
-use super::problem::Problem;
+use super::raw_settings::SourcedPath;
+use super::settings_error::SettingsError;
 use crate::ledger::decode_base64;
 
 /// What a PEM file has to hold.
@@ -19,7 +19,7 @@ pub(super) enum Holds {
 ///
 /// # Errors
 /// The setting, the file and what is wrong with it.
-pub(super) fn read(given: &GivenPath, holds: Holds) -> Result<String, Problem> {
+pub(super) fn read(given: &SourcedPath, holds: Holds) -> Result<String, SettingsError> {
     let text = content(&given.path)
         .and_then(|text| text.ok_or_else(|| "there is no such file".to_owned()));
     let checked = text.and_then(|text| check(&text, holds).map(|()| text));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::argv;
 use super::instance;
-use super::problem::{Problem, Wrong};
+use super::settings_error::{SettingsError, SettingsErrors};
 
 /// What the process was given: everything [`load`](super::load()) looks at besides files.
 #[derive(Clone, Debug, Default)]
@@ -41,13 +41,13 @@ impl Process {
     ///
     /// # Errors
     /// Arguments, and variables of ours, that are not UTF-8.
-    pub fn current() -> Result<Process, Wrong> {
+    pub fn current() -> Result<Process, SettingsErrors> {
         let arguments = std::env::args_os().skip(1).enumerate();
         let arguments = arguments.map(|(index, argument)| {
             let what = || format!("argument {}", index + 1);
             argument
                 .into_string()
-                .map_err(|_| Problem::NotText { what: what() })
+                .map_err(|_| SettingsError::NotText { what: what() })
         });
         let arguments: Vec<String> = arguments.collect::<Result<_, _>>()?;
         argv::hide_secrets(&arguments);
@@ -111,9 +111,9 @@ const SYSTEM_DIRECTORY: &str = if cfg!(windows) {
 };
 
 /// What is not UTF-8 and not ours is none of our business.
-fn text(name: &str, value: OsString) -> Result<String, Problem> {
+fn text(name: &str, value: OsString) -> Result<String, SettingsError> {
     match value.into_string() {
-        Err(_) if name.starts_with("IMMU") => Err(Problem::NotText {
+        Err(_) if name.starts_with("IMMU") => Err(SettingsError::NotText {
             what: format!("variable {name}"),
         }),
         value => Ok(value.unwrap_or_default()),

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use ureq::http::Uri;
 
-use super::problem::Problem;
+use super::settings_error::SettingsError;
 use super::source::Source;
 use super::url::{Url, host, is_loopback};
 
@@ -112,7 +112,7 @@ impl Proxies {
     ///
     /// # Errors
     /// The variable that names it holds no proxy.
-    pub fn of(&self, url: &Url) -> Result<Option<Proxy>, Problem> {
+    pub fn of(&self, url: &Url) -> Result<Option<Proxy>, SettingsError> {
         let except = self.environment.first(EXCEPT);
         let excepted = except.is_some_and(|(_, list)| is_excepted(url.host(), list));
         if excepted || is_loopback(url.host()) {
@@ -124,7 +124,7 @@ impl Proxies {
             (Some(Chosen::Through(proxy)), _) => Ok(Some(proxy.clone())),
             (None, Some((name, text))) => {
                 let source = Source::Variable(name.to_owned());
-                let proxy = read(text, &source).map_err(|wanted| Problem::BadValue {
+                let proxy = read(text, &source).map_err(|wanted| SettingsError::BadValue {
                     flag: FLAG,
                     source,
                     value: None,

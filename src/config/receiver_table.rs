@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use toml::de::{DeTable, DeValue};
 
-use super::draft::{GivenPath, Urls};
 use super::file::kind_of;
 use super::kind::quoted;
-use super::problem::Problem;
-use super::settings::When;
+use super::raw_settings::{SourcedPath, Urls};
+use super::settings::NotifyOn;
+use super::settings_error::SettingsError;
 use super::source::Source;
 use super::table_keys::{Key, each_key};
 use super::url::{self, Url};
@@ -35,10 +35,10 @@ const KEYS: [Key; 7] = [
 ];
 
 /// What `when` may be.
-const WHEN: [(&str, When); 3] = [
-    ("changes", When::Changes),
-    ("tampering", When::Tampering),
-    ("every-check", When::EveryCheck),
+const NOTIFY_ON: [(&str, NotifyOn); 3] = [
+    ("changes", NotifyOn::Changes),
+    ("tampering", NotifyOn::Tampering),
+    ("every-check", NotifyOn::EveryCheck),
 ];
 
 /// One receiver as its table has it.
@@ -47,10 +47,10 @@ pub(super) struct ReceiverTable {
     pub source: Source,
     pub name: String,
     pub url: Urls,
-    pub ca: Option<GivenPath>,
-    pub secret: Option<GivenPath>,
-    pub auth: Option<GivenPath>,
-    pub when: When,
+    pub ca: Option<SourcedPath>,
+    pub secret: Option<SourcedPath>,
+    pub auth: Option<SourcedPath>,
+    pub when: NotifyOn,
 }
 
 /// Reads a table; `source` says on which line a byte of the file is.
@@ -61,7 +61,7 @@ pub(super) fn read(
     table: &DeTable,
     at: usize,
     source: &impl Fn(usize) -> Source,
-) -> Result<ReceiverTable, Vec<Problem>> {
+) -> Result<ReceiverTable, Vec<SettingsError>> {
     let mut problems = Vec::new();
     let mut read = ReceiverTable {
         source: source(at),
@@ -70,7 +70,7 @@ pub(super) fn read(
         ca: None,
         secret: None,
         auth: None,
-        when: When::Changes,
+        when: NotifyOn::Changes,
     };
     let mut urls = 0;
     let mut seen = BTreeSet::new();
@@ -81,7 +81,7 @@ pub(super) fn read(
         &mut problems,
         |(key, flag), value, source, problems| {
             let DeValue::String(text) = value else {
-                problems.push(Problem::BadType {
+                problems.push(SettingsError::BadType {
                     flag,
                     source,
                     found: kind_of(value),
@@ -90,7 +90,7 @@ pub(super) fn read(
                 return;
             };
             if !seen.insert(key) {
-                problems.push(Problem::BadTable {
+                problems.push(SettingsError::BadTable {
                     table: TABLE,
                     source,
                     fault: format!("{key} is there twice"),
@@ -101,14 +101,14 @@ pub(super) fn read(
             problems.extend(read.set(key, flag, text, source).err());
         },
     );
-    let lacks = |fault: &str| Problem::BadTable {
+    let lacks = |fault: &str| SettingsError::BadTable {
         table: TABLE,
         source: read.source.clone(),
         fault: fault.to_owned(),
     };
-    let is_faulty = |flag: &str, problems: &[Problem]| {
+    let is_faulty = |flag: &str, problems: &[SettingsError]| {
         let mut of = problems.iter();
-        of.any(|problem| matches!(problem, Problem::BadValue { flag: of, .. } | Problem::BadType { flag: of, .. } if *of == flag))
+        of.any(|problem| matches!(problem, SettingsError::BadValue { flag: of, .. } | SettingsError::BadType { flag: of, .. } if *of == flag))
     };
     if read.name.is_empty() && !is_faulty("receiver.name", &problems) {
         problems.push(lacks("it has no name: metrics and outboxes need one"));
@@ -129,8 +129,8 @@ impl ReceiverTable {
         flag: &'static str,
         text: &str,
         source: Source,
-    ) -> Result<(), Problem> {
-        let wrong = |wanted: String, value: Option<String>| Problem::BadValue {
+    ) -> Result<(), SettingsError> {
+        let wrong = |wanted: String, value: Option<String>| SettingsError::BadValue {
             flag,
             source: source.clone(),
             value,
@@ -145,8 +145,8 @@ impl ReceiverTable {
             return Ok(());
         }
         if key == "when" {
-            let when = WHEN.iter().find(|(word, _)| *word == text);
-            let words = WHEN.map(|(word, _)| word).join(", ");
+            let when = NOTIFY_ON.iter().find(|(word, _)| *word == text);
+            let words = NOTIFY_ON.map(|(word, _)| word).join(", ");
             let (_, when) = when.ok_or_else(|| wrong(format!("one of {words}"), shown()))?;
             self.when = *when;
             return Ok(());
@@ -159,7 +159,7 @@ impl ReceiverTable {
         if text.is_empty() {
             return Err(wrong("the name of a file".to_owned(), shown()));
         }
-        let given = GivenPath {
+        let given = SourcedPath {
             path: PathBuf::from(text),
             flag,
             source: source.clone(),
@@ -196,7 +196,7 @@ impl ReceiverTable {
                 line(key, &given.path.to_string_lossy());
             }
         }
-        if let Some((word, _)) = WHEN.iter().find(|(_, when)| *when == self.when) {
+        if let Some((word, _)) = NOTIFY_ON.iter().find(|(_, when)| *when == self.when) {
             line("when", word);
         }
         text
@@ -204,13 +204,13 @@ impl ReceiverTable {
 }
 
 /// Returns the problems of tables that have the name of an earlier one.
-pub(super) fn repeated(tables: &[ReceiverTable]) -> Vec<Problem> {
+pub(super) fn repeated(tables: &[ReceiverTable]) -> Vec<SettingsError> {
     let numbered = tables.iter().enumerate();
     let repeated = numbered.filter(|(index, table)| {
         let mut earlier = tables.iter().take(*index);
         earlier.any(|other| other.name == table.name)
     });
-    let problems = repeated.map(|(_, table)| Problem::BadTable {
+    let problems = repeated.map(|(_, table)| SettingsError::BadTable {
         table: TABLE,
         source: table.source.clone(),
         fault: format!("an earlier one has the name {} too", quoted(&table.name)),

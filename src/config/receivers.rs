@@ -1,45 +1,45 @@
 //! Where notifications and heartbeats go: what follows from their settings together.
 
-use super::draft::{Draft, GivenPath, Password, Urls};
 use super::file::content;
 use super::pem::{self, Holds};
-use super::problem::Problem;
 use super::proxy::{Proxies, Proxy};
+use super::raw_settings::{Password, RawSettings, SourcedPath, Urls};
 use super::receiver_table::ReceiverTable;
-use super::remark::Remark;
 use super::resolve::{everybody_reads, password_file};
 use super::secret::Secret;
-use super::settings::{Auth, HeartbeatSettings, Login, Roots, Webhook, When};
+use super::settings::{Auth, HeartbeatSettings, Login, NotifyOn, Roots, Webhook};
+use super::settings_error::SettingsError;
+use super::settings_warning::SettingsWarning;
 use super::signing::SigningKey;
 use super::url::{self, Url, is_loopback};
 
 /// Makes the receivers, those of the flags first. Everything that is wrong goes to `problems`.
 pub(super) fn webhooks(
-    draft: &Draft,
+    raw: &RawSettings,
     proxies: &Proxies,
-    remarks: &mut Vec<Remark>,
-    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<SettingsWarning>,
+    problems: &mut Vec<SettingsError>,
 ) -> Vec<Webhook> {
     let mut webhooks = Vec::new();
-    let given = of_flags(draft, proxies, remarks, problems);
+    let given = of_flags(raw, proxies, warnings, problems);
     webhooks.extend(given.unwrap_or_default());
-    for table in &draft.receivers {
-        webhooks.extend(of_table(table, proxies, remarks, problems));
+    for table in &raw.receivers {
+        webhooks.extend(of_table(table, proxies, warnings, problems));
     }
     webhooks
 }
 
 /// The heartbeat, if its URL is given.
 pub(super) fn heartbeat(
-    draft: &Draft,
+    raw: &RawSettings,
     proxies: &Proxies,
-    remarks: &mut Vec<Remark>,
-    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<SettingsWarning>,
+    problems: &mut Vec<SettingsError>,
 ) -> Option<HeartbeatSettings> {
-    let url = one_url(&draft.heartbeat_url, "expected one URL", remarks, problems);
-    let roots = keep(roots(draft.heartbeat_ca.as_ref()), problems);
+    let url = one_url(&raw.heartbeat_url, "expected one URL", warnings, problems);
+    let roots = keep(roots(raw.heartbeat_ca.as_ref()), problems);
     let url = url?;
-    let proxy = keep(through(&url, proxies, remarks), problems);
+    let proxy = keep(through(&url, proxies, warnings), problems);
     Some(HeartbeatSettings {
         proxy: proxy?,
         roots: roots?,
@@ -48,7 +48,7 @@ pub(super) fn heartbeat(
 }
 
 /// Returns what vouches for a server of HTTP.
-pub(super) fn roots(given: Option<&GivenPath>) -> Result<Roots, Problem> {
+pub(super) fn roots(given: Option<&SourcedPath>) -> Result<Roots, SettingsError> {
     match given {
         None => Ok(Roots::System),
         Some(given) => pem::read(given, Holds::Certificates).map(Roots::Pem),
@@ -57,40 +57,40 @@ pub(super) fn roots(given: Option<&GivenPath>) -> Result<Roots, Problem> {
 
 /// The receivers of `--audit-notification-url`: they share login, secret and CA.
 fn of_flags(
-    draft: &Draft,
+    raw: &RawSettings,
     proxies: &Proxies,
-    remarks: &mut Vec<Remark>,
-    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<SettingsWarning>,
+    problems: &mut Vec<SettingsError>,
 ) -> Option<Vec<Webhook>> {
-    let urls = keep(urls(&draft.notification_urls, remarks), problems);
+    let urls = keep(urls(&raw.notification_urls, warnings), problems);
     let password = keep(
-        secret(draft.notification_password.as_ref(), remarks),
+        secret(raw.notification_password.as_ref(), warnings),
         problems,
     );
     let signing = keep(
-        signing(draft.notification_secret.as_ref(), remarks),
+        signing(raw.notification_secret.as_ref(), warnings),
         problems,
     );
-    let roots = keep(roots(draft.notification_ca.as_ref()), problems);
+    let roots = keep(roots(raw.notification_ca.as_ref()), problems);
     let (urls, password, signing, roots) = (urls?, password?, signing?, roots?);
     let password = password.unwrap_or_else(|| Secret::new(String::new()));
     let mut webhooks = Vec::new();
     for url in urls {
         if !password.expose().is_empty() {
-            remarks.extend(plaintext(&url));
+            warnings.extend(plaintext(&url));
         }
         webhooks.push(Webhook {
             name: None,
-            proxy: keep(through(&url, proxies, remarks), problems)?,
+            proxy: keep(through(&url, proxies, warnings), problems)?,
             url,
             login: Login {
-                username: draft.notification_username.clone(),
+                username: raw.notification_username.clone(),
                 password: password.clone(),
             },
-            auth: draft.notification_auth.clone().unwrap_or(Auth::Body),
+            auth: raw.notification_auth.clone().unwrap_or(Auth::Body),
             secret: signing.clone(),
             roots: roots.clone(),
-            when: draft.notify.unwrap_or(When::Changes),
+            when: raw.notify.unwrap_or(NotifyOn::Changes),
         });
     }
     Some(webhooks)
@@ -99,25 +99,25 @@ fn of_flags(
 fn of_table(
     table: &ReceiverTable,
     proxies: &Proxies,
-    remarks: &mut Vec<Remark>,
-    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<SettingsWarning>,
+    problems: &mut Vec<SettingsError>,
 ) -> Option<Webhook> {
     let wanted = "expected one URL: a receiver has one";
-    let url = one_url(&table.url, wanted, remarks, problems);
+    let url = one_url(&table.url, wanted, warnings, problems);
     let roots = keep(roots(table.ca.as_ref()), problems);
     let secret = table.secret.clone().map(Password::File);
-    let secret = keep(signing(secret.as_ref(), remarks), problems);
+    let secret = keep(signing(secret.as_ref(), warnings), problems);
     let auth = match &table.auth {
         None => Some(Auth::Body),
-        Some(given) => keep(header(given, remarks), problems).map(Auth::Header),
+        Some(given) => keep(header(given, warnings), problems).map(Auth::Header),
     };
     let url = url?;
     if table.auth.is_some() {
-        remarks.extend(plaintext(&url));
+        warnings.extend(plaintext(&url));
     }
     Some(Webhook {
         name: Some(table.name.clone()),
-        proxy: keep(through(&url, proxies, remarks), problems)?,
+        proxy: keep(through(&url, proxies, warnings), problems)?,
         url,
         login: Login {
             username: String::new(),
@@ -130,7 +130,10 @@ fn of_table(
     })
 }
 
-pub(super) fn keep<T>(result: Result<T, Problem>, problems: &mut Vec<Problem>) -> Option<T> {
+pub(super) fn keep<T>(
+    result: Result<T, SettingsError>,
+    problems: &mut Vec<SettingsError>,
+) -> Option<T> {
     result.map_err(|problem| problems.push(problem)).ok()
 }
 
@@ -138,10 +141,10 @@ pub(super) fn keep<T>(result: Result<T, Problem>, problems: &mut Vec<Problem>) -
 pub(super) fn one_url(
     given: &Urls,
     wanted: &str,
-    remarks: &mut Vec<Remark>,
-    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<SettingsWarning>,
+    problems: &mut Vec<SettingsError>,
 ) -> Option<Url> {
-    let mut urls = keep(urls(given, remarks), problems)?.into_iter();
+    let mut urls = keep(urls(given, warnings), problems)?.into_iter();
     let url = urls.next()?;
     if let (Some(_), Urls::File(given)) = (urls.next(), given) {
         problems.push(given.problem(wanted));
@@ -149,7 +152,7 @@ pub(super) fn one_url(
     Some(url)
 }
 
-fn urls(given: &Urls, remarks: &mut Vec<Remark>) -> Result<Vec<Url>, Problem> {
+fn urls(given: &Urls, warnings: &mut Vec<SettingsWarning>) -> Result<Vec<Url>, SettingsError> {
     let given = match given {
         Urls::Texts(urls) => return Ok(urls.clone()),
         Urls::File(given) => given,
@@ -161,7 +164,7 @@ fn urls(given: &Urls, remarks: &mut Vec<Remark>) -> Result<Vec<Url>, Problem> {
     };
     if everybody_reads(&given.path) {
         let path = given.path.clone();
-        remarks.push(Remark::LooseUrlFile { path });
+        warnings.push(SettingsWarning::LooseUrlFile { path });
     }
     url::lines(&text).map_err(|fault| given.problem(&fault))
 }
@@ -170,39 +173,42 @@ fn urls(given: &Urls, remarks: &mut Vec<Remark>) -> Result<Vec<Url>, Problem> {
 pub(super) fn through(
     url: &Url,
     proxies: &Proxies,
-    remarks: &mut Vec<Remark>,
-) -> Result<Option<Proxy>, Problem> {
+    warnings: &mut Vec<SettingsWarning>,
+) -> Result<Option<Proxy>, SettingsError> {
     let proxy = proxies.of(url)?;
-    let said = proxy.as_ref().map(|proxy| Remark::Proxied {
+    let said = proxy.as_ref().map(|proxy| SettingsWarning::Proxied {
         url: url.to_string(),
         proxy: proxy.to_string(),
     });
-    remarks.extend(said);
+    warnings.extend(said);
     Ok(proxy)
 }
 
 /// The host that a password goes to where anybody on the way can read it.
-pub(super) fn plaintext(url: &Url) -> Option<Remark> {
+pub(super) fn plaintext(url: &Url) -> Option<SettingsWarning> {
     let is_open = !url.is_https() && !is_loopback(url.host());
-    is_open.then(|| Remark::PlaintextNotification {
+    is_open.then(|| SettingsWarning::PlaintextNotification {
         host: url.host().to_owned(),
     })
 }
 
-fn secret(given: Option<&Password>, remarks: &mut Vec<Remark>) -> Result<Option<Secret>, Problem> {
+fn secret(
+    given: Option<&Password>,
+    warnings: &mut Vec<SettingsWarning>,
+) -> Result<Option<Secret>, SettingsError> {
     Ok(match given {
         None => None,
         Some(Password::Text(secret)) => Some(secret.clone()),
-        Some(Password::File(given)) => Some(password_file(given, remarks)?),
+        Some(Password::File(given)) => Some(password_file(given, warnings)?),
     })
 }
 
 /// The key that notifications are signed with.
 fn signing(
     given: Option<&Password>,
-    remarks: &mut Vec<Remark>,
-) -> Result<Option<SigningKey>, Problem> {
-    let Some(secret) = secret(given, remarks)? else {
+    warnings: &mut Vec<SettingsWarning>,
+) -> Result<Option<SigningKey>, SettingsError> {
+    let Some(secret) = secret(given, warnings)? else {
         return Ok(None);
     };
     // no key ends with a blank, and an editor leaves one without showing it
@@ -217,8 +223,11 @@ fn signing(
 }
 
 /// The value of the `Authorization` header that a file holds (RFC 9110 §5.5: visible ASCII and blanks between).
-fn header(given: &GivenPath, remarks: &mut Vec<Remark>) -> Result<Secret, Problem> {
-    let secret = password_file(given, remarks)?;
+fn header(
+    given: &SourcedPath,
+    warnings: &mut Vec<SettingsWarning>,
+) -> Result<Secret, SettingsError> {
+    let secret = password_file(given, warnings)?;
     let value = secret.expose().trim();
     let fits = !value.is_empty() && value.chars().all(|c| matches!(c, ' '..='~'));
     match fits {

@@ -1,12 +1,12 @@
 //! Secrets and certificates in files that may be replaced while the program runs: how each is read, at
 //! the start and again.
 
-use super::draft::{Draft, GivenPath};
 use super::file::content;
 use super::pem::{self, Holds};
-use super::problem::Problem;
+use super::raw_settings::{RawSettings, SourcedPath};
 use super::secret::Secret;
 use super::settings::{Roots, Transport};
+use super::settings_error::SettingsError;
 use super::value;
 
 /// The name that immuclient expects in a certificate.
@@ -14,10 +14,10 @@ const DEFAULT_SERVER_NAME: &str = "localhost";
 
 /// A file that holds a password.
 #[derive(Clone, Debug)]
-pub struct PasswordFile(GivenPath);
+pub struct PasswordFile(SourcedPath);
 
 impl PasswordFile {
-    pub(super) fn new(given: GivenPath) -> PasswordFile {
+    pub(super) fn new(given: SourcedPath) -> PasswordFile {
         PasswordFile(given)
     }
 
@@ -25,7 +25,7 @@ impl PasswordFile {
     ///
     /// # Errors
     /// The setting, the file and what is wrong with it.
-    pub fn read(&self) -> Result<Secret, Problem> {
+    pub fn read(&self) -> Result<Secret, SettingsError> {
         let given = &self.0;
         let text = match content(&given.path) {
             Ok(Some(text)) => Secret::new(text),
@@ -55,13 +55,13 @@ pub struct TransportFiles(Files);
 enum Files {
     /// The CAs of the server.
     Tls {
-        roots: GivenPath,
+        roots: SourcedPath,
         server_name: Option<String>,
     },
     Mutual {
-        certificate: GivenPath,
-        key: GivenPath,
-        authorities: GivenPath,
+        certificate: SourcedPath,
+        key: SourcedPath,
+        authorities: SourcedPath,
         server_name: String,
     },
 }
@@ -71,25 +71,25 @@ impl TransportFiles {
     ///
     /// # Errors
     /// Mutual TLS, and a file is not named.
-    pub(super) fn of(draft: &Draft) -> Result<Option<TransportFiles>, Vec<Problem>> {
-        if !draft.mtls {
+    pub(super) fn of(raw: &RawSettings) -> Result<Option<TransportFiles>, Vec<SettingsError>> {
+        if !raw.mtls {
             // a file of --mtls is not opened
-            let files = draft.tls_ca.clone().map(|roots| Files::Tls {
+            let files = raw.tls_ca.clone().map(|roots| Files::Tls {
                 roots,
-                server_name: draft.servername.clone(),
+                server_name: raw.servername.clone(),
             });
             return Ok(files.map(TransportFiles));
         }
-        let needed = |given: &Option<GivenPath>, flag| {
-            let missing = || Problem::NoFile { flag, by: "mtls" };
+        let needed = |given: &Option<SourcedPath>, flag| {
+            let missing = || SettingsError::NoFile { flag, by: "mtls" };
             given.clone().ok_or_else(missing)
         };
-        let certificate = needed(&draft.certificate, "certificate");
-        let key = needed(&draft.pkey, "pkey");
-        let authorities = needed(&draft.clientcas, "clientcas");
+        let certificate = needed(&raw.certificate, "certificate");
+        let key = needed(&raw.pkey, "pkey");
+        let authorities = needed(&raw.clientcas, "clientcas");
         match (certificate, key, authorities) {
             (Ok(certificate), Ok(key), Ok(authorities)) => {
-                let server_name = draft.servername.clone();
+                let server_name = raw.servername.clone();
                 Ok(Some(TransportFiles(Files::Mutual {
                     certificate,
                     key,
@@ -104,7 +104,7 @@ impl TransportFiles {
                     key.map(|given| (given, Holds::PrivateKey)),
                     authorities.map(|given| (given, Holds::Certificates)),
                 ];
-                let read = |file: Result<(GivenPath, Holds), Problem>| {
+                let read = |file: Result<(SourcedPath, Holds), SettingsError>| {
                     file.and_then(|(given, holds)| pem::read(&given, holds))
                 };
                 let problems = named.into_iter().filter_map(|file| read(file).err());
@@ -117,7 +117,7 @@ impl TransportFiles {
     ///
     /// # Errors
     /// The settings, the files and what is wrong with them.
-    pub fn read(&self) -> Result<Transport, Vec<Problem>> {
+    pub fn read(&self) -> Result<Transport, Vec<SettingsError>> {
         match &self.0 {
             Files::Tls { roots, server_name } => {
                 let pem = pem::read(roots, Holds::Certificates).map_err(|problem| vec![problem])?;

@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use super::draft::{Draft, GivenPath, OwnSignatures, Password};
+use super::compat_mode::CompatMode;
 use super::file::content;
 use super::filter::DatabaseFilter;
 use super::monitoring;
-use super::persona::Persona;
-use super::problem::Problem;
-use super::remark::Remark;
+use super::raw_settings::{OwnSignatures, Password, RawSettings, SourcedPath};
 use super::renewable::{PasswordFile, TransportFiles};
 use super::secret::Secret;
 use super::settings::{
-    AuditSettings, FirstSight, Format, LogFormat, Login, NewValues, Repeat, ReportSettings, Roots,
-    ServerSettings, Settings, Signatures, Transport, TrustSettings, Values, Volume, authority,
+    AuditSettings, FirstUse, Format, LogFormat, Login, NewValues, ReportSettings, Roots, RunMode,
+    ServerSettings, Settings, Signatures, Transport, TrustSettings, Values, Verbosity, authority,
 };
+use super::settings_error::SettingsError;
+use super::settings_warning::SettingsWarning;
 use super::source::Source;
 use super::table;
 use super::url::is_loopback;
@@ -30,30 +30,33 @@ const DEFAULT_PASSWORD: &str = "immudb";
 ///
 /// # Errors
 /// Everything that is wrong with them.
-pub(super) fn resolve(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Settings, Vec<Problem>> {
-    no_effect(draft, remarks);
-    let transport = transport(draft, remarks);
-    let login = login(draft, remarks);
-    let signatures = signatures(draft, remarks);
-    let directory = directory(draft);
+pub(super) fn resolve(
+    raw: &RawSettings,
+    warnings: &mut Vec<SettingsWarning>,
+) -> Result<Settings, Vec<SettingsError>> {
+    no_effect(raw, warnings);
+    let transport = transport(raw, warnings);
+    let login = login(raw, warnings);
+    let signatures = signatures(raw, warnings);
+    let directory = directory(raw);
     match (transport, login, signatures, directory) {
         (Ok(transport), Ok(login), Ok(signatures), Ok(directory)) => {
-            let server = server(draft, transport, login);
+            let server = server(raw, transport, login);
             if matches!(server.transport, Transport::Plain) && !is_loopback(&server.address) {
                 let address = server.address.clone();
-                remarks.push(Remark::PlaintextLogin { address });
+                warnings.push(SettingsWarning::PlaintextLogin { address });
             }
-            let monitoring = monitoring::resolve(draft, remarks)?;
+            let monitoring = monitoring::resolve(raw, warnings)?;
             Ok(Settings {
-                persona: draft.persona,
-                instance: draft.instance.clone(),
+                compat_mode: raw.compat_mode,
+                instance: raw.instance.clone(),
                 server,
-                audit: audit(draft, signatures),
+                audit: audit(raw, signatures),
                 trust: TrustSettings {
                     directory,
-                    roots: draft.roots.as_ref().map(|given| given.path.clone()),
+                    roots: raw.roots.as_ref().map(|given| given.path.clone()),
                 },
-                report: report(draft),
+                report: report(raw),
                 monitoring,
             })
         }
@@ -69,10 +72,10 @@ pub(super) fn resolve(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Settin
 
 /// Where states are kept. Flags and variables are given by whoever starts the program in a directory; a file is read
 /// wherever that is.
-fn directory(draft: &Draft) -> Result<PathBuf, Problem> {
-    for given in [&draft.directory, &draft.roots].into_iter().flatten() {
+fn directory(raw: &RawSettings) -> Result<PathBuf, SettingsError> {
+    for given in [&raw.directory, &raw.roots].into_iter().flatten() {
         if matches!(given.source, Source::File { .. }) && given.path.is_relative() {
-            return Err(Problem::BadValue {
+            return Err(SettingsError::BadValue {
                 flag: given.flag,
                 source: given.source.clone(),
                 value: Some(given.path.to_string_lossy().into_owned()),
@@ -81,18 +84,18 @@ fn directory(draft: &Draft) -> Result<PathBuf, Problem> {
             });
         }
     }
-    let directory = draft.directory.as_ref().map(|given| given.path.clone());
-    directory.ok_or(Problem::NoDirectory)
+    let directory = raw.directory.as_ref().map(|given| given.path.clone());
+    directory.ok_or(SettingsError::NoDirectory)
 }
 
 fn server(
-    draft: &Draft,
+    raw: &RawSettings,
     (transport, transport_files): (Transport, Option<TransportFiles>),
     (login, password_file): (Login, Option<PasswordFile>),
 ) -> ServerSettings {
-    let address = draft.address.clone();
-    let port = port(draft.port);
-    let name = match draft.server_label.as_str() {
+    let address = raw.address.clone();
+    let port = port(raw.port);
+    let name = match raw.server_label.as_str() {
         "" => authority(&address, port),
         label => label.to_owned(),
     };
@@ -104,56 +107,52 @@ fn server(
         transport_files,
         login,
         password_file,
-        call_timeout: draft.call_timeout,
-        max_recv_msg_size: i32::try_from(draft.max_recv_msg_size).unwrap_or(i32::MAX),
+        call_timeout: raw.call_timeout,
+        max_recv_msg_size: i32::try_from(raw.max_recv_msg_size).unwrap_or(i32::MAX),
     }
 }
 
-fn audit(draft: &Draft, signatures: Signatures) -> AuditSettings {
+fn audit(raw: &RawSettings, signatures: Signatures) -> AuditSettings {
     AuditSettings {
-        databases: DatabaseFilter::new(draft.databases.clone()),
-        repeat: if draft.once {
-            Repeat::Once
+        databases: DatabaseFilter::new(raw.databases.clone()),
+        run_mode: if raw.once {
+            RunMode::Once
         } else {
-            Repeat::UntilStopped
+            RunMode::UntilStopped
         },
-        interval: draft.interval,
+        interval: raw.interval,
         signatures,
-        pins: draft.pins.clone(),
-        first_sight: if draft.require_trusted {
-            FirstSight::Refused
+        pins: raw.pins.clone(),
+        first_use: if raw.require_trusted {
+            FirstUse::Refuse
         } else {
-            FirstSight::Taken
+            FirstUse::Trust
         },
-        expect_growth: unless_off(draft.expect_growth),
-        max_range: draft.max_range,
+        expect_growth: unless_off(raw.expect_growth),
+        max_range: raw.max_range,
         values: Values {
-            sample: draft.sample,
-            new: if draft.verify_values {
+            sample: raw.sample,
+            new: if raw.verify_values {
                 NewValues::All
             } else {
                 NewValues::Sampled
             },
-            sweep: unless_off(draft.sweep),
+            sweep: unless_off(raw.sweep),
         },
-        mirror: draft.mirror.then_some(draft.mirror_max),
+        mirror: raw.mirror.then_some(raw.mirror_max),
     }
 }
 
-pub(super) fn report(draft: &Draft) -> ReportSettings {
+pub(super) fn report(raw: &RawSettings) -> ReportSettings {
     ReportSettings {
-        format: if draft.json {
-            Format::Json
+        format: if raw.json { Format::Json } else { Format::Text },
+        verbosity: if raw.quiet {
+            Verbosity::Quiet
         } else {
-            Format::Text
+            Verbosity::Normal
         },
-        volume: if draft.quiet {
-            Volume::Quiet
-        } else {
-            Volume::Normal
-        },
-        log_level: draft.log_level.unwrap_or(LevelFilter::Info),
-        log_format: draft.log_format.unwrap_or(LogFormat::Text),
+        log_level: raw.log_level.unwrap_or(LevelFilter::Info),
+        log_format: raw.log_format.unwrap_or(LogFormat::Text),
     }
 }
 
@@ -169,12 +168,12 @@ pub(super) fn unless_off(duration: Duration) -> Option<Duration> {
 
 /// Remarks on settings of TLS that are given and change nothing. Those of the files that immudb and immugw ship, which
 /// are the defaults, say nothing.
-fn no_effect(draft: &Draft, remarks: &mut Vec<Remark>) {
-    let paths = [&draft.certificate, &draft.pkey, &draft.clientcas];
-    for given in paths.into_iter().flatten().filter(|_| !draft.mtls) {
+fn no_effect(raw: &RawSettings, warnings: &mut Vec<SettingsWarning>) {
+    let paths = [&raw.certificate, &raw.pkey, &raw.clientcas];
+    for given in paths.into_iter().flatten().filter(|_| !raw.mtls) {
         let default = table::find(given.flag).map(|setting| Path::new(setting.default));
         if Some(given.path.as_path()) != default && given.path != Path::new("") {
-            remarks.push(Remark::NoEffect {
+            warnings.push(SettingsWarning::NoEffect {
                 flag: given.flag,
                 source: given.source.clone(),
                 needs: "--mtls",
@@ -185,27 +184,27 @@ fn no_effect(draft: &Draft, remarks: &mut Vec<Remark>) {
 
 /// Reads how the server is reached, and keeps the files that may be replaced meanwhile.
 fn transport(
-    draft: &Draft,
-    remarks: &mut Vec<Remark>,
-) -> Result<(Transport, Option<TransportFiles>), Vec<Problem>> {
-    if draft.mtls && draft.tls_ca.is_some() {
-        return Err(vec![Problem::FlagsExclude {
+    raw: &RawSettings,
+    warnings: &mut Vec<SettingsWarning>,
+) -> Result<(Transport, Option<TransportFiles>), Vec<SettingsError>> {
+    if raw.mtls && raw.tls_ca.is_some() {
+        return Err(vec![SettingsError::FlagsExclude {
             flag: "mtls",
             other: "tls-ca",
             remedy: "under --mtls, name the CAs by --clientcas",
         }]);
     }
-    let loose = |given: &&GivenPath| draft.mtls && everybody_reads(&given.path);
-    if let Some(given) = draft.pkey.as_ref().filter(loose) {
+    let loose = |given: &&SourcedPath| raw.mtls && everybody_reads(&given.path);
+    if let Some(given) = raw.pkey.as_ref().filter(loose) {
         let path = given.path.clone();
-        remarks.push(Remark::LooseKeyFile { path });
+        warnings.push(SettingsWarning::LooseKeyFile { path });
     }
-    let files = TransportFiles::of(draft)?;
+    let files = TransportFiles::of(raw)?;
     let transport = match &files {
         Some(files) => files.read()?,
-        None if draft.tls => Transport::Tls {
+        None if raw.tls => Transport::Tls {
             roots: Roots::System,
-            server_name: draft.servername.clone(),
+            server_name: raw.servername.clone(),
         },
         None => Transport::Plain,
     };
@@ -214,25 +213,25 @@ fn transport(
 
 /// Reads who logs in, and keeps the file of a password that may be replaced meanwhile.
 fn login(
-    draft: &Draft,
-    remarks: &mut Vec<Remark>,
-) -> Result<(Login, Option<PasswordFile>), Problem> {
-    let names = [&draft.audit_username, &draft.username];
+    raw: &RawSettings,
+    warnings: &mut Vec<SettingsWarning>,
+) -> Result<(Login, Option<PasswordFile>), SettingsError> {
+    let names = [&raw.audit_username, &raw.username];
     let username = names.into_iter().find(|name| !name.is_empty());
-    let (password, file) = match draft.audit_password.as_ref().or(draft.password.as_ref()) {
+    let (password, file) = match raw.audit_password.as_ref().or(raw.password.as_ref()) {
         None => (Secret::new(DEFAULT_PASSWORD.to_owned()), None),
         Some(Password::Text(secret)) => (secret.clone(), None),
         Some(Password::File(given)) => {
-            let password = password_file(given, remarks)?;
+            let password = password_file(given, warnings)?;
             (password, Some(PasswordFile::new(given.clone())))
         }
     };
     if password.expose() == DEFAULT_PASSWORD {
-        remarks.push(Remark::DefaultPassword);
+        warnings.push(SettingsWarning::DefaultPassword);
     }
     let login = Login {
         username: username
-            .map_or(draft.persona.auditor(), String::as_str)
+            .map_or(raw.compat_mode.auditor(), String::as_str)
             .to_owned(),
         password,
     };
@@ -241,13 +240,13 @@ fn login(
 
 /// Reads the password in a file.
 pub(super) fn password_file(
-    given: &GivenPath,
-    remarks: &mut Vec<Remark>,
-) -> Result<Secret, Problem> {
+    given: &SourcedPath,
+    warnings: &mut Vec<SettingsWarning>,
+) -> Result<Secret, SettingsError> {
     let password = PasswordFile::new(given.clone()).read()?;
     if everybody_reads(&given.path) {
         let path = given.path.clone();
-        remarks.push(Remark::LoosePasswordFile { path });
+        warnings.push(SettingsWarning::LoosePasswordFile { path });
     }
     Ok(password)
 }
@@ -258,18 +257,21 @@ pub(super) fn everybody_reads(path: &Path) -> bool {
 }
 
 /// A key that is given counts, and what comes with an answer only where there is none.
-fn signatures(draft: &Draft, remarks: &mut Vec<Remark>) -> Result<Signatures, Problem> {
-    let Some(given) = &draft.signing_keys else {
-        return Ok(match draft.signatures {
+fn signatures(
+    raw: &RawSettings,
+    warnings: &mut Vec<SettingsWarning>,
+) -> Result<Signatures, SettingsError> {
+    let Some(given) = &raw.signing_keys else {
+        return Ok(match raw.signatures {
             Some(OwnSignatures::Validate) => {
-                remarks.push(Remark::OwnKey);
+                warnings.push(SettingsWarning::OwnKey);
                 Signatures::ByTheAnswersOwnKey
             }
             Some(OwnSignatures::Ignore) | None => Signatures::NotRequired,
         });
     };
-    if draft.signatures == Some(OwnSignatures::Ignore) && draft.persona == Persona::Immugw {
-        return Err(Problem::FlagsExclude {
+    if raw.signatures == Some(OwnSignatures::Ignore) && raw.compat_mode == CompatMode::Immugw {
+        return Err(SettingsError::FlagsExclude {
             flag: "audit-signature=ignore",
             other: "server-signing-pub-key",
             remedy: "leave one of them out",

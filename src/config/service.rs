@@ -2,26 +2,26 @@
 
 use std::path::{Path, PathBuf};
 
-use super::draft::{Draft, GivenPath};
+use super::command::CommandName;
+use super::compat_mode::CompatMode;
 use super::environment;
 use super::file::{self, Files};
-use super::flags::Given;
+use super::flags::Assignment;
 use super::gather::{self, Gathered, config_file};
 use super::instance::Instance;
 use super::instances::{self, Own};
 use super::kind::{Kind, array, quoted};
 use super::load::{self, Run};
 use super::parameter::Parameter;
-use super::persona::Persona;
-use super::problem::{Problem, Wrong};
 use super::process::Process;
+use super::raw_settings::{RawSettings, SourcedPath};
 use super::resolve::resolve;
 use super::secret::Secret;
 use super::setting::Layers;
+use super::settings_error::{SettingsError, SettingsErrors};
 use super::source::Source;
 use super::task::{Control, Installation, ServiceTask, Task};
 use super::value;
-use super::verb::Name;
 
 /// What a word behind `audit-mode` asks for.
 enum Wanted {
@@ -33,10 +33,10 @@ enum Wanted {
 /// The work behind `audit-mode WORD`.
 pub(super) fn load(
     process: &Process,
-    draft: &Draft,
-    flags: &[Given],
+    raw: &RawSettings,
+    flags: &[Assignment],
     word: &str,
-) -> Result<Run, Wrong> {
+) -> Result<Run, SettingsErrors> {
     let wanted = match word {
         "install" => Wanted::Install,
         "uninstall" => Wanted::Uninstall,
@@ -45,73 +45,73 @@ pub(super) fn load(
         "restart" => Wanted::Control(Control::Restart),
         "status" => Wanted::Control(Control::Status),
         _ => {
-            let (verb, word) = (Name::AuditMode.word(), word.to_owned());
-            return Err(Problem::UnexpectedWord { verb, word }.into());
+            let (command, word) = (CommandName::AuditMode.word(), word.to_owned());
+            return Err(SettingsError::UnexpectedWord { command, word }.into());
         }
     };
     let plain = matches!(wanted, Wanted::Control(_));
     for (flag, given, needs) in [
-        ("dry-run", draft.dry_run && plain, "install or uninstall"),
+        ("dry-run", raw.dry_run && plain, "install or uninstall"),
         (
             "purge",
-            draft.purge && !matches!(wanted, Wanted::Uninstall),
+            raw.purge && !matches!(wanted, Wanted::Uninstall),
             "uninstall",
         ),
     ] {
         if given {
-            return Err(Problem::FlagNeedsWord { flag, needs }.into());
+            return Err(SettingsError::FlagNeedsWord { flag, needs }.into());
         }
     }
     // the service reads this file and no other, an instance the common file too
-    let persona = process.persona()?;
-    let environment = environment::read(process, persona);
+    let compat_mode = process.compat_mode()?;
+    let environment = environment::read(process, compat_mode);
     let instance = process.instance()?;
     let config = config_file(&environment, flags).map_or_else(
-        || process.system_directory.join(persona.file_name()),
+        || process.system_directory.join(compat_mode.file_name()),
         |given| absolute(process, &given.path),
     );
     let config = match &instance {
-        Some(instance) => instance_config(process, persona, &environment, flags, instance)?,
+        Some(instance) => instance_config(process, compat_mode, &environment, flags, instance)?,
         None => config,
     };
     let files = if let Some(instance) = &instance {
-        instances::read(process, persona, None, instance, Own::MayBeAbsent)
+        instances::read(process, compat_mode, None, instance, Own::MayBeAbsent)
     } else if config.exists() {
-        let given = GivenPath {
+        let given = SourcedPath {
             path: config.clone(),
             flag: "config",
             source: Source::Default,
         };
-        file::read(process, persona, Some(given))
+        file::read(process, compat_mode, Some(given))
     } else {
         Files::default()
     };
     let Gathered {
-        draft,
+        raw,
         effective,
-        mut remarks,
+        mut warnings,
     } = gather::gather_with(process, environment, files, flags)?;
     if matches!(wanted, Wanted::Install) {
-        load::in_place(&draft, &effective, &Task::Audit)?;
+        load::in_place(&raw, &effective, &Task::Audit)?;
     }
-    let settings = resolve(&draft, &mut remarks).map_err(Wrong)?;
-    let given = environment::read(process, persona);
+    let settings = resolve(&raw, &mut warnings).map_err(SettingsErrors)?;
+    let given = environment::read(process, compat_mode);
     let installation = || Installation {
         config,
         instance: instance.clone(),
         parameters: parameters(process, given.iter().chain(flags)),
-        directories: [&draft.directory, &draft.roots]
+        directories: [&raw.directory, &raw.roots]
             .into_iter()
             .flatten()
             .filter(|given| given.source != Source::Default)
             .map(|given| absolute(process, &given.path))
             .collect(),
-        dry_run: draft.dry_run,
+        dry_run: raw.dry_run,
     };
     let task = match wanted {
         Wanted::Install => ServiceTask::Install(installation()),
         Wanted::Uninstall => ServiceTask::Uninstall {
-            purge: draft.purge,
+            purge: raw.purge,
             installation: installation(),
         },
         Wanted::Control(control) => ServiceTask::Control(control, instance),
@@ -119,7 +119,7 @@ pub(super) fn load(
     Ok(Run {
         task: Task::Service(task),
         settings,
-        remarks,
+        warnings,
         effective,
     })
 }
@@ -127,19 +127,19 @@ pub(super) fn load(
 /// The settings file of an instance. Its states have a place of their own, and its unit names no file.
 fn instance_config(
     process: &Process,
-    persona: Persona,
-    environment: &[Given],
-    flags: &[Given],
+    compat_mode: CompatMode,
+    environment: &[Assignment],
+    flags: &[Assignment],
     instance: &Instance,
-) -> Result<PathBuf, Wrong> {
-    if persona == Persona::Immugw {
+) -> Result<PathBuf, SettingsErrors> {
+    if compat_mode == CompatMode::Immugw {
         return Err(gather::instance_as_immugw().into());
     }
     let fixed = ["config", "dir", "roots-filepath"];
     let given = environment.iter().chain(flags);
-    let problems: Vec<Problem> = given
+    let problems: Vec<SettingsError> = given
         .filter(|given| fixed.contains(&given.setting.flag))
-        .map(|given| Problem::FlagsExclude {
+        .map(|given| SettingsError::FlagsExclude {
             flag: given.setting.flag,
             other: instances::FLAG,
             remedy: "remove it: an instance has its own settings file and its own directory of states",
@@ -148,12 +148,15 @@ fn instance_config(
     if problems.is_empty() {
         Ok(instance.config(&process.system_directory))
     } else {
-        Err(Wrong(problems))
+        Err(SettingsErrors(problems))
     }
 }
 
 /// A line for each setting that a file may hold; of those given twice, the stronger one.
-fn parameters<'a>(process: &Process, given: impl Iterator<Item = &'a Given>) -> Vec<Parameter> {
+fn parameters<'a>(
+    process: &Process,
+    given: impl Iterator<Item = &'a Assignment>,
+) -> Vec<Parameter> {
     let mut parameters: Vec<(&str, Parameter)> = Vec::new();
     for given in given {
         if let Some(parameter) = parameter(process, given) {
@@ -167,7 +170,7 @@ fn parameters<'a>(process: &Process, given: impl Iterator<Item = &'a Given>) -> 
 }
 
 /// The line for a setting that a file may hold; the service runs in another directory.
-fn parameter(process: &Process, given: &Given) -> Option<Parameter> {
+fn parameter(process: &Process, given: &Assignment) -> Option<Parameter> {
     let setting = given.setting;
     if setting.layers != Layers::All || setting.origin.is_unused() {
         return None;
@@ -183,10 +186,10 @@ fn parameter(process: &Process, given: &Given) -> Option<Parameter> {
             quoted(&absolute(process, Path::new(text)).to_string_lossy())
         }
         _ => {
-            let mut draft = Draft::default();
+            let mut raw = RawSettings::default();
             let set = setting
                 .kind
-                .set(&mut draft, setting.flag, &given.source, &given.texts);
+                .set(&mut raw, setting.flag, &given.source, &given.texts);
             set.ok()? // what is wrong was told when it was read
         }
     };

@@ -1,10 +1,10 @@
 //! One setting: everything there is to know about it.
 
+use super::command::CommandName;
+use super::compat_mode::CompatMode;
 use super::kind::Kind;
-use super::persona::Persona;
 use super::process::Process;
 use super::table;
-use super::verb::Name;
 
 /// One row of the table.
 pub(super) struct Setting {
@@ -46,7 +46,7 @@ pub(super) enum Group {
     /// Among the settings that every command takes.
     In(Section),
     /// In the help of its command, which alone takes it.
-    Of(Name),
+    Of(CommandName),
 }
 
 /// What a setting is about.
@@ -169,7 +169,7 @@ impl Setting {
 
     /// A flag that one command alone takes.
     pub const fn of(
-        command: Name,
+        command: CommandName,
         long: &'static str,
         kind: Kind,
         argument: &'static str,
@@ -272,16 +272,16 @@ impl Setting {
     }
 
     /// Its letter in this place.
-    pub fn letter(&self, persona: Persona) -> Option<char> {
-        match persona {
-            Persona::Immuclient => self.short,
-            Persona::Immugw => self.short_as_immugw,
+    pub fn short_flag(&self, compat_mode: CompatMode) -> Option<char> {
+        match compat_mode {
+            CompatMode::Immuclient => self.short,
+            CompatMode::Immugw => self.short_as_immugw,
         }
     }
 
     /// Is there such a flag in this place?
-    pub fn is_known(&self, persona: Persona) -> bool {
-        self.origin != Origin::Gateway || persona == Persona::Immugw
+    pub fn is_known(&self, compat_mode: CompatMode) -> bool {
+        self.origin != Origin::Gateway || compat_mode == CompatMode::Immugw
     }
 
     /// Does each further flag add to the ones before it?
@@ -306,9 +306,9 @@ impl Setting {
     }
 
     /// The verb that alone takes it.
-    pub fn verb(&self) -> Option<Name> {
+    pub fn command(&self) -> Option<CommandName> {
         match self.group {
-            Group::Of(verb) => Some(verb),
+            Group::Of(command) => Some(command),
             Group::In(_) => None,
         }
     }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
+use super::compat_mode::CompatMode;
 use super::filter::DatabaseFilter;
 use super::instance::Instance;
-use super::persona::Persona;
 use super::proxy::{Proxies, Proxy};
 use super::renewable::{PasswordFile, TransportFiles};
 use super::secret::Secret;
@@ -22,7 +22,7 @@ use crate::ledger::{PublicKey, State};
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Whose place the program takes.
-    pub persona: Persona,
+    pub compat_mode: CompatMode,
     /// Which of several auditors on this host it is.
     pub instance: Option<Instance>,
     /// The server and how it is reached.
@@ -124,7 +124,7 @@ pub struct AuditSettings {
     /// Which databases.
     pub databases: DatabaseFilter,
     /// Once or for ever.
-    pub repeat: Repeat,
+    pub run_mode: RunMode,
     /// From one cycle to the next; also what "overdue" is measured by.
     pub interval: Duration,
     /// What every state must be signed by.
@@ -132,7 +132,7 @@ pub struct AuditSettings {
     /// States to start from.
     pub pins: Vec<Pin>,
     /// What becomes of a database of which nothing is trusted.
-    pub first_sight: FirstSight,
+    pub first_use: FirstUse,
     /// A database that has not grown for so long is worth an alert.
     pub expect_growth: Option<Duration>,
     /// Most transactions read to put a linear advance together.
@@ -145,7 +145,7 @@ pub struct AuditSettings {
 
 /// Once or for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Repeat {
+pub enum RunMode {
     /// One cycle.
     Once,
     /// Until stopped.
@@ -175,11 +175,11 @@ impl Signatures {
 
 /// What becomes of a database of which nothing is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FirstSight {
+pub enum FirstUse {
     /// Its state is taken on trust.
-    Taken,
+    Trust,
     /// It is refused.
-    Refused,
+    Refuse,
 }
 
 /// What of the values is read.
@@ -242,7 +242,7 @@ pub struct ReportSettings {
     /// For people or for programs.
     pub format: Format,
     /// When anything is said at all.
-    pub volume: Volume,
+    pub verbosity: Verbosity,
     /// The least important log line that is written.
     pub log_level: LevelFilter,
     /// What a log line looks like.
@@ -309,7 +309,7 @@ pub struct NotifySettings {
     /// Where notifications are POSTed to.
     pub webhooks: Vec<Webhook>,
     /// When there is something to notify the program of.
-    pub when: When,
+    pub when: NotifyOn,
     /// Program and words.
     pub exec: Option<Vec<String>>,
 }
@@ -332,7 +332,7 @@ pub struct Webhook {
     /// What the request goes through.
     pub proxy: Option<Proxy>,
     /// When there is something to notify it of.
-    pub when: When,
+    pub when: NotifyOn,
 }
 
 /// What is fetched after each cycle that is complete and good.
@@ -359,7 +359,7 @@ pub enum Auth {
 
 /// When there is something to notify of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
+pub enum NotifyOn {
     /// Tampering, and each change of a database's verdict.
     Changes,
     /// Tampering alone.
@@ -379,7 +379,7 @@ pub enum Format {
 
 /// When anything is said at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Volume {
+pub enum Verbosity {
     /// Always.
     Normal,
     /// Only where something is not well.

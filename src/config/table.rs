@@ -4,22 +4,22 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use super::draft::OwnSignatures;
+use super::command::CommandName;
+use super::compat_mode::{self, CompatMode};
 use super::kind::Kind::{
     Bytes, Choice, Command, Count, Duration as Time, Host, Instance, List, MaybeText, Path, Peers,
     Pins, Proxy, Secret, SecretFile, SigningKey, Switch, Text, Unused, UnusedSwitch, Url, UrlFile,
     Urls, VerifierKeys,
 };
 use super::kind::Word;
-use super::persona::{self, Persona};
 use super::process::Process;
+use super::raw_settings::OwnSignatures;
 use super::setting::Section::{
     Audit, Compatibility, Connection, General, Login, Monitoring, Notifications, Output,
     Peers as Witnesses, Storage, Tls, Trust, Values,
 };
 use super::setting::{Layers, Setting};
-use super::settings::{Auth, LogFormat, When};
-use super::verb::Name;
+use super::settings::{Auth, LogFormat, NotifyOn};
 
 /// No duration: 0 switches the setting off.
 const OFF: Duration = Duration::ZERO;
@@ -126,8 +126,8 @@ pub(super) static TABLE: &[Setting] = &[
         .immugw(),
     Setting::new(Compatibility, "--server-name", Text(|d| &mut d.server_label), "LABEL", "", "the former name of --server-label")
         .renamed("server-label"),
-    Setting::new(Compatibility, "--as", Choice(persona::WORDS), "WHOM", "", "compatibility with immuclient or immugw: read its variables and its file (default: by the program's name)")
-        .layers(Layers::FlagAndEnvironment).computed(Process::persona_by_name),
+    Setting::new(Compatibility, "--as", Choice(compat_mode::WORDS), "WHOM", "", "compatibility with immuclient or immugw: read its variables and its file (default: by the program's name)")
+        .layers(Layers::FlagAndEnvironment).computed(Process::compat_mode_by_name),
     Setting::new(Compatibility, "--audit", Switch(|d| &mut d.audit), "", "", "with --as immugw: run the audit")
         .immugw(),
     Setting::new(Compatibility, "--database", Unused, "NAME", "", "no effect in an audit: see --audit-databases")
@@ -148,33 +148,33 @@ pub(super) static TABLE: &[Setting] = &[
         .gateway(),
     Setting::new(Compatibility, "--detached", UnusedSwitch, "", "", "no effect in an audit: it stays in the foreground (-d with --as immugw)")
         .short_as_immugw('d').gateway(),
-    Setting::of(Name::Help, "--all", Switch(|d| &mut d.all), "", "false", "list every option"),
-    Setting::of(Name::AuditMode, "--dry-run", Switch(|d| &mut d.dry_run), "", "false", "install, uninstall: only print every step"),
-    Setting::of(Name::AuditMode, "--purge", Switch(|d| &mut d.purge), "", "false", "uninstall: remove states, settings and user too"),
-    Setting::of(Name::Config, "--check", Switch(|d| &mut d.check), "", "false", "only report what is wrong, and exit with 3 then"),
-    Setting::of(Name::Locate, "--against", Text(|d| &mut d.against), "OTHER", "", "compare with a second server (HOST[:PORT], same login) or with another auditor's mirror file"),
-    Setting::of(Name::Compare, "--ca", Path(|d| &mut d.other_ca), "FILE", "", "CAs that verify the other auditor, PEM (default: the system's)"),
-    Setting::of(Name::Compare, "--peer-key", VerifierKeys(|d| &mut d.verifier_keys), "KEY", "", "FILE has checkpoints of the auditor with this public key; repeatable"),
-    Setting::of(Name::Key, "--name", Text(|d| &mut d.key_name), "NAME", "", "new: name of the key, such as zone-a.example.com"),
-    Setting::of(Name::Checkpoint, "--key", VerifierKeys(|d| &mut d.verifier_keys), "KEY", "", "verify: public key of an auditor, as key show prints it; repeatable"),
-    Setting::of(Name::Checkpoint, "--require", Count(1..=100, |d| &mut d.required), "COUNT", "1", "verify: number of keys that must confirm each checkpoint"),
-    Setting::of(Name::Locate, "--show-values", Switch(|d| &mut d.show_values), "", "false", "print values that differ, shortened"),
-    Setting::of(Name::Status, "--all", Switch(|d| &mut d.all_instances), "", "false", "every instance on this host, the worst first"),
-    Setting::of(Name::Alarm, "--all", Switch(|d| &mut d.all_alarms), "", "false", "list: closed alarms too"),
-    Setting::of(Name::Alarm, "--database", Text(|d| &mut d.close_database), "DATABASE", "", "close: every open alarm of this database"),
-    Setting::of(Name::Alarm, "--yes", Switch(|d| &mut d.yes), "", "false", "adopt: do not ask"),
-    Setting::of(Name::Acknowledge, "--absent-values-to", Count(1..=MAX_TX, |d| &mut d.absent_to), "TX", "", "absent values of transactions up to this one are explained"),
-    Setting::of(Name::Acknowledge, "--unsigned", Switch(|d| &mut d.unsigned), "", "false", "the loss of the signature after the last signed state is explained"),
-    Setting::of(Name::Acknowledge, "--disagreement", Switch(|d| &mut d.disagreement), "", "false", "all disagreements of peers until now are explained"),
-    Setting::of(Name::Roots, "--alarm", Switch(|d| &mut d.import_alarm), "", "false", "import: what the server contradicts becomes an alarm"),
-    Setting::of(Name::Drill, "--serve", Switch(|d| &mut d.serve), "", "false", "keep the embedded ledger running"),
-    Setting::of(Name::Drill, "--databases", Count(1..=5000, |d| &mut d.drill_databases), "COUNT", "1", "number of databases of the embedded ledger"),
-    Setting::of(Name::Drill, "--port", Count(0..=65535, |d| &mut d.drill_port), "PORT", "0", "port to serve on; 0: a free one"),
-    Setting::of(Name::Drill, "--views", Count(1..=2, |d| &mut d.drill_views), "COUNT", "1", "histories that the embedded ledger shows; with 2, user immudb2 sees another one"),
-    Setting::of(Name::Drill, "--grow", Time(OFF, |d| &mut d.grow), "DURATION", "", "add a transaction each time this has passed"),
-    Setting::of(Name::Drill, "--lie", Text(|d| &mut d.lie), "NAME", "", "tell only this lie"),
-    Setting::of(Name::Drill, "--list", Switch(|d| &mut d.list), "", "false", "list the lies"),
-    Setting::of(Name::Notify, "--test", Switch(|d| &mut d.test), "", "false", "send a notification that says that it is a test"),
+    Setting::of(CommandName::Help, "--all", Switch(|d| &mut d.all), "", "false", "list every option"),
+    Setting::of(CommandName::AuditMode, "--dry-run", Switch(|d| &mut d.dry_run), "", "false", "install, uninstall: only print every step"),
+    Setting::of(CommandName::AuditMode, "--purge", Switch(|d| &mut d.purge), "", "false", "uninstall: remove states, settings and user too"),
+    Setting::of(CommandName::Config, "--check", Switch(|d| &mut d.check), "", "false", "only report what is wrong, and exit with 3 then"),
+    Setting::of(CommandName::Locate, "--against", Text(|d| &mut d.against), "OTHER", "", "compare with a second server (HOST[:PORT], same login) or with another auditor's mirror file"),
+    Setting::of(CommandName::Compare, "--ca", Path(|d| &mut d.other_ca), "FILE", "", "CAs that verify the other auditor, PEM (default: the system's)"),
+    Setting::of(CommandName::Compare, "--peer-key", VerifierKeys(|d| &mut d.verifier_keys), "KEY", "", "FILE has checkpoints of the auditor with this public key; repeatable"),
+    Setting::of(CommandName::Key, "--name", Text(|d| &mut d.key_name), "NAME", "", "new: name of the key, such as zone-a.example.com"),
+    Setting::of(CommandName::Checkpoint, "--key", VerifierKeys(|d| &mut d.verifier_keys), "KEY", "", "verify: public key of an auditor, as key show prints it; repeatable"),
+    Setting::of(CommandName::Checkpoint, "--require", Count(1..=100, |d| &mut d.required), "COUNT", "1", "verify: number of keys that must confirm each checkpoint"),
+    Setting::of(CommandName::Locate, "--show-values", Switch(|d| &mut d.show_values), "", "false", "print values that differ, shortened"),
+    Setting::of(CommandName::Status, "--all", Switch(|d| &mut d.all_instances), "", "false", "every instance on this host, the worst first"),
+    Setting::of(CommandName::Alarm, "--all", Switch(|d| &mut d.all_alarms), "", "false", "list: closed alarms too"),
+    Setting::of(CommandName::Alarm, "--database", Text(|d| &mut d.close_database), "DATABASE", "", "close: every open alarm of this database"),
+    Setting::of(CommandName::Alarm, "--yes", Switch(|d| &mut d.yes), "", "false", "adopt: do not ask"),
+    Setting::of(CommandName::Acknowledge, "--absent-values-to", Count(1..=MAX_TX, |d| &mut d.absent_to), "TX", "", "absent values of transactions up to this one are explained"),
+    Setting::of(CommandName::Acknowledge, "--unsigned", Switch(|d| &mut d.unsigned), "", "false", "the loss of the signature after the last signed state is explained"),
+    Setting::of(CommandName::Acknowledge, "--disagreement", Switch(|d| &mut d.disagreement), "", "false", "all disagreements of peers until now are explained"),
+    Setting::of(CommandName::Roots, "--alarm", Switch(|d| &mut d.import_alarm), "", "false", "import: what the server contradicts becomes an alarm"),
+    Setting::of(CommandName::Drill, "--serve", Switch(|d| &mut d.serve), "", "false", "keep the embedded ledger running"),
+    Setting::of(CommandName::Drill, "--databases", Count(1..=5000, |d| &mut d.drill_databases), "COUNT", "1", "number of databases of the embedded ledger"),
+    Setting::of(CommandName::Drill, "--port", Count(0..=65535, |d| &mut d.drill_port), "PORT", "0", "port to serve on; 0: a free one"),
+    Setting::of(CommandName::Drill, "--views", Count(1..=2, |d| &mut d.drill_views), "COUNT", "1", "histories that the embedded ledger shows; with 2, user immudb2 sees another one"),
+    Setting::of(CommandName::Drill, "--grow", Time(OFF, |d| &mut d.grow), "DURATION", "", "add a transaction each time this has passed"),
+    Setting::of(CommandName::Drill, "--lie", Text(|d| &mut d.lie), "NAME", "", "tell only this lie"),
+    Setting::of(CommandName::Drill, "--list", Switch(|d| &mut d.list), "", "false", "list the lies"),
+    Setting::of(CommandName::Notify, "--test", Switch(|d| &mut d.test), "", "false", "send a notification that says that it is a test"),
 
 ];
 
@@ -206,8 +206,8 @@ const AUTHS: &[Word] = &[
 
 /// What `--audit-notify` may be.
 const NOTIFY: &[Word] = &[
-    ("changes", |d| d.notify = Some(When::Changes)),
-    ("every-check", |d| d.notify = Some(When::EveryCheck)),
+    ("changes", |d| d.notify = Some(NotifyOn::Changes)),
+    ("every-check", |d| d.notify = Some(NotifyOn::EveryCheck)),
 ];
 
 /// What `--audit-signature` may be.
@@ -224,18 +224,18 @@ pub(super) const UNUSED_KEYS: [&str; 7] = [
 
 /// The setting of this name.
 pub(super) fn find(flag: &str) -> Option<&'static Setting> {
-    find_for(flag, None, Persona::Immuclient)
+    find_for(flag, None, CompatMode::Immuclient)
 }
 
 /// The setting of this name, as the verb and the place have it: two verbs may mean different things
 /// by it.
 pub(super) fn find_for(
     flag: &str,
-    verb: Option<Name>,
-    persona: Persona,
+    command: Option<CommandName>,
+    compat_mode: CompatMode,
 ) -> Option<&'static Setting> {
-    let known = TABLE.iter().filter(|setting| setting.is_known(persona));
+    let known = TABLE.iter().filter(|setting| setting.is_known(compat_mode));
     let mut named = known.filter(|setting| setting.flag == flag);
-    let own = |setting: &&Setting| verb.is_some() && setting.verb() == verb;
+    let own = |setting: &&Setting| command.is_some() && setting.command() == command;
     named.clone().find(own).or_else(|| named.next())
 }

@@ -3,7 +3,7 @@
 use toml::de::{DeTable, DeValue};
 
 use super::nearest::nearest;
-use super::problem::Problem;
+use super::settings_error::SettingsError;
 use super::source::Source;
 
 /// A key that a table may have, and what messages call it.
@@ -15,8 +15,8 @@ pub(super) fn each_key<'t>(
     table: &'t DeTable<'_>,
     keys: &[Key],
     source: &impl Fn(usize) -> Source,
-    problems: &mut Vec<Problem>,
-    mut take: impl FnMut(Key, &'t DeValue<'_>, Source, &mut Vec<Problem>),
+    problems: &mut Vec<SettingsError>,
+    mut take: impl FnMut(Key, &'t DeValue<'_>, Source, &mut Vec<SettingsError>),
 ) {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
@@ -25,7 +25,7 @@ pub(super) fn each_key<'t>(
         let name = key.get_ref().to_ascii_lowercase();
         match keys.iter().find(|(key, _)| *key == name) {
             Some(key) => take(*key, value.get_ref(), source, problems),
-            None => problems.push(Problem::UnknownKey {
+            None => problems.push(SettingsError::UnknownKey {
                 nearest: nearest(&name, keys.iter().map(|(key, _)| *key)),
                 key: key.get_ref().to_string(),
                 source,

@@ -11,7 +11,7 @@ use crate::checkpoint::{KeyName, VerifierKey};
 
 /// Where another auditor tells what it trusts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Another {
+pub enum CompareSource {
     /// Its `roots export`.
     File(PathBuf),
     /// Its checkpoints, known by keys of one name.
@@ -49,7 +49,7 @@ pub enum Task {
     /// What is trusted.
     Roots(RootsTask),
     /// Hold another auditor's export against what is trusted.
-    Compare(Another),
+    Compare(CompareSource),
     /// Signed states.
     Checkpoint(CheckpointTask),
     /// The key that they are signed with.
@@ -144,14 +144,14 @@ pub struct LocateTask {
     /// In this database.
     pub database: String,
     /// Held against this, too.
-    pub against: Option<Against>,
+    pub against: Option<CompareTarget>,
     /// What is told of values that differ.
     pub values: ShownValues,
 }
 
 /// What a database is held against.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Against {
+pub enum CompareTarget {
     /// A second server: a replica, a restored backup.
     Server {
         /// Host name or IP address, an IPv6 one without brackets.

@@ -8,12 +8,12 @@ use std::path::PathBuf;
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::compat_mode::CompatMode;
 use super::gather::gather;
 use super::kind::Kind;
-use super::persona::Persona;
 use super::setting::{Group, Layers, Section, Setting};
 use super::table::TABLE;
-use super::{Process, Wrong, completions, environment, flags, help, man};
+use super::{Process, SettingsErrors, completions, environment, flags, help, man};
 use crate::checkpoint::{KeyName, SignerKey};
 
 /// A directory of its own, gone with it.
@@ -106,8 +106,8 @@ fn values(setting: &Setting) -> [(String, String); 4] {
     })
 }
 
-fn shown(process: &Process) -> Result<String, Wrong> {
-    let line = flags::read(&process.arguments, process.persona()?);
+fn shown(process: &Process) -> Result<String, SettingsErrors> {
+    let line = flags::read(&process.arguments, process.compat_mode()?);
     assert!(line.problems.is_empty());
     Ok(gather(process, &line.given)?.effective.to_toml())
 }
@@ -217,14 +217,14 @@ fn no_two_settings_share_a_name_a_letter_or_a_variable() {
             // two verbs may mean different things by one flag
             if setting.flag == other.flag {
                 let unused = setting.origin.is_unused();
-                assert!((unused || setting.verb().is_some()) && other.verb().is_some());
-                assert!(setting.verb() != other.verb(), "{}", setting.flag);
+                assert!((unused || setting.command().is_some()) && other.command().is_some());
+                assert!(setting.command() != other.command(), "{}", setting.flag);
                 continue;
             }
-            for persona in [Persona::Immuclient, Persona::Immugw] {
-                let letter = setting.letter(persona);
-                let same = letter.is_some() && letter == other.letter(persona);
-                assert!(!same, "{} {persona:?}", setting.flag);
+            for compat_mode in [CompatMode::Immuclient, CompatMode::Immugw] {
+                let letter = setting.short_flag(compat_mode);
+                let same = letter.is_some() && letter == other.short_flag(compat_mode);
+                assert!(!same, "{} {compat_mode:?}", setting.flag);
             }
             assert_ne!(setting.variable_of("X"), other.variable_of("X"));
         }
@@ -253,8 +253,8 @@ fn the_short_help_fits_a_screen() {
 #[test]
 fn no_line_of_help_is_wider_than_a_terminal() {
     let mut pages = vec![help::text(None, false), help::text(None, true)];
-    for verb in super::verb::VERBS {
-        pages.push(help::text(Some(verb.name), false));
+    for command in super::command::VERBS {
+        pages.push(help::text(Some(command.name), false));
     }
     for line in pages.iter().flat_map(|page| page.lines()) {
         assert!(line.chars().count() <= 80, "{line}");
@@ -263,12 +263,12 @@ fn no_line_of_help_is_wider_than_a_terminal() {
 
 #[test]
 fn help_explains_each_form_of_each_verb() {
-    for verb in super::verb::VERBS {
-        let page = help::text(Some(verb.name), false);
+    for command in super::command::VERBS {
+        let page = help::text(Some(command.name), false);
         let words: Vec<&str> = page.split_whitespace().collect();
         let page = words.join(" ");
-        for (form, meaning) in verb.forms {
-            let entry = format!("immuaudit {} {form} {meaning}", verb.word);
+        for (form, meaning) in command.forms {
+            let entry = format!("immuaudit {} {form} {meaning}", command.word);
             let entry: Vec<&str> = entry.split_whitespace().collect();
             assert!(page.contains(&entry.join(" ")), "{entry:?}: {page}");
         }
@@ -307,12 +307,12 @@ fn help_manual_and_completions_have_every_setting_and_verb() {
             completions::fish().contains(&format!(" -l {} ", setting.flag)),
             "{flag}"
         );
-        match setting.verb() {
+        match setting.command() {
             None => assert!(whole.contains(&flag), "{flag}"),
-            Some(verb) => assert!(help::text(Some(verb), false).contains(&flag), "{flag}"),
+            Some(command) => assert!(help::text(Some(command), false).contains(&flag), "{flag}"),
         }
     }
-    for verb in super::verb::VERBS {
+    for command in super::command::VERBS {
         for text in [
             &whole,
             &manual,
@@ -321,12 +321,12 @@ fn help_manual_and_completions_have_every_setting_and_verb() {
             &completions::fish(),
         ] {
             assert!(
-                text.contains(&verb.word.replace('-', "\\-")) || text.contains(verb.word),
+                text.contains(&command.word.replace('-', "\\-")) || text.contains(command.word),
                 "{}",
-                verb.word
+                command.word
             );
         }
-        assert_eq!(verb.name.word(), verb.word);
+        assert_eq!(command.name.word(), command.word);
     }
 }
 
@@ -360,8 +360,8 @@ fn a_variable_of_ours_that_names_no_setting_is_remarked_upon() {
     process
         .variables
         .insert("IMMUCLIENT_ANYTHING".to_owned(), "x".to_owned());
-    let remarks = environment::unknown(&process);
-    let told: Vec<String> = remarks.iter().map(ToString::to_string).collect();
+    let warnings = environment::unknown(&process);
+    let told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     assert_eq!(
         told,
         [

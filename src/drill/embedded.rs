@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::emulate::Emulated;
-use super::ledger::{Draft, Lag, Ledger, NewEntry};
+use super::ledger::{Lag, Ledger, NewEntry, NewTransaction};
 use super::lie::{Lie, Telling};
 use super::sign::SigningKey;
 use super::split::Split;
@@ -140,15 +140,15 @@ impl Embedded {
     pub fn commit(&self, database: &str, entries: Vec<NewEntry>) -> Option<u64> {
         self.write(
             database,
-            Draft {
+            NewTransaction {
                 entries,
-                ..Draft::default()
+                ..NewTransaction::default()
             },
         )
     }
 
     /// Writes a transaction.
-    pub fn write(&self, database: &str, draft: Draft) -> Option<u64> {
+    pub fn write(&self, database: &str, draft: NewTransaction) -> Option<u64> {
         self.store().write(database, draft)
     }
 

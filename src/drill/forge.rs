@@ -2,7 +2,7 @@
 //!
 //! Each is made from the honest ledger, whose last transaction is what an auditor trusts.
 
-use super::ledger::{Draft, Ledger, NewEntry};
+use super::ledger::{Ledger, NewEntry, NewTransaction};
 use super::lie::Lie;
 use crate::ledger::{Digest, HeaderFields, TxHeader};
 
@@ -38,14 +38,14 @@ pub(super) fn forge(lie: Lie, honest: &Ledger) -> Ledger {
             hold_others(&mut forged, last, last);
             let after = if lie == Lie::SwappedInTree { 1 } else { 2 };
             for size in last..last + after {
-                forged.write(Draft {
+                forged.write(NewTransaction {
                     tree_size: Some(size),
                     ..another(size)
                 });
             }
         }
         Lie::WrittenBehindAnother => {
-            forged.write(Draft {
+            forged.write(NewTransaction {
                 prev_alh: Some(Digest::of(&[b"another history"])),
                 ..another(0)
             });
@@ -54,7 +54,7 @@ pub(super) fn forge(lie: Lie, honest: &Ledger) -> Ledger {
         Lie::SwappedBeforeTheSource => {
             let end = last.saturating_sub(2);
             hold_others(&mut forged, tree_of(honest, last) + 1, end);
-            forged.write(Draft {
+            forged.write(NewTransaction {
                 tree_size: Some(end),
                 ..another(0)
             });
@@ -66,7 +66,7 @@ pub(super) fn forge(lie: Lie, honest: &Ledger) -> Ledger {
                 last.saturating_sub(1),
             );
             for size in [last, last + 1] {
-                forged.write(Draft {
+                forged.write(NewTransaction {
                     tree_size: Some(size),
                     ..another(size)
                 });
@@ -78,10 +78,10 @@ pub(super) fn forge(lie: Lie, honest: &Ledger) -> Ledger {
 }
 
 /// An entry's transaction that no honest ledger holds.
-fn another(number: u64) -> Draft {
-    Draft {
+fn another(number: u64) -> NewTransaction {
+    NewTransaction {
         entries: vec![NewEntry::set(format!("forged/{number}"), "another history")],
-        ..Draft::default()
+        ..NewTransaction::default()
     }
 }
 

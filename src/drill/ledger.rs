@@ -115,7 +115,7 @@ impl NewEntry {
 
 /// A transaction to be written.
 #[derive(Clone, Debug, Default)]
-pub struct Draft {
+pub struct NewTransaction {
     /// Its entries in order.
     pub entries: Vec<NewEntry>,
     /// The transaction's own metadata (version 1).
@@ -234,9 +234,9 @@ impl Ledger {
 
     /// Writes a transaction of these entries; the state after it.
     pub fn commit(&mut self, entries: Vec<NewEntry>) -> State {
-        self.write(Draft {
+        self.write(NewTransaction {
             entries,
-            ..Draft::default()
+            ..NewTransaction::default()
         })
     }
 
@@ -245,7 +245,7 @@ impl Ledger {
     /// # Panics
     /// Where the draft is none that a server takes (metadata in a ledger of version 0, too many
     /// entries): the embedded server's own callers see to that.
-    pub fn write(&mut self, draft: Draft) -> State {
+    pub fn write(&mut self, draft: NewTransaction) -> State {
         let id = self.last() + 1;
         let entries: Vec<TxEntry> = draft.entries.into_iter().map(NewEntry::stored).collect();
         let size = draft.tree_size.unwrap_or_else(|| self.lag.tree_size(id));

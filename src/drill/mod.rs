@@ -44,7 +44,7 @@ mod writes;
 pub use embedded::{Embedded, Options};
 pub use emulate::Emulated;
 pub use in_process::{Delivery, InProcess, Sent};
-pub use ledger::{Draft, Lag, Ledger, NewEntry, Unlinkable};
+pub use ledger::{Lag, Ledger, NewEntry, NewTransaction, Unlinkable};
 pub use lie::{Auditor, Due, Lie, Telling};
 pub use message::dual_proof as dual_proof_message;
 pub use peer::{Peer, Serving};

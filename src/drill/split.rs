@@ -1,7 +1,7 @@
 //! Split views: a server that shows one user another history than the others, which no auditor can see alone.
 
 use super::ledger::Ledger;
-use super::{Draft, NewEntry};
+use super::{NewEntry, NewTransaction};
 
 /// How the history that the second user is shown differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,9 +50,9 @@ impl Split {
     }
 }
 
-fn of_view(view: &str) -> Draft {
-    Draft {
+fn of_view(view: &str) -> NewTransaction {
+    NewTransaction {
         entries: vec![NewEntry::set("view", view)],
-        ..Draft::default()
+        ..NewTransaction::default()
     }
 }

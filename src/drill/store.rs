@@ -105,7 +105,7 @@ impl Store {
 
     /// Writes into the honest ledger, and into the forged one beside it but where the lie is that
     /// nothing changes; the honest transaction's id.
-    pub fn write(&mut self, name: &str, draft: super::Draft) -> Option<u64> {
+    pub fn write(&mut self, name: &str, draft: super::NewTransaction) -> Option<u64> {
         let frozen = self
             .telling
             .as_ref()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::ledger::{Draft, Ledger, NewEntry, unix};
+use super::ledger::{Ledger, NewEntry, NewTransaction, unix};
 use super::lookup::{Version, find};
 use super::message;
 use super::sorted::Member;
@@ -64,9 +64,9 @@ impl Store {
         if !is_plain && !self.server.heeds_spec() {
             return Err(illegal_arguments());
         }
-        let draft = Draft {
+        let draft = NewTransaction {
             entries: wanted.entries,
-            ..Draft::default()
+            ..NewTransaction::default()
         };
         let gone = || Status::unknown("database does not exist");
         let tx = self.write(database, draft).ok_or_else(gone)?;

@@ -18,7 +18,7 @@ use super::webhook::WebhookSink;
 use super::{DeliveryError, OpenAlarms};
 use crate::audit::{Cycle, Exit, Outcome};
 use crate::clock::{self, Clock};
-use crate::config::{MonitoringSettings, NotifySettings, When};
+use crate::config::{MonitoringSettings, NotifyOn, NotifySettings};
 use crate::report::{ReceiverStats, Untrusted};
 use crate::trust::{Alarm, OutcomeRecord};
 
@@ -36,7 +36,7 @@ const EACH: usize = 10;
 pub struct Notifier {
     server: String,
     /// Each courier, and when its receiver is notified.
-    workers: Vec<(DeliveryWorker, When)>,
+    workers: Vec<(DeliveryWorker, NotifyOn)>,
     receivers: Vec<ReceiverStats>,
     heartbeat: Option<(Heartbeat, ReceiverStats)>,
     /// The last check of each database of which something is trusted.
@@ -149,9 +149,9 @@ impl Notifier {
         if notification.priority == Priority::Tampering || has_more || !is_news {
             return self.enqueue(&notification, noted, is_news);
         }
-        self.give_to(When::EveryCheck, &notification);
+        self.give_to(NotifyOn::EveryCheck, &notification);
         if let Some(alone) = self.outage.hold(&before, outcome, notification) {
-            self.give_to(When::Changes, &alone);
+            self.give_to(NotifyOn::Changes, &alone);
         }
     }
 
@@ -159,9 +159,9 @@ impl Notifier {
     fn enqueue(&self, notification: &Notification, noted: Noted, is_news: bool) {
         for (worker, when) in &self.workers {
             let is_due = match when {
-                When::EveryCheck => true,
-                When::Changes => is_news,
-                When::Tampering => is_news && notification.priority == Priority::Tampering,
+                NotifyOn::EveryCheck => true,
+                NotifyOn::Changes => is_news,
+                NotifyOn::Tampering => is_news && notification.priority == Priority::Tampering,
             };
             if is_due {
                 worker.enqueue(notification.clone(), noted);
@@ -170,7 +170,7 @@ impl Notifier {
     }
 
     /// Gives a notification of a change to the receivers with this setting.
-    fn give_to(&self, setting: When, notification: &Notification) {
+    fn give_to(&self, setting: NotifyOn, notification: &Notification) {
         let workers = self.workers.iter().filter(|(_, when)| *when == setting);
         for (worker, _) in workers {
             worker.enqueue(notification.clone(), Noted::Nothing);
@@ -180,13 +180,13 @@ impl Notifier {
     /// Gives what waited for the end of the cycle. Receivers of every check have it already.
     fn release(&mut self, cycle: Option<&Cycle>) {
         for notification in self.outage.release(&self.server, cycle, clock::now()) {
-            self.give_to(When::Changes, &notification);
+            self.give_to(NotifyOn::Changes, &notification);
         }
     }
 
     fn has_every_check(&self) -> bool {
         let mut whens = self.workers.iter().map(|(_, when)| when);
-        whens.any(|when| *when == When::EveryCheck)
+        whens.any(|when| *when == NotifyOn::EveryCheck)
     }
 
     /// The outcomes of a cycle, before they are written down: the next process does not find the changes of verdicts any
@@ -360,7 +360,7 @@ struct Configured {
     receiver: ReceiverStats,
     key: ReceiverKey,
     sink: Sink,
-    when: When,
+    when: NotifyOn,
 }
 
 /// Every receiver. Of a URL no more is shown than scheme, host and port.

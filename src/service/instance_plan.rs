@@ -181,7 +181,7 @@ mod tests {
     fn service() -> Service {
         Service {
             program: "/usr/bin/immuaudit".into(),
-            persona: crate::config::Persona::Immuclient,
+            persona: crate::config::CompatMode::Immuclient,
             config: "/etc/immudb/immuaudit.d/shop.toml".into(),
             parameters: vec![Parameter {
                 key: "immudb-address",

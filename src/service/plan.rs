@@ -10,7 +10,7 @@ use super::mark;
 use super::step::{Reader, Step};
 use super::toml_edit::set_keys;
 use super::unit::{UNIT, UNIT_PATH, USER, Unit, below_states, default_state, watchdog};
-use crate::config::{Parameter, Persona, Secret};
+use crate::config::{CompatMode, Parameter, Secret};
 
 /// The service to be.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub struct Service {
     /// The program that runs as it.
     pub program: PathBuf,
     /// Whose place it takes.
-    pub persona: Persona,
+    pub persona: CompatMode,
     /// Its settings file.
     pub config: PathBuf,
     /// What is to be written there.

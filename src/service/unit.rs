@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::mark;
-use crate::config::Persona;
+use crate::config::CompatMode;
 
 /// The service's name.
 pub const UNIT: &str = "immuaudit.service";
@@ -20,7 +20,7 @@ const STATES: &str = "/var/lib";
 /// Everything that is not a file's last component of our own making is quoted.
 pub(super) struct Unit<'a> {
     pub program: &'a Path,
-    pub persona: Persona,
+    pub persona: CompatMode,
     pub config: &'a Path,
     pub directories: &'a [PathBuf],
     pub watchdog: Duration,
@@ -47,8 +47,8 @@ impl Unit<'_> {
     /// The unit file.
     pub fn text(&self) -> String {
         let persona = match self.persona {
-            Persona::Immuclient => "",
-            Persona::Immugw => " --as immugw",
+            CompatMode::Immuclient => "",
+            CompatMode::Immugw => " --as immugw",
         };
         let config = quoted(self.config);
         let mut directories = String::new();
@@ -261,7 +261,7 @@ mod tests {
         let directories: Vec<PathBuf> = directories.iter().map(PathBuf::from).collect();
         let unit = Unit {
             program: Path::new("/usr/bin/immuaudit"),
-            persona: Persona::Immuclient,
+            persona: CompatMode::Immuclient,
             config: Path::new("/etc/immudb/50% \"x\".toml"),
             directories: &directories,
             watchdog: watchdog(Duration::from_secs(10)),
@@ -291,7 +291,7 @@ mod tests {
         let packaged = include_str!("../../deploy/debian/immuaudit.service");
         let unit = Unit {
             program: Path::new("/usr/bin/immuaudit"),
-            persona: Persona::Immuclient,
+            persona: CompatMode::Immuclient,
             config: Path::new("/etc/immudb/immuaudit.toml"),
             directories: &[],
             watchdog: watchdog(Duration::from_secs(10)),

@@ -34,7 +34,7 @@ impl Store {
     ///
     /// # Errors
     /// Something is trusted already, or it cannot be written.
-    pub fn first_sight(
+    pub fn first_use(
         &self,
         database: &str,
         seen: &Seen,

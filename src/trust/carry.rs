@@ -46,7 +46,7 @@ impl Store {
                 shown: imported.state,
             });
         }
-        self.first_sight(database, imported, How::Imported, now)
+        self.first_use(database, imported, How::Imported, now)
     }
 
     /// Trusts nothing of a database any more; its history, alarms and evidence stay. `None` where

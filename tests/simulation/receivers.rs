@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use immuaudit::audit::{Cycle, Outcome};
 use immuaudit::config::{
-    Auth, Login, MonitoringSettings, NotifySettings, Proxies, Roots, Secret, Url, Webhook, When,
+    Auth, Login, MonitoringSettings, NotifyOn, NotifySettings, Proxies, Roots, Secret, Url, Webhook,
 };
 use immuaudit::json::Json;
 use immuaudit::notify::{DeliveryError, Notifier, OpenAlarms};
@@ -196,15 +196,15 @@ impl Receivers {
             roots: Roots::Pem(String::new()),
             proxy: None,
             when: match number % 2 {
-                0 => When::Changes,
-                _ => When::Tampering,
+                0 => NotifyOn::Changes,
+                _ => NotifyOn::Tampering,
             },
         };
         MonitoringSettings {
             monitoring: None,
             notify: NotifySettings {
                 webhooks: self.configured.iter().enumerate().map(webhook).collect(),
-                when: When::Changes,
+                when: NotifyOn::Changes,
                 exec: None,
             },
             heartbeat: None,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use immuaudit::clock::{Clock, SimulatedTime, Timestamp};
 use immuaudit::drill::{
-    Access, Delivery, Draft, Embedded, Lie, NewEntry, Options, Sent, SigningKey, Telling,
+    Access, Delivery, Embedded, Lie, NewEntry, NewTransaction, Options, Sent, SigningKey, Telling,
 };
 use immuaudit::ledger::TxMetadata;
 use immuaudit::random::Random as Seeded;
@@ -284,13 +284,13 @@ impl Scene {
         let before = state.tx / 2;
         self.embedded.write(
             database,
-            Draft {
+            NewTransaction {
                 entries: vec![NewEntry::set("truncated", "")],
                 metadata: Some(TxMetadata {
                     truncated_tx_id: before,
                     ..TxMetadata::default()
                 }),
-                ..Draft::default()
+                ..NewTransaction::default()
             },
         );
         self.embedded.drop_values_before(database, before);

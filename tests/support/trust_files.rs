@@ -40,7 +40,7 @@ pub fn file(place: &Place, name: &str) -> PathBuf {
 /// First sight of transaction 3, then 4 and 5 proven.
 pub fn grown(store: &Store, chain: &Chain) -> Trusted {
     let mut trusted = store
-        .first_sight("db", &chain.seen(3), How::FirstSeen, at(3))
+        .first_use("db", &chain.seen(3), How::FirstSeen, at(3))
         .unwrap();
     for tx in [4, 5] {
         let proven = chain.prove(tx - 1, tx);

@@ -86,7 +86,7 @@ fn ask(server: &mut Server, database: &str, trusted: Option<State>, demands: &De
         return Finding::refused(verdict, reason, Some(&claimed));
     }
     let Some(trusted) = trusted else {
-        return first_sight(server, database, claimed);
+        return first_use(server, database, claimed);
     };
     if shown == trusted {
         return Finding::Same(claimed);
@@ -146,7 +146,7 @@ pub(in crate::audit) fn check_claim(
 
 /// Nothing is trusted yet: the state is taken only if the transaction that it names is there and
 /// hashes to it.
-fn first_sight(server: &mut Server, database: &str, claimed: ClaimedState) -> Finding {
+fn first_use(server: &mut Server, database: &str, claimed: ClaimedState) -> Finding {
     let shown = claimed.state;
     if shown == State::EMPTY {
         return Finding::Empty;

@@ -1,11 +1,11 @@
 //! Random command lines: some are made from what they are to mean, some from fragments.
 
+use super::super::command;
+use super::super::compat_mode::CompatMode;
 use super::super::flags::{read, separate};
-use super::super::persona::Persona;
 use super::super::process::Process;
 use super::super::setting::Setting;
 use super::super::table::{self, TABLE};
-use super::super::verb;
 
 /// Values that are easily mistaken for something else.
 const VALUES: [&str; 14] = [
@@ -53,7 +53,7 @@ impl Random {
 /// A command line, and what it means.
 #[derive(Default)]
 struct Meant {
-    persona: Persona,
+    compat_mode: CompatMode,
     arguments: Vec<String>,
     words: Vec<String>,
     /// In the order in which each setting was given last.
@@ -66,7 +66,7 @@ struct Meant {
 impl Meant {
     fn random(random: &mut Random) -> Meant {
         let mut line = Meant {
-            persona: [Persona::Immuclient, Persona::Immugw][random.below(2)],
+            compat_mode: [CompatMode::Immuclient, CompatMode::Immugw][random.below(2)],
             ..Meant::default()
         };
         for _ in 0..random.below(12) {
@@ -105,13 +105,13 @@ impl Meant {
     }
 
     fn flag(&mut self, random: &mut Random) {
-        let verb = self.words.iter().find_map(|word| verb::find(word));
-        let verb = verb.map(|verb| verb.name);
+        let command = self.words.iter().find_map(|word| command::find(word));
+        let command = command.map(|command| command.name);
         let flag = TABLE[random.below(TABLE.len())].flag;
-        let Some(setting) = table::find_for(flag, verb, self.persona) else {
+        let Some(setting) = table::find_for(flag, command, self.compat_mode) else {
             return self.unknown(&format!("--{flag}"));
         };
-        let letter = setting.letter(self.persona);
+        let letter = setting.short_flag(self.compat_mode);
         let switch = setting.kind.is_switch();
         let value = random.one_of(&VALUES);
         let long = format!("--{flag}");
@@ -161,8 +161,8 @@ impl Meant {
 fn a_random_command_line_means_what_it_was_made_from() {
     for seed in 0..5_000 {
         let meant = Meant::random(&mut Random(seed));
-        let about = format!("{:?} {:?}", meant.persona, meant.arguments);
-        let line = read(&meant.arguments, meant.persona);
+        let about = format!("{:?} {:?}", meant.compat_mode, meant.arguments);
+        let line = read(&meant.arguments, meant.compat_mode);
         assert_eq!(line.words, meant.words, "{about}");
         let problems: Vec<String> = line.problems.iter().map(ToString::to_string).collect();
         assert_eq!(problems.len(), meant.problems.len(), "{about} {problems:?}");
@@ -172,7 +172,7 @@ fn a_random_command_line_means_what_it_was_made_from() {
         }
         if problems.is_empty() {
             let given = |setting: &Setting, texts: &[String]| {
-                format!("{} {:?} {texts:?}", setting.long, setting.verb())
+                format!("{} {:?} {texts:?}", setting.long, setting.command())
             };
             let found: Vec<String> = line
                 .given
@@ -186,7 +186,7 @@ fn a_random_command_line_means_what_it_was_made_from() {
                 .collect();
             assert_eq!(found, due, "{about}");
         }
-        let places = separate(&meant.arguments, meant.persona).secrets;
+        let places = separate(&meant.arguments, meant.compat_mode).secrets;
         let secrets: Vec<&str> = places
             .iter()
             .map(|(argument, offset)| &meant.arguments[*argument][*offset..])
@@ -205,13 +205,13 @@ fn a_command_line_of_fragments_is_read_without_a_panic() {
                 fragments.map(|_| random.one_of(&FRAGMENTS)).collect()
             })
             .collect();
-        for persona in [Persona::Immuclient, Persona::Immugw] {
-            let line = read(&arguments, persona);
+        for compat_mode in [CompatMode::Immuclient, CompatMode::Immugw] {
+            let line = read(&arguments, compat_mode);
             // each argument is a word, a flag, a value or "--"
             let flags = line.given.iter().map(|given| given.texts.len());
             let most = line.words.len() + line.problems.len() + flags.sum::<usize>();
             assert!(most <= arguments.len(), "{arguments:?}");
-            for (argument, offset) in separate(&arguments, persona).secrets {
+            for (argument, offset) in separate(&arguments, compat_mode).secrets {
                 assert!(arguments[argument].get(offset..).is_some(), "{arguments:?}");
             }
         }
@@ -219,6 +219,6 @@ fn a_command_line_of_fragments_is_read_without_a_panic() {
             arguments,
             ..Process::default()
         };
-        let _ = process.persona();
+        let _ = process.compat_mode();
     }
 }

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::{env, fs};
 
+use super::super::command::{COMMANDS, Purpose};
 use super::super::help::meaning;
 use super::super::setting::{Group, Layers, Section, Setting};
 use super::super::table::TABLE;
-use super::super::verb::{Purpose, VERBS};
 
 const HEAD: &str = "\
 # Settings
@@ -36,13 +36,13 @@ fn page() -> String {
     for purpose in Purpose::ALL {
         page.push_str(&format!("\n### {}\n\n", purpose.title()));
         page.push_str("| command | what it does |\n|---|---|\n");
-        for verb in VERBS.iter().filter(|verb| verb.purpose == purpose) {
-            row(&mut page, verb.word, verb.help, "");
-            for (form, meaning) in verb.forms.iter().filter(|(form, _)| !form.is_empty()) {
-                row(&mut page, &format!("{} {form}", verb.word), meaning, "");
+        for command in COMMANDS.iter().filter(|command| command.purpose == purpose) {
+            row(&mut page, command.word, command.help, "");
+            for (form, meaning) in command.forms.iter().filter(|(form, _)| !form.is_empty()) {
+                row(&mut page, &format!("{} {form}", command.word), meaning, "");
             }
-            for setting in TABLE.iter().filter(|s| s.verb() == Some(verb.name)) {
-                row(&mut page, &flag(setting), &meaning(setting), verb.word);
+            for setting in TABLE.iter().filter(|s| s.command() == Some(command.name)) {
+                row(&mut page, &flag(setting), &meaning(setting), command.word);
             }
         }
     }

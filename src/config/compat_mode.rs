@@ -1,18 +1,18 @@
 //! Whose place the program takes: it decides which variables, files and settings are read, so it is
 //! read before everything else.
 
-use super::draft::Draft;
 use super::effective::Effective;
-use super::flags::{self, Given};
+use super::flags::{self, Assignment};
 use super::kind::Word;
-use super::problem::Problem;
 use super::process::Process;
+use super::raw_settings::RawSettings;
+use super::settings_error::SettingsError;
 use super::source::Source;
 use super::table;
 
 /// Whose place the program takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Persona {
+pub enum CompatMode {
     /// `immuclient audit-mode`.
     #[default]
     Immuclient,
@@ -26,32 +26,32 @@ pub(super) const FLAG: &str = "as";
 /// What `--as` may be.
 #[rustfmt::skip]
 pub(super) const WORDS: &[Word] = &[
-    ("immuclient", |d| d.persona = Persona::Immuclient),
-    ("immugw", |d| d.persona = Persona::Immugw),
+    ("immuclient", |d| d.compat_mode = CompatMode::Immuclient),
+    ("immugw", |d| d.compat_mode = CompatMode::Immugw),
 ];
 
-impl Persona {
+impl CompatMode {
     /// The prefix of its variables; metrics have it too, in small letters.
     pub fn prefix(self) -> &'static str {
         match self {
-            Persona::Immuclient => "IMMUCLIENT",
-            Persona::Immugw => "IMMUGW",
+            CompatMode::Immuclient => "IMMUCLIENT",
+            CompatMode::Immugw => "IMMUGW",
         }
     }
 
     /// The user that it logs in as where none is given.
     pub(super) fn auditor(self) -> &'static str {
         match self {
-            Persona::Immuclient => "immudb",
-            Persona::Immugw => "immugwauditor",
+            CompatMode::Immuclient => "immudb",
+            CompatMode::Immugw => "immugwauditor",
         }
     }
 
     /// Its settings file.
     pub fn file_name(self) -> &'static str {
         match self {
-            Persona::Immuclient => "immuclient.toml",
-            Persona::Immugw => "immugw.toml",
+            CompatMode::Immuclient => "immuclient.toml",
+            CompatMode::Immugw => "immugw.toml",
         }
     }
 }
@@ -61,21 +61,21 @@ impl Process {
     ///
     /// # Errors
     /// `--as` or the variable names nobody.
-    pub(super) fn persona(&self) -> Result<Persona, Problem> {
-        let (mut draft, mut effective) = (Draft::default(), Effective::default());
+    pub(super) fn compat_mode(&self) -> Result<CompatMode, SettingsError> {
+        let (mut raw, mut effective) = (RawSettings::default(), Effective::default());
         let Some(setting) = table::find(FLAG) else {
-            return Ok(Persona::default());
+            return Ok(CompatMode::default());
         };
         let mut take = |text: String, source| {
             let texts = vec![text];
-            let given = Given {
+            let given = Assignment {
                 setting,
                 texts,
                 source,
             };
-            effective.take(&mut draft, &given)
+            effective.take(&mut raw, &given)
         };
-        if let Some(name) = self.persona_by_name() {
+        if let Some(name) = self.compat_mode_by_name() {
             take(name, Source::Default)?;
         }
         let name = setting.variable_of("IMMUAUDIT");
@@ -83,12 +83,12 @@ impl Process {
             take(text.to_owned(), Source::Variable(name))?;
         }
         // flags of this place alone come later, and none of them takes this one for its value
-        let line = flags::read(&self.arguments, Persona::default());
-        let of = |given: &&Given| given.setting.flag == FLAG;
+        let line = flags::read(&self.arguments, CompatMode::default());
+        let of = |given: &&Assignment| given.setting.flag == FLAG;
         if let Some(given) = line.given.iter().find(of) {
-            effective.take(&mut draft, given)?;
+            effective.take(&mut raw, given)?;
         }
-        Ok(draft.persona)
+        Ok(raw.compat_mode)
     }
 
     /// Where metrics are served: where the one whose place it takes serves them.
@@ -96,15 +96,15 @@ impl Process {
         if let Ok(Some(_)) = self.instance() {
             return Some("0".to_owned()); // the one of the service without an instance is taken
         }
-        let port = match self.persona() {
-            Ok(Persona::Immugw) => "9476",
-            Ok(Persona::Immuclient) | Err(_) => "9477",
+        let port = match self.compat_mode() {
+            Ok(CompatMode::Immugw) => "9476",
+            Ok(CompatMode::Immuclient) | Err(_) => "9477",
         };
         Some(port.to_owned())
     }
 
     /// Whose name the program is called by.
-    pub(super) fn persona_by_name(&self) -> Option<String> {
+    pub(super) fn compat_mode_by_name(&self) -> Option<String> {
         let name = if self.name == "immugw" {
             "immugw"
         } else {

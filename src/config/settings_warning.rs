@@ -3,13 +3,13 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::problem::shown;
+use super::settings_error::shown;
 use super::source::Source;
 use crate::text::shell_value;
 
 /// One thing worth saying.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Remark {
+pub enum SettingsWarning {
     /// The password that every immudb server begins with is in use.
     DefaultPassword,
     /// `ps` showed a password until it was overwritten, and a shell's history may keep it.
@@ -106,45 +106,49 @@ pub enum Remark {
     },
 }
 
-impl Remark {
+impl SettingsWarning {
     /// How loudly it is to be said.
     pub fn level(&self) -> log::Level {
         match self {
-            Remark::UnusedKey { .. } | Remark::UnusedSetting { .. } => log::Level::Debug,
-            Remark::Proxied { .. } | Remark::WorkingDirectory { .. } => log::Level::Info,
+            SettingsWarning::UnusedKey { .. } | SettingsWarning::UnusedSetting { .. } => {
+                log::Level::Debug
+            }
+            SettingsWarning::Proxied { .. } | SettingsWarning::WorkingDirectory { .. } => {
+                log::Level::Info
+            }
             _ => log::Level::Warn,
         }
     }
 }
 
-impl fmt::Display for Remark {
+impl fmt::Display for SettingsWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Remark::DefaultPassword => f.write_str(
+            SettingsWarning::DefaultPassword => f.write_str(
                 "logging in with immudb's own default password: change it on the server, and give the new one by --audit-password-file",
             ),
-            Remark::PasswordOnCommandLine { flag } => write!(
+            SettingsWarning::PasswordOnCommandLine { flag } => write!(
                 f,
                 "--{flag} on the command line is seen by others on this machine: use --{flag}-file"
             ),
-            Remark::OwnKey => f.write_str(
+            SettingsWarning::OwnKey => f.write_str(
                 "signatures are checked by the key that comes with them, which proves no identity: whoever can change a state can sign it anew; give --server-signing-pub-key",
             ),
-            Remark::PlaintextLogin { address } => write!(
+            SettingsWarning::PlaintextLogin { address } => write!(
                 f,
                 "the password goes to {} unencrypted: use --tls, --tls-ca or --mtls",
                 shown(address)
             ),
-            Remark::PlaintextNotification { host } => write!(
+            SettingsWarning::PlaintextNotification { host } => write!(
                 f,
                 "the notification's password goes to {} unencrypted: use https",
                 shown(host)
             ),
-            Remark::LoosePasswordFile { path } => loose(f, "password", path),
-            Remark::LooseUrlFile { path } => loose(f, "URL", path),
-            Remark::Proxied { url, proxy } => write!(f, "requests to {url} go through {proxy}"),
-            Remark::LooseKeyFile { path } => loose(f, "private key", path),
-            Remark::LittleMemory {
+            SettingsWarning::LoosePasswordFile { path } => loose(f, "password", path),
+            SettingsWarning::LooseUrlFile { path } => loose(f, "URL", path),
+            SettingsWarning::Proxied { url, proxy } => write!(f, "requests to {url} go through {proxy}"),
+            SettingsWarning::LooseKeyFile { path } => loose(f, "private key", path),
+            SettingsWarning::LittleMemory {
                 allowed,
                 needed,
                 size,
@@ -153,12 +157,12 @@ impl fmt::Display for Remark {
                 "the limit on memory is {allowed} MiB, and answers of --max-recv-msg-size ({size} bytes) take up to \
                  {needed} MiB: raise it, or large answers end the program (audit-mode install sets it for the service)"
             ),
-            Remark::UnknownVariable { name, nearest } => {
+            SettingsWarning::UnknownVariable { name, nearest } => {
                 write!(f, "variable {} names no setting", shown(name))?;
                 let nearest = nearest.as_deref();
                 nearest.map_or(Ok(()), |nearest| write!(f, "; the nearest is {nearest}"))
             }
-            Remark::NoEffect {
+            SettingsWarning::NoEffect {
                 flag,
                 source,
                 needs,
@@ -166,18 +170,18 @@ impl fmt::Display for Remark {
                 f,
                 "--{flag} ({source}) has no effect without {needs}: give both, or remove it"
             ),
-            Remark::Renamed { flag, source, now } => write!(
+            SettingsWarning::Renamed { flag, source, now } => write!(
                 f,
                 "--{flag} ({source}) is called --{now} now, because --servername is another setting: rename it"
             ),
-            Remark::WorkingDirectory { source } => write!(
+            SettingsWarning::WorkingDirectory { source } => write!(
                 f,
                 "{source}: dir = \".\" is wherever the program is started, which is no place for trusted states: they are kept where they are by default; --dir names another place"
             ),
-            Remark::UnusedKey { key, source } => {
+            SettingsWarning::UnusedKey { key, source } => {
                 write!(f, "{source}: an audit does not use {key}: ignored")
             }
-            Remark::UnusedSetting { flag, source } => {
+            SettingsWarning::UnusedSetting { flag, source } => {
                 write!(f, "an audit does not use --{flag} ({source}): ignored")
             }
         }

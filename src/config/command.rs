@@ -2,7 +2,7 @@
 
 /// A verb, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Name {
+pub(super) enum CommandName {
     AuditMode,
     Sweep,
     Status,
@@ -49,9 +49,9 @@ impl Purpose {
 }
 
 /// One row of the table of verbs.
-pub(super) struct Verb {
+pub(super) struct Command {
     pub purpose: Purpose,
-    pub name: Name,
+    pub name: CommandName,
     pub word: &'static str,
     /// How many words may come after it.
     pub words: usize,
@@ -60,15 +60,15 @@ pub(super) struct Verb {
     pub forms: &'static [(&'static str, &'static str)],
 }
 
-const fn verb(
+const fn command(
     purpose: Purpose,
-    name: Name,
+    name: CommandName,
     word: &'static str,
     words: usize,
     help: &'static str,
     forms: &'static [(&'static str, &'static str)],
-) -> Verb {
-    Verb {
+) -> Command {
+    Command {
         purpose,
         name,
         word,
@@ -80,105 +80,108 @@ const fn verb(
 
 /// Every verb, in the order in which help lists them: those of one purpose together.
 #[rustfmt::skip]
-pub(super) static VERBS: &[Verb] = &[
-    verb(Purpose::Run, Name::AuditMode, "audit-mode", 1, "audit at each interval until stopped; the default", &[
+pub(super) static COMMANDS: &[Command] = &[
+    command(Purpose::Run, CommandName::AuditMode, "audit-mode", 1, "audit at each interval until stopped; the default", &[
         ("", "audit in the foreground"),
         ("install [--dry-run]", "write a systemd service, and start it"),
         ("uninstall [--dry-run] [--purge]", "remove the service; states, settings and evidence stay without --purge"),
         ("start|stop|restart|status", "the same verbs of systemctl, for the service"),
     ]),
-    verb(Purpose::Run, Name::Sweep, "sweep", usize::MAX, "audit once, then read every value of the whole history", &[
+    command(Purpose::Run, CommandName::Sweep, "sweep", usize::MAX, "audit once, then read every value of the whole history", &[
         ("[DATABASE...]", "of these databases (default: all)"),
     ]),
-    verb(Purpose::Inspect, Name::Status, "status", 0, "print trusted states, their age and the last verdicts", &[
+    command(Purpose::Inspect, CommandName::Status, "status", 0, "print trusted states, their age and the last verdicts", &[
         ("[--all]", "from the files; no server is asked"),
     ]),
-    verb(Purpose::Inspect, Name::Health, "health", 0, "whether the auditor makes progress, for containers", &[]),
-    verb(Purpose::Inspect, Name::Locate, "locate", 1, "find where history was rewritten, and what changed", &[
+    command(Purpose::Inspect, CommandName::Health, "health", 0, "whether the auditor makes progress, for containers", &[]),
+    command(Purpose::Inspect, CommandName::Locate, "locate", 1, "find where history was rewritten, and what changed", &[
         ("DATABASE", "compare the server with the accepted states"),
         ("DATABASE --against HOST[:PORT] [--show-values]", "compare it with a second server, such as a replica or a restored backup"),
         ("DATABASE --against FILE", "compare it with the mirror file of another auditor"),
     ]),
-    verb(Purpose::Inspect, Name::Evidence, "evidence", 2, "list, show or verify the evidence of findings", &[
+    command(Purpose::Inspect, CommandName::Evidence, "evidence", 2, "list, show or verify the evidence of findings", &[
         ("list", "the files of this server"),
         ("show FILE", "what was trusted, what was answered, and why it was refused"),
         ("verify FILE", "check the finding again, offline; exit code 2: it shows tampering, 1: it does not"),
     ]),
-    verb(Purpose::Inspect, Name::Compare, "compare", 1, "compare trusted states with another auditor's", &[
+    command(Purpose::Inspect, CommandName::Compare, "compare", 1, "compare trusted states with another auditor's", &[
         ("FILE", "what roots export printed there"),
         ("URL", "its monitoring port"),
         ("FILE --peer-key KEY...", "what checkpoint export printed there, signed by this key"),
     ]),
-    verb(Purpose::Inspect, Name::Config, "config", 0, "print the effective settings and their sources", &[
+    command(Purpose::Inspect, CommandName::Config, "config", 0, "print the effective settings and their sources", &[
         ("[--check]", "with --check only what is wrong; no server is asked"),
     ]),
-    verb(Purpose::Act, Name::Alarm, "alarm", usize::MAX, "list, show, close or adopt alarms", &[
+    command(Purpose::Act, CommandName::Alarm, "alarm", usize::MAX, "list, show, close or adopt alarms", &[
         ("list [DATABASE] [--all]", "open alarms, with --all closed ones too"),
         ("show ID", "the finding, and what each decision would do"),
         ("close ID...", "close alarms; the trusted state stays"),
         ("close --database DATABASE", "close every open alarm of a database"),
         ("adopt ID [--yes]", "close an alarm, and trust the state in its evidence instead"),
     ]),
-    verb(Purpose::Act, Name::Acknowledge, "acknowledge", 1, "mark what is absent, unsigned or disputed as explained", &[
+    command(Purpose::Act, CommandName::Acknowledge, "acknowledge", 1, "mark what is absent, unsigned or disputed as explained", &[
         ("DATABASE [--absent-values-to TX] [--unsigned] [--disagreement]", "no trusted state and no alarm changes"),
     ]),
-    verb(Purpose::Act, Name::Roots, "roots", 2, "list, export, import or forget trusted states", &[
+    command(Purpose::Act, CommandName::Roots, "roots", 2, "list, export, import or forget trusted states", &[
         ("list", "the trusted state of each database"),
         ("export", "the same as TOML, for compare on another host"),
         ("import DIR-OR-FILE [--alarm]", "take over the states of immuclient or immugw, or an export"),
         ("forget DATABASE", "forget a trusted state: the next check trusts the first state that it sees"),
     ]),
-    verb(Purpose::Act, Name::Checkpoint, "checkpoint", 2, "export, show or verify signed states, offline", &[
+    command(Purpose::Act, CommandName::Checkpoint, "checkpoint", 2, "export, show or verify signed states, offline", &[
         ("export", "a checkpoint of each trusted state, signed by --audit-signing-key"),
         ("show FILE", "what checkpoints say, without verifying them"),
         ("verify FILE --key KEY... [--require COUNT]", "whether these keys signed them"),
     ]),
-    verb(Purpose::Act, Name::Key, "key", 2, "make a key that signs checkpoints, or show its public half", &[
+    command(Purpose::Act, CommandName::Key, "key", 2, "make a key that signs checkpoints, or show its public half", &[
         ("new --name NAME FILE", "write a new private key; an existing file is never overwritten"),
         ("show FILE", "print the public key, for --audit-peer and --key"),
     ]),
-    verb(Purpose::Tools, Name::Drill, "drill", 0, "show that an honest ledger passes and lies are caught", &[
+    command(Purpose::Tools, CommandName::Drill, "drill", 0, "show that an honest ledger passes and lies are caught", &[
         ("[--lie NAME]", "tell each lie, or this one, to an auditor"),
         ("--list", "list the lies"),
         ("--serve [--port PORT] [--databases COUNT] [--views COUNT] [--grow DURATION] [--lie NAME]", "run the embedded ledger, to try an auditor with"),
     ]),
-    verb(Purpose::Tools, Name::Notify, "notify", 0, "send a test notification and a heartbeat", &[
+    command(Purpose::Tools, CommandName::Notify, "notify", 0, "send a test notification and a heartbeat", &[
         ("--test", "to every receiver, and report whether it arrived"),
     ]),
-    verb(Purpose::Tools, Name::Help, "help", 1, "print help; help COMMAND explains a command", &[
+    command(Purpose::Tools, CommandName::Help, "help", 1, "print help; help COMMAND explains a command", &[
         ("[COMMAND] [--all]", "with --all every option"),
     ]),
-    verb(Purpose::Tools, Name::Version, "version", 0, "print the version", &[]),
-    verb(Purpose::Tools, Name::Man, "man", 0, "print the manual page: immuaudit man | man -l -", &[]),
-    verb(Purpose::Tools, Name::Completions, "completions", 1, "print completions for a shell", &[
+    command(Purpose::Tools, CommandName::Version, "version", 0, "print the version", &[]),
+    command(Purpose::Tools, CommandName::Man, "man", 0, "print the manual page: immuaudit man | man -l -", &[]),
+    command(Purpose::Tools, CommandName::Completions, "completions", 1, "print completions for a shell", &[
         ("bash|zsh|fish", "to be sourced"),
     ]),
 ];
 
-impl Name {
+impl CommandName {
     /// This verb's row.
-    pub fn row(self) -> Option<&'static Verb> {
-        VERBS.iter().find(|verb| verb.name == self)
+    pub fn row(self) -> Option<&'static Command> {
+        COMMANDS.iter().find(|command| command.name == self)
     }
 
     /// The word that it is asked for by.
     pub fn word(self) -> &'static str {
-        self.row().map_or("", |verb| verb.word)
+        self.row().map_or("", |command| command.word)
     }
 }
 
 /// The verb of this word.
-pub(super) fn find(word: &str) -> Option<&'static Verb> {
-    VERBS.iter().find(|verb| verb.word == word)
+pub(super) fn find(word: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.word == word)
 }
 
 /// Verbs of earlier versions, each with what does its work now: messages, evidence and cron lines of those times name them.
-static FORMER: &[(&str, &str)] = &[(
+static FORMER_COMMANDS: &[(&str, &str)] = &[(
     "accept",
     "immuaudit alarm close ID, which keeps the trusted state, or immuaudit alarm adopt ID, which trusts the evidence's state",
 )];
 
 /// Returns a verb of an earlier version of this word, and what does its work now.
 pub(super) fn former(word: &str) -> Option<(&'static str, &'static str)> {
-    FORMER.iter().find(|(former, _)| *former == word).copied()
+    FORMER_COMMANDS
+        .iter()
+        .find(|(former, _)| *former == word)
+        .copied()
 }

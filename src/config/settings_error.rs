@@ -10,12 +10,12 @@ pub const EXIT_CODE: u8 = 3;
 
 /// Settings that nothing can be started with: everything that is wrong with them, one at least.
 #[derive(Debug)]
-pub struct Wrong(pub Vec<Problem>);
+pub struct SettingsErrors(pub Vec<SettingsError>);
 
-impl std::error::Error for Wrong {}
+impl std::error::Error for SettingsErrors {}
 
 /// One problem a line.
-impl fmt::Display for Wrong {
+impl fmt::Display for SettingsErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, problem) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "\n" };
@@ -25,15 +25,15 @@ impl fmt::Display for Wrong {
     }
 }
 
-impl From<Problem> for Wrong {
-    fn from(problem: Problem) -> Wrong {
-        Wrong(vec![problem])
+impl From<SettingsError> for SettingsErrors {
+    fn from(problem: SettingsError) -> SettingsErrors {
+        SettingsErrors(vec![problem])
     }
 }
 
 /// One thing that is wrong with the settings.
 #[derive(Debug)]
-pub enum Problem {
+pub enum SettingsError {
     /// A flag that does not exist, with its dashes.
     UnknownFlag {
         /// As given.
@@ -42,25 +42,25 @@ pub enum Problem {
         nearest: Option<&'static str>,
     },
     /// A verb that does not exist.
-    UnknownVerb {
+    UnknownCommand {
         /// As given.
-        verb: String,
+        command: String,
         /// The real one that is most like it.
         nearest: Option<&'static str>,
     },
     /// A verb of an earlier version.
-    FormerVerb {
+    FormerCommand {
         /// As it was.
-        verb: &'static str,
+        command: &'static str,
         /// What does its work now.
         now: &'static str,
     },
     /// A flag of another verb.
-    FlagOfVerb {
+    FlagOfCommand {
         /// Without dashes.
         flag: &'static str,
         /// The verb that it belongs to.
-        verb: &'static str,
+        command: &'static str,
     },
     /// A flag that has no effect without another.
     FlagNeeds {
@@ -88,7 +88,7 @@ pub enum Problem {
     /// A word behind a verb that is none of those that it takes.
     BadWord {
         /// The verb.
-        verb: &'static str,
+        command: &'static str,
         /// What a right one looks like.
         wanted: String,
     },
@@ -102,7 +102,7 @@ pub enum Problem {
     /// A word that the verb has no use for.
     UnexpectedWord {
         /// The verb.
-        verb: &'static str,
+        command: &'static str,
         /// As given.
         word: String,
     },
@@ -213,76 +213,76 @@ impl fmt::Display for At<'_> {
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Problem::UnknownFlag { flag, nearest } => {
+            SettingsError::UnknownFlag { flag, nearest } => {
                 write!(f, "unknown option {}", shown(flag))?;
                 hint(f, "--", *nearest)?;
                 f.write_str("; --help --all lists every option")
             }
-            Problem::OfImmugw { flag, source } => write!(
+            SettingsError::OfImmugw { flag, source } => write!(
                 f,
                 "{}: a setting of immugw: give --as immugw too, or remove it",
                 At(flag, source)
             ),
-            Problem::NotAuditing => f.write_str(
+            SettingsError::NotAuditing => f.write_str(
                 "with --as immugw the audit is off by default: give --audit (IMMUGW_AUDIT=true, or audit = true in immugw.toml)",
             ),
-            Problem::UnknownVerb { verb, nearest } => {
-                write!(f, "unknown command {}", shown(verb))?;
+            SettingsError::UnknownCommand { command, nearest } => {
+                write!(f, "unknown command {}", shown(command))?;
                 hint(f, "", *nearest)?;
                 f.write_str("; --help lists the commands")
             }
-            Problem::FormerVerb { verb, now } => {
-                write!(f, "the command {verb} no longer exists: use {now}")
+            SettingsError::FormerCommand { command, now } => {
+                write!(f, "the command {command} no longer exists: use {now}")
             }
-            Problem::FlagOfVerb { flag, verb } => {
-                write!(f, "--{flag} is an option of \"immuaudit {verb}\": remove it")
+            SettingsError::FlagOfCommand { flag, command } => {
+                write!(f, "--{flag} is an option of \"immuaudit {command}\": remove it")
             }
-            Problem::FlagNeeds { flag, needs } => {
+            SettingsError::FlagNeeds { flag, needs } => {
                 write!(f, "--{flag} has no effect without --{needs}: give both or neither")
             }
-            Problem::FlagNeedsWord { flag, needs } => {
+            SettingsError::FlagNeedsWord { flag, needs } => {
                 write!(f, "--{flag} applies only to audit-mode {needs}: remove it")
             }
-            Problem::FlagsExclude { flag, other, remedy } => {
+            SettingsError::FlagsExclude { flag, other, remedy } => {
                 write!(f, "--{flag} and --{other} exclude each other: {remedy}")
             }
-            Problem::NoValue { flag, argument } => {
+            SettingsError::NoValue { flag, argument } => {
                 write!(f, "--{flag} has no value: write --{flag} {argument}")
             }
-            Problem::UnexpectedWord { verb, word } => {
-                write!(f, "\"{verb}\" does not take {}: remove it", shown(word))
+            SettingsError::UnexpectedWord { command, word } => {
+                write!(f, "\"{command}\" does not take {}: remove it", shown(word))
             }
-            Problem::BadWord { verb, wanted } => write!(f, "{verb}: expected {wanted}"),
-            Problem::Incomplete { usage } => write!(f, "incomplete command: expected {usage}"),
-            Problem::NotText { what } => write!(f, "{what} is not UTF-8: write it so"),
-            Problem::UnknownKey { key, source, nearest } => {
+            SettingsError::BadWord { command, wanted } => write!(f, "{command}: expected {wanted}"),
+            SettingsError::Incomplete { usage } => write!(f, "incomplete command: expected {usage}"),
+            SettingsError::NotText { what } => write!(f, "{what} is not UTF-8: write it so"),
+            SettingsError::UnknownKey { key, source, nearest } => {
                 write!(f, "{source}: unknown key {}", shown(key))?;
                 hint(f, "", *nearest)
             }
-            Problem::BadValue { flag, source, value, wanted } => {
+            SettingsError::BadValue { flag, source, value, wanted } => {
                 write!(f, "{}: ", At(flag, source))?;
                 match value {
                     Some(value) => write!(f, "{} is not valid; expected {wanted}", shown(value)),
                     None => write!(f, "not valid; expected {wanted}"),
                 }
             }
-            Problem::BadType { flag, source, found, wanted } => {
+            SettingsError::BadType { flag, source, found, wanted } => {
                 write!(f, "{}: found {found}; expected {wanted}", At(flag, source))
             }
-            Problem::BadTable { table, source, fault } => write!(f, "{source}: [[{table}]]: {fault}"),
-            Problem::BadToml { source, fault } => write!(f, "{source}: not TOML: {fault}"),
-            Problem::BadFile { flag, source, path, fault } => {
+            SettingsError::BadTable { table, source, fault } => write!(f, "{source}: [[{table}]]: {fault}"),
+            SettingsError::BadToml { source, fault } => write!(f, "{source}: not TOML: {fault}"),
+            SettingsError::BadFile { flag, source, path, fault } => {
                 let path = shown(&path.to_string_lossy());
                 write!(f, "{}: {path}: {fault}", At(flag, source))
             }
-            Problem::UnreadableSettings { path, fault } => {
+            SettingsError::UnreadableSettings { path, fault } => {
                 write!(f, "settings file {}: {fault}; or name another by --config", path.display())
             }
-            Problem::NoFile { flag, by } => write!(f, "--{by} needs a file: name it by --{flag}"),
-            Problem::NoDirectory => f.write_str(
+            SettingsError::NoFile { flag, by } => write!(f, "--{by} needs a file: name it by --{flag}"),
+            SettingsError::NoDirectory => f.write_str(
                 "no place to keep trusted states in ($STATE_DIRECTORY, $XDG_STATE_HOME and $HOME are not set): name one by --dir",
             ),
         }

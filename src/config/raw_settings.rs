@@ -5,20 +5,20 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
+use super::compat_mode::CompatMode;
 use super::instance::Instance;
 use super::peer_table::PeerTable;
-use super::persona::Persona;
 use super::proxy::{Chosen, Environment};
 use super::receiver_table::ReceiverTable;
 use super::secret::Secret;
-use super::settings::{Auth, LogFormat, Pin, When};
+use super::settings::{Auth, LogFormat, NotifyOn, Pin};
 use super::source::Source;
 use super::url::Url;
 use crate::checkpoint::VerifierKey;
 
 /// Every setting's slot. An empty text or list is one that is not given.
 #[derive(Default)]
-pub(super) struct Draft {
+pub(super) struct RawSettings {
     pub address: String,
     pub port: u64,
     pub server_label: String,
@@ -28,10 +28,10 @@ pub(super) struct Draft {
     pub password: Option<Password>,
     pub mtls: bool,
     pub tls: bool,
-    pub tls_ca: Option<GivenPath>,
-    pub certificate: Option<GivenPath>,
-    pub pkey: Option<GivenPath>,
-    pub clientcas: Option<GivenPath>,
+    pub tls_ca: Option<SourcedPath>,
+    pub certificate: Option<SourcedPath>,
+    pub pkey: Option<SourcedPath>,
+    pub clientcas: Option<SourcedPath>,
     pub servername: Option<String>,
     pub call_timeout: Duration,
     pub max_recv_msg_size: u64,
@@ -39,9 +39,9 @@ pub(super) struct Draft {
     pub databases: Vec<String>,
     pub interval: Duration,
     pub once: bool,
-    pub signing_keys: Option<GivenPath>,
+    pub signing_keys: Option<SourcedPath>,
     pub signatures: Option<OwnSignatures>,
-    pub persona: Persona,
+    pub compat_mode: CompatMode,
     pub audit: bool,
     pub pins: Vec<Pin>,
     pub require_trusted: bool,
@@ -53,9 +53,9 @@ pub(super) struct Draft {
     pub mirror: bool,
     pub mirror_max: u64,
 
-    pub directory: Option<GivenPath>,
-    pub roots: Option<GivenPath>,
-    pub config: Option<GivenPath>,
+    pub directory: Option<SourcedPath>,
+    pub roots: Option<SourcedPath>,
+    pub config: Option<SourcedPath>,
     pub instance: Option<Instance>,
 
     pub json: bool,
@@ -71,17 +71,17 @@ pub(super) struct Draft {
     pub notification_password: Option<Password>,
     pub notification_auth: Option<Auth>,
     pub notification_secret: Option<Password>,
-    pub notification_ca: Option<GivenPath>,
-    pub notify: Option<When>,
-    pub exec: Option<GivenPath>,
+    pub notification_ca: Option<SourcedPath>,
+    pub notify: Option<NotifyOn>,
+    pub exec: Option<SourcedPath>,
     pub heartbeat_url: Urls,
-    pub heartbeat_ca: Option<GivenPath>,
+    pub heartbeat_ca: Option<SourcedPath>,
     pub proxy: Option<Chosen>,
     /// The environment's proxies.
     pub environment: Environment,
     /// The receivers of the settings files' tables.
     pub receivers: Vec<ReceiverTable>,
-    pub other_ca: Option<GivenPath>,
+    pub other_ca: Option<SourcedPath>,
     /// The file of the key that checkpoints are signed with.
     pub signing_key: Option<Password>,
     /// The auditors of `--audit-peer`, one for each of their keys, and how many must confirm.
@@ -121,7 +121,7 @@ pub(super) struct Draft {
     pub show_values: bool,
 }
 
-impl Draft {
+impl RawSettings {
     /// A flag that has no effect without `install` or `uninstall`.
     pub fn service_flag(&self) -> Option<&'static str> {
         let given = [("dry-run", self.dry_run), ("purge", self.purge)];
@@ -139,7 +139,7 @@ pub(super) enum OwnSignatures {
 
 /// A path, and whose it is, so that what is wrong with the file can be told in full.
 #[derive(Clone, Debug)]
-pub(super) struct GivenPath {
+pub(super) struct SourcedPath {
     pub path: PathBuf,
     pub flag: &'static str,
     pub source: Source,
@@ -149,7 +149,7 @@ pub(super) struct GivenPath {
 #[derive(Clone)]
 pub(super) enum Urls {
     Texts(Vec<Url>),
-    File(GivenPath),
+    File(SourcedPath),
 }
 
 impl Urls {
@@ -172,5 +172,5 @@ impl Default for Urls {
 #[derive(Clone)]
 pub(super) enum Password {
     Text(Secret),
-    File(GivenPath),
+    File(SourcedPath),
 }
