@@ -124,7 +124,7 @@ fn auditor(real: &Real, trust: &Path, new: NewValues) -> Auditor {
         max_answer: 4 << 20,
     };
     let login = Login {
-        user: "immudb".into(),
+        username: "immudb".into(),
         password: Secret::new("immudb".into()),
     };
     let location = Location {

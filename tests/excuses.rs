@@ -3,8 +3,9 @@
 
 mod support;
 
-use immuaudit::audit::{Cycle, Exit, Impossible, Pin, Policy, Reason, Verdict};
+use immuaudit::audit::{Cycle, Exit, Impossible, Policy, Reason, Verdict};
 use immuaudit::config::DatabaseFilter;
+use immuaudit::config::Pin;
 use immuaudit::drill::{Embedded, Lag, Ledger, Lie, NewEntry, Options, dual_proof_message};
 use immuaudit::ledger::{DualProof, Term};
 use immuaudit::text::Shown;

@@ -4,7 +4,8 @@ mod support;
 
 use std::time::Duration;
 
-use immuaudit::audit::{Auditor, Cycle, Outcome, Pin, Policy, Reason, Trouble, Verdict, Went};
+use immuaudit::audit::{Auditor, Cycle, Outcome, Policy, Reason, Trouble, Verdict, Went};
+use immuaudit::config::Pin;
 use immuaudit::config::{DatabaseFilter, FirstUse, Values};
 use immuaudit::drill::{Embedded, Lie, Options, Telling};
 use immuaudit::trust::LocalFailure;

@@ -8,9 +8,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use immuaudit::audit::{
-    Auditor, Bearing, Exit, Outcome, Overdue, Pin, Rechecked, Standing, WordCompared, recheck,
+    Auditor, Bearing, Exit, Outcome, Overdue, Rechecked, Standing, WordCompared, recheck,
 };
 use immuaudit::checkpoint::print_list;
+use immuaudit::config::Pin;
 use immuaudit::config::Signatures;
 use immuaudit::drill::{Delivery, Emulated, Options, Sent, SigningKey};
 use immuaudit::ledger::{PublicKey, State, StateShape};

@@ -66,7 +66,7 @@ impl Scene {
             ends: Rc::clone(&ends),
         });
         let login = Login {
-            user: "immudb".into(),
+            username: "immudb".into(),
             password: Secret::new("immudb".into()),
         };
         let server = Server::over(transport, login, TIMEOUT, simulation.stop.clone());

@@ -49,7 +49,7 @@ pub use locate::{Listed, Located, Lost, ServerView};
 pub use mirror::Unmirrored;
 pub use outcome::{Outcome, Overdue, Warning};
 pub use peers::{PeerReport, Standing, WordCompared};
-pub use policy::{Pin, Policy};
+pub use policy::Policy;
 pub use recheck::{Bearing, NotShown, Rechecked, recheck};
 pub use strangers::{REPORTED_STRANGERS, Strangers};
 pub use values::{

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{DatabaseFilter, FirstUse, Signatures, Values};
-use crate::ledger::State;
+use crate::config::{DatabaseFilter, FirstUse, Pin, Signatures, Values};
 
 /// What the operator asked for.
 #[derive(Clone, Debug)]
@@ -46,13 +45,4 @@ impl Policy {
             values: Values::NONE,
         }
     }
-}
-
-/// A state that the operator knows of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pin {
-    /// The database.
-    pub database: String,
-    /// Its state at some time.
-    pub state: State,
 }

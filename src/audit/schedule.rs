@@ -295,7 +295,7 @@ mod tests {
     fn auditor(embedded: &Embedded, dir: PathBuf) -> Auditor {
         let endpoint = Endpoint::on_loopback(embedded.port());
         let login = Login {
-            user: "immudb".into(),
+            username: "immudb".into(),
             password: Secret::new("immudb".into()),
         };
         let server = Server::new(endpoint, login, Duration::from_secs(10), Stop::new());

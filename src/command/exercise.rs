@@ -113,7 +113,7 @@ struct Bench {
 impl Bench {
     fn new(options: Options, audited: Audited, timeout: Duration) -> Result<Bench, String> {
         let login = Login {
-            user: options.user.clone(),
+            username: options.user.clone(),
             password: Secret::new(options.password.clone()),
         };
         let embedded = Embedded::start(options.with_databases(&[OTHER]))

@@ -171,7 +171,7 @@ impl Side {
     fn new(server: &Embedded, user: &str, name: &str, other: &str) -> Result<Side, String> {
         let folder = Folder::new()?;
         let login = Login {
-            user: user.into(),
+            username: user.into(),
             password: Secret::new("immudb".to_owned()),
         };
         let policy = Policy {

@@ -8,13 +8,13 @@ use std::path::Path;
 
 use log::Level;
 
-use crate::audit::{Auditor, BadStates, Pin, Policy};
+use crate::audit::{Auditor, BadStates, Policy};
 use crate::clock::{self, Clock};
 use crate::config::{Effective, PeerSettings, Roots, RunMode, Settings, SettingsError, Transport};
 use crate::monitor::CannotListen;
 use crate::peer::{Fetcher, Hearing, Witness};
 use crate::report::{Event, log_warning};
-use crate::server::{ClientCertificate, Endpoint, Login, NoSystemRoots, Security, Server, Tls};
+use crate::server::{ClientCertificate, Endpoint, NoSystemRoots, Security, Server, Tls};
 use crate::service::{Account, USER, default_state, states_of, user_of};
 use crate::stop::Stop;
 use crate::sys;
@@ -241,10 +241,7 @@ pub fn server(settings: &Settings, stop: Stop) -> Result<Server, NoSystemRoots> 
         security: tls(&server.transport).map_or(Security::Plaintext, Security::Tls),
         max_answer: server.max_recv_msg_size,
     };
-    let login = Login {
-        user: server.login.username.clone(),
-        password: server.login.password.clone(),
-    };
+    let login = server.login.clone();
     let name = server.name.clone();
     let mut built = Server::new(endpoint, login, server.call_timeout, stop)?
         .on_warning(move |warning| Event::new(Level::Warn, warning).text("server", &name).log());
@@ -330,14 +327,7 @@ pub fn policy(settings: &Settings) -> Policy {
     Policy {
         databases: audit.databases.clone(),
         signatures: audit.signatures.clone(),
-        pins: audit
-            .pins
-            .iter()
-            .map(|pin| Pin {
-                database: pin.database.clone(),
-                state: pin.state,
-            })
-            .collect(),
+        pins: audit.pins.clone(),
         first_use: audit.first_use,
         interval: audit.interval,
         expect_growth: audit.expect_growth,

@@ -138,7 +138,7 @@ impl Server {
     fn make_login(&mut self) -> Result<(), Failure> {
         self.read_password();
         let login = &self.session.login;
-        let request = wire::login(&login.user, login.password.expose());
+        let request = wire::login(&login.username, login.password.expose());
         let answer = self.send(method::LOGIN, &request, &Credential::None);
         let mode = match answer {
             Ok(answer) => answer
@@ -178,7 +178,7 @@ impl Server {
         self.session.may_renew_login(self.clock.instant())?;
         self.read_password();
         let login = &self.session.login;
-        let request = wire::open_session(&login.user, login.password.expose(), database);
+        let request = wire::open_session(&login.username, login.password.expose(), database);
         let answer = self.send(method::OPEN_SESSION, &request, &Credential::None);
         if let Err(failure) = &answer {
             if matches!(failure.kind, Kind::BadLogin | Kind::RateLimited) {

@@ -25,6 +25,7 @@ mod transport;
 
 use std::time::{Duration, Instant};
 
+pub use crate::config::Login;
 pub use calls::{Calls, Counted};
 pub use channel::{NoSystemRoots, system_roots};
 pub use endpoint::{ClientCertificate, Endpoint, Security, Tls};
@@ -32,7 +33,6 @@ pub use failure::Failure;
 pub use kind::Kind;
 pub use prefetch::Peeked;
 pub use rest::LONG_PAUSE;
-pub use session::Login;
 pub use transcript::{Exchange, MAX_REPLY, MAX_TRANSCRIPT, Shortened, Transcript};
 pub use transport::{Answer, Call, Connection, Credential, PendingCall, Transport, Waited};
 

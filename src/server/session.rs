@@ -8,16 +8,7 @@ use super::denied::Denied;
 use super::failure::Failure;
 use super::kind::Kind;
 use super::transport::Credential;
-use crate::config::Secret;
-
-/// User and password.
-#[derive(Clone, Debug)]
-pub struct Login {
-    /// The user's name.
-    pub user: String,
-    /// The user's password.
-    pub password: Secret,
-}
+use crate::config::{Login, Secret};
 
 /// How this server lets callers in.
 pub(super) enum Mode {
@@ -183,7 +174,7 @@ mod tests {
 
     fn session() -> Session {
         Session::new(Login {
-            user: "immudb".into(),
+            username: "immudb".into(),
             password: Secret::new("immudb".into()),
         })
     }

@@ -250,7 +250,7 @@ impl<'w> Run<'w> {
             scene.deliver(sent)
         };
         let login = Login {
-            user: "immudb".into(),
+            username: "immudb".into(),
             password: Secret::new("immudb".into()),
         };
         let scene = self.scene.borrow();

@@ -329,7 +329,7 @@ fn location(place: &Place) -> Location {
 
 fn server(embedded: &Embedded, clock: &Clock) -> Server {
     let login = Login {
-        user: SECOND_USER.into(),
+        username: SECOND_USER.into(),
         password: Secret::new("immudb".into()),
     };
     let network = |_: &Sent<'_>| Delivery::After(DELAY);

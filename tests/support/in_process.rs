@@ -14,7 +14,7 @@ use immuaudit::trust::{LocalFailure, Location, Store};
 /// A server that is logged in to as the embedded ledger wants it.
 pub fn server(endpoint: Endpoint, timeout: Duration, stop: &Stop) -> Server {
     let login = Login {
-        user: "immudb".into(),
+        username: "immudb".into(),
         password: Secret::new("immudb".into()),
     };
     Server::new(endpoint, login, timeout, stop.clone()).expect("no TLS")

@@ -47,7 +47,7 @@ impl Simulation {
     /// The ledger behind a network, as the auditor calls it.
     pub fn server(&self, network: impl FnMut(&Sent<'_>) -> Delivery + 'static) -> Server {
         let login = Login {
-            user: "immudb".into(),
+            username: "immudb".into(),
             password: Secret::new("immudb".into()),
         };
         let transport = Box::new(self.embedded.in_process(network));

@@ -6,8 +6,8 @@ use crate::audit::auditor::Auditor;
 use crate::audit::check::proof::{self, Proof};
 use crate::audit::check::state::Finding;
 use crate::audit::conclude::Conclusion;
-use crate::audit::policy::Pin;
 use crate::audit::verdict::{Reason, Verdict};
+use crate::config::Pin;
 use crate::ledger::State;
 use crate::trust::{How, Tampering, Trusted};
 

@@ -236,7 +236,7 @@ mod tests {
         embedded.lie(Lie::WithheldAdvance);
         let endpoint = Endpoint::on_loopback(embedded.port());
         let login = Login {
-            user: "immudb".into(),
+            username: "immudb".into(),
             password: Secret::new("immudb".into()),
         };
         let timeout = Duration::from_secs(10);
