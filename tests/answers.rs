@@ -45,7 +45,7 @@ fn asked_ahead(auth: bool) -> (Embedded, Server) {
     embedded.grow(DB, 1);
     let mut server = server_on(embedded.port());
     server.state(DB).expect("a state");
-    server.begin_states([DB].into_iter(), soon());
+    server.prefetch_states([DB].into_iter(), soon());
     assert_eq!(peeked(&mut server), embedded.state(DB));
     (embedded, server)
 }
@@ -78,19 +78,19 @@ fn an_answer_asked_for_in_an_earlier_cycle_is_not_taken() {
 fn what_a_cycle_begins_with_is_kept_until_states_of_others_are_begun() {
     let (embedded, mut server) = asked_ahead(true);
     server.begin_cycle();
-    server.begin_list();
-    server.begin_state(DB);
+    server.prefetch_list();
+    server.prefetch_state(DB);
     let before = embedded.state(DB);
     assert_eq!(peeked(&mut server), before);
     embedded.grow(DB, 1);
-    server.begin_states([DB].into_iter(), soon());
+    server.prefetch_states([DB].into_iter(), soon());
     assert_eq!(server.state(DB).ok().map(|taken| taken.state), before);
 
-    server.begin_list();
-    server.begin_state(DB);
+    server.prefetch_list();
+    server.prefetch_state(DB);
     assert_eq!(peeked(&mut server), embedded.state(DB));
     embedded.grow(DB, 1);
-    server.begin_states(["another"].into_iter(), soon());
+    server.prefetch_states(["another"].into_iter(), soon());
     tells_of_now(&embedded, &mut server);
 }
 
@@ -128,7 +128,7 @@ fn an_answer_asked_for_before_the_token_was_renewed_is_not_taken() {
     });
     let mut server = server_on(proxy.port);
     server.state(DB).expect("a state");
-    server.begin_verifiable_tx(DB, 3, 1, Entries::Excluded);
+    server.prefetch_verifiable_tx(DB, 3, 1, Entries::Excluded);
     while proofs.load(Ordering::SeqCst) == 0 {
         thread::sleep(Duration::from_millis(5));
     }

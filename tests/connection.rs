@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use immuaudit::audit::{Auditor, Policy};
 use immuaudit::drill::{Embedded, Lie, Options};
-use immuaudit::server::{Endpoint, Kind, Server};
+use immuaudit::server::{Endpoint, Server, ServerErrorKind};
 use immuaudit::stop::Stop;
 use immuaudit::wire::method;
 use support::in_process;
@@ -207,7 +207,7 @@ fn a_server_that_is_away_is_tried_again_once_and_not_for_each_of_its_databases()
     relay.plan(Plan::Close(usize::MAX));
     for number in 0..50 {
         let failure = server.state(&format!("db{number}")).expect_err("away");
-        assert_eq!(failure.kind, Kind::Unreachable, "{failure}");
+        assert_eq!(failure.kind, ServerErrorKind::Unreachable, "{failure}");
     }
     assert_eq!(relay.connections(), 50 + 2);
     server.begin_cycle();
@@ -228,7 +228,7 @@ fn a_program_that_is_asked_to_end_does_not_wait_to_connect_again() {
         }
         stop.request();
         let failure = asked.join().expect("no panic").expect_err("stopped");
-        assert_eq!(failure.kind, Kind::Stopped);
+        assert_eq!(failure.kind, ServerErrorKind::Stopped);
     });
     assert!(relay.connections() < 3, "{}", relay.connections());
 }
@@ -240,7 +240,10 @@ fn a_call_past_its_deadline_is_not_made_again() {
     let endpoint = Endpoint::on_loopback(embedded.port());
     let mut server = in_process::server(endpoint, Duration::from_millis(300), &Stop::new());
     let failure = server.state("defaultdb").expect_err("no answer");
-    assert!(matches!(failure.kind, Kind::Deadline(_)), "{failure}");
+    assert!(
+        matches!(failure.kind, ServerErrorKind::Deadline(_)),
+        "{failure}"
+    );
     assert_eq!(embedded.calls()[method::CURRENT_STATE], 1);
 }
 
@@ -252,7 +255,7 @@ fn a_call_that_a_stop_keeps_from_being_made_is_named_without_its_path() {
     let endpoint = Endpoint::on_loopback(embedded.port());
     let mut server = in_process::server(endpoint, Duration::from_secs(1), &stop);
     let failure = server.state("defaultdb").expect_err("stopped");
-    assert_eq!(failure.kind, Kind::Stopped);
+    assert_eq!(failure.kind, ServerErrorKind::Stopped);
     assert!(!failure.to_string().contains('/'), "{failure}");
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use immuaudit::audit::{Auditor, Cycle, Exit, Outcome, Policy, ServerView, Verdict, Went};
 use immuaudit::config::Values;
 use immuaudit::drill::{Access, Embedded, Emulated, Lie, Lifetime, Options, Telling};
-use immuaudit::server::{Kind, Peeked};
+use immuaudit::server::{Peeked, ServerErrorKind};
 use immuaudit::wire::method;
 use support::in_process;
 use support::ledgers::{calls, ledger_with};
@@ -134,7 +134,7 @@ fn databases_opened_concurrently_with_a_token_that_ended_are_opened_again_with_o
     embedded.expire_tokens();
     embedded.reset_calls();
     let until = Instant::now() + Duration::from_secs(10);
-    server.begin_states(NAMES.into_iter(), until);
+    server.prefetch_states(NAMES.into_iter(), until);
     assert_eq!(calls(&embedded, method::LOGIN), 1);
     assert_eq!(calls(&embedded, method::USE_DATABASE), 6);
     for name in NAMES {
@@ -196,7 +196,7 @@ fn within_one_pause_a_credential_is_renewed_once_and_then_refused() {
     embedded.expire_tokens();
     embedded.reset_calls();
     let failure = server.state(DB).expect_err("renewed just before");
-    assert_eq!(failure.kind, Kind::NotLoggedIn);
+    assert_eq!(failure.kind, ServerErrorKind::NotLoggedIn);
     assert_eq!(embedded.calls().values().sum::<u64>(), 1);
     server.begin_cycle();
     server.state(DB).expect("a state in the next cycle");

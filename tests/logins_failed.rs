@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use immuaudit::audit::{Auditor, Cycle, Exit, Policy, Verdict};
 use immuaudit::config::DatabaseFilter;
 use immuaudit::drill::{Access, Embedded, Emulated, Lie, Options, Telling};
-use immuaudit::server::Kind;
+use immuaudit::server::ServerErrorKind;
 use immuaudit::wire::{Entries, method};
 use support::in_process::{self, server_on};
 use support::ledgers::{calls, ledger_with};
@@ -166,7 +166,7 @@ fn databases_are_verified_by_their_tokens_if_the_list_needs_a_login_that_fails()
             embedded.reset_calls();
             let cycle = auditor.cycle(|_| {});
             let no_list = cycle.no_list.as_ref().map(|failure| &failure.kind);
-            assert_eq!(no_list, Some(&Kind::BadLogin));
+            assert_eq!(no_list, Some(&ServerErrorKind::BadLogin));
             assert_eq!(cycle.outcomes.len(), 4);
             assert!(unverified(&cycle).is_empty(), "{emulated:?} {cycle:?}");
             assert_eq!(calls(&embedded, method::LOGIN), 1);
@@ -189,7 +189,7 @@ fn a_database_that_cannot_be_opened_again_keeps_the_token_that_it_has() {
     server.begin_cycle();
     let refused = server.tx("alpha", 1, Entries::Excluded);
     let kind = refused.expect_err("no permission").kind;
-    assert_eq!(kind, Kind::RateLimited, "the login's failure");
+    assert_eq!(kind, ServerErrorKind::RateLimited, "the login's failure");
     server.state("alpha").expect("the token still works");
     server.begin_cycle();
     server.open("alpha").expect_err("no permission");
@@ -212,7 +212,7 @@ fn a_login_without_an_answer_is_made_again_in_the_same_cycle() {
     embedded.expire_tokens();
     server.begin_cycle();
     let failure = server.state("alpha").expect_err("no login");
-    assert_eq!(failure.kind, Kind::Unreachable);
+    assert_eq!(failure.kind, ServerErrorKind::Unreachable);
     broken.store(false, Ordering::SeqCst);
     server.state("alpha").expect("a state");
 }
@@ -265,7 +265,7 @@ fn a_forbidden_database_that_is_refused_in_other_words_gets_a_new_login() {
     for _ in 0..3 {
         server.begin_cycle();
         let failure = server.state("beta").expect_err("no permission");
-        assert_eq!(failure.kind, Kind::Forbidden);
+        assert_eq!(failure.kind, ServerErrorKind::Forbidden);
     }
     embedded.set_access("beta", Access::Open);
     for ends in [Embedded::expire_tokens, Embedded::forget_tokens] {

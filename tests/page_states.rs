@@ -11,7 +11,7 @@ use immuaudit::config::{NewValues, Values};
 use immuaudit::drill::Lie;
 use immuaudit::ledger::{Digest, State};
 use immuaudit::report::{InstanceInfo, ReceiverStats, Snapshot, StatusRegistry, page};
-use immuaudit::server::{Calls, Failure, Kind};
+use immuaudit::server::{Calls, ServerError, ServerErrorKind};
 use immuaudit::trust::{Acknowledged, Progress, Swept, Tampering, Unavailable};
 use support::browser::{Browser, Theme};
 use support::place::Place;
@@ -77,12 +77,12 @@ fn outcome(database: &str, verdict: Verdict) -> Outcome {
 }
 
 fn reason(verdict: Verdict) -> Reason {
-    let failure = |call, kind| Reason::Failure(Failure::new(call, kind));
+    let failure = |call, kind| Reason::Failure(ServerError::new(call, kind));
     match verdict {
         Verdict::Tampered(Tampering::RolledBack) => Reason::Fewer,
         Verdict::Tampered(_) => Reason::OtherHash { tx: 180_000 },
-        Verdict::Unreachable => failure("CurrentState", Kind::Unreachable),
-        Verdict::Refused => failure("CurrentState", Kind::Forbidden),
+        Verdict::Unreachable => failure("CurrentState", ServerErrorKind::Unreachable),
+        Verdict::Refused => failure("CurrentState", ServerErrorKind::Forbidden),
         Verdict::Malformed => Reason::UnbackedHash,
         Verdict::Unprovable => Reason::TookTooLong,
         _ => Reason::None,

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use immuaudit::ledger::Digest;
-use immuaudit::server::Failure;
+use immuaudit::server::ServerError;
 use immuaudit::wire::Entries;
 use support::in_process;
 use support::place::Place;
@@ -98,7 +98,7 @@ fn a_replica_of_a_truncated_primary_shows_digests_without_values_and_calls_them_
     let entry = &tx.entries[0];
     assert!(entry.value.is_empty(), "no value comes");
     assert_ne!(entry.h_value, Digest::of(&[]));
-    let refused: Failure = server.get(DB, b"aged-0", 1).expect_err("no value");
+    let refused: ServerError = server.get(DB, b"aged-0", 1).expect_err("no value");
     assert_eq!(
         refused.message.as_str(),
         "data is corrupted: internal value consistency error - missing value prefix"

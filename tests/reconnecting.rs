@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use immuaudit::config::Secret;
 use immuaudit::drill::{Delivery, InProcess, Options, Sent};
-use immuaudit::server::{Connection, Kind, LONG_PAUSE, Login, Server, Tls, Transport};
+use immuaudit::server::{Connection, LONG_PAUSE, Login, Server, ServerErrorKind, Tls, Transport};
 use immuaudit::wire::method;
 use support::simulated::{Simulation, TIMEOUT};
 
@@ -81,13 +81,13 @@ impl Scene {
         scene
     }
 
-    fn state(&mut self) -> Result<(), Kind> {
+    fn state(&mut self) -> Result<(), ServerErrorKind> {
         let state = self.server.state(DATABASE);
         state.map(drop).map_err(|failure| failure.kind)
     }
 
     /// Asks for the state with less time than an answer takes.
-    fn state_in_haste(&mut self) -> Result<(), Kind> {
+    fn state_in_haste(&mut self) -> Result<(), ServerErrorKind> {
         let until = self.simulation.clock.instant() + SHORT;
         let before = self.server.limit(until);
         let state = self.state();
@@ -104,12 +104,12 @@ impl Scene {
 fn a_deadline_that_was_cut_short_costs_the_connection_only_twice_in_a_row() {
     let mut scene = Scene::new();
     for _ in 0..3 {
-        assert_eq!(scene.state_in_haste(), Err(Kind::CutShort));
+        assert_eq!(scene.state_in_haste(), Err(ServerErrorKind::CutShort));
         assert_eq!(scene.state(), Ok(()));
         assert_eq!(scene.connections.get(), 1);
     }
     for _ in 0..2 {
-        assert_eq!(scene.state_in_haste(), Err(Kind::CutShort));
+        assert_eq!(scene.state_in_haste(), Err(ServerErrorKind::CutShort));
     }
     assert_eq!(scene.state(), Ok(()));
     assert_eq!(scene.connections.get(), 2);
@@ -119,7 +119,7 @@ fn a_deadline_that_was_cut_short_costs_the_connection_only_twice_in_a_row() {
 fn a_whole_deadline_costs_the_connection() {
     let mut scene = Scene::new();
     scene.deliver([Delivery::Lost]);
-    assert_eq!(scene.state(), Err(Kind::Deadline(TIMEOUT)));
+    assert_eq!(scene.state(), Err(ServerErrorKind::Deadline(TIMEOUT)));
     assert_eq!(scene.state(), Ok(()));
     assert_eq!(scene.connections.get(), 2);
 }
@@ -127,7 +127,7 @@ fn a_whole_deadline_costs_the_connection() {
 #[test]
 fn a_connection_that_breaks_after_a_call_was_cut_short_is_made_again() {
     let mut scene = Scene::new();
-    assert_eq!(scene.state_in_haste(), Err(Kind::CutShort));
+    assert_eq!(scene.state_in_haste(), Err(ServerErrorKind::CutShort));
     scene.deliver([Delivery::Cut(Duration::ZERO)]);
     let begin = scene.simulation.time.passed();
     assert_eq!(scene.state(), Ok(()));
@@ -139,11 +139,15 @@ fn without_time_to_try_a_connection_again_the_permission_is_kept() {
     let mut scene = Scene::new();
     let refused = Delivery::Refused(Duration::ZERO);
     scene.deliver([refused.clone(), refused.clone()]);
-    assert_eq!(scene.state_in_haste(), Err(Kind::Unreachable));
+    assert_eq!(scene.state_in_haste(), Err(ServerErrorKind::Unreachable));
     scene.deliver([refused.clone()]);
     assert_eq!(scene.state(), Ok(()), "tried again after a pause");
     scene.deliver([refused.clone(), refused]);
-    assert_eq!(scene.state(), Err(Kind::Unreachable), "once in a cycle");
+    assert_eq!(
+        scene.state(),
+        Err(ServerErrorKind::Unreachable),
+        "once in a cycle"
+    );
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use immuaudit::audit::{Auditor, Overdue, Policy, Verdict, Went};
 use immuaudit::config::{NewValues, Values};
 use immuaudit::drill::{Delivery, Emulated, Lie, Lifetime, Options, Sent, Telling};
-use immuaudit::server::{Kind, Server};
+use immuaudit::server::{Server, ServerErrorKind};
 use immuaudit::trust::Limits;
 use immuaudit::wire::{Entries, method};
 use support::simulated::{Simulation, TIMEOUT, taking};
@@ -136,7 +136,7 @@ fn a_call_that_gets_lost_is_unreachable_at_its_deadline_and_not_a_moment_later()
     let mut server = opened(&simulation, simulation.server(network));
     lost.set(true);
     let (answer, time) = taken(&simulation, || server.state(DATABASE));
-    assert_eq!(answer.unwrap_err().kind, Kind::Deadline(TIMEOUT));
+    assert_eq!(answer.unwrap_err().kind, ServerErrorKind::Deadline(TIMEOUT));
     assert_eq!(time, TIMEOUT);
 }
 
@@ -175,7 +175,7 @@ fn calls_that_are_begun_together_take_the_time_of_one() {
     let (_, apart) = taken(&simulation, || each(&mut server));
     let (_, together) = taken(&simulation, || {
         for tx in 1..=5 {
-            server.begin_tx(DATABASE, tx, Entries::Excluded);
+            server.prefetch_tx(DATABASE, tx, Entries::Excluded);
         }
         each(&mut server);
     });
@@ -225,7 +225,7 @@ fn a_stopped_ledger_is_unreachable_until_it_is_started_again() {
     let mut server = opened(&simulation, simulation.server(taking(DELAY)));
     simulation.embedded.stop();
     let failure = server.state(DATABASE).unwrap_err();
-    assert_eq!(failure.kind, Kind::Unreachable);
+    assert_eq!(failure.kind, ServerErrorKind::Unreachable);
     simulation.embedded.restart().expect("no socket");
     server.begin_cycle();
     server.state(DATABASE).expect("a new login");
@@ -234,10 +234,10 @@ fn a_stopped_ledger_is_unreachable_until_it_is_started_again() {
 #[test]
 fn lies_are_told_without_a_socket_as_with_one() {
     for (lie, due) in [
-        (Lie::NeverAnswers, Kind::Deadline(TIMEOUT)),
-        (Lie::OkWithoutMessage, Kind::NotOneMessage),
-        (Lie::HugeReply, Kind::TooLarge),
-        (Lie::GzipBomb, Kind::Compressed),
+        (Lie::NeverAnswers, ServerErrorKind::Deadline(TIMEOUT)),
+        (Lie::OkWithoutMessage, ServerErrorKind::NotOneMessage),
+        (Lie::HugeReply, ServerErrorKind::TooLarge),
+        (Lie::GzipBomb, ServerErrorKind::Compressed),
     ] {
         let simulation = Simulation::new(lie.options());
         let mut server = opened(&simulation, simulation.server(taking(DELAY)));

@@ -9,7 +9,7 @@ use super::outcome::Outcome;
 use super::strangers::Strangers;
 use super::verdict::{Exit, Verdict};
 use crate::audit::check::listing::Impossible;
-use crate::server::Failure;
+use crate::server::ServerError;
 use crate::text::{counted, number};
 use crate::trust::LocalFailure;
 
@@ -23,7 +23,7 @@ pub struct Cycle {
     /// The databases of which something is or was trusted, or of which files are kept.
     pub known: BTreeSet<String>,
     /// The server did not list its databases.
-    pub no_list: Option<Failure>,
+    pub no_list: Option<ServerError>,
     /// The auditor's own files could not tell what is known.
     pub no_store: Option<LocalFailure>,
     /// Names that no database can have.
@@ -31,7 +31,7 @@ pub struct Cycle {
     /// Databases listed past [`MAX_DATABASES`](super::MAX_DATABASES).
     pub too_many: usize,
     /// Entries of `--audit-databases` that select nothing, and what the server said of each as a name.
-    pub selects_nothing: Vec<(String, Failure)>,
+    pub selects_nothing: Vec<(String, ServerError)>,
     /// Databases without a trusted state whose turn did not come before the cycle's time was over.
     pub not_reached: usize,
     /// The program was asked to end before the cycle did.
@@ -122,7 +122,7 @@ impl Cycle {
 #[derive(Debug)]
 pub enum Trouble<'a> {
     /// The server did not list its databases.
-    NoList(&'a Failure),
+    NoList(&'a ServerError),
     /// The auditor's own files could not tell what is known.
     NoStore(&'a LocalFailure),
     /// Names that no database can have.
@@ -141,7 +141,7 @@ pub enum Trouble<'a> {
         interval: Duration,
     },
     /// An entry of `--audit-databases` that selects nothing, and what the server said of it as a name.
-    SelectsNothing(&'a str, &'a Failure),
+    SelectsNothing(&'a str, &'a ServerError),
     /// No database to audit at all.
     Nothing,
 }

@@ -9,7 +9,7 @@ use crate::audit::check::state;
 use crate::clock::Timestamp;
 use crate::ledger::{Digest, State};
 use crate::locate::{Alhs, Answer, Checkpoint, Window, narrow};
-use crate::server::{Failure, Kind, Server};
+use crate::server::{Server, ServerError, ServerErrorKind};
 use crate::text::Shown;
 use crate::trust::{Alarm, LocalFailure, LocatedRecord, Mirror, Tampering, Trusted};
 
@@ -48,7 +48,7 @@ pub enum ServerView {
     /// No such database.
     Vanished(Lost),
     /// Nobody could say.
-    NotShown(Failure),
+    NotShown(ServerError),
     /// Nothing is trusted of it, so nothing can be located.
     NothingTrusted,
     /// The auditor's own files.
@@ -223,15 +223,15 @@ impl Auditor {
         let listed = match self.server.databases() {
             Ok(names) if names.iter().any(|name| name == database.as_bytes()) => Listed::Yes,
             Ok(_) => Listed::Hidden,
-            Err(failure) if failure.kind == Kind::Stopped => return None,
+            Err(failure) if failure.kind == ServerErrorKind::Stopped => return None,
             Err(_) => Listed::Unknown,
         };
         let claimed = match self.server.state(database) {
             Ok(claimed) => claimed,
             Err(failure) => {
                 return match failure.kind {
-                    Kind::Stopped => None,
-                    Kind::NoSuchDatabase => Some(ServerView::Vanished(lost)),
+                    ServerErrorKind::Stopped => None,
+                    ServerErrorKind::NoSuchDatabase => Some(ServerView::Vanished(lost)),
                     _ => Some(ServerView::NotShown(failure)),
                 };
             }
@@ -364,13 +364,13 @@ fn ends(reason: &Reason) -> bool {
     };
     matches!(
         failure.kind,
-        Kind::Unreachable
-            | Kind::BadLogin
-            | Kind::NotLoggedIn
-            | Kind::NoAuthentication
-            | Kind::Forbidden
-            | Kind::NoSuchDatabase
-            | Kind::Unloaded
+        ServerErrorKind::Unreachable
+            | ServerErrorKind::BadLogin
+            | ServerErrorKind::NotLoggedIn
+            | ServerErrorKind::NoAuthentication
+            | ServerErrorKind::Forbidden
+            | ServerErrorKind::NoSuchDatabase
+            | ServerErrorKind::Unloaded
     )
 }
 

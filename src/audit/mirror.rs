@@ -10,7 +10,7 @@ use super::auditor::Auditor;
 use super::verdict::Reason;
 use crate::audit::check::proof::{self, Place};
 use crate::ledger::{Digest, TxHeader};
-use crate::server::{Failure, Kind};
+use crate::server::{ServerError, ServerErrorKind};
 use crate::trust::{Extended, LocalFailure, Mirror, Trusted};
 use crate::wire::Entries;
 
@@ -28,7 +28,7 @@ pub enum Unmirrored {
         most: u64,
     },
     /// The server did not answer.
-    Failure(Failure),
+    Failure(ServerError),
     /// What the server shows does not lead from what is kept to what is trusted.
     NotProven {
         /// From this transaction on.
@@ -65,10 +65,10 @@ impl From<LocalFailure> for Unmirrored {
     }
 }
 
-impl From<Failure> for Unmirrored {
-    fn from(failure: Failure) -> Unmirrored {
+impl From<ServerError> for Unmirrored {
+    fn from(failure: ServerError) -> Unmirrored {
         match failure.kind {
-            Kind::Stopped => Unmirrored::Stopped,
+            ServerErrorKind::Stopped => Unmirrored::Stopped,
             _ => Unmirrored::Failure(failure),
         }
     }
@@ -108,7 +108,9 @@ impl Auditor {
             let (words, why) = match self.mirror_database(&database, most, until) {
                 Ok(Filled::InPart) => break,
                 // our own haste is no fault of the server's
-                Err(Unmirrored::Failure(failure)) if failure.kind == Kind::CutShort => break,
+                Err(Unmirrored::Failure(failure)) if failure.kind == ServerErrorKind::CutShort => {
+                    break;
+                }
                 Ok(Filled::ToTheEnd) => (None, None),
                 Err(Unmirrored::Stopped) => break,
                 Err(why) => (Some(why.to_string()), Some(why)),
@@ -205,8 +207,8 @@ impl Auditor {
                         .collect());
                 }
                 Err(failure) => match failure.kind {
-                    Kind::LimitExceeded | Kind::TooLarge => *run = limit / 2,
-                    Kind::Unimplemented => *run = 1, // 0.9.0
+                    ServerErrorKind::LimitExceeded | ServerErrorKind::TooLarge => *run = limit / 2,
+                    ServerErrorKind::Unimplemented => *run = 1, // 0.9.0
                     _ => return Err(failure.into()),
                 },
             }

@@ -12,7 +12,7 @@ use super::outcome::{Outcome, Overdue};
 use super::turn::{Checked, Ended, Proven};
 use super::verdict::Verdict;
 use crate::ledger::StateShape;
-use crate::server::{Failure, Kind, Peeked};
+use crate::server::{Peeked, ServerError, ServerErrorKind};
 use crate::wire::Entries;
 
 /// Databases whose calls are begun together, so that a distant server is not waited for one by one.
@@ -239,7 +239,7 @@ impl Auditor {
             return (batch, Vec::new());
         }
         let until = self.now() + moment;
-        self.server.begin_states(names.iter().copied(), until);
+        self.server.prefetch_states(names.iter().copied(), until);
         let mut late = BTreeSet::new();
         for database in names {
             let shown = match self.server.peek_state(database, until) {
@@ -254,10 +254,11 @@ impl Auditor {
                 Ok(Some(trusted)) if trusted.state.tx < shown.tx => {
                     let (tx, since) = (shown.tx, trusted.state.tx);
                     self.server
-                        .begin_verifiable_tx(database, tx, since, Entries::Excluded);
+                        .prefetch_verifiable_tx(database, tx, since, Entries::Excluded);
                 }
                 Ok(None) if shown.tx > 0 => {
-                    self.server.begin_tx(database, shown.tx, Entries::Excluded);
+                    self.server
+                        .prefetch_tx(database, shown.tx, Entries::Excluded);
                 }
                 _ => {}
             }
@@ -280,7 +281,7 @@ impl Auditor {
 pub(super) struct Round<'a> {
     pub budget: Budget,
     /// Why no database is asked for any more.
-    pub away: Option<Failure>,
+    pub away: Option<ServerError>,
     /// Databases in a row of which nothing came.
     pub silent: u32,
     /// The databases of which something is or was trusted.
@@ -341,6 +342,9 @@ pub(super) enum Listed {
 }
 
 /// Did nothing come?
-fn is_silent(failure: &Failure) -> bool {
-    matches!(failure.kind, Kind::Unreachable | Kind::Deadline(_))
+fn is_silent(failure: &ServerError) -> bool {
+    matches!(
+        failure.kind,
+        ServerErrorKind::Unreachable | ServerErrorKind::Deadline(_)
+    )
 }

@@ -14,7 +14,7 @@ use super::peers::ONCE;
 use super::round::{Group, Listed, Named, Round};
 use super::verdict::Exit;
 use crate::audit::check::listing::{self, Listing};
-use crate::server::{Kind, Peeked};
+use crate::server::{Peeked, ServerErrorKind};
 
 /// The server's own database, which no list names (protocol.md §1).
 const SYSTEM_DATABASE: &str = "systemdb";
@@ -125,10 +125,10 @@ impl Auditor {
         }
         let first = first.filter(|name| self.policy.selects(name));
         if asks_list {
-            self.server.begin_list();
+            self.server.prefetch_list();
         }
         if let Some(first) = &first {
-            self.server.begin_state(first);
+            self.server.prefetch_state(first);
         }
         first
     }
@@ -198,7 +198,7 @@ impl Auditor {
                     self.databases.of(entry).unlisted = true;
                     listing.listed.push(entry.clone());
                 }
-                Err(failure) if failure.kind == Kind::CutShort => cycle.not_reached += 1,
+                Err(failure) if failure.kind == ServerErrorKind::CutShort => cycle.not_reached += 1,
                 Err(failure) => cycle.selects_nothing.push((entry.clone(), failure)),
             }
         }

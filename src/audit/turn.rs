@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::config::NewValues;
 use crate::ledger::State;
 use crate::ranges::Ranges;
-use crate::server::{Failure, Kind};
+use crate::server::{ServerError, ServerErrorKind};
 use crate::trust::{Acknowledged, LocalFailure, Progress, Tampering, Trusted};
 
 /// The result of checking a state.
@@ -50,8 +50,8 @@ impl Checked {
         match &outcome.reason {
             Reason::TookTooLong => Ended::CutShort,
             Reason::Failure(failure) => match failure.kind {
-                Kind::Deadline(_) => Ended::Late,
-                Kind::Unreachable => Ended::Unreachable,
+                ServerErrorKind::Deadline(_) => Ended::Late,
+                ServerErrorKind::Unreachable => Ended::Unreachable,
                 _ => Ended::Well,
             },
             _ => Ended::Well,
@@ -275,7 +275,7 @@ impl Auditor {
     }
 
     /// Concludes the check of a database that is not asked for, because the server is away.
-    pub(super) fn not_tried(&mut self, database: &str, away: Failure) -> Option<Outcome> {
+    pub(super) fn not_tried(&mut self, database: &str, away: ServerError) -> Option<Outcome> {
         let verdict = Verdict::of_failure(&away, false)?;
         let trusted = self.store.load(database).ok().flatten();
         let conclusion = Conclusion::new(verdict, Reason::Failure(away));

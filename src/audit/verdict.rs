@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::checkpoint::KeyName;
 use crate::ledger::{BadSignature, Digest, Refusal, State, Unprovable};
-use crate::server::{Failure, Kind};
+use crate::server::{ServerError, ServerErrorKind};
 use crate::text::Shown;
 use crate::trust::{HIDDEN, LocalFailure, Tampering};
 
@@ -71,22 +71,22 @@ impl Verdict {
 
     /// Returns the verdict that a failed call amounts to; `None` if the program is asked to end. Only a database with a
     /// trusted state can vanish.
-    pub(super) fn of_failure(failure: &Failure, trusted: bool) -> Option<Verdict> {
+    pub(super) fn of_failure(failure: &ServerError, trusted: bool) -> Option<Verdict> {
         Some(match failure.kind {
-            Kind::Stopped => return None,
-            Kind::Unreachable
-            | Kind::Deadline(_)
-            | Kind::CutShort
-            | Kind::TooLarge
-            | Kind::RateLimited => Verdict::Unreachable,
-            Kind::NoSuchDatabase if trusted => Verdict::Tampered(Tampering::RolledBack),
+            ServerErrorKind::Stopped => return None,
+            ServerErrorKind::Unreachable
+            | ServerErrorKind::Deadline(_)
+            | ServerErrorKind::CutShort
+            | ServerErrorKind::TooLarge
+            | ServerErrorKind::RateLimited => Verdict::Unreachable,
+            ServerErrorKind::NoSuchDatabase if trusted => Verdict::Tampered(Tampering::RolledBack),
             // the server itself reports corruption
-            Kind::Corrupted => Verdict::Tampered(Tampering::Value),
-            Kind::Malformed(_)
-            | Kind::NotOneMessage
-            | Kind::Compressed
-            | Kind::CannotProve
-            | Kind::MaybeCorrupted => Verdict::Malformed,
+            ServerErrorKind::Corrupted => Verdict::Tampered(Tampering::Value),
+            ServerErrorKind::Malformed(_)
+            | ServerErrorKind::NotOneMessage
+            | ServerErrorKind::Compressed
+            | ServerErrorKind::CannotProve
+            | ServerErrorKind::MaybeCorrupted => Verdict::Malformed,
             _ => Verdict::Refused,
         })
     }
@@ -175,7 +175,7 @@ pub enum Reason {
     /// A proof that does not hold, or is none.
     Refusal(Refusal),
     /// A call that failed.
-    Failure(Failure),
+    Failure(ServerError),
     /// The state's signature.
     Signature(BadSignature),
     /// The server shows a pair that nothing can prove.
@@ -196,7 +196,7 @@ pub enum Reason {
     /// A message shape that signs less than the one seen before.
     OlderShape,
     /// The server contradicts its own state: it is not backed by the transaction.
-    Unbacked(Failure),
+    Unbacked(ServerError),
     /// The transaction that the state names is not there, or hashes to something else.
     UnbackedHash,
     /// The answer is of another transaction, or of none.
@@ -268,9 +268,9 @@ pub enum SplitBy {
 
 impl Reason {
     /// Returns the reason for a verdict by a call that failed. One that was cut short says nothing about the server.
-    pub(super) fn of_failure(failure: Failure) -> Reason {
+    pub(super) fn of_failure(failure: ServerError) -> Reason {
         match failure.kind {
-            Kind::CutShort => Reason::TookTooLong,
+            ServerErrorKind::CutShort => Reason::TookTooLong,
             _ => Reason::Failure(failure),
         }
     }

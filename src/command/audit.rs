@@ -17,7 +17,7 @@ use crate::report::{
     log_values, log_warning, log_warnings, outcome_json, outcome_line, print, print_error,
     trouble_json, untrusted_json,
 };
-use crate::server::Failure;
+use crate::server::ServerError;
 use crate::service::Notifier;
 use crate::stop::Stop;
 use crate::text::counted;
@@ -164,7 +164,7 @@ fn sweep_once(
     worst
 }
 
-fn log_waiting(server: &str, failure: Failure) {
+fn log_waiting(server: &str, failure: ServerError) {
     Event::new(Level::Debug, "the sweep waits")
         .text("server", server)
         .text("reason", failure)

@@ -14,7 +14,7 @@ use crate::config::{Effective, PeerSettings, Roots, RunMode, Settings, SettingsE
 use crate::monitor::CannotListen;
 use crate::peer::{Fetcher, Hearing, Witness};
 use crate::report::{Event, log_warning};
-use crate::server::{ClientCertificate, Endpoint, NoSystemRoots, Security, Server, Tls};
+use crate::server::{ClientCertificate, Endpoint, Security, Server, SystemRootsError, Tls};
 use crate::service::{Account, USER, default_state, states_of, user_of};
 use crate::stop::Stop;
 use crate::sys;
@@ -36,7 +36,7 @@ pub enum CommandError {
     /// The auditor's files.
     Local(LocalFailure),
     /// TLS without anybody to trust.
-    NoSystemRoots(NoSystemRoots),
+    NoSystemRoots(SystemRootsError),
     /// Another auditor's files.
     States(BadStates),
     /// The service.
@@ -136,8 +136,8 @@ impl From<CannotListen> for CommandError {
     }
 }
 
-impl From<NoSystemRoots> for CommandError {
-    fn from(none: NoSystemRoots) -> CommandError {
+impl From<SystemRootsError> for CommandError {
+    fn from(none: SystemRootsError) -> CommandError {
         CommandError::NoSystemRoots(none)
     }
 }
@@ -233,7 +233,7 @@ pub fn check_known(database: &str, known: Vec<String>) -> Result<(), CommandErro
 
 /// Returns the server that the settings name. Passwords and certificates in files are read again when
 /// they are used again, but for files that root alone may read where this was root until it opened the store.
-pub fn server(settings: &Settings, stop: Stop) -> Result<Server, NoSystemRoots> {
+pub fn server(settings: &Settings, stop: Stop) -> Result<Server, SystemRootsError> {
     let server = &settings.server;
     let endpoint = Endpoint {
         address: server.address.clone(),

@@ -13,7 +13,8 @@ use super::store::Store;
 use super::transport::{Outcome, lock};
 use crate::clock::Clock;
 use crate::server::{
-    Answer, Call, Connection, Credential, Failure, Kind, PendingCall, Tls, Transport, Waited,
+    Answer, Call, Connection, Credential, PendingCall, ServerError, ServerErrorKind, Tls,
+    Transport, Waited,
 };
 use crate::stop::Stop;
 use crate::text::Shown;
@@ -86,21 +87,23 @@ impl InProcess {
     }
 
     /// Returns the server's answer, and the time that it takes beside what the network takes; `None`: it never comes.
-    fn answer(&self, call: &Call<'_>) -> (Result<Answer, Failure>, Option<Duration>) {
+    fn answer(&self, call: &Call<'_>) -> (Result<Answer, ServerError>, Option<Duration>) {
         let delivered = {
             let mut store = lock(&self.store);
             let Answered { reply, told } = store.answer(call.name, call.credential, call.request);
             deliver::delivery(told.as_ref(), call.name, reply, &store)
         };
         let status = |code, message: &str| {
-            let failure = Failure::of_status(call.short_name(), code, message, call.timeout);
+            let failure = ServerError::of_status(call.short_name(), code, message, call.timeout);
             Err(failure)
         };
         let answer = match delivered.outcome {
-            Outcome::Silence => return (failed(call, Kind::Deadline(call.timeout)), None),
-            Outcome::NoMessage => failed(call, Kind::NotOneMessage),
+            Outcome::Silence => {
+                return (failed(call, ServerErrorKind::Deadline(call.timeout)), None);
+            }
+            Outcome::NoMessage => failed(call, ServerErrorKind::NotOneMessage),
             Outcome::Error(error) => status(error.code, &error.message),
-            Outcome::Message(_) if delivered.gzip => failed(call, Kind::Compressed),
+            Outcome::Message(_) if delivered.gzip => failed(call, ServerErrorKind::Compressed),
             Outcome::Message(bytes) if bytes.len() > MAX_ANSWER => status(
                 RESOURCE_EXHAUSTED,
                 &format!(
@@ -127,24 +130,25 @@ impl Transport for InProcess {
 }
 
 impl Connection for InProcess {
-    fn start(&self, call: &Call<'_>) -> Result<Box<dyn PendingCall>, Failure> {
+    fn start(&self, call: &Call<'_>) -> Result<Box<dyn PendingCall>, ServerError> {
         let unsendable = |byte: u8| !(b' '..=b'~').contains(&byte);
         if word(call.credential).is_some_and(|word| word.bytes().any(unsendable)) {
-            return failed(call, Kind::Unreachable); // as gRPC has it, which cannot make a header of it
+            return failed(call, ServerErrorKind::Unreachable); // as gRPC has it, which cannot make a header of it
         }
         let (ended, after) = match self.delivery(call) {
             Delivery::After(time) => {
                 let (answer, more) = self.answer(call);
                 (answer, more.map(|more| time + more))
             }
-            Delivery::Lost => (failed(call, Kind::Deadline(call.timeout)), None),
-            Delivery::Refused(time) => (failed(call, Kind::Unreachable), Some(time)),
+            Delivery::Lost => (failed(call, ServerErrorKind::Deadline(call.timeout)), None),
+            Delivery::Refused(time) => (failed(call, ServerErrorKind::Unreachable), Some(time)),
             Delivery::Cut(time) => {
                 let _ = self.answer(call);
-                (failed(call, Kind::Unreachable), Some(time))
+                (failed(call, ServerErrorKind::Unreachable), Some(time))
             }
             Delivery::Status(time, code, message) => {
-                let failure = Failure::of_status(call.short_name(), code, &message, call.timeout);
+                let failure =
+                    ServerError::of_status(call.short_name(), code, &message, call.timeout);
                 (Err(failure), Some(time))
             }
         };
@@ -153,7 +157,7 @@ impl Connection for InProcess {
             call: call.short_name(),
             ended: match in_time {
                 Some(_) => ended,
-                None => failed(call, Kind::Deadline(call.timeout)),
+                None => failed(call, ServerErrorKind::Deadline(call.timeout)),
             },
             end: self.clock.instant() + in_time.unwrap_or(call.timeout),
             clock: self.clock.clone(),
@@ -164,7 +168,7 @@ impl Connection for InProcess {
 /// A call whose end is decided and lies ahead.
 struct Underway {
     call: &'static str,
-    ended: Result<Answer, Failure>,
+    ended: Result<Answer, ServerError>,
     end: Instant,
     clock: Clock,
 }
@@ -181,22 +185,22 @@ impl PendingCall for Underway {
         }
         self.clock.sleep_until(end, stop);
         match stop.requested() {
-            true => Waited::Ended(Err(Failure::new(self.call, Kind::Stopped))),
+            true => Waited::Ended(Err(ServerError::new(self.call, ServerErrorKind::Stopped))),
             false => Waited::Pending(self),
         }
     }
 
-    fn wait(self: Box<Self>, stop: &Stop) -> Result<Answer, Failure> {
+    fn wait(self: Box<Self>, stop: &Stop) -> Result<Answer, ServerError> {
         self.clock.sleep_until(self.end, stop);
         if stop.requested() {
-            return Err(Failure::new(self.call, Kind::Stopped));
+            return Err(ServerError::new(self.call, ServerErrorKind::Stopped));
         }
         self.ended
     }
 }
 
-fn failed<T>(call: &Call<'_>, kind: Kind) -> Result<T, Failure> {
-    Err(Failure::new(call.short_name(), kind))
+fn failed<T>(call: &Call<'_>, kind: ServerErrorKind) -> Result<T, ServerError> {
+    Err(ServerError::new(call.short_name(), kind))
 }
 
 /// The token or session that a credential is.

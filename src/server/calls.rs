@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::failure::Failure;
+use super::server_error::ServerError;
 use crate::clock::Clock;
 use crate::histogram::Histogram;
 use crate::wire::method;
@@ -75,7 +75,12 @@ impl Counted {
 
 impl Calls {
     /// Counts a call, `name` with its path, that began at `begin` and ended just now.
-    pub(super) fn count<T>(&self, name: &'static str, begin: Instant, answer: &Result<T, Failure>) {
+    pub(super) fn count<T>(
+        &self,
+        name: &'static str,
+        begin: Instant,
+        answer: &Result<T, ServerError>,
+    ) {
         let (call, end) = (method::short(name), self.clock.instant());
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let durations = &mut counted.durations;

@@ -15,11 +15,11 @@ use super::transport::{Connection, Transport};
 
 /// No CA bundle where systems keep theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoSystemRoots;
+pub struct SystemRootsError;
 
-impl std::error::Error for NoSystemRoots {}
+impl std::error::Error for SystemRootsError {}
 
-impl fmt::Display for NoSystemRoots {
+impl fmt::Display for SystemRootsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
             "no system CA certificates found: install ca-certificates, set SSL_CERT_FILE, or give \
@@ -51,9 +51,9 @@ impl Transport for GrpcTransport {
 
 impl GrpcTransport {
     /// Reads the system's CAs where they are needed.
-    pub fn new(endpoint: Endpoint) -> Result<GrpcTransport, NoSystemRoots> {
+    pub fn new(endpoint: Endpoint) -> Result<GrpcTransport, SystemRootsError> {
         let system_roots = match &endpoint.security {
-            Security::Tls(Tls { roots: None, .. }) => system_roots().ok_or(NoSystemRoots)?,
+            Security::Tls(Tls { roots: None, .. }) => system_roots().ok_or(SystemRootsError)?,
             _ => Vec::new(),
         };
         Ok(GrpcTransport {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use grpcio::RpcStatusCode;
 
-use super::kind::Kind;
+use super::error_kind::ServerErrorKind;
 use crate::wire::method;
 
 /// The beginning of gRPC core's message about an answer over the receive limit of this client.
@@ -45,24 +45,24 @@ const OVERLOADED: [&str; 2] = [
 ];
 
 /// Returns what a status means that `call` (without its path) was answered with.
-pub(super) fn classify(call: &str, code: i32, message: &str, timeout: Duration) -> Kind {
+pub(super) fn classify(call: &str, code: i32, message: &str, timeout: Duration) -> ServerErrorKind {
     let message = unwrapped(message);
     match RpcStatusCode::from(code) {
         // said by this client, which takes no compressed answer (see channel.rs)
         RpcStatusCode::UNIMPLEMENTED if message.contains("Compression algorithm") => {
-            Kind::Compressed
+            ServerErrorKind::Compressed
         }
-        RpcStatusCode::DEADLINE_EXCEEDED => Kind::Deadline(timeout),
-        RpcStatusCode::UNAVAILABLE | RpcStatusCode::CANCELLED => Kind::Unreachable,
-        RpcStatusCode::UNIMPLEMENTED => Kind::Unimplemented,
+        RpcStatusCode::DEADLINE_EXCEEDED => ServerErrorKind::Deadline(timeout),
+        RpcStatusCode::UNAVAILABLE | RpcStatusCode::CANCELLED => ServerErrorKind::Unreachable,
+        RpcStatusCode::UNIMPLEMENTED => ServerErrorKind::Unimplemented,
         // the limits of others are no reason to raise ours
         RpcStatusCode::RESOURCE_EXHAUSTED
             if message.starts_with(OVER_OUR_LIMIT) || message == OVER_OUR_QUOTA =>
         {
-            Kind::TooLarge
+            ServerErrorKind::TooLarge
         }
-        RpcStatusCode::RESOURCE_EXHAUSTED => Kind::RateLimited,
-        RpcStatusCode::OK => Kind::NotOneMessage,
+        RpcStatusCode::RESOURCE_EXHAUSTED => ServerErrorKind::RateLimited,
+        RpcStatusCode::OK => ServerErrorKind::NotOneMessage,
         code => by_message(call, code, message),
     }
 }
@@ -78,62 +78,62 @@ fn unwrapped(mut message: &str) -> &str {
     message
 }
 
-fn by_message(call: &str, code: RpcStatusCode, message: &str) -> Kind {
+fn by_message(call: &str, code: RpcStatusCode, message: &str) -> ServerErrorKind {
     let begins = |text: &str| begins(message, text);
     let opens = [method::USE_DATABASE, method::OPEN_SESSION]
         .map(method::short)
         .contains(&call);
     if begins("invalid user name or password") {
-        Kind::BadLogin
+        ServerErrorKind::BadLogin
     } else if begins("server is running with authentication disabled")
         || begins("server has authentication disabled")
     {
-        Kind::NoAuthentication
+        ServerErrorKind::NoAuthentication
     } else if code == RpcStatusCode::UNAUTHENTICATED || NOT_LOGGED_IN.into_iter().any(begins) {
-        Kind::NotLoggedIn
+        ServerErrorKind::NotLoggedIn
     } else if message == "database does not exist"
         || (opens && code == RpcStatusCode::NOT_FOUND && message.ends_with(" does not exist"))
     {
-        Kind::NoSuchDatabase
+        ServerErrorKind::NoSuchDatabase
     } else if code == RpcStatusCode::PERMISSION_DENIED || FORBIDDEN.into_iter().any(begins) {
-        Kind::Forbidden
+        ServerErrorKind::Forbidden
     } else if is_closed(message) {
-        Kind::Unloaded
+        ServerErrorKind::Unloaded
     } else if OVERLOADED.into_iter().any(begins) {
-        Kind::RateLimited
+        ServerErrorKind::RateLimited
     } else if begins("max key scan limit exceeded") || begins("result size limit exceeded") {
-        Kind::LimitExceeded
+        ServerErrorKind::LimitExceeded
     } else if begins("tx not found") {
-        Kind::TxNotFound
+        ServerErrorKind::TxNotFound
     } else if begins("key not found") || begins("tbtree: key not found") {
-        Kind::KeyNotFound
+        ServerErrorKind::KeyNotFound
     } else if begins("illegal state") {
-        Kind::IllegalState
+        ServerErrorKind::IllegalState
     } else {
-        damage(call, message).unwrap_or(Kind::Other(code.into()))
+        damage(call, message).unwrap_or(ServerErrorKind::Other(code.into()))
     }
 }
 
 /// Returns what a message says of damage, `None` if it says nothing of it.
-fn damage(call: &str, message: &str) -> Option<Kind> {
+fn damage(call: &str, message: &str) -> Option<ServerErrorKind> {
     let begins = |text: &str| begins(message, text);
     let detail = message.strip_prefix("tx data is corrupted: ");
     Some(
         if self::begins(detail.unwrap_or(message), "binary linking mismatch") {
-            Kind::CannotProve // an excuse, which accuses only when it is checked
+            ServerErrorKind::CannotProve // an excuse, which accuses only when it is checked
         } else if begins("tx data is corrupted: ALH mismatch") {
-            Kind::Corrupted
+            ServerErrorKind::Corrupted
         } else if begins("tx data is corrupted") {
             match call == method::short(method::VERIFIABLE_TX_BY_ID) {
-                true => Kind::MaybeCorrupted, // only a proof can be excused
-                false => Kind::Corrupted,
+                true => ServerErrorKind::MaybeCorrupted, // only a proof can be excused
+                false => ServerErrorKind::Corrupted,
             }
         } else if message
             == "data is corrupted: internal value consistency error - missing value prefix"
         {
-            Kind::ValueAbsent
+            ServerErrorKind::ValueAbsent
         } else if begins("data is corrupted") {
-            Kind::Corrupted
+            ServerErrorKind::Corrupted
         } else {
             return None;
         },
@@ -157,30 +157,32 @@ fn is_closed(message: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn kind(call: &str, code: i32, message: &str) -> Kind {
+    fn kind(call: &str, code: i32, message: &str) -> ServerErrorKind {
         classify(call, code, message, Duration::from_secs(1))
     }
 
     /// The kind that is right for a recorded message.
-    fn recorded(call: &str, message: &str) -> Kind {
+    fn recorded(call: &str, message: &str) -> ServerErrorKind {
         match message {
-            "invalid user name or password" => Kind::BadLogin,
+            "invalid user name or password" => ServerErrorKind::BadLogin,
             "please login" | "please login first" | "not logged in" | "invalid token" => {
-                Kind::NotLoggedIn
+                ServerErrorKind::NotLoggedIn
             }
-            "nosuch does not exist" | "'nosuch' does not exist" => Kind::NoSuchDatabase,
-            "tx not found" => Kind::TxNotFound,
-            "max key scan limit exceeded" => Kind::LimitExceeded,
-            "tx data is corrupted" if call == "VerifiableTxById" => Kind::MaybeCorrupted,
+            "nosuch does not exist" | "'nosuch' does not exist" => ServerErrorKind::NoSuchDatabase,
+            "tx not found" => ServerErrorKind::TxNotFound,
+            "max key scan limit exceeded" => ServerErrorKind::LimitExceeded,
+            "tx data is corrupted" if call == "VerifiableTxById" => ServerErrorKind::MaybeCorrupted,
             "data is corrupted"
             | "data is corrupted: value length or digest mismatch"
             | "tx data is corrupted"
             | "tx data is corrupted: ALH mismatch at tx 4"
-            | "tx data is corrupted: ALH mismatch at tx 5" => Kind::Corrupted,
-            _ if message.starts_with("illegal state") => Kind::IllegalState,
-            _ if message.starts_with("result size limit exceeded: ") => Kind::LimitExceeded,
-            _ if message.starts_with("unknown method ") => Kind::Unimplemented,
-            _ => Kind::Other(-1),
+            | "tx data is corrupted: ALH mismatch at tx 5" => ServerErrorKind::Corrupted,
+            _ if message.starts_with("illegal state") => ServerErrorKind::IllegalState,
+            _ if message.starts_with("result size limit exceeded: ") => {
+                ServerErrorKind::LimitExceeded
+            }
+            _ if message.starts_with("unknown method ") => ServerErrorKind::Unimplemented,
+            _ => ServerErrorKind::Other(-1),
         }
     }
 
@@ -194,7 +196,7 @@ mod tests {
             let text = |name: &str| case[name].as_str().unwrap();
             let code = i32::try_from(case["status"].as_integer().unwrap()).unwrap();
             let due = match recorded(text("call"), text("message")) {
-                Kind::Other(_) => Kind::Other(code),
+                ServerErrorKind::Other(_) => ServerErrorKind::Other(code),
                 due => due,
             };
             assert_eq!(kind(text("call"), code, text("message")), due, "{case:?}");
@@ -226,7 +228,10 @@ mod tests {
                 "CurrentState",
             ] {
                 let kind = kind(call, code, message);
-                let harmless = matches!(kind, Kind::Other(_) | Kind::KeyNotFound);
+                let harmless = matches!(
+                    kind,
+                    ServerErrorKind::Other(_) | ServerErrorKind::KeyNotFound
+                );
                 assert!(harmless, "{call}: {message}: {kind:?}");
             }
         }
@@ -247,12 +252,15 @@ mod tests {
             "database does not exist",
         ] {
             let key = format!("key not found: {chosen}");
-            assert_eq!(kind("Get", 2, &key), Kind::KeyNotFound, "{key}");
+            assert_eq!(kind("Get", 2, &key), ServerErrorKind::KeyNotFound, "{key}");
             let database = format!("'{chosen}' does not exist");
-            assert_eq!(kind("UseDatabase", 5, &database), Kind::NoSuchDatabase);
+            assert_eq!(
+                kind("UseDatabase", 5, &database),
+                ServerErrorKind::NoSuchDatabase
+            );
             let other = format!("what: {chosen}");
             if chosen != "already closed" {
-                assert_eq!(kind("Get", 2, &other), Kind::Other(2), "{other}");
+                assert_eq!(kind("Get", 2, &other), ServerErrorKind::Other(2), "{other}");
             }
         }
     }
@@ -260,13 +268,13 @@ mod tests {
     #[test]
     fn a_value_that_a_replica_never_got_is_absent_and_not_corrupted() {
         let absent = "data is corrupted: internal value consistency error - missing value prefix";
-        assert_eq!(kind("Get", 2, absent), Kind::ValueAbsent);
+        assert_eq!(kind("Get", 2, absent), ServerErrorKind::ValueAbsent);
         for other in [
             "data is corrupted: internal value consistency error - invalid reference",
             "data is corrupted: value length or digest mismatch",
             "data is corrupted: internal value consistency error - missing value prefix, and more",
         ] {
-            assert_eq!(kind("Get", 2, other), Kind::Corrupted, "{other}");
+            assert_eq!(kind("Get", 2, other), ServerErrorKind::Corrupted, "{other}");
         }
     }
 
@@ -275,25 +283,25 @@ mod tests {
         for (message, due) in [
             (
                 "Received message larger than max (8388652 vs. 4194304)",
-                Kind::TooLarge,
+                ServerErrorKind::TooLarge,
             ),
             (
                 "grpc: received message larger than max (8388652 vs. 4194304)",
-                Kind::RateLimited,
+                ServerErrorKind::RateLimited,
             ),
             (
                 "trying to send message larger than max (9 vs. 4)",
-                Kind::RateLimited,
+                ServerErrorKind::RateLimited,
             ),
-            ("Buffers full", Kind::TooLarge),
-            ("rate limit exceeded", Kind::RateLimited),
-            ("", Kind::RateLimited),
+            ("Buffers full", ServerErrorKind::TooLarge),
+            ("rate limit exceeded", ServerErrorKind::RateLimited),
+            ("", ServerErrorKind::RateLimited),
         ] {
             assert_eq!(kind("TxScan", 8, message), due, "{message}");
         }
         assert_eq!(
             kind("TxScan", 2, "max concurrency limit exceeded"),
-            Kind::RateLimited
+            ServerErrorKind::RateLimited
         );
     }
 
@@ -304,50 +312,70 @@ mod tests {
                 "CurrentState",
                 7,
                 "token has expired: token validation error",
-                Kind::NotLoggedIn,
+                ServerErrorKind::NotLoggedIn,
             ),
-            ("CurrentState", 7, "session not found", Kind::NotLoggedIn),
+            (
+                "CurrentState",
+                7,
+                "session not found",
+                ServerErrorKind::NotLoggedIn,
+            ),
             (
                 "CurrentState",
                 2,
                 "no sessionID provided",
-                Kind::NotLoggedIn,
+                ServerErrorKind::NotLoggedIn,
             ),
             (
                 "CurrentState",
                 2,
                 "please select a database first",
-                Kind::NotLoggedIn,
+                ServerErrorKind::NotLoggedIn,
             ),
-            ("CurrentState", 16, "whatever", Kind::NotLoggedIn),
-            ("CurrentState", 7, "whatever", Kind::Forbidden),
-            ("CurrentState", 2, "permission denied", Kind::Forbidden),
+            ("CurrentState", 16, "whatever", ServerErrorKind::NotLoggedIn),
+            ("CurrentState", 7, "whatever", ServerErrorKind::Forbidden),
+            (
+                "CurrentState",
+                2,
+                "permission denied",
+                ServerErrorKind::Forbidden,
+            ),
             (
                 "UseDatabase",
                 7,
                 "Logged in user does not have permission on this database",
-                Kind::Forbidden,
+                ServerErrorKind::Forbidden,
             ),
             (
                 "Login",
                 2,
                 "server is running with authentication disabled, please enable authentication to login",
-                Kind::NoAuthentication,
+                ServerErrorKind::NoAuthentication,
             ),
             (
                 "CurrentState",
                 2,
                 "database does not exist",
-                Kind::NoSuchDatabase,
+                ServerErrorKind::NoSuchDatabase,
             ),
-            ("CurrentState", 2, "already closed", Kind::Unloaded),
+            (
+                "CurrentState",
+                2,
+                "already closed",
+                ServerErrorKind::Unloaded,
+            ),
             (
                 "CurrentState",
                 2,
                 "multiapp: already closed",
-                Kind::Unloaded,
+                ServerErrorKind::Unloaded,
             ),
-            ("CurrentState", 14, "data is corrupted", Kind::Unreachable),
+            (
+                "CurrentState",
+                14,
+                "data is corrupted",
+                ServerErrorKind::Unreachable,
+            ),
         ] {
             assert_eq!(kind(call, code, message), due, "{call}: {code} {message}");
         }

@@ -1,8 +1,8 @@
 //! Logging in, opening databases, and doing either again. A login or a credential is kept until a new one
 //! takes its place: a renewal that fails discards nothing (protocol.md §1, *Authentication*).
 
-use super::failure::Failure;
-use super::kind::Kind;
+use super::error_kind::ServerErrorKind;
+use super::server_error::ServerError;
 use super::session::Mode;
 use super::transport::Credential;
 use super::{DEFAULT_DATABASE, Server};
@@ -10,7 +10,7 @@ use crate::wire::{self, method};
 
 impl Server {
     /// Returns the credential of a call outside any database.
-    pub(super) fn credential_of_user(&mut self) -> Result<Credential, Failure> {
+    pub(super) fn credential_of_user(&mut self) -> Result<Credential, ServerError> {
         self.log_in()?;
         if self.session.has_sessions() {
             return self.credential_for(DEFAULT_DATABASE);
@@ -20,7 +20,7 @@ impl Server {
 
     /// Renews the login and returns the new credential of a call outside any database; `None` if the
     /// login may not be renewed now. Only a renewal that succeeds discards the credentials of databases.
-    pub(super) fn renew_credential_of_user(&mut self) -> Result<Option<Credential>, Failure> {
+    pub(super) fn renew_credential_of_user(&mut self) -> Result<Option<Credential>, ServerError> {
         if !self.renew_login()? {
             return Ok(None);
         }
@@ -38,7 +38,7 @@ impl Server {
 
     /// Returns the credential of a call within a database, and opens the database before if that was
     /// not done yet.
-    pub(super) fn credential_for(&mut self, database: &str) -> Result<Credential, Failure> {
+    pub(super) fn credential_for(&mut self, database: &str) -> Result<Credential, ServerError> {
         match self.session.known(database) {
             Some(credential) => Ok(credential),
             None => self.open_again(database),
@@ -46,7 +46,10 @@ impl Server {
     }
 
     /// Renews the credential of a database that was refused.
-    pub(super) fn renew_credential_for(&mut self, database: &str) -> Result<Credential, Failure> {
+    pub(super) fn renew_credential_for(
+        &mut self,
+        database: &str,
+    ) -> Result<Credential, ServerError> {
         if self.session.is_off() {
             self.renew_login()?; // authentication may have been switched on
         }
@@ -59,7 +62,7 @@ impl Server {
 
     /// Opens a database with a new credential. `UseDatabase` takes the token of the login, which may have
     /// ended as well. The credential that the database had before stays in use until this succeeds.
-    pub(super) fn open_again(&mut self, database: &str) -> Result<Credential, Failure> {
+    pub(super) fn open_again(&mut self, database: &str) -> Result<Credential, ServerError> {
         self.log_in()?;
         let mut opened = self.open_database(database);
         let by_token = !self.session.has_sessions();
@@ -77,8 +80,8 @@ impl Server {
     pub(super) fn renew_login_for(
         &mut self,
         database: &str,
-        opened: &Result<Credential, Failure>,
-    ) -> Result<bool, Failure> {
+        opened: &Result<Credential, ServerError>,
+    ) -> Result<bool, ServerError> {
         let Err(failure) = opened else {
             return Ok(false);
         };
@@ -91,7 +94,11 @@ impl Server {
     }
 
     /// Records what came of opening a database.
-    pub(super) fn record_opening(&mut self, database: &str, opened: &Result<Credential, Failure>) {
+    pub(super) fn record_opening(
+        &mut self,
+        database: &str,
+        opened: &Result<Credential, ServerError>,
+    ) {
         let now = self.clock.instant();
         match opened {
             Ok(credential) => self.session.opened(database, credential.clone()),
@@ -103,7 +110,7 @@ impl Server {
         }
     }
 
-    fn open_database(&mut self, database: &str) -> Result<Credential, Failure> {
+    fn open_database(&mut self, database: &str) -> Result<Credential, ServerError> {
         match &self.session.mode {
             Mode::Off if database == DEFAULT_DATABASE => Ok(Credential::None),
             Mode::Sessions => self.open_session(database),
@@ -112,7 +119,7 @@ impl Server {
     }
 
     /// Logs in if that is not done yet.
-    pub(super) fn log_in(&mut self) -> Result<(), Failure> {
+    pub(super) fn log_in(&mut self) -> Result<(), ServerError> {
         if !matches!(self.session.mode, Mode::Unknown) {
             return Ok(());
         }
@@ -125,17 +132,17 @@ impl Server {
     ///
     /// # Errors
     /// The login fails, or failed a moment ago.
-    pub(super) fn renew_login(&mut self) -> Result<bool, Failure> {
+    pub(super) fn renew_login(&mut self) -> Result<bool, ServerError> {
         if !self.session.may_renew_login(self.clock.instant())? {
             return Ok(false);
         }
         self.make_login()?;
-        self.ahead.forget(); // calls that were begun with the old credentials
+        self.prefetched.forget(); // calls that were begun with the old credentials
         self.session.renewed_login(self.clock.instant());
         Ok(true)
     }
 
-    fn make_login(&mut self) -> Result<(), Failure> {
+    fn make_login(&mut self) -> Result<(), ServerError> {
         self.read_password();
         let login = &self.session.login;
         let request = wire::login(&login.username, login.password.expose());
@@ -145,8 +152,8 @@ impl Server {
                 .decode(method::LOGIN, wire::login_token)
                 .map(Mode::Token),
             Err(failure) => match failure.kind {
-                Kind::NoAuthentication => Ok(Mode::Off),
-                Kind::Unimplemented => Ok(Mode::Sessions),
+                ServerErrorKind::NoAuthentication => Ok(Mode::Off),
+                ServerErrorKind::Unimplemented => Ok(Mode::Sessions),
                 _ => Err(failure),
             },
         };
@@ -164,7 +171,7 @@ impl Server {
         }
     }
 
-    fn use_database(&mut self, database: &str) -> Result<Credential, Failure> {
+    fn use_database(&mut self, database: &str) -> Result<Credential, ServerError> {
         let request = wire::database(database);
         let credential = self.session.token().unwrap_or(Credential::None);
         let answer = self.send(method::USE_DATABASE, &request, &credential)?;
@@ -174,14 +181,17 @@ impl Server {
 
     /// Opens a session, which is a login as well: one that fails as such is not made again for the next
     /// database.
-    fn open_session(&mut self, database: &str) -> Result<Credential, Failure> {
+    fn open_session(&mut self, database: &str) -> Result<Credential, ServerError> {
         self.session.may_renew_login(self.clock.instant())?;
         self.read_password();
         let login = &self.session.login;
         let request = wire::open_session(&login.username, login.password.expose(), database);
         let answer = self.send(method::OPEN_SESSION, &request, &Credential::None);
         if let Err(failure) = &answer {
-            if matches!(failure.kind, Kind::BadLogin | Kind::RateLimited) {
+            if matches!(
+                failure.kind,
+                ServerErrorKind::BadLogin | ServerErrorKind::RateLimited
+            ) {
                 self.session.failed_login(self.clock.instant(), failure);
             }
         }
@@ -192,9 +202,9 @@ impl Server {
 
 /// Returns whether a call failed without an answer, in a way that says nothing about the next call: no
 /// connection, or a time that was cut short.
-fn is_silence(failure: &Failure) -> bool {
+fn is_silence(failure: &ServerError) -> bool {
     matches!(
         failure.kind,
-        Kind::Stopped | Kind::Unreachable | Kind::CutShort
+        ServerErrorKind::Stopped | ServerErrorKind::Unreachable | ServerErrorKind::CutShort
     )
 }

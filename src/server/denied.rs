@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::failure::Failure;
-use super::kind::Kind;
+use super::error_kind::ServerErrorKind;
+use super::server_error::ServerError;
 use crate::text::Shown;
 
 /// The pause after the first refusal. Each further one is twice as long.
@@ -28,14 +28,14 @@ struct Denial {
 impl Denied {
     /// Returns whether a database is refused as it was by the token of a new login, and no further login
     /// is due for it.
-    pub fn holds(&self, database: &str, failure: &Failure, now: Instant) -> bool {
+    pub fn holds(&self, database: &str, failure: &ServerError, now: Instant) -> bool {
         let same = |denial: &Denial| now < denial.due && denial.message == failure.message;
-        failure.kind == Kind::Forbidden && self.0.get(database).is_some_and(same)
+        failure.kind == ServerErrorKind::Forbidden && self.0.get(database).is_some_and(same)
     }
 
     /// Records that a login is made because a database is refused, which makes the pause longer. If the
     /// login fails, it is not made again before the pause is over either.
-    pub fn try_login(&mut self, database: &str, failure: &Failure, now: Instant) {
+    pub fn try_login(&mut self, database: &str, failure: &ServerError, now: Instant) {
         if let Some(denial) = self.same(database, failure) {
             denial.pause = LONGEST_PAUSE.min(denial.pause * 2);
             denial.due = now + denial.pause;
@@ -44,8 +44,8 @@ impl Denied {
 
     /// Records that a database is refused by the token of a new login. Only a missing permission is
     /// recorded: if the server does not know the token, a login is the only help.
-    pub fn add(&mut self, database: &str, failure: &Failure, now: Instant) {
-        if failure.kind != Kind::Forbidden {
+    pub fn add(&mut self, database: &str, failure: &ServerError, now: Instant) {
+        if failure.kind != ServerErrorKind::Forbidden {
             self.0.remove(database);
         } else if let Some(denial) = self.same(database, failure) {
             denial.due = now + denial.pause;
@@ -59,7 +59,7 @@ impl Denied {
         }
     }
 
-    fn same(&mut self, database: &str, failure: &Failure) -> Option<&mut Denial> {
+    fn same(&mut self, database: &str, failure: &ServerError) -> Option<&mut Denial> {
         let denial = self.0.get_mut(database)?;
         (denial.message == failure.message).then_some(denial)
     }
@@ -79,16 +79,16 @@ impl Denied {
 mod tests {
     use super::*;
 
-    fn refused(kind: Kind, message: &str) -> Failure {
-        Failure {
+    fn refused(kind: ServerErrorKind, message: &str) -> ServerError {
+        ServerError {
             message: Shown::new(message),
-            ..Failure::new("UseDatabase", kind)
+            ..ServerError::new("UseDatabase", kind)
         }
     }
 
     #[test]
     fn logins_for_a_forbidden_database_are_made_after_pauses_that_grow_to_an_hour() {
-        let failure = refused(Kind::Forbidden, "no");
+        let failure = refused(ServerErrorKind::Forbidden, "no");
         let mut denied = Denied::default();
         let mut now = Instant::now();
         assert!(!denied.holds("db", &failure, now));
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_login_that_fails_makes_the_pause_longer() {
-        let failure = refused(Kind::Forbidden, "no");
+        let failure = refused(ServerErrorKind::Forbidden, "no");
         let mut denied = Denied::default();
         let now = Instant::now();
         denied.add("db", &failure, now);
@@ -121,13 +121,13 @@ mod tests {
     fn only_the_same_refusal_of_the_same_database_is_held() {
         let now = Instant::now();
         let mut denied = Denied::default();
-        let no = refused(Kind::Forbidden, "no");
+        let no = refused(ServerErrorKind::Forbidden, "no");
         denied.add("db", &no, now);
         assert!(denied.holds("db", &no, now));
         assert!(!denied.holds("other", &no, now));
-        assert!(!denied.holds("db", &refused(Kind::Forbidden, "other"), now));
-        assert!(!denied.holds("db", &refused(Kind::NotLoggedIn, "no"), now));
-        denied.add("db", &refused(Kind::NotLoggedIn, "no"), now);
+        assert!(!denied.holds("db", &refused(ServerErrorKind::Forbidden, "other"), now));
+        assert!(!denied.holds("db", &refused(ServerErrorKind::NotLoggedIn, "no"), now));
+        denied.add("db", &refused(ServerErrorKind::NotLoggedIn, "no"), now);
         assert!(!denied.holds("db", &no, now), "a token that is not known");
         denied.add("db", &no, now);
         denied.keep(|name| name != "db");

@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use super::Server;
-use super::failure::Failure;
-use super::kind::Kind;
+use super::error_kind::ServerErrorKind;
+use super::server_error::ServerError;
 use super::session::has_paused;
 use super::tls_hint;
 use super::transport::{Answer, Call, Credential};
@@ -29,7 +29,7 @@ impl Server {
         name: &'static str,
         request: &Vec<u8>,
         credential: &Credential,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<Answer, ServerError> {
         let carried = self.carried;
         let mut begin = self.clock.instant();
         let mut answer = self.exchange(name, request, credential);
@@ -73,16 +73,22 @@ impl Server {
         name: &'static str,
         request: &Vec<u8>,
         credential: &Credential,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<Answer, ServerError> {
         if self.stop.requested() {
             // what came already is not worked off first
-            return Err(Failure::new(method::short(name), Kind::Stopped));
+            return Err(ServerError::new(
+                method::short(name),
+                ServerErrorKind::Stopped,
+            ));
         }
         if !self.has_time() {
-            return Err(Failure::new(method::short(name), Kind::CutShort));
+            return Err(ServerError::new(
+                method::short(name),
+                ServerErrorKind::CutShort,
+            ));
         }
         let mut begin = self.clock.instant();
-        let begun = self.ahead.take(name, request, credential, begin);
+        let begun = self.prefetched.take(name, request, credential, begin);
         let taken = begun.and_then(|begun| {
             begin = begun.when;
             begun.wait(method::short(name), self.timeout_now(), &self.stop)
@@ -97,16 +103,20 @@ impl Server {
                 (self.carried, self.stalled) = (true, false);
             }
             Err(failure) => {
-                if matches!(failure.kind, Kind::Deadline(allowed) if allowed < self.timeout) {
-                    failure.kind = Kind::CutShort;
+                if matches!(failure.kind, ServerErrorKind::Deadline(allowed) if allowed < self.timeout)
+                {
+                    failure.kind = ServerErrorKind::CutShort;
                 }
                 failure.note = self.renewal.note(&failure.kind);
                 if failure.note.is_none() && !self.carried {
                     failure.note = tls_hint::hint(failure, self.spoken);
                 }
                 match failure.kind {
-                    Kind::CutShort if !self.stalled => self.stalled = true,
-                    Kind::Deadline(_) | Kind::CutShort | Kind::Unreachable | Kind::Stopped => {
+                    ServerErrorKind::CutShort if !self.stalled => self.stalled = true,
+                    ServerErrorKind::Deadline(_)
+                    | ServerErrorKind::CutShort
+                    | ServerErrorKind::Unreachable
+                    | ServerErrorKind::Stopped => {
                         self.disconnect();
                     }
                     _ => (self.carried, self.stalled) = (true, false),
@@ -124,7 +134,7 @@ impl Server {
     pub(super) fn disconnect(&mut self) {
         self.connection = None;
         (self.carried, self.stalled) = (false, false);
-        self.ahead.forget();
+        self.prefetched.forget();
     }
 
     fn begin_and_wait(
@@ -132,7 +142,7 @@ impl Server {
         name: &'static str,
         request: &Vec<u8>,
         credential: &Credential,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<Answer, ServerError> {
         let call = Call {
             name,
             request,
@@ -154,6 +164,6 @@ impl Server {
     }
 }
 
-fn is_unreachable(answer: &Result<Answer, Failure>) -> bool {
-    matches!(answer, Err(failure) if failure.kind == Kind::Unreachable)
+fn is_unreachable(answer: &Result<Answer, ServerError>) -> bool {
+    matches!(answer, Err(failure) if failure.kind == ServerErrorKind::Unreachable)
 }

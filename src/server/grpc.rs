@@ -11,8 +11,8 @@ use futures_util::StreamExt;
 use futures_util::future::{AbortHandle, abortable};
 use grpcio::{CallOption, Client, ClientSStreamReceiver, MetadataBuilder};
 
-use super::failure::Failure;
-use super::kind::Kind;
+use super::error_kind::ServerErrorKind;
+use super::server_error::ServerError;
 use super::transport::{Answer, Call, Connection, Credential, PendingCall, Waited};
 use crate::clock::Clock;
 use crate::stop::{GLANCE, Stop};
@@ -21,7 +21,7 @@ use crate::text::Shown;
 use crate::wire::method;
 
 impl Connection for Client {
-    fn start(&self, call: &Call<'_>) -> Result<Box<dyn PendingCall>, Failure> {
+    fn start(&self, call: &Call<'_>) -> Result<Box<dyn PendingCall>, ServerError> {
         let Call { name, timeout, .. } = *call;
         let refused = |error| failure(method::short(name), &error, timeout);
         let option = CallOption::default()
@@ -77,7 +77,7 @@ impl PendingCall for Pending {
         Pending::receive(*self).wait_for(time, stop)
     }
 
-    fn wait(self: Box<Self>, stop: &Stop) -> Result<Answer, Failure> {
+    fn wait(self: Box<Self>, stop: &Stop) -> Result<Answer, ServerError> {
         Pending::receive(*self).wait(stop)
     }
 }
@@ -96,31 +96,31 @@ struct Receiving {
 impl Receiving {
     /// Waits for the answer, unless the program is asked to end before. gRPC sees to the deadline; nothing
     /// is waited for much longer, whatever becomes of its thread.
-    fn wait(self, stop: &Stop) -> Result<Answer, Failure> {
+    fn wait(self, stop: &Stop) -> Result<Answer, ServerError> {
         let (call, timeout) = (self.call, self.timeout);
         match self.wait_for(timeout + GRACE, stop) {
             Waited::Ended(answer) => answer,
-            Waited::Pending(_) => Err(Failure::new(call, Kind::Deadline(timeout))),
+            Waited::Pending(_) => Err(ServerError::new(call, ServerErrorKind::Deadline(timeout))),
         }
     }
 
     fn wait_for(self, time: Duration, stop: &Stop) -> Waited {
-        let failed = |kind| Err(Failure::new(self.call, kind));
+        let failed = |kind| Err(ServerError::new(self.call, kind));
         let clock = Clock::system(); // that of the network
         let end = clock.instant() + time;
         Waited::Ended(loop {
             if stop.requested() {
-                break failed(Kind::Stopped);
+                break failed(ServerErrorKind::Stopped);
             }
             let left = clock.until(end);
             match self.received.recv_timeout(left.min(GLANCE)) {
                 Ok(Ok(answer)) => break Ok(answer),
-                Ok(Err(None)) => break failed(Kind::NotOneMessage),
+                Ok(Err(None)) => break failed(ServerErrorKind::NotOneMessage),
                 Ok(Err(Some(error))) => break Err(failure(self.call, &error, self.timeout)),
                 Err(RecvTimeoutError::Timeout) if !left.is_zero() => {}
                 Err(RecvTimeoutError::Timeout) => return Waited::Pending(Box::new(self)),
                 Err(RecvTimeoutError::Disconnected) => {
-                    break failed(Kind::Deadline(self.timeout));
+                    break failed(ServerErrorKind::Deadline(self.timeout));
                 }
             }
         })
@@ -136,7 +136,7 @@ impl PendingCall for Receiving {
         Receiving::wait_for(*self, time, stop)
     }
 
-    fn wait(self: Box<Self>, stop: &Stop) -> Result<Answer, Failure> {
+    fn wait(self: Box<Self>, stop: &Stop) -> Result<Answer, ServerError> {
         Receiving::wait(*self, stop)
     }
 }
@@ -191,12 +191,14 @@ fn headers(credential: &Credential) -> grpcio::Result<grpcio::Metadata> {
 }
 
 /// Returns what an error of gRPC means for a call with this deadline.
-fn failure(call: &'static str, error: &grpcio::Error, timeout: Duration) -> Failure {
+fn failure(call: &'static str, error: &grpcio::Error, timeout: Duration) -> ServerError {
     match error {
         grpcio::Error::RpcFailure(status) | grpcio::Error::RpcFinished(Some(status)) => {
-            Failure::of_status(call, status.code().into(), status.message(), timeout)
+            ServerError::of_status(call, status.code().into(), status.message(), timeout)
         }
-        grpcio::Error::Codec(_) => Failure::told(call, Kind::NotOneMessage, &error.to_string()),
-        _ => Failure::told(call, Kind::Unreachable, &error.to_string()),
+        grpcio::Error::Codec(_) => {
+            ServerError::with_message(call, ServerErrorKind::NotOneMessage, &error.to_string())
+        }
+        _ => ServerError::with_message(call, ServerErrorKind::Unreachable, &error.to_string()),
     }
 }

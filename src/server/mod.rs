@@ -3,7 +3,6 @@
 
 #![forbid(unsafe_code)]
 
-mod ahead;
 mod calls;
 mod channel;
 mod classify;
@@ -11,13 +10,14 @@ mod core;
 mod credentials;
 mod denied;
 mod endpoint;
+mod error_kind;
 mod exchange;
-mod failure;
 mod grpc;
-mod kind;
 mod prefetch;
+mod prefetch_queue;
 mod renewal;
 mod rest;
+mod server_error;
 mod session;
 mod tls_hint;
 mod transcript;
@@ -27,12 +27,12 @@ use std::time::{Duration, Instant};
 
 pub use crate::config::Login;
 pub use calls::{Calls, Counted};
-pub use channel::{NoSystemRoots, system_roots};
+pub use channel::{SystemRootsError, system_roots};
 pub use endpoint::{ClientCertificate, Endpoint, Security, Tls};
-pub use failure::Failure;
-pub use kind::Kind;
+pub use error_kind::ServerErrorKind;
 pub use prefetch::Peeked;
 pub use rest::LONG_PAUSE;
+pub use server_error::ServerError;
 pub use transcript::{Exchange, MAX_REPLY, MAX_TRANSCRIPT, Shortened, Transcript};
 pub use transport::{Answer, Call, Connection, Credential, PendingCall, Transport, Waited};
 
@@ -41,8 +41,8 @@ use crate::ledger::{ClaimedState, GetEntry};
 use crate::stop::Stop;
 use crate::text::Shown;
 use crate::wire::{self, Entries, Malformed, Names, Tx, VerifiableTx, method};
-use ahead::Ahead;
 use channel::GrpcTransport;
+use prefetch_queue::PrefetchQueue;
 use renewal::Renewal;
 use session::Session;
 use tls_hint::Spoken;
@@ -53,7 +53,7 @@ pub const DEFAULT_DATABASE: &str = "defaultdb";
 /// One server, its connection and its tokens kept from cycle to cycle.
 pub struct Server {
     /// First, so that its calls are cancelled while there is a connection.
-    ahead: Ahead,
+    prefetched: PrefetchQueue,
     connection: Option<Box<dyn Connection>>,
     transport: Box<dyn Transport>,
     /// The connection has brought an answer.
@@ -94,8 +94,8 @@ impl Scanned {
     /// The transactions in order, each by itself.
     ///
     /// # Errors
-    /// [`Kind::Malformed`]: it is no list of transactions.
-    pub fn decode(self) -> Result<Vec<Result<Tx, Malformed>>, Failure> {
+    /// [`ServerErrorKind::Malformed`]: it is no list of transactions.
+    pub fn decode(self) -> Result<Vec<Result<Tx, Malformed>>, ServerError> {
         self.0.decode(method::TX_SCAN, wire::tx_list)
     }
 }
@@ -110,7 +110,7 @@ impl Server {
         login: Login,
         timeout: Duration,
         stop: Stop,
-    ) -> Result<Server, NoSystemRoots> {
+    ) -> Result<Server, SystemRootsError> {
         let largest_answer = u64::try_from(endpoint.max_answer).unwrap_or(0);
         let spoken = match endpoint.security {
             Security::Plaintext => Spoken::Plain,
@@ -147,7 +147,7 @@ impl Server {
             transcript: Transcript::default(),
             identity: None,
             until: None,
-            ahead: Ahead::default(),
+            prefetched: PrefetchQueue::default(),
             progress: None,
             renewal: Renewal::default(),
             spoken: Spoken::Neither,
@@ -209,12 +209,12 @@ impl Server {
     pub fn begin_cycle(&mut self) {
         self.session.begin_cycle();
         self.reconnected = None;
-        self.ahead.forget();
+        self.prefetched.forget();
     }
 
     /// From here on no call lasts past `until`, nor past a limit that was set before. Returns that one, for
     /// [`Server::restore`]. A call that this cuts short, or that is not made at all, says nothing about the server
-    /// ([`Kind::CutShort`]).
+    /// ([`ServerErrorKind::CutShort`]).
     #[must_use]
     pub fn limit(&mut self, until: Instant) -> Limit {
         let before = self.until;
@@ -264,16 +264,18 @@ impl Server {
     }
 
     /// Names of the databases that this user may see, as they came.
-    pub fn databases(&mut self) -> Result<Names, Failure> {
+    pub fn databases(&mut self) -> Result<Names, ServerError> {
         let list = self.call_as_user(method::DATABASE_LIST, wire::empty(), wire::database_list);
         match list {
             // without authentication there may be the default database and no list
             Err(failure) if self.session.is_off() => match failure.kind {
-                Kind::NotLoggedIn
-                | Kind::NoAuthentication
-                | Kind::Forbidden
-                | Kind::Unimplemented
-                | Kind::Other(_) => Ok([DEFAULT_DATABASE.as_bytes()].into_iter().collect()),
+                ServerErrorKind::NotLoggedIn
+                | ServerErrorKind::NoAuthentication
+                | ServerErrorKind::Forbidden
+                | ServerErrorKind::Unimplemented
+                | ServerErrorKind::Other(_) => {
+                    Ok([DEFAULT_DATABASE.as_bytes()].into_iter().collect())
+                }
                 _ => Err(failure),
             },
             list => list,
@@ -281,13 +283,13 @@ impl Server {
     }
 
     /// Opens a database anew, whether it is listed or not: does it exist for this user?
-    pub fn open(&mut self, database: &str) -> Result<(), Failure> {
-        self.ahead.forget();
+    pub fn open(&mut self, database: &str) -> Result<(), ServerError> {
+        self.prefetched.forget();
         self.open_again(database).map(drop)
     }
 
     /// The state that the server claims for a database.
-    pub fn state(&mut self, database: &str) -> Result<ClaimedState, Failure> {
+    pub fn state(&mut self, database: &str) -> Result<ClaimedState, ServerError> {
         self.call(database, method::CURRENT_STATE, wire::empty(), wire::state)
     }
 
@@ -298,7 +300,7 @@ impl Server {
         tx: u64,
         prove_since: u64,
         entries: Entries,
-    ) -> Result<VerifiableTx, Failure> {
+    ) -> Result<VerifiableTx, ServerError> {
         let request = wire::verifiable_tx_by_id(tx, prove_since, entries);
         self.call(
             database,
@@ -309,7 +311,7 @@ impl Server {
     }
 
     /// A transaction.
-    pub fn tx(&mut self, database: &str, tx: u64, entries: Entries) -> Result<Tx, Failure> {
+    pub fn tx(&mut self, database: &str, tx: u64, entries: Entries) -> Result<Tx, ServerError> {
         let request = wire::tx_by_id(tx, entries);
         self.call(database, method::TX_BY_ID, request, wire::tx)
     }
@@ -322,14 +324,14 @@ impl Server {
         initial: u64,
         limit: u32,
         entries: Entries,
-    ) -> Result<Scanned, Failure> {
+    ) -> Result<Scanned, ServerError> {
         let request = wire::tx_scan(initial, limit, entries);
         let answer = self.ask(database, method::TX_SCAN, request)?;
         Ok(Scanned(answer))
     }
 
     /// The value that a key (without its kind byte) got in one transaction.
-    pub fn get(&mut self, database: &str, key: &[u8], at_tx: u64) -> Result<GetEntry, Failure> {
+    pub fn get(&mut self, database: &str, key: &[u8], at_tx: u64) -> Result<GetEntry, ServerError> {
         self.call(
             database,
             method::GET,
@@ -344,7 +346,7 @@ impl Server {
         name: &'static str,
         request: Vec<u8>,
         decode: fn(&[u8]) -> Result<T, Malformed>,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, ServerError> {
         let answer = self.ask(database, name, request)?;
         answer.decode(name, decode)
     }
@@ -356,12 +358,12 @@ impl Server {
         database: &str,
         name: &'static str,
         request: Vec<u8>,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<Answer, ServerError> {
         let credential = self.credential_for(database)?;
         let answer = self.send(name, &request, &credential);
         let now = self.clock.instant();
         if self.session.is_refused(&answer) && self.session.may_renew(database, now) {
-            self.ahead.forget(); // calls that were begun with the old credential
+            self.prefetched.forget(); // calls that were begun with the old credential
             let credential = self.renew_credential_for(database)?;
             return self.send(name, &request, &credential);
         }
@@ -374,7 +376,7 @@ impl Server {
         name: &'static str,
         request: Vec<u8>,
         decode: fn(&[u8]) -> Result<T, Malformed>,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, ServerError> {
         let credential = self.credential_of_user()?;
         let mut answer = self.send(name, &request, &credential);
         if self.session.is_refused(&answer) {

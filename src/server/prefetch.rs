@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::Server;
-use super::ahead::Reception;
-use super::failure::Failure;
+use super::prefetch_queue::Reception;
+use super::server_error::ServerError;
 use super::transport::{Call, Credential, Waited};
 use crate::ledger::State;
 use crate::stop::GLANCE;
@@ -26,25 +26,25 @@ pub enum Peeked {
 
 impl Server {
     /// Begins to ask for the list, so that it is on its way while other calls are begun.
-    pub fn begin_list(&mut self) {
+    pub fn prefetch_list(&mut self) {
         if let Some(user) = self.session.token() {
             let list = method::DATABASE_LIST;
-            self.begin(list, wire::empty(), user, Reception::Meanwhile);
+            self.prefetch(list, wire::empty(), user, Reception::Meanwhile);
         }
     }
 
     /// Begins to ask for the state of the database that comes first in a cycle.
-    pub fn begin_state(&mut self, first: &str) {
+    pub fn prefetch_state(&mut self, first: &str) {
         // without a token nothing would tell an answer from before the database was opened anew
         if self.session.token().is_some() {
             let state = method::CURRENT_STATE;
-            self.begin_in(first, state, wire::empty(), Reception::Meanwhile);
+            self.prefetch_in(first, state, wire::empty(), Reception::Meanwhile);
         }
     }
 
     /// Begins to open those of these databases that are not open yet, and to ask for the states of
     /// all of them; waits until they are open, and no longer than `until`.
-    pub fn begin_states<'a>(
+    pub fn prefetch_states<'a>(
         &mut self,
         databases: impl Iterator<Item = &'a str> + Clone,
         until: Instant,
@@ -54,12 +54,12 @@ impl Server {
             .clone()
             .filter_map(|database| self.session.known(database))
             .collect();
-        self.ahead.keep(&credentials);
+        self.prefetched.keep(&credentials);
         let name = method::CURRENT_STATE;
         for database in databases {
             let credential = self.session.known(database);
-            if !credential.is_some_and(|of| self.ahead.has(name, &of)) {
-                self.begin_in(database, name, wire::empty(), Reception::Later);
+            if !credential.is_some_and(|of| self.prefetched.has(name, &of)) {
+                self.prefetch_in(database, name, wire::empty(), Reception::Later);
             }
         }
     }
@@ -68,7 +68,7 @@ impl Server {
     /// Nothing is waited for past `until`.
     pub fn peek_state(&mut self, database: &str, until: Instant) -> Peeked {
         let credential = self.session.known(database);
-        let begun = credential.and_then(|of| self.ahead.take_any(method::CURRENT_STATE, &of));
+        let begun = credential.and_then(|of| self.prefetched.take_any(method::CURRENT_STATE, &of));
         let Some(begun) = begun else {
             return Peeked::Nothing;
         };
@@ -81,7 +81,7 @@ impl Server {
             },
             Some(_) => return Peeked::Nothing, // asked again, alone
         };
-        self.ahead.put_back(begun);
+        self.prefetched.put_back(begun);
         peeked
     }
 
@@ -91,7 +91,7 @@ impl Server {
     }
 
     /// Begins to ask for a proof that [`Server::verifiable_tx`] is expected to be asked for.
-    pub fn begin_verifiable_tx(
+    pub fn prefetch_verifiable_tx(
         &mut self,
         database: &str,
         tx: u64,
@@ -99,7 +99,7 @@ impl Server {
         entries: Entries,
     ) {
         let request = wire::verifiable_tx_by_id(tx, prove_since, entries);
-        self.begin_in(
+        self.prefetch_in(
             database,
             method::VERIFIABLE_TX_BY_ID,
             request,
@@ -108,14 +108,14 @@ impl Server {
     }
 
     /// Begins to ask for a transaction that [`Server::tx`] is expected to be asked for.
-    pub fn begin_tx(&mut self, database: &str, tx: u64, entries: Entries) {
+    pub fn prefetch_tx(&mut self, database: &str, tx: u64, entries: Entries) {
         let request = wire::tx_by_id(tx, entries);
-        self.begin_in(database, method::TX_BY_ID, request, Reception::Later);
+        self.prefetch_in(database, method::TX_BY_ID, request, Reception::Later);
     }
 
     /// Begins a scan that [`Server::tx_scan`] is expected to ask for, and the proof of where it ends.
     /// A scan is large enough to be taken off the network while this thread does something else.
-    pub fn begin_tx_scan(
+    pub fn prefetch_tx_scan(
         &mut self,
         database: &str,
         initial: u64,
@@ -123,15 +123,15 @@ impl Server {
         proof: Option<(u64, u64)>,
     ) {
         let request = wire::tx_scan(initial, limit, Entries::Raw);
-        self.begin_in(database, method::TX_SCAN, request, Reception::Meanwhile);
+        self.prefetch_in(database, method::TX_SCAN, request, Reception::Meanwhile);
         if let Some((tx, prove_since)) = proof {
             let request = wire::verifiable_tx_by_id(tx, prove_since, Entries::Excluded);
             let name = method::VERIFIABLE_TX_BY_ID;
-            self.begin_in(database, name, request, Reception::Later);
+            self.prefetch_in(database, name, request, Reception::Later);
         }
     }
 
-    fn begin_in(
+    fn prefetch_in(
         &mut self,
         database: &str,
         name: &'static str,
@@ -139,12 +139,12 @@ impl Server {
         reception: Reception,
     ) {
         if let Some(credential) = self.session.known(database) {
-            self.begin(name, request, credential, reception);
+            self.prefetch(name, request, credential, reception);
         }
     }
 
     /// One that cannot be begun now is made, and fails, when it is waited for.
-    fn begin(
+    fn prefetch(
         &mut self,
         name: &'static str,
         request: Vec<u8>,
@@ -162,8 +162,8 @@ impl Server {
         };
         if let Ok(pending) = connection.start(&call) {
             let now = self.clock.instant();
-            self.ahead
-                .begin(name, request, credential, pending, reception, now);
+            self.prefetched
+                .push(name, request, credential, pending, reception, now);
         }
     }
 
@@ -192,7 +192,7 @@ impl Server {
         &mut self,
         databases: &[&'a str],
         until: Instant,
-    ) -> Vec<(&'a str, Result<Credential, Failure>)> {
+    ) -> Vec<(&'a str, Result<Credential, ServerError>)> {
         let (Some(user), Some(connection)) = (self.session.token(), &self.connection) else {
             return Vec::new();
         };

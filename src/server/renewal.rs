@@ -3,7 +3,7 @@
 
 use super::Server;
 use super::endpoint::Tls;
-use super::kind::Kind;
+use super::error_kind::ServerErrorKind;
 use super::transport::Connection;
 use crate::config::Secret;
 
@@ -55,10 +55,10 @@ pub(super) struct Renewal {
 
 impl Renewal {
     /// Returns the possible cause of a failure of this kind, for its message.
-    pub fn note(&self, kind: &Kind) -> Option<String> {
+    pub fn note(&self, kind: &ServerErrorKind) -> Option<String> {
         match kind {
-            Kind::BadLogin => self.password.fault.clone(),
-            Kind::Unreachable => self.tls.fault.clone(),
+            ServerErrorKind::BadLogin => self.password.fault.clone(),
+            ServerErrorKind::Unreachable => self.tls.fault.clone(),
             _ => None,
         }
     }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::denied::Denied;
-use super::failure::Failure;
-use super::kind::Kind;
+use super::error_kind::ServerErrorKind;
+use super::server_error::ServerError;
 use super::transport::Credential;
 use crate::config::{Login, Secret};
 
@@ -36,7 +36,7 @@ pub(super) struct Session {
     /// When the login was renewed in this cycle.
     renewed_login: Option<Instant>,
     /// When a login failed in this cycle, and why.
-    failed_login: Option<(Instant, Failure)>,
+    failed_login: Option<(Instant, ServerError)>,
     pub(super) denied: Denied,
     renewal_pause: Duration,
 }
@@ -107,11 +107,15 @@ impl Session {
     /// Returns whether the server refuses the credential of a call. A token whose lifetime is over is
     /// refused in the words and with the status of a missing permission. So the words do not count,
     /// and a refusal is final only after the credential was renewed.
-    pub fn is_refused<T>(&self, answer: &Result<T, Failure>) -> bool {
+    pub fn is_refused<T>(&self, answer: &Result<T, ServerError>) -> bool {
         match answer.as_ref().err().map(|failure| &failure.kind) {
-            Some(Kind::NotLoggedIn | Kind::Forbidden | Kind::BadLogin) => true,
+            Some(
+                ServerErrorKind::NotLoggedIn
+                | ServerErrorKind::Forbidden
+                | ServerErrorKind::BadLogin,
+            ) => true,
             // authentication may have been switched off
-            Some(Kind::NoAuthentication) => !self.is_off(),
+            Some(ServerErrorKind::NoAuthentication) => !self.is_off(),
             _ => false,
         }
     }
@@ -132,7 +136,7 @@ impl Session {
     ///
     /// # Errors
     /// A login failed within the pause; the failure.
-    pub fn may_renew_login(&self, now: Instant) -> Result<bool, Failure> {
+    pub fn may_renew_login(&self, now: Instant) -> Result<bool, ServerError> {
         match &self.failed_login {
             Some((failed, failure)) if !has_paused(Some(failed), now, self.renewal_pause) => {
                 Err(failure.clone())
@@ -152,7 +156,7 @@ impl Session {
     }
 
     /// Records that a login failed.
-    pub fn failed_login(&mut self, now: Instant, failure: &Failure) {
+    pub fn failed_login(&mut self, now: Instant, failure: &ServerError) {
         self.failed_login = Some((now, failure.clone()));
     }
 
@@ -212,7 +216,7 @@ mod tests {
     fn a_failed_login_is_remembered_for_the_pause_and_no_longer_than_the_cycle() {
         let begin = Instant::now();
         let later = |seconds| begin + Duration::from_secs(seconds);
-        let failure = Failure::new("Login", Kind::BadLogin);
+        let failure = ServerError::new("Login", ServerErrorKind::BadLogin);
         let mut session = session();
         session.failed_login(begin, &failure);
         assert_eq!(session.may_renew_login(later(29)), Err(failure.clone()));

@@ -1,7 +1,7 @@
 //! Which setting of TLS may be the cause of a connection that fails: gRPC's own words name none.
 
-use super::failure::Failure;
-use super::kind::Kind;
+use super::error_kind::ServerErrorKind;
+use super::server_error::ServerError;
 
 /// How the server is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +27,8 @@ const WANTS_CERTIFICATE: [&str; 4] = [
 const ENDED: [&str; 3] = ["Socket closed", "Connection reset", "empty address list"];
 
 /// Returns the possible cause of a failure over a connection that carried no answer yet.
-pub(super) fn hint(failure: &Failure, spoken: Spoken) -> Option<String> {
-    if failure.kind != Kind::Unreachable {
+pub(super) fn hint(failure: &ServerError, spoken: Spoken) -> Option<String> {
+    if failure.kind != ServerErrorKind::Unreachable {
         return None;
     }
     let says = |words: &[&str]| {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::failure::Failure;
+use super::server_error::ServerError;
 use super::transport::Answer;
 use crate::wire::{self, method};
 
@@ -114,7 +114,7 @@ impl Transcript {
         &mut self,
         name: &'static str,
         request: &[u8],
-        answer: &Result<Answer, Failure>,
+        answer: &Result<Answer, ServerError>,
     ) {
         if [method::LOGIN, method::OPEN_SESSION].contains(&name) {
             return; // passwords
@@ -167,7 +167,7 @@ impl Transcript {
 }
 
 /// Returns the text of an error, in no more memory than it takes.
-fn text(failure: &Failure) -> String {
+fn text(failure: &ServerError) -> String {
     let mut text = failure.to_string();
     text.shrink_to_fit();
     text
@@ -176,21 +176,21 @@ fn text(failure: &Failure) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::Kind;
+    use crate::server::ServerErrorKind;
     use crate::text::Shown;
     use crate::wire::proto;
 
-    fn replied(bytes: Vec<u8>) -> Result<Answer, Failure> {
+    fn replied(bytes: Vec<u8>) -> Result<Answer, ServerError> {
         Ok(Answer {
             bytes: Arc::new(bytes),
             uuid: None,
         })
     }
 
-    fn refused() -> Result<Answer, Failure> {
-        Err(Failure {
+    fn refused() -> Result<Answer, ServerError> {
+        Err(ServerError {
             message: Shown::new(&"x".repeat(200)),
-            ..Failure::new("Get", Kind::KeyNotFound)
+            ..ServerError::new("Get", ServerErrorKind::KeyNotFound)
         })
     }
 

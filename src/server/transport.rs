@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::endpoint::Tls;
-use super::failure::Failure;
+use super::server_error::ServerError;
 use crate::stop::Stop;
 use crate::text::Shown;
 use crate::wire::{Malformed, method};
@@ -26,7 +26,7 @@ pub trait Connection {
     ///
     /// # Errors
     /// The call cannot be made at all, such as with a credential that no header holds.
-    fn start(&self, call: &Call<'_>) -> Result<Box<dyn PendingCall>, Failure>;
+    fn start(&self, call: &Call<'_>) -> Result<Box<dyn PendingCall>, ServerError>;
 }
 
 /// A call on its way; to drop it cancels it.
@@ -42,13 +42,13 @@ pub trait PendingCall {
     ///
     /// # Errors
     /// Every other end of the call.
-    fn wait(self: Box<Self>, stop: &Stop) -> Result<Answer, Failure>;
+    fn wait(self: Box<Self>, stop: &Stop) -> Result<Answer, ServerError>;
 }
 
 /// What came of waiting for a while.
 pub enum Waited {
     /// The call has ended.
-    Ended(Result<Answer, Failure>),
+    Ended(Result<Answer, ServerError>),
     /// It has not ended yet.
     Pending(Box<dyn PendingCall>),
 }
@@ -99,8 +99,8 @@ impl Answer {
         &self,
         name: &'static str,
         decode: fn(&[u8]) -> Result<T, Malformed>,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, ServerError> {
         let call = method::short(name);
-        decode(&self.bytes).map_err(|malformed| Failure::malformed(call, malformed))
+        decode(&self.bytes).map_err(|malformed| ServerError::malformed(call, malformed))
     }
 }

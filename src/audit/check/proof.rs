@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use crate::audit::verdict::{Reason, Verdict};
 use crate::ledger::{self, Digest, Fault, Parts, Proven, Refusal, State, TxHeader, Wanted};
-use crate::server::{Failure, Kind, Server};
+use crate::server::{Server, ServerError, ServerErrorKind};
 use crate::trust::Tampering;
 use crate::wire::{Entries, Tx, VerifiableTx};
 
@@ -32,7 +32,7 @@ impl Proof {
         Proof::Fails(verdict, Reason::Refusal(refusal))
     }
 
-    fn of_failure(failure: Failure) -> Proof {
+    fn of_failure(failure: ServerError) -> Proof {
         match Verdict::of_failure(&failure, true) {
             None => Proof::Stopped,
             Some(Verdict::Tampered(Tampering::RolledBack)) => {
@@ -72,7 +72,7 @@ pub enum Place {
     /// In the history of the trusted state, which proves its header; its entries are not looked at.
     Proven(Tx),
     /// The call itself failed.
-    Failed(Failure),
+    Failed(ServerError),
     /// Its place is not proven.
     Unproven(Verdict, Reason),
     /// The program is asked to end.
@@ -185,18 +185,18 @@ pub(super) fn placed(
 enum Answered {
     Proof(Box<VerifiableTx>),
     /// The server says that it cannot prove this pair.
-    Excuse(Failure),
+    Excuse(ServerError),
 }
 
 enum Ask {
-    Failed(Failure),
+    Failed(ServerError),
     NoTransaction,
 }
 
 impl Ask {
     fn place(self) -> Place {
         match self {
-            Ask::Failed(failure) if failure.kind == Kind::Stopped => Place::Stopped,
+            Ask::Failed(failure) if failure.kind == ServerErrorKind::Stopped => Place::Stopped,
             Ask::Failed(failure) => Place::Failed(failure),
             Ask::NoTransaction => Place::Unproven(Verdict::Malformed, Reason::NoTransaction),
         }
@@ -222,7 +222,12 @@ fn ask(
             }
             _ => Err(Ask::NoTransaction),
         },
-        Err(failure) if matches!(failure.kind, Kind::CannotProve | Kind::MaybeCorrupted) => {
+        Err(failure)
+            if matches!(
+                failure.kind,
+                ServerErrorKind::CannotProve | ServerErrorKind::MaybeCorrupted
+            ) =>
+        {
             match server.tx(database, tx, entries) {
                 Ok(shown) if shown.header.id() == tx => Ok((shown, Answered::Excuse(failure))),
                 Ok(_) => Err(Ask::NoTransaction),
@@ -286,17 +291,19 @@ impl Pair<'_> {
     }
 
     /// A call that brought no proof: is it an excuse, and a true one?
-    fn without_proof(&mut self, failure: Failure) -> Result<Proof, Proof> {
+    fn without_proof(&mut self, failure: ServerError) -> Result<Proof, Proof> {
         match failure.kind {
-            Kind::CannotProve | Kind::MaybeCorrupted => self.excuse(Some(failure)),
-            Kind::IllegalState | Kind::TxNotFound => Err(Proof::Behind),
+            ServerErrorKind::CannotProve | ServerErrorKind::MaybeCorrupted => {
+                self.excuse(Some(failure))
+            }
+            ServerErrorKind::IllegalState | ServerErrorKind::TxNotFound => Err(Proof::Behind),
             _ => Err(Proof::of_failure(failure)),
         }
     }
 
     /// No proof of this pair can exist: that is so only if the headers show it. An old server
     /// words it like a damaged log: where no excuse is shown, that is what it says of itself.
-    fn excuse(&mut self, said: Option<Failure>) -> Result<Proof, Proof> {
+    fn excuse(&mut self, said: Option<ServerError>) -> Result<Proof, Proof> {
         if let Err(reason) = self.in_range(&(self.source.tx..=self.target.tx)) {
             // trees shrink by tens: an excuse that cannot be looked at is none
             return Err(Proof::Fails(Verdict::Malformed, reason));
@@ -309,7 +316,8 @@ impl Pair<'_> {
             )),
             Err(refusal) => match said {
                 Some(said)
-                    if said.kind == Kind::MaybeCorrupted && refusal.fault() == Fault::Malformed =>
+                    if said.kind == ServerErrorKind::MaybeCorrupted
+                        && refusal.fault() == Fault::Malformed =>
                 {
                     let verdict = Verdict::Tampered(Tampering::Value);
                     Err(Proof::Fails(verdict, Reason::Failure(said)))
@@ -357,7 +365,7 @@ impl Pair<'_> {
             match self.server.tx(self.database, id, Entries::Excluded) {
                 Ok(tx) => headers.insert(id, tx.header),
                 // it is older than what the server itself claims
-                Err(failure) if failure.kind == Kind::TxNotFound => {
+                Err(failure) if failure.kind == ServerErrorKind::TxNotFound => {
                     return Err(Proof::Fails(Verdict::Malformed, Reason::Unbacked(failure)));
                 }
                 Err(failure) => return Err(Proof::of_failure(failure)),

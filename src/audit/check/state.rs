@@ -6,7 +6,7 @@ use crate::audit::check::proof::{self, Proof};
 use crate::audit::verdict::{Reason, Verdict};
 use crate::config::Signatures;
 use crate::ledger::{ClaimedState, Proven, Signature, State, StateShape};
-use crate::server::{Failure, Kind, Server};
+use crate::server::{Server, ServerError, ServerErrorKind};
 use crate::text::Shown;
 use crate::trust::Tampering;
 use crate::wire::Entries;
@@ -157,7 +157,7 @@ fn first_use(server: &mut Server, database: &str, claimed: ClaimedState) -> Find
         }
         Ok(_) => Finding::refused(Verdict::Malformed, Reason::UnbackedHash, Some(&claimed)),
         Err(failure) => match failure.kind {
-            Kind::TxNotFound | Kind::IllegalState => Finding::refused(
+            ServerErrorKind::TxNotFound | ServerErrorKind::IllegalState => Finding::refused(
                 Verdict::Malformed,
                 Reason::Unbacked(failure),
                 Some(&claimed),
@@ -202,7 +202,7 @@ fn with_shown(finding: Finding, claimed: &ClaimedState) -> Finding {
     }
 }
 
-fn of_failure(failure: Failure, trusted: Option<State>) -> Finding {
+fn of_failure(failure: ServerError, trusted: Option<State>) -> Finding {
     match Verdict::of_failure(&failure, trusted.is_some()) {
         None => Finding::Stopped,
         Some(verdict) => {

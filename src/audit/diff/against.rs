@@ -8,7 +8,7 @@ use crate::audit::locate::{answer, window};
 use crate::config::ShownValues;
 use crate::ledger::State;
 use crate::locate::{Answer, Found, most_questions, search};
-use crate::server::{Failure, Kind, Server};
+use crate::server::{Server, ServerError, ServerErrorKind};
 use crate::text::Shown;
 use crate::trust::{LocalFailure, Mirror};
 
@@ -36,7 +36,7 @@ pub enum HeldAgainst {
 #[derive(Debug)]
 pub enum NotHeld {
     /// The second server, or the first.
-    Failure(Failure),
+    Failure(ServerError),
     /// The file.
     Local(LocalFailure),
     /// The mirror is of another database.
@@ -60,7 +60,7 @@ impl Auditor {
         other.begin_transcript();
         let theirs = match other.state(database) {
             Ok(claimed) => claimed.state,
-            Err(failure) if failure.kind == Kind::Stopped => return None,
+            Err(failure) if failure.kind == ServerErrorKind::Stopped => return None,
             Err(failure) => return Some(Err(NotHeld::Failure(failure))),
         };
         let range = self.policy.max_range;
@@ -150,7 +150,7 @@ impl Auditor {
         self.server.begin_transcript();
         let shown = match self.server.state(database) {
             Ok(claimed) => claimed.state,
-            Err(failure) if failure.kind == Kind::Stopped => return None,
+            Err(failure) if failure.kind == ServerErrorKind::Stopped => return None,
             Err(failure) => return Some(Err(NotHeld::Failure(failure))),
         };
         let range = self.policy.max_range;

@@ -8,7 +8,7 @@ use crate::audit::diff::differences::{Change, Differences, Differing, Differs, K
 use crate::config::ShownValues;
 use crate::ledger::{Digest, State, TxEntry, verify_entries};
 use crate::locate::Answer;
-use crate::server::{Failure, Kind, Server};
+use crate::server::{Server, ServerError, ServerErrorKind};
 use crate::text::Shown;
 use crate::wire::{Entries, Tx};
 
@@ -21,10 +21,10 @@ pub(in crate::audit) enum Ended {
     Unproven(Shown),
 }
 
-impl From<Failure> for Ended {
-    fn from(failure: Failure) -> Ended {
+impl From<ServerError> for Ended {
+    fn from(failure: ServerError) -> Ended {
         match failure.kind {
-            Kind::Stopped => Ended::Stopped,
+            ServerErrorKind::Stopped => Ended::Stopped,
             _ => Ended::unproven(&failure.to_string()),
         }
     }
@@ -305,8 +305,8 @@ impl<'a> Side<'a> {
             match scan {
                 Ok(list) => return Ok(list.into_iter().map_while(Result::ok).collect()),
                 Err(failure) => match failure.kind {
-                    Kind::LimitExceeded | Kind::TooLarge => most /= 2,
-                    Kind::Unimplemented => most = 1, // 0.9.0
+                    ServerErrorKind::LimitExceeded | ServerErrorKind::TooLarge => most /= 2,
+                    ServerErrorKind::Unimplemented => most = 1, // 0.9.0
                     _ => return Err(failure.into()),
                 },
             }
@@ -319,7 +319,7 @@ impl<'a> Side<'a> {
     fn values(&mut self, of: &Tx) -> Result<BTreeMap<Vec<u8>, Shown>, Ended> {
         let tx = match self.server.tx(self.database, of.header.id(), Entries::Raw) {
             Ok(tx) => tx,
-            Err(failure) if failure.kind == Kind::Stopped => return Err(Ended::Stopped),
+            Err(failure) if failure.kind == ServerErrorKind::Stopped => return Err(Ended::Stopped),
             Err(_) => return Ok(BTreeMap::new()), // the keys are told all the same
         };
         let sent = tx.entries.into_iter().filter(|entry| {

@@ -8,7 +8,7 @@ use super::reader::{Done, Halt};
 use super::report::Report;
 use crate::audit::auditor::Auditor;
 use crate::ledger::State;
-use crate::server::Failure;
+use crate::server::ServerError;
 use crate::trust::Progress;
 
 /// What is broken, by what broke.
@@ -25,7 +25,7 @@ pub struct BrokenValues {
     /// Transactions that could not be read.
     pub unread: u64,
     /// The call that ended the reading before its time.
-    pub halted: Option<Failure>,
+    pub halted: Option<ServerError>,
 }
 
 /// A broken transaction.

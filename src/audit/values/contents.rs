@@ -4,7 +4,7 @@ use super::finding::{Broken, Entry, What, Why};
 use super::judge::{Completed, Judged, complete};
 use super::reader::Ended;
 use crate::ledger::{Digest, TxEntry, TxHeader};
-use crate::server::{Failure, Kind};
+use crate::server::{ServerError, ServerErrorKind};
 use crate::wire::Tx;
 
 /// The judgement of a transaction's entries and of the values that came.
@@ -62,9 +62,9 @@ pub(super) fn unfit(judged: Judged) -> Ended {
 
 /// Returns the end of a reading by a call that failed about one transaction: the server itself reports corruption, or
 /// the transaction stays due.
-pub(super) fn reported(header: &TxHeader, entry: Option<Entry>, failure: Failure) -> Ended {
+pub(super) fn reported(header: &TxHeader, entry: Option<Entry>, failure: ServerError) -> Ended {
     match failure.kind {
-        Kind::Corrupted | Kind::MaybeCorrupted => Ended::Broken(Broken {
+        ServerErrorKind::Corrupted | ServerErrorKind::MaybeCorrupted => Ended::Broken(Broken {
             tx: header.id(),
             alh: Some(header.alh()),
             entry,

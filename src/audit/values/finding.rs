@@ -5,7 +5,7 @@ use std::fmt;
 use crate::audit::verdict::Verdict;
 use crate::config::{memory_needed, size_to_set};
 use crate::ledger::{Digest, State};
-use crate::server::{Failure, Kind};
+use crate::server::{ServerError, ServerErrorKind};
 use crate::text::Shown;
 use crate::trust::{Claim, Contradiction, Differ, Tampering};
 
@@ -51,7 +51,7 @@ pub enum What {
     /// An entry with its value is not among the transaction's entries.
     NoSuchEntry,
     /// The server itself says that what it stores is damaged.
-    Reported(Failure),
+    Reported(ServerError),
     /// What is read as the transaction is another one than the proven.
     Header { due: Digest, got: Digest },
     /// The server proves the transaction's place, and the proof does not hold.
@@ -187,14 +187,14 @@ pub enum Why {
     /// The server leaves it, or a value of it, out.
     Withheld,
     /// The server refuses it.
-    Refused(Failure),
+    Refused(ServerError),
     /// The server refuses its values; its header and the digests of its entries are proven.
-    ValuesRefused(Failure),
+    ValuesRefused(ServerError),
     /// It does not come, though the server answers otherwise.
-    Silent(Failure),
+    Silent(ServerError),
     /// The server refuses its values, or does not have them (`None`). A header that records a truncation may explain
     /// that and is still being searched for.
-    Searching(Option<Failure>),
+    Searching(Option<ServerError>),
     /// It is larger than `--max-recv-msg-size`.
     TooLarge {
         /// Bytes that the answer has, where that is known.
@@ -234,16 +234,20 @@ impl Why {
     }
 
     /// Sorts a call that failed about one transaction.
-    pub(super) fn of_failure(failure: Failure) -> Why {
+    pub(super) fn of_failure(failure: ServerError) -> Why {
         match failure.kind {
-            Kind::TooLarge => Why::TooLarge {
+            ServerErrorKind::TooLarge => Why::TooLarge {
                 bytes: failure.size_needed(),
             },
-            Kind::TxNotFound | Kind::KeyNotFound | Kind::IllegalState => Why::Withheld,
-            Kind::Malformed(malformed) => Why::malformed(&malformed),
-            Kind::Compressed | Kind::NotOneMessage => Why::malformed(&failure),
-            Kind::Unreachable | Kind::Deadline(_) => Why::Silent(failure),
-            Kind::CutShort => Why::Slow,
+            ServerErrorKind::TxNotFound
+            | ServerErrorKind::KeyNotFound
+            | ServerErrorKind::IllegalState => Why::Withheld,
+            ServerErrorKind::Malformed(malformed) => Why::malformed(&malformed),
+            ServerErrorKind::Compressed | ServerErrorKind::NotOneMessage => {
+                Why::malformed(&failure)
+            }
+            ServerErrorKind::Unreachable | ServerErrorKind::Deadline(_) => Why::Silent(failure),
+            ServerErrorKind::CutShort => Why::Slow,
             _ => Why::Refused(failure),
         }
     }

@@ -8,7 +8,7 @@ use super::partial::Partial;
 use super::reader::{Ended, Halt, Reader};
 use super::retention::{Recorded, Search};
 use crate::ledger::{Digest, HeaderVersion, KEY_VALUE, StateShape, TxEntry, TxHeader};
-use crate::server::{Failure, Kind};
+use crate::server::{ServerError, ServerErrorKind};
 use crate::trust::Unavailable;
 
 /// A value that was asked for by key and is not broken.
@@ -141,7 +141,7 @@ impl Reader<'_> {
             Ok(got) => got,
             Err(failure) => {
                 let failure = self.still_there(failure)?;
-                if failure.kind == Kind::ValueAbsent {
+                if failure.kind == ServerErrorKind::ValueAbsent {
                     return Err(Ended::Absent(1));
                 }
                 let entry = Entry::new(index, &entry.key);
@@ -166,18 +166,21 @@ impl Reader<'_> {
     pub(super) fn without_values(
         &mut self,
         header: &TxHeader,
-        refused: Failure,
+        refused: ServerError,
     ) -> Result<Unavailable, Ended> {
         let digests = self.digests(header)?;
         let alh = header.alh();
         complete(&alh, &digests, &[], self.unix_now()).map_err(unfit)?;
         if matches!(
             refused.kind,
-            Kind::TooLarge | Kind::Unreachable | Kind::Deadline(_)
+            ServerErrorKind::TooLarge | ServerErrorKind::Unreachable | ServerErrorKind::Deadline(_)
         ) {
             return Err(Ended::Unread(Why::of_failure(refused)));
         }
-        let accuses = matches!(refused.kind, Kind::Corrupted | Kind::MaybeCorrupted);
+        let accuses = matches!(
+            refused.kind,
+            ServerErrorKind::Corrupted | ServerErrorKind::MaybeCorrupted
+        );
         let search = if accuses {
             Search::Short
         } else {

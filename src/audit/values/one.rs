@@ -6,7 +6,7 @@ use super::finding::{Broken, What, Why};
 use super::judge::{Judged, judge};
 use super::reader::{Done, Ended, Halt, Reader};
 use crate::ledger::TxHeader;
-use crate::server::{Failure, Kind};
+use crate::server::{ServerError, ServerErrorKind};
 use crate::wire::{Entries, Tx};
 
 /// A transaction as its answers show it.
@@ -14,7 +14,7 @@ enum Shown {
     /// Entries and values were judged; the header is proven.
     Judged(TxHeader, Contents),
     /// The server refuses the values; the header is proven.
-    Refused(TxHeader, Failure),
+    Refused(TxHeader, ServerError),
     /// The reading ended before the values. The header stands beside if it is proven.
     Ended(Option<TxHeader>, Ended),
 }
@@ -62,12 +62,14 @@ impl Reader<'_> {
             }
             Ok(Err(failure)) => {
                 let ended = match failure.kind {
-                    Kind::Corrupted | Kind::MaybeCorrupted => Ended::Broken(Broken {
-                        tx,
-                        alh: (tx == self.trusted.tx).then_some(self.trusted.hash),
-                        entry: None,
-                        what: What::Reported(failure),
-                    }),
+                    ServerErrorKind::Corrupted | ServerErrorKind::MaybeCorrupted => {
+                        Ended::Broken(Broken {
+                            tx,
+                            alh: (tx == self.trusted.tx).then_some(self.trusted.hash),
+                            entry: None,
+                            what: What::Reported(failure),
+                        })
+                    }
                     _ => Ended::Unread(Why::of_failure(failure)),
                 };
                 Shown::Ended(None, ended)
@@ -131,7 +133,10 @@ impl Shown {
         match self {
             Shown::Judged(_, contents) => !contents.completed.broken.is_empty(),
             Shown::Refused(_, failure) => {
-                matches!(failure.kind, Kind::Corrupted | Kind::MaybeCorrupted)
+                matches!(
+                    failure.kind,
+                    ServerErrorKind::Corrupted | ServerErrorKind::MaybeCorrupted
+                )
             }
             Shown::Ended(_, ended) => matches!(ended, Ended::Broken(_)),
         }

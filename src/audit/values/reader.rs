@@ -12,7 +12,7 @@ use crate::audit::capture;
 use crate::audit::check::proof::{self, Place};
 use crate::audit::verdict::{Reason, Verdict};
 use crate::ledger::{State, StateShape, TxHeader};
-use crate::server::{Failure, Kind, Server};
+use crate::server::{Server, ServerError, ServerErrorKind};
 use crate::text::Shown;
 use crate::trust::{Answer, Unavailable};
 use crate::wire::{Entries, Tx};
@@ -116,7 +116,7 @@ impl Reader<'_> {
                 for tx in *first..=*last {
                     let (database, trusted) = (self.database, self.trusted.tx);
                     self.server
-                        .begin_verifiable_tx(database, tx, trusted, Entries::Raw);
+                        .prefetch_verifiable_tx(database, tx, trusted, Entries::Raw);
                 }
             } else {
                 self.begin_span(span);
@@ -130,7 +130,7 @@ impl Reader<'_> {
         let (database, end) = (self.database, span.next().saturating_sub(1));
         let proof = (end < self.trusted.tx).then_some((end, self.trusted.tx));
         self.server
-            .begin_tx_scan(database, span.first, span.limit, proof);
+            .prefetch_tx_scan(database, span.first, span.limit, proof);
     }
 
     /// Returns whether the server is a 0.9.0, which mixes up what it answers to several clients: it is accused of
@@ -230,7 +230,7 @@ impl Reader<'_> {
         &mut self,
         tx: u64,
         entries: Entries,
-    ) -> Result<Result<Tx, Failure>, Ended> {
+    ) -> Result<Result<Tx, ServerError>, Ended> {
         let trusted = self.trusted;
         self.locate_in(tx, &trusted, entries)
     }
@@ -241,7 +241,7 @@ impl Reader<'_> {
         tx: u64,
         state: &State,
         entries: Entries,
-    ) -> Result<Result<Tx, Failure>, Ended> {
+    ) -> Result<Result<Tx, ServerError>, Ended> {
         match proof::locate(self.server, self.database, tx, state, entries, self.range) {
             Place::Proven(tx) => Ok(Ok(tx)),
             Place::Stopped => Err(Halt::Stopped.into()),
@@ -263,19 +263,19 @@ impl Reader<'_> {
     }
 
     /// Returns a failure that concerns what was asked; one that concerns the server ends the reading.
-    pub(super) fn still_there(&mut self, failure: Failure) -> Result<Failure, Halt> {
+    pub(super) fn still_there(&mut self, failure: ServerError) -> Result<ServerError, Halt> {
         match failure.kind {
-            Kind::Stopped => Err(Halt::Stopped),
-            Kind::CutShort => Err(Halt::Late),
-            Kind::Unreachable
-            | Kind::Deadline(_)
-            | Kind::RateLimited
-            | Kind::BadLogin
-            | Kind::NoAuthentication
-            | Kind::NotLoggedIn
-            | Kind::Forbidden
-            | Kind::NoSuchDatabase
-            | Kind::Unloaded => {
+            ServerErrorKind::Stopped => Err(Halt::Stopped),
+            ServerErrorKind::CutShort => Err(Halt::Late),
+            ServerErrorKind::Unreachable
+            | ServerErrorKind::Deadline(_)
+            | ServerErrorKind::RateLimited
+            | ServerErrorKind::BadLogin
+            | ServerErrorKind::NoAuthentication
+            | ServerErrorKind::NotLoggedIn
+            | ServerErrorKind::Forbidden
+            | ServerErrorKind::NoSuchDatabase
+            | ServerErrorKind::Unloaded => {
                 if self.server_answers()? {
                     return Ok(failure);
                 }
@@ -300,7 +300,7 @@ impl Reader<'_> {
                 self.answered = Some(self.server.clock().instant());
                 Ok(true)
             }
-            Err(failure) if failure.kind == Kind::Stopped => Err(Halt::Stopped),
+            Err(failure) if failure.kind == ServerErrorKind::Stopped => Err(Halt::Stopped),
             Err(_) => Ok(false),
         }
     }

@@ -7,7 +7,7 @@ use super::record::Alarms;
 use crate::audit::verdict::Verdict;
 use crate::clock::Timestamp;
 use crate::ranges::Ranges;
-use crate::server::Failure;
+use crate::server::ServerError;
 use crate::trust::Unavailable;
 
 /// Findings that one reading records, each with an alarm of its own; the rest is counted in one more alarm.
@@ -55,7 +55,7 @@ pub struct Report {
     /// Values that cannot be read any more.
     pub unavailable: Unavailable,
     /// The call that ended the reading before its time.
-    pub halted: Option<Failure>,
+    pub halted: Option<ServerError>,
     /// What has not been read at the end, this time's and what earlier times left.
     pub left: Left,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::reader::{Ended, Halt, Reader};
 use crate::ledger::{Digest, TxHeader};
-use crate::server::{Kind, Scanned};
+use crate::server::{Scanned, ServerErrorKind};
 use crate::wire::Entries;
 
 /// Whether a proven header records that a transaction's values were dropped.
@@ -77,7 +77,7 @@ impl Reader<'_> {
             .and_then(Scanned::decode);
         let list = match scan {
             Ok(list) => list,
-            Err(failure) if failure.kind == Kind::LimitExceeded && limit > 1 => {
+            Err(failure) if failure.kind == ServerErrorKind::LimitExceeded && limit > 1 => {
                 self.scan.limit_exceeded(limit);
                 return Ok(true); // with fewer the next time
             }

@@ -5,7 +5,7 @@ use super::chain::{Headers, Values};
 use super::finding::Why;
 use super::reader::{Ended, Halt, Reader};
 use super::scan::{GROWTH, Next, Span};
-use crate::server::{Failure, Scanned};
+use crate::server::{Scanned, ServerError};
 use crate::wire::{Entries, Malformed, Tx};
 
 /// Transactions whose values are taken for dropped together once the server refuses them together: a
@@ -73,7 +73,7 @@ impl Reader<'_> {
     }
 
     /// One scan; the next ones are asked for before this one is decoded.
-    fn scan(&mut self, span: Span, last: u64) -> Result<Vec<Result<Tx, Malformed>>, Failure> {
+    fn scan(&mut self, span: Span, last: u64) -> Result<Vec<Result<Tx, Malformed>>, ServerError> {
         let scanned = self
             .server
             .tx_scan(self.database, span.first, span.limit, Entries::Raw)?;

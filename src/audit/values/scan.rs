@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::server::Kind;
+use crate::server::ServerErrorKind;
 
 /// How many transactions a scan asks for, as the server and the answers' size allow.
 #[derive(Clone, Debug)]
@@ -79,13 +79,15 @@ impl Scan {
     }
 
     /// Asks for half as many; nothing is left to halve where it was one.
-    pub(super) fn went_badly(&mut self, kind: &Kind, asked: u32) {
+    pub(super) fn went_badly(&mut self, kind: &ServerErrorKind, asked: u32) {
         self.limit = (asked / 2).max(1);
         self.well = 0;
         match kind {
-            Kind::LimitExceeded => self.limit_exceeded(asked),
-            Kind::TooLarge | Kind::Deadline(_) | Kind::CutShort => self.patience = PATIENCE,
-            Kind::Unimplemented => self.none = true,
+            ServerErrorKind::LimitExceeded => self.limit_exceeded(asked),
+            ServerErrorKind::TooLarge
+            | ServerErrorKind::Deadline(_)
+            | ServerErrorKind::CutShort => self.patience = PATIENCE,
+            ServerErrorKind::Unimplemented => self.none = true,
             _ => self.patience = 1,
         }
     }

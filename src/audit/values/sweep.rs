@@ -18,7 +18,7 @@ use crate::audit::verdict::{Reason, Verdict};
 use crate::clock::Timestamp;
 use crate::ledger::{State, TxHeader};
 use crate::ranges::Ranges;
-use crate::server::Failure;
+use crate::server::ServerError;
 use crate::trust::{Answer, Begun, Progress, Sweeping, Swept, Trusted, Unavailable};
 use crate::wire::Entries;
 
@@ -43,7 +43,7 @@ pub enum Went {
     /// All was passed.
     Ended(Swept),
     /// The server cannot be asked now.
-    Away(Failure),
+    Away(ServerError),
     /// The program is asked to end.
     Stopped,
 }

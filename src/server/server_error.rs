@@ -4,28 +4,28 @@ use std::fmt;
 use std::time::Duration;
 
 use super::classify::{self, OVER_OUR_LIMIT};
-use super::kind::Kind;
+use super::error_kind::ServerErrorKind;
 use crate::config::{memory_needed, size_to_set};
 use crate::text::Shown;
 use crate::wire::{Malformed, method};
 
 /// A call that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub struct ServerError {
     /// The call, such as `CurrentState`.
     pub call: &'static str,
     /// What it means.
-    pub kind: Kind,
+    pub kind: ServerErrorKind,
     /// What the server said, escaped and cut.
     pub message: Shown,
     /// Why an old password or old certificates were used, if they may be the cause.
     pub note: Option<String>,
 }
 
-impl Failure {
+impl ServerError {
     /// A failure without any words of the server.
-    pub fn new(call: &'static str, kind: Kind) -> Failure {
-        Failure {
+    pub fn new(call: &'static str, kind: ServerErrorKind) -> ServerError {
+        ServerError {
             call,
             kind,
             message: Shown::default(),
@@ -34,8 +34,8 @@ impl Failure {
     }
 
     /// An answer that came and cannot be read.
-    pub fn malformed(call: &'static str, malformed: Malformed) -> Failure {
-        Failure::new(call, Kind::Malformed(Box::new(malformed)))
+    pub fn malformed(call: &'static str, malformed: Malformed) -> ServerError {
+        ServerError::new(call, ServerErrorKind::Malformed(Box::new(malformed)))
     }
 
     /// Returns the bytes of an answer that was too large for this client.
@@ -45,60 +45,69 @@ impl Failure {
     }
 
     /// Returns what it means that a call with this deadline ended with a status of gRPC.
-    pub fn of_status(call: &'static str, code: i32, message: &str, timeout: Duration) -> Failure {
+    pub fn of_status(
+        call: &'static str,
+        code: i32,
+        message: &str,
+        timeout: Duration,
+    ) -> ServerError {
         let kind = classify::classify(call, code, message, timeout);
-        Failure::told(call, kind, message)
+        ServerError::with_message(call, kind, message)
     }
 
     /// A failure with the words of whoever noticed it.
-    pub(super) fn told(call: &'static str, kind: Kind, message: &str) -> Failure {
-        Failure {
+    pub(super) fn with_message(
+        call: &'static str,
+        kind: ServerErrorKind,
+        message: &str,
+    ) -> ServerError {
+        ServerError {
             message: Shown::new(message),
-            ..Failure::new(call, kind)
+            ..ServerError::new(call, kind)
         }
     }
 }
 
-impl std::error::Error for Failure {}
+impl std::error::Error for ServerError {}
 
-impl fmt::Display for Failure {
+impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.call)?;
         match &self.kind {
-            Kind::Stopped => f.write_str("asked to stop"),
+            ServerErrorKind::Stopped => f.write_str("asked to stop"),
             // another call may be answered all the same
-            Kind::Unreachable if is_about_transactions(self.call) => {
+            ServerErrorKind::Unreachable if is_about_transactions(self.call) => {
                 f.write_str("not answered: the call ended as unavailable")
             }
-            Kind::Unreachable => f.write_str("the server cannot be reached"),
-            Kind::Deadline(timeout) => write!(f, "no answer within {timeout:?}"),
-            Kind::CutShort => f.write_str("no answer within the time that was left for it"),
-            Kind::BadLogin => f.write_str("wrong user or password"),
-            Kind::NoAuthentication => f.write_str("the server has authentication switched off"),
-            Kind::Forbidden => f.write_str("no permission"),
-            Kind::NotLoggedIn => f.write_str("not logged in"),
-            Kind::NoSuchDatabase => f.write_str("no such database"),
-            Kind::Unloaded => f.write_str("the database is unloaded"),
-            Kind::Unimplemented => f.write_str("the server does not have this call"),
-            Kind::IllegalState => f.write_str("the server has not come as far as it had"),
-            Kind::TxNotFound => f.write_str("no such transaction"),
-            Kind::KeyNotFound => f.write_str("no such key"),
-            Kind::LimitExceeded => f.write_str("too many transactions in one call"),
-            Kind::Corrupted => f.write_str("the server says that its data is corrupted"),
-            Kind::ValueAbsent => f.write_str("the server does not have this value"),
-            Kind::RateLimited => f.write_str(
+            ServerErrorKind::Unreachable => f.write_str("the server cannot be reached"),
+            ServerErrorKind::Deadline(timeout) => write!(f, "no answer within {timeout:?}"),
+            ServerErrorKind::CutShort => f.write_str("no answer within the time that was left for it"),
+            ServerErrorKind::BadLogin => f.write_str("wrong user or password"),
+            ServerErrorKind::NoAuthentication => f.write_str("the server has authentication switched off"),
+            ServerErrorKind::Forbidden => f.write_str("no permission"),
+            ServerErrorKind::NotLoggedIn => f.write_str("not logged in"),
+            ServerErrorKind::NoSuchDatabase => f.write_str("no such database"),
+            ServerErrorKind::Unloaded => f.write_str("the database is unloaded"),
+            ServerErrorKind::Unimplemented => f.write_str("the server does not have this call"),
+            ServerErrorKind::IllegalState => f.write_str("the server has not come as far as it had"),
+            ServerErrorKind::TxNotFound => f.write_str("no such transaction"),
+            ServerErrorKind::KeyNotFound => f.write_str("no such key"),
+            ServerErrorKind::LimitExceeded => f.write_str("too many transactions in one call"),
+            ServerErrorKind::Corrupted => f.write_str("the server says that its data is corrupted"),
+            ServerErrorKind::ValueAbsent => f.write_str("the server does not have this value"),
+            ServerErrorKind::RateLimited => f.write_str(
                 "the server or a proxy before it accepts no more for now (rate limited)",
             ),
-            Kind::MaybeCorrupted => {
+            ServerErrorKind::MaybeCorrupted => {
                 f.write_str("the server says that a transaction's data is corrupted")
             }
-            Kind::CannotProve => f.write_str("the server says that it cannot prove this pair"),
+            ServerErrorKind::CannotProve => f.write_str("the server says that it cannot prove this pair"),
             // a state is some hundred bytes, and so is what a login answers
-            Kind::TooLarge if is_small(self.call) => f.write_str(
+            ServerErrorKind::TooLarge if is_small(self.call) => f.write_str(
                 "the answer is larger than --max-recv-msg-size, and no immudb has so large an answer to this call: do \
                  not raise it, but look for what answers in its place",
             ),
-            Kind::TooLarge => {
+            ServerErrorKind::TooLarge => {
                 f.write_str("the answer is larger than --max-recv-msg-size: ")?;
                 match self.size_needed().map(size_to_set) {
                     Some(size) => write!(
@@ -109,10 +118,10 @@ impl fmt::Display for Failure {
                     None => f.write_str("raise it, and the limit on memory with it"),
                 }
             }
-            Kind::Malformed(malformed) => write!(f, "{malformed}"),
-            Kind::Compressed => f.write_str("the answer is compressed, which was not asked for"),
-            Kind::NotOneMessage => f.write_str("not one message in the answer"),
-            Kind::Other(code) => write!(f, "status {code}"),
+            ServerErrorKind::Malformed(malformed) => write!(f, "{malformed}"),
+            ServerErrorKind::Compressed => f.write_str("the answer is compressed, which was not asked for"),
+            ServerErrorKind::NotOneMessage => f.write_str("not one message in the answer"),
+            ServerErrorKind::Other(code) => write!(f, "status {code}"),
         }?;
         if !self.message.as_str().is_empty() {
             write!(f, " (\"{}\")", self.message)?;

@@ -4,8 +4,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::failure::Failure;
-use super::kind::Kind;
+use super::error_kind::ServerErrorKind;
+use super::server_error::ServerError;
 use super::transport::{Answer, Credential, PendingCall, Waited};
 use crate::stop::Stop;
 use crate::wire::method;
@@ -14,12 +14,12 @@ use crate::wire::method;
 const FRESH: Duration = Duration::from_secs(5);
 
 /// A call on its way, by what it was asked with.
-pub(super) struct Begun {
+pub(super) struct PrefetchedCall {
     name: &'static str,
     request: Vec<u8>,
     credential: Credential,
     when: Instant,
-    progress: Progress,
+    progress: CallProgress,
 }
 
 /// When an answer is taken off the network.
@@ -32,53 +32,53 @@ pub(super) enum Reception {
     Later,
 }
 
-enum Progress {
+enum CallProgress {
     Pending(Box<dyn PendingCall>, Reception),
-    Ended(Result<Answer, Failure>),
+    Ended(Result<Answer, ServerError>),
 }
 
-impl Progress {
+impl CallProgress {
     /// Waits for the answer for so long at most.
-    fn wait_for(self, time: Duration, stop: &Stop) -> Progress {
+    fn wait_for(self, time: Duration, stop: &Stop) -> CallProgress {
         match self {
-            Progress::Pending(pending, reception) => match pending.wait_for(time, stop) {
-                Waited::Ended(answer) => Progress::Ended(answer),
-                Waited::Pending(pending) => Progress::Pending(pending, reception),
+            CallProgress::Pending(pending, reception) => match pending.wait_for(time, stop) {
+                Waited::Ended(answer) => CallProgress::Ended(answer),
+                Waited::Pending(pending) => CallProgress::Pending(pending, reception),
             },
-            ended @ Progress::Ended(_) => ended,
+            ended @ CallProgress::Ended(_) => ended,
         }
     }
 }
 
-impl Begun {
+impl PrefetchedCall {
     /// Waits for the answer for so long at most.
-    pub fn wait_for(self, time: Duration, stop: &Stop) -> Begun {
-        Begun {
+    pub fn wait_for(self, time: Duration, stop: &Stop) -> PrefetchedCall {
+        PrefetchedCall {
             progress: self.progress.wait_for(time, stop),
             ..self
         }
     }
 
     /// Returns what came of the call, if anything did.
-    pub fn ended(&self) -> Option<&Result<Answer, Failure>> {
+    pub fn ended(&self) -> Option<&Result<Answer, ServerError>> {
         match &self.progress {
-            Progress::Pending(..) => None,
-            Progress::Ended(ended) => Some(ended),
+            CallProgress::Pending(..) => None,
+            CallProgress::Ended(ended) => Some(ended),
         }
     }
 }
 
 /// The calls on their way.
 #[derive(Default)]
-pub(super) struct Ahead(Vec<Begun>);
+pub(super) struct PrefetchQueue(Vec<PrefetchedCall>);
 
 /// A call that was on its way.
-pub(super) struct Taken {
+pub(super) struct TakenCall {
     pub when: Instant,
-    progress: Progress,
+    progress: CallProgress,
 }
 
-impl Taken {
+impl TakenCall {
     /// Waits for the answer for so long at most; then it is cut short. `None` where the call has to be made again: it may
     /// have run into its deadline because nobody took the answer off the network.
     pub fn wait(
@@ -86,17 +86,23 @@ impl Taken {
         call: &'static str,
         time: Duration,
         stop: &Stop,
-    ) -> Option<Result<Answer, Failure>> {
-        let lay = matches!(self.progress, Progress::Pending(_, Reception::Later));
+    ) -> Option<Result<Answer, ServerError>> {
+        let lay = matches!(self.progress, CallProgress::Pending(_, Reception::Later));
         match self.progress.wait_for(time, stop) {
-            Progress::Ended(Err(failure)) if lay && failure.kind != Kind::Stopped => None,
-            Progress::Ended(answer) => Some(answer),
-            Progress::Pending(..) => Some(Err(Failure::new(call, Kind::CutShort))),
+            CallProgress::Ended(Err(failure))
+                if lay && failure.kind != ServerErrorKind::Stopped =>
+            {
+                None
+            }
+            CallProgress::Ended(answer) => Some(answer),
+            CallProgress::Pending(..) => {
+                Some(Err(ServerError::new(call, ServerErrorKind::CutShort)))
+            }
         }
     }
 }
 
-impl Ahead {
+impl PrefetchQueue {
     /// Cancels all of them.
     pub fn forget(&mut self) {
         self.0.clear();
@@ -104,8 +110,7 @@ impl Ahead {
 
     /// Cancels those that were begun with any other credential than these.
     pub fn keep(&mut self, credentials: &[Credential]) {
-        self.0
-            .retain(|begun| credentials.contains(&begun.credential));
+        self.0.retain(|call| credentials.contains(&call.credential));
     }
 
     /// Takes the call of just this, unless it was begun too long before `now`. A scan of another run
@@ -116,19 +121,19 @@ impl Ahead {
         request: &[u8],
         credential: &Credential,
         now: Instant,
-    ) -> Option<Taken> {
-        let same = |begun: &Begun| {
-            begun.name == name && begun.request == request && begun.credential == *credential
+    ) -> Option<TakenCall> {
+        let same = |call: &PrefetchedCall| {
+            call.name == name && call.request == request && call.credential == *credential
         };
         let found = self.0.iter().position(same);
         let taken = found.map(|at| self.0.swap_remove(at));
         if taken.is_none() && name == method::TX_SCAN {
-            self.0.retain(|begun| begun.credential != *credential);
+            self.0.retain(|call| call.credential != *credential);
         }
-        let fresh = taken.filter(|begun| now.saturating_duration_since(begun.when) < FRESH);
-        fresh.map(|begun| Taken {
-            when: begun.when,
-            progress: begun.progress,
+        let fresh = taken.filter(|call| now.saturating_duration_since(call.when) < FRESH);
+        fresh.map(|call| TakenCall {
+            when: call.when,
+            progress: call.progress,
         })
     }
 
@@ -138,23 +143,27 @@ impl Ahead {
     }
 
     /// Takes a call of this name that was begun with this credential, whatever it asks for.
-    pub fn take_any(&mut self, name: &'static str, credential: &Credential) -> Option<Begun> {
+    pub fn take_any(
+        &mut self,
+        name: &'static str,
+        credential: &Credential,
+    ) -> Option<PrefetchedCall> {
         let at = self.position(name, credential)?;
         Some(self.0.swap_remove(at))
     }
 
     /// Puts back a call that was looked at.
-    pub fn put_back(&mut self, begun: Begun) {
-        self.0.push(begun);
+    pub fn put_back(&mut self, call: PrefetchedCall) {
+        self.0.push(call);
     }
 
     fn position(&self, name: &'static str, credential: &Credential) -> Option<usize> {
-        let is_it = |begun: &Begun| begun.name == name && begun.credential == *credential;
+        let is_it = |call: &PrefetchedCall| call.name == name && call.credential == *credential;
         self.0.iter().position(is_it)
     }
 
     /// Remembers a call that is on its way since `now`.
-    pub fn begin(
+    pub fn push(
         &mut self,
         name: &'static str,
         request: Vec<u8>,
@@ -167,12 +176,12 @@ impl Ahead {
             Reception::Meanwhile => pending.receive(),
             Reception::Later => pending,
         };
-        self.0.push(Begun {
+        self.0.push(PrefetchedCall {
             name,
             request,
             credential,
             when: now,
-            progress: Progress::Pending(pending, reception),
+            progress: CallProgress::Pending(pending, reception),
         });
     }
 }
@@ -183,13 +192,13 @@ mod tests {
 
     use super::*;
 
-    fn begun(name: &'static str, request: &[u8], when: Instant) -> Begun {
-        Begun {
+    fn call(name: &'static str, request: &[u8], when: Instant) -> PrefetchedCall {
+        PrefetchedCall {
             name,
             request: request.into(),
             credential: Credential::Token("a".into()),
             when,
-            progress: Progress::Ended(Ok(Answer {
+            progress: CallProgress::Ended(Ok(Answer {
                 bytes: Arc::new(Vec::new()),
                 uuid: None,
             })),
@@ -206,11 +215,14 @@ mod tests {
             (FRESH, false),
             (FRESH + just, false),
         ] {
-            let mut ahead = Ahead(vec![begun(method::TX_BY_ID, b"7", when)]);
+            let mut prefetched = PrefetchQueue(vec![call(method::TX_BY_ID, b"7", when)]);
             let credential = Credential::Token("a".into());
-            let found = ahead.take(method::TX_BY_ID, b"7", &credential, when + age);
+            let found = prefetched.take(method::TX_BY_ID, b"7", &credential, when + age);
             assert_eq!(found.is_some(), taken, "{age:?}");
-            assert!(ahead.0.is_empty(), "whether taken or too old, it is gone");
+            assert!(
+                prefetched.0.is_empty(),
+                "whether taken or too old, it is gone"
+            );
         }
     }
 
@@ -225,18 +237,18 @@ mod tests {
             (method::TX_BY_ID, b"7", &other),
             (method::TX_BY_ID, b"7", &Credential::None),
         ] {
-            let mut ahead = Ahead(vec![begun(method::TX_BY_ID, b"7", when)]);
-            assert!(ahead.take(name, request, credential, when).is_none());
-            assert_eq!(ahead.0.len(), 1);
+            let mut prefetched = PrefetchQueue(vec![call(method::TX_BY_ID, b"7", when)]);
+            assert!(prefetched.take(name, request, credential, when).is_none());
+            assert_eq!(prefetched.0.len(), 1);
         }
     }
 
     #[test]
     fn a_scan_of_another_run_cancels_what_was_begun_with_its_token_and_nothing_else() {
         let when = Instant::now();
-        let begun = || {
-            let scan = begun(method::TX_SCAN, b"7", when);
-            Ahead(vec![scan, begun(method::TX_BY_ID, b"7", when)])
+        let call = || {
+            let scan = call(method::TX_SCAN, b"7", when);
+            PrefetchQueue(vec![scan, call(method::TX_BY_ID, b"7", when)])
         };
         let (same, other) = (Credential::Token("a".into()), Credential::Token("b".into()));
         for (name, credential, left) in [
@@ -244,9 +256,9 @@ mod tests {
             (method::TX_SCAN, &other, 2),
             (method::TX_BY_ID, &same, 2),
         ] {
-            let mut ahead = begun();
-            assert!(ahead.take(name, b"8", credential, when).is_none());
-            assert_eq!(ahead.0.len(), left, "{name}");
+            let mut prefetched = call();
+            assert!(prefetched.take(name, b"8", credential, when).is_none());
+            assert_eq!(prefetched.0.len(), left, "{name}");
         }
     }
 }

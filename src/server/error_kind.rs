@@ -6,7 +6,7 @@ use crate::wire::Malformed;
 
 /// What a failed call means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ServerErrorKind {
     /// The program is asked to end.
     Stopped,
     /// No connection, or it broke.
