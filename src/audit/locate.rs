@@ -8,7 +8,7 @@ use crate::audit::check::proof::{self, Standing};
 use crate::audit::check::state;
 use crate::clock::Timestamp;
 use crate::ledger::{Digest, State};
-use crate::locate::{Alhs, Answer, Checkpoint, Window, narrow};
+use crate::locate::{Checkpoint, Probe, TxHashes, Window, narrow};
 use crate::server::{Server, ServerError, ServerErrorKind};
 use crate::text::Shown;
 use crate::trust::{Alarm, LocalFailure, LocatedRecord, Mirror, Tampering, Trusted};
@@ -324,10 +324,10 @@ pub(super) fn window(
     let mut ask = |old: &State| {
         let answer = answer(server, database, old, &shown, range);
         stopped |= answer.is_none();
-        answer.unwrap_or_else(|| Answer::Ended(Shown::default()))
+        answer.unwrap_or_else(|| Probe::Aborted(Shown::default()))
     };
     let mut kept = mirror.map(Kept);
-    let mirror = kept.as_mut().map(|kept| kept as &mut dyn Alhs);
+    let mirror = kept.as_mut().map(|kept| kept as &mut dyn TxHashes);
     let window = narrow(line, mirror, shown, &mut ask)?;
     (!stopped).then_some(window)
 }
@@ -339,18 +339,18 @@ pub(super) fn answer(
     old: &State,
     shown: &State,
     range: u64,
-) -> Option<Answer> {
+) -> Option<Probe> {
     if !server.has_time() {
-        return Some(Answer::Ended(Shown::new("no time was left to ask")));
+        return Some(Probe::Aborted(Shown::new("no time was left to ask")));
     }
     Some(match proof::stand(server, database, old, shown, range) {
-        Standing::Proven(proven) => Answer::of_proof(old, shown, &proven),
-        Standing::Chained(hash) => Answer::of_chain(old, &hash),
+        Standing::Proven(proven) => Probe::of_proof(old, shown, &proven),
+        Standing::Chained(hash) => Probe::of_chain(old, &hash),
         Standing::Unknown(reason) => {
             let why = Shown::new(&reason.to_string());
             match ends(&reason) {
-                true => Answer::Ended(why),
-                false => Answer::Unknown(why),
+                true => Probe::Aborted(why),
+                false => Probe::Unknown(why),
             }
         }
         Standing::Stopped => return None,
@@ -377,7 +377,7 @@ fn ends(reason: &Reason) -> bool {
 /// A mirror as the search reads it.
 struct Kept<'a>(&'a Mirror);
 
-impl Alhs for Kept<'_> {
+impl TxHashes for Kept<'_> {
     fn last(&self) -> u64 {
         self.0.last()
     }

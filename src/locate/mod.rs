@@ -3,15 +3,15 @@
 //!
 //! Nothing is ever said to stand, or to be rewritten, but on a proof that ends in the one state that
 //! was shown at the beginning: a server that lies or falls silent meanwhile makes the window wider.
-//! Reading order: `answer` (what counts as a proof), `search` (the halving), `window` (what it amounts to).
+//! Reading order: `probe` (what counts as a proof), `bisect` (the halving), `window` (what it amounts to).
 
 #![forbid(unsafe_code)]
 
-mod answer;
-mod search;
+mod bisect;
+mod probe;
 mod window;
 mod words;
 
-pub use answer::{Answer, Holds, Other};
-pub use search::{Found, most_questions, search};
-pub use window::{Alhs, Checkpoint, Contradicted, Point, Undecided, Window, narrow};
+pub use bisect::{Found, bisect, max_probes};
+pub use probe::{Probe, ProvenAncestor, ProvenOther};
+pub use window::{Checkpoint, Contradicted, Point, TxHashes, Undecided, Window, narrow};

@@ -2,8 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use super::answer::Answer;
-use super::search::{Found, most_questions, search};
+use super::bisect::{Found, bisect, max_probes};
+use super::probe::Probe;
 use crate::clock::Timestamp;
 use crate::ledger::{Digest, State};
 use crate::text::Shown;
@@ -18,7 +18,7 @@ pub struct Checkpoint {
 }
 
 /// The hashes of single transactions, as far as they are kept.
-pub trait Alhs {
+pub trait TxHashes {
     /// Transactions kept, from the first on.
     fn last(&self) -> u64;
     /// One transaction's hash.
@@ -78,22 +78,22 @@ pub struct Window {
 /// the line is empty. `ask` has the shown state's history prove one old state or another in its place.
 pub fn narrow(
     line: &[Checkpoint],
-    mirror: Option<&mut dyn Alhs>,
+    mirror: Option<&mut dyn TxHashes>,
     shown: State,
-    ask: &mut dyn FnMut(&State) -> Answer,
+    ask: &mut dyn FnMut(&State) -> Probe,
 ) -> Option<Window> {
     let (oldest, newest) = (*line.first()?, *line.last()?);
     let mut ask = |old: State| match old.tx == shown.tx {
-        true => Answer::of_hashes(&old.hash, &shown.hash),
+        true => Probe::of_hashes(&old.hash, &shown.hash),
         false => ask(&old),
     };
     // what lies past the shown state needs no proof to be gone
     let reached = line.partition_point(|point| point.state.tx <= shown.tx);
     let at = |index: u64| line.get(usize::try_from(index).ok()?).map(|p| p.state);
     let among = u64::try_from(reached).unwrap_or(u64::MAX);
-    let found = search(0..among, most_questions(among), |index| match at(index) {
+    let found = bisect(0..among, max_probes(among), |index| match at(index) {
         Some(old) => ask(old),
-        None => Answer::Unknown(Shown::default()),
+        None => Probe::Unknown(Shown::default()),
     });
     let tx = |index: u64| at(index).map_or(0, |state| state.tx);
     let mut window = Window {
@@ -115,10 +115,10 @@ pub fn narrow(
             None => mirror.last().min(newest.state.tx).min(shown.tx) + 1,
         };
         let end = end.min(mirror.last() + 1);
-        let most = most_questions(end.saturating_sub(from));
-        let found = search(from..end.max(from), most, |tx| match mirror.alh(tx) {
+        let most = max_probes(end.saturating_sub(from));
+        let found = bisect(from..end.max(from), most, |tx| match mirror.alh(tx) {
             Some(hash) => ask(State { tx, hash }),
-            None => Answer::Unknown(Shown::new("the mirror's block is damaged")),
+            None => Probe::Unknown(Shown::new("the mirror's block is damaged")),
         });
         window.take(line, &found, |tx| tx);
     }
@@ -153,11 +153,11 @@ impl Window {
     }
 
     /// Asks about the oldest state if a newer one was proven: a newer one commits to it, unless something is damaged.
-    fn ask_about_the_oldest(&mut self, found: &Found, ask: &mut impl FnMut(State) -> Answer) {
+    fn ask_about_the_oldest(&mut self, found: &Found, ask: &mut impl FnMut(State) -> Probe) {
         let newer = found.holds.is_some_and(|at| at > 0);
         if let (Some(proven), true, false) = (self.stands, newer, found.ended) {
             self.questions += 1;
-            if matches!(ask(self.oldest.state), Answer::Broken(_)) {
+            if matches!(ask(self.oldest.state), Probe::Differs(_)) {
                 self.contradicted = Some(Contradicted {
                     oldest: Point {
                         tx: self.oldest.state.tx,
@@ -227,7 +227,7 @@ mod tests {
 
     struct Kept(u64);
 
-    impl Alhs for Kept {
+    impl TxHashes for Kept {
         fn last(&self) -> u64 {
             self.0
         }
@@ -254,9 +254,9 @@ mod tests {
             hash: shown_at(parted, last),
         };
         let mut kept = mirror.map(Kept);
-        let mirror = kept.as_mut().map(|kept| kept as &mut dyn Alhs);
+        let mirror = kept.as_mut().map(|kept| kept as &mut dyn TxHashes);
         let line = line((10..=300).step_by(10));
-        let mut ask = |old: &State| Answer::of_hashes(&old.hash, &shown_at(parted, old.tx));
+        let mut ask = |old: &State| Probe::of_hashes(&old.hash, &shown_at(parted, old.tx));
         narrow(&line, mirror, shown, &mut ask).unwrap()
     }
 
@@ -323,7 +323,7 @@ mod tests {
             };
             let mut line = line((10..=300).step_by(10));
             line[0].state.hash = hash(7, 10);
-            let mut ask = |old: &State| Answer::of_hashes(&old.hash, &shown_at(parted, old.tx));
+            let mut ask = |old: &State| Probe::of_hashes(&old.hash, &shown_at(parted, old.tx));
             let window = narrow(&line, None, shown, &mut ask).unwrap();
             let contradicted = window.contradicted.unwrap();
             assert_eq!(contradicted.oldest.tx, 10);

@@ -7,7 +7,7 @@ use crate::audit::diff::sides::{Ended, Side, Sides};
 use crate::audit::locate::{answer, window};
 use crate::config::ShownValues;
 use crate::ledger::State;
-use crate::locate::{Answer, Found, most_questions, search};
+use crate::locate::{Found, Probe, bisect, max_probes};
 use crate::server::{Server, ServerError, ServerErrorKind};
 use crate::text::Shown;
 use crate::trust::{LocalFailure, Mirror};
@@ -81,10 +81,10 @@ impl Auditor {
             theirs: Side::new(other, database, theirs, range),
         };
         let mut stopped = false;
-        let found = search(1..common + 1, most_questions(common), |tx| {
+        let found = bisect(1..common + 1, max_probes(common), |tx| {
             let answer = sides.same(tx);
             stopped |= answer.is_none();
-            answer.unwrap_or_else(|| Answer::Ended(Shown::default()))
+            answer.unwrap_or_else(|| Probe::Aborted(Shown::default()))
         });
         if stopped {
             return None;
@@ -134,10 +134,10 @@ impl Auditor {
         let own = trusted.and_then(|trusted| self.mirror_of(database, trusted.since));
         if let Some(own) = own {
             let compared = own.last().min(theirs.last());
-            let found = search(1..compared + 1, OFFLINE, |tx| {
+            let found = bisect(1..compared + 1, OFFLINE, |tx| {
                 match (own.alh(tx), theirs.alh(tx)) {
-                    (Some(ours), Some(theirs)) => Answer::of_hashes(&theirs, &ours),
-                    _ => Answer::Unknown(Shown::new("a mirror's block is damaged")),
+                    (Some(ours), Some(theirs)) => Probe::of_hashes(&theirs, &ours),
+                    _ => Probe::Unknown(Shown::new("a mirror's block is damaged")),
                 }
             });
             return Some(Ok(MirrorDifferences {
@@ -158,16 +158,16 @@ impl Auditor {
         let compared = shown.tx.min(theirs.last());
         let mut stopped = false;
         let server = &mut self.server;
-        let found = search(1..compared + 1, most_questions(compared), |tx| {
+        let found = bisect(1..compared + 1, max_probes(compared), |tx| {
             let Some(hash) = theirs.alh(tx) else {
-                return Answer::Unknown(Shown::new("the mirror's block is damaged"));
+                return Probe::Unknown(Shown::new("the mirror's block is damaged"));
             };
             if tx == shown.tx {
-                return Answer::of_hashes(&hash, &shown.hash);
+                return Probe::of_hashes(&hash, &shown.hash);
             }
             let answer = answer(server, database, &State { tx, hash }, &shown, range);
             stopped |= answer.is_none();
-            answer.unwrap_or_else(|| Answer::Ended(Shown::default()))
+            answer.unwrap_or_else(|| Probe::Aborted(Shown::default()))
         });
         self.server.restore(before);
         (!stopped).then_some(Ok(MirrorDifferences {

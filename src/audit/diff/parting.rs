@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::audit::auditor::Auditor;
 use crate::audit::locate::answer;
 use crate::ledger::State;
-use crate::locate::{Answer, most_questions, search};
+use crate::locate::{Probe, bisect, max_probes};
 use crate::text::Shown;
 
 /// The states of another auditor between which two histories part.
@@ -47,16 +47,16 @@ impl Auditor {
         let among = u64::try_from(row.len()).unwrap_or(u64::MAX);
         let range = self.policy.max_range;
         let server = &mut self.server;
-        let found = search(0..among, most_questions(among), |index| {
+        let found = bisect(0..among, max_probes(among), |index| {
             let Some(state) = at(index) else {
-                return Answer::Ended(Shown::default());
+                return Probe::Aborted(Shown::default());
             };
             if let Some(ours) = ours.get(&state.tx) {
-                return Answer::of_hashes(&state.hash, &ours.hash);
+                return Probe::of_hashes(&state.hash, &ours.hash);
             }
             // who is asked to end asks no further
             answer(server, database, &state, &trusted, range)
-                .unwrap_or_else(|| Answer::Ended(Shown::default()))
+                .unwrap_or_else(|| Probe::Aborted(Shown::default()))
         });
         Parting {
             same: found.holds.and_then(at),

@@ -7,7 +7,7 @@ use crate::audit::check::proof::{self, Standing};
 use crate::audit::diff::differences::{Change, Differences, Differing, Differs, KEYS, LISTED};
 use crate::config::ShownValues;
 use crate::ledger::{Digest, State, TxEntry, verify_entries};
-use crate::locate::Answer;
+use crate::locate::Probe;
 use crate::server::{Server, ServerError, ServerErrorKind};
 use crate::text::Shown;
 use crate::wire::{Entries, Tx};
@@ -52,17 +52,17 @@ pub(in crate::audit) struct Side<'a> {
 
 impl Sides<'_> {
     /// Is it the same transaction on both?
-    pub(in crate::audit) fn same(&mut self, tx: u64) -> Option<Answer> {
+    pub(in crate::audit) fn same(&mut self, tx: u64) -> Option<Probe> {
         let unknown = |ended| match ended {
             Ended::Stopped => None,
-            Ended::Unproven(why) => Some(Answer::Unknown(why)),
+            Ended::Unproven(why) => Some(Probe::Unknown(why)),
         };
         let theirs = match self.theirs.hash_at(tx) {
             Ok(hash) => hash,
             Err(ended) => return unknown(ended),
         };
         match self.ours.hash_at(tx) {
-            Ok(ours) => Some(Answer::of_hashes(&theirs, &ours)),
+            Ok(ours) => Some(Probe::of_hashes(&theirs, &ours)),
             Err(ended) => unknown(ended),
         }
     }

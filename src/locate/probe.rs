@@ -5,50 +5,50 @@ use crate::text::Shown;
 
 /// What came of holding one old state against the one that is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum Probe {
     /// The shown state extends it.
-    Holds(Holds),
+    Matches(ProvenAncestor),
     /// The shown state extends another one of the same transaction.
-    Broken(Other),
+    Differs(ProvenOther),
     /// Nobody could say.
     Unknown(Shown),
     /// Nobody could say, and nobody can be asked any more.
-    Ended(Shown),
+    Aborted(Shown),
 }
 
 /// The shown state extends an old one, or is it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holds(());
+pub struct ProvenAncestor(());
 
 /// The shown state extends another one than the old one, of the same transaction: since it can
 /// extend one alone (protocol.md §4, *Guarantee of the steps*), the old one is not in its history.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Other(());
+pub struct ProvenOther(());
 
-impl Answer {
+impl Probe {
     /// What a proof of whatever the server shows as the old state's transaction amounts to.
-    pub fn of_proof(old: &State, shown: &State, proven: &Proven) -> Answer {
+    pub fn of_proof(old: &State, shown: &State, proven: &Proven) -> Probe {
         let source = proven.source();
         if proven.target() != *shown || source.tx != old.tx {
-            return Answer::Unknown(Shown::new("the proof is of other states"));
+            return Probe::Unknown(Shown::new("the proof is of other states"));
         }
-        Answer::of_hashes(&old.hash, &source.hash)
+        Probe::of_hashes(&old.hash, &source.hash)
     }
 
     /// Two hashes of the same transaction, one of them known to be in the shown history.
-    pub fn of_hashes(old: &Digest, shown: &Digest) -> Answer {
+    pub fn of_hashes(old: &Digest, shown: &Digest) -> Probe {
         match old == shown {
-            true => Answer::Holds(Holds(())),
-            false => Answer::Broken(Other(())),
+            true => Probe::Matches(ProvenAncestor(())),
+            false => Probe::Differs(ProvenOther(())),
         }
     }
 
     /// The header of the old state's transaction leads on to the shown state link by link, where no
     /// tree proof can be (protocol.md §4, *Pairs without a proof*): that another one stands in its place
     /// is shown by it, that the same one does is not enough.
-    pub fn of_chain(old: &State, linked: &Digest) -> Answer {
-        match Answer::of_hashes(&old.hash, linked) {
-            Answer::Holds(_) => Answer::Unknown(Shown::new(
+    pub fn of_chain(old: &State, linked: &Digest) -> Probe {
+        match Probe::of_hashes(&old.hash, linked) {
+            Probe::Matches(_) => Probe::Unknown(Shown::new(
                 "this server's version cannot prove it against the shown state",
             )),
             other => other,

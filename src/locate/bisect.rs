@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::answer::Answer;
+use super::probe::Probe;
 use crate::text::Shown;
 
 /// What asking about some of a row found.
@@ -23,7 +23,7 @@ pub struct Found {
 
 /// How many questions a search among so many may take: `2 log2(among)`, so that about as many may go
 /// without an answer as a search takes, and one at least.
-pub fn most_questions(among: u64) -> u32 {
+pub fn max_probes(among: u64) -> u32 {
     let squared = u128::from(among).saturating_mul(u128::from(among));
     squared.checked_ilog2().unwrap_or(0).max(1)
 }
@@ -32,16 +32,16 @@ pub fn most_questions(among: u64) -> u32 {
 ///
 /// Each one is an ancestor of the next, so what holds carries all before it, and what is broken
 /// all behind it: both are proofs, so no answer left out can move what was found.
-pub fn search(among: Range<u64>, most: u32, mut ask: impl FnMut(u64) -> Answer) -> Found {
+pub fn bisect(among: Range<u64>, most: u32, mut ask: impl FnMut(u64) -> Probe) -> Found {
     let mut found = Found::default();
     let mut next = among.end.checked_sub(1).filter(|last| *last >= among.start);
     while let Some(at) = next.filter(|_| found.asked < most) {
         found.asked += 1;
         match ask(at) {
-            Answer::Holds(_) => found.holds = Some(at),
-            Answer::Broken(_) => found.broken = Some(at),
-            Answer::Unknown(why) => drop(found.unknown.insert(at, why)),
-            Answer::Ended(why) => {
+            Probe::Matches(_) => found.holds = Some(at),
+            Probe::Differs(_) => found.broken = Some(at),
+            Probe::Unknown(why) => drop(found.unknown.insert(at, why)),
+            Probe::Aborted(why) => {
                 found.unknown.insert(at, why);
                 found.ended = true;
                 break;
@@ -78,20 +78,20 @@ mod tests {
     use super::*;
     use crate::ledger::Digest;
 
-    fn answer(holds: bool) -> Answer {
+    fn answer(holds: bool) -> Probe {
         let other = Digest::of(&[b"another"]);
-        Answer::of_hashes(&Digest::ZERO, if holds { &Digest::ZERO } else { &other })
+        Probe::of_hashes(&Digest::ZERO, if holds { &Digest::ZERO } else { &other })
     }
 
-    fn unknown() -> Answer {
-        Answer::Unknown(Shown::new("silence"))
+    fn unknown() -> Probe {
+        Probe::Unknown(Shown::new("silence"))
     }
 
     #[test]
     fn every_place_is_found_among_every_number_in_twice_the_logarithm() {
         for among in 0..=300 {
             for parted in 0..=among {
-                let found = search(0..among, most_questions(among), |at| answer(at < parted));
+                let found = bisect(0..among, max_probes(among), |at| answer(at < parted));
                 assert_eq!(found.holds, parted.checked_sub(1), "{parted} of {among}");
                 assert_eq!(found.broken, (parted < among).then_some(parted));
                 assert!(among < 2 || f64::from(found.asked) <= 2.0 * (among as f64).log2());
@@ -106,7 +106,7 @@ mod tests {
             let among = 1 + round % 300;
             let parted = round.wrapping_mul(31) % (among + 1);
             let silent = round % 11; // of ten
-            let found = search(0..among, most_questions(among), |at| {
+            let found = bisect(0..among, max_probes(among), |at| {
                 seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 if (seed >> 33) % 10 < silent {
                     return unknown();
@@ -115,7 +115,7 @@ mod tests {
             });
             assert!(found.holds.is_none_or(|at| at < parted), "{found:?}");
             assert!(found.broken.is_none_or(|at| at >= parted), "{found:?}");
-            assert!(found.asked <= most_questions(among));
+            assert!(found.asked <= max_probes(among));
             let open = found.open(&(0..among));
             assert!(found.unknown.keys().all(|at| open.contains(at)));
         }
@@ -126,7 +126,7 @@ mod tests {
         for among in 8..=300u64 {
             for parted in 0..=among {
                 let silent = parted.min(among - 1);
-                let found = search(0..among, most_questions(among), |at| match at {
+                let found = bisect(0..among, max_probes(among), |at| match at {
                     at if at == silent => unknown(),
                     at => answer(at < parted),
                 });
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn nobody_is_asked_once_nobody_answers() {
-        let found = search(0..300, 40, |_| Answer::Ended(Shown::new("gone")));
+        let found = bisect(0..300, 40, |_| Probe::Aborted(Shown::new("gone")));
         assert_eq!((found.asked, found.ended), (1, true));
         assert_eq!((found.holds, found.broken), (None, None));
     }
