@@ -14,7 +14,7 @@ use immuaudit::config::{NewValues, Values};
 use immuaudit::drill::{Emulated, Lie, NewEntry, Telling};
 use immuaudit::server::Endpoint;
 use immuaudit::stop::Stop;
-use immuaudit::trust::{Due, Progress, Tampering};
+use immuaudit::trust::{Due, Tampering, ValueProgress};
 use immuaudit::wire::proto;
 use protobuf::Message;
 use support::distorted::{INCONSISTENT, Scene};
@@ -42,7 +42,7 @@ impl Scene {
         assert!(outcome.verdict.is_proven(), "{outcome:?}");
         let store = in_process::store(self.place.join("trust"));
         let trusted = store.load(DB).expect("no failure").expect("a state");
-        let mut progress = Progress::new(DB, trusted.since);
+        let mut progress = ValueProgress::new(DB, trusted.since);
         for (first, last, age) in due {
             let due = Due {
                 since: Timestamp::from_unix(clock::now().unix() - age),

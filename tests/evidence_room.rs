@@ -7,7 +7,8 @@ use std::path::Path;
 
 use immuaudit::ledger::State;
 use immuaudit::trust::{
-    Alarm, Answer, Evidence, Finding, How, Limits, LocalFailure, Store, Tampering, Trusted,
+    Alarm, Answer, Evidence, Finding, Limits, Store, StoreError, Tampering, TrustOrigin,
+    TrustedState,
 };
 use support::chain::Chain;
 use support::place::Place;
@@ -22,13 +23,13 @@ fn limited(place: &Place, files: usize, bytes: u64) -> Store {
 }
 
 /// A database that was first seen then, and a finding about it.
-fn seen(store: &Store, chain: &Chain, database: &str, then: u64) -> Trusted {
+fn seen(store: &Store, chain: &Chain, database: &str, then: u64) -> TrustedState {
     store
-        .first_use(database, &chain.seen(3), How::FirstSeen, at(then))
+        .first_use(database, &chain.seen(3), TrustOrigin::FirstSeen, at(then))
         .unwrap()
 }
 
-fn vanished(trusted: &Trusted) -> Finding {
+fn vanished(trusted: &TrustedState) -> Finding {
     Finding {
         database: trusted.database.clone(),
         reason: "vanished".into(),
@@ -230,7 +231,7 @@ fn evidence_that_made_room_comes_back_only_where_there_is_free_room() {
     store.raise(&vanished(&real), at(200)).unwrap();
     assert!(!whole(&first));
     let again = store.raise(&vanished(&young), at(201));
-    assert!(matches!(again, Err(LocalFailure::EvidenceFull { .. })));
+    assert!(matches!(again, Err(StoreError::EvidenceFull { .. })));
     let open = store.open_alarms(Some("young")).unwrap();
     assert_eq!((open.len(), open[0].times), (1, 2));
 }
@@ -249,7 +250,7 @@ fn adopting_a_state_does_not_make_a_database_the_youngest() {
     let chain = Chain::new(9, 1);
     let store = limited(&place, 50, 64 << 20);
     let real = grown(&store, &chain);
-    let made_up: Vec<Trusted> = (0..60)
+    let made_up: Vec<TrustedState> = (0..60)
         .map(|number| seen(&store, &chain, &format!("made-up-{number}"), 100 + number))
         .collect();
     let older = finding(Some(&real), Tampering::RolledBack, Some(chain.state(4)));

@@ -14,9 +14,9 @@ use std::process::{Command, Stdio};
 use immuaudit::clock::Timestamp;
 use immuaudit::ledger::State;
 use immuaudit::trust::{
-    Acknowledgement, Agreed, Begins, Begun, Behind, Disagreement, Due, Finding, How, Location,
-    OutcomeRecord, PeerRecord, Progress, Retried, Searched, Store, Sweeping, Swept, Tampering,
-    Trusted, Unavailable, Waiting, fault,
+    Acknowledgement, Agreed, Begins, Behind, Disagreement, Due, Finding, Location, OutcomeRecord,
+    PeerRecord, Retried, Searched, Store, SweepInProgress, SweepSummary, SweepTrigger, Tampering,
+    TrustOrigin, TrustedState, Unavailable, ValueProgress, Waiting, fault,
 };
 use support::chain::Chain;
 use support::place::Place;
@@ -119,7 +119,7 @@ fn fork() -> State {
     Chain::new(9, 2).state(6)
 }
 
-fn finding(work: Work, trusted: &Trusted) -> Finding {
+fn finding(work: Work, trusted: &TrustedState) -> Finding {
     let (kind, shown) = match work {
         Work::Forget => (Tampering::RolledBack, None),
         _ => (Tampering::Inconsistent, Some(fork())),
@@ -138,19 +138,21 @@ fn finding(work: Work, trusted: &Trusted) -> Finding {
 }
 
 /// What is there before the work: nothing, or transaction 5 trusted and perhaps an alarm.
-fn prepare(store: &Store, work: Work) -> Option<Trusted> {
+fn prepare(store: &Store, work: Work) -> Option<TrustedState> {
     if work == Work::FirstSight {
         return None;
     }
     let seen = chain().seen(5);
-    let trusted = store.first_use("db", &seen, How::FirstSeen, at(5)).unwrap();
+    let trusted = store
+        .first_use("db", &seen, TrustOrigin::FirstSeen, at(5))
+        .unwrap();
     if matches!(work, Work::Adopt | Work::Forget) {
         store.raise(&finding(work, &trusted), at(6)).unwrap();
     }
     Some(trusted)
 }
 
-fn advance(store: &Store, from: &Trusted, tx: u64) -> Trusted {
+fn advance(store: &Store, from: &TrustedState, tx: u64) -> TrustedState {
     let proven = chain().prove(from.state.tx, tx);
     store
         .advance(from, &proven, &chain().seen(tx), at(tx))
@@ -177,8 +179,8 @@ fn outcomes() -> Vec<OutcomeRecord> {
 }
 
 /// Everything that there is to keep of how far values were read.
-fn progress() -> Vec<Progress> {
-    let mut progress = Progress::new("db", at(1));
+fn progress() -> Vec<ValueProgress> {
+    let mut progress = ValueProgress::new("db", at(1));
     progress.new_to = Some(5);
     progress.read = 9;
     progress.behind_since = Some(at(3));
@@ -205,8 +207,8 @@ fn progress() -> Vec<Progress> {
         to: 5,
         before: chain().state(1).hash,
     }];
-    progress.sweep = Some(Sweeping {
-        begun: Begun::Asked,
+    progress.sweep = Some(SweepInProgress {
+        begun: SweepTrigger::Manual,
         began: at(2),
         at: 5,
         hash: Some(chain().state(5).hash),
@@ -214,7 +216,7 @@ fn progress() -> Vec<Progress> {
         unavailable: Unavailable::default(),
         peaks: vec![chain().state(1).hash, chain().state(2).hash],
     });
-    progress.swept = Some(Swept {
+    progress.swept = Some(SweepSummary {
         began: at(1),
         ended: at(2),
         read: 4,
@@ -226,7 +228,7 @@ fn progress() -> Vec<Progress> {
         },
         of: 5,
     });
-    vec![progress, Progress::new("other", at(3))]
+    vec![progress, ValueProgress::new("other", at(3))]
 }
 
 fn run(store: &Store, work: Work) {
@@ -234,7 +236,7 @@ fn run(store: &Store, work: Work) {
     match (work, trusted) {
         (Work::FirstSight, _) => {
             store
-                .first_use("db", &chain().seen(5), How::FirstSeen, at(5))
+                .first_use("db", &chain().seen(5), TrustOrigin::FirstSeen, at(5))
                 .unwrap();
         }
         (Work::Advance, Some(trusted)) => drop(advance(store, &trusted, 6)),
@@ -264,7 +266,7 @@ fn run(store: &Store, work: Work) {
 }
 
 /// What must hold after the kill, and that the work can then be done.
-fn check(store: &mut Store, work: Work, before: Option<&Trusted>, case: &str) {
+fn check(store: &mut Store, work: Work, before: Option<&TrustedState>, case: &str) {
     let found = store.load("db").expect(case);
     let state = found.as_ref().map(|trusted| trusted.state);
     let old = before.map(|trusted| trusted.state);
@@ -353,7 +355,7 @@ fn a_kill_at_any_step_loses_nothing_and_is_never_a_first_sight() {
     }
     let mut reached = BTreeSet::new();
     for work in ALL {
-        for point in fault::points() {
+        for point in failpoint::points() {
             let place = Place::new();
             let before = prepare(&open(place.path()), work);
             let status = Command::new(env::current_exe().expect("this binary"))
@@ -363,7 +365,7 @@ fn a_kill_at_any_step_loses_nothing_and_is_never_a_first_sight() {
                 ])
                 .env(WORK, format!("{work:?}"))
                 .env(PLACE, place.path())
-                .env(fault::VARIABLE, &point)
+                .env(failpoint::VARIABLE, &point)
                 .stdout(Stdio::null())
                 .status()
                 .expect("a child");
@@ -383,6 +385,9 @@ fn a_kill_at_any_step_loses_nothing_and_is_never_a_first_sight() {
     // notifications are no work of the store: tests/kill_program.rs
     let of_the_store =
         |point: &String| !point.starts_with("Outbox") && !point.starts_with("Receivers");
-    let all: BTreeSet<String> = fault::points().into_iter().filter(of_the_store).collect();
+    let all: BTreeSet<String> = failpoint::points()
+        .into_iter()
+        .filter(of_the_store)
+        .collect();
     assert_eq!(reached, all, "points that no work reaches");
 }

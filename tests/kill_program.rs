@@ -11,7 +11,7 @@ use std::process::Stdio;
 
 use immuaudit::clock;
 use immuaudit::drill::{Embedded, Lie, Options};
-use immuaudit::trust::fault;
+use immuaudit::trust::failpoint;
 use support::place::Place;
 use support::program::{Program, member};
 use support::receiver::Receiver;
@@ -30,7 +30,7 @@ enum Work {
 
 fn killed(program: &Program, point: &str) -> bool {
     let mut program = program.with(&[]);
-    program.variables = vec![(fault::VARIABLE.into(), point.into())];
+    program.variables = vec![(failpoint::VARIABLE.into(), point.into())];
     let status = program
         .command(&["--once"])
         .stdout(Stdio::null())
@@ -58,7 +58,10 @@ fn killed_as_the_last_verdicts_are_written_it_has_put_an_outage_into_the_outboxe
     let program = Program::new(server.port(), &folder.join("trust"));
     let program = program.with(&["--audit-notification-url", &url]);
     program.once().ends_with(0);
-    let point = fault::point(fault::Kind::Outcomes, fault::Step::DirectorySynced);
+    let point = failpoint::point(
+        failpoint::FileKind::Outcomes,
+        failpoint::WriteStep::DirectorySynced,
+    );
     // the kill may come between the delivery and what is written of it: the id is the same then
     let notified = |of: &str| {
         let received = receiver.received().into_iter();
@@ -84,14 +87,14 @@ fn a_panic_is_said_in_one_line_and_ends_the_program_with_sigabrt() {
     let server = Embedded::start(Options::default()).expect("an embedded ledger");
     server.grow(DATABASE, 10);
     let mut program = Program::new(server.port(), &folder.join("trust"));
-    let point = fault::point(fault::Kind::State, fault::Step::Synced);
-    program.variables = vec![(fault::PANIC_VARIABLE.into(), point)];
+    let point = failpoint::point(failpoint::FileKind::State, failpoint::WriteStep::Synced);
+    program.variables = vec![(failpoint::PANIC_VARIABLE.into(), point)];
     let ended = program.command(&["--once"]).output().expect("the program");
     assert_eq!(ended.status.signal(), Some(SIGABRT), "{ended:?}");
     assert!(!ended.status.core_dumped());
     let said = String::from_utf8(ended.stderr).expect("text");
     let mut lines = said.lines();
-    let line = lines.find(|line| line.contains("panicked at src/trust/fault.rs:"));
+    let line = lines.find(|line| line.contains("panicked at src/trust/failpoint.rs:"));
     let line = line.unwrap_or_else(|| panic!("{said}"));
     assert!(line.starts_with("immuaudit: "), "{said}");
     assert!(line.contains("that a test asked for"), "{said}");
@@ -101,7 +104,7 @@ fn a_panic_is_said_in_one_line_and_ends_the_program_with_sigabrt() {
 fn killed_at_any_step_the_program_goes_on_from_what_it_trusted() {
     let mut reached = BTreeSet::new();
     for work in [Work::FirstSight, Work::Advance, Work::Raise] {
-        for point in fault::points() {
+        for point in failpoint::points() {
             let case = format!("{work:?} killed at {point}");
             let folder = Place::new();
             let server = Embedded::start(Options::default()).expect("an embedded ledger");
@@ -152,7 +155,7 @@ fn killed_at_any_step_the_program_goes_on_from_what_it_trusted() {
     assert!(reached.len() >= 36, "{reached:?}");
     for kind in ["Outbox", "Receivers"] {
         let notified = reached.iter().filter(|point| point.starts_with(kind));
-        assert_eq!(notified.count(), fault::REPLACING.len(), "{reached:?}");
+        assert_eq!(notified.count(), failpoint::REPLACING.len(), "{reached:?}");
     }
 }
 

@@ -8,7 +8,7 @@ use immuaudit::audit::{Auditor, Cycle, Outcome, Policy, Reason, Trouble, Verdict
 use immuaudit::config::Pin;
 use immuaudit::config::{DatabaseFilter, FirstUse, Values};
 use immuaudit::drill::{Embedded, Lie, Options, Telling};
-use immuaudit::trust::LocalFailure;
+use immuaudit::trust::StoreError;
 use support::in_process;
 use support::place::Place;
 
@@ -183,8 +183,7 @@ fn files_that_are_lost_after_a_check_that_failed_are_no_first_sight() {
         let file = place.join("tested").join(format!("defaultdb.{ending}"));
         std::fs::remove_file(file).expect("a file");
     }
-    let lost =
-        |outcome: &Outcome| matches!(outcome.reason, Reason::Local(LocalFailure::Lost { .. }));
+    let lost = |outcome: &Outcome| matches!(outcome.reason, Reason::Local(StoreError::Lost { .. }));
     let cycle = auditor(&embedded, &place, policy()).cycle(|_| {});
     assert!(lost(&cycle.outcomes[0]), "{cycle:?}");
     let cycle = auditor(&embedded, &place, policy()).cycle(|_| {});

@@ -12,7 +12,7 @@ use immuaudit::drill::Lie;
 use immuaudit::ledger::{Digest, State};
 use immuaudit::report::{InstanceInfo, ReceiverStats, Snapshot, StatusRegistry, page};
 use immuaudit::server::{Calls, ServerError, ServerErrorKind};
-use immuaudit::trust::{Acknowledged, Progress, Swept, Tampering, Unavailable};
+use immuaudit::trust::{Acknowledged, SweepSummary, Tampering, Unavailable, ValueProgress};
 use support::browser::{Browser, Theme};
 use support::place::Place;
 use support::readable::{Look, look};
@@ -90,11 +90,11 @@ fn reason(verdict: Verdict) -> Reason {
 }
 
 /// How far the values were read of a database: of 180,500 transactions all, by a sweep five hours ago.
-fn progress(database: &str) -> Progress {
+fn progress(database: &str) -> ValueProgress {
     let now = clock::now();
-    let mut progress = Progress::new(database, now.plus(-90_000));
+    let mut progress = ValueProgress::new(database, now.plus(-90_000));
     progress.read = 200_000;
-    progress.swept = Some(Swept {
+    progress.swept = Some(SweepSummary {
         began: now.plus(-20_000),
         ended: now.plus(-18_000),
         read: 180_500,

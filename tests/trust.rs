@@ -9,7 +9,8 @@ use std::path::Path;
 
 use immuaudit::ledger::{Digest, Signature, State};
 use immuaudit::trust::{
-    Change, How, LocalFailure, Location, OutcomeRecord, Seen, Store, Tampering, Warning,
+    Change, Location, ObservedState, OutcomeRecord, Store, StoreError, Tampering, TrustOrigin,
+    Warning,
 };
 use support::chain::Chain;
 use support::place::Place;
@@ -29,7 +30,9 @@ fn nothing_is_trusted_at_first_and_the_first_sight_stays() {
         public_key: vec![4; 65],
         der: vec![48, 1, 2],
     });
-    let trusted = store.first_use("db", &seen, How::FirstSeen, at(1)).unwrap();
+    let trusted = store
+        .first_use("db", &seen, TrustOrigin::FirstSeen, at(1))
+        .unwrap();
     assert_eq!(trusted.signature, seen.signature);
     assert_eq!(store.load("db"), Ok(Some(trusted.clone())));
     assert_eq!(store.databases(), Ok(vec!["db".into()]));
@@ -42,8 +45,8 @@ fn a_second_first_sight_is_refused() {
     let place = Place::new();
     let (store, chain) = (open(&place), Chain::new(9, 1));
     let trusted = grown(&store, &chain);
-    let refused = store.first_use("db", &chain.seen(9), How::FirstSeen, at(9));
-    assert!(matches!(refused, Err(LocalFailure::AlreadyTrusted { .. })));
+    let refused = store.first_use("db", &chain.seen(9), TrustOrigin::FirstSeen, at(9));
+    assert!(matches!(refused, Err(StoreError::AlreadyTrusted { .. })));
     assert_eq!(store.load("db"), Ok(Some(trusted)));
 }
 
@@ -56,8 +59,8 @@ fn a_proven_state_replaces_the_trusted_one_and_the_history_keeps_both() {
     let history = store.history("db").unwrap();
     let states: Vec<State> = history.iter().map(|entry| entry.state).collect();
     assert_eq!(states, [3, 4, 5].map(|tx| chain.state(tx)));
-    assert_eq!(history[0].change, Change::Accepted(How::FirstSeen));
-    assert_eq!(history[2].change, Change::Accepted(How::Proven));
+    assert_eq!(history[0].change, Change::Accepted(TrustOrigin::FirstSeen));
+    assert_eq!(history[2].change, Change::Accepted(TrustOrigin::Proven));
 }
 
 #[test]
@@ -67,11 +70,11 @@ fn a_proof_of_other_states_replaces_nothing() {
     let trusted = grown(&store, &chain);
     for (proven, shown) in [(chain.prove(4, 6), 6), (chain.prove(5, 6), 7)] {
         let refused = store.advance(&trusted, &proven, &chain.seen(shown), at(9));
-        assert!(matches!(refused, Err(LocalFailure::NotProven { .. })));
+        assert!(matches!(refused, Err(StoreError::NotProven { .. })));
     }
     let other = Chain::new(9, 2);
     let refused = store.advance(&trusted, &other.prove(5, 6), &other.seen(6), at(9));
-    assert!(matches!(refused, Err(LocalFailure::NotProven { .. })));
+    assert!(matches!(refused, Err(StoreError::NotProven { .. })));
     assert_eq!(store.load("db"), Ok(Some(trusted)));
 }
 
@@ -88,9 +91,9 @@ fn what_another_command_changed_meanwhile_is_not_overwritten() {
         .unwrap();
     beside(&place).adopt(&alarm.id, "kim", at(7)).unwrap();
     let refused = store.advance(&before, &chain.prove(5, 6), &chain.seen(6), at(8));
-    assert!(matches!(refused, Err(LocalFailure::Changed { .. })));
+    assert!(matches!(refused, Err(StoreError::Changed { .. })));
     let refused = store.note_identity(&before, Some("x"), at(8));
-    assert!(matches!(refused, Err(LocalFailure::Changed { .. })));
+    assert!(matches!(refused, Err(StoreError::Changed { .. })));
     assert_eq!(store.load("db").unwrap().unwrap().state, fork.state(6));
 }
 
@@ -170,7 +173,7 @@ fn no_name_leaves_the_directory_or_meets_another() {
     for (name, tx) in names.iter().zip(1..) {
         assert_eq!(store.load(name), Ok(None), "{name:?}");
         store
-            .first_use(name, &chain.seen(tx), How::FirstSeen, at(1))
+            .first_use(name, &chain.seen(tx), TrustOrigin::FirstSeen, at(1))
             .unwrap();
     }
     for (name, tx) in names.iter().zip(1..) {
@@ -206,7 +209,7 @@ fn servers_have_a_directory_each_whatever_they_are_called() {
         )
         .unwrap();
         store
-            .first_use("db", &chain.seen(tx), How::FirstSeen, at(1))
+            .first_use("db", &chain.seen(tx), TrustOrigin::FirstSeen, at(1))
             .unwrap();
     }
     assert_eq!(
@@ -231,7 +234,7 @@ fn files_of_another_server_or_database_are_not_believed() {
     }
     assert!(matches!(
         store.load("other"),
-        Err(LocalFailure::Damaged { .. })
+        Err(StoreError::Damaged { .. })
     ));
     drop(store);
     let elsewhere = Location {
@@ -241,13 +244,10 @@ fn files_of_another_server_or_database_are_not_believed() {
     fs::rename(home(&place), place.path().join("dir/b")).unwrap();
     assert!(matches!(
         Store::open(&elsewhere, at(0)),
-        Err(LocalFailure::DamagedRecord { .. })
+        Err(StoreError::DamagedRecord { .. })
     ));
     let store = Store::open_beside(&elsewhere).unwrap();
-    assert!(matches!(
-        store.load("db"),
-        Err(LocalFailure::Damaged { .. })
-    ));
+    assert!(matches!(store.load("db"), Err(StoreError::Damaged { .. })));
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn an_identity_known_under_another_name_is_told() {
     let chain = Chain::new(9, 1);
     let first = open(&place);
     first
-        .first_use("db", &chain.seen(3), How::FirstSeen, at(3))
+        .first_use("db", &chain.seen(3), TrustOrigin::FirstSeen, at(3))
         .unwrap();
     let uuid = chain.seen(3).uuid.unwrap();
     assert_eq!(first.known_elsewhere(&uuid), Ok(vec![]));
@@ -300,7 +300,7 @@ fn a_second_auditor_is_refused_by_name_and_let_in_after_the_first() {
 fn nothing_is_opened_beside_no_auditor() {
     let place = Place::new();
     let refused = Store::open_beside(&location(&place)).unwrap_err();
-    assert!(matches!(refused, LocalFailure::NoDirectory { .. }));
+    assert!(matches!(refused, StoreError::NoDirectory { .. }));
     assert!(!place.path().join("dir").exists());
 }
 
@@ -375,8 +375,8 @@ fn last_verdicts_live_through_a_restart_and_a_damaged_file_is_a_warning() {
 // ---- the last signed transaction
 
 /// A state as a server that signs shows it.
-fn signed(chain: &Chain, tx: u64) -> Seen {
-    Seen {
+fn signed(chain: &Chain, tx: u64) -> ObservedState {
+    ObservedState {
         signature: Some(Signature {
             der: vec![1],
             public_key: vec![2],
@@ -389,12 +389,12 @@ fn signed(chain: &Chain, tx: u64) -> Seen {
 fn the_last_signed_transaction_is_kept_when_later_states_come_unsigned() {
     let place = Place::new();
     let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
-    let unsigned = |tx| Seen {
+    let unsigned = |tx| ObservedState {
         signature: None,
         ..chain.seen(tx)
     };
     let mut trusted = store
-        .first_use("db", &signed(&chain, 3), How::FirstSeen, at(3))
+        .first_use("db", &signed(&chain, 3), TrustOrigin::FirstSeen, at(3))
         .unwrap();
     assert_eq!(trusted.last_signed, Some(3));
     for (tx, seen, due) in [
@@ -438,16 +438,17 @@ fn the_last_signed_transaction_is_kept_when_later_states_come_unsigned() {
 
 #[test]
 fn a_state_file_without_the_last_signed_transaction_still_loads() {
-    for seen in [signed as fn(&Chain, u64) -> Seen, |chain: &Chain, tx| {
-        Seen {
+    for seen in [
+        signed as fn(&Chain, u64) -> ObservedState,
+        |chain: &Chain, tx| ObservedState {
             signature: None,
             ..chain.seen(tx)
-        }
-    }] {
+        },
+    ] {
         let place = Place::new();
         let (store, chain) = (open(&place), Chain::new(9, 1));
         let trusted = store
-            .first_use("db", &seen(&chain, 3), How::FirstSeen, at(3))
+            .first_use("db", &seen(&chain, 3), TrustOrigin::FirstSeen, at(3))
             .unwrap();
         let path = file(&place, "db.state");
         let text = fs::read_to_string(&path).unwrap();

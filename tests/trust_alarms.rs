@@ -7,8 +7,8 @@ use std::fs;
 
 use immuaudit::ledger::State;
 use immuaudit::trust::{
-    Adoption, Alarm, Change, Evidence, Finding, How, Limits, LocalFailure, Shortened, Tampering,
-    Trusted,
+    Adoption, Alarm, Change, Evidence, Finding, Limits, Shortened, StoreError, Tampering,
+    TrustOrigin, TrustedState,
 };
 use support::chain::Chain;
 use support::place::Place;
@@ -36,7 +36,7 @@ fn a_finding_is_an_open_alarm_with_evidence_until_it_is_adopted() {
     assert_eq!(adopted.state, fork.state(6));
     assert_eq!(
         adopted.how,
-        How::Adopted {
+        TrustOrigin::Adopted {
             alarm: alarm.id.clone()
         }
     );
@@ -126,7 +126,7 @@ fn adopting_leaves_an_alarm_about_another_trusted_state_open() {
     let place = Place::new();
     let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
     let before = grown(&store, &chain);
-    let raise = |trusted: &Trusted, tx| {
+    let raise = |trusted: &TrustedState, tx| {
         let found = finding(Some(trusted), Tampering::Inconsistent, Some(fork.state(tx)));
         store.raise(&found, at(6)).unwrap()
     };
@@ -165,7 +165,7 @@ fn adopting_an_emptied_or_vanished_database_trusts_no_state_of_it() {
         let last = store.history("db").unwrap().pop().unwrap();
         assert_eq!(last.change, Change::Forgotten { alarm: alarm.id });
         let seen = store
-            .first_use("db", &chain.seen(2), How::FirstSeen, at(8))
+            .first_use("db", &chain.seen(2), TrustOrigin::FirstSeen, at(8))
             .unwrap();
         assert_eq!(store.load("db"), Ok(Some(seen)));
         assert_eq!(store.history("db").unwrap().len(), 5);
@@ -183,7 +183,7 @@ fn an_alarm_that_names_no_other_state_can_only_be_closed() {
         assert_eq!(alarm.given_up(), None);
         let refused = store.adopt(&alarm.id, "kim", at(7)).unwrap_err();
         assert!(
-            matches!(refused, LocalFailure::NothingToAdopt { .. }),
+            matches!(refused, StoreError::NothingToAdopt { .. }),
             "{refused}"
         );
         assert_eq!(store.open_alarms(None), Ok(vec![alarm.clone()]));
@@ -227,7 +227,7 @@ fn a_closed_finding_about_an_older_trusted_state_is_open_again_when_it_is_found_
     let place = Place::new();
     let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
     let trusted = grown(&store, &chain);
-    let older = Trusted {
+    let older = TrustedState {
         state: chain.state(4),
         ..trusted
     };
@@ -308,7 +308,7 @@ fn an_alarm_is_found_by_its_id_alone_and_a_wrong_id_lists_the_open_ones() {
     assert_eq!(store.alarm(&alarm.id), Ok(alarm));
     assert!(matches!(
         store.alarm("0123456789ab"),
-        Err(LocalFailure::DamagedRecord { .. })
+        Err(StoreError::DamagedRecord { .. })
     ));
 }
 
@@ -338,7 +338,7 @@ fn a_damaged_list_of_alarms_is_a_local_failure_and_the_evidence_is_written_all_t
         fs::write(&path, bytes).unwrap();
         let failure = store.open_alarms(Some("db")).expect_err(&change);
         assert!(
-            matches!(failure, LocalFailure::DamagedRecord { .. }),
+            matches!(failure, StoreError::DamagedRecord { .. }),
             "{change}: {failure}"
         );
     }
@@ -419,7 +419,7 @@ fn a_full_evidence_directory_still_leaves_the_alarm_open() {
     });
     let trusted = grown(&store, &chain);
     let refused = store.raise(&finding(Some(&trusted), Tampering::Value, None), at(6));
-    assert!(matches!(refused, Err(LocalFailure::EvidenceFull { .. })));
+    assert!(matches!(refused, Err(StoreError::EvidenceFull { .. })));
     assert_eq!(store.open_alarms(None).unwrap().len(), 1);
 }
 
@@ -487,7 +487,7 @@ fn a_finding_tells_whether_it_opened_its_alarm_even_if_there_is_no_room_for_its_
         });
         let database = format!("db-{files}");
         let trusted = store
-            .first_use(&database, &chain.seen(3), How::FirstSeen, at(3))
+            .first_use(&database, &chain.seen(3), TrustOrigin::FirstSeen, at(3))
             .unwrap();
         let found = Finding {
             database,

@@ -8,7 +8,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use immuaudit::ledger::State;
-use immuaudit::trust::{How, LocalFailure, Store, Tampering, Warning};
+use immuaudit::trust::{Store, StoreError, Tampering, TrustOrigin, Warning};
 use support::chain::Chain;
 use support::place::Place;
 use support::trust_files::{at, changes, file, finding, grown, home, location, open};
@@ -26,17 +26,17 @@ fn a_state_file_changed_in_any_way_is_a_local_failure() {
         fs::write(&path, bytes).unwrap();
         let failure = store.load("db").expect_err(&change);
         assert!(
-            matches!(failure, LocalFailure::Damaged { .. }),
+            matches!(failure, StoreError::Damaged { .. }),
             "{change}: {failure}"
         );
     }
     let told = store.load("db").unwrap_err().to_string();
     let pin = format!("--pin db:{}", trusted.state);
     assert!(told.contains(&pin) && told.contains("db.state"), "{told}");
-    let refused = store.first_use("db", &chain.seen(9), How::FirstSeen, at(9));
-    assert!(matches!(refused, Err(LocalFailure::Damaged { .. })));
+    let refused = store.first_use("db", &chain.seen(9), TrustOrigin::FirstSeen, at(9));
+    assert!(matches!(refused, Err(StoreError::Damaged { .. })));
     let refused = store.advance(&trusted, &chain.prove(5, 6), &chain.seen(6), at(9));
-    assert!(matches!(refused, Err(LocalFailure::Damaged { .. })));
+    assert!(matches!(refused, Err(StoreError::Damaged { .. })));
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn a_history_changed_in_any_way_never_changes_what_is_trusted() {
                 believed += 1;
             }
             Ok(None) => panic!("{change}: a first sight"),
-            Err(LocalFailure::Damaged { .. } | LocalFailure::Disagree { .. }) => refused += 1,
+            Err(StoreError::Damaged { .. } | StoreError::Disagree { .. }) => refused += 1,
             Err(other) => panic!("{change}: {other}"),
         }
     }
@@ -94,14 +94,11 @@ fn a_missing_file_is_a_local_failure_and_no_first_sight() {
         grown(&store, &chain);
         fs::remove_file(file(&place, name)).unwrap();
         assert!(
-            matches!(store.load("db"), Err(LocalFailure::Missing { .. })),
+            matches!(store.load("db"), Err(StoreError::Missing { .. })),
             "{name}"
         );
-        let refused = store.first_use("db", &chain.seen(9), How::FirstSeen, at(9));
-        assert!(
-            matches!(refused, Err(LocalFailure::Missing { .. })),
-            "{name}"
-        );
+        let refused = store.first_use("db", &chain.seen(9), TrustOrigin::FirstSeen, at(9));
+        assert!(matches!(refused, Err(StoreError::Missing { .. })), "{name}");
     }
 }
 
@@ -116,10 +113,7 @@ fn an_alarm_remembers_that_something_was_trusted() {
     for name in ["db.state", "db.history"] {
         fs::remove_file(file(&place, name)).unwrap();
     }
-    assert!(matches!(
-        store.load("db"),
-        Err(LocalFailure::Missing { .. })
-    ));
+    assert!(matches!(store.load("db"), Err(StoreError::Missing { .. })));
     store.pin("db", trusted.state, at(7)).unwrap();
     assert_eq!(store.load("db").unwrap().unwrap().state, trusted.state);
 }
@@ -146,10 +140,10 @@ fn a_link_or_a_directory_in_the_place_of_a_file_is_not_followed() {
                 _ => store.load("db").unwrap_err(),
             };
             assert!(
-                matches!(failure, LocalFailure::NotAFile { .. }),
+                matches!(failure, StoreError::NotAFile { .. }),
                 "{name}: {failure}"
             );
-            let refused = store.first_use("db", &chain.seen(9), How::FirstSeen, at(9));
+            let refused = store.first_use("db", &chain.seen(9), TrustOrigin::FirstSeen, at(9));
             assert!(refused.is_err());
         }
     }
@@ -162,10 +156,7 @@ fn a_link_in_the_place_of_the_servers_directory_is_not_followed() {
     fs::rename(home(&place), place.path().join("moved")).unwrap();
     symlink(place.path().join("moved"), home(&place)).unwrap();
     let refused = Store::open(&location(&place), at(0)).unwrap_err();
-    assert!(
-        matches!(refused, LocalFailure::NotAFile { .. }),
-        "{refused}"
-    );
+    assert!(matches!(refused, StoreError::NotAFile { .. }), "{refused}");
 }
 
 #[test]
@@ -181,7 +172,7 @@ fn an_older_state_file_is_rolled_forward() {
     fs::write(&path, older).unwrap();
     assert_eq!(store.load("db"), Ok(Some(after.clone())));
     let refused = store.advance(&before, &chain.prove(5, 6), &chain.seen(6), at(9));
-    assert!(matches!(refused, Err(LocalFailure::Changed { .. })));
+    assert!(matches!(refused, Err(StoreError::Changed { .. })));
     store
         .advance(&after, &chain.prove(7, 8), &chain.seen(8), at(9))
         .unwrap();
@@ -199,10 +190,7 @@ fn an_older_history_is_a_local_failure() {
         .advance(&before, &chain.prove(5, 7), &chain.seen(7), at(9))
         .unwrap();
     fs::write(&path, older).unwrap();
-    assert!(matches!(
-        store.load("db"),
-        Err(LocalFailure::Disagree { .. })
-    ));
+    assert!(matches!(store.load("db"), Err(StoreError::Disagree { .. })));
 }
 
 #[test]
@@ -298,7 +286,7 @@ fn a_state_that_its_history_does_not_tell_of_is_a_local_failure() {
     };
     let seen = |store: &Store, tx: u64| {
         store
-            .first_use("db", &chain.seen(tx), How::FirstSeen, at(tx))
+            .first_use("db", &chain.seen(tx), TrustOrigin::FirstSeen, at(tx))
             .unwrap()
     };
     let proven = |to: u64, time: u64| {
@@ -329,7 +317,7 @@ fn a_state_that_its_history_does_not_tell_of_is_a_local_failure() {
             fs::write(&path, [&history[..], b"2026-11-22T"].concat()).unwrap();
         }
         let loaded = store.load("db");
-        let disagree = matches!(loaded, Err(LocalFailure::Disagree { .. }));
+        let disagree = matches!(loaded, Err(StoreError::Disagree { .. }));
         assert!(disagree, "{what}: {loaded:?}");
     }
 }
@@ -340,7 +328,7 @@ fn one_databases_damage_stops_no_other() {
     let (store, chain) = (open(&place), Chain::new(9, 1));
     grown(&store, &chain);
     let other = store
-        .first_use("other", &chain.seen(3), How::FirstSeen, at(3))
+        .first_use("other", &chain.seen(3), TrustOrigin::FirstSeen, at(3))
         .unwrap();
     fs::write(file(&place, "db.state"), "").unwrap();
     fs::write(file(&place, "db.state.new"), "half").unwrap();
@@ -359,7 +347,7 @@ fn a_pin_starts_a_database_and_repeating_it_is_harmless() {
     let pinned = store.pin("db", chain.state(3), at(3)).unwrap();
     assert_eq!(
         (pinned.how.clone(), pinned.state),
-        (How::Pinned, chain.state(3))
+        (TrustOrigin::Pinned, chain.state(3))
     );
     assert_eq!(store.pin("db", chain.state(9), at(4)), Ok(pinned.clone()));
     assert_eq!(store.load("db"), Ok(Some(pinned)));
@@ -384,7 +372,7 @@ fn a_pin_of_the_last_good_state_repairs_and_no_other_does() {
         for other in [chain.state(4), chain.state(6), Chain::new(9, 2).state(5)] {
             let refused = store.pin("db", other, at(8));
             assert!(
-                matches!(refused, Err(LocalFailure::OtherPin { .. })),
+                matches!(refused, Err(StoreError::OtherPin { .. })),
                 "{name}"
             );
             assert_eq!(store.load("db").unwrap_err(), failure);
@@ -392,7 +380,7 @@ fn a_pin_of_the_last_good_state_repairs_and_no_other_does() {
         let repaired = store.pin("db", trusted.state, at(8)).unwrap();
         assert_eq!(
             (repaired.state, repaired.how.clone()),
-            (trusted.state, How::Pinned)
+            (trusted.state, TrustOrigin::Pinned)
         );
         assert_eq!(store.load("db"), Ok(Some(repaired.clone())), "{name}");
         store

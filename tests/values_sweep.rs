@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use immuaudit::audit::{Verdict, Went};
 use immuaudit::config::Values;
 use immuaudit::drill::{Lie, Options, Telling};
-use immuaudit::trust::Swept;
+use immuaudit::trust::SweepSummary;
 use support::loud::loud;
 use support::program::Program;
 use support::value_scene::{DB, NONE, Scene, broken, cycle, sweep};
@@ -92,7 +92,7 @@ fn a_paced_sweep_is_spread_over_its_time_and_ends() {
     assert!(
         matches!(
             end,
-            Went::Ended(Swept {
+            Went::Ended(SweepSummary {
                 read: 300,
                 of: 300,
                 ..

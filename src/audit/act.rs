@@ -8,14 +8,14 @@ use crate::audit::check::state::Finding;
 use crate::config::FirstUse;
 use crate::ledger::{ClaimedState, Proven, State};
 use crate::text::Shown;
-use crate::trust::{self, How, Seen, Trusted};
+use crate::trust::{self, ObservedState, TrustOrigin, TrustedState};
 
 impl Auditor {
     /// Writes down what a check found, trusted states before anything else.
     pub(super) fn act(
         &mut self,
         database: &str,
-        trusted: Option<&Trusted>,
+        trusted: Option<&TrustedState>,
         finding: Finding,
     ) -> Option<Conclusion> {
         Some(match finding {
@@ -43,9 +43,9 @@ impl Auditor {
             return Conclusion::new(Verdict::Refused, Reason::FirstSightRefused).showing(shown);
         }
         let seen = self.seen(claimed);
-        let written = self
-            .store
-            .first_use(database, &seen, How::FirstSeen, self.wall_time());
+        let written =
+            self.store
+                .first_use(database, &seen, TrustOrigin::FirstSeen, self.wall_time());
         match written {
             Ok(_) => {
                 self.see_shape(claimed.shape);
@@ -59,7 +59,7 @@ impl Auditor {
         }
     }
 
-    fn same(&mut self, trusted: Option<&Trusted>, claimed: &ClaimedState) -> Conclusion {
+    fn same(&mut self, trusted: Option<&TrustedState>, claimed: &ClaimedState) -> Conclusion {
         let mut conclusion =
             Conclusion::new(Verdict::Consistent, Reason::None).showing(claimed.state);
         conclusion.signature.clone_from(&claimed.signature);
@@ -87,7 +87,7 @@ impl Auditor {
 
     fn advance(
         &mut self,
-        trusted: Option<&Trusted>,
+        trusted: Option<&TrustedState>,
         claimed: &ClaimedState,
         proven: &Proven,
     ) -> Conclusion {
@@ -113,8 +113,8 @@ impl Auditor {
         }
     }
 
-    fn seen(&self, claimed: &ClaimedState) -> Seen {
-        Seen {
+    fn seen(&self, claimed: &ClaimedState) -> ObservedState {
+        ObservedState {
             state: claimed.state,
             shape: claimed.shape,
             signature: claimed.signature.clone(),
@@ -122,7 +122,7 @@ impl Auditor {
         }
     }
 
-    fn warnings(&self, trusted: &Trusted, claimed: &ClaimedState) -> Vec<Warning> {
+    fn warnings(&self, trusted: &TrustedState, claimed: &ClaimedState) -> Vec<Warning> {
         let mut warnings = Vec::new();
         if let (Some(to), Some(from)) = (self.new_identity(trusted), &trusted.uuid) {
             warnings.push(Warning::IdentityChanged {
@@ -137,7 +137,7 @@ impl Auditor {
     }
 
     /// Returns whether a state was signed once and its operator did not acknowledge that later ones are not.
-    fn is_loss_unexplained(&self, trusted: &Trusted) -> bool {
+    fn is_loss_unexplained(&self, trusted: &TrustedState) -> bool {
         let Some(last_signed) = trusted.last_signed else {
             return false;
         };
@@ -147,7 +147,7 @@ impl Auditor {
     }
 
     /// The identity that answers, where it is another than the recorded one.
-    fn new_identity(&self, trusted: &Trusted) -> Option<Shown> {
+    fn new_identity(&self, trusted: &TrustedState) -> Option<Shown> {
         let now = self.server.identity()?;
         (trusted.uuid != trust::kept_identity(Some(now.as_str()))).then(|| now.clone())
     }

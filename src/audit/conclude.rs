@@ -9,7 +9,7 @@ use super::peers::Split;
 use super::values::{Alarms, Report};
 use super::verdict::{Reason, Verdict};
 use crate::ledger::{Signature, State};
-use crate::trust::{self, Alarm, LocalFailure, Raised, Tampering, Trusted};
+use crate::trust::{self, Alarm, Raised, StoreError, Tampering, TrustedState};
 
 /// A verdict on its way to an outcome.
 pub(super) struct Conclusion {
@@ -45,7 +45,7 @@ impl Conclusion {
         }
     }
 
-    pub(super) fn local(failure: LocalFailure) -> Conclusion {
+    pub(super) fn local(failure: StoreError) -> Conclusion {
         Conclusion::new(Verdict::LocalFailure, Reason::Local(failure))
     }
 
@@ -62,7 +62,7 @@ impl Auditor {
     pub(super) fn conclude(
         &mut self,
         database: &str,
-        trusted: Option<&Trusted>,
+        trusted: Option<&TrustedState>,
         conclusion: Conclusion,
     ) -> Outcome {
         let Conclusion {
@@ -155,7 +155,7 @@ impl Auditor {
         &self,
         database: &str,
         proven: Option<State>,
-    ) -> (usize, Option<LocalFailure>) {
+    ) -> (usize, Option<StoreError>) {
         let alarms = match self.store.open_alarms(Some(database)) {
             Ok(alarms) => alarms,
             Err(failure) => return (usize::from(failure.hides_alarms()), Some(failure)),
@@ -176,7 +176,7 @@ impl Auditor {
         database: &str,
         kind: Tampering,
         reason: &Reason,
-        trusted: Option<&Trusted>,
+        trusted: Option<&TrustedState>,
         shown: Option<State>,
     ) -> Raised {
         let uuid = self.identity();
@@ -196,7 +196,7 @@ impl Auditor {
         self.store.record_finding(&finding, self.wall_time())
     }
 
-    pub(super) fn local_failure(&mut self, database: &str, failure: LocalFailure) -> Outcome {
+    pub(super) fn local_failure(&mut self, database: &str, failure: StoreError) -> Outcome {
         self.conclude(database, None, Conclusion::local(failure))
     }
 }

@@ -11,7 +11,7 @@ use super::verdict::{Exit, Verdict};
 use crate::audit::check::listing::Impossible;
 use crate::server::ServerError;
 use crate::text::{counted, number};
-use crate::trust::LocalFailure;
+use crate::trust::StoreError;
 
 /// The result of one cycle.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub struct Cycle {
     /// The server did not list its databases.
     pub no_list: Option<ServerError>,
     /// The auditor's own files could not tell what is known.
-    pub no_store: Option<LocalFailure>,
+    pub no_store: Option<StoreError>,
     /// Names that no database can have.
     pub impossible: Option<Impossible>,
     /// Databases listed past [`MAX_DATABASES`](super::MAX_DATABASES).
@@ -124,7 +124,7 @@ pub enum Trouble<'a> {
     /// The server did not list its databases.
     NoList(&'a ServerError),
     /// The auditor's own files could not tell what is known.
-    NoStore(&'a LocalFailure),
+    NoStore(&'a StoreError),
     /// Names that no database can have.
     Impossible(&'a Impossible),
     /// More databases than are audited; how many were left out.

@@ -10,7 +10,7 @@ use super::values::{Partials, Scan};
 use crate::checkpoint::KeyName;
 use crate::clock::{Clock, Timestamp};
 use crate::locate::Window;
-use crate::trust::{Mirror, OutcomeRecord, Progress, Trusted};
+use crate::trust::{Mirror, OutcomeRecord, TrustedState, ValueProgress};
 
 /// Everything that is remembered of one database between two cycles. The large parts are boxed: most records of a
 /// server that lists many names have none of them.
@@ -35,7 +35,7 @@ pub(super) struct Database {
     /// The pins that were held against the trusted state in this run, by their place in the policy.
     pub pins_held: BTreeSet<usize>,
     /// How far the values were read.
-    pub progress: Option<Box<Progress>>,
+    pub progress: Option<Box<ValueProgress>>,
     /// How many transactions a scan asks for.
     pub scan: Scan,
     /// The transactions whose values were read in part.
@@ -115,7 +115,7 @@ impl Database {
 
     /// Counts from when the trusted state was accepted, if the last verdict does not know of it: an earlier run that was
     /// killed in the middle of a cycle may have written down the state alone.
-    pub fn count_from(&mut self, trusted: &Trusted, clock: &Clock) {
+    pub fn count_from(&mut self, trusted: &TrustedState, clock: &Clock) {
         let is_known = self.trusted_tx() == Some(trusted.state.tx);
         let last = self.last.as_deref();
         let proven = last.and_then(|last| last.proven);
@@ -164,7 +164,7 @@ impl Databases {
     }
 
     /// Returns how far a database's values were read.
-    pub fn progress(&self, name: &str) -> Option<&Progress> {
+    pub fn progress(&self, name: &str) -> Option<&ValueProgress> {
         self.get(name)?.progress.as_deref()
     }
 

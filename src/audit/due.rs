@@ -7,7 +7,7 @@ use super::auditor::Auditor;
 use super::outcome::Overdue;
 use crate::clock::Timestamp;
 use crate::config::NewValues;
-use crate::trust::Progress;
+use crate::trust::ValueProgress;
 
 /// The settings for reading values.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +22,12 @@ struct Pace {
 
 impl Pace {
     /// Returns what of a database's values was not read in time.
-    fn overdue(&self, progress: &Progress, trusted_tx: u64, ages: WallAges) -> Option<Overdue> {
+    fn overdue(
+        &self,
+        progress: &ValueProgress,
+        trusted_tx: u64,
+        ages: WallAges,
+    ) -> Option<Overdue> {
         let late = |since: Option<Timestamp>| {
             let patience = allowed_without_proof(self.interval);
             since.map(|at| ages.of(at)).filter(|age| *age > patience)
@@ -71,7 +76,7 @@ impl Auditor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trust::{Due, Swept, Unavailable};
+    use crate::trust::{Due, SweepSummary, Unavailable};
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::from_unix(1_000_000 + seconds)
@@ -103,8 +108,8 @@ mod tests {
 
     #[test]
     fn values_are_overdue_after_twice_a_sweeps_time_or_three_intervals() {
-        let mut progress = Progress::new("db", at(0));
-        let overdue = |progress: &Progress, sweep: Option<u64>, seconds| {
+        let mut progress = ValueProgress::new("db", at(0));
+        let overdue = |progress: &ValueProgress, sweep: Option<u64>, seconds| {
             pace(sweep).overdue(progress, 20, after(seconds))
         };
         assert_eq!(overdue(&progress, Some(100), 10_000), None); // not asked for yet
@@ -114,7 +119,7 @@ mod tests {
         assert!(overdue(&progress, Some(1), 31).is_some());
         let unswept = |seconds| Some(Overdue::Unswept(Duration::from_secs(seconds)));
         assert_eq!(overdue(&progress, Some(100), 201), unswept(201));
-        progress.swept = Some(Swept {
+        progress.swept = Some(SweepSummary {
             began: at(100),
             ended: at(150),
             read: 1,
@@ -139,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_jumped_ahead_and_back_keeps_nothing_young() {
-        let mut progress = Progress::new("db", at(0));
+        let mut progress = ValueProgress::new("db", at(0));
         progress.due.insert(7, 9, due(1_000_000));
         progress.behind_since = Some(at(1_000_000));
         progress.clamp_to(at(100));

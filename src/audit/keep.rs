@@ -11,7 +11,7 @@ use super::verdict::Reason;
 use super::written::Facts;
 use crate::clock::Timestamp;
 use crate::ledger::State;
-use crate::trust::{How, OutcomeRecord};
+use crate::trust::{OutcomeRecord, TrustOrigin};
 
 impl Auditor {
     /// For `status`, and for ages over a restart. What a server lists and nothing is trusted of is
@@ -87,7 +87,7 @@ impl Auditor {
     fn trusted_before_this_program(&self, outcome: &Outcome) -> Option<u64> {
         let tx = outcome.previous?.tx;
         let trusted = self.store.load(&outcome.database).ok().flatten()?;
-        (trusted.how != How::Pinned).then_some(tx)
+        (trusted.how != TrustOrigin::Pinned).then_some(tx)
     }
 
     /// How far the values were read, where it is due.

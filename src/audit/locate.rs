@@ -11,7 +11,7 @@ use crate::ledger::{Digest, State};
 use crate::locate::{Checkpoint, Probe, TxHashes, Window, narrow};
 use crate::server::{Server, ServerError, ServerErrorKind};
 use crate::text::Shown;
-use crate::trust::{Alarm, LocalFailure, LocatedRecord, Mirror, Tampering, Trusted};
+use crate::trust::{Alarm, LocatedRecord, Mirror, StoreError, Tampering, TrustedState};
 
 /// What `locate` found of one database.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub enum ServerView {
     /// Nothing is trusted of it, so nothing can be located.
     NothingTrusted,
     /// The auditor's own files.
-    Local(LocalFailure),
+    Local(StoreError),
 }
 
 /// Is a database on the server's list?
@@ -114,7 +114,7 @@ impl Auditor {
         &mut self,
         verdict: Verdict,
         about_state: bool,
-        trusted: Option<&Trusted>,
+        trusted: Option<&TrustedState>,
         shown: Option<State>,
         alarm: Option<&Alarm>,
     ) -> Option<Window> {
@@ -257,7 +257,7 @@ impl Auditor {
     }
 
     /// The trusted states of a database, each an ancestor of the next.
-    pub(super) fn line(&self, database: &str) -> Result<Vec<Checkpoint>, LocalFailure> {
+    pub(super) fn line(&self, database: &str) -> Result<Vec<Checkpoint>, StoreError> {
         let line = self.store.dated_line(database)?.into_iter();
         let checkpoint = |(state, audited)| Checkpoint { state, audited };
         Ok(line.map(checkpoint).collect())
@@ -274,7 +274,7 @@ impl Auditor {
     }
 
     /// Keeps the whole report beside the evidence of the open alarm that it is about, else of the last one.
-    pub fn save_report(&self, located: &Located, report: &str) -> Result<(), LocalFailure> {
+    pub fn save_report(&self, located: &Located, report: &str) -> Result<(), StoreError> {
         let kept = match &located.present {
             ServerView::Shows { window, .. } => record(window, report.into(), located.at),
             _ => LocatedRecord {

@@ -11,7 +11,7 @@ use super::verdict::Reason;
 use crate::audit::check::proof::{self, Place};
 use crate::ledger::{Digest, TxHeader};
 use crate::server::{ServerError, ServerErrorKind};
-use crate::trust::{Extended, LocalFailure, Mirror, Trusted};
+use crate::trust::{Extended, Mirror, StoreError, TrustedState};
 use crate::wire::Entries;
 
 /// Mirrors whose files are kept open.
@@ -37,7 +37,7 @@ pub enum Unmirrored {
         why: String,
     },
     /// The auditor's own files.
-    Local(LocalFailure),
+    Local(StoreError),
     /// The program is asked to end.
     Stopped,
 }
@@ -59,8 +59,8 @@ impl fmt::Display for Unmirrored {
     }
 }
 
-impl From<LocalFailure> for Unmirrored {
-    fn from(failure: LocalFailure) -> Unmirrored {
+impl From<StoreError> for Unmirrored {
+    fn from(failure: StoreError) -> Unmirrored {
         Unmirrored::Local(failure)
     }
 }
@@ -159,7 +159,7 @@ impl Auditor {
     fn fill(
         &mut self,
         mirror: &mut Mirror,
-        trusted: &Trusted,
+        trusted: &TrustedState,
         most: u64,
         until: Instant,
     ) -> Result<Filled, Unmirrored> {
@@ -182,7 +182,7 @@ impl Auditor {
     /// Headers from `next` on, as many as one call brings.
     fn headers(
         &mut self,
-        trusted: &Trusted,
+        trusted: &TrustedState,
         next: u64,
         run: &mut u32,
     ) -> Result<Vec<TxHeader>, Unmirrored> {
@@ -219,7 +219,7 @@ impl Auditor {
     fn proven(
         &mut self,
         mirror: &Mirror,
-        trusted: &Trusted,
+        trusted: &TrustedState,
         next: u64,
         headers: Vec<TxHeader>,
     ) -> Result<Vec<Digest>, Unmirrored> {
@@ -266,7 +266,11 @@ impl Auditor {
         Err(not_proven(&why))
     }
 
-    fn place(&mut self, trusted: &Trusted, tx: u64) -> Result<Result<Digest, Reason>, Unmirrored> {
+    fn place(
+        &mut self,
+        trusted: &TrustedState,
+        tx: u64,
+    ) -> Result<Result<Digest, Reason>, Unmirrored> {
         let range = self.policy.max_range;
         let (database, state) = (trusted.database.as_str(), &trusted.state);
         let entries = Entries::Excluded;

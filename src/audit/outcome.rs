@@ -9,7 +9,7 @@ use super::verdict::{Exit, Reason, Verdict};
 use crate::ledger::{Signature, State};
 use crate::locate::Window;
 use crate::text::{Shown, counted, counted_with};
-use crate::trust::{Alarm, LocalFailure};
+use crate::trust::{Alarm, StoreError};
 
 /// Something worth telling that is no verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -212,7 +212,7 @@ pub struct Outcome {
     /// written down is among them in every check.
     pub opened: Vec<Alarm>,
     /// Why the alarm could not be written, where it could not.
-    pub unwritten: Option<LocalFailure>,
+    pub unwritten: Option<StoreError>,
     /// Open alarms of this database, this one included.
     pub open_alarms: usize,
     /// Not proven in time.

@@ -8,7 +8,7 @@ use super::auditor::Auditor;
 use super::outcome::Outcome;
 use super::verdict::{Exit, Verdict};
 use crate::text::{Shown, counted, counted_with};
-use crate::trust::Trusted;
+use crate::trust::TrustedState;
 
 /// Strangers of a cycle that are reported one by one: a server of an ordinary size has fewer.
 pub const REPORTED_STRANGERS: usize = 16;
@@ -142,7 +142,7 @@ impl fmt::Display for Strangers {
 impl Auditor {
     /// Returns whether a finding of a database may be written down as an alarm: always if anything was trusted of it or it
     /// has files already, else as long as few others like it have open alarms.
-    pub(super) fn may_raise(&mut self, database: &str, trusted: Option<&Trusted>) -> bool {
+    pub(super) fn may_raise(&mut self, database: &str, trusted: Option<&TrustedState>) -> bool {
         let is_known = trusted.is_some() || self.was_trusted(database);
         if is_known || self.has_files(database) {
             return true;

@@ -12,7 +12,7 @@ use crate::config::NewValues;
 use crate::ledger::State;
 use crate::ranges::Ranges;
 use crate::server::{ServerError, ServerErrorKind};
-use crate::trust::{Acknowledged, LocalFailure, Progress, Tampering, Trusted};
+use crate::trust::{Acknowledged, StoreError, Tampering, TrustedState, ValueProgress};
 
 /// The result of checking a state.
 pub(super) enum Checked {
@@ -63,7 +63,7 @@ impl Checked {
 pub(super) struct Proven {
     pub database: String,
     /// The trusted state before the check.
-    trusted: Option<Trusted>,
+    trusted: Option<TrustedState>,
     conclusion: Conclusion,
     /// The proven state.
     state: State,
@@ -115,7 +115,7 @@ impl Auditor {
     fn to_read(
         &self,
         database: &str,
-        before: Option<&Trusted>,
+        before: Option<&TrustedState>,
         conclusion: &Conclusion,
     ) -> Option<(State, Timestamp)> {
         let shown = match (conclusion.verdict, conclusion.shown) {
@@ -132,7 +132,8 @@ impl Auditor {
     /// Returns whether anything of a database is to be read, or told of earlier readings.
     fn wants_values(&self, database: &str) -> bool {
         let values = &self.policy.values;
-        let left = |progress: &Progress| !progress.due.is_empty() || !progress.absent.is_empty();
+        let left =
+            |progress: &ValueProgress| !progress.due.is_empty() || !progress.absent.is_empty();
         values.sample > 0
             || values.new == NewValues::All
             || self.databases.progress(database).is_some_and(left)
@@ -204,7 +205,7 @@ impl Auditor {
     }
 
     /// The trusted state of a database, or a pin if there is none yet.
-    fn trusted(&mut self, database: &str) -> Result<Option<Trusted>, LocalFailure> {
+    fn trusted(&mut self, database: &str) -> Result<Option<TrustedState>, StoreError> {
         let pin = self.policy.pins.iter().find(|pin| pin.database == database);
         let trusted_before = self.databases.of(database).trusted_before;
         match (self.store.load(database), pin) {
@@ -257,7 +258,7 @@ impl Auditor {
     }
 
     /// A hidden database is checked like any other; what is found there counts if it is worse.
-    fn check_hidden(&mut self, database: &str, trusted: &Trusted) -> Option<Conclusion> {
+    fn check_hidden(&mut self, database: &str, trusted: &TrustedState) -> Option<Conclusion> {
         let demands = self.demands();
         let finding = state::check(&mut self.server, database, Some(trusted.state), &demands);
         let conclusion = self.act(database, Some(trusted), finding)?;

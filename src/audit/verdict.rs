@@ -6,7 +6,7 @@ use crate::checkpoint::KeyName;
 use crate::ledger::{BadSignature, Digest, Refusal, State, Unprovable};
 use crate::server::{ServerError, ServerErrorKind};
 use crate::text::Shown;
-use crate::trust::{HIDDEN, LocalFailure, Tampering};
+use crate::trust::{HIDDEN, StoreError, Tampering};
 
 /// The verdict on one database in one cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -236,7 +236,7 @@ pub enum Reason {
         agreed: Option<u64>,
     },
     /// The auditor's own trouble.
-    Local(LocalFailure),
+    Local(StoreError),
 }
 
 /// Writes up to which transaction two auditors were shown the same history.

@@ -16,7 +16,7 @@ use crate::report::{
 };
 use crate::server::{Endpoint, Security, Server};
 use crate::text::counted_with;
-use crate::trust::{LocalFailure, Store};
+use crate::trust::{Store, StoreError};
 
 /// What each outcome and each cycle is told to.
 pub struct Monitoring {
@@ -174,7 +174,7 @@ impl Monitoring {
 }
 
 /// Returns the open alarms of all databases. A list that cannot be read is reported by the audit.
-fn open_alarms(store: &Store) -> Result<OpenAlarms, LocalFailure> {
+fn open_alarms(store: &Store) -> Result<OpenAlarms, StoreError> {
     let mut open = OpenAlarms {
         alarms: Vec::new(),
         are_all: true,
@@ -219,7 +219,7 @@ fn remember(
     registry: &StatusRegistry,
     store: &Store,
     settings: &Settings,
-) -> Result<(), LocalFailure> {
+) -> Result<(), StoreError> {
     let outcomes = store.load_outcomes();
     for database in store.databases()? {
         let trusted = store.load(&database).ok().flatten();

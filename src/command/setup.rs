@@ -19,7 +19,7 @@ use crate::service::{Account, USER, default_state, states_of, user_of};
 use crate::stop::Stop;
 use crate::sys;
 use crate::text::Shown;
-use crate::trust::{LocalFailure, Location, OutcomeRecord, Store};
+use crate::trust::{Location, OutcomeRecord, Store, StoreError};
 
 /// Keeps the auditor of a command, and its connection, until the process ends. To take gRPC apart would delay the end by a
 /// second in some runs: its threads look around that often whether they are to end.
@@ -34,7 +34,7 @@ const MAX_NAMES: usize = 10;
 #[derive(Debug)]
 pub enum CommandError {
     /// The auditor's files.
-    Local(LocalFailure),
+    Local(StoreError),
     /// TLS without anybody to trust.
     NoSystemRoots(SystemRootsError),
     /// Another auditor's files.
@@ -57,10 +57,7 @@ pub enum CommandError {
         known: Vec<String>,
     },
     /// An alarm cannot be adopted; the command that closes it.
-    NotAdopted {
-        failure: LocalFailure,
-        close: String,
-    },
+    NotAdopted { failure: StoreError, close: String },
     /// Standard input is no terminal, and `--yes` is not given.
     NoConsent,
     /// No receiver is configured.
@@ -118,8 +115,8 @@ impl fmt::Display for CommandError {
     }
 }
 
-impl From<LocalFailure> for CommandError {
-    fn from(failure: LocalFailure) -> CommandError {
+impl From<StoreError> for CommandError {
+    fn from(failure: StoreError) -> CommandError {
         CommandError::Local(failure)
     }
 }
@@ -144,7 +141,7 @@ impl From<SystemRootsError> for CommandError {
 
 /// Opens the server's files for an auditor, and logs what is not as it should be. Root goes on as the user that they
 /// belong to.
-pub fn store(settings: &Settings) -> Result<Store, LocalFailure> {
+pub fn store(settings: &Settings) -> Result<Store, StoreError> {
     let (usual, user) = match &settings.instance {
         Some(instance) => (states_of(instance), user_of(instance)),
         None => (default_state(), USER.to_owned()),
@@ -205,7 +202,7 @@ pub fn take_only_server(settings: &mut Settings, effective: &Effective) {
 pub fn kept_or_checked(
     store: &Store,
     outcomes: &[OutcomeRecord],
-) -> Result<Vec<String>, LocalFailure> {
+) -> Result<Vec<String>, StoreError> {
     let mut databases = store.databases()?;
     databases.extend(outcomes.iter().map(|outcome| outcome.database.clone()));
     databases.sort();

@@ -12,7 +12,7 @@ use crate::ranges::Ranges;
 use crate::report::{Bar, JsonObject, few_ranges, log_outcome, log_swept, print};
 use crate::stop::Stop;
 use crate::text::{Shown, counted};
-use crate::trust::{Due, Swept};
+use crate::trust::{Due, SweepSummary};
 
 /// Sweeps these databases, or all that are audited.
 pub fn run(
@@ -70,7 +70,7 @@ pub fn run(
 const MIRRORING: Duration = Duration::from_secs(24 * 3600);
 
 /// Returns what a whole reading does not make less true: values that are gone for a proven reason.
-fn missing(swept: &Swept) -> String {
+fn missing(swept: &SweepSummary) -> String {
     match swept.unavailable.total() {
         0 => String::new(),
         _ => format!(", but for values: {}", swept.unavailable),
@@ -100,7 +100,7 @@ impl fmt::Display for EndedEarly {
 /// The result of a database's sweep, and the transactions that are left unread.
 struct Done<'a> {
     database: &'a str,
-    ended: Result<Swept, EndedEarly>,
+    ended: Result<SweepSummary, EndedEarly>,
     /// Exit code of what was found meanwhile.
     found: Exit,
     due: Ranges<Due>,
@@ -114,7 +114,7 @@ impl<'a> Done<'a> {
     fn new(
         auditor: &Auditor,
         database: &'a str,
-        ended: Result<Swept, EndedEarly>,
+        ended: Result<SweepSummary, EndedEarly>,
         found: Exit,
     ) -> Done<'a> {
         let due = auditor.values_read(database);

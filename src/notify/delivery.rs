@@ -19,7 +19,7 @@ use super::{DeliveryError, OpenAlarms};
 use crate::clock::Clock;
 use crate::report::{Event, ReceiverStats};
 use crate::text::number;
-use crate::trust::{Alarm, LocalFailure};
+use crate::trust::{Alarm, StoreError};
 
 /// A receiver's courier. Dropping it ends the thread after the try that is under way.
 pub(super) struct DeliveryWorker {
@@ -374,7 +374,7 @@ fn event(level: Level, told: &str, receiver: &str, id: &str, tries: u32) -> Even
         .number("tries", tries.into())
 }
 
-fn report(receiver: &ReceiverStats, done: Result<(), LocalFailure>) {
+fn report(receiver: &ReceiverStats, done: Result<(), StoreError>) {
     if let Err(failure) = done {
         let told = format!("the outbox: {failure}");
         Event::new(Level::Warn, told)

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::notification::{Notification, Priority};
 use crate::clock::Timestamp;
-use crate::trust::LocalFailure;
-use crate::trust::fault::Kind;
+use crate::trust::StoreError;
+use crate::trust::failpoint::FileKind;
 use crate::trust::files;
 
 /// The directory of all outboxes, below that of the server.
@@ -30,7 +30,7 @@ pub(super) struct Kept {
 
 impl Outbox {
     /// The outbox, and what an earlier run left in it, the oldest first.
-    pub fn open(directory: &Path) -> Result<(Outbox, Vec<Kept>), LocalFailure> {
+    pub fn open(directory: &Path) -> Result<(Outbox, Vec<Kept>), StoreError> {
         files::create_directory(directory)?;
         let mut kept = Vec::new();
         for name in files::list(directory)? {
@@ -49,14 +49,14 @@ impl Outbox {
     }
 
     /// Numbers a notification and writes it down, durably.
-    pub fn keep(&mut self, notification: Notification) -> (Kept, Result<(), LocalFailure>) {
+    pub fn keep(&mut self, notification: Notification) -> (Kept, Result<(), StoreError>) {
         let kept = Kept {
             sequence: self.next,
             notification,
         };
         self.next += 1;
         let written = files::replace(
-            Kind::Outbox,
+            FileKind::Outbox,
             &self.path(&kept),
             kept.notification.body.as_bytes(),
         );
@@ -64,12 +64,12 @@ impl Outbox {
     }
 
     /// It is delivered, given up or folded.
-    pub fn remove(&self, kept: &Kept) -> Result<(), LocalFailure> {
+    pub fn remove(&self, kept: &Kept) -> Result<(), StoreError> {
         files::remove_for_good(&self.path(kept))
     }
 
     /// Removes the outbox itself; one with anything in it stays.
-    pub fn remove_directory(&self) -> Result<(), LocalFailure> {
+    pub fn remove_directory(&self) -> Result<(), StoreError> {
         match files::list(&self.directory)?.is_empty() {
             true => files::remove_directory(&self.directory),
             false => Ok(()),

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use super::OpenAlarms;
 use super::identity::ReceiverKey;
 use crate::clock::Timestamp;
-use crate::trust::fault::Kind;
-use crate::trust::{Alarm, Limits, LocalFailure, files, name};
+use crate::trust::failpoint::FileKind;
+use crate::trust::{Alarm, Limits, StoreError, files, name};
 
 /// The directory of all records of a server.
 pub(super) const DIRECTORY: &str = "receivers";
@@ -86,7 +86,7 @@ impl Record {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn note_alarms(&mut self, alarms: &[Alarm]) -> Result<(), LocalFailure> {
+    pub fn note_alarms(&mut self, alarms: &[Alarm]) -> Result<(), StoreError> {
         self.change(|content| {
             for alarm in alarms {
                 let opening = opening(alarm);
@@ -104,7 +104,7 @@ impl Record {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn note_id(&mut self, id: &str) -> Result<(), LocalFailure> {
+    pub fn note_id(&mut self, id: &str) -> Result<(), StoreError> {
         self.change(|content| add(&mut content.ids, id))
     }
 
@@ -117,7 +117,7 @@ impl Record {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn begin(&mut self, name: &str, open: &OpenAlarms) -> Result<(), LocalFailure> {
+    pub fn begin(&mut self, name: &str, open: &OpenAlarms) -> Result<(), StoreError> {
         let name: String = name.chars().filter(|c| !c.is_control()).collect();
         let openings: BTreeSet<String> = open.alarms.iter().map(opening).collect();
         self.change(|content| {
@@ -136,7 +136,7 @@ impl Record {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn forget(&mut self, id: &str, database: &str) -> Result<(), LocalFailure> {
+    pub fn forget(&mut self, id: &str, database: &str) -> Result<(), StoreError> {
         self.change(|content| {
             content.ids.retain(|known| known != id);
             content.alarms.remove(database);
@@ -147,7 +147,7 @@ impl Record {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn is_unknown_since(&mut self, now: Timestamp) -> Result<Timestamp, LocalFailure> {
+    pub fn is_unknown_since(&mut self, now: Timestamp) -> Result<Timestamp, StoreError> {
         // a clock that was put back must not keep the record for longer
         let since = self.content.unknown_since.map_or(now, |at| at.min(now));
         self.change(|content| content.unknown_since = Some(since))?;
@@ -158,12 +158,12 @@ impl Record {
     ///
     /// # Errors
     /// It cannot be removed.
-    pub fn remove(&self) -> Result<(), LocalFailure> {
+    pub fn remove(&self) -> Result<(), StoreError> {
         files::remove_for_good(&self.path)
     }
 
     /// Changes the record, in memory too if it cannot be written.
-    fn change(&mut self, change: impl FnOnce(&mut Content)) -> Result<(), LocalFailure> {
+    fn change(&mut self, change: impl FnOnce(&mut Content)) -> Result<(), StoreError> {
         let before = self.content.clone();
         change(&mut self.content);
         if self.content == before && !self.is_new {
@@ -173,7 +173,7 @@ impl Record {
             files::create_directory(directory)?;
         }
         files::replace(
-            Kind::Receivers,
+            FileKind::Receivers,
             &self.path,
             render(&self.content).as_bytes(),
         )

@@ -15,7 +15,7 @@ use super::record::{self, Record};
 use crate::clock::Timestamp;
 use crate::report::{Event, ReceiverStats};
 use crate::text::number;
-use crate::trust::{LocalFailure, files};
+use crate::trust::{StoreError, files};
 
 /// How long the record of a receiver that is not configured is stored. A receiver that comes back within that time is
 /// not notified again of what it has.
@@ -56,7 +56,7 @@ impl HandOver<'_> {
         left
     }
 
-    fn one(&self, key: &str) -> Result<Option<ReceiverStats>, LocalFailure> {
+    fn one(&self, key: &str) -> Result<Option<ReceiverStats>, StoreError> {
         let outbox = self.directory.join("outbox").join(key);
         let mut record = Record::at(self.directory.join(record::DIRECTORY).join(key));
         let waiting = match files::exists(&outbox)? {
@@ -103,7 +103,7 @@ impl HandOver<'_> {
 
     /// Hands over one notification of tampering. Returns whether every receiver has it, or is to get it. The receiver
     /// that is gone does not have it: if it comes back, it is notified of the open alarm.
-    fn hand_over(&self, kept: &Kept, record: &mut Record) -> Result<bool, LocalFailure> {
+    fn hand_over(&self, kept: &Kept, record: &mut Record) -> Result<bool, StoreError> {
         let id = kept.notification.alarm();
         let mut open = self.open.alarms.iter();
         let open = open.find(|alarm| Some(&alarm.id) == id.as_ref());

@@ -8,8 +8,8 @@ use super::notification::fresh_id;
 use crate::audit::Exit;
 use crate::clock::Timestamp;
 use crate::report::{Said, Untrusted};
-use crate::trust::LocalFailure;
-use crate::trust::fault::Kind;
+use crate::trust::StoreError;
+use crate::trust::failpoint::FileKind;
 use crate::trust::files;
 
 /// The least time between two notifications that say more of them, so that a server that lists other names every second
@@ -105,7 +105,7 @@ impl Notified {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn save(&self) -> Result<(), LocalFailure> {
+    pub fn save(&self) -> Result<(), StoreError> {
         let unix = |at: Option<Timestamp>| at.map_or(0, Timestamp::unix);
         let mut text = format!("{} {}", unix(self.at), unix(self.tampering_at));
         text.extend(self.id.iter().flat_map(|id| [" ", id]));
@@ -117,7 +117,7 @@ impl Notified {
                 text.push_str(&format!("{name}\n")); // no name of a database has white space
             }
         }
-        files::replace(Kind::Outbox, &self.path, text.as_bytes())
+        files::replace(FileKind::Outbox, &self.path, text.as_bytes())
     }
 }
 

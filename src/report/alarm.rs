@@ -7,7 +7,7 @@ use super::json::JsonObject;
 use crate::clock::Timestamp;
 use crate::ledger::State;
 use crate::text::{Shown, counted, shell_value, shell_word};
-use crate::trust::{Adoption, Alarm, LocalFailure, Location, PastClosing};
+use crate::trust::{Adoption, Alarm, Location, PastClosing, StoreError};
 
 /// An alarm, with the consequences of adopting it.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub struct AlarmReport {
     /// The alarm.
     pub alarm: Alarm,
     /// Changes that adopting the alarm makes.
-    pub adoption: Result<Adoption, LocalFailure>,
+    pub adoption: Result<Adoption, StoreError>,
     /// Time of a check after the alarm was last seen in which the server showed the trusted history again.
     pub shown_again: Option<Timestamp>,
     /// The trusted state that a finding about a transaction was read against, by its evidence.

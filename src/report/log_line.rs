@@ -6,7 +6,7 @@ use super::alarm::{adopt_command, close_command};
 use super::event::Event;
 use super::untrusted::Untrusted;
 use crate::audit::{Chance, Cycle, Outcome, Trouble, Verdict};
-use crate::trust::{Progress, Swept};
+use crate::trust::{SweepSummary, ValueProgress};
 
 /// How loudly a verdict is told.
 fn level(outcome: &Outcome) -> Level {
@@ -98,7 +98,7 @@ fn message_of(outcome: &Outcome) -> &'static str {
 }
 
 /// A sweep that ended.
-pub fn log_swept(server: &str, database: &str, swept: &Swept) {
+pub fn log_swept(server: &str, database: &str, swept: &SweepSummary) {
     Event::new(Level::Info, "swept")
         .text("server", server)
         .text("database", database)
@@ -111,7 +111,7 @@ pub fn log_swept(server: &str, database: &str, swept: &Swept) {
 }
 
 /// How much of a database's values was read, and what that is worth.
-pub fn log_values(level: Level, server: &str, values: &Progress, of: u64, chance: Chance) {
+pub fn log_values(level: Level, server: &str, values: &ValueProgress, of: u64, chance: Chance) {
     let swept = values.swept.map(|swept| swept.ended.to_string());
     Event::new(level, "values")
         .text("server", server)

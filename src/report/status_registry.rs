@@ -17,7 +17,7 @@ use crate::config;
 use crate::histogram::Histogram;
 use crate::report::values::Values;
 use crate::server::{Calls, Counted};
-use crate::trust::{Acknowledged, OutcomeRecord, Progress, Tampering, Trusted};
+use crate::trust::{Acknowledged, OutcomeRecord, Tampering, TrustedState, ValueProgress};
 
 /// Upper bounds of a cycle's duration, in seconds.
 const CYCLES: &[f64] = &[
@@ -168,7 +168,7 @@ impl StatusRegistry {
     pub fn restore(
         &self,
         database: &str,
-        trusted: Option<&Trusted>,
+        trusted: Option<&TrustedState>,
         open_alarms: usize,
         last: Option<&OutcomeRecord>,
     ) {
@@ -258,14 +258,14 @@ impl StatusRegistry {
     }
 
     /// How far an earlier run read a database's values.
-    pub fn restore_values(&self, progress: &Progress, acknowledged: &Acknowledged) {
+    pub fn restore_values(&self, progress: &ValueProgress, acknowledged: &Acknowledged) {
         self.values(&progress.database, |_| {
             Values::remembered(progress, acknowledged)
         });
     }
 
     /// How far a database's values were read, and what an operator acknowledged of them.
-    pub fn publish_values(&self, progress: &Progress, acknowledged: &Acknowledged) {
+    pub fn publish_values(&self, progress: &ValueProgress, acknowledged: &Acknowledged) {
         self.values(&progress.database, |before| {
             before.after(progress, acknowledged)
         });

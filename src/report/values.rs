@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::config;
 use crate::ledger::State;
 use crate::ranges::Ranges;
-use crate::trust::{Acknowledged, Progress, Swept, Unavailable};
+use crate::trust::{Acknowledged, SweepSummary, Unavailable, ValueProgress};
 
 /// What was read of a database's values.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -29,14 +29,14 @@ pub struct Values {
     /// Values that cannot be read any more.
     pub unavailable: Unavailable,
     /// The last sweep that ended.
-    pub swept: Option<Swept>,
+    pub swept: Option<SweepSummary>,
     /// The one under way: when it began, and the last transaction that it passed.
     pub sweeping: Option<(Timestamp, u64)>,
 }
 
 impl Values {
     /// What an earlier run left.
-    pub fn remembered(progress: &Progress, acknowledged: &Acknowledged) -> Values {
+    pub fn remembered(progress: &ValueProgress, acknowledged: &Acknowledged) -> Values {
         let left = Values {
             since: Some(progress.since),
             read: progress.read,
@@ -46,7 +46,7 @@ impl Values {
     }
 
     /// What is known once `progress` was made.
-    pub fn after(self, progress: &Progress, acknowledged: &Acknowledged) -> Values {
+    pub fn after(self, progress: &ValueProgress, acknowledged: &Acknowledged) -> Values {
         let same = self.since == Some(progress.since);
         let before = if same { self } else { Values::default() };
         let absent = progress.unexplained(acknowledged).0.count();
@@ -115,7 +115,7 @@ pub fn few_ranges<T: Copy + PartialEq>(ranges: &Ranges<T>) -> String {
 }
 
 /// Samples of different cycles may be of the same transactions, so they are not added up.
-fn covered(before: &Values, progress: &Progress) -> u64 {
+fn covered(before: &Values, progress: &ValueProgress) -> u64 {
     let at_once = match before.due {
         0 => progress.read.saturating_sub(before.read),
         _ => 0, // what was due may have been read twice
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn the_share_is_what_was_read_for_certain() {
-        let mut progress = Progress::new("db", at(0));
+        let mut progress = ValueProgress::new("db", at(0));
         let mut values = Values::default();
         for cycle in 1..=5 {
             progress.read = 32 * cycle;
@@ -170,7 +170,7 @@ mod tests {
         progress.read += 64;
         values = values.after(&progress, &Acknowledged::default());
         assert_eq!((values.share(of(64)), values.share(of(128))), (1.0, 0.5));
-        progress.swept = Some(Swept {
+        progress.swept = Some(SweepSummary {
             began: at(0),
             ended: at(2),
             read: 96,
@@ -183,7 +183,7 @@ mod tests {
         let remembered = Values::remembered(&progress, &Acknowledged::default());
         assert_eq!((remembered.read, remembered.share(of(128))), (224, 0.75));
         // another history was not read yet
-        let values = values.after(&Progress::new("db", at(9)), &Acknowledged::default());
+        let values = values.after(&ValueProgress::new("db", at(9)), &Acknowledged::default());
         assert_eq!((values.read, values.share(of(128))), (0, 0.0));
     }
 }

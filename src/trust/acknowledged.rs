@@ -5,12 +5,12 @@
 
 use toml::Table;
 
-use super::damage::{Damage, Record};
-use super::failure::LocalFailure;
-use super::fault::Kind;
+use super::checksummed::{self, Writer};
+use super::failpoint::FileKind;
+use super::file_damage::{FileDamage, Record};
 use super::files;
-use super::sealed::{self, Writer};
 use super::store::Store;
+use super::store_error::StoreError;
 use super::text::cut;
 use super::warning::Warning;
 use crate::clock::Timestamp;
@@ -79,7 +79,7 @@ impl Store {
     ///
     /// # Errors
     /// The file is damaged, or the system refuses. [`Store::warnings`] reports that too.
-    pub fn acknowledged(&self, database: &str) -> Result<Acknowledged, LocalFailure> {
+    pub fn acknowledged(&self, database: &str) -> Result<Acknowledged, StoreError> {
         let read = self
             .hold(Lock::Shared)
             .and_then(|_hold| self.facts(database));
@@ -102,7 +102,7 @@ impl Store {
         change: Acknowledgement,
         who: &str,
         now: Timestamp,
-    ) -> Result<Acknowledged, LocalFailure> {
+    ) -> Result<Acknowledged, StoreError> {
         let _hold = self.hold(Lock::Exclusive)?;
         let mut facts = self.facts(database)?;
         let fact = |tx| {
@@ -116,7 +116,7 @@ impl Store {
         if let Some(absent_to) = change.absent_to {
             let trusted_tx = trusted.as_ref().map_or(0, |trusted| trusted.state.tx);
             if absent_to > trusted_tx {
-                return Err(LocalFailure::NotTrustedYet {
+                return Err(StoreError::NotTrustedYet {
                     database: database.into(),
                     tx: absent_to,
                     trusted_tx,
@@ -133,27 +133,29 @@ impl Store {
         }
         if change.unsigned {
             let last_signed = trusted.and_then(|trusted| trusted.last_signed);
-            let last_signed = last_signed.ok_or_else(|| LocalFailure::NeverSigned {
+            let last_signed = last_signed.ok_or_else(|| StoreError::NeverSigned {
                 database: database.into(),
             })?;
             facts.unsigned = fact(last_signed);
         }
         let file = facts.render(self.server(), database);
-        files::replace(Kind::Acknowledged, &self.acknowledged_path(database), &file)?;
+        files::replace(
+            FileKind::Acknowledged,
+            &self.acknowledged_path(database),
+            &file,
+        )?;
         Ok(facts.acknowledged())
     }
 
-    fn facts(&self, database: &str) -> Result<Facts, LocalFailure> {
+    fn facts(&self, database: &str) -> Result<Facts, StoreError> {
         let path = self.acknowledged_path(database);
         let Some(bytes) = files::read(&path, MAX_BYTES)? else {
             return Ok(Facts::default());
         };
-        Facts::parse(&bytes, self.server(), database).map_err(|damage| {
-            LocalFailure::DamagedRecord {
-                path,
-                damage,
-                record: Record::Acknowledged,
-            }
+        Facts::parse(&bytes, self.server(), database).map_err(|damage| StoreError::DamagedRecord {
+            path,
+            damage,
+            record: Record::Acknowledged,
         })
     }
 }
@@ -187,31 +189,31 @@ impl Facts {
             writer.time("absent_since", since);
             writer.text("absent_dropped", &self.dropped.to_string());
         }
-        writer.seal()
+        writer.finish()
     }
 
-    fn parse(bytes: &[u8], server: &str, database: &str) -> Result<Facts, Damage> {
-        let file = sealed::open_of(bytes, server, database)?;
-        let dropped = sealed::optional(&file, "absent_dropped")?.unwrap_or("");
+    fn parse(bytes: &[u8], server: &str, database: &str) -> Result<Facts, FileDamage> {
+        let file = checksummed::open_of(bytes, server, database)?;
+        let dropped = checksummed::optional(&file, "absent_dropped")?.unwrap_or("");
         Ok(Facts {
             absent: fact(&file, ABSENT)?,
             dropped: dropped
                 .parse()
-                .map_err(|_| Damage::Value("absent_dropped"))?,
-            since: sealed::optional_time(&file, "absent_since")?,
+                .map_err(|_| FileDamage::Value("absent_dropped"))?,
+            since: checksummed::optional_time(&file, "absent_since")?,
             unsigned: fact(&file, UNSIGNED)?,
             disagreement: fact(&file, DISAGREEMENT)?,
         })
     }
 }
 
-fn fact(file: &Table, [tx, who, when]: [&'static str; 3]) -> Result<Option<Fact>, Damage> {
+fn fact(file: &Table, [tx, who, when]: [&'static str; 3]) -> Result<Option<Fact>, FileDamage> {
     if file.get(tx).is_none() {
         return Ok(None);
     }
     Ok(Some(Fact {
-        tx: sealed::number(file, tx)?,
-        who: sealed::text(file, who)?.into(),
-        when: sealed::time(file, when)?,
+        tx: checksummed::number(file, tx)?,
+        who: checksummed::text(file, who)?.into(),
+        when: checksummed::time(file, when)?,
     }))
 }

@@ -2,13 +2,13 @@
 //! that the evidence names.
 
 use super::alarm::{self, Alarm, Closed};
-use super::failure::LocalFailure;
-use super::fault::Kind;
+use super::failpoint::FileKind;
 use super::files;
 use super::history::Change;
 use super::record::Record;
 use super::store::{Hold, Store};
-use super::trusted::{How, Trusted};
+use super::store_error::StoreError;
+use super::trusted_state::{TrustOrigin, TrustedState};
 use crate::clock::Timestamp;
 use crate::ledger::State;
 use crate::sys::Lock;
@@ -19,14 +19,14 @@ pub enum Adoption {
     /// The state that the evidence names becomes the trusted one.
     Replace {
         /// The trusted state that is given up.
-        given_up: Box<Trusted>,
+        given_up: Box<TrustedState>,
         /// The state that is adopted.
         adopted: State,
     },
     /// No state is trusted any more: the database vanished or is empty.
     Forget {
         /// The trusted state that is given up.
-        given_up: Box<Trusted>,
+        given_up: Box<TrustedState>,
     },
     /// An earlier run was killed after it changed the trusted state and before it closed the alarm.
     Done,
@@ -44,7 +44,7 @@ pub enum Adoption {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Adopted {
     /// The trusted state from now on; `None`: the next state is trusted on first use.
-    pub trusted: Option<Trusted>,
+    pub trusted: Option<TrustedState>,
     /// Other alarms against the same given-up state, which are closed too: a server that rewrote history
     /// and went on writing shows another state at every check.
     pub also_closed: Vec<String>,
@@ -56,7 +56,7 @@ impl Store {
     ///
     /// # Errors
     /// No alarm has this ID, or the list of alarms cannot be written: then the alarm stays open.
-    pub fn close_alarm(&self, id: &str, who: &str, now: Timestamp) -> Result<Alarm, LocalFailure> {
+    pub fn close_alarm(&self, id: &str, who: &str, now: Timestamp) -> Result<Alarm, StoreError> {
         let database = self.alarm(id)?.database;
         let _hold = self.hold(Lock::Exclusive)?;
         let mut alarms = self.alarms(&database)?;
@@ -82,7 +82,7 @@ impl Store {
         database: &str,
         who: &str,
         now: Timestamp,
-    ) -> Result<Vec<Alarm>, LocalFailure> {
+    ) -> Result<Vec<Alarm>, StoreError> {
         let _hold = self.hold(Lock::Exclusive)?;
         let mut alarms = self.alarms(database)?;
         let mut closed = Vec::new();
@@ -106,7 +106,7 @@ impl Store {
         database: &str,
         shown: State,
         now: Timestamp,
-    ) -> Result<(), LocalFailure> {
+    ) -> Result<(), StoreError> {
         let _hold = self.hold(Lock::Exclusive)?;
         let mut alarms = self.alarms(database)?;
         let line = self.record(database)?.dated_line();
@@ -140,7 +140,7 @@ impl Store {
     /// # Errors
     /// No such alarm is open, there is nothing to adopt, the trusted state was replaced since, or a file cannot
     /// be written: then the alarm stays open.
-    pub fn adopt(&self, id: &str, who: &str, now: Timestamp) -> Result<Adopted, LocalFailure> {
+    pub fn adopt(&self, id: &str, who: &str, now: Timestamp) -> Result<Adopted, StoreError> {
         let database = self.alarm(id)?.database;
         let hold = self.hold(Lock::Exclusive)?;
         let mut alarms = self.alarms(&database)?;
@@ -170,7 +170,7 @@ impl Store {
     ///
     /// # Errors
     /// The files of the trusted state are damaged.
-    pub fn adoption(&self, alarm: &Alarm) -> Result<Adoption, LocalFailure> {
+    pub fn adoption(&self, alarm: &Alarm) -> Result<Adoption, StoreError> {
         let _hold = self.hold(Lock::Shared)?;
         Ok(adoption(alarm, &self.record(&alarm.database)?))
     }
@@ -180,7 +180,7 @@ impl Store {
     ///
     /// # Errors
     /// No alarm has this ID, or a list of alarms is damaged.
-    pub fn alarm(&self, id: &str) -> Result<Alarm, LocalFailure> {
+    pub fn alarm(&self, id: &str) -> Result<Alarm, StoreError> {
         let mut all = Vec::new();
         let mut unread = None;
         for database in self.databases()? {
@@ -200,14 +200,14 @@ impl Store {
     ///
     /// # Errors
     /// The list is damaged, or the system refuses.
-    pub fn all_alarms(&self, database: &str) -> Result<Vec<Alarm>, LocalFailure> {
+    pub fn all_alarms(&self, database: &str) -> Result<Vec<Alarm>, StoreError> {
         let _hold = self.hold(Lock::Shared)?;
         self.alarms(database)
     }
 
-    fn no_alarm(&self, id: &str, known: &[Alarm]) -> LocalFailure {
+    fn no_alarm(&self, id: &str, known: &[Alarm]) -> StoreError {
         let open = known.iter().filter(|alarm| alarm.is_open());
-        LocalFailure::NoAlarm {
+        StoreError::NoAlarm {
             server: self.server().into(),
             alarm: id.into(),
             closed: known.iter().any(|alarm| alarm.id == id),
@@ -217,13 +217,9 @@ impl Store {
         }
     }
 
-    pub(super) fn write_alarms(
-        &self,
-        database: &str,
-        alarms: &[Alarm],
-    ) -> Result<(), LocalFailure> {
+    pub(super) fn write_alarms(&self, database: &str, alarms: &[Alarm]) -> Result<(), StoreError> {
         let file = alarm::render(self.server(), database, alarms);
-        files::replace(Kind::Alarms, &self.alarms_path(database), &file)
+        files::replace(FileKind::Alarms, &self.alarms_path(database), &file)
     }
 
     /// Changes the trusted state as an alarm's adoption demands.
@@ -232,11 +228,11 @@ impl Store {
         hold: &Hold,
         alarm: &Alarm,
         now: Timestamp,
-    ) -> Result<Option<Trusted>, LocalFailure> {
+    ) -> Result<Option<TrustedState>, StoreError> {
         let record = self.settled(hold, &alarm.database)?;
         match adoption(alarm, &record) {
             Adoption::Replace { given_up, adopted } => {
-                let adopted = Trusted {
+                let adopted = TrustedState {
                     database: alarm.database.clone(),
                     state: adopted,
                     shape: None,
@@ -245,7 +241,7 @@ impl Store {
                     uuid: given_up.uuid,
                     since: now,
                     accepted: now,
-                    how: How::Adopted {
+                    how: TrustOrigin::Adopted {
                         alarm: alarm.id.clone(),
                     },
                 };
@@ -257,13 +253,13 @@ impl Store {
                 Ok(None)
             }
             Adoption::Done => Ok(record.trusted),
-            Adoption::Overtaken { trusted } => Err(LocalFailure::Overtaken {
+            Adoption::Overtaken { trusted } => Err(StoreError::Overtaken {
                 database: alarm.database.clone(),
                 alarm: alarm.id.clone(),
                 then: alarm.trusted,
                 now: trusted,
             }),
-            Adoption::Nothing => Err(LocalFailure::NothingToAdopt {
+            Adoption::Nothing => Err(StoreError::NothingToAdopt {
                 alarm: alarm.id.clone(),
                 kind: alarm.kind,
             }),
@@ -303,7 +299,7 @@ fn adoption(alarm: &Alarm, record: &Record) -> Adoption {
 fn done_before(alarm: &Alarm, record: &Record) -> bool {
     match &record.trusted {
         Some(trusted) => {
-            let how = How::Adopted {
+            let how = TrustOrigin::Adopted {
                 alarm: alarm.id.clone(),
             };
             trusted.how == how && Some(trusted.state) == alarm.shown

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 
 use toml::Table;
 
-use super::damage::Damage;
+use super::checksummed::{self, Writer};
+use super::file_damage::FileDamage;
 use super::finding::{Finding, Tampering};
 use super::location::Location;
-use super::sealed::{self, Writer};
 use super::text::cut;
 use crate::clock::Timestamp;
 use crate::ledger::State;
@@ -253,7 +253,7 @@ pub fn render(server: &str, database: &str, alarms: &[Alarm]) -> Vec<u8> {
             writer.time("reopened", past.reopened);
         }
     }
-    writer.seal()
+    writer.finish()
 }
 
 /// The alarms in a file of this server and database; `evidence` says where an alarm's evidence is.
@@ -262,63 +262,63 @@ pub fn parse(
     location: &Location,
     database: &str,
     evidence: impl Fn(&str) -> PathBuf,
-) -> Result<Vec<Alarm>, Damage> {
-    let file = sealed::open_of(bytes, &location.server, database)?;
+) -> Result<Vec<Alarm>, FileDamage> {
+    let file = checksummed::open_of(bytes, &location.server, database)?;
     let mut past = past_closings(&file)?;
     let alarm = |table: &Table| {
-        let id = sealed::text(table, "id")?;
-        let closed = match sealed::optional(table, "closed_by")? {
+        let id = checksummed::text(table, "id")?;
+        let closed = match checksummed::optional(table, "closed_by")? {
             None => None,
             Some(_) => Some(closing(table)?),
         };
         Ok(Alarm {
             id: id.into(),
             database: database.into(),
-            kind: sealed::text(table, "kind")?
+            kind: checksummed::text(table, "kind")?
                 .parse()
-                .map_err(|_| Damage::Value("kind"))?,
-            reason: sealed::text(table, "reason")?.into(),
-            raised: sealed::time(table, "raised")?,
-            last_seen: sealed::time(table, "last_seen")?,
-            times: sealed::number(table, "times")?,
+                .map_err(|_| FileDamage::Value("kind"))?,
+            reason: checksummed::text(table, "reason")?.into(),
+            raised: checksummed::time(table, "raised")?,
+            last_seen: checksummed::time(table, "last_seen")?,
+            times: checksummed::number(table, "times")?,
             evidence: evidence(id),
             location: location.clone(),
-            trusted: sealed::state(table, "trusted")?,
-            shown: sealed::state(table, "shown")?,
-            shared: sealed::optional_number(table, "shared")?.unwrap_or(0),
-            displaced: sealed::number(table, "displaced")?,
+            trusted: checksummed::state(table, "trusted")?,
+            shown: checksummed::state(table, "shown")?,
+            shared: checksummed::optional_number(table, "shared")?.unwrap_or(0),
+            displaced: checksummed::number(table, "displaced")?,
             closed,
             past: past.remove(id).unwrap_or_default(),
-            shown_again: sealed::optional_time(table, "shown_again")?,
-            awaits_reading: match sealed::optional(table, "reading")? {
+            shown_again: checksummed::optional_time(table, "shown_again")?,
+            awaits_reading: match checksummed::optional(table, "reading")? {
                 None => false,
                 Some(AWAITED) => true,
-                Some(_) => return Err(Damage::Value("reading")),
+                Some(_) => return Err(FileDamage::Value("reading")),
             },
         })
     };
-    sealed::elements(&file, "alarm")?
+    checksummed::elements(&file, "alarm")?
         .into_iter()
         .map(alarm)
         .collect()
 }
 
 /// Returns the past closings in a file, by the alarm's ID.
-fn past_closings(file: &Table) -> Result<BTreeMap<String, Vec<PastClosing>>, Damage> {
+fn past_closings(file: &Table) -> Result<BTreeMap<String, Vec<PastClosing>>, FileDamage> {
     let mut past: BTreeMap<String, Vec<PastClosing>> = BTreeMap::new();
-    for table in sealed::elements(file, "closing")? {
-        let closings = past.entry(sealed::text(table, "alarm")?.into());
+    for table in checksummed::elements(file, "closing")? {
+        let closings = past.entry(checksummed::text(table, "alarm")?.into());
         closings.or_default().push(PastClosing {
             closed: closing(table)?,
-            reopened: sealed::time(table, "reopened")?,
+            reopened: checksummed::time(table, "reopened")?,
         });
     }
     Ok(past)
 }
 
-fn closing(table: &Table) -> Result<Closed, Damage> {
+fn closing(table: &Table) -> Result<Closed, FileDamage> {
     Ok(Closed {
-        who: sealed::text(table, "closed_by")?.into(),
-        when: sealed::time(table, "closed")?,
+        who: checksummed::text(table, "closed_by")?.into(),
+        when: checksummed::time(table, "closed")?,
     })
 }

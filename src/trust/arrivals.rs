@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::failure::LocalFailure;
-use super::fault::Kind;
+use super::failpoint::FileKind;
 use super::files;
 use super::location::HISTORY;
 use super::name::file_name;
 use super::store::{Hold, Store};
+use super::store_error::StoreError;
 use super::warning::Warning;
 use crate::clock::Timestamp;
 
@@ -34,20 +34,24 @@ impl Store {
         }
     }
 
-    fn append_arrival(&self, _hold: &Hold, database: &str) -> Result<(), LocalFailure> {
+    fn append_arrival(&self, _hold: &Hold, database: &str) -> Result<(), StoreError> {
         let path = self.home.join(ARRIVALS);
         let line = file_name(database) + "\n";
         let Some(known) = files::read(&path, MOST)? else {
             let mut file = self.arrivals_by_histories()?;
             file.push(file_name(database));
-            return files::replace(Kind::History, &path, (file.join("\n") + "\n").as_bytes());
+            return files::replace(
+                FileKind::History,
+                &path,
+                (file.join("\n") + "\n").as_bytes(),
+            );
         };
         // behind the last whole line there may be one that a kill left half written
         let whole = known.iter().rposition(|byte| *byte == b'\n');
         let length = u64::try_from(whole.map_or(0, |at| at.saturating_add(1))).unwrap_or(MOST);
         let size = u64::try_from(line.len()).unwrap_or(MOST);
         if length.saturating_add(size) > MOST {
-            return Err(LocalFailure::TooLong { path, most: MOST });
+            return Err(StoreError::TooLong { path, most: MOST });
         }
         files::append(&path, length, line.as_bytes())
     }
@@ -75,7 +79,7 @@ impl Store {
 
     /// Returns the databases in the order of the first times in their histories: those of a directory that has no file
     /// of arrivals yet.
-    fn arrivals_by_histories(&self) -> Result<Vec<String>, LocalFailure> {
+    fn arrivals_by_histories(&self) -> Result<Vec<String>, StoreError> {
         let mut found = BTreeSet::new();
         for name in files::list(&self.roots)? {
             if let Some(database) = name.strip_suffix(HISTORY) {

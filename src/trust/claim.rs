@@ -2,8 +2,8 @@
 
 use toml::Table;
 
-use super::damage::Damage;
-use super::sealed::{self, Writer};
+use super::checksummed::{self, Writer};
+use super::file_damage::FileDamage;
 use crate::ledger::Digest;
 
 /// A claim about one transaction, made while the history up to a trusted state was read.
@@ -71,21 +71,23 @@ impl Claim {
     }
 
     /// Reads a claim from its table.
-    pub(super) fn read(table: &Table) -> Result<Claim, Damage> {
-        let word = sealed::text(table, "what")?;
+    pub(super) fn read(table: &Table) -> Result<Claim, FileDamage> {
+        let word = checksummed::text(table, "what")?;
         let what = WORDS.iter().find(|(_, known)| *known == word);
-        let digest = |key| match sealed::optional(table, key)? {
+        let digest = |key| match checksummed::optional(table, key)? {
             None => Ok(None),
-            Some(text) => text.parse().map(Some).map_err(|_| Damage::Value(key)),
+            Some(text) => text.parse().map(Some).map_err(|_| FileDamage::Value(key)),
         };
         let differ = match (digest("due")?, digest("got")?) {
             (Some(due), Some(got)) => Some(Differ { due, got }),
             (None, None) => None,
-            _ => return Err(Damage::Value("due")),
+            _ => return Err(FileDamage::Value("due")),
         };
         Ok(Claim {
-            tx: sealed::number(table, "tx")?,
-            what: what.map(|(what, _)| *what).ok_or(Damage::Value("what"))?,
+            tx: checksummed::number(table, "tx")?,
+            what: what
+                .map(|(what, _)| *what)
+                .ok_or(FileDamage::Value("what"))?,
             differ,
         })
     }

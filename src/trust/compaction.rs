@@ -4,11 +4,11 @@
 //! jump of more than two days counts as none, so that a clock that jumps ages nothing.
 
 use super::alarm::Alarm;
-use super::failure::LocalFailure;
-use super::fault::Kind;
+use super::failpoint::FileKind;
 use super::files;
 use super::history::{History, HistoryEntry};
 use super::store::Store;
+use super::store_error::StoreError;
 use super::warning::Warning;
 use crate::ledger::State;
 
@@ -49,11 +49,11 @@ impl Store {
                 None => Ok(()),
                 Some(kept) => {
                     let file = History::render(self.server(), database, &kept);
-                    files::replace(Kind::History, &path, &file)
+                    files::replace(FileKind::History, &path, &file)
                 }
             }
         };
-        let result: Result<(), LocalFailure> = compacted();
+        let result: Result<(), StoreError> = compacted();
         if result.is_err() {
             self.warn(Warning::NotThinned { path });
         }
@@ -109,13 +109,17 @@ mod tests {
     use super::*;
     use crate::clock::Timestamp;
     use crate::ledger::Digest;
-    use crate::trust::How;
+    use crate::trust::TrustOrigin;
     use crate::trust::history::{Change, History};
 
     fn entry(tx: u64, time: u64) -> HistoryEntry {
         HistoryEntry {
             time: Timestamp::from_unix(time),
-            change: Change::Accepted(if tx == 1 { How::FirstSeen } else { How::Proven }),
+            change: Change::Accepted(if tx == 1 {
+                TrustOrigin::FirstSeen
+            } else {
+                TrustOrigin::Proven
+            }),
             state: State {
                 tx,
                 hash: Digest::of(&[&tx.to_be_bytes()]),

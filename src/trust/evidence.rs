@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use toml::Table;
 
+use super::checksummed::{self, Writer};
 use super::claim::Claim;
-use super::damage::Damage;
+use super::file_damage::FileDamage;
 use super::finding::{Answer, Finding, Shortened};
-use super::sealed::{self, Writer};
 use super::state_file;
 use super::text::{cut, hex, unhex};
-use super::trusted::kept_identity;
+use super::trusted_state::kept_identity;
 use crate::clock::Timestamp;
 
 const WHAT: &str = "immuaudit: evidence of tampering. `immuaudit evidence show FILE` explains it.";
@@ -71,31 +71,33 @@ impl Evidence {
     ///
     /// # Errors
     /// How it is not what was written.
-    pub fn parse(bytes: &[u8]) -> Result<Evidence, Damage> {
-        let file = sealed::open_of_any_server(bytes)?;
-        let text = |key| sealed::text(&file, key).map(String::from);
-        let trusted = sealed::optional_table(&file, "trusted")?;
-        let claim = sealed::optional_table(&file, "claim")?;
+    pub fn parse(bytes: &[u8]) -> Result<Evidence, FileDamage> {
+        let file = checksummed::open_of_any_server(bytes)?;
+        let text = |key| checksummed::text(&file, key).map(String::from);
+        let trusted = checksummed::optional_table(&file, "trusted")?;
+        let claim = checksummed::optional_table(&file, "claim")?;
         let finding = Finding {
             database: text("database")?,
-            kind: text("kind")?.parse().map_err(|_| Damage::Value("kind"))?,
+            kind: text("kind")?
+                .parse()
+                .map_err(|_| FileDamage::Value("kind"))?,
             reason: text("reason")?,
             trusted: trusted.map(state_file::read).transpose()?,
             claim: claim.map(Claim::read).transpose()?,
-            shown: sealed::state(&file, "shown")?,
-            uuid: sealed::optional(&file, "uuid")?.map(String::from),
-            identity_changed: sealed::number(&file, "identity_changed")? != 0,
+            shown: checksummed::state(&file, "shown")?,
+            uuid: checksummed::optional(&file, "uuid")?.map(String::from),
+            identity_changed: checksummed::number(&file, "identity_changed")? != 0,
             answers: Vec::new(),
         };
-        let answers = sealed::elements(&file, "answer")?;
+        let answers = checksummed::elements(&file, "answer")?;
         Ok(Evidence {
             program: text("program")?,
             server: text("server")?,
             alarm: text("alarm")?,
-            found: sealed::time(&file, "found")?,
+            found: checksummed::time(&file, "found")?,
             finding,
             answers: answers.into_iter().map(answer).collect::<Result<_, _>>()?,
-            left_out: sealed::number(&file, "answers_left_out")?,
+            left_out: checksummed::number(&file, "answers_left_out")?,
         })
     }
 }
@@ -142,18 +144,18 @@ pub fn render(server: &str, finding: &Finding, now: Timestamp, limits: &Limits) 
             Some(Shortened::WithoutValues(length)) => writer.number("without_values_of", length),
         }
     }
-    writer.seal()
+    writer.finish()
 }
 
-fn answer(table: &Table) -> Result<Answer, Damage> {
-    let bytes = |key| unhex(sealed::text(table, key)?).ok_or(Damage::Value(key));
-    let length = |key| sealed::optional_number(table, key);
+fn answer(table: &Table) -> Result<Answer, FileDamage> {
+    let bytes = |key| unhex(checksummed::text(table, key)?).ok_or(FileDamage::Value(key));
+    let length = |key| checksummed::optional_number(table, key);
     let cut = length("cut_from")?.map(Shortened::Cut);
     let without_values = length("without_values_of")?.map(Shortened::WithoutValues);
     Ok(Answer {
-        call: sealed::text(table, "call")?.into(),
+        call: checksummed::text(table, "call")?.into(),
         request: bytes("request")?,
-        reply: match sealed::optional(table, "error")? {
+        reply: match checksummed::optional(table, "error")? {
             Some(error) => Err(error.into()),
             None => Ok(Arc::new(bytes("reply")?)),
         },

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use toml::Table;
 
-use super::damage::{Damage, Record};
-use super::failure::LocalFailure;
+use super::checksummed::{self, Writer};
+use super::file_damage::{FileDamage, Record};
 use super::files;
-use super::sealed::{self, Writer};
 use super::store::Store;
+use super::store_error::StoreError;
 use crate::clock::Timestamp;
 use crate::json::Json;
 use crate::ledger::State;
@@ -50,7 +50,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`load`](Store::load).
-    pub fn proven_line(&self, database: &str) -> Result<Vec<State>, LocalFailure> {
+    pub fn proven_line(&self, database: &str) -> Result<Vec<State>, StoreError> {
         let line = self.dated_line(database)?;
         Ok(line.into_iter().map(|(state, _)| state).collect())
     }
@@ -59,7 +59,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`load`](Store::load).
-    pub fn dated_line(&self, database: &str) -> Result<Vec<(State, Timestamp)>, LocalFailure> {
+    pub fn dated_line(&self, database: &str) -> Result<Vec<(State, Timestamp)>, StoreError> {
         let _hold = self.hold(Lock::Shared)?;
         Ok(self.record(database)?.dated_line())
     }
@@ -68,7 +68,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`load`](Store::load), of any database.
-    pub fn export(&self, now: Timestamp) -> Result<Vec<u8>, LocalFailure> {
+    pub fn export(&self, now: Timestamp) -> Result<Vec<u8>, StoreError> {
         let mut writer = Writer::new(WHAT, self.server());
         writer.text("program", concat!("immuaudit ", env!("CARGO_PKG_VERSION")));
         writer.time("exported", now);
@@ -85,7 +85,7 @@ impl Store {
             writer.text("absent", &progress.absent.to_string());
             writer.text("whole", &progress.whole.to_string());
         }
-        Ok(writer.seal())
+        Ok(writer.finish())
     }
 }
 
@@ -94,12 +94,12 @@ impl Export {
     ///
     /// # Errors
     /// There is no such file, or it is not what an auditor wrote.
-    pub fn read(path: &Path) -> Result<(Export, Vec<u8>), LocalFailure> {
-        let bytes = files::read(path, MOST)?.ok_or_else(|| LocalFailure::NoFile {
+    pub fn read(path: &Path) -> Result<(Export, Vec<u8>), StoreError> {
+        let bytes = files::read(path, MOST)?.ok_or_else(|| StoreError::NoFile {
             path: path.into(),
             record: Record::Export,
         })?;
-        let export = Export::parse(&bytes).map_err(|damage| LocalFailure::DamagedRecord {
+        let export = Export::parse(&bytes).map_err(|damage| StoreError::DamagedRecord {
             path: path.into(),
             damage,
             record: Record::Export,
@@ -107,10 +107,10 @@ impl Export {
         Ok((export, bytes))
     }
 
-    fn parse(bytes: &[u8]) -> Result<Export, Damage> {
-        let file = sealed::open_of_any_server(bytes)?;
+    fn parse(bytes: &[u8]) -> Result<Export, FileDamage> {
+        let file = checksummed::open_of_any_server(bytes)?;
         let mut databases: Vec<Exported> = Vec::new();
-        for root in sealed::elements(&file, "root")? {
+        for root in checksummed::elements(&file, "root")? {
             let (database, state) = exported(root)?;
             match databases.last_mut() {
                 Some(last) if last.database == database => last.states.push(state),
@@ -122,11 +122,11 @@ impl Export {
                 }),
             }
         }
-        for values in sealed::elements(&file, "values")? {
-            let database = sealed::text(values, "database")?;
+        for values in checksummed::elements(&file, "values")? {
+            let database = checksummed::text(values, "database")?;
             let ranges = |key| {
-                let text = sealed::text(values, key)?;
-                text.parse().map_err(|_| Damage::Value(key))
+                let text = checksummed::text(values, key)?;
+                text.parse().map_err(|_| FileDamage::Value(key))
             };
             let of = databases.iter_mut().find(|of| of.database == database);
             if let Some(of) = of {
@@ -134,9 +134,9 @@ impl Export {
             }
         }
         Ok(Export {
-            program: sealed::text(&file, "program")?.into(),
-            server: sealed::text(&file, "server")?.into(),
-            exported: sealed::time(&file, "exported")?,
+            program: checksummed::text(&file, "program")?.into(),
+            server: checksummed::text(&file, "server")?.into(),
+            exported: checksummed::time(&file, "exported")?,
             databases,
         })
     }
@@ -161,7 +161,7 @@ pub fn shown_states(bytes: &[u8]) -> Option<Vec<Exported>> {
     exported.collect()
 }
 
-fn exported(root: &Table) -> Result<(String, State), Damage> {
-    let state = sealed::state(root, "state")?.ok_or(Damage::Value("state"))?;
-    Ok((sealed::text(root, "database")?.into(), state))
+fn exported(root: &Table) -> Result<(String, State), FileDamage> {
+    let state = checksummed::state(root, "state")?.ok_or(FileDamage::Value("state"))?;
+    Ok((checksummed::text(root, "database")?.into(), state))
 }

@@ -6,8 +6,8 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::failure::LocalFailure;
-use super::fault::{self, Kind, Step};
+use super::failpoint::{self, FileKind, WriteStep};
+use super::store_error::StoreError;
 use crate::sys::Lock;
 
 /// Ending of a file that is being written.
@@ -21,7 +21,7 @@ pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// The directory, for its owner alone, with its parents; one that is there stays as it is.
-pub fn create_directory(path: &Path) -> Result<(), LocalFailure> {
+pub fn create_directory(path: &Path) -> Result<(), StoreError> {
     if !exists(path)? {
         if let Some(parent) = path.parent().filter(|parent| *parent != Path::new("")) {
             if !exists(parent)? {
@@ -30,7 +30,7 @@ pub fn create_directory(path: &Path) -> Result<(), LocalFailure> {
         }
         match DirBuilder::new().mode(0o700).create(path) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-                return Err(LocalFailure::system("create directory", path, &error));
+                return Err(StoreError::system("create directory", path, &error));
             }
             _ => sync_directory_of(path)?,
         }
@@ -39,13 +39,13 @@ pub fn create_directory(path: &Path) -> Result<(), LocalFailure> {
 }
 
 /// A link would lead the auditor's files to another place.
-pub fn check_directory(path: &Path) -> Result<(), LocalFailure> {
+pub fn check_directory(path: &Path) -> Result<(), StoreError> {
     let found = fs::symlink_metadata(path)
-        .map_err(|error| LocalFailure::system("open directory", path, &error))?;
+        .map_err(|error| StoreError::system("open directory", path, &error))?;
     if found.is_dir() {
         return Ok(());
     }
-    Err(LocalFailure::NotAFile {
+    Err(StoreError::NotAFile {
         path: path.into(),
         found: what_it_is(&found),
     })
@@ -58,7 +58,7 @@ thread_local! {
 }
 
 /// A file's content, `None` where there is no file.
-pub fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>, LocalFailure> {
+pub fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>, StoreError> {
     let Some((file, length)) = open_measured(path, OpenOptions::new().read(true))? else {
         return Ok(None);
     };
@@ -66,11 +66,11 @@ pub fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>, LocalFailure> {
     let mut bytes = Vec::with_capacity(usize::try_from(length.min(most)).unwrap_or(0) + 1);
     file.take(most.saturating_add(1))
         .read_to_end(&mut bytes)
-        .map_err(|error| LocalFailure::system("read", path, &error))?;
+        .map_err(|error| StoreError::system("read", path, &error))?;
     #[cfg(test)]
     BYTES_READ.set(BYTES_READ.get() + bytes.len());
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > most {
-        return Err(LocalFailure::TooLong {
+        return Err(StoreError::TooLong {
             path: path.into(),
             most,
         });
@@ -123,22 +123,22 @@ pub fn give_stamp(path: &Path) -> Option<Stamp> {
 }
 
 /// Is anything there, of whatever kind?
-pub fn exists(path: &Path) -> Result<bool, LocalFailure> {
+pub fn exists(path: &Path) -> Result<bool, StoreError> {
     match fs::symlink_metadata(path) {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(LocalFailure::system("look at", path, &error)),
+        Err(error) => Err(StoreError::system("look at", path, &error)),
     }
 }
 
 /// Puts `bytes` in the place of the file, at once and durably.
-pub fn replace(kind: Kind, path: &Path, bytes: &[u8]) -> Result<(), LocalFailure> {
+pub fn replace(kind: FileKind, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     prepare(kind, path, bytes)?;
     publish(kind, path)
 }
 
 /// First half of [`replace`]: all of it is on disk, under a temporary name.
-pub fn prepare(kind: Kind, path: &Path, bytes: &[u8]) -> Result<(), LocalFailure> {
+pub fn prepare(kind: FileKind, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let new = with_suffix(path, NEW);
     remove(&new)?;
     let write = || {
@@ -148,36 +148,36 @@ pub fn prepare(kind: Kind, path: &Path, bytes: &[u8]) -> Result<(), LocalFailure
             .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW)
             .open(&new)?;
-        fault::at(kind, Step::Created)?;
+        failpoint::hit(kind, WriteStep::Created)?;
         let (first, second) = halves(bytes);
         file.write_all(first)?;
-        fault::at(kind, Step::HalfWritten)?;
+        failpoint::hit(kind, WriteStep::HalfWritten)?;
         file.write_all(second)?;
-        fault::at(kind, Step::Written)?;
+        failpoint::hit(kind, WriteStep::Written)?;
         file.sync_all()
     };
     if let Err(error) = write() {
         drop(remove(&new)); // the failure that counts is the first one
-        return Err(LocalFailure::system("write", &new, &error));
+        return Err(StoreError::system("write", &new, &error));
     }
     sync_directory_of(&new)?;
-    step(kind, Step::Synced, &new)
+    step(kind, WriteStep::Synced, &new)
 }
 
 /// Second half of [`replace`]: what was prepared gets its name.
-pub fn publish(kind: Kind, path: &Path) -> Result<(), LocalFailure> {
+pub fn publish(kind: FileKind, path: &Path) -> Result<(), StoreError> {
     let new = with_suffix(path, NEW);
     if let Err(error) = fs::rename(&new, path) {
-        return Err(LocalFailure::system("replace", path, &error));
+        return Err(StoreError::system("replace", path, &error));
     }
-    step(kind, Step::Renamed, path)?;
+    step(kind, WriteStep::Renamed, path)?;
     sync_directory_of(path)?;
-    step(kind, Step::DirectorySynced, path)
+    step(kind, WriteStep::DirectorySynced, path)
 }
 
 /// Writes `line` at `offset`, where the good part of the file ends, and cuts off what was behind it.
-pub fn append(path: &Path, offset: u64, line: &[u8]) -> Result<(), LocalFailure> {
-    let failed = |error: &io::Error| LocalFailure::system("append to", path, error);
+pub fn append(path: &Path, offset: u64, line: &[u8]) -> Result<(), StoreError> {
+    let failed = |error: &io::Error| StoreError::system("append to", path, error);
     let Some(mut file) = open(path, OpenOptions::new().write(true))? else {
         return Err(failed(&ErrorKind::NotFound.into()));
     };
@@ -186,51 +186,51 @@ pub fn append(path: &Path, offset: u64, line: &[u8]) -> Result<(), LocalFailure>
         file.seek(SeekFrom::Start(offset))?;
         let (first, second) = halves(line);
         file.write_all(first)?;
-        fault::at(Kind::History, Step::HalfAppended)?;
+        failpoint::hit(FileKind::History, WriteStep::HalfAppended)?;
         file.write_all(second)?;
-        fault::at(Kind::History, Step::Appended)?;
+        failpoint::hit(FileKind::History, WriteStep::Appended)?;
         file.sync_all()
     };
     if let Err(error) = write() {
         drop(file.set_len(offset)); // else a torn line, which the next one is written over
         return Err(failed(&error));
     }
-    step(Kind::History, Step::AppendSynced, path)
+    step(FileKind::History, WriteStep::AppendSynced, path)
 }
 
 /// A step after which nothing is written any more: what can fail there is the syncing.
-fn step(kind: Kind, step: Step, path: &Path) -> Result<(), LocalFailure> {
-    fault::at(kind, step).map_err(|error| LocalFailure::system("sync", path, &error))
+fn step(kind: FileKind, step: WriteStep, path: &Path) -> Result<(), StoreError> {
+    failpoint::hit(kind, step).map_err(|error| StoreError::system("sync", path, &error))
 }
 
 /// Removes a file; one that is not there is removed already.
-pub fn remove(path: &Path) -> Result<(), LocalFailure> {
+pub fn remove(path: &Path) -> Result<(), StoreError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(LocalFailure::system("remove", path, &error))
+            Err(StoreError::system("remove", path, &error))
         }
         _ => Ok(()),
     }
 }
 
 /// Removes a file, durably.
-pub fn remove_for_good(path: &Path) -> Result<(), LocalFailure> {
+pub fn remove_for_good(path: &Path) -> Result<(), StoreError> {
     remove(path)?;
     sync_directory_of(path)
 }
 
 /// Removes an empty directory, durably.
-pub fn remove_directory(path: &Path) -> Result<(), LocalFailure> {
-    fs::remove_dir(path).map_err(|error| LocalFailure::system("remove", path, &error))?;
+pub fn remove_directory(path: &Path) -> Result<(), StoreError> {
+    fs::remove_dir(path).map_err(|error| StoreError::system("remove", path, &error))?;
     sync_directory_of(path)
 }
 
 /// Moves a damaged file out of the way, where it can be looked at.
-pub fn set_aside(path: &Path) -> Result<(), LocalFailure> {
+pub fn set_aside(path: &Path) -> Result<(), StoreError> {
     let aside = with_suffix(path, ".damaged");
     match fs::rename(path, &aside) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(LocalFailure::system("move aside", path, &error))
+            Err(StoreError::system("move aside", path, &error))
         }
         _ => sync_directory_of(path),
     }
@@ -238,8 +238,8 @@ pub fn set_aside(path: &Path) -> Result<(), LocalFailure> {
 
 /// Names of the entries of a directory, sorted; none where there is no directory. Names that are not UTF-8
 /// are not ours.
-pub fn list(path: &Path) -> Result<Vec<String>, LocalFailure> {
-    let failed = |error: &io::Error| LocalFailure::system("list", path, error);
+pub fn list(path: &Path) -> Result<Vec<String>, StoreError> {
+    let failed = |error: &io::Error| StoreError::system("list", path, error);
     let entries = match fs::read_dir(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(|error| failed(&error))?,
@@ -254,7 +254,7 @@ pub fn list(path: &Path) -> Result<Vec<String>, LocalFailure> {
 }
 
 /// A file to lock, made where there is none. To share it reading is enough, on a read-only disk too.
-pub fn open_lock(path: &Path, lock: Lock) -> Result<File, LocalFailure> {
+pub fn open_lock(path: &Path, lock: Lock) -> Result<File, StoreError> {
     if lock == Lock::Shared {
         if let Some(file) = open(path, OpenOptions::new().read(true))? {
             return Ok(file);
@@ -263,11 +263,11 @@ pub fn open_lock(path: &Path, lock: Lock) -> Result<File, LocalFailure> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).mode(0o600);
     open(path, &mut options)?
-        .ok_or_else(|| LocalFailure::system("open", path, &ErrorKind::NotFound.into()))
+        .ok_or_else(|| StoreError::system("open", path, &ErrorKind::NotFound.into()))
 }
 
 /// Opens a plain file, and neither follows a link nor waits for the other end of a pipe.
-pub fn open(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, LocalFailure> {
+pub fn open(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, StoreError> {
     Ok(open_measured(path, options)?.map(|(file, _)| file))
 }
 
@@ -275,7 +275,7 @@ pub fn open(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, Loca
 fn open_measured(
     path: &Path,
     options: &mut OpenOptions,
-) -> Result<Option<(File, u64)>, LocalFailure> {
+) -> Result<Option<(File, u64)>, StoreError> {
     let opened = options
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
         .open(path);
@@ -284,21 +284,21 @@ fn open_measured(
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => {
             return Err(match fs::symlink_metadata(path) {
-                Ok(found) if !found.is_file() => LocalFailure::NotAFile {
+                Ok(found) if !found.is_file() => StoreError::NotAFile {
                     path: path.into(),
                     found: what_it_is(&found),
                 },
-                _ => LocalFailure::system("open", path, &error),
+                _ => StoreError::system("open", path, &error),
             });
         }
     };
     let found = file
         .metadata()
-        .map_err(|error| LocalFailure::system("open", path, &error))?;
+        .map_err(|error| StoreError::system("open", path, &error))?;
     if found.is_file() {
         return Ok(Some((file, found.len())));
     }
-    Err(LocalFailure::NotAFile {
+    Err(StoreError::NotAFile {
         path: path.into(),
         found: what_it_is(&found),
     })
@@ -322,12 +322,12 @@ fn halves(bytes: &[u8]) -> (&[u8], &[u8]) {
         .unwrap_or((bytes, &[]))
 }
 
-pub fn sync_directory_of(path: &Path) -> Result<(), LocalFailure> {
+pub fn sync_directory_of(path: &Path) -> Result<(), StoreError> {
     let directory = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
     File::open(directory)
         .and_then(|directory| directory.sync_all())
-        .map_err(|error| LocalFailure::system("sync", directory, &error))
+        .map_err(|error| StoreError::system("sync", directory, &error))
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::claim::Claim;
 use super::name::escape;
 use super::text::cut;
-use super::trusted::Trusted;
+use super::trusted_state::TrustedState;
 use crate::ledger::{Digest, State};
 
 /// The kinds of tampering (the verdicts of the design that accuse).
@@ -49,14 +49,14 @@ impl fmt::Display for Tampering {
 
 /// A word for no kind of tampering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnknownTampering;
+pub struct TamperingError;
 
 impl FromStr for Tampering {
-    type Err = UnknownTampering;
+    type Err = TamperingError;
 
-    fn from_str(text: &str) -> Result<Tampering, UnknownTampering> {
+    fn from_str(text: &str) -> Result<Tampering, TamperingError> {
         let kind = WORDS.iter().find(|(_, word)| *word == text);
-        kind.map(|(kind, _)| *kind).ok_or(UnknownTampering)
+        kind.map(|(kind, _)| *kind).ok_or(TamperingError)
     }
 }
 
@@ -70,7 +70,7 @@ pub struct Finding {
     /// More about it in free words: emptied, vanished, the refusal's text.
     pub reason: String,
     /// The trusted state; `None` on first use.
-    pub trusted: Option<Trusted>,
+    pub trusted: Option<TrustedState>,
     /// The claim about one transaction in the history of the trusted state; `None` for a finding about the state.
     pub claim: Option<Claim>,
     /// The state that the server claims; `None` where it claims none: the database has vanished.
@@ -168,7 +168,7 @@ pub(crate) const HIDDEN: &str = "hidden";
 impl Finding {
     /// Returns the trusted state that the state shown contradicts; `None` for a finding about one transaction,
     /// which stays the same finding while the trusted state grows, and whose acceptance adopts no state.
-    pub(super) fn contradicted(&self) -> Option<&Trusted> {
+    pub(super) fn contradicted(&self) -> Option<&TrustedState> {
         match self.claim {
             Some(_) => None,
             None => self.trusted.as_ref(),

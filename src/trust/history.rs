@@ -4,9 +4,9 @@
 //! line can be changed, left out or moved. Only the last one can be torn: by a kill while it is appended. A last line
 //! that is complete and does not follow from the one before is not torn: lines before it are missing.
 
-use super::damage::Damage;
+use super::file_damage::FileDamage;
 use super::name::{escape, unescape};
-use super::trusted::{How, Trusted, parse_shape, parse_state, shape_word};
+use super::trusted_state::{TrustOrigin, TrustedState, parse_shape, parse_state, shape_word};
 use crate::clock::Timestamp;
 use crate::ledger::{Digest, State, StateShape};
 
@@ -32,7 +32,7 @@ pub struct HistoryEntry {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Change {
     /// It became the trusted one.
-    Accepted(How),
+    Accepted(TrustOrigin),
     /// It is trusted no more, by the operator who adopted this alarm: the next sight is a first one.
     Forgotten { alarm: String },
     /// It is trusted no more, by the operator's word alone: the next sight is a first one.
@@ -54,7 +54,7 @@ pub struct History {
 
 impl HistoryEntry {
     /// The line for a state that became the trusted one.
-    pub fn of(trusted: &Trusted) -> HistoryEntry {
+    pub fn of(trusted: &TrustedState) -> HistoryEntry {
         HistoryEntry {
             time: trusted.accepted,
             change: Change::Accepted(trusted.how.clone()),
@@ -65,7 +65,7 @@ impl HistoryEntry {
     }
 
     /// Is this the line that was written for `trusted`? Its identity may have changed since.
-    pub fn is_of(&self, trusted: &Trusted) -> bool {
+    pub fn is_of(&self, trusted: &TrustedState) -> bool {
         self.time == trusted.accepted
             && self.state == trusted.state
             && self.change == Change::Accepted(trusted.how.clone())
@@ -73,7 +73,7 @@ impl HistoryEntry {
 
     /// Does an unbroken line of proofs begin here?
     pub fn is_a_beginning(&self) -> bool {
-        self.change != Change::Accepted(How::Proven)
+        self.change != Change::Accepted(TrustOrigin::Proven)
     }
 
     /// Returns the line of the entry behind `before`, whose sum is `sum_before`, and its own sum.
@@ -151,9 +151,9 @@ impl Change {
 
 impl History {
     /// The history in a file of this server and database.
-    pub fn parse(bytes: &[u8], server: &str, database: &str) -> Result<History, Damage> {
+    pub fn parse(bytes: &[u8], server: &str, database: &str) -> Result<History, FileDamage> {
         if bytes.is_empty() {
-            return Err(Damage::Empty);
+            return Err(FileDamage::Empty);
         }
         let mut history = History::begin(server, database);
         let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
@@ -161,7 +161,7 @@ impl History {
         match lines.next() {
             Some(line) if line == history.header(server, database).as_bytes() => {}
             Some(line) => return Err(other_header(line)),
-            None => return Err(Damage::Empty),
+            None => return Err(FileDamage::Empty),
         }
         history.length = u64::try_from(history.header(server, database).len()).unwrap_or(u64::MAX);
         let mut number = 1;
@@ -173,13 +173,13 @@ impl History {
                     history.sum = sum;
                     history.length += u64::try_from(line.len()).unwrap_or(u64::MAX);
                 }
-                None if is_complete(line) => return Err(Damage::Gap(number)),
+                None if is_complete(line) => return Err(FileDamage::Gap(number)),
                 None if number > 2 && lines.next().is_none() => history.torn = true,
-                None => return Err(Damage::Line(number)),
+                None => return Err(FileDamage::Line(number)),
             }
         }
         if history.entries.is_empty() {
-            return Err(Damage::Unfinished);
+            return Err(FileDamage::Unfinished);
         }
         Ok(history)
     }
@@ -257,16 +257,16 @@ pub fn database_of(bytes: &[u8]) -> Option<String> {
     unescape(content.rsplit_once(" database=")?.1)
 }
 
-fn other_header(line: &[u8]) -> Damage {
+fn other_header(line: &[u8]) -> FileDamage {
     let whole = std::str::from_utf8(line)
         .ok()
         .and_then(|line| line.strip_suffix('\n')?.rsplit_once(' '))
         .filter(|(content, found)| sum("", content) == *found);
     match whole {
-        None => Damage::Line(1),
+        None => FileDamage::Line(1),
         Some((content, _)) => match content.strip_prefix(HEADER) {
-            None => Damage::Format,
-            Some(names) => Damage::OtherName {
+            None => FileDamage::Format,
+            Some(names) => FileDamage::OtherName {
                 what: "server or database",
                 found: names.trim().into(),
             },
@@ -296,20 +296,20 @@ mod tests {
             uuid: uuid.map(String::from),
         };
         let alarm = || "0123456789ab".to_string();
-        let proven = || Change::Accepted(How::Proven);
+        let proven = || Change::Accepted(TrustOrigin::Proven);
         vec![
-            entry(3, Change::Accepted(How::FirstSeen), Some("../é x")),
+            entry(3, Change::Accepted(TrustOrigin::FirstSeen), Some("../é x")),
             entry(4, proven(), Some("../é x")),
             entry(5, proven(), None),
             entry(
                 2,
-                Change::Accepted(How::Adopted { alarm: alarm() }),
+                Change::Accepted(TrustOrigin::Adopted { alarm: alarm() }),
                 Some(""),
             ),
             entry(2, Change::Forgotten { alarm: alarm() }, Some("")),
-            entry(1, Change::Accepted(How::Pinned), None),
+            entry(1, Change::Accepted(TrustOrigin::Pinned), None),
             entry(1, Change::Dropped, None),
-            entry(1, Change::Accepted(How::Imported), None),
+            entry(1, Change::Accepted(TrustOrigin::Imported), None),
         ]
     }
 
@@ -381,7 +381,7 @@ mod tests {
             let last = left_out == entries().len();
             assert_eq!(read.is_ok(), last, "{left_out}"); // a history cut at its end is whole
             if (2..entries().len()).contains(&left_out) {
-                assert_eq!(read, Err(Damage::Gap(left_out + 1)), "{left_out}");
+                assert_eq!(read, Err(FileDamage::Gap(left_out + 1)), "{left_out}");
             }
         }
     }

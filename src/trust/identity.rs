@@ -5,15 +5,15 @@
 
 use std::path::Path;
 
-use super::damage::{Damage, Record};
-use super::failure::LocalFailure;
-use super::fault::Kind;
+use super::checksummed::{self, Writer};
+use super::failpoint::FileKind;
+use super::file_damage::{FileDamage, Record};
 use super::files;
 use super::location::Location;
 use super::name::file_name;
-use super::sealed::{self, Writer};
 use super::store::{Hold, Store};
-use super::trusted::kept_identity;
+use super::store_error::StoreError;
+use super::trusted_state::kept_identity;
 use super::warning::Warning;
 use crate::clock::Timestamp;
 use crate::sys::Lock;
@@ -55,7 +55,7 @@ impl Store {
     ///
     /// # Errors
     /// It was.
-    pub fn check_label(location: &Location, address: &str) -> Result<(), LocalFailure> {
+    pub fn check_label(location: &Location, address: &str) -> Result<(), StoreError> {
         if files::exists(&location.dir.join(file_name(&location.server)))? {
             return Ok(());
         }
@@ -65,7 +65,7 @@ impl Store {
                 continue;
             };
             if known.address.as_ref().unwrap_or(&known.server) == address {
-                return Err(LocalFailure::OtherLabel {
+                return Err(StoreError::OtherLabel {
                     label: location.server.clone(),
                     known: known.server,
                     address: address.to_owned(),
@@ -80,7 +80,7 @@ impl Store {
     ///
     /// # Errors
     /// Another command has been changing something here for too long.
-    pub fn record_address(&self, address: &str) -> Result<(), LocalFailure> {
+    pub fn record_address(&self, address: &str) -> Result<(), StoreError> {
         let hold = self.hold(Lock::Exclusive)?;
         let mut known = self.known();
         if known.address.as_deref() != Some(address) {
@@ -107,7 +107,7 @@ impl Store {
     ///
     /// # Errors
     /// The system refuses to list the directory.
-    pub fn known_elsewhere(&self, uuid: &str) -> Result<Vec<KnownElsewhere>, LocalFailure> {
+    pub fn known_elsewhere(&self, uuid: &str) -> Result<Vec<KnownElsewhere>, StoreError> {
         let uuid = kept_identity(Some(uuid)).unwrap_or_default();
         let mut known = Vec::new();
         for name in files::list(&self.location.dir)? {
@@ -147,14 +147,14 @@ impl Store {
     }
 
     /// Makes the file that tells the directory's true name, where there is none.
-    pub(super) fn register(&self, hold: &Hold) -> Result<(), LocalFailure> {
+    pub(super) fn register(&self, hold: &Hold) -> Result<(), StoreError> {
         let path = self.home.join(FILE);
         match read(&path) {
             Ok(Some(Known { server, .. })) if server == self.server() => return Ok(()),
             Ok(Some(Known { server, .. })) => {
-                return Err(LocalFailure::DamagedRecord {
+                return Err(StoreError::DamagedRecord {
                     path,
-                    damage: Damage::OtherName {
+                    damage: FileDamage::OtherName {
                         what: "server",
                         found: server,
                     },
@@ -177,7 +177,7 @@ impl Store {
             writer.time("since", identity.since);
         }
         let path = self.home.join(FILE);
-        if let Err(failure) = files::replace(Kind::Identities, &path, &writer.seal()) {
+        if let Err(failure) = files::replace(FileKind::Identities, &path, &writer.finish()) {
             let error = failure.to_string();
             self.warn(Warning::NotWritten { path, error });
         }
@@ -185,32 +185,32 @@ impl Store {
 }
 
 /// What a file of identities says.
-fn read(path: &Path) -> Result<Option<Known>, LocalFailure> {
+fn read(path: &Path) -> Result<Option<Known>, StoreError> {
     let Some(bytes) = files::read(path, MOST)? else {
         return Ok(None);
     };
     let parse = || {
-        let file = sealed::open_of_any_server(&bytes)?;
+        let file = checksummed::open_of_any_server(&bytes)?;
         let identity = |table: &toml::Table| {
             Ok(Identity {
-                uuid: sealed::text(table, "uuid")?.into(),
-                since: sealed::time(table, "since")?,
+                uuid: checksummed::text(table, "uuid")?.into(),
+                since: checksummed::time(table, "since")?,
             })
         };
-        let elements = sealed::elements(&file, "identity")?;
+        let elements = checksummed::elements(&file, "identity")?;
         let identities = elements
             .into_iter()
             .map(identity)
             .collect::<Result<_, _>>()?;
         Ok(Known {
-            server: sealed::text(&file, "server")?.into(),
-            address: sealed::optional(&file, "address")?.map(String::from),
+            server: checksummed::text(&file, "server")?.into(),
+            address: checksummed::optional(&file, "address")?.map(String::from),
             identities,
         })
     };
     parse()
         .map(Some)
-        .map_err(|damage| LocalFailure::DamagedRecord {
+        .map_err(|damage| StoreError::DamagedRecord {
             path: path.into(),
             damage,
             record: Record::Identities,

@@ -1,12 +1,12 @@
 //! Repair of a damaged database: the newest state that a whole file still names, and the pin of that state.
 
 use super::alarm::Alarm;
-use super::failure::LocalFailure;
 use super::files;
 use super::history::History;
 use super::record::{Read, Record};
 use super::store::{Hold, Store};
-use super::trusted::Trusted;
+use super::store_error::StoreError;
+use super::trusted_state::TrustedState;
 use crate::clock::Timestamp;
 use crate::ledger::State;
 
@@ -17,14 +17,14 @@ impl Store {
         _hold: &Hold,
         database: &str,
         pinned: State,
-        failure: LocalFailure,
-    ) -> Result<Record, LocalFailure> {
+        failure: StoreError,
+    ) -> Result<Record, StoreError> {
         let (state_path, history_path) = (self.state_path(database), self.history_path(database));
         let state = self.read_state(&state_path, database);
         let history = self.read_history(&history_path, database);
         let known = self.last_good(database, &state, &history);
         if known != Some(pinned) {
-            return Err(LocalFailure::OtherPin {
+            return Err(StoreError::OtherPin {
                 pinned,
                 known,
                 failure: Box::new(failure),
@@ -51,10 +51,11 @@ impl Store {
     pub(super) fn last_good(
         &self,
         database: &str,
-        state: &Read<Trusted>,
+        state: &Read<TrustedState>,
         history: &Read<History>,
     ) -> Option<State> {
-        let of_state = |read: &Read<Trusted>| read.as_ref().ok()?.as_ref().map(Named::by_state);
+        let of_state =
+            |read: &Read<TrustedState>| read.as_ref().ok()?.as_ref().map(Named::by_state);
         let of_history = history.as_ref().ok().and_then(Option::as_ref);
         // an alarm that cannot be read names nothing
         let alarms = self.alarms(database).unwrap_or_default();
@@ -76,7 +77,7 @@ struct Named {
 }
 
 impl Named {
-    fn by_state(trusted: &Trusted) -> Named {
+    fn by_state(trusted: &TrustedState) -> Named {
         Named {
             state: trusted.state,
             time: trusted.accepted,

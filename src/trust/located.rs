@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
-use super::damage::{Damage, Record};
-use super::failure::LocalFailure;
-use super::fault::Kind;
+use super::checksummed::{self, Writer};
+use super::failpoint::FileKind;
+use super::file_damage::{FileDamage, Record};
 use super::files;
 use super::location::{EVIDENCE, LOCATED};
-use super::sealed::{self, Writer};
 use super::store::Store;
+use super::store_error::StoreError;
 use super::text::cut;
 use crate::clock::Timestamp;
 use crate::ledger::State;
@@ -50,7 +50,7 @@ impl Store {
         database: &str,
         alarm: &str,
         record: &LocatedRecord,
-    ) -> Result<(), LocalFailure> {
+    ) -> Result<(), StoreError> {
         let _hold = self.hold(Lock::Exclusive)?;
         let evidence = self.evidence_path(database, alarm);
         let (Some(path), true) = (path_for(&evidence), files::exists(&evidence)?) else {
@@ -69,7 +69,7 @@ impl Store {
         if let Some(directory) = path.parent() {
             files::create_directory(directory)?;
         }
-        files::replace(Kind::Evidence, &path, &writer.seal())
+        files::replace(FileKind::Evidence, &path, &writer.finish())
     }
 }
 
@@ -78,24 +78,24 @@ impl LocatedRecord {
     ///
     /// # Errors
     /// The file is not what an auditor wrote.
-    pub fn beside(evidence: &Path) -> Result<Option<LocatedRecord>, LocalFailure> {
+    pub fn beside(evidence: &Path) -> Result<Option<LocatedRecord>, StoreError> {
         let Some(path) = path_for(evidence) else {
             return Ok(None);
         };
         let Some(bytes) = files::read(&path, MOST)? else {
             return Ok(None);
         };
-        let damaged = |damage| LocalFailure::DamagedRecord {
+        let damaged = |damage| StoreError::DamagedRecord {
             path: path.clone(),
             damage,
             record: Record::Located,
         };
-        let read = sealed::open_of_any_server(&bytes).and_then(|table| parse(&table));
+        let read = checksummed::open_of_any_server(&bytes).and_then(|table| parse(&table));
         read.map(Some).map_err(damaged)
     }
 
     /// Removes what was found for an alarm that is let go.
-    pub(super) fn remove_beside(evidence: &Path) -> Result<(), LocalFailure> {
+    pub(super) fn remove_beside(evidence: &Path) -> Result<(), StoreError> {
         path_for(evidence).map_or(Ok(()), |path| files::remove(&path))
     }
 }
@@ -110,12 +110,12 @@ fn path_for(evidence: &Path) -> Option<PathBuf> {
     Some(file.join(evidence.file_name()?))
 }
 
-fn parse(table: &Table) -> Result<LocatedRecord, Damage> {
+fn parse(table: &Table) -> Result<LocatedRecord, FileDamage> {
     Ok(LocatedRecord {
-        located: sealed::time(table, "located")?,
-        shown: sealed::state(table, "shown")?,
-        stands: sealed::optional_number(table, "stands")?,
-        broken: sealed::optional_number(table, "broken")?,
-        report: sealed::text(table, "report")?.into(),
+        located: checksummed::time(table, "located")?,
+        shown: checksummed::state(table, "shown")?,
+        stands: checksummed::optional_number(table, "stands")?,
+        broken: checksummed::optional_number(table, "broken")?,
+        report: checksummed::text(table, "report")?.into(),
     })
 }

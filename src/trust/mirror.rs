@@ -12,10 +12,10 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::damage::{Damage, Record};
-use super::failure::LocalFailure;
+use super::file_damage::{FileDamage, Record};
 use super::files;
 use super::name::{escape, unescape};
+use super::store_error::StoreError;
 use crate::clock::Timestamp;
 use crate::ledger::Digest;
 
@@ -68,7 +68,7 @@ impl Mirror {
     ///
     /// # Errors
     /// There is no such file, or it is none of ours.
-    pub fn read(path: &Path) -> Result<Mirror, LocalFailure> {
+    pub fn read(path: &Path) -> Result<Mirror, StoreError> {
         Mirror::open(path, OpenOptions::new().read(true))
     }
 
@@ -104,10 +104,10 @@ impl Mirror {
         first: u64,
         hashes: &[Digest],
         room: u64,
-    ) -> Result<Extended, LocalFailure> {
+    ) -> Result<Extended, StoreError> {
         let length = |mirror: &Mirror| -> io::Result<u64> { Ok(mirror.file.metadata()?.len()) };
         let failed = |mirror: &Mirror, error: &io::Error| {
-            LocalFailure::system("append to", &mirror.path, error)
+            StoreError::system("append to", &mirror.path, error)
         };
         let most = length(self)
             .map_err(|error| failed(self, &error))?
@@ -188,14 +188,14 @@ impl Mirror {
         server: &str,
         database: &str,
         since: Timestamp,
-    ) -> Result<Mirror, LocalFailure> {
+    ) -> Result<Mirror, StoreError> {
         let content = format!(
             "{HEADER} server={} database={} since={since}",
             escape(server),
             escape(database)
         );
         let line = format!("{content} {}\n", Digest::of(&[content.as_bytes()]));
-        let failed = |error: &io::Error| LocalFailure::system("write", path, error);
+        let failed = |error: &io::Error| StoreError::system("write", path, error);
         // half a line is none of ours when it is opened next, and moved away
         let mut options = OpenOptions::new();
         let options = options.write(true).create_new(true).mode(0o600);
@@ -208,9 +208,9 @@ impl Mirror {
         Mirror::open(path, OpenOptions::new().read(true).write(true))
     }
 
-    pub(super) fn open(path: &Path, options: &mut OpenOptions) -> Result<Mirror, LocalFailure> {
-        let failed = |error: &io::Error| LocalFailure::system("read", path, error);
-        let damaged = |damage| LocalFailure::DamagedRecord {
+    pub(super) fn open(path: &Path, options: &mut OpenOptions) -> Result<Mirror, StoreError> {
+        let failed = |error: &io::Error| StoreError::system("read", path, error);
+        let damaged = |damage| StoreError::DamagedRecord {
             path: path.into(),
             damage,
             record: Record::Mirror,
@@ -220,8 +220,9 @@ impl Mirror {
         let mut head = vec![0; LONGEST_LINE];
         let read = read_up_to(&file, &mut head, 0).map_err(|error| failed(&error))?;
         head.truncate(read);
-        let (content, end) = first_line(&head).ok_or_else(|| damaged(Damage::Line(1)))?;
-        let (server, database, since) = parse(content).ok_or_else(|| damaged(Damage::Format))?;
+        let (content, end) = first_line(&head).ok_or_else(|| damaged(FileDamage::Line(1)))?;
+        let (server, database, since) =
+            parse(content).ok_or_else(|| damaged(FileDamage::Format))?;
         let mut mirror = Mirror {
             path: path.into(),
             file,
@@ -276,7 +277,7 @@ impl Mirror {
         Digest::of(&[self.line.as_bytes(), &number, &count, hashes])
     }
 
-    pub(super) fn cut_torn_tail(&mut self) -> Result<(), LocalFailure> {
+    pub(super) fn cut_torn_tail(&mut self) -> Result<(), StoreError> {
         while self.blocks.last().is_some_and(|good| good.hashes == 0) {
             self.blocks.pop();
         }
@@ -291,7 +292,7 @@ impl Mirror {
         self.file
             .set_len(end)
             .and_then(|()| self.file.sync_all())
-            .map_err(|error| LocalFailure::system("cut", &self.path, &error))
+            .map_err(|error| StoreError::system("cut", &self.path, &error))
     }
 
     fn start_of(&self, number: u64) -> u64 {

@@ -3,11 +3,11 @@
 use std::fs::{self, OpenOptions};
 use std::path::PathBuf;
 
-use super::failure::LocalFailure;
 use super::files;
 use super::mirror::Mirror;
 use super::name::file_name;
 use super::store::Store;
+use super::store_error::StoreError;
 use super::warning::Warning;
 use crate::clock::Timestamp;
 
@@ -21,7 +21,7 @@ impl Store {
     ///
     /// # Errors
     /// The system refuses, or the file is none of ours.
-    pub fn mirror(&self, database: &str, since: Timestamp) -> Result<Option<Mirror>, LocalFailure> {
+    pub fn mirror(&self, database: &str, since: Timestamp) -> Result<Option<Mirror>, StoreError> {
         let path = self.mirror_path(database);
         if !files::exists(&path)? {
             return Ok(None);
@@ -37,7 +37,7 @@ impl Store {
     ///
     /// # Errors
     /// The system refuses.
-    pub fn open_mirror(&self, database: &str, since: Timestamp) -> Result<Mirror, LocalFailure> {
+    pub fn open_mirror(&self, database: &str, since: Timestamp) -> Result<Mirror, StoreError> {
         let path = self.mirror_path(database);
         if files::exists(&path)? {
             match Mirror::open(&path, OpenOptions::new().read(true).write(true)) {
@@ -48,9 +48,9 @@ impl Store {
                 Ok(_) => {
                     let before = files::with_suffix(&path, BEFORE);
                     fs::rename(&path, &before)
-                        .map_err(|error| LocalFailure::system("move aside", &path, &error))?;
+                        .map_err(|error| StoreError::system("move aside", &path, &error))?;
                 }
-                Err(LocalFailure::DamagedRecord { .. }) => {
+                Err(StoreError::DamagedRecord { .. }) => {
                     files::set_aside(&path)?;
                     self.warn(Warning::BegunAnew { path: path.clone() });
                 }
@@ -64,14 +64,14 @@ impl Store {
     ///
     /// # Errors
     /// The system refuses.
-    pub fn mirrored_bytes(&self) -> Result<u64, LocalFailure> {
+    pub fn mirrored_bytes(&self) -> Result<u64, StoreError> {
         let mut bytes = 0u64;
         for name in files::list(&self.home)? {
             let whole = name.strip_suffix(BEFORE).unwrap_or(&name);
             if whole.ends_with(MIRROR) {
                 let path = self.home.join(name);
                 let found = fs::symlink_metadata(&path)
-                    .map_err(|error| LocalFailure::system("look at", &path, &error))?;
+                    .map_err(|error| StoreError::system("look at", &path, &error))?;
                 bytes = bytes.saturating_add(found.len());
             }
         }

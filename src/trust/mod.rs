@@ -2,7 +2,7 @@
 //!
 //! Whatever happens to the machine, a trusted state is neither lost nor made up: each write is
 //! complete or has not happened, each file carries a checksum, and what is damaged is a
-//! [`LocalFailure`] and never a first sight. One directory a configured server:
+//! [`StoreError`] and never a first sight. One directory a configured server:
 //!
 //! ```text
 //! DIR/SERVER/auditor.lock           held by the auditor as long as it runs
@@ -28,22 +28,22 @@
 
 mod acknowledged;
 mod adopt;
+mod advance;
 mod alarm;
 mod arrivals;
-mod believe;
-mod carry;
+mod checksummed;
 mod claim;
 mod compaction;
-mod damage;
 mod due;
 mod evidence;
 mod export;
-mod failure;
-pub mod fault;
+pub mod failpoint;
+mod file_damage;
 pub(crate) mod files;
 mod finding;
 mod history;
 mod identity;
+mod import;
 mod last_good;
 mod located;
 mod location;
@@ -55,18 +55,18 @@ mod outcome;
 mod owner;
 mod peers_file;
 mod present;
-mod raise;
+mod raise_alarm;
 mod record;
 mod recovery;
 mod reread;
 mod room;
 mod room_memory;
-mod sealed;
 mod state_file;
 mod store;
+mod store_error;
 mod tail;
 mod text;
-mod trusted;
+mod trusted_state;
 mod values;
 mod values_file;
 mod volume;
@@ -75,25 +75,27 @@ mod warning;
 pub use acknowledged::{Acknowledged, Acknowledgement};
 pub use adopt::{Adopted, Adoption};
 pub use alarm::{Alarm, Closed, PastClosing};
-pub use carry::Ground;
 pub use claim::{Claim, Contradiction, Differ};
-pub use damage::{Damage, Record};
 pub use due::{Due, DueRun, Retried};
 pub use evidence::{Evidence, Limits};
 pub use export::{Export, Exported, shown_states};
-pub use failure::LocalFailure;
+pub use file_damage::{FileDamage, Record};
 pub(crate) use finding::HIDDEN;
-pub use finding::{Answer, Finding, Shortened, Tampering, UnknownTampering};
+pub use finding::{Answer, Finding, Shortened, Tampering, TamperingError};
 pub use history::{Change, HistoryEntry};
 pub use identity::KnownElsewhere;
+pub use import::ImportBasis;
 pub use located::LocatedRecord;
 pub use location::Location;
 pub use mark::{Mark, mark};
 pub use mirror::{Extended, Mirror};
 pub use outcome::{OutcomeRecord, Outcomes, last_proven};
 pub use peers_file::{Agreed, Begins, Behind, Disagreement, PeerRecord, Waiting};
-pub use raise::{Raised, read_evidence};
+pub use raise_alarm::{Raised, read_evidence};
 pub use store::Store;
-pub use trusted::{How, Seen, Trusted, kept_identity};
-pub use values::{Begun, Progress, Searched, Sweeping, Swept, Unavailable};
+pub use store_error::StoreError;
+pub use trusted_state::{ObservedState, TrustOrigin, TrustedState, kept_identity};
+pub use values::{
+    Searched, SweepInProgress, SweepSummary, SweepTrigger, Unavailable, ValueProgress,
+};
 pub use warning::Warning;

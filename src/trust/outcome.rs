@@ -4,13 +4,13 @@
 
 use toml::Table;
 
-use super::failure::LocalFailure;
-use super::fault::Kind;
+use super::checksummed::{self, Writer};
+use super::failpoint::FileKind;
 use super::files;
-use super::sealed::{self, Writer};
 use super::store::Store;
+use super::store_error::StoreError;
 use super::text::cut;
-use super::trusted::{How, Trusted};
+use super::trusted_state::{TrustOrigin, TrustedState};
 use super::warning::Warning;
 use crate::clock::Timestamp;
 use crate::ledger::State;
@@ -85,14 +85,16 @@ impl OutcomeRecord {
 
 /// Returns when a trusted state was proven last: by the last check that proved this very state, else when it was accepted. A
 /// state that an operator pinned or adopted is not proven by that, and none is if the last check came to another verdict.
-pub fn last_proven(trusted: &Trusted, checked: Option<&OutcomeRecord>) -> Option<Timestamp> {
+pub fn last_proven(trusted: &TrustedState, checked: Option<&OutcomeRecord>) -> Option<Timestamp> {
     let by_check = checked.filter(|of| of.proven_state == Some(trusted.state));
     if let Some(at) = by_check.and_then(|of| of.proven) {
         return Some(at);
     }
     let is_well = checked.is_none_or(OutcomeRecord::is_well);
     match &trusted.how {
-        How::FirstSeen | How::Proven | How::Imported if is_well => Some(trusted.accepted),
+        TrustOrigin::FirstSeen | TrustOrigin::Proven | TrustOrigin::Imported if is_well => {
+            Some(trusted.accepted)
+        }
         _ => None,
     }
 }
@@ -109,7 +111,7 @@ impl Store {
         &self,
         outcomes: impl IntoIterator<Item = &'a OutcomeRecord>,
         troubles: &[String],
-    ) -> Result<(), LocalFailure> {
+    ) -> Result<(), StoreError> {
         let _hold = self.hold(Lock::Exclusive)?;
         let mut writer = Writer::new(WHAT, self.server());
         for outcome in outcomes {
@@ -144,7 +146,7 @@ impl Store {
             writer.element("trouble");
             writer.text("reason", &cut(trouble, MAX_TROUBLE));
         }
-        files::replace(Kind::Outcomes, &self.home.join(FILE), &writer.seal())
+        files::replace(FileKind::Outcomes, &self.home.join(FILE), &writer.finish())
     }
 
     /// Checks whether a database of which nothing is trusted, though it was proven before, was given up on purpose
@@ -152,11 +154,11 @@ impl Store {
     ///
     /// # Errors
     /// It is lost.
-    pub fn nothing_lost(&self, database: &str) -> Result<(), LocalFailure> {
+    pub fn nothing_lost(&self, database: &str) -> Result<(), StoreError> {
         if !self.history(database)?.is_empty() {
             return Ok(());
         }
-        Err(LocalFailure::Lost {
+        Err(StoreError::Lost {
             database: database.into(),
             directory: self.roots.clone(),
             outcomes: self.home.join(FILE),
@@ -166,7 +168,7 @@ impl Store {
     /// Returns what went wrong beside any one database in the last cycle; nothing if the file is damaged, of which
     /// [`Store::load_outcomes`] warns.
     pub fn load_troubles(&self) -> Vec<String> {
-        let reason = |table: &Table| sealed::text(table, "reason").ok().map(String::from);
+        let reason = |table: &Table| checksummed::text(table, "reason").ok().map(String::from);
         let path = self.home.join(FILE);
         let troubles = self.elements(&path, MOST, "trouble", reason);
         troubles.unwrap_or_default()
@@ -184,16 +186,16 @@ impl Store {
 }
 
 fn outcome(table: &Table) -> Option<OutcomeRecord> {
-    let text = |key| sealed::text(table, key).ok().map(String::from);
+    let text = |key| checksummed::text(table, key).ok().map(String::from);
     Some(OutcomeRecord {
         database: text("database")?,
         verdict: text("verdict")?,
         reason: text("reason")?,
-        checked: sealed::time(table, "checked").ok()?,
-        proven: sealed::optional_time(table, "proven").ok()?,
-        grown: sealed::optional_time(table, "grown").ok()?,
-        trusted_tx: sealed::optional_number(table, "trusted_tx").ok()?,
-        proven_state: sealed::state(table, "proven_state").ok()?,
+        checked: checksummed::time(table, "checked").ok()?,
+        proven: checksummed::optional_time(table, "proven").ok()?,
+        grown: checksummed::optional_time(table, "grown").ok()?,
+        trusted_tx: checksummed::optional_number(table, "trusted_tx").ok()?,
+        proven_state: checksummed::state(table, "proven_state").ok()?,
         listed: !table.contains_key("listed"),
         complete: !table.contains_key("complete"),
         absent: table.contains_key("absent"),

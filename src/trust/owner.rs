@@ -5,8 +5,8 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use super::failure::LocalFailure;
 use super::files;
+use super::store_error::StoreError;
 use super::volume;
 use super::warning::Warning;
 use crate::sys;
@@ -19,7 +19,7 @@ type Owner = (u32, u32);
 ///
 /// # Errors
 /// Two users own them, a user's link leads to another user's directory, or the system refuses.
-pub fn act_as_owner<'a>(directories: impl Iterator<Item = &'a Path>) -> Result<(), LocalFailure> {
+pub fn act_as_owner<'a>(directories: impl Iterator<Item = &'a Path>) -> Result<(), StoreError> {
     if !sys::is_root() {
         return Ok(());
     }
@@ -30,7 +30,7 @@ pub fn act_as_owner<'a>(directories: impl Iterator<Item = &'a Path>) -> Result<(
         };
         match found {
             Some((other, (user, _))) if user != owner.0 => {
-                return Err(LocalFailure::TwoOwners {
+                return Err(StoreError::TwoOwners {
                     directories: [other.into(), directory.into()],
                     users: [user, owner.0],
                 });
@@ -40,13 +40,13 @@ pub fn act_as_owner<'a>(directories: impl Iterator<Item = &'a Path>) -> Result<(
     }
     match found {
         Some((directory, (user, group))) => sys::act_as(user, group)
-            .map_err(|error| LocalFailure::system("act as the owner of", directory, &error)),
+            .map_err(|error| StoreError::system("act as the owner of", directory, &error)),
         None => Ok(()),
     }
 }
 
 /// Returns the owner of a server's directory who is not root; `None`: it is root's, and would be.
-fn owner(directory: &Path) -> Result<Option<Owner>, LocalFailure> {
+fn owner(directory: &Path) -> Result<Option<Owner>, StoreError> {
     if let Ok(found) = fs::symlink_metadata(directory) {
         if found.uid() != 0 {
             return Ok(Some((found.uid(), found.gid())));
@@ -59,11 +59,11 @@ fn owner(directory: &Path) -> Result<Option<Owner>, LocalFailure> {
         Some(path) if path != Path::new("") => path,
         _ => Path::new("."),
     };
-    let failed = |error: &_| LocalFailure::system("look at", above, error);
+    let failed = |error: &_| StoreError::system("look at", above, error);
     let link = fs::symlink_metadata(above).map_err(|error| failed(&error))?;
     let found = fs::metadata(above).map_err(|error| failed(&error))?;
     if link.is_symlink() && link.uid() != 0 && link.uid() != found.uid() {
-        return Err(LocalFailure::NotAFile {
+        return Err(StoreError::NotAFile {
             path: above.into(),
             found: files::what_it_is(&link),
         });

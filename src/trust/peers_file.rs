@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use toml::Table;
 
+use super::checksummed::{self, Writer};
 use super::evidence;
-use super::failure::LocalFailure;
-use super::fault::Kind;
+use super::failpoint::FileKind;
 use super::files;
 use super::finding::Finding;
 use super::name::file_name;
-use super::sealed::{self, Writer};
 use super::store::Store;
+use super::store_error::StoreError;
 use super::warning::Warning;
 use crate::clock::Timestamp;
 use crate::ledger::State;
@@ -114,13 +114,13 @@ impl Store {
     pub fn save_peers<'a>(
         &self,
         records: impl IntoIterator<Item = &'a PeerRecord>,
-    ) -> Result<(), LocalFailure> {
+    ) -> Result<(), StoreError> {
         let _hold = self.hold(Lock::Exclusive)?;
         let mut writer = Writer::new(WHAT, self.server());
         for record in records {
             write(&mut writer, record);
         }
-        files::replace(Kind::Peers, &self.home.join(FILE), &writer.seal())
+        files::replace(FileKind::Peers, &self.home.join(FILE), &writer.finish())
     }
 
     /// Writes the evidence of a disagreement with a peer, in the place of an older one. It opens no alarm.
@@ -132,14 +132,14 @@ impl Store {
         finding: &Finding,
         peer: &str,
         now: Timestamp,
-    ) -> Result<(), LocalFailure> {
+    ) -> Result<(), StoreError> {
         let _hold = self.hold(Lock::Exclusive)?;
         let path = self.disagreement_path(&finding.database, peer);
         for directory in [path.parent().and_then(Path::parent), path.parent()] {
             files::create_directory(directory.unwrap_or(&self.home))?;
         }
         let file = evidence::render(self.server(), finding, now, &self.limits);
-        files::replace(Kind::Evidence, &path, &file)
+        files::replace(FileKind::Evidence, &path, &file)
     }
 
     /// Returns where the evidence of a disagreement with a peer is.
@@ -216,9 +216,9 @@ fn write(writer: &mut Writer, record: &PeerRecord) {
 /// ever.
 fn parse(table: &Table, now: Timestamp) -> Option<PeerRecord> {
     let has = |key: &str| table.contains_key(key);
-    let text = |key| sealed::text(table, key).ok();
-    let time = |key| sealed::time(table, key).ok().map(|time| time.min(now));
-    let state = |key| sealed::state(table, key).ok().flatten();
+    let text = |key| checksummed::text(table, key).ok();
+    let time = |key| checksummed::time(table, key).ok().map(|time| time.min(now));
+    let state = |key| checksummed::state(table, key).ok().flatten();
     Some(PeerRecord {
         database: text("database")?.into(),
         peer: text("name")?.into(),
@@ -234,7 +234,7 @@ fn parse(table: &Table, now: Timestamp) -> Option<PeerRecord> {
         },
         behind: match has("behind_tx") {
             true => Some(Behind {
-                tx: sealed::number(table, "behind_tx").ok()?,
+                tx: checksummed::number(table, "behind_tx").ok()?,
                 since: time("behind_since")?,
             }),
             false => None,
@@ -259,7 +259,7 @@ fn parse(table: &Table, now: Timestamp) -> Option<PeerRecord> {
         },
         begins: match has("begins_dated") {
             true => Some(Begins {
-                dated: sealed::time(table, "begins_dated").ok()?, // it tells the history, and stays
+                dated: checksummed::time(table, "begins_dated").ok()?, // it tells the history, and stays
                 by: time("begins_by")?,
             }),
             false => None,

@@ -6,15 +6,15 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::failure::LocalFailure;
-use super::fault::Kind;
+use super::failpoint::FileKind;
 use super::files::{self, NEW, Stamp, with_suffix};
 use super::history::HistoryEntry;
 use super::record::Record;
 use super::state_file;
 use super::store::{Hold, Store};
+use super::store_error::StoreError;
 use super::tail::{Parsed, Remembered, Tail};
-use super::trusted::Trusted;
+use super::trusted_state::TrustedState;
 use crate::ledger::Digest;
 
 /// Time after which a history is read whole although its stamp is the same: damage that leaves no stamp, such as a bad
@@ -24,7 +24,7 @@ const WHOLE_EVERY: Duration = Duration::from_secs(3600);
 /// What is trusted, and the end of its history.
 pub(super) struct Present {
     /// What is trusted.
-    pub trusted: Option<Trusted>,
+    pub trusted: Option<TrustedState>,
     /// The end of the history, if there is one.
     pub tail: Option<Tail>,
 }
@@ -41,7 +41,7 @@ impl Present {
 
 impl Store {
     /// Returns what the files say. The history is only read whole if its end is not known, or not known any more.
-    pub(super) fn present(&self, database: &str) -> Result<Present, LocalFailure> {
+    pub(super) fn present(&self, database: &str) -> Result<Present, StoreError> {
         match self.remembered(database) {
             Some(present) => Ok(present),
             None => self.read_whole(database, |store| store.record(database)),
@@ -53,7 +53,7 @@ impl Store {
         &self,
         hold: &Hold,
         database: &str,
-    ) -> Result<Present, LocalFailure> {
+    ) -> Result<Present, StoreError> {
         match self.remembered(database) {
             Some(present) => Ok(present),
             None => self.read_whole(database, |store| store.settled(hold, database)),
@@ -65,12 +65,12 @@ impl Store {
         &self,
         _hold: &Hold,
         present: &Present,
-        trusted: Trusted,
-    ) -> Result<Trusted, LocalFailure> {
+        trusted: TrustedState,
+    ) -> Result<TrustedState, StoreError> {
         if present.trusted.as_ref() != Some(&trusted) {
             let path = self.state_path(&trusted.database);
             files::replace(
-                Kind::State,
+                FileKind::State,
                 &path,
                 &state_file::render(self.server(), &trusted),
             )?;
@@ -79,11 +79,15 @@ impl Store {
     }
 
     /// What the files say, where that is still `before`.
-    pub(super) fn unchanged(&self, hold: &Hold, before: &Trusted) -> Result<Present, LocalFailure> {
+    pub(super) fn unchanged(
+        &self,
+        hold: &Hold,
+        before: &TrustedState,
+    ) -> Result<Present, StoreError> {
         let present = self.settled_present(hold, &before.database)?;
         match &present.trusted {
             Some(trusted) if HistoryEntry::of(before).is_of(trusted) => Ok(present),
-            _ => Err(LocalFailure::Changed {
+            _ => Err(StoreError::Changed {
                 database: before.database.clone(),
             }),
         }
@@ -138,7 +142,7 @@ impl Store {
         path: &Path,
         database: &str,
         known: Option<Parsed>,
-    ) -> Option<Trusted> {
+    ) -> Option<TrustedState> {
         let bytes = files::read(path, state_file::MOST).ok()??;
         let digest = Digest::of(&[&bytes]);
         if let Some(known) = known.filter(|known| known.digest == digest) {
@@ -157,8 +161,8 @@ impl Store {
     fn read_whole(
         &self,
         database: &str,
-        read: impl FnOnce(&Store) -> Result<Record, LocalFailure>,
-    ) -> Result<Present, LocalFailure> {
+        read: impl FnOnce(&Store) -> Result<Record, StoreError>,
+    ) -> Result<Present, StoreError> {
         // before it is read: what is written meanwhile changes the stamp
         let stamp = self.stamp(database);
         let record = read(self)?;
@@ -194,14 +198,18 @@ mod tests {
     use crate::clock::{SimulatedTime, Timestamp};
     use crate::ledger::{State, digests_computed};
     use crate::sys::Lock;
-    use crate::trust::{How, Location};
+    use crate::trust::{Location, TrustOrigin};
 
     const START: u64 = 1_795_319_313;
     const INTERVAL: u64 = 60;
 
-    fn trusted(tx: u64) -> Trusted {
-        let how = if tx == 1 { How::FirstSeen } else { How::Proven };
-        Trusted {
+    fn trusted(tx: u64) -> TrustedState {
+        let how = if tx == 1 {
+            TrustOrigin::FirstSeen
+        } else {
+            TrustOrigin::Proven
+        };
+        TrustedState {
             database: "db".into(),
             state: State {
                 tx,
@@ -238,9 +246,9 @@ mod tests {
                 .map(|tx| HistoryEntry::of(&trusted(tx)))
                 .collect();
             let file = crate::trust::history::History::render("s", "db", &entries);
-            files::replace(Kind::History, &store.history_path("db"), &file).unwrap();
+            files::replace(FileKind::History, &store.history_path("db"), &file).unwrap();
             let file = state_file::render("s", &trusted(states));
-            files::replace(Kind::State, &store.state_path("db"), &file).unwrap();
+            files::replace(FileKind::State, &store.state_path("db"), &file).unwrap();
             Aged {
                 store,
                 dir,
@@ -315,19 +323,13 @@ mod tests {
             // at once, the same file, as long as it was
             std::fs::write(&path, changed).unwrap();
             let read = aged.store.load("db");
-            assert!(
-                matches!(read, Err(LocalFailure::Damaged { .. })),
-                "{read:?}"
-            );
+            assert!(matches!(read, Err(StoreError::Damaged { .. })), "{read:?}");
             std::fs::write(&path, whole).unwrap();
         }
         aged.check();
         std::fs::remove_file(&path).unwrap();
         let read = aged.store.load("db");
-        assert!(
-            matches!(read, Err(LocalFailure::Missing { .. })),
-            "{read:?}"
-        );
+        assert!(matches!(read, Err(StoreError::Missing { .. })), "{read:?}");
     }
 
     #[test]
@@ -343,7 +345,7 @@ mod tests {
             std::fs::write(&path, changed).unwrap();
             let read = aged.store.load("db");
             assert!(
-                matches!(read, Err(LocalFailure::Damaged { .. })),
+                matches!(read, Err(StoreError::Damaged { .. })),
                 "{at}: {read:?}"
             );
             std::fs::write(&path, &whole).unwrap();

@@ -6,16 +6,16 @@
 use std::path::Path;
 
 use super::compaction;
-use super::damage::Damage;
-use super::failure::LocalFailure;
-use super::fault::Kind;
+use super::failpoint::FileKind;
+use super::file_damage::FileDamage;
 use super::files::{self, NEW, with_suffix};
 use super::history::{self, Change, History, HistoryEntry};
 use super::recovery::Recovery;
 use super::state_file;
 use super::store::{Hold, Store};
+use super::store_error::StoreError;
 use super::tail::Tail;
-use super::trusted::{How, Trusted};
+use super::trusted_state::{TrustOrigin, TrustedState};
 use super::warning::Warning;
 use crate::clock::Timestamp;
 use crate::ledger::State;
@@ -24,7 +24,7 @@ use crate::ledger::State;
 #[derive(Debug)]
 pub(super) struct Record {
     /// What is trusted.
-    pub trusted: Option<Trusted>,
+    pub trusted: Option<TrustedState>,
     /// How it came about.
     pub history: Option<History>,
     pub(super) unsettled: Option<Unsettled>,
@@ -74,20 +74,20 @@ impl Record {
 
 impl Store {
     /// What the files say together, as they are.
-    pub(super) fn record(&self, database: &str) -> Result<Record, LocalFailure> {
+    pub(super) fn record(&self, database: &str) -> Result<Record, StoreError> {
         let (state_path, history_path) = (self.state_path(database), self.history_path(database));
         let state = self.read_state(&state_path, database);
         let history = self.read_history(&history_path, database);
         let recovery = || Recovery::of(database, self.last_good(database, &state, &history));
-        let with_recovery = |failure: &LocalFailure| match failure.clone() {
-            LocalFailure::Damaged { path, damage, .. } => LocalFailure::Damaged {
+        let with_recovery = |failure: &StoreError| match failure.clone() {
+            StoreError::Damaged { path, damage, .. } => StoreError::Damaged {
                 path,
                 damage,
                 recovery: recovery(),
             },
             other => other,
         };
-        let missing = |path, beside| LocalFailure::Missing {
+        let missing = |path, beside| StoreError::Missing {
             path,
             beside,
             recovery: recovery(),
@@ -106,7 +106,7 @@ impl Store {
         let Some(last) = history.entries.last() else {
             return Err(missing(state_path, history_path)); // History::parse lets none without entries pass
         };
-        let known = |trusted: Option<Trusted>, unsettled| {
+        let known = |trusted: Option<TrustedState>, unsettled| {
             Ok(Record {
                 trusted,
                 history: Some(history.clone()),
@@ -143,7 +143,7 @@ impl Store {
             Ok(Some(trusted)) if history.torn && may_follow(trusted, last) => {
                 known(Some(trusted.clone()), Some(Unsettled::Append))
             }
-            Ok(Some(_)) => Err(LocalFailure::Disagree {
+            Ok(Some(_)) => Err(StoreError::Disagree {
                 state: state_path,
                 history: history_path,
                 recovery: recovery(),
@@ -152,14 +152,14 @@ impl Store {
     }
 
     /// What the files say together, once each says it for itself.
-    pub(super) fn settled(&self, hold: &Hold, database: &str) -> Result<Record, LocalFailure> {
+    pub(super) fn settled(&self, hold: &Hold, database: &str) -> Result<Record, StoreError> {
         let mut record = self.record(database)?;
         let path = self.state_path(database);
         match (record.unsettled.take(), &record.trusted) {
-            (Some(Unsettled::Publish), _) => files::publish(Kind::State, &path)?,
+            (Some(Unsettled::Publish), _) => files::publish(FileKind::State, &path)?,
             (Some(Unsettled::Rewrite), Some(trusted)) => {
                 files::replace(
-                    Kind::State,
+                    FileKind::State,
                     &path,
                     &state_file::render(self.server(), trusted),
                 )?;
@@ -192,13 +192,13 @@ impl Store {
         &self,
         hold: &Hold,
         tail: Option<Tail>,
-        trusted: Trusted,
-    ) -> Result<Trusted, LocalFailure> {
+        trusted: TrustedState,
+    ) -> Result<TrustedState, StoreError> {
         let (path, database) = (self.state_path(&trusted.database), &trusted.database);
         let file = state_file::render(self.server(), &trusted);
-        files::prepare(Kind::State, &path, &file)?;
+        files::prepare(FileKind::State, &path, &file)?;
         let tail = self.append(hold, tail, database, &HistoryEntry::of(&trusted))?;
-        files::publish(Kind::State, &path)?;
+        files::publish(FileKind::State, &path)?;
         if let Some(tail) = tail {
             let may_be_thinned = compaction::is_due(tail.entries);
             self.remember_appended(database, tail);
@@ -214,10 +214,10 @@ impl Store {
         &self,
         hold: &Hold,
         tail: Option<Tail>,
-        trusted: &Trusted,
+        trusted: &TrustedState,
         change: Change,
         now: Timestamp,
-    ) -> Result<(), LocalFailure> {
+    ) -> Result<(), StoreError> {
         let entry = HistoryEntry {
             time: now,
             change,
@@ -243,7 +243,7 @@ impl Store {
         tail: Option<Tail>,
         database: &str,
         entry: &HistoryEntry,
-    ) -> Result<Option<Tail>, LocalFailure> {
+    ) -> Result<Option<Tail>, StoreError> {
         let path = self.history_path(database);
         match tail {
             Some(tail) => {
@@ -254,14 +254,14 @@ impl Store {
             None => {
                 self.record_arrival(hold, database);
                 let file = History::render(self.server(), database, std::slice::from_ref(entry));
-                files::replace(Kind::History, &path, &file)?;
+                files::replace(FileKind::History, &path, &file)?;
                 Ok(None)
             }
         }
     }
 
     /// No state file and no history: then an alarm that names a trusted state shows that there was one.
-    fn nothing(&self, database: &str) -> Result<Record, LocalFailure> {
+    fn nothing(&self, database: &str) -> Result<Record, StoreError> {
         self.alarms(database)?;
         let trusted = self.last_good(database, &Ok(None), &Ok(None));
         match trusted {
@@ -270,7 +270,7 @@ impl Store {
                 history: None,
                 unsettled: None,
             }),
-            Some(state) => Err(LocalFailure::Missing {
+            Some(state) => Err(StoreError::Missing {
                 path: self.state_path(database),
                 beside: self.alarms_path(database),
                 recovery: Recovery::of(database, Some(state)),
@@ -282,7 +282,7 @@ impl Store {
         &self,
         path: &Path,
         database: &str,
-    ) -> Result<Option<Trusted>, LocalFailure> {
+    ) -> Result<Option<TrustedState>, StoreError> {
         let parse = |bytes: &[u8]| state_file::parse(bytes, self.server(), database);
         read(path, state_file::MOST, database, parse)
     }
@@ -291,7 +291,7 @@ impl Store {
         &self,
         path: &Path,
         database: &str,
-    ) -> Result<Option<History>, LocalFailure> {
+    ) -> Result<Option<History>, StoreError> {
         let parse = |bytes: &[u8]| History::parse(bytes, self.server(), database);
         read(path, history::MOST, database, parse)
     }
@@ -301,35 +301,35 @@ fn read<T>(
     path: &Path,
     most: u64,
     database: &str,
-    parse: impl Fn(&[u8]) -> Result<T, Damage>,
-) -> Result<Option<T>, LocalFailure> {
+    parse: impl Fn(&[u8]) -> Result<T, FileDamage>,
+) -> Result<Option<T>, StoreError> {
     let Some(bytes) = files::read(path, most)? else {
         return Ok(None);
     };
     parse(&bytes)
         .map(Some)
-        .map_err(|damage| LocalFailure::Damaged {
+        .map_err(|damage| StoreError::Damaged {
             path: path.into(),
             damage,
             recovery: Recovery::of(database, None),
         })
 }
 
-pub(super) type Read<T> = Result<Option<T>, LocalFailure>;
+pub(super) type Read<T> = Result<Option<T>, StoreError>;
 
 /// May `trusted` be what the torn line behind `last` said?
-fn may_follow(trusted: &Trusted, last: &HistoryEntry) -> bool {
-    trusted.how != How::Proven || trusted.state.tx > last.state.tx
+fn may_follow(trusted: &TrustedState, last: &HistoryEntry) -> bool {
+    trusted.how != TrustOrigin::Proven || trusted.state.tx > last.state.tx
 }
 
 /// The trusted state as the history tells it, without the signature, which it does not keep.
-fn from_history(database: &str, entries: &[HistoryEntry]) -> Option<Trusted> {
+fn from_history(database: &str, entries: &[HistoryEntry]) -> Option<TrustedState> {
     let last = entries.last()?;
     let Change::Accepted(how) = &last.change else {
         return None;
     };
     let beginning = entries.iter().rev().find(|entry| entry.is_a_beginning());
-    Some(Trusted {
+    Some(TrustedState {
         database: database.into(),
         state: last.state,
         shape: last.shape,

@@ -1,8 +1,8 @@
 //! Closed alarms about transactions: a closing hides nothing until what the finding is about was read again.
 
 use super::alarm::Alarm;
-use super::failure::LocalFailure;
 use super::store::Store;
+use super::store_error::StoreError;
 use crate::sys::Lock;
 
 impl Store {
@@ -10,7 +10,7 @@ impl Store {
     ///
     /// # Errors
     /// The list of alarms is damaged, or the system refuses.
-    pub fn alarms_awaiting_reading(&self, database: &str) -> Result<Vec<Alarm>, LocalFailure> {
+    pub fn alarms_awaiting_reading(&self, database: &str) -> Result<Vec<Alarm>, StoreError> {
         let _hold = self.hold(Lock::Shared)?;
         // what a search found out counts for open alarms alone
         let mut alarms = self.recorded_alarms(database)?;
@@ -23,7 +23,7 @@ impl Store {
     ///
     /// # Errors
     /// The list of alarms is damaged or cannot be written: then the alarms await another reading.
-    pub fn note_read_again(&self, database: &str, read: &[Alarm]) -> Result<(), LocalFailure> {
+    pub fn note_read_again(&self, database: &str, read: &[Alarm]) -> Result<(), StoreError> {
         let _hold = self.hold(Lock::Exclusive)?;
         let mut alarms = self.alarms(database)?;
         let mut noted = false;

@@ -16,12 +16,12 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::alarm::Alarm;
-use super::failure::LocalFailure;
 use super::files;
 use super::located::LocatedRecord;
 use super::location::EVIDENCE;
 use super::room_memory::{NEVER_TRUSTED, Place, Places, Remembered, place_in};
 use super::store::Store;
+use super::store_error::StoreError;
 
 /// The time for which a lack of room is remembered, so that a flood of findings does not list the directory for each.
 const REMEMBERED: Duration = Duration::from_secs(60);
@@ -91,7 +91,7 @@ impl Room {
 
 impl Store {
     /// Lists the evidence of all databases.
-    pub(super) fn room(&self) -> Result<Room, LocalFailure> {
+    pub(super) fn room(&self) -> Result<Room, StoreError> {
         let directory = self.home.join(EVIDENCE);
         let mut room = Room {
             databases: BTreeMap::new(),
@@ -106,7 +106,7 @@ impl Store {
             for name in files::list(&of_database)? {
                 let path = of_database.join(&name);
                 let found = fs::symlink_metadata(&path)
-                    .map_err(|error| LocalFailure::system("look at", &path, &error))?;
+                    .map_err(|error| StoreError::system("look at", &path, &error))?;
                 room.count += 1;
                 room.bytes = room.bytes.saturating_add(found.len());
                 kept.bytes = kept.bytes.saturating_add(found.len());

@@ -2,10 +2,10 @@
 
 use toml::Table;
 
-use super::damage::Damage;
-use super::sealed::{self, Writer};
+use super::checksummed::{self, Writer};
+use super::file_damage::FileDamage;
 use super::text::{hex, unhex};
-use super::trusted::{How, Trusted, parse_shape, shape_word};
+use super::trusted_state::{TrustOrigin, TrustedState, parse_shape, shape_word};
 use crate::ledger::Signature;
 
 /// Longest file that is read.
@@ -15,26 +15,26 @@ const WHAT: &str =
     "immuaudit: the trusted state of one database. The last line tells whether it was edited.";
 
 /// The file of a trusted state.
-pub fn render(server: &str, trusted: &Trusted) -> Vec<u8> {
+pub fn render(server: &str, trusted: &TrustedState) -> Vec<u8> {
     let mut writer = Writer::new(WHAT, server);
     write(&mut writer, trusted);
-    writer.seal()
+    writer.finish()
 }
 
 /// The trusted state in a file of this server and database.
-pub fn parse(bytes: &[u8], server: &str, database: &str) -> Result<Trusted, Damage> {
-    let trusted = read(&sealed::open(bytes, server)?)?;
+pub fn parse(bytes: &[u8], server: &str, database: &str) -> Result<TrustedState, FileDamage> {
+    let trusted = read(&checksummed::open(bytes, server)?)?;
     if trusted.database == database {
         return Ok(trusted);
     }
-    Err(Damage::OtherName {
+    Err(FileDamage::OtherName {
         what: "database",
         found: trusted.database,
     })
 }
 
 /// The keys of a trusted state, into the table that is being written.
-pub fn write(writer: &mut Writer, trusted: &Trusted) {
+pub fn write(writer: &mut Writer, trusted: &TrustedState) {
     writer.text("database", &trusted.database);
     writer.text("state", &trusted.state.to_string());
     writer.text("how", &trusted.how.to_string());
@@ -50,38 +50,38 @@ pub fn write(writer: &mut Writer, trusted: &Trusted) {
 }
 
 /// The trusted state in a table.
-pub fn read(table: &Table) -> Result<Trusted, Damage> {
-    let shape = match sealed::optional(table, "shape")? {
-        Some(word) => Some(parse_shape(word).ok_or(Damage::Value("shape"))?),
+pub fn read(table: &Table) -> Result<TrustedState, FileDamage> {
+    let shape = match checksummed::optional(table, "shape")? {
+        Some(word) => Some(parse_shape(word).ok_or(FileDamage::Value("shape"))?),
         None => None,
     };
-    let bytes = |key| match sealed::optional(table, key) {
-        Ok(Some(text)) => unhex(text).map(Some).ok_or(Damage::Value(key)),
+    let bytes = |key| match checksummed::optional(table, key) {
+        Ok(Some(text)) => unhex(text).map(Some).ok_or(FileDamage::Value(key)),
         Ok(None) => Ok(None),
         Err(damage) => Err(damage),
     };
     let signature = match (bytes("signature")?, bytes("signed_with")?) {
         (Some(der), Some(public_key)) => Some(Signature { public_key, der }),
         (None, None) => None,
-        _ => return Err(Damage::Value("signature")),
+        _ => return Err(FileDamage::Value("signature")),
     };
-    let state = sealed::state(table, "state")?.ok_or(Damage::Value("state"))?;
+    let state = checksummed::state(table, "state")?.ok_or(FileDamage::Value("state"))?;
     let last_signed = match table.get("last_signed") {
         // a file from before this key was added
-        None => Trusted::signed_at(signature.as_ref(), state.tx, None),
-        Some(_) => Some(sealed::number(table, "last_signed")?),
+        None => TrustedState::signed_at(signature.as_ref(), state.tx, None),
+        Some(_) => Some(checksummed::number(table, "last_signed")?),
     };
-    Ok(Trusted {
-        database: sealed::text(table, "database")?.into(),
+    Ok(TrustedState {
+        database: checksummed::text(table, "database")?.into(),
         state,
         shape,
         signature,
         last_signed,
-        uuid: sealed::optional(table, "uuid")?.map(String::from),
-        since: sealed::time(table, "since")?,
-        accepted: sealed::time(table, "accepted")?,
-        how: sealed::text(table, "how")?
-            .parse::<How>()
-            .map_err(|_| Damage::Value("how"))?,
+        uuid: checksummed::optional(table, "uuid")?.map(String::from),
+        since: checksummed::time(table, "since")?,
+        accepted: checksummed::time(table, "accepted")?,
+        how: checksummed::text(table, "how")?
+            .parse::<TrustOrigin>()
+            .map_err(|_| FileDamage::Value("how"))?,
     })
 }

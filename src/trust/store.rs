@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use toml::Table;
 
+use super::checksummed;
 use super::evidence::Limits;
-use super::failure::LocalFailure;
 use super::files;
 use super::history::database_of;
 use super::location::{ACKNOWLEDGED, ALARMS, EVIDENCE, HISTORY, LOCATED, Location, STATE};
 use super::name::{file_name, from_file_name};
 use super::owner;
 use super::room_memory;
-use super::sealed;
+use super::store_error::StoreError;
 use super::tail::Tails;
 use super::warning::Warning;
 use crate::clock::{Clock, Timestamp};
@@ -63,7 +63,7 @@ impl Store {
     ///
     /// # Errors
     /// Another auditor has it, or the system refuses.
-    pub fn open(location: &Location, now: Timestamp) -> Result<Store, LocalFailure> {
+    pub fn open(location: &Location, now: Timestamp) -> Result<Store, StoreError> {
         let mut store = Store::at(location);
         owner::act_as_owner(store.directories())?;
         for directory in store.directories() {
@@ -84,11 +84,11 @@ impl Store {
     ///
     /// # Errors
     /// There is no such directory, or the system refuses.
-    pub fn open_beside(location: &Location) -> Result<Store, LocalFailure> {
+    pub fn open_beside(location: &Location) -> Result<Store, StoreError> {
         let store = Store::at(location);
         for directory in store.directories() {
             if !files::exists(directory)? {
-                return Err(LocalFailure::NoDirectory {
+                return Err(StoreError::NoDirectory {
                     server: store.server().to_owned(),
                     directory: directory.into(),
                     known: Store::known_servers(location),
@@ -105,7 +105,7 @@ impl Store {
     ///
     /// # Errors
     /// The directories belong to two users, or the system refuses.
-    pub fn act_as_owner(location: &Location) -> Result<(), LocalFailure> {
+    pub fn act_as_owner(location: &Location) -> Result<(), StoreError> {
         owner::act_as_owner(Store::at(location).directories())
     }
 
@@ -167,13 +167,13 @@ impl Store {
     ///
     /// # Errors
     /// The system refuses.
-    pub fn databases(&self) -> Result<Vec<String>, LocalFailure> {
+    pub fn databases(&self) -> Result<Vec<String>, StoreError> {
         let mut databases = BTreeSet::new();
         for directory in self.directories() {
             if !files::exists(directory)? {
                 // it was there when it was opened: its databases are not gone with it
                 let error = std::io::ErrorKind::NotFound.into();
-                return Err(LocalFailure::system("list", directory, &error));
+                return Err(StoreError::system("list", directory, &error));
             }
             for name in files::list(directory)? {
                 let endings = [STATE, HISTORY, ALARMS];
@@ -220,7 +220,7 @@ impl Store {
     }
 
     /// Waits for whoever is changing something, then keeps them out.
-    pub(super) fn hold(&self, lock: Lock) -> Result<Hold, LocalFailure> {
+    pub(super) fn hold(&self, lock: Lock) -> Result<Hold, StoreError> {
         let mut held = Vec::new();
         for directory in self.directories() {
             let path = directory.join(WRITE_LOCK);
@@ -228,7 +228,7 @@ impl Store {
             let mut waits = 0..WAITS.0;
             while self.try_lock(&file, &path, lock)? == Locked::ByAnother {
                 if waits.next().is_none() {
-                    return Err(LocalFailure::Busy {
+                    return Err(StoreError::Busy {
                         directory: directory.into(),
                     });
                 }
@@ -270,8 +270,8 @@ impl Store {
         let Some(bytes) = files::read(path, most).ok()? else {
             return Some(Vec::new());
         };
-        let file = sealed::open(&bytes, self.server()).ok()?;
-        let elements = sealed::elements(&file, key).ok()?;
+        let file = checksummed::open(&bytes, self.server()).ok()?;
+        let elements = checksummed::elements(&file, key).ok()?;
         elements.into_iter().map(parse).collect()
     }
 
@@ -281,11 +281,11 @@ impl Store {
         [Some(self.home.as_path()), other].into_iter().flatten()
     }
 
-    fn try_lock(&self, file: &File, path: &Path, lock: Lock) -> Result<Locked, LocalFailure> {
-        sys::try_lock(file, lock).map_err(|error| LocalFailure::system("lock", path, &error))
+    fn try_lock(&self, file: &File, path: &Path, lock: Lock) -> Result<Locked, StoreError> {
+        sys::try_lock(file, lock).map_err(|error| StoreError::system("lock", path, &error))
     }
 
-    fn lock_out_others(&self, now: Timestamp) -> Result<Vec<File>, LocalFailure> {
+    fn lock_out_others(&self, now: Timestamp) -> Result<Vec<File>, StoreError> {
         let mut held = Vec::new();
         for directory in self.directories() {
             let path = directory.join(AUDITOR_LOCK);
@@ -295,7 +295,7 @@ impl Store {
                 let read = Read::by_ref(&mut file).take(100).read_to_string(&mut text);
                 let holder = text.trim_end();
                 let known = read.is_ok() && holder.starts_with(HOLDER);
-                return Err(LocalFailure::Locked {
+                return Err(StoreError::Locked {
                     server: self.server().to_owned(),
                     directory: directory.into(),
                     holder: if known { holder } else { "another process" }.into(),
@@ -312,7 +312,7 @@ impl Store {
         Ok(held)
     }
 
-    fn look_at_permissions(&self) -> Result<(), LocalFailure> {
+    fn look_at_permissions(&self) -> Result<(), StoreError> {
         for directory in self.directories() {
             let names = files::list(directory)?;
             let paths = names.iter().map(|name| directory.join(name));
@@ -331,7 +331,7 @@ impl Store {
     }
 
     /// Finishes or removes what a kill left half written.
-    fn clear_away(&self, hold: &Hold) -> Result<(), LocalFailure> {
+    fn clear_away(&self, hold: &Hold) -> Result<(), StoreError> {
         for database in self.databases()? {
             // a damaged database is told when it is loaded, and stops no other
             drop(self.settled(hold, &database));
@@ -369,8 +369,8 @@ impl Store {
             let name = match ending {
                 HISTORY => database_of(&bytes)?,
                 _ => {
-                    let table = sealed::open(&bytes, self.server()).ok()?;
-                    sealed::text(&table, "database").ok()?.into()
+                    let table = checksummed::open(&bytes, self.server()).ok()?;
+                    checksummed::text(&table, "database").ok()?.into()
                 }
             };
             (file_name(&name) == stem).then_some(name)

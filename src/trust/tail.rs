@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::files::Stamp;
 use super::history::{History, HistoryEntry};
-use super::trusted::Trusted;
+use super::trusted_state::TrustedState;
 use crate::ledger::Digest;
 
 /// Databases whose histories' ends and trusted states are remembered at most: about a kilobyte each. Those of more databases are read
@@ -46,7 +46,7 @@ pub(super) struct Remembered {
 #[derive(Clone, Debug)]
 pub(super) struct Parsed {
     pub digest: Digest,
-    pub trusted: Trusted,
+    pub trusted: TrustedState,
 }
 
 impl Tail {

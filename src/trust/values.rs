@@ -23,7 +23,7 @@ const MAX_SEARCHED: usize = 8;
 
 /// What of a database's values was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub struct ValueProgress {
     /// Which database.
     pub database: String,
     /// Since when its history is the same one: what is below belongs to that history.
@@ -61,18 +61,18 @@ pub struct Progress {
     /// Headers that were looked through for such a record, the newest first.
     pub searched: Vec<Searched>,
     /// The sweep that is under way.
-    pub sweep: Option<Sweeping>,
+    pub sweep: Option<SweepInProgress>,
     /// The last one that ended.
-    pub swept: Option<Swept>,
+    pub swept: Option<SweepSummary>,
     /// When a run first asked for a paced sweep of this history.
     pub sweep_asked: Option<Timestamp>,
 }
 
 /// A sweep under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sweeping {
+pub struct SweepInProgress {
     /// On whose behalf.
-    pub begun: Begun,
+    pub begun: SweepTrigger,
     /// When it began.
     pub began: Timestamp,
     /// The last transaction that was passed.
@@ -100,16 +100,16 @@ pub struct Searched {
 
 /// On whose behalf a sweep was begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Begun {
+pub enum SweepTrigger {
     /// The operator's, by `immuaudit sweep`.
-    Asked,
+    Manual,
     /// The audit's own, by `--audit-sweep`.
-    Paced,
+    Scheduled,
 }
 
 /// A sweep that ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Swept {
+pub struct SweepSummary {
     /// When it began.
     pub began: Timestamp,
     /// When it ended.
@@ -185,10 +185,10 @@ impl fmt::Display for Unavailable {
     }
 }
 
-impl Progress {
+impl ValueProgress {
     /// Nothing was read yet.
-    pub fn new(database: &str, since: Timestamp) -> Progress {
-        Progress {
+    pub fn new(database: &str, since: Timestamp) -> ValueProgress {
+        ValueProgress {
             database: database.into(),
             since,
             new_to: None,

@@ -2,13 +2,15 @@
 //!
 //! No trusted state depends on it: if it is damaged, the reading starts again.
 
+use super::checksummed::{self, Writer};
 use super::due::{Due, Retried};
-use super::failure::LocalFailure;
-use super::fault::Kind;
+use super::failpoint::FileKind;
 use super::files;
-use super::sealed::{self, Writer};
 use super::store::Store;
-use super::values::{Begun, Progress, Searched, Sweeping, Swept, Unavailable};
+use super::store_error::StoreError;
+use super::values::{
+    Searched, SweepInProgress, SweepSummary, SweepTrigger, Unavailable, ValueProgress,
+};
 use super::warning::Warning;
 use crate::clock::Timestamp;
 use crate::ledger::Digest;
@@ -31,11 +33,11 @@ impl Store {
     /// It cannot be written.
     pub fn save_progress<'a>(
         &self,
-        progress: impl IntoIterator<Item = &'a Progress>,
-    ) -> Result<(), LocalFailure> {
+        progress: impl IntoIterator<Item = &'a ValueProgress>,
+    ) -> Result<(), StoreError> {
         let _hold = self.hold(Lock::Exclusive)?;
         let mut writer = Writer::new(WHAT, self.server());
-        let all: Vec<&Progress> = progress.into_iter().collect();
+        let all: Vec<&ValueProgress> = progress.into_iter().collect();
         let share = MAX_RANGES
             .checked_div(all.len())
             .unwrap_or(MAX_RANGES)
@@ -45,11 +47,11 @@ impl Store {
             bounded.bound(share);
             write(&mut writer, &bounded);
         }
-        files::replace(Kind::Values, &self.home.join(FILE), &writer.seal())
+        files::replace(FileKind::Values, &self.home.join(FILE), &writer.finish())
     }
 
     /// Returns the progress of reading values; nothing, and a warning, if the file is damaged.
-    pub fn load_progress(&self, now: Timestamp) -> Vec<Progress> {
+    pub fn load_progress(&self, now: Timestamp) -> Vec<ValueProgress> {
         let path = self.home.join(FILE);
         let progress = self.elements(&path, MOST, "database", |table| parse(table, now));
         progress.unwrap_or_else(|| {
@@ -59,7 +61,7 @@ impl Store {
     }
 }
 
-fn write(writer: &mut Writer, progress: &Progress) {
+fn write(writer: &mut Writer, progress: &ValueProgress) {
     writer.element("database");
     writer.text("name", &progress.database);
     writer.time("since", progress.since);
@@ -100,8 +102,8 @@ fn write(writer: &mut Writer, progress: &Progress) {
         writer.text(
             "sweep_begun",
             match sweep.begun {
-                Begun::Asked => ASKED,
-                Begun::Paced => PACED,
+                SweepTrigger::Manual => ASKED,
+                SweepTrigger::Scheduled => PACED,
             },
         );
         writer.number("sweep_at", sweep.at);
@@ -187,17 +189,17 @@ fn parse_searched(word: &str) -> Option<Searched> {
     })
 }
 
-fn parse(table: &toml::Table, now: Timestamp) -> Option<Progress> {
-    let number = |key| sealed::number(table, key).ok();
-    let time = |key| sealed::time(table, key).ok();
-    let some_number = |key| sealed::optional_number(table, key).ok();
-    let some_time = |key| sealed::optional_time(table, key).ok();
+fn parse(table: &toml::Table, now: Timestamp) -> Option<ValueProgress> {
+    let number = |key| checksummed::number(table, key).ok();
+    let time = |key| checksummed::time(table, key).ok();
+    let some_number = |key| checksummed::optional_number(table, key).ok();
+    let some_time = |key| checksummed::optional_time(table, key).ok();
     let has = |key: &str| table.contains_key(key);
-    let words = |key| Some(sealed::text(table, key).ok()?.split_whitespace());
-    let some_text = |key| Some(sealed::optional(table, key).ok()?.unwrap_or(""));
+    let words = |key| Some(checksummed::text(table, key).ok()?.split_whitespace());
+    let some_text = |key| Some(checksummed::optional(table, key).ok()?.unwrap_or(""));
     let ranges = |key| some_text(key)?.parse::<Ranges>().ok();
-    let mut progress = Progress {
-        database: sealed::text(table, "name").ok()?.into(),
+    let mut progress = ValueProgress {
+        database: checksummed::text(table, "name").ok()?.into(),
         since: time("since")?,
         new_to: some_number("new_to")?,
         read: number("read")?,
@@ -222,15 +224,15 @@ fn parse(table: &toml::Table, now: Timestamp) -> Option<Progress> {
         unavailable: parse_unavailable(table, "")?,
         truncated_before: number("truncated_before")?,
         sweep: match has("sweep_at") {
-            true => Some(Sweeping {
+            true => Some(SweepInProgress {
                 began: time("sweep_began")?,
-                begun: match sealed::text(table, "sweep_begun").ok()? {
-                    ASKED => Begun::Asked,
-                    PACED => Begun::Paced,
+                begun: match checksummed::text(table, "sweep_begun").ok()? {
+                    ASKED => SweepTrigger::Manual,
+                    PACED => SweepTrigger::Scheduled,
                     _ => return None,
                 },
                 at: number("sweep_at")?,
-                hash: match sealed::optional(table, "sweep_hash").ok()? {
+                hash: match checksummed::optional(table, "sweep_hash").ok()? {
                     Some(hash) => Some(hash.parse().ok()?),
                     None => None,
                 },
@@ -245,7 +247,7 @@ fn parse(table: &toml::Table, now: Timestamp) -> Option<Progress> {
         // files of 0.1.0 hold no time: a sweep is asked for from the next check on
         sweep_asked: some_time("sweep_asked")?,
         swept: match has("swept_ended") {
-            true => Some(Swept {
+            true => Some(SweepSummary {
                 began: time("swept_began")?,
                 ended: time("swept_ended")?,
                 read: number("swept_read")?,

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use immuaudit::clock::SimulatedTime;
-use immuaudit::trust::fault::{self, Fate};
+use immuaudit::trust::failpoint::{self, Fate};
 
 use crate::scene::due;
 
@@ -32,7 +32,7 @@ impl Disk {
             steps: Cell::default(),
         });
         let decides = disk.clone();
-        fault::decide(Some(Box::new(move |_, _| decides.fate())));
+        failpoint::decide(Some(Box::new(move |_, _| decides.fate())));
         disk
     }
 

@@ -11,8 +11,8 @@ use immuaudit::ledger::{PublicKey, State};
 use immuaudit::random::Random as Seeded;
 use immuaudit::server::{Login, Server};
 use immuaudit::stop::Stop;
-use immuaudit::trust::fault::Killed;
-use immuaudit::trust::{LocalFailure, Location, Store};
+use immuaudit::trust::failpoint::Killed;
+use immuaudit::trust::{Location, Store, StoreError};
 
 use crate::disk;
 use crate::oracle::{Broken, Rule, broken};
@@ -200,7 +200,7 @@ impl<'w> Run<'w> {
         let opened = self.caught(|run| {
             let store = Store::open(&location, clock.now())?;
             run.receivers.start(&store);
-            Ok::<_, LocalFailure>(store)
+            Ok::<_, StoreError>(store)
         })?;
         let store = match opened {
             Ended::Done(Ok(store)) => store,

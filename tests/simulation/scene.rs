@@ -10,7 +10,7 @@ use immuaudit::drill::{
 };
 use immuaudit::ledger::TxMetadata;
 use immuaudit::random::Random as Seeded;
-use immuaudit::trust::fault;
+use immuaudit::trust::failpoint;
 
 use crate::peers::SECOND_USER;
 use crate::random::Random;
@@ -131,7 +131,7 @@ impl Scene {
         self.calls += 1;
         if due(&self.kill_in) {
             self.note("the auditor is killed at a call");
-            fault::kill();
+            failpoint::kill();
         }
         let delivery = self.delivery(sent);
         let call = sent.call.rsplit('/').next().unwrap_or_default();

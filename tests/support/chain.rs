@@ -4,7 +4,7 @@ use immuaudit::ledger::{
     Digest, DualProof, HeaderFields, LinearProof, Parts, Proven, State, StateShape, Term, TxHeader,
     verify,
 };
-use immuaudit::trust::Seen;
+use immuaudit::trust::ObservedState;
 
 pub struct Chain(Vec<TxHeader>);
 
@@ -43,8 +43,8 @@ impl Chain {
         }
     }
 
-    pub fn seen(&self, tx: u64) -> Seen {
-        Seen {
+    pub fn seen(&self, tx: u64) -> ObservedState {
+        ObservedState {
             state: self.state(tx),
             shape: StateShape::WithDatabase,
             signature: None,

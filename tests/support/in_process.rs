@@ -9,7 +9,7 @@ use immuaudit::config::{Secret, Values};
 use immuaudit::report::InstanceInfo;
 use immuaudit::server::{Endpoint, Login, Server};
 use immuaudit::stop::Stop;
-use immuaudit::trust::{LocalFailure, Location, Store};
+use immuaudit::trust::{Location, Store, StoreError};
 
 /// A server that is logged in to as the embedded ledger wants it.
 pub fn server(endpoint: Endpoint, timeout: Duration, stop: &Stop) -> Server {
@@ -53,7 +53,7 @@ pub fn store(dir: impl Into<PathBuf>) -> Store {
     let location = location(dir);
     for _ in 0..200 {
         match Store::open(&location, clock::now()) {
-            Err(LocalFailure::Locked { .. }) => thread::sleep(Duration::from_millis(10)),
+            Err(StoreError::Locked { .. }) => thread::sleep(Duration::from_millis(10)),
             store => return store.expect("a store"),
         }
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use immuaudit::clock::Timestamp;
 use immuaudit::ledger::State;
-use immuaudit::trust::{Answer, Finding, How, Location, Store, Tampering, Trusted};
+use immuaudit::trust::{Answer, Finding, Location, Store, Tampering, TrustOrigin, TrustedState};
 
 use super::chain::Chain;
 use super::place::Place;
@@ -38,9 +38,9 @@ pub fn file(place: &Place, name: &str) -> PathBuf {
 }
 
 /// First sight of transaction 3, then 4 and 5 proven.
-pub fn grown(store: &Store, chain: &Chain) -> Trusted {
+pub fn grown(store: &Store, chain: &Chain) -> TrustedState {
     let mut trusted = store
-        .first_use("db", &chain.seen(3), How::FirstSeen, at(3))
+        .first_use("db", &chain.seen(3), TrustOrigin::FirstSeen, at(3))
         .unwrap();
     for tx in [4, 5] {
         let proven = chain.prove(tx - 1, tx);
@@ -51,7 +51,7 @@ pub fn grown(store: &Store, chain: &Chain) -> Trusted {
     trusted
 }
 
-pub fn finding(trusted: Option<&Trusted>, kind: Tampering, shown: Option<State>) -> Finding {
+pub fn finding(trusted: Option<&TrustedState>, kind: Tampering, shown: Option<State>) -> Finding {
     Finding {
         database: "db".into(),
         kind,

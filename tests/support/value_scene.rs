@@ -8,7 +8,7 @@ use immuaudit::config::Values;
 use immuaudit::drill::{Embedded, Options};
 use immuaudit::server::Endpoint;
 use immuaudit::stop::Stop;
-use immuaudit::trust::{Location, Store, Swept, Tampering};
+use immuaudit::trust::{Location, Store, SweepSummary, Tampering};
 
 use super::in_process;
 use super::place::Place;
@@ -85,7 +85,7 @@ pub fn cycle(auditor: &mut Auditor) -> Outcome {
 }
 
 /// A whole sweep: what it read, and what it told.
-pub fn sweep(auditor: &mut Auditor) -> (Swept, Vec<Outcome>) {
+pub fn sweep(auditor: &mut Auditor) -> (SweepSummary, Vec<Outcome>) {
     let mut outcomes = Vec::new();
     loop {
         let slice = auditor.sweep(DB);

@@ -10,13 +10,13 @@ use crate::audit::outcome::Outcome;
 use crate::audit::verdict::{Reason, Verdict};
 use crate::config::Signatures;
 use crate::ledger::{ClaimedState, State};
-use crate::trust::{Ground, LocalFailure, Seen, Tampering, Trusted};
+use crate::trust::{ImportBasis, ObservedState, StoreError, Tampering, TrustedState};
 
 /// What came of one imported state.
 #[derive(Debug)]
 pub enum Import {
     /// It is trusted now.
-    Taken(Trusted),
+    Taken(TrustedState),
     /// It is what is trusted already.
     Known,
     /// It is proven to be an ancestor of what is trusted, which stays.
@@ -96,12 +96,12 @@ impl Auditor {
             Finding::Stopped => return None,
             Finding::Same(shown) => {
                 let seen = self.carried(database, &carried.claimed);
-                let ground = Ground::Shown(shown.state);
+                let ground = ImportBasis::Shown(shown.state);
                 self.store.import(database, &seen, ground, self.wall_time())
             }
             Finding::Extended(_, proven) => {
                 let seen = self.carried(database, &carried.claimed);
-                let ground = Ground::Extended(&proven);
+                let ground = ImportBasis::Extended(&proven);
                 self.store.import(database, &seen, ground, self.wall_time())
             }
             Finding::Refused {
@@ -151,12 +151,12 @@ impl Auditor {
     }
 
     /// The imported state as it is kept: its signature only where it counts.
-    fn carried(&self, database: &str, claimed: &ClaimedState) -> Seen {
+    fn carried(&self, database: &str, claimed: &ClaimedState) -> ObservedState {
         let counts = match &self.policy.signatures {
             Signatures::By(keys) => claimed.verify_signature(database, keys).is_ok(),
             Signatures::NotRequired | Signatures::ByTheAnswersOwnKey => true,
         };
-        Seen {
+        ObservedState {
             state: claimed.state,
             shape: claimed.shape,
             signature: claimed.signature.clone().filter(|_| counts),
@@ -173,7 +173,7 @@ fn refused(imported: State, verdict: Verdict, why: Reason) -> Import {
     Import::Refused { verdict, reason }
 }
 
-fn local(failure: LocalFailure) -> Import {
+fn local(failure: StoreError) -> Import {
     Import::Refused {
         verdict: Verdict::LocalFailure,
         reason: Reason::Local(failure),

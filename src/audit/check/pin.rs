@@ -9,7 +9,7 @@ use crate::audit::conclude::Conclusion;
 use crate::audit::verdict::{Reason, Verdict};
 use crate::config::Pin;
 use crate::ledger::State;
-use crate::trust::{How, Tampering, Trusted};
+use crate::trust::{Tampering, TrustOrigin, TrustedState};
 
 impl Auditor {
     /// Adds the pins to what the check of a database concluded: the worse of the two counts. Only
@@ -47,10 +47,10 @@ impl Auditor {
     pub(in crate::audit) fn excuse_lag_behind_a_pin(
         &self,
         database: &str,
-        trusted: Option<&Trusted>,
+        trusted: Option<&TrustedState>,
         finding: Finding,
     ) -> Finding {
-        let pin = trusted.filter(|trusted| trusted.how == How::Pinned);
+        let pin = trusted.filter(|trusted| trusted.how == TrustOrigin::Pinned);
         let Some(pin) = pin.map(|trusted| trusted.state) else {
             return finding;
         };

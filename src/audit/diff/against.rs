@@ -10,7 +10,7 @@ use crate::ledger::State;
 use crate::locate::{Found, Probe, bisect, max_probes};
 use crate::server::{Server, ServerError, ServerErrorKind};
 use crate::text::Shown;
-use crate::trust::{LocalFailure, Mirror};
+use crate::trust::{Mirror, StoreError};
 
 /// How a mirror differs from what it was held against.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub enum NotHeld {
     /// The second server, or the first.
     Failure(ServerError),
     /// The file.
-    Local(LocalFailure),
+    Local(StoreError),
     /// The mirror is of another database.
     OtherDatabase(Shown),
 }

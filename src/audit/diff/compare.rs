@@ -10,7 +10,7 @@ use crate::audit::diff::parting::Parting;
 use crate::audit::verdict::{Exit, Reason, Verdict};
 use crate::ledger::State;
 use crate::ranges::Ranges;
-use crate::trust::{Alarm, Answer, Exported, Finding, LocalFailure, Tampering, Trusted};
+use crate::trust::{Alarm, Answer, Exported, Finding, StoreError, Tampering, TrustedState};
 
 /// What another auditor trusts, and how that came here.
 #[derive(Clone, Debug)]
@@ -72,7 +72,7 @@ pub enum Compared {
         /// What the other one trusts.
         theirs: State,
         /// The alarm, or why it could not be written.
-        alarm: Result<Alarm, LocalFailure>,
+        alarm: Result<Alarm, StoreError>,
         /// From which states on the histories differ.
         parting: Parting,
     },
@@ -81,7 +81,7 @@ pub enum Compared {
     /// Nothing is trusted of it here.
     NotHere,
     /// The auditor's own files.
-    Local(LocalFailure),
+    Local(StoreError),
 }
 
 /// The server's answer about two auditors' states.
@@ -160,7 +160,7 @@ impl Auditor {
 
     fn held(
         &mut self,
-        trusted: &Trusted,
+        trusted: &TrustedState,
         ours: &BTreeMap<u64, State>,
         theirs: &Exported,
         all: &Theirs,
@@ -169,7 +169,7 @@ impl Auditor {
         if let Some(other) = theirs.states.iter().find(other) {
             let reason = Reason::OtherHash { tx: other.tx };
             let ours = ours.get(&other.tx).copied();
-            let against = Trusted {
+            let against = TrustedState {
                 state: ours.unwrap_or(trusted.state),
                 ..trusted.clone()
             };
@@ -194,7 +194,7 @@ impl Auditor {
     /// the server says contradicts anything then; states of the same transaction need no server.
     fn behind(
         &mut self,
-        trusted: &Trusted,
+        trusted: &TrustedState,
         ours: &BTreeMap<u64, State>,
         theirs: &Exported,
         newest: State,
@@ -264,7 +264,7 @@ impl Auditor {
 
     fn split_view(
         &mut self,
-        trusted: &Trusted,
+        trusted: &TrustedState,
         theirs: State,
         reason: Reason,
         all: &Theirs,

@@ -10,7 +10,7 @@ use crate::audit::verdict::Reason;
 use crate::checkpoint::KeyName;
 use crate::ledger::State;
 use crate::peer::Word;
-use crate::trust::{Alarm, LocalFailure, Trusted, last_proven};
+use crate::trust::{Alarm, StoreError, TrustedState, last_proven};
 
 /// What comparing a checkpoint of a file came to.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Auditor {
         peer: &KeyName,
         database: &str,
         word: &Word,
-    ) -> Option<Result<Option<WordCompared>, LocalFailure>> {
+    ) -> Option<Result<Option<WordCompared>, StoreError>> {
         self.server.begin_cycle();
         self.server.begin_transcript();
         let trusted = match self.store.load(database) {
@@ -77,7 +77,7 @@ impl Auditor {
     }
 
     /// Returns whether the server has proven the trusted state, as far as the files tell.
-    fn was_proven(&self, database: &str, trusted: &Trusted) -> bool {
+    fn was_proven(&self, database: &str, trusted: &TrustedState) -> bool {
         let outcomes = self.store.load_outcomes();
         let checked = outcomes.iter().find(|of| of.database == database);
         last_proven(trusted, checked).is_some()

@@ -11,7 +11,7 @@ use crate::checkpoint::KeyName;
 use crate::ledger::{Digest, State};
 use crate::peer::Word;
 use crate::text::Shown;
-use crate::trust::{Alarm, Answer, Finding, Raised, Tampering, Trusted};
+use crate::trust::{Alarm, Answer, Finding, Raised, Tampering, TrustedState};
 
 /// What contradicts what is trusted here.
 pub(super) enum Told {
@@ -40,7 +40,7 @@ impl Auditor {
     pub(super) fn tell_of_peer(
         &self,
         database: &str,
-        trusted: &Trusted,
+        trusted: &TrustedState,
         peer: &KeyName,
         told: Told,
         agreed: Option<u64>,
@@ -117,7 +117,7 @@ impl Auditor {
                 false => None,
             };
             let Some(trusted) = trusted else { continue };
-            let against = Trusted {
+            let against = TrustedState {
                 state: disagreement.here,
                 signature: None, // the history does not keep it
                 ..trusted
@@ -139,18 +139,18 @@ impl Auditor {
     fn against(
         &self,
         database: &str,
-        trusted: &Trusted,
+        trusted: &TrustedState,
         tx: u64,
         here: Digest,
         by: ByAnswer,
-    ) -> Trusted {
+    ) -> TrustedState {
         let state = State { tx, hash: here };
         if by == ByAnswer::Yes || trusted.state == state {
             return trusted.clone();
         }
         let line = self.store.proven_line(database).unwrap_or_default();
         match line.contains(&state) {
-            true => Trusted {
+            true => TrustedState {
                 state,
                 signature: None, // the history does not keep it
                 ..trusted.clone()
@@ -162,7 +162,7 @@ impl Auditor {
     fn finding_of_split(
         &self,
         database: &str,
-        trusted: Trusted,
+        trusted: TrustedState,
         (theirs, note): (State, &str),
         reason: String,
         mut answers: Vec<Answer>,

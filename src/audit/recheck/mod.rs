@@ -12,7 +12,7 @@ mod words;
 use protobuf::Message;
 
 use crate::ledger::{BadSignature, ClaimedState, Digest, Parts, PublicKey, Refusal, StateShape};
-use crate::trust::{Answer, Claim, Evidence, Shortened, Tampering, Trusted};
+use crate::trust::{Answer, Claim, Evidence, Shortened, Tampering, TrustedState};
 use crate::wire::{self, proto};
 
 /// The result of verifying evidence.
@@ -163,7 +163,7 @@ impl Case<'_> {
             .ok_or(NotShown::Absent("error in which the server reports damage"))
     }
 
-    fn trusted(&self) -> Result<&Trusted, NotShown> {
+    fn trusted(&self) -> Result<&TrustedState, NotShown> {
         let trusted = self.evidence.finding.trusted.as_ref();
         trusted.ok_or(NotShown::Absent("trusted state"))
     }

@@ -9,7 +9,7 @@ use super::report::Report;
 use crate::audit::auditor::Auditor;
 use crate::ledger::State;
 use crate::server::ServerError;
-use crate::trust::Progress;
+use crate::trust::ValueProgress;
 
 /// What is broken, by what broke.
 #[derive(Debug, Default)]
@@ -58,7 +58,7 @@ impl Auditor {
             ..BrokenValues::default()
         };
         let since = self.store.load(database).ok().flatten()?.since;
-        let progress = Progress::new(database, since);
+        let progress = ValueProgress::new(database, since);
         let until = self.now() + PATIENCE;
         let mut reader = self.reader(database, trusted, None, until, &progress);
         reader.recorder = None;

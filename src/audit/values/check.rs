@@ -15,7 +15,7 @@ use crate::config::NewValues;
 use crate::ledger::State;
 use crate::random::Random;
 use crate::ranges::Ranges;
-use crate::trust::{Progress, Store, Trusted};
+use crate::trust::{Store, TrustedState, ValueProgress};
 
 /// Drawn windows that are asked for together, so that a distant server is not waited for one by one: as many scans as a sweep
 /// has on their way.
@@ -29,7 +29,7 @@ impl Auditor {
         &mut self,
         database: &str,
         trusted: State,
-        before: Option<&Trusted>,
+        before: Option<&TrustedState>,
         since: Timestamp,
         until: Instant,
     ) -> Option<Report> {
@@ -58,12 +58,16 @@ impl Auditor {
     }
 
     /// How far a database was read; anew where it has another history since.
-    pub(in crate::audit) fn progress_of(&mut self, database: &str, since: Timestamp) -> Progress {
+    pub(in crate::audit) fn progress_of(
+        &mut self,
+        database: &str,
+        since: Timestamp,
+    ) -> ValueProgress {
         let known = self.databases.of(database).progress.take();
         let mut progress = known
             .map(|known| *known)
             .filter(|progress| progress.since == since)
-            .unwrap_or_else(|| Progress::new(database, since));
+            .unwrap_or_else(|| ValueProgress::new(database, since));
         progress.clamp_to(self.wall_time());
         progress
     }
@@ -73,9 +77,9 @@ impl Auditor {
         &'a mut self,
         database: &'a str,
         trusted: State,
-        before: Option<&Trusted>,
+        before: Option<&TrustedState>,
         until: Instant,
-        progress: &Progress,
+        progress: &ValueProgress,
     ) -> Reader<'a> {
         let recorder = Recorder {
             store: &self.store,
@@ -107,13 +111,13 @@ impl Auditor {
 fn read_against(
     store: &Store,
     database: &str,
-    before: Option<&Trusted>,
+    before: Option<&TrustedState>,
     proven: State,
-) -> Option<Trusted> {
+) -> Option<TrustedState> {
     let stored = store.load(database).ok().flatten();
     let stored = stored.filter(|trusted| trusted.state == proven);
     stored.or_else(|| {
-        before.map(|before| Trusted {
+        before.map(|before| TrustedState {
             state: proven,
             signature: None,
             ..before.clone()
@@ -124,7 +128,7 @@ fn read_against(
 /// The reading of one database in a cycle.
 pub(super) struct Reading<'a> {
     pub reader: Reader<'a>,
-    pub progress: &'a mut Progress,
+    pub progress: &'a mut ValueProgress,
     /// Transactions that were tried in this reading.
     tried: Ranges,
     /// Those of them that were read in runs that a sweep or new transactions make: they are remembered as read whole, as those
@@ -288,7 +292,7 @@ impl Reading<'_> {
 /// Takes what was read, and what was not, into the progress. Of the transactions that were `tried` those that did
 /// not come are due; those of `run` were neighbours.
 pub(super) fn note(
-    progress: &mut Progress,
+    progress: &mut ValueProgress,
     report: &Report,
     truncation: Truncation,
     tried: &Ranges,

@@ -3,7 +3,7 @@
 
 use crate::audit::auditor::Auditor;
 use crate::ranges::Ranges;
-use crate::trust::{Alarm, Progress};
+use crate::trust::{Alarm, ValueProgress};
 
 /// Transactions before that of a finding that are read with it, and one behind it: the first is read alone and the rest by
 /// a scan, so that a broken link to a neighbour, or what a scan alone shows, is found again too.
@@ -33,7 +33,7 @@ impl Auditor {
     pub(super) fn make_closed_due(
         &self,
         database: &str,
-        progress: &mut Progress,
+        progress: &mut ValueProgress,
         last: u64,
     ) -> Vec<ClosedAlarm> {
         let alarms = self.alarms_awaiting_reading(database).into_iter();
@@ -61,7 +61,7 @@ impl Auditor {
         &self,
         database: &str,
         closed: Vec<ClosedAlarm>,
-        progress: &Progress,
+        progress: &ValueProgress,
     ) {
         let is_read = |closed: &ClosedAlarm| progress.due.common(&closed.transactions).is_empty();
         let read = closed.into_iter().filter(is_read);

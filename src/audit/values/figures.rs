@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::audit::age::allowed_without_sweep;
 use crate::clock::Timestamp;
 use crate::config::Values;
-use crate::trust::{Progress, Swept};
+use crate::trust::{SweepSummary, ValueProgress};
 
 /// A probability, from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
@@ -16,14 +16,14 @@ pub struct Chance(pub f64);
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Readings {
     /// The last sweep that ended.
-    pub swept: Option<Swept>,
+    pub swept: Option<SweepSummary>,
     /// Transactions that do not come, or come without their values.
     pub unread: u64,
 }
 
 impl Readings {
     /// Returns what the progress of reading a database counts; nothing if there is none.
-    pub fn of(progress: Option<&Progress>) -> Readings {
+    pub fn of(progress: Option<&ValueProgress>) -> Readings {
         progress.map_or_else(Readings::default, |progress| Readings {
             swept: progress.swept,
             unread: (progress.due.count()).saturating_add(progress.absent.count()),
@@ -65,7 +65,7 @@ pub fn chance_per_day(
 /// Returns the time that a paced sweep takes by the last one that ended; `None` if that is too long ago for any to
 /// count.
 fn sweep_takes(
-    swept: &Swept,
+    swept: &SweepSummary,
     sweep: Duration,
     interval: Duration,
     now: Timestamp,
@@ -103,9 +103,9 @@ mod tests {
     }
 
     /// A sweep took so many seconds, and ended at that time.
-    fn swept(ended: u64, took: u64) -> Progress {
-        let mut progress = Progress::new("db", at(0));
-        progress.swept = Some(Swept {
+    fn swept(ended: u64, took: u64) -> ValueProgress {
+        let mut progress = ValueProgress::new("db", at(0));
+        progress.swept = Some(SweepSummary {
             began: at(ended - took),
             ended: at(ended),
             read: 1_000,
@@ -115,7 +115,7 @@ mod tests {
         progress
     }
 
-    fn chance_at(sweep: u64, progress: &Progress, now: u64) -> String {
+    fn chance_at(sweep: u64, progress: &ValueProgress, now: u64) -> String {
         let values = Values {
             sample: 0,
             new: NewValues::Sampled,
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn a_sweep_counts_once_it_has_ended_and_as_long_as_it_ends_in_its_time() {
         let day = 86_400;
-        assert_eq!(chance_at(day, &Progress::new("db", at(0)), 10), "0.0%");
+        assert_eq!(chance_at(day, &ValueProgress::new("db", at(0)), 10), "0.0%");
         let fresh = swept(day, day);
         assert_eq!(chance_at(day, &fresh, 3 * day), "100%");
         assert_eq!(chance_at(day, &fresh, 3 * day + 1), "0.0%");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::sweep::{Paced, Slice, Went, begin};
 use crate::audit::age::WallAges;
 use crate::audit::auditor::Auditor;
-use crate::trust::{Begun, Sweeping};
+use crate::trust::{SweepInProgress, SweepTrigger};
 
 /// The longest delay of a check by a call of a paced sweep.
 const GRACE: Duration = Duration::from_millis(800);
@@ -89,16 +89,16 @@ impl Auditor {
 /// The sweep to go on with and how far, where one is behind its pace.
 fn paced(
     progress: &Paced,
-    sweep: Option<Sweeping>,
+    sweep: Option<SweepInProgress>,
     period: Duration,
     ages: WallAges,
-) -> Option<(Sweeping, u64)> {
+) -> Option<(SweepInProgress, u64)> {
     let now = ages.now;
     let sweep = match (sweep, progress.swept) {
         (Some(sweep), _) => sweep,
         // a clock that was set back must not put it off for ever
         (None, Some(swept)) if swept.began <= now && ages.of(swept.began) < period => return None,
-        (None, _) => begin(Begun::Paced, now),
+        (None, _) => begin(SweepTrigger::Scheduled, now),
     };
     let elapsed = ages.of(sweep.began).as_secs_f64() + 1.0;
     let part = (elapsed / period.as_secs_f64().max(1.0)).min(1.0);

@@ -2,7 +2,9 @@
 //! no more than one is held in memory.
 
 use super::finding::Broken;
-use crate::trust::{self, Alarm, Answer, Claim, LocalFailure, Raised, Store, Tampering, Trusted};
+use crate::trust::{
+    self, Alarm, Answer, Claim, Raised, Store, StoreError, Tampering, TrustedState,
+};
 
 /// Writes the findings of one reading to disk.
 pub struct Recorder<'a> {
@@ -11,7 +13,7 @@ pub struct Recorder<'a> {
     /// The database that is read.
     pub database: &'a str,
     /// The trusted state that transactions are read against.
-    pub trusted: Option<Trusted>,
+    pub trusted: Option<TrustedState>,
 }
 
 impl Recorder<'_> {
@@ -65,7 +67,7 @@ pub struct Alarms {
     /// The alarms that the check opened: one for each finding that is recorded, and one for the rest.
     pub opened: Vec<Alarm>,
     /// Why one of the alarms, or its evidence, could not be written.
-    pub unwritten: Option<LocalFailure>,
+    pub unwritten: Option<StoreError>,
 }
 
 /// The order in which alarms are reported: those that the check opened first, then by transaction.

@@ -19,7 +19,9 @@ use crate::clock::Timestamp;
 use crate::ledger::{State, TxHeader};
 use crate::ranges::Ranges;
 use crate::server::ServerError;
-use crate::trust::{Answer, Begun, Progress, Sweeping, Swept, Trusted, Unavailable};
+use crate::trust::{
+    Answer, SweepInProgress, SweepSummary, SweepTrigger, TrustedState, Unavailable, ValueProgress,
+};
 use crate::wire::Entries;
 
 /// What came of a slice.
@@ -41,7 +43,7 @@ pub enum Went {
     /// This transaction of so many was passed.
     On { at: u64, of: u64 },
     /// All was passed.
-    Ended(Swept),
+    Ended(SweepSummary),
     /// The server cannot be asked now.
     Away(ServerError),
     /// The program is asked to end.
@@ -53,7 +55,7 @@ pub(super) struct Paced {
     /// The trusted transaction.
     pub of: u64,
     /// The last sweep that ended.
-    pub swept: Option<Swept>,
+    pub swept: Option<SweepSummary>,
 }
 
 /// How long a slice takes, about.
@@ -66,7 +68,7 @@ impl Auditor {
     }
 
     /// How far a database's values were read.
-    pub fn values_read(&self, database: &str) -> Option<&Progress> {
+    pub fn values_read(&self, database: &str) -> Option<&ValueProgress> {
         self.databases.progress(database)
     }
 
@@ -76,8 +78,8 @@ impl Auditor {
         let (until, now) = (self.now() + self.patience(), self.wall_time());
         self.within(until, |auditor| {
             auditor.slice(database, |_, sweep| match sweep {
-                Some(sweep) if sweep.begun == Begun::Asked => Some((sweep, u64::MAX)),
-                _ => Some((begin(Begun::Asked, now), u64::MAX)),
+                Some(sweep) if sweep.begun == SweepTrigger::Manual => Some((sweep, u64::MAX)),
+                _ => Some((begin(SweepTrigger::Manual, now), u64::MAX)),
             })
         })
     }
@@ -85,7 +87,7 @@ impl Auditor {
     pub(super) fn slice(
         &mut self,
         database: &str,
-        choose: impl Fn(&Paced, Option<Sweeping>) -> Option<(Sweeping, u64)>,
+        choose: impl Fn(&Paced, Option<SweepInProgress>) -> Option<(SweepInProgress, u64)>,
     ) -> Slice {
         let went = |went| Slice {
             database: database.into(),
@@ -114,7 +116,7 @@ impl Auditor {
             // nothing of it came in all these slices: it is due, and the sweep goes on behind it
             reader.report.add_unread(stuck, Why::Slow);
         }
-        if sweep.begun == Begun::Paced {
+        if sweep.begun == SweepTrigger::Scheduled {
             reader.next = Next::AskedLater;
         }
         let goal = goal.min(trusted.state.tx);
@@ -127,8 +129,8 @@ impl Auditor {
         // the next cycle reads what the time of a slice was too short for, and its verdict tells what comes of it: a
         // verdict now would be another one after every slice and every cycle
         let later = match sweep.begun {
-            Begun::Paced => report.take_slow(),
-            Begun::Asked => Ranges::new(),
+            SweepTrigger::Scheduled => report.take_slow(),
+            SweepTrigger::Manual => Ranges::new(),
         };
         let failed = report.due.clone();
         report.due.extend(&later);
@@ -150,7 +152,7 @@ impl Auditor {
         let ended = at >= trusted.state.tx;
         if ended {
             progress.sweep = None;
-            progress.swept = Some(Swept {
+            progress.swept = Some(SweepSummary {
                 began: sweep.began,
                 ended: self.wall_time(),
                 read: sweep.read,
@@ -215,7 +217,7 @@ impl Auditor {
     fn tell_of_sweep(
         &mut self,
         database: &str,
-        trusted: &Trusted,
+        trusted: &TrustedState,
         report: Report,
     ) -> Option<Outcome> {
         let verdict = report.verdict()?;
@@ -237,9 +239,9 @@ const SAVED: Duration = Duration::from_secs(2);
 const STUCK: u32 = 2;
 
 /// Returns a sweep that has read nothing yet.
-pub(super) fn begin(begun: Begun, now: Timestamp) -> Sweeping {
+pub(super) fn begin(begun: SweepTrigger, now: Timestamp) -> SweepInProgress {
     let walk = Walk::default();
-    Sweeping {
+    SweepInProgress {
         begun,
         began: now,
         at: walk.at(),
@@ -253,7 +255,7 @@ pub(super) fn begin(begun: Begun, now: Timestamp) -> Sweeping {
 /// Reads on until the goal is reached or the time is over.
 fn read(
     mut reader: Reader<'_>,
-    sweep: &mut Sweeping,
+    sweep: &mut SweepInProgress,
     goal: u64,
     stuck: Option<u64>,
 ) -> (Report, Result<(), Halt>, Truncation) {

@@ -5,7 +5,7 @@
 //! its own, from the trusted state back, headers alone, and the search goes on where it ended.
 
 use crate::ledger::{Digest, State, TxHeader};
-use crate::trust::{Progress, Searched};
+use crate::trust::{Searched, ValueProgress};
 
 /// The furthest truncation that a proven header records, and the headers that were looked through for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct Truncation {
 
 impl Truncation {
     /// Returns what earlier readings learnt.
-    pub fn of(progress: &Progress) -> Truncation {
+    pub fn of(progress: &ValueProgress) -> Truncation {
         Truncation {
             before: progress.truncated_before,
             searched: progress.searched.clone(),
@@ -26,7 +26,7 @@ impl Truncation {
     }
 
     /// Writes down what was learnt.
-    pub fn note_in(self, progress: &mut Progress) {
+    pub fn note_in(self, progress: &mut ValueProgress) {
         progress.note_truncation(self.before);
         progress.note_searched(self.searched);
     }

@@ -8,7 +8,7 @@ use crate::command::setup::CommandError;
 use crate::config::{AdoptConsent, Format, Settings};
 use crate::report::{close_command, print, print_error};
 use crate::text::Shown;
-use crate::trust::{Adopted, Adoption, LocalFailure, Store};
+use crate::trust::{Adopted, Adoption, Store, StoreError};
 
 /// Prints the consequences, asks for consent, and adopts.
 pub fn run(
@@ -43,7 +43,7 @@ pub fn run(
     }
     let adopted = store.adopt(id, &operator::name(), clock::now());
     let adopted = adopted.map_err(|failure| match failure {
-        failure @ (LocalFailure::Overtaken { .. } | LocalFailure::NothingToAdopt { .. }) => {
+        failure @ (StoreError::Overtaken { .. } | StoreError::NothingToAdopt { .. }) => {
             let close = close_command(&report.alarm);
             CommandError::NotAdopted { failure, close }
         }

@@ -8,7 +8,7 @@ use crate::command::setup::{self, CommandError};
 use crate::config::{ClosedAlarms, Format, Settings};
 use crate::report::print;
 use crate::text::Shown;
-use crate::trust::{Alarm, LocalFailure, Store};
+use crate::trust::{Alarm, Store, StoreError};
 
 /// Closes the alarms with these IDs, or every open alarm of a database.
 pub fn run(
@@ -44,8 +44,8 @@ pub fn run(
 fn by_id(
     store: &Store,
     ids: &[String],
-    close: impl Fn(&str) -> Result<Alarm, LocalFailure>,
-) -> Result<Vec<Alarm>, LocalFailure> {
+    close: impl Fn(&str) -> Result<Alarm, StoreError>,
+) -> Result<Vec<Alarm>, StoreError> {
     for id in ids {
         store.alarm(id)?;
     }

@@ -4,7 +4,7 @@ use crate::audit::Exit;
 use crate::command::setup::{self, CommandError};
 use crate::config::{Format, Settings};
 use crate::report::{JsonObject, log_warning, print, print_error};
-use crate::trust::{Store, Trusted};
+use crate::trust::{Store, TrustedState};
 
 /// Shows what is trusted; databases of which nothing is are left out.
 pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
@@ -36,14 +36,14 @@ pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
 }
 
 /// `DATABASE TX:HASH accepted TIME (HOW), since TIME`
-fn text(trusted: &Trusted) -> String {
+fn text(trusted: &TrustedState) -> String {
     format!(
         "{} {} accepted {} ({}), unbroken since {}",
         trusted.database, trusted.state, trusted.accepted, trusted.how, trusted.since
     )
 }
 
-fn json(server: &str, trusted: &Trusted) -> String {
+fn json(server: &str, trusted: &TrustedState) -> String {
     JsonObject::new()
         .text("server", Some(server))
         .text("database", Some(&trusted.database))

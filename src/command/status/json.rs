@@ -4,7 +4,7 @@ use super::{Known, object};
 use crate::config::Settings;
 use crate::ranges::Ranges;
 use crate::report::peer_record_json;
-use crate::trust::Progress;
+use crate::trust::ValueProgress;
 
 impl Known<'_> {
     pub(super) fn json(&self, settings: &Settings) -> String {
@@ -60,7 +60,7 @@ impl Known<'_> {
             .shown("values_due_ranges", self.values.map(|of| &of.due))
             .shown(
                 "values_due_since",
-                self.values.and_then(Progress::due_since),
+                self.values.and_then(ValueProgress::due_since),
             )
             .number("values_behind", self.behind())
             .number("values_absent", absent.map(Ranges::count))

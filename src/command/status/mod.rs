@@ -17,7 +17,8 @@ use crate::ranges::Ranges;
 use crate::report::{Condition, Facts, JsonObject, Overall, UNDELIVERED, ago, print};
 use crate::text::counted_with;
 use crate::trust::{
-    Acknowledged, Alarm, How, LocalFailure, OutcomeRecord, PeerRecord, Progress, Store, Trusted,
+    Acknowledged, Alarm, OutcomeRecord, PeerRecord, Store, StoreError, TrustOrigin, TrustedState,
+    ValueProgress,
 };
 
 /// Prints the condition of everything, then every known database. The exit code is 0 only if all is well: the last check
@@ -127,20 +128,20 @@ const WRITTEN_LATE: Duration = Duration::from_secs(30);
 
 struct Known<'a> {
     database: String,
-    trusted: Result<Option<Trusted>, LocalFailure>,
-    alarms: Result<Vec<Alarm>, LocalFailure>,
+    trusted: Result<Option<TrustedState>, StoreError>,
+    alarms: Result<Vec<Alarm>, StoreError>,
     /// Closed alarms of which no check has read the transactions again yet.
     closed: Vec<Alarm>,
     last: Option<&'a OutcomeRecord>,
-    acknowledged: Result<Acknowledged, LocalFailure>,
-    values: Option<&'a Progress>,
+    acknowledged: Result<Acknowledged, StoreError>,
+    values: Option<&'a ValueProgress>,
     /// How the words of peers compared.
     peers: Vec<&'a PeerRecord>,
 }
 
 impl Known<'_> {
     /// Returns the trusted state, if there is one that can be read.
-    fn trusted(&self) -> Option<&Trusted> {
+    fn trusted(&self) -> Option<&TrustedState> {
         self.trusted.as_ref().ok()?.as_ref()
     }
 
@@ -203,7 +204,7 @@ impl Known<'_> {
     /// Returns whether an operator adopted another state after the last check, which therefore decides nothing any more.
     fn is_adopted_since(&self, last: &OutcomeRecord) -> bool {
         self.trusted().is_some_and(|trusted| {
-            matches!(trusted.how, How::Adopted { .. }) && trusted.accepted >= last.checked
+            matches!(trusted.how, TrustOrigin::Adopted { .. }) && trusted.accepted >= last.checked
         })
     }
 
@@ -220,7 +221,7 @@ impl Known<'_> {
     }
 
     /// Transactions with absent values that nobody acknowledged, and those of them that had been read whole.
-    fn unexplained(&self, values: &Progress) -> (Ranges, Ranges) {
+    fn unexplained(&self, values: &ValueProgress) -> (Ranges, Ranges) {
         match &self.acknowledged {
             Ok(acknowledged) => values.unexplained(acknowledged),
             Err(_) => values.unexplained(&Acknowledged::default()),

@@ -5,9 +5,9 @@ use std::fmt::Write;
 
 use toml::{Table, Value};
 
-use super::damage::Damage;
+use super::file_damage::FileDamage;
 use super::text::quoted;
-use super::trusted::parse_state;
+use super::trusted_state::parse_state;
 use crate::clock::Timestamp;
 use crate::ledger::{Digest, State};
 
@@ -65,7 +65,7 @@ impl Writer {
     }
 
     /// The file, with its checksum.
-    pub fn seal(mut self) -> Vec<u8> {
+    pub fn finish(mut self) -> Vec<u8> {
         let checksum = Digest::of(&[self.0.as_bytes()]);
         self.line(format_args!("{CHECKSUM}{checksum}"));
         self.0.into_bytes()
@@ -77,11 +77,11 @@ impl Writer {
 }
 
 /// The content of a sealed file that is whole and of this server.
-pub fn open(bytes: &[u8], server: &str) -> Result<Table, Damage> {
+pub fn open(bytes: &[u8], server: &str) -> Result<Table, FileDamage> {
     let table = open_of_any_server(bytes)?;
     match text(&table, "server")? {
         found if found == server => Ok(table),
-        found => Err(Damage::OtherName {
+        found => Err(FileDamage::OtherName {
             what: "server",
             found: found.into(),
         }),
@@ -89,11 +89,11 @@ pub fn open(bytes: &[u8], server: &str) -> Result<Table, Damage> {
 }
 
 /// The content of a sealed file that is whole and of this server and database.
-pub fn open_of(bytes: &[u8], server: &str, database: &str) -> Result<Table, Damage> {
+pub fn open_of(bytes: &[u8], server: &str, database: &str) -> Result<Table, FileDamage> {
     let table = open(bytes, server)?;
     match text(&table, "database")? {
         found if found == database => Ok(table),
-        found => Err(Damage::OtherName {
+        found => Err(FileDamage::OtherName {
             what: "database",
             found: found.into(),
         }),
@@ -101,11 +101,11 @@ pub fn open_of(bytes: &[u8], server: &str, database: &str) -> Result<Table, Dama
 }
 
 /// The content of a sealed file that is whole.
-pub fn open_of_any_server(bytes: &[u8]) -> Result<Table, Damage> {
+pub fn open_of_any_server(bytes: &[u8]) -> Result<Table, FileDamage> {
     if bytes.is_empty() {
-        return Err(Damage::Empty);
+        return Err(FileDamage::Empty);
     }
-    let file = std::str::from_utf8(bytes).map_err(|_| Damage::Checksum)?;
+    let file = std::str::from_utf8(bytes).map_err(|_| FileDamage::Checksum)?;
     let (content, checksum) = file
         .strip_suffix('\n')
         .and_then(|file| file.rsplit_once('\n'))
@@ -113,47 +113,49 @@ pub fn open_of_any_server(bytes: &[u8]) -> Result<Table, Damage> {
             let content = file.get(..content.len().saturating_add(1))?;
             Some((content, last.strip_prefix(CHECKSUM)?))
         })
-        .ok_or(Damage::Unfinished)?;
+        .ok_or(FileDamage::Unfinished)?;
     // compared as text: a digit of the other case is a change too
     if Digest::of(&[content.as_bytes()]).to_string() != checksum {
-        return Err(Damage::Checksum);
+        return Err(FileDamage::Checksum);
     }
-    let table: Table = content.parse().map_err(|_| Damage::Format)?;
+    let table: Table = content.parse().map_err(|_| FileDamage::Format)?;
     match table.get("format") {
         Some(Value::Integer(FORMAT)) => Ok(table),
-        _ => Err(Damage::Format),
+        _ => Err(FileDamage::Format),
     }
 }
 
-pub fn text<'a>(table: &'a Table, key: &'static str) -> Result<&'a str, Damage> {
-    optional(table, key)?.ok_or(Damage::Value(key))
+pub fn text<'a>(table: &'a Table, key: &'static str) -> Result<&'a str, FileDamage> {
+    optional(table, key)?.ok_or(FileDamage::Value(key))
 }
 
-pub fn optional<'a>(table: &'a Table, key: &'static str) -> Result<Option<&'a str>, Damage> {
+pub fn optional<'a>(table: &'a Table, key: &'static str) -> Result<Option<&'a str>, FileDamage> {
     match table.get(key) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(Damage::Value(key)),
+        Some(_) => Err(FileDamage::Value(key)),
     }
 }
 
-pub fn number(table: &Table, key: &'static str) -> Result<u64, Damage> {
+pub fn number(table: &Table, key: &'static str) -> Result<u64, FileDamage> {
     let number = table.get(key).and_then(Value::as_integer);
     number
         .and_then(|number| u64::try_from(number).ok())
-        .ok_or(Damage::Value(key))
+        .ok_or(FileDamage::Value(key))
 }
 
-pub fn time(table: &Table, key: &'static str) -> Result<Timestamp, Damage> {
-    text(table, key)?.parse().map_err(|_| Damage::Value(key))
+pub fn time(table: &Table, key: &'static str) -> Result<Timestamp, FileDamage> {
+    text(table, key)?
+        .parse()
+        .map_err(|_| FileDamage::Value(key))
 }
 
-pub fn optional_number(table: &Table, key: &'static str) -> Result<Option<u64>, Damage> {
+pub fn optional_number(table: &Table, key: &'static str) -> Result<Option<u64>, FileDamage> {
     let is_there = table.contains_key(key);
     is_there.then(|| number(table, key)).transpose()
 }
 
-pub fn optional_time(table: &Table, key: &'static str) -> Result<Option<Timestamp>, Damage> {
+pub fn optional_time(table: &Table, key: &'static str) -> Result<Option<Timestamp>, FileDamage> {
     let is_there = table.contains_key(key);
     is_there.then(|| time(table, key)).transpose()
 }
@@ -161,29 +163,29 @@ pub fn optional_time(table: &Table, key: &'static str) -> Result<Option<Timestam
 pub fn optional_table<'a>(
     table: &'a Table,
     key: &'static str,
-) -> Result<Option<&'a Table>, Damage> {
+) -> Result<Option<&'a Table>, FileDamage> {
     let value = table.get(key);
     value
-        .map(|value| value.as_table().ok_or(Damage::Value(key)))
+        .map(|value| value.as_table().ok_or(FileDamage::Value(key)))
         .transpose()
 }
 
-pub fn state(table: &Table, key: &'static str) -> Result<Option<State>, Damage> {
+pub fn state(table: &Table, key: &'static str) -> Result<Option<State>, FileDamage> {
     let Some(text) = optional(table, key)? else {
         return Ok(None);
     };
-    parse_state(text).map(Some).ok_or(Damage::Value(key))
+    parse_state(text).map(Some).ok_or(FileDamage::Value(key))
 }
 
 /// The tables of `[[key]]`; none where it is absent.
-pub fn elements<'a>(table: &'a Table, key: &'static str) -> Result<Vec<&'a Table>, Damage> {
+pub fn elements<'a>(table: &'a Table, key: &'static str) -> Result<Vec<&'a Table>, FileDamage> {
     match table.get(key) {
         None => Ok(Vec::new()),
         Some(Value::Array(list)) => list
             .iter()
-            .map(|value| value.as_table().ok_or(Damage::Value(key)))
+            .map(|value| value.as_table().ok_or(FileDamage::Value(key)))
             .collect(),
-        Some(_) => Err(Damage::Value(key)),
+        Some(_) => Err(FileDamage::Value(key)),
     }
 }
 
@@ -196,7 +198,7 @@ mod tests {
         writer.text("database", "x\n# sha256: 00");
         writer.element("list");
         writer.number("number", u64::MAX);
-        writer.seal()
+        writer.finish()
     }
 
     #[test]
@@ -209,7 +211,7 @@ mod tests {
     #[test]
     fn a_file_of_another_server_is_not() {
         let refused = open(&example(), "another").unwrap_err();
-        assert!(matches!(refused, Damage::OtherName { .. }));
+        assert!(matches!(refused, FileDamage::OtherName { .. }));
     }
 
     #[test]

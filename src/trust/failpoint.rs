@@ -1,12 +1,12 @@
 //! The steps of writing, by name, so that a test can kill the process at each one, or fill the disk.
 //!
-//! Only the feature `fault-points` reads the variable, asks the test and kills; without it `at` is nothing.
+//! Only the feature `fault-points` reads the variable, asks the test and kills; without it `hit` is nothing.
 
 use std::io;
 
 /// What is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FileKind {
     /// A trusted state.
     State,
     /// The states accepted.
@@ -33,7 +33,7 @@ pub enum Kind {
 
 /// How far the writing has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum WriteStep {
     /// The new file is there, empty.
     Created,
     /// Half of it is written.
@@ -55,32 +55,36 @@ pub enum Step {
 }
 
 /// Every kind of file.
-pub const KINDS: [Kind; 11] = [
-    Kind::State,
-    Kind::History,
-    Kind::Alarms,
-    Kind::Evidence,
-    Kind::Identities,
-    Kind::Outcomes,
-    Kind::Values,
-    Kind::Peers,
-    Kind::Acknowledged,
-    Kind::Outbox,
-    Kind::Receivers,
+pub const KINDS: [FileKind; 11] = [
+    FileKind::State,
+    FileKind::History,
+    FileKind::Alarms,
+    FileKind::Evidence,
+    FileKind::Identities,
+    FileKind::Outcomes,
+    FileKind::Values,
+    FileKind::Peers,
+    FileKind::Acknowledged,
+    FileKind::Outbox,
+    FileKind::Receivers,
 ];
 
 /// Every step of replacing a file.
-pub const REPLACING: [Step; 6] = [
-    Step::Created,
-    Step::HalfWritten,
-    Step::Written,
-    Step::Synced,
-    Step::Renamed,
-    Step::DirectorySynced,
+pub const REPLACING: [WriteStep; 6] = [
+    WriteStep::Created,
+    WriteStep::HalfWritten,
+    WriteStep::Written,
+    WriteStep::Synced,
+    WriteStep::Renamed,
+    WriteStep::DirectorySynced,
 ];
 
 /// Every step of appending to the history.
-pub const APPENDING: [Step; 3] = [Step::HalfAppended, Step::Appended, Step::AppendSynced];
+pub const APPENDING: [WriteStep; 3] = [
+    WriteStep::HalfAppended,
+    WriteStep::Appended,
+    WriteStep::AppendSynced,
+];
 
 /// The environment variable that names the point to die at, such as `State-Synced`.
 pub const VARIABLE: &str = "IMMUAUDIT_FAULT_POINT";
@@ -89,7 +93,7 @@ pub const VARIABLE: &str = "IMMUAUDIT_FAULT_POINT";
 pub const PANIC_VARIABLE: &str = "IMMUAUDIT_PANIC_POINT";
 
 /// The name of a point.
-pub fn point(kind: Kind, step: Step) -> String {
+pub fn point(kind: FileKind, step: WriteStep) -> String {
     format!("{kind:?}-{step:?}")
 }
 
@@ -98,7 +102,7 @@ pub fn points() -> Vec<String> {
     let replacing = KINDS
         .iter()
         .flat_map(|kind| REPLACING.iter().map(|step| point(*kind, *step)));
-    let appending = APPENDING.iter().map(|step| point(Kind::History, *step));
+    let appending = APPENDING.iter().map(|step| point(FileKind::History, *step));
     replacing.chain(appending).collect()
 }
 
@@ -120,7 +124,7 @@ pub enum Fate {
 pub struct Killed;
 
 #[cfg(feature = "fault-points")]
-type Decide = Box<dyn FnMut(Kind, Step) -> Fate>;
+type Decide = Box<dyn FnMut(FileKind, WriteStep) -> Fate>;
 
 #[cfg(feature = "fault-points")]
 thread_local! {
@@ -144,7 +148,7 @@ pub fn kill() -> ! {
 /// The disk is full, if a test says so.
 #[cfg(feature = "fault-points")]
 #[allow(clippy::panic)] // a test asks for it
-pub(super) fn at(kind: Kind, step: Step) -> io::Result<()> {
+pub(super) fn hit(kind: FileKind, step: WriteStep) -> io::Result<()> {
     let decided = |decides: &std::cell::RefCell<Option<Decide>>| {
         let mut decides = decides.borrow_mut();
         decides.as_mut().map(|decide| decide(kind, step))
@@ -167,6 +171,6 @@ pub(super) fn at(kind: Kind, step: Step) -> io::Result<()> {
 }
 
 #[cfg(not(feature = "fault-points"))]
-pub(super) fn at(_: Kind, _: Step) -> io::Result<()> {
+pub(super) fn hit(_: FileKind, _: WriteStep) -> io::Result<()> {
     Ok(())
 }

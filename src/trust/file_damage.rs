@@ -6,7 +6,7 @@ use super::text::Shown;
 
 /// The kind of damage in a file's content.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Damage {
+pub enum FileDamage {
     /// No byte in it.
     Empty,
     /// No checksum at its end.
@@ -85,24 +85,26 @@ impl Record {
     }
 }
 
-impl fmt::Display for Damage {
+impl fmt::Display for FileDamage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Damage::Empty => f.write_str("the file is empty"),
-            Damage::Unfinished => f.write_str("the file is cut off: no checksum at its end"),
-            Damage::Checksum => {
+            FileDamage::Empty => f.write_str("the file is empty"),
+            FileDamage::Unfinished => f.write_str("the file is cut off: no checksum at its end"),
+            FileDamage::Checksum => {
                 f.write_str("the file was edited or damaged: its checksum is wrong")
             }
-            Damage::Format => f.write_str("the file is of another kind or of a later immuaudit"),
-            Damage::OtherName { what, found } => {
+            FileDamage::Format => {
+                f.write_str("the file is of another kind or of a later immuaudit")
+            }
+            FileDamage::OtherName { what, found } => {
                 write!(f, "the file belongs to another {what}, {}", Shown(found))
             }
-            Damage::Line(line) => write!(f, "line {line} was edited or damaged"),
-            Damage::Gap(line) => write!(
+            FileDamage::Line(line) => write!(f, "line {line} was edited or damaged"),
+            FileDamage::Gap(line) => write!(
                 f,
                 "the history has a gap: lines before line {line} are missing, or that line was edited"
             ),
-            Damage::Value(what) => write!(f, "no usable {what} in it"),
+            FileDamage::Value(what) => write!(f, "no usable {what} in it"),
         }
     }
 }

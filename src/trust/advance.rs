@@ -1,10 +1,10 @@
 //! A database's trusted state: read, first seen, advanced, pinned, and its identity noted.
 
-use super::failure::LocalFailure;
 use super::history::HistoryEntry;
 use super::present::Present;
 use super::store::Store;
-use super::trusted::{How, Seen, Trusted, kept_identity};
+use super::store_error::StoreError;
+use super::trusted_state::{ObservedState, TrustOrigin, TrustedState, kept_identity};
 use crate::clock::Timestamp;
 use crate::ledger::{Proven, Signature, State};
 use crate::sys::Lock;
@@ -15,7 +15,7 @@ impl Store {
     ///
     /// # Errors
     /// The files are damaged or incomplete: never a first sight.
-    pub fn load(&self, database: &str) -> Result<Option<Trusted>, LocalFailure> {
+    pub fn load(&self, database: &str) -> Result<Option<TrustedState>, StoreError> {
         let _hold = self.hold(Lock::Shared)?;
         Ok(self.present(database)?.trusted)
     }
@@ -24,7 +24,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`load`](Store::load).
-    pub fn history(&self, database: &str) -> Result<Vec<HistoryEntry>, LocalFailure> {
+    pub fn history(&self, database: &str) -> Result<Vec<HistoryEntry>, StoreError> {
         let _hold = self.hold(Lock::Shared)?;
         let history = self.record(database)?.history;
         Ok(history.map_or_else(Vec::new, |history| history.entries))
@@ -37,23 +37,23 @@ impl Store {
     pub fn first_use(
         &self,
         database: &str,
-        seen: &Seen,
-        how: How,
+        seen: &ObservedState,
+        how: TrustOrigin,
         now: Timestamp,
-    ) -> Result<Trusted, LocalFailure> {
+    ) -> Result<TrustedState, StoreError> {
         let hold = self.hold(Lock::Exclusive)?;
         let present = self.settled_present(&hold, database)?;
         if present.trusted.is_some() {
-            return Err(LocalFailure::AlreadyTrusted {
+            return Err(StoreError::AlreadyTrusted {
                 database: database.into(),
             });
         }
-        let trusted = Trusted {
+        let trusted = TrustedState {
             database: database.into(),
             state: seen.state,
             shape: Some(seen.shape),
             signature: seen.signature.clone(),
-            last_signed: Trusted::signed_at(seen.signature.as_ref(), seen.state.tx, None),
+            last_signed: TrustedState::signed_at(seen.signature.as_ref(), seen.state.tx, None),
             uuid: kept_identity(seen.uuid.as_deref()),
             since: now,
             accepted: now,
@@ -70,26 +70,26 @@ impl Store {
     /// It was changed meanwhile, the proof is of other states, or it cannot be written.
     pub fn advance(
         &self,
-        before: &Trusted,
+        before: &TrustedState,
         proven: &Proven,
-        seen: &Seen,
+        seen: &ObservedState,
         now: Timestamp,
-    ) -> Result<Trusted, LocalFailure> {
+    ) -> Result<TrustedState, StoreError> {
         let hold = self.hold(Lock::Exclusive)?;
         let present = self.unchanged(&hold, before)?;
         if proven.source() != before.state || proven.target() != seen.state {
-            return Err(LocalFailure::NotProven {
+            return Err(StoreError::NotProven {
                 database: before.database.clone(),
                 trusted: before.state,
                 shown: seen.state,
             });
         }
-        let mut trusted = Trusted {
+        let mut trusted = TrustedState {
             database: before.database.clone(),
             state: seen.state,
             shape: Some(seen.shape),
             signature: seen.signature.clone(),
-            last_signed: Trusted::signed_at(
+            last_signed: TrustedState::signed_at(
                 seen.signature.as_ref(),
                 seen.state.tx,
                 before.last_signed,
@@ -97,7 +97,7 @@ impl Store {
             uuid: kept_identity(seen.uuid.as_deref()),
             since: before.since,
             accepted: now,
-            how: How::Proven,
+            how: TrustOrigin::Proven,
         };
         if trusted.state == before.state {
             // nothing new: what came with it may be, but the line in the history stands
@@ -114,10 +114,10 @@ impl Store {
     /// It was changed meanwhile, or cannot be written.
     pub fn note_identity(
         &self,
-        before: &Trusted,
+        before: &TrustedState,
         uuid: Option<&str>,
         now: Timestamp,
-    ) -> Result<Trusted, LocalFailure> {
+    ) -> Result<TrustedState, StoreError> {
         let hold = self.hold(Lock::Exclusive)?;
         let present = self.unchanged(&hold, before)?;
         let mut trusted = before.clone();
@@ -133,9 +133,9 @@ impl Store {
     /// The trusted state was changed meanwhile, or cannot be written.
     pub fn note_signature(
         &self,
-        before: &Trusted,
+        before: &TrustedState,
         signature: &Signature,
-    ) -> Result<Trusted, LocalFailure> {
+    ) -> Result<TrustedState, StoreError> {
         let hold = self.hold(Lock::Exclusive)?;
         let present = self.unchanged(&hold, before)?;
         let mut trusted = before.clone();
@@ -155,7 +155,7 @@ impl Store {
         database: &str,
         state: State,
         now: Timestamp,
-    ) -> Result<Trusted, LocalFailure> {
+    ) -> Result<TrustedState, StoreError> {
         let hold = self.hold(Lock::Exclusive)?;
         let mut last_signed = None;
         let present = match self.settled_present(&hold, database) {
@@ -169,7 +169,7 @@ impl Store {
             }
             Err(failure) => return Err(failure),
         };
-        let trusted = Trusted {
+        let trusted = TrustedState {
             database: database.into(),
             state,
             shape: None,
@@ -178,7 +178,7 @@ impl Store {
             uuid: None,
             since: now,
             accepted: now,
-            how: How::Pinned,
+            how: TrustOrigin::Pinned,
         };
         self.accept_state(&hold, present.tail, trusted)
     }

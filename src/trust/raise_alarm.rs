@@ -3,16 +3,16 @@
 use std::path::Path;
 
 use super::alarm::{self, Alarm};
-use super::damage::Record;
 use super::evidence::{self, Evidence, Limits};
-use super::failure::LocalFailure;
-use super::fault::Kind;
+use super::failpoint::FileKind;
+use super::file_damage::Record;
 use super::files;
 use super::finding::Finding;
 use super::located::LocatedRecord;
 use super::location::EVIDENCE;
 use super::name::{file_name, from_file_name};
 use super::store::{Hold, Store};
+use super::store_error::StoreError;
 use crate::clock::Timestamp;
 use crate::sys::Lock;
 
@@ -25,12 +25,12 @@ const RESERVE: u64 = 4 << 20;
 ///
 /// # Errors
 /// There is no such file, or it is not what an auditor wrote.
-pub fn read_evidence(path: &Path) -> Result<Evidence, LocalFailure> {
-    let bytes = files::read(path, MOST)?.ok_or_else(|| LocalFailure::NoFile {
+pub fn read_evidence(path: &Path) -> Result<Evidence, StoreError> {
+    let bytes = files::read(path, MOST)?.ok_or_else(|| StoreError::NoFile {
         path: path.into(),
         record: Record::EvidenceCopy,
     })?;
-    Evidence::parse(&bytes).map_err(|damage| LocalFailure::DamagedRecord {
+    Evidence::parse(&bytes).map_err(|damage| StoreError::DamagedRecord {
         path: path.into(),
         damage,
         record: Record::EvidenceCopy,
@@ -48,7 +48,7 @@ pub struct Raised {
     /// new each time.
     pub opened: bool,
     /// Why list or evidence could not be written. The alarm counts nevertheless.
-    pub unwritten: Option<LocalFailure>,
+    pub unwritten: Option<StoreError>,
 }
 
 impl Store {
@@ -56,7 +56,7 @@ impl Store {
     ///
     /// # Errors
     /// The finding could not be written completely ([`Raised::unwritten`]).
-    pub fn raise(&self, finding: &Finding, now: Timestamp) -> Result<Alarm, LocalFailure> {
+    pub fn raise(&self, finding: &Finding, now: Timestamp) -> Result<Alarm, StoreError> {
         let raised = self.record_finding(finding, now);
         match raised.unwritten {
             None => Ok(raised.alarm),
@@ -83,7 +83,7 @@ impl Store {
         raised: &mut Raised,
         finding: &Finding,
         now: Timestamp,
-    ) -> Result<(), LocalFailure> {
+    ) -> Result<(), StoreError> {
         let hold = self.hold(Lock::Exclusive)?;
         // a damaged list of alarms must not keep the evidence from being written
         let known = self.alarms(&finding.database);
@@ -144,7 +144,7 @@ impl Store {
     ///
     /// # Errors
     /// The list of one is damaged, or the system refuses.
-    pub fn open_alarms(&self, database: Option<&str>) -> Result<Vec<Alarm>, LocalFailure> {
+    pub fn open_alarms(&self, database: Option<&str>) -> Result<Vec<Alarm>, StoreError> {
         let databases = match database {
             Some(database) => vec![database.to_string()],
             None => self.databases()?,
@@ -159,7 +159,7 @@ impl Store {
     }
 
     /// All alarms of a database, closed ones too: those on the list, and those whose evidence alone is there.
-    pub(super) fn alarms(&self, database: &str) -> Result<Vec<Alarm>, LocalFailure> {
+    pub(super) fn alarms(&self, database: &str) -> Result<Vec<Alarm>, StoreError> {
         let mut alarms = self.recorded_alarms(database)?;
         let adoptable = |alarm: &&mut Alarm| alarm.is_open() && alarm.can_be_adopted();
         for alarm in alarms.iter_mut().filter(adoptable) {
@@ -172,9 +172,9 @@ impl Store {
     }
 
     /// Returns the same alarms without what a search found out about the open ones since.
-    pub(super) fn recorded_alarms(&self, database: &str) -> Result<Vec<Alarm>, LocalFailure> {
+    pub(super) fn recorded_alarms(&self, database: &str) -> Result<Vec<Alarm>, StoreError> {
         let path = self.alarms_path(database);
-        let damaged = |damage| LocalFailure::DamagedRecord {
+        let damaged = |damage| StoreError::DamagedRecord {
             path: path.clone(),
             damage,
             record: Record::Alarms,
@@ -195,12 +195,11 @@ impl Store {
             let Some(bytes) = files::read(&path, MOST)? else {
                 continue;
             };
-            let evidence =
-                Evidence::parse(&bytes).map_err(|damage| LocalFailure::DamagedRecord {
-                    path: path.clone(),
-                    damage,
-                    record: Record::Evidence,
-                })?;
+            let evidence = Evidence::parse(&bytes).map_err(|damage| StoreError::DamagedRecord {
+                path: path.clone(),
+                damage,
+                record: Record::Evidence,
+            })?;
             let mut alarm = Alarm::new(&evidence.finding, &self.location, path, evidence.found);
             alarm.id = id;
             alarms.push(alarm);
@@ -235,10 +234,10 @@ impl Store {
         finding: &Finding,
         occasion: Occasion,
         now: Timestamp,
-    ) -> Result<(), LocalFailure> {
+    ) -> Result<(), StoreError> {
         let directory = self.home.join(EVIDENCE);
         let limits = &self.limits;
-        let full = Err(LocalFailure::EvidenceFull {
+        let full = Err(StoreError::EvidenceFull {
             directory: directory.clone(),
             most: limits.bytes,
         });
@@ -268,7 +267,7 @@ impl Store {
         files::create_directory(&directory)?;
         files::create_directory(&self.evidence_directory(&finding.database))?;
         let path = self.evidence_path(&finding.database, &finding.id());
-        files::replace(Kind::Evidence, &path, &file)
+        files::replace(FileKind::Evidence, &path, &file)
     }
 }
 

@@ -5,14 +5,14 @@ mod words;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::damage::{Damage, Record};
+use super::file_damage::{FileDamage, Record};
 use super::finding::Tampering;
 use super::recovery::Recovery;
 use crate::ledger::State;
 
 /// The auditor's own files, disk or lock: it stops one database's audit, and says nothing about the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LocalFailure {
+pub enum StoreError {
     /// The system refused: what was being done, where, and its word.
     System {
         doing: &'static str,
@@ -39,13 +39,13 @@ pub enum LocalFailure {
     /// The content is not what was written.
     Damaged {
         path: PathBuf,
-        damage: Damage,
+        damage: FileDamage,
         recovery: Box<Recovery>,
     },
     /// The content of another file of an auditor is not what was written.
     DamagedRecord {
         path: PathBuf,
-        damage: Damage,
+        damage: FileDamage,
         record: Record,
     },
     /// A file that the operator named does not exist.
@@ -97,7 +97,7 @@ pub enum LocalFailure {
     OtherPin {
         pinned: State,
         known: Option<State>,
-        failure: Box<LocalFailure>,
+        failure: Box<StoreError>,
     },
     /// No alarm has this ID, or the alarm is closed.
     NoAlarm {
@@ -129,9 +129,9 @@ pub enum LocalFailure {
     EvidenceFull { directory: PathBuf, most: u64 },
 }
 
-impl LocalFailure {
-    pub(super) fn system(doing: &'static str, path: &Path, error: &io::Error) -> LocalFailure {
-        LocalFailure::System {
+impl StoreError {
+    pub(super) fn system(doing: &'static str, path: &Path, error: &io::Error) -> StoreError {
+        StoreError::System {
             doing,
             path: path.into(),
             kind: error.kind(),
@@ -142,22 +142,19 @@ impl LocalFailure {
     /// Returns whether a list of alarms that cannot be read for this reason may have an open alarm on it: the file is
     /// there and damaged. Everything else is only a failure of this machine.
     pub fn hides_alarms(&self) -> bool {
-        !matches!(
-            self,
-            LocalFailure::System { .. } | LocalFailure::Busy { .. }
-        )
+        !matches!(self, StoreError::System { .. } | StoreError::Busy { .. })
     }
 
     /// Is something there that cannot be relied on? Then a pin of the last good state repairs it.
     pub(super) fn repairable(&self) -> bool {
         matches!(
             self,
-            LocalFailure::Damaged { .. }
-                | LocalFailure::Missing { .. }
-                | LocalFailure::Disagree { .. }
-                | LocalFailure::TooLong { .. }
+            StoreError::Damaged { .. }
+                | StoreError::Missing { .. }
+                | StoreError::Disagree { .. }
+                | StoreError::TooLong { .. }
         )
     }
 }
 
-impl std::error::Error for LocalFailure {}
+impl std::error::Error for StoreError {}

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use super::LocalFailure;
+use super::StoreError;
 use crate::ledger::State;
 use crate::text::shell_value;
 use crate::trust::text::Shown;
@@ -11,10 +11,10 @@ use crate::trust::text::Shown;
 /// Open alarms that a message names.
 const MAX_NAMED: usize = 5;
 
-impl fmt::Display for LocalFailure {
+impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            LocalFailure::System {
+            StoreError::System {
                 doing,
                 path,
                 error,
@@ -33,12 +33,12 @@ impl fmt::Display for LocalFailure {
                     path.display()
                 )
             }
-            LocalFailure::NotAFile { path, found } => write!(
+            StoreError::NotAFile { path, found } => write!(
                 f,
                 "{} is {found}, where immuaudit keeps its own: put the original back in its place",
                 path.display()
             ),
-            LocalFailure::OtherLabel {
+            StoreError::OtherLabel {
                 label,
                 known,
                 address,
@@ -50,7 +50,7 @@ impl fmt::Display for LocalFailure {
                 directory.display(),
                 shell_value(known)
             ),
-            LocalFailure::TwoOwners {
+            StoreError::TwoOwners {
                 directories: [one, other],
                 users,
             } => write!(
@@ -61,25 +61,25 @@ impl fmt::Display for LocalFailure {
                 users[0],
                 users[1]
             ),
-            LocalFailure::TooLong { path, most } => write!(
+            StoreError::TooLong { path, most } => write!(
                 f,
                 "{} is longer than {most} bytes, which immuaudit never writes: restore it from a backup",
                 path.display()
             ),
-            LocalFailure::Damaged {
+            StoreError::Damaged {
                 path,
                 damage,
                 recovery,
             } => write!(f, "{}: {damage}; {recovery}", path.display()),
-            LocalFailure::DamagedRecord {
+            StoreError::DamagedRecord {
                 path,
                 damage,
                 record,
             } => write!(f, "{}: {damage}; {}", path.display(), record.remedy()),
-            LocalFailure::NoFile { path, record } => {
+            StoreError::NoFile { path, record } => {
                 write!(f, "there is no file {}; {}", path.display(), record.place())
             }
-            LocalFailure::Lost {
+            StoreError::Lost {
                 database,
                 directory,
                 outcomes,
@@ -89,7 +89,7 @@ impl fmt::Display for LocalFailure {
                 directory.display(),
                 outcomes.display()
             ),
-            LocalFailure::Missing {
+            StoreError::Missing {
                 path,
                 beside,
                 recovery,
@@ -99,7 +99,7 @@ impl fmt::Display for LocalFailure {
                 path.display(),
                 beside.display()
             ),
-            LocalFailure::Disagree {
+            StoreError::Disagree {
                 state,
                 history,
                 recovery,
@@ -109,7 +109,7 @@ impl fmt::Display for LocalFailure {
                 state.display(),
                 history.display()
             ),
-            LocalFailure::Locked {
+            StoreError::Locked {
                 server,
                 directory,
                 holder,
@@ -119,12 +119,12 @@ impl fmt::Display for LocalFailure {
                 Shown(server),
                 directory.display()
             ),
-            LocalFailure::Busy { directory } => write!(
+            StoreError::Busy { directory } => write!(
                 f,
                 "another immuaudit has been changing {} for seconds: see whether it hangs, then try again",
                 directory.display()
             ),
-            LocalFailure::NoDirectory {
+            StoreError::NoDirectory {
                 server,
                 directory,
                 known,
@@ -143,17 +143,17 @@ impl fmt::Display for LocalFailure {
                     "; give --dir, and --server-label or -a and -p, as the auditor has them",
                 )
             }
-            LocalFailure::Changed { database } => write!(
+            StoreError::Changed { database } => write!(
                 f,
                 "what is trusted of {} was changed by another command meanwhile: the next check uses it",
                 Shown(database)
             ),
-            LocalFailure::AlreadyTrusted { database } => write!(
+            StoreError::AlreadyTrusted { database } => write!(
                 f,
                 "a state of {} is trusted already: it is replaced only by one that extends it",
                 Shown(database)
             ),
-            LocalFailure::NotProven {
+            StoreError::NotProven {
                 database,
                 trusted,
                 shown,
@@ -162,7 +162,7 @@ impl fmt::Display for LocalFailure {
                 "{}: no proof leads from the trusted {trusted} to {shown}, so nothing was changed",
                 Shown(database)
             ),
-            LocalFailure::OtherPin {
+            StoreError::OtherPin {
                 pinned,
                 known,
                 failure,
@@ -175,7 +175,7 @@ impl fmt::Display for LocalFailure {
                     ),
                 }
             }
-            LocalFailure::NoAlarm {
+            StoreError::NoAlarm {
                 server,
                 alarm,
                 closed,
@@ -201,7 +201,7 @@ impl fmt::Display for LocalFailure {
                 }
                 Ok(())
             }
-            LocalFailure::Overtaken {
+            StoreError::Overtaken {
                 database,
                 alarm,
                 then,
@@ -220,11 +220,11 @@ impl fmt::Display for LocalFailure {
                     state(now)
                 )
             }
-            LocalFailure::NothingToAdopt { alarm, kind } => write!(
+            StoreError::NothingToAdopt { alarm, kind } => write!(
                 f,
                 "alarm {alarm} ({kind}) names no state that could replace the trusted one; nothing was changed"
             ),
-            LocalFailure::NotTrustedYet {
+            StoreError::NotTrustedYet {
                 database,
                 tx,
                 trusted_tx,
@@ -234,12 +234,12 @@ impl fmt::Display for LocalFailure {
                  {trusted_tx} at most",
                 Shown(database)
             ),
-            LocalFailure::NeverSigned { database } => write!(
+            StoreError::NeverSigned { database } => write!(
                 f,
                 "no signed state of {} is known, so no signature is missing; leave --unsigned out",
                 Shown(database)
             ),
-            LocalFailure::EvidenceFull { directory, most } => write!(
+            StoreError::EvidenceFull { directory, most } => write!(
                 f,
                 "{} holds {most} bytes or as many files as it may: move evidence that is no longer needed elsewhere",
                 directory.display()

@@ -1,28 +1,28 @@
 //! Trust carried over from another auditor, and trust that the operator takes back.
 
-use super::failure::LocalFailure;
 use super::history::Change;
 use super::store::Store;
-use super::trusted::{How, Seen, Trusted};
+use super::store_error::StoreError;
+use super::trusted_state::{ObservedState, TrustOrigin, TrustedState};
 use crate::clock::Timestamp;
 use crate::ledger::{Proven, State};
 use crate::sys::Lock;
 
 /// Why a state of another auditor's may be trusted.
 #[derive(Clone, Copy, Debug)]
-pub enum Ground<'a> {
+pub enum ImportBasis<'a> {
     /// The server shows this very state.
     Shown(State),
     /// The server shows one that is proven to extend it.
     Extended(&'a Proven),
 }
 
-impl Ground<'_> {
+impl ImportBasis<'_> {
     /// The state that it is a ground for.
     fn state(self) -> State {
         match self {
-            Ground::Shown(state) => state,
-            Ground::Extended(proven) => proven.source(),
+            ImportBasis::Shown(state) => state,
+            ImportBasis::Extended(proven) => proven.source(),
         }
     }
 }
@@ -35,18 +35,18 @@ impl Store {
     pub fn import(
         &self,
         database: &str,
-        imported: &Seen,
-        ground: Ground<'_>,
+        imported: &ObservedState,
+        ground: ImportBasis<'_>,
         now: Timestamp,
-    ) -> Result<Trusted, LocalFailure> {
+    ) -> Result<TrustedState, StoreError> {
         if ground.state() != imported.state {
-            return Err(LocalFailure::NotProven {
+            return Err(StoreError::NotProven {
                 database: database.into(),
                 trusted: ground.state(),
                 shown: imported.state,
             });
         }
-        self.first_use(database, imported, How::Imported, now)
+        self.first_use(database, imported, TrustOrigin::Imported, now)
     }
 
     /// Trusts nothing of a database any more; its history, alarms and evidence stay. `None` where
@@ -58,7 +58,7 @@ impl Store {
         &self,
         database: &str,
         now: Timestamp,
-    ) -> Result<Option<Trusted>, LocalFailure> {
+    ) -> Result<Option<TrustedState>, StoreError> {
         let hold = self.hold(Lock::Exclusive)?;
         let record = self.settled(&hold, database)?;
         let Some(trusted) = record.trusted.clone() else {

@@ -9,7 +9,7 @@ use crate::ledger::{Digest, Signature, State, StateShape};
 
 /// The state that whatever the server shows next must extend.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trusted {
+pub struct TrustedState {
     /// The database's true name.
     pub database: String,
     /// Transaction and hash; never an empty ledger's.
@@ -27,12 +27,12 @@ pub struct Trusted {
     /// When this very state was accepted.
     pub accepted: Timestamp,
     /// On what grounds.
-    pub how: How,
+    pub how: TrustOrigin,
 }
 
 /// The grounds on which a state was accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum How {
+pub enum TrustOrigin {
     /// Nothing was trusted before: taken on trust.
     FirstSeen,
     /// Proven to extend the one before.
@@ -45,7 +45,7 @@ pub enum How {
     Adopted { alarm: String },
 }
 
-impl Trusted {
+impl TrustedState {
     /// Returns the last signed transaction once `signature` is known for transaction `tx`.
     pub(super) fn signed_at(
         signature: Option<&Signature>,
@@ -58,7 +58,7 @@ impl Trusted {
 
 /// A state as it was seen just now, its proof and signature checked by the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct ObservedState {
     /// Transaction and hash.
     pub state: State,
     /// Which message it came as.
@@ -77,36 +77,36 @@ pub fn kept_identity(uuid: Option<&str>) -> Option<String> {
     uuid.map(|uuid| cut(uuid, IDENTITY))
 }
 
-impl fmt::Display for How {
+impl fmt::Display for TrustOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            How::FirstSeen => f.write_str("first-seen"),
-            How::Proven => f.write_str("proven"),
-            How::Pinned => f.write_str("pinned"),
-            How::Imported => f.write_str("imported"),
-            How::Adopted { alarm } => write!(f, "adopted:{alarm}"),
+            TrustOrigin::FirstSeen => f.write_str("first-seen"),
+            TrustOrigin::Proven => f.write_str("proven"),
+            TrustOrigin::Pinned => f.write_str("pinned"),
+            TrustOrigin::Imported => f.write_str("imported"),
+            TrustOrigin::Adopted { alarm } => write!(f, "adopted:{alarm}"),
         }
     }
 }
 
-/// Text that is no [`How`].
+/// Text that is no [`TrustOrigin`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnknownHow;
+pub struct TrustOriginError;
 
-impl FromStr for How {
-    type Err = UnknownHow;
+impl FromStr for TrustOrigin {
+    type Err = TrustOriginError;
 
-    fn from_str(text: &str) -> Result<How, UnknownHow> {
+    fn from_str(text: &str) -> Result<TrustOrigin, TrustOriginError> {
         match text {
-            "first-seen" => Ok(How::FirstSeen),
-            "proven" => Ok(How::Proven),
-            "pinned" => Ok(How::Pinned),
-            "imported" => Ok(How::Imported),
+            "first-seen" => Ok(TrustOrigin::FirstSeen),
+            "proven" => Ok(TrustOrigin::Proven),
+            "pinned" => Ok(TrustOrigin::Pinned),
+            "imported" => Ok(TrustOrigin::Imported),
             _ => match text.strip_prefix("adopted:") {
-                Some(alarm) => Ok(How::Adopted {
+                Some(alarm) => Ok(TrustOrigin::Adopted {
                     alarm: alarm.into(),
                 }),
-                None => Err(UnknownHow),
+                None => Err(TrustOriginError),
             },
         }
     }
