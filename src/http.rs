@@ -9,7 +9,7 @@ use ureq::{Agent, RequestBuilder};
 
 use crate::config::{Proxy, Roots, Url};
 use crate::server::system_roots;
-use crate::text::Shown;
+use crate::text::Escaped;
 
 /// Asks one URL.
 pub struct Client {
@@ -96,14 +96,16 @@ fn kind(error: &ureq::Error) -> String {
         ureq::Error::HostNotFound => "no such host".into(),
         ureq::Error::ConnectionFailed => "no connection".into(),
         ureq::Error::ConnectProxyFailed(answer) => {
-            format!("the proxy does not connect: {}", Shown::new(answer))
+            format!("the proxy does not connect: {}", Escaped::new(answer))
         }
         ureq::Error::Io(error) => match (error.kind(), error.get_ref()) {
             // what rustls says of the peer's certificate, which may name anything
-            (ErrorKind::InvalidData, Some(tls)) => format!("TLS: {}", Shown::new(&tls.to_string())),
+            (ErrorKind::InvalidData, Some(tls)) => {
+                format!("TLS: {}", Escaped::new(&tls.to_string()))
+            }
             (kind, _) => format!("connection: {kind}"),
         },
-        ureq::Error::Rustls(error) => format!("TLS: {}", Shown::new(&error.to_string())),
+        ureq::Error::Rustls(error) => format!("TLS: {}", Escaped::new(&error.to_string())),
         ureq::Error::Tls(what) => format!("TLS: {what}"),
         _ => "the answer is no HTTP that is understood".into(),
     }

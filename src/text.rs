@@ -26,30 +26,30 @@ pub fn counted_with(count: u64, one: &str, verbs: [&str; 2]) -> String {
 }
 
 /// Characters of a server's text that are shown at most.
-pub const SHOWN: usize = 240;
+pub const MAX_ESCAPED_CHARS: usize = 240;
 
 /// Text of a server, escaped and cut at construction: it cannot be shown otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Shown(String);
+pub struct Escaped(String);
 
-impl Shown {
+impl Escaped {
     /// Keeps printable ASCII but for quotes and backslashes; all else is escaped as Rust writes
-    /// it. Cut after [`SHOWN`] characters, with a mark.
-    pub fn new(text: &str) -> Shown {
-        Shown(escape(text.chars()))
+    /// it. Cut after [`MAX_ESCAPED_CHARS`] characters, with a mark.
+    pub fn new(text: &str) -> Escaped {
+        Escaped(escape(text.chars()))
     }
 
     /// Keeps printable ASCII, so that text which was escaped before it was stored is not escaped twice. All else is
-    /// escaped, and long text is cut as in [`Shown::new`].
-    pub fn of_escaped(text: &str) -> Shown {
-        Shown(cut(text.chars(), |c| matches!(c, ' '..='~')))
+    /// escaped, and long text is cut as in [`Escaped::new`].
+    pub fn of_escaped(text: &str) -> Escaped {
+        Escaped(cut(text.chars(), |c| matches!(c, ' '..='~')))
     }
 
     /// The same for bytes that may be no text.
-    pub fn of_bytes(bytes: &[u8]) -> Shown {
+    pub fn of_bytes(bytes: &[u8]) -> Escaped {
         // four bytes a character at most, so what is never shown is never looked at
-        let head = bytes.get(..4 * SHOWN + 4).unwrap_or(bytes);
-        Shown(escape(String::from_utf8_lossy(head).chars()))
+        let head = bytes.get(..4 * MAX_ESCAPED_CHARS + 4).unwrap_or(bytes);
+        Escaped(escape(String::from_utf8_lossy(head).chars()))
     }
 
     /// The escaped text.
@@ -85,7 +85,7 @@ fn cut(text: impl Iterator<Item = char>, is_plain: impl Fn(char) -> bool) -> Str
             true => shown.push(c),
             false => shown.extend(c.escape_default()),
         }
-        if shown.len() > SHOWN {
+        if shown.len() > MAX_ESCAPED_CHARS {
             shown.push_str("...");
             break;
         }
@@ -93,7 +93,7 @@ fn cut(text: impl Iterator<Item = char>, is_plain: impl Fn(char) -> bool) -> Str
     shown
 }
 
-impl fmt::Display for Shown {
+impl fmt::Display for Escaped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn nothing_that_could_forge_or_hide_a_line_is_left() {
         let nasty = "a\nERROR forged\r\x1b[31m\u{202e}evil\u{2028}\"\\<b>é";
-        let shown = Shown::new(nasty);
+        let shown = Escaped::new(nasty);
         assert!(shown.as_str().bytes().all(|c| (b' '..=b'~').contains(&c)));
         assert_eq!(
             shown.as_str(),
@@ -116,13 +116,13 @@ mod tests {
 
     #[test]
     fn text_that_was_escaped_before_stays_as_it_is_and_still_forges_nothing() {
-        let once = Shown::new("a\n\"\\é\0");
-        assert_eq!(Shown::of_escaped(once.as_str()), once);
+        let once = Escaped::new("a\n\"\\é\0");
+        assert_eq!(Escaped::of_escaped(once.as_str()), once);
         assert_eq!(
-            Shown::of_escaped("a\nERROR\x1b[31m\u{202e}").as_str(),
+            Escaped::of_escaped("a\nERROR\x1b[31m\u{202e}").as_str(),
             "a\\nERROR\\u{1b}[31m\\u{202e}"
         );
-        assert!(Shown::of_escaped(&"é".repeat(1 << 20)).as_str().len() < SHOWN + 20);
+        assert!(Escaped::of_escaped(&"é".repeat(1 << 20)).as_str().len() < MAX_ESCAPED_CHARS + 20);
     }
 
     #[test]
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut() {
-        assert!(Shown::new(&"x".repeat(1 << 20)).as_str().len() < SHOWN + 20);
-        assert!(Shown::of_bytes(&[0xff; 1 << 20]).as_str().len() < SHOWN + 20);
+        assert!(Escaped::new(&"x".repeat(1 << 20)).as_str().len() < MAX_ESCAPED_CHARS + 20);
+        assert!(Escaped::of_bytes(&[0xff; 1 << 20]).as_str().len() < MAX_ESCAPED_CHARS + 20);
     }
 }

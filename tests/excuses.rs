@@ -8,7 +8,7 @@ use immuaudit::config::DatabaseFilter;
 use immuaudit::config::Pin;
 use immuaudit::drill::{Embedded, Lag, Ledger, Lie, NewEntry, Options, dual_proof_message};
 use immuaudit::ledger::{DualProof, Term};
-use immuaudit::text::Shown;
+use immuaudit::text::Escaped;
 use immuaudit::trust::Tampering;
 use immuaudit::wire::proto;
 use protobuf::{Message, MessageField};
@@ -281,7 +281,7 @@ fn a_cycle_in_which_anything_was_left_out_is_not_good() {
         |cycle: &mut Cycle| {
             cycle.impossible = Some(Impossible {
                 count: 1,
-                first: Shown::new("no name"),
+                first: Escaped::new("no name"),
             });
         },
     ] {

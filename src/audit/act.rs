@@ -7,7 +7,7 @@ use super::verdict::{Reason, Verdict};
 use crate::audit::check::state::Finding;
 use crate::config::FirstUse;
 use crate::ledger::{ClaimedState, Proven, State};
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::trust::{self, ObservedState, TrustOrigin, TrustedState};
 
 impl Auditor {
@@ -126,7 +126,7 @@ impl Auditor {
         let mut warnings = Vec::new();
         if let (Some(to), Some(from)) = (self.new_identity(trusted), &trusted.uuid) {
             warnings.push(Warning::IdentityChanged {
-                from: Shown::new(from),
+                from: Escaped::new(from),
                 to,
             });
         }
@@ -147,7 +147,7 @@ impl Auditor {
     }
 
     /// The identity that answers, where it is another than the recorded one.
-    fn new_identity(&self, trusted: &TrustedState) -> Option<Shown> {
+    fn new_identity(&self, trusted: &TrustedState) -> Option<Escaped> {
         let now = self.server.identity()?;
         (trusted.uuid != trust::kept_identity(Some(now.as_str()))).then(|| now.clone())
     }
@@ -171,6 +171,6 @@ impl Auditor {
 
     /// Who the server last said it is: a claim.
     pub fn identity(&self) -> Option<String> {
-        self.server.identity().map(Shown::to_string)
+        self.server.identity().map(Escaped::to_string)
     }
 }

@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::ledger::{Digest, State};
 use crate::locate::{Checkpoint, Probe, TxHashes, Window, narrow};
 use crate::server::{Server, ServerError, ServerErrorKind};
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::trust::{Alarm, LocatedRecord, Mirror, StoreError, Tampering, TrustedState};
 
 /// What `locate` found of one database.
@@ -324,7 +324,7 @@ pub(super) fn window(
     let mut ask = |old: &State| {
         let answer = answer(server, database, old, &shown, range);
         stopped |= answer.is_none();
-        answer.unwrap_or_else(|| Probe::Aborted(Shown::default()))
+        answer.unwrap_or_else(|| Probe::Aborted(Escaped::default()))
     };
     let mut kept = mirror.map(Kept);
     let mirror = kept.as_mut().map(|kept| kept as &mut dyn TxHashes);
@@ -341,13 +341,13 @@ pub(super) fn answer(
     range: u64,
 ) -> Option<Probe> {
     if !server.has_time() {
-        return Some(Probe::Aborted(Shown::new("no time was left to ask")));
+        return Some(Probe::Aborted(Escaped::new("no time was left to ask")));
     }
     Some(match proof::stand(server, database, old, shown, range) {
         Standing::Proven(proven) => Probe::of_proof(old, shown, &proven),
         Standing::Chained(hash) => Probe::of_chain(old, &hash),
         Standing::Unknown(reason) => {
-            let why = Shown::new(&reason.to_string());
+            let why = Escaped::new(&reason.to_string());
             match ends(&reason) {
                 true => Probe::Aborted(why),
                 false => Probe::Unknown(why),

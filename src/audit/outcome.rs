@@ -8,7 +8,7 @@ use super::values::Report;
 use super::verdict::{Exit, Reason, Verdict};
 use crate::ledger::{Signature, State};
 use crate::locate::Window;
-use crate::text::{Shown, counted, counted_with};
+use crate::text::{Escaped, counted, counted_with};
 use crate::trust::{Alarm, StoreError};
 
 /// Something worth telling that is no verdict.
@@ -17,14 +17,14 @@ pub enum Warning {
     /// Another identity answers, and extends what is trusted.
     IdentityChanged {
         /// As recorded.
-        from: Shown,
+        from: Escaped,
         /// As it answers now.
-        to: Shown,
+        to: Escaped,
     },
     /// The identity that answers was audited under another name.
     KnownElsewhere {
         /// The identity.
-        identity: Shown,
+        identity: Escaped,
         /// The name it is filed under.
         server: String,
     },

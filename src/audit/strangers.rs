@@ -7,7 +7,7 @@ use std::fmt;
 use super::auditor::Auditor;
 use super::outcome::Outcome;
 use super::verdict::{Exit, Verdict};
-use crate::text::{Shown, counted, counted_with};
+use crate::text::{Escaped, counted, counted_with};
 use crate::trust::TrustedState;
 
 /// Strangers of a cycle that are reported one by one: a server of an ordinary size has fewer.
@@ -130,7 +130,7 @@ impl fmt::Display for Strangers {
         f.write_str(")")?;
         for (at, name) in self.unproven.iter().take(SAMPLE).enumerate() {
             let between = if at == 0 { ", such as " } else { ", " };
-            write!(f, "{between}\"{}\"", Shown::new(name))?;
+            write!(f, "{between}\"{}\"", Escaped::new(name))?;
         }
         match self.why.is_empty() {
             true => Ok(()),

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::checkpoint::KeyName;
 use crate::ledger::{BadSignature, Digest, Refusal, State, Unprovable};
 use crate::server::{ServerError, ServerErrorKind};
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::trust::{HIDDEN, StoreError, Tampering};
 
 /// The verdict on one database in one cycle.
@@ -192,7 +192,7 @@ pub enum Reason {
     /// The cycle's time was over before the database's turn.
     NotReached,
     /// The state is said to be of another database.
-    OtherDatabase(Shown),
+    OtherDatabase(Escaped),
     /// A message shape that signs less than the one seen before.
     OlderShape,
     /// The server contradicts its own state: it is not backed by the transaction.
@@ -339,7 +339,7 @@ impl fmt::Display for Reason {
                 write!(
                     f,
                     "{SPLIT_SIGNED}: {} has transaction {} with hash {}, and here it has {here}",
-                    Shown::new(peer.as_str()),
+                    Escaped::new(peer.as_str()),
                     theirs.tx,
                     theirs.hash
                 )?;
@@ -354,7 +354,7 @@ impl fmt::Display for Reason {
                 write!(
                     f,
                     "{SPLIT_SHOWN}: {} has transaction {} with hash {}, which does not go with what is trusted here: {why}",
-                    Shown::new(peer.as_str()),
+                    Escaped::new(peer.as_str()),
                     theirs.tx,
                     theirs.hash
                 )?;

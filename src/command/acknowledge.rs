@@ -7,7 +7,7 @@ use crate::audit::Exit;
 use crate::clock;
 use crate::config::{AcknowledgeTask, Format, Settings};
 use crate::report::{JsonObject, print};
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::trust::{Acknowledged, Acknowledgement, Store};
 
 /// Acknowledges absent values, a lost signature, or disagreements of peers.
@@ -33,7 +33,7 @@ pub fn run(settings: &Settings, task: &AcknowledgeTask) -> Result<Exit, CommandE
             .shown("disagreements_to", acknowledged.disagreements_to)
             .end(),
         Format::Text => lines(&acknowledged)
-            .map(|line| format!("{}: {line}", Shown::new(&task.database)))
+            .map(|line| format!("{}: {line}", Escaped::new(&task.database)))
             .collect::<Vec<_>>()
             .join("\n"),
     });

@@ -14,7 +14,7 @@ use crate::clock::{self, Timestamp};
 use crate::config::{CheckpointTask, Format, Settings};
 use crate::ledger::{BadSignature, StateShape};
 use crate::report::{JsonObject, ago, checkpoint, print, print_error};
-use crate::text::{Shown, number};
+use crate::text::{Escaped, number};
 use crate::trust::{Store, last_proven};
 
 /// Longest file that is read, in bytes: 10,000 databases with a handful of signatures.
@@ -42,7 +42,7 @@ fn export(settings: &Settings) -> Result<Exit, CommandError> {
     let (outcomes, now) = (store.load_outcomes(), clock::now());
     let (mut notes, mut exit) = (Vec::new(), Exit::Good);
     for database in store.databases()? {
-        let name = Shown::new(&database);
+        let name = Escaped::new(&database);
         let trusted = match store.load(&database) {
             Ok(Some(trusted)) => trusted,
             Ok(None) => continue,
@@ -158,7 +158,7 @@ fn show(settings: &Settings, file: &Path) -> Result<Exit, CommandError> {
 fn shown_names(names: &[&str]) -> String {
     let shown: Vec<String> = names
         .iter()
-        .map(|name| Shown::new(name).to_string())
+        .map(|name| Escaped::new(name).to_string())
         .collect();
     shown.join(", ")
 }
@@ -175,8 +175,8 @@ fn line(checkpoint: &Checkpoint) -> String {
     };
     format!(
         "{} of server {}: transaction {}, hash {}{signed}",
-        Shown::new(&origin.database),
-        Shown::new(&origin.server),
+        Escaped::new(&origin.database),
+        Escaped::new(&origin.server),
         state.tx,
         state.hash
     )
@@ -275,8 +275,8 @@ impl Hashes {
             let named: Vec<&str> = hashes.keys().map(String::as_str).collect();
             print_error(&format!(
                 "immuaudit: {} of server {}: transaction {tx} has {} hashes, {}: {what}",
-                Shown::new(&origin.database),
-                Shown::new(&origin.server),
+                Escaped::new(&origin.database),
+                Escaped::new(&origin.server),
                 named.len(),
                 named.join(" and ")
             ));
@@ -318,8 +318,8 @@ fn tell(
         return;
     }
     let each = words.confirmed.iter().map(|(name, at)| match *at > now {
-        true => format!("{} at {at}, which is in the future", Shown::new(name)),
-        false => format!("{} {}", Shown::new(name), ago(now.since(*at))),
+        true => format!("{} at {at}, which is in the future", Escaped::new(name)),
+        false => format!("{} {}", Escaped::new(name), ago(now.since(*at))),
     });
     let each: Vec<String> = each.collect();
     let mut text = format!(
@@ -332,7 +332,7 @@ fn tell(
     for name in &words.wrong {
         text.push_str(&format!(
             "\n  {}: {}",
-            Shown::new(name),
+            Escaped::new(name),
             NotConfirmed::Wrong
         ));
     }

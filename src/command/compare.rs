@@ -10,7 +10,7 @@ use crate::config::{CompareSource, Roots, Settings, Url};
 use crate::http::Client;
 use crate::report::{alarm_lines, few_ranges, print, print_error};
 use crate::stop::Stop;
-use crate::text::{Shown, counted, number};
+use crate::text::{Escaped, counted, number};
 use crate::trust::{Export, Store, shown_states};
 
 /// Time that another auditor has to tell what it trusts.
@@ -108,7 +108,7 @@ fn shown(settings: &Settings, url: &Url, roots: &Roots) -> Result<Theirs, String
 }
 
 fn line(comparison: &Comparison) -> String {
-    let name = Shown::new(&comparison.database);
+    let name = Escaped::new(&comparison.database);
     match &comparison.result {
         Compared::Agree(state) => format!("{name}: agrees, at transaction {}", state.tx),
         Compared::Ahead { agreed, theirs } => format!(

@@ -11,7 +11,7 @@ use crate::config::Settings;
 use crate::peer::{Heard, Witness, judge};
 use crate::report::{alarm_lines, peer_line, print, print_error};
 use crate::stop::Stop;
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::trust::Store;
 
 /// Holds the checkpoints of a file against one's own; works while the auditor runs.
@@ -49,7 +49,7 @@ pub fn run(
     let mut auditor = setup::keep_until_exit(auditor);
     let mut compared = 0;
     for (database, word) in &words {
-        let shown = Shown::new(database);
+        let shown = Escaped::new(database);
         match auditor.compare_word(&peer.name, database, word) {
             None => return Ok(exit.max(Exit::Incomplete)),
             Some(Err(failure)) => {
@@ -68,7 +68,7 @@ pub fn run(
         print(&format!(
             "nothing to compare: no checkpoint in the file is of a database of server {} that is trusted here; {of_others} are of \
              other servers",
-            Shown::new(&settings.server.name)
+            Escaped::new(&settings.server.name)
         ));
         exit = exit.max(Exit::Incomplete);
     }

@@ -7,7 +7,7 @@ use super::setup::{self, CommandError};
 use crate::audit::{Bearing, Exit, Rechecked, recheck};
 use crate::config::{EvidenceTask, Settings};
 use crate::report::{evidence_line, print};
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::trust::{Answer, Evidence, LocatedRecord, Shortened, Store, read_evidence};
 
 /// Lists, shows or checks evidence.
@@ -62,15 +62,15 @@ fn show(settings: &Settings, evidence: &Evidence) {
         format!(
             "finding:  {} of database {} of server {}, alarm {}",
             finding.kind,
-            Shown::new(&finding.database),
-            Shown::new(&evidence.server),
-            Shown::new(&evidence.alarm)
+            Escaped::new(&finding.database),
+            Escaped::new(&evidence.server),
+            Escaped::new(&evidence.alarm)
         ),
-        format!("reason:   {}", Shown::of_escaped(&finding.reason)),
+        format!("reason:   {}", Escaped::of_escaped(&finding.reason)),
         format!(
             "found:    {} by {}",
             evidence.found,
-            Shown::new(&evidence.program)
+            Escaped::new(&evidence.program)
         ),
     ];
     match &finding.trusted {
@@ -92,12 +92,12 @@ fn show(settings: &Settings, evidence: &Evidence) {
             true => ", another than before",
             false => "",
         };
-        lines.push(format!("identity: \"{}\"{changed}", Shown::new(uuid)));
+        lines.push(format!("identity: \"{}\"{changed}", Escaped::new(uuid)));
     }
     for kept in &evidence.answers {
         let answer = match &kept.reply {
             Ok(bytes) => format!("{} bytes", bytes.len()),
-            Err(error) => Shown::new(error).to_string(),
+            Err(error) => Escaped::new(error).to_string(),
         };
         let cut = match kept.shortened {
             Some(Shortened::Cut(length)) => format!(" (cut from {length})"),
@@ -106,13 +106,13 @@ fn show(settings: &Settings, evidence: &Evidence) {
             }
             None => String::new(),
         };
-        let call = Shown::new(&kept.call);
+        let call = Escaped::new(&kept.call);
         lines.push(format!("answer:   {call}: {answer}{cut}"));
         if let (Answer::CHECKPOINT, Ok(note)) = (kept.call.as_str(), &kept.reply) {
             let note = String::from_utf8_lossy(note);
             lines.extend(
                 note.lines()
-                    .map(|line| format!("          {}", Shown::new(line))),
+                    .map(|line| format!("          {}", Escaped::new(line))),
             );
         }
     }

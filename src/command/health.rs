@@ -10,7 +10,7 @@ use super::setup::CommandError;
 use crate::audit::Exit;
 use crate::config::{Listen, Settings};
 use crate::report::print;
-use crate::text::Shown;
+use crate::text::Escaped;
 
 /// For each address: longer than an auditor takes that is alive, and for two of them shorter than the image's patience of
 /// 10 s.
@@ -43,7 +43,7 @@ pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
                 print(&printable(&text));
                 return Ok(if alive { Exit::Good } else { Exit::Incomplete });
             }
-            Err(error) => failures.push(format!("{url}: {}", Shown::new(&error.to_string()))),
+            Err(error) => failures.push(format!("{url}: {}", Escaped::new(&error.to_string()))),
         }
     }
     print(&failures.join("; "));

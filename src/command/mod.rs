@@ -38,7 +38,7 @@ use crate::config::{
 };
 use crate::report::{print, print_error, start_logging};
 use crate::sys;
-use crate::text::Shown;
+use crate::text::Escaped;
 
 /// Runs the program as it was called, and ends the process.
 pub fn main() -> ! {
@@ -63,7 +63,7 @@ pub fn main() -> ! {
 /// of it. Its parent sees SIGABRT, and a supervisor starts it again.
 fn end_at_a_panic() {
     panic::set_hook(Box::new(|panic| {
-        let panic = Shown::new(&panic.to_string());
+        let panic = Escaped::new(&panic.to_string());
         print_error(&format!(
             "immuaudit: {}; this is a fault of the program: please report it",
             panic.as_str()

@@ -18,7 +18,7 @@ use crate::server::{ClientCertificate, Endpoint, Security, Server, SystemRootsEr
 use crate::service::{Account, USER, default_state, states_of, user_of};
 use crate::stop::Stop;
 use crate::sys;
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::trust::{Location, OutcomeRecord, Store, StoreError};
 
 /// Keeps the auditor of a command, and its connection, until the process ends. To take gRPC apart would delay the end by a
@@ -76,7 +76,7 @@ impl fmt::Display for CommandError {
             CommandError::States(bad) => write!(f, "{bad}"),
             CommandError::Service(failure) | CommandError::Drill(failure) => f.write_str(failure),
             CommandError::NoDatabase { database, known } => {
-                write!(f, "nothing is known of database {}; ", Shown::new(database))?;
+                write!(f, "nothing is known of database {}; ", Escaped::new(database))?;
                 f.write_str(if known.is_empty() {
                     "no database was audited yet"
                 } else {
@@ -84,7 +84,7 @@ impl fmt::Display for CommandError {
                 })?;
                 for (place, known) in known.iter().take(MAX_NAMES).enumerate() {
                     let before = if place == 0 { " " } else { ", " };
-                    write!(f, "{before}{}", Shown::new(known))?;
+                    write!(f, "{before}{}", Escaped::new(known))?;
                 }
                 let more = known.len().saturating_sub(MAX_NAMES);
                 if more > 0 {
@@ -301,7 +301,7 @@ pub fn hearing(settings: &Settings, clock: &Clock) -> Result<Hearing, CommandErr
     if let Some(peer) = monitoring.peers.iter().find(is_own) {
         return Err(CommandError::Key(format!(
             "peer {}: its key is the one that this auditor signs with: nobody is compared with himself",
-            Shown::new(peer.name.as_str())
+            Escaped::new(peer.name.as_str())
         )));
     }
     let witness = |peer: &PeerSettings| Witness {

@@ -11,7 +11,7 @@ use crate::config::{Effective, Format, RunMode, Settings, Verbosity};
 use crate::ranges::Ranges;
 use crate::report::{Bar, JsonObject, few_ranges, log_outcome, log_swept, print};
 use crate::stop::Stop;
-use crate::text::{Shown, counted};
+use crate::text::{Escaped, counted};
 use crate::trust::{Due, SweepSummary};
 
 /// Sweeps these databases, or all that are audited.
@@ -144,7 +144,7 @@ impl<'a> Done<'a> {
     }
 
     fn text(&self) -> String {
-        let database = Shown::new(self.database);
+        let database = Escaped::new(self.database);
         let mut text = match &self.ended {
             Ok(swept) => format!(
                 "{database}: {} of {} transactions read whole{}",

@@ -17,7 +17,7 @@ use crate::server::{
     Transport, Waited,
 };
 use crate::stop::Stop;
-use crate::text::Shown;
+use crate::text::Escaped;
 
 /// The largest answer that arrives, in bytes: gRPC's own limit, which is the default of the auditor too.
 const MAX_ANSWER: usize = 4 << 20;
@@ -113,7 +113,9 @@ impl InProcess {
             ),
             Outcome::Message(bytes) => Ok(Answer {
                 bytes: Arc::new(bytes),
-                uuid: delivered.uuid.map(|uuid| Shown::of_bytes(uuid.as_bytes())),
+                uuid: delivered
+                    .uuid
+                    .map(|uuid| Escaped::of_bytes(uuid.as_bytes())),
             }),
         };
         (answer, Some(delivered.delay.unwrap_or_default()))

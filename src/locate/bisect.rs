@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::probe::Probe;
-use crate::text::Shown;
+use crate::text::Escaped;
 
 /// What asking about some of a row found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Found {
     /// The first one behind it that is proven not to.
     pub broken: Option<u64>,
     /// Those between that were asked about in vain.
-    pub unknown: BTreeMap<u64, Shown>,
+    pub unknown: BTreeMap<u64, Escaped>,
     /// How many were asked about.
     pub asked: u32,
     /// Nobody could be asked any more.
@@ -84,7 +84,7 @@ mod tests {
     }
 
     fn unknown() -> Probe {
-        Probe::Unknown(Shown::new("silence"))
+        Probe::Unknown(Escaped::new("silence"))
     }
 
     #[test]
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn nobody_is_asked_once_nobody_answers() {
-        let found = bisect(0..300, 40, |_| Probe::Aborted(Shown::new("gone")));
+        let found = bisect(0..300, 40, |_| Probe::Aborted(Escaped::new("gone")));
         assert_eq!((found.asked, found.ended), (1, true));
         assert_eq!((found.holds, found.broken), (None, None));
     }

@@ -1,7 +1,7 @@
 //! What the shown state says of an old one. Both a yes and a no are proofs: they cannot be made up.
 
 use crate::ledger::{Digest, Proven, State};
-use crate::text::Shown;
+use crate::text::Escaped;
 
 /// What came of holding one old state against the one that is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,9 +11,9 @@ pub enum Probe {
     /// The shown state extends another one of the same transaction.
     Differs(ProvenOther),
     /// Nobody could say.
-    Unknown(Shown),
+    Unknown(Escaped),
     /// Nobody could say, and nobody can be asked any more.
-    Aborted(Shown),
+    Aborted(Escaped),
 }
 
 /// The shown state extends an old one, or is it.
@@ -30,7 +30,7 @@ impl Probe {
     pub fn of_proof(old: &State, shown: &State, proven: &Proven) -> Probe {
         let source = proven.source();
         if proven.target() != *shown || source.tx != old.tx {
-            return Probe::Unknown(Shown::new("the proof is of other states"));
+            return Probe::Unknown(Escaped::new("the proof is of other states"));
         }
         Probe::of_hashes(&old.hash, &source.hash)
     }
@@ -48,7 +48,7 @@ impl Probe {
     /// is shown by it, that the same one does is not enough.
     pub fn of_chain(old: &State, linked: &Digest) -> Probe {
         match Probe::of_hashes(&old.hash, linked) {
-            Probe::Matches(_) => Probe::Unknown(Shown::new(
+            Probe::Matches(_) => Probe::Unknown(Escaped::new(
                 "this server's version cannot prove it against the shown state",
             )),
             other => other,

@@ -6,7 +6,7 @@ use super::bisect::{Found, bisect, max_probes};
 use super::probe::Probe;
 use crate::clock::Timestamp;
 use crate::ledger::{Digest, State};
-use crate::text::Shown;
+use crate::text::Escaped;
 
 /// A state that was trusted, and when it was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub struct Undecided {
     /// The transaction.
     pub tx: u64,
     /// Why not.
-    pub why: Shown,
+    pub why: Escaped,
 }
 
 /// The oldest state remembered is refuted, and a newer one, which extends it, is proven.
@@ -93,7 +93,7 @@ pub fn narrow(
     let among = u64::try_from(reached).unwrap_or(u64::MAX);
     let found = bisect(0..among, max_probes(among), |index| match at(index) {
         Some(old) => ask(old),
-        None => Probe::Unknown(Shown::default()),
+        None => Probe::Unknown(Escaped::default()),
     });
     let tx = |index: u64| at(index).map_or(0, |state| state.tx);
     let mut window = Window {
@@ -118,7 +118,7 @@ pub fn narrow(
         let most = max_probes(end.saturating_sub(from));
         let found = bisect(from..end.max(from), most, |tx| match mirror.alh(tx) {
             Some(hash) => ask(State { tx, hash }),
-            None => Probe::Unknown(Shown::new("the mirror's block is damaged")),
+            None => Probe::Unknown(Escaped::new("the mirror's block is damaged")),
         });
         window.take(line, &found, |tx| tx);
     }

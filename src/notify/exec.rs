@@ -13,7 +13,7 @@ use super::notification::Notification;
 use crate::clock::Clock;
 use crate::report::Event;
 use crate::sys::{self, Interest};
-use crate::text::Shown;
+use crate::text::Escaped;
 use log::Level;
 
 /// How often it is looked whether the program has ended.
@@ -164,7 +164,7 @@ impl Stderr {
         let text = String::from_utf8_lossy(&self.last);
         let text = text.trim();
         let cut = if self.is_cut { "..." } else { "" };
-        (!text.is_empty()).then(|| format!("{cut}{}", Shown::new(text).as_str()))
+        (!text.is_empty()).then(|| format!("{cut}{}", Escaped::new(text).as_str()))
     }
 }
 

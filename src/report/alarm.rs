@@ -6,7 +6,7 @@ use std::path::Path;
 use super::json::JsonObject;
 use crate::clock::Timestamp;
 use crate::ledger::State;
-use crate::text::{Shown, counted, shell_value, shell_word};
+use crate::text::{Escaped, counted, shell_value, shell_word};
 use crate::trust::{Adoption, Alarm, Location, PastClosing, StoreError};
 
 /// An alarm, with the consequences of adopting it.
@@ -85,10 +85,10 @@ fn command_about(subcommand: &str, alarm: &Alarm, what: &str) -> String {
 pub fn alarm_line(alarm: &Alarm) -> String {
     format!(
         "{} {} {} ({}) {}, raised {}{}, {}",
-        Shown::new(&alarm.id),
-        Shown::new(&alarm.database),
+        Escaped::new(&alarm.id),
+        Escaped::new(&alarm.database),
         alarm.kind,
-        Shown::of_escaped(&alarm.reason),
+        Escaped::of_escaped(&alarm.reason),
         standing(alarm),
         alarm.raised,
         reopened(alarm),
@@ -101,9 +101,9 @@ pub fn evidence_line(alarm: &Alarm) -> String {
     format!(
         "{} {} {} ({}) {}: {}",
         alarm.raised,
-        Shown::new(&alarm.database),
+        Escaped::new(&alarm.database),
         alarm.kind,
-        Shown::of_escaped(&alarm.reason),
+        Escaped::of_escaped(&alarm.reason),
         standing(alarm),
         evidence_place(alarm)
     )
@@ -127,7 +127,7 @@ fn reopened(alarm: &Alarm) -> String {
 fn standing(alarm: &Alarm) -> String {
     match &alarm.closed {
         None => "open".into(),
-        Some(closed) => format!("closed {} by {}", closed.when, Shown::new(&closed.who)),
+        Some(closed) => format!("closed {} by {}", closed.when, Escaped::new(&closed.who)),
     }
 }
 
@@ -147,16 +147,16 @@ impl AlarmReport {
         let mut lines = vec![
             format!(
                 "alarm {}: {}, {}",
-                Shown::new(&alarm.id),
+                Escaped::new(&alarm.id),
                 alarm.kind,
                 standing(alarm)
             ),
             format!(
                 "  database:  {} of server {}",
-                Shown::new(&alarm.database),
-                Shown::new(&alarm.location.server)
+                Escaped::new(&alarm.database),
+                Escaped::new(&alarm.location.server)
             ),
-            format!("  reason:    {}", Shown::of_escaped(&alarm.reason)),
+            format!("  reason:    {}", Escaped::of_escaped(&alarm.reason)),
             format!("  raised:    {}, {}", alarm.raised, seen(alarm)),
             format!(
                 "  trusted:   {}",
@@ -170,7 +170,7 @@ impl AlarmReport {
                 "  reopened:  {}, after it was closed {} by {}",
                 past.reopened,
                 past.closed.when,
-                Shown::new(&past.closed.who)
+                Escaped::new(&past.closed.who)
             ));
         }
         if alarm.displaced > 0 {
@@ -203,8 +203,8 @@ impl AlarmReport {
     /// Returns the consequences of adopting the alarm, for people who are about to adopt it.
     pub fn preview(&self) -> String {
         let (first, rest) = self.consequences();
-        let id = Shown::new(&self.alarm.id);
-        let database = Shown::new(&self.alarm.database);
+        let id = Escaped::new(&self.alarm.id);
+        let database = Escaped::new(&self.alarm.database);
         let rest: String = rest.iter().map(|line| format!("\n  {line}")).collect();
         format!("adopting alarm {id} of database {database} {first}{rest}")
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::alarm::close_all_command;
-use crate::text::{Shown, counted, number};
+use crate::text::{Escaped, counted, number};
 use crate::trust::{Alarm, Tampering};
 
 /// Kinds of tampering, the worst first: what is about the whole history before what is about one entry or one signature.
@@ -39,7 +39,7 @@ pub fn alarm_summary(alarms: &[Alarm]) -> Option<String> {
     let seen = alarms.iter().map(|alarm| alarm.last_seen).max()?;
     let mut text = format!(
         "{}: {count}, worst first: {}; first raised {raised}, last seen {seen}",
-        Shown::new(&first.database),
+        Escaped::new(&first.database),
         kinds.join(", ")
     );
     if open > 1 {

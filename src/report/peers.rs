@@ -7,7 +7,7 @@ use super::event::Event;
 use super::json::JsonObject;
 use crate::audit::PeerReport;
 use crate::clock::Timestamp;
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::trust::PeerRecord;
 
 /// When a peer answered last, and why it did not since.
@@ -36,7 +36,7 @@ pub fn peer_record_json(record: &PeerRecord) -> JsonObject {
 
 /// Returns a line about a peer and a database, for people.
 pub fn peer_line(peer: &PeerReport, now: Timestamp) -> String {
-    let name = Shown::new(peer.peer.as_str());
+    let name = Escaped::new(peer.peer.as_str());
     let agreed = peer.agreed.map(|agreed| {
         let (tx, age) = (agreed.state.tx, ago(now.since(agreed.time)));
         format!("; agreed at transaction {tx}, {age}")
@@ -53,7 +53,7 @@ pub fn peer_line(peer: &PeerReport, now: Timestamp) -> String {
 
 /// The same as the files tell it.
 pub fn peer_record_line(record: &PeerRecord, now: Timestamp) -> String {
-    let name = Shown::new(&record.peer);
+    let name = Escaped::new(&record.peer);
     let agreed = match &record.agreed {
         None => "has not agreed yet".to_owned(),
         Some(agreed) => {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::error_kind::ServerErrorKind;
 use super::server_error::ServerError;
-use crate::text::Shown;
+use crate::text::Escaped;
 
 /// The pause after the first refusal. Each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
@@ -19,7 +19,7 @@ pub(super) struct Denied(HashMap<String, Denial>);
 
 struct Denial {
     /// The server's words. Other words may have another cause, such as a token that ended.
-    message: Shown,
+    message: Escaped,
     /// When a login is next made for this database.
     due: Instant,
     pause: Duration,
@@ -81,7 +81,7 @@ mod tests {
 
     fn refused(kind: ServerErrorKind, message: &str) -> ServerError {
         ServerError {
-            message: Shown::new(message),
+            message: Escaped::new(message),
             ..ServerError::new("UseDatabase", kind)
         }
     }

@@ -17,7 +17,7 @@ use super::transport::{Answer, Call, Connection, Credential, PendingCall, Waited
 use crate::clock::Clock;
 use crate::stop::{GLANCE, Stop};
 use crate::sys;
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::wire::method;
 
 impl Connection for Client {
@@ -165,7 +165,7 @@ async fn receive(mut receiver: ClientSStreamReceiver<Vec<u8>>) -> Received {
     let uuid = headers
         .iter()
         .find(|(key, _)| *key == "immudb-uuid")
-        .map(|(_, value)| Shown::of_bytes(value));
+        .map(|(_, value)| Escaped::of_bytes(value));
     match receiver.next().await {
         None => Ok(Answer {
             bytes: Arc::new(bytes),

@@ -39,7 +39,7 @@ pub use transport::{Answer, Call, Connection, Credential, PendingCall, Transport
 use crate::clock::Clock;
 use crate::ledger::{ClaimedState, GetEntry};
 use crate::stop::Stop;
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::wire::{self, Entries, Malformed, Names, Tx, VerifiableTx, method};
 use channel::GrpcTransport;
 use prefetch_queue::PrefetchQueue;
@@ -67,7 +67,7 @@ pub struct Server {
     stop: Stop,
     clock: Clock,
     transcript: Transcript,
-    identity: Option<Shown>,
+    identity: Option<Escaped>,
     /// No call lasts past this, whatever its own deadline.
     until: Option<Instant>,
     calls: Calls,
@@ -254,7 +254,7 @@ impl Server {
     }
 
     /// Who the server last said it is: a claim.
-    pub fn identity(&self) -> Option<&Shown> {
+    pub fn identity(&self) -> Option<&Escaped> {
         self.identity.as_ref()
     }
 

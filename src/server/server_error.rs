@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::classify::{self, OVER_OUR_LIMIT};
 use super::error_kind::ServerErrorKind;
 use crate::config::{memory_needed, size_to_set};
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::wire::{Malformed, method};
 
 /// A call that failed.
@@ -17,7 +17,7 @@ pub struct ServerError {
     /// What it means.
     pub kind: ServerErrorKind,
     /// What the server said, escaped and cut.
-    pub message: Shown,
+    pub message: Escaped,
     /// Why an old password or old certificates were used, if they may be the cause.
     pub note: Option<String>,
 }
@@ -28,7 +28,7 @@ impl ServerError {
         ServerError {
             call,
             kind,
-            message: Shown::default(),
+            message: Escaped::default(),
             note: None,
         }
     }
@@ -62,7 +62,7 @@ impl ServerError {
         message: &str,
     ) -> ServerError {
         ServerError {
-            message: Shown::new(message),
+            message: Escaped::new(message),
             ..ServerError::new(call, kind)
         }
     }

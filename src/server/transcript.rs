@@ -177,7 +177,7 @@ fn text(failure: &ServerError) -> String {
 mod tests {
     use super::*;
     use crate::server::ServerErrorKind;
-    use crate::text::Shown;
+    use crate::text::Escaped;
     use crate::wire::proto;
 
     fn replied(bytes: Vec<u8>) -> Result<Answer, ServerError> {
@@ -189,7 +189,7 @@ mod tests {
 
     fn refused() -> Result<Answer, ServerError> {
         Err(ServerError {
-            message: Shown::new(&"x".repeat(200)),
+            message: Escaped::new(&"x".repeat(200)),
             ..ServerError::new("Get", ServerErrorKind::KeyNotFound)
         })
     }

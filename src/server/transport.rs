@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::endpoint::Tls;
 use super::server_error::ServerError;
 use crate::stop::Stop;
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::wire::{Malformed, method};
 
 /// Opens connections to one server.
@@ -90,7 +90,7 @@ pub struct Answer {
     /// The message's bytes, which the transcript keeps as well.
     pub bytes: Arc<Vec<u8>>,
     /// The `immudb-uuid` header: the server's claim who it is, cut and escaped.
-    pub uuid: Option<Shown>,
+    pub uuid: Option<Escaped>,
 }
 
 impl Answer {

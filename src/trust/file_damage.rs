@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::text::Shown;
+use crate::text::Escaped;
 
 /// The kind of damage in a file's content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +97,11 @@ impl fmt::Display for FileDamage {
                 f.write_str("the file is of another kind or of a later immuaudit")
             }
             FileDamage::OtherName { what, found } => {
-                write!(f, "the file belongs to another {what}, {}", Shown(found))
+                write!(
+                    f,
+                    "the file belongs to another {what}, {}",
+                    Escaped::new(found)
+                )
             }
             FileDamage::Line(line) => write!(f, "line {line} was edited or damaged"),
             FileDamage::Gap(line) => write!(

@@ -1,6 +1,6 @@
 //! Bytes and words as the files hold them.
 
-use std::fmt::{self, Write};
+use std::fmt::Write;
 
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
@@ -53,15 +53,6 @@ pub fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         None => text.into(),
         Some((end, _)) => format!("{}[...]", text.get(..end).unwrap_or_default()),
-    }
-}
-
-/// A name from outside, printable and cut.
-pub struct Shown<'a>(pub &'a str);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", cut(self.0, 100).escape_default())
     }
 }
 

@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::ledger::{ClaimedState, State, StateShape, decode_base64};
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::wire::{self, Malformed};
 
 /// The name of such a file, in a folder named after the server's identity; a client library's
@@ -72,7 +72,7 @@ pub enum BadLine {
     /// The message in it.
     Message(Malformed),
     /// The message is of another database.
-    OtherDatabase(Shown),
+    OtherDatabase(Escaped),
 }
 
 impl fmt::Display for BadStates {
@@ -205,7 +205,7 @@ fn parse(line: &str) -> Result<Carried, BadLine> {
     }
     let claimed = wire::state(&bytes).map_err(BadLine::Message)?;
     if claimed.shape == StateShape::WithDatabase && claimed.database != database.as_bytes() {
-        let other = Shown::of_bytes(&claimed.database);
+        let other = Escaped::of_bytes(&claimed.database);
         return Err(BadLine::OtherDatabase(other));
     }
     Ok(Carried {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::wire::Names;
 
 /// Databases known and taken from one list at most: a server that lists more is not believed, and
@@ -31,7 +31,7 @@ pub struct Impossible {
     /// How many.
     pub count: usize,
     /// The first of them.
-    pub first: Shown,
+    pub first: Escaped,
 }
 
 /// Sorts a server's list by what is known and selected.
@@ -43,7 +43,7 @@ pub fn sort(names: &Names, known: &BTreeSet<String>, selects: impl Fn(&str) -> b
         let Some(name) = possible(name) else {
             let impossible = listing.impossible.get_or_insert_with(|| Impossible {
                 count: 0,
-                first: Shown::of_bytes(name),
+                first: Escaped::of_bytes(name),
             });
             impossible.count += 1;
             continue;

@@ -7,7 +7,7 @@ use crate::audit::verdict::{Reason, Verdict};
 use crate::config::Signatures;
 use crate::ledger::{ClaimedState, Proven, Signature, State, StateShape};
 use crate::server::{Server, ServerError, ServerErrorKind};
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::trust::Tampering;
 use crate::wire::Entries;
 
@@ -138,7 +138,7 @@ pub(in crate::audit) fn check_claim(
         };
     }
     if claimed.database != database.as_bytes() {
-        let other = Shown::of_bytes(&claimed.database);
+        let other = Escaped::of_bytes(&claimed.database);
         return Err((Verdict::Malformed, Reason::OtherDatabase(other)));
     }
     Ok(())

@@ -9,7 +9,7 @@ use crate::config::ShownValues;
 use crate::ledger::State;
 use crate::locate::{Found, Probe, bisect, max_probes};
 use crate::server::{Server, ServerError, ServerErrorKind};
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::trust::{Mirror, StoreError};
 
 /// How a mirror differs from what it was held against.
@@ -40,7 +40,7 @@ pub enum NotHeld {
     /// The file.
     Local(StoreError),
     /// The mirror is of another database.
-    OtherDatabase(Shown),
+    OtherDatabase(Escaped),
 }
 
 /// Questions about two files, which cost nothing.
@@ -84,7 +84,7 @@ impl Auditor {
         let found = bisect(1..common + 1, max_probes(common), |tx| {
             let answer = sides.same(tx);
             stopped |= answer.is_none();
-            answer.unwrap_or_else(|| Probe::Aborted(Shown::default()))
+            answer.unwrap_or_else(|| Probe::Aborted(Escaped::default()))
         });
         if stopped {
             return None;
@@ -127,7 +127,7 @@ impl Auditor {
         theirs: &Mirror,
     ) -> Option<Result<MirrorDifferences, NotHeld>> {
         if theirs.database() != database {
-            let other = Shown::new(theirs.database());
+            let other = Escaped::new(theirs.database());
             return Some(Err(NotHeld::OtherDatabase(other)));
         }
         let trusted = self.store.load(database).ok().flatten();
@@ -137,7 +137,7 @@ impl Auditor {
             let found = bisect(1..compared + 1, OFFLINE, |tx| {
                 match (own.alh(tx), theirs.alh(tx)) {
                     (Some(ours), Some(theirs)) => Probe::of_hashes(&theirs, &ours),
-                    _ => Probe::Unknown(Shown::new("a mirror's block is damaged")),
+                    _ => Probe::Unknown(Escaped::new("a mirror's block is damaged")),
                 }
             });
             return Some(Ok(MirrorDifferences {
@@ -160,14 +160,14 @@ impl Auditor {
         let server = &mut self.server;
         let found = bisect(1..compared + 1, max_probes(compared), |tx| {
             let Some(hash) = theirs.alh(tx) else {
-                return Probe::Unknown(Shown::new("the mirror's block is damaged"));
+                return Probe::Unknown(Escaped::new("the mirror's block is damaged"));
             };
             if tx == shown.tx {
                 return Probe::of_hashes(&hash, &shown.hash);
             }
             let answer = answer(server, database, &State { tx, hash }, &shown, range);
             stopped |= answer.is_none();
-            answer.unwrap_or_else(|| Probe::Aborted(Shown::default()))
+            answer.unwrap_or_else(|| Probe::Aborted(Escaped::default()))
         });
         self.server.restore(before);
         (!stopped).then_some(Ok(MirrorDifferences {

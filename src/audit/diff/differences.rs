@@ -2,7 +2,7 @@
 
 use crate::ledger::State;
 use crate::locate::Window;
-use crate::text::Shown;
+use crate::text::Escaped;
 
 /// How a second server's history differs.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub struct Differences {
     /// The last transaction whose entries were held against each other.
     pub compared: u64,
     /// Why what is listed is not proven, where it is not.
-    pub unproven: Option<Shown>,
+    pub unproven: Option<Escaped>,
 }
 
 /// A transaction whose entries differ.
@@ -63,11 +63,11 @@ pub struct Change {
     /// How.
     pub how: Differs,
     /// The key, without its kind byte where it is a plain one.
-    pub key: Shown,
+    pub key: Escaped,
     /// What the second server has, where it was asked for and came.
-    pub theirs: Option<Shown>,
+    pub theirs: Option<Escaped>,
     /// What the first one has.
-    pub ours: Option<Shown>,
+    pub ours: Option<Escaped>,
 }
 
 /// Transactions whose differing keys are listed.

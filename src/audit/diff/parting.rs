@@ -7,7 +7,7 @@ use crate::audit::auditor::Auditor;
 use crate::audit::locate::answer;
 use crate::ledger::State;
 use crate::locate::{Probe, bisect, max_probes};
-use crate::text::Shown;
+use crate::text::Escaped;
 
 /// The states of another auditor between which two histories part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,14 +49,14 @@ impl Auditor {
         let server = &mut self.server;
         let found = bisect(0..among, max_probes(among), |index| {
             let Some(state) = at(index) else {
-                return Probe::Aborted(Shown::default());
+                return Probe::Aborted(Escaped::default());
             };
             if let Some(ours) = ours.get(&state.tx) {
                 return Probe::of_hashes(&state.hash, &ours.hash);
             }
             // who is asked to end asks no further
             answer(server, database, &state, &trusted, range)
-                .unwrap_or_else(|| Probe::Aborted(Shown::default()))
+                .unwrap_or_else(|| Probe::Aborted(Escaped::default()))
         });
         Parting {
             same: found.holds.and_then(at),

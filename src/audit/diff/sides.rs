@@ -9,7 +9,7 @@ use crate::config::ShownValues;
 use crate::ledger::{Digest, State, TxEntry, verify_entries};
 use crate::locate::Probe;
 use crate::server::{Server, ServerError, ServerErrorKind};
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::wire::{Entries, Tx};
 
 /// Transactions read at a time.
@@ -18,7 +18,7 @@ const RUN: u32 = 100;
 /// What ends the reading of two servers.
 pub(in crate::audit) enum Ended {
     Stopped,
-    Unproven(Shown),
+    Unproven(Escaped),
 }
 
 impl From<ServerError> for Ended {
@@ -32,7 +32,7 @@ impl From<ServerError> for Ended {
 
 impl Ended {
     fn unproven(why: &str) -> Ended {
-        Ended::Unproven(Shown::new(why))
+        Ended::Unproven(Escaped::new(why))
     }
 }
 
@@ -316,7 +316,7 @@ impl<'a> Side<'a> {
     }
 
     /// The values of a transaction by key, as far as they come and are the ledger's.
-    fn values(&mut self, of: &Tx) -> Result<BTreeMap<Vec<u8>, Shown>, Ended> {
+    fn values(&mut self, of: &Tx) -> Result<BTreeMap<Vec<u8>, Escaped>, Ended> {
         let tx = match self.server.tx(self.database, of.header.id(), Entries::Raw) {
             Ok(tx) => tx,
             Err(failure) if failure.kind == ServerErrorKind::Stopped => return Err(Ended::Stopped),
@@ -368,10 +368,10 @@ fn changed_keys<'a>(ours: &'a [TxEntry], theirs: &'a [TxEntry]) -> Vec<(&'a [u8]
 /// Kind byte of plain keys, and first byte of plain values (protocol.md §2).
 const PLAIN: u8 = 0;
 
-fn shown_key(key: &[u8]) -> Shown {
-    Shown::of_bytes(key.strip_prefix(&[PLAIN]).unwrap_or(key))
+fn shown_key(key: &[u8]) -> Escaped {
+    Escaped::of_bytes(key.strip_prefix(&[PLAIN]).unwrap_or(key))
 }
 
-fn shown_value(value: &[u8]) -> Shown {
-    Shown::of_bytes(value.strip_prefix(&[PLAIN]).unwrap_or(value))
+fn shown_value(value: &[u8]) -> Escaped {
+    Escaped::of_bytes(value.strip_prefix(&[PLAIN]).unwrap_or(value))
 }

@@ -8,7 +8,7 @@ use crate::audit::cycle::Cycle;
 use crate::audit::written::Facts;
 use crate::checkpoint::KeyName;
 use crate::peer::{Hearing, ROUND};
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::trust::PeerRecord;
 
 /// How long a run that has one cycle alone waits for its peers: a round over all of them.
@@ -124,7 +124,7 @@ impl Auditor {
 fn is_kept(names: &[KeyName], name: &KeyName, record: &PeerRecord) -> bool {
     let is_kept = names.contains(name) || record.disagreement.is_some();
     if !is_kept {
-        let (peer, database) = (Shown::new(&record.peer), Shown::new(&record.database));
+        let (peer, database) = (Escaped::new(&record.peer), Escaped::new(&record.database));
         log::info!(peer:%, database:%; "how the words of a peer compared is forgotten: it is not named any more");
     }
     is_kept

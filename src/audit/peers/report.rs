@@ -6,7 +6,7 @@ use super::relation::{Relation, Standing};
 use crate::checkpoint::KeyName;
 use crate::clock::Timestamp;
 use crate::ledger::State;
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::trust::{Agreed, Disagreement};
 
 /// What is told of a peer and a database.
@@ -58,11 +58,11 @@ impl fmt::Display for PeerReport {
             f,
             "disagreement: {} says that transaction {} has hash {}, and here it has {}; either the server showed it \
              another history, or {} is wrong: nothing but its word speaks against the server",
-            Shown::new(self.peer.as_str()),
+            Escaped::new(self.peer.as_str()),
             theirs.tx,
             theirs.hash,
             here.hash,
-            Shown::new(self.peer.as_str()),
+            Escaped::new(self.peer.as_str()),
         )?;
         match self.agreed {
             Some(agreed) if agreed.state.tx < theirs.tx => {

@@ -10,7 +10,7 @@ use crate::audit::verdict::{Reason, SPLIT_SHOWN, SPLIT_SIGNED, SplitBy};
 use crate::checkpoint::KeyName;
 use crate::ledger::{Digest, State};
 use crate::peer::Word;
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::trust::{Alarm, Answer, Finding, Raised, Tampering, TrustedState};
 
 /// What contradicts what is trusted here.
@@ -193,7 +193,7 @@ fn is_enough(alarm: &Alarm, peer: &KeyName, reason: &Reason) -> bool {
     let Reason::SplitView { theirs, by, .. } = reason else {
         return false;
     };
-    let begin = format!(": {} has transaction ", Shown::new(peer.as_str()));
+    let begin = format!(": {} has transaction ", Escaped::new(peer.as_str()));
     let is_of = |how: &str| {
         let behind = alarm.reason.strip_prefix(how);
         behind.is_some_and(|rest| rest.starts_with(&begin) || alarm.shown == Some(*theirs))

@@ -6,7 +6,7 @@ use crate::audit::verdict::Verdict;
 use crate::config::{memory_needed, size_to_set};
 use crate::ledger::{Digest, State};
 use crate::server::{ServerError, ServerErrorKind};
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::trust::{Claim, Contradiction, Differ, Tampering};
 
 /// A transaction, or one entry of it, that is not what the ledger's hashes say.
@@ -28,7 +28,7 @@ pub struct Entry {
     /// Counts from 1; `None`: it has no place among the transaction's.
     pub position: Option<u64>,
     /// As stored, escaped and cut.
-    pub key: Shown,
+    pub key: Escaped,
 }
 
 impl Entry {
@@ -36,7 +36,7 @@ impl Entry {
     pub(super) fn new(index: usize, key: &[u8]) -> Entry {
         Entry {
             position: u64::try_from(index).ok().map(|index| index + 1),
-            key: Shown::of_bytes(key),
+            key: Escaped::of_bytes(key),
         }
     }
 }
@@ -55,7 +55,7 @@ pub enum What {
     /// What is read as the transaction is another one than the proven.
     Header { due: Digest, got: Digest },
     /// The server proves the transaction's place, and the proof does not hold.
-    Place(Shown),
+    Place(Escaped),
     /// The transaction does not follow on the one before.
     Chain { due: Digest, got: Digest },
     /// The main tree that the transaction was written over holds another history than the chain.
@@ -201,7 +201,7 @@ pub enum Why {
         bytes: Option<u64>,
     },
     /// The answer is none that an honest server sends.
-    Malformed(Shown),
+    Malformed(Escaped),
     /// The scan that it was to come in has holes, starts elsewhere or ends early.
     Scan,
     /// The proof of its place took too long to fetch.
@@ -259,7 +259,7 @@ impl Why {
 
     /// Returns a malformed answer, for this reason.
     pub(super) fn malformed(reason: &impl fmt::Display) -> Why {
-        Why::Malformed(Shown::new(&reason.to_string()))
+        Why::Malformed(Escaped::new(&reason.to_string()))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::finding::{Broken, Entry, What, Why};
 use crate::ledger::{Digest, Fault, GetEntry, Reason, TxEntry, TxHeader, verify_entries};
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::trust::Unavailable;
 use crate::wire::Tx;
 
@@ -124,7 +124,7 @@ pub fn complete(
             alh: Some(*alh),
             entry: Some(Entry {
                 position: None,
-                key: Shown::of_bytes(&raw.key),
+                key: Escaped::of_bytes(&raw.key),
             }),
             what: What::NoSuchEntry,
         });

@@ -13,7 +13,7 @@ use crate::audit::check::proof::{self, Place};
 use crate::audit::verdict::{Reason, Verdict};
 use crate::ledger::{State, StateShape, TxHeader};
 use crate::server::{Server, ServerError, ServerErrorKind};
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::trust::{Answer, Unavailable};
 use crate::wire::{Entries, Tx};
 
@@ -206,7 +206,7 @@ impl Reader<'_> {
     }
 
     fn identity(&self) -> Option<String> {
-        self.server.identity().map(Shown::to_string)
+        self.server.identity().map(Escaped::to_string)
     }
 
     /// Returns the answers since the transcript began, as long as evidence keeps them.
@@ -253,7 +253,7 @@ impl Reader<'_> {
                     entry: None,
                     what: match reason {
                         Reason::Failure(failure) => What::Reported(failure),
-                        reason => What::Place(Shown::new(&reason.to_string())),
+                        reason => What::Place(Escaped::new(&reason.to_string())),
                     },
                 }),
                 Verdict::Unreachable => Ended::Unread(Why::Slow),

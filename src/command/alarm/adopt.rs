@@ -7,7 +7,7 @@ use crate::command::operator::{self, Consent};
 use crate::command::setup::CommandError;
 use crate::config::{AdoptConsent, Format, Settings};
 use crate::report::{close_command, print, print_error};
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::trust::{Adopted, Adoption, Store, StoreError};
 
 /// Prints the consequences, asks for consent, and adopts.
@@ -58,7 +58,7 @@ pub fn run(
 }
 
 fn text(id: &str, database: &str, adopted: &Adopted) -> String {
-    let (id, database) = (Shown::new(id), Shown::new(database));
+    let (id, database) = (Escaped::new(id), Escaped::new(database));
     let mut text = match &adopted.trusted {
         Some(trusted) => format!(
             "{database}: alarm {id} is closed; the trusted state is now transaction {}, hash {}",

@@ -7,7 +7,7 @@ use crate::command::operator;
 use crate::command::setup::{self, CommandError};
 use crate::config::{ClosedAlarms, Format, Settings};
 use crate::report::print;
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::trust::{Alarm, Store, StoreError};
 
 /// Closes the alarms with these IDs, or every open alarm of a database.
@@ -31,7 +31,7 @@ pub fn run(
         return Ok(Exit::Good);
     }
     if let (ClosedAlarms::OfDatabase(database), []) = (alarms, &closed[..]) {
-        let database = Shown::new(database);
+        let database = Escaped::new(database);
         print(&format!("no alarm of database {database} is open"));
     }
     for of_one in closed.chunk_by(|one, other| one.database == other.database) {
@@ -65,10 +65,10 @@ fn text(store: &Store, closed: &[Alarm]) -> String {
         Ok(None) => "no state of the database is trusted, as before".into(),
         Err(failure) => format!("the trusted state is as before: {failure}"),
     };
-    let database = Shown::new(&first.database);
+    let database = Escaped::new(&first.database);
     let ids: Vec<String> = closed
         .iter()
-        .map(|alarm| Shown::new(&alarm.id).to_string())
+        .map(|alarm| Escaped::new(&alarm.id).to_string())
         .collect();
     let ids = ids.join(" ");
     let (alarms, findings) = match closed.len() {

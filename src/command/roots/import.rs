@@ -8,7 +8,7 @@ use crate::config::{Format, Settings};
 use crate::ledger::State;
 use crate::report::{JsonObject, alarm_lines, log_warning, print};
 use crate::stop::Stop;
-use crate::text::Shown;
+use crate::text::Escaped;
 
 /// Shows what is in the files, and takes each state that the running server proves to extend.
 pub fn run(settings: &Settings, path: &Path, alarm: bool) -> Result<Exit, CommandError> {
@@ -58,12 +58,12 @@ pub fn run(settings: &Settings, path: &Path, alarm: bool) -> Result<Exit, Comman
 
 fn show(file: &StateFile) {
     let of = match &file.identity {
-        Some(identity) => format!(" (server {})", Shown::new(identity)),
+        Some(identity) => format!(" (server {})", Escaped::new(identity)),
         None => String::new(),
     };
     print(&format!("{}{of}:", file.path.display()));
     for carried in &file.states {
-        let name = Shown::new(&carried.database);
+        let name = Escaped::new(&carried.database);
         print(&format!("  {name} {}", carried.claimed.state));
     }
     if file.states.is_empty() {
@@ -172,7 +172,7 @@ fn tell(settings: &Settings, carried: &Carried, told: &Told) {
             .end(),
         Format::Text => format!(
             "{}: {}, transaction {}: {}",
-            Shown::new(&carried.database),
+            Escaped::new(&carried.database),
             told.word,
             state.tx,
             told.why

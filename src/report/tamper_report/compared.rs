@@ -2,7 +2,7 @@
 
 use super::{Compared, unix};
 use crate::audit::{Differences, Differing, Differs, HeldAgainst, MirrorDifferences, NotHeld};
-use crate::text::Shown;
+use crate::text::Escaped;
 
 pub(super) fn lines(lines: &mut Vec<String>, compared: &Compared) {
     match compared {
@@ -124,7 +124,7 @@ fn differing_lines(differing: &Differing) -> Vec<String> {
         let values = match (&change.theirs, &change.ours) {
             (None, None) => String::new(),
             (theirs, ours) => {
-                let shown = |value: &Option<Shown>| {
+                let shown = |value: &Option<Escaped>| {
                     value
                         .as_ref()
                         .map_or("-".into(), |value| format!("\"{value}\""))

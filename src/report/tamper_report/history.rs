@@ -2,7 +2,7 @@
 
 use crate::audit::{BrokenValues, Listed, Located, ServerView};
 use crate::locate::{Undecided, Window};
-use crate::text::{Shown, counted};
+use crate::text::{Escaped, counted};
 use crate::trust::{Alarm, Tampering};
 
 pub(super) fn lines(lines: &mut Vec<String>, located: &Located, values: Option<&BrokenValues>) {
@@ -159,7 +159,7 @@ fn values_differ(values: &BrokenValues, alarm: Option<&Alarm>) -> Option<String>
         "transactions"
     };
     let about = alarm.map_or_else(String::new, |alarm| {
-        format!(": alarm {}", Shown::new(&alarm.id))
+        format!(": alarm {}", Escaped::new(&alarm.id))
     });
     Some(format!(
         "values of {noun} {}{more} differ from what was written{about}",

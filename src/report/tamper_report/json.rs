@@ -7,7 +7,7 @@ use super::{Compared, TamperReport, unix};
 use crate::audit::{BrokenValues, Differences, ServerView};
 use crate::locate::Window;
 use crate::report::json::JsonObject;
-use crate::text::Shown;
+use crate::text::Escaped;
 
 /// The report as one JSON object.
 pub fn tamper_report_json(server: &str, found: &TamperReport) -> String {
@@ -147,8 +147,8 @@ fn server_json(object: JsonObject, differences: &Differences) -> JsonObject {
             JsonObject::new()
                 .text("how", Some(word(change.how)))
                 .text("key", Some(change.key.as_str()))
-                .text("there", change.theirs.as_ref().map(Shown::as_str))
-                .text("here", change.ours.as_ref().map(Shown::as_str))
+                .text("there", change.theirs.as_ref().map(Escaped::as_str))
+                .text("here", change.ours.as_ref().map(Escaped::as_str))
         });
         JsonObject::new()
             .number("tx", Some(differing.tx))
@@ -170,5 +170,8 @@ fn server_json(object: JsonObject, differences: &Differences) -> JsonObject {
         .number("more", Some(differences.more))
         .number("rechained", Some(differences.rechained))
         .number("moved", Some(differences.moved))
-        .text("unproven", differences.unproven.as_ref().map(Shown::as_str))
+        .text(
+            "unproven",
+            differences.unproven.as_ref().map(Escaped::as_str),
+        )
 }

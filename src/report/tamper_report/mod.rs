@@ -8,7 +8,7 @@ mod values;
 
 use crate::audit::{BrokenValues, Differences, Exit, Located, MirrorDifferences, NotHeld};
 use crate::clock::Timestamp;
-use crate::text::Shown;
+use crate::text::Escaped;
 
 pub use json::tamper_report_json;
 
@@ -89,7 +89,7 @@ impl TamperReport {
 pub fn tamper_report_text(server: &str, found: &TamperReport) -> String {
     let mut lines = vec![format!(
         "{} of server {server}",
-        Shown::new(&found.database)
+        Escaped::new(&found.database)
     )];
     if let Some(located) = &found.located {
         lines.push(format!("asked {}", located.at));

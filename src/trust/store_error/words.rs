@@ -5,8 +5,8 @@ use std::io;
 
 use super::StoreError;
 use crate::ledger::State;
+use crate::text::Escaped;
 use crate::text::shell_value;
-use crate::trust::text::Shown;
 
 /// Open alarms that a message names.
 const MAX_NAMED: usize = 5;
@@ -116,7 +116,7 @@ impl fmt::Display for StoreError {
             } => write!(
                 f,
                 "{} is being audited already by {holder} in {}: stop that one, or give this one a --dir or --server-label of its own",
-                Shown(server),
+                Escaped::new(server),
                 directory.display()
             ),
             StoreError::Busy { directory } => write!(
@@ -132,12 +132,12 @@ impl fmt::Display for StoreError {
                 write!(
                     f,
                     "nothing is known of {}: no directory {}",
-                    Shown(server),
+                    Escaped::new(server),
                     directory.display()
                 )?;
                 for (place, server) in known.iter().enumerate() {
                     let before = if place == 0 { "; known there: " } else { ", " };
-                    write!(f, "{before}{}", Shown(server))?;
+                    write!(f, "{before}{}", Escaped::new(server))?;
                 }
                 f.write_str(
                     "; give --dir, and --server-label or -a and -p, as the auditor has them",
@@ -146,12 +146,12 @@ impl fmt::Display for StoreError {
             StoreError::Changed { database } => write!(
                 f,
                 "what is trusted of {} was changed by another command meanwhile: the next check uses it",
-                Shown(database)
+                Escaped::new(database)
             ),
             StoreError::AlreadyTrusted { database } => write!(
                 f,
                 "a state of {} is trusted already: it is replaced only by one that extends it",
-                Shown(database)
+                Escaped::new(database)
             ),
             StoreError::NotProven {
                 database,
@@ -160,7 +160,7 @@ impl fmt::Display for StoreError {
             } => write!(
                 f,
                 "{}: no proof leads from the trusted {trusted} to {shown}, so nothing was changed",
-                Shown(database)
+                Escaped::new(database)
             ),
             StoreError::OtherPin {
                 pinned,
@@ -181,7 +181,7 @@ impl fmt::Display for StoreError {
                 closed,
                 open,
             } => {
-                let (alarm, server) = (Shown(alarm), Shown(server));
+                let (alarm, server) = (Escaped::new(alarm), Escaped::new(server));
                 match closed {
                     true => write!(f, "alarm {alarm} is closed already")?,
                     false => write!(f, "{server} has no alarm {alarm}")?,
@@ -193,7 +193,12 @@ impl fmt::Display for StoreError {
                 })?;
                 for (place, (id, kind, database)) in open.iter().take(MAX_NAMED).enumerate() {
                     let before = if place == 0 { "" } else { "," };
-                    write!(f, "{before} {} ({kind}, {})", Shown(id), Shown(database))?;
+                    write!(
+                        f,
+                        "{before} {} ({kind}, {})",
+                        Escaped::new(id),
+                        Escaped::new(database)
+                    )?;
                 }
                 let more = open.len().saturating_sub(MAX_NAMED);
                 if more > 0 {
@@ -215,7 +220,7 @@ impl fmt::Display for StoreError {
                 write!(
                     f,
                     "alarm {alarm} cannot be adopted: it is about the trusted state of {} at {}, which was replaced since, and {} is trusted now; nothing was changed",
-                    Shown(database),
+                    Escaped::new(database),
                     state(then),
                     state(now)
                 )
@@ -232,12 +237,12 @@ impl fmt::Display for StoreError {
                 f,
                 "transaction {tx} of {} is not trusted yet, so nothing is known of its values: give \
                  {trusted_tx} at most",
-                Shown(database)
+                Escaped::new(database)
             ),
             StoreError::NeverSigned { database } => write!(
                 f,
                 "no signed state of {} is known, so no signature is missing; leave --unsigned out",
-                Shown(database)
+                Escaped::new(database)
             ),
             StoreError::EvidenceFull { directory, most } => write!(
                 f,
