@@ -4,7 +4,7 @@ use super::auditor::Auditor;
 use super::conclude::Conclusion;
 use super::outcome::Warning;
 use super::verdict::{Reason, Verdict};
-use crate::audit::check::state::Finding;
+use crate::audit::check::state::CheckResult;
 use crate::config::FirstUse;
 use crate::ledger::{ClaimedState, Proven, State};
 use crate::text::Escaped;
@@ -16,15 +16,17 @@ impl Auditor {
         &mut self,
         database: &str,
         trusted: Option<&TrustedState>,
-        finding: Finding,
+        finding: CheckResult,
     ) -> Option<Conclusion> {
         Some(match finding {
-            Finding::Stopped => return None,
-            Finding::Empty => Conclusion::new(Verdict::Empty, Reason::None).showing(State::EMPTY),
-            Finding::First(claimed) => self.first_use(database, &claimed),
-            Finding::Same(claimed) => self.same(trusted, &claimed),
-            Finding::Extended(claimed, proven) => self.advance(trusted, &claimed, &proven),
-            Finding::Refused {
+            CheckResult::Stopped => return None,
+            CheckResult::Empty => {
+                Conclusion::new(Verdict::Empty, Reason::None).showing(State::EMPTY)
+            }
+            CheckResult::First(claimed) => self.first_use(database, &claimed),
+            CheckResult::Same(claimed) => self.same(trusted, &claimed),
+            CheckResult::Extended(claimed, proven) => self.advance(trusted, &claimed, &proven),
+            CheckResult::Refused {
                 verdict,
                 reason,
                 shown,

@@ -7,7 +7,7 @@ use super::database::Databases;
 use super::kept_list::KeptList;
 use super::policy::Policy;
 use super::written::Written;
-use crate::audit::check::state::Demands;
+use crate::audit::check::state::CheckParams;
 use crate::clock::{Clock, Timestamp};
 use crate::ledger::StateShape;
 use crate::peer::Hearing;
@@ -167,8 +167,8 @@ impl Auditor {
         self.store.warnings()
     }
 
-    pub(super) fn demands(&self) -> Demands {
-        Demands {
+    pub(super) fn params(&self) -> CheckParams {
+        CheckParams {
             signatures: self.policy.signatures.clone(),
             max_range: self.policy.max_range,
             shape: self.shape,

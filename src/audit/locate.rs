@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::auditor::Auditor;
 use super::verdict::{Exit, Reason, Verdict};
-use crate::audit::check::proof::{self, Standing};
+use crate::audit::check::proof::{self, AncestorCheck};
 use crate::audit::check::state;
 use crate::clock::Timestamp;
 use crate::ledger::{Digest, State};
@@ -239,15 +239,15 @@ impl Auditor {
         if claimed.state.tx == 0 {
             return Some(ServerView::Emptied(lost));
         }
-        let demands = self.demands();
-        let refused = state::check_claim(&claimed, database, &demands).err();
+        let params = self.params();
+        let refused = state::check_claim(&claimed, database, &params).err();
         let window = window(
             &mut self.server,
             database,
             line,
             mirror,
             claimed.state,
-            demands.max_range,
+            params.max_range,
         )?;
         Some(ServerView::Shows {
             window,
@@ -343,18 +343,20 @@ pub(super) fn answer(
     if !server.has_time() {
         return Some(Probe::Aborted(Escaped::new("no time was left to ask")));
     }
-    Some(match proof::stand(server, database, old, shown, range) {
-        Standing::Proven(proven) => Probe::of_proof(old, shown, &proven),
-        Standing::Chained(hash) => Probe::of_chain(old, &hash),
-        Standing::Unknown(reason) => {
-            let why = Escaped::new(&reason.to_string());
-            match ends(&reason) {
-                true => Probe::Aborted(why),
-                false => Probe::Unknown(why),
+    Some(
+        match proof::check_ancestor(server, database, old, shown, range) {
+            AncestorCheck::Proven(proven) => Probe::of_proof(old, shown, &proven),
+            AncestorCheck::Chained(hash) => Probe::of_chain(old, &hash),
+            AncestorCheck::Unknown(reason) => {
+                let why = Escaped::new(&reason.to_string());
+                match ends(&reason) {
+                    true => Probe::Aborted(why),
+                    false => Probe::Unknown(why),
+                }
             }
-        }
-        Standing::Stopped => return None,
-    })
+            AncestorCheck::Stopped => return None,
+        },
+    )
 }
 
 /// Is there nobody left to ask?

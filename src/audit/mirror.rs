@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::auditor::Auditor;
 use super::verdict::Reason;
-use crate::audit::check::proof::{self, Place};
+use crate::audit::check::proof::{self, Membership};
 use crate::ledger::{Digest, TxHeader};
 use crate::server::{ServerError, ServerErrorKind};
 use crate::trust::{Extended, Mirror, StoreError, TrustedState};
@@ -274,11 +274,11 @@ impl Auditor {
         let range = self.policy.max_range;
         let (database, state) = (trusted.database.as_str(), &trusted.state);
         let entries = Entries::Excluded;
-        match proof::locate(&mut self.server, database, tx, state, entries, range) {
-            Place::Proven(tx) => Ok(Ok(tx.header.alh())),
-            Place::Unproven(_, reason) => Ok(Err(reason)),
-            Place::Failed(failure) => Err(failure.into()),
-            Place::Stopped => Err(Unmirrored::Stopped),
+        match proof::prove_membership(&mut self.server, database, tx, state, entries, range) {
+            Membership::Proven(tx) => Ok(Ok(tx.header.alh())),
+            Membership::Unproven(_, reason) => Ok(Err(reason)),
+            Membership::Failed(failure) => Err(failure.into()),
+            Membership::Stopped => Err(Unmirrored::Stopped),
         }
     }
 }

@@ -37,7 +37,7 @@ mod written;
 
 pub use age::{allowed_without_proof, late_after};
 pub use auditor::Auditor;
-pub use check::carried::{BadStates, Carried, StateFile, read_states};
+pub use check::immuclient_states::{ImportedState, StateFile, StateFileError, read_states};
 pub use check::import::{Import, OnRefusal};
 pub use check::listing::{Impossible, MAX_DATABASES};
 pub use cycle::{Cycle, Trouble};

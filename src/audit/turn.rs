@@ -84,8 +84,8 @@ impl Auditor {
             Err(failure) => return Some(self.local_failure(database, failure).into()),
         };
         let state = trusted.as_ref().map(|trusted| trusted.state);
-        let demands = self.demands();
-        let finding = state::check(&mut self.server, database, state, &demands);
+        let params = self.params();
+        let finding = state::check(&mut self.server, database, state, &params);
         let finding = self.excuse_lag_behind_a_pin(database, trusted.as_ref(), finding);
         let conclusion = self.act(database, trusted.as_ref(), finding)?;
         let conclusion = self.with_pins(database, conclusion)?;
@@ -259,8 +259,8 @@ impl Auditor {
 
     /// A hidden database is checked like any other; what is found there counts if it is worse.
     fn check_hidden(&mut self, database: &str, trusted: &TrustedState) -> Option<Conclusion> {
-        let demands = self.demands();
-        let finding = state::check(&mut self.server, database, Some(trusted.state), &demands);
+        let params = self.params();
+        let finding = state::check(&mut self.server, database, Some(trusted.state), &params);
         let conclusion = self.act(database, Some(trusted), finding)?;
         Some(if conclusion.verdict.is_tampering() {
             conclusion

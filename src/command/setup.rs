@@ -8,7 +8,7 @@ use std::path::Path;
 
 use log::Level;
 
-use crate::audit::{Auditor, BadStates, Policy};
+use crate::audit::{Auditor, Policy, StateFileError};
 use crate::clock::{self, Clock};
 use crate::config::{Effective, PeerSettings, Roots, RunMode, Settings, SettingsError, Transport};
 use crate::monitor::CannotListen;
@@ -38,7 +38,7 @@ pub enum CommandError {
     /// TLS without anybody to trust.
     NoSystemRoots(SystemRootsError),
     /// Another auditor's files.
-    States(BadStates),
+    States(StateFileError),
     /// The service.
     Service(String),
     /// The embedded ledger.
@@ -121,8 +121,8 @@ impl From<StoreError> for CommandError {
     }
 }
 
-impl From<BadStates> for CommandError {
-    fn from(bad: BadStates) -> CommandError {
+impl From<StateFileError> for CommandError {
+    fn from(bad: StateFileError) -> CommandError {
         CommandError::States(bad)
     }
 }

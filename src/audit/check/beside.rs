@@ -1,6 +1,6 @@
 //! What the server shows in the place of another auditor's state: proven against the trusted one, or not.
 
-use crate::audit::check::proof::{self, Place, Proof};
+use crate::audit::check::proof::{self, ExtensionResult, Membership};
 use crate::audit::verdict::{Reason, Verdict};
 use crate::ledger::{Digest, State};
 use crate::server::Server;
@@ -29,24 +29,27 @@ pub fn beside(
     ours: &State,
     range: u64,
 ) -> Beside {
-    let asked = proof::placed(server, database, theirs.tx, ours, Entries::Excluded, range);
+    let asked =
+        proof::request_membership(server, database, theirs.tx, ours, Entries::Excluded, range);
     let (shown, proof) = match asked {
         Ok((tx, proof)) => (tx.header.alh(), proof),
-        Err(Place::Failed(failure)) => return Beside::Unknown(Reason::of_failure(failure)),
-        Err(Place::Unproven(_, reason)) => return Beside::Unknown(reason),
-        Err(Place::Stopped) => return Beside::Stopped,
-        Err(Place::Proven(_)) => return Beside::Unknown(Reason::NoTransaction),
+        Err(Membership::Failed(failure)) => return Beside::Unknown(Reason::of_failure(failure)),
+        Err(Membership::Unproven(_, reason)) => return Beside::Unknown(reason),
+        Err(Membership::Stopped) => return Beside::Stopped,
+        Err(Membership::Proven(_)) => return Beside::Unknown(Reason::NoTransaction),
     };
     match proof {
         // no tree proof can exist, but to show that every header between the two was chained
-        Proof::Holds(_) | Proof::Fails(_, Reason::Unprovable(_)) => Beside::Proven(shown),
-        Proof::Fails(Verdict::Tampered(Tampering::Inconsistent), reason)
+        ExtensionResult::Extends(_) | ExtensionResult::NotExtended(_, Reason::Unprovable(_)) => {
+            Beside::Proven(shown)
+        }
+        ExtensionResult::NotExtended(Verdict::Tampered(Tampering::Inconsistent), reason)
             if shown == theirs.hash =>
         {
             Beside::Contradicts(reason)
         }
-        Proof::Fails(_, reason) => Beside::Unknown(reason),
-        Proof::Behind => Beside::Unknown(Reason::NoTransaction),
-        Proof::Stopped => Beside::Stopped,
+        ExtensionResult::NotExtended(_, reason) => Beside::Unknown(reason),
+        ExtensionResult::ServerBehind => Beside::Unknown(Reason::NoTransaction),
+        ExtensionResult::Stopped => Beside::Stopped,
     }
 }

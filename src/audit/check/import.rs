@@ -2,9 +2,9 @@
 //! still holds it, and never in place of what is trusted already.
 
 use crate::audit::auditor::Auditor;
-use crate::audit::check::carried::Carried;
-use crate::audit::check::proof::{self, Proof};
-use crate::audit::check::state::{self, Finding};
+use crate::audit::check::immuclient_states::ImportedState;
+use crate::audit::check::proof::{self, ExtensionResult};
+use crate::audit::check::state::{self, CheckResult};
 use crate::audit::conclude::Conclusion;
 use crate::audit::outcome::Outcome;
 use crate::audit::verdict::{Reason, Verdict};
@@ -60,7 +60,7 @@ impl Auditor {
 
     /// Holds an imported state against the running server, and against what is trusted; `None`
     /// where the program is asked to end.
-    pub fn import(&mut self, carried: &Carried, on_refusal: OnRefusal) -> Option<Import> {
+    pub fn import(&mut self, carried: &ImportedState, on_refusal: OnRefusal) -> Option<Import> {
         let database = carried.database.as_str();
         self.server.begin_cycle();
         self.server.begin_transcript();
@@ -89,26 +89,26 @@ impl Auditor {
     }
 
     /// Nothing is trusted yet: does the server show this state, or extend it?
-    fn take(&mut self, carried: &Carried) -> Option<Import> {
+    fn take(&mut self, carried: &ImportedState) -> Option<Import> {
         let (database, imported) = (carried.database.as_str(), carried.claimed.state);
-        let demands = self.demands();
-        let written = match state::check(&mut self.server, database, Some(imported), &demands) {
-            Finding::Stopped => return None,
-            Finding::Same(shown) => {
+        let params = self.params();
+        let written = match state::check(&mut self.server, database, Some(imported), &params) {
+            CheckResult::Stopped => return None,
+            CheckResult::Same(shown) => {
                 let seen = self.carried(database, &carried.claimed);
                 let ground = ImportBasis::Shown(shown.state);
                 self.store.import(database, &seen, ground, self.wall_time())
             }
-            Finding::Extended(_, proven) => {
+            CheckResult::Extended(_, proven) => {
                 let seen = self.carried(database, &carried.claimed);
                 let ground = ImportBasis::Extended(&proven);
                 self.store.import(database, &seen, ground, self.wall_time())
             }
-            Finding::Refused {
+            CheckResult::Refused {
                 verdict, reason, ..
             } => return Some(refused(imported, verdict, reason)),
             // both come only of a check against nothing
-            Finding::Empty | Finding::First(_) => {
+            CheckResult::Empty | CheckResult::First(_) => {
                 return Some(refused(imported, Verdict::Malformed, Reason::NoTransaction));
             }
         };
@@ -137,16 +137,16 @@ impl Auditor {
         let range = self.policy.max_range;
         let proof = proof::extend(&mut self.server, database, &source, &target, range);
         Some(match proof {
-            Proof::Holds(_) if is_ancestor => Import::Ancestor { trusted },
-            Proof::Holds(_) => Import::Descendant { trusted },
-            Proof::Fails(verdict, why) => refused(imported, verdict, why),
+            ExtensionResult::Extends(_) if is_ancestor => Import::Ancestor { trusted },
+            ExtensionResult::Extends(_) => Import::Descendant { trusted },
+            ExtensionResult::NotExtended(verdict, why) => refused(imported, verdict, why),
             // it has gone back, behind one of the two
-            Proof::Behind => refused(
+            ExtensionResult::ServerBehind => refused(
                 imported,
                 Verdict::Tampered(Tampering::RolledBack),
                 Reason::Fewer,
             ),
-            Proof::Stopped => return None,
+            ExtensionResult::Stopped => return None,
         })
     }
 

@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 
 use crate::audit::auditor::Auditor;
-use crate::audit::check::proof::{self, Proof};
-use crate::audit::check::state::Finding;
+use crate::audit::check::proof::{self, ExtensionResult};
+use crate::audit::check::state::CheckResult;
 use crate::audit::conclude::Conclusion;
 use crate::audit::verdict::{Reason, Verdict};
 use crate::config::Pin;
@@ -48,8 +48,8 @@ impl Auditor {
         &self,
         database: &str,
         trusted: Option<&TrustedState>,
-        finding: Finding,
-    ) -> Finding {
+        finding: CheckResult,
+    ) -> CheckResult {
         let pin = trusted.filter(|trusted| trusted.how == TrustOrigin::Pinned);
         let Some(pin) = pin.map(|trusted| trusted.state) else {
             return finding;
@@ -58,12 +58,12 @@ impl Auditor {
             record.repaired || record.trusted_tx().is_some_and(|tx| tx >= pin.tx)
         });
         match finding {
-            Finding::Refused {
+            CheckResult::Refused {
                 reason: Reason::Fewer,
                 shown: Some(shown),
                 signature,
                 ..
-            } if !shown_before => Finding::Refused {
+            } if !shown_before => CheckResult::Refused {
                 verdict: Verdict::Unprovable,
                 reason: Reason::PinAhead {
                     pin,
@@ -112,12 +112,14 @@ impl Auditor {
         let range = self.policy.max_range;
         let proof = proof::extend(&mut self.server, &pin.database, &pin.state, &shown, range);
         Some(match proof {
-            Proof::Holds(_) => Ok(()),
-            Proof::Fails(Verdict::Tampered(Tampering::Inconsistent), why) => contradicts(why),
-            Proof::Fails(verdict, why) => Err((verdict, why)),
+            ExtensionResult::Extends(_) => Ok(()),
+            ExtensionResult::NotExtended(Verdict::Tampered(Tampering::Inconsistent), why) => {
+                contradicts(why)
+            }
+            ExtensionResult::NotExtended(verdict, why) => Err((verdict, why)),
             // it showed a newer state just now
-            Proof::Behind => Err((Verdict::Malformed, Reason::UnbackedHash)),
-            Proof::Stopped => return None,
+            ExtensionResult::ServerBehind => Err((Verdict::Malformed, Reason::UnbackedHash)),
+            ExtensionResult::Stopped => return None,
         })
     }
 }

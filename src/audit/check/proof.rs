@@ -12,33 +12,34 @@ use crate::wire::{Entries, Tx, VerifiableTx};
 
 /// How a pair of states turned out.
 #[derive(Debug)]
-pub enum Proof {
+pub enum ExtensionResult {
     /// The newer extends the older.
-    Holds(Proven),
+    Extends(Proven),
     /// It does not, or nobody knows.
-    Fails(Verdict, Reason),
+    NotExtended(Verdict, Reason),
     /// The server says that it has not come as far.
-    Behind,
+    ServerBehind,
     /// The program is asked to end.
     Stopped,
 }
 
-impl Proof {
-    fn of_refusal(refusal: Refusal) -> Proof {
+impl ExtensionResult {
+    fn of_refusal(refusal: Refusal) -> ExtensionResult {
         let verdict = match refusal.fault() {
             Fault::Inconsistent => Verdict::Tampered(Tampering::Inconsistent),
             Fault::Malformed => Verdict::Malformed,
         };
-        Proof::Fails(verdict, Reason::Refusal(refusal))
+        ExtensionResult::NotExtended(verdict, Reason::Refusal(refusal))
     }
 
-    fn of_failure(failure: ServerError) -> Proof {
+    fn of_failure(failure: ServerError) -> ExtensionResult {
         match Verdict::of_failure(&failure, true) {
-            None => Proof::Stopped,
-            Some(Verdict::Tampered(Tampering::RolledBack)) => {
-                Proof::Fails(Verdict::Tampered(Tampering::RolledBack), Reason::Vanished)
-            }
-            Some(verdict) => Proof::Fails(verdict, Reason::of_failure(failure)),
+            None => ExtensionResult::Stopped,
+            Some(Verdict::Tampered(Tampering::RolledBack)) => ExtensionResult::NotExtended(
+                Verdict::Tampered(Tampering::RolledBack),
+                Reason::Vanished,
+            ),
+            Some(verdict) => ExtensionResult::NotExtended(verdict, Reason::of_failure(failure)),
         }
     }
 }
@@ -54,7 +55,7 @@ pub fn extend(
     source: &State,
     target: &State,
     range: u64,
-) -> Proof {
+) -> ExtensionResult {
     let mut pair = Pair {
         server,
         database,
@@ -68,7 +69,7 @@ pub fn extend(
 
 /// Where a transaction stands.
 #[derive(Debug)]
-pub enum Place {
+pub enum Membership {
     /// In the history of the trusted state, which proves its header; its entries are not looked at.
     Proven(Tx),
     /// The call itself failed.
@@ -81,31 +82,33 @@ pub enum Place {
 
 /// Is what the server shows as transaction `tx` the one in the history of `trusted` (of no smaller
 /// id)? (protocol.md §6 end: §4, source `tx`, target `trusted`)
-pub fn locate(
+pub fn prove_membership(
     server: &mut Server,
     database: &str,
     tx: u64,
     trusted: &State,
     entries: Entries,
     range: u64,
-) -> Place {
-    let (shown, proof) = match placed(server, database, tx, trusted, entries, range) {
-        Ok(placed) => placed,
+) -> Membership {
+    let (shown, proof) = match request_membership(server, database, tx, trusted, entries, range) {
+        Ok(request_membership) => request_membership,
         Err(place) => return place,
     };
     match proof {
-        Proof::Holds(_) => Place::Proven(shown),
+        ExtensionResult::Extends(_) => Membership::Proven(shown),
         // no tree proof can exist, but to show that every header up to the trusted one was chained
-        Proof::Fails(_, Reason::Unprovable(_)) => Place::Proven(shown),
-        Proof::Fails(verdict, reason) => Place::Unproven(verdict, reason),
-        Proof::Behind => Place::Unproven(Verdict::Malformed, Reason::NoTransaction),
-        Proof::Stopped => Place::Stopped,
+        ExtensionResult::NotExtended(_, Reason::Unprovable(_)) => Membership::Proven(shown),
+        ExtensionResult::NotExtended(verdict, reason) => Membership::Unproven(verdict, reason),
+        ExtensionResult::ServerBehind => {
+            Membership::Unproven(Verdict::Malformed, Reason::NoTransaction)
+        }
+        ExtensionResult::Stopped => Membership::Stopped,
     }
 }
 
 /// How an old state stands to the one that is shown.
 #[derive(Debug)]
-pub enum Standing {
+pub enum AncestorCheck {
     /// The shown state extends this one: the old one, or another of the same transaction.
     Proven(Proven),
     /// No tree proof can exist; every header from the transaction of this hash on is chained up to
@@ -119,44 +122,48 @@ pub enum Standing {
 
 /// What does the history of `shown` hold in the place of `old` (of a smaller id)? One call, but for
 /// the parts that old servers leave out of the proof.
-pub fn stand(
+pub fn check_ancestor(
     server: &mut Server,
     database: &str,
     old: &State,
     shown: &State,
     range: u64,
-) -> Standing {
-    match placed(server, database, old.tx, shown, Entries::Excluded, range) {
-        Ok((_, Proof::Holds(proven))) => Standing::Proven(proven),
-        Ok((tx, Proof::Fails(_, Reason::Unprovable(_)))) => Standing::Chained(tx.header.alh()),
-        Ok((_, Proof::Fails(_, reason))) | Err(Place::Unproven(_, reason)) => {
-            Standing::Unknown(reason)
+) -> AncestorCheck {
+    match request_membership(server, database, old.tx, shown, Entries::Excluded, range) {
+        Ok((_, ExtensionResult::Extends(proven))) => AncestorCheck::Proven(proven),
+        Ok((tx, ExtensionResult::NotExtended(_, Reason::Unprovable(_)))) => {
+            AncestorCheck::Chained(tx.header.alh())
         }
-        Err(Place::Failed(failure)) => Standing::Unknown(Reason::of_failure(failure)),
-        Ok((_, Proof::Stopped)) | Err(Place::Stopped) => Standing::Stopped,
-        Ok((_, Proof::Behind)) | Err(Place::Proven(_)) => Standing::Unknown(Reason::NoTransaction),
+        Ok((_, ExtensionResult::NotExtended(_, reason))) | Err(Membership::Unproven(_, reason)) => {
+            AncestorCheck::Unknown(reason)
+        }
+        Err(Membership::Failed(failure)) => AncestorCheck::Unknown(Reason::of_failure(failure)),
+        Ok((_, ExtensionResult::Stopped)) | Err(Membership::Stopped) => AncestorCheck::Stopped,
+        Ok((_, ExtensionResult::ServerBehind)) | Err(Membership::Proven(_)) => {
+            AncestorCheck::Unknown(Reason::NoTransaction)
+        }
     }
 }
 
 /// What the server shows as transaction `tx`, and how that stands to `trusted`, of which it is an ancestor or a descendant.
-pub(super) fn placed(
+pub(super) fn request_membership(
     server: &mut Server,
     database: &str,
     tx: u64,
     trusted: &State,
     entries: Entries,
     range: u64,
-) -> Result<(Tx, Proof), Place> {
+) -> Result<(Tx, ExtensionResult), Membership> {
     let (shown, answer) =
-        ask(server, database, tx, trusted, entries).map_err(|ended| ended.place())?;
+        ask(server, database, tx, trusted, entries).map_err(|ended| ended.membership())?;
     let here = State {
         tx,
         hash: shown.header.alh(),
     };
     if tx == trusted.tx {
         return Err(match here == *trusted {
-            true => Place::Proven(shown),
-            false => Place::Unproven(
+            true => Membership::Proven(shown),
+            false => Membership::Unproven(
                 Verdict::Tampered(Tampering::Inconsistent),
                 Reason::OtherHash { tx },
             ),
@@ -194,11 +201,11 @@ enum Ask {
 }
 
 impl Ask {
-    fn place(self) -> Place {
+    fn membership(self) -> Membership {
         match self {
-            Ask::Failed(failure) if failure.kind == ServerErrorKind::Stopped => Place::Stopped,
-            Ask::Failed(failure) => Place::Failed(failure),
-            Ask::NoTransaction => Place::Unproven(Verdict::Malformed, Reason::NoTransaction),
+            Ask::Failed(failure) if failure.kind == ServerErrorKind::Stopped => Membership::Stopped,
+            Ask::Failed(failure) => Membership::Failed(failure),
+            Ask::NoTransaction => Membership::Unproven(Verdict::Malformed, Reason::NoTransaction),
         }
     }
 }
@@ -249,7 +256,7 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    fn prove(&mut self) -> Result<Proof, Proof> {
+    fn prove(&mut self) -> Result<ExtensionResult, ExtensionResult> {
         let asked = self.server.verifiable_tx(
             self.database,
             self.target.tx,
@@ -264,13 +271,13 @@ impl Pair<'_> {
     }
 
     /// What an answer amounts to, once the parts that it lacks are there.
-    fn settle(&mut self, answer: VerifiableTx) -> Result<Proof, Proof> {
+    fn settle(&mut self, answer: VerifiableTx) -> Result<ExtensionResult, ExtensionResult> {
         match self.verify(&answer, &Parts::default()) {
-            Ok(proven) => Ok(Proof::Holds(proven)),
+            Ok(proven) => Ok(ExtensionResult::Extends(proven)),
             Err(refusal) => match refusal.reason {
                 ledger::Reason::PartsNeeded(wanted) => self.prove_with_parts(answer, wanted),
                 ledger::Reason::TreeShrinks { .. } => self.excuse(None),
-                _ => Err(Proof::of_refusal(refusal)),
+                _ => Err(ExtensionResult::of_refusal(refusal)),
             },
         }
     }
@@ -291,26 +298,28 @@ impl Pair<'_> {
     }
 
     /// A call that brought no proof: is it an excuse, and a true one?
-    fn without_proof(&mut self, failure: ServerError) -> Result<Proof, Proof> {
+    fn without_proof(&mut self, failure: ServerError) -> Result<ExtensionResult, ExtensionResult> {
         match failure.kind {
             ServerErrorKind::CannotProve | ServerErrorKind::MaybeCorrupted => {
                 self.excuse(Some(failure))
             }
-            ServerErrorKind::IllegalState | ServerErrorKind::TxNotFound => Err(Proof::Behind),
-            _ => Err(Proof::of_failure(failure)),
+            ServerErrorKind::IllegalState | ServerErrorKind::TxNotFound => {
+                Err(ExtensionResult::ServerBehind)
+            }
+            _ => Err(ExtensionResult::of_failure(failure)),
         }
     }
 
     /// No proof of this pair can exist: that is so only if the headers show it. An old server
     /// words it like a damaged log: where no excuse is shown, that is what it says of itself.
-    fn excuse(&mut self, said: Option<ServerError>) -> Result<Proof, Proof> {
+    fn excuse(&mut self, said: Option<ServerError>) -> Result<ExtensionResult, ExtensionResult> {
         if let Err(reason) = self.in_range(&(self.source.tx..=self.target.tx)) {
             // trees shrink by tens: an excuse that cannot be looked at is none
-            return Err(Proof::Fails(Verdict::Malformed, reason));
+            return Err(ExtensionResult::NotExtended(Verdict::Malformed, reason));
         }
         let headers = self.headers(self.source.tx..=self.target.tx)?;
         match ledger::excuse(self.source, self.target, &headers) {
-            Ok(unprovable) => Ok(Proof::Fails(
+            Ok(unprovable) => Ok(ExtensionResult::NotExtended(
                 Verdict::Unprovable,
                 Reason::Unprovable(unprovable),
             )),
@@ -320,14 +329,18 @@ impl Pair<'_> {
                         && refusal.fault() == Fault::Malformed =>
                 {
                     let verdict = Verdict::Tampered(Tampering::Value);
-                    Err(Proof::Fails(verdict, Reason::Failure(said)))
+                    Err(ExtensionResult::NotExtended(verdict, Reason::Failure(said)))
                 }
-                _ => Err(Proof::of_refusal(refusal)),
+                _ => Err(ExtensionResult::of_refusal(refusal)),
             },
         }
     }
 
-    fn prove_with_parts(&mut self, answer: VerifiableTx, wanted: Wanted) -> Result<Proof, Proof> {
+    fn prove_with_parts(
+        &mut self,
+        answer: VerifiableTx,
+        wanted: Wanted,
+    ) -> Result<ExtensionResult, ExtensionResult> {
         let mut parts = Parts {
             headers: self.headers(wanted.headers)?,
             inclusions: BTreeMap::new(),
@@ -336,14 +349,14 @@ impl Pair<'_> {
             let part = self
                 .server
                 .verifiable_tx(self.database, self.target.tx, id, Entries::Excluded)
-                .map_err(Proof::of_failure)?;
+                .map_err(ExtensionResult::of_failure)?;
             let terms = part.proof.inclusion;
             let got = u64::try_from(terms.len()).unwrap_or(u64::MAX);
             if got > MAX_PATH {
                 let (what, due) = ("inclusion terms", MAX_PATH);
                 let reason = ledger::Reason::Count { what, due, got };
                 let step = ledger::Step::LinearAdvance;
-                return Err(Proof::of_refusal(Refusal {
+                return Err(ExtensionResult::of_refusal(Refusal {
                     step,
                     tx: id,
                     reason,
@@ -352,23 +365,29 @@ impl Pair<'_> {
             parts.inclusions.insert(id, terms);
         }
         self.verify(&answer, &parts)
-            .map(Proof::Holds)
-            .map_err(Proof::of_refusal)
+            .map(ExtensionResult::Extends)
+            .map_err(ExtensionResult::of_refusal)
     }
 
     /// Headers of a run of transactions, one call each, within the limit.
-    fn headers(&mut self, ids: RangeInclusive<u64>) -> Result<BTreeMap<u64, TxHeader>, Proof> {
+    fn headers(
+        &mut self,
+        ids: RangeInclusive<u64>,
+    ) -> Result<BTreeMap<u64, TxHeader>, ExtensionResult> {
         self.in_range(&ids)
-            .map_err(|reason| Proof::Fails(Verdict::Unprovable, reason))?;
+            .map_err(|reason| ExtensionResult::NotExtended(Verdict::Unprovable, reason))?;
         let mut headers = BTreeMap::new();
         for id in ids {
             match self.server.tx(self.database, id, Entries::Excluded) {
                 Ok(tx) => headers.insert(id, tx.header),
                 // it is older than what the server itself claims
                 Err(failure) if failure.kind == ServerErrorKind::TxNotFound => {
-                    return Err(Proof::Fails(Verdict::Malformed, Reason::Unbacked(failure)));
+                    return Err(ExtensionResult::NotExtended(
+                        Verdict::Malformed,
+                        Reason::Unbacked(failure),
+                    ));
                 }
-                Err(failure) => return Err(Proof::of_failure(failure)),
+                Err(failure) => return Err(ExtensionResult::of_failure(failure)),
             };
         }
         Ok(headers)

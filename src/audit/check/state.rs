@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::audit::check::proof::{self, Proof};
+use crate::audit::check::proof::{self, ExtensionResult};
 use crate::audit::verdict::{Reason, Verdict};
 use crate::config::Signatures;
 use crate::ledger::{ClaimedState, Proven, Signature, State, StateShape};
@@ -13,7 +13,7 @@ use crate::wire::Entries;
 
 /// What the operator demands of every state.
 #[derive(Clone, Debug)]
-pub struct Demands {
+pub struct CheckParams {
     /// What must have signed it.
     pub signatures: Signatures,
     /// The most transactions fetched one by one for a single proof.
@@ -24,7 +24,7 @@ pub struct Demands {
 
 /// What a check found; what to do about it is the cycle's.
 #[derive(Debug)]
-pub enum Finding {
+pub enum CheckResult {
     /// No transactions, and nothing is trusted.
     Empty,
     /// Nothing is trusted yet, and the state holds together.
@@ -45,13 +45,13 @@ pub enum Finding {
     Stopped,
 }
 
-impl Finding {
+impl CheckResult {
     fn accuses(&self) -> bool {
-        matches!(self, Finding::Refused { verdict, .. } if verdict.is_tampering())
+        matches!(self, CheckResult::Refused { verdict, .. } if verdict.is_tampering())
     }
 
-    fn refused(verdict: Verdict, reason: Reason, shown: Option<&ClaimedState>) -> Finding {
-        Finding::Refused {
+    fn refused(verdict: Verdict, reason: Reason, shown: Option<&ClaimedState>) -> CheckResult {
+        CheckResult::Refused {
             verdict,
             reason,
             shown: shown.map(|claimed| claimed.state),
@@ -66,39 +66,48 @@ pub fn check(
     server: &mut Server,
     database: &str,
     trusted: Option<State>,
-    demands: &Demands,
-) -> Finding {
-    let finding = ask(server, database, trusted, demands);
-    let mixes_up = demands.shape == Some(StateShape::WithoutDatabase);
+    params: &CheckParams,
+) -> CheckResult {
+    let finding = ask(server, database, trusted, params);
+    let mixes_up = params.shape == Some(StateShape::WithoutDatabase);
     if mixes_up && finding.accuses() {
-        return ask(server, database, trusted, demands);
+        return ask(server, database, trusted, params);
     }
     finding
 }
 
-fn ask(server: &mut Server, database: &str, trusted: Option<State>, demands: &Demands) -> Finding {
+fn ask(
+    server: &mut Server,
+    database: &str,
+    trusted: Option<State>,
+    params: &CheckParams,
+) -> CheckResult {
     let claimed = match server.state(database) {
         Ok(claimed) => claimed,
-        Err(failure) => return of_failure(failure, trusted),
+        Err(failure) => return from_failure(failure, trusted),
     };
     let shown = claimed.state;
-    if let Err((verdict, reason)) = check_claim(&claimed, database, demands) {
-        return Finding::refused(verdict, reason, Some(&claimed));
+    if let Err((verdict, reason)) = check_claim(&claimed, database, params) {
+        return CheckResult::refused(verdict, reason, Some(&claimed));
     }
     let Some(trusted) = trusted else {
         return first_use(server, database, claimed);
     };
     if shown == trusted {
-        return Finding::Same(claimed);
+        return CheckResult::Same(claimed);
     }
     if let Some((tampering, reason)) = contradiction(&trusted, &shown) {
-        return Finding::refused(Verdict::Tampered(tampering), reason, Some(&claimed));
+        return CheckResult::refused(Verdict::Tampered(tampering), reason, Some(&claimed));
     }
-    match proof::extend(server, database, &trusted, &shown, demands.max_range) {
-        Proof::Holds(proven) => Finding::Extended(claimed, proven),
-        Proof::Fails(verdict, reason) => Finding::refused(verdict, reason, Some(&claimed)),
-        Proof::Behind => went_back(server, database, &trusted, &claimed, demands),
-        Proof::Stopped => Finding::Stopped,
+    match proof::extend(server, database, &trusted, &shown, params.max_range) {
+        ExtensionResult::Extends(proven) => CheckResult::Extended(claimed, proven),
+        ExtensionResult::NotExtended(verdict, reason) => {
+            CheckResult::refused(verdict, reason, Some(&claimed))
+        }
+        ExtensionResult::ServerBehind => {
+            check_rollback(server, database, &trusted, &claimed, params)
+        }
+        ExtensionResult::Stopped => CheckResult::Stopped,
     }
 }
 
@@ -119,9 +128,9 @@ fn contradiction(trusted: &State, shown: &State) -> Option<(Tampering, Reason)> 
 pub(in crate::audit) fn check_claim(
     claimed: &ClaimedState,
     database: &str,
-    demands: &Demands,
+    params: &CheckParams,
 ) -> Result<(), (Verdict, Reason)> {
-    let signed = match &demands.signatures {
+    let signed = match &params.signatures {
         Signatures::NotRequired => Ok(()),
         Signatures::By(keys) => claimed.verify_signature(database, keys),
         Signatures::ByTheAnswersOwnKey => claimed.verify_own_signature(database),
@@ -132,7 +141,7 @@ pub(in crate::audit) fn check_claim(
     })?;
     if claimed.shape == StateShape::WithoutDatabase {
         // its signature fits every database, so a newer server must not fall back to it
-        return match demands.shape {
+        return match params.shape {
             Some(StateShape::WithDatabase) => Err((Verdict::Malformed, Reason::OlderShape)),
             _ => Ok(()),
         };
@@ -146,65 +155,65 @@ pub(in crate::audit) fn check_claim(
 
 /// Nothing is trusted yet: the state is taken only if the transaction that it names is there and
 /// hashes to it.
-fn first_use(server: &mut Server, database: &str, claimed: ClaimedState) -> Finding {
+fn first_use(server: &mut Server, database: &str, claimed: ClaimedState) -> CheckResult {
     let shown = claimed.state;
     if shown == State::EMPTY {
-        return Finding::Empty;
+        return CheckResult::Empty;
     }
     match server.tx(database, shown.tx, Entries::Excluded) {
         Ok(tx) if tx.header.id() == shown.tx && tx.header.alh() == shown.hash => {
-            Finding::First(claimed)
+            CheckResult::First(claimed)
         }
-        Ok(_) => Finding::refused(Verdict::Malformed, Reason::UnbackedHash, Some(&claimed)),
+        Ok(_) => CheckResult::refused(Verdict::Malformed, Reason::UnbackedHash, Some(&claimed)),
         Err(failure) => match failure.kind {
-            ServerErrorKind::TxNotFound | ServerErrorKind::IllegalState => Finding::refused(
+            ServerErrorKind::TxNotFound | ServerErrorKind::IllegalState => CheckResult::refused(
                 Verdict::Malformed,
                 Reason::Unbacked(failure),
                 Some(&claimed),
             ),
-            _ => with_shown(of_failure(failure, None), &claimed),
+            _ => with_shown(from_failure(failure, None), &claimed),
         },
     }
 }
 
 /// The server says that it has not come as far as the state it just claimed, or as the trusted
 /// one: only a state tells whether it went back or contradicts itself.
-fn went_back(
+fn check_rollback(
     server: &mut Server,
     database: &str,
     trusted: &State,
     claimed: &ClaimedState,
-    demands: &Demands,
-) -> Finding {
+    params: &CheckParams,
+) -> CheckResult {
     match server.state(database) {
         Ok(now) => match (
-            check_claim(&now, database, demands),
+            check_claim(&now, database, params),
             contradiction(trusted, &now.state),
         ) {
-            (Err((verdict, reason)), _) => Finding::refused(verdict, reason, Some(&now)),
+            (Err((verdict, reason)), _) => CheckResult::refused(verdict, reason, Some(&now)),
             (Ok(()), Some((tampering, reason))) => {
-                Finding::refused(Verdict::Tampered(tampering), reason, Some(&now))
+                CheckResult::refused(Verdict::Tampered(tampering), reason, Some(&now))
             }
             (Ok(()), None) => {
-                Finding::refused(Verdict::Malformed, Reason::UnbackedHash, Some(claimed))
+                CheckResult::refused(Verdict::Malformed, Reason::UnbackedHash, Some(claimed))
             }
         },
-        Err(failure) => with_shown(of_failure(failure, Some(*trusted)), claimed),
+        Err(failure) => with_shown(from_failure(failure, Some(*trusted)), claimed),
     }
 }
 
-fn with_shown(finding: Finding, claimed: &ClaimedState) -> Finding {
+fn with_shown(finding: CheckResult, claimed: &ClaimedState) -> CheckResult {
     match finding {
-        Finding::Refused {
+        CheckResult::Refused {
             verdict, reason, ..
-        } => Finding::refused(verdict, reason, Some(claimed)),
+        } => CheckResult::refused(verdict, reason, Some(claimed)),
         other => other,
     }
 }
 
-fn of_failure(failure: ServerError, trusted: Option<State>) -> Finding {
+fn from_failure(failure: ServerError, trusted: Option<State>) -> CheckResult {
     match Verdict::of_failure(&failure, trusted.is_some()) {
-        None => Finding::Stopped,
+        None => CheckResult::Stopped,
         Some(verdict) => {
             let vanished = verdict == Verdict::Tampered(Tampering::RolledBack);
             let reason = if vanished {
@@ -212,7 +221,7 @@ fn of_failure(failure: ServerError, trusted: Option<State>) -> Finding {
             } else {
                 Reason::of_failure(failure)
             };
-            Finding::refused(verdict, reason, None)
+            CheckResult::refused(verdict, reason, None)
         }
     }
 }
@@ -241,18 +250,18 @@ mod tests {
         };
         let timeout = Duration::from_secs(10);
         let mut server = Server::new(endpoint, login, timeout, Stop::new()).unwrap();
-        let demands = Demands {
+        let params = CheckParams {
             signatures: Signatures::NotRequired,
             max_range: 1000,
             shape: None,
         };
         server.state("defaultdb").unwrap();
         let limit = server.limit(Instant::now());
-        let found = check(&mut server, "defaultdb", trusted, &demands);
+        let found = check(&mut server, "defaultdb", trusted, &params);
         assert!(
             matches!(
                 &found,
-                Finding::Refused {
+                CheckResult::Refused {
                     verdict: Verdict::Unreachable,
                     reason: Reason::TookTooLong,
                     ..
@@ -261,7 +270,7 @@ mod tests {
             "{found:?}"
         );
         server.restore(limit);
-        let found = check(&mut server, "defaultdb", trusted, &demands);
-        assert!(matches!(found, Finding::Extended(..)), "{found:?}");
+        let found = check(&mut server, "defaultdb", trusted, &params);
+        assert!(matches!(found, CheckResult::Extended(..)), "{found:?}");
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::audit::auditor::Auditor;
 use crate::audit::capture;
-use crate::audit::check::proof::{self, Proof};
+use crate::audit::check::proof::{self, ExtensionResult};
 use crate::audit::diff::parting::Parting;
 use crate::audit::verdict::{Exit, Reason, Verdict};
 use crate::ledger::State;
@@ -242,11 +242,13 @@ impl Auditor {
         };
         let range = self.policy.max_range;
         match proof::extend(&mut self.server, database, &source, &target, range) {
-            Proof::Holds(_) => Held::Agree,
-            Proof::Fails(Verdict::Tampered(Tampering::Inconsistent), reason) => Held::Split(reason),
-            Proof::Fails(verdict, reason) => Held::Unproven(verdict, reason),
-            Proof::Behind => self.how_far(database, target),
-            Proof::Stopped => Held::Stopped,
+            ExtensionResult::Extends(_) => Held::Agree,
+            ExtensionResult::NotExtended(Verdict::Tampered(Tampering::Inconsistent), reason) => {
+                Held::Split(reason)
+            }
+            ExtensionResult::NotExtended(verdict, reason) => Held::Unproven(verdict, reason),
+            ExtensionResult::ServerBehind => self.how_far(database, target),
+            ExtensionResult::Stopped => Held::Stopped,
         }
     }
 

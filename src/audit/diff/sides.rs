@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::auditor::MIN_PATIENCE;
-use crate::audit::check::proof::{self, Standing};
+use crate::audit::check::proof::{self, AncestorCheck};
 use crate::audit::diff::differences::{Change, Differences, Differing, Differs, KEYS, LISTED};
 use crate::config::ShownValues;
 use crate::ledger::{Digest, State, TxEntry, verify_entries};
@@ -284,13 +284,14 @@ impl<'a> Side<'a> {
         };
         let until = self.server.clock().instant() + MIN_PATIENCE;
         let before = self.server.limit(until);
-        let standing = proof::stand(self.server, self.database, &any, &self.shown, self.range);
+        let standing =
+            proof::check_ancestor(self.server, self.database, &any, &self.shown, self.range);
         self.server.restore(before);
         match standing {
-            Standing::Proven(proven) => Ok(proven.source().hash),
-            Standing::Chained(hash) => Ok(hash),
-            Standing::Unknown(reason) => Err(Ended::unproven(&reason.to_string())),
-            Standing::Stopped => Err(Ended::Stopped),
+            AncestorCheck::Proven(proven) => Ok(proven.source().hash),
+            AncestorCheck::Chained(hash) => Ok(hash),
+            AncestorCheck::Unknown(reason) => Err(Ended::unproven(&reason.to_string())),
+            AncestorCheck::Stopped => Err(Ended::Stopped),
         }
     }
 

@@ -5,7 +5,7 @@ use super::relation::{Found, Ours, Relation};
 use super::report::PeerReport;
 use super::split::Split;
 use crate::audit::auditor::Auditor;
-use crate::audit::check::state::{self, Finding};
+use crate::audit::check::state::{self, CheckResult};
 use crate::audit::verdict::Reason;
 use crate::checkpoint::KeyName;
 use crate::ledger::State;
@@ -86,15 +86,15 @@ impl Auditor {
     /// Asks the server to prove a trusted state that it never proved: what an operator gave speaks against nobody before
     /// that. It moves no trust. `Err` tells why it does not; `None`: the program is asked to end.
     fn prove_now(&mut self, database: &str, ours: State) -> Option<Result<(), String>> {
-        let demands = self.demands();
-        let finding = state::check(&mut self.server, database, Some(ours), &demands);
+        let params = self.params();
+        let finding = state::check(&mut self.server, database, Some(ours), &params);
         let why = match finding {
-            Finding::Same(_) | Finding::Extended(..) => return Some(Ok(())),
-            Finding::Stopped => return None,
-            Finding::Refused {
+            CheckResult::Same(_) | CheckResult::Extended(..) => return Some(Ok(())),
+            CheckResult::Stopped => return None,
+            CheckResult::Refused {
                 verdict, reason, ..
             } => format!("{verdict}: {reason}"),
-            Finding::Empty | Finding::First(_) => "it shows no such transaction".to_owned(),
+            CheckResult::Empty | CheckResult::First(_) => "it shows no such transaction".to_owned(),
         };
         Some(Err(format!(
             "what is trusted here was not proven by the last check, and the server does not prove it now: {why}"

@@ -42,7 +42,7 @@ impl Reader<'_> {
     /// Asks for a transaction once.
     fn ask_for(&mut self, tx: u64) -> Shown {
         self.server.begin_transcript();
-        let refused = match self.locate(tx, Entries::Raw) {
+        let refused = match self.prove_membership(tx, Entries::Raw) {
             Ok(Ok(shown)) => {
                 let header = shown.header.clone();
                 self.truncation.note(&header);
@@ -55,7 +55,7 @@ impl Reader<'_> {
             Err(ended) => return Shown::Ended(None, ended),
         };
         // is it the values, or the transaction?
-        match self.locate(tx, Entries::Excluded) {
+        match self.prove_membership(tx, Entries::Excluded) {
             Ok(Ok(shown)) => {
                 self.truncation.note(&shown.header);
                 Shown::Refused(shown.header, refused)

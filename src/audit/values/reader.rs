@@ -9,7 +9,7 @@ use super::report::Report;
 use super::scan::{Next, Scan, Span};
 use super::truncation::Truncation;
 use crate::audit::capture;
-use crate::audit::check::proof::{self, Place};
+use crate::audit::check::proof::{self, Membership};
 use crate::audit::verdict::{Reason, Verdict};
 use crate::ledger::{State, StateShape, TxHeader};
 use crate::server::{Server, ServerError, ServerErrorKind};
@@ -226,27 +226,27 @@ impl Reader<'_> {
 
     /// Proves a transaction's place in the trusted history. What the server refuses comes back, what ends the
     /// reading or accuses is an end.
-    pub(super) fn locate(
+    pub(super) fn prove_membership(
         &mut self,
         tx: u64,
         entries: Entries,
     ) -> Result<Result<Tx, ServerError>, Ended> {
         let trusted = self.trusted;
-        self.locate_in(tx, &trusted, entries)
+        self.prove_membership_in(tx, &trusted, entries)
     }
 
     /// The same in the history that ends with `state`.
-    pub(super) fn locate_in(
+    pub(super) fn prove_membership_in(
         &mut self,
         tx: u64,
         state: &State,
         entries: Entries,
     ) -> Result<Result<Tx, ServerError>, Ended> {
-        match proof::locate(self.server, self.database, tx, state, entries, self.range) {
-            Place::Proven(tx) => Ok(Ok(tx)),
-            Place::Stopped => Err(Halt::Stopped.into()),
-            Place::Failed(failure) => Ok(Err(self.still_there(failure)?)),
-            Place::Unproven(verdict, reason) => Err(match verdict {
+        match proof::prove_membership(self.server, self.database, tx, state, entries, self.range) {
+            Membership::Proven(tx) => Ok(Ok(tx)),
+            Membership::Stopped => Err(Halt::Stopped.into()),
+            Membership::Failed(failure) => Ok(Err(self.still_there(failure)?)),
+            Membership::Unproven(verdict, reason) => Err(match verdict {
                 Verdict::Tampered(_) => Ended::Broken(Broken {
                     tx,
                     alh: None,

@@ -152,7 +152,7 @@ impl Reader<'_> {
             if tries > 0 && !self.in_time() {
                 return Err(Halt::Late);
             }
-            match self.locate(id, Entries::Excluded) {
+            match self.prove_membership(id, Entries::Excluded) {
                 Ok(Ok(proven)) if proven.header.alh() == alh => return Ok(true),
                 Err(Ended::Halt(halt)) => return Err(halt),
                 // another place, an old server's pair that nothing proves, or no answer: an end

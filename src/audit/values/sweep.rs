@@ -310,7 +310,7 @@ fn answers_that_show(reader: &mut Reader<'_>, tx: u64, what: &What) -> Vec<Answe
         // an answer that proves nothing is evidence as well
         let (database, trusted) = (reader.database, reader.trusted);
         let range = reader.range;
-        drop(proof::locate(
+        drop(proof::prove_membership(
             reader.server,
             database,
             tx,
@@ -352,7 +352,7 @@ fn pass(reader: &mut Reader<'_>, walk: &mut Walk, header: &TxHeader) -> Result<(
                 tx: header.id(),
                 hash: header.alh(),
             };
-            match reader.locate_in(header.bl_tx_id(), &state, Entries::Excluded) {
+            match reader.prove_membership_in(header.bl_tx_id(), &state, Entries::Excluded) {
                 Ok(Ok(_)) => Ok(()),
                 Ok(Err(failure)) => {
                     let why = Why::of_failure(failure);

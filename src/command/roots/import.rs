@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::audit::{Auditor, Carried, Exit, Import, OnRefusal, StateFile, read_states};
+use crate::audit::{Auditor, Exit, Import, ImportedState, OnRefusal, StateFile, read_states};
 use crate::command::setup::{self, CommandError};
 use crate::config::{Format, Settings};
 use crate::ledger::State;
@@ -89,8 +89,8 @@ fn of_this_server(files: Vec<StateFile>, identity: Option<&str>, text: bool) -> 
 }
 
 /// The newest state of a database first: it is taken, the older ones are its ancestors.
-fn newest_first(files: &[StateFile]) -> Vec<&Carried> {
-    let mut states: Vec<&Carried> = files.iter().flat_map(|file| &file.states).collect();
+fn newest_first(files: &[StateFile]) -> Vec<&ImportedState> {
+    let mut states: Vec<&ImportedState> = files.iter().flat_map(|file| &file.states).collect();
     states.sort_by(|a, b| {
         let by_name = a.database.cmp(&b.database);
         by_name.then(b.claimed.state.tx.cmp(&a.claimed.state.tx))
@@ -159,7 +159,7 @@ fn told(import: &Import) -> Told {
     }
 }
 
-fn tell(settings: &Settings, carried: &Carried, told: &Told) {
+fn tell(settings: &Settings, carried: &ImportedState, told: &Told) {
     let state = carried.claimed.state;
     print(&match settings.report.format {
         Format::Json => JsonObject::new()

@@ -26,12 +26,12 @@ pub struct StateFile {
     /// The identity of the server that it is of, as far as its name says.
     pub identity: Option<String>,
     /// What was trusted; databases without transactions are left out.
-    pub states: Vec<Carried>,
+    pub states: Vec<ImportedState>,
 }
 
 /// What another auditor trusted of one database.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Carried {
+pub struct ImportedState {
     /// The database.
     pub database: String,
     /// Its state, as the server sent it then.
@@ -40,7 +40,7 @@ pub struct Carried {
 
 /// Why states cannot be read.
 #[derive(Debug)]
-pub enum BadStates {
+pub enum StateFileError {
     /// The system refuses.
     Unreadable {
         /// File or folder.
@@ -55,7 +55,7 @@ pub enum BadStates {
         /// The line, from 1.
         line: usize,
         /// What is wrong with it.
-        fault: BadLine,
+        fault: StateLineError,
     },
     /// No such file in the folder.
     Nothing {
@@ -66,7 +66,7 @@ pub enum BadStates {
 
 /// What is wrong with a line.
 #[derive(Debug)]
-pub enum BadLine {
+pub enum StateLineError {
     /// It is not `NAME:BASE64`.
     Form,
     /// The message in it.
@@ -75,24 +75,24 @@ pub enum BadLine {
     OtherDatabase(Escaped),
 }
 
-impl fmt::Display for BadStates {
+impl fmt::Display for StateFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            BadStates::Unreadable { path, fault } => write!(f, "{}: {fault}", path.display()),
-            BadStates::Line { path, line, fault } => {
+            StateFileError::Unreadable { path, fault } => write!(f, "{}: {fault}", path.display()),
+            StateFileError::Line { path, line, fault } => {
                 let path = path.display();
                 match fault {
-                    BadLine::Form => write!(f, "{path}:{line}: not NAME:BASE64 of a state")?,
-                    BadLine::Message(malformed) => {
+                    StateLineError::Form => write!(f, "{path}:{line}: not NAME:BASE64 of a state")?,
+                    StateLineError::Message(malformed) => {
                         write!(f, "{path}:{line}: no state that can be read: {malformed}")?;
                     }
-                    BadLine::OtherDatabase(name) => {
+                    StateLineError::OtherDatabase(name) => {
                         write!(f, "{path}:{line}: the state is of database \"{name}\"")?;
                     }
                 }
                 f.write_str("; nothing was imported: take the line out, or name another file")
             }
-            BadStates::Nothing { path } => write!(
+            StateFileError::Nothing { path } => write!(
                 f,
                 "{}: no file called .state in it: name the folder that immuclient was given by \
                  --roots-filepath (by default the system's temporary one), or the file itself",
@@ -106,7 +106,7 @@ impl fmt::Display for BadStates {
 ///
 /// # Errors
 /// A file that cannot be read whole, or none at all: half of it is not to be taken for all.
-pub fn read_states(path: &Path) -> Result<Vec<StateFile>, BadStates> {
+pub fn read_states(path: &Path) -> Result<Vec<StateFile>, StateFileError> {
     let metadata = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
     if !metadata.is_dir() {
         return Ok(vec![read_file(path)?]);
@@ -119,7 +119,7 @@ pub fn read_states(path: &Path) -> Result<Vec<StateFile>, BadStates> {
         if looked > MOST_FOLDERS {
             let fault = format!("more than {MOST_FOLDERS} folders in it: name one further down");
             let path = path.to_owned();
-            return Err(BadStates::Unreadable { path, fault });
+            return Err(StateFileError::Unreadable { path, fault });
         }
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
@@ -144,7 +144,7 @@ pub fn read_states(path: &Path) -> Result<Vec<StateFile>, BadStates> {
     }
     if paths.is_empty() {
         let path = path.to_owned();
-        return Err(BadStates::Nothing { path });
+        return Err(StateFileError::Nothing { path });
     }
     paths.sort();
     paths.iter().map(|path| read_file(path)).collect()
@@ -159,7 +159,7 @@ fn identity_in(name: &str) -> Option<&str> {
     (!identity.is_empty()).then_some(identity)
 }
 
-fn read_file(path: &Path) -> Result<StateFile, BadStates> {
+fn read_file(path: &Path) -> Result<StateFile, StateFileError> {
     let mut text = String::new();
     let file = File::open(path).map_err(|error| unreadable(path, &error))?;
     let read = file.take(MOST_BYTES + 1).read_to_string(&mut text);
@@ -167,14 +167,14 @@ fn read_file(path: &Path) -> Result<StateFile, BadStates> {
     if text.len() as u64 > MOST_BYTES {
         let fault = format!("larger than {MOST_BYTES} bytes");
         let path = path.to_owned();
-        return Err(BadStates::Unreadable { path, fault });
+        return Err(StateFileError::Unreadable { path, fault });
     }
     let mut states = Vec::new();
     for (line, text) in (1..).zip(text.lines().map(str::trim)) {
         if text.is_empty() {
             continue; // immuclient's files begin with such a line
         }
-        let carried = parse(text).map_err(|fault| BadStates::Line {
+        let carried = parse(text).map_err(|fault| StateFileError::Line {
             path: path.to_owned(),
             line,
             fault,
@@ -197,25 +197,25 @@ fn read_file(path: &Path) -> Result<StateFile, BadStates> {
     })
 }
 
-fn parse(line: &str) -> Result<Carried, BadLine> {
-    let (database, base64) = line.rsplit_once(':').ok_or(BadLine::Form)?;
-    let bytes = decode_base64(base64).ok_or(BadLine::Form)?;
+fn parse(line: &str) -> Result<ImportedState, StateLineError> {
+    let (database, base64) = line.rsplit_once(':').ok_or(StateLineError::Form)?;
+    let bytes = decode_base64(base64).ok_or(StateLineError::Form)?;
     if database.is_empty() {
-        return Err(BadLine::Form);
+        return Err(StateLineError::Form);
     }
-    let claimed = wire::state(&bytes).map_err(BadLine::Message)?;
+    let claimed = wire::state(&bytes).map_err(StateLineError::Message)?;
     if claimed.shape == StateShape::WithDatabase && claimed.database != database.as_bytes() {
         let other = Escaped::of_bytes(&claimed.database);
-        return Err(BadLine::OtherDatabase(other));
+        return Err(StateLineError::OtherDatabase(other));
     }
-    Ok(Carried {
+    Ok(ImportedState {
         database: database.to_owned(),
         claimed,
     })
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> BadStates {
-    BadStates::Unreadable {
+fn unreadable(path: &Path, error: &std::io::Error) -> StateFileError {
+    StateFileError::Unreadable {
         path: path.to_owned(),
         fault: error.to_string(),
     }
