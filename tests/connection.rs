@@ -272,9 +272,6 @@ fn a_list_that_a_stop_keeps_from_being_asked_for_is_no_trouble() {
     stop.request();
     let cycle = auditor.cycle(|_| {});
     assert!(cycle.stopped && !cycle.is_complete());
-    let troubles: Vec<String> = cycle
-        .troubles()
-        .map(|trouble| trouble.to_string())
-        .collect();
+    let troubles: Vec<String> = cycle.errors().map(|trouble| trouble.to_string()).collect();
     assert_eq!(troubles, [""; 0]);
 }

@@ -158,9 +158,9 @@ fn a_server_that_is_away_is_told_as_one_that_lists_nothing() {
         assert_eq!(cycle(&simulation, &mut auditor).exit(), Exit::Good);
     }
     away.set(true);
-    assert!(cycle(&simulation, &mut auditor).no_list.is_some());
+    assert!(cycle(&simulation, &mut auditor).list_error.is_some());
     away.set(false);
-    assert!(cycle(&simulation, &mut auditor).no_list.is_none());
+    assert!(cycle(&simulation, &mut auditor).list_error.is_none());
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod support;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use immuaudit::audit::{Auditor, Differs, Exit};
+use immuaudit::audit::{Auditor, Exit, KeyChange};
 use immuaudit::config::ShownValues;
 use immuaudit::drill::{Embedded, NewEntry, Options};
 use immuaudit::ledger::Digest;
@@ -46,7 +46,7 @@ fn against_a_backup_the_changed_key_is_named_wherever_it_is() {
         let [change] = differing.changes.as_slice() else {
             panic!("{differing:?}");
         };
-        assert_eq!(change.how, Differs::Changed);
+        assert_eq!(change.how, KeyChange::Changed);
         assert_eq!(change.key.as_str(), format!("key/{parted}"));
         assert_eq!(change.ours.as_ref().unwrap().as_str(), "forged");
         let due = format!("value {parted}");
@@ -68,7 +68,7 @@ fn added_and_removed_keys_are_named() {
     let shown = embedded.state(DATABASE).unwrap();
     let compared = auditor.against_server(DATABASE, shown, &mut other, ShownValues::No);
     let differences = compared.unwrap().unwrap();
-    let changes: Vec<(Differs, &str)> = differences.differing[0]
+    let changes: Vec<(KeyChange, &str)> = differences.differing[0]
         .changes
         .iter()
         .map(|change| (change.how, change.key.as_str()))
@@ -77,9 +77,9 @@ fn added_and_removed_keys_are_named() {
     assert_eq!(
         changes,
         [
-            (Differs::Added, "b"),
-            (Differs::Added, "x\\n\\u{202e}\\\""),
-            (Differs::Removed, removed.as_str()),
+            (KeyChange::Added, "b"),
+            (KeyChange::Added, "x\\n\\u{202e}\\\""),
+            (KeyChange::Removed, removed.as_str()),
         ]
     );
     let change = &differences.differing[0].changes[0];
@@ -113,7 +113,10 @@ fn a_transaction_put_in_between_is_named_and_what_it_moved_is_not() {
         let [change] = differing.changes.as_slice() else {
             panic!("{differing:?}");
         };
-        assert_eq!((change.how, change.key.as_str()), (Differs::Added, "bribe"));
+        assert_eq!(
+            (change.how, change.key.as_str()),
+            (KeyChange::Added, "bribe")
+        );
         assert_eq!(differences.moved, ALL - parted - 1);
     }
 }
@@ -144,11 +147,11 @@ fn an_entry_shown_past_the_end_of_the_shorter_history_is_chained_to_the_longer_s
         let compared = auditor.against_server(DATABASE, shown, &mut other, ShownValues::No);
         let differences = compared.unwrap().unwrap();
         let all = differences.differing.iter().flat_map(|tx| &tx.changes);
-        let changes: Vec<Differs> = all.map(|change| change.how).collect();
+        let changes: Vec<KeyChange> = all.map(|change| change.how).collect();
         (changes, differences.unproven)
     };
     let (honestly, unproven) = changes(&mut auditor);
-    assert_eq!(honestly, [Differs::Added, Differs::Removed]);
+    assert_eq!(honestly, [KeyChange::Added, KeyChange::Removed]);
     assert_eq!(unproven, None);
     let entry = removed.digest(&honest.tx(150).unwrap().header).unwrap();
     let root = Digest::leaf(&entry).as_bytes().to_vec();

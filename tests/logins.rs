@@ -60,7 +60,7 @@ fn auditor_renewing(embedded: &Embedded, dir: &Path, pause: Option<Duration>) ->
 #[track_caller]
 fn is_proven(cycle: &Cycle, databases: usize) {
     assert_eq!(cycle.outcomes.len(), databases, "{cycle:?}");
-    assert!(cycle.no_list.is_none(), "{cycle:?}");
+    assert!(cycle.list_error.is_none(), "{cycle:?}");
     assert_eq!(cycle.exit(), Exit::Good, "{cycle:?}");
 }
 

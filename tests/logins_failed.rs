@@ -71,7 +71,7 @@ fn a_wrong_password_ends_no_token_that_works_and_is_tried_once_in_a_cycle() {
         embedded.reset_calls();
         let cycle = auditor.cycle(|_| {});
         assert_eq!(unverified(&cycle), ["new0"], "{cycle:?}");
-        assert!(cycle.no_list.is_none(), "{cycle:?}");
+        assert!(cycle.list_error.is_none(), "{cycle:?}");
         assert_eq!(calls(&embedded, method::LOGIN), 1);
     }
     let text = format!("{:?}", auditor.cycle(|_| {}).outcomes);
@@ -165,8 +165,8 @@ fn databases_are_verified_by_their_tokens_if_the_list_needs_a_login_that_fails()
             }
             embedded.reset_calls();
             let cycle = auditor.cycle(|_| {});
-            let no_list = cycle.no_list.as_ref().map(|failure| &failure.kind);
-            assert_eq!(no_list, Some(&ServerErrorKind::BadLogin));
+            let list_error = cycle.list_error.as_ref().map(|failure| &failure.kind);
+            assert_eq!(list_error, Some(&ServerErrorKind::BadLogin));
             assert_eq!(cycle.outcomes.len(), 4);
             assert!(unverified(&cycle).is_empty(), "{emulated:?} {cycle:?}");
             assert_eq!(calls(&embedded, method::LOGIN), 1);

@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use immuaudit::audit::{Auditor, Cycle, Outcome, Policy, Reason, Trouble, Verdict, Went};
+use immuaudit::audit::{Auditor, Cycle, CycleError, Outcome, Policy, Reason, Verdict, Went};
 use immuaudit::config::Pin;
 use immuaudit::config::{DatabaseFilter, FirstUse, Values};
 use immuaudit::drill::{Embedded, Lie, Options, Telling};
@@ -72,8 +72,8 @@ fn trusted_databases_come_first_wherever_the_list_has_them_and_new_names_share_w
             left_out += 1;
             assert!(
                 cycle
-                    .troubles()
-                    .any(|trouble| matches!(trouble, Trouble::NotReached(_)))
+                    .errors()
+                    .any(|trouble| matches!(trouble, CycleError::NotReached(_)))
             );
             assert!(!cycle.is_complete());
         }
@@ -93,10 +93,7 @@ fn an_entry_that_selects_nothing_is_told_and_costs_the_exit_code() {
     let mut auditor = auditor(&embedded, &place, selecting(&["defaultdb", "paymets"]));
     let cycle = auditor.cycle(|_| {});
     assert_eq!(verdicts(&cycle), [("defaultdb", Verdict::FirstSeen)]);
-    let told: Vec<String> = cycle
-        .troubles()
-        .map(|trouble| trouble.to_string())
-        .collect();
+    let told: Vec<String> = cycle.errors().map(|trouble| trouble.to_string()).collect();
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(
         told[0].contains("\"paymets\" selects no database"),
@@ -121,8 +118,8 @@ fn a_filter_under_which_nothing_is_audited_is_not_well() {
     assert_eq!(cycle.exit().code(), 1);
     assert!(
         cycle
-            .troubles()
-            .any(|trouble| matches!(trouble, Trouble::Nothing))
+            .errors()
+            .any(|trouble| matches!(trouble, CycleError::Nothing))
     );
 }
 
@@ -256,7 +253,7 @@ fn a_directory_that_cannot_be_listed_once_wipes_nothing_that_is_remembered() {
     let (home, away) = (place.join("tested"), place.join("away"));
     std::fs::rename(&home, &away).expect("a directory");
     let cycle = auditor.cycle(|_| {});
-    assert!(cycle.no_store.is_some(), "{cycle:?}");
+    assert!(cycle.store_error.is_some(), "{cycle:?}");
     assert_eq!(cycle.exit().code(), 3);
     std::fs::rename(&away, &home).expect("a directory");
     let cycle = auditor.cycle(|_| {});

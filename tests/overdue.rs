@@ -107,7 +107,7 @@ fn a_cycle_that_takes_longer_than_three_intervals_is_not_in_time_and_says_what_t
         assert!(cycle.outcomes.iter().all(|outcome| outcome.is_proven()));
         assert!(!cycle.is_complete(), "{number}");
         assert_eq!(cycle.exit().code(), 1);
-        let trouble = cycle.troubles().map(|of| of.to_string()).next();
+        let trouble = cycle.errors().map(|of| of.to_string()).next();
         let trouble = trouble.expect("a trouble");
         assert!(
             trouble.contains("set --audit-interval to more"),

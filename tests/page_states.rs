@@ -114,7 +114,7 @@ fn end_cycle(registry: &StatusRegistry, auditor: &mut Auditor, complete: bool) {
         .map(|name| name.to_string())
         .collect();
     cycle.known = known;
-    cycle.too_many = usize::from(!complete);
+    cycle.skipped_databases = usize::from(!complete);
     registry.publish_cycle(&cycle, Some("c0ffee"));
 }
 

@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use immuaudit::audit::{Auditor, Trouble};
+use immuaudit::audit::{Auditor, CycleError};
 use immuaudit::clock::{self, Clock};
 use immuaudit::config::Values;
 use immuaudit::drill::Lie;
@@ -174,11 +174,11 @@ fn the_page_names_the_server_once_and_says_each_time_exactly_and_by_its_age() {
 
 #[test]
 fn what_is_left_out_of_a_list_names_the_setting_that_selects_it() {
-    let one = Trouble::TooMany(1).to_string();
+    let one = CycleError::TooMany(1).to_string();
     assert!(one.contains("1 is left out"), "{one}");
-    let many = Trouble::TooMany(290_001).to_string();
+    let many = CycleError::TooMany(290_001).to_string();
     assert!(many.contains("290001 are left out"), "{many}");
     assert!(many.contains("--audit-databases"), "{many}");
-    let one = Trouble::NotReached(1).to_string();
+    let one = CycleError::NotReached(1).to_string();
     assert!(one.contains("for 1 database of"), "{one}");
 }

@@ -418,7 +418,7 @@ fn databases_are_checked_although_others_and_the_list_never_come() {
     for number in 0..3 {
         let begin = databases.simulation.time.passed();
         let (cycle, _) = databases.cycle(&mut auditor);
-        assert!(cycle.no_list.is_some());
+        assert!(cycle.list_error.is_some());
         for name in ["a", "b", "z"] {
             let verdict = verdict(&cycle, name);
             // who comes after three silent ones in a row may have to wait for the next cycle

@@ -70,7 +70,7 @@ impl Restarted {
     fn unlistable(&self, auditor: &mut Auditor) -> Cycle {
         fs::write(self.file("evidence"), "no directory").expect("nothing was there");
         let cycle = auditor.cycle(|_| {});
-        assert!(cycle.no_store.is_some(), "{cycle:?}");
+        assert!(cycle.store_error.is_some(), "{cycle:?}");
         fs::remove_file(self.file("evidence")).expect("the file");
         cycle
     }
@@ -106,7 +106,7 @@ fn databases_that_are_trusted_or_have_alarms_are_no_strangers() {
         assert!(!outcome.is_stranger, "{outcome:?}");
     }
     assert!(!of(&cycle, alarmed).is_stranger, "{cycle:?}");
-    assert!(cycle.strangers.is_empty(), "{cycle:?}");
+    assert!(cycle.untrusted.is_empty(), "{cycle:?}");
 }
 
 /// Where nothing is known, a database that the server does not list either is not even asked for.
@@ -172,8 +172,8 @@ fn databases_whose_files_cannot_be_read_at_all_keep_their_progress_however_many_
     fs::rename(&home, &away).expect("a directory");
     fs::write(&home, "no directory").expect("a file");
     let cycle = auditor.cycle(|_| {});
-    assert!(cycle.no_store.is_some(), "{cycle:?}");
-    assert_eq!(cycle.strangers.len(), 40, "{cycle:?}");
+    assert!(cycle.store_error.is_some(), "{cycle:?}");
+    assert_eq!(cycle.untrusted.len(), 40, "{cycle:?}");
     assert_eq!(progress(&auditor), before);
     fs::remove_file(&home).expect("the file");
     fs::rename(&away, &home).expect("a directory");

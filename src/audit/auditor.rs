@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::age::WallAges;
 use super::database::Databases;
 use super::kept_list::KeptList;
+use super::overdue::WallAges;
 use super::policy::Policy;
 use super::written::Written;
 use crate::audit::check::state::CheckParams;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use super::age::Age;
+use super::overdue::OverdueTracker;
 use super::peers::{Recent, Relation};
 use super::values::{Partials, Scan};
 use crate::checkpoint::KeyName;
@@ -17,7 +17,7 @@ use crate::trust::{Mirror, OutcomeRecord, TrustedState, ValueProgress};
 #[derive(Debug)]
 pub(super) struct Database {
     /// When its state was last proven, and when it last grew.
-    pub age: Age,
+    pub age: OverdueTracker,
     /// The last verdict, as it is kept on disk.
     pub last: Option<Box<OutcomeRecord>>,
     /// In which cycles it had its turns last.
@@ -75,7 +75,7 @@ impl Database {
     /// Returns a record without memories; the age counts from now on.
     fn new(now: Instant) -> Database {
         Database {
-            age: Age::new(now),
+            age: OverdueTracker::new(now),
             last: None,
             turn: Turn::default(),
             checked_before: None,
@@ -104,7 +104,7 @@ impl Database {
     pub fn remember(&mut self, record: OutcomeRecord, clock: &Clock) {
         if let Some(proven) = record.proven {
             let (now, grown) = (clock.now(), record.grown.unwrap_or(proven));
-            self.age = Age::ago(clock.instant(), now.since(proven), now.since(grown));
+            self.age = OverdueTracker::ago(clock.instant(), now.since(proven), now.since(grown));
         }
         self.trusted_before = record.was_trusted();
         self.unlisted = !record.listed;
@@ -125,7 +125,7 @@ impl Database {
         }
         let accepted = trusted.accepted;
         let ago = clock.now().since(accepted.max(proven.unwrap_or(accepted)));
-        self.age = Age::ago(clock.instant(), ago, ago);
+        self.age = OverdueTracker::ago(clock.instant(), ago, ago);
     }
 
     /// Returns the last transaction that was proven or taken on trust.

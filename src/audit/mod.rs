@@ -3,55 +3,55 @@
 //! What a check finds is written down before it is told: a trusted state first, then an alarm.
 //! Reading order: `schedule` (all databases), `kept_list` (their list) and `budget` (their time), `round` (groups of them, one database after the
 //! other), `turn` (one of them), `database` (what is remembered of it), `check` (the state that the server shows against
-//! the trusted one), `act`, `conclude` and `keep` (what becomes of it), `values` (what is read beside), `verdict` and
+//! the trusted one), `apply`, `report_outcome` and `persist` (what becomes of it), `values` (what is read beside), `verdict` and
 //! `outcome`. `locate` and `diff` serve the operator.
 
 #![forbid(unsafe_code)]
 
-mod act;
-mod age;
+mod apply;
 mod auditor;
 mod budget;
 mod capture;
 mod check;
-mod conclude;
 mod cycle;
 mod database;
 mod diff;
-mod due;
-mod keep;
 mod kept_list;
 mod locate;
 mod mirror;
 mod outcome;
+mod overdue;
 mod peers;
+mod persist;
 mod policy;
 mod recheck;
+mod report_outcome;
 mod round;
 mod schedule;
-mod strangers;
 mod turn;
+mod untrusted_databases;
 mod values;
+mod values_overdue;
 mod verdict;
 mod written;
 
-pub use age::{allowed_without_proof, late_after};
 pub use auditor::Auditor;
 pub use check::immuclient_states::{ImportedState, StateFile, StateFileError, read_states};
 pub use check::import::{Import, OnRefusal};
 pub use check::listing::{Impossible, MAX_DATABASES};
-pub use cycle::{Cycle, Trouble};
-pub use diff::against::{HeldAgainst, MirrorDifferences, NotHeld};
+pub use cycle::{Cycle, CycleError};
+pub use diff::against::{DiffError, DiffTarget, MirrorDifferences};
 pub use diff::compare::{Compared, Comparison, Theirs};
-pub use diff::differences::{Change, Differences, Differing, Differs};
+pub use diff::differences::{Change, Differences, Differing, KeyChange};
 pub use diff::parting::Parting;
 pub use locate::{Listed, Located, Lost, ServerView};
 pub use mirror::Unmirrored;
 pub use outcome::{Outcome, Overdue, Warning};
+pub use overdue::{allowed_without_proof, late_after};
 pub use peers::{PeerReport, Standing, WordCompared};
 pub use policy::Policy;
 pub use recheck::{Bearing, NotShown, Rechecked, recheck};
-pub use strangers::{REPORTED_STRANGERS, Strangers};
+pub use untrusted_databases::{MAX_REPORTED_UNTRUSTED, UntrustedDatabases};
 pub use values::{
     Broken, BrokenTx, BrokenValues, Completed, Entry, Judged, Report, Unread, What, Why,
 };

@@ -182,8 +182,8 @@ impl Auditor {
             return;
         }
         round.silent = 0;
-        let no_list = round.cycle.no_list.clone().filter(is_silent);
-        round.away = no_list.or_else(|| self.server.databases().err().filter(is_silent));
+        let list_error = round.cycle.list_error.clone().filter(is_silent);
+        round.away = list_error.or_else(|| self.server.databases().err().filter(is_silent));
     }
 
     /// Reads values of the databases whose states are proven, each for its share of the time that is left. All of them
@@ -304,7 +304,7 @@ impl Round<'_> {
             outcome.overdue = None; // there is nothing that would have to be proven again
         }
         let told = match outcome.is_stranger {
-            true => self.cycle.strangers.count(outcome),
+            true => self.cycle.untrusted.count(outcome),
             false => Some(outcome),
         };
         let Some(outcome) = told else {

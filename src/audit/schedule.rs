@@ -48,7 +48,7 @@ impl Auditor {
         let mut cycle = Cycle::new();
         match self.store.databases() {
             Ok(known) => self.known = known,
-            Err(failure) => cycle.no_store = Some(failure), // what was known goes on to be
+            Err(failure) => cycle.store_error = Some(failure), // what was known goes on to be
         }
         self.recall_shape();
         let known = self.known();
@@ -70,7 +70,7 @@ impl Auditor {
             self.peers.wait(until.min(budget.list()));
         }
         cycle.impossible.clone_from(&listing.impossible);
-        cycle.too_many = listing.too_many;
+        cycle.skipped_databases = listing.skipped_databases;
         let mut round = Round {
             budget,
             away: None,
@@ -175,7 +175,7 @@ impl Auditor {
             Ok(names) => listing::sort(&names, known, selects),
             Err(failure) => {
                 // what is known is tried all the same, unless nobody is there
-                cycle.no_list = Some(failure);
+                cycle.list_error = Some(failure);
                 let listed = known.iter().filter(|name| selects(name));
                 return Listing {
                     listed: listed.cloned().collect(),
@@ -265,7 +265,7 @@ impl Auditor {
         self.server.keep_credentials(keeps);
         self.store.keep_remembered(keeps);
         // files that cannot be listed do not tell what is trusted, but values are only read of trusted databases
-        let unlisted = cycle.no_store.is_some();
+        let unlisted = cycle.store_error.is_some();
         self.databases
             .retain(|name, record| keeps(name) || (unlisted && record.progress.is_some()));
     }

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::auditor::Auditor;
-use super::conclude::Conclusion;
 use super::outcome::{Outcome, Warning};
+use super::report_outcome::PendingOutcome;
 use super::verdict::{Reason, Verdict};
 use crate::audit::check::state;
 use crate::clock::Timestamp;
@@ -64,7 +64,7 @@ pub(super) struct Proven {
     pub database: String,
     /// The trusted state before the check.
     trusted: Option<TrustedState>,
-    conclusion: Conclusion,
+    conclusion: PendingOutcome,
     /// The proven state.
     state: State,
     /// Since when the line of proofs is unbroken.
@@ -87,17 +87,17 @@ impl Auditor {
         let params = self.params();
         let finding = state::check(&mut self.server, database, state, &params);
         let finding = self.excuse_lag_behind_a_pin(database, trusted.as_ref(), finding);
-        let conclusion = self.act(database, trusted.as_ref(), finding)?;
+        let conclusion = self.apply_check(database, trusted.as_ref(), finding)?;
         let conclusion = self.with_pins(database, conclusion)?;
         let conclusion = self.with_peers(database, conclusion)?;
         let to_read = self.to_read(database, trusted.as_ref(), &conclusion);
         let Some((state, since)) = to_read else {
-            let outcome = self.conclude(database, trusted.as_ref(), conclusion);
+            let outcome = self.report_outcome(database, trusted.as_ref(), conclusion);
             return Some(outcome.into());
         };
         if !self.wants_values(database) {
             self.databases.of(database).readable = true;
-            let outcome = self.conclude(database, trusted.as_ref(), conclusion);
+            let outcome = self.report_outcome(database, trusted.as_ref(), conclusion);
             return Some(outcome.into());
         }
         Some(Checked::Proven(Box::new(Proven {
@@ -116,7 +116,7 @@ impl Auditor {
         &self,
         database: &str,
         before: Option<&TrustedState>,
-        conclusion: &Conclusion,
+        conclusion: &PendingOutcome,
     ) -> Option<(State, Timestamp)> {
         let shown = match (conclusion.verdict, conclusion.shown) {
             (Verdict::FirstSeen | Verdict::Consistent, Some(shown)) => shown,
@@ -153,7 +153,10 @@ impl Auditor {
         } = proven;
         let Some(report) = self.read_values(&database, state, trusted.as_ref(), since, until)
         else {
-            return (self.conclude(&database, trusted.as_ref(), conclusion), None);
+            return (
+                self.report_outcome(&database, trusted.as_ref(), conclusion),
+                None,
+            );
         };
         self.databases.of(&database).readable = true;
         let mut conclusion = conclusion;
@@ -169,14 +172,14 @@ impl Auditor {
             });
         }
         if let Some(verdict) = report.verdict() {
-            conclusion = Conclusion {
+            conclusion = PendingOutcome {
                 of_state: Some(conclusion.verdict),
                 verdict,
                 values: Some(Box::new(report)),
                 ..conclusion
             };
         }
-        let outcome = self.conclude(&database, trusted.as_ref(), conclusion);
+        let outcome = self.report_outcome(&database, trusted.as_ref(), conclusion);
         (outcome, Some(()))
     }
 
@@ -231,8 +234,8 @@ impl Auditor {
         let trusted = match self.trusted(database) {
             Ok(Some(trusted)) => trusted,
             Ok(None) => {
-                let gone = Conclusion::new(Verdict::Empty, Reason::Unlisted);
-                return Some(self.conclude(database, None, gone).into());
+                let gone = PendingOutcome::new(Verdict::Empty, Reason::Unlisted);
+                return Some(self.report_outcome(database, None, gone).into());
             }
             Err(failure) => return Some(self.local_failure(database, failure).into()),
         };
@@ -246,26 +249,29 @@ impl Auditor {
                 Ok(_) => self.check_hidden(database, &trusted)?,
                 Err(failure) => {
                     let verdict = Verdict::of_failure(&failure, false)?;
-                    Conclusion::new(verdict, Reason::of_failure(failure))
+                    PendingOutcome::new(verdict, Reason::of_failure(failure))
                 }
             },
             Err(failure) => match Verdict::of_failure(&failure, true)? {
-                verdict if verdict == rolled_back => Conclusion::new(verdict, Reason::Vanished),
-                verdict => Conclusion::new(verdict, Reason::of_failure(failure)),
+                verdict if verdict == rolled_back => PendingOutcome::new(verdict, Reason::Vanished),
+                verdict => PendingOutcome::new(verdict, Reason::of_failure(failure)),
             },
         };
-        Some(self.conclude(database, Some(&trusted), conclusion).into())
+        Some(
+            self.report_outcome(database, Some(&trusted), conclusion)
+                .into(),
+        )
     }
 
     /// A hidden database is checked like any other; what is found there counts if it is worse.
-    fn check_hidden(&mut self, database: &str, trusted: &TrustedState) -> Option<Conclusion> {
+    fn check_hidden(&mut self, database: &str, trusted: &TrustedState) -> Option<PendingOutcome> {
         let params = self.params();
         let finding = state::check(&mut self.server, database, Some(trusted.state), &params);
-        let conclusion = self.act(database, Some(trusted), finding)?;
+        let conclusion = self.apply_check(database, Some(trusted), finding)?;
         Some(if conclusion.verdict.is_tampering() {
             conclusion
         } else {
-            Conclusion {
+            PendingOutcome {
                 verdict: Verdict::Tampered(Tampering::RolledBack),
                 reason: Reason::Hidden,
                 // it shows something: there is no state to adopt
@@ -279,14 +285,14 @@ impl Auditor {
     pub(super) fn not_tried(&mut self, database: &str, away: ServerError) -> Option<Outcome> {
         let verdict = Verdict::of_failure(&away, false)?;
         let trusted = self.store.load(database).ok().flatten();
-        let conclusion = Conclusion::new(verdict, Reason::Failure(away));
-        Some(self.conclude(database, trusted.as_ref(), conclusion))
+        let conclusion = PendingOutcome::new(verdict, Reason::Failure(away));
+        Some(self.report_outcome(database, trusted.as_ref(), conclusion))
     }
 
     /// A database whose turn did not come before the cycle's time was over.
     pub(super) fn not_reached(&mut self, database: &str) -> Outcome {
         let trusted = self.store.load(database).ok().flatten();
-        let conclusion = Conclusion::new(Verdict::Unreachable, Reason::NotReached);
-        self.conclude(database, trusted.as_ref(), conclusion)
+        let conclusion = PendingOutcome::new(Verdict::Unreachable, Reason::NotReached);
+        self.report_outcome(database, trusted.as_ref(), conclusion)
     }
 }

@@ -9,13 +9,13 @@ use log::Level;
 use super::monitoring::{self, Monitoring};
 use super::reload::reload;
 use super::setup::{self, CommandError};
-use crate::audit::{Auditor, Cycle, Exit, Outcome, Readings, Trouble, Went, chance_per_day};
+use crate::audit::{Auditor, Cycle, CycleError, Exit, Outcome, Readings, Went, chance_per_day};
 use crate::clock::Clock;
 use crate::config::{Effective, Format, Process, RunMode, Settings, Verbosity};
 use crate::report::{
-    Event, Said, Untrusted, log_cycle, log_outcome, log_slow_cycle, log_swept, log_untrusted,
-    log_values, log_warning, log_warnings, outcome_json, outcome_line, print, print_error,
-    trouble_json, untrusted_json,
+    Event, Said, Untrusted, cycle_error_json, log_cycle, log_outcome, log_slow_cycle, log_swept,
+    log_untrusted, log_values, log_warning, log_warnings, outcome_json, outcome_line, print,
+    print_error, untrusted_json,
 };
 use crate::server::ServerError;
 use crate::service::Notifier;
@@ -81,7 +81,7 @@ pub(super) fn once(auditor: &mut Auditor, settings: &Settings, monitoring: &Moni
     tell_rest(settings, &cycle);
     if settings.report.verbosity == Verbosity::Quiet {
         // what no database's line tells, and the log is off
-        for trouble in cycle.troubles() {
+        for trouble in cycle.errors() {
             print_error(&format!("{name}: {trouble}"));
         }
     }
@@ -91,13 +91,13 @@ pub(super) fn once(auditor: &mut Auditor, settings: &Settings, monitoring: &Moni
 
 /// What is said of databases of which nothing is trusted, if not each of them has a line.
 fn tell_rest(settings: &Settings, cycle: &Cycle) {
-    let rest = cycle.strangers.unreported();
+    let rest = cycle.untrusted.unreported();
     if rest == 0 {
         return;
     }
     let name = &settings.server.name;
-    let is_trouble = |trouble: Trouble| matches!(trouble, Trouble::Strangers(_));
-    let is_trouble = cycle.troubles().any(is_trouble);
+    let is_trouble = |trouble: CycleError| matches!(trouble, CycleError::Untrusted(_));
+    let is_trouble = cycle.errors().any(is_trouble);
     if is_trouble {
         log_untrusted(name, &Untrusted::of(cycle));
     }
@@ -108,11 +108,11 @@ fn tell_rest(settings: &Settings, cycle: &Cycle) {
             print(&format!(
                 "{}: {}",
                 counted(rest, "more database"),
-                cycle.strangers
+                cycle.untrusted
             ));
         }
         // a trouble has its object already
-        Format::Json if !is_trouble && !quiet => print(&untrusted_json(name, &cycle.strangers)),
+        Format::Json if !is_trouble && !quiet => print(&untrusted_json(name, &cycle.untrusted)),
         Format::Text | Format::Json => {}
     }
 }
@@ -352,8 +352,8 @@ fn after(auditor: &mut Auditor, settings: &Settings, monitoring: &Monitoring, cy
     let name = &settings.server.name;
     log_cycle(name, cycle);
     if matches!(settings.report.format, Format::Json) {
-        for trouble in cycle.troubles() {
-            print(&trouble_json(name, &trouble));
+        for trouble in cycle.errors() {
+            print(&cycle_error_json(name, &trouble));
         }
     }
     for outcome in &cycle.outcomes {

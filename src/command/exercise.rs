@@ -156,7 +156,7 @@ impl Bench {
                 .find(|outcome| outcome.database == name)
         };
         let Some(outcome) = of(DATABASE) else {
-            let verdict = match &cycle.no_list {
+            let verdict = match &cycle.list_error {
                 Some(failure) => failure.to_string(),
                 None => "nothing".into(),
             };

@@ -211,7 +211,7 @@ impl Notifier {
     /// nothing of them.
     fn untrusted(&mut self, cycle: &Cycle) {
         let untrusted = Untrusted::of(cycle);
-        let is_whole = cycle.no_list.is_none() && !cycle.stopped && cycle.not_reached == 0;
+        let is_whole = cycle.list_error.is_none() && !cycle.stopped && cycle.not_reached == 0;
         if !is_whole && untrusted.unproven == 0 {
             return;
         }

@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write};
 
 use super::alarm::{adopt_command, close_command};
-use crate::audit::{Outcome, PeerReport, Strangers, Trouble, Verdict};
+use crate::audit::{CycleError, Outcome, PeerReport, UntrustedDatabases, Verdict};
 
 /// An object being written; its members stand in the order in which they are added.
 #[derive(Debug)]
@@ -188,7 +188,7 @@ pub fn peer_json(peer: &PeerReport) -> JsonObject {
 }
 
 /// The object for what concerns no one database: `database` is null.
-pub fn trouble_json(server: &str, trouble: &Trouble) -> String {
+pub fn cycle_error_json(server: &str, trouble: &CycleError) -> String {
     JsonObject::new()
         .text("server", Some(server))
         .text("database", None)
@@ -199,7 +199,7 @@ pub fn trouble_json(server: &str, trouble: &Trouble) -> String {
 }
 
 /// The object for databases of which nothing is trusted that have no object each: `database` is null.
-pub fn untrusted_json(server: &str, strangers: &Strangers) -> String {
+pub fn untrusted_json(server: &str, strangers: &UntrustedDatabases) -> String {
     JsonObject::new()
         .text("server", Some(server))
         .text("database", None)

@@ -5,7 +5,7 @@ use log::Level;
 use super::alarm::{adopt_command, close_command};
 use super::event::Event;
 use super::untrusted::Untrusted;
-use crate::audit::{Chance, Cycle, Outcome, Trouble, Verdict};
+use crate::audit::{Chance, Cycle, CycleError, Outcome, Verdict};
 use crate::trust::{SweepSummary, ValueProgress};
 
 /// How loudly a verdict is told.
@@ -160,8 +160,8 @@ pub fn log_slow_cycle(server: &str, cycle: &Cycle) {
 
 /// One line a cycle.
 pub fn log_cycle(server: &str, cycle: &Cycle) {
-    let troubles = cycle.troubles();
-    for trouble in troubles.filter(|trouble| !matches!(trouble, Trouble::Strangers(_))) {
+    let troubles = cycle.errors();
+    for trouble in troubles.filter(|trouble| !matches!(trouble, CycleError::Untrusted(_))) {
         Event::new(Level::Warn, trouble)
             .text("server", server)
             .log();
@@ -170,14 +170,14 @@ pub fn log_cycle(server: &str, cycle: &Cycle) {
     let count = |select: fn(&&Outcome) -> bool| outcomes().filter(select).count() as u64;
     let databases = outcomes()
         .count()
-        .saturating_add(cycle.strangers.unreported());
+        .saturating_add(cycle.untrusted.unreported());
     let alarms: usize = outcomes().map(|outcome| outcome.open_alarms).sum();
     let duration = u64::try_from(cycle.duration.as_millis()).unwrap_or(u64::MAX);
     Event::new(Level::Info, "cycle")
         .text("server", server)
         .number("databases", databases as u64)
         .number("proven", count(|of| of.is_proven()))
-        .number("untrusted", cycle.strangers.len() as u64)
+        .number("untrusted", cycle.untrusted.len() as u64)
         .number("tampered", count(|of| of.verdict.is_tampering()))
         .number("open_alarms", alarms as u64)
         .number(

@@ -42,7 +42,7 @@ pub use checkpoints::{checkpoint_text, checkpoints_text};
 pub use condition::{Condition, Facts};
 pub use database_status::DatabaseStatus;
 pub use event::Event;
-pub use json::{JsonObject, outcome_json, trouble_json, untrusted_json};
+pub use json::{JsonObject, cycle_error_json, outcome_json, untrusted_json};
 pub use legacy::Prefix;
 pub use log_line::{
     log_cycle, log_outcome, log_slow_cycle, log_swept, log_untrusted, log_values, log_warning,

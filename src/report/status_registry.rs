@@ -10,7 +10,7 @@ use super::database_status::DatabaseStatus;
 use super::peers::PeerFetched;
 use super::receiver_stats::{ReceiverStats, ReceiverStatsSnapshot};
 use super::untrusted::Untrusted;
-use crate::audit::{Cycle, Exit, Outcome, Trouble, late_after};
+use crate::audit::{Cycle, CycleError, Exit, Outcome, late_after};
 use crate::checkpoint::SignerKey;
 use crate::clock::Timestamp;
 use crate::config;
@@ -299,9 +299,9 @@ impl StatusRegistry {
             }
         }
         whole.untrusted = untrusted;
-        let troubles = cycle.troubles();
+        let troubles = cycle.errors();
         let troubles: Vec<String> = troubles
-            .filter(|trouble| !matches!(trouble, Trouble::Strangers(_)))
+            .filter(|trouble| !matches!(trouble, CycleError::Untrusted(_)))
             .map(|trouble| trouble.to_string())
             .collect();
         whole.trouble = (!troubles.is_empty()).then(|| troubles.join("; "));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::audit::{Cycle, Exit, REPORTED_STRANGERS, Verdict};
+use crate::audit::{Cycle, Exit, MAX_REPORTED_UNTRUSTED, Verdict};
 use crate::text::number;
 
 /// The databases of the last cycle of which nothing is trusted.
@@ -60,7 +60,7 @@ impl Said {
 
 /// Returns whether each of so many is named.
 fn are_few(count: u64) -> bool {
-    count <= REPORTED_STRANGERS as u64
+    count <= MAX_REPORTED_UNTRUSTED as u64
 }
 
 /// Returns whether so many are twice as many as before.
@@ -71,7 +71,7 @@ fn are_twice(count: u64, before: u64) -> bool {
 impl Untrusted {
     /// Returns what a cycle found.
     pub fn of(cycle: &Cycle) -> Untrusted {
-        let strangers = &cycle.strangers;
+        let strangers = &cycle.untrusted;
         let by_verdict = strangers.by_verdict();
         let accusing = strangers
             .by_verdict()

@@ -235,8 +235,8 @@ impl Oracle {
             let took = format!("a cycle took {:?}, its limit is {limit:?}", end - begin);
             return broken(Rule::EndsInTime, took);
         }
-        if cycle.strangers.is_tampering() && scene.lie.is_none() {
-            return broken(Rule::NeverAccused, &cycle.strangers);
+        if cycle.untrusted.is_tampering() && scene.lie.is_none() {
+            return broken(Rule::NeverAccused, &cycle.untrusted);
         }
         for outcome in &cycle.outcomes {
             let sight = Sight {

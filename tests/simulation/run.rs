@@ -239,7 +239,7 @@ impl<'w> Run<'w> {
             self.tally.accused += u64::from(!outcome.opened.is_empty());
             self.tell_outcome(outcome);
         }
-        for trouble in cycle.troubles() {
+        for trouble in cycle.errors() {
             self.note(&trouble);
         }
     }

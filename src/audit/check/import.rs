@@ -5,8 +5,8 @@ use crate::audit::auditor::Auditor;
 use crate::audit::check::immuclient_states::ImportedState;
 use crate::audit::check::proof::{self, ExtensionResult};
 use crate::audit::check::state::{self, CheckResult};
-use crate::audit::conclude::Conclusion;
 use crate::audit::outcome::Outcome;
+use crate::audit::report_outcome::PendingOutcome;
 use crate::audit::verdict::{Reason, Verdict};
 use crate::config::Signatures;
 use crate::ledger::{ClaimedState, State};
@@ -77,8 +77,8 @@ impl Auditor {
             Import::Refused { verdict, reason }
                 if verdict.is_tampering() && on_refusal == OnRefusal::Alarm =>
             {
-                let conclusion = Conclusion::new(verdict, reason);
-                Import::Raised(Box::new(self.conclude(
+                let conclusion = PendingOutcome::new(verdict, reason);
+                Import::Raised(Box::new(self.report_outcome(
                     database,
                     trusted.as_ref(),
                     conclusion,

@@ -22,7 +22,7 @@ pub struct Listing {
     /// Names that no database can have.
     pub impossible: Option<Impossible>,
     /// Names past [`MAX_DATABASES`].
-    pub too_many: usize,
+    pub skipped_databases: usize,
 }
 
 /// Names that no database can have: counted, the first one shown.
@@ -53,7 +53,7 @@ pub fn sort(names: &Names, known: &BTreeSet<String>, selects: impl Fn(&str) -> b
         }
         if !known.contains(name) {
             if known.len() + new >= MAX_DATABASES {
-                listing.too_many += 1;
+                listing.skipped_databases += 1;
                 continue;
             }
             new += 1;
@@ -120,7 +120,7 @@ mod tests {
         list.push("trusted".into());
         let list: Names = list.iter().map(String::as_bytes).collect();
         let listing = sort(&list, &strings(&["trusted"]), |_| true);
-        assert_eq!(listing.too_many, 8); // the trusted one has its place, wherever it stands
+        assert_eq!(listing.skipped_databases, 8); // the trusted one has its place, wherever it stands
         assert!(listing.listed.contains(&"trusted".to_owned()));
     }
 }

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use crate::audit::auditor::Auditor;
 use crate::audit::check::proof::{self, ExtensionResult};
 use crate::audit::check::state::CheckResult;
-use crate::audit::conclude::Conclusion;
+use crate::audit::report_outcome::PendingOutcome;
 use crate::audit::verdict::{Reason, Verdict};
 use crate::config::Pin;
 use crate::ledger::State;
@@ -18,8 +18,8 @@ impl Auditor {
     pub(in crate::audit) fn with_pins(
         &mut self,
         database: &str,
-        conclusion: Conclusion,
-    ) -> Option<Conclusion> {
+        conclusion: PendingOutcome,
+    ) -> Option<PendingOutcome> {
         let shown = match (conclusion.verdict, conclusion.shown) {
             (Verdict::FirstSeen | Verdict::Consistent, Some(shown)) => shown,
             _ => return Some(conclusion),
@@ -30,7 +30,7 @@ impl Auditor {
                     self.databases.of(database).pins_held.insert(index);
                 }
                 Err((verdict, reason)) => {
-                    return Some(Conclusion {
+                    return Some(PendingOutcome {
                         verdict,
                         reason,
                         ..conclusion

@@ -3,7 +3,7 @@
 
 use crate::audit::auditor::Auditor;
 use crate::audit::diff::differences::Differences;
-use crate::audit::diff::sides::{Ended, Side, Sides};
+use crate::audit::diff::history_pair::{Ended, HistoryPair, ServerHistory};
 use crate::audit::locate::{answer, window};
 use crate::config::ShownValues;
 use crate::ledger::State;
@@ -16,7 +16,7 @@ use crate::trust::{Mirror, StoreError};
 #[derive(Debug)]
 pub struct MirrorDifferences {
     /// What it was held against.
-    pub against: HeldAgainst,
+    pub against: DiffTarget,
     /// Transactions that could be compared.
     pub compared: u64,
     /// What was found, by transaction.
@@ -25,7 +25,7 @@ pub struct MirrorDifferences {
 
 /// What another auditor's mirror is held against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HeldAgainst {
+pub enum DiffTarget {
     /// The mirror kept here: nobody is asked.
     OwnMirror,
     /// What the server shows, by its proofs.
@@ -34,7 +34,7 @@ pub enum HeldAgainst {
 
 /// Why nothing could be held against each other.
 #[derive(Debug)]
-pub enum NotHeld {
+pub enum DiffError {
     /// The second server, or the first.
     Failure(ServerError),
     /// The file.
@@ -55,13 +55,13 @@ impl Auditor {
         ours: State,
         other: &mut Server,
         values: ShownValues,
-    ) -> Option<Result<Differences, NotHeld>> {
+    ) -> Option<Result<Differences, DiffError>> {
         other.begin_cycle();
         other.begin_transcript();
         let theirs = match other.state(database) {
             Ok(claimed) => claimed.state,
             Err(failure) if failure.kind == ServerErrorKind::Stopped => return None,
-            Err(failure) => return Some(Err(NotHeld::Failure(failure))),
+            Err(failure) => return Some(Err(DiffError::Failure(failure))),
         };
         let range = self.policy.max_range;
         let until = self.now() + self.patience();
@@ -76,9 +76,9 @@ impl Auditor {
             }
         };
         let common = ours.tx.min(theirs.tx);
-        let mut sides = Sides {
-            ours: Side::new(&mut self.server, database, ours, range),
-            theirs: Side::new(other, database, theirs, range),
+        let mut sides = HistoryPair {
+            ours: ServerHistory::new(&mut self.server, database, ours, range),
+            theirs: ServerHistory::new(other, database, theirs, range),
         };
         let mut stopped = false;
         let found = bisect(1..common + 1, max_probes(common), |tx| {
@@ -125,10 +125,10 @@ impl Auditor {
         &mut self,
         database: &str,
         theirs: &Mirror,
-    ) -> Option<Result<MirrorDifferences, NotHeld>> {
+    ) -> Option<Result<MirrorDifferences, DiffError>> {
         if theirs.database() != database {
             let other = Escaped::new(theirs.database());
-            return Some(Err(NotHeld::OtherDatabase(other)));
+            return Some(Err(DiffError::OtherDatabase(other)));
         }
         let trusted = self.store.load(database).ok().flatten();
         let own = trusted.and_then(|trusted| self.mirror_of(database, trusted.since));
@@ -141,7 +141,7 @@ impl Auditor {
                 }
             });
             return Some(Ok(MirrorDifferences {
-                against: HeldAgainst::OwnMirror,
+                against: DiffTarget::OwnMirror,
                 compared,
                 found,
             }));
@@ -151,7 +151,7 @@ impl Auditor {
         let shown = match self.server.state(database) {
             Ok(claimed) => claimed.state,
             Err(failure) if failure.kind == ServerErrorKind::Stopped => return None,
-            Err(failure) => return Some(Err(NotHeld::Failure(failure))),
+            Err(failure) => return Some(Err(DiffError::Failure(failure))),
         };
         let range = self.policy.max_range;
         let before = self.server.limit(self.now() + self.patience());
@@ -171,7 +171,7 @@ impl Auditor {
         });
         self.server.restore(before);
         (!stopped).then_some(Ok(MirrorDifferences {
-            against: HeldAgainst::Server(shown),
+            against: DiffTarget::Server(shown),
             compared,
             found,
         }))

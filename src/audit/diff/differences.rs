@@ -48,7 +48,7 @@ pub struct Differing {
 
 /// How a key differs on the first server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Differs {
+pub enum KeyChange {
     /// It is not there on the second.
     Added,
     /// It is there on the second alone.
@@ -61,7 +61,7 @@ pub enum Differs {
 #[derive(Debug)]
 pub struct Change {
     /// How.
-    pub how: Differs,
+    pub how: KeyChange,
     /// The key, without its kind byte where it is a plain one.
     pub key: Escaped,
     /// What the second server has, where it was asked for and came.

@@ -7,11 +7,11 @@ use super::due::overdue;
 use super::relation::{ByAnswer, Found, Ours, Relation, Standing};
 use super::report::PeerReport;
 use super::split::Told;
-use crate::audit::age::late_after;
 use crate::audit::auditor::Auditor;
 use crate::audit::check::beside::{Beside, beside};
-use crate::audit::conclude::Conclusion;
 use crate::audit::outcome::Overdue;
+use crate::audit::overdue::late_after;
+use crate::audit::report_outcome::PendingOutcome;
 use crate::audit::verdict::{Reason, Verdict};
 use crate::checkpoint::{Checkpoint, KeyName, SignedNote};
 use crate::clock::Timestamp;
@@ -28,8 +28,8 @@ impl Auditor {
     pub(in crate::audit) fn with_peers(
         &mut self,
         database: &str,
-        mut conclusion: Conclusion,
-    ) -> Option<Conclusion> {
+        mut conclusion: PendingOutcome,
+    ) -> Option<PendingOutcome> {
         if self.peers.is_empty() {
             return Some(conclusion);
         }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::relation::Relation;
-use crate::audit::age::WallAges;
 use crate::audit::outcome::Overdue;
+use crate::audit::overdue::WallAges;
 
 /// Returns what of the comparisons of a database is overdue: a word that could not be compared for longer than `allowed`, or
 /// fewer than `required` peers that confirmed what is trusted within that time.

@@ -5,22 +5,22 @@
 //! remembered of a peer and a database), `compare` (one word against the trusted state), `recent` (the states trusted last), `given_up`
 //! (what was trusted before the present history), `late` (words
 //! that confirm nothing any more), `split` (evidence and alarm),
-//! `report` (what is told), `due` (what is overdue), `keep` (what is kept on disk), `file`
+//! `report` (what is told), `due` (what is overdue), `persist` (what is kept on disk), `file`
 //! (checkpoints that came in a file).
 
 mod compare;
 mod due;
 mod file;
 mod given_up;
-mod keep;
 mod late;
+mod persist;
 mod recent;
 mod relation;
 mod report;
 mod split;
 
 pub use file::WordCompared;
-pub(super) use keep::ONCE;
+pub(super) use persist::ONCE;
 pub(super) use recent::Recent;
 pub(super) use relation::Relation;
 pub use relation::Standing;

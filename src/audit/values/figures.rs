@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::audit::age::allowed_without_sweep;
+use crate::audit::overdue::allowed_without_sweep;
 use crate::clock::Timestamp;
 use crate::config::Values;
 use crate::trust::{SweepSummary, ValueProgress};

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::sweep::{Paced, Slice, Went, begin};
-use crate::audit::age::WallAges;
 use crate::audit::auditor::Auditor;
+use crate::audit::overdue::WallAges;
 use crate::trust::{SweepInProgress, SweepTrigger};
 
 /// The longest delay of a check by a call of a paced sweep.

@@ -12,8 +12,8 @@ use super::truncation::Truncation;
 use super::walk::{Step, Walk};
 use crate::audit::auditor::Auditor;
 use crate::audit::check::proof;
-use crate::audit::conclude::Conclusion;
 use crate::audit::outcome::Outcome;
+use crate::audit::report_outcome::PendingOutcome;
 use crate::audit::verdict::{Reason, Verdict};
 use crate::clock::Timestamp;
 use crate::ledger::{State, TxHeader};
@@ -221,14 +221,14 @@ impl Auditor {
         report: Report,
     ) -> Option<Outcome> {
         let verdict = report.verdict()?;
-        let conclusion = Conclusion {
+        let conclusion = PendingOutcome {
             values: Some(Box::new(report)),
             of_state: Some(Verdict::Consistent),
             asked: false,
             warnings: self.absent_values(database).into_iter().collect(),
-            ..Conclusion::new(verdict, Reason::None).showing(trusted.state)
+            ..PendingOutcome::new(verdict, Reason::None).showing(trusted.state)
         };
-        Some(self.conclude(database, Some(trusted), conclusion))
+        Some(self.report_outcome(database, Some(trusted), conclusion))
     }
 }
 

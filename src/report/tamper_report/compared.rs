@@ -1,7 +1,7 @@
 //! What a database was held against, and what differs.
 
 use super::{Compared, unix};
-use crate::audit::{Differences, Differing, Differs, HeldAgainst, MirrorDifferences, NotHeld};
+use crate::audit::{DiffError, DiffTarget, Differences, Differing, KeyChange, MirrorDifferences};
 use crate::text::Escaped;
 
 pub(super) fn lines(lines: &mut Vec<String>, compared: &Compared) {
@@ -41,11 +41,11 @@ pub(super) fn lines(lines: &mut Vec<String>, compared: &Compared) {
     }
 }
 
-pub(super) fn not_held(not: &NotHeld) -> String {
+pub(super) fn not_held(not: &DiffError) -> String {
     match not {
-        NotHeld::Failure(failure) => failure.to_string(),
-        NotHeld::Local(failure) => failure.to_string(),
-        NotHeld::OtherDatabase(name) => format!("it is of database \"{name}\""),
+        DiffError::Failure(failure) => failure.to_string(),
+        DiffError::Local(failure) => failure.to_string(),
+        DiffError::OtherDatabase(name) => format!("it is of database \"{name}\""),
     }
 }
 
@@ -143,18 +143,18 @@ fn differing_lines(differing: &Differing) -> Vec<String> {
     lines
 }
 
-pub(super) fn word(how: Differs) -> &'static str {
+pub(super) fn word(how: KeyChange) -> &'static str {
     match how {
-        Differs::Added => "added",
-        Differs::Removed => "removed",
-        Differs::Changed => "changed",
+        KeyChange::Added => "added",
+        KeyChange::Removed => "removed",
+        KeyChange::Changed => "changed",
     }
 }
 
 fn mirror_lines(differences: &MirrorDifferences) -> Vec<String> {
     let against = match differences.against {
-        HeldAgainst::OwnMirror => "the mirror kept here".to_owned(),
-        HeldAgainst::Server(shown) => {
+        DiffTarget::OwnMirror => "the mirror kept here".to_owned(),
+        DiffTarget::Server(shown) => {
             format!("what the server shows, transaction {}", shown.tx)
         }
     };

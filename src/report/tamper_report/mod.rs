@@ -6,7 +6,7 @@ mod json;
 mod steps;
 mod values;
 
-use crate::audit::{BrokenValues, Differences, Exit, Located, MirrorDifferences, NotHeld};
+use crate::audit::{BrokenValues, DiffError, Differences, Exit, Located, MirrorDifferences};
 use crate::clock::Timestamp;
 use crate::text::Escaped;
 
@@ -33,14 +33,14 @@ pub enum Compared {
         /// Its address.
         of: String,
         /// What differs.
-        compared: Result<Box<Differences>, NotHeld>,
+        compared: Result<Box<Differences>, DiffError>,
     },
     /// A mirror.
     Mirror {
         /// Its file.
         of: String,
         /// What differs.
-        compared: Result<MirrorDifferences, NotHeld>,
+        compared: Result<MirrorDifferences, DiffError>,
     },
 }
 
@@ -77,7 +77,7 @@ impl TamperReport {
             | Some(Compared::Mirror {
                 compared: Err(not), ..
             }) => match not {
-                NotHeld::Local(_) => Exit::Local,
+                DiffError::Local(_) => Exit::Local,
                 _ => Exit::Incomplete,
             },
         };

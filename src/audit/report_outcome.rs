@@ -12,7 +12,7 @@ use crate::ledger::{Signature, State};
 use crate::trust::{self, Alarm, Raised, StoreError, Tampering, TrustedState};
 
 /// A verdict on its way to an outcome.
-pub(super) struct Conclusion {
+pub(super) struct PendingOutcome {
     pub(super) verdict: Verdict,
     /// The verdict on the state, if `verdict` is about transactions or values that were read.
     pub(super) of_state: Option<Verdict>,
@@ -29,9 +29,9 @@ pub(super) struct Conclusion {
     pub(super) split: Option<Box<Split>>,
 }
 
-impl Conclusion {
-    pub(super) fn new(verdict: Verdict, reason: Reason) -> Conclusion {
-        Conclusion {
+impl PendingOutcome {
+    pub(super) fn new(verdict: Verdict, reason: Reason) -> PendingOutcome {
+        PendingOutcome {
             verdict,
             of_state: None,
             reason,
@@ -45,12 +45,12 @@ impl Conclusion {
         }
     }
 
-    pub(super) fn local(failure: StoreError) -> Conclusion {
-        Conclusion::new(Verdict::LocalFailure, Reason::Local(failure))
+    pub(super) fn local(failure: StoreError) -> PendingOutcome {
+        PendingOutcome::new(Verdict::LocalFailure, Reason::Local(failure))
     }
 
-    pub(super) fn showing(self, state: State) -> Conclusion {
-        Conclusion {
+    pub(super) fn showing(self, state: State) -> PendingOutcome {
+        PendingOutcome {
             shown: Some(state),
             ..self
         }
@@ -59,13 +59,13 @@ impl Conclusion {
 
 impl Auditor {
     /// Makes an outcome of a conclusion; tampering is written down as evidence and alarm.
-    pub(super) fn conclude(
+    pub(super) fn report_outcome(
         &mut self,
         database: &str,
         trusted: Option<&TrustedState>,
-        conclusion: Conclusion,
+        conclusion: PendingOutcome,
     ) -> Outcome {
-        let Conclusion {
+        let PendingOutcome {
             verdict,
             of_state,
             reason,
@@ -197,6 +197,6 @@ impl Auditor {
     }
 
     pub(super) fn local_failure(&mut self, database: &str, failure: StoreError) -> Outcome {
-        self.conclude(database, None, Conclusion::local(failure))
+        self.report_outcome(database, None, PendingOutcome::local(failure))
     }
 }

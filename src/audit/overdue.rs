@@ -14,35 +14,35 @@ const SWEEPS: u32 = 2;
 
 /// When a database was last proven, and when it last grew. One that was never proven counts from its first mention.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Age {
-    proven: Since,
-    grown: Since,
+pub(super) struct OverdueTracker {
+    proven: EarlierInstant,
+    grown: EarlierInstant,
 }
 
 /// A moment that may lie before the monotone clock began.
 #[derive(Clone, Copy, Debug)]
-struct Since {
+struct EarlierInstant {
     at: Instant,
     earlier: Duration,
 }
 
-impl Since {
+impl EarlierInstant {
     fn elapsed(self, now: Instant) -> Duration {
         let elapsed = now.saturating_duration_since(self.at);
         elapsed.saturating_add(self.earlier)
     }
 }
 
-impl Age {
+impl OverdueTracker {
     /// Returns an age that counts from now on.
-    pub fn new(now: Instant) -> Age {
-        Age::ago(now, Duration::ZERO, Duration::ZERO)
+    pub fn new(now: Instant) -> OverdueTracker {
+        OverdueTracker::ago(now, Duration::ZERO, Duration::ZERO)
     }
 
     /// Returns the age of a database that was last proven and last grew so long ago.
-    pub fn ago(now: Instant, proven: Duration, grown: Duration) -> Age {
-        let ago = |earlier| Since { at: now, earlier };
-        Age {
+    pub fn ago(now: Instant, proven: Duration, grown: Duration) -> OverdueTracker {
+        let ago = |earlier| EarlierInstant { at: now, earlier };
+        OverdueTracker {
             proven: ago(proven),
             grown: ago(grown),
         }
@@ -50,7 +50,7 @@ impl Age {
 
     /// Records that the database was proven just now; `grew` says whether it had a new transaction.
     pub fn proven(&mut self, now: Instant, grew: bool) {
-        self.proven = Since {
+        self.proven = EarlierInstant {
             at: now,
             earlier: Duration::ZERO,
         };
@@ -151,13 +151,13 @@ mod tests {
     #[test]
     fn three_intervals_without_a_proof_are_overdue_and_a_proof_ends_it() {
         let now = Instant::now();
-        let overdue = |age: &Age| age.overdue(now, INTERVAL, None);
-        assert_eq!(overdue(&Age::ago(now, 3 * INTERVAL, HOUR)), None);
-        let mut old = Age::ago(now, 4 * INTERVAL, HOUR);
+        let overdue = |age: &OverdueTracker| age.overdue(now, INTERVAL, None);
+        assert_eq!(overdue(&OverdueTracker::ago(now, 3 * INTERVAL, HOUR)), None);
+        let mut old = OverdueTracker::ago(now, 4 * INTERVAL, HOUR);
         assert_eq!(overdue(&old), Some(Overdue::Unproven(4 * INTERVAL)));
         old.proven(now, false);
         assert_eq!(overdue(&old), None);
-        let mut age = Age::new(now);
+        let mut age = OverdueTracker::new(now);
         assert_eq!(overdue(&age), None, "never proven");
         age.proven(now, true);
         let later = now + 4 * INTERVAL;
@@ -168,9 +168,9 @@ mod tests {
     #[test]
     fn a_view_frozen_for_longer_than_expected_is_overdue_though_proven() {
         let now = Instant::now();
-        let mut age = Age::ago(now, Duration::ZERO, 2 * HOUR);
+        let mut age = OverdueTracker::ago(now, Duration::ZERO, 2 * HOUR);
         age.proven(now, false);
-        let overdue = |age: &Age| age.overdue(now, INTERVAL, Some(HOUR));
+        let overdue = |age: &OverdueTracker| age.overdue(now, INTERVAL, Some(HOUR));
         assert_eq!(overdue(&age), Some(Overdue::Frozen(2 * HOUR)));
         age.proven(now, true);
         assert_eq!(overdue(&age), None);

@@ -1,8 +1,8 @@
 //! What a check found becomes what is trusted: the state is on disk before anything is said of it.
 
 use super::auditor::Auditor;
-use super::conclude::Conclusion;
 use super::outcome::Warning;
+use super::report_outcome::PendingOutcome;
 use super::verdict::{Reason, Verdict};
 use crate::audit::check::state::CheckResult;
 use crate::config::FirstUse;
@@ -12,16 +12,16 @@ use crate::trust::{self, ObservedState, TrustOrigin, TrustedState};
 
 impl Auditor {
     /// Writes down what a check found, trusted states before anything else.
-    pub(super) fn act(
+    pub(super) fn apply_check(
         &mut self,
         database: &str,
         trusted: Option<&TrustedState>,
         finding: CheckResult,
-    ) -> Option<Conclusion> {
+    ) -> Option<PendingOutcome> {
         Some(match finding {
             CheckResult::Stopped => return None,
             CheckResult::Empty => {
-                Conclusion::new(Verdict::Empty, Reason::None).showing(State::EMPTY)
+                PendingOutcome::new(Verdict::Empty, Reason::None).showing(State::EMPTY)
             }
             CheckResult::First(claimed) => self.first_use(database, &claimed),
             CheckResult::Same(claimed) => self.same(trusted, &claimed),
@@ -31,18 +31,18 @@ impl Auditor {
                 reason,
                 shown,
                 signature,
-            } => Conclusion {
+            } => PendingOutcome {
                 shown,
                 signature,
-                ..Conclusion::new(verdict, reason)
+                ..PendingOutcome::new(verdict, reason)
             },
         })
     }
 
-    fn first_use(&mut self, database: &str, claimed: &ClaimedState) -> Conclusion {
+    fn first_use(&mut self, database: &str, claimed: &ClaimedState) -> PendingOutcome {
         let shown = claimed.state;
         if self.policy.first_use == FirstUse::Refuse {
-            return Conclusion::new(Verdict::Refused, Reason::FirstSightRefused).showing(shown);
+            return PendingOutcome::new(Verdict::Refused, Reason::FirstSightRefused).showing(shown);
         }
         let seen = self.seen(claimed);
         let written =
@@ -52,18 +52,18 @@ impl Auditor {
             Ok(_) => {
                 self.see_shape(claimed.shape);
                 let mut conclusion =
-                    Conclusion::new(Verdict::FirstSeen, Reason::None).showing(shown);
+                    PendingOutcome::new(Verdict::FirstSeen, Reason::None).showing(shown);
                 conclusion.signature.clone_from(&claimed.signature);
                 conclusion.warnings.extend(self.known_elsewhere());
                 conclusion
             }
-            Err(failure) => Conclusion::local(failure).showing(shown),
+            Err(failure) => PendingOutcome::local(failure).showing(shown),
         }
     }
 
-    fn same(&mut self, trusted: Option<&TrustedState>, claimed: &ClaimedState) -> Conclusion {
+    fn same(&mut self, trusted: Option<&TrustedState>, claimed: &ClaimedState) -> PendingOutcome {
         let mut conclusion =
-            Conclusion::new(Verdict::Consistent, Reason::None).showing(claimed.state);
+            PendingOutcome::new(Verdict::Consistent, Reason::None).showing(claimed.state);
         conclusion.signature.clone_from(&claimed.signature);
         if let Some(trusted) = trusted {
             conclusion.warnings = self.warnings(trusted, claimed);
@@ -71,7 +71,7 @@ impl Auditor {
                 // else its loss before the next transaction would go unnoticed
                 if trusted.last_signed != Some(claimed.state.tx) {
                     if let Err(failure) = self.store.note_signature(trusted, signature) {
-                        return Conclusion::local(failure).showing(claimed.state);
+                        return PendingOutcome::local(failure).showing(claimed.state);
                     }
                 }
             }
@@ -79,7 +79,7 @@ impl Auditor {
                 let now = self.wall_time();
                 let identity = self.identity();
                 if let Err(failure) = self.store.note_identity(trusted, identity.as_deref(), now) {
-                    return Conclusion::local(failure).showing(claimed.state);
+                    return PendingOutcome::local(failure).showing(claimed.state);
                 }
             }
         }
@@ -92,10 +92,10 @@ impl Auditor {
         trusted: Option<&TrustedState>,
         claimed: &ClaimedState,
         proven: &Proven,
-    ) -> Conclusion {
+    ) -> PendingOutcome {
         let Some(trusted) = trusted else {
             // no proof is made without a trusted state
-            return Conclusion::new(Verdict::Refused, Reason::FirstSightRefused);
+            return PendingOutcome::new(Verdict::Refused, Reason::FirstSightRefused);
         };
         let mut seen = self.seen(claimed);
         if seen.uuid.is_none() {
@@ -104,14 +104,14 @@ impl Auditor {
         match self.store.advance(trusted, proven, &seen, self.wall_time()) {
             Ok(_) => {
                 self.see_shape(claimed.shape);
-                Conclusion {
+                PendingOutcome {
                     warnings: self.warnings(trusted, claimed),
                     grew: true,
                     signature: claimed.signature.clone(),
-                    ..Conclusion::new(Verdict::Consistent, Reason::None).showing(claimed.state)
+                    ..PendingOutcome::new(Verdict::Consistent, Reason::None).showing(claimed.state)
                 }
             }
-            Err(failure) => Conclusion::local(failure).showing(claimed.state),
+            Err(failure) => PendingOutcome::local(failure).showing(claimed.state),
         }
     }
 

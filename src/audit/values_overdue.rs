@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::age::{WallAges, allowed_without_proof, allowed_without_sweep};
 use super::auditor::Auditor;
 use super::outcome::Overdue;
+use super::overdue::{WallAges, allowed_without_proof, allowed_without_sweep};
 use crate::clock::Timestamp;
 use crate::config::NewValues;
 use crate::trust::ValueProgress;

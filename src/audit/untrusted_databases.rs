@@ -11,7 +11,7 @@ use crate::text::{Escaped, counted, counted_with};
 use crate::trust::TrustedState;
 
 /// Strangers of a cycle that are reported one by one: a server of an ordinary size has fewer.
-pub const REPORTED_STRANGERS: usize = 16;
+pub const MAX_REPORTED_UNTRUSTED: usize = 16;
 /// Strangers that may have open alarms at the same time: a server must not be able to open one for each name that it
 /// makes up. Findings of the others are counted.
 const MAX_WITH_ALARMS: usize = 16;
@@ -20,7 +20,7 @@ const SAMPLE: usize = 3;
 
 /// The strangers of a cycle: databases of which nothing was trusted before, and nothing was taken on trust.
 #[derive(Debug, Default)]
-pub struct Strangers {
+pub struct UntrustedDatabases {
     by_verdict: BTreeMap<Verdict, usize>,
     /// The first ones that could not be taken on trust, and why the first of them could not.
     unproven: Vec<String>,
@@ -35,7 +35,7 @@ pub struct Strangers {
     pub(super) last: Option<Box<Outcome>>,
 }
 
-impl Strangers {
+impl UntrustedDatabases {
     /// Counts a stranger. Returns it if it is to be reported by itself.
     pub(super) fn count(&mut self, outcome: Outcome) -> Option<Outcome> {
         self.count += 1;
@@ -45,10 +45,10 @@ impl Strangers {
         if is_unproven && self.unproven.is_empty() {
             self.why = outcome.why();
         }
-        if is_unproven && self.unproven.len() < REPORTED_STRANGERS {
+        if is_unproven && self.unproven.len() < MAX_REPORTED_UNTRUSTED {
             self.unproven.push(outcome.database.clone());
         }
-        if self.reported < REPORTED_STRANGERS {
+        if self.reported < MAX_REPORTED_UNTRUSTED {
             self.reported += 1;
             return Some(outcome);
         }
@@ -87,7 +87,7 @@ impl Strangers {
         unproven.map(|(_, count)| count).sum()
     }
 
-    /// Returns the first ones that could not be taken on trust, [`REPORTED_STRANGERS`] at most.
+    /// Returns the first ones that could not be taken on trust, [`MAX_REPORTED_UNTRUSTED`] at most.
     pub fn unproven_names(&self) -> &[String] {
         &self.unproven
     }
@@ -108,7 +108,7 @@ impl Strangers {
     }
 }
 
-impl fmt::Display for Strangers {
+impl fmt::Display for UntrustedDatabases {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = u64::try_from(self.count).unwrap_or(u64::MAX);
         if self
@@ -149,14 +149,14 @@ impl Auditor {
         }
         let with_alarms = match self.strangers_with_alarms {
             Some(count) => count,
-            None => self.count_strangers_with_alarms(),
+            None => self.count_untrusted_with_alarms(),
         };
         let may = with_alarms < MAX_WITH_ALARMS;
         self.strangers_with_alarms = Some(with_alarms + usize::from(may));
         may
     }
 
-    fn count_strangers_with_alarms(&self) -> usize {
+    fn count_untrusted_with_alarms(&self) -> usize {
         let nothing = |name: &str| matches!(self.store.load(name), Ok(None));
         let known = self.known.iter().map(String::as_str);
         let strangers = known.filter(|name| !self.was_trusted(name) && nothing(name));
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn thousands_are_counted_and_few_are_reported_and_named() {
-        let mut strangers = Strangers::default();
+        let mut strangers = UntrustedDatabases::default();
         let mut reported = 0;
         for number in 0..9_000 {
             let verdict = match number % 3 {
@@ -226,14 +226,14 @@ mod tests {
             let outcome = outcome(&format!("n\"{number}"), verdict);
             reported += usize::from(strangers.count(outcome).is_some());
         }
-        assert_eq!(reported, REPORTED_STRANGERS);
+        assert_eq!(reported, MAX_REPORTED_UNTRUSTED);
         let counts = (
             strangers.len(),
             strangers.unproven(),
             strangers.unreported(),
         );
-        assert_eq!(counts, (9_000, 6_000, 9_000 - REPORTED_STRANGERS));
-        assert_eq!(strangers.unproven_names().len(), REPORTED_STRANGERS);
+        assert_eq!(counts, (9_000, 6_000, 9_000 - MAX_REPORTED_UNTRUSTED));
+        assert_eq!(strangers.unproven_names().len(), MAX_REPORTED_UNTRUSTED);
         assert!(!strangers.unreported_are_complete());
         assert_eq!(strangers.exit(), Exit::Incomplete);
         assert_eq!(
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn empty_databases_past_those_reported_are_no_trouble() {
-        let mut strangers = Strangers::default();
+        let mut strangers = UntrustedDatabases::default();
         for number in 0..100 {
             let verdict = match number {
                 0 => Verdict::Refused,

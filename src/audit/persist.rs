@@ -20,7 +20,7 @@ impl Auditor {
         let (wall, now) = (self.wall_time(), self.now());
         let mut told = BTreeSet::new();
         // of the strangers those that were reported, and the one after which the next process goes on
-        let last = cycle.strangers.last.as_deref();
+        let last = cycle.untrusted.last.as_deref();
         let last = last.filter(|outcome| self.was_last(&outcome.database));
         for outcome in cycle.outcomes.iter().chain(last) {
             told.insert(outcome.database.as_str());
@@ -34,7 +34,7 @@ impl Auditor {
         }
         let troubles = match cycle.stopped {
             true => self.store.load_troubles(), // this cycle did not get to the end
-            false => cycle.troubles().map(|of| of.to_string()).collect(),
+            false => cycle.errors().map(|of| of.to_string()).collect(),
         };
         let records = self.databases.iter();
         let records = records.filter_map(|(_, database)| database.last.as_deref());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::auditor::MIN_PATIENCE;
 use crate::audit::check::proof::{self, AncestorCheck};
-use crate::audit::diff::differences::{Change, Differences, Differing, Differs, KEYS, LISTED};
+use crate::audit::diff::differences::{Change, Differences, Differing, KEYS, KeyChange, LISTED};
 use crate::config::ShownValues;
 use crate::ledger::{Digest, State, TxEntry, verify_entries};
 use crate::locate::Probe;
@@ -37,20 +37,20 @@ impl Ended {
 }
 
 /// Two servers that should show the same.
-pub(in crate::audit) struct Sides<'a> {
-    pub(super) ours: Side<'a>,
-    pub(super) theirs: Side<'a>,
+pub(in crate::audit) struct HistoryPair<'a> {
+    pub(super) ours: ServerHistory<'a>,
+    pub(super) theirs: ServerHistory<'a>,
 }
 
 /// One of two servers, and the state that everything it shows has to lead to.
-pub(in crate::audit) struct Side<'a> {
+pub(in crate::audit) struct ServerHistory<'a> {
     server: &'a mut Server,
     database: &'a str,
     shown: State,
     range: u64,
 }
 
-impl Sides<'_> {
+impl HistoryPair<'_> {
     /// Is it the same transaction on both?
     pub(in crate::audit) fn same(&mut self, tx: u64) -> Option<Probe> {
         let unknown = |ended| match ended {
@@ -181,12 +181,12 @@ impl Sides<'_> {
         for (ours, theirs) in whole {
             let all = changed_keys(&ours.entries, &theirs.entries);
             let any = !all.is_empty();
-            let keys: Vec<(&[u8], Differs)> = all
+            let keys: Vec<(&[u8], KeyChange)> = all
                 .into_iter()
                 .filter(|(key, how)| match how {
-                    Differs::Added => !Entry::is_among(ours, key, &there),
-                    Differs::Removed => !Entry::is_among(theirs, key, &here),
-                    Differs::Changed => true,
+                    KeyChange::Added => !Entry::is_among(ours, key, &there),
+                    KeyChange::Removed => !Entry::is_among(theirs, key, &here),
+                    KeyChange::Changed => true,
                 })
                 .collect();
             if any && keys.is_empty() {
@@ -203,7 +203,7 @@ impl Sides<'_> {
                 our_values = self.ours.values(ours)?;
                 their_values = self.theirs.values(theirs)?;
             }
-            let change = |(key, how): (&[u8], Differs)| Change {
+            let change = |(key, how): (&[u8], KeyChange)| Change {
                 how,
                 key: shown_key(key),
                 theirs: their_values.get(key).cloned(),
@@ -258,14 +258,14 @@ impl<'a> Entry<'a> {
     }
 }
 
-impl<'a> Side<'a> {
+impl<'a> ServerHistory<'a> {
     pub(in crate::audit) fn new(
         server: &'a mut Server,
         database: &'a str,
         shown: State,
         range: u64,
-    ) -> Side<'a> {
-        Side {
+    ) -> ServerHistory<'a> {
+        ServerHistory {
             server,
             database,
             shown,
@@ -346,7 +346,7 @@ fn follows(tx: &Tx, id: u64, before: Digest) -> Result<Digest, Ended> {
     Ok(tx.header.alh())
 }
 
-fn changed_keys<'a>(ours: &'a [TxEntry], theirs: &'a [TxEntry]) -> Vec<(&'a [u8], Differs)> {
+fn changed_keys<'a>(ours: &'a [TxEntry], theirs: &'a [TxEntry]) -> Vec<(&'a [u8], KeyChange)> {
     let by_key = |entries: &'a [TxEntry]| -> BTreeMap<&'a [u8], &'a TxEntry> {
         let pair = |entry: &'a TxEntry| (entry.key.as_slice(), entry);
         entries.iter().map(pair).collect()
@@ -355,14 +355,14 @@ fn changed_keys<'a>(ours: &'a [TxEntry], theirs: &'a [TxEntry]) -> Vec<(&'a [u8]
     let here = ours
         .iter()
         .filter_map(|(key, entry)| match theirs.get(key) {
-            None => Some((*key, Differs::Added)),
+            None => Some((*key, KeyChange::Added)),
             Some(other) if other.h_value != entry.h_value || other.metadata != entry.metadata => {
-                Some((*key, Differs::Changed))
+                Some((*key, KeyChange::Changed))
             }
             Some(_) => None,
         });
     let there = theirs.keys().filter(|key| !ours.contains_key(*key));
-    let there = there.map(|key| (*key, Differs::Removed));
+    let there = there.map(|key| (*key, KeyChange::Removed));
     here.chain(there).collect()
 }
 
