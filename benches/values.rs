@@ -21,7 +21,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use caller::Caller;
-use immuaudit::audit::{Auditor, Cycle, Policy, Went};
+use immuaudit::audit::{Auditor, Cycle, Policy, SweepStatus};
 use immuaudit::clock;
 use immuaudit::config::{NewValues, Secret, Values};
 use immuaudit::server::{Endpoint, Login, Security, Server};
@@ -161,8 +161,8 @@ fn sweep(real: &Real, trust: &Path) -> f64 {
         let slice = auditor.sweep(DB);
         assert!(slice.outcome.is_none(), "{slice:?}");
         match slice.went {
-            Went::On { .. } => {}
-            Went::Ended(swept) => {
+            SweepStatus::InProgress { .. } => {}
+            SweepStatus::Completed(swept) => {
                 assert_eq!(swept.read, u64::from(TRANSACTIONS));
                 return rate(TRANSACTIONS, begin.elapsed());
             }

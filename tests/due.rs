@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use immuaudit::audit::{Auditor, Outcome, Overdue, Policy, Verdict, Went};
+use immuaudit::audit::{Auditor, Outcome, Overdue, Policy, SweepStatus, Verdict};
 use immuaudit::clock::{self, Timestamp};
 use immuaudit::config::{NewValues, Values};
 use immuaudit::drill::{Emulated, Lie, NewEntry, Telling};
@@ -273,9 +273,9 @@ fn a_sweep_passes_a_transaction_of_many_slow_values_which_is_due_and_read_on() {
     let values = scene.slow_values(20);
     let mut auditor = scene.auditor(NONE, 10_000, 10_000);
     let swept = loop {
-        match auditor.sweep(DB).went {
-            Went::Ended(swept) => break swept,
-            Went::On { .. } => {}
+        match auditor.sweep(DB).status {
+            SweepStatus::Completed(swept) => break swept,
+            SweepStatus::InProgress { .. } => {}
             other => panic!("{other:?}"),
         }
     };

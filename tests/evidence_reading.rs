@@ -34,7 +34,7 @@ fn evidence(scene: &Scene) -> Vec<Evidence> {
 fn verified(evidence: &Evidence) -> Result<String, String> {
     match recheck(evidence, &[]) {
         Rechecked::Shown { what, .. } => Ok(what.to_string()),
-        Rechecked::NotShown(why) => Err(why.to_string()),
+        Rechecked::NotReproduced(why) => Err(why.to_string()),
     }
 }
 

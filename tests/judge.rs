@@ -1,7 +1,7 @@
 //! A transaction's values held against its proven hash: what is another than the ledger's is broken,
 //! what is missing is due unless the ledger shows why it does not come.
 
-use immuaudit::audit::{Broken, Completed, Judged, What, complete, judge};
+use immuaudit::audit::{Completed, CorruptEntry, Corruption, Judged, complete, judge};
 use immuaudit::drill::{Lag, Ledger, NewEntry};
 use immuaudit::ledger::{Digest, HeaderVersion, KvMetadata, TxEntry};
 use immuaudit::wire::Tx;
@@ -48,7 +48,7 @@ fn completed(raw: &[TxEntry]) -> Completed {
 
 /// Judges a transaction of which all entries are the ledger's.
 #[track_caller]
-fn judged_whole(alh: &Digest, tx: &Tx) -> (Vec<usize>, u64, Vec<Broken>) {
+fn judged_whole(alh: &Digest, tx: &Tx) -> (Vec<usize>, u64, Vec<CorruptEntry>) {
     match judge(alh, tx) {
         Judged::Whole(of) => (of.missing, of.absent, of.broken),
         judged => panic!("{judged:?}"),
@@ -69,7 +69,7 @@ fn a_header_of_another_hash_is_broken_whole_or_by_its_digests() {
     let (_, tx) = whole();
     let other = Digest::ZERO;
     let is_another = |judged: Judged| match judged {
-        Judged::Broken(broken) => matches!(broken.what, What::Header { .. }),
+        Judged::Broken(broken) => matches!(broken.what, Corruption::Header { .. }),
         _ => false,
     };
     assert!(is_another(judge(&other, &tx)));
@@ -84,7 +84,7 @@ fn a_value_that_did_not_come_is_missing_and_another_is_broken() {
     tx.entries[1].value = b"\0edited".to_vec();
     let (missing, absent, broken) = judged_whole(&alh, &tx);
     assert_eq!((missing, absent, broken.len()), (vec![0], 0, 1));
-    assert!(matches!(broken[0].what, What::Value { .. }));
+    assert!(matches!(broken[0].what, Corruption::Value { .. }));
     let completed = completed(&tx.entries);
     assert_eq!((completed.missing, completed.absent), (vec![0], 0));
     assert_eq!(completed.broken.len(), 1);
@@ -152,6 +152,6 @@ fn an_entry_that_is_not_the_ledgers_in_key_hash_or_metadata_is_broken() {
         let [broken] = completed.broken.as_slice() else {
             panic!("{number}: {completed:?}");
         };
-        assert!(matches!(broken.what, What::NoSuchEntry), "{number}");
+        assert!(matches!(broken.what, Corruption::NoSuchEntry), "{number}");
     }
 }

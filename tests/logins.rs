@@ -9,7 +9,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use immuaudit::audit::{Auditor, Cycle, Exit, Outcome, Policy, ServerView, Verdict, Went};
+use immuaudit::audit::{Auditor, Cycle, Exit, Outcome, Policy, ServerView, SweepStatus, Verdict};
 use immuaudit::config::Values;
 use immuaudit::drill::{Access, Embedded, Emulated, Lie, Lifetime, Options, Telling};
 use immuaudit::server::{Peeked, ServerErrorKind};
@@ -177,9 +177,9 @@ fn swept(auditor: &mut Auditor) -> u64 {
     loop {
         let slice = auditor.sweep(DB);
         assert!(slice.outcome.is_none(), "{:?}", slice.outcome);
-        match slice.went {
-            Went::On { .. } => {}
-            Went::Ended(swept) => return swept.read,
+        match slice.status {
+            SweepStatus::InProgress { .. } => {}
+            SweepStatus::Completed(swept) => return swept.read,
             other => panic!("{other:?}"),
         }
     }

@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use immuaudit::audit::{Auditor, Cycle, CycleError, Outcome, Policy, Reason, Verdict, Went};
+use immuaudit::audit::{Auditor, Cycle, CycleError, Outcome, Policy, Reason, SweepStatus, Verdict};
 use immuaudit::config::Pin;
 use immuaudit::config::{DatabaseFilter, FirstUse, Values};
 use immuaudit::drill::{Embedded, Lie, Options, Telling};
@@ -286,10 +286,10 @@ fn a_sweep_that_cannot_go_on_keeps_no_other_waiting() {
     let (mut away, mut swept) = (0, Vec::new());
     for _ in 0..20 {
         let slice = auditor.sweep_at_pace(next);
-        match slice.went {
-            Went::Away(_) => away += 1,
-            Went::Ended(_) => swept.push(slice.database),
-            Went::Idle => break,
+        match slice.status {
+            SweepStatus::ServerUnavailable(_) => away += 1,
+            SweepStatus::Completed(_) => swept.push(slice.database),
+            SweepStatus::NotDue => break,
             _ => {}
         }
     }

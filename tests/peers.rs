@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use immuaudit::audit::{
-    Auditor, Bearing, Exit, Outcome, Overdue, Rechecked, Standing, WordCompared, recheck,
+    Auditor, EvidenceStrength, Exit, Outcome, Overdue, Rechecked, Standing, WordCompared, recheck,
 };
 use immuaudit::checkpoint::print_list;
 use immuaudit::config::Pin;
@@ -29,7 +29,7 @@ fn is_the_word_of_witnesses(path: &Path) {
     let is_due = matches!(
         &found,
         Rechecked::Shown {
-            bearing: Bearing::Witnesses,
+            bearing: EvidenceStrength::Witnesses,
             ..
         }
     );
@@ -127,7 +127,10 @@ fn another_hash_that_the_server_signed_is_a_split_view_with_an_alarm_and_trust_i
         );
         let evidence = read_evidence(&alarm.evidence).expect("a file");
         let keys = peering.policy.signatures.keys();
-        for (keys, due) in [(keys, Bearing::Proof), (&[][..], Bearing::Witnesses)] {
+        for (keys, due) in [
+            (keys, EvidenceStrength::Proof),
+            (&[][..], EvidenceStrength::Witnesses),
+        ] {
             let found = recheck(&evidence, keys);
             let is_due = matches!(&found, Rechecked::Shown { bearing, .. } if *bearing == due);
             assert!(is_due, "{shown}: {found:?}");
@@ -449,7 +452,7 @@ fn what_the_server_itself_shows_of_the_peers_history_is_a_split_view_without_any
     let is_due = matches!(
         &found,
         Rechecked::Shown {
-            bearing: Bearing::AuditorsWord,
+            bearing: EvidenceStrength::AuditorsWord,
             ..
         }
     );

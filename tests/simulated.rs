@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use immuaudit::audit::{Auditor, Overdue, Policy, Verdict, Went};
+use immuaudit::audit::{Auditor, Overdue, Policy, SweepStatus, Verdict};
 use immuaudit::config::{NewValues, Values};
 use immuaudit::drill::{Delivery, Emulated, Lie, Lifetime, Options, Sent, Telling};
 use immuaudit::server::{Server, ServerErrorKind};
@@ -80,10 +80,10 @@ impl<'a> Hours<'a> {
         loop {
             let slice = self.auditor.sweep_at_pace(until);
             assert!(slice.outcome.is_none(), "{slice:?}");
-            match slice.went {
-                Went::Ended(_) => self.sweeps += 1,
-                Went::On { .. } => {}
-                other => break assert!(matches!(other, Went::Idle), "{other:?}"),
+            match slice.status {
+                SweepStatus::Completed(_) => self.sweeps += 1,
+                SweepStatus::InProgress { .. } => {}
+                other => break assert!(matches!(other, SweepStatus::NotDue), "{other:?}"),
             }
         }
         assert!(simulation.time.passed() < next, "nothing takes an hour");

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use immuaudit::audit::{Policy, Verdict, Went};
+use immuaudit::audit::{Policy, SweepStatus, Verdict};
 use immuaudit::config::{NewValues, Values};
 use immuaudit::drill::{Delivery, Emulated, Lag, Options, Sent};
 use support::simulated::{Simulation, taking};
@@ -89,9 +89,9 @@ fn a_paced_sweep_whose_slices_are_too_short_for_a_proof_changes_no_verdict() {
         loop {
             let slice = auditor.sweep_at_pace(until);
             assert!(slice.outcome.is_none(), "{number}: {slice:?}");
-            match slice.went {
-                Went::Ended(_) => sweeps += 1,
-                Went::On { .. } => {}
+            match slice.status {
+                SweepStatus::Completed(_) => sweeps += 1,
+                SweepStatus::InProgress { .. } => {}
                 _ => break,
             }
         }

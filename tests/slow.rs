@@ -4,7 +4,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use immuaudit::audit::{Auditor, Overdue, Policy, Verdict, Warning, Went};
+use immuaudit::audit::{Auditor, Overdue, Policy, SweepStatus, Verdict, Warning};
 use immuaudit::config::Values;
 use immuaudit::drill::Lag;
 use immuaudit::server::Endpoint;
@@ -133,7 +133,7 @@ fn a_paced_sweep_passes_a_transaction_that_never_comes_however_short_the_interva
     let mut ended = None;
     for _ in 0..20 {
         let slice = auditor.sweep_at_pace(Instant::now() + Duration::from_millis(50));
-        if let Went::Ended(swept) = slice.went {
+        if let SweepStatus::Completed(swept) = slice.status {
             ended = Some((swept.read, swept.of));
             break;
         }

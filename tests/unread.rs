@@ -6,7 +6,7 @@ mod support;
 use std::thread;
 use std::time::Duration;
 
-use immuaudit::audit::{Overdue, Policy, Verdict, Warning, Why};
+use immuaudit::audit::{Overdue, Policy, UnreadReason, Verdict, Warning};
 use immuaudit::config::{NewValues, Values};
 use immuaudit::drill::{Lag, Lie, Options, Telling};
 use support::distorted;
@@ -33,7 +33,10 @@ fn a_transaction_that_never_comes_is_due_and_the_others_are_read() {
         assert_eq!(outcome.verdict, Verdict::Unread, "{outcome:?}");
         assert_eq!(outcome.of_state, Some(Verdict::Consistent));
         assert_eq!(unread(&outcome), [30]);
-        assert!(matches!(report(&outcome).unread[0].why, Why::Silent(_)));
+        assert!(matches!(
+            report(&outcome).unread[0].why,
+            UnreadReason::Silent(_)
+        ));
         assert_eq!(report(&outcome).whole.count(), 59);
         assert_eq!(outcome.open_alarms, 0);
     }

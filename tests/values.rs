@@ -3,7 +3,7 @@
 
 mod support;
 
-use immuaudit::audit::{Outcome, Verdict, Why};
+use immuaudit::audit::{Outcome, UnreadReason, Verdict};
 use immuaudit::config::{NewValues, Values};
 use immuaudit::drill::{Emulated, Lie, NewEntry, NewTransaction, Options, Telling, fill};
 use immuaudit::ledger::{KvMetadata, TxMetadata};
@@ -184,7 +184,7 @@ fn a_withheld_transaction_stays_due_until_it_is_shown() {
         let unread = &report(outcome).unread;
         unread
             .iter()
-            .any(|unread| unread.tx == 30 && matches!(unread.why, Why::Withheld))
+            .any(|unread| unread.tx == 30 && matches!(unread.why, UnreadReason::Withheld))
     };
     assert!(withheld(&outcomes[0]));
     drop(auditor);
@@ -216,7 +216,7 @@ fn dropped_values_are_unavailable_only_where_a_proven_header_says_so() {
     assert_eq!(outcomes[0].verdict, Verdict::Unread);
     assert!(matches!(
         report(&outcomes[0]).unread[0].why,
-        Why::ValuesRefused(_)
+        UnreadReason::ValuesRefused(_)
     ));
     // a truncation before transaction 20 says nothing of 20 itself
     for (before, clean) in [(20, false), (21, true)] {
@@ -307,7 +307,7 @@ fn a_transaction_over_the_receive_limit_is_named_with_the_size_to_set() {
     let unread = &report(&outcomes[0]).unread;
     assert_eq!(unread.len(), 1);
     assert_eq!(unread[0].tx, 17);
-    let Why::TooLarge { bytes: Some(bytes) } = unread[0].why else {
+    let UnreadReason::TooLarge { bytes: Some(bytes) } = unread[0].why else {
         panic!("{unread:?}");
     };
     drop(auditor);

@@ -6,7 +6,7 @@ mod support;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use immuaudit::audit::{Verdict, Went};
+use immuaudit::audit::{SweepStatus, Verdict};
 use immuaudit::config::Values;
 use immuaudit::drill::{Lie, Options, Telling};
 use immuaudit::trust::SweepSummary;
@@ -20,7 +20,7 @@ fn a_sweep_goes_on_where_it_was_killed() {
     scene.embedded.grow(DB, 1_000);
     let mut auditor = scene.trusting();
     scene.embedded.lie(Lie::Slow);
-    let Went::On { at, of } = auditor.sweep(DB).went else {
+    let SweepStatus::InProgress { at, of } = auditor.sweep(DB).status else {
         panic!("it is not over yet");
     };
     assert!(0 < at && at < of);
@@ -44,7 +44,10 @@ fn progress_that_is_damaged_or_gone_begins_anew() {
     for damage in [&b"nonsense"[..], b""] {
         let mut auditor = scene.trusting();
         scene.embedded.lie(Lie::Slow);
-        assert!(matches!(auditor.sweep(DB).went, Went::On { .. }));
+        assert!(matches!(
+            auditor.sweep(DB).status,
+            SweepStatus::InProgress { .. }
+        ));
         scene.embedded.be_honest();
         drop(auditor);
         let file = scene.place.path().join("trust/tested/values");
@@ -70,29 +73,33 @@ fn a_paced_sweep_is_spread_over_its_time_and_ends() {
     let next = Instant::now() + Duration::from_secs(60);
     let mut auditor = scene.auditor(sweeping(100_000));
     assert_eq!(
-        auditor.sweep_at_pace(next).went,
-        Went::Idle,
+        auditor.sweep_at_pace(next).status,
+        SweepStatus::NotDue,
         "nothing is proven yet"
     );
     cycle(&mut auditor);
-    let Went::On { at, of: 300 } = auditor.sweep_at_pace(next).went else {
+    let SweepStatus::InProgress { at, of: 300 } = auditor.sweep_at_pace(next).status else {
         panic!("a first scan is due at once");
     };
     assert!(at < 300);
-    assert_eq!(auditor.sweep_at_pace(next).went, Went::Idle, "it is ahead");
+    assert_eq!(
+        auditor.sweep_at_pace(next).status,
+        SweepStatus::NotDue,
+        "it is ahead"
+    );
     drop(auditor);
     let mut auditor = scene.auditor(sweeping(1));
     cycle(&mut auditor);
     let end = loop {
-        match auditor.sweep_at_pace(next).went {
-            Went::On { .. } => {}
+        match auditor.sweep_at_pace(next).status {
+            SweepStatus::InProgress { .. } => {}
             other => break other,
         }
     };
     assert!(
         matches!(
             end,
-            Went::Ended(SweepSummary {
+            SweepStatus::Completed(SweepSummary {
                 read: 300,
                 of: 300,
                 ..
@@ -113,9 +120,9 @@ fn no_call_of_a_paced_sweep_may_last_until_a_second_after_the_next_check_is_due(
     scene.embedded.lie(Lie::NeverAnswers);
     let begin = Instant::now();
     let due = begin + Duration::from_millis(100);
-    let went = auditor.sweep_at_pace(due).went;
+    let went = auditor.sweep_at_pace(due).status;
     // the haste is ours: nothing is said of the server
-    assert_eq!(went, Went::On { at: 0, of: 60 });
+    assert_eq!(went, SweepStatus::InProgress { at: 0, of: 60 });
     assert!(
         begin.elapsed() < Duration::from_secs(5),
         "{:?}",

@@ -131,7 +131,7 @@ fn changed(header: &TxHeader, change: impl Fn(&mut HeaderFields)) -> TxHeader {
 
 #[test]
 fn the_walk_follows_chain_and_tree_and_no_other() {
-    use immuaudit::audit::{Step, What};
+    use immuaudit::audit::{Corruption, Step};
     let other = Digest::of(&[b"other"]);
     for lag in [Lag::None, Lag::By(5), Lag::Unsteady] {
         let ledger = ledger(lag.clone(), 50);
@@ -148,7 +148,7 @@ fn the_walk_follows_chain_and_tree_and_no_other() {
                     let tree = changed(header, |fields| fields.bl_root = other);
                     let step = walk.clone().pass(&tree);
                     assert!(
-                        matches!(step, Step::Broken(What::Tree { .. })),
+                        matches!(step, Step::Broken(Corruption::Tree { .. })),
                         "{id}: {step:?}"
                     );
                     // a tree that holds the transaction itself, or one behind it
@@ -156,14 +156,14 @@ fn the_walk_follows_chain_and_tree_and_no_other() {
                         let large = changed(header, |fields| fields.bl_tx_id = size);
                         let step = walk.clone().pass(&large);
                         assert!(
-                            matches!(step, Step::Broken(What::Tree { .. })),
+                            matches!(step, Step::Broken(Corruption::Tree { .. })),
                             "{id}, a tree of {size}: {step:?}"
                         );
                     }
                     let chain = changed(header, |fields| fields.prev_alh = other);
                     let step = walk.clone().pass(&chain);
                     assert!(
-                        matches!(step, Step::Broken(What::Chain { .. })),
+                        matches!(step, Step::Broken(Corruption::Chain { .. })),
                         "{id}: {step:?}"
                     );
                 }

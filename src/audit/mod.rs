@@ -50,10 +50,14 @@ pub use outcome::{Outcome, Overdue, Warning};
 pub use overdue::{allowed_without_proof, late_after};
 pub use peers::{PeerReport, Standing, WordCompared};
 pub use policy::Policy;
-pub use recheck::{Bearing, NotShown, Rechecked, recheck};
+pub use recheck::{EvidenceStrength, NotReproduced, Rechecked, recheck};
 pub use untrusted_databases::{MAX_REPORTED_UNTRUSTED, UntrustedDatabases};
 pub use values::{
-    Broken, BrokenTx, BrokenValues, Completed, Entry, Judged, Report, Unread, What, Why,
+    Completed, CorruptEntry, CorruptTx, Corruption, CorruptionReport, Entry, Judged, Report,
+    Unread, UnreadReason,
 };
-pub use values::{Chance, Readings, Slice, Step, Walk, Went, chance_per_day, complete, judge};
+pub use values::{
+    DetectionProbability, Readings, Slice, Step, SweepStatus, Walk, complete,
+    detection_probability_per_day, judge,
+};
 pub use verdict::{Exit, Reason, SplitBy, Verdict};

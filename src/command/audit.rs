@@ -9,7 +9,9 @@ use log::Level;
 use super::monitoring::{self, Monitoring};
 use super::reload::reload;
 use super::setup::{self, CommandError};
-use crate::audit::{Auditor, Cycle, CycleError, Exit, Outcome, Readings, Went, chance_per_day};
+use crate::audit::{
+    Auditor, Cycle, CycleError, Exit, Outcome, Readings, SweepStatus, detection_probability_per_day,
+};
 use crate::clock::Clock;
 use crate::config::{Effective, Format, Process, RunMode, Settings, Verbosity};
 use crate::report::{
@@ -146,9 +148,9 @@ fn sweep_once(
             report(settings, monitoring, outcome);
             monitoring.flush();
         }
-        match slice.went {
-            Went::On { .. } => {}
-            Went::Ended(swept) => {
+        match slice.status {
+            SweepStatus::InProgress { .. } => {}
+            SweepStatus::Completed(swept) => {
                 log_swept(name, &slice.database, &swept);
                 ended.insert(slice.database);
                 // a short time begins the next sweep already
@@ -157,8 +159,8 @@ fn sweep_once(
                 }
             }
             // the next run goes on with it, and the others are not kept waiting
-            Went::Away(failure) => log_waiting(name, failure),
-            Went::Idle | Went::Stopped => break,
+            SweepStatus::ServerUnavailable(failure) => log_waiting(name, failure),
+            SweepStatus::NotDue | SweepStatus::Stopped => break,
         }
     }
     worst
@@ -278,20 +280,20 @@ impl Loop<'_> {
             }
             self.monitoring.values(auditor, &slice.database);
             let left = self.clock.until(next);
-            match slice.went {
-                Went::On { .. } => {}
-                Went::Ended(swept) => log_swept(name, &slice.database, &swept),
-                Went::Idle if auditor.waits_for_the_next_cycle() => {
+            match slice.status {
+                SweepStatus::InProgress { .. } => {}
+                SweepStatus::Completed(swept) => log_swept(name, &slice.database, &swept),
+                SweepStatus::NotDue if auditor.waits_for_the_next_cycle() => {
                     auditor.rest(left);
                     self.rest(next);
                 }
-                Went::Idle => self.rest(self.clock.instant() + left.min(PACE)),
-                Went::Away(failure) => {
+                SweepStatus::NotDue => self.rest(self.clock.instant() + left.min(PACE)),
+                SweepStatus::ServerUnavailable(failure) => {
                     log_waiting(name, failure);
                     auditor.rest(left);
                     self.rest(next);
                 }
-                Went::Stopped => return,
+                SweepStatus::Stopped => return,
             }
         }
     }
@@ -341,7 +343,13 @@ fn tell_values(auditor: &Auditor, settings: &Settings, cycle: &Cycle, level: Lev
             let audit = &settings.audit;
             let now = auditor.clock().now();
             let (what, interval) = (&audit.values, audit.interval);
-            let chance = chance_per_day(what, interval, shown.tx, Readings::of(Some(values)), now);
+            let chance = detection_probability_per_day(
+                what,
+                interval,
+                shown.tx,
+                Readings::of(Some(values)),
+                now,
+            );
             log_values(level, &settings.server.name, values, shown.tx, chance);
         }
     }

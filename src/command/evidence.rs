@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::alarm::readable;
 use super::setup::{self, CommandError};
-use crate::audit::{Bearing, Exit, Rechecked, recheck};
+use crate::audit::{EvidenceStrength, Exit, Rechecked, recheck};
 use crate::config::{EvidenceTask, Settings};
 use crate::report::{evidence_line, print};
 use crate::text::Escaped;
@@ -55,7 +55,7 @@ fn show(settings: &Settings, evidence: &Evidence) {
     let finding = &evidence.finding;
     let proves = match recheck(evidence, settings.audit.signatures.keys()) {
         Rechecked::Shown { what, bearing } => format!("{what}; {bearing}"),
-        Rechecked::NotShown(why) => format!("nothing by itself: {why}"),
+        Rechecked::NotReproduced(why) => format!("nothing by itself: {why}"),
     };
     let mut lines = vec![
         format!("It proves: {proves}"),
@@ -129,7 +129,7 @@ fn verify(settings: &Settings, file: &Path) -> Result<Exit, CommandError> {
     match recheck(&evidence, settings.audit.signatures.keys()) {
         Rechecked::Shown {
             what,
-            bearing: bearing @ Bearing::Witnesses,
+            bearing: bearing @ EvidenceStrength::Witnesses,
         } => {
             print(&format!("checked again: {what}\n{bearing}"));
             Ok(Exit::Incomplete)
@@ -138,7 +138,7 @@ fn verify(settings: &Settings, file: &Path) -> Result<Exit, CommandError> {
             print(&format!("{kind}, checked again: {what}\n{bearing}"));
             Ok(Exit::Tampered)
         }
-        Rechecked::NotShown(why) => {
+        Rechecked::NotReproduced(why) => {
             print(&format!("{kind} is not shown by this file alone: {why}"));
             Ok(Exit::Incomplete)
         }

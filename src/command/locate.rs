@@ -1,7 +1,7 @@
 //! `locate`: after an alarm, what still stands, from where on not, and what changed.
 
 use super::setup::{self, CommandError};
-use crate::audit::{Auditor, BrokenValues, Exit, Located, ServerView};
+use crate::audit::{Auditor, CorruptionReport, Exit, Located, ServerView};
 use crate::config::{CompareTarget, Format, LocateTask, Settings};
 use crate::ledger::State;
 use crate::report::{
@@ -103,7 +103,7 @@ fn ask(
 }
 
 enum Read {
-    Found(BrokenValues),
+    Found(CorruptionReport),
     NotAskedFor,
     Stopped,
 }
@@ -123,7 +123,7 @@ fn read_values(settings: &Settings, auditor: &mut Auditor, located: &Located) ->
     };
     let mut bar = Bar::new(&located.database);
     let quiet = settings.report.format == Format::Json;
-    let found = auditor.broken_values(&located.database, trusted, |at, of| {
+    let found = auditor.find_corruption(&located.database, trusted, |at, of| {
         if !quiet {
             bar.show(at, of);
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::audit::{mirror, once, tell};
 use super::monitoring::{self, Monitoring};
 use super::setup::{self, CommandError};
-use crate::audit::{Auditor, Exit, Went};
+use crate::audit::{Auditor, Exit, SweepStatus};
 use crate::config::{Effective, Format, RunMode, Settings, Verbosity};
 use crate::ranges::Ranges;
 use crate::report::{Bar, JsonObject, few_ranges, log_outcome, log_swept, print};
@@ -241,26 +241,26 @@ fn sweep(
             monitoring.flush();
             tell(settings, outcome);
         }
-        match slice.went {
-            Went::On { at, of } if shows => bar.show(at, of),
-            Went::On { .. } => {}
-            Went::Ended(swept) => {
+        match slice.status {
+            SweepStatus::InProgress { at, of } if shows => bar.show(at, of),
+            SweepStatus::InProgress { .. } => {}
+            SweepStatus::Completed(swept) => {
                 log_swept(&settings.server.name, database, &swept);
                 break Ok(swept);
             }
-            Went::Away(failure) => {
+            SweepStatus::ServerUnavailable(failure) => {
                 break Err(EndedEarly {
                     at: Some(passed(auditor, database)),
                     reason: failure.to_string(),
                 });
             }
-            Went::Stopped => {
+            SweepStatus::Stopped => {
                 break Err(EndedEarly {
                     at: Some(passed(auditor, database)),
                     reason: "it was stopped".into(),
                 });
             }
-            Went::Idle => {
+            SweepStatus::NotDue => {
                 break Err(EndedEarly {
                     at: None,
                     reason: "the trusted state cannot be read any more".into(),

@@ -5,7 +5,7 @@ use log::Level;
 use super::alarm::{adopt_command, close_command};
 use super::event::Event;
 use super::untrusted::Untrusted;
-use crate::audit::{Chance, Cycle, CycleError, Outcome, Verdict};
+use crate::audit::{Cycle, CycleError, DetectionProbability, Outcome, Verdict};
 use crate::trust::{SweepSummary, ValueProgress};
 
 /// How loudly a verdict is told.
@@ -111,7 +111,13 @@ pub fn log_swept(server: &str, database: &str, swept: &SweepSummary) {
 }
 
 /// How much of a database's values was read, and what that is worth.
-pub fn log_values(level: Level, server: &str, values: &ValueProgress, of: u64, chance: Chance) {
+pub fn log_values(
+    level: Level,
+    server: &str,
+    values: &ValueProgress,
+    of: u64,
+    chance: DetectionProbability,
+) {
     let swept = values.swept.map(|swept| swept.ended.to_string());
     Event::new(level, "values")
         .text("server", server)

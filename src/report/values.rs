@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::audit::{Chance, Readings, chance_per_day};
+use crate::audit::{DetectionProbability, Readings, detection_probability_per_day};
 use crate::clock::Timestamp;
 use crate::config;
 use crate::ledger::State;
@@ -78,13 +78,13 @@ impl Values {
         interval: Duration,
         of: u64,
         now: Timestamp,
-    ) -> Chance {
+    ) -> DetectionProbability {
         let unread = self.due.saturating_add(self.absent);
         let readings = Readings {
             swept: self.swept,
             unread: unread.saturating_add(self.acknowledged),
         };
-        chance_per_day(planned, interval, of, readings, now)
+        detection_probability_per_day(planned, interval, of, readings, now)
     }
 
     /// At least so much of the ledger was read, from 0 to 1.

@@ -6,7 +6,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 use std::time::Duration;
 
-use immuaudit::audit::{Auditor, Cycle, Outcome, Went};
+use immuaudit::audit::{Auditor, Cycle, Outcome, SweepStatus};
 use immuaudit::drill::SigningKey;
 use immuaudit::ledger::Digest;
 use immuaudit::stop::Stop;
@@ -295,11 +295,11 @@ impl<'w> Run<'w> {
                     self.judge_notified()?;
                 }
             }
-            match slice.went {
-                Went::On { .. } | Went::Ended(_) => {}
-                Went::Idle => self.advance_to((self.now() + PACE).min(next)),
-                Went::Away(_) => self.advance_to(next),
-                Went::Stopped => return self.stopped(),
+            match slice.status {
+                SweepStatus::InProgress { .. } | SweepStatus::Completed(_) => {}
+                SweepStatus::NotDue => self.advance_to((self.now() + PACE).min(next)),
+                SweepStatus::ServerUnavailable(_) => self.advance_to(next),
+                SweepStatus::Stopped => return self.stopped(),
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use immuaudit::audit::{Auditor, Outcome, Policy, Report, Verdict, Went};
+use immuaudit::audit::{Auditor, Outcome, Policy, Report, SweepStatus, Verdict};
 use immuaudit::clock;
 use immuaudit::config::Values;
 use immuaudit::drill::{Embedded, Options};
@@ -90,9 +90,9 @@ pub fn sweep(auditor: &mut Auditor) -> (SweepSummary, Vec<Outcome>) {
     loop {
         let slice = auditor.sweep(DB);
         outcomes.extend(slice.outcome);
-        match slice.went {
-            Went::Ended(swept) => return (swept, outcomes),
-            Went::On { .. } => {}
+        match slice.status {
+            SweepStatus::Completed(swept) => return (swept, outcomes),
+            SweepStatus::InProgress { .. } => {}
             other => panic!("{other:?}"),
         }
     }

@@ -2,14 +2,14 @@
 
 use protobuf::Message;
 
-use super::{Case, NotShown, Shows};
+use super::{Case, EvidenceClaim, NotReproduced};
 use crate::ledger::{self, ClaimedState, Fault, Parts, Refusal, State};
 use crate::trust::Tampering;
 use crate::wire::{self, VerifiableTx, proto};
 
 impl Case<'_> {
     /// Returns the state that the finding is about, as the server's answer has it.
-    pub(super) fn claimed(&self) -> Result<ClaimedState, NotShown> {
+    pub(super) fn claimed(&self) -> Result<ClaimedState, NotReproduced> {
         let shown = self.evidence.finding.shown;
         let mut unreadable = None;
         for (_, reply) in self.replies("CurrentState") {
@@ -20,34 +20,35 @@ impl Case<'_> {
             }
         }
         Err(match unreadable {
-            Some(malformed) => NotShown::Unreadable(malformed),
-            None => NotShown::Absent("answer with the state that is said to have been shown"),
+            Some(malformed) => NotReproduced::Unreadable(malformed),
+            None => NotReproduced::Absent("answer with the state that is said to have been shown"),
         })
     }
 
-    pub(super) fn shows_another_history(&self) -> Result<Shows, NotShown> {
+    pub(super) fn shows_another_history(&self) -> Result<EvidenceClaim, NotReproduced> {
         let trusted = self.trusted()?.state;
         let shown = match self.evidence.finding.kind {
             // another auditor's word stands for the server's answer
             Tampering::SplitView => self.evidence.finding.shown,
             _ => Some(self.claimed()?.state),
         };
-        let shown = shown.ok_or(NotShown::Absent("state that was shown"))?;
+        let shown = shown.ok_or(NotReproduced::Absent("state that was shown"))?;
         if shown.tx == trusted.tx {
             return match shown.hash == trusted.hash {
-                true => Err(NotShown::Holds),
-                false => Ok(Shows::TwoHashes { tx: shown.tx }),
+                true => Err(NotReproduced::Holds),
+                false => Ok(EvidenceClaim::TwoHashes { tx: shown.tx }),
             };
         }
         let (source, target) = match shown.tx < trusted.tx {
             true => (shown, trusted),
             false => (trusted, shown),
         };
-        self.refused(&source, &target).map(Shows::RefusedProof)
+        self.refused(&source, &target)
+            .map(EvidenceClaim::RefusedProof)
     }
 
     /// Returns the refusal of the recorded proof of this pair, verified with the parts that were fetched for it.
-    fn refused(&self, source: &State, target: &State) -> Result<Refusal, NotShown> {
+    fn refused(&self, source: &State, target: &State) -> Result<Refusal, NotReproduced> {
         let parts = self.parts(target.tx);
         let mut proof = None;
         for (request, reply) in self.replies("VerifiableTxById") {
@@ -56,7 +57,7 @@ impl Case<'_> {
                 asked.tx == target.tx && asked.prove_since_tx == source.tx
             };
             if asked.as_ref().is_some_and(of_pair) {
-                proof = Some(wire::verifiable_tx(reply).map_err(NotShown::Unreadable)?);
+                proof = Some(wire::verifiable_tx(reply).map_err(NotReproduced::Unreadable)?);
             }
         }
         let verified = match &proof {
@@ -64,53 +65,57 @@ impl Case<'_> {
             None if !parts.headers.is_empty() => {
                 ledger::excuse(source, target, &parts.headers).map(drop)
             }
-            None => return Err(NotShown::Absent("proof from the one state to the other")),
+            None => {
+                return Err(NotReproduced::Absent(
+                    "proof from the one state to the other",
+                ));
+            }
         };
         match verified {
             Err(refusal) if refusal.fault() == Fault::Inconsistent => Ok(refusal),
-            Err(refusal) => Err(NotShown::Unreadable(refusal.into())),
-            Ok(()) => Err(NotShown::Holds),
+            Err(refusal) => Err(NotReproduced::Unreadable(refusal.into())),
+            Ok(()) => Err(NotReproduced::Holds),
         }
     }
 
-    pub(super) fn shows_less(&self) -> Result<Shows, NotShown> {
+    pub(super) fn shows_less(&self) -> Result<EvidenceClaim, NotReproduced> {
         let trusted = self.trusted()?.state;
         let nothing_older = if self.evidence.finding.shown.is_some() {
             match self.claimed() {
                 Ok(shown) if shown.state.tx < trusted.tx => {
-                    return Ok(Shows::OlderState {
+                    return Ok(EvidenceClaim::OlderState {
                         trusted: trusted.tx,
                         shown: shown.state.tx,
                     });
                 }
-                Ok(_) => NotShown::Holds,
+                Ok(_) => NotReproduced::Holds,
                 Err(absent) => absent,
             }
         } else if let Some(word) = self.errors().last() {
-            return Ok(Shows::OwnWord(word));
+            return Ok(EvidenceClaim::OwnWord(word));
         } else {
-            NotShown::Absent("list without the database")
+            NotReproduced::Absent("list without the database")
         };
         // a hidden database may show as much as ever
         let name = self.evidence.finding.database.as_bytes();
         for (_, reply) in self.replies("DatabaseList") {
-            let names = wire::database_list(reply).map_err(NotShown::Unreadable)?;
+            let names = wire::database_list(reply).map_err(NotReproduced::Unreadable)?;
             if !names.iter().any(|listed| listed == name) {
-                return Ok(Shows::NotListed);
+                return Ok(EvidenceClaim::NotListed);
             }
         }
         Err(nothing_older)
     }
 
-    pub(super) fn shows_a_bad_signature(&self) -> Result<Shows, NotShown> {
+    pub(super) fn shows_a_bad_signature(&self) -> Result<EvidenceClaim, NotReproduced> {
         let claimed = self.claimed()?;
         if claimed.signature.is_some() && self.keys.is_empty() {
-            return Err(NotShown::NoKey);
+            return Err(NotReproduced::NoKey);
         }
         let database = &self.evidence.finding.database;
         match claimed.verify_signature(database, self.keys) {
-            Err(bad) => Ok(Shows::BadSignature(bad)),
-            Ok(()) => Err(NotShown::Holds),
+            Err(bad) => Ok(EvidenceClaim::BadSignature(bad)),
+            Ok(()) => Err(NotReproduced::Holds),
         }
     }
 }

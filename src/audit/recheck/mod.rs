@@ -21,17 +21,17 @@ pub enum Rechecked {
     /// The answers show the claim.
     Shown {
         /// The finding that they show.
-        what: Shows,
+        what: EvidenceClaim,
         /// Whom that convinces.
-        bearing: Bearing,
+        bearing: EvidenceStrength,
     },
     /// They do not, or not they alone.
-    NotShown(NotShown),
+    NotReproduced(NotReproduced),
 }
 
 /// The claim that the answers of a finding support.
 #[derive(Debug)]
-pub enum Shows {
+pub enum EvidenceClaim {
     /// The same transaction with two hashes.
     TwoHashes { tx: u64 },
     /// A transaction that is proven to have one hash in the trusted history, and has another in a checkpoint of another
@@ -65,7 +65,7 @@ pub enum Shows {
 
 /// Whom evidence convinces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bearing {
+pub enum EvidenceStrength {
     /// Anybody with the server's public key: two states that it signed exclude each other.
     Proof,
     /// Anybody with the server's public key: a state that it signed commits to two histories.
@@ -84,7 +84,7 @@ pub enum Bearing {
 
 /// Why the answers alone do not show it.
 #[derive(Debug)]
-pub enum NotShown {
+pub enum NotReproduced {
     /// An answer that would show it is not in the file.
     Absent(&'static str),
     /// The answer is there, and shows nothing wrong.
@@ -105,7 +105,7 @@ pub fn recheck(evidence: &Evidence, keys: &[PublicKey]) -> Rechecked {
             bearing: case.bearing(&what),
             what,
         },
-        Err(not_shown) => Rechecked::NotShown(not_shown),
+        Err(not_shown) => Rechecked::NotReproduced(not_shown),
     }
 }
 
@@ -115,7 +115,7 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
-    fn shows(&self) -> Result<Shows, NotShown> {
+    fn shows(&self) -> Result<EvidenceClaim, NotReproduced> {
         let finding = &self.evidence.finding;
         if let Some(claim) = &finding.claim {
             return self.shows_claim(claim);
@@ -124,7 +124,7 @@ impl Case<'_> {
             Tampering::Inconsistent | Tampering::RolledBack | Tampering::Value
                 if self.evidence.answers.is_empty() && finding.shown.is_none() =>
             {
-                Err(NotShown::Count)
+                Err(NotReproduced::Count)
             }
             Tampering::SplitView => match self.checkpoint() {
                 Some(checkpoint) => self.shows_a_split(checkpoint.state),
@@ -157,15 +157,17 @@ impl Case<'_> {
     }
 
     /// Returns the last error that the server answered with.
-    fn own_word(&self) -> Result<Shows, NotShown> {
+    fn own_word(&self) -> Result<EvidenceClaim, NotReproduced> {
         let word = self.errors().last();
-        word.map(Shows::OwnWord)
-            .ok_or(NotShown::Absent("error in which the server reports damage"))
+        word.map(EvidenceClaim::OwnWord)
+            .ok_or(NotReproduced::Absent(
+                "error in which the server reports damage",
+            ))
     }
 
-    fn trusted(&self) -> Result<&TrustedState, NotShown> {
+    fn trusted(&self) -> Result<&TrustedState, NotReproduced> {
         let trusted = self.evidence.finding.trusted.as_ref();
-        trusted.ok_or(NotShown::Absent("trusted state"))
+        trusted.ok_or(NotReproduced::Absent("trusted state"))
     }
 
     /// Returns what was fetched so that a proof up to `target` can be verified: headers, and inclusion proofs.
@@ -188,10 +190,10 @@ impl Case<'_> {
         parts
     }
 
-    fn bearing(&self, what: &Shows) -> Bearing {
+    fn bearing(&self, what: &EvidenceClaim) -> EvidenceStrength {
         let finding = &self.evidence.finding;
         let Some(trusted) = &finding.trusted else {
-            return Bearing::AuditorsWord;
+            return EvidenceStrength::AuditorsWord;
         };
         let trusted = ClaimedState {
             shape: trusted.shape.unwrap_or(StateShape::WithDatabase),
@@ -208,15 +210,15 @@ impl Case<'_> {
             return self.bearing_of(&checkpoint, what, signed(&trusted));
         }
         if !signed(&trusted) {
-            return Bearing::AuditorsWord;
+            return EvidenceStrength::AuditorsWord;
         }
-        if matches!(what, Shows::BrokenChain { .. }) {
-            return Bearing::TwoHistoriesInOne;
+        if matches!(what, EvidenceClaim::BrokenChain { .. }) {
+            return EvidenceStrength::TwoHistoriesInOne;
         }
         match (self.claimed().is_ok_and(|claimed| signed(&claimed)), what) {
-            (true, Shows::TwoHashes { .. }) => Bearing::Proof,
-            (true, _) if finding.claim.is_none() => Bearing::SignedStates,
-            _ => Bearing::AuditorsWord,
+            (true, EvidenceClaim::TwoHashes { .. }) => EvidenceStrength::Proof,
+            (true, _) if finding.claim.is_none() => EvidenceStrength::SignedStates,
+            _ => EvidenceStrength::AuditorsWord,
         }
     }
 }

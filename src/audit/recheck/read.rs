@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use protobuf::Message;
 
 use super::history::verify;
-use super::{Case, NotShown};
+use super::{Case, NotReproduced};
 use crate::ledger::{self, Digest, Fault, Parts, Refusal, State, TxHeader};
 use crate::trust::Shortened;
 use crate::wire::{self, Tx, proto};
@@ -29,7 +29,7 @@ pub(super) struct ShownTx {
 
 impl Case<'_> {
     /// Reads the recorded answers, and proves what they prove against the trusted state.
-    pub(super) fn read(&self) -> Result<Read, NotShown> {
+    pub(super) fn read(&self) -> Result<Read, NotReproduced> {
         let trusted = self.trusted()?.state;
         let mut read = Read {
             shown: BTreeMap::new(),

@@ -3,7 +3,7 @@
 use protobuf::Message;
 
 use super::history::verify;
-use super::{Bearing, Case, NotShown, Shows};
+use super::{Case, EvidenceClaim, EvidenceStrength, NotReproduced};
 use crate::checkpoint::{Checkpoint, SignedNote};
 use crate::ledger::{Fault, State, StateShape};
 use crate::trust::Answer;
@@ -27,17 +27,17 @@ impl Case<'_> {
     }
 
     /// Shows that what another auditor was shown is not what the history of the trusted state has.
-    pub(super) fn shows_a_split(&self, theirs: State) -> Result<Shows, NotShown> {
+    pub(super) fn shows_a_split(&self, theirs: State) -> Result<EvidenceClaim, NotReproduced> {
         let trusted = self.trusted()?.state;
         if theirs.tx == trusted.tx {
             return match theirs.hash == trusted.hash {
-                true => Err(NotShown::Holds),
-                false => Ok(Shows::TwoHashes { tx: theirs.tx }),
+                true => Err(NotReproduced::Holds),
+                false => Ok(EvidenceClaim::TwoHashes { tx: theirs.tx }),
             };
         }
         let proof = self.proof_beside(theirs, trusted)?;
         let here = proof.tx.as_ref().map(|tx| tx.header.alh());
-        let here = here.ok_or(NotShown::Absent("transaction in the answer"))?;
+        let here = here.ok_or(NotReproduced::Absent("transaction in the answer"))?;
         let shown = State {
             hash: here,
             ..theirs
@@ -48,29 +48,29 @@ impl Case<'_> {
         };
         let parts = self.parts(target.tx);
         match verify(&source, &target, &proof, theirs.tx, &parts) {
-            Ok(()) if here == theirs.hash => Err(NotShown::Holds),
-            Ok(()) => Ok(Shows::OtherHere {
+            Ok(()) if here == theirs.hash => Err(NotReproduced::Holds),
+            Ok(()) => Ok(EvidenceClaim::OtherHere {
                 tx: theirs.tx,
                 here,
                 there: theirs.hash,
             }),
             Err(refusal) if here == theirs.hash && refusal.fault() == Fault::Inconsistent => {
-                Ok(Shows::RefusedProof(refusal))
+                Ok(EvidenceClaim::RefusedProof(refusal))
             }
-            Err(refusal) => Err(NotShown::Unreadable(refusal.into())),
+            Err(refusal) => Err(NotReproduced::Unreadable(refusal.into())),
         }
     }
 
     /// Returns the recorded answer to the question what the server has in the place of another auditor's state.
-    fn proof_beside(&self, theirs: State, trusted: State) -> Result<VerifiableTx, NotShown> {
-        let mut found = Err(NotShown::Absent("proof between the two states"));
+    fn proof_beside(&self, theirs: State, trusted: State) -> Result<VerifiableTx, NotReproduced> {
+        let mut found = Err(NotReproduced::Absent("proof between the two states"));
         for (request, reply) in self.replies("VerifiableTxById") {
             let asked = proto::VerifiableTxRequest::parse_from_bytes(request).ok();
             let of_pair = |asked: &proto::VerifiableTxRequest| {
                 asked.tx == theirs.tx && asked.prove_since_tx == trusted.tx
             };
             if asked.as_ref().is_some_and(of_pair) {
-                found = wire::verifiable_tx(reply).map_err(NotShown::Unreadable);
+                found = wire::verifiable_tx(reply).map_err(NotReproduced::Unreadable);
             }
         }
         found
@@ -80,20 +80,22 @@ impl Case<'_> {
     pub(super) fn bearing_of(
         &self,
         checkpoint: &Checkpoint,
-        what: &Shows,
+        what: &EvidenceClaim,
         is_trusted_signed: bool,
-    ) -> Bearing {
+    ) -> EvidenceStrength {
         let keys = self.keys;
         let is_signed =
             !keys.is_empty() && checkpoint.verify_server(keys) == Ok(StateShape::WithDatabase);
         match (what, is_signed, is_trusted_signed) {
-            (Shows::TwoHashes { .. } | Shows::OtherHere { .. }, true, true) => Bearing::Proof,
-            (Shows::TwoHashes { .. } | Shows::OtherHere { .. }, true, false) => {
-                Bearing::SignedElsewhere
+            (EvidenceClaim::TwoHashes { .. } | EvidenceClaim::OtherHere { .. }, true, true) => {
+                EvidenceStrength::Proof
             }
-            (Shows::RefusedProof(_), true, true) => Bearing::SignedStates,
-            (Shows::RefusedProof(_), ..) => Bearing::AuditorsWord,
-            _ => Bearing::Witnesses,
+            (EvidenceClaim::TwoHashes { .. } | EvidenceClaim::OtherHere { .. }, true, false) => {
+                EvidenceStrength::SignedElsewhere
+            }
+            (EvidenceClaim::RefusedProof(_), true, true) => EvidenceStrength::SignedStates,
+            (EvidenceClaim::RefusedProof(_), ..) => EvidenceStrength::AuditorsWord,
+            _ => EvidenceStrength::Witnesses,
         }
     }
 }

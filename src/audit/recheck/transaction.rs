@@ -3,18 +3,18 @@
 use protobuf::Message;
 
 use super::read::Read;
-use super::{Case, NotShown, Shows};
-use crate::audit::values::{Broken, Judged, complete, judge, judge_by_key};
+use super::{Case, EvidenceClaim, NotReproduced};
+use crate::audit::values::{CorruptEntry, Judged, complete, judge, judge_by_key};
 use crate::ledger::{Digest, KEY_VALUE, verify_entries};
 use crate::trust::{Claim, Contradiction, Differ};
 use crate::wire::{self, Tx, proto};
 
 /// The missing answer, if the transaction is not proven.
-const NO_PLACE: NotShown =
-    NotShown::Absent("proof that the transaction is part of the trusted history");
+const NO_PLACE: NotReproduced =
+    NotReproduced::Absent("proof that the transaction is part of the trusted history");
 
 impl Case<'_> {
-    pub(super) fn shows_claim(&self, claim: &Claim) -> Result<Shows, NotShown> {
+    pub(super) fn shows_claim(&self, claim: &Claim) -> Result<EvidenceClaim, NotReproduced> {
         if claim.what == Contradiction::Reported {
             return self.own_word();
         }
@@ -29,11 +29,11 @@ impl Case<'_> {
     }
 
     /// Entries and values are judged by the code that judged them when they came.
-    fn shows_contents(&self, read: &Read, claim: &Claim) -> Result<Shows, NotShown> {
+    fn shows_contents(&self, read: &Read, claim: &Claim) -> Result<EvidenceClaim, NotReproduced> {
         let mut not_shown = NO_PLACE;
-        let is_claimed = |broken: &Broken| broken.claim() == *claim;
+        let is_claimed = |broken: &CorruptEntry| broken.claim() == *claim;
         for alh in read.proven(claim.tx) {
-            not_shown = NotShown::Holds;
+            not_shown = NotReproduced::Holds;
             let shown = read.shown(claim.tx).iter();
             let shown = shown.filter(|shown| shown.tx.header.alh() == *alh);
             let digests: Vec<&Tx> = shown
@@ -49,14 +49,14 @@ impl Case<'_> {
                     Judged::Malformed(_) => Vec::new(),
                 };
                 if broken.iter().any(is_claimed) {
-                    return Ok(Shows::Contents(*claim));
+                    return Ok(EvidenceClaim::Contents(*claim));
                 }
             }
             let Some(digests) = digests.first() else {
                 continue;
             };
             if self.shows_value_by_key(digests, claim) {
-                return Ok(Shows::Contents(*claim));
+                return Ok(EvidenceClaim::Contents(*claim));
             }
             let left_out = read
                 .shown(claim.tx)
@@ -68,14 +68,14 @@ impl Case<'_> {
                 .iter()
                 .any(|entry| Some(entry.h_value) == due);
             if claim.what == Contradiction::Value && left_out && of_entry {
-                return Ok(Shows::OnRecord(*claim));
+                return Ok(EvidenceClaim::OnRecord(*claim));
             }
         }
         Err(not_shown)
     }
 
     /// Returns what is broken in a transaction that came without some of its entries.
-    fn completed(&self, alh: &Digest, digests: &[&Tx], sent: &Tx) -> Vec<Broken> {
+    fn completed(&self, alh: &Digest, digests: &[&Tx], sent: &Tx) -> Vec<CorruptEntry> {
         let now = i64::try_from(self.evidence.found.unix()).unwrap_or(i64::MAX);
         let completed = digests
             .iter()
@@ -104,58 +104,62 @@ impl Case<'_> {
 }
 
 /// The proof of a transaction's place is refused, or it was shown in the trusted transaction's place.
-fn refused_place(read: &Read, tx: u64) -> Result<Shows, NotShown> {
+fn refused_place(read: &Read, tx: u64) -> Result<EvidenceClaim, NotReproduced> {
     if let Some(refusal) = read.refused(tx) {
-        return Ok(Shows::RefusedProof(refusal.clone()));
+        return Ok(EvidenceClaim::RefusedProof(refusal.clone()));
     }
     let proven = read.proven(tx);
     let Some(due) = proven.first().copied() else {
-        return Err(NotShown::Absent("proof of the transaction's place"));
+        return Err(NotReproduced::Absent("proof of the transaction's place"));
     };
     let shown = read.shown(tx).iter().map(|shown| shown.tx.header.alh());
     match shown.into_iter().find(|hash| !proven.contains(hash)) {
-        Some(got) => Ok(Shows::OtherHeader { tx, due, got }),
-        None => Err(NotShown::Holds),
+        Some(got) => Ok(EvidenceClaim::OtherHeader { tx, due, got }),
+        None => Err(NotReproduced::Holds),
     }
 }
 
-fn other_header(read: &Read, tx: u64, differ: &Differ) -> Result<Shows, NotShown> {
+fn other_header(read: &Read, tx: u64, differ: &Differ) -> Result<EvidenceClaim, NotReproduced> {
     let Differ { due, got } = *differ;
     if !read.proven(tx).contains(&due) {
         return Err(NO_PLACE);
     }
     let mut shown = read.shown(tx).iter().map(|shown| shown.tx.header.alh());
     match due != got && shown.any(|hash| hash == got) {
-        true => Ok(Shows::OtherHeader { tx, due, got }),
-        false => Err(NotShown::Holds),
+        true => Ok(EvidenceClaim::OtherHeader { tx, due, got }),
+        false => Err(NotReproduced::Holds),
     }
 }
 
 /// Two transactions that follow on each other, both proven, of which the second names another hash for the first.
-fn broken_chain(read: &Read, claim: &Claim, differ: &Differ) -> Result<Shows, NotShown> {
+fn broken_chain(
+    read: &Read,
+    claim: &Claim,
+    differ: &Differ,
+) -> Result<EvidenceClaim, NotReproduced> {
     let (tx, Differ { due, got }) = (claim.tx, *differ);
     let before = tx.saturating_sub(1);
     let names_it = read
         .proven_headers(tx)
         .any(|header| *header.prev_alh() == due);
     if names_it && due != got && read.proven(before).contains(&got) {
-        return Ok(Shows::BrokenChain { tx, due, got });
+        return Ok(EvidenceClaim::BrokenChain { tx, due, got });
     }
     if let Some(refusal) = read.refused(tx).or(read.refused(before)) {
-        return Ok(Shows::RefusedProof(refusal.clone()));
+        return Ok(EvidenceClaim::RefusedProof(refusal.clone()));
     }
     match (names_it, due == got) {
-        (true, false) => Ok(Shows::OnRecord(*claim)),
-        (true, true) => Err(NotShown::Holds),
+        (true, false) => Ok(EvidenceClaim::OnRecord(*claim)),
+        (true, true) => Err(NotReproduced::Holds),
         (false, _) => Err(NO_PLACE),
     }
 }
 
 /// The main tree behind a transaction: evidence cannot hold the chain that its root was computed from.
-fn other_tree(read: &Read, claim: &Claim, differ: &Differ) -> Result<Shows, NotShown> {
+fn other_tree(read: &Read, claim: &Claim, differ: &Differ) -> Result<EvidenceClaim, NotReproduced> {
     let tx = claim.tx;
     if let Some(refusal) = read.refused(tx) {
-        return Ok(Shows::RefusedProof(refusal.clone()));
+        return Ok(EvidenceClaim::RefusedProof(refusal.clone()));
     }
     let Some(header) = read
         .proven_headers(tx)
@@ -164,9 +168,9 @@ fn other_tree(read: &Read, claim: &Claim, differ: &Differ) -> Result<Shows, NotS
         return Err(NO_PLACE);
     };
     match (differ.due == differ.got, header.bl_tx_id()) {
-        (true, _) => Err(NotShown::Holds),
-        (false, 0) if differ.got != Digest::ZERO => Ok(Shows::RootOfNoTree { tx }),
-        (false, 0) => Err(NotShown::Holds),
-        (false, _) => Ok(Shows::OnRecord(*claim)),
+        (true, _) => Err(NotReproduced::Holds),
+        (false, 0) if differ.got != Digest::ZERO => Ok(EvidenceClaim::RootOfNoTree { tx }),
+        (false, 0) => Err(NotReproduced::Holds),
+        (false, _) => Ok(EvidenceClaim::OnRecord(*claim)),
     }
 }

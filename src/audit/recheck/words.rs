@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Bearing, NotShown, Shows};
+use super::{EvidenceClaim, EvidenceStrength, NotReproduced};
 use crate::audit::verdict::Reason;
 use crate::trust::{Claim, Contradiction};
 
@@ -37,41 +37,43 @@ impl fmt::Display for Found<'_> {
     }
 }
 
-impl fmt::Display for Shows {
+impl fmt::Display for EvidenceClaim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Shows::TwoHashes { tx } => write!(f, "{}", Reason::OtherHash { tx: *tx }),
-            Shows::OtherHere { tx, here, there } => write!(
+            EvidenceClaim::TwoHashes { tx } => write!(f, "{}", Reason::OtherHash { tx: *tx }),
+            EvidenceClaim::OtherHere { tx, here, there } => write!(
                 f,
                 "transaction {tx} is proven to have hash {here} here, and has hash {there} in the checkpoint of another auditor"
             ),
-            Shows::RefusedProof(refusal) => write!(f, "the recorded proof is refused: {refusal}"),
-            Shows::OlderState { trusted, shown } => write!(
+            EvidenceClaim::RefusedProof(refusal) => {
+                write!(f, "the recorded proof is refused: {refusal}")
+            }
+            EvidenceClaim::OlderState { trusted, shown } => write!(
                 f,
                 "transaction {trusted} was shown before, then no more than {shown}"
             ),
-            Shows::NotListed => f.write_str("the database is not listed any more"),
-            Shows::OwnWord(word) => write!(f, "the server says so itself: {word}"),
-            Shows::BadSignature(bad) => write!(f, "{bad}"),
-            Shows::Contents(claim) => {
+            EvidenceClaim::NotListed => f.write_str("the database is not listed any more"),
+            EvidenceClaim::OwnWord(word) => write!(f, "the server says so itself: {word}"),
+            EvidenceClaim::BadSignature(bad) => write!(f, "{bad}"),
+            EvidenceClaim::Contents(claim) => {
                 write!(f, "{}; yet {}", part_of_history(claim.tx), Found(claim))
             }
-            Shows::OtherHeader { tx, due, got } => write!(
+            EvidenceClaim::OtherHeader { tx, due, got } => write!(
                 f,
                 "transaction {tx} is proven to have hash {due}, and was shown with hash {got}"
             ),
-            Shows::BrokenChain { tx, due, got } => write!(
+            EvidenceClaim::BrokenChain { tx, due, got } => write!(
                 f,
                 "transactions {} and {tx} are both proven to be part of the trusted history; the first has hash \
                  {got}, and {tx} names {due} as the hash of the transaction before it",
                 tx.saturating_sub(1)
             ),
-            Shows::RootOfNoTree { tx } => write!(
+            EvidenceClaim::RootOfNoTree { tx } => write!(
                 f,
                 "{}; its main tree has no transactions, and a root all the same",
                 part_of_history(*tx)
             ),
-            Shows::OnRecord(claim) => write!(
+            EvidenceClaim::OnRecord(claim) => write!(
                 f,
                 "{}; this auditor's record, which the file does not show, is that {}",
                 part_of_history(claim.tx),
@@ -81,43 +83,43 @@ impl fmt::Display for Shows {
     }
 }
 
-impl fmt::Display for Bearing {
+impl fmt::Display for EvidenceStrength {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Bearing::Proof => {
+            EvidenceStrength::Proof => {
                 "proof against the server: two states that exclude each other bear its signature"
             }
-            Bearing::TwoHistoriesInOne => {
+            EvidenceStrength::TwoHistoriesInOne => {
                 "proof against the server: a state that bears its signature commits to two histories"
             }
-            Bearing::SignedStates => {
+            EvidenceStrength::SignedStates => {
                 "both states bear the server's signature, so it did show both; their order, and what \
                  was sent beside them, rest on this auditor's record"
             }
-            Bearing::SignedElsewhere => {
+            EvidenceStrength::SignedElsewhere => {
                 "what the other auditor was shown bears the server's signature; what was shown here rests on this auditor's record"
             }
-            Bearing::Witnesses => {
+            EvidenceStrength::Witnesses => {
                 "a disagreement: it convinces only those who trust this auditor and the one that signed the checkpoint; no known \
                  key of the server signed it, so the server may never have shown it"
             }
-            Bearing::AuditorsWord => "it convinces only those who trust this auditor: no two states signed by a known key are in it",
+            EvidenceStrength::AuditorsWord => "it convinces only those who trust this auditor: no two states signed by a known key are in it",
         })
     }
 }
 
-impl fmt::Display for NotShown {
+impl fmt::Display for NotReproduced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            NotShown::Absent(what) => write!(f, "there is no {what} in the file"),
-            NotShown::Holds => f.write_str("the recorded answers show nothing wrong"),
-            NotShown::Unreadable(malformed) => {
+            NotReproduced::Absent(what) => write!(f, "there is no {what} in the file"),
+            NotReproduced::Holds => f.write_str("the recorded answers show nothing wrong"),
+            NotReproduced::Unreadable(malformed) => {
                 write!(f, "the recorded answer cannot be read: {malformed}")
             }
-            NotShown::Count => f.write_str(
+            NotReproduced::Count => f.write_str(
                 "it counts findings past the first ones, and holds no answers: see the other files",
             ),
-            NotShown::NoKey => f.write_str(
+            NotReproduced::NoKey => f.write_str(
                 "the signature cannot be checked without the key: give --server-signing-pub-key",
             ),
         }

@@ -2,9 +2,9 @@
 //! about it is wrong.
 
 use super::contents::{Contents, Source};
-use super::finding::{Broken, What, Why};
+use super::finding::{CorruptEntry, Corruption, UnreadReason};
 use super::judge::{Judged, judge};
-use super::reader::{Done, Ended, Halt, Reader};
+use super::reader::{Ended, ReadInterrupted, Reader, TxReadResult};
 use crate::ledger::{Digest, TxHeader};
 use crate::trust::{Answer, Unavailable};
 use crate::wire::Tx;
@@ -24,7 +24,11 @@ pub type Headers = Vec<Option<TxHeader>>;
 impl Reader<'_> {
     /// Reads the transactions of a run whose last one is proven: first each is held against the one behind it, from
     /// the last one down, then they are read in order, as many as there is time for and at least one.
-    pub(super) fn chain(&mut self, mut run: Vec<Tx>, values: Values) -> Result<Headers, Halt> {
+    pub(super) fn chain(
+        &mut self,
+        mut run: Vec<Tx>,
+        values: Values,
+    ) -> Result<Headers, ReadInterrupted> {
         let mut scanned = None; // what the scan was, copied only where it may be needed
         let Some(first) = run.first().map(|tx| tx.header.id()) else {
             return Ok(Vec::new());
@@ -54,10 +58,10 @@ impl Reader<'_> {
             };
             match read {
                 Ok(header) => headers.push(header),
-                Err(Halt::Late) if !headers.is_empty() => break, // these are read
-                Err(halt) => {
+                Err(ReadInterrupted::Late) if !headers.is_empty() => break, // these are read
+                Err(interrupted) => {
                     self.record_all_shown(left.map(named), &mut scanned);
-                    return Err(halt);
+                    return Err(interrupted);
                 }
             }
         }
@@ -95,10 +99,15 @@ impl Reader<'_> {
         }
     }
 
-    fn record_from_scan(&mut self, id: u64, broken: Broken, scanned: &mut Option<Vec<Answer>>) {
+    fn record_from_scan(
+        &mut self,
+        id: u64,
+        broken: CorruptEntry,
+        scanned: &mut Option<Vec<Answer>>,
+    ) {
         let answers = scanned.get_or_insert_with(|| self.answers()).clone();
         self.found_by(broken, |_| answers);
-        self.report.add_unread(id, Why::Slow);
+        self.report.add_unread(id, UnreadReason::Slow);
     }
 
     /// Holds each transaction of a run against the one behind it, from the proven last one down, and judges it. One
@@ -108,7 +117,7 @@ impl Reader<'_> {
         &mut self,
         run: &mut [Tx],
         scanned: &mut Option<Vec<Answer>>,
-    ) -> Result<Option<Vec<Linked>>, Halt> {
+    ) -> Result<Option<Vec<Linked>>, ReadInterrupted> {
         let Some(last) = run.last().map(|tx| &tx.header) else {
             return Ok(Some(Vec::new()));
         };
@@ -139,7 +148,11 @@ impl Reader<'_> {
                     self.scan.had_time_for(1);
                     let id = tx.header.id();
                     if let Some(due) = due {
-                        self.record_from_scan(id, Broken::other_header(id, due, got), scanned);
+                        self.record_from_scan(
+                            id,
+                            CorruptEntry::other_header(id, due, got),
+                            scanned,
+                        );
                     }
                     self.record_all_shown(ids().zip(linked), scanned);
                     return Ok(None);
@@ -148,9 +161,9 @@ impl Reader<'_> {
                     let due = due.map(|due| (due, behind));
                     match self.read_unlinked(tx.header.id(), got, due, scanned) {
                         Ok(next) => next,
-                        Err(halt) => {
+                        Err(interrupted) => {
                             self.record_all_shown(ids().zip(linked), scanned);
-                            return Err(halt);
+                            return Err(interrupted);
                         }
                     }
                 }
@@ -174,24 +187,24 @@ impl Reader<'_> {
         got: Digest,
         due: Option<(Digest, Option<Digest>)>,
         scanned: &mut Option<Vec<Answer>>,
-    ) -> Result<Linked, Halt> {
+    ) -> Result<Linked, ReadInterrupted> {
         // before another call takes their place
         let mut answers = scanned.get_or_insert_with(|| self.answers()).clone();
         let before = self.report.findings();
-        let alone = self.read_one(id).map(Done::header);
+        let alone = self.read_one(id).map(TxReadResult::header);
         let proven = alone.as_ref().ok().and_then(Option::as_ref);
         let found = proven.is_none() && self.report.findings() > before;
         if let (Some((due, behind)), false) = (due, found) {
             // not shown alone, what the scan showed stays shown
             let broken = match proven.map(TxHeader::alh) {
                 // the link is the next transaction's: the walk of a sweep finds the same
-                Some(alh) if alh != due => Broken {
+                Some(alh) if alh != due => CorruptEntry {
                     tx: id.saturating_add(1),
                     alh: behind,
                     entry: None,
-                    what: What::Chain { due, got: alh },
+                    what: Corruption::Chain { due, got: alh },
                 },
-                _ => Broken::other_header(id, due, got),
+                _ => CorruptEntry::other_header(id, due, got),
             };
             self.found_by(broken, |reader| {
                 answers.splice(0..0, reader.answers()); // short, and of the transaction alone
@@ -202,11 +215,11 @@ impl Reader<'_> {
     }
 
     /// Reads a transaction of a scan without values, which were dropped; its header is proven.
-    fn read_dropped(&mut self, tx: Tx) -> Result<Option<TxHeader>, Halt> {
+    fn read_dropped(&mut self, tx: Tx) -> Result<Option<TxHeader>, ReadInterrupted> {
         let (header, alh) = (tx.header.clone(), tx.header.alh());
         let read = Contents::complete(&alh, tx, &[], self.unix_now())
             .and_then(|contents| self.read_contents(&header, contents, Source::Alone));
-        self.end(header, read).map(Done::header)
+        self.end(header, read).map(TxReadResult::header)
     }
 
     /// Reads a transaction of a scan whose header is proven, and that is not faultless. What is broken is read once
@@ -216,7 +229,7 @@ impl Reader<'_> {
         tx: Tx,
         judged: Judged,
         scanned: &mut Option<Vec<Answer>>,
-    ) -> Result<Option<TxHeader>, Halt> {
+    ) -> Result<Option<TxHeader>, ReadInterrupted> {
         let header = tx.header.clone();
         let scanned = scanned.get_or_insert_with(|| self.answers());
         self.server.begin_transcript();
@@ -236,7 +249,7 @@ impl Reader<'_> {
                 answers.extend(self.answers());
                 self.read_again(header, Some(broken), answers)
             }
-            read => self.end(header, read).map(Done::header),
+            read => self.end(header, read).map(TxReadResult::header),
         }
     }
 
@@ -245,9 +258,9 @@ impl Reader<'_> {
     fn read_again(
         &mut self,
         header: TxHeader,
-        broken: Option<Broken>,
+        broken: Option<CorruptEntry>,
         answers: Vec<Answer>,
-    ) -> Result<Option<TxHeader>, Halt> {
+    ) -> Result<Option<TxHeader>, ReadInterrupted> {
         let before = self.report.findings();
         let alone = self.read_one(header.id());
         if let (Some(broken), true) = (broken, self.report.findings() == before) {

@@ -3,11 +3,11 @@
 
 use std::time::Instant;
 
-use super::draw::draw_windows;
-use super::reader::{Halt, Reader};
+use super::reader::{ReadInterrupted, Reader};
 use super::record::Recorder;
 use super::report::{Left, Report};
-use super::scan::Next;
+use super::sample::sample_windows;
+use super::scan::Prefetch;
 use super::truncation::Truncation;
 use crate::audit::auditor::Auditor;
 use crate::clock::Timestamp;
@@ -52,7 +52,7 @@ impl Auditor {
         self.databases.of(database).progress = Some(Box::new(progress));
         match done {
             // what was found is reported all the same
-            Err(Halt::Stopped) if report.broken.is_empty() => None,
+            Err(ReadInterrupted::Stopped) if report.broken.is_empty() => None,
             Ok(()) | Err(_) => Some(report),
         }
     }
@@ -99,7 +99,7 @@ impl Auditor {
             answered: None,
             range: self.policy.max_range,
             until,
-            next: Next::AskedAhead,
+            prefetch: Prefetch::On,
             partials: &mut record.partials,
             recorder: Some(recorder),
             report: Report::default(),
@@ -141,7 +141,12 @@ pub(super) struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn read(&mut self, new: NewValues, sample: u64, before: Option<State>) -> Result<(), Halt> {
+    fn read(
+        &mut self,
+        new: NewValues,
+        sample: u64,
+        before: Option<State>,
+    ) -> Result<(), ReadInterrupted> {
         let last = self.reader.trusted.tx;
         self.retry(last)?;
         let mut unread = last;
@@ -156,7 +161,7 @@ impl Reading<'_> {
             return self.read_all(unread);
         }
         // without randomness nothing can be drawn: better the same every time than nothing
-        let drawn = draw_windows(&self.random, sample, last).unwrap_or_else(|| vec![(1, sample)]);
+        let drawn = sample_windows(&self.random, sample, last).unwrap_or_else(|| vec![(1, sample)]);
         let drawn: Vec<(u64, u64)> = drawn
             .into_iter()
             .filter(|(first, end)| !(*first..=*end).all(|tx| self.tried.contains(tx)))
@@ -164,7 +169,7 @@ impl Reading<'_> {
         self.cut = drawn.iter().map(|(first, end)| end - first + 1).sum();
         for together in drawn.chunks(TOGETHER) {
             if !self.reader.in_time() {
-                return Err(Halt::Late);
+                return Err(ReadInterrupted::Late);
             }
             self.reader.look_ahead(together);
             for (first, end) in together {
@@ -176,7 +181,7 @@ impl Reading<'_> {
 
     /// Reads a window of the sample. Once no scan brings its transactions together, the rest is read one by one: of so few
     /// transactions, further scans would cost more than they spare.
-    fn try_window(&mut self, first: u64, last: u64) -> Result<(), Halt> {
+    fn try_window(&mut self, first: u64, last: u64) -> Result<(), ReadInterrupted> {
         let mut at = first;
         let mut together = true;
         while at <= last {
@@ -192,7 +197,7 @@ impl Reading<'_> {
     }
 
     /// Reads all transactions up to `last`, from the one on at which the time was over in the last cycle.
-    fn read_all(&mut self, last: u64) -> Result<(), Halt> {
+    fn read_all(&mut self, last: u64) -> Result<(), ReadInterrupted> {
         let from = self.progress.read_from.clamp(1, last.max(1));
         self.cut = last;
         for (first, last) in [(from, last), (1, from.saturating_sub(1))] {
@@ -206,9 +211,9 @@ impl Reading<'_> {
     }
 
     /// Reads one transaction; returns how many are due then, one or none.
-    pub(super) fn try_one(&mut self, tx: u64) -> Result<u64, Halt> {
+    pub(super) fn try_one(&mut self, tx: u64) -> Result<u64, ReadInterrupted> {
         if !self.reader.in_time() {
-            return Err(Halt::Late);
+            return Err(ReadInterrupted::Late);
         }
         self.reader.read_one(tx)?;
         self.tried.insert(tx, tx, ());
@@ -217,7 +222,11 @@ impl Reading<'_> {
 
     /// Reads neighbours from `first` on, as many as one scan brings and at least one. Returns the last one, and how
     /// many of them are due then.
-    pub(super) fn try_batch(&mut self, first: u64, last: u64) -> Result<(u64, u64), Halt> {
+    pub(super) fn try_batch(
+        &mut self,
+        first: u64,
+        last: u64,
+    ) -> Result<(u64, u64), ReadInterrupted> {
         let read = self.try_neighbours(first, last)?;
         let mut span = Ranges::new();
         span.insert(first, first.saturating_add(read).saturating_sub(1), ());
@@ -227,9 +236,9 @@ impl Reading<'_> {
     }
 
     /// Reads neighbours from `first` on, as many as one scan brings and at least one; returns how many.
-    fn try_neighbours(&mut self, first: u64, last: u64) -> Result<u64, Halt> {
+    fn try_neighbours(&mut self, first: u64, last: u64) -> Result<u64, ReadInterrupted> {
         if !self.reader.in_time() {
-            return Err(Halt::Late);
+            return Err(ReadInterrupted::Late);
         }
         let read = self.reader.read_batch(first, last)?.len() as u64;
         let end = first.saturating_add(read).saturating_sub(1);
@@ -238,12 +247,12 @@ impl Reading<'_> {
     }
 
     /// Reads everything from `first` to `last`; returns which transaction was the last one read.
-    fn read_run(&mut self, first: u64, last: u64) -> (u64, Result<(), Halt>) {
+    fn read_run(&mut self, first: u64, last: u64) -> (u64, Result<(), ReadInterrupted>) {
         let mut at = first.saturating_sub(1);
         while at < last {
             match self.try_batch(at + 1, last) {
                 Ok((end, _)) => at = end,
-                Err(halt) => return (at, Err(halt)), // the next cycle goes on
+                Err(interrupted) => return (at, Err(interrupted)), // the next cycle goes on
             }
         }
         (at, Ok(()))

@@ -1,6 +1,6 @@
 //! The judged contents of one transaction, and what is left to ask for.
 
-use super::finding::{Broken, Entry, What, Why};
+use super::finding::{CorruptEntry, Corruption, Entry, UnreadReason};
 use super::judge::{Completed, Judged, complete};
 use super::reader::Ended;
 use crate::ledger::{Digest, TxEntry, TxHeader};
@@ -56,7 +56,7 @@ pub(super) fn unfit(judged: Judged) -> Ended {
     match judged {
         Judged::Broken(broken) => Ended::Broken(broken),
         Judged::Malformed(why) => Ended::Unread(why),
-        Judged::Whole(_) | Judged::Incomplete => Ended::Unread(Why::Withheld),
+        Judged::Whole(_) | Judged::Incomplete => Ended::Unread(UnreadReason::Withheld),
     }
 }
 
@@ -64,12 +64,14 @@ pub(super) fn unfit(judged: Judged) -> Ended {
 /// the transaction stays due.
 pub(super) fn reported(header: &TxHeader, entry: Option<Entry>, failure: ServerError) -> Ended {
     match failure.kind {
-        ServerErrorKind::Corrupted | ServerErrorKind::MaybeCorrupted => Ended::Broken(Broken {
-            tx: header.id(),
-            alh: Some(header.alh()),
-            entry,
-            what: What::Reported(failure),
-        }),
-        _ => Ended::Unread(Why::of_failure(failure)),
+        ServerErrorKind::Corrupted | ServerErrorKind::MaybeCorrupted => {
+            Ended::Broken(CorruptEntry {
+                tx: header.id(),
+                alh: Some(header.alh()),
+                entry,
+                what: Corruption::Reported(failure),
+            })
+        }
+        _ => Ended::Unread(UnreadReason::of_failure(failure)),
     }
 }

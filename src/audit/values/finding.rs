@@ -11,7 +11,7 @@ use crate::trust::{Claim, Contradiction, Differ, Tampering};
 
 /// A transaction, or one entry of it, that is not what the ledger's hashes say.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
+pub struct CorruptEntry {
     /// The transaction.
     pub tx: u64,
     /// Its hash, where that is proven.
@@ -19,7 +19,7 @@ pub struct Broken {
     /// The entry, where it is known which.
     pub entry: Option<Entry>,
     /// What is wrong with it.
-    pub what: What,
+    pub what: Corruption,
 }
 
 /// An entry of a transaction, for people.
@@ -43,7 +43,7 @@ impl Entry {
 
 /// What is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum Corruption {
     /// A value does not hash to what its entry says.
     Value { due: Digest, got: Digest },
     /// An entry's key, metadata, value's hash or place was changed: the entries hash to another root.
@@ -62,70 +62,72 @@ pub enum What {
     Tree { due: Digest, got: Digest },
 }
 
-impl What {
+impl Corruption {
     /// The kind of tampering: what contradicts the history as such is no mere value.
     pub fn tampering(&self) -> Tampering {
         match self {
-            What::Value { .. } | What::Entries { .. } | What::NoSuchEntry | What::Reported(_) => {
-                Tampering::Value
-            }
-            What::Header { .. } | What::Place(_) | What::Chain { .. } | What::Tree { .. } => {
-                Tampering::Inconsistent
-            }
+            Corruption::Value { .. }
+            | Corruption::Entries { .. }
+            | Corruption::NoSuchEntry
+            | Corruption::Reported(_) => Tampering::Value,
+            Corruption::Header { .. }
+            | Corruption::Place(_)
+            | Corruption::Chain { .. }
+            | Corruption::Tree { .. } => Tampering::Inconsistent,
         }
     }
 }
 
-impl What {
+impl Corruption {
     /// In words, without the particulars.
     pub fn words(&self) -> &'static str {
         match self {
-            What::Value { .. } => "a value differs",
-            What::Entries { .. } => "entries differ",
-            What::NoSuchEntry => "an entry differs",
-            What::Reported(_) => "the server reports damage",
-            What::Header { .. } => "another transaction is read than is proven",
-            What::Place(_) => "a transaction does not belong to the history",
-            What::Chain { .. } => "the chain is broken",
-            What::Tree { .. } => "tree and chain differ",
+            Corruption::Value { .. } => "a value differs",
+            Corruption::Entries { .. } => "entries differ",
+            Corruption::NoSuchEntry => "an entry differs",
+            Corruption::Reported(_) => "the server reports damage",
+            Corruption::Header { .. } => "another transaction is read than is proven",
+            Corruption::Place(_) => "a transaction does not belong to the history",
+            Corruption::Chain { .. } => "the chain is broken",
+            Corruption::Tree { .. } => "tree and chain differ",
         }
     }
 }
 
-impl What {
+impl Corruption {
     fn contradiction(&self) -> Contradiction {
         match self {
-            What::Value { .. } => Contradiction::Value,
-            What::Entries { .. } => Contradiction::Entries,
-            What::NoSuchEntry => Contradiction::NoSuchEntry,
-            What::Reported(_) => Contradiction::Reported,
-            What::Header { .. } => Contradiction::Header,
-            What::Place(_) => Contradiction::Place,
-            What::Chain { .. } => Contradiction::Chain,
-            What::Tree { .. } => Contradiction::Tree,
+            Corruption::Value { .. } => Contradiction::Value,
+            Corruption::Entries { .. } => Contradiction::Entries,
+            Corruption::NoSuchEntry => Contradiction::NoSuchEntry,
+            Corruption::Reported(_) => Contradiction::Reported,
+            Corruption::Header { .. } => Contradiction::Header,
+            Corruption::Place(_) => Contradiction::Place,
+            Corruption::Chain { .. } => Contradiction::Chain,
+            Corruption::Tree { .. } => Contradiction::Tree,
         }
     }
 
     fn differ(&self) -> Option<Differ> {
         match *self {
-            What::Value { due, got }
-            | What::Entries { due, got }
-            | What::Header { due, got }
-            | What::Chain { due, got }
-            | What::Tree { due, got } => Some(Differ { due, got }),
-            What::NoSuchEntry | What::Reported(_) | What::Place(_) => None,
+            Corruption::Value { due, got }
+            | Corruption::Entries { due, got }
+            | Corruption::Header { due, got }
+            | Corruption::Chain { due, got }
+            | Corruption::Tree { due, got } => Some(Differ { due, got }),
+            Corruption::NoSuchEntry | Corruption::Reported(_) | Corruption::Place(_) => None,
         }
     }
 }
 
-impl Broken {
+impl CorruptEntry {
     /// Returns the finding that a transaction is read with the hash `got`, though the hash `due` is proven.
-    pub(super) fn other_header(tx: u64, due: Digest, got: Digest) -> Broken {
-        Broken {
+    pub(super) fn other_header(tx: u64, due: Digest, got: Digest) -> CorruptEntry {
+        CorruptEntry {
             tx,
             alh: Some(due),
             entry: None,
-            what: What::Header { due, got },
+            what: Corruption::Header { due, got },
         }
     }
 
@@ -148,7 +150,7 @@ impl Broken {
     }
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for CorruptEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let differs = |f: &mut fmt::Formatter<'_>, due, got| write!(f, ": {got}, not {due}");
         f.write_str(self.what.words())?;
@@ -160,14 +162,14 @@ impl fmt::Display for Broken {
             write!(f, ", key \"{}\"", entry.key)?;
         }
         match &self.what {
-            What::NoSuchEntry => f.write_str(": it is not among the transaction's"),
-            What::Reported(failure) => write!(f, ": {failure}"),
-            What::Place(why) => write!(f, ": {why}"),
-            What::Value { due, got }
-            | What::Entries { due, got }
-            | What::Header { due, got }
-            | What::Chain { due, got }
-            | What::Tree { due, got } => differs(f, due, got),
+            Corruption::NoSuchEntry => f.write_str(": it is not among the transaction's"),
+            Corruption::Reported(failure) => write!(f, ": {failure}"),
+            Corruption::Place(why) => write!(f, ": {why}"),
+            Corruption::Value { due, got }
+            | Corruption::Entries { due, got }
+            | Corruption::Header { due, got }
+            | Corruption::Chain { due, got }
+            | Corruption::Tree { due, got } => differs(f, due, got),
         }
     }
 }
@@ -178,12 +180,12 @@ pub struct Unread {
     /// The transaction.
     pub tx: u64,
     /// Why not.
-    pub why: Why,
+    pub why: UnreadReason,
 }
 
 /// Why a transaction could not be read.
 #[derive(Clone, Debug)]
-pub enum Why {
+pub enum UnreadReason {
     /// The server leaves it, or a value of it, out.
     Withheld,
     /// The server refuses it.
@@ -208,58 +210,63 @@ pub enum Why {
     Slow,
 }
 
-impl Why {
+impl UnreadReason {
     /// The verdict that it amounts to when nothing is broken.
     pub fn verdict(&self) -> Verdict {
         match self {
-            Why::Malformed(_) | Why::Scan => Verdict::Malformed,
-            Why::Withheld
-            | Why::Refused(_)
-            | Why::ValuesRefused(_)
-            | Why::Silent(_)
-            | Why::Searching(_)
-            | Why::TooLarge { .. }
-            | Why::Slow => Verdict::Unread,
+            UnreadReason::Malformed(_) | UnreadReason::Scan => Verdict::Malformed,
+            UnreadReason::Withheld
+            | UnreadReason::Refused(_)
+            | UnreadReason::ValuesRefused(_)
+            | UnreadReason::Silent(_)
+            | UnreadReason::Searching(_)
+            | UnreadReason::TooLarge { .. }
+            | UnreadReason::Slow => Verdict::Unread,
         }
     }
 
     /// Returns whether the transaction itself is still to be read.
     pub fn is_due(&self) -> bool {
-        !matches!(self, Why::Scan)
+        !matches!(self, UnreadReason::Scan)
     }
 
     /// Returns whether no more than values of it are to be read.
     pub fn is_of_values_only(&self) -> bool {
-        matches!(self, Why::ValuesRefused(_) | Why::Searching(_))
+        matches!(
+            self,
+            UnreadReason::ValuesRefused(_) | UnreadReason::Searching(_)
+        )
     }
 
     /// Sorts a call that failed about one transaction.
-    pub(super) fn of_failure(failure: ServerError) -> Why {
+    pub(super) fn of_failure(failure: ServerError) -> UnreadReason {
         match failure.kind {
-            ServerErrorKind::TooLarge => Why::TooLarge {
+            ServerErrorKind::TooLarge => UnreadReason::TooLarge {
                 bytes: failure.size_needed(),
             },
             ServerErrorKind::TxNotFound
             | ServerErrorKind::KeyNotFound
-            | ServerErrorKind::IllegalState => Why::Withheld,
-            ServerErrorKind::Malformed(malformed) => Why::malformed(&malformed),
+            | ServerErrorKind::IllegalState => UnreadReason::Withheld,
+            ServerErrorKind::Malformed(malformed) => UnreadReason::malformed(&malformed),
             ServerErrorKind::Compressed | ServerErrorKind::NotOneMessage => {
-                Why::malformed(&failure)
+                UnreadReason::malformed(&failure)
             }
-            ServerErrorKind::Unreachable | ServerErrorKind::Deadline(_) => Why::Silent(failure),
-            ServerErrorKind::CutShort => Why::Slow,
-            _ => Why::Refused(failure),
+            ServerErrorKind::Unreachable | ServerErrorKind::Deadline(_) => {
+                UnreadReason::Silent(failure)
+            }
+            ServerErrorKind::CutShort => UnreadReason::Slow,
+            _ => UnreadReason::Refused(failure),
         }
     }
 
     /// Returns the reason for an answer that accuses a 0.9.0, and that a second answer does not confirm.
-    pub(super) fn not_shown_again() -> Why {
-        Why::malformed(&"one answer contradicts the ledger, and the next does not")
+    pub(super) fn not_shown_again() -> UnreadReason {
+        UnreadReason::malformed(&"one answer contradicts the ledger, and the next does not")
     }
 
     /// Returns a malformed answer, for this reason.
-    pub(super) fn malformed(reason: &impl fmt::Display) -> Why {
-        Why::Malformed(Escaped::new(&reason.to_string()))
+    pub(super) fn malformed(reason: &impl fmt::Display) -> UnreadReason {
+        UnreadReason::Malformed(Escaped::new(&reason.to_string()))
     }
 }
 
@@ -267,31 +274,31 @@ impl fmt::Display for Unread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "transaction {} ", self.tx)?;
         match &self.why {
-            Why::Slow => f.write_str("could not be proven in time"),
-            Why::Withheld => f.write_str("is withheld, or a value of it"),
-            Why::Refused(failure) => write!(f, "cannot be read: {failure}"),
-            Why::Silent(failure) => write!(f, "does not come, though the server answers: {failure}"),
-            Why::ValuesRefused(failure) => write!(f, "has values that cannot be read: {failure}"),
-            Why::Searching(failure) => {
+            UnreadReason::Slow => f.write_str("could not be proven in time"),
+            UnreadReason::Withheld => f.write_str("is withheld, or a value of it"),
+            UnreadReason::Refused(failure) => write!(f, "cannot be read: {failure}"),
+            UnreadReason::Silent(failure) => write!(f, "does not come, though the server answers: {failure}"),
+            UnreadReason::ValuesRefused(failure) => write!(f, "has values that cannot be read: {failure}"),
+            UnreadReason::Searching(failure) => {
                 match failure {
                     Some(failure) => write!(f, "has values that cannot be read: {failure}"),
                     None => f.write_str("has values that the server does not have"),
                 }?;
                 f.write_str("; the header that would record a truncation is being searched for")
             }
-            Why::TooLarge { bytes: Some(bytes) } => write!(
+            UnreadReason::TooLarge { bytes: Some(bytes) } => write!(
                 f,
                 "is larger than --max-recv-msg-size allows: set it to {} or more, and a limit on memory to {} MiB or more",
                 size_to_set(*bytes),
                 memory_needed(size_to_set(*bytes))
             ),
-            Why::TooLarge { bytes: None } => {
+            UnreadReason::TooLarge { bytes: None } => {
                 f.write_str(
                     "is larger than --max-recv-msg-size allows: raise it, and a limit on memory with it",
                 )
             }
-            Why::Malformed(what) => write!(f, "is malformed: {what}"),
-            Why::Scan => f.write_str("is not where it should be in a scan"),
+            UnreadReason::Malformed(what) => write!(f, "is malformed: {what}"),
+            UnreadReason::Scan => f.write_str("is not where it should be in a scan"),
         }
     }
 }

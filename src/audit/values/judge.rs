@@ -1,7 +1,7 @@
 //! Judging a transaction that was read, once its hash is proven: header, entries, values
 //! (protocol.md §3 and §6). Pure: no I/O, and the time comes from the caller.
 
-use super::finding::{Broken, Entry, What, Why};
+use super::finding::{CorruptEntry, Corruption, Entry, UnreadReason};
 use crate::ledger::{Digest, Fault, GetEntry, Reason, TxEntry, TxHeader, verify_entries};
 use crate::text::Escaped;
 use crate::trust::Unavailable;
@@ -15,9 +15,9 @@ pub enum Judged {
     /// Fewer entries than the header counts: their digests settle it.
     Incomplete,
     /// Something about the transaction as such is broken.
-    Broken(Broken),
+    Broken(CorruptEntry),
     /// The answer is none that an honest server sends.
-    Malformed(Why),
+    Malformed(UnreadReason),
 }
 
 impl Judged {
@@ -58,7 +58,7 @@ pub struct Completed {
     /// Values of which the server says that it has none.
     pub absent: u64,
     /// Values and entries that are others than the ledger's, the first of them.
-    pub broken: Vec<Broken>,
+    pub broken: Vec<CorruptEntry>,
     /// The number of those past these.
     pub more_broken: u64,
     /// Values that need not come.
@@ -69,7 +69,7 @@ pub struct Completed {
 const MAX_BROKEN: usize = 16;
 
 impl Completed {
-    fn add_broken(&mut self, broken: Broken) {
+    fn add_broken(&mut self, broken: CorruptEntry) {
         match self.broken.len() < MAX_BROKEN {
             true => self.broken.push(broken),
             false => self.more_broken = self.more_broken.saturating_add(1),
@@ -119,14 +119,14 @@ pub fn complete(
     }
     // what is left over follows on none of the ledger's entries
     for raw in sent {
-        completed.add_broken(Broken {
+        completed.add_broken(CorruptEntry {
             tx: header.id(),
             alh: Some(*alh),
             entry: Some(Entry {
                 position: None,
                 key: Escaped::of_bytes(&raw.key),
             }),
-            what: What::NoSuchEntry,
+            what: Corruption::NoSuchEntry,
         });
     }
     Ok(completed)
@@ -139,16 +139,16 @@ pub fn judge_by_key(
     index: usize,
     entry: &TxEntry,
     got: &GetEntry,
-) -> Option<Broken> {
+) -> Option<CorruptEntry> {
     let hash = got.stored_value_hash();
     if got.stored_key() == entry.key && hash == entry.h_value {
         return None;
     }
-    Some(Broken {
+    Some(CorruptEntry {
         tx: header.id(),
         alh: Some(header.alh()),
         entry: Some(Entry::new(index, &entry.key)),
-        what: What::Value {
+        what: Corruption::Value {
             due: entry.h_value,
             got: hash,
         },
@@ -174,7 +174,7 @@ enum Value {
     /// Not sent, and its length is said to be zero: a server that was given the transaction without its
     /// values, such as a replica of a truncated one, has none (protocol.md §6).
     Absent,
-    Broken(Broken),
+    Broken(CorruptEntry),
 }
 
 fn value(alh: &Digest, header: &TxHeader, index: usize, entry: &TxEntry) -> Value {
@@ -186,11 +186,11 @@ fn value(alh: &Digest, header: &TxHeader, index: usize, entry: &TxEntry) -> Valu
     } else if entry.value.is_empty() {
         Value::Missing
     } else {
-        Value::Broken(Broken {
+        Value::Broken(CorruptEntry {
             tx: header.id(),
             alh: Some(*alh),
             entry: Some(Entry::new(index, &entry.key)),
-            what: What::Value {
+            what: Corruption::Value {
                 due: entry.h_value,
                 got,
             },
@@ -203,11 +203,11 @@ fn same_header(alh: &Digest, header: &TxHeader) -> Result<(), Judged> {
     if got == *alh {
         return Ok(());
     }
-    Err(Judged::Broken(Broken {
+    Err(Judged::Broken(CorruptEntry {
         tx: header.id(),
         alh: Some(*alh),
         entry: None,
-        what: What::Header { due: *alh, got },
+        what: Corruption::Header { due: *alh, got },
     }))
 }
 
@@ -216,7 +216,7 @@ fn same_entries(alh: &Digest, tx: &Tx) -> Result<(), Judged> {
         return Ok(());
     };
     Err(match (refusal.fault(), &refusal.reason) {
-        (Fault::Inconsistent, Reason::Differs { due, got, .. }) => Judged::Broken(Broken {
+        (Fault::Inconsistent, Reason::Differs { due, got, .. }) => Judged::Broken(CorruptEntry {
             tx: tx.header.id(),
             alh: Some(*alh),
             // the root tells of all entries together; of one alone it tells which
@@ -224,11 +224,11 @@ fn same_entries(alh: &Digest, tx: &Tx) -> Result<(), Judged> {
                 [entry] => Some(Entry::new(0, &entry.key)),
                 _ => None,
             },
-            what: What::Entries {
+            what: Corruption::Entries {
                 due: *due,
                 got: *got,
             },
         }),
-        _ => Judged::Malformed(Why::malformed(&refusal)),
+        _ => Judged::Malformed(UnreadReason::malformed(&refusal)),
     })
 }

@@ -2,10 +2,10 @@
 //! or gone for a reason that the ledger itself shows (protocol.md §6).
 
 use super::contents::{Contents, Source, reported, unfit};
-use super::finding::{Entry, Why};
+use super::finding::{Entry, UnreadReason};
 use super::judge::{complete, judge_by_key};
 use super::partial::Partial;
-use super::reader::{Ended, Halt, Reader};
+use super::reader::{Ended, ReadInterrupted, Reader};
 use super::retention::{Recorded, Search};
 use crate::ledger::{Digest, HeaderVersion, KEY_VALUE, StateShape, TxEntry, TxHeader};
 use crate::server::{ServerError, ServerErrorKind};
@@ -54,7 +54,7 @@ impl Reader<'_> {
                     self.report.unavailable.add(unavailable);
                     return Err(Ended::Absent(absent));
                 }
-                Recorded::Unknown => return Err(Ended::Unread(Why::Searching(None))),
+                Recorded::Unknown => return Err(Ended::Unread(UnreadReason::Searching(None))),
             }
         }
         self.report.unavailable.add(unavailable);
@@ -77,7 +77,7 @@ impl Reader<'_> {
         for (index, entry) in missing.iter().filter(|(index, _)| *index >= from) {
             if !self.in_time() {
                 self.partials.keep(partial);
-                return Err(Ended::Unread(Why::Slow));
+                return Err(Ended::Unread(UnreadReason::Slow));
             }
             partial.next = *index;
             match self.value_by_key(header, *index, entry) {
@@ -95,7 +95,9 @@ impl Reader<'_> {
                     self.partials.keep(partial);
                     return Err(match ended {
                         // cut short by our own haste
-                        Ended::Halt(Halt::Late) => Ended::Unread(Why::Slow),
+                        Ended::Interrupted(ReadInterrupted::Late) => {
+                            Ended::Unread(UnreadReason::Slow)
+                        }
                         ended => ended,
                     });
                 }
@@ -115,8 +117,8 @@ impl Reader<'_> {
         match self.ask_for_value(header, index, entry) {
             Err(Ended::Broken(_)) if self.mixes_up_answers() => {
                 match self.ask_for_value(header, index, entry) {
-                    Err(ended @ (Ended::Broken(_) | Ended::Halt(_))) => Err(ended),
-                    _ => Err(Ended::Unread(Why::not_shown_again())),
+                    Err(ended @ (Ended::Broken(_) | Ended::Interrupted(_))) => Err(ended),
+                    _ => Err(Ended::Unread(UnreadReason::not_shown_again())),
                 }
             }
             value => value,
@@ -134,7 +136,7 @@ impl Reader<'_> {
         let Some(key) = entry.key.strip_prefix(&[KEY_VALUE]) else {
             return match header.version() {
                 HeaderVersion::V0 => Ok(ByKey::Unreadable),
-                _ => Err(Ended::Unread(Why::Withheld)),
+                _ => Err(Ended::Unread(UnreadReason::Withheld)),
             };
         };
         let got = match self.server.get(self.database, key, header.id()) {
@@ -152,7 +154,7 @@ impl Reader<'_> {
             // 0.9.0 alone does not know of atTx and answers the latest
             return match self.shape == Some(StateShape::WithoutDatabase) {
                 true => Ok(ByKey::Unreadable),
-                false => Err(Ended::Unread(Why::Withheld)),
+                false => Err(Ended::Unread(UnreadReason::Withheld)),
             };
         }
         match judge_by_key(header, index, entry, &got) {
@@ -175,7 +177,7 @@ impl Reader<'_> {
             refused.kind,
             ServerErrorKind::TooLarge | ServerErrorKind::Unreachable | ServerErrorKind::Deadline(_)
         ) {
-            return Err(Ended::Unread(Why::of_failure(refused)));
+            return Err(Ended::Unread(UnreadReason::of_failure(refused)));
         }
         let accuses = matches!(
             refused.kind,
@@ -196,8 +198,8 @@ impl Reader<'_> {
                 return Ok(unavailable);
             }
             Recorded::No | Recorded::Unknown if accuses => {}
-            Recorded::No => return Err(Ended::Unread(Why::ValuesRefused(refused))),
-            Recorded::Unknown => return Err(Ended::Unread(Why::Searching(Some(refused)))),
+            Recorded::No => return Err(Ended::Unread(UnreadReason::ValuesRefused(refused))),
+            Recorded::Unknown => return Err(Ended::Unread(UnreadReason::Searching(Some(refused)))),
         }
         // the server's word against itself; which entry is it?
         let mut named = false;
@@ -213,8 +215,8 @@ impl Reader<'_> {
                     self.found(broken);
                     named = true;
                 }
-                Err(Ended::Halt(Halt::Late)) => break,
-                Err(Ended::Halt(halt)) => return Err(halt.into()),
+                Err(Ended::Interrupted(ReadInterrupted::Late)) => break,
+                Err(Ended::Interrupted(interrupted)) => return Err(interrupted.into()),
                 Ok(_) | Err(_) => {}
             }
         }

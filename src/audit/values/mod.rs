@@ -7,13 +7,12 @@
 //! on), `truncation` and `retention` (values that were dropped), `finding` and `report` (what they may turn out to be),
 //! `record` (evidence and alarms).
 
-mod broken;
 mod chain;
 mod check;
 mod closed;
 mod contents;
-mod draw;
-mod figures;
+mod corruption_report;
+mod detection_probability;
 mod finding;
 mod judge;
 mod missing;
@@ -26,19 +25,20 @@ mod report;
 mod retention;
 mod retry;
 mod run;
+mod sample;
 mod scan;
 mod sweep;
 mod truncation;
 mod walk;
 
-pub use broken::{BrokenTx, BrokenValues};
-pub use figures::{Chance, Readings, chance_per_day};
-pub use finding::{Broken, Entry, Unread, What, Why};
+pub use corruption_report::{CorruptTx, CorruptionReport};
+pub use detection_probability::{DetectionProbability, Readings, detection_probability_per_day};
+pub use finding::{CorruptEntry, Corruption, Entry, Unread, UnreadReason};
 pub(super) use judge::judge_by_key;
 pub use judge::{Completed, Judged, complete, judge};
 pub(super) use partial::Partials;
 pub(super) use record::Alarms;
 pub use report::Report;
 pub(super) use scan::Scan;
-pub use sweep::{Slice, Went};
+pub use sweep::{Slice, SweepStatus};
 pub use walk::{Step, Walk};

@@ -2,9 +2,9 @@
 //! calls a server's version takes for that (protocol.md §6).
 
 use super::contents::{Contents, Source, reported};
-use super::finding::{Broken, What, Why};
+use super::finding::{CorruptEntry, Corruption, UnreadReason};
 use super::judge::{Judged, judge};
-use super::reader::{Done, Ended, Halt, Reader};
+use super::reader::{Ended, ReadInterrupted, Reader, TxReadResult};
 use crate::ledger::TxHeader;
 use crate::server::{ServerError, ServerErrorKind};
 use crate::wire::{Entries, Tx};
@@ -21,7 +21,7 @@ enum Shown {
 
 impl Reader<'_> {
     /// Reads one transaction. Findings are recorded immediately; of a 0.9.0 once a second answer shows one too.
-    pub fn read_one(&mut self, tx: u64) -> Result<Done, Halt> {
+    pub fn read_one(&mut self, tx: u64) -> Result<TxReadResult, ReadInterrupted> {
         let mut shown = self.ask_for(tx);
         if self.mixes_up_answers() && shown.accuses() {
             shown = self.ask_again(tx);
@@ -63,14 +63,14 @@ impl Reader<'_> {
             Ok(Err(failure)) => {
                 let ended = match failure.kind {
                     ServerErrorKind::Corrupted | ServerErrorKind::MaybeCorrupted => {
-                        Ended::Broken(Broken {
+                        Ended::Broken(CorruptEntry {
                             tx,
                             alh: (tx == self.trusted.tx).then_some(self.trusted.hash),
                             entry: None,
-                            what: What::Reported(failure),
+                            what: Corruption::Reported(failure),
                         })
                     }
-                    _ => Ended::Unread(Why::of_failure(failure)),
+                    _ => Ended::Unread(UnreadReason::of_failure(failure)),
                 };
                 Shown::Ended(None, ended)
             }
@@ -84,14 +84,14 @@ impl Reader<'_> {
         if again.accuses() {
             return again;
         }
-        let no_second = Why::malformed(&"there was no second answer");
+        let no_second = UnreadReason::malformed(&"there was no second answer");
         match again {
             Shown::Judged(header, _) | Shown::Refused(header, _) => {
-                Shown::Ended(Some(header), Ended::Unread(Why::not_shown_again()))
+                Shown::Ended(Some(header), Ended::Unread(UnreadReason::not_shown_again()))
             }
-            Shown::Ended(_, Ended::Halt(halt)) => {
+            Shown::Ended(_, Ended::Interrupted(interrupted)) => {
                 self.report.add_unread(tx, no_second);
-                Shown::Ended(None, Ended::Halt(halt))
+                Shown::Ended(None, Ended::Interrupted(interrupted))
             }
             Shown::Ended(header, _) => Shown::Ended(header, Ended::Unread(no_second)),
         }
@@ -116,7 +116,7 @@ impl Reader<'_> {
         let tx = header.id();
         match self.server.tx(self.database, tx, Entries::Digests) {
             Ok(digests) if digests.header.id() == tx => Ok(digests),
-            Ok(_) => Err(Ended::Unread(Why::malformed(
+            Ok(_) => Err(Ended::Unread(UnreadReason::malformed(
                 &"the answer is of another transaction",
             ))),
             Err(failure) => {

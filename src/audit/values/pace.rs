@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::sweep::{Paced, Slice, Went, begin};
+use super::sweep::{Paced, Slice, SweepStatus, begin};
 use crate::audit::auditor::Auditor;
 use crate::audit::overdue::WallAges;
 use crate::trust::{SweepInProgress, SweepTrigger};
@@ -16,7 +16,7 @@ impl Auditor {
     pub fn sweep_at_pace(&mut self, next: Instant) -> Slice {
         let idle = Slice {
             database: String::new(),
-            went: Went::Idle,
+            status: SweepStatus::NotDue,
             outcome: None,
         };
         let Some(period) = self.policy.values.sweep else {
@@ -32,13 +32,13 @@ impl Auditor {
             slice = self.slice(&database, |progress, sweep| {
                 paced(progress, sweep, period, ages)
             });
-            match slice.went {
-                Went::Idle => {}
+            match slice.status {
+                SweepStatus::NotDue => {}
                 // it waits for the next cycle, the others do not
-                Went::Away(_) => self.databases.of(&database).not_now = true,
+                SweepStatus::ServerUnavailable(_) => self.databases.of(&database).not_now = true,
                 _ => {}
             }
-            if slice.went != Went::Idle || slice.outcome.is_some() {
+            if slice.status != SweepStatus::NotDue || slice.outcome.is_some() {
                 self.swept_last = Some(slice.database.clone());
                 break;
             }

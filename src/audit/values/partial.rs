@@ -1,7 +1,7 @@
 //! Transactions whose values are asked for by key and for which the time ended: the reading goes on at the entry that
 //! it came to.
 
-use super::finding::Why;
+use super::finding::UnreadReason;
 use crate::ledger::{Digest, TxHeader};
 use crate::trust::Unavailable;
 
@@ -24,7 +24,7 @@ pub(super) struct Partial {
     /// Whether a value was found to be broken. Its finding is recorded.
     pub broken: bool,
     /// Why a value did not come.
-    pub withheld: Option<Why>,
+    pub withheld: Option<UnreadReason>,
 }
 
 impl Partial {

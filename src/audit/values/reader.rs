@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::finding::{Broken, What, Why};
+use super::finding::{CorruptEntry, Corruption, UnreadReason};
 use super::partial::Partials;
 use super::record::Recorder;
 use super::report::Report;
-use super::scan::{Next, Scan, Span};
+use super::scan::{Prefetch, Scan, Span};
 use super::truncation::Truncation;
 use crate::audit::capture;
 use crate::audit::check::proof::{self, Membership};
@@ -43,7 +43,7 @@ pub struct Reader<'a> {
     /// Nothing is begun after this.
     pub until: Instant,
     /// Whether scans are asked for before they are needed.
-    pub next: Next,
+    pub prefetch: Prefetch,
     /// The transactions whose values were read in part.
     pub partials: &'a mut Partials,
     /// Where findings are recorded; `None`: they are reported alone.
@@ -54,51 +54,51 @@ pub struct Reader<'a> {
 
 /// Why the reading does not go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Halt {
+pub enum ReadInterrupted {
     /// The program is asked to end.
     Stopped,
     /// The server cannot be asked now: the report says why.
-    Away,
+    ServerUnavailable,
     /// The time is over.
     Late,
 }
 
 /// What came of one transaction.
 #[derive(Debug)]
-pub enum Done {
+pub enum TxReadResult {
     /// It is read; the header is proven.
-    Read(TxHeader),
+    Verified(TxHeader),
     /// Its header is proven, the rest is broken or stays due.
-    Known(TxHeader),
+    HeaderOnly(TxHeader),
     /// Nothing about it is proven.
-    Unknown,
+    Unproven,
 }
 
-impl Done {
+impl TxReadResult {
     /// The proven header.
     pub fn header(self) -> Option<TxHeader> {
         match self {
-            Done::Read(header) | Done::Known(header) => Some(header),
-            Done::Unknown => None,
+            TxReadResult::Verified(header) | TxReadResult::HeaderOnly(header) => Some(header),
+            TxReadResult::Unproven => None,
         }
     }
 }
 
 /// What ends the reading of one transaction: the whole reading's end, or a finding.
 pub(super) enum Ended {
-    Halt(Halt),
+    Interrupted(ReadInterrupted),
     /// A finding that is not recorded yet.
-    Broken(Broken),
+    Broken(CorruptEntry),
     /// Findings that are.
     Recorded,
-    Unread(Why),
+    Unread(UnreadReason),
     /// So many values are ones that the server does not have.
     Absent(u64),
 }
 
-impl From<Halt> for Ended {
-    fn from(halt: Halt) -> Ended {
-        Ended::Halt(halt)
+impl From<ReadInterrupted> for Ended {
+    fn from(interrupted: ReadInterrupted) -> Ended {
+        Ended::Interrupted(interrupted)
     }
 }
 
@@ -144,11 +144,11 @@ impl Reader<'_> {
         &mut self,
         header: TxHeader,
         read: Result<Unavailable, Ended>,
-    ) -> Result<Done, Halt> {
+    ) -> Result<TxReadResult, ReadInterrupted> {
         match read {
             Ok(unavailable) => {
                 self.report.read(header.id(), unavailable);
-                Ok(Done::Read(header))
+                Ok(TxReadResult::Verified(header))
             }
             Err(ended) => self.settle(header.id(), Some(header), ended),
         }
@@ -159,26 +159,26 @@ impl Reader<'_> {
         tx: u64,
         header: Option<TxHeader>,
         ended: Ended,
-    ) -> Result<Done, Halt> {
+    ) -> Result<TxReadResult, ReadInterrupted> {
         match ended {
-            Ended::Halt(halt) => return Err(halt),
+            Ended::Interrupted(interrupted) => return Err(interrupted),
             Ended::Broken(broken) => self.found(broken),
             Ended::Recorded => {}
             Ended::Unread(why) => self.report.add_unread(tx, why),
             Ended::Absent(_) => self.report.absent.insert(tx, tx, ()),
         }
-        Ok(header.map_or(Done::Unknown, Done::Known))
+        Ok(header.map_or(TxReadResult::Unproven, TxReadResult::HeaderOnly))
     }
 
     /// Records a finding with the answers since the transcript began.
-    pub(super) fn found(&mut self, broken: Broken) {
+    pub(super) fn found(&mut self, broken: CorruptEntry) {
         self.found_by(broken, |reader| reader.answers());
     }
 
     /// Records a finding with the answers that show it. One that is known already, or one of a flood, is counted alone.
     pub(super) fn found_by(
         &mut self,
-        broken: Broken,
+        broken: CorruptEntry,
         answers: impl FnOnce(&mut Self) -> Vec<Answer>,
     ) {
         if !self.report.add_finding(&broken) || self.recorder.is_none() {
@@ -244,29 +244,32 @@ impl Reader<'_> {
     ) -> Result<Result<Tx, ServerError>, Ended> {
         match proof::prove_membership(self.server, self.database, tx, state, entries, self.range) {
             Membership::Proven(tx) => Ok(Ok(tx)),
-            Membership::Stopped => Err(Halt::Stopped.into()),
+            Membership::Stopped => Err(ReadInterrupted::Stopped.into()),
             Membership::Failed(failure) => Ok(Err(self.still_there(failure)?)),
             Membership::Unproven(verdict, reason) => Err(match verdict {
-                Verdict::Tampered(_) => Ended::Broken(Broken {
+                Verdict::Tampered(_) => Ended::Broken(CorruptEntry {
                     tx,
                     alh: None,
                     entry: None,
                     what: match reason {
-                        Reason::Failure(failure) => What::Reported(failure),
-                        reason => What::Place(Escaped::new(&reason.to_string())),
+                        Reason::Failure(failure) => Corruption::Reported(failure),
+                        reason => Corruption::Place(Escaped::new(&reason.to_string())),
                     },
                 }),
-                Verdict::Unreachable => Ended::Unread(Why::Slow),
-                _ => Ended::Unread(Why::malformed(&reason)),
+                Verdict::Unreachable => Ended::Unread(UnreadReason::Slow),
+                _ => Ended::Unread(UnreadReason::malformed(&reason)),
             }),
         }
     }
 
     /// Returns a failure that concerns what was asked; one that concerns the server ends the reading.
-    pub(super) fn still_there(&mut self, failure: ServerError) -> Result<ServerError, Halt> {
+    pub(super) fn still_there(
+        &mut self,
+        failure: ServerError,
+    ) -> Result<ServerError, ReadInterrupted> {
         match failure.kind {
-            ServerErrorKind::Stopped => Err(Halt::Stopped),
-            ServerErrorKind::CutShort => Err(Halt::Late),
+            ServerErrorKind::Stopped => Err(ReadInterrupted::Stopped),
+            ServerErrorKind::CutShort => Err(ReadInterrupted::Late),
             ServerErrorKind::Unreachable
             | ServerErrorKind::Deadline(_)
             | ServerErrorKind::RateLimited
@@ -280,7 +283,7 @@ impl Reader<'_> {
                     return Ok(failure);
                 }
                 self.report.halted = Some(failure);
-                Err(Halt::Away)
+                Err(ReadInterrupted::ServerUnavailable)
             }
             _ => Ok(failure),
         }
@@ -288,7 +291,7 @@ impl Reader<'_> {
 
     /// Returns whether the server answers for the database's state: one that does is not away, whatever it
     /// does not answer.
-    fn server_answers(&mut self) -> Result<bool, Halt> {
+    fn server_answers(&mut self) -> Result<bool, ReadInterrupted> {
         if self
             .answered
             .is_some_and(|when| self.server.clock().since(when) < ANSWER_HOLDS)
@@ -300,7 +303,9 @@ impl Reader<'_> {
                 self.answered = Some(self.server.clock().instant());
                 Ok(true)
             }
-            Err(failure) if failure.kind == ServerErrorKind::Stopped => Err(Halt::Stopped),
+            Err(failure) if failure.kind == ServerErrorKind::Stopped => {
+                Err(ReadInterrupted::Stopped)
+            }
             Err(_) => Ok(false),
         }
     }

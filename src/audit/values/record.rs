@@ -1,7 +1,7 @@
 //! Recording findings: each one is evidence and alarm as soon as it is made, so that no kill loses it, and so that
 //! no more than one is held in memory.
 
-use super::finding::Broken;
+use super::finding::CorruptEntry;
 use crate::trust::{
     self, Alarm, Answer, Claim, Raised, Store, StoreError, Tampering, TrustedState,
 };
@@ -21,7 +21,7 @@ impl Recorder<'_> {
     /// it again in another cycle is no new finding. `uuid` is the identity that the server claims.
     pub(super) fn record(
         &self,
-        broken: &Broken,
+        broken: &CorruptEntry,
         uuid: Option<String>,
         answers: Vec<Answer>,
     ) -> Raised {

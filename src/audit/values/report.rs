@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::finding::{Broken, Unread, Why};
+use super::finding::{CorruptEntry, Unread, UnreadReason};
 use super::record::Alarms;
 use crate::audit::verdict::Verdict;
 use crate::clock::Timestamp;
@@ -29,7 +29,7 @@ pub struct Report {
     /// The same transactions, each once.
     pub whole: Ranges,
     /// Findings, the first `MAX_FINDINGS` of them.
-    pub broken: Vec<Broken>,
+    pub broken: Vec<CorruptEntry>,
     /// Findings past these.
     pub more_broken: u64,
     /// The transactions of all findings.
@@ -104,14 +104,14 @@ impl Report {
     }
 
     /// Adds a transaction that could not be read; the reason that says most of it stays.
-    pub(super) fn add_unread(&mut self, tx: u64, why: Why) {
-        if let Why::TooLarge { bytes } = why {
+    pub(super) fn add_unread(&mut self, tx: u64, why: UnreadReason) {
+        if let UnreadReason::TooLarge { bytes } = why {
             self.largest = self.largest.max(bytes);
         }
         if why.is_due() {
             self.due.insert(tx, tx, ());
             match why {
-                Why::Slow => self.slow.insert(tx, tx, ()),
+                UnreadReason::Slow => self.slow.insert(tx, tx, ()),
                 _ => self.slow.remove(tx, tx),
             }
             match why.is_of_values_only() {
@@ -153,13 +153,14 @@ impl Report {
     /// Sets the bytes of every transaction that was too large to those that hold each of them. An answer that is more
     /// than twice as large as `most` says no size.
     pub(super) fn note_largest(&mut self, most: u64) {
-        let says_none = |unread: &Unread| matches!(unread.why, Why::TooLarge { bytes: None });
+        let says_none =
+            |unread: &Unread| matches!(unread.why, UnreadReason::TooLarge { bytes: None });
         if self.unread.iter().any(says_none) {
             let least = most.saturating_mul(2).max(LARGEST_VALUE);
             self.largest = self.largest.max(Some(least));
         }
         for unread in &mut self.unread {
-            if let Why::TooLarge { bytes } = &mut unread.why {
+            if let UnreadReason::TooLarge { bytes } = &mut unread.why {
                 *bytes = self.largest;
             }
         }
@@ -173,7 +174,7 @@ impl Report {
     }
 
     /// Adds a finding. Returns whether it is to be recorded: it is not known yet, and not one of a flood.
-    pub(super) fn add_finding(&mut self, broken: &Broken) -> bool {
+    pub(super) fn add_finding(&mut self, broken: &CorruptEntry) -> bool {
         self.found_in.insert(broken.tx, broken.tx, ());
         if self.knows(broken) {
             self.found_again += 1;
@@ -189,7 +190,7 @@ impl Report {
 
     /// Returns whether the same fault of the same transaction was found before: a scan finds a broken link, and so
     /// does the walk of a sweep.
-    fn knows(&self, broken: &Broken) -> bool {
+    fn knows(&self, broken: &CorruptEntry) -> bool {
         self.broken.contains(broken)
     }
 }
@@ -235,15 +236,15 @@ impl fmt::Display for Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::values::finding::What;
+    use crate::audit::values::finding::Corruption;
 
     #[test]
     fn a_finding_that_is_made_again_is_counted_and_not_recorded_again() {
-        let broken = |tx| Broken {
+        let broken = |tx| CorruptEntry {
             tx,
             alh: None,
             entry: None,
-            what: What::NoSuchEntry,
+            what: Corruption::NoSuchEntry,
         };
         let mut report = Report::default();
         for (tx, is_recorded) in [(7, true), (7, false), (8, true), (7, false)] {

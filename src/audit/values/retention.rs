@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::reader::{Ended, Halt, Reader};
+use super::reader::{Ended, ReadInterrupted, Reader};
 use crate::ledger::{Digest, TxHeader};
 use crate::server::{Scanned, ServerErrorKind};
 use crate::wire::Entries;
@@ -49,7 +49,7 @@ impl Reader<'_> {
                 return Ok(Recorded::No);
             };
             match whole {
-                true if !self.in_time() => return Err(Halt::Late.into()),
+                true if !self.in_time() => return Err(ReadInterrupted::Late.into()),
                 false if self.searches >= most || !self.in_time() => {
                     return Ok(Recorded::Unknown);
                 }

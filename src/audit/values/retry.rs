@@ -2,7 +2,7 @@
 //! for.
 
 use super::check::Reading;
-use super::reader::Halt;
+use super::reader::ReadInterrupted;
 use crate::audit::budget::GRACE;
 use crate::trust::{DueRun, Retried};
 
@@ -15,7 +15,7 @@ const TIME_SHARE: u32 = 2;
 
 impl Reading<'_> {
     /// Retries due transactions, from the one on behind the last that was retried.
-    pub(super) fn retry(&mut self, last: u64) -> Result<(), Halt> {
+    pub(super) fn retry(&mut self, last: u64) -> Result<(), ReadInterrupted> {
         self.progress.due.remove_after(last); // of a history that was given up
         let until = self.reader.until;
         let clock = self.reader.server.clock();
@@ -26,12 +26,12 @@ impl Reading<'_> {
         self.reader.server.restore(before);
         self.reader.until = until;
         match retried {
-            Err(Halt::Late) => Ok(()), // the next cycle goes on
+            Err(ReadInterrupted::Late) => Ok(()), // the next cycle goes on
             retried => retried,
         }
     }
 
-    fn retry_in_time(&mut self) -> Result<(), Halt> {
+    fn retry_in_time(&mut self) -> Result<(), ReadInterrupted> {
         let now = self.reader.server.clock().now();
         let began = *self.progress.round_began.get_or_insert(now);
         let (before, mut failed) = (self.progress.retried, 0);
@@ -60,7 +60,7 @@ impl Reading<'_> {
         mut place: Option<Retried>,
         failed: &mut u64,
         part: impl Fn(DueRun) -> Option<DueRun>,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), ReadInterrupted> {
         while *failed < MAX_FAILED {
             let Some(run) = self.progress.due_behind(place).and_then(&part) else {
                 break;
@@ -73,7 +73,7 @@ impl Reading<'_> {
 
     /// Retries a run of neighbours: one by one, and by scans once one was read. Returns how many are still due, about
     /// `most` at most.
-    fn retry_run(&mut self, run: DueRun, most: u64) -> Result<u64, Halt> {
+    fn retry_run(&mut self, run: DueRun, most: u64) -> Result<u64, ReadInterrupted> {
         let (mut next, mut failed, mut succeeded) = (run.first, 0, false);
         // what a truncation that was found meanwhile explains is due no more
         if run.due.values_only {
@@ -81,7 +81,7 @@ impl Reading<'_> {
         }
         while next <= run.last && failed < most {
             if !self.reader.in_time() {
-                return Err(Halt::Late);
+                return Err(ReadInterrupted::Late);
             }
             self.progress.retried = Some(run.at(next)); // whatever comes of it, the others have their turn
             let (end, due) = match succeeded {

@@ -2,9 +2,9 @@
 //! each `prevAlh` is the Alh before it (protocol.md §6, end).
 
 use super::chain::{Headers, Values};
-use super::finding::Why;
-use super::reader::{Ended, Halt, Reader};
-use super::scan::{GROWTH, Next, Span};
+use super::finding::UnreadReason;
+use super::reader::{Ended, ReadInterrupted, Reader};
+use super::scan::{GROWTH, Prefetch, Span};
 use crate::server::{Scanned, ServerError};
 use crate::wire::{Entries, Malformed, Tx};
 
@@ -17,13 +17,13 @@ const AHEAD: usize = 2;
 impl Reader<'_> {
     /// Reads `first`..=`last` (of which the trusted state's is the largest possible), as many as one
     /// scan brings and at least one.
-    pub fn read_batch(&mut self, first: u64, last: u64) -> Result<Headers, Halt> {
+    pub fn read_batch(&mut self, first: u64, last: u64) -> Result<Headers, ReadInterrupted> {
         loop {
             let span = self.scan.span(first, last);
             let limit = span.limit;
             if self.scan.none || limit <= 1 {
                 if !self.scan.none {
-                    self.scan.went_well(1, 0);
+                    self.scan.grow(1, 0);
                 }
                 return self.read_alone(first);
             }
@@ -32,10 +32,10 @@ impl Reader<'_> {
                 Ok(list) => return self.take(first, limit, list, Values::Sent),
                 Err(failure) => {
                     let before = self.scan.limit;
-                    self.scan.went_badly(&failure.kind, limit);
+                    self.scan.shrink(&failure.kind, limit);
                     self.still_there(failure)?; // its transaction is found by halving
                     if !self.in_time() {
-                        return Err(Halt::Late);
+                        return Err(ReadInterrupted::Late);
                     }
                     if limit <= DROPPED_TOGETHER && self.truncation.covers(span.next() - 1) {
                         if let Some(list) = self.dropped(span)? {
@@ -52,7 +52,10 @@ impl Reader<'_> {
 
     /// Returns the transactions of a span without their values, if the server has neither the values of the
     /// first nor those of the last.
-    fn dropped(&mut self, span: Span) -> Result<Option<Vec<Result<Tx, Malformed>>>, Halt> {
+    fn dropped(
+        &mut self,
+        span: Span,
+    ) -> Result<Option<Vec<Result<Tx, Malformed>>>, ReadInterrupted> {
         for tx in [span.first, span.next().saturating_sub(1)] {
             match self.server.tx(self.database, tx, Entries::Raw) {
                 Ok(_) => return Ok(None),
@@ -77,8 +80,8 @@ impl Reader<'_> {
         let scanned = self
             .server
             .tx_scan(self.database, span.first, span.limit, Entries::Raw)?;
-        self.scan.went_well(span.limit, scanned.size());
-        if self.next == Next::AskedAhead {
+        self.scan.grow(span.limit, scanned.size());
+        if self.prefetch == Prefetch::On {
             self.ask_ahead(span, last);
         }
         scanned.decode()
@@ -100,7 +103,7 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn read_alone(&mut self, tx: u64) -> Result<Headers, Halt> {
+    pub(super) fn read_alone(&mut self, tx: u64) -> Result<Headers, ReadInterrupted> {
         self.read_one(tx).map(|done| vec![done.header()])
     }
 
@@ -111,7 +114,7 @@ impl Reader<'_> {
         limit: u32,
         list: Vec<Result<Tx, Malformed>>,
         values: Values,
-    ) -> Result<Headers, Halt> {
+    ) -> Result<Headers, ReadInterrupted> {
         let due = (first..).take(usize::try_from(limit).unwrap_or(usize::MAX));
         let brought = list.len();
         let is_due = |(id, tx): &(u64, &Result<Tx, Malformed>)| {
@@ -125,7 +128,7 @@ impl Reader<'_> {
         let next = first.saturating_add(len(&run));
         let whole = brought == run.len() && run.len() as u64 == u64::from(limit);
         if !whole && !malformed {
-            self.report.add_unread(next, Why::Scan);
+            self.report.add_unread(next, UnreadReason::Scan);
         }
         if !self.end_of(&mut run)? {
             return self.read_alone(first);
@@ -142,7 +145,7 @@ impl Reader<'_> {
     }
 
     /// Shortens a run to where its last transaction is proven; is anything left?
-    fn end_of(&mut self, run: &mut Vec<Tx>) -> Result<bool, Halt> {
+    fn end_of(&mut self, run: &mut Vec<Tx>) -> Result<bool, ReadInterrupted> {
         let mut tries = 0;
         while let Some(last) = run.last() {
             let (id, alh) = (last.header.id(), last.header.alh());
@@ -150,11 +153,11 @@ impl Reader<'_> {
                 return Ok(true); // held against the trusted hash by the chain
             }
             if tries > 0 && !self.in_time() {
-                return Err(Halt::Late);
+                return Err(ReadInterrupted::Late);
             }
             match self.prove_membership(id, Entries::Excluded) {
                 Ok(Ok(proven)) if proven.header.alh() == alh => return Ok(true),
-                Err(Ended::Halt(halt)) => return Err(halt),
+                Err(Ended::Interrupted(interrupted)) => return Err(interrupted),
                 // another place, an old server's pair that nothing proves, or no answer: an end
                 // nearby does as well, and the reading of this one tells what it is
                 _ => {

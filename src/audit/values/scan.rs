@@ -21,11 +21,11 @@ pub struct Scan {
 
 /// Whether the next scan is asked for before it is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum Prefetch {
     /// It is, since everything is to be read.
-    AskedAhead,
+    On,
     /// It is not: what is asked for may be all.
-    AskedLater,
+    Off,
 }
 
 /// A run of transactions that one scan asks for.
@@ -67,7 +67,7 @@ const PATIENCE: u32 = 16;
 pub(super) const GROWTH: u32 = 16;
 impl Scan {
     /// Asks for more once scans go well, and for as many as make an answer of [`BYTES`].
-    pub(super) fn went_well(&mut self, asked: u32, bytes: u64) {
+    pub(super) fn grow(&mut self, asked: u32, bytes: u64) {
         self.well += 1;
         let fit = u64::from(asked).saturating_mul(BYTES) / bytes.max(1);
         let fit = clamp(fit).clamp(1, self.most);
@@ -79,7 +79,7 @@ impl Scan {
     }
 
     /// Asks for half as many; nothing is left to halve where it was one.
-    pub(super) fn went_badly(&mut self, kind: &ServerErrorKind, asked: u32) {
+    pub(super) fn shrink(&mut self, kind: &ServerErrorKind, asked: u32) {
         self.limit = (asked / 2).max(1);
         self.well = 0;
         match kind {

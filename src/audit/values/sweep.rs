@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use super::check::note;
-use super::finding::{Broken, What, Why};
-use super::reader::{Ended, Halt, Reader};
+use super::finding::{CorruptEntry, Corruption, UnreadReason};
+use super::reader::{Ended, ReadInterrupted, Reader};
 use super::report::Report;
-use super::scan::Next;
+use super::scan::Prefetch;
 use super::truncation::Truncation;
 use super::walk::{Step, Walk};
 use crate::audit::auditor::Auditor;
@@ -30,22 +30,22 @@ pub struct Slice {
     /// Of which database; none where there was nothing to do.
     pub database: String,
     /// How far the sweep is.
-    pub went: Went,
+    pub status: SweepStatus,
     /// What it found, if anything: already written down.
     pub outcome: Option<Outcome>,
 }
 
 /// How far a sweep is after a slice.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Went {
+pub enum SweepStatus {
     /// Nothing is to be done, or not yet.
-    Idle,
+    NotDue,
     /// This transaction of so many was passed.
-    On { at: u64, of: u64 },
+    InProgress { at: u64, of: u64 },
     /// All was passed.
-    Ended(SweepSummary),
+    Completed(SweepSummary),
     /// The server cannot be asked now.
-    Away(ServerError),
+    ServerUnavailable(ServerError),
     /// The program is asked to end.
     Stopped,
 }
@@ -89,13 +89,13 @@ impl Auditor {
         database: &str,
         choose: impl Fn(&Paced, Option<SweepInProgress>) -> Option<(SweepInProgress, u64)>,
     ) -> Slice {
-        let went = |went| Slice {
+        let status = |status| Slice {
             database: database.into(),
-            went,
+            status,
             outcome: None,
         };
         let Ok(Some(trusted)) = self.store.load(database) else {
-            return went(Went::Idle); // the next cycle tells what is wrong with it
+            return status(SweepStatus::NotDue); // the next cycle tells what is wrong with it
         };
         self.databases.of(database).sweepable = Some((trusted.state.tx, trusted.since));
         let mut progress = self.progress_of(database, trusted.since);
@@ -105,7 +105,7 @@ impl Auditor {
         };
         let Some((mut sweep, goal)) = choose(&pace, progress.sweep.clone()) else {
             self.databases.of(database).progress = Some(Box::new(progress));
-            return went(Went::Idle);
+            return status(SweepStatus::NotDue);
         };
         let until = self.now() + SLICE;
         let from = sweep.at;
@@ -114,14 +114,14 @@ impl Auditor {
         reader.comes_back = true;
         if let Some(stuck) = stuck {
             // nothing of it came in all these slices: it is due, and the sweep goes on behind it
-            reader.report.add_unread(stuck, Why::Slow);
+            reader.report.add_unread(stuck, UnreadReason::Slow);
         }
         if sweep.begun == SweepTrigger::Scheduled {
-            reader.next = Next::AskedLater;
+            reader.prefetch = Prefetch::Off;
         }
         let goal = goal.min(trusted.state.tx);
         let (mut report, done, truncation) = read(reader, &mut sweep, goal, stuck);
-        self.note_slice(database, from, sweep.at, done == Err(Halt::Late));
+        self.note_slice(database, from, sweep.at, done == Err(ReadInterrupted::Late));
         report = report.sorted();
         report.explain(truncation.before);
         // no verdict on the ledger: the next check tells what is wrong with the server
@@ -169,23 +169,28 @@ impl Auditor {
         let now = self.now();
         let since = |saved| now.saturating_duration_since(saved);
         let old = self.saved.is_none_or(|saved| since(saved) > SAVED);
-        let stopped = matches!(done, Err(Halt::Stopped | Halt::Away));
+        let stopped = matches!(
+            done,
+            Err(ReadInterrupted::Stopped | ReadInterrupted::ServerUnavailable)
+        );
         if ended || outcome.is_some() || stopped || old {
             self.save_progress();
             self.saved = Some(now);
         }
-        let went = match (done, away, swept) {
-            (Err(Halt::Stopped), ..) => Went::Stopped,
-            (Err(Halt::Away), Some(failure), _) => Went::Away(failure),
-            (_, _, Some(swept)) if ended => Went::Ended(swept),
-            _ => Went::On {
+        let status = match (done, away, swept) {
+            (Err(ReadInterrupted::Stopped), ..) => SweepStatus::Stopped,
+            (Err(ReadInterrupted::ServerUnavailable), Some(failure), _) => {
+                SweepStatus::ServerUnavailable(failure)
+            }
+            (_, _, Some(swept)) if ended => SweepStatus::Completed(swept),
+            _ => SweepStatus::InProgress {
                 at,
                 of: trusted.state.tx,
             },
         };
         Slice {
             database: database.into(),
-            went,
+            status,
             outcome,
         }
     }
@@ -258,7 +263,7 @@ fn read(
     sweep: &mut SweepInProgress,
     goal: u64,
     stuck: Option<u64>,
-) -> (Report, Result<(), Halt>, Truncation) {
+) -> (Report, Result<(), ReadInterrupted>, Truncation) {
     let last = reader.trusted.tx;
     let mut walk = Walk::restore(sweep.at, sweep.hash, std::mem::take(&mut sweep.peaks));
     let mut done = Ok(());
@@ -270,8 +275,8 @@ fn read(
         // a whole scan costs hardly more than a short one
         let headers = match reader.read_batch(walk.at() + 1, last) {
             Ok(headers) => headers,
-            Err(halt) => {
-                done = Err(halt);
+            Err(interrupted) => {
+                done = Err(interrupted);
                 break;
             }
         };
@@ -280,8 +285,8 @@ fn read(
                 walk.skip();
                 continue;
             };
-            if let Err(halt) = pass(&mut reader, &mut walk, &header) {
-                done = Err(halt);
+            if let Err(interrupted) = pass(&mut reader, &mut walk, &header) {
+                done = Err(interrupted);
             }
         }
         if done.is_err() || !reader.in_time() {
@@ -299,11 +304,11 @@ fn read(
 
 /// Asks once more for the proofs of the transactions that contradict each other, so that evidence holds them; the
 /// answers that brought the headers follow.
-fn answers_that_show(reader: &mut Reader<'_>, tx: u64, what: &What) -> Vec<Answer> {
+fn answers_that_show(reader: &mut Reader<'_>, tx: u64, what: &Corruption) -> Vec<Answer> {
     let brought = reader.answers();
     reader.server.begin_transcript();
     let before = match what {
-        What::Chain { .. } => tx.saturating_sub(1),
+        Corruption::Chain { .. } => tx.saturating_sub(1),
         _ => tx,
     };
     for tx in before..=tx {
@@ -327,12 +332,16 @@ fn answers_that_show(reader: &mut Reader<'_>, tx: u64, what: &What) -> Vec<Answe
 /// Passes one transaction. A tree that the walk does not know any more is held against the chain by a proof from the
 /// transaction that it ends with: what that one's own tree lacks of it is the chain behind it (steps 5 and 7), and that tree
 /// was passed before. Its tree is the smaller one always, so no server has an excuse not to prove it.
-fn pass(reader: &mut Reader<'_>, walk: &mut Walk, header: &TxHeader) -> Result<(), Halt> {
+fn pass(
+    reader: &mut Reader<'_>,
+    walk: &mut Walk,
+    header: &TxHeader,
+) -> Result<(), ReadInterrupted> {
     match walk.pass(header) {
         Step::Follows => Ok(()),
         Step::Broken(what) => {
             let shown = what.clone();
-            let broken = Broken {
+            let broken = CorruptEntry {
                 tx: header.id(),
                 alh: Some(header.alh()),
                 entry: None,
@@ -343,7 +352,7 @@ fn pass(reader: &mut Reader<'_>, walk: &mut Walk, header: &TxHeader) -> Result<(
             Ok(())
         }
         Step::TreeUnknown if !reader.in_time() => {
-            reader.report.add_unread(header.id(), Why::Slow);
+            reader.report.add_unread(header.id(), UnreadReason::Slow);
             Ok(())
         }
         Step::TreeUnknown => {
@@ -355,16 +364,16 @@ fn pass(reader: &mut Reader<'_>, walk: &mut Walk, header: &TxHeader) -> Result<(
             match reader.prove_membership_in(header.bl_tx_id(), &state, Entries::Excluded) {
                 Ok(Ok(_)) => Ok(()),
                 Ok(Err(failure)) => {
-                    let why = Why::of_failure(failure);
+                    let why = UnreadReason::of_failure(failure);
                     reader.report.add_unread(header.id(), why);
                     Ok(())
                 }
-                Err(Ended::Halt(halt)) => {
-                    if halt != Halt::Stopped {
+                Err(Ended::Interrupted(interrupted)) => {
+                    if interrupted != ReadInterrupted::Stopped {
                         // it is passed, so it is looked at again by itself
-                        reader.report.add_unread(header.id(), Why::Slow);
+                        reader.report.add_unread(header.id(), UnreadReason::Slow);
                     }
-                    Err(halt)
+                    Err(interrupted)
                 }
                 Err(ended) => reader.settle(header.id(), None, ended).map(drop),
             }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::finding::What;
+use super::finding::Corruption;
 use crate::ledger::{Digest, Frontier, TxHeader};
 
 /// Roots of the last trees that are remembered, for headers that were written over an older one.
@@ -28,7 +28,7 @@ pub enum Step {
     /// It follows; its tree is one whose root is not known any more.
     TreeUnknown,
     /// It contradicts what was passed.
-    Broken(What),
+    Broken(Corruption),
 }
 
 impl Default for Walk {
@@ -117,25 +117,25 @@ impl Walk {
     fn fits(&mut self, header: &TxHeader) -> Step {
         let due = *header.prev_alh();
         match self.hash {
-            Some(got) if got != due => return Step::Broken(What::Chain { due, got }),
+            Some(got) if got != due => return Step::Broken(Corruption::Chain { due, got }),
             Some(_) => {}
             None => self.learn(due),
         }
         let got = *header.bl_root();
         match header.bl_tx_id() {
             0 if got == Digest::ZERO => Step::Follows,
-            0 => Step::Broken(What::Tree {
+            0 => Step::Broken(Corruption::Tree {
                 due: Digest::ZERO,
                 got,
             }),
             // a tree holds only what was written before
-            size if size > self.at => Step::Broken(What::Tree {
+            size if size > self.at => Step::Broken(Corruption::Tree {
                 due: self.root_of(self.at).unwrap_or(Digest::ZERO),
                 got,
             }),
             size => match self.root_of(size) {
                 Some(due) if due == got => Step::Follows,
-                Some(due) => Step::Broken(What::Tree { due, got }),
+                Some(due) => Step::Broken(Corruption::Tree { due, got }),
                 None => Step::TreeUnknown,
             },
         }

@@ -10,7 +10,7 @@ impl Known<'_> {
     pub(super) fn json(&self, settings: &Settings) -> String {
         let server = settings.server.name.as_str();
         let trusted = self.trusted();
-        let chance = trusted.map(|trusted| self.chance(settings, trusted.state.tx));
+        let probability = trusted.map(|trusted| self.probability(settings, trusted.state.tx));
         let sweep = self.values.and_then(|values| values.sweep.as_ref());
         let swept = self.values.and_then(|values| values.swept);
         let due = self.values.map(|values| values.due.count());
@@ -79,7 +79,7 @@ impl Known<'_> {
                 swept.map(|swept| swept.unavailable.total()),
             )
             .number("swept_of", swept.map(|swept| swept.of))
-            .shown("found_within_a_day", chance)
+            .shown("found_within_a_day", probability)
             .objects(
                 "peers",
                 self.peers.iter().map(|record| peer_record_json(record)),

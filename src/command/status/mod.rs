@@ -9,7 +9,10 @@ use std::time::Duration;
 pub use all::run as run_all;
 
 use super::setup::{self, CommandError};
-use crate::audit::{Chance, Exit, Overdue, Readings, allowed_without_proof, chance_per_day};
+use crate::audit::{
+    DetectionProbability, Exit, Overdue, Readings, allowed_without_proof,
+    detection_probability_per_day,
+};
 use crate::clock;
 use crate::config::{Format, Settings};
 use crate::notify::waiting_since;
@@ -236,9 +239,9 @@ impl Known<'_> {
         Some(of.saturating_sub(values.new_to?))
     }
 
-    fn chance(&self, settings: &Settings, of: u64) -> Chance {
+    fn probability(&self, settings: &Settings, of: u64) -> DetectionProbability {
         let audit = &settings.audit;
         let readings = Readings::of(self.values);
-        chance_per_day(&audit.values, audit.interval, of, readings, clock::now())
+        detection_probability_per_day(&audit.values, audit.interval, of, readings, clock::now())
     }
 }

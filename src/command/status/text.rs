@@ -177,7 +177,7 @@ impl Known<'_> {
         }
         lines.push(format!(
             "  probability of detecting one edited value within a day: {}",
-            self.chance(settings, of)
+            self.probability(settings, of)
         ));
         lines
     }

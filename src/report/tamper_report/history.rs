@@ -1,11 +1,11 @@
 //! What of a history stands, what does not, since when, and how that is known.
 
-use crate::audit::{BrokenValues, Listed, Located, ServerView};
+use crate::audit::{CorruptionReport, Listed, Located, ServerView};
 use crate::locate::{Undecided, Window};
 use crate::text::{Escaped, counted};
 use crate::trust::{Alarm, Tampering};
 
-pub(super) fn lines(lines: &mut Vec<String>, located: &Located, values: Option<&BrokenValues>) {
+pub(super) fn lines(lines: &mut Vec<String>, located: &Located, values: Option<&CorruptionReport>) {
     let mut section = |title: &str, text: Vec<String>| {
         lines.push(format!("\n{title}"));
         lines.extend(text.into_iter().map(|line| format!("  {line}")));
@@ -51,7 +51,7 @@ pub(super) fn lines(lines: &mut Vec<String>, located: &Located, values: Option<&
 /// In a word, and in words.
 pub(super) fn happened(
     present: &ServerView,
-    values: Option<&BrokenValues>,
+    values: Option<&CorruptionReport>,
 ) -> (&'static str, String) {
     let broken = values.is_some_and(|values| values.total() > 0);
     let (word, text) = match present {
@@ -105,7 +105,7 @@ pub(super) fn happened(
 }
 
 /// Returns the transactions whose headers are proven, and whether their values were read.
-fn stands(window: &Window, values: Option<&BrokenValues>) -> Vec<String> {
+fn stands(window: &Window, values: Option<&CorruptionReport>) -> Vec<String> {
     let Some(point) = window.stands else {
         return vec![match window.is_replaced() {
             true => "nothing".into(),
@@ -139,7 +139,7 @@ fn values_alarm(alarms: &[Alarm]) -> Option<&Alarm> {
 const NAMED: usize = 8;
 
 /// Returns the transactions whose values differ, and the alarm about them.
-fn values_differ(values: &BrokenValues, alarm: Option<&Alarm>) -> Option<String> {
+fn values_differ(values: &CorruptionReport, alarm: Option<&Alarm>) -> Option<String> {
     if values.total() == 0 {
         return None;
     }
@@ -169,7 +169,7 @@ fn values_differ(values: &BrokenValues, alarm: Option<&Alarm>) -> Option<String>
 
 fn stands_not(
     window: &Window,
-    values: Option<&BrokenValues>,
+    values: Option<&CorruptionReport>,
     alarm: Option<&Alarm>,
 ) -> Vec<String> {
     let mut lines = Vec::new();

@@ -4,7 +4,7 @@ use super::compared::{not_held, word};
 use super::history::happened;
 use super::steps::steps;
 use super::{Compared, TamperReport, unix};
-use crate::audit::{BrokenValues, Differences, ServerView};
+use crate::audit::{CorruptionReport, Differences, ServerView};
 use crate::locate::Window;
 use crate::report::json::JsonObject;
 use crate::text::Escaped;
@@ -92,14 +92,14 @@ pub fn tamper_report_json(server: &str, found: &TamperReport) -> String {
 }
 
 /// Returns what the search looked at: the headers and states alone, or the values as well.
-fn looked_at(values: Option<&BrokenValues>) -> &'static str {
+fn looked_at(values: Option<&CorruptionReport>) -> &'static str {
     match values {
         None => "headers and states",
         Some(_) => "headers, states and values",
     }
 }
 
-fn values_json(values: &BrokenValues) -> JsonObject {
+fn values_json(values: &CorruptionReport) -> JsonObject {
     let groups = values.groups.iter().flat_map(|(what, broken)| {
         broken.iter().map(|broken| {
             JsonObject::new()

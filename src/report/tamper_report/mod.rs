@@ -6,7 +6,7 @@ mod json;
 mod steps;
 mod values;
 
-use crate::audit::{BrokenValues, DiffError, Differences, Exit, Located, MirrorDifferences};
+use crate::audit::{CorruptionReport, DiffError, Differences, Exit, Located, MirrorDifferences};
 use crate::clock::Timestamp;
 use crate::text::Escaped;
 
@@ -20,7 +20,7 @@ pub struct TamperReport {
     /// What of its history stands; `None` where nobody was asked.
     pub located: Option<Located>,
     /// What of its values is broken, where that was looked for.
-    pub values: Option<BrokenValues>,
+    pub values: Option<CorruptionReport>,
     /// What it was held against.
     pub compared: Option<Compared>,
 }

@@ -1,13 +1,13 @@
 //! Broken transactions, grouped by what broke.
 
 use super::unix;
-use crate::audit::{BrokenTx, BrokenValues};
+use crate::audit::{CorruptTx, CorruptionReport};
 use crate::text::counted;
 
 /// Broken transactions of a kind that are told one by one.
 const TOLD: usize = 20;
 
-pub(super) fn lines(lines: &mut Vec<String>, values: &BrokenValues) {
+pub(super) fn lines(lines: &mut Vec<String>, values: &CorruptionReport) {
     lines.push(format!(
         "\nWhat is broken of the values\n  {} of {} that were read; {} could not be read",
         counted(values.total(), "transaction"),
@@ -29,7 +29,7 @@ pub(super) fn lines(lines: &mut Vec<String>, values: &BrokenValues) {
             "  {what}: {}{span}",
             counted(broken.len() as u64, "transaction")
         ));
-        for BrokenTx { said, ts, .. } in broken.iter().take(TOLD) {
+        for CorruptTx { said, ts, .. } in broken.iter().take(TOLD) {
             let at = ts.map_or(String::new(), |ts| format!(" (written {})", unix(ts)));
             lines.push(format!("    {said}{at}"));
         }

@@ -10,7 +10,7 @@ use crate::trust::{SweepSummary, ValueProgress};
 
 /// A probability, from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-pub struct Chance(pub f64);
+pub struct DetectionProbability(pub f64);
 
 /// What earlier readings of a database's values count for the chance.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -35,15 +35,15 @@ const DAY: f64 = 86_400.0;
 
 /// Returns the chance that an edit of one random value among `transactions` is found within a day of
 /// running, by the sample of each `interval` and by the sweep, given the earlier readings.
-pub fn chance_per_day(
+pub fn detection_probability_per_day(
     values: &Values,
     interval: Duration,
     transactions: u64,
     readings: Readings,
     now: Timestamp,
-) -> Chance {
+) -> DetectionProbability {
     if transactions == 0 {
-        return Chance(0.0);
+        return DetectionProbability(0.0);
     }
     #[allow(clippy::cast_precision_loss)] // a figure for people
     let part = |count: u64| (count as f64 / transactions as f64).min(1.0);
@@ -59,7 +59,7 @@ pub fn chance_per_day(
     });
     let found = 1.0 - unseen_by_samples * (1.0 - swept);
     // an edit is not found in a transaction that does not come, or that comes without its values
-    Chance(found * (1.0 - part(readings.unread)))
+    DetectionProbability(found * (1.0 - part(readings.unread)))
 }
 
 /// Returns the time that a paced sweep takes by the last one that ended; `None` if that is too long ago for any to
@@ -75,7 +75,7 @@ fn sweep_takes(
 }
 
 /// As a percentage that never promises more than there is.
-impl fmt::Display for Chance {
+impl fmt::Display for DetectionProbability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = self.0 * 100.0;
         if self.0 >= 1.0 {
@@ -121,7 +121,7 @@ mod tests {
             new: NewValues::Sampled,
             sweep: Some(Duration::from_secs(sweep)),
         };
-        chance_per_day(
+        detection_probability_per_day(
             &values,
             INTERVAL,
             1_000,
@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(chance_at(86_400, &progress, 86_400), "over 99.9%");
     }
 
-    fn chance(sample: u64, sweep: Option<u64>, transactions: u64) -> String {
+    fn probability(sample: u64, sweep: Option<u64>, transactions: u64) -> String {
         let values = Values {
             sample,
             new: NewValues::Sampled,
@@ -169,7 +169,7 @@ mod tests {
         };
         let progress = swept(86_400, 0);
         let now = at(86_400);
-        chance_per_day(
+        detection_probability_per_day(
             &values,
             INTERVAL,
             transactions,
@@ -181,15 +181,15 @@ mod tests {
 
     #[test]
     fn the_chance_is_that_of_the_samples_of_a_day_and_of_the_sweep() {
-        assert_eq!(chance(32, None, 32), "100%");
-        assert_eq!(chance(32, None, 20), "100%");
-        assert_eq!(chance(0, None, 1000), "0.0%");
+        assert_eq!(probability(32, None, 32), "100%");
+        assert_eq!(probability(32, None, 20), "100%");
+        assert_eq!(probability(0, None, 1000), "0.0%");
         // 1 - (1 - 32/1e6)^288
-        assert_eq!(chance(32, None, 1_000_000), "0.9%");
-        assert_eq!(chance(32, None, 1_000), "over 99.9%");
-        assert_eq!(chance(1, None, 1_000_000_000), "under 0.1%");
-        assert_eq!(chance(0, Some(86_400), 1_000_000), "100%");
-        assert_eq!(chance(0, Some(2 * 86_400), 1_000_000), "50.0%");
-        assert_eq!(chance(32, None, 0), "0.0%");
+        assert_eq!(probability(32, None, 1_000_000), "0.9%");
+        assert_eq!(probability(32, None, 1_000), "over 99.9%");
+        assert_eq!(probability(1, None, 1_000_000_000), "under 0.1%");
+        assert_eq!(probability(0, Some(86_400), 1_000_000), "100%");
+        assert_eq!(probability(0, Some(2 * 86_400), 1_000_000), "50.0%");
+        assert_eq!(probability(32, None, 0), "0.0%");
     }
 }

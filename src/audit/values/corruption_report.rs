@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::finding::Broken;
-use super::reader::{Done, Halt};
+use super::finding::CorruptEntry;
+use super::reader::{ReadInterrupted, TxReadResult};
 use super::report::Report;
 use crate::audit::auditor::Auditor;
 use crate::ledger::State;
@@ -13,9 +13,9 @@ use crate::trust::ValueProgress;
 
 /// What is broken, by what broke.
 #[derive(Debug, Default)]
-pub struct BrokenValues {
+pub struct CorruptionReport {
     /// What broke in words, and each transaction of which it did.
-    pub groups: BTreeMap<&'static str, Vec<BrokenTx>>,
+    pub groups: BTreeMap<&'static str, Vec<CorruptTx>>,
     /// Broken ones past the first [`MOST`].
     pub more: u64,
     /// Transactions passed.
@@ -30,7 +30,7 @@ pub struct BrokenValues {
 
 /// A broken transaction.
 #[derive(Debug)]
-pub struct BrokenTx {
+pub struct CorruptTx {
     /// Its id.
     pub tx: u64,
     /// When it was written, in unix seconds: what its proven header says, which is the server's claim.
@@ -47,15 +47,15 @@ const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 impl Auditor {
     /// Reads the history up to a trusted state for everything that is broken in it; `None` where the
     /// program is asked to end. Nothing is written down: the alarms stand.
-    pub fn broken_values(
+    pub fn find_corruption(
         &mut self,
         database: &str,
         trusted: State,
         mut passed: impl FnMut(u64, u64),
-    ) -> Option<BrokenValues> {
-        let mut found = BrokenValues {
+    ) -> Option<CorruptionReport> {
+        let mut found = CorruptionReport {
             of: trusted.tx,
-            ..BrokenValues::default()
+            ..CorruptionReport::default()
         };
         let since = self.store.load(database).ok().flatten()?.since;
         let progress = ValueProgress::new(database, since);
@@ -66,8 +66,8 @@ impl Auditor {
             let next = found.passed + 1;
             let headers = match reader.read_batch(next, trusted.tx) {
                 Ok(headers) => headers,
-                Err(Halt::Stopped) => return None,
-                Err(Halt::Away | Halt::Late) => {
+                Err(ReadInterrupted::Stopped) => return None,
+                Err(ReadInterrupted::ServerUnavailable | ReadInterrupted::Late) => {
                     found.halted = reader.report.halted.take();
                     break;
                 }
@@ -84,10 +84,12 @@ impl Auditor {
                 // more than a report keeps: one by one
                 for tx in next..next.saturating_add(count) {
                     let ts = match reader.read_one(tx) {
-                        Ok(Done::Read(header) | Done::Known(header)) => Some(header.ts()),
-                        Ok(Done::Unknown) => None,
-                        Err(Halt::Stopped) => return None,
-                        Err(Halt::Away | Halt::Late) => {
+                        Ok(TxReadResult::Verified(header) | TxReadResult::HeaderOnly(header)) => {
+                            Some(header.ts())
+                        }
+                        Ok(TxReadResult::Unproven) => None,
+                        Err(ReadInterrupted::Stopped) => return None,
+                        Err(ReadInterrupted::ServerUnavailable | ReadInterrupted::Late) => {
                             found.halted = reader.report.halted.take();
                             return Some(found);
                         }
@@ -102,7 +104,7 @@ impl Auditor {
     }
 }
 
-impl BrokenValues {
+impl CorruptionReport {
     /// Broken transactions in all.
     pub fn total(&self) -> u64 {
         let named: usize = self.groups.values().map(Vec::len).sum();
@@ -119,13 +121,13 @@ impl BrokenValues {
         }
     }
 
-    fn add(&mut self, broken: &Broken, ts: Option<i64>) {
+    fn add(&mut self, broken: &CorruptEntry, ts: Option<i64>) {
         if self.total() >= MOST {
             self.more += 1;
             return;
         }
         let group = self.groups.entry(broken.what.words()).or_default();
-        group.push(BrokenTx {
+        group.push(CorruptTx {
             tx: broken.tx,
             ts,
             said: broken.to_string(),

@@ -11,7 +11,7 @@ const WINDOW: u64 = 8;
 /// Draws `count` different transactions of 1..=`last`, each as likely as any other, in windows of [`WINDOW`] neighbours or one
 /// fewer; all of them if there are no more. Returns the first and the last one of each window, in order. `None` if the system
 /// has no randomness to give.
-pub fn draw_windows(random: &Random, count: u64, last: u64) -> Option<Vec<(u64, u64)>> {
+pub fn sample_windows(random: &Random, count: u64, last: u64) -> Option<Vec<(u64, u64)>> {
     let windows = count.div_ceil(WINDOW);
     if windows == 0 || last == 0 {
         return Some(Vec::new());
@@ -21,23 +21,24 @@ pub fn draw_windows(random: &Random, count: u64, last: u64) -> Option<Vec<(u64, 
     };
     // Windows and what is left out between them, on a circle of all transactions: each arrangement is as likely as any other,
     // and it is turned by a drawn number, so each transaction is in a window with the same chance.
-    let mut borders = draw(random, windows - 1, left_out.saturating_add(windows - 1))?.into_iter();
+    let mut borders =
+        sample(random, windows - 1, left_out.saturating_add(windows - 1))?.into_iter();
     let mut first = random.below(last)? + 1;
-    let (mut drawn, mut border_before) = (Vec::new(), 0);
+    let (mut sampled, mut border_before) = (Vec::new(), 0);
     for window in 0..windows {
         let length = count / windows + u64::from(window < count % windows);
         let end = turned(first, length - 1, last);
         if end < first {
-            drawn.extend([(first, last), (1, end)]);
+            sampled.extend([(first, last), (1, end)]);
         } else {
-            drawn.push((first, end));
+            sampled.push((first, end));
         }
         let border = borders.next().unwrap_or(border_before + 1);
         first = turned(end, border - border_before, last);
         border_before = border;
     }
-    drawn.sort_unstable();
-    Some(drawn)
+    sampled.sort_unstable();
+    Some(sampled)
 }
 
 /// Returns the transaction so many further on, from the last one on to the first one again. `by` is at most `last`.
@@ -50,19 +51,19 @@ fn turned(tx: u64, by: u64, last: u64) -> u64 {
 
 /// Draws `count` different numbers of 1..=`last`, each set of them as likely as any other; all of them if there are no
 /// more. `None` if the system has no randomness to give.
-fn draw(random: &Random, count: u64, last: u64) -> Option<BTreeSet<u64>> {
+fn sample(random: &Random, count: u64, last: u64) -> Option<BTreeSet<u64>> {
     if count >= last {
         return Some((1..=last).collect());
     }
     // Floyd's: a set of `count` in as many draws
-    let mut drawn = BTreeSet::new();
+    let mut sampled = BTreeSet::new();
     for top in (last - count + 1)..=last {
         let number = random.below(top)? + 1;
-        if !drawn.insert(number) {
-            drawn.insert(top);
+        if !sampled.insert(number) {
+            sampled.insert(top);
         }
     }
-    Some(drawn)
+    Some(sampled)
 }
 
 #[cfg(test)]
@@ -70,16 +71,16 @@ mod tests {
     use super::*;
 
     /// The transactions of a draw; each is there once.
-    fn drawn(random: &Random, count: u64, last: u64) -> Vec<u64> {
-        let windows = draw_windows(random, count, last).unwrap();
-        let drawn: Vec<u64> = windows
+    fn sampled(random: &Random, count: u64, last: u64) -> Vec<u64> {
+        let windows = sample_windows(random, count, last).unwrap();
+        let sampled: Vec<u64> = windows
             .iter()
             .flat_map(|(first, end)| *first..=*end)
             .collect();
-        let once: BTreeSet<u64> = drawn.iter().copied().collect();
-        assert_eq!(once.len(), drawn.len(), "{windows:?}");
+        let once: BTreeSet<u64> = sampled.iter().copied().collect();
+        assert_eq!(once.len(), sampled.len(), "{windows:?}");
         assert!(once.iter().all(|tx| (1..=last).contains(tx)), "{windows:?}");
-        drawn
+        sampled
     }
 
     #[test]
@@ -89,15 +90,15 @@ mod tests {
             let rounds = 20_000;
             let mut times = vec![0u64; usize::try_from(last).unwrap()];
             for _ in 0..rounds {
-                let drawn = drawn(&random, count, last);
-                assert_eq!(drawn.len() as u64, count);
-                for tx in drawn {
+                let sampled = sampled(&random, count, last);
+                assert_eq!(sampled.len() as u64, count);
+                for tx in sampled {
                     times[usize::try_from(tx - 1).unwrap()] += 1;
                 }
             }
             // five standard deviations around what is due
-            let (due, chance) = (rounds * count / last, count as f64 / last as f64);
-            let off = 5.0 * (rounds as f64 * chance * (1.0 - chance)).sqrt();
+            let (due, probability) = (rounds * count / last, count as f64 / last as f64);
+            let off = 5.0 * (rounds as f64 * probability * (1.0 - probability)).sqrt();
             for (index, times) in times.iter().enumerate() {
                 assert!(
                     (*times as f64 - due as f64).abs() < off,
@@ -114,7 +115,7 @@ mod tests {
         let random = Random::of_seed(21);
         let mut distances = BTreeSet::new();
         for _ in 0..200 {
-            let windows = draw_windows(&random, 32, 1_000_000).unwrap();
+            let windows = sample_windows(&random, 32, 1_000_000).unwrap();
             assert!((4..=5).contains(&windows.len()), "{windows:?}"); // one more if one goes on at 1
             assert!(windows.iter().all(|(first, end)| end - first < WINDOW));
             distances.extend(windows.windows(2).map(|pair| pair[1].0 - pair[0].1));
@@ -124,17 +125,17 @@ mod tests {
 
     #[test]
     fn more_than_there_are_is_all_of_them() {
-        let draw = |count, last| draw_windows(&Random::system(), count, last).unwrap();
-        assert_eq!(draw(9, 4), [(1, 4)]);
-        assert_eq!(draw(4, 4), [(1, 4)]);
-        assert_eq!(draw(0, 4), []);
-        assert_eq!(draw(4, 0), []);
+        let sample = |count, last| sample_windows(&Random::system(), count, last).unwrap();
+        assert_eq!(sample(9, 4), [(1, 4)]);
+        assert_eq!(sample(4, 4), [(1, 4)]);
+        assert_eq!(sample(0, 4), []);
+        assert_eq!(sample(4, 0), []);
     }
 
     #[test]
     fn the_largest_numbers_are_no_exception() {
-        let windows = draw_windows(&Random::of_seed(7), 32, u64::MAX).unwrap();
-        let drawn: u64 = windows.iter().map(|(first, end)| end - first + 1).sum();
-        assert_eq!(drawn, 32);
+        let windows = sample_windows(&Random::of_seed(7), 32, u64::MAX).unwrap();
+        let sampled: u64 = windows.iter().map(|(first, end)| end - first + 1).sum();
+        assert_eq!(sampled, 32);
     }
 }
