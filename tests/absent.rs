@@ -5,7 +5,7 @@ mod support;
 
 use immuaudit::audit::{Outcome, Verdict, Warning};
 use immuaudit::clock;
-use immuaudit::drill::{Lie, Telling};
+use immuaudit::drill::{Lie, LieSchedule};
 use immuaudit::trust::{Acknowledgement, Store};
 use support::value_scene::{ALL, DB, NONE, Scene, VALUE, broken, cycle, sweep};
 
@@ -57,7 +57,9 @@ fn an_edited_value_is_found_among_absent_ones() {
     let mut auditor = scene.auditor(ALL);
     scene.embedded.lie(Lie::AbsentValues);
     cycle(&mut auditor);
-    scene.embedded.lie(Telling::from(Lie::EditedValue).about(7));
+    scene
+        .embedded
+        .lie(LieSchedule::from(Lie::EditedValue).about(7));
     let outcome = cycle(&mut auditor);
     assert_eq!(outcome.verdict, VALUE, "{outcome:?}");
     assert_eq!(broken(&outcome), [7]);
@@ -71,7 +73,7 @@ fn a_value_that_was_read_before_and_is_absent_now_is_told_as_such() {
     drop(auditor);
     scene
         .embedded
-        .lie(Telling::from(Lie::AbsentValues).about(7));
+        .lie(LieSchedule::from(Lie::AbsentValues).about(7));
     let mut auditor = scene.auditor(ALL);
     let outcome = cycle(&mut auditor);
     assert_eq!(absent(&outcome), Some((1, 7, 7, 1)), "{outcome:?}");
@@ -85,7 +87,7 @@ fn a_sweep_counts_absent_values_as_not_read() {
     let mut auditor = scene.trusting();
     scene
         .embedded
-        .lie(Telling::from(Lie::AbsentValues).about(7));
+        .lie(LieSchedule::from(Lie::AbsentValues).about(7));
     let (swept, outcomes) = sweep(&mut auditor);
     assert!(outcomes.is_empty(), "{outcomes:?}");
     assert_eq!((swept.read, swept.of), (59, 60));
@@ -130,7 +132,7 @@ fn an_acknowledgement_explains_nothing_that_goes_away_afterwards() {
     let mut auditor = scene.auditor(ALL);
     scene
         .embedded
-        .lie(Telling::from(Lie::AbsentValues).about(40));
+        .lie(LieSchedule::from(Lie::AbsentValues).about(40));
     assert_eq!(absent(&cycle(&mut auditor)), Some((1, 40, 40, 1)));
     let store = Store::open_beside(&scene.location()).expect("a directory");
     let up_to = |tx| Acknowledgement {
@@ -150,6 +152,6 @@ fn an_acknowledgement_explains_nothing_that_goes_away_afterwards() {
     assert_eq!(absent(&cycle(&mut auditor)), None);
     scene
         .embedded
-        .lie(Telling::from(Lie::AbsentValues).about(7));
+        .lie(LieSchedule::from(Lie::AbsentValues).about(7));
     assert_eq!(absent(&cycle(&mut auditor)), Some((1, 7, 7, 1)));
 }

@@ -2,7 +2,7 @@
 
 mod support;
 
-use immuaudit::drill::{Embedded, Lie, Options, Telling};
+use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 use support::place::Place;
 use support::program::{Program, member};
 
@@ -21,7 +21,7 @@ fn many_alarms_of_one_database_are_a_summary_and_the_first_three_and_all_of_them
     program
         .run(&["--once", "--audit-databases", MANY])
         .ends_with(2);
-    server.lie(Telling::from(Lie::Rollback).of(ONE));
+    server.lie(LieSchedule::from(Lie::Rollback).of(ONE));
     program.once().ends_with(2);
     let json = program.run(&["alarm", "list", "--json"]);
     let lines = || json.stdout.lines();

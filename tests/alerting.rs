@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use immuaudit::drill::{Embedded, Lie, Options, Telling};
+use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 use support::browser::{Browser, Theme};
 use support::http::ask;
 use support::json::{Leaf, leaves};
@@ -57,7 +57,7 @@ fn an_alert_reaches_a_webhook_through_prometheus_and_alertmanager() {
         "an alert without a reason: {received:?}"
     );
     let begin = Instant::now();
-    ledger.lie(Telling::from(Lie::Rollback).of("shop"));
+    ledger.lie(LieSchedule::from(Lie::Rollback).of("shop"));
     let tampered = |received: &Received| received.body.contains("ImmudbTampered");
     let alert = watchers.receiver.wait_for(tampered);
     let took = begin.elapsed().as_secs_f64();
@@ -86,7 +86,7 @@ fn one_of_two_auditors_dies_which_is_told_and_its_alarm_stands_until_it_is_close
     let place = Place::new();
     // only the first one sees the lie
     let mut first = Auditor::start(&ledger, &place, "first");
-    ledger.lie(Telling::from(Lie::Rollback).of("shop"));
+    ledger.lie(LieSchedule::from(Lie::Rollback).of("shop"));
     first.running.wait_for("TAMPERED");
     ledger.be_honest();
     let second = Auditor::start(&ledger, &place, "second");
@@ -170,7 +170,7 @@ fn the_dashboard_shows_what_is_so_and_nothing_beside_it() {
     assert!(since.iter().all(|(_, value)| *value < 3600.0), "{since:?}");
     // nothing of an empty database can be read
     assert_eq!(series("Share of the values read, at least").len(), 1);
-    ledger.lie(Telling::from(Lie::Rollback).of("shop"));
+    ledger.lie(LieSchedule::from(Lie::Rollback).of("shop"));
     watchers.wait_until("count(immuaudit_open_alarms > 0)", "2");
     assert_eq!(series("Open alarms"), [("tested".to_owned(), 1.0)]);
     // what could not be completed yet is as old as the auditor

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use immuaudit::audit::{Auditor, Outcome, Policy, Verdict};
 use immuaudit::clock;
 use immuaudit::config::Values;
-use immuaudit::drill::{Embedded, Emulated, Lie, Options, Telling};
+use immuaudit::drill::{Embedded, Emulated, Lie, LieSchedule, Options};
 use immuaudit::ledger::State;
 use immuaudit::server::{Peeked, Server};
 use immuaudit::trust::{Location, Store, Tampering};
@@ -232,7 +232,7 @@ fn a_broken_transaction_that_is_shown_once_and_then_no_more_is_tampering() {
     for then in [Then::Refused, Then::Away] {
         // a sample of one is read alone
         let mut scene = Scene::reading(1);
-        let lie = Telling::from(Lie::EditedValue);
+        let lie = LieSchedule::from(Lie::EditedValue);
         scene.embedded.lie(lie.in_call(method::VERIFIABLE_TX_BY_ID));
         scene.show_each(1, then);
         scene.finds(Tampering::Value, then);
@@ -251,7 +251,7 @@ fn of_a_0_9_0_a_broken_transaction_counts_only_once_a_second_answer_shows_it() {
             ..Options::default()
         };
         let mut scene = Scene::reading_of(options, 5);
-        let lie = Telling::from(Lie::EditedKey);
+        let lie = LieSchedule::from(Lie::EditedKey);
         scene.embedded.lie(lie.in_call(method::VERIFIABLE_TX_BY_ID));
         scene.show_each(times, Then::Refused);
         let outcome = cycle(&mut scene.auditor);
@@ -264,7 +264,7 @@ fn a_broken_transaction_of_a_scan_that_is_not_shown_alone_is_tampering() {
     for then in [Then::Refused, Then::Away] {
         for lie in [Lie::EditedValue, Lie::EditedKey] {
             let mut scene = Scene::reading(u64::MAX);
-            let lie = Telling::from(lie).about(7);
+            let lie = LieSchedule::from(lie).about(7);
             scene.embedded.lie(lie.in_call(method::TX_SCAN));
             // what the scan ends with is proven, and nothing else
             scene.show_each(0, then);

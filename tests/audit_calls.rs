@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use immuaudit::audit::{Auditor, Cycle, Exit, Policy, Verdict};
-use immuaudit::drill::{Embedded, Emulated, Lie, Options, Telling};
+use immuaudit::drill::{Embedded, Emulated, Lie, LieSchedule, Options};
 use immuaudit::server::Endpoint;
 use immuaudit::stop::Stop;
 use immuaudit::trust::Tampering;
@@ -86,7 +86,7 @@ fn a_forgotten_token_is_renewed_once_a_cycle_and_database() {
     assert_eq!(calls(&embedded, method::LOGIN), 1);
     assert_eq!(calls(&embedded, method::USE_DATABASE), 2);
 
-    embedded.lie(Telling::from(Lie::ForgottenTokens));
+    embedded.lie(LieSchedule::from(Lie::ForgottenTokens));
     embedded.reset_calls();
     let cycle = auditor.cycle(|_| {});
     assert_eq!(cycle.exit(), Exit::Incomplete);
@@ -130,7 +130,7 @@ fn a_database_that_never_answers_delays_no_other_twice() {
     let place = Place::new();
     let mut auditor = auditor(&embedded, place.path());
     assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Good);
-    embedded.lie(Telling::from(Lie::NeverAnswers).of("defaultdb"));
+    embedded.lie(LieSchedule::from(Lie::NeverAnswers).of("defaultdb"));
     let mut order = Vec::new();
     let cycle = auditor.cycle(|outcome| order.push(outcome.database.clone()));
     assert_eq!(verdict(&cycle, "defaultdb"), Verdict::Unreachable);
@@ -178,7 +178,7 @@ fn a_0_9_0_is_accused_of_what_it_shows_twice_and_a_newer_server_of_what_it_shows
         let first = auditor.cycle(|_| {});
         assert_eq!(verdict(&first, "defaultdb"), Verdict::FirstSeen);
         embedded.grow("defaultdb", 5);
-        let lie = Telling::from(Lie::FlippedProof).in_call(method::VERIFIABLE_TX_BY_ID);
+        let lie = LieSchedule::from(Lie::FlippedProof).in_call(method::VERIFIABLE_TX_BY_ID);
         embedded.lie(lie.times(shown));
         let cycle = auditor.cycle(|_| {});
         assert_eq!(verdict(&cycle, "defaultdb"), due, "{server:?} {shown}");

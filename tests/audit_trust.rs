@@ -5,7 +5,7 @@ mod support;
 
 use std::fs;
 
-use immuaudit::drill::{Lie, Telling};
+use immuaudit::drill::{Lie, LieSchedule};
 use support::ledgers::ledger;
 use support::place::Place;
 use support::program::{Program, member};
@@ -120,7 +120,7 @@ fn a_pin_is_held_until_it_is_proven() {
     embedded.grow("defaultdb", 20);
     let audit = Program::new(embedded.port(), &place.join("trust"));
     audit.once().is(0, "defaultdb", "first-seen");
-    embedded.lie(Telling::from(Lie::Excuse));
+    embedded.lie(LieSchedule::from(Lie::Excuse));
     let pinned = audit.with(&["--pin", &pin]);
     pinned.once().is(1, "defaultdb", "malformed");
     pinned.once().is(1, "defaultdb", "malformed");
@@ -229,7 +229,7 @@ fn a_hidden_database_is_reported_and_stays_trusted_when_its_alarm_is_closed() {
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
     audit.once().ends_with(0);
-    embedded.lie(Telling::from(Lie::Hidden).of("hidden"));
+    embedded.lie(LieSchedule::from(Lie::Hidden).of("hidden"));
     let run = audit.once();
     run.is(2, "hidden", "rolled-back");
     assert_eq!(run.reason("hidden"), "hidden");

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use immuaudit::drill::{Embedded, Lie, Options, Telling};
+use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 use immuaudit::json::Json;
 use support::http::get;
 use support::place::Place;
@@ -262,7 +262,9 @@ fn the_json_of_the_verbs_is_documented() {
     let mut status = lines(&scene.program.run(&["status"]).stdout);
     let swept = scene.program.run(&["sweep", "shop"]).stdout;
     let roots = lines(&scene.program.run(&["roots", "list"]).stdout);
-    scene.ledger.lie(Telling::from(Lie::Rollback).of("shop"));
+    scene
+        .ledger
+        .lie(LieSchedule::from(Lie::Rollback).of("shop"));
     checks.extend(once(&scene));
     status.extend(lines(&scene.program.run(&["status"]).stdout));
     let alarm = scene.program.open_alarm("shop");
@@ -324,7 +326,9 @@ fn the_json_of_the_port_and_of_notifications_is_documented() {
     scene.program.run(&["notify", "--test"]).ends_with(0);
     let (mut running, port) = scene.start();
     let before = get(port, "/status.json", "*/*").body;
-    scene.ledger.lie(Telling::from(Lie::Rollback).of("shop"));
+    scene
+        .ledger
+        .lie(LieSchedule::from(Lie::Rollback).of("shop"));
     running.wait_for("TAMPERED");
     scene
         .receiver

@@ -11,7 +11,7 @@ use std::time::Duration;
 use immuaudit::audit::{Auditor, Outcome, Overdue, Policy, SweepStatus, Verdict};
 use immuaudit::clock::{self, Timestamp};
 use immuaudit::config::{NewValues, Values};
-use immuaudit::drill::{Emulated, Lie, NewEntry, Telling};
+use immuaudit::drill::{Emulated, Lie, LieSchedule, NewEntry};
 use immuaudit::server::Endpoint;
 use immuaudit::stop::Stop;
 use immuaudit::trust::{Due, Tampering, ValueProgress};
@@ -78,7 +78,7 @@ fn one_that_stays_silent_keeps_two_thousand_others_not_waiting() {
     // the silent one is the oldest, and the others are no neighbours
     let even: Vec<(u64, u64, u64)> = (1..=1_000).map(|of| (2 * of, 2 * of, of)).collect();
     scene.make_due(&[&[(999, 999, 5_000)], &even[..]].concat());
-    let silent = Telling::from(Lie::SilentTransaction).about(999);
+    let silent = LieSchedule::from(Lie::SilentTransaction).about(999);
     scene.embedded.lie(silent);
     let mut auditor = scene.auditor(NONE, 200, 10_000);
     let mut left = u64::MAX;

@@ -6,7 +6,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use immuaudit::drill::{Auditor, Embedded, Lie, NewEntry, Options, Telling};
+use immuaudit::drill::{AuditorSetup, Embedded, Lie, LieSchedule, NewEntry, Options};
 use immuaudit::ledger::{
     Fault, Parts, PublicKey, Reason, Refusal, State, StateShape, Step, TxEntry, excuse, verify,
     verify_entries,
@@ -237,10 +237,10 @@ fn every_lie_is_the_one_it_says_and_is_told_of_one_database_alone() {
             .map(|pem| PublicKey::from_pem(&pem).unwrap());
         let check = |database, trusted| {
             let mut check = Check::new(&server, database, trusted);
-            if lie.auditor() == Auditor::WithKey {
+            if lie.auditor() == AuditorSetup::WithKey {
                 check.keys = keys.clone().unwrap();
             }
-            check.reading = lie.auditor() == Auditor::ReadingValues;
+            check.reading = lie.auditor() == AuditorSetup::ReadingValues;
             if lie == Lie::NeverAnswers {
                 check.caller.timeout = Duration::from_millis(500);
             }
@@ -254,11 +254,11 @@ fn every_lie_is_the_one_it_says_and_is_told_of_one_database_alone() {
             server.grow("defaultdb", 3);
             server.grow("other", 3);
         }
-        server.lie(Telling::from(lie).of("defaultdb"));
+        server.lie(LieSchedule::from(lie).of("defaultdb"));
         if lie == Lie::FrozenView {
             server.grow("defaultdb", 3);
         }
-        let trusted = (lie.auditor() != Auditor::New).then_some(trusted);
+        let trusted = (lie.auditor() != AuditorSetup::New).then_some(trusted);
         let word = check("defaultdb", trusted)
             .run()
             .map_or_else(|word| word, |_| "consistent");
@@ -338,7 +338,7 @@ fn a_lie_starts_after_as_many_calls_as_it_is_told() {
     let mut caller = Caller::new(server.port());
     caller.log_in("defaultdb").unwrap();
     server.lie(
-        Telling::from(Lie::Garbage)
+        LieSchedule::from(Lie::Garbage)
             .in_call(method::CURRENT_STATE)
             .after(2),
     );
@@ -387,7 +387,7 @@ fn a_lie_ends_after_as_many_times_as_it_is_told() {
     server.grow("defaultdb", 5);
     let mut caller = Caller::new(server.port());
     caller.log_in("defaultdb").unwrap();
-    server.lie(Telling::from(Lie::Fork).times(1));
+    server.lie(LieSchedule::from(Lie::Fork).times(1));
     let mut honest = || {
         let answer = caller.call(method::CURRENT_STATE, Vec::new()).bytes();
         Some(wire::state(&answer).unwrap().state) == server.state("defaultdb")

@@ -6,7 +6,7 @@ use std::fs;
 
 use immuaudit::audit::{Outcome, Rechecked, Verdict, recheck};
 use immuaudit::config::Values;
-use immuaudit::drill::{Emulated, Lie, NewEntry, NewTransaction, Options, Telling};
+use immuaudit::drill::{Emulated, Lie, LieSchedule, NewEntry, NewTransaction, Options};
 use immuaudit::ledger::Digest;
 use immuaudit::trust::{Answer, Evidence, Shortened, Tampering};
 use immuaudit::wire::{self, method, proto};
@@ -125,7 +125,7 @@ fn evidence_of_a_tree_that_holds_another_history_is_shown_offline() {
     ] {
         let scene = Scene::new(lie.options());
         scene.embedded.grow(DB, 100);
-        scene.embedded.lie(Telling::from(lie));
+        scene.embedded.lie(LieSchedule::from(lie));
         let mut auditor = scene.trusting();
         let (_, outcomes) = sweep(&mut auditor);
         assert_eq!(
@@ -179,7 +179,7 @@ fn honest_answers_in_the_place_of_the_recorded_ones_show_nothing() {
     ] {
         let scene = Scene::of_sixty();
         let mut auditor = scene.trusting();
-        scene.embedded.lie(Telling::from(lie).about(7));
+        scene.embedded.lie(LieSchedule::from(lie).about(7));
         sweep(&mut auditor);
         scene.embedded.be_honest();
         let mut evidence = evidence(&scene).remove(0);
@@ -223,7 +223,7 @@ fn a_transaction_with_bad_values_that_is_not_part_of_the_trusted_history_shows_n
     for lie in [Lie::EditedValue, Lie::EditedKey, Lie::ValueWithMatchingHash] {
         let scene = Scene::of_sixty();
         let mut auditor = scene.trusting();
-        scene.embedded.lie(Telling::from(lie).about(7));
+        scene.embedded.lie(LieSchedule::from(lie).about(7));
         sweep(&mut auditor);
         let evidence = evidence(&scene).remove(0);
         assert!(verified(&evidence).is_ok());
@@ -300,7 +300,7 @@ fn a_value_that_is_too_long_for_evidence_leaves_its_transaction_there() {
     let mut auditor = scene.trusting();
     scene
         .embedded
-        .lie(Telling::from(Lie::EditedValue).about(21));
+        .lie(LieSchedule::from(Lie::EditedValue).about(21));
     sweep(&mut auditor);
     let evidence = evidence(&scene).remove(0);
     let said = verified(&evidence).expect("shown");
@@ -334,7 +334,7 @@ fn evidence_of_values_that_come_by_key_alone_is_shown_offline() {
         let mut auditor = scene.trusting();
         scene
             .embedded
-            .lie(Telling::from(Lie::EditedValue).about(31));
+            .lie(LieSchedule::from(Lie::EditedValue).about(31));
         sweep(&mut auditor);
         let found = evidence(&scene);
         assert_eq!(found.len(), 1, "{server:?}");

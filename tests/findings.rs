@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use immuaudit::audit::{Auditor, Outcome, Policy, Verdict};
 use immuaudit::config::Values;
-use immuaudit::drill::{Emulated, Lie, NewEntry, Telling};
+use immuaudit::drill::{Emulated, Lie, LieSchedule, NewEntry};
 use immuaudit::server::Endpoint;
 use immuaudit::stop::Stop;
 use immuaudit::wire::proto;
@@ -153,7 +153,7 @@ fn the_alarm_that_is_reported_is_one_that_the_check_opened_of_the_first_transact
             !outcome.opened.is_empty(),
         )
     };
-    let edited = Telling::from(Lie::EditedValue);
+    let edited = LieSchedule::from(Lie::EditedValue);
     scene.embedded.lie(edited.clone().about(1));
     assert_eq!(reported(), (Some(1), true));
     assert_eq!(reported(), (Some(1), false));

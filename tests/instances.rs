@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use immuaudit::drill::{Embedded, Lie, Options, Telling, fill};
+use immuaudit::drill::{Embedded, Lie, LieSchedule, Options, fill};
 use support::booted::Booted;
 use support::http::get;
 use support::loud::{loud, not_shown};
@@ -118,7 +118,7 @@ fn twenty_instances_share_a_host_and_the_worst_of_them_is_told_first() {
 
     one_that_never_ran_or_cannot_be_read_is_not_well(&booted);
 
-    other.lie(Telling::from(Lie::Rollback));
+    other.lie(LieSchedule::from(Lie::Rollback));
     let told = status_of_all(&booted, 2, &[]);
     assert!(told.starts_with(&format!("immuaudit@{liar}\n")), "{told}");
     let told = status_of_all(&booted, 2, &["--json"]);

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use immuaudit::audit::{Auditor, Cycle, Exit, Outcome, Policy, Verdict};
-use immuaudit::drill::{Delivery, Lie, Options, Telling};
+use immuaudit::drill::{Delivery, Lie, LieSchedule, Options};
 use immuaudit::trust::Tampering;
 use immuaudit::wire::method;
 use support::ledgers::calls;
@@ -107,7 +107,7 @@ fn a_new_database_is_seen_within_ten_cycles() {
 #[test]
 fn a_database_that_is_listed_no_more_is_missed_within_ten_cycles() {
     let (simulation, mut auditor) = scene(SECOND);
-    simulation.embedded.lie(Telling::from(Lie::Hidden));
+    simulation.embedded.lie(LieSchedule::from(Lie::Hidden));
     let hidden = Verdict::Tampered(Tampering::RolledBack);
     let seen = cycles_until(&simulation, &mut auditor, DATABASE, hidden);
     assert!(seen.is_some());
@@ -166,7 +166,7 @@ fn a_server_that_is_away_is_told_as_one_that_lists_nothing() {
 #[test]
 fn after_a_cycle_that_found_anything_the_list_is_asked_for() {
     let (simulation, mut auditor) = scene(SECOND);
-    simulation.embedded.lie(Telling::from(Lie::Rollback));
+    simulation.embedded.lie(LieSchedule::from(Lie::Rollback));
     simulation.embedded.reset_calls();
     for _ in 0..5 {
         assert_ne!(cycle(&simulation, &mut auditor).exit(), Exit::Good);

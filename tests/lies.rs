@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::{fs, thread};
 
-use immuaudit::drill::{Auditor, Embedded, Lie, Telling, fill};
+use immuaudit::drill::{AuditorSetup, Embedded, Lie, LieSchedule, fill};
 use immuaudit::ledger::State;
 use immuaudit::trust::Evidence;
 use support::place::Place;
@@ -73,7 +73,7 @@ impl Scene {
             // its state is consistent; whether a sample draws it is chance
             program = program.with(&["--audit-sample", "0"]);
         }
-        if lie.auditor() == Auditor::WithKey {
+        if lie.auditor() == AuditorSetup::WithKey {
             let key = folder.join("server.pub");
             fs::write(&key, server.public_pem().expect("a signing server")).expect("a file");
             program = program.with(&["--server-signing-pub-key", key.to_str().expect("UTF-8")]);
@@ -104,7 +104,7 @@ fn tell(lie: Lie) -> Told {
     let Scene {
         server, program, ..
     } = &scene;
-    let new = lie.auditor() == Auditor::New;
+    let new = lie.auditor() == AuditorSetup::New;
     if !new {
         program.once().is(0, DATABASE, "first-seen");
         server.grow(DATABASE, 7);
@@ -115,7 +115,7 @@ fn tell(lie: Lie) -> Told {
         server.grow(DATABASE, 5);
         server.grow(OTHER, 5);
     }
-    let telling = Telling::from(lie);
+    let telling = LieSchedule::from(lie);
     server.lie(if server_wide(lie) {
         telling
     } else {
@@ -283,7 +283,7 @@ fn check_afterwards(lie: Lie, scene: &Scene, tampered: bool) {
     let name = lie.name();
     let run = program.once();
     let due = match lie.auditor() {
-        Auditor::New => "first-seen",
+        AuditorSetup::New => "first-seen",
         _ => "consistent",
     };
     assert_eq!(run.verdict(DATABASE), due, "{name}: {run:#?}");
@@ -386,7 +386,7 @@ fn a_flood_of_findings_fills_no_disk_and_stops_no_audit() {
     scene.program.once().is(0, DATABASE, "first-seen");
     scene
         .server
-        .lie(Telling::from(Lie::ChangingState).of(DATABASE));
+        .lie(LieSchedule::from(Lie::ChangingState).of(DATABASE));
     let mut running = scene.program.start(&["--audit-interval", "1ms"]);
     running.wait_for_times("INFO  cycle ", 300);
     running.signal("TERM");

@@ -6,7 +6,7 @@ mod support;
 use std::sync::Mutex;
 use std::{fs, thread};
 
-use immuaudit::drill::{Auditor, Emulated, Lie, NewEntry, Options, Telling, fill};
+use immuaudit::drill::{AuditorSetup, Emulated, Lie, LieSchedule, NewEntry, Options, fill};
 use support::limited::{DATABASE, Scene, scrape, wait_scraping};
 
 /// Honest, whatever is said of the other.
@@ -26,13 +26,13 @@ fn tell(lie: Lie) -> u64 {
     let name = lie.name();
     let mut options = lie.options();
     options.databases.push(OTHER.into());
-    let reads = lie.auditor() == Auditor::ReadingValues;
+    let reads = lie.auditor() == AuditorSetup::ReadingValues;
     let sample = if reads { "1000" } else { "0" };
     let mut scene = Scene::new(options, &["--call-timeout=2s", "--audit-sample", sample]);
     if reads {
         scene.program = scene.program.with(&["--audit-verify-values"]);
     }
-    if lie.auditor() == Auditor::WithKey {
+    if lie.auditor() == AuditorSetup::WithKey {
         let key = scene.place.join("server.pub");
         let pem = scene.server.public_pem().expect("a signing server");
         fs::write(&key, pem).expect("a file");
@@ -42,7 +42,7 @@ fn tell(lie: Lie) -> u64 {
     let server = &scene.server;
     fill(server, DATABASE);
     fill(server, OTHER);
-    if lie.auditor() != Auditor::New {
+    if lie.auditor() != AuditorSetup::New {
         scene.program.once().is(0, DATABASE, "first-seen");
         server.grow(DATABASE, 7);
         scene.program.once().is(0, DATABASE, "consistent");
@@ -50,7 +50,7 @@ fn tell(lie: Lie) -> u64 {
     if !lie.forges() {
         server.grow(DATABASE, 5);
     }
-    let telling = Telling::from(lie);
+    let telling = LieSchedule::from(lie);
     let of_all = server_wide(lie);
     server.lie(if of_all {
         telling

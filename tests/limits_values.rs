@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use immuaudit::config::memory_needed;
-use immuaudit::drill::{Embedded, Emulated, Lie, NewEntry, Options, Telling};
+use immuaudit::drill::{Embedded, Emulated, Lie, LieSchedule, NewEntry, Options};
 use support::cgroup::Cgroup;
 use support::place::Place;
 use support::program::{Program, member};
@@ -72,7 +72,7 @@ fn a_value_of_30_mib_is_read_whole_within_the_limit_that_follows_from_the_settin
         run.ends_with(0);
         peaks.push(peak);
 
-        embedded.lie(Telling::from(Lie::EditedValue).about(2));
+        embedded.lie(LieSchedule::from(Lie::EditedValue).about(2));
         let (run, peak) = sampling.once_measured();
         run.is(2, DATABASE, "value");
         assert!(!member(run.line(DATABASE), "evidence").is_empty());

@@ -6,7 +6,7 @@ mod support;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use immuaudit::drill::{Lie, Telling};
+use immuaudit::drill::{Lie, LieSchedule};
 use immuaudit::wire::method;
 use support::loud::not_shown;
 use support::program::{Program, Run, Running, status};
@@ -101,7 +101,7 @@ fn a_request_to_end_is_heeded_in_every_phase() {
         method::VERIFIABLE_TX_BY_ID,
     ] {
         let scene = Scene::trusted();
-        let silent = Telling::from(Lie::NeverAnswers).in_call(call);
+        let silent = LieSchedule::from(Lie::NeverAnswers).in_call(call);
         scene.server.lie(silent);
         let program = scene.program.with(&["--call-timeout", "1h"]);
         let mut running = program.start(&["--audit-interval", "1h"]);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use immuaudit::audit::{Auditor, Exit, Located, ServerView};
 use immuaudit::config::ShownValues;
-use immuaudit::drill::{Embedded, Lie, NewEntry, Options, Telling};
+use immuaudit::drill::{Embedded, Lie, LieSchedule, NewEntry, Options};
 use immuaudit::ledger::State;
 use immuaudit::locate::Window;
 use immuaudit::trust::LocatedRecord;
@@ -101,15 +101,15 @@ fn after_a_rollback_what_is_lost_is_named_wherever_it_ends() {
 fn of_a_replaced_server_nothing_stands() {
     let place = Place::new();
     let (embedded, mut auditor) = audited(&place);
-    embedded.lie(Telling::from(Lie::OtherIdentity));
+    embedded.lie(LieSchedule::from(Lie::OtherIdentity));
     let located = locate(&mut auditor);
     assert!(window(&located).precedes_memory());
     assert_eq!(window(&located).stands, None);
     embedded.be_honest();
     fill_mirror(&mut auditor);
-    embedded.lie(Telling::from(Lie::OtherIdentity));
+    embedded.lie(LieSchedule::from(Lie::OtherIdentity));
     assert!(window(&locate(&mut auditor)).is_replaced());
-    embedded.lie(Telling::from(Lie::Emptied));
+    embedded.lie(LieSchedule::from(Lie::Emptied));
     assert!(matches!(
         locate(&mut auditor).present,
         ServerView::Emptied(_)
@@ -144,7 +144,7 @@ fn whatever_lie_is_told_during_the_search_nothing_is_said_to_stand_that_does_not
         for (parted, after) in [(0, 0), (155, 4), (299, 7)] {
             embedded.be_honest();
             embedded.put_ledger(DATABASE, rewritten(&honest, parted));
-            embedded.lie(Telling::from(*lie).after(after));
+            embedded.lie(LieSchedule::from(*lie).after(after));
             let located = locate(&mut auditor);
             if let ServerView::Shows { window, .. } = &located.present {
                 let name = lie.name();
@@ -161,7 +161,7 @@ fn whatever_lie_is_told_during_the_search_nothing_is_said_to_stand_that_does_not
     }
     embedded.be_honest();
     embedded.put_ledger(DATABASE, rewritten(&honest, 155));
-    embedded.lie(Telling::from(Lie::NeverAnswers).after(5));
+    embedded.lie(LieSchedule::from(Lie::NeverAnswers).after(5));
     let located = locate(&mut auditor);
     if let ServerView::Shows { window, .. } = &located.present {
         assert!(stands(window) <= 155 && !window.undecided.is_empty());
@@ -177,7 +177,7 @@ fn a_server_that_shows_two_histories_in_turn_is_held_against_the_one_it_showed_f
     let place = Place::new();
     let (embedded, mut auditor) = audited(&place);
     embedded.grow(DATABASE, 5);
-    embedded.lie(Telling::from(Lie::Alternating));
+    embedded.lie(LieSchedule::from(Lie::Alternating));
     for _ in 0..6 {
         let located = locate(&mut auditor);
         let window = window(&located);
@@ -222,7 +222,7 @@ fn locating_changes_neither_verdict_nor_trust_however_the_server_behaves() {
         embedded.be_honest();
         embedded.put_ledger(DATABASE, rewritten(&honest, 155));
         // list, state and the proof of the check itself come before
-        embedded.lie(Telling::from(lie).after(3));
+        embedded.lie(LieSchedule::from(lie).after(3));
         let cycle = auditor.cycle(|_| {});
         let outcome = &cycle.outcomes[0];
         assert_eq!(outcome.verdict.word(), "inconsistent", "{outcome:?}");
@@ -323,7 +323,7 @@ fn after_a_value_alarm_every_broken_transaction_is_listed_with_its_time() {
     embedded.grow(DATABASE, 60);
     let audit = Program::new(embedded.port(), &place.join("trust"));
     audit.once().ends_with(0);
-    embedded.lie(Telling::from(Lie::EditedValue));
+    embedded.lie(LieSchedule::from(Lie::EditedValue));
     audit.once().is(2, DATABASE, "value");
     let run = audit.run(&["locate", DATABASE]);
     let text = &run.ends_with(2).stdout;

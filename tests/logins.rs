@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use immuaudit::audit::{Auditor, Cycle, Exit, Outcome, Policy, ServerView, SweepStatus, Verdict};
 use immuaudit::config::Values;
-use immuaudit::drill::{Access, Embedded, Emulated, Lie, Lifetime, Options, Telling};
+use immuaudit::drill::{Access, Embedded, Emulated, Lie, LieSchedule, Lifetime, Options};
 use immuaudit::server::{Peeked, ServerErrorKind};
 use immuaudit::wire::method;
 use support::in_process;
@@ -208,7 +208,7 @@ fn a_server_that_forgets_every_token_gets_few_logins_and_is_refused() {
     let place = Place::new();
     let mut auditor = auditor(&embedded, place.path());
     is_proven(&auditor.cycle(|_| {}), 4);
-    embedded.lie(Telling::from(Lie::ForgottenTokens));
+    embedded.lie(LieSchedule::from(Lie::ForgottenTokens));
     for _ in 0..5 {
         embedded.reset_calls();
         let cycle = auditor.cycle(|_| {});
@@ -301,7 +301,7 @@ fn the_programs_sweep_and_locate_go_on_when_the_token_ends_in_their_midst() {
     program.once().is(0, DB, "first-seen");
     // a call that answers late: the tokens end between it and the next
     let ends = |verb: &[&str], call: &'static str| {
-        embedded.lie(Telling::from(Lie::Slow).in_call(call).times(2));
+        embedded.lie(LieSchedule::from(Lie::Slow).in_call(call).times(2));
         embedded.reset_calls();
         thread::scope(|scope| {
             let run = scope.spawn(|| program.run(verb));

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use immuaudit::audit::{Auditor, Cycle, Exit, Policy, Verdict};
 use immuaudit::config::DatabaseFilter;
-use immuaudit::drill::{Access, Embedded, Emulated, Lie, Options, Telling};
+use immuaudit::drill::{Access, Embedded, Emulated, Lie, LieSchedule, Options};
 use immuaudit::server::ServerErrorKind;
 use immuaudit::wire::{Entries, method};
 use support::in_process::{self, server_on};
@@ -298,7 +298,7 @@ fn other_words_of_a_missing_permission_get_a_new_login() {
 #[test]
 fn a_forbidden_database_that_no_list_names_costs_one_login() {
     let embedded = ledgers(Emulated::V1_11_1, &NAMES);
-    embedded.lie(Telling::from(Lie::Hidden).of("beta"));
+    embedded.lie(LieSchedule::from(Lie::Hidden).of("beta"));
     embedded.set_access("beta", Access::Denied);
     let place = Place::new();
     let policy = Policy {

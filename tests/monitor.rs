@@ -7,7 +7,7 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
-use immuaudit::drill::{Lie, Telling};
+use immuaudit::drill::{Lie, LieSchedule};
 use support::http::{ask, get};
 use support::program::{copied, member};
 use support::watched::watched;
@@ -95,7 +95,9 @@ fn immuclients_gauges_tell_the_worst_database_and_never_lose_it_to_the_next() {
             .sample(&format!("immuclient_audit_curr_root_per_server{labels}")),
         3.0
     );
-    watched.ledger.lie(Telling::from(Lie::Rollback).of("shop"));
+    watched
+        .ledger
+        .lie(LieSchedule::from(Lie::Rollback).of("shop"));
     watched.wait_until(&result, 0.0);
     watched.wait_until(TAMPERED, 1.0);
     for _ in 0..50 {
@@ -197,7 +199,7 @@ fn values_that_cannot_be_read_are_overdue_after_three_intervals() {
     assert_eq!(watched.metrics().sample(overdue), 0.0);
     watched
         .ledger
-        .lie(Telling::from(Lie::WithheldTransaction).of("shop"));
+        .lie(LieSchedule::from(Lie::WithheldTransaction).of("shop"));
     watched.wait_until(overdue, 1.0);
     let page = get(watched.port, "/", "text/html").body;
     assert!(
@@ -211,7 +213,9 @@ fn values_that_cannot_be_read_are_overdue_after_three_intervals() {
 fn a_json_line_of_tampering_has_a_member_for_each_fact() {
     let watched = watched(&["shop"], &["--log-format=json"]);
     let mut running = watched.running;
-    watched.ledger.lie(Telling::from(Lie::Rollback).of("shop"));
+    watched
+        .ledger
+        .lie(LieSchedule::from(Lie::Rollback).of("shop"));
     running.wait_for("TAMPERED");
     running.wait_for_times("\"message\":\"cycle\"", 3);
     let log = running.log();

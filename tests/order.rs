@@ -7,7 +7,7 @@ use std::time::Duration;
 use immuaudit::audit::{Auditor, Cycle, CycleError, Outcome, Policy, Reason, SweepStatus, Verdict};
 use immuaudit::config::Pin;
 use immuaudit::config::{DatabaseFilter, FirstUse, Values};
-use immuaudit::drill::{Embedded, Lie, Options, Telling};
+use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 use immuaudit::trust::StoreError;
 use support::in_process;
 use support::place::Place;
@@ -131,7 +131,7 @@ fn a_database_that_no_list_names_is_audited_by_its_name_and_never_taken_for_hidd
         let embedded =
             Embedded::start(Options::default().with_databases(&[name])).expect("a server");
         embedded.grow(name, 3);
-        embedded.lie(Telling::from(Lie::Hidden).of(name));
+        embedded.lie(LieSchedule::from(Lie::Hidden).of(name));
         let place = place.join(name);
         std::fs::create_dir(&place).expect("a directory");
         for (again, verdict) in [
@@ -157,7 +157,7 @@ fn a_database_that_was_listed_and_is_not_any_more_is_hidden() {
     embedded.grow("shop", 3);
     let mut auditor = auditor(&embedded, &place, selecting(&["shop"]));
     auditor.cycle(|_| {});
-    embedded.lie(Telling::from(Lie::Hidden).of("shop"));
+    embedded.lie(LieSchedule::from(Lie::Hidden).of("shop"));
     let cycle = auditor.cycle(|_| {});
     assert!(
         matches!(cycle.outcomes[0].reason, Reason::Hidden),
@@ -217,7 +217,7 @@ fn files_that_are_lost_of_a_database_that_is_not_listed_any_more_stay_a_local_fa
         let file = place.join("tested").join(format!("shop.{ending}"));
         std::fs::remove_file(file).expect("a file");
     }
-    embedded.lie(Telling::from(Lie::Hidden).of("shop"));
+    embedded.lie(LieSchedule::from(Lie::Hidden).of("shop"));
     let failed = [
         ("shop", Verdict::LocalFailure),
         ("defaultdb", Verdict::Empty),
@@ -279,7 +279,7 @@ fn a_sweep_that_cannot_go_on_keeps_no_other_waiting() {
     let mut auditor = auditor(&embedded, &place, policy);
     auditor.cycle(|_| {});
     // the first of them answers nothing any more
-    embedded.lie(Telling::from(Lie::PermissionTaken).of("a"));
+    embedded.lie(LieSchedule::from(Lie::PermissionTaken).of("a"));
     embedded.forget_tokens();
     std::thread::sleep(Duration::from_millis(1_100)); // all of it is due by then
     let next = std::time::Instant::now() + Duration::from_secs(60);
@@ -312,7 +312,7 @@ fn a_database_that_never_answers_is_overdue_and_keeps_no_other_waiting() {
         auditor(&embedded, &place, policy).with_shortest_cycle(Duration::from_secs(2));
     auditor.cycle(|_| {});
     std::thread::sleep(Duration::from_millis(50)); // three intervals
-    embedded.lie(Telling::from(Lie::NeverAnswers).of("a"));
+    embedded.lie(LieSchedule::from(Lie::NeverAnswers).of("a"));
     for _ in 0..2 {
         let cycle = auditor.cycle(|_| {});
         let told = [("b", Verdict::Consistent), ("a", Verdict::Unreachable)];

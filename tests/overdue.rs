@@ -10,7 +10,7 @@ use std::time::Duration;
 use immuaudit::audit::{Auditor, Cycle, Policy};
 use immuaudit::clock::Timestamp;
 use immuaudit::config::Values;
-use immuaudit::drill::{Delivery, Embedded, Lie, Options, Sent, Telling};
+use immuaudit::drill::{Delivery, Embedded, Lie, LieSchedule, Options, Sent};
 use immuaudit::report::{InstanceInfo, Prefix, StatusRegistry, metrics, page};
 use immuaudit::server::Calls;
 use support::place::Place;
@@ -158,7 +158,7 @@ fn a_database_of_which_nothing_was_ever_trusted_is_overdue_nowhere() {
     let server = Embedded::start(Options::default().with_databases(&["silent"])).expect("a ledger");
     server.grow("defaultdb", 5);
     server.grow("silent", 5);
-    server.lie(Telling::from(Lie::NeverAnswers).of("silent"));
+    server.lie(LieSchedule::from(Lie::NeverAnswers).of("silent"));
     let program = Program::new(server.port(), &place.join("state")).with(&[
         "--call-timeout",
         "200ms",

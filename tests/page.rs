@@ -6,7 +6,7 @@ mod support;
 use std::thread;
 use std::time::Duration;
 
-use immuaudit::drill::{Embedded, Lie, Options, Telling};
+use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 use support::browser::{Browser, Theme};
 use support::http::get;
 use support::place::Place;
@@ -87,7 +87,7 @@ fn the_page_is_for_everybody_few_and_many_good_tampered_and_away_in_light_dark_a
         page.look("away-dark", (1200, 560), Theme::Dark);
         ledger.restart().expect("its port is free");
         until("All is well");
-        ledger.lie(Telling::from(Lie::Rollback).of("customer002"));
+        ledger.lie(LieSchedule::from(Lie::Rollback).of("customer002"));
         until("Tampering");
         page.look("tampered", (1200, 800), Theme::Light);
         page.look("tampered-dark", (1200, 800), Theme::Dark);

@@ -3,7 +3,7 @@
 mod support;
 
 use immuaudit::config::{CompatMode, Run, SettingsWarning, Signatures};
-use immuaudit::drill::{Embedded, Lie, Options, Telling, fill};
+use immuaudit::drill::{Embedded, Lie, LieSchedule, Options, fill};
 use log::Level;
 use support::http::get;
 use support::place::Place as Folder;
@@ -241,7 +241,7 @@ fn validate_without_a_key_checks_by_the_key_that_comes_along_and_warns() {
     let run = immugw.once();
     run.is(0, "defaultdb", "first-seen");
     assert!(run.stderr.contains("proves no identity"), "{run:#?}");
-    embedded.lie(Telling::from(Lie::Unsigned));
+    embedded.lie(LieSchedule::from(Lie::Unsigned));
     immugw.once().is(2, "defaultdb", "signature");
 }
 

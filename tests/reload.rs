@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use immuaudit::drill::{Embedded, Lie, Options, Telling, fill};
+use immuaudit::drill::{Embedded, Lie, LieSchedule, Options, fill};
 use support::http::get;
 use support::place::Place;
 use support::program::{Program, Running};
@@ -164,13 +164,13 @@ fn another_receiver_is_told_of_what_is_open_and_the_old_one_of_nothing_more() {
     reload(&mut running, READ);
     scene
         .server
-        .lie(Telling::from(Lie::Rollback).of("defaultdb"));
+        .lie(LieSchedule::from(Lie::Rollback).of("defaultdb"));
     first.wait_for(|received| received.body.contains("\"tampered\":true"));
     to(&second);
     reload(&mut running, READ);
     second.wait_for(|received| received.body.contains("\"tampered\":true"));
     let before = first.received().len();
-    scene.server.lie(Telling::from(Lie::Rollback));
+    scene.server.lie(LieSchedule::from(Lie::Rollback));
     second.wait_for(|received| received.body.contains(SECOND));
     assert_eq!(first.received().len(), before);
     // no thread of a receiver of before stays
@@ -211,7 +211,7 @@ fn metrics_and_page_go_by_the_new_settings() {
 #[test]
 fn what_runs_once_ends_with_its_terminal() {
     let scene = Scene::new();
-    scene.server.lie(Telling::from(Lie::NeverAnswers));
+    scene.server.lie(LieSchedule::from(Lie::NeverAnswers));
     let program = Program::new(scene.server.port(), &scene.folder.join("trust"));
     let mut running = program.start(&["--once", "--call-timeout=1h"]);
     while scene.server.calls().is_empty() {

@@ -8,7 +8,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use immuaudit::drill::{Lie, Telling};
+use immuaudit::drill::{Lie, LieSchedule};
 use support::loud::not_shown;
 use support::place::Place;
 use support::program::{Program, Run};
@@ -78,7 +78,7 @@ fn whatever_root_writes_belongs_to_the_owner_of_the_directory() {
     scene.server.grow(DATABASE, 2);
     program.run(&["sweep"]).ends_with(0);
     theirs();
-    scene.server.lie(Telling::from(Lie::Rollback));
+    scene.server.lie(LieSchedule::from(Lie::Rollback));
     program.once().is(2, DATABASE, "rolled-back");
     theirs();
     scene.server.be_honest();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use immuaudit::audit::{Auditor, Cycle, Overdue, Policy, Reason, Verdict};
 use immuaudit::config::{DatabaseFilter, FirstUse, Values};
-use immuaudit::drill::{Delivery, Lag, Lie, Options, Sent, Telling};
+use immuaudit::drill::{Delivery, Lag, Lie, LieSchedule, Options, Sent};
 use immuaudit::wire::method;
 use support::simulated::{Simulation, taking};
 
@@ -300,7 +300,7 @@ fn a_proof_of_thousands_of_headers_keeps_no_other_waiting_and_is_overdue() {
     embedded.grow("heavy", 4_000);
     databases.trusted(&every(MINUTE));
     embedded.grow("heavy", 4_000);
-    embedded.lie(Telling::from(Lie::WithheldAdvance).of("heavy"));
+    embedded.lie(LieSchedule::from(Lie::WithheldAdvance).of("heavy"));
     let mut auditor = databases.auditor(&every(MINUTE), slow_in("heavy", MOMENT));
     for number in 0..5 {
         let begin = databases.simulation.time.passed();

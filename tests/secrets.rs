@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use immuaudit::drill::{Embedded, Lie, Options, Telling};
+use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 use immuaudit::wire::method;
 use support::place::Place;
 use support::program::Program;
@@ -163,7 +163,7 @@ fn whatever_way_a_password_comes_it_is_left_nowhere() {
         tell(run);
         // refused, malformed, tampered: each says something else
         tell(program.with(&["--audit-password", WRONG]).once());
-        server.lie(Telling::from(Lie::Garbage).in_call(method::LOGIN));
+        server.lie(LieSchedule::from(Lie::Garbage).in_call(method::LOGIN));
         tell(program.once());
         server.lie(Lie::OtherHash);
         let run = program.once();

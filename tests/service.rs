@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use immuaudit::drill::{Embedded, Lie, Options, Telling, fill};
+use immuaudit::drill::{Embedded, Lie, LieSchedule, Options, fill};
 use support::loud::not_shown;
 use support::place::Place;
 use support::program::{Program, Run};
@@ -228,7 +228,7 @@ fn a_loop_that_hangs_feeds_the_watchdog_no_more() {
     // a call that never ends, as long as it may take
     let mut running = program.start(&["--audit-interval=100ms", "--call-timeout=1h"]);
     running.wait_for("first-seen");
-    embedded.lie(Telling::from(Lie::NeverAnswers));
+    embedded.lie(LieSchedule::from(Lie::NeverAnswers));
     listener
         .set_read_timeout(Some(Duration::from_secs(5)))
         .unwrap();

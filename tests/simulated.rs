@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use immuaudit::audit::{Auditor, Overdue, Policy, SweepStatus, Verdict};
 use immuaudit::config::{NewValues, Values};
-use immuaudit::drill::{Delivery, Emulated, Lie, Lifetime, Options, Sent, Telling};
+use immuaudit::drill::{Delivery, Emulated, Lie, LieSchedule, Lifetime, Options, Sent};
 use immuaudit::server::{Server, ServerErrorKind};
 use immuaudit::trust::Limits;
 use immuaudit::wire::{Entries, method};
@@ -241,7 +241,7 @@ fn lies_are_told_without_a_socket_as_with_one() {
     ] {
         let simulation = Simulation::new(lie.options());
         let mut server = opened(&simulation, simulation.server(taking(DELAY)));
-        simulation.embedded.lie(Telling::from(lie));
+        simulation.embedded.lie(LieSchedule::from(lie));
         let failure = server.state(DATABASE).unwrap_err();
         assert_eq!(failure.kind, due, "{lie:?}");
     }
@@ -267,7 +267,7 @@ fn a_token_that_cannot_be_used_is_not_kept() {
         let mut hours = Hours::new(&simulation);
         hours.pass();
         simulation.embedded.forget_tokens();
-        simulation.embedded.lie(Telling::from(lie));
+        simulation.embedded.lie(LieSchedule::from(lie));
         let lied = hours.auditor.cycle(|_| {});
         assert!(!lied.outcomes[0].verdict.is_tampering(), "{lied:?}");
         simulation.embedded.be_honest();
@@ -288,7 +288,7 @@ fn the_alarm_that_is_told_is_on_disk_where_there_are_as_many_as_there_may_be() {
     let mut auditor = Auditor::new(simulation.server(taking(DELAY)), store, hourly());
     simulation.embedded.grow(DATABASE, 1);
     auditor.cycle(|_| {});
-    simulation.embedded.lie(Telling::from(Lie::EditedValue));
+    simulation.embedded.lie(LieSchedule::from(Lie::EditedValue));
     for _ in 0..3 {
         simulation.embedded.grow(DATABASE, 3);
         let mut told = None;

@@ -6,7 +6,7 @@ use std::fs;
 use std::time::{Duration, SystemTime};
 
 use immuaudit::clock::{self, Timestamp};
-use immuaudit::drill::{Embedded, Lie, Options, Telling};
+use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 use immuaudit::trust::{Location, Store};
 use support::place::Place;
 use support::program::{Program, Run, member};
@@ -81,7 +81,9 @@ fn a_closed_alarm_is_not_well_before_a_check_has_proven_the_state_again() {
 #[test]
 fn a_transaction_of_a_closed_alarm_is_not_well_before_it_was_read_again() {
     let scene = trusted();
-    scene.server.lie(Telling::from(Lie::EditedValue).about(7));
+    scene
+        .server
+        .lie(LieSchedule::from(Lie::EditedValue).about(7));
     let all = scene.program.with(&["--audit-sample", "100"]);
     all.once().is(2, DB, "value");
     scene.server.be_honest();
@@ -101,7 +103,9 @@ fn a_transaction_of_a_closed_alarm_is_not_well_before_it_was_read_again() {
     none.once().is(0, DB, "consistent");
     scene.status(0, "consistent");
     // and the edit itself is found again by every check after a closing
-    scene.server.lie(Telling::from(Lie::EditedValue).about(7));
+    scene
+        .server
+        .lie(LieSchedule::from(Lie::EditedValue).about(7));
     all.once().is(2, DB, "value");
     scene.program.run(&["alarm", "close", &alarm]).ends_with(0);
     none.once().is(2, DB, "value");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use immuaudit::audit::{Overdue, Policy};
 use immuaudit::config::{NewValues, Values};
-use immuaudit::drill::{Embedded, Lie, Options, Telling};
+use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 use support::place::Place;
 use support::program::{Program, member};
 use support::value_scene::{Scene, cycle};
@@ -66,7 +66,8 @@ fn what_the_sweep_of_a_run_of_one_cycle_finds_is_its_exit_code() {
     let cron = cron("1s");
     let first = Program::new(cron.server.port(), &cron.program.dir);
     first.run(&["--once", "--audit-sample", "0"]).ends_with(0);
-    cron.server.lie(Telling::from(Lie::EditedValue).about(77));
+    cron.server
+        .lie(LieSchedule::from(Lie::EditedValue).about(77));
     let run = cron.program.run(&["--once", "--quiet"]);
     run.ends_with(2);
     assert!(run.stdout.contains("transaction 77"), "{run:#?}");

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use immuaudit::drill::{Embedded, Lie, Options, Telling, fill};
+use immuaudit::drill::{Embedded, Lie, LieSchedule, Options, fill};
 use support::booted::Booted;
 use support::loud::not_shown;
 
@@ -135,7 +135,7 @@ fn a_setgid_mailer_outside_the_sandbox_sends_what_waits(
     let exec = "--audit-exec=/usr/local/lib/immuaudit/mail-queue";
     booted.does(&[install, &[exec, "--audit-notify=changes"]].concat());
     booted.does(&["immuaudit", "audit-mode", "restart"]);
-    embedded.lie(Telling::from(Lie::Rollback));
+    embedded.lie(LieSchedule::from(Lie::Rollback));
     let end = Instant::now() + Duration::from_secs(120);
     loop {
         let sent = booted.output(&["cat", "/var/spool/tested/mail"]).stdout;

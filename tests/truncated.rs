@@ -5,7 +5,7 @@ mod support;
 
 use immuaudit::audit::{Policy, Verdict};
 use immuaudit::config::Values;
-use immuaudit::drill::{Lie, NewEntry, NewTransaction, Options, Telling};
+use immuaudit::drill::{Lie, LieSchedule, NewEntry, NewTransaction, Options};
 use immuaudit::ledger::TxMetadata;
 use immuaudit::wire::method;
 use support::value_scene::{ALL, DB, NONE, Scene, cycle, report, sweep};
@@ -54,7 +54,7 @@ fn a_truncation_is_found_however_far_back_and_what_it_covers_is_due_no_more() {
     });
     scene
         .embedded
-        .lie(Telling::from(Lie::ForgedTruncation).in_call(method::VERIFIABLE_TX_BY_ID));
+        .lie(LieSchedule::from(Lie::ForgedTruncation).in_call(method::VERIFIABLE_TX_BY_ID));
     let outcome = cycle(&mut auditor);
     assert_eq!(outcome.verdict, Verdict::Consistent, "{outcome:?}");
     let progress = auditor.values_read(DB).expect("it was read");
@@ -94,7 +94,7 @@ fn a_recorded_truncation_excuses_nothing_behind_it() {
     for (tx, verdict) in [(30, Verdict::Consistent), (70, Verdict::Unread)] {
         scene
             .embedded
-            .lie(Telling::from(Lie::ForgedTruncation).about(tx));
+            .lie(LieSchedule::from(Lie::ForgedTruncation).about(tx));
         let outcome = cycle(&mut auditor);
         assert_eq!(outcome.verdict, verdict, "{tx}: {outcome:?}");
     }
@@ -116,7 +116,9 @@ fn a_sweep_over_a_truncated_ledger_ends_in_one_pass_with_few_calls() {
     let calls: u64 = scene.embedded.calls().values().sum();
     assert!(calls < 600, "{calls}"); // one by one it takes 4,500
     // the digests of what was dropped are read all the same
-    scene.embedded.lie(Telling::from(Lie::EditedKey).about(700));
+    scene
+        .embedded
+        .lie(LieSchedule::from(Lie::EditedKey).about(700));
     let (_, outcomes) = sweep(&mut auditor);
     assert_eq!(outcomes.len(), 1, "an edited key of a dropped value");
     assert!(outcomes[0].verdict.is_tampering(), "{outcomes:?}");
@@ -131,7 +133,7 @@ fn a_recorded_truncation_explains_no_transaction_that_is_withheld() {
         scene.embedded.grow(DB, 20);
         let mut auditor = scene.auditor(ALL);
         assert_eq!(cycle(&mut auditor).verdict, Verdict::FirstSeen);
-        scene.embedded.lie(Telling::from(lie).about(30));
+        scene.embedded.lie(LieSchedule::from(lie).about(30));
         for _ in 0..2 {
             let outcome = cycle(&mut auditor);
             assert!(!outcome.is_complete(), "{lie:?}: {outcome:?}");

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use immuaudit::audit::{Overdue, Policy, UnreadReason, Verdict, Warning};
 use immuaudit::config::{NewValues, Values};
-use immuaudit::drill::{Lag, Lie, Options, Telling};
+use immuaudit::drill::{Lag, Lie, LieSchedule, Options};
 use support::distorted;
 use support::proxy::Body;
 use support::value_scene::{ALL, DB, NONE, Scene, cycle, report, sweep};
@@ -26,7 +26,7 @@ fn a_transaction_that_never_comes_is_due_and_the_others_are_read() {
     let scene = Scene::of_sixty();
     let mut auditor = scene.auditor(ALL);
     cycle(&mut auditor);
-    let silent = Telling::from(Lie::SilentTransaction).about(30);
+    let silent = LieSchedule::from(Lie::SilentTransaction).about(30);
     scene.embedded.lie(silent);
     for _ in 0..3 {
         let outcome = cycle(&mut auditor);
@@ -54,7 +54,7 @@ fn a_sweep_passes_a_transaction_that_never_comes_and_ends() {
     let mut auditor = scene.trusting();
     scene
         .embedded
-        .lie(Telling::from(Lie::SilentTransaction).about(30));
+        .lie(LieSchedule::from(Lie::SilentTransaction).about(30));
     let (swept, outcomes) = sweep(&mut auditor);
     assert_eq!((swept.read, swept.of), (59, 60));
     assert_eq!(outcomes.len(), 1, "{outcomes:?}");
@@ -81,7 +81,7 @@ fn what_stays_due_for_three_intervals_is_overdue() {
     cycle(&mut auditor);
     scene
         .embedded
-        .lie(Telling::from(Lie::SilentTransaction).about(30));
+        .lie(LieSchedule::from(Lie::SilentTransaction).about(30));
     let outcome = cycle(&mut auditor);
     assert_eq!(outcome.values_overdue, None);
     thread::sleep(Duration::from_millis(1_100)); // times are kept in seconds

@@ -2,7 +2,7 @@
 
 mod support;
 
-use immuaudit::drill::{Embedded, Lie, Options, Telling};
+use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 use support::http::get;
 use support::notify_scene::is_tampering;
 use support::place::Place;
@@ -23,7 +23,7 @@ fn trusted() -> (Embedded, Place, Program) {
 #[test]
 fn a_sweep_that_could_not_read_a_transaction_ends_with_1_and_its_id() {
     let (ledger, _place, program) = trusted();
-    ledger.lie(Telling::from(Lie::SilentTransaction).about(7));
+    ledger.lie(LieSchedule::from(Lie::SilentTransaction).about(7));
     let run = program.run(&["sweep", "--audit-sample", "0"]);
     run.ends_with(1);
     for told in [
@@ -99,7 +99,7 @@ fn a_quiet_sweep_says_why_it_does_not_end_with_0() {
     ledger.reset_calls();
     program.run(&["--once", "--audit-sample", "0"]).ends_with(0);
     let calls = ledger.calls().values().sum();
-    ledger.lie(Telling::from(Lie::NeverAnswers).after(calls));
+    ledger.lie(LieSchedule::from(Lie::NeverAnswers).after(calls));
     let run = quiet(&["--call-timeout", "1s"]);
     let why =
         "defaultdb: the sweep ended early after transaction 0, the next one continues there: ";
@@ -134,13 +134,13 @@ fn a_sweep_in_json_is_an_object_with_what_was_read_and_what_was_not() {
     assert_eq!(member(&line, "complete"), "false", "{line}");
     assert_eq!(member(&line, "values_absent_ranges"), "1-20", "{line}");
     assert_eq!(member(&line, "values_dropped_ranges"), "1-20", "{line}");
-    ledger.lie(Telling::from(Lie::SilentTransaction).about(7));
+    ledger.lie(LieSchedule::from(Lie::SilentTransaction).about(7));
     let line = sweep(1);
     assert_eq!(member(&line, "values_due_ranges"), "7", "{line}");
     assert_eq!(member(&line, "swept_read"), "19", "{line}");
     ledger.be_honest();
     sweep(0);
-    ledger.lie(Telling::from(Lie::EditedValue).about(7));
+    ledger.lie(LieSchedule::from(Lie::EditedValue).about(7));
     let line = sweep(2);
     assert_eq!(member(&line, "complete"), "false", "{line}");
 }
@@ -149,7 +149,7 @@ fn a_sweep_in_json_is_an_object_with_what_was_read_and_what_was_not() {
 fn what_a_sweep_finds_is_notified() {
     let (ledger, place, program) = trusted();
     let receiver = Receiver::start();
-    ledger.lie(Telling::from(Lie::EditedValue).about(7));
+    ledger.lie(LieSchedule::from(Lie::EditedValue).about(7));
     let url = receiver.url();
     let notified = [
         "sweep",
@@ -205,7 +205,7 @@ fn whoever_watches_sees_what_is_absent_and_what_is_due() {
     watched.wait_until(complete, 1.0);
     watched
         .ledger
-        .lie(Telling::from(Lie::AbsentValues).about(2));
+        .lie(LieSchedule::from(Lie::AbsentValues).about(2));
     wait_for(&watched, &unavailable("absent"));
     let page = get(watched.port, "/", "text/html").body;
     assert!(page.contains("1 absent"), "{page}");
@@ -213,7 +213,7 @@ fn whoever_watches_sees_what_is_absent_and_what_is_due() {
     assert!(status.contains("\"values_absent\":1"), "{status}");
     watched
         .ledger
-        .lie(Telling::from(Lie::SilentTransaction).about(3));
+        .lie(LieSchedule::from(Lie::SilentTransaction).about(3));
     wait_for(&watched, &unavailable("due"));
     watched.wait_until(complete, 0.0);
     let verdict = "immuaudit_verdict{server=\"tested\",database=\"defaultdb\",verdict=\"unread\"}";
@@ -254,7 +254,7 @@ fn a_value_that_one_auditor_read_and_another_is_told_is_not_there_shows_when_the
     let (ledger, place, program) = trusted();
     program.run(&["sweep"]).ends_with(0);
     let other = Program::new(ledger.port(), &place.join("other"));
-    ledger.lie(Telling::from(Lie::AbsentValues).about(7));
+    ledger.lie(LieSchedule::from(Lie::AbsentValues).about(7));
     other.run(&["sweep"]).ends_with(1);
     for (exporter, comparer, told) in [
         (
@@ -311,7 +311,7 @@ fn values_stay_absent_for_whoever_watches_while_the_server_is_away() {
     );
     watched
         .ledger
-        .lie(Telling::from(Lie::AbsentValues).about(2));
+        .lie(LieSchedule::from(Lie::AbsentValues).about(2));
     let absent =
         "immuaudit_values_unavailable{server=\"tested\",database=\"defaultdb\",reason=\"absent\"}";
     wait_for(&watched, absent);

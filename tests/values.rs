@@ -5,7 +5,7 @@ mod support;
 
 use immuaudit::audit::{Outcome, UnreadReason, Verdict};
 use immuaudit::config::{NewValues, Values};
-use immuaudit::drill::{Emulated, Lie, NewEntry, NewTransaction, Options, Telling, fill};
+use immuaudit::drill::{Emulated, Lie, LieSchedule, NewEntry, NewTransaction, Options, fill};
 use immuaudit::ledger::{KvMetadata, TxMetadata};
 use immuaudit::wire::method;
 use support::value_scene::{DB, NONE, Scene, VALUE, broken, cycle, report, sweep};
@@ -16,7 +16,7 @@ fn an_edit_of_any_transaction_is_found_by_a_sweep_and_named_and_the_rest_is_read
     let mut auditor = scene.trusting();
     for lie in [Lie::EditedValue, Lie::EditedKey, Lie::ValueWithMatchingHash] {
         for tx in 1..=60 {
-            scene.embedded.lie(Telling::from(lie).about(tx));
+            scene.embedded.lie(LieSchedule::from(lie).about(tx));
             let (swept, outcomes) = sweep(&mut auditor);
             assert_eq!(outcomes.len(), 1, "{lie:?} {tx}");
             assert_eq!(outcomes[0].verdict, VALUE, "{lie:?} {tx}");
@@ -60,7 +60,9 @@ fn finding_it_again_is_no_new_alarm_and_no_alarm_keeps_trust_from_growing() {
     };
     let mut auditor = scene.auditor(values);
     assert_eq!(cycle(&mut auditor).verdict, Verdict::FirstSeen);
-    scene.embedded.lie(Telling::from(Lie::EditedValue).about(7));
+    scene
+        .embedded
+        .lie(LieSchedule::from(Lie::EditedValue).about(7));
     let first = cycle(&mut auditor);
     scene.embedded.grow(DB, 5);
     let second = cycle(&mut auditor);
@@ -90,7 +92,7 @@ fn edited_once(server: Emulated, call: &'static str) -> (Verdict, usize) {
     let values = Values { sample: 59, ..NONE };
     let mut auditor = scene.auditor(values);
     cycle(&mut auditor);
-    let lie = Telling::from(Lie::EditedKey).in_call(call);
+    let lie = LieSchedule::from(Lie::EditedKey).in_call(call);
     scene.embedded.lie(lie.times(1));
     let outcome = cycle(&mut auditor);
     scene.embedded.be_honest();
@@ -142,7 +144,7 @@ fn new_transactions_are_all_read_where_that_is_asked_for() {
     for tx in [61, 100, 150] {
         scene
             .embedded
-            .lie(Telling::from(Lie::EditedValue).about(tx));
+            .lie(LieSchedule::from(Lie::EditedValue).about(tx));
         scene.embedded.grow(DB, 1);
     }
     let outcome = cycle(&mut auditor);
@@ -161,7 +163,7 @@ fn a_hole_in_a_scan_is_malformed_and_what_it_hides_is_read_alone() {
         (Lie::ScanWithHoles, 1),
         (Lie::ScanWithHoles, 60),
     ] {
-        scene.embedded.lie(Telling::from(lie).about(tx));
+        scene.embedded.lie(LieSchedule::from(lie).about(tx));
         let (swept, outcomes) = sweep(&mut auditor);
         assert_eq!(swept.read, 60, "{tx}");
         assert_eq!(outcomes[0].verdict, Verdict::Malformed);
@@ -176,7 +178,7 @@ fn a_withheld_transaction_stays_due_until_it_is_shown() {
     let mut auditor = scene.trusting();
     scene
         .embedded
-        .lie(Telling::from(Lie::WithheldTransaction).about(30));
+        .lie(LieSchedule::from(Lie::WithheldTransaction).about(30));
     let (swept, outcomes) = sweep(&mut auditor);
     assert_eq!(swept.read, 59);
     assert_eq!(outcomes[0].verdict, Verdict::Unread);
@@ -196,7 +198,7 @@ fn a_withheld_transaction_stays_due_until_it_is_shown() {
     assert_eq!(cycle(&mut auditor).verdict, Verdict::Consistent);
     scene
         .embedded
-        .lie(Telling::from(Lie::WithheldTransaction).about(30));
+        .lie(LieSchedule::from(Lie::WithheldTransaction).about(30));
     assert_eq!(
         cycle(&mut auditor).verdict,
         Verdict::Consistent,
@@ -210,7 +212,7 @@ fn dropped_values_are_unavailable_only_where_a_proven_header_says_so() {
     let mut auditor = scene.trusting();
     scene
         .embedded
-        .lie(Telling::from(Lie::ForgedTruncation).about(20));
+        .lie(LieSchedule::from(Lie::ForgedTruncation).about(20));
     let (swept, outcomes) = sweep(&mut auditor);
     assert_eq!(swept.read, 59);
     assert_eq!(outcomes[0].verdict, Verdict::Unread);

@@ -5,7 +5,7 @@ mod support;
 
 use immuaudit::audit::{Auditor, Outcome, Verdict};
 use immuaudit::clock;
-use immuaudit::drill::{Lie, Telling};
+use immuaudit::drill::{Lie, LieSchedule};
 use immuaudit::trust::{Alarm, Store};
 use immuaudit::wire::method;
 use support::value_scene::{ALL, DB, NONE, Scene, cycle, sweep};
@@ -15,7 +15,7 @@ fn scene_with_alarm(lie: Lie) -> Scene {
     let scene = Scene::of_sixty();
     let mut auditor = scene.auditor(ALL);
     cycle(&mut auditor);
-    scene.embedded.lie(Telling::from(lie).about(7));
+    scene.embedded.lie(LieSchedule::from(lie).about(7));
     let outcome = cycle(&mut auditor);
     assert!(outcome.verdict.is_tampering(), "{outcome:?}");
     scene
@@ -83,7 +83,7 @@ fn a_transaction_that_is_withheld_after_the_closing_stays_due_over_a_restart() {
     close(&scene);
     scene
         .embedded
-        .lie(Telling::from(Lie::WithheldTransaction).about(7));
+        .lie(LieSchedule::from(Lie::WithheldTransaction).about(7));
     let mut auditor = scene.auditor(NONE);
     for _ in 0..2 {
         assert_eq!(cycle(&mut auditor).verdict, Verdict::Unread);
@@ -91,7 +91,9 @@ fn a_transaction_that_is_withheld_after_the_closing_stays_due_over_a_restart() {
     drop(auditor);
     let mut auditor = scene.auditor(NONE);
     assert_eq!(cycle(&mut auditor).verdict, Verdict::Unread);
-    scene.embedded.lie(Telling::from(Lie::EditedValue).about(7));
+    scene
+        .embedded
+        .lie(LieSchedule::from(Lie::EditedValue).about(7));
     is_open_again(&cycle(&mut auditor));
 }
 
@@ -99,7 +101,7 @@ fn a_transaction_that_is_withheld_after_the_closing_stays_due_over_a_restart() {
 fn what_a_scan_alone_shows_opens_its_closed_alarm_again() {
     let scene = Scene::of_sixty();
     let mut auditor = scene.trusting();
-    let lie = Telling::from(Lie::EditedValue).in_call(method::TX_SCAN);
+    let lie = LieSchedule::from(Lie::EditedValue).in_call(method::TX_SCAN);
     scene.embedded.lie(lie.about(7));
     sweep(&mut auditor);
     for _ in 0..2 {
@@ -144,10 +146,12 @@ fn the_lost_progress_of_values_loses_no_reading_of_a_closed_alarm() {
     close(&scene);
     scene
         .embedded
-        .lie(Telling::from(Lie::WithheldTransaction).about(7));
+        .lie(LieSchedule::from(Lie::WithheldTransaction).about(7));
     assert_eq!(cycle(&mut scene.auditor(NONE)).verdict, Verdict::Unread);
     let progress = scene.place.join("trust").join("tested").join("values");
     std::fs::remove_file(progress).expect("a file");
-    scene.embedded.lie(Telling::from(Lie::EditedValue).about(7));
+    scene
+        .embedded
+        .lie(LieSchedule::from(Lie::EditedValue).about(7));
     is_open_again(&cycle(&mut scene.auditor(NONE)));
 }

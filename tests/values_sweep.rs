@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use immuaudit::audit::{SweepStatus, Verdict};
 use immuaudit::config::Values;
-use immuaudit::drill::{Lie, Options, Telling};
+use immuaudit::drill::{Lie, LieSchedule, Options};
 use immuaudit::trust::SweepSummary;
 use support::loud::loud;
 use support::program::Program;
@@ -29,7 +29,7 @@ fn a_sweep_goes_on_where_it_was_killed() {
     let mut auditor = scene.trusting();
     scene
         .embedded
-        .lie(Telling::from(Lie::EditedValue).about(at));
+        .lie(LieSchedule::from(Lie::EditedValue).about(at));
     let (swept, outcomes) = sweep(&mut auditor);
     assert!(outcomes.is_empty(), "what was passed is not read again");
     assert_eq!((swept.read, swept.of), (1_000, 1_000));

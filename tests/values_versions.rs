@@ -7,7 +7,9 @@ use std::fs;
 
 use immuaudit::audit::{Rechecked, Verdict, Walk, recheck};
 use immuaudit::config::Values;
-use immuaudit::drill::{Emulated, Lag, Ledger, Lie, NewEntry, NewTransaction, Options, Telling};
+use immuaudit::drill::{
+    Emulated, Lag, Ledger, Lie, LieSchedule, NewEntry, NewTransaction, Options,
+};
 use immuaudit::ledger::{Digest, HeaderFields, HeaderVersion, TxHeader};
 use immuaudit::trust::{Evidence, Tampering};
 use support::value_scene::{DB, NONE, Scene, VALUE, broken, cycle, sweep};
@@ -37,7 +39,7 @@ fn every_version_is_swept_whatever_its_tree_lags_and_its_edits_are_found() {
             assert_eq!((swept.read, swept.of), (42, 42), "{server:?} {lag:?}");
             scene
                 .embedded
-                .lie(Telling::from(Lie::EditedValue).about(11));
+                .lie(LieSchedule::from(Lie::EditedValue).about(11));
             let (_, outcomes) = sweep(&mut auditor);
             assert_eq!(outcomes[0].verdict, VALUE, "{server:?} {lag:?}");
             assert_eq!(broken(&outcomes[0]), [11], "{server:?} {lag:?}");

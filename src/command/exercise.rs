@@ -7,7 +7,7 @@ use std::{env, fs, process};
 use crate::audit::{Auditor, Policy};
 use crate::clock::{self, Clock};
 use crate::config::{NewValues, Secret, Signatures, Values};
-use crate::drill::{Auditor as Audited, Embedded, Lie, Options, Telling, fill};
+use crate::drill::{AuditorSetup as Audited, Embedded, Lie, LieSchedule, Options, fill};
 use crate::ledger::PublicKey;
 use crate::server::{Endpoint, Login, Server};
 use crate::stop::Stop;
@@ -190,9 +190,9 @@ impl Bench {
         self.told_of_all = ["login", "databases", "identity"].contains(&lie.group())
             && ![Lie::Vanished, Lie::Hidden, Lie::PermissionTaken].contains(&lie);
         self.embedded.lie(if self.told_of_all {
-            Telling::from(lie)
+            LieSchedule::from(lie)
         } else {
-            Telling::from(lie).of(DATABASE)
+            LieSchedule::from(lie).of(DATABASE)
         });
     }
 }

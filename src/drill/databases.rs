@@ -5,7 +5,7 @@ use super::emulate::Emulated;
 use super::lie::Lie;
 use super::message;
 use super::status::{Reply, Status, parse};
-use super::store::{Access, DEFAULT, Store, Told};
+use super::store::{Access, ActiveLie, DEFAULT, Store};
 use super::token::{Validity, word};
 use crate::server::Credential;
 use crate::wire::{method, proto};
@@ -24,7 +24,7 @@ impl Store {
         &mut self,
         credential: &Credential,
         request: &[u8],
-        told: Option<&Told>,
+        active: Option<&ActiveLie>,
     ) -> Reply {
         if !self.options.server.has_login() {
             return Err(Status::unimplemented("UseDatabase"));
@@ -39,7 +39,7 @@ impl Store {
         let lifetime = self.options.token_lifetime;
         let token = self.tokens.give(Some(name), lifetime, now);
         Ok(message::bytes(&proto::UseDatabaseReply {
-            token: deliver::token(told, token),
+            token: deliver::token(active, token),
             ..Default::default()
         }))
     }
@@ -48,7 +48,7 @@ impl Store {
         &mut self,
         call: &str,
         credential: &Credential,
-        told: Option<&Told>,
+        active: Option<&ActiveLie>,
     ) -> Reply {
         if self.options.auth {
             let expired = self.tokens.validity(word(credential)) == Validity::Expired;
@@ -64,7 +64,7 @@ impl Store {
         };
         let names = self.databases.keys().filter(seen);
         let names = names.map(|name| name.clone().into_bytes()).collect();
-        let names = deliver::names(told, names);
+        let names = deliver::names(active, names);
         if call == method::DATABASE_LIST_V2 {
             let databases = names.into_iter().map(|name| self.database_info(name));
             return Ok(message::bytes(&proto::DatabaseListResponseV2 {

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use super::lie::Lie;
 use super::status::Status;
-use super::store::{Store, Told};
+use super::store::{ActiveLie, Store};
 use super::transport::{Answer, Outcome};
 use crate::wire::method;
 
 /// A token as it is handed out.
-pub(super) fn token(told: Option<&Told>, token: String) -> String {
-    match told.map(|told| told.telling.lie) {
+pub(super) fn token(active: Option<&ActiveLie>, token: String) -> String {
+    match active.map(|active| active.schedule.lie) {
         Some(Lie::LongToken) => token.repeat(150),
         Some(Lie::TokenWithLineBreak) => format!("{token}\r\nimmudb-uuid: x\u{e4}"),
         _ => token,
@@ -19,8 +19,8 @@ pub(super) fn token(told: Option<&Told>, token: String) -> String {
 }
 
 /// The list of databases.
-pub(super) fn names(told: Option<&Told>, mut names: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-    let others: Vec<Vec<u8>> = match told.map(|told| told.telling.lie) {
+pub(super) fn names(active: Option<&ActiveLie>, mut names: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let others: Vec<Vec<u8>> = match active.map(|active| active.schedule.lie) {
         Some(Lie::ImpossibleNames) => {
             let mut others: Vec<Vec<u8>> = vec![vec![0xff, 0xfe, 0x80], vec![b'x'; 5000]];
             let texts = [
@@ -60,7 +60,7 @@ pub(super) fn names(told: Option<&Told>, mut names: Vec<Vec<u8>>) -> Vec<Vec<u8>
             .map(|number| format!("db{number}").into_bytes())
             .collect(),
         Some(Lie::FreshNames) => {
-            let list = told.map_or(0, |told| told.times);
+            let list = active.map_or(0, |active| active.times);
             (0..10_000)
                 .map(|number| format!("fresh-{list}-{number}").into_bytes())
                 .collect()
@@ -89,7 +89,7 @@ pub(super) fn names(told: Option<&Told>, mut names: Vec<Vec<u8>>) -> Vec<Vec<u8>
 
 /// How the reply is delivered.
 pub(super) fn delivery(
-    told: Option<&Told>,
+    active: Option<&ActiveLie>,
     call: &str,
     reply: Result<Vec<u8>, Status>,
     store: &Store,
@@ -103,8 +103,8 @@ pub(super) fn delivery(
             Err(status) => Outcome::Error(status),
         },
     };
-    let Some(told) = told else { return answer };
-    match told.telling.lie {
+    let Some(active) = active else { return answer };
+    match active.schedule.lie {
         Lie::UuidEveryAnswer => answer.uuid = Some(store.options.random.word(20)),
         Lie::UuidChanged => answer.uuid = Some(store.uuid.chars().rev().collect()),
         Lie::UuidPath => answer.uuid = Some("../../../../etc/x".into()),
@@ -123,8 +123,8 @@ pub(super) fn delivery(
             | method::GET
             | method::VERIFIABLE_GET
     );
-    if reads || told.telling.call.is_some() {
-        replace(told.telling.lie, call, &mut answer);
+    if reads || active.schedule.call.is_some() {
+        replace(active.schedule.lie, call, &mut answer);
     }
     answer
 }

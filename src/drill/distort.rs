@@ -4,7 +4,7 @@ use protobuf::Message;
 
 use super::lie::Lie;
 use super::message;
-use super::store::{Store, Told};
+use super::store::{ActiveLie, Store};
 use crate::ledger::{ClaimedState, Digest, Signature, State, StateShape};
 use crate::wire::proto;
 
@@ -13,14 +13,14 @@ pub(super) fn state(
     store: &mut Store,
     database: &str,
     mut claimed: ClaimedState,
-    told: Option<&Told>,
+    active: Option<&ActiveLie>,
 ) -> Vec<u8> {
     let server = store.server;
-    if let Some(told) = told {
-        claimed = self::claimed(store, database, claimed, told);
+    if let Some(active) = active {
+        claimed = self::claimed(store, database, claimed, active);
     }
     let mut bytes = message::state(&claimed, server);
-    match told.map(|told| told.telling.lie) {
+    match active.map(|active| active.schedule.lie) {
         // txId in field 3 and txHash in field 4, as 0.9.0 has them, behind the newer ones
         Some(Lie::BothShapes) => bytes.extend([&[0x18, 1, 0x22, 32][..], &[0xff; 32]].concat()),
         Some(Lie::LongStateHash) => {
@@ -39,21 +39,26 @@ pub(super) fn signature(
     store: &mut Store,
     database: &str,
     claimed: ClaimedState,
-    told: Option<&Told>,
+    active: Option<&ActiveLie>,
 ) -> Option<Signature> {
-    match told.filter(|told| told.telling.lie.group() == "signature") {
-        Some(told) => self::claimed(store, database, claimed, told).signature,
+    match active.filter(|active| active.schedule.lie.group() == "signature") {
+        Some(active) => self::claimed(store, database, claimed, active).signature,
         None => claimed.signature,
     }
 }
 
 /// A state as the lie has it.
-fn claimed(store: &mut Store, database: &str, claimed: ClaimedState, told: &Told) -> ClaimedState {
+fn claimed(
+    store: &mut Store,
+    database: &str,
+    claimed: ClaimedState,
+    active: &ActiveLie,
+) -> ClaimedState {
     let honest = claimed.state;
     let made_up = |number: u64| Digest::of(&[b"made up", &number.to_be_bytes()]);
     let claim = |store: &Store, tx, hash| store.claim(database, State { tx, hash });
-    match told.telling.lie {
-        Lie::ChangingState => claim(store, honest.tx, made_up(told.times)),
+    match active.schedule.lie {
+        Lie::ChangingState => claim(store, honest.tx, made_up(active.times)),
         Lie::PoisonedFirstSight => claim(store, honest.tx, made_up(0)),
         Lie::FarFuture => claim(store, 1 << 62, made_up(0)),
         Lie::LastState => claim(store, u64::MAX, made_up(0)),
@@ -111,12 +116,12 @@ fn older(store: &mut Store, database: &str, last: u64) -> Option<State> {
 }
 
 /// A transaction and its proof.
-pub(super) fn verifiable_tx(told: Option<&Told>, answer: &mut proto::VerifiableTx) {
-    let Some(lie) = told.map(|told| told.telling.lie) else {
+pub(super) fn verifiable_tx(active: Option<&ActiveLie>, answer: &mut proto::VerifiableTx) {
+    let Some(lie) = active.map(|active| active.schedule.lie) else {
         return;
     };
     if let Some(tx) = answer.tx.as_mut() {
-        self::tx(told, tx);
+        self::tx(active, tx);
     }
     if lie == Lie::NoDualProof {
         answer.dual_proof.take();
@@ -170,14 +175,14 @@ pub(super) fn verifiable_tx(told: Option<&Told>, answer: &mut proto::VerifiableT
 }
 
 /// A transaction that is read.
-pub(super) fn tx(told: Option<&Told>, tx: &mut proto::Tx) {
-    let Some(told) = told else { return };
-    let lie = told.telling.lie;
+pub(super) fn tx(active: Option<&ActiveLie>, tx: &mut proto::Tx) {
+    let Some(active) = active else { return };
+    let lie = active.schedule.lie;
     let Some(header) = tx.header.as_mut() else {
         return;
     };
     self::header(lie, header);
-    if !told.telling.is_about(header.id) {
+    if !active.schedule.is_about(header.id) {
         return;
     }
     match lie {
@@ -228,8 +233,8 @@ pub(super) fn tx(told: Option<&Told>, tx: &mut proto::Tx) {
 }
 
 /// A transaction that is fetched beside a proof.
-pub(super) fn fetched(told: Option<&Told>, tx: &mut proto::Tx) {
-    if let (true, Some(header)) = (Told::is(told, Lie::BrokenChain), tx.header.as_mut()) {
+pub(super) fn fetched(active: Option<&ActiveLie>, tx: &mut proto::Tx) {
+    if let (true, Some(header)) = (ActiveLie::is(active, Lie::BrokenChain), tx.header.as_mut()) {
         header.prev_alh = Digest::of(&[b"broken"]).as_bytes().to_vec();
     }
 }
@@ -258,10 +263,10 @@ fn header(lie: Lie, header: &mut proto::TxHeader) {
 }
 
 /// An entry that is read by its key.
-pub(super) fn entry(told: Option<&Told>, entry: &mut proto::Entry) {
-    let Some(told) = told else { return };
+pub(super) fn entry(active: Option<&ActiveLie>, entry: &mut proto::Entry) {
+    let Some(active) = active else { return };
     let edits = [Lie::EditedValue, Lie::ValueWithMatchingHash];
-    if edits.contains(&told.telling.lie) && told.telling.is_about(entry.tx) {
+    if edits.contains(&active.schedule.lie) && active.schedule.is_about(entry.tx) {
         entry.value.push(b'!');
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::emulate::Emulated;
 use super::ledger::{Lag, Ledger, NewEntry, NewTransaction};
-use super::lie::{Lie, Telling};
+use super::lie::{Lie, LieSchedule};
 use super::sign::SigningKey;
 use super::split::Split;
 use super::store::{Access, Store};
@@ -215,8 +215,8 @@ impl Embedded {
     }
 
     /// Tells a lie from now on, instead of any other.
-    pub fn lie(&self, telling: impl Into<Telling>) {
-        self.store().tell(telling.into());
+    pub fn lie(&self, schedule: impl Into<LieSchedule>) {
+        self.store().tell(schedule.into());
     }
 
     /// The lie told at the moment.

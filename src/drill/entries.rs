@@ -9,7 +9,7 @@ use super::lookup::{self, Found, Version};
 use super::message;
 use super::sorted;
 use super::status::{Reply, Status, illegal_arguments, key_not_found};
-use super::store::{Store, Told};
+use super::store::{ActiveLie, Store};
 use super::transactions::shown;
 use crate::wire::proto;
 
@@ -24,9 +24,9 @@ impl Store {
         &mut self,
         database: &str,
         request: &proto::KeyRequest,
-        told: Option<&Told>,
+        active: Option<&ActiveLie>,
     ) -> Reply {
-        let found = self.find(database, request, told)?;
+        let found = self.find(database, request, active)?;
         Ok(message::bytes(&found.entry))
     }
 
@@ -34,13 +34,13 @@ impl Store {
         &mut self,
         database: &str,
         request: &proto::VerifiableGetRequest,
-        told: Option<&Told>,
+        active: Option<&ActiveLie>,
     ) -> Reply {
         let key_request = request.key_request.clone().unwrap_or_default();
-        let Found { entry, place } = self.find(database, &key_request, told)?;
+        let Found { entry, place } = self.find(database, &key_request, active)?;
         let since = request.prove_since_tx;
-        let verifiable = self.verifiable_tx(database, place.tx, since, None, told)?;
-        let stored = shown(self.ledger(database, told)?.tx(place.tx), told)?;
+        let verifiable = self.verifiable_tx(database, place.tx, since, None, active)?;
+        let stored = shown(self.ledger(database, active)?.tx(place.tx), active)?;
         let number = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
         Ok(message::bytes(&proto::VerifiableEntry {
             entry: MessageField::some(entry),
@@ -60,15 +60,15 @@ impl Store {
         &mut self,
         database: &str,
         request: &proto::KeyListRequest,
-        told: Option<&Told>,
+        active: Option<&ActiveLie>,
     ) -> Reply {
         let count = u64::try_from(request.keys.len()).unwrap_or(u64::MAX);
         self.limited(count)?;
         let now = unix(&self.options.clock);
-        let ledger = self.ledger(database, told)?;
+        let ledger = self.ledger(database, active)?;
         let latest = |key: &Vec<u8>| lookup::find(ledger, key, Version::Latest, now).ok();
         let found = request.keys.iter().filter_map(latest);
-        entries(found.map(|found| found.entry), told)
+        entries(found.map(|found| found.entry), active)
     }
 
     /// Answers the latest of each key under a prefix, in the order of the keys.
@@ -76,11 +76,11 @@ impl Store {
         &mut self,
         database: &str,
         request: &proto::ScanRequest,
-        told: Option<&Told>,
+        active: Option<&ActiveLie>,
     ) -> Reply {
         let limit = self.limited(request.limit)?;
         let now = unix(&self.options.clock);
-        let ledger = self.ledger(database, told)?;
+        let ledger = self.ledger(database, active)?;
         let within = |key: &[u8]| {
             let (seek, end) = (&request.seek_key[..], &request.end_key[..]);
             let from = seek.is_empty()
@@ -102,7 +102,7 @@ impl Store {
             .filter(|key| within(key))
             .filter_map(|key| lookup::find(ledger, key, Version::Latest, now).ok());
         let found = found.skip(skipped(request.offset)).take(limit);
-        entries(found.map(|found| found.entry), told)
+        entries(found.map(|found| found.entry), active)
     }
 
     /// Answers every version of a key, deletions too.
@@ -110,13 +110,13 @@ impl Store {
         &mut self,
         database: &str,
         request: &proto::HistoryRequest,
-        told: Option<&Told>,
+        active: Option<&ActiveLie>,
     ) -> Reply {
         let negative = |_| Status::unknown("tbtree: illegal arguments");
         let limit = u64::try_from(request.limit).map_err(negative)?;
         let limit = self.limited(limit)?;
         let now = unix(&self.options.clock);
-        let ledger = self.ledger(database, told)?;
+        let ledger = self.ledger(database, active)?;
         let versions = ledger.index().versions(&[&[0], &request.key[..]].concat());
         if versions.is_empty() {
             return Err(key_not_found());
@@ -142,7 +142,7 @@ impl Store {
             }
             Some(entry)
         });
-        entries(found, told)
+        entries(found, active)
     }
 
     /// Answers how many keys there are under a prefix, those that were deleted too.
@@ -150,9 +150,9 @@ impl Store {
         &mut self,
         database: &str,
         request: &proto::KeyPrefix,
-        told: Option<&Told>,
+        active: Option<&ActiveLie>,
     ) -> Reply {
-        let ledger = self.ledger(database, told)?;
+        let ledger = self.ledger(database, active)?;
         let prefix = [&[0], &request.prefix[..]].concat();
         let count = ledger.index().under(&prefix).count();
         Ok(message::bytes(&proto::EntryCount {
@@ -166,14 +166,14 @@ impl Store {
         &mut self,
         database: &str,
         request: &proto::ZScanRequest,
-        told: Option<&Told>,
+        active: Option<&ActiveLie>,
     ) -> Reply {
         if request.set.is_empty() {
             return Err(illegal_arguments());
         }
         let limit = self.limited(request.limit)?;
         let now = unix(&self.options.clock);
-        let ledger = self.ledger(database, told)?;
+        let ledger = self.ledger(database, active)?;
         let prefix = sorted::prefix(&request.set);
         let members = in_order(ledger.index().under(&prefix), request.desc);
         let members = members
@@ -187,7 +187,7 @@ impl Store {
         let mut bytes = 0;
         for (member, mut entry) in members.skip(skipped(request.offset)).take(limit) {
             counted(&mut bytes, &entry)?;
-            distort::entry(told, &mut entry);
+            distort::entry(active, &mut entry);
             list.entries.push(proto::ScoredEntry {
                 set: member.set.to_vec(),
                 key: member.key.to_vec(),
@@ -204,7 +204,7 @@ impl Store {
         &mut self,
         database: &str,
         request: &proto::KeyRequest,
-        told: Option<&Told>,
+        active: Option<&ActiveLie>,
     ) -> Result<Found, Status> {
         if request.key.is_empty() {
             return Err(Status::unknown("illegal arguments: empty key"));
@@ -221,9 +221,9 @@ impl Store {
             }
         };
         let now = unix(&self.options.clock);
-        let ledger = self.ledger(database, told)?;
+        let ledger = self.ledger(database, active)?;
         let mut found = lookup::find(ledger, &request.key, version, now)?;
-        distort::entry(told, &mut found.entry);
+        distort::entry(active, &mut found.entry);
         Ok(found)
     }
 
@@ -244,12 +244,12 @@ impl Store {
 ///
 /// # Errors
 /// Their values are larger than an answer may be.
-fn entries(found: impl Iterator<Item = proto::Entry>, told: Option<&Told>) -> Reply {
+fn entries(found: impl Iterator<Item = proto::Entry>, active: Option<&ActiveLie>) -> Reply {
     let mut list = proto::Entries::default();
     let mut bytes = 0;
     for mut entry in found {
         counted(&mut bytes, &entry)?;
-        distort::entry(told, &mut entry);
+        distort::entry(active, &mut entry);
         list.entries.push(entry);
     }
     Ok(message::bytes(&list))

@@ -90,8 +90,8 @@ impl InProcess {
     fn answer(&self, call: &Call<'_>) -> (Result<Answer, ServerError>, Option<Duration>) {
         let delivered = {
             let mut store = lock(&self.store);
-            let Answered { reply, told } = store.answer(call.name, call.credential, call.request);
-            deliver::delivery(told.as_ref(), call.name, reply, &store)
+            let Answered { reply, active } = store.answer(call.name, call.credential, call.request);
+            deliver::delivery(active.as_ref(), call.name, reply, &store)
         };
         let status = |code, message: &str| {
             let failure = ServerError::of_status(call.short_name(), code, message, call.timeout);

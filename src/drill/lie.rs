@@ -5,7 +5,7 @@ use super::ledger::Lag;
 
 /// What an auditor must say of a lie, within one cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Due {
+pub struct Expected {
     /// The verdicts that are right: one, but where a server's silence and its nonsense cannot be
     /// told apart.
     pub verdicts: &'static [&'static str],
@@ -13,33 +13,33 @@ pub struct Due {
     pub reason: Option<&'static str>,
 }
 
-const fn due(verdicts: &'static [&'static str]) -> Due {
-    Due {
+const fn due(verdicts: &'static [&'static str]) -> Expected {
+    Expected {
         verdicts,
         reason: None,
     }
 }
 
-const fn because(verdicts: &'static [&'static str], reason: &'static str) -> Due {
-    Due {
+const fn because(verdicts: &'static [&'static str], reason: &'static str) -> Expected {
+    Expected {
         verdicts,
         reason: Some(reason),
     }
 }
 
-const CONSISTENT: Due = due(&["consistent"]);
-const INCONSISTENT: Due = due(&["inconsistent"]);
-const ROLLED_BACK: Due = due(&["rolled-back"]);
-const SIGNATURE: Due = due(&["signature"]);
-const VALUE: Due = due(&["value"]);
-const MALFORMED: Due = due(&["malformed"]);
-const NO_ANSWER: Due = due(&["malformed", "unreachable"]);
-const UNREACHABLE: Due = due(&["unreachable"]);
-const REFUSED: Due = due(&["refused", "unreachable"]);
+const CONSISTENT: Expected = due(&["consistent"]);
+const INCONSISTENT: Expected = due(&["inconsistent"]);
+const ROLLED_BACK: Expected = due(&["rolled-back"]);
+const SIGNATURE: Expected = due(&["signature"]);
+const VALUE: Expected = due(&["value"]);
+const MALFORMED: Expected = due(&["malformed"]);
+const NO_ANSWER: Expected = due(&["malformed", "unreachable"]);
+const UNREACHABLE: Expected = due(&["unreachable"]);
+const REFUSED: Expected = due(&["refused", "unreachable"]);
 
 /// What the auditor must be doing for the lie to be told to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Auditor {
+pub enum AuditorSetup {
     /// Checking consistency, no key configured.
     Plain,
     /// The server's public key is configured.
@@ -73,7 +73,7 @@ macro_rules! lies {
             }
 
             /// The verdict that is due.
-            pub fn due(self) -> Due {
+            pub fn due(self) -> Expected {
                 match self { $($(Lie::$variant => $due,)+)+ }
             }
 
@@ -207,18 +207,18 @@ impl Lie {
     }
 
     /// What the auditor must be doing to be lied to.
-    pub fn auditor(self) -> Auditor {
+    pub fn auditor(self) -> AuditorSetup {
         match self.group() {
-            "value" => Auditor::ReadingValues,
+            "value" => AuditorSetup::ReadingValues,
             _ => match self {
                 Lie::Unsigned
                 | Lie::OtherKey
                 | Lie::OlderSignature
                 | Lie::GarbageSignature
                 | Lie::SignatureWithoutDatabase
-                | Lie::OtherDatabaseSigned => Auditor::WithKey,
-                Lie::PoisonedFirstSight => Auditor::New,
-                _ => Auditor::Plain,
+                | Lie::OtherDatabaseSigned => AuditorSetup::WithKey,
+                Lie::PoisonedFirstSight => AuditorSetup::New,
+                _ => AuditorSetup::Plain,
             },
         }
     }
@@ -235,7 +235,7 @@ impl Lie {
             | Lie::WithheldHeaders
             | Lie::WithheldAdvance => options.lag = Lag::By(5),
             Lie::OtherDatabaseServed => options = options.with_databases(&["other"]),
-            _ if self.auditor() == Auditor::WithKey => options = options.signed(),
+            _ if self.auditor() == AuditorSetup::WithKey => options = options.signed(),
             _ => {}
         }
         options
@@ -266,7 +266,7 @@ impl Lie {
 
 /// A lie on command: which, of what, and from when on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Telling {
+pub struct LieSchedule {
     /// The lie.
     pub lie: Lie,
     /// Of this database alone; `None`: of all.
@@ -282,9 +282,9 @@ pub struct Telling {
     pub tx: Option<u64>,
 }
 
-impl From<Lie> for Telling {
-    fn from(lie: Lie) -> Telling {
-        Telling {
+impl From<Lie> for LieSchedule {
+    fn from(lie: Lie) -> LieSchedule {
+        LieSchedule {
             lie,
             database: (lie == Lie::ForkInOneDatabase).then(|| "defaultdb".into()),
             call: None,
@@ -295,42 +295,42 @@ impl From<Lie> for Telling {
     }
 }
 
-impl Telling {
+impl LieSchedule {
     /// Of this database alone.
-    pub fn of(self, database: &str) -> Telling {
-        Telling {
+    pub fn of(self, database: &str) -> LieSchedule {
+        LieSchedule {
             database: Some(database.into()),
             ..self
         }
     }
 
     /// In this call alone.
-    pub fn in_call(self, call: &'static str) -> Telling {
-        Telling {
+    pub fn in_call(self, call: &'static str) -> LieSchedule {
+        LieSchedule {
             call: Some(call),
             ..self
         }
     }
 
     /// From the call after so many on.
-    pub fn after(self, calls: u64) -> Telling {
-        Telling {
+    pub fn after(self, calls: u64) -> LieSchedule {
+        LieSchedule {
             after: calls,
             ..self
         }
     }
 
     /// So often, and then no more.
-    pub fn times(self, times: u64) -> Telling {
-        Telling {
+    pub fn times(self, times: u64) -> LieSchedule {
+        LieSchedule {
             times: Some(times),
             ..self
         }
     }
 
     /// About this transaction.
-    pub fn about(self, tx: u64) -> Telling {
-        Telling {
+    pub fn about(self, tx: u64) -> LieSchedule {
+        LieSchedule {
             tx: Some(tx),
             ..self
         }

@@ -5,32 +5,32 @@ use super::emulate::Emulated;
 use super::lie::Lie;
 use super::message;
 use super::status::{Reply, Status, parse};
-use super::store::{Access, DEFAULT, Store, Told};
+use super::store::{Access, ActiveLie, DEFAULT, Store};
 use super::token::{TOKEN_LENGTH, Validity, View, word};
 use crate::server::Credential;
 use crate::wire::proto;
 
 impl Store {
-    pub(super) fn login(&mut self, request: &[u8], told: Option<&Told>) -> Reply {
+    pub(super) fn login(&mut self, request: &[u8], active: Option<&ActiveLie>) -> Reply {
         if !self.options.server.has_login() {
             return Err(Status::unimplemented("Login"));
         }
         let request: proto::LoginRequest = parse(request)?;
-        self.admit(&request.user, &request.password, told)?;
+        self.admit(&request.user, &request.password, active)?;
         let database = self.databases.contains_key(DEFAULT);
         let lifetime = self.options.token_lifetime;
         let now = self.options.clock.instant();
         let database = database.then(|| DEFAULT.into());
         let token = self.tokens.give(database, lifetime, now);
         Ok(message::bytes(&proto::LoginResponse {
-            token: deliver::token(told, token),
+            token: deliver::token(active, token),
             ..Default::default()
         }))
     }
 
-    pub(super) fn open_session(&mut self, request: &[u8], told: Option<&Told>) -> Reply {
+    pub(super) fn open_session(&mut self, request: &[u8], active: Option<&ActiveLie>) -> Reply {
         let request: proto::OpenSessionRequest = parse(request)?;
-        self.admit(&request.username, &request.password, told)?;
+        self.admit(&request.username, &request.password, active)?;
         self.accessible(&request.database_name)?;
         let lifetime = self.options.session_lifetime;
         let now = self.options.clock.instant();
@@ -38,7 +38,7 @@ impl Store {
             .tokens
             .give_session(request.database_name, lifetime, now);
         Ok(message::bytes(&proto::OpenSessionResponse {
-            session_id: deliver::token(told, token),
+            session_id: deliver::token(active, token),
             server_uuid: self.uuid.clone(),
             ..Default::default()
         }))
@@ -52,7 +52,12 @@ impl Store {
     }
 
     /// Whom the user's words are right for; the error is every version's own.
-    fn admit(&mut self, user: &[u8], password: &[u8], told: Option<&Told>) -> Result<(), Status> {
+    fn admit(
+        &mut self,
+        user: &[u8],
+        password: &[u8],
+        active: Option<&ActiveLie>,
+    ) -> Result<(), Status> {
         if !self.options.auth {
             return Err(Status::unknown(
                 "server is running with authentication disabled",
@@ -65,7 +70,7 @@ impl Store {
         };
         let right = (user == self.options.user.as_bytes() || self.tokens.view == View::Second)
             && password == self.options.password.as_bytes()
-            && !Told::is(told, Lie::LoginRefused);
+            && !ActiveLie::is(active, Lie::LoginRefused);
         let code = if self.server < Emulated::V1_1_0 { 7 } else { 2 };
         right
             .then_some(())

@@ -45,7 +45,7 @@ pub use embedded::{Embedded, Options};
 pub use emulate::Emulated;
 pub use in_process::{Delivery, InProcess, Sent};
 pub use ledger::{Lag, Ledger, NewEntry, NewTransaction, Unlinkable};
-pub use lie::{Auditor, Due, Lie, Telling};
+pub use lie::{AuditorSetup, Expected, Lie, LieSchedule};
 pub use message::dual_proof as dual_proof_message;
 pub use peer::{Peer, Serving};
 pub use peer_lie::PeerLie;

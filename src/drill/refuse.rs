@@ -4,20 +4,20 @@ use protobuf::Message;
 
 use super::lie::Lie;
 use super::status::{Status, tx_not_found};
-use super::store::{Store, Told};
+use super::store::{ActiveLie, Store};
 use super::transactions::cannot_prove;
 use crate::wire::{method, proto};
 
 /// An error instead of the answer.
 pub(super) fn refusal(
     store: &Store,
-    told: Option<&Told>,
+    active: Option<&ActiveLie>,
     call: &str,
     request: &[u8],
 ) -> Option<Status> {
-    let told = told?;
+    let active = active?;
     let proving = call == method::VERIFIABLE_TX_BY_ID;
-    let status = match told.telling.lie {
+    let status = match active.schedule.lie {
         Lie::ForgedLogLine => Status::unknown(
             "disk busy\r\n2026-01-01T00:00:00Z INFO defaultdb consistent tx=1000000\n\u{1b}[2J\u{1b}]0;all is well\u{7}\u{202e}",
         ),
@@ -36,29 +36,29 @@ pub(super) fn refusal(
             ))
         }
         Lie::CorruptValueReported => {
-            refuse_values(told, call, request)?;
+            refuse_values(active, call, request)?;
             Status::unknown("data is corrupted: value length or digest mismatch")
         }
         Lie::AbsentValues if call == method::GET => {
             let request = proto::KeyRequest::parse_from_bytes(request).ok()?;
-            told.telling.is_about(request.at_tx).then_some(())?;
+            active.schedule.is_about(request.at_tx).then_some(())?;
             Status::unknown(
                 "data is corrupted: internal value consistency error - missing value prefix",
             )
         }
         Lie::SilentTransaction => {
             let (first, last, _) = asked_for(call, request)?;
-            (first..=last).find(|tx| told.telling.is_about(*tx))?;
+            (first..=last).find(|tx| active.schedule.is_about(*tx))?;
             Status::new(14, "try again later")
         }
         Lie::ForgedTruncation => {
-            refuse_values(told, call, request)?;
+            refuse_values(active, call, request)?;
             Status::unknown("value is not available any more: truncated by retention")
         }
         Lie::WithheldHeaders if call == method::TX_BY_ID => tx_not_found(),
         Lie::CorruptLogReported => {
             let (first, last, _) = asked_for(call, request)?;
-            let tx = (first..=last).find(|tx| told.telling.is_about(*tx))?;
+            let tx = (first..=last).find(|tx| active.schedule.is_about(*tx))?;
             Status::unknown(format!("tx data is corrupted: ALH mismatch at tx {tx}"))
         }
         _ => return None,
@@ -67,9 +67,9 @@ pub(super) fn refusal(
 }
 
 /// Something, where values are asked for of a transaction that the lie is about.
-fn refuse_values(told: &Told, call: &str, request: &[u8]) -> Option<()> {
+fn refuse_values(active: &ActiveLie, call: &str, request: &[u8]) -> Option<()> {
     let (first, last) = values_asked_for(call, request)?;
-    let concerned = (first..=last).any(|tx| told.telling.is_about(tx));
+    let concerned = (first..=last).any(|tx| active.schedule.is_about(tx));
     concerned.then_some(())
 }
 

@@ -4,7 +4,7 @@ use super::distort;
 use super::message;
 use super::refuse;
 use super::status::{Reply, Status, parse};
-use super::store::{DEFAULT, Store, Told};
+use super::store::{ActiveLie, DEFAULT, Store};
 use super::token::word;
 use crate::server::Credential;
 use crate::wire::{method, proto};
@@ -51,7 +51,7 @@ pub(super) const CALLS: [&str; 35] = [
 /// What a call is answered with, and what it is about.
 pub(super) struct Answered {
     pub reply: Reply,
-    pub told: Option<Told>,
+    pub active: Option<ActiveLie>,
 }
 
 impl Store {
@@ -66,23 +66,23 @@ impl Store {
         let now = self.options.clock.instant();
         self.tokens.count_call(word(credential), now);
         if is_of_no_database(call) {
-            let told = self.lie_for(call, None);
+            let active = self.lie_for(call, None);
             return Answered {
-                reply: self.answer_of_server(call, credential, request, told.as_ref()),
-                told,
+                reply: self.answer_of_server(call, credential, request, active.as_ref()),
+                active,
             };
         }
         match self.chosen_database(credential) {
             Ok(database) => {
-                let told = self.lie_for(call, Some(&database));
+                let active = self.lie_for(call, Some(&database));
                 Answered {
-                    reply: self.answer_of_database(call, &database, request, told.as_ref()),
-                    told,
+                    reply: self.answer_of_database(call, &database, request, active.as_ref()),
+                    active,
                 }
             }
             Err(status) => Answered {
                 reply: Err(status),
-                told: None,
+                active: None,
             },
         }
     }
@@ -92,17 +92,17 @@ impl Store {
         call: &str,
         credential: &Credential,
         request: &[u8],
-        told: Option<&Told>,
+        active: Option<&ActiveLie>,
     ) -> Reply {
         match call {
-            method::LOGIN => self.login(request, told),
-            method::OPEN_SESSION => self.open_session(request, told),
+            method::LOGIN => self.login(request, active),
+            method::OPEN_SESSION => self.open_session(request, active),
             method::LOGOUT | method::CLOSE_SESSION => self.log_out(credential),
             method::KEEP_ALIVE => self.known(credential).map(|()| Vec::new()),
             method::DATABASE_LIST | method::DATABASE_LIST_V2 => {
-                self.database_list(call, credential, told)
+                self.database_list(call, credential, active)
             }
-            method::USE_DATABASE => self.use_database(credential, request, told),
+            method::USE_DATABASE => self.use_database(credential, request, active),
             method::CREATE_DATABASE | method::CREATE_DATABASE_V2 => {
                 self.create_database(call, credential, request)
             }
@@ -123,9 +123,9 @@ impl Store {
         call: &str,
         database: &str,
         request: &[u8],
-        told: Option<&Told>,
+        active: Option<&ActiveLie>,
     ) -> Reply {
-        if let Some(error) = refuse::refusal(self, told, call, request) {
+        if let Some(error) = refuse::refusal(self, active, call, request) {
             return Err(error);
         }
         let dropped = self.databases.get(database).map_or(0, |d| d.dropped_before);
@@ -133,22 +133,22 @@ impl Store {
             return Err(Status::unknown("EOF"));
         }
         match call {
-            method::CURRENT_STATE => self.current_state(database, told),
+            method::CURRENT_STATE => self.current_state(database, active),
             method::DATABASE_HEALTH => Ok(message::bytes(&self.database_health())),
             method::VERIFIABLE_TX_BY_ID => {
-                self.verifiable_tx_by_id(database, &parse(request)?, told)
+                self.verifiable_tx_by_id(database, &parse(request)?, active)
             }
-            method::TX_BY_ID => self.tx_by_id(database, &parse(request)?, told),
-            method::TX_SCAN => self.tx_scan(database, &parse(request)?, told),
-            method::GET => self.get(database, &parse(request)?, told),
-            method::GET_ALL => self.get_all(database, &parse(request)?, told),
-            method::VERIFIABLE_GET => self.verifiable_get(database, &parse(request)?, told),
-            method::SCAN => self.scan(database, &parse(request)?, told),
-            method::HISTORY => self.history(database, &parse(request)?, told),
-            method::COUNT => self.count(database, &parse(request)?, told),
-            method::COUNT_ALL => self.count(database, &proto::KeyPrefix::new(), told),
-            method::Z_SCAN => self.z_scan(database, &parse(request)?, told),
-            _ => self.written(call, database, request, told),
+            method::TX_BY_ID => self.tx_by_id(database, &parse(request)?, active),
+            method::TX_SCAN => self.tx_scan(database, &parse(request)?, active),
+            method::GET => self.get(database, &parse(request)?, active),
+            method::GET_ALL => self.get_all(database, &parse(request)?, active),
+            method::VERIFIABLE_GET => self.verifiable_get(database, &parse(request)?, active),
+            method::SCAN => self.scan(database, &parse(request)?, active),
+            method::HISTORY => self.history(database, &parse(request)?, active),
+            method::COUNT => self.count(database, &parse(request)?, active),
+            method::COUNT_ALL => self.count(database, &proto::KeyPrefix::new(), active),
+            method::Z_SCAN => self.z_scan(database, &parse(request)?, active),
+            _ => self.written(call, database, request, active),
         }
     }
 
@@ -190,10 +190,10 @@ impl Store {
         }
     }
 
-    fn current_state(&mut self, database: &str, told: Option<&Told>) -> Reply {
-        let state = self.ledger(database, told)?.state();
+    fn current_state(&mut self, database: &str, active: Option<&ActiveLie>) -> Reply {
+        let state = self.ledger(database, active)?.state();
         let claimed = self.claim(database, state);
-        Ok(distort::state(self, database, claimed, told))
+        Ok(distort::state(self, database, claimed, active))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::embedded::Options;
 use super::forge;
 use super::ledger::{Lag, Ledger};
-use super::lie::{Lie, Telling};
+use super::lie::{Lie, LieSchedule};
 use super::sign::SigningKey;
 use super::status::Status;
 use super::token::{Tokens, View};
@@ -50,7 +50,7 @@ pub(super) struct Store {
     pub tokens: Tokens,
     pub calls: BTreeMap<&'static str, u64>,
     other_key: Option<SigningKey>,
-    telling: Option<Telling>,
+    schedule: Option<LieSchedule>,
     /// Honest answers still to be given before the lie.
     quiet: u64,
     /// Lies told so far, by call.
@@ -59,15 +59,15 @@ pub(super) struct Store {
 
 /// The lie that an answer is to be.
 #[derive(Clone, Debug)]
-pub(super) struct Told {
-    pub telling: Telling,
+pub(super) struct ActiveLie {
+    pub schedule: LieSchedule,
     /// How often it was told in this call before.
     pub times: u64,
 }
 
-impl Told {
-    pub fn is(this: Option<&Told>, lie: Lie) -> bool {
-        this.is_some_and(|told| told.telling.lie == lie)
+impl ActiveLie {
+    pub fn is(this: Option<&ActiveLie>, lie: Lie) -> bool {
+        this.is_some_and(|active| active.schedule.lie == lie)
     }
 }
 
@@ -82,7 +82,7 @@ impl Store {
             tokens: Tokens::new(options.random.clone()),
             calls: BTreeMap::new(),
             other_key: None,
-            telling: None,
+            schedule: None,
             quiet: 0,
             told: HashMap::new(),
             options,
@@ -107,7 +107,7 @@ impl Store {
     /// nothing changes; the honest transaction's id.
     pub fn write(&mut self, name: &str, draft: super::NewTransaction) -> Option<u64> {
         let frozen = self
-            .telling
+            .schedule
             .as_ref()
             .is_some_and(|t| t.lie == Lie::FrozenView);
         let database = self.databases.get_mut(name)?;
@@ -121,32 +121,32 @@ impl Store {
     }
 
     /// From now on, or after some calls, the lie is told.
-    pub fn tell(&mut self, mut telling: Telling) {
+    pub fn tell(&mut self, mut schedule: LieSchedule) {
         self.be_honest();
         let of_one = [
             Lie::WithheldTransaction,
             Lie::ScanWithHoles,
             Lie::SilentTransaction,
         ];
-        if telling.tx.is_none() && of_one.contains(&telling.lie) {
-            let name = telling.database.as_deref().unwrap_or(DEFAULT);
-            telling.tx = self.databases.get(name).map(|d| d.honest.last() / 2);
+        if schedule.tx.is_none() && of_one.contains(&schedule.lie) {
+            let name = schedule.database.as_deref().unwrap_or(DEFAULT);
+            schedule.tx = self.databases.get(name).map(|d| d.honest.last() / 2);
         }
-        self.quiet = telling.after;
-        let lie = telling.lie;
+        self.quiet = schedule.after;
+        let lie = schedule.lie;
         for (name, database) in &mut self.databases {
-            if lie.forges() && telling.after == 0 && telling.fits_database(name) {
+            if lie.forges() && schedule.after == 0 && schedule.fits_database(name) {
                 database.forged = Some(forge::forge(lie, &database.honest));
             }
         }
         if lie == Lie::OtherIdentity {
             self.uuid = self.options.random.word(20);
         }
-        self.telling = Some(telling);
+        self.schedule = Some(schedule);
     }
 
     pub fn be_honest(&mut self) {
-        self.telling = None;
+        self.schedule = None;
         self.quiet = 0;
         self.told.clear();
         for database in self.databases.values_mut() {
@@ -155,13 +155,13 @@ impl Store {
     }
 
     pub fn lying(&self) -> Option<Lie> {
-        self.telling.as_ref().map(|telling| telling.lie)
+        self.schedule.as_ref().map(|schedule| schedule.lie)
     }
 
     /// The lie that this call is to be answered with, if any; counts it as told.
-    pub fn lie_for(&mut self, call: &'static str, database: Option<&str>) -> Option<Told> {
-        let telling = self.telling.as_ref()?;
-        if !telling.fits(call, database) {
+    pub fn lie_for(&mut self, call: &'static str, database: Option<&str>) -> Option<ActiveLie> {
+        let schedule = self.schedule.as_ref()?;
+        if !schedule.fits(call, database) {
             return None;
         }
         if self.quiet > 0 {
@@ -169,13 +169,13 @@ impl Store {
             return None;
         }
         let so_far: u64 = self.told.values().sum();
-        if telling.times.is_some_and(|times| so_far >= times) {
+        if schedule.times.is_some_and(|times| so_far >= times) {
             return None;
         }
         let times = self.told.entry(call).or_default();
         *times += 1;
-        Some(Told {
-            telling: telling.clone(),
+        Some(ActiveLie {
+            schedule: schedule.clone(),
             times: *times - 1,
         })
     }
@@ -184,10 +184,10 @@ impl Store {
     pub fn lies_about(&self, lie: Lie, database: &str) -> bool {
         let so_far: u64 = self.told.values().sum();
         self.quiet == 0
-            && self.telling.as_ref().is_some_and(|telling| {
-                telling.lie == lie
-                    && telling.fits_database(database)
-                    && telling.times.is_none_or(|times| so_far < times)
+            && self.schedule.as_ref().is_some_and(|schedule| {
+                schedule.lie == lie
+                    && schedule.fits_database(database)
+                    && schedule.times.is_none_or(|times| so_far < times)
             })
     }
 
@@ -197,16 +197,16 @@ impl Store {
     }
 
     /// The ledger that a call sees, under the lie.
-    pub fn ledger(&mut self, name: &str, told: Option<&Told>) -> Result<&Ledger, Status> {
+    pub fn ledger(&mut self, name: &str, active: Option<&ActiveLie>) -> Result<&Ledger, Status> {
         let turn = self.times_told(crate::wire::method::CURRENT_STATE);
         let gone = || Status::unknown("database does not exist");
         let other = self.databases.keys().find(|other| *other != name).cloned();
         let name = match other {
-            Some(other) if Told::is(told, Lie::OtherDatabaseServed) => other,
+            Some(other) if ActiveLie::is(active, Lie::OtherDatabaseServed) => other,
             _ => name.to_owned(),
         };
         let database = self.databases.get_mut(&name).ok_or_else(gone)?;
-        Ok(match told.map(|told| told.telling.lie) {
+        Ok(match active.map(|active| active.schedule.lie) {
             _ if self.tokens.view == View::Second && database.second.is_some() => {
                 database.second.as_ref().unwrap_or(&database.honest)
             }

@@ -8,7 +8,7 @@ use super::ledger::{Stored, unix};
 use super::lie::Lie;
 use super::message;
 use super::status::{Reply, Status, tx_not_found};
-use super::store::{Store, Told};
+use super::store::{ActiveLie, Store};
 use crate::wire::proto::{self, EntryTypeAction};
 
 impl Store {
@@ -16,14 +16,14 @@ impl Store {
         &mut self,
         database: &str,
         request: &proto::VerifiableTxRequest,
-        told: Option<&Told>,
+        active: Option<&ActiveLie>,
     ) -> Reply {
         if request.tx == 0 {
             return Err(self.illegal_arguments());
         }
         let spec = request.entries_spec.as_ref();
         let answer =
-            self.verifiable_tx(database, request.tx, request.prove_since_tx, spec, told)?;
+            self.verifiable_tx(database, request.tx, request.prove_since_tx, spec, active)?;
         Ok(message::bytes(&answer))
     }
 
@@ -34,27 +34,27 @@ impl Store {
         tx: u64,
         since: u64,
         spec: Option<&proto::EntriesSpec>,
-        told: Option<&Told>,
+        active: Option<&ActiveLie>,
     ) -> Result<proto::VerifiableTx, Status> {
         let (server, now) = (self.server, unix(&self.options.clock));
-        let ledger = self.ledger(database, told)?;
+        let ledger = self.ledger(database, active)?;
         let last = ledger.last();
         if since > last {
             return Err(past_the_last(server, last, since));
         }
-        let stored = shown(ledger.tx(tx), told)?;
+        let stored = shown(ledger.tx(tx), active)?;
         let (mut source, mut target) = match since {
             0 => (tx, tx),
             since => (tx.min(since), tx.max(since)),
         };
-        if Told::is(told, Lie::OtherPair) {
+        if ActiveLie::is(active, Lie::OtherPair) {
             (source, target) = match source {
                 1 => (1, target.saturating_sub(1).max(1)),
                 _ => (source - 1, target),
             };
         }
         let neighbour = if tx > 1 { tx - 1 } else { tx + 1 };
-        let beside = match Told::is(told, Lie::OtherTransaction) {
+        let beside = match ActiveLie::is(active, Lie::OtherTransaction) {
             true => ledger.tx(neighbour).unwrap_or(stored),
             false => stored,
         };
@@ -68,15 +68,15 @@ impl Store {
         if !server.advances() {
             proof.linear_advance = None;
         }
-        if Told::is(told, Lie::ForkBehindTheSource) {
+        if ActiveLie::is(active, Lie::ForkBehindTheSource) {
             let honest = self.ledger(database, None)?.tx(source);
             proof.source = honest.map(|stored| stored.header.clone());
         }
         answered.dual_proof = MessageField::some(message::dual_proof(&proof));
         let claimed = self.claim(database, state);
-        let signature = distort::signature(self, database, claimed, told);
+        let signature = distort::signature(self, database, claimed, active);
         answered.signature = signature.as_ref().map(message::signature).into();
-        distort::verifiable_tx(told, &mut answered);
+        distort::verifiable_tx(active, &mut answered);
         Ok(answered)
     }
 
@@ -84,16 +84,16 @@ impl Store {
         &mut self,
         database: &str,
         request: &proto::TxRequest,
-        told: Option<&Told>,
+        active: Option<&ActiveLie>,
     ) -> Reply {
         if request.tx == 0 {
             return Err(self.illegal_arguments());
         }
         let (server, now) = (self.server, unix(&self.options.clock));
-        let stored = shown(self.ledger(database, told)?.tx(request.tx), told)?;
+        let stored = shown(self.ledger(database, active)?.tx(request.tx), active)?;
         let mut tx = chosen(stored, request.entries_spec.as_ref(), server, now);
-        distort::tx(told, &mut tx);
-        distort::fetched(told, &mut tx);
+        distort::tx(active, &mut tx);
+        distort::fetched(active, &mut tx);
         Ok(message::bytes(&tx))
     }
 
@@ -101,7 +101,7 @@ impl Store {
         &mut self,
         database: &str,
         request: &proto::TxScanRequest,
-        told: Option<&Told>,
+        active: Option<&ActiveLie>,
     ) -> Reply {
         let (server, now) = (self.server, unix(&self.options.clock));
         let Some(most) = server.scan_limit() else {
@@ -123,19 +123,19 @@ impl Store {
             0 => u64::from(most),
             limit => u64::from(limit),
         };
-        let first = match Told::is(told, Lie::EndlessScan) {
+        let first = match ActiveLie::is(active, Lie::EndlessScan) {
             true => 1,
             false => request.initial_tx,
         };
-        let ledger = self.ledger(database, told)?;
+        let ledger = self.ledger(database, active)?;
         let ids: Vec<u64> = match request.desc {
             false => (first..first.saturating_add(limit)).collect(),
             true => (1..=first).rev().take(limit as usize).collect(),
         };
         let hole = |tx: u64| {
-            told.is_some_and(|told| {
+            active.is_some_and(|active| {
                 let holes = [Lie::ScanWithHoles, Lie::WithheldTransaction];
-                holes.contains(&told.telling.lie) && told.telling.is_about(tx)
+                holes.contains(&active.schedule.lie) && active.schedule.is_about(tx)
             })
         };
         let mut list = proto::TxList::default();
@@ -143,7 +143,7 @@ impl Store {
             let Some(stored) = ledger.tx(id) else { break };
             if !hole(id) {
                 let mut tx = chosen(stored, request.entries_spec.as_ref(), server, now);
-                distort::tx(told, &mut tx);
+                distort::tx(active, &mut tx);
                 list.txs.push(tx);
             }
         }
@@ -163,11 +163,12 @@ impl Store {
 /// The transaction, where it is there and not withheld.
 pub(super) fn shown<'a>(
     stored: Option<&'a Stored>,
-    told: Option<&Told>,
+    active: Option<&ActiveLie>,
 ) -> Result<&'a Stored, Status> {
     let stored = stored.ok_or_else(tx_not_found)?;
-    let withheld = told.is_some_and(|told| {
-        told.telling.lie == Lie::WithheldTransaction && told.telling.is_about(stored.header.id())
+    let withheld = active.is_some_and(|active| {
+        active.schedule.lie == Lie::WithheldTransaction
+            && active.schedule.is_about(stored.header.id())
     });
     if withheld {
         Err(tx_not_found())

@@ -107,8 +107,8 @@ fn service(store: &Arc<Mutex<Store>>, unanswered: &Unanswered) -> Service {
             let credential = credential(context.request_headers());
             let answer = {
                 let mut store = lock(&store);
-                let Answered { reply, told } = store.answer(call, &credential, &request);
-                deliver::delivery(told.as_ref(), call, reply, &store)
+                let Answered { reply, active } = store.answer(call, &credential, &request);
+                deliver::delivery(active.as_ref(), call, reply, &store)
             };
             context.spawn(send(answer, sink, unanswered.clone()));
         };

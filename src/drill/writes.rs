@@ -7,7 +7,7 @@ use super::lookup::{Version, find};
 use super::message;
 use super::sorted::Member;
 use super::status::{Reply, Status, illegal_arguments, key_not_found, parse, tx_not_found};
-use super::store::{Store, Told};
+use super::store::{ActiveLie, Store};
 use crate::ledger::KvMetadata;
 use crate::wire::method;
 use crate::wire::proto::{self, op::Operation, precondition::Precondition};
@@ -31,7 +31,7 @@ impl Store {
         call: &str,
         database: &str,
         request: &[u8],
-        told: Option<&Told>,
+        active: Option<&ActiveLie>,
     ) -> Reply {
         let now = unix(&self.options.clock);
         let ledger = self.ledger(database, None)?;
@@ -72,7 +72,7 @@ impl Store {
         let tx = self.write(database, draft).ok_or_else(gone)?;
         match since {
             Some(since) => {
-                let proof = self.verifiable_tx(database, tx, since, None, told)?;
+                let proof = self.verifiable_tx(database, tx, since, None, active)?;
                 Ok(message::bytes(&proof))
             }
             None => {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use immuaudit::clock::{Clock, SimulatedTime, Timestamp};
 use immuaudit::drill::{
-    Access, Delivery, Embedded, Lie, NewEntry, NewTransaction, Options, Sent, SigningKey, Telling,
+    Access, Delivery, Embedded, Lie, LieSchedule, NewEntry, NewTransaction, Options, Sent,
+    SigningKey,
 };
 use immuaudit::ledger::TxMetadata;
 use immuaudit::random::Random as Seeded;
@@ -370,7 +371,7 @@ impl Scene {
             since: self.now(),
             until,
         };
-        let telling = Telling::from(lie);
+        let telling = LieSchedule::from(lie);
         self.embedded.lie(match told.is_of_all() {
             true => telling,
             false => telling.of(database),

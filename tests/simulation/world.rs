@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use immuaudit::config::Values;
-use immuaudit::drill::{Auditor, Emulated, Lag, Lie, Lifetime};
+use immuaudit::drill::{AuditorSetup, Emulated, Lag, Lie, Lifetime};
 
 use crate::draft::Draft;
 
@@ -266,7 +266,7 @@ impl World {
             Lie::SignatureDropped => self.signatures == Signed::Yes,
             // it is accused then: the signature is of the other database
             Lie::OtherDatabase => self.signatures != Signed::Demanded,
-            _ => lie.auditor() != Auditor::WithKey || self.signatures == Signed::Demanded,
+            _ => lie.auditor() != AuditorSetup::WithKey || self.signatures == Signed::Demanded,
         };
         let two = lie != Lie::OtherDatabaseServed || !self.databases.is_empty();
         let of_one = lie != Lie::ForkInOneDatabase;
@@ -274,7 +274,7 @@ impl World {
             && right_key
             && two
             && of_one
-            && lie.auditor() != Auditor::New
+            && lie.auditor() != AuditorSetup::New
             && !TOO_LARGE.contains(&lie)
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, thread};
 
-use immuaudit::drill::{Embedded, Lie, Options, Telling};
+use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 
 use super::place::Place;
 use super::program::{Program, member};
@@ -33,7 +33,7 @@ impl Scene {
     }
 
     pub fn roll_back(&self) {
-        self.ledger.lie(Telling::from(Lie::Rollback));
+        self.ledger.lie(LieSchedule::from(Lie::Rollback));
     }
 
     /// What waits in all outboxes.
