@@ -3,10 +3,10 @@
 
 #![forbid(unsafe_code)]
 
-/// Values in a text at most: what a list of 10,000 databases has, twice over.
-const MOST_VALUES: usize = 200_000;
-/// Objects and lists within each other at most.
-const DEEPEST: usize = 16;
+/// The number of values in a text: twice as many as a list of 10,000 databases has.
+const MAX_VALUES: usize = 200_000;
+/// The depth of objects and lists within each other.
+const MAX_DEPTH: usize = 16;
 
 /// A value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,9 +35,9 @@ impl Json {
     pub fn parse(text: &str) -> Result<Json, NotJson> {
         let mut reader = Reader {
             rest: text,
-            values: MOST_VALUES,
+            values: MAX_VALUES,
         };
-        let value = reader.value(DEEPEST)?;
+        let value = reader.value(MAX_DEPTH)?;
         reader.blanks();
         if reader.rest.is_empty() {
             Ok(value)
@@ -279,7 +279,7 @@ mod tests {
             assert_eq!(Json::parse(bad), Err(NotJson), "{bad}");
         }
         assert!(Json::parse(&"[".repeat(1 << 20)).is_err());
-        let many = format!("[{}1]", "1,".repeat(MOST_VALUES));
+        let many = format!("[{}1]", "1,".repeat(MAX_VALUES));
         assert!(Json::parse(&many).is_err());
     }
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use crate::sys::{self, Asked};
 
-/// How often a wait looks whether it should end.
-pub const GLANCE: Duration = Duration::from_millis(50);
+/// The time between two checks of a wait whether it should end.
+pub const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The wish that the program end. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -74,7 +74,7 @@ impl Stop {
     /// [`Clock::sleep`](crate::clock::Clock::sleep).
     pub fn wait(&self, time: Duration) {
         match self.signals.is_empty() {
-            true => thread::sleep(time.min(GLANCE)),
+            true => thread::sleep(time.min(POLL_INTERVAL)),
             false => self.take_up(time), // a signal ends this at once
         }
     }

@@ -96,7 +96,7 @@ impl Auditor {
             policy,
             random: Random::system(),
             databases,
-            shortest_cycle: MIN_PATIENCE,
+            shortest_cycle: MIN_OVERDUE_TIME,
             started: now,
             started_at: clock.instant(),
             cycles: 0,
@@ -186,7 +186,7 @@ impl Auditor {
     }
 
     /// Returns the time that a single task for the operator may take: that of a cycle.
-    pub(super) fn patience(&self) -> Duration {
+    pub(super) fn overdue_after(&self) -> Duration {
         self.policy.interval.max(self.shortest_cycle)
     }
 
@@ -215,7 +215,7 @@ impl Auditor {
 }
 
 /// A cycle may take as long as an interval, but no less than this.
-pub(super) const MIN_PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const MIN_OVERDUE_TIME: Duration = Duration::from_secs(60);
 
 /// How long a cycle may look for the places at which histories were rewritten.
 pub(super) const LOCATING: Duration = Duration::from_secs(6);

@@ -5,19 +5,18 @@ use std::time::{Duration, Instant};
 
 use super::auditor::Auditor;
 
-/// The least time for a database to begin with, and for databases of which nothing is trusted: a call or two.
-const MOMENT: Duration = Duration::from_secs(1);
-/// A moment is this part of a cycle at most, where cycles are short.
-const MOMENTS: u32 = 8;
+/// The shortest time to begin with a database, and for untrusted databases: enough for one or two calls.
+const MIN_TIME: Duration = Duration::from_secs(1);
+/// The number of shortest times in a cycle at least, which shortens them if cycles are short.
+const MIN_TIMES_PER_CYCLE: u32 = 8;
 /// The list of databases has this part of a cycle at most: the trusted ones are checked without it as well.
 const LIST_PART: u32 = 4;
 /// States have these quarters of the time of their databases at most, so that values always have some.
 const STATES_QUARTERS: u32 = 3;
 /// Databases that were slow have this part of the time that the others took, at least.
 const SLOW_PART: u32 = 8;
-/// How far past the end of its time a call may last when values are read. Without it the last call of each database
-/// would be cut, and with it the connection.
-pub(super) const GRACE: Duration = Duration::from_millis(400);
+/// The longest time that a call may take past the end of its budget when values are read. Without it the last call of each database would be cut short, and so the connection.
+pub(super) const MAX_CALL_OVERRUN: Duration = Duration::from_millis(400);
 
 /// The time of one cycle.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +56,7 @@ impl Budget {
 
     /// Returns the least time for a check to begin with.
     pub fn moment(&self) -> Duration {
-        MOMENT.min(self.allowed / MOMENTS)
+        MIN_TIME.min(self.allowed / MIN_TIMES_PER_CYCLE)
     }
 
     /// Returns the time of so many trusted databases. A moment is left for those of which nothing is trusted, and a part

@@ -8,9 +8,9 @@ use crate::audit::check::listing::Listing;
 
 /// How many further cycles go by a list. A new database is seen, and one that is listed no more is missed, after so many
 /// intervals and one more.
-const KEPT_CYCLES: u32 = 9;
-/// How long a list is kept: from an interval of so long on it is asked for in each cycle.
-const KEPT: Duration = Duration::from_secs(10);
+const MAX_CYCLES: u32 = 9;
+/// The age up to which a list is used: with an interval of as much or more, each cycle requests a list.
+const MAX_AGE: Duration = Duration::from_secs(10);
 
 /// A list that names all that is known and nothing else.
 #[derive(Debug)]
@@ -38,8 +38,8 @@ impl KeptList {
 
     /// Returns whether one more cycle may go by it.
     pub fn stands(&self, known: &BTreeSet<String>, now: Instant) -> bool {
-        self.cycles < KEPT_CYCLES
-            && now.saturating_duration_since(self.asked) < KEPT
+        self.cycles < MAX_CYCLES
+            && now.saturating_duration_since(self.asked) < MAX_AGE
             && self.known == *known
     }
 

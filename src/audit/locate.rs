@@ -100,12 +100,12 @@ impl Located {
     }
 }
 
-/// How long the alarm may look for the place of one rewrite.
-const AT_ALARM: Duration = Duration::from_secs(2);
-/// Bytes of mirrors that the alarm may open, which reads them: what is open already costs nothing.
-const SMALL: u64 = 64 << 20;
-/// Transactions that the alarm may fetch one by one for a single proof of an old server.
-const RANGE_AT_ALARM: u64 = 32;
+/// The longest search for a rewritten transaction when an alarm is raised.
+const MAX_LOCATE_TIME_AT_ALARM: Duration = Duration::from_secs(2);
+/// The total bytes of mirrors that are opened, and so read, when an alarm is raised. A mirror that is open already costs nothing.
+const MAX_MIRROR_BYTES_AT_ALARM: u64 = 64 << 20;
+/// The number of transactions that are fetched one by one for a single proof of an old server when an alarm is raised.
+const MAX_RANGE_AT_ALARM: u64 = 32;
 
 impl Auditor {
     /// Where the history was rewritten that this finding is about; `None` where there is nothing to
@@ -135,12 +135,12 @@ impl Auditor {
         }
         let line = self.line(database).ok()?;
         let begin = self.now();
-        let until = begin + AT_ALARM.min(self.locating);
+        let until = begin + MAX_LOCATE_TIME_AT_ALARM.min(self.locating);
         let own = self.databases.of(database).mirror.take();
         let small = || {
             self.store
                 .mirrored_bytes()
-                .is_ok_and(|bytes| bytes <= SMALL)
+                .is_ok_and(|bytes| bytes <= MAX_MIRROR_BYTES_AT_ALARM)
         };
         let opened = match own {
             None if small() => self.mirror_of(database, trusted.since),
@@ -149,7 +149,7 @@ impl Auditor {
         let mirror = own.as_deref().filter(|own| own.since() == trusted.since);
         let mirror = mirror.or(opened.as_ref());
         let before = self.server.limit(until);
-        let range = self.policy.max_range.min(RANGE_AT_ALARM);
+        let range = self.policy.max_range.min(MAX_RANGE_AT_ALARM);
         let window = window(&mut self.server, database, &line, mirror, shown, range);
         self.server.restore(before);
         let taken = self.server.clock().since(begin);
@@ -179,7 +179,7 @@ impl Auditor {
     /// Looks for what of a database's trusted history still stands; `None` where the program is
     /// asked to end. Nothing that is trusted is changed.
     pub fn locate(&mut self, database: &str) -> Option<Located> {
-        let until = self.now() + self.patience();
+        let until = self.now() + self.overdue_after();
         self.within(until, |auditor| auditor.look_for(database))
     }
 

@@ -14,10 +14,10 @@ use crate::server::{ServerError, ServerErrorKind};
 use crate::trust::{Extended, Mirror, StoreError, TrustedState};
 use crate::wire::Entries;
 
-/// Mirrors whose files are kept open.
-const OPEN: usize = 16;
-/// How far past the end of a slice a call may last.
-const GRACE: Duration = Duration::from_millis(400);
+/// The number of mirrors whose files stay open.
+const MAX_OPEN_MIRRORS: usize = 16;
+/// The longest time that a call may take past the end of a slice.
+const MAX_CALL_OVERRUN: Duration = Duration::from_millis(400);
 
 /// Why a mirror is not complete.
 #[derive(Debug)]
@@ -80,10 +80,10 @@ enum Filled {
     ToTheEnd,
 }
 
-/// Transactions asked for in one call: what every server gives.
-const RUN: u32 = 1_000;
-/// Ends of a run that are tried, where an old server cannot prove the last.
-const ENDS: usize = 8;
+/// The number of transactions that one call asks for: every server returns as many.
+const TXS_PER_CALL: u32 = 1_000;
+/// The number of last transactions of a run that are tried if an old server cannot prove the last one.
+const MAX_TRIED_ENDS: usize = 8;
 
 impl Auditor {
     /// Keeps the hash of every transaction, as far as the mirrors take no more than so many bytes.
@@ -99,7 +99,7 @@ impl Auditor {
     /// come as far or something is in its way, which is told once. No call lasts past `until`.
     pub fn mirror(&mut self, until: Instant) -> Vec<(String, Unmirrored)> {
         let mut told = Vec::new();
-        let before = self.server.limit(until + GRACE);
+        let before = self.server.limit(until + MAX_CALL_OVERRUN);
         while let (Some(most), Some(database)) = (self.mirror_most, self.next_unmirrored()) {
             if self.now() >= until {
                 break;
@@ -147,7 +147,7 @@ impl Auditor {
         };
         let done = self.fill(&mut mirror, &trusted, most, until);
         let open = self.databases.iter().filter(|(_, of)| of.mirror.is_some());
-        if open.count() >= OPEN {
+        if open.count() >= MAX_OPEN_MIRRORS {
             self.databases
                 .iter_mut()
                 .for_each(|(_, of)| of.mirror = None);
@@ -163,7 +163,7 @@ impl Auditor {
         most: u64,
         until: Instant,
     ) -> Result<Filled, Unmirrored> {
-        let mut run = RUN;
+        let mut run = TXS_PER_CALL;
         while mirror.next() <= trusted.state.tx {
             if self.now() >= until {
                 return Ok(Filled::InPart);
@@ -248,7 +248,7 @@ impl Auditor {
             hashes.push(before);
         }
         let mut why = String::from("the server does not show it");
-        for _ in 0..ENDS {
+        for _ in 0..MAX_TRIED_ENDS {
             let Some(end) = hashes.last().copied() else {
                 break;
             };

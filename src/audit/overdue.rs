@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use super::outcome::Overdue;
 use crate::clock::Timestamp;
 
-/// Intervals that a database may go unproven, and a transaction unread.
-const PATIENCE: u32 = 3;
-/// Times of `--audit-sweep` that may pass without the end of a sweep.
-const SWEEPS: u32 = 2;
+/// The number of intervals after which an unproven database or an unread transaction is overdue.
+const OVERDUE_INTERVALS: u32 = 3;
+/// The number of `--audit-sweep` periods after which a sweep that has not ended is overdue.
+const OVERDUE_SWEEPS: u32 = 2;
 
 /// When a database was last proven, and when it last grew. One that was never proven counts from its first mention.
 #[derive(Clone, Copy, Debug)]
@@ -80,24 +80,24 @@ impl OverdueTracker {
 
 /// Returns the time that a database may go unproven, and a transaction unread.
 pub fn allowed_without_proof(interval: Duration) -> Duration {
-    interval.saturating_mul(PATIENCE)
+    interval.saturating_mul(OVERDUE_INTERVALS)
 }
 
 /// The time that a cycle may take, and a database go unproven between two, however short the interval is: a busy machine
 /// takes a few seconds now and then.
-const GRACE: Duration = Duration::from_secs(10);
+const MIN_LATE_AFTER: Duration = Duration::from_secs(10);
 
 /// Returns the time from one proof to the next after which a database did not keep its pace, though the check itself found
 /// nothing.
 pub fn late_after(interval: Duration) -> Duration {
-    allowed_without_proof(interval).max(GRACE)
+    allowed_without_proof(interval).max(MIN_LATE_AFTER)
 }
 
 /// Returns the time that may pass without the end of a sweep. A job under cron sweeps only when it runs, so three
 /// intervals are allowed at least.
 pub(super) fn allowed_without_sweep(sweep: Duration, interval: Duration) -> Duration {
     let checks = allowed_without_proof(interval);
-    sweep.saturating_mul(SWEEPS).max(checks)
+    sweep.saturating_mul(OVERDUE_SWEEPS).max(checks)
 }
 
 /// The age of times that were taken by the wall clock. While the program runs no age grows faster than the monotone

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::auditor::Auditor;
-use super::budget::{Budget, GRACE, Window};
+use super::budget::{Budget, MAX_CALL_OVERRUN, Window};
 use super::cycle::Cycle;
 use super::database::Turn;
 use super::outcome::{Outcome, Overdue};
@@ -15,10 +15,10 @@ use crate::ledger::StateShape;
 use crate::server::{Peeked, ServerError, ServerErrorKind};
 use crate::wire::Entries;
 
-/// Databases whose calls are begun together, so that a distant server is not waited for one by one.
-const TOGETHER: usize = 16;
-/// Databases in a row of which nothing comes before the server is asked whether it is there at all.
-const SILENT: u32 = 3;
+/// The number of databases whose calls are started concurrently, so that a distant server is not waited for again for each database.
+const MAX_CONCURRENT_CALLS: usize = 16;
+/// The number of consecutive databases without an answer after which the auditor checks whether the server is reachable.
+const MAX_SILENT_DATABASES: u32 = 3;
 
 impl Auditor {
     /// Checks the states of some databases and reads their values, each within its time.
@@ -34,7 +34,7 @@ impl Auditor {
             auditor.check_states(group, names, &window, round, &mut proven)
         });
         // what is proven is on disk, so it is told although the program is asked to end
-        let read = self.within(window.values + GRACE, |auditor| {
+        let read = self.within(window.values + MAX_CALL_OVERRUN, |auditor| {
             auditor.read_all(proven, window.values, round)
         });
         checked.and(read)
@@ -57,7 +57,9 @@ impl Auditor {
         let (mut is_first, mut asked) = (true, 0usize);
         loop {
             if asked == 0 && group != Group::Slow && round.away.is_none() {
-                let batch = waiting.drain(..waiting.len().min(TOGETHER)).collect();
+                let batch = waiting
+                    .drain(..waiting.len().min(MAX_CONCURRENT_CALLS))
+                    .collect();
                 let (mut next, silent) = self.look_ahead(batch, moment);
                 match group {
                     // there may be no end of the others
@@ -178,7 +180,7 @@ impl Auditor {
 
     /// Decides whether a server of which nothing comes is away: it is if its list does not come either.
     fn look_whether_away(&mut self, round: &mut Round<'_>) {
-        if round.silent < SILENT {
+        if round.silent < MAX_SILENT_DATABASES {
             return;
         }
         round.silent = 0;
@@ -205,8 +207,9 @@ impl Auditor {
                 self.databases.of(&proven.database).turn.read = self.cycles;
             }
             let (took, until) = (proven.took, now + share);
-            let (mut outcome, read) =
-                self.within(until + GRACE, |auditor| auditor.read_beside(proven, until));
+            let (mut outcome, read) = self.within(until + MAX_CALL_OVERRUN, |auditor| {
+                auditor.read_beside(proven, until)
+            });
             stopped |= read.is_none();
             outcome.duration = took + self.server.clock().since(now);
             round.tell(outcome);

@@ -15,8 +15,8 @@ pub const MAX_REPORTED_UNTRUSTED: usize = 16;
 /// Strangers that may have open alarms at the same time: a server must not be able to open one for each name that it
 /// makes up. Findings of the others are counted.
 const MAX_WITH_ALARMS: usize = 16;
-/// Names of strangers in one line.
-const SAMPLE: usize = 3;
+/// The number of names of untrusted databases in one line.
+const MAX_LISTED_NAMES: usize = 3;
 
 /// The strangers of a cycle: databases of which nothing was trusted before, and nothing was taken on trust.
 #[derive(Debug, Default)]
@@ -128,7 +128,7 @@ impl fmt::Display for UntrustedDatabases {
             write!(f, "{between}{count} {verdict}")?;
         }
         f.write_str(")")?;
-        for (at, name) in self.unproven.iter().take(SAMPLE).enumerate() {
+        for (at, name) in self.unproven.iter().take(MAX_LISTED_NAMES).enumerate() {
             let between = if at == 0 { ", such as " } else { ", " };
             write!(f, "{between}\"{}\"", Escaped::new(name))?;
         }

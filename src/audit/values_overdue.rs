@@ -29,8 +29,8 @@ impl Pace {
         ages: WallAges,
     ) -> Option<Overdue> {
         let late = |since: Option<Timestamp>| {
-            let patience = allowed_without_proof(self.interval);
-            since.map(|at| ages.of(at)).filter(|age| *age > patience)
+            let allowed = allowed_without_proof(self.interval);
+            since.map(|at| ages.of(at)).filter(|age| *age > allowed)
         };
         if let Some(time) = late(progress.due_since()) {
             return Some(Overdue::Unread(time));

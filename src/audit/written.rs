@@ -3,8 +3,8 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
-/// How old times and counts on disk may become while the program runs.
-const RARELY: Duration = Duration::from_secs(10);
+/// The time between two writes if only times and counts have changed.
+const MIN_WRITE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What was last written down, as a hash of the facts that count, and when.
 #[derive(Debug, Default)]
@@ -13,7 +13,7 @@ pub(super) struct Written(Option<(Instant, u64)>);
 impl Written {
     /// Returns whether the same facts were written down not long ago.
     pub fn is_fresh(&self, facts: &Facts, now: Instant) -> bool {
-        self.is_as_fresh(facts, now, RARELY)
+        self.is_as_fresh(facts, now, MIN_WRITE_INTERVAL)
     }
 
     /// Returns whether the same facts were written down within a time.

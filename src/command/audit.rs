@@ -49,9 +49,9 @@ pub fn run(
     let exit = match settings.audit.run_mode {
         RunMode::Once => {
             let exit = once(&mut auditor, settings, &monitoring).exit();
-            let until = auditor.clock().instant() + SWEEPING_ONCE;
+            let until = auditor.clock().instant() + MAX_SWEEP_TIME_ONCE;
             let found = sweep_once(&mut auditor, settings, &monitoring, until);
-            let until = auditor.clock().instant() + MIRRORING;
+            let until = auditor.clock().instant() + MAX_MIRROR_TIME;
             mirror(&mut auditor, settings, until);
             monitoring.close(settings);
             exit.max(found)
@@ -287,7 +287,9 @@ impl Loop<'_> {
                     auditor.rest(left);
                     self.rest(next);
                 }
-                SweepStatus::NotDue => self.rest(self.clock.instant() + left.min(PACE)),
+                SweepStatus::NotDue => {
+                    self.rest(self.clock.instant() + left.min(SWEEP_POLL_INTERVAL))
+                }
                 SweepStatus::ServerUnavailable(failure) => {
                     log_waiting(name, failure);
                     auditor.rest(left);
@@ -326,14 +328,14 @@ pub(super) fn mirror(auditor: &mut Auditor, settings: &Settings, until: Instant)
 }
 
 /// The time limit of paced sweeps after the one cycle of `--once`.
-const SWEEPING_ONCE: Duration = Duration::from_secs(30);
+const MAX_SWEEP_TIME_ONCE: Duration = Duration::from_secs(30);
 
 /// How long mirrors may take after the one cycle of `--once`, and in one go between two.
-const MIRRORING: Duration = Duration::from_secs(30);
+const MAX_MIRROR_TIME: Duration = Duration::from_secs(30);
 const MIRROR_SLICE: Duration = Duration::from_millis(400);
 
-/// How often a paced sweep is looked after.
-const PACE: Duration = Duration::from_secs(1);
+/// The time between two slices of a scheduled sweep.
+const SWEEP_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What was read of the values of each database, of how many, and what that is worth.
 fn tell_values(auditor: &Auditor, settings: &Settings, cycle: &Cycle, level: Level) {

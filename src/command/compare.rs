@@ -13,10 +13,10 @@ use crate::stop::Stop;
 use crate::text::{Escaped, counted, number};
 use crate::trust::{Export, Store, shown_states};
 
-/// Time that another auditor has to tell what it trusts.
-const TRY: Duration = Duration::from_secs(10);
-/// Bytes that it may take for that: 10,000 databases with signatures.
-const MOST: u64 = 8 << 20;
+/// The deadline for another auditor to send its trusted states.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
+/// The length limit of these states in bytes: 10,000 databases with signatures.
+const MAX_FETCHED_BYTES: u64 = 8 << 20;
 
 /// Holds another auditor's export, or what it shows, against one's own; works while the auditor runs.
 pub fn run(settings: &Settings, another: &CompareSource) -> Result<Exit, CommandError> {
@@ -89,14 +89,14 @@ fn shown(settings: &Settings, url: &Url, roots: &Roots) -> Result<Theirs, String
     };
     let proxy = settings.monitoring.proxies.of(&url);
     let proxy = proxy.map_err(|problem| problem.to_string())?;
-    let client = Client::new(&url, roots, proxy.as_ref(), TRY);
+    let client = Client::new(&url, roots, proxy.as_ref(), FETCH_TIMEOUT);
     let answer = client.get().header("accept", "application/json").call();
     let mut answer = answer.map_err(|error| client.why(&error))?;
     if !answer.status().is_success() {
         let status = client.refused(answer.status().as_u16());
         return Err(format!("it answers with {status}"));
     }
-    let body = answer.body_mut().with_config().limit(MOST);
+    let body = answer.body_mut().with_config().limit(MAX_FETCHED_BYTES);
     let raw = body.read_to_vec().map_err(|error| client.why(&error))?;
     let databases = shown_states(&raw)
         .ok_or("what it answers is no list of states: is this the address of its /states?")?;

@@ -27,14 +27,14 @@ pub struct Said {
 pub(super) const SERVER: &str = "drill";
 /// A second database, to see that nobody else's trouble touches it.
 const OTHER: &str = "otherdb";
-/// Deadline of a call: a busy machine is no liar.
-pub(super) const PATIENT: Duration = Duration::from_secs(60);
-/// ... where the lie may be that no answer comes.
-const SHORT: Duration = Duration::from_millis(1500);
+/// The deadline of a call: a busy machine is not a lie.
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// The deadline of a call if the expected lie may be a missing answer.
+const SILENCE_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// An honest ledger, seen first, unchanged, grown, moved and restarted: never accused.
 pub fn honest() -> Result<Vec<(&'static str, &'static str, Said)>, String> {
-    let mut bench = Bench::new(Options::default(), Audited::Plain, PATIENT)?;
+    let mut bench = Bench::new(Options::default(), Audited::Plain, CALL_TIMEOUT)?;
     let mut steps = vec![(
         "(honest, seen first)",
         "first-seen",
@@ -65,7 +65,11 @@ pub(super) const DATABASE: &str = "defaultdb";
 /// A ledger that is honest until it is trusted, and then tells `lie` within one cycle.
 pub fn lied_to(lie: Lie) -> Result<Said, String> {
     let silent = lie.due().verdicts.contains(&"unreachable");
-    let timeout = if silent { SHORT } else { PATIENT };
+    let timeout = if silent {
+        SILENCE_TIMEOUT
+    } else {
+        CALL_TIMEOUT
+    };
     let mut bench = Bench::new(lie.options(), lie.auditor(), timeout)?;
     if lie.auditor() == Audited::New {
         bench.tell(lie);

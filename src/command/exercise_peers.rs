@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::exercise::{DATABASE, Folder, PATIENT, SERVER, Said, auditor, by_its_key};
+use super::exercise::{CALL_TIMEOUT, DATABASE, Folder, SERVER, Said, auditor, by_its_key};
 use crate::audit::{Auditor, Outcome, Policy};
 use crate::checkpoint::{KeyName, SignerKey};
 use crate::clock::{self, Clock, Timestamp};
@@ -181,7 +181,7 @@ impl Side {
         let peer = Peer::start().map_err(|error| error.to_string())?;
         let hearing = hearing(&peer, signer(other)?)?;
         Ok(Side {
-            auditor: auditor(server, login, PATIENT, policy, &folder)?.with_peers_of(hearing),
+            auditor: auditor(server, login, CALL_TIMEOUT, policy, &folder)?.with_peers_of(hearing),
             key: signer(name)?,
             checkpoint: String::new(),
             peer,

@@ -12,9 +12,8 @@ use crate::config::{Listen, Settings};
 use crate::report::print;
 use crate::text::Escaped;
 
-/// For each address: longer than an auditor takes that is alive, and for two of them shorter than the image's patience of
-/// 10 s.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// The deadline for each address: longer than a running auditor takes, and for two addresses shorter than the image's 10 s.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Asks the running auditor's `/livez`; its answer on stdout.
 ///
@@ -25,7 +24,7 @@ pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
     let listen = listen.filter(|listen| listen.port != 0);
     let authorities = authorities(listen.ok_or(CommandError::NoProbe)?);
     let agent = Agent::config_builder()
-        .timeout_global(Some(PATIENCE))
+        .timeout_global(Some(PROBE_TIMEOUT))
         .max_redirects(0)
         .http_status_as_error(false)
         .proxy(None) // it runs right here

@@ -55,7 +55,7 @@ pub fn run(
     for database in readable.iter().filter(|name| named(name)) {
         let swept = sweep(&mut auditor, settings, &monitoring, database);
         exit = exit.max(swept);
-        let until = auditor.clock().instant() + MIRRORING;
+        let until = auditor.clock().instant() + MAX_MIRROR_TIME;
         mirror(&mut auditor, settings, until);
         if stop.requested() {
             exit = exit.max(Exit::Incomplete);
@@ -66,8 +66,8 @@ pub fn run(
     Ok(exit)
 }
 
-/// How long the mirrors may take, after everything else was read.
-const MIRRORING: Duration = Duration::from_secs(24 * 3600);
+/// The longest time for the mirrors, after everything else was read.
+const MAX_MIRROR_TIME: Duration = Duration::from_secs(24 * 3600);
 
 /// Returns what a whole reading does not make less true: values that are gone for a proven reason.
 fn missing(swept: &SweepSummary) -> String {

@@ -24,8 +24,8 @@ use super::table::{TABLE, UNUSED_KEYS};
 /// Our own settings file, which wins over the persona's.
 const OURS: &str = "immuaudit.toml";
 
-/// The largest settings file: what is larger is none.
-const MOST_BYTES: u64 = 1 << 20;
+/// The longest settings file, in bytes: a longer file is not a settings file.
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// What the files say.
 #[derive(Default)]
@@ -121,10 +121,10 @@ fn open(path: &Path) -> Result<Option<File>, String> {
 
 fn text(file: File) -> Result<String, String> {
     let mut bytes = Vec::new();
-    let read = file.take(MOST_BYTES + 1).read_to_end(&mut bytes);
+    let read = file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes);
     read.map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(format!("larger than {MOST_BYTES} bytes"));
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(format!("larger than {MAX_FILE_BYTES} bytes"));
     }
     String::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned())
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 pub const DIRECTORY: &str = "immuaudit.d";
 
 /// The longest name: with `immuaudit-` before it, it is the name of a user, which has 31 bytes at most (systemd, useradd).
-const MOST_BYTES: usize = 21;
+const MAX_NAME_BYTES: usize = 21;
 
 /// The name of an instance. It becomes part of paths, of a unit's name and of a user's name, and may be nothing that is
 /// more than a name in any of them.
@@ -24,7 +24,7 @@ impl Instance {
         let within = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
         let at_the_ends = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
         let bytes = text.as_bytes();
-        let fits = bytes.len() <= MOST_BYTES
+        let fits = bytes.len() <= MAX_NAME_BYTES
             && bytes.iter().all(|b| within(*b))
             && at_the_ends(bytes.first())
             && at_the_ends(bytes.last());
@@ -32,7 +32,7 @@ impl Instance {
             Ok(Instance(text.to_owned()))
         } else {
             Err(format!(
-                "1 to {MOST_BYTES} small letters, digits, - and _, with a letter or digit at both ends"
+                "1 to {MAX_NAME_BYTES} small letters, digits, - and _, with a letter or digit at both ends"
             ))
         }
     }
@@ -62,10 +62,17 @@ mod tests {
 
     #[test]
     fn a_name_is_nothing_more_than_a_name() {
-        for name in ["a", "shop", "shop-2", "7", "a_b", &"a".repeat(MOST_BYTES)] {
+        for name in [
+            "a",
+            "shop",
+            "shop-2",
+            "7",
+            "a_b",
+            &"a".repeat(MAX_NAME_BYTES),
+        ] {
             assert_eq!(Instance::read(name).unwrap().name(), name);
         }
-        let long = "a".repeat(MOST_BYTES + 1);
+        let long = "a".repeat(MAX_NAME_BYTES + 1);
         for name in [
             "", ".", "..", "a/b", "../a", "a.b", "a b", "a@b", "%i", "A", "ä", "-a", "a-", "_a",
             "a\n", "a\0", &long,

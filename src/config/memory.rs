@@ -11,8 +11,8 @@ const BASE: u64 = 32 << 20;
 /// `wire::budget`), answers that gRPC holds meanwhile (2, `server::channel`), and what the allocator has not given
 /// back of them (2).
 const PER_BYTE: u64 = 8;
-/// The least limit, which `deploy` and its unit have for the default of 4 MiB.
-const LEAST: u64 = 64 << 20;
+/// The smallest limit in bytes, which `deploy` and its unit have for the default of 4 MiB.
+const MIN_LIMIT_BYTES: u64 = 64 << 20;
 const MIB: u64 = 1 << 20;
 
 /// Returns the limit on memory, in MiB, that the program needs with this `--max-recv-msg-size`, which is in bytes.
@@ -20,18 +20,18 @@ pub fn memory_needed(max_recv_msg_size: u64) -> u64 {
     let bytes = max_recv_msg_size
         .saturating_mul(PER_BYTE)
         .saturating_add(BASE);
-    bytes.max(LEAST).div_ceil(MIB)
+    bytes.max(MIN_LIMIT_BYTES).div_ceil(MIB)
 }
 
 /// Bytes that an answer may have beside the one that was too large: a proof that comes with the same transaction.
 const BESIDE: u64 = 64 << 10;
-/// The largest `--max-recv-msg-size` that there is, in bytes.
-const LARGEST: u64 = 1 << 30;
+/// The largest possible `--max-recv-msg-size`, in bytes.
+const MAX_RECV_MSG_BYTES: u64 = 1 << 30;
 
 /// Returns the `--max-recv-msg-size`, in bytes, for answers of up to so many bytes: whole MiB.
 pub fn size_to_set(answer: u64) -> u64 {
     let size = answer.saturating_add(BESIDE).div_ceil(MIB);
-    size.saturating_mul(MIB).min(LARGEST)
+    size.saturating_mul(MIB).min(MAX_RECV_MSG_BYTES)
 }
 
 impl ServerSettings {
@@ -70,6 +70,6 @@ mod tests {
     fn the_size_to_set_has_room_for_a_proof_and_is_one_that_can_be_set() {
         assert_eq!(size_to_set(4_194_304), 5 << 20);
         assert_eq!(size_to_set(10_000_000), 10 << 20);
-        assert_eq!(size_to_set(u64::MAX), LARGEST);
+        assert_eq!(size_to_set(u64::MAX), MAX_RECV_MSG_BYTES);
     }
 }

@@ -20,8 +20,8 @@ pub(super) const TABLE: &str = "receiver";
 pub(super) const URL: &str = "url";
 /// Names that notifications and metrics have for others.
 const TAKEN: [&str; 2] = ["exec", "heartbeat"];
-/// The most characters of a name: it is a label of metrics.
-const LONGEST: usize = 64;
+/// The length limit of a name, in characters: it is a label of metrics.
+const MAX_NAME_CHARS: usize = 64;
 
 /// Keys of a table, and what messages call them.
 const KEYS: [Key; 7] = [
@@ -220,12 +220,15 @@ pub(super) fn repeated(tables: &[ReceiverTable]) -> Vec<SettingsError> {
 
 fn is_name(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    !text.is_empty() && text.len() <= LONGEST && text.chars().all(plain) && !TAKEN.contains(&text)
+    !text.is_empty()
+        && text.len() <= MAX_NAME_CHARS
+        && text.chars().all(plain)
+        && !TAKEN.contains(&text)
 }
 
 fn name_wanted() -> String {
     format!(
-        "up to {LONGEST} letters, digits, dots, dashes and underscores, and not {}",
+        "up to {MAX_NAME_CHARS} letters, digits, dots, dashes and underscores, and not {}",
         TAKEN.join(" or ")
     )
 }

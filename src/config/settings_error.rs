@@ -295,13 +295,13 @@ fn hint(f: &mut fmt::Formatter<'_>, prefix: &str, nearest: Option<&str>) -> fmt:
 
 /// A given text in quotes: escaped, and cut where it is long.
 pub(super) fn shown(text: &str) -> String {
-    const MOST: usize = 80;
+    const MAX_SHOWN_CHARS: usize = 80;
     let mut shown = String::from('"');
-    for c in text.chars().take(MOST) {
+    for c in text.chars().take(MAX_SHOWN_CHARS) {
         shown.extend(c.escape_debug());
     }
     shown.push('"');
-    if text.chars().count() > MOST {
+    if text.chars().count() > MAX_SHOWN_CHARS {
         shown.push('…');
     }
     shown

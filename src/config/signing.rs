@@ -6,8 +6,8 @@ use std::hint::black_box;
 use super::secret::Secret;
 use crate::ledger::decode_base64;
 
-/// The fewest bytes of a key: those that Standard Webhooks asks for (192 bits).
-const LEAST: usize = 24;
+/// The shortest key in bytes, as Standard Webhooks requires (192 bits).
+const MIN_KEY_BYTES: usize = 24;
 /// What stands before the base64 of a symmetric key.
 const PREFIX: &str = "whsec_";
 /// Beginnings of what stands beside a key in a receiver's console, and is none: the asymmetric keys of Standard
@@ -26,7 +26,7 @@ impl SigningKey {
     pub fn read(text: &str) -> Result<SigningKey, String> {
         let wanted = |mistake: &str| {
             format!(
-                "whsec_ and the base64 of at least {LEAST} bytes, or a text of at least {LEAST} characters: {mistake}"
+                "whsec_ and the base64 of at least {MIN_KEY_BYTES} bytes, or a text of at least {MIN_KEY_BYTES} characters: {mistake}"
             )
         };
         if NO_KEYS.iter().any(|prefix| text.starts_with(prefix)) {
@@ -46,7 +46,7 @@ impl SigningKey {
             None if is_encoded => return Err(wanted("the prefix is whsec_, in small letters")),
             None => text.as_bytes().to_vec(),
         };
-        if bytes.len() < LEAST {
+        if bytes.len() < MIN_KEY_BYTES {
             return Err(wanted(&format!("these are {}", bytes.len())));
         }
         Ok(SigningKey(bytes))

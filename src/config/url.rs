@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use ureq::http::Uri;
 
-/// The most bytes of a URL.
-const LONGEST: usize = 2048;
+/// The length limit of a URL, in bytes.
+const MAX_URL_BYTES: usize = 2048;
 /// Stands for what is not shown.
 const HIDDEN: &str = "***";
 
@@ -27,7 +27,7 @@ impl Url {
                 "the whole URL: {HIDDEN} stands for what is not shown of it"
             ));
         }
-        let plain = text.len() <= LONGEST && text.chars().all(|c| c.is_ascii_graphic());
+        let plain = text.len() <= MAX_URL_BYTES && text.chars().all(|c| c.is_ascii_graphic());
         let uri = text.parse::<Uri>().ok().filter(|_| plain);
         if uri.is_some_and(|uri| names_a_host(&uri)) {
             return Ok(Url(text.to_owned()));

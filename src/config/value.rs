@@ -16,8 +16,8 @@ pub(super) type Wanted = String;
 /// Units of a duration, in milliseconds; the longest name first where one begins like another.
 const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
 
-/// The longest duration: what is longer is likelier a mistake.
-pub(super) const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+/// The longest duration of a setting: a longer one is probably a mistake.
+pub(super) const MAX_DURATION: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// Go's truth values, which immuclient takes.
 pub(super) fn boolean(text: &str) -> Result<bool, Wanted> {
@@ -72,7 +72,7 @@ pub(super) fn duration(text: &str, least: Duration) -> Result<Duration, Wanted> 
         };
         format!(
             "a duration with its unit (ms, s, m, h), such as 30s or 1h30m, from {least} to {}",
-            shown_duration(LONGEST)
+            shown_duration(MAX_DURATION)
         )
     };
     let text = text.trim();
@@ -82,7 +82,7 @@ pub(super) fn duration(text: &str, least: Duration) -> Result<Duration, Wanted> 
         parts(text)
     };
     value
-        .filter(|value| (least..=LONGEST).contains(value))
+        .filter(|value| (least..=MAX_DURATION).contains(value))
         .ok_or_else(wanted)
 }
 

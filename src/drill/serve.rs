@@ -21,7 +21,7 @@ pub enum Growth {
 }
 
 /// Transactions that [`fill`] writes.
-const FILLED: u64 = 100;
+const FILLED_TXS: u64 = 100;
 /// The user who is shown the second view.
 const SECOND_USER: &str = "immudb2";
 
@@ -78,7 +78,7 @@ pub fn serve(
     }
     writeln!(
         out,
-        "listening on 127.0.0.1:{} (user immudb, password immudb, {}, {FILLED} transactions each, in memory{})",
+        "listening on 127.0.0.1:{} (user immudb, password immudb, {}, {FILLED_TXS} transactions each, in memory{})",
         server.port(),
         match databases.len() {
             1 => "database defaultdb".to_owned(),
@@ -131,7 +131,7 @@ impl std::fmt::Display for ServeError {
 /// Writes a hundred varied transactions: one entry and many, empty values, deletions, references,
 /// expiry, and the other kinds of entries.
 pub fn fill(server: &Embedded, database: &str) {
-    for number in 1..=FILLED {
+    for number in 1..=FILLED_TXS {
         let key = |part: &str| format!("{part}/{number}");
         let value = format!("value of transaction {number}");
         let entries = match number % 10 {

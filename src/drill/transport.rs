@@ -46,8 +46,8 @@ pub(super) struct Listening {
     server: Server,
 }
 
-/// How long calls that are being answered are waited for; a lie may take its time to be made.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The longest wait for calls that are being answered; preparing a lie may take some time.
+const MAX_SHUTDOWN_WAIT: Duration = Duration::from_secs(20);
 
 impl Drop for Listening {
     /// Ends when gRPC says so: its core ends the process where a server goes while it is closing.
@@ -57,7 +57,7 @@ impl Drop for Listening {
         let begin = Clock::system().instant();
         let mut context = Context::from_waker(Waker::noop());
         while Pin::new(&mut shutdown).poll(&mut context).is_pending()
-            && Clock::system().since(begin) < PATIENCE
+            && Clock::system().since(begin) < MAX_SHUTDOWN_WAIT
         {
             lock(&self.unanswered).clear(); // a server waits for the calls that it has not answered
             std::thread::sleep(Duration::from_millis(1));

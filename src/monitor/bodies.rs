@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 /// Bytes of bodies that peers have not taken yet before no further one is made. One body of 1,000 databases has 2 MB,
 /// and the process has 64 MiB for everything.
-const MOST: usize = 8 << 20;
-/// How old a body may be that is shared.
-const FRESH: Duration = Duration::from_secs(1);
+const MAX_PENDING_BYTES: usize = 8 << 20;
+/// The age up to which a body is shared between requests.
+const MAX_SHARED_AGE: Duration = Duration::from_secs(1);
 /// How old one may be for which there is no room otherwise: as long as a peer has for taking it.
 const FRESH_ENOUGH: Duration = Duration::from_secs(20);
 
@@ -42,8 +42,12 @@ impl Bodies {
         make: impl FnOnce() -> String,
     ) -> Option<Arc<String>> {
         self.0.retain(|made| made.body.strong_count() > 0);
-        let is_full = self.bytes() >= MOST;
-        let fresh = if is_full { FRESH_ENOUGH } else { FRESH };
+        let is_full = self.bytes() >= MAX_PENDING_BYTES;
+        let fresh = if is_full {
+            FRESH_ENOUGH
+        } else {
+            MAX_SHARED_AGE
+        };
         let last = self.0.iter().rev().find(|made| made.of == of);
         let last = last.filter(|made| now.saturating_duration_since(made.at) <= fresh);
         if let Some(body) = last.and_then(|made| made.body.upgrade()) {
@@ -82,7 +86,9 @@ mod tests {
     fn those_who_ask_at_the_same_time_share_one_body() {
         let (mut bodies, now) = (Bodies::default(), Instant::now());
         let one = bodies.get(Resource::Metrics, now, large).unwrap();
-        let other = bodies.get(Resource::Metrics, now + FRESH, large).unwrap();
+        let other = bodies
+            .get(Resource::Metrics, now + MAX_SHARED_AGE, large)
+            .unwrap();
         assert!(Arc::ptr_eq(&one, &other));
         let page = bodies.get(Resource::Page, now, large).unwrap();
         assert!(!Arc::ptr_eq(&one, &page));
@@ -98,19 +104,19 @@ mod tests {
         let mut held: Vec<Arc<String>> = Vec::new();
         let mut refused = 0;
         for second in 0..60 {
-            let now = start + second * 2 * FRESH;
+            let now = start + second * 2 * MAX_SHARED_AGE;
             match bodies.get(Resource::Metrics, now, large) {
                 Some(body) => held.push(body),
                 None => refused += 1,
             }
         }
         held.dedup_by(|one, other| Arc::ptr_eq(one, other));
-        assert_eq!(held.len(), MOST / LARGE);
+        assert_eq!(held.len(), MAX_PENDING_BYTES / LARGE);
         assert!(refused > 0, "a body of the last hour is given");
         held.clear();
         assert!(
             bodies
-                .get(Resource::Metrics, start + 200 * FRESH, large)
+                .get(Resource::Metrics, start + 200 * MAX_SHARED_AGE, large)
                 .is_some()
         );
         assert_eq!(bodies.0.len(), 1);

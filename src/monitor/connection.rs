@@ -100,7 +100,7 @@ impl Connection {
         if let State::Head(head) = &mut self.state {
             let more = read_some(&mut self.stream, |bytes| {
                 head.extend_from_slice(bytes);
-                head.len() <= request::MOST
+                head.len() <= request::MAX_HEAD_BYTES
             });
             let answer = match request::read(head) {
                 Head::Whole(request) => answer(&request),

@@ -9,8 +9,8 @@ use super::response::{
     Answer, BAD_REQUEST, HEAD_TOO_LARGE, METHOD_NOT_ALLOWED, NOT_IMPLEMENTED, VERSION_NOT_SUPPORTED,
 };
 
-/// Largest head, in bytes.
-pub(super) const MOST: usize = 8 << 10;
+/// The length limit of a request head, in bytes.
+pub(super) const MAX_HEAD_BYTES: usize = 8 << 10;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,8 +45,8 @@ pub(super) fn read(came: &[u8]) -> Head {
     }
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
     let request = match end {
-        Some(end) if end <= MOST => parse(bytes.get(..end).unwrap_or_default()),
-        None if came.len() <= MOST => return Head::Unfinished,
+        Some(end) if end <= MAX_HEAD_BYTES => parse(bytes.get(..end).unwrap_or_default()),
+        None if came.len() <= MAX_HEAD_BYTES => return Head::Unfinished,
         _ => Err(HEAD_TOO_LARGE),
     };
     match request {
@@ -225,8 +225,11 @@ mod tests {
             assert_eq!(status(head.as_bytes()), Some(wanted), "{head:?}");
         }
         assert_eq!(status(b"\xff\r\n\r\n"), Some(400));
-        assert_eq!(status(&vec![b'x'; MOST + 1]), Some(431));
-        let long = format!("GET / HTTP/1.0\r\na: {}\r\n\r\n", "x".repeat(MOST));
+        assert_eq!(status(&vec![b'x'; MAX_HEAD_BYTES + 1]), Some(431));
+        let long = format!(
+            "GET / HTTP/1.0\r\na: {}\r\n\r\n",
+            "x".repeat(MAX_HEAD_BYTES)
+        );
         assert_eq!(status(long.as_bytes()), Some(431));
     }
 
@@ -306,7 +309,7 @@ mod tests {
             let head = format!("{lines}GET /livez HTTP/1.0\r\n\r\n");
             assert_eq!(request(&head).path, "/livez");
         }
-        assert_eq!(status(&b"\r\n".repeat(MOST)), Some(431));
+        assert_eq!(status(&b"\r\n".repeat(MAX_HEAD_BYTES)), Some(431));
         assert_eq!(status(b"\n\nGET / HTTP/1.0\r\n\r\n"), Some(400));
     }
 
@@ -344,7 +347,7 @@ mod tests {
                 assert!(head.starts_with(b"HTTP/1.1 "), "{bytes:?}");
                 assert!(head.ends_with(b"\r\n\r\n"), "{bytes:?}");
             }
-            Head::Unfinished => assert!(bytes.len() <= MOST),
+            Head::Unfinished => assert!(bytes.len() <= MAX_HEAD_BYTES),
         }
     }
 

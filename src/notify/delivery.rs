@@ -181,7 +181,7 @@ impl DeliveryWorker {
             }
             // a try has an end of its own
             let time = match is_over {
-                true => IDLE,
+                true => MAX_IDLE_WAIT,
                 false => until.saturating_duration_since(now),
             };
             let woken = self.shared.changed.wait_timeout(waiting, time);
@@ -319,7 +319,7 @@ impl Shared {
             let now = Clock::system().instant();
             let Some(item) = waiting.queue.take_due(now) else {
                 let next = waiting.queue.next();
-                let time = next.map_or(IDLE, |next| next.saturating_duration_since(now));
+                let time = next.map_or(MAX_IDLE_WAIT, |next| next.saturating_duration_since(now));
                 let woken = self.changed.wait_timeout(waiting, time);
                 waiting = woken.unwrap_or_else(PoisonError::into_inner).0;
                 continue;
@@ -358,8 +358,8 @@ impl Shared {
     }
 }
 
-/// How long a courier sleeps with nothing to do; it is woken before.
-const IDLE: Duration = Duration::from_secs(3600);
+/// The longest wait of a worker without work: new work wakes it.
+const MAX_IDLE_WAIT: Duration = Duration::from_secs(3600);
 
 fn jitter() -> f64 {
     let mut byte = [0];

@@ -231,16 +231,17 @@ fn reason(outcome: &Outcome) -> String {
         .join("; ")
 }
 
-/// The most bytes of a signature or key: those of P-256 have 72 and 91 (RFC 5480, RFC 3279).
-const MOST: usize = 512;
+/// The length limit of a signature or key, in bytes: those of P-256 have 72 and 91 (RFC 5480, RFC 3279).
+const MAX_KEY_BYTES: usize = 512;
 
 /// Hash and signature in base64, as Go writes bytes.
 fn state(state: Option<State>, signature: Option<&Signature>) -> Option<JsonObject> {
     let base64 = |bytes: Option<&Vec<u8>>| encode_base64(bytes.map_or(&[], |bytes| bytes));
     let state = state?;
     // what is larger is no signature, and nobody's to be filled with
-    let signature = signature
-        .filter(|signature| signature.der.len() <= MOST && signature.public_key.len() <= MOST);
+    let signature = signature.filter(|signature| {
+        signature.der.len() <= MAX_KEY_BYTES && signature.public_key.len() <= MAX_KEY_BYTES
+    });
     let public_key = base64(signature.map(|signature| &signature.public_key));
     let der = base64(signature.map(|signature| &signature.der));
     let signature = JsonObject::new()

@@ -22,15 +22,15 @@ use crate::config::{MonitoringSettings, NotifyOn, NotifySettings};
 use crate::report::{ReceiverStats, Untrusted};
 use crate::trust::{Alarm, OutcomeRecord};
 
-/// Time for one try over the network.
-const TRY: Duration = Duration::from_secs(10);
-/// Time for one run of a program.
-const RUN: Duration = Duration::from_secs(30);
-/// Time for the heartbeat under `--once`.
-const BEAT: Duration = Duration::from_secs(5);
+/// The deadline of one delivery over the network.
+const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
+/// The time limit of one run of a program.
+const EXEC_TIMEOUT: Duration = Duration::from_secs(30);
+/// The deadline of the heartbeat under `--once`.
+const ONCE_HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Open alarms of one database that a receiver without a record of them is notified of one by one: what the next ones
 /// say, the list of alarms says better.
-const EACH: usize = 10;
+const MAX_SINGLE_ALARMS: usize = 10;
 
 /// Tells the receivers of what a check found.
 pub struct Notifier {
@@ -246,7 +246,7 @@ impl Notifier {
             worker.flush(begin);
         }
         if let Some((heartbeat, _)) = &self.heartbeat {
-            heartbeat.flush(begin + BEAT);
+            heartbeat.flush(begin + ONCE_HEARTBEAT_TIMEOUT);
         }
     }
 
@@ -320,7 +320,7 @@ fn catch_up(server: &str, worker: &DeliveryWorker, open: &[Alarm]) {
         alarms.push(alarm.clone());
     }
     for alarms in by_database.values() {
-        let each = alarms.len().min(EACH);
+        let each = alarms.len().min(MAX_SINGLE_ALARMS);
         for (index, alarm) in alarms.iter().take(each).enumerate() {
             // the last one stands for the rest too
             let end = if index + 1 == each {
@@ -352,7 +352,7 @@ const HEARTBEAT: &str = "heartbeat";
 /// The heartbeat, if there is one.
 fn ping(settings: &MonitoringSettings) -> Option<Ping> {
     let heartbeat = settings.heartbeat.as_ref()?;
-    Some(Ping::new(heartbeat, TRY))
+    Some(Ping::new(heartbeat, WEBHOOK_TIMEOUT))
 }
 
 /// A receiver: its name for people, its key, the way to it, and when it is notified.
@@ -378,7 +378,7 @@ fn configured(settings: &NotifySettings) -> Vec<Configured> {
         all.push(Configured {
             receiver: ReceiverStats::new(&name),
             key: distinct.next(key),
-            sink: Sink::Webhook(Box::new(WebhookSink::new(webhook, TRY))),
+            sink: Sink::Webhook(Box::new(WebhookSink::new(webhook, WEBHOOK_TIMEOUT))),
             when: webhook.when,
         });
     }
@@ -386,7 +386,7 @@ fn configured(settings: &NotifySettings) -> Vec<Configured> {
         all.push(Configured {
             receiver: ReceiverStats::new("exec"),
             key: distinct.next(ReceiverKey::of_program(words)),
-            sink: Sink::Exec(Exec::new(words, RUN)),
+            sink: Sink::Exec(Exec::new(words, EXEC_TIMEOUT)),
             when: settings.when,
         });
     }

@@ -12,8 +12,8 @@ use crate::trust::files;
 
 /// The directory of all outboxes, below that of the server.
 pub(super) const DIRECTORY: &str = "outbox";
-/// The largest notification that is read back.
-const MOST: u64 = 1 << 20;
+/// The longest stored notification that is read back, in bytes.
+const MAX_NOTIFICATION_BYTES: u64 = 1 << 20;
 
 #[derive(Debug)]
 pub(super) struct Outbox {
@@ -127,7 +127,7 @@ fn read(directory: &Path, name: &str) -> Option<Kept> {
         "change" => Priority::Change,
         _ => return None,
     };
-    let bytes = files::read(&directory.join(name), MOST).ok()??;
+    let bytes = files::read(&directory.join(name), MAX_NOTIFICATION_BYTES).ok()??;
     let body = String::from_utf8(bytes).ok()?;
     (body.starts_with('{') && body.ends_with('}')).then(|| Kept {
         sequence: sequence.parse().unwrap_or_default(),

@@ -6,15 +6,15 @@ use super::item::{Gone, Item};
 use super::notification::{Notification, Priority};
 use super::outbox::Kept;
 
-/// The first wait after a failure, and the longest.
-const WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(600));
-/// The longest wait that a receiver may ask for.
-const LONGEST: Duration = Duration::from_secs(3600);
+/// The first and the longest wait after a failed delivery.
+const RETRY_WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(600));
+/// The longest wait that a receiver may request.
+const MAX_REQUESTED_WAIT: Duration = Duration::from_secs(3600);
 /// Tries before a change is given up: three days of them. By attempts, not by the clock, so
 /// that a clock that was put forward loses nothing; tampering is never given up.
-pub(super) const TRIES: u32 = 441;
-/// Notifications that wait at most, those of tampering not counted.
-const MOST: usize = 1000;
+pub(super) const MAX_TRIES: u32 = 441;
+/// The number of waiting notifications, those of tampering not counted.
+const MAX_WAITING_CHANGES: usize = 1000;
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -51,7 +51,7 @@ impl Queue {
             }
         }
         self.items.push(item);
-        if self.items.iter().filter(|item| item.is_change()).count() > MOST {
+        if self.items.iter().filter(|item| item.is_change()).count() > MAX_WAITING_CHANGES {
             if let Some(oldest) = self.items.iter().position(Item::is_change) {
                 gone.push(Gone::GivenUp(self.items.remove(oldest).kept));
             }
@@ -114,7 +114,7 @@ impl Queue {
         now: Instant,
     ) -> Option<Gone> {
         self.under_way = None;
-        let asked = asked.unwrap_or_default().min(LONGEST);
+        let asked = asked.unwrap_or_default().min(MAX_REQUESTED_WAIT);
         self.paused = (!asked.is_zero()).then(|| now + asked);
         item.tries = item.tries.saturating_add(1);
         item.own_tries = item.own_tries.saturating_add(1);
@@ -125,7 +125,7 @@ impl Queue {
             self.items.push(later);
             return Some(Gone::Replaced(item.kept));
         }
-        if item.own_tries >= TRIES && item.is_change() {
+        if item.own_tries >= MAX_TRIES && item.is_change() {
             return Some(Gone::GivenUp(item.kept));
         }
         self.items.push(item);
@@ -159,11 +159,11 @@ impl Queue {
 /// Twice as long after each try, and up to half of it left to luck, so that auditors of many servers
 /// do not come back all at once.
 fn wait(tries: u32, luck: f64) -> Duration {
-    let doubled = WAITS
+    let doubled = RETRY_WAITS
         .0
         .saturating_mul(2u32.saturating_pow(tries.saturating_sub(1)));
     doubled
-        .min(WAITS.1)
+        .min(RETRY_WAITS.1)
         .mul_f64(1.0 - luck.clamp(0.0, 1.0) / 2.0)
 }
 
@@ -255,7 +255,7 @@ mod tests {
             let mut queue = Queue::default();
             queue.add(kept(0, priority, "a"), now);
             let (mut at, mut given_up) = (now, false);
-            for _ in 0..TRIES {
+            for _ in 0..MAX_TRIES {
                 let Some(item) = queue.take_due(at) else {
                     break;
                 };
@@ -277,7 +277,7 @@ mod tests {
         queue.add(kept(0, Priority::Change, "a"), now);
         let item = queue.take_due(now).unwrap();
         queue.put_back(item, Some(Duration::from_secs(999_999)), 0.5, now);
-        assert_eq!(queue.next(), Some(now + LONGEST));
+        assert_eq!(queue.next(), Some(now + MAX_REQUESTED_WAIT));
     }
 
     #[test]
@@ -287,7 +287,7 @@ mod tests {
             queue.add(kept(n, Priority::Change, &n.to_string()), now);
             queue.add(kept(10_000 + n, Priority::Tampering, &n.to_string()), now);
         }
-        assert_eq!(queue.len(), MOST + 3000);
+        assert_eq!(queue.len(), MAX_WAITING_CHANGES + 3000);
         queue.take_due(now).unwrap();
     }
 
@@ -316,7 +316,7 @@ mod tests {
         queue.add(kept(2, Priority::Change, "a"), at);
         let gone = queue.put_back(item, None, 0.0, at).unwrap();
         assert_eq!((gone.kept().sequence, gone.is_loss()), (1, false));
-        let expected = (Some(now), Some(at + WAITS.1));
+        let expected = (Some(now), Some(at + RETRY_WAITS.1));
         assert_eq!((queue.oldest(), queue.next()), expected);
     }
 
@@ -325,12 +325,12 @@ mod tests {
         let (mut queue, now) = (Queue::default(), Instant::now());
         queue.add(kept(0, Priority::Change, "a"), now);
         let mut at = now;
-        for _ in 0..TRIES - 1 {
+        for _ in 0..MAX_TRIES - 1 {
             assert!(fail(&mut queue, at, None).is_none());
             at = queue.next().unwrap();
         }
         queue.add(kept(1, Priority::Change, "a"), at);
-        for _ in 0..TRIES - 1 {
+        for _ in 0..MAX_TRIES - 1 {
             assert!(fail(&mut queue, at, None).is_none());
             at = queue.next().unwrap();
         }
@@ -364,7 +364,7 @@ mod tests {
         assert!(queue.tells(&again));
         queue.put_back(item, None, 0.0, now);
         assert!(queue.tells(&again));
-        queue.take_due(now + WAITS.1).unwrap();
+        queue.take_due(now + RETRY_WAITS.1).unwrap();
         queue.delivered();
         assert!(!queue.tells(&again));
     }
@@ -393,7 +393,7 @@ mod tests {
         assert_eq!(lost, 0);
         println!("{tries} tries in a week");
         assert!((1_500..=2_500).contains(&tries), "{tries}");
-        let end = end + WAITS.1;
+        let end = end + RETRY_WAITS.1;
         let arrived: Vec<u64> = std::iter::from_fn(|| queue.take_due(end))
             .map(|item| item.kept.sequence)
             .collect();

@@ -19,7 +19,7 @@ use crate::trust::{StoreError, files};
 
 /// How long the record of a receiver that is not configured is stored. A receiver that comes back within that time is
 /// not notified again of what it has.
-const STORED: Duration = Duration::from_secs(90 * 24 * 3600);
+const MAX_RECORD_AGE: Duration = Duration::from_secs(90 * 24 * 3600);
 
 /// What happens to the outboxes of receivers that are not configured.
 pub(super) struct HandOver<'a> {
@@ -95,7 +95,7 @@ impl HandOver<'_> {
                 .log();
             }
         }
-        if self.now.since(since) >= STORED {
+        if self.now.since(since) >= MAX_RECORD_AGE {
             record.remove()?;
         }
         Ok(None)

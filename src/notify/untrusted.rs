@@ -14,7 +14,7 @@ use crate::trust::files;
 
 /// The least time between two notifications that say more of them, so that a server that lists other names every second
 /// sends no notification every second.
-const AGAIN: Duration = Duration::from_secs(3600);
+const MIN_REPEAT_INTERVAL: Duration = Duration::from_secs(3600);
 /// The name of the file, beside the outbox.
 const FILE: &str = "notified";
 /// Longest file that is read: a few names of 128 bytes.
@@ -76,7 +76,7 @@ impl Notified {
         };
         let last = if accuses { self.tampering_at } else { self.at };
         // a clock that went back must not keep silent for longer
-        let is_soon = last.is_some_and(|last| last <= now && now.since(last) < AGAIN);
+        let is_soon = last.is_some_and(|last| last <= now && now.since(last) < MIN_REPEAT_INTERVAL);
         if !is_news || is_soon {
             return None;
         }

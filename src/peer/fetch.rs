@@ -17,7 +17,7 @@ use crate::ledger::encode_base64;
 pub const MAX_ANSWER: u64 = 1 << 20;
 /// Time for one round over all peers: each has its part of it, so that none that is silent keeps the others waiting. It is
 /// what a run that has one cycle alone waits, so that such a run hears the last of several too.
-pub const ROUND: Duration = Duration::from_secs(5);
+pub const ROUND_TIMEOUT: Duration = Duration::from_secs(5);
 /// The least time for one peer: a connection over TLS to the other side of the world. More than five peers that are all
 /// silent make a round longer; each round begins with another one.
 const MIN_TIME: Duration = Duration::from_secs(1);
@@ -110,7 +110,7 @@ impl Source for Fetcher {
 /// Returns the time that each of several peers has in a round.
 fn time_for_each(peers: usize) -> Duration {
     let count = u32::try_from(peers).unwrap_or(u32::MAX).max(1);
-    (ROUND / count).max(MIN_TIME)
+    (ROUND_TIMEOUT / count).max(MIN_TIME)
 }
 
 /// The way to one peer.

@@ -10,7 +10,7 @@ mod hearing;
 mod judge;
 mod word;
 
-pub use fetch::{Fetcher, InProcess, ROUND};
+pub use fetch::{Fetcher, InProcess, ROUND_TIMEOUT};
 pub use hearing::{Answer, Hearing, Latest, Source};
 pub use judge::{Heard, Witness, judge};
 pub use word::{Age, MAX_SKEW, Word};

@@ -350,7 +350,7 @@ fn build(text: &mut Exposition, snapshot: &Snapshot) {
 
 /// The longest that a loop in good health goes without progress: it sleeps for an interval, and
 /// waits for a call.
-pub fn patience(snapshot: &Snapshot) -> Duration {
+pub fn max_stall(snapshot: &Snapshot) -> Duration {
     let about = &snapshot.instance;
     about.interval.max(Duration::from_secs(60)) + 2 * about.call_timeout + Duration::from_secs(30)
 }

@@ -50,7 +50,7 @@ pub use log_line::{
 };
 pub use logger::start_logging;
 pub use metrics::metrics;
-pub use overall::{Overall, UNDELIVERED, status_line};
+pub use overall::{MAX_DELIVERY_DELAY, Overall, status_line};
 pub use page::{page, page_style};
 pub use peers::{PeerFetched, log_peer, peer_line, peer_record_json, peer_record_line};
 pub use plain::{outcome_line, print, print_error, try_print};

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::condition::Condition;
-use super::metrics::patience;
+use super::metrics::max_stall;
 use super::receiver_stats::ReceiverStatsSnapshot;
 use super::status_registry::Snapshot;
 use crate::text::counted;
 
 /// Age of a notification from which on it counts as undelivered: longer than a first try that times out and the
 /// second one take, so that a notification on its way is none.
-pub const UNDELIVERED: Duration = Duration::from_secs(60);
+pub const MAX_DELIVERY_DELAY: Duration = Duration::from_secs(60);
 
 /// The condition of everything; the later the worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,7 +77,7 @@ pub fn overall(snapshot: &Snapshot) -> Overall {
     let whole = &snapshot.server;
     if worst == Condition::Tampered || whole.untrusted.is_tampering() {
         Overall::Tampered
-    } else if snapshot.stalled > patience(snapshot) {
+    } else if snapshot.stalled > max_stall(snapshot) {
         Overall::Stalled
     } else if whole.cycles == 0 {
         Overall::Starting
@@ -113,5 +113,5 @@ pub fn status_line(snapshot: &Snapshot) -> String {
 
 /// Returns whether a receiver was not notified in time.
 pub fn is_undelivered(counts: &ReceiverStatsSnapshot) -> bool {
-    counts.pending > 0 && counts.oldest > UNDELIVERED
+    counts.pending > 0 && counts.oldest > MAX_DELIVERY_DELAY
 }

@@ -3,7 +3,7 @@
 
 use super::database_status::DatabaseStatus;
 use super::json::{JsonObject, peer_json};
-use super::metrics::patience;
+use super::metrics::max_stall;
 use super::overall::overall;
 use super::status_registry::{InstanceInfo, Snapshot};
 use crate::clock;
@@ -31,7 +31,7 @@ impl Health {
 
 /// Has the loop made progress within its time, whatever the server does?
 pub fn livez(snapshot: &Snapshot) -> Health {
-    if snapshot.stalled <= patience(snapshot) {
+    if snapshot.stalled <= max_stall(snapshot) {
         Health::Good
     } else {
         Health::Bad(format!(

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use super::plain::print;
 use crate::clock::Clock;
 
-/// How often a bar is drawn anew.
-const REDRAWN: Duration = Duration::from_millis(200);
-/// How often a plain line is written.
-const LINE: Duration = Duration::from_secs(10);
+/// The time between two updates of a progress bar.
+const REDRAW_INTERVAL: Duration = Duration::from_millis(200);
+/// The time between two plain progress lines.
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
 /// Characters between the bar's ends.
 const WIDTH: u64 = 30;
 
@@ -38,7 +38,11 @@ impl Bar {
     /// `at` of `of` is done.
     pub fn show(&mut self, at: u64, of: u64) {
         let from = *self.from.get_or_insert(at);
-        let often = if self.terminal { REDRAWN } else { LINE };
+        let often = if self.terminal {
+            REDRAW_INTERVAL
+        } else {
+            LINE_INTERVAL
+        };
         let last = self.told.unwrap_or(self.begin);
         if Clock::system().since(last) < often {
             return;

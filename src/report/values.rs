@@ -96,16 +96,20 @@ impl Values {
     }
 }
 
-/// Ranges of transactions in one line for people, at most.
-const FEW: usize = 8;
+/// The number of ranges of transactions in one line of text.
+const MAX_LISTED_RANGES: usize = 8;
 
 /// Returns the ranges of a set of transactions, for people. Of many it has the first ones, the last one and the counts.
 pub fn few_ranges<T: Copy + PartialEq>(ranges: &Ranges<T>) -> String {
     let mut words = ranges.words();
-    if ranges.len() <= FEW {
+    if ranges.len() <= MAX_LISTED_RANGES {
         return words.collect::<Vec<_>>().join(", ");
     }
-    let mut text = words.by_ref().take(FEW - 1).collect::<Vec<_>>().join(", ");
+    let mut text = words
+        .by_ref()
+        .take(MAX_LISTED_RANGES - 1)
+        .collect::<Vec<_>>()
+        .join(", ");
     let last = words.last().unwrap_or_default();
     let (count, of) = (ranges.count(), ranges.len());
     text.push_str(&format!(

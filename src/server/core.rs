@@ -9,11 +9,10 @@ use grpcio::{EnvBuilder, Environment};
 
 use crate::sys;
 
-/// How long gRPC's thread is waited for. It ends within a millisecond mostly, and within a second where a timer of
-/// gRPC's is waited for.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The longest wait for the end of gRPC's thread. It mostly ends within a millisecond, and within a second if a timer of gRPC is pending.
+const MAX_SHUTDOWN_WAIT: Duration = Duration::from_secs(2);
 /// Threads that may be left by earlier runs of the core. With as many the core goes on running.
-const MAX_LEFT: usize = 4;
+const MAX_LEFT_THREADS: usize = 4;
 
 /// gRPC's core as far as the connections to one server need it.
 #[derive(Default)]
@@ -45,14 +44,14 @@ impl Core {
             }
             !has_ended
         });
-        if self.left.len() >= MAX_LEFT {
+        if self.left.len() >= MAX_LEFT_THREADS {
             return;
         }
         let Some(Running { environment, ended }) = self.running.take() else {
             return;
         };
         drop(environment); // its queue is shut down, so its thread ends
-        match ended.recv_timeout(PATIENCE) {
+        match ended.recv_timeout(MAX_SHUTDOWN_WAIT) {
             Ok(()) => sys::end_grpc(),
             Err(_) => self.left.push(ended), // the queue is in use: to end the core now would abort the process
         }

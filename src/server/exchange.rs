@@ -13,9 +13,9 @@ use crate::wire::method;
 
 /// The pauses before a connection that failed is tried again: short enough for a second, and long enough
 /// for a socket that is just being bound.
-const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+const RETRY_PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 /// A connection that takes longer to fail is not tried again: an outage must not last twice as long.
-const IMMEDIATELY: Duration = Duration::from_secs(1);
+const MAX_RETRIED_FAILURE_TIME: Duration = Duration::from_secs(1);
 /// The pause after which a connection may be tried again within one cycle: an outage is not waited for
 /// at each of a thousand databases.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(30);
@@ -38,9 +38,12 @@ impl Server {
             answer = self.exchange(name, request, credential);
         }
         let mut permitted = false;
-        for pause in PAUSES {
+        for pause in RETRY_PAUSES {
             let failed = self.clock.since(begin);
-            if !is_unreachable(&answer) || failed >= IMMEDIATELY || self.timeout_now() <= pause {
+            if !is_unreachable(&answer)
+                || failed >= MAX_RETRIED_FAILURE_TIME
+                || self.timeout_now() <= pause
+            {
                 break;
             }
             // asked last, because it is granted once for a while

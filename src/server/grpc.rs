@@ -15,7 +15,7 @@ use super::error_kind::ServerErrorKind;
 use super::server_error::ServerError;
 use super::transport::{Answer, Call, Connection, Credential, PendingCall, Waited};
 use crate::clock::Clock;
-use crate::stop::{GLANCE, Stop};
+use crate::stop::{POLL_INTERVAL, Stop};
 use crate::sys;
 use crate::text::Escaped;
 use crate::wire::method;
@@ -82,8 +82,8 @@ impl PendingCall for Pending {
     }
 }
 
-/// How much later than a call's deadline its end is told at the latest.
-const GRACE: Duration = Duration::from_secs(5);
+/// The longest time after a call's deadline at which gRPC reports its end.
+const MAX_DEADLINE_DELAY: Duration = Duration::from_secs(5);
 
 /// A call whose answer is being taken up.
 struct Receiving {
@@ -98,7 +98,7 @@ impl Receiving {
     /// is waited for much longer, whatever becomes of its thread.
     fn wait(self, stop: &Stop) -> Result<Answer, ServerError> {
         let (call, timeout) = (self.call, self.timeout);
-        match self.wait_for(timeout + GRACE, stop) {
+        match self.wait_for(timeout + MAX_DEADLINE_DELAY, stop) {
             Waited::Ended(answer) => answer,
             Waited::Pending(_) => Err(ServerError::new(call, ServerErrorKind::Deadline(timeout))),
         }
@@ -113,7 +113,7 @@ impl Receiving {
                 break failed(ServerErrorKind::Stopped);
             }
             let left = clock.until(end);
-            match self.received.recv_timeout(left.min(GLANCE)) {
+            match self.received.recv_timeout(left.min(POLL_INTERVAL)) {
                 Ok(Ok(answer)) => break Ok(answer),
                 Ok(Err(None)) => break failed(ServerErrorKind::NotOneMessage),
                 Ok(Err(Some(error))) => break Err(failure(self.call, &error, self.timeout)),
@@ -153,11 +153,11 @@ type Received = Result<Answer, Option<grpcio::Error>>;
 /// Bytes of an answer from which on the memory that it passed through is given back at once. gRPC's parts of an
 /// answer are small blocks of the heap, which would be kept: as much again as the answer. Smaller answers are too
 /// frequent.
-const LARGE: usize = 4 << 20;
+const MIN_TRIMMED_BYTES: usize = 4 << 20;
 
 async fn receive(mut receiver: ClientSStreamReceiver<Vec<u8>>) -> Received {
     let bytes = receiver.next().await.ok_or(None)?.map_err(Some)?;
-    if bytes.len() > LARGE {
+    if bytes.len() > MIN_TRIMMED_BYTES {
         sys::trim_memory();
     }
     // only now: after a call that failed, the headers may never come

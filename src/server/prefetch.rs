@@ -7,11 +7,11 @@ use super::prefetch_queue::Reception;
 use super::server_error::ServerError;
 use super::transport::{Call, Credential, Waited};
 use crate::ledger::State;
-use crate::stop::GLANCE;
+use crate::stop::POLL_INTERVAL;
 use crate::wire::{self, Entries, method};
 
-/// The most that is kept of an answer that is only peeked at, in bytes.
-const PEEKED: usize = 4096;
+/// The number of bytes that are kept of an answer that is only peeked at.
+const MAX_PEEKED_BYTES: usize = 4096;
 
 /// What is known of a state that was begun to be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,10 +75,12 @@ impl Server {
         let begun = begun.wait_for(self.left(until), &self.stop);
         let peeked = match begun.ended() {
             None => Peeked::NotYet,
-            Some(Ok(answer)) if answer.bytes.len() <= PEEKED => match wire::state(&answer.bytes) {
-                Ok(claimed) => Peeked::State(claimed.state),
-                Err(_) => Peeked::Nothing,
-            },
+            Some(Ok(answer)) if answer.bytes.len() <= MAX_PEEKED_BYTES => {
+                match wire::state(&answer.bytes) {
+                    Ok(claimed) => Peeked::State(claimed.state),
+                    Err(_) => Peeked::Nothing,
+                }
+            }
             Some(_) => return Peeked::Nothing, // asked again, alone
         };
         self.prefetched.put_back(begun);
@@ -87,7 +89,7 @@ impl Server {
 
     /// Returns how long an answer is waited for until then: a glance at least, for what has come already.
     fn left(&self, until: Instant) -> Duration {
-        self.clock.until(until).max(GLANCE)
+        self.clock.until(until).max(POLL_INTERVAL)
     }
 
     /// Begins to ask for a proof that [`Server::verifiable_tx`] is expected to be asked for.

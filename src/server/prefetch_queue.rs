@@ -10,8 +10,8 @@ use super::transport::{Answer, Credential, PendingCall, Waited};
 use crate::stop::Stop;
 use crate::wire::method;
 
-/// How old a call may be whose answer is taken: an older one may tell of what is no more.
-const FRESH: Duration = Duration::from_secs(5);
+/// The age up to which a prefetched answer is used: an older one may describe an outdated state.
+const MAX_CALL_AGE: Duration = Duration::from_secs(5);
 
 /// A call on its way, by what it was asked with.
 pub(super) struct PrefetchedCall {
@@ -130,7 +130,7 @@ impl PrefetchQueue {
         if taken.is_none() && name == method::TX_SCAN {
             self.0.retain(|call| call.credential != *credential);
         }
-        let fresh = taken.filter(|call| now.saturating_duration_since(call.when) < FRESH);
+        let fresh = taken.filter(|call| now.saturating_duration_since(call.when) < MAX_CALL_AGE);
         fresh.map(|call| TakenCall {
             when: call.when,
             progress: call.progress,
@@ -211,9 +211,9 @@ mod tests {
         let just = Duration::from_nanos(1);
         for (age, taken) in [
             (Duration::ZERO, true),
-            (FRESH - just, true),
-            (FRESH, false),
-            (FRESH + just, false),
+            (MAX_CALL_AGE - just, true),
+            (MAX_CALL_AGE, false),
+            (MAX_CALL_AGE + just, false),
         ] {
             let mut prefetched = PrefetchQueue(vec![call(method::TX_BY_ID, b"7", when)]);
             let credential = Credential::Token("a".into());

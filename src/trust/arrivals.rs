@@ -18,9 +18,9 @@ use crate::clock::Timestamp;
 
 const ARRIVALS: &str = "arrivals";
 /// Longest file that is read or written, in bytes: about 100,000 databases.
-const MOST: u64 = 16 << 20;
+const MAX_FILE_BYTES: u64 = 16 << 20;
 /// Bytes of a history that are read to find the time of its first entry: two lines of it are shorter.
-const BEGINNING: u64 = 4 << 10;
+const HISTORY_HEAD_BYTES: u64 = 4 << 10;
 
 impl Store {
     /// Writes down that a first state of a database is trusted, before that state is written. A database that is
@@ -37,7 +37,7 @@ impl Store {
     fn append_arrival(&self, _hold: &Hold, database: &str) -> Result<(), StoreError> {
         let path = self.home.join(ARRIVALS);
         let line = file_name(database) + "\n";
-        let Some(known) = files::read(&path, MOST)? else {
+        let Some(known) = files::read(&path, MAX_FILE_BYTES)? else {
             let mut file = self.arrivals_by_histories()?;
             file.push(file_name(database));
             return files::replace(
@@ -48,10 +48,14 @@ impl Store {
         };
         // behind the last whole line there may be one that a kill left half written
         let whole = known.iter().rposition(|byte| *byte == b'\n');
-        let length = u64::try_from(whole.map_or(0, |at| at.saturating_add(1))).unwrap_or(MOST);
-        let size = u64::try_from(line.len()).unwrap_or(MOST);
-        if length.saturating_add(size) > MOST {
-            return Err(StoreError::TooLong { path, most: MOST });
+        let length =
+            u64::try_from(whole.map_or(0, |at| at.saturating_add(1))).unwrap_or(MAX_FILE_BYTES);
+        let size = u64::try_from(line.len()).unwrap_or(MAX_FILE_BYTES);
+        if length.saturating_add(size) > MAX_FILE_BYTES {
+            return Err(StoreError::TooLong {
+                path,
+                most: MAX_FILE_BYTES,
+            });
         }
         files::append(&path, length, line.as_bytes())
     }
@@ -59,7 +63,7 @@ impl Store {
     /// Returns the place of each database in the order of arrival, by directory name.
     pub(super) fn arrivals(&self) -> BTreeMap<String, u64> {
         let path = self.home.join(ARRIVALS);
-        let names = match files::read(&path, MOST) {
+        let names = match files::read(&path, MAX_FILE_BYTES) {
             Ok(Some(file)) => whole_lines(&file),
             Ok(None) => self.arrivals_by_histories().unwrap_or_default(),
             Err(_) => Vec::new(),
@@ -107,7 +111,7 @@ fn beginning(path: &Path) -> Option<Vec<u8>> {
     use std::io::Read;
     let file = files::open(path, std::fs::OpenOptions::new().read(true)).ok()??;
     let mut bytes = Vec::new();
-    file.take(BEGINNING).read_to_end(&mut bytes).ok()?;
+    file.take(HISTORY_HEAD_BYTES).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }
 

@@ -17,18 +17,18 @@ const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
 /// A longer step between two lines is taken for a jump of the clock, or a ledger at rest.
-const JUMP: u64 = 2 * DAY;
-/// So many of the last lines are always kept: almost 7 days at an interval of 5 minutes.
-const LAST: usize = 1_900;
+const MIN_JUMP_SECONDS: u64 = 2 * DAY;
+/// The number of last lines that are always kept: almost 7 days at an interval of 5 minutes.
+const MIN_KEPT_LINES: usize = 1_900;
 /// Behind those, even within 7 days, an auditor with a shorter interval keeps one line in so long.
-const SHORT: u64 = 4 * MINUTE;
-/// Fewer lines than this are not worth writing the file anew.
-const WORTH: usize = 64;
+const MIN_LINE_INTERVAL_SECONDS: u64 = 4 * MINUTE;
+/// The number of dropped lines from which on the file is written again.
+const MIN_DROPPED_LINES: usize = 64;
 
 /// Returns whether a history that has grown to so many lines is to be read for what can go: once in as many lines as
 /// have to go, so that not every line costs a reading of them all.
 pub(super) fn is_due(lines: usize) -> bool {
-    lines > LAST + WORTH && lines % WORTH == 0
+    lines > MIN_KEPT_LINES + MIN_DROPPED_LINES && lines % MIN_DROPPED_LINES == 0
 }
 
 impl Store {
@@ -63,7 +63,7 @@ impl Store {
 /// The lines to keep, where enough can go that it is worth it. The first and the last stay, and so do those that are
 /// not plain proofs (first sights, pins, adoptions) and the states that are `named`.
 pub fn compact(entries: &[HistoryEntry], named: &[State]) -> Option<Vec<HistoryEntry>> {
-    if entries.len() <= LAST + WORTH {
+    if entries.len() <= MIN_KEPT_LINES + MIN_DROPPED_LINES {
         return None;
     }
     let mut slot = None;
@@ -74,12 +74,15 @@ pub fn compact(entries: &[HistoryEntry], named: &[State]) -> Option<Vec<HistoryE
         .map(|((entry, spacing), behind)| {
             let this = Some((spacing, entry.time.unix() / spacing));
             let begins = std::mem::replace(&mut slot, this) != this;
-            begins || behind < LAST || entry.is_a_beginning() || named.contains(&entry.state)
+            begins
+                || behind < MIN_KEPT_LINES
+                || entry.is_a_beginning()
+                || named.contains(&entry.state)
         })
         .collect();
     let going = stays.iter().filter(|stays| !**stays).count();
     let kept = entries.iter().zip(stays).filter(|(_, stays)| *stays);
-    (going >= WORTH).then(|| kept.map(|(entry, _)| entry.clone()).collect())
+    (going >= MIN_DROPPED_LINES).then(|| kept.map(|(entry, _)| entry.clone()).collect())
 }
 
 /// How far apart the lines of each one's age are kept, in seconds.
@@ -92,9 +95,9 @@ fn spacings(entries: &[HistoryEntry]) -> Vec<u64> {
         .map(|entry| {
             let step = later.saturating_sub(entry.time.unix());
             later = entry.time.unix();
-            age += if step > JUMP { 0 } else { step };
+            age += if step > MIN_JUMP_SECONDS { 0 } else { step };
             match age {
-                age if age <= 7 * DAY => SHORT,
+                age if age <= 7 * DAY => MIN_LINE_INTERVAL_SECONDS,
                 age if age <= 90 * DAY => HOUR,
                 _ => DAY,
             }
@@ -166,7 +169,7 @@ mod tests {
     #[test]
     fn a_short_interval_stays_bounded() {
         let (_, most) = after((0..20_000).map(|i| START + i / 100));
-        assert!(most <= LAST + WORTH + 2, "{most}");
+        assert!(most <= MIN_KEPT_LINES + MIN_DROPPED_LINES + 2, "{most}");
     }
 
     #[test]

@@ -16,8 +16,8 @@ use crate::ranges::Ranges;
 use crate::sys::Lock;
 
 const WHAT: &str = "immuaudit: what is trusted, and the history since it was first trusted. `immuaudit compare FILE` holds it against one's own.";
-/// Longest file that is read.
-const MOST: u64 = 64 << 20;
+/// The longest file that is read, in bytes.
+const MAX_EXPORT_BYTES: u64 = 64 << 20;
 
 /// What another auditor trusts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl Export {
     /// # Errors
     /// There is no such file, or it is not what an auditor wrote.
     pub fn read(path: &Path) -> Result<(Export, Vec<u8>), StoreError> {
-        let bytes = files::read(path, MOST)?.ok_or_else(|| StoreError::NoFile {
+        let bytes = files::read(path, MAX_EXPORT_BYTES)?.ok_or_else(|| StoreError::NoFile {
             path: path.into(),
             record: Record::Export,
         })?;

@@ -159,8 +159,8 @@ impl Answer {
     }
 }
 
-/// Longest reason that is kept, in characters.
-const REASON: usize = 1_000;
+/// The length limit of a stored reason, in characters.
+const MAX_REASON_CHARS: usize = 1_000;
 
 /// The reason for a database that the server does not list although its history is intact.
 pub(crate) const HIDDEN: &str = "hidden";
@@ -205,6 +205,6 @@ impl Finding {
 
     /// The reason, as long as it is kept.
     pub(super) fn kept_reason(&self) -> String {
-        cut(&self.reason, REASON)
+        cut(&self.reason, MAX_REASON_CHARS)
     }
 }

@@ -10,8 +10,8 @@ use super::trusted_state::{TrustOrigin, TrustedState, parse_shape, parse_state, 
 use crate::clock::Timestamp;
 use crate::ledger::{Digest, State, StateShape};
 
-/// Longest file that is read.
-pub const MOST: u64 = 16 * 1024 * 1024;
+/// The longest file that is read, in bytes.
+pub const MAX_HISTORY_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A line of the history.
 #[derive(Clone, Debug, PartialEq, Eq)]

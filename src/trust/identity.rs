@@ -20,10 +20,10 @@ use crate::sys::Lock;
 
 const WHAT: &str = "immuaudit: the identities that this server has shown.";
 const FILE: &str = "identities";
-/// Longest file that is read.
-const MOST: u64 = 1 << 20;
-/// So many are kept, the last ones: a server may show another with every answer.
-const KEPT: usize = 100;
+/// The longest file that is read, in bytes.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+/// The number of identities that are stored, the last ones: a server may send another one with every answer.
+const MAX_IDENTITIES: usize = 100;
 
 /// An identity that is known under another server's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,7 +141,7 @@ impl Store {
             return;
         }
         identities.push(Identity { uuid, since: now });
-        let surplus = identities.len().saturating_sub(KEPT);
+        let surplus = identities.len().saturating_sub(MAX_IDENTITIES);
         drop(identities.drain(..surplus));
         self.write_identities(hold, &known);
     }
@@ -186,7 +186,7 @@ impl Store {
 
 /// What a file of identities says.
 fn read(path: &Path) -> Result<Option<Known>, StoreError> {
-    let Some(bytes) = files::read(path, MOST)? else {
+    let Some(bytes) = files::read(path, MAX_FILE_BYTES)? else {
         return Ok(None);
     };
     let parse = || {

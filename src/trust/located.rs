@@ -19,10 +19,10 @@ use crate::ledger::State;
 use crate::sys::Lock;
 
 const WHAT: &str = "immuaudit: where a history was tampered with, as far as it was found. The evidence stands beside it.";
-/// Longest file that is read.
-const MOST: u64 = 1 << 20;
-/// Longest text that is kept, in characters.
-const TEXT: usize = 100_000;
+/// The longest file that is read, in bytes.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+/// The length limit of a stored report, in characters.
+const MAX_REPORT_CHARS: usize = 100_000;
 
 /// What is kept of a search.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Store {
         writer.optional("shown", shown.as_deref());
         writer.optional_number("stands", record.stands);
         writer.optional_number("broken", record.broken);
-        writer.text("report", &cut(&record.report, TEXT));
+        writer.text("report", &cut(&record.report, MAX_REPORT_CHARS));
         if let Some(directory) = path.parent() {
             files::create_directory(directory)?;
         }
@@ -82,7 +82,7 @@ impl LocatedRecord {
         let Some(path) = path_for(evidence) else {
             return Ok(None);
         };
-        let Some(bytes) = files::read(&path, MOST)? else {
+        let Some(bytes) = files::read(&path, MAX_FILE_BYTES)? else {
             return Ok(None);
         };
         let damaged = |damage| StoreError::DamagedRecord {

@@ -21,7 +21,7 @@ use crate::ledger::Digest;
 
 const HEADER: &str = "immuaudit-mirror 1";
 /// Longest first line: names are escaped, and a server's or database's has no bounds.
-const LONGEST_LINE: usize = 64 << 10;
+const MAX_LINE_BYTES: usize = 64 << 10;
 /// Hashes in a block.
 const BLOCK: u32 = 1_024;
 /// Bytes of a seal: how many hashes it covers, and the SHA-256.
@@ -217,7 +217,7 @@ impl Mirror {
         };
         let file =
             files::open(path, options)?.ok_or_else(|| failed(&ErrorKind::NotFound.into()))?;
-        let mut head = vec![0; LONGEST_LINE];
+        let mut head = vec![0; MAX_LINE_BYTES];
         let read = read_up_to(&file, &mut head, 0).map_err(|error| failed(&error))?;
         head.truncate(read);
         let (content, end) = first_line(&head).ok_or_else(|| damaged(FileDamage::Line(1)))?;

@@ -18,10 +18,10 @@ use crate::sys::Lock;
 
 const WHAT: &str = "immuaudit: the last verdict on each database.";
 const FILE: &str = "outcomes";
-/// Longest file that is read.
-const MOST: u64 = 16 << 20;
-/// Longest reason that is kept, in characters.
-const REASON: usize = 200;
+/// The longest file that is read, in bytes.
+const MAX_FILE_BYTES: u64 = 16 << 20;
+/// The length limit of a stored reason, in characters.
+const MAX_REASON_CHARS: usize = 200;
 /// Longest trouble of a cycle that is kept, in characters.
 const MAX_TROUBLE: usize = 500;
 
@@ -118,7 +118,7 @@ impl Store {
             writer.element("outcome");
             writer.text("database", &outcome.database);
             writer.text("verdict", &outcome.verdict);
-            writer.text("reason", &cut(&outcome.reason, REASON));
+            writer.text("reason", &cut(&outcome.reason, MAX_REASON_CHARS));
             writer.time("checked", outcome.checked);
             writer.optional_time("proven", outcome.proven);
             writer.optional_time("grown", outcome.grown);
@@ -170,14 +170,14 @@ impl Store {
     pub fn load_troubles(&self) -> Vec<String> {
         let reason = |table: &Table| checksummed::text(table, "reason").ok().map(String::from);
         let path = self.home.join(FILE);
-        let troubles = self.elements(&path, MOST, "trouble", reason);
+        let troubles = self.elements(&path, MAX_FILE_BYTES, "trouble", reason);
         troubles.unwrap_or_default()
     }
 
     /// The last verdicts; none, and a warning, where the file is damaged.
     pub fn load_outcomes(&self) -> Outcomes {
         let path = self.home.join(FILE);
-        let outcomes = self.elements(&path, MOST, "outcome", outcome);
+        let outcomes = self.elements(&path, MAX_FILE_BYTES, "outcome", outcome);
         outcomes.unwrap_or_else(|| {
             self.warn(Warning::BegunAnew { path });
             Vec::new()

@@ -19,7 +19,7 @@ use crate::ledger::Digest;
 
 /// Time after which a history is read whole although its stamp is the same: damage that leaves no stamp, such as a bad
 /// block, is found after this time at the latest.
-const WHOLE_EVERY: Duration = Duration::from_secs(3600);
+const FULL_READ_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// What is trusted, and the end of its history.
 pub(super) struct Present {
@@ -122,7 +122,7 @@ impl Store {
             state: known,
         } = self.tails.get(database)?;
         let state = self.state_path(database);
-        if self.clock.since(read) >= WHOLE_EVERY
+        if self.clock.since(read) >= FULL_READ_INTERVAL
             || files::stamp(&self.history_path(database)) != Some(stamp)
             || files::exists(&with_suffix(&state, NEW)) != Ok(false)
         {
@@ -143,7 +143,7 @@ impl Store {
         database: &str,
         known: Option<Parsed>,
     ) -> Option<TrustedState> {
-        let bytes = files::read(path, state_file::MOST).ok()??;
+        let bytes = files::read(path, state_file::MAX_STATE_FILE_BYTES).ok()??;
         let digest = Digest::of(&[&bytes]);
         if let Some(known) = known.filter(|known| known.digest == digest) {
             return Some(known.trusted);

@@ -16,17 +16,17 @@ use super::store_error::StoreError;
 use crate::clock::Timestamp;
 use crate::sys::Lock;
 
-/// Longest evidence file that is read: two hexadecimal digits a byte, and what stands beside.
-const MOST: u64 = 16 << 20;
+/// The longest evidence file that is read, in bytes: two hexadecimal digits for each byte of evidence, and the other fields.
+const MAX_EVIDENCE_BYTES: u64 = 16 << 20;
 /// Room that is left to evidence without its answers, when there is none for the answers.
-const RESERVE: u64 = 4 << 20;
+const RESERVED_BYTES: u64 = 4 << 20;
 
 /// The evidence in a file, wherever it lies.
 ///
 /// # Errors
 /// There is no such file, or it is not what an auditor wrote.
 pub fn read_evidence(path: &Path) -> Result<Evidence, StoreError> {
-    let bytes = files::read(path, MOST)?.ok_or_else(|| StoreError::NoFile {
+    let bytes = files::read(path, MAX_EVIDENCE_BYTES)?.ok_or_else(|| StoreError::NoFile {
         path: path.into(),
         record: Record::EvidenceCopy,
     })?;
@@ -179,7 +179,7 @@ impl Store {
             damage,
             record: Record::Alarms,
         };
-        let mut alarms = match files::read(&path, alarm::MOST)? {
+        let mut alarms = match files::read(&path, alarm::MAX_ALARMS_FILE_BYTES)? {
             None => Vec::new(),
             Some(bytes) => {
                 let evidence = |id: &str| self.evidence_path(database, id);
@@ -192,7 +192,7 @@ impl Store {
                 continue;
             };
             let path = self.evidence_path(database, &id);
-            let Some(bytes) = files::read(&path, MOST)? else {
+            let Some(bytes) = files::read(&path, MAX_EVIDENCE_BYTES)? else {
                 continue;
             };
             let evidence = Evidence::parse(&bytes).map_err(|damage| StoreError::DamagedRecord {
@@ -247,7 +247,7 @@ impl Store {
         }
         let mut room = self.room()?;
         let mut file = evidence::render(self.server(), finding, now, limits);
-        let most = limits.bytes.saturating_sub(RESERVE);
+        let most = limits.bytes.saturating_sub(RESERVED_BYTES);
         while let Some(shortage) = room.shortage(&file, limits.files, most) {
             if occasion == Occasion::Again || !self.displace(&mut room, &of_database, shortage) {
                 break;

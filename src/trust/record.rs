@@ -284,7 +284,7 @@ impl Store {
         database: &str,
     ) -> Result<Option<TrustedState>, StoreError> {
         let parse = |bytes: &[u8]| state_file::parse(bytes, self.server(), database);
-        read(path, state_file::MOST, database, parse)
+        read(path, state_file::MAX_STATE_FILE_BYTES, database, parse)
     }
 
     pub(super) fn read_history(
@@ -293,7 +293,7 @@ impl Store {
         database: &str,
     ) -> Result<Option<History>, StoreError> {
         let parse = |bytes: &[u8]| History::parse(bytes, self.server(), database);
-        read(path, history::MOST, database, parse)
+        read(path, history::MAX_HISTORY_BYTES, database, parse)
     }
 }
 

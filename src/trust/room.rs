@@ -24,7 +24,7 @@ use super::store::Store;
 use super::store_error::StoreError;
 
 /// The time for which a lack of room is remembered, so that a flood of findings does not list the directory for each.
-const REMEMBERED: Duration = Duration::from_secs(60);
+const SHORTAGE_MEMORY: Duration = Duration::from_secs(60);
 
 /// The evidence files of a server.
 pub(super) struct Room {
@@ -227,7 +227,8 @@ impl Store {
     pub(super) fn was_full(&self, directory: &str) -> bool {
         let refused = self.room_memory().refused;
         refused.is_some_and(|(when, youngest)| {
-            self.clock.since(when) < REMEMBERED && place_in(&self.places(), directory) >= youngest
+            self.clock.since(when) < SHORTAGE_MEMORY
+                && place_in(&self.places(), directory) >= youngest
         })
     }
 

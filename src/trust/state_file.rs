@@ -8,8 +8,8 @@ use super::text::{hex, unhex};
 use super::trusted_state::{TrustOrigin, TrustedState, parse_shape, shape_word};
 use crate::ledger::Signature;
 
-/// Longest file that is read.
-pub const MOST: u64 = 256 * 1024;
+/// The longest file that is read, in bytes.
+pub const MAX_STATE_FILE_BYTES: u64 = 256 * 1024;
 
 const WHAT: &str =
     "immuaudit: the trusted state of one database. The last line tells whether it was edited.";

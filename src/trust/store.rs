@@ -27,13 +27,13 @@ pub(super) const AUDITOR_LOCK: &str = "auditor.lock";
 /// Begins the line about the process that holds an auditor's lock.
 pub(super) const HOLDER: &str = "process ";
 const WRITE_LOCK: &str = "write.lock";
-/// Servers named to whoever asks for one that is not there.
-const FEW: usize = 5;
+/// The number of servers in the error about one that has no files.
+const MAX_LISTED_SERVERS: usize = 5;
 /// Rights of a mode that nobody but the owner may have, in the directory and above it.
 const OTHERS: u32 = 0o077;
 const OTHERS_WRITE: u32 = 0o022;
-/// How long to wait for another command's change: this often, this long each time.
-const WAITS: (u32, Duration) = (500, Duration::from_millis(10));
+/// The number and the time of the waits for another command's change.
+const LOCK_WAITS: (u32, Duration) = (500, Duration::from_millis(10));
 
 /// One configured server's files.
 #[derive(Debug)]
@@ -116,7 +116,7 @@ impl Store {
         let known = names.iter().filter(of_a_server);
         known
             .filter_map(|name| from_file_name(name))
-            .take(FEW)
+            .take(MAX_LISTED_SERVERS)
             .collect()
     }
 
@@ -225,14 +225,14 @@ impl Store {
         for directory in self.directories() {
             let path = directory.join(WRITE_LOCK);
             let file = files::open_lock(&path, lock)?;
-            let mut waits = 0..WAITS.0;
+            let mut waits = 0..LOCK_WAITS.0;
             while self.try_lock(&file, &path, lock)? == Locked::ByAnother {
                 if waits.next().is_none() {
                     return Err(StoreError::Busy {
                         directory: directory.into(),
                     });
                 }
-                std::thread::sleep(WAITS.1);
+                std::thread::sleep(LOCK_WAITS.1);
             }
             held.push(file);
         }
@@ -365,7 +365,7 @@ impl Store {
         }
         let read = |directory: &Path, ending: &str| {
             let path = directory.join(stem.to_owned() + ending);
-            let bytes = files::read(&path, super::history::MOST).ok()??;
+            let bytes = files::read(&path, super::history::MAX_HISTORY_BYTES).ok()??;
             let name = match ending {
                 HISTORY => database_of(&bytes)?,
                 _ => {

@@ -21,8 +21,8 @@ const WHAT: &str = "immuaudit: how far the values of each database were read.";
 const ASKED: &str = "asked";
 const PACED: &str = "paced";
 const FILE: &str = "values";
-/// Longest file that is read, in bytes.
-const MOST: u64 = 64 << 20;
+/// The longest file that is read, in bytes.
+const MAX_FILE_BYTES: u64 = 64 << 20;
 /// Ranges of all databases in each list of the file: 40 bytes each at most, five lists.
 const MAX_RANGES: usize = 200_000;
 
@@ -53,7 +53,7 @@ impl Store {
     /// Returns the progress of reading values; nothing, and a warning, if the file is damaged.
     pub fn load_progress(&self, now: Timestamp) -> Vec<ValueProgress> {
         let path = self.home.join(FILE);
-        let progress = self.elements(&path, MOST, "database", |table| parse(table, now));
+        let progress = self.elements(&path, MAX_FILE_BYTES, "database", |table| parse(table, now));
         progress.unwrap_or_else(|| {
             self.warn(Warning::BegunAnew { path });
             Vec::new()

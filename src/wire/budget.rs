@@ -5,8 +5,8 @@
 
 use super::malformed::Malformed;
 
-/// What any answer may grow to, however short, in bytes.
-const FREE: usize = 1 << 20;
+/// The memory that every answer may take, in bytes.
+const MIN_BUDGET_BYTES: usize = 1 << 20;
 /// What any byte of it may grow to: the shortest entries that honest servers send, of 40 bytes
 /// each, grow to 2.7 times that.
 const GROWTH: usize = 3;
@@ -22,7 +22,9 @@ impl Budget {
     pub fn new(message: &'static str, length: usize) -> Budget {
         Budget {
             message,
-            left: length.saturating_mul(GROWTH).saturating_add(FREE),
+            left: length
+                .saturating_mul(GROWTH)
+                .saturating_add(MIN_BUDGET_BYTES),
         }
     }
 
@@ -70,7 +72,7 @@ mod tests {
         let mut budget = Budget::new("Tx", 1000);
         let over = Err(Malformed::OverBudget { message: "Tx" });
         assert_eq!(budget.list::<[u8; 1 << 20]>(usize::MAX >> 19), over);
-        assert_eq!(budget.spend(FREE + 3000), Ok(()));
+        assert_eq!(budget.spend(MIN_BUDGET_BYTES + 3000), Ok(()));
         assert_eq!(
             budget.copy(&[7]),
             Err(Malformed::OverBudget { message: "Tx" })

@@ -5,7 +5,7 @@ use super::malformed::Malformed;
 use crate::ledger::{Digest, Reason};
 
 /// Field numbers that messages of ours go up to, and one.
-const FIELDS: usize = 10;
+const MAX_FIELDS: usize = 10;
 
 /// A message whose fields are known to be whole. Of a field that comes several times the last one
 /// counts, as protobuf has it; a sub-message that comes twice is refused instead of being merged.
@@ -14,11 +14,11 @@ pub(super) struct Message<'a> {
     pub name: &'static str,
     all: &'a [u8],
     /// By field number, the last varint; 0 where there was none, as protobuf 3 has it.
-    numbers: [u64; FIELDS],
+    numbers: [u64; MAX_FIELDS],
     /// By field number, the last length-delimited value.
-    parts: [Option<&'a [u8]>; FIELDS],
+    parts: [Option<&'a [u8]>; MAX_FIELDS],
     /// By field number, how many of them there are.
-    times: [usize; FIELDS],
+    times: [usize; MAX_FIELDS],
 }
 
 impl<'a> Message<'a> {
@@ -28,9 +28,9 @@ impl<'a> Message<'a> {
         let mut message = Message {
             name,
             all: bytes,
-            numbers: [0; FIELDS],
-            parts: [None; FIELDS],
-            times: [0; FIELDS],
+            numbers: [0; MAX_FIELDS],
+            parts: [None; MAX_FIELDS],
+            times: [0; MAX_FIELDS],
         };
         let mut rest = bytes;
         while !rest.is_empty() {

@@ -13,10 +13,10 @@ use crate::wire::{self, Malformed};
 /// The name of such a file, in a folder named after the server's identity; a client library's
 /// ends in `-IDENTITY`.
 const NAME: &str = ".state";
-/// Longest file that is read, most folders that are looked into, and how deep.
-const MOST_BYTES: u64 = 16 << 20;
-const MOST_FOLDERS: usize = 10_000;
-const DEEPEST: usize = 4;
+/// The longest file that is read, in bytes.
+const MAX_FILE_BYTES: u64 = 16 << 20;
+const MAX_FOLDERS: usize = 10_000;
+const MAX_DEPTH: usize = 4;
 
 /// One file of trusted states.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,8 +116,8 @@ pub fn read_states(path: &Path) -> Result<Vec<StateFile>, StateFileError> {
     let mut looked = 0;
     while let Some((folder, depth)) = folders.pop() {
         looked += 1;
-        if looked > MOST_FOLDERS {
-            let fault = format!("more than {MOST_FOLDERS} folders in it: name one further down");
+        if looked > MAX_FOLDERS {
+            let fault = format!("more than {MAX_FOLDERS} folders in it: name one further down");
             let path = path.to_owned();
             return Err(StateFileError::Unreadable { path, fault });
         }
@@ -135,7 +135,7 @@ pub fn read_states(path: &Path) -> Result<Vec<StateFile>, StateFileError> {
                 .file_type()
                 .map_err(|error| unreadable(&folder, &error))?;
             let name = entry.file_name();
-            if kind.is_dir() && depth < DEEPEST {
+            if kind.is_dir() && depth < MAX_DEPTH {
                 folders.push((entry.path(), depth + 1));
             } else if kind.is_file() && name.to_str().is_some_and(is_name) {
                 paths.push(entry.path());
@@ -162,10 +162,10 @@ fn identity_in(name: &str) -> Option<&str> {
 fn read_file(path: &Path) -> Result<StateFile, StateFileError> {
     let mut text = String::new();
     let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-    let read = file.take(MOST_BYTES + 1).read_to_string(&mut text);
+    let read = file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text);
     read.map_err(|error| unreadable(path, &error))?;
-    if text.len() as u64 > MOST_BYTES {
-        let fault = format!("larger than {MOST_BYTES} bytes");
+    if text.len() as u64 > MAX_FILE_BYTES {
+        let fault = format!("larger than {MAX_FILE_BYTES} bytes");
         let path = path.to_owned();
         return Err(StateFileError::Unreadable { path, fault });
     }

@@ -68,7 +68,7 @@ impl Auditor {
             Ok(trusted) => trusted,
             Err(failure) => return Some(local(failure)),
         };
-        let until = self.now() + self.patience();
+        let until = self.now() + self.overdue_after();
         let import = self.within(until, |auditor| match &trusted {
             None => auditor.take(carried),
             Some(trusted) => auditor.relate(database, carried.claimed.state, trusted.state),

@@ -43,8 +43,8 @@ pub enum DiffError {
     OtherDatabase(Escaped),
 }
 
-/// Questions about two files, which cost nothing.
-const OFFLINE: u32 = 100_000;
+/// The number of probes of two files, which cost nothing.
+const MAX_OFFLINE_PROBES: u32 = 100_000;
 
 impl Auditor {
     /// Holds what this server shows of a database against a second one; `None` where the program is asked
@@ -64,7 +64,7 @@ impl Auditor {
             Err(failure) => return Some(Err(DiffError::Failure(failure))),
         };
         let range = self.policy.max_range;
-        let until = self.now() + self.patience();
+        let until = self.now() + self.overdue_after();
         let line = self.line(database).unwrap_or_default();
         let holds = match (line.is_empty(), theirs.tx) {
             (true, _) | (_, 0) => None,
@@ -134,7 +134,7 @@ impl Auditor {
         let own = trusted.and_then(|trusted| self.mirror_of(database, trusted.since));
         if let Some(own) = own {
             let compared = own.last().min(theirs.last());
-            let found = bisect(1..compared + 1, OFFLINE, |tx| {
+            let found = bisect(1..compared + 1, MAX_OFFLINE_PROBES, |tx| {
                 match (own.alh(tx), theirs.alh(tx)) {
                     (Some(ours), Some(theirs)) => Probe::of_hashes(&theirs, &ours),
                     _ => Probe::Unknown(Escaped::new("a mirror's block is damaged")),
@@ -154,7 +154,7 @@ impl Auditor {
             Err(failure) => return Some(Err(DiffError::Failure(failure))),
         };
         let range = self.policy.max_range;
-        let before = self.server.limit(self.now() + self.patience());
+        let before = self.server.limit(self.now() + self.overdue_after());
         let compared = shown.tx.min(theirs.last());
         let mut stopped = false;
         let server = &mut self.server;

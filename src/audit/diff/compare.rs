@@ -115,7 +115,7 @@ impl Auditor {
     /// is asked to end.
     pub fn compare(&mut self, one: &Exported, theirs: &Theirs) -> Option<Comparison> {
         let database = one.database.clone();
-        let until = self.now() + self.patience();
+        let until = self.now() + self.overdue_after();
         let result = self.within(until, |auditor| auditor.compared(one, theirs))?;
         let same = matches!(result, Compared::Agree(_) | Compared::Ahead { .. });
         let ours = self.databases.progress(&database).filter(|_| same);

@@ -17,7 +17,7 @@ pub struct Differences {
     pub same: u64,
     /// The first one that is proven not to be.
     pub first: Option<u64>,
-    /// Transactions whose entries differ, the first [`LISTED`] of them.
+    /// Transactions whose entries differ, the first [`MAX_LISTED_TXS`] of them.
     pub differing: Vec<Differing>,
     /// Further ones.
     pub more: u64,
@@ -40,7 +40,7 @@ pub struct Differing {
     pub ours: i64,
     /// When the second one does.
     pub theirs: i64,
-    /// Keys that differ, the first [`KEYS`] of them; none where it is their order alone.
+    /// Keys that differ, the first [`MAX_LISTED_KEYS`] of them; none where it is their order alone.
     pub changes: Vec<Change>,
     /// Further ones.
     pub more: usize,
@@ -70,7 +70,7 @@ pub struct Change {
     pub ours: Option<Escaped>,
 }
 
-/// Transactions whose differing keys are listed.
-pub const LISTED: usize = 100;
-/// Keys that are listed of one transaction.
-pub const KEYS: usize = 20;
+/// The number of transactions whose different keys are listed.
+pub const MAX_LISTED_TXS: usize = 100;
+/// The number of keys that are listed of one transaction.
+pub const MAX_LISTED_KEYS: usize = 20;

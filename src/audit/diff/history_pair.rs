@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::audit::auditor::MIN_PATIENCE;
+use crate::audit::auditor::MIN_OVERDUE_TIME;
 use crate::audit::check::proof::{self, AncestorCheck};
-use crate::audit::diff::differences::{Change, Differences, Differing, KEYS, KeyChange, LISTED};
+use crate::audit::diff::differences::{
+    Change, Differences, Differing, KeyChange, MAX_LISTED_KEYS, MAX_LISTED_TXS,
+};
 use crate::config::ShownValues;
 use crate::ledger::{Digest, State, TxEntry, verify_entries};
 use crate::locate::Probe;
@@ -12,8 +14,8 @@ use crate::server::{Server, ServerError, ServerErrorKind};
 use crate::text::Escaped;
 use crate::wire::{Entries, Tx};
 
-/// Transactions read at a time.
-const RUN: u32 = 100;
+/// The number of transactions that one scan asks for.
+const TXS_PER_SCAN: u32 = 100;
 
 /// What ends the reading of two servers.
 pub(in crate::audit) enum Ended {
@@ -80,12 +82,12 @@ impl HistoryPair<'_> {
             same => self.ours.hash_at(same)?,
         };
         let (mut ours_before, mut theirs_before) = (before, before);
-        let mut room = ROOM;
+        let mut room = MAX_KEPT_BYTES;
         while differences.compared < last {
             let next = differences.compared + 1;
-            let most = u32::try_from(last - differences.compared).unwrap_or(RUN);
-            let ours = self.ours.read(next, most.min(RUN))?;
-            let theirs = self.theirs.read(next, most.min(RUN))?;
+            let most = u32::try_from(last - differences.compared).unwrap_or(TXS_PER_SCAN);
+            let ours = self.ours.read(next, most.min(TXS_PER_SCAN))?;
+            let theirs = self.theirs.read(next, most.min(TXS_PER_SCAN))?;
             if ours.is_empty() || theirs.is_empty() {
                 return Err(Ended::unproven("a transaction is not shown"));
             }
@@ -135,9 +137,11 @@ impl HistoryPair<'_> {
         }
         let mut next = ours.min(theirs) + 1;
         let mut before = side.hash_at(next - 1)?;
-        let mut room = ROOM;
+        let mut room = MAX_KEPT_BYTES;
         while next <= last {
-            let run = u32::try_from(last - next + 1).unwrap_or(RUN).min(RUN);
+            let run = u32::try_from(last - next + 1)
+                .unwrap_or(TXS_PER_SCAN)
+                .min(TXS_PER_SCAN);
             let read = side.read(next, run)?;
             if read.is_empty() {
                 return Err(Ended::unproven("a transaction is not shown"));
@@ -193,11 +197,11 @@ impl HistoryPair<'_> {
                 differences.moved += 1;
                 continue;
             }
-            if differences.differing.len() == LISTED {
+            if differences.differing.len() == MAX_LISTED_TXS {
                 differences.more += 1;
                 continue;
             }
-            let more = keys.len().saturating_sub(KEYS);
+            let more = keys.len().saturating_sub(MAX_LISTED_KEYS);
             let (mut our_values, mut their_values) = (BTreeMap::new(), BTreeMap::new());
             if values == ShownValues::Yes {
                 our_values = self.ours.values(ours)?;
@@ -213,7 +217,7 @@ impl HistoryPair<'_> {
                 tx: ours.header.id(),
                 ours: ours.header.ts(),
                 theirs: theirs.header.ts(),
-                changes: keys.into_iter().take(KEYS).map(change).collect(),
+                changes: keys.into_iter().take(MAX_LISTED_KEYS).map(change).collect(),
                 more,
             });
         }
@@ -221,8 +225,8 @@ impl HistoryPair<'_> {
     }
 }
 
-/// Bytes of entries that are kept of what differs, on one walk.
-const ROOM: usize = 8 << 20;
+/// The total bytes of different entries that are kept in one walk.
+const MAX_KEPT_BYTES: usize = 8 << 20;
 
 /// What is left of the room once this transaction is kept too.
 fn spend(room: usize, tx: &Tx) -> Result<usize, Ended> {
@@ -282,7 +286,7 @@ impl<'a> ServerHistory<'a> {
             tx,
             hash: Digest::ZERO,
         };
-        let until = self.server.clock().instant() + MIN_PATIENCE;
+        let until = self.server.clock().instant() + MIN_OVERDUE_TIME;
         let before = self.server.limit(until);
         let standing =
             proof::check_ancestor(self.server, self.database, &any, &self.shown, self.range);

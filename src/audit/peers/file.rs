@@ -52,7 +52,7 @@ impl Auditor {
         let mut new = Relation::new(database, peer.as_str(), self.wall_time());
         new.theirs = Some(word.state);
         let mut relation = new.clone();
-        let until = self.now() + self.patience();
+        let until = self.now() + self.overdue_after();
         let told = self.within(until, |auditor| {
             let mut found = auditor.find(&mut relation, word, ours, &mut None)?;
             if contradicts(&found) && !auditor.was_proven(database, &trusted) {

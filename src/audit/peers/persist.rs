@@ -7,12 +7,12 @@ use crate::audit::auditor::Auditor;
 use crate::audit::cycle::Cycle;
 use crate::audit::written::Facts;
 use crate::checkpoint::KeyName;
-use crate::peer::{Hearing, ROUND};
+use crate::peer::{Hearing, ROUND_TIMEOUT};
 use crate::text::Escaped;
 use crate::trust::PeerRecord;
 
 /// How long a run that has one cycle alone waits for its peers: a round over all of them.
-pub(in crate::audit) const ONCE: Duration = ROUND;
+pub(in crate::audit) const ONCE: Duration = ROUND_TIMEOUT;
 
 impl Auditor {
     /// Compares with these peers from now on.

@@ -17,9 +17,8 @@ use crate::random::Random;
 use crate::ranges::Ranges;
 use crate::trust::{Store, TrustedState, ValueProgress};
 
-/// Drawn windows that are asked for together, so that a distant server is not waited for one by one: as many scans as a sweep
-/// has on their way.
-const TOGETHER: usize = 2;
+/// The number of sampled windows whose scans are requested concurrently, as many as for a sweep, so that a distant server is not waited for again for each.
+const MAX_CONCURRENT_SCANS: usize = 2;
 
 impl Auditor {
     /// Reads what is to be read of a database in this cycle. `trusted` was proven just now, `before`
@@ -167,7 +166,7 @@ impl Reading<'_> {
             .filter(|(first, end)| !(*first..=*end).all(|tx| self.tried.contains(tx)))
             .collect();
         self.cut = drawn.iter().map(|(first, end)| end - first + 1).sum();
-        for together in drawn.chunks(TOGETHER) {
+        for together in drawn.chunks(MAX_CONCURRENT_SCANS) {
             if !self.reader.in_time() {
                 return Err(ReadInterrupted::Late);
             }

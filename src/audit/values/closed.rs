@@ -7,7 +7,7 @@ use crate::trust::{Alarm, ValueProgress};
 
 /// Transactions before that of a finding that are read with it, and one behind it: the first is read alone and the rest by
 /// a scan, so that a broken link to a neighbour, or what a scan alone shows, is found again too.
-const BEFORE: u64 = 2;
+const TXS_BEFORE: u64 = 2;
 
 /// A closed alarm that awaits a reading, and the transactions that are to be read again for it.
 pub(super) struct ClosedAlarm {
@@ -81,7 +81,7 @@ impl Auditor {
 /// Returns a transaction and its neighbours.
 fn around(tx: u64) -> Ranges {
     let mut around = Ranges::new();
-    let first = tx.saturating_sub(BEFORE).max(1);
+    let first = tx.saturating_sub(TXS_BEFORE).max(1);
     around.insert(first, tx.saturating_add(1), ());
     around
 }

@@ -16,7 +16,7 @@ use crate::trust::ValueProgress;
 pub struct CorruptionReport {
     /// What broke in words, and each transaction of which it did.
     pub groups: BTreeMap<&'static str, Vec<CorruptTx>>,
-    /// Broken ones past the first [`MOST`].
+    /// Broken ones past the first [`MAX_LISTED_TXS`].
     pub more: u64,
     /// Transactions passed.
     pub passed: u64,
@@ -39,10 +39,10 @@ pub struct CorruptTx {
     pub said: String,
 }
 
-/// Broken transactions that are named.
-const MOST: u64 = 10_000;
-/// How long the reading may take.
-const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+/// The number of corrupt transactions that are listed.
+const MAX_LISTED_TXS: u64 = 10_000;
+/// The longest time of the reading.
+const MAX_READ_TIME: Duration = Duration::from_secs(24 * 3600);
 
 impl Auditor {
     /// Reads the history up to a trusted state for everything that is broken in it; `None` where the
@@ -59,7 +59,7 @@ impl Auditor {
         };
         let since = self.store.load(database).ok().flatten()?.since;
         let progress = ValueProgress::new(database, since);
-        let until = self.now() + PATIENCE;
+        let until = self.now() + MAX_READ_TIME;
         let mut reader = self.reader(database, trusted, None, until, &progress);
         reader.recorder = None;
         while found.passed < trusted.tx {
@@ -122,7 +122,7 @@ impl CorruptionReport {
     }
 
     fn add(&mut self, broken: &CorruptEntry, ts: Option<i64>) {
-        if self.total() >= MOST {
+        if self.total() >= MAX_LISTED_TXS {
             self.more += 1;
             return;
         }

@@ -203,7 +203,12 @@ impl Reader<'_> {
         }
         // the server's word against itself; which entry is it?
         let mut named = false;
-        for (index, entry) in digests.entries.iter().enumerate().take(NAMED) {
+        for (index, entry) in digests
+            .entries
+            .iter()
+            .enumerate()
+            .take(MAX_ENTRIES_READ_ALONE)
+        {
             if entry.h_value == Digest::OF_NOTHING {
                 continue;
             }
@@ -227,5 +232,5 @@ impl Reader<'_> {
     }
 }
 
-/// Entries asked for one by one to find the damaged ones.
-const NAMED: usize = 1_000;
+/// The number of entries that are read one by one to find the damaged ones.
+const MAX_ENTRIES_READ_ALONE: usize = 1_000;

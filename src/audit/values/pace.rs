@@ -7,8 +7,8 @@ use crate::audit::auditor::Auditor;
 use crate::audit::overdue::WallAges;
 use crate::trust::{SweepInProgress, SweepTrigger};
 
-/// The longest delay of a check by a call of a paced sweep.
-const GRACE: Duration = Duration::from_millis(800);
+/// The longest delay of a check by a call of a scheduled sweep.
+const MAX_CHECK_DELAY: Duration = Duration::from_millis(800);
 
 impl Auditor {
     /// Goes on with one database's sweep where it is behind its pace, `--audit-sweep` for the whole
@@ -22,7 +22,7 @@ impl Auditor {
         let Some(period) = self.policy.values.sweep else {
             return idle;
         };
-        let before = self.server.limit(next + GRACE);
+        let before = self.server.limit(next + MAX_CHECK_DELAY);
         let mut slice = idle;
         let ages = self.wall_ages();
         for database in self.sweepable() {

@@ -12,11 +12,11 @@ use crate::trust::Unavailable;
 
 /// Findings that one reading records, each with an alarm of its own; the rest is counted in one more alarm.
 const MAX_FINDINGS: usize = 16;
-/// Transactions named that stay due, in one go.
-const NAMED: usize = 3;
+/// The number of transactions that are listed as still due, in one reading.
+const MAX_LISTED_DUE: usize = 3;
 
-/// Transactions kept by name that could not be read, in one go; the rest is counted.
-const KEPT_UNREAD: usize = 16;
+/// The number of unread transactions that are stored one by one, in one reading; the rest is counted.
+const MAX_LISTED_UNREAD: usize = 16;
 
 /// Bytes of the largest value that an immudb takes by default.
 const LARGEST_VALUE: u64 = 32 << 20;
@@ -123,7 +123,7 @@ impl Report {
         match self.unread.iter_mut().find(|unread| unread.tx == tx) {
             Some(unread) if why.is_due() => unread.why = why,
             Some(_) => {}
-            None if kept < KEPT_UNREAD => self.unread.push(Unread { tx, why }),
+            None if kept < MAX_LISTED_UNREAD => self.unread.push(Unread { tx, why }),
             None => self.more_malformed |= why.verdict() == Verdict::Malformed,
         }
     }
@@ -199,7 +199,7 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
-        let shown = self.broken.iter().take(NAMED);
+        let shown = self.broken.iter().take(MAX_LISTED_DUE);
         for broken in shown.clone() {
             write!(f, "{separator}{broken}")?;
             separator = "; ";
@@ -208,7 +208,7 @@ impl fmt::Display for Report {
         if hidden > 0 {
             write!(f, "{separator}and {hidden} more that are broken")?;
         }
-        let named = self.unread.iter().take(NAMED);
+        let named = self.unread.iter().take(MAX_LISTED_DUE);
         for unread in named.clone() {
             write!(f, "{separator}{unread}")?;
             separator = "; ";

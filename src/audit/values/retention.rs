@@ -25,8 +25,8 @@ pub(super) enum Search {
     Short,
 }
 
-/// Headers that one call asks for.
-const HEADERS: u32 = 1_000;
+/// The number of headers that one call asks for.
+const HEADERS_PER_CALL: u32 = 1_000;
 /// Calls that one reading spends on the search at most: so many thousand headers.
 const MAX_CALLS: u32 = 1_000;
 /// The same when what accuses waits for it.
@@ -65,12 +65,12 @@ impl Reader<'_> {
     /// Looks through the headers of one call, up to `last` of this hash and down to behind `below`;
     /// returns whether the server showed any that chain.
     fn search(&mut self, last: u64, hash: Digest, below: u64) -> Result<bool, Ended> {
-        let most = u64::from(self.scan.most().min(HEADERS));
+        let most = u64::from(self.scan.most().min(HEADERS_PER_CALL));
         let first = last
             .saturating_sub(most.saturating_sub(1))
             .max(below.saturating_add(1));
         let limit = last.saturating_sub(first).saturating_add(1);
-        let limit = u32::try_from(limit).unwrap_or(HEADERS);
+        let limit = u32::try_from(limit).unwrap_or(HEADERS_PER_CALL);
         let scan = self
             .server
             .tx_scan(self.database, first, limit, Entries::Excluded)

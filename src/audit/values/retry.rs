@@ -3,7 +3,7 @@
 
 use super::check::Reading;
 use super::reader::ReadInterrupted;
-use crate::audit::budget::GRACE;
+use crate::audit::budget::MAX_CALL_OVERRUN;
 use crate::trust::{DueRun, Retried};
 
 /// Due transactions of a cycle that may stay due although they were retried: as many as a sample has by default.
@@ -21,7 +21,7 @@ impl Reading<'_> {
         let clock = self.reader.server.clock();
         let end = clock.instant() + clock.until(until) / TIME_SHARE;
         self.reader.until = end;
-        let before = self.reader.server.limit(end + GRACE);
+        let before = self.reader.server.limit(end + MAX_CALL_OVERRUN);
         let retried = self.retry_in_time();
         self.reader.server.restore(before);
         self.reader.until = until;

@@ -4,15 +4,15 @@
 use super::chain::{Headers, Values};
 use super::finding::UnreadReason;
 use super::reader::{Ended, ReadInterrupted, Reader};
-use super::scan::{GROWTH, Prefetch, Span};
+use super::scan::{Prefetch, SCAN_GROWTH, Span};
 use crate::server::{Scanned, ServerError};
 use crate::wire::{Entries, Malformed, Tx};
 
 /// Transactions whose values are taken for dropped together once the server refuses them together: a
 /// truncation drops whole files, so values that are left lie behind those that are not.
-const DROPPED_TOGETHER: u32 = 32;
-/// Scans on their way while one is judged: the server is never without one.
-const AHEAD: usize = 2;
+const MIN_DROPPED_RUN: u32 = 32;
+/// The number of scans that are requested while one is judged, so that the server always has one to answer.
+const MAX_PREFETCHED_SCANS: usize = 2;
 
 impl Reader<'_> {
     /// Reads `first`..=`last` (of which the trusted state's is the largest possible), as many as one
@@ -37,10 +37,10 @@ impl Reader<'_> {
                     if !self.in_time() {
                         return Err(ReadInterrupted::Late);
                     }
-                    if limit <= DROPPED_TOGETHER && self.truncation.covers(span.next() - 1) {
+                    if limit <= MIN_DROPPED_RUN && self.truncation.covers(span.next() - 1) {
                         if let Some(list) = self.dropped(span)? {
                             // the size was right, and more may be
-                            let more = before.saturating_mul(GROWTH).min(DROPPED_TOGETHER);
+                            let more = before.saturating_mul(SCAN_GROWTH).min(MIN_DROPPED_RUN);
                             self.scan.limit = more.max(before);
                             return self.take(first, limit, list, Values::Dropped);
                         }
@@ -90,7 +90,7 @@ impl Reader<'_> {
     /// Lets the server work on what comes behind `span`, and on the proofs of where that ends,
     /// while `span` is judged.
     fn ask_ahead(&mut self, span: Span, last: u64) {
-        while self.scan.ahead.len() < AHEAD {
+        while self.scan.ahead.len() < MAX_PREFETCHED_SCANS {
             let behind = self.scan.ahead.back().copied().unwrap_or(span);
             if behind.next() > last {
                 return;

@@ -6,13 +6,13 @@ use crate::random::Random;
 
 /// Transactions of a window at most. Each window is one scan and one proof, whatever its length, so longer windows cost fewer
 /// calls. But of edits that lie together more are in the same window, so that they are found less often: docs/values.md.
-const WINDOW: u64 = 8;
+const MAX_WINDOW_TXS: u64 = 8;
 
-/// Draws `count` different transactions of 1..=`last`, each as likely as any other, in windows of [`WINDOW`] neighbours or one
+/// Draws `count` different transactions of 1..=`last`, each as likely as any other, in windows of [`MAX_WINDOW_TXS`] neighbours or one
 /// fewer; all of them if there are no more. Returns the first and the last one of each window, in order. `None` if the system
 /// has no randomness to give.
 pub fn sample_windows(random: &Random, count: u64, last: u64) -> Option<Vec<(u64, u64)>> {
-    let windows = count.div_ceil(WINDOW);
+    let windows = count.div_ceil(MAX_WINDOW_TXS);
     if windows == 0 || last == 0 {
         return Some(Vec::new());
     }
@@ -117,7 +117,11 @@ mod tests {
         for _ in 0..200 {
             let windows = sample_windows(&random, 32, 1_000_000).unwrap();
             assert!((4..=5).contains(&windows.len()), "{windows:?}"); // one more if one goes on at 1
-            assert!(windows.iter().all(|(first, end)| end - first < WINDOW));
+            assert!(
+                windows
+                    .iter()
+                    .all(|(first, end)| end - first < MAX_WINDOW_TXS)
+            );
             distances.extend(windows.windows(2).map(|pair| pair[1].0 - pair[0].1));
         }
         assert!(distances.len() > 500, "{}", distances.len());

@@ -11,7 +11,7 @@ pub struct Scan {
     /// More than this the server does not give.
     most: u32,
     /// Scans that must go well before more is asked for.
-    patience: u32,
+    scans_before_growth: u32,
     well: u32,
     /// 0.9.0 has no such call.
     pub(super) none: bool,
@@ -45,9 +45,9 @@ impl Span {
 impl Default for Scan {
     fn default() -> Scan {
         Scan {
-            limit: FIRST,
-            most: MOST,
-            patience: 1,
+            limit: FIRST_SCAN_TXS,
+            most: MAX_SCAN_TXS,
+            scans_before_growth: 1,
             well: 0,
             none: false,
             ahead: VecDeque::new(),
@@ -55,24 +55,24 @@ impl Default for Scan {
     }
 }
 
-/// Few enough that what large values make of them still fits.
-const FIRST: u32 = 64;
-/// Bytes that an answer should have at most: decoded it takes several times as much.
-const BYTES: u64 = 1 << 20;
-/// What every server gives (protocol.md §1); newer ones give more, but no sooner.
-const MOST: u32 = 1_000;
-/// Scans to wait after one that was too large, so that not every second one is.
-const PATIENCE: u32 = 16;
+/// The number of transactions of the first scan: few enough to fit although their values are large.
+const FIRST_SCAN_TXS: u32 = 64;
+/// The intended size of an answer in bytes: decoded it takes several times as much.
+const TARGET_ANSWER_BYTES: u64 = 1 << 20;
+/// The number of transactions of a scan that every server returns (protocol.md §1). Newer servers return more, but no sooner.
+const MAX_SCAN_TXS: u32 = 1_000;
+/// The number of successful scans after a failed one before the size grows again, so that not every second scan fails.
+const SCANS_BEFORE_GROWTH: u32 = 16;
 /// The factor by which scans grow while they succeed: after one, the size of the answers alone decides.
-pub(super) const GROWTH: u32 = 16;
+pub(super) const SCAN_GROWTH: u32 = 16;
 impl Scan {
-    /// Asks for more once scans go well, and for as many as make an answer of [`BYTES`].
+    /// Asks for more once scans go well, and for as many as make an answer of [`TARGET_ANSWER_BYTES`].
     pub(super) fn grow(&mut self, asked: u32, bytes: u64) {
         self.well += 1;
-        let fit = u64::from(asked).saturating_mul(BYTES) / bytes.max(1);
+        let fit = u64::from(asked).saturating_mul(TARGET_ANSWER_BYTES) / bytes.max(1);
         let fit = clamp(fit).clamp(1, self.most);
-        if self.well >= self.patience {
-            self.limit = self.limit.saturating_mul(GROWTH).min(self.most);
+        if self.well >= self.scans_before_growth {
+            self.limit = self.limit.saturating_mul(SCAN_GROWTH).min(self.most);
             self.well = 0;
         }
         self.limit = self.limit.min(fit.max(2)); // one alone is no scan
@@ -86,9 +86,9 @@ impl Scan {
             ServerErrorKind::LimitExceeded => self.limit_exceeded(asked),
             ServerErrorKind::TooLarge
             | ServerErrorKind::Deadline(_)
-            | ServerErrorKind::CutShort => self.patience = PATIENCE,
+            | ServerErrorKind::CutShort => self.scans_before_growth = SCANS_BEFORE_GROWTH,
             ServerErrorKind::Unimplemented => self.none = true,
-            _ => self.patience = 1,
+            _ => self.scans_before_growth = 1,
         }
     }
 

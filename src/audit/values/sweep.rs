@@ -58,8 +58,8 @@ pub(super) struct Paced {
     pub swept: Option<SweepSummary>,
 }
 
-/// How long a slice takes, about.
-const SLICE: Duration = Duration::from_millis(400);
+/// The approximate time of one slice of a sweep.
+const SLICE_TIME: Duration = Duration::from_millis(400);
 
 impl Auditor {
     /// Databases whose state was proven in the last cycle: those that can be swept.
@@ -75,7 +75,7 @@ impl Auditor {
     /// Goes on with the sweep that the operator asked for; one that the audit had begun for itself
     /// is begun anew, since everything is to be read now.
     pub fn sweep(&mut self, database: &str) -> Slice {
-        let (until, now) = (self.now() + self.patience(), self.wall_time());
+        let (until, now) = (self.now() + self.overdue_after(), self.wall_time());
         self.within(until, |auditor| {
             auditor.slice(database, |_, sweep| match sweep {
                 Some(sweep) if sweep.begun == SweepTrigger::Manual => Some((sweep, u64::MAX)),
@@ -107,7 +107,7 @@ impl Auditor {
             self.databases.of(database).progress = Some(Box::new(progress));
             return status(SweepStatus::NotDue);
         };
-        let until = self.now() + SLICE;
+        let until = self.now() + SLICE_TIME;
         let from = sweep.at;
         let stuck = self.stuck_at(database, from);
         let mut reader = self.reader(database, trusted.state, Some(&trusted), until, &progress);
@@ -168,7 +168,7 @@ impl Auditor {
         let outcome = self.tell_of_sweep(database, &trusted, report);
         let now = self.now();
         let since = |saved| now.saturating_duration_since(saved);
-        let old = self.saved.is_none_or(|saved| since(saved) > SAVED);
+        let old = self.saved.is_none_or(|saved| since(saved) > SAVE_INTERVAL);
         let stopped = matches!(
             done,
             Err(ReadInterrupted::Stopped | ReadInterrupted::ServerUnavailable)
@@ -195,10 +195,10 @@ impl Auditor {
         }
     }
 
-    /// Returns the transaction that a sweep could not get past in [`STUCK`] slices.
+    /// Returns the transaction that a sweep could not get past in [`MAX_LATE_SLICES`] slices.
     fn stuck_at(&self, database: &str, at: u64) -> Option<u64> {
         let (before, slices) = self.databases.get(database)?.late_slices?;
-        match before == at && slices >= STUCK {
+        match before == at && slices >= MAX_LATE_SLICES {
             true => at.checked_add(1),
             false => None,
         }
@@ -237,11 +237,11 @@ impl Auditor {
     }
 }
 
-/// How often the progress of a sweep is written down: so much is read again after a kill.
-const SAVED: Duration = Duration::from_secs(2);
+/// The time between two writes of the progress of a sweep: as much is read again after a kill.
+const SAVE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The number of slices of a sweep that may run out of time at a transaction that is read alone.
-const STUCK: u32 = 2;
+const MAX_LATE_SLICES: u32 = 2;
 
 /// Returns a sweep that has read nothing yet.
 pub(super) fn begin(begun: SweepTrigger, now: Timestamp) -> SweepInProgress {

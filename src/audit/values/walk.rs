@@ -7,7 +7,7 @@ use super::finding::Corruption;
 use crate::ledger::{Digest, Frontier, TxHeader};
 
 /// Roots of the last trees that are remembered, for headers that were written over an older one.
-const ROOTS: usize = 1_024;
+const MAX_REMEMBERED_ROOTS: usize = 1_024;
 
 /// Where a walk from the first transaction on has come to.
 #[derive(Clone, Debug)]
@@ -109,7 +109,7 @@ impl Walk {
             return;
         }
         self.roots.extend(tree.root());
-        if self.roots.len() > ROOTS {
+        if self.roots.len() > MAX_REMEMBERED_ROOTS {
             self.roots.pop_front();
         }
     }

@@ -9,7 +9,7 @@ use crate::text::shell_word;
 use crate::trust::{Alarm, Store};
 
 /// Single alarms of a database that a list of all databases has beside the summary: one cause often raises many.
-const SINGLE: usize = 3;
+const MAX_LISTED_ALARMS: usize = 3;
 
 /// Prints the alarms of a database or of all; the exit code tells whether one is open.
 pub fn run(
@@ -27,7 +27,7 @@ pub fn run(
         }
     };
     let most = match (database, which) {
-        (None, ListedAlarms::Open) => SINGLE,
+        (None, ListedAlarms::Open) => MAX_LISTED_ALARMS,
         _ => usize::MAX,
     };
     let json = settings.report.format == Format::Json;

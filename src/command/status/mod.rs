@@ -17,7 +17,7 @@ use crate::clock;
 use crate::config::{Format, Settings};
 use crate::notify::waiting_since;
 use crate::ranges::Ranges;
-use crate::report::{Condition, Facts, JsonObject, Overall, UNDELIVERED, ago, print};
+use crate::report::{Condition, Facts, JsonObject, MAX_DELIVERY_DELAY, Overall, ago, print};
 use crate::text::counted_with;
 use crate::trust::{
     Acknowledged, Alarm, OutcomeRecord, PeerRecord, Store, StoreError, TrustOrigin, TrustedState,
@@ -46,14 +46,14 @@ pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
             database,
         })
         .collect();
-    let late = i64::try_from(UNDELIVERED.as_secs()).unwrap_or(i64::MAX);
+    let late = i64::try_from(MAX_DELIVERY_DELAY.as_secs()).unwrap_or(i64::MAX);
     let waiting = waiting_since(store.directory(), clock::now().plus(-late));
     let mut condition = Condition::Good;
     let mut beside = Vec::new();
     if waiting > 0 {
         condition = condition.max(Condition::Attention);
         let of = counted_with(waiting, "notification", ["has", "have"]);
-        let late = UNDELIVERED.as_secs();
+        let late = MAX_DELIVERY_DELAY.as_secs();
         beside.push((
             "",
             format!("{of} not been delivered for more than {late} s"),

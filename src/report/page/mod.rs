@@ -14,8 +14,8 @@ use crate::clock::{self, Timestamp};
 use crate::ledger::encode_base64;
 use crate::text::{counted, counted_with};
 
-/// Seconds after which a browser loads the page again.
-const RELOADED: u32 = 30;
+/// The number of seconds after which a browser loads the page again.
+const RELOAD_SECONDS: u32 = 30;
 
 const STYLE: &str = include_str!("page.css");
 
@@ -31,10 +31,10 @@ pub fn page(snapshot: &Snapshot) -> String {
         format_args!(
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-             <meta http-equiv=\"refresh\" content=\"{RELOADED}\"><link rel=\"icon\" href=\"data:,\">\
+             <meta http-equiv=\"refresh\" content=\"{RELOAD_SECONDS}\"><link rel=\"icon\" href=\"data:,\">\
              <title>{title} - {server}</title><style>{STYLE}</style></head><body>\n\
              <header class=\"{}\"><h1>{title}</h1><p>{text}</p></header>\n<main>\n\
-             <p class=\"dim\">{} As of <time>{now}</time>; this page reloads itself every {RELOADED} seconds.</p>\n",
+             <p class=\"dim\">{} As of <time>{now}</time>; this page reloads itself every {RELOAD_SECONDS} seconds.</p>\n",
             all.word(),
             about(snapshot, now),
         ),

@@ -135,8 +135,8 @@ fn values_alarm(alarms: &[Alarm]) -> Option<&Alarm> {
     alarms.iter().find(|alarm| alarm.kind == Tampering::Value)
 }
 
-/// Transactions with values that differ and are named, at most.
-const NAMED: usize = 8;
+/// The number of transactions with different values that are listed.
+const MAX_LISTED_TXS: usize = 8;
 
 /// Returns the transactions whose values differ, and the alarm about them.
 fn values_differ(values: &CorruptionReport, alarm: Option<&Alarm>) -> Option<String> {
@@ -147,7 +147,11 @@ fn values_differ(values: &CorruptionReport, alarm: Option<&Alarm>) -> Option<Str
     let mut txs: Vec<u64> = broken.map(|broken| broken.tx).collect();
     txs.sort_unstable();
     txs.dedup();
-    let named: Vec<String> = txs.iter().take(NAMED).map(u64::to_string).collect();
+    let named: Vec<String> = txs
+        .iter()
+        .take(MAX_LISTED_TXS)
+        .map(u64::to_string)
+        .collect();
     let more = values.total().saturating_sub(named.len() as u64);
     let more = match more {
         0 => String::new(),

@@ -4,8 +4,8 @@ use super::unix;
 use crate::audit::{CorruptTx, CorruptionReport};
 use crate::text::counted;
 
-/// Broken transactions of a kind that are told one by one.
-const TOLD: usize = 20;
+/// The number of corrupt transactions of one kind that are listed.
+const MAX_LISTED_TXS: usize = 20;
 
 pub(super) fn lines(lines: &mut Vec<String>, values: &CorruptionReport) {
     lines.push(format!(
@@ -29,14 +29,14 @@ pub(super) fn lines(lines: &mut Vec<String>, values: &CorruptionReport) {
             "  {what}: {}{span}",
             counted(broken.len() as u64, "transaction")
         ));
-        for CorruptTx { said, ts, .. } in broken.iter().take(TOLD) {
+        for CorruptTx { said, ts, .. } in broken.iter().take(MAX_LISTED_TXS) {
             let at = ts.map_or(String::new(), |ts| format!(" (written {})", unix(ts)));
             lines.push(format!("    {said}{at}"));
         }
-        if broken.len() > TOLD {
+        if broken.len() > MAX_LISTED_TXS {
             let ids: Vec<String> = broken
                 .iter()
-                .skip(TOLD)
+                .skip(MAX_LISTED_TXS)
                 .map(|broken| broken.tx.to_string())
                 .collect();
             lines.push(format!("    and at transactions {}", ids.join(" ")));
