@@ -25,14 +25,14 @@ pub enum Json {
 
 /// A text that is no JSON, or more of it than is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotJson;
+pub struct JsonError;
 
 impl Json {
     /// The value of a whole text.
     ///
     /// # Errors
     /// No JSON, or too much.
-    pub fn parse(text: &str) -> Result<Json, NotJson> {
+    pub fn parse(text: &str) -> Result<Json, JsonError> {
         let mut reader = Reader {
             rest: text,
             values: MAX_VALUES,
@@ -42,7 +42,7 @@ impl Json {
         if reader.rest.is_empty() {
             Ok(value)
         } else {
-            Err(NotJson)
+            Err(JsonError)
         }
     }
 
@@ -99,18 +99,18 @@ impl Reader<'_> {
         after.is_some()
     }
 
-    fn due(&mut self, word: &str) -> Result<(), NotJson> {
+    fn due(&mut self, word: &str) -> Result<(), JsonError> {
         self.blanks();
         if self.take(word) {
             Ok(())
         } else {
-            Err(NotJson)
+            Err(JsonError)
         }
     }
 
-    fn value(&mut self, deepest: usize) -> Result<Json, NotJson> {
-        self.values = self.values.checked_sub(1).ok_or(NotJson)?;
-        let deepest = deepest.checked_sub(1).ok_or(NotJson)?;
+    fn value(&mut self, deepest: usize) -> Result<Json, JsonError> {
+        self.values = self.values.checked_sub(1).ok_or(JsonError)?;
+        let deepest = deepest.checked_sub(1).ok_or(JsonError)?;
         self.blanks();
         for word in ["null", "true", "false"] {
             if self.take(word) {
@@ -129,7 +129,7 @@ impl Reader<'_> {
         self.number()
     }
 
-    fn list(&mut self, deepest: usize) -> Result<Json, NotJson> {
+    fn list(&mut self, deepest: usize) -> Result<Json, JsonError> {
         let mut list = Vec::new();
         self.blanks();
         if self.take("]") {
@@ -145,7 +145,7 @@ impl Reader<'_> {
         }
     }
 
-    fn object(&mut self, deepest: usize) -> Result<Json, NotJson> {
+    fn object(&mut self, deepest: usize) -> Result<Json, JsonError> {
         let mut members = Vec::new();
         self.blanks();
         if self.take("}") {
@@ -165,39 +165,39 @@ impl Reader<'_> {
     }
 
     /// RFC 8259 §6, but that the digits behind point and exponent are not looked at.
-    fn number(&mut self) -> Result<Json, NotJson> {
+    fn number(&mut self) -> Result<Json, JsonError> {
         let of_number = |c: char| c.is_ascii_digit() || "+-.eE".contains(c);
         let end = self.rest.find(|c| !of_number(c));
         let (number, after) = self.rest.split_at(end.unwrap_or(self.rest.len()));
         let digits = number.strip_prefix('-').unwrap_or(number);
         let leading = digits.starts_with('0') && digits.len() > 1 && !digits.starts_with("0.");
         if leading || !digits.starts_with(|c: char| c.is_ascii_digit()) {
-            return Err(NotJson);
+            return Err(JsonError);
         }
         self.rest = after;
         Ok(Json::Number(number.to_owned()))
     }
 
     /// RFC 8259 §7.
-    fn string(&mut self) -> Result<String, NotJson> {
+    fn string(&mut self) -> Result<String, JsonError> {
         self.due("\"")?;
         let mut text = String::new();
         loop {
             let mut chars = self.rest.chars();
-            let c = chars.next().ok_or(NotJson)?;
+            let c = chars.next().ok_or(JsonError)?;
             self.rest = chars.as_str();
             match c {
                 '"' => return Ok(text),
                 '\\' => text.push(self.escaped()?),
-                '\0'..='\x1f' => return Err(NotJson),
+                '\0'..='\x1f' => return Err(JsonError),
                 _ => text.push(c),
             }
         }
     }
 
-    fn escaped(&mut self) -> Result<char, NotJson> {
+    fn escaped(&mut self) -> Result<char, JsonError> {
         let mut chars = self.rest.chars();
-        let c = chars.next().ok_or(NotJson)?;
+        let c = chars.next().ok_or(JsonError)?;
         self.rest = chars.as_str();
         Ok(match c {
             '"' | '\\' | '/' => c,
@@ -209,29 +209,29 @@ impl Reader<'_> {
             'u' => {
                 let first = self.unit()?;
                 if !(0xd800..0xdc00).contains(&first) {
-                    return char::from_u32(first).ok_or(NotJson);
+                    return char::from_u32(first).ok_or(JsonError);
                 }
                 // beyond the first plane: a pair of surrogates
                 if !self.take("\\u") {
-                    return Err(NotJson);
+                    return Err(JsonError);
                 }
                 let second = self.unit()?;
                 let low = second.checked_sub(0xdc00).filter(|low| *low < 0x400);
                 let point = low.map(|low| 0x10000 + ((first - 0xd800) << 10) + low);
-                point.and_then(char::from_u32).ok_or(NotJson)?
+                point.and_then(char::from_u32).ok_or(JsonError)?
             }
-            _ => return Err(NotJson),
+            _ => return Err(JsonError),
         })
     }
 
     /// Four hexadecimal digits.
-    fn unit(&mut self) -> Result<u32, NotJson> {
-        let (digits, after) = self.rest.split_at_checked(4).ok_or(NotJson)?;
+    fn unit(&mut self) -> Result<u32, JsonError> {
+        let (digits, after) = self.rest.split_at_checked(4).ok_or(JsonError)?;
         if !digits.bytes().all(|c| c.is_ascii_hexdigit()) {
-            return Err(NotJson);
+            return Err(JsonError);
         }
         self.rest = after;
-        u32::from_str_radix(digits, 16).map_err(|_| NotJson)
+        u32::from_str_radix(digits, 16).map_err(|_| JsonError)
     }
 }
 
@@ -276,7 +276,7 @@ mod tests {
             ".5",
             "\"\\ud800\\u0041\"",
         ] {
-            assert_eq!(Json::parse(bad), Err(NotJson), "{bad}");
+            assert_eq!(Json::parse(bad), Err(JsonError), "{bad}");
         }
         assert!(Json::parse(&"[".repeat(1 << 20)).is_err());
         let many = format!("[{}1]", "1,".repeat(MAX_VALUES));

@@ -265,15 +265,15 @@ impl<T: Copy + PartialEq> fmt::Display for Ranges<T> {
 
 /// Text that names no ranges as they are displayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotRanges;
+pub struct RangesError;
 
 impl FromStr for Ranges {
-    type Err = NotRanges;
+    type Err = RangesError;
 
-    fn from_str(text: &str) -> Result<Ranges, NotRanges> {
+    fn from_str(text: &str) -> Result<Ranges, RangesError> {
         let mut ranges = Ranges::new();
         for word in text.split_whitespace() {
-            let (first, last) = parse_range(word).ok_or(NotRanges)?;
+            let (first, last) = parse_range(word).ok_or(RangesError)?;
             ranges.insert(first, last, ());
         }
         Ok(ranges)

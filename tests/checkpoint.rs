@@ -3,8 +3,8 @@
 mod support;
 
 use immuaudit::checkpoint::{
-    Checkpoint, KeyName, MAX_BYTES, MAX_NOTES, NotACheckpoint, NotANote, NotConfirmed, Origin,
-    SignedNote, SignerKey, confirmed, cosigned, print_list, read_list,
+    Checkpoint, CheckpointError, CosignatureError, KeyName, MAX_BYTES, MAX_NOTES, NoteError,
+    Origin, SignedNote, SignerKey, confirmed, cosigned, print_list, read_list,
 };
 use immuaudit::ledger::{Digest, State, encode_base64};
 use support::random::Random;
@@ -64,7 +64,7 @@ fn a_checkpoint_of_which_one_byte_is_changed_is_confirmed_by_nobody() {
             // the name and the id of another key, or one that does not fit
             assert!(found.is_err(), "{at}: {}", String::from_utf8_lossy(&bytes));
             if at < note.find("\n\n").expect("its text") {
-                assert_eq!(found, Err(NotConfirmed::Wrong), "{at}");
+                assert_eq!(found, Err(CosignatureError::Wrong), "{at}");
             }
         }
     }
@@ -75,12 +75,12 @@ fn a_signature_counts_by_name_and_id_and_a_wrong_one_takes_the_note_with_it() {
     let (a, b) = (key("zone-a", 1), key("zone-b", 2));
     let one = checkpoint("defaultdb", 12);
     let mut note = cosigned(&one, &a, 100);
-    assert_eq!(confirmed(&note, b.public()), Err(NotConfirmed::Absent));
+    assert_eq!(confirmed(&note, b.public()), Err(CosignatureError::Absent));
     // another key of the same name is another key
     let renewed = key("zone-a", 3);
     assert_eq!(
         confirmed(&note, renewed.public()),
-        Err(NotConfirmed::Absent)
+        Err(CosignatureError::Absent)
     );
     // a rotation: both sign for a while. Of several of one key the first counts, as in Go
     note.signatures
@@ -92,12 +92,12 @@ fn a_signature_counts_by_name_and_id_and_a_wrong_one_takes_the_note_with_it() {
     assert_eq!((time(&a), time(&renewed)), (Ok(100), Ok(200)));
     // one that comes first and is of another checkpoint
     note.signatures.reverse();
-    assert_eq!(confirmed(&note, a.public()), Err(NotConfirmed::Wrong));
+    assert_eq!(confirmed(&note, a.public()), Err(CosignatureError::Wrong));
     // a signature of the wrong length, and one of a time that no clock has
     for bytes in [vec![0; 71], vec![0; 73], vec![], vec![0xff; 72]] {
         let mut note = cosigned(&one, &a, 100);
         note.signatures[0].bytes = bytes;
-        assert_eq!(confirmed(&note, a.public()), Err(NotConfirmed::Wrong));
+        assert_eq!(confirmed(&note, a.public()), Err(CosignatureError::Wrong));
     }
 }
 
@@ -108,62 +108,65 @@ fn what_is_no_signed_note_is_refused_with_the_reason() {
     let dash = |rest: &str| format!("{text}\n\n\u{2014} {rest}\n");
     let five = encode_base64(&[1; 5]);
     for (note, why) in [
-        (String::new(), NotANote::NoEmptyLine),
-        ("\n".into(), NotANote::NoEmptyLine),
-        ("\n\n".into(), NotANote::NoNewline),
-        (format!("{text}\n"), NotANote::NoEmptyLine),
-        (format!("{text}\n{line}"), NotANote::NoEmptyLine),
-        (format!("{text}\n\n"), NotANote::NoNewline),
-        (signed.trim_end().into(), NotANote::NoNewline),
-        (format!("{signed}\n"), NotANote::NoNewline),
-        (format!("{signed}more\n"), NotANote::NoSignatureLine),
-        (signed.replace('\u{2014}', "-"), NotANote::NoSignatureLine),
+        (String::new(), NoteError::NoEmptyLine),
+        ("\n".into(), NoteError::NoEmptyLine),
+        ("\n\n".into(), NoteError::NoNewline),
+        (format!("{text}\n"), NoteError::NoEmptyLine),
+        (format!("{text}\n{line}"), NoteError::NoEmptyLine),
+        (format!("{text}\n\n"), NoteError::NoNewline),
+        (signed.trim_end().into(), NoteError::NoNewline),
+        (format!("{signed}\n"), NoteError::NoNewline),
+        (format!("{signed}more\n"), NoteError::NoSignatureLine),
+        (signed.replace('\u{2014}', "-"), NoteError::NoSignatureLine),
         (
             signed.replace("\u{2014} ", "\u{2014}"),
-            NotANote::NoSignatureLine,
+            NoteError::NoSignatureLine,
         ),
         (
             signed.replace("\u{2014} ", " \u{2014} "),
-            NotANote::NoSignatureLine,
+            NoteError::NoSignatureLine,
         ),
         (
             signed.replace("\n\n", "\r\n\r\n"),
-            NotANote::ControlCharacter,
+            NoteError::ControlCharacter,
         ),
         (
             signed.replace("ledger", "led\tger"),
-            NotANote::ControlCharacter,
+            NoteError::ControlCharacter,
         ),
         (
             signed.replace("ledger", "led\0ger"),
-            NotANote::ControlCharacter,
+            NoteError::ControlCharacter,
         ),
-        (dash(""), NotANote::NoSignatureLine),
-        (dash("a"), NotANote::NoSignatureLine),
-        (dash("a "), NotANote::NoSignatureLine),
-        (dash(&format!(" {five}")), NotANote::NoSignatureLine),
-        (dash(&format!("a  {five}")), NotANote::NoSignatureLine),
-        (dash(&format!("a+b {five}")), NotANote::NoSignatureLine),
-        (dash(&format!("a\u{a0}b {five}")), NotANote::NoSignatureLine),
-        (dash(&format!("a {five} ")), NotANote::NoSignatureLine),
-        (dash(&format!("a {five}=")), NotANote::NoSignatureLine),
-        (dash("a AAAA"), NotANote::NoSignatureLine),
-        (dash("a AAAAAA=="), NotANote::NoSignatureLine),
-        (dash("a ____"), NotANote::NoSignatureLine),
+        (dash(""), NoteError::NoSignatureLine),
+        (dash("a"), NoteError::NoSignatureLine),
+        (dash("a "), NoteError::NoSignatureLine),
+        (dash(&format!(" {five}")), NoteError::NoSignatureLine),
+        (dash(&format!("a  {five}")), NoteError::NoSignatureLine),
+        (dash(&format!("a+b {five}")), NoteError::NoSignatureLine),
+        (
+            dash(&format!("a\u{a0}b {five}")),
+            NoteError::NoSignatureLine,
+        ),
+        (dash(&format!("a {five} ")), NoteError::NoSignatureLine),
+        (dash(&format!("a {five}=")), NoteError::NoSignatureLine),
+        (dash("a AAAA"), NoteError::NoSignatureLine),
+        (dash("a AAAAAA=="), NoteError::NoSignatureLine),
+        (dash("a ____"), NoteError::NoSignatureLine),
         (
             dash(&vec![format!("a {five}"); 101].join("\n\u{2014} ")),
-            NotANote::TooManySignatures,
+            NoteError::TooManySignatures,
         ),
         (
             format!("{}{signed}", "x\n".repeat(MAX_BYTES / 2)),
-            NotANote::TooLong,
+            NoteError::TooLong,
         ),
     ] {
         assert_eq!(SignedNote::read(note.as_bytes()), Err(why), "{note:?}");
     }
     let mut bytes = signed.clone().into_bytes();
     bytes[0] = 0xff;
-    assert_eq!(SignedNote::read(&bytes), Err(NotANote::NotUtf8));
+    assert_eq!(SignedNote::read(&bytes), Err(NoteError::NotUtf8));
     // as Go reads them
     for line in [
         &format!("a {five}"),
@@ -180,75 +183,78 @@ fn what_is_no_checkpoint_is_refused_with_the_reason() {
     let origin = "immudb/s/db";
     let key = encode_base64(&[4; 65]);
     for (text, why) in [
-        ("\n".to_owned(), NotACheckpoint::Origin),
+        ("\n".to_owned(), CheckpointError::Origin),
         (
             format!("example.com/log\n1\n{hash}\n"),
-            NotACheckpoint::Origin,
+            CheckpointError::Origin,
         ),
-        (format!("immudb/s/d b\n1\n{hash}\n"), NotACheckpoint::Origin),
-        (format!("{origin}\n"), NotACheckpoint::Transaction),
+        (
+            format!("immudb/s/d b\n1\n{hash}\n"),
+            CheckpointError::Origin,
+        ),
+        (format!("{origin}\n"), CheckpointError::Transaction),
         (
             format!("{origin}\n0\n{hash}\n"),
-            NotACheckpoint::Transaction,
+            CheckpointError::Transaction,
         ),
         (
             format!("{origin}\n01\n{hash}\n"),
-            NotACheckpoint::Transaction,
+            CheckpointError::Transaction,
         ),
         (
             format!("{origin}\n+1\n{hash}\n"),
-            NotACheckpoint::Transaction,
+            CheckpointError::Transaction,
         ),
         (
             format!("{origin}\n-1\n{hash}\n"),
-            NotACheckpoint::Transaction,
+            CheckpointError::Transaction,
         ),
         (
             format!("{origin}\n 1\n{hash}\n"),
-            NotACheckpoint::Transaction,
+            CheckpointError::Transaction,
         ),
         (
             format!("{origin}\n1.0\n{hash}\n"),
-            NotACheckpoint::Transaction,
+            CheckpointError::Transaction,
         ),
         (
             format!("{origin}\n18446744073709551616\n{hash}\n"),
-            NotACheckpoint::Transaction,
+            CheckpointError::Transaction,
         ),
-        (format!("{origin}\n1\n"), NotACheckpoint::Hash),
-        (format!("{origin}\n1\n{hash}=\n"), NotACheckpoint::Hash),
+        (format!("{origin}\n1\n"), CheckpointError::Hash),
+        (format!("{origin}\n1\n{hash}=\n"), CheckpointError::Hash),
         (
             format!("{origin}\n1\n{}\n", encode_base64(&[7; 31])),
-            NotACheckpoint::Hash,
+            CheckpointError::Hash,
         ),
         (
             format!("{origin}\n1\n{}\n", encode_base64(&[7; 33])),
-            NotACheckpoint::Hash,
+            CheckpointError::Hash,
         ),
         (
             format!("{origin}\n1\n{hash}\n\nmore\n"),
-            NotACheckpoint::Extension,
+            CheckpointError::Extension,
         ),
         (
             format!("{origin}\n1\n{hash}\nimmudb-signature {key}\n"),
-            NotACheckpoint::Extension,
+            CheckpointError::Extension,
         ),
         (
             format!("{origin}\n1\n{hash}\nimmudb-signature ! !\n"),
-            NotACheckpoint::Extension,
+            CheckpointError::Extension,
         ),
         (
             format!(
                 "{origin}\n1\n{hash}\nimmudb-signature {key} {key}\nimmudb-signature {key} {key}\n"
             ),
-            NotACheckpoint::Extension,
+            CheckpointError::Extension,
         ),
     ] {
         assert_eq!(Checkpoint::read(&text), Err(why), "{text:?}");
     }
     // a note may have an empty line, a checkpoint has none
     let empty = Checkpoint::read(&format!("{origin}\n1\n{hash}\n\n"));
-    assert_eq!(empty, Err(NotACheckpoint::Extension));
+    assert_eq!(empty, Err(CheckpointError::Extension));
     // a line of a later version is signed with the rest, and passed over
     let later = format!("{origin}\n1\n{hash}\nlater line\nimmudb-signature {key} {key}\n");
     assert!(Checkpoint::read(&later).is_ok_and(|of| of.signature.is_some()));
@@ -284,7 +290,7 @@ fn a_list_of_notes_is_read_one_by_one_and_no_further_than_its_bound() {
     let many = notes[0].repeat(MAX_NOTES + 10);
     let read = read_list(many.as_bytes());
     assert_eq!(read.len(), MAX_NOTES + 1);
-    assert_eq!(read.last(), Some(&Err(NotANote::TooMany)));
+    assert_eq!(read.last(), Some(&Err(NoteError::TooMany)));
     let endless = "x\n\n".repeat(3 * MAX_NOTES);
     assert_eq!(read_list(endless.as_bytes()).len(), 1);
 }

@@ -170,6 +170,8 @@ impl CycleError<'_> {
     }
 }
 
+impl std::error::Error for CycleError<'_> {}
+
 impl fmt::Display for CycleError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -34,7 +34,7 @@ pub struct Checkpoint {
 
 /// A text that is no checkpoint of a database, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotACheckpoint {
+pub enum CheckpointError {
     /// The first line names no database of an immudb server.
     Origin,
     /// The second line is no transaction.
@@ -45,13 +45,15 @@ pub enum NotACheckpoint {
     Extension,
 }
 
-impl fmt::Display for NotACheckpoint {
+impl std::error::Error for CheckpointError {}
+
+impl fmt::Display for CheckpointError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            NotACheckpoint::Origin => "its first line is not immudb/SERVER/DATABASE",
-            NotACheckpoint::Transaction => "its second line is no transaction",
-            NotACheckpoint::Hash => "its third line is no hash",
-            NotACheckpoint::Extension => "a line behind its hash cannot be read",
+            CheckpointError::Origin => "its first line is not immudb/SERVER/DATABASE",
+            CheckpointError::Transaction => "its second line is no transaction",
+            CheckpointError::Hash => "its third line is no hash",
+            CheckpointError::Extension => "a line behind its hash cannot be read",
         })
     }
 }
@@ -61,25 +63,25 @@ impl Checkpoint {
     ///
     /// # Errors
     /// It is no checkpoint of a database.
-    pub fn read(text: &str) -> Result<Checkpoint, NotACheckpoint> {
+    pub fn read(text: &str) -> Result<Checkpoint, CheckpointError> {
         let mut lines = text.strip_suffix('\n').unwrap_or(text).split('\n');
         let origin = lines.next().and_then(Origin::read);
-        let origin = origin.ok_or(NotACheckpoint::Origin)?;
+        let origin = origin.ok_or(CheckpointError::Origin)?;
         let tx = lines.next().and_then(transaction);
-        let tx = tx.ok_or(NotACheckpoint::Transaction)?;
+        let tx = tx.ok_or(CheckpointError::Transaction)?;
         let hash = lines.next().and_then(|base64| {
             let bytes: [u8; 32] = decode_base64(base64)?.try_into().ok()?;
             Some(Digest::new(bytes))
         });
-        let hash = hash.ok_or(NotACheckpoint::Hash)?;
+        let hash = hash.ok_or(CheckpointError::Hash)?;
         let mut signature = None;
         for line in lines {
             let is_known = line.starts_with(SIGNATURE);
             if line.is_empty() || (is_known && signature.is_some()) {
-                return Err(NotACheckpoint::Extension);
+                return Err(CheckpointError::Extension);
             }
             if is_known {
-                signature = Some(server_signature(line).ok_or(NotACheckpoint::Extension)?);
+                signature = Some(server_signature(line).ok_or(CheckpointError::Extension)?);
             }
         }
         Ok(Checkpoint {

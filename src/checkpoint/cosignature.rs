@@ -33,18 +33,20 @@ pub struct Confirmed {
 
 /// Why a key does not confirm a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotConfirmed {
+pub enum CosignatureError {
     /// It did not sign it.
     Absent,
     /// A signature bears its name and id, and is not its own: the whole note is to be refused.
     Wrong,
 }
 
-impl fmt::Display for NotConfirmed {
+impl std::error::Error for CosignatureError {}
+
+impl fmt::Display for CosignatureError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            NotConfirmed::Absent => "it is not signed by this key",
-            NotConfirmed::Wrong => "its signature is wrong: it was changed, or made by another",
+            CosignatureError::Absent => "it is not signed by this key",
+            CosignatureError::Wrong => "its signature is wrong: it was changed, or made by another",
         })
     }
 }
@@ -54,12 +56,12 @@ impl fmt::Display for NotConfirmed {
 ///
 /// # Errors
 /// It did not, or the signature in its name is wrong.
-pub fn confirmed(note: &SignedNote, key: &VerifierKey) -> Result<Confirmed, NotConfirmed> {
+pub fn confirmed(note: &SignedNote, key: &VerifierKey) -> Result<Confirmed, CosignatureError> {
     let of_key =
         |signature: &&NoteSignature| (&signature.name, signature.id) == (&key.name, key.id);
     let first = note.signatures.iter().find(of_key);
-    let first = first.ok_or(NotConfirmed::Absent)?;
-    verified(note.text(), first, key).ok_or(NotConfirmed::Wrong)
+    let first = first.ok_or(CosignatureError::Absent)?;
+    verified(note.text(), first, key).ok_or(CosignatureError::Wrong)
 }
 
 fn verified(text: &str, signature: &NoteSignature, key: &VerifierKey) -> Option<Confirmed> {

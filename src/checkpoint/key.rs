@@ -43,7 +43,7 @@ impl fmt::Display for KeyName {
 
 /// A text that is no key, and why. Nothing of the text is part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotAKey {
+pub enum KeyError {
     /// It is not of the form `NAME+HASH+KEY`.
     Form,
     /// It is a private key where a public one is wanted.
@@ -58,17 +58,19 @@ pub enum NotAKey {
     Hash,
 }
 
-impl fmt::Display for NotAKey {
+impl std::error::Error for KeyError {}
+
+impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            NotAKey::Form => "it is not of the form NAME+HASH+KEY, as immuaudit key show prints it",
-            NotAKey::Private => {
+            KeyError::Form => "it is not of the form NAME+HASH+KEY, as immuaudit key show prints it",
+            KeyError::Private => {
                 "it is a private key, which nobody else may see: give the other half, as immuaudit key show prints it"
             }
-            NotAKey::Public => "it is a public key: the file of immuaudit key new is wanted",
-            NotAKey::Plain => "it is a key for notes without a time; make one by immuaudit key new",
-            NotAKey::Algorithm => "it is a key of an algorithm that is not Ed25519",
-            NotAKey::Hash => "its hash is not that of its name and key: is it copied as it was?",
+            KeyError::Public => "it is a public key: the file of immuaudit key new is wanted",
+            KeyError::Plain => "it is a key for notes without a time; make one by immuaudit key new",
+            KeyError::Algorithm => "it is a key of an algorithm that is not Ed25519",
+            KeyError::Hash => "its hash is not that of its name and key: is it copied as it was?",
         })
     }
 }
@@ -94,13 +96,13 @@ impl VerifierKey {
     ///
     /// # Errors
     /// It is no such key.
-    pub fn read(text: &str) -> Result<VerifierKey, NotAKey> {
+    pub fn read(text: &str) -> Result<VerifierKey, KeyError> {
         if text.starts_with(PRIVATE) {
-            return Err(NotAKey::Private);
+            return Err(KeyError::Private);
         }
         let (name, hash, point) = parts(text)?;
         let key = VerifierKey::new(name, point);
-        (key.id == hash).then_some(key).ok_or(NotAKey::Hash)
+        (key.id == hash).then_some(key).ok_or(KeyError::Hash)
     }
 }
 
@@ -129,20 +131,20 @@ impl SignerKey {
     ///
     /// # Errors
     /// It is no such key.
-    pub fn read(text: &str) -> Result<SignerKey, NotAKey> {
+    pub fn read(text: &str) -> Result<SignerKey, KeyError> {
         let Some(rest) = text.strip_prefix(PRIVATE) else {
             let is_public = VerifierKey::read(text).is_ok();
             return Err(if is_public {
-                NotAKey::Public
+                KeyError::Public
             } else {
-                NotAKey::Form
+                KeyError::Form
             });
         };
         let (name, hash, mut seed) = parts(rest)?;
         let key = SignerKey::of_seed(name, &seed);
         overwrite(&mut seed);
-        let key = key.ok_or(NotAKey::Form)?;
-        (key.public.id == hash).then_some(key).ok_or(NotAKey::Hash)
+        let key = key.ok_or(KeyError::Form)?;
+        (key.public.id == hash).then_some(key).ok_or(KeyError::Hash)
     }
 
     /// Returns the text of the key with this seed, for the one file that holds it.
@@ -199,22 +201,22 @@ fn text(name: &KeyName, id: u32, key: &[u8; LENGTH]) -> String {
 }
 
 /// Takes `NAME+HASH+KEY` apart.
-fn parts(text: &str) -> Result<(KeyName, u32, [u8; LENGTH]), NotAKey> {
+fn parts(text: &str) -> Result<(KeyName, u32, [u8; LENGTH]), KeyError> {
     let mut parts = text.splitn(3, '+');
-    let mut next = || parts.next().ok_or(NotAKey::Form);
+    let mut next = || parts.next().ok_or(KeyError::Form);
     let (name, hash, base64) = (next()?, next()?, next()?);
-    let name = KeyName::new(name).ok_or(NotAKey::Form)?;
+    let name = KeyName::new(name).ok_or(KeyError::Form)?;
     let is_hash = hash.len() == 8 && hash.chars().all(|c| c.is_ascii_hexdigit());
     let hash = u32::from_str_radix(hash, 16).ok().filter(|_| is_hash);
-    let mut bytes = decode_base64(base64).ok_or(NotAKey::Form)?;
+    let mut bytes = decode_base64(base64).ok_or(KeyError::Form)?;
     let key = match bytes.split_first() {
-        Some((&COSIGNATURE, key)) => key.try_into().map_err(|_| NotAKey::Form),
-        Some((&PLAIN, key)) if key.len() == LENGTH => Err(NotAKey::Plain),
-        Some(_) => Err(NotAKey::Algorithm),
-        None => Err(NotAKey::Form),
+        Some((&COSIGNATURE, key)) => key.try_into().map_err(|_| KeyError::Form),
+        Some((&PLAIN, key)) if key.len() == LENGTH => Err(KeyError::Plain),
+        Some(_) => Err(KeyError::Algorithm),
+        None => Err(KeyError::Form),
     };
     overwrite(&mut bytes); // it may be a seed
-    Ok((name, hash.ok_or(NotAKey::Form)?, key?))
+    Ok((name, hash.ok_or(KeyError::Form)?, key?))
 }
 
 #[cfg(test)]
@@ -242,30 +244,30 @@ mod tests {
             |first: u8, length: usize| encode_base64(&[&[first][..], &vec![1; length]].concat());
         let right = VerifierKey::new(KeyName::new("n").unwrap(), [1; 32]).to_string();
         for (text, why) in [
-            ("".to_owned(), NotAKey::Form),
-            ("name".to_owned(), NotAKey::Form),
-            ("name+01234567".to_owned(), NotAKey::Form),
-            (format!("+01234567+{}", of(4, 32)), NotAKey::Form),
-            (format!("a b+01234567+{}", of(4, 32)), NotAKey::Form),
-            (format!("n+0123456+{}", of(4, 32)), NotAKey::Form),
-            (format!("n++1234567+{}", of(4, 32)), NotAKey::Form),
-            ("n+01234567+!".to_owned(), NotAKey::Form),
-            ("n+01234567+".to_owned(), NotAKey::Form),
-            (format!("n+01234567+{}", of(4, 31)), NotAKey::Form),
-            (format!("n+01234567+{}", of(4, 33)), NotAKey::Form),
-            (format!("n+01234567+{}", of(1, 32)), NotAKey::Plain),
-            (format!("n+01234567+{}", of(6, 1312)), NotAKey::Algorithm),
-            (format!("n+01234567+{}", of(4, 32)), NotAKey::Hash),
-            (right.replace("n+", "m+"), NotAKey::Hash),
+            ("".to_owned(), KeyError::Form),
+            ("name".to_owned(), KeyError::Form),
+            ("name+01234567".to_owned(), KeyError::Form),
+            (format!("+01234567+{}", of(4, 32)), KeyError::Form),
+            (format!("a b+01234567+{}", of(4, 32)), KeyError::Form),
+            (format!("n+0123456+{}", of(4, 32)), KeyError::Form),
+            (format!("n++1234567+{}", of(4, 32)), KeyError::Form),
+            ("n+01234567+!".to_owned(), KeyError::Form),
+            ("n+01234567+".to_owned(), KeyError::Form),
+            (format!("n+01234567+{}", of(4, 31)), KeyError::Form),
+            (format!("n+01234567+{}", of(4, 33)), KeyError::Form),
+            (format!("n+01234567+{}", of(1, 32)), KeyError::Plain),
+            (format!("n+01234567+{}", of(6, 1312)), KeyError::Algorithm),
+            (format!("n+01234567+{}", of(4, 32)), KeyError::Hash),
+            (right.replace("n+", "m+"), KeyError::Hash),
             (
                 format!("PRIVATE+KEY+n+01234567+{}", of(4, 32)),
-                NotAKey::Private,
+                KeyError::Private,
             ),
         ] {
             assert_eq!(VerifierKey::read(&text), Err(why), "{text}");
         }
-        assert_eq!(SignerKey::read(&right).unwrap_err(), NotAKey::Public);
+        assert_eq!(SignerKey::read(&right).unwrap_err(), KeyError::Public);
         let other = format!("PRIVATE+KEY+n+01234567+{}", of(4, 32));
-        assert_eq!(SignerKey::read(&other).unwrap_err(), NotAKey::Hash);
+        assert_eq!(SignerKey::read(&other).unwrap_err(), KeyError::Hash);
     }
 }

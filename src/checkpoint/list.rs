@@ -1,6 +1,6 @@
 //! Several notes in one text, as `/checkpoints` serves them: one behind the other, an empty line between two.
 
-use super::note::{NotANote, SignedNote, is_signature};
+use super::note::{NoteError, SignedNote, is_signature};
 
 /// Notes of one text that are read, at most: 10,000 databases of a server in the words of several auditors.
 pub const MAX_NOTES: usize = 60_000;
@@ -19,7 +19,7 @@ pub fn print_list<'a>(notes: impl IntoIterator<Item = &'a str>) -> String {
 
 /// Reads notes; a single one is a list too. Each may be wrong by itself. A note ends with its last signature, so files may be
 /// put one behind the other with or without an empty line. Whoever reads the bytes bounds them.
-pub fn read_list(bytes: &[u8]) -> Vec<Result<SignedNote, NotANote>> {
+pub fn read_list(bytes: &[u8]) -> Vec<Result<SignedNote, NoteError>> {
     let mut notes = Vec::new();
     let mut note = Vec::new();
     let mut is_signed = false;
@@ -32,7 +32,7 @@ pub fn read_list(bytes: &[u8]) -> Vec<Result<SignedNote, NotANote>> {
             is_signed = false;
         }
         if notes.len() >= MAX_NOTES {
-            notes.push(Err(NotANote::TooMany));
+            notes.push(Err(NoteError::TooMany));
             return notes;
         }
         if !(note.is_empty() && is_empty) {

@@ -30,9 +30,9 @@ mod list;
 mod note;
 mod origin;
 
-pub use body::{Checkpoint, NotACheckpoint};
-pub use cosignature::{Confirmed, NotConfirmed, confirmed, cosigned};
-pub use key::{KeyName, NotAKey, PRIVATE, SignerKey, VerifierKey, overwrite};
+pub use body::{Checkpoint, CheckpointError};
+pub use cosignature::{Confirmed, CosignatureError, confirmed, cosigned};
+pub use key::{KeyError, KeyName, PRIVATE, SignerKey, VerifierKey, overwrite};
 pub use list::{MAX_NOTES, print_list, read_list};
-pub use note::{MAX_BYTES, NotANote, NoteSignature, SignedNote};
+pub use note::{MAX_BYTES, NoteError, NoteSignature, SignedNote};
 pub use origin::Origin;

@@ -44,7 +44,7 @@ pub struct NoteSignature {
 
 /// A text that is no signed note, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotANote {
+pub enum NoteError {
     /// It is longer than [`MAX_BYTES`].
     TooLong,
     /// It is not UTF-8.
@@ -63,17 +63,19 @@ pub enum NotANote {
     TooMany,
 }
 
-impl fmt::Display for NotANote {
+impl std::error::Error for NoteError {}
+
+impl fmt::Display for NoteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            NotANote::TooLong => "it is too long",
-            NotANote::NotUtf8 => "it is not UTF-8",
-            NotANote::ControlCharacter => "it has a control character",
-            NotANote::NoNewline => "it does not end in a newline",
-            NotANote::NoEmptyLine => "no empty line stands before its signatures",
-            NotANote::NoSignatureLine => "a line behind its text is no signature",
-            NotANote::TooManySignatures => "it has more than a hundred signatures",
-            NotANote::TooMany => "this and what follows is not read: there are too many",
+            NoteError::TooLong => "it is too long",
+            NoteError::NotUtf8 => "it is not UTF-8",
+            NoteError::ControlCharacter => "it has a control character",
+            NoteError::NoNewline => "it does not end in a newline",
+            NoteError::NoEmptyLine => "no empty line stands before its signatures",
+            NoteError::NoSignatureLine => "a line behind its text is no signature",
+            NoteError::TooManySignatures => "it has more than a hundred signatures",
+            NoteError::TooMany => "this and what follows is not read: there are too many",
         })
     }
 }
@@ -88,25 +90,25 @@ impl SignedNote {
     ///
     /// # Errors
     /// It is none.
-    pub fn read(bytes: &[u8]) -> Result<SignedNote, NotANote> {
+    pub fn read(bytes: &[u8]) -> Result<SignedNote, NoteError> {
         if bytes.len() > MAX_BYTES {
-            return Err(NotANote::TooLong);
+            return Err(NoteError::TooLong);
         }
-        let whole = std::str::from_utf8(bytes).map_err(|_| NotANote::NotUtf8)?;
+        let whole = std::str::from_utf8(bytes).map_err(|_| NoteError::NotUtf8)?;
         if whole.chars().any(|c| c < ' ' && c != '\n') {
-            return Err(NotANote::ControlCharacter);
+            return Err(NoteError::ControlCharacter);
         }
         // the text may have empty lines: the last one counts
-        let (text, signatures) = whole.rsplit_once("\n\n").ok_or(NotANote::NoEmptyLine)?;
-        let signatures = signatures.strip_suffix('\n').ok_or(NotANote::NoNewline)?;
+        let (text, signatures) = whole.rsplit_once("\n\n").ok_or(NoteError::NoEmptyLine)?;
+        let signatures = signatures.strip_suffix('\n').ok_or(NoteError::NoNewline)?;
         if signatures.lines().count() > MAX_SIGNATURES {
-            return Err(NotANote::TooManySignatures);
+            return Err(NoteError::TooManySignatures);
         }
         let signatures: Option<Vec<NoteSignature>> =
             signatures.split('\n').map(NoteSignature::read).collect();
         Ok(SignedNote {
             text: format!("{text}\n"),
-            signatures: signatures.ok_or(NotANote::NoSignatureLine)?,
+            signatures: signatures.ok_or(NoteError::NoSignatureLine)?,
         })
     }
 

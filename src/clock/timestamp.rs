@@ -108,12 +108,12 @@ impl fmt::Display for Timestamp {
 
 /// Text that is no time in the form that [`Timestamp`] writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotATime;
+pub struct TimestampError;
 
 impl FromStr for Timestamp {
-    type Err = NotATime;
+    type Err = TimestampError;
 
-    fn from_str(text: &str) -> Result<Timestamp, NotATime> {
+    fn from_str(text: &str) -> Result<Timestamp, TimestampError> {
         let field = |range| text.get(range).and_then(|t: &str| t.parse::<u64>().ok());
         let fields = (|| {
             Some((
@@ -125,9 +125,9 @@ impl FromStr for Timestamp {
                 field(17..19)?,
             ))
         })();
-        let (year, month, day, hour, minute, second) = fields.ok_or(NotATime)?;
+        let (year, month, day, hour, minute, second) = fields.ok_or(TimestampError)?;
         if year < 1970 || !(1..=12).contains(&month) || day == 0 || hour > 23 {
-            return Err(NotATime);
+            return Err(TimestampError);
         }
         let days = (1970..year).map(days_of_year).sum::<u64>()
             + (1..month).map(|m| days_of_month(year, m)).sum::<u64>()
@@ -137,7 +137,7 @@ impl FromStr for Timestamp {
         if time.to_string() == text {
             Ok(time)
         } else {
-            Err(NotATime)
+            Err(TimestampError)
         }
     }
 }
@@ -205,7 +205,7 @@ mod tests {
             "2026-11-22T+3:48:33Z",
             "2026-11-22T03:48:33Zé",
         ] {
-            assert_eq!(bad.parse::<Timestamp>(), Err(NotATime), "{bad}");
+            assert_eq!(bad.parse::<Timestamp>(), Err(TimestampError), "{bad}");
         }
     }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::setup::{self, CommandError};
 use crate::audit::Exit;
 use crate::checkpoint::{
-    Checkpoint, NotConfirmed, Origin, SignedNote, VerifierKey, confirmed, print_list, read_list,
+    Checkpoint, CosignatureError, Origin, SignedNote, VerifierKey, confirmed, print_list, read_list,
 };
 use crate::clock::{self, Timestamp};
 use crate::config::{CheckpointTask, Format, Settings};
@@ -209,8 +209,8 @@ impl Words {
                 Ok(of) if words.confirmed.iter().all(|(known, _)| *known != name) => {
                     words.confirmed.push((name, Timestamp::from_unix(of.time)));
                 }
-                Ok(_) | Err(NotConfirmed::Absent) => {}
-                Err(NotConfirmed::Wrong) => words.wrong.push(name),
+                Ok(_) | Err(CosignatureError::Absent) => {}
+                Err(CosignatureError::Wrong) => words.wrong.push(name),
             }
         }
         words
@@ -333,7 +333,7 @@ fn tell(
         text.push_str(&format!(
             "\n  {}: {}",
             Escaped::new(name),
-            NotConfirmed::Wrong
+            CosignatureError::Wrong
         ));
     }
     if let Some(Err(bad)) = by_server {

@@ -11,7 +11,7 @@ use log::Level;
 use crate::audit::{Auditor, Policy, StateFileError};
 use crate::clock::{self, Clock};
 use crate::config::{Effective, PeerSettings, Roots, RunMode, Settings, SettingsError, Transport};
-use crate::monitor::CannotListen;
+use crate::monitor::ListenError;
 use crate::peer::{Fetcher, Hearing, Witness};
 use crate::report::{Event, log_warning};
 use crate::server::{ClientCertificate, Endpoint, Security, Server, SystemRootsError, Tls};
@@ -48,7 +48,7 @@ pub enum CommandError {
     /// Checkpoints are to be signed, and no key is configured.
     NoSigningKey,
     /// The HTTP thread.
-    Monitoring(CannotListen),
+    Monitoring(ListenError),
     /// The thread that asks the peers.
     NoThread(String),
     /// Nothing is known of a database that the operator names.
@@ -127,8 +127,8 @@ impl From<StateFileError> for CommandError {
     }
 }
 
-impl From<CannotListen> for CommandError {
-    fn from(cannot: CannotListen) -> CommandError {
+impl From<ListenError> for CommandError {
+    fn from(cannot: ListenError) -> CommandError {
         CommandError::Monitoring(cannot)
     }
 }

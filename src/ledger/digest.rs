@@ -121,24 +121,26 @@ impl From<[u8; Digest::LEN]> for Digest {
 
 /// Bytes of any other length than 32: the length they have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotADigest(pub usize);
+pub struct DigestError(pub usize);
 
 impl TryFrom<&[u8]> for Digest {
-    type Error = NotADigest;
+    type Error = DigestError;
 
-    fn try_from(bytes: &[u8]) -> Result<Digest, NotADigest> {
+    fn try_from(bytes: &[u8]) -> Result<Digest, DigestError> {
         bytes
             .try_into()
             .map(Digest)
-            .map_err(|_| NotADigest(bytes.len()))
+            .map_err(|_| DigestError(bytes.len()))
     }
 }
 
 /// Text that is not 64 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotHex;
+pub struct HexError;
 
-impl fmt::Display for NotHex {
+impl std::error::Error for HexError {}
+
+impl fmt::Display for HexError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("not 64 hexadecimal digits")
     }
@@ -146,16 +148,16 @@ impl fmt::Display for NotHex {
 
 /// Reads 64 hexadecimal digits of either case.
 impl FromStr for Digest {
-    type Err = NotHex;
+    type Err = HexError;
 
-    fn from_str(text: &str) -> Result<Digest, NotHex> {
+    fn from_str(text: &str) -> Result<Digest, HexError> {
         if text.len() != 2 * Digest::LEN || !text.bytes().all(|c| c.is_ascii_hexdigit()) {
-            return Err(NotHex);
+            return Err(HexError);
         }
         let mut bytes = [0; Digest::LEN];
         for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| NotHex)?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| NotHex)?;
+            let pair = std::str::from_utf8(pair).map_err(|_| HexError)?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| HexError)?;
         }
         Ok(Digest(bytes))
     }
@@ -164,11 +166,11 @@ impl FromStr for Digest {
 /// What a server sent where a digest is due. Its length is judged when a step consults it, since
 /// what no step consults decides nothing (protocol.md §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Term(Result<Digest, NotADigest>);
+pub struct Term(Result<Digest, DigestError>);
 
 impl Term {
     /// The digest, or the length that is not one's.
-    pub fn digest(&self) -> Result<Digest, NotADigest> {
+    pub fn digest(&self) -> Result<Digest, DigestError> {
         self.0
     }
 }
@@ -217,7 +219,7 @@ mod tests {
             &format!("{text}0"),
             &text.replace('e', "+"),
         ] {
-            assert_eq!(bad.parse::<Digest>(), Err(NotHex), "{bad}");
+            assert_eq!(bad.parse::<Digest>(), Err(HexError), "{bad}");
         }
     }
 
@@ -225,7 +227,7 @@ mod tests {
     fn a_term_of_another_length_is_no_digest() {
         for length in (0..100).filter(|l| *l != Digest::LEN) {
             let bytes = vec![7; length];
-            assert_eq!(Term::from(&bytes[..]).digest(), Err(NotADigest(length)));
+            assert_eq!(Term::from(&bytes[..]).digest(), Err(DigestError(length)));
         }
     }
 }

@@ -35,7 +35,7 @@ mod tree;
 
 #[cfg(any(test, feature = "fault-points"))]
 pub use digest::digests_computed;
-pub use digest::{Digest, NotADigest, NotHex, Term};
+pub use digest::{Digest, DigestError, HexError, Term};
 pub use dual_proof::{Proven, verify};
 pub use entry::{
     EntryInclusion, GetEntry, KEY_VALUE, KvMetadata, Reference, TxEntry, verify_entries,

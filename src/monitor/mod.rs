@@ -26,14 +26,14 @@ use crate::sys;
 
 /// The thread cannot be started.
 #[derive(Debug)]
-pub struct CannotListen {
+pub struct ListenError {
     listen: Listen,
     error: io::Error,
 }
 
-impl std::error::Error for CannotListen {}
+impl std::error::Error for ListenError {}
 
-impl fmt::Display for CannotListen {
+impl fmt::Display for ListenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Listen { host, port } = &self.listen;
         match self.error.kind() {
@@ -65,8 +65,8 @@ pub fn start(
     listen: &Listen,
     registry: StatusRegistry,
     prefix: Prefix,
-) -> Result<SocketAddr, CannotListen> {
-    let failed = |error| CannotListen {
+) -> Result<SocketAddr, ListenError> {
+    let failed = |error| ListenError {
         listen: listen.clone(),
         error,
     };

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::word::Word;
 use crate::checkpoint::{
-    Checkpoint, KeyName, NotACheckpoint, NotANote, NotConfirmed, SignedNote, VerifierKey,
+    Checkpoint, CheckpointError, CosignatureError, KeyName, NoteError, SignedNote, VerifierKey,
     confirmed, read_list,
 };
 use crate::clock::Timestamp;
@@ -40,13 +40,13 @@ pub struct Heard {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotAWord {
     /// It is no signed note.
-    Note(NotANote),
+    Note(NoteError),
     /// Its text is no checkpoint.
-    Checkpoint(NotACheckpoint),
+    Checkpoint(CheckpointError),
     /// It is longer than [`MAX_NOTE`].
     TooLong,
     /// The peer did not confirm it.
-    Confirmed(NotConfirmed),
+    Confirmed(CosignatureError),
 }
 
 impl fmt::Display for NotAWord {
@@ -87,7 +87,7 @@ pub fn judge(bytes: &[u8], peer: &Witness, server: &str) -> Heard {
 
 /// Returns the database and the word of a note; `None` if it is of another server.
 fn word(
-    note: Result<SignedNote, NotANote>,
+    note: Result<SignedNote, NoteError>,
     peer: &Witness,
     server: &str,
 ) -> Result<Option<(String, Word)>, NotAWord> {
@@ -101,12 +101,14 @@ fn word(
         return Err(NotAWord::TooLong);
     }
     let by = peer.keys.iter().map(|key| confirmed(&note, key));
-    let mut latest: Result<Timestamp, NotConfirmed> = Err(NotConfirmed::Absent);
+    let mut latest: Result<Timestamp, CosignatureError> = Err(CosignatureError::Absent);
     for confirmed in by {
         match (confirmed, latest) {
             // a signature in the name of a key that is not its own: the whole note is to be refused
-            (Err(NotConfirmed::Wrong), _) => return Err(NotAWord::Confirmed(NotConfirmed::Wrong)),
-            (Err(NotConfirmed::Absent), _) => {}
+            (Err(CosignatureError::Wrong), _) => {
+                return Err(NotAWord::Confirmed(CosignatureError::Wrong));
+            }
+            (Err(CosignatureError::Absent), _) => {}
             (Ok(confirmed), before) => {
                 let at = Timestamp::from_unix(confirmed.time);
                 latest = Ok(before.map_or(at, |before| before.max(at)));
@@ -177,7 +179,7 @@ mod tests {
         assert_eq!((heard.of_others, heard.refused), (1, 1));
         assert_eq!(heard.words["one"].time, Timestamp::from_unix(1_002));
         assert_eq!(&*heard.words["one"].note, notes[1]);
-        let why = NotAWord::Confirmed(NotConfirmed::Absent);
+        let why = NotAWord::Confirmed(CosignatureError::Absent);
         assert_eq!(heard.why, Some(why));
         assert_eq!(
             judge(bytes.as_bytes(), &peer(&[&other]), "s").words.len(),

@@ -85,6 +85,8 @@ impl Record {
     }
 }
 
+impl std::error::Error for FileDamage {}
+
 impl fmt::Display for FileDamage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

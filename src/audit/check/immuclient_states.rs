@@ -75,6 +75,8 @@ pub enum StateLineError {
     OtherDatabase(Escaped),
 }
 
+impl std::error::Error for StateFileError {}
+
 impl fmt::Display for StateFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
