@@ -27,6 +27,14 @@ pub enum Json {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JsonError;
 
+impl std::error::Error for JsonError {}
+
+impl std::fmt::Display for JsonError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("not JSON, or too large")
+    }
+}
+
 impl Json {
     /// The value of a whole text.
     ///

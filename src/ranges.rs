@@ -267,6 +267,14 @@ impl<T: Copy + PartialEq> fmt::Display for Ranges<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RangesError;
 
+impl std::error::Error for RangesError {}
+
+impl std::fmt::Display for RangesError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("not a list of ranges such as 1-5 7")
+    }
+}
+
 impl FromStr for Ranges {
     type Err = RangesError;
 

@@ -4,7 +4,7 @@
 mod support;
 
 use immuaudit::ledger::{
-    BadPem, BadSignature, ClaimedState, Digest, PublicKey, Signature, StateShape, decode_base64,
+    BadSignature, ClaimedState, Digest, PemError, PublicKey, Signature, StateShape, decode_base64,
 };
 use immuaudit::wire;
 use support::vectors::read;
@@ -49,44 +49,44 @@ fn a_file_that_holds_no_usable_key_says_in_which_line() {
     let block = |base64: &str| pem("PUBLIC KEY", base64);
     let lines = text.lines().count();
     let cases = [
-        (String::new(), BadPem::NoKey),
-        ("no key at all\n".into(), BadPem::NoKey),
-        (base64.clone(), BadPem::NoKey),
-        (pem("EC PRIVATE KEY", &base64), BadPem::Unexpected(1)),
-        (pem("PRIVATE KEY", &base64), BadPem::Unexpected(1)),
-        (pem("CERTIFICATE", &base64), BadPem::Unexpected(1)),
+        (String::new(), PemError::NoKey),
+        ("no key at all\n".into(), PemError::NoKey),
+        (base64.clone(), PemError::NoKey),
+        (pem("EC PRIVATE KEY", &base64), PemError::Unexpected(1)),
+        (pem("PRIVATE KEY", &base64), PemError::Unexpected(1)),
+        (pem("CERTIFICATE", &base64), PemError::Unexpected(1)),
         (
             format!("{text}{}", pem("PRIVATE KEY", &base64)),
-            BadPem::Unexpected(lines + 1),
+            PemError::Unexpected(lines + 1),
         ),
         (
             text.replace("-----END PUBLIC KEY-----", ""),
-            BadPem::Unclosed(1),
+            PemError::Unclosed(1),
         ),
         (
             text.replace("-----BEGIN PUBLIC KEY-----\n", ""),
-            BadPem::Unexpected(lines - 1),
+            PemError::Unexpected(lines - 1),
         ),
         (
             format!("-----BEGIN PUBLIC KEY-----\n{text}"),
-            BadPem::Unexpected(2),
+            PemError::Unexpected(2),
         ),
-        (block(""), BadPem::NotP256(1)),
-        (block(&base64[..base64.len() - 4]), BadPem::NotP256(1)),
-        (block(&base64[..base64.len() - 1]), BadPem::NotP256(1)),
-        (block(&format!("{base64}AAAA")), BadPem::NotP256(1)),
-        (block(&base64.replacen('M', "!", 1)), BadPem::NotP256(1)),
+        (block(""), PemError::NotP256(1)),
+        (block(&base64[..base64.len() - 4]), PemError::NotP256(1)),
+        (block(&base64[..base64.len() - 1]), PemError::NotP256(1)),
+        (block(&format!("{base64}AAAA")), PemError::NotP256(1)),
+        (block(&base64.replacen('M', "!", 1)), PemError::NotP256(1)),
         // the object identifier of another curve, and of another kind of key
-        (block(&changed(&base64, 22)), BadPem::NotP256(1)),
-        (block(&changed(&base64, 12)), BadPem::NotP256(1)),
+        (block(&changed(&base64, 22)), PemError::NotP256(1)),
+        (block(&changed(&base64, 12)), PemError::NotP256(1)),
         // a compressed point's first byte
-        (block(&changed(&base64, 26)), BadPem::NotP256(1)),
+        (block(&changed(&base64, 26)), PemError::NotP256(1)),
         // a point beside the curve, which would make every signature look forged
-        (block(&changed(&base64, 40)), BadPem::NotP256(1)),
-        (block(&changed(&base64, 80)), BadPem::NotP256(1)),
+        (block(&changed(&base64, 40)), PemError::NotP256(1)),
+        (block(&changed(&base64, 80)), PemError::NotP256(1)),
         (
             format!("{text}{}", block("AAAA")),
-            BadPem::NotP256(lines + 1),
+            PemError::NotP256(lines + 1),
         ),
     ];
     for (text, due) in cases {

@@ -110,6 +110,14 @@ impl fmt::Display for Timestamp {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimestampError;
 
+impl std::error::Error for TimestampError {}
+
+impl std::fmt::Display for TimestampError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("not a time such as 2026-01-31T12:00:00Z")
+    }
+}
+
 impl FromStr for Timestamp {
     type Err = TimestampError;
 

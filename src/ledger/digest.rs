@@ -123,6 +123,14 @@ impl From<[u8; Digest::LEN]> for Digest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DigestError(pub usize);
 
+impl std::error::Error for DigestError {}
+
+impl std::fmt::Display for DigestError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a digest has 32 bytes, not {}", self.0)
+    }
+}
+
 impl TryFrom<&[u8]> for Digest {
     type Error = DigestError;
 

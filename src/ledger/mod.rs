@@ -45,7 +45,7 @@ pub use header::{HeaderFields, HeaderVersion, MAX_EXTRA, TxHeader, TxMetadata};
 pub use proof::{DualProof, LinearAdvance, LinearProof, Parts};
 pub use refusal::{Fault, Reason, Refusal, Step, Wanted};
 pub use state::{
-    BadPem, BadSignature, ClaimedState, PublicKey, Signature, State, StateShape, decode_base64,
+    BadSignature, ClaimedState, PemError, PublicKey, Signature, State, StateShape, decode_base64,
     encode_base64, signed_bytes,
 };
 pub use tree::{Frontier, Tree};

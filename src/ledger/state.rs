@@ -180,7 +180,7 @@ impl PublicKey {
     ///
     /// # Errors
     /// What is wrong, and in which line.
-    pub fn from_pem(text: &str) -> Result<Vec<PublicKey>, BadPem> {
+    pub fn from_pem(text: &str) -> Result<Vec<PublicKey>, PemError> {
         let mut keys = Vec::new();
         let mut open: Option<(usize, String)> = None;
         for (line, text) in (1..).zip(text.lines().map(str::trim)) {
@@ -188,17 +188,17 @@ impl PublicKey {
                 ("-----BEGIN PUBLIC KEY-----", None) => open = Some((line, String::new())),
                 ("-----END PUBLIC KEY-----", Some((begin, base64))) => {
                     let key = PublicKey::from_spki_base64(base64);
-                    keys.push(key.ok_or(BadPem::NotP256(*begin))?);
+                    keys.push(key.ok_or(PemError::NotP256(*begin))?);
                     open = None;
                 }
                 (_, Some((_, base64))) if !text.starts_with('-') => base64.push_str(text),
                 (_, None) if !text.starts_with("-----") => {} // RFC 7468 §2: explanatory text
-                _ => return Err(BadPem::Unexpected(line)),
+                _ => return Err(PemError::Unexpected(line)),
             }
         }
         match open {
-            Some((begin, _)) => Err(BadPem::Unclosed(begin)),
-            None if keys.is_empty() => Err(BadPem::NoKey),
+            Some((begin, _)) => Err(PemError::Unclosed(begin)),
+            None if keys.is_empty() => Err(PemError::NoKey),
             None => Ok(keys),
         }
     }
@@ -218,7 +218,7 @@ impl PublicKey {
 
 /// A text that holds no usable public key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BadPem {
+pub enum PemError {
     /// No `PUBLIC KEY` block at all.
     NoKey,
     /// A block that does not end; the line it begins in.
@@ -229,13 +229,15 @@ pub enum BadPem {
     NotP256(usize),
 }
 
-impl fmt::Display for BadPem {
+impl std::error::Error for PemError {}
+
+impl fmt::Display for PemError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            BadPem::NoKey => f.write_str("no PUBLIC KEY block in it"),
-            BadPem::Unclosed(line) => write!(f, "line {line}: the PUBLIC KEY block does not end"),
-            BadPem::Unexpected(line) => write!(f, "line {line}: not part of a PUBLIC KEY block"),
-            BadPem::NotP256(line) => write!(f, "line {line}: not an ECDSA P-256 public key"),
+            PemError::NoKey => f.write_str("no PUBLIC KEY block in it"),
+            PemError::Unclosed(line) => write!(f, "line {line}: the PUBLIC KEY block does not end"),
+            PemError::Unexpected(line) => write!(f, "line {line}: not part of a PUBLIC KEY block"),
+            PemError::NotP256(line) => write!(f, "line {line}: not an ECDSA P-256 public key"),
         }
     }
 }

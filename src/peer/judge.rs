@@ -33,12 +33,12 @@ pub struct Heard {
     /// Parts of the answer that count for nothing.
     pub refused: usize,
     /// Why the first of them does not.
-    pub why: Option<NotAWord>,
+    pub why: Option<WordError>,
 }
 
 /// Why a part of an answer is no word of the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotAWord {
+pub enum WordError {
     /// It is no signed note.
     Note(NoteError),
     /// Its text is no checkpoint.
@@ -49,13 +49,15 @@ pub enum NotAWord {
     Confirmed(CosignatureError),
 }
 
-impl fmt::Display for NotAWord {
+impl std::error::Error for WordError {}
+
+impl fmt::Display for WordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            NotAWord::Note(why) => write!(f, "{why}"),
-            NotAWord::Checkpoint(why) => write!(f, "{why}"),
-            NotAWord::TooLong => write!(f, "it is longer than {MAX_NOTE} bytes"),
-            NotAWord::Confirmed(why) => write!(f, "{why}"),
+            WordError::Note(why) => write!(f, "{why}"),
+            WordError::Checkpoint(why) => write!(f, "{why}"),
+            WordError::TooLong => write!(f, "it is longer than {MAX_NOTE} bytes"),
+            WordError::Confirmed(why) => write!(f, "{why}"),
         }
     }
 }
@@ -90,15 +92,15 @@ fn word(
     note: Result<SignedNote, NoteError>,
     peer: &Witness,
     server: &str,
-) -> Result<Option<(String, Word)>, NotAWord> {
-    let note = note.map_err(NotAWord::Note)?;
-    let checkpoint = Checkpoint::read(note.text()).map_err(NotAWord::Checkpoint)?;
+) -> Result<Option<(String, Word)>, WordError> {
+    let note = note.map_err(WordError::Note)?;
+    let checkpoint = Checkpoint::read(note.text()).map_err(WordError::Checkpoint)?;
     if checkpoint.origin.server != server {
         return Ok(None);
     }
     let text = note.to_string();
     if text.len() > MAX_NOTE {
-        return Err(NotAWord::TooLong);
+        return Err(WordError::TooLong);
     }
     let by = peer.keys.iter().map(|key| confirmed(&note, key));
     let mut latest: Result<Timestamp, CosignatureError> = Err(CosignatureError::Absent);
@@ -106,7 +108,7 @@ fn word(
         match (confirmed, latest) {
             // a signature in the name of a key that is not its own: the whole note is to be refused
             (Err(CosignatureError::Wrong), _) => {
-                return Err(NotAWord::Confirmed(CosignatureError::Wrong));
+                return Err(WordError::Confirmed(CosignatureError::Wrong));
             }
             (Err(CosignatureError::Absent), _) => {}
             (Ok(confirmed), before) => {
@@ -115,7 +117,7 @@ fn word(
             }
         }
     }
-    let time = latest.map_err(NotAWord::Confirmed)?;
+    let time = latest.map_err(WordError::Confirmed)?;
     let word = Word {
         state: checkpoint.state,
         time,
@@ -179,7 +181,7 @@ mod tests {
         assert_eq!((heard.of_others, heard.refused), (1, 1));
         assert_eq!(heard.words["one"].time, Timestamp::from_unix(1_002));
         assert_eq!(&*heard.words["one"].note, notes[1]);
-        let why = NotAWord::Confirmed(CosignatureError::Absent);
+        let why = WordError::Confirmed(CosignatureError::Absent);
         assert_eq!(heard.why, Some(why));
         assert_eq!(
             judge(bytes.as_bytes(), &peer(&[&other]), "s").words.len(),
@@ -214,7 +216,7 @@ mod tests {
         assert_eq!((heard.words.len(), heard.refused), (1, 0));
         let heard = judge(of(room + 1).as_bytes(), &peer(&[&key]), "s");
         assert_eq!((heard.words.len(), heard.refused), (0, 1));
-        assert_eq!(heard.why, Some(NotAWord::TooLong));
+        assert_eq!(heard.why, Some(WordError::TooLong));
     }
 
     #[test]

@@ -51,6 +51,14 @@ impl fmt::Display for Tampering {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TamperingError;
 
+impl std::error::Error for TamperingError {}
+
+impl std::fmt::Display for TamperingError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("not a kind of tampering")
+    }
+}
+
 impl FromStr for Tampering {
     type Err = TamperingError;
 

@@ -93,6 +93,14 @@ impl fmt::Display for TrustOrigin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrustOriginError;
 
+impl std::error::Error for TrustOriginError {}
+
+impl std::fmt::Display for TrustOriginError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("not the origin of a trusted state")
+    }
+}
+
 impl FromStr for TrustOrigin {
     type Err = TrustOriginError;
 

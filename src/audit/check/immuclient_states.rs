@@ -75,6 +75,20 @@ pub enum StateLineError {
     OtherDatabase(Escaped),
 }
 
+impl std::error::Error for StateLineError {}
+
+impl std::fmt::Display for StateLineError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            StateLineError::Form => f.write_str("not NAME:BASE64 of a state"),
+            StateLineError::Message(malformed) => {
+                write!(f, "no state that can be read: {malformed}")
+            }
+            StateLineError::OtherDatabase(name) => write!(f, "the state is of database \"{name}\""),
+        }
+    }
+}
+
 impl std::error::Error for StateFileError {}
 
 impl fmt::Display for StateFileError {
@@ -82,16 +96,7 @@ impl fmt::Display for StateFileError {
         match self {
             StateFileError::Unreadable { path, fault } => write!(f, "{}: {fault}", path.display()),
             StateFileError::Line { path, line, fault } => {
-                let path = path.display();
-                match fault {
-                    StateLineError::Form => write!(f, "{path}:{line}: not NAME:BASE64 of a state")?,
-                    StateLineError::Message(malformed) => {
-                        write!(f, "{path}:{line}: no state that can be read: {malformed}")?;
-                    }
-                    StateLineError::OtherDatabase(name) => {
-                        write!(f, "{path}:{line}: the state is of database \"{name}\"")?;
-                    }
-                }
+                write!(f, "{}:{line}: {fault}", path.display())?;
                 f.write_str("; nothing was imported: take the line out, or name another file")
             }
             StateFileError::Nothing { path } => write!(

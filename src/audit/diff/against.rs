@@ -43,6 +43,18 @@ pub enum DiffError {
     OtherDatabase(Escaped),
 }
 
+impl std::error::Error for DiffError {}
+
+impl std::fmt::Display for DiffError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            DiffError::Failure(failure) => write!(f, "{failure}"),
+            DiffError::Local(failure) => write!(f, "{failure}"),
+            DiffError::OtherDatabase(name) => write!(f, "it is of database \"{name}\""),
+        }
+    }
+}
+
 /// The number of probes of two files, which cost nothing.
 const MAX_OFFLINE_PROBES: u32 = 100_000;
 

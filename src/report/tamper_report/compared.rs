@@ -36,16 +36,8 @@ pub(super) fn lines(lines: &mut Vec<String>, compared: &Compared) {
             of,
             compared: Err(not),
         } => {
-            lines.push(format!("\nNot held against {of}\n  {}", not_held(not)));
+            lines.push(format!("\nNot held against {of}\n  {not}"));
         }
-    }
-}
-
-pub(super) fn not_held(not: &DiffError) -> String {
-    match not {
-        DiffError::Failure(failure) => failure.to_string(),
-        DiffError::Local(failure) => failure.to_string(),
-        DiffError::OtherDatabase(name) => format!("it is of database \"{name}\""),
     }
 }
 

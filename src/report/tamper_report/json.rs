@@ -1,6 +1,6 @@
 //! The report as one JSON object.
 
-use super::compared::{not_held, word};
+use super::compared::word;
 use super::history::happened;
 use super::steps::steps;
 use super::{Compared, TamperReport, unix};
@@ -123,7 +123,7 @@ fn compared_json(compared: &Compared) -> JsonObject {
     };
     let object = JsonObject::new()
         .text("other", Some(of))
-        .text("failure", not.map(not_held).as_deref());
+        .text("failure", not.map(ToString::to_string).as_deref());
     match compared {
         Compared::Server {
             compared: Ok(differences),
