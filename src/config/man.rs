@@ -1,6 +1,6 @@
 //! The manual page, in roff (man(7)).
 
-use super::command::VERBS;
+use super::command::COMMANDS;
 use super::help::{EXITS, LAYERS, meaning, usage};
 use super::setting::{Group, Section, Setting};
 use super::table::TABLE;

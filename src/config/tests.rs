@@ -253,7 +253,7 @@ fn the_short_help_fits_a_screen() {
 #[test]
 fn no_line_of_help_is_wider_than_a_terminal() {
     let mut pages = vec![help::text(None, false), help::text(None, true)];
-    for command in super::command::VERBS {
+    for command in super::command::COMMANDS {
         pages.push(help::text(Some(command.name), false));
     }
     for line in pages.iter().flat_map(|page| page.lines()) {
@@ -263,7 +263,7 @@ fn no_line_of_help_is_wider_than_a_terminal() {
 
 #[test]
 fn help_explains_each_form_of_each_verb() {
-    for command in super::command::VERBS {
+    for command in super::command::COMMANDS {
         let page = help::text(Some(command.name), false);
         let words: Vec<&str> = page.split_whitespace().collect();
         let page = words.join(" ");
@@ -312,7 +312,7 @@ fn help_manual_and_completions_have_every_setting_and_verb() {
             Some(command) => assert!(help::text(Some(command), false).contains(&flag), "{flag}"),
         }
     }
-    for command in super::command::VERBS {
+    for command in super::command::COMMANDS {
         for text in [
             &whole,
             &manual,

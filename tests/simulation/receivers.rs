@@ -201,7 +201,7 @@ impl Receivers {
             },
         };
         MonitoringSettings {
-            monitoring: None,
+            listen: None,
             notify: NotifySettings {
                 webhooks: self.configured.iter().enumerate().map(webhook).collect(),
                 when: NotifyOn::Changes,

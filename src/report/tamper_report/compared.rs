@@ -1,7 +1,7 @@
 //! What a database was held against, and what differs.
 
 use super::{Compared, unix};
-use crate::audit::{DiffError, DiffTarget, Differences, Differing, KeyChange, MirrorDifferences};
+use crate::audit::{DiffTarget, Differences, Differing, KeyChange, MirrorDifferences};
 use crate::text::Escaped;
 
 pub(super) fn lines(lines: &mut Vec<String>, compared: &Compared) {
