@@ -28,7 +28,7 @@ pub fn counted_with(count: u64, one: &str, verbs: [&str; 2]) -> String {
 /// Characters of a server's text that are shown at most.
 pub const MAX_ESCAPED_CHARS: usize = 240;
 
-/// Text of a server, escaped and cut at construction: it cannot be shown otherwise.
+/// Text from outside, escaped and cut at construction, so that it cannot be printed otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Escaped(String);
 

@@ -1,5 +1,5 @@
-//! The picture in docs/architecture.md is of the code: its rooms are those of src, its arrows the
-//! paths (`crate::ROOM`) by which one room uses another.
+//! The picture in docs/architecture.md is of the code: its modules are those of src, its arrows the
+//! paths (`crate::MODULE`) by which one module uses another.
 //!
 //! `DRAW=1 cargo test --release --test architecture` draws it anew after a change that is meant.
 
@@ -15,18 +15,18 @@ use support::circles::{bare, circles, paths, sources, unfolded, uses};
 /// From, to.
 type Arrow = (String, String);
 
-/// The rooms in the order of the picture, each using those below it, and what each is for.
-const ROOMS: [(&str, &str); 24] = [
-    ("command", "what each verb does"),
+/// The modules in the order of the picture, each using those below it, and what each is for.
+const MODULES: [(&str, &str); 24] = [
+    ("command", "what each command does"),
     ("service", "systemd's unit"),
     ("drill", "a ledger that lies"),
     ("monitor", "the HTTP thread"),
-    ("notify", "who is told"),
-    ("report", "words and figures"),
+    ("notify", "notifications"),
+    ("report", "logs, JSON, metrics, page"),
     ("audit", "the work: check and verdict"),
-    ("peer", "what other auditors say"),
-    ("locate", "what still stands, and what not"),
-    ("http", "a request, and who is trusted"),
+    ("peer", "other auditors' checkpoints"),
+    ("locate", "the search for tampering"),
+    ("http", "HTTP requests with limits"),
     ("server", "the connection and its calls"),
     ("wire", "bytes to ledger types"),
     ("config", "settings, from one table"),
@@ -39,8 +39,8 @@ const ROOMS: [(&str, &str); 24] = [
     ("random", "random numbers, or seeded ones"),
     ("histogram", "counts by duration"),
     ("stop", "the signal to end"),
-    ("text", "foreign text, cut and escaped"),
-    ("sys", "what unsafe calls there are"),
+    ("text", "text from outside, escaped"),
+    ("sys", "system calls (unsafe)"),
 ];
 
 fn root() -> &'static Path {
@@ -51,15 +51,15 @@ fn picture() -> PathBuf {
     root().join("docs/pictures/architecture.svg")
 }
 
-/// The room that a file or folder of src is, where it is one.
-fn room(path: &Path) -> Option<String> {
+/// The module that a file or folder of src is, where it is one.
+fn module(path: &Path) -> Option<String> {
     let name = path.file_stem()?.to_str()?;
     (!["lib", "main"].contains(&name)).then(|| name.to_owned())
 }
 
-/// The rooms that a file's code names, but for its comments and its own tests.
+/// The modules that a file's code names, but for its comments and its own tests.
 fn named(text: &str) -> BTreeSet<String> {
-    let mut rooms = BTreeSet::new();
+    let mut modules = BTreeSet::new();
     for line in bare(text).lines() {
         assert!(
             !line.contains("use crate::{"),
@@ -67,16 +67,16 @@ fn named(text: &str) -> BTreeSet<String> {
         );
         for path in line.split("crate::").skip(1) {
             let end = path.find(|c: char| !c.is_alphanumeric() && c != '_');
-            rooms.insert(path[..end.unwrap_or(path.len())].to_owned());
+            modules.insert(path[..end.unwrap_or(path.len())].to_owned());
         }
     }
-    rooms
+    modules
 }
 
-fn rooms_of_the_code() -> BTreeSet<String> {
+fn modules_of_the_code() -> BTreeSet<String> {
     let entries = fs::read_dir(root().join("src")).expect("src");
     entries
-        .filter_map(|entry| room(&entry.expect("an entry").path()))
+        .filter_map(|entry| module(&entry.expect("an entry").path()))
         .collect()
 }
 
@@ -84,7 +84,7 @@ fn arrows_of_the_code() -> BTreeSet<Arrow> {
     let mut arrows = BTreeSet::new();
     for entry in fs::read_dir(root().join("src")).expect("src") {
         let path = entry.expect("an entry").path();
-        let Some(from) = room(&path) else { continue };
+        let Some(from) = module(&path) else { continue };
         let files = if path.is_dir() {
             sources(&path)
         } else {
@@ -110,16 +110,16 @@ fn attribute<'a>(svg: &'a str, name: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn the_picture_shows_the_rooms_and_arrows_of_the_code_and_no_others() {
+fn the_picture_shows_the_modules_and_arrows_of_the_code_and_no_others() {
     if env::var_os("DRAW").is_some() {
         fs::write(picture(), draw(&arrows_of_the_code())).expect("the picture");
     }
     let svg = fs::read_to_string(picture()).expect("docs/pictures/architecture.svg");
-    let rooms: BTreeSet<String> = attribute(&svg, "data-room")
+    let modules: BTreeSet<String> = attribute(&svg, "data-module")
         .into_iter()
         .map(str::to_owned)
         .collect();
-    assert_eq!(rooms, rooms_of_the_code());
+    assert_eq!(modules, modules_of_the_code());
 
     let from = attribute(&svg, "data-from");
     let to = attribute(&svg, "data-to");
@@ -141,10 +141,10 @@ fn the_picture_shows_the_rooms_and_arrows_of_the_code_and_no_others() {
 
 /// Nothing that decides a verdict reaches the network, the disk or the clock (docs/verification.md).
 #[test]
-fn the_ledger_uses_no_other_room_and_what_travels_uses_the_ledger_alone() {
+fn the_ledger_uses_no_other_module_and_what_travels_uses_the_ledger_alone() {
     let arrows = arrows_of_the_code();
-    let of = |room: &str| -> Vec<&str> {
-        let from = arrows.iter().filter(|(from, _)| from == room);
+    let of = |module: &str| -> Vec<&str> {
+        let from = arrows.iter().filter(|(from, _)| from == module);
         from.map(|(_, to)| to.as_str()).collect()
     };
     assert_eq!(of("ledger"), [""; 0]);
@@ -165,7 +165,7 @@ const CIRCLES: &[&str] = &[
 ];
 
 #[test]
-fn no_files_of_a_room_use_each_other_in_a_circle_but_those_named() {
+fn no_files_of_a_module_use_each_other_in_a_circle_but_those_named() {
     let words = |circle: &BTreeSet<String>| -> String {
         let words: Vec<&str> = circle.iter().map(String::as_str).collect();
         words.join(" ")
@@ -219,26 +219,26 @@ fn a_circle_is_found_however_the_files_name_each_other() {
     assert!(circles(&straight).is_empty());
 }
 
-/// Rooms stand on the diagonal. An arrow leaves its room along the row, turns at the dot, and ends
-/// at the room below (or, where rooms use each other, above).
+/// Modules stand on the diagonal. An arrow leaves its module along the row, turns at the dot, and ends
+/// at the module below (or, where modules use each other, above).
 fn draw(arrows: &BTreeSet<Arrow>) -> String {
     const LEFT: usize = 245;
     const WIDE: usize = 76;
     const STEP: usize = 40;
     const HIGH: usize = 26;
     let at = |name: &str| {
-        let place = ROOMS.iter().position(|(room, _)| *room == name);
-        place.unwrap_or_else(|| panic!("{name} is no room of this test: add it to ROOMS"))
+        let place = MODULES.iter().position(|(module, _)| *module == name);
+        place.unwrap_or_else(|| panic!("{name} is no module of this test: add it to MODULES"))
     };
     let x = |place: usize| LEFT + place * (WIDE * 3 / 5);
     let y = |place: usize| 14 + place * STEP;
     let (width, height) = (
-        x(ROOMS.len() - 1) + WIDE + 14,
-        y(ROOMS.len() - 1) + HIGH + 14,
+        x(MODULES.len() - 1) + WIDE + 14,
+        y(MODULES.len() - 1) + HIGH + 14,
     );
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
-         aria-label=\"Rooms of immuaudit and which uses which\">\n{STYLE}"
+         aria-label=\"Modules of immuaudit and which uses which\">\n{STYLE}"
     );
     for (from, to) in arrows {
         let (row, column) = (at(from), at(to));
@@ -258,12 +258,12 @@ fn draw(arrows: &BTreeSet<Arrow>) -> String {
             across + 4,
         );
     }
-    for (place, (room, purpose)) in ROOMS.iter().enumerate() {
+    for (place, (module, purpose)) in MODULES.iter().enumerate() {
         let (left, top) = (x(place), y(place));
         let _ = writeln!(
             svg,
-            "<g class=\"room\" data-room=\"{room}\"><rect x=\"{left}\" y=\"{top}\" width=\"{WIDE}\" \
-             height=\"{HIGH}\" rx=\"5\"/><text x=\"{}\" y=\"{}\">{room}</text><text class=\"purpose\" \
+            "<g class=\"module\" data-module=\"{module}\"><rect x=\"{left}\" y=\"{top}\" width=\"{WIDE}\" \
+             height=\"{HIGH}\" rx=\"5\"/><text x=\"{}\" y=\"{}\">{module}</text><text class=\"purpose\" \
              x=\"{}\" y=\"{}\">{purpose}</text></g>",
             left + WIDE / 2,
             top + 17,
@@ -281,15 +281,15 @@ svg { background: #ffffff; color: #1f2328; font: 13px system-ui, sans-serif }
 .arrow path { fill: none; stroke: #8c959f; stroke-width: 1.2 }
 .arrow .head, .arrow circle { fill: #57606a; stroke: none }
 .back path { stroke: #cf222e } .back .head, .back circle { fill: #cf222e }
-.room rect { fill: #ddf4ff; stroke: #0969da }
-.room text { fill: #1f2328; text-anchor: middle }
-.room .purpose { fill: #57606a; text-anchor: end; font-size: 12px; paint-order: stroke; stroke: #ffffff; stroke-width: 4px }
+.module rect { fill: #ddf4ff; stroke: #0969da }
+.module text { fill: #1f2328; text-anchor: middle }
+.module .purpose { fill: #57606a; text-anchor: end; font-size: 12px; paint-order: stroke; stroke: #ffffff; stroke-width: 4px }
 @media (prefers-color-scheme: dark) {
 svg { background: #0d1117; color: #e6edf3 }
 .arrow path { stroke: #6e7681 } .arrow .head, .arrow circle { fill: #9198a1 }
 .back path { stroke: #ff7b72 } .back .head, .back circle { fill: #ff7b72 }
-.room rect { fill: #12233d; stroke: #4493f8 }
-.room text { fill: #e6edf3 } .room .purpose { fill: #9198a1; stroke: #0d1117 }
+.module rect { fill: #12233d; stroke: #4493f8 }
+.module text { fill: #e6edf3 } .module .purpose { fill: #9198a1; stroke: #0d1117 }
 }
 </style>
 ";
@@ -307,7 +307,7 @@ const TAKE_THE_SYSTEMS_CLOCK: [&str; 6] = [
 
 #[test]
 fn the_time_is_taken_from_the_clock_alone_and_by_what_audits_from_the_one_handed_in() {
-    let rooms = [
+    let modules = [
         "audit", "drill", "ledger", "locate", "server", "trust", "wire",
     ];
     let folder = root().join("src");
@@ -318,8 +318,8 @@ fn the_time_is_taken_from_the_clock_alone_and_by_what_audits_from_the_one_handed
         if name.starts_with("clock/") {
             continue;
         }
-        let room = room(Path::new(name.split('/').next().unwrap_or_default()));
-        let audits = room.is_some_and(|room| rooms.contains(&room.as_str()));
+        let module = module(Path::new(name.split('/').next().unwrap_or_default()));
+        let audits = module.is_some_and(|module| modules.contains(&module.as_str()));
         let text = fs::read_to_string(&path).expect("a source");
         let code = text.split("\n#[cfg(test)]").next().unwrap_or_default();
         let mut refused = vec!["Instant::now", "SystemTime::now", ".elapsed()"];

@@ -1,4 +1,4 @@
-//! What a check found becomes what is trusted: the state is on disk before anything is said of it.
+//! Applies the result of a check: writes the trusted state to disk before anything is reported.
 
 use super::auditor::Auditor;
 use super::outcome::Warning;

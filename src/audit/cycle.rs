@@ -118,7 +118,7 @@ impl Cycle {
     }
 }
 
-/// What went wrong in a cycle beside any one database.
+/// A problem of a cycle that does not concern a single database.
 #[derive(Debug)]
 pub enum CycleError<'a> {
     /// The server did not list its databases.

@@ -12,14 +12,14 @@ const OVERDUE_INTERVALS: u32 = 3;
 /// The number of `--audit-sweep` periods after which a sweep that has not ended is overdue.
 const OVERDUE_SWEEPS: u32 = 2;
 
-/// When a database was last proven, and when it last grew. One that was never proven counts from its first mention.
+/// The times at which a database was last proven and last grew. Both count from its first mention until then.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OverdueTracker {
     proven: EarlierInstant,
     grown: EarlierInstant,
 }
 
-/// A moment that may lie before the monotone clock began.
+/// An instant that may precede the start of the monotonic clock.
 #[derive(Clone, Copy, Debug)]
 struct EarlierInstant {
     at: Instant,

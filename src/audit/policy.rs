@@ -1,4 +1,4 @@
-//! What the operator asked for.
+//! The operator's requirements.
 
 use std::time::Duration;
 

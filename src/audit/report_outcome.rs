@@ -1,4 +1,4 @@
-//! From a conclusion to the outcome that is told: tampering is evidence and alarm before it is said.
+//! Makes the reported outcome of a pending one: evidence and alarm are written before tampering is reported.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::verdict::{Reason, Verdict};
 use crate::ledger::{Signature, State};
 use crate::trust::{self, Alarm, Raised, StoreError, Tampering, TrustedState};
 
-/// A verdict on its way to an outcome.
+/// A verdict whose evidence and alarm are not written yet.
 pub(super) struct PendingOutcome {
     pub(super) verdict: Verdict,
     /// The verdict on the state, if `verdict` is about transactions or values that were read.

@@ -18,7 +18,7 @@ const MAX_WITH_ALARMS: usize = 16;
 /// The number of names of untrusted databases in one line.
 const MAX_LISTED_NAMES: usize = 3;
 
-/// The strangers of a cycle: databases of which nothing was trusted before, and nothing was taken on trust.
+/// The databases of a cycle that had no trusted state before it and got none in it.
 #[derive(Debug, Default)]
 pub struct UntrustedDatabases {
     by_verdict: BTreeMap<Verdict, usize>,

@@ -1,4 +1,4 @@
-//! What of a database's values is overdue: not read in time.
+//! Decides whether the reading of a database's values is overdue.
 
 use std::time::Duration;
 

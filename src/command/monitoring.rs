@@ -1,4 +1,4 @@
-//! Those who watch and are notified: the board is filled, the HTTP thread reads it, couriers deliver.
+//! Monitoring and notifications of a command: fills the status registry, starts the HTTP thread and the delivery workers.
 
 use std::cell::RefCell;
 
@@ -18,7 +18,7 @@ use crate::server::{Endpoint, Security, Server};
 use crate::text::counted_with;
 use crate::trust::{Store, StoreError};
 
-/// What each outcome and each cycle is told to.
+/// The consumers of outcomes and cycles: registry, HTTP thread and notifications.
 pub struct Monitoring {
     registry: StatusRegistry,
     notifier: RefCell<Notifier>,

@@ -1,4 +1,4 @@
-//! From settings to the rooms they are for.
+//! Builds the server, the store and the policy from the settings.
 
 use std::fmt;
 use std::fs::DirBuilder;
@@ -30,7 +30,7 @@ pub fn keep_until_exit(auditor: Auditor) -> ManuallyDrop<Auditor> {
 /// Most databases that a message names.
 const MAX_NAMES: usize = 10;
 
-/// What stops a command before it has a verdict: exit code 3.
+/// An error that ends a command before it has a verdict: exit code 3.
 #[derive(Debug)]
 pub enum CommandError {
     /// The auditor's files.

@@ -1,6 +1,6 @@
-//! Verbs: what the program can be asked to do.
+//! The commands of the program, in a table.
 
-/// A verb, by its name.
+/// The name of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CommandName {
     AuditMode,
@@ -48,7 +48,7 @@ impl Purpose {
     }
 }
 
-/// One row of the table of verbs.
+/// One row of the table of commands.
 pub(super) struct Command {
     pub purpose: Purpose,
     pub name: CommandName,
@@ -78,7 +78,7 @@ const fn command(
     }
 }
 
-/// Every verb, in the order in which help lists them: those of one purpose together.
+/// Every command, in the order of the help text: grouped by purpose.
 #[rustfmt::skip]
 pub(super) static COMMANDS: &[Command] = &[
     command(Purpose::Run, CommandName::AuditMode, "audit-mode", 1, "audit at each interval until stopped; the default", &[

@@ -1,4 +1,4 @@
-//! Whose place the program takes: it decides which variables, files and settings are read, so it is
+//! The compatibility mode: immuclient or immugw. It decides which variables, files and settings are read, so it is
 //! read before everything else.
 
 use super::effective::Effective;
@@ -10,7 +10,7 @@ use super::settings_error::SettingsError;
 use super::source::Source;
 use super::table;
 
-/// Whose place the program takes.
+/// The program whose settings and files are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CompatMode {
     /// `immuclient audit-mode`.

@@ -20,7 +20,7 @@ use super::settings_error::SettingsError;
 use super::source::Source;
 use super::table::{self, TABLE};
 
-/// A setting as one layer gives it.
+/// The value of a setting in one layer.
 pub(super) struct Assignment {
     pub setting: &'static Setting,
     /// One text, but for lists.

@@ -1,4 +1,4 @@
-//! Who watches and is notified: what follows from those settings together.
+//! Resolves the settings of monitoring and notifications.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;

@@ -1,4 +1,4 @@
-//! The settings while they are gathered: one slot each, which the table's rows point at.
+//! The settings while they are collected: a slot for each, to which the rows of the table point.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::source::Source;
 use super::url::Url;
 use crate::checkpoint::VerifierKey;
 
-/// Every setting's slot. An empty text or list is one that is not given.
+/// A slot for each setting. An empty text or list was not given.
 #[derive(Default)]
 pub(super) struct RawSettings {
     pub address: String,
@@ -137,7 +137,7 @@ pub(super) enum OwnSignatures {
     Validate,
 }
 
-/// A path, and whose it is, so that what is wrong with the file can be told in full.
+/// A path with its setting and source, so that an error about the file can name them.
 #[derive(Clone, Debug)]
 pub(super) struct SourcedPath {
     pub path: PathBuf,

@@ -1,4 +1,4 @@
-//! Where notifications and heartbeats go: what follows from their settings together.
+//! Resolves the receivers of notifications and heartbeats.
 
 use super::file::content;
 use super::pem::{self, Holds};

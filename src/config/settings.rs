@@ -1,4 +1,4 @@
-//! The settings as the rest of the program has them: typed, whole, sorted by room.
+//! The settings as the rest of the program uses them: typed, complete, grouped by module.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -143,7 +143,7 @@ pub struct AuditSettings {
     pub mirror: Option<u64>,
 }
 
-/// Once or for ever.
+/// Whether the audit runs once or until it is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunMode {
     /// One cycle.
@@ -173,7 +173,7 @@ impl Signatures {
     }
 }
 
-/// What becomes of a database of which nothing is trusted.
+/// Whether the first state of a database is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FirstUse {
     /// Its state is taken on trust.
@@ -258,7 +258,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// Who watches, and is notified.
+/// The settings of monitoring and notifications.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MonitoringSettings {
     /// Where metrics, probes and the status page are served; `None`: nowhere.
@@ -357,7 +357,7 @@ pub enum Auth {
     Header(Secret),
 }
 
-/// When there is something to notify of.
+/// The events that send a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotifyOn {
     /// Tampering, and each change of a database's verdict.
@@ -377,7 +377,7 @@ pub enum Format {
     Json,
 }
 
-/// When anything is said at all.
+/// Whether reports without findings are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verbosity {
     /// Always.

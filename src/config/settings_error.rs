@@ -1,4 +1,4 @@
-//! What is wrong with the settings, where it stands and what to do.
+//! Errors in the settings: the cause, its source and the next action.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use super::source::Source;
 /// The exit code of a usage error of every local failure (docs/verdicts.md).
 pub const EXIT_CODE: u8 = 3;
 
-/// Settings that nothing can be started with: everything that is wrong with them, one at least.
+/// All errors of the settings, at least one.
 #[derive(Debug)]
 pub struct SettingsErrors(pub Vec<SettingsError>);
 
@@ -31,7 +31,7 @@ impl From<SettingsError> for SettingsErrors {
     }
 }
 
-/// One thing that is wrong with the settings.
+/// One error of the settings.
 #[derive(Debug)]
 pub enum SettingsError {
     /// A flag that does not exist, with its dashes.

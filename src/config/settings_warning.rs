@@ -1,4 +1,4 @@
-//! What is worth saying about the settings though nothing is wrong with them.
+//! Warnings about valid settings.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use super::settings_error::shown;
 use super::source::Source;
 use crate::text::shell_value;
 
-/// One thing worth saying.
+/// One warning about the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SettingsWarning {
     /// The password that every immudb server begins with is in use.

@@ -9,7 +9,7 @@ use super::settings::Roots;
 use super::url::Url;
 use crate::checkpoint::{KeyName, VerifierKey};
 
-/// Where another auditor tells what it trusts.
+/// The source of another auditor's trusted states.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CompareSource {
     /// Its `roots export`.
@@ -149,7 +149,7 @@ pub struct LocateTask {
     pub values: ShownValues,
 }
 
-/// What a database is held against.
+/// The mirror or server that a database is compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CompareTarget {
     /// A second server: a replica, a restored backup.

@@ -3,7 +3,7 @@
 use super::embedded::Options;
 use super::ledger::Lag;
 
-/// What an auditor must say of a lie, within one cycle.
+/// The verdict that a lie requires within one cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expected {
     /// The verdicts that are right: one, but where a server's silence and its nonsense cannot be
@@ -37,7 +37,7 @@ const NO_ANSWER: Expected = due(&["malformed", "unreachable"]);
 const UNREACHABLE: Expected = due(&["unreachable"]);
 const REFUSED: Expected = due(&["refused", "unreachable"]);
 
-/// What the auditor must be doing for the lie to be told to it.
+/// The auditor that a lie requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuditorSetup {
     /// Checking consistency, no key configured.
@@ -264,7 +264,7 @@ impl Lie {
     }
 }
 
-/// A lie on command: which, of what, and from when on.
+/// A lie, with the calls, databases and transactions that it concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LieSchedule {
     /// The lie.

@@ -57,7 +57,7 @@ pub(super) struct Store {
     told: HashMap<&'static str, u64>,
 }
 
-/// The lie that an answer is to be.
+/// The lie of one answer.
 #[derive(Clone, Debug)]
 pub(super) struct ActiveLie {
     pub schedule: LieSchedule,

@@ -1,4 +1,4 @@
-//! The halving: where does a row of old states cease to hold?
+//! Bisects a sequence of old states for the first that is no longer in the history.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -1,9 +1,9 @@
-//! What the shown state says of an old one. Both a yes and a no are proofs: they cannot be made up.
+//! The result of comparing an old state with the shown one. A match and a difference are both proofs: a server cannot make them up.
 
 use crate::ledger::{Digest, Proven, State};
 use crate::text::Escaped;
 
-/// What came of holding one old state against the one that is shown.
+/// The result of comparing one old state with the shown one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Probe {
     /// The shown state extends it.

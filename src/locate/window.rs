@@ -17,7 +17,7 @@ pub struct Checkpoint {
     pub audited: Timestamp,
 }
 
-/// The hashes of single transactions, as far as they are kept.
+/// Stored hashes of single transactions.
 pub trait TxHashes {
     /// Transactions kept, from the first on.
     fn last(&self) -> u64;

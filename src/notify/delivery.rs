@@ -1,4 +1,4 @@
-//! One receiver's courier: a thread that delivers what its outbox holds, and delays nobody else.
+//! The delivery worker of one receiver: a thread that delivers the notifications in its outbox and delays no other receiver.
 
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -21,7 +21,7 @@ use crate::report::{Event, ReceiverStats};
 use crate::text::number;
 use crate::trust::{Alarm, StoreError};
 
-/// A receiver's courier. Dropping it ends the thread after the try that is under way.
+/// A receiver's delivery thread. Dropping it ends the thread after the current delivery.
 pub(super) struct DeliveryWorker {
     shared: Arc<Shared>,
 }
@@ -37,7 +37,7 @@ pub(super) enum Noted<'a> {
     Id,
 }
 
-/// What is left when a program ends that does its work once.
+/// The notifications that still wait for a receiver when a program under `--once` ends.
 pub struct PendingDeliveries {
     /// The receiver.
     pub receiver: String,

@@ -1,10 +1,10 @@
-//! Notifications: who is told of tampering and of changes, and how that is made sure of.
+//! Notifications of tampering and of changes, with their storage and retries.
 //!
-//! `notification` is what is told, `outbox` keeps it on disk, `delivery` delivers what one receiver is
-//! due in a thread of its own, `identity` is what outboxes are filed under, `record` what a receiver was notified of,
-//! `stranded` hands over what waits for receivers that are gone, `outage` and `reachability` fold an outage
-//! of a server into one notification, `untrusted` decides when one of all databases of which nothing is trusted is due, `sink` is
-//! one of `webhook` and `exec`, `heartbeat` is silence's alarm.
+//! `notification` creates them, `outbox` stores them on disk, and `delivery` delivers those of one receiver in a thread of its
+//! own. `identity` names the outboxes, `record` stores what a receiver was notified of, and `stranded` hands over what waits
+//! for receivers that are gone. `outage` and `reachability` fold an outage of a server into one notification. `untrusted`
+//! decides when a notification about all untrusted databases is due. `sink` is one of `webhook` and `exec`; `heartbeat` sends
+//! a periodic ping (dead man's switch).
 
 #![forbid(unsafe_code)]
 
@@ -34,7 +34,7 @@ pub use outbox::waiting_since;
 
 use crate::trust::Alarm;
 
-/// A try that failed.
+/// The error of a failed delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryError {
     /// Why, without anything secret.

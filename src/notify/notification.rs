@@ -13,7 +13,7 @@ use crate::report::{JsonObject, Untrusted, adopt_command, close_command};
 use crate::text::number;
 use crate::trust::Alarm;
 
-/// How much it matters; the earlier goes first.
+/// The priority of a notification; the first is delivered first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
     /// Never given up.

@@ -1,4 +1,4 @@
-//! The ways to a receiver.
+//! The sinks of notifications: a webhook or a program.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::exec::Exec;
 use super::notification::Notification;
 use super::webhook::WebhookSink;
 
-/// The way to a receiver.
+/// The destination of the notifications to one receiver.
 pub(super) enum Sink {
     Webhook(Box<WebhookSink>),
     Exec(Exec),

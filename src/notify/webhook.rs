@@ -1,4 +1,4 @@
-//! A notification as a POST: immuclient's body, basic authentication and a signature where asked for.
+//! A notification as a POST: immuclient's body, and basic authentication and a signature if configured.
 
 use std::time::Duration;
 

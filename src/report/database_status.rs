@@ -1,4 +1,4 @@
-//! One database on the board: its last check, and what is known of it beside.
+//! The status of one database in the registry: its last check, alarms and values.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::report::timeline::Timeline;
 use crate::report::values::Values;
 use crate::trust::Tampering;
 
-/// One database.
+/// The status of one database.
 #[derive(Clone, Debug)]
 pub struct DatabaseStatus {
     /// Its name.

@@ -1,5 +1,4 @@
-//! One event, one log line: what happened, and the facts beside it. As text they stand behind it as
-//! `key=value`, as JSON each is a member of its own.
+//! An event is one log line: a message and facts. In text the facts follow as `key=value`; in JSON each is a member.
 
 use std::fmt::Write;
 

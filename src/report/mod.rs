@@ -1,5 +1,5 @@
-//! Telling people: log lines, a JSON object a database, plain lines, metrics and a page. Nothing
-//! here decides. What those who watch are shown is gathered on the `status_registry`.
+//! Reports: log lines, a JSON object for each database, plain lines, metrics and a status page. Nothing
+//! here decides a verdict. The state behind metrics and page is in `status_registry`.
 
 #![forbid(unsafe_code)]
 

@@ -1,11 +1,11 @@
-//! How the notifications to one receiver fare, for whoever watches.
+//! Counts of the notifications to one receiver, for metrics and the status page.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 
-/// One receiver's count. Clones share it.
+/// The counts of one receiver. Clones share them.
 #[derive(Clone, Debug)]
 pub struct ReceiverStats {
     name: Arc<str>,
@@ -21,7 +21,7 @@ struct Tally {
     oldest: Option<Instant>,
 }
 
-/// What was counted so far.
+/// The counts of one receiver at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceiverStatsSnapshot {
     /// Which receiver, without what may be secret in its URL.

@@ -1,5 +1,5 @@
-//! The board: what those who watch are shown. The audit writes a row after each database; who reads
-//! takes a snapshot of shared rows, so neither waits for the other longer than a few pointers take.
+//! The status registry: the shared state behind metrics, probes and the status page. The audit writes the status of each
+//! database after its check. A reader takes a snapshot of shared pointers, so neither waits long for the other.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,7 +33,7 @@ pub const ERRORS: [&str; 5] = [
     "local-failure",
 ];
 
-/// What does not change while the program runs, but when its settings are read again.
+/// Facts about this instance that change only with its settings.
 #[derive(Clone, Debug)]
 pub struct InstanceInfo {
     /// The server's configured name.
@@ -52,7 +52,7 @@ pub struct InstanceInfo {
     pub started: Timestamp,
 }
 
-/// What is known of the server as a whole.
+/// The status of the server as a whole.
 #[derive(Clone, Debug)]
 pub struct ServerStatus {
     /// The identity that the first trusted state came with: one series, whatever the server sends.
@@ -81,7 +81,7 @@ pub struct ServerStatus {
     pub errors: BTreeMap<&'static str, u64>,
 }
 
-/// Everything at one moment.
+/// The status of everything at one moment.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     /// What changes with the settings alone.
@@ -102,7 +102,7 @@ pub struct Snapshot {
     pub stalled: Duration,
 }
 
-/// The board. Clones share it.
+/// The shared status of the audit. Clones share it.
 #[derive(Clone)]
 pub struct StatusRegistry(Arc<Shared>);
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::wire::Malformed;
 
-/// What a failed call means.
+/// The meaning of a failed call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerErrorKind {
     /// The program is asked to end.

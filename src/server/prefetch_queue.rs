@@ -1,6 +1,6 @@
-//! Calls begun before their answers are waited for, so that a distant server works on several at
-//! once while this one thread takes them in order. A guess at most: a call that was not begun is made
-//! when it is needed, and what nobody takes is cancelled.
+//! Calls that are started before their answers are needed, so that a distant server works on several at
+//! once while this one thread takes the answers in order. A call that was not prefetched is made when it is needed, and an
+//! unused one is cancelled.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::wire::method;
 /// The age up to which a prefetched answer is used: an older one may describe an outdated state.
 const MAX_CALL_AGE: Duration = Duration::from_secs(5);
 
-/// A call on its way, by what it was asked with.
+/// A prefetched call, with its request.
 pub(super) struct PrefetchedCall {
     name: &'static str,
     request: Vec<u8>,
@@ -68,11 +68,11 @@ impl PrefetchedCall {
     }
 }
 
-/// The calls on their way.
+/// The prefetched calls.
 #[derive(Default)]
 pub(super) struct PrefetchQueue(Vec<PrefetchedCall>);
 
-/// A call that was on its way.
+/// A call that was taken from the queue.
 pub(super) struct TakenCall {
     pub when: Instant,
     progress: CallProgress,

@@ -1,4 +1,4 @@
-//! How a call can fail, sorted by what it means for an audit (protocol.md §1, *Errors*).
+//! Errors of calls to the server, classified by their meaning for an audit (protocol.md §1, *Errors*).
 
 use std::fmt;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::config::{memory_needed, size_to_set};
 use crate::text::Escaped;
 use crate::wire::{Malformed, method};
 
-/// A call that failed.
+/// The error of a failed call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerError {
     /// The call, such as `CurrentState`.

@@ -1,5 +1,4 @@
-//! Files that people can read and that tell when they were changed: TOML, then a line with the SHA-256
-//! of everything before it.
+//! Files with a checksum that people can read: TOML, then a line with the SHA-256 of everything before it.
 
 use std::fmt::Write;
 

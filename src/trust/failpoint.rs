@@ -1,10 +1,10 @@
-//! The steps of writing, by name, so that a test can kill the process at each one, or fill the disk.
+//! Named steps of writing a file, so that a test can kill the process at each one or fill the disk.
 //!
-//! Only the feature `fault-points` reads the variable, asks the test and kills; without it `hit` is nothing.
+//! Only the feature `fault-points` reads the variable, asks the test and kills; without it `hit` does nothing.
 
 use std::io;
 
-/// What is written.
+/// The kind of file that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
     /// A trusted state.
@@ -31,7 +31,7 @@ pub enum FileKind {
     Receivers,
 }
 
-/// How far the writing has come.
+/// A step of writing a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteStep {
     /// The new file is there, empty.

@@ -1,4 +1,4 @@
-//! Trust carried over from another auditor, and trust that the operator takes back.
+//! Import of trusted states from another auditor, and removal of trusted states.
 
 use super::history::Change;
 use super::store::Store;
@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::ledger::{Proven, State};
 use crate::sys::Lock;
 
-/// Why a state of another auditor's may be trusted.
+/// The reason why another auditor's state may be trusted.
 #[derive(Clone, Copy, Debug)]
 pub enum ImportBasis<'a> {
     /// The server shows this very state.

@@ -1,4 +1,4 @@
-//! What can be wrong on the auditor's own machine; `words` tells its operator, and what to do about it.
+//! Errors of the auditor's own files and machine; `words` describes them and the remedy.
 
 mod words;
 

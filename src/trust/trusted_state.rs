@@ -1,4 +1,4 @@
-//! What is trusted of one database, and how that came about.
+//! The trusted state of a database, and its origin.
 
 use std::fmt;
 use std::str::FromStr;
@@ -56,7 +56,7 @@ impl TrustedState {
     }
 }
 
-/// A state as it was seen just now, its proof and signature checked by the caller.
+/// A state that was just received, its proof and signature verified by the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObservedState {
     /// Transaction and hash.

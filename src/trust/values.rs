@@ -21,7 +21,7 @@ const MAX_WHOLE_RANGES: usize = 64;
 /// Ranges of headers looked through at most, of a database. Past it the oldest are looked through again.
 const MAX_SEARCHED: usize = 8;
 
-/// What of a database's values was read.
+/// The progress of reading one database's values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueProgress {
     /// Which database.
@@ -68,7 +68,7 @@ pub struct ValueProgress {
     pub sweep_asked: Option<Timestamp>,
 }
 
-/// A sweep under way.
+/// A sweep that has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SweepInProgress {
     /// On whose behalf.
@@ -98,7 +98,7 @@ pub struct Searched {
     pub before: Digest,
 }
 
-/// On whose behalf a sweep was begun.
+/// Whether the operator or the settings started a sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SweepTrigger {
     /// The operator's, by `immuaudit sweep`.
@@ -107,7 +107,7 @@ pub enum SweepTrigger {
     Scheduled,
 }
 
-/// A sweep that ended.
+/// A sweep that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SweepSummary {
     /// When it began.

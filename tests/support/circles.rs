@@ -1,4 +1,4 @@
-//! Circles of files: which file of a room uses which other, read from the paths in the code.
+//! Circles of files: which file of a module uses which other, read from the paths in the code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -107,7 +107,7 @@ pub fn paths(code: &str, module: &str) -> Vec<Vec<String>> {
     paths
 }
 
-/// Which file of a room uses which other: a name that a `mod.rs` passes on is of the file that it is from.
+/// Which file of a module uses which other: a name that a `mod.rs` passes on is of the file that it is from.
 /// A `mod.rs` itself is left out.
 pub fn uses(src: &Path) -> Uses {
     let modules = modules(src);

@@ -1,5 +1,4 @@
-//! Another auditor's trusted states: the files that immuclient, immugw and immudb's client
-//! libraries keep (protocol.md §7).
+//! Trusted states in the files of immuclient, immugw and immudb's client libraries (protocol.md §7).
 
 use std::fmt;
 use std::fs::{self, File};
@@ -29,7 +28,7 @@ pub struct StateFile {
     pub states: Vec<ImportedState>,
 }
 
-/// What another auditor trusted of one database.
+/// Another auditor's trusted state of one database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportedState {
     /// The database.
@@ -38,7 +37,7 @@ pub struct ImportedState {
     pub claimed: ClaimedState,
 }
 
-/// Why states cannot be read.
+/// The error of reading state files.
 #[derive(Debug)]
 pub enum StateFileError {
     /// The system refuses.
@@ -64,7 +63,7 @@ pub enum StateFileError {
     },
 }
 
-/// What is wrong with a line.
+/// The error of one line of a state file.
 #[derive(Debug)]
 pub enum StateLineError {
     /// It is not `NAME:BASE64`.

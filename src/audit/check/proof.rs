@@ -10,7 +10,7 @@ use crate::server::{Server, ServerError, ServerErrorKind};
 use crate::trust::Tampering;
 use crate::wire::{Entries, Tx, VerifiableTx};
 
-/// How a pair of states turned out.
+/// The result of checking whether one state extends another.
 #[derive(Debug)]
 pub enum ExtensionResult {
     /// The newer extends the older.
@@ -67,7 +67,7 @@ pub fn extend(
     pair.prove().unwrap_or_else(|ended| ended)
 }
 
-/// Where a transaction stands.
+/// The result of proving that a transaction is in a history.
 #[derive(Debug)]
 pub enum Membership {
     /// In the history of the trusted state, which proves its header; its entries are not looked at.
@@ -106,7 +106,7 @@ pub fn prove_membership(
     }
 }
 
-/// How an old state stands to the one that is shown.
+/// The result of checking whether an old state is an ancestor of the shown one.
 #[derive(Debug)]
 pub enum AncestorCheck {
     /// The shown state extends this one: the old one, or another of the same transaction.

@@ -11,7 +11,7 @@ use crate::text::Escaped;
 use crate::trust::Tampering;
 use crate::wire::Entries;
 
-/// What the operator demands of every state.
+/// The operator's requirements for every state.
 #[derive(Clone, Debug)]
 pub struct CheckParams {
     /// What must have signed it.
@@ -22,7 +22,7 @@ pub struct CheckParams {
     pub shape: Option<StateShape>,
 }
 
-/// What a check found; what to do about it is the cycle's.
+/// The result of a check, before it is applied.
 #[derive(Debug)]
 pub enum CheckResult {
     /// No transactions, and nothing is trusted.

@@ -23,7 +23,7 @@ pub struct MirrorDifferences {
     pub found: Found,
 }
 
-/// What another auditor's mirror is held against.
+/// The history that another auditor's mirror is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiffTarget {
     /// The mirror kept here: nobody is asked.
@@ -32,7 +32,7 @@ pub enum DiffTarget {
     Server(State),
 }
 
-/// Why nothing could be held against each other.
+/// The error of a comparison that was not possible.
 #[derive(Debug)]
 pub enum DiffError {
     /// The second server, or the first.

@@ -46,7 +46,7 @@ pub struct Differing {
     pub more: usize,
 }
 
-/// How a key differs on the first server.
+/// The kind of difference of a key on the first server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyChange {
     /// It is not there on the second.

@@ -1,4 +1,4 @@
-//! Two servers read side by side, each up to what its state proves.
+//! Compares the histories of two servers, each up to the state that it proves.
 
 use std::collections::{BTreeMap, BTreeSet};
 

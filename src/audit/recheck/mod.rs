@@ -63,7 +63,7 @@ pub enum EvidenceClaim {
     OnRecord(Claim),
 }
 
-/// Whom evidence convinces.
+/// The people whom the evidence convinces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EvidenceStrength {
     /// Anybody with the server's public key: two states that it signed exclude each other.
@@ -82,7 +82,7 @@ pub enum EvidenceStrength {
     AuditorsWord,
 }
 
-/// Why the answers alone do not show it.
+/// The reason why the recorded answers alone do not show the claim.
 #[derive(Debug)]
 pub enum NotReproduced {
     /// An answer that would show it is not in the file.

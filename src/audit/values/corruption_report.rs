@@ -1,4 +1,4 @@
-//! Every broken transaction of a history, for whoever has to repair it: an alarm names the first.
+//! Lists every corrupt transaction of a history, for its repair: an alarm names only the first.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::ledger::State;
 use crate::server::ServerError;
 use crate::trust::ValueProgress;
 
-/// What is broken, by what broke.
+/// All corrupt transactions of a history, by kind of corruption.
 #[derive(Debug, Default)]
 pub struct CorruptionReport {
     /// What broke in words, and each transaction of which it did.
@@ -28,7 +28,7 @@ pub struct CorruptionReport {
     pub halted: Option<ServerError>,
 }
 
-/// A broken transaction.
+/// A corrupt transaction.
 #[derive(Debug)]
 pub struct CorruptTx {
     /// Its id.

@@ -1,4 +1,4 @@
-//! How much is read, in the one figure that counts: the chance that an edit is found.
+//! The probability that an edit is detected, by the amount of values that are read.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::config::Values;
 use crate::trust::{SweepSummary, ValueProgress};
 
-/// A probability, from 0 to 1.
+/// The probability that an edit is detected, from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct DetectionProbability(pub f64);
 

@@ -9,7 +9,7 @@ use crate::server::{ServerError, ServerErrorKind};
 use crate::text::Escaped;
 use crate::trust::{Claim, Contradiction, Differ, Tampering};
 
-/// A transaction, or one entry of it, that is not what the ledger's hashes say.
+/// A transaction, or an entry of it, that does not match the ledger's hashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CorruptEntry {
     /// The transaction.
@@ -41,7 +41,7 @@ impl Entry {
     }
 }
 
-/// What is wrong.
+/// The kind of corruption of a transaction or entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Corruption {
     /// A value does not hash to what its entry says.
@@ -183,7 +183,7 @@ pub struct Unread {
     pub why: UnreadReason,
 }
 
-/// Why a transaction could not be read.
+/// The reason why a transaction could not be read.
 #[derive(Clone, Debug)]
 pub enum UnreadReason {
     /// The server leaves it, or a value of it, out.

@@ -52,7 +52,7 @@ pub struct Reader<'a> {
     pub report: Report,
 }
 
-/// Why the reading does not go on.
+/// The reason why the reading of values stopped early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadInterrupted {
     /// The program is asked to end.
@@ -63,7 +63,7 @@ pub enum ReadInterrupted {
     Late,
 }
 
-/// What came of one transaction.
+/// The result of reading one transaction.
 #[derive(Debug)]
 pub enum TxReadResult {
     /// It is read; the header is proven.

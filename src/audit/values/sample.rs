@@ -1,4 +1,4 @@
-//! Which transactions a cycle draws: windows of neighbours, by random numbers that the server cannot predict.
+//! Samples the transactions of a cycle: windows of neighbours, by random numbers that the server cannot predict.
 
 use std::collections::BTreeSet;
 

@@ -19,7 +19,7 @@ pub struct Scan {
     pub(super) ahead: VecDeque<Span>,
 }
 
-/// Whether the next scan is asked for before it is needed.
+/// Whether the next scan is requested before it is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prefetch {
     /// It is, since everything is to be read.

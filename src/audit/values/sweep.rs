@@ -35,7 +35,7 @@ pub struct Slice {
     pub outcome: Option<Outcome>,
 }
 
-/// How far a sweep is after a slice.
+/// The status of a sweep after a slice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SweepStatus {
     /// Nothing is to be done, or not yet.

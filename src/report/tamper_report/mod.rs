@@ -1,4 +1,4 @@
-//! Where a history was tampered with, for people and for programs.
+//! The report of where a history was tampered with, as text and as JSON.
 
 mod compared;
 mod history;
@@ -12,7 +12,7 @@ use crate::text::Escaped;
 
 pub use json::tamper_report_json;
 
-/// Everything that was found.
+/// The findings of a search for tampering in one database.
 #[derive(Debug)]
 pub struct TamperReport {
     /// The database.
