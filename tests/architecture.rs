@@ -154,8 +154,8 @@ fn the_ledger_uses_no_other_module_and_what_travels_uses_the_ledger_alone() {
 /// Files that use each other in a circle can only be read all at once. No others than these, which
 /// may only become fewer and smaller.
 const CIRCLES: &[&str] = &[
-    "config/argv config/draft config/effective config/file config/flags config/kind config/peer_table \
-     config/pem config/persona config/process config/receiver_table config/renewable config/setting \
+    "config/argv config/compat_mode config/effective config/file config/flags config/kind config/peer_table \
+     config/pem config/process config/raw_settings config/receiver_table config/renewable config/setting \
      config/settings config/table config/value",
     "config/load config/service",
     "config/monitoring config/peers config/receivers config/resolve",
