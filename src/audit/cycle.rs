@@ -16,7 +16,7 @@ use crate::trust::StoreError;
 /// The result of one cycle.
 #[derive(Debug)]
 pub struct Cycle {
-    /// One for each database audited or known; of the strangers among them only the first ones.
+    /// One for each database audited or known; of the untrusted databases among them only the first ones.
     pub outcomes: Vec<Outcome>,
     /// The databases of which nothing is trusted, those with an outcome included.
     pub untrusted: UntrustedDatabases,
@@ -76,8 +76,8 @@ impl Cycle {
 
     /// The exit code of a run of this cycle alone: the worst of its databases and troubles.
     pub fn exit(&self) -> Exit {
-        let strangers = Some(self.untrusted.exit()).filter(|_| !self.untrusted.is_empty());
-        let worst = self.outcomes.iter().map(Outcome::exit).max().max(strangers);
+        let untrusted = Some(self.untrusted.exit()).filter(|_| !self.untrusted.is_empty());
+        let worst = self.outcomes.iter().map(Outcome::exit).max().max(untrusted);
         let local = match self.store_error {
             Some(_) => Exit::Local,
             None => Exit::Good,
@@ -98,14 +98,14 @@ impl Cycle {
         let not_reached = (self.not_reached > 0).then_some(self.not_reached);
         let selects_nothing = self.selects_nothing.iter();
         let is_late = !self.stopped && self.duration > late_after(self.interval);
-        let strangers = Some(&self.untrusted).filter(|of| !of.unreported_are_complete());
+        let untrusted = Some(&self.untrusted).filter(|of| !of.unreported_are_complete());
         [
             self.store_error.as_ref().map(CycleError::NoStore),
             list_error.map(CycleError::NoList),
             self.impossible.as_ref().map(CycleError::Impossible),
             skipped_databases.map(CycleError::TooMany),
             not_reached.map(CycleError::NotReached),
-            strangers.map(CycleError::Untrusted),
+            untrusted.map(CycleError::Untrusted),
             is_late.then_some(CycleError::Late {
                 took: self.duration,
                 interval: self.interval,
@@ -149,7 +149,7 @@ pub enum CycleError<'a> {
 impl CycleError<'_> {
     /// Returns whether it accuses the server.
     pub fn is_tampering(&self) -> bool {
-        matches!(self, CycleError::Untrusted(strangers) if strangers.is_tampering())
+        matches!(self, CycleError::Untrusted(untrusted) if untrusted.is_tampering())
     }
 
     /// What it amounts to where one database is not to blame: `unreachable`, `refused` or `malformed`.
@@ -194,7 +194,7 @@ impl fmt::Display for CycleError<'_> {
                 "there was no time for {} of which nothing is trusted yet: the next cycles go on with them",
                 counted(number(*count), "database")
             ),
-            CycleError::Untrusted(strangers) => write!(f, "{strangers}"),
+            CycleError::Untrusted(untrusted) => write!(f, "{untrusted}"),
             CycleError::Late { took, interval } => write!(
                 f,
                 "overdue: the cycle took {}s, and --audit-interval is {interval:?}: databases are proven less often than \

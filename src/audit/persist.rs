@@ -19,7 +19,7 @@ impl Auditor {
     pub(super) fn save_outcomes(&mut self, cycle: &Cycle, known: &BTreeSet<String>) {
         let (wall, now) = (self.wall_time(), self.now());
         let mut told = BTreeSet::new();
-        // of the strangers those that were reported, and the one after which the next process goes on
+        // of the untrusted databases those that were reported, and the one after which the next process goes on
         let last = cycle.untrusted.last.as_deref();
         let last = last.filter(|outcome| self.was_last(&outcome.database));
         for outcome in cycle.outcomes.iter().chain(last) {

@@ -294,7 +294,7 @@ pub(super) struct Round<'a> {
 }
 
 impl Round<'_> {
-    /// Tells an outcome, or only counts it if there are many strangers. Returns whether it was told.
+    /// Tells an outcome, or only counts it if there are many untrusted databases. Returns whether it was told.
     fn tell(&mut self, mut outcome: Outcome) -> bool {
         let is_known = self.known.contains(&outcome.database);
         // the files may not have told what is known

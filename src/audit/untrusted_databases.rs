@@ -36,7 +36,7 @@ pub struct UntrustedDatabases {
 }
 
 impl UntrustedDatabases {
-    /// Counts a stranger. Returns it if it is to be reported by itself.
+    /// Counts an untrusted database. Returns its outcome if it is to be reported by itself.
     pub(super) fn count(&mut self, outcome: Outcome) -> Option<Outcome> {
         self.count += 1;
         *self.by_verdict.entry(outcome.verdict).or_default() += 1;
@@ -72,7 +72,7 @@ impl UntrustedDatabases {
         self.count.saturating_sub(self.reported)
     }
 
-    /// Returns how many strangers have each verdict.
+    /// Returns the number of untrusted databases by verdict.
     pub fn by_verdict(&self) -> impl Iterator<Item = (Verdict, usize)> + '_ {
         self.by_verdict
             .iter()
@@ -159,12 +159,12 @@ impl Auditor {
     fn count_untrusted_with_alarms(&self) -> usize {
         let nothing = |name: &str| matches!(self.store.load(name), Ok(None));
         let known = self.known.iter().map(String::as_str);
-        let strangers = known.filter(|name| !self.was_trusted(name) && nothing(name));
+        let untrusted = known.filter(|name| !self.was_trusted(name) && nothing(name));
         let open = |name: &str| match self.store.open_alarms(Some(name)) {
             Ok(alarms) => !alarms.is_empty(),
             Err(failure) => failure.hides_alarms(),
         };
-        strangers.filter(|name| open(name)).count()
+        untrusted.filter(|name| open(name)).count()
     }
 
     fn has_files(&self, database: &str) -> bool {
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn thousands_are_counted_and_few_are_reported_and_named() {
-        let mut strangers = UntrustedDatabases::default();
+        let mut untrusted = UntrustedDatabases::default();
         let mut reported = 0;
         for number in 0..9_000 {
             let verdict = match number % 3 {
@@ -224,20 +224,20 @@ mod tests {
                 _ => Verdict::Refused,
             };
             let outcome = outcome(&format!("n\"{number}"), verdict);
-            reported += usize::from(strangers.count(outcome).is_some());
+            reported += usize::from(untrusted.count(outcome).is_some());
         }
         assert_eq!(reported, MAX_REPORTED_UNTRUSTED);
         let counts = (
-            strangers.len(),
-            strangers.unproven(),
-            strangers.unreported(),
+            untrusted.len(),
+            untrusted.unproven(),
+            untrusted.unreported(),
         );
         assert_eq!(counts, (9_000, 6_000, 9_000 - MAX_REPORTED_UNTRUSTED));
-        assert_eq!(strangers.unproven_names().len(), MAX_REPORTED_UNTRUSTED);
-        assert!(!strangers.unreported_are_complete());
-        assert_eq!(strangers.exit(), Exit::Incomplete);
+        assert_eq!(untrusted.unproven_names().len(), MAX_REPORTED_UNTRUSTED);
+        assert!(!untrusted.unreported_are_complete());
+        assert_eq!(untrusted.exit(), Exit::Incomplete);
         assert_eq!(
-            strangers.to_string(),
+            untrusted.to_string(),
             "nothing is trusted of 9000 databases (3000 empty, 6000 refused), such as \"n\\\"1\", \"n\\\"2\", \
              \"n\\\"4\""
         );
@@ -245,15 +245,15 @@ mod tests {
 
     #[test]
     fn empty_databases_past_those_reported_are_no_trouble() {
-        let mut strangers = UntrustedDatabases::default();
+        let mut untrusted = UntrustedDatabases::default();
         for number in 0..100 {
             let verdict = match number {
                 0 => Verdict::Refused,
                 _ => Verdict::Empty,
             };
-            strangers.count(outcome(&number.to_string(), verdict));
+            untrusted.count(outcome(&number.to_string(), verdict));
         }
-        assert!(strangers.unreported_are_complete());
-        assert_eq!(strangers.exit(), Exit::Incomplete); // of the first one
+        assert!(untrusted.unreported_are_complete());
+        assert_eq!(untrusted.exit(), Exit::Incomplete); // of the first one
     }
 }

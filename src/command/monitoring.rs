@@ -25,7 +25,7 @@ pub struct Monitoring {
     fetched: RefCell<Vec<PeerFetched>>,
 }
 
-/// Puts on the board what the files know; serves it, where the audit does not end by itself.
+/// Fills the registry from the files, and serves it unless the audit ends by itself.
 pub fn start(
     settings: &Settings,
     effective: &Effective,

@@ -1,4 +1,4 @@
-//! The HTTP thread: metrics, probes, status page. It reads the board and nothing else.
+//! The HTTP thread: metrics, probes, status page. It reads the status registry and nothing else.
 //!
 //! The sockets are ours, the HTTP is tiny_http's: its types read the requests and its `Response` prints the heads of answers.
 //! Its server is not used (docs/design.md). One thread on poll(2), bounded connections, one request each, no keep-alive.

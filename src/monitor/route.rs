@@ -19,7 +19,7 @@ const CHECKPOINT: &str = "/checkpoints/";
 const NO_KEY: &str =
     "checkpoints are signed by a key: immuaudit key new, and --audit-signing-key\n";
 
-/// The answers to all paths, from the board.
+/// The answers to all paths, from the status registry.
 pub(super) struct Routes {
     registry: StatusRegistry,
     prefix: Prefix,

@@ -61,7 +61,7 @@ struct Waiting {
     outbox: Option<Outbox>,
     record: Record,
     on_the_way: bool,
-    /// Whether no further try is to begin, and the thread is to end: another courier may have its place after a change of
+    /// Whether no further try is to begin, and the thread is to end: another worker may have its place after a change of
     /// the settings.
     is_closed: bool,
     /// Why the last try failed.
@@ -130,7 +130,7 @@ impl DeliveryWorker {
         self.shared.lock().record.has_id(id)
     }
 
-    /// Writes a notification down, and has it delivered. Returns whether it is on disk.
+    /// Stores a notification and queues it for delivery. Returns whether it is on disk.
     pub fn enqueue(&self, notification: Notification, noted: Noted) -> bool {
         let shared = &self.shared;
         // the try begins once the record is written, for it waits for this lock

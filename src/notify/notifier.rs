@@ -35,7 +35,7 @@ const MAX_SINGLE_ALARMS: usize = 10;
 /// Tells the receivers of what a check found.
 pub struct Notifier {
     server: String,
-    /// Each courier, and when its receiver is notified.
+    /// Each delivery worker, and the events that notify its receiver.
     workers: Vec<(DeliveryWorker, NotifyOn)>,
     receivers: Vec<ReceiverStats>,
     heartbeat: Option<(Heartbeat, ReceiverStats)>,
@@ -256,7 +256,7 @@ impl Notifier {
         workers.filter_map(|(worker, _)| worker.close()).collect()
     }
 
-    /// Delivers by `deliver` what is due at a time, in place of the couriers' threads: for a test that is the receivers
+    /// Delivers by `deliver` what is due at a time, in place of the workers' threads: for a test that is the receivers
     /// itself. `deliver` is given a receiver's name and a notification's body.
     #[cfg(feature = "fault-points")]
     pub fn step(

@@ -199,13 +199,13 @@ pub fn cycle_error_json(server: &str, trouble: &CycleError) -> String {
 }
 
 /// The object for databases of which nothing is trusted that have no object each: `database` is null.
-pub fn untrusted_json(server: &str, strangers: &UntrustedDatabases) -> String {
+pub fn untrusted_json(server: &str, untrusted: &UntrustedDatabases) -> String {
     JsonObject::new()
         .text("server", Some(server))
         .text("database", None)
         .text("verdict", None)
-        .shown("reason", Some(strangers))
-        .flag("tampered", strangers.is_tampering())
+        .shown("reason", Some(untrusted))
+        .flag("tampered", untrusted.is_tampering())
         .end()
 }
 

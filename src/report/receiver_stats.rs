@@ -39,7 +39,7 @@ pub struct ReceiverStatsSnapshot {
 }
 
 impl ReceiverStats {
-    /// A receiver of which nothing is counted yet.
+    /// Returns the counts of a new receiver.
     pub fn new(name: &str) -> ReceiverStats {
         ReceiverStats {
             name: name.into(),
@@ -47,12 +47,12 @@ impl ReceiverStats {
         }
     }
 
-    /// What people are told it is called.
+    /// Returns the name for people.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Counts.
+    /// Records the notifications that wait.
     pub fn waiting(&self, pending: usize, oldest: Option<Instant>) {
         self.change(|tally| {
             tally.pending = pending as u64;
@@ -60,22 +60,22 @@ impl ReceiverStats {
         });
     }
 
-    /// Counts.
+    /// Records a delivered notification.
     pub fn sent(&self) {
         self.change(|tally| tally.sent += 1);
     }
 
-    /// Counts.
+    /// Records a failed delivery.
     pub fn failed(&self) {
         self.change(|tally| tally.failed += 1);
     }
 
-    /// Counts.
+    /// Records notifications that were given up or folded.
     pub fn dropped(&self, count: usize) {
         self.change(|tally| tally.dropped += count as u64);
     }
 
-    /// What was counted so far.
+    /// Returns the counts so far.
     pub fn counts(&self) -> ReceiverStatsSnapshot {
         let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
         ReceiverStatsSnapshot {

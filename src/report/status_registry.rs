@@ -123,7 +123,7 @@ struct Written {
 }
 
 impl StatusRegistry {
-    /// A board without rows.
+    /// Returns a registry without databases.
     pub fn new(about: InstanceInfo, calls: Calls) -> StatusRegistry {
         let progress = calls.clock().instant();
         let errors = ERRORS.iter().map(|kind| (*kind, 0)).collect();
@@ -164,7 +164,7 @@ impl StatusRegistry {
         lock(&self.0.instance).clone()
     }
 
-    /// What an earlier run left: a row each, so that every known series is there from the start.
+    /// Restores the status of a database from an earlier run, so that every known series is there from the start.
     pub fn restore(
         &self,
         database: &str,
@@ -199,7 +199,7 @@ impl StatusRegistry {
         }
     }
 
-    /// Who is notified, for their counts.
+    /// Takes over the receivers' counts.
     pub fn register_receivers(&self, receivers: Vec<ReceiverStats>) {
         *lock(&self.0.notifications) = receivers;
     }
@@ -219,7 +219,7 @@ impl StatusRegistry {
         *lock(&self.0.signer) = signer;
     }
 
-    /// A database's check. One of which nothing is trusted has no row.
+    /// Publishes a database's check. An untrusted database has no status of its own.
     pub fn publish(&self, outcome: &Outcome) {
         let now = self.0.calls.clock().now();
         let moment = self.0.calls.clock().instant();
@@ -322,7 +322,7 @@ impl StatusRegistry {
         lock(&self.0.signer).is_some()
     }
 
-    /// Everything at this moment.
+    /// Returns the status of everything at this moment.
     pub fn snapshot(&self) -> Snapshot {
         let calls = self.0.calls.counted();
         let notifications = lock(&self.0.notifications)

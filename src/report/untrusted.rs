@@ -71,9 +71,9 @@ fn are_twice(count: u64, before: u64) -> bool {
 impl Untrusted {
     /// Returns what a cycle found.
     pub fn of(cycle: &Cycle) -> Untrusted {
-        let strangers = &cycle.untrusted;
-        let by_verdict = strangers.by_verdict();
-        let accusing = strangers
+        let untrusted = &cycle.untrusted;
+        let by_verdict = untrusted.by_verdict();
+        let accusing = untrusted
             .by_verdict()
             .filter(|(verdict, _)| verdict.is_tampering());
         Untrusted {
@@ -82,16 +82,16 @@ impl Untrusted {
                 .map(|(verdict, count)| (verdict.word(), number(count)))
                 .collect(),
             not_reached: number(cycle.not_reached),
-            unproven: number(strangers.unproven()),
-            worst: strangers
+            unproven: number(untrusted.unproven()),
+            worst: untrusted
                 .by_verdict()
                 .map(|(verdict, _)| verdict)
                 .max_by_key(|verdict| verdict.exit()),
-            text: match strangers.is_empty() {
+            text: match untrusted.is_empty() {
                 true => String::new(),
-                false => strangers.to_string(),
+                false => untrusted.to_string(),
             },
-            names: strangers.unproven_names().iter().cloned().collect(),
+            names: untrusted.unproven_names().iter().cloned().collect(),
         }
     }
 

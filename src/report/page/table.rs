@@ -45,20 +45,20 @@ pub fn table(html: &mut String, snapshot: &Snapshot, now: Timestamp) {
     rows.sort_by_key(|row| std::cmp::Reverse(row.facts().condition())); // stable: else by name
     let accuses = untrusted.is_tampering();
     if accuses {
-        strangers(html, snapshot);
+        untrusted_rows(html, snapshot);
     }
     for row in rows {
         self::row(html, row, &snapshot.instance, now);
     }
     if !accuses {
-        strangers(html, snapshot);
+        untrusted_rows(html, snapshot);
     }
     html.push_str("</tbody></table>\n");
     html.push_str(LEGEND);
 }
 
 /// Appends the databases without a trusted state: one line for all of them.
-fn strangers(html: &mut String, snapshot: &Snapshot) {
+fn untrusted_rows(html: &mut String, snapshot: &Snapshot) {
     let untrusted = &snapshot.server.untrusted;
     if untrusted.text.is_empty() {
         return;
