@@ -14,7 +14,7 @@ impl Store {
     /// had it forgotten.
     ///
     /// # Errors
-    /// The files are damaged or incomplete: never a first sight.
+    /// The files are damaged or incomplete: never a first use.
     pub fn load(&self, database: &str) -> Result<Option<TrustedState>, StoreError> {
         let _hold = self.hold(Lock::Shared)?;
         Ok(self.present(database)?.trusted)

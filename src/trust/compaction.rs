@@ -61,7 +61,7 @@ impl Store {
 }
 
 /// The lines to keep, where enough can go that it is worth it. The first and the last stay, and so do those that are
-/// not plain proofs (first sights, pins, adoptions) and the states that are `named`.
+/// not plain proofs (first uses, pins, adoptions) and the states that are `named`.
 pub fn compact(entries: &[HistoryEntry], named: &[State]) -> Option<Vec<HistoryEntry>> {
     if entries.len() <= MIN_KEPT_LINES + MIN_DROPPED_LINES {
         return None;

@@ -1,4 +1,4 @@
-//! `identities`: the server's address, and every `immudb-uuid` seen under this server's name, so that a first sight of a
+//! `identities`: the server's address, and every `immudb-uuid` seen under this server's name, so that a first use of a
 //! server that is known under another name can be told, or refused.
 //!
 //! Nothing that is trusted rests on it: a damaged one is a warning.

@@ -2,7 +2,7 @@
 //!
 //! Whatever happens to the machine, a trusted state is neither lost nor made up: each write is
 //! complete or has not happened, each file carries a checksum, and what is damaged is a
-//! [`StoreError`] and never a first sight. One directory a configured server:
+//! [`StoreError`] and never a first use. One directory a configured server:
 //!
 //! ```text
 //! DIR/SERVER/auditor.lock           held by the auditor as long as it runs

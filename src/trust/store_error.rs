@@ -85,7 +85,7 @@ pub enum StoreError {
     },
     /// Another command, such as `immuaudit alarm adopt`, changed the trusted state meanwhile.
     Changed { database: String },
-    /// A first sight of what is trusted already.
+    /// A first use of what is trusted already.
     AlreadyTrusted { database: String },
     /// The proof is not from the trusted state to the one to be trusted.
     NotProven {

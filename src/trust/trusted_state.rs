@@ -22,7 +22,7 @@ pub struct TrustedState {
     pub last_signed: Option<u64>,
     /// The `immudb-uuid` last seen with it, as the server sent it, cut.
     pub uuid: Option<String>,
-    /// When the unbroken line of proofs begins: the first sight, pin or adoption.
+    /// When the unbroken line of proofs begins: the first use, pin or adoption.
     pub since: Timestamp,
     /// When this very state was accepted.
     pub accepted: Timestamp,
