@@ -160,7 +160,7 @@ fn sweep(real: &Real, trust: &Path) -> f64 {
     loop {
         let slice = auditor.sweep(DB);
         assert!(slice.outcome.is_none(), "{slice:?}");
-        match slice.went {
+        match slice.status {
             SweepStatus::InProgress { .. } => {}
             SweepStatus::Completed(swept) => {
                 assert_eq!(swept.read, u64::from(TRANSACTIONS));

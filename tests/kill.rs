@@ -16,7 +16,7 @@ use immuaudit::ledger::State;
 use immuaudit::trust::{
     Acknowledgement, Agreed, Begins, Behind, Disagreement, Due, Finding, Location, OutcomeRecord,
     PeerRecord, Retried, Searched, Store, SweepInProgress, SweepSummary, SweepTrigger, Tampering,
-    TrustOrigin, TrustedState, Unavailable, ValueProgress, Waiting, fault,
+    TrustOrigin, TrustedState, Unavailable, ValueProgress, Waiting, failpoint,
 };
 use support::chain::Chain;
 use support::place::Place;
