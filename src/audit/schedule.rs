@@ -89,7 +89,7 @@ impl Auditor {
             database.to_mirror = database.readable;
         }
         self.keep_list(listing, asked, &known, &cycle);
-        self.forget_strangers(&cycle, &known);
+        self.forget_removed_databases(&cycle, &known);
         checked(&cycle);
         self.save_outcomes(&cycle, &known);
         self.save_progress_if_due();
@@ -255,7 +255,7 @@ impl Auditor {
 
     /// Forgets databases that are neither known nor listed any more, nor entries of `--audit-databases`, which are
     /// opened in every cycle although no list names them.
-    fn forget_strangers(&mut self, cycle: &Cycle, known: &BTreeSet<String>) {
+    fn forget_removed_databases(&mut self, cycle: &Cycle, known: &BTreeSet<String>) {
         let outcomes = cycle.outcomes.iter();
         let told: BTreeSet<&str> = outcomes.map(|outcome| outcome.database.as_str()).collect();
         let entries = self.policy.databases.entries();
