@@ -376,7 +376,9 @@ impl Oracle {
 
     /// Judges what a slice of a paced sweep found: a verdict that the next cycle takes back is news for every receiver.
     pub fn slice(&self, outcome: &Outcome, scene: &Scene, begin: Duration) -> Result<(), Broken> {
-        match self.is_settled(scene, &outcome.database, begin) {
+        let lie = scene.lie.as_ref();
+        let is_lied_to = lie.is_some_and(|told| told.is_about(&outcome.database));
+        match !is_lied_to && self.is_settled(scene, &outcome.database, begin) {
             true => read_in_time(outcome),
             false => Ok(()),
         }
