@@ -2,7 +2,6 @@
 
 mod support;
 
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -35,7 +35,9 @@ impl Place {
             ..Process::default()
         };
         let home = self.0.join("home").to_string_lossy().into_owned();
-        process.variables.insert("HOME".to_owned(), home);
+        for variable in ["HOME", "LOCALAPPDATA"] {
+            process.variables.insert(variable.to_owned(), home.clone());
+        }
         process
     }
 
