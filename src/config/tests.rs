@@ -1,6 +1,7 @@
 //! The table through every layer: what holds for each setting holds for those to come.
 
 mod lines;
+#[cfg(unix)] // the page has the paths of Unix
 mod reference;
 
 use std::fs;

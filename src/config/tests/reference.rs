@@ -82,7 +82,6 @@ fn flag(setting: &Setting) -> String {
     flag.trim_end().to_owned()
 }
 
-#[cfg(unix)] // the page has the paths of Unix
 #[test]
 fn the_settings_page_has_what_the_table_has() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/settings.md");
