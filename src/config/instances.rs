@@ -125,7 +125,8 @@ pub(super) fn read(
     files
 }
 
-#[cfg(test)]
+// their paths are those of Unix
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
     use crate::config::{Invocation, Settings, SettingsError, load};

@@ -1,6 +1,7 @@
 //! The table through every layer: what holds for each setting holds for those to come.
 
 mod lines;
+#[cfg(unix)] // the page has the paths of Unix
 mod reference;
 
 use std::fs;
@@ -35,7 +36,9 @@ impl Place {
             ..Process::default()
         };
         let home = self.0.join("home").to_string_lossy().into_owned();
-        process.variables.insert("HOME".to_owned(), home);
+        for variable in ["HOME", "LOCALAPPDATA"] {
+            process.variables.insert(variable.to_owned(), home.clone());
+        }
         process
     }
 

@@ -28,7 +28,9 @@ impl Place {
         };
         let place = Place { path, process };
         let home = place.at("home");
-        place.variable("HOME", &home)
+        place
+            .variable("HOME", &home)
+            .variable("LOCALAPPDATA", &home)
     }
 
     pub fn at(&self, name: &str) -> String {
