@@ -17,6 +17,9 @@ use super::table::TABLE;
 use super::{Process, SettingsErrors, completions, environment, flags, help, man};
 use crate::checkpoint::{KeyName, SignerKey};
 
+/// What a full path begins with.
+const ROOT: &str = if cfg!(windows) { "C:/" } else { "/" };
+
 /// A directory of its own, gone with it.
 struct Place(PathBuf);
 
@@ -92,7 +95,7 @@ fn values(setting: &Setting) -> [(String, String); 4] {
                 (key.clone(), format!("[\"{key}\"]"))
             }
             Kind::Path(_) | Kind::SecretFile(_) | Kind::UrlFile(_) | Kind::Command(_) => {
-                quoted(format!("/path{n}"))
+                quoted(format!("{ROOT}path{n}"))
             }
             Kind::Proxy(_) => quoted(format!("http://proxy{n}:3128")),
             Kind::Url(_) => quoted(format!("https://example{n}.org")),
