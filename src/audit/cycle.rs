@@ -36,6 +36,8 @@ pub struct Cycle {
     pub not_reached: usize,
     /// The program was asked to end before the cycle did.
     pub stopped: bool,
+    /// Whether the last verdicts are on disk.
+    pub is_recorded: bool,
     /// How long it took.
     pub duration: Duration,
     /// The time from the begin of one cycle to that of the next.
@@ -55,6 +57,7 @@ impl Cycle {
             selects_nothing: Vec::new(),
             not_reached: 0,
             stopped: false,
+            is_recorded: false,
             duration: Duration::ZERO,
             interval: Duration::MAX,
         }
@@ -187,7 +190,7 @@ impl fmt::Display for CycleError<'_> {
             ),
             CycleError::TooMany(left_out) => write!(
                 f,
-                "the server lists more databases than the limit: {left_out} {} left out (without a trusted state); to choose the audited databases, name them in --audit-databases",
+                "the server lists more databases than the limit: {left_out} {} left out (without a trusted state); the first listed ones are audited; to choose others, name them in --audit-databases",
                 if *left_out == 1 { "is" } else { "are" }
             ),
             CycleError::NotReached(count) => write!(

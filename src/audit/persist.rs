@@ -15,8 +15,8 @@ use crate::trust::{OutcomeRecord, TrustOrigin};
 
 impl Auditor {
     /// For `status`, and for ages over a restart. What a server lists and nothing is trusted of is
-    /// bounded, and forgotten once it is listed no more.
-    pub(super) fn save_outcomes(&mut self, cycle: &Cycle, known: &BTreeSet<String>) {
+    /// bounded, and forgotten once it is listed no more. Returns whether the verdicts are on disk.
+    pub(super) fn save_outcomes(&mut self, cycle: &Cycle, known: &BTreeSet<String>) -> bool {
         let (wall, now) = (self.wall_time(), self.now());
         let mut told = BTreeSet::new();
         // of the untrusted databases those that were reported, and the one after which the next process goes on
@@ -44,14 +44,16 @@ impl Auditor {
         }
         facts.add(&troubles);
         if self.outcomes_written.is_fresh(&facts, now) {
-            return;
+            return true;
         }
-        match self.store.save_outcomes(records, &troubles) {
+        let saved = self.store.save_outcomes(records, &troubles);
+        match &saved {
             Ok(()) => self.outcomes_written.note(&facts, now),
             Err(failure) => {
                 log::warn!(reason:% = failure; "the last verdicts could not be written, so immuaudit status will be out of date");
             }
         }
+        saved.is_ok()
     }
 
     /// Records an outcome as the last one of its database.

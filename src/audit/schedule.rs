@@ -91,7 +91,7 @@ impl Auditor {
         self.keep_list(listing, asked, &known, &cycle);
         self.forget_removed_databases(&cycle, &known);
         checked(&cycle);
-        self.save_outcomes(&cycle, &known);
+        cycle.is_recorded = self.save_outcomes(&cycle, &known);
         self.save_progress_if_due();
         self.save_peers(&cycle);
         let outcomes = cycle.outcomes.iter();

@@ -146,14 +146,13 @@ impl Notifier {
             return;
         }
         let before = self.last.get(&outcome.database);
-        let before = before.map_or_else(String::new, |last| last.verdict.clone());
+        let before = before.map(|last| last.verdict.as_str());
+        let before = before.filter(|before| *before != UNKNOWN);
+        let before = before.or(self.unrecorded.verdict(&outcome.database));
+        let before = before.unwrap_or_default().to_owned();
         let is_news = self.is_news(outcome);
         if !is_news && !self.has_every_check() {
             return;
-        }
-        if is_news {
-            self.unrecorded
-                .add(&outcome.database, outcome.verdict.word());
         }
         let now = self.clock.now();
         let notification = Notification::of(&self.server, outcome, now);
@@ -165,11 +164,24 @@ impl Notifier {
         // a warning is news of its own
         let has_more = !outcome.opened.is_empty() || !outcome.warnings.is_empty();
         if notification.priority == Priority::Tampering || has_more || !is_news {
+            if is_news {
+                self.record(outcome);
+            }
             return self.enqueue(&notification, noted, is_news);
         }
         self.give_to(NotifyOn::EveryCheck, &notification);
         if let Some(alone) = self.outage.hold(&before, outcome, notification) {
+            self.record(outcome);
             self.give_to(NotifyOn::Changes, &alone);
+        }
+    }
+
+    /// Writes down a change before receivers of changes are notified of it.
+    fn record(&mut self, outcome: &Outcome) {
+        let mut whens = self.workers.iter().map(|(_, when)| when);
+        if whens.any(|when| *when != NotifyOn::Tampering) {
+            let change = (outcome.database.as_str(), outcome.verdict.word());
+            self.unrecorded.add([change]);
         }
     }
 
@@ -198,6 +210,7 @@ impl Notifier {
     /// Gives what waited for the end of the cycle. Receivers of every check have it already.
     fn release(&mut self, cycle: Option<&Cycle>) {
         let now = self.clock.now();
+        self.unrecorded.add(self.outage.changes());
         for notification in self.outage.release(&self.server, cycle, now) {
             self.give_to(NotifyOn::Changes, &notification);
         }
@@ -220,7 +233,9 @@ impl Notifier {
         if let Some((heartbeat, _)) = self.heartbeat.as_mut().filter(|_| good) {
             heartbeat.beat();
         }
-        self.unrecorded.clear();
+        if cycle.is_recorded {
+            self.unrecorded.clear();
+        }
         self.last.retain(|database, _| !cycle.forgets(database));
         if !self.workers.is_empty() {
             self.untrusted(cycle);

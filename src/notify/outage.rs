@@ -16,6 +16,8 @@ pub(super) struct Outage {
 #[derive(Debug)]
 struct Change {
     database: String,
+    /// The verdict's word.
+    verdict: &'static str,
     why: String,
     /// The notification of this change alone.
     notification: Notification,
@@ -39,10 +41,17 @@ impl Outage {
         };
         list.push(Change {
             database: outcome.database.clone(),
+            verdict: outcome.verdict.word(),
             why: outcome.why(),
             notification,
         });
         None
+    }
+
+    /// Returns what is held: each database, and its verdict's word.
+    pub fn changes(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.away.iter().chain(&self.back);
+        all.map(|change| (change.database.as_str(), change.verdict))
     }
 
     /// Returns the notifications of what was held: one for each change, and one for all if a cycle has several of a kind.

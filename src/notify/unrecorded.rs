@@ -18,14 +18,23 @@ const MAX_FILE_BYTES: u64 = 2 << 20;
 pub(super) struct Unrecorded {
     path: PathBuf,
     changes: BTreeMap<String, String>,
+    /// Whether there is a file.
+    is_on_disk: bool,
+    /// Whether an earlier process may have left a part of a line at its end.
+    may_be_torn: bool,
 }
 
 impl Unrecorded {
-    /// Reads the changes that an earlier process left. A file that cannot be read is none. The last line may be torn.
+    /// Reads the changes that an earlier process left. A file that cannot be read is a warning. Its last line may be torn.
     pub fn load(directory: &Path) -> Unrecorded {
         let path = directory.join(FILE);
-        let bytes = files::read(&path, MAX_FILE_BYTES).ok().flatten();
-        let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+        let read = files::read(&path, MAX_FILE_BYTES);
+        if let Err(failure) = &read {
+            log::warn!("receivers may not learn that a database is well again: {failure}");
+        }
+        let is_on_disk = !matches!(read, Ok(None));
+        let text = read.ok().flatten();
+        let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
         let lines = text.iter().flat_map(|text| text.split_inclusive('\n'));
         let whole = lines.filter_map(|line| line.strip_suffix('\n')?.split_once(' '));
         Unrecorded {
@@ -33,6 +42,8 @@ impl Unrecorded {
                 .map(|(verdict, database)| (database.to_owned(), verdict.to_owned()))
                 .collect(),
             path,
+            is_on_disk,
+            may_be_torn: is_on_disk,
         }
     }
 
@@ -41,29 +52,51 @@ impl Unrecorded {
         self.changes.iter()
     }
 
-    /// Adds a change before it is given to anybody.
-    pub fn add(&mut self, database: &str, verdict: &str) {
-        let before = self.changes.insert(database.to_owned(), verdict.to_owned());
-        if before.is_some_and(|before| before == verdict) {
+    /// Returns the word of the verdict that receivers may know of a database.
+    pub fn verdict(&self, database: &str) -> Option<&str> {
+        self.changes.get(database).map(String::as_str)
+    }
+
+    /// Adds changes before they are given to anybody, in one write: each database, and its verdict's word.
+    pub fn add<'a>(&mut self, changes: impl IntoIterator<Item = (&'a str, &'a str)>) {
+        let new = |(database, verdict): &(&str, &str)| self.verdict(database) != Some(*verdict);
+        let new: Vec<(&str, &str)> = changes.into_iter().filter(new).collect();
+        if new.is_empty() {
             return;
         }
-        // neither has white space
-        let line = format!("{verdict} {database}\n");
-        if let Err(failure) = files::append_line(FileKind::Receivers, &self.path, line.as_bytes()) {
-            log::warn!("the change that receivers are notified of could not be written: {failure}");
+        let mut lines = String::new();
+        if self.may_be_torn {
+            lines.push('\n');
+        }
+        for (database, verdict) in &new {
+            lines.push_str(&format!("{verdict} {database}\n")); // neither has white space
+        }
+        self.is_on_disk = true;
+        match files::append_lines(FileKind::Receivers, &self.path, lines.as_bytes()) {
+            Ok(()) => {
+                self.may_be_torn = false;
+                let owned = |(database, verdict): (&str, &str)| (database.into(), verdict.into());
+                self.changes.extend(new.into_iter().map(owned));
+            }
+            Err(failure) => {
+                log::warn!(
+                    "changes of verdicts could not be written before they are sent: {failure}"
+                );
+            }
         }
     }
 
     /// Forgets the changes, because the last verdicts are on disk.
     pub fn clear(&mut self) {
-        if self.changes.is_empty() {
+        if !self.is_on_disk {
             return;
         }
         self.changes.clear();
-        if let Err(failure) = files::remove(&self.path) {
-            log::warn!(
-                "the changes that receivers were notified of could not be removed: {failure}"
-            );
+        match files::remove(&self.path) {
+            Ok(()) => (self.is_on_disk, self.may_be_torn) = (false, false),
+            Err(failure) => {
+                log::warn!("changes of verdicts that were sent could not be removed: {failure}");
+            }
         }
     }
 }
@@ -83,13 +116,15 @@ mod tests {
             unrecorded.changes().map(of).collect::<Vec<_>>()
         };
         let mut unrecorded = Unrecorded::load(&directory);
-        unrecorded.add("a", "unreachable");
-        unrecorded.add("b", "refused");
-        unrecorded.add("a", "consistent");
+        unrecorded.add([("a", "unreachable"), ("b", "refused")]);
+        unrecorded.add([("a", "consistent")]);
         assert_eq!(changes(), ["a consistent", "b refused"]);
         let whole = std::fs::read(directory.join(FILE)).unwrap();
         std::fs::write(directory.join(FILE), &whole[..whole.len() - 1]).unwrap();
         assert_eq!(changes(), ["a unreachable", "b refused"]);
+        // what is added behind a torn line is whole
+        Unrecorded::load(&directory).add([("c", "refused")]);
+        assert_eq!(changes(), ["a consistent", "b refused", "c refused"]);
         unrecorded.clear();
         assert!(changes().is_empty());
         std::fs::remove_dir_all(&directory).unwrap();

@@ -158,19 +158,27 @@ pub fn append(path: &Path, offset: u64, line: &[u8]) -> Result<(), StoreError> {
     step(FileKind::History, WriteStep::AppendSynced, path)
 }
 
-/// Adds `line` to the end of a file, durably, and makes the file if there is none. A kill may leave a part of the line.
-pub fn append_line(kind: FileKind, path: &Path, line: &[u8]) -> Result<(), StoreError> {
+/// Adds `lines` to the end of a file, durably, and makes the file if there is none. A kill may leave a part of them.
+pub fn append_lines(kind: FileKind, path: &Path, lines: &[u8]) -> Result<(), StoreError> {
     let failed = |error: &io::Error| StoreError::system("append to", path, error);
     let mut file = open_private(path, Creation::IfAbsent)?;
+    let end = file
+        .seek(SeekFrom::End(0))
+        .map_err(|error| failed(&error))?;
     let mut write = || {
         failpoint::hit(kind, WriteStep::Created)?;
-        file.seek(SeekFrom::End(0))?;
-        file.write_all(line)?;
+        file.write_all(lines)?;
         failpoint::hit(kind, WriteStep::Written)?;
         file.sync_all()
     };
-    write().map_err(|error| failed(&error))?;
-    sync_directory_of(path)
+    if let Err(error) = write() {
+        drop(file.set_len(end)); // else a part of a line
+        return Err(failed(&error));
+    }
+    match end {
+        0 => sync_directory_of(path),
+        _ => Ok(()),
+    }
 }
 
 /// A step after which nothing is written any more: what can fail there is the syncing.
