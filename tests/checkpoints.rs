@@ -47,7 +47,8 @@ fn a_key_is_made_for_its_owner_alone_once_and_only_its_public_half_is_printed() 
     let file = scene.place.join("key");
     let public = new_key(&program, "n", &file);
     let holding = immuaudit::sys::holding(&file).expect("a file");
-    assert_eq!(holding.open.mode() & 0o077, 0);
+    let rights = if cfg!(unix) { 0o777 } else { 0o077 };
+    assert_eq!(holding.open.mode() & rights, 0o600 & rights);
     let private = fs::read_to_string(&file).expect("a key");
     assert!(private.starts_with("PRIVATE+KEY+n+"));
     let path = file.display().to_string();

@@ -63,7 +63,7 @@ pub fn main() -> ! {
     sys::end(exit.unwrap_or_else(|wrong| refuse(&wrong)).code())
 }
 
-/// Ends the program at a panic of any of its threads: without a courier or the port it would go on, and nobody would hear
+/// Ends the program at a panic of any of its threads: without a delivery worker or the port it would go on, and nobody would hear
 /// of it. Its parent sees SIGABRT, and a supervisor starts it again.
 fn end_at_a_panic() {
     panic::set_hook(Box::new(|panic| {

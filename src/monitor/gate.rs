@@ -11,7 +11,7 @@ use super::response::Answer;
 use crate::sys::{self, Interest};
 
 /// Connections at once, where the process may have enough descriptors.
-const MOST: u64 = 64;
+const MAX_CONNECTIONS: u64 = 64;
 /// Accepted in one round, so that a storm of connections does not starve those that are there. As many as there may be: each may
 /// have its question answered on the way.
 const ROUND: usize = 64;
@@ -23,7 +23,8 @@ const TICK: Duration = Duration::from_millis(250);
 /// Serves for ever.
 pub(super) fn serve(listener: &TcpListener, mut answer: impl FnMut(&Request) -> Answer) {
     // the audit needs descriptors more than we do
-    let most = usize::try_from((sys::descriptor_limit() / 4).clamp(2, MOST)).unwrap_or(2);
+    let most =
+        usize::try_from((sys::descriptor_limit() / 4).clamp(2, MAX_CONNECTIONS)).unwrap_or(2);
     let mut connections: Vec<Connection> = Vec::new();
     loop {
         let mut waits = vec![(sys::socket(listener), Interest::Read)];

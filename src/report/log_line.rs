@@ -141,7 +141,7 @@ pub fn log_untrusted(server: &str, untrusted: &Untrusted) {
         _ => Level::Info,
     };
     let text = match untrusted.unproven {
-        0 => "every listed database is trusted or empty now",
+        0 => "no audited database fails trust on first use any more",
         _ => &untrusted.text,
     };
     Event::new(level, text)
