@@ -79,7 +79,7 @@ impl std::error::Error for StateLineError {}
 impl std::fmt::Display for StateLineError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            StateLineError::Form => f.write_str("not NAME:BASE64 of a state"),
+            StateLineError::Form => f.write_str("the line is not NAME:BASE64 of a state"),
             StateLineError::Message(malformed) => {
                 write!(f, "no state that can be read: {malformed}")
             }
