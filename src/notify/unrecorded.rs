@@ -20,8 +20,6 @@ pub(super) struct Unrecorded {
     changes: BTreeMap<String, String>,
     /// Whether there is a file.
     is_on_disk: bool,
-    /// Whether an earlier process may have left a part of a line at its end.
-    may_be_torn: bool,
 }
 
 impl Unrecorded {
@@ -43,7 +41,6 @@ impl Unrecorded {
                 .collect(),
             path,
             is_on_disk,
-            may_be_torn: is_on_disk,
         }
     }
 
@@ -64,17 +61,13 @@ impl Unrecorded {
         if new.is_empty() {
             return;
         }
-        let mut lines = String::new();
-        if self.may_be_torn {
-            lines.push('\n');
-        }
+        let mut lines = String::from("\n"); // an earlier process may have left a part of a line
         for (database, verdict) in &new {
             lines.push_str(&format!("{verdict} {database}\n")); // neither has white space
         }
         self.is_on_disk = true;
         match files::append_lines(FileKind::Receivers, &self.path, lines.as_bytes()) {
             Ok(()) => {
-                self.may_be_torn = false;
                 let owned = |(database, verdict): (&str, &str)| (database.into(), verdict.into());
                 self.changes.extend(new.into_iter().map(owned));
             }
@@ -93,7 +86,7 @@ impl Unrecorded {
         }
         self.changes.clear();
         match files::remove(&self.path) {
-            Ok(()) => (self.is_on_disk, self.may_be_torn) = (false, false),
+            Ok(()) => self.is_on_disk = false,
             Err(failure) => {
                 log::warn!("changes of verdicts that were sent could not be removed: {failure}");
             }

@@ -137,48 +137,51 @@ pub fn publish(kind: FileKind, path: &Path) -> Result<(), StoreError> {
 
 /// Writes `line` at `offset`, where the good part of the file ends, and cuts off what was behind it.
 pub fn append(path: &Path, offset: u64, line: &[u8]) -> Result<(), StoreError> {
-    let failed = |error: &io::Error| StoreError::system("append to", path, error);
-    let Some(mut file) = open(path, OpenOptions::new().write(true))? else {
-        return Err(failed(&ErrorKind::NotFound.into()));
-    };
-    let mut write = || {
-        file.set_len(offset)?;
-        file.seek(SeekFrom::Start(offset))?;
-        let (first, second) = halves(line);
-        file.write_all(first)?;
-        failpoint::hit(FileKind::History, WriteStep::HalfAppended)?;
-        file.write_all(second)?;
-        failpoint::hit(FileKind::History, WriteStep::Appended)?;
-        file.sync_all()
-    };
-    if let Err(error) = write() {
-        drop(file.set_len(offset)); // else a torn line, which the next one is written over
-        return Err(failed(&error));
+    match open(path, OpenOptions::new().write(true))? {
+        Some(file) => write_behind(FileKind::History, path, file, offset, line),
+        None => {
+            let error = ErrorKind::NotFound.into();
+            Err(StoreError::system("append to", path, &error))
+        }
     }
-    step(FileKind::History, WriteStep::AppendSynced, path)
 }
 
 /// Adds `lines` to the end of a file, durably, and makes the file if there is none. A kill may leave a part of them.
 pub fn append_lines(kind: FileKind, path: &Path, lines: &[u8]) -> Result<(), StoreError> {
-    let failed = |error: &io::Error| StoreError::system("append to", path, error);
     let mut file = open_private(path, Creation::IfAbsent)?;
     let end = file
         .seek(SeekFrom::End(0))
-        .map_err(|error| failed(&error))?;
-    let mut write = || {
-        failpoint::hit(kind, WriteStep::Created)?;
-        file.write_all(lines)?;
-        failpoint::hit(kind, WriteStep::Written)?;
-        file.sync_all()
-    };
-    if let Err(error) = write() {
-        drop(file.set_len(end)); // else a part of a line
-        return Err(failed(&error));
-    }
+        .map_err(|error| StoreError::system("append to", path, &error))?;
+    write_behind(kind, path, file, end, lines)?;
     match end {
         0 => sync_directory_of(path),
         _ => Ok(()),
     }
+}
+
+/// Writes `bytes` at `end`, where the good part of a file ends, durably, and cuts off what was behind it.
+fn write_behind(
+    kind: FileKind,
+    path: &Path,
+    mut file: File,
+    end: u64,
+    bytes: &[u8],
+) -> Result<(), StoreError> {
+    let mut write = || {
+        file.set_len(end)?;
+        file.seek(SeekFrom::Start(end))?;
+        let (first, second) = halves(bytes);
+        file.write_all(first)?;
+        failpoint::hit(kind, WriteStep::HalfAppended)?;
+        file.write_all(second)?;
+        failpoint::hit(kind, WriteStep::Appended)?;
+        file.sync_all()
+    };
+    if let Err(error) = write() {
+        drop(file.set_len(end)); // else a torn line, which the next one is written over
+        return Err(StoreError::system("append to", path, &error));
+    }
+    step(kind, WriteStep::AppendSynced, path)
 }
 
 /// A step after which nothing is written any more: what can fail there is the syncing.
