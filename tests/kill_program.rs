@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
@@ -45,47 +45,18 @@ fn told(program: &Program, name: &str) -> String {
     member(run.line(DATABASE), name).to_owned()
 }
 
-/// The next process compares with the verdicts that were written down: what they say was put into the outboxes before.
-#[test]
-fn killed_as_the_last_verdicts_are_written_it_has_put_an_outage_into_the_outboxes() {
-    let (folder, receiver) = (Place::new(), Receiver::start());
-    let mut server = Embedded::start(Options::default()).expect("an embedded ledger");
-    for database in [DATABASE, "other"] {
-        server.create_database(database);
-        server.grow(database, 3);
-    }
-    let url = receiver.url();
-    let program = Program::new(server.port(), &folder.join("trust"));
-    let program = program.with(&["--audit-notification-url", &url]);
-    program.once().ends_with(0);
-    let point = failpoint::point(
-        failpoint::FileKind::Outcomes,
-        failpoint::WriteStep::DirectorySynced,
-    );
-    // the kill may come between the delivery and what is written of it: the id is the same then
-    let notified = |of: &str| {
-        let received = receiver.received().into_iter();
-        let ids = received
-            .filter(|received| received.body.contains(of))
-            .map(|received| member(&received.body, "id").to_owned());
-        ids.collect::<BTreeSet<String>>().len()
-    };
-    server.stop();
-    assert!(killed(&program, &point));
-    program.once().ends_with(1);
-    assert_eq!(notified("2 of 2 databases unreachable"), 1);
-    server.restart().expect("its port is free");
-    assert!(killed(&program, &point));
-    program.once().ends_with(0);
-    assert_eq!(notified("2 databases reachable again"), 1);
+/// A server with databases that an auditor with a receiver has checked once.
+struct Notified {
+    receiver: Receiver,
+    server: Embedded,
+    program: Program,
+    _folder: Place,
 }
 
-/// A receiver must not believe for ever that a database cannot be reached. One outage is one notification, also its end.
-#[test]
-fn killed_after_an_outage_was_sent_it_sends_that_the_databases_can_be_reached_again() {
-    for databases in [&[DATABASE][..], &[DATABASE, "other"]] {
+impl Notified {
+    fn of(databases: &[&str]) -> Notified {
         let (folder, receiver) = (Place::new(), Receiver::start());
-        let mut server = Embedded::start(Options::default()).expect("an embedded ledger");
+        let server = Embedded::start(Options::default()).expect("an embedded ledger");
         for database in databases {
             server.create_database(database);
             server.grow(database, 3);
@@ -94,30 +65,69 @@ fn killed_after_an_outage_was_sent_it_sends_that_the_databases_can_be_reached_ag
         let program = Program::new(server.port(), &folder.join("trust"));
         let program = program.with(&["--audit-notification-url", &url]);
         program.once().ends_with(0);
-        server.stop();
+        Notified {
+            receiver,
+            server,
+            program,
+            _folder: folder,
+        }
+    }
+
+    /// The bodies of the notifications. A kill may come between a delivery and what is written of it: the id is the same then,
+    /// and the notification is here once.
+    fn bodies(&self) -> Vec<String> {
+        let received = self.receiver.received().into_iter();
+        let by_id = received.map(|of| (member(&of.body, "id").to_owned(), of.body));
+        by_id.collect::<BTreeMap<_, _>>().into_values().collect()
+    }
+}
+
+/// The next process compares with the verdicts that were written down: what they say was put into the outboxes before.
+#[test]
+fn killed_as_the_last_verdicts_are_written_it_has_put_an_outage_into_the_outboxes() {
+    let mut notified = Notified::of(&[DATABASE, "other"]);
+    let point = failpoint::point(
+        failpoint::FileKind::Outcomes,
+        failpoint::WriteStep::DirectorySynced,
+    );
+    let count = |notified: &Notified, of: &str| {
+        let bodies = notified.bodies().into_iter();
+        bodies.filter(|body| body.contains(of)).count()
+    };
+    notified.server.stop();
+    assert!(killed(&notified.program, &point));
+    notified.program.once().ends_with(1);
+    assert_eq!(count(&notified, "2 of 2 databases unreachable"), 1);
+    notified.server.restart().expect("its port is free");
+    assert!(killed(&notified.program, &point));
+    notified.program.once().ends_with(0);
+    assert_eq!(count(&notified, "2 databases reachable again"), 1);
+}
+
+/// A receiver must not believe for ever that a database cannot be reached. One outage is one notification, also its end.
+#[test]
+fn killed_after_an_outage_was_sent_it_sends_that_the_databases_can_be_reached_again() {
+    for databases in [&[DATABASE][..], &[DATABASE, "other"]] {
+        let mut notified = Notified::of(databases);
+        notified.server.stop();
         let point = failpoint::point(failpoint::FileKind::Outcomes, failpoint::WriteStep::Created);
-        assert!(killed(&program, &point));
-        server.restart().expect("its port is free");
-        program.once().ends_with(0);
-        // the kill may come between a delivery and its record: the id is the same then
+        assert!(killed(&notified.program, &point));
+        notified.server.restart().expect("its port is free");
+        notified.program.once().ends_with(0);
         let verdicts = || {
-            let received = receiver.received().into_iter();
-            let facts = received.map(|of| {
-                let of = |name| member(&of.body, name).to_owned();
-                (of("id"), of("verdict"))
-            });
-            let facts: BTreeSet<(String, String)> = facts.collect();
-            let mut verdicts: Vec<String> = facts.into_iter().map(|(_, verdict)| verdict).collect();
+            let bodies = notified.bodies();
+            let verdicts = bodies.iter().map(|body| member(body, "verdict").to_owned());
+            let mut verdicts: Vec<String> = verdicts.collect();
             verdicts.sort();
             verdicts
         };
         assert_eq!(verdicts(), ["consistent", "unreachable"], "{databases:?}");
-        program.once().ends_with(0);
+        notified.program.once().ends_with(0);
         assert_eq!(verdicts().len(), 2, "once is enough");
     }
 }
 
-/// Where one thread's panic left the others running, an auditor would go on without its couriers or its port.
+/// Where one thread's panic left the others running, an auditor would go on without its delivery workers or its port.
 #[test]
 fn a_panic_is_said_in_one_line_and_ends_the_program_with_sigabrt() {
     let folder = Place::new();
