@@ -44,9 +44,12 @@ pub fn lied_to(
         true => (Rule::Accused, accused),
         false => {
             let proven = may_be_proven && outcome.verdict.is_proven();
+            // it is found by whoever reads values, and contradicts nothing
+            let withheld = told.lie == Lie::WithheldTransaction;
+            let unread = withheld && outcome.verdict == Verdict::Unread;
             (
                 Rule::NoneWaits,
-                proven || due.contains(&outcome.verdict.word()),
+                proven || unread || due.contains(&outcome.verdict.word()),
             )
         }
     };

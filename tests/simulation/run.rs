@@ -9,6 +9,7 @@ use std::time::Duration;
 use immuaudit::audit::{Auditor, Cycle, Outcome, SweepStatus};
 use immuaudit::drill::SigningKey;
 use immuaudit::ledger::Digest;
+use immuaudit::server::{MAX_REPLY, MAX_TRANSCRIPT};
 use immuaudit::stop::Stop;
 use immuaudit::trust::{Location, Store};
 
@@ -342,8 +343,9 @@ impl<'w> Run<'w> {
     }
 }
 
-/// Bytes that the auditor and the notifications that wait remember, at most, and those of each database besides.
-const MAX_MEMORY: usize = 64 << 10;
+/// Bytes that the auditor and the notifications that wait remember, at most, and those of each database besides. The
+/// exchanges of the last check are among them, as evidence would keep them.
+const MAX_MEMORY: usize = MAX_TRANSCRIPT + MAX_REPLY + (64 << 10);
 const MAX_MEMORY_OF_ONE: usize = 16 << 10;
 /// Files of evidence at most.
 const MOST_EVIDENCE: u64 = 4000;
