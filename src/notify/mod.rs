@@ -3,11 +3,13 @@
 //! `notification` creates them, `outbox` stores them on disk, and `delivery` delivers those of one receiver in a thread of its
 //! own. `identity` names the outboxes, `record` stores what a receiver was notified of, and `stranded` hands over what waits
 //! for receivers that are gone. `outage` and `reachability` fold an outage of a server into one notification. `untrusted`
-//! decides when a notification about all untrusted databases is due. `sink` is one of `webhook` and `exec`; `heartbeat` sends
+//! decides when a notification about all untrusted databases is due. `unrecorded` stores changes that were sent before they are on
+//! disk as the last verdicts. `configured` has the receivers of the settings, `sink` is one of `webhook` and `exec`; `heartbeat` sends
 //! a periodic ping (dead man's switch).
 
 #![forbid(unsafe_code)]
 
+mod configured;
 mod delivery;
 mod disagreements;
 mod exec;

@@ -4,29 +4,22 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
+use super::configured::{Configured, HEARTBEAT, configured, ping};
 use super::delivery::{DeliveryWorker, Noted, PendingDeliveries};
 use super::disagreements::Disagreements;
-use super::exec::Exec;
-use super::heartbeat::{Heartbeat, Ping};
-use super::identity::{Distinct, ReceiverKey};
+use super::heartbeat::Heartbeat;
 use super::notification::{Notification, Priority, fresh_id, standing};
 use super::outage::Outage;
-use super::sink::Sink;
 use super::stranded::HandOver;
 use super::unrecorded::Unrecorded;
 use super::untrusted::Notified;
-use super::webhook::WebhookSink;
 use super::{DeliveryError, OpenAlarms};
 use crate::audit::{Cycle, Exit, Outcome};
 use crate::clock::{self, Clock};
-use crate::config::{MonitoringSettings, NotifyOn, NotifySettings};
+use crate::config::{MonitoringSettings, NotifyOn};
 use crate::report::{ReceiverStats, Untrusted};
 use crate::trust::{Alarm, OutcomeRecord};
 
-/// The deadline of one delivery over the network.
-const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
-/// The time limit of one run of a program.
-const EXEC_TIMEOUT: Duration = Duration::from_secs(30);
 /// The deadline of the heartbeat under `--once`.
 const ONCE_HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Open alarms of one database that a receiver without a record of them is notified of one by one: what the next ones
@@ -178,8 +171,7 @@ impl Notifier {
 
     /// Writes down a change before receivers of changes are notified of it.
     fn record(&mut self, outcome: &Outcome) {
-        let mut whens = self.workers.iter().map(|(_, when)| when);
-        if whens.any(|when| *when != NotifyOn::Tampering) {
+        if self.notifies_of_changes() {
             let change = (outcome.database.as_str(), outcome.verdict.word());
             self.unrecorded.add([change]);
         }
@@ -210,15 +202,26 @@ impl Notifier {
     /// Gives what waited for the end of the cycle. Receivers of every check have it already.
     fn release(&mut self, cycle: Option<&Cycle>) {
         let now = self.clock.now();
-        self.unrecorded.add(self.outage.changes());
+        if self.notifies_of_changes() {
+            self.unrecorded.add(self.outage.changes());
+        }
         for notification in self.outage.release(&self.server, cycle, now) {
             self.give_to(NotifyOn::Changes, &notification);
         }
     }
 
+    /// Returns whether a receiver is notified of every check.
     fn has_every_check(&self) -> bool {
-        let mut whens = self.workers.iter().map(|(_, when)| when);
-        whens.any(|when| *when == NotifyOn::EveryCheck)
+        self.any(|when| when == NotifyOn::EveryCheck)
+    }
+
+    /// Returns whether a receiver is notified of changes that are no tampering.
+    fn notifies_of_changes(&self) -> bool {
+        self.any(|when| when != NotifyOn::Tampering)
+    }
+
+    fn any(&self, is: impl Fn(NotifyOn) -> bool) -> bool {
+        self.workers.iter().any(|(_, when)| is(*when))
     }
 
     /// The outcomes of a cycle, before they are written down: the next process does not find the changes of verdicts any
@@ -380,51 +383,4 @@ struct Last {
     disagreements: Disagreements,
     /// Whether the check opened an alarm that could not be written down.
     unlisted: bool,
-}
-
-/// The heartbeat's name for people.
-const HEARTBEAT: &str = "heartbeat";
-
-/// The heartbeat, if there is one.
-fn ping(settings: &MonitoringSettings) -> Option<Ping> {
-    let heartbeat = settings.heartbeat.as_ref()?;
-    Some(Ping::new(heartbeat, WEBHOOK_TIMEOUT))
-}
-
-/// A receiver: its name for people, its key, the way to it, and when it is notified.
-struct Configured {
-    receiver: ReceiverStats,
-    key: ReceiverKey,
-    sink: Sink,
-    when: NotifyOn,
-}
-
-/// Every receiver. Of a URL no more is shown than scheme, host and port.
-fn configured(settings: &NotifySettings) -> Vec<Configured> {
-    let mut distinct = Distinct::default();
-    let mut all = Vec::new();
-    for (number, webhook) in (1..).zip(&settings.webhooks) {
-        let (name, key) = match &webhook.name {
-            Some(name) => (name.clone(), ReceiverKey::of_name(name)),
-            None => {
-                let key = ReceiverKey::of_url(webhook.url.expose());
-                (format!("{number}:{}", webhook.url), key)
-            }
-        };
-        all.push(Configured {
-            receiver: ReceiverStats::new(&name),
-            key: distinct.next(key),
-            sink: Sink::Webhook(Box::new(WebhookSink::new(webhook, WEBHOOK_TIMEOUT))),
-            when: webhook.when,
-        });
-    }
-    if let Some(words) = &settings.exec {
-        all.push(Configured {
-            receiver: ReceiverStats::new("exec"),
-            key: distinct.next(ReceiverKey::of_program(words)),
-            sink: Sink::Exec(Exec::new(words, EXEC_TIMEOUT)),
-            when: settings.when,
-        });
-    }
-    all
 }
