@@ -10,7 +10,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
 use immuaudit::clock;
-use immuaudit::drill::{Embedded, Lie, Options};
+use immuaudit::drill::{Access, Embedded, Lie, Options};
 use immuaudit::trust::failpoint;
 use support::place::Place;
 use support::program::{Program, member};
@@ -124,6 +124,38 @@ fn killed_after_an_outage_was_sent_it_sends_that_the_databases_can_be_reached_ag
         assert_eq!(verdicts(), ["consistent", "unreachable"], "{databases:?}");
         notified.program.once().ends_with(0);
         assert_eq!(verdicts().len(), 2, "once is enough");
+    }
+}
+
+/// A receiver that knows another trouble of a database, as the process ended before an outage was sent, would not learn from
+/// "reachable again" that this trouble has ended.
+#[test]
+fn killed_before_an_outage_was_sent_it_names_the_verdict_of_each_database_after_another_trouble() {
+    let databases = [DATABASE, "other"];
+    let mut notified = Notified::of(&databases);
+    let set_access = |notified: &Notified, access| {
+        for database in databases {
+            notified.server.set_access(database, access);
+        }
+    };
+    set_access(&notified, Access::Denied);
+    notified.program.once().ends_with(1);
+    notified.server.stop();
+    let (kind, step) = (
+        failpoint::FileKind::Receivers,
+        failpoint::WriteStep::AppendSynced,
+    );
+    assert!(killed(&notified.program, &failpoint::point(kind, step)));
+    notified.server.restart().expect("its port is free");
+    set_access(&notified, Access::Open);
+    notified.program.once().ends_with(0);
+    let bodies = notified.bodies();
+    for database in databases {
+        let of = |body: &&String| member(body, "db") == database;
+        let verdicts = bodies.iter().filter(of).map(|body| member(body, "verdict"));
+        let mut verdicts: Vec<&str> = verdicts.collect();
+        verdicts.sort();
+        assert_eq!(verdicts, ["consistent", "refused"], "{bodies:?}");
     }
 }
 

@@ -14,7 +14,7 @@ use super::stranded::HandOver;
 use super::unrecorded::Unrecorded;
 use super::untrusted::Notified;
 use super::{DeliveryError, OpenAlarms};
-use crate::audit::{Cycle, Exit, Outcome};
+use crate::audit::{Cycle, Exit, Outcome, Verdict};
 use crate::clock::{self, Clock};
 use crate::config::{MonitoringSettings, NotifyOn};
 use crate::report::{ReceiverStats, Untrusted};
@@ -98,6 +98,7 @@ impl Notifier {
                     false => Disagreements::default(),
                 },
                 unlisted: false,
+                unrecorded: None,
             };
             (outcome.database.clone(), last)
         });
@@ -106,7 +107,7 @@ impl Notifier {
         for (database, verdict) in unrecorded.changes() {
             let last = last.entry(database.clone()).or_default();
             if last.verdict != *verdict {
-                last.verdict = UNKNOWN.to_owned();
+                last.unrecorded = Some(verdict.clone());
             }
         }
         Notifier {
@@ -138,11 +139,8 @@ impl Notifier {
         if self.workers.is_empty() || outcome.is_stranger {
             return;
         }
-        let before = self.last.get(&outcome.database);
-        let before = before.map(|last| last.verdict.as_str());
-        let before = before.filter(|before| *before != UNKNOWN);
-        let before = before.or(self.unrecorded.verdict(&outcome.database));
-        let before = before.unwrap_or_default().to_owned();
+        let before = self.last.get(&outcome.database).cloned();
+        let before = before.unwrap_or_default();
         let is_news = self.is_news(outcome);
         if !is_news && !self.has_every_check() {
             return;
@@ -163,7 +161,7 @@ impl Notifier {
             return self.enqueue(&notification, noted, is_news);
         }
         self.give_to(NotifyOn::EveryCheck, &notification);
-        if let Some(alone) = self.outage.hold(&before, outcome, notification) {
+        if let Some(alone) = self.outage.hold(&before.known(), outcome, notification) {
             self.record(outcome);
             self.give_to(NotifyOn::Changes, &alone);
         }
@@ -322,24 +320,21 @@ impl Notifier {
     /// the check opened an alarm. An open alarm that is found again sends nothing.
     fn is_news(&mut self, outcome: &Outcome) -> bool {
         let last = self.last.entry(outcome.database.clone());
-        let last = last.or_insert_with(|| Last {
-            verdict: "consistent".into(),
-            absent: false,
-            disagreements: Disagreements::default(),
-            unlisted: false,
-        });
+        let last = last.or_default();
         let opened = !outcome.opened.is_empty();
         let now = Last {
             verdict: outcome.verdict.word().to_owned(),
             absent: outcome.absent_after(last.absent),
             disagreements: Disagreements::of(outcome),
             unlisted: opened && outcome.alarm.is_none(),
+            unrecorded: None,
         };
         // an alarm that cannot be written down is opened by every check
         let repeated = now.unlisted && last.unlisted;
         let absent = now.absent && !last.absent;
         let contradicted = now.disagreements.has_news(&last.disagreements);
-        let changed = standing(&now.verdict) != standing(&last.verdict);
+        let mut known = last.known().into_iter();
+        let changed = known.any(|known| standing(known) != standing(&now.verdict));
         *last = now;
         changed || absent || contradicted || (opened && !repeated)
     }
@@ -369,18 +364,41 @@ fn catch_up(server: &str, worker: &DeliveryWorker, open: &[Alarm]) {
     }
 }
 
-/// The word of a verdict that is not known.
-const UNKNOWN: &str = "";
-
-/// The last check of a database.
-#[derive(Default)]
+/// The last check of a database, as receivers know it.
+#[derive(Clone, Debug)]
 struct Last {
-    /// Its word, or [`UNKNOWN`].
+    /// The verdict's word.
     verdict: String,
+    /// The verdict that receivers may know in its place: an earlier process ended before it was on disk.
+    unrecorded: Option<String>,
     /// Whether values were absent for no reason that is known.
     absent: bool,
     /// Which peers' words contradicted what the server showed.
     disagreements: Disagreements,
     /// Whether the check opened an alarm that could not be written down.
     unlisted: bool,
+}
+
+impl Last {
+    /// Returns the verdicts that receivers may know.
+    fn known(&self) -> Vec<&str> {
+        let unrecorded = self.unrecorded.as_deref();
+        unrecorded
+            .into_iter()
+            .chain([self.verdict.as_str()])
+            .collect()
+    }
+}
+
+impl Default for Last {
+    /// Of a database that was not checked before, receivers know nothing bad.
+    fn default() -> Last {
+        Last {
+            verdict: Verdict::Consistent.word().into(),
+            unrecorded: None,
+            absent: false,
+            disagreements: Disagreements::default(),
+            unlisted: false,
+        }
+    }
 }

@@ -24,17 +24,22 @@ struct Change {
 }
 
 impl Outage {
-    /// Holds a change until the end of the cycle if others may share its cause. Returns the notification if not.
+    /// Holds a change until the end of the cycle if others may share its cause. Returns the notification if not. `known` are
+    /// the verdicts' words that receivers may know.
     pub fn hold(
         &mut self,
-        before: &str,
+        known: &[&str],
         outcome: &Outcome,
         notification: Notification,
     ) -> Option<Notification> {
         let away = Verdict::Unreachable;
+        // of any other verdict a receiver would not learn that it has ended
+        let was_away = known.contains(&away.word());
+        let only_away = |known: &&str| *known == away.word() || standing(known) == GOOD;
+        let is_back = was_away && known.iter().all(only_away);
         let list = if outcome.verdict == away {
             &mut self.away
-        } else if before == away.word() && standing(outcome.verdict.word()) == GOOD {
+        } else if is_back && standing(outcome.verdict.word()) == GOOD {
             &mut self.back
         } else {
             return Some(notification);

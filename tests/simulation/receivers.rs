@@ -30,6 +30,8 @@ pub struct Receivers {
     receivers: BTreeMap<String, Known>,
     /// Whether something happened after which a receiver may be notified twice, or of what is not on disk.
     pub may_repeat: bool,
+    /// Whether the disk was full, and the verdicts are not on disk since.
+    was_full: bool,
     pub taken: u64,
 }
 
@@ -143,6 +145,7 @@ impl Receivers {
     /// The disk of the auditor is full: what is to be delivered may get lost.
     pub fn may_lose(&mut self) {
         self.may_repeat = true;
+        self.was_full = true;
         self.forget_verdicts();
     }
 
@@ -166,6 +169,9 @@ impl Receivers {
         self.notifier = None;
         if !self.is_anybody() {
             return;
+        }
+        if self.was_full {
+            self.forget_verdicts(); // no process knows what the last one sent
         }
         let mut open = OpenAlarms {
             alarms: Vec::new(),
@@ -200,7 +206,9 @@ impl Receivers {
         }
     }
 
-    pub fn cycle(&mut self, cycle: &Cycle) {
+    /// A cycle has ended.
+    pub fn cycle(&mut self, cycle: &Cycle, is_full: bool) {
+        self.was_full &= is_full || !cycle.is_recorded;
         if let Some(notifier) = &mut self.notifier {
             notifier.cycle(cycle);
         }

@@ -191,6 +191,7 @@ impl<'w> Run<'w> {
         let Some(mut auditor) = self.auditor.take() else {
             return Ok(());
         };
+        let disk = self.disk.full_until() < begin;
         let ended = self.caught(|run| {
             let receivers = RefCell::new(&mut run.receivers);
             let tell = |outcome: &Outcome| {
@@ -198,7 +199,7 @@ impl<'w> Run<'w> {
                 receivers.borrow_mut().outcome(outcome);
             };
             let cycle = auditor.cycle_and(tell, |cycle| receivers.borrow_mut().checked(cycle));
-            receivers.borrow_mut().cycle(&cycle);
+            receivers.borrow_mut().cycle(&cycle, !disk);
             (auditor, cycle)
         })?;
         if let Some(untold) = untold {
@@ -210,7 +211,6 @@ impl<'w> Run<'w> {
         self.auditor = Some(auditor);
         self.tally.cycles += 1;
         self.tell(&cycle);
-        let disk = self.disk.full_until() < begin;
         self.oracle
             .cycle(&self.scene.borrow(), &cycle, begin, disk)?;
         if let Some(peers) = &mut self.peers {
