@@ -65,7 +65,7 @@ fn words_of_a_corrupted_log_without_an_excuse_are_the_servers_own_finding() {
     let scene = Scene::grown(Lag::None);
     scene.proxy.distort(fails("VerifiableTxById", 2, CORRUPTED));
     let outcome = scene.cycle();
-    let due = Verdict::Tampered(Tampering::Value);
+    let due = Verdict::Tampered(Tampering::BadValue);
     assert_eq!(outcome.verdict, due, "{outcome:?}");
     // that it cannot prove says nothing of damage
     let scene = Scene::grown(Lag::None);

@@ -324,7 +324,7 @@ fn after_a_value_alarm_every_broken_transaction_is_listed_with_its_time() {
     let audit = Program::new(embedded.port(), &place.join("trust"));
     audit.once().ends_with(0);
     embedded.lie(LieSchedule::from(Lie::EditedValue));
-    audit.once().is(2, DATABASE, "value");
+    audit.once().is(2, DATABASE, "bad-value");
     let run = audit.run(&["locate", DATABASE]);
     let text = &run.ends_with(2).stdout;
     assert!(

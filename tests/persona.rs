@@ -242,7 +242,7 @@ fn validate_without_a_key_checks_by_the_key_that_comes_along_and_warns() {
     run.is(0, "defaultdb", "first-seen");
     assert!(run.stderr.contains("proves no identity"), "{run:#?}");
     embedded.lie(LieSchedule::from(Lie::Unsigned));
-    immugw.once().is(2, "defaultdb", "signature");
+    immugw.once().is(2, "defaultdb", "bad-signature");
 }
 
 #[test]

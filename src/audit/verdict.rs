@@ -43,8 +43,8 @@ impl Verdict {
         "unread",
         "inconsistent",
         "rolled-back",
-        "signature",
-        "value",
+        "bad-signature",
+        "bad-value",
         "split-view",
         "malformed",
         "refused",
@@ -81,7 +81,7 @@ impl Verdict {
             | ServerErrorKind::RateLimited => Verdict::Unreachable,
             ServerErrorKind::NoSuchDatabase if trusted => Verdict::Tampered(Tampering::RolledBack),
             // the server itself reports corruption
-            ServerErrorKind::Corrupted => Verdict::Tampered(Tampering::Value),
+            ServerErrorKind::Corrupted => Verdict::Tampered(Tampering::BadValue),
             ServerErrorKind::Malformed(_)
             | ServerErrorKind::NotOneMessage
             | ServerErrorKind::Compressed

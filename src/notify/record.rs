@@ -242,7 +242,7 @@ mod tests {
     fn alarm(database: &str, reason: &str, opened: u64) -> Alarm {
         let finding = Finding {
             database: database.into(),
-            kind: Tampering::Value,
+            kind: Tampering::BadValue,
             reason: reason.into(),
             trusted: None,
             claim: None,

@@ -136,7 +136,7 @@ pub(in crate::audit) fn check_claim(
         Signatures::ByTheAnswersOwnKey => claimed.verify_own_signature(database),
     };
     signed.map_err(|bad| {
-        let verdict = Verdict::Tampered(Tampering::Signature);
+        let verdict = Verdict::Tampered(Tampering::BadSignature);
         (verdict, Reason::Signature(bad))
     })?;
     if claimed.shape == StateShape::WithoutDatabase {

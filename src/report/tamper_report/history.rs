@@ -132,7 +132,9 @@ fn stands(window: &Window, values: Option<&CorruptionReport>) -> Vec<String> {
 
 /// Returns an open alarm about a value, if there is one.
 fn values_alarm(alarms: &[Alarm]) -> Option<&Alarm> {
-    alarms.iter().find(|alarm| alarm.kind == Tampering::Value)
+    alarms
+        .iter()
+        .find(|alarm| alarm.kind == Tampering::BadValue)
 }
 
 /// The number of transactions with different values that are listed.
