@@ -261,7 +261,7 @@ fn the_json_of_the_verbs_is_documented() {
     scene.program.run(&["alarm", "list"]).ends_with(0);
     let mut status = lines(&scene.program.run(&["status"]).stdout);
     let swept = scene.program.run(&["sweep", "shop"]).stdout;
-    let roots = lines(&scene.program.run(&["roots", "list"]).stdout);
+    let roots = lines(&scene.program.run(&["states", "list"]).stdout);
     scene
         .ledger
         .lie(LieSchedule::from(Lie::Rollback).of("shop"));
@@ -305,7 +305,7 @@ fn the_json_of_the_verbs_is_documented() {
         .partition(|line| line.contains("\"database\":null"));
     documented("`immuaudit status --json`: a database", &one);
     documented("`immuaudit status --json`: the server", &none);
-    documented("`immuaudit roots list --json`", &roots);
+    documented("`immuaudit states list --json`", &roots);
     let alarms = [lines(&open), lines(&closed), lines(&again)].concat();
     documented(
         "`immuaudit alarm list --json` and `alarm show ID --json`",

@@ -294,7 +294,7 @@ fn what_root_does_leaves_the_files_with_the_auditors_user() {
     fs::set_permissions(&secret, mine).expect("its mode");
     scene
         .program
-        .run(&["roots", "forget", DATABASE])
+        .run(&["states", "forget", DATABASE])
         .ends_with(3);
     assert_eq!(fs::metadata(&secret).expect("a file").uid(), 0);
     assert_eq!(fs::read_to_string(&secret).expect("a file"), "root's");

@@ -271,7 +271,7 @@ fn a_database_that_was_given_up_and_is_not_listed_leaves_no_row_and_one_that_van
     assert_eq!(databases(&running), 3.0);
     scene
         .program
-        .run(&["roots", "forget", "new00"])
+        .run(&["states", "forget", "new00"])
         .ends_with(0);
     scene
         .program

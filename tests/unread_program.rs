@@ -267,7 +267,7 @@ fn a_value_that_one_auditor_read_and_another_is_told_is_not_there_shows_when_the
             "to the other auditor that it does not have the values of transactions 7, but this one",
         ),
     ] {
-        let export = exporter.run(&["roots", "export"]);
+        let export = exporter.run(&["states", "export"]);
         let file = place.join("export.toml");
         std::fs::write(&file, &export.stdout).expect("a file");
         let run = comparer.run(&["compare", &file.display().to_string()]);

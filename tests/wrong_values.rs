@@ -174,7 +174,7 @@ fn flags() -> Vec<String> {
         "config",
         "alarm",
         "acknowledge",
-        "roots",
+        "states",
         "compare",
         "checkpoint",
         "key",

@@ -167,7 +167,7 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::of(CommandName::Acknowledge, "--absent-values-to", Count(1..=MAX_TX, |d| &mut d.absent_to), "TX", "", "absent values of transactions up to this one are explained"),
     Setting::of(CommandName::Acknowledge, "--unsigned", Switch(|d| &mut d.unsigned), "", "false", "the loss of the signature after the last signed state is explained"),
     Setting::of(CommandName::Acknowledge, "--disagreement", Switch(|d| &mut d.disagreement), "", "false", "all disagreements of peers until now are explained"),
-    Setting::of(CommandName::Roots, "--alarm", Switch(|d| &mut d.import_alarm), "", "false", "import: raise an alarm for each state that the server contradicts"),
+    Setting::of(CommandName::States, "--alarm", Switch(|d| &mut d.import_alarm), "", "false", "import: raise an alarm for each state that the server contradicts"),
     Setting::of(CommandName::Drill, "--serve", Switch(|d| &mut d.serve), "", "false", "keep the embedded ledger running"),
     Setting::of(CommandName::Drill, "--databases", Count(1..=5000, |d| &mut d.drill_databases), "COUNT", "1", "number of databases of the embedded ledger"),
     Setting::of(CommandName::Drill, "--port", Count(0..=65535, |d| &mut d.drill_port), "PORT", "0", "port to serve on; 0: a free one"),

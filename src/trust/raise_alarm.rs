@@ -123,7 +123,7 @@ impl Store {
     }
 
     /// Returns whether the trusted state that a finding contradicts was given up since: by adopting an alarm or by
-    /// `roots forget`. A state that was only replaced by one that extends it was not given up.
+    /// `states forget`. A state that was only replaced by one that extends it was not given up.
     fn left_behind(&self, finding: &Finding) -> bool {
         let Some(then) = finding.contradicted().map(|trusted| trusted.state) else {
             return false;

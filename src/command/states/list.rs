@@ -1,4 +1,4 @@
-//! `roots list`: every trusted state, a line each.
+//! `states list`: every trusted state, a line each.
 
 use crate::audit::Exit;
 use crate::command::setup::{self, CommandError};
