@@ -175,11 +175,11 @@ fn the_dashboard_shows_what_is_so_and_nothing_beside_it() {
     assert_eq!(series("Open alarms"), [("tested".to_owned(), 1.0)]);
     // what could not be completed yet is as old as the auditor
     let queries = panels.iter().map(|(_, query)| query.as_str());
-    let since = queries.filter(|query| query.contains("last_complete_cycle"));
+    let since = queries.filter(|query| query.contains("last_successful_cycle"));
     for query in since {
         let never = query.replace(
-            "immuaudit_last_complete_cycle_timestamp_seconds",
-            "(immuaudit_last_complete_cycle_timestamp_seconds * 0)",
+            "immuaudit_last_successful_cycle_timestamp_seconds",
+            "(immuaudit_last_successful_cycle_timestamp_seconds * 0)",
         );
         let since = watchers.series(&never);
         assert_eq!(since.len(), 2, "{since:?}");

@@ -153,17 +153,17 @@ fn how_much_of_the_values_was_read_is_told_from_the_start() {
         first.sample(&series(name));
     }
     // made or not
-    for call in [
+    for method in [
         "Login",
         "CurrentState",
         "VerifiableTxById",
         "TxById",
         "TxScan",
     ] {
-        let labels = format!("{{server=\"tested\",call=\"{call}\"}}");
-        first.sample(&format!("immuaudit_call_duration_seconds_count{labels}"));
-        let failures = first.sample(&format!("immuaudit_call_failures_total{labels}"));
-        assert_eq!(failures, 0.0, "{call}");
+        let labels = format!("{{server=\"tested\",method=\"{method}\"}}");
+        first.sample(&format!("immuaudit_rpc_duration_seconds_count{labels}"));
+        let failures = first.sample(&format!("immuaudit_rpc_failures_total{labels}"));
+        assert_eq!(failures, 0.0, "{method}");
     }
     assert_eq!(
         first.sample("immuaudit_sweep_period_seconds{server=\"tested\"}"),
