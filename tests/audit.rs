@@ -89,7 +89,7 @@ fn not_proven_for_three_intervals_is_overdue_whatever_the_excuse() {
         "audit-mode",
         "--audit-interval",
         "200ms",
-        "--audit-expect-growth",
+        "--audit-max-idle",
         "1s",
     ]);
     running.wait_for("overdue: no new transaction for");

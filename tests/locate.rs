@@ -237,7 +237,7 @@ fn locating_changes_neither_verdict_nor_trust_however_the_server_behaves() {
 fn the_verb_tells_people_programs_and_the_evidence() {
     let place = Place::new();
     let embedded = Embedded::start(Options::default()).unwrap();
-    let audit = Program::new(embedded.port(), &place.join("trust")).with(&["--audit-mirror"]);
+    let audit = Program::new(embedded.port(), &place.join("trust")).with(&["--audit-keep-hashes"]);
     for _ in 0..5 {
         embedded.grow(DATABASE, APART);
         audit.once().ends_with(0);

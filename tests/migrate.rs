@@ -37,7 +37,7 @@ fn what_a_real_immuclient_trusted_is_imported_and_continued() {
         ("20", "imported")
     );
 
-    let run = scene.auditor().with(&["--require-trusted"]).once();
+    let run = scene.auditor().with(&["--no-first-use"]).once();
     assert_eq!(
         member(run.is(0, "defaultdb", "consistent").line("defaultdb"), "tx"),
         "27"
@@ -176,7 +176,7 @@ fn states_of_every_version_are_imported() {
         let run = scene.import(&file);
         let line = run.ends_with(0).line("defaultdb");
         assert_eq!(member(line, "result"), "imported", "{version}");
-        let audit = scene.auditor().with(&["--require-trusted"]);
+        let audit = scene.auditor().with(&["--no-first-use"]);
         audit.once().is(0, "defaultdb", "consistent");
     }
 }

@@ -132,7 +132,7 @@ fn names_that_are_fresh_in_every_list_grow_neither_series_nor_rows_nor_memory_an
 
 #[test]
 fn a_few_that_cannot_be_taken_on_trust_are_named_once_and_their_end_is_told() {
-    let scene = Scene::new(Options::default(), &["--require-trusted"]);
+    let scene = Scene::new(Options::default(), &["--no-first-use"]);
     scene.create(2);
     let mut running = scene.program.start(&[]);
     running.wait_for_times("INFO  cycle ", 6);
@@ -177,7 +177,7 @@ fn a_few_that_cannot_be_taken_on_trust_are_named_once_and_their_end_is_told() {
 
 #[test]
 fn every_check_of_databases_of_which_nothing_is_trusted_is_notified_once_where_that_is_asked_for() {
-    let args = ["--require-trusted", "--audit-notify", "every-check"];
+    let args = ["--no-first-use", "--audit-notify", "every-check"];
     let scene = Scene::new(Options::default(), &args);
     scene.create(3);
     let mut running = scene.program.start(&[]);
@@ -197,7 +197,7 @@ fn every_check_of_databases_of_which_nothing_is_trusted_is_notified_once_where_t
 
 #[test]
 fn once_prints_the_first_sixteen_one_by_one_and_counts_the_rest() {
-    let scene = Scene::new(Options::default(), &["--require-trusted"]);
+    let scene = Scene::new(Options::default(), &["--no-first-use"]);
     scene.create(40);
     let run = scene.program.once();
     run.ends_with(1);

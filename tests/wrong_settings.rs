@@ -34,6 +34,10 @@ fn a_wrong_command_line_is_told_with_its_remedy() {
             "the command accept no longer exists: use immuaudit alarm close ID, which keeps the trusted state, or immuaudit alarm adopt ID, which trusts the state in the evidence",
         ),
         (
+            &["--audit-mirror", "--audit-max-range=5"],
+            "--audit-mirror is called --audit-keep-hashes now: use that name\n--audit-max-range is called --audit-max-fetch now: use that name",
+        ),
+        (
             &["roots", "forget", "defaultdb"],
             "the command roots no longer exists: use immuaudit states",
         ),

@@ -11,7 +11,7 @@
 //!            DATABASE.history       every state accepted, a line each (beside it)
 //!            DATABASE.alarms        open alarms, and who closed the others when
 //!            DATABASE.acknowledged  what an operator acknowledged: absent values, a lost signature
-//!            DATABASE.mirror        the hash of every transaction, under --audit-mirror
+//!            DATABASE.mirror        the hash of every transaction, under --audit-keep-hashes
 //!            evidence/DATABASE/ALARM.toml   what shows it, a file each finding
 //!            located/DATABASE/ALARM.toml    where it was tampered
 //!            disagreements/DATABASE/PEER.toml   what a peer's word alone contradicts
