@@ -233,7 +233,7 @@ impl Auditor {
         let program = Program::new(ledger.port(), &place.join(name))
             .with(&["--audit-interval=1s", "--audit-monitoring-host=127.0.0.1"]);
         let mut running = program.start(&[]);
-        running.wait_for("cycle server=");
+        running.wait_for("cycle finished server=");
         let port = port_of(&running);
         Auditor {
             program,

@@ -66,7 +66,7 @@ impl Scene {
     /// Starts the loop, and waits for its first cycle.
     fn start(&self) -> (Running, u16) {
         let mut running = self.program.start(&[]);
-        running.wait_for("cycle server=");
+        running.wait_for("cycle finished server=");
         let port = port_of(&running);
         (running, port)
     }
@@ -276,7 +276,7 @@ fn the_json_of_the_verbs_is_documented() {
     let again = shown(&["alarm", "list"]);
     scene.ledger.be_honest();
     let early = shown(&["sweep", "unknown"]);
-    let is_sweep = |line: &&String| line.contains("\"swept_of\":");
+    let is_sweep = |line: &&String| line.contains("\"of\":");
     let sweeps: Vec<String> = [lines(&swept), lines(&early)].concat();
     let sweeps: Vec<String> = sweeps.iter().filter(is_sweep).cloned().collect();
     let (none, one): (Vec<String>, Vec<String>) = checks

@@ -33,7 +33,7 @@ fn what_a_real_immuclient_trusted_is_imported_and_continued() {
     let run = scene.auditor().run(&["states", "list", "--json"]);
     let line = run.ends_with(0).line("defaultdb");
     assert_eq!(
-        (member(line, "tx"), member(line, "how")),
+        (member(line, "tx"), member(line, "trust_origin")),
         ("20", "imported")
     );
 

@@ -81,7 +81,7 @@ fn an_honest_ledger_is_swept_clean(server: &Path) {
     let run = sweep(&scene, &real);
     run.is(0, "defaultdb", "first-seen");
     assert_eq!(findings(&run), Vec::<&str>::new(), "{run:#?}");
-    assert!(run.stderr.contains("swept"), "{run:#?}");
+    assert!(run.stderr.contains("sweep finished"), "{run:#?}");
 }
 
 /// Values that a retention dropped, on the real server that drops them: two days old, by the clock

@@ -132,8 +132,11 @@ fn database(row: &DatabaseStatus, about: &InstanceInfo) -> JsonObject {
         .flag("values_overdue", row.values_overdue)
         .objects("peers", row.peers.iter().map(peer_json))
         .flag("peers_overdue", row.peers_overdue)
-        .number("sweep_at", row.values.sweeping.map(|(_, at)| at))
-        .shown("swept", row.values.swept.map(|swept| swept.ended))
+        .number("sweep_position", row.values.sweeping.map(|(_, at)| at))
+        .shown(
+            "last_sweep_ended",
+            row.values.swept.map(|swept| swept.ended),
+        )
         .shown("found_within_a_day", chance)
 }
 
