@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::claim::Claim;
-use super::name::escape;
+use super::file_name::escape;
 use super::text::cut;
 use super::trusted_state::TrustedState;
 use crate::ledger::{Digest, State};
