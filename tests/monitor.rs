@@ -180,7 +180,7 @@ fn how_much_of_the_values_was_read_is_told_from_the_start() {
         "\"values_due\":0",
         "\"values_overdue\":false",
         "\"condition\":\"good\"",
-        "\"found_within_a_day\":\"100%\"",
+        "\"detection_probability_24h\":\"100%\"",
         "\"last_sweep_ended\":\"20",
     ] {
         assert!(status.contains(member), "{member}: {status}");

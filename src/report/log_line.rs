@@ -129,7 +129,7 @@ pub fn log_values(
         .number("absent", values.absent.count())
         .text("unavailable", values.unavailable)
         .text("last_sweep_ended", swept.as_deref().unwrap_or("never"))
-        .text("found_within_a_day", chance)
+        .text("detection_probability_24h", chance)
         .log();
 }
 

@@ -137,7 +137,7 @@ fn database(row: &DatabaseStatus, about: &InstanceInfo) -> JsonObject {
             "last_sweep_ended",
             row.values.swept.map(|swept| swept.ended),
         )
-        .shown("found_within_a_day", chance)
+        .shown("detection_probability_24h", chance)
 }
 
 /// What is trusted now, for other auditors to compare with what they were shown.

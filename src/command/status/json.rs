@@ -79,7 +79,7 @@ impl Known<'_> {
                 swept.map(|swept| swept.unavailable.total()),
             )
             .number("last_sweep_of", swept.map(|swept| swept.of))
-            .shown("found_within_a_day", probability)
+            .shown("detection_probability_24h", probability)
             .objects(
                 "peers",
                 self.peers.iter().map(|record| peer_record_json(record)),
