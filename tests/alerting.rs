@@ -165,7 +165,7 @@ fn the_dashboard_shows_what_is_so_and_nothing_beside_it() {
         2,
         "Prometheus itself is no auditor: {memory:?}"
     );
-    let since = series("Since the last complete cycle, or the start");
+    let since = series("Since the last successful cycle, or the start");
     assert_eq!(since.len(), 2, "{since:?}");
     assert!(since.iter().all(|(_, value)| *value < 3600.0), "{since:?}");
     // nothing of an empty database can be read

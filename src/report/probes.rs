@@ -79,7 +79,7 @@ pub fn status_json(snapshot: &Snapshot) -> String {
         )
         .number("cycles", Some(whole.cycles))
         .shown("last_cycle", whole.ended)
-        .shown("last_complete_cycle", whole.complete)
+        .shown("last_successful_cycle", whole.complete)
         .flag("complete", whole.last_complete)
         .text("trouble", whole.trouble.as_deref())
         .number("untrusted", Some(whole.untrusted.by_verdict.values().sum()))
