@@ -33,13 +33,13 @@ fn many_alarms_of_one_database_are_a_summary_and_the_first_three_and_all_of_them
     let text = &run.ends_with(2).stdout;
     let count = ids.len();
     let summary =
-        format!("{MANY}: {count} open alarms, worst first: {count} value; first raised 20");
+        format!("{MANY}: {count} open alarms, worst first: {count} bad-value; first raised 20");
     assert!(text.starts_with(&summary), "{text}");
     assert!(text.contains(", last seen 20"), "{text}");
     assert!(text.contains(&format!(" --database={MANY}\n")), "{text}");
     let named = |text: &str| {
         ids.iter()
-            .filter(|id| text.contains(&format!("{id} {MANY} value")))
+            .filter(|id| text.contains(&format!("{id} {MANY} bad-value")))
             .count()
     };
     assert_eq!(named(text), 3, "{text}");
@@ -68,7 +68,8 @@ fn many_alarms_of_one_database_are_a_summary_and_the_first_three_and_all_of_them
         .ends_with(0);
     let run = program.run(&["alarm", "list", "--all"]);
     let text = &run.ends_with(2).stdout;
-    let summary = format!("{MANY}: {count} alarms, 0 of them open, worst first: {count} value;");
+    let summary =
+        format!("{MANY}: {count} alarms, 0 of them open, worst first: {count} bad-value;");
     assert!(text.starts_with(&summary), "{text}");
     assert!(!program.run(&["alarm", "list"]).stdout.contains(MANY));
 }

@@ -165,7 +165,7 @@ fn the_dashboard_shows_what_is_so_and_nothing_beside_it() {
         2,
         "Prometheus itself is no auditor: {memory:?}"
     );
-    let since = series("Since the last complete cycle, or the start");
+    let since = series("Since the last successful cycle, or the start");
     assert_eq!(since.len(), 2, "{since:?}");
     assert!(since.iter().all(|(_, value)| *value < 3600.0), "{since:?}");
     // nothing of an empty database can be read
@@ -175,11 +175,11 @@ fn the_dashboard_shows_what_is_so_and_nothing_beside_it() {
     assert_eq!(series("Open alarms"), [("tested".to_owned(), 1.0)]);
     // what could not be completed yet is as old as the auditor
     let queries = panels.iter().map(|(_, query)| query.as_str());
-    let since = queries.filter(|query| query.contains("last_complete_cycle"));
+    let since = queries.filter(|query| query.contains("last_successful_cycle"));
     for query in since {
         let never = query.replace(
-            "immuaudit_last_complete_cycle_timestamp_seconds",
-            "(immuaudit_last_complete_cycle_timestamp_seconds * 0)",
+            "immuaudit_last_successful_cycle_timestamp_seconds",
+            "(immuaudit_last_successful_cycle_timestamp_seconds * 0)",
         );
         let since = watchers.series(&never);
         assert_eq!(since.len(), 2, "{since:?}");
@@ -233,7 +233,7 @@ impl Auditor {
         let program = Program::new(ledger.port(), &place.join(name))
             .with(&["--audit-interval=1s", "--audit-monitoring-host=127.0.0.1"]);
         let mut running = program.start(&[]);
-        running.wait_for("cycle server=");
+        running.wait_for("cycle finished server=");
         let port = port_of(&running);
         Auditor {
             program,

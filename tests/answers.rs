@@ -235,7 +235,7 @@ fn a_broken_transaction_that_is_shown_once_and_then_no_more_is_tampering() {
         let lie = LieSchedule::from(Lie::EditedValue);
         scene.embedded.lie(lie.in_call(method::VERIFIABLE_TX_BY_ID));
         scene.show_each(1, then);
-        scene.finds(Tampering::Value, then);
+        scene.finds(Tampering::BadValue, then);
     }
 }
 
@@ -244,7 +244,7 @@ fn a_broken_transaction_that_is_shown_once_and_then_no_more_is_tampering() {
 fn of_a_0_9_0_a_broken_transaction_counts_only_once_a_second_answer_shows_it() {
     for (times, due) in [
         (1, Verdict::Malformed),
-        (2, Verdict::Tampered(Tampering::Value)),
+        (2, Verdict::Tampered(Tampering::BadValue)),
     ] {
         let options = Options {
             server: Emulated::V0_9_0,
@@ -268,7 +268,7 @@ fn a_broken_transaction_of_a_scan_that_is_not_shown_alone_is_tampering() {
             scene.embedded.lie(lie.in_call(method::TX_SCAN));
             // what the scan ends with is proven, and nothing else
             scene.show_each(0, then);
-            scene.finds(Tampering::Value, then);
+            scene.finds(Tampering::BadValue, then);
         }
     }
 }

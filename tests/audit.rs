@@ -89,7 +89,7 @@ fn not_proven_for_three_intervals_is_overdue_whatever_the_excuse() {
         "audit-mode",
         "--audit-interval",
         "200ms",
-        "--audit-expect-growth",
+        "--audit-max-idle",
         "1s",
     ]);
     running.wait_for("overdue: no new transaction for");
@@ -102,7 +102,7 @@ fn the_loop_ends_within_a_moment_whatever_it_waits_for() {
     let audit = Program::new(embedded.port(), &place.join("trust"));
     for signal in ["TERM", "INT"] {
         let mut sleeping = audit.start(&["audit-mode", "--audit-interval", "1h"]);
-        sleeping.wait_for("cycle ");
+        sleeping.wait_for("cycle finished ");
         sleeping.signal(signal);
         assert_eq!(sleeping.end(), Some(0), "{}", sleeping.log());
         assert!(sleeping.log().contains("stopped"), "{}", sleeping.log());
@@ -120,7 +120,7 @@ fn a_second_auditor_is_kept_out_by_name() {
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
     let mut running = audit.start(&["audit-mode", "--audit-interval", "1h"]);
-    running.wait_for("cycle ");
+    running.wait_for("cycle finished ");
     let second = audit.once();
     second.ends_with(3);
     let id = running.id().to_string();

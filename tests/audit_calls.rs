@@ -25,7 +25,7 @@ fn auditor_until(embedded: &Embedded, dir: &Path, stop: &Stop) -> Auditor {
     let endpoint = Endpoint::on_loopback(embedded.port());
     let server = in_process::server(endpoint, Duration::from_secs(2), stop);
     let policy = Policy {
-        max_range: 1000,
+        max_fetch: 1000,
         ..Policy::of_consistency()
     };
     Auditor::new(server, in_process::store(dir), policy)

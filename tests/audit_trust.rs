@@ -179,7 +179,7 @@ fn a_first_sight_is_refused_where_trust_is_required() {
     let embedded = ledger(&[]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
-    let required = audit.with(&["--require-trusted"]);
+    let required = audit.with(&["--no-first-use"]);
     required.once().is(1, "defaultdb", "refused");
     audit.once().is(0, "defaultdb", "first-seen");
     required.once().is(0, "defaultdb", "consistent");

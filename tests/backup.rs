@@ -37,7 +37,7 @@ fn a_copy_with_the_states_first_is_whole_although_the_auditor_runs() {
     let place = Place::new();
     let program = Program::new(server.port(), &place.join("state"));
     program.once().is(0, DB, "first-seen");
-    let mut running = program.start(&["--audit-interval", "1ms", "--audit-mirror"]);
+    let mut running = program.start(&["--audit-interval", "1ms", "--audit-keep-hashes"]);
     running.wait_for("INFO  cycle ");
     let (port, dir, place) = (server.port(), program.dir.as_path(), &place);
     let copy_and_restore = |number: u32| {
@@ -45,7 +45,7 @@ fn a_copy_with_the_states_first_is_whole_although_the_auditor_runs() {
         fs::create_dir(&copied).expect("a folder");
         copy(&dir.join("tested"), &copied.join("tested"));
         let restored = Program::new(port, &copied);
-        restored.run(&["--once", "--json", "--audit-mirror"])
+        restored.run(&["--once", "--json", "--audit-keep-hashes"])
     };
     let results = thread::scope(|threads| {
         let copying = threads.spawn(|| (0..15).map(copy_and_restore).collect::<Vec<_>>());

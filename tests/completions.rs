@@ -28,8 +28,8 @@ fn bash_completes_flags_verbs_and_words() {
             .map(str::to_owned)
             .collect()
     };
-    assert_eq!(complete(&["immuaudit", "sta"]), ["status"]);
-    assert_eq!(complete(&["immuaudit", "--require"]), ["--require-trusted"]);
+    assert_eq!(complete(&["immuaudit", "sta"]), ["status", "states"]);
+    assert_eq!(complete(&["immuaudit", "--no-first"]), ["--no-first-use"]);
     assert_eq!(complete(&["immuaudit", "--log-level", "de"]), ["debug"]);
     let offered = complete(&["immuaudit", "drill", "--serve"]);
     assert!(offered.contains(&"--serve".to_owned()), "{offered:?}");

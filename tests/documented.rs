@@ -66,7 +66,7 @@ impl Scene {
     /// Starts the loop, and waits for its first cycle.
     fn start(&self) -> (Running, u16) {
         let mut running = self.program.start(&[]);
-        running.wait_for("cycle server=");
+        running.wait_for("cycle finished server=");
         let port = port_of(&running);
         (running, port)
     }
@@ -261,7 +261,7 @@ fn the_json_of_the_verbs_is_documented() {
     scene.program.run(&["alarm", "list"]).ends_with(0);
     let mut status = lines(&scene.program.run(&["status"]).stdout);
     let swept = scene.program.run(&["sweep", "shop"]).stdout;
-    let roots = lines(&scene.program.run(&["roots", "list"]).stdout);
+    let roots = lines(&scene.program.run(&["states", "list"]).stdout);
     scene
         .ledger
         .lie(LieSchedule::from(Lie::Rollback).of("shop"));
@@ -276,7 +276,7 @@ fn the_json_of_the_verbs_is_documented() {
     let again = shown(&["alarm", "list"]);
     scene.ledger.be_honest();
     let early = shown(&["sweep", "unknown"]);
-    let is_sweep = |line: &&String| line.contains("\"swept_of\":");
+    let is_sweep = |line: &&String| line.contains("\"of\":");
     let sweeps: Vec<String> = [lines(&swept), lines(&early)].concat();
     let sweeps: Vec<String> = sweeps.iter().filter(is_sweep).cloned().collect();
     let (none, one): (Vec<String>, Vec<String>) = checks
@@ -305,7 +305,7 @@ fn the_json_of_the_verbs_is_documented() {
         .partition(|line| line.contains("\"database\":null"));
     documented("`immuaudit status --json`: a database", &one);
     documented("`immuaudit status --json`: the server", &none);
-    documented("`immuaudit roots list --json`", &roots);
+    documented("`immuaudit states list --json`", &roots);
     let alarms = [lines(&open), lines(&closed), lines(&again)].concat();
     documented(
         "`immuaudit alarm list --json` and `alarm show ID --json`",

@@ -323,7 +323,7 @@ fn what_a_scan_shows_once_is_a_finding_although_the_time_ends() {
         let outcome = cycle(&mut auditor);
         let due = match edits_header {
             true => INCONSISTENT,
-            false => Verdict::Tampered(Tampering::Value),
+            false => Verdict::Tampered(Tampering::BadValue),
         };
         assert_eq!(outcome.verdict, due, "{outcome:?}");
         assert!(outcome.alarm.is_some());

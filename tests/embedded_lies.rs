@@ -52,7 +52,7 @@ impl<'a> Check<'a> {
         let claimed = self.call(method::CURRENT_STATE, wire::empty())?;
         let claimed = wire::state(&claimed).map_err(|_| "malformed")?;
         if !self.keys.is_empty() && claimed.verify_signature(self.database, &self.keys).is_err() {
-            return Err("signature");
+            return Err("bad-signature");
         }
         if claimed.shape == StateShape::WithoutDatabase
             || claimed.database != self.database.as_bytes()
@@ -151,7 +151,7 @@ impl<'a> Check<'a> {
                 if tx.entries.len() as u64 != u64::from(tx.header.nentries()) {
                     // some kinds and expired ones come as digests alone
                     for entry in tx.entries.iter().filter(|entry| !entry.value.is_empty()) {
-                        entry.verify_value(&tx.header).map_err(|_| "value")?;
+                        entry.verify_value(&tx.header).map_err(|_| "bad-value")?;
                     }
                     let all =
                         self.call(method::TX_BY_ID, wire::tx_by_id(next, Entries::Digests))?;
@@ -167,14 +167,14 @@ impl<'a> Check<'a> {
                     if !tx.entries.iter().filter(due).all(|e| raw.contains(&e.key)) {
                         return Err("malformed");
                     }
-                    verify_entries(&tx.header, &tx.entries).map_err(|_| "value")?;
+                    verify_entries(&tx.header, &tx.entries).map_err(|_| "bad-value")?;
                 } else {
-                    verify_entries(&tx.header, &tx.entries).map_err(|_| "value")?;
+                    verify_entries(&tx.header, &tx.entries).map_err(|_| "bad-value")?;
                     // a value that the server says it does not have is absent, not another
                     let absent =
                         |entry: &&TxEntry| entry.value.is_empty() && entry.claimed_length == 0;
                     for entry in tx.entries.iter().filter(|entry| !absent(entry)) {
-                        entry.verify_value(&tx.header).map_err(|_| "value")?;
+                        entry.verify_value(&tx.header).map_err(|_| "bad-value")?;
                     }
                 }
                 alh = tx.header.alh();
@@ -212,7 +212,7 @@ fn sort(answer: &Answer) -> &'static str {
         Answer::Failed {
             code: 7 | 13 | 16, ..
         } => "refused",
-        failed if failed.message().contains("corrupted") => "value",
+        failed if failed.message().contains("corrupted") => "bad-value",
         failed if failed.message().contains("does not exist") => "rolled-back",
         failed if failed.message().contains("user name") => "refused",
         _ => "malformed",

@@ -179,7 +179,7 @@ fn another(program: &Program, folder: &Place) -> Program {
 }
 
 fn compare(program: &Program, other: &Program, folder: &Place) -> Run {
-    let export = other.run(&["roots", "export"]);
+    let export = other.run(&["states", "export"]);
     let file = folder.join("export.toml");
     fs::write(&file, &export.ends_with(0).stdout).expect("a file");
     program.run(&["compare", file.to_str().expect("UTF-8")])
@@ -386,7 +386,7 @@ fn every_damaged_file_has_the_remedy_of_its_own_kind() {
     let server = started(Options::default());
     let program = Program::new(server.port(), &folder.join("trust"));
     program.once().is(0, DATABASE, "first-seen");
-    let export = program.run(&["roots", "export"]).stdout;
+    let export = program.run(&["states", "export"]).stdout;
     server.lie(Lie::OtherHash);
     program.once().is(2, DATABASE, "inconsistent");
     let whole = fs::read_to_string(evidence(&program)).expect("a file");
@@ -403,7 +403,11 @@ fn every_damaged_file_has_the_remedy_of_its_own_kind() {
             &whole,
             "use the evidence file that immuaudit alarm list names",
         ),
-        (&["compare", name], &export, "immuaudit roots export > FILE"),
+        (
+            &["compare", name],
+            &export,
+            "immuaudit states export > FILE",
+        ),
     ];
     for (words, whole, remedy) in commands {
         let cut = &whole[..whole.len() / 2];

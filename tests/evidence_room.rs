@@ -127,7 +127,7 @@ fn databases_of_which_nothing_was_ever_trusted_displace_no_evidence_of_one_that_
         for number in 0..30 {
             let stranger = Finding {
                 database: format!("stranger-{number}"),
-                ..finding(None, Tampering::Signature, Some(chain.state(3)))
+                ..finding(None, Tampering::BadSignature, Some(chain.state(3)))
             };
             let raised = store.raise(&stranger, at(1_000));
             let is_whole = raised.is_ok_and(|alarm| whole(&alarm));
@@ -206,7 +206,7 @@ fn closed_alarms_make_room_before_open_ones() {
     let real = grown(&store, &chain);
     let found = |tx| {
         let hash = real.state.hash;
-        finding(Some(&real), Tampering::Value, Some(State { tx, hash }))
+        finding(Some(&real), Tampering::BadValue, Some(State { tx, hash }))
     };
     let alarms: Vec<Alarm> = (1..=5)
         .map(|tx| store.raise(&found(tx), at(tx)).unwrap())
@@ -282,7 +282,7 @@ fn a_database_that_was_forgotten_and_seen_again_stays_older_than_those_seen_mean
     let store = limited(&place, 20, 64 << 20); // another process
     let real = seen(&store, &chain, "db", 1_700);
     let shown = Chain::new(9, 2).state(6);
-    for kind in [Tampering::Inconsistent, Tampering::Signature] {
+    for kind in [Tampering::Inconsistent, Tampering::BadSignature] {
         let found = finding(Some(&real), kind, Some(shown));
         assert!(whole(&store.raise(&found, at(2_000)).unwrap()));
     }
@@ -305,7 +305,7 @@ fn a_finding_before_anything_is_trusted_does_not_make_a_database_the_youngest_fr
     let place = Place::new();
     let chain = Chain::new(9, 1);
     let store = limited(&place, 5, 64 << 20);
-    let unsigned = finding(None, Tampering::Signature, Some(chain.state(3)));
+    let unsigned = finding(None, Tampering::BadSignature, Some(chain.state(3)));
     let before = store.raise(&unsigned, at(1)).unwrap();
     let others: Vec<Alarm> = (0..5)
         .map(|number| {

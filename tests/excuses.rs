@@ -65,7 +65,7 @@ fn words_of_a_corrupted_log_without_an_excuse_are_the_servers_own_finding() {
     let scene = Scene::grown(Lag::None);
     scene.proxy.distort(fails("VerifiableTxById", 2, CORRUPTED));
     let outcome = scene.cycle();
-    let due = Verdict::Tampered(Tampering::Value);
+    let due = Verdict::Tampered(Tampering::BadValue);
     assert_eq!(outcome.verdict, due, "{outcome:?}");
     // that it cannot prove says nothing of damage
     let scene = Scene::grown(Lag::None);
@@ -109,9 +109,9 @@ fn a_header_that_does_not_come_is_malformed_where_it_is_not_there_and_unreachabl
 fn as_many_headers_are_fetched_for_a_proof_as_are_allowed_and_no_more() {
     let scene = Scene::grown(Lag::By(5));
     scene.embedded.lie(Lie::WithheldAdvance);
-    let allowed = |max_range| {
+    let allowed = |max_fetch| {
         scene.cycle_with(Policy {
-            max_range,
+            max_fetch,
             ..Policy::of_consistency()
         })
     };
@@ -129,7 +129,7 @@ fn an_excuse_that_is_too_long_to_be_looked_at_is_none() {
     let scene = Scene::grown(Lag::None);
     scene.proxy.distort(fails("VerifiableTxById", 2, CORRUPTED));
     let outcome = scene.cycle_with(Policy {
-        max_range: 2,
+        max_fetch: 2,
         ..Policy::of_consistency()
     });
     assert_eq!(outcome.verdict, Verdict::Malformed, "{outcome:?}");

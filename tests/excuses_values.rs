@@ -82,8 +82,8 @@ fn another_header_in_a_transactions_place_is_a_rewrite() {
 fn reading_values_ends_in_what_stood_in_its_way() {
     let corrupted = "tx data is corrupted: ALH mismatch at tx 5";
     for (code, words, due) in [
-        (2, corrupted, Verdict::Tampered(Tampering::Value)),
-        (2, CORRUPTED, Verdict::Tampered(Tampering::Value)),
+        (2, corrupted, Verdict::Tampered(Tampering::BadValue)),
+        (2, CORRUPTED, Verdict::Tampered(Tampering::BadValue)),
         (2, NOT_FOUND, Verdict::Unread),
         (2, "any other words", Verdict::Unread),
         (7, "permission denied", Verdict::Unread),
@@ -186,7 +186,7 @@ fn a_value_that_get_says_is_not_there_is_absent_and_another_word_of_damage_accus
         (NO_VALUE, Verdict::Consistent),
         (
             "data is corrupted: value length or digest mismatch",
-            Verdict::Tampered(Tampering::Value),
+            Verdict::Tampered(Tampering::BadValue),
         ),
     ] {
         // the value does not come, and its length is not said to be zero

@@ -274,7 +274,7 @@ fn a_clock_that_jumps_under_it_holds_up_no_cycle_and_deletes_no_history() {
     }
     running.signal("TERM");
     assert_eq!(running.end(), Some(0), "{log}");
-    let export = program.run(&["roots", "export"]);
+    let export = program.run(&["states", "export"]);
     let export = &export.ends_with(0).stdout;
     for state in states {
         assert!(export.contains(&state.to_string()), "{state}: {export}");

@@ -146,7 +146,7 @@ fn tell(lie: Lie) -> Told {
 }
 
 fn is_tampering(verdict: &str) -> bool {
-    ["inconsistent", "rolled-back", "signature", "value"].contains(&verdict)
+    ["inconsistent", "rolled-back", "bad-signature", "bad-value"].contains(&verdict)
 }
 
 /// Exit code, JSON and log say what is due.

@@ -72,7 +72,7 @@ fn tell(lie: Lie) -> u64 {
             && (!accused || !scene.evidence().is_empty())
     });
     let accused = running.log().contains("TAMPERED");
-    let tampering = ["inconsistent", "rolled-back", "signature", "value"];
+    let tampering = ["inconsistent", "rolled-back", "bad-signature", "bad-value"];
     let must = lie
         .due()
         .verdicts

@@ -74,7 +74,7 @@ fn a_value_of_30_mib_is_read_whole_within_the_limit_that_follows_from_the_settin
 
         embedded.lie(LieSchedule::from(Lie::EditedValue).about(2));
         let (run, peak) = sampling.once_measured();
-        run.is(2, DATABASE, "value");
+        run.is(2, DATABASE, "bad-value");
         assert!(!member(run.line(DATABASE), "evidence").is_empty());
         assert!(evidence(&state) >= 1, "{run:#?}");
         peaks.push(peak);

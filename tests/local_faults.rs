@@ -266,7 +266,7 @@ fn what_root_does_leaves_the_files_with_the_auditors_user() {
     };
     assert_eq!(as_nobody(&["--once"]).0, Some(0));
     scene.server.lie(Lie::Rollback);
-    let (code, told) = as_nobody(&["--once", "--audit-mirror"]);
+    let (code, told) = as_nobody(&["--once", "--audit-keep-hashes"]);
     assert_eq!(code, Some(2), "{told}");
     scene.program.run(&["locate", DATABASE]); // makes files and directories of its own
     let alarm = scene.program.open_alarm(DATABASE);
@@ -277,7 +277,7 @@ fn what_root_does_leaves_the_files_with_the_auditors_user() {
         !status.ends_with(0).stderr.contains("belongs to"),
         "{status:#?}"
     );
-    let (code, told) = as_nobody(&["--once", "--audit-mirror"]);
+    let (code, told) = as_nobody(&["--once", "--audit-keep-hashes"]);
     assert_eq!(code, Some(0), "{told}");
     let found = Command::new("find")
         .arg(&scene.program.dir)
@@ -294,7 +294,7 @@ fn what_root_does_leaves_the_files_with_the_auditors_user() {
     fs::set_permissions(&secret, mine).expect("its mode");
     scene
         .program
-        .run(&["roots", "forget", DATABASE])
+        .run(&["states", "forget", DATABASE])
         .ends_with(3);
     assert_eq!(fs::metadata(&secret).expect("a file").uid(), 0);
     assert_eq!(fs::read_to_string(&secret).expect("a file"), "root's");

@@ -194,7 +194,7 @@ fn who_is_told_nothing_still_gets_the_exit_code() {
             3,
         ),
         (&["status"], "/nowhere", "2>/dev/full", 3),
-        (&["roots", "export"], &dir, ">/dev/full", 3), // what it is for was not written
+        (&["states", "export"], &dir, ">/dev/full", 3), // what it is for was not written
         (&["status"], &dir, ">/dev/full", 0),
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_immuaudit"));

@@ -237,7 +237,7 @@ fn locating_changes_neither_verdict_nor_trust_however_the_server_behaves() {
 fn the_verb_tells_people_programs_and_the_evidence() {
     let place = Place::new();
     let embedded = Embedded::start(Options::default()).unwrap();
-    let audit = Program::new(embedded.port(), &place.join("trust")).with(&["--audit-mirror"]);
+    let audit = Program::new(embedded.port(), &place.join("trust")).with(&["--audit-keep-hashes"]);
     for _ in 0..5 {
         embedded.grow(DATABASE, APART);
         audit.once().ends_with(0);
@@ -324,7 +324,7 @@ fn after_a_value_alarm_every_broken_transaction_is_listed_with_its_time() {
     let audit = Program::new(embedded.port(), &place.join("trust"));
     audit.once().ends_with(0);
     embedded.lie(LieSchedule::from(Lie::EditedValue));
-    audit.once().is(2, DATABASE, "value");
+    audit.once().is(2, DATABASE, "bad-value");
     let run = audit.run(&["locate", DATABASE]);
     let text = &run.ends_with(2).stdout;
     assert!(

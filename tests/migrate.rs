@@ -30,14 +30,14 @@ fn what_a_real_immuclient_trusted_is_imported_and_continued() {
         (member(line, "result"), member(line, "tx")),
         ("imported", "20")
     );
-    let run = scene.auditor().run(&["roots", "list", "--json"]);
+    let run = scene.auditor().run(&["states", "list", "--json"]);
     let line = run.ends_with(0).line("defaultdb");
     assert_eq!(
-        (member(line, "tx"), member(line, "how")),
+        (member(line, "tx"), member(line, "trust_origin")),
         ("20", "imported")
     );
 
-    let run = scene.auditor().with(&["--require-trusted"]).once();
+    let run = scene.auditor().with(&["--no-first-use"]).once();
     assert_eq!(
         member(run.is(0, "defaultdb", "consistent").line("defaultdb"), "tx"),
         "27"
@@ -46,7 +46,7 @@ fn what_a_real_immuclient_trusted_is_imported_and_continued() {
     let run = scene.import(&temporary);
     let line = run.ends_with(0).line("defaultdb");
     assert_eq!(member(line, "result"), "ancestor");
-    let run = scene.auditor().run(&["roots", "list", "--json"]);
+    let run = scene.auditor().run(&["states", "list", "--json"]);
     assert_eq!(member(run.line("defaultdb"), "tx"), "27");
 }
 
@@ -62,12 +62,12 @@ fn a_state_that_the_server_does_not_extend_is_told_and_an_alarm_only_on_request(
     let run = scene.import(&scene.folder.join("other"));
     let line = run.ends_with(2).line("defaultdb");
     assert_eq!(member(line, "result"), "inconsistent");
-    let run = scene.auditor().run(&["roots", "list", "--json"]);
+    let run = scene.auditor().run(&["states", "list", "--json"]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""));
     scene.auditor().run(&["status"]).ends_with(0);
 
     let path = file.display().to_string();
-    let run = scene.auditor().run(&["roots", "import", &path, "--alarm"]);
+    let run = scene.auditor().run(&["states", "import", &path, "--alarm"]);
     run.ends_with(2);
     assert!(run.stdout.contains("evidence: "), "{run:#?}");
     scene.auditor().run(&["status"]).ends_with(2);
@@ -90,7 +90,7 @@ fn an_import_never_replaces_what_is_trusted() {
     scene.real.write("defaultdb", "b", 5);
     let newer = scene.folder.join("newer/.state");
     scene.auditor().once().is(0, "defaultdb", "first-seen");
-    let trusted = scene.auditor().run(&["roots", "list"]).stdout;
+    let trusted = scene.auditor().run(&["states", "list"]).stdout;
     scene.real.write("defaultdb", "c", 5);
     scene.write_state(&newer, "defaultdb", |_| {});
     for (path, code, result) in [
@@ -101,7 +101,7 @@ fn an_import_never_replaces_what_is_trusted() {
         let run = scene.import(path);
         let line = run.ends_with(code).line("defaultdb");
         assert_eq!(member(line, "result"), result, "{run:#?}");
-        assert_eq!(scene.auditor().run(&["roots", "list"]).stdout, trusted);
+        assert_eq!(scene.auditor().run(&["states", "list"]).stdout, trusted);
     }
 }
 
@@ -146,7 +146,7 @@ fn a_server_that_is_away_imports_nothing() {
     real.stop();
     let auditor = Program::new(port, &folder.join("trust"));
     let path = file.display().to_string();
-    let run = auditor.run(&["roots", "import", &path, "--json"]);
+    let run = auditor.run(&["states", "import", &path, "--json"]);
     assert_eq!(
         member(run.ends_with(1).line("defaultdb"), "result"),
         "unreachable"
@@ -176,7 +176,7 @@ fn states_of_every_version_are_imported() {
         let run = scene.import(&file);
         let line = run.ends_with(0).line("defaultdb");
         assert_eq!(member(line, "result"), "imported", "{version}");
-        let audit = scene.auditor().with(&["--require-trusted"]);
+        let audit = scene.auditor().with(&["--no-first-use"]);
         audit.once().is(0, "defaultdb", "consistent");
     }
 }
@@ -185,7 +185,7 @@ fn states_of_every_version_are_imported() {
 fn files_that_are_no_states_change_nothing_and_say_what_to_do() {
     let folder = Place::new();
     let auditor = Program::new(1, &folder.join("trust"));
-    let import = |path: &Path| auditor.run(&["roots", "import", &path.display().to_string()]);
+    let import = |path: &Path| auditor.run(&["states", "import", &path.display().to_string()]);
     fs::create_dir_all(folder.join("empty")).unwrap();
     fs::create_dir_all(folder.join("bad")).unwrap();
     fs::write(folder.join("bad/.state"), "\nshop:no state\n").unwrap();
@@ -214,7 +214,7 @@ fn what_the_operator_forgets_is_trusted_no_more() {
     };
     scene.real.write("defaultdb", "a", 5);
     scene.auditor().once().is(0, "defaultdb", "first-seen");
-    let run = scene.auditor().run(&["roots", "forget", "defaultdb"]);
+    let run = scene.auditor().run(&["states", "forget", "defaultdb"]);
     run.ends_with(0);
     let (before, after) = run
         .stdout
@@ -226,7 +226,7 @@ fn what_the_operator_forgets_is_trusted_no_more() {
     );
     scene
         .auditor()
-        .run(&["roots", "forget", "defaultdb"])
+        .run(&["states", "forget", "defaultdb"])
         .ends_with(3);
     scene.auditor().once().is(0, "defaultdb", "first-seen");
 }

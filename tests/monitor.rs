@@ -153,17 +153,17 @@ fn how_much_of_the_values_was_read_is_told_from_the_start() {
         first.sample(&series(name));
     }
     // made or not
-    for call in [
+    for method in [
         "Login",
         "CurrentState",
         "VerifiableTxById",
         "TxById",
         "TxScan",
     ] {
-        let labels = format!("{{server=\"tested\",call=\"{call}\"}}");
-        first.sample(&format!("immuaudit_call_duration_seconds_count{labels}"));
-        let failures = first.sample(&format!("immuaudit_call_failures_total{labels}"));
-        assert_eq!(failures, 0.0, "{call}");
+        let labels = format!("{{server=\"tested\",method=\"{method}\"}}");
+        first.sample(&format!("immuaudit_rpc_duration_seconds_count{labels}"));
+        let failures = first.sample(&format!("immuaudit_rpc_failures_total{labels}"));
+        assert_eq!(failures, 0.0, "{method}");
     }
     assert_eq!(
         first.sample("immuaudit_sweep_period_seconds{server=\"tested\"}"),
@@ -180,8 +180,8 @@ fn how_much_of_the_values_was_read_is_told_from_the_start() {
         "\"values_due\":0",
         "\"values_overdue\":false",
         "\"condition\":\"good\"",
-        "\"found_within_a_day\":\"100%\"",
-        "\"swept\":\"20",
+        "\"detection_probability_24h\":\"100%\"",
+        "\"last_sweep_ended\":\"20",
     ] {
         assert!(status.contains(member), "{member}: {status}");
     }
@@ -217,7 +217,7 @@ fn a_json_line_of_tampering_has_a_member_for_each_fact() {
         .ledger
         .lie(LieSchedule::from(Lie::Rollback).of("shop"));
     running.wait_for("TAMPERED");
-    running.wait_for_times("\"message\":\"cycle\"", 3);
+    running.wait_for_times("\"message\":\"cycle finished\"", 3);
     let log = running.log();
     assert!(
         log.lines()
@@ -253,7 +253,7 @@ fn a_json_line_of_tampering_has_a_member_for_each_fact() {
     assert!(said.contains("is closed"), "{command:?}: {close:?}");
     let cycle = log
         .lines()
-        .find(|line| line.contains("\"message\":\"cycle\""));
+        .find(|line| line.contains("\"message\":\"cycle finished\""));
     assert!(
         cycle.is_some_and(|line| line.contains("\"databases\":2,")),
         "{log}"

@@ -42,7 +42,7 @@ fn no_monitoring_listens_nowhere() {
     let place = Place::new();
     let program = Program::new(ledger.port(), &place.join("state")).with(&["--no-monitoring"]);
     let mut running = program.start(&[]);
-    running.wait_for("cycle server=");
+    running.wait_for("cycle finished server=");
     assert!(
         !running.log().contains("status page on"),
         "{}",
@@ -110,7 +110,7 @@ fn hostile_peers_are_held_off_and_the_audit_goes_on() {
         "{metrics:?}"
     );
     // and the audit goes on
-    let cycles = |text: String| text.matches("cycle server=").count();
+    let cycles = |text: String| text.matches("cycle finished server=").count();
     let before = cycles(watched.running.log());
     while cycles(watched.running.log()) < before + 3 {
         thread::sleep(Duration::from_millis(20));
@@ -220,7 +220,7 @@ fn questions_that_come_all_at_the_same_time_are_all_answered() {
     let program = Program::new(ledger.port(), &place.join("state"))
         .run_by(limited.map(String::from).to_vec());
     let mut running = program.start(&[]);
-    running.wait_for("cycle server=");
+    running.wait_for("cycle finished server=");
     let port = port_of(&running);
     // so that all of them wait when it accepts the first
     running.signal("STOP");
@@ -266,7 +266,7 @@ fn without_descriptors_it_waits_and_answers_again() {
         .spawn()
         .expect("a shell");
     let said = || fs::read_to_string(&log).unwrap_or_default();
-    while !said().contains("cycle server=") {
+    while !said().contains("cycle finished server=") {
         assert!(child.try_wait().expect("a status").is_none(), "{}", said());
         thread::sleep(Duration::from_millis(20));
     }

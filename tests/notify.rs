@@ -119,7 +119,7 @@ fn a_change_and_its_end_are_told_once_each() {
         &receiver.url(),
     ];
     let mut running = scene.program(&args).start(&[]);
-    running.wait_for("cycle server=");
+    running.wait_for("cycle finished server=");
     scene.ledger.stop();
     let away = receiver.wait_for(|received| received.body.contains("\"verdict\":\"unreachable\""));
     assert!(away.body.contains("\"tampered\":false"), "{}", away.body);

@@ -182,7 +182,7 @@ fn what_cannot_be_written_while_it_runs_is_sent_all_the_same() {
         &receiver.url(),
     ];
     let mut running = scene.program(&args).start(&[]);
-    running.wait_for("cycle server=");
+    running.wait_for("cycle finished server=");
     let outbox = scene.place.join("state/tested/outbox");
     fs::remove_dir_all(&outbox).expect("the outbox");
     scene.roll_back();
@@ -269,7 +269,7 @@ fn a_receiver_that_is_gone_for_good_is_tried_ever_more_rarely_and_the_audit_goes
         &url,
     ];
     let mut running = scene.program(&args).start(&[]);
-    running.wait_for_times("cycle server=", 60);
+    running.wait_for_times("cycle finished server=", 60);
     let tries = running.log().matches("not notified yet").count();
     assert!((1..=4).contains(&tries), "{tries} tries in 3 seconds");
     assert_eq!(scene.waiting().len(), 1);

@@ -37,8 +37,8 @@ fn verbs_that_read_files_take_the_only_server_of_the_directory_and_name_several(
         &["status"],
         &["status", "--json"],
         &["alarm", "list"],
-        &["roots", "list"],
-        &["roots", "export"],
+        &["states", "list"],
+        &["states", "export"],
         &["evidence", "list"],
         &["acknowledge", DB, "--absent-values-to", "5"],
     ];

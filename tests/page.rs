@@ -59,7 +59,7 @@ fn the_page_is_for_everybody_few_and_many_good_tampered_and_away_in_light_dark_a
         let program =
             Program::new(ledger.port(), &place.join("state")).with(&["--audit-interval", "200ms"]);
         let mut running = program.start(&[]);
-        running.wait_for("cycle server=");
+        running.wait_for("cycle finished server=");
         let port = port_of(&running);
         let until = |title: &str| {
             for _ in 0..600 {

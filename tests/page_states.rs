@@ -123,8 +123,8 @@ fn every_row(registry: &StatusRegistry) {
     let tampered = [
         Tampering::Inconsistent,
         Tampering::RolledBack,
-        Tampering::Signature,
-        Tampering::Value,
+        Tampering::BadSignature,
+        Tampering::BadValue,
         Tampering::SplitView,
     ];
     let verdicts = [
@@ -280,7 +280,7 @@ fn the_worst_comes_first_and_an_accusation_by_other_databases_before_all() {
         let untrusted = &mut snapshot.server.untrusted;
         untrusted.text = "1 database without a trusted state".into();
         (untrusted.unproven, untrusted.accusing) = (1, 1);
-        untrusted.worst = Some(Verdict::Tampered(Tampering::Signature));
+        untrusted.worst = Some(Verdict::Tampered(Tampering::BadSignature));
         assert!(page(snapshot).contains("<h1>Tampering</h1>"));
         assert_eq!(classes(snapshot)[0], "bad");
     }

@@ -30,7 +30,7 @@ impl Zone {
         let public = program.run(&["key", "new", "--name", name, &key]);
         let public = public.ends_with(0).stdout.trim().to_owned();
         let mut running = program.start(&["--audit-interval=1s", "--audit-signing-key", &key]);
-        running.wait_for("cycle server=");
+        running.wait_for("cycle finished server=");
         let port = port_of(&running);
         let peer = format!(
             "--audit-peer=http://127.0.0.1:{}={public}",

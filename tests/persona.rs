@@ -158,7 +158,7 @@ fn in_immugws_place_the_metrics_are_immugws() {
     let program = Program::new(embedded.port(), &folder.join("trust"));
     let immugw = program.with(&["--as=immugw", "--audit", "--audit-username=immudb"]);
     let mut running = immugw.start(&[]);
-    running.wait_for("cycle server=");
+    running.wait_for("cycle finished server=");
     let log = running.log();
     let address = log.split("status page on http://").nth(1).unwrap();
     let port = address.split('/').next().unwrap().rsplit(':').next();
@@ -242,7 +242,7 @@ fn validate_without_a_key_checks_by_the_key_that_comes_along_and_warns() {
     run.is(0, "defaultdb", "first-seen");
     assert!(run.stderr.contains("proves no identity"), "{run:#?}");
     embedded.lie(LieSchedule::from(Lie::Unsigned));
-    immugw.once().is(2, "defaultdb", "signature");
+    immugw.once().is(2, "defaultdb", "bad-signature");
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn a_signature_must_be_there_and_by_the_configured_key() {
             .auditor(&real)
             .with(&["--server-signing-pub-key", &path("wrong.pub")]);
         let run = other.once();
-        run.is(2, "defaultdb", "signature");
+        run.is(2, "defaultdb", "bad-signature");
 
         // two keys in one file: either will do, for the time of a rotation
         let both =
@@ -62,7 +62,7 @@ fn a_signature_must_be_there_and_by_the_configured_key() {
             .auditor(&real)
             .with(&["--server-signing-pub-key", &path("right.pub")]);
         let run = unsigned.once();
-        run.is(2, "defaultdb", "signature");
+        run.is(2, "defaultdb", "bad-signature");
         assert!(run.reason("defaultdb").contains("not signed"), "{run:#?}");
     });
 }

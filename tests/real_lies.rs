@@ -217,7 +217,7 @@ fn tell_all(server: &Path) {
         let (run, peak) = auditor(index).once_measured();
         let verdict = run.verdict(DATABASE);
         assert!(lie.due.contains(&verdict), "{}: {run:#?}", lie.name);
-        let tampered = ["inconsistent", "rolled-back", "value"].contains(&verdict);
+        let tampered = ["inconsistent", "rolled-back", "bad-value"].contains(&verdict);
         let code = match verdict {
             _ if tampered => 2,
             "consistent" => 0,

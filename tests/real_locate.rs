@@ -66,7 +66,7 @@ fn a_fork_is_placed(version: &str) {
     assert_eq!(last(&real), all);
     let auditor = Program::new(real.port, &plain);
     auditor
-        .with(&["--audit-mirror", "--audit-sample", "0"])
+        .with(&["--audit-keep-hashes", "--audit-sample", "0"])
         .once()
         .ends_with(0);
     std::fs::create_dir(&mirrored).unwrap();

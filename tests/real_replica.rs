@@ -170,7 +170,7 @@ fn a_value_edited_on_the_disk_of_a_replica_is_found_among_those_that_are_absent(
     let accusing: Vec<&str> = run
         .stdout
         .lines()
-        .filter(|line| line.contains("\"verdict\":\"value\""))
+        .filter(|line| line.contains("\"verdict\":\"bad-value\""))
         .collect();
     let named = |line: &&str| line.contains("new-7-0");
     assert!(accusing.iter().any(named), "{run:#?}");

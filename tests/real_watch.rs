@@ -111,7 +111,7 @@ fn ours(folder: &Place, server: u16) -> Shown {
         &format!("--audit-notification-password={}", LOGIN[1]),
     ]);
     let mut running = program.start(&["audit-mode"]);
-    running.wait_for("cycle server=");
+    running.wait_for("cycle finished server=");
     running.wait_for("notified receiver=");
     shown(port, &receiver)
 }

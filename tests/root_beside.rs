@@ -87,7 +87,7 @@ fn whatever_root_writes_belongs_to_the_owner_of_the_directory() {
     program
         .run(&["acknowledge", DATABASE, "--absent-values-to", "1"])
         .ends_with(0);
-    program.run(&["roots", "forget", DATABASE]).ends_with(0);
+    program.run(&["states", "forget", DATABASE]).ends_with(0);
     theirs();
     // and the service goes on with it
     as_owner(program).once().is(0, DATABASE, "first-seen");

@@ -172,7 +172,7 @@ fn whatever_way_a_password_comes_it_is_left_nowhere() {
         tell(program.run(&["status"]));
         tell(program.run(&["config"]));
         tell(program.run(&["evidence", "list"]));
-        tell(program.run(&["roots", "export"]));
+        tell(program.run(&["states", "export"]));
 
         let mut running = program.start(&["--audit-interval", "50ms"]);
         running.wait_for("INFO  cycle ");

@@ -61,7 +61,7 @@ fn without_any_setting_the_documented_defaults_hold() {
     assert_eq!(audit.signatures, Signatures::NotRequired);
     assert!(audit.pins.is_empty());
     assert_eq!(audit.first_use, FirstUse::Trust);
-    assert_eq!((audit.expect_growth, audit.max_range), (None, 10_000));
+    assert_eq!((audit.max_idle, audit.max_fetch), (None, 10_000));
     assert_eq!(audit.values.sample, 32);
     assert_eq!(
         (audit.values.new, audit.values.sweep),

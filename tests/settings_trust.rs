@@ -222,6 +222,30 @@ fn the_former_name_of_the_label_is_taken_and_warned_about() {
     assert_eq!(place.run().settings.server.name, "b");
 }
 
+/// A setting that is read no more must not be without effect unnoticed.
+#[test]
+fn other_former_names_of_settings_are_refused_wherever_they_are() {
+    let file = given(&[]).file("immuaudit.toml", "require-trusted = true\n");
+    let told = file.wrong();
+    assert!(
+        told.ends_with(
+            "immuaudit.toml:1: require-trusted is called no-first-use now: use that name"
+        ),
+        "{told}"
+    );
+    for (former, now) in [
+        ("IMMUAUDIT_REQUIRE_TRUSTED", "IMMUAUDIT_NO_FIRST_USE"),
+        (
+            "IMMUCLIENT_AUDIT_MIRROR_MAX",
+            "IMMUCLIENT_AUDIT_KEEP_HASHES_MAX",
+        ),
+    ] {
+        let told = given(&[]).variable(former, "65536").wrong();
+        assert_eq!(told, format!("{former} is called {now} now: use that name"));
+        given(&[]).variable(former, "").run();
+    }
+}
+
 #[test]
 fn certificates_and_keys_are_held_against_each_other_before_anything_starts() {
     let folder = Folder::new();

@@ -89,7 +89,7 @@ fn a_value_that_is_edited_in_every_first_answer_is_tampering() {
     let outcome = auditor.cycle(|_| {}).outcomes.remove(0);
     assert_eq!(
         outcome.verdict,
-        Verdict::Tampered(Tampering::Value),
+        Verdict::Tampered(Tampering::BadValue),
         "{outcome:?}"
     );
 }

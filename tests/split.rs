@@ -39,7 +39,7 @@ fn auditors(server: &Embedded, place: &Place) -> [Program; 2] {
 
 /// The hash that is trusted.
 fn trusted(auditor: &Program) -> String {
-    let run = auditor.run(&["roots", "list", "--json"]);
+    let run = auditor.run(&["states", "list", "--json"]);
     member(run.line(DB), "hash").to_owned()
 }
 

@@ -85,7 +85,7 @@ fn a_transaction_of_a_closed_alarm_is_not_well_before_it_was_read_again() {
         .server
         .lie(LieSchedule::from(Lie::EditedValue).about(7));
     let all = scene.program.with(&["--audit-sample", "100"]);
-    all.once().is(2, DB, "value");
+    all.once().is(2, DB, "bad-value");
     scene.server.be_honest();
     let none = scene.program.with(&["--audit-sample", "0"]);
     none.once().is(2, DB, "consistent");
@@ -106,9 +106,9 @@ fn a_transaction_of_a_closed_alarm_is_not_well_before_it_was_read_again() {
     scene
         .server
         .lie(LieSchedule::from(Lie::EditedValue).about(7));
-    all.once().is(2, DB, "value");
+    all.once().is(2, DB, "bad-value");
     scene.program.run(&["alarm", "close", &alarm]).ends_with(0);
-    none.once().is(2, DB, "value");
+    none.once().is(2, DB, "bad-value");
 }
 
 #[test]

@@ -132,7 +132,7 @@ fn names_that_are_fresh_in_every_list_grow_neither_series_nor_rows_nor_memory_an
 
 #[test]
 fn a_few_that_cannot_be_taken_on_trust_are_named_once_and_their_end_is_told() {
-    let scene = Scene::new(Options::default(), &["--require-trusted"]);
+    let scene = Scene::new(Options::default(), &["--no-first-use"]);
     scene.create(2);
     let mut running = scene.program.start(&[]);
     running.wait_for_times("INFO  cycle ", 6);
@@ -177,7 +177,7 @@ fn a_few_that_cannot_be_taken_on_trust_are_named_once_and_their_end_is_told() {
 
 #[test]
 fn every_check_of_databases_of_which_nothing_is_trusted_is_notified_once_where_that_is_asked_for() {
-    let args = ["--require-trusted", "--audit-notify", "every-check"];
+    let args = ["--no-first-use", "--audit-notify", "every-check"];
     let scene = Scene::new(Options::default(), &args);
     scene.create(3);
     let mut running = scene.program.start(&[]);
@@ -197,7 +197,7 @@ fn every_check_of_databases_of_which_nothing_is_trusted_is_notified_once_where_t
 
 #[test]
 fn once_prints_the_first_sixteen_one_by_one_and_counts_the_rest() {
-    let scene = Scene::new(Options::default(), &["--require-trusted"]);
+    let scene = Scene::new(Options::default(), &["--no-first-use"]);
     scene.create(40);
     let run = scene.program.once();
     run.ends_with(1);
@@ -238,7 +238,7 @@ fn sixteen_at_a_time_have_an_alarm_and_the_others_are_counted() {
     let mut running = scene.program.with(&key).start(&[]);
     running.wait_for_times("INFO  cycle ", 4);
     let metrics = metrics(&running);
-    let strangers = "immuaudit_untrusted_databases{server=\"tested\",verdict=\"signature\"}";
+    let strangers = "immuaudit_untrusted_databases{server=\"tested\",verdict=\"bad-signature\"}";
     assert_eq!(metrics.sample(strangers), 24.0, "{}", metrics.body);
     let open = |line: &&str| line.starts_with("immuaudit_open_alarms{") && line.ends_with(" 1");
     assert_eq!(
@@ -271,7 +271,7 @@ fn a_database_that_was_given_up_and_is_not_listed_leaves_no_row_and_one_that_van
     assert_eq!(databases(&running), 3.0);
     scene
         .program
-        .run(&["roots", "forget", "new00"])
+        .run(&["states", "forget", "new00"])
         .ends_with(0);
     scene
         .program

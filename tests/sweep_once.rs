@@ -52,7 +52,7 @@ fn each_run_of_one_cycle_reads_its_part_of_a_long_sweep() {
     let at = || {
         cron.program.once().ends_with(0);
         let status = cron.program.run(&["status", "--json"]);
-        member(status.line(DB), "sweep_at").to_owned()
+        member(status.line(DB), "sweep_position").to_owned()
     };
     assert_ne!(at(), "null");
     let status = cron.program.run(&["status"]).stdout;

@@ -195,7 +195,7 @@ fn the_service_is_installed_runs_comes_back_after_a_hang_and_goes_without_a_trac
     // it audits: what is trusted moves with the server
     embedded.grow("defaultdb", 3);
     let proven = |booted: &Booted| {
-        let listed = booted.output(&["immuaudit", "roots", "list", "--immudb-port", &port]);
+        let listed = booted.output(&["immuaudit", "states", "list", "--immudb-port", &port]);
         String::from_utf8_lossy(&listed.stdout).contains("(proven)")
     };
     let end = Instant::now() + Duration::from_secs(60);

@@ -30,7 +30,7 @@ fn a_truncation_is_found_however_far_back_and_what_it_covers_is_due_no_more() {
     scene.embedded.grow(DB, 3_000);
     let policy = Policy {
         values: Values { sample: 8, ..NONE },
-        max_range: 10,
+        max_fetch: 10,
         ..Policy::of_consistency()
     };
     let mut auditor = scene.auditor_with(policy.clone());
@@ -44,7 +44,7 @@ fn a_truncation_is_found_however_far_back_and_what_it_covers_is_due_no_more() {
     );
     let due = report(&outcome).left.due;
     assert!(due >= 8, "{due}");
-    // recorded, and then the ledger grows by far more than --audit-max-range
+    // recorded, and then the ledger grows by far more than --audit-max-fetch
     truncate(&scene, 3_001);
     scene.embedded.grow(DB, 2_500);
     scene.embedded.be_honest();

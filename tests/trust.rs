@@ -128,7 +128,7 @@ fn states_under_another_directory_leave_alarms_where_they_are() {
     let store = Store::open(&location, at(0)).unwrap();
     let trusted = grown(&store, &chain);
     store
-        .raise(&finding(Some(&trusted), Tampering::Value, None), at(6))
+        .raise(&finding(Some(&trusted), Tampering::BadValue, None), at(6))
         .unwrap();
     assert!(roots.join("127%2e0%2e0%2e1%3a3322/db.state").is_file());
     assert!(file(&place, "db.alarms").is_file() && !file(&place, "db.state").exists());
@@ -313,7 +313,7 @@ fn files_are_their_owners_alone_and_a_looser_one_is_named() {
     let mut store = open(&place);
     let trusted = grown(&store, &chain);
     store
-        .raise(&finding(Some(&trusted), Tampering::Value, None), at(6))
+        .raise(&finding(Some(&trusted), Tampering::BadValue, None), at(6))
         .unwrap();
     store.save_outcomes(&[], &[]).unwrap();
     assert_eq!(store.warnings(), vec![]);

@@ -5,7 +5,7 @@ mod support;
 
 use std::fs;
 
-use immuaudit::ledger::State;
+use immuaudit::ledger::{Digest, State};
 use immuaudit::trust::{
     Adoption, Alarm, Change, Evidence, Finding, Limits, Shortened, StoreError, Tampering,
     TrustOrigin, TrustedState,
@@ -108,7 +108,7 @@ fn adopting_one_of_many_states_of_a_rewritten_history_closes_the_others_about_it
     };
     let first = raise(Tampering::Inconsistent, 6, &trusted);
     let last = raise(Tampering::Inconsistent, 8, &trusted);
-    let value = raise(Tampering::Value, 7, &trusted);
+    let value = raise(Tampering::BadValue, 7, &trusted);
     let adopted = store.adopt(&last.id, "kim", at(7)).unwrap();
     assert_eq!(adopted.also_closed, std::slice::from_ref(&first.id));
     let open: Vec<String> = store
@@ -174,7 +174,11 @@ fn adopting_an_emptied_or_vanished_database_trusts_no_state_of_it() {
 
 #[test]
 fn an_alarm_that_names_no_other_state_can_only_be_closed() {
-    for kind in [Tampering::Signature, Tampering::Value, Tampering::SplitView] {
+    for kind in [
+        Tampering::BadSignature,
+        Tampering::BadValue,
+        Tampering::SplitView,
+    ] {
         let place = Place::new();
         let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
         let trusted = grown(&store, &chain);
@@ -286,20 +290,58 @@ fn the_transactions_that_adopting_gives_up_begin_behind_the_last_shared_state() 
     assert_eq!(raise(Tampering::RolledBack, chain.state(6)), None);
 }
 
+/// 0.1.0 has other words for two kinds of tampering, in files and in the ids of findings.
+#[test]
+fn an_alarm_of_the_first_version_is_read_and_stays_the_same_alarm() {
+    let place = Place::new();
+    let store = open(&place);
+    for (kind, former, now) in [
+        (Tampering::BadValue, "value", "bad-value"),
+        (Tampering::BadSignature, "signature", "bad-signature"),
+    ] {
+        let mut found = finding(None, kind, None);
+        found.database = former.into();
+        found.reason = "corrupt".into();
+        let alarm = store.raise(&found, at(6)).unwrap();
+        let distinct = format!("{former}\n{former}\nnone\nnone\ncorrupt");
+        let id = Digest::of(&[distinct.as_bytes()]).to_string();
+        assert_eq!(alarm.id, id[..12]);
+        for path in [
+            file(&place, &format!("{former}.alarms")),
+            alarm.evidence.clone(),
+        ] {
+            let text = fs::read_to_string(&path).unwrap();
+            let (content, _) = text.split_once("# sha256: ").unwrap();
+            let (now, former) = (format!("\"{now}\""), format!("\"{former}\""));
+            assert!(content.contains(&now), "{content}");
+            let content = content.replace(&now, &former);
+            let checksum = Digest::of(&[content.as_bytes()]);
+            fs::write(&path, format!("{content}# sha256: {checksum}\n")).unwrap();
+        }
+        assert_eq!(read_evidence(&alarm).finding.kind, kind);
+        assert_eq!(store.alarm(&alarm.id), Ok(alarm.clone()));
+        let again = store.raise(&found, at(7)).unwrap();
+        assert_eq!((again.id, again.times), (alarm.id, 2));
+    }
+}
+
 #[test]
 fn an_alarm_is_found_by_its_id_alone_and_a_wrong_id_lists_the_open_ones() {
     let place = Place::new();
     let (store, chain) = (open(&place), Chain::new(9, 1));
     let trusted = grown(&store, &chain);
-    let mut other = finding(None, Tampering::Value, None);
+    let mut other = finding(None, Tampering::BadValue, None);
     other.database = "other".into();
     let other = store.raise(&other, at(6)).unwrap();
-    let found = finding(Some(&trusted), Tampering::Value, None);
+    let found = finding(Some(&trusted), Tampering::BadValue, None);
     let alarm = store.raise(&found, at(6)).unwrap();
     assert_eq!(store.alarm(&other.id), Ok(other.clone()));
     assert_eq!(store.alarm(&alarm.id), Ok(alarm.clone()));
     let refused = store.alarm("0123456789ab").unwrap_err().to_string();
-    let due = format!("{} (value, db), {} (value, other)", alarm.id, other.id);
+    let due = format!(
+        "{} (bad-value, db), {} (bad-value, other)",
+        alarm.id, other.id
+    );
     assert!(refused.contains(&due), "{refused}");
     store.close_alarm(&other.id, "kim", at(7)).unwrap();
     assert_eq!(store.alarm(&other.id).unwrap().closed.unwrap().who, "kim");
@@ -318,7 +360,7 @@ fn an_alarm_whose_list_is_lost_is_open_by_its_evidence() {
     let (store, chain) = (open(&place), Chain::new(9, 1));
     let trusted = grown(&store, &chain);
     let alarm = store
-        .raise(&finding(Some(&trusted), Tampering::Value, None), at(6))
+        .raise(&finding(Some(&trusted), Tampering::BadValue, None), at(6))
         .unwrap();
     fs::remove_file(file(&place, "db.alarms")).unwrap();
     assert_eq!(store.open_alarms(None), Ok(vec![alarm]));
@@ -330,7 +372,7 @@ fn a_damaged_list_of_alarms_is_a_local_failure_and_the_evidence_is_written_all_t
     let (store, chain) = (open(&place), Chain::new(9, 1));
     let trusted = grown(&store, &chain);
     let alarm = store
-        .raise(&finding(Some(&trusted), Tampering::Value, None), at(6))
+        .raise(&finding(Some(&trusted), Tampering::BadValue, None), at(6))
         .unwrap();
     let path = file(&place, "db.alarms");
     let whole = fs::read(&path).unwrap();
@@ -342,7 +384,7 @@ fn a_damaged_list_of_alarms_is_a_local_failure_and_the_evidence_is_written_all_t
             "{change}: {failure}"
         );
     }
-    let other = finding(Some(&trusted), Tampering::Signature, None);
+    let other = finding(Some(&trusted), Tampering::BadSignature, None);
     assert!(store.raise(&other, at(7)).is_err());
     let evidence = alarm
         .evidence
@@ -418,7 +460,7 @@ fn a_full_evidence_directory_still_leaves_the_alarm_open() {
         ..Limits::default()
     });
     let trusted = grown(&store, &chain);
-    let refused = store.raise(&finding(Some(&trusted), Tampering::Value, None), at(6));
+    let refused = store.raise(&finding(Some(&trusted), Tampering::BadValue, None), at(6));
     assert!(matches!(refused, Err(StoreError::EvidenceFull { .. })));
     assert_eq!(store.open_alarms(None).unwrap().len(), 1);
 }
@@ -491,7 +533,7 @@ fn a_finding_tells_whether_it_opened_its_alarm_even_if_there_is_no_room_for_its_
             .unwrap();
         let found = Finding {
             database,
-            ..finding(Some(&trusted), Tampering::Value, None)
+            ..finding(Some(&trusted), Tampering::BadValue, None)
         };
         let opened = |when| {
             let raised = store.record_finding(&found, at(when));

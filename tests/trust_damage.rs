@@ -107,7 +107,7 @@ fn an_alarm_remembers_that_something_was_trusted() {
     let (store, chain) = (open(&place), Chain::new(9, 1));
     let trusted = grown(&store, &chain);
     store
-        .raise(&finding(Some(&trusted), Tampering::Value, None), at(6))
+        .raise(&finding(Some(&trusted), Tampering::BadValue, None), at(6))
         .unwrap();
     for name in ["db.state", "db.history"] {
         fs::remove_file(file(&place, name)).unwrap();
@@ -126,7 +126,7 @@ fn a_link_or_a_directory_in_the_place_of_a_file_is_not_followed() {
             let (store, chain) = (open(&place), Chain::new(9, 1));
             let trusted = grown(&store, &chain);
             store
-                .raise(&finding(Some(&trusted), Tampering::Value, None), at(6))
+                .raise(&finding(Some(&trusted), Tampering::BadValue, None), at(6))
                 .unwrap();
             let (path, moved) = (file(&place, name), place.path().join("moved"));
             fs::rename(&path, &moved).unwrap();
@@ -223,7 +223,7 @@ fn the_state_to_pin_after_damage_is_never_older_than_any_whole_file_names() {
     // the state file damaged beside a cut history: an alarm names a newer one
     fs::write(&state, &whole.0).unwrap();
     fs::write(&history, &whole.1).unwrap();
-    let found = finding(Some(&trusted), Tampering::Value, None);
+    let found = finding(Some(&trusted), Tampering::BadValue, None);
     store.raise(&found, at(11)).unwrap();
     fs::write(&history, &older).unwrap();
     fs::write(&state, "x").unwrap();

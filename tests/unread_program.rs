@@ -111,16 +111,16 @@ fn a_sweep_in_json_is_an_object_with_what_was_read_and_what_was_not() {
     let sweep = |code: i32| {
         let run = program.run(&["sweep", "--json", "--audit-sample", "0"]);
         run.ends_with(code);
-        let of_sweep = run.stdout.lines().find(|line| line.contains("\"swept\":"));
+        let of_sweep = run.stdout.lines().find(|line| line.contains("\"ended\":"));
         of_sweep.unwrap_or_else(|| panic!("{run:#?}")).to_owned()
     };
     let line = sweep(0);
     for (name, value) in [
         ("database", "defaultdb"),
         ("complete", "true"),
-        ("swept_read", "20"),
-        ("swept_of", "20"),
-        ("swept_unavailable", "0"),
+        ("read", "20"),
+        ("of", "20"),
+        ("unavailable", "0"),
         ("values_due", "0"),
         ("values_absent", "0"),
         ("values_dropped", "0"),
@@ -136,7 +136,7 @@ fn a_sweep_in_json_is_an_object_with_what_was_read_and_what_was_not() {
     ledger.lie(LieSchedule::from(Lie::SilentTransaction).about(7));
     let line = sweep(1);
     assert_eq!(member(&line, "values_due_ranges"), "7", "{line}");
-    assert_eq!(member(&line, "swept_read"), "19", "{line}");
+    assert_eq!(member(&line, "read"), "19", "{line}");
     ledger.be_honest();
     sweep(0);
     ledger.lie(LieSchedule::from(Lie::EditedValue).about(7));
@@ -267,7 +267,7 @@ fn a_value_that_one_auditor_read_and_another_is_told_is_not_there_shows_when_the
             "to the other auditor that it does not have the values of transactions 7, but this one",
         ),
     ] {
-        let export = exporter.run(&["roots", "export"]);
+        let export = exporter.run(&["states", "export"]);
         let file = place.join("export.toml");
         std::fs::write(&file, &export.stdout).expect("a file");
         let run = comparer.run(&["compare", &file.display().to_string()]);

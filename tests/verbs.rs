@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use immuaudit::config::{
-    AcknowledgeTask, AdoptConsent, AlarmTask, ClosedAlarms, Drill, ListedAlarms, RootsTask, Task,
+    AcknowledgeTask, AdoptConsent, AlarmTask, ClosedAlarms, Drill, ListedAlarms, StatesTask, Task,
 };
 use support::process::given;
 
@@ -54,15 +54,15 @@ fn verbs_have_their_own_flags() {
     let words = ["acknowledge", "shop", "--absent-values-to=7", "--unsigned"];
     assert_eq!(task(&words), acknowledge);
     let import = |alarm| {
-        Task::Roots(RootsTask::Import {
+        Task::States(StatesTask::Import {
             path: "x".into(),
             alarm,
         })
     };
     // the same flag is a switch here, and takes no word that follows
-    let with_alarm = task(&["roots", "import", "--alarm", "x"]);
+    let with_alarm = task(&["states", "import", "--alarm", "x"]);
     assert_eq!(with_alarm, import(true));
-    assert_eq!(task(&["roots", "import", "x"]), import(false));
+    assert_eq!(task(&["states", "import", "x"]), import(false));
     assert_eq!(task(&["drill"]), Task::Drill(Drill::Table { lie: None }));
     assert_eq!(task(&["drill", "--list"]), Task::Drill(Drill::List));
     assert_eq!(

@@ -34,6 +34,14 @@ fn a_wrong_command_line_is_told_with_its_remedy() {
             "the command accept no longer exists: use immuaudit alarm close ID, which keeps the trusted state, or immuaudit alarm adopt ID, which trusts the state in the evidence",
         ),
         (
+            &["--audit-mirror", "--audit-max-range=5"],
+            "--audit-mirror is called --audit-keep-hashes now: use that name\n--audit-max-range is called --audit-max-fetch now: use that name",
+        ),
+        (
+            &["roots", "forget", "defaultdb"],
+            "the command roots no longer exists: use immuaudit states",
+        ),
+        (
             &["--immudb-port"],
             "--immudb-port has no value: write --immudb-port PORT",
         ),
@@ -43,7 +51,7 @@ fn a_wrong_command_line_is_told_with_its_remedy() {
         ),
         (
             &["status", "--alarm=1"],
-            "--alarm is an option of \"immuaudit roots\": remove it",
+            "--alarm is an option of \"immuaudit states\": remove it",
         ),
         (
             &["alarm", "close"],
@@ -86,16 +94,16 @@ fn a_wrong_command_line_is_told_with_its_remedy() {
             "--immudb-port: \"0\" is not valid; expected a whole number from 1 to 65535",
         ),
         (
-            &["roots"],
-            "incomplete command: expected immuaudit roots list | export | import DIR-OR-FILE [--alarm] | forget DATABASE",
+            &["states"],
+            "incomplete command: expected immuaudit states list | export | import DIR-OR-FILE [--alarm] | forget DATABASE",
         ),
         (
-            &["roots", "import"],
-            "incomplete command: expected immuaudit roots list | export | import DIR-OR-FILE [--alarm] | forget DATABASE",
+            &["states", "import"],
+            "incomplete command: expected immuaudit states list | export | import DIR-OR-FILE [--alarm] | forget DATABASE",
         ),
         (
-            &["roots", "list", "--alarm"],
-            "--alarm is an option of \"immuaudit roots import\": remove it",
+            &["states", "list", "--alarm"],
+            "--alarm is an option of \"immuaudit states import\": remove it",
         ),
         (
             &["drill", "--grow=1s"],

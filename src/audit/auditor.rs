@@ -170,7 +170,7 @@ impl Auditor {
     pub(super) fn params(&self) -> CheckParams {
         CheckParams {
             signatures: self.policy.signatures.clone(),
-            max_range: self.policy.max_range,
+            max_fetch: self.policy.max_fetch,
             shape: self.shape,
         }
     }

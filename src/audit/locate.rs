@@ -149,7 +149,7 @@ impl Auditor {
         let mirror = own.as_deref().filter(|own| own.since() == trusted.since);
         let mirror = mirror.or(opened.as_ref());
         let before = self.server.limit(until);
-        let range = self.policy.max_range.min(MAX_RANGE_AT_ALARM);
+        let range = self.policy.max_fetch.min(MAX_RANGE_AT_ALARM);
         let window = window(&mut self.server, database, &line, mirror, shown, range);
         self.server.restore(before);
         let taken = self.server.clock().since(begin);
@@ -247,7 +247,7 @@ impl Auditor {
             line,
             mirror,
             claimed.state,
-            params.max_range,
+            params.max_fetch,
         )?;
         Some(ServerView::Shows {
             window,

@@ -1,4 +1,4 @@
-//! `--audit-mirror`: the hash of every transaction up to the trusted one, kept as it is proven.
+//! `--audit-keep-hashes`: the hash of every transaction up to the trusted one, kept as it is proven.
 //!
 //! A run of headers is taken only where it follows on what is kept, link by link, and where its last
 //! one is the trusted state or proven against it.
@@ -47,7 +47,7 @@ impl fmt::Display for Unmirrored {
         match self {
             Unmirrored::Full { most } => write!(
                 f,
-                "all mirrors together have reached the {most} bytes of --audit-mirror-max: raise the limit"
+                "all mirrors together have reached the {most} bytes of --audit-keep-hashes-max: raise the limit"
             ),
             Unmirrored::Failure(failure) => write!(f, "{failure}"),
             Unmirrored::NotProven { tx, why } => {
@@ -275,7 +275,7 @@ impl Auditor {
         trusted: &TrustedState,
         tx: u64,
     ) -> Result<Result<Digest, Reason>, Unmirrored> {
-        let range = self.policy.max_range;
+        let range = self.policy.max_fetch;
         let (database, state) = (trusted.database.as_str(), &trusted.state);
         let entries = Entries::Excluded;
         match proof::prove_membership(&mut self.server, database, tx, state, entries, range) {

@@ -107,7 +107,7 @@ impl fmt::Display for Warning {
 pub enum Overdue {
     /// Not proven for three intervals; the time since.
     Unproven(Duration),
-    /// Proven, but no new transaction for longer than `--audit-expect-growth`.
+    /// Proven, but no new transaction for longer than `--audit-max-idle`.
     Frozen(Duration),
     /// A transaction could not be read for three intervals; the time since.
     Unread(Duration),

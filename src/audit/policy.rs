@@ -18,9 +18,9 @@ pub struct Policy {
     /// Time from one cycle's begin to the next one's.
     pub interval: Duration,
     /// How long a database may go without a new transaction.
-    pub expect_growth: Option<Duration>,
+    pub max_idle: Option<Duration>,
     /// The most transactions fetched one by one for a single proof.
-    pub max_range: u64,
+    pub max_fetch: u64,
     /// What of the values is read.
     pub values: Values,
 }
@@ -40,8 +40,8 @@ impl Policy {
             pins: Vec::new(),
             first_use: FirstUse::Trust,
             interval: Duration::from_secs(60),
-            expect_growth: None,
-            max_range: 10_000,
+            max_idle: None,
+            max_fetch: 10_000,
             values: Values::NONE,
         }
     }

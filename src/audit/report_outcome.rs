@@ -113,7 +113,7 @@ impl Auditor {
         }
         let overdue = record
             .age
-            .overdue(now, self.policy.interval, self.policy.expect_growth);
+            .overdue(now, self.policy.interval, self.policy.max_idle);
         // of a hidden database that the list alone lacks nothing was rewritten
         let about_state = values.is_none() && !is_split && !matches!(reason, Reason::Hidden);
         let window = self.window_at_alarm(verdict, about_state, trusted, shown, alarm.as_ref());

@@ -10,7 +10,7 @@ use super::budget::Budget;
 use super::cycle::Cycle;
 use super::kept_list::KeptList;
 use super::outcome::Outcome;
-use super::peers::ONCE;
+use super::peers::MAX_WAIT_OF_SINGLE_CYCLE;
 use super::round::{Group, Listed, Named, Round};
 use super::verdict::Exit;
 use crate::audit::check::listing::{self, Listing};
@@ -66,7 +66,7 @@ impl Auditor {
             None => self.within(budget.list(), |auditor| auditor.list(&known, &mut cycle)),
         };
         if self.peers.waits() {
-            let until = self.now() + ONCE;
+            let until = self.now() + MAX_WAIT_OF_SINGLE_CYCLE;
             self.peers.wait(until.min(budget.list()));
         }
         cycle.impossible.clone_from(&listing.impossible);

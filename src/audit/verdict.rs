@@ -43,8 +43,8 @@ impl Verdict {
         "unread",
         "inconsistent",
         "rolled-back",
-        "signature",
-        "value",
+        "bad-signature",
+        "bad-value",
         "split-view",
         "malformed",
         "refused",
@@ -81,7 +81,7 @@ impl Verdict {
             | ServerErrorKind::RateLimited => Verdict::Unreachable,
             ServerErrorKind::NoSuchDatabase if trusted => Verdict::Tampered(Tampering::RolledBack),
             // the server itself reports corruption
-            ServerErrorKind::Corrupted => Verdict::Tampered(Tampering::Value),
+            ServerErrorKind::Corrupted => Verdict::Tampered(Tampering::BadValue),
             ServerErrorKind::Malformed(_)
             | ServerErrorKind::NotOneMessage
             | ServerErrorKind::Compressed
@@ -184,7 +184,7 @@ pub enum Reason {
     RangeTooLong {
         /// Transactions between.
         length: u64,
-        /// What `--audit-max-range` allows.
+        /// What `--audit-max-fetch` allows.
         limit: u64,
     },
     /// The check took longer than the time that there was for it.
@@ -201,7 +201,7 @@ pub enum Reason {
     UnbackedHash,
     /// The answer is of another transaction, or of none.
     NoTransaction,
-    /// No trusted state, and `--require-trusted`.
+    /// No trusted state, and `--no-first-use`.
     FirstSightRefused,
     /// The server has not come as far as the pinned state yet.
     PinAhead {
@@ -296,7 +296,7 @@ impl fmt::Display for Reason {
             ),
             Reason::RangeTooLong { length, limit } => write!(
                 f,
-                "the proof requires {length} single transactions, but --audit-max-range allows {limit}"
+                "the proof requires {length} single transactions, but --audit-max-fetch allows {limit}"
             ),
             Reason::TookTooLong => f.write_str(
                 "the check took longer than the time limit for one database: the server or the network is slow",
@@ -314,7 +314,7 @@ impl fmt::Display for Reason {
             }
             Reason::NoTransaction => f.write_str("the response does not have the requested transaction"),
             Reason::FirstSightRefused => {
-                f.write_str("no trusted state, and --require-trusted is set: give --pin")
+                f.write_str("no trusted state, and --no-first-use is set: give --pin")
             }
             Reason::PinContradicts { pin, why } => write!(
                 f,

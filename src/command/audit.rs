@@ -20,7 +20,7 @@ use crate::report::{
     print_error, untrusted_json,
 };
 use crate::server::ServerError;
-use crate::service::Notifier;
+use crate::service::SdNotify;
 use crate::stop::Stop;
 use crate::text::counted;
 
@@ -36,7 +36,7 @@ pub fn run(
         RunMode::UntilStopped => Stop::on_signals_and_reloads(),
     };
     let mut store = setup::store(settings)?;
-    let notifier = Rc::new(Notifier::from_environment());
+    let notifier = Rc::new(SdNotify::from_environment());
     let progress = notifier.clone();
     let server = setup::server(settings, stop.clone())?.on_progress(move || progress.progress());
     let monitoring = monitoring::start(settings, effective, &mut store, &server)?;
@@ -195,7 +195,7 @@ struct Loop<'a> {
     monitoring: &'a Monitoring,
     stop: &'a Stop,
     clock: Clock,
-    notifier: &'a Notifier,
+    notifier: &'a SdNotify,
 }
 
 impl Loop<'_> {

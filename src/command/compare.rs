@@ -72,7 +72,7 @@ fn exported(path: &Path) -> Result<Theirs, CommandError> {
     let (export, raw) = Export::read(path)?;
     Ok(Theirs {
         databases: export.databases,
-        came_as: "roots export of another auditor",
+        came_as: "states export of another auditor",
         raw,
     })
 }

@@ -110,7 +110,7 @@ enum Read {
 
 /// Where values are broken, all of them are looked for, as far as the history they are in stands.
 fn read_values(settings: &Settings, auditor: &mut Auditor, located: &Located) -> Read {
-    let of_values = |alarm: &crate::trust::Alarm| alarm.kind == Tampering::Value;
+    let of_values = |alarm: &crate::trust::Alarm| alarm.kind == Tampering::BadValue;
     let ServerView::Shows { window, .. } = &located.present else {
         return Read::NotAskedFor;
     };

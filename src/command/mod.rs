@@ -20,10 +20,10 @@ mod monitoring;
 mod notify;
 mod operator;
 mod reload;
-mod roots;
 #[cfg_attr(windows, path = "service_windows.rs")]
 mod service;
 mod setup;
+mod states;
 mod status;
 mod sweep;
 
@@ -34,7 +34,7 @@ use log::{Level, LevelFilter};
 
 use crate::audit::Exit;
 use crate::config::{
-    self, CheckpointTask, Invocation, Process, RootsTask, Run, SettingsErrors, SettingsWarning,
+    self, CheckpointTask, Invocation, Process, Run, SettingsErrors, SettingsWarning, StatesTask,
     Task, Verbosity,
 };
 use crate::report::{print, print_error, start_logging};
@@ -122,7 +122,7 @@ fn perform(mut run: Run, process: &Process) -> Exit {
         Task::Alarm(task) => alarm::run(&run.settings, &task),
         Task::Acknowledge(task) => acknowledge::run(&run.settings, &task),
         Task::Service(task) => service::run(&run.settings, task),
-        Task::Roots(task) => roots::run(&run.settings, task),
+        Task::States(task) => states::run(&run.settings, task),
         Task::Compare(another) => compare::run(&run.settings, &another),
         Task::Evidence(task) => evidence::run(&run.settings, &task),
         Task::Checkpoint(task) => checkpoint::run(&run.settings, &task),
@@ -140,7 +140,7 @@ fn perform(mut run: Run, process: &Process) -> Exit {
 fn reads_files_alone(task: &Task) -> bool {
     match task {
         Task::Status | Task::Alarm(_) | Task::Acknowledge(_) | Task::Evidence(_) => true,
-        Task::Roots(task) => !matches!(task, RootsTask::Import { .. }),
+        Task::States(task) => !matches!(task, StatesTask::Import { .. }),
         Task::Checkpoint(task) => matches!(task, CheckpointTask::Export),
         Task::Audit
         | Task::Check

@@ -299,8 +299,8 @@ pub fn policy(settings: &Settings) -> Policy {
         pins: audit.pins.clone(),
         first_use: audit.first_use,
         interval: audit.interval,
-        expect_growth: audit.expect_growth,
-        max_range: audit.max_range,
+        max_idle: audit.max_idle,
+        max_fetch: audit.max_fetch,
         values: audit.values,
     }
 }

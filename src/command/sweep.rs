@@ -179,17 +179,14 @@ impl<'a> Done<'a> {
         JsonObject::new()
             .text("server", Some(server))
             .text("database", Some(self.database))
-            .shown("swept", swept.map(|swept| swept.ended))
+            .shown("ended", swept.map(|swept| swept.ended))
             .shown("began", swept.map(|swept| swept.began))
             .flag("complete", self.exit() == Exit::Good)
             .text("reason", early.map(|early| early.reason.as_str()))
-            .number("sweep_at", early.and_then(|early| early.at))
-            .number("swept_read", swept.map(|swept| swept.read))
-            .number("swept_of", swept.map(|swept| swept.of))
-            .number(
-                "swept_unavailable",
-                swept.map(|swept| swept.unavailable.total()),
-            )
+            .number("sweep_position", early.and_then(|early| early.at))
+            .number("read", swept.map(|swept| swept.read))
+            .number("of", swept.map(|swept| swept.of))
+            .number("unavailable", swept.map(|swept| swept.unavailable.total()))
             .number("values_due", Some(self.due.count()))
             .shown("values_due_ranges", Some(&self.due))
             .number("values_absent", Some(self.absent.count()))

@@ -13,7 +13,7 @@ pub(super) enum CommandName {
     Alarm,
     Acknowledge,
     Evidence,
-    Roots,
+    States,
     Compare,
     Checkpoint,
     Key,
@@ -107,7 +107,7 @@ pub(super) static COMMANDS: &[Command] = &[
         ("verify FILE", "verify the finding again, offline; exit code 2: the file shows tampering, 1: it does not"),
     ]),
     command(Purpose::Inspect, CommandName::Compare, "compare", 1, "compare trusted states with another auditor's", &[
-        ("FILE", "the file that roots export printed there"),
+        ("FILE", "the file that states export printed there"),
         ("URL", "its monitoring port"),
         ("FILE --peer-key KEY...", "the file that checkpoint export printed there, signed by this key"),
     ]),
@@ -124,7 +124,7 @@ pub(super) static COMMANDS: &[Command] = &[
     command(Purpose::Act, CommandName::Acknowledge, "acknowledge", 1, "mark absent values, a lost signature or disagreements as explained", &[
         ("DATABASE [--absent-values-to TX] [--unsigned] [--disagreement]", "no trusted state and no alarm changes"),
     ]),
-    command(Purpose::Act, CommandName::Roots, "roots", 2, "list, export, import or forget trusted states", &[
+    command(Purpose::Act, CommandName::States, "states", 2, "list, export, import or forget trusted states", &[
         ("list", "the trusted state of each database"),
         ("export", "the same as TOML, for compare on another host"),
         ("import DIR-OR-FILE [--alarm]", "take over the states of immuclient or immugw, or an export"),
@@ -175,10 +175,13 @@ pub(super) fn find(word: &str) -> Option<&'static Command> {
 }
 
 /// Verbs of earlier versions, each with what does its work now: messages, evidence and cron lines of those times name them.
-static FORMER_COMMANDS: &[(&str, &str)] = &[(
-    "accept",
-    "immuaudit alarm close ID, which keeps the trusted state, or immuaudit alarm adopt ID, which trusts the state in the evidence",
-)];
+static FORMER_COMMANDS: &[(&str, &str)] = &[
+    (
+        "accept",
+        "immuaudit alarm close ID, which keeps the trusted state, or immuaudit alarm adopt ID, which trusts the state in the evidence",
+    ),
+    ("roots", "immuaudit states"),
+];
 
 /// Returns a verb of an earlier version of this word, and what does its work now.
 pub(super) fn former(word: &str) -> Option<(&'static str, &'static str)> {

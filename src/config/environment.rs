@@ -8,9 +8,10 @@ use super::kind::Kind;
 use super::nearest::nearest;
 use super::process::Process;
 use super::setting::{Layers, Origin, Setting};
+use super::settings_error::SettingsError;
 use super::settings_warning::SettingsWarning;
 use super::source::Source;
-use super::table::TABLE;
+use super::table::{self, TABLE};
 
 /// The prefix of our own variables, which win over the persona's.
 const OURS: &str = "IMMUAUDIT";
@@ -36,6 +37,25 @@ pub(super) fn read(process: &Process, compat_mode: CompatMode) -> Vec<Assignment
     given.collect()
 }
 
+/// Returns the variables that name a setting as 0.1.0 did.
+pub(super) fn former(process: &Process, compat_mode: CompatMode) -> Vec<SettingsError> {
+    let mut problems = Vec::new();
+    for (name, value) in &process.variables {
+        let prefixes = [OURS, compat_mode.prefix()].into_iter();
+        let mut named = prefixes.filter_map(|prefix| {
+            let rest = name.strip_prefix(prefix)?.strip_prefix('_')?;
+            let flag = rest.to_ascii_lowercase().replace('_', "-");
+            Some(table::find_by_former_name(&flag)?.variable_of(prefix))
+        });
+        let now = named.next().filter(|_| !value.is_empty());
+        problems.extend(now.map(|now| SettingsError::FormerSetting {
+            given: name.clone(),
+            now,
+        }));
+    }
+    problems
+}
+
 /// Variables of ours that name no setting: likely a mistake, but nobody's command.
 pub(super) fn unknown(process: &Process) -> Vec<SettingsWarning> {
     let mut warnings = Vec::new();
@@ -49,7 +69,7 @@ pub(super) fn unknown(process: &Process) -> Vec<SettingsWarning> {
         if !settings().any(|setting| setting.variable_of(OURS) == *name) {
             let flag = rest.to_ascii_lowercase().replace('_', "-");
             let nearest = nearest(&flag, settings().map(|setting| setting.flag))
-                .and_then(super::table::find)
+                .and_then(table::find)
                 .map(|setting| setting.variable_of(OURS));
             warnings.push(SettingsWarning::UnknownVariable {
                 name: name.clone(),
@@ -68,7 +88,7 @@ pub(super) fn credentials(process: &Process) -> Vec<Assignment> {
     let files = settings().filter_map(|setting| {
         let (named, takes_one) = match setting.flag.strip_suffix("-file") {
             Some(named) => {
-                let kind = &super::table::find(named)?.kind;
+                let kind = &table::find(named)?.kind;
                 (named, kind.is_secret() || kind.is_url())
             }
             // a key that only a file may hold

@@ -18,7 +18,7 @@ use super::setting::{Layers, Setting};
 use super::settings_error::SettingsError;
 use super::settings_warning::SettingsWarning;
 use super::source::Source;
-use super::table::{TABLE, UNUSED_KEYS};
+use super::table::{self, TABLE, UNUSED_KEYS};
 use crate::sys::{self, words};
 
 /// Our own settings file, which wins over the persona's.
@@ -198,10 +198,16 @@ impl Files {
                     self.warnings
                         .push(SettingsWarning::UnusedKey { key: name, source });
                 }
-                None => self.problems.push(SettingsError::UnknownKey {
-                    nearest: nearest(&name, keys().map(|setting| setting.flag)),
-                    key: key.into_inner().into_owned(),
-                    source,
+                None => self.problems.push(match table::find_by_former_name(&name) {
+                    Some(setting) => SettingsError::FormerSetting {
+                        given: format!("{source}: {name}"),
+                        now: setting.flag.to_owned(),
+                    },
+                    None => SettingsError::UnknownKey {
+                        nearest: nearest(&name, keys().map(|setting| setting.flag)),
+                        key: key.into_inner().into_owned(),
+                        source,
+                    },
                 }),
             }
         }

@@ -164,6 +164,12 @@ fn unknown(argument: &str, compat_mode: CompatMode) -> SettingsError {
     // what stands behind "=" may be a secret
     let flag = argument.split('=').next().unwrap_or_default();
     let name = flag.trim_start_matches('-');
+    if let Some(setting) = table::find_by_former_name(name) {
+        return SettingsError::FormerSetting {
+            given: format!("--{name}"),
+            now: setting.long.to_owned(),
+        };
+    }
     let known = TABLE.iter().filter(|setting| setting.is_known(compat_mode));
     SettingsError::UnknownFlag {
         flag: flag.to_owned(),

@@ -56,6 +56,7 @@ pub(super) fn gather_with(
     let mut warnings = environment::unknown(process);
     warnings.extend(files.warnings);
     let mut problems = files.problems;
+    problems.extend(environment::former(process, process.compat_mode()?));
     let (of_files, working): (Vec<Assignment>, Vec<Assignment>) = files
         .given
         .into_iter()

@@ -99,7 +99,7 @@ pub fn load(process: &Process) -> Result<Invocation, SettingsErrors> {
         CommandName::Evidence => evidence(words)?,
         CommandName::Checkpoint => Task::Checkpoint(words::checkpoint(&raw, words)?),
         CommandName::Key => Task::Key(words::key(&raw, words)?),
-        CommandName::Roots => Task::Roots(words::roots(&raw, words)?),
+        CommandName::States => Task::States(words::states(&raw, words)?),
         CommandName::Compare if words.len() == 1 => {
             Task::Compare(words::another(&raw, words.concat())?)
         }

@@ -84,7 +84,7 @@ pub use source::Source;
 pub use task::{
     AcknowledgeTask, AdoptConsent, AlarmTask, AllInstances, CheckpointTask, ClosedAlarms,
     CompareSource, CompareTarget, Control, Drill, EvidenceTask, Installation, KeyTask,
-    ListedAlarms, LocateTask, RootsTask, ServiceTask, ShownValues, Task,
+    ListedAlarms, LocateTask, ServiceTask, ShownValues, StatesTask, Task,
 };
 pub use url::Url;
 pub use version::{REVISION, VERSION, build_time};

@@ -126,13 +126,13 @@ fn audit(raw: &RawSettings, signatures: Signatures) -> AuditSettings {
         interval: raw.interval,
         signatures,
         pins: raw.pins.clone(),
-        first_use: if raw.require_trusted {
+        first_use: if raw.no_first_use {
             FirstUse::Refuse
         } else {
             FirstUse::Trust
         },
-        expect_growth: unless_off(raw.expect_growth),
-        max_range: raw.max_range,
+        max_idle: unless_off(raw.max_idle),
+        max_fetch: raw.max_fetch,
         values: Values {
             sample: raw.sample,
             new: if raw.verify_values {

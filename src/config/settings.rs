@@ -134,9 +134,9 @@ pub struct AuditSettings {
     /// What becomes of a database of which nothing is trusted.
     pub first_use: FirstUse,
     /// A database that has not grown for so long is worth an alert.
-    pub expect_growth: Option<Duration>,
+    pub max_idle: Option<Duration>,
     /// Most transactions read to put a linear advance together.
-    pub max_range: u64,
+    pub max_fetch: u64,
     /// What of the values is read.
     pub values: Values,
     /// Bytes that the mirrors of all transactions' hashes may take; `None`: none is kept.

@@ -42,6 +42,13 @@ pub enum SettingsError {
         /// The real one that is most like it.
         nearest: Option<&'static str>,
     },
+    /// A setting by the name that it had in an earlier version.
+    FormerSetting {
+        /// As given, and where.
+        given: String,
+        /// Its name of now, in the same form.
+        now: String,
+    },
     /// A verb that does not exist.
     UnknownCommand {
         /// As given.
@@ -228,6 +235,9 @@ impl fmt::Display for SettingsError {
                 write!(f, "unknown option {}", shown(flag))?;
                 hint(f, "--", *nearest)?;
                 f.write_str("; --help --all lists every option")
+            }
+            SettingsError::FormerSetting { given, now } => {
+                write!(f, "{given} is called {now} now: use that name")
             }
             SettingsError::OfImmugw { flag, source } => write!(
                 f,

@@ -67,18 +67,18 @@ pub(super) static TABLE: &[Setting] = &[
         .everyday().variable("audit-agent-interval"),
     Setting::new(Audit, "--once", Switch(|d| &mut d.once), "", "false", "audit once and exit")
         .everyday(),
-    Setting::new(Audit, "--audit-expect-growth", Time(OFF, |d| &mut d.expect_growth), "DURATION", "", "alert if a database has not grown for this long"),
-    Setting::new(Audit, "--audit-max-range", Count(1..=1 << 32, |d| &mut d.max_range), "TRANSACTIONS", "10000", "limit of the transactions that are read to prove one step of a server before 1.4"),
+    Setting::new(Audit, "--audit-max-idle", Time(OFF, |d| &mut d.max_idle), "DURATION", "", "alert if a database has not grown for this long"),
+    Setting::new(Audit, "--audit-max-fetch", Count(1..=1 << 32, |d| &mut d.max_fetch), "TRANSACTIONS", "10000", "limit of the transactions that are read to prove one step of a server before 1.4"),
     Setting::new(Trust, "--server-signing-pub-key", Path(|d| &mut d.signing_keys), "FILE", "", "PEM; one of its keys must sign every state")
         .everyday().immuclient(),
     Setting::new(Trust, "--pin", Pins(|d| &mut d.pins), "DATABASE:TX:HASH", "", "a known good state to start from; repeatable"),
-    Setting::new(Trust, "--require-trusted", Switch(|d| &mut d.require_trusted), "", "false", "reject databases that have no trusted state"),
+    Setting::new(Trust, "--no-first-use", Switch(|d| &mut d.no_first_use), "", "false", "reject databases that have no trusted state"),
     Setting::new(Values, "--audit-verify-values", Switch(|d| &mut d.verify_values), "", "false", "read and verify the values of every new transaction")
         .immuclient(),
     Setting::new(Values, "--audit-sample", Count(0..=1_000_000, |d| &mut d.sample), "TRANSACTIONS", "32", "transactions to sample in each cycle; 0: none"),
     Setting::new(Values, "--audit-sweep", Time(OFF, |d| &mut d.sweep), "DURATION", "", "read the whole history once in this time"),
-    Setting::new(Values, "--audit-mirror", Switch(|d| &mut d.mirror), "", "false", "keep the hash of every transaction, 32 bytes each: locate then names the first rewritten one"),
-    Setting::new(Values, "--audit-mirror-max", Bytes(65_536..=1 << 40, |d| &mut d.mirror_max), "BYTES", "1073741824", "size limit of these hashes of all databases together"),
+    Setting::new(Values, "--audit-keep-hashes", Switch(|d| &mut d.mirror), "", "false", "keep the hash of every transaction, 32 bytes each: locate then names the first rewritten one"),
+    Setting::new(Values, "--audit-keep-hashes-max", Bytes(65_536..=1 << 40, |d| &mut d.mirror_max), "BYTES", "1073741824", "size limit of these hashes of all databases together"),
     Setting::new(Storage, "--dir", Path(|d| &mut d.directory), "DIRECTORY", "", "directory of the trusted states")
         .everyday().immuclient().computed(Process::state_directory),
     Setting::new(Storage, "--roots-filepath", Path(|d| &mut d.roots), "DIRECTORY", "", "directory of the trusted states alone (default: in --dir)")
@@ -167,7 +167,7 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::of(CommandName::Acknowledge, "--absent-values-to", Count(1..=MAX_TX, |d| &mut d.absent_to), "TX", "", "absent values of transactions up to this one are explained"),
     Setting::of(CommandName::Acknowledge, "--unsigned", Switch(|d| &mut d.unsigned), "", "false", "the loss of the signature after the last signed state is explained"),
     Setting::of(CommandName::Acknowledge, "--disagreement", Switch(|d| &mut d.disagreement), "", "false", "all disagreements of peers until now are explained"),
-    Setting::of(CommandName::Roots, "--alarm", Switch(|d| &mut d.import_alarm), "", "false", "import: raise an alarm for each state that the server contradicts"),
+    Setting::of(CommandName::States, "--alarm", Switch(|d| &mut d.import_alarm), "", "false", "import: raise an alarm for each state that the server contradicts"),
     Setting::of(CommandName::Drill, "--serve", Switch(|d| &mut d.serve), "", "false", "keep the embedded ledger running"),
     Setting::of(CommandName::Drill, "--databases", Count(1..=5000, |d| &mut d.drill_databases), "COUNT", "1", "number of databases of the embedded ledger"),
     Setting::of(CommandName::Drill, "--port", Count(0..=65535, |d| &mut d.drill_port), "PORT", "0", "port to serve on; 0: a free one"),
@@ -181,6 +181,21 @@ pub(super) static TABLE: &[Setting] = &[
 
 /// The largest transaction that a file of ours can name: the largest integer of TOML.
 const MAX_TX: u64 = u64::MAX >> 1;
+
+/// Settings of 0.1.0 that have another name now. Each is refused, so that none is without effect unnoticed.
+const FORMER_NAMES: [(&str, &str); 5] = [
+    ("audit-expect-growth", "audit-max-idle"),
+    ("audit-max-range", "audit-max-fetch"),
+    ("audit-mirror", "audit-keep-hashes"),
+    ("audit-mirror-max", "audit-keep-hashes-max"),
+    ("require-trusted", "no-first-use"),
+];
+
+/// Returns the setting that had this name in 0.1.0, if its name has changed.
+pub(super) fn find_by_former_name(name: &str) -> Option<&'static Setting> {
+    let names = FORMER_NAMES.iter().find(|(former, _)| *former == name);
+    names.and_then(|(_, now)| find(now))
+}
 
 /// What `--log-level` may be.
 #[rustfmt::skip]

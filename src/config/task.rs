@@ -12,7 +12,7 @@ use crate::checkpoint::{KeyName, VerifierKey};
 /// The source of another auditor's trusted states.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CompareSource {
-    /// Its `roots export`.
+    /// Its `states export`.
     File(PathBuf),
     /// Its checkpoints, known by keys of one name.
     Checkpoints(PathBuf, Vec<VerifierKey>),
@@ -47,7 +47,7 @@ pub enum Task {
     /// The service.
     Service(ServiceTask),
     /// What is trusted.
-    Roots(RootsTask),
+    States(StatesTask),
     /// Hold another auditor's export against what is trusted.
     Compare(CompareSource),
     /// Signed states.
@@ -261,7 +261,7 @@ pub enum Control {
 
 /// What is to be done with what is trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RootsTask {
+pub enum StatesTask {
     /// Write it for another auditor.
     Export,
     /// Show it.

@@ -11,7 +11,7 @@ use super::settings_error::SettingsError;
 use super::source::Source;
 use super::task::{
     AcknowledgeTask, AdoptConsent, AlarmTask, CheckpointTask, ClosedAlarms, CompareSource,
-    CompareTarget, KeyTask, ListedAlarms, LocateTask, RootsTask, ShownValues,
+    CompareTarget, KeyTask, ListedAlarms, LocateTask, ShownValues, StatesTask,
 };
 use super::url::Url;
 use crate::checkpoint::KeyName;
@@ -220,26 +220,26 @@ pub(super) fn key(raw: &RawSettings, words: Vec<String>) -> Result<KeyTask, Sett
 }
 
 /// `list | export | import DIR-OR-FILE [--alarm] | forget DATABASE`
-pub(super) fn roots(raw: &RawSettings, words: Vec<String>) -> Result<RootsTask, SettingsError> {
+pub(super) fn states(raw: &RawSettings, words: Vec<String>) -> Result<StatesTask, SettingsError> {
     let mut words = words.into_iter();
     let (what, of) = (words.next(), words.next());
     let task = match (what.as_deref(), of) {
-        (Some("list"), None) => RootsTask::List,
-        (Some("export"), None) => RootsTask::Export,
-        (Some("import"), Some(path)) => RootsTask::Import {
+        (Some("list"), None) => StatesTask::List,
+        (Some("export"), None) => StatesTask::Export,
+        (Some("import"), Some(path)) => StatesTask::Import {
             path: PathBuf::from(path),
             alarm: raw.import_alarm,
         },
-        (Some("forget"), Some(database)) => RootsTask::Forget { database },
+        (Some("forget"), Some(database)) => StatesTask::Forget { database },
         _ => {
-            let usage = help::usage(CommandName::Roots);
+            let usage = help::usage(CommandName::States);
             return Err(SettingsError::Incomplete { usage });
         }
     };
-    if raw.import_alarm && !matches!(task, RootsTask::Import { .. }) {
+    if raw.import_alarm && !matches!(task, StatesTask::Import { .. }) {
         return Err(SettingsError::FlagOfCommand {
             flag: "alarm",
-            command: "roots import",
+            command: "states import",
         });
     }
     Ok(task)

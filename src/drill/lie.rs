@@ -30,8 +30,8 @@ const fn because(verdicts: &'static [&'static str], reason: &'static str) -> Exp
 const CONSISTENT: Expected = due(&["consistent"]);
 const INCONSISTENT: Expected = due(&["inconsistent"]);
 const ROLLED_BACK: Expected = due(&["rolled-back"]);
-const SIGNATURE: Expected = due(&["signature"]);
-const VALUE: Expected = due(&["value"]);
+const SIGNATURE: Expected = due(&["bad-signature"]);
+const VALUE: Expected = due(&["bad-value"]);
 const MALFORMED: Expected = due(&["malformed"]);
 const NO_ANSWER: Expected = due(&["malformed", "unreachable"]);
 const UNREACHABLE: Expected = due(&["unreachable"]);
@@ -126,12 +126,12 @@ lies! {
         OlderSignature "older-signature" SIGNATURE, "the signature of an older state";
         GarbageSignature "garbage-signature" SIGNATURE, "bytes that are no signature";
         SignatureWithoutDatabase "signature-without-database" SIGNATURE, "a signature that covers no database, as 0.9.0 made it";
-        OtherDatabaseSigned "other-db-signed" due(&["signature", "malformed"]), "the state of another database, properly signed";
+        OtherDatabaseSigned "other-db-signed" due(&["bad-signature", "malformed"]), "the state of another database, properly signed";
         OtherDatabase "other-db-in-state" MALFORMED, "the state names another database";
         SignatureDropped "signature-dropped" CONSISTENT, "stops sending its signature, with no key configured";
     }
     "state": {
-        OldShape "old-shape-from-newer" due(&["malformed", "signature"]), "the state in the format of 0.9.0, from a newer server";
+        OldShape "old-shape-from-newer" due(&["malformed", "bad-signature"]), "the state in the format of 0.9.0, from a newer server";
         BothShapes "both-shapes" MALFORMED, "the state in both formats together, with different content";
         LongStateHash "state-hash-33-bytes" MALFORMED, "a state's hash of 33 bytes";
         EmptyWithHash "empty-with-a-hash" MALFORMED, "no transactions, but a hash";
@@ -187,16 +187,16 @@ lies! {
         EditedValue "edited-value" VALUE, "a value that does not match its hash";
         ValueWithMatchingHash "value-with-matching-hash" VALUE, "an edited value with a matching hash";
         EditedKey "edited-key" VALUE, "an edited key";
-        EntryLeftOut "entry-left-out" due(&["value", "malformed"]), "a transaction without its last entry and its digest";
-        ManyEntries "many-entries" due(&["malformed", "unreachable", "unread", "value"]), "100,000 entries more than a transaction has";
-        ForgedExpiry "forged-expiry" due(&["malformed", "unread", "value"]), "leaves values out as if they had expired";
-        ForgedTruncation "forged-truncation" due(&["malformed", "unread", "value"]), "responds that values were truncated, although no transaction records it";
+        EntryLeftOut "entry-left-out" due(&["bad-value", "malformed"]), "a transaction without its last entry and its digest";
+        ManyEntries "many-entries" due(&["malformed", "unreachable", "unread", "bad-value"]), "100,000 entries more than a transaction has";
+        ForgedExpiry "forged-expiry" due(&["malformed", "unread", "bad-value"]), "leaves values out as if they had expired";
+        ForgedTruncation "forged-truncation" due(&["malformed", "unread", "bad-value"]), "responds that values were truncated, although no transaction records it";
         CorruptValueReported "corrupt-value-reported" VALUE, "reports that a value was edited on its disk";
         CorruptLogReported "corrupt-log-reported" VALUE, "reports that a transaction was edited on its disk";
         AbsentValues "absent-values" CONSISTENT, "claims that it does not have the values, like a replica of a truncated server";
         SilentTransaction "silent-transaction" due(&["unread", "unreachable"]), "is unavailable for one transaction, forever";
-        ScanWithHoles "scan-with-holes" due(&["malformed", "value"]), "a scan that leaves a transaction out";
-        EndlessScan "endless-scan" due(&["malformed", "value"]), "a scan that starts over again and again";
+        ScanWithHoles "scan-with-holes" due(&["malformed", "bad-value"]), "a scan that leaves a transaction out";
+        EndlessScan "endless-scan" due(&["malformed", "bad-value"]), "a scan that starts over again and again";
     }
 }
 

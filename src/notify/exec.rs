@@ -14,13 +14,14 @@ use crate::sys::{self, Group};
 use crate::text::Escaped;
 use log::Level;
 
-/// How often it is looked whether the program has ended.
-const GLANCE: Duration = Duration::from_millis(20);
-/// Bytes of stderr that are read in a glance: what a pipe holds, so that a program that writes for ever is slowed down
-/// and takes none of the auditor's time.
-const PIPE: usize = 64 << 10;
-/// Bytes of stderr that are kept, the last ones: they are in the log's line whole, for each is four characters at most.
-const KEPT: usize = 240;
+/// The time between two looks whether the program has ended.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// The limit of the bytes of stderr that are read in one look: what a pipe holds, so that a program that writes for ever
+/// is slowed down and takes none of the auditor's time.
+const MAX_READ_BYTES: usize = 64 << 10;
+/// The limit of the last bytes of stderr that are kept: all of them fit into the log's line, because each takes up to four
+/// characters.
+const MAX_STDERR_BYTES: usize = 240;
 
 pub(super) struct Exec {
     words: Vec<String>,
@@ -100,7 +101,7 @@ impl Exec {
                 break false;
             }
             stderr.read();
-            thread::sleep(GLANCE);
+            thread::sleep(POLL_INTERVAL);
         };
         group.kill(child);
         stderr.read();
@@ -136,7 +137,7 @@ impl Stderr {
 
     /// Reads what is there now, up to what a pipe holds.
     fn read(&mut self) {
-        let mut left = PIPE;
+        let mut left = MAX_READ_BYTES;
         let mut buffer = [0; 4096];
         while let Some(pipe) = self.pipe.as_mut().filter(|_| left > 0) {
             if !sys::has_output(pipe) {
@@ -147,7 +148,7 @@ impl Stderr {
                 Ok(length) => {
                     left = left.saturating_sub(length);
                     self.last.extend(buffer.iter().take(length));
-                    let more = self.last.len().saturating_sub(KEPT);
+                    let more = self.last.len().saturating_sub(MAX_STDERR_BYTES);
                     self.last.drain(..more);
                     self.is_cut |= more > 0;
                 }
@@ -198,7 +199,7 @@ mod tests {
         let lives = || fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));
         for _ in 0..1_000 {
             if lives() {
-                thread::sleep(GLANCE);
+                thread::sleep(POLL_INTERVAL);
             }
         }
         assert!(!lives());

@@ -11,7 +11,7 @@ use super::OpenAlarms;
 use super::identity::ReceiverKey;
 use crate::clock::Timestamp;
 use crate::trust::failpoint::FileKind;
-use crate::trust::{Alarm, Limits, StoreError, files, name};
+use crate::trust::{Alarm, Limits, StoreError, file_name, files};
 
 /// The directory of all records of a server.
 pub(super) const DIRECTORY: &str = "receivers";
@@ -199,7 +199,7 @@ fn render(content: &Content) -> String {
     }
     for (database, known) in &content.alarms {
         // a pin may name a database that no server can have
-        let (database, known) = (name::escape(database), known.join(" "));
+        let (database, known) = (file_name::escape(database), known.join(" "));
         text.push_str(&format!("alarms {database} {known}\n"));
     }
     for id in &content.ids {
@@ -221,7 +221,7 @@ fn parse(text: &str) -> Option<Content> {
             ("alarms", rest) => {
                 let (database, known) = rest.split_once(' ')?;
                 let known = known.split(' ').map(str::to_owned).collect();
-                content.alarms.insert(name::unescape(database)?, known);
+                content.alarms.insert(file_name::unescape(database)?, known);
             }
             ("notification", id) => content.ids.push_back(id.to_owned()),
             _ => return None,
@@ -242,7 +242,7 @@ mod tests {
     fn alarm(database: &str, reason: &str, opened: u64) -> Alarm {
         let finding = Finding {
             database: database.into(),
-            kind: Tampering::Value,
+            kind: Tampering::BadValue,
             reason: reason.into(),
             trusted: None,
             claim: None,

@@ -172,7 +172,7 @@ mod tests {
     fn accused(count: u64, accusing: u64) -> Untrusted {
         Untrusted {
             accusing,
-            worst: Some(Verdict::Tampered(crate::trust::Tampering::Signature)),
+            worst: Some(Verdict::Tampered(crate::trust::Tampering::BadSignature)),
             ..refused(count)
         }
     }

@@ -11,8 +11,8 @@ const WORST_FIRST: [Tampering; 5] = [
     Tampering::Inconsistent,
     Tampering::SplitView,
     Tampering::RolledBack,
-    Tampering::Value,
-    Tampering::Signature,
+    Tampering::BadValue,
+    Tampering::BadSignature,
 ];
 
 /// Returns the lines about all listed alarms of one database: their number, the worst kind, and the first and last time;

@@ -152,7 +152,7 @@ impl DatabaseStatus {
     /// Notes the kind of an open alarm.
     pub(super) fn note_kind(&mut self, kind: Tampering) {
         match kind {
-            Tampering::Value => self.alarms_of_values = true,
+            Tampering::BadValue => self.alarms_of_values = true,
             _ => self.alarms_of_history = true,
         }
     }

@@ -93,13 +93,13 @@ fn message_of(outcome: &Outcome) -> &'static str {
         Verdict::Unprovable => "not proven yet",
         Verdict::LocalFailure => "local failure",
         Verdict::Malformed => "malformed response",
-        Verdict::Unreachable | Verdict::Refused => "could not check",
+        Verdict::Unreachable | Verdict::Refused => "check failed",
     }
 }
 
 /// A sweep that ended.
 pub fn log_swept(server: &str, database: &str, swept: &SweepSummary) {
-    Event::new(Level::Info, "swept")
+    Event::new(Level::Info, "sweep finished")
         .text("server", server)
         .text("database", database)
         .number("read", swept.read)
@@ -119,7 +119,7 @@ pub fn log_values(
     chance: DetectionProbability,
 ) {
     let swept = values.swept.map(|swept| swept.ended.to_string());
-    Event::new(level, "values")
+    Event::new(level, "value check progress")
         .text("server", server)
         .text("database", &values.database)
         .number("read", values.read)
@@ -128,8 +128,8 @@ pub fn log_values(
         .number("due", values.due.count())
         .number("absent", values.absent.count())
         .text("unavailable", values.unavailable)
-        .text("swept", swept.as_deref().unwrap_or("never"))
-        .text("found_within_a_day", chance)
+        .text("last_sweep_ended", swept.as_deref().unwrap_or("never"))
+        .text("detection_probability_24h", chance)
         .log();
 }
 
@@ -178,7 +178,7 @@ pub fn log_cycle(server: &str, cycle: &Cycle) {
         .saturating_add(cycle.untrusted.unreported());
     let alarms: usize = outcomes().map(|outcome| outcome.open_alarms).sum();
     let duration = u64::try_from(cycle.duration.as_millis()).unwrap_or(u64::MAX);
-    Event::new(Level::Info, "cycle")
+    Event::new(Level::Info, "cycle finished")
         .text("server", server)
         .number("databases", databases as u64)
         .number("proven", count(|of| of.is_proven()))

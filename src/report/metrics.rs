@@ -92,7 +92,7 @@ fn databases(text: &mut Exposition, snapshot: &Snapshot) {
         |row| row.checked.map_or(0, |at| at.unix()),
     );
     each(
-        "immuaudit_last_complete_check_timestamp_seconds",
+        "immuaudit_last_verified_timestamp_seconds",
         Type::Gauge,
         "Time at which the database was last proven; 0: never.",
         |row| row.proven.map_or(0, |at| at.unix()),
@@ -202,7 +202,7 @@ fn server(text: &mut Exposition, snapshot: &Snapshot) {
         unix(whole.ended),
     );
     one(
-        "immuaudit_last_complete_cycle_timestamp_seconds",
+        "immuaudit_last_successful_cycle_timestamp_seconds",
         Type::Gauge,
         "Time at which the last cycle ended that proved every database; 0: never.",
         unix(whole.complete),
@@ -214,7 +214,7 @@ fn server(text: &mut Exposition, snapshot: &Snapshot) {
         whole.overruns as f64,
     );
     one(
-        "immuaudit_loop_idle_seconds",
+        "immuaudit_seconds_since_progress",
         Type::Gauge,
         "Time since the audit loop last made progress.",
         snapshot.stalled.as_secs_f64(),
@@ -249,20 +249,20 @@ fn server(text: &mut Exposition, snapshot: &Snapshot) {
 fn calls(text: &mut Exposition, snapshot: &Snapshot) {
     let server = Labels::new(&[("server", &snapshot.instance.server)]);
     let mut family = text.family(
-        "immuaudit_call_duration_seconds",
+        "immuaudit_rpc_duration_seconds",
         Type::Histogram,
         "Duration of calls to the server, including failed calls.",
     );
-    for (call, histogram) in &snapshot.calls.durations {
-        family.histogram(&server.clone().and("call", call), histogram);
+    for (method, histogram) in &snapshot.calls.durations {
+        family.histogram(&server.clone().and("method", method), histogram);
     }
     let mut family = text.family(
-        "immuaudit_call_failures_total",
+        "immuaudit_rpc_failures_total",
         Type::Counter,
         "Calls to the server that failed.",
     );
-    for (call, count) in &snapshot.calls.failures {
-        family.sample_of(&server, ("call", call), count);
+    for (method, count) in &snapshot.calls.failures {
+        family.sample_of(&server, ("method", method), count);
     }
 }
 

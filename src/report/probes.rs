@@ -79,7 +79,7 @@ pub fn status_json(snapshot: &Snapshot) -> String {
         )
         .number("cycles", Some(whole.cycles))
         .shown("last_cycle", whole.ended)
-        .shown("last_complete_cycle", whole.complete)
+        .shown("last_successful_cycle", whole.complete)
         .flag("complete", whole.last_complete)
         .text("trouble", whole.trouble.as_deref())
         .number("untrusted", Some(whole.untrusted.by_verdict.values().sum()))
@@ -132,9 +132,12 @@ fn database(row: &DatabaseStatus, about: &InstanceInfo) -> JsonObject {
         .flag("values_overdue", row.values_overdue)
         .objects("peers", row.peers.iter().map(peer_json))
         .flag("peers_overdue", row.peers_overdue)
-        .number("sweep_at", row.values.sweeping.map(|(_, at)| at))
-        .shown("swept", row.values.swept.map(|swept| swept.ended))
-        .shown("found_within_a_day", chance)
+        .number("sweep_position", row.values.sweeping.map(|(_, at)| at))
+        .shown(
+            "last_sweep_ended",
+            row.values.swept.map(|swept| swept.ended),
+        )
+        .shown("detection_probability_24h", chance)
 }
 
 /// What is trusted now, for other auditors to compare with what they were shown.

@@ -69,7 +69,7 @@ mod tests {
         timeline.note(at(100), false, Verdict::Consistent);
         timeline.note(at(100), false, Verdict::Unreachable);
         timeline.note(at(100), false, Verdict::Consistent);
-        timeline.note(at(101), false, Verdict::Tampered(Tampering::Value));
+        timeline.note(at(101), false, Verdict::Tampered(Tampering::BadValue));
         let day: Vec<_> = timeline.day(at(101)).collect();
         assert_eq!(day, [(94, Shade::Unclear), (95, Shade::Bad)]);
         for slot in 102..500 {

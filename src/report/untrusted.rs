@@ -179,7 +179,7 @@ mod tests {
     fn accusing(count: u64, of: &Untrusted) -> Untrusted {
         Untrusted {
             accusing: count,
-            worst: Some(Verdict::Tampered(crate::trust::Tampering::Signature)),
+            worst: Some(Verdict::Tampered(crate::trust::Tampering::BadSignature)),
             ..of.clone()
         }
     }

@@ -5,14 +5,14 @@
 
 #![forbid(unsafe_code)]
 
-mod notify;
+mod sd_notify;
 #[cfg(unix)]
 mod systemd;
 mod toml_edit;
 #[cfg(windows)]
 mod windows;
 
-pub use notify::Notifier;
+pub use sd_notify::SdNotify;
 #[cfg(unix)]
 pub use systemd::*;
 pub use toml_edit::set_keys;

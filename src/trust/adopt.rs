@@ -36,7 +36,7 @@ pub enum Adoption {
         /// The present trusted state.
         trusted: Option<State>,
     },
-    /// The alarm names no other state: `value`, `signature`, `split-view`, or a hidden database.
+    /// The alarm names no other state: `bad-value`, `bad-signature`, `split-view`, or a hidden database.
     Nothing,
 }
 

@@ -155,7 +155,7 @@ impl Alarm {
 
     /// Returns whether the finding was made by reading transactions: of one, or of so many that they have one alarm.
     pub fn is_about_transactions(&self) -> bool {
-        let is_kind = matches!(self.kind, Tampering::Value | Tampering::Inconsistent);
+        let is_kind = matches!(self.kind, Tampering::BadValue | Tampering::Inconsistent);
         is_kind && self.trusted.is_none()
     }
 

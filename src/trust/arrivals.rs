@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::failpoint::FileKind;
+use super::file_name::file_name;
 use super::files;
 use super::location::HISTORY;
-use super::name::file_name;
 use super::store::{Hold, Store};
 use super::store_error::StoreError;
 use super::warning::Warning;

@@ -34,7 +34,7 @@ pub enum Record {
     Evidence,
     /// An evidence file that the operator names.
     EvidenceCopy,
-    /// A file that `roots export` wrote.
+    /// A file that `states export` wrote.
     Export,
     /// The result of `locate` for an alarm.
     Located,
@@ -60,7 +60,7 @@ impl Record {
                 "a damaged file proves nothing; use the evidence file that immuaudit alarm list names, or a backup of it"
             }
             Record::Export => {
-                "write it again on the other auditor's host: immuaudit roots export > FILE"
+                "write it again on the other auditor's host: immuaudit states export > FILE"
             }
             Record::Located => "move it away and find the range again: immuaudit locate DATABASE",
             Record::Identities => {
@@ -79,7 +79,9 @@ impl Record {
     pub(super) fn place(self) -> &'static str {
         match self {
             Record::EvidenceCopy => "immuaudit alarm list names the evidence file of each alarm",
-            Record::Export => "write it on the other auditor's host: immuaudit roots export > FILE",
+            Record::Export => {
+                "write it on the other auditor's host: immuaudit states export > FILE"
+            }
             other => other.remedy(),
         }
     }

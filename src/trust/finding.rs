@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::claim::Claim;
-use super::name::escape;
+use super::file_name::escape;
 use super::text::cut;
 use super::trusted_state::TrustedState;
 use crate::ledger::{Digest, State};
@@ -18,9 +18,9 @@ pub enum Tampering {
     /// Less is shown than before: older, emptied, vanished, hidden.
     RolledBack,
     /// Not signed as configured.
-    Signature,
+    BadSignature,
     /// A stored entry is not what the ledger's hash says.
-    Value,
+    BadValue,
     /// Two places were shown two histories.
     SplitView,
 }
@@ -28,16 +28,34 @@ pub enum Tampering {
 const WORDS: [(Tampering, &str); 5] = [
     (Tampering::Inconsistent, "inconsistent"),
     (Tampering::RolledBack, "rolled-back"),
-    (Tampering::Signature, "signature"),
-    (Tampering::Value, "value"),
+    (Tampering::BadSignature, "bad-signature"),
+    (Tampering::BadValue, "bad-value"),
     (Tampering::SplitView, "split-view"),
 ];
+
+/// The words of 0.1.0 that have changed since. Its files have them, and so has every finding's id.
+const FORMER_WORDS: [(Tampering, &str); 2] = [
+    (Tampering::BadSignature, "signature"),
+    (Tampering::BadValue, "value"),
+];
+
+/// Returns the verdict's word for one that a file of this version or of 0.1.0 holds.
+pub(super) fn current_word(word: &str) -> &str {
+    let former = FORMER_WORDS.iter().find(|(_, former)| *former == word);
+    former.map_or(word, |(kind, _)| kind.word())
+}
 
 impl Tampering {
     /// The word that it is told by.
     pub fn word(self) -> &'static str {
         let word = WORDS.iter().find(|(kind, _)| *kind == self);
         word.map_or("", |(_, word)| word)
+    }
+
+    /// Returns the word in the id of a finding: the one of 0.1.0, so that its open alarms are not raised again.
+    fn word_in_id(self) -> &'static str {
+        let former = FORMER_WORDS.iter().find(|(kind, _)| *kind == self);
+        former.map_or(self.word(), |(_, word)| word)
     }
 }
 
@@ -62,7 +80,9 @@ impl std::fmt::Display for TamperingError {
 impl FromStr for Tampering {
     type Err = TamperingError;
 
+    /// Reads a word of this version or of 0.1.0.
     fn from_str(text: &str) -> Result<Tampering, TamperingError> {
+        let text = current_word(text);
         let kind = WORDS.iter().find(|(_, word)| *word == text);
         kind.map(|(kind, _)| *kind).ok_or(TamperingError)
     }
@@ -202,7 +222,7 @@ impl Finding {
         let distinct = format!(
             "{}\n{}\n{}\n{}\n{}",
             escape(&self.database),
-            self.kind,
+            self.kind.word_in_id(),
             state(self.contradicted().map(|trusted| trusted.state)),
             state(self.shown),
             escape(class)

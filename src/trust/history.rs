@@ -5,7 +5,7 @@
 //! that is complete and does not follow from the one before is not torn: lines before it are missing.
 
 use super::file_damage::FileDamage;
-use super::name::{escape, unescape};
+use super::file_name::{escape, unescape};
 use super::trusted_state::{TrustOrigin, TrustedState, parse_shape, parse_state, shape_word};
 use crate::clock::Timestamp;
 use crate::ledger::{Digest, State, StateShape};

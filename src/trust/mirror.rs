@@ -12,8 +12,8 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::file_damage::{FileDamage, Record};
+use super::file_name::{escape, unescape};
 use super::files;
-use super::name::{escape, unescape};
 use super::store_error::StoreError;
 use crate::clock::Timestamp;
 use crate::ledger::Digest;

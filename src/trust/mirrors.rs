@@ -3,9 +3,9 @@
 use std::fs::{self, OpenOptions};
 use std::path::PathBuf;
 
+use super::file_name::file_name;
 use super::files;
 use super::mirror::Mirror;
-use super::name::file_name;
 use super::store::Store;
 use super::store_error::StoreError;
 use super::warning::Warning;

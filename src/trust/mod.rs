@@ -11,7 +11,7 @@
 //!            DATABASE.history       every state accepted, a line each (beside it)
 //!            DATABASE.alarms        open alarms, and who closed the others when
 //!            DATABASE.acknowledged  what an operator acknowledged: absent values, a lost signature
-//!            DATABASE.mirror        the hash of every transaction, under --audit-mirror
+//!            DATABASE.mirror        the hash of every transaction, under --audit-keep-hashes
 //!            evidence/DATABASE/ALARM.toml   what shows it, a file each finding
 //!            located/DATABASE/ALARM.toml    where it was tampered
 //!            disagreements/DATABASE/PEER.toml   what a peer's word alone contradicts
@@ -39,6 +39,7 @@ mod evidence;
 mod export;
 pub mod failpoint;
 mod file_damage;
+pub(crate) mod file_name;
 pub(crate) mod files;
 mod finding;
 mod history;
@@ -50,10 +51,9 @@ mod location;
 mod mark;
 mod mirror;
 mod mirrors;
-pub(crate) mod name;
 mod outcome;
-mod owner;
 mod peers_file;
+mod permissions;
 mod present;
 mod raise_alarm;
 mod record;

@@ -7,6 +7,7 @@ use toml::Table;
 use super::checksummed::{self, Writer};
 use super::failpoint::FileKind;
 use super::files;
+use super::finding::current_word;
 use super::store::Store;
 use super::store_error::StoreError;
 use super::text::cut;
@@ -189,7 +190,7 @@ fn outcome(table: &Table) -> Option<OutcomeRecord> {
     let text = |key| checksummed::text(table, key).ok().map(String::from);
     Some(OutcomeRecord {
         database: text("database")?,
-        verdict: text("verdict")?,
+        verdict: current_word(&text("verdict")?).to_owned(),
         reason: text("reason")?,
         checked: checksummed::time(table, "checked").ok()?,
         proven: checksummed::optional_time(table, "proven").ok()?,

@@ -6,11 +6,11 @@ use super::alarm::{self, Alarm};
 use super::evidence::{self, Evidence, Limits};
 use super::failpoint::FileKind;
 use super::file_damage::Record;
+use super::file_name::{file_name, from_file_name};
 use super::files;
 use super::finding::Finding;
 use super::located::LocatedRecord;
 use super::location::EVIDENCE;
-use super::name::{file_name, from_file_name};
 use super::store::{Hold, Store};
 use super::store_error::StoreError;
 use crate::clock::Timestamp;
@@ -123,7 +123,7 @@ impl Store {
     }
 
     /// Returns whether the trusted state that a finding contradicts was given up since: by adopting an alarm or by
-    /// `roots forget`. A state that was only replaced by one that extends it was not given up.
+    /// `states forget`. A state that was only replaced by one that extends it was not given up.
     fn left_behind(&self, finding: &Finding) -> bool {
         let Some(then) = finding.contradicted().map(|trusted| trusted.state) else {
             return false;

@@ -11,11 +11,11 @@ use toml::Table;
 
 use super::checksummed;
 use super::evidence::Limits;
+use super::file_name::{file_name, from_file_name};
 use super::files;
 use super::history::database_of;
 use super::location::{ACKNOWLEDGED, ALARMS, EVIDENCE, HISTORY, LOCATED, Location, STATE};
-use super::name::{file_name, from_file_name};
-use super::owner;
+use super::permissions;
 use super::room_memory;
 use super::store_error::StoreError;
 use super::tail::Tails;
@@ -65,7 +65,7 @@ impl Store {
     /// Another auditor has it, or the system refuses.
     pub fn open(location: &Location, now: Timestamp) -> Result<Store, StoreError> {
         let mut store = Store::at(location);
-        owner::act_as_owner(store.directories())?;
+        permissions::act_as_owner(store.directories())?;
         for directory in store.directories() {
             files::create_directory(directory)?;
         }
@@ -96,7 +96,7 @@ impl Store {
             }
             files::check_directory(directory)?;
         }
-        owner::act_as_owner(store.directories())?;
+        permissions::act_as_owner(store.directories())?;
         store.look_at_permissions()?;
         Ok(store)
     }
@@ -106,7 +106,7 @@ impl Store {
     /// # Errors
     /// The directories belong to two users, or the system refuses.
     pub fn act_as_owner(location: &Location) -> Result<(), StoreError> {
-        owner::act_as_owner(Store::at(location).directories())
+        permissions::act_as_owner(Store::at(location).directories())
     }
 
     /// Returns the first servers that have files in a directory, for whoever mistook the name or gave none.
@@ -317,13 +317,13 @@ impl Store {
             let names = files::list(directory)?;
             let paths = names.iter().map(|name| directory.join(name));
             for path in paths.chain([directory.to_path_buf()]) {
-                for warning in owner::warnings(&path, OTHERS) {
+                for warning in permissions::warnings(&path, OTHERS) {
                     self.warn(warning);
                 }
             }
             // whoever may write above may put another directory into the place of this one
             let above = directory.parent().unwrap_or(directory);
-            for warning in owner::warnings(above, OTHERS_WRITE) {
+            for warning in permissions::warnings(above, OTHERS_WRITE) {
                 self.warn(warning);
             }
         }

@@ -13,7 +13,7 @@ use crate::trouble::Told;
 /// Intervals that a database may go unproven, as the README says.
 const ALLOWED: u32 = 3;
 
-pub const TAMPERING: [&str; 4] = ["inconsistent", "rolled-back", "signature", "value"];
+pub const TAMPERING: [&str; 4] = ["inconsistent", "rolled-back", "bad-signature", "bad-value"];
 
 pub fn lied_to(
     known: &mut Known,

@@ -30,7 +30,7 @@ impl Told {
     }
 
     pub fn accuses(&self) -> bool {
-        let accusing = ["inconsistent", "rolled-back", "signature", "value"];
+        let accusing = ["inconsistent", "rolled-back", "bad-signature", "bad-value"];
         let due = self.lie.due().verdicts;
         due.iter().all(|verdict| accusing.contains(verdict))
     }

@@ -31,7 +31,7 @@ impl Scene {
 
     pub fn import(&self, path: &Path) -> Run {
         let path = path.display().to_string();
-        self.auditor().run(&["roots", "import", &path, "--json"])
+        self.auditor().run(&["states", "import", &path, "--json"])
     }
 
     /// Transaction and hash that the server says a database is at.

@@ -36,7 +36,7 @@ pub fn auditor(embedded: &Embedded, dir: &Path) -> Auditor {
 
 pub fn auditor_of(server: Server, dir: &Path) -> Auditor {
     let policy = Policy {
-        max_range: 1000,
+        max_fetch: 1000,
         ..Policy::of_consistency()
     };
     Auditor::new(server, in_process::store(dir), policy).with_mirror(Some(1 << 20))

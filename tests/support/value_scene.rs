@@ -14,7 +14,7 @@ use super::in_process;
 use super::place::Place;
 
 pub const DB: &str = "defaultdb";
-pub const VALUE: Verdict = Verdict::Tampered(Tampering::Value);
+pub const VALUE: Verdict = Verdict::Tampered(Tampering::BadValue);
 
 /// Nothing but what a test asks for.
 pub const NONE: Values = Values::NONE;

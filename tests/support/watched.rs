@@ -29,9 +29,9 @@ pub fn watched(names: &[&str], args: &[&str]) -> Watched {
     let mut running = program.start(&[]);
     let json = args.contains(&"--log-format=json");
     running.wait_for(if json {
-        "\"message\":\"cycle\""
+        "\"message\":\"cycle finished\""
     } else {
-        "cycle server="
+        "cycle finished server="
     });
     let port = port_of(&running);
     Watched {

@@ -134,7 +134,7 @@ impl Auditor {
         } else {
             (trusted, imported)
         };
-        let range = self.policy.max_range;
+        let range = self.policy.max_fetch;
         let proof = proof::extend(&mut self.server, database, &source, &target, range);
         Some(match proof {
             ExtensionResult::Extends(_) if is_ancestor => Import::Ancestor { trusted },

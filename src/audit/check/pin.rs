@@ -109,7 +109,7 @@ impl Auditor {
             }
             Ordering::Greater => {}
         }
-        let range = self.policy.max_range;
+        let range = self.policy.max_fetch;
         let proof = proof::extend(&mut self.server, &pin.database, &pin.state, &shown, range);
         Some(match proof {
             ExtensionResult::Extends(_) => Ok(()),

@@ -328,7 +328,7 @@ impl Pair<'_> {
                     if said.kind == ServerErrorKind::MaybeCorrupted
                         && refusal.fault() == Fault::Malformed =>
                 {
-                    let verdict = Verdict::Tampered(Tampering::Value);
+                    let verdict = Verdict::Tampered(Tampering::BadValue);
                     Err(ExtensionResult::NotExtended(verdict, Reason::Failure(said)))
                 }
                 _ => Err(ExtensionResult::of_refusal(refusal)),

@@ -17,7 +17,7 @@ pub struct CheckParams {
     /// What must have signed it.
     pub signatures: Signatures,
     /// The most transactions fetched one by one for a single proof.
-    pub max_range: u64,
+    pub max_fetch: u64,
     /// The state's shape that this server has been seen with, over all its databases.
     pub shape: Option<StateShape>,
 }
@@ -99,7 +99,7 @@ fn ask(
     if let Some((tampering, reason)) = contradiction(&trusted, &shown) {
         return CheckResult::refused(Verdict::Tampered(tampering), reason, Some(&claimed));
     }
-    match proof::extend(server, database, &trusted, &shown, params.max_range) {
+    match proof::extend(server, database, &trusted, &shown, params.max_fetch) {
         ExtensionResult::Extends(proven) => CheckResult::Extended(claimed, proven),
         ExtensionResult::NotExtended(verdict, reason) => {
             CheckResult::refused(verdict, reason, Some(&claimed))
@@ -136,7 +136,7 @@ pub(in crate::audit) fn check_claim(
         Signatures::ByTheAnswersOwnKey => claimed.verify_own_signature(database),
     };
     signed.map_err(|bad| {
-        let verdict = Verdict::Tampered(Tampering::Signature);
+        let verdict = Verdict::Tampered(Tampering::BadSignature);
         (verdict, Reason::Signature(bad))
     })?;
     if claimed.shape == StateShape::WithoutDatabase {
@@ -252,7 +252,7 @@ mod tests {
         let mut server = Server::new(endpoint, login, timeout, Stop::new()).unwrap();
         let params = CheckParams {
             signatures: Signatures::NotRequired,
-            max_range: 1000,
+            max_fetch: 1000,
             shape: None,
         };
         server.state("defaultdb").unwrap();

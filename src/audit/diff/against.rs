@@ -75,7 +75,7 @@ impl Auditor {
             Err(failure) if failure.kind == ServerErrorKind::Stopped => return None,
             Err(failure) => return Some(Err(DiffError::Failure(failure))),
         };
-        let range = self.policy.max_range;
+        let range = self.policy.max_fetch;
         let until = self.now() + self.overdue_after();
         let line = self.line(database).unwrap_or_default();
         let holds = match (line.is_empty(), theirs.tx) {
@@ -116,11 +116,11 @@ impl Auditor {
         };
         // of nothing there is nothing to compare
         if common > 0 && found.holds != Some(common) {
-            let last = common.min(differences.same.saturating_add(self.policy.max_range));
+            let last = common.min(differences.same.saturating_add(self.policy.max_fetch));
             let mut pairs = Vec::new();
             let done = sides
                 .compare(&mut differences, last, &mut pairs)
-                .and_then(|()| sides.read_on(&differences, self.policy.max_range, &mut pairs))
+                .and_then(|()| sides.read_on(&differences, self.policy.max_fetch, &mut pairs))
                 .and_then(|()| sides.tell(&mut differences, pairs, values));
             match done {
                 Ok(()) => {}
@@ -165,7 +165,7 @@ impl Auditor {
             Err(failure) if failure.kind == ServerErrorKind::Stopped => return None,
             Err(failure) => return Some(Err(DiffError::Failure(failure))),
         };
-        let range = self.policy.max_range;
+        let range = self.policy.max_fetch;
         let before = self.server.limit(self.now() + self.overdue_after());
         let compared = shown.tx.min(theirs.last());
         let mut stopped = false;

@@ -240,7 +240,7 @@ impl Auditor {
             true => (theirs, ours),
             false => (ours, theirs),
         };
-        let range = self.policy.max_range;
+        let range = self.policy.max_fetch;
         match proof::extend(&mut self.server, database, &source, &target, range) {
             ExtensionResult::Extends(_) => Held::Agree,
             ExtensionResult::NotExtended(Verdict::Tampered(Tampering::Inconsistent), reason) => {

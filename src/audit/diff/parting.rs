@@ -45,7 +45,7 @@ impl Auditor {
                 .copied()
         };
         let among = u64::try_from(row.len()).unwrap_or(u64::MAX);
-        let range = self.policy.max_range;
+        let range = self.policy.max_fetch;
         let server = &mut self.server;
         let found = bisect(0..among, max_probes(among), |index| {
             let Some(state) = at(index) else {

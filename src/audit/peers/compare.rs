@@ -263,7 +263,7 @@ impl Auditor {
     /// Asks the server. A 0.9.0 that is asked by several at once mixes up what it answers: it counts what it shows twice in
     /// a row.
     fn ask_beside(&mut self, database: &str, theirs: State, ours: Ours) -> Option<Found> {
-        let range = self.policy.max_range;
+        let range = self.policy.max_fetch;
         let mixes_up = self.shape == Some(StateShape::WithoutDatabase);
         let mut again = mixes_up;
         loop {

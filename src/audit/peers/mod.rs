@@ -20,7 +20,7 @@ mod report;
 mod split;
 
 pub use file::WordCompared;
-pub(super) use persist::ONCE;
+pub(super) use persist::MAX_WAIT_OF_SINGLE_CYCLE;
 pub(super) use recent::Recent;
 pub(super) use relation::Relation;
 pub use relation::Standing;

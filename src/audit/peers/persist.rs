@@ -11,8 +11,8 @@ use crate::peer::{Hearing, ROUND_TIMEOUT};
 use crate::text::Escaped;
 use crate::trust::PeerRecord;
 
-/// How long a run that has one cycle alone waits for its peers: a round over all of them.
-pub(in crate::audit) const ONCE: Duration = ROUND_TIMEOUT;
+/// The time limit of waiting for the peers in a run of a single cycle: one round over all of them.
+pub(in crate::audit) const MAX_WAIT_OF_SINGLE_CYCLE: Duration = ROUND_TIMEOUT;
 
 impl Auditor {
     /// Compares with these peers from now on.

@@ -121,7 +121,7 @@ impl Case<'_> {
             return self.shows_claim(claim);
         }
         match finding.kind {
-            Tampering::Inconsistent | Tampering::RolledBack | Tampering::Value
+            Tampering::Inconsistent | Tampering::RolledBack | Tampering::BadValue
                 if self.evidence.answers.is_empty() && finding.shown.is_none() =>
             {
                 Err(NotReproduced::Count)
@@ -132,9 +132,9 @@ impl Case<'_> {
             },
             Tampering::Inconsistent => self.shows_another_history(),
             Tampering::RolledBack => self.shows_less(),
-            Tampering::Signature => self.shows_a_bad_signature(),
+            Tampering::BadSignature => self.shows_a_bad_signature(),
             // a state is only read; the server reported that it cannot
-            Tampering::Value => self.own_word(),
+            Tampering::BadValue => self.own_word(),
         }
     }
 

@@ -96,7 +96,7 @@ impl Auditor {
             searches: 0,
             comes_back: false,
             answered: None,
-            range: self.policy.max_range,
+            range: self.policy.max_fetch,
             until,
             prefetch: Prefetch::On,
             partials: &mut record.partials,

@@ -69,7 +69,7 @@ impl Corruption {
             Corruption::Value { .. }
             | Corruption::Entries { .. }
             | Corruption::NoSuchEntry
-            | Corruption::Reported(_) => Tampering::Value,
+            | Corruption::Reported(_) => Tampering::BadValue,
             Corruption::Header { .. }
             | Corruption::Place(_)
             | Corruption::Chain { .. }

@@ -32,7 +32,7 @@ impl Known<'_> {
             .text("database", Some(&self.database))
             .number("tx", trusted.map(|trusted| trusted.state.tx))
             .shown("hash", trusted.map(|trusted| trusted.state.hash))
-            .shown("how", trusted.map(|trusted| &trusted.how))
+            .shown("trust_origin", trusted.map(|trusted| &trusted.how))
             .shown("since", trusted.map(|trusted| trusted.since))
             .shown("accepted", trusted.map(|trusted| trusted.accepted))
             .text("verdict", self.last.map(|last| last.verdict.as_str()))
@@ -71,15 +71,15 @@ impl Known<'_> {
                 "values_unavailable",
                 self.values.map(|values| values.unavailable.total()),
             )
-            .number("sweep_at", sweep.map(|sweep| sweep.at))
-            .shown("swept", swept.map(|swept| swept.ended))
-            .number("swept_read", swept.map(|swept| swept.read))
+            .number("sweep_position", sweep.map(|sweep| sweep.at))
+            .shown("last_sweep_ended", swept.map(|swept| swept.ended))
+            .number("last_sweep_read", swept.map(|swept| swept.read))
             .number(
-                "swept_unavailable",
+                "last_sweep_unavailable",
                 swept.map(|swept| swept.unavailable.total()),
             )
-            .number("swept_of", swept.map(|swept| swept.of))
-            .shown("found_within_a_day", probability)
+            .number("last_sweep_of", swept.map(|swept| swept.of))
+            .shown("detection_probability_24h", probability)
             .objects(
                 "peers",
                 self.peers.iter().map(|record| peer_record_json(record)),

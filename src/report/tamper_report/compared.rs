@@ -95,7 +95,7 @@ fn difference_lines(differences: &Differences) -> Vec<String> {
     }
     if differences.compared < ours.min(theirs) {
         lines.push(format!(
-            "entries were compared up to transaction {} (--audit-max-range)",
+            "entries were compared up to transaction {} (--audit-max-fetch)",
             differences.compared
         ));
     }

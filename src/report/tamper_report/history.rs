@@ -132,7 +132,9 @@ fn stands(window: &Window, values: Option<&CorruptionReport>) -> Vec<String> {
 
 /// Returns an open alarm about a value, if there is one.
 fn values_alarm(alarms: &[Alarm]) -> Option<&Alarm> {
-    alarms.iter().find(|alarm| alarm.kind == Tampering::Value)
+    alarms
+        .iter()
+        .find(|alarm| alarm.kind == Tampering::BadValue)
 }
 
 /// The number of transactions with different values that are listed.
@@ -250,7 +252,7 @@ fn how_known(window: &Window, located: &Located) -> Vec<String> {
     lines.push(match located.mirrored {
         Some(last) => format!("the mirror has the hash of every transaction up to {last}"),
         None => {
-            "there is no mirror (--audit-mirror), so the range is as wide as the distance between two audits".into()
+            "there is no mirror (--audit-keep-hashes), so the range is as wide as the distance between two audits".into()
         }
     });
     for Undecided { tx, why } in window.undecided.iter().take(3) {

@@ -28,7 +28,7 @@ pub(super) fn steps(located: &Located, found: &TamperReport) -> Vec<String> {
             (false, *newest)
         }
         ServerView::NothingTrusted => {
-            return vec!["list the databases with a trusted state: immuaudit roots list".into()];
+            return vec!["list the databases with a trusted state: immuaudit states list".into()];
         }
         ServerView::NotShown(_) => {
             return vec!["make sure that the server responds, and run this command again".into()];

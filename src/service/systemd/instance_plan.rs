@@ -11,7 +11,7 @@ use super::plan::{
 use super::step::{Reader, Step};
 use super::unit::{USER, drop_in, template};
 use crate::config::{Instance, Listen, Parameter, Secret};
-use crate::service::notify::watchdog;
+use crate::service::sd_notify::watchdog;
 
 impl Plan {
     /// The steps that make an instance; none of them does again what is done.

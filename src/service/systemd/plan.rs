@@ -10,7 +10,7 @@ use super::mark;
 use super::step::{Reader, Step};
 use super::unit::{UNIT, UNIT_PATH, USER, Unit, below_states, default_state};
 use crate::config::{CompatMode, Parameter, Secret};
-use crate::service::notify::watchdog;
+use crate::service::sd_notify::watchdog;
 use crate::service::toml_edit::set_keys;
 
 /// The service to be.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::mark;
 use crate::config::CompatMode;
-use crate::service::notify::LEAST_WATCHDOG;
+use crate::service::sd_notify::LEAST_WATCHDOG;
 
 /// The service's name.
 pub const UNIT: &str = "immuaudit.service";
@@ -245,7 +245,7 @@ fn quoted(path: &Path) -> String {
 mod tests {
     use super::*;
     use crate::config::memory_needed;
-    use crate::service::notify::watchdog;
+    use crate::service::sd_notify::watchdog;
 
     fn unit(directories: &[&str]) -> String {
         let directories: Vec<PathBuf> = directories.iter().map(PathBuf::from).collect();

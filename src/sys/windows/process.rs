@@ -28,7 +28,7 @@ use super::done;
 use crate::sys::Usage;
 
 /// Variables that programs of the system want, and that tell nothing of this process.
-const KEPT: [&str; 9] = [
+const KEPT_VARIABLES: [&str; 9] = [
     "ComSpec",
     "NUMBER_OF_PROCESSORS",
     "PATHEXT",
@@ -45,7 +45,7 @@ const KEPT: [&str; 9] = [
 pub fn isolate(command: &mut Command) {
     let root = std::env::var("SystemRoot").unwrap_or_else(|_| r"C:\Windows".to_owned());
     command.env_clear();
-    for name in KEPT {
+    for name in KEPT_VARIABLES {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
         }

@@ -1,4 +1,4 @@
-//! `roots export`: what is trusted, for another auditor to compare.
+//! `states export`: what is trusted, for another auditor to compare.
 
 use std::io::ErrorKind;
 

@@ -23,26 +23,26 @@ pub(super) fn watchdog(call_timeout: Duration) -> Duration {
 
 /// Where systemd listens; nowhere, where nobody asked to be told.
 #[derive(Debug, Default)]
-pub struct Notifier {
+pub struct SdNotify {
     to: Option<NotifySocket>,
     /// How often a sign of progress is sent at most; `None`: nobody watches.
     every: Option<Duration>,
     last: Cell<Option<Instant>>,
 }
 
-impl Notifier {
+impl SdNotify {
     /// For whoever started this process, if they asked for it: `$NOTIFY_SOCKET`, `$WATCHDOG_USEC`,
     /// `$WATCHDOG_PID`.
-    pub fn from_environment() -> Notifier {
+    pub fn from_environment() -> SdNotify {
         let Some(path) = notify_address() else {
-            return Notifier::default();
+            return SdNotify::default();
         };
         let number = |name| env::var(name).ok()?.parse::<u64>().ok();
         let ours = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(std::process::id()));
         let watchdog = number("WATCHDOG_USEC").filter(|_| ours);
-        Notifier::to(&path, watchdog.map(Duration::from_micros)).unwrap_or_else(|error| {
+        SdNotify::to(&path, watchdog.map(Duration::from_micros)).unwrap_or_else(|error| {
             log::warn!("systemd is not told how this goes: $NOTIFY_SOCKET: {error}");
-            Notifier::default()
+            SdNotify::default()
         })
     }
 
@@ -51,8 +51,8 @@ impl Notifier {
     ///
     /// # Errors
     /// No such address can be, or the system refuses a socket.
-    pub fn to(path: &OsStr, watchdog: Option<Duration>) -> io::Result<Notifier> {
-        Ok(Notifier {
+    pub fn to(path: &OsStr, watchdog: Option<Duration>) -> io::Result<SdNotify> {
+        Ok(SdNotify {
             to: Some(NotifySocket::to(path)?),
             every: watchdog.map(|watchdog| watchdog / 4),
             last: Cell::new(None),
@@ -85,7 +85,7 @@ impl Notifier {
         }
     }
 
-    /// How long a wait may last without [`progress`](Notifier::progress).
+    /// How long a wait may last without [`progress`](SdNotify::progress).
     pub fn patience(&self) -> Duration {
         self.every.unwrap_or(Duration::MAX)
     }
@@ -131,7 +131,7 @@ mod tests {
         let listener = UnixDatagram::bind_addr(&address).unwrap();
         let path = format!("@{name}");
         let minutes = |n: u64| Duration::from_secs(60 * n);
-        let notifier = Notifier::to(OsStr::new(&path), Some(minutes(2))).unwrap();
+        let notifier = SdNotify::to(OsStr::new(&path), Some(minutes(2))).unwrap();
         notifier.ready(Duration::from_secs(10));
         assert_eq!(said(&listener), "READY=1");
         // a watchdog shorter than a call would bark at an honest wait
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn nobody_is_told_where_nobody_asked() {
-        let silent = Notifier::default();
+        let silent = SdNotify::default();
         silent.ready(Duration::MAX / 8);
         silent.progress();
         silent.status(|| unreachable!("nobody reads it"));

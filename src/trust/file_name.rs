@@ -7,9 +7,9 @@ use crate::sys;
 
 /// Longest escaped name, in bytes, that is used as it is: with its suffixes it must fit into the 255
 /// that file systems allow.
-const MAX: usize = 200;
-/// What is kept of a longer one, before its hash.
-const KEPT: usize = 120;
+const MAX_NAME_BYTES: usize = 200;
+/// Bytes of a longer name that are kept before its hash.
+const KEPT_NAME_BYTES: usize = 120;
 /// Between the two: no escape begins with a second `%`, so no shorter name has it.
 const CUT: &str = "%%";
 /// The empty name: no escape is a `%` alone.
@@ -28,8 +28,8 @@ fn file_name_where(name: &str, has_device_names: bool) -> String {
     let escaped = escape(name);
     if escaped.is_empty() {
         EMPTY.into()
-    } else if escaped.len() > MAX {
-        let kept = escaped.get(..KEPT).unwrap_or_default(); // ASCII, so no boundary is missed
+    } else if escaped.len() > MAX_NAME_BYTES {
+        let kept = escaped.get(..KEPT_NAME_BYTES).unwrap_or_default(); // ASCII, so no boundary is missed
         format!("{kept}{CUT}{}", Digest::of(&[name.as_bytes()]))
     } else if has_device_names && is_device(&escaped) {
         let (first, rest) = escaped.split_at_checked(1).unwrap_or_default();
@@ -171,7 +171,7 @@ mod tests {
         let mut seen: HashMap<String, String> = HashMap::new();
         for name in names {
             let file = file_name(&name);
-            assert!(file.len() <= MAX, "{file}");
+            assert!(file.len() <= MAX_NAME_BYTES, "{file}");
             if let Some(other) = seen.insert(file.to_lowercase(), name.clone()) {
                 assert_eq!(other, name, "both are {file}");
             }

@@ -1,5 +1,5 @@
-//! Whose the files are. Root's commands go on as the owner of the auditor's directory: what they write must be readable
-//! to that user, and nothing that its names lead to is touched with root's rights.
+//! Ownership and permissions of the files. Root's commands go on as the owner of the auditor's directory: what they write
+//! must be readable to that user, and nothing that its names lead to is touched with root's rights.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use super::warning::Warning;
 use crate::sys::{self, Holding, User};
 
 /// A user and a group, by number.
-type Owner = (u32, u32);
+type UserAndGroup = (u32, u32);
 
 /// Goes on for good as the owner of these directories, if this is root: of each directory that does not exist yet, or
 /// is root's, the owner of the directory that it is in.
@@ -22,7 +22,7 @@ pub fn act_as_owner<'a>(directories: impl Iterator<Item = &'a Path>) -> Result<(
     if !sys::is_root() {
         return Ok(());
     }
-    let mut found: Option<(&Path, Owner)> = None;
+    let mut found: Option<(&Path, UserAndGroup)> = None;
     for directory in directories {
         let Some(owner) = owner(directory)? else {
             continue;
@@ -45,7 +45,7 @@ pub fn act_as_owner<'a>(directories: impl Iterator<Item = &'a Path>) -> Result<(
 }
 
 /// Returns the owner of a server's directory who is not root; `None`: it is root's, and would be.
-fn owner(directory: &Path) -> Result<Option<Owner>, StoreError> {
+fn owner(directory: &Path) -> Result<Option<UserAndGroup>, StoreError> {
     if let Ok(found) = fs::symlink_metadata(directory) {
         let owner = sys::ids(&found);
         if owner.0 != 0 {

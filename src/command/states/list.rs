@@ -1,4 +1,4 @@
-//! `roots list`: every trusted state, a line each.
+//! `states list`: every trusted state, a line each.
 
 use crate::audit::Exit;
 use crate::command::setup::{self, CommandError};
@@ -49,7 +49,7 @@ fn json(server: &str, trusted: &TrustedState) -> String {
         .text("database", Some(&trusted.database))
         .number("tx", Some(trusted.state.tx))
         .text("hash", Some(&trusted.state.hash.to_string()))
-        .text("how", Some(&trusted.how.to_string()))
+        .text("trust_origin", Some(&trusted.how.to_string()))
         .text("accepted", Some(&trusted.accepted.to_string()))
         .text("since", Some(&trusted.since.to_string()))
         .text("identity", trusted.uuid.as_deref())

@@ -1,4 +1,4 @@
-//! `roots forget`: the operator takes trust back.
+//! `states forget`: the operator takes trust back.
 
 use crate::audit::Exit;
 use crate::clock;
@@ -14,7 +14,7 @@ pub fn run(settings: &Settings, database: &str) -> Result<Exit, CommandError> {
     let json = settings.report.format == Format::Json;
     let Some(trusted) = store.load(database)? else {
         print_error(&format!(
-            "immuaudit: {database}: it has no trusted state; immuaudit roots list prints the databases that have one"
+            "immuaudit: {database}: it has no trusted state; immuaudit states list prints the databases that have one"
         ));
         return Ok(Exit::Local);
     };

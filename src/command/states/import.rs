@@ -1,4 +1,4 @@
-//! `roots import`: takes over what immuclient, immugw or a client library trusted.
+//! `states import`: takes over what immuclient, immugw or a client library trusted.
 
 use std::path::Path;
 

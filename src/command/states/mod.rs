@@ -1,0 +1,20 @@
+//! `states`: what is trusted, shown and changed by the operator.
+
+mod export;
+mod forget;
+mod import;
+mod list;
+
+use super::setup::CommandError;
+use crate::audit::Exit;
+use crate::config::{Settings, StatesTask};
+
+/// Does what was asked for.
+pub fn run(settings: &Settings, task: StatesTask) -> Result<Exit, CommandError> {
+    match task {
+        StatesTask::Export => export::run(settings),
+        StatesTask::List => list::run(settings),
+        StatesTask::Import { path, alarm } => import::run(settings, &path, alarm),
+        StatesTask::Forget { database } => forget::run(settings, &database),
+    }
+}
