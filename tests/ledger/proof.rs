@@ -4,19 +4,17 @@
 
 #![allow(clippy::result_large_err)] // the errors are the program's own
 
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::support::formal::Questions;
+use crate::support::formal_drawn::{change, entry, got, honest, large_tree, number, tangled};
+use crate::support::prover::{Chain, Tx, prove, sha256};
+use crate::support::question::{Question, random_term};
+use crate::support::random::Random;
+use crate::support::vectors::{Case, read, read_all};
 use immuaudit::audit::{Step, Walk};
 use immuaudit::ledger::{Digest, HeaderFields, Parts, Reason, State, TxEntry, TxHeader, verify};
 use immuaudit::wire;
-use support::formal::Questions;
-use support::formal_drawn::{change, entry, got, honest, large_tree, number, tangled};
-use support::prover::{Chain, Tx, prove, sha256};
-use support::question::{Question, random_term};
-use support::random::Random;
-use support::vectors::{Case, read, read_all};
 
 /// The question that a vector asks, where its bytes are an answer at all.
 fn question(case: Case) -> Option<Question> {
@@ -338,7 +336,7 @@ fn entries_and_values_are_judged_alike() {
         let digests: Vec<Digest> = digests.collect::<Result<_, _>>().unwrap();
         fields.eh = match digests.as_slice() {
             [] => sha256(b""),
-            digests => support::prover::root(digests),
+            digests => crate::support::prover::root(digests),
         };
         match random.below(6) {
             0 => drop(entries.pop()),

@@ -7,11 +7,9 @@
 //! that is tried for short ledgers, and much of it by chance for longer ones; with a step taken
 //! out the search finds replaced transactions, so it would find them if there were any.
 
-mod support;
-
+use crate::support::prover::{Tx, prove, sha256};
+use crate::support::random::Random;
 use immuaudit::ledger::{Digest, verify};
-use support::prover::{Tx, prove, sha256};
-use support::random::Random;
 
 /// What a verifier checks, beyond ids and hashes of the two headers (steps 1 and 2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -2,15 +2,13 @@
 
 #![allow(clippy::result_large_err)] // the errors are the program's own
 
-mod support;
-
 use std::collections::BTreeMap;
 
+use crate::support::vectors::{Case, Vectors, read, read_all};
 use immuaudit::ledger::{
     Fault, Parts, PublicKey, Reason, Refusal, StateShape, TxHeader, verify, verify_entries,
 };
 use immuaudit::wire::{self, Malformed};
-use support::vectors::{Case, Vectors, read, read_all};
 
 /// The proof of one `VerifiableTxById`, from bytes to verdict.
 fn prove(case: Case) -> Result<(), Malformed> {

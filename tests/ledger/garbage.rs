@@ -1,16 +1,14 @@
 //! No garbage makes the ledger panic, and nothing endless makes it work for long.
 
-mod support;
-
 use std::collections::BTreeMap;
 
+use crate::support::prover::Tx;
+use crate::support::question::{Question, random_term};
+use crate::support::random::Random;
 use immuaudit::ledger::{
     Digest, DualProof, Fault, LinearAdvance, LinearProof, Parts, Reason, State, Term, TxHeader,
     excuse, verify,
 };
-use support::prover::Tx;
-use support::question::{Question, random_term};
-use support::random::Random;
 
 /// Ids at the ends of their range, and small ones that make a step go on.
 fn random_id(random: &mut Random) -> u64 {

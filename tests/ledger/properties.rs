@@ -1,15 +1,13 @@
 //! What holds of every proof: an honest one is never refused, and one that runs backwards or has headers
 //! of another history always is. The proofs are made by `support::prover`, which shares no code with the ledger.
 
-mod support;
-
 use std::collections::BTreeMap;
 
+use crate::support::prover::{Chain, Tx, advance, onward, prove, sha256};
+use crate::support::random::Random;
 use immuaudit::ledger::{
     Digest, DualProof, Fault, Parts, Reason, State, Step, TxHeader, excuse, verify,
 };
-use support::prover::{Chain, Tx, advance, onward, prove, sha256};
-use support::random::Random;
 
 /// Sizes of the trees behind the transactions of a history, as servers have been seen to write
 /// them and beyond (protocol.md §3, *The main tree*).

@@ -1,12 +1,10 @@
 //! The ledger, and the prover of these tests, against what real servers wrote and computed.
 
-mod support;
-
 use std::collections::BTreeMap;
 
+use crate::support::prover::{consistency, inclusion, root, sha256};
+use crate::support::vectors::{Case, folder, read_all};
 use immuaudit::ledger::{Digest, Frontier, State, TxHeader, excuse};
-use support::prover::{consistency, inclusion, root, sha256};
-use support::vectors::{Case, folder, read_all};
 
 /// Two transactions by id.
 type Pair = (u64, u64);

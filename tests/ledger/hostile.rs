@@ -1,14 +1,12 @@
 //! No bit and no count that a step consults can be changed, and what no step consults may be anything.
 //! Longer than other files by a little: what each step consults is listed once, for all tests here.
 
-mod support;
-
 use std::collections::BTreeMap;
 
+use crate::support::prover::{Chain, Tx, advance, onward, prove};
+use crate::support::question::{Question, random_term};
+use crate::support::random::Random;
 use immuaudit::ledger::{Digest, Fault, HeaderFields, LinearAdvance, Parts, Term, TxHeader};
-use support::prover::{Chain, Tx, advance, onward, prove};
-use support::question::{Question, random_term};
-use support::random::Random;
 
 /// A pair of transactions, its honest proof, and what of that the steps consult.
 struct Sample {

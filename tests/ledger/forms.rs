@@ -1,14 +1,12 @@
 //! The forms of what is hashed: entries and headers of both versions at the ends of their ranges, and
 //! states in both shapes.
 
-mod support;
-
+use crate::support::prover::{root, sha256};
 use immuaudit::ledger::{
     Digest, EntryInclusion, Fault, GetEntry, HeaderFields, KvMetadata, StateShape, TxEntry,
     TxHeader, TxMetadata, verify_entries,
 };
 use immuaudit::wire::{self, Malformed};
-use support::prover::{root, sha256};
 
 fn header(change: impl FnOnce(&mut HeaderFields)) -> Result<TxHeader, Fault> {
     let mut fields = HeaderFields {

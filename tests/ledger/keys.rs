@@ -1,13 +1,11 @@
 //! What is signed, and by whom: keys as people hand them in, and a signature that counts only by a key
 //! that was given.
 
-mod support;
-
+use crate::support::vectors::read;
 use immuaudit::ledger::{
     BadSignature, ClaimedState, Digest, PemError, PublicKey, Signature, StateShape, decode_base64,
 };
 use immuaudit::wire;
-use support::vectors::read;
 
 fn recorded_pem() -> String {
     let vectors = read("signatures.toml");
@@ -170,7 +168,7 @@ fn a_signature_counts_only_by_a_configured_key_over_every_byte() {
     // a point of the curve, the base point of P-256 (FIPS 186-4, D.1.2.3)
     let base = "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296\
                 4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
-    let other = PublicKey::from_point(&support::vectors::unhex(base)).unwrap();
+    let other = PublicKey::from_point(&crate::support::vectors::unhex(base)).unwrap();
     for (database, claimed) in states {
         let by =
             |claimed: &ClaimedState, keys: &[PublicKey]| claimed.verify_signature(&database, keys);
