@@ -1,16 +1,14 @@
 //! Whatever happens to the files of trusted states: none is lost or made up, and what cannot be mended
 //! from the files that are left takes a pin of the last good state.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 
+use crate::support::chain::Chain;
+use crate::support::place::Place;
+use crate::support::trust_files::{at, changes, file, finding, grown, home, location, open};
 use immuaudit::ledger::State;
 use immuaudit::trust::{Store, StoreError, Tampering, TrustOrigin, Warning};
-use support::chain::Chain;
-use support::place::Place;
-use support::trust_files::{at, changes, file, finding, grown, home, location, open};
 
 // ---- damage
 

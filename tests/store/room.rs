@@ -1,18 +1,16 @@
 //! Room for evidence: no database uses up the room of another, and no alarm is lost with its evidence.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 
+use crate::support::chain::Chain;
+use crate::support::place::Place;
+use crate::support::trust_files::{at, finding, grown, home, open};
 use immuaudit::ledger::State;
 use immuaudit::trust::{
     Alarm, Answer, Evidence, Finding, Limits, Store, StoreError, Tampering, TrustOrigin,
     TrustedState,
 };
-use support::chain::Chain;
-use support::place::Place;
-use support::trust_files::{at, finding, grown, home, open};
 
 fn limited(place: &Place, files: usize, bytes: u64) -> Store {
     open(place).with_limits(Limits {

@@ -1,19 +1,17 @@
 //! A store that cannot be listed in the first cycle after a restart does not tell what is trusted: nothing is forgotten
 //! because of it.
 
-mod support;
-
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::support::in_process::about;
+use crate::support::simulated::{Simulation, taking};
 use immuaudit::audit::{Auditor, Cycle, Outcome, Overdue, Policy, Verdict};
 use immuaudit::config::{FirstUse, Values};
 use immuaudit::drill::Options;
 use immuaudit::report::StatusRegistry;
 use immuaudit::trust::Tampering;
-use support::in_process::about;
-use support::simulated::{Simulation, taking};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const QUICK: Duration = Duration::from_millis(10);

@@ -1,18 +1,16 @@
 //! Alarms and their evidence: an alarm stays open until an operator closes or adopts it, is open by its evidence if its
 //! list is lost, and evidence is bounded.
 
-mod support;
-
 use std::fs;
 
+use crate::support::chain::Chain;
+use crate::support::place::Place;
+use crate::support::trust_files::{at, beside, changes, file, finding, grown, open};
 use immuaudit::ledger::State;
 use immuaudit::trust::{
     Adoption, Alarm, Change, Evidence, Finding, Limits, Shortened, StoreError, Tampering,
     TrustOrigin, TrustedState,
 };
-use support::chain::Chain;
-use support::place::Place;
-use support::trust_files::{at, beside, changes, file, finding, grown, open};
 
 #[test]
 fn a_finding_is_an_open_alarm_with_evidence_until_it_is_adopted() {

@@ -1,19 +1,17 @@
 //! What is trusted, and of whom: a state gives way to a proven one, no name leads elsewhere, and one
 //! auditor at a time writes it down, for its owner alone.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 
+use crate::support::chain::Chain;
+use crate::support::place::Place;
+use crate::support::trust_files::{at, beside, file, finding, grown, home, location, open};
 use immuaudit::ledger::{Digest, Signature, State};
 use immuaudit::trust::{
     Change, Location, ObservedState, OutcomeRecord, Store, StoreError, Tampering, TrustOrigin,
     Warning,
 };
-use support::chain::Chain;
-use support::place::Place;
-use support::trust_files::{at, beside, file, finding, grown, home, location, open};
 
 // ---- what is trusted
 
