@@ -1,10 +1,8 @@
 //! `immuaudit alarm list` stays short where one cause raised many alarms, and names each of them on request.
 
-mod support;
-
+use crate::support::place::Place;
+use crate::support::program::{Program, member};
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
-use support::place::Place;
-use support::program::{Program, member};
 
 const MANY: &str = "defaultdb";
 const ONE: &str = "shop";

@@ -1,16 +1,14 @@
 //! The operator's decision on an alarm: `alarm close` keeps the trusted state, `alarm adopt` says what it gives up
 //! before it does. The real binary, against the embedded ledger.
 
-mod support;
-
 use std::fs;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
+use crate::support::place::Place;
+use crate::support::program::{Program, Run, copied, member};
+use crate::support::tool::have;
 use immuaudit::drill::{Embedded, Lie, NewEntry, Options};
-use support::place::Place;
-use support::program::{Program, Run, copied, member};
-use support::tool::have;
 
 const DATABASE: &str = "defaultdb";
 
@@ -431,7 +429,7 @@ fn the_metric_of_a_lost_signature_stays_until_it_is_acknowledged() {
     let port = url.trim_end_matches('/').rsplit(':').next();
     let port = port.and_then(|port| port.parse().ok()).expect("a port");
     let missing = || {
-        let metrics = support::http::get(port, "/metrics", "text/plain").body;
+        let metrics = crate::support::http::get(port, "/metrics", "text/plain").body;
         let line = metrics
             .lines()
             .find(|line| line.starts_with("immuaudit_signature_missing{"));

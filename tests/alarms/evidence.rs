@@ -1,17 +1,15 @@
 //! Evidence stands alone, and two auditors find out that they were shown two histories.
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::place::Place;
+use crate::support::program::{Program, Run, Running, copied};
+use crate::support::proxy::{Body, Proxy};
+use crate::support::receiver::Receiver;
+use crate::support::secure::{Secure, certificates};
 use immuaudit::drill::{Embedded, Lie, NewEntry, Options};
 use immuaudit::ledger::Digest;
-use support::place::Place;
-use support::program::{Program, Run, Running, copied};
-use support::proxy::{Body, Proxy};
-use support::receiver::Receiver;
-use support::secure::{Secure, certificates};
 
 const DATABASE: &str = "defaultdb";
 

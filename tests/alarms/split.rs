@@ -1,12 +1,10 @@
 //! A server of two views: each auditor alone is shown an honest ledger, and they are not the same.
 
-mod support;
-
 use std::path::Path;
 
+use crate::support::place::Place;
+use crate::support::program::{Program, member};
 use immuaudit::drill::{Embedded, Options, Split, fill};
-use support::place::Place;
-use support::program::{Program, member};
 
 const DB: &str = "defaultdb";
 const SECOND: &str = "second";
