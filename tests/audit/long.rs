@@ -1,8 +1,6 @@
 //! Staying right for long: a soak against the embedded ledger, and old real servers under many
 //! writers, which are never accused.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -10,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::place::Place;
+use crate::support::program::{Program, member, status};
+use crate::support::real::{Real, program};
 use immuaudit::drill::{Embedded, Options};
-use support::place::Place;
-use support::program::{Program, member, status};
-use support::real::{Real, program};
 
 const DATABASE: &str = "defaultdb";
 /// Cycles of the soak; `IMMUAUDIT_SOAK_CYCLES` sets another number.

@@ -1,12 +1,10 @@
 //! The real binary against the embedded ledger: which databases it audits, what it prints, how its loop
 //! ends, what is overdue, and its exit codes.
 
-mod support;
-
+use crate::support::ledgers::ledger;
+use crate::support::place::Place;
+use crate::support::program::{Program, member};
 use immuaudit::drill::{Access, Lie};
-use support::ledgers::ledger;
-use support::place::Place;
-use support::program::{Program, member};
 
 #[test]
 fn a_database_whose_name_is_a_command_is_in_no_command_that_is_suggested() {

@@ -1,16 +1,14 @@
 //! Which databases a cycle checks, in what order, and what is told of those that it does not reach.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::in_process;
+use crate::support::place::Place;
 use immuaudit::audit::{Auditor, Cycle, CycleError, Outcome, Policy, Reason, SweepStatus, Verdict};
 use immuaudit::config::Pin;
 use immuaudit::config::{DatabaseFilter, FirstUse, Values};
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 use immuaudit::trust::StoreError;
-use support::in_process;
-use support::place::Place;
 
 fn auditor(embedded: &Embedded, place: &Place, policy: Policy) -> Auditor {
     let server = in_process::server_on(embedded.port());

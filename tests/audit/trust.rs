@@ -1,14 +1,12 @@
 //! What a cycle starts from, and what it leaves: pins, first sights, identities, and alarms until they are
 //! closed. The real binary, against the embedded ledger.
 
-mod support;
-
 use std::fs;
 
+use crate::support::ledgers::ledger;
+use crate::support::place::Place;
+use crate::support::program::{Program, member};
 use immuaudit::drill::{Lie, LieSchedule};
-use support::ledgers::ledger;
-use support::place::Place;
-use support::program::{Program, member};
 
 #[test]
 fn a_moved_data_directory_is_consistent_with_a_warning() {

@@ -1,14 +1,15 @@
 //! Answers that are not taken, and answers that are not forgotten: what was asked for ahead tells of
 //! a time that may be over, and what was shown once stays shown.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::in_process::server_on;
+use crate::support::place::Place;
+use crate::support::proxy::{Body, Proxy, Reply};
 use immuaudit::audit::{Auditor, Outcome, Policy, Verdict};
 use immuaudit::clock;
 use immuaudit::config::Values;
@@ -18,9 +19,6 @@ use immuaudit::server::{Peeked, Server};
 use immuaudit::trust::{Location, Store, Tampering};
 use immuaudit::wire::{Entries, method, proto};
 use protobuf::Message;
-use support::in_process::server_on;
-use support::place::Place;
-use support::proxy::{Body, Proxy, Reply};
 
 const DB: &str = "defaultdb";
 

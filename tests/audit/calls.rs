@@ -1,20 +1,18 @@
 //! What a cycle asks of a server: how many calls, with which tokens, in which order, and once more where
 //! it must. The auditor runs in the test's own process, so that its calls are counted.
 
-mod support;
-
 use std::path::Path;
 use std::time::Duration;
 
+use crate::support::in_process;
+use crate::support::ledgers::{calls, ledger, ledger_with};
+use crate::support::place::Place;
 use immuaudit::audit::{Auditor, Cycle, Exit, Policy, Verdict};
 use immuaudit::drill::{Embedded, Emulated, Lie, LieSchedule, Options};
 use immuaudit::server::Endpoint;
 use immuaudit::stop::Stop;
 use immuaudit::trust::Tampering;
 use immuaudit::wire::method;
-use support::in_process;
-use support::ledgers::{calls, ledger, ledger_with};
-use support::place::Place;
 
 /// An auditor in this process, so that its cycles can be told apart.
 fn auditor(embedded: &Embedded, dir: &Path) -> Auditor {

@@ -1,8 +1,10 @@
 //! What comes instead of a proof or a list, or is missing beside one: an excuse counts only where it is
 //! shown, and what is unclear accuses nobody. Each answer is put in place by a proxy.
 
-mod support;
-
+use crate::support::distorted::{
+    CANNOT_PROVE, CORRUPTED, DB, INCONSISTENT, NOT_FOUND, Scene, fails,
+};
+use crate::support::proxy::Body;
 use immuaudit::audit::{Cycle, Exit, Impossible, Policy, Reason, Verdict};
 use immuaudit::config::DatabaseFilter;
 use immuaudit::config::Pin;
@@ -12,8 +14,6 @@ use immuaudit::text::Escaped;
 use immuaudit::trust::Tampering;
 use immuaudit::wire::proto;
 use protobuf::{Message, MessageField};
-use support::distorted::{CANNOT_PROVE, CORRUPTED, DB, INCONSISTENT, NOT_FOUND, Scene, fails};
-use support::proxy::Body;
 
 /// The ledger with another tenth transaction, which is the trusted one.
 fn rewritten(honest: &Ledger) -> Ledger {
@@ -145,7 +145,7 @@ fn a_server_that_takes_back_what_it_claimed_is_malformed_and_not_rolled_back() {
     });
     let other = Embedded::start(Options::default()).expect("an embedded ledger");
     other.put_ledger(DB, older.expect("a database"));
-    let mut caller = support::caller::Caller::new(other.port());
+    let mut caller = crate::support::caller::Caller::new(other.port());
     caller.log_in(DB).expect("a token");
     let name = immuaudit::wire::method::CURRENT_STATE;
     let trusted = caller.call(name, Vec::new()).bytes();

@@ -1,17 +1,15 @@
 //! Databases of which nothing was ever trusted: however many a server lists, they are counted together.
 
-mod support;
-
 use std::fs;
 use std::thread;
 use std::time::Duration;
 
+use crate::support::http::{Answer, get};
+use crate::support::notify_scene::{is_tampering, wait_until};
+use crate::support::place::Place;
+use crate::support::program::{Program, Running, member, status};
+use crate::support::receiver::{Received, Receiver};
 use immuaudit::drill::{Embedded, Lie, Options};
-use support::http::{Answer, get};
-use support::notify_scene::{is_tampering, wait_until};
-use support::place::Place;
-use support::program::{Program, Running, member, status};
-use support::receiver::{Received, Receiver};
 
 const REFUSED: &str = "immuaudit_untrusted_databases{server=\"tested\",verdict=\"refused\"}";
 

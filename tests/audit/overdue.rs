@@ -1,21 +1,19 @@
 //! Overdue counts from one proof to the next: a cycle that takes longer than three intervals keeps no pace, and whoever
 //! looks between two cycles sees how old the last proof is by then.
 
-mod support;
-
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::support::place::Place;
+use crate::support::program::Program;
+use crate::support::simulated::{START, Simulation, TIMEOUT};
 use immuaudit::audit::{Auditor, Cycle, Policy};
 use immuaudit::clock::Timestamp;
 use immuaudit::config::Values;
 use immuaudit::drill::{Delivery, Embedded, Lie, LieSchedule, Options, Sent};
 use immuaudit::report::{InstanceInfo, Prefix, StatusRegistry, metrics, page};
 use immuaudit::server::Calls;
-use support::place::Place;
-use support::program::Program;
-use support::simulated::{START, Simulation, TIMEOUT};
 
 const INTERVAL: Duration = Duration::from_secs(5);
 const COUNT: usize = 120;

@@ -1,9 +1,10 @@
 //! Slow servers, and servers whose answers differ from one call to the next.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
+use crate::support::distorted::{DB, Scene};
+use crate::support::in_process;
+use crate::support::proxy::Body;
 use immuaudit::audit::{Auditor, Overdue, Policy, SweepStatus, Verdict, Warning};
 use immuaudit::config::Values;
 use immuaudit::drill::Lag;
@@ -12,9 +13,6 @@ use immuaudit::stop::Stop;
 use immuaudit::trust::Tampering;
 use immuaudit::wire::proto;
 use protobuf::Message;
-use support::distorted::{DB, Scene};
-use support::in_process;
-use support::proxy::Body;
 
 fn auditor(scene: &Scene, timeout: Duration, policy: Policy) -> Auditor {
     let endpoint = Endpoint::on_loopback(scene.proxy.port);
