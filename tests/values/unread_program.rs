@@ -1,14 +1,12 @@
 //! What the real program says, and how it ends, when transactions or values cannot be read.
 
-mod support;
-
+use crate::support::http::get;
+use crate::support::notify_scene::is_tampering;
+use crate::support::place::Place;
+use crate::support::program::{Program, member};
+use crate::support::receiver::Receiver;
+use crate::support::watched::{Watched, watched};
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
-use support::http::get;
-use support::notify_scene::is_tampering;
-use support::place::Place;
-use support::program::{Program, member};
-use support::receiver::Receiver;
-use support::watched::{Watched, watched};
 
 /// Twenty transactions that an auditor trusts.
 fn trusted() -> (Embedded, Place, Program) {

@@ -1,10 +1,9 @@
 //! Values of servers of every version, however far their trees lag; and the walk along chain and tree,
 //! which follows that one history alone.
 
-mod support;
-
 use std::fs;
 
+use crate::support::value_scene::{DB, NONE, Scene, VALUE, broken, cycle, sweep};
 use immuaudit::audit::{Rechecked, Verdict, Walk, recheck};
 use immuaudit::config::Values;
 use immuaudit::drill::{
@@ -12,7 +11,6 @@ use immuaudit::drill::{
 };
 use immuaudit::ledger::{Digest, HeaderFields, HeaderVersion, TxHeader};
 use immuaudit::trust::{Evidence, Tampering};
-use support::value_scene::{DB, NONE, Scene, VALUE, broken, cycle, sweep};
 
 #[test]
 fn every_version_is_swept_whatever_its_tree_lags_and_its_edits_are_found() {

@@ -1,15 +1,13 @@
 //! Values that a retention dropped: explained by the header that records it, wherever that lies, and by nothing
 //! else.
 
-mod support;
-
+use crate::support::value_scene::{ALL, DB, NONE, Scene, cycle, report, sweep};
 use immuaudit::audit::{Policy, Verdict};
 use immuaudit::config::Values;
 use immuaudit::drill::{Lie, LieSchedule, NewEntry, NewTransaction, Options};
 use immuaudit::ledger::TxMetadata;
 use immuaudit::random::Random;
 use immuaudit::wire::method;
-use support::value_scene::{ALL, DB, NONE, Scene, cycle, report, sweep};
 
 /// Writes a transaction that records a truncation.
 fn truncate(scene: &Scene, before: u64) -> Option<u64> {

@@ -1,18 +1,16 @@
 //! A sweep goes on where it was stopped, keeps to its pace and out of the way of the checks, and takes
 //! less than 48 MiB.
 
-mod support;
-
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use crate::support::loud::loud;
+use crate::support::program::Program;
+use crate::support::value_scene::{DB, NONE, Scene, broken, cycle, sweep};
 use immuaudit::audit::{SweepStatus, Verdict};
 use immuaudit::config::Values;
 use immuaudit::drill::{Lie, LieSchedule, Options};
 use immuaudit::trust::SweepSummary;
-use support::loud::loud;
-use support::program::Program;
-use support::value_scene::{DB, NONE, Scene, broken, cycle, sweep};
 
 #[test]
 fn a_sweep_goes_on_where_it_was_killed() {

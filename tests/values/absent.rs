@@ -1,13 +1,11 @@
 //! Values that the server says it does not have: counted, reported, alerted on, and accusing nobody
 //! (protocol.md §6).
 
-mod support;
-
+use crate::support::value_scene::{ALL, DB, NONE, Scene, VALUE, broken, cycle, sweep};
 use immuaudit::audit::{Outcome, Verdict, Warning};
 use immuaudit::clock;
 use immuaudit::drill::{Lie, LieSchedule};
 use immuaudit::trust::{Acknowledgement, Store};
-use support::value_scene::{ALL, DB, NONE, Scene, VALUE, broken, cycle, sweep};
 
 /// Transactions with absent values, the first and the last of them, and how many had been read before.
 fn absent(outcome: &Outcome) -> Option<(u64, u64, u64, u64)> {

@@ -1,13 +1,17 @@
 //! Findings of values: each is evidence and alarm before anything else is asked for, and few are held in memory.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::support::distorted::{INCONSISTENT, Scene};
+use crate::support::in_process;
+use crate::support::loud::loud;
+use crate::support::program::Program;
+use crate::support::proxy::Body;
+use crate::support::value_scene::{ALL, DB, NONE, VALUE, broken, report};
 use immuaudit::audit::{Auditor, Outcome, Policy, Verdict};
 use immuaudit::config::Values;
 use immuaudit::drill::{Emulated, Lie, LieSchedule, NewEntry};
@@ -15,15 +19,9 @@ use immuaudit::server::Endpoint;
 use immuaudit::stop::Stop;
 use immuaudit::wire::proto;
 use protobuf::Message;
-use support::distorted::{INCONSISTENT, Scene};
-use support::in_process;
-use support::loud::loud;
-use support::program::Program;
-use support::proxy::Body;
-use support::value_scene::{ALL, DB, NONE, VALUE, broken, report};
 
 impl Scene {
-    fn auditor(&self, values: Values, stop: &Stop) -> Auditor {
+    fn auditor_until(&self, values: Values, stop: &Stop) -> Auditor {
         let endpoint = Endpoint::on_loopback(self.proxy.port);
         let server = in_process::server(endpoint, Duration::from_secs(10), stop);
         let policy = Policy {
@@ -35,7 +33,7 @@ impl Scene {
 
     /// Checks once, and reads these values.
     fn cycle_reading(&self, values: Values) -> Outcome {
-        let mut cycle = self.auditor(values, &Stop::new()).cycle(|_| {});
+        let mut cycle = self.auditor_until(values, &Stop::new()).cycle(|_| {});
         assert_eq!(cycle.outcomes.len(), 1, "{cycle:?}");
         cycle.outcomes.remove(0)
     }
@@ -226,7 +224,7 @@ fn a_stop_request_behind_a_finding_loses_neither_evidence_nor_verdict() {
         }
     });
     let mut told = Vec::new();
-    let mut auditor = scene.auditor(ALL, &stop);
+    let mut auditor = scene.auditor_until(ALL, &stop);
     auditor.cycle(|outcome| told.push((outcome.verdict, outcome.alarm.is_some())));
     assert_eq!(told, [(VALUE, true)]);
     assert!(scene.files().evidence >= 3, "{:?}", scene.files());

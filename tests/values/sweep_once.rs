@@ -1,15 +1,13 @@
 //! A paced sweep under cron: every run is a process of its own, and what one leaves the next goes on with.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::place::Place;
+use crate::support::program::{Program, member};
+use crate::support::value_scene::{Scene, cycle};
 use immuaudit::audit::{Overdue, Policy};
 use immuaudit::config::{NewValues, Values};
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
-use support::place::Place;
-use support::program::{Program, member};
-use support::value_scene::{Scene, cycle};
 
 const DB: &str = "defaultdb";
 

@@ -1,17 +1,15 @@
 //! Transactions that could not be read: each is due until it is read, whatever the reason, and keeps no
 //! other from being read.
 
-mod support;
-
 use std::thread;
 use std::time::Duration;
 
+use crate::support::distorted;
+use crate::support::proxy::Body;
+use crate::support::value_scene::{ALL, DB, NONE, Scene, cycle, report, sweep};
 use immuaudit::audit::{Overdue, Policy, UnreadReason, Verdict, Warning};
 use immuaudit::config::{NewValues, Values};
 use immuaudit::drill::{Lag, Lie, LieSchedule, Options};
-use support::distorted;
-use support::proxy::Body;
-use support::value_scene::{ALL, DB, NONE, Scene, cycle, report, sweep};
 
 fn unread(outcome: &immuaudit::audit::Outcome) -> Vec<u64> {
     report(outcome)

@@ -1,14 +1,12 @@
 //! Reading values: an edit anywhere is found and named, nothing honest is accused, and what is not shown
 //! is due or, where that is proven, unavailable.
 
-mod support;
-
+use crate::support::value_scene::{DB, NONE, Scene, VALUE, broken, cycle, report, sweep};
 use immuaudit::audit::{Outcome, UnreadReason, Verdict};
 use immuaudit::config::{NewValues, Values};
 use immuaudit::drill::{Emulated, Lie, LieSchedule, NewEntry, NewTransaction, Options, fill};
 use immuaudit::ledger::{KvMetadata, TxMetadata};
 use immuaudit::wire::method;
-use support::value_scene::{DB, NONE, Scene, VALUE, broken, cycle, report, sweep};
 
 #[test]
 fn an_edit_of_any_transaction_is_found_by_a_sweep_and_named_and_the_rest_is_read() {

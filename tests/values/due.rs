@@ -1,13 +1,14 @@
 //! Due transactions: what could not be read is retried in turn, goes on where the time ended, and keeps nothing else
 //! waiting.
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use crate::support::distorted::{INCONSISTENT, Scene};
+use crate::support::in_process;
+use crate::support::value_scene::{DB, NONE, cycle};
 use immuaudit::audit::{Auditor, Outcome, Overdue, Policy, SweepStatus, Verdict};
 use immuaudit::clock::{self, Timestamp};
 use immuaudit::config::{NewValues, Values};
@@ -17,9 +18,6 @@ use immuaudit::stop::Stop;
 use immuaudit::trust::{Due, Tampering, ValueProgress};
 use immuaudit::wire::proto;
 use protobuf::Message;
-use support::distorted::{INCONSISTENT, Scene};
-use support::in_process;
-use support::value_scene::{DB, NONE, cycle};
 
 impl Scene {
     /// An auditor that waits this long for an answer, and gives a cycle this time.
@@ -118,7 +116,7 @@ fn the_oldest_is_retried_first_and_the_youngest_in_its_turn() {
             if order.last() != Some(&tx) {
                 order.push(tx);
             }
-            reply.body = support::proxy::Body::Error(2, "tx not found".into());
+            reply.body = crate::support::proxy::Body::Error(2, "tx not found".into());
         }
     });
     for _ in 0..4 {
@@ -150,7 +148,7 @@ fn the_oldest_is_retried_again_although_more_and_more_become_due() {
             let request = proto::VerifiableTxRequest::parse_from_bytes(request);
             let is_oldest = request.expect("a request").tx == 1;
             retried.fetch_add(u64::from(is_oldest), Ordering::Relaxed);
-            reply.body = support::proxy::Body::Error(2, "tx not found".into());
+            reply.body = crate::support::proxy::Body::Error(2, "tx not found".into());
         }
     });
     for number in 0..7 {

@@ -1,14 +1,12 @@
 //! A closed alarm about a transaction: the next check reads the transaction again, whatever else it reads, until it was
 //! read whole or is found broken again.
 
-mod support;
-
+use crate::support::value_scene::{ALL, DB, NONE, Scene, cycle, sweep};
 use immuaudit::audit::{Auditor, Outcome, Verdict};
 use immuaudit::clock;
 use immuaudit::drill::{Lie, LieSchedule};
 use immuaudit::trust::{Alarm, Store};
 use immuaudit::wire::method;
-use support::value_scene::{ALL, DB, NONE, Scene, cycle, sweep};
 
 /// Sixty transactions, of which an auditor found the seventh broken and has ended.
 fn scene_with_alarm(lie: Lie) -> Scene {

@@ -1,9 +1,11 @@
 //! Findings made while values are read: their evidence verifies without the server, and one fault is one alarm.
 
-mod support;
-
 use std::fs;
 
+use crate::support::caller::Caller;
+use crate::support::program::Program;
+use crate::support::proxy::Proxy;
+use crate::support::value_scene::{DB, NONE, Scene, cycle, sweep};
 use immuaudit::audit::{Outcome, Rechecked, Verdict, recheck};
 use immuaudit::config::Values;
 use immuaudit::drill::{Emulated, Lie, LieSchedule, NewEntry, NewTransaction, Options};
@@ -11,10 +13,6 @@ use immuaudit::ledger::Digest;
 use immuaudit::trust::{Answer, Evidence, Shortened, Tampering};
 use immuaudit::wire::{self, method, proto};
 use protobuf::Message;
-use support::caller::Caller;
-use support::program::Program;
-use support::proxy::Proxy;
-use support::value_scene::{DB, NONE, Scene, cycle, sweep};
 
 const INCONSISTENT: Verdict = Verdict::Tampered(Tampering::Inconsistent);
 

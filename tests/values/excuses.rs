@@ -1,16 +1,16 @@
 //! What comes instead of a transaction whose values are read: only what is shown accuses, and the rest
 //! stays due. Each answer is put in place by a proxy.
 
-mod support;
-
+use crate::support::distorted::{
+    CANNOT_PROVE, CORRUPTED, DB, INCONSISTENT, NOT_FOUND, Scene, fails,
+};
+use crate::support::proxy::{Body, Reply};
 use immuaudit::audit::{Outcome, Verdict};
 use immuaudit::drill::{Lag, NewEntry, NewTransaction};
 use immuaudit::ledger::TxMetadata;
 use immuaudit::trust::Tampering;
 use immuaudit::wire::proto;
 use protobuf::Message;
-use support::distorted::{CANNOT_PROVE, CORRUPTED, DB, INCONSISTENT, NOT_FOUND, Scene, fails};
-use support::proxy::{Body, Reply};
 
 #[track_caller]
 fn is_due_and_accuses_nobody(outcome: &Outcome) {
