@@ -1,21 +1,19 @@
 //! Logins that fail while tokens still work, and databases that stay forbidden: a failed login discards no
 //! token that works, and neither of them causes logins that could lock the user out.
 
-mod support;
-
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::support::in_process::{self, server_on};
+use crate::support::ledgers::{calls, ledger_with};
+use crate::support::place::Place;
+use crate::support::proxy::{Body, Proxy, Reply};
 use immuaudit::audit::{Auditor, Cycle, Exit, Policy, Verdict};
 use immuaudit::config::DatabaseFilter;
 use immuaudit::drill::{Access, Embedded, Emulated, Lie, LieSchedule, Options};
 use immuaudit::server::ServerErrorKind;
 use immuaudit::wire::{Entries, method};
-use support::in_process::{self, server_on};
-use support::ledgers::{calls, ledger_with};
-use support::place::Place;
-use support::proxy::{Body, Proxy, Reply};
 
 const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
 const FORBIDDEN: &str = "Logged in user does not have permission on this database";

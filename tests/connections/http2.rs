@@ -1,14 +1,12 @@
 //! A server that speaks HTTP/2 as no immudb does: heads too large, without end, or that once ended a gRPC client
 //! (CVE-2023-1428, CVE-2023-33953). A call fails; the auditor goes on, and its memory stays bounded.
 
-mod support;
-
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-use support::place::Place;
-use support::program::Program;
+use crate::support::place::Place;
+use crate::support::program::Program;
 
 /// Of a frame (RFC 9113 §6).
 const HEADERS: u8 = 1;

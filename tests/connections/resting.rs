@@ -1,15 +1,13 @@
 //! Between two checks far enough apart nothing runs: the connection and gRPC's threads are begun anew for each.
 
-mod support;
-
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::place::Place;
+use crate::support::program::{Program, Running};
 use immuaudit::drill::{Embedded, Options};
 use immuaudit::wire::method;
-use support::place::Place;
-use support::program::{Program, Running};
 
 /// Threads of the program itself.
 const OURS: [&str; 2] = ["immuaudit", "monitor"];

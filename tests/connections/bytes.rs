@@ -1,21 +1,19 @@
 //! What a network can do to a call: bytes that dribble in, a connection that breaks under a request.
 //! A relay of plain TCP stands before the embedded ledger.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
+use crate::support::in_process;
+use crate::support::place::Place;
+use crate::support::program::{Program, high_water, member};
+use crate::support::relay::{Plan, Relay};
 use immuaudit::audit::{Auditor, Policy};
 use immuaudit::drill::{Embedded, Lie, Options};
 use immuaudit::server::{Endpoint, Server, ServerErrorKind};
 use immuaudit::stop::Stop;
 use immuaudit::wire::method;
-use support::in_process;
-use support::place::Place;
-use support::program::{Program, high_water, member};
-use support::relay::{Plan, Relay};
 
 const DATABASES: [&str; 2] = ["defaultdb", "otherdb"];
 /// In KiB, whatever is sent.

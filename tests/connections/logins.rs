@@ -1,23 +1,21 @@
 //! Logins end: a token after its lifetime, a session after a pause, all of them when a server restarts,
 //! a password or a certificate when somebody replaces it. No audit may stop with any of them.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::in_process;
+use crate::support::ledgers::{calls, ledger_with};
+use crate::support::modes::set_mode;
+use crate::support::place::Place;
+use crate::support::program::{Program, Running};
 use immuaudit::audit::{Auditor, Cycle, Exit, Outcome, Policy, ServerView, SweepStatus, Verdict};
 use immuaudit::config::Values;
 use immuaudit::drill::{Access, Embedded, Emulated, Lie, LieSchedule, Lifetime, Options};
 use immuaudit::server::{Peeked, ServerErrorKind};
 use immuaudit::wire::method;
-use support::in_process;
-use support::ledgers::{calls, ledger_with};
-use support::modes::set_mode;
-use support::place::Place;
-use support::program::{Program, Running};
 
 const DB: &str = "defaultdb";
 const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
