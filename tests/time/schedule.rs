@@ -1,17 +1,15 @@
 //! The time of a cycle and who gets it: no database waits for another, by simulated time at the true figures.
 
-mod support;
-
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::support::simulated::{Simulation, taking};
 use immuaudit::audit::{Auditor, Cycle, Overdue, Policy, Reason, Verdict};
 use immuaudit::config::{DatabaseFilter, FirstUse, Values};
 use immuaudit::drill::{Delivery, Lag, Lie, LieSchedule, Options, Sent};
 use immuaudit::wire::method;
-use support::simulated::{Simulation, taking};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const MOMENT: Duration = Duration::from_secs(1);

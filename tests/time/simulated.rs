@@ -1,18 +1,16 @@
 //! Simulated time and a simulated network: weeks of auditing in a moment, and every wait to the nanosecond.
 
-mod support;
-
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::support::simulated::{Simulation, TIMEOUT, taking};
 use immuaudit::audit::{Auditor, Overdue, Policy, SweepStatus, Verdict};
 use immuaudit::config::{NewValues, Values};
 use immuaudit::drill::{Delivery, Emulated, Lie, LieSchedule, Lifetime, Options, Sent};
 use immuaudit::server::{Server, ServerErrorKind};
 use immuaudit::trust::Limits;
 use immuaudit::wire::{Entries, method};
-use support::simulated::{Simulation, TIMEOUT, taking};
 
 const DATABASE: &str = "defaultdb";
 const HOUR: Duration = Duration::from_secs(3600);

@@ -1,16 +1,14 @@
 //! A program that is asked to end in the middle of a cycle: what it has written down it has also told.
 
-mod support;
-
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::support::simulated::Simulation;
 use immuaudit::audit::{Policy, Verdict};
 use immuaudit::config::{NewValues, Values};
 use immuaudit::drill::{Delivery, Options};
 use immuaudit::wire::method;
-use support::simulated::Simulation;
 
 const SAMPLE: Values = Values {
     sample: 4,

@@ -1,18 +1,16 @@
 //! The list of databases is not asked for in every one of cycles that follow each other fast and find nothing; and what it
 //! shows is found all the same. By simulated time.
 
-mod support;
-
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::support::ledgers::calls;
+use crate::support::simulated::{Simulation, taking};
 use immuaudit::audit::{Auditor, Cycle, Exit, Outcome, Policy, Verdict};
 use immuaudit::drill::{Delivery, Lie, LieSchedule, Options};
 use immuaudit::trust::Tampering;
 use immuaudit::wire::method;
-use support::ledgers::calls;
-use support::simulated::{Simulation, taking};
 
 const DATABASE: &str = "defaultdb";
 const OTHER: &str = "otherdb";

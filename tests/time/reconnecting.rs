@@ -1,17 +1,15 @@
 //! Which ends of a call cost the connection, and when a failed connection is tried again: by simulated time.
 
-mod support;
-
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::support::simulated::{Simulation, TIMEOUT};
 use immuaudit::config::Secret;
 use immuaudit::drill::{Delivery, InProcess, Options, Sent};
 use immuaudit::server::{Connection, LONG_PAUSE, Login, Server, ServerErrorKind, Tls, Transport};
 use immuaudit::wire::method;
-use support::simulated::{Simulation, TIMEOUT};
 
 const DATABASE: &str = "defaultdb";
 const DELAY: Duration = Duration::from_millis(100);

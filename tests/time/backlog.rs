@@ -1,15 +1,13 @@
 //! What slow calls leave unread for a while, by simulated time.
 
-mod support;
-
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::support::simulated::{Simulation, taking};
 use immuaudit::audit::{Policy, SweepStatus, Verdict};
 use immuaudit::config::{NewValues, Values};
 use immuaudit::drill::{Delivery, Emulated, Lag, Options, Sent};
-use support::simulated::{Simulation, taking};
 
 const DATABASE: &str = "defaultdb";
 const MINUTE: Duration = Duration::from_secs(60);
