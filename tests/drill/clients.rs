@@ -2,14 +2,12 @@
 //! the embedded ledger is proven as they know it; what they refuse of its lies shows that they look. How they are asked:
 //! `tests/support/clients.rs`.
 
-mod support;
-
 use std::fs;
 
+use crate::support::clients::{LANGUAGES, Language};
+use crate::support::place::Place;
+use crate::support::program::Program;
 use immuaudit::drill::{Embedded, Lag, Lie, Options, fill};
-use support::clients::{LANGUAGES, Language};
-use support::place::Place;
-use support::program::Program;
 
 /// A filled ledger of the newest version that a client verifies.
 fn ledger(language: Language, options: Options) -> Embedded {
@@ -258,7 +256,7 @@ fn measured(language: Language) -> Option<Vec<&'static str>> {
 
 #[test]
 fn other_clients_refuse_the_lies_that_the_table_says() {
-    let text = include_str!("../docs/verification.md");
+    let text = include_str!("../../docs/verification.md");
     for language in LANGUAGES {
         let Some(measured) = measured(language) else {
             continue;

@@ -1,17 +1,15 @@
 //! immudb's own command line on the embedded ledger: its commands answer as on a real server.
 
-mod support;
-
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::support::loud::not_shown;
+use crate::support::place::Place;
+use crate::support::real;
 use immuaudit::drill::{Embedded, Lie, Options, fill};
-use support::loud::not_shown;
-use support::place::Place;
-use support::real;
 
 struct CommandLine {
     program: PathBuf,

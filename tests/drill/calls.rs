@@ -1,16 +1,14 @@
 //! The embedded ledger before clients that nobody vouches for: whatever they call, it is bounded in memory, it goes on, and what it
 //! has not it refuses with a sentence.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::caller::{Answer, Caller};
+use crate::support::random::Random;
 use immuaudit::clock::{SimulatedTime, Timestamp};
 use immuaudit::drill::{Embedded, Lifetime, Options, fill};
 use immuaudit::wire::{self, method, proto};
 use protobuf::{Message, MessageField};
-use support::caller::{Answer, Caller};
-use support::random::Random;
 
 fn filled() -> (Embedded, Caller) {
     let server = Embedded::start(Options::default()).unwrap();

@@ -1,18 +1,16 @@
 //! The embedded ledger's lies: each is the one that it says, told where and as often as it was asked for.
 //! A small auditor of this file's own checks them, so that not only immuaudit says so.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::support::caller::{Answer, Caller};
 use immuaudit::drill::{AuditorSetup, Embedded, Lie, LieSchedule, NewEntry, Options};
 use immuaudit::ledger::{
     Fault, Parts, PublicKey, Reason, Refusal, State, StateShape, Step, TxEntry, excuse, verify,
     verify_entries,
 };
 use immuaudit::wire::{self, Entries, Malformed, method};
-use support::caller::{Answer, Caller};
 
 /// A small auditor: one check of one database, ending in the word that issue and drill know.
 struct Check<'a> {

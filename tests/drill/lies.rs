@@ -3,18 +3,16 @@
 //!
 //! Lies about values are told by the tests of values.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::{fs, thread};
 
+use crate::support::place::Place;
+use crate::support::program::{Program, Run, high_water, member};
 use immuaudit::drill::{AuditorSetup, Embedded, Lie, LieSchedule, fill};
 use immuaudit::ledger::State;
 use immuaudit::trust::Evidence;
-use support::place::Place;
-use support::program::{Program, Run, high_water, member};
 
 const DATABASE: &str = "defaultdb";
 /// Honest, whatever is said of the other.

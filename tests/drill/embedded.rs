@@ -1,12 +1,11 @@
 //! The embedded ledger where it is honest: its proofs hold, and it answers, fails, stops and restarts as
 //! the servers do that it stands for.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
+use crate::support::caller::{Answer, Caller};
 use immuaudit::drill::{
     Access, Embedded, Emulated, Lag, Ledger, NewEntry, NewTransaction, Options, dual_proof_message,
     fill,
@@ -17,7 +16,6 @@ use immuaudit::ledger::{
 };
 use immuaudit::wire::{self, Entries, method, proto};
 use protobuf::{Message, MessageField};
-use support::caller::{Answer, Caller};
 
 fn ledger(version: HeaderVersion, lag: Lag, size: u64) -> Ledger {
     let mut ledger = Ledger::new(version, lag);

@@ -1,13 +1,11 @@
 //! The embedded ledger answers what a real 1.11.1 answers: the same requests to both, one after the other, from an empty database on.
 
-mod support;
-
+use crate::support::caller::{Answer, Caller};
+use crate::support::place::Place;
+use crate::support::real::{self, Real};
 use immuaudit::drill::{Embedded, Options};
 use immuaudit::wire::{self, method, proto};
 use protobuf::{Message, MessageField};
-use support::caller::{Answer, Caller};
-use support::place::Place;
-use support::real::{self, Real};
 
 type Request = (&'static str, Vec<u8>);
 

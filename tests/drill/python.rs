@@ -1,8 +1,6 @@
 //! What we did not write: immudb's Python client, which verifies every answer itself, writes to
 //! and reads from the embedded ledger with verified calls.
 
-mod support;
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -18,7 +16,7 @@ fn python() -> Option<PathBuf> {
     if found.exists() {
         return Some(found);
     }
-    support::loud::missing(&format!(
+    crate::support::loud::missing(&format!(
         "no Python client of immudb at {} (tests/python/verified.py says how to get it)",
         found.display()
     ));

@@ -1,13 +1,11 @@
 //! The drill as people run it: every lie caught, nothing honest accused, and a ledger to try on.
 
-mod support;
-
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
+use crate::support::place::Place;
+use crate::support::program::Program;
 use immuaudit::drill::{Lie, PeerLie, Split};
-use support::place::Place;
-use support::program::Program;
 
 fn drill(words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_immuaudit"));
