@@ -1,16 +1,14 @@
 //! SIGHUP: settings are read again, and count only if all of them are right.
 
-mod support;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use crate::support::http::get;
+use crate::support::place::Place;
+use crate::support::program::{Program, Running};
+use crate::support::receiver::Receiver;
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options, fill};
-use support::http::get;
-use support::place::Place;
-use support::program::{Program, Running};
-use support::receiver::Receiver;
 
 const SECOND: &str = "otherdb";
 const READ: &str = "the settings were read again and are in use";

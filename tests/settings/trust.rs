@@ -1,23 +1,21 @@
 //! Settings that are not to be taken: files of others, TLS that cannot work, labels that begin trust anew. And those of
 //! immudb and immugw that are to be taken as they are.
 
-mod support;
-
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::process::{Command, Stdio};
 
+use crate::support::certificates::{authority, certificate, openssl};
+use crate::support::loud::not_shown;
+use crate::support::place::Place as Folder;
+use crate::support::process::{Place, given};
+use crate::support::program::Program;
+use crate::support::trusting::{DATABASE, Scene};
 use immuaudit::clock;
 use immuaudit::config::SettingsWarning;
 use immuaudit::trust::{Location, Store};
 use log::Level;
-use support::certificates::{authority, certificate, openssl};
-use support::loud::not_shown;
-use support::place::Place as Folder;
-use support::process::{Place, given};
-use support::program::Program;
-use support::trusting::{DATABASE, Scene};
 
 fn is_root() -> bool {
     fs::metadata("/proc/self").expect("/proc").uid() == 0

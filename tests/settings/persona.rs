@@ -1,14 +1,12 @@
 //! In the place of immugw: its variables, its file, its settings.
 
-mod support;
-
+use crate::support::http::get;
+use crate::support::place::Place as Folder;
+use crate::support::process::{Place, given};
+use crate::support::program::Program;
 use immuaudit::config::{CompatMode, Run, SettingsWarning, Signatures};
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options, fill};
 use log::Level;
-use support::http::get;
-use support::place::Place as Folder;
-use support::process::{Place, given};
-use support::program::Program;
 
 #[test]
 fn immuclients_place_is_the_default() {

@@ -1,11 +1,9 @@
 //! What people are told where a setting is wrong: the setting, where it stands, what to do.
 
-mod support;
-
+use crate::support::place::Place as Folder;
+use crate::support::process::{Place, given};
+use crate::support::program::Program;
 use immuaudit::config::load;
-use support::place::Place as Folder;
-use support::process::{Place, given};
-use support::program::Program;
 
 #[test]
 fn a_wrong_command_line_is_told_with_its_remedy() {

@@ -1,13 +1,11 @@
 //! The settings of peers: `--audit-peer`, tables `[[peer]]`, `--audit-peers-required`.
 
-mod support;
-
 use std::fs;
 
+use crate::support::modes::set_mode;
+use crate::support::notify_scene::Scene;
+use crate::support::program::Run;
 use immuaudit::checkpoint::{KeyName, SignerKey};
-use support::modes::set_mode;
-use support::notify_scene::Scene;
-use support::program::Run;
 
 /// The public key of this name made of this seed.
 fn key(name: &str, seed: u8) -> String {

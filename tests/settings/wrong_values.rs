@@ -1,9 +1,7 @@
 //! Every setting there is, with a value that it cannot have: what is told names the setting, the value and
 //! what is wanted.
 
-mod support;
-
-use support::process::given;
+use crate::support::process::given;
 
 /// Settings that any text fits, and switches that have no value to be wrong.
 const FREE: [&str; 16] = [

@@ -1,17 +1,15 @@
 //! What settings come to, whichever way they are given.
 
-mod support;
-
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::support::modes::set_mode;
+use crate::support::process::{Place, given};
 use immuaudit::config::{
     FirstUse, Format, NewValues, Privilege, Roots, RunMode, SettingsWarning, Signatures, Task,
     Transport, Verbosity,
 };
 use log::{Level, LevelFilter};
-use support::modes::set_mode;
-use support::process::{Place, given};
 
 const PUBLIC_KEY: &str = "\
 -----BEGIN PUBLIC KEY-----\n\
