@@ -1,16 +1,14 @@
 //! No secret is left anywhere: not in what a run writes, prints, or shows to `ps` and the kernel.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::support::modes::set_mode;
+use crate::support::place::Place;
+use crate::support::program::Program;
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 use immuaudit::wire::method;
-use support::modes::set_mode;
-use support::place::Place;
-use support::program::Program;
 
 const DATABASE: &str = "defaultdb";
 const PASSWORD: &str = "Correct-horse1!battery";
@@ -153,7 +151,7 @@ fn whatever_way_a_password_comes_it_is_left_nowhere() {
             .with(&["--log-level", "trace"]);
         program.variables = way.variables;
         let mut told = Vec::new();
-        let mut tell = |run: support::program::Run| {
+        let mut tell = |run: crate::support::program::Run| {
             let text = format!("{}{}", run.stdout, run.stderr);
             told.extend(found("what was printed", text.as_bytes(), &secrets()));
         };
@@ -265,7 +263,7 @@ fn a_private_key_is_left_nowhere() {
         ])
     };
     let mut told = Vec::new();
-    let mut tell = |code: i32, run: support::program::Run| {
+    let mut tell = |code: i32, run: crate::support::program::Run| {
         let text = format!("{}{}", run.stdout, run.stderr);
         run.ends_with(code);
         told.extend(found("what was printed", text.as_bytes(), &secrets));

@@ -1,8 +1,6 @@
 //! What a shell completes.
 
-mod support;
-
-use support::process::given;
+use crate::support::process::given;
 
 /// The shell itself is asked what it would complete.
 #[test]

@@ -1,15 +1,13 @@
 //! `immuaudit status` is well only if the audit is: it shows what the last cycle could not prove, and how old that is.
 
-mod support;
-
 use std::fs;
 use std::time::{Duration, SystemTime};
 
+use crate::support::place::Place;
+use crate::support::program::{Program, Run, member};
 use immuaudit::clock::{self, Timestamp};
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 use immuaudit::trust::{Location, Store};
-use support::place::Place;
-use support::program::{Program, Run, member};
 
 const DB: &str = "defaultdb";
 

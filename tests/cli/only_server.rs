@@ -1,13 +1,11 @@
 //! A verb that goes by the files alone takes the server from `--dir` where that knows one alone.
 
-mod support;
-
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::place::Place;
+use crate::support::program::Run;
 use immuaudit::drill::{Embedded, Options};
-use support::place::Place;
-use support::program::Run;
 
 const DB: &str = "defaultdb";
 

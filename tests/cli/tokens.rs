@@ -1,15 +1,13 @@
 //! URLs of receivers hold tokens: nothing shows more of them than scheme, host and port.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 
-use support::http::get;
-use support::modes::set_mode;
-use support::notify_scene::{Scene, wait_until};
-use support::program::{Program, Run};
-use support::receiver::Receiver;
+use crate::support::http::get;
+use crate::support::modes::set_mode;
+use crate::support::notify_scene::{Scene, wait_until};
+use crate::support::program::{Program, Run};
+use crate::support::receiver::Receiver;
 
 const TOKEN: &str = "xoxb-12345";
 

@@ -1,13 +1,11 @@
 //! What each verb takes for itself, and what help, version and config print.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::process::given;
 use immuaudit::config::{
     AcknowledgeTask, AdoptConsent, AlarmTask, ClosedAlarms, Drill, ListedAlarms, RootsTask, Task,
 };
-use support::process::given;
 
 #[test]
 fn verbs_have_their_own_flags() {
