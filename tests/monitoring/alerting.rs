@@ -1,23 +1,21 @@
 //! The alert's whole way: a ledger that begins to lie, the real binary, a real Prometheus with our
 //! rules, a real Alertmanager, and the webhook that it calls; and what the dashboard asks Prometheus.
 
-mod support;
-
 use std::fs;
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use crate::support::browser::{Browser, Theme};
+use crate::support::http::ask;
+use crate::support::json::{Leaf, leaves};
+use crate::support::loud::loud;
+use crate::support::place::Place;
+use crate::support::program::{Program, Running};
+use crate::support::receiver::{Received, Receiver};
+use crate::support::tool::{Tool, have};
+use crate::support::watched::port_of;
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
-use support::browser::{Browser, Theme};
-use support::http::ask;
-use support::json::{Leaf, leaves};
-use support::loud::loud;
-use support::place::Place;
-use support::program::{Program, Running};
-use support::receiver::{Received, Receiver};
-use support::tool::{Tool, have};
-use support::watched::port_of;
 
 /// Where the rules are.
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/prometheus");

@@ -1,13 +1,11 @@
 //! HTTP as the port of the status page speaks it (RFC 9110, RFC 9112): what it takes, and what it refuses.
 
-mod support;
-
 use std::io::Read;
 use std::net::TcpStream;
 use std::time::Duration;
 
-use support::http::{Answer, ask};
-use support::watched::watched;
+use crate::support::http::{Answer, ask};
+use crate::support::watched::watched;
 
 fn status(port: u16, request: &str) -> Option<u16> {
     ask(port, request).map(|answer| answer.status)

@@ -1,16 +1,14 @@
 //! Metrics, probes and the status page of the real binary, and the log's line of tampering.
 
-mod support;
-
 use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
+use crate::support::http::{ask, get};
+use crate::support::program::{copied, member};
+use crate::support::watched::watched;
 use immuaudit::drill::{Lie, LieSchedule};
-use support::http::{ask, get};
-use support::program::{copied, member};
-use support::watched::watched;
 
 const TAMPERED: &str =
     "immuaudit_verdict{server=\"tested\",database=\"shop\",verdict=\"rolled-back\"}";
@@ -308,7 +306,7 @@ fn promtool(args: &[&str], stdin: &str) {
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {
-            return support::loud::missing(&format!(
+            return crate::support::loud::missing(&format!(
                 "no promtool here (package prometheus): {error}"
             ));
         }

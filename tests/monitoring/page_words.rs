@@ -1,9 +1,8 @@
 //! What the status page says of an alarm depends on what the alarm is about.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::value_scene::{ALL, DB, Scene};
 use immuaudit::audit::{Auditor, CycleError};
 use immuaudit::clock::{self, Clock};
 use immuaudit::config::Values;
@@ -11,7 +10,6 @@ use immuaudit::drill::Lie;
 use immuaudit::report::{InstanceInfo, ReceiverStats, StatusRegistry, page};
 use immuaudit::server::Calls;
 use immuaudit::trust::{Acknowledgement, Store};
-use support::value_scene::{ALL, DB, Scene};
 
 const VALUES: &str = "A stored value differs from the written value";
 const WELL: &str = "All is well";

@@ -1,19 +1,17 @@
 //! The status page in a real browser: it renders, everybody can read it, and the browser has nothing
 //! to complain about.
 
-mod support;
-
 use std::thread;
 use std::time::Duration;
 
+use crate::support::browser::{Browser, Theme};
+use crate::support::http::get;
+use crate::support::place::Place;
+use crate::support::program::Program;
+use crate::support::readable::{CONTRAST, Look, look};
+use crate::support::tool::have;
+use crate::support::watched::port_of;
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
-use support::browser::{Browser, Theme};
-use support::http::get;
-use support::place::Place;
-use support::program::Program;
-use support::readable::{CONTRAST, Look, look};
-use support::tool::have;
-use support::watched::port_of;
 
 struct Page {
     browser: Browser,

@@ -1,23 +1,21 @@
 //! The port of the status page: taken, not wanted, in the hands of hostile peers, and without
 //! descriptors to answer by.
 
-mod support;
-
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use std::{fs, thread};
 
+use crate::support::http::ask;
+use crate::support::in_process::{self, about};
+use crate::support::place::Place;
+use crate::support::program::Program;
+use crate::support::watched::{port_of, watched};
 use immuaudit::config::Listen;
 use immuaudit::drill::{Embedded, Options};
 use immuaudit::monitor;
 use immuaudit::report::{Prefix, StatusRegistry};
-use support::http::ask;
-use support::in_process::{self, about};
-use support::place::Place;
-use support::program::Program;
-use support::watched::{port_of, watched};
 
 #[test]
 fn a_taken_port_ends_the_program_with_its_setting_and_remedy() {

@@ -1,10 +1,13 @@
 //! The status page in a real browser, in every condition that it can show, of none, one and all kinds of databases.
 
-mod support;
-
 use std::fs;
 use std::time::Duration;
 
+use crate::support::browser::{Browser, Theme};
+use crate::support::place::Place;
+use crate::support::readable::{Look, look};
+use crate::support::tool::have;
+use crate::support::value_scene::{ALL, DB, Scene};
 use immuaudit::audit::{Auditor, Outcome, Overdue, Reason, Verdict, Warning};
 use immuaudit::clock::{self, Clock};
 use immuaudit::config::{NewValues, Values};
@@ -13,11 +16,6 @@ use immuaudit::ledger::{Digest, State};
 use immuaudit::report::{InstanceInfo, ReceiverStats, Snapshot, StatusRegistry, page};
 use immuaudit::server::{Calls, ServerError, ServerErrorKind};
 use immuaudit::trust::{Acknowledged, SweepSummary, Tampering, Unavailable, ValueProgress};
-use support::browser::{Browser, Theme};
-use support::place::Place;
-use support::readable::{Look, look};
-use support::tool::have;
-use support::value_scene::{ALL, DB, Scene};
 
 const SIZES: [(&str, (u32, u32), Theme); 4] = [
     ("wide", (1200, 700), Theme::Light),
