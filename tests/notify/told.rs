@@ -1,21 +1,19 @@
 //! What the real binary tells, when and to whom: over HTTP and TLS, signed where asked for, and to a
 //! program of the operator's.
 
-mod support;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::support::http::get;
+use crate::support::notify_scene::{Scene, id, is_tampering, wait_until};
+use crate::support::receiver::Receiver;
+use crate::support::secure::{Secure, certificates};
+use crate::support::watched::port_of;
 use immuaudit::drill::Lie;
 use immuaudit::ledger::encode_base64;
 use ring::hmac;
-use support::http::get;
-use support::notify_scene::{Scene, id, is_tampering, wait_until};
-use support::receiver::Receiver;
-use support::secure::{Secure, certificates};
-use support::watched::port_of;
 
 #[test]
 fn a_notification_has_immuclients_members_in_order_and_then_ours() {

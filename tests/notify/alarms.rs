@@ -1,13 +1,11 @@
 //! Notifications about alarms: each new and each reopened alarm sends one, whichever process finds it, and a
 //! repetition sends none. The real binary, against the embedded ledger.
 
-mod support;
-
+use crate::support::notify_scene::{is_tampering, wait_until};
+use crate::support::place::Place;
+use crate::support::program::{Program, Run, member};
+use crate::support::receiver::{Received, Receiver};
 use immuaudit::drill::{Embedded, Options};
-use support::notify_scene::{is_tampering, wait_until};
-use support::place::Place;
-use support::program::{Program, Run, member};
-use support::receiver::{Received, Receiver};
 
 const DATABASE: &str = "defaultdb";
 

@@ -1,18 +1,16 @@
 //! Receivers that are down, slow, or say no: what they are to be told waits in the outbox, arrives once
 //! they are well, and holds up neither another receiver nor the audit.
 
-mod support;
-
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::Duration;
 use std::{fs, thread};
 
-use support::http::get;
-use support::notify_scene::{Scene, id, is_tampering, wait_until};
-use support::program::Run;
-use support::receiver::Receiver;
-use support::watched::port_of;
+use crate::support::http::get;
+use crate::support::notify_scene::{Scene, id, is_tampering, wait_until};
+use crate::support::program::Run;
+use crate::support::receiver::Receiver;
+use crate::support::watched::port_of;
 
 #[test]
 fn once_gives_a_dead_receiver_one_try_and_its_exit_code_does_not_change() {

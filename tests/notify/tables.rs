@@ -1,18 +1,16 @@
 //! Receivers with settings of their own: tables `[[receiver]]`, CAs, and proxies.
 
-mod support;
-
 use std::fs;
 
+use crate::support::certificates::certificate_for;
+use crate::support::modes::set_mode;
+use crate::support::notify_scene::{Scene, is_tampering};
+use crate::support::program::Program;
+use crate::support::receiver::Receiver;
+use crate::support::secure::{Secure, certificates};
+use crate::support::tunnel::Tunnel;
 use immuaudit::ledger::encode_base64;
 use ring::hmac;
-use support::certificates::certificate_for;
-use support::modes::set_mode;
-use support::notify_scene::{Scene, is_tampering};
-use support::program::Program;
-use support::receiver::Receiver;
-use support::secure::{Secure, certificates};
-use support::tunnel::Tunnel;
 
 const SECRET: &str = "a secret of the pager's own";
 

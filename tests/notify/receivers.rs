@@ -1,17 +1,15 @@
 //! Receivers that come, go, fail and return: who hears of tampering, when, and how often. The real program, over real
 //! sockets.
 
-mod support;
-
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use crate::support::notify_scene::{Scene, id, is_tampering, wait_until};
+use crate::support::program::{Program, member};
+use crate::support::receiver::{Received, Receiver};
 use immuaudit::drill::{Embedded, Options};
-use support::notify_scene::{Scene, id, is_tampering, wait_until};
-use support::program::{Program, member};
-use support::receiver::{Received, Receiver};
 
 const URL: &str = "--audit-notification-url";
 
