@@ -1,12 +1,13 @@
 //! Peers: what they were shown, compared with what is trusted here. They make the auditor look, and accuse nobody.
 
-mod support;
-
 use std::cell::Cell;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::support::peers::{
+    DATABASE, INTERVAL, Peering, is_well, note_by, other, signer, standing, witness,
+};
 use immuaudit::audit::{
     Auditor, EvidenceStrength, Exit, Outcome, Overdue, Rechecked, Standing, WordCompared, recheck,
 };
@@ -18,9 +19,6 @@ use immuaudit::ledger::{PublicKey, State, StateShape};
 use immuaudit::peer::{Hearing, InProcess, judge};
 use immuaudit::trust::{Finding, Tampering, read_evidence};
 use immuaudit::wire::method;
-use support::peers::{
-    DATABASE, INTERVAL, Peering, is_well, note_by, other, signer, standing, witness,
-};
 
 /// The file of a disagreement proves what two auditors say, and nothing against the server.
 #[track_caller]

@@ -1,13 +1,11 @@
 //! Checkpoints: their form, and who confirms them.
 
-mod support;
-
+use crate::support::random::Random;
 use immuaudit::checkpoint::{
     Checkpoint, CheckpointError, CosignatureError, KeyName, MAX_BYTES, MAX_NOTES, NoteError,
     Origin, SignedNote, SignerKey, confirmed, cosigned, print_list, read_list,
 };
 use immuaudit::ledger::{Digest, State, encode_base64};
-use support::random::Random;
 
 fn key(name: &str, seed: u8) -> SignerKey {
     let name = KeyName::new(name).expect("a name");

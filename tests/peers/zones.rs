@@ -1,19 +1,17 @@
 //! Three auditors on three hosts before one server: what each of them is shown, compared.
 
-mod support;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
+use crate::support::http::metrics_of;
+use crate::support::loud::loud;
+use crate::support::place::Place;
+use crate::support::program::{Program, Running, member};
+use crate::support::real::{Real, program};
+use crate::support::zones::{self, SERVER, Zone};
 use immuaudit::drill::{Embedded, Options, Split, fill};
-use support::http::metrics_of;
-use support::loud::loud;
-use support::place::Place;
-use support::program::{Program, Running, member};
-use support::real::{Real, program};
-use support::zones::{self, SERVER, Zone};
 
 const DB: &str = "defaultdb";
 /// The user to whom the server shows a second view.
@@ -211,7 +209,7 @@ fn verifies_offline(evidence: &Path, key: &str) {
 #[test]
 fn a_split_view_is_an_alarm_on_both_sides_within_a_cycle_and_its_evidence_holds_without_network() {
     zones::within(
-        "a_split_view_is_an_alarm_on_both_sides_within_a_cycle_and_its_evidence_holds_without_network",
+        "zones::a_split_view_is_an_alarm_on_both_sides_within_a_cycle_and_its_evidence_holds_without_network",
         || {
             let (server, mut three, key) = before_two_views();
             three.wait_for_cycles(4);
@@ -241,7 +239,7 @@ fn a_split_view_is_an_alarm_on_both_sides_within_a_cycle_and_its_evidence_holds_
 #[test]
 fn a_split_that_comes_while_the_auditors_are_cut_off_from_each_other_is_found_once_they_are_not() {
     zones::within(
-        "a_split_that_comes_while_the_auditors_are_cut_off_from_each_other_is_found_once_they_are_not",
+        "zones::a_split_that_comes_while_the_auditors_are_cut_off_from_each_other_is_found_once_they_are_not",
         || {
             let (server, mut three, key) = before_two_views();
             three.wait_for_cycles(3);
@@ -267,33 +265,36 @@ fn a_split_that_comes_while_the_auditors_are_cut_off_from_each_other_is_found_on
 
 #[test]
 fn three_auditors_of_an_honest_real_server_agree() {
-    zones::within("three_auditors_of_an_honest_real_server_agree", || {
-        let Some(immudb) = program("1.11.1") else {
-            return;
-        };
-        let folder = Place::new();
-        let real = Real::start(&immudb, &folder.join("data"), &[]);
-        let mut three = Three::new(
-            Place::new(),
-            zones::expose(real.port),
-            "immudb",
-            &["--audit-peers-required=2"],
-        );
-        three.start();
-        three.wait_for_cycles(3);
-        for round in 0..10 {
-            real.does(&["write", "--n", "1", "--prefix", &format!("round-{round}")]);
-            three.wait_for_cycles(1);
-        }
-        three.wait_for_cycles(3);
-        for auditor in &mut three.auditors {
-            assert_eq!(auditor.agreeing(), 2);
-            let log = auditor.running().log();
-            assert!(
-                !log.contains("split-view") && !log.contains("disagree"),
-                "{log}"
+    zones::within(
+        "zones::three_auditors_of_an_honest_real_server_agree",
+        || {
+            let Some(immudb) = program("1.11.1") else {
+                return;
+            };
+            let folder = Place::new();
+            let real = Real::start(&immudb, &folder.join("data"), &[]);
+            let mut three = Three::new(
+                Place::new(),
+                zones::expose(real.port),
+                "immudb",
+                &["--audit-peers-required=2"],
             );
-            assert_eq!(auditor.program.run(&["status"]).code, Some(0));
-        }
-    });
+            three.start();
+            three.wait_for_cycles(3);
+            for round in 0..10 {
+                real.does(&["write", "--n", "1", "--prefix", &format!("round-{round}")]);
+                three.wait_for_cycles(1);
+            }
+            three.wait_for_cycles(3);
+            for auditor in &mut three.auditors {
+                assert_eq!(auditor.agreeing(), 2);
+                let log = auditor.running().log();
+                assert!(
+                    !log.contains("split-view") && !log.contains("disagree"),
+                    "{log}"
+                );
+                assert_eq!(auditor.program.run(&["status"]).code, Some(0));
+            }
+        },
+    );
 }

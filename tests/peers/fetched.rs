@@ -1,15 +1,13 @@
 //! Fetching what peers say: by one thread, within bounds of time and bytes, from where the settings say and nowhere else.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
+use crate::support::receiver::Receiver;
 use immuaudit::checkpoint::{Checkpoint, KeyName, Origin, SignerKey, cosigned};
 use immuaudit::clock::{Clock, Timestamp};
 use immuaudit::config::{Login, PeerSettings, Roots, Secret, Url};
 use immuaudit::ledger::{Digest, State};
 use immuaudit::peer::{Fetcher, Hearing, Source, Witness};
-use support::receiver::Receiver;
 
 /// Generous: the machine of a test may be busy.
 const LONG: Duration = Duration::from_secs(60);

@@ -1,20 +1,18 @@
 //! Two auditors that compare, of a server and of its replica: honest growth accuses nobody.
 
-mod support;
-
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::support::peers::{DATABASE, INTERVAL, note_by, signer, witness};
+use crate::support::simulated::Simulation;
 use immuaudit::audit::{Auditor, Exit, Outcome, Policy, Standing};
 use immuaudit::config::{NewValues, Signatures, Values};
 use immuaudit::drill::{Delivery, Lag, Options};
 use immuaudit::ledger::PublicKey;
 use immuaudit::peer::{Hearing, InProcess};
 use immuaudit::random::Random;
-use support::peers::{DATABASE, INTERVAL, note_by, signer, witness};
-use support::simulated::Simulation;
 
 const CYCLES: u64 = 1_000;
 /// Cycles by which the replica is behind at most: a word is overdue after three intervals.

@@ -1,18 +1,16 @@
 //! What peers cost: with peers that agree, a cycle makes no call to the server that it would not make without them.
 
-mod support;
-
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::support::peers::{INTERVAL, note_by, signer, witness};
+use crate::support::simulated::Simulation;
 use immuaudit::audit::{Auditor, Cycle, Exit, Policy, Standing};
 use immuaudit::checkpoint::{KeyName, print_list};
 use immuaudit::drill::{Delivery, Options};
 use immuaudit::peer::{Hearing, InProcess};
-use support::peers::{INTERVAL, note_by, signer, witness};
-use support::simulated::Simulation;
 
 const DATABASES: usize = 100;
 

@@ -1,15 +1,13 @@
 //! Checkpoints by the program: it makes keys, signs and serves what it proves, exports and verifies.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::support::http::{Answer, get};
+use crate::support::notify_scene::{Scene, wait_until};
+use crate::support::program::{Program, Run, Running, member};
 use immuaudit::checkpoint::{SignedNote, VerifierKey, confirmed, print_list, read_list};
-use support::http::{Answer, get};
-use support::notify_scene::{Scene, wait_until};
-use support::program::{Program, Run, Running, member};
 
 /// A key in a new file, and its public half.
 fn new_key(program: &Program, name: &str, file: &Path) -> String {

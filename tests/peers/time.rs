@@ -1,17 +1,15 @@
 //! Words of peers that are early, late, wait, or are of a history that was given up: none is forgotten, and none accuses for it.
 
-mod support;
-
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::support::peers::{DATABASE, INTERVAL, Peering, is_well, other, standing};
 use immuaudit::audit::{Exit, Outcome, Standing};
 use immuaudit::config::Signatures;
 use immuaudit::drill::{Delivery, Ledger, Options, Sent};
 use immuaudit::ledger::State;
 use immuaudit::wire::method;
-use support::peers::{DATABASE, INTERVAL, Peering, is_well, other, standing};
 
 const DAY: i64 = 86_400;
 

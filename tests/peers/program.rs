@@ -1,12 +1,10 @@
 //! Two auditors by the program: one serves its checkpoints, the other compares them with what it trusts.
 
-mod support;
-
+use crate::support::http::get;
+use crate::support::place::Place;
+use crate::support::program::{Program, Run, Running, member};
+use crate::support::watched::port_of;
 use immuaudit::drill::{Embedded, Options};
-use support::http::get;
-use support::place::Place;
-use support::program::{Program, Run, Running, member};
-use support::watched::port_of;
 
 const DATABASE: &str = "defaultdb";
 
