@@ -1,10 +1,14 @@
 //! What differs from a backup, key for key, or from another auditor's mirror; and what a mirror holds.
 
-mod support;
-
 use std::fs;
 use std::time::{Duration, Instant};
 
+use crate::support::in_process;
+use crate::support::locating::{
+    ALL, DATABASE, audited, auditor, auditor_of, backup, fill_mirror, rewritten, server,
+};
+use crate::support::place::Place;
+use crate::support::proxy::Proxy;
 use immuaudit::audit::{Auditor, Exit, KeyChange};
 use immuaudit::config::ShownValues;
 use immuaudit::drill::{Embedded, NewEntry, Options};
@@ -13,12 +17,6 @@ use immuaudit::server::Endpoint;
 use immuaudit::stop::Stop;
 use immuaudit::trust::Mirror;
 use immuaudit::wire::proto;
-use support::in_process;
-use support::locating::{
-    ALL, DATABASE, audited, auditor, auditor_of, backup, fill_mirror, rewritten, server,
-};
-use support::place::Place;
-use support::proxy::Proxy;
 
 #[test]
 fn against_a_backup_the_changed_key_is_named_wherever_it_is() {

@@ -1,21 +1,19 @@
 //! Where a history was tampered with, against the embedded ledger: every place in it, and every lie
 //! that is told while it is looked for.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::locating::{
+    ALL, APART, DATABASE, audited, auditor_of, backup, fill_mirror, rewritten, server,
+};
+use crate::support::place::Place;
+use crate::support::program::{Program, member};
 use immuaudit::audit::{Auditor, Exit, Located, ServerView};
 use immuaudit::config::ShownValues;
 use immuaudit::drill::{Embedded, Lie, LieSchedule, NewEntry, Options};
 use immuaudit::ledger::State;
 use immuaudit::locate::Window;
 use immuaudit::trust::LocatedRecord;
-use support::locating::{
-    ALL, APART, DATABASE, audited, auditor_of, backup, fill_mirror, rewritten, server,
-};
-use support::place::Place;
-use support::program::{Program, member};
 
 fn locate(auditor: &mut Auditor) -> Located {
     auditor.locate(DATABASE).expect("nobody stops it")
