@@ -1,18 +1,16 @@
 //! Root beside the service: what root's commands write belongs to the owner of the state directory, and nothing is done
 //! there with root's rights.
 
-mod support;
-
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::loud::not_shown;
+use crate::support::place::Place;
+use crate::support::program::{Program, Run};
+use crate::support::trusting::{DATABASE, Scene};
 use immuaudit::drill::{Lie, LieSchedule};
-use support::loud::not_shown;
-use support::place::Place;
-use support::program::{Program, Run};
-use support::trusting::{DATABASE, Scene};
 
 /// A user and group that nothing else runs as.
 const OWNER: u32 = 47_115;

@@ -1,16 +1,14 @@
 //! The auditor's own process is short of descriptors, asked to end, killed, or has nowhere to print to:
 //! nobody is accused, nothing is forgotten, and it goes on.
 
-mod support;
-
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::support::loud::not_shown;
+use crate::support::program::{Program, Run, Running, status};
+use crate::support::trusting::{DATABASE, Scene};
 use immuaudit::drill::{Lie, LieSchedule};
 use immuaudit::wire::method;
-use support::loud::not_shown;
-use support::program::{Program, Run, Running, status};
-use support::trusting::{DATABASE, Scene};
 
 /// The shell sets the limit, and becomes the auditor.
 fn limited(program: &Program, limit: &str, verb: &[&str]) -> Run {

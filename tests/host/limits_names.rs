@@ -1,13 +1,11 @@
 //! Names of which nothing is trusted, within a limit on memory.
 
-mod support;
-
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::limited::{Scene, scrape, wait_scraping};
+use crate::support::program::{Running, status};
 use immuaudit::drill::{Lie, Options};
-use support::limited::{Scene, scrape, wait_scraping};
-use support::program::{Running, status};
 
 fn resident(running: &Running) -> u64 {
     status(running.id(), "VmRSS").expect("a running process")

@@ -1,15 +1,13 @@
 //! A copy of the auditor's files that is taken while it runs, in the order that docs/replicas.md gives, can be restored.
 
-mod support;
-
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 use std::{fs, thread};
 
+use crate::support::place::Place;
+use crate::support::program::Program;
 use immuaudit::drill::{Embedded, Options};
-use support::place::Place;
-use support::program::Program;
 
 const DB: &str = "defaultdb";
 

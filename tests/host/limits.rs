@@ -1,13 +1,11 @@
 //! The real binary in a memory cgroup of 64 MiB without swap, as its unit and the manifests put it: its monitor is
 //! scraped, a webhook is told, and whatever the server does, nothing is killed.
 
-mod support;
-
 use std::sync::Mutex;
 use std::{fs, thread};
 
+use crate::support::limited::{DATABASE, Scene, scrape, wait_scraping};
 use immuaudit::drill::{AuditorSetup, Emulated, Lie, LieSchedule, NewEntry, Options, fill};
-use support::limited::{DATABASE, Scene, scrape, wait_scraping};
 
 /// Honest, whatever is said of the other.
 const OTHER: &str = "otherdb";

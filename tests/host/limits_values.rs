@@ -1,16 +1,14 @@
 //! Large values within a limit on memory: with the limit that follows from `--max-recv-msg-size` they are read
 //! whole, whatever was done to them; with a smaller one the program warns.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 
+use crate::support::cgroup::Cgroup;
+use crate::support::place::Place;
+use crate::support::program::{Program, member};
 use immuaudit::config::memory_needed;
 use immuaudit::drill::{Embedded, Emulated, Lie, LieSchedule, NewEntry, Options};
-use support::cgroup::Cgroup;
-use support::place::Place;
-use support::program::{Program, member};
 
 const DATABASE: &str = "defaultdb";
 const MIB: u64 = 1 << 20;

@@ -1,18 +1,16 @@
 //! The auditor's own disk, files and clock fail, for real: what is trusted stays, no alarm is lowered,
 //! nobody is accused, and the exit code says whose trouble it is.
 
-mod support;
-
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::support::loud::not_shown;
+use crate::support::place::Place;
+use crate::support::trusting::{DATABASE, Scene};
 use immuaudit::drill::Lie;
-use support::loud::not_shown;
-use support::place::Place;
-use support::trusting::{DATABASE, Scene};
 
 fn is_root() -> bool {
     immuaudit::sys::is_root()

@@ -1,17 +1,15 @@
 //! The auditor as a service of systemd.
 
-mod support;
-
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::support::loud::not_shown;
+use crate::support::place::Place;
+use crate::support::program::{Program, Run};
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options, fill};
-use support::loud::not_shown;
-use support::place::Place;
-use support::program::{Program, Run};
 
 fn install(folder: &Place, more: &[&str]) -> Run {
     let config = folder.join("immuclient.toml").display().to_string();
@@ -124,7 +122,7 @@ fn the_unit_is_clean_and_lets_the_service_do_little() {
 
 #[test]
 fn the_unit_of_instances_is_clean_and_lets_them_do_little() {
-    let unit = include_str!("../deploy/debian/immuaudit@.service");
+    let unit = include_str!("../../deploy/debian/immuaudit@.service");
     is_clean_and_lets_the_service_do_little(unit, "immuaudit@shop.service");
 }
 
@@ -210,7 +208,7 @@ fn systemd_is_told_of_the_start_of_progress_and_of_the_end() {
     assert_eq!(running.end(), Some(0));
 }
 
-/// What systemd does about it is in tests/systemd.rs.
+/// What systemd does about it is in tests/host/systemd.rs.
 #[test]
 fn a_loop_that_hangs_feeds_the_watchdog_no_more() {
     let folder = Place::new();

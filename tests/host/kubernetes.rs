@@ -1,8 +1,6 @@
 //! What deploy/kubernetes and deploy/helm hold: objects of the API's types that a namespace of the restricted Pod Security
 //! level takes, the same by either way; and what an auditor in a pod meets.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
@@ -10,9 +8,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use crate::support::loud::{missing, not_shown};
+use crate::support::place::Place;
 use immuaudit::drill::{Embedded, Options, fill};
-use support::loud::{missing, not_shown};
-use support::place::Place;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -289,7 +287,7 @@ fn values_that_are_none_are_refused() {
     }
 }
 
-/// `DRAW=1 cargo test --release --test kubernetes the_rules` writes the object after a change of the rules.
+/// `DRAW=1 cargo test --release --test host the_rules` writes the object after a change of the rules.
 #[test]
 fn the_rules_for_the_operator_are_those_for_prometheus() {
     let rules = file("prometheus/immuaudit.rules.yml");
