@@ -1,16 +1,14 @@
 //! Coming from immuclient or immugw: their command lines, environments and files run unchanged, and so
 //! does a job of cron. All against a real server.
 
-mod support;
-
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use support::immuclient::{Immuclient, Scene};
-use support::place::Place;
-use support::program::Program;
-use support::real::Real;
+use crate::support::immuclient::{Immuclient, Scene};
+use crate::support::place::Place;
+use crate::support::program::Program;
+use crate::support::real::Real;
 
 /// Runs a command of immuclient's or immugw's documentation as it stands, but for what differs from
 /// place to place, until the server has been audited.

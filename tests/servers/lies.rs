@@ -1,17 +1,15 @@
 //! A lying proxy before real servers: the lies in a real server's accent.
 
-mod support;
-
 use std::path::Path;
 
+use crate::support::place::Place;
+use crate::support::program::Program;
+use crate::support::proxy::{Body, Proxy, Reply};
+use crate::support::real::{Real, program};
 use immuaudit::drill::{Embedded, Options};
 use immuaudit::ledger::{Digest, State};
 use immuaudit::wire::{self, proto};
 use protobuf::MessageField;
-use support::place::Place;
-use support::program::Program;
-use support::proxy::{Body, Proxy, Reply};
-use support::real::{Real, program};
 
 const DATABASE: &str = "defaultdb";
 /// What the auditor may take, in KiB.
@@ -192,7 +190,7 @@ fn tell_all(server: &Path) {
     let trusted: u64 = {
         let run = auditor(0).run(&["status", "--json"]);
         let line = run.line(DATABASE);
-        support::program::member(line, "tx")
+        crate::support::program::member(line, "tx")
             .parse()
             .expect("a number")
     };

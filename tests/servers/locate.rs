@@ -1,15 +1,13 @@
 //! Where a history was tampered with, on real servers: 5,000 transactions audited every 50, a fork at a
 //! random one, an edited value, a rollback, another server.
 
-mod support;
-
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use support::place::Place;
-use support::program::{Program, Run, member};
-use support::random::Random;
-use support::real::{Real, copy, program};
+use crate::support::place::Place;
+use crate::support::program::{Program, Run, member};
+use crate::support::random::Random;
+use crate::support::real::{Real, copy, program};
 
 const DATABASE: &str = "defaultdb";
 const APART: u64 = 50;

@@ -1,13 +1,11 @@
 //! Signatures, TLS and mutual TLS between the real binary and real immudb servers.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 
-use support::certificates::{authority, certificate, openssl};
-use support::real::program;
-use support::real_scene::Scene;
+use crate::support::certificates::{authority, certificate, openssl};
+use crate::support::real::program;
+use crate::support::real_scene::Scene;
 
 fn for_each_version(test: fn(&Path)) {
     for version in ["1.11.1", "1.2.4", "0.9.2", "0.9.0"] {

@@ -1,8 +1,6 @@
 //! Side by side with a real immuclient 1.11.1 on the same real server: the metrics and notifications
 //! of the two, the same names, labels, members and meanings.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
@@ -11,14 +9,14 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::http::{Answer, ask};
+use crate::support::json::{Leaf, leaves};
+use crate::support::place::Place;
+use crate::support::program::Program;
+use crate::support::real::{Real, built, copy, program};
+use crate::support::receiver::{Received, Receiver};
+use crate::support::tool::Tool;
 use immuaudit::ledger::decode_base64;
-use support::http::{Answer, ask};
-use support::json::{Leaf, leaves};
-use support::place::Place;
-use support::program::Program;
-use support::real::{Real, built, copy, program};
-use support::receiver::{Received, Receiver};
-use support::tool::Tool;
 
 /// What an audit of each showed, and whom it notified.
 struct Both {

@@ -1,18 +1,16 @@
 //! Checkpoints and Go's libraries for them, `golang.org/x/mod/sumdb/note` and `github.com/transparency-dev/formats`: each
 //! side opens what the other signed, and refuses what was changed.
 
-mod support;
-
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use crate::support::place::Place;
+use crate::support::program::Program;
+use crate::support::real::built;
 use immuaudit::checkpoint::{SignedNote, SignerKey, VerifierKey, confirmed};
 use immuaudit::drill::{Embedded, Options};
-use support::place::Place;
-use support::program::Program;
-use support::real::built;
 
 fn go(notes: &Path, words: &[&str], input: &str) -> Output {
     let mut child = Command::new(notes)

@@ -1,14 +1,12 @@
 //! Real servers whose data directories were edited while they were stopped: what only reading finds.
 
-mod support;
-
 use std::path::Path;
 use std::process::Command;
 
-use support::program::{Run, member};
-use support::real::{Real, for_versions, program};
-use support::real_disk::edit;
-use support::real_scene::Scene;
+use crate::support::program::{Run, member};
+use crate::support::real::{Real, for_versions, program};
+use crate::support::real_disk::edit;
+use crate::support::real_scene::Scene;
 
 for_versions!(
     a_value_edited_on_disk_is_found_and_named,

@@ -1,17 +1,15 @@
 //! Coming from immuclient: what it trusted is imported and continued, and an import replaces nothing. All
 //! against a real server.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 
+use crate::support::immuclient::{Immuclient, Scene, write};
+use crate::support::place::Place;
+use crate::support::program::{Program, member};
+use crate::support::real::{Real, built, copy, program};
 use immuaudit::wire::proto::ImmutableState090;
 use protobuf::Message;
-use support::immuclient::{Immuclient, Scene, write};
-use support::place::Place;
-use support::program::{Program, member};
-use support::real::{Real, built, copy, program};
 
 #[test]
 fn what_a_real_immuclient_trusted_is_imported_and_continued() {

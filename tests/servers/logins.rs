@@ -1,17 +1,15 @@
 //! Real servers whose tokens end after a minute, which is the shortest lifetime that they know, and
 //! certificates that are replaced while the auditor runs.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::certificates::{authority, certificate};
-use support::place::Place;
-use support::program::{Program, Running, member};
-use support::real::{Real, program};
+use crate::support::certificates::{authority, certificate};
+use crate::support::place::Place;
+use crate::support::program::{Program, Running, member};
+use crate::support::real::{Real, program};
 
 const DATABASES: [&str; 2] = ["defaultdb", "second"];
 /// Longer than a lifetime of the tokens by half.

@@ -1,20 +1,18 @@
 //! A real replica of a real primary that was truncated before the replica copied it: the replica has
 //! the digests of the truncated values, and not the values.
 
-mod support;
-
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::in_process;
+use crate::support::place::Place;
+use crate::support::program::{Program, Run, member};
+use crate::support::real::{Real, program};
+use crate::support::real_disk::edit;
 use immuaudit::ledger::Digest;
 use immuaudit::server::ServerError;
 use immuaudit::wire::Entries;
-use support::in_process;
-use support::place::Place;
-use support::program::{Program, Run, member};
-use support::real::{Real, program};
-use support::real_disk::edit;
 
 const DB: &str = "aged";
 /// Transactions older than the retention period, and the others.

@@ -1,13 +1,11 @@
 //! The real binary against real immudb servers, end to end.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 
-use support::program::{Program, member};
-use support::real::{Real, copy, for_versions, program};
-use support::real_scene::Scene;
+use crate::support::program::{Program, member};
+use crate::support::real::{Real, copy, for_versions, program};
+use crate::support::real_scene::Scene;
 
 for_versions!(
     growth_is_consistent_and_a_restart_is_nothing,
