@@ -25,7 +25,7 @@ fn locked(path: &str) -> BTreeMap<String, BTreeSet<String>> {
 #[test]
 fn the_fuzz_targets_are_built_with_the_crates_that_the_program_is_built_with() {
     let (ours, theirs) = (locked("Cargo.lock"), locked("fuzz/Cargo.lock"));
-    let manifest = include_str!("../Cargo.toml");
+    let manifest = include_str!("../../Cargo.toml");
     let manifest: toml::Table = manifest.parse().expect("TOML");
     let direct = manifest["dependencies"].as_table().expect("a table");
     for name in direct.keys() {

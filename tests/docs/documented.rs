@@ -1,20 +1,18 @@
 //! docs/metrics.md and docs/json.md name what the program shows, all of it and nothing else, with its type.
 
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use crate::support::http::get;
+use crate::support::place::Place;
+use crate::support::program::{Program, Running};
+use crate::support::receiver::Receiver;
+use crate::support::watched::port_of;
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 use immuaudit::json::Json;
-use support::http::get;
-use support::place::Place;
-use support::program::{Program, Running};
-use support::receiver::Receiver;
-use support::watched::port_of;
 
 fn page(name: &str) -> String {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");

@@ -4,8 +4,6 @@
 //! the lines below are what it must print on stdout, but for hashes, times and numbers. What follows on
 //! a page uses ports, alarms and files that came before, so they are carried over.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -13,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use std::{fs, thread};
 
-use support::place::Place;
+use crate::support::place::Place;
 
 /// Where the pages say that the states are.
 const STATES: &str = "/var/lib/immuaudit";

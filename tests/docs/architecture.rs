@@ -1,16 +1,14 @@
 //! The picture in docs/architecture.md is of the code: its modules are those of src, its arrows the
 //! paths (`crate::MODULE`) by which one module uses another.
 //!
-//! `DRAW=1 cargo test --release --test architecture` draws it anew after a change that is meant.
-
-mod support;
+//! `DRAW=1 cargo test --release --test docs architecture` draws it anew after a change that is meant.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use support::circles::{bare, circles, paths, sources, unfolded, uses};
+use crate::support::circles::{bare, circles, paths, sources, unfolded, uses};
 
 /// From, to.
 type Arrow = (String, String);
@@ -135,7 +133,7 @@ fn the_picture_shows_the_modules_and_arrows_of_the_code_and_no_others() {
     assert!(
         missing.is_empty() && too_many.is_empty(),
         "in the code and not in the picture: {missing:?}; in the picture and not in the code: \
-         {too_many:?}. Is the change meant? Then: DRAW=1 cargo test --release --test architecture"
+         {too_many:?}. Is the change meant? Then: DRAW=1 cargo test --release --test docs architecture"
     );
 }
 
