@@ -1,7 +1,7 @@
 (* Reads questions from stdin, one a line, and answers each by the definitions that the theorems are about.
 
    A line is words: numbers in hexadecimal, byte strings in hexadecimal behind a dot, a count before what is
-   repeated, 0 or 1 before what may be absent. tests/proof.rs writes them. *)
+   repeated, 0 or 1 before what may be absent. tests/ledger/proof.rs writes them. *)
 
 open Ledger
 

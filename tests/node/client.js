@@ -3,7 +3,7 @@
 //
 //   node tests/node/client.js SERVER...          SERVER: PORT/DATABASE
 //
-// tests/clients.rs says what it prints and when, and talks with the other clients in the same way. The client is that of
+// tests/drill/clients.rs says what it prints and when, and talks with the other clients in the same way. The client is that of
 // tests/node/package.json; NODE_PATH says where it is installed. It knows no public keys.
 
 const fs = require('fs');

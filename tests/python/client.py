@@ -2,7 +2,7 @@
 
     python tests/python/client.py SERVER...      SERVER: PORT/DATABASE, or PORT/DATABASE=FILE with the server's public key
 
-tests/clients.rs says what it prints and when, and talks with the other clients in the same way. verified.py has more calls.
+tests/drill/clients.rs says what it prints and when, and talks with the other clients in the same way. verified.py has more calls.
 """
 
 import sys

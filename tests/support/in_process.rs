@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use immuaudit::clock;
+use immuaudit::clock::{self, Timestamp};
 use immuaudit::config::{Secret, Values};
 use immuaudit::report::InstanceInfo;
 use immuaudit::server::{Endpoint, Login, Server};
@@ -48,14 +48,18 @@ pub fn about() -> InstanceInfo {
     }
 }
 
-/// Its files. A program that another test starts has a copy of every lock of this process for a moment, between fork and exec.
+/// Its files.
 pub fn store(dir: impl Into<PathBuf>) -> Store {
-    let location = location(dir);
+    open(&location(dir), clock::now())
+}
+
+/// Opens files. A program that another test starts has a copy of every lock of this process for a moment, between fork and exec.
+pub fn open(location: &Location, now: Timestamp) -> Store {
     for _ in 0..200 {
-        match Store::open(&location, clock::now()) {
+        match Store::open(location, now) {
             Err(StoreError::Locked { .. }) => thread::sleep(Duration::from_millis(10)),
             store => return store.expect("a store"),
         }
     }
-    Store::open(&location, clock::now()).expect("a store")
+    Store::open(location, now).expect("a store")
 }

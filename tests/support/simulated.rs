@@ -11,7 +11,7 @@ use immuaudit::server::{Login, Server};
 use immuaudit::stop::Stop;
 use immuaudit::trust::Store;
 
-use super::in_process::location;
+use super::in_process::{location, open};
 use super::place::Place;
 
 /// When simulated time begins: 2027-01-15T08:00:00Z.
@@ -57,7 +57,7 @@ impl Simulation {
     /// The auditor's files.
     pub fn store(&self) -> Store {
         let location = location(self.place.path());
-        let store = Store::open(&location, self.clock.now()).expect("a store");
+        let store = open(&location, self.clock.now());
         store.with_clock(self.clock.clone())
     }
 

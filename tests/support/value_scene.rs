@@ -8,7 +8,7 @@ use immuaudit::config::Values;
 use immuaudit::drill::{Embedded, Options};
 use immuaudit::server::Endpoint;
 use immuaudit::stop::Stop;
-use immuaudit::trust::{Location, Store, SweepSummary, Tampering};
+use immuaudit::trust::{Location, SweepSummary, Tampering};
 
 use super::in_process;
 use super::place::Place;
@@ -65,7 +65,7 @@ impl Scene {
             ..Endpoint::on_loopback(self.embedded.port())
         };
         let server = in_process::server(endpoint, Duration::from_secs(10), &Stop::new());
-        let store = Store::open(&self.location(), clock::now()).expect("a store");
+        let store = in_process::open(&self.location(), clock::now());
         Auditor::new(server, store, policy)
     }
 

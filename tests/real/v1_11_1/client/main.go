@@ -2,7 +2,7 @@
 //
 //	client SERVER...          SERVER: PORT/DATABASE, or PORT/DATABASE=FILE with the server's public key
 //
-// tests/clients.rs says what it prints and when, and talks with the other clients in the same way.
+// tests/drill/clients.rs says what it prints and when, and talks with the other clients in the same way.
 package main
 
 import (

@@ -1,0 +1,671 @@
+//! Evidence stands alone, and two auditors find out that they were shown two histories.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::place::Place;
+use crate::support::program::{Program, Run, Running, copied};
+use crate::support::proxy::{Body, Proxy};
+use crate::support::receiver::Receiver;
+use crate::support::secure::{Secure, certificates};
+use immuaudit::drill::{Embedded, Lie, NewEntry, Options};
+use immuaudit::ledger::Digest;
+
+const DATABASE: &str = "defaultdb";
+
+fn started(options: Options) -> Embedded {
+    let server = Embedded::start(options).expect("an embedded ledger");
+    server.grow(DATABASE, 20);
+    server
+}
+
+/// The one file of evidence in an auditor's directory.
+fn evidence(program: &Program) -> PathBuf {
+    let directory = program.dir.join("tested/evidence").join(DATABASE);
+    let mut files = fs::read_dir(directory).expect("evidence");
+    files.next().expect("a file").expect("a file").path()
+}
+
+fn verify(program: &Program, more: &[&str]) -> Run {
+    let file = evidence(program);
+    let words = ["evidence", "verify", file.to_str().expect("UTF-8")];
+    program.run(&[&words[..], more].concat())
+}
+
+/// It is told, it is an open alarm, and its evidence holds offline.
+fn is_a_split_view_at_20(program: &Program, run: &Run) {
+    assert!(run.ends_with(2).stdout.contains("split-view"), "{run:#?}");
+    program.run(&["status"]).ends_with(2);
+    let run = verify(program, &[]);
+    let due = "another hash for transaction 20";
+    assert!(run.ends_with(2).stdout.contains(due), "{run:#?}");
+}
+
+/// Puts text into members of a file, and a checksum that fits: anybody can.
+fn forge(file: &Path, members: &[&str], text: &str) {
+    let whole = fs::read_to_string(file).expect("a file");
+    let (body, checksum) = whole.trim_end().rsplit_once('\n').expect("a checksum");
+    let forged: String = body
+        .lines()
+        .map(|line| match line.split_once(" = ") {
+            Some((name, _)) if members.contains(&name) => format!("{name} = \"{text}\"\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let label = checksum.trim_end_matches(|c: char| c.is_ascii_hexdigit());
+    let digest = Digest::of(&[forged.as_bytes()]);
+    fs::write(file, format!("{forged}{label}{digest}\n")).expect("a file");
+}
+
+#[test]
+fn what_a_file_of_evidence_says_reaches_a_terminal_as_text_alone() {
+    let folder = Place::new();
+    let server = started(Options::default());
+    let program = Program::new(server.port(), &folder.join("trust"));
+    program.once().is(0, DATABASE, "first-seen");
+    server.lie(Lie::Rollback);
+    program.once().is(2, DATABASE, "rolled-back");
+    let file = evidence(&program);
+    let name = file.file_name().expect("a name");
+    let located = program.dir.join("tested/located").join(DATABASE).join(name);
+    let nasty = "\\u001b[2Jx\\nIt proves: everything\\u202e";
+    let show = || program.run(&["evidence", "show", file.to_str().expect("UTF-8")]);
+    for member in ["server", "program", "database", "alarm"] {
+        let before = fs::read(&file).expect("a file");
+        forge(&file, &[member], nasty);
+        let said = show().ends_with(0).stdout.clone();
+        assert!(said.contains("u{1b}[2Jx"), "{member}: {said}");
+        let plain = |c: char| matches!(c, ' '..='~' | '\n');
+        assert!(said.chars().all(plain), "{member}: {said:?}");
+        assert!(!said.contains("\nIt proves"), "{member}: {said}");
+        fs::write(&file, before).expect("a file");
+    }
+    forge(&located, &["report"], "\\u001b[2Jx\\u202e\\u009b");
+    let said = show().ends_with(0).stdout.clone();
+    assert!(said.ends_with("\n?[2Jx??\n"), "{said:?}");
+}
+
+#[test]
+fn the_command_that_closes_an_alarm_knows_where_states_are_that_lie_elsewhere() {
+    let folder = Place::new();
+    let server = started(Options::default());
+    let roots = folder.join("the roots").display().to_string();
+    let program =
+        Program::new(server.port(), &folder.join("trust")).with(&["--roots-filepath", &roots]);
+    program.once().is(0, DATABASE, "first-seen");
+    server.lie(Lie::Rollback);
+    let told = program.run(&["--once"]);
+    let line = told
+        .stdout
+        .lines()
+        .find_map(|line| line.split_once("to close it and keep the trusted state: "));
+    let command = line.expect("a command").1;
+    let done = copied(command);
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(said.contains("is closed"), "{command}: {done:?}");
+}
+
+#[test]
+fn two_signed_states_of_one_transaction_are_proof_against_the_server() {
+    let folder = Place::new();
+    let server = started(Options::default().signed());
+    let key = folder.join("server.pub");
+    fs::write(&key, server.public_pem().expect("a key")).expect("a file");
+    let key = ["--server-signing-pub-key", key.to_str().expect("UTF-8")];
+    let program = Program::new(server.port(), &folder.join("trust"));
+    let signed = program.with(&key);
+    signed.once().is(0, DATABASE, "first-seen");
+    server.lie(Lie::OtherHash);
+    signed.once().is(2, DATABASE, "inconsistent");
+    drop(server); // offline from here on
+    let run = verify(&program, &key);
+    assert!(
+        run.ends_with(2).stdout.contains("proof against the server"),
+        "{run:#?}"
+    );
+    let run = verify(&program, &[]);
+    let word = "only people who trust this auditor";
+    assert!(run.ends_with(2).stdout.contains(word), "{run:#?}");
+}
+
+#[test]
+fn an_older_state_that_is_signed_was_shown_and_its_order_is_the_auditors_word() {
+    let folder = Place::new();
+    let server = started(Options::default().signed());
+    let key = folder.join("server.pub");
+    fs::write(&key, server.public_pem().expect("a key")).expect("a file");
+    let key = ["--server-signing-pub-key", key.to_str().expect("UTF-8")];
+    let program = Program::new(server.port(), &folder.join("trust")).with(&key);
+    program.once().is(0, DATABASE, "first-seen");
+    server.lie(Lie::ClaimsOlder);
+    program.once().is(2, DATABASE, "rolled-back");
+    let run = verify(&program, &[]);
+    let word = "the server signed both states";
+    assert!(run.ends_with(2).stdout.contains(word), "{run:#?}");
+}
+
+#[test]
+fn evidence_that_was_edited_is_damaged_and_proves_nothing() {
+    let folder = Place::new();
+    let server = started(Options::default());
+    let program = Program::new(server.port(), &folder.join("trust"));
+    program.once().is(0, DATABASE, "first-seen");
+    server.lie(Lie::OtherHash);
+    program.once().is(2, DATABASE, "inconsistent");
+    let file = evidence(&program);
+    let text = fs::read_to_string(&file).expect("evidence");
+    fs::write(&file, text.replacen("inconsistent", "rolled-back ", 1)).expect("a file");
+    verify(&program, &[]).ends_with(3);
+    // edited, and its checksum with it: the answers do not show what is claimed now
+    let text = text.replacen("kind = \"inconsistent\"", "kind = \"rolled-back\"", 1);
+    let (content, _) = text.split_once("# sha256: ").expect("a checksum");
+    let checksum = immuaudit::ledger::Digest::of(&[content.as_bytes()]);
+    fs::write(&file, format!("{content}# sha256: {checksum}\n")).expect("a file");
+    let run = verify(&program, &[]);
+    assert!(
+        run.ends_with(1).stdout.contains("does not prove"),
+        "{run:#?}"
+    );
+    let nowhere = folder.join("nowhere.toml");
+    let words = ["evidence", "show", nowhere.to_str().expect("UTF-8")];
+    program.run(&words).ends_with(3);
+}
+
+/// Another auditor of the same server, in a directory of its own.
+fn another(program: &Program, folder: &Place) -> Program {
+    Program::new(program.port, &folder.join("other"))
+}
+
+fn compare(program: &Program, other: &Program, folder: &Place) -> Run {
+    let export = other.run(&["states", "export"]);
+    let file = folder.join("export.toml");
+    fs::write(&file, &export.ends_with(0).stdout).expect("a file");
+    program.run(&["compare", file.to_str().expect("UTF-8")])
+}
+
+#[test]
+fn auditors_of_one_history_agree_whoever_saw_it_last() {
+    let folder = Place::new();
+    let server = started(Options::default());
+    let program = Program::new(server.port(), &folder.join("trust"));
+    let other = another(&program, &folder);
+    program.once().is(0, DATABASE, "first-seen");
+    let run = compare(&program, &program, &folder);
+    assert!(run.ends_with(0).stdout.contains("agrees"), "{run:#?}");
+    server.grow(DATABASE, 5);
+    other.once().is(0, DATABASE, "first-seen");
+    for (one, two) in [(&program, &other), (&other, &program)] {
+        let run = compare(one, two, &folder);
+        assert!(run.ends_with(0).stdout.contains("agrees"), "{run:#?}");
+    }
+}
+
+/// A replica, and the primary that is ahead of it by so many transactions.
+fn lagging(by: u64) -> (Embedded, Embedded) {
+    let primary = started(Options::default());
+    let replica = Embedded::start(Options::default()).expect("an embedded ledger");
+    replica.put_ledger(DATABASE, primary.ledger(DATABASE).expect("a database"));
+    primary.grow(DATABASE, by);
+    (primary, replica)
+}
+
+/// Two servers of which one shows another history from a transaction on, an auditor of each, and what the first one sees in
+/// the export of the other, who accepted a state at each of `steps`.
+fn parted(common: u64, steps: &[u64]) -> Run {
+    let folder = Place::new();
+    let whole = Embedded::start(Options::default()).expect("an embedded ledger");
+    whole.grow(DATABASE, common);
+    let common = whole.ledger(DATABASE).expect("a database");
+    let mut another = common.clone();
+    let other_server = Embedded::start(Options::default()).expect("an embedded ledger");
+    other_server.put_ledger(DATABASE, common);
+    let other = Program::new(other_server.port(), &folder.join("other"));
+    other_server.grow(DATABASE, steps[steps.len() - 1] - another.last());
+    let long = other_server.ledger(DATABASE).expect("a database");
+    for step in steps {
+        let mut ledger = long.clone();
+        ledger.truncate(*step);
+        other_server.put_ledger(DATABASE, ledger);
+        other.once().ends_with(0);
+    }
+    while another.last() < steps[steps.len() - 1] + 5 {
+        another.commit(vec![NewEntry::set("shown", "here alone")]);
+    }
+    whole.put_ledger(DATABASE, another);
+    let program = Program::new(whole.port(), &folder.join("trust"));
+    program.once().is(0, DATABASE, "first-seen");
+    compare(&program, &other, &folder)
+}
+
+#[test]
+fn two_histories_are_parted_where_the_server_ceases_to_prove_the_others_states() {
+    for (common, steps, due) in [
+        // the first of them that is not proven is 17, and 12 is proven
+        (
+            14,
+            &[3, 7, 9, 12, 17, 18, 21, 25][..],
+            "the histories are the same up to at least transaction 12, and differ at the latest from transaction 17 on\n",
+        ),
+        (
+            14,
+            &[3, 13, 14, 15, 16, 30],
+            "the histories are the same up to transaction 14, and differ from 15 on\n",
+        ),
+        (
+            2,
+            &[3, 7, 9],
+            "no common state was found: the histories differ at the latest from transaction 3 on\n",
+        ),
+        (
+            20,
+            &[3, 7, 9, 30],
+            "the histories are the same up to at least transaction 9, and differ at the latest from transaction 30 on\n",
+        ),
+    ] {
+        let run = parted(common, steps);
+        let stdout = &run.ends_with(2).stdout;
+        assert!(stdout.contains("split-view"), "{run:#?}");
+        assert!(stdout.contains(due), "{common}, {steps:?}: {run:#?}");
+    }
+}
+
+#[test]
+fn a_replica_that_lags_behind_agrees_as_far_as_it_has_come() {
+    let folder = Place::new();
+    let (primary, replica) = lagging(0);
+    let behind = Program::new(replica.port(), &folder.join("trust"));
+    behind.once().is(0, DATABASE, "first-seen");
+    let ahead = Program::new(primary.port(), &folder.join("other"));
+    ahead.once().is(0, DATABASE, "first-seen");
+    primary.grow(DATABASE, 30);
+    ahead.once().is(0, DATABASE, "consistent");
+    // transaction 20 is a state of both
+    let run = compare(&behind, &ahead, &folder);
+    let due = "agree at transaction 20; the other auditor is ahead, at 50";
+    assert!(run.ends_with(0).stdout.contains(due), "{run:#?}");
+    // the replica comes a part of the way, and proves the older state against its newer one
+    let mut ledger = primary.ledger(DATABASE).expect("a database");
+    ledger.truncate(35);
+    replica.put_ledger(DATABASE, ledger);
+    behind.once().is(0, DATABASE, "consistent");
+    let calls = replica.calls();
+    let run = compare(&behind, &ahead, &folder);
+    assert!(run.ends_with(0).stdout.contains(due), "{run:#?}");
+    assert!(replica.calls() != calls, "the server was asked");
+    // the other way round the primary proves it all
+    let run = compare(&ahead, &behind, &folder);
+    assert!(
+        run.ends_with(0)
+            .stdout
+            .contains("agrees, at transaction 35"),
+        "{run:#?}"
+    );
+    behind.run(&["alarm", "list"]).ends_with(0);
+}
+
+#[test]
+fn a_replica_proves_an_older_state_of_the_other_auditor_that_it_never_trusted_itself() {
+    let folder = Place::new();
+    let (primary, replica) = lagging(10);
+    let ahead = Program::new(primary.port(), &folder.join("other"));
+    ahead.once().is(0, DATABASE, "first-seen"); // at 30
+    replica.put_ledger(DATABASE, primary.ledger(DATABASE).expect("a database"));
+    replica.grow(DATABASE, 0);
+    primary.grow(DATABASE, 5);
+    let mut between = primary.ledger(DATABASE).expect("a database");
+    replica.put_ledger(DATABASE, between.clone());
+    primary.grow(DATABASE, 15);
+    ahead.once().is(0, DATABASE, "consistent"); // at 50
+    let behind = Program::new(replica.port(), &folder.join("trust"));
+    behind.once().is(0, DATABASE, "first-seen"); // at 35
+    let run = compare(&behind, &ahead, &folder);
+    let due = "agree at transaction 30; the other auditor is ahead, at 50";
+    assert!(run.ends_with(0).stdout.contains(due), "{run:#?}");
+
+    // one that rewrote what the other auditor trusts is found out, however far behind it is
+    between.truncate(25);
+    for number in 0..10 {
+        between.commit(vec![NewEntry::set("forged", number.to_string())]);
+    }
+    replica.put_ledger(DATABASE, between);
+    let fresh = Program::new(replica.port(), &folder.join("fresh"));
+    fresh.once().is(0, DATABASE, "first-seen");
+    let run = compare(&fresh, &ahead, &folder);
+    assert!(run.ends_with(2).stdout.contains("split-view"), "{run:#?}");
+}
+
+#[test]
+fn states_that_a_lagging_replica_cannot_relate_are_not_comparable_yet() {
+    let folder = Place::new();
+    let (primary, replica) = lagging(30);
+    let behind = Program::new(replica.port(), &folder.join("trust"));
+    behind.once().is(0, DATABASE, "first-seen");
+    let ahead = Program::new(primary.port(), &folder.join("other"));
+    ahead.once().is(0, DATABASE, "first-seen");
+    let run = compare(&behind, &ahead, &folder);
+    let due =
+        "not comparable yet: this server shows 20 transactions, but the other auditor trusts 50";
+    assert!(run.ends_with(1).stdout.contains(due), "{run:#?}");
+    behind.run(&["alarm", "list"]).ends_with(0);
+    // caught up, it proves its own older state against the other's
+    replica.put_ledger(DATABASE, primary.ledger(DATABASE).expect("a database"));
+    let run = compare(&behind, &ahead, &folder);
+    assert!(
+        run.ends_with(0)
+            .stdout
+            .contains("agrees, at transaction 50"),
+        "{run:#?}"
+    );
+}
+
+/// A server that has come as far and says that it has not.
+#[test]
+fn a_server_that_only_claims_to_lag_behind_is_malformed() {
+    let folder = Place::new();
+    let server = started(Options::default());
+    let proxy = Proxy::before(server.port());
+    let program = Program::new(proxy.port, &folder.join("trust"));
+    program.once().is(0, DATABASE, "first-seen");
+    server.grow(DATABASE, 5);
+    let other = Program::new(server.port(), &folder.join("other"));
+    other.once().is(0, DATABASE, "first-seen");
+    proxy.distort(|call, _, reply| {
+        if call == "VerifiableTxById" {
+            reply.body = Body::Error(2, "tx not found".into());
+        }
+    });
+    let run = compare(&program, &other, &folder);
+    assert!(run.ends_with(1).stdout.contains("malformed"), "{run:#?}");
+}
+
+#[test]
+fn every_damaged_file_has_the_remedy_of_its_own_kind() {
+    let folder = Place::new();
+    let server = started(Options::default());
+    let program = Program::new(server.port(), &folder.join("trust"));
+    program.once().is(0, DATABASE, "first-seen");
+    let export = program.run(&["states", "export"]).stdout;
+    server.lie(Lie::OtherHash);
+    program.once().is(2, DATABASE, "inconsistent");
+    let whole = fs::read_to_string(evidence(&program)).expect("a file");
+    let file = folder.join("file.toml");
+    let name = file.to_str().expect("UTF-8");
+    let commands = [
+        (
+            &["evidence", "verify", name][..],
+            &whole,
+            "use the evidence file that immuaudit alarm list names",
+        ),
+        (
+            &["evidence", "show", name],
+            &whole,
+            "use the evidence file that immuaudit alarm list names",
+        ),
+        (
+            &["compare", name],
+            &export,
+            "immuaudit states export > FILE",
+        ),
+    ];
+    for (words, whole, remedy) in commands {
+        let cut = &whole[..whole.len() / 2];
+        for (content, what) in [(cut, "cut off"), ("", "is empty"), ("x\n", "cut off")] {
+            fs::write(&file, content).expect("a file");
+            let run = program.run(words);
+            let text = &run.ends_with(3).stderr;
+            assert!(
+                text.contains(what) && text.contains(remedy),
+                "{words:?}: {text}"
+            );
+            assert!(!text.contains("every finding"), "{words:?}: {text}");
+        }
+        fs::remove_file(&file).expect("a file");
+        let run = program.run(words);
+        let text = &run.ends_with(3).stderr;
+        let place = match words[0] {
+            "compare" => remedy,
+            _ => "immuaudit alarm list names the evidence file",
+        };
+        assert!(
+            text.contains("there is no file") && text.contains(place),
+            "{words:?}: {text}"
+        );
+    }
+}
+
+#[test]
+fn one_transaction_with_two_hashes_is_a_split_view_without_asking_the_server() {
+    let folder = Place::new();
+    let server = started(Options::default());
+    let program = Program::new(server.port(), &folder.join("trust"));
+    program.once().is(0, DATABASE, "first-seen");
+    let second = Embedded::start(Options::default()).expect("an embedded ledger");
+    for number in 0..20 {
+        second.set(DATABASE, "another", &number.to_string());
+    }
+    let other = Program::new(second.port(), &folder.join("other"));
+    other.once().is(0, DATABASE, "first-seen");
+    drop((server, second));
+    let run = compare(&program, &other, &folder);
+    is_a_split_view_at_20(&program, &run);
+}
+
+#[test]
+fn two_histories_that_share_no_transaction_are_told_apart_by_the_server() {
+    let folder = Place::new();
+    let server = started(Options::default());
+    let program = Program::new(server.port(), &folder.join("trust"));
+    program.once().is(0, DATABASE, "first-seen");
+    let second = Embedded::start(Options::default()).expect("an embedded ledger");
+    for number in 0..15 {
+        second.set(DATABASE, "another", &number.to_string());
+    }
+    let other = Program::new(second.port(), &folder.join("other"));
+    other.once().is(0, DATABASE, "first-seen");
+    let run = compare(&program, &other, &folder);
+    assert!(run.ends_with(2).stdout.contains("split-view"), "{run:#?}");
+    let run = verify(&program, &[]);
+    assert!(run.ends_with(2).stdout.contains("refused"), "{run:#?}");
+    // what is trusted is as before
+    server.grow(DATABASE, 1);
+    program.once().is(2, DATABASE, "consistent");
+}
+
+#[test]
+fn a_server_that_is_away_proves_nothing_either_way() {
+    let folder = Place::new();
+    let server = started(Options::default());
+    let program = Program::new(server.port(), &folder.join("trust"));
+    program.once().is(0, DATABASE, "first-seen");
+    server.grow(DATABASE, 1);
+    let other = another(&program, &folder);
+    other.once().is(0, DATABASE, "first-seen");
+    drop(server);
+    compare(&program, &other, &folder).ends_with(1);
+    program.run(&["status"]).ends_with(0);
+}
+
+/// An auditor that runs, and the URL of its status page.
+fn watching(program: &Program) -> (Running, String) {
+    let mut running = program.start(&["--audit-interval", "50ms"]);
+    running.wait_for("INFO  cycle ");
+    let log = running.log();
+    let url = log.split("status page on ").nth(1).expect("it says where");
+    let url = url.split_whitespace().next().expect("a URL").to_owned();
+    (running, url)
+}
+
+#[test]
+fn a_running_auditor_is_asked_for_what_it_trusts() {
+    let folder = Place::new();
+    let server = started(Options::default());
+    let program = Program::new(server.port(), &folder.join("trust"));
+    program.once().is(0, DATABASE, "first-seen");
+    server.grow(DATABASE, 5);
+    let (_running, url) = watching(&another(&program, &folder));
+    for url in [url.trim_end_matches('/'), &url, &format!("{url}states")] {
+        let run = program.run(&["compare", url]);
+        assert!(run.ends_with(0).stdout.contains("agrees"), "{run:#?}");
+    }
+    // each is told by itself: another page, no page, nobody there, no answer in time
+    let run = program.run(&["compare", &format!("{url}version")]);
+    let why = "not a list of states";
+    assert!(run.ends_with(1).stderr.contains(why), "{run:#?}");
+    let run = program.run(&["compare", &format!("{url}nowhere")]);
+    assert!(run.ends_with(1).stderr.contains("status 404"), "{run:#?}");
+    let run = program.run(&["compare", "http://127.0.0.1:1/states?token=secret"]);
+    assert!(
+        run.ends_with(1).stderr.contains("no connection") || run.stderr.contains("connection:"),
+        "{run:#?}"
+    );
+    assert!(!run.stderr.contains("secret"), "{run:#?}");
+    let run = program.run(&["compare", "https://user:password@localhost/"]);
+    assert!(
+        run.ends_with(3).stderr.contains("expected http"),
+        "{run:#?}"
+    );
+    assert!(!run.stderr.contains("password@"), "{run:#?}");
+    program.run(&["status"]).ends_with(0);
+}
+
+#[test]
+fn a_running_auditor_that_was_shown_another_history_is_a_split_view() {
+    let folder = Place::new();
+    let server = started(Options::default());
+    let program = Program::new(server.port(), &folder.join("trust"));
+    program.once().is(0, DATABASE, "first-seen");
+    let second = Embedded::start(Options::default()).expect("an embedded ledger");
+    for number in 0..20 {
+        second.set(DATABASE, "another", &number.to_string());
+    }
+    let other = Program::new(second.port(), &folder.join("other"));
+    let (_running, url) = watching(&other);
+    let run = program.run(&["compare", &url]);
+    is_a_split_view_at_20(&program, &run);
+}
+
+/// Whoever answers at the URL is not believed to be harmless.
+#[test]
+fn an_answer_that_is_none_of_an_auditor_accuses_nobody() {
+    let folder = Place::new();
+    let server = started(Options::default());
+    let program = Program::new(server.port(), &folder.join("trust"));
+    program.once().is(0, DATABASE, "first-seen");
+    let hash = "00".repeat(32);
+    let deep = "[".repeat(1 << 20);
+    let many = format!("{{\"states\":[{}]}}", "0,".repeat(3 << 20));
+    let endless = "[1,".repeat(8 << 20);
+    let escaped =
+        format!(r#"{{"states":[{{"database":"a\u001b[31m\n\u202eb","tx":1,"hash":"{hash}"}}]}}"#);
+    for (body, due) in [
+        ("", 1),
+        ("{}", 1),
+        ("[[[", 1),
+        (
+            r#"{"states":[{"database":"defaultdb","tx":-1,"hash":""}]}"#,
+            1,
+        ),
+        (r#"{"states":[{"database":"defaultdb"}]}"#, 1),
+        (r#"{"states":[]}"#, 1),
+        (&deep, 1),
+        (&many, 1),
+        (&endless, 1),
+        (&escaped, 1),
+    ] {
+        let receiver = Receiver::start();
+        receiver.answer("200 OK");
+        receiver.body(body);
+        let run = program.run(&["compare", &receiver.url()]);
+        assert_eq!(run.code, Some(due), "{:.60}: {run:#?}", body);
+        let raw = |c: char| !matches!(c, ' '..='~' | '\n');
+        assert!(
+            !run.stdout.contains(raw) && !run.stderr.contains(raw),
+            "{run:#?}"
+        );
+    }
+    // and is not followed elsewhere
+    let (to, from) = (Receiver::start(), Receiver::start());
+    from.answer(&format!("302 Found\r\nLocation: {}", to.url()));
+    program.run(&["compare", &from.url()]).ends_with(1);
+    assert!(to.received().is_empty());
+    program.run(&["status"]).ends_with(0);
+}
+
+/// Every transaction is told to be broken, read one by one and by scans.
+#[test]
+fn evidence_of_broken_values_shows_them_however_they_were_read() {
+    for lie in [
+        Lie::EditedValue,
+        Lie::EditedKey,
+        Lie::ValueWithMatchingHash,
+        Lie::CorruptValueReported,
+    ] {
+        for words in [&["--once", "--audit-sample", "5"][..], &["sweep"]] {
+            let folder = Place::new();
+            let server = started(Options::default());
+            let program = Program::new(server.port(), &folder.join("trust"));
+            program.once().is(0, DATABASE, "first-seen");
+            server.lie(lie);
+            program.run(words).ends_with(2);
+            let run = verify(&program, &[]);
+            assert!(
+                run.ends_with(2).stdout.contains("checked again"),
+                "{run:#?}"
+            );
+        }
+    }
+}
+
+/// A server that excuses itself, and shows the headers of another history.
+#[test]
+fn evidence_of_headers_alone_shows_another_history() {
+    let folder = Place::new();
+    let server = started(Options::default());
+    let proxy = Proxy::before(server.port());
+    let program = Program::new(proxy.port, &folder.join("trust"));
+    program.once().is(0, DATABASE, "first-seen");
+    let mut forged = server.ledger(DATABASE).expect("a database");
+    forged.truncate(19);
+    for value in ["another", "and", "more"] {
+        forged.commit(vec![NewEntry::set("key", value)]);
+    }
+    server.put_ledger(DATABASE, forged);
+    proxy.distort(|call, _, reply| {
+        if call == "VerifiableTxById" {
+            reply.body = Body::Error(2, "binary linking mismatch at tx 20".into());
+        }
+    });
+    program.once().is(2, DATABASE, "inconsistent");
+    let run = verify(&program, &[]);
+    assert!(run.ends_with(2).stdout.contains("20"), "{run:#?}");
+}
+
+#[test]
+fn a_running_auditor_behind_tls_is_checked_by_the_ca_that_is_given_and_by_no_other() {
+    let folder = Place::new();
+    certificates(&folder);
+    let server = started(Options::default());
+    let program = Program::new(server.port(), &folder.join("trust"));
+    program.once().is(0, DATABASE, "first-seen");
+    let state = server.state(DATABASE).expect("a state");
+    let states = format!(
+        r#"{{"states":[{{"database":"{DATABASE}","tx":{},"hash":"{}"}}]}}"#,
+        state.tx, state.hash
+    );
+    let compare = |ca: &str, host: &str| {
+        let mut secure = Secure::start(&folder, "200 OK", &states);
+        let url = format!("https://{host}:{}/states", secure.port);
+        let ca = format!("--ca={}", folder.join(ca).display());
+        let run = program.run(&["compare", &url, &ca]);
+        (run, secure.came())
+    };
+    let (run, came) = compare("ca.pem", "127.0.0.1");
+    assert!(run.ends_with(0).stdout.contains("agrees"), "{run:#?}");
+    assert!(came.starts_with("GET /states HTTP/1.1\r\n"), "{came}");
+    // another CA, and another name than the certificate's
+    for (ca, host) in [("other.pem", "127.0.0.1"), ("ca.pem", "localhost")] {
+        let (run, came) = compare(ca, host);
+        assert!(run.ends_with(1).stderr.contains("TLS"), "{run:#?}");
+        assert_eq!(came, "", "{ca} {host}");
+    }
+}

@@ -1,0 +1,9 @@
+//! Alarms and evidence: the operator's decisions, the list, and auditors that were shown different histories.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod decisions;
+mod evidence;
+mod list;
+mod split;

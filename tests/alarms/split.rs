@@ -1,0 +1,69 @@
+//! A server of two views: each auditor alone is shown an honest ledger, and they are not the same.
+
+use std::path::Path;
+
+use crate::support::place::Place;
+use crate::support::program::{Program, member};
+use immuaudit::drill::{Embedded, Options, Split, fill};
+
+const DB: &str = "defaultdb";
+const SECOND: &str = "second";
+
+fn server() -> Embedded {
+    let server = Embedded::start(Options {
+        second_user: Some(SECOND.into()),
+        ..Options::default()
+    })
+    .expect("a ledger");
+    fill(&server, DB);
+    server
+}
+
+/// An auditor of each user.
+fn auditors(server: &Embedded, place: &Place) -> [Program; 2] {
+    let of = |dir: &Path, user: &str| {
+        let user = format!("--audit-username={user}");
+        Program::new(server.port(), dir).with(&[
+            &user,
+            "--audit-password=immudb",
+            "--audit-sample=64",
+        ])
+    };
+    [
+        of(&place.join("first"), "immudb"),
+        of(&place.join("second"), SECOND),
+    ]
+}
+
+/// The hash that is trusted.
+fn trusted(auditor: &Program) -> String {
+    let run = auditor.run(&["states", "list", "--json"]);
+    member(run.line(DB), "hash").to_owned()
+}
+
+#[test]
+fn each_user_is_shown_a_history_in_which_nothing_is_wrong() {
+    for split in Split::ALL {
+        let (server, place) = (server(), Place::new());
+        let both = auditors(&server, &place);
+        if *split == Split::FromNowOn {
+            for auditor in &both {
+                auditor.once().is(0, DB, "first-seen");
+            }
+            assert_eq!(trusted(&both[0]), trusted(&both[1]));
+        }
+        server.split(DB, *split);
+        for by in [0, 1, 20] {
+            server.grow(DB, by);
+            for auditor in &both {
+                auditor.once().ends_with(0);
+            }
+            assert_ne!(trusted(&both[0]), trusted(&both[1]), "{split:?}");
+        }
+        // healed, the second history cannot be continued by the first
+        server.heal(DB);
+        server.grow(DB, 1);
+        both[0].once().is(0, DB, "consistent");
+        both[1].once().is(2, DB, "inconsistent");
+    }
+}

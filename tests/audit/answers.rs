@@ -1,0 +1,368 @@
+//! Answers that are not taken, and answers that are not forgotten: what was asked for ahead tells of
+//! a time that may be over, and what was shown once stays shown.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::in_process::server_on;
+use crate::support::place::Place;
+use crate::support::proxy::{Body, Proxy, Reply};
+use immuaudit::audit::{Auditor, Outcome, Policy, Verdict};
+use immuaudit::clock;
+use immuaudit::config::Values;
+use immuaudit::drill::{Embedded, Emulated, Lie, LieSchedule, Options};
+use immuaudit::ledger::State;
+use immuaudit::server::{Peeked, Server};
+use immuaudit::trust::{Location, Store, Tampering};
+use immuaudit::wire::{Entries, method, proto};
+use protobuf::Message;
+
+const DB: &str = "defaultdb";
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(10)
+}
+
+fn peeked(server: &mut Server) -> Option<State> {
+    match server.peek_state(DB, soon()) {
+        Peeked::State(state) => Some(state),
+        Peeked::NotYet | Peeked::Nothing => None,
+    }
+}
+
+/// A ledger of one transaction, and a server that was asked for its state ahead: the answer is there.
+fn asked_ahead(auth: bool) -> (Embedded, Server) {
+    let options = Options {
+        auth,
+        ..Options::default()
+    };
+    let embedded = Embedded::start(options).expect("an embedded ledger");
+    embedded.grow(DB, 1);
+    let mut server = server_on(embedded.port());
+    server.state(DB).expect("a state");
+    server.prefetch_states([DB].into_iter(), soon());
+    assert_eq!(peeked(&mut server), embedded.state(DB));
+    (embedded, server)
+}
+
+/// The state that is taken next is the one of now.
+#[track_caller]
+fn tells_of_now(embedded: &Embedded, server: &mut Server) {
+    let taken = server.state(DB).expect("a state").state;
+    assert_eq!(Some(taken), embedded.state(DB));
+}
+
+#[test]
+fn an_answer_asked_for_ahead_is_taken_once() {
+    let (embedded, mut server) = asked_ahead(true);
+    let before = embedded.state(DB);
+    embedded.grow(DB, 1);
+    assert_eq!(server.state(DB).ok().map(|taken| taken.state), before);
+    tells_of_now(&embedded, &mut server);
+}
+
+#[test]
+fn an_answer_asked_for_in_an_earlier_cycle_is_not_taken() {
+    let (embedded, mut server) = asked_ahead(true);
+    embedded.grow(DB, 1);
+    server.begin_cycle();
+    tells_of_now(&embedded, &mut server);
+}
+
+#[test]
+fn what_a_cycle_begins_with_is_kept_until_states_of_others_are_begun() {
+    let (embedded, mut server) = asked_ahead(true);
+    server.begin_cycle();
+    server.prefetch_list();
+    server.prefetch_state(DB);
+    let before = embedded.state(DB);
+    assert_eq!(peeked(&mut server), before);
+    embedded.grow(DB, 1);
+    server.prefetch_states([DB].into_iter(), soon());
+    assert_eq!(server.state(DB).ok().map(|taken| taken.state), before);
+
+    server.prefetch_list();
+    server.prefetch_state(DB);
+    assert_eq!(peeked(&mut server), embedded.state(DB));
+    embedded.grow(DB, 1);
+    server.prefetch_states(["another"].into_iter(), soon());
+    tells_of_now(&embedded, &mut server);
+}
+
+/// Without authentication there is no token whose change would tell the two apart.
+#[test]
+fn an_answer_asked_for_before_the_database_was_opened_anew_is_not_taken() {
+    let (embedded, mut server) = asked_ahead(false);
+    embedded.grow(DB, 1);
+    server.open(DB).expect("it is there");
+    tells_of_now(&embedded, &mut server);
+}
+
+/// A server may give the same token again, so that the token does not tell the two apart.
+#[test]
+fn an_answer_asked_for_before_the_token_was_renewed_is_not_taken() {
+    let embedded = Embedded::start(Options::default()).expect("an embedded ledger");
+    embedded.grow(DB, 3);
+    let proxy = Proxy::before(embedded.port());
+    let token = Mutex::new(None);
+    let (proofs, forgets) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let (count, forget) = (proofs.clone(), forgets.clone());
+    proxy.distort(move |call, _, reply| match call {
+        "UseDatabase" => reply.change(|bytes| {
+            let mut token = token.lock().expect("no panic");
+            bytes.clone_from(token.get_or_insert_with(|| bytes.clone()));
+        }),
+        "CurrentState" if forget.load(Ordering::SeqCst) == 1 => {
+            forget.store(2, Ordering::SeqCst);
+            reply.body = Body::Error(13, "invalid token".into());
+        }
+        "VerifiableTxById" if count.fetch_add(1, Ordering::SeqCst) == 0 => {
+            reply.change(|bytes| *bytes = b"the answer from before".into());
+        }
+        _ => {}
+    });
+    let mut server = server_on(proxy.port);
+    server.state(DB).expect("a state");
+    server.prefetch_verifiable_tx(DB, 3, 1, Entries::Excluded);
+    while proofs.load(Ordering::SeqCst) == 0 {
+        thread::sleep(Duration::from_millis(5));
+    }
+    forgets.store(1, Ordering::SeqCst);
+    server.state(DB).expect("a state, with a renewed token");
+    assert_eq!(forgets.load(Ordering::SeqCst), 2);
+    let proof = server.verifiable_tx(DB, 3, 1, Entries::Excluded);
+    assert!(proof.is_ok(), "{:?}", proof.err());
+}
+
+/// What becomes of an answer after the one that shows something broken.
+#[derive(Clone, Copy, Debug)]
+enum Then {
+    Refused,
+    Away,
+}
+
+impl Then {
+    fn answer(self, reply: &mut Reply) {
+        reply.body = match self {
+            Then::Refused => Body::Error(2, "tx not found".into()),
+            Then::Away => Body::Error(14, "connection refused".into()),
+        };
+    }
+}
+
+/// Ten transactions behind a proxy, and an auditor that trusts them and reads so many of them.
+struct Scene {
+    embedded: Embedded,
+    proxy: Proxy,
+    auditor: Auditor,
+    _place: Place,
+}
+
+impl Scene {
+    fn reading(sample: u64) -> Scene {
+        Scene::reading_of(Options::default(), sample)
+    }
+
+    fn reading_of(options: Options, sample: u64) -> Scene {
+        let embedded = Embedded::start(options).expect("an embedded ledger");
+        embedded.grow(DB, 10);
+        let proxy = Proxy::before(embedded.port());
+        let place = Place::new();
+        let location = Location {
+            dir: place.path().join("trust"),
+            roots: None,
+            server: "tested".into(),
+        };
+        let store = Store::open(&location, clock::now()).expect("a store");
+        let values = Values {
+            sample,
+            ..Values::NONE
+        };
+        let policy = Policy {
+            values,
+            ..Policy::of_consistency()
+        };
+        let mut auditor = Auditor::new(server_on(proxy.port), store, policy);
+        assert_eq!(cycle(&mut auditor).verdict, Verdict::FirstSeen);
+        Scene {
+            embedded,
+            proxy,
+            auditor,
+            _place: place,
+        }
+    }
+
+    /// From now on each transaction is shown so many times where it is asked for alone, and then no more.
+    fn show_each(&self, times: u64, then: Then) {
+        let mut shown = BTreeMap::new();
+        self.proxy.distort(move |call, request, reply| {
+            if call == "VerifiableTxById" {
+                let request = proto::VerifiableTxRequest::parse_from_bytes(request);
+                let shown: &mut u64 = shown.entry(request.expect("a request").tx).or_default();
+                *shown += 1;
+                if *shown > times {
+                    then.answer(reply);
+                }
+            }
+        });
+    }
+
+    #[track_caller]
+    fn finds(&mut self, due: Tampering, then: Then) {
+        let outcome = cycle(&mut self.auditor);
+        let due = Verdict::Tampered(due);
+        assert_eq!(outcome.verdict, due, "{then:?}: {outcome:?}");
+        assert!(outcome.open_alarms > 0, "{then:?}: {outcome:?}");
+    }
+}
+
+fn cycle(auditor: &mut Auditor) -> Outcome {
+    let mut cycle = auditor.cycle(|_| {});
+    assert_eq!(cycle.outcomes.len(), 1, "{cycle:?}");
+    cycle.outcomes.remove(0)
+}
+
+#[test]
+fn a_broken_transaction_that_is_shown_once_and_then_no_more_is_tampering() {
+    for then in [Then::Refused, Then::Away] {
+        // a sample of one is read alone
+        let mut scene = Scene::reading(1);
+        let lie = LieSchedule::from(Lie::EditedValue);
+        scene.embedded.lie(lie.in_call(method::VERIFIABLE_TX_BY_ID));
+        scene.show_each(1, then);
+        scene.finds(Tampering::BadValue, then);
+    }
+}
+
+/// It mixes up what it answers to several callers at once, so one answer alone accuses nobody.
+#[test]
+fn of_a_0_9_0_a_broken_transaction_counts_only_once_a_second_answer_shows_it() {
+    for (times, due) in [
+        (1, Verdict::Malformed),
+        (2, Verdict::Tampered(Tampering::BadValue)),
+    ] {
+        let options = Options {
+            server: Emulated::V0_9_0,
+            ..Options::default()
+        };
+        let mut scene = Scene::reading_of(options, 5);
+        let lie = LieSchedule::from(Lie::EditedKey);
+        scene.embedded.lie(lie.in_call(method::VERIFIABLE_TX_BY_ID));
+        scene.show_each(times, Then::Refused);
+        let outcome = cycle(&mut scene.auditor);
+        assert_eq!(outcome.verdict, due, "{times}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_broken_transaction_of_a_scan_that_is_not_shown_alone_is_tampering() {
+    for then in [Then::Refused, Then::Away] {
+        for lie in [Lie::EditedValue, Lie::EditedKey] {
+            let mut scene = Scene::reading(u64::MAX);
+            let lie = LieSchedule::from(lie).about(7);
+            scene.embedded.lie(lie.in_call(method::TX_SCAN));
+            // what the scan ends with is proven, and nothing else
+            scene.show_each(0, then);
+            scene.finds(Tampering::BadValue, then);
+        }
+    }
+}
+
+#[test]
+fn a_header_of_a_scan_that_is_not_the_proven_one_nor_shown_alone_is_tampering() {
+    for then in [Then::Refused, Then::Away] {
+        let mut scene = Scene::reading(u64::MAX);
+        scene.proxy.distort(move |call, request, reply| match call {
+            "TxScan" => reply.message(|list: &mut proto::TxList| {
+                for tx in &mut list.txs {
+                    if let Some(header) = tx.header.as_mut().filter(|header| header.id == 7) {
+                        header.ts += 1;
+                    }
+                }
+            }),
+            "VerifiableTxById" => {
+                let request = proto::VerifiableTxRequest::parse_from_bytes(request);
+                if request.is_ok_and(|request| request.tx == 7) {
+                    then.answer(reply);
+                }
+            }
+            _ => {}
+        });
+        scene.finds(Tampering::Inconsistent, then);
+    }
+}
+
+/// A scan may show what it likes of its own last transaction: it counts only as far as that is proven.
+#[test]
+fn the_end_of_a_scan_is_proven_before_anything_in_it_counts() {
+    let mut scene = Scene::reading(u64::MAX);
+    scene.embedded.grow(DB, 2_000);
+    let mut forged = None;
+    scene.proxy.distort(move |call, _, reply| {
+        if call == "TxScan" {
+            reply.message(|list: &mut proto::TxList| {
+                let last = list.txs.last().map_or(0, |tx| tx.header.id);
+                let forged = *forged.get_or_insert(last);
+                assert!(
+                    forged < 2_010,
+                    "the end of the first scan is not the trusted state"
+                );
+                for tx in &mut list.txs {
+                    if let Some(header) = tx.header.as_mut().filter(|header| header.id == forged) {
+                        header.ts += 1;
+                    }
+                }
+            });
+        }
+    });
+    let outcome = cycle(&mut scene.auditor);
+    let due = Verdict::Tampered(Tampering::Inconsistent);
+    assert_eq!(outcome.verdict, due, "{outcome:?}");
+}
+
+/// Answers every call of the next cycles so, within the database.
+fn refuse(scene: &Scene, code: i32, message: &'static str) {
+    scene.proxy.distort(move |call, _, reply| {
+        if !["Login", "UseDatabase", "DatabaseList"].contains(&call) {
+            reply.body = Body::Error(code, message.into());
+        }
+    });
+}
+
+#[test]
+fn a_server_that_is_older_than_its_data_is_not_accused() {
+    let message = "tx created with a newer version or data is corrupted";
+    let mut scene = Scene::reading(5);
+    refuse(&scene, 2, message);
+    let outcome = cycle(&mut scene.auditor);
+    assert_eq!(outcome.verdict, Verdict::Refused, "{outcome:?}");
+    // the state is shown, and no transaction
+    scene.embedded.grow(DB, 5);
+    scene.proxy.distort(move |call, _, reply| {
+        if ["VerifiableTxById", "TxById", "TxScan", "Get"].contains(&call) {
+            reply.body = Body::Error(2, message.into());
+        }
+    });
+    let outcome = cycle(&mut scene.auditor);
+    assert!(!outcome.verdict.is_tampering(), "{outcome:?}");
+    assert!(!outcome.verdict.is_proven(), "{outcome:?}");
+    assert_eq!(outcome.open_alarms, 0, "{outcome:?}");
+    assert!(outcome.why().contains("newer version"), "{}", outcome.why());
+}
+
+#[test]
+fn a_rate_limit_is_unreachable_for_one_cycle_and_no_advice_to_take_larger_answers() {
+    let mut scene = Scene::reading(5);
+    refuse(&scene, 8, "rate limit exceeded");
+    let outcome = cycle(&mut scene.auditor);
+    assert_eq!(outcome.verdict, Verdict::Unreachable, "{outcome:?}");
+    let why = outcome.why();
+    assert!(why.contains("rate limited"), "{why}");
+    assert!(!why.contains("max-recv-msg-size"), "{why}");
+    scene.proxy.distort(|_, _, _| {});
+    let outcome = cycle(&mut scene.auditor);
+    assert_eq!(outcome.verdict, Verdict::Consistent, "{outcome:?}");
+}

@@ -1,0 +1,184 @@
+//! What a cycle asks of a server: how many calls, with which tokens, in which order, and once more where
+//! it must. The auditor runs in the test's own process, so that its calls are counted.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::support::in_process;
+use crate::support::ledgers::{calls, ledger, ledger_with};
+use crate::support::place::Place;
+use immuaudit::audit::{Auditor, Cycle, Exit, Policy, Verdict};
+use immuaudit::drill::{Embedded, Emulated, Lie, LieSchedule, Options};
+use immuaudit::server::Endpoint;
+use immuaudit::stop::Stop;
+use immuaudit::trust::Tampering;
+use immuaudit::wire::method;
+
+/// An auditor in this process, so that its cycles can be told apart.
+fn auditor(embedded: &Embedded, dir: &Path) -> Auditor {
+    auditor_until(embedded, dir, &Stop::new())
+}
+
+fn auditor_until(embedded: &Embedded, dir: &Path, stop: &Stop) -> Auditor {
+    let endpoint = Endpoint::on_loopback(embedded.port());
+    let server = in_process::server(endpoint, Duration::from_secs(2), stop);
+    let policy = Policy {
+        max_fetch: 1000,
+        ..Policy::of_consistency()
+    };
+    Auditor::new(server, in_process::store(dir), policy)
+}
+
+const INCONSISTENT: Verdict = Verdict::Tampered(Tampering::Inconsistent);
+
+fn verdict(cycle: &Cycle, database: &str) -> Verdict {
+    let of = |outcome: &&immuaudit::audit::Outcome| outcome.database == database;
+    cycle.outcomes.iter().find(of).expect(database).verdict
+}
+
+#[test]
+fn a_hundred_databases_cost_one_call_each_where_nothing_changed_and_two_where_something_did() {
+    let names: Vec<String> = (0..99).map(|number| format!("db{number}")).collect();
+    let embedded = ledger(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let place = Place::new();
+    let mut auditor = auditor(&embedded, place.path());
+    let first = auditor.cycle(|_| {});
+    assert_eq!((first.outcomes.len(), first.exit()), (100, Exit::Good));
+
+    embedded.reset_calls();
+    assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Good);
+    assert_eq!(calls(&embedded, method::CURRENT_STATE), 100);
+    assert_eq!(calls(&embedded, method::DATABASE_LIST), 1);
+    assert_eq!(
+        embedded.calls().values().sum::<u64>(),
+        101,
+        "{:?}",
+        embedded.calls()
+    );
+
+    for name in &names {
+        embedded.grow(name, 3);
+    }
+    embedded.reset_calls();
+    assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Good);
+    assert_eq!(calls(&embedded, method::CURRENT_STATE), 100);
+    assert_eq!(calls(&embedded, method::VERIFIABLE_TX_BY_ID), 99);
+    assert_eq!(
+        embedded.calls().values().sum::<u64>(),
+        200,
+        "{:?}",
+        embedded.calls()
+    );
+}
+
+#[test]
+fn a_forgotten_token_is_renewed_once_a_cycle_and_database() {
+    let embedded = ledger(&["other"]);
+    let place = Place::new();
+    let mut auditor = auditor(&embedded, place.path());
+    assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Good);
+    embedded.forget_tokens();
+    embedded.reset_calls();
+    let cycle = auditor.cycle(|_| {});
+    assert_eq!(cycle.exit(), Exit::Good, "{cycle:?}");
+    assert_eq!(calls(&embedded, method::LOGIN), 1);
+    assert_eq!(calls(&embedded, method::USE_DATABASE), 2);
+
+    embedded.lie(LieSchedule::from(Lie::ForgottenTokens));
+    embedded.reset_calls();
+    let cycle = auditor.cycle(|_| {});
+    assert_eq!(cycle.exit(), Exit::Incomplete);
+    assert!(
+        embedded.calls().values().sum::<u64>() < 20,
+        "{:?}",
+        embedded.calls()
+    );
+    embedded.be_honest();
+    assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Good);
+}
+
+#[test]
+fn a_server_that_has_sessions_alone_is_audited_by_a_session_a_database() {
+    let options = Options {
+        server: Emulated::WithoutLogin,
+        ..Options::default()
+    };
+    let embedded = ledger_with(options, &["other"], 5);
+    let place = Place::new();
+    let mut auditor = auditor(&embedded, place.path());
+    let cycle = auditor.cycle(|_| {});
+    assert_eq!(cycle.exit(), Exit::Good, "{cycle:?}");
+    assert_eq!(calls(&embedded, method::OPEN_SESSION), 2);
+    embedded.grow("other", 5);
+    embedded.reset_calls();
+    assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Good);
+    assert_eq!(
+        calls(&embedded, method::OPEN_SESSION),
+        0,
+        "kept across cycles"
+    );
+    embedded.forget_tokens();
+    let cycle = auditor.cycle(|_| {});
+    assert_eq!(cycle.exit(), Exit::Good, "{cycle:?}");
+}
+
+#[test]
+fn a_database_that_never_answers_delays_no_other_twice() {
+    let embedded = ledger(&["other"]);
+    let place = Place::new();
+    let mut auditor = auditor(&embedded, place.path());
+    assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Good);
+    embedded.lie(LieSchedule::from(Lie::NeverAnswers).of("defaultdb"));
+    let mut order = Vec::new();
+    let cycle = auditor.cycle(|outcome| order.push(outcome.database.clone()));
+    assert_eq!(verdict(&cycle, "defaultdb"), Verdict::Unreachable);
+    assert_eq!(verdict(&cycle, "other"), Verdict::Consistent);
+    order.clear();
+    auditor.cycle(|outcome| order.push(outcome.database.clone()));
+    assert_eq!(order, ["other", "defaultdb"], "the slow one goes last");
+}
+
+/// However quick the answers are: each call looks whether it is still wanted.
+#[test]
+fn a_program_that_is_asked_to_end_makes_no_more_calls() {
+    let embedded = ledger(&["shop"]);
+    let place = Place::new();
+    let stop = Stop::new();
+    let mut auditor = auditor_until(&embedded, &place.join("trust"), &stop);
+    assert!(!auditor.cycle(|_| {}).stopped);
+    embedded.reset_calls();
+    let mut told = 0;
+    let cycle = auditor.cycle(|_| {
+        told += 1;
+        stop.request();
+    });
+    assert!(cycle.stopped);
+    assert_eq!((told, cycle.outcomes.len()), (1, 1));
+}
+
+/// A 0.9.0 that is asked by several at once mixes up what it answers; no newer server does.
+#[test]
+fn a_0_9_0_is_accused_of_what_it_shows_twice_and_a_newer_server_of_what_it_shows_once() {
+    for (server, shown, due) in [
+        (Emulated::V0_9_0, 1, Verdict::Consistent),
+        (Emulated::V0_9_0, 2, INCONSISTENT),
+        (Emulated::V0_9_2, 1, INCONSISTENT),
+        (Emulated::V1_11_1, 1, INCONSISTENT),
+    ] {
+        let options = Options {
+            server,
+            ..Options::default()
+        };
+        let embedded = Embedded::start(options).unwrap();
+        embedded.grow("defaultdb", 20);
+        let place = Place::new();
+        let mut auditor = auditor(&embedded, &place.join("trust"));
+        let first = auditor.cycle(|_| {});
+        assert_eq!(verdict(&first, "defaultdb"), Verdict::FirstSeen);
+        embedded.grow("defaultdb", 5);
+        let lie = LieSchedule::from(Lie::FlippedProof).in_call(method::VERIFIABLE_TX_BY_ID);
+        embedded.lie(lie.times(shown));
+        let cycle = auditor.cycle(|_| {});
+        assert_eq!(verdict(&cycle, "defaultdb"), due, "{server:?} {shown}");
+    }
+}

@@ -1,0 +1,15 @@
+//! The cycle of an audit: its calls and their order, its verdicts, exit codes and reports.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod answers;
+mod calls;
+mod excuses;
+mod long;
+mod order;
+mod overdue;
+mod program;
+mod slow;
+mod strangers;
+mod trust;

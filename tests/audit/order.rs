@@ -1,0 +1,404 @@
+//! Which databases a cycle checks, in what order, and what is told of those that it does not reach.
+
+use std::time::Duration;
+
+use crate::support::in_process;
+use crate::support::place::Place;
+use immuaudit::audit::{Auditor, Cycle, CycleError, Outcome, Policy, Reason, SweepStatus, Verdict};
+use immuaudit::config::Pin;
+use immuaudit::config::{DatabaseFilter, FirstUse, Values};
+use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
+use immuaudit::trust::StoreError;
+
+fn auditor(embedded: &Embedded, place: &Place, policy: Policy) -> Auditor {
+    let server = in_process::server_on(embedded.port());
+    Auditor::new(server, in_process::store(place.path()), policy)
+}
+
+fn policy() -> Policy {
+    Policy::of_consistency()
+}
+
+fn selecting(entries: &[&str]) -> Policy {
+    Policy {
+        databases: DatabaseFilter::new(entries.iter().map(|name| (*name).to_owned()).collect()),
+        ..policy()
+    }
+}
+
+fn verdicts(cycle: &Cycle) -> Vec<(&str, Verdict)> {
+    let outcomes = cycle.outcomes.iter();
+    outcomes
+        .map(|outcome| (outcome.database.as_str(), outcome.verdict))
+        .collect()
+}
+
+fn names(cycle: &Cycle) -> Vec<&str> {
+    let outcomes = cycle.outcomes.iter();
+    outcomes.map(|outcome| outcome.database.as_str()).collect()
+}
+
+#[test]
+fn trusted_databases_come_first_wherever_the_list_has_them_and_new_names_share_what_is_left() {
+    let new: Vec<String> = (0..30).map(|number| format!("a-{number:02}")).collect();
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default()).expect("a server");
+    embedded.grow("defaultdb", 3);
+    auditor(&embedded, &place, policy()).cycle(|_| {});
+    for name in &new {
+        embedded.create_database(name);
+        embedded.grow(name, 1);
+    }
+    let mut auditor = auditor(
+        &embedded,
+        &place,
+        Policy {
+            interval: Duration::from_millis(50),
+            first_use: FirstUse::Refuse, // so that they stay new
+            ..policy()
+        },
+    );
+    embedded.lie(Lie::Slow);
+    let mut seen = std::collections::BTreeSet::new();
+    let mut left_out = 0;
+    for _ in 0..40 {
+        let cycle = auditor.cycle(|_| {});
+        assert_eq!(names(&cycle)[0], "defaultdb");
+        assert_eq!(cycle.outcomes[0].verdict, Verdict::Consistent);
+        seen.extend(names(&cycle).iter().map(|name| (*name).to_owned()));
+        if cycle.not_reached > 0 {
+            left_out += 1;
+            assert!(
+                cycle
+                    .errors()
+                    .any(|trouble| matches!(trouble, CycleError::NotReached(_)))
+            );
+            assert!(!cycle.is_complete());
+        }
+        if seen.len() == 31 {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 31, "each has its turn: {seen:?}");
+    assert!(left_out > 0, "not all of them in one cycle");
+}
+
+#[test]
+fn an_entry_that_selects_nothing_is_told_and_costs_the_exit_code() {
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default()).expect("a server");
+    embedded.grow("defaultdb", 3);
+    let mut auditor = auditor(&embedded, &place, selecting(&["defaultdb", "paymets"]));
+    let cycle = auditor.cycle(|_| {});
+    assert_eq!(verdicts(&cycle), [("defaultdb", Verdict::FirstSeen)]);
+    let told: Vec<String> = cycle.errors().map(|trouble| trouble.to_string()).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].contains("\"paymets\" selects no database"),
+        "{told:?}"
+    );
+    assert!(!cycle.is_complete());
+    assert_eq!(cycle.exit().code(), 1);
+    embedded.create_database("paymets-eu");
+    let cycle = auditor.cycle(|_| {});
+    assert!(cycle.is_complete(), "{cycle:?}");
+    assert_eq!(cycle.exit().code(), 0);
+}
+
+#[test]
+fn a_filter_under_which_nothing_is_audited_is_not_well() {
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default()).expect("a server");
+    let mut auditor = auditor(&embedded, &place, selecting(&["nothing"]));
+    let cycle = auditor.cycle(|_| {});
+    assert!(cycle.outcomes.is_empty());
+    assert!(!cycle.is_complete());
+    assert_eq!(cycle.exit().code(), 1);
+    assert!(
+        cycle
+            .errors()
+            .any(|trouble| matches!(trouble, CycleError::Nothing))
+    );
+}
+
+/// As `systemdb` is: it opens for a superuser, and no list names it.
+#[test]
+fn a_database_that_no_list_names_is_audited_by_its_name_and_never_taken_for_hidden() {
+    let place = Place::new();
+    for name in ["systemdb", "other"] {
+        let embedded =
+            Embedded::start(Options::default().with_databases(&[name])).expect("a server");
+        embedded.grow(name, 3);
+        embedded.lie(LieSchedule::from(Lie::Hidden).of(name));
+        let place = place.join(name);
+        std::fs::create_dir(&place).expect("a directory");
+        for (again, verdict) in [
+            (false, Verdict::FirstSeen),
+            (true, Verdict::Consistent),
+            (true, Verdict::Consistent),
+        ] {
+            let server = in_process::server_on(embedded.port());
+            let mut auditor =
+                Auditor::new(server, in_process::store(place.clone()), selecting(&[name]));
+            let cycle = auditor.cycle(|_| {});
+            assert_eq!(verdicts(&cycle), [(name, verdict)], "{again}: {cycle:?}");
+            assert!(cycle.is_complete(), "{cycle:?}");
+            embedded.grow(name, 1);
+        }
+    }
+}
+
+#[test]
+fn a_database_that_was_listed_and_is_not_any_more_is_hidden() {
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default().with_databases(&["shop"])).expect("a server");
+    embedded.grow("shop", 3);
+    let mut auditor = auditor(&embedded, &place, selecting(&["shop"]));
+    auditor.cycle(|_| {});
+    embedded.lie(LieSchedule::from(Lie::Hidden).of("shop"));
+    let cycle = auditor.cycle(|_| {});
+    assert!(
+        matches!(cycle.outcomes[0].reason, Reason::Hidden),
+        "{cycle:?}"
+    );
+}
+
+/// The server was away in the last check, so its verdict says nothing of what was trusted.
+#[test]
+fn files_that_are_lost_after_a_check_that_failed_are_no_first_sight() {
+    let place = Place::new();
+    let mut embedded = Embedded::start(Options::default()).expect("a server");
+    embedded.grow("defaultdb", 3);
+    auditor(&embedded, &place, policy()).cycle(|_| {});
+    embedded.stop();
+    let cycle = auditor(&embedded, &place, policy()).cycle(|_| {});
+    assert_eq!(verdicts(&cycle), [("defaultdb", Verdict::Unreachable)]);
+    embedded.restart().expect("a server");
+    for ending in ["state", "history"] {
+        let file = place.join("tested").join(format!("defaultdb.{ending}"));
+        std::fs::remove_file(file).expect("a file");
+    }
+    let lost = |outcome: &Outcome| matches!(outcome.reason, Reason::Local(StoreError::Lost { .. }));
+    let cycle = auditor(&embedded, &place, policy()).cycle(|_| {});
+    assert!(lost(&cycle.outcomes[0]), "{cycle:?}");
+    let cycle = auditor(&embedded, &place, policy()).cycle(|_| {});
+    assert!(
+        lost(&cycle.outcomes[0]),
+        "and in the next one too: {cycle:?}"
+    );
+}
+
+#[test]
+fn files_that_are_lost_while_the_program_runs_are_no_first_sight() {
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default()).expect("a server");
+    embedded.grow("defaultdb", 3);
+    let mut auditor = auditor(&embedded, &place, policy());
+    auditor.cycle(|_| {});
+    for ending in ["state", "history"] {
+        let file = place.join("tested").join(format!("defaultdb.{ending}"));
+        std::fs::remove_file(file).expect("a file");
+    }
+    let cycle = auditor.cycle(|_| {});
+    assert_eq!(verdicts(&cycle), [("defaultdb", Verdict::LocalFailure)]);
+}
+
+/// A server that hides the database at the same time takes nothing back, in this run or in the next one.
+#[test]
+fn files_that_are_lost_of_a_database_that_is_not_listed_any_more_stay_a_local_failure() {
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default().with_databases(&["shop"])).expect("a server");
+    embedded.grow("shop", 3);
+    let mut first = auditor(&embedded, &place, policy());
+    first.cycle(|_| {});
+    for ending in ["state", "history"] {
+        let file = place.join("tested").join(format!("shop.{ending}"));
+        std::fs::remove_file(file).expect("a file");
+    }
+    embedded.lie(LieSchedule::from(Lie::Hidden).of("shop"));
+    let failed = [
+        ("shop", Verdict::LocalFailure),
+        ("defaultdb", Verdict::Empty),
+    ];
+    for _ in 0..2 {
+        assert_eq!(verdicts(&first.cycle(|_| {})), failed);
+    }
+    drop(first);
+    let cycle = auditor(&embedded, &place, policy()).cycle(|_| {});
+    assert_eq!(verdicts(&cycle), failed);
+    embedded.be_honest();
+    let cycle = auditor(&embedded, &place, policy()).cycle(|_| {});
+    assert_eq!(verdicts(&cycle), failed);
+}
+
+#[test]
+fn a_directory_that_cannot_be_listed_once_wipes_nothing_that_is_remembered() {
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default()).expect("a server");
+    embedded.grow("defaultdb", 3);
+    let policy = Policy {
+        values: Values {
+            sample: 2,
+            ..Values::NONE
+        },
+        ..policy()
+    };
+    let mut auditor = auditor(&embedded, &place, policy);
+    auditor.cycle(|_| {});
+    let read = |auditor: &Auditor| auditor.values_read("defaultdb").map_or(0, |of| of.read);
+    let before = read(&auditor);
+    assert!(before > 0);
+    let (home, away) = (place.join("tested"), place.join("away"));
+    std::fs::rename(&home, &away).expect("a directory");
+    let cycle = auditor.cycle(|_| {});
+    assert!(cycle.store_error.is_some(), "{cycle:?}");
+    assert_eq!(cycle.exit().code(), 3);
+    std::fs::rename(&away, &home).expect("a directory");
+    let cycle = auditor.cycle(|_| {});
+    assert!(cycle.is_complete(), "{cycle:?}");
+    assert!(read(&auditor) > before, "it goes on where it was");
+}
+
+#[test]
+fn a_sweep_that_cannot_go_on_keeps_no_other_waiting() {
+    let place = Place::new();
+    let embedded =
+        Embedded::start(Options::default().with_databases(&["a", "b"])).expect("a server");
+    for name in ["a", "b", "defaultdb"] {
+        embedded.grow(name, 20);
+    }
+    let policy = Policy {
+        values: Values {
+            sweep: Some(Duration::from_secs(1)),
+            ..Values::NONE
+        },
+        ..policy()
+    };
+    let mut auditor = auditor(&embedded, &place, policy);
+    auditor.cycle(|_| {});
+    // the first of them answers nothing any more
+    embedded.lie(LieSchedule::from(Lie::PermissionTaken).of("a"));
+    embedded.forget_tokens();
+    std::thread::sleep(Duration::from_millis(1_100)); // all of it is due by then
+    let next = std::time::Instant::now() + Duration::from_secs(60);
+    let (mut away, mut swept) = (0, Vec::new());
+    for _ in 0..20 {
+        let slice = auditor.sweep_at_pace(next);
+        match slice.status {
+            SweepStatus::ServerUnavailable(_) => away += 1,
+            SweepStatus::Completed(_) => swept.push(slice.database),
+            SweepStatus::NotDue => break,
+            _ => {}
+        }
+    }
+    assert_eq!((away, swept), (1, vec!["b".to_owned(), "defaultdb".into()]));
+}
+
+/// Its calls would take longer than the cycle may.
+#[test]
+fn a_database_that_never_answers_is_overdue_and_keeps_no_other_waiting() {
+    let place = Place::new();
+    let embedded =
+        Embedded::start(Options::default().with_databases(&["a", "b"])).expect("a server");
+    embedded.grow("a", 3);
+    embedded.grow("b", 3);
+    let policy = Policy {
+        interval: Duration::from_millis(10),
+        ..selecting(&["a", "b"])
+    };
+    let mut auditor =
+        auditor(&embedded, &place, policy).with_shortest_cycle(Duration::from_secs(2));
+    auditor.cycle(|_| {});
+    std::thread::sleep(Duration::from_millis(50)); // three intervals
+    embedded.lie(LieSchedule::from(Lie::NeverAnswers).of("a"));
+    for _ in 0..2 {
+        let cycle = auditor.cycle(|_| {});
+        let told = [("b", Verdict::Consistent), ("a", Verdict::Unreachable)];
+        assert_eq!(verdicts(&cycle), told);
+        let silent = &cycle.outcomes[1];
+        assert!(matches!(silent.reason, Reason::TookTooLong), "{cycle:?}");
+        assert!(silent.overdue.is_some(), "{cycle:?}");
+        assert_eq!(cycle.exit().code(), 1);
+    }
+}
+
+/// A pin that is newer than what a lagging replica has: the replica never showed it.
+#[test]
+fn a_server_that_lags_behind_a_pin_is_not_accused_and_one_that_went_back_behind_it_is() {
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default()).expect("a server");
+    embedded.grow("defaultdb", 10);
+    let pinned = embedded.state("defaultdb").expect("a state");
+    let pins = || Policy {
+        pins: vec![Pin {
+            database: "defaultdb".into(),
+            state: pinned,
+        }],
+        ..policy()
+    };
+    embedded.lie(Lie::ClaimsOlder);
+    for _ in 0..2 {
+        let cycle = auditor(&embedded, &place, pins()).cycle(|_| {});
+        assert_eq!(
+            verdicts(&cycle),
+            [("defaultdb", Verdict::Unprovable)],
+            "{cycle:?}"
+        );
+        assert_eq!((cycle.exit().code(), cycle.outcomes[0].open_alarms), (1, 0));
+    }
+    // it catches up, and then it goes back
+    embedded.be_honest();
+    let cycle = auditor(&embedded, &place, pins()).cycle(|_| {});
+    assert_eq!(verdicts(&cycle), [("defaultdb", Verdict::Consistent)]);
+    embedded.lie(Lie::ClaimsOlder);
+    let cycle = auditor(&embedded, &place, pins()).cycle(|_| {});
+    assert_eq!(cycle.exit().code(), 2, "{cycle:?}");
+}
+
+/// Each run is a process of its own, as under cron.
+#[test]
+fn turns_last_from_one_run_to_the_next() {
+    let new: Vec<String> = (0..12).map(|number| format!("a-{number:02}")).collect();
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default()).expect("a server");
+    for name in &new {
+        embedded.create_database(name);
+        embedded.grow(name, 1);
+    }
+    embedded.lie(Lie::Slow);
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..20 {
+        let policy = Policy {
+            interval: Duration::from_millis(50),
+            first_use: FirstUse::Refuse, // so that they stay new
+            ..policy()
+        };
+        let cycle = auditor(&embedded, &place, policy).cycle(|_| {});
+        seen.extend(names(&cycle).iter().map(|name| (*name).to_owned()));
+        if seen.len() == 13 {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 13, "{seen:?}");
+}
+
+#[test]
+fn a_pin_in_the_place_of_damaged_files_excuses_no_rollback() {
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default()).expect("a server");
+    embedded.grow("defaultdb", 10);
+    auditor(&embedded, &place, policy()).cycle(|_| {});
+    let pinned = embedded.state("defaultdb").expect("a state");
+    let file = place.join("tested").join("defaultdb.state");
+    std::fs::write(&file, "damaged").expect("a file");
+    embedded.lie(Lie::ClaimsOlder);
+    let pins = Policy {
+        pins: vec![Pin {
+            database: "defaultdb".into(),
+            state: pinned,
+        }],
+        ..policy()
+    };
+    let cycle = auditor(&embedded, &place, pins).cycle(|_| {});
+    assert_eq!(cycle.exit().code(), 2, "{cycle:?}");
+}

@@ -1,0 +1,171 @@
+//! Overdue counts from one proof to the next: a cycle that takes longer than three intervals keeps no pace, and whoever
+//! looks between two cycles sees how old the last proof is by then.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::support::place::Place;
+use crate::support::program::Program;
+use crate::support::simulated::{START, Simulation, TIMEOUT};
+use immuaudit::audit::{Auditor, Cycle, Policy};
+use immuaudit::clock::Timestamp;
+use immuaudit::config::Values;
+use immuaudit::drill::{Delivery, Embedded, Lie, LieSchedule, Options, Sent};
+use immuaudit::report::{InstanceInfo, Prefix, StatusRegistry, metrics, page};
+use immuaudit::server::Calls;
+
+const INTERVAL: Duration = Duration::from_secs(5);
+const COUNT: usize = 120;
+
+struct Scene {
+    simulation: Simulation,
+    auditor: Auditor,
+    registry: StatusRegistry,
+}
+
+/// Databases that are trusted, behind a network on which each answer takes this time from then on.
+fn scene(delay: Duration, interval: Duration) -> Scene {
+    let names: Vec<String> = (0..COUNT).map(|number| format!("db{number:03}")).collect();
+    let of: Vec<&str> = names.iter().map(String::as_str).collect();
+    let simulation = Simulation::new(Options::default().with_databases(&of));
+    simulation.embedded.drop_database("defaultdb");
+    names
+        .iter()
+        .for_each(|name| simulation.embedded.grow(name, 9));
+    let policy = Policy {
+        interval,
+        ..Policy::of_consistency()
+    };
+    let registry = StatusRegistry::new(about(interval), Calls::new(simulation.clock.clone()));
+    let taking = Rc::new(Cell::new(Duration::ZERO));
+    let taken = taking.clone();
+    let network = move |_: &Sent<'_>| Delivery::After(taken.get());
+    let mut scene = Scene {
+        auditor: simulation.auditor(policy, network),
+        simulation,
+        registry,
+    };
+    assert!(scene.cycle().is_complete());
+    taking.set(delay);
+    scene
+}
+
+fn about(interval: Duration) -> InstanceInfo {
+    InstanceInfo {
+        server: "tested".into(),
+        address: "127.0.0.1:3322".into(),
+        interval,
+        values: Values::NONE,
+        call_timeout: TIMEOUT,
+        config: String::new(),
+        started: Timestamp::from_unix(START),
+    }
+}
+
+impl Scene {
+    /// A cycle over grown ledgers, as the loop does it.
+    fn cycle(&mut self) -> Cycle {
+        for number in 0..COUNT {
+            self.simulation.embedded.grow(&format!("db{number:03}"), 1);
+        }
+        let registry = self.registry.clone();
+        let cycle = self.auditor.cycle(|outcome| registry.publish(outcome));
+        self.registry.publish_cycle(&cycle, None);
+        cycle
+    }
+
+    /// How many databases whoever looks now sees as overdue.
+    fn overdue(&self) -> usize {
+        let snapshot = self.registry.snapshot();
+        let told = metrics(&snapshot, Prefix::Immuclient);
+        let told = told
+            .lines()
+            .filter(|line| line.starts_with("immuaudit_overdue{") && line.ends_with(" 1"))
+            .count();
+        let rows = snapshot.databases.values().filter(|row| row.overdue);
+        assert_eq!(rows.count(), told);
+        let page = page(&snapshot);
+        assert_eq!(page.matches("overdue: not proven for").count(), told);
+        assert!(told == 0 || !page.contains("All is well"), "{page}");
+        told
+    }
+}
+
+#[test]
+fn a_cycle_that_takes_longer_than_three_intervals_is_not_in_time_and_says_what_to_do() {
+    let mut scene = scene(Duration::from_secs(1), INTERVAL);
+    for number in 0..3 {
+        let cycle = scene.cycle();
+        assert!(
+            cycle.duration > 3 * INTERVAL,
+            "{number}: {:?}",
+            cycle.duration
+        );
+        assert!(cycle.outcomes.iter().all(|outcome| outcome.is_proven()));
+        assert!(!cycle.is_complete(), "{number}");
+        assert_eq!(cycle.exit().code(), 1);
+        let trouble = cycle.errors().map(|of| of.to_string()).next();
+        let trouble = trouble.expect("a trouble");
+        assert!(trouble.contains("increase --audit-interval"), "{trouble}");
+        let told = page(&scene.registry.snapshot());
+        assert!(told.contains("an --audit-interval of 5s"), "{told}");
+    }
+    let overruns = "immuaudit_cycles_longer_than_interval_total{server=\"tested\"} 3";
+    let told = metrics(&scene.registry.snapshot(), Prefix::Immuclient);
+    assert!(told.contains(overruns), "{told}");
+    scene.simulation.time.advance(Duration::from_secs(4)); // the next cycle is under way
+    assert!(scene.overdue() > 0);
+}
+
+#[test]
+fn whoever_looks_between_two_cycles_sees_what_is_overdue_by_then() {
+    let mut scene = scene(Duration::from_millis(10), INTERVAL);
+    assert!(scene.cycle().is_complete());
+    assert_eq!(scene.overdue(), 0);
+    scene
+        .simulation
+        .time
+        .advance(3 * INTERVAL - Duration::from_secs(1));
+    assert_eq!(scene.overdue(), 0);
+    scene.simulation.time.advance(Duration::from_secs(2));
+    assert_eq!(scene.overdue(), COUNT);
+    assert!(scene.cycle().is_complete());
+    assert_eq!(scene.overdue(), 0);
+}
+
+#[test]
+fn a_few_seconds_of_a_busy_machine_make_nothing_overdue_however_short_the_interval_is() {
+    let interval = Duration::from_millis(100);
+    let mut scene = scene(interval, interval);
+    for _ in 0..3 {
+        let cycle = scene.cycle();
+        assert!(cycle.duration > 3 * interval, "{:?}", cycle.duration);
+        assert!(cycle.is_complete(), "{cycle:?}");
+        assert_eq!(scene.overdue(), 0);
+    }
+}
+
+/// What was never trusted need not be proven again: it is counted as untrusted.
+#[test]
+fn a_database_of_which_nothing_was_ever_trusted_is_overdue_nowhere() {
+    let place = Place::new();
+    let server = Embedded::start(Options::default().with_databases(&["silent"])).expect("a ledger");
+    server.grow("defaultdb", 5);
+    server.grow("silent", 5);
+    server.lie(LieSchedule::from(Lie::NeverAnswers).of("silent"));
+    let program = Program::new(server.port(), &place.join("state")).with(&[
+        "--call-timeout",
+        "200ms",
+        "--audit-interval",
+        "1ms",
+    ]);
+    for _ in 0..2 {
+        let run = program.once();
+        run.is(1, "silent", "unreachable");
+        assert!(!run.reason("silent").contains("overdue"), "{run:#?}");
+        assert!(run.stderr.contains("overdue=0"), "{run:#?}");
+    }
+    let status = program.run(&["status"]);
+    assert!(!status.stdout.contains("overdue"), "{status:#?}");
+}

@@ -1,0 +1,172 @@
+//! The real binary against the embedded ledger: which databases it audits, what it prints, how its loop
+//! ends, what is overdue, and its exit codes.
+
+use crate::support::ledgers::ledger;
+use crate::support::place::Place;
+use crate::support::program::{Program, member};
+use immuaudit::drill::{Access, Lie};
+
+#[test]
+fn a_database_whose_name_is_a_command_is_in_no_command_that_is_suggested() {
+    let name = "x;touch${IFS}evil";
+    let embedded = ledger(&[name]);
+    let place = Place::new();
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    audit.once().ends_with(0);
+    embedded.lie(Lie::Rollback);
+    let run = audit.run(&["--once"]);
+    run.ends_with(2);
+    for text in [run.stdout, audit.run(&["status"]).stdout] {
+        assert!(text.contains(name), "{text}");
+        let commands = text.lines().filter(|line| line.contains("immuaudit alarm"));
+        assert!(commands.clone().count() >= 2, "{text}");
+        assert!(
+            commands.clone().all(|line| !line.contains("evil")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn only_selected_databases_are_audited_and_can_vanish() {
+    let embedded = ledger(&["shop1", "shop2", "bank"]);
+    let place = Place::new();
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    audit.once().ends_with(0);
+    embedded.drop_database("bank");
+    let run = audit.with(&["--audit-databases", "shop"]).once();
+    run.ends_with(0);
+    assert_eq!(run.stdout.lines().count(), 2, "{run:#?}");
+    audit.once().is(2, "bank", "rolled-back");
+    let nothing = audit.with(&["--audit-databases", "nosuch"]).once();
+    nothing.ends_with(1);
+    assert!(nothing.stderr.contains("nothing to audit"), "{nothing:#?}");
+}
+
+#[test]
+fn a_server_that_was_never_reached_has_a_line_of_its_own() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = nobody.local_addr().expect("its address").port();
+    drop(nobody);
+    let place = Place::new();
+    let run = Program::new(port, &place.join("trust")).once();
+    let line = run.ends_with(1).stdout.trim_end();
+    assert!(
+        line.starts_with("{\"server\":") && !line.contains('\n'),
+        "{line}"
+    );
+    assert_eq!(member(line, "database"), "null");
+    assert_eq!(member(line, "verdict"), "unreachable");
+    assert_eq!(member(line, "tampered"), "false");
+}
+
+#[test]
+fn a_permission_taken_away_is_refused_and_not_accused() {
+    let embedded = ledger(&["taken"]);
+    let place = Place::new();
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    audit.once().ends_with(0);
+    embedded.set_access("taken", Access::Denied);
+    audit.once().is(1, "taken", "refused");
+}
+
+#[test]
+fn not_proven_for_three_intervals_is_overdue_whatever_the_excuse() {
+    let embedded = ledger(&[]);
+    let place = Place::new();
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    audit.once().is(0, "defaultdb", "first-seen");
+    embedded.lie(Lie::Excuse);
+    embedded.grow("defaultdb", 3);
+    let mut running = audit.start(&["audit-mode", "--audit-interval", "500ms"]);
+    running.wait_for("overdue: not proven for");
+    drop(running);
+
+    embedded.be_honest();
+    let mut running = audit.start(&[
+        "audit-mode",
+        "--audit-interval",
+        "200ms",
+        "--audit-max-idle",
+        "1s",
+    ]);
+    running.wait_for("overdue: no new transaction for");
+}
+
+#[test]
+fn the_loop_ends_within_a_moment_whatever_it_waits_for() {
+    let embedded = ledger(&[]);
+    let place = Place::new();
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    for signal in ["TERM", "INT"] {
+        let mut sleeping = audit.start(&["audit-mode", "--audit-interval", "1h"]);
+        sleeping.wait_for("cycle finished ");
+        sleeping.signal(signal);
+        assert_eq!(sleeping.end(), Some(0), "{}", sleeping.log());
+        assert!(sleeping.log().contains("stopped"), "{}", sleeping.log());
+    }
+    embedded.lie(Lie::NeverAnswers);
+    let mut hanging = audit.start(&["audit-mode", "--call-timeout", "1h"]);
+    hanging.wait_for("auditing");
+    hanging.signal("TERM");
+    assert_eq!(hanging.end(), Some(0), "{}", hanging.log());
+}
+
+#[test]
+fn a_second_auditor_is_kept_out_by_name() {
+    let embedded = ledger(&[]);
+    let place = Place::new();
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let mut running = audit.start(&["audit-mode", "--audit-interval", "1h"]);
+    running.wait_for("cycle finished ");
+    let second = audit.once();
+    second.ends_with(3);
+    let id = running.id().to_string();
+    assert!(
+        second.stderr.contains(&id) && second.stderr.contains("tested"),
+        "{second:#?}"
+    );
+    // reading and accepting need no such lock
+    audit.run(&["status"]).ends_with(0);
+    running.signal("KILL");
+    running.end();
+    audit.once().is(0, "defaultdb", "consistent");
+}
+
+#[test]
+fn wrong_usage_ends_with_three_and_names_the_nearest_flag() {
+    let place = Place::new();
+    let audit = Program::new(1, &place.join("trust"));
+    let run = audit.with(&["--audit-intervall", "5m"]).once();
+    run.ends_with(3);
+    assert!(run.stderr.contains("--audit-interval"), "{run:#?}");
+    assert_eq!(run.stdout, "");
+    assert!(!place.join("trust").exists(), "nothing was started");
+}
+
+#[test]
+fn of_a_flag_given_twice_the_last_counts() {
+    let embedded = ledger(&[]);
+    let place = Place::new();
+    let port = embedded.port().to_string();
+    let audit = Program::new(1, &place.join("trust")).with(&["-p", "2", "--immudb-port", &port]);
+    audit.once().is(0, "defaultdb", "first-seen");
+}
+
+#[test]
+fn quiet_says_nothing_where_all_is_well() {
+    let embedded = ledger(&[]);
+    let place = Place::new();
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let quiet = &["--once", "--quiet"];
+    audit.once().is(0, "defaultdb", "first-seen");
+    let run = audit.with(&["--audit-password", "immudb"]).run(quiet);
+    assert_eq!(
+        (run.code, run.stdout.as_str(), run.stderr.as_str()),
+        (Some(0), "", "")
+    );
+    embedded.lie(Lie::Rollback);
+    let run = audit.run(quiet);
+    run.ends_with(2);
+    assert!(run.stdout.contains("rolled-back"), "{run:#?}");
+}

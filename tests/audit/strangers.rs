@@ -1,0 +1,285 @@
+//! Databases of which nothing was ever trusted: however many a server lists, they are counted together.
+
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use crate::support::http::{Answer, get};
+use crate::support::notify_scene::{is_tampering, wait_until};
+use crate::support::place::Place;
+use crate::support::program::{Program, Running, member, status};
+use crate::support::receiver::{Received, Receiver};
+use immuaudit::drill::{Embedded, Lie, Options};
+
+const REFUSED: &str = "immuaudit_untrusted_databases{server=\"tested\",verdict=\"refused\"}";
+
+/// A ledger of `defaultdb` and some others, and an auditor of it that tells a receiver.
+struct Scene {
+    ledger: Embedded,
+    receiver: Receiver,
+    place: Place,
+    program: Program,
+}
+
+impl Scene {
+    /// `defaultdb` is trusted.
+    fn new(options: Options, args: &[&str]) -> Scene {
+        let ledger = Embedded::start(options).expect("a ledger");
+        ledger.grow("defaultdb", 3);
+        let (receiver, place) = (Receiver::start(), Place::new());
+        let program = Program::new(ledger.port(), &place.join("state"));
+        program.once().ends_with(0);
+        let url = receiver.url();
+        let program = program.with(&[
+            "--audit-interval",
+            "100ms",
+            "--audit-notification-url",
+            &url,
+        ]);
+        Scene {
+            ledger,
+            receiver,
+            place,
+            program: program.with(args),
+        }
+    }
+
+    fn create(&self, count: usize) {
+        for number in 0..count {
+            let name = format!("new{number:02}");
+            self.ledger.create_database(&name);
+            self.ledger.grow(&name, 1);
+        }
+    }
+
+    fn drop_all(&self, count: usize) {
+        (0..count).for_each(|number| self.ledger.drop_database(&format!("new{number:02}")));
+    }
+
+    fn of_all(&self) -> Vec<Received> {
+        let received = self.receiver.received();
+        let of_all = |received: &Received| member(&received.body, "db").is_empty();
+        received.into_iter().filter(of_all).collect()
+    }
+}
+
+fn metrics(running: &Running) -> Answer {
+    let log = running.log();
+    let port = log.split("status page on http://").nth(1);
+    let port = port.and_then(|rest| rest.split('/').next()?.rsplit(':').next()?.parse().ok());
+    get(port.expect("a port"), "/metrics", "*/*")
+}
+
+fn page(running: &Running) -> String {
+    let log = running.log();
+    let port = log.split("status page on http://").nth(1);
+    let port = port.and_then(|rest| rest.split('/').next()?.rsplit(':').next()?.parse().ok());
+    get(port.expect("a port"), "/", "text/html").body
+}
+
+#[test]
+fn names_that_are_fresh_in_every_list_grow_neither_series_nor_rows_nor_memory_and_send_one_notification()
+ {
+    let scene = Scene::new(Options::default(), &[]);
+    scene.ledger.lie(Lie::FreshNames);
+    let mut running = scene.program.start(&[]);
+    running.wait_for_times("INFO  cycle ", 3);
+    let (series, resident) = {
+        let metrics = metrics(&running);
+        assert!(metrics.sample(REFUSED) > 100.0, "{}", metrics.body);
+        (metrics.body.lines().count(), status(running.id(), "VmRSS"))
+    };
+    running.wait_for_times("INFO  cycle ", 12);
+    let now = metrics(&running);
+    assert_eq!(now.sample("immuaudit_databases{server=\"tested\"}"), 1.0);
+    // series of calls may come
+    let lines = now.body.lines().count();
+    assert!(
+        lines <= series + 60 && now.body.len() < 100_000,
+        "{}",
+        now.body
+    );
+    let resident = (
+        resident.expect("a process"),
+        status(running.id(), "VmRSS").expect("a process"),
+    );
+    assert!(resident.1 < resident.0 + 8_000, "{resident:?} KiB");
+    assert!(resident.1 < 48 << 10, "{resident:?} KiB");
+    assert!(
+        page(&running).contains(" without a trusted state"),
+        "{}",
+        page(&running)
+    );
+    let log = running.log();
+    assert!(
+        log.matches(" without a trusted state (").count() <= 3,
+        "{log}"
+    );
+    assert!(log.lines().count() < 100, "{log}");
+    scene.ledger.be_honest();
+    wait_until("it is over", || scene.of_all().len() == 2);
+    let all = scene.receiver.received();
+    assert_eq!(all.len(), 2, "{all:#?}");
+    assert_eq!(member(&all[0].body, "verdict"), "refused");
+    assert!(
+        member(&all[0].body, "reason").contains("such as "),
+        "{all:#?}"
+    );
+    assert_eq!(metrics(&running).sample(REFUSED), 0.0);
+}
+
+#[test]
+fn a_few_that_cannot_be_taken_on_trust_are_named_once_and_their_end_is_told() {
+    let scene = Scene::new(Options::default(), &["--no-first-use"]);
+    scene.create(2);
+    let mut running = scene.program.start(&[]);
+    running.wait_for_times("INFO  cycle ", 6);
+    wait_until("a notification", || !scene.of_all().is_empty());
+    let told = scene.of_all();
+    let reason = member(&told[0].body, "reason");
+    assert!(
+        reason.contains("2 refused") && reason.contains("new00"),
+        "{reason}"
+    );
+    assert!(!is_tampering(&told[0]), "{told:#?}");
+    assert_eq!(metrics(&running).sample(REFUSED), 2.0);
+    assert!(page(&running).contains("new00"), "{}", page(&running));
+    let log = running.log();
+    assert_eq!(
+        log.matches("2 databases without a trusted state").count(),
+        1,
+        "{log}"
+    );
+    // and who is left
+    scene.ledger.drop_database("new01");
+    let notified = scene.place.join("state/tested/notified");
+    let notified = || fs::read_to_string(&notified).expect("what was notified");
+    wait_until("one is left", || !notified().contains("new01"));
+    assert!(notified().contains("new00"), "{}", notified());
+    // another process says nothing again
+    running.signal("TERM");
+    running.end();
+    let mut running = scene.program.start(&[]);
+    running.wait_for_times("INFO  cycle ", 3);
+    assert_eq!(scene.of_all().len(), 1);
+    scene.drop_all(1);
+    wait_until("it is over", || scene.of_all().len() == 2);
+    let told = scene.of_all();
+    assert!(
+        member(&told[1].body, "reason").starts_with("all listed databases"),
+        "{told:#?}"
+    );
+    running.signal("TERM");
+    running.end();
+}
+
+#[test]
+fn every_check_of_databases_of_which_nothing_is_trusted_is_notified_once_where_that_is_asked_for() {
+    let args = ["--no-first-use", "--audit-notify", "every-check"];
+    let scene = Scene::new(Options::default(), &args);
+    scene.create(3);
+    let mut running = scene.program.start(&[]);
+    wait_until("notifications", || scene.of_all().len() >= 3);
+    running.signal("TERM");
+    running.end();
+    let cycles = running.log().matches("INFO  cycle ").count();
+    let told = scene.of_all();
+    assert!(told.len() <= cycles + 1, "{cycles}: {told:#?}");
+    for told in &told {
+        assert!(
+            member(&told.body, "reason").contains("3 refused"),
+            "{told:#?}"
+        );
+    }
+}
+
+#[test]
+fn once_prints_the_first_sixteen_one_by_one_and_counts_the_rest() {
+    let scene = Scene::new(Options::default(), &["--no-first-use"]);
+    scene.create(40);
+    let run = scene.program.once();
+    run.ends_with(1);
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!(lines.len(), 1 + 16 + 1, "{run:#?}");
+    assert_eq!(
+        lines
+            .iter()
+            .filter(|line| line.contains("\"refused\""))
+            .count(),
+        16,
+        "{run:#?}"
+    );
+    let rest = lines.iter().find(|line| line.contains("\"database\":null"));
+    assert!(
+        member(rest.expect("one of the rest"), "reason").contains("40 refused"),
+        "{run:#?}"
+    );
+    let text = scene.program.run(&["--once"]).stdout;
+    assert_eq!(text.lines().count(), 1 + 16 + 1, "{text}");
+    assert!(text.contains("24 more databases: "), "{text}");
+    // the last one that had its turn is remembered beside those that were reported
+    let known = scene.program.run(&["status", "--json"]);
+    let known = known.ends_with(1).stdout.lines().count();
+    assert!((18..=19).contains(&known), "{known}");
+    assert_eq!(scene.of_all().len(), 1);
+}
+
+#[test]
+fn sixteen_at_a_time_have_an_alarm_and_the_others_are_counted() {
+    let options = Options::default().signed();
+    let scene = Scene::new(options, &[]);
+    let other = Embedded::start(Options::default().signed()).expect("a ledger");
+    let key = scene.place.join("other.pub");
+    fs::write(&key, other.public_pem().expect("a key")).expect("a file");
+    let key = ["--server-signing-pub-key", key.to_str().expect("UTF-8")];
+    scene.create(40);
+    let mut running = scene.program.with(&key).start(&[]);
+    running.wait_for_times("INFO  cycle ", 4);
+    let metrics = metrics(&running);
+    let strangers = "immuaudit_untrusted_databases{server=\"tested\",verdict=\"bad-signature\"}";
+    assert_eq!(metrics.sample(strangers), 24.0, "{}", metrics.body);
+    let open = |line: &&str| line.starts_with("immuaudit_open_alarms{") && line.ends_with(" 1");
+    assert_eq!(
+        metrics.body.lines().filter(open).count(),
+        17,
+        "{}",
+        metrics.body
+    );
+    running.signal("TERM");
+    running.end();
+    wait_until("notifications", || scene.of_all().len() == 1);
+    assert!(is_tampering(&scene.of_all()[0]));
+    let all = scene.receiver.received();
+    assert_eq!(all.len(), 1 + 17, "{all:#?}");
+    let evidence = fs::read_dir(scene.place.join("state/tested/evidence")).expect("a directory");
+    assert_eq!(evidence.count(), 17);
+}
+
+#[test]
+fn a_database_that_was_given_up_and_is_not_listed_leaves_no_row_and_one_that_vanished_stays() {
+    let scene = Scene::new(Options::default(), &[]);
+    scene.create(2);
+    let mut running = scene.program.start(&[]);
+    let databases =
+        |running: &Running| metrics(running).sample("immuaudit_databases{server=\"tested\"}");
+    running.wait_for_times("INFO  cycle ", 3);
+    assert_eq!(databases(&running), 3.0);
+    scene.drop_all(2);
+    running.wait_for_times("rolled-back", 4);
+    assert_eq!(databases(&running), 3.0);
+    scene
+        .program
+        .run(&["states", "forget", "new00"])
+        .ends_with(0);
+    scene
+        .program
+        .run(&["alarm", "close", "--database", "new00"])
+        .ends_with(0);
+    wait_until("its row is gone", || databases(&running) == 2.0);
+    let body = metrics(&running).body;
+    assert!(!body.contains("new00") && body.contains("new01"), "{body}");
+    thread::sleep(Duration::from_millis(300));
+    assert_eq!(databases(&running), 2.0);
+    running.signal("TERM");
+    running.end();
+}

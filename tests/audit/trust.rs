@@ -1,0 +1,293 @@
+//! What a cycle starts from, and what it leaves: pins, first sights, identities, and alarms until they are
+//! closed. The real binary, against the embedded ledger.
+
+use std::fs;
+
+use crate::support::ledgers::ledger;
+use crate::support::place::Place;
+use crate::support::program::{Program, member};
+use immuaudit::drill::{Lie, LieSchedule};
+
+#[test]
+fn a_moved_data_directory_is_consistent_with_a_warning() {
+    let embedded = ledger(&[]);
+    let place = Place::new();
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    audit.once().is(0, "defaultdb", "first-seen");
+    embedded.change_uuid();
+    embedded.grow("defaultdb", 1);
+    let run = audit.once();
+    run.is(0, "defaultdb", "consistent");
+    assert!(run.stderr.contains("identity changed"), "{run:#?}");
+    let run = audit.once();
+    assert!(
+        !run.stderr.contains("identity changed"),
+        "told once: {run:#?}"
+    );
+}
+
+#[test]
+fn an_identity_that_is_filed_under_another_name_is_warned_about() {
+    let embedded = ledger(&[]);
+    let place = Place::new();
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    audit.once().is(0, "defaultdb", "first-seen");
+    let elsewhere = ["--server-label", "renamed", "--immudb-address", "localhost"];
+    let run = audit.with(&elsewhere).once();
+    run.is(0, "defaultdb", "first-seen");
+    assert!(
+        run.stderr.contains("already audited under the name"),
+        "{run:#?}"
+    );
+    assert!(run.stderr.contains("tested"), "{run:#?}");
+}
+
+#[test]
+fn a_pin_starts_from_a_known_state_and_is_held_against_the_trusted_one() {
+    let embedded = ledger(&[]);
+    let place = Place::new();
+    let known = embedded.state("defaultdb").unwrap();
+    let pin = format!("defaultdb:{known}");
+    embedded.grow("defaultdb", 20);
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let pinned = audit.with(&["--pin", &pin]);
+    // from the pin on there is no first sight, and repeating it is harmless
+    pinned.once().is(0, "defaultdb", "consistent");
+    pinned.once().is(0, "defaultdb", "consistent");
+    audit.once().is(0, "defaultdb", "consistent");
+
+    let other = format!("defaultdb:{}:{}", known.tx, "ab".repeat(32));
+    let wrong = audit.with(&["--pin", &other]).once();
+    wrong.is(2, "defaultdb", "split-view");
+    assert!(wrong.reason("defaultdb").contains("mistyped"), "{wrong:#?}");
+
+    let fresh = Program::new(embedded.port(), &place.join("fresh"));
+    fresh
+        .with(&["--pin", &other])
+        .once()
+        .is(2, "defaultdb", "inconsistent");
+}
+
+#[test]
+fn a_pin_that_the_server_has_not_reached_is_not_comparable_yet_and_becomes_overdue() {
+    let embedded = ledger(&[]);
+    let place = Place::new();
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    audit.once().is(0, "defaultdb", "first-seen");
+    // a replica that lags behind the primary, whose state is pinned
+    let primary = ledger(&[]);
+    primary.put_ledger("defaultdb", embedded.ledger("defaultdb").unwrap());
+    primary.grow("defaultdb", 20);
+    let pin = format!("defaultdb:{}", primary.state("defaultdb").unwrap());
+    let pinned = audit.with(&["--pin", &pin]);
+    let run = pinned.once();
+    run.is(1, "defaultdb", "unprovable");
+    let reason = run.reason("defaultdb");
+    assert!(
+        reason.contains("shows 20") && reason.contains("not comparable yet"),
+        "{run:#?}"
+    );
+    assert!(!run.stdout.contains("open_alarms\":1"), "{run:#?}");
+    // one that never catches up is overdue after three intervals
+    let late = pinned.with(&["--audit-interval", "1ms"]);
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let run = late.once();
+    assert!(
+        run.ends_with(1).reason("defaultdb").contains("overdue"),
+        "{run:#?}"
+    );
+    // the checking goes on, and once it has caught up the pin is held against it
+    embedded.put_ledger("defaultdb", primary.ledger("defaultdb").unwrap());
+    embedded.grow("defaultdb", 1);
+    pinned.once().is(0, "defaultdb", "consistent");
+    audit.run(&["alarm", "list"]).ends_with(0);
+    let other = Program::new(embedded.port(), &place.join("other"));
+    other.once().is(0, "defaultdb", "first-seen");
+    let forged = format!("defaultdb:40:{}", "ab".repeat(32));
+    other
+        .with(&["--pin", &forged])
+        .once()
+        .is(2, "defaultdb", "split-view");
+}
+
+#[test]
+fn a_pin_is_held_until_it_is_proven() {
+    let embedded = ledger(&[]);
+    let place = Place::new();
+    let pin = format!("defaultdb:{}", embedded.state("defaultdb").unwrap());
+    embedded.grow("defaultdb", 20);
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    audit.once().is(0, "defaultdb", "first-seen");
+    embedded.lie(LieSchedule::from(Lie::Excuse));
+    let pinned = audit.with(&["--pin", &pin]);
+    pinned.once().is(1, "defaultdb", "malformed");
+    pinned.once().is(1, "defaultdb", "malformed");
+    embedded.be_honest();
+    pinned.once().is(0, "defaultdb", "consistent");
+}
+
+#[test]
+fn a_pinned_database_that_is_not_there_has_vanished() {
+    let embedded = ledger(&[]);
+    let place = Place::new();
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let pin = format!("shop:7:{}", "ab".repeat(32));
+    let run = audit.with(&["--pin", &pin]).once();
+    run.is(2, "shop", "rolled-back");
+    assert_eq!(run.reason("shop"), "vanished");
+    assert_eq!(run.verdict("defaultdb"), "first-seen");
+}
+
+#[test]
+fn what_was_trusted_and_is_nowhere_to_be_found_is_no_first_sight() {
+    let embedded = ledger(&[]);
+    let place = Place::new();
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let roots = |name: &str| audit.with(&["--roots-filepath", place.join(name).to_str().unwrap()]);
+    roots("here").once().is(0, "defaultdb", "first-seen");
+    let run = roots("elsewhere").once();
+    run.is(3, "defaultdb", "local-failure");
+    assert!(
+        run.reason("defaultdb").contains("--roots-filepath"),
+        "{run:#?}"
+    );
+    roots("here").once().is(0, "defaultdb", "consistent");
+}
+
+#[test]
+fn a_damaged_list_of_alarms_hides_no_other_databases_alarm() {
+    let embedded = ledger(&["aaa"]);
+    let place = Place::new();
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    audit.once().ends_with(0);
+    embedded.lie(Lie::Fork);
+    audit
+        .once()
+        .is(2, "aaa", "inconsistent")
+        .is(2, "defaultdb", "inconsistent");
+    fs::write(place.join("trust/tested/aaa.alarms"), "no alarms here\n").unwrap();
+    let run = audit.run(&["status"]);
+    run.ends_with(2);
+    assert!(run.stdout.contains("OPEN ALARM"), "{run:#?}");
+    audit.once().is(2, "aaa", "inconsistent");
+}
+
+#[test]
+fn a_first_sight_is_refused_where_trust_is_required() {
+    let embedded = ledger(&[]);
+    let place = Place::new();
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let required = audit.with(&["--no-first-use"]);
+    required.once().is(1, "defaultdb", "refused");
+    audit.once().is(0, "defaultdb", "first-seen");
+    required.once().is(0, "defaultdb", "consistent");
+}
+
+#[test]
+fn an_empty_database_is_empty_and_its_first_transaction_a_first_sight() {
+    let embedded = ledger(&[]);
+    embedded.create_database("new");
+    let place = Place::new();
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    audit.once().is(0, "new", "empty");
+    embedded.grow("new", 1);
+    audit.once().is(0, "new", "first-seen");
+    embedded.create_database("new"); // emptied
+    let run = audit.once();
+    run.is(2, "new", "rolled-back");
+    assert_eq!(run.reason("new"), "emptied");
+}
+
+#[test]
+fn a_vanished_database_whose_alarm_is_adopted_is_trusted_no_more() {
+    let embedded = ledger(&["gone"]);
+    let place = Place::new();
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    audit.once().ends_with(0);
+    embedded.drop_database("gone");
+    let run = audit.once();
+    run.is(2, "gone", "rolled-back");
+    decide(&audit, "gone", &["adopt", "--yes"]);
+    audit.once().ends_with(0);
+    embedded.create_database("gone");
+    embedded.grow("gone", 1);
+    audit.once().is(0, "gone", "first-seen");
+}
+
+/// Closes or adopts the one open alarm of a database.
+fn decide(audit: &Program, database: &str, how: &[&str]) {
+    let alarm = audit.open_alarm(database);
+    let words = ["alarm", how[0], &alarm];
+    audit.run(&[&words[..], &how[1..]].concat()).ends_with(0);
+}
+
+#[test]
+fn a_hidden_database_is_reported_and_stays_trusted_when_its_alarm_is_closed() {
+    let embedded = ledger(&["hidden"]);
+    let place = Place::new();
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    audit.once().ends_with(0);
+    embedded.lie(LieSchedule::from(Lie::Hidden).of("hidden"));
+    let run = audit.once();
+    run.is(2, "hidden", "rolled-back");
+    assert_eq!(run.reason("hidden"), "hidden");
+    // it shows the trusted state, so there is nothing to adopt
+    let alarm = audit.open_alarm("hidden");
+    // one alarm, however far it grows
+    embedded.grow("hidden", 3);
+    audit.once().is(2, "hidden", "rolled-back");
+    assert_eq!(audit.open_alarm("hidden"), alarm);
+    let list = audit.run(&["alarm", "list", "hidden", "--json"]);
+    assert_eq!(list.stdout.lines().count(), 1, "{list:#?}");
+    let refused = audit.run(&["alarm", "adopt", &alarm, "--yes"]);
+    assert!(
+        refused.ends_with(3).stderr.contains("alarm close"),
+        "{refused:#?}"
+    );
+    decide(&audit, "hidden", &["close"]);
+    embedded.be_honest();
+    audit.once().is(0, "hidden", "consistent");
+}
+
+#[test]
+fn an_open_alarm_keeps_the_exit_code_while_the_checking_goes_on() {
+    let embedded = ledger(&[]);
+    let place = Place::new();
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    audit.once().is(0, "defaultdb", "first-seen");
+    embedded.lie(Lie::Fork);
+    audit.once().is(2, "defaultdb", "inconsistent");
+    embedded.be_honest();
+    embedded.grow("defaultdb", 5);
+    let run = audit.once();
+    run.is(2, "defaultdb", "consistent");
+    assert_eq!(member(run.line("defaultdb"), "tampered"), "false");
+    assert_eq!(member(run.line("defaultdb"), "open_alarms"), "1");
+    let before = member(run.line("defaultdb"), "hash").to_owned();
+    decide(&audit, "defaultdb", &["close"]);
+    let run = audit.once();
+    run.is(0, "defaultdb", "consistent");
+    assert_eq!(member(run.line("defaultdb"), "previous_hash"), before);
+}
+
+#[test]
+fn a_damaged_state_stops_its_own_database_alone_and_is_never_a_first_sight() {
+    let embedded = ledger(&["other"]);
+    let place = Place::new();
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    audit.once().ends_with(0);
+    let file = place.join("trust/tested/defaultdb.state");
+    let mut bytes = fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&file, &bytes).unwrap();
+    let run = audit.once();
+    run.is(3, "defaultdb", "local-failure");
+    assert_eq!(run.verdict("other"), "consistent");
+    assert!(
+        run.reason("defaultdb").contains("--pin"),
+        "says how to recover: {run:#?}"
+    );
+    fs::remove_file(&file).unwrap();
+    audit.once().is(3, "defaultdb", "local-failure");
+}

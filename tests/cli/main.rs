@@ -1,0 +1,11 @@
+//! The command line: verbs, completions, `immuaudit status`, and secrets that no output may contain.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod completions;
+mod only_server;
+mod secrets;
+mod status;
+mod tokens;
+mod verbs;

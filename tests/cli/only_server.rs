@@ -1,0 +1,72 @@
+//! A verb that goes by the files alone takes the server from `--dir` where that knows one alone.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::place::Place;
+use crate::support::program::Run;
+use immuaudit::drill::{Embedded, Options};
+
+const DB: &str = "defaultdb";
+
+/// Runs the program with this directory and these words alone.
+fn run(dir: &Path, words: &[&str]) -> Run {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_immuaudit"));
+    command
+        .env_clear()
+        .current_dir(dir.parent().expect("a folder around it"));
+    command.args(words).arg("--dir").arg(dir);
+    Run::of(command.output().expect("the program runs"))
+}
+
+#[test]
+fn verbs_that_read_files_take_the_only_server_of_the_directory_and_name_several() {
+    let server = Embedded::start(Options::default()).expect("a ledger");
+    server.grow(DB, 5);
+    let port = server.port().to_string();
+    let (place, other) = (Place::new(), Place::new());
+    let dir = place.join("state");
+    let audit = |name: &str, address: &str| {
+        let words = ["--once", "-a", address, "-p", &port, "--server-label", name];
+        run(&dir, &words).ends_with(0);
+    };
+    audit("ledger", "127.0.0.1");
+    let readers: [&[&str]; 7] = [
+        &["status"],
+        &["status", "--json"],
+        &["alarm", "list"],
+        &["states", "list"],
+        &["states", "export"],
+        &["evidence", "list"],
+        &["acknowledge", DB, "--absent-values-to", "5"],
+    ];
+    for words in readers {
+        run(&dir, words).ends_with(0);
+    }
+    let status = run(&dir, &["status"]);
+    assert!(
+        status.stdout.starts_with("ledger: All is well"),
+        "{status:#?}"
+    );
+    // a server that is named is that one
+    for words in [["status", "-p", "1"], ["status", "--server-label", "ledgr"]] {
+        let wrong = run(&dir, &words);
+        let text = &wrong.ends_with(3).stderr;
+        assert!(text.contains("the directory has: ledger"), "{text}");
+    }
+    // and nothing is guessed between two
+    audit("second", "localhost");
+    for words in readers {
+        let wrong = run(&dir, words);
+        let text = &wrong.ends_with(3).stderr;
+        assert!(text.contains("the directory has: ledger, second"), "{text}");
+    }
+    // nor is a server taken to be asked
+    let none = run(&other.join("state"), &["status"]);
+    assert!(
+        none.ends_with(3)
+            .stderr
+            .contains("server 127.0.0.1:3322 has no stored states"),
+        "{none:#?}"
+    );
+}

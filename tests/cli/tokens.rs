@@ -1,0 +1,182 @@
+//! URLs of receivers hold tokens: nothing shows more of them than scheme, host and port.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::http::get;
+use crate::support::modes::set_mode;
+use crate::support::notify_scene::{Scene, wait_until};
+use crate::support::program::{Program, Run};
+use crate::support::receiver::Receiver;
+
+const TOKEN: &str = "xoxb-12345";
+
+/// The URL of a receiver with a token in path and query.
+fn secret_url(receiver: &Receiver) -> String {
+    format!("http://127.0.0.1:{}/{TOKEN}/a?key={TOKEN}", receiver.port)
+}
+
+#[track_caller]
+fn shows_none(what: &str, text: &str) {
+    assert!(!text.contains(TOKEN), "{what}: {text}");
+}
+
+#[track_caller]
+fn printed(run: &Run, code: i32) -> String {
+    run.ends_with(code);
+    let text = format!("{}{}", run.stdout, run.stderr);
+    shows_none("what was printed", &text);
+    text
+}
+
+/// What would be installed, in a directory that is not there yet: no other is taken over.
+fn dry_run(program: &Program, scene: &Scene) -> Run {
+    let dir = scene.place.join("fresh");
+    let fresh = Program {
+        dir,
+        ..program.with(&[])
+    };
+    fresh.run(&["audit-mode", "install", "--dry-run"])
+}
+
+/// Flags, a settings file, a file of URLs, and a table: each with a token.
+fn ways(scene: &Scene, receiver: &Receiver) -> Vec<Vec<String>> {
+    let url = secret_url(receiver);
+    let write = |name: &str, text: &str| {
+        let path = scene.place.join(name);
+        fs::write(&path, text).expect("a file");
+        set_mode(&path, 0o600).expect("its mode");
+        path.display().to_string()
+    };
+    let file = write("urls", &format!("{url}\n"));
+    let settings = write(
+        "settings.toml",
+        &format!("audit-notification-url = [\n  \"{url}\"\n]\naudit-heartbeat-url = \"{url}\"\n"),
+    );
+    let table = write(
+        "table.toml",
+        &format!("[[receiver]]\nname = \"pager\"\nurl = \"{url}\"\n"),
+    );
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    vec![
+        words(&[
+            "--audit-notification-url",
+            &url,
+            "--audit-heartbeat-url",
+            &url,
+        ]),
+        words(&[&format!("--audit-notification-url={url}")]),
+        words(&[
+            "--audit-notification-url-file",
+            &file,
+            "--audit-heartbeat-url-file",
+            &file,
+        ]),
+        words(&["--config", &settings]),
+        words(&["--config", &table]),
+    ]
+}
+
+#[test]
+fn however_a_url_is_given_its_token_is_shown_nowhere() {
+    let (scene, receiver) = (Scene::new(), Receiver::start());
+    for way in ways(&scene, &receiver) {
+        let way: Vec<&str> = way.iter().map(String::as_str).collect();
+        let program = scene.program(&["--log-level", "trace"]).with(&way);
+        let config = printed(&program.run(&["config"]), 0);
+        let origin = format!("http://127.0.0.1:{}", receiver.port);
+        let by_file = way.iter().any(|word| word.ends_with("urls"));
+        assert!(
+            by_file || config.contains(&format!("{origin}/***")),
+            "{config}"
+        );
+        printed(&program.run(&["config", "--check"]), 0);
+        receiver.answer("500 No");
+        printed(&program.run(&["notify", "--test"]), 1);
+        receiver.answer("307 Elsewhere\r\nLocation: /elsewhere");
+        printed(&program.run(&["notify", "--test"]), 1);
+        receiver.answer("204 No Content");
+        let told = printed(&program.run(&["notify", "--test"]), 0);
+        assert!(told.contains(": delivered"), "{told}");
+        printed(&dry_run(&program, &scene), 0);
+        let before = receiver.received().len();
+        assert!(before > 0, "it is asked with the token");
+        let heads = receiver.received();
+        assert!(heads.iter().all(|received| received.head.contains(TOKEN)));
+        let mut running = program.start(&["--audit-interval", "50ms"]);
+        running.wait_for("status page on");
+        let log = running.log();
+        let address = log.split("status page on http://").nth(1);
+        let address = address.and_then(|rest| rest.split('/').next());
+        let port = address.and_then(|address| address.rsplit(':').next()?.parse().ok());
+        for path in ["/metrics", "/status.json", "/states"] {
+            shows_none(path, &get(port.expect("a port"), path, "*/*").body);
+        }
+        shows_none("/", &get(port.expect("a port"), "/", "text/html").body);
+        let line = Path::new("/proc")
+            .join(running.id().to_string())
+            .join("cmdline");
+        wait_until("ps shows no token", || {
+            !String::from_utf8_lossy(&fs::read(&line).unwrap_or_default()).contains(TOKEN)
+        });
+        running.signal("TERM");
+        running.end();
+        shows_none("the log", &running.log());
+    }
+}
+
+#[test]
+fn a_url_that_is_refused_is_not_shown_either() {
+    let scene = Scene::new();
+    let file = scene.place.join("wrong");
+    for wrong in [
+        format!("htp://hooks.example/{TOKEN}"),
+        format!("https:/hooks.example/{TOKEN}"),
+        format!("https://user:{TOKEN}@hooks.example/"),
+        format!("https://hooks.example:port/{TOKEN}"),
+        format!("https://hooks.example/{TOKEN} x"),
+        TOKEN.to_owned(),
+    ] {
+        fs::write(&file, &wrong).expect("a file");
+        let path = file.display().to_string();
+        for words in [
+            ["--audit-notification-url", &wrong],
+            ["--audit-heartbeat-url", &wrong],
+            ["--proxy", &wrong],
+            ["--audit-notification-url-file", &path],
+            ["--audit-heartbeat-url-file", &path],
+        ] {
+            // a name is a proxy's host, and a user may stand before it
+            if words[0] == "--proxy" && (wrong == TOKEN || wrong.contains('@')) {
+                continue;
+            }
+            let told = printed(&scene.program(&words).run(&["config", "--check"]), 3);
+            assert!(told.contains(words[0]), "{told}");
+        }
+        let mut program = scene.program(&[]);
+        let name = "IMMUAUDIT_AUDIT_NOTIFICATION_URL";
+        program.variables.push((name.into(), wrong.clone()));
+        printed(&program.run(&["config", "--check"]), 3);
+    }
+    let masked = scene.program(&["--audit-notification-url", "https://h/***"]);
+    let told = printed(&masked.run(&["config", "--check"]), 3);
+    assert!(told.contains("*** replaces the hidden part"), "{told}");
+}
+
+#[test]
+fn what_a_service_is_installed_with_keeps_the_tables_that_are_there() {
+    let (scene, receiver) = (Scene::new(), Receiver::start());
+    let url = secret_url(&receiver);
+    let config = scene.place.join("immuclient.toml");
+    let before = format!("mtls = false\n\n[[receiver]]\nname = \"pager\"\nurl = \"{url}\"\n");
+    fs::write(&config, before).expect("a file");
+    set_mode(&config, 0o600).expect("its mode");
+    let path = config.display().to_string();
+    let program = scene.program(&["--config", &path, "--audit-heartbeat-url", &url]);
+    let told = printed(&dry_run(&program, &scene), 0);
+    let origin = format!("http://127.0.0.1:{}", receiver.port);
+    let heartbeat = format!("  | audit-heartbeat-url = \"{origin}/***\"\n");
+    let table = format!("  | [[receiver]]\n  | name = \"pager\"\n  | url = \"{origin}/***\"\n");
+    let (heartbeat, table) = (told.find(&heartbeat), told.find(&table));
+    assert!(heartbeat.is_some() && heartbeat < table, "{told}");
+}

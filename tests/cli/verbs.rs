@@ -1,0 +1,135 @@
+//! What each verb takes for itself, and what help, version and config print.
+
+use std::time::Duration;
+
+use crate::support::process::given;
+use immuaudit::config::{
+    AcknowledgeTask, AdoptConsent, AlarmTask, ClosedAlarms, Drill, ListedAlarms, StatesTask, Task,
+};
+
+#[test]
+fn verbs_have_their_own_flags() {
+    let task = |arguments: &[&str]| given(arguments).run().task;
+    assert_eq!(task(&["audit-mode"]), Task::Audit);
+    assert_eq!(task(&["--json", "status"]), Task::Status);
+    let alarm = |words: &[&str]| task(&[&["alarm"], words].concat());
+    let list = |database: Option<&str>, which| {
+        Task::Alarm(AlarmTask::List {
+            database: database.map(String::from),
+            which,
+        })
+    };
+    assert_eq!(alarm(&["list"]), list(None, ListedAlarms::Open));
+    let all = alarm(&["list", "shop", "--all"]);
+    assert_eq!(all, list(Some("shop"), ListedAlarms::All));
+    let id = || "7".to_owned();
+    let show = Task::Alarm(AlarmTask::Show { alarm: id() });
+    assert_eq!(alarm(&["show", "7"]), show);
+    let close = |alarms| Task::Alarm(AlarmTask::Close(alarms));
+    let ids = ClosedAlarms::Ids(vec![id()]);
+    assert_eq!(alarm(&["close", "7"]), close(ids));
+    let ids = ClosedAlarms::Ids(vec![id(), "8".to_owned()]);
+    assert_eq!(alarm(&["close", "7", "8"]), close(ids));
+    let of_database = ClosedAlarms::OfDatabase("shop".to_owned());
+    assert_eq!(alarm(&["close", "--database=shop"]), close(of_database));
+    for (words, consent) in [
+        (&["adopt", "7"][..], AdoptConsent::Ask),
+        (&["adopt", "7", "--yes"], AdoptConsent::Given),
+    ] {
+        let alarm_id = id();
+        let adopt = Task::Alarm(AlarmTask::Adopt {
+            alarm: alarm_id,
+            consent,
+        });
+        assert_eq!(alarm(words), adopt);
+    }
+    let acknowledge = Task::Acknowledge(AcknowledgeTask {
+        database: "shop".to_owned(),
+        absent_to: Some(7),
+        unsigned: true,
+        disagreement: false,
+    });
+    let words = ["acknowledge", "shop", "--absent-values-to=7", "--unsigned"];
+    assert_eq!(task(&words), acknowledge);
+    let import = |alarm| {
+        Task::States(StatesTask::Import {
+            path: "x".into(),
+            alarm,
+        })
+    };
+    // the same flag is a switch here, and takes no word that follows
+    let with_alarm = task(&["states", "import", "--alarm", "x"]);
+    assert_eq!(with_alarm, import(true));
+    assert_eq!(task(&["states", "import", "x"]), import(false));
+    assert_eq!(task(&["drill"]), Task::Drill(Drill::Table { lie: None }));
+    assert_eq!(task(&["drill", "--list"]), Task::Drill(Drill::List));
+    assert_eq!(
+        task(&["drill", "--lie=fork"]),
+        Task::Drill(Drill::Table {
+            lie: Some("fork".to_owned())
+        })
+    );
+    let serve = Drill::Serve {
+        port: 5,
+        databases: 3,
+        views: 2,
+        lie: None,
+        grow: Some(Duration::from_secs(1)),
+    };
+    assert_eq!(
+        task(&[
+            "drill",
+            "--serve",
+            "--port=5",
+            "--databases=3",
+            "--views=2",
+            "--grow=1s"
+        ]),
+        Task::Drill(serve)
+    );
+}
+
+#[test]
+fn help_and_version_need_no_settings() {
+    for arguments in [
+        &["--help"][..],
+        &["help"],
+        &["-h", "status"],
+        &["--version"],
+        &["version"],
+        &["help", "drill"],
+        &["man"],
+        &["completions", "zsh"],
+    ] {
+        let place = given(arguments).file("immuaudit.toml", "not TOML");
+        assert!(!place.text().is_empty());
+    }
+    assert!(
+        given(&["--help", "--all"])
+            .text()
+            .contains("--max-recv-msg-size")
+    );
+    let short = given(&["--help"]).text();
+    assert!(!short.contains("--max-recv-msg-size"), "{short}");
+    assert!(short.contains("  acknowledge "), "{short}");
+    assert!(short.lines().count() <= 24, "{short}"); // of a terminal
+}
+
+#[test]
+fn config_shows_what_counts_and_whence_but_no_secret() {
+    let place =
+        given(&["config", "--once"]).file("immuaudit.toml", "audit-password = \"hunter2\"\n");
+    let path = place.at("immuaudit.toml");
+    let text = place.text();
+    assert!(
+        text.contains(&format!("audit-password = \"***\" # {path}:1\n")),
+        "{text}"
+    );
+    assert!(text.contains("once = true # flag --once\n"), "{text}");
+    assert!(text.contains("immudb-port = 3322 # default\n"), "{text}");
+    assert!(!text.contains("hunter2"));
+    assert_eq!(
+        place.arguments(&["config", "--check"]).run().task,
+        Task::Check
+    );
+}

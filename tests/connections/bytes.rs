@@ -1,0 +1,275 @@
+//! What a network can do to a call: bytes that dribble in, a connection that breaks under a request.
+//! A relay of plain TCP stands before the embedded ledger.
+
+use std::collections::BTreeSet;
+use std::thread;
+use std::time::Duration;
+
+use crate::support::in_process;
+use crate::support::place::Place;
+use crate::support::program::{Program, high_water, member};
+use crate::support::relay::{Plan, Relay};
+use immuaudit::audit::{Auditor, Policy};
+use immuaudit::drill::{Embedded, Lie, Options};
+use immuaudit::server::{Endpoint, Server, ServerErrorKind};
+use immuaudit::stop::Stop;
+use immuaudit::wire::method;
+
+const DATABASES: [&str; 2] = ["defaultdb", "otherdb"];
+/// In KiB, whatever is sent.
+const MOST_MEMORY: u64 = 48 << 10;
+
+struct Scene {
+    server: Embedded,
+    relay: Relay,
+    program: Program,
+    _folder: Place,
+}
+
+impl Scene {
+    /// Both databases trusted, and grown since.
+    fn trusted() -> Scene {
+        let options = Options::default().with_databases(&["otherdb"]);
+        let server = Embedded::start(options).expect("an embedded ledger");
+        let relay = Relay::before(server.port());
+        let folder = Place::new();
+        let program =
+            Program::new(relay.port, &folder.join("trust")).with(&["--log-level", "debug"]);
+        let scene = Scene {
+            server,
+            relay,
+            program,
+            _folder: folder,
+        };
+        scene.grow();
+        let run = scene.program.once();
+        for database in DATABASES {
+            run.is(0, database, "first-seen");
+        }
+        scene.grow();
+        scene
+    }
+
+    fn grow(&self) {
+        for database in DATABASES {
+            self.server.grow(database, 5);
+        }
+    }
+
+    /// What is trusted of a database is what the server has.
+    fn is_up_to_date(&self) {
+        let status = self.program.run(&["status", "--json"]);
+        for database in DATABASES {
+            let state = self.server.state(database).expect("a state");
+            let trusted = member(status.ends_with(0).line(database), "tx");
+            assert_eq!(trusted, state.tx.to_string());
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_dribbles_ends_by_the_deadline_and_holds_up_no_other_database() {
+    let scene = Scene::trusted();
+    let program = scene
+        .program
+        .with(&["--call-timeout", "1s", "--audit-sample", "0"]);
+    let mut held_up = BTreeSet::new();
+    // login and list, then each database: opened, its state, its proof
+    for request in 0..8 {
+        scene.relay.plan(Plan::DribbleAt(request));
+        let before = scene.relay.done();
+        let (run, peak) = program.once_measured();
+        assert_eq!(scene.relay.done(), before + 1, "{request}: {run:#?}");
+        assert!(peak < MOST_MEMORY, "{request}: {peak} KiB");
+        let verdicts = DATABASES.map(|database| run.verdict(database));
+        let unreachable = verdicts.iter().filter(|word| **word == "unreachable");
+        let unreachable = unreachable.count();
+        for (database, verdict) in DATABASES.iter().zip(verdicts) {
+            let fine = ["consistent", "unreachable"].contains(&verdict);
+            assert!(fine, "{request}, {database}: {run:#?}");
+            if verdict == "unreachable" {
+                let why = run.reason(database);
+                assert!(why.contains("no response within"), "{request}: {why}");
+            }
+        }
+        // a list that did not come is told beside the verdicts
+        run.ends_with(1);
+        if request >= 2 {
+            assert_eq!(unreachable, 1, "{request}: {run:#?}");
+        }
+        held_up.insert(verdicts.map(str::to_owned));
+        scene.grow();
+    }
+    // which of the two it was depends on whether both were asked in one segment; the other never was
+    let one = |of: &[String; 2]| of.iter().filter(|word| *word == "unreachable").count() == 1;
+    assert!(held_up.iter().any(one), "{held_up:?}");
+    scene.program.once().ends_with(0);
+    scene.is_up_to_date();
+}
+
+#[test]
+fn a_connection_that_dribbles_for_ever_takes_no_memory_and_the_next_cycle_is_unaffected() {
+    let scene = Scene::trusted();
+    let program = scene.program.with(&["--call-timeout", "200ms"]);
+    scene.relay.plan(Plan::Dribble);
+    let mut running = program.start(&["--audit-interval", "10ms"]);
+    running.wait_for_times("verdict=unreachable", 2);
+    let begin = high_water(running.id()).expect("a running process");
+    running.wait_for_times("INFO  cycle ", 20);
+    let end = high_water(running.id()).expect("a running process");
+    println!("{begin} KiB, then {end} KiB");
+    assert!(end < MOST_MEMORY && end < begin + 4096, "{begin}, {end}");
+    scene.relay.plan(Plan::Pass);
+    running.wait_for_times("verdict=consistent", 2); // the first ones
+    running.signal("TERM");
+    assert_eq!(running.end(), Some(0), "{}", running.log());
+    assert!(!running.log().contains("TAMPERED"), "{}", running.log());
+    scene.is_up_to_date();
+}
+
+#[test]
+fn a_connection_cut_under_a_request_is_made_anew_and_nothing_is_amiss() {
+    let scene = Scene::trusted();
+    let mut running = scene.program.start(&["--audit-interval", "20ms"]);
+    running.wait_for_times("INFO  cycle ", 2);
+    for request in 0..12 {
+        let before = scene.relay.done();
+        scene.grow();
+        scene.relay.plan(Plan::CutAt(request));
+        while scene.relay.done() == before && running.is_running() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+    running.wait_for_cycles(2);
+    running.signal("TERM");
+    assert_eq!(running.end(), Some(0), "{}", running.log());
+    assert_eq!(scene.relay.done(), 12);
+    let log = running.log();
+    assert!(!log.contains("verdict=unreachable"), "{log}");
+    scene.is_up_to_date();
+}
+
+/// It is asked again once, not for ever.
+#[test]
+fn a_server_that_cuts_every_connection_is_unreachable_and_comes_back() {
+    let scene = Scene::trusted();
+    let mut running = scene.program.start(&["--audit-interval", "20ms"]);
+    running.wait_for("INFO  cycle ");
+    scene.relay.plan(Plan::Cut);
+    running.wait_for_times("verdict=unreachable", 2);
+    scene.relay.plan(Plan::Pass);
+    running.wait_for_more("verdict=consistent", 4);
+    running.signal("TERM");
+    assert_eq!(running.end(), Some(0), "{}", running.log());
+    scene.is_up_to_date();
+}
+
+/// Seen once: an attempt failed at a port that a server listened on.
+#[test]
+fn a_connection_that_fails_immediately_is_tried_again_twice() {
+    let scene = Scene::trusted();
+    scene.relay.plan(Plan::Close(2));
+    let run = scene.program.once();
+    run.ends_with(0);
+    for database in DATABASES {
+        run.is(0, database, "consistent");
+    }
+    scene.relay.plan(Plan::Close(usize::MAX));
+    let run = scene.program.once();
+    for database in DATABASES {
+        run.is(1, database, "unreachable");
+    }
+}
+
+/// The server may refuse the list alone.
+#[test]
+fn databases_are_checked_although_no_connection_brings_the_list() {
+    let scene = Scene::trusted();
+    scene.relay.plan(Plan::Close(3)); // the list is asked for no more
+    let run = scene.program.once();
+    for database in DATABASES {
+        run.is(1, database, "consistent");
+    }
+}
+
+fn server_behind(relay: &Relay, stop: &Stop) -> Server {
+    let endpoint = Endpoint::on_loopback(relay.port);
+    in_process::server(endpoint, Duration::from_secs(10), stop)
+}
+
+#[test]
+fn a_server_that_is_away_is_tried_again_once_and_not_for_each_of_its_databases() {
+    let embedded = Embedded::start(Options::default()).expect("an embedded ledger");
+    let relay = Relay::before(embedded.port());
+    let mut server = server_behind(&relay, &Stop::new());
+    relay.plan(Plan::Close(usize::MAX));
+    for number in 0..50 {
+        let failure = server.state(&format!("db{number}")).expect_err("away");
+        assert_eq!(failure.kind, ServerErrorKind::Unreachable, "{failure}");
+    }
+    assert_eq!(relay.connections(), 50 + 2);
+    server.begin_cycle();
+    server.state("db0").expect_err("away");
+    assert_eq!(relay.connections(), 50 + 2 + 3);
+}
+
+#[test]
+fn a_program_that_is_asked_to_end_does_not_wait_to_connect_again() {
+    let embedded = Embedded::start(Options::default()).expect("an embedded ledger");
+    let relay = Relay::before(embedded.port());
+    relay.plan(Plan::Close(usize::MAX));
+    let stop = Stop::new();
+    thread::scope(|scope| {
+        let asked = scope.spawn(|| server_behind(&relay, &stop).state("defaultdb"));
+        while relay.connections() == 0 {
+            thread::sleep(Duration::from_millis(1));
+        }
+        stop.request();
+        let failure = asked.join().expect("no panic").expect_err("stopped");
+        assert_eq!(failure.kind, ServerErrorKind::Stopped);
+    });
+    assert!(relay.connections() < 3, "{}", relay.connections());
+}
+
+#[test]
+fn a_call_past_its_deadline_is_not_made_again() {
+    let embedded = Embedded::start(Options::default()).expect("an embedded ledger");
+    embedded.lie(Lie::NeverAnswers);
+    let endpoint = Endpoint::on_loopback(embedded.port());
+    let mut server = in_process::server(endpoint, Duration::from_millis(300), &Stop::new());
+    let failure = server.state("defaultdb").expect_err("no answer");
+    assert!(
+        matches!(failure.kind, ServerErrorKind::Deadline(_)),
+        "{failure}"
+    );
+    assert_eq!(embedded.calls()[method::CURRENT_STATE], 1);
+}
+
+#[test]
+fn a_call_that_a_stop_keeps_from_being_made_is_named_without_its_path() {
+    let embedded = Embedded::start(Options::default()).expect("an embedded ledger");
+    let stop = Stop::new();
+    stop.request();
+    let endpoint = Endpoint::on_loopback(embedded.port());
+    let mut server = in_process::server(endpoint, Duration::from_secs(1), &stop);
+    let failure = server.state("defaultdb").expect_err("stopped");
+    assert_eq!(failure.kind, ServerErrorKind::Stopped);
+    assert!(!failure.to_string().contains('/'), "{failure}");
+}
+
+#[test]
+fn a_list_that_a_stop_keeps_from_being_asked_for_is_no_trouble() {
+    let embedded = Embedded::start(Options::default()).expect("an embedded ledger");
+    embedded.grow("defaultdb", 3);
+    let (stop, place) = (Stop::new(), Place::new());
+    let endpoint = Endpoint::on_loopback(embedded.port());
+    let server = in_process::server(endpoint, Duration::from_secs(10), &stop);
+    let store = in_process::store(place.join("trust"));
+    let mut auditor = Auditor::new(server, store, Policy::of_consistency());
+    assert!(auditor.cycle(|_| {}).is_complete());
+    stop.request();
+    let cycle = auditor.cycle(|_| {});
+    assert!(cycle.stopped && !cycle.is_complete());
+    let troubles: Vec<String> = cycle.errors().map(|trouble| trouble.to_string()).collect();
+    assert_eq!(troubles, [""; 0]);
+}

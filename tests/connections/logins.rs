@@ -1,0 +1,423 @@
+//! Logins end: a token after its lifetime, a session after a pause, all of them when a server restarts,
+//! a password or a certificate when somebody replaces it. No audit may stop with any of them.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::in_process;
+use crate::support::ledgers::{calls, ledger_with};
+use crate::support::modes::set_mode;
+use crate::support::place::Place;
+use crate::support::program::{Program, Running};
+use immuaudit::audit::{Auditor, Cycle, Exit, Outcome, Policy, ServerView, SweepStatus, Verdict};
+use immuaudit::config::Values;
+use immuaudit::drill::{Access, Embedded, Emulated, Lie, LieSchedule, Lifetime, Options};
+use immuaudit::server::{Peeked, ServerErrorKind};
+use immuaudit::wire::method;
+
+const DB: &str = "defaultdb";
+const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
+
+/// A server with `Login`, and one that has sessions alone.
+const BOTH: [Emulated; 2] = [Emulated::V1_11_1, Emulated::WithoutLogin];
+
+/// A server whose tokens and sessions have this lifetime, with these databases of 40 transactions.
+fn server(emulated: Emulated, lifetime: Lifetime, names: &[&str]) -> Embedded {
+    let options = Options {
+        server: emulated,
+        token_lifetime: lifetime,
+        session_lifetime: lifetime,
+        ..Options::default()
+    };
+    ledger_with(options, names, 40)
+}
+
+/// An auditor that reads a sample of the values.
+fn auditor(embedded: &Embedded, dir: &Path) -> Auditor {
+    auditor_renewing(embedded, dir, None)
+}
+
+/// The same with another pause between two renewals of a credential.
+fn auditor_renewing(embedded: &Embedded, dir: &Path, pause: Option<Duration>) -> Auditor {
+    let mut server = in_process::server_on(embedded.port());
+    if let Some(pause) = pause {
+        server = server.with_renewal_pause(pause);
+    }
+    let policy = Policy {
+        values: Values {
+            sample: 8,
+            ..Values::NONE
+        },
+        ..Policy::of_consistency()
+    };
+    Auditor::new(server, in_process::store(dir), policy)
+}
+
+#[track_caller]
+fn is_proven(cycle: &Cycle, databases: usize) {
+    assert_eq!(cycle.outcomes.len(), databases, "{cycle:?}");
+    assert!(cycle.list_error.is_none(), "{cycle:?}");
+    assert_eq!(cycle.exit(), Exit::Good, "{cycle:?}");
+}
+
+#[test]
+fn a_token_or_session_that_ended_between_two_cycles_is_renewed_within_the_cycle() {
+    for emulated in BOTH {
+        let embedded = server(emulated, Lifetime::Unlimited, &NAMES);
+        let place = Place::new();
+        let mut auditor = auditor(&embedded, place.path());
+        is_proven(&auditor.cycle(|_| {}), 4);
+        for name in NAMES {
+            embedded.grow(name, 5);
+        }
+        embedded.expire_tokens();
+        embedded.reset_calls();
+        is_proven(&auditor.cycle(|_| {}), 4);
+        if emulated == Emulated::V1_11_1 {
+            assert_eq!(calls(&embedded, method::LOGIN), 1);
+            assert_eq!(calls(&embedded, method::USE_DATABASE), 4);
+        }
+    }
+}
+
+/// The lifetime of the credentials ends at another call each time: the list, an opening, a state, a
+/// proof, a transaction, some of them begun before they are needed.
+#[test]
+fn a_credential_may_end_at_any_call_of_a_cycle() {
+    for emulated in BOTH {
+        for lifetime in 15..45 {
+            let embedded = server(emulated, Lifetime::Calls(lifetime), &NAMES);
+            let place = Place::new();
+            let mut auditor = auditor(&embedded, place.path());
+            for _ in 0..4 {
+                let cycle = auditor.cycle(|_| {});
+                assert_eq!(
+                    cycle.exit(),
+                    Exit::Good,
+                    "{emulated:?}, {lifetime}: {cycle:?}"
+                );
+                is_proven(&cycle, 4);
+                for name in NAMES {
+                    embedded.grow(name, 3);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_hundred_databases_are_opened_again_with_one_login_and_a_call_each() {
+    let names: Vec<String> = (0..100).map(|number| format!("db{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let embedded = server(Emulated::V1_11_1, Lifetime::Unlimited, &names);
+    let place = Place::new();
+    let mut auditor = auditor(&embedded, place.path());
+    is_proven(&auditor.cycle(|_| {}), 101);
+    embedded.expire_tokens();
+    embedded.reset_calls();
+    is_proven(&auditor.cycle(|_| {}), 101);
+    assert_eq!(calls(&embedded, method::LOGIN), 1);
+    assert_eq!(calls(&embedded, method::USE_DATABASE), 101);
+    // the first one was begun with the list
+    assert!(calls(&embedded, method::CURRENT_STATE) <= 102);
+}
+
+#[test]
+fn databases_opened_concurrently_with_a_token_that_ended_are_opened_again_with_one_login() {
+    let embedded = server(Emulated::V1_11_1, Lifetime::Unlimited, &NAMES);
+    let mut server = in_process::server_on(embedded.port());
+    server.databases().expect("a list");
+    embedded.expire_tokens();
+    embedded.reset_calls();
+    let until = Instant::now() + Duration::from_secs(10);
+    server.prefetch_states(NAMES.into_iter(), until);
+    assert_eq!(calls(&embedded, method::LOGIN), 1);
+    assert_eq!(calls(&embedded, method::USE_DATABASE), 6);
+    for name in NAMES {
+        let state = embedded.state(name).expect("a state");
+        assert_eq!(server.peek_state(name, until), Peeked::State(state));
+    }
+}
+
+/// Each of these outlives many lifetimes within one cycle.
+#[test]
+fn a_sweep_a_search_and_a_mirror_go_on_over_many_lifetimes() {
+    for emulated in BOTH {
+        let embedded = server(emulated, Lifetime::Calls(3), &[]);
+        let place = Place::new();
+        let mut auditor = auditor_renewing(&embedded, place.path(), Some(Duration::ZERO))
+            .with_mirror(Some(1 << 20));
+        for _ in 0..20 {
+            embedded.grow(DB, 20);
+            assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Good);
+        }
+        let unmirrored = auditor.mirror(Instant::now() + Duration::from_secs(60));
+        assert!(unmirrored.is_empty(), "{unmirrored:?}");
+        embedded.grow(DB, 3_000);
+        embedded.reset_calls();
+        assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Good);
+        assert_eq!(swept(&mut auditor), 3_440);
+        let located = auditor.locate(DB).expect("nobody stops it");
+        assert!(
+            matches!(&located.present, ServerView::Shows { window, .. } if window.is_whole()),
+            "{located:?}"
+        );
+        let renewals = [method::USE_DATABASE, method::OPEN_SESSION];
+        let renewals = renewals.map(|name| calls(&embedded, name));
+        assert!(renewals.iter().sum::<u64>() > 5, "{renewals:?}");
+    }
+}
+
+/// Sweeps the database, and returns the count of transactions read.
+fn swept(auditor: &mut Auditor) -> u64 {
+    loop {
+        let slice = auditor.sweep(DB);
+        assert!(slice.outcome.is_none(), "{:?}", slice.outcome);
+        match slice.status {
+            SweepStatus::InProgress { .. } => {}
+            SweepStatus::Completed(swept) => return swept.read,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// The length of the pause is tested in `src/server/session.rs`, by a given time.
+#[test]
+fn within_one_pause_a_credential_is_renewed_once_and_then_refused() {
+    let embedded = server(Emulated::V1_11_1, Lifetime::Unlimited, &[]);
+    let mut server = in_process::server_on(embedded.port());
+    server.state(DB).expect("a state");
+    embedded.expire_tokens();
+    server.state(DB).expect("a state, by a renewed token");
+    embedded.expire_tokens();
+    embedded.reset_calls();
+    let failure = server.state(DB).expect_err("renewed just before");
+    assert_eq!(failure.kind, ServerErrorKind::NotLoggedIn);
+    assert_eq!(embedded.calls().values().sum::<u64>(), 1);
+    server.begin_cycle();
+    server.state(DB).expect("a state in the next cycle");
+}
+
+#[test]
+fn a_server_that_forgets_every_token_gets_few_logins_and_is_refused() {
+    let embedded = server(Emulated::V1_11_1, Lifetime::Unlimited, &NAMES);
+    let place = Place::new();
+    let mut auditor = auditor(&embedded, place.path());
+    is_proven(&auditor.cycle(|_| {}), 4);
+    embedded.lie(LieSchedule::from(Lie::ForgottenTokens));
+    for _ in 0..5 {
+        embedded.reset_calls();
+        let cycle = auditor.cycle(|_| {});
+        for outcome in &cycle.outcomes {
+            assert_eq!(outcome.verdict, Verdict::Refused, "{outcome:?}");
+        }
+        let logins = calls(&embedded, method::LOGIN);
+        assert!(logins <= 2, "{logins} logins");
+        assert!(embedded.calls().values().sum::<u64>() < 30);
+    }
+    embedded.be_honest();
+    is_proven(&auditor.cycle(|_| {}), 4);
+}
+
+#[test]
+fn a_permission_that_was_taken_away_is_refused_after_one_login_and_stops_no_other_database() {
+    for emulated in BOTH {
+        let embedded = server(emulated, Lifetime::Unlimited, &NAMES);
+        let place = Place::new();
+        let mut auditor = auditor(&embedded, place.path());
+        is_proven(&auditor.cycle(|_| {}), 4);
+        embedded.set_access("beta", Access::Denied);
+        embedded.expire_tokens();
+        for _ in 0..3 {
+            embedded.reset_calls();
+            let cycle = auditor.cycle(|_| {});
+            let refused = |outcome: &&Outcome| outcome.verdict == Verdict::Refused;
+            let refused: Vec<&Outcome> = cycle.outcomes.iter().filter(refused).collect();
+            assert_eq!(refused.len(), 1, "{cycle:?}");
+            assert_eq!(refused[0].database, "beta");
+            assert!(calls(&embedded, method::LOGIN) <= 2);
+        }
+        embedded.set_access("beta", Access::Open);
+        is_proven(&auditor.cycle(|_| {}), 4);
+    }
+}
+
+#[test]
+fn authentication_may_be_switched_off_and_on_again() {
+    let embedded = server(Emulated::V1_11_1, Lifetime::Unlimited, &[]);
+    let place = Place::new();
+    let mut auditor = auditor(&embedded, place.path());
+    for auth in [true, false, true, false] {
+        embedded.set_auth(auth);
+        embedded.forget_tokens();
+        is_proven(&auditor.cycle(|_| {}), 1);
+    }
+    // and without a list between, as within a sweep
+    let mut server = in_process::server_on(embedded.port());
+    for auth in [false, true, false] {
+        embedded.set_auth(auth);
+        embedded.forget_tokens();
+        server.begin_cycle();
+        server.state(DB).expect("a state");
+    }
+}
+
+/// The loop of the real program, at each cycle with credentials that may have ended meanwhile.
+#[test]
+fn the_program_audits_on_over_many_lifetimes_and_logs_no_refusal() {
+    for emulated in BOTH {
+        let lifetime = Lifetime::Time(Duration::from_millis(150));
+        let embedded = server(emulated, lifetime, &NAMES);
+        let place = Place::new();
+        let program = Program::new(embedded.port(), &place.join("trust"));
+        // longer than the lifetime, and shorter
+        for interval in ["200ms", "20ms"] {
+            let mut running = program.start(&["--audit-interval", interval]);
+            running.wait_for_times("INFO  cycle ", 15);
+            ends_well(&mut running);
+        }
+    }
+}
+
+#[track_caller]
+fn ends_well(running: &mut Running) {
+    running.signal("TERM");
+    let code = running.end();
+    let log = running.log();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("refused") && !log.contains("ERROR"), "{log}");
+}
+
+#[test]
+fn the_programs_sweep_and_locate_go_on_when_the_token_ends_in_their_midst() {
+    let embedded = server(Emulated::V1_11_1, Lifetime::Unlimited, &[]);
+    embedded.grow(DB, 5_000);
+    let place = Place::new();
+    let program = Program::new(embedded.port(), &place.join("trust"));
+    program.once().is(0, DB, "first-seen");
+    // a call that answers late: the tokens end between it and the next
+    let ends = |verb: &[&str], call: &'static str| {
+        embedded.lie(LieSchedule::from(Lie::Slow).in_call(call).times(2));
+        embedded.reset_calls();
+        thread::scope(|scope| {
+            let run = scope.spawn(|| program.run(verb));
+            while calls(&embedded, call) == 0 && !run.is_finished() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            embedded.expire_tokens();
+            run.join().expect("no panic")
+        })
+    };
+    let run = ends(&["sweep", "--json"], method::TX_SCAN);
+    run.is(0, DB, "consistent");
+    assert!(run.stderr.contains("read=5040 of=5040"), "{run:#?}");
+    assert_eq!(calls(&embedded, method::LOGIN), 2);
+    ends(&["locate", DB], method::DATABASE_LIST).ends_with(0);
+    assert_eq!(calls(&embedded, method::LOGIN), 2);
+}
+
+const OLD: &str = "Old-horse1!battery";
+const NEW: &str = "New-mule2!staple";
+
+/// A server whose password is in a file, and the loop that reads it.
+struct Passwords {
+    embedded: Embedded,
+    place: Place,
+}
+
+impl Passwords {
+    fn new() -> Passwords {
+        let options = Options {
+            password: OLD.into(),
+            ..Options::default()
+        };
+        let passwords = Passwords {
+            embedded: Embedded::start(options).expect("an embedded ledger"),
+            place: Place::new(),
+        };
+        passwords.embedded.grow(DB, 5);
+        passwords.write(OLD);
+        passwords
+    }
+
+    fn write(&self, text: &str) {
+        let file = self.place.join("password");
+        fs::write(&file, text).expect("a file");
+        set_mode(&file, 0o600).expect("its mode");
+    }
+
+    fn start(&self) -> Running {
+        let file = self.place.join("password");
+        let program = Program::new(self.embedded.port(), &self.place.join("trust"));
+        let file = format!("--audit-password-file={}", file.display());
+        let mut running = program.start(&["--audit-interval", "50ms", &file]);
+        running.wait_for("verdict=first-seen");
+        running
+    }
+}
+
+#[track_caller]
+fn names_no_password(running: &Running) {
+    for password in [OLD, NEW] {
+        assert!(!running.log().contains(password), "{}", running.log());
+    }
+}
+
+#[test]
+fn a_password_file_that_was_changed_is_read_again_at_the_next_login() {
+    let passwords = Passwords::new();
+    let mut running = passwords.start();
+    passwords.write(&format!("{NEW}\n"));
+    passwords.embedded.set_password(NEW);
+    passwords.embedded.forget_tokens();
+    running.wait_for_cycles(3);
+    names_no_password(&running);
+    ends_well(&mut running);
+}
+
+#[test]
+fn a_password_file_that_is_missing_or_empty_leaves_the_last_good_password_in_use() {
+    let passwords = Passwords::new();
+    let mut running = passwords.start();
+    fs::remove_file(passwords.place.join("password")).expect("it was there");
+    passwords.embedded.forget_tokens();
+    running.wait_for_cycles(3);
+    running.wait_for("WARN  the last good password is still used, because --audit-password-file");
+    passwords.write("");
+    passwords.embedded.forget_tokens();
+    running.wait_for_cycles(3);
+    let times = |running: &Running| running.log().matches("the last good password").count();
+    assert_eq!(times(&running), 2, "{}", running.log());
+    names_no_password(&running);
+    ends_well(&mut running);
+}
+
+#[test]
+fn a_refused_login_says_that_its_password_is_an_old_one() {
+    let passwords = Passwords::new();
+    let mut running = passwords.start();
+    fs::remove_file(passwords.place.join("password")).expect("it was there");
+    passwords.embedded.set_password(NEW);
+    passwords.embedded.forget_tokens();
+    running.wait_for("verdict=refused");
+    let log = running.log();
+    let refused = log.lines().find(|line| line.contains("verdict=refused"));
+    let refused = refused.expect("a line");
+    assert!(refused.contains("wrong user or password"), "{refused}");
+    assert!(
+        refused.contains("the last good password is still used"),
+        "{refused}"
+    );
+    assert!(refused.contains("there is no such file"), "{refused}");
+    // once the file is there again, nothing else is needed
+    passwords.write(NEW);
+    running.wait_for_cycles(3);
+    let log = running.log();
+    let last = log.lines().last().expect("a line");
+    assert!(last.contains("proven=1"), "{last}");
+    names_no_password(&running);
+    running.signal("TERM");
+    assert_eq!(running.end(), Some(0), "{}", running.log());
+}

@@ -1,0 +1,339 @@
+//! The picture in docs/architecture.md is of the code: its modules are those of src, its arrows the
+//! paths (`crate::MODULE`) by which one module uses another.
+//!
+//! `DRAW=1 cargo test --release --test docs architecture` draws it anew after a change that is meant.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use crate::support::circles::{bare, circles, paths, sources, unfolded, uses};
+
+/// From, to.
+type Arrow = (String, String);
+
+/// The modules in the order of the picture, each using those below it, and what each is for.
+const MODULES: [(&str, &str); 24] = [
+    ("command", "what each command does"),
+    ("service", "systemd's unit"),
+    ("drill", "a ledger that lies"),
+    ("monitor", "the HTTP thread"),
+    ("notify", "notifications"),
+    ("report", "logs, JSON, metrics, page"),
+    ("audit", "the work: check and verdict"),
+    ("peer", "other auditors' checkpoints"),
+    ("locate", "the search for tampering"),
+    ("http", "HTTP requests with limits"),
+    ("server", "the connection and its calls"),
+    ("wire", "bytes to ledger types"),
+    ("config", "settings, from one table"),
+    ("trust", "states, alarms and evidence in files"),
+    ("clock", "time, real or simulated"),
+    ("checkpoint", "signed states for other auditors"),
+    ("ledger", "the mathematics: what decides"),
+    ("json", "JSON, read strictly"),
+    ("ranges", "sets of transaction ids"),
+    ("random", "random numbers, or seeded ones"),
+    ("histogram", "counts by duration"),
+    ("stop", "the signal to end"),
+    ("text", "text from outside, escaped"),
+    ("sys", "system calls (unsafe)"),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn picture() -> PathBuf {
+    root().join("docs/pictures/architecture.svg")
+}
+
+/// The module that a file or folder of src is, where it is one.
+fn module(path: &Path) -> Option<String> {
+    let name = path.file_stem()?.to_str()?;
+    (!["lib", "main"].contains(&name)).then(|| name.to_owned())
+}
+
+/// The modules that a file's code names, but for its comments and its own tests.
+fn named(text: &str) -> BTreeSet<String> {
+    let mut modules = BTreeSet::new();
+    for line in bare(text).lines() {
+        assert!(
+            !line.contains("use crate::{"),
+            "not read by this test: {line}"
+        );
+        for path in line.split("crate::").skip(1) {
+            let end = path.find(|c: char| !c.is_alphanumeric() && c != '_');
+            modules.insert(path[..end.unwrap_or(path.len())].to_owned());
+        }
+    }
+    modules
+}
+
+fn modules_of_the_code() -> BTreeSet<String> {
+    let entries = fs::read_dir(root().join("src")).expect("src");
+    entries
+        .filter_map(|entry| module(&entry.expect("an entry").path()))
+        .collect()
+}
+
+fn arrows_of_the_code() -> BTreeSet<Arrow> {
+    let mut arrows = BTreeSet::new();
+    for entry in fs::read_dir(root().join("src")).expect("src") {
+        let path = entry.expect("an entry").path();
+        let Some(from) = module(&path) else { continue };
+        let files = if path.is_dir() {
+            sources(&path)
+        } else {
+            vec![path]
+        };
+        for file in files {
+            let text = fs::read_to_string(&file).expect("a source");
+            for to in named(&text).into_iter().filter(|to| *to != from) {
+                arrows.insert((from.clone(), to));
+            }
+        }
+    }
+    arrows
+}
+
+/// Values of an attribute, one for each element that has it.
+fn attribute<'a>(svg: &'a str, name: &str) -> Vec<&'a str> {
+    let start = format!(" {name}=\"");
+    svg.split(&start)
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect()
+}
+
+#[test]
+fn the_picture_shows_the_modules_and_arrows_of_the_code_and_no_others() {
+    if env::var_os("DRAW").is_some() {
+        fs::write(picture(), draw(&arrows_of_the_code())).expect("the picture");
+    }
+    let svg = fs::read_to_string(picture()).expect("docs/pictures/architecture.svg");
+    let modules: BTreeSet<String> = attribute(&svg, "data-module")
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(modules, modules_of_the_code());
+
+    let from = attribute(&svg, "data-from");
+    let to = attribute(&svg, "data-to");
+    assert_eq!(from.len(), to.len());
+    let drawn: BTreeSet<Arrow> = from
+        .into_iter()
+        .zip(to)
+        .map(|(from, to)| (from.to_owned(), to.to_owned()))
+        .collect();
+    let code = arrows_of_the_code();
+    let missing: Vec<_> = code.difference(&drawn).collect();
+    let too_many: Vec<_> = drawn.difference(&code).collect();
+    assert!(
+        missing.is_empty() && too_many.is_empty(),
+        "in the code and not in the picture: {missing:?}; in the picture and not in the code: \
+         {too_many:?}. Is the change meant? Then: DRAW=1 cargo test --release --test docs architecture"
+    );
+}
+
+/// Nothing that decides a verdict reaches the network, the disk or the clock (docs/verification.md).
+#[test]
+fn the_ledger_uses_no_other_module_and_what_travels_uses_the_ledger_alone() {
+    let arrows = arrows_of_the_code();
+    let of = |module: &str| -> Vec<&str> {
+        let from = arrows.iter().filter(|(from, _)| from == module);
+        from.map(|(_, to)| to.as_str()).collect()
+    };
+    assert_eq!(of("ledger"), [""; 0]);
+    assert_eq!(of("wire"), ["ledger"]);
+}
+
+/// Files that use each other in a circle can only be read all at once. No others than these, which
+/// may only become fewer and smaller.
+const CIRCLES: &[&str] = &[
+    "config/argv config/compat_mode config/effective config/file config/flags config/kind config/peer_table \
+     config/pem config/process config/raw_settings config/receiver_table config/renewable config/setting \
+     config/settings config/table config/value",
+    "config/load config/service",
+    "config/monitoring config/peers config/receivers config/resolve",
+    "drill/deliver drill/distort drill/embedded drill/forge drill/lie drill/refuse \
+     drill/service drill/store drill/transactions drill/transport",
+    "report/alarm report/json",
+];
+
+#[test]
+fn no_files_of_a_module_use_each_other_in_a_circle_but_those_named() {
+    let words = |circle: &BTreeSet<String>| -> String {
+        let words: Vec<&str> = circle.iter().map(String::as_str).collect();
+        words.join(" ")
+    };
+    let uses = uses(&root().join("src"));
+    let found = circles(&uses);
+    let found: BTreeSet<String> = found.iter().map(words).collect();
+    let named: BTreeSet<String> = CIRCLES.iter().map(|circle| circle.to_string()).collect();
+    let new: Vec<_> = found.difference(&named).collect();
+    let gone: Vec<_> = named.difference(&found).collect();
+    let by = |circle: &&String| -> Vec<String> {
+        let within = |file: &&str| circle.split(' ').any(|other| other == *file);
+        let each = circle.split(' ').flat_map(|from| {
+            let used = uses[from].iter().filter(|to| within(&to.as_str()));
+            used.map(move |to| format!("{from} uses {to}"))
+        });
+        each.collect()
+    };
+    assert!(
+        new.is_empty() && gone.is_empty(),
+        "files that use each other in a circle, and are not in CIRCLES: {new:#?}, because {:#?}; take \
+         a use away, for instance by moving a type to a file of its own. In CIRCLES and not in the code, \
+         so to be taken out there: {gone:#?}",
+        new.iter().map(by).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn a_circle_is_found_however_the_files_name_each_other() {
+    let code =
+        "use super::{b::{One, Two}, c::Three}; // super::e\nfn f(x: crate::audit::d::Four) {}";
+    let found = paths(&unfolded(code), "audit/a");
+    let found: BTreeSet<String> = found.iter().map(|path| path.join("/")).collect();
+    let due = [
+        "audit/b/One",
+        "audit/b/Two",
+        "audit/c/Three",
+        "audit/d/Four",
+    ];
+    assert_eq!(found, due.map(str::to_owned).into());
+
+    let uses = |pairs: &[(&str, &[&str])]| {
+        let of = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
+        let each = pairs.iter();
+        each.map(|(from, to)| (from.to_string(), of(to))).collect()
+    };
+    let round = uses(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"]), ("d", &["a"])]);
+    let circle: BTreeSet<String> = ["b".to_owned(), "c".to_owned()].into();
+    assert_eq!(circles(&round), [circle].into());
+    let straight = uses(&[("a", &["b", "c"]), ("b", &["c"]), ("c", &[])]);
+    assert!(circles(&straight).is_empty());
+}
+
+/// Modules stand on the diagonal. An arrow leaves its module along the row, turns at the dot, and ends
+/// at the module below (or, where modules use each other, above).
+fn draw(arrows: &BTreeSet<Arrow>) -> String {
+    const LEFT: usize = 245;
+    const WIDE: usize = 76;
+    const STEP: usize = 40;
+    const HIGH: usize = 26;
+    let at = |name: &str| {
+        let place = MODULES.iter().position(|(module, _)| *module == name);
+        place.unwrap_or_else(|| panic!("{name} is no module of this test: add it to MODULES"))
+    };
+    let x = |place: usize| LEFT + place * (WIDE * 3 / 5);
+    let y = |place: usize| 14 + place * STEP;
+    let (width, height) = (
+        x(MODULES.len() - 1) + WIDE + 14,
+        y(MODULES.len() - 1) + HIGH + 14,
+    );
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
+         aria-label=\"Modules of immuaudit and which uses which\">\n{STYLE}"
+    );
+    for (from, to) in arrows {
+        let (row, column) = (at(from), at(to));
+        let (across, down) = (x(column) + WIDE / 2, y(row) + HIGH / 2);
+        let (kind, start, end) = if column > row {
+            ("arrow", x(row) + WIDE, y(column))
+        } else {
+            ("back arrow", x(row), y(column) + HIGH)
+        };
+        let point = if column > row { end - 6 } else { end + 6 };
+        let _ = writeln!(
+            svg,
+            "<g class=\"{kind}\" data-from=\"{from}\" data-to=\"{to}\"><title>{from} uses \
+             {to}</title><path d=\"M{start} {down}H{across}V{point}\"/><path class=\"head\" \
+             d=\"M{across} {end}L{} {point}H{}Z\"/><circle cx=\"{across}\" cy=\"{down}\" r=\"4\"/></g>",
+            across - 4,
+            across + 4,
+        );
+    }
+    for (place, (module, purpose)) in MODULES.iter().enumerate() {
+        let (left, top) = (x(place), y(place));
+        let _ = writeln!(
+            svg,
+            "<g class=\"module\" data-module=\"{module}\"><rect x=\"{left}\" y=\"{top}\" width=\"{WIDE}\" \
+             height=\"{HIGH}\" rx=\"5\"/><text x=\"{}\" y=\"{}\">{module}</text><text class=\"purpose\" \
+             x=\"{}\" y=\"{}\">{purpose}</text></g>",
+            left + WIDE / 2,
+            top + 17,
+            left - 10,
+            top + 17,
+        );
+    }
+    svg.push_str("</svg>\n");
+    svg
+}
+
+/// Readable on light and on dark.
+const STYLE: &str = "<style>
+svg { background: #ffffff; color: #1f2328; font: 13px system-ui, sans-serif }
+.arrow path { fill: none; stroke: #8c959f; stroke-width: 1.2 }
+.arrow .head, .arrow circle { fill: #57606a; stroke: none }
+.back path { stroke: #cf222e } .back .head, .back circle { fill: #cf222e }
+.module rect { fill: #ddf4ff; stroke: #0969da }
+.module text { fill: #1f2328; text-anchor: middle }
+.module .purpose { fill: #57606a; text-anchor: end; font-size: 12px; paint-order: stroke; stroke: #ffffff; stroke-width: 4px }
+@media (prefers-color-scheme: dark) {
+svg { background: #0d1117; color: #e6edf3 }
+.arrow path { stroke: #6e7681 } .arrow .head, .arrow circle { fill: #9198a1 }
+.back path { stroke: #ff7b72 } .back .head, .back circle { fill: #ff7b72 }
+.module rect { fill: #12233d; stroke: #4493f8 }
+.module text { fill: #e6edf3 } .module .purpose { fill: #9198a1; stroke: #0d1117 }
+}
+</style>
+";
+
+/// Where the system's clock is taken: by default, until another one is handed in, and where the network's time is the
+/// system's.
+const TAKE_THE_SYSTEMS_CLOCK: [&str; 6] = [
+    "drill/embedded.rs",
+    "drill/ledger.rs",
+    "drill/transport.rs",
+    "server/grpc.rs",
+    "server/mod.rs",
+    "trust/store.rs",
+];
+
+#[test]
+fn the_time_is_taken_from_the_clock_alone_and_by_what_audits_from_the_one_handed_in() {
+    let modules = [
+        "audit", "drill", "ledger", "locate", "server", "trust", "wire",
+    ];
+    let folder = root().join("src");
+    let mut wrong = vec![];
+    for path in sources(&folder) {
+        let file = path.strip_prefix(&folder).expect("within src");
+        let name = file.to_str().expect("a name");
+        if name.starts_with("clock/") {
+            continue;
+        }
+        let module = module(Path::new(name.split('/').next().unwrap_or_default()));
+        let audits = module.is_some_and(|module| modules.contains(&module.as_str()));
+        let text = fs::read_to_string(&path).expect("a source");
+        let code = text.split("\n#[cfg(test)]").next().unwrap_or_default();
+        let mut refused = vec!["Instant::now", "SystemTime::now", ".elapsed()"];
+        if audits && !TAKE_THE_SYSTEMS_CLOCK.contains(&name) {
+            refused.extend(["clock::now", "Clock::system"]);
+        }
+        for (number, line) in code.lines().enumerate() {
+            let line = line.split("//").next().unwrap_or_default();
+            if refused.iter().any(|time| line.contains(time)) {
+                wrong.push(format!("{name}:{}: {}", number + 1, line.trim()));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "time that no test can simulate; take it from the clock of the server, the store or the auditor, or from \
+         `Clock::system()` in a thread that serves people: {wrong:#?}"
+    );
+}

@@ -1,0 +1,271 @@
+//! The book's commands are run, and print what the book says.
+//!
+//! A ```console block's lines with `$` are run one after the other, each page in a folder of its own;
+//! the lines below are what it must print on stdout, but for hashes, times and numbers. What follows on
+//! a page uses ports, alarms and files that came before, so they are carried over.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use std::{fs, thread};
+
+use crate::support::place::Place;
+
+/// Where the pages say that the states are.
+const STATES: &str = "/var/lib/immuaudit";
+
+/// One reader at a keyboard.
+struct Reader {
+    place: Place,
+    /// Ports, ids and hashes: as the page has them, and as they are here.
+    real: BTreeMap<String, String>,
+    background: Option<Child>,
+    exit: i32,
+}
+
+impl Reader {
+    fn new() -> Reader {
+        Reader {
+            place: Place::new(),
+            real: BTreeMap::new(),
+            background: None,
+            exit: 0,
+        }
+    }
+
+    fn states(&self) -> PathBuf {
+        self.place.join("states")
+    }
+
+    /// Runs a line of the page; what it prints.
+    fn run(&mut self, line: &str) -> String {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["immuaudit", "drill", "--serve", rest @ .., "&"] => self.serve(rest),
+            ["immuaudit", rest @ ..] => {
+                let rest: Vec<String> = rest.iter().map(|word| self.here(word)).collect();
+                let output = self.command().args(rest).output().expect("it runs");
+                self.exit = output.status.code().expect("an exit code");
+                String::from_utf8(output.stdout).expect("UTF-8")
+            }
+            ["echo", "$?"] => format!("exit {}\n", self.exit),
+            ["sleep", seconds] => {
+                let seconds = seconds.parse().expect("seconds");
+                thread::sleep(Duration::from_secs(seconds));
+                String::new()
+            }
+            ["kill", "%1"] => {
+                self.stop();
+                String::new()
+            }
+            _ => panic!("no command that this test runs: {line}"),
+        }
+    }
+
+    /// A ledger in the background, on a port that is free.
+    fn serve(&mut self, words: &[&str]) -> String {
+        self.stop();
+        let mut words = words.to_vec();
+        let at = words.iter().position(|word| *word == "--port");
+        let port = at.map(|at| words.remove(at + 1)).expect("a port");
+        words.retain(|word| *word != "--port");
+        let mut child = self
+            .command()
+            .args(["drill", "--serve", "--port", "0"])
+            .args(words)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it serves");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("its stdout");
+        let read = BufReader::new(stdout).read_line(&mut line);
+        self.background = Some(child);
+        read.expect("its first line");
+        let real = line
+            .split([':', ' '])
+            .find_map(|word| word.parse::<u16>().ok());
+        let real = real.unwrap_or_else(|| panic!("no port in {line:?}"));
+        self.real.insert(port.to_owned(), real.to_string());
+        line
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_immuaudit"));
+        command
+            .env_clear()
+            .env("HOME", self.place.path())
+            .env("STATE_DIRECTORY", self.states())
+            // the page's port is another one here, and the server the same
+            .env("IMMUAUDIT_SERVER_NAME", "127.0.0.1:3999")
+            .env("IMMUAUDIT_AUDIT_MONITORING_PORT", "0")
+            .current_dir(self.place.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// A word of the page as it must be here.
+    fn here(&self, word: &str) -> String {
+        if let Some(real) = self.real.get(word) {
+            return real.clone();
+        }
+        let mut word = word.replace(STATES, self.states().to_str().expect("UTF-8"));
+        for (page, real) in self.real.iter().filter(|(page, _)| page.len() >= 12) {
+            word = word.replace(page, real);
+        }
+        word
+    }
+
+    /// What was printed must be what the page has; ids in it are carried over.
+    fn compare(&mut self, label: &str, page: &str, printed: &str) {
+        let printed = printed.replace(self.states().to_str().expect("UTF-8"), STATES);
+        let same = normal(page) == normal(&printed);
+        assert!(
+            same,
+            "{label}\nthe page has:\n{page}\nit prints:\n{printed}"
+        );
+        for (page, real) in ids(page).into_iter().zip(ids(&printed)) {
+            self.real.insert(page.to_owned(), real.to_owned());
+        }
+    }
+
+    fn stop(&mut self) {
+        if let Some(mut child) = self.background.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn is_id(word: &str) -> bool {
+    word.len() >= 12 && word.bytes().all(|c| c.is_ascii_hexdigit())
+}
+
+/// Hashes and ids of alarms, in their order.
+fn ids(text: &str) -> Vec<&str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| is_id(word))
+        .collect()
+}
+
+/// The text without what differs from run to run: exit codes alone are compared as they are.
+fn normal(text: &str) -> String {
+    let mut normal = String::new();
+    for line in text.lines() {
+        // columns are as wide as what stands in them
+        let line = &line.split_whitespace().collect::<Vec<_>>().join(" ");
+        if line.starts_with("exit ") {
+            normal.push_str(line);
+        } else {
+            for word in line.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
+                let bare = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+                let varies = is_id(bare) || bare.len() == 20 && line.starts_with("identity");
+                normal.push_str(&if varies {
+                    word.replace(bare, "ID")
+                } else {
+                    numbers(word)
+                });
+            }
+        }
+        normal.push('\n');
+    }
+    normal
+}
+
+/// Each run of digits as one 0.
+fn numbers(word: &str) -> String {
+    let mut normal = String::new();
+    for c in word.chars() {
+        match c {
+            '0'..='9' if normal.ends_with('0') => {}
+            '0'..='9' => normal.push('0'),
+            other => normal.push(other),
+        }
+    }
+    normal
+}
+
+/// The `console` blocks' commands, each with what the page says that it prints.
+fn commands(page: &str) -> Vec<(String, String)> {
+    let mut commands: Vec<(String, String)> = vec![];
+    for block in page.split("```console\n").skip(1) {
+        let block = block.split("```").next().expect("a block's end");
+        for line in block.lines() {
+            match (line.strip_prefix("$ "), commands.last_mut()) {
+                (Some(command), _) => commands.push((command.into(), String::new())),
+                (None, Some((command, printed))) => {
+                    let exit = if command == "echo $?" { "exit " } else { "" };
+                    printed.push_str(&format!("{exit}{line}\n"));
+                }
+                (None, None) => panic!("output of no command: {line}"),
+            }
+        }
+    }
+    commands
+}
+
+fn follow(page: &str, least: usize) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
+    let text = fs::read_to_string(path).expect(page);
+    let commands = commands(&text);
+    assert!(commands.len() >= least, "{page}: {}", commands.len());
+    let mut reader = Reader::new();
+    for (command, due) in commands {
+        let printed = reader.run(&command);
+        reader.compare(&format!("{page}: $ {command}"), &due, &printed);
+    }
+}
+
+#[test]
+fn the_first_audit_goes_as_the_readme_says() {
+    follow("README.md", 5);
+}
+
+#[test]
+fn the_book_s_first_audit_goes_as_it_says() {
+    follow("docs/first-audit.md", 14);
+}
+
+#[test]
+fn values_are_read_as_the_book_says() {
+    follow("docs/values.md", 4);
+}
+
+#[test]
+fn verdicts_are_told_as_the_book_says() {
+    follow("docs/verdicts.md", 1);
+}
+
+/// Every page is in the book's order, and every link of the book leads to a page.
+#[test]
+fn the_book_names_every_page_and_nothing_that_is_not_there() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let order = fs::read_to_string(docs.join("README.md")).expect("the book's order");
+    for entry in fs::read_dir(&docs).expect("docs") {
+        let name = entry.expect("an entry").file_name();
+        let name = name.to_str().expect("UTF-8");
+        if name.ends_with(".md") && name != "README.md" {
+            assert!(
+                order.contains(&format!("]({name})")),
+                "{name} is not in docs/README.md"
+            );
+        }
+        if !name.ends_with(".md") {
+            continue;
+        }
+        let text = fs::read_to_string(docs.join(name)).expect(name);
+        for link in text.split("](").skip(1) {
+            let link = link.split([')', '#']).next().expect("a link's end");
+            if !link.is_empty() && !link.contains("://") {
+                assert!(docs.join(link).exists(), "{name}: {link} is not there");
+            }
+        }
+    }
+}

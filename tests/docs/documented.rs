@@ -1,0 +1,352 @@
+//! docs/metrics.md and docs/json.md name what the program shows, all of it and nothing else, with its type.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use crate::support::http::get;
+use crate::support::place::Place;
+use crate::support::program::{Program, Running};
+use crate::support::receiver::Receiver;
+use crate::support::watched::port_of;
+use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
+use immuaudit::json::Json;
+
+fn page(name: &str) -> String {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    fs::read_to_string(docs.join(name)).expect(name)
+}
+
+/// The cells of a table's rows that begin with a name in backticks.
+fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    let rows = text.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|line| line.split('|').skip(1).map(str::trim).collect())
+}
+
+fn bare(cell: &str) -> String {
+    cell.trim_matches('`').to_owned()
+}
+
+/// The key of a peer that is down.
+const PEER: &str = "zone-b+4a8a84aa+BHy7xs+Wk/TAnW4LKKlPt/oZYoFISsdd5yxg41dhGD3U";
+
+/// A server that signs and shows one database without values, an auditor of it with a receiver that is down, and its port.
+struct Scene {
+    ledger: Embedded,
+    program: Program,
+    receiver: Receiver,
+    place: Place,
+}
+
+impl Scene {
+    fn new(args: &[&str]) -> Scene {
+        let options = Options::default().signed().with_databases(&["shop"]);
+        let ledger = Embedded::start(options).expect("a ledger");
+        for database in ["defaultdb", "shop"] {
+            ledger.grow(database, 5);
+        }
+        let (place, receiver) = (Place::new(), Receiver::start());
+        let program = Program::new(ledger.port(), &place.join("state"))
+            .with(&["--audit-interval=1s", "--audit-notification-url"])
+            .with(&[&receiver.url()])
+            .with(&[&format!("--audit-peer=http://127.0.0.1:9={PEER}")])
+            .with(args);
+        Scene {
+            ledger,
+            program,
+            receiver,
+            place,
+        }
+    }
+
+    /// Starts the loop, and waits for its first cycle.
+    fn start(&self) -> (Running, u16) {
+        let mut running = self.program.start(&[]);
+        running.wait_for("cycle finished server=");
+        let port = port_of(&running);
+        (running, port)
+    }
+}
+
+/// Type and labels of a metric.
+type Metric = (String, BTreeSet<String>);
+
+/// The metrics of a scrape, each with its type and the labels that its samples have; those of histograms without `le`.
+fn scraped(text: &str) -> BTreeMap<String, Metric> {
+    let mut metrics: BTreeMap<String, Metric> = BTreeMap::new();
+    let mut last = String::new();
+    for line in text.lines() {
+        if let Some(typed) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = typed.split_once(' ').expect("a type");
+            name.clone_into(&mut last);
+            let before = metrics.insert(last.clone(), (kind.to_owned(), BTreeSet::new()));
+            assert_eq!(before, None, "{name} is there twice");
+        } else if !line.starts_with('#') {
+            assert!(line.starts_with(&last), "{line}");
+            let labels = &mut metrics.get_mut(&last).expect("a family").1;
+            for part in line.rsplit("=\"").skip(1) {
+                let name = part.rsplit(['{', ',']).next().expect("a label");
+                labels.insert(name.to_owned());
+            }
+            labels.remove("le");
+        }
+    }
+    metrics
+}
+
+#[test]
+fn every_metric_is_documented_with_its_type_and_labels_and_none_is_that_is_not_there() {
+    // nobody answers there
+    let scene = Scene::new(&["--audit-heartbeat-url=http://127.0.0.1:9/"]);
+    scene.ledger.drop_values_before("shop", 3);
+    let (_running, port) = scene.start();
+    let shown = || scraped(&get(port, "/metrics", "*/*").body);
+    for _ in 0..100 {
+        // its series are there only where values are missing
+        if !shown()["immuaudit_values_unavailable"].1.is_empty() {
+            break;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    let page = page("metrics.md");
+    let mut documented = BTreeMap::new();
+    for row in rows(&page) {
+        let [name, kind, labels, meaning, alert, ..] = row.as_slice() else {
+            panic!("not a row of a metric: {row:?}");
+        };
+        assert!(!meaning.is_empty() && !alert.is_empty(), "{row:?}");
+        let labels = labels.split_whitespace().map(bare).collect();
+        let before = documented.insert(bare(name), ((*kind).to_owned(), labels));
+        assert_eq!(before, None, "{name} is documented twice");
+    }
+    let shown = shown();
+    for (name, metric) in &shown {
+        assert_eq!(
+            documented.get(name),
+            Some(metric),
+            "docs/metrics.md: {name}"
+        );
+    }
+    let gone: Vec<&String> = documented
+        .keys()
+        .filter(|name| !shown.contains_key(*name))
+        .collect();
+    assert_eq!(gone, Vec::<&String>::new(), "documented, and not there");
+}
+
+/// Every alert's metrics are documented ones.
+#[test]
+fn the_rules_and_the_dashboard_ask_for_metrics_that_are_documented() {
+    let page = page("metrics.md");
+    let documented: BTreeSet<String> = rows(&page).map(|row| bare(row[0])).collect();
+    for file in [
+        "deploy/prometheus/immuaudit.rules.yml",
+        "deploy/grafana/immuaudit.json",
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let text = fs::read_to_string(path).expect(file);
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let named =
+            words.filter(|word| word.starts_with("immuaudit_") || word.starts_with("process_"));
+        for name in named {
+            let family = ["_bucket", "_count", "_sum"]
+                .iter()
+                .find_map(|suffix| name.strip_suffix(suffix))
+                .unwrap_or(name);
+            assert!(documented.contains(family), "{file}: {name}");
+        }
+    }
+}
+
+/// The members of a documented object, each with its type, by the heading of its section.
+fn sections() -> BTreeMap<String, BTreeMap<String, String>> {
+    let page = page("json.md");
+    page.split("\n## ")
+        .skip(1)
+        .map(|section| {
+            let heading = section.lines().next().expect("a heading").to_owned();
+            let members = rows(section).map(|row| (bare(row[0]), row[1].to_owned()));
+            (heading, members.collect())
+        })
+        .collect()
+}
+
+/// Every member of a value, with what it is: `databases[].verdict`.
+fn members(value: &Json, path: &str, found: &mut Vec<(String, &'static str)>) {
+    let Json::Object(inner) = value else { return };
+    for (name, value) in inner {
+        let path = match path {
+            "" => name.clone(),
+            path => format!("{path}.{name}"),
+        };
+        let kind = match value {
+            Json::Word("null") => "null",
+            Json::Word(_) => "true or false",
+            Json::Number(_) => "number",
+            Json::Text(_) => "string",
+            Json::Object(_) => "object",
+            Json::List(list) if list.iter().all(|of| matches!(of, Json::Text(_))) => {
+                "list of strings"
+            }
+            Json::List(_) => "list of objects",
+        };
+        found.push((path.clone(), kind));
+        members(value, &path, found);
+        if let Json::List(list) = value {
+            for value in list {
+                members(value, &format!("{path}[]"), found);
+            }
+        }
+    }
+}
+
+/// Holds objects of one kind against their section: each member is documented with its type, and each documented one is there.
+#[track_caller]
+fn documented(heading: &str, objects: &[String]) {
+    let sections = sections();
+    let section = sections
+        .get(heading)
+        .unwrap_or_else(|| panic!("docs/json.md has no section {heading}"));
+    assert!(!objects.is_empty(), "{heading}: no object");
+    let mut seen = BTreeSet::new();
+    for object in objects {
+        let value = Json::parse(object).unwrap_or_else(|_| panic!("{heading}: {object}"));
+        let mut found = Vec::new();
+        members(&value, "", &mut found);
+        for (name, kind) in &found {
+            let due = section
+                .get(name)
+                .unwrap_or_else(|| panic!("docs/json.md, {heading}: {name} is missing"));
+            let due: Vec<&str> = due.split(" or ").collect();
+            let due: Vec<&str> = due.iter().map(|due| due.trim_end_matches(',')).collect();
+            let is = match *kind {
+                "null" => due.contains(&"null"),
+                "true or false" => due.starts_with(&["true", "false"]),
+                // an empty list may be one of anything
+                "list of strings" => due.iter().any(|due| due.starts_with("list of ")),
+                kind => due.contains(&kind),
+            };
+            assert!(is, "docs/json.md, {heading}: {name} is {kind}, not {due:?}");
+        }
+        let names: BTreeSet<&String> = found.iter().map(|(name, _)| name).collect();
+        for (name, due) in section.iter().filter(|(name, _)| !name.contains('.')) {
+            let may_lack = due.contains("not there");
+            assert!(
+                may_lack || names.contains(name),
+                "docs/json.md, {heading}: {name} is not in {object}"
+            );
+        }
+        seen.extend(found.into_iter().map(|(name, _)| name));
+    }
+    let unseen: Vec<&String> = section
+        .keys()
+        .filter(|name| !seen.contains(*name))
+        .collect();
+    assert_eq!(unseen, Vec::<&String>::new(), "{heading}: never seen");
+}
+
+fn lines(text: &str) -> Vec<String> {
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_json_of_the_verbs_is_documented() {
+    let scene = Scene::new(&["--audit-databases=shop,defaultdb,none", "--json"]);
+    let once = |scene: &Scene| lines(&scene.program.run(&["--once"]).stdout);
+    let mut checks = once(&scene);
+    scene.program.run(&["alarm", "list"]).ends_with(0);
+    let mut status = lines(&scene.program.run(&["status"]).stdout);
+    let swept = scene.program.run(&["sweep", "shop"]).stdout;
+    let roots = lines(&scene.program.run(&["states", "list"]).stdout);
+    scene
+        .ledger
+        .lie(LieSchedule::from(Lie::Rollback).of("shop"));
+    checks.extend(once(&scene));
+    status.extend(lines(&scene.program.run(&["status"]).stdout));
+    let alarm = scene.program.open_alarm("shop");
+    let shown = |verb: &[&str]| scene.program.run(verb).stdout;
+    let open = shown(&["alarm", "show", &alarm]);
+    shown(&["alarm", "close", &alarm]);
+    let closed = shown(&["alarm", "list", "--all"]);
+    checks.extend(once(&scene)); // which opens it again
+    let again = shown(&["alarm", "list"]);
+    scene.ledger.be_honest();
+    let early = shown(&["sweep", "unknown"]);
+    let is_sweep = |line: &&String| line.contains("\"of\":");
+    let sweeps: Vec<String> = [lines(&swept), lines(&early)].concat();
+    let sweeps: Vec<String> = sweeps.iter().filter(is_sweep).cloned().collect();
+    let (none, one): (Vec<String>, Vec<String>) = checks
+        .into_iter()
+        .partition(|line| line.contains("\"database\":null"));
+    documented("`immuaudit --once --json`: a database", &one);
+    documented("`immuaudit --once --json`: no single database", &none);
+    documented("`immuaudit sweep --json`", &sweeps);
+    let key = scene.place.join("key").display().to_string();
+    let public = shown(&["key", "new", "--name", "zone-a", &key]);
+    let file = scene.place.join("checkpoints");
+    let exported = shown(&["checkpoint", "export", "--audit-signing-key", &key]);
+    fs::write(&file, exported).expect("a file");
+    let file = file.display().to_string();
+    let verify = ["checkpoint", "verify", &file, "--key", public.trim()];
+    documented(
+        "`immuaudit checkpoint show --json`",
+        &lines(&shown(&["checkpoint", "show", &file])),
+    );
+    documented(
+        "`immuaudit checkpoint verify --json`",
+        &lines(&shown(&verify)),
+    );
+    let (none, one): (Vec<String>, Vec<String>) = status
+        .into_iter()
+        .partition(|line| line.contains("\"database\":null"));
+    documented("`immuaudit status --json`: a database", &one);
+    documented("`immuaudit status --json`: the server", &none);
+    documented("`immuaudit states list --json`", &roots);
+    let alarms = [lines(&open), lines(&closed), lines(&again)].concat();
+    documented(
+        "`immuaudit alarm list --json` and `alarm show ID --json`",
+        &alarms,
+    );
+}
+
+#[test]
+fn the_json_of_the_port_and_of_notifications_is_documented() {
+    let scene = Scene::new(&["--audit-notification-username=user"]);
+    let password = scene.place.join("password");
+    fs::write(&password, "secret").expect("a file");
+    let program = scene.program.with(&["--audit-notification-password-file"]);
+    let scene = Scene {
+        program: program.with(&[password.to_str().expect("UTF-8")]),
+        ..scene
+    };
+    scene.program.run(&["notify", "--test"]).ends_with(0);
+    let (mut running, port) = scene.start();
+    let before = get(port, "/status.json", "*/*").body;
+    scene
+        .ledger
+        .lie(LieSchedule::from(Lie::Rollback).of("shop"));
+    running.wait_for("TAMPERED");
+    scene
+        .receiver
+        .wait_for(|received| received.body.contains("rolled-back"));
+    let after = get(port, "/status.json", "*/*").body;
+    documented("`/status.json`", &[before, after]);
+    documented("`/states`", &[get(port, "/states", "*/*").body]);
+    documented("`/version`", &[get(port, "/version", "*/*").body]);
+    let probes = ["/livez", "/readyz", "/initz"].map(|path| get(port, path, "*/*").body);
+    documented("`/livez`, `/readyz`, `/initz`", &probes);
+    let Scene {
+        ledger,
+        receiver,
+        place,
+        ..
+    } = scene;
+    drop(ledger); // one notification of all databases that cannot be reached
+    receiver.wait_for(|received| received.body.contains("database_count"));
+    let received = receiver.received();
+    let bodies: Vec<String> = received.into_iter().map(|received| received.body).collect();
+    documented("A notification", &bodies);
+    drop((running, place));
+}

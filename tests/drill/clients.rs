@@ -1,0 +1,278 @@
+//! What we did not write, again: clients in other languages that verify every answer with code of their own. What they accept of
+//! the embedded ledger is proven as they know it; what they refuse of its lies shows that they look. How they are asked:
+//! `tests/support/clients.rs`.
+
+use std::fs;
+
+use crate::support::clients::{LANGUAGES, Language};
+use crate::support::place::Place;
+use crate::support::program::Program;
+use immuaudit::drill::{Embedded, Lag, Lie, Options, fill};
+
+/// A filled ledger of the newest version that a client verifies.
+fn ledger(language: Language, options: Options) -> Embedded {
+    let server = Embedded::start(Options {
+        server: language.server(),
+        ..options
+    })
+    .unwrap();
+    fill_for(language, &server);
+    server
+}
+
+fn fill_for(language: Language, server: &Embedded) {
+    match language {
+        // entries with metadata are of version 1
+        Language::Node => {
+            for number in 1..=100 {
+                let (key, value) = (format!("key/{number}"), format!("value {number}"));
+                server.set("defaultdb", &key, &value);
+            }
+        }
+        Language::Go | Language::Python => fill(server, "defaultdb"),
+    }
+}
+
+/// A server as a client is told of it, with its public key in a file where states are signed.
+fn address(language: Language, server: &Embedded, place: &Place) -> String {
+    let port = server.port();
+    match server.public_pem() {
+        Some(pem) if language.takes_a_key() => {
+            let file = place.join(&format!("{port}.pem"));
+            fs::write(&file, pem).unwrap();
+            format!("{port}/defaultdb={}", file.display())
+        }
+        _ => format!("{port}/defaultdb"),
+    }
+}
+
+/// Writes what clients are to read next.
+fn write_later(server: &Embedded) {
+    server.grow("defaultdb", 2);
+    server.set("defaultdb", "later", "written while no client looked");
+}
+
+fn all_verified(said: &[String], what: &str) {
+    for line in said {
+        assert!(line.ends_with(" verified"), "{what}: {line:?}");
+    }
+}
+
+fn verifies_what_is_honest(language: Language) {
+    let lags = [Lag::None, Lag::By(3), Lag::Batches(6)];
+    let mut servers = Vec::new();
+    for lag in lags {
+        let unsigned = Options {
+            lag,
+            ..Options::default()
+        };
+        if language.takes_a_key() {
+            servers.push(ledger(language, unsigned.clone().signed()));
+        }
+        servers.push(ledger(language, unsigned));
+    }
+    let place = Place::new();
+    let addresses: Vec<String> = servers
+        .iter()
+        .map(|s| address(language, s, &place))
+        .collect();
+    let Some(mut client) = language.start(&addresses) else {
+        return;
+    };
+    all_verified(&client.begun(servers.len()), language.name());
+    servers.iter().for_each(write_later);
+    all_verified(&client.goes_on(servers.len()), language.name());
+}
+
+#[test]
+fn the_go_client_verifies_what_an_honest_ledger_answers() {
+    verifies_what_is_honest(Language::Go);
+}
+
+#[test]
+fn the_node_client_verifies_what_an_honest_ledger_answers() {
+    verifies_what_is_honest(Language::Node);
+}
+
+#[test]
+fn the_python_client_verifies_what_an_honest_ledger_answers() {
+    verifies_what_is_honest(Language::Python);
+}
+
+#[test]
+fn a_ledger_signed_by_another_key_is_refused() {
+    for language in LANGUAGES.into_iter().filter(|l| l.takes_a_key()) {
+        let server = ledger(language, Options::default().signed());
+        let place = Place::new();
+        let other = Embedded::start(Options::default().signed()).unwrap();
+        let file = place.join("other.pem");
+        fs::write(&file, other.public_pem().unwrap()).unwrap();
+        let address = format!("{}/defaultdb={}", server.port(), file.display());
+        let Some(mut client) = language.start(&[address]) else {
+            continue;
+        };
+        let said = client.begun(1);
+        assert!(
+            said[0].contains(" refused: "),
+            "{}: {said:?}",
+            language.name()
+        );
+    }
+}
+
+/// All clients at once on two databases, each with sessions, references and sorted sets, while an auditor reads along.
+#[test]
+fn an_auditor_beside_the_clients_finds_nothing_wrong_and_reads_all_that_they_write() {
+    let server = Embedded::start(Options {
+        lag: Lag::By(3),
+        ..Options::default().with_databases(&["second"])
+    })
+    .unwrap();
+    for database in ["defaultdb", "second"] {
+        fill(&server, database);
+    }
+    let place = Place::new();
+    let program = Program::new(server.port(), &place.join("state"));
+    let mut auditor = program.start(&["--audit-interval", "100ms", "--audit-sample", "50"]);
+    auditor.wait_for_cycles(1);
+    let addresses = ["defaultdb", "second"].map(|database| format!("{}/{database}", server.port()));
+    let newer = LANGUAGES
+        .into_iter()
+        .filter(|l| l.server() == Options::default().server);
+    let mut clients: Vec<_> = newer
+        .filter_map(|language| language.start(&addresses))
+        .collect();
+    if clients.is_empty() {
+        return; // which was said, and is an error in CI
+    }
+    for client in &mut clients {
+        all_verified(&client.begun(2), client.language.name());
+    }
+    for database in ["defaultdb", "second"] {
+        server.set(database, "later", "written while no client looked");
+    }
+    for client in &mut clients {
+        all_verified(&client.goes_on(2), client.language.name());
+    }
+    auditor.wait_for_cycles(3);
+    let log = auditor.log();
+    for word in ["tampering", "inconsistent", "rolled-back", "malformed"] {
+        assert!(!log.contains(word), "{word} in {log}");
+    }
+    auditor.signal("TERM");
+    assert_eq!(auditor.end(), Some(0), "{log}");
+    let swept = program.run(&["sweep"]);
+    swept.ends_with(0);
+    for database in ["defaultdb", "second"] {
+        let last = server.state(database).unwrap().tx;
+        assert!(last > 200, "{last}");
+        let whole = format!("{last} of {last} transactions read with all values");
+        let status = program.run(&["status"]).stdout;
+        assert!(
+            status.contains(&whole),
+            "{database}: no {whole:?} in {status}"
+        );
+    }
+}
+
+/// The lies about what a client of these asks for: keys with their proofs.
+const LIES: [Lie; 33] = [
+    Lie::OtherHash,
+    Lie::Fork,
+    Lie::ForkBehindTheSource,
+    Lie::Rollback,
+    Lie::Emptied,
+    Lie::OtherIdentity,
+    Lie::SwappedInTree,
+    Lie::SwappedLater,
+    Lie::WrittenBehindAnother,
+    Lie::SwappedBeforeTheSource,
+    Lie::TwoHistoriesLinear,
+    Lie::VersionDowngraded,
+    Lie::FlippedProof,
+    Lie::ExtremeFields,
+    Lie::Unsigned,
+    Lie::OtherKey,
+    Lie::OlderSignature,
+    Lie::GarbageSignature,
+    Lie::SignatureWithoutDatabase,
+    Lie::OtherDatabaseSigned,
+    Lie::NoDualProof,
+    Lie::NoLinearProof,
+    Lie::NoHeaders,
+    Lie::UnknownVersion,
+    Lie::OtherPair,
+    Lie::OtherTransaction,
+    Lie::LongDigests,
+    Lie::ManyTerms,
+    Lie::OutOfRange,
+    Lie::WithheldAdvance,
+    Lie::ShortAdvance,
+    Lie::EditedValue,
+    Lie::ValueWithMatchingHash,
+];
+
+/// The servers that the Node client knows have no versions of headers and no linear advance proofs, and it takes no key.
+fn can_be_told(lie: Lie, language: Language) -> bool {
+    let newer = [
+        Lie::VersionDowngraded,
+        Lie::UnknownVersion,
+        Lie::WithheldAdvance,
+        Lie::ShortAdvance,
+    ];
+    language != Language::Node || lie.group() != "signature" && !newer.contains(&lie)
+}
+
+/// What a client makes of each lie, as a cell of the table; `None`: there is no such client here.
+fn measured(language: Language) -> Option<Vec<&'static str>> {
+    let place = Place::new();
+    let servers: Vec<Embedded> = LIES.map(|lie| ledger(language, lie.options())).into();
+    let addresses: Vec<String> = servers
+        .iter()
+        .map(|server| address(language, server, &place))
+        .collect();
+    let mut client = language.start(&addresses)?;
+    all_verified(&client.begun(servers.len()), language.name());
+    for (lie, server) in LIES.into_iter().zip(&servers) {
+        // a history made up for the lie parts from what is trusted; the others are told of what is new
+        if !lie.forges() {
+            write_later(server);
+        }
+        server.lie(lie);
+        if lie.forges() {
+            write_later(server);
+        }
+    }
+    let said = client.goes_on(servers.len());
+    let cell = |(lie, said): (Lie, &String)| match said.split_once(' ') {
+        _ if !can_be_told(lie, language) => "–",
+        Some((_, "verified")) => "accepted",
+        Some((_, refused)) if refused.starts_with("refused: panic") => "crashes",
+        Some((_, refused)) if refused.starts_with("refused: ") => "refused",
+        _ => panic!("{} of {}: {said:?}", language.name(), lie.name()),
+    };
+    Some(LIES.into_iter().zip(&said).map(cell).collect())
+}
+
+#[test]
+fn other_clients_refuse_the_lies_that_the_table_says() {
+    let text = include_str!("../../docs/verification.md");
+    for language in LANGUAGES {
+        let Some(measured) = measured(language) else {
+            continue;
+        };
+        let column = 1 + LANGUAGES.iter().position(|l| *l == language).unwrap();
+        for (lie, measured) in LIES.into_iter().zip(measured) {
+            let start = format!("| `{}` |", lie.name());
+            let row = text.lines().rev().find(|line| line.starts_with(&start));
+            let cells: Vec<&str> = row.unwrap_or_default().split('|').map(str::trim).collect();
+            assert_eq!(
+                cells.get(1 + column),
+                Some(&measured),
+                "{} of {} in docs/verification.md",
+                language.name(),
+                lie.name()
+            );
+        }
+    }
+}

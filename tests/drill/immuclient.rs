@@ -1,0 +1,185 @@
+//! immudb's own command line on the embedded ledger: its commands answer as on a real server.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::support::loud::not_shown;
+use crate::support::place::Place;
+use crate::support::real;
+use immuaudit::drill::{Embedded, Lie, Options, fill};
+
+struct CommandLine {
+    program: PathBuf,
+    place: Place,
+    server: Embedded,
+    token: Token,
+}
+
+/// The file in which immuclient keeps its token: always the same one in the home directory that the system names, so the tests take
+/// turns, and what stood there before stands there afterwards.
+struct Token {
+    path: PathBuf,
+    before: Option<Vec<u8>>,
+    _turn: MutexGuard<'static, ()>,
+}
+
+static TURN: Mutex<()> = Mutex::new(());
+
+impl Token {
+    /// Takes it away; `None` where the system names no home directory.
+    fn taken() -> Option<Token> {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let user = fs::metadata("/proc/self").ok()?.uid().to_string();
+        let users = fs::read_to_string("/etc/passwd").ok()?;
+        let mut users = users
+            .lines()
+            .map(|line| line.split(':').collect::<Vec<_>>());
+        let user = users.find(|fields| fields.get(2) == Some(&user.as_str()))?;
+        let path = Path::new(user.get(5)?).join("token");
+        let before = fs::read(&path).ok();
+        let _ = fs::remove_file(&path);
+        Some(Token {
+            path,
+            before,
+            _turn: turn,
+        })
+    }
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        let _ = match &self.before {
+            Some(before) => fs::write(&self.path, before),
+            None => fs::remove_file(&self.path),
+        };
+    }
+}
+
+impl CommandLine {
+    /// Before a filled ledger; `None` where immuclient was not built.
+    fn new() -> Option<CommandLine> {
+        let program = real::built("immuclient-1.11.1")?;
+        let Some(token) = Token::taken() else {
+            not_shown("immuclient keeps its token in a home directory, and there is none");
+            return None;
+        };
+        let server = Embedded::start(Options::default().with_databases(&["second"])).unwrap();
+        fill(&server, "defaultdb");
+        Some(CommandLine {
+            program,
+            place: Place::new(),
+            server,
+            token,
+        })
+    }
+
+    /// What a command prints, to both of its outputs.
+    fn says(&self, command: &str) -> String {
+        let port = self.server.port().to_string();
+        let output = Command::new(&self.program)
+            .args(command.split(' '))
+            .args(["--immudb-address", "127.0.0.1", "--immudb-port", &port])
+            .args(["--username", "immudb", "--password", "immudb"])
+            .current_dir(self.place.path())
+            .output()
+            .expect("immuclient runs");
+        let both = [output.stdout, output.stderr].concat();
+        String::from_utf8_lossy(&both).into_owned()
+    }
+
+    /// Panics unless all of this is printed.
+    fn expect(&self, command: &str, due: &[&str]) {
+        let said = self.says(command);
+        let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        for due in due {
+            assert!(words.contains(due), "{command}: no {due:?} in {said}");
+        }
+    }
+}
+
+#[test]
+fn it_writes_and_reads() {
+    let Some(line) = CommandLine::new() else {
+        return;
+    };
+    line.expect("set k1 v1", &["tx: 101 rev: 1 key: k1 value: v1"]);
+    line.expect("get k1", &["tx: 101 rev: 1 key: k1 value: v1"]);
+    line.expect("set k1 again", &["rev: 2"]);
+    line.expect("get k1@1", &["value: v1"]);
+    line.expect(
+        "history k1",
+        &["tx: 101 rev: 1", "tx: 102 rev: 2 key: k1 value: again"],
+    );
+    line.expect("restore k1@1", &["tx: 103 rev: 3 key: k1 value: v1"]);
+    line.expect("reference r1 k1", &["tx: 104 key: r1 value: k1"]);
+    line.expect("get r1", &["tx: 103 rev: 3 key: k1 value: v1"]);
+    line.expect("scan k1", &["tx: 103 rev: 3 key: k1 value: v1"]);
+    line.expect("scan key/10", &["key: key/10 ", "key: key/100 "]);
+    line.expect("count key/10", &["2"]);
+    line.expect("zadd s 1.5 k1", &["score: 1.500000", "verified: false"]);
+    line.expect("zscan s", &["tx: 103 rev: 3 key: k1 value: v1"]);
+    line.expect("delete k1", &["key successfully deleted"]);
+    line.expect("get k1", &["key not found"]);
+    line.expect("history k1", &["tx: 106 rev: 4"]);
+    line.expect("tx 101", &["101"]);
+    // written as not to be indexed
+    line.expect("get hidden/9", &["key not found"]);
+}
+
+#[test]
+fn it_verifies_what_it_writes_and_reads() {
+    let Some(line) = CommandLine::new() else {
+        return;
+    };
+    let verified = "verified: true";
+    line.expect("safeset k v", &["tx: 101", "value: v", verified]);
+    line.expect("safeget k", &["tx: 101", "value: v", verified]);
+    line.expect("safereference r k", &["tx: 102", "key: r", verified]);
+    line.expect("safeget r", &["tx: 101", "value: v", verified]);
+    line.expect("safezadd s 2 k", &["score: 2.000000", verified]);
+    line.expect("safeget key/10", &["value of transaction 10", verified]);
+    line.expect("safetx 5", &[verified]);
+}
+
+#[test]
+fn it_shows_the_state_the_server_and_the_databases() {
+    let Some(line) = CommandLine::new() else {
+        return;
+    };
+    let hash = line.server.state("defaultdb").unwrap().hash.to_string();
+    line.expect("current", &["database: defaultdb txID: 100", &hash]);
+    line.expect("status", &["database: defaultdb txID: 100", &hash]);
+    line.expect("info", &["version: 1.11.1"]);
+    line.expect("health", &["pending"]);
+    line.expect("use second", &["second"]);
+    line.expect(
+        "query select",
+        &["the embedded ledger of immuaudit has no SQL"],
+    );
+}
+
+#[test]
+fn it_logs_in_with_a_token_that_it_kept_from_another_server() {
+    let Some(line) = CommandLine::new() else {
+        return;
+    };
+    line.expect("set k1 v1", &["tx: 101"]);
+    line.server.forget_tokens();
+    line.expect("get k1", &["value: v1"]);
+    assert!(line.token.path.exists());
+}
+
+#[test]
+fn it_refuses_a_flipped_proof() {
+    let Some(line) = CommandLine::new() else {
+        return;
+    };
+    line.expect("safeget key/10", &["verified: true"]);
+    line.server.lie(Lie::FlippedProof);
+    line.server.grow("defaultdb", 1);
+    let said = line.says("safeget key/10");
+    assert!(!said.contains("verified: true"), "{said}");
+}

@@ -1,0 +1,402 @@
+//! Every lie of the embedded ledger, told to the real binary: the verdict due, within
+//! one cycle, in exit code, JSON, log and evidence; nothing else affected; and what comes after.
+//!
+//! Lies about values are told by the tests of values.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::{fs, thread};
+
+use crate::support::place::Place;
+use crate::support::program::{Program, Run, high_water, member};
+use immuaudit::drill::{AuditorSetup, Embedded, Lie, LieSchedule, fill};
+use immuaudit::ledger::State;
+use immuaudit::trust::Evidence;
+
+const DATABASE: &str = "defaultdb";
+/// Honest, whatever is said of the other.
+const OTHER: &str = "otherdb";
+/// What the auditor may take, in KiB, whatever is sent to it.
+const MOST_MEMORY: u64 = 48 << 10;
+/// At once: more than cores, since some lies are waited for.
+const AT_ONCE: usize = 4;
+
+fn lies() -> impl Iterator<Item = Lie> {
+    let all = Lie::ALL.iter().copied();
+    all.filter(|lie| lie.group() != "value")
+}
+
+/// Lies in calls that are of no database, so not told of one alone.
+fn server_wide(lie: Lie) -> bool {
+    lie.group() == "login"
+        || matches!(
+            lie,
+            Lie::ImpossibleNames
+                | Lie::CollidingNames
+                | Lie::ManyNames
+                | Lie::FreshNames
+                | Lie::HtmlNames
+                | Lie::RepeatedNames
+        )
+}
+
+/// A ledger of two databases, and an auditor of it that is a process of its own.
+struct Scene {
+    folder: Place,
+    server: Embedded,
+    program: Program,
+}
+
+impl Scene {
+    fn new(lie: Lie) -> Scene {
+        let mut options = lie.options();
+        options.databases.push(OTHER.into());
+        let server = Embedded::start(options).expect("an embedded ledger");
+        fill(&server, DATABASE);
+        fill(&server, OTHER);
+        let folder = Place::new();
+        // a deadline that passes on a busy machine would be taken for the lie
+        let timeout = match lie.due().verdicts.contains(&"unreachable") {
+            true => "2s",
+            false => "30s",
+        };
+        let mut program = Program::new(server.port(), &folder.join("trust")).with(&[
+            "--call-timeout",
+            timeout,
+            "--log-level",
+            "debug",
+        ]);
+        if lie == Lie::WithheldTransaction {
+            // its state is consistent; whether a sample draws it is chance
+            program = program.with(&["--audit-sample", "0"]);
+        }
+        if lie.auditor() == AuditorSetup::WithKey {
+            let key = folder.join("server.pub");
+            fs::write(&key, server.public_pem().expect("a signing server")).expect("a file");
+            program = program.with(&["--server-signing-pub-key", key.to_str().expect("UTF-8")]);
+        }
+        Scene {
+            folder,
+            server,
+            program,
+        }
+    }
+
+    fn evidence(&self) -> Vec<PathBuf> {
+        let directory = self.folder.join("trust/tested/evidence").join(DATABASE);
+        let files = fs::read_dir(directory).into_iter().flatten();
+        files.map(|file| file.expect("a file").path()).collect()
+    }
+}
+
+/// What one lie came to.
+struct Told {
+    lie: Lie,
+    verdict: String,
+    peak: u64,
+}
+
+fn tell(lie: Lie) -> Told {
+    let scene = Scene::new(lie);
+    let Scene {
+        server, program, ..
+    } = &scene;
+    let new = lie.auditor() == AuditorSetup::New;
+    if !new {
+        program.once().is(0, DATABASE, "first-seen");
+        server.grow(DATABASE, 7);
+        program.once().is(0, DATABASE, "consistent");
+    }
+    let trusted = server.state(DATABASE).expect("a state");
+    if !lie.forges() {
+        server.grow(DATABASE, 5);
+        server.grow(OTHER, 5);
+    }
+    let telling = LieSchedule::from(lie);
+    server.lie(if server_wide(lie) {
+        telling
+    } else {
+        telling.of(DATABASE)
+    });
+    if lie == Lie::FrozenView {
+        server.grow(DATABASE, 3); // what the view does not show
+    }
+    let (run, peak) = program.once_measured();
+    let verdict = check_verdict(lie, &run);
+    check_raw(lie, &run);
+    assert!(peak < MOST_MEMORY, "{}: {peak} KiB", lie.name());
+    if !server_wide(lie) {
+        let due = if new { "first-seen" } else { "consistent" };
+        assert_eq!(run.verdict(OTHER), due, "{}: {run:#?}", lie.name());
+    }
+    if is_tampering(&verdict) {
+        check_evidence(lie, &scene, &run, (!new).then_some(trusted));
+    } else {
+        assert_eq!(scene.evidence().len(), 0, "{}", lie.name());
+    }
+    check_files(lie, &scene);
+
+    server.be_honest();
+    server.grow(DATABASE, 2);
+    check_afterwards(lie, &scene, is_tampering(&verdict));
+    Told { lie, verdict, peak }
+}
+
+fn is_tampering(verdict: &str) -> bool {
+    ["inconsistent", "rolled-back", "bad-signature", "bad-value"].contains(&verdict)
+}
+
+/// Exit code, JSON and log say what is due.
+fn check_verdict(lie: Lie, run: &Run) -> String {
+    let name = lie.name();
+    let verdict = run.verdict(DATABASE).to_owned();
+    let due = lie.due();
+    assert!(due.verdicts.contains(&&*verdict), "{name}: {run:#?}");
+    if let Some(reason) = due.reason {
+        assert!(run.reason(DATABASE).contains(reason), "{name}: {run:#?}");
+    }
+    let tampered = is_tampering(&verdict);
+    let said = member(run.line(DATABASE), "tampered");
+    assert_eq!(said, tampered.to_string(), "{name}");
+    let codes: &[i32] = match &*verdict {
+        _ if tampered => &[2],
+        // further names are further databases, which need not be fine
+        "consistent" if server_wide(lie) => &[0, 1],
+        "consistent" | "first-seen" => &[0],
+        _ => &[1],
+    };
+    assert!(
+        codes.iter().any(|c| Some(*c) == run.code),
+        "{name}: {run:#?}"
+    );
+    let logged = format!("database={DATABASE} verdict={verdict}");
+    assert!(run.stderr.contains(&logged), "{name}: {}", run.stderr);
+    if tampered {
+        assert!(run.stderr.contains("TAMPERED"), "{name}: {}", run.stderr);
+    }
+    verdict
+}
+
+/// Nothing of what the server says reaches a terminal as it came.
+fn check_raw(lie: Lie, run: &Run) {
+    for text in [&run.stdout, &run.stderr] {
+        let raw = text.chars().find(|c| !matches!(c, ' '..='~' | '\n'));
+        assert_eq!(raw, None, "{}: {text}", lie.name());
+    }
+    let longest = run.stderr.lines().map(str::len).max();
+    assert!(longest < Some(2000), "{}: {longest:?}", lie.name());
+    // each line of the log is ours: it begins with its time
+    let ours = |line: &str| line.as_bytes().get(4) == Some(&b'-');
+    assert!(
+        run.stderr.lines().all(ours),
+        "{}: {}",
+        lie.name(),
+        run.stderr
+    );
+}
+
+/// One file of evidence, which names what was trusted and shown.
+fn check_evidence(lie: Lie, scene: &Scene, run: &Run, trusted: Option<State>) {
+    let name = lie.name();
+    let files = scene.evidence();
+    assert_eq!(files.len(), 1, "{name}: {files:?}");
+    let bytes = fs::read(&files[0]).expect("the evidence");
+    assert!(
+        bytes.iter().all(|b| matches!(b, b' '..=b'~' | b'\n')),
+        "{name}"
+    );
+    let evidence = Evidence::parse(&bytes).expect(name);
+    assert_eq!(evidence.finding.database, DATABASE);
+    assert_eq!(
+        evidence.finding.kind.word(),
+        run.verdict(DATABASE),
+        "{name}"
+    );
+    let recorded = evidence.finding.trusted.map(|trusted| trusted.state);
+    assert_eq!(recorded, trusted, "{name}");
+    let shown = evidence.finding.shown.map(|state| state.tx.to_string());
+    let told = member(run.line(DATABASE), "tx");
+    assert_eq!(shown.unwrap_or("null".into()), told, "{name}");
+    assert!(!evidence.answers.is_empty(), "{name}");
+    // and it stands alone: checked again without the server, it shows the same
+    let file = files[0].to_str().expect("UTF-8");
+    let checked = scene.program.run(&["evidence", "verify", file]);
+    checked.ends_with(2);
+    check_raw(lie, &checked);
+    let shown = scene.program.run(&["evidence", "show", file]);
+    shown.ends_with(0);
+    assert!(shown.stdout.starts_with("It proves: "), "{shown:#?}");
+    check_raw(lie, &shown);
+    let listed = scene.program.run(&["evidence", "list"]);
+    assert!(listed.ends_with(2).stdout.contains(file), "{listed:#?}");
+}
+
+/// Every file is one of ours, where ours are (CVE-2022-39199).
+fn check_files(lie: Lie, scene: &Scene) {
+    let mut around: BTreeSet<String> = names(scene.folder.path());
+    around.remove("server.pub");
+    assert_eq!(around, BTreeSet::from(["trust".into()]), "{}", lie.name());
+    let servers = names(&scene.folder.join("trust"));
+    assert!(
+        servers.iter().all(|name| name == "tested"),
+        "{}: {servers:?}",
+        lie.name()
+    );
+    for file in names(&scene.folder.join("trust/tested")) {
+        let known = [
+            "arrivals",
+            "auditor.lock",
+            "write.lock",
+            "identities",
+            "outcomes",
+            "values",
+            "evidence",
+            "located",
+        ];
+        let endings = [".state", ".history", ".alarms"];
+        let ours = known.contains(&&*file) || endings.iter().any(|end| file.ends_with(end));
+        assert!(ours, "{}: {file}", lie.name());
+    }
+}
+
+fn names(directory: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(directory).expect("a directory");
+    entries
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .into_string()
+                .expect("UTF-8")
+        })
+        .collect()
+}
+
+/// Once the server is honest again its state goes on; an alarm stays until it is closed.
+fn check_afterwards(lie: Lie, scene: &Scene, tampered: bool) {
+    let server = &scene.server;
+    // what is honest answers, be the machine ever so busy
+    let program = scene.program.with(&["--call-timeout", "30s"]);
+    let name = lie.name();
+    let run = program.once();
+    let due = match lie.auditor() {
+        AuditorSetup::New => "first-seen",
+        _ => "consistent",
+    };
+    assert_eq!(run.verdict(DATABASE), due, "{name}: {run:#?}");
+    let state = server.state(DATABASE).expect("a state");
+    assert_eq!(
+        member(run.line(DATABASE), "tx"),
+        state.tx.to_string(),
+        "{name}"
+    );
+    if !tampered {
+        // names that were listed once are no databases of ours
+        run.ends_with(0);
+        return;
+    }
+    run.is(2, DATABASE, due);
+    for _ in 0..2 {
+        // every database is proven, and still only the operator closes the alarm
+        server.grow(DATABASE, 1);
+        program.once().is(2, DATABASE, "consistent");
+    }
+    program.run(&["status"]).ends_with(2);
+    let list = program.run(&["alarm", "list", "--json"]);
+    for line in list.ends_with(2).stdout.lines() {
+        let close = program.run(&["alarm", "close", member(line, "alarm")]);
+        close.ends_with(0);
+    }
+    server.grow(DATABASE, 1);
+    program.once().is(0, DATABASE, "consistent");
+}
+
+#[test]
+fn every_lie_gets_its_verdict_from_the_real_binary_and_nothing_else_is_touched() {
+    let queue: Mutex<Vec<Lie>> = Mutex::new(lies().collect());
+    let told = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some(lie) = next(&queue) {
+                    let done = tell(lie);
+                    told.lock().expect("no panic").push(done);
+                }
+            });
+        }
+    });
+    let mut told = told.into_inner().expect("no panic");
+    told.sort_by_key(|told| told.lie);
+    for told in &told {
+        println!(
+            "{:32} {:13} {:6} KiB",
+            told.lie.name(),
+            told.verdict,
+            told.peak
+        );
+    }
+    let peak = told.iter().map(|told| told.peak).max().expect("lies");
+    println!("{} lies, {peak} KiB at most", told.len());
+    assert!(told.len() >= 70, "{}", told.len());
+}
+
+fn next(queue: &Mutex<Vec<Lie>>) -> Option<Lie> {
+    queue.lock().ok()?.pop()
+}
+
+/// In the loop the memory of a process that lives on can be read as it stands.
+#[test]
+fn large_answers_take_no_more_memory_in_the_loop_than_they_may() {
+    for lie in [
+        Lie::HugeReply,
+        Lie::GzipBomb,
+        Lie::ManyParts,
+        Lie::ManyTerms,
+        Lie::ManyNames,
+        Lie::ManyEntries,
+        Lie::EndlessScan,
+        Lie::EndlessError,
+        Lie::LongToken,
+    ] {
+        let scene = Scene::new(lie);
+        scene.program.once().is(0, DATABASE, "first-seen");
+        scene.server.grow(DATABASE, 5);
+        scene.server.lie(lie);
+        // each answer read of a value is one of these: a few are as good as many
+        let sample = if lie.group() == "value" { "2" } else { "0" };
+        let verb = ["--audit-interval", "10ms", "--audit-sample", sample];
+        let mut running = scene.program.start(&verb);
+        let cycles = if lie == Lie::ManyNames { 2 } else { 5 };
+        running.wait_for_times("INFO  cycle ", cycles);
+        let peak = high_water(running.id()).expect("a running process");
+        println!("{:32} {peak:6} KiB", lie.name());
+        assert!(peak < MOST_MEMORY, "{}: {peak} KiB", lie.name());
+        running.signal("TERM");
+        assert_eq!(running.end(), Some(0), "{}", running.log());
+    }
+}
+
+/// Findings without end, each another: the first and the last are kept, in bounded room.
+#[test]
+fn a_flood_of_findings_fills_no_disk_and_stops_no_audit() {
+    let scene = Scene::new(Lie::ChangingState);
+    scene.program.once().is(0, DATABASE, "first-seen");
+    scene
+        .server
+        .lie(LieSchedule::from(Lie::ChangingState).of(DATABASE));
+    let mut running = scene.program.start(&["--audit-interval", "1ms"]);
+    running.wait_for_times("INFO  cycle ", 300);
+    running.signal("TERM");
+    running.end();
+    let files = scene.evidence().len();
+    assert!((2..=100).contains(&files), "{files} files");
+    scene.server.be_honest();
+    scene.server.grow(OTHER, 1);
+    let run = scene.program.once();
+    run.is(2, DATABASE, "consistent").is(2, OTHER, "consistent");
+    let alarms: u64 = member(run.line(DATABASE), "open_alarms")
+        .parse()
+        .expect("a number");
+    assert!((2..=100).contains(&alarms), "{alarms}");
+}

@@ -1,0 +1,67 @@
+//! A copy of the auditor's files that is taken while it runs, in the order that docs/replicas.md gives, can be restored.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+use std::{fs, thread};
+
+use crate::support::place::Place;
+use crate::support::program::Program;
+use immuaudit::drill::{Embedded, Options};
+
+const DB: &str = "defaultdb";
+
+/// Runs the command of the page.
+fn copy(server_directory: &Path, to: &Path) {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/replicas.md");
+    let text = fs::read_to_string(page).expect("the page");
+    let command = text
+        .lines()
+        .find(|line| line.starts_with("mkdir -m 700 BACKUP"));
+    let command = command
+        .expect("its command")
+        .replace("BACKUP", &to.display().to_string())
+        .replace("DIR", &server_directory.display().to_string())
+        .replace("&& tar", "&& sleep 0.02 && tar"); // of a slow disk
+    let done = Command::new("sh").args(["-c", &command]).output();
+    let done = done.expect("a shell");
+    assert!(done.status.success(), "{command}: {done:?}");
+}
+
+#[test]
+fn a_copy_with_the_states_first_is_whole_although_the_auditor_runs() {
+    let server = Embedded::start(Options::default()).expect("a ledger");
+    server.grow(DB, 20);
+    let place = Place::new();
+    let program = Program::new(server.port(), &place.join("state"));
+    program.once().is(0, DB, "first-seen");
+    let mut running = program.start(&["--audit-interval", "1ms", "--audit-keep-hashes"]);
+    running.wait_for("INFO  cycle ");
+    let (port, dir, place) = (server.port(), program.dir.as_path(), &place);
+    let copy_and_restore = |number: u32| {
+        let copied = place.join(&format!("copy{number}"));
+        fs::create_dir(&copied).expect("a folder");
+        copy(&dir.join("tested"), &copied.join("tested"));
+        let restored = Program::new(port, &copied);
+        restored.run(&["--once", "--json", "--audit-keep-hashes"])
+    };
+    let results = thread::scope(|threads| {
+        let copying = threads.spawn(|| (0..15).map(copy_and_restore).collect::<Vec<_>>());
+        while !copying.is_finished() {
+            server.grow(DB, 1);
+            thread::sleep(Duration::from_millis(1));
+        }
+        copying.join().expect("it copies")
+    });
+    for run in results {
+        run.is(0, DB, "consistent");
+        // but for the password of immudb's own default
+        let warnings: Vec<&str> = run.stderr.lines().filter(|l| l.contains("WARN")).collect();
+        assert!(
+            warnings.iter().all(|line| line.contains("password")),
+            "{run:#?}"
+        );
+    }
+    running.signal("TERM");
+    running.end();
+}

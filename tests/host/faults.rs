@@ -1,0 +1,322 @@
+//! The auditor's own disk, files and clock fail, for real: what is trusted stays, no alarm is lowered,
+//! nobody is accused, and the exit code says whose trouble it is.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::support::loud::not_shown;
+use crate::support::place::Place;
+use crate::support::trusting::{DATABASE, Scene};
+use immuaudit::drill::Lie;
+
+fn is_root() -> bool {
+    immuaudit::sys::is_root()
+}
+
+/// A small file system of its own, unmounted when it goes.
+struct Mount(PathBuf);
+
+impl Mount {
+    fn new(at: &Path) -> Option<Mount> {
+        fs::create_dir_all(at).expect("a directory");
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs"])
+            .arg(at)
+            .stderr(Stdio::null())
+            .status();
+        mount.is_ok_and(|s| s.success()).then(|| Mount(at.into()))
+    }
+
+    fn remount(&self, option: &str) {
+        let option = format!("remount,{option}");
+        let done = Command::new("mount")
+            .args(["-o", &option])
+            .arg(&self.0)
+            .status();
+        assert!(done.expect("mount runs").success());
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_a_local_failure_and_what_is_trusted_stays() {
+    let folder = Place::new();
+    let Some(mount) = Mount::new(&folder.join("disk")) else {
+        return not_shown("no small file system can be mounted here: not shown with a full disk");
+    };
+    let scene = Scene::within(folder, "disk/trust");
+    scene.program.once().is(0, DATABASE, "first-seen");
+    let before = scene.believes();
+    scene.server.grow(DATABASE, 5);
+    let filler = mount.0.join("filler");
+    let mut size = 64 << 10;
+    while size > 0 {
+        // as much as there is room for
+        let mut bytes = fs::read(&filler).unwrap_or_default();
+        bytes.resize(bytes.len() + size, 0);
+        if fs::write(&filler, &bytes).is_err() {
+            size /= 2;
+        }
+    }
+    let run = scene.program.once();
+    run.is(3, DATABASE, "local-failure");
+    assert_eq!(scene.believes(), before);
+    // tampering is told all the same, though it cannot be written down
+    scene.server.lie(Lie::Rollback);
+    let run = scene.program.once();
+    run.is(2, DATABASE, "rolled-back");
+    assert!(run.stderr.contains("not_written"), "{run:#?}");
+    scene.server.be_honest();
+    fs::remove_file(&filler).expect("room again");
+    scene.program.once().is(0, DATABASE, "consistent");
+    assert_eq!(scene.believes(), scene.state().tx.to_string());
+    drop(mount);
+}
+
+#[test]
+fn a_read_only_disk_is_a_local_failure() {
+    let folder = Place::new();
+    let Some(mount) = Mount::new(&folder.join("disk")) else {
+        return not_shown(
+            "no small file system can be mounted here: not shown with a read-only disk",
+        );
+    };
+    let scene = Scene::within(folder, "disk/trust");
+    scene.program.once().is(0, DATABASE, "first-seen");
+    let before = scene.believes();
+    scene.server.grow(DATABASE, 5);
+    mount.remount("ro");
+    scene.program.run(&["--once"]).ends_with(3);
+    assert_eq!(scene.believes(), before); // reading needs no writing
+    mount.remount("rw");
+    scene.program.once().is(0, DATABASE, "consistent");
+}
+
+#[test]
+fn a_disk_that_turns_read_only_under_a_running_auditor_stops_it_not() {
+    let folder = Place::new();
+    let Some(mount) = Mount::new(&folder.join("disk")) else {
+        return not_shown(
+            "no small file system can be mounted here: not shown with a disk that fails",
+        );
+    };
+    let scene = Scene::within(folder, "disk/trust");
+    let program = scene.program.with(&["--json"]);
+    let mut running = program.start(&["--audit-interval", "20ms"]);
+    running.wait_for("trusted on first use");
+    fs::rename(scene.file("defaultdb.state"), mount.0.join("away")).expect("a missing file");
+    running.wait_for("verdict=local-failure");
+    fs::rename(mount.0.join("away"), scene.file("defaultdb.state")).expect("it is back");
+    scene.server.grow(DATABASE, 1);
+    running.wait_for_times("INFO  cycle ", 20);
+    running.signal("TERM");
+    assert_eq!(running.end(), Some(0), "{}", running.log());
+    assert_eq!(scene.believes(), scene.state().tx.to_string());
+}
+
+#[test]
+fn a_state_file_cut_emptied_changed_or_replaced_is_never_a_first_sight() {
+    let scene = Scene::trusted();
+    let (state, history) = (
+        scene.file("defaultdb.state"),
+        scene.file("defaultdb.history"),
+    );
+    let good = fs::read(&state).expect("the state");
+    let kept = fs::read(&history).expect("the history");
+    let refused = |what: &str| {
+        let run = scene.program.once();
+        let verdict = run.verdict(DATABASE);
+        // what the history settles is repaired, and nothing else is believed
+        assert!(
+            ["local-failure", "consistent"].contains(&verdict),
+            "{what}: {run:#?}"
+        );
+        if verdict == "local-failure" {
+            run.ends_with(3);
+        }
+    };
+    for length in (0..good.len()).step_by(good.len() / 7) {
+        fs::write(&state, &good[..length]).expect("a file");
+        refused("cut");
+        fs::write(&state, &good).expect("a file");
+        fs::write(&history, &kept).expect("a file");
+    }
+    for at in (0..good.len()).step_by(good.len() / 7) {
+        let mut changed = good.clone();
+        changed[at] ^= 1;
+        fs::write(&state, &changed).expect("a file");
+        refused("changed");
+        fs::write(&state, &good).expect("a file");
+        fs::write(&history, &kept).expect("a file");
+    }
+    fs::remove_file(&state).expect("gone");
+    refused("gone");
+    drop(fs::remove_file(&state));
+    fs::create_dir(&state).expect("a directory");
+    refused("a directory");
+    fs::remove_dir(&state).expect("gone");
+    let elsewhere = scene.folder.join("elsewhere");
+    fs::write(&elsewhere, &good).expect("a file");
+    symlink(&elsewhere, &state).expect("a link");
+    refused("a link");
+    fs::remove_file(&state).expect("gone");
+    fs::write(&state, &good).expect("a file");
+    fs::write(&history, &kept).expect("a file");
+    scene.program.once().is(0, DATABASE, "consistent");
+}
+
+#[test]
+fn files_are_for_their_owner_alone_and_looser_ones_are_named() {
+    let scene = Scene::trusted();
+    let directory = scene.program.dir.join("tested");
+    let mode = |path: &Path| fs::metadata(path).expect("a file").permissions().mode() & 0o777;
+    assert_eq!(mode(&directory), 0o700);
+    for file in fs::read_dir(&directory).expect("files") {
+        let path = file.expect("a file").path();
+        assert_eq!(mode(&path) & 0o077, 0, "{}", path.display());
+    }
+    let state = scene.file("defaultdb.state");
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o644)).expect("its mode");
+    let run = scene.program.once();
+    run.is(0, DATABASE, "consistent");
+    assert!(run.stderr.contains("defaultdb.state"), "{run:#?}");
+}
+
+#[test]
+fn files_of_another_owner_are_named_or_refused() {
+    if !is_root() {
+        return not_shown("only root can give files away: not shown with another owner's");
+    }
+    let scene = Scene::trusted();
+    let state = scene.file("defaultdb.state");
+    std::os::unix::fs::chown(&state, Some(12_345), None).expect("root may");
+    let run = scene.program.once();
+    assert!(run.stderr.contains("defaultdb.state"), "{run:#?}");
+}
+
+#[test]
+fn a_directory_that_cannot_be_read_is_a_local_failure() {
+    if is_root() {
+        return not_shown("root may read everything: not shown with a closed directory");
+    }
+    let scene = Scene::trusted();
+    let closed = fs::Permissions::from_mode(0o000);
+    fs::set_permissions(scene.program.dir.join("tested"), closed).expect("its mode");
+    scene.program.run(&["--once"]).ends_with(3);
+    let open = fs::Permissions::from_mode(0o700);
+    fs::set_permissions(scene.program.dir.join("tested"), open).expect("its mode");
+    scene.program.once().is(0, DATABASE, "consistent");
+}
+
+#[test]
+fn two_auditors_at_once_are_one_and_a_refusal_and_a_dead_ones_lock_is_none() {
+    let scene = Scene::trusted();
+    let mut running = scene.program.start(&["--audit-interval", "20ms"]);
+    running.wait_for("INFO  cycle ");
+    let run = scene.program.run(&["--once"]);
+    let holder = format!("process {}", running.id());
+    assert!(run.ends_with(3).stderr.contains(&holder), "{run:#?}");
+    // reading is possible beside it
+    scene.program.run(&["status"]).ends_with(0);
+    running.signal("KILL");
+    running.end();
+    scene.server.grow(DATABASE, 1);
+    scene.program.once().is(0, DATABASE, "consistent");
+}
+
+#[test]
+fn what_root_does_leaves_the_files_with_the_auditors_user() {
+    if !is_root() {
+        return not_shown("not root: root's commands beside another user's auditor");
+    }
+    const NOBODY: u32 = 65534;
+    let scene = Scene::new();
+    // as under /var/lib: what is above is root's
+    fs::create_dir(&scene.program.dir).expect("a directory");
+    let mine = fs::Permissions::from_mode(0o700);
+    fs::set_permissions(&scene.program.dir, mine).expect("its mode");
+    chown(&scene.program.dir, Some(NOBODY), Some(NOBODY)).expect("an owner");
+    // the program may lie where that user may not look
+    let copy = scene.folder.join("immuaudit");
+    fs::copy(env!("CARGO_BIN_EXE_immuaudit"), &copy).expect("a copy");
+    let as_nobody = |words: &[&str]| {
+        let command = scene.program.command(words);
+        let done = Command::new(&copy)
+            .args(command.get_args())
+            .env_clear()
+            .current_dir("/")
+            .uid(NOBODY)
+            .gid(NOBODY)
+            .output();
+        let done = done.expect("it runs");
+        (
+            done.status.code(),
+            String::from_utf8_lossy(&done.stdout).into_owned(),
+        )
+    };
+    assert_eq!(as_nobody(&["--once"]).0, Some(0));
+    scene.server.lie(Lie::Rollback);
+    let (code, told) = as_nobody(&["--once", "--audit-keep-hashes"]);
+    assert_eq!(code, Some(2), "{told}");
+    scene.program.run(&["locate", DATABASE]); // makes files and directories of its own
+    let alarm = scene.program.open_alarm(DATABASE);
+    let adopt = ["alarm", "adopt", &alarm, "--yes"];
+    scene.program.run(&adopt).ends_with(0);
+    let status = scene.program.run(&["status"]);
+    assert!(
+        !status.ends_with(0).stderr.contains("belongs to"),
+        "{status:#?}"
+    );
+    let (code, told) = as_nobody(&["--once", "--audit-keep-hashes"]);
+    assert_eq!(code, Some(0), "{told}");
+    let found = Command::new("find")
+        .arg(&scene.program.dir)
+        .args(["!", "-uid", "65534"])
+        .output();
+    assert_eq!(String::from_utf8_lossy(&found.expect("find").stdout), "");
+    // a name of that user's that leads to a file of root's gives nothing away
+    let secret = scene.folder.join("secret");
+    fs::write(&secret, "root's").expect("a file");
+    let lock = scene.file("write.lock");
+    fs::remove_file(&lock).expect("no lock");
+    fs::hard_link(&secret, &lock).expect("a link");
+    let mine = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(&secret, mine).expect("its mode");
+    scene
+        .program
+        .run(&["states", "forget", DATABASE])
+        .ends_with(3);
+    assert_eq!(fs::metadata(&secret).expect("a file").uid(), 0);
+    assert_eq!(fs::read_to_string(&secret).expect("a file"), "root's");
+}
+
+#[test]
+fn a_clock_far_ahead_in_the_files_deletes_nothing_and_accuses_nobody() {
+    let scene = Scene::trusted();
+    scene.server.grow(DATABASE, 1);
+    let faketime = ["/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"];
+    let Some(library) = faketime.iter().find(|path| Path::new(path).exists()) else {
+        return not_shown("no libfaketime here: not shown with a clock that steps");
+    };
+    for clock in ["+40y", "-20y", "+0"] {
+        let mut program = scene.program.with(&[]);
+        program.variables = vec![
+            ("LD_PRELOAD".into(), (*library).into()),
+            ("FAKETIME".into(), clock.into()),
+            ("FAKETIME_DONT_FAKE_MONOTONIC".into(), "1".into()),
+        ];
+        scene.server.grow(DATABASE, 1);
+        let run = program.once();
+        assert_eq!(run.verdict(DATABASE), "consistent", "{clock}: {run:#?}");
+    }
+    let history = fs::read_to_string(scene.file("defaultdb.history")).expect("the history");
+    assert!(history.lines().count() >= 4, "{history}");
+}

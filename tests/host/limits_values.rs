@@ -1,0 +1,126 @@
+//! Large values within a limit on memory: with the limit that follows from `--max-recv-msg-size` they are read
+//! whole, whatever was done to them; with a smaller one the program warns.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::cgroup::Cgroup;
+use crate::support::place::Place;
+use crate::support::program::{Program, member};
+use immuaudit::config::memory_needed;
+use immuaudit::drill::{Embedded, Emulated, Lie, LieSchedule, NewEntry, Options};
+
+const DATABASE: &str = "defaultdb";
+const MIB: u64 = 1 << 20;
+
+/// Values of so many bytes, one in each transaction.
+fn ledger(server: Emulated, values: u64, length: usize) -> Embedded {
+    let embedded = Embedded::start(Options {
+        server,
+        ..Options::default()
+    })
+    .expect("a ledger");
+    embedded.grow(DATABASE, 1);
+    let value = "v".repeat(length);
+    for number in 0..values {
+        let entry = NewEntry::set(format!("large/{number}"), value.as_str());
+        embedded.commit(DATABASE, vec![entry]);
+    }
+    embedded
+}
+
+fn evidence(state: &Path) -> usize {
+    let files = fs::read_dir(state.join("tested/evidence").join(DATABASE));
+    files.map_or(0, Iterator::count)
+}
+
+/// immudb takes values of up to 32 MiB; the program's own advice is what is followed.
+#[test]
+fn a_value_of_30_mib_is_read_whole_within_the_limit_that_follows_from_the_setting() {
+    for server in [Emulated::V1_11_1, Emulated::V1_1_0] {
+        let embedded = ledger(server, 1, 30 << 20);
+        let place = Place::new();
+        let state = place.join("state");
+        let small = Program::new(embedded.port(), &state).with(&["--call-timeout=60s"]);
+        let told = small.with(&["--audit-sample=9"]).once();
+        told.is(1, DATABASE, "unread");
+        let raised = match told.stderr.split("set it to ").nth(1) {
+            Some(advice) => {
+                let size = advice.split(' ').next().unwrap_or_default().to_owned();
+                let memory = advice.split(" memory limit to ").nth(1);
+                let memory = memory.and_then(|memory| memory.split(' ').next());
+                let due = memory_needed(size.parse().expect("a number")).to_string();
+                assert_eq!(memory, Some(&*due), "{advice}");
+                size
+            }
+            None => (31 * MIB).to_string(), // the value alone tells no size
+        };
+        let needed = memory_needed(raised.parse().expect("a number"));
+        let cgroup = Cgroup::of(needed * MIB);
+        let program = small
+            .with(&["--max-recv-msg-size", &raised])
+            .run_by(cgroup.prefix());
+        let sampling = program.with(&["--audit-sample=9"]);
+        let mut peaks = vec![];
+        let (run, peak) = sampling.once_measured();
+        run.is(0, DATABASE, "consistent");
+        assert!(!run.stderr.contains("memory limit"), "{run:#?}");
+        peaks.push(peak);
+        let (run, peak) = program.run_measured(&["sweep"]);
+        run.ends_with(0);
+        peaks.push(peak);
+
+        embedded.lie(LieSchedule::from(Lie::EditedValue).about(2));
+        let (run, peak) = sampling.once_measured();
+        run.is(2, DATABASE, "bad-value");
+        assert!(!member(run.line(DATABASE), "evidence").is_empty());
+        assert!(evidence(&state) >= 1, "{run:#?}");
+        peaks.push(peak);
+        let (run, peak) = program.run_measured(&["sweep"]);
+        run.ends_with(2);
+        peaks.push(peak);
+        println!("{server:?}, at most {needed} MiB: {peaks:?} KiB resident");
+        assert_eq!(cgroup.kills(), 0);
+        let most = peaks.into_iter().max().unwrap_or_default() >> 10;
+        // the answer and what is made of it; what gRPC had of it is given back
+        assert!(
+            most < 24 + (needed - 32) / 8 * 5 / 2,
+            "{most} of {needed} MiB"
+        );
+    }
+}
+
+#[test]
+fn a_limit_that_a_raised_setting_does_not_fit_in_is_warned_of() {
+    let embedded = ledger(Emulated::V1_11_1, 0, 0);
+    let place = Place::new();
+    let cgroup = Cgroup::of(64 * MIB);
+    let program = Program::new(embedded.port(), &place.join("state")).run_by(cgroup.prefix());
+    let warning = "the memory limit is 64 MiB";
+    let default = program.once();
+    assert!(!default.stderr.contains("memory limit"), "{default:#?}");
+    let raised = program.with(&["--max-recv-msg-size", "33554432"]).once();
+    let told = raised.stderr.matches(warning).count();
+    assert_eq!(told, usize::from(cgroup.is_enforced()), "{raised:#?}");
+    assert!(
+        !cgroup.is_enforced() || raised.stderr.contains("up to 288 MiB"),
+        "{raised:#?}"
+    );
+    // nor is it silent where the log is, or where nothing is started
+    let large = ["--max-recv-msg-size", "33554432"];
+    for words in [
+        &["--once", "--quiet"][..],
+        &["sweep", "--quiet"],
+        &["sweep"],
+    ] {
+        let run = program.run(&[words, &large].concat());
+        let told = run.ends_with(0).stderr.matches(warning).count();
+        assert_eq!(told, usize::from(cgroup.is_enforced()), "{run:#?}");
+    }
+    let check = program.run(&[&["config", "--check"][..], &large].concat());
+    assert_eq!(
+        check.ends_with(0).stdout.contains(warning),
+        cgroup.is_enforced(),
+        "{check:#?}"
+    );
+}

@@ -1,0 +1,264 @@
+//! Root beside the service: what root's commands write belongs to the owner of the state directory, and nothing is done
+//! there with root's rights.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::loud::not_shown;
+use crate::support::place::Place;
+use crate::support::program::{Program, Run};
+use crate::support::trusting::{DATABASE, Scene};
+use immuaudit::drill::{Lie, LieSchedule};
+
+/// A user and group that nothing else runs as.
+const OWNER: u32 = 47_115;
+
+fn is_root() -> bool {
+    let proc = fs::metadata("/proc/self").expect("/proc");
+    if proc.uid() != 0 {
+        not_shown("root beside the service: these tests are root's");
+    }
+    proc.uid() == 0
+}
+
+/// A state directory that belongs to the service's user, still empty.
+fn owned(folder: &Place, name: &str) -> PathBuf {
+    let dir = folder.join(name);
+    fs::create_dir(&dir).unwrap();
+    fs::set_permissions(&dir, fs::Permissions::from_mode(0o700)).unwrap();
+    chown(&dir, Some(OWNER), Some(OWNER)).unwrap();
+    dir
+}
+
+/// Everything below a directory that does not belong to the owner, with that one's ids.
+fn of_others(path: &Path) -> Vec<(PathBuf, u32, u32)> {
+    let mut found = Vec::new();
+    let mut left = vec![path.to_owned()];
+    while let Some(path) = left.pop() {
+        let metadata = fs::symlink_metadata(&path).unwrap();
+        if (metadata.uid(), metadata.gid()) != (OWNER, OWNER) {
+            found.push((path.clone(), metadata.uid(), metadata.gid()));
+        }
+        if metadata.is_dir() {
+            left.extend(
+                fs::read_dir(&path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+        }
+    }
+    found
+}
+
+/// The same program as the service's user runs it.
+fn as_owner(program: &Program) -> Program {
+    let id = OWNER.to_string();
+    program.run_by(
+        ["setpriv", "--reuid", &id, "--regid", &id, "--clear-groups"]
+            .map(str::to_owned)
+            .to_vec(),
+    )
+}
+
+#[test]
+fn whatever_root_writes_belongs_to_the_owner_of_the_directory() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    owned(&scene.folder, "trust");
+    let program = &scene.program;
+    let theirs = || assert_eq!(of_others(&program.dir), []);
+    program.once().is(0, DATABASE, "first-seen");
+    theirs();
+    scene.server.grow(DATABASE, 2);
+    program.run(&["sweep"]).ends_with(0);
+    theirs();
+    scene.server.lie(LieSchedule::from(Lie::Rollback));
+    program.once().is(2, DATABASE, "rolled-back");
+    theirs();
+    scene.server.be_honest();
+    let alarm = program.open_alarm(DATABASE);
+    program.run(&["alarm", "close", &alarm]).ends_with(0);
+    program
+        .run(&["acknowledge", DATABASE, "--absent-values-to", "1"])
+        .ends_with(0);
+    program.run(&["states", "forget", DATABASE]).ends_with(0);
+    theirs();
+    // and the service goes on with it
+    as_owner(program).once().is(0, DATABASE, "first-seen");
+}
+
+#[test]
+fn a_directory_of_the_states_alone_belongs_to_its_owner_too() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let roots = owned(&scene.folder, "roots");
+    owned(&scene.folder, "trust");
+    let flag = format!("--roots-filepath={}", roots.display());
+    scene
+        .program
+        .with(&[&flag])
+        .once()
+        .is(0, DATABASE, "first-seen");
+    assert_eq!(of_others(&scene.program.dir), []);
+    assert_eq!(of_others(&roots), []);
+}
+
+#[test]
+fn a_directory_below_that_of_another_user_is_made_as_that_user() {
+    if !is_root() {
+        return;
+    }
+    let folder = Place::new();
+    let home = owned(&folder, "home");
+    let scene = Scene::within(folder, "home/states");
+    scene.program.once().is(0, DATABASE, "first-seen");
+    assert_eq!(of_others(&home), []);
+}
+
+#[test]
+fn the_directories_of_two_users_are_refused() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    owned(&scene.folder, "trust");
+    let roots = owned(&scene.folder, "roots");
+    chown(&roots, Some(OWNER + 1), Some(OWNER + 1)).unwrap();
+    let flag = format!("--roots-filepath={}", roots.display());
+    let run = scene.program.with(&[&flag]).run(&["--once"]);
+    run.ends_with(3);
+    assert!(
+        run.stderr.contains("belong to users 47115 and 47116"),
+        "{run:#?}"
+    );
+    assert_eq!(fs::read_dir(&roots).unwrap().count(), 0);
+}
+
+#[test]
+fn nothing_of_roots_rights_is_left_not_even_its_groups() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    owned(&scene.folder, "trust");
+    let out = owned(&scene.folder, "out");
+    let program = scene.folder.join("ids");
+    let script = format!(
+        "#!/bin/sh\ngrep -E '^(Uid|Gid|Groups):' /proc/self/status >{}/ids\n",
+        out.display()
+    );
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let exec = format!("--audit-exec={}", program.display());
+    let with_groups = ["setpriv", "--groups", "0,4,27"].map(str::to_owned);
+    let auditor = scene.program.run_by(with_groups.to_vec());
+    auditor
+        .with(&[&exec, "--audit-notify=every-check"])
+        .once()
+        .is(0, DATABASE, "first-seen");
+    let ids = fs::read_to_string(out.join("ids")).expect("the program ran");
+    let words: Vec<&str> = ids.split_whitespace().collect();
+    let own = "47115";
+    assert_eq!(
+        words,
+        [
+            "Uid:", own, own, own, own, "Gid:", own, own, own, own, "Groups:"
+        ]
+    );
+}
+
+#[test]
+fn a_password_that_only_root_may_read_is_read_before_and_nobody_is_warned() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    owned(&scene.folder, "trust");
+    let file = scene.folder.join("password");
+    fs::write(&file, "immudb\n").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let flag = format!("--audit-password-file={}", file.display());
+    let run = scene.program.with(&[&flag]).once();
+    run.is(0, DATABASE, "first-seen");
+    assert!(!run.stderr.contains("last good"), "{run:#?}");
+}
+
+/// A run as root with a /var/lib of its own, where the service's user is known.
+fn in_a_fresh_system(scene: &Scene, before: &str) -> Run {
+    let passwd = scene.folder.join("passwd");
+    let users = fs::read_to_string("/etc/passwd").unwrap();
+    let users = users.lines().filter(|line| !line.starts_with("immuaudit:"));
+    let users: String = users.map(|line| format!("{line}\n")).collect();
+    let ours = format!("immuaudit:x:{OWNER}:{OWNER}::/nonexistent:/usr/sbin/nologin\n");
+    fs::write(&passwd, users + &ours).unwrap();
+    let script = format!(
+        "mount -t tmpfs tmpfs /var/lib && mount --bind {} /etc/passwd && {before} \"$0\" --once --json \
+         --immudb-port {} --no-monitoring; code=$?; find /var/lib -printf '%U:%G %m %p\\n' >&2; exit $code",
+        passwd.display(),
+        scene.server.port()
+    );
+    let output = Command::new("unshare")
+        .args([
+            "--mount",
+            "sh",
+            "-c",
+            &script,
+            env!("CARGO_BIN_EXE_immuaudit"),
+        ])
+        .current_dir(scene.folder.path())
+        .env_remove("HOME")
+        .output()
+        .expect("unshare");
+    Run::of(output)
+}
+
+#[test]
+fn the_directory_of_the_package_belongs_to_the_services_user_whoever_runs_first() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new();
+    let run = in_a_fresh_system(&scene, "");
+    if run.stderr.contains("mount:") || run.stderr.contains("unshare:") {
+        return not_shown("the package's own directory: nothing can be mounted here");
+    }
+    run.is(0, DATABASE, "first-seen");
+    let lines = run.stderr.lines();
+    let files: Vec<&str> = lines.filter(|line| line.contains("/var/lib/")).collect();
+    assert!(files.len() > 3, "{run:#?}");
+    let own = format!("{OWNER}:{OWNER} ");
+    assert!(files.iter().all(|line| line.starts_with(&own)), "{run:#?}");
+    assert!(run.stderr.contains("700 /var/lib/immuaudit\n"), "{run:#?}");
+}
+
+#[test]
+fn a_link_in_place_of_the_directory_leads_root_nowhere() {
+    if !is_root() {
+        return;
+    }
+    // a user's link to the directory of another one
+    let scene = Scene::new();
+    let victim = owned(&scene.folder, "victim");
+    chown(&victim, Some(OWNER + 1), Some(OWNER + 1)).unwrap();
+    let link = scene.folder.join("trust");
+    std::os::unix::fs::symlink(&victim, &link).unwrap();
+    std::os::unix::fs::lchown(&link, Some(OWNER), Some(OWNER)).unwrap();
+    let run = scene.program.run(&["--once"]);
+    run.ends_with(3);
+    assert!(run.stderr.contains("symbolic link"), "{run:#?}");
+    assert_eq!(fs::read_dir(&victim).unwrap().count(), 0);
+    // the administrator's own link is followed
+    std::os::unix::fs::lchown(&link, Some(0), Some(0)).unwrap();
+    scene.program.once().is(0, DATABASE, "first-seen");
+    let found = of_others(&victim);
+    assert!(
+        found.iter().all(|(_, user, _)| *user == OWNER + 1),
+        "{found:?}"
+    );
+}

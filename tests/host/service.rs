@@ -1,0 +1,245 @@
+//! The auditor as a service of systemd.
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::support::loud::not_shown;
+use crate::support::place::Place;
+use crate::support::program::{Program, Run};
+use immuaudit::drill::{Embedded, Lie, LieSchedule, Options, fill};
+
+fn install(folder: &Place, more: &[&str]) -> Run {
+    let config = folder.join("immuclient.toml").display().to_string();
+    let mut words = vec!["audit-mode", "install", "--dry-run", "--config", &config];
+    words.extend(more);
+    let mut program = Program::new(4444, &folder.join("trust"));
+    for (name, value) in [
+        ("IMMUCLIENT_IMMUDB_PORT", "1"),
+        ("IMMUCLIENT_AUDIT_USERNAME", "me"),
+    ] {
+        program.variables.push((name.to_owned(), value.to_owned()));
+    }
+    program.run(&words)
+}
+
+/// The file that a step of a dry run would write.
+fn written(run: &Run, name: &str) -> String {
+    let mut lines = run.stdout.lines();
+    lines
+        .find(|line| line.starts_with("write: ") && line.contains(name))
+        .unwrap_or_else(|| panic!("{name}: {run:#?}"));
+    let text = lines.map_while(|line| line.strip_prefix("  | "));
+    text.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn a_dry_run_tells_every_step_and_no_password() {
+    let folder = Place::new();
+    fs::write(folder.join("immuclient.toml"), "# ours\nmtls = false\n").unwrap();
+    let run = install(
+        &folder,
+        &["--audit-password=hunter2", "--server-signing-pub-key", ""],
+    );
+    run.ends_with(0);
+    // what the environment says is written too, but for what a flag says better
+    assert_eq!(
+        written(&run, "immuclient.toml"),
+        format!(
+            "# ours\nmtls = false\naudit-username = \"me\"\naudit-monitoring-port = 0\naudit-password = \"***\"\nserver-signing-pub-key = \"\"\nimmudb-port = 4444\ndir = \"{}\"\nserver-label = \"tested\"\n",
+            folder.join("trust").display()
+        )
+    );
+    assert!(!format!("{run:?}").contains("hunter2"), "{run:#?}");
+    // and changes nothing
+    let kept = fs::read_to_string(folder.join("immuclient.toml")).unwrap();
+    assert_eq!(kept, "# ours\nmtls = false\n");
+    assert!(
+        run.stdout
+            .contains("run: systemctl restart immuaudit.service")
+    );
+}
+
+/// What systemd thinks of a unit: nothing is wrong with it, and little is left that it may do.
+fn is_clean_and_lets_the_service_do_little(unit: &str, name: &str) {
+    if Command::new("systemd-analyze")
+        .arg("--version")
+        .output()
+        .is_err()
+    {
+        return not_shown("the unit is not checked by systemd-analyze, which is not here");
+    }
+    let folder = Place::new();
+    let program = format!("ExecStart={}", env!("CARGO_BIN_EXE_immuaudit"));
+    let lines = unit
+        .lines()
+        .map(|line| match line.strip_prefix("ExecStart=") {
+            // where it would be copied to there is nothing yet
+            Some(_) => &program,
+            None => line,
+        });
+    let unit: String = lines.map(|line| format!("{line}\n")).collect();
+    let path = folder.join(name);
+    fs::write(&path, unit).unwrap();
+    let verified = Command::new("systemd-analyze")
+        .arg("verify")
+        .arg(&path)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&verified.stderr);
+    // it looks at every other unit of the machine too
+    let ours: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains("immuaudit"))
+        .collect();
+    assert!(ours.is_empty(), "{ours:#?}");
+
+    let output = Command::new("systemd-analyze")
+        .args(["security", "--offline=true", "--no-pager"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    if !output.status.success() {
+        return not_shown("this systemd-analyze cannot rate a unit offline");
+    }
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = said
+        .lines()
+        .find(|line| line.contains("Overall exposure level"));
+    let exposure: Option<f64> =
+        line.and_then(|line| line.split(": ").nth(1)?.split(' ').next()?.parse().ok());
+    assert!(exposure.is_some_and(|exposure| exposure <= 1.5), "{said}");
+}
+
+#[test]
+fn the_unit_is_clean_and_lets_the_service_do_little() {
+    let run = install(&Place::new(), &[]);
+    let unit = written(&run, "immuaudit.service");
+    is_clean_and_lets_the_service_do_little(&unit, "immuaudit.service");
+}
+
+#[test]
+fn the_unit_of_instances_is_clean_and_lets_them_do_little() {
+    let unit = include_str!("../../deploy/debian/immuaudit@.service");
+    is_clean_and_lets_the_service_do_little(unit, "immuaudit@shop.service");
+}
+
+#[test]
+fn where_there_is_no_systemd_it_is_said_what_to_do_instead() {
+    if Path::new("/run/systemd/system").is_dir() {
+        return not_shown("systemd runs this machine, so its absence is not tested");
+    }
+    let folder = Place::new();
+    let program = Program::new(1, &folder.join("trust"));
+    for word in ["install", "uninstall", "start", "stop", "restart", "status"] {
+        let run = program.run(&["audit-mode", word]);
+        run.ends_with(3);
+        for told in ["cron:", "OpenRC:", "Windows:"] {
+            assert!(run.stderr.contains(told), "{run:#?}");
+        }
+    }
+}
+
+/// What is said next.
+fn next(listener: &UnixDatagram) -> String {
+    let mut buffer = [0; 1000];
+    let length = listener.recv(&mut buffer).expect("a message in time");
+    String::from_utf8_lossy(&buffer[..length]).into_owned()
+}
+
+/// Everything that is said until `last`.
+fn said(listener: &UnixDatagram, last: &str) -> Vec<String> {
+    let mut messages = Vec::new();
+    loop {
+        let message = next(listener);
+        let is_last = message == last;
+        messages.push(message);
+        if is_last {
+            return messages;
+        }
+    }
+}
+
+#[test]
+fn systemd_is_told_of_the_start_of_progress_and_of_the_end() {
+    let folder = Place::new();
+    let embedded = Embedded::start(Options::default()).unwrap();
+    fill(&embedded, "defaultdb");
+    let socket = folder.join("notify");
+    let listener = UnixDatagram::bind(&socket).unwrap();
+    listener
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    let mut program = Program::new(embedded.port(), &folder.join("trust"));
+    for (name, value) in [
+        ("NOTIFY_SOCKET", socket.display().to_string()),
+        ("WATCHDOG_USEC", "200000".to_owned()),
+    ] {
+        program.variables.push((name.to_owned(), value));
+    }
+    let mut running = program.start(&["audit-mode", "--audit-interval=1h"]);
+    // a call may take 10 s: the watchdog asked for is longer
+    assert_eq!(
+        said(&listener, "WATCHDOG=1")[0],
+        "READY=1\nWATCHDOG_USEC=120000000"
+    );
+    // and `systemctl status` shows how the cycle went
+    let mut status = String::new();
+    while !status.starts_with("STATUS=") {
+        status = next(&listener);
+    }
+    let told = "STATUS=All is well: 1 database good; the last cycle ended at 20";
+    assert!(status.starts_with(told), "{status}");
+    // the wait for the next cycle is no hanging
+    running.wait_for("first-seen");
+    for _ in 0..3 {
+        said(&listener, "WATCHDOG=1");
+    }
+    running.signal("TERM");
+    let messages = said(&listener, "STOPPING=1");
+    assert!(
+        messages
+            .iter()
+            .all(|m| m == "WATCHDOG=1" || m == "STOPPING=1"),
+        "{messages:?}"
+    );
+    assert_eq!(running.end(), Some(0));
+}
+
+/// What systemd does about it is in tests/host/systemd.rs.
+#[test]
+fn a_loop_that_hangs_feeds_the_watchdog_no_more() {
+    let folder = Place::new();
+    let embedded = Embedded::start(Options::default()).unwrap();
+    fill(&embedded, "defaultdb");
+    let socket = folder.join("notify");
+    let listener = UnixDatagram::bind(&socket).unwrap();
+    let mut program = Program::new(embedded.port(), &folder.join("trust"));
+    for (name, value) in [
+        ("NOTIFY_SOCKET", socket.display().to_string()),
+        ("WATCHDOG_USEC", "200000".to_owned()),
+    ] {
+        program.variables.push((name.to_owned(), value));
+    }
+    // a call that never ends, as long as it may take
+    let mut running = program.start(&["--audit-interval=100ms", "--call-timeout=1h"]);
+    running.wait_for("first-seen");
+    embedded.lie(LieSchedule::from(Lie::NeverAnswers));
+    listener
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .unwrap();
+    let mut buffer = [0; 1000];
+    let mut silent = false;
+    for _ in 0..10_000 {
+        silent = listener.recv(&mut buffer).is_err();
+        if silent {
+            break;
+        }
+    }
+    assert!(silent, "the watchdog is fed though nothing gets on");
+    // the other threads still do their work, and that counts for nothing
+    assert!(running.is_running());
+    embedded.be_honest();
+}

@@ -1,0 +1,365 @@
+//! The service in a real systemd, booted over a throw-away copy of this machine's files.
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::booted::Booted;
+use crate::support::loud::not_shown;
+use immuaudit::drill::{Embedded, Lie, LieSchedule, Options, fill};
+
+/// Seconds of the test's own watchdog; the unit's is of minutes, longer than the longest call.
+const WATCHDOG: u64 = 6;
+
+fn a_hang_is_ended_by_the_watchdog_and_followed_by_a_restart(booted: &Booted) {
+    // the program asks for its longer watchdog when it is ready, and this one is set after that
+    let drop_in = format!(
+        "mkdir -p /run/systemd/system/immuaudit.service.d && cat >/run/systemd/system/immuaudit.service.d/test.conf <<'END'
+[Service]
+WatchdogSec={WATCHDOG}
+NotifyAccess=exec
+RestartSec=1
+ExecStartPost=/usr/bin/systemd-notify WATCHDOG_USEC={WATCHDOG}000000
+END"
+    );
+    booted.does(&["sh", "-c", &drop_in]);
+    booted.does(&["systemctl", "daemon-reload"]);
+    booted.does(&["immuaudit", "audit-mode", "restart"]);
+    let process = booted.shows("MainPID");
+    // while it gets on nothing happens to it, long as it may run
+    thread::sleep(Duration::from_secs(WATCHDOG + 2));
+    assert_eq!(booted.shows("MainPID"), process);
+    assert_eq!(booted.shows("NRestarts"), "0");
+
+    booted.does(&["kill", "-STOP", &process]);
+    let end = Instant::now() + Duration::from_secs(120);
+    while booted.shows("NRestarts") != "1" || booted.shows("ActiveState") != "active" {
+        let journal = booted.output(&["journalctl", "-u", "immuaudit"]);
+        assert!(Instant::now() < end, "it still hangs: {journal:?}");
+        thread::sleep(Duration::from_millis(200));
+    }
+    assert_ne!(booted.shows("MainPID"), process);
+    let journal = booted.does(&["journalctl", "-u", "immuaudit"]);
+    assert!(journal.contains("Watchdog timeout"), "{journal}");
+}
+
+/// The program's memory counts towards the limit of the service.
+fn a_program_that_takes_all_memory_is_killed_and_the_auditor_goes_on(
+    booted: &Booted,
+    install: &[&str],
+) {
+    let exec = "--audit-exec=/usr/bin/tail /dev/zero";
+    booted.does(&[install, &[exec, "--audit-notify=every-check"]].concat());
+    booted.does(&["immuaudit", "audit-mode", "restart"]);
+    let process = booted.shows("MainPID");
+    let end = Instant::now() + Duration::from_secs(120);
+    loop {
+        let journal = booted.does(&["journalctl", "--no-pager", "-u", "immuaudit"]);
+        if journal.contains("signal: 9 (SIGKILL)") {
+            break;
+        }
+        assert!(Instant::now() < end, "nothing is killed: {journal}");
+        thread::sleep(Duration::from_millis(200));
+    }
+    thread::sleep(Duration::from_secs(2));
+    assert_eq!(booted.shows("MainPID"), process);
+    assert_eq!(booted.shows("ActiveState"), "active");
+}
+
+/// Writes a file in there.
+fn write(booted: &Booted, path: &str, mode: &str, text: &str) {
+    let folder = Path::new(path).parent().unwrap().display().to_string();
+    let script =
+        format!("mkdir -p {folder} && cat >{path} <<'THE-END'\n{text}THE-END\nchmod {mode} {path}");
+    booted.does(&["sh", "-c", &script]);
+}
+
+/// Mailers such as postfix' are setgid, which counts for nothing in the sandbox of the service: the units of deploy/mail run
+/// them outside, with memory of their own.
+fn a_setgid_mailer_outside_the_sandbox_sends_what_waits(
+    booted: &Booted,
+    embedded: &Embedded,
+    install: &[&str],
+) {
+    let units = "/etc/systemd/system";
+    for (path, mode, text) in [
+        (
+            format!("{units}/immuaudit-mail.path"),
+            "644",
+            include_str!("../../deploy/mail/immuaudit-mail.path"),
+        ),
+        (
+            format!("{units}/immuaudit-mail.service"),
+            "644",
+            include_str!("../../deploy/mail/immuaudit-mail.service"),
+        ),
+        (
+            format!("{units}/immuaudit.service.d/mail.conf"),
+            "644",
+            include_str!("../../deploy/mail/immuaudit.service.d-mail.conf"),
+        ),
+        (
+            "/usr/local/lib/immuaudit/mail-queue".to_owned(),
+            "755",
+            include_str!("../../deploy/mail/mail-queue"),
+        ),
+        (
+            "/usr/local/lib/immuaudit/mail-send".to_owned(),
+            "755",
+            include_str!("../../deploy/mail/mail-send"),
+        ),
+        (
+            "/usr/sbin/sendmail".to_owned(),
+            "755",
+            "#!/bin/sh\nexec /usr/local/bin/setgid-tee -a /var/spool/tested/mail\n",
+        ),
+    ] {
+        write(booted, &path, mode, text);
+    }
+    // what postdrop has: a group of its own, which alone may write
+    let mailer = "groupadd -f tested && cp /usr/bin/tee /usr/local/bin/setgid-tee && \
+        chgrp tested /usr/local/bin/setgid-tee && chmod 2755 /usr/local/bin/setgid-tee && \
+        mkdir -p /var/spool/tested && chgrp tested /var/spool/tested && chmod 1730 /var/spool/tested";
+    booted.does(&["sh", "-c", mailer]);
+    let verified = [
+        "systemd-analyze",
+        "verify",
+        "immuaudit-mail.path",
+        "immuaudit-mail.service",
+    ];
+    booted.does(&verified);
+    booted.does(&["systemctl", "daemon-reload"]);
+    booted.does(&["systemctl", "enable", "--now", "immuaudit-mail.path"]);
+    let exec = "--audit-exec=/usr/local/lib/immuaudit/mail-queue";
+    booted.does(&[install, &[exec, "--audit-notify=changes"]].concat());
+    booted.does(&["immuaudit", "audit-mode", "restart"]);
+    embedded.lie(LieSchedule::from(Lie::Rollback));
+    let end = Instant::now() + Duration::from_secs(120);
+    loop {
+        let sent = booted.output(&["cat", "/var/spool/tested/mail"]).stdout;
+        let sent = String::from_utf8_lossy(&sent).into_owned();
+        if sent.contains("\"tampered\":true") {
+            assert!(
+                sent.starts_with("To: root\nSubject: immuaudit\n\n{"),
+                "{sent}"
+            );
+            break;
+        }
+        let journal = || booted.output(&["journalctl", "--no-pager", "-n", "40"]);
+        assert!(Instant::now() < end, "nothing is mailed: {:?}", journal());
+        thread::sleep(Duration::from_millis(200));
+    }
+    booted.does(&["systemctl", "disable", "--now", "immuaudit-mail.path"]);
+}
+
+#[test]
+fn the_service_is_installed_runs_comes_back_after_a_hang_and_goes_without_a_trace() {
+    let booted = match Booted::boot() {
+        Ok(booted) => booted,
+        Err(why) => {
+            not_shown(&format!("the unit was not run in a real systemd: {why}"));
+            return;
+        }
+    };
+    let embedded = Embedded::start(Options::default()).unwrap();
+    fill(&embedded, "defaultdb");
+    let port = embedded.port().to_string();
+    let install = [
+        "immuaudit",
+        "audit-mode",
+        "install",
+        "--immudb-port",
+        &port,
+        "--audit-interval=200ms",
+        "--audit-password=immudb",
+    ];
+
+    let told = booted.does(&install);
+    assert!(
+        told.contains("run: useradd") && !told.contains("immudb-password"),
+        "{told}"
+    );
+    assert_eq!(booted.shows("ActiveState"), "active");
+    assert_eq!(booted.shows("User"), "immuaudit");
+    assert_eq!(booted.shows("MemoryMax"), (64 << 20).to_string());
+    let settings = "/etc/immudb/immuclient.toml";
+    assert_eq!(
+        booted.does(&["stat", "-c", "%a %U %G", settings]),
+        "640 root immuaudit"
+    );
+    let states = ["stat", "-c", "%a %U", "/var/lib/immuaudit"];
+    assert_eq!(booted.does(&states), "700 immuaudit");
+
+    // it audits: what is trusted moves with the server
+    embedded.grow("defaultdb", 3);
+    let proven = |booted: &Booted| {
+        let listed = booted.output(&["immuaudit", "states", "list", "--immudb-port", &port]);
+        String::from_utf8_lossy(&listed.stdout).contains("(proven)")
+    };
+    let end = Instant::now() + Duration::from_secs(60);
+    while !proven(&booted) {
+        assert!(
+            Instant::now() < end,
+            "{}",
+            booted.does(&["journalctl", "-u", "immuaudit"])
+        );
+        thread::sleep(Duration::from_millis(100));
+    }
+
+    // the journal has each line's own priority, and no mark of it in the text
+    let journal = |priority: &str| {
+        let words = ["journalctl", "-u", "immuaudit", "-o", "cat", "-p", priority];
+        booted.does(&words)
+    };
+    let informed = journal("info..info");
+    assert!(informed.contains("auditing server="), "{informed}");
+    assert!(!informed.contains("<6>"), "{informed}");
+    assert!(journal("warning..warning").contains("default password"));
+
+    // settings are read again without a restart
+    let process = booted.shows("MainPID");
+    booted.does(&["sh", "-c", &format!("echo 'audit-sample = 7' >>{settings}")]);
+    booted.does(&["systemctl", "reload", "immuaudit"]);
+    let end = Instant::now() + Duration::from_secs(60);
+    while !journal("info..info").contains("the settings were read again and are in use") {
+        assert!(Instant::now() < end, "{}", journal("debug"));
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(booted.shows("MainPID"), process);
+
+    // twice is harmless, and does not so much as restart it
+    booted.does(&install);
+    assert_eq!(booted.shows("MainPID"), process);
+    booted.does(&["immuaudit", "audit-mode", "status"]);
+    booted.does(&["immuaudit", "audit-mode", "restart"]);
+    assert_ne!(booted.shows("MainPID"), process);
+    booted.does(&["immuaudit", "audit-mode", "stop"]);
+    assert_eq!(
+        (booted.shows("ActiveState"), booted.shows("Result")),
+        ("inactive".into(), "success".into())
+    );
+    booted.does(&["immuaudit", "audit-mode", "start"]);
+    assert_eq!(booted.shows("NRestarts"), "0");
+
+    a_hang_is_ended_by_the_watchdog_and_followed_by_a_restart(&booted);
+
+    a_program_that_takes_all_memory_is_killed_and_the_auditor_goes_on(&booted, &install);
+    a_setgid_mailer_outside_the_sandbox_sends_what_waits(&booted, &embedded, &install);
+
+    booted.does(&["immuaudit", "audit-mode", "uninstall"]);
+    assert!(
+        !booted
+            .output(&["systemctl", "is-active", "immuaudit.service"])
+            .status
+            .success()
+    );
+    booted.does(&["test", "!", "-e", "/etc/systemd/system/immuaudit.service"]);
+    booted.does(&["test", "-e", settings]);
+    booted.does(&["test", "-d", "/var/lib/immuaudit"]);
+    booted.does(&["immuaudit", "audit-mode", "uninstall", "--purge"]);
+    booted.does(&["test", "!", "-e", settings]);
+    booted.does(&["test", "!", "-e", "/var/lib/immuaudit"]);
+    booted.does(&["sh", "-c", "! getent passwd immuaudit"]);
+
+    nothing_of_others_is_taken_over_or_removed(&booted, &install);
+}
+
+/// Runs a command in there that is refused, and answers why.
+#[track_caller]
+fn refused(booted: &Booted, words: &[&str]) -> String {
+    let output = booted.output(words);
+    assert_eq!(output.status.code(), Some(3), "{words:?}: {output:?}");
+    String::from_utf8_lossy(&output.stderr).trim().to_owned()
+}
+
+fn nothing_of_others_is_taken_over_or_removed(booted: &Booted, install: &[&str]) {
+    let elsewhere = ["--dir=/srv/t/a", "--roots-filepath=/srv/t/a/roots"];
+    let install_elsewhere = [install, &elsewhere].concat();
+    let settings = "/etc/immudb/immuclient.toml";
+    write(booted, settings, "644", "mtls = false\n");
+    booted.does(&["groupadd", "--system", "immuaudit"]);
+
+    // a directory that is there
+    let fault = refused(booted, &[install, &["--dir=/srv"]].concat());
+    assert!(
+        fault.contains("/srv is there, and immuaudit did not make it"),
+        "{fault}"
+    );
+    booted.does(&["sh", "-c", "! getent passwd immuaudit"]);
+
+    booted.does(&install_elsewhere);
+    let owner = |path: &str| booted.does(&["stat", "-c", "%a %U %G", path]);
+    assert_eq!(owner("/srv/t"), "755 root root");
+    assert_eq!(owner("/srv/t/a/roots"), "700 immuaudit immuaudit");
+    let end = Instant::now() + Duration::from_secs(60);
+    while !booted
+        .output(&["sh", "-c", "ls /srv/t/a/roots/*/*.state"])
+        .status
+        .success()
+    {
+        assert!(
+            Instant::now() < end,
+            "it does not audit: {}",
+            booted.does(&["journalctl", "-u", "immuaudit"])
+        );
+        thread::sleep(Duration::from_millis(100));
+    }
+
+    // a link that the service's user put in its place
+    let before = owner("/etc/cron.d");
+    booted.does(&["systemctl", "stop", "immuaudit"]);
+    booted.does(&[
+        "sh",
+        "-c",
+        "cd /srv/t/a && mv roots kept && ln -s /etc/cron.d roots && chown -h immuaudit roots",
+    ]);
+    let fault = refused(booted, &install_elsewhere);
+    assert!(
+        fault.contains("/srv/t/a/roots is a symbolic link"),
+        "{fault}"
+    );
+    assert_eq!(owner("/etc/cron.d"), before);
+    booted.does(&["sh", "-c", "cd /srv/t/a && rm roots && mv kept roots"]);
+
+    // a unit of a package, whose service runs on these states
+    booted.does(&[
+        "sh",
+        "-c",
+        "cp /etc/systemd/system/immuaudit.service /usr/lib/systemd/system/",
+    ]);
+    let purge = ["immuaudit", "audit-mode", "uninstall", "--purge"];
+    let fault = refused(booted, &purge);
+    assert!(fault.contains("apt purge immuaudit"), "{fault}");
+    booted.does(&["rm", "/usr/lib/systemd/system/immuaudit.service"]);
+
+    // settings that were there before, a group that was, a directory with something else in it
+    booted.does(&["touch", "/srv/t/a/other"]);
+    let told = booted.does(&purge);
+    assert!(
+        told.contains("was not made by audit-mode install and is kept"),
+        "{told}"
+    );
+    booted.does(&["test", "-e", settings]);
+    booted.does(&["test", "-e", "/srv/t/a/other"]);
+    booted.does(&["test", "!", "-e", "/srv/t/a/roots"]);
+    booted.does(&["sh", "-c", "! getent passwd immuaudit"]);
+
+    // nothing is installed: what is there is somebody else's
+    booted.does(&[
+        "sh",
+        "-c",
+        "mkdir -p /var/lib/immuaudit/theirs && touch /var/lib/immuaudit/theirs/file",
+    ]);
+    booted.does(
+        &[
+            &purge[..],
+            &[
+                "--config=/etc/immudb/immuclient.toml",
+                "--dir=/var/lib/immuaudit",
+            ],
+        ]
+        .concat(),
+    );
+    booted.does(&["test", "-e", settings]);
+    booted.does(&["test", "-e", "/var/lib/immuaudit/theirs/file"]);
+}

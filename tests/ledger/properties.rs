@@ -1,0 +1,298 @@
+//! What holds of every proof: an honest one is never refused, and one that runs backwards or has headers
+//! of another history always is. The proofs are made by `support::prover`, which shares no code with the ledger.
+
+use std::collections::BTreeMap;
+
+use crate::support::prover::{Chain, Tx, advance, onward, prove, sha256};
+use crate::support::random::Random;
+use immuaudit::ledger::{
+    Digest, DualProof, Fault, Parts, Reason, State, Step, TxHeader, excuse, verify,
+};
+
+/// Sizes of the trees behind the transactions of a history, as servers have been seen to write
+/// them and beyond (protocol.md §3, *The main tree*).
+fn histories(random: &mut Random) -> Vec<(&'static str, Chain)> {
+    let mut stuck = 0;
+    let mut constant = |lag: u64| Chain::honest(45, random, move |id, _| id.saturating_sub(lag));
+    let (none, two, five, thirty) = (constant(1), constant(2), constant(5), constant(30));
+    vec![
+        ("no lag", none),
+        ("a lag of 2", two),
+        ("a lag of 5", five),
+        ("a lag of 30", thirty),
+        ("no tree at all", Chain::honest(12, random, |_, _| 0)),
+        (
+            "any tree",
+            Chain::honest(45, random, |id, random| random.below(id)),
+        ),
+        (
+            "no lag, but a random one now and then",
+            Chain::honest(45, random, |id, random| match random.below(4) {
+                0 => random.below(id),
+                _ => id - 1,
+            }),
+        ),
+        (
+            "a tree that stands still for long",
+            Chain::honest(45, random, move |id, random| {
+                if random.below(9) == 0 {
+                    stuck = id - 1;
+                }
+                stuck
+            }),
+        ),
+    ]
+}
+
+fn all_pairs(chain: &Chain) -> impl Iterator<Item = (&Tx, &Tx)> {
+    let txs = chain.0.iter();
+    txs.clone()
+        .flat_map(move |source| txs.clone().map(move |target| (source, target)))
+        .filter(|(source, target)| source.id() <= target.id())
+}
+
+fn proof_of(chain: &Chain, source: &Tx, target: &Tx) -> (DualProof, Parts) {
+    let upto = |tx: &Tx| usize::try_from(tx.id()).unwrap();
+    prove(&chain.0[..upto(source)], &chain.0[..upto(target)])
+}
+
+#[test]
+fn an_honest_proof_is_never_refused_as_sent_or_from_parts() {
+    let mut random = Random::new(1);
+    let (mut advances, mut onwards, mut shrinking) = (0, 0, 0);
+    for (name, chain) in histories(&mut random) {
+        for (source, target) in all_pairs(&chain) {
+            let (from, to) = (source.state(), target.state());
+            if source.tree.len() > target.tree.len() {
+                shrinking += 1;
+                an_honest_excuse_holds(&chain, source, target);
+                continue;
+            }
+            let (mut proof, parts) = proof_of(&chain, source, target);
+            let proven = verify(&from, &to, &proof, &parts);
+            let label = format!("{name}: {} to {}: {proven:?}", from.tx, to.tx);
+            assert_eq!(
+                proven.map(|p| (p.source(), p.target())),
+                Ok((from, to)),
+                "{label}"
+            );
+
+            let (due, link) = (advance(source, target).is_some(), onward(source, target));
+            proof.linear_advance = None;
+            assert!(
+                verify(&from, &to, &proof, &parts).is_ok(),
+                "{label}: from parts"
+            );
+            let alone = verify(&from, &to, &proof, &Parts::default());
+            assert_eq!(alone.is_err(), due || link, "{label}: without parts");
+            if let Err(refused) = alone {
+                let Reason::PartsNeeded(wanted) = refused.reason else {
+                    panic!("{label}: {refused}");
+                };
+                let step = if due {
+                    Step::LinearAdvance
+                } else {
+                    Step::OnwardLink
+                };
+                assert_eq!((refused.step, refused.tx), (step, from.tx));
+                let enough = parts
+                    .headers
+                    .keys()
+                    .filter(|id| wanted.headers.contains(id));
+                assert!(
+                    wanted.headers.clone().eq(enough.copied()),
+                    "{label}: {wanted:?}"
+                );
+                assert_eq!(wanted.inclusions.is_empty(), !due, "{label}");
+                if due {
+                    assert!(
+                        wanted.inclusions.eq(parts.inclusions.keys().copied()),
+                        "{label}"
+                    );
+                }
+            }
+            advances += u32::from(due);
+            onwards += u32::from(link);
+        }
+    }
+    // enough of each kind to mean something
+    assert!(
+        advances > 500 && onwards > 100 && shrinking > 300,
+        "{advances} {onwards} {shrinking}"
+    );
+}
+
+/// Where the tree shrinks nothing can be proven, and exactly the chain's own headers excuse it.
+fn an_honest_excuse_holds(chain: &Chain, source: &Tx, target: &Tx) {
+    let (from, to) = (source.state(), target.state());
+    let headers: BTreeMap<u64, TxHeader> = (from.tx..=to.tx)
+        .map(|id| (id, chain.tx(id).header()))
+        .collect();
+    // the inclusion, consistency and linear parts are never reached
+    let (mut proof, _) = proof_of(chain, target, target);
+    proof.source = Some(source.header());
+    let refused = verify(&from, &to, &proof, &Parts::default()).unwrap_err();
+    assert!(
+        matches!(refused.reason, Reason::TreeShrinks { .. }),
+        "{refused}"
+    );
+
+    let told = excuse(&from, &to, &headers).unwrap();
+    assert_eq!(told.source_tree, source.tree.len() as u64);
+    assert_eq!(told.target_tree, target.tree.len() as u64);
+
+    for id in from.tx..=to.tx {
+        let mut fewer = headers.clone();
+        fewer.remove(&id);
+        let refused = excuse(&from, &to, &fewer).unwrap_err();
+        assert_eq!(
+            (refused.step, refused.fault()),
+            (Step::Excuse, Fault::Malformed)
+        );
+
+        let mut other = headers.clone();
+        let mut fields = chain.tx(id).fields.clone();
+        fields.ts ^= 1;
+        other.insert(id, TxHeader::new(fields).unwrap());
+        let refused = excuse(&from, &to, &other).unwrap_err();
+        assert_eq!(
+            (refused.step, refused.fault()),
+            (Step::Excuse, Fault::Inconsistent)
+        );
+
+        let mut misplaced = headers.clone();
+        let mut fields = chain.tx(id).fields.clone();
+        fields.id += 1;
+        misplaced.insert(id, TxHeader::new(fields).unwrap());
+        let refused = excuse(&from, &to, &misplaced).unwrap_err();
+        assert_eq!(refused.fault(), Fault::Malformed, "{refused}");
+    }
+}
+
+#[test]
+fn a_pair_that_can_be_proven_a_rollback_and_an_impossible_tree_have_no_excuse() {
+    let mut random = Random::new(2);
+    let chain = Chain::honest(9, &mut random, |id, _| if id == 8 { 3 } else { id - 1 });
+    let mut headers: BTreeMap<u64, TxHeader> =
+        chain.0.iter().map(|tx| (tx.id(), tx.header())).collect();
+    let state = |id| chain.tx(id).state();
+    assert!(excuse(&state(7), &state(8), &headers).is_ok());
+    for (source, target) in [(7, 7), (7, 9), (8, 9), (1, 2)] {
+        let refused = excuse(&state(source), &state(target), &headers).unwrap_err();
+        assert_eq!(
+            (refused.step, refused.fault()),
+            (Step::Excuse, Fault::Malformed)
+        );
+    }
+    // 9 has the larger tree and is the later one: "from 9 to 8" is a rollback
+    let refused = excuse(&state(9), &state(8), &headers).unwrap_err();
+    assert!(matches!(refused.reason, Reason::Range { .. }), "{refused}");
+    assert!(excuse(&State::EMPTY, &state(8), &headers).is_err());
+    // two hashes of one transaction are two histories, and no excuse
+    let other = State {
+        hash: Digest::ZERO,
+        ..state(7)
+    };
+    for (source, target) in [(other, state(7)), (state(7), other)] {
+        let refused = excuse(&source, &target, &headers).unwrap_err();
+        assert_eq!((refused.tx, refused.fault()), (7, Fault::Inconsistent));
+    }
+
+    // a tree of more transactions than there are
+    let alhs: Vec<Digest> = chain.0.iter().map(|tx| tx.alh).collect();
+    let first = Tx::new(1, sha256(b""), &alhs, &mut random);
+    let second = Tx::new(2, first.alh, &[], &mut random);
+    headers.extend([(1, first.header()), (2, second.header())]);
+    let refused = excuse(&first.state(), &second.state(), &headers).unwrap_err();
+    assert!(matches!(refused.reason, Reason::Range { .. }), "{refused}");
+}
+
+/// Every tree of up to 130 leaves, and some beyond, as the trees behind two transactions: the
+/// inclusion, the last inclusion and the consistency proof of each pair of sizes.
+#[test]
+fn every_pair_of_tree_sizes_is_proven() {
+    let mut random = Random::new(3);
+    let chain = Chain::honest(420, &mut random, |id, _| id - 1);
+    let tree: Vec<Digest> = chain.0.iter().map(|tx| tx.alh).collect();
+    let far: Vec<(u64, u64)> = (0..400)
+        .map(|_| {
+            let new = 131 + random.below(280);
+            (1 + random.below(new), new)
+        })
+        .collect();
+    let near = (1..=130).flat_map(|new| (1..=new).map(move |old| (old, new)));
+    for (old, new) in near.chain(far) {
+        // source: transaction old + 1 over a tree of `old`; target: new + 1 over one of `new`
+        let (source, target) = (chain.tx(old + 1), chain.tx(new + 1));
+        assert_eq!(target.tree, tree[..usize::try_from(new).unwrap()]);
+        let (proof, parts) = proof_of(&chain, source, target);
+        let proven = verify(&source.state(), &target.state(), &proof, &parts);
+        assert!(proven.is_ok(), "{old} to {new}: {proven:?}");
+    }
+}
+
+/// Hashes would refuse it too, but then by accusing: the ledger is to say that it was asked nonsense.
+#[test]
+fn a_proof_that_runs_backwards_or_from_nothing_is_malformed() {
+    let mut random = Random::new(13);
+    let chain = Chain::honest(9, &mut random, |id, _| if id < 8 { id - 1 } else { 7 });
+    for (older, newer) in [(8, 9), (4, 9), (1, 2)] {
+        let (older, newer) = (chain.tx(older), chain.tx(newer));
+        let (mut proof, parts) = proof_of(&chain, older, newer);
+        std::mem::swap(&mut proof.source, &mut proof.target);
+        let refused = verify(&newer.state(), &older.state(), &proof, &parts).unwrap_err();
+        assert_eq!(
+            (refused.step, refused.fault()),
+            (Step::Ids, Fault::Malformed),
+            "{refused}"
+        );
+    }
+    let (first, second) = (chain.tx(1), chain.tx(2));
+    let (proof, parts) = proof_of(&chain, first, second);
+    let refused = verify(&State::EMPTY, &second.state(), &proof, &parts).unwrap_err();
+    assert_eq!(refused.fault(), Fault::Malformed, "{refused}");
+}
+
+#[test]
+fn a_transaction_beside_a_proof_counts_only_as_one_of_its_two() {
+    let mut random = Random::new(14);
+    let chain = Chain::honest(9, &mut random, |id, _| id - 1);
+    let (source, target) = (chain.tx(4), chain.tx(9));
+    let (proof, _) = proof_of(&chain, source, target);
+    for tx in [source, target] {
+        assert_eq!(proof.verify_answer(tx.id(), &tx.header()), Ok(()));
+        // right but for its content; right, and not what was asked for
+        let other = Tx::new(tx.id(), *tx.header().prev_alh(), &[], &mut random);
+        let refused = proof.verify_answer(tx.id(), &other.header()).unwrap_err();
+        assert_eq!(refused.fault(), Fault::Inconsistent, "{refused}");
+        let refused = proof.verify_answer(5, &tx.header()).unwrap_err();
+        assert_eq!(refused.fault(), Fault::Malformed, "{refused}");
+    }
+    let refused = proof.verify_answer(5, &chain.tx(5).header()).unwrap_err();
+    assert_eq!(refused.fault(), Fault::Malformed, "{refused}");
+}
+
+/// CVE-2022-36111 by way of the parts: the tree has swallowed another transaction than the trusted
+/// chain has, and it is that one's header which the server shows when it is asked.
+#[test]
+fn a_fetched_header_of_another_history_is_inconsistent_though_the_tree_has_it() {
+    let mut random = Random::new(15);
+    let chain = Chain::honest(8, &mut random, |id, _| id.saturating_sub(4));
+    let source = chain.tx(6); // its tree holds 1 and 2
+    for swapped in 4..=5 {
+        let other = Tx::new(swapped, chain.tx(swapped - 1).alh, &[], &mut random);
+        let mut tree: Vec<Digest> = chain.0.iter().map(|tx| tx.alh).collect();
+        tree[swapped as usize - 1] = other.alh;
+        let target = Tx::new(9, chain.tx(8).alh, &tree, &mut random);
+        let longer = [&chain.0[..], std::slice::from_ref(&target)].concat();
+        let (mut proof, mut parts) = prove(&chain.0[..6], &longer);
+        proof.linear_advance = None;
+        parts.headers.insert(swapped, other.header());
+        let refused = verify(&source.state(), &target.state(), &proof, &parts).unwrap_err();
+        assert_eq!(
+            (refused.step, refused.tx, refused.fault()),
+            (Step::LinearAdvance, swapped + 1, Fault::Inconsistent),
+            "{refused}"
+        );
+    }
+}

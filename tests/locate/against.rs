@@ -1,0 +1,295 @@
+//! What differs from a backup, key for key, or from another auditor's mirror; and what a mirror holds.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use crate::support::in_process;
+use crate::support::locating::{
+    ALL, DATABASE, audited, auditor, auditor_of, backup, fill_mirror, rewritten, server,
+};
+use crate::support::place::Place;
+use crate::support::proxy::Proxy;
+use immuaudit::audit::{Auditor, Exit, KeyChange};
+use immuaudit::config::ShownValues;
+use immuaudit::drill::{Embedded, NewEntry, Options};
+use immuaudit::ledger::Digest;
+use immuaudit::server::Endpoint;
+use immuaudit::stop::Stop;
+use immuaudit::trust::Mirror;
+use immuaudit::wire::proto;
+
+#[test]
+fn against_a_backup_the_changed_key_is_named_wherever_it_is() {
+    let place = Place::new();
+    let (embedded, mut auditor) = audited(&place);
+    let honest = embedded.ledger(DATABASE).unwrap();
+    let (_backup, mut other) = backup(honest.clone());
+    for parted in 0..ALL {
+        embedded.put_ledger(DATABASE, rewritten(&honest, parted));
+        let shown = embedded.state(DATABASE).unwrap();
+        let compared = auditor.against_server(DATABASE, shown, &mut other, ShownValues::Yes);
+        let differences = compared.unwrap().unwrap();
+        assert!(differences.unproven.is_none(), "{differences:?}");
+        assert_eq!(
+            (differences.same, differences.first),
+            (parted, Some(parted + 1))
+        );
+        assert!(differences.holds.as_ref().unwrap().is_whole());
+        assert_eq!(differences.compared, ALL);
+        assert_eq!(differences.rechained, ALL - parted - 1);
+        let [differing] = differences.differing.as_slice() else {
+            panic!("{differences:?}");
+        };
+        assert_eq!(differing.tx, parted + 1);
+        let [change] = differing.changes.as_slice() else {
+            panic!("{differing:?}");
+        };
+        assert_eq!(change.how, KeyChange::Changed);
+        assert_eq!(change.key.as_str(), format!("key/{parted}"));
+        assert_eq!(change.ours.as_ref().unwrap().as_str(), "forged");
+        let due = format!("value {parted}");
+        assert_eq!(change.theirs.as_ref().unwrap().as_str(), due);
+    }
+}
+
+#[test]
+fn added_and_removed_keys_are_named() {
+    let place = Place::new();
+    let (embedded, mut auditor) = audited(&place);
+    let honest = embedded.ledger(DATABASE).unwrap();
+    let (_backup, mut other) = backup(honest.clone());
+    let mut forged = honest.clone();
+    forged.truncate(ALL - 1);
+    let nasty = "x\n\u{202e}\"";
+    forged.commit(vec![NewEntry::set(nasty, "1"), NewEntry::set("b", "2")]);
+    embedded.put_ledger(DATABASE, forged);
+    let shown = embedded.state(DATABASE).unwrap();
+    let compared = auditor.against_server(DATABASE, shown, &mut other, ShownValues::No);
+    let differences = compared.unwrap().unwrap();
+    let changes: Vec<(KeyChange, &str)> = differences.differing[0]
+        .changes
+        .iter()
+        .map(|change| (change.how, change.key.as_str()))
+        .collect();
+    let removed = format!("key/{}", ALL - 1);
+    assert_eq!(
+        changes,
+        [
+            (KeyChange::Added, "b"),
+            (KeyChange::Added, "x\\n\\u{202e}\\\""),
+            (KeyChange::Removed, removed.as_str()),
+        ]
+    );
+    let change = &differences.differing[0].changes[0];
+    assert!(change.ours.is_none() && change.theirs.is_none());
+}
+
+#[test]
+fn a_transaction_put_in_between_is_named_and_what_it_moved_is_not() {
+    let place = Place::new();
+    let (embedded, mut auditor) = audited(&place);
+    let honest = embedded.ledger(DATABASE).unwrap();
+    let (_backup, mut other) = backup(honest.clone());
+    for parted in [0, 1, 150, ALL - 1] {
+        let mut forged = honest.clone();
+        forged.truncate(parted);
+        forged.commit(vec![NewEntry::set("bribe", "1")]);
+        for tx in parted..ALL {
+            forged.commit(vec![NewEntry::set(
+                format!("key/{tx}"),
+                format!("value {tx}"),
+            )]);
+        }
+        embedded.put_ledger(DATABASE, forged);
+        let shown = embedded.state(DATABASE).unwrap();
+        let compared = auditor.against_server(DATABASE, shown, &mut other, ShownValues::No);
+        let differences = compared.unwrap().unwrap();
+        let [differing] = differences.differing.as_slice() else {
+            panic!("{differences:?}");
+        };
+        assert_eq!(differing.tx, parted + 1);
+        let [change] = differing.changes.as_slice() else {
+            panic!("{differing:?}");
+        };
+        assert_eq!(
+            (change.how, change.key.as_str()),
+            (KeyChange::Added, "bribe")
+        );
+        assert_eq!(differences.moved, ALL - parted - 1);
+    }
+}
+
+/// The longer server shows the entry that it removed in a transaction past the end of the shorter one: what is not
+/// chained to its state would be taken for an entry that only moved.
+#[test]
+fn an_entry_shown_past_the_end_of_the_shorter_history_is_chained_to_the_longer_state() {
+    let place = Place::new();
+    let (embedded, _) = audited(&place);
+    let honest = embedded.ledger(DATABASE).unwrap();
+    let (_backup, mut other) = backup(honest.clone());
+    let removed = honest.tx(150).unwrap().entries[0].clone();
+    let mut forged = honest.clone();
+    forged.truncate(149);
+    forged.commit(vec![NewEntry::set("another", "1")]);
+    for tx in 151..=ALL + 7 {
+        let (key, value) = (format!("key/{}", tx - 1), format!("value {}", tx - 1));
+        forged.commit(vec![NewEntry::set(key, value)]);
+    }
+    embedded.put_ledger(DATABASE, forged);
+    let proxy = Proxy::before(embedded.port());
+    let endpoint = Endpoint::on_loopback(proxy.port);
+    let server = in_process::server(endpoint, Duration::from_secs(5), &Stop::new());
+    let mut auditor = auditor_of(server, &place.path().join("another"));
+    let shown = embedded.state(DATABASE).unwrap();
+    let mut changes = |auditor: &mut Auditor| {
+        let compared = auditor.against_server(DATABASE, shown, &mut other, ShownValues::No);
+        let differences = compared.unwrap().unwrap();
+        let all = differences.differing.iter().flat_map(|tx| &tx.changes);
+        let changes: Vec<KeyChange> = all.map(|change| change.how).collect();
+        (changes, differences.unproven)
+    };
+    let (honestly, unproven) = changes(&mut auditor);
+    assert_eq!(honestly, [KeyChange::Added, KeyChange::Removed]);
+    assert_eq!(unproven, None);
+    let entry = removed.digest(&honest.tx(150).unwrap().header).unwrap();
+    let root = Digest::leaf(&entry).as_bytes().to_vec();
+    for late in [ALL + 1, ALL + 4, ALL + 7] {
+        // with the header as it was, and with one that has the forged entry's root
+        for eh in [None, Some(root.clone())] {
+            let (removed, with_root) = (removed.clone(), eh.is_some());
+            proxy.distort(move |call, _, reply| {
+                if call == "TxScan" {
+                    reply.message::<proto::TxList>(|list| {
+                        let txs = list.txs.iter_mut();
+                        for tx in txs.filter(|tx| tx.header.id == late) {
+                            tx.entries[0].key.clone_from(&removed.key);
+                            tx.entries[0].h_value = removed.h_value.as_bytes().to_vec();
+                            let header = tx.header.as_mut().unwrap();
+                            header.eh = eh.clone().unwrap_or(std::mem::take(&mut header.eh));
+                        }
+                    });
+                }
+            });
+            let (told, unproven) = changes(&mut auditor);
+            assert!(unproven.is_some(), "{late} {with_root}: {told:?}");
+        }
+    }
+}
+
+/// Writes so many transactions of 1.1 MB each, none like those of another word.
+fn write_large(embedded: &Embedded, word: &str, count: u64) {
+    for tx in 0..count {
+        let key = |entry| format!("{word}/{tx}/{entry}/{}", "x".repeat(980));
+        let entries = (0..1000).map(|entry| NewEntry::set(key(entry), ""));
+        embedded.commit(DATABASE, entries.collect());
+    }
+}
+
+#[test]
+fn what_differs_is_told_as_far_as_it_is_kept_at_once() {
+    // of both sides, then of what the one alone has: 8 MiB at a time
+    for (both, longer, told) in [(3, 0, true), (4, 0, false), (0, 7, true), (0, 8, false)] {
+        let (place, options) = (Place::new(), Options::default);
+        let (ours, theirs) = (Embedded::start(options()), Embedded::start(options()));
+        let (ours, theirs) = (ours.unwrap(), theirs.unwrap());
+        for (side, word) in [(&ours, "ours"), (&theirs, "theirs")] {
+            side.set(DATABASE, "key", word);
+            write_large(side, word, both);
+        }
+        write_large(&ours, "further", longer);
+        let shown = ours.state(DATABASE).unwrap();
+        let mut other = server(&theirs, Duration::from_secs(5));
+        let mut auditor = auditor(&ours, place.path());
+        let compared = auditor.against_server(DATABASE, shown, &mut other, ShownValues::No);
+        let differences = compared.unwrap().unwrap();
+        let unproven = differences.unproven.as_ref().map(|why| why.as_str());
+        let due = (!told).then_some("there are more differences than the memory limit allows");
+        assert_eq!(unproven, due, "{both} {longer}");
+    }
+}
+
+#[test]
+fn two_mirrors_are_compared_without_any_server_and_a_flipped_bit_widens_only() {
+    let (ours, theirs) = (Place::new(), Place::new());
+    let (embedded, mut auditor) = audited(&ours);
+    fill_mirror(&mut auditor);
+    let honest = embedded.ledger(DATABASE).unwrap();
+    for parted in [0, 1, 150, 299] {
+        embedded.put_ledger(DATABASE, rewritten(&honest, parted));
+        let dir = theirs.join(&format!("of{parted}"));
+        let mut second = self::auditor(&embedded, &dir);
+        assert_eq!(second.cycle(|_| {}).exit(), Exit::Good);
+        fill_mirror(&mut second);
+        let file = dir.join("tested/defaultdb.mirror");
+        embedded.reset_calls();
+        let mirror = Mirror::read(&file).unwrap();
+        let compared = auditor.against_mirror(DATABASE, &mirror).unwrap().unwrap();
+        assert_eq!(compared.found.broken, Some(parted + 1));
+        assert_eq!(compared.found.holds, parted.checked_sub(1).map(|_| parted));
+        assert!(embedded.calls().is_empty(), "{:?}", embedded.calls());
+        let mut damaged = std::fs::read(&file).unwrap();
+        let middle = damaged.len() / 2;
+        damaged[middle] ^= 1;
+        let copy = dir.join("damaged.mirror");
+        std::fs::write(&copy, damaged).unwrap();
+        let damaged = Mirror::read(&copy).unwrap();
+        let found = auditor
+            .against_mirror(DATABASE, &damaged)
+            .unwrap()
+            .unwrap()
+            .found;
+        assert!(found.broken.is_none_or(|tx| tx > parted));
+        assert!(found.holds.is_none_or(|tx| tx <= parted));
+        // an auditor without a mirror of its own asks the server
+        embedded.put_ledger(DATABASE, honest.clone());
+        let mut third = self::auditor(&embedded, &dir.join("third"));
+        let compared = third.against_mirror(DATABASE, &mirror).unwrap().unwrap();
+        assert_eq!(compared.found.broken, Some(parted + 1));
+    }
+}
+
+#[test]
+fn a_mirror_is_of_what_is_proven_alone_and_follows_the_ledger() {
+    let place = Place::new();
+    let (embedded, mut auditor) = audited(&place);
+    fill_mirror(&mut auditor);
+    let file = place.join("tested/defaultdb.mirror");
+    let honest = embedded.ledger(DATABASE).unwrap();
+    let mirror = Mirror::read(&file).unwrap();
+    assert_eq!(mirror.last(), ALL);
+    assert!((1..=ALL).all(|tx| mirror.alh(tx) == Some(honest.state_at(tx).unwrap().hash)));
+    // a rewrite is not mirrored, since it is not proven to continue
+    embedded.put_ledger(DATABASE, rewritten(&honest, 200));
+    assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Tampered);
+    let told = auditor.mirror(Instant::now() + Duration::from_secs(60));
+    assert!(told.is_empty(), "{told:?}");
+    assert_eq!(Mirror::read(&file).unwrap().last(), ALL);
+    embedded.put_ledger(DATABASE, honest);
+    embedded.grow(DATABASE, 25);
+    // the alarm stays open, the state is proven
+    assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Tampered);
+    fill_mirror(&mut auditor);
+    assert_eq!(Mirror::read(&file).unwrap().last(), ALL + 25);
+}
+
+#[test]
+fn of_however_many_mirrors_only_sixteen_are_held_open() {
+    let names: Vec<String> = (1..=40).map(|number| format!("db{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let options = Options::default().with_databases(&names);
+    let embedded = Embedded::start(options).unwrap();
+    names.iter().for_each(|name| embedded.grow(name, 3));
+    let place = Place::new();
+    let mut auditor = auditor(&embedded, place.path());
+    auditor.cycle(|_| {});
+    fill_mirror(&mut auditor);
+    let files = fs::read_dir("/proc/self/fd").unwrap();
+    let open = files.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
+    let ours = open.filter(|file| file.starts_with(place.path()));
+    let mirrors = ours.filter(|file| file.extension().is_some_and(|ending| ending == "mirror"));
+    assert!((1..=16).contains(&mirrors.count()));
+    for name in names {
+        let file = place.join(&format!("tested/{name}.mirror"));
+        assert_eq!(Mirror::read(&file).unwrap().last(), 3, "{name}");
+    }
+}

@@ -1,0 +1,349 @@
+//! Where a history was tampered with, against the embedded ledger: every place in it, and every lie
+//! that is told while it is looked for.
+
+use std::time::Duration;
+
+use crate::support::locating::{
+    ALL, APART, DATABASE, audited, auditor_of, backup, fill_mirror, rewritten, server,
+};
+use crate::support::place::Place;
+use crate::support::program::{Program, member};
+use immuaudit::audit::{Auditor, Exit, Located, ServerView};
+use immuaudit::config::ShownValues;
+use immuaudit::drill::{Embedded, Lie, LieSchedule, NewEntry, Options};
+use immuaudit::ledger::State;
+use immuaudit::locate::Window;
+use immuaudit::trust::LocatedRecord;
+
+fn locate(auditor: &mut Auditor) -> Located {
+    auditor.locate(DATABASE).expect("nobody stops it")
+}
+
+fn window(located: &Located) -> &Window {
+    match &located.present {
+        ServerView::Shows { window, .. } => window,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn stands(window: &Window) -> u64 {
+    window.stands.map_or(0, |point| point.tx)
+}
+
+#[test]
+fn a_rewrite_is_placed_between_two_audits_wherever_it_is() {
+    let place = Place::new();
+    let (embedded, mut auditor) = audited(&place);
+    let honest = embedded.ledger(DATABASE).unwrap();
+    for parted in 0..ALL {
+        embedded.put_ledger(DATABASE, rewritten(&honest, parted));
+        let located = locate(&mut auditor);
+        let before = parted / APART * APART;
+        let window = window(&located);
+        assert_eq!(window.doubtful(), Some(before + 1..=before + APART));
+        assert_eq!(stands(window), before);
+        assert_eq!(window.precedes_memory(), parted < APART);
+        assert!(!window.is_replaced(), "transaction 1 is not remembered");
+        assert!(window.undecided.is_empty());
+        // 2 log2(30) is 9.8; the list and the state are asked for beside
+        assert!(window.questions <= 10 && located.calls <= 13, "{located:?}");
+        assert_eq!(located.exit(), Exit::Tampered);
+    }
+    embedded.put_ledger(DATABASE, honest);
+    let located = locate(&mut auditor);
+    assert!(window(&located).is_whole());
+    assert_eq!(located.exit(), Exit::Good);
+}
+
+#[test]
+fn with_the_mirror_it_is_placed_at_the_very_transaction_wherever_it_is() {
+    let place = Place::new();
+    let (embedded, mut auditor) = audited(&place);
+    fill_mirror(&mut auditor);
+    let honest = embedded.ledger(DATABASE).unwrap();
+    for parted in 0..ALL {
+        embedded.put_ledger(DATABASE, rewritten(&honest, parted));
+        let located = locate(&mut auditor);
+        let first = window(&located).first_differing();
+        assert_eq!(first.map(|point| point.tx), Some(parted + 1));
+        assert!(located.calls <= 20, "{located:?}");
+    }
+}
+
+#[test]
+fn after_a_rollback_what_is_lost_is_named_wherever_it_ends() {
+    let place = Place::new();
+    let (embedded, mut auditor) = audited(&place);
+    let honest = embedded.ledger(DATABASE).unwrap();
+    for mirrored in [false, true] {
+        if mirrored {
+            embedded.put_ledger(DATABASE, honest.clone());
+            fill_mirror(&mut auditor);
+        }
+        for last in (1..ALL).step_by(7) {
+            let mut older = honest.clone();
+            older.truncate(last);
+            embedded.put_ledger(DATABASE, older);
+            let located = locate(&mut auditor);
+            let window = window(&located);
+            assert_eq!(window.lost(), Some(last + 1..=ALL));
+            assert_eq!(window.broken, None);
+            let due = if mirrored { last } else { last / APART * APART };
+            assert_eq!(stands(window), due, "{window}");
+            assert_eq!(located.exit(), Exit::Tampered);
+        }
+    }
+}
+
+#[test]
+fn of_a_replaced_server_nothing_stands() {
+    let place = Place::new();
+    let (embedded, mut auditor) = audited(&place);
+    embedded.lie(LieSchedule::from(Lie::OtherIdentity));
+    let located = locate(&mut auditor);
+    assert!(window(&located).precedes_memory());
+    assert_eq!(window(&located).stands, None);
+    embedded.be_honest();
+    fill_mirror(&mut auditor);
+    embedded.lie(LieSchedule::from(Lie::OtherIdentity));
+    assert!(window(&locate(&mut auditor)).is_replaced());
+    embedded.lie(LieSchedule::from(Lie::Emptied));
+    assert!(matches!(
+        locate(&mut auditor).present,
+        ServerView::Emptied(_)
+    ));
+    embedded.be_honest();
+    let (_backup, mut other) = backup(embedded.ledger(DATABASE).unwrap());
+    embedded.drop_database(DATABASE);
+    assert!(matches!(
+        locate(&mut auditor).present,
+        ServerView::Vanished(_)
+    ));
+    // which backup holds what is gone?
+    let compared = auditor.against_server(DATABASE, State::EMPTY, &mut other, ShownValues::No);
+    let differences = compared.unwrap().unwrap();
+    assert!(differences.holds.as_ref().unwrap().is_whole());
+    assert!(differences.unproven.is_none() && differences.differing.is_empty());
+}
+
+/// The search is begun while a rewrite is shown; each lie comes on top of it, at once or after some
+/// of the answers.
+#[test]
+fn whatever_lie_is_told_during_the_search_nothing_is_said_to_stand_that_does_not() {
+    let place = Place::new();
+    let (embedded, mut auditor) = audited(&place);
+    fill_mirror(&mut auditor);
+    drop(auditor);
+    // some lies are silence: it is not waited for long
+    let hasty = server(&embedded, Duration::from_millis(60));
+    let mut auditor = auditor_of(hasty, place.path());
+    let honest = embedded.ledger(DATABASE).unwrap();
+    for lie in Lie::ALL {
+        for (parted, after) in [(0, 0), (155, 4), (299, 7)] {
+            embedded.be_honest();
+            embedded.put_ledger(DATABASE, rewritten(&honest, parted));
+            embedded.lie(LieSchedule::from(*lie).after(after));
+            let located = locate(&mut auditor);
+            if let ServerView::Shows { window, .. } = &located.present {
+                let name = lie.name();
+                assert!(
+                    stands(window) <= parted,
+                    "{name} {parted} {after}: {window}"
+                );
+                let broken = window.broken.map_or(u64::MAX, |point| point.tx);
+                // a lie that shows a third history is right about that one
+                assert!(lie.forges() || broken > parted, "{name} {parted}: {window}");
+                assert!(!window.is_whole(), "{name} {parted}: {window}");
+            }
+        }
+    }
+    embedded.be_honest();
+    embedded.put_ledger(DATABASE, rewritten(&honest, 155));
+    embedded.lie(LieSchedule::from(Lie::NeverAnswers).after(5));
+    let located = locate(&mut auditor);
+    if let ServerView::Shows { window, .. } = &located.present {
+        assert!(stands(window) <= 155 && !window.undecided.is_empty());
+        assert!(
+            window.to_string().contains("so the range is wider"),
+            "{window}"
+        );
+    }
+}
+
+#[test]
+fn a_server_that_shows_two_histories_in_turn_is_held_against_the_one_it_showed_first() {
+    let place = Place::new();
+    let (embedded, mut auditor) = audited(&place);
+    embedded.grow(DATABASE, 5);
+    embedded.lie(LieSchedule::from(Lie::Alternating));
+    for _ in 0..6 {
+        let located = locate(&mut auditor);
+        let window = window(&located);
+        let forged = window.shown != embedded.state(DATABASE).unwrap();
+        assert!(!forged || stands(window) <= 152, "{window}");
+    }
+}
+
+#[test]
+fn the_alarm_carries_the_window_and_costs_no_more_than_twice_the_logarithm() {
+    let place = Place::new();
+    let (embedded, mut auditor) = audited(&place);
+    let honest = embedded.ledger(DATABASE).unwrap();
+    embedded.put_ledger(DATABASE, rewritten(&honest, 155));
+    embedded.reset_calls();
+    let cycle = auditor.cycle(|_| {});
+    let outcome = &cycle.outcomes[0];
+    let window = outcome.window.as_ref().unwrap();
+    assert_eq!(window.doubtful(), Some(151..=160));
+    let why = outcome.why();
+    assert!(why.contains("transactions up to 150"), "{why}");
+    assert!(why.contains("the rewrite begins in 151..160"), "{why}");
+    let calls: u64 = embedded.calls().values().sum();
+    assert!(calls <= 3 + 9, "{:?}", embedded.calls());
+    let alarm = outcome.alarm.as_ref().unwrap();
+    let kept = LocatedRecord::beside(&alarm.evidence).unwrap().unwrap();
+    assert_eq!((kept.stands, kept.broken), (Some(150), Some(160)));
+    // the same again is known already
+    embedded.reset_calls();
+    auditor.cycle(|_| {});
+    let calls: u64 = embedded.calls().values().sum();
+    assert!(calls <= 3, "{:?}", embedded.calls());
+}
+
+#[test]
+fn locating_changes_neither_verdict_nor_trust_however_the_server_behaves() {
+    let place = Place::new();
+    let (embedded, mut auditor) = audited(&place);
+    let honest = embedded.ledger(DATABASE).unwrap();
+    let trusted = honest.state();
+    for lie in [Lie::FlippedProof, Lie::ExtremeFields, Lie::NeverAnswers] {
+        embedded.be_honest();
+        embedded.put_ledger(DATABASE, rewritten(&honest, 155));
+        // list, state and the proof of the check itself come before
+        embedded.lie(LieSchedule::from(lie).after(3));
+        let cycle = auditor.cycle(|_| {});
+        let outcome = &cycle.outcomes[0];
+        assert_eq!(outcome.verdict.word(), "inconsistent", "{outcome:?}");
+        assert_eq!(outcome.previous, Some(trusted));
+        assert!(outcome.alarm.is_some());
+        let stood = outcome.window.as_ref().map_or(0, stands);
+        assert!(stood <= 155);
+    }
+}
+
+#[test]
+fn the_verb_tells_people_programs_and_the_evidence() {
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default()).unwrap();
+    let audit = Program::new(embedded.port(), &place.join("trust")).with(&["--audit-keep-hashes"]);
+    for _ in 0..5 {
+        embedded.grow(DATABASE, APART);
+        audit.once().ends_with(0);
+    }
+    let honest = embedded.ledger(DATABASE).unwrap();
+    let run = audit.run(&["locate", DATABASE]);
+    let said = "only headers and states were verified";
+    assert!(run.stdout.contains(said), "{run:#?}");
+    assert!(
+        run.ends_with(0).stdout.contains(
+            "no header: every trusted state is proven to be part of the server's history"
+        )
+    );
+
+    let mut forged = honest.clone();
+    forged.truncate(33);
+    forged.commit(vec![NewEntry::set("key/33", "forged")]);
+    for _ in 0..20 {
+        forged.commit(vec![NewEntry::set("a", "b")]);
+    }
+    embedded.put_ledger(DATABASE, forged);
+    let run = audit.once();
+    run.is(2, DATABASE, "inconsistent");
+    let reason = run.reason(DATABASE);
+    assert!(reason.contains("transaction 34, audited"), "{reason}");
+    let (backup, _) = backup(honest);
+    let against = format!("127.0.0.1:{}", backup.port());
+    let run = audit.run(&["locate", DATABASE, "--against", &against, "--show-values"]);
+    let text = &run.ends_with(2).stdout;
+    for said in [
+        "history was rewritten",
+        "transactions 1..33, audited by",
+        "transaction 34 is the first that was rewritten",
+        "a good source for a restore",
+        "changed \"key/33\": \"value 33\" there, \"forged\" here",
+        "What to do next",
+        "immuaudit alarm close --dir=",
+        "immuaudit alarm adopt --dir=",
+        "close it and keep the trusted state",
+    ] {
+        assert!(text.contains(said), "{said:?} is not in {text}");
+    }
+    let run = audit.run(&["locate", DATABASE, "--json", "--against", &against]);
+    let line = run.ends_with(2).line(DATABASE);
+    assert_eq!(member(line, "happened"), "rewritten");
+    assert_eq!(member(line, "first_rewritten"), "34");
+    assert_eq!(member(line, "holds_trusted_to"), "50");
+    assert!(
+        line.contains("\"how\":\"changed\",\"key\":\"key/33\",\"there\":null"),
+        "{line}"
+    );
+
+    let listed = audit.run(&["evidence", "list"]);
+    let file = listed.stdout.split_whitespace().last().unwrap();
+    let shown = audit.run(&["evidence", "show", file]);
+    assert!(
+        shown
+            .ends_with(0)
+            .stdout
+            .contains("transaction 34 is the first"),
+        "{shown:#?}"
+    );
+    audit.run(&["evidence", "verify", file]).ends_with(2);
+    let run = audit.run(&["locate", "nothere"]);
+    assert!(
+        run.ends_with(1)
+            .stdout
+            .contains("this auditor has no trusted state of the database")
+    );
+    audit.run(&["locate"]).ends_with(3);
+    audit
+        .run(&["locate", DATABASE, "--against", "a:b"])
+        .ends_with(3);
+    audit
+        .run(&["locate", DATABASE, "--show-values"])
+        .ends_with(3);
+}
+
+#[test]
+fn after_a_value_alarm_every_broken_transaction_is_listed_with_its_time() {
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default()).unwrap();
+    embedded.grow(DATABASE, 60);
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    audit.once().ends_with(0);
+    embedded.lie(LieSchedule::from(Lie::EditedValue));
+    audit.once().is(2, DATABASE, "bad-value");
+    let run = audit.run(&["locate", DATABASE]);
+    let text = &run.ends_with(2).stdout;
+    assert!(
+        text.contains("60 transactions of 60 that were read"),
+        "{text}"
+    );
+    assert!(
+        text.contains("a value differs: 60 transactions, written 20"),
+        "{text}"
+    );
+    assert!(text.contains("according to the server"), "{text}");
+    assert!(text.contains("the values named above differ"), "{text}");
+    assert!(!text.contains("extends every trusted state"), "{text}");
+    let said = "the values of 60 transactions were read";
+    assert!(text.contains(said), "{text}");
+    let list = audit.run(&["alarm", "list", "--json"]);
+    let alarm = member(list.line(DATABASE), "alarm").to_owned();
+    let said = "values of transactions 1, 2, 3, 4, 5, 6, 7, 8 and 52 more differ from what was written: alarm ";
+    assert!(text.contains(said), "{text}");
+    assert!(text.contains(&format!("written: alarm {alarm}")), "{text}");
+    let json = audit.run(&["locate", DATABASE, "--json"]);
+    let line = json.ends_with(2).line(DATABASE);
+    assert_eq!(member(line, "looked_at"), "headers, states and values");
+}

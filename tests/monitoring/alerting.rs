@@ -1,0 +1,394 @@
+//! The alert's whole way: a ledger that begins to lie, the real binary, a real Prometheus with our
+//! rules, a real Alertmanager, and the webhook that it calls; and what the dashboard asks Prometheus.
+
+use std::fs;
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::support::browser::{Browser, Theme};
+use crate::support::http::ask;
+use crate::support::json::{Leaf, leaves};
+use crate::support::loud::loud;
+use crate::support::place::Place;
+use crate::support::program::{Program, Running};
+use crate::support::receiver::{Received, Receiver};
+use crate::support::tool::{Tool, have};
+use crate::support::watched::port_of;
+use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
+
+/// Where the rules are.
+const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/prometheus");
+
+#[test]
+fn the_rules_fire_when_they_should_and_only_then() {
+    if !have("promtool", "prometheus") {
+        return;
+    }
+    for args in [
+        ["check", "rules", "immuaudit.rules.yml"],
+        ["test", "rules", "immuaudit.rules.test.yml"],
+        ["test", "rules", "immuaudit.rules.days.test.yml"],
+    ] {
+        let output = Command::new("promtool")
+            .args(args)
+            .current_dir(RULES)
+            .output()
+            .expect("promtool");
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+#[test]
+fn an_alert_reaches_a_webhook_through_prometheus_and_alertmanager() {
+    if !have_watchers() {
+        return;
+    }
+    let ledger = ledger();
+    let place = Place::new();
+    let auditor = Auditor::start(&ledger, &place, "one");
+    let watchers = Watchers::start(&place, &[&auditor]);
+    watchers.wait_until("immuaudit_open_alarms{database=\"shop\"}", "0");
+    let received = watchers.receiver.received();
+    assert!(
+        received.is_empty(),
+        "an alert without a reason: {received:?}"
+    );
+    let begin = Instant::now();
+    ledger.lie(LieSchedule::from(Lie::Rollback).of("shop"));
+    let tampered = |received: &Received| received.body.contains("ImmudbTampered");
+    let alert = watchers.receiver.wait_for(tampered);
+    let took = begin.elapsed().as_secs_f64();
+    loud(format!(
+        "from the lie to the alert's webhook: {took:.1} s\n"
+    ));
+    if std::env::var_os("SCREENSHOTS").is_some() && have("chromium", "chromium") {
+        let mut browser = Browser::start();
+        let url = format!("http://127.0.0.1:{}/classic/alerts", watchers.web);
+        browser.load(&url, (1000, 640), Theme::Light);
+        // where this machine has its files is nobody's business
+        browser.evaluate("document.body.innerHTML = document.body.innerHTML.replace(/[/]\\S+[/](?=immuaudit.rules)/, ''); 'done'");
+        browser.shoot("prometheus");
+    }
+    let body = &alert.body;
+    assert!(body.contains("\"database\":\"shop\""), "{body}");
+    assert!(!body.contains("\"database\":\"defaultdb\""), "{body}");
+}
+
+#[test]
+fn one_of_two_auditors_dies_which_is_told_and_its_alarm_stands_until_it_is_closed() {
+    if !have_watchers() {
+        return;
+    }
+    let ledger = ledger();
+    let place = Place::new();
+    // only the first one sees the lie
+    let mut first = Auditor::start(&ledger, &place, "first");
+    ledger.lie(LieSchedule::from(Lie::Rollback).of("shop"));
+    first.running.wait_for("TAMPERED");
+    ledger.be_honest();
+    let second = Auditor::start(&ledger, &place, "second");
+    let watchers = Watchers::start(&place, &[&first, &second]);
+    let (instance, other) = (first.instance(), second.instance());
+    let of = |alert: &'static str, status: &'static str, instance: &str| {
+        let parts = [
+            format!("\"alertname\":\"{alert}\""),
+            format!("\"instance\":\"{instance}\""),
+            format!("\"status\":\"{status}\""),
+        ];
+        move |received: &Received| parts.iter().all(|part| received.body.contains(part))
+    };
+    let wait = |alert, status| watchers.receiver.wait_for(of(alert, status, &instance));
+    let came = |alert, status, instance: &str| {
+        let fits = of(alert, status, instance);
+        let received = watchers.receiver.received();
+        received.iter().filter(|received| fits(received)).count()
+    };
+    wait("ImmudbTampered", "firing");
+    drop(first); // kills it
+    wait("ImmudbAuditorGone", "firing");
+    // it is gone for many evaluations, and nobody has closed its alarm
+    watchers.wait_until(
+        "count_over_time(ALERTS{alertname=\"ImmudbAuditorGone\",alertstate=\"firing\"}[1m]) >= bool 6",
+        "1",
+    );
+    let firing = "count(ALERTS{alertname=\"ImmudbTampered\",alertstate=\"firing\"})";
+    assert_eq!(watchers.value(firing).as_deref(), Some("1"));
+    assert_eq!(came("ImmudbTampered", "resolved", &instance), 0);
+    assert_eq!(came("ImmudbAuditorGone", "firing", &other), 0);
+    // it comes back, and only the operator ends its alarm
+    let first = Auditor::start(&ledger, &place, "first");
+    watchers.retarget(&place, &[&first, &second]);
+    let instance = first.instance();
+    let again = format!("sum(immuaudit_open_alarms{{instance=\"{instance}\"}})");
+    watchers.wait_until(&again, "1");
+    assert_eq!(watchers.value(firing).as_deref(), Some("1"));
+    let alarm = first.program.open_alarm("shop");
+    first.program.run(&["alarm", "close", &alarm]).ends_with(0);
+    watchers
+        .receiver
+        .wait_for(of("ImmudbTampered", "resolved", &instance));
+}
+
+#[test]
+fn the_dashboard_shows_what_is_so_and_nothing_beside_it() {
+    if !have_watchers() {
+        return;
+    }
+    // an empty database, as defaultdb mostly is
+    let ledger = Embedded::start(Options::default().with_databases(&["shop"])).expect("a ledger");
+    ledger.grow("shop", 3);
+    let place = Place::new();
+    let auditors = ["first", "second"].map(|name| Auditor::start(&ledger, &place, name));
+    let watchers = Watchers::start(&place, &auditors.each_ref());
+    watchers.wait_until("sum(immuaudit_open_alarms)", "0");
+    watchers.wait_until("count(up == 1)", "3");
+    let panels = panels();
+    assert!(panels.len() > 10, "{panels:?}");
+    for (title, query) in &panels {
+        let answer = watchers.query(query);
+        assert!(
+            answer.contains("\"status\":\"success\""),
+            "{title}: {answer}"
+        );
+    }
+    let series = |title: &str| {
+        let query = &panels.iter().find(|(found, _)| found == title);
+        watchers.series(&query.expect(title).1)
+    };
+    assert_eq!(series("Open alarms"), [("tested".to_owned(), 0.0)]);
+    let memory = series("Memory");
+    assert_eq!(
+        memory.len(),
+        2,
+        "Prometheus itself is no auditor: {memory:?}"
+    );
+    let since = series("Since the last successful cycle, or the start");
+    assert_eq!(since.len(), 2, "{since:?}");
+    assert!(since.iter().all(|(_, value)| *value < 3600.0), "{since:?}");
+    // nothing of an empty database can be read
+    assert_eq!(series("Share of the values read, at least").len(), 1);
+    ledger.lie(LieSchedule::from(Lie::Rollback).of("shop"));
+    watchers.wait_until("count(immuaudit_open_alarms > 0)", "2");
+    assert_eq!(series("Open alarms"), [("tested".to_owned(), 1.0)]);
+    // what could not be completed yet is as old as the auditor
+    let queries = panels.iter().map(|(_, query)| query.as_str());
+    let since = queries.filter(|query| query.contains("last_successful_cycle"));
+    for query in since {
+        let never = query.replace(
+            "immuaudit_last_successful_cycle_timestamp_seconds",
+            "(immuaudit_last_successful_cycle_timestamp_seconds * 0)",
+        );
+        let since = watchers.series(&never);
+        assert_eq!(since.len(), 2, "{since:?}");
+        assert!(since.iter().all(|(_, value)| *value < 3600.0), "{since:?}");
+    }
+}
+
+/// The dashboard's panels: titles, and what each of them asks Prometheus.
+fn panels() -> Vec<(String, String)> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/grafana/immuaudit.json");
+    let leaves = leaves(&fs::read_to_string(path).expect("the dashboard"));
+    let text = |leaf: &Leaf| match leaf {
+        Leaf::Text(text) => text.clone(),
+        Leaf::Word(word) => panic!("{word} is no text"),
+    };
+    let queries = leaves.iter().filter(|(path, _)| path.ends_with(".expr"));
+    let titled = |path: &str| {
+        let panel = path.split(".targets").next().expect("a panel");
+        let title = leaves
+            .iter()
+            .find(|(path, _)| *path == format!("{panel}.title"));
+        text(&title.expect("a title").1)
+    };
+    queries
+        .map(|(path, query)| (titled(path), text(query)))
+        .collect()
+}
+
+fn have_watchers() -> bool {
+    have("prometheus", "prometheus") && have("prometheus-alertmanager", "prometheus-alertmanager")
+}
+
+fn ledger() -> Embedded {
+    let ledger = Embedded::start(Options::default().with_databases(&["shop"])).expect("a ledger");
+    for database in ["defaultdb", "shop"] {
+        ledger.grow(database, 3);
+    }
+    ledger
+}
+
+/// An auditor that is scraped.
+struct Auditor {
+    program: Program,
+    running: Running,
+    port: u16,
+}
+
+impl Auditor {
+    /// Starts an auditor with a directory of its own, and waits for its first cycle.
+    fn start(ledger: &Embedded, place: &Place, name: &str) -> Auditor {
+        let program = Program::new(ledger.port(), &place.join(name))
+            .with(&["--audit-interval=1s", "--audit-monitoring-host=127.0.0.1"]);
+        let mut running = program.start(&[]);
+        running.wait_for("cycle finished server=");
+        let port = port_of(&running);
+        Auditor {
+            program,
+            running,
+            port,
+        }
+    }
+
+    /// Returns what Prometheus calls it.
+    fn instance(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+}
+
+/// A Prometheus with our rules, an Alertmanager, and the webhook that it calls. A minute for which something has to last is a second
+/// here.
+struct Watchers {
+    receiver: Receiver,
+    web: u16,
+    _tools: [Tool; 2],
+}
+
+impl Watchers {
+    fn start(place: &Place, auditors: &[&Auditor]) -> Watchers {
+        let receiver = Receiver::start();
+        let (alertmanager, web) = (free_port(), free_port());
+        let rules = fs::read_to_string(format!("{RULES}/immuaudit.rules.yml")).expect("rules");
+        let quick: Vec<String> = rules
+            .lines()
+            .map(|line| match line.trim().strip_prefix("for: ") {
+                Some(time) => line.replace(time, &time.replace('m', "s")),
+                None => line.to_owned(),
+            })
+            .collect();
+        let write = |name: &str, text: String| fs::write(place.join(name), text).expect("a file");
+        write("immuaudit.rules.yml", quick.join("\n"));
+        write(
+            "alertmanager.yml",
+            format!(
+                "route: {{receiver: hook, group_wait: 0s, group_interval: 1s, group_by: ['...']}}\nreceivers:\n- name: hook\n  webhook_configs:\n  - url: {}\n",
+                receiver.url()
+            ),
+        );
+        write(
+            "prometheus.yml",
+            format!(
+                "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: [immuaudit.rules.yml]\n\
+                 scrape_configs:\n- job_name: immuaudit\n  file_sd_configs: [{{files: [targets.json], refresh_interval: 1s}}]\n\
+                 - job_name: prometheus\n  static_configs: [{{targets: ['127.0.0.1:{web}']}}]\n\
+                 alerting:\n  alertmanagers:\n  - static_configs: [{{targets: ['127.0.0.1:{alertmanager}']}}]\n"
+            ),
+        );
+        Watchers::write_targets(place, auditors);
+        let tools = [
+            start(
+                "prometheus-alertmanager",
+                place,
+                &[
+                    "--config.file=alertmanager.yml",
+                    "--storage.path=am",
+                    &format!("--web.listen-address=127.0.0.1:{alertmanager}"),
+                    "--cluster.listen-address=",
+                ],
+            ),
+            start(
+                "prometheus",
+                place,
+                &[
+                    "--config.file=prometheus.yml",
+                    "--storage.tsdb.path=tsdb",
+                    &format!("--web.listen-address=127.0.0.1:{web}"),
+                ],
+            ),
+        ];
+        Watchers {
+            receiver,
+            web,
+            _tools: tools,
+        }
+    }
+
+    /// Scrapes these auditors from now on.
+    fn retarget(&self, place: &Place, auditors: &[&Auditor]) {
+        Watchers::write_targets(place, auditors);
+    }
+
+    fn write_targets(place: &Place, auditors: &[&Auditor]) {
+        let targets: Vec<String> = auditors
+            .iter()
+            .map(|auditor| format!("\"{}\"", auditor.instance()))
+            .collect();
+        let text = format!("[{{\"targets\":[{}]}}]", targets.join(","));
+        fs::write(place.join("targets.new"), text).expect("a file");
+        fs::rename(place.join("targets.new"), place.join("targets.json")).expect("a file");
+    }
+
+    /// Returns Prometheus' answer to a query; empty if it does not answer.
+    fn query(&self, query: &str) -> String {
+        let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let request = format!(
+            "GET /api/v1/query?query={encoded} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        );
+        let answer = ask(self.web, &request);
+        answer.map_or(String::new(), |answer| answer.body)
+    }
+
+    /// Returns the series of a query's answer: the label `server`, if there is one, and the value.
+    fn series(&self, query: &str) -> Vec<(String, f64)> {
+        let answer = self.query(query);
+        let parts = answer.split("{\"metric\":").skip(1);
+        parts
+            .map(|part| {
+                let server = part.split("\"server\":\"").nth(1);
+                let server = server.and_then(|rest| rest.split('"').next());
+                let value = part.split("\"value\":[").nth(1).expect("a value");
+                let value = value.split('"').nth(1).expect("a value");
+                let value = value.parse().expect("a number");
+                (server.unwrap_or_default().to_owned(), value)
+            })
+            .collect()
+    }
+
+    /// Returns the value of the only series.
+    fn value(&self, query: &str) -> Option<String> {
+        match self.series(query).as_slice() {
+            [(_, value)] => Some(value.to_string()),
+            _ => None,
+        }
+    }
+
+    /// Waits until a query has this one value; the deadline only ends a test that failed.
+    #[track_caller]
+    fn wait_until(&self, query: &str, value: &str) {
+        for _ in 0..900 {
+            if self.value(query).as_deref() == Some(value) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("{query} is never {value}: {}", self.query(query));
+    }
+}
+
+fn start(program: &str, place: &Place, args: &[&str]) -> Tool {
+    let log = fs::File::create(place.join(&format!("{program}.log"))).expect("a log");
+    let child = Command::new(program)
+        .args(args)
+        .current_dir(place.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn();
+    Tool(child.expect("it starts"))
+}
+
+/// A port that was free just now.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
+}

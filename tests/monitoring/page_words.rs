@@ -1,0 +1,185 @@
+//! What the status page says of an alarm depends on what the alarm is about.
+
+use std::time::Duration;
+
+use crate::support::value_scene::{ALL, DB, Scene};
+use immuaudit::audit::{Auditor, CycleError};
+use immuaudit::clock::{self, Clock};
+use immuaudit::config::Values;
+use immuaudit::drill::Lie;
+use immuaudit::report::{InstanceInfo, ReceiverStats, StatusRegistry, page};
+use immuaudit::server::Calls;
+use immuaudit::trust::{Acknowledgement, Store};
+
+const VALUES: &str = "A stored value differs from the written value";
+const WELL: &str = "All is well";
+const ATTENTION: &str = "Needs attention";
+const HISTORY: &str = "contradicts its earlier history";
+
+/// The page after a cycle.
+fn told(registry: &StatusRegistry, auditor: &mut Auditor) -> String {
+    let cycle = auditor.cycle(|outcome| registry.publish(outcome));
+    registry.publish_cycle(&cycle, None);
+    page(&registry.snapshot())
+}
+
+fn registry() -> StatusRegistry {
+    StatusRegistry::new(about(), Calls::new(Clock::system()))
+}
+
+fn about() -> InstanceInfo {
+    InstanceInfo {
+        server: "tested".into(),
+        address: "127.0.0.1:3322".into(),
+        interval: Duration::from_secs(300),
+        values: Values::NONE,
+        call_timeout: Duration::from_secs(10),
+        config: String::new(),
+        started: clock::now(),
+    }
+}
+
+#[test]
+fn an_alarm_about_a_value_offers_no_adoption_and_accuses_no_history() {
+    let scene = Scene::of_sixty();
+    let (registry, mut auditor) = (registry(), scene.auditor(ALL));
+    let good = told(&registry, &mut auditor);
+    assert!(
+        good.contains("The database extends its trusted state"),
+        "{good}"
+    );
+    scene.embedded.lie(Lie::EditedValue);
+    told(&registry, &mut auditor);
+    scene.embedded.be_honest(); // the alarms stay
+    let page = told(&registry, &mut auditor);
+    assert!(page.contains("The database has an open alarm."), "{page}");
+    assert!(page.contains(VALUES) && !page.contains(HISTORY), "{page}");
+    assert!(
+        page.contains("alarm close") && !page.contains("alarm adopt"),
+        "{page}"
+    );
+    scene.embedded.lie(Lie::ClaimsOlder);
+    let page = told(&registry, &mut auditor);
+    assert!(page.contains(VALUES) && page.contains(HISTORY), "{page}");
+    assert!(page.contains("alarm adopt"), "{page}");
+}
+
+/// Publishes how far the values were read, as the loop does, and returns the page.
+fn with_values(registry: &StatusRegistry, auditor: &mut Auditor) -> String {
+    told(registry, auditor);
+    let progress = auditor.values_read(DB).expect("values were read");
+    registry.publish_values(progress, &auditor.acknowledged(DB));
+    page(&registry.snapshot())
+}
+
+#[test]
+fn all_is_not_well_where_the_server_lacks_values_until_that_is_acknowledged() {
+    let scene = Scene::of_sixty();
+    let (registry, mut auditor) = (registry(), scene.auditor(ALL));
+    let good = with_values(&registry, &mut auditor);
+    assert!(
+        good.contains(WELL) && good.contains("<td data-l=\"Edit found\">"),
+        "{good}"
+    );
+    scene.embedded.lie(Lie::AbsentValues);
+    let page = with_values(&registry, &mut auditor);
+    assert!(!page.contains(WELL) && page.contains(ATTENTION), "{page}");
+    assert!(
+        page.contains("The database has 60 transactions whose values are absent"),
+        "{page}"
+    );
+    assert!(page.contains("class=\"attention\""), "{page}");
+    let store = Store::open_beside(&scene.location()).expect("a directory");
+    let absent_to = Some(60);
+    let change = Acknowledgement {
+        absent_to,
+        ..Acknowledgement::default()
+    };
+    store
+        .acknowledge(DB, change, "somebody", clock::now())
+        .expect("it is written");
+    let page = with_values(&registry, &mut auditor);
+    assert!(page.contains(WELL) && !page.contains(ATTENTION), "{page}");
+}
+
+#[test]
+fn all_is_not_well_where_a_receiver_was_not_notified_in_time() {
+    let scene = Scene::of_sixty();
+    let (registry, mut auditor) = (registry(), scene.auditor(ALL));
+    let receiver = ReceiverStats::new("https://pager.example");
+    registry.register_receivers(vec![receiver.clone()]);
+    let clock = Clock::system();
+    let before = |seconds| clock.instant().checked_sub(Duration::from_secs(seconds));
+    receiver.waiting(1, before(5));
+    let page = told(&registry, &mut auditor);
+    assert!(page.contains(WELL), "it is on its way: {page}");
+    receiver.waiting(1, before(120));
+    let page = told(&registry, &mut auditor);
+    assert!(!page.contains(WELL) && page.contains(ATTENTION), "{page}");
+    assert!(
+        page.contains("Notifications to 1 receiver are not delivered."),
+        "{page}"
+    );
+    assert!(page.contains("https://pager.example"), "{page}");
+}
+
+#[test]
+fn a_database_that_the_settings_do_not_select_counts_by_its_alarms_alone() {
+    let scene = Scene::of_sixty();
+    let (registry, mut auditor) = (registry(), scene.auditor(ALL));
+    for (alarms, title) in [(0, WELL), (1, "Tampering")] {
+        registry.restore("left", None, alarms, None);
+        registry.note_unselected("left");
+        auditor.cycle(|outcome| registry.publish(outcome));
+        let page = page(&registry.snapshot());
+        assert!(page.contains("not audited"), "{page}");
+        let starting = "Starting"; // no cycle is published, which would remove the row
+        let is_right = page.contains(if alarms == 0 { starting } else { title });
+        assert!(is_right, "{page}");
+    }
+}
+
+#[test]
+fn the_page_names_the_server_once_and_says_each_time_exactly_and_by_its_age() {
+    let scene = Scene::of_sixty();
+    let mut auditor = scene.auditor(ALL);
+    let named = registry();
+    let page = told(&named, &mut auditor);
+    assert!(
+        page.contains("Server tested at 127.0.0.1:3322, audited every 5 min."),
+        "{page}"
+    );
+    let mut about = about();
+    about.server.clone_from(&about.address);
+    let registry = StatusRegistry::new(about, Calls::new(Clock::system()));
+    let page = told(&registry, &mut auditor);
+    assert!(
+        page.contains("Server 127.0.0.1:3322, audited every 5 min."),
+        "{page}"
+    );
+    let now = clock::now().to_string();
+    let today = &now[..10];
+    assert!(
+        page.contains(&format!("<time datetime=\"{today}")),
+        "{page}"
+    );
+    assert!(
+        page.contains("just now") || page.contains(" ago<small>"),
+        "{page}"
+    );
+    assert!(
+        page.contains("http-equiv=\"refresh\"") && !page.contains("<script"),
+        "{page}"
+    );
+}
+
+#[test]
+fn what_is_left_out_of_a_list_names_the_setting_that_selects_it() {
+    let one = CycleError::TooMany(1).to_string();
+    assert!(one.contains("1 is left out"), "{one}");
+    let many = CycleError::TooMany(290_001).to_string();
+    assert!(many.contains("290001 are left out"), "{many}");
+    assert!(many.contains("--audit-databases"), "{many}");
+    let one = CycleError::NotReached(1).to_string();
+    assert!(one.contains("for 1 database without"), "{one}");
+}

@@ -1,0 +1,106 @@
+//! Notifications about alarms: each new and each reopened alarm sends one, whichever process finds it, and a
+//! repetition sends none. The real binary, against the embedded ledger.
+
+use crate::support::notify_scene::{is_tampering, wait_until};
+use crate::support::place::Place;
+use crate::support::program::{Program, Run, member};
+use crate::support::receiver::{Received, Receiver};
+use immuaudit::drill::{Embedded, Options};
+
+const DATABASE: &str = "defaultdb";
+
+struct Scene {
+    _folder: Place,
+    server: Embedded,
+    audit: Program,
+    receiver: Receiver,
+}
+
+impl Scene {
+    /// Transaction 25 is trusted.
+    fn new() -> Scene {
+        let folder = Place::new();
+        let receiver = Receiver::start();
+        let server = Embedded::start(Options::default()).expect("an embedded ledger");
+        server.grow(DATABASE, 25);
+        let audit = Program::new(server.port(), &folder.join("trust"))
+            .with(&["--audit-notification-url", &receiver.url()]);
+        audit.once().is(0, DATABASE, "first-seen");
+        Scene {
+            _folder: folder,
+            server,
+            audit,
+            receiver,
+        }
+    }
+
+    /// The server goes back to its first transactions.
+    fn truncate(&self, last: u64) {
+        let mut ledger = self.server.ledger(DATABASE).expect("a database");
+        ledger.truncate(last);
+        self.server.put_ledger(DATABASE, ledger);
+    }
+
+    fn accusations(&self) -> Vec<Received> {
+        let received = self.receiver.received().into_iter();
+        received.filter(is_tampering).collect()
+    }
+
+    fn alarms(&self) -> Run {
+        self.audit.run(&["alarm", "list", "--json"])
+    }
+}
+
+/// The alarms that the notifications name.
+fn named(accusations: &[Received]) -> Vec<&str> {
+    let alarms = accusations.iter();
+    alarms
+        .map(|received| member(&received.body, "alarm"))
+        .collect()
+}
+
+#[test]
+fn a_second_alarm_in_a_later_run_is_notified_and_a_repetition_is_not() {
+    let scene = Scene::new();
+    scene.truncate(20);
+    for _ in 0..2 {
+        scene.audit.once().is(2, DATABASE, "rolled-back");
+    }
+    assert_eq!(scene.accusations().len(), 1);
+    scene.truncate(15);
+    for _ in 0..2 {
+        scene.audit.once().is(2, DATABASE, "rolled-back");
+    }
+    let accusations = scene.accusations();
+    let named = named(&accusations);
+    assert_eq!(named.len(), 2, "{accusations:?}");
+    assert_ne!(named[0], named[1]);
+    assert_eq!(scene.alarms().ends_with(2).stdout.lines().count(), 2);
+}
+
+#[test]
+fn an_alarm_that_opens_again_is_notified_again() {
+    let scene = Scene::new();
+    scene.truncate(20);
+    scene.audit.once().is(2, DATABASE, "rolled-back");
+    let alarm = scene.audit.open_alarm(DATABASE);
+    scene.audit.run(&["alarm", "close", &alarm]).ends_with(0);
+    for _ in 0..2 {
+        scene.audit.once().is(2, DATABASE, "rolled-back");
+    }
+    assert_eq!(named(&scene.accusations()), [&alarm, &alarm]);
+}
+
+#[test]
+fn an_alarm_that_is_closed_beside_a_running_auditor_and_opens_again_is_notified_again() {
+    let scene = Scene::new();
+    scene.truncate(20);
+    let running = scene.audit.with(&["--audit-interval", "50ms"]);
+    let mut running = running.start(&[]);
+    wait_until("a notification", || scene.accusations().len() == 1);
+    let alarm = scene.audit.open_alarm(DATABASE);
+    scene.audit.run(&["alarm", "close", &alarm]).ends_with(0);
+    wait_until("a second notification", || scene.accusations().len() == 2);
+    running.wait_for_cycles(5);
+    assert_eq!(named(&scene.accusations()), [&alarm, &alarm]);
+}

@@ -1,0 +1,274 @@
+//! Receivers that are down, slow, or say no: what they are to be told waits in the outbox, arrives once
+//! they are well, and holds up neither another receiver nor the audit.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::{fs, thread};
+
+use crate::support::http::get;
+use crate::support::notify_scene::{Scene, id, is_tampering, wait_until};
+use crate::support::program::Run;
+use crate::support::receiver::Receiver;
+use crate::support::watched::port_of;
+
+#[test]
+fn once_gives_a_dead_receiver_one_try_and_its_exit_code_does_not_change() {
+    let scene = Scene::new();
+    let gone = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = gone.local_addr().expect("an address").port();
+    drop(gone);
+    let url = format!("http://127.0.0.1:{port}/secret-token");
+    scene.roll_back();
+    let program = scene.program(&["--audit-notification-url", &url]);
+    let run: Run = program.once();
+    run.ends_with(2);
+    assert!(run.stderr.contains("not notified yet"), "{}", run.stderr);
+    assert!(!run.stderr.contains("secret-token"), "{}", run.stderr);
+    let waiting = scene.waiting();
+    assert_eq!(waiting.len(), 1, "{waiting:?}");
+    let holding = immuaudit::sys::holding(&waiting[0]).expect("a file");
+    assert_eq!(holding.open.mode() & 0o077, 0);
+    // the next run finds the receiver alive, and the same finding is told once
+    let receiver = Receiver::on(TcpListener::bind(("127.0.0.1", port)).expect("the port"));
+    program.once().ends_with(2);
+    receiver.wait_for(is_tampering);
+    assert_eq!(receiver.received().len(), 1);
+    assert_eq!(scene.waiting(), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn no_password_stands_in_the_outbox() {
+    let (scene, receiver) = (Scene::new(), Receiver::start());
+    receiver.answer("500 No");
+    scene.roll_back();
+    let secrets = [
+        "--audit-notification-password",
+        "hunter2",
+        "--audit-notification-secret",
+        "hunter3, and as long as it has to be",
+    ];
+    scene
+        .program(&["--audit-notification-url", &receiver.url()])
+        .with(&secrets)
+        .once()
+        .ends_with(2);
+    let waiting = scene.waiting();
+    assert_eq!(waiting.len(), 1);
+    let text = fs::read_to_string(&waiting[0]).expect("a file");
+    assert!(
+        text.contains("\"db\":\"defaultdb\"") && !text.contains("hunter"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_was_killed_before_delivery_is_delivered_by_the_next_run_with_the_same_id() {
+    let (scene, receiver) = (Scene::new(), Receiver::start());
+    receiver.answer("500 No");
+    scene.roll_back();
+    let args = [
+        "--audit-interval",
+        "100ms",
+        "--audit-notification-url",
+        &receiver.url(),
+    ];
+    let program = scene.program(&args);
+    let mut running = program.start(&[]);
+    let first = receiver.wait_for(is_tampering);
+    let second = receiver.wait_for(|received| {
+        is_tampering(received) && received.head != first.head || receiver.received().len() > 1
+    });
+    running.signal("KILL");
+    running.end();
+    receiver.answer("200 OK");
+    let before = receiver.received().len();
+    let _running = program.start(&[]);
+    wait_until("it is delivered", || scene.waiting().is_empty());
+    let all = receiver.received();
+    assert!(all.len() > before);
+    assert_eq!(id(&first), id(&second));
+    assert!(
+        all.iter().all(|received| id(received) == id(&first)),
+        "{all:?}"
+    );
+}
+
+#[test]
+fn one_receivers_trouble_delays_neither_another_nor_the_audit() {
+    let (scene, slow, quick) = (Scene::new(), Receiver::start(), Receiver::start());
+    slow.answer("slow");
+    let urls = format!("{},{}", slow.url(), quick.url());
+    let args = ["--audit-interval", "100ms", "--audit-notify", "every-check"];
+    let program = scene
+        .program(&args)
+        .with(&["--audit-notification-url", &urls]);
+    let mut running = program.start(&[]);
+    running.wait_for("status page on");
+    wait_until("five arrive at the quick one", || {
+        quick.received().len() >= 5
+    });
+    assert_eq!(slow.received().len(), 1);
+    scene.roll_back();
+    quick.wait_for(is_tampering);
+    let metrics = get(port_of(&running), "/metrics", "*/*");
+    let label =
+        |number: u32, port: u16| format!("{{receiver=\"{number}:http://127.0.0.1:{port}\"}}");
+    assert!(
+        metrics.sample(&format!(
+            "immuaudit_notifications_sent_total{}",
+            label(2, quick.port)
+        )) >= 5.0
+    );
+    assert!(
+        metrics.sample(&format!(
+            "immuaudit_notifications_pending{}",
+            label(1, slow.port)
+        )) >= 1.0
+    );
+    // folded: one on the way, one change, one finding, whatever the number of checks
+    assert!(
+        metrics.sample(&format!(
+            "immuaudit_notifications_pending{}",
+            label(1, slow.port)
+        )) <= 3.0
+    );
+    assert!(!metrics.body.contains("token"), "{}", metrics.body);
+}
+
+#[test]
+fn retry_after_is_obeyed() {
+    let (scene, receiver) = (Scene::new(), Receiver::start());
+    receiver.answer("503 Later\r\nRetry-After: 3600");
+    scene.roll_back();
+    let args = [
+        "--audit-interval",
+        "100ms",
+        "--audit-notification-url",
+        &receiver.url(),
+    ];
+    let mut running = scene.program(&args).start(&[]);
+    running.wait_for("not notified yet");
+    thread::sleep(Duration::from_secs(3)); // without the header there would be a second try by now
+    assert_eq!(receiver.received().len(), 1);
+}
+
+#[test]
+fn what_cannot_be_written_to_the_outbox_is_sent_all_the_same() {
+    let (scene, receiver) = (Scene::new(), Receiver::start());
+    // a file where the outbox' directory should be stops root too
+    let outbox = scene.place.join("state/tested/outbox");
+    let _ = fs::remove_dir_all(&outbox);
+    fs::write(&outbox, "in the way").expect("a file");
+    scene.roll_back();
+    let run = scene
+        .program(&["--audit-notification-url", &receiver.url()])
+        .once();
+    run.ends_with(2);
+    assert!(run.stderr.contains("the outbox"), "{}", run.stderr);
+    receiver.wait_for(is_tampering);
+    assert_eq!(receiver.received().len(), 1);
+    assert!(fs::metadata(&outbox).expect("the file").is_file());
+}
+
+#[test]
+fn what_cannot_be_written_while_it_runs_is_sent_all_the_same() {
+    let (scene, receiver) = (Scene::new(), Receiver::start());
+    let args = [
+        "--audit-interval=100ms",
+        "--audit-notification-url",
+        &receiver.url(),
+    ];
+    let mut running = scene.program(&args).start(&[]);
+    running.wait_for("cycle finished server=");
+    let outbox = scene.place.join("state/tested/outbox");
+    fs::remove_dir_all(&outbox).expect("the outbox");
+    scene.roll_back();
+    receiver.wait_for(is_tampering);
+    running.wait_for("the outbox");
+    running.wait_for("notified receiver=");
+}
+
+/// A receiver that is down, one that fails, one that hangs, and one that is gone for good.
+#[test]
+fn whatever_ails_a_receiver_the_notification_waits_and_arrives_once_it_is_well() {
+    for ailment in [
+        "500 Broken",
+        "503 Busy\r\nRetry-After: 1",
+        "302 Away\r\nLocation: /x",
+        "gone",
+    ] {
+        let (scene, receiver) = (Scene::new(), Receiver::start());
+        let port = receiver.port;
+        let url = receiver.url();
+        let gone = ailment == "gone";
+        let url = match gone {
+            true => {
+                let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+                url.replace(&port.to_string(), &free.expect("a port").port().to_string())
+            }
+            false => url,
+        };
+        receiver.answer(ailment);
+        scene.roll_back();
+        let args = ["--audit-interval=100ms", "--audit-notification-url", &url];
+        let mut running = scene.program(&args).start(&[]);
+        running.wait_for("not notified yet");
+        assert_eq!(scene.waiting().len(), 1, "{ailment}");
+        let back = gone.then(|| {
+            let port = url
+                .split(':')
+                .nth(2)
+                .and_then(|rest| rest.split('/').next());
+            let address = format!("127.0.0.1:{}", port.expect("a port"));
+            Receiver::on(TcpListener::bind(address).expect("the port"))
+        });
+        let well = back.as_ref().unwrap_or(&receiver);
+        well.answer("200 OK");
+        running.wait_for("notified receiver=");
+        well.wait_for(is_tampering);
+        wait_until("the outbox is empty", || scene.waiting().is_empty());
+        let ids: Vec<String> = well.received().iter().map(id).collect();
+        assert!(ids.iter().all(|each| *each == ids[0]), "{ids:?}");
+    }
+}
+
+#[test]
+fn a_receiver_that_never_answers_is_hung_up_on_and_asked_again() {
+    let (scene, receiver) = (Scene::new(), Receiver::start());
+    receiver.answer("slow");
+    scene.roll_back();
+    let args = [
+        "--audit-interval=100ms",
+        "--audit-notification-url",
+        &receiver.url(),
+    ];
+    let mut running = scene.program(&args).start(&[]);
+    running.wait_for("no response in time");
+    receiver.answer("200 OK");
+    running.wait_for("notified receiver=");
+    let ids: Vec<String> = receiver.received().iter().map(id).collect();
+    assert!(
+        ids.len() >= 2 && ids.iter().all(|each| *each == ids[0]),
+        "{ids:?}"
+    );
+}
+
+#[test]
+fn a_receiver_that_is_gone_for_good_is_tried_ever_more_rarely_and_the_audit_goes_on() {
+    let scene = Scene::new();
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+    let url = format!("http://{}/", free.expect("a port"));
+    scene.roll_back();
+    let args = [
+        "--audit-interval=50ms",
+        "--log-level=debug",
+        "--audit-notification-url",
+        &url,
+    ];
+    let mut running = scene.program(&args).start(&[]);
+    running.wait_for_times("cycle finished server=", 60);
+    let tries = running.log().matches("not notified yet").count();
+    assert!((1..=4).contains(&tries), "{tries} tries in 3 seconds");
+    assert_eq!(scene.waiting().len(), 1);
+}

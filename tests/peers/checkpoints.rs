@@ -1,0 +1,437 @@
+//! Checkpoints by the program: it makes keys, signs and serves what it proves, exports and verifies.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::support::http::{Answer, get};
+use crate::support::notify_scene::{Scene, wait_until};
+use crate::support::program::{Program, Run, Running, member};
+use immuaudit::checkpoint::{SignedNote, VerifierKey, confirmed, print_list, read_list};
+
+/// A key in a new file, and its public half.
+fn new_key(program: &Program, name: &str, file: &Path) -> String {
+    let file = file.display().to_string();
+    let run = program.run(&["key", "new", "--name", name, &file]);
+    run.ends_with(0);
+    assert!(run.stderr.contains("--audit-signing-key"), "{run:?}");
+    let public = run.stdout.trim().to_owned();
+    assert!(VerifierKey::read(&public).is_ok_and(|key| key.name.as_str() == name));
+    public
+}
+
+fn port(running: &Running) -> u16 {
+    let log = running.log();
+    let port = log.split("status page on http://").nth(1);
+    let port = port.and_then(|rest| rest.split('/').next()?.rsplit(':').next()?.parse().ok());
+    port.expect("a port")
+}
+
+fn checkpoints(running: &Running) -> Answer {
+    get(port(running), "/checkpoints", "*/*")
+}
+
+/// The time of the first signature of a note.
+fn time(note: &str, key: &str) -> u64 {
+    let note = SignedNote::read(note.as_bytes()).expect("a note");
+    let key = VerifierKey::read(key).expect("a key");
+    confirmed(&note, &key).expect("confirmed").time
+}
+
+#[test]
+fn a_key_is_made_for_its_owner_alone_once_and_only_its_public_half_is_printed() {
+    let scene = Scene::new();
+    let program = scene.program(&[]);
+    let file = scene.place.join("key");
+    let public = new_key(&program, "n", &file);
+    let holding = immuaudit::sys::holding(&file).expect("a file");
+    let rights = if cfg!(unix) { 0o777 } else { 0o077 };
+    assert_eq!(holding.open.mode() & rights, 0o600 & rights);
+    let private = fs::read_to_string(&file).expect("a key");
+    assert!(private.starts_with("PRIVATE+KEY+n+"));
+    let path = file.display().to_string();
+    let shown = program.run(&["key", "show", &path]);
+    assert_eq!(shown.ends_with(0).stdout.trim(), public);
+    let again = program.run(&["key", "new", "--name", "other", &path]);
+    assert!(
+        again.ends_with(3).stderr.contains("never overwritten"),
+        "{again:?}"
+    );
+    assert_eq!(fs::read_to_string(&file).expect("a key"), private);
+    for (words, told) in [
+        (
+            &["key", "new", "--name", "a b", "f"][..],
+            "--name: \"a b\" is not valid",
+        ),
+        (
+            &["key", "new", "f"],
+            "incomplete command: expected immuaudit",
+        ),
+        (
+            &["key", "show", "nowhere"],
+            "nowhere: there is no such file",
+        ),
+        (&["key", "show", "--name", "a", &path], "--name"),
+        (
+            &["checkpoint", "verify", &path],
+            "incomplete command: expected immuaudit",
+        ),
+        (&["checkpoint", "export"], "--audit-signing-key"),
+        (
+            &["checkpoint", "show", "nowhere"],
+            "nowhere: it cannot be read",
+        ),
+    ] {
+        let run = program.run(words);
+        let stderr = run.ends_with(3).stderr.to_lowercase();
+        assert!(stderr.contains(&told.to_lowercase()), "{told}: {run:?}");
+    }
+    // the wrong half, given by mistake, is not repeated, and a key in the place of its file neither
+    // PRIVATE+KEY+NAME+HASH+SEED; a seed may have plus signs of its own
+    let secret = private
+        .trim()
+        .splitn(5, '+')
+        .nth(4)
+        .expect("the seed")
+        .to_owned();
+    let parts: Vec<&str> = (0..secret.len() - 8)
+        .map(|at| &secret[at..at + 8])
+        .collect();
+    let tells = |run: &Run| parts.iter().any(|part| format!("{run:?}").contains(part));
+    for words in [
+        &["checkpoint", "verify", "f", "--key", private.trim()][..],
+        &["config", "--audit-signing-key", private.trim()],
+    ] {
+        let run = program.run(words);
+        assert!(!tells(run.ends_with(3)), "{words:?}");
+    }
+    let wrong = program.run(&["checkpoint", "verify", "f", "--key", private.trim()]);
+    assert!(wrong.stderr.contains("it is a private key"), "{wrong:?}");
+    let twice = [
+        "checkpoint",
+        "verify",
+        "f",
+        "--key",
+        &public,
+        "--key",
+        &public,
+    ];
+    assert!(
+        program
+            .run(&twice)
+            .ends_with(3)
+            .stderr
+            .contains("different keys")
+    );
+    fs::write(&file, public.clone()).expect("a file");
+    let wrong = program.run(&["config", "--check", "--audit-signing-key", &path]);
+    let told = "it is a public key: give the file of immuaudit key new";
+    assert!(wrong.ends_with(3).stderr.contains(told), "{wrong:?}");
+    fs::write(&file, private).expect("a file");
+    let config = program.run(&["config", "--audit-signing-key", &path]);
+    assert!(!config.ends_with(0).stdout.contains(&secret));
+}
+
+#[test]
+fn a_running_auditor_signs_what_it_proves_anew_in_each_cycle_and_nothing_else() {
+    let mut scene = Scene::new();
+    scene.ledger.create_database("b_2");
+    scene.ledger.grow("b_2", 2);
+    let file = scene.place.join("key");
+    let public = new_key(&scene.program(&[]), "zone-a", &file);
+    let path = file.display().to_string();
+    let program = scene.program(&["--audit-signing-key", &path, "--audit-interval", "200ms"]);
+    let mut running = program.start(&[]);
+    running.wait_for_times("INFO  cycle ", 1);
+    let all = checkpoints(&running).body;
+    let notes = read_list(all.as_bytes());
+    assert_eq!(notes.len(), 2, "{all}");
+    let port = port(&running);
+    let one = |name: &str| get(port, &format!("/checkpoints/{name}"), "*/*");
+    assert!(all.contains(&one("defaultdb").body) && all.contains(&one("b_2").body));
+    assert_eq!((one("other").status, one("").status), (404, 404));
+    let first = one("defaultdb").body;
+    let (file, signed) = (scene.place.join("checkpoints"), time(&first, &public));
+    fs::write(&file, &all).expect("a file");
+    let file = file.display().to_string();
+    let verify = |more: &[&str]| {
+        let words = [&["checkpoint", "verify", &file][..], more].concat();
+        scene.program(&[]).run(&words)
+    };
+    let verified = verify(&["--key", &public]);
+    let told = "defaultdb of server tested: transaction 3, hash ";
+    assert!(verified.ends_with(0).stdout.contains(told), "{verified:?}");
+    assert!(
+        verified
+            .stdout
+            .contains("confirmed by 1 of 1 required: zone-a "),
+        "{verified:?}"
+    );
+    // refreshed, with the same state
+    wait_until("a new time", || {
+        time(&one("defaultdb").body, &public) > signed
+    });
+    assert_eq!(one("defaultdb").body.lines().nth(1), Some("3"));
+    scene.ledger.stop();
+    running.wait_for_times("unreachable", 4);
+    let last = one("defaultdb").body;
+    std::thread::sleep(Duration::from_millis(1_500));
+    assert_eq!(one("defaultdb").body, last);
+    scene.ledger.restart().expect("its port is free");
+    scene.ledger.grow("defaultdb", 1);
+    wait_until("it grew", || {
+        one("defaultdb").body.lines().nth(1) == Some("4")
+    });
+    // what contradicts it is never signed
+    scene.roll_back();
+    running.wait_for_times("rolled-back", 2);
+    assert_eq!(one("defaultdb").body.lines().nth(1), Some("4"));
+    running.signal("TERM");
+    running.end();
+    // the files have the same, with the time of the last proof
+    let exported = program.run(&["checkpoint", "export"]);
+    let exported = read_list(exported.ends_with(0).stdout.as_bytes());
+    let texts: Vec<&str> = exported
+        .iter()
+        .map(|note| note.as_ref().expect("a note").text())
+        .collect();
+    assert_eq!(texts.len(), 2);
+    assert!(
+        texts
+            .iter()
+            .any(|text| text.starts_with("immudb/tested/defaultdb\n4\n")),
+        "{texts:?}"
+    );
+}
+
+#[test]
+fn a_checkpoint_is_verified_offline_by_as_many_auditors_as_are_required() {
+    let scene = Scene::new();
+    let program = scene.program(&[]);
+    let files = ["a", "b"].map(|name| scene.place.join(name));
+    let keys = ["zone-a", "zone-b"].map(String::from);
+    let publics: Vec<String> = keys
+        .iter()
+        .zip(&files)
+        .map(|(name, file)| new_key(&program, name, file))
+        .collect();
+    let export = |file: &Path| {
+        let path = file.display().to_string();
+        let run = program.run(&["checkpoint", "export", "--audit-signing-key", &path]);
+        run.ends_with(0).stdout.clone()
+    };
+    let (one, other) = (export(&files[0]), export(&files[1]));
+    // both signatures under one text
+    let line = other.lines().last().expect("a signature");
+    let both = format!("{one}{line}\n");
+    let path = scene.place.join("both");
+    let verify = |text: &str, args: &[&str]| {
+        fs::write(&path, text).expect("a file");
+        let file = path.display().to_string();
+        program.run(&[&["checkpoint", "verify", &file][..], args].concat())
+    };
+    let (a, b) = (publics[0].as_str(), publics[1].as_str());
+    let two = ["--key", a, "--key", b, "--require", "2", "--json"];
+    let run = verify(&both, &two);
+    let told = "\"confirmed_by\":[\"zone-a\",\"zone-b\"]";
+    assert!(run.ends_with(0).stdout.contains(told), "{run:?}");
+    assert_eq!(member(&run.stdout, "database"), "defaultdb");
+    verify(&one, &two).ends_with(1);
+    verify(&one, &["--key", a, "--key", b]).ends_with(0);
+    verify(&one, &["--key", b]).ends_with(1);
+    // what was changed is wrong, and not unsigned
+    let changed = both.replacen("\n3\n", "\n4\n", 1);
+    let run = verify(&changed, &["--key", a]);
+    assert!(
+        run.ends_with(1)
+            .stdout
+            .contains("zone-a: its signature is wrong"),
+        "{run:?}"
+    );
+    // damage beside it does not hide
+    let run = verify(&format!("{both}\nno checkpoint\n"), &["--key", a]);
+    assert!(
+        run.ends_with(1)
+            .stderr
+            .contains("note 2 is not a valid checkpoint"),
+        "{run:?}"
+    );
+    // standard input, and what the file says of itself
+    fs::write(&path, &both).expect("a file");
+    let file = path.display().to_string();
+    let shown = program.run(&["checkpoint", "show", &file]);
+    let told = "names zone-a, zone-b as its signer (not verified";
+    assert!(shown.ends_with(0).stdout.contains(told), "{shown:?}");
+    let mut command = program.command(&["checkpoint", "show", "-"]);
+    let piped = command
+        .stdin(fs::File::open(&path).expect("a file"))
+        .output();
+    assert!(piped.expect("the program").status.success());
+}
+
+#[test]
+fn a_state_that_an_operator_adopted_is_exported_once_it_is_proven() {
+    let scene = Scene::new();
+    let file = scene.place.join("key");
+    new_key(&scene.program(&[]), "zone-a", &file);
+    let program = scene.program(&["--audit-signing-key", &file.display().to_string()]);
+    let mut cut = scene.ledger.ledger("defaultdb").expect("a database");
+    cut.truncate(2);
+    scene.ledger.put_ledger("defaultdb", cut);
+    program.once().ends_with(2);
+    let line = |code: i32| {
+        let run = program.run(&["checkpoint", "export"]);
+        run.ends_with(code).stdout.lines().nth(1).map(str::to_owned)
+    };
+    assert_eq!(line(0), Some("3".into())); // what was trusted before
+    let alarm = program.open_alarm("defaultdb");
+    program
+        .run(&["alarm", "adopt", &alarm, "--yes"])
+        .ends_with(0);
+    std::thread::sleep(Duration::from_millis(1_100)); // times are whole seconds
+    assert_eq!(line(1), None);
+    program.once().ends_with(0);
+    assert_eq!(line(0), Some("2".into()));
+}
+
+/// The history that a key signs ends when an operator gives it up, and what is signed then is of the new one alone.
+#[test]
+fn after_a_history_was_given_up_nothing_of_it_is_signed_any_more() {
+    let scene = Scene::new();
+    let file = scene.place.join("key");
+    let public = new_key(&scene.program(&[]), "zone-a", &file);
+    let path = file.display().to_string();
+    let program = scene.program(&["--audit-signing-key", &path, "--audit-interval", "200ms"]);
+    let mut running = program.start(&[]);
+    running.wait_for_cycles(1);
+    let port = port(&running);
+    let one = || get(port, "/checkpoints/defaultdb", "*/*");
+    assert_eq!(one().body.lines().nth(1), Some("3"));
+    let adopt = |running: &mut Running| {
+        running.wait_for_cycles(2);
+        let alarm = program.open_alarm("defaultdb");
+        program
+            .run(&["alarm", "adopt", &alarm, "--yes"])
+            .ends_with(0);
+    };
+    let mut cut = scene.ledger.ledger("defaultdb").expect("a database");
+    cut.truncate(2);
+    scene.ledger.put_ledger("defaultdb", cut);
+    adopt(&mut running);
+    wait_until("the adopted state is proven", || {
+        one().body.lines().nth(1) == Some("2")
+    });
+    // with the server's signature of that state, not of the one before
+    let text = one().body;
+    assert!(text.contains("\nimmudb-signature "), "{text}");
+    let copy = scene.place.join("copy");
+    fs::write(&copy, text).expect("a file");
+    let copy = copy.display().to_string();
+    let verified = program.run(&["checkpoint", "verify", &copy, "--key", &public]);
+    assert!(!verified.ends_with(0).stdout.contains("signature is wrong"));
+    let mut cut = scene.ledger.ledger("defaultdb").expect("a database");
+    cut.truncate(0);
+    scene.ledger.put_ledger("defaultdb", cut);
+    adopt(&mut running);
+    wait_until("an empty database has none", || one().status == 404);
+    running.wait_for_cycles(2);
+    assert_eq!(one().status, 404);
+    running.signal("TERM");
+    running.end();
+}
+
+#[test]
+fn systemd_may_hand_the_key_over_as_a_credential() {
+    let scene = Scene::new();
+    let mut program = scene.program(&[]);
+    let directory = scene.place.join("credentials");
+    fs::create_dir(&directory).expect("a directory");
+    new_key(&program, "zone-a", &directory.join("audit-signing-key"));
+    program.run(&["checkpoint", "export"]).ends_with(3);
+    let given = (
+        "CREDENTIALS_DIRECTORY".into(),
+        directory.display().to_string(),
+    );
+    program.variables = vec![given];
+    let run = program.run(&["checkpoint", "export"]);
+    assert!(
+        run.ends_with(0).stdout.contains("\u{2014} zone-a "),
+        "{run:?}"
+    );
+}
+
+/// Two checkpoints of one transaction: by the server's key it is proof, by the auditors' word alone it is none.
+#[test]
+fn two_hashes_of_one_transaction_are_proof_if_the_server_signed_both() {
+    let scene = Scene::new();
+    let other = Scene::new();
+    for (scene, value) in [(&scene, "one"), (&other, "two")] {
+        scene
+            .ledger
+            .set("defaultdb", "k", value)
+            .expect("a transaction");
+        scene.program(&[]).once().ends_with(0);
+    }
+    let (program, file) = (scene.program(&[]), scene.place.join("key"));
+    let public = new_key(&program, "zone-a", &file);
+    let signing = file.display().to_string();
+    let pem = |scene: &Scene| {
+        let path = scene.place.join("server.pub");
+        fs::write(&path, scene.ledger.public_pem().expect("a key")).expect("a file");
+        path.display().to_string()
+    };
+    let export = |scene: &Scene| {
+        let program = scene.program(&["--audit-signing-key", &signing]);
+        program
+            .run(&["checkpoint", "export"])
+            .ends_with(0)
+            .stdout
+            .clone()
+    };
+    let texts = [export(&scene), export(&other)];
+    assert!(texts[0].contains("\nimmudb-signature "), "{}", texts[0]);
+    let path = scene.place.join("two");
+    fs::write(&path, print_list(texts.iter().map(String::as_str))).expect("a file");
+    let file = path.display().to_string();
+    let verify = |args: &[&str]| {
+        let words = [&["checkpoint", "verify", &file, "--key", &public][..], args].concat();
+        program.run(&words)
+    };
+    let run = verify(&[]);
+    assert!(run.ends_with(1).stderr.contains("has 2 hashes"), "{run:?}");
+    // both servers' keys in one file: whoever holds it says they are the same server
+    let both = scene.place.join("both.pub");
+    let pems = [pem(&scene), pem(&other)].map(|path| fs::read_to_string(path).expect("a key"));
+    fs::write(&both, pems.concat()).expect("a file");
+    let both = both.display().to_string();
+    let run = verify(&["--server-signing-pub-key", &both]);
+    let told = "the server signed two of them, so it showed two histories";
+    assert!(run.ends_with(2).stderr.contains(told), "{run:?}");
+    // a proof needs nobody's word, and is not hidden by what stands before it
+    let other_key = scene.place.join("other-key");
+    let unknown = new_key(&program, "zone-b", &other_key);
+    let unsigned = texts[1]
+        .lines()
+        .filter(|line| !line.starts_with("immudb-signature"));
+    let unsigned: String = unsigned.map(|line| format!("{line}\n")).collect();
+    let mixed = format!("{unsigned}\n{}\n{}", texts[1], texts[0]);
+    fs::write(&path, mixed).expect("a file");
+    let words = [
+        "checkpoint",
+        "verify",
+        &file,
+        "--key",
+        &unknown,
+        "--require",
+        "1",
+        "--server-signing-pub-key",
+        &both,
+    ];
+    let run = program.run(&words);
+    assert!(run.ends_with(2).stderr.contains(told), "{run:?}");
+    fs::write(&path, print_list(texts.iter().map(String::as_str))).expect("a file");
+    // by one key alone, the other signature does not hold
+    let run = verify(&["--server-signing-pub-key", &pem(&scene)]);
+    let told = "the server's signature is wrong: the state is not signed by a configured key";
+    assert!(run.ends_with(1).stdout.contains(told), "{run:?}");
+}

@@ -1,0 +1,732 @@
+//! Peers: what they were shown, compared with what is trusted here. They make the auditor look, and accuse nobody.
+
+use std::cell::Cell;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::support::peers::{
+    DATABASE, INTERVAL, Peering, is_well, note_by, other, signer, standing, witness,
+};
+use immuaudit::audit::{
+    Auditor, EvidenceStrength, Exit, Outcome, Overdue, Rechecked, Standing, WordCompared, recheck,
+};
+use immuaudit::checkpoint::print_list;
+use immuaudit::config::Pin;
+use immuaudit::config::Signatures;
+use immuaudit::drill::{Delivery, Emulated, Options, Sent, SigningKey};
+use immuaudit::ledger::{PublicKey, State, StateShape};
+use immuaudit::peer::{Hearing, InProcess, judge};
+use immuaudit::trust::{Finding, Tampering, read_evidence};
+use immuaudit::wire::method;
+
+/// The file of a disagreement proves what two auditors say, and nothing against the server.
+#[track_caller]
+fn is_the_word_of_witnesses(path: &Path) {
+    let found = recheck(&read_evidence(path).expect("a file"), &[]);
+    let is_due = matches!(
+        &found,
+        Rechecked::Shown {
+            bearing: EvidenceStrength::Witnesses,
+            ..
+        }
+    );
+    assert!(is_due, "{found:?}");
+}
+
+#[test]
+fn a_peer_that_trusts_this_state_or_one_of_its_history_agrees_and_the_server_is_asked_once_if_at_all()
+ {
+    let peering = Peering::unsigned();
+    let mut auditor = peering.auditor();
+    peering.says(peering.state(10));
+    is_well(&peering.cycle(&mut auditor), Standing::Agrees);
+    peering.proofs();
+    for _ in 0..5 {
+        peering.says(peering.state(10));
+        is_well(&peering.cycle(&mut auditor), Standing::Agrees);
+    }
+    assert_eq!(peering.proofs(), 0, "an unchanged pair costs no call");
+    peering.sim.embedded.grow(DATABASE, 10);
+    peering.says(peering.state(10)); // in the history here, which no proof is needed for
+    is_well(&peering.cycle(&mut auditor), Standing::Behind);
+    assert_eq!(peering.proofs(), 1, "the auditor's own");
+    peering.says(peering.state(7)); // between two states that were accepted here
+    is_well(&peering.cycle(&mut auditor), Standing::Behind);
+    peering.says(peering.state(7));
+    is_well(&peering.cycle(&mut auditor), Standing::Behind);
+    assert_eq!(peering.proofs(), 1);
+    peering.sim.embedded.grow(DATABASE, 10);
+    peering.says(peering.state(7));
+    is_well(&peering.cycle(&mut auditor), Standing::Behind);
+    assert_eq!(
+        peering.proofs(),
+        1,
+        "the auditor's own: what agreed stays so while the history goes on"
+    );
+    peering.says(peering.state(15));
+    is_well(&peering.cycle(&mut auditor), Standing::Behind);
+    assert_eq!(peering.proofs(), 1);
+}
+
+#[test]
+fn a_peer_that_is_ahead_is_proven_to_continue_what_is_trusted_here_and_moves_no_trust() {
+    let peering = Peering::unsigned();
+    // the server has come further by the time it is asked for the peer's state
+    let later = peering.fork(10, 12);
+    let ahead = later.state_at(12).expect("a state");
+    let grows = Rc::new(Cell::new(false));
+    let (sim, due, longer) = (peering.sim.clone(), grows.clone(), later.clone());
+    let mut auditor = peering.auditor_over(move |sent| {
+        if sent.call == method::VERIFIABLE_TX_BY_ID && due.get() {
+            sim.embedded.put_ledger(DATABASE, longer.clone());
+        }
+        Delivery::After(Duration::ZERO)
+    });
+    peering.is_down();
+    is_well(&peering.cycle(&mut auditor), Standing::Silent);
+    grows.set(true);
+    peering.proofs();
+    peering.says(ahead);
+    is_well(&peering.cycle(&mut auditor), Standing::Ahead);
+    assert_eq!(peering.proofs(), 1);
+    let trusted = peering.sim.store_beside().load(DATABASE).expect("a store");
+    assert_eq!(trusted.expect("trusted").state.tx, 10);
+    peering.says(ahead);
+    is_well(&peering.cycle(&mut auditor), Standing::Agrees);
+}
+
+#[test]
+fn another_hash_that_the_server_signed_is_a_split_view_with_an_alarm_and_trust_is_untouched() {
+    for shown in [10, 7, 14] {
+        let peering = Peering::signed();
+        let mut auditor = peering.auditor();
+        let fork = peering.fork(5, shown);
+        let theirs = peering.signed_state(fork);
+        assert_eq!(peering.cycle(&mut auditor).exit(), Exit::Good);
+        if shown > 10 {
+            peering.sim.embedded.grow(DATABASE, 20);
+        }
+        peering.says_signed(theirs);
+        let outcome = peering.cycle(&mut auditor);
+        assert_eq!(standing(&outcome), Standing::Split, "{shown}: {outcome:?}");
+        assert_eq!(outcome.exit(), Exit::Tampered);
+        assert_eq!(outcome.verdict.word(), "split-view");
+        assert_eq!(outcome.state_verdict().word(), "consistent");
+        let alarm = outcome.alarm.as_ref().expect("an alarm");
+        assert_eq!(
+            (alarm.kind, outcome.opened.len()),
+            (Tampering::SplitView, 1)
+        );
+        assert!(
+            outcome.why().contains("which the server signed"),
+            "{}",
+            outcome.why()
+        );
+        let evidence = read_evidence(&alarm.evidence).expect("a file");
+        let keys = peering.policy.signatures.keys();
+        for (keys, due) in [
+            (keys, EvidenceStrength::Proof),
+            (&[][..], EvidenceStrength::Witnesses),
+        ] {
+            let found = recheck(&evidence, keys);
+            let is_due = matches!(&found, Rechecked::Shown { bearing, .. } if *bearing == due);
+            assert!(is_due, "{shown}: {found:?}");
+        }
+        let trusted = peering.sim.store_beside().load(DATABASE).expect("a store");
+        let last = peering.sim.embedded.state(DATABASE).expect("a state");
+        assert_eq!(trusted.expect("trusted").state, last);
+        // it goes on, and is one alarm; it heals, and the alarm stays
+        let mut longer = peering.fork(5, shown + 1);
+        longer.truncate(shown + 1);
+        let (state, signature) = peering.signed_state(longer);
+        peering.says_signed((state, signature));
+        assert_eq!(peering.cycle(&mut auditor).open_alarms, 1);
+        peering.says(last);
+        let healed = peering.cycle(&mut auditor);
+        assert_eq!(healed.verdict.word(), "consistent", "{healed:?}");
+        assert_eq!((healed.open_alarms, healed.exit()), (1, Exit::Tampered));
+    }
+}
+
+/// immudb 0.9.0 signs without the database's name: such a signature of another database's state would accuse an honest server.
+#[test]
+fn a_signature_that_names_no_database_is_a_peers_word_alone() {
+    for (shape, due) in [
+        (StateShape::WithoutDatabase, Standing::Disagrees),
+        (StateShape::WithDatabase, Standing::Split),
+    ] {
+        let key = SigningKey::generate().expect("a key");
+        let mut peering = Peering::new(Options {
+            key: Some(key.clone()),
+            ..Options::default()
+        });
+        let keys = PublicKey::from_pem(&key.public_pem()).expect("a key");
+        peering.policy.signatures = Signatures::By(keys);
+        let mut auditor = peering.auditor();
+        assert_eq!(peering.cycle(&mut auditor).exit(), Exit::Good);
+        let theirs = other(peering.state(10));
+        let signature = key.sign(shape, DATABASE, &theirs);
+        peering.says_signed((theirs, signature.expect("a signature")));
+        let outcome = peering.cycle(&mut auditor);
+        assert_eq!(standing(&outcome), due, "{outcome:?}");
+    }
+}
+
+/// Between the two the histories part. A peer that contradicts what it agreed on leaves nothing to name.
+#[test]
+fn a_split_and_a_disagreement_name_the_last_transaction_that_both_agreed_on_before() {
+    for (common, shown, due) in [(10, 14, true), (5, 7, false), (5, 10, false)] {
+        for signs in [true, false] {
+            let peering = if signs {
+                Peering::signed()
+            } else {
+                Peering::unsigned()
+            };
+            let mut auditor = peering.auditor();
+            let fork = peering.fork(common, shown);
+            let theirs = fork.state();
+            peering.cycle(&mut auditor);
+            peering.says(peering.state(10));
+            is_well(&peering.cycle(&mut auditor), Standing::Agrees);
+            peering.sim.embedded.grow(DATABASE, 20);
+            match signs {
+                true => peering.says_signed(peering.signed_state(fork)),
+                false => peering.says(theirs),
+            }
+            let outcome = peering.cycle(&mut auditor);
+            let why = outcome.why();
+            assert_ne!(outcome.exit(), Exit::Good, "{outcome:?}");
+            let named = why.ends_with("; the last transaction on which both agreed is 10");
+            assert_eq!(named, due, "{common} {shown} {signs}: {why}");
+            assert_eq!(why.contains("on which both agreed"), due, "{why}");
+        }
+    }
+}
+
+#[test]
+fn a_peers_word_alone_is_a_disagreement_that_stays_until_an_operator_closes_it() {
+    let peering = Peering::unsigned();
+    let mut auditor = peering.auditor();
+    assert_eq!(peering.cycle(&mut auditor).exit(), Exit::Good);
+    peering.says(other(peering.state(10)));
+    let disagrees = |outcome: &Outcome| {
+        assert_eq!(standing(outcome), Standing::Disagrees, "{outcome:?}");
+        assert_eq!(outcome.exit(), Exit::Incomplete);
+        assert_eq!(
+            (outcome.verdict.word(), outcome.open_alarms),
+            ("consistent", 0)
+        );
+        assert!(!outcome.is_complete());
+        assert!(
+            outcome
+                .why()
+                .starts_with("disagreement: zone-b says that transaction 10"),
+            "{}",
+            outcome.why()
+        );
+    };
+    disagrees(&peering.cycle(&mut auditor));
+    peering.says(peering.state(10)); // it takes it back
+    disagrees(&peering.cycle(&mut auditor));
+    peering.is_down();
+    disagrees(&peering.cycle(&mut auditor));
+    drop(auditor);
+    let mut auditor = peering.auditor();
+    disagrees(&peering.cycle(&mut auditor));
+    let records = peering
+        .sim
+        .store_beside()
+        .load_peers(peering.sim.clock.now());
+    let kept = records[0].disagreement.as_ref().expect("a disagreement");
+    assert_eq!(kept.here, peering.state(10));
+    assert!(
+        kept.note.starts_with("immudb/tested/defaultdb\n10\n"),
+        "{}",
+        kept.note
+    );
+    let path = peering
+        .sim
+        .store_beside()
+        .disagreement_path(DATABASE, "zone-b");
+    is_the_word_of_witnesses(&path);
+    peering.close_the_disagreement();
+    is_well(&peering.cycle(&mut auditor), Standing::Silent);
+    peering.says(peering.state(10));
+    is_well(&peering.cycle(&mut auditor), Standing::Agrees);
+    // the same again is a new one
+    peering.says(other(peering.state(10)));
+    disagrees(&peering.cycle(&mut auditor));
+}
+
+#[test]
+fn a_signature_counts_by_a_key_of_the_settings_alone_and_for_its_own_database_and_state() {
+    let peering = Peering::signed();
+    let theirs = peering.signed_state(peering.fork(5, 10));
+    let honest = peering.signed_state(peering.fork(10, 10)).1;
+    let stranger = Peering::signed();
+    let by_another_key = stranger.signed_state(stranger.fork(5, 10));
+    for (state, signature) in [
+        (theirs.0, honest), // of another state
+        by_another_key,     // by a key that only the peer names
+    ] {
+        let mut auditor = peering.auditor();
+        peering.cycle(&mut auditor);
+        peering.says_signed((state, signature));
+        let outcome = peering.cycle(&mut auditor);
+        assert_eq!(standing(&outcome), Standing::Disagrees, "{outcome:?}");
+        assert_eq!((outcome.exit(), outcome.open_alarms), (Exit::Incomplete, 0));
+    }
+    // nobody told this auditor of a key
+    let mut unconfigured = Peering::new(Options::default().signed());
+    unconfigured.policy.signatures = Signatures::NotRequired;
+    let theirs = unconfigured.signed_state(unconfigured.fork(5, 10));
+    let mut auditor = unconfigured.auditor();
+    unconfigured.cycle(&mut auditor);
+    unconfigured.says_signed(theirs);
+    let outcome = unconfigured.cycle(&mut auditor);
+    assert_eq!(standing(&outcome), Standing::Disagrees, "{outcome:?}");
+}
+
+#[test]
+fn what_is_old_early_of_another_server_by_another_key_or_no_checkpoint_at_all_counts_for_nothing() {
+    let peering = Peering::unsigned();
+    let mut auditor = peering.auditor();
+    peering.is_down();
+    peering.cycle(&mut auditor);
+    let wrong = other(peering.state(10));
+    let key = signer("zone-b");
+    type Note<'a> = Box<dyn Fn(u64) -> String + 'a>;
+    let by = |server: &'static str, database: &'static str, key: &str| {
+        let key = signer(key);
+        move |now| note_by(&key, (server, database), wrong, None, now)
+    };
+    let cases: Vec<(&str, Note<'_>)> = vec![
+        (
+            "replayed",
+            Box::new(|now| peering.note(wrong, None, now - 181)),
+        ),
+        (
+            "from the future",
+            Box::new(|now| peering.note(wrong, None, now + 301)),
+        ),
+        (
+            "of the end of time",
+            Box::new(|_| peering.note(wrong, None, u64::MAX >> 1)),
+        ),
+        (
+            "of another server",
+            Box::new(by("other", DATABASE, "zone-b")),
+        ),
+        (
+            "of another database",
+            Box::new(by("tested", "other", "zone-b")),
+        ),
+        (
+            "by another key",
+            Box::new(by("tested", DATABASE, "stranger")),
+        ),
+        (
+            "changed",
+            Box::new(|now| {
+                peering
+                    .note(wrong, None, now)
+                    .replacen("\n10\n", "\n9\n", 1)
+            }),
+        ),
+        ("no checkpoint", Box::new(|_| "<html>".to_owned())),
+        ("nothing", Box::new(|_| String::new())),
+        (
+            "huge",
+            Box::new(|now| note_by(&key, ("tested", &"x".repeat(70_000)), wrong, None, now)),
+        ),
+    ];
+    for (what, note) in cases {
+        // the time of the cycle that hears it
+        peering.answers(note(peering.now() + INTERVAL.as_secs()));
+        let outcome = peering.cycle(&mut auditor);
+        assert_eq!(standing(&outcome), Standing::Silent, "{what}: {outcome:?}");
+        assert_eq!(
+            (outcome.exit(), outcome.open_alarms),
+            (Exit::Good, 0),
+            "{what}"
+        );
+        let why = outcome.peers[0].why.as_deref().unwrap_or_default();
+        assert!(!why.is_empty(), "{what}");
+    }
+}
+
+#[test]
+fn a_state_that_the_server_has_not_come_to_yet_waits_and_is_compared_once_it_has() {
+    let peering = Peering::unsigned();
+    let mut auditor = peering.auditor();
+    let early = peering.fork(10, 10);
+    peering.sim.embedded.grow(DATABASE, 10);
+    let late = peering.sim.embedded.ledger(DATABASE).expect("a ledger");
+    let ahead = peering.state(20);
+    // a replica that lags
+    peering.sim.embedded.put_ledger(DATABASE, early);
+    peering.says(ahead);
+    let outcome = peering.cycle(&mut auditor);
+    is_well(&outcome, Standing::Pending);
+    assert!(outcome.peers[0].waiting.is_some());
+    peering.sim.embedded.put_ledger(DATABASE, late);
+    peering.is_down(); // what it said is remembered
+    let outcome = peering.cycle(&mut auditor);
+    assert!(outcome.peers[0].waiting.is_none(), "{outcome:?}");
+    assert_eq!(outcome.peers[0].agreed.expect("agreed").state, ahead);
+}
+
+#[test]
+fn a_split_that_was_shown_once_and_could_not_be_compared_is_found_after_it_healed_and_after_a_restart()
+ {
+    let peering = Peering::signed();
+    let mut auditor = peering.auditor();
+    let theirs = peering.signed_state(peering.fork(10, 15));
+    peering.cycle(&mut auditor);
+    peering.says_signed(theirs);
+    is_well(&peering.cycle(&mut auditor), Standing::Pending);
+    drop(auditor);
+    let mut auditor = peering.auditor();
+    peering.sim.embedded.grow(DATABASE, 10);
+    peering.says(peering.state(20)); // as if nothing had been
+    let outcome = peering.cycle(&mut auditor);
+    assert_eq!(outcome.verdict.word(), "split-view", "{outcome:?}");
+}
+
+#[test]
+fn a_word_that_cannot_be_compared_for_three_intervals_is_overdue() {
+    let peering = Peering::unsigned();
+    let mut auditor = peering.auditor();
+    peering.cycle(&mut auditor);
+    for cycle in 0..6 {
+        // a transaction that this server never gets
+        peering.says(other(State {
+            tx: 1_000 + cycle,
+            ..peering.state(10)
+        }));
+        let outcome = peering.cycle(&mut auditor);
+        let late = cycle > 3;
+        let overdue = outcome.peers_overdue;
+        assert_eq!(
+            matches!(overdue, Some(Overdue::Uncompared(_))),
+            late,
+            "{cycle}: {overdue:?}"
+        );
+        assert_eq!(outcome.exit() == Exit::Incomplete, late, "{cycle}");
+    }
+}
+
+#[test]
+fn what_the_server_itself_shows_of_the_peers_history_is_a_split_view_without_any_signature() {
+    let peering = Peering::unsigned();
+    let fork = peering.fork(5, 10);
+    let theirs = fork.state_at(8).expect("a state");
+    let honest = peering.sim.embedded.ledger(DATABASE).expect("a ledger");
+    let is_asked = Rc::new(Cell::new(false));
+    let (sim, asked) = (peering.sim.clone(), is_asked.clone());
+    let mut auditor = peering.auditor_over(move |sent| {
+        // who asks for a proof is shown the other history
+        let shown = match sent.call == method::VERIFIABLE_TX_BY_ID && asked.get() {
+            true => &fork,
+            false => &honest,
+        };
+        sim.embedded.put_ledger(DATABASE, shown.clone());
+        Delivery::After(Duration::ZERO)
+    });
+    assert_eq!(peering.cycle(&mut auditor).exit(), Exit::Good);
+    is_asked.set(true);
+    peering.says(theirs);
+    let outcome = peering.cycle(&mut auditor);
+    assert_eq!(standing(&outcome), Standing::Split, "{outcome:?}");
+    assert_eq!(outcome.verdict.word(), "split-view");
+    assert!(
+        outcome.why().contains("the server shows it here too"),
+        "{}",
+        outcome.why()
+    );
+    let evidence = read_evidence(&outcome.alarm.expect("an alarm").evidence).expect("a file");
+    let found = recheck(&evidence, &[]);
+    let is_due = matches!(
+        &found,
+        Rechecked::Shown {
+            bearing: EvidenceStrength::AuditorsWord,
+            ..
+        }
+    );
+    assert!(is_due, "{found:?}");
+    // the same with a word that nobody was shown: the server is not accused by it
+    let nobodys = other(theirs);
+    let place = Peering::unsigned();
+    let mut auditor = place.auditor();
+    place.cycle(&mut auditor);
+    place.says(nobodys);
+    assert_eq!(standing(&place.cycle(&mut auditor)), Standing::Disagrees);
+}
+
+#[test]
+fn a_word_from_before_the_history_that_is_trusted_here_contradicts_nothing() {
+    let peering = Peering::signed();
+    let theirs = peering.signed_state(peering.fork(5, 10));
+    peering.says_signed(theirs); // said before the first sight here
+    peering.sim.time.advance(Duration::from_secs(60));
+    let mut auditor = peering.auditor();
+    let outcome = peering.cycle(&mut auditor);
+    is_well(&outcome, Standing::Pending);
+    assert!(outcome.peers[0].waiting.is_none());
+}
+
+#[test]
+fn a_database_that_too_few_peers_confirmed_within_three_intervals_is_overdue() {
+    let mut peering = Peering::unsigned();
+    peering.required = 1;
+    let mut auditor = peering.auditor();
+    peering.is_down();
+    let overdue =
+        |outcome: &Outcome| matches!(outcome.peers_overdue, Some(Overdue::Unconfirmed { .. }));
+    for cycle in 0..6 {
+        assert_eq!(overdue(&peering.cycle(&mut auditor)), cycle > 3, "{cycle}");
+    }
+    peering.says(peering.state(10));
+    is_well(&peering.cycle(&mut auditor), Standing::Agrees);
+    // a restart knows when it agreed last
+    peering.is_down();
+    drop(auditor);
+    let mut auditor = peering.auditor();
+    for cycle in 0..5 {
+        assert_eq!(overdue(&peering.cycle(&mut auditor)), cycle > 1, "{cycle}");
+    }
+    // whoever confirms an old state over and over confirms nothing of what came since
+    peering.says(peering.state(10));
+    is_well(&peering.cycle(&mut auditor), Standing::Agrees);
+    for cycle in 0..6 {
+        peering.sim.embedded.grow(DATABASE, 1);
+        peering.says(peering.state(10));
+        assert_eq!(overdue(&peering.cycle(&mut auditor)), cycle > 3, "{cycle}");
+    }
+    // one that is always a transaction behind confirms what it is due
+    let mut last = peering.state(10);
+    for _ in 0..8 {
+        peering.says(last);
+        last = peering.sim.embedded.state(DATABASE).expect("a state");
+        peering.sim.embedded.grow(DATABASE, 1);
+        peering.cycle(&mut auditor);
+    }
+    peering.says(last);
+    assert!(!overdue(&peering.cycle(&mut auditor)));
+}
+
+#[test]
+fn a_first_run_compares_every_database_that_it_takes_on_trust() {
+    let names = ["defaultdb", "shop", "wiki"];
+    let peering = Peering::new(Options::default().with_databases(&names[1..]));
+    let notes = names.map(|name| {
+        peering.sim.embedded.grow(name, 1);
+        let state = peering.sim.embedded.state(name).expect("a state");
+        note_by(
+            &signer("zone-b"),
+            ("tested", name),
+            state,
+            None,
+            peering.now(),
+        )
+    });
+    peering.answers(print_list(notes.iter().map(String::as_str)));
+    let cycle = peering.auditor().cycle(|_| {});
+    let standings = cycle.outcomes.iter().map(standing);
+    assert!(standings.eq([Standing::Agrees; 3]), "{:?}", cycle.outcomes);
+}
+
+#[test]
+fn what_was_remembered_of_peers_and_cannot_be_read_is_kept_beside_what_is_begun_anew() {
+    let peering = Peering::unsigned();
+    let mut auditor = peering.auditor();
+    peering.says(peering.state(10));
+    is_well(&peering.cycle(&mut auditor), Standing::Agrees);
+    drop(auditor);
+    let store = peering.sim.store_beside();
+    let path = store.directory().join("peers");
+    let mut damaged = std::fs::read(&path).expect("a file");
+    damaged[0] ^= 1;
+    std::fs::write(&path, &damaged).expect("a file");
+    // whoever only looks changes nothing
+    assert!(store.load_peers(peering.sim.clock.now()).is_empty());
+    assert_eq!(std::fs::read(&path).expect("a file"), damaged);
+    let mut auditor = peering.auditor();
+    peering.says(peering.state(10));
+    is_well(&peering.cycle(&mut auditor), Standing::Agrees);
+    assert_eq!(store.load_peers(peering.sim.clock.now()).len(), 1);
+    let kept = std::fs::read(path.with_extension("damaged"));
+    assert_eq!(kept.expect("a file"), damaged);
+}
+
+/// Compares a checkpoint of the peer that came in a file, beside the auditor.
+fn compared(peering: &Peering, note: &str) -> WordCompared {
+    compared_of(peering, "zone-b", note)
+}
+
+fn compared_of(peering: &Peering, peer: &str, note: &str) -> WordCompared {
+    let server = peering.sim.server(|_| Delivery::After(Duration::ZERO));
+    let store = peering.sim.store_beside();
+    let mut auditor = Auditor::new(server, store, peering.policy.clone());
+    let peer = witness(peer);
+    let heard = judge(note.as_bytes(), &peer, "tested");
+    let compared = auditor.compare_word(&peer.name, DATABASE, &heard.words[DATABASE]);
+    compared.expect("an end").expect("files").expect("trusted")
+}
+
+#[test]
+fn a_checkpoint_of_a_file_speaks_against_nobody_while_the_server_has_not_proven_what_is_trusted() {
+    let mut peering = Peering::signed();
+    let fork = peering.fork(5, 12);
+    let (honest, signature) = peering.signed_state(peering.fork(10, 10));
+    let pinned = fork.state_at(10).expect("a state");
+    peering.policy.pins = vec![Pin {
+        database: DATABASE.into(),
+        state: pinned,
+    }];
+    let mut auditor = peering.auditor();
+    peering.is_down();
+    assert_eq!(peering.cycle(&mut auditor).verdict.word(), "inconsistent");
+    let note = peering.note(honest, Some(signature), peering.now() + 1);
+    let of = compared(&peering, &note);
+    assert_eq!(of.report.standing, Standing::Pending, "{of:?}");
+    assert!(of.split.is_none());
+    let why = of.report.why.as_deref().unwrap_or_default();
+    assert!(why.contains("was not proven by the last check"), "{why}");
+    // once the server proves that, it showed both
+    peering.sim.embedded.put_ledger(DATABASE, fork);
+    let of = compared(&peering, &note);
+    assert_eq!(of.report.standing, Standing::Split, "{of:?}");
+    // and what a check proved needs no further proof
+    let peering = Peering::signed();
+    let theirs = peering.signed_state(peering.fork(5, 10));
+    let mut auditor = peering.auditor();
+    peering.cycle(&mut auditor);
+    peering.proofs();
+    let note = peering.note(theirs.0, Some(theirs.1), peering.now() + 1);
+    assert_eq!(compared(&peering, &note).report.standing, Standing::Split);
+    assert_eq!(peering.proofs(), 0);
+}
+
+#[test]
+fn a_checkpoint_of_a_file_is_held_twice_against_a_server_that_mixes_up_answers() {
+    for (server, due) in [(Emulated::V0_9_0, 2), (Emulated::V1_11_1, 1)] {
+        let peering = Peering::new(Options {
+            server,
+            ..Options::default()
+        });
+        let mut auditor = peering.auditor();
+        peering.is_down();
+        assert_eq!(peering.cycle(&mut auditor).exit(), Exit::Good);
+        peering.proofs();
+        let note = peering.note(other(peering.state(7)), None, peering.now() + 1);
+        let of = compared(&peering, &note);
+        assert_eq!(of.report.standing, Standing::Disagrees, "{of:?}");
+        assert_eq!(peering.proofs(), due, "{server:?}");
+    }
+}
+
+#[test]
+fn an_open_alarm_of_another_peer_or_with_weaker_evidence_swallows_no_proof() {
+    let peering = Peering::signed();
+    let mut auditor = peering.auditor();
+    assert_eq!(peering.cycle(&mut auditor).exit(), Exit::Good);
+    // as a pin opens one
+    let shown = other(peering.state(3));
+    let store = peering.sim.store_beside();
+    let finding = Finding {
+        database: DATABASE.into(),
+        kind: Tampering::SplitView,
+        reason: "another hash for transaction 3".into(),
+        trusted: None,
+        claim: None,
+        shown: Some(shown),
+        uuid: None,
+        identity_changed: false,
+        answers: Vec::new(),
+    };
+    store
+        .raise(&finding, peering.sim.clock.now())
+        .expect("an alarm");
+    for length in 10..13 {
+        peering.says_signed(peering.signed_state(peering.fork(5, length)));
+        peering.sim.embedded.grow(DATABASE, 1);
+        let outcome = peering.cycle(&mut auditor);
+        assert_eq!(standing(&outcome), Standing::Split, "{outcome:?}");
+        // the same peer again opens no further one
+        assert_eq!(outcome.open_alarms, 2, "{length}");
+    }
+    let (state, signature) = peering.signed_state(peering.fork(4, 9));
+    let time = peering.now() + 1;
+    for _ in 0..2 {
+        let of = ("tested", DATABASE);
+        let note = note_by(&signer("zone-cc"), of, state, Some(signature.clone()), time);
+        let of = compared_of(&peering, "zone-cc", &note);
+        assert_eq!(of.report.standing, Standing::Split, "{of:?}");
+        let open = store.open_alarms(Some(DATABASE)).expect("alarms");
+        assert_eq!(open.len(), 3);
+    }
+}
+
+#[test]
+fn a_disagreement_is_on_disk_before_it_is_told_and_its_evidence_is_written_once_that_is_possible() {
+    let peering = Peering::unsigned();
+    let mut auditor = peering.auditor();
+    assert_eq!(peering.cycle(&mut auditor).exit(), Exit::Good);
+    let store = peering.sim.store_beside();
+    let blocked = store.directory().join("disagreements");
+    std::fs::write(&blocked, "").expect("a file");
+    peering.says(other(peering.state(10)));
+    peering.sim.time.advance(INTERVAL);
+    let mut told = 0;
+    auditor.cycle(|outcome| {
+        let kept = store.load_peers(peering.sim.clock.now());
+        told += usize::from(outcome.is_contradicted() && kept[0].disagreement.is_some());
+    });
+    assert_eq!(told, 1);
+    let path = store.disagreement_path(DATABASE, "zone-b");
+    assert!(!path.exists());
+    std::fs::remove_file(&blocked).expect("a file");
+    peering.is_down();
+    peering.cycle(&mut auditor);
+    is_the_word_of_witnesses(&path);
+}
+
+#[test]
+fn a_disagreement_with_a_peer_that_is_not_named_any_more_is_kept_until_an_operator_closes_it() {
+    let peering = Peering::unsigned();
+    let mut auditor = peering.auditor();
+    peering.cycle(&mut auditor);
+    peering.says(other(peering.state(10)));
+    let outcome = peering.cycle(&mut auditor);
+    assert_eq!(standing(&outcome), Standing::Disagrees);
+    let another = || {
+        let peers = [witness("zone-cc")];
+        let source = InProcess::new(&peers, "tested", |_| Err("no connection".to_owned()));
+        Hearing::new(&peers, 0, Box::new(source))
+    };
+    let store = peering.sim.store_beside();
+    let disagreeing = || {
+        let records = store.load_peers(peering.sim.clock.now()).into_iter();
+        let open = records.filter(|of| of.disagreement.is_some());
+        open.map(|of| of.peer).collect::<Vec<_>>()
+    };
+    auditor.change_peers(another());
+    is_well(&peering.cycle(&mut auditor), Standing::Silent);
+    assert_eq!(disagreeing(), ["zone-b"], "after a reload");
+    drop(auditor);
+    let network = |_: &Sent<'_>| Delivery::After(Duration::ZERO);
+    let auditor = peering.sim.auditor(peering.policy.clone(), network);
+    let mut auditor = auditor.with_peers_of(another());
+    is_well(&peering.cycle(&mut auditor), Standing::Silent);
+    assert_eq!(disagreeing(), ["zone-b"], "after a restart");
+    auditor.change_peers(peering.hearing());
+    peering.is_down();
+    let outcome = peering.cycle(&mut auditor);
+    assert_eq!(standing(&outcome), Standing::Disagrees, "it is named again");
+    auditor.change_peers(another());
+    peering.close_the_disagreement();
+    peering.cycle(&mut auditor);
+    assert!(disagreeing().is_empty());
+}

@@ -1,0 +1,258 @@
+//! Two auditors by the program: one serves its checkpoints, the other compares them with what it trusts.
+
+use crate::support::http::get;
+use crate::support::place::Place;
+use crate::support::program::{Program, Run, Running, member};
+use crate::support::watched::port_of;
+use immuaudit::drill::{Embedded, Options};
+
+const DATABASE: &str = "defaultdb";
+
+/// A ledger, and an auditor of it that signs and serves what it proves.
+struct Zone {
+    ledger: Embedded,
+    place: Place,
+    _running: Running,
+    /// What others give for `--audit-peer`.
+    peer: String,
+    port: u16,
+}
+
+impl Zone {
+    fn new(options: Options, name: &str, length: u64) -> Zone {
+        let ledger = Embedded::start(options).expect("a ledger");
+        ledger.grow(DATABASE, length);
+        let place = Place::new();
+        let program = Program::new(ledger.port(), &place.join("state"));
+        let key = place.join("key").display().to_string();
+        let public = program.run(&["key", "new", "--name", name, &key]);
+        let public = public.ends_with(0).stdout.trim().to_owned();
+        let mut running = program.start(&["--audit-interval=1s", "--audit-signing-key", &key]);
+        running.wait_for("cycle finished server=");
+        let port = port_of(&running);
+        let peer = format!(
+            "--audit-peer=http://127.0.0.1:{}={public}",
+            port_of(&running)
+        );
+        Zone {
+            ledger,
+            place,
+            _running: running,
+            peer,
+            port,
+        }
+    }
+}
+
+fn auditor(ledger: &Embedded, place: &Place, args: &[&str]) -> Program {
+    Program::new(ledger.port(), &place.join("other"))
+        .with(&["--json"])
+        .with(args)
+}
+
+/// The members of the only peer of the database.
+#[track_caller]
+fn peer(run: &Run) -> String {
+    let line = run.line(DATABASE);
+    let peers = line.split("\"peers\":[").nth(1).expect("peers");
+    peers.split(']').next().expect("an end").to_owned()
+}
+
+#[test]
+fn an_auditor_that_another_one_confirms_is_well_and_its_files_say_when_it_was_confirmed() {
+    let zone = Zone::new(Options::default(), "zone-a", 12);
+    let program = auditor(
+        &zone.ledger,
+        &zone.place,
+        &[&zone.peer, "--audit-peers-required=1"],
+    );
+    let run = program.run(&["--once"]);
+    let told = peer(run.ends_with(0));
+    assert!(
+        told.contains("\"peer\":\"zone-a\",\"state\":\"agrees\""),
+        "{told}"
+    );
+    let status = program.run(&["status"]);
+    let known = peer(status.ends_with(0));
+    assert!(known.contains("\"agreed_tx\":12"), "{known}");
+    // over HTTP, by a key that is another one, it is silent, and nobody is accused
+    let (url, key) = zone.peer.rsplit_once('=').map_or(("", ""), |parts| parts);
+    let url = url.trim_end_matches('=');
+    assert!(
+        url.starts_with("--audit-peer=http://") || key.is_empty(),
+        "{url}"
+    );
+    let stranger = "zone-b+4a8a84aa+BHy7xs+Wk/TAnW4LKKlPt/oZYoFISsdd5yxg41dhGD3U";
+    let port = zone.peer.split("127.0.0.1:").nth(1).expect("a port");
+    let port = port.split('=').next().expect("a port");
+    let of_another = format!("--audit-peer=http://127.0.0.1:{port}={stranger}");
+    let run = auditor(&zone.ledger, &zone.place, &[&of_another]).run(&["--once"]);
+    let told = peer(run.ends_with(0));
+    assert!(told.contains("\"state\":\"silent\""), "{told}");
+}
+
+#[test]
+fn two_histories_that_one_key_signed_are_a_split_view_with_evidence_that_is_proof_offline() {
+    let options = Options::default().signed();
+    let zone = Zone::new(options.clone(), "zone-a", 12);
+    let view = Embedded::start(options).expect("a ledger");
+    view.set(DATABASE, "forged", "forged");
+    view.grow(DATABASE, 20);
+    let pem = zone.place.join("server.pem");
+    std::fs::write(&pem, view.public_pem().expect("a key")).expect("a file");
+    let key = format!("--server-signing-pub-key={}", pem.display());
+    let program = auditor(&view, &zone.place, &[&zone.peer, &key]);
+    // the first sight: what the peer said before it contradicts nothing
+    let mut run = program.run(&["--once"]);
+    for _ in 0..100 {
+        if run.code != Some(0) {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        run = program.run(&["--once"]);
+    }
+    run.is(2, DATABASE, "split-view");
+    assert_eq!(member(run.line(DATABASE), "state_verdict"), "consistent");
+    assert!(peer(&run).contains("\"state\":\"split\""), "{run:?}");
+    let evidence = member(run.line(DATABASE), "evidence").to_owned();
+    zone.place.join("other"); // the files stay; the server is gone
+    drop(view);
+    let offline = Program::new(9, &zone.place.join("elsewhere"));
+    let verified = offline.run(&["evidence", "verify", &evidence, &key]);
+    assert!(
+        verified
+            .ends_with(2)
+            .stdout
+            .contains("proof against the server"),
+        "{verified:?}"
+    );
+    let unknown = offline.run(&["evidence", "verify", &evidence]);
+    assert!(
+        unknown.ends_with(1).stdout.contains("a disagreement"),
+        "{unknown:?}"
+    );
+    let shown = offline.run(&["evidence", "show", &evidence, &key]);
+    assert!(
+        shown
+            .ends_with(0)
+            .stdout
+            .contains("immudb/tested/defaultdb"),
+        "{shown:?}"
+    );
+}
+
+#[test]
+fn two_histories_that_nobody_signed_are_a_disagreement_until_an_operator_closes_it() {
+    let zone = Zone::new(Options::default(), "zone-a", 12);
+    let view = Embedded::start(Options::default()).expect("a ledger");
+    view.set(DATABASE, "forged", "forged");
+    view.grow(DATABASE, 20);
+    let program = auditor(&view, &zone.place, &[&zone.peer]);
+    let mut run = program.run(&["--once"]);
+    for _ in 0..100 {
+        if run.code != Some(0) {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        run = program.run(&["--once"]);
+    }
+    run.ends_with(1);
+    assert!(peer(&run).contains("\"state\":\"disagrees\""), "{run:?}");
+    program.run(&["status"]).ends_with(1);
+    let alone = auditor(&view, &zone.place, &[]);
+    let closed = alone.run(&["acknowledge", DATABASE, "--disagreement"]);
+    closed.ends_with(0);
+    alone.run(&["--once"]).ends_with(0);
+}
+
+#[test]
+fn a_key_of_its_own_is_no_peer() {
+    let zone = Zone::new(Options::default(), "zone-a", 3);
+    let key = zone.place.join("key").display().to_string();
+    // which only who signs reads
+    let nowhere = auditor(
+        &zone.ledger,
+        &zone.place,
+        &["--audit-signing-key", "nowhere"],
+    );
+    assert!(!nowhere.run(&["alarm", "list"]).stderr.contains("nowhere"));
+    let refused = nowhere.run(&["--once"]);
+    assert!(
+        refused.ends_with(3).stderr.contains("nowhere"),
+        "{refused:?}"
+    );
+    let program = auditor(
+        &zone.ledger,
+        &zone.place,
+        &[&zone.peer, "--audit-signing-key", &key],
+    );
+    let run = program.run(&["--once"]);
+    assert!(
+        run.ends_with(3)
+            .stderr
+            .contains("an auditor cannot be its own peer"),
+        "{run:?}"
+    );
+}
+
+#[test]
+fn checkpoints_that_came_by_file_are_compared_with_the_files_alone_where_there_is_no_network() {
+    let zone = Zone::new(Options::default(), "zone-a", 12);
+    let program = auditor(&zone.ledger, &zone.place, &[]);
+    program.run(&["--once"]).ends_with(0);
+    let files = Program::new(9, &zone.place.join("other"));
+    let key = zone
+        .peer
+        .split('=')
+        .skip(2)
+        .collect::<Vec<&str>>()
+        .join("=");
+    let file = zone.place.join("checkpoints");
+    let fetched = get(zone.port, "/checkpoints", "*/*").body;
+    std::fs::write(&file, &fetched).expect("a file");
+    let compare = |file: &str, key: &str| files.run(&["compare", file, "--peer-key", key]);
+    let path = file.display().to_string();
+    let same = compare(&path, &key);
+    assert!(
+        same.ends_with(0).stdout.contains("peer zone-a: agrees"),
+        "{same:?}"
+    );
+    // a state that only a proof would tell about, and nobody to ask
+    zone.ledger.grow(DATABASE, 1);
+    program.run(&["--once"]).ends_with(0);
+    let known = compare(&path, &key);
+    assert!(
+        known.ends_with(0).stdout.contains("peer zone-a: behind"),
+        "{known:?}"
+    );
+    let stranger = "zone-b+4a8a84aa+BHy7xs+Wk/TAnW4LKKlPt/oZYoFISsdd5yxg41dhGD3U";
+    let nobodys = compare(&path, stranger);
+    assert!(
+        nobodys.ends_with(1).stderr.contains("are invalid"),
+        "{nobodys:?}"
+    );
+    let no_file = compare("nowhere", &key);
+    assert!(
+        no_file.ends_with(3).stderr.contains("cannot be read"),
+        "{no_file:?}"
+    );
+    let url = files.run(&["compare", "http://127.0.0.1:9/", "--peer-key", &key]);
+    assert!(url.ends_with(3).stderr.contains("--peer-key"), "{url:?}");
+    // another history, with nobody's signature but the auditor's
+    let view = Embedded::start(Options::default()).expect("a ledger");
+    view.set(DATABASE, "forged", "forged");
+    view.grow(DATABASE, 20);
+    let place = Place::new();
+    let elsewhere = Program::new(view.port(), &place.join("state"));
+    elsewhere.once().ends_with(0);
+    std::thread::sleep(std::time::Duration::from_millis(2_100));
+    std::fs::write(&file, get(zone.port, "/checkpoints", "*/*").body).expect("a file");
+    let split = elsewhere.run(&["compare", &path, "--peer-key", &key]);
+    assert!(
+        split
+            .ends_with(1)
+            .stdout
+            .contains("disagreement: zone-a says"),
+        "{split:?}"
+    );
+}

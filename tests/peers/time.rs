@@ -1,0 +1,250 @@
+//! Words of peers that are early, late, wait, or are of a history that was given up: none is forgotten, and none accuses for it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::support::peers::{DATABASE, INTERVAL, Peering, is_well, other, standing};
+use immuaudit::audit::{Exit, Outcome, Standing};
+use immuaudit::config::Signatures;
+use immuaudit::drill::{Delivery, Ledger, Options, Sent};
+use immuaudit::ledger::State;
+use immuaudit::wire::method;
+
+const DAY: i64 = 86_400;
+
+#[track_caller]
+fn is_a_split(outcome: &Outcome) {
+    assert_eq!(outcome.verdict.word(), "split-view", "{outcome:?}");
+    assert_eq!((outcome.exit(), outcome.open_alarms), (Exit::Tampered, 1));
+}
+
+#[test]
+fn a_state_that_was_ahead_is_in_the_history_here_only_once_that_has_come_to_it() {
+    for restarted in [false, true] {
+        let peering = Peering::unsigned();
+        let forged = peering.fork(10, 12);
+        let ahead = forged.state_at(12).expect("a state");
+        // who asks for a proof is shown this history
+        let shown: Rc<RefCell<Option<Ledger>>> = Rc::default();
+        let over = || {
+            let (sim, shown) = (peering.sim.clone(), shown.clone());
+            move |sent: &Sent<'_>| {
+                let other = shown.borrow().clone();
+                if let Some(other) = other.filter(|_| sent.call == method::VERIFIABLE_TX_BY_ID) {
+                    sim.embedded.put_ledger(DATABASE, other);
+                }
+                Delivery::After(Duration::ZERO)
+            }
+        };
+        let mut auditor = peering.auditor_over(over());
+        let honest = peering.sim.embedded.ledger(DATABASE).expect("a ledger");
+        peering.is_down();
+        peering.cycle(&mut auditor);
+        *shown.borrow_mut() = Some(forged);
+        peering.says(ahead);
+        is_well(&peering.cycle(&mut auditor), Standing::Ahead);
+        *shown.borrow_mut() = None;
+        peering.sim.embedded.put_ledger(DATABASE, honest);
+        peering.sim.embedded.grow(DATABASE, 4);
+        if restarted {
+            drop(auditor);
+            auditor = peering.auditor_over(over());
+        }
+        peering.says(ahead); // frozen
+        let outcome = peering.cycle(&mut auditor);
+        assert_eq!(standing(&outcome), Standing::Disagrees, "{restarted}");
+    }
+}
+
+#[test]
+fn a_word_that_waits_is_compared_though_the_peers_clock_is_minutes_ahead() {
+    let peering = Peering::signed();
+    let mut auditor = peering.auditor();
+    let (state, signature) = peering.signed_state(peering.fork(10, 15));
+    peering.cycle(&mut auditor);
+    let ahead = peering.now() + INTERVAL.as_secs() + 200;
+    peering.answers(peering.note(state, Some(signature), ahead));
+    is_well(&peering.cycle(&mut auditor), Standing::Pending);
+    peering.sim.embedded.grow(DATABASE, 10);
+    peering.says(peering.state(20)); // as if nothing had been
+    is_a_split(&peering.cycle(&mut auditor));
+}
+
+#[test]
+fn a_word_that_waits_is_dropped_with_the_history_it_is_older_than_and_where_an_operator_says_so() {
+    for acknowledged in [false, true] {
+        let peering = Peering::unsigned();
+        let mut auditor = peering.auditor();
+        peering.cycle(&mut auditor);
+        // a transaction that this server never gets
+        peering.says(other(State {
+            tx: 1 << 63,
+            ..peering.state(10)
+        }));
+        is_well(&peering.cycle(&mut auditor), Standing::Pending);
+        peering.answers(""); // it does not repeat it
+        let outcome = peering.cycle(&mut auditor);
+        assert!(outcome.peers[0].waiting.is_some(), "{outcome:?}");
+        match acknowledged {
+            true => peering.close_the_disagreement(),
+            false => {
+                let (store, now) = (peering.sim.store_beside(), peering.sim.clock.now());
+                store.distrust(DATABASE, now).expect("files");
+            }
+        }
+        let outcome = peering.cycle(&mut auditor);
+        assert!(outcome.peers[0].waiting.is_none(), "{outcome:?}");
+        // the next one that cannot be compared waits
+        peering.says(peering.fork(10, 30).state_at(30).expect("a state"));
+        let outcome = peering.cycle(&mut auditor);
+        assert!(outcome.peers[0].waiting.is_some(), "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_disagreement_that_was_found_while_the_clock_was_ahead_can_be_closed() {
+    let peering = Peering::unsigned();
+    let mut auditor = peering.auditor();
+    peering.cycle(&mut auditor);
+    peering.sim.time.step_wall_clock(DAY);
+    peering.says(other(peering.state(10)));
+    let outcome = peering.cycle(&mut auditor);
+    assert_eq!(standing(&outcome), Standing::Disagrees);
+    peering.sim.time.step_wall_clock(-DAY);
+    peering.answers("");
+    let outcome = peering.cycle(&mut auditor);
+    assert_eq!(standing(&outcome), Standing::Disagrees);
+    peering.close_the_disagreement();
+    is_well(&peering.cycle(&mut auditor), Standing::Silent);
+}
+
+#[test]
+fn a_history_that_was_first_seen_while_the_clock_was_ahead_is_compared_once_that_is_right() {
+    for restarted in [false, true] {
+        let peering = Peering::signed();
+        let theirs = peering.signed_state(peering.fork(5, 10));
+        peering.sim.time.step_wall_clock(DAY);
+        let mut auditor = peering.auditor();
+        peering.is_down();
+        peering.cycle(&mut auditor);
+        peering.sim.time.step_wall_clock(-DAY);
+        // it may be from before the first sight
+        peering.says_signed(theirs.clone());
+        is_well(&peering.cycle(&mut auditor), Standing::Pending);
+        if restarted {
+            drop(auditor);
+            auditor = peering.auditor();
+        }
+        peering.says_signed(theirs);
+        is_a_split(&peering.cycle(&mut auditor));
+    }
+}
+
+#[test]
+fn what_was_given_up_here_is_no_second_history_though_a_peer_confirms_it_anew() {
+    let peering = Peering::signed();
+    let mut auditor = peering.auditor();
+    let theirs = peering.signed_state(peering.fork(10, 10));
+    let never_seen = peering.signed_state(peering.fork(4, 10));
+    peering.is_down();
+    peering.cycle(&mut auditor);
+    let replaced = peering.fork(5, 12);
+    peering.sim.embedded.put_ledger(DATABASE, replaced);
+    let outcome = peering.cycle(&mut auditor);
+    let alarm = outcome.alarm.expect("an alarm");
+    let (store, now) = (peering.sim.store_beside(), peering.sim.clock.now());
+    store.adopt(&alarm.id, "kim", now).expect("adopted");
+    is_well(&peering.cycle(&mut auditor), Standing::Silent);
+    peering.says_signed(theirs.clone());
+    let outcome = peering.cycle(&mut auditor);
+    is_well(&outcome, Standing::Pending);
+    let why = outcome.peers[0].why.clone().unwrap_or_default();
+    assert!(why.contains("was given up"), "{why}");
+    peering.says(theirs.0); // without the signature as well
+    is_well(&peering.cycle(&mut auditor), Standing::Pending);
+    peering.says_signed(never_seen);
+    is_a_split(&peering.cycle(&mut auditor));
+}
+
+#[test]
+fn an_old_word_confirms_nothing_and_its_contradiction_counts_once() {
+    let peering = Peering::signed();
+    let mut auditor = peering.auditor();
+    peering.is_down();
+    peering.cycle(&mut auditor);
+    peering.sim.embedded.grow(DATABASE, 10);
+    peering.cycle(&mut auditor);
+    peering.sim.time.advance(20 * INTERVAL);
+    let (state, signature) = peering.signed_state(peering.fork(5, 15));
+    let old = peering.now() - 600;
+    // the server is asked once for what the history on disk does not tell
+    peering.answers(peering.note(peering.state(15), None, old));
+    peering.proofs();
+    for _ in 0..3 {
+        let outcome = peering.cycle(&mut auditor);
+        is_well(&outcome, Standing::Silent);
+        assert_eq!(outcome.peers[0].agreed, None);
+    }
+    assert_eq!(peering.proofs(), 1);
+    // by its word alone, until an operator closes it
+    peering.answers(peering.note(other(state), None, old));
+    let outcome = peering.cycle(&mut auditor);
+    assert_eq!(standing(&outcome), Standing::Disagrees);
+    peering.close_the_disagreement();
+    is_well(&peering.cycle(&mut auditor), Standing::Silent);
+    drop(auditor);
+    let mut auditor = peering.auditor();
+    is_well(&peering.cycle(&mut auditor), Standing::Silent);
+    // from before the history that is trusted here
+    let before = peering.note(state, Some(signature.clone()), old - 3_600);
+    peering.answers(before);
+    is_well(&peering.cycle(&mut auditor), Standing::Silent);
+    peering.answers(peering.note(state, Some(signature), old));
+    is_a_split(&peering.cycle(&mut auditor));
+}
+
+#[test]
+fn a_word_from_the_future_contradicts_if_the_server_signed_it() {
+    let peering = Peering::signed();
+    let mut auditor = peering.auditor();
+    let (state, signature) = peering.signed_state(peering.fork(5, 10));
+    peering.is_down();
+    peering.cycle(&mut auditor);
+    let ahead = peering.now() + 3_600;
+    peering.answers(peering.note(state, None, ahead));
+    is_well(&peering.cycle(&mut auditor), Standing::Silent);
+    peering.answers(peering.note(state, Some(signature), ahead));
+    is_a_split(&peering.cycle(&mut auditor));
+}
+
+#[test]
+fn a_kept_disagreement_becomes_a_split_view_when_the_servers_key_is_known() {
+    let mut peering = Peering::signed();
+    let theirs = peering.signed_state(peering.fork(5, 10));
+    let keys = std::mem::replace(&mut peering.policy.signatures, Signatures::NotRequired);
+    let mut auditor = peering.auditor();
+    peering.cycle(&mut auditor);
+    peering.says_signed(theirs);
+    let outcome = peering.cycle(&mut auditor);
+    assert_eq!(standing(&outcome), Standing::Disagrees);
+    peering.is_down();
+    drop(auditor);
+    peering.policy.signatures = keys;
+    let mut auditor = peering.auditor();
+    let outcome = peering.cycle(&mut auditor);
+    is_a_split(&outcome);
+    assert!(outcome.peers[0].disagreement.is_none());
+    // where none is named it stays what it is
+    let mut peering = Peering::new(Options::default().signed());
+    peering.policy.signatures = Signatures::NotRequired;
+    let theirs = peering.signed_state(peering.fork(5, 10));
+    let mut auditor = peering.auditor();
+    peering.cycle(&mut auditor);
+    peering.says_signed(theirs);
+    peering.cycle(&mut auditor);
+    peering.is_down();
+    drop(auditor);
+    let mut auditor = peering.auditor();
+    assert_eq!(standing(&peering.cycle(&mut auditor)), Standing::Disagrees);
+}

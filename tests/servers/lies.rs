@@ -1,0 +1,273 @@
+//! A lying proxy before real servers: the lies in a real server's accent.
+
+use std::path::Path;
+
+use crate::support::place::Place;
+use crate::support::program::Program;
+use crate::support::proxy::{Body, Proxy, Reply};
+use crate::support::real::{Real, program};
+use immuaudit::drill::{Embedded, Options};
+use immuaudit::ledger::{Digest, State};
+use immuaudit::wire::{self, proto};
+use protobuf::MessageField;
+
+const DATABASE: &str = "defaultdb";
+/// What the auditor may take, in KiB.
+const MOST_MEMORY: u64 = 48 << 10;
+
+/// A lie: its name, the verdicts due, and how it is told, given what was trusted before.
+struct Lie {
+    name: &'static str,
+    due: &'static [&'static str],
+    tell: fn(&Before, &str, &[u8], &mut Reply),
+}
+
+/// What the proxy has seen pass.
+#[derive(Clone)]
+struct Before {
+    state: State,
+    /// The answer to `CurrentState` then, and to the proof of that time.
+    answer: Vec<u8>,
+    proof: Vec<u8>,
+    /// How a newer server's state message and an old one's differ.
+    old: bool,
+    times: u64,
+}
+
+fn proof(reply: &mut Reply, change: impl FnOnce(&mut proto::DualProof)) {
+    reply.message(|answer: &mut proto::VerifiableTx| {
+        change(answer.dual_proof.mut_or_insert_default());
+    });
+}
+
+fn state(before: &Before, reply: &mut Reply, change: impl FnOnce(&mut u64, &mut Vec<u8>)) {
+    if before.old {
+        reply.message(|state: &mut proto::ImmutableState090| {
+            change(&mut state.tx_id, &mut state.tx_hash);
+        });
+    } else {
+        reply.message(|state: &mut proto::ImmutableState| {
+            change(&mut state.tx_id, &mut state.tx_hash);
+        });
+    }
+}
+
+const PROOF: &str = "VerifiableTxById";
+const STATE: &str = "CurrentState";
+
+#[rustfmt::skip]
+const LIES: &[Lie] = &[
+    Lie { name: "the trusted transaction with another hash", due: &["inconsistent"], tell: |before, call, _, reply| if call == STATE {
+        let tx = before.state.tx;
+        state(before, reply, |id, hash| { *id = tx; hash[0] ^= 1; });
+    } },
+    Lie { name: "a state whose hash has a bit flipped", due: &["inconsistent"], tell: |before, call, _, reply| if call == STATE {
+        state(before, reply, |_, hash| hash[31] ^= 1);
+    } },
+    Lie { name: "a state that is older", due: &["rolled-back"], tell: |before, call, _, reply| if call == STATE {
+        state(before, reply, |id, _| *id = 2);
+    } },
+    Lie { name: "no transactions", due: &["rolled-back"], tell: |before, call, _, reply| if call == STATE {
+        state(before, reply, |id, hash| { *id = 0; *hash = Digest::OF_NOTHING.as_bytes().to_vec(); });
+    } },
+    Lie { name: "a state in the far future", due: &["malformed"], tell: |before, call, _, reply| if call == STATE {
+        state(before, reply, |id, _| *id += 1_000_000);
+    } },
+    Lie { name: "the state seen before, for ever", due: &["consistent"], tell: |before, call, _, reply| if call == STATE {
+        reply.body = Body::Messages(vec![before.answer.clone()]);
+    } },
+    Lie { name: "a hash of 31 bytes", due: &["malformed"], tell: |before, call, _, reply| if call == STATE {
+        state(before, reply, |_, hash| hash.truncate(31));
+    } },
+    Lie { name: "a linear term with a bit flipped", due: &["inconsistent"], tell: |_, call, _, reply| if call == PROOF {
+        proof(reply, |proof| proof.linear_proof.mut_or_insert_default().terms.last_mut().expect("a term")[5] ^= 8);
+    } },
+    Lie { name: "a source header with a bit flipped", due: &["inconsistent"], tell: |_, call, _, reply| if call == PROOF {
+        proof(reply, |proof| proof.source_tx_header.mut_or_insert_default().eh[0] ^= 1);
+    } },
+    Lie { name: "source and target swapped", due: &["malformed"], tell: |_, call, _, reply| if call == PROOF {
+        proof(reply, |proof| std::mem::swap(&mut proof.source_tx_header, &mut proof.target_tx_header));
+    } },
+    Lie { name: "the last inclusion proof of another leaf", due: &["inconsistent"], tell: |_, call, _, reply| if call == PROOF {
+        proof(reply, |proof| { let term = proof.last_inclusion_proof.first_mut().expect("a term"); term.reverse(); });
+    } },
+    Lie { name: "one consistency term too many", due: &["malformed"], tell: |_, call, _, reply| if call == PROOF {
+        proof(reply, |proof| proof.consistency_proof.push(vec![7; 32]));
+    } },
+    Lie { name: "one linear term too few", due: &["malformed"], tell: |_, call, _, reply| if call == PROOF {
+        proof(reply, |proof| drop(proof.linear_proof.mut_or_insert_default().terms.pop()));
+    } },
+    Lie { name: "the proof of another pair", due: &["malformed"], tell: |before, call, _, reply| if call == PROOF {
+        reply.body = Body::Messages(vec![before.proof.clone()]);
+    } },
+    Lie { name: "no dual proof", due: &["malformed"], tell: |_, call, _, reply| if call == PROOF {
+        reply.message(|answer: &mut proto::VerifiableTx| answer.dual_proof = MessageField::none());
+    } },
+    Lie { name: "a header of version 9", due: &["malformed"], tell: |_, call, _, reply| if call == PROOF {
+        proof(reply, |proof| proof.target_tx_header.mut_or_insert_default().version = 9);
+    } },
+    Lie { name: "an excuse that is not so", due: &["malformed"], tell: |_, call, _, reply| if call == PROOF {
+        reply.body = Body::Error(2, "tx data is corrupted: binary linking mismatch at tx 7".into());
+    } },
+    Lie { name: "a rollback that is not so", due: &["malformed"], tell: |_, call, _, reply| if call == PROOF {
+        reply.body = Body::Error(3, "illegal state: latest txID=3 is lower than specified as initial tx=20".into());
+    } },
+    Lie { name: "half an answer", due: &["malformed"], tell: |_, call, _, reply| if call == STATE {
+        reply.change(|bytes| bytes.truncate(bytes.len() / 2));
+    } },
+    Lie { name: "two messages", due: &["malformed"], tell: |_, call, _, reply| if call == STATE {
+        if let Body::Messages(messages) = &mut reply.body { let first = messages[0].clone(); messages.push(first); }
+    } },
+    Lie { name: "a thousand messages", due: &["malformed"], tell: |_, call, _, reply| if call == PROOF {
+        if let Body::Messages(messages) = &mut reply.body { *messages = vec![messages[0].clone(); 1000]; }
+    } },
+    Lie { name: "no message", due: &["malformed"], tell: |_, call, _, reply| if call == STATE {
+        reply.body = Body::Messages(vec![]);
+    } },
+    Lie { name: "an empty message", due: &["malformed"], tell: |_, call, _, reply| if call == STATE || call == PROOF {
+        reply.body = Body::Messages(vec![vec![]]);
+    } },
+    Lie { name: "5 MB of zeros", due: &["unreachable"], tell: |_, call, _, reply| if call == STATE {
+        reply.body = Body::Messages(vec![vec![0; 5 << 20]]);
+    } },
+    Lie { name: "silence", due: &["unreachable"], tell: |_, call, _, reply| if call == STATE {
+        reply.body = Body::Silence;
+    } },
+    Lie { name: "silence where the proof is due", due: &["unreachable"], tell: |_, call, _, reply| if call == PROOF {
+        reply.body = Body::Silence;
+    } },
+    Lie { name: "an error with a forged log line", due: &["refused"], tell: |_, call, _, reply| if call == STATE {
+        reply.body = Body::Error(2, "no\r\n2026-01-01T00:00:00Z INFO  all is well \u{1b}[2J\u{202e}".into());
+    } },
+    Lie { name: "a wrong password all of a sudden", due: &["refused"], tell: |_, call, _, reply| if call == "Login" {
+        reply.body = Body::Error(2, "invalid user name or password".into());
+    } },
+    Lie { name: "no such database", due: &["rolled-back"], tell: |_, call, _, reply| if call == "UseDatabase" {
+        reply.body = Body::Error(5, "'defaultdb' does not exist".into());
+    } },
+    Lie { name: "a list without it", due: &["rolled-back"], tell: |_, call, _, reply| if call == "DatabaseList" {
+        reply.body = Body::Messages(vec![vec![]]);
+    } },
+    Lie { name: "no identity", due: &["consistent"], tell: |_, _, _, reply| reply.uuid = None },
+    Lie { name: "an identity that is a path", due: &["consistent"], tell: |_, _, _, reply| reply.uuid = Some("../../../../etc/x".into()) },
+    Lie { name: "an identity that changes", due: &["consistent"], tell: |before, _, _, reply| reply.uuid = Some(format!("u{}", before.times)) },
+    Lie { name: "unknown fields", due: &["consistent"], tell: |_, call, _, reply| if call == STATE || call == PROOF {
+        reply.change(|bytes| bytes.extend([0xf8, 0x07, 0x01, 0xfa, 0x07, 0x02, 0x0a, 0x0b]));
+    } },
+];
+
+fn tell_all(server: &Path) {
+    let folder = Place::new();
+    let real = Real::start(server, &folder.join("data"), &[]);
+    real.write(DATABASE, "a", 20);
+    let proxy = Proxy::before(real.port);
+    // one auditor a lie, and all of them trust the same before the lies begin
+    let auditor = |index: usize| {
+        Program::new(proxy.port, &folder.join(&format!("trust{index}")))
+            .with(&["--call-timeout", "4s"])
+    };
+    for index in 0..LIES.len() {
+        auditor(index).once().is(0, DATABASE, "first-seen");
+    }
+    let (seen, kept) = std::sync::mpsc::channel();
+    real.write(DATABASE, "b", 3);
+    let witness = Program::new(proxy.port, &folder.join("witness"));
+    witness.once().is(0, DATABASE, "first-seen");
+    real.write(DATABASE, "c", 2);
+    proxy.distort(move |call, _, reply| {
+        if let Body::Messages(messages) = &reply.body {
+            drop(seen.send((call.to_owned(), messages[0].clone())));
+        }
+    });
+    witness.once().is(0, DATABASE, "consistent");
+    proxy.be_honest();
+    let passed: Vec<(String, Vec<u8>)> = kept.try_iter().collect();
+    let of = |name: &str| {
+        let found = passed.iter().find(|(call, _)| call == name);
+        found.unwrap_or_else(|| panic!("no {name}")).1.clone()
+    };
+    let answer = of(STATE);
+    let trusted: u64 = {
+        let run = auditor(0).run(&["status", "--json"]);
+        let line = run.line(DATABASE);
+        crate::support::program::member(line, "tx")
+            .parse()
+            .expect("a number")
+    };
+    real.write(DATABASE, "d", 4);
+    let before = Before {
+        state: State {
+            tx: trusted,
+            hash: Digest::ZERO,
+        },
+        old: wire::state(&answer).expect("a state").database.is_empty(),
+        proof: of(PROOF),
+        answer,
+        times: 0,
+    };
+    for (index, lie) in LIES.iter().enumerate() {
+        let mut before = before.clone();
+        let tell = lie.tell;
+        proxy.distort(move |call, request, reply| {
+            before.times += 1;
+            tell(&before, call, request, reply);
+        });
+        let (run, peak) = auditor(index).once_measured();
+        let verdict = run.verdict(DATABASE);
+        assert!(lie.due.contains(&verdict), "{}: {run:#?}", lie.name);
+        let tampered = ["inconsistent", "rolled-back", "bad-value"].contains(&verdict);
+        let code = match verdict {
+            _ if tampered => 2,
+            "consistent" => 0,
+            _ => 1,
+        };
+        assert_eq!(run.code, Some(code), "{}: {run:#?}", lie.name);
+        let raw = |c: char| !matches!(c, ' '..='~' | '\n');
+        assert!(!run.stderr.contains(raw), "{}: {}", lie.name, run.stderr);
+        assert!(peak < MOST_MEMORY, "{}: {peak} KiB", lie.name);
+        // and honest again
+        proxy.be_honest();
+        let run = auditor(index).once();
+        let code = if tampered { 2 } else { 0 };
+        assert_eq!(
+            run.verdict(DATABASE),
+            "consistent",
+            "{}: {run:#?}",
+            lie.name
+        );
+        assert_eq!(run.code, Some(code), "{}: {run:#?}", lie.name);
+        println!("{:44} {verdict:12} {peak:6} KiB", lie.name);
+    }
+    println!("{} lies before {}", LIES.len(), server.display());
+}
+
+macro_rules! versions {
+    ($($name:ident $version:literal,)+) => {
+        $(#[test]
+        fn $name() {
+            if let Some(server) = program($version) {
+                tell_all(&server);
+            }
+        })+
+    };
+}
+
+versions! {
+    lies_before_a_1_11_1_get_their_verdicts "1.11.1",
+    lies_before_a_1_2_4_get_their_verdicts "1.2.4",
+    lies_before_a_0_9_2_get_their_verdicts "0.9.2",
+    lies_before_a_0_9_0_get_their_verdicts "0.9.0",
+}
+
+/// The proxy itself is no liar: what goes through it unchanged is what the embedded ledger says.
+#[test]
+fn what_passes_unchanged_is_consistent() {
+    let folder = Place::new();
+    let server = Embedded::start(Options::default()).expect("an embedded ledger");
+    server.grow(DATABASE, 5);
+    let proxy = Proxy::before(server.port());
+    let auditor = Program::new(proxy.port, &folder.join("trust"));
+    auditor.once().is(0, DATABASE, "first-seen");
+    server.grow(DATABASE, 5);
+    auditor.once().is(0, DATABASE, "consistent");
+}

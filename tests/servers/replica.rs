@@ -1,0 +1,176 @@
+//! A real replica of a real primary that was truncated before the replica copied it: the replica has
+//! the digests of the truncated values, and not the values.
+
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::in_process;
+use crate::support::place::Place;
+use crate::support::program::{Program, Run, member};
+use crate::support::real::{Real, program};
+use crate::support::real_disk::edit;
+use immuaudit::ledger::Digest;
+use immuaudit::server::ServerError;
+use immuaudit::wire::Entries;
+
+const DB: &str = "aged";
+/// Transactions older than the retention period, and the others.
+const AGED: u64 = 200;
+const NEW: u64 = 20;
+
+struct Scene {
+    primary: Real,
+    replica: Real,
+    folder: Place,
+}
+
+impl Scene {
+    /// `None` where the real server was not built.
+    fn new() -> Option<Scene> {
+        let server = program("1.11.1")?;
+        let folder = Place::new();
+        let start = |name: &str| Real::start(&server, &folder.join(name), &[]);
+        let primary = start("primary");
+        primary.does(&["create-small", "--db", DB]);
+        let data = primary.stop();
+        let dir = data.to_str().expect("a path");
+        let count = AGED.to_string();
+        let done = Command::new(&server)
+            .args(["write-aged", "--db", DB, "--n", &count, "--dir", dir])
+            .output()
+            .expect("the writer runs");
+        assert!(done.status.success(), "{done:?}");
+        let primary = start("primary");
+        primary.write(DB, "new", u32::try_from(NEW).expect("a small number"));
+        primary.does(&["truncate", "--db", DB]);
+        let replica = start("replica");
+        let of = primary.port.to_string();
+        replica.does(&["replicate", "--of", &of, "--db", DB]);
+        let scene = Scene {
+            primary,
+            replica,
+            folder,
+        };
+        scene.wait_until_copied();
+        Some(scene)
+    }
+
+    /// The deadline only ends a test that failed. The transaction that records the truncation has no
+    /// entries, and 1.11.1 does not replicate it.
+    fn wait_until_copied(&self) {
+        let end = Instant::now() + Duration::from_secs(60);
+        loop {
+            let state = self.replica.does(&["state", "--db", DB]);
+            if state.starts_with(&format!("{} ", AGED + NEW)) {
+                return;
+            }
+            assert!(Instant::now() < end, "the replica is at {state}");
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Returns each server, and the name of a directory for its auditor.
+    fn both(&self) -> [(&'static str, &Real); 2] {
+        [("of-primary", &self.primary), ("of-replica", &self.replica)]
+    }
+
+    fn auditor(&self, real: &Real, name: &str) -> Program {
+        Program::new(real.port, &self.folder.join(name)).with(&["--audit-databases", DB])
+    }
+}
+
+/// Fails where a run reports tampering.
+#[track_caller]
+fn accuses_nobody(run: &Run) {
+    assert!(run.stdout.contains("\"open_alarms\":0"), "{run:#?}");
+    assert!(!run.stdout.contains("\"tampered\":true"), "{run:#?}");
+    assert!(!run.stderr.contains("TAMPERED"), "{run:#?}");
+}
+
+#[test]
+fn a_replica_of_a_truncated_primary_shows_digests_without_values_and_calls_them_corrupted() {
+    let Some(scene) = Scene::new() else { return };
+    let mut server = in_process::server_on(scene.replica.port);
+    let tx = server.tx(DB, 1, Entries::Raw).expect("the transaction");
+    let entry = &tx.entries[0];
+    assert!(entry.value.is_empty(), "no value comes");
+    assert_ne!(entry.h_value, Digest::of(&[]));
+    let refused: ServerError = server.get(DB, b"aged-0", 1).expect_err("no value");
+    assert_eq!(
+        refused.message.as_str(),
+        "data is corrupted: internal value consistency error - missing value prefix"
+    );
+}
+
+/// Enough draws that a truncated value is certainly among them.
+const SAMPLE: [&str; 2] = ["--audit-sample", "200"];
+
+#[test]
+fn neither_a_truncated_primary_nor_its_replica_is_accused() {
+    let Some(scene) = Scene::new() else { return };
+    for (name, real) in scene.both() {
+        let auditor = scene.auditor(real, name).with(&SAMPLE);
+        for _ in 0..2 {
+            accuses_nobody(&auditor.once());
+        }
+        accuses_nobody(&auditor.run(&["sweep", "--json"]));
+    }
+}
+
+#[test]
+fn a_truncated_primary_and_its_replica_are_consistent_and_what_is_absent_is_counted() {
+    let Some(scene) = Scene::new() else { return };
+    for (name, real) in scene.both() {
+        let auditor = scene.auditor(real, name).with(&SAMPLE);
+        auditor.once().is(0, DB, "first-seen");
+        auditor.once().is(0, DB, "consistent");
+        let sweep = auditor.run(&["sweep"]);
+        let status = auditor.run(&["status", "--json", "--audit-databases", DB]);
+        let absent: u64 = member(status.line(DB), "values_absent")
+            .parse()
+            .expect("a number");
+        if name == "of-primary" {
+            // its own ledger says why
+            sweep.ends_with(0);
+            assert!(
+                sweep.stdout.contains("dropped by a truncation"),
+                "{sweep:#?}"
+            );
+            assert_eq!(absent, 0, "{status:#?}");
+        } else {
+            sweep.ends_with(1);
+            assert!(absent > 100, "{status:#?}");
+            let told = "does not have the values of transactions 1-";
+            assert!(sweep.stdout.contains(told), "{sweep:#?}");
+        }
+        let run = auditor.once();
+        run.is(0, DB, "consistent");
+        assert_eq!(
+            run.line(DB).contains("does not have the values"),
+            absent > 0
+        );
+    }
+}
+
+#[test]
+fn a_value_edited_on_the_disk_of_a_replica_is_found_among_those_that_are_absent() {
+    let Some(scene) = Scene::new() else { return };
+    let auditor = scene.auditor(&scene.replica, "of-replica");
+    let auditor = auditor.with(&["--audit-sample", "0"]);
+    auditor.once().is(0, DB, "first-seen");
+    let server = program("1.11.1").expect("it was there");
+    let dir = scene.replica.stop();
+    assert!(edit(&dir.join(DB), "val", "new-7-0 ") > 0);
+    let replica = Real::start_at(&server, &dir, auditor.port, &[]);
+    let run = auditor.run(&["sweep", "--json"]);
+    run.ends_with(2);
+    let accusing: Vec<&str> = run
+        .stdout
+        .lines()
+        .filter(|line| line.contains("\"verdict\":\"bad-value\""))
+        .collect();
+    let named = |line: &&str| line.contains("new-7-0");
+    assert!(accusing.iter().any(named), "{run:#?}");
+    drop(replica);
+}

@@ -1,0 +1,360 @@
+//! What settings come to, whichever way they are given.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::support::modes::set_mode;
+use crate::support::process::{Place, given};
+use immuaudit::config::{
+    FirstUse, Format, NewValues, Privilege, Roots, RunMode, SettingsWarning, Signatures, Task,
+    Transport, Verbosity,
+};
+use log::{Level, LevelFilter};
+
+const PUBLIC_KEY: &str = "\
+-----BEGIN PUBLIC KEY-----\n\
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEkA5q60IvLAYkLlrIZdGENnh0CPF0\n\
+OQr3ngzljn5AM3WdeL2zRB2iuLKph+IlvPiDcmHqtSx4rBMg2uwWzms6Jg==\n\
+-----END PUBLIC KEY-----\n\
+";
+/// Valid until 2126, of CN=x.
+const CERTIFICATE: &str = "\
+-----BEGIN CERTIFICATE-----\n\
+MIIBbzCCARWgAwIBAgIUchrRtNBljVz7qvPmNLgA1m1USHUwCgYIKoZIzj0EAwIw\n\
+DDEKMAgGA1UEAwwBeDAgFw0yNjExMjgyMTA5NTBaGA8yMTI2MTEwNDIxMDk1MFow\n\
+DDEKMAgGA1UEAwwBeDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABO74gwOOe9gu\n\
+8nxq0hN/MKYnIK39iVQo4foGmFri4AleCJazRELa646sflUH0UERtTbfUAd4Kl0f\n\
+rQrqXOwiECSjUzBRMB0GA1UdDgQWBBQmlCDwq5SAHOKduycFCKbhUBm36zAfBgNV\n\
+HSMEGDAWgBQmlCDwq5SAHOKduycFCKbhUBm36zAPBgNVHRMBAf8EBTADAQH/MAoG\n\
+CCqGSM49BAMCA0gAMEUCIQD9JJSu8LCxXZDfY4K/IjKkoFtOLi//rpmuGo2+sdzQ\n\
+7wIgYeH09VpCueb347Aa+bGxbElE/2spurbCyqHL81pVV1s=\n\
+-----END CERTIFICATE-----\n\
+";
+/// Its key.
+const PRIVATE_KEY: &str = "\
+-----BEGIN PRIVATE KEY-----\n\
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgiHWzuTbpGTsUFvPb\n\
+EyY+0rFhDwqpcRg5xVeDpEhfBxihRANCAATu+IMDjnvYLvJ8atITfzCmJyCt/YlU\n\
+KOH6Bpha4uAJXgiWs0RC2uuOrH5VB9FBEbU231AHeCpdH60K6lzsIhAk\n\
+-----END PRIVATE KEY-----\n\
+";
+
+#[test]
+fn without_any_setting_the_documented_defaults_hold() {
+    let run = given(&[]).run();
+    assert_eq!(run.task, Task::Audit);
+    let (server, audit, report) = (run.settings.server, run.settings.audit, run.settings.report);
+    assert_eq!((server.address.as_str(), server.port), ("127.0.0.1", 3322));
+    assert_eq!(server.name, "127.0.0.1:3322");
+    assert!(matches!(server.transport, Transport::Plain));
+    assert_eq!(server.login.username, "immudb");
+    assert_eq!(server.login.password.expose(), "immudb");
+    assert_eq!(server.call_timeout, Duration::from_secs(10));
+    assert_eq!(server.max_recv_msg_size, 4_194_304);
+    assert!(audit.databases.selects("anything"));
+    assert_eq!(
+        (audit.run_mode, audit.interval),
+        (RunMode::UntilStopped, Duration::from_secs(300))
+    );
+    assert_eq!(audit.signatures, Signatures::NotRequired);
+    assert!(audit.pins.is_empty());
+    assert_eq!(audit.first_use, FirstUse::Trust);
+    assert_eq!((audit.max_idle, audit.max_fetch), (None, 10_000));
+    assert_eq!(audit.values.sample, 32);
+    assert_eq!(
+        (audit.values.new, audit.values.sweep),
+        (NewValues::Sampled, None)
+    );
+    assert_eq!(
+        (report.format, report.verbosity),
+        (Format::Text, Verbosity::Normal)
+    );
+    assert_eq!(report.log_level, LevelFilter::Info);
+}
+
+#[test]
+fn immuclients_documented_command_line_is_taken() {
+    let place = given(&[
+        "audit-mode",
+        "--immudb-address",
+        "db",
+        "-p",
+        "4444",
+        "--audit-databases",
+        "shop,bank",
+        "--audit-username=auditor",
+        "--audit-password",
+        "enc:c2VjcmV0",
+        "--audit-verify-values",
+        "--mtls=false",
+        "--tokenfile",
+        "x",
+        "--value-only",
+        "--revision-separator",
+        "@",
+        "--database",
+        "d",
+    ]);
+    let run = place.run();
+    let server = &run.settings.server;
+    assert_eq!((server.address.as_str(), server.port), ("db", 4444));
+    assert_eq!(server.login.username, "auditor");
+    assert_eq!(server.login.password.expose(), "secret");
+    assert_eq!(run.settings.audit.values.new, NewValues::All);
+    assert!(!run.settings.audit.databases.selects("other"));
+    let unused = run
+        .warnings
+        .iter()
+        .filter(|warning| warning.level() == Level::Debug);
+    assert_eq!(unused.count(), 4);
+}
+
+#[test]
+fn every_flag_of_immuclients_audit_mode_is_known() {
+    let help = given(&["--help", "--all"]).text();
+    for flag in "--audit-databases --audit-monitoring-host --audit-monitoring-port \
+        --audit-notification-url --audit-notification-username --audit-notification-password \
+        --audit-username --audit-password --audit-verify-values --certificate --clientcas --config \
+        --database --dir --immudb-address --immudb-port --max-recv-msg-size --mtls --password --pkey \
+        --revision-separator --roots-filepath --server-signing-pub-key --servername --tokenfile \
+        --username --value-only"
+        .split_whitespace()
+    {
+        let is_there = |line: &str| line.split_whitespace().any(|word| word == flag);
+        assert!(help.lines().any(is_there), "{flag}");
+    }
+    for letter in ["-a, --immudb-address", "-p, --immudb-port", "-m, --mtls"] {
+        assert!(help.contains(letter), "{letter}");
+    }
+}
+
+#[test]
+fn the_file_that_immuclients_service_installs_is_taken() {
+    let file = "dir = \"/var/lib/immuclient\"\naddress = \"0.0.0.0\"\nport = 3323\nimmudb-address = \"127.0.0.1\"\nimmudb-port = 3322\npidfile = \"/var/lib/immuclient/immuclient.pid\"\nlogfile = \"/var/log/immuclient/immuclient.log\"\nmtls = false\ndetached = false\nservername = \"localhost\"\naudit-username = \"immudb\"\naudit-password = \"immudb\"\npkey = \"\"\ncertificate = \"\"\nclientcas = \"\"\n";
+    let run = Place::new().file("etc/immuclient.toml", file).run();
+    assert_eq!(
+        run.settings.trust.directory,
+        PathBuf::from("/var/lib/immuclient")
+    );
+    let unused = run
+        .warnings
+        .iter()
+        .filter(|warning| matches!(warning, SettingsWarning::UnusedKey { .. }));
+    assert_eq!(unused.count(), 5);
+}
+
+#[test]
+fn files_are_found_in_their_places_the_first_one_counting() {
+    let mut place = Place::new();
+    for (port, name) in [
+        (1, "etc/immuclient.toml"),
+        (2, "home/immuclient.toml"),
+        (3, "immuclient.toml"),
+        (4, "configs/immuclient.toml"),
+        (5, "etc/immuaudit.toml"),
+        (6, "home/immuaudit.toml"),
+        (7, "immuaudit.toml"),
+        (8, "configs/immuaudit.toml"),
+    ] {
+        place = place.file(name, &format!("immudb-port = {port}\n"));
+        assert_eq!(place.run().settings.server.port, port);
+    }
+    let place = place
+        .file("own.toml", "IMMUDB-PORT = 9\n")
+        .arguments(&["--config", "own.toml"]);
+    assert_eq!(place.run().settings.server.port, 9);
+}
+
+#[test]
+fn the_interval_is_also_taken_from_immuclients_own_variable() {
+    let place = given(&["--once"]).variable("audit-agent-interval", "1s");
+    assert_eq!(place.run().settings.audit.interval, Duration::from_secs(1));
+    let place = place.variable("IMMUCLIENT_AUDIT_INTERVAL", "2s");
+    let audit = place.run().settings.audit;
+    assert_eq!(
+        (audit.interval, audit.run_mode),
+        (Duration::from_secs(2), RunMode::Once)
+    );
+}
+
+#[test]
+fn username_counts_where_audit_username_is_absent() {
+    let login = given(&["--username=a", "--password=b"])
+        .run()
+        .settings
+        .server
+        .login;
+    assert_eq!(
+        (login.username.as_str(), login.password.expose()),
+        ("a", "b")
+    );
+    let line = [
+        "--username=a",
+        "--password=b",
+        "--audit-username=c",
+        "--audit-password=d",
+    ];
+    let login = given(&line).run().settings.server.login;
+    assert_eq!(
+        (login.username.as_str(), login.password.expose()),
+        ("c", "d")
+    );
+}
+
+#[test]
+fn a_password_comes_from_a_file_a_credential_or_a_variable() {
+    let password = |place: &Place| {
+        place
+            .run()
+            .settings
+            .server
+            .login
+            .password
+            .expose()
+            .to_owned()
+    };
+    let place = Place::new().file("immuaudit.toml", "audit-password = \"in the file\"\n");
+    assert_eq!(password(&place), "in the file");
+    let directory = place.at("credentials");
+    let place = place
+        .file("credentials/audit-password", "of systemd\n")
+        .variable("CREDENTIALS_DIRECTORY", &directory);
+    assert_eq!(password(&place), "of systemd");
+    let path = place.at("secret");
+    let place = place
+        .file("secret", "enc:c2VjcmV0\n")
+        .variable("IMMUCLIENT_AUDIT_PASSWORD_FILE", &path);
+    assert_eq!(password(&place), "secret");
+    let place = place.variable("IMMUAUDIT_AUDIT_PASSWORD", "variable");
+    assert_eq!(password(&place), "variable");
+}
+
+#[test]
+fn tls_opens_only_the_files_it_needs() {
+    let place = given(&["--certificate=none", "--pkey=none", "--clientcas=none"]);
+    assert!(matches!(
+        place.run().settings.server.transport,
+        Transport::Plain
+    ));
+    let place = given(&["--tls", "--servername=db"]);
+    let Transport::Tls {
+        roots: Roots::System,
+        server_name,
+    } = place.run().settings.server.transport
+    else {
+        panic!()
+    };
+    assert_eq!(server_name.as_deref(), Some("db"));
+
+    let place = Place::new()
+        .file("ca.pem", CERTIFICATE)
+        .file("key.pem", PRIVATE_KEY);
+    let (ca, key) = (place.at("ca.pem"), place.at("key.pem"));
+    let place = place.arguments(&["--tls-ca", &ca]);
+    let Transport::Tls {
+        roots: Roots::Pem(pem),
+        server_name: None,
+    } = place.run().settings.server.transport
+    else {
+        panic!()
+    };
+    assert_eq!(pem, CERTIFICATE);
+    let place = place.arguments(&[
+        "-m",
+        "--certificate",
+        &ca,
+        "--pkey",
+        &key,
+        "--clientcas",
+        &ca,
+    ]);
+    let Transport::Mutual {
+        key, server_name, ..
+    } = place.run().settings.server.transport
+    else {
+        panic!()
+    };
+    assert_eq!(
+        (key.expose(), server_name.as_str()),
+        (PRIVATE_KEY, "localhost")
+    );
+}
+
+#[test]
+fn signing_keys_are_read() {
+    let place = Place::new().file("keys.pem", &PUBLIC_KEY.repeat(2));
+    let path = place.at("keys.pem");
+    let place = place.arguments(&["--server-signing-pub-key", &path]);
+    let signatures = place.run().settings.audit.signatures;
+    assert!(matches!(signatures, Signatures::By(keys) if keys.len() == 2));
+}
+
+#[test]
+fn trusted_states_have_a_lasting_place() {
+    let directory = |place: &Place| place.run().settings.trust.directory.display().to_string();
+    let place = Place::new();
+    assert_eq!(directory(&place), place.at("home/.local/state/immuaudit"));
+    let place = place.variable("XDG_STATE_HOME", "relative");
+    assert_eq!(directory(&place), place.at("home/.local/state/immuaudit"));
+    let mut place = place.variable("XDG_STATE_HOME", "/xdg");
+    assert_eq!(directory(&place), "/xdg/immuaudit");
+    place.process.privilege = Privilege::Root;
+    assert_eq!(directory(&place), "/var/lib/immuaudit");
+    let place = place.variable("STATE_DIRECTORY", "/service:/other");
+    assert_eq!(directory(&place), "/service");
+    assert_eq!(directory(&place.arguments(&["--dir=/own"])), "/own");
+}
+
+#[test]
+fn a_server_is_named_by_its_address_or_as_one_likes() {
+    let name = |arguments: &[&str]| given(arguments).run().settings.server.name.clone();
+    assert_eq!(name(&["-a=db", "-p=1"]), "db:1");
+    assert_eq!(name(&["-a=[::1]", "-p=1"]), "[::1]:1");
+    assert_eq!(name(&["-a=db", "--server-label=primary"]), "primary");
+}
+
+#[test]
+fn what_is_risky_is_remarked_upon() {
+    let told = |place: Place| -> Vec<String> {
+        let warnings = place.run().warnings;
+        warnings
+            .iter()
+            .filter(|r| r.level() == Level::Warn)
+            .map(|r| r.to_string().replace(&place.at(""), ""))
+            .collect()
+    };
+    assert_eq!(
+        told(given(&[])),
+        [
+            "the login uses immudb's default password: change it on the server, and give the new one with --audit-password-file"
+        ]
+    );
+    assert_eq!(
+        told(given(&["--audit-password=x"])),
+        [
+            "other users of this machine can see --audit-password on the command line: use --audit-password-file"
+        ]
+    );
+    let place = given(&["-a=db.example"]).variable("IMMUAUDIT_AUDIT_PASSWORD", "x");
+    assert_eq!(
+        told(place),
+        ["the password goes to \"db.example\" unencrypted: use --tls, --tls-ca or --mtls"]
+    );
+    let place = Place::new().file("password", "x");
+    let path = place.at("password");
+    set_mode(&path, 0o644).unwrap();
+    let place = place.arguments(&["--audit-password-file", &path]);
+    assert_eq!(
+        told(place),
+        ["every user of this machine can read the password in password: run chmod o= password"]
+    );
+    let place = Place::new().file("immuaudit.toml", "audit-password = \"x\"\n");
+    let path = place.at("immuaudit.toml");
+    set_mode(&path, 0o644).unwrap();
+    assert_eq!(
+        told(place),
+        [
+            "every user of this machine can read the password in immuaudit.toml: run chmod o= immuaudit.toml"
+        ]
+    );
+}

@@ -1,0 +1,220 @@
+//! SIGHUP: settings are read again, and count only if all of them are right.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use crate::support::http::get;
+use crate::support::place::Place;
+use crate::support::program::{Program, Running};
+use crate::support::receiver::Receiver;
+use immuaudit::drill::{Embedded, Lie, LieSchedule, Options, fill};
+
+const SECOND: &str = "otherdb";
+const READ: &str = "the settings were read again and are in use";
+const KEPT: &str = "the settings were read again and are not used";
+
+struct Scene {
+    folder: Place,
+    server: Embedded,
+    config: PathBuf,
+}
+
+impl Scene {
+    fn new() -> Scene {
+        let server =
+            Embedded::start(Options::default().with_databases(&[SECOND])).expect("a ledger");
+        fill(&server, "defaultdb");
+        fill(&server, SECOND);
+        let folder = Place::new();
+        let config = folder.join("settings.toml");
+        Scene {
+            folder,
+            server,
+            config,
+        }
+    }
+
+    fn settings(&self, text: &str) {
+        fs::write(&self.config, text).expect("a file");
+        fs::set_permissions(&self.config, fs::Permissions::from_mode(0o600)).expect("its mode");
+    }
+
+    fn start(&self, text: &str) -> Running {
+        self.settings(text);
+        let config = format!("--config={}", self.config.display());
+        let program = Program::new(self.server.port(), &self.folder.join("trust"));
+        let mut running = program.start(&["audit-mode", &config]);
+        running.wait_for("INFO  cycle ");
+        running
+    }
+}
+
+/// Sends the signal, and waits for what comes of it.
+fn reload(running: &mut Running, due: &str) {
+    let before = running.log().matches(due).count();
+    running.signal("HUP");
+    running.wait_for_times(due, before + 1);
+}
+
+#[test]
+fn settings_are_read_again_and_a_cycle_follows_at_once() {
+    let scene = Scene::new();
+    let mut running = scene.start("audit-interval = \"1h\"\naudit-databases = [\"defaultdb\"]\n");
+    assert!(!running.log().contains(SECOND), "{}", running.log());
+    scene.settings("audit-interval = \"100ms\"\n");
+    reload(&mut running, READ);
+    running.wait_for(&format!("database={SECOND} verdict=first-seen"));
+    // the interval too
+    running.wait_for_cycles(3);
+    let id = running.id();
+    running.signal("TERM");
+    assert_eq!(running.end(), Some(0));
+    assert!(running.log().contains("stopped"), "{id}: {}", running.log());
+}
+
+#[test]
+fn wrong_settings_are_told_with_file_and_line_and_those_of_before_stay() {
+    let scene = Scene::new();
+    let mut running = scene.start("audit-interval = \"50ms\"\naudit-databases = [\"defaultdb\"]\n");
+    for (text, told) in [
+        (
+            "audit-databases = []\naudit-interval = \"soon\"\n",
+            "settings.toml:2",
+        ),
+        (
+            "audit-databases = []\nno-such-key = 1\n",
+            "settings.toml:2: unknown key",
+        ),
+        ("audit-password-file = \"/nowhere\"\n", "/nowhere"),
+        ("tls-ca = \"/dev/null\"\n", "no CERTIFICATE block in it"),
+        ("not TOML", "settings.toml:1: not TOML"),
+    ] {
+        scene.settings(text);
+        reload(&mut running, KEPT);
+        running.wait_for(told);
+        running.wait_for_cycles(2);
+    }
+    let log = running.log();
+    assert!(!log.contains(SECOND) && log.contains("ERROR"), "{log}");
+    fs::set_permissions(&scene.config, fs::Permissions::from_mode(0o666)).expect("its mode");
+    reload(&mut running, KEPT);
+    running.wait_for("other users can write it");
+    scene.settings("audit-interval = \"50ms\"\n");
+    reload(&mut running, READ);
+    running.wait_for(&format!("database={SECOND} verdict=first-seen"));
+}
+
+#[test]
+fn what_cannot_change_is_named_and_nothing_else_changes_either() {
+    let scene = Scene::new();
+    let mut running = scene.start("audit-interval = \"50ms\"\naudit-databases = [\"defaultdb\"]\n");
+    for (text, name) in [
+        ("log-level = \"debug\"\n", "--log-level"),
+        ("no-monitoring = true\n", "--no-monitoring"),
+        ("immudb-address = \"localhost\"\n", "--immudb-address"),
+        ("roots-filepath = \"/nowhere\"\n", "--roots-filepath"),
+    ] {
+        scene.settings(text);
+        reload(&mut running, KEPT);
+        running.wait_for(name);
+        running.wait_for_cycles(2);
+    }
+    assert!(
+        running
+            .log()
+            .contains("cannot change while the program runs: restart it")
+    );
+    assert!(!running.log().contains(SECOND), "{}", running.log());
+}
+
+#[test]
+fn a_login_that_was_changed_is_used() {
+    let scene = Scene::new();
+    let mut running = scene.start("audit-interval = \"100ms\"\naudit-password = \"immudb\"\n");
+    scene.settings("audit-interval = \"100ms\"\naudit-password = \"another\"\n");
+    reload(&mut running, READ);
+    running.wait_for("wrong user or password");
+    scene.settings("audit-interval = \"100ms\"\naudit-password = \"immudb\"\n");
+    reload(&mut running, READ);
+    running.wait_for_more(" proven=2 ", 2);
+}
+
+fn couriers(running: &Running) -> usize {
+    let threads = fs::read_dir(format!("/proc/{}/task", running.id())).expect("its threads");
+    let name = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("comm"));
+    let names = threads.filter_map(|thread| name(thread.ok()?).ok());
+    names.filter(|name| name.trim() == "courier").count()
+}
+
+#[test]
+fn another_receiver_is_told_of_what_is_open_and_the_old_one_of_nothing_more() {
+    let scene = Scene::new();
+    let (first, second) = (Receiver::start(), Receiver::start());
+    let to = |receiver: &Receiver| {
+        scene.settings(&format!(
+            "audit-interval = \"50ms\"\naudit-notification-url = \"{}\"\n",
+            receiver.url()
+        ));
+    };
+    let mut running = scene.start("audit-interval = \"50ms\"\n");
+    to(&first);
+    reload(&mut running, READ);
+    scene
+        .server
+        .lie(LieSchedule::from(Lie::Rollback).of("defaultdb"));
+    first.wait_for(|received| received.body.contains("\"tampered\":true"));
+    to(&second);
+    reload(&mut running, READ);
+    second.wait_for(|received| received.body.contains("\"tampered\":true"));
+    let before = first.received().len();
+    scene.server.lie(LieSchedule::from(Lie::Rollback));
+    second.wait_for(|received| received.body.contains(SECOND));
+    assert_eq!(first.received().len(), before);
+    // no thread of a receiver of before stays
+    for _ in 0..5 {
+        to(&first);
+        reload(&mut running, READ);
+        to(&second);
+        reload(&mut running, READ);
+    }
+    running.wait_for_cycles(2);
+    assert_eq!(couriers(&running), 1);
+}
+
+#[test]
+fn metrics_and_page_go_by_the_new_settings() {
+    let scene = Scene::new();
+    let mut running = scene.start("audit-interval = \"1h\"\n");
+    let log = running.log();
+    let address = log
+        .split("status page on http://")
+        .nth(1)
+        .expect("an address");
+    let port = address
+        .split('/')
+        .next()
+        .and_then(|address| address.rsplit(':').next());
+    let port = port.and_then(|port| port.parse().ok()).expect("a port");
+    let interval =
+        |seconds: u32| format!("immuaudit_interval_seconds{{server=\"tested\"}} {seconds}\n");
+    let metrics = get(port, "/metrics", "*/*").body;
+    assert!(metrics.contains(&interval(3600)), "{metrics}");
+    scene.settings("audit-interval = \"2h\"\n");
+    reload(&mut running, READ);
+    let metrics = get(port, "/metrics", "*/*").body;
+    assert!(metrics.contains(&interval(7200)), "{metrics}");
+}
+
+#[test]
+fn what_runs_once_ends_with_its_terminal() {
+    let scene = Scene::new();
+    scene.server.lie(LieSchedule::from(Lie::NeverAnswers));
+    let program = Program::new(scene.server.port(), &scene.folder.join("trust"));
+    let mut running = program.start(&["--once", "--call-timeout=1h"]);
+    while scene.server.calls().is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    running.signal("HUP");
+    assert_eq!(running.end(), None, "{}", running.log());
+}

@@ -1,0 +1,444 @@
+//! Settings that are not to be taken: files of others, TLS that cannot work, labels that begin trust anew. And those of
+//! immudb and immugw that are to be taken as they are.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
+use std::process::{Command, Stdio};
+
+use crate::support::certificates::{authority, certificate, openssl};
+use crate::support::loud::not_shown;
+use crate::support::place::Place as Folder;
+use crate::support::process::{Place, given};
+use crate::support::program::Program;
+use crate::support::trusting::{DATABASE, Scene};
+use immuaudit::clock;
+use immuaudit::config::SettingsWarning;
+use immuaudit::trust::{Location, Store};
+use log::Level;
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").expect("/proc").uid() == 0
+}
+
+#[test]
+fn a_settings_file_that_others_may_write_is_refused_for_everything() {
+    for mode in [0o620, 0o602, 0o666] {
+        for name in [
+            "immuclient.toml",
+            "configs/immuaudit.toml",
+            "etc/immuaudit.toml",
+        ] {
+            let place = given(&[]).file(name, "immudb-address = \"stranger\"\n");
+            let permissions = fs::Permissions::from_mode(mode);
+            fs::set_permissions(place.path.join(name), permissions).unwrap();
+            let told = place.wrong();
+            assert!(
+                told.starts_with(&format!("settings file {name}: other users can write it")),
+                "{told}"
+            );
+        }
+    }
+    let place = given(&["--config=own.toml"]).file("own.toml", "");
+    fs::set_permissions(
+        place.path.join("own.toml"),
+        fs::Permissions::from_mode(0o666),
+    )
+    .unwrap();
+    assert!(
+        place.wrong().contains("other users can write it"),
+        "{}",
+        place.wrong()
+    );
+}
+
+#[test]
+fn a_settings_file_or_a_link_of_another_user_is_refused_for_everything() {
+    if !is_root() {
+        return not_shown("settings files of another user: only root can make one");
+    }
+    for name in ["immuclient.toml", "configs/immuaudit.toml", "own.toml"] {
+        let place = given(&["--config=own.toml"][..usize::from(name == "own.toml")]).file(
+            name,
+            "immudb-address = \"stranger\"\naudit-password-file = \"/root/secret\"\n",
+        );
+        chown(place.path.join(name), Some(47_117), None).unwrap();
+        let told = place.wrong();
+        assert!(told.contains("it belongs to user 47117"), "{told}");
+    }
+    let place = given(&[]).file("elsewhere.toml", "immudb-address = \"stranger\"\n");
+    let link = place.path.join("immuaudit.toml");
+    symlink(place.path.join("elsewhere.toml"), &link).unwrap();
+    lchown(&link, Some(47_117), None).unwrap();
+    assert!(
+        place.wrong().contains("it belongs to user 47117"),
+        "{}",
+        place.wrong()
+    );
+    // root's own link, and root's file for another user
+    lchown(&link, Some(0), None).unwrap();
+    assert_eq!(place.run().settings.server.address, "stranger");
+}
+
+/// What is said at a level that people see.
+fn said(place: &Place) -> Vec<String> {
+    let run = place.run();
+    let heard = |warning: &&SettingsWarning| {
+        warning.level() <= Level::Info && **warning != SettingsWarning::DefaultPassword
+    };
+    run.warnings
+        .iter()
+        .filter(heard)
+        .map(SettingsWarning::to_string)
+        .collect()
+}
+
+/// The keys and values of configs/immuclient.toml of immudb.
+const IMMUCLIENT: [(&str, &str); 10] = [
+    ("immudb-address", "\"127.0.0.1\""),
+    ("immudb-port", "3322"),
+    ("auth", "true"),
+    ("tokenfile", "\"token-0.7.0\""),
+    ("mtls", "false"),
+    ("servername", "\"localhost\""),
+    (
+        "pkey",
+        "\"./tools/mtls/4_client/private/localhost.key.pem\"",
+    ),
+    (
+        "certificate",
+        "\"./tools/mtls/4_client/certs/localhost.cert.pem\"",
+    ),
+    (
+        "clientcas",
+        "\"./tools/mtls/2_intermediate/certs/ca-chain.cert.pem\"",
+    ),
+    ("audit-signature", "\"ignore\""),
+];
+
+/// Those of configs/immugw.toml of immugw, beside the ones of TLS, which are the same.
+const IMMUGW: [(&str, &str); 13] = [
+    ("dir", "\".\""),
+    ("address", "\"0.0.0.0\""),
+    ("port", "3323"),
+    ("immudb-address", "\"127.0.0.1\""),
+    ("immudb-port", "3322"),
+    ("pidfile", "\"\""),
+    ("logfile", "\"\""),
+    ("detached", "false"),
+    ("audit", "false"),
+    ("audit-interval", "\"5m\""),
+    ("audit-username", "\"immugwauditor\""),
+    ("audit-password", "\"\""),
+    ("audit-signature", "\"ignore\""),
+];
+
+fn toml<'a>(keys: impl IntoIterator<Item = &'a (&'a str, &'a str)>) -> String {
+    let lines = keys
+        .into_iter()
+        .map(|(key, value)| format!("{key} = {value}\n"));
+    lines.collect()
+}
+
+#[test]
+fn the_settings_file_that_immudb_ships_is_taken_as_it_is() {
+    let place = given(&[]).file("immuclient.toml", &toml(&IMMUCLIENT));
+    assert_eq!(said(&place), Vec::<String>::new());
+    // its variable too, and a key counts all the same
+    let place = given(&[]).variable("IMMUCLIENT_AUDIT_SIGNATURE", "ignore");
+    place.run();
+    let place =
+        given(&["--server-signing-pub-key=none.pem"]).file("immuclient.toml", &toml(&IMMUCLIENT));
+    assert!(place.wrong().contains("none.pem"), "{}", place.wrong());
+}
+
+#[test]
+fn the_settings_file_that_immugw_ships_is_taken_and_its_states_are_kept_in_one_place() {
+    let tls = IMMUCLIENT.iter().filter(|(key, _)| {
+        ["mtls", "servername", "pkey", "certificate", "clientcas"].contains(key)
+    });
+    let text = toml(IMMUGW.iter().chain(tls));
+    let place = given(&["--as=immugw", "--audit"]).file("immugw.toml", &text);
+    let told = said(&place);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0]
+            .contains("dir = \".\" would depend on the directory in which the program is started"),
+        "{told:?}"
+    );
+    let kept = place.run().settings.trust.directory;
+    assert_eq!(kept, place.path.join("home/.local/state/immuaudit"));
+}
+
+#[test]
+fn a_file_names_no_directory_of_states_by_a_relative_path() {
+    for key in ["dir", "roots-filepath"] {
+        let place = given(&[]).file("immuaudit.toml", &format!("{key} = \"states\"\n"));
+        let told = place.wrong();
+        assert!(
+            told.starts_with(&format!(
+                "{key} (immuaudit.toml:1): \"states\" is not valid; expected an absolute path"
+            )),
+            "{told}"
+        );
+        given(&[&format!("--{key}=states")]).run();
+    }
+}
+
+#[test]
+fn settings_without_effect_are_warned_about() {
+    for (arguments, told) in [
+        (
+            &["--certificate=a.pem"][..],
+            "--certificate (flag --certificate) has no effect without --mtls",
+        ),
+        (
+            &["--tls", "--pkey=a.key"],
+            "--pkey (flag --pkey) has no effect without --mtls",
+        ),
+        (
+            &["--servername=db"],
+            "--servername (flag --servername) has no effect without TLS",
+        ),
+    ] {
+        let said = said(&given(arguments));
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].starts_with(told), "{said:?}");
+    }
+    assert_eq!(
+        said(&given(&["--tls", "--servername=db"])),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn the_former_name_of_the_label_is_taken_and_warned_about() {
+    let place = given(&["--server-name=primary"]);
+    assert_eq!(place.run().settings.server.name, "primary");
+    assert!(said(&place)[0].contains("is called --server-label now"));
+    let place = given(&["--server-label=b"]).file("immuaudit.toml", "server-name = \"a\"\n");
+    assert_eq!(place.run().settings.server.name, "b");
+}
+
+/// A setting that is read no more must not be without effect unnoticed.
+#[test]
+fn other_former_names_of_settings_are_refused_wherever_they_are() {
+    let file = given(&[]).file("immuaudit.toml", "require-trusted = true\n");
+    let told = file.wrong();
+    assert!(
+        told.ends_with(
+            "immuaudit.toml:1: require-trusted is called no-first-use now: use that name"
+        ),
+        "{told}"
+    );
+    for (former, now) in [
+        ("IMMUAUDIT_REQUIRE_TRUSTED", "IMMUAUDIT_NO_FIRST_USE"),
+        (
+            "IMMUCLIENT_AUDIT_MIRROR_MAX",
+            "IMMUCLIENT_AUDIT_KEEP_HASHES_MAX",
+        ),
+    ] {
+        let told = given(&[]).variable(former, "65536").wrong();
+        assert_eq!(told, format!("{former} is called {now} now: use that name"));
+        given(&[]).variable(former, "").run();
+    }
+}
+
+#[test]
+fn certificates_and_keys_are_held_against_each_other_before_anything_starts() {
+    let folder = Folder::new();
+    authority(&folder, "ca");
+    certificate(&folder, "ca", "one");
+    certificate(&folder, "ca", "other");
+    openssl(&folder, "genrsa -traditional -out rsa.key 2048");
+    openssl(
+        &folder,
+        "req -x509 -key rsa.key -subj /CN=rsa -days 2 -out rsa.pem",
+    );
+    openssl(&folder, "genpkey -algorithm ed25519 -out ed.key");
+    openssl(
+        &folder,
+        "req -x509 -key ed.key -subj /CN=ed -days 2 -out ed.pem",
+    );
+    openssl(&folder, "genpkey -algorithm RSA -out rsa8.key");
+    openssl(
+        &folder,
+        "req -x509 -key rsa8.key -subj /CN=rsa -days 2 -out rsa8.pem",
+    );
+    openssl(&folder, "ec -in one.key -out sec1.key");
+    fs::copy(folder.join("one.pem"), folder.join("sec1.pem")).unwrap();
+    fs::write(
+        folder.join("junk.pem"),
+        "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n",
+    )
+    .unwrap();
+    let flags = |certificate: &str, key: &str, ca: &str| {
+        let at = |name: &str| folder.join(name).display().to_string();
+        let flags = [
+            "--mtls".to_owned(),
+            format!("--certificate={}", at(certificate)),
+            format!("--pkey={}", at(key)),
+            format!("--clientcas={}", at(ca)),
+        ];
+        given(&flags.each_ref().map(String::as_str))
+    };
+    let names = ["one", "rsa", "ed", "rsa8", "sec1"];
+    for name in names {
+        flags(&format!("{name}.pem"), &format!("{name}.key"), "ca.pem").run();
+        let other = flags(&format!("{name}.pem"), "other.key", "ca.pem").wrong();
+        assert!(
+            other.contains("other.key")
+                && other.contains("it does not belong to the certificate in"),
+            "{other}"
+        );
+    }
+    for name in &names[1..] {
+        let told = flags("other.pem", &format!("{name}.key"), "ca.pem").wrong();
+        assert!(told.contains("it does not belong to"), "{name}: {told}");
+    }
+    for told in [
+        flags("junk.pem", "one.key", "ca.pem").wrong(),
+        flags("one.pem", "one.key", "junk.pem").wrong(),
+        given(&[&format!("--tls-ca={}", folder.join("junk.pem").display())]).wrong(),
+    ] {
+        assert!(
+            told.contains("junk.pem") && told.contains("there is no certificate (X.509)"),
+            "{told}"
+        );
+    }
+    // and the program ends with 3
+    let program = Program::new(1, &folder.join("trust"));
+    let junk = format!("--tls-ca={}", folder.join("junk.pem").display());
+    program.run(&["--once", &junk]).ends_with(3);
+    assert!(!folder.join("trust").exists());
+}
+
+#[test]
+fn tls_at_a_plain_server_and_the_reverse_are_hinted_at() {
+    let scene = Scene::new();
+    authority(&scene.folder, "ca");
+    certificate(&scene.folder, "ca", "leaf");
+    let ca = format!("--tls-ca={}", scene.folder.join("ca.pem").display());
+    let run = scene.program.with(&[&ca]).run(&["--once"]);
+    run.ends_with(1);
+    assert!(
+        run.stderr.contains("does not use TLS: remove --tls"),
+        "{run:#?}"
+    );
+
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let port = port.unwrap().port();
+    let mut server = Command::new("openssl")
+        .args([
+            "s_server", "-quiet", "-cert", "leaf.pem", "-key", "leaf.key",
+        ])
+        .args(["-accept", &format!("127.0.0.1:{port}")])
+        .current_dir(scene.folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let line = format!(":{port:04X} 00000000:0000 0A ");
+    for _ in 0..3000 {
+        let listening = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+        if listening.contains(&line) {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let run = Program::new(port, &scene.folder.join("other")).run(&["--once"]);
+    server.kill().unwrap();
+    server.wait().unwrap();
+    run.ends_with(1);
+    assert!(
+        run.stderr
+            .contains("a server that requires TLS closes connections without TLS"),
+        "{run:#?}"
+    );
+    // a server that is merely down hints at nothing
+    let run = Program::new(1, &scene.folder.join("third")).run(&["--once"]);
+    assert!(!run.stderr.contains("TLS"), "{run:#?}");
+}
+
+#[test]
+fn a_new_label_for_an_address_that_was_audited_is_refused() {
+    let scene = Scene::trusted();
+    let renamed = scene.program.with(&["--server-label=renamed"]);
+    for verb in ["--once", "sweep"] {
+        let run = renamed.run(&[verb]);
+        run.ends_with(3);
+        assert!(
+            run.stderr.contains("was audited under the label tested"),
+            "{run:#?}"
+        );
+        assert!(
+            run.stderr.contains("give --server-label tested"),
+            "{run:#?}"
+        );
+    }
+    let check = renamed.run(&["config", "--check"]);
+    check.ends_with(3);
+    assert!(
+        check.stderr.contains("was audited under the label tested"),
+        "{check:#?}"
+    );
+    assert_eq!(fs::read_dir(&scene.program.dir).unwrap().count(), 1);
+    scene.program.once().is(0, DATABASE, "consistent");
+    // the server moves with its label, and another one comes to the address
+    let moved = Scene::within(Folder::new(), "unused");
+    let program = Program::new(moved.server.port(), &scene.program.dir);
+    program.once();
+    let run = renamed.once();
+    run.is(0, DATABASE, "first-seen");
+}
+
+#[test]
+fn a_label_in_place_of_the_address_that_0_1_0_filed_under_is_refused() {
+    let scene = Scene::new();
+    let location = |server: &str| Location {
+        dir: scene.program.dir.clone(),
+        roots: None,
+        server: server.to_owned(),
+    };
+    let address = format!("127.0.0.1:{}", scene.server.port());
+    // 0.1.0 recorded no address, and called a server without a name by it
+    drop(Store::open(&location(&address), clock::now()).unwrap());
+    let refused = Store::check_label(&location("primary"), &address).unwrap_err();
+    let remedy = format!("give --server-label {address}");
+    assert!(refused.to_string().contains(&remedy), "{refused}");
+    Store::check_label(&location("primary"), "127.0.0.1:1").unwrap();
+    Store::check_label(&location(&address), &address).unwrap();
+    // a label that was given says nothing of the address
+    drop(Store::open(&location("given"), clock::now()).unwrap());
+    let run = scene.program.run(&["--once"]);
+    run.ends_with(3);
+    assert!(run.stderr.contains(&remedy), "{run:#?}");
+}
+
+#[test]
+fn a_check_of_the_settings_says_all_that_a_start_would_warn_of() {
+    let folder = Folder::new();
+    let program = Program::new(1, &folder.join("trust"));
+    let warned = program.with(&[
+        "--audit-password=immudb",
+        "--certificate=a.pem",
+        "--immudb-address=db",
+    ]);
+    let run = warned.run(&["config", "--check"]);
+    run.ends_with(0);
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!(lines.len(), 5, "{run:#?}");
+    assert_eq!(lines[0], "the settings are right");
+    for (said, line) in [
+        ("on the command line", lines[1]),
+        ("default password", lines[3]),
+        ("goes to \"db\" unencrypted", lines[4]),
+        ("--certificate (flag --certificate) has no effect", lines[2]),
+    ] {
+        assert!(
+            line.starts_with("warning: ") && line.contains(said),
+            "{lines:#?}"
+        );
+    }
+}

@@ -1,0 +1,365 @@
+//! What people are told where a setting is wrong: the setting, where it stands, what to do.
+
+use crate::support::place::Place as Folder;
+use crate::support::process::{Place, given};
+use crate::support::program::Program;
+use immuaudit::config::load;
+
+#[test]
+fn a_wrong_command_line_is_told_with_its_remedy() {
+    for (arguments, told) in [
+        (
+            &["--audit-intervall", "5m"][..],
+            "unknown option \"--audit-intervall\"; the nearest is --audit-interval; --help --all lists every option",
+        ),
+        (
+            &["--addres=x"],
+            "unknown option \"--addres\"; the nearest is --immudb-address; --help --all lists every option",
+        ),
+        (
+            &["statsu"],
+            "unknown command \"statsu\"; the nearest is status; --help lists the commands",
+        ),
+        // as evidence of version 0.1.0 names it
+        (
+            &[
+                "accept",
+                "--server-name=db:3322",
+                "--alarm",
+                "dce7b1646b95",
+                "defaultdb",
+            ],
+            "the command accept no longer exists: use immuaudit alarm close ID, which keeps the trusted state, or immuaudit alarm adopt ID, which trusts the state in the evidence",
+        ),
+        (
+            &["--audit-mirror", "--audit-max-range=5"],
+            "--audit-mirror is called --audit-keep-hashes now: use that name\n--audit-max-range is called --audit-max-fetch now: use that name",
+        ),
+        (
+            &["roots", "forget", "defaultdb"],
+            "the command roots no longer exists: use immuaudit states",
+        ),
+        (
+            &["--immudb-port"],
+            "--immudb-port has no value: write --immudb-port PORT",
+        ),
+        (
+            &["status", "now"],
+            "\"status\" does not take \"now\": remove it",
+        ),
+        (
+            &["status", "--alarm=1"],
+            "--alarm is an option of \"immuaudit states\": remove it",
+        ),
+        (
+            &["alarm", "close"],
+            "incomplete command: expected immuaudit alarm list [DATABASE] [--all] | show ID | close ID... | close --database DATABASE | adopt ID [--yes]",
+        ),
+        (
+            &["alarm", "show", "7", "--all"],
+            "--all is an option of \"immuaudit alarm list\": remove it",
+        ),
+        (
+            &["alarm", "close", "7", "--yes"],
+            "--yes is an option of \"immuaudit alarm adopt\": remove it",
+        ),
+        (
+            &["acknowledge", "shop"],
+            "incomplete command: expected immuaudit acknowledge DATABASE [--absent-values-to TX] [--unsigned] [--disagreement]",
+        ),
+        (
+            &["acknowledge", "--unsigned"],
+            "incomplete command: expected immuaudit acknowledge DATABASE [--absent-values-to TX] [--unsigned] [--disagreement]",
+        ),
+        (
+            &["audit-mode", "instal"],
+            "\"audit-mode\" does not take \"instal\": remove it",
+        ),
+        (
+            &["audit-mode", "--dry-run"],
+            "--dry-run applies only to audit-mode install or uninstall: remove it",
+        ),
+        (
+            &["audit-mode", "start", "--dry-run"],
+            "--dry-run applies only to audit-mode install or uninstall: remove it",
+        ),
+        (
+            &["audit-mode", "install", "--purge"],
+            "--purge applies only to audit-mode uninstall: remove it",
+        ),
+        (
+            &["audit-mode", "install", "-p", "0"],
+            "--immudb-port: \"0\" is not valid; expected a whole number from 1 to 65535",
+        ),
+        (
+            &["states"],
+            "incomplete command: expected immuaudit states list | export | import DIR-OR-FILE [--alarm] | forget DATABASE",
+        ),
+        (
+            &["states", "import"],
+            "incomplete command: expected immuaudit states list | export | import DIR-OR-FILE [--alarm] | forget DATABASE",
+        ),
+        (
+            &["states", "list", "--alarm"],
+            "--alarm is an option of \"immuaudit states import\": remove it",
+        ),
+        (
+            &["drill", "--grow=1s"],
+            "--grow has no effect without --serve: give both or neither",
+        ),
+        (
+            &["completions", "tcsh"],
+            "incomplete command: expected immuaudit completions bash|zsh|fish",
+        ),
+        (
+            &["-p", "0"],
+            "--immudb-port: \"0\" is not valid; expected a whole number from 1 to 65535",
+        ),
+        (
+            &["-p", "70000"],
+            "--immudb-port: \"70000\" is not valid; expected a whole number from 1 to 65535",
+        ),
+        (
+            &["--audit-interval=0"],
+            "--audit-interval: \"0\" is not valid; expected a duration with its unit (ms, s, m, h), such as 30s or 1h30m, from 1ms to 8784h",
+        ),
+        (
+            &["--audit-interval=60"],
+            "--audit-interval: \"60\" is not valid; expected a duration with its unit (ms, s, m, h), such as 30s or 1h30m, from 1ms to 8784h",
+        ),
+        (
+            &["--mtls=maybe"],
+            "--mtls: \"maybe\" is not valid; expected true or false",
+        ),
+        (
+            &["--log-level=loud"],
+            "--log-level: \"loud\" is not valid; expected one of off, error, warn, info, debug, trace",
+        ),
+        (
+            &["--pin=shop:7"],
+            "--pin: \"shop:7\" is not valid; expected DATABASE:TX:HASH, with a transaction from 1 and its hash in 64 hexadecimal digits",
+        ),
+        (
+            &["--audit-password=enc:%hunter2"],
+            "--audit-password: not valid; expected after enc:, the base64 of a password",
+        ),
+        (
+            &["--mtls", "--tls-ca=x"],
+            "--mtls and --tls-ca exclude each other: with --mtls, give the CAs with --clientcas",
+        ),
+        (
+            &["--mtls", "--clientcas=", "--pkey=", "--certificate="],
+            "--mtls needs a file: name it with --certificate\n--mtls needs a file: name it with --pkey\n--mtls needs a file: name it with --clientcas",
+        ),
+    ] {
+        assert_eq!(given(arguments).wrong(), told);
+    }
+}
+
+#[test]
+fn the_value_of_a_mistyped_flag_is_never_told() {
+    for arguments in [
+        &["--audit-pasword", "hunter2"][..],
+        &["--audit-pasword=hunter2"],
+    ] {
+        assert!(!given(arguments).wrong().contains("hunter2"));
+    }
+}
+
+#[test]
+fn a_wrong_file_is_told_with_its_name_and_line() {
+    for (text, told) in [
+        (
+            "\n\naudit-intervall = \"5m\"\n",
+            "immuaudit.toml:3: unknown key \"audit-intervall\"; the nearest is audit-interval",
+        ),
+        (
+            "immudb-port = \"many\"\n",
+            "immudb-port (immuaudit.toml:1): \"many\" is not valid; expected a whole number from 1 to 65535",
+        ),
+        (
+            "immudb-port = true\n",
+            "immudb-port (immuaudit.toml:1): found true or false; expected a whole number",
+        ),
+        (
+            "[server]\n",
+            "immuaudit.toml:1: unknown key \"server\"; the nearest is servername",
+        ),
+        (
+            "\nalarm = \"1\"\n",
+            "immuaudit.toml:2: unknown key \"alarm\"",
+        ),
+    ] {
+        assert_eq!(Place::new().file("immuaudit.toml", text).wrong(), told);
+    }
+    let told = Place::new()
+        .file(
+            "immuaudit.toml",
+            "once = true\naudit-password = \"hunter2\n",
+        )
+        .wrong();
+    assert!(told.starts_with("immuaudit.toml:2: not TOML: "), "{told}");
+    assert!(!told.contains("hunter2") && !told.contains('\n'), "{told}");
+}
+
+#[test]
+fn every_wrong_setting_is_told_at_once() {
+    let place = given(&["--once"])
+        .file("immuaudit.toml", "port-x = 1\naudit-sample = -1\n")
+        .variable("IMMUAUDIT_JSON", "perhaps");
+    assert_eq!(place.wrong().lines().count(), 3);
+}
+
+#[test]
+fn a_wrong_variable_is_told_by_its_name() {
+    let place = Place::new().variable("IMMUCLIENT_IMMUDB_PORT", "x");
+    assert_eq!(
+        place.wrong(),
+        "immudb-port (IMMUCLIENT_IMMUDB_PORT): \"x\" is not valid; expected a whole number from 1 to 65535"
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_told_by_setting_and_path() {
+    let place = Place::new()
+        .file("bad.pem", "nothing")
+        .file("empty", "")
+        .file("two", "a\nb\n")
+        .file("twice/enc", "enc:hunter2!");
+    let path = |name: &str| place.at(name);
+    for (arguments, told) in [
+        (
+            vec!["--config".to_owned(), path("none")],
+            "--config: \"none\": there is no such file",
+        ),
+        (
+            vec!["--tls-ca".to_owned(), path("bad.pem")],
+            "--tls-ca: \"bad.pem\": no CERTIFICATE block in it",
+        ),
+        (
+            vec!["--tls-ca".to_owned(), path("none")],
+            "--tls-ca: \"none\": there is no such file",
+        ),
+        (
+            vec!["--tls-ca".to_owned(), path("twice")],
+            "--tls-ca: \"twice\": Is a directory (os error 21)",
+        ),
+        (
+            vec!["--server-signing-pub-key".to_owned(), path("bad.pem")],
+            "--server-signing-pub-key: \"bad.pem\": no PUBLIC KEY block in it",
+        ),
+        (
+            vec!["--audit-password-file".to_owned(), path("none")],
+            "--audit-password-file: \"none\": there is no such file",
+        ),
+        (
+            vec!["--audit-password-file".to_owned(), path("empty")],
+            "--audit-password-file: \"empty\": expected one line, the password",
+        ),
+        (
+            vec!["--audit-password-file".to_owned(), path("two")],
+            "--audit-password-file: \"two\": expected one line, the password",
+        ),
+        (
+            vec!["--audit-password-file".to_owned(), path("twice/enc")],
+            "--audit-password-file: \"twice/enc\": expected after enc:, the base64 of a password",
+        ),
+    ] {
+        let mut process = place.process.clone();
+        process.arguments = arguments;
+        let wrong = load(&process).unwrap_err().to_string();
+        assert_eq!(wrong.replace(&place.at(""), ""), told);
+    }
+    let told = given(&["--mtls"]).wrong();
+    assert!(told.starts_with("certificate (default): \"./tools/mtls/4_client/certs/localhost.cert.pem\": there is no such file"), "{told}");
+}
+
+#[test]
+fn without_a_place_for_trusted_states_nothing_starts() {
+    let mut place = Place::new();
+    place.process.variables.clear();
+    assert_eq!(
+        place.wrong(),
+        "no directory for the trusted states ($STATE_DIRECTORY, $XDG_STATE_HOME and $HOME are not set): name one with --dir"
+    );
+}
+
+#[test]
+fn a_settings_file_that_is_there_and_cannot_be_read_is_told() {
+    let place = Place::new().file("immuclient.toml/x", "");
+    let told = place.wrong();
+    assert!(
+        told.starts_with("settings file immuclient.toml: Is a directory"),
+        "{told}"
+    );
+    let place = Place::new();
+    std::fs::write(place.path.join("immuaudit.toml"), b"dir = \"\xff\"\n").unwrap();
+    let told = place.wrong();
+    assert!(told.contains("not UTF-8"), "{told}");
+}
+
+#[test]
+fn nothing_is_started_with_a_wrong_setting() {
+    let folder = Folder::new();
+    let program = Program::new(1, &folder.join("trust"));
+    for (wrong, told) in [
+        (
+            &["--audit-interval=0"][..],
+            "--audit-interval: \"0\" is not valid; expected a duration",
+        ),
+        (
+            &["--audit-sample=many"],
+            "--audit-sample: \"many\" is not valid; expected a whole number",
+        ),
+        (
+            &["--tls-ca=none.pem"],
+            "--tls-ca: \"none.pem\": there is no such file",
+        ),
+        (
+            &["--once", "--audit-intervall=1s"],
+            "the nearest is --audit-interval",
+        ),
+        (
+            &["config", "--check", "--log-level=loud"],
+            "--log-level: \"loud\" is not valid",
+        ),
+    ] {
+        let run = program.run(wrong);
+        run.ends_with(3);
+        assert!(run.stderr.contains(told), "{run:#?}");
+        assert!(run.stdout.is_empty(), "{run:#?}");
+    }
+    assert!(!folder.join("trust").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn an_argument_that_is_no_text_is_told_by_its_place() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let folder = Folder::new();
+    let mut command = Program::new(1, &folder.join("trust")).command(&["--once"]);
+    let output = command.arg(OsStr::from_bytes(b"\xff")).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("is not UTF-8"), "{told}");
+}
+
+#[test]
+fn bad_pem_files_of_mtls_are_told_one_by_one() {
+    let place = Place::new().file("bad.pem", "-----BEGIN CERTIFICATE-----\n%%%\n");
+    let bad = place.at("bad.pem");
+    let place = place.arguments(&[
+        "-m",
+        "--certificate",
+        &bad,
+        "--pkey",
+        &bad,
+        "--clientcas",
+        &bad,
+    ]);
+    let told = place.wrong();
+    for flag in ["--certificate: ", "--pkey: ", "--clientcas: "] {
+        assert!(told.lines().any(|line| line.starts_with(flag)), "{told}");
+    }
+}

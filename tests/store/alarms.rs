@@ -1,0 +1,577 @@
+//! Alarms and their evidence: an alarm stays open until an operator closes or adopts it, is open by its evidence if its
+//! list is lost, and evidence is bounded.
+
+use std::fs;
+
+use crate::support::chain::Chain;
+use crate::support::place::Place;
+use crate::support::trust_files::{at, beside, changes, file, finding, grown, open};
+use immuaudit::ledger::{Digest, State};
+use immuaudit::trust::{
+    Adoption, Alarm, Change, Evidence, Finding, Limits, Shortened, StoreError, Tampering,
+    TrustOrigin, TrustedState,
+};
+
+#[test]
+fn a_finding_is_an_open_alarm_with_evidence_until_it_is_adopted() {
+    let place = Place::new();
+    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+    let trusted = grown(&store, &chain);
+    let found = finding(Some(&trusted), Tampering::Inconsistent, Some(fork.state(6)));
+    let alarm = store.raise(&found, at(6)).unwrap();
+    assert_eq!(alarm.id.len(), 12);
+    assert_eq!(store.open_alarms(None), Ok(vec![alarm.clone()]));
+    drop(store);
+    let store = open(&place);
+    assert_eq!(store.open_alarms(Some("db")), Ok(vec![alarm.clone()]));
+    let evidence = read_evidence(&alarm);
+    assert_eq!(evidence.server, "127.0.0.1:3322");
+    assert_eq!((evidence.found, evidence.alarm), (at(6), alarm.id.clone()));
+    assert_eq!(evidence.finding.trusted, Some(trusted));
+    assert_eq!(evidence.answers[0], found.answers[0]);
+    let adopted = beside(&place).adopt(&alarm.id, "kim", at(7)).unwrap();
+    let adopted = adopted.trusted.expect("a trusted state");
+    assert_eq!(adopted.state, fork.state(6));
+    assert_eq!(
+        adopted.how,
+        TrustOrigin::Adopted {
+            alarm: alarm.id.clone()
+        }
+    );
+    assert_eq!(store.load("db"), Ok(Some(adopted)));
+    assert_eq!(store.open_alarms(None), Ok(vec![]));
+    let closed = store.all_alarms("db").unwrap()[0].closed.clone().unwrap();
+    assert_eq!((closed.who.as_str(), closed.when), ("kim", at(7)));
+    let again = store.adopt(&alarm.id, "kim", at(8)).unwrap_err();
+    assert!(again.to_string().contains("is closed already"), "{again}");
+}
+
+fn read_evidence(alarm: &Alarm) -> Evidence {
+    Evidence::parse(&fs::read(&alarm.evidence).unwrap()).unwrap()
+}
+
+#[test]
+fn the_same_finding_again_only_counts_up() {
+    let place = Place::new();
+    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+    let trusted = grown(&store, &chain);
+    let mut found = finding(Some(&trusted), Tampering::Inconsistent, Some(fork.state(6)));
+    let first = store.raise(&found, at(6)).unwrap();
+    let evidence = fs::read(&first.evidence).unwrap();
+    found.reason = "linear proof at transaction 77: another detail".into();
+    found.answers.clear();
+    let second = store.raise(&found, at(7)).unwrap();
+    assert_eq!((second.id.as_str(), second.times), (first.id.as_str(), 2));
+    assert_eq!((second.raised, second.last_seen), (at(6), at(7)));
+    assert_eq!(fs::read(&first.evidence).unwrap(), evidence);
+    assert_eq!(store.open_alarms(None), Ok(vec![second]));
+}
+
+#[test]
+fn an_open_alarm_does_not_freeze_the_trust() {
+    let place = Place::new();
+    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+    let trusted = grown(&store, &chain);
+    let found = finding(Some(&trusted), Tampering::Inconsistent, Some(fork.state(6)));
+    let alarm = store.raise(&found, at(6)).unwrap();
+    let after = store
+        .advance(&trusted, &chain.prove(5, 6), &chain.seen(6), at(7))
+        .unwrap();
+    assert_eq!(store.open_alarms(None).unwrap().len(), 1);
+    // a proven state that replaced the trusted one is not given up for an earlier lie
+    let due = Adoption::Overtaken {
+        trusted: Some(after.state),
+    };
+    assert_eq!(store.adoption(&alarm), Ok(due));
+    let refused = store.adopt(&alarm.id, "kim", at(8)).unwrap_err();
+    let text = refused.to_string();
+    assert!(
+        text.contains("was replaced") && text.contains("is transaction 6 now"),
+        "{text}"
+    );
+    assert_eq!(store.open_alarms(None).unwrap().len(), 1);
+    store.close_alarm(&alarm.id, "kim", at(9)).unwrap();
+    assert_eq!(store.load("db"), Ok(Some(after)));
+    assert_eq!(store.open_alarms(None), Ok(vec![]));
+}
+
+#[test]
+fn adopting_one_of_many_states_of_a_rewritten_history_closes_the_others_about_it() {
+    let place = Place::new();
+    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+    let trusted = grown(&store, &chain);
+    let raise = |kind, tx, trusted| {
+        let found = finding(Some(trusted), kind, Some(fork.state(tx)));
+        store.raise(&found, at(6)).unwrap()
+    };
+    let first = raise(Tampering::Inconsistent, 6, &trusted);
+    let last = raise(Tampering::Inconsistent, 8, &trusted);
+    let value = raise(Tampering::BadValue, 7, &trusted);
+    let adopted = store.adopt(&last.id, "kim", at(7)).unwrap();
+    assert_eq!(adopted.also_closed, std::slice::from_ref(&first.id));
+    let open: Vec<String> = store
+        .open_alarms(None)
+        .unwrap()
+        .into_iter()
+        .map(|a| a.id)
+        .collect();
+    assert_eq!(open, [value.id]);
+    assert_eq!(store.load("db").unwrap().unwrap().state, fork.state(8));
+}
+
+#[test]
+fn adopting_leaves_an_alarm_about_another_trusted_state_open() {
+    let place = Place::new();
+    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+    let before = grown(&store, &chain);
+    let raise = |trusted: &TrustedState, tx| {
+        let found = finding(Some(trusted), Tampering::Inconsistent, Some(fork.state(tx)));
+        store.raise(&found, at(6)).unwrap()
+    };
+    let first = raise(&before, 7);
+    let after = store
+        .advance(&before, &chain.prove(5, 6), &chain.seen(6), at(7))
+        .unwrap();
+    let second = raise(&after, 8);
+    let adopted = store.adopt(&second.id, "kim", at(8)).unwrap();
+    assert_eq!(adopted.also_closed, Vec::<String>::new());
+    assert_eq!(store.open_alarms(None), Ok(vec![first]));
+}
+
+#[test]
+fn adopting_an_emptied_or_vanished_database_trusts_no_state_of_it() {
+    for shown in [None, Some(State::EMPTY)] {
+        let place = Place::new();
+        let (store, chain) = (open(&place), Chain::new(9, 1));
+        let trusted = grown(&store, &chain);
+        let mut found = finding(Some(&trusted), Tampering::RolledBack, shown);
+        found.reason = if shown.is_none() {
+            "vanished"
+        } else {
+            "emptied"
+        }
+        .into();
+        let alarm = store.raise(&found, at(6)).unwrap();
+        assert_eq!(alarm.given_up(), Some(1..=5));
+        let due = Adoption::Forget {
+            given_up: Box::new(trusted),
+        };
+        assert_eq!(store.adoption(&alarm), Ok(due));
+        let adopted = store.adopt(&alarm.id, "kim", at(7)).unwrap();
+        assert_eq!(adopted.trusted, None);
+        assert_eq!(store.load("db"), Ok(None));
+        let last = store.history("db").unwrap().pop().unwrap();
+        assert_eq!(last.change, Change::Forgotten { alarm: alarm.id });
+        let seen = store
+            .first_use("db", &chain.seen(2), TrustOrigin::FirstSeen, at(8))
+            .unwrap();
+        assert_eq!(store.load("db"), Ok(Some(seen)));
+        assert_eq!(store.history("db").unwrap().len(), 5);
+    }
+}
+
+#[test]
+fn an_alarm_that_names_no_other_state_can_only_be_closed() {
+    for kind in [
+        Tampering::BadSignature,
+        Tampering::BadValue,
+        Tampering::SplitView,
+    ] {
+        let place = Place::new();
+        let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+        let trusted = grown(&store, &chain);
+        let found = finding(Some(&trusted), kind, Some(fork.state(6)));
+        let alarm = store.raise(&found, at(6)).unwrap();
+        assert_eq!(alarm.given_up(), None);
+        let refused = store.adopt(&alarm.id, "kim", at(7)).unwrap_err();
+        assert!(
+            matches!(refused, StoreError::NothingToAdopt { .. }),
+            "{refused}"
+        );
+        assert_eq!(store.open_alarms(None), Ok(vec![alarm.clone()]));
+        store.close_alarm(&alarm.id, "kim", at(7)).unwrap();
+        assert_eq!(store.load("db"), Ok(Some(trusted)));
+        assert_eq!(store.open_alarms(None), Ok(vec![]));
+        // found again after that, it is open again
+        let again = store.raise(&found, at(8)).unwrap();
+        assert_eq!(store.open_alarms(None), Ok(vec![again]));
+    }
+}
+
+#[test]
+fn closing_keeps_the_trusted_state_and_every_other_alarm() {
+    for (kind, shown_tx) in [(Tampering::Inconsistent, 6), (Tampering::RolledBack, 4)] {
+        let place = Place::new();
+        let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+        let trusted = grown(&store, &chain);
+        let found = |tx| finding(Some(&trusted), kind, Some(fork.state(tx)));
+        let alarm = store.raise(&found(shown_tx), at(6)).unwrap();
+        let other = store.raise(&found(shown_tx - 1), at(6)).unwrap();
+        let closed = store.close_alarm(&alarm.id, "kim", at(7)).unwrap();
+        assert_eq!(
+            closed.closed.as_ref().map(|closed| closed.when),
+            Some(at(7))
+        );
+        assert_eq!(store.load("db"), Ok(Some(trusted.clone())));
+        assert_eq!(store.open_alarms(None), Ok(vec![other]));
+        // closing it again changes nothing, and a server that still shows it opens it again
+        let again = store.close_alarm(&alarm.id, "lee", at(8)).unwrap();
+        assert_eq!(again, closed);
+        let again = store.raise(&found(shown_tx), at(9)).unwrap();
+        assert!(again.is_open());
+        assert_eq!(store.open_alarms(None).unwrap().len(), 2);
+    }
+}
+
+/// `compare` accuses with an older state of the trusted history, which a later one extends.
+#[test]
+fn a_closed_finding_about_an_older_trusted_state_is_open_again_when_it_is_found_again() {
+    let place = Place::new();
+    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+    let trusted = grown(&store, &chain);
+    let older = TrustedState {
+        state: chain.state(4),
+        ..trusted
+    };
+    let found = finding(Some(&older), Tampering::SplitView, Some(fork.state(4)));
+    let alarm = store.raise(&found, at(6)).unwrap();
+    store.close_alarm(&alarm.id, "kim", at(7)).unwrap();
+    assert!(store.raise(&found, at(8)).unwrap().is_open());
+    assert_eq!(store.open_alarms(None).unwrap().len(), 1);
+}
+
+#[test]
+fn a_finding_about_a_state_that_was_given_up_does_not_open_the_adopted_alarm_again() {
+    let place = Place::new();
+    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+    let trusted = grown(&store, &chain);
+    let found = finding(Some(&trusted), Tampering::Inconsistent, Some(fork.state(6)));
+    let alarm = store.raise(&found, at(6)).unwrap();
+    store.adopt(&alarm.id, "kim", at(7)).unwrap();
+    // the check that found it again began before
+    assert!(!store.raise(&found, at(7)).unwrap().is_open());
+    assert_eq!(store.open_alarms(None), Ok(vec![]));
+}
+
+/// The import of another auditor's states raises such an alarm: it names no state of the server.
+#[test]
+fn an_alarm_without_a_shown_state_gives_up_nothing_unless_the_database_vanished() {
+    for kind in [Tampering::Inconsistent, Tampering::RolledBack] {
+        let place = Place::new();
+        let (store, chain) = (open(&place), Chain::new(9, 1));
+        let trusted = grown(&store, &chain);
+        let mut found = finding(Some(&trusted), kind, None);
+        found.reason = "the imported state 7:00 is not extended: vanished".into();
+        let alarm = store.raise(&found, at(6)).unwrap();
+        assert_eq!(store.adoption(&alarm), Ok(Adoption::Nothing));
+        assert!(store.adopt(&alarm.id, "kim", at(7)).is_err());
+        assert_eq!(store.load("db"), Ok(Some(trusted)));
+    }
+}
+
+#[test]
+fn the_transactions_that_adopting_gives_up_begin_behind_the_last_shared_state() {
+    let place = Place::new();
+    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+    let trusted = grown(&store, &chain);
+    let raise = |kind, shown| {
+        let found = finding(Some(&trusted), kind, Some(shown));
+        store.raise(&found, at(6)).unwrap().given_up()
+    };
+    assert_eq!(raise(Tampering::RolledBack, chain.state(4)), Some(5..=5));
+    assert_eq!(raise(Tampering::RolledBack, chain.state(3)), Some(4..=5));
+    assert_eq!(raise(Tampering::RolledBack, chain.state(2)), Some(1..=5)); // never trusted itself
+    assert_eq!(raise(Tampering::RolledBack, fork.state(4)), Some(1..=5));
+    assert_eq!(raise(Tampering::Inconsistent, fork.state(8)), Some(1..=5));
+    // a hidden database shows the trusted state, or one that extends it
+    assert_eq!(raise(Tampering::RolledBack, chain.state(5)), None);
+    assert_eq!(raise(Tampering::RolledBack, chain.state(6)), None);
+}
+
+/// 0.1.0 has other words for two kinds of tampering, in files and in the ids of findings.
+#[test]
+fn an_alarm_of_the_first_version_is_read_and_stays_the_same_alarm() {
+    let place = Place::new();
+    let store = open(&place);
+    for (kind, former, now) in [
+        (Tampering::BadValue, "value", "bad-value"),
+        (Tampering::BadSignature, "signature", "bad-signature"),
+    ] {
+        let mut found = finding(None, kind, None);
+        found.database = former.into();
+        found.reason = "corrupt".into();
+        let alarm = store.raise(&found, at(6)).unwrap();
+        let distinct = format!("{former}\n{former}\nnone\nnone\ncorrupt");
+        let id = Digest::of(&[distinct.as_bytes()]).to_string();
+        assert_eq!(alarm.id, id[..12]);
+        for path in [
+            file(&place, &format!("{former}.alarms")),
+            alarm.evidence.clone(),
+        ] {
+            let text = fs::read_to_string(&path).unwrap();
+            let (content, _) = text.split_once("# sha256: ").unwrap();
+            let (now, former) = (format!("\"{now}\""), format!("\"{former}\""));
+            assert!(content.contains(&now), "{content}");
+            let content = content.replace(&now, &former);
+            let checksum = Digest::of(&[content.as_bytes()]);
+            fs::write(&path, format!("{content}# sha256: {checksum}\n")).unwrap();
+        }
+        assert_eq!(read_evidence(&alarm).finding.kind, kind);
+        assert_eq!(store.alarm(&alarm.id), Ok(alarm.clone()));
+        let again = store.raise(&found, at(7)).unwrap();
+        assert_eq!((again.id, again.times), (alarm.id, 2));
+    }
+}
+
+#[test]
+fn an_alarm_is_found_by_its_id_alone_and_a_wrong_id_lists_the_open_ones() {
+    let place = Place::new();
+    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let trusted = grown(&store, &chain);
+    let mut other = finding(None, Tampering::BadValue, None);
+    other.database = "other".into();
+    let other = store.raise(&other, at(6)).unwrap();
+    let found = finding(Some(&trusted), Tampering::BadValue, None);
+    let alarm = store.raise(&found, at(6)).unwrap();
+    assert_eq!(store.alarm(&other.id), Ok(other.clone()));
+    assert_eq!(store.alarm(&alarm.id), Ok(alarm.clone()));
+    let refused = store.alarm("0123456789ab").unwrap_err().to_string();
+    let due = format!(
+        "{} (bad-value, db), {} (bad-value, other)",
+        alarm.id, other.id
+    );
+    assert!(refused.contains(&due), "{refused}");
+    store.close_alarm(&other.id, "kim", at(7)).unwrap();
+    assert_eq!(store.alarm(&other.id).unwrap().closed.unwrap().who, "kim");
+    // a damaged list hides no other database's alarm
+    fs::write(file(&place, "other.alarms"), "x").unwrap();
+    assert_eq!(store.alarm(&alarm.id), Ok(alarm));
+    assert!(matches!(
+        store.alarm("0123456789ab"),
+        Err(StoreError::DamagedRecord { .. })
+    ));
+}
+
+#[test]
+fn an_alarm_whose_list_is_lost_is_open_by_its_evidence() {
+    let place = Place::new();
+    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let trusted = grown(&store, &chain);
+    let alarm = store
+        .raise(&finding(Some(&trusted), Tampering::BadValue, None), at(6))
+        .unwrap();
+    fs::remove_file(file(&place, "db.alarms")).unwrap();
+    assert_eq!(store.open_alarms(None), Ok(vec![alarm]));
+}
+
+#[test]
+fn a_damaged_list_of_alarms_is_a_local_failure_and_the_evidence_is_written_all_the_same() {
+    let place = Place::new();
+    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let trusted = grown(&store, &chain);
+    let alarm = store
+        .raise(&finding(Some(&trusted), Tampering::BadValue, None), at(6))
+        .unwrap();
+    let path = file(&place, "db.alarms");
+    let whole = fs::read(&path).unwrap();
+    for (change, bytes) in changes(&whole) {
+        fs::write(&path, bytes).unwrap();
+        let failure = store.open_alarms(Some("db")).expect_err(&change);
+        assert!(
+            matches!(failure, StoreError::DamagedRecord { .. }),
+            "{change}: {failure}"
+        );
+    }
+    let other = finding(Some(&trusted), Tampering::BadSignature, None);
+    assert!(store.raise(&other, at(7)).is_err());
+    let evidence = alarm
+        .evidence
+        .with_file_name(format!("{}.toml", other.id()));
+    assert!(Evidence::parse(&fs::read(evidence).unwrap()).is_ok());
+}
+
+#[test]
+fn evidence_is_bounded_and_keeps_the_first_and_the_last() {
+    let place = Place::new();
+    let chain = Chain::new(9, 1);
+    let store = open(&place).with_limits(Limits {
+        files_of_a_database: 5,
+        ..Limits::default()
+    });
+    let trusted = grown(&store, &chain);
+    let shown = |tx| {
+        Some(State {
+            tx,
+            hash: trusted.state.hash,
+        })
+    };
+    let found = |tx| finding(Some(&trusted), Tampering::Inconsistent, shown(tx));
+    let alarms: Vec<Alarm> = (10..30)
+        .map(|tx| store.raise(&found(tx), at(tx)).unwrap())
+        .collect();
+    let open = store.open_alarms(None).unwrap();
+    assert_eq!(open.len(), 5);
+    assert_eq!(open.first(), alarms.first());
+    assert_eq!(open.last(), alarms.last());
+    assert_eq!(open.last().unwrap().displaced, 15);
+    for alarm in &open {
+        read_evidence(alarm);
+    }
+    let kept = fs::read_dir(open[0].evidence.parent().unwrap())
+        .unwrap()
+        .count();
+    assert_eq!(kept, 5);
+}
+
+#[test]
+fn answers_too_long_are_cut_and_those_too_many_counted() {
+    let place = Place::new();
+    let chain = Chain::new(9, 1);
+    let limits = Limits {
+        answer: 1_000,
+        answers: 5_000,
+        ..Limits::default()
+    };
+    let store = open(&place).with_limits(limits);
+    let trusted = grown(&store, &chain);
+    let mut found = finding(Some(&trusted), Tampering::Inconsistent, None);
+    let mut answer = found.answers[0].clone();
+    answer.reply = Ok(vec![9; 100_000].into());
+    found.answers = vec![answer; 20];
+    let evidence = read_evidence(&store.raise(&found, at(6)).unwrap());
+    assert!(evidence.answers.len() >= 3);
+    assert_eq!(
+        evidence.left_out,
+        20 - u64::try_from(evidence.answers.len()).unwrap()
+    );
+    let cut = Some(Shortened::Cut(100_000));
+    assert_eq!(evidence.answers[0].shortened, cut);
+    assert_eq!(evidence.answers[0].reply, Ok(vec![9; 1_000].into()));
+}
+
+#[test]
+fn a_full_evidence_directory_still_leaves_the_alarm_open() {
+    let place = Place::new();
+    let chain = Chain::new(9, 1);
+    let store = open(&place).with_limits(Limits {
+        files: 0,
+        ..Limits::default()
+    });
+    let trusted = grown(&store, &chain);
+    let refused = store.raise(&finding(Some(&trusted), Tampering::BadValue, None), at(6));
+    assert!(matches!(refused, Err(StoreError::EvidenceFull { .. })));
+    assert_eq!(store.open_alarms(None).unwrap().len(), 1);
+}
+
+#[test]
+fn an_alarm_that_opens_again_keeps_its_first_time_and_its_past_closings_and_few_of_them() {
+    let place = Place::new();
+    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let trusted = grown(&store, &chain);
+    let found = finding(Some(&trusted), Tampering::RolledBack, Some(chain.state(4)));
+    let alarm = store.raise(&found, at(6)).unwrap();
+    for number in 1..=20 {
+        let who = format!("kim-{number}");
+        store.close_alarm(&alarm.id, &who, at(10 * number)).unwrap();
+        let again = store.raise(&found, at(10 * number + 5)).unwrap();
+        assert_eq!(again.raised, at(6));
+        assert!(again.is_open());
+    }
+    let kept = store.open_alarms(None).unwrap().remove(0);
+    assert_eq!(kept.times, 21);
+    let past: Vec<_> = kept
+        .past
+        .iter()
+        .map(|past| past.closed.who.as_str())
+        .collect();
+    assert_eq!(past.len(), 8);
+    assert_eq!((past[0], past[7]), ("kim-13", "kim-20"));
+    assert_eq!(kept.past[7].reopened, at(205));
+    assert_eq!(kept.opened(), at(205));
+}
+
+#[test]
+fn the_trusted_history_shown_again_is_noted_whatever_the_clock_and_only_while_it_is_trusted() {
+    let place = Place::new();
+    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+    let trusted = grown(&store, &chain);
+    let found = finding(Some(&trusted), Tampering::Inconsistent, Some(fork.state(6)));
+    let shown_again = |id: &str| store.shown_again(&store.alarm(id).unwrap());
+    let id = store.raise(&found, at(100)).unwrap().id;
+    assert_eq!(shown_again(&id), None);
+    // a state that is not of the trusted history shows nothing
+    store.note_shown_again("db", fork.state(6), at(50)).unwrap();
+    assert_eq!(shown_again(&id), None);
+    store.note_shown_again("db", trusted.state, at(50)).unwrap(); // the clock was put back
+    assert_eq!(shown_again(&id), Some(at(50)));
+    store.note_shown_again("db", trusted.state, at(60)).unwrap();
+    assert_eq!(shown_again(&id), Some(at(50)));
+    // found again: the evidence is of now
+    store.raise(&found, at(70)).unwrap();
+    assert_eq!(shown_again(&id), None);
+    store.note_shown_again("db", trusted.state, at(80)).unwrap();
+    store.adopt(&id, "kim", at(90)).unwrap();
+    assert_eq!(shown_again(&id), None);
+    store.note_shown_again("db", fork.state(6), at(95)).unwrap();
+    assert_eq!(shown_again(&id), None);
+}
+
+#[test]
+fn a_finding_tells_whether_it_opened_its_alarm_even_if_there_is_no_room_for_its_evidence() {
+    let place = Place::new();
+    let chain = Chain::new(9, 1);
+    for files in [0, 100] {
+        let store = open(&place).with_limits(Limits {
+            files,
+            ..Limits::default()
+        });
+        let database = format!("db-{files}");
+        let trusted = store
+            .first_use(&database, &chain.seen(3), TrustOrigin::FirstSeen, at(3))
+            .unwrap();
+        let found = Finding {
+            database,
+            ..finding(Some(&trusted), Tampering::BadValue, None)
+        };
+        let opened = |when| {
+            let raised = store.record_finding(&found, at(when));
+            assert!(raised.is_listed);
+            assert_eq!(raised.unwritten.is_some(), files == 0);
+            (raised.opened, raised.alarm.id)
+        };
+        let (first, id) = opened(4);
+        assert!(first && !opened(5).0);
+        store.close_alarm(&id, "kim", at(6)).unwrap();
+        assert!(opened(7).0 && !opened(8).0);
+    }
+}
+
+#[test]
+fn a_finding_beside_a_damaged_list_is_new_until_its_evidence_is_written() {
+    let place = Place::new();
+    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let trusted = grown(&store, &chain);
+    let found = finding(Some(&trusted), Tampering::RolledBack, Some(chain.state(4)));
+    fs::write(file(&place, "db.alarms"), "damaged").unwrap();
+    for new in [true, false] {
+        let raised = store.record_finding(&found, at(6));
+        assert!(raised.unwritten.is_some() && !raised.is_listed);
+        assert_eq!(raised.opened, new);
+    }
+}
+
+#[test]
+fn what_a_kill_left_half_written_beside_evidence_is_cleared_away() {
+    let place = Place::new();
+    drop(open(&place));
+    let left: Vec<_> = ["evidence", "located"]
+        .iter()
+        .map(|folder| file(&place, folder).join("db/0123456789ab.toml.new"))
+        .collect();
+    for left in &left {
+        fs::create_dir_all(left.parent().unwrap()).unwrap();
+        fs::write(left, "half").unwrap();
+    }
+    drop(open(&place));
+    assert_eq!(left.iter().filter(|left| left.exists()).count(), 0);
+}

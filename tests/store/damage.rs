@@ -1,0 +1,403 @@
+//! Whatever happens to the files of trusted states: none is lost or made up, and what cannot be mended
+//! from the files that are left takes a pin of the last good state.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::chain::Chain;
+use crate::support::place::Place;
+use crate::support::trust_files::{at, changes, file, finding, grown, home, location, open};
+use immuaudit::ledger::State;
+use immuaudit::trust::{Store, StoreError, Tampering, TrustOrigin, Warning};
+
+// ---- damage
+
+#[test]
+fn a_state_file_changed_in_any_way_is_a_local_failure() {
+    let place = Place::new();
+    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let trusted = grown(&store, &chain);
+    let path = file(&place, "db.state");
+    let whole = fs::read(&path).unwrap();
+    for (change, bytes) in changes(&whole) {
+        fs::write(&path, bytes).unwrap();
+        let failure = store.load("db").expect_err(&change);
+        assert!(
+            matches!(failure, StoreError::Damaged { .. }),
+            "{change}: {failure}"
+        );
+    }
+    let told = store.load("db").unwrap_err().to_string();
+    let pin = format!("--pin db:{}", trusted.state);
+    assert!(told.contains(&pin) && told.contains("db.state"), "{told}");
+    let refused = store.first_use("db", &chain.seen(9), TrustOrigin::FirstSeen, at(9));
+    assert!(matches!(refused, Err(StoreError::Damaged { .. })));
+    let refused = store.advance(&trusted, &chain.prove(5, 6), &chain.seen(6), at(9));
+    assert!(matches!(refused, Err(StoreError::Damaged { .. })));
+}
+
+#[test]
+fn a_history_changed_in_any_way_never_changes_what_is_trusted() {
+    let place = Place::new();
+    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let trusted = grown(&store, &chain);
+    let path = file(&place, "db.history");
+    let whole = fs::read(&path).unwrap();
+    let (mut believed, mut refused) = (0, 0);
+    for (change, bytes) in changes(&whole) {
+        fs::write(&path, bytes).unwrap();
+        match store.load("db") {
+            Ok(Some(found)) => {
+                assert_eq!(found, trusted, "{change}");
+                believed += 1;
+            }
+            Ok(None) => panic!("{change}: a first sight"),
+            Err(StoreError::Damaged { .. } | StoreError::Disagree { .. }) => refused += 1,
+            Err(other) => panic!("{change}: {other}"),
+        }
+    }
+    assert!(
+        believed > 0 && refused > believed,
+        "{believed} believed, {refused} refused"
+    );
+}
+
+#[test]
+fn a_torn_last_line_is_written_again() {
+    let place = Place::new();
+    let (mut store, chain) = (open(&place), Chain::new(9, 1));
+    let trusted = grown(&store, &chain);
+    let path = file(&place, "db.history");
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() - 7]).unwrap();
+    assert_eq!(store.load("db"), Ok(Some(trusted.clone())));
+    assert!(
+        store
+            .warnings()
+            .contains(&Warning::TornHistory { path: path.clone() })
+    );
+    store
+        .advance(&trusted, &chain.prove(5, 6), &chain.seen(6), at(9))
+        .unwrap();
+    assert!(fs::read(&path).unwrap().starts_with(&whole));
+    assert_eq!(store.history("db").unwrap().len(), 4);
+}
+
+#[test]
+fn a_missing_file_is_a_local_failure_and_no_first_sight() {
+    for name in ["db.state", "db.history"] {
+        let place = Place::new();
+        let (store, chain) = (open(&place), Chain::new(9, 1));
+        grown(&store, &chain);
+        fs::remove_file(file(&place, name)).unwrap();
+        assert!(
+            matches!(store.load("db"), Err(StoreError::Missing { .. })),
+            "{name}"
+        );
+        let refused = store.first_use("db", &chain.seen(9), TrustOrigin::FirstSeen, at(9));
+        assert!(matches!(refused, Err(StoreError::Missing { .. })), "{name}");
+    }
+}
+
+#[test]
+fn an_alarm_remembers_that_something_was_trusted() {
+    let place = Place::new();
+    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let trusted = grown(&store, &chain);
+    store
+        .raise(&finding(Some(&trusted), Tampering::BadValue, None), at(6))
+        .unwrap();
+    for name in ["db.state", "db.history"] {
+        fs::remove_file(file(&place, name)).unwrap();
+    }
+    assert!(matches!(store.load("db"), Err(StoreError::Missing { .. })));
+    store.pin("db", trusted.state, at(7)).unwrap();
+    assert_eq!(store.load("db").unwrap().unwrap().state, trusted.state);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_or_a_directory_in_the_place_of_a_file_is_not_followed() {
+    for name in ["db.state", "db.history", "db.alarms"] {
+        for link in [true, false] {
+            let place = Place::new();
+            let (store, chain) = (open(&place), Chain::new(9, 1));
+            let trusted = grown(&store, &chain);
+            store
+                .raise(&finding(Some(&trusted), Tampering::BadValue, None), at(6))
+                .unwrap();
+            let (path, moved) = (file(&place, name), place.path().join("moved"));
+            fs::rename(&path, &moved).unwrap();
+            if link {
+                std::os::unix::fs::symlink(&moved, &path).unwrap();
+            } else {
+                fs::create_dir(&path).unwrap();
+            }
+            let failure = match name {
+                "db.alarms" => store.open_alarms(Some("db")).unwrap_err(),
+                _ => store.load("db").unwrap_err(),
+            };
+            assert!(
+                matches!(failure, StoreError::NotAFile { .. }),
+                "{name}: {failure}"
+            );
+            let refused = store.first_use("db", &chain.seen(9), TrustOrigin::FirstSeen, at(9));
+            assert!(refused.is_err());
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_in_the_place_of_the_servers_directory_is_not_followed() {
+    let place = Place::new();
+    drop(open(&place));
+    fs::rename(home(&place), place.path().join("moved")).unwrap();
+    std::os::unix::fs::symlink(place.path().join("moved"), home(&place)).unwrap();
+    let refused = Store::open(&location(&place), at(0)).unwrap_err();
+    assert!(matches!(refused, StoreError::NotAFile { .. }), "{refused}");
+}
+
+#[test]
+fn an_older_state_file_is_rolled_forward() {
+    let place = Place::new();
+    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let before = grown(&store, &chain);
+    let path = file(&place, "db.state");
+    let older = fs::read(&path).unwrap();
+    let after = store
+        .advance(&before, &chain.prove(5, 7), &chain.seen(7), at(9))
+        .unwrap();
+    fs::write(&path, older).unwrap();
+    assert_eq!(store.load("db"), Ok(Some(after.clone())));
+    let refused = store.advance(&before, &chain.prove(5, 6), &chain.seen(6), at(9));
+    assert!(matches!(refused, Err(StoreError::Changed { .. })));
+    store
+        .advance(&after, &chain.prove(7, 8), &chain.seen(8), at(9))
+        .unwrap();
+    assert_eq!(store.load("db").unwrap().unwrap().state, chain.state(8));
+}
+
+#[test]
+fn an_older_history_is_a_local_failure() {
+    let place = Place::new();
+    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let before = grown(&store, &chain);
+    let path = file(&place, "db.history");
+    let older = fs::read(&path).unwrap();
+    store
+        .advance(&before, &chain.prove(5, 7), &chain.seen(7), at(9))
+        .unwrap();
+    fs::write(&path, older).unwrap();
+    assert!(matches!(store.load("db"), Err(StoreError::Disagree { .. })));
+}
+
+#[test]
+fn the_state_to_pin_after_damage_is_never_older_than_any_whole_file_names() {
+    let place = Place::new();
+    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let before = grown(&store, &chain);
+    let (state, history) = (file(&place, "db.state"), file(&place, "db.history"));
+    let older = fs::read(&history).unwrap();
+    let trusted = store
+        .advance(&before, &chain.prove(5, 7), &chain.seen(7), at(9))
+        .unwrap();
+    let whole = (fs::read(&state).unwrap(), fs::read(&history).unwrap());
+    let advises = |due: State| {
+        let text = store.load("db").unwrap_err().to_string();
+        assert!(text.contains(&format!("--pin db:{due},")), "{due}: {text}");
+        let refused = store.pin("db", chain.state(2), at(20)).unwrap_err();
+        assert!(
+            refused.to_string().contains(&format!("is {due}")),
+            "{refused}"
+        );
+    };
+    // a history cut behind the whole state file
+    fs::write(&history, &older).unwrap();
+    advises(trusted.state);
+    let repaired = store.pin("db", trusted.state, at(10)).unwrap();
+    assert_eq!(repaired.state, trusted.state);
+    assert_eq!(store.history("db").unwrap().len(), 4);
+    // the state file damaged beside a cut history: an alarm names a newer one
+    fs::write(&state, &whole.0).unwrap();
+    fs::write(&history, &whole.1).unwrap();
+    let found = finding(Some(&trusted), Tampering::BadValue, None);
+    store.raise(&found, at(11)).unwrap();
+    fs::write(&history, &older).unwrap();
+    fs::write(&state, "x").unwrap();
+    advises(trusted.state);
+    // and both are gone: the evidence alone names it
+    fs::remove_file(&state).unwrap();
+    fs::remove_file(&history).unwrap();
+    fs::remove_file(file(&place, "db.alarms")).unwrap();
+    advises(trusted.state);
+    store.pin("db", trusted.state, at(12)).unwrap();
+}
+
+#[test]
+fn a_state_that_was_adopted_is_newer_than_the_one_given_up_for_it() {
+    let place = Place::new();
+    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+    let trusted = grown(&store, &chain);
+    let history = file(&place, "db.history");
+    let older = fs::read(&history).unwrap();
+    let found = finding(Some(&trusted), Tampering::RolledBack, Some(fork.state(4)));
+    let alarm = store.raise(&found, at(6)).unwrap();
+    store.adopt(&alarm.id, "kim", at(6)).unwrap();
+    fs::write(&history, &older).unwrap();
+    let text = store.load("db").unwrap_err().to_string();
+    let due = format!("--pin db:{},", fork.state(4));
+    assert!(text.contains(&due), "{text}");
+    store.pin("db", fork.state(4), at(8)).unwrap();
+}
+
+#[test]
+fn a_line_missing_anywhere_in_the_history_is_a_local_failure() {
+    let place = Place::new();
+    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let trusted = grown(&store, &chain);
+    let path = file(&place, "db.history");
+    let whole = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    for missing in 1..lines.len() - 1 {
+        let mut left = lines.clone();
+        left.remove(missing);
+        fs::write(&path, left.concat()).unwrap();
+        let failure = store.load("db").unwrap_err();
+        let text = failure.to_string();
+        let due = format!("a gap: lines before line {}", missing + 1);
+        assert!(text.contains(&due), "{text}");
+        let pin = format!("--pin db:{},", trusted.state);
+        assert!(text.contains(&pin), "{text}");
+    }
+    fs::write(&path, &whole).unwrap();
+    assert_eq!(store.load("db"), Ok(Some(trusted)));
+}
+
+/// Whole files, each with its checksum, of two directories of one server.
+#[test]
+fn a_state_that_its_history_does_not_tell_of_is_a_local_failure() {
+    let chain = Chain::new(9, 1);
+    let state_file = |make: &dyn Fn(&Store)| {
+        let there = Place::new();
+        make(&open(&there));
+        fs::read(file(&there, "db.state")).unwrap()
+    };
+    let seen = |store: &Store, tx: u64| {
+        store
+            .first_use("db", &chain.seen(tx), TrustOrigin::FirstSeen, at(tx))
+            .unwrap()
+    };
+    let proven = |to: u64, time: u64| {
+        state_file(&|store| {
+            let proof = chain.prove(3, to);
+            store
+                .advance(&seen(store, 3), &proof, &chain.seen(to), at(time))
+                .unwrap();
+        })
+    };
+    let first_seen = state_file(&|store| drop(seen(store, 5)));
+    // here transaction 5 was proven in second 5
+    let mixed_up = [
+        ("another way to the same state", first_seen, false),
+        ("another time", proven(5, 9), false),
+        ("another state", proven(6, 5), false),
+        ("an older state, and a torn line", proven(4, 7), true),
+        ("the same state, and a torn line", proven(5, 9), true),
+    ];
+    for (what, state, torn) in mixed_up {
+        let here = Place::new();
+        let store = open(&here);
+        grown(&store, &chain);
+        fs::write(file(&here, "db.state"), state).unwrap();
+        if torn {
+            let path = file(&here, "db.history");
+            let history = fs::read(&path).unwrap();
+            fs::write(&path, [&history[..], b"2026-11-22T"].concat()).unwrap();
+        }
+        let loaded = store.load("db");
+        let disagree = matches!(loaded, Err(StoreError::Disagree { .. }));
+        assert!(disagree, "{what}: {loaded:?}");
+    }
+}
+
+#[test]
+fn one_databases_damage_stops_no_other() {
+    let place = Place::new();
+    let (store, chain) = (open(&place), Chain::new(9, 1));
+    grown(&store, &chain);
+    let other = store
+        .first_use("other", &chain.seen(3), TrustOrigin::FirstSeen, at(3))
+        .unwrap();
+    fs::write(file(&place, "db.state"), "").unwrap();
+    fs::write(file(&place, "db.state.new"), "half").unwrap();
+    drop(store);
+    let store = open(&place);
+    assert!(store.load("db").is_err());
+    assert_eq!(store.load("other"), Ok(Some(other)));
+}
+
+// ---- pins
+
+#[test]
+fn a_pin_starts_a_database_and_repeating_it_is_harmless() {
+    let place = Place::new();
+    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let pinned = store.pin("db", chain.state(3), at(3)).unwrap();
+    assert_eq!(
+        (pinned.how.clone(), pinned.state),
+        (TrustOrigin::Pinned, chain.state(3))
+    );
+    assert_eq!(store.pin("db", chain.state(9), at(4)), Ok(pinned.clone()));
+    assert_eq!(store.load("db"), Ok(Some(pinned)));
+}
+
+#[test]
+fn a_pin_of_the_last_good_state_repairs_and_no_other_does() {
+    type Damage = (&'static str, fn(&Path));
+    let damage: [Damage; 5] = [
+        ("db.state", |path| fs::write(path, "x").unwrap()),
+        ("db.state", |path| fs::remove_file(path).unwrap()),
+        ("db.history", |path| fs::write(path, "x").unwrap()),
+        ("db.history", |path| fs::remove_file(path).unwrap()),
+        ("db.history", |path| fs::write(path, "").unwrap()),
+    ];
+    for (name, damage) in damage {
+        let place = Place::new();
+        let (store, chain) = (open(&place), Chain::new(9, 1));
+        let trusted = grown(&store, &chain);
+        damage(&file(&place, name));
+        let failure = store.load("db").unwrap_err();
+        for other in [chain.state(4), chain.state(6), Chain::new(9, 2).state(5)] {
+            let refused = store.pin("db", other, at(8));
+            assert!(
+                matches!(refused, Err(StoreError::OtherPin { .. })),
+                "{name}"
+            );
+            assert_eq!(store.load("db").unwrap_err(), failure);
+        }
+        let repaired = store.pin("db", trusted.state, at(8)).unwrap();
+        assert_eq!(
+            (repaired.state, repaired.how.clone()),
+            (trusted.state, TrustOrigin::Pinned)
+        );
+        assert_eq!(store.load("db"), Ok(Some(repaired.clone())), "{name}");
+        store
+            .advance(&repaired, &chain.prove(5, 6), &chain.seen(6), at(9))
+            .unwrap();
+    }
+}
+
+#[test]
+fn a_repair_keeps_the_damaged_file() {
+    let place = Place::new();
+    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let trusted = grown(&store, &chain);
+    fs::write(file(&place, "db.state"), "edited").unwrap();
+    store.pin("db", trusted.state, at(8)).unwrap();
+    assert_eq!(
+        fs::read(file(&place, "db.state.damaged")).unwrap(),
+        b"edited"
+    );
+    assert_eq!(store.history("db").unwrap().len(), 4);
+}

@@ -1,0 +1,466 @@
+//! What is trusted, and of whom: a state gives way to a proven one, no name leads elsewhere, and one
+//! auditor at a time writes it down, for its owner alone.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::chain::Chain;
+use crate::support::place::Place;
+use crate::support::trust_files::{at, beside, file, finding, grown, home, location, open};
+use immuaudit::ledger::{Digest, Signature, State};
+use immuaudit::trust::{
+    Change, Location, ObservedState, OutcomeRecord, Store, StoreError, Tampering, TrustOrigin,
+    Warning,
+};
+
+// ---- what is trusted
+
+#[test]
+fn nothing_is_trusted_at_first_and_the_first_sight_stays() {
+    let place = Place::new();
+    let chain = Chain::new(9, 1);
+    let store = open(&place);
+    assert_eq!(store.load("db"), Ok(None));
+    assert_eq!(store.databases(), Ok(vec![]));
+    let mut seen = chain.seen(3);
+    seen.signature = Some(Signature {
+        public_key: vec![4; 65],
+        der: vec![48, 1, 2],
+    });
+    let trusted = store
+        .first_use("db", &seen, TrustOrigin::FirstSeen, at(1))
+        .unwrap();
+    assert_eq!(trusted.signature, seen.signature);
+    assert_eq!(store.load("db"), Ok(Some(trusted.clone())));
+    assert_eq!(store.databases(), Ok(vec!["db".into()]));
+    drop(store);
+    assert_eq!(open(&place).load("db"), Ok(Some(trusted)));
+}
+
+#[test]
+fn a_second_first_sight_is_refused() {
+    let place = Place::new();
+    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let trusted = grown(&store, &chain);
+    let refused = store.first_use("db", &chain.seen(9), TrustOrigin::FirstSeen, at(9));
+    assert!(matches!(refused, Err(StoreError::AlreadyTrusted { .. })));
+    assert_eq!(store.load("db"), Ok(Some(trusted)));
+}
+
+#[test]
+fn a_proven_state_replaces_the_trusted_one_and_the_history_keeps_both() {
+    let place = Place::new();
+    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let trusted = grown(&store, &chain);
+    assert_eq!((trusted.since, trusted.accepted), (at(3), at(5)));
+    let history = store.history("db").unwrap();
+    let states: Vec<State> = history.iter().map(|entry| entry.state).collect();
+    assert_eq!(states, [3, 4, 5].map(|tx| chain.state(tx)));
+    assert_eq!(history[0].change, Change::Accepted(TrustOrigin::FirstSeen));
+    assert_eq!(history[2].change, Change::Accepted(TrustOrigin::Proven));
+}
+
+#[test]
+fn a_proof_of_other_states_replaces_nothing() {
+    let place = Place::new();
+    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let trusted = grown(&store, &chain);
+    for (proven, shown) in [(chain.prove(4, 6), 6), (chain.prove(5, 6), 7)] {
+        let refused = store.advance(&trusted, &proven, &chain.seen(shown), at(9));
+        assert!(matches!(refused, Err(StoreError::NotProven { .. })));
+    }
+    let other = Chain::new(9, 2);
+    let refused = store.advance(&trusted, &other.prove(5, 6), &other.seen(6), at(9));
+    assert!(matches!(refused, Err(StoreError::NotProven { .. })));
+    assert_eq!(store.load("db"), Ok(Some(trusted)));
+}
+
+#[test]
+fn what_another_command_changed_meanwhile_is_not_overwritten() {
+    let place = Place::new();
+    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+    let before = grown(&store, &chain);
+    let alarm = store
+        .raise(
+            &finding(Some(&before), Tampering::Inconsistent, Some(fork.state(6))),
+            at(6),
+        )
+        .unwrap();
+    beside(&place).adopt(&alarm.id, "kim", at(7)).unwrap();
+    let refused = store.advance(&before, &chain.prove(5, 6), &chain.seen(6), at(8));
+    assert!(matches!(refused, Err(StoreError::Changed { .. })));
+    let refused = store.note_identity(&before, Some("x"), at(8));
+    assert!(matches!(refused, Err(StoreError::Changed { .. })));
+    assert_eq!(store.load("db").unwrap().unwrap().state, fork.state(6));
+}
+
+#[test]
+fn a_new_identity_changes_neither_state_nor_history() {
+    let place = Place::new();
+    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let before = grown(&store, &chain);
+    let hostile = "../../etc/x\n".repeat(1_000);
+    let noted = store.note_identity(&before, Some(&hostile), at(9)).unwrap();
+    assert_eq!(
+        (noted.state, noted.accepted),
+        (before.state, before.accepted)
+    );
+    assert!(noted.uuid.as_ref().unwrap().len() < 100);
+    assert_eq!(store.load("db"), Ok(Some(noted.clone())));
+    assert_eq!(store.history("db").unwrap().len(), 3);
+    let after = store
+        .advance(&noted, &chain.prove(5, 6), &chain.seen(6), at(9))
+        .unwrap();
+    assert_eq!(store.load("db"), Ok(Some(after)));
+}
+
+#[test]
+fn states_under_another_directory_leave_alarms_where_they_are() {
+    let place = Place::new();
+    let chain = Chain::new(9, 1);
+    let roots = place.path().join("roots");
+    let location = Location {
+        roots: Some(roots.clone()),
+        ..location(&place)
+    };
+    let store = Store::open(&location, at(0)).unwrap();
+    let trusted = grown(&store, &chain);
+    store
+        .raise(&finding(Some(&trusted), Tampering::BadValue, None), at(6))
+        .unwrap();
+    assert!(roots.join("127%2e0%2e0%2e1%3a3322/db.state").is_file());
+    assert!(file(&place, "db.alarms").is_file() && !file(&place, "db.state").exists());
+    assert_eq!(store.databases(), Ok(vec!["db".into()]));
+}
+
+// ---- names
+
+#[test]
+fn no_name_leaves_the_directory_or_meets_another() {
+    let place = Place::new();
+    let chain = Chain::new(300, 1);
+    let names = [
+        "",
+        ".",
+        "..",
+        "../x",
+        "../../../../tmp/x",
+        "/etc/x",
+        "a/b",
+        "a",
+        "A",
+        "a.state",
+        "a%2e",
+        "a\0",
+        "é",
+        "\u{202e}",
+        "auditor.lock",
+        "evidence",
+        "outcomes",
+        "identities",
+    ];
+    let long: Vec<String> = (190..240)
+        .flat_map(|n| ["x".repeat(n), "Ä".repeat(n)])
+        .collect();
+    let names: Vec<&str> = names
+        .into_iter()
+        .chain(long.iter().map(String::as_str))
+        .collect();
+    let store = open(&place);
+    for (name, tx) in names.iter().zip(1..) {
+        assert_eq!(store.load(name), Ok(None), "{name:?}");
+        store
+            .first_use(name, &chain.seen(tx), TrustOrigin::FirstSeen, at(1))
+            .unwrap();
+    }
+    for (name, tx) in names.iter().zip(1..) {
+        let trusted = store.load(name).unwrap().unwrap();
+        assert_eq!(
+            (trusted.database.as_str(), trusted.state),
+            (*name, chain.state(tx))
+        );
+    }
+    let mut sorted: Vec<String> = names.iter().map(|name| name.to_string()).collect();
+    sorted.sort();
+    assert_eq!(store.databases(), Ok(sorted));
+    let count = |path: &Path| fs::read_dir(path).unwrap().count();
+    assert_eq!(
+        (count(place.path()), count(&place.path().join("dir"))),
+        (1, 1)
+    );
+}
+
+#[test]
+fn servers_have_a_directory_each_whatever_they_are_called() {
+    let place = Place::new();
+    let chain = Chain::new(9, 1);
+    let servers = ["a", "A", "../a", "a/b", "", "a:1"];
+    for (server, tx) in servers.iter().zip(1..) {
+        let server = server.to_string();
+        let store = Store::open(
+            &Location {
+                server,
+                ..location(&place)
+            },
+            at(0),
+        )
+        .unwrap();
+        store
+            .first_use("db", &chain.seen(tx), TrustOrigin::FirstSeen, at(1))
+            .unwrap();
+    }
+    assert_eq!(
+        fs::read_dir(place.path().join("dir")).unwrap().count(),
+        servers.len()
+    );
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn files_of_another_server_or_database_are_not_believed() {
+    let place = Place::new();
+    let chain = Chain::new(9, 1);
+    let store = open(&place);
+    grown(&store, &chain);
+    for ending in ["state", "history"] {
+        fs::copy(
+            file(&place, &format!("db.{ending}")),
+            file(&place, &format!("other.{ending}")),
+        )
+        .unwrap();
+    }
+    assert!(matches!(
+        store.load("other"),
+        Err(StoreError::Damaged { .. })
+    ));
+    drop(store);
+    let elsewhere = Location {
+        server: "b".into(),
+        ..location(&place)
+    };
+    fs::rename(home(&place), place.path().join("dir/b")).unwrap();
+    assert!(matches!(
+        Store::open(&elsewhere, at(0)),
+        Err(StoreError::DamagedRecord { .. })
+    ));
+    let store = Store::open_beside(&elsewhere).unwrap();
+    assert!(matches!(store.load("db"), Err(StoreError::Damaged { .. })));
+}
+
+#[test]
+fn an_identity_known_under_another_name_is_told() {
+    let place = Place::new();
+    let chain = Chain::new(9, 1);
+    let first = open(&place);
+    first
+        .first_use("db", &chain.seen(3), TrustOrigin::FirstSeen, at(3))
+        .unwrap();
+    let uuid = chain.seen(3).uuid.unwrap();
+    assert_eq!(first.known_elsewhere(&uuid), Ok(vec![]));
+    let second = Store::open(
+        &Location {
+            server: "b".into(),
+            ..location(&place)
+        },
+        at(0),
+    )
+    .unwrap();
+    let known = second.known_elsewhere(&uuid).unwrap();
+    assert_eq!(
+        (known[0].server.as_str(), known[0].since),
+        ("127.0.0.1:3322", at(3))
+    );
+    assert_eq!(second.known_elsewhere("another"), Ok(vec![]));
+}
+
+// ---- locks and permissions
+
+#[test]
+fn a_second_auditor_is_refused_by_name_and_let_in_after_the_first() {
+    let place = Place::new();
+    let first = open(&place);
+    let refused = Store::open(&location(&place), at(0))
+        .unwrap_err()
+        .to_string();
+    for part in [
+        "127.0.0.1:3322".to_string(),
+        format!("process {}", std::process::id()),
+        home(&place).display().to_string(),
+    ] {
+        assert!(refused.contains(&part), "{part} is not in: {refused}");
+    }
+    drop(first);
+    open(&place);
+}
+
+#[test]
+fn nothing_is_opened_beside_no_auditor() {
+    let place = Place::new();
+    let refused = Store::open_beside(&location(&place)).unwrap_err();
+    assert!(matches!(refused, StoreError::NoDirectory { .. }));
+    assert!(!place.path().join("dir").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn files_are_their_owners_alone_and_a_looser_one_is_named() {
+    use immuaudit::sys::Open;
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let chain = Chain::new(9, 1);
+    let mut store = open(&place);
+    let trusted = grown(&store, &chain);
+    store
+        .raise(&finding(Some(&trusted), Tampering::BadValue, None), at(6))
+        .unwrap();
+    store.save_outcomes(&[], &[]).unwrap();
+    assert_eq!(store.warnings(), vec![]);
+    let mut paths = vec![place.path().join("dir")];
+    while let Some(path) = paths.pop() {
+        let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
+        if path.is_dir() {
+            paths.extend(
+                fs::read_dir(&path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+            assert_eq!(mode, 0o700, "{}", path.display());
+        } else {
+            assert_eq!(mode, 0o600, "{}", path.display());
+        }
+    }
+    let loose = file(&place, "db.state");
+    fs::set_permissions(&loose, fs::Permissions::from_mode(0o640)).unwrap();
+    fs::set_permissions(home(&place), fs::Permissions::from_mode(0o755)).unwrap();
+    let warnings = beside(&place).warnings();
+    for (path, mode) in [(loose, 0o640), (home(&place), 0o755)] {
+        assert!(
+            warnings.contains(&Warning::Loose {
+                path,
+                open: Open::of_mode(mode)
+            }),
+            "{warnings:?}"
+        );
+    }
+}
+
+// ---- last verdicts
+
+#[test]
+fn last_verdicts_live_through_a_restart_and_a_damaged_file_is_a_warning() {
+    let place = Place::new();
+    let outcomes = vec![OutcomeRecord {
+        database: "db\n".into(),
+        verdict: "consistent".into(),
+        reason: String::new(),
+        checked: at(5),
+        proven: Some(at(4)),
+        grown: None,
+        trusted_tx: Some(9),
+        proven_state: None,
+        listed: false,
+        complete: false,
+        absent: true,
+        contradicted: true,
+        slow: true,
+        last_untrusted: true,
+    }];
+    open(&place).save_outcomes(&outcomes, &[]).unwrap();
+    let mut store = open(&place);
+    assert_eq!(store.load_outcomes(), outcomes);
+    assert_eq!(store.warnings(), vec![]);
+    let path = file(&place, "outcomes");
+    fs::write(&path, "x").unwrap();
+    assert_eq!(store.load_outcomes(), vec![]);
+    assert_eq!(store.warnings(), vec![Warning::BegunAnew { path }]);
+}
+
+// ---- the last signed transaction
+
+/// A state as a server that signs shows it.
+fn signed(chain: &Chain, tx: u64) -> ObservedState {
+    ObservedState {
+        signature: Some(Signature {
+            der: vec![1],
+            public_key: vec![2],
+        }),
+        ..chain.seen(tx)
+    }
+}
+
+#[test]
+fn the_last_signed_transaction_is_kept_when_later_states_come_unsigned() {
+    let place = Place::new();
+    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+    let unsigned = |tx| ObservedState {
+        signature: None,
+        ..chain.seen(tx)
+    };
+    let mut trusted = store
+        .first_use("db", &signed(&chain, 3), TrustOrigin::FirstSeen, at(3))
+        .unwrap();
+    assert_eq!(trusted.last_signed, Some(3));
+    for (tx, seen, due) in [
+        (4, signed(&chain, 4), 4),
+        (5, unsigned(5), 4),
+        (6, unsigned(6), 4),
+    ] {
+        let proven = chain.prove(tx - 1, tx);
+        trusted = store.advance(&trusted, &proven, &seen, at(tx)).unwrap();
+        assert_eq!(trusted.last_signed, Some(due), "{tx}");
+    }
+    trusted = store
+        .note_identity(&trusted, Some("another"), at(7))
+        .unwrap();
+    assert_eq!(store.load("db").unwrap().unwrap().last_signed, Some(4));
+    // a state file from before the last change is rolled forward, a damaged history repaired
+    let (state, history) = (file(&place, "db.state"), file(&place, "db.history"));
+    let older = fs::read(&state).unwrap();
+    trusted = store
+        .advance(&trusted, &chain.prove(6, 7), &unsigned(7), at(8))
+        .unwrap();
+    fs::write(&state, older).unwrap();
+    assert_eq!(store.load("db").unwrap().unwrap().last_signed, Some(4));
+    fs::write(&history, "x").unwrap();
+    let pinned = store.pin("db", chain.state(6), at(9)).unwrap();
+    assert_eq!(pinned.last_signed, Some(4));
+    // and adopting a history makes nobody forget that it was signed once
+    let found = finding(Some(&pinned), Tampering::RolledBack, Some(fork.state(2)));
+    let alarm = store.raise(&found, at(10)).unwrap();
+    let adopted = store
+        .adopt(&alarm.id, "kim", at(11))
+        .unwrap()
+        .trusted
+        .unwrap();
+    assert_eq!(adopted.last_signed, Some(4));
+    let again = signed(&fork, 2).signature.unwrap();
+    let noted = store.note_signature(&adopted, &again).unwrap();
+    assert_eq!((noted.last_signed, noted.signature), (Some(2), Some(again)));
+    assert_eq!(trusted.last_signed, Some(4));
+}
+
+#[test]
+fn a_state_file_without_the_last_signed_transaction_still_loads() {
+    for seen in [
+        signed as fn(&Chain, u64) -> ObservedState,
+        |chain: &Chain, tx| ObservedState {
+            signature: None,
+            ..chain.seen(tx)
+        },
+    ] {
+        let place = Place::new();
+        let (store, chain) = (open(&place), Chain::new(9, 1));
+        let trusted = store
+            .first_use("db", &seen(&chain, 3), TrustOrigin::FirstSeen, at(3))
+            .unwrap();
+        let path = file(&place, "db.state");
+        let text = fs::read_to_string(&path).unwrap();
+        let old: String = text
+            .split_inclusive('\n')
+            .filter(|line| !line.starts_with("last_signed") && !line.starts_with("# sha256"))
+            .collect();
+        let sum = Digest::of(&[old.as_bytes()]);
+        fs::write(&path, format!("{old}# sha256: {sum}\n")).unwrap();
+        assert_eq!(store.load("db"), Ok(Some(trusted)));
+    }
+}

@@ -1,0 +1,181 @@
+//! The list of databases is not asked for in every one of cycles that follow each other fast and find nothing; and what it
+//! shows is found all the same. By simulated time.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::support::ledgers::calls;
+use crate::support::simulated::{Simulation, taking};
+use immuaudit::audit::{Auditor, Cycle, Exit, Outcome, Policy, Verdict};
+use immuaudit::drill::{Delivery, Lie, LieSchedule, Options};
+use immuaudit::trust::Tampering;
+use immuaudit::wire::method;
+
+const DATABASE: &str = "defaultdb";
+const OTHER: &str = "otherdb";
+const DELAY: Duration = Duration::from_millis(5);
+const SECOND: Duration = Duration::from_secs(1);
+/// Cycles within which every change of the list is seen.
+const WITHIN: u32 = 10;
+
+fn every(interval: Duration) -> Policy {
+    Policy {
+        interval,
+        ..Policy::of_consistency()
+    }
+}
+
+/// A ledger of two databases, and an auditor that has trusted them and keeps the list.
+fn scene(interval: Duration) -> (Simulation, Auditor) {
+    let simulation = Simulation::new(Options::default().with_databases(&[OTHER]));
+    simulation.embedded.grow(DATABASE, 3);
+    simulation.embedded.grow(OTHER, 3);
+    let auditor = simulation.auditor(every(interval), taking(DELAY));
+    let mut auditor = auditor.keeping_the_list();
+    for _ in 0..3 {
+        cycle(&simulation, &mut auditor);
+    }
+    (simulation, auditor)
+}
+
+fn cycle(simulation: &Simulation, auditor: &mut Auditor) -> Cycle {
+    let cycle = auditor.cycle(|_| {});
+    simulation.time.advance(cycle.interval);
+    cycle
+}
+
+/// How many lists are asked for in so many cycles.
+fn lists(simulation: &Simulation, auditor: &mut Auditor, cycles: u32) -> u64 {
+    simulation.embedded.reset_calls();
+    for _ in 0..cycles {
+        assert_eq!(cycle(simulation, auditor).exit(), Exit::Good);
+    }
+    calls(&simulation.embedded, method::DATABASE_LIST)
+}
+
+/// The number of the cycle in which a database has this verdict.
+fn cycles_until(
+    simulation: &Simulation,
+    auditor: &mut Auditor,
+    database: &str,
+    verdict: Verdict,
+) -> Option<u32> {
+    (1..=WITHIN).find(|_| {
+        let cycle = cycle(simulation, auditor);
+        let mut outcomes = cycle.outcomes.iter();
+        outcomes.any(|outcome| outcome.database == database && outcome.verdict == verdict)
+    })
+}
+
+#[test]
+fn nine_of_ten_cycles_go_by_the_list_of_the_tenth_where_nothing_happens() {
+    for interval in [SECOND / 50, SECOND / 2] {
+        let (simulation, mut auditor) = scene(interval);
+        let states = |simulation: &Simulation| calls(&simulation.embedded, method::CURRENT_STATE);
+        assert_eq!(lists(&simulation, &mut auditor, 100), 10, "{interval:?}");
+        assert_eq!(
+            states(&simulation),
+            200,
+            "{interval:?}: each state, each time"
+        );
+        simulation.embedded.grow(OTHER, 1);
+        assert!(lists(&simulation, &mut auditor, 100) <= 11, "{interval:?}");
+    }
+}
+
+#[test]
+fn no_list_is_older_than_ten_seconds() {
+    for (interval, asked) in [(3 * SECOND, 25), (10 * SECOND, 100), (300 * SECOND, 100)] {
+        let (simulation, mut auditor) = scene(interval);
+        let lists = lists(&simulation, &mut auditor, 100);
+        assert!(lists.abs_diff(asked) <= 1, "{interval:?}: {lists}");
+    }
+}
+
+#[test]
+fn a_new_database_is_seen_within_ten_cycles() {
+    let (simulation, mut auditor) = scene(SECOND);
+    simulation.embedded.create_database("fresh");
+    simulation.embedded.grow("fresh", 1);
+    let seen = cycles_until(&simulation, &mut auditor, "fresh", Verdict::FirstSeen);
+    assert!(seen.is_some());
+}
+
+#[test]
+fn a_database_that_is_listed_no_more_is_missed_within_ten_cycles() {
+    let (simulation, mut auditor) = scene(SECOND);
+    simulation.embedded.lie(LieSchedule::from(Lie::Hidden));
+    let hidden = Verdict::Tampered(Tampering::RolledBack);
+    let seen = cycles_until(&simulation, &mut auditor, DATABASE, hidden);
+    assert!(seen.is_some());
+}
+
+#[test]
+fn a_database_that_another_command_trusts_meanwhile_is_missed_at_once() {
+    let (simulation, mut auditor) = scene(SECOND);
+    cycle(&simulation, &mut auditor);
+    let state = simulation.embedded.state(OTHER).expect("a state");
+    let beside = simulation.store_beside();
+    let pinned = beside.pin("third", state, simulation.clock.now());
+    pinned.expect("it is trusted");
+    let cycle = cycle(&simulation, &mut auditor);
+    let third = |outcome: &&Outcome| outcome.database == "third";
+    let third = cycle.outcomes.iter().find(third).expect("an outcome");
+    assert_eq!(third.verdict, Verdict::Tampered(Tampering::RolledBack));
+}
+
+#[test]
+fn the_list_is_asked_for_at_once_where_a_state_does_not_come() {
+    for database in [DATABASE, OTHER] {
+        let (simulation, mut auditor) = scene(SECOND);
+        simulation.embedded.drop_database(database);
+        let vanished = Verdict::Tampered(Tampering::RolledBack);
+        let seen = cycles_until(&simulation, &mut auditor, database, vanished);
+        // that of the database which is not asked for first: in the next cycle
+        assert!(seen.is_some_and(|seen| seen <= 2), "{database}: {seen:?}");
+        assert!(lists(&simulation, &mut auditor, 0) == 0);
+    }
+}
+
+#[test]
+fn a_server_that_is_away_is_told_as_one_that_lists_nothing() {
+    let simulation = Simulation::new(Options::default());
+    simulation.embedded.grow(DATABASE, 3);
+    let away = Rc::new(Cell::new(false));
+    let network = {
+        let away = Rc::clone(&away);
+        move |_: &immuaudit::drill::Sent<'_>| match away.get() {
+            true => Delivery::Refused(Duration::ZERO),
+            false => Delivery::After(DELAY),
+        }
+    };
+    let auditor = simulation.auditor(every(SECOND), network);
+    let mut auditor = auditor.keeping_the_list();
+    for _ in 0..5 {
+        assert_eq!(cycle(&simulation, &mut auditor).exit(), Exit::Good);
+    }
+    away.set(true);
+    assert!(cycle(&simulation, &mut auditor).list_error.is_some());
+    away.set(false);
+    assert!(cycle(&simulation, &mut auditor).list_error.is_none());
+}
+
+#[test]
+fn after_a_cycle_that_found_anything_the_list_is_asked_for() {
+    let (simulation, mut auditor) = scene(SECOND);
+    simulation.embedded.lie(LieSchedule::from(Lie::Rollback));
+    simulation.embedded.reset_calls();
+    for _ in 0..5 {
+        assert_ne!(cycle(&simulation, &mut auditor).exit(), Exit::Good);
+    }
+    assert!(calls(&simulation.embedded, method::DATABASE_LIST) >= 4);
+}
+
+#[test]
+fn whoever_does_not_ask_for_it_has_a_list_in_every_cycle() {
+    let (simulation, auditor) = scene(SECOND);
+    drop(auditor);
+    let mut auditor = simulation.auditor(every(SECOND), taking(DELAY));
+    assert_eq!(lists(&simulation, &mut auditor, 20), 20);
+}

@@ -1,0 +1,11 @@
+//! Audits in simulated time: the order of calls, delays, retries and deadlines.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod backlog;
+mod kept_list;
+mod reconnecting;
+mod schedule;
+mod simulated;
+mod stopping;

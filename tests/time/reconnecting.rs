@@ -1,0 +1,171 @@
+//! Which ends of a call cost the connection, and when a failed connection is tried again: by simulated time.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::support::simulated::{Simulation, TIMEOUT};
+use immuaudit::config::Secret;
+use immuaudit::drill::{Delivery, InProcess, Options, Sent};
+use immuaudit::server::{Connection, LONG_PAUSE, Login, Server, ServerErrorKind, Tls, Transport};
+use immuaudit::wire::method;
+
+const DATABASE: &str = "defaultdb";
+const DELAY: Duration = Duration::from_millis(100);
+const SHORT: Duration = Duration::from_millis(50);
+
+/// A transport that counts its connections.
+struct Counting {
+    inner: InProcess,
+    connections: Rc<Cell<u32>>,
+    ends: Rc<Cell<u32>>,
+}
+
+impl Transport for Counting {
+    fn connect(&mut self, tls: Option<Tls>) -> Box<dyn Connection> {
+        self.connections.set(self.connections.get() + 1);
+        self.inner.connect(tls)
+    }
+
+    fn end(&mut self) {
+        self.ends.set(self.ends.get() + 1);
+    }
+}
+
+struct Scene {
+    simulation: Simulation,
+    server: Server,
+    connections: Rc<Cell<u32>>,
+    /// How often what runs for connections was ended.
+    ends: Rc<Cell<u32>>,
+    /// What becomes of the next calls; of further ones, an answer after `DELAY`.
+    next: Rc<RefCell<VecDeque<Delivery>>>,
+}
+
+impl Scene {
+    /// A server whose database is open, over one connection.
+    fn new() -> Scene {
+        let simulation = Simulation::new(Options::default());
+        simulation.embedded.grow(DATABASE, 5);
+        let (connections, ends) = (Rc::default(), Rc::default());
+        let next = Rc::<RefCell<VecDeque<_>>>::default();
+        let inner = {
+            let next = next.clone();
+            let network = move |_: &Sent<'_>| {
+                let told = next.borrow_mut().pop_front();
+                told.unwrap_or(Delivery::After(DELAY))
+            };
+            simulation.embedded.in_process(network)
+        };
+        let transport = Box::new(Counting {
+            inner,
+            connections: Rc::clone(&connections),
+            ends: Rc::clone(&ends),
+        });
+        let login = Login {
+            username: "immudb".into(),
+            password: Secret::new("immudb".into()),
+        };
+        let server = Server::over(transport, login, TIMEOUT, simulation.stop.clone());
+        let mut scene = Scene {
+            server: server.with_clock(simulation.clock.clone()),
+            simulation,
+            connections,
+            ends,
+            next,
+        };
+        scene.state().expect("a state");
+        scene
+    }
+
+    fn state(&mut self) -> Result<(), ServerErrorKind> {
+        let state = self.server.state(DATABASE);
+        state.map(drop).map_err(|failure| failure.kind)
+    }
+
+    /// Asks for the state with less time than an answer takes.
+    fn state_in_haste(&mut self) -> Result<(), ServerErrorKind> {
+        let until = self.simulation.clock.instant() + SHORT;
+        let before = self.server.limit(until);
+        let state = self.state();
+        self.server.restore(before);
+        state
+    }
+
+    fn deliver(&self, next: impl IntoIterator<Item = Delivery>) {
+        self.next.borrow_mut().extend(next);
+    }
+}
+
+#[test]
+fn a_deadline_that_was_cut_short_costs_the_connection_only_twice_in_a_row() {
+    let mut scene = Scene::new();
+    for _ in 0..3 {
+        assert_eq!(scene.state_in_haste(), Err(ServerErrorKind::CutShort));
+        assert_eq!(scene.state(), Ok(()));
+        assert_eq!(scene.connections.get(), 1);
+    }
+    for _ in 0..2 {
+        assert_eq!(scene.state_in_haste(), Err(ServerErrorKind::CutShort));
+    }
+    assert_eq!(scene.state(), Ok(()));
+    assert_eq!(scene.connections.get(), 2);
+}
+
+#[test]
+fn a_whole_deadline_costs_the_connection() {
+    let mut scene = Scene::new();
+    scene.deliver([Delivery::Lost]);
+    assert_eq!(scene.state(), Err(ServerErrorKind::Deadline(TIMEOUT)));
+    assert_eq!(scene.state(), Ok(()));
+    assert_eq!(scene.connections.get(), 2);
+}
+
+#[test]
+fn a_connection_that_breaks_after_a_call_was_cut_short_is_made_again() {
+    let mut scene = Scene::new();
+    assert_eq!(scene.state_in_haste(), Err(ServerErrorKind::CutShort));
+    scene.deliver([Delivery::Cut(Duration::ZERO)]);
+    let begin = scene.simulation.time.passed();
+    assert_eq!(scene.state(), Ok(()));
+    assert_eq!(scene.simulation.time.passed() - begin, DELAY, "at once");
+}
+
+#[test]
+fn without_time_to_try_a_connection_again_the_permission_is_kept() {
+    let mut scene = Scene::new();
+    let refused = Delivery::Refused(Duration::ZERO);
+    scene.deliver([refused.clone(), refused.clone()]);
+    assert_eq!(scene.state_in_haste(), Err(ServerErrorKind::Unreachable));
+    scene.deliver([refused.clone()]);
+    assert_eq!(scene.state(), Ok(()), "tried again after a pause");
+    scene.deliver([refused.clone(), refused]);
+    assert_eq!(
+        scene.state(),
+        Err(ServerErrorKind::Unreachable),
+        "once in a cycle"
+    );
+}
+
+#[test]
+fn a_long_pause_costs_the_connection_and_not_the_login() {
+    let mut scene = Scene::new();
+    for rests in 1..=3 {
+        scene.server.rest(LONG_PAUSE);
+        assert_eq!(scene.ends.get(), rests);
+        assert_eq!(scene.state(), Ok(()));
+        assert_eq!(scene.connections.get(), rests + 1);
+    }
+    let calls = scene.simulation.embedded.calls();
+    assert_eq!(calls.get(method::LOGIN), Some(&1));
+    assert_eq!(calls.get(method::USE_DATABASE), Some(&1));
+}
+
+#[test]
+fn a_short_pause_keeps_the_connection() {
+    let mut scene = Scene::new();
+    scene.server.rest(LONG_PAUSE - Duration::from_millis(1));
+    assert_eq!(scene.state(), Ok(()));
+    assert_eq!((scene.connections.get(), scene.ends.get()), (1, 0));
+}

@@ -1,0 +1,208 @@
+//! What comes instead of a transaction whose values are read: only what is shown accuses, and the rest
+//! stays due. Each answer is put in place by a proxy.
+
+use crate::support::distorted::{
+    CANNOT_PROVE, CORRUPTED, DB, INCONSISTENT, NOT_FOUND, Scene, fails,
+};
+use crate::support::proxy::{Body, Reply};
+use immuaudit::audit::{Outcome, Verdict};
+use immuaudit::drill::{Lag, NewEntry, NewTransaction};
+use immuaudit::ledger::TxMetadata;
+use immuaudit::trust::Tampering;
+use immuaudit::wire::proto;
+use protobuf::Message;
+
+#[track_caller]
+fn is_due_and_accuses_nobody(outcome: &Outcome) {
+    let due = [Verdict::Malformed, Verdict::Unread];
+    assert!(due.contains(&outcome.verdict), "{outcome:?}");
+    assert_eq!(outcome.open_alarms, 0, "{outcome:?}");
+    let report = outcome.values.as_ref().expect("a report of values");
+    assert!(!report.unread.is_empty());
+}
+
+/// Changes the header of the transaction that stands beside a proof.
+fn header(reply: &mut Reply, change: impl FnOnce(&mut proto::TxHeader)) {
+    reply.message(|answer: &mut proto::VerifiableTx| {
+        let tx = answer.tx.mut_or_insert_default();
+        change(tx.header.mut_or_insert_default());
+    });
+}
+
+/// A transaction that calls itself the next one.
+fn of_the_next(reply: &mut Reply) {
+    reply.message(|tx: &mut proto::Tx| tx.header.mut_or_insert_default().id += 1);
+}
+
+#[test]
+fn another_transaction_than_the_one_asked_for_is_no_rewrite() {
+    let scene = Scene::grown(Lag::None);
+    scene.cycle();
+    scene.proxy.distort(|call, _, reply| {
+        if call == "VerifiableTxById" {
+            header(reply, |header| header.id += 1);
+        }
+    });
+    is_due_and_accuses_nobody(&scene.cycle_reading_values());
+    // nor beside an excuse
+    scene.proxy.distort(|call, request, reply| match call {
+        "VerifiableTxById" => reply.body = Body::Error(2, CANNOT_PROVE.into()),
+        "TxById" => {
+            let request = proto::TxRequest::parse_from_bytes(request).expect("a request");
+            let spec = request.entries_spec.unwrap_or_default();
+            let with_values = spec.sql_entries_spec.is_some();
+            if with_values {
+                of_the_next(reply);
+            }
+        }
+        _ => {}
+    });
+    is_due_and_accuses_nobody(&scene.cycle_reading_values());
+}
+
+/// A scene in which all is proven, and one transaction after another is read alone.
+fn reading(distort: impl FnMut(&str, &[u8], &mut Reply) + Send + 'static) -> Outcome {
+    let scene = Scene::grown(Lag::None);
+    scene.cycle();
+    scene.proxy.distort(distort);
+    scene.cycle_reading_values()
+}
+
+#[test]
+fn another_header_in_a_transactions_place_is_a_rewrite() {
+    let outcome = reading(|call, _, reply| {
+        if call == "VerifiableTxById" {
+            header(reply, |header| header.ts += 1);
+        }
+    });
+    assert_eq!(outcome.verdict, INCONSISTENT, "{outcome:?}");
+}
+
+#[test]
+fn reading_values_ends_in_what_stood_in_its_way() {
+    let corrupted = "tx data is corrupted: ALH mismatch at tx 5";
+    for (code, words, due) in [
+        (2, corrupted, Verdict::Tampered(Tampering::BadValue)),
+        (2, CORRUPTED, Verdict::Tampered(Tampering::BadValue)),
+        (2, NOT_FOUND, Verdict::Unread),
+        (2, "any other words", Verdict::Unread),
+        (7, "permission denied", Verdict::Unread),
+        (14, "connection refused", Verdict::Unread),
+    ] {
+        let outcome = reading(move |call, _, reply| {
+            if call.contains("Tx") {
+                reply.body = Body::Error(code, words.into());
+            }
+        });
+        assert_eq!(outcome.verdict, due, "{words}: {outcome:?}");
+    }
+    let outcome = reading(|call, _, reply| {
+        if call.contains("Tx") {
+            reply.change(|bytes| *bytes = vec![0xff]);
+        }
+    });
+    is_due_and_accuses_nobody(&outcome);
+    assert!(outcome.why().contains("malformed"), "{outcome:?}");
+}
+
+/// Values that a server refuses as truncated, of every transaction but the last.
+fn truncates(request: &[u8], reply: &mut Reply) {
+    let request = proto::VerifiableTxRequest::parse_from_bytes(request).expect("a request");
+    let with_values = request
+        .entries_spec
+        .unwrap_or_default()
+        .sql_entries_spec
+        .is_some();
+    if with_values && request.tx < 13 {
+        reply.body = Body::Error(2, "value is not available any more".into());
+    }
+}
+
+#[test]
+fn values_are_truncated_where_a_header_says_so_that_is_chained_to_the_trusted_one() {
+    let scene = Scene::grown(Lag::None);
+    let draft = NewTransaction {
+        entries: vec![NewEntry::set("truncated", "")],
+        metadata: Some(TxMetadata {
+            truncated_tx_id: 13,
+            extra: Vec::new(),
+        }),
+        ..NewTransaction::default()
+    };
+    scene.embedded.write(DB, draft);
+    scene.cycle();
+    scene.proxy.distort(|call, request, reply| {
+        if call == "VerifiableTxById" {
+            truncates(request, reply);
+        }
+    });
+    let outcome = scene.cycle_reading_values();
+    assert_eq!(outcome.verdict, Verdict::Consistent, "{outcome:?}");
+
+    // the same words in a header that is not the ledger's
+    let scene = Scene::grown(Lag::None);
+    scene.embedded.grow(DB, 1);
+    scene.cycle();
+    scene.proxy.distort(|call, request, reply| match call {
+        "VerifiableTxById" => truncates(request, reply),
+        "TxScan" => reply.message(|list: &mut proto::TxList| {
+            for tx in &mut list.txs {
+                let header = tx.header.mut_or_insert_default();
+                header.metadata.mut_or_insert_default().truncated_tx_id = 13;
+            }
+        }),
+        _ => {}
+    });
+    is_due_and_accuses_nobody(&scene.cycle_reading_values());
+}
+
+#[test]
+fn digests_of_another_transaction_are_no_rewrite() {
+    let outcome = reading(|call, request, reply| match call {
+        "VerifiableTxById" => truncates(request, reply),
+        "TxById" => of_the_next(reply),
+        _ => {}
+    });
+    is_due_and_accuses_nobody(&outcome);
+}
+
+#[test]
+fn what_was_refused_once_is_due_in_the_next_cycle() {
+    let scene = Scene::grown(Lag::None);
+    scene.cycle();
+    scene.proxy.distort(fails("VerifiableTxById", 2, NOT_FOUND));
+    is_due_and_accuses_nobody(&scene.cycle_reading_values());
+    is_due_and_accuses_nobody(&scene.cycle());
+    scene.proxy.be_honest();
+    assert_eq!(scene.cycle().verdict, Verdict::Consistent);
+}
+
+/// What `Get` says of a value that a server was given the ledger without (protocol.md §6).
+const NO_VALUE: &str = "data is corrupted: internal value consistency error - missing value prefix";
+
+#[test]
+fn a_value_that_get_says_is_not_there_is_absent_and_another_word_of_damage_accuses() {
+    for (words, due) in [
+        (NO_VALUE, Verdict::Consistent),
+        (
+            "data is corrupted: value length or digest mismatch",
+            Verdict::Tampered(Tampering::BadValue),
+        ),
+    ] {
+        // the value does not come, and its length is not said to be zero
+        let outcome = reading(move |call, _, reply| match call {
+            "VerifiableTxById" => reply.message(|answer: &mut proto::VerifiableTx| {
+                let tx = answer.tx.mut_or_insert_default();
+                tx.entries.iter_mut().for_each(|entry| entry.value.clear());
+            }),
+            "Get" => reply.body = Body::Error(2, words.into()),
+            _ => {}
+        });
+        assert_eq!(outcome.verdict, due, "{words}: {outcome:?}");
+        let absent = outcome
+            .warnings
+            .iter()
+            .any(|warning| matches!(warning, immuaudit::audit::Warning::ValuesAbsent { .. }));
+        assert_eq!(absent, due == Verdict::Consistent, "{words}: {outcome:?}");
+    }
+}

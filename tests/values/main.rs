@@ -1,0 +1,18 @@
+//! Reading of values: findings, retries and sweeps.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod absent;
+mod closed;
+mod due;
+mod evidence;
+mod excuses;
+mod findings;
+mod reading;
+mod sweep;
+mod sweep_once;
+mod truncated;
+mod unread;
+mod unread_program;
+mod versions;

@@ -1,0 +1,202 @@
+//! A sweep goes on where it was stopped, keeps to its pace and out of the way of the checks, and takes
+//! less than 48 MiB.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use crate::support::loud::loud;
+use crate::support::program::Program;
+use crate::support::value_scene::{DB, NONE, Scene, broken, cycle, sweep};
+use immuaudit::audit::{SweepStatus, Verdict};
+use immuaudit::config::Values;
+use immuaudit::drill::{Lie, LieSchedule, Options};
+use immuaudit::trust::SweepSummary;
+
+#[test]
+fn a_sweep_goes_on_where_it_was_killed() {
+    let scene = Scene::new(Options::default());
+    scene.embedded.grow(DB, 1_000);
+    let mut auditor = scene.trusting();
+    scene.embedded.lie(Lie::Slow);
+    let SweepStatus::InProgress { at, of } = auditor.sweep(DB).status else {
+        panic!("it is not over yet");
+    };
+    assert!(0 < at && at < of);
+    drop(auditor);
+    scene.embedded.be_honest();
+    let mut auditor = scene.trusting();
+    scene
+        .embedded
+        .lie(LieSchedule::from(Lie::EditedValue).about(at));
+    let (swept, outcomes) = sweep(&mut auditor);
+    assert!(outcomes.is_empty(), "what was passed is not read again");
+    assert_eq!((swept.read, swept.of), (1_000, 1_000));
+    // and the next one begins anew
+    assert_eq!(broken(&sweep(&mut auditor).1[0]), [at]);
+}
+
+#[test]
+fn progress_that_is_damaged_or_gone_begins_anew() {
+    let scene = Scene::new(Options::default());
+    scene.embedded.grow(DB, 1_000);
+    for damage in [&b"nonsense"[..], b""] {
+        let mut auditor = scene.trusting();
+        scene.embedded.lie(Lie::Slow);
+        assert!(matches!(
+            auditor.sweep(DB).status,
+            SweepStatus::InProgress { .. }
+        ));
+        scene.embedded.be_honest();
+        drop(auditor);
+        let file = scene.place.path().join("trust/tested/values");
+        match damage {
+            b"" => std::fs::remove_file(file).expect("a file"),
+            damage => std::fs::write(file, damage).expect("a file"),
+        }
+        let mut auditor = scene.trusting();
+        let (swept, outcomes) = sweep(&mut auditor);
+        assert!(outcomes.is_empty());
+        assert_eq!((swept.read, swept.of), (1_000, 1_000));
+    }
+}
+
+#[test]
+fn a_paced_sweep_is_spread_over_its_time_and_ends() {
+    let scene = Scene::new(Options::default());
+    scene.embedded.grow(DB, 300);
+    let sweeping = |period| Values {
+        sweep: Some(Duration::from_secs(period)),
+        ..NONE
+    };
+    let next = Instant::now() + Duration::from_secs(60);
+    let mut auditor = scene.auditor(sweeping(100_000));
+    assert_eq!(
+        auditor.sweep_at_pace(next).status,
+        SweepStatus::NotDue,
+        "nothing is proven yet"
+    );
+    cycle(&mut auditor);
+    let SweepStatus::InProgress { at, of: 300 } = auditor.sweep_at_pace(next).status else {
+        panic!("a first scan is due at once");
+    };
+    assert!(at < 300);
+    assert_eq!(
+        auditor.sweep_at_pace(next).status,
+        SweepStatus::NotDue,
+        "it is ahead"
+    );
+    drop(auditor);
+    let mut auditor = scene.auditor(sweeping(1));
+    cycle(&mut auditor);
+    let end = loop {
+        match auditor.sweep_at_pace(next).status {
+            SweepStatus::InProgress { .. } => {}
+            other => break other,
+        }
+    };
+    assert!(
+        matches!(
+            end,
+            SweepStatus::Completed(SweepSummary {
+                read: 300,
+                of: 300,
+                ..
+            })
+        ),
+        "{end:?}"
+    );
+}
+
+#[test]
+fn no_call_of_a_paced_sweep_may_last_until_a_second_after_the_next_check_is_due() {
+    let scene = Scene::of_sixty();
+    let mut auditor = scene.auditor(Values {
+        sweep: Some(Duration::from_secs(1)),
+        ..NONE
+    });
+    cycle(&mut auditor);
+    scene.embedded.lie(Lie::NeverAnswers);
+    let begin = Instant::now();
+    let due = begin + Duration::from_millis(100);
+    let went = auditor.sweep_at_pace(due).status;
+    // the haste is ours: nothing is said of the server
+    assert_eq!(went, SweepStatus::InProgress { at: 0, of: 60 });
+    assert!(
+        begin.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begin.elapsed()
+    ); // a call has ten
+    scene.embedded.be_honest();
+    assert_eq!(cycle(&mut auditor).verdict, Verdict::Consistent);
+}
+
+#[test]
+fn a_sweep_does_not_need_the_monitoring_port() {
+    let scene = Scene::of_sixty();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("its address").port().to_string();
+    let sweep = ["--audit-monitoring-host", "127.0.0.1"];
+    let program = Program::new(scene.embedded.port(), &scene.place.path().join("trust"));
+    let program = program
+        .with(&sweep)
+        .with(&["--audit-monitoring-port", &port]);
+    let run = program.run(&["sweep"]);
+    run.ends_with(0);
+    assert!(
+        run.stdout
+            .contains("60 of 60 transactions read with all values"),
+        "{run:#?}"
+    );
+}
+
+#[test]
+fn a_sweep_beside_a_running_auditor_of_the_same_directory_is_refused() {
+    let scene = Scene::of_sixty();
+    let program = Program::new(scene.embedded.port(), &scene.place.path().join("trust"));
+    let mut running = program.start(&["--audit-interval", "50ms"]);
+    running.wait_for("INFO  cycle ");
+    let run = program.run(&["sweep"]);
+    let holder = format!("process {}", running.id());
+    assert!(run.ends_with(3).stderr.contains(&holder), "{run:#?}");
+}
+
+/// KiB that a sweep of the program takes at most, with default settings.
+fn memory_of_a_sweep(scene: &Scene) -> u64 {
+    let transactions = scene.embedded.state(DB).expect("a database").tx;
+    let program = Program::new(scene.embedded.port(), &scene.place.path().join("trust"));
+    let (run, most) = program.run_measured(&["sweep"]);
+    run.ends_with(0);
+    let all = format!("{transactions} of {transactions} transactions read with all values");
+    assert!(run.stdout.contains(&all), "{run:#?}");
+    loud(format!(
+        "a sweep of {transactions} transactions: {most} KiB\n"
+    ));
+    most
+}
+
+/// What a sweep may take with default settings.
+const MOST: u64 = 48 << 10;
+
+#[test]
+fn a_sweep_takes_less_than_48_mib() {
+    let scene = Scene::new(Options::default());
+    scene.embedded.grow(DB, 20_000);
+    assert!(memory_of_a_sweep(&scene) < MOST);
+    // values of which few fit an answer, and such as nearly fill one
+    for (transactions, size) in [(300, 60_000), (10, 3_500_000)] {
+        let scene = Scene::new(Options::default());
+        for tx in 0..transactions {
+            scene
+                .embedded
+                .set(DB, &format!("key{tx}"), &"x".repeat(size));
+        }
+        assert!(memory_of_a_sweep(&scene) < MOST);
+    }
+}
+
+#[test]
+fn a_sweep_of_a_million_transactions_takes_less_than_48_mib() {
+    let scene = Scene::new(Options::default());
+    scene.embedded.grow(DB, 1_000_000);
+    assert!(memory_of_a_sweep(&scene) < MOST);
+}

@@ -1,0 +1,161 @@
+//! Values that a retention dropped: explained by the header that records it, wherever that lies, and by nothing
+//! else.
+
+use crate::support::value_scene::{ALL, DB, NONE, Scene, cycle, report, sweep};
+use immuaudit::audit::{Policy, Verdict};
+use immuaudit::config::Values;
+use immuaudit::drill::{Lie, LieSchedule, NewEntry, NewTransaction, Options};
+use immuaudit::ledger::TxMetadata;
+use immuaudit::random::Random;
+use immuaudit::wire::method;
+
+/// Writes a transaction that records a truncation.
+fn truncate(scene: &Scene, before: u64) -> Option<u64> {
+    let draft = NewTransaction {
+        entries: vec![NewEntry::set("truncated", "")],
+        metadata: Some(TxMetadata {
+            truncated_tx_id: before,
+            extra: Vec::new(),
+        }),
+        ..NewTransaction::default()
+    };
+    scene.embedded.write(DB, draft)
+}
+
+#[test]
+fn a_truncation_is_found_however_far_back_and_what_it_covers_is_due_no_more() {
+    let scene = Scene::new(Options::default());
+    scene.embedded.grow(DB, 3_000);
+    let policy = Policy {
+        values: Values { sample: 8, ..NONE },
+        max_fetch: 10,
+        ..Policy::of_consistency()
+    };
+    let mut auditor = scene.auditor_with(policy.clone());
+    assert_eq!(cycle(&mut auditor).verdict, Verdict::FirstSeen);
+    scene.embedded.lie(Lie::ForgedTruncation);
+    let outcome = cycle(&mut auditor);
+    assert_eq!(
+        outcome.verdict,
+        Verdict::Unread,
+        "no header records it: {outcome:?}"
+    );
+    let due = report(&outcome).left.due;
+    assert!(due >= 8, "{due}");
+    // recorded, and then the ledger grows by far more than --audit-max-fetch
+    truncate(&scene, 3_001);
+    scene.embedded.grow(DB, 2_500);
+    scene.embedded.be_honest();
+    drop(auditor);
+    let mut auditor = scene.auditor_with(Policy {
+        values: NONE,
+        ..policy.clone()
+    });
+    scene
+        .embedded
+        .lie(LieSchedule::from(Lie::ForgedTruncation).in_call(method::VERIFIABLE_TX_BY_ID));
+    let outcome = cycle(&mut auditor);
+    assert_eq!(outcome.verdict, Verdict::Consistent, "{outcome:?}");
+    let progress = auditor.values_read(DB).expect("it was read");
+    assert!(progress.due.is_empty(), "{progress:?}");
+    assert_eq!(progress.truncated_before, 3_001);
+    // headers that were looked through are not looked through again
+    scene.embedded.be_honest();
+    scene.embedded.grow(DB, 1);
+    scene.embedded.reset_calls();
+    assert_eq!(cycle(&mut auditor).verdict, Verdict::Consistent);
+    assert_eq!(scene.embedded.calls().get(method::TX_SCAN), None);
+}
+
+#[test]
+fn a_search_without_a_find_is_made_once() {
+    let scene = Scene::new(Options::default());
+    scene.embedded.grow(DB, 5_000);
+    let auditor = scene.auditor(Values { sample: 8, ..NONE });
+    // the second sample of this seed is behind the first one, so that nothing is left to search
+    let mut auditor = auditor.with_random(Random::of_seed(2));
+    cycle(&mut auditor);
+    scene.embedded.lie(Lie::ForgedTruncation);
+    cycle(&mut auditor);
+    scene.embedded.reset_calls();
+    cycle(&mut auditor);
+    // three for the window of the sample, which comes down to single transactions
+    let scans = scene.embedded.calls().get(method::TX_SCAN).copied();
+    assert_eq!(scans, Some(3));
+}
+
+#[test]
+fn a_recorded_truncation_excuses_nothing_behind_it() {
+    let scene = Scene::of_sixty();
+    truncate(&scene, u64::MAX);
+    scene.embedded.grow(DB, 20);
+    let mut auditor = scene.auditor(ALL);
+    assert_eq!(cycle(&mut auditor).verdict, Verdict::FirstSeen);
+    for (tx, verdict) in [(30, Verdict::Consistent), (70, Verdict::Unread)] {
+        scene
+            .embedded
+            .lie(LieSchedule::from(Lie::ForgedTruncation).about(tx));
+        let outcome = cycle(&mut auditor);
+        assert_eq!(outcome.verdict, verdict, "{tx}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_sweep_over_a_truncated_ledger_ends_in_one_pass_with_few_calls() {
+    let scene = Scene::new(Options::default());
+    scene.embedded.grow(DB, 2_000);
+    truncate(&scene, 1_501);
+    scene.embedded.grow(DB, 100);
+    let mut auditor = scene.trusting();
+    scene.embedded.drop_values_before(DB, 1_501);
+    scene.embedded.reset_calls();
+    let (swept, outcomes) = sweep(&mut auditor);
+    assert!(outcomes.is_empty(), "{outcomes:?}");
+    assert_eq!((swept.read, swept.of), (2_101, 2_101));
+    assert_eq!(swept.unavailable.truncated, 1_500);
+    let calls: u64 = scene.embedded.calls().values().sum();
+    assert!(calls < 600, "{calls}"); // one by one it takes 4,500
+    // the digests of what was dropped are read all the same
+    scene
+        .embedded
+        .lie(LieSchedule::from(Lie::EditedKey).about(700));
+    let (_, outcomes) = sweep(&mut auditor);
+    assert_eq!(outcomes.len(), 1, "an edited key of a dropped value");
+    assert!(outcomes[0].verdict.is_tampering(), "{outcomes:?}");
+}
+
+/// A truncation drops values. A transaction that is withheld whole, header and digests included, is another matter.
+#[test]
+fn a_recorded_truncation_explains_no_transaction_that_is_withheld() {
+    for lie in [Lie::SilentTransaction, Lie::WithheldTransaction] {
+        let scene = Scene::of_sixty();
+        truncate(&scene, 40);
+        scene.embedded.grow(DB, 20);
+        let mut auditor = scene.auditor(ALL);
+        assert_eq!(cycle(&mut auditor).verdict, Verdict::FirstSeen);
+        scene.embedded.lie(LieSchedule::from(lie).about(30));
+        for _ in 0..2 {
+            let outcome = cycle(&mut auditor);
+            assert!(!outcome.is_complete(), "{lie:?}: {outcome:?}");
+            assert_eq!(report(&outcome).left.due, 1, "{lie:?}: {outcome:?}");
+        }
+        let (swept, outcomes) = sweep(&mut auditor);
+        assert_eq!((swept.read, swept.of), (80, 81), "{lie:?}");
+        assert_eq!(outcomes.len(), 1, "{lie:?}: {outcomes:?}");
+        let progress = auditor.values_read(DB).expect("it was read");
+        assert_eq!(progress.due.count(), 1, "{lie:?}");
+    }
+}
+
+#[test]
+fn a_transaction_whose_values_were_dropped_was_not_read_whole() {
+    let scene = Scene::new(Options::default());
+    scene.embedded.grow(DB, 200);
+    truncate(&scene, 151);
+    scene.embedded.drop_values_before(DB, 151);
+    let mut auditor = scene.trusting();
+    sweep(&mut auditor);
+    let progress = auditor.values_read(DB).expect("it was swept");
+    let whole: Vec<_> = progress.whole.iter().collect();
+    assert_eq!(whole, [(151, 201, ())]);
+}
