@@ -168,7 +168,7 @@ impl Store {
         Ok(message::bytes(&request))
     }
 
-    /// Is the database there, and may it be used?
+    /// Returns an error if the database does not exist or may not be used.
     pub(super) fn accessible(&self, name: &str) -> Result<(), Status> {
         let quoted = match self.server < Emulated::V1_2_4 {
             true => format!("{name} does not exist"),

@@ -9,7 +9,7 @@ use super::store::{ActiveLie, Store};
 use super::transport::{Answer, Outcome};
 use crate::wire::method;
 
-/// A token as it is handed out.
+/// Returns the token that the client gets, as the lie changes it.
 pub(super) fn token(active: Option<&ActiveLie>, token: String) -> String {
     match active.map(|active| active.schedule.lie) {
         Some(Lie::LongToken) => token.repeat(150),
@@ -18,7 +18,7 @@ pub(super) fn token(active: Option<&ActiveLie>, token: String) -> String {
     }
 }
 
-/// The list of databases.
+/// Returns the list of databases, with the names that the lie adds.
 pub(super) fn names(active: Option<&ActiveLie>, mut names: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     let others: Vec<Vec<u8>> = match active.map(|active| active.schedule.lie) {
         Some(Lie::ImpossibleNames) => {
@@ -87,7 +87,7 @@ pub(super) fn names(active: Option<&ActiveLie>, mut names: Vec<Vec<u8>>) -> Vec<
     names
 }
 
-/// How the reply is delivered.
+/// Returns the reply as the client gets it: its identity, its delay and its encoding, as the lie changes them.
 pub(super) fn delivery(
     active: Option<&ActiveLie>,
     call: &str,

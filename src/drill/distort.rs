@@ -8,7 +8,7 @@ use super::store::{ActiveLie, Store};
 use crate::ledger::{ClaimedState, Digest, Signature, State, StateShape};
 use crate::wire::proto;
 
-/// A state's bytes.
+/// Returns a state's bytes, as the lie changes them.
 pub(super) fn state(
     store: &mut Store,
     database: &str,
@@ -34,7 +34,7 @@ pub(super) fn state(
     bytes
 }
 
-/// The signature of the state that a proof ends in.
+/// Returns the signature of the state that a proof ends in.
 pub(super) fn signature(
     store: &mut Store,
     database: &str,
@@ -47,7 +47,7 @@ pub(super) fn signature(
     }
 }
 
-/// A state as the lie has it.
+/// Returns the state that the server claims under the lie.
 fn claimed(
     store: &mut Store,
     database: &str,
@@ -115,7 +115,7 @@ fn older(store: &mut Store, database: &str, last: u64) -> Option<State> {
         .state_at((last / 2).max(1))
 }
 
-/// A transaction and its proof.
+/// Changes a transaction and its proof as the lie does.
 pub(super) fn verifiable_tx(active: Option<&ActiveLie>, answer: &mut proto::VerifiableTx) {
     let Some(lie) = active.map(|active| active.schedule.lie) else {
         return;
@@ -174,7 +174,7 @@ pub(super) fn verifiable_tx(active: Option<&ActiveLie>, answer: &mut proto::Veri
     }
 }
 
-/// A transaction that is read.
+/// Changes a transaction that is read.
 pub(super) fn tx(active: Option<&ActiveLie>, tx: &mut proto::Tx) {
     let Some(active) = active else { return };
     let lie = active.schedule.lie;
@@ -232,7 +232,7 @@ pub(super) fn tx(active: Option<&ActiveLie>, tx: &mut proto::Tx) {
     }
 }
 
-/// A transaction that is fetched beside a proof.
+/// Changes a transaction that is fetched in addition to a proof.
 pub(super) fn fetched(active: Option<&ActiveLie>, tx: &mut proto::Tx) {
     if let (true, Some(header)) = (ActiveLie::is(active, Lie::BrokenChain), tx.header.as_mut()) {
         header.prev_alh = Digest::of(&[b"broken"]).as_bytes().to_vec();
@@ -262,7 +262,7 @@ fn header(lie: Lie, header: &mut proto::TxHeader) {
     }
 }
 
-/// An entry that is read by its key.
+/// Changes an entry that is read by its key.
 pub(super) fn entry(active: Option<&ActiveLie>, entry: &mut proto::Entry) {
     let Some(active) = active else { return };
     let edits = [Lie::EditedValue, Lie::ValueWithMatchingHash];

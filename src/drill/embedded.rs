@@ -47,7 +47,7 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// A 1.11.1 with the default user, `defaultdb`, no signing key and no lag, on any port.
+    /// Returns the options of a 1.11.1 with the default user, `defaultdb`, no signing key and no lag, on any port.
     fn default() -> Options {
         Options {
             port: 0,
@@ -68,7 +68,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The same with a new signing key.
+    /// Returns the same options with a new signing key.
     pub fn signed(self) -> Options {
         Options {
             key: SigningKey::generate(),
@@ -76,7 +76,7 @@ impl Options {
         }
     }
 
-    /// The same with these databases beside `defaultdb`.
+    /// Returns the same options with these databases in addition to `defaultdb`.
     pub fn with_databases(mut self, names: &[&str]) -> Options {
         self.databases
             .extend(names.iter().map(|name| name.to_string()));
@@ -117,12 +117,12 @@ impl Embedded {
         }
     }
 
-    /// The port it listens on; 0 where it has no socket.
+    /// Returns the port that the server listens on; 0 if it has no socket.
     pub fn port(&self) -> u16 {
         self.port.unwrap_or(0)
     }
 
-    /// The public key's PEM, where states are signed.
+    /// Returns the public key's PEM if states are signed.
     pub fn public_pem(&self) -> Option<String> {
         self.store()
             .options
@@ -164,19 +164,19 @@ impl Embedded {
         }
     }
 
-    /// The honest state of a database.
+    /// Returns the honest state of a database.
     pub fn state(&self, database: &str) -> Option<State> {
         let store = self.store();
         Some(store.databases.get(database)?.honest.state())
     }
 
-    /// The honest state of a database as it was after transaction `tx`.
+    /// Returns the honest state of a database as it was after transaction `tx`.
     pub fn state_at(&self, database: &str, tx: u64) -> Option<State> {
         let store = self.store();
         store.databases.get(database)?.honest.state_at(tx)
     }
 
-    /// The honest ledger of a database, as it is now.
+    /// Returns the honest ledger of a database, as it is now.
     pub fn ledger(&self, database: &str) -> Option<Ledger> {
         let store = self.store();
         let database = store.databases.get(database)?;
@@ -190,7 +190,7 @@ impl Embedded {
         }
     }
 
-    /// A new database without transactions; one of this name is emptied.
+    /// Creates a database without transactions; an existing database of this name is emptied.
     pub fn create_database(&self, name: &str) {
         self.store().create(name);
     }
@@ -200,7 +200,7 @@ impl Embedded {
         self.store().databases.remove(name);
     }
 
-    /// What the user may do with a database from now on.
+    /// Sets what the user may do with a database from now on.
     pub fn set_access(&self, name: &str, access: Access) {
         if let Some(database) = self.store().databases.get_mut(name) {
             database.access = access;
@@ -219,7 +219,7 @@ impl Embedded {
         self.store().tell(schedule.into());
     }
 
-    /// The lie told at the moment.
+    /// Returns the lie that is running.
     pub fn lying(&self) -> Option<Lie> {
         self.store().lying()
     }
@@ -250,17 +250,17 @@ impl Embedded {
         }
     }
 
-    /// How often each call was made, by `wire::method` name.
+    /// Returns how often each call was made, by `wire::method` name.
     pub fn calls(&self) -> BTreeMap<&'static str, u64> {
         self.store().calls.clone()
     }
 
-    /// Counts calls anew.
+    /// Sets all counts of calls to zero.
     pub fn reset_calls(&self) {
         self.store().calls.clear();
     }
 
-    /// The `immudb-uuid` it answers with.
+    /// Returns the `immudb-uuid` that the server sends.
     pub fn uuid(&self) -> String {
         self.store().uuid.clone()
     }
@@ -271,7 +271,7 @@ impl Embedded {
         store.uuid = store.options.random.word(20);
     }
 
-    /// Every token and session that is good at the moment.
+    /// Returns every token and session that is valid at the moment.
     pub fn tokens(&self) -> Vec<String> {
         self.store().tokens.words()
     }

@@ -30,7 +30,7 @@ impl Emulated {
         Emulated::V1_11_1,
     ];
 
-    /// As people write it.
+    /// Returns the version as it is usually written.
     pub fn name(self) -> &'static str {
         match self {
             Emulated::V0_9_0 => "0.9.0",
@@ -42,7 +42,7 @@ impl Emulated {
         }
     }
 
-    /// What its transactions are written as.
+    /// Returns the header version of its transactions.
     pub fn header_version(self) -> HeaderVersion {
         match self < Emulated::V1_2_4 {
             true => HeaderVersion::V0,
@@ -50,7 +50,7 @@ impl Emulated {
         }
     }
 
-    /// Which message its state is.
+    /// Returns the shape of its state message.
     pub fn state_shape(self) -> StateShape {
         match self {
             Emulated::V0_9_0 => StateShape::WithoutDatabase,

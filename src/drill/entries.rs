@@ -255,7 +255,7 @@ fn entries(found: impl Iterator<Item = proto::Entry>, active: Option<&ActiveLie>
     Ok(message::bytes(&list))
 }
 
-/// Counts the bytes of an answer's values.
+/// Adds the bytes of an entry's value to the count, and returns an error if the response gets too large.
 fn counted(bytes: &mut usize, entry: &proto::Entry) -> Result<(), Status> {
     *bytes = bytes.saturating_add(entry.value.len());
     match *bytes > MAX_BYTES {

@@ -6,7 +6,7 @@ use super::ledger::{Ledger, NewEntry, NewTransaction};
 use super::lie::Lie;
 use crate::ledger::{Digest, HeaderFields, TxHeader};
 
-/// The ledger from which the lie is told.
+/// Returns the ledger that the server shows under the lie.
 pub(super) fn forge(lie: Lie, honest: &Ledger) -> Ledger {
     let last = honest.last();
     let mut forged = honest.clone();
@@ -77,7 +77,7 @@ pub(super) fn forge(lie: Lie, honest: &Ledger) -> Ledger {
     forged
 }
 
-/// An entry's transaction that no honest ledger holds.
+/// Returns a transaction with one entry that no honest ledger holds.
 fn another(number: u64) -> NewTransaction {
     NewTransaction {
         entries: vec![NewEntry::set(format!("forged/{number}"), "another history")],
@@ -112,7 +112,7 @@ fn hold_others(ledger: &mut Ledger, from: u64, to: u64) {
     }
 }
 
-/// The header with something changed; `None` where that makes it none.
+/// Returns the header with a change; `None` if the result is no valid header.
 fn with(header: &TxHeader, change: impl FnOnce(&mut HeaderFields)) -> Option<TxHeader> {
     let mut fields = header.fields().clone();
     change(&mut fields);

@@ -205,7 +205,7 @@ fn failed<T>(call: &Call<'_>, kind: ServerErrorKind) -> Result<T, ServerError> {
     Err(ServerError::new(call.short_name(), kind))
 }
 
-/// The token or session that a credential is.
+/// Returns the token or session of a credential.
 fn word(credential: &Credential) -> Option<&str> {
     match credential {
         Credential::None => None,

@@ -26,7 +26,7 @@ pub enum Lag {
 }
 
 impl Lag {
-    /// Size of the tree that transaction `id` is written over: always below `id`.
+    /// Returns the size of the tree that transaction `id` is written over: always below `id`.
     pub fn tree_size(&self, id: u64) -> u64 {
         let all = id.saturating_sub(1);
         let size = match self {
@@ -55,7 +55,7 @@ pub struct NewEntry {
 }
 
 impl NewEntry {
-    /// A plain key and value.
+    /// Returns a plain key and value.
     pub fn set(key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> NewEntry {
         NewEntry {
             key: [&[0], key.as_ref()].concat(),
@@ -64,7 +64,7 @@ impl NewEntry {
         }
     }
 
-    /// A key that refers to what `target` got in transaction `at_tx` (0: its latest value).
+    /// Returns a key that refers to the value that `target` got in transaction `at_tx` (0: its latest value).
     pub fn reference(key: impl AsRef<[u8]>, target: impl AsRef<[u8]>, at_tx: u64) -> NewEntry {
         NewEntry {
             key: [&[0], key.as_ref()].concat(),
@@ -73,7 +73,7 @@ impl NewEntry {
         }
     }
 
-    /// The deletion of a key: an empty value.
+    /// Returns the deletion of a key: an empty value.
     pub fn deletion(key: impl AsRef<[u8]>) -> NewEntry {
         NewEntry {
             key: [&[0], key.as_ref()].concat(),
@@ -85,7 +85,7 @@ impl NewEntry {
         }
     }
 
-    /// An entry of another kind: 1 sorted set, 2 SQL, 3 document.
+    /// Returns an entry of another kind: 1 sorted set, 2 SQL, 3 document.
     pub fn of_kind(kind: u8, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> NewEntry {
         NewEntry {
             key: [&[kind], key.as_ref()].concat(),
@@ -94,7 +94,7 @@ impl NewEntry {
         }
     }
 
-    /// The same with metadata.
+    /// Returns the same entry with metadata.
     pub fn with(self, metadata: KvMetadata) -> NewEntry {
         NewEntry {
             metadata: Some(metadata),
@@ -167,7 +167,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// A ledger without transactions whose headers are of this version.
+    /// Creates a ledger without transactions, whose headers are of this version.
     pub fn new(version: HeaderVersion, lag: Lag) -> Ledger {
         Ledger {
             version,
@@ -180,23 +180,23 @@ impl Ledger {
         }
     }
 
-    /// The same with the time of transactions from `clock`, not from the system.
+    /// Returns the same ledger, but transactions get their time from `clock` instead of the system.
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Ledger {
         Ledger { clock, ..self }
     }
 
-    /// Id of the last transaction, 0: none.
+    /// Returns the id of the last transaction; 0 if there is none.
     pub fn last(&self) -> u64 {
         self.txs.len() as u64
     }
 
-    /// The state (protocol.md §3).
+    /// Returns the state (protocol.md §3).
     pub fn state(&self) -> State {
         self.state_at(self.last()).unwrap_or(State::EMPTY)
     }
 
-    /// The state as it was after transaction `tx`.
+    /// Returns the state as it was after transaction `tx`.
     pub fn state_at(&self, tx: u64) -> Option<State> {
         self.tx(tx).map(|stored| State {
             tx,
@@ -204,28 +204,28 @@ impl Ledger {
         })
     }
 
-    /// A transaction.
+    /// Returns a transaction.
     pub fn tx(&self, id: u64) -> Option<&Stored> {
         let index = usize::try_from(id.checked_sub(1)?).ok()?;
         self.txs.get(index)
     }
 
-    /// All transactions, in order.
+    /// Returns all transactions, in order.
     pub fn txs(&self) -> &[Stored] {
         &self.txs
     }
 
-    /// The keys of all transactions.
+    /// Returns the index of the keys of all transactions.
     pub(super) fn index(&self) -> &Index {
         &self.index
     }
 
-    /// An entry.
+    /// Returns an entry.
     pub(super) fn entry(&self, place: Place) -> Option<&TxEntry> {
         self.tx(place.tx)?.entries.get(place.entry)
     }
 
-    /// Where a key as stored stands in a transaction.
+    /// Returns the place of a key, as it is stored, in a transaction.
     pub(super) fn place_in(&self, tx: u64, key: &[u8]) -> Option<Place> {
         let entries = &self.tx(tx)?.entries;
         let entry = entries.iter().position(|entry| entry.key == key)?;
@@ -307,8 +307,8 @@ impl Ledger {
         self.tree = MerkleTree::over(self.held.iter().map(TxHeader::alh));
     }
 
-    /// The dual proof between two transactions, the smaller one first (protocol.md §4); `None`
-    /// where one of them is not there.
+    /// Returns the dual proof between two transactions, the smaller one first (protocol.md §4); `None` if one of
+    /// them does not exist.
     ///
     /// # Errors
     /// The source's tree is larger than the target's.
@@ -344,8 +344,8 @@ impl Ledger {
         }))
     }
 
-    /// Step 7: what a tree of `size` swallowed after `start` up to `end`; `None` where that is
-    /// nothing to prove.
+    /// Returns the linear advance of step 7: the transactions after `start` up to `end`, which a tree of `size`
+    /// has taken in; `None` if there is nothing to prove.
     fn linear_advance(&self, start: u64, end: u64, size: u64) -> Option<LinearAdvance> {
         if end <= start + 1 {
             return None;
@@ -380,7 +380,7 @@ fn terms(digests: impl IntoIterator<Item = Digest>) -> Vec<Term> {
     digests.into_iter().map(Term::from).collect()
 }
 
-/// The time of day in seconds since 1970.
+/// Returns the time of day in seconds since 1970.
 pub(super) fn unix(clock: &Clock) -> i64 {
     i64::try_from(clock.now().unix()).unwrap_or(i64::MAX)
 }

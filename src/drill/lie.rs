@@ -62,22 +62,22 @@ macro_rules! lies {
             /// Every lie there is.
             pub const ALL: &'static [Lie] = &[$($(Lie::$variant,)+)+];
 
-            /// Its name in kebab-case.
+            /// Returns the lie's name in kebab-case.
             pub fn name(self) -> &'static str {
                 match self { $($(Lie::$variant => $name,)+)+ }
             }
 
-            /// What the server does.
+            /// Returns a description of the server's behaviour.
             pub fn describe(self) -> &'static str {
                 match self { $($(Lie::$variant => $what,)+)+ }
             }
 
-            /// The verdict that is due.
+            /// Returns the expected verdict.
             pub fn due(self) -> Expected {
                 match self { $($(Lie::$variant => $due,)+)+ }
             }
 
-            /// What kind of lie it is.
+            /// Returns the group that the lie belongs to.
             pub fn group(self) -> &'static str {
                 match self { $($(Lie::$variant => $group,)+)+ }
             }
@@ -201,12 +201,12 @@ lies! {
 }
 
 impl Lie {
-    /// The lie of this name.
+    /// Returns the lie of this name.
     pub fn named(name: &str) -> Option<Lie> {
         Lie::ALL.iter().copied().find(|lie| lie.name() == name)
     }
 
-    /// What the auditor must be doing to be lied to.
+    /// Returns the auditor setup that the lie needs.
     pub fn auditor(self) -> AuditorSetup {
         match self.group() {
             "value" => AuditorSetup::ReadingValues,
@@ -223,7 +223,7 @@ impl Lie {
         }
     }
 
-    /// A server on which the lie can be told: some need a signing key, some a tree that lags.
+    /// Returns the options of a server that can run the lie: some lies need a signing key, some a tree that lags.
     pub fn options(self) -> Options {
         let mut options = Options::default();
         match self {
@@ -241,8 +241,8 @@ impl Lie {
         options
     }
 
-    /// Is it told of a ledger made up for it? Then that ledger parts from what the auditor trusts
-    /// if the honest one has not grown since; other lies need it to have grown.
+    /// Returns whether the lie is run from a forged ledger. A forged ledger differs from the trusted state if the
+    /// honest ledger has not grown since; other lies need it to have grown.
     pub fn forges(self) -> bool {
         matches!(
             self,
@@ -296,7 +296,7 @@ impl From<Lie> for LieSchedule {
 }
 
 impl LieSchedule {
-    /// Of this database alone.
+    /// Limits the lie to this database.
     pub fn of(self, database: &str) -> LieSchedule {
         LieSchedule {
             database: Some(database.into()),
@@ -304,7 +304,7 @@ impl LieSchedule {
         }
     }
 
-    /// In this call alone.
+    /// Limits the lie to this call.
     pub fn in_call(self, call: &'static str) -> LieSchedule {
         LieSchedule {
             call: Some(call),
@@ -312,7 +312,7 @@ impl LieSchedule {
         }
     }
 
-    /// From the call after so many on.
+    /// Starts the lie after this number of calls.
     pub fn after(self, calls: u64) -> LieSchedule {
         LieSchedule {
             after: calls,
@@ -320,7 +320,7 @@ impl LieSchedule {
         }
     }
 
-    /// So often, and then no more.
+    /// Ends the lie after it was run this many times.
     pub fn times(self, times: u64) -> LieSchedule {
         LieSchedule {
             times: Some(times),
@@ -328,7 +328,7 @@ impl LieSchedule {
         }
     }
 
-    /// About this transaction.
+    /// Limits the lie to this transaction.
     pub fn about(self, tx: u64) -> LieSchedule {
         LieSchedule {
             tx: Some(tx),
@@ -343,12 +343,12 @@ impl LieSchedule {
             && database.map_or(all, |name| self.fits_database(name))
     }
 
-    /// Is it told of this database?
+    /// Returns whether the lie concerns this database.
     pub(super) fn fits_database(&self, name: &str) -> bool {
         self.database.as_deref().is_none_or(|only| only == name)
     }
 
-    /// Is it about this transaction?
+    /// Returns whether the lie concerns this transaction.
     pub(super) fn is_about(&self, tx: u64) -> bool {
         self.tx.is_none_or(|only| only == tx)
     }

@@ -51,7 +51,7 @@ impl Store {
         Ok(Vec::new())
     }
 
-    /// Whom the user's words are right for; the error is every version's own.
+    /// Checks user and password, and notes which of the two users logs in. The error is the version's own.
     fn admit(
         &mut self,
         user: &[u8],
@@ -100,7 +100,7 @@ impl Store {
         }
     }
 
-    /// The database that a token is of.
+    /// Returns the database that was chosen with a token.
     pub(super) fn chosen_database(&mut self, credential: &Credential) -> Result<String, Status> {
         let name = match credential {
             Credential::None if !self.options.auth => DEFAULT.to_owned(),

@@ -117,7 +117,8 @@ fn check_live(entry: &TxEntry, now: i64) -> Result<(), Status> {
     }
 }
 
-/// The transaction (0: the latest) and the key as stored that a stored value refers to, if it is a reference.
+/// Returns the transaction (0: the latest) and the key, as it is stored, that a stored value refers to, if it is a
+/// reference.
 fn reference(value: &[u8]) -> Option<(u64, &[u8])> {
     let (at_tx, key) = value.strip_prefix(&[1])?.split_first_chunk::<8>()?;
     (!key.is_empty()).then(|| (u64::from_be_bytes(*at_tx), key))

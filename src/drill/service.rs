@@ -152,7 +152,7 @@ impl Store {
         }
     }
 
-    /// The database that a call is about, if it is about one.
+    /// Returns the database that a call concerns, if there is one.
     pub fn database_of(&self, call: &str, token: Option<&str>, request: &[u8]) -> Option<String> {
         let name = match call {
             method::USE_DATABASE => parse::<proto::Database>(request).ok()?.database_name,

@@ -45,7 +45,7 @@ impl Pair {
 }
 
 impl SigningKey {
-    /// A new key; `None` where the system has no randomness.
+    /// Creates a new key; `None` if the system has no randomness.
     pub fn generate() -> Option<SigningKey> {
         let algorithm = &ECDSA_P256_SHA256_ASN1_SIGNING;
         let random = SystemRandom::new();
@@ -66,7 +66,7 @@ impl SigningKey {
         })
     }
 
-    /// The public key as a PEM file (RFC 7468 §13).
+    /// Returns the public key as a PEM file (RFC 7468 §13).
     pub fn public_pem(&self) -> String {
         let der = [&SPKI_PREFIX[..], self.0.pair.public_key().as_ref()].concat();
         let text = encode_base64(&der);

@@ -89,7 +89,7 @@ fn len(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX - 1)
 }
 
-/// Bytes behind their length, and the rest.
+/// Returns the bytes after a length prefix, and the rest.
 fn lengthened(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk()?;
     rest.split_at_checked(usize::try_from(u64::from_be_bytes(*length)).ok()?)

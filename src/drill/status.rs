@@ -20,7 +20,7 @@ impl Status {
         }
     }
 
-    /// The version does not have this call.
+    /// Returns the error for a call that the version does not have.
     pub fn unimplemented(call: &str) -> Status {
         Status::new(
             12,
@@ -28,7 +28,7 @@ impl Status {
         )
     }
 
-    /// The code that servers use for nearly everything.
+    /// Returns an error with the code that servers use for nearly everything.
     pub fn unknown(message: impl Into<String>) -> Status {
         Status::new(2, message)
     }

@@ -120,7 +120,7 @@ impl Store {
         Some(database.honest.write(draft).tx)
     }
 
-    /// From now on, or after some calls, the lie is told.
+    /// Starts the lie: immediately, or after the scheduled number of calls.
     pub fn tell(&mut self, mut schedule: LieSchedule) {
         self.be_honest();
         let of_one = [
@@ -158,7 +158,7 @@ impl Store {
         self.schedule.as_ref().map(|schedule| schedule.lie)
     }
 
-    /// The lie that this call is to be answered with, if any; counts it as told.
+    /// Returns the lie for this call, if there is one, and counts it as run.
     pub fn lie_for(&mut self, call: &'static str, database: Option<&str>) -> Option<ActiveLie> {
         let schedule = self.schedule.as_ref()?;
         if !schedule.fits(call, database) {
@@ -180,7 +180,7 @@ impl Store {
         })
     }
 
-    /// The lie that concerns a database as a whole, told of it whatever the call is.
+    /// Returns whether a lie about a database as a whole runs for it, whatever the call is.
     pub fn lies_about(&self, lie: Lie, database: &str) -> bool {
         let so_far: u64 = self.told.values().sum();
         self.quiet == 0
@@ -191,12 +191,12 @@ impl Store {
             })
     }
 
-    /// How often a lie was told in a call.
+    /// Returns how often a lie was run in a call.
     pub fn times_told(&self, call: &str) -> u64 {
         self.told.get(call).copied().unwrap_or(0)
     }
 
-    /// The ledger that a call sees, under the lie.
+    /// Returns the ledger that a call sees under the lie.
     pub fn ledger(&mut self, name: &str, active: Option<&ActiveLie>) -> Result<&Ledger, Status> {
         let turn = self.times_told(crate::wire::method::CURRENT_STATE);
         let gone = || Status::unknown("database does not exist");
@@ -221,7 +221,7 @@ impl Store {
         })
     }
 
-    /// A state as this server claims it, signed where it has a key.
+    /// Returns a state as this server claims it, signed if the server has a key.
     pub fn claim(&self, database: &str, state: State) -> ClaimedState {
         self.claim_as(
             self.server.state_shape(),
@@ -231,7 +231,7 @@ impl Store {
         )
     }
 
-    /// The same, signed by a key that nobody knows.
+    /// Returns the same claim, signed by a key that no client knows.
     pub fn claim_by_other_key(&mut self, database: &str, state: State) -> ClaimedState {
         let key = self.other_key.take().or_else(SigningKey::generate);
         self.other_key = key;
@@ -239,7 +239,7 @@ impl Store {
         self.claim_as(shape, database, state, self.other_key.as_ref())
     }
 
-    /// A state of this shape.
+    /// Returns a claimed state of this shape.
     pub fn claim_as(
         &self,
         shape: StateShape,

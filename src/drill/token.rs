@@ -70,7 +70,7 @@ const MAX_TOKENS: usize = 12_000;
 /// The length of the word of a token or session, in characters.
 pub(super) const TOKEN_LENGTH: usize = 40;
 
-/// The word of a token or session; empty where the caller has none.
+/// Returns the text of a token or session; empty if the caller has none.
 pub(super) fn word(credential: &Credential) -> &str {
     match credential {
         Credential::None => "",

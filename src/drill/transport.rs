@@ -65,8 +65,8 @@ impl Drop for Listening {
     }
 }
 
-/// One for all servers and never shut down: gRPC's core ends the process where a call reaches a
-/// queue that was, and a last call can be on its way whenever a server is closed.
+/// Returns the environment of all servers, which is never shut down. gRPC's core ends the process if a call
+/// reaches a queue that was shut down, and a last call can still arrive when a server is closed.
 fn environment() -> Arc<Environment> {
     static ENVIRONMENT: OnceLock<Arc<Environment>> = OnceLock::new();
     let new = || Arc::new(EnvBuilder::new().cq_count(2).name_prefix("drill").build());
@@ -129,8 +129,8 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What came as `sessionid`, else as `authorization: Bearer …`. An empty token is none: immuclient sends one before it has
-/// logged in, and logs in where it is told that it has not.
+/// Returns the credential from `sessionid`, else from `authorization: Bearer …`. An empty token counts as none:
+/// immuclient sends one before it has logged in, and logs in when the response says that it has not.
 fn credential(headers: &Metadata) -> Credential {
     let header = |wanted: &str| {
         let (_, value) = headers.iter().find(|(name, _)| *name == wanted)?;

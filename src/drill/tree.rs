@@ -11,7 +11,7 @@ pub struct MerkleTree {
 }
 
 impl MerkleTree {
-    /// A tree over the leaves of these data.
+    /// Builds a tree over the leaves of these data.
     pub fn over(data: impl IntoIterator<Item = Digest>) -> MerkleTree {
         let mut tree = MerkleTree::default();
         for data in data {
@@ -41,13 +41,13 @@ impl MerkleTree {
         }
     }
 
-    /// Number of leaves.
+    /// Returns the number of leaves.
     pub fn size(&self) -> u64 {
         self.levels.first().map_or(0, |leaves| leaves.len() as u64)
     }
 
-    /// The root over the first `size` leaves; of none: 32 zero bytes, as headers carry it
-    /// (protocol.md §3). Sizes past the tree's own count as that.
+    /// Returns the root over the first `size` leaves; for no leaves 32 zero bytes, as in headers (protocol.md §3).
+    /// A size past the tree's own counts as the tree's size.
     pub fn root(&self, size: u64) -> Digest {
         match size.min(self.size()) {
             0 => Digest::ZERO,
@@ -83,7 +83,7 @@ impl MerkleTree {
         terms
     }
 
-    /// The root over leaves `from..to` (indices from 0), which start a subtree of their own.
+    /// Returns the root over leaves `from..to` (indices from 0), which start a subtree of their own.
     fn node(&self, from: u64, to: u64) -> Digest {
         let width = to - from;
         if width.is_power_of_two() {
@@ -124,7 +124,7 @@ impl MerkleTree {
     }
 }
 
-/// The largest power of two below `n`, where a tree of `n` > 1 leaves parts (RFC 9162 §2.1.1).
+/// Returns the largest power of two below `n`, at which a tree of `n` > 1 leaves is split (RFC 9162 §2.1.1).
 fn largest_power_below(n: u64) -> u64 {
     1 << (63 - (n - 1).leading_zeros())
 }
