@@ -24,17 +24,17 @@ impl Digest {
     /// The root that a header carries while there is no tree yet (`blTxId` 0, protocol.md §3).
     pub const ZERO: Digest = Digest([0; Digest::LEN]);
 
-    /// A digest from its bytes.
+    /// Creates a digest from its bytes.
     pub const fn new(bytes: [u8; Digest::LEN]) -> Digest {
         Digest(bytes)
     }
 
-    /// The 32 bytes.
+    /// Returns the 32 bytes.
     pub const fn as_bytes(&self) -> &[u8; Digest::LEN] {
         &self.0
     }
 
-    /// `H(parts[0] || parts[1] || …)`.
+    /// Returns `H(parts[0] || parts[1] || …)`.
     #[inline(always)] // the lengths are known where a tree's node or a chain's link is made
     pub fn of(parts: &[&[u8]]) -> Digest {
         count();
@@ -70,12 +70,12 @@ impl Digest {
         bytes.map_or(Digest::ZERO, |bytes| Digest(*bytes))
     }
 
-    /// A tree's leaf over `data`: `H(0x00 || data)` (RFC 9162 §2.1.1).
+    /// Returns a tree's leaf over `data`: `H(0x00 || data)` (RFC 9162 §2.1.1).
     pub fn leaf(data: &Digest) -> Digest {
         Digest::of(&[&[0], &data.0])
     }
 
-    /// A tree's inner node: `H(0x01 || left || right)` (RFC 9162 §2.1.1).
+    /// Returns a tree's inner node: `H(0x01 || left || right)` (RFC 9162 §2.1.1).
     pub fn node(left: &Digest, right: &Digest) -> Digest {
         Digest::of(&[&[1], &left.0, &right.0])
     }
@@ -177,7 +177,7 @@ impl FromStr for Digest {
 pub struct Term(Result<Digest, DigestError>);
 
 impl Term {
-    /// The digest, or the length that is not one's.
+    /// Returns the digest, or the wrong length of the bytes.
     pub fn digest(&self) -> Result<Digest, DigestError> {
         self.0
     }

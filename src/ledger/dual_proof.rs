@@ -18,12 +18,12 @@ pub struct Proven {
 }
 
 impl Proven {
-    /// The state that was trusted.
+    /// Returns the old state, which the target extends.
     pub fn source(&self) -> State {
         self.source
     }
 
-    /// The state that continues it.
+    /// Returns the state that extends the source.
     pub fn target(&self) -> State {
         self.target
     }
@@ -86,8 +86,8 @@ struct TreeEnd {
 }
 
 impl<'a> Pair<'a> {
-    /// Step 1: both headers there, ids the input's, `0 < source <= target`, `blTxId < id`.
-    /// Without it a proof of another pair would pass for this one.
+    /// Checks step 1: both headers exist, their ids are the input's, `0 < source <= target` and `blTxId < id`.
+    /// Without this step, a proof of another pair would be accepted for this one.
     fn new(source: &'a State, target: &'a State, proof: &'a DualProof) -> Result<Self, Refusal> {
         let at = |tx| At {
             step: Step::Ids,
@@ -140,13 +140,13 @@ impl<'a> Pair<'a> {
         tree_of(self.target_header)
     }
 
-    /// Is the source in the target's tree, or in the chain behind it?
+    /// Returns whether the source is in the target's tree; otherwise it is in the chain after that tree.
     fn source_in_target_tree(&self) -> bool {
         self.source.tx < self.target_header.bl_tx_id()
     }
 
-    /// Step 2: the headers hash to what is trusted and what is claimed.
-    /// Without it the proof would be one of other transactions with these ids.
+    /// Verifies step 2: the headers hash to the trusted and the claimed state. Without this step, the proof could
+    /// be one of other transactions with these ids.
     fn verify_headers(&self) -> Result<(), Refusal> {
         let at = |tx| At {
             step: Step::Alh,
@@ -169,8 +169,8 @@ impl<'a> Pair<'a> {
         Ok(())
     }
 
-    /// Step 3: the trusted transaction itself is in the target's tree.
-    /// Without it the tree could hold another transaction in its place.
+    /// Verifies step 3: the trusted transaction itself is in the target's tree. Without this step, the tree could
+    /// hold another transaction in its place.
     fn verify_inclusion(&self) -> Result<(), Refusal> {
         if !self.source_in_target_tree() {
             return Ok(());
@@ -181,8 +181,8 @@ impl<'a> Pair<'a> {
             .verify(&self.source.hash, &tree.root)
     }
 
-    /// Step 4: the target's tree extends the source's.
-    /// Without it everything the source's tree held could be another history.
+    /// Verifies step 4: the target's tree extends the source's. Without this step, the content of the source's
+    /// tree could be another history.
     fn verify_consistency(&self) -> Result<(), Refusal> {
         let source_tree = self.source_tree();
         if source_tree.size == 0 {
@@ -196,10 +196,9 @@ impl<'a> Pair<'a> {
         )
     }
 
-    /// Step 5: `targetBlTxAlh` is the last leaf of the target's tree, and the trusted hash where
-    /// that leaf is the trusted transaction.
-    /// Without the first half tree and chain could be of two histories; without the second the
-    /// trusted transaction could be replaced in the tree at the very next step.
+    /// Verifies step 5: `targetBlTxAlh` is the last leaf of the target's tree, and equals the trusted hash if that
+    /// leaf is the trusted transaction. Without the first half, tree and chain could be of two histories. Without
+    /// the second half, the trusted transaction could be replaced in the tree at the very next step.
     fn verify_last_inclusion(&self) -> Result<TreeEnd, Refusal> {
         let tree = self.target_tree();
         if tree.size == 0 {
@@ -222,9 +221,9 @@ impl<'a> Pair<'a> {
         Ok(TreeEnd { tx: tree.size, alh })
     }
 
-    /// Step 6: the chain leads from the end of the target's tree, or from the source where the
-    /// tree has not reached it, to the target.
-    /// Without it the target could be written behind another history than its tree's.
+    /// Verifies step 6: the chain leads to the target from the end of the target's tree, or from the source if the
+    /// tree has not reached it. Without this step, the target could be written after another history than its
+    /// tree's.
     fn verify_linear_proof(&self, tree_end: &TreeEnd) -> Result<(), Refusal> {
         let at = self.at(Step::LinearProof);
         let (start, alh) = if self.source_in_target_tree() {
@@ -243,8 +242,8 @@ impl<'a> Pair<'a> {
         at.same("the linear proof's end", &self.target.hash, &end)
     }
 
-    /// Step 7: the part of the old chain that the new tree swallowed is in that tree, leaf for
-    /// leaf. Without it two histories hide in the linear part (CVE-2022-36111).
+    /// Verifies step 7: the part of the old chain that the new tree took in is in that tree, leaf for leaf.
+    /// Without this step, two histories could be in the linear part (CVE-2022-36111).
     fn verify_linear_advance(&self, tree_end: &TreeEnd, parts: &Parts) -> Result<(), Refusal> {
         let start = self.source_tree().size;
         let (end, end_alh) = if self.source_in_target_tree() {
@@ -295,7 +294,8 @@ impl<'a> Pair<'a> {
         at.same("the linear advance's end", end_alh, &alh)
     }
 
-    /// For servers before 1.4: the same, from headers and inclusion proofs fetched one by one.
+    /// Verifies the linear advance for servers before 1.4, from headers and inclusion proofs that are fetched
+    /// separately.
     fn advance_from_parts(
         &self,
         start: u64,
@@ -330,7 +330,8 @@ impl<'a> Pair<'a> {
         at.same("the linear advance's end", end_alh, &alh)
     }
 
-    /// The form of a proof that one transaction of the old chain is in the target's tree.
+    /// Returns the inclusion proof of one transaction of the old chain in the target's tree, with its form
+    /// checked.
     fn swallowed(&self, id: u64, terms: &[Term]) -> Result<Inclusion, Refusal> {
         let at = At {
             step: Step::LinearAdvance,
@@ -340,8 +341,8 @@ impl<'a> Pair<'a> {
         Inclusion::new(at, what, id, self.target_tree().size, terms)
     }
 
-    /// Step 8: where the new tree ends before the source, its last leaf leads on to the source.
-    /// Without it the leaves it swallowed could be of another history than the trusted chain.
+    /// Verifies step 8: if the new tree ends before the source, its last leaf leads to the source. Without this
+    /// step, the leaves that the tree took in could be of another history than the trusted chain.
     fn verify_onward_link(&self, tree_end: &TreeEnd, parts: &Parts) -> Result<(), Refusal> {
         let between = self.source_tree().size < tree_end.tx && tree_end.tx < self.source.tx;
         if !between {
@@ -382,7 +383,7 @@ fn fold_chain(at: At, start: u64, alh: &Digest, terms: &[Digest]) -> Result<Dige
     }))
 }
 
-/// The Alh of `next`, which must name `alh` as the one before it.
+/// Returns the Alh of `next`, which must name `alh` as the hash of the transaction before.
 pub(super) fn follow(step: Step, next: &TxHeader, alh: &Digest) -> Result<Digest, Refusal> {
     let at = At {
         step,

@@ -17,7 +17,7 @@ pub struct KvMetadata {
 }
 
 impl KvMetadata {
-    /// The bytes that are hashed: each attribute present, in this order (protocol.md §3).
+    /// Returns the bytes that are hashed: each attribute that is present, in this order (protocol.md §3).
     fn serialise(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         if self.deleted {
@@ -50,10 +50,10 @@ pub struct TxEntry {
 }
 
 impl TxEntry {
-    /// The entry's digest, a leaf of its transaction's tree (protocol.md §3).
+    /// Returns the entry's digest, a leaf of its transaction's tree (protocol.md §3).
     ///
     /// # Errors
-    /// [`Step::Entries`]: metadata under a version 0 header, or a key past 65,535 bytes.
+    /// [`Step::Entries`] for metadata under a version 0 header, or a key of more than 65,535 bytes.
     pub fn digest(&self, header: &TxHeader) -> Result<Digest, Refusal> {
         digest(
             at(Step::Entries, header),
@@ -64,11 +64,11 @@ impl TxEntry {
         )
     }
 
-    /// The value hashes to what the ledger says (protocol.md §6). No proof of consistency sees a
-    /// value that was edited on the server's disk: this alone does.
+    /// Verifies that the value hashes to the ledger's hash (protocol.md §6). No consistency proof detects a value
+    /// that was edited on the server's disk; only this check does.
     ///
     /// # Errors
-    /// [`Step::Value`] at this transaction: another hash.
+    /// [`Step::Value`] at this transaction, if the hash differs.
     pub fn verify_value(&self, header: &TxHeader) -> Result<(), Refusal> {
         let got = Digest::of(&[&self.value]);
         at(Step::Value, header).same("the value's hash", &self.h_value, &got)
@@ -82,7 +82,7 @@ fn at(step: Step, header: &TxHeader) -> At {
     }
 }
 
-/// The digest of any entry (protocol.md §3).
+/// Returns the digest of any entry (protocol.md §3).
 fn digest(
     at: At,
     version: HeaderVersion,
@@ -120,9 +120,9 @@ fn digest(
     }
 }
 
-/// The entries are those of the transaction: their number is `nentries`, the root over their
-/// digests is `eH` (protocol.md §3, *eH*; §4, *A fetched transaction*). Without it entries could be
-/// added, left out or exchanged. Values are not looked at, see [`TxEntry::verify_value`].
+/// Verifies that the entries are those of the transaction: their number is `nentries`, and the root over their
+/// digests is `eH` (protocol.md §3, *eH*; §4, *A fetched transaction*). Without this check, entries could be
+/// added, left out or exchanged. It does not check values; see [`TxEntry::verify_value`].
 ///
 /// # Errors
 /// [`Step::Entries`].
@@ -167,14 +167,15 @@ pub struct Reference {
 }
 
 impl GetEntry {
-    /// The transaction in which what was asked for is stored: the reference's, where there is one.
+    /// Returns the transaction that stores the requested entry: the reference's transaction if there is a
+    /// reference.
     pub fn stored_in(&self) -> u64 {
         self.referenced_by
             .as_ref()
             .map_or(self.tx, |reference| reference.tx)
     }
 
-    /// Key as stored, with its kind byte.
+    /// Returns the key as stored, with its kind byte.
     pub fn stored_key(&self) -> Vec<u8> {
         let key = match &self.referenced_by {
             Some(reference) => &reference.key,
@@ -183,7 +184,7 @@ impl GetEntry {
         [&[KEY_VALUE][..], key].concat()
     }
 
-    /// Hash of the value as stored (protocol.md §6).
+    /// Returns the hash of the value as stored (protocol.md §6).
     pub fn stored_value_hash(&self) -> Digest {
         match &self.referenced_by {
             None => Digest::of(&[&[PLAIN], &self.value]),
@@ -196,12 +197,11 @@ impl GetEntry {
         }
     }
 
-    /// The entry is one of the transaction's: its digest is in `eH` by `proof`
-    /// (protocol.md §6, *VerifiableGet*; RFC 9162 §2.1.3.2). Without it any value could be shown
-    /// for the key.
+    /// Verifies that the entry is one of the transaction's: `proof` includes its digest in `eH` (protocol.md §6,
+    /// *VerifiableGet*; RFC 9162 §2.1.3.2). Without this check, the server could send any value for the key.
     ///
     /// # Errors
-    /// [`Step::Answer`]: another transaction; [`Step::Entries`]: not in its tree.
+    /// [`Step::Answer`] for another transaction; [`Step::Entries`] if the entry is not in its tree.
     pub fn verify(&self, header: &TxHeader, proof: &EntryInclusion) -> Result<(), Refusal> {
         at(Step::Answer, header).id("the entry's transaction", header.id(), self.stored_in())?;
         let at = at(Step::Entries, header);

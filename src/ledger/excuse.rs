@@ -17,16 +17,16 @@ pub struct Unprovable {
     pub target_tree: u64,
 }
 
-/// Is it true that no proof of this pair can exist? (protocol.md §4: *Where source.blTxId >
-/// target.blTxId*). `headers` are those of source to target, by id.
+/// Verifies that no proof of this pair can exist (protocol.md §4: *Where source.blTxId > target.blTxId*).
+/// `headers` are those of source to target, by id.
 ///
-/// It moves no trust: the chain says nothing of the target's tree. Without the hashes anybody's
-/// headers would do, without the chain a fork would be excused, without the larger tree every
+/// The excuse changes no trusted state, because the chain proves nothing about the target's tree. Without the
+/// hashes, any headers would do; without the chain, a fork would be excused; without the larger tree, every
 /// refusal to prove.
 ///
 /// # Errors
-/// [`Step::Excuse`]: a chain that breaks is inconsistent; trees that do not shrink, or headers
-/// that are not there, are malformed.
+/// [`Step::Excuse`]: a chain that breaks is inconsistent; trees that do not shrink, or absent headers, are
+/// malformed.
 pub fn excuse(
     source: &State,
     target: &State,

@@ -114,53 +114,52 @@ impl TxHeader {
         &self.fields
     }
 
-    /// The transaction's id.
+    /// Returns the transaction's id.
     pub fn id(&self) -> u64 {
         self.fields.id
     }
 
-    /// Alh of the transaction before.
+    /// Returns the Alh of the transaction before.
     pub fn prev_alh(&self) -> &Digest {
         &self.fields.prev_alh
     }
 
-    /// When it was written, in unix seconds: the server's claim.
+    /// Returns the time at which it was written, in unix seconds: the server's claim.
     pub fn ts(&self) -> i64 {
         self.fields.ts
     }
 
-    /// Number of entries.
+    /// Returns the number of entries.
     pub fn nentries(&self) -> u32 {
         self.entries
     }
 
-    /// Root over the entries' digests.
+    /// Returns the root over the entries' digests.
     pub fn eh(&self) -> &Digest {
         &self.fields.eh
     }
 
-    /// Number of transactions in the main tree when this one was written.
+    /// Returns the number of transactions in the main tree when this transaction was written.
     pub fn bl_tx_id(&self) -> u64 {
         self.fields.bl_tx_id
     }
 
-    /// Root of that tree.
+    /// Returns the root of that tree.
     pub fn bl_root(&self) -> &Digest {
         &self.fields.bl_root
     }
 
-    /// How its entries are hashed.
+    /// Returns the version, which decides how its entries are hashed.
     pub fn version(&self) -> HeaderVersion {
         self.version
     }
 
-    /// The transaction's metadata, where it says anything.
+    /// Returns the transaction's metadata, if it has any.
     pub fn metadata(&self) -> Option<&TxMetadata> {
         self.fields.metadata.as_ref()
     }
 
-    /// The part of the Alh that is the transaction's own (protocol.md §3, *Alh*): a term of linear
-    /// proofs.
+    /// Returns the transaction's own part of the Alh (protocol.md §3, *Alh*): a term of linear proofs.
     pub fn inner(&self) -> Digest {
         let fields = &self.fields;
         let ts = fields.ts.to_be_bytes();
@@ -187,19 +186,19 @@ impl TxHeader {
         }
     }
 
-    /// The accumulative linear hash: `H(u64(id) || prevAlh || inner)` (protocol.md §3).
+    /// Returns the accumulative linear hash: `H(u64(id) || prevAlh || inner)` (protocol.md §3).
     pub fn alh(&self) -> Digest {
         self.alh
     }
 }
 
-/// One step along the chain: the Alh of `id` from the Alh before it and its own part.
+/// Computes one step along the chain: the Alh of `id` from the Alh before it and its own part.
 pub(super) fn link(id: u64, prev_alh: &Digest, inner: &Digest) -> Digest {
     Digest::of(&[&id.to_be_bytes(), prev_alh.as_bytes(), inner.as_bytes()])
 }
 
 impl TxMetadata {
-    /// The bytes that are hashed: each attribute present, in this order (protocol.md §3).
+    /// Returns the bytes that are hashed: each attribute that is present, in this order (protocol.md §3).
     fn serialise(&self, at: At) -> Result<Vec<u8>, Refusal> {
         let mut bytes = Vec::new();
         if self.truncated_tx_id > 0 {

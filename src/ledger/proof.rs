@@ -59,9 +59,9 @@ pub struct Parts {
 }
 
 impl DualProof {
-    /// The answer's transaction is the proof's: the header of the transaction asked for is the
-    /// proof's source or target, Alh for Alh (protocol.md §2, *VerifiableTxById*). Without it
-    /// entries could be read of a transaction that the proof says nothing of.
+    /// Verifies that the proof covers the response's transaction: the header of the requested transaction is the
+    /// proof's source or target, Alh for Alh (protocol.md §2, *VerifiableTxById*). Without this check, entries
+    /// could be read from a transaction that the proof does not cover.
     ///
     /// # Errors
     /// [`Step::Answer`].
@@ -85,7 +85,8 @@ impl DualProof {
 }
 
 impl Parts {
-    /// The headers of `ids`, each there and with its own id, or what is `wanted` for it.
+    /// Returns the headers of `ids`, each with its own id; if one is absent, returns a refusal that lists the
+    /// `wanted` parts.
     pub(super) fn chain(
         &self,
         at: At,

@@ -103,7 +103,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Whether the history contradicts itself, or the answer is none at all.
+    /// Returns whether the history contradicts itself, or the response is malformed.
     pub fn fault(&self) -> Fault {
         match self.reason {
             Reason::Differs { .. } => Fault::Inconsistent,
@@ -190,13 +190,13 @@ impl At {
         })
     }
 
-    /// The digest in a term, or a refusal that names it.
+    /// Returns the digest in a term, or a refusal that names it.
     pub fn digest(self, what: &'static str, term: &Term) -> Result<Digest, Refusal> {
         term.digest()
             .or_else(|bad| self.refuse(Reason::DigestLength { what, bytes: bad.0 }))
     }
 
-    /// All terms as digests, of which there must be exactly `due`.
+    /// Returns all terms as digests; their number must be exactly `due`.
     pub fn digests(
         self,
         what: &'static str,

@@ -64,11 +64,11 @@ pub struct ClaimedState {
 }
 
 impl ClaimedState {
-    /// Is the state signed, for `database`, by one of `keys`? (protocol.md §5) Without the name the
-    /// state of another database would pass; the key that came along is not looked at.
+    /// Verifies that one of `keys` signed the state for `database` (protocol.md §5). Without the name, the state
+    /// of another database would be accepted. The key that the server sent is not used.
     ///
     /// # Errors
-    /// What is wrong with the signature.
+    /// The fault of the signature.
     pub fn verify_signature(&self, database: &str, keys: &[PublicKey]) -> Result<(), BadSignature> {
         if self.shape == StateShape::WithDatabase && self.database != database.as_bytes() {
             return Err(BadSignature::OtherDatabase);
@@ -87,11 +87,11 @@ impl ClaimedState {
         }
     }
 
-    /// Is the state signed, for `database`, by the key that came with it? That proves no identity:
-    /// whoever can change the state can sign it anew (protocol.md §5).
+    /// Verifies that the key that the server sent signed the state for `database`. This proves no identity: anyone
+    /// who can change the state can also sign it again (protocol.md §5).
     ///
     /// # Errors
-    /// What is wrong with the signature.
+    /// The fault of the signature.
     pub fn verify_own_signature(&self, database: &str) -> Result<(), BadSignature> {
         let signature = self.signature.as_ref().ok_or(BadSignature::Absent)?;
         let key = PublicKey::from_point(&signature.public_key);
@@ -104,7 +104,7 @@ impl ClaimedState {
     }
 }
 
-/// The bytes a state's signature covers (protocol.md §5).
+/// Returns the bytes that a state's signature covers (protocol.md §5).
 pub fn signed_bytes(shape: StateShape, database: &str, state: &State) -> Vec<u8> {
     let mut bytes = Vec::new();
     if shape == StateShape::WithDatabase {
@@ -155,13 +155,13 @@ impl PublicKey {
         0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
     ];
 
-    /// A key from its uncompressed point; `None` where the bytes are none (0x04, then 64 bytes).
+    /// Creates a key from its uncompressed point; `None` if the bytes are no such point (0x04, then 64 bytes).
     pub fn from_point(point: &[u8]) -> Option<PublicKey> {
         let point: [u8; PublicKey::LEN] = point.try_into().ok()?;
         (point.first() == Some(&4)).then_some(PublicKey(point))
     }
 
-    /// The uncompressed point.
+    /// Returns the uncompressed point.
     pub fn point(&self) -> &[u8; PublicKey::LEN] {
         &self.0
     }
@@ -176,10 +176,10 @@ impl PublicKey {
             .is_ok()
     }
 
-    /// Every `PUBLIC KEY` in a PEM text (RFC 7468 §13), of which there must be one at least.
+    /// Returns every `PUBLIC KEY` in a PEM text (RFC 7468 §13); there must be at least one.
     ///
     /// # Errors
-    /// What is wrong, and in which line.
+    /// The fault, and its line.
     pub fn from_pem(text: &str) -> Result<Vec<PublicKey>, PemError> {
         let mut keys = Vec::new();
         let mut open: Option<(usize, String)> = None;

@@ -31,13 +31,13 @@ struct Path {
 }
 
 impl Path {
-    /// From the leaf with index `node` (from 0) in a tree whose last leaf has index `last`.
+    /// Starts at the leaf with index `node` (from 0) in a tree whose last leaf has index `last`.
     fn new(node: u64, last: u64) -> Path {
         Path { node, last }
     }
 
-    /// From the node where a consistency proof starts: the largest complete subtree that ends the
-    /// old tree, whose last leaf has index `node` (RFC 9162 §2.1.4.2, step 3).
+    /// Starts at the first node of a consistency proof: the largest complete subtree at the end of the old tree,
+    /// whose last leaf has index `node` (RFC 9162 §2.1.4.2, step 3).
     fn from_old_tree(mut node: u64, mut last: u64) -> Path {
         while node & 1 == 1 {
             node >>= 1;
@@ -112,8 +112,8 @@ impl Inclusion {
         })
     }
 
-    /// The leaf over `data` leads to `root` (RFC 9162 §2.1.3.2). Leaf and node hashes differ in
-    /// their first byte, so no inner node passes for a transaction.
+    /// Verifies that the leaf over `data` leads to `root` (RFC 9162 §2.1.3.2). Leaf and node hashes differ in
+    /// their first byte, so no inner node is accepted as a transaction.
     pub fn verify(self, data: &Digest, root: &Digest) -> Result<(), Refusal> {
         let leaf = Digest::leaf(data);
         let got = self
@@ -127,8 +127,8 @@ impl Inclusion {
     }
 }
 
-/// `new` extends `old` (protocol.md §4, *consistency*; RFC 9162 §2.1.4.2, but the first term is
-/// always the node to start from). `old.size <= new.size` is the caller's to see to.
+/// Verifies that `new` extends `old` (protocol.md §4, *consistency*; RFC 9162 §2.1.4.2, except that the first term
+/// is always the start node). The caller ensures `old.size <= new.size`.
 pub(super) fn verify_consistency(
     at: At,
     old: &Tree,
@@ -177,13 +177,12 @@ pub struct Frontier {
 }
 
 impl Frontier {
-    /// A tree without leaves.
+    /// Creates a tree without leaves.
     pub fn new() -> Frontier {
         Frontier::default()
     }
 
-    /// A frontier as [`Frontier::peaks`] gave it; `None` where the count is not the one that
-    /// `size` determines.
+    /// Restores a frontier from [`Frontier::peaks`]; `None` if `size` requires another number of peaks.
     pub fn restore(size: u64, peaks: Vec<Digest>) -> Option<Frontier> {
         (u64::from(size.count_ones()) == u64::try_from(peaks.len()).ok()?)
             .then_some(Frontier { size, peaks })
@@ -213,7 +212,7 @@ impl Frontier {
         &self.peaks
     }
 
-    /// The root; `None` where there is no leaf.
+    /// Returns the root; `None` if there is no leaf.
     pub fn root(&self) -> Option<Digest> {
         let (last, rest) = self.peaks.split_last()?;
         Some(
