@@ -21,8 +21,8 @@ pub struct Found {
     pub ended: bool,
 }
 
-/// How many questions a search among so many may take: `2 log2(among)`, so that about as many may go
-/// without an answer as a search takes, and one at least.
+/// Returns the maximum number of probes in a search among this many items: `2 log2(among)`, and at least one. So
+/// about as many probes may stay unanswered as the search needs.
 pub fn max_probes(among: u64) -> u32 {
     let squared = u128::from(among).saturating_mul(u128::from(among));
     squared.checked_ilog2().unwrap_or(0).max(1)
@@ -55,7 +55,7 @@ pub fn bisect(among: Range<u64>, most: u32, mut ask: impl FnMut(u64) -> Probe) -
 }
 
 impl Found {
-    /// What is not decided yet.
+    /// Returns the range that is not decided yet.
     fn open(&self, among: &Range<u64>) -> Range<u64> {
         let from = self.holds.map_or(among.start, |at| at.saturating_add(1));
         from..self.broken.unwrap_or(among.end)

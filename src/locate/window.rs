@@ -21,7 +21,7 @@ pub struct Checkpoint {
 pub trait TxHashes {
     /// Transactions kept, from the first on.
     fn last(&self) -> u64;
-    /// One transaction's hash.
+    /// Returns one transaction's hash.
     fn alh(&mut self, tx: u64) -> Option<Digest>;
 }
 
@@ -175,7 +175,7 @@ impl Window {
         stands >= self.newest.state.tx && self.contradicted.is_none()
     }
 
-    /// The first transaction that is another now, where it is known exactly.
+    /// Returns the first transaction that differs now, if it is known exactly.
     pub fn first_differing(&self) -> Option<Point> {
         let next = self.stands.map_or(0, |point| point.tx) + 1;
         self.broken.filter(|broken| broken.tx == next)
@@ -220,7 +220,7 @@ mod tests {
         Digest::of(&[&history.to_be_bytes(), &tx.to_be_bytes()])
     }
 
-    /// Two histories that part after a transaction.
+    /// Returns a hash of one of two histories that part after a transaction.
     fn shown_at(parted: u64, tx: u64) -> Digest {
         hash(u64::from(tx > parted), tx)
     }
