@@ -65,7 +65,7 @@ impl Bodies {
         Some(body)
     }
 
-    /// Bytes that peers have not taken yet, each body once.
+    /// Returns the bytes that peers have not read yet; each body counts once.
     fn bytes(&self) -> usize {
         let bodies = self.0.iter().filter_map(|made| made.body.upgrade());
         bodies.map(|body| body.capacity()).sum()

@@ -50,7 +50,7 @@ pub(super) enum Next {
 }
 
 impl Connection {
-    /// `None` where the connection is gone already.
+    /// Creates the connection; `None` if it is already gone.
     pub fn new(stream: TcpStream) -> Option<Connection> {
         stream.set_nonblocking(true).ok()?;
         let now = Clock::system().instant();

@@ -128,7 +128,7 @@ fn header(line: &str) -> Result<Header, StatusCode> {
     Ok(header)
 }
 
-/// RFC 9110 §5.6.2.
+/// Returns whether the text is a token (RFC 9110 §5.6.2).
 fn is_token(text: &str) -> bool {
     let is_of_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     !text.is_empty() && text.chars().all(is_of_token)
@@ -254,7 +254,7 @@ mod tests {
         assert_eq!(answer.parts().1.as_str(), "");
     }
 
-    /// RFC 9112 §3.2.2.
+    /// Tests RFC 9112 §3.2.2.
     #[test]
     fn a_target_in_absolute_form_is_taken_by_its_path() {
         for (target, path) in [
@@ -281,7 +281,7 @@ mod tests {
         }
     }
 
-    /// RFC 9112 §3.2.
+    /// Tests RFC 9112 §3.2.
     #[test]
     fn http_1_1_names_one_host_and_1_0_may_name_none() {
         for (version, hosts, wanted) in [
@@ -301,7 +301,7 @@ mod tests {
         }
     }
 
-    /// RFC 9112 §2.2.
+    /// Tests RFC 9112 §2.2.
     #[test]
     fn empty_lines_before_a_head_are_ignored() {
         for lines in ["\r\n", "\r\n\r\n\r\n"] {
@@ -324,7 +324,7 @@ mod tests {
             usize::try_from(self.0 >> 33).unwrap() % end
         }
 
-        /// Bytes that heads are made of, more often than others.
+        /// Returns a random byte; bytes that heads are made of are more frequent.
         fn byte(&mut self) -> u8 {
             let often = b"\r\n \t:/.?#*GETHADP10,;@[]%\0\x7f\x80\xc3\xff";
             match self.below(3) {
@@ -334,7 +334,7 @@ mod tests {
         }
     }
 
-    /// Whatever comes is answered, and what is answered by more than an error is a request as it may be.
+    /// Checks that any input gets a response, and that every input that is no error is a valid request.
     fn survives(bytes: &[u8]) {
         match read(bytes) {
             Head::Whole(Request { method, path, .. }) => {

@@ -55,7 +55,7 @@ impl Routes {
         }
     }
 
-    /// The checkpoint of one database.
+    /// Returns the checkpoint of one database.
     fn checkpoint(&self, path: &str) -> Answer {
         let name = path.strip_prefix(CHECKPOINT).unwrap_or_default();
         match checkpoint_text(&self.registry.snapshot(), name) {
