@@ -15,7 +15,7 @@ pub(super) enum Disagreements {
 }
 
 impl Default for Disagreements {
-    /// None.
+    /// Returns an empty set of known disagreements.
     fn default() -> Disagreements {
         Disagreements::Known(BTreeSet::new())
     }

@@ -85,7 +85,7 @@ impl Exec {
         }
     }
 
-    /// Its whole group ends with it.
+    /// Waits until the program ends or its time is over, and then ends its whole group.
     fn wait(
         &self,
         child: &mut Child,
@@ -156,7 +156,7 @@ impl Stderr {
         }
     }
 
-    /// The end of what was written, escaped; `None` if nothing was.
+    /// Returns the end of the program's stderr, escaped; `None` if it wrote nothing.
     fn text(&self) -> Option<String> {
         let text = String::from_utf8_lossy(&self.last);
         let text = text.trim();

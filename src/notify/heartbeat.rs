@@ -27,7 +27,7 @@ impl Ping {
         Ping(Client::new(url, roots, proxy.as_ref(), timeout))
     }
 
-    /// One try.
+    /// Tries once.
     pub fn send(&self) -> Result<(), DeliveryError> {
         match self.0.get().call() {
             Ok(answer) if answer.status().is_success() => Ok(()),

@@ -51,7 +51,7 @@ impl Notification {
         body.member(name)?.text().map(str::to_owned)
     }
 
-    /// Of a database's check.
+    /// Returns the notification of a database's check.
     pub fn of(server: &str, outcome: &Outcome, now: Timestamp) -> Notification {
         let tampered = outcome.verdict.is_tampering();
         let alarm = outcome.alarm.as_ref();
@@ -158,7 +158,7 @@ impl Notification {
         }
     }
 
-    /// Of all databases of which nothing is trusted; if that is over, of none.
+    /// Returns the notification of all untrusted databases that fail; if none fails any more, it says so.
     pub fn of_untrusted(
         server: &str,
         untrusted: &Untrusted,
@@ -185,7 +185,7 @@ impl Notification {
         }
     }
 
-    /// One that says that it is a test.
+    /// Returns a notification that is marked as a test.
     pub fn test(server: &str, now: Timestamp) -> Notification {
         let id = fresh_id();
         let reason = "immuaudit notify --test: nothing was checked";
@@ -234,7 +234,7 @@ fn reason(outcome: &Outcome) -> String {
 /// The length limit of a signature or key, in bytes: those of P-256 have 72 and 91 (RFC 5480, RFC 3279).
 const MAX_KEY_BYTES: usize = 512;
 
-/// Hash and signature in base64, as Go writes bytes.
+/// Returns a state with its hash and signature in base64, as Go writes bytes.
 fn state(state: Option<State>, signature: Option<&Signature>) -> Option<JsonObject> {
     let base64 = |bytes: Option<&Vec<u8>>| encode_base64(bytes.map_or(&[], |bytes| bytes));
     let state = state?;
@@ -258,7 +258,7 @@ fn state(state: Option<State>, signature: Option<&Signature>) -> Option<JsonObje
 /// The standing of verdicts that are all well.
 pub const GOOD: &str = "good";
 
-/// What a change is measured by: verdicts that are all well are one.
+/// Returns the status of a verdict for the detection of changes; all good verdicts have the same status.
 pub fn standing(verdict: &str) -> &str {
     let good = [Verdict::FirstSeen, Verdict::Consistent, Verdict::Empty];
     match good.iter().any(|good| good.word() == verdict) {

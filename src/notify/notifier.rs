@@ -122,12 +122,12 @@ impl Notifier {
         }
     }
 
-    /// The receivers' counts.
+    /// Returns the receivers' counts.
     pub fn receivers(&self) -> Vec<ReceiverStats> {
         self.receivers.clone()
     }
 
-    /// The heartbeat's counts, if there is one.
+    /// Returns the heartbeat's counts, if there is a heartbeat.
     pub fn heartbeat(&self) -> Option<ReceiverStats> {
         let counts = self.heartbeat.as_ref().map(|(_, receiver)| receiver);
         counts.cloned()
@@ -224,13 +224,13 @@ impl Notifier {
         self.workers.iter().any(|(_, when)| is(*when))
     }
 
-    /// The outcomes of a cycle, before they are written down: the next process does not find the changes of verdicts any
-    /// more, so what waited for others of the same kind is put into the outboxes now.
+    /// Processes the outcomes of a cycle before they are written. The next process does not find the changes of
+    /// verdicts again, so held notifications are put into the outboxes now.
     pub fn checked(&mut self, cycle: &Cycle) {
         self.release(Some(cycle));
     }
 
-    /// A cycle's end.
+    /// Processes the end of a cycle.
     pub fn cycle(&mut self, cycle: &Cycle) {
         let good = cycle.exit() == Exit::Good;
         if let Some((heartbeat, _)) = self.heartbeat.as_mut().filter(|_| good) {
@@ -245,8 +245,8 @@ impl Notifier {
         }
     }
 
-    /// The databases of which nothing is trusted, all together. A list that did not come, or not to its end, says
-    /// nothing of them.
+    /// Notifies of all untrusted databases together. A list that is absent or incomplete proves nothing about the
+    /// databases that it lacks.
     fn untrusted(&mut self, cycle: &Cycle) {
         let untrusted = Untrusted::of(cycle);
         let is_whole = cycle.list_error.is_none() && !cycle.stopped && cycle.not_reached == 0;

@@ -29,7 +29,7 @@ pub(super) struct Kept {
 }
 
 impl Outbox {
-    /// The outbox, and what an earlier run left in it, the oldest first.
+    /// Opens the outbox, and returns the notifications that an earlier run left in it, the oldest first.
     pub fn open(directory: &Path) -> Result<(Outbox, Vec<Kept>), StoreError> {
         files::create_directory(directory)?;
         let mut kept = Vec::new();
@@ -63,7 +63,7 @@ impl Outbox {
         (kept, written)
     }
 
-    /// It is delivered, given up or folded.
+    /// Removes a notification that was delivered, given up or folded.
     pub fn remove(&self, kept: &Kept) -> Result<(), StoreError> {
         files::remove_for_good(&self.path(kept))
     }
@@ -117,7 +117,7 @@ fn is_notification(name: &str) -> bool {
     name.split('-').count() == 4 && priority.is_some_and(|priority| ranks.contains(&priority))
 }
 
-/// What is none of ours is left alone.
+/// Reads the name of a notification's file; `None` for other files, which stay unchanged.
 fn read(directory: &Path, name: &str) -> Option<Kept> {
     let mut parts = name.split('-');
     let (sequence, priority, dedup_key, id) =

@@ -156,8 +156,8 @@ impl Queue {
     }
 }
 
-/// Twice as long after each try, and up to half of it left to luck, so that auditors of many servers
-/// do not come back all at once.
+/// Returns the wait before the next try. It doubles after each try and is shortened at random by up to a half, so
+/// that auditors of many servers do not retry at the same time.
 fn wait(tries: u32, luck: f64) -> Duration {
     let doubled = RETRY_WAITS
         .0
@@ -291,7 +291,7 @@ mod tests {
         queue.take_due(now).unwrap();
     }
 
-    /// One try that fails.
+    /// Makes one try fail.
     fn fail(queue: &mut Queue, at: Instant, asked: Option<Duration>) -> Option<Gone> {
         let item = queue.take_due(at).unwrap();
         queue.put_back(item, asked, 0.0, at)
@@ -369,7 +369,7 @@ mod tests {
         assert!(!queue.tells(&again));
     }
 
-    /// A check a minute, each notified of, and a finding on the third day.
+    /// Tests one check a minute, each with a notification, and a finding on the third day.
     #[test]
     fn a_receiver_that_is_down_for_a_week_is_tried_every_ten_minutes_and_is_due_two_notifications_then()
      {

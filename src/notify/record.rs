@@ -309,7 +309,7 @@ mod tests {
         std::fs::remove_dir_all(directory).unwrap();
     }
 
-    /// A notification can be lost by a kill: then the alarm must not count as known.
+    /// Tests that the alarm does not count as known, because a kill can lose its notification.
     #[test]
     fn an_alarm_that_is_opened_while_the_clock_is_back_is_a_new_one() {
         let directory = place("clock");

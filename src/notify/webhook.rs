@@ -75,7 +75,7 @@ impl WebhookSink {
         })
     }
 
-    /// User and password are added now, and stand in no file.
+    /// Returns the body with user and password, which are added only now, so that no file contains them.
     fn body(&self, notification: &Notification) -> String {
         let login = JsonObject::new()
             .text("username", Some(&self.username))
@@ -87,7 +87,7 @@ impl WebhookSink {
     }
 }
 
-/// Standard Webhooks, *Signature scheme*.
+/// Returns the key of a signature (Standard Webhooks, *Signature scheme*).
 fn key(key: &SigningKey) -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, key.expose())
 }
@@ -96,7 +96,7 @@ fn key(key: &SigningKey) -> hmac::Key {
 mod tests {
     use super::*;
 
-    /// The example of the Standard Webhooks specification.
+    /// Tests the example of the Standard Webhooks specification.
     #[test]
     fn a_signature_is_the_one_that_the_specification_shows() {
         let key = SigningKey::read("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
