@@ -77,7 +77,7 @@ impl Random {
 }
 
 impl Seeded {
-    /// SHA-256 over the seed and a count of blocks, one block after the other.
+    /// Returns random bytes: SHA-256 over the seed and a block number, one block after the other.
     fn bytes(&self) -> impl Iterator<Item = u8> + '_ {
         std::iter::repeat_with(|| {
             let block = self.blocks.fetch_add(1, Ordering::Relaxed);

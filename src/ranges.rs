@@ -26,12 +26,12 @@ impl<T: Copy + PartialEq> Ranges<T> {
         self.0.is_empty()
     }
 
-    /// Counts the ranges.
+    /// Returns the number of ranges.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Counts the ids.
+    /// Returns the number of ids.
     pub fn count(&self) -> u64 {
         self.iter().fold(0, |count: u64, (first, last, _)| {
             count
@@ -299,7 +299,7 @@ mod tests {
         ids.collect()
     }
 
-    /// Random operations beside a map of single ids.
+    /// Compares random operations with those on a map of single ids.
     #[test]
     fn ranges_hold_what_a_map_of_single_ids_holds() {
         let mut seed = 7u64;
