@@ -172,7 +172,7 @@ impl DatabaseStatus {
             .push_str(&format!("{between}{}", Overdue::Unproven(time)));
     }
 
-    /// Is something to be done about it at once?
+    /// Returns whether the database needs immediate action.
     pub fn is_alarming(&self) -> bool {
         self.open_alarms > 0 || self.verdict.is_some_and(Verdict::is_tampering)
     }

@@ -32,7 +32,7 @@ impl Labels {
         text
     }
 
-    /// One more.
+    /// Adds one label.
     #[must_use]
     pub fn and(mut self, name: &str, value: &str) -> Labels {
         if !self.0.is_empty() {
@@ -57,7 +57,7 @@ pub struct Family<'a> {
 }
 
 impl Exposition {
-    /// With room for so many bytes.
+    /// Creates an exposition with room for this many bytes.
     pub fn with_capacity(bytes: usize) -> Exposition {
         Exposition(String::with_capacity(bytes))
     }
@@ -79,24 +79,24 @@ impl Exposition {
         }
     }
 
-    /// The whole text.
+    /// Returns the whole text.
     pub fn end(self) -> String {
         self.0
     }
 }
 
 impl Family<'_> {
-    /// One sample.
+    /// Writes one sample.
     pub fn sample(&mut self, labels: &Labels, value: impl Display) {
         self.line("", labels, None, value);
     }
 
-    /// One sample with a label more, whose value is a word of ours.
+    /// Writes one sample with one more label, whose value is one of the program's own words.
     pub fn sample_of(&mut self, labels: &Labels, more: (&str, &'static str), value: impl Display) {
         self.line("", labels, Some(more), value);
     }
 
-    /// A histogram's samples.
+    /// Writes a histogram's samples.
     pub fn histogram(&mut self, labels: &Labels, histogram: &Histogram) {
         for (bound, count) in histogram.buckets() {
             self.line("_bucket", labels, Some(("le", &bound.to_string())), count);

@@ -40,9 +40,9 @@ const LEGACY: [(&str, &str, &str); 4] = [
     ),
 ];
 
-/// Of several databases the worst decides, so that none is hidden by the one checked after it; among equally bad ones the one that was
-/// checked last. One in which there is nothing to check decides only where nothing else was checked: `defaultdb` stays empty in
-/// most installations that have databases of their own.
+/// Writes the metrics of the immudb tools. Of several databases the worst decides, so that a later check does not
+/// hide it; among equally bad ones the last checked. An empty database decides only if nothing else was checked:
+/// `defaultdb` stays empty in most installations that have databases of their own.
 pub fn legacy(text: &mut Exposition, snapshot: &Snapshot, prefix: Prefix) {
     let whole = &snapshot.server;
     let rows = snapshot
@@ -158,7 +158,7 @@ mod tests {
     use crate::server::Calls;
     use crate::trust::Tampering;
 
-    /// A server of which these databases were checked one after the other, a millisecond apart.
+    /// Returns a server whose databases were checked one after the other, a millisecond apart.
     fn checked(rows: &[(&str, Verdict, u64)]) -> Snapshot {
         let clock = Clock::system();
         let (start, at) = (clock.instant(), Timestamp::from_unix(1_000_000));
@@ -202,7 +202,7 @@ mod tests {
         row
     }
 
-    /// Result, current and previous root.
+    /// Returns the result, the current and the previous root.
     fn gauges(snapshot: &Snapshot) -> Vec<String> {
         let mut text = Exposition::default();
         legacy(&mut text, snapshot, Prefix::Immuclient);

@@ -46,7 +46,7 @@ fn json(record: &Record<'_>) -> String {
     members(object, record).end()
 }
 
-/// sd-daemon(3): syslog's numbers.
+/// Returns the syslog number of a level (sd-daemon(3)).
 fn priority(level: Level) -> u8 {
     match level {
         Level::Error => 3,

@@ -16,7 +16,7 @@ use crate::config::{REVISION, VERSION, build_time};
 const FIXED: usize = 16 << 10;
 const A_DATABASE: usize = 2400;
 
-/// Everything that Prometheus is told.
+/// Returns all metrics for Prometheus.
 pub fn metrics(snapshot: &Snapshot, prefix: Prefix) -> String {
     let mut text = Exposition::with_capacity(FIXED + A_DATABASE * snapshot.databases.len());
     legacy(&mut text, snapshot, prefix);
@@ -347,8 +347,8 @@ fn build(text: &mut Exposition, snapshot: &Snapshot) {
     .sample(&Labels::new(&[("sha256", &snapshot.instance.config)]), 1);
 }
 
-/// The longest that a loop in good health goes without progress: it sleeps for an interval, and
-/// waits for a call.
+/// Returns the longest time that a healthy loop makes no progress: it sleeps for an interval, and waits for a
+/// call.
 pub fn max_stall(snapshot: &Snapshot) -> Duration {
     let about = &snapshot.instance;
     about.interval.max(Duration::from_secs(60)) + 2 * about.call_timeout + Duration::from_secs(30)

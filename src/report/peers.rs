@@ -21,7 +21,7 @@ pub struct PeerFetched {
     pub failure: Option<String>,
 }
 
-/// The object for a peer and a database, as the files tell it.
+/// Returns the object for a peer and a database, from the stored record.
 pub fn peer_record_json(record: &PeerRecord) -> JsonObject {
     let agreed = record.agreed;
     let disagreement = record.disagreement.as_ref();
@@ -51,7 +51,7 @@ pub fn peer_line(peer: &PeerReport, now: Timestamp) -> String {
     )
 }
 
-/// The same as the files tell it.
+/// Returns the line for a peer and a database, from the stored record.
 pub fn peer_record_line(record: &PeerRecord, now: Timestamp) -> String {
     let name = Escaped::new(&record.peer);
     let agreed = match &record.agreed {

@@ -24,7 +24,7 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// A bar that is to show how `name` gets on.
+    /// Creates a bar that shows the progress of `name`.
     pub fn new(name: &str) -> Bar {
         Bar {
             name: name.into(),
@@ -35,7 +35,7 @@ impl Bar {
         }
     }
 
-    /// `at` of `of` is done.
+    /// Shows that `at` of `of` is done.
     pub fn show(&mut self, at: u64, of: u64) {
         let from = *self.from.get_or_insert(at);
         let often = if self.terminal {
@@ -70,7 +70,7 @@ impl Bar {
     }
 }
 
-/// Over what stands in the line.
+/// Draws over the content of the current line.
 fn draw(text: &str) {
     let mut stdout = io::stdout().lock();
     let _ = write!(stdout, "\r\x1b[K{text}").and_then(|()| stdout.flush());

@@ -192,7 +192,7 @@ impl StatusRegistry {
         }
     }
 
-    /// The kind of an open alarm that an earlier run left.
+    /// Restores the kind of an open alarm that an earlier run left.
     pub fn restore_alarm(&self, database: &str, kind: Tampering) {
         if let Some(row) = self.written().databases.get_mut(database) {
             Arc::make_mut(row).note_kind(kind);
@@ -257,14 +257,14 @@ impl StatusRegistry {
             .insert(outcome.database.as_str().into(), Arc::new(row));
     }
 
-    /// How far an earlier run read a database's values.
+    /// Restores how far an earlier run read a database's values.
     pub fn restore_values(&self, progress: &ValueProgress, acknowledged: &Acknowledged) {
         self.values(&progress.database, |_| {
             Values::remembered(progress, acknowledged)
         });
     }
 
-    /// How far a database's values were read, and what an operator acknowledged of them.
+    /// Publishes how far a database's values were read, and which of them an operator acknowledged.
     pub fn publish_values(&self, progress: &ValueProgress, acknowledged: &Acknowledged) {
         self.values(&progress.database, |before| {
             before.after(progress, acknowledged)
@@ -279,8 +279,8 @@ impl StatusRegistry {
         }
     }
 
-    /// A cycle's end, and who the server says it is. Rows of databases that neither the server nor the files know any more
-    /// are removed.
+    /// Publishes the end of a cycle, and the server's identity. Removes rows of databases that neither the server
+    /// nor the files know any more.
     pub fn publish_cycle(&self, cycle: &Cycle, identity: Option<&str>) {
         let now = self.0.calls.clock().now();
         let mut written = self.written();

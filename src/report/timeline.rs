@@ -45,7 +45,8 @@ impl Timeline {
         }
     }
 
-    /// Each slot of the 24 hours up to `now` that had a check: how many slots after their begin.
+    /// Returns the slots with a check in the 24 hours up to `now`, each with its distance in slots from the begin of
+    /// these 24 hours.
     pub fn day(&self, now: Timestamp) -> impl Iterator<Item = (u64, Shade)> + '_ {
         let first = (now.unix() / SLOT + 1).saturating_sub(SLOTS);
         let shown = move |(slot, shade): &(u64, Shade)| {

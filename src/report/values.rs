@@ -35,7 +35,7 @@ pub struct Values {
 }
 
 impl Values {
-    /// What an earlier run left.
+    /// Returns the values that an earlier run left.
     pub fn remembered(progress: &ValueProgress, acknowledged: &Acknowledged) -> Values {
         let left = Values {
             since: Some(progress.since),
@@ -45,7 +45,7 @@ impl Values {
         left.after(progress, acknowledged)
     }
 
-    /// What is known once `progress` was made.
+    /// Returns the values after this progress.
     pub fn after(self, progress: &ValueProgress, acknowledged: &Acknowledged) -> Values {
         let same = self.since == Some(progress.since);
         let before = if same { self } else { Values::default() };
@@ -87,7 +87,7 @@ impl Values {
         detection_probability_per_day(planned, interval, of, readings, now)
     }
 
-    /// At least so much of the ledger was read, from 0 to 1.
+    /// Returns the share of the ledger that was read for certain, from 0 to 1.
     pub fn share(&self, trusted: Option<State>) -> f64 {
         match trusted {
             Some(state) if state.tx > 0 => (self.covered as f64 / state.tx as f64).min(1.0),

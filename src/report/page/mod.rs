@@ -19,7 +19,7 @@ const RELOAD_SECONDS: u32 = 30;
 
 const STYLE: &str = include_str!("page.css");
 
-/// The status page of this moment.
+/// Returns the status page of this moment.
 pub fn page(snapshot: &Snapshot) -> String {
     let now = clock::now();
     let mut html = String::new();

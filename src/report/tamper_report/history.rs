@@ -48,7 +48,7 @@ pub(super) fn lines(lines: &mut Vec<String>, located: &Located, values: Option<&
     }
 }
 
-/// In a word, and in words.
+/// Returns the finding as one word, and as a text.
 pub(super) fn happened(
     present: &ServerView,
     values: Option<&CorruptionReport>,

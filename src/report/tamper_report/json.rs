@@ -9,7 +9,7 @@ use crate::locate::Window;
 use crate::report::json::JsonObject;
 use crate::text::Escaped;
 
-/// The report as one JSON object.
+/// Returns the report as one JSON object.
 pub fn tamper_report_json(server: &str, found: &TamperReport) -> String {
     let located = found.located.as_ref();
     let window = located.and_then(|located| match &located.present {

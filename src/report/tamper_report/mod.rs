@@ -45,7 +45,7 @@ pub enum Compared {
 }
 
 impl TamperReport {
-    /// How the program should end.
+    /// Returns the exit code of the program.
     pub fn exit(&self) -> Exit {
         let located = self.located.as_ref().map_or(Exit::Good, Located::exit);
         let values = match &self.values {
@@ -85,7 +85,7 @@ impl TamperReport {
     }
 }
 
-/// The report for people.
+/// Returns the report as text.
 pub fn tamper_report_text(server: &str, found: &TamperReport) -> String {
     let mut lines = vec![format!(
         "{} of server {server}",
