@@ -45,7 +45,7 @@ pub struct Counted {
 }
 
 impl Calls {
-    /// Counts from now on, by `clock`.
+    /// Starts to count now, by `clock`.
     pub fn new(clock: Clock) -> Calls {
         let known = || KNOWN.iter().map(|name| method::short(name));
         let empty = |name| (name, Histogram::new(BOUNDS));
@@ -60,14 +60,14 @@ impl Calls {
         }
     }
 
-    /// The clock that the calls are timed by.
+    /// Returns the clock that measures the calls.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
 }
 
 impl Counted {
-    /// All calls.
+    /// Returns the number of all calls.
     pub fn total(&self) -> u64 {
         self.durations.values().map(Histogram::count).sum()
     }
@@ -93,7 +93,7 @@ impl Calls {
         counted.last = end;
     }
 
-    /// What was counted so far.
+    /// Returns the counts until now.
     pub fn counted(&self) -> Counted {
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         counted.clone()

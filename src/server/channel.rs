@@ -70,7 +70,7 @@ impl GrpcTransport {
         }
     }
 
-    /// A channel; it connects at its first call.
+    /// Returns a channel; it connects at its first call.
     fn channel(&mut self) -> Channel {
         let mut builder = ChannelBuilder::new(self.core.environment())
             .max_receive_message_len(self.endpoint.max_answer)
@@ -104,7 +104,7 @@ impl GrpcTransport {
         builder.connect(&self.endpoint.authority())
     }
 
-    /// Room for two of the largest answers, and for what HTTP/2 needs beside.
+    /// Returns the memory quota: two of the largest responses, and the buffers of HTTP/2.
     fn quota(&self) -> ResourceQuota {
         let answer = usize::try_from(self.endpoint.max_answer).unwrap_or(usize::MAX);
         let bytes = answer.saturating_mul(2).saturating_add(4 << 20);
@@ -125,7 +125,7 @@ impl GrpcTransport {
     }
 }
 
-/// The CA certificates that this system trusts, PEM; `None` where it keeps none.
+/// Returns the CA certificates that this system trusts, as PEM; `None` if it has none.
 pub fn system_roots() -> Option<Vec<u8>> {
     let given = env::var_os("SSL_CERT_FILE").map(PathBuf::from);
     let usual = sys::ROOT_FILES.iter().map(PathBuf::from);

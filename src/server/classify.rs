@@ -161,7 +161,7 @@ mod tests {
         classify(call, code, message, Duration::from_secs(1))
     }
 
-    /// The kind that is right for a recorded message.
+    /// Returns the expected kind of a recorded message.
     fn recorded(call: &str, message: &str) -> ServerErrorKind {
         match message {
             "invalid user name or password" => ServerErrorKind::BadLogin,

@@ -46,7 +46,7 @@ pub struct ClientCertificate {
 }
 
 impl Endpoint {
-    /// A server of this machine, in plaintext, with answers of up to 4 MiB.
+    /// Returns a server on this machine, in plaintext, with responses of up to 4 MiB.
     pub fn on_loopback(port: u16) -> Endpoint {
         Endpoint {
             address: "127.0.0.1".into(),
@@ -56,7 +56,7 @@ impl Endpoint {
         }
     }
 
-    /// `address:port`, an IPv6 address in brackets.
+    /// Returns `address:port`, with an IPv6 address in brackets.
     pub fn authority(&self) -> String {
         if self.address.contains(':') && !self.address.starts_with('[') {
             format!("[{}]:{}", self.address, self.port)

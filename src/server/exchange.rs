@@ -68,9 +68,9 @@ impl Server {
         may
     }
 
-    /// One exchange; after a deadline or a broken connection the next call gets a new connection,
-    /// since a stalled one stays "ready" for ever. A deadline that was cut short shows less: only a second one in
-    /// a row costs the connection.
+    /// Makes one call. After a deadline or a broken connection the next call gets a new connection, because a
+    /// stalled one stays "ready" forever. A shortened deadline proves less: only a second one in a row closes the
+    /// connection.
     fn exchange(
         &mut self,
         name: &'static str,

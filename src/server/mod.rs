@@ -86,25 +86,25 @@ pub struct Limit(Option<Instant>);
 pub struct Scanned(Answer);
 
 impl Scanned {
-    /// Bytes that it has.
+    /// Returns the number of bytes.
     pub fn size(&self) -> u64 {
         u64::try_from(self.0.bytes.len()).unwrap_or(u64::MAX)
     }
 
-    /// The transactions in order, each by itself.
+    /// Returns the transactions in order, each decoded separately.
     ///
     /// # Errors
-    /// [`ServerErrorKind::Malformed`]: it is no list of transactions.
+    /// [`ServerErrorKind::Malformed`] if the response is no list of transactions.
     pub fn decode(self) -> Result<Vec<Result<Tx, Malformed>>, ServerError> {
         self.0.decode(method::TX_SCAN, wire::tx_list)
     }
 }
 
 impl Server {
-    /// A server that is reached by gRPC; nothing is sent before the first call.
+    /// Creates a server that is reached by gRPC; nothing is sent before the first call.
     ///
     /// # Errors
-    /// TLS by the system's CAs, of which there are none.
+    /// TLS needs the system's CAs, and there are none.
     pub fn new(
         endpoint: Endpoint,
         login: Login,
@@ -125,7 +125,7 @@ impl Server {
         })
     }
 
-    /// A server that is reached in another way.
+    /// Creates a server that is reached over another transport.
     pub fn over(
         transport: Box<dyn Transport>,
         login: Login,
@@ -192,7 +192,7 @@ impl Server {
         }
     }
 
-    /// The clock that deadlines and pauses go by.
+    /// Returns the clock for deadlines and pauses.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
@@ -205,15 +205,15 @@ impl Server {
         self
     }
 
-    /// From here on every credential may be renewed once more.
+    /// Begins a cycle, in which every credential may be renewed once more.
     pub fn begin_cycle(&mut self) {
         self.session.begin_cycle();
         self.reconnected = None;
         self.prefetched.forget();
     }
 
-    /// From here on no call lasts past `until`, nor past a limit that was set before. Returns that one, for
-    /// [`Server::restore`]. A call that this cuts short, or that is not made at all, says nothing about the server
+    /// Limits all further calls to end by `until`, or by an earlier limit. Returns the earlier limit, for
+    /// [`Server::restore`]. If the limit shortens or prevents a call, that says nothing about the server
     /// ([`ServerErrorKind::CutShort`]).
     #[must_use]
     pub fn limit(&mut self, until: Instant) -> Limit {
@@ -242,23 +242,23 @@ impl Server {
         self.transcript.begin();
     }
 
-    /// The same for a database that is not listed: the list is what shows it.
+    /// Begins a transcript with the list of databases, for a database that is not listed: the list proves that.
     pub fn begin_transcript_with_list(&mut self) {
         self.transcript.begin();
         self.transcript.add_list();
     }
 
-    /// What was asked and answered since [`Server::begin_transcript`].
+    /// Returns the requests and responses since [`Server::begin_transcript`].
     pub fn transcript(&self) -> &Transcript {
         &self.transcript
     }
 
-    /// Who the server last said it is: a claim.
+    /// Returns the identity that the server last sent: a claim.
     pub fn identity(&self) -> Option<&Escaped> {
         self.identity.as_ref()
     }
 
-    /// The count of calls, kept up to date.
+    /// Returns the counter of calls, which stays up to date.
     pub fn calls(&self) -> Calls {
         self.calls.clone()
     }
@@ -288,12 +288,12 @@ impl Server {
         self.open_again(database).map(drop)
     }
 
-    /// The state that the server claims for a database.
+    /// Returns the state that the server claims for a database.
     pub fn state(&mut self, database: &str) -> Result<ClaimedState, ServerError> {
         self.call(database, method::CURRENT_STATE, wire::empty(), wire::state)
     }
 
-    /// A transaction with its dual proof.
+    /// Returns a transaction with its dual proof.
     pub fn verifiable_tx(
         &mut self,
         database: &str,
@@ -310,14 +310,14 @@ impl Server {
         )
     }
 
-    /// A transaction.
+    /// Returns a transaction.
     pub fn tx(&mut self, database: &str, tx: u64, entries: Entries) -> Result<Tx, ServerError> {
         let request = wire::tx_by_id(tx, entries);
         self.call(database, method::TX_BY_ID, request, wire::tx)
     }
 
-    /// Up to `limit` transactions from `initial` on, in order: the answer as it came, so that more
-    /// can be asked for before it is decoded.
+    /// Returns up to `limit` transactions from `initial` on, in order. The response is not decoded yet, so that
+    /// the next one can be requested first.
     pub fn tx_scan(
         &mut self,
         database: &str,
@@ -330,7 +330,7 @@ impl Server {
         Ok(Scanned(answer))
     }
 
-    /// The value that a key (without its kind byte) got in one transaction.
+    /// Returns the value that a key (without its kind byte) got in one transaction.
     pub fn get(&mut self, database: &str, key: &[u8], at_tx: u64) -> Result<GetEntry, ServerError> {
         self.call(
             database,

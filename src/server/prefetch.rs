@@ -64,8 +64,8 @@ impl Server {
         }
     }
 
-    /// The state that was begun to be asked for, as it will be taken: a hint at what to ask next.
-    /// Nothing is waited for past `until`.
+    /// Returns the prefetched state without taking it, as a hint for the next prefetch. Waits until `until` at
+    /// most.
     pub fn peek_state(&mut self, database: &str, until: Instant) -> Peeked {
         let credential = self.session.known(database);
         let begun = credential.and_then(|of| self.prefetched.take_any(method::CURRENT_STATE, &of));
@@ -145,7 +145,7 @@ impl Server {
         }
     }
 
-    /// One that cannot be begun now is made, and fails, when it is waited for.
+    /// Starts a call. A call that cannot be started now is made when its response is needed, and fails then.
     fn prefetch(
         &mut self,
         name: &'static str,

@@ -23,7 +23,7 @@ pub struct ServerError {
 }
 
 impl ServerError {
-    /// A failure without any words of the server.
+    /// Creates a failure without a message.
     pub fn new(call: &'static str, kind: ServerErrorKind) -> ServerError {
         ServerError {
             call,
@@ -33,7 +33,7 @@ impl ServerError {
         }
     }
 
-    /// An answer that came and cannot be read.
+    /// Creates the failure for a response that cannot be decoded.
     pub fn malformed(call: &'static str, malformed: Malformed) -> ServerError {
         ServerError::new(call, ServerErrorKind::Malformed(Box::new(malformed)))
     }
@@ -55,7 +55,7 @@ impl ServerError {
         ServerError::with_message(call, kind, message)
     }
 
-    /// A failure with the words of whoever noticed it.
+    /// Creates a failure with the message of the server or of the transport.
     pub(super) fn with_message(
         call: &'static str,
         kind: ServerErrorKind,

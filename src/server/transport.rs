@@ -67,7 +67,7 @@ pub struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Its name without its path.
+    /// Returns the call's name without its path.
     pub fn short_name(&self) -> &'static str {
         method::short(self.name)
     }
@@ -94,7 +94,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// What it says, of the call `name` with its path.
+    /// Decodes the response to the call `name`, which is given with its path.
     pub(super) fn decode<T>(
         &self,
         name: &'static str,
