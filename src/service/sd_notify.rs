@@ -12,8 +12,8 @@ use crate::sys::{NotifySocket, notify_address};
 /// The shortest time in which the loop must show progress.
 pub(super) const LEAST_WATCHDOG: Duration = Duration::from_secs(120);
 
-/// The time in which the loop shows progress: between two signs of it lies one call at most, and
-/// what it takes to check its answer and to write it down.
+/// Returns the time within which the loop reports progress: between two reports there is at most one call, its
+/// check and the writing of its result.
 pub(super) fn watchdog(call_timeout: Duration) -> Duration {
     let two_calls = call_timeout.saturating_mul(2);
     two_calls
@@ -31,8 +31,8 @@ pub struct SdNotify {
 }
 
 impl SdNotify {
-    /// For whoever started this process, if they asked for it: `$NOTIFY_SOCKET`, `$WATCHDOG_USEC`,
-    /// `$WATCHDOG_PID`.
+    /// Creates the notifier from the environment, if the process that started this one set it: `$NOTIFY_SOCKET`,
+    /// `$WATCHDOG_USEC`, `$WATCHDOG_PID`.
     pub fn from_environment() -> SdNotify {
         let Some(path) = notify_address() else {
             return SdNotify::default();
@@ -59,8 +59,8 @@ impl SdNotify {
         })
     }
 
-    /// The service has started. Where a call may take longer than the unit's watchdog allows, a
-    /// longer one is asked for.
+    /// Reports that the service has started. If a call may take longer than the unit's watchdog allows, requests a
+    /// longer watchdog time.
     pub fn ready(&self, call_timeout: Duration) {
         let mut message = "READY=1".to_owned();
         let needed = watchdog(call_timeout);
@@ -70,7 +70,7 @@ impl SdNotify {
         self.send(&message);
     }
 
-    /// The service gets on: a call has ended, or it waits for the next cycle as it should.
+    /// Reports progress: a call has ended, or the service waits for the next cycle as intended.
     pub fn progress(&self) {
         let Some(every) = self.every else {
             return;
@@ -85,7 +85,7 @@ impl SdNotify {
         }
     }
 
-    /// How long a wait may last without [`progress`](SdNotify::progress).
+    /// Returns how long a wait may last without [`progress`](SdNotify::progress).
     pub fn patience(&self) -> Duration {
         self.every.unwrap_or(Duration::MAX)
     }
@@ -97,12 +97,12 @@ impl SdNotify {
         }
     }
 
-    /// The service ends.
+    /// Reports that the service ends.
     pub fn stopping(&self) {
         self.send("STOPPING=1");
     }
 
-    /// A message that does not arrive changes nothing about the audit.
+    /// Sends a message. A message that does not arrive changes nothing about the audit.
     fn send(&self, message: &str) {
         if let Some(to) = &self.to {
             if let Err(error) = to.send(message) {

@@ -2,11 +2,10 @@
 
 use toml::de::{DeArray, DeTable};
 
-/// The text with these keys (name, value as TOML) set: in their place where they are there already,
-/// else at the end.
+/// Returns the text with these keys (name, value as TOML) set: in place if they exist, else at the end.
 ///
 /// # Errors
-/// The text is no TOML; its parser says where, without quoting it.
+/// The text is no TOML; its parser reports the line, without quoting it.
 pub fn set_keys(text: &str, keys: &[(&str, &str)]) -> Result<String, String> {
     let table = DeTable::parse(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);

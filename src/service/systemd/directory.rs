@@ -71,7 +71,7 @@ impl Directory {
         }
     }
 
-    /// What is in the directory under a name.
+    /// Returns the path of a name in the directory.
     pub fn at(&self, name: &Path) -> PathBuf {
         Path::new("/proc/self/fd")
             .join(self.file.as_raw_fd().to_string())
@@ -236,7 +236,7 @@ impl Place {
     }
 }
 
-/// A removal; what is gone is removed already.
+/// Returns the result of a removal; a file that does not exist counts as removed.
 pub(super) fn unless_gone(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),

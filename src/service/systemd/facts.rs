@@ -79,7 +79,7 @@ pub(super) fn read(path: &Path) -> Result<Option<String>, String> {
     }
 }
 
-/// Is systemd running this machine? (sd_booted(3))
+/// Returns whether systemd runs this machine (sd_booted(3)).
 pub fn is_systemd() -> bool {
     Path::new("/run/systemd/system").is_dir()
 }

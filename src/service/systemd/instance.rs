@@ -74,7 +74,7 @@ pub fn states_of(instance: &Instance) -> PathBuf {
     Path::new("/var/lib").join(INSTANCES).join(instance.name())
 }
 
-/// The name of an instance's unit.
+/// Returns the name of an instance's unit.
 pub fn unit_of(instance: &Instance) -> String {
     format!("immuaudit@{instance}.service")
 }
@@ -110,7 +110,7 @@ impl InstanceFacts {
         Ok(facts)
     }
 
-    /// The port that nobody else has.
+    /// Returns a port that no other instance has.
     pub(super) fn free_port(&self) -> u16 {
         let mut ports = FIRST_PORT..u16::MAX;
         let free = ports.find(|port| !self.taken.contains(port));
@@ -118,15 +118,15 @@ impl InstanceFacts {
     }
 }
 
-/// The port that an instance's settings file gives it.
+/// Returns the port in an instance's settings file.
 fn port_in(settings: &str) -> Option<u16> {
     let table: toml::Table = settings.parse().ok()?;
     let port = table.get("audit-monitoring-port")?.as_integer()?;
     u16::try_from(port).ok()
 }
 
-/// What tells Prometheus where the instance is (`file_sd_configs`); nothing of an address that counts on one interface
-/// alone. No name in it needs to be escaped: neither hosts nor instances have quotes in theirs.
+/// Returns the instance's address for Prometheus (`file_sd_configs`); `None` for an address that is valid on one
+/// interface only. No name in it needs escapes: neither hosts nor instances have quotes in their names.
 pub(super) fn target(instance: &Instance, host: &str, port: u16) -> Option<String> {
     if host.contains('%') {
         return None;

@@ -14,10 +14,10 @@ use crate::config::{Instance, Listen, Parameter, Secret};
 use crate::service::sd_notify::watchdog;
 
 impl Plan {
-    /// The steps that make an instance; none of them does again what is done.
+    /// Returns the steps that create an instance, without the steps that are already done.
     ///
     /// # Errors
-    /// The settings file that is there is no TOML.
+    /// The existing settings file is no TOML.
     pub fn install_instance(
         service: &Service,
         listen: Option<&Listen>,
@@ -93,7 +93,7 @@ impl Plan {
         Ok(Plan(steps))
     }
 
-    /// The steps that take an instance away. The template goes with the last one.
+    /// Returns the steps that remove an instance. The last instance also removes the template.
     pub fn uninstall_instance(
         service: &Service,
         settings: Option<&str>,

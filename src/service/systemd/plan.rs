@@ -53,10 +53,10 @@ const PATHS: [&str; 4] = ["certificate", "pkey", "clientcas", "server-signing-pu
 const HIDDEN: [&str; 5] = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
 
 impl Plan {
-    /// The steps that make the service; none of them does again what is done.
+    /// Returns the steps that create the service, without the steps that are already done.
     ///
     /// # Errors
-    /// The settings file that is there is no TOML, or something of somebody else stands in the way.
+    /// The existing settings file is no TOML, or a unit or directory that is not the auditor's is in the way.
     pub fn install(service: &Service, facts: &Facts) -> Result<Plan, String> {
         check_unit(UNIT_PATH, facts.unit.as_deref())?;
         check_directories(service, facts)?;
@@ -106,10 +106,10 @@ impl Plan {
         Ok(Plan(steps))
     }
 
-    /// The steps that take the service away.
+    /// Returns the steps that remove the service.
     ///
     /// # Errors
-    /// States are to go, and a service that `install` did not make may be using them.
+    /// States are to be removed, and a service that `install` did not create may use them.
     pub fn uninstall(service: &Service, facts: &Facts, purge: Purge) -> Result<Plan, String> {
         let is_ours = facts.unit.as_deref().is_some_and(mark::is_our_unit);
         if purge == Purge::Everything {
@@ -177,7 +177,7 @@ pub(super) fn check_unit(path: &str, there: Option<&str>) -> Result<(), String> 
     }
 }
 
-/// The step that removes the settings file with this text, if `install` made it.
+/// Returns the step that removes the settings file with this text, if `install` created it.
 pub(super) fn remove_settings(service: &Service, there: Option<&str>) -> Step {
     match there.is_some_and(mark::are_our_settings) {
         true => Step::Remove(service.config.clone()),
@@ -228,7 +228,8 @@ fn is_handed_over(facts: &Facts, path: &Path) -> bool {
     matches!(facts.place(path), Place::OfUser(owner) if Some(*owner) == user)
 }
 
-/// Where the service finds the program, and the step that puts it there if the service could not reach it where it is.
+/// Returns the path from which the service runs the program, and the step that copies the program there if the
+/// service cannot reach its present path.
 pub(super) fn program_to_run(service: &Service) -> (&Path, Option<Step>) {
     let hidden = HIDDEN
         .iter()
@@ -241,7 +242,7 @@ pub(super) fn program_to_run(service: &Service) -> (&Path, Option<Step>) {
     }
 }
 
-/// What the service will not see, where it is.
+/// Returns notes about the files and directories that the service cannot see at their present paths.
 pub(super) fn hidden_files(service: &Service) -> Vec<Step> {
     let is_path =
         |key: &str| key.ends_with("-file") || key.ends_with("-ca") || PATHS.contains(&key);
@@ -259,7 +260,7 @@ pub(super) fn hidden_files(service: &Service) -> Vec<Step> {
     hidden.map(note).collect()
 }
 
-/// The step that makes a user and its group, as far as they are not there.
+/// Returns the step that creates a user and its group, as far as they do not exist.
 pub(super) fn user(name: &str, user: Option<&Account>, group: bool) -> Option<Step> {
     let group = match (user, group) {
         (Some(_), true) => return None,
@@ -277,7 +278,7 @@ pub(super) fn user(name: &str, user: Option<&Account>, group: bool) -> Option<St
     Some(Step::run(&words.concat()))
 }
 
-/// The settings file, with the parameters in it, for root and the reader alone.
+/// Returns the steps that write the parameters into the settings file, which only root and the reader may read.
 pub(super) fn settings(
     service: &Service,
     facts: &Facts,

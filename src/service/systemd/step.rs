@@ -86,7 +86,7 @@ impl Step {
         Step::Run(words.iter().map(|word| (*word).to_owned()).collect())
     }
 
-    /// In one line.
+    /// Returns the step in one line.
     pub fn summary(&self) -> String {
         match self {
             Step::Run(words) => format!("run: {}", words.join(" ")),
@@ -116,7 +116,7 @@ impl Step {
         }
     }
 
-    /// With the file that it writes; passwords are left out.
+    /// Returns the step with the content of the file that it writes, without passwords.
     pub fn whole(&self) -> String {
         match self {
             Step::Write { text, .. } => {
@@ -178,7 +178,7 @@ impl Step {
     }
 }
 
-/// Who the service runs as, now that there is that user.
+/// Returns the user that the service runs as, which exists by now.
 fn service_user() -> io::Result<Account> {
     Account::find(USER).ok_or_else(|| io::Error::other(format!("there is no user {USER}")))
 }

@@ -33,7 +33,7 @@ pub(super) struct Unit<'a> {
 const LEAST_MEMORY: u64 = 64;
 
 impl Unit<'_> {
-    /// The unit file.
+    /// Returns the text of the unit file.
     pub fn text(&self) -> String {
         let persona = match self.persona {
             CompatMode::Immuclient => "",
@@ -183,7 +183,7 @@ WantedBy=multi-user.target
     }
 }
 
-/// The template of all instances: what is different for one of them stands in a drop-in of its own.
+/// Returns the template of all instances; the differences of one instance are in a drop-in of its own.
 pub(super) fn template(program: &Path) -> String {
     let whole = Whole {
         again: " --instance",
@@ -200,7 +200,8 @@ pub(super) fn template(program: &Path) -> String {
     whole.text()
 }
 
-/// What an instance needs beyond its template; `None`: nothing.
+/// Returns the drop-in with the settings that an instance needs in addition to its template; `None` if there are
+/// none.
 pub(super) fn drop_in(watchdog: Duration, memory: u64) -> Option<String> {
     let mut lines = String::new();
     if watchdog != LEAST_WATCHDOG {
@@ -213,7 +214,7 @@ pub(super) fn drop_in(watchdog: Duration, memory: u64) -> Option<String> {
     (!lines.is_empty()).then(|| format!("{written} --instance\n[Service]\n{lines}"))
 }
 
-/// The name of a directory below `/var/lib`, where it needs no quoting.
+/// Returns the name of a directory below `/var/lib`, if it needs no quotes.
 pub(super) fn below_states(path: &Path) -> Option<&str> {
     let name = path.strip_prefix(STATES).ok()?.to_str()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
@@ -221,12 +222,12 @@ pub(super) fn below_states(path: &Path) -> Option<&str> {
     fits.then(|| name.trim_end_matches('/'))
 }
 
-/// Where states are kept that are given no directory.
+/// Returns the directory of the states if the settings give none.
 pub fn default_state() -> PathBuf {
     Path::new(STATES).join(STATE)
 }
 
-/// A path in a unit file (systemd.syntax(7), systemd.service(5)): quoted, and nothing expanded.
+/// Returns a path for a unit file (systemd.syntax(7), systemd.service(5)): quoted, without expansions.
 fn quoted(path: &Path) -> String {
     let mut quoted = String::from('"');
     for c in path.to_string_lossy().chars() {

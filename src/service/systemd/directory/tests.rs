@@ -21,7 +21,7 @@ impl Folder {
         Folder(path)
     }
 
-    /// A directory with the states of a server in it.
+    /// Creates a directory with the states of a server.
     fn with_states(&self, name: &str) -> (PathBuf, Store) {
         let dir = self.0.join(name);
         let location = Location {

@@ -30,7 +30,7 @@ fn summaries(plan: &Plan) -> Vec<String> {
     plan.0.iter().map(Step::summary).collect()
 }
 
-/// What is there once these steps are taken.
+/// Returns the facts after these steps.
 fn after(plan: &Plan) -> Facts {
     let written = |path: &str| {
         plan.0.iter().find_map(|step| match step {
