@@ -34,7 +34,7 @@ impl Stop {
         Stop::taking(&[Asked::Stop])
     }
 
-    /// The same, and takes SIGHUP for the wish that settings be read again.
+    /// Stops as with [`Stop::on_signals`], and takes SIGHUP as the request to read the settings again.
     pub fn on_signals_and_reloads() -> Stop {
         Stop::taking(&[Asked::Stop, Asked::Reload])
     }
@@ -52,7 +52,7 @@ impl Stop {
         self.requested.store(true, Ordering::Relaxed);
     }
 
-    /// Has anybody asked?
+    /// Returns whether a stop was requested.
     pub fn requested(&self) -> bool {
         self.take_up(Duration::ZERO);
         self.requested.load(Ordering::Relaxed)

@@ -45,27 +45,27 @@ impl Escaped {
         Escaped(cut(text.chars(), |c| matches!(c, ' '..='~')))
     }
 
-    /// The same for bytes that may be no text.
+    /// Escapes bytes that may be no text.
     pub fn of_bytes(bytes: &[u8]) -> Escaped {
         // four bytes a character at most, so what is never shown is never looked at
         let head = bytes.get(..4 * MAX_ESCAPED_CHARS + 4).unwrap_or(bytes);
         Escaped(escape(String::from_utf8_lossy(head).chars()))
     }
 
-    /// The escaped text.
+    /// Returns the escaped text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A word as a shell takes it: quoted where it is not plain, so that a name in a command that
-/// people copy is a name and nothing else.
+/// Returns a word quoted for a shell if it is not plain, so that a name in a command that people copy is only a
+/// name.
 pub fn shell_word(word: &str) -> String {
     let dashes = if word.starts_with('-') { "-- " } else { "" };
     format!("{dashes}{}", shell_value(word))
 }
 
-/// The same behind an option's `=`, where dashes need no care.
+/// Returns a word quoted for a place after an option's `=`, where dashes need no care.
 pub fn shell_value(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.-/:".contains(c);
     if !word.is_empty() && !word.starts_with('-') && word.chars().all(plain) {

@@ -64,8 +64,8 @@ pub fn forbid_core_dumps() {
     }
 }
 
-/// Has what large answers took given back once it is free: the C library would keep it, in an arena
-/// for each thread, as soon as a large piece was freed once (mallopt(3)).
+/// Makes the allocator return the memory of large responses when it is free. Otherwise the C library keeps it, in
+/// an arena for each thread, after a large piece was freed once (mallopt(3)).
 pub fn give_memory_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: numbers, to an allocator that takes them at any time; a refusal changes nothing.
@@ -76,7 +76,7 @@ pub fn give_memory_back() {
     }
 }
 
-/// Has everything given back that is free now, between what is in use too (malloc_trim(3)).
+/// Returns all free memory to the system, also between pieces that are in use (malloc_trim(3)).
 pub fn trim_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: takes a number, and moves nothing that is in use.
@@ -102,7 +102,7 @@ pub fn kill_self() -> ! {
     std::process::abort() // not reached: the signal cannot be caught
 }
 
-/// The signals that ask for one of these.
+/// Returns the signals for one of these requests.
 fn signals(asked: &[Asked]) -> libc::sigset_t {
     // SAFETY: sigset_t is plain data, which sigemptyset initialises before anything reads it.
     unsafe {
@@ -265,7 +265,7 @@ pub fn listen_everywhere(port: u16) -> io::Result<TcpListener> {
 /// Connections that wait to be accepted, at most: what the standard library asks for.
 const BACKLOG: libc::c_int = 128;
 
-/// How many descriptors this process may have open.
+/// Returns how many descriptors this process may have open.
 #[allow(clippy::useless_conversion)] // rlim_t has 32 bits on 32-bit machines
 pub fn descriptor_limit() -> u64 {
     // SAFETY: rlimit is plain data, which getrlimit fills in or leaves as it is.

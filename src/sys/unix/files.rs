@@ -14,12 +14,12 @@ pub const TIME_STEP: Duration = Duration::from_nanos(1);
 /// What the system says where a disk is full.
 pub const DISK_FULL: i32 = libc::ENOSPC;
 
-/// Has a file opened without following a link, and without waiting for the other end of a pipe.
+/// Opens a file without following a link, and without waiting for the other end of a pipe.
 pub fn plainly(options: &mut OpenOptions) -> &mut OpenOptions {
     options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
 }
 
-/// Has a file opened so that it can be read, and its times set.
+/// Opens a file so that it can be read and its times can be set.
 pub fn with_times(options: &mut OpenOptions) -> &mut OpenOptions {
     options.read(true)
 }
@@ -62,7 +62,7 @@ pub fn replace(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
 
-/// Has the names in a directory written to disk.
+/// Writes the names in a directory to disk.
 ///
 /// # Errors
 /// The system refuses.

@@ -69,7 +69,8 @@ impl Group {
     }
 }
 
-/// Has a child ended? It stays to be waited for, so that its group's number is nobody else's yet.
+/// Returns whether a child has ended. The child is not reaped yet, so no other process gets the number of its
+/// group.
 pub fn has_ended(child: &Child) -> bool {
     // SAFETY: siginfo_t is plain data, which waitid fills in; no other memory is handed over.
     unsafe {

@@ -91,19 +91,19 @@ pub fn everybody_reads(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o004 != 0)
 }
 
-/// The user id that decides which files may be opened.
+/// Returns the user id that decides which files may be opened.
 fn effective_user() -> u32 {
     // SAFETY: takes nothing and cannot fail (geteuid(2)).
     unsafe { libc::geteuid() }
 }
 
-/// The group id that decides which files may be opened, beside the further groups.
+/// Returns the group id that, with the further groups, decides which files may be opened.
 pub fn effective_group() -> u32 {
     // SAFETY: takes nothing and cannot fail (getegid(2)).
     unsafe { libc::getegid() }
 }
 
-/// Is the effective user root?
+/// Returns whether the effective user is root.
 pub fn is_root() -> bool {
     effective_user() == 0
 }
