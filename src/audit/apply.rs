@@ -148,7 +148,7 @@ impl Auditor {
         acknowledged.unwrap_or_default().unsigned_after != Some(last_signed)
     }
 
-    /// The identity that answers, where it is another than the recorded one.
+    /// Returns the identity that the server sends if it differs from the recorded identity.
     fn new_identity(&self, trusted: &TrustedState) -> Option<Escaped> {
         let now = self.server.identity()?;
         (trusted.uuid != trust::kept_identity(Some(now.as_str()))).then(|| now.clone())
@@ -171,7 +171,7 @@ impl Auditor {
             .collect()
     }
 
-    /// Who the server last said it is: a claim.
+    /// Returns the identity that the server last sent, which is only a claim.
     pub fn identity(&self) -> Option<String> {
         self.server.identity().map(Escaped::to_string)
     }

@@ -66,7 +66,7 @@ pub struct Auditor {
 }
 
 impl Auditor {
-    /// An auditor of `server` that believes what is in `store`.
+    /// Creates an auditor of `server` that trusts the states in `store`.
     pub fn new(server: Server, store: Store, policy: Policy) -> Auditor {
         let clock = server.clock().clone();
         let now = clock.now();
@@ -157,7 +157,7 @@ impl Auditor {
         }
     }
 
-    /// The clock that the audit goes by: the server's.
+    /// Returns the server's clock, which the audit uses.
     pub fn clock(&self) -> &Clock {
         self.server.clock()
     }

@@ -77,7 +77,7 @@ impl Cycle {
         !self.stopped && self.store_error.is_none() && !self.known.contains(database)
     }
 
-    /// The exit code of a run of this cycle alone: the worst of its databases and troubles.
+    /// Returns the exit code of a run of this cycle alone: the worst of its databases and errors.
     pub fn exit(&self) -> Exit {
         let untrusted = Some(self.untrusted.exit()).filter(|_| !self.untrusted.is_empty());
         let worst = self.outcomes.iter().map(Outcome::exit).max().max(untrusted);
@@ -92,7 +92,7 @@ impl Cycle {
         worst.unwrap_or(Exit::Incomplete).max(local).max(whole)
     }
 
-    /// What went wrong beside any one database.
+    /// Returns the errors that do not belong to a single database.
     pub fn errors(&self) -> impl Iterator<Item = CycleError<'_>> {
         let nothing = self.outcomes.is_empty() && self.list_error.is_none() && !self.stopped;
         // a list that was not asked for to the end, because the program ends, is no trouble
@@ -155,7 +155,7 @@ impl CycleError<'_> {
         matches!(self, CycleError::Untrusted(untrusted) if untrusted.is_tampering())
     }
 
-    /// What it amounts to where one database is not to blame: `unreachable`, `refused` or `malformed`.
+    /// Returns the verdict if no single database is the cause: `unreachable`, `refused` or `malformed`.
     pub fn verdict(&self) -> Option<Verdict> {
         match self {
             CycleError::NoList(failure) => {

@@ -113,8 +113,8 @@ impl Database {
         self.last = Some(Box::new(record));
     }
 
-    /// Counts from when the trusted state was accepted, if the last verdict does not know of it: an earlier run that was
-    /// killed in the middle of a cycle may have written down the state alone.
+    /// Starts the overdue time at the acceptance of the trusted state if the last verdict does not include that
+    /// state. An earlier run that was killed during a cycle may have stored the state alone.
     pub fn count_from(&mut self, trusted: &TrustedState, clock: &Clock) {
         let is_known = self.trusted_tx() == Some(trusted.state.tx);
         let last = self.last.as_deref();

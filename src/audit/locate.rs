@@ -76,7 +76,7 @@ pub struct Lost {
 }
 
 impl Located {
-    /// How the program should end: 2 where something is gone or rewritten, or an alarm is open.
+    /// Returns the exit code of the program: 2 if transactions are missing or rewritten, or if an alarm is open.
     pub fn exit(&self) -> Exit {
         let found = match &self.present {
             ServerView::Shows { window, listed, .. } => {
@@ -108,8 +108,8 @@ const MAX_MIRROR_BYTES_AT_ALARM: u64 = 64 << 20;
 const MAX_RANGE_AT_ALARM: u64 = 32;
 
 impl Auditor {
-    /// Where the history was rewritten that this finding is about; `None` where there is nothing to
-    /// ask about, or no time. Verdict, evidence and alarm stand already.
+    /// Returns the range in which the history was rewritten; `None` if there is nothing to request, or no time. The
+    /// verdict, the evidence and the alarm exist already.
     pub(super) fn window_at_alarm(
         &mut self,
         verdict: Verdict,
@@ -256,14 +256,14 @@ impl Auditor {
         })
     }
 
-    /// The trusted states of a database, each an ancestor of the next.
+    /// Returns the trusted states of a database, each an ancestor of the next.
     pub(super) fn line(&self, database: &str) -> Result<Vec<Checkpoint>, StoreError> {
         let line = self.store.dated_line(database)?.into_iter();
         let checkpoint = |(state, audited)| Checkpoint { state, audited };
         Ok(line.map(checkpoint).collect())
     }
 
-    /// A mirror that cannot be read is none: it only makes the answer finer.
+    /// Returns the mirror; `None` if it cannot be read, because it only makes the result more precise.
     pub(super) fn mirror_of(&self, database: &str, since: Timestamp) -> Option<Mirror> {
         self.store
             .mirror(database, since)
@@ -332,7 +332,7 @@ pub(super) fn window(
     (!stopped).then_some(window)
 }
 
-/// What the server proves of one old state; `None` where the program is asked to end.
+/// Returns what the server proves about one old state; `None` if the program is asked to end.
 pub(super) fn answer(
     server: &mut Server,
     database: &str,
@@ -361,7 +361,7 @@ pub(super) fn answer(
     )
 }
 
-/// Is there nobody left to ask?
+/// Returns whether no further call can help, because the server or the database is unavailable or the time is over.
 fn ends(reason: &Reason) -> bool {
     let Reason::Failure(failure) = reason else {
         return matches!(reason, Reason::TookTooLong);

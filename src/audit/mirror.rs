@@ -127,7 +127,7 @@ impl Auditor {
         told
     }
 
-    /// The next one behind the last, so that a long one keeps no other waiting.
+    /// Returns the next database to mirror after the last one, so that a long history does not delay the others.
     fn next_unmirrored(&self) -> Option<String> {
         let names = self.databases.names(|database| database.to_mirror);
         let behind = |name: &&String| self.mirrored_last.as_ref().is_some_and(|last| *name > last);
@@ -218,7 +218,7 @@ impl Auditor {
         }
     }
 
-    /// The hashes of a run that follows on what is kept, up to where its end is proven.
+    /// Returns the hashes of the transactions after the stored ones, up to the last transaction that is proven.
     fn proven(
         &mut self,
         mirror: &Mirror,

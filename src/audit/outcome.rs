@@ -231,7 +231,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The verdict on the state alone.
+    /// Returns the verdict on the state alone.
     pub fn state_verdict(&self) -> Verdict {
         self.of_state.unwrap_or(self.verdict)
     }
@@ -273,7 +273,7 @@ impl Outcome {
         values.chain(&self.peers_overdue)
     }
 
-    /// The exit code for this database alone.
+    /// Returns the exit code for this database alone.
     pub fn exit(&self) -> Exit {
         let alarm = if self.open_alarms > 0 {
             Exit::Tampered

@@ -14,8 +14,8 @@ use crate::ledger::State;
 use crate::trust::{OutcomeRecord, TrustOrigin};
 
 impl Auditor {
-    /// For `status`, and for ages over a restart. What a server lists and nothing is trusted of is
-    /// bounded, and forgotten once it is listed no more. Returns whether the verdicts are on disk.
+    /// Stores the outcomes for `status`, and for the overdue times after a restart. Untrusted databases are limited
+    /// in number and are forgotten when the server no longer lists them. Returns whether the verdicts are on disk.
     pub(super) fn save_outcomes(&mut self, cycle: &Cycle, known: &BTreeSet<String>) -> bool {
         let (wall, now) = (self.wall_time(), self.now());
         let mut told = BTreeSet::new();
@@ -92,7 +92,7 @@ impl Auditor {
         (trusted.how != TrustOrigin::Pinned).then_some(tx)
     }
 
-    /// How far the values were read, where it is due.
+    /// Stores the progress of the value checks if that is due.
     pub(super) fn save_progress_if_due(&mut self) {
         let facts = self.progress_facts();
         if !self.progress_written.is_fresh(&facts, self.now()) {
@@ -100,7 +100,7 @@ impl Auditor {
         }
     }
 
-    /// How far the values were read, now.
+    /// Stores the progress of the value checks now.
     pub(super) fn save_progress(&mut self) {
         let facts = self.progress_facts();
         self.write_progress(&facts);
@@ -120,7 +120,7 @@ impl Auditor {
         }
     }
 
-    /// All of the progress but the counts, and how far a sweep came: that has a pace of its own.
+    /// Returns the progress except the counts and the position of a sweep, which are stored at a pace of their own.
     fn progress_facts(&self) -> Facts {
         let mut facts = Facts::default();
         for (name, database) in self.databases.iter() {

@@ -32,7 +32,8 @@ impl Policy {
         self.databases.selects(database) || pinned()
     }
 
-    /// Every database's consistency once a minute, its first state taken on trust; no values.
+    /// Returns a policy that checks the consistency of every database once a minute. It trusts on first use and reads
+    /// no values.
     pub fn of_consistency() -> Policy {
         Policy {
             databases: DatabaseFilter::default(),

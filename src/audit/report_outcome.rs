@@ -148,9 +148,9 @@ impl Auditor {
         }
     }
 
-    /// Counts the open alarms, and notes on those about the history that the server showed the trusted history again if
-    /// this check proved a state. An alarm whose list is damaged counts as open; a list that the system refuses to read
-    /// is only a local failure.
+    /// Counts the open alarms. If this check proved a state, alarms about the history also get a note that the server
+    /// showed the trusted history again. An alarm whose list is damaged counts as open; a list that the system
+    /// refuses to read is only a local failure.
     fn count_open_alarms(
         &self,
         database: &str,

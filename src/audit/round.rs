@@ -274,7 +274,7 @@ impl Auditor {
             .partition(|named| !late.contains(named.name))
     }
 
-    /// A 0.9.0 mixes up what it answers to several calls at once.
+    /// Returns whether calls may be concurrent: immudb 0.9.0 mixes up the responses to concurrent calls.
     pub(super) fn may_ask_together(&self) -> bool {
         self.shape == Some(StateShape::WithDatabase)
     }
@@ -344,7 +344,7 @@ pub(super) enum Listed {
     No,
 }
 
-/// Did nothing come?
+/// Returns whether the server sent no response.
 fn is_silent(failure: &ServerError) -> bool {
     matches!(
         failure.kind,

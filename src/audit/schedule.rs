@@ -27,8 +27,8 @@ impl Auditor {
         self.cycle_and(tell, |_| {})
     }
 
-    /// The same. `checked` is called with the outcomes of the whole cycle before they are written down: what is to be
-    /// said of them together is lost by no kill, since the next process compares with what was written down.
+    /// Runs a cycle and calls `checked` with all outcomes before they are stored. If the process is killed in
+    /// between, nothing goes unreported, because the next process compares with the stored outcomes.
     pub fn cycle_and(
         &mut self,
         mut tell: impl FnMut(&Outcome),

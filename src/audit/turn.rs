@@ -110,8 +110,8 @@ impl Auditor {
         })))
     }
 
-    /// The state against which values are read, and since when its line of proofs is unbroken: a state
-    /// that is proven.
+    /// Returns the proven state against which values are read, and the time since which its line of proofs is
+    /// unbroken.
     fn to_read(
         &self,
         database: &str,
@@ -207,7 +207,7 @@ impl Auditor {
         self.store.acknowledged(database).unwrap_or_default()
     }
 
-    /// The trusted state of a database, or a pin if there is none yet.
+    /// Returns the trusted state of a database; if there is none, or if it is damaged, the pin.
     fn trusted(&mut self, database: &str) -> Result<Option<TrustedState>, StoreError> {
         let pin = self.policy.pins.iter().find(|pin| pin.database == database);
         let trusted_before = self.databases.of(database).trusted_before;
@@ -227,8 +227,8 @@ impl Auditor {
         }
     }
 
-    /// A database that the server does not list. Only one with a trusted state can vanish: is it
-    /// gone, or hidden?
+    /// Checks whether a database that the server does not list is gone or hidden. Only a database with a trusted
+    /// state can vanish.
     pub(super) fn check_unlisted(&mut self, database: &str) -> Option<Checked> {
         self.server.begin_transcript_with_list();
         let trusted = match self.trusted(database) {
@@ -263,7 +263,7 @@ impl Auditor {
         )
     }
 
-    /// A hidden database is checked like any other; what is found there counts if it is worse.
+    /// Checks a hidden database like any other; the verdict of that check counts if it is worse.
     fn check_hidden(&mut self, database: &str, trusted: &TrustedState) -> Option<PendingOutcome> {
         let params = self.params();
         let finding = state::check(&mut self.server, database, Some(trusted.state), &params);
@@ -289,7 +289,7 @@ impl Auditor {
         Some(self.report_outcome(database, trusted.as_ref(), conclusion))
     }
 
-    /// A database whose turn did not come before the cycle's time was over.
+    /// Reports a database whose turn did not come before the cycle's time was over.
     pub(super) fn not_reached(&mut self, database: &str) -> Outcome {
         let trusted = self.store.load(database).ok().flatten();
         let conclusion = PendingOutcome::new(Verdict::Unreachable, Reason::NotReached);

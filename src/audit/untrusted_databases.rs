@@ -36,7 +36,7 @@ pub struct UntrustedDatabases {
 }
 
 impl UntrustedDatabases {
-    /// Counts an untrusted database. Returns its outcome if it is to be reported by itself.
+    /// Counts an untrusted database. Returns its outcome if it gets a report of its own.
     pub(super) fn count(&mut self, outcome: Outcome) -> Option<Outcome> {
         self.count += 1;
         *self.by_verdict.entry(outcome.verdict).or_default() += 1;

@@ -53,7 +53,7 @@ impl Verdict {
         "local-failure",
     ];
 
-    /// One of [`Verdict::WORDS`].
+    /// Returns the word of the verdict, one of [`Verdict::WORDS`].
     pub fn word(self) -> &'static str {
         match self {
             Verdict::FirstSeen => "first-seen",
@@ -91,7 +91,7 @@ impl Verdict {
         })
     }
 
-    /// Has the state been proven, as far as there is anything to prove?
+    /// Returns whether the state has been proven, as far as there is anything to prove.
     pub fn is_proven(self) -> bool {
         matches!(
             self,
@@ -104,7 +104,7 @@ impl Verdict {
         matches!(self, Verdict::Tampered(_))
     }
 
-    /// How a run that ends in it should end.
+    /// Returns the exit code of a run that ends with this verdict.
     pub fn exit(self) -> Exit {
         match self {
             Verdict::FirstSeen | Verdict::Consistent | Verdict::Empty => Exit::Good,
@@ -135,7 +135,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// The process' exit code.
+    /// Returns the exit code of the process.
     pub fn code(self) -> u8 {
         match self {
             Exit::Good => 0,

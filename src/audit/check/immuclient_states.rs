@@ -107,7 +107,7 @@ impl fmt::Display for StateFileError {
     }
 }
 
-/// The trusted states in a file, or in every `.state` file in a folder and below it.
+/// Reads the trusted states from a file, or from every `.state` file in a folder and its subfolders.
 ///
 /// # Errors
 /// A file that cannot be read whole, or none at all: half of it is not to be taken for all.

@@ -50,7 +50,7 @@ pub enum OnRefusal {
 }
 
 impl Auditor {
-    /// The identity that the server answers with; `None` where it does not answer, or has none.
+    /// Returns the identity that the server sends; `None` if the server does not respond or has no identity.
     pub fn identity_now(&mut self) -> Option<String> {
         self.server.begin_cycle();
         // whatever comes of it: a server that lists nothing may still answer for its databases
@@ -88,7 +88,7 @@ impl Auditor {
         })
     }
 
-    /// Nothing is trusted yet: does the server show this state, or extend it?
+    /// Imports a state of an untrusted database if the server's state is equal to it or extends it.
     fn take(&mut self, carried: &ImportedState) -> Option<Import> {
         let (database, imported) = (carried.database.as_str(), carried.claimed.state);
         let params = self.params();
@@ -118,7 +118,7 @@ impl Auditor {
         })
     }
 
-    /// Something is trusted: does the server prove that the two are of one history?
+    /// Checks whether the server proves that the imported and the trusted state are of one history.
     fn relate(&mut self, database: &str, imported: State, trusted: State) -> Option<Import> {
         let inconsistent = Verdict::Tampered(Tampering::Inconsistent);
         if imported == trusted {
@@ -150,7 +150,7 @@ impl Auditor {
         })
     }
 
-    /// The imported state as it is kept: its signature only where it counts.
+    /// Returns the imported state in its stored form, with its signature only if the signature counts.
     fn carried(&self, database: &str, claimed: &ClaimedState) -> ObservedState {
         let counts = match &self.policy.signatures {
             Signatures::By(keys) => claimed.verify_signature(database, keys).is_ok(),

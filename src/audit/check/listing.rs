@@ -69,7 +69,7 @@ pub fn sort(names: &Names, known: &BTreeSet<String>, selects: impl Fn(&str) -> b
     listing
 }
 
-/// Printable ASCII without spaces, of some length: more than any server allows.
+/// Returns the name if a database can have it: printable ASCII without spaces and not too long. Servers allow less.
 pub(in crate::audit) fn possible(name: &[u8]) -> Option<&str> {
     let possible = (1..=MAX_NAME).contains(&name.len()) && name.iter().all(u8::is_ascii_graphic);
     std::str::from_utf8(name).ok().filter(|_| possible)

@@ -41,9 +41,9 @@ impl Auditor {
         Some(conclusion)
     }
 
-    /// A server that has never shown the pinned state has not gone back behind it: a replica may lag. One that never
-    /// catches up becomes overdue. A pin in the place of damaged files is no such pin, and an empty database no
-    /// replica that lags.
+    /// Replaces `rolled-back` by `unprovable` if the server has never shown the pinned state, because a replica may
+    /// lag. A replica that never catches up becomes overdue. A pin that replaced damaged files is not such a pin, and
+    /// an empty database is not a replica that lags.
     pub(in crate::audit) fn excuse_lag_behind_a_pin(
         &self,
         database: &str,
@@ -85,7 +85,7 @@ impl Auditor {
             .collect()
     }
 
-    /// The pinned state must be one that the shown one extends.
+    /// Checks that the server's state extends the pinned state.
     fn hold_pin(&mut self, pin: &Pin, shown: State) -> Option<Result<(), (Verdict, Reason)>> {
         let contradicts = |why| {
             let reason = Reason::PinContradicts {

@@ -80,8 +80,8 @@ pub enum Membership {
     Stopped,
 }
 
-/// Is what the server shows as transaction `tx` the one in the history of `trusted` (of no smaller
-/// id)? (protocol.md §6 end: §4, source `tx`, target `trusted`)
+/// Checks that transaction `tx` of the server is in the history of `trusted`, whose id is not smaller (protocol.md §6
+/// end: §4, source `tx`, target `trusted`).
 pub fn prove_membership(
     server: &mut Server,
     database: &str,
@@ -120,8 +120,8 @@ pub enum AncestorCheck {
     Stopped,
 }
 
-/// What does the history of `shown` hold in the place of `old` (of a smaller id)? One call, but for
-/// the parts that old servers leave out of the proof.
+/// Checks the transaction that the history of `shown` has at the id of `old`, which is smaller. Makes one call,
+/// except for the parts that old servers leave out of the proof.
 pub fn check_ancestor(
     server: &mut Server,
     database: &str,
@@ -145,7 +145,7 @@ pub fn check_ancestor(
     }
 }
 
-/// What the server shows as transaction `tx`, and how that stands to `trusted`, of which it is an ancestor or a descendant.
+/// Returns the server's transaction `tx` and the result of its proof against `trusted`, an ancestor or a descendant.
 pub(super) fn request_membership(
     server: &mut Server,
     database: &str,
@@ -270,7 +270,7 @@ impl Pair<'_> {
         self.settle(answer)
     }
 
-    /// What an answer amounts to, once the parts that it lacks are there.
+    /// Verifies a response, after it has requested the parts that the response lacks.
     fn settle(&mut self, answer: VerifiableTx) -> Result<ExtensionResult, ExtensionResult> {
         match self.verify(&answer, &Parts::default()) {
             Ok(proven) => Ok(ExtensionResult::Extends(proven)),
@@ -297,7 +297,7 @@ impl Pair<'_> {
         Ok(proven)
     }
 
-    /// A call that brought no proof: is it an excuse, and a true one?
+    /// Returns the result of a call without a proof; an excuse counts only if it is true.
     fn without_proof(&mut self, failure: ServerError) -> Result<ExtensionResult, ExtensionResult> {
         match failure.kind {
             ServerErrorKind::CannotProve | ServerErrorKind::MaybeCorrupted => {
@@ -310,8 +310,8 @@ impl Pair<'_> {
         }
     }
 
-    /// No proof of this pair can exist: that is so only if the headers show it. An old server
-    /// words it like a damaged log: where no excuse is shown, that is what it says of itself.
+    /// Verifies from the headers that no proof of this pair can exist. An old server reports this like a damaged log.
+    /// If the headers show no excuse, the server itself reports a damaged log.
     fn excuse(&mut self, said: Option<ServerError>) -> Result<ExtensionResult, ExtensionResult> {
         if let Err(reason) = self.in_range(&(self.source.tx..=self.target.tx)) {
             // trees shrink by tens: an excuse that cannot be looked at is none

@@ -111,7 +111,7 @@ fn ask(
     }
 }
 
-/// What needs no proof to be seen: the same transaction with another hash, or fewer of them.
+/// Returns the tampering that needs no proof: another hash for the same transaction, or fewer transactions.
 fn contradiction(trusted: &State, shown: &State) -> Option<(Tampering, Reason)> {
     match shown.tx.cmp(&trusted.tx) {
         Ordering::Equal if shown.hash != trusted.hash => {
@@ -123,8 +123,8 @@ fn contradiction(trusted: &State, shown: &State) -> Option<(Tampering, Reason)> 
     }
 }
 
-/// Is the state one for this database, in the shape that is due, and signed where that is due?
-/// (protocol.md §2, §5)
+/// Checks that the state is for this database, has the required shape, and is signed if a signature is required
+/// (protocol.md §2, §5).
 pub(in crate::audit) fn check_claim(
     claimed: &ClaimedState,
     database: &str,
@@ -153,8 +153,7 @@ pub(in crate::audit) fn check_claim(
     Ok(())
 }
 
-/// Nothing is trusted yet: the state is taken only if the transaction that it names is there and
-/// hashes to it.
+/// Accepts the first state of a database only if the server sends the state's transaction and the hashes are equal.
 fn first_use(server: &mut Server, database: &str, claimed: ClaimedState) -> CheckResult {
     let shown = claimed.state;
     if shown == State::EMPTY {
@@ -176,8 +175,8 @@ fn first_use(server: &mut Server, database: &str, claimed: ClaimedState) -> Chec
     }
 }
 
-/// The server says that it has not come as far as the state it just claimed, or as the trusted
-/// one: only a state tells whether it went back or contradicts itself.
+/// Requests the state again, after the server reported that it has not reached the claimed or the trusted state. Only
+/// a state shows whether the server went back or contradicts itself.
 fn check_rollback(
     server: &mut Server,
     database: &str,

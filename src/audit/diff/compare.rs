@@ -37,7 +37,7 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// The exit code for this database alone.
+    /// Returns the exit code for this database alone.
     pub fn exit(&self) -> Exit {
         let same = self.absent_here.is_empty() && self.absent_there.is_empty();
         let values = if same { Exit::Good } else { Exit::Incomplete };
@@ -99,7 +99,7 @@ enum Held {
 }
 
 impl Compared {
-    /// The exit code for this database alone.
+    /// Returns the exit code for this database alone.
     pub fn exit(&self) -> Exit {
         match self {
             Compared::Agree(_) | Compared::Ahead { .. } | Compared::NotHere => Exit::Good,
@@ -252,7 +252,8 @@ impl Auditor {
         }
     }
 
-    /// The server says that it has not come as far as `target`: its state tells whether that is so.
+    /// Requests the state after the server reported that it has not reached `target`, because the state shows whether
+    /// this is true.
     fn how_far(&mut self, database: &str, target: State) -> Held {
         match self.server.state(database) {
             Ok(claimed) if claimed.state.tx < target.tx => Held::Behind(claimed.state.tx),

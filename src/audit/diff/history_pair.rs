@@ -53,7 +53,7 @@ pub(in crate::audit) struct ServerHistory<'a> {
 }
 
 impl HistoryPair<'_> {
-    /// Is it the same transaction on both?
+    /// Returns whether the transaction is the same in both histories.
     pub(in crate::audit) fn same(&mut self, tx: u64) -> Option<Probe> {
         let unknown = |ended| match ended {
             Ended::Stopped => None,
@@ -170,7 +170,7 @@ impl HistoryPair<'_> {
         }
     }
 
-    /// What of the pairs is told: entries that stand in another transaction there only moved.
+    /// Adds the changes of the pairs to the differences, except entries that only moved to another transaction.
     pub(in crate::audit) fn tell(
         &mut self,
         differences: &mut Differences,
@@ -228,7 +228,7 @@ impl HistoryPair<'_> {
 /// The total bytes of different entries that are kept in one walk.
 const MAX_KEPT_BYTES: usize = 8 << 20;
 
-/// What is left of the room once this transaction is kept too.
+/// Returns the memory that is left when this transaction is also stored.
 fn spend(room: usize, tx: &Tx) -> Result<usize, Ended> {
     let entries = tx.entries.iter();
     let taken: usize = entries
@@ -277,7 +277,7 @@ impl<'a> ServerHistory<'a> {
         }
     }
 
-    /// The hash of a transaction in the history of what is shown.
+    /// Returns the hash of a transaction in the history of the server's state.
     fn hash_at(&mut self, tx: u64) -> Result<Digest, Ended> {
         if tx == self.shown.tx {
             return Ok(self.shown.hash);
@@ -299,7 +299,7 @@ impl<'a> ServerHistory<'a> {
         }
     }
 
-    /// Up to so many transactions with their entries' digests.
+    /// Reads up to `most` transactions with the digests of their entries.
     fn read(&mut self, first: u64, most: u32) -> Result<Vec<Tx>, Ended> {
         let mut most = most;
         while most > 1 {
@@ -320,7 +320,8 @@ impl<'a> ServerHistory<'a> {
         Ok(vec![tx])
     }
 
-    /// The values of a transaction by key, as far as they come and are the ledger's.
+    /// Returns the values of a transaction by key, except values that the server does not send or that do not match
+    /// their hash.
     fn values(&mut self, of: &Tx) -> Result<BTreeMap<Vec<u8>, Escaped>, Ended> {
         let tx = match self.server.tx(self.database, of.header.id(), Entries::Raw) {
             Ok(tx) => tx,
@@ -338,7 +339,7 @@ impl<'a> ServerHistory<'a> {
     }
 }
 
-/// The hash of a transaction that follows on the one before, its entries being its own.
+/// Returns the hash of a transaction that follows the one before it and whose entries match its header.
 fn follows(tx: &Tx, id: u64, before: Digest) -> Result<Digest, Ended> {
     if tx.header.id() != id || *tx.header.prev_alh() != before {
         return Err(Ended::unproven(&format!(

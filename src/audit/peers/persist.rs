@@ -48,7 +48,7 @@ impl Auditor {
         }
     }
 
-    /// What each peer said last.
+    /// Returns the latest response of each peer.
     pub fn peers(&self) -> &Hearing {
         &self.peers
     }

@@ -56,7 +56,7 @@ impl Auditor {
         }
     }
 
-    /// How far a database was read; anew where it has another history since.
+    /// Returns the progress of a database's value check; the check starts again if the history is another one.
     pub(in crate::audit) fn progress_of(
         &mut self,
         database: &str,

@@ -105,7 +105,7 @@ impl Auditor {
 }
 
 impl CorruptionReport {
-    /// Broken transactions in all.
+    /// Returns the total number of corrupt transactions.
     pub fn total(&self) -> u64 {
         let named: usize = self.groups.values().map(Vec::len).sum();
         u64::try_from(named)

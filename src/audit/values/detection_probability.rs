@@ -102,7 +102,7 @@ mod tests {
         Timestamp::from_unix(1_000_000 + seconds)
     }
 
-    /// A sweep took so many seconds, and ended at that time.
+    /// Returns the progress after a sweep that took `took` seconds and ended at `ended`.
     fn swept(ended: u64, took: u64) -> ValueProgress {
         let mut progress = ValueProgress::new("db", at(0));
         progress.swept = Some(SweepSummary {

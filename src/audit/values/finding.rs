@@ -32,7 +32,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The entry with this index, from 0.
+    /// Creates the entry with this index, counted from 0.
     pub(super) fn new(index: usize, key: &[u8]) -> Entry {
         Entry {
             position: u64::try_from(index).ok().map(|index| index + 1),
@@ -63,7 +63,7 @@ pub enum Corruption {
 }
 
 impl Corruption {
-    /// The kind of tampering: what contradicts the history as such is no mere value.
+    /// Returns the kind of tampering: a contradiction to the history itself is more than a bad value.
     pub fn tampering(&self) -> Tampering {
         match self {
             Corruption::Value { .. }
@@ -79,7 +79,7 @@ impl Corruption {
 }
 
 impl Corruption {
-    /// In words, without the particulars.
+    /// Describes the corruption without details.
     pub fn words(&self) -> &'static str {
         match self {
             Corruption::Value { .. } => "a value differs",
@@ -140,8 +140,8 @@ impl CorruptEntry {
         }
     }
 
-    /// The transaction's state, which the finding is known by: its hash is zero where it is not
-    /// proven, since each transaction is a finding of its own.
+    /// Returns the state of the transaction, which identifies the finding. Its hash is zero if it is not proven,
+    /// because each transaction is a finding of its own.
     pub fn state(&self) -> State {
         State {
             tx: self.tx,
@@ -211,7 +211,7 @@ pub enum UnreadReason {
 }
 
 impl UnreadReason {
-    /// The verdict that it amounts to when nothing is broken.
+    /// Returns the verdict that the reason causes when nothing is corrupt.
     pub fn verdict(&self) -> Verdict {
         match self {
             UnreadReason::Malformed(_) | UnreadReason::Scan => Verdict::Malformed,

@@ -163,8 +163,8 @@ impl Reader<'_> {
         }
     }
 
-    /// A proven transaction whose values the server refuses to send: its digests count all the
-    /// same, and the refusal counts only with its proof.
+    /// Verifies a proven transaction whose values the server refuses to send. Its digests are verified like any
+    /// other's; the refusal counts only with the proof.
     pub(super) fn without_values(
         &mut self,
         header: &TxHeader,

@@ -62,8 +62,8 @@ impl Auditor {
         progress.since == since && paced(&pace, progress.sweep.clone(), period, ages).is_none()
     }
 
-    /// The databases that a paced sweep may go on with, the one after the last first, so that a slow one keeps
-    /// no other waiting.
+    /// Returns the databases that a paced sweep may continue, beginning after the last one, so that a slow database
+    /// does not delay the others.
     fn sweepable(&self) -> Vec<String> {
         let mut names = self
             .databases
@@ -75,7 +75,7 @@ impl Auditor {
         names
     }
 
-    /// Is there nothing that is done between two cycles, neither a paced sweep nor a mirror?
+    /// Returns whether there is no work between two cycles, because there is neither a paced sweep nor a mirror.
     pub fn waits_for_the_next_cycle(&self) -> bool {
         let to_mirror = || {
             self.databases
@@ -86,7 +86,7 @@ impl Auditor {
     }
 }
 
-/// The sweep to go on with and how far, where one is behind its pace.
+/// Returns the sweep to continue and the transaction to reach, if the sweep is behind its pace.
 fn paced(
     progress: &Paced,
     sweep: Option<SweepInProgress>,

@@ -75,7 +75,7 @@ pub enum TxReadResult {
 }
 
 impl TxReadResult {
-    /// The proven header.
+    /// Returns the proven header.
     pub fn header(self) -> Option<TxHeader> {
         match self {
             TxReadResult::Verified(header) | TxReadResult::HeaderOnly(header) => Some(header),
@@ -219,7 +219,7 @@ impl Reader<'_> {
         i64::try_from(self.server.clock().now().unix()).unwrap_or(i64::MAX)
     }
 
-    /// Is there time left?
+    /// Returns whether there is time left.
     pub fn in_time(&self) -> bool {
         self.server.clock().instant() < self.until
     }
@@ -235,7 +235,7 @@ impl Reader<'_> {
         self.prove_membership_in(tx, &trusted, entries)
     }
 
-    /// The same in the history that ends with `state`.
+    /// Proves a transaction's place in the history that ends with `state`, like [`Self::prove_membership`].
     pub(super) fn prove_membership_in(
         &mut self,
         tx: u64,

@@ -76,7 +76,7 @@ pub struct Left {
 }
 
 impl Report {
-    /// The verdict that it amounts to, if any.
+    /// Returns the verdict that the report causes, if any.
     pub fn verdict(&self) -> Option<Verdict> {
         let kinds = self.broken.iter().map(|broken| broken.what.tampering());
         if let Some(kind) = kinds.min() {
@@ -95,7 +95,7 @@ impl Report {
         self.broken.len() as u64 + self.more_broken + self.found_again
     }
 
-    /// Counts a transaction that was read; it was read whole if nothing of it was `unavailable`.
+    /// Counts a read transaction. The transaction was read completely if nothing of it was `unavailable`.
     pub(super) fn read(&mut self, tx: u64, unavailable: Unavailable) {
         self.read += 1;
         if unavailable.total() == 0 {
@@ -166,7 +166,7 @@ impl Report {
         }
     }
 
-    /// In the order of the ledger.
+    /// Sorts the report in the order of the ledger.
     pub(super) fn sorted(mut self) -> Report {
         self.broken.sort_by_key(|broken| broken.tx);
         self.unread.sort_by_key(|unread| unread.tx);

@@ -75,7 +75,7 @@ impl Reader<'_> {
         }
     }
 
-    /// One scan; the next ones are asked for before this one is decoded.
+    /// Makes one scan. The next scans are requested before this one is decoded.
     fn scan(&mut self, span: Span, last: u64) -> Result<Vec<Result<Tx, Malformed>>, ServerError> {
         let scanned = self
             .server
@@ -107,7 +107,7 @@ impl Reader<'_> {
         self.read_one(tx).map(|done| vec![done.header()])
     }
 
-    /// What a scan brought, in order and without holes; what is missing behind is read alone.
+    /// Takes the transactions of a scan, in order and without gaps; after a gap, the next transaction is read alone.
     fn take(
         &mut self,
         first: u64,

@@ -70,7 +70,7 @@ fn sample(random: &Random, count: u64, last: u64) -> Option<BTreeSet<u64>> {
 mod tests {
     use super::*;
 
-    /// The transactions of a draw; each is there once.
+    /// Draws a sample and checks that it has each transaction only once.
     fn sampled(random: &Random, count: u64, last: u64) -> Vec<u64> {
         let windows = sample_windows(random, count, last).unwrap();
         let sampled: Vec<u64> = windows

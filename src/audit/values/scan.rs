@@ -36,7 +36,7 @@ pub(super) struct Span {
 }
 
 impl Span {
-    /// The transaction behind it.
+    /// Returns the transaction after the span.
     pub fn next(self) -> u64 {
         self.first.saturating_add(u64::from(self.limit))
     }
@@ -109,13 +109,13 @@ impl Scan {
         self.most
     }
 
-    /// The server gives fewer than this.
+    /// Lowers the limit, because the server returns fewer transactions than `asked`.
     pub(super) fn limit_exceeded(&mut self, asked: u32) {
         self.most = (asked / 2).max(1);
         self.limit = self.limit.min(self.most);
     }
 
-    /// The scan to make from `first` on, up to `last`: the one that was asked for ahead, if any.
+    /// Returns the scan to make from `first`, up to `last`: the prefetched scan, if there is one.
     pub(super) fn span(&mut self, first: u64, last: u64) -> Span {
         match self.ahead.pop_front() {
             Some(span) if span.first == first => span,

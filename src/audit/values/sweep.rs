@@ -67,7 +67,7 @@ impl Auditor {
         self.databases.names(|database| database.readable)
     }
 
-    /// How far a database's values were read.
+    /// Returns the progress of a database's value check.
     pub fn values_read(&self, database: &str) -> Option<&ValueProgress> {
         self.databases.progress(database)
     }
@@ -204,7 +204,7 @@ impl Auditor {
         }
     }
 
-    /// Counts the slices whose time was over at the same transaction.
+    /// Counts consecutive slices that ran out of time at the same transaction.
     fn note_slice(&mut self, database: &str, from: u64, at: u64, late: bool) {
         let record = self.databases.of(database);
         if !late || at != from {

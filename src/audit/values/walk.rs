@@ -38,7 +38,7 @@ impl Default for Walk {
 }
 
 impl Walk {
-    /// A walk that has passed transaction `at`, of this hash, with the main tree's peaks.
+    /// Restores a walk that has passed transaction `at` with this hash, from the peaks of the main tree.
     pub fn restore(at: u64, hash: Option<Digest>, peaks: Vec<Digest>) -> Walk {
         let size = match hash {
             Some(_) => at,
@@ -54,17 +54,17 @@ impl Walk {
         }
     }
 
-    /// The last transaction that was passed.
+    /// Returns the last transaction that was passed.
     pub fn at(&self) -> u64 {
         self.at
     }
 
-    /// Its hash, where it is known.
+    /// Returns the hash of the last transaction, if it is known.
     pub fn hash(&self) -> Option<Digest> {
         self.hash
     }
 
-    /// The main tree over what was passed.
+    /// Returns the peaks of the main tree over the passed transactions.
     pub fn peaks(&self) -> Vec<Digest> {
         let tree = self.tree.as_ref();
         tree.map_or_else(Vec::new, |tree| tree.peaks().to_vec())
@@ -87,7 +87,7 @@ impl Walk {
         self.at = self.at.saturating_add(1);
     }
 
-    /// The hash of the last transaction, which the one behind it tells.
+    /// Sets the hash of the last transaction, which the next transaction names.
     fn learn(&mut self, hash: Digest) {
         if self.hash.is_none() {
             self.hash = Some(hash);
