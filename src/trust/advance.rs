@@ -10,17 +10,17 @@ use crate::ledger::{Proven, Signature, State};
 use crate::sys::Lock;
 
 impl Store {
-    /// What is trusted of a database; `None` only where nothing was ever kept of it, or the operator
-    /// had it forgotten.
+    /// Returns the trusted state of a database; `None` only if no state was ever stored for it, or the operator
+    /// removed it.
     ///
     /// # Errors
-    /// The files are damaged or incomplete: never a first use.
+    /// The files are damaged or incomplete; this never counts as a first use.
     pub fn load(&self, database: &str) -> Result<Option<TrustedState>, StoreError> {
         let _hold = self.hold(Lock::Shared)?;
         Ok(self.present(database)?.trusted)
     }
 
-    /// Every state accepted, in order, as far as it is kept.
+    /// Returns every accepted state, in order, as far as the history still has them.
     ///
     /// # Errors
     /// As [`load`](Store::load).

@@ -96,7 +96,7 @@ impl Closed {
 }
 
 impl Alarm {
-    /// The alarm of a finding that is new.
+    /// Creates the alarm of a new finding.
     pub(crate) fn new(
         finding: &Finding,
         location: &Location,
@@ -218,7 +218,7 @@ impl Alarm {
     }
 }
 
-/// The file of these alarms, in the order in which they were raised.
+/// Returns the content of the file of these alarms, in the order in which they were raised.
 pub fn render(server: &str, database: &str, alarms: &[Alarm]) -> Vec<u8> {
     let mut writer = Writer::new(WHAT, server);
     writer.text("database", database);
@@ -256,7 +256,7 @@ pub fn render(server: &str, database: &str, alarms: &[Alarm]) -> Vec<u8> {
     writer.finish()
 }
 
-/// The alarms in a file of this server and database; `evidence` says where an alarm's evidence is.
+/// Returns the alarms in a file of this server and database; `evidence` returns the path of an alarm's evidence.
 pub fn parse(
     bytes: &[u8],
     location: &Location,

@@ -60,8 +60,8 @@ impl Store {
     }
 }
 
-/// The lines to keep, where enough can go that it is worth it. The first and the last stay, and so do those that are
-/// not plain proofs (first uses, pins, adoptions) and the states that are `named`.
+/// Returns the lines to keep; `None` if too few lines can be dropped. The first and the last line stay. Lines that
+/// are not plain proofs (first uses, pins, adoptions) and states that are `named` also stay.
 pub fn compact(entries: &[HistoryEntry], named: &[State]) -> Option<Vec<HistoryEntry>> {
     if entries.len() <= MIN_KEPT_LINES + MIN_DROPPED_LINES {
         return None;
@@ -85,7 +85,7 @@ pub fn compact(entries: &[HistoryEntry], named: &[State]) -> Option<Vec<HistoryE
     (going >= MIN_DROPPED_LINES).then(|| kept.map(|(entry, _)| entry.clone()).collect())
 }
 
-/// How far apart the lines of each one's age are kept, in seconds.
+/// Returns the interval at which lines of each line's age are kept, in seconds.
 fn spacings(entries: &[HistoryEntry]) -> Vec<u64> {
     let mut age = 0;
     let mut later = entries.last().map_or(0, |last| last.time.unix());
@@ -132,7 +132,7 @@ mod tests {
         }
     }
 
-    /// What is left after appending these times one by one.
+    /// Returns the lines that remain after these times are appended one by one.
     fn after(times: impl Iterator<Item = u64>) -> (Vec<HistoryEntry>, usize) {
         let (mut entries, mut most) = (Vec::new(), 0);
         for (tx, time) in (10_000_000..).zip(times) {

@@ -67,10 +67,10 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// The finding in a file, of whatever server.
+    /// Returns the finding in a file of any server.
     ///
     /// # Errors
-    /// How it is not what was written.
+    /// The difference between the file and a written one.
     pub fn parse(bytes: &[u8]) -> Result<Evidence, FileDamage> {
         let file = checksummed::open_of_any_server(bytes)?;
         let text = |key| checksummed::text(&file, key).map(String::from);
@@ -102,7 +102,7 @@ impl Evidence {
     }
 }
 
-/// The file of a finding.
+/// Returns the content of a finding's file.
 pub fn render(server: &str, finding: &Finding, now: Timestamp, limits: &Limits) -> Vec<u8> {
     let mut writer = Writer::new(WHAT, server);
     writer.text("program", concat!("immuaudit ", env!("CARGO_PKG_VERSION")));

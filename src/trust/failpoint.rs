@@ -92,12 +92,12 @@ pub const VARIABLE: &str = "IMMUAUDIT_FAULT_POINT";
 /// The environment variable that names the point to panic at.
 pub const PANIC_VARIABLE: &str = "IMMUAUDIT_PANIC_POINT";
 
-/// The name of a point.
+/// Returns the name of a point.
 pub fn point(kind: FileKind, step: WriteStep) -> String {
     format!("{kind:?}-{step:?}")
 }
 
-/// Every point there is.
+/// Returns the names of all points.
 pub fn points() -> Vec<String> {
     let replacing = KINDS
         .iter()
@@ -144,8 +144,10 @@ pub fn kill() -> ! {
     std::panic::resume_unwind(Box::new(Killed))
 }
 
+/// Acts on the decision of a test for this step: goes on, fails or ends the process.
+///
 /// # Errors
-/// The disk is full, if a test says so.
+/// The disk is full, if a test decides so.
 #[cfg(feature = "fault-points")]
 #[allow(clippy::panic)] // a test asks for it
 pub(super) fn hit(kind: FileKind, step: WriteStep) -> io::Result<()> {

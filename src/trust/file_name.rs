@@ -15,11 +15,11 @@ const CUT: &str = "%%";
 /// The empty name: no escape is a `%` alone.
 const EMPTY: &str = "%";
 
-/// `name` as a file's name: `a-z0-9_-` stay, each other byte becomes `%` and two lower-case
-/// hexadecimal digits. Upper case is escaped too, so that names that differ in it alone stay two
-/// where the file system does not tell them apart.
+/// Returns `name` as a file name: `a-z0-9_-` stay, each other byte becomes `%` and two lower-case hexadecimal
+/// digits. Upper case is also escaped, so that names that differ only in case stay different on every file system.
 ///
-/// Where the system takes names such as `con` for devices, whatever stands behind a dot, their first letter is escaped too.
+/// If the system takes names such as `con` for devices, whatever follows after a dot, their first letter is also
+/// escaped.
 pub fn file_name(name: &str) -> String {
     file_name_where(name, sys::HAS_DEVICE_NAMES)
 }
@@ -40,7 +40,7 @@ fn file_name_where(name: &str, has_device_names: bool) -> String {
     }
 }
 
-/// The name behind a file's name; `None` where that was cut, or is not one of [`file_name`]'s.
+/// Returns the name for a file name; `None` if the file name was cut, or is not from [`file_name`].
 pub fn from_file_name(file: &str) -> Option<String> {
     from_file_name_where(file, sys::HAS_DEVICE_NAMES)
 }
@@ -62,7 +62,7 @@ fn is_device(name: &str) -> bool {
     numbered || ["con", "prn", "aux", "nul"].contains(&name)
 }
 
-/// As [`file_name`], but for the inside of files: whole, and empty for the empty name.
+/// Escapes a name as [`file_name`] does, but for the content of files: uncut, and empty for the empty name.
 pub fn escape(name: &str) -> String {
     let mut escaped = String::with_capacity(name.len());
     for byte in name.bytes() {
@@ -74,13 +74,13 @@ pub fn escape(name: &str) -> String {
     escaped
 }
 
-/// What [`escape`] was given; `None` for what it never makes.
+/// Returns the name that [`escape`] escaped; `None` for a text that it never returns.
 pub fn unescape(escaped: &str) -> Option<String> {
     let name = String::from_utf8(bytes(escaped)?).ok()?;
     (escape(&name) == escaped).then_some(name)
 }
 
-/// The bytes that an escaped name stands for.
+/// Returns the bytes of an escaped name.
 fn bytes(escaped: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut rest = escaped;

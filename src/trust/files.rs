@@ -11,14 +11,14 @@ use crate::sys::{self, Creation, Lock, Stamp};
 /// Ending of a file that is being written.
 pub const NEW: &str = ".new";
 
-/// `path` with something behind its name.
+/// Returns `path` with a suffix after its name.
 pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-/// The directory, for its owner alone, with its parents; one that is there stays as it is.
+/// Creates the directory with its parents, accessible for its owner only; an existing directory stays unchanged.
 pub fn create_directory(path: &Path) -> Result<(), StoreError> {
     if !exists(path)? {
         if let Some(parent) = path.parent().filter(|parent| *parent != Path::new("")) {
@@ -36,7 +36,7 @@ pub fn create_directory(path: &Path) -> Result<(), StoreError> {
     check_directory(path)
 }
 
-/// A link would lead the auditor's files to another place.
+/// Refuses a path that is no directory: a link would lead the auditor's files to another place.
 pub fn check_directory(path: &Path) -> Result<(), StoreError> {
     let found = fs::symlink_metadata(path)
         .map_err(|error| StoreError::system("open directory", path, &error))?;
@@ -55,7 +55,7 @@ thread_local! {
     pub static BYTES_READ: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
-/// A file's content, `None` where there is no file.
+/// Returns a file's content; `None` if there is no file.
 pub fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>, StoreError> {
     let Some((file, length)) = open_measured(path, OpenOptions::new().read(true))? else {
         return Ok(None);
@@ -87,7 +87,7 @@ pub fn give_stamp(path: &Path) -> Option<Stamp> {
     sys::stamp_of(&file).ok()
 }
 
-/// Is anything there, of whatever kind?
+/// Returns whether the path exists, whatever its kind.
 pub fn exists(path: &Path) -> Result<bool, StoreError> {
     match fs::symlink_metadata(path) {
         Ok(_) => Ok(true),
@@ -102,7 +102,7 @@ pub fn replace(kind: FileKind, path: &Path, bytes: &[u8]) -> Result<(), StoreErr
     publish(kind, path)
 }
 
-/// First half of [`replace`]: all of it is on disk, under a temporary name.
+/// Performs the first half of [`replace`]: writes all bytes to disk, under a temporary name.
 pub fn prepare(kind: FileKind, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let new = with_suffix(path, NEW);
     remove(&new)?;
@@ -124,7 +124,7 @@ pub fn prepare(kind: FileKind, path: &Path, bytes: &[u8]) -> Result<(), StoreErr
     step(kind, WriteStep::Synced, &new)
 }
 
-/// Second half of [`replace`]: what was prepared gets its name.
+/// Performs the second half of [`replace`]: gives the prepared file its name.
 pub fn publish(kind: FileKind, path: &Path) -> Result<(), StoreError> {
     let new = with_suffix(path, NEW);
     if let Err(error) = sys::replace(&new, path) {
@@ -184,7 +184,7 @@ fn write_behind(
     step(kind, WriteStep::AppendSynced, path)
 }
 
-/// A step after which nothing is written any more: what can fail there is the syncing.
+/// Passes a failpoint after the last write, so the only possible failure is one of syncing.
 fn step(kind: FileKind, step: WriteStep, path: &Path) -> Result<(), StoreError> {
     failpoint::hit(kind, step).map_err(|error| StoreError::system("sync", path, &error))
 }
@@ -239,7 +239,8 @@ pub fn list(path: &Path) -> Result<Vec<String>, StoreError> {
     Ok(names)
 }
 
-/// A file to lock, made where there is none. To share it reading is enough, on a read-only disk too.
+/// Opens a file to lock, and creates it if it does not exist. Read access is enough for a shared lock, so a
+/// read-only disk is too.
 pub fn open_lock(path: &Path, lock: Lock) -> Result<File, StoreError> {
     if lock == Lock::Shared {
         if let Some(file) = open(path, OpenOptions::new().read(true))? {
@@ -262,7 +263,7 @@ pub fn open(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, Stor
     Ok(open_measured(path, options)?.map(|(file, _)| file))
 }
 
-/// The same, with how many bytes it has.
+/// Opens a file, and returns it with its size in bytes.
 fn open_measured(
     path: &Path,
     options: &mut OpenOptions,
@@ -270,7 +271,7 @@ fn open_measured(
     measured(path, sys::plainly(options).open(path))
 }
 
-/// A file that was opened, if it is a plain one, with how many bytes it has.
+/// Returns an opened file with its size in bytes, if it is a plain file.
 fn measured(path: &Path, opened: io::Result<File>) -> Result<Option<(File, u64)>, StoreError> {
     let file = match opened {
         Ok(file) => file,

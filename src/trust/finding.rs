@@ -46,7 +46,7 @@ pub(super) fn current_word(word: &str) -> &str {
 }
 
 impl Tampering {
-    /// The word that it is told by.
+    /// Returns the word that is printed for it.
     pub fn word(self) -> &'static str {
         let word = WORDS.iter().find(|(kind, _)| *kind == self);
         word.map_or("", |(_, word)| word)
@@ -231,7 +231,7 @@ impl Finding {
         hash.get(..12).unwrap_or_default().into()
     }
 
-    /// The reason, as long as it is kept.
+    /// Returns the reason, cut to the length that is stored.
     pub(super) fn kept_reason(&self) -> String {
         cut(&self.reason, MAX_REASON_CHARS)
     }

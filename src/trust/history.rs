@@ -53,7 +53,7 @@ pub struct History {
 }
 
 impl HistoryEntry {
-    /// The line for a state that became the trusted one.
+    /// Returns the history line for a state that became the trusted one.
     pub fn of(trusted: &TrustedState) -> HistoryEntry {
         HistoryEntry {
             time: trusted.accepted,
@@ -64,7 +64,7 @@ impl HistoryEntry {
         }
     }
 
-    /// Is this the line that was written for `trusted`? Its identity may have changed since.
+    /// Returns whether this line was written for `trusted`. The identity may have changed since then.
     pub fn is_of(&self, trusted: &TrustedState) -> bool {
         self.time == trusted.accepted
             && self.state == trusted.state
@@ -150,7 +150,7 @@ impl Change {
 }
 
 impl History {
-    /// The history in a file of this server and database.
+    /// Returns the history in a file of this server and database.
     pub fn parse(bytes: &[u8], server: &str, database: &str) -> Result<History, FileDamage> {
         if bytes.is_empty() {
             return Err(FileDamage::Empty);
@@ -184,7 +184,7 @@ impl History {
         Ok(history)
     }
 
-    /// The file of these entries.
+    /// Returns the content of the file of these entries.
     pub fn render(server: &str, database: &str, entries: &[HistoryEntry]) -> Vec<u8> {
         let History { mut sum, .. } = History::begin(server, database);
         let mut file = format!("{} {sum}\n", header_content(server, database));
@@ -247,7 +247,7 @@ fn header_content(server: &str, database: &str) -> String {
     )
 }
 
-/// The database in the first line of a history, where that line is whole.
+/// Returns the database in the first line of a history, if that line is complete.
 pub fn database_of(bytes: &[u8]) -> Option<String> {
     let line = bytes.split(|byte| *byte == b'\n').next()?;
     let (content, found) = std::str::from_utf8(line).ok()?.rsplit_once(' ')?;

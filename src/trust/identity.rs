@@ -103,7 +103,7 @@ impl Store {
         }
     }
 
-    /// Other servers of the same directory that have shown this identity.
+    /// Returns the other servers of the same directory that have sent this identity.
     ///
     /// # Errors
     /// The system refuses to list the directory.
@@ -184,7 +184,7 @@ impl Store {
     }
 }
 
-/// What a file of identities says.
+/// Reads a file of identities.
 fn read(path: &Path) -> Result<Option<Known>, StoreError> {
     let Some(bytes) = files::read(path, MAX_FILE_BYTES)? else {
         return Ok(None);

@@ -18,7 +18,7 @@ pub enum ImportBasis<'a> {
 }
 
 impl ImportBasis<'_> {
-    /// The state that it is a ground for.
+    /// Returns the state that this basis is for.
     fn state(self) -> State {
         match self {
             ImportBasis::Shown(state) => state,

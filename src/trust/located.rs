@@ -74,10 +74,10 @@ impl Store {
 }
 
 impl LocatedRecord {
-    /// What was found for the alarm whose evidence this file is; `None` where nobody looked.
+    /// Returns the result of `locate` for the alarm with this evidence file; `None` if `locate` has not run.
     ///
     /// # Errors
-    /// The file is not what an auditor wrote.
+    /// An auditor did not write the file.
     pub fn beside(evidence: &Path) -> Result<Option<LocatedRecord>, StoreError> {
         let Some(path) = path_for(evidence) else {
             return Ok(None);
@@ -100,7 +100,7 @@ impl LocatedRecord {
     }
 }
 
-/// The file for this evidence, where that lies in its place.
+/// Returns the path of the result for this evidence, if the evidence is in its usual place.
 fn path_for(evidence: &Path) -> Option<PathBuf> {
     let of_database = evidence.parent()?;
     let all = of_database.parent()?;

@@ -64,30 +64,30 @@ pub enum Extended {
 }
 
 impl Mirror {
-    /// Any mirror, such as another auditor's, to be read.
+    /// Opens any mirror for reading, such as another auditor's.
     ///
     /// # Errors
-    /// There is no such file, or it is none of ours.
+    /// The file does not exist, or is no mirror.
     pub fn read(path: &Path) -> Result<Mirror, StoreError> {
         Mirror::open(path, OpenOptions::new().read(true))
     }
 
-    /// The server's name where it was written.
+    /// Returns the server's name under which the mirror was written.
     pub fn server(&self) -> &str {
         &self.server
     }
 
-    /// The database that it is of.
+    /// Returns the mirror's database.
     pub fn database(&self) -> &str {
         &self.database
     }
 
-    /// Where the line of what is trusted begins that it is of.
+    /// Returns the begin of the trusted line that the mirror belongs to.
     pub fn since(&self) -> Timestamp {
         self.since
     }
 
-    /// The first transaction that is not there.
+    /// Returns the first transaction that is absent.
     pub fn next(&self) -> u64 {
         let full = |good: &&Good| good.hashes == BLOCK;
         let before = u64::try_from(self.blocks.iter().take_while(full).count()).unwrap_or(u64::MAX);
@@ -134,7 +134,8 @@ impl Mirror {
         }
     }
 
-    /// The last transaction whose hash is there, though some before may be absent; 0: none is.
+    /// Returns the last transaction whose hash is stored, although some before it may be absent; 0: none is
+    /// stored.
     pub fn last(&self) -> u64 {
         let Some(last) = self.blocks.len().checked_sub(1) else {
             return 0;
@@ -143,7 +144,8 @@ impl Mirror {
         (first_of(last) - 1).saturating_add(u64::from(self.block(last).hashes))
     }
 
-    /// A transaction's hash, where it is there: read anew each time, and its block's seal checked.
+    /// Returns a transaction's hash, if it is stored. Each call reads it from disk again and checks its block's
+    /// seal.
     pub fn alh(&self, tx: u64) -> Option<Digest> {
         let (number, offset) = place(Some(tx).filter(|tx| *tx > 0)?);
         let good = self.block(number);
@@ -259,7 +261,7 @@ impl Mirror {
         Ok(())
     }
 
-    /// How many hashes of a block this seal covers; `None`: it does not hold.
+    /// Returns how many hashes of a block this seal covers; `None` if the seal is not valid.
     fn covered(&self, number: u64, block: &[u8], seal: u64) -> Option<u32> {
         let bytes = block.get(usize::try_from(seal * SEAL).ok()?..)?;
         let (count, rest) = bytes.split_first_chunk::<4>()?;
@@ -304,12 +306,12 @@ impl Mirror {
     }
 }
 
-/// The first transaction of a block.
+/// Returns the first transaction of a block.
 fn first_of(block: u64) -> u64 {
     block.saturating_mul(u64::from(BLOCK)).saturating_add(1)
 }
 
-/// A transaction's block, and its place in it.
+/// Returns a transaction's block, and its place in the block.
 fn place(tx: u64) -> (u64, u32) {
     let (index, block) = (tx.saturating_sub(1), u64::from(BLOCK));
     (index / block, u32::try_from(index % block).unwrap_or(0))
@@ -329,7 +331,7 @@ fn read_up_to(file: &File, bytes: &mut [u8], from: u64) -> io::Result<usize> {
     Ok(read)
 }
 
-/// The first line without its checksum, and where it ends.
+/// Returns the first line without its checksum, and the position after the line.
 fn first_line(head: &[u8]) -> Option<(&str, usize)> {
     let end = head.iter().position(|byte| *byte == b'\n')?;
     let line = std::str::from_utf8(head.get(..end)?).ok()?;

@@ -17,10 +17,10 @@ const MIRROR: &str = ".mirror";
 const BEFORE: &str = ".before";
 
 impl Store {
-    /// The mirror of a database whose trusted line begins at `since`, to be read; `None` where there is none.
+    /// Opens the mirror of a database whose trusted line begins at `since`, for reading; `None` if there is none.
     ///
     /// # Errors
-    /// The system refuses, or the file is none of ours.
+    /// The system refuses, or the file is no mirror.
     pub fn mirror(&self, database: &str, since: Timestamp) -> Result<Option<Mirror>, StoreError> {
         let path = self.mirror_path(database);
         if !files::exists(&path)? {
@@ -32,8 +32,8 @@ impl Store {
             .then_some(mirror))
     }
 
-    /// The mirror of a database whose trusted line begins at `since`, to be added to. One of an earlier
-    /// line is kept beside it, a damaged one is moved away, and what no seal covers is cut off.
+    /// Opens the mirror of a database whose trusted line begins at `since`, for appending. The mirror of an
+    /// earlier line is renamed, a damaged one is moved away, and bytes that no seal covers are cut off.
     ///
     /// # Errors
     /// The system refuses.
@@ -60,7 +60,7 @@ impl Store {
         Mirror::create(&path, self.server(), database, since)
     }
 
-    /// Bytes that all mirrors of the server take together.
+    /// Returns the number of bytes of all mirrors of the server.
     ///
     /// # Errors
     /// The system refuses.

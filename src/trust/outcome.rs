@@ -175,7 +175,7 @@ impl Store {
         troubles.unwrap_or_default()
     }
 
-    /// The last verdicts; none, and a warning, where the file is damaged.
+    /// Returns the last verdicts; none, and a warning, if the file is damaged.
     pub fn load_outcomes(&self) -> Outcomes {
         let path = self.home.join(FILE);
         let outcomes = self.elements(&path, MAX_FILE_BYTES, "outcome", outcome);

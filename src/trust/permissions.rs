@@ -72,7 +72,7 @@ fn owner(directory: &Path) -> Result<Option<UserAndGroup>, StoreError> {
     Ok((owner.0 != 0).then_some(owner))
 }
 
-/// What is loose about a file or directory of ours: which of the `rights` it gives, and its owner.
+/// Returns warnings about a file or directory of the auditor: which of the `rights` it grants, and its owner.
 pub fn warnings(path: &Path, rights: u32) -> Vec<Warning> {
     let Ok(Holding { owner, open, ids }) = sys::holding(path) else {
         return Vec::new(); // whoever opens it says what is wrong

@@ -79,7 +79,7 @@ impl Store {
         Ok(trusted)
     }
 
-    /// What the files say, where that is still `before`.
+    /// Returns the content of the files, if their trusted state is still `before`.
     pub(super) fn unchanged(
         &self,
         hold: &Hold,
@@ -257,7 +257,7 @@ mod tests {
             }
         }
 
-        /// What an auditor does to a database that grew.
+        /// Accepts a new state as an auditor does for a database that has grown.
         fn check(&mut self) {
             let before = self.store.load("db").unwrap().unwrap();
             assert_eq!(before, trusted(self.last));

@@ -21,10 +21,10 @@ const MAX_EVIDENCE_BYTES: u64 = 16 << 20;
 /// Room that is left to evidence without its answers, when there is none for the answers.
 const RESERVED_BYTES: u64 = 4 << 20;
 
-/// The evidence in a file, wherever it lies.
+/// Reads evidence from a file at any path.
 ///
 /// # Errors
-/// There is no such file, or it is not what an auditor wrote.
+/// The file does not exist, or an auditor did not write it.
 pub fn read_evidence(path: &Path) -> Result<Evidence, StoreError> {
     let bytes = files::read(path, MAX_EVIDENCE_BYTES)?.ok_or_else(|| StoreError::NoFile {
         path: path.into(),
@@ -140,10 +140,10 @@ impl Store {
         }
     }
 
-    /// The open alarms of a database, or of all, in the order in which they were raised.
+    /// Returns the open alarms of a database, or of all databases, in the order in which they were raised.
     ///
     /// # Errors
-    /// The list of one is damaged, or the system refuses.
+    /// A database's list is damaged, or the system refuses.
     pub fn open_alarms(&self, database: Option<&str>) -> Result<Vec<Alarm>, StoreError> {
         let databases = match database {
             Some(database) => vec![database.to_string()],
@@ -158,7 +158,8 @@ impl Store {
         Ok(open)
     }
 
-    /// All alarms of a database, closed ones too: those on the list, and those whose evidence alone is there.
+    /// Returns all alarms of a database, also closed ones: those on the list, and those of which only the evidence
+    /// exists.
     pub(super) fn alarms(&self, database: &str) -> Result<Vec<Alarm>, StoreError> {
         let mut alarms = self.recorded_alarms(database)?;
         let adoptable = |alarm: &&mut Alarm| alarm.is_open() && alarm.can_be_adopted();

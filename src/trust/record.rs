@@ -73,7 +73,7 @@ impl Record {
 }
 
 impl Store {
-    /// What the files say together, as they are.
+    /// Returns the combined content of the files, as they are.
     pub(super) fn record(&self, database: &str) -> Result<Record, StoreError> {
         let (state_path, history_path) = (self.state_path(database), self.history_path(database));
         let state = self.read_state(&state_path, database);
@@ -151,7 +151,7 @@ impl Store {
         }
     }
 
-    /// What the files say together, once each says it for itself.
+    /// Returns the combined content of the files, after it has made each file agree with it.
     pub(super) fn settled(&self, hold: &Hold, database: &str) -> Result<Record, StoreError> {
         let mut record = self.record(database)?;
         let path = self.state_path(database);
@@ -260,7 +260,8 @@ impl Store {
         }
     }
 
-    /// No state file and no history: then an alarm that names a trusted state shows that there was one.
+    /// Returns an empty record if there is no state file and no history. An alarm that names a trusted state
+    /// proves that there was one, so the result is an error then.
     fn nothing(&self, database: &str) -> Result<Record, StoreError> {
         self.alarms(database)?;
         let trusted = self.last_good(database, &Ok(None), &Ok(None));
@@ -317,12 +318,12 @@ fn read<T>(
 
 pub(super) type Read<T> = Result<Option<T>, StoreError>;
 
-/// May `trusted` be what the torn line behind `last` said?
+/// Returns whether `trusted` can be the state of the torn line after `last`.
 fn may_follow(trusted: &TrustedState, last: &HistoryEntry) -> bool {
     trusted.how != TrustOrigin::Proven || trusted.state.tx > last.state.tx
 }
 
-/// The trusted state as the history tells it, without the signature, which it does not keep.
+/// Returns the trusted state from the history, without the signature, which the history does not contain.
 fn from_history(database: &str, entries: &[HistoryEntry]) -> Option<TrustedState> {
     let last = entries.last()?;
     let Change::Accepted(how) = &last.change else {

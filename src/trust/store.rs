@@ -127,7 +127,7 @@ impl Store {
         self
     }
 
-    /// The clock that the files' times are from.
+    /// Returns the clock for the times in the files.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
@@ -139,7 +139,7 @@ impl Store {
         self
     }
 
-    /// What is not as it should be since the last call, though it stops nothing.
+    /// Returns the warnings since the last call: faults that prevent nothing.
     pub fn warnings(&mut self) -> Vec<Warning> {
         let warnings = self
             .warnings
@@ -148,7 +148,7 @@ impl Store {
         std::mem::take(warnings).into_iter().collect()
     }
 
-    /// The server's configured name.
+    /// Returns the server's configured name.
     pub fn server(&self) -> &str {
         &self.location.server
     }
@@ -158,12 +158,12 @@ impl Store {
         !self.auditor.is_empty()
     }
 
-    /// The server's directory.
+    /// Returns the server's directory.
     pub fn directory(&self) -> &Path {
         &self.home
     }
 
-    /// Every database of which anything is kept, sorted.
+    /// Returns every database that has stored data, sorted.
     ///
     /// # Errors
     /// The system refuses.
@@ -275,7 +275,8 @@ impl Store {
         elements.into_iter().map(parse).collect()
     }
 
-    /// One or two, each once, always in the same order, so that no two commands wait for each other.
+    /// Returns one or two directories, each once, always in the same order, so that no two commands wait for each
+    /// other.
     fn directories(&self) -> impl Iterator<Item = &Path> {
         let other = (self.roots != self.home).then_some(self.roots.as_path());
         [Some(self.home.as_path()), other].into_iter().flatten()
@@ -358,7 +359,7 @@ impl Store {
         Ok(())
     }
 
-    /// The name behind a file's, which a long one's files tell themselves.
+    /// Returns the database's name for a file name; if the name was cut, reads it from the files.
     pub(super) fn true_name(&self, stem: &str) -> Option<String> {
         if let Some(name) = from_file_name(stem) {
             return Some(name);

@@ -145,7 +145,7 @@ impl StoreError {
         !matches!(self, StoreError::System { .. } | StoreError::Busy { .. })
     }
 
-    /// Is something there that cannot be relied on? Then a pin of the last good state repairs it.
+    /// Returns whether the files cannot be relied on, so that a pin of the last good state repairs them.
     pub(super) fn repairable(&self) -> bool {
         matches!(
             self,

@@ -72,7 +72,8 @@ pub struct ObservedState {
 /// Longest `immudb-uuid` that is kept, in characters; immudb's own have 20.
 const IDENTITY: usize = 64;
 
-/// An identity as it is kept: what a server sends has no bounds, our files do.
+/// Returns an identity as it is stored: a server can send an identity of any length, but the auditor's files have
+/// limits.
 pub fn kept_identity(uuid: Option<&str>) -> Option<String> {
     uuid.map(|uuid| cut(uuid, IDENTITY))
 }
@@ -120,7 +121,7 @@ impl FromStr for TrustOrigin {
     }
 }
 
-/// A state in the form `TX:HASH` that [`State`] is shown in, and no other.
+/// Returns the state of a text in the form `TX:HASH`, which [`State`] is printed in; no other form is accepted.
 pub fn parse_state(text: &str) -> Option<State> {
     let (tx, hash) = text.split_once(':')?;
     let state = State {
@@ -130,7 +131,7 @@ pub fn parse_state(text: &str) -> Option<State> {
     (state.to_string() == text).then_some(state)
 }
 
-/// The word for a shape.
+/// Returns the word for a shape.
 pub fn shape_word(shape: StateShape) -> &'static str {
     match shape {
         StateShape::WithDatabase => "with-database",
@@ -138,7 +139,7 @@ pub fn shape_word(shape: StateShape) -> &'static str {
     }
 }
 
-/// The shape of a word.
+/// Returns the shape of a word.
 pub fn parse_shape(word: &str) -> Option<StateShape> {
     [StateShape::WithDatabase, StateShape::WithoutDatabase]
         .into_iter()

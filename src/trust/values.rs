@@ -149,7 +149,7 @@ impl Unavailable {
         self.unreadable += other.unreadable;
     }
 
-    /// The counts, each with its name in a file and with what people call it.
+    /// Returns the counts, each with its name in a file and its name for people.
     pub fn by_kind(&self) -> [(u64, &'static str, &'static str); 4] {
         [
             (self.truncated, "truncated", "dropped by a truncation"),
@@ -186,7 +186,7 @@ impl fmt::Display for Unavailable {
 }
 
 impl ValueProgress {
-    /// Nothing was read yet.
+    /// Creates the progress of a history of which nothing was read yet.
     pub fn new(database: &str, since: Timestamp) -> ValueProgress {
         ValueProgress {
             database: database.into(),
@@ -212,7 +212,7 @@ impl ValueProgress {
         }
     }
 
-    /// Since when the transaction that has been due longest is due.
+    /// Returns the time since when the longest due transaction is due.
     pub fn due_since(&self) -> Option<Timestamp> {
         self.due.iter().map(|(_, _, due)| due.since).min()
     }

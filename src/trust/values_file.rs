@@ -144,7 +144,8 @@ fn parse_unavailable(table: &toml::Table, prefix: &str) -> Option<Unavailable> {
     })
 }
 
-/// `5-9@TIME 12@TIMEv`, times in unix seconds; `v` where the values alone are due.
+/// Returns the due transactions as `5-9@TIME 12@TIMEv`, with times in unix seconds; `v` if only the values are
+/// due.
 fn due_words(due: &Ranges<Due>) -> String {
     let words = due.iter().map(|(first, last, due)| {
         let values_only = if due.values_only { "v" } else { "" };
