@@ -18,7 +18,7 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// For an answer of this kind and length: 1 MiB, and three times its length.
+    /// Creates the budget for a response of this kind and length: 1 MiB, and three times its length.
     pub fn new(message: &'static str, length: usize) -> Budget {
         Budget {
             message,
@@ -28,10 +28,10 @@ impl Budget {
         }
     }
 
-    /// For so many bytes held.
+    /// Spends this many bytes.
     ///
     /// # Errors
-    /// More than is left.
+    /// More than the budget has left.
     pub fn spend(&mut self, bytes: usize) -> Result<(), Malformed> {
         match self.left.checked_sub(bytes) {
             Some(left) => {
@@ -44,19 +44,19 @@ impl Budget {
         }
     }
 
-    /// Room for exactly so many `T`, so that it is never moved to a larger place.
+    /// Returns a list with room for exactly this many `T`, so that it is never moved to a larger place.
     ///
     /// # Errors
-    /// More than is left.
+    /// More than the budget has left.
     pub fn list<T>(&mut self, length: usize) -> Result<Vec<T>, Malformed> {
         self.spend(length.saturating_mul(size_of::<T>()))?;
         Ok(Vec::with_capacity(length))
     }
 
-    /// A copy.
+    /// Returns a copy of the bytes.
     ///
     /// # Errors
-    /// More than is left.
+    /// More than the budget has left.
     pub fn copy(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Malformed> {
         self.spend(bytes.len())?;
         Ok(bytes.to_vec())

@@ -43,7 +43,7 @@ impl Malformed {
         }
     }
 
-    /// Can the message be read, but for what one field of it says?
+    /// Returns whether the message is readable except for the content of one field.
     pub(super) fn is_of_a_field(&self) -> bool {
         matches!(self, Malformed::Field { .. } | Malformed::Refused(_))
     }

@@ -22,8 +22,10 @@ pub(super) struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
+    /// Reads the fields of a message.
+    ///
     /// # Errors
-    /// Bytes that are no protobuf message.
+    /// The bytes are no protobuf message.
     pub fn new(name: &'static str, bytes: &'a [u8]) -> Result<Message<'a>, Malformed> {
         let mut message = Message {
             name,
@@ -62,38 +64,38 @@ impl<'a> Message<'a> {
         Malformed::NotProtobuf { message: self.name }
     }
 
-    /// A field of type `uint64`.
+    /// Returns a field of type `uint64`.
     pub fn number(&self, field: usize) -> u64 {
         self.numbers.get(field).copied().unwrap_or(0)
     }
 
-    /// A field of type `int64`.
+    /// Returns a field of type `int64`.
     pub fn signed(&self, field: usize) -> i64 {
         i64::from_ne_bytes(self.number(field).to_ne_bytes())
     }
 
-    /// A field of type `int32`.
+    /// Returns a field of type `int32`.
     ///
     /// # Errors
-    /// A number that is none.
+    /// The number is out of range.
     pub fn signed_32(&self, field: usize) -> Result<i32, Malformed> {
         i32::try_from(self.signed(field)).map_err(|_| self.no_protobuf())
     }
 
-    /// A field of type `bool`.
+    /// Returns a field of type `bool`.
     pub fn flag(&self, field: usize) -> bool {
         self.number(field) != 0
     }
 
-    /// A field of type `bytes`; empty where there is none.
+    /// Returns a field of type `bytes`; empty if the field is absent.
     pub fn bytes(&self, field: usize) -> &'a [u8] {
         self.parts.get(field).copied().flatten().unwrap_or_default()
     }
 
-    /// The same as a digest, called `what` if it is none.
+    /// Returns a field of type `bytes` as a digest, which the error calls `what`.
     ///
     /// # Errors
-    /// Another length than a digest's.
+    /// The length is not a digest's.
     pub fn digest(&self, field: usize, what: &'static str) -> Result<Digest, Malformed> {
         Digest::try_from(self.bytes(field)).map_err(|bad| Malformed::Field {
             message: self.name,
@@ -101,18 +103,18 @@ impl<'a> Message<'a> {
         })
     }
 
-    /// A field of type `string`.
+    /// Returns a field of type `string`.
     ///
     /// # Errors
-    /// Bytes that are no UTF-8.
+    /// The bytes are no UTF-8.
     pub fn text(&self, field: usize) -> Result<&'a str, Malformed> {
         std::str::from_utf8(self.bytes(field)).map_err(|_| self.no_protobuf())
     }
 
-    /// A sub-message.
+    /// Returns a sub-message.
     ///
     /// # Errors
-    /// Twice the same, or bytes that are no message.
+    /// The field exists twice, or its bytes are no message.
     pub fn part(&self, field: usize, name: &'static str) -> Result<Option<Message<'a>>, Malformed> {
         if self.times(field) > 1 {
             return Err(Malformed::Twice {
@@ -124,12 +126,12 @@ impl<'a> Message<'a> {
         bytes.map(|bytes| Message::new(name, bytes)).transpose()
     }
 
-    /// How often a repeated field of type `bytes` or of sub-messages is there.
+    /// Returns how often a repeated field of type `bytes` or of sub-messages exists.
     pub fn times(&self, field: usize) -> usize {
         self.times.get(field).copied().unwrap_or(0)
     }
 
-    /// Each of them, in order.
+    /// Returns each of these fields, in order.
     pub fn each(&self, field: usize) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let mut rest = self.all;
         let fields = std::iter::from_fn(move || next_field(&mut rest));

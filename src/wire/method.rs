@@ -3,7 +3,7 @@
 
 use grpcio::{Marshaller, MessageReader, Method, MethodType};
 
-/// A call by its full name, of requests and answers as bytes.
+/// Returns a call by its full name, with requests and responses as bytes.
 pub const fn unary(name: &'static str) -> Method<Vec<u8>, Vec<u8>> {
     const RAW: Marshaller<Vec<u8>> = Marshaller { ser, de };
     Method {

@@ -9,7 +9,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// Each name, in order.
+    /// Returns each name, in order.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let begins = std::iter::once(0).chain(self.ends.iter().copied());
         let ends = self.ends.iter().copied();
@@ -18,7 +18,7 @@ impl Names {
             .map(|(begin, end)| self.bytes.get(begin..end).unwrap_or_default())
     }
 
-    /// Room for exactly so many names of so many bytes together.
+    /// Creates a list with room for exactly this many names of this many bytes together.
     pub(super) fn with_room(ends: Vec<usize>, bytes: Vec<u8>) -> Names {
         Names { bytes, ends }
     }
