@@ -71,8 +71,8 @@ pub fn run(
     Ok(exit)
 }
 
-/// One cycle; every database is told on stdout, and once: the log has no more of it than
-/// warnings, but beside JSON, which is for programs.
+/// Runs one cycle and prints every database once, on stdout. The log has only warnings, except with JSON output,
+/// which is for programs.
 pub(super) fn once(auditor: &mut Auditor, settings: &Settings, monitoring: &Monitoring) -> Cycle {
     let name = &settings.server.name;
     let cycle = auditor.cycle_and(
@@ -91,7 +91,7 @@ pub(super) fn once(auditor: &mut Auditor, settings: &Settings, monitoring: &Moni
     cycle
 }
 
-/// What is said of databases of which nothing is trusted, if not each of them has a line.
+/// Prints a line about the untrusted databases that have no line of their own.
 fn tell_rest(settings: &Settings, cycle: &Cycle) {
     let rest = cycle.untrusted.unreported();
     if rest == 0 {
@@ -173,7 +173,7 @@ fn log_waiting(server: &str, failure: ServerError) {
         .log();
 }
 
-/// A database's line on stdout; under `--quiet` only where something is not well, with the warnings that the log
+/// Prints a database's line. With `--quiet`, prints it only if something is wrong, with the warnings that the log
 /// would have.
 pub(super) fn tell(settings: &Settings, outcome: &Outcome) {
     let quiet = settings.report.verbosity == Verbosity::Quiet;
@@ -199,8 +199,8 @@ struct Loop<'a> {
 }
 
 impl Loop<'_> {
-    /// A cycle every interval; one that overruns is followed by the next at once, without piling
-    /// up.
+    /// Runs a cycle in every interval. A cycle that takes longer is followed immediately by the next, and no cycles
+    /// accumulate.
     fn until_stopped(&mut self, auditor: &mut Auditor) -> Exit {
         let name = &self.settings.server.name.clone();
         Event::new(Level::Info, "auditing")
@@ -249,7 +249,7 @@ impl Loop<'_> {
         }
     }
 
-    /// A line of all databases of which nothing is trusted, if there is more to say of them than in the last line.
+    /// Logs a line about all untrusted databases if there is more to report than in the last line.
     fn tell_untrusted(&self, cycle: &Cycle, said: &mut Said) {
         let untrusted = Untrusted::of(cycle);
         let is_over = untrusted.unproven == 0 && said.unproven > 0;
@@ -268,7 +268,7 @@ impl Loop<'_> {
         }
     }
 
-    /// What is left of the interval: a sweep that is behind its pace, else nothing.
+    /// Uses the rest of the interval for a sweep that is behind its pace, if there is one.
     fn sweep_until(&self, auditor: &mut Auditor, next: Instant) {
         let name = &self.settings.server.name;
         while !self.is_called_for() && self.clock.instant() < next {
@@ -300,7 +300,8 @@ impl Loop<'_> {
         }
     }
 
-    /// Is the pause between two cycles to end, because the program is to end or to read its settings again?
+    /// Returns whether the pause between two cycles must end, because the program is to end or to read its settings
+    /// again.
     fn is_called_for(&self) -> bool {
         self.stop.requested() || self.stop.reload_requested()
     }
@@ -337,7 +338,7 @@ const MIRROR_SLICE: Duration = Duration::from_millis(400);
 /// The time between two slices of a scheduled sweep.
 const SWEEP_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What was read of the values of each database, of how many, and what that is worth.
+/// Logs how many transactions of each database were read, and the probability of detection.
 fn tell_values(auditor: &Auditor, settings: &Settings, cycle: &Cycle, level: Level) {
     for outcome in &cycle.outcomes {
         let values = auditor.values_read(&outcome.database);
@@ -357,7 +358,7 @@ fn tell_values(auditor: &Auditor, settings: &Settings, cycle: &Cycle, level: Lev
     }
 }
 
-/// What is said of the cycle as a whole.
+/// Reports the cycle as a whole.
 fn after(auditor: &mut Auditor, settings: &Settings, monitoring: &Monitoring, cycle: &Cycle) {
     let name = &settings.server.name;
     log_cycle(name, cycle);

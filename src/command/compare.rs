@@ -77,7 +77,7 @@ fn exported(path: &Path) -> Result<Theirs, CommandError> {
     })
 }
 
-/// What a running auditor shows at its monitoring port, where `/states` may be left off the URL.
+/// Fetches the states that a running auditor shows at its monitoring port. The URL may omit `/states`.
 fn shown(settings: &Settings, url: &Url, roots: &Roots) -> Result<Theirs, String> {
     let whole = url.expose();
     let url = match whole.split_once("://") {
@@ -143,7 +143,7 @@ fn line(comparison: &Comparison) -> String {
     }
 }
 
-/// From which transactions on two histories differ.
+/// Describes from which transaction on two histories differ.
 fn parted(parting: &Parting) -> String {
     let unknown = match parting.unknown {
         0 => String::new(),

@@ -121,7 +121,7 @@ fn named(name: &str) -> Result<Exercise, CommandError> {
     })
 }
 
-/// The lie that a server is to tell for people to try things on.
+/// Returns the lie that a server runs for manual tests.
 fn served(name: &str) -> Result<Lie, CommandError> {
     match named(name)? {
         Exercise::Lie(lie) => Ok(lie),

@@ -32,7 +32,7 @@ pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// The deadline of a call if the expected lie may be a missing answer.
 const SILENCE_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// An honest ledger, seen first, unchanged, grown, moved and restarted: never accused.
+/// Audits an honest ledger (first seen, unchanged, grown, moved and restarted) and expects no alarm.
 pub fn honest() -> Result<Vec<(&'static str, &'static str, Said)>, String> {
     let mut bench = Bench::new(Options::default(), Audited::Plain, CALL_TIMEOUT)?;
     let mut steps = vec![(
@@ -62,7 +62,7 @@ pub fn honest() -> Result<Vec<(&'static str, &'static str, Said)>, String> {
 
 pub(super) const DATABASE: &str = "defaultdb";
 
-/// A ledger that is honest until it is trusted, and then tells `lie` within one cycle.
+/// Audits a ledger that is honest until it is trusted and then runs `lie` within one cycle.
 pub fn lied_to(lie: Lie) -> Result<Said, String> {
     let silent = lie.due().verdicts.contains(&"unreachable");
     let timeout = if silent {
@@ -95,7 +95,7 @@ pub fn lied_to(lie: Lie) -> Result<Said, String> {
     Ok(said)
 }
 
-/// What is due of a lie, in words.
+/// Describes the expected verdicts of a lie.
 pub fn due_in_words(lie: Lie) -> String {
     let due = lie.due();
     let verdicts = due.verdicts.join(" or ");

@@ -49,13 +49,14 @@ pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
     Ok(Exit::Incomplete)
 }
 
-/// On one line, without what a terminal would take for a command.
+/// Returns the text on one line, without characters that a terminal could take for a command.
 fn printable(text: &str) -> String {
     let shown = |c: &char| matches!(c, ' '..='~');
     text.trim().chars().filter(shown).collect()
 }
 
-/// Where to ask, one after the other until one answers; what listens everywhere listens on loopback too.
+/// Returns the addresses to try in turn until one responds. An auditor that listens on all addresses also listens on
+/// loopback.
 fn authorities(listen: &Listen) -> Vec<String> {
     let at = |host: &str| format!("{host}:{}", listen.port);
     match listen.host.parse() {

@@ -39,7 +39,7 @@ pub fn run(settings: &Settings, task: &LocateTask) -> Result<Exit, CommandError>
     Ok(report.exit())
 }
 
-/// `None` where the program is asked to end.
+/// Locates the tampering; returns `None` if the program is asked to end.
 fn ask(
     settings: &Settings,
     task: &LocateTask,
@@ -108,7 +108,7 @@ enum Read {
     Stopped,
 }
 
-/// Where values are broken, all of them are looked for, as far as the history they are in stands.
+/// Finds all corrupt values if an alarm is about values and the history is intact.
 fn read_values(settings: &Settings, auditor: &mut Auditor, located: &Located) -> Read {
     let of_values = |alarm: &crate::trust::Alarm| alarm.kind == Tampering::BadValue;
     let ServerView::Shows { window, .. } = &located.present else {

@@ -76,7 +76,7 @@ fn end_at_a_panic() {
     }));
 }
 
-/// Nothing is started with settings that are wrong.
+/// Prints the errors in the settings; nothing is started with wrong settings.
 fn refuse(wrong: &SettingsErrors) -> Exit {
     for problem in &wrong.0 {
         print_error(&format!("immuaudit: {problem}"));

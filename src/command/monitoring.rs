@@ -97,18 +97,18 @@ impl Monitoring {
         Ok(())
     }
 
-    /// A database's check.
+    /// Publishes the outcome of a database's check.
     pub fn outcome(&self, outcome: &Outcome) {
         self.registry.publish(outcome);
         self.notifier.borrow_mut().outcome(outcome);
     }
 
-    /// The outcomes of a cycle, before they are written down.
+    /// Passes on the outcomes of a cycle before they are stored.
     pub fn checked(&self, cycle: &Cycle) {
         self.notifier.borrow_mut().checked(cycle);
     }
 
-    /// A cycle's end.
+    /// Publishes the end of a cycle.
     pub fn cycle(&self, cycle: &Cycle, identity: Option<&str>) {
         self.registry.publish_cycle(cycle, identity);
         self.notifier.borrow_mut().cycle(cycle);
@@ -119,7 +119,7 @@ impl Monitoring {
         status_line(&self.registry.snapshot())
     }
 
-    /// When each peer answered last. One that does not answer any more, or does again, is logged.
+    /// Publishes when each peer last responded. Logs a peer that no longer responds, or responds again.
     pub fn peers(&self, auditor: &Auditor, server: &str) {
         let all = auditor.peers().all();
         let fetched: Vec<PeerFetched> = all
@@ -140,7 +140,7 @@ impl Monitoring {
         self.registry.publish_peers(fetched);
     }
 
-    /// How far a database's values were read.
+    /// Publishes the progress of a database's value check.
     pub fn values(&self, auditor: &Auditor, database: &str) {
         if let Some(progress) = auditor.values_read(database) {
             let acknowledged = auditor.acknowledged(database);
@@ -216,7 +216,7 @@ fn about(settings: &Settings, effective: &Effective) -> InstanceInfo {
     }
 }
 
-/// What cannot be read is told by the audit itself.
+/// Restores the status of every database from its files. The audit itself reports what cannot be read.
 fn remember(
     registry: &StatusRegistry,
     store: &Store,

@@ -40,7 +40,7 @@ pub fn run(settings: &Settings, task: ServiceTask) -> Result<Exit, CommandError>
     }
 }
 
-/// An instance is asked for.
+/// Returns the error for `--instance`.
 fn one_service() -> CommandError {
     CommandError::Service(
         "there is one service on Windows, without --instance: have the Task Scheduler run further auditors (docs/windows.md)".into(),

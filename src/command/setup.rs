@@ -150,7 +150,7 @@ pub fn store(settings: &Settings) -> Result<Store, StoreError> {
     Ok(store)
 }
 
-/// Where the server's files are.
+/// Returns the location of the server's files.
 pub fn location(settings: &Settings) -> Location {
     Location {
         dir: settings.trust.directory.clone(),
@@ -290,7 +290,7 @@ pub fn hearing(settings: &Settings, clock: &Clock) -> Result<Hearing, CommandErr
     })
 }
 
-/// What the settings demand of an audit.
+/// Returns the policy of the audit from the settings.
 pub fn policy(settings: &Settings) -> Policy {
     let audit = &settings.audit;
     Policy {

@@ -71,8 +71,8 @@ fn show(file: &StateFile) {
     }
 }
 
-/// Where the folder holds files of several servers, those named after the one that answers; all of
-/// them where none is: an identity decides nothing, the proofs do.
+/// Selects the files of the server that responds, if the folder has files of several servers. Returns all files if
+/// none has its identity, because the proofs decide, not an identity.
 fn of_this_server(files: Vec<StateFile>, identity: Option<&str>, text: bool) -> Vec<StateFile> {
     let is_its = |file: &StateFile| identity.is_some() && file.identity.as_deref() == identity;
     if !files.iter().any(is_its) {
@@ -88,7 +88,7 @@ fn of_this_server(files: Vec<StateFile>, identity: Option<&str>, text: bool) -> 
     its
 }
 
-/// The newest state of a database first: it is taken, the older ones are its ancestors.
+/// Returns the newest state of a database first: it is imported, and the older ones are its ancestors.
 fn newest_first(files: &[StateFile]) -> Vec<&ImportedState> {
     let mut states: Vec<&ImportedState> = files.iter().flat_map(|file| &file.states).collect();
     states.sort_by(|a, b| {

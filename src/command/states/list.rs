@@ -35,7 +35,7 @@ pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
     Ok(exit)
 }
 
-/// `DATABASE TX:HASH accepted TIME (HOW), since TIME`
+/// Formats a line: `DATABASE TX:HASH trusted TIME (HOW), unbroken since TIME`
 fn text(trusted: &TrustedState) -> String {
     format!(
         "{} {} trusted {} ({}), unbroken since {}",

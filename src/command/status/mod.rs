@@ -231,7 +231,7 @@ impl Known<'_> {
         }
     }
 
-    /// New transactions that are not read yet, when all new ones are to be.
+    /// Returns the number of new transactions that are not read yet, if all new ones are due.
     fn behind(&self) -> Option<u64> {
         let of = self.trusted()?.state.tx;
         let values = self.values?;

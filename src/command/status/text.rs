@@ -103,7 +103,7 @@ impl Known<'_> {
         ))
     }
 
-    /// What of the values was read, and what that is worth.
+    /// Describes how much of the values was read, and the probability of detection.
     fn values_in_words(&self, settings: &Settings) -> Vec<String> {
         let Some(trusted) = self.trusted() else {
             return Vec::new();
