@@ -11,7 +11,7 @@ pub fn memory_allowed() -> Option<u64> {
     least(&groups, &mounts, read)
 }
 
-/// Version 2 and version 1 may both be mounted; only one of them has the memory.
+/// Returns the lowest memory limit. Version 2 and version 1 may both be mounted; only one of them has the memory.
 fn least(groups: &str, mounts: &str, read: impl Fn(&Path) -> Option<String>) -> Option<u64> {
     let limits = [
         ("cgroup2", "", "memory.max"),
@@ -31,7 +31,7 @@ fn least(groups: &str, mounts: &str, read: impl Fn(&Path) -> Option<String>) -> 
     limits.min()
 }
 
-/// Where a hierarchy is mounted (fstab(5)).
+/// Returns the mount point of a hierarchy (fstab(5)).
 fn mount_point(mounts: &str, kind: &str, controller: &str) -> Option<PathBuf> {
     mounts.lines().find_map(|line| {
         let mut fields = line.split(' ').skip(1);
@@ -41,7 +41,7 @@ fn mount_point(mounts: &str, kind: &str, controller: &str) -> Option<PathBuf> {
     })
 }
 
-/// The path of the process in a hierarchy.
+/// Returns the path of the process in a hierarchy.
 fn group<'a>(groups: &'a str, controller: &str) -> Option<&'a str> {
     groups.lines().find_map(|line| {
         let mut fields = line.splitn(3, ':').skip(1);

@@ -7,8 +7,8 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use super::compat_mode::CompatMode;
 use super::flags::separate;
 
-/// Where a secret stands among the arguments: which one (0 is the first after the program's name),
-/// and from which byte of it on.
+/// Returns the positions of secrets in the arguments: the argument (0 is the first after the program's name) and the
+/// byte in it at which the secret begins.
 fn secrets(arguments: &[String]) -> BTreeSet<(usize, usize)> {
     // before it is known whose place is taken
     let personas = [CompatMode::Immuclient, CompatMode::Immugw].into_iter();
@@ -51,7 +51,7 @@ fn overwrite(argument: usize, offset: usize) -> Option<()> {
     memory.write_all(&stars).ok()
 }
 
-/// The address of the first argument: field 48 of `/proc/self/stat` (proc_pid_stat(5)).
+/// Returns the address of the first argument, from field 48 of `/proc/self/stat` (proc_pid_stat(5)).
 fn start_of_arguments() -> Option<u64> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     // the second field is the program's name in brackets and may hold anything
@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(secrets(&line), BTreeSet::from(places));
     }
 
-    /// The tests' own program name is the argument that is surely there.
+    /// Overwrites the name of the tests' own program, because it is the one argument that always exists.
     #[test]
     #[cfg(target_os = "linux")]
     fn an_argument_is_overwritten_where_ps_reads_it() {

@@ -158,18 +158,18 @@ pub(super) static COMMANDS: &[Command] = &[
 ];
 
 impl CommandName {
-    /// This verb's row.
+    /// Returns the row of this command.
     pub fn row(self) -> Option<&'static Command> {
         COMMANDS.iter().find(|command| command.name == self)
     }
 
-    /// The word that it is asked for by.
+    /// Returns the word that selects this command.
     pub fn word(self) -> &'static str {
         self.row().map_or("", |command| command.word)
     }
 }
 
-/// The verb of this word.
+/// Finds the command with this word.
 pub(super) fn find(word: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.word == word)
 }

@@ -31,7 +31,7 @@ pub(super) const WORDS: &[Word] = &[
 ];
 
 impl CompatMode {
-    /// The prefix of its variables; metrics have it too, in small letters.
+    /// Returns the prefix of the variables. Metrics have the same prefix in lower case.
     pub fn prefix(self) -> &'static str {
         match self {
             CompatMode::Immuclient => "IMMUCLIENT",
@@ -39,7 +39,7 @@ impl CompatMode {
         }
     }
 
-    /// The user that it logs in as where none is given.
+    /// Returns the user for the login if no user is given.
     pub(super) fn auditor(self) -> &'static str {
         match self {
             CompatMode::Immuclient => "immudb",
@@ -47,7 +47,7 @@ impl CompatMode {
         }
     }
 
-    /// Its settings file.
+    /// Returns the name of the settings file.
     pub fn file_name(self) -> &'static str {
         match self {
             CompatMode::Immuclient => "immuclient.toml",
@@ -91,7 +91,7 @@ impl Process {
         Ok(raw.compat_mode)
     }
 
-    /// Where metrics are served: where the one whose place it takes serves them.
+    /// Returns the port for metrics: that of the program in whose mode the auditor runs, or 0 for an instance.
     pub(super) fn monitoring_port(&self) -> Option<String> {
         if let Ok(Some(_)) = self.instance() {
             return Some("0".to_owned()); // the one of the service without an instance is taken
@@ -103,7 +103,7 @@ impl Process {
         Some(port.to_owned())
     }
 
-    /// Whose name the program is called by.
+    /// Returns the compatibility mode that the program's name selects.
     pub(super) fn compat_mode_by_name(&self) -> Option<String> {
         let name = if self.name == "immugw" {
             "immugw"

@@ -56,7 +56,7 @@ pub(super) fn of_private_key(label: &str, der: &[u8]) -> Option<Public> {
     }
 }
 
-/// PKCS #8 (RFC 5958 §2).
+/// Reads the public key from a PKCS #8 key (RFC 5958 §2).
 fn of_any(der: &[u8]) -> Option<Public> {
     let mut key = Reader(der).sequence()?;
     key.take(INTEGER)?;
@@ -74,7 +74,8 @@ fn of_any(der: &[u8]) -> Option<Public> {
     }
 }
 
-/// PKCS #1 (RFC 8017 §A.1.2): modulus and exponent stand in it as in a public key.
+/// Reads the public key from a PKCS #1 key (RFC 8017 §A.1.2), which has modulus and exponent in the form of a public
+/// key.
 fn of_rsa(der: &[u8]) -> Option<Public> {
     let mut key = Reader(der).sequence()?;
     key.take(INTEGER)?; // version
@@ -86,7 +87,7 @@ fn of_rsa(der: &[u8]) -> Option<Public> {
     Some(Public::Known(sequence_of(both)?))
 }
 
-/// RFC 5915 §3: the public key is optional.
+/// Reads the public key from a key of RFC 5915 §3, in which the public key is optional.
 fn of_ec(der: &[u8]) -> Option<Public> {
     let mut key = Reader(der).sequence()?;
     key.take(INTEGER)?;
@@ -98,7 +99,7 @@ fn of_ec(der: &[u8]) -> Option<Public> {
     }
 }
 
-/// The bytes in a sequence, as DER has it.
+/// Returns a DER sequence with these bytes.
 fn sequence_of(content: &[u8]) -> Option<Vec<u8>> {
     let mut der = vec![SEQUENCE];
     match u8::try_from(content.len()) {

@@ -64,8 +64,8 @@ impl Effective {
         Ok(())
     }
 
-    /// Is a setting given that is immugw's alone? The settings file that immudb ships has one of them, which says that
-    /// nothing is to be done.
+    /// Refuses a setting that only immugw has. The settings file that immudb ships has one of them with a value that
+    /// requires no action, which is allowed.
     pub(super) fn refuse_immugws(&self) -> Result<(), SettingsError> {
         let of_immugw = |entry: &&Entry| {
             entry.setting.origin == Origin::Immugw
@@ -97,7 +97,8 @@ impl Effective {
         })
     }
 
-    /// The settings as a settings file, each with its source; what it cannot hold as a comment.
+    /// Formats the settings as a settings file, each with its source. Settings that such a file cannot have become
+    /// comments.
     pub fn to_toml(&self) -> String {
         let mut text = String::new();
         for setting in TABLE.iter().filter(|setting| is_shown(setting)) {
@@ -135,7 +136,7 @@ impl Effective {
     }
 }
 
-/// A path may hold anything, and a comment ends with its line.
+/// Replaces control characters, because a path may have any of them and a comment ends with its line.
 pub(super) fn one_line(text: impl fmt::Display) -> String {
     text.to_string().replace(char::is_control, "?")
 }

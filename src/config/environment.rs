@@ -16,7 +16,7 @@ use super::table::{self, TABLE};
 /// The prefix of our own variables, which win over the persona's.
 const OURS: &str = "IMMUAUDIT";
 
-/// Everything the environment says, weakest first. An empty variable is one that is not set.
+/// Returns the assignments from the environment, weakest first. An empty variable counts as not set.
 pub(super) fn read(process: &Process, compat_mode: CompatMode) -> Vec<Assignment> {
     let own = settings().filter_map(|setting| Some((setting, setting.variable?.to_owned())));
     // whose variables count is not for those variables to say
@@ -104,7 +104,7 @@ pub(super) fn credentials(process: &Process) -> Vec<Assignment> {
     files.collect()
 }
 
-/// Those that variables of ours may give.
+/// Returns the settings that variables of ours may give.
 fn settings() -> impl Iterator<Item = &'static Setting> {
     given_by_variable().filter(|setting| setting.origin != Origin::Gateway)
 }

@@ -81,8 +81,8 @@ fn directories(process: &Process) -> Vec<PathBuf> {
     directories
 }
 
-/// The text of a settings file; `None` where there is no such file. Whoever can write it decides which server gets which
-/// file's password, so one that somebody else could have written is refused.
+/// Returns the text of a settings file; `None` if there is no such file. Refuses a file that another user could have
+/// written, because the file decides which server gets which file's password.
 fn trusted_content(path: &Path) -> Result<Option<String>, String> {
     let Some(file) = open(path)? else {
         return Ok(None);
@@ -107,7 +107,7 @@ fn trusted_content(path: &Path) -> Result<Option<String>, String> {
     text(file).map(Some)
 }
 
-/// A file's text; `None` where there is no such file.
+/// Returns the text of a file; `None` if there is no such file.
 pub(super) fn content(path: &Path) -> Result<Option<String>, String> {
     open(path)?.map(text).transpose()
 }
@@ -259,8 +259,8 @@ fn keys() -> impl Iterator<Item = &'static Setting> {
     TABLE.iter().filter(|setting| setting.layers == Layers::All)
 }
 
-/// A TOML value as the texts that a flag would have; where it is of a type that the setting cannot
-/// have, what is wanted.
+/// Returns a TOML value as the texts that a flag would have. If the setting cannot have the value's type, the error
+/// describes the expected type.
 fn texts(setting: &Setting, value: &DeValue) -> Result<Vec<String>, &'static str> {
     let wanted = match setting.kind {
         Kind::Switch(_) | Kind::UnusedSwitch => "true or false",

@@ -5,17 +5,17 @@
 pub struct DatabaseFilter(Vec<String>);
 
 impl DatabaseFilter {
-    /// A filter of names and prefixes; of none, every database is selected.
+    /// Creates a filter of names and prefixes. Without names, it selects every database.
     pub fn new(names: Vec<String>) -> DatabaseFilter {
         DatabaseFilter(names)
     }
 
-    /// The names and prefixes, as they were given.
+    /// Returns the names and prefixes as they were given.
     pub fn entries(&self) -> &[String] {
         &self.0
     }
 
-    /// Is this database to be audited?
+    /// Returns whether this database is audited.
     pub fn selects(&self, name: &str) -> bool {
         self.0.is_empty() || self.0.iter().any(|entry| name.starts_with(entry))
     }

@@ -83,7 +83,7 @@ pub(super) fn separate(arguments: &[String], compat_mode: CompatMode) -> Separat
     line
 }
 
-/// The setting that an argument names, and the value that is attached to it.
+/// Returns the setting that an argument names, and the value that is attached to it.
 fn name(
     argument: &str,
     command: Option<CommandName>,

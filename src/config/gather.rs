@@ -33,7 +33,7 @@ pub(super) struct Gathered {
     pub warnings: Vec<SettingsWarning>,
 }
 
-/// Every layer over the one below it: defaults, files, credentials, environment, flags.
+/// Gathers the settings, each layer over the one before it: defaults, files, credentials, environment, flags.
 pub(super) fn gather(process: &Process, flags: &[Assignment]) -> Result<Gathered, SettingsErrors> {
     let compat_mode = process.compat_mode()?;
     let environment = environment::read(process, compat_mode);
@@ -46,7 +46,7 @@ pub(super) fn gather(process: &Process, flags: &[Assignment]) -> Result<Gathered
     gather_with(process, environment, files, flags)
 }
 
-/// The same with files of the caller's choice.
+/// Gathers the settings like [`gather`], with the caller's files.
 pub(super) fn gather_with(
     process: &Process,
     environment: Vec<Assignment>,
@@ -107,7 +107,7 @@ fn is_working_directory(given: &Assignment) -> bool {
             .contains(&given.texts.concat())
 }
 
-/// What the table says where nobody else does.
+/// Returns the defaults of the table, which every other source replaces.
 fn defaults(process: &Process) -> Vec<Assignment> {
     let given = TABLE.iter().filter_map(|setting| {
         let text = match setting.computed {
@@ -124,7 +124,7 @@ fn defaults(process: &Process) -> Vec<Assignment> {
     given.collect()
 }
 
-/// The file that `--config` names; what is wrong with other settings is told when all are read.
+/// Returns the file that `--config` names. Errors in other settings are reported when all are read.
 pub(super) fn config_file(environment: &[Assignment], flags: &[Assignment]) -> Option<SourcedPath> {
     let (mut raw, mut effective) = (RawSettings::default(), Effective::default());
     for given in environment.iter().chain(flags) {

@@ -10,7 +10,7 @@ const WIDTH: usize = 80;
 /// Columns of the longest flag that shares its line with its meaning.
 const FLAG: usize = 36;
 
-/// Help: the short one, the whole one, or a verb's.
+/// Returns the short help, the complete help, or the help for one command.
 pub(super) fn text(about: Option<CommandName>, all: bool) -> String {
     match about {
         Some(name) => of_command(name),
@@ -73,7 +73,7 @@ fn whole() -> String {
     text
 }
 
-/// Where settings come from.
+/// Returns the help on the sources of settings.
 pub(super) fn layers() -> String {
     [
         LAYERS,
@@ -142,7 +142,7 @@ fn settings(of: impl Fn(&Setting) -> bool) -> String {
         .collect()
 }
 
-/// A term, and its meaning from a column on; in a line of its own if the term is too long.
+/// Formats a term and its meaning, which begins at `column`, or in the next line if the term is too long.
 fn entry(term: &str, meaning: &str, column: usize) -> String {
     let meaning = wrapped(meaning, column, column);
     if term.len() + 2 <= column {
@@ -170,7 +170,7 @@ fn wrapped(text: &str, start: usize, indent: usize) -> String {
     wrapped
 }
 
-/// `-a, --immudb-address ADDRESS`
+/// Formats a flag: `-a, --immudb-address ADDRESS`
 fn flag(setting: &Setting) -> String {
     let short = setting
         .short
@@ -180,7 +180,7 @@ fn flag(setting: &Setting) -> String {
         .to_owned()
 }
 
-/// The help line, and the default where there is one.
+/// Returns the help line, with the default if there is one.
 pub(super) fn meaning(setting: &Setting) -> String {
     match setting.default {
         "" | "false" => setting.help.to_owned(),

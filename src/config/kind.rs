@@ -86,12 +86,12 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// May its flag stand without a value?
+    /// Returns whether the flag may have no value.
     pub fn is_switch(&self) -> bool {
         matches!(self, Kind::Switch(_) | Kind::UnusedSwitch)
     }
 
-    /// What a shell may complete its value with.
+    /// Returns the shell completion for the value.
     pub fn completion(&self) -> Completion {
         match self {
             Kind::Switch(_) | Kind::UnusedSwitch => Completion::NoValue,
@@ -103,7 +103,7 @@ impl Kind {
         }
     }
 
-    /// Is its value never to be shown?
+    /// Returns whether the value must never be shown.
     pub fn is_secret(&self) -> bool {
         matches!(self, Kind::Secret(_) | Kind::SigningKey(_))
     }
@@ -327,7 +327,7 @@ pub(super) fn array(items: impl Iterator<Item = String>) -> String {
     format!("[{}]", items.collect::<Vec<_>>().join(", "))
 }
 
-/// A TOML basic string.
+/// Formats a TOML basic string.
 pub(super) fn quoted(text: &str) -> String {
     let mut quoted = String::from('"');
     for c in text.chars() {

@@ -45,7 +45,7 @@ pub struct Run {
     pub effective: Effective,
 }
 
-/// What the process is to do, from its flags, environment and files.
+/// Returns the task of the process, from its flags, environment and files.
 ///
 /// # Errors
 /// Everything that is wrong; nothing may be started then, and the exit code is
@@ -136,7 +136,7 @@ fn find(word: &str) -> Result<CommandName, SettingsError> {
     })
 }
 
-/// A draft of these alone.
+/// Applies these assignments alone.
 fn apply(given: &[Assignment]) -> Result<RawSettings, SettingsErrors> {
     let (mut raw, mut effective) = (RawSettings::default(), Effective::default());
     let problems: Vec<SettingsError> = given
@@ -150,7 +150,7 @@ fn apply(given: &[Assignment]) -> Result<RawSettings, SettingsErrors> {
     }
 }
 
-/// Are these the words and flags that the verb takes?
+/// Checks that the command takes these words and flags.
 fn fits(name: CommandName, words: &[String], flags: &[Assignment]) -> Result<(), SettingsErrors> {
     let mut problems = Vec::new();
     for given in flags {
@@ -287,7 +287,8 @@ fn signs(task: &Task) -> bool {
     matches!(task, Task::Audit | Task::Check | Task::Sweep { .. }) || *task == export
 }
 
-/// A name in a certificate that nobody is shown; `localhost` stands in the files that immudb and immugw ship.
+/// Warns about a server name that has no effect because there is no TLS. `localhost` is in the settings files that
+/// immudb and immugw ship, so it causes no warning.
 fn name_without_tls(raw: &RawSettings, effective: &Effective) -> Option<SettingsWarning> {
     let flag = "servername";
     let is_tls = raw.tls || raw.mtls || raw.tls_ca.is_some();

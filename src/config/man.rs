@@ -5,7 +5,7 @@ use super::help::{EXITS, layers, meaning, usage};
 use super::setting::{Group, Section, Setting};
 use super::table::TABLE;
 
-/// The whole page.
+/// Returns the whole page.
 pub(super) fn page() -> String {
     let mut page = format!(
         ".TH IMMUAUDIT 1 \"\" \"immuaudit {}\" \"User Commands\"\n",
@@ -129,7 +129,7 @@ fn flag(setting: &Setting) -> String {
         .to_owned()
 }
 
-/// Text that roff takes for nothing but text.
+/// Escapes text so that roff does not interpret it.
 fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
     if text.starts_with(['.', '\'']) {

@@ -53,7 +53,7 @@ pub(super) fn resolve(
     }
 }
 
-/// The key that checkpoints are signed with.
+/// Reads the key with which checkpoints are signed.
 fn signer(
     raw: &RawSettings,
     warnings: &mut Vec<SettingsWarning>,
@@ -68,8 +68,9 @@ fn signer(
     Ok(Some(Arc::new(key)))
 }
 
-/// Whoever can write the settings file decides what runs as this user, so a file that somebody else
-/// could have written, or that merely lies where the program was started, names no program.
+/// Returns the program and its arguments. Whoever can write the settings file decides which program runs as this
+/// user. Therefore a file that another user could have written, or that is only in the working directory, may not
+/// name one.
 fn exec(given: &SourcedPath) -> Result<Vec<String>, SettingsError> {
     if let Source::File { path, .. } = &given.source {
         distrust(path, &given.path).map_or(Ok(()), |fault| {
@@ -81,8 +82,8 @@ fn exec(given: &SourcedPath) -> Result<Vec<String>, SettingsError> {
     Ok(sys::words_of(&command))
 }
 
-/// Why a settings file may not name this program; `None`: it may. The owner is the owner of what is open, and the
-/// program is read from there again, for another file may have stood there when it was read first.
+/// Returns the reason why a settings file may not name this program; `None` if it may. The owner is that of the open
+/// file. The program is read again from the open file, because another file may have been there at the first reading.
 fn distrust(path: &Path, program: &Path) -> Option<String> {
     let real = std::fs::canonicalize(path).ok();
     let here = std::env::current_dir().ok();

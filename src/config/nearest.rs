@@ -3,8 +3,8 @@
 /// Letters of a name for each mistake that it may have: what is further away is another word, and naming it misleads.
 const LETTERS_A_MISTAKE: usize = 3;
 
-/// The candidate with the fewest changed, added, left-out and swapped letters; the first of several. `None` if none is
-/// near.
+/// Returns the candidate with the fewest changed, added, omitted and swapped letters, or the first of several.
+/// Returns `None` if none is near.
 pub(super) fn nearest(
     name: &str,
     candidates: impl Iterator<Item = &'static str>,
@@ -21,7 +21,7 @@ pub(super) fn nearest(
     is_near.then_some(candidate)
 }
 
-/// Optimal string alignment distance.
+/// Returns the optimal string alignment distance.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(100).collect(), b.chars().collect());
     let mut before_last: Vec<usize> = Vec::new();

@@ -15,7 +15,7 @@ pub(super) enum Holds {
     PrivateKey,
 }
 
-/// The text of a PEM file that holds at least one whole block of what is needed.
+/// Returns the text of a PEM file that has at least one complete block of the required kind.
 ///
 /// # Errors
 /// The setting, the file and what is wrong with it.
@@ -79,7 +79,7 @@ impl fmt::Display for Holds {
     }
 }
 
-/// RFC 7468 §3: whole blocks of base64 between their lines.
+/// Checks that the text has complete blocks of base64 between their lines (RFC 7468 §3).
 fn check(text: &str, holds: Holds) -> Result<(), String> {
     let mut found = false;
     let mut open: Option<(usize, &str, String)> = None;

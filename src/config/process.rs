@@ -37,8 +37,8 @@ pub enum Privilege {
 }
 
 impl Process {
-    /// This process. Secrets among its arguments are taken over and overwritten in its memory, so
-    /// that `ps` shows them no more.
+    /// Returns this process. Overwrites the secrets among its arguments in memory after they are read, so that `ps`
+    /// no longer shows them.
     ///
     /// # Errors
     /// Arguments, and variables of ours, that are not UTF-8.
@@ -72,7 +72,7 @@ impl Process {
         })
     }
 
-    /// Where trusted states are kept: never a temporary directory, which is how they would get lost.
+    /// Returns the directory for trusted states. It is never a temporary directory, because the states would be lost.
     pub(super) fn state_directory(&self) -> Option<String> {
         // systemd separates several by colons
         let service = self
@@ -90,14 +90,14 @@ impl Process {
         sys::state_directory(is_of_machine, &own, variable)
     }
 
-    /// A variable that is set and not empty.
+    /// Returns the value of a variable that is set and not empty.
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
         let value = self.variables.get(&sys::variable_name(name.to_owned()))?;
         (!value.is_empty()).then_some(value)
     }
 }
 
-/// What is not UTF-8 and not ours is none of our business.
+/// Returns the value of a variable as text. A value that is not UTF-8 is an error only if the variable is ours.
 fn text(name: &str, value: OsString) -> Result<String, SettingsError> {
     match value.into_string() {
         Err(_) if name.starts_with("IMMU") => Err(SettingsError::NotText {

@@ -122,7 +122,7 @@ pub(super) struct RawSettings {
 }
 
 impl RawSettings {
-    /// A flag that has no effect without `install` or `uninstall`.
+    /// Returns a given flag that has no effect without `install` or `uninstall`.
     pub fn service_flag(&self) -> Option<&'static str> {
         let given = [("dry-run", self.dry_run), ("purge", self.purge)];
         let given = given.into_iter().find(|(_, given)| *given);

@@ -29,7 +29,7 @@ pub(super) fn webhooks(
     webhooks
 }
 
-/// The heartbeat, if its URL is given.
+/// Returns the heartbeat, if its URL is given.
 pub(super) fn heartbeat(
     raw: &RawSettings,
     proxies: &Proxies,
@@ -55,7 +55,7 @@ pub(super) fn roots(given: Option<&SourcedPath>) -> Result<Roots, SettingsError>
     }
 }
 
-/// The receivers of `--audit-notification-url`: they share login, secret and CA.
+/// Returns the receivers of `--audit-notification-url`, which share login, secret and CA.
 fn of_flags(
     raw: &RawSettings,
     proxies: &Proxies,
@@ -169,7 +169,7 @@ fn urls(given: &Urls, warnings: &mut Vec<SettingsWarning>) -> Result<Vec<Url>, S
     url::lines(&text).map_err(|fault| given.problem(&fault))
 }
 
-/// The proxy of a URL, which is said: nobody is to be led elsewhere in silence.
+/// Returns the proxy of a URL and adds a message about it, so that no request is redirected silently.
 pub(super) fn through(
     url: &Url,
     proxies: &Proxies,
@@ -184,7 +184,7 @@ pub(super) fn through(
     Ok(proxy)
 }
 
-/// The host that a password goes to where anybody on the way can read it.
+/// Returns a warning about the host if a password goes to it without encryption.
 pub(super) fn plaintext(url: &Url) -> Option<SettingsWarning> {
     let is_open = !url.is_https() && !is_loopback(url.host());
     is_open.then(|| SettingsWarning::PlaintextNotification {
@@ -203,7 +203,7 @@ fn secret(
     })
 }
 
-/// The key that notifications are signed with.
+/// Reads the key with which notifications are signed.
 fn signing(
     given: Option<&Password>,
     warnings: &mut Vec<SettingsWarning>,
@@ -222,7 +222,7 @@ fn signing(
     }
 }
 
-/// The value of the `Authorization` header that a file holds (RFC 9110 §5.5: visible ASCII and blanks between).
+/// Reads the value of the `Authorization` header from a file (RFC 9110 §5.5: visible ASCII and blanks between).
 fn header(
     given: &SourcedPath,
     warnings: &mut Vec<SettingsWarning>,

@@ -27,7 +27,7 @@ use crate::sys::{self, words};
 /// The password of a server that nobody has configured (protocol.md §7).
 const DEFAULT_PASSWORD: &str = "immudb";
 
-/// The settings of a draft, and what is worth saying about them.
+/// Resolves the raw settings, and adds warnings about them.
 ///
 /// # Errors
 /// Everything that is wrong with them.
@@ -71,8 +71,8 @@ pub(super) fn resolve(
     }
 }
 
-/// Where states are kept. Flags and variables are given by whoever starts the program in a directory; a file is read
-/// wherever that is.
+/// Returns the directory for states. A file is read in any directory, so its paths must be absolute. Relative flags
+/// and variables are allowed, because the user who gives them starts the program in a directory.
 fn directory(raw: &RawSettings) -> Result<PathBuf, SettingsError> {
     for given in [&raw.directory, &raw.roots].into_iter().flatten() {
         if matches!(given.source, Source::File { .. }) && given.path.is_relative() {
@@ -159,12 +159,12 @@ pub(super) fn report(raw: &RawSettings) -> ReportSettings {
     }
 }
 
-/// A port that the table has let through.
+/// Converts a port that the table has checked.
 pub(super) fn port(number: u64) -> u16 {
     u16::try_from(number).unwrap_or_default()
 }
 
-/// A duration that 0 switches off.
+/// Returns the duration; `None` if it is 0, which means off.
 pub(super) fn unless_off(duration: Duration) -> Option<Duration> {
     (!duration.is_zero()).then_some(duration)
 }
@@ -258,7 +258,7 @@ pub(super) fn everybody_reads(path: &Path) -> bool {
     sys::everybody_reads(path)
 }
 
-/// A key that is given counts, and what comes with an answer only where there is none.
+/// Returns the keys for signatures. A given key counts; a key in a response counts only if none is given.
 fn signatures(
     raw: &RawSettings,
     warnings: &mut Vec<SettingsWarning>,

@@ -30,7 +30,7 @@ enum Wanted {
     Control(Control),
 }
 
-/// The work behind `audit-mode WORD`.
+/// Reads the task of `audit-mode WORD`.
 pub(super) fn load(
     process: &Process,
     raw: &RawSettings,
@@ -124,7 +124,8 @@ pub(super) fn load(
     })
 }
 
-/// The settings file of an instance. Its states have a place of their own, and its unit names no file.
+/// Returns the settings file of an instance. The instance has its own directory for states, and its unit names no
+/// file.
 fn instance_config(
     process: &Process,
     compat_mode: CompatMode,
@@ -152,7 +153,7 @@ fn instance_config(
     }
 }
 
-/// A line for each setting that a file may hold; of those given twice, the stronger one.
+/// Returns a line for each setting that a file may have. If a setting is given twice, the stronger one counts.
 fn parameters<'a>(
     process: &Process,
     given: impl Iterator<Item = &'a Assignment>,
@@ -169,7 +170,8 @@ fn parameters<'a>(
     parameters.collect()
 }
 
-/// The line for a setting that a file may hold; the service runs in another directory.
+/// Returns the line for a setting that a file may have. Paths are absolute, because the service runs in another
+/// directory.
 fn parameter(process: &Process, given: &Assignment) -> Option<Parameter> {
     let setting = given.setting;
     if setting.layers != Layers::All || setting.origin.is_unused() {

@@ -132,14 +132,14 @@ pub(super) enum Origin {
 }
 
 impl Origin {
-    /// Is it taken, and of no use in an audit?
+    /// Returns whether the setting is accepted but has no use in an audit.
     pub fn is_unused(self) -> bool {
         matches!(self, Origin::Unused | Origin::Gateway)
     }
 }
 
 impl Setting {
-    /// A setting of our own that every layer and every command takes.
+    /// Creates a setting of our own that every layer and every command takes.
     pub const fn new(
         section: Section,
         long: &'static str,
@@ -167,7 +167,7 @@ impl Setting {
         }
     }
 
-    /// A flag that one command alone takes.
+    /// Creates a flag that only one command takes.
     pub const fn of(
         command: CommandName,
         long: &'static str,
@@ -230,7 +230,8 @@ impl Setting {
         }
     }
 
-    /// Of immugw as a gateway: taken in its place alone, and of no use in an audit.
+    /// Makes this a setting of immugw as a gateway: accepted only in immugw compatibility mode, and without use in an
+    /// audit.
     pub const fn gateway(self) -> Setting {
         Setting {
             origin: Origin::Gateway,
@@ -265,13 +266,13 @@ impl Setting {
         self.renamed.and_then(table::find).unwrap_or(self)
     }
 
-    /// The variable of this setting under a prefix such as `IMMUAUDIT`.
+    /// Returns the variable of this setting with a prefix such as `IMMUAUDIT`.
     pub fn variable_of(&self, prefix: &str) -> String {
         let name = self.flag.to_ascii_uppercase().replace('-', "_");
         format!("{prefix}_{name}")
     }
 
-    /// Its letter in this place.
+    /// Returns the letter of the setting in this mode.
     pub fn short_flag(&self, compat_mode: CompatMode) -> Option<char> {
         match compat_mode {
             CompatMode::Immuclient => self.short,
@@ -279,7 +280,7 @@ impl Setting {
         }
     }
 
-    /// Is there such a flag in this place?
+    /// Returns whether this mode has the flag.
     pub fn is_known(&self, compat_mode: CompatMode) -> bool {
         self.origin != Origin::Gateway || compat_mode == CompatMode::Immugw
     }
@@ -305,7 +306,7 @@ impl Setting {
         }
     }
 
-    /// The verb that alone takes it.
+    /// Returns the only command that takes the flag.
     pub fn command(&self) -> Option<CommandName> {
         match self.group {
             Group::Of(command) => Some(command),

@@ -164,7 +164,7 @@ pub enum Signatures {
 }
 
 impl Signatures {
-    /// The keys that the operator trusts.
+    /// Returns the keys that the operator trusts.
     pub fn keys(&self) -> &[PublicKey] {
         match self {
             Signatures::By(keys) => keys,

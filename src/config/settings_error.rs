@@ -316,7 +316,7 @@ fn hint(f: &mut fmt::Formatter<'_>, prefix: &str, nearest: Option<&str>) -> fmt:
     nearest.map_or(Ok(()), |name| write!(f, "; the nearest is {prefix}{name}"))
 }
 
-/// A given text in quotes: escaped, and cut where it is long.
+/// Formats a given text in quotes, escaped, and cut if it is long.
 pub(super) fn shown(text: &str) -> String {
     const MAX_SHOWN_CHARS: usize = 80;
     let mut shown = String::from('"');

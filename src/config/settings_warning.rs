@@ -108,7 +108,7 @@ pub enum SettingsWarning {
 }
 
 impl SettingsWarning {
-    /// How loudly it is to be said.
+    /// Returns the log level of the warning.
     pub fn level(&self) -> log::Level {
         match self {
             SettingsWarning::UnusedKey { .. } | SettingsWarning::UnusedSetting { .. } => {

@@ -238,13 +238,13 @@ pub(super) const UNUSED_KEYS: [&str; 7] = [
     "address", "auth", "detached", "logfile", "network", "pidfile", "port",
 ];
 
-/// The setting of this name.
+/// Finds the setting with this name.
 pub(super) fn find(flag: &str) -> Option<&'static Setting> {
     find_for(flag, None, CompatMode::Immuclient)
 }
 
-/// The setting of this name, as the verb and the place have it: two verbs may mean different things
-/// by it.
+/// Finds the setting with this name for the command and the mode: two commands may use one name for different
+/// settings.
 pub(super) fn find_for(
     flag: &str,
     command: Option<CommandName>,

@@ -56,7 +56,7 @@ impl Drop for Place {
     }
 }
 
-/// Four values that this setting may have, none its default, each as text and as TOML.
+/// Returns four values that this setting may have, without its default, each as text and as TOML.
 fn values(setting: &Setting) -> [(String, String); 4] {
     ["1", "2", "3", "4"].map(|n| {
         let quoted = |text: String| (text.clone(), format!("\"{text}\""));
@@ -281,7 +281,7 @@ fn help_explains_each_form_of_each_verb() {
     }
 }
 
-/// A flag that no section has would be in no help.
+/// Checks that the flags of each section are together, because no help would list a flag without a section.
 #[test]
 fn every_setting_stands_with_those_of_its_section() {
     let sections: Vec<Section> = TABLE

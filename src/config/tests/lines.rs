@@ -98,7 +98,7 @@ impl Meant {
         self.words.push(word.to_owned());
     }
 
-    /// A flag that names no setting, or is a switch with letters behind it.
+    /// Adds a flag that names no setting, or that is a switch with letters after it.
     fn unknown(&mut self, flag: &str) {
         self.arguments.push(format!("{flag}=hunter2"));
         self.problems.push(format!("unknown option \"{flag}\""));
