@@ -40,12 +40,12 @@ impl Client {
         self.agent.post(self.url.expose())
     }
 
-    /// What went wrong, and the proxy if there is one, in words that hold nothing secret.
+    /// Describes an error without secrets, and names the proxy if there is one.
     pub fn why(&self, error: &ureq::Error) -> String {
         self.named(&kind(error))
     }
 
-    /// A status that is none of success.
+    /// Describes a status that is not a success.
     pub fn refused(&self, status: u16) -> String {
         self.named(&format!("status {status}"))
     }
@@ -58,7 +58,7 @@ impl Client {
     }
 }
 
-/// No redirects, a bound on everything, the CAs that the settings name, and their proxy.
+/// Creates an agent without redirects, with limits on everything, and with the CAs and the proxy of the settings.
 fn agent(roots: &Roots, timeout: Duration, proxy: Option<ureq::Proxy>) -> Agent {
     let pem = match roots {
         Roots::Pem(pem) => Some(pem.clone().into_bytes()),
@@ -89,7 +89,7 @@ fn agent(roots: &Roots, timeout: Duration, proxy: Option<ureq::Proxy>) -> Agent 
         .new_agent()
 }
 
-/// What went wrong, in words that hold nothing of the URL.
+/// Describes an error without any part of the URL.
 fn kind(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Timeout(_) => "no response in time".into(),

@@ -36,7 +36,7 @@ impl std::fmt::Display for JsonError {
 }
 
 impl Json {
-    /// The value of a whole text.
+    /// Parses a whole text.
     ///
     /// # Errors
     /// No JSON, or too much.
@@ -54,7 +54,7 @@ impl Json {
         }
     }
 
-    /// A member that is there once.
+    /// Returns the member with this name if there is exactly one.
     pub fn member(&self, name: &str) -> Option<&Json> {
         let Json::Object(members) = self else {
             return None;
@@ -66,7 +66,7 @@ impl Json {
         }
     }
 
-    /// A string.
+    /// Returns the text if the value is a string.
     pub fn text(&self) -> Option<&str> {
         match self {
             Json::Text(text) => Some(text),
@@ -74,7 +74,7 @@ impl Json {
         }
     }
 
-    /// A whole number that is not negative.
+    /// Returns the number if the value is a whole number that is not negative.
     pub fn number(&self) -> Option<u64> {
         match self {
             Json::Number(number) => number.parse().ok(),
@@ -82,7 +82,7 @@ impl Json {
         }
     }
 
-    /// An array.
+    /// Returns the elements if the value is an array.
     pub fn list(&self) -> Option<&[Json]> {
         match self {
             Json::List(list) => Some(list),
@@ -172,7 +172,7 @@ impl Reader<'_> {
         }
     }
 
-    /// RFC 8259 §6, but that the digits behind point and exponent are not looked at.
+    /// Reads a number (RFC 8259 §6), but does not check the digits after the point and the exponent.
     fn number(&mut self) -> Result<Json, JsonError> {
         let of_number = |c: char| c.is_ascii_digit() || "+-.eE".contains(c);
         let end = self.rest.find(|c| !of_number(c));
@@ -186,7 +186,7 @@ impl Reader<'_> {
         Ok(Json::Number(number.to_owned()))
     }
 
-    /// RFC 8259 §7.
+    /// Reads a string (RFC 8259 §7).
     fn string(&mut self) -> Result<String, JsonError> {
         self.due("\"")?;
         let mut text = String::new();
@@ -232,7 +232,7 @@ impl Reader<'_> {
         })
     }
 
-    /// Four hexadecimal digits.
+    /// Reads four hexadecimal digits.
     fn unit(&mut self) -> Result<u32, JsonError> {
         let (digits, after) = self.rest.split_at_checked(4).ok_or(JsonError)?;
         if !digits.bytes().all(|c| c.is_ascii_hexdigit()) {

@@ -81,7 +81,7 @@ impl Clock {
     }
 }
 
-/// The time of day by the system's clock.
+/// Returns the time of day by the system's clock.
 pub fn now() -> Timestamp {
     Clock::system().now()
 }

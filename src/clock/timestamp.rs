@@ -13,7 +13,7 @@ const LAST: u64 = 253_402_300_799;
 const DAY: u64 = 86_400;
 
 impl Timestamp {
-    /// From seconds since 1970.
+    /// Creates a timestamp from seconds since 1970.
     pub fn from_unix(seconds: u64) -> Timestamp {
         Timestamp(seconds.min(LAST))
     }
