@@ -20,20 +20,20 @@ pub struct Auditor {
     pub(super) server: Server,
     pub(super) store: Store,
     pub(super) policy: Policy,
-    /// What the sample of a cycle is drawn by.
+    /// The random numbers for samples.
     pub(super) random: Random,
     /// Everything that is remembered of single databases.
     pub(super) databases: Databases,
     /// The shortest time limit of a cycle.
     pub(super) shortest_cycle: Duration,
-    /// When this run began, by both clocks.
+    /// The time at which this run began, by both clocks.
     pub(super) started: Timestamp,
     pub(super) started_at: Instant,
     /// Cycles begun.
     pub(super) cycles: u64,
-    /// Databases of which files are kept, as they were last listed, in order.
+    /// Databases with files in the store, as last listed, in order.
     pub(super) known: Vec<String>,
-    /// Whether the list of databases may be kept.
+    /// Whether the list of databases may be used for several cycles.
     pub(super) keeps_list: bool,
     /// The list that the next cycle may go by.
     pub(super) kept_list: Option<KeptList>,
@@ -43,25 +43,25 @@ pub struct Auditor {
     pub(super) first: Option<String>,
     /// The last listed database without a trusted state that had its turn, if not all of them had theirs.
     pub(super) last_untrusted: Option<String>,
-    /// How many databases have open alarms though nothing was ever trusted of them, once this cycle had to know.
+    /// The number of databases with open alarms that never had a trusted state, once this cycle needed it.
     pub(super) strangers_with_alarms: Option<usize>,
-    /// The database that a paced sweep went on with last.
+    /// The database whose sweep was continued last.
     pub(super) swept_last: Option<String>,
-    /// The database whose mirror was added to last.
+    /// The database whose mirror was extended last.
     pub(super) mirrored_last: Option<String>,
-    /// What is left to this cycle for finding where histories were rewritten.
+    /// The time that this cycle has left to find rewritten transactions.
     pub(super) locating: Duration,
-    /// Bytes that mirrors may take; `None`: none is kept.
+    /// Bytes that all mirrors may take; `None` if there is no mirror.
     pub(super) mirror_most: Option<u64>,
-    /// What was last written down of the outcomes.
+    /// The outcomes that were last stored.
     pub(super) outcomes_written: Written,
-    /// What was last written down of the progress.
+    /// The progress that was last stored.
     pub(super) progress_written: Written,
-    /// What the peers say.
+    /// The latest responses of the peers.
     pub(super) peers: Hearing,
-    /// What was last written down of the peers.
+    /// The records of peers that were last stored.
     pub(super) peers_written: Written,
-    /// When the progress of a sweep was last written down.
+    /// The time at which the progress of a sweep was last stored.
     pub(super) saved: Option<Instant>,
 }
 
@@ -148,7 +148,7 @@ impl Auditor {
         self.server.rest(pause);
     }
 
-    /// Keeps the list of databases for some cycles, for who has cycle follow cycle.
+    /// Reuses the list of databases for some cycles, for callers that run cycle after cycle.
     #[must_use]
     pub fn keeping_the_list(self) -> Auditor {
         Auditor {
@@ -198,7 +198,7 @@ impl Auditor {
         }
     }
 
-    /// Takes the state's shape from the files, if no server has shown one yet.
+    /// Reads the state's shape from the files, if no server has shown one yet.
     pub(super) fn recall_shape(&mut self) {
         if self.shape.is_none() {
             let trusted = self
@@ -217,5 +217,5 @@ impl Auditor {
 /// A cycle may take as long as an interval, but no less than this.
 pub(super) const MIN_OVERDUE_TIME: Duration = Duration::from_secs(60);
 
-/// How long a cycle may look for the places at which histories were rewritten.
+/// The longest time that a cycle spends on finding rewritten transactions.
 pub(super) const LOCATING: Duration = Duration::from_secs(6);

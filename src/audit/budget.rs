@@ -24,7 +24,7 @@ pub(super) struct Budget {
     begin: Instant,
     /// From the begin of a cycle to the begin of the next one.
     interval: Duration,
-    /// What the cycle may take: an interval, and no less than a minute.
+    /// The longest time of the cycle: an interval, and at least a minute.
     allowed: Duration,
 }
 
@@ -59,8 +59,8 @@ impl Budget {
         MIN_TIME.min(self.allowed / MIN_TIMES_PER_CYCLE)
     }
 
-    /// Returns the time of so many trusted databases. A moment is left for those of which nothing is trusted, and a part
-    /// for those that were slow.
+    /// Returns the time of `count` trusted databases. Some time is left for untrusted databases, and a part for slow
+    /// ones.
     pub fn trusted(&self, now: Instant, count: usize, slow: usize) -> Window {
         let end = match slow {
             0 => self.end(),
@@ -69,8 +69,8 @@ impl Budget {
         self.window(now, end, count)
     }
 
-    /// Returns the time of trusted databases that were slow. Where `others` were checked before, these do not wait
-    /// longer than an interval for the next check, or not much longer than their own checks took.
+    /// Returns the time of slow trusted databases. If `others` were checked before, their next check is late by an
+    /// interval at most, or by little more than their own checks took.
     pub fn slow(&self, now: Instant, count: usize, others: usize) -> Window {
         let taken = now.saturating_duration_since(self.begin) / SLOW_PART;
         let end = match others {
@@ -88,7 +88,7 @@ impl Budget {
         }
     }
 
-    /// Returns the time of databases of which nothing is trusted: what is left of the interval, and a moment at least.
+    /// Returns the time of untrusted databases: the rest of the interval, and at least the shortest time.
     pub fn untrusted(&self, now: Instant, count: usize) -> Window {
         let end = (self.begin + self.interval).max(now + self.moment());
         Window {
@@ -113,8 +113,8 @@ impl Budget {
         }
     }
 
-    /// Returns until when one of several databases may be checked that were not slow: for its share, or half of what is
-    /// left of the interval. The others wait for their turn, or for the next cycle.
+    /// Returns the end of the time for one of several databases that were not slow: its share, or half of the rest of
+    /// the interval. The others wait for their turn or for the next cycle.
     pub fn turn(&self, now: Instant, window: &Window) -> Instant {
         let interval = (self.begin + self.interval).saturating_duration_since(now);
         window.states.min(now + window.share.max(interval / 2))

@@ -20,7 +20,7 @@ pub struct Cycle {
     pub outcomes: Vec<Outcome>,
     /// The databases of which nothing is trusted, those with an outcome included.
     pub untrusted: UntrustedDatabases,
-    /// The databases of which something is or was trusted, or of which files are kept.
+    /// The databases that are or were trusted, or that have files in the store.
     pub known: BTreeSet<String>,
     /// The server did not list its databases.
     pub list_error: Option<ServerError>,
@@ -30,15 +30,15 @@ pub struct Cycle {
     pub impossible: Option<Impossible>,
     /// Databases listed past [`MAX_DATABASES`](super::MAX_DATABASES).
     pub skipped_databases: usize,
-    /// Entries of `--audit-databases` that select nothing, and what the server said of each as a name.
+    /// Entries of `--audit-databases` that select nothing, with the server's response to each as a name.
     pub selects_nothing: Vec<(String, ServerError)>,
-    /// Databases without a trusted state whose turn did not come before the cycle's time was over.
+    /// The number of untrusted databases whose turn did not come before the cycle's time was over.
     pub not_reached: usize,
     /// The program was asked to end before the cycle did.
     pub stopped: bool,
     /// Whether the last verdicts are on disk.
     pub is_recorded: bool,
-    /// How long it took.
+    /// The duration of the cycle.
     pub duration: Duration,
     /// The time from the begin of one cycle to that of the next.
     pub interval: Duration,
@@ -71,8 +71,8 @@ impl Cycle {
             && self.outcomes.iter().all(Outcome::is_complete)
     }
 
-    /// Returns whether a database is neither trusted nor listed any more, nor has alarms: what was remembered of it can
-    /// be forgotten. After a cycle that was stopped, or whose files could not tell what is known, nothing is.
+    /// Returns whether the records of a database can be forgotten, because it is not trusted, not listed and has no
+    /// alarms. After a cycle that was stopped, or whose files were unreadable, nothing is forgotten.
     pub fn forgets(&self, database: &str) -> bool {
         !self.stopped && self.store_error.is_none() && !self.known.contains(database)
     }
@@ -138,12 +138,12 @@ pub enum CycleError<'a> {
     Untrusted(&'a UntrustedDatabases),
     /// The cycle took so long that no database is proven every three intervals.
     Late {
-        /// How long it took.
+        /// The duration of the cycle.
         took: Duration,
         /// The interval.
         interval: Duration,
     },
-    /// An entry of `--audit-databases` that selects nothing, and what the server said of it as a name.
+    /// An entry of `--audit-databases` that selects nothing, and the server's response to it as a name.
     SelectsNothing(&'a str, &'a ServerError),
     /// No database to audit at all.
     Nothing,

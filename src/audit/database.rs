@@ -1,5 +1,5 @@
-//! The record of one database: everything that the auditor remembers of it between two cycles. There is one map of
-//! records, and one place that prunes it.
+//! The record of one database: the auditor's memory of it between two cycles. There is one map of records, and one
+//! place that prunes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -12,35 +12,35 @@ use crate::clock::{Clock, Timestamp};
 use crate::locate::Window;
 use crate::trust::{Mirror, OutcomeRecord, TrustedState, ValueProgress};
 
-/// Everything that is remembered of one database between two cycles. The large parts are boxed: most records of a
+/// The auditor's memory of one database between two cycles. The large parts are boxed: most records of a
 /// server that lists many names have none of them.
 #[derive(Debug)]
 pub(super) struct Database {
-    /// When its state was last proven, and when it last grew.
+    /// The times at which its state was last proven, and at which it last grew.
     pub age: OverdueTracker,
-    /// The last verdict, as it is kept on disk.
+    /// The last verdict, as stored on disk.
     pub last: Option<Box<OutcomeRecord>>,
-    /// In which cycles it had its turns last.
+    /// The cycles in which it last had its turns.
     pub turn: Turn,
-    /// When its state was last checked before this run began.
+    /// The time at which its state was last checked before this run began.
     pub checked_before: Option<Timestamp>,
-    /// Whether its last check ran into a deadline: it goes last then.
+    /// Whether its last check ran into a deadline; if so, it is checked last.
     pub slow: bool,
     /// Whether a state was ever trusted, in this run or in an earlier one.
     pub trusted_before: bool,
-    /// Whether it is audited though the server never listed it.
+    /// Whether it is audited although the server never listed it.
     pub unlisted: bool,
     /// Whether damaged or lost files were replaced by a pin.
     pub repaired: bool,
-    /// The pins that were held against the trusted state in this run, by their place in the policy.
+    /// The pins that were compared with the trusted state in this run, by their index in the policy.
     pub pins_held: BTreeSet<usize>,
-    /// How far the values were read.
+    /// The progress of the value check.
     pub progress: Option<Box<ValueProgress>>,
-    /// How many transactions a scan asks for.
+    /// The size of the next scan.
     pub scan: Scan,
     /// The transactions whose values were read in part.
     pub partials: Partials,
-    /// Whether the state was proven in the last check: a sweep goes on with it then.
+    /// Whether the state was proven in the last check, so that a sweep may continue.
     pub readable: bool,
     /// Whether its sweep waits for the next cycle.
     pub not_now: bool,
@@ -48,21 +48,21 @@ pub(super) struct Database {
     pub sweepable: Option<(u64, Timestamp)>,
     /// The transaction at which slices of a sweep ran out of time, and the number of these slices.
     pub late_slices: Option<(u64, u32)>,
-    /// Where the history was found to be rewritten last.
+    /// The range in which the history was last found to be rewritten.
     pub window: Option<Box<Window>>,
     /// The mirror, while its file is open.
     pub mirror: Option<Box<Mirror>>,
-    /// Whether the mirror is to be added to before the next cycle.
+    /// Whether the mirror must be extended before the next cycle.
     pub to_mirror: bool,
-    /// What was said of the mirror when it could not be added to.
+    /// The message that was logged when the mirror could not be extended.
     pub unmirrored: Option<String>,
-    /// How the words of each peer compared.
+    /// The results of comparing the checkpoints of each peer.
     pub peers: BTreeMap<KeyName, Box<Relation>>, // a node has room for eleven, and there are a few
     /// The states that were trusted last, for words of peers.
     pub recent: Recent,
 }
 
-/// In which cycle a database had its turn last; 0: in none.
+/// The cycles in which a database last had its turns; 0 if there was none.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Turn {
     /// Its state was checked.
@@ -194,7 +194,7 @@ impl Databases {
         }
     }
 
-    /// Forgets the databases that `keeps` does not choose.
+    /// Forgets the databases that `keeps` does not select.
     pub fn retain(&mut self, keeps: impl Fn(&str, &Database) -> bool) {
         self.records.retain(|name, record| keeps(name, record));
     }

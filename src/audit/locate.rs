@@ -1,4 +1,4 @@
-//! Where a history was rewritten: the calls behind [`crate::locate`], for the alarm and for the verb.
+//! Finding where a history was rewritten: the calls behind [`crate::locate`], for the alarm and for the command.
 
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ use crate::server::{Server, ServerError, ServerErrorKind};
 use crate::text::Escaped;
 use crate::trust::{Alarm, LocatedRecord, Mirror, StoreError, Tampering, TrustedState};
 
-/// What `locate` found of one database.
+/// The result of `locate` for one database.
 #[derive(Debug)]
 pub struct Located {
     /// Its name.
     pub database: String,
-    /// When it was asked.
+    /// The time of the request.
     pub at: Timestamp,
-    /// What there is to say.
+    /// The server's view of the database.
     pub present: ServerView,
-    /// Transactions whose hashes are kept.
+    /// The number of transactions in the mirror.
     pub mirrored: Option<u64>,
     /// Alarms that wait for the operator.
     pub alarms: Vec<Alarm>,
@@ -30,32 +30,32 @@ pub struct Located {
     pub calls: u64,
 }
 
-/// What the server shows of a database now.
+/// The server's current view of a database.
 #[allow(clippy::large_enum_variant)] // one at a time, and soon told
 #[derive(Debug)]
 pub enum ServerView {
-    /// A state, and what of the trusted history that holds.
+    /// A state, and the part of the trusted history that it has.
     Shows {
-        /// Which transactions stand.
+        /// The intact and the rewritten transactions.
         window: Window,
-        /// Is it on the server's list of databases?
+        /// Whether the database is on the server's list.
         listed: Listed,
-        /// Why the state itself would not be accepted, where it is signed wrongly or of another database.
+        /// The reason to refuse the state itself: a wrong signature or another database.
         refused: Option<(Verdict, Reason)>,
     },
     /// A database without transactions.
     Emptied(Lost),
     /// No such database.
     Vanished(Lost),
-    /// Nobody could say.
+    /// The server showed no state.
     NotShown(ServerError),
-    /// Nothing is trusted of it, so nothing can be located.
+    /// The database has no trusted state, so nothing can be located.
     NothingTrusted,
     /// The auditor's own files.
     Local(StoreError),
 }
 
-/// Is a database on the server's list?
+/// Whether a database is on the server's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listed {
     /// It is.
@@ -166,7 +166,7 @@ impl Auditor {
         Some(window)
     }
 
-    /// Keeps the window beside the evidence, unless somebody looked already.
+    /// Stores the window beside the evidence, unless a locate report is already there.
     fn keep_window(&self, alarm: &Alarm, window: &Window) {
         if let Ok(None) = LocatedRecord::beside(&alarm.evidence) {
             let record = record(window, window.to_string(), self.wall_time());
@@ -176,8 +176,8 @@ impl Auditor {
         }
     }
 
-    /// Looks for what of a database's trusted history still stands; `None` where the program is
-    /// asked to end. Nothing that is trusted is changed.
+    /// Finds which part of a database's trusted history is intact; `None` if the program is asked to end. Changes no
+    /// trusted state.
     pub fn locate(&mut self, database: &str) -> Option<Located> {
         let until = self.now() + self.overdue_after();
         self.within(until, |auditor| auditor.look_for(database))
@@ -273,7 +273,7 @@ impl Auditor {
             })
     }
 
-    /// Keeps the whole report beside the evidence of the open alarm that it is about, else of the last one.
+    /// Stores the whole report beside the evidence of the open alarm that it is about, else of the last alarm.
     pub fn save_report(&self, located: &Located, report: &str) -> Result<(), StoreError> {
         let kept = match &located.present {
             ServerView::Shows { window, .. } => record(window, report.into(), located.at),
@@ -310,8 +310,8 @@ fn record(window: &Window, report: String, now: Timestamp) -> LocatedRecord {
     }
 }
 
-/// Holds a line of trusted states against the shown one, by what the server proves; `None` where
-/// the program is asked to end, or the line is empty.
+/// Compares a line of trusted states with the shown state by the server's proofs. Returns `None` if the program is
+/// asked to end or the line is empty.
 pub(super) fn window(
     server: &mut Server,
     database: &str,

@@ -1,7 +1,7 @@
-//! `--audit-keep-hashes`: the hash of every transaction up to the trusted one, kept as it is proven.
+//! `--audit-keep-hashes`: the hash of every transaction up to the trusted one, stored when it is proven.
 //!
-//! A run of headers is taken only where it follows on what is kept, link by link, and where its last
-//! one is the trusted state or proven against it.
+//! Headers are added only if each follows on the hash before it, and if the last one is the trusted state or proven
+//! against it.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -29,11 +29,11 @@ pub enum Unmirrored {
     },
     /// The server did not answer.
     Failure(ServerError),
-    /// What the server shows does not lead from what is kept to what is trusted.
+    /// The server's headers do not lead from the stored hashes to the trusted state.
     NotProven {
         /// From this transaction on.
         tx: u64,
-        /// What was said of it.
+        /// The reason.
         why: String,
     },
     /// The auditor's own files.
@@ -77,7 +77,7 @@ impl From<ServerError> for Unmirrored {
     }
 }
 
-/// How far a mirror has come.
+/// Whether a mirror is complete.
 enum Filled {
     InPart,
     ToTheEnd,
@@ -89,7 +89,7 @@ const TXS_PER_CALL: u32 = 1_000;
 const MAX_TRIED_ENDS: usize = 8;
 
 impl Auditor {
-    /// Keeps the hash of every transaction, as far as the mirrors take no more than so many bytes.
+    /// Stores the hash of every transaction, as long as all mirrors together take at most `most` bytes.
     #[must_use]
     pub fn with_mirror(self, most: Option<u64>) -> Auditor {
         Auditor {
@@ -98,8 +98,8 @@ impl Auditor {
         }
     }
 
-    /// Goes on with the mirrors of the databases whose state was proven in the last check, each until it has
-    /// come as far or something is in its way, which is told once. No call lasts past `until`.
+    /// Continues the mirrors of the databases whose state was proven in the last check. Each continues until it is
+    /// complete or cannot be extended, which is reported once. No call lasts past `until`.
     pub fn mirror(&mut self, until: Instant) -> Vec<(String, Unmirrored)> {
         let mut told = Vec::new();
         let before = self.server.limit(until + MAX_CALL_OVERRUN);

@@ -1,4 +1,4 @@
-//! What the server shows in the place of another auditor's state: proven against the trusted one, or not.
+//! The transaction that the server has in place of another auditor's state, with its proof against the trusted state.
 
 use crate::audit::check::proof::{self, ExtensionResult, Membership};
 use crate::audit::verdict::{Reason, Verdict};
@@ -7,7 +7,7 @@ use crate::server::Server;
 use crate::trust::Tampering;
 use crate::wire::Entries;
 
-/// What the server shows as the transaction of another auditor's state.
+/// The result of requesting the transaction of another auditor's state.
 #[derive(Debug)]
 pub enum Beside {
     /// It has this hash, and is proven to be in the history of the trusted state, or to continue it.
@@ -20,8 +20,8 @@ pub enum Beside {
     Stopped,
 }
 
-/// Asks for the transaction of `theirs` with the proof between it and `ours`, whichever is smaller: one call, but for the
-/// parts that old servers leave out of the proof. `theirs` is of another transaction than `ours`.
+/// Requests the transaction of `theirs` with the proof between it and `ours`, the smaller one first. Makes one call,
+/// except for the parts that old servers leave out of the proof. `theirs` is of another transaction than `ours`.
 pub fn beside(
     server: &mut Server,
     database: &str,

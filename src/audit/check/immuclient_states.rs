@@ -20,11 +20,11 @@ const MAX_DEPTH: usize = 4;
 /// One file of trusted states.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateFile {
-    /// Where it is.
+    /// The path of the file.
     pub path: PathBuf,
-    /// The identity of the server that it is of, as far as its name says.
+    /// The identity of the server in the file's name, if there is one.
     pub identity: Option<String>,
-    /// What was trusted; databases without transactions are left out.
+    /// The trusted states, without databases that have no transactions.
     pub states: Vec<ImportedState>,
 }
 
@@ -53,7 +53,7 @@ pub enum StateFileError {
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The error of this line.
         fault: StateLineError,
     },
     /// No such file in the folder.

@@ -1,5 +1,5 @@
-//! Taking over what another auditor trusted: only where the running server proves that its history
-//! still holds it, and never in place of what is trusted already.
+//! Importing another auditor's trusted states. A state is imported only if the running server proves that its history
+//! has it, and never replaces a trusted state.
 
 use crate::audit::auditor::Auditor;
 use crate::audit::check::immuclient_states::ImportedState;
@@ -12,7 +12,7 @@ use crate::config::Signatures;
 use crate::ledger::{ClaimedState, State};
 use crate::trust::{ImportBasis, ObservedState, StoreError, Tampering, TrustedState};
 
-/// What came of one imported state.
+/// The result of importing one state.
 #[derive(Debug)]
 pub enum Import {
     /// It is trusted now.
@@ -21,17 +21,17 @@ pub enum Import {
     Known,
     /// It is proven to be an ancestor of what is trusted, which stays.
     Ancestor {
-        /// What is trusted.
+        /// The trusted state.
         trusted: State,
     },
     /// It is proven to extend what is trusted, which stays: the next audit goes there itself.
     Descendant {
-        /// What is trusted.
+        /// The trusted state.
         trusted: State,
     },
     /// The server did not prove it.
     Refused {
-        /// What that amounts to.
+        /// The verdict of the missing proof.
         verdict: Verdict,
         /// Why.
         reason: Reason,
@@ -40,10 +40,10 @@ pub enum Import {
     Raised(Box<Outcome>),
 }
 
-/// What becomes of a state that the server contradicts.
+/// The reaction to a state that the server contradicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnRefusal {
-    /// It is told: a wrong folder is likelier than a crime.
+    /// Reports the state: a wrong folder is the more likely cause.
     Tell,
     /// It becomes an alarm, with its evidence.
     Alarm,
@@ -58,8 +58,8 @@ impl Auditor {
         self.server.identity().map(ToString::to_string)
     }
 
-    /// Holds an imported state against the running server, and against what is trusted; `None`
-    /// where the program is asked to end.
+    /// Compares an imported state with the running server and with the trusted state; `None` if the program is asked
+    /// to end.
     pub fn import(&mut self, carried: &ImportedState, on_refusal: OnRefusal) -> Option<Import> {
         let database = carried.database.as_str();
         self.server.begin_cycle();

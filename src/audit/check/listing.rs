@@ -25,10 +25,10 @@ pub struct Listing {
     pub skipped_databases: usize,
 }
 
-/// Names that no database can have: counted, the first one shown.
+/// Names that no database can have: their number and the first of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Impossible {
-    /// How many.
+    /// The number of these names.
     pub count: usize,
     /// The first of them.
     pub first: Escaped,

@@ -1,4 +1,4 @@
-//! States that the operator pins: each held against what the server shows until it is proven.
+//! States that the operator pins: each is compared with the server's state until it is proven.
 
 use std::cmp::Ordering;
 
@@ -12,9 +12,8 @@ use crate::ledger::State;
 use crate::trust::{Tampering, TrustOrigin, TrustedState};
 
 impl Auditor {
-    /// Adds the pins to what the check of a database concluded: the worse of the two counts. Only
-    /// a state that is proven itself is a state to hold a pin against; `None` where the program is
-    /// asked to end.
+    /// Adds the pins to the result of a database's check; the worse one counts. A pin is only compared with a state
+    /// that is proven. Returns `None` if the program is asked to end.
     pub(in crate::audit) fn with_pins(
         &mut self,
         database: &str,

@@ -15,9 +15,9 @@ use crate::wire::{Entries, Tx, VerifiableTx};
 pub enum ExtensionResult {
     /// The newer extends the older.
     Extends(Proven),
-    /// It does not, or nobody knows.
+    /// It does not, or this is not known.
     NotExtended(Verdict, Reason),
-    /// The server says that it has not come as far.
+    /// The server reports that it has not reached the state.
     ServerBehind,
     /// The program is asked to end.
     Stopped,
@@ -44,10 +44,11 @@ impl ExtensionResult {
     }
 }
 
-/// Terms of an audit path at most: no tree has more levels. Parts are kept until all are there.
+/// The number of terms in an audit path at most, because no tree has more levels. Parts are collected until they are
+/// complete.
 const MAX_PATH: u64 = 64;
 
-/// Does `target` extend `source` (of a smaller id)? Fetches one proof, and up to `range` of what
+/// Checks whether `target` extends `source` (of a smaller id). Fetches one proof, and up to `range` of the parts that
 /// the server's version leaves out of it.
 pub fn extend(
     server: &mut Server,
@@ -70,7 +71,7 @@ pub fn extend(
 /// The result of proving that a transaction is in a history.
 #[derive(Debug)]
 pub enum Membership {
-    /// In the history of the trusted state, which proves its header; its entries are not looked at.
+    /// The transaction is in the history of the trusted state, which proves its header. The entries are not checked.
     Proven(Tx),
     /// The call itself failed.
     Failed(ServerError),
@@ -109,10 +110,9 @@ pub fn prove_membership(
 /// The result of checking whether an old state is an ancestor of the shown one.
 #[derive(Debug)]
 pub enum AncestorCheck {
-    /// The shown state extends this one: the old one, or another of the same transaction.
+    /// The shown state extends this one: the old state, or another state of the same transaction.
     Proven(Proven),
-    /// No tree proof can exist; every header from the transaction of this hash on is chained up to
-    /// the shown state.
+    /// No tree proof can exist. Every header from the transaction with this hash up to the shown state is chained.
     Chained(Digest),
     /// Nothing is proven.
     Unknown(Reason),
@@ -188,10 +188,10 @@ pub(super) fn request_membership(
     Ok((shown, proof.unwrap_or_else(|ended| ended)))
 }
 
-/// What comes beside a transaction to show its place.
+/// The proof that is sent with a transaction.
 enum Answered {
     Proof(Box<VerifiableTx>),
-    /// The server says that it cannot prove this pair.
+    /// The server reports that it cannot prove this pair.
     Excuse(ServerError),
 }
 

@@ -14,7 +14,7 @@ use crate::wire::Entries;
 /// The operator's requirements for every state.
 #[derive(Clone, Debug)]
 pub struct CheckParams {
-    /// What must have signed it.
+    /// The required signatures.
     pub signatures: Signatures,
     /// The most transactions fetched one by one for a single proof.
     pub max_fetch: u64,
@@ -38,7 +38,7 @@ pub enum CheckResult {
         verdict: Verdict,
         reason: Reason,
         shown: Option<State>,
-        /// What the state shown came with, as it came.
+        /// The signature of the shown state, unchanged.
         signature: Option<Signature>,
     },
     /// The program is asked to end.
@@ -60,8 +60,8 @@ impl CheckResult {
     }
 }
 
-/// Asks the server for its state of `database` and holds it against `trusted`. A 0.9.0 that is asked
-/// by several at once mixes up what it answers: it is accused of what it shows twice in a row.
+/// Requests the server's state of `database` and compares it with `trusted`. immudb 0.9.0 mixes up the responses to
+/// concurrent clients. Its contradictions therefore count only if it shows them twice in a row.
 pub fn check(
     server: &mut Server,
     database: &str,

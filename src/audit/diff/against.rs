@@ -1,5 +1,5 @@
-//! A database held against another one that should be the same: a replica, a restored backup, or the
-//! mirror that another auditor made.
+//! Comparing a database with another one that should be the same: a replica, a restored backup, or another auditor's
+//! mirror.
 
 use crate::audit::auditor::Auditor;
 use crate::audit::diff::differences::Differences;
@@ -12,23 +12,23 @@ use crate::server::{Server, ServerError, ServerErrorKind};
 use crate::text::Escaped;
 use crate::trust::{Mirror, StoreError};
 
-/// How a mirror differs from what it was held against.
+/// The differences between a mirror and another history.
 #[derive(Debug)]
 pub struct MirrorDifferences {
-    /// What it was held against.
+    /// The history that the mirror was compared with.
     pub against: DiffTarget,
     /// Transactions that could be compared.
     pub compared: u64,
-    /// What was found, by transaction.
+    /// The differences, by transaction.
     pub found: Found,
 }
 
 /// The history that another auditor's mirror is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiffTarget {
-    /// The mirror kept here: nobody is asked.
+    /// This auditor's mirror, so no server is needed.
     OwnMirror,
-    /// What the server shows, by its proofs.
+    /// The history of the server's state, by its proofs.
     Server(State),
 }
 
@@ -59,8 +59,7 @@ impl std::fmt::Display for DiffError {
 const MAX_OFFLINE_PROBES: u32 = 100_000;
 
 impl Auditor {
-    /// Holds what this server shows of a database against a second one; `None` where the program is asked
-    /// to end.
+    /// Compares this server's history of a database with a second server's; `None` if the program is asked to end.
     pub fn against_server(
         &mut self,
         database: &str,
@@ -131,8 +130,8 @@ impl Auditor {
         Some(Ok(differences))
     }
 
-    /// Holds another auditor's mirror against the one kept here, or where none is against what the server
-    /// shows; `None` where the program is asked to end.
+    /// Compares another auditor's mirror with the local mirror, or with the server's history if there is no local
+    /// mirror. Returns `None` if the program is asked to end.
     pub fn against_mirror(
         &mut self,
         database: &str,

@@ -1,4 +1,4 @@
-//! Two auditors, two truths: what another one trusts, held against what is trusted here.
+//! Comparing another auditor's trusted states with the local trusted states.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,18 +12,18 @@ use crate::ledger::State;
 use crate::ranges::Ranges;
 use crate::trust::{Alarm, Answer, Exported, Finding, StoreError, Tampering, TrustedState};
 
-/// What another auditor trusts, and how that came here.
+/// The trusted states of another auditor, and their source.
 #[derive(Clone, Debug)]
 pub struct Theirs {
     /// Its databases.
     pub databases: Vec<Exported>,
-    /// What `raw` is, for the evidence.
+    /// The kind of source of `raw`, for the evidence.
     pub came_as: &'static str,
     /// The bytes.
     pub raw: Vec<u8>,
 }
 
-/// What comparing one database came to.
+/// The result of comparing one database.
 #[derive(Debug)]
 pub struct Comparison {
     /// The database.
@@ -45,40 +45,41 @@ impl Comparison {
     }
 }
 
-/// How two auditors' truths lie to each other.
+/// The relation between the trusted states of two auditors.
 #[allow(clippy::large_enum_variant)] // one at a time, and soon told
 #[derive(Debug)]
 pub enum Compared {
     /// The newest state of one auditor is also the other's, or the server proves the two against each other.
     Agree(State),
-    /// Both auditors trust this state, and the other one has gone on since. The server here has not come as far.
+    /// Both auditors trust this state, and the other's history has grown since. The local server has not reached the
+    /// newer state.
     Ahead {
         /// The newest state that both trust, or that the server proves.
         agreed: State,
         /// The other auditor's newest state.
         theirs: State,
     },
-    /// The server here has not come as far as the two states to compare, and no older state settles it.
+    /// The local server has not reached the two states to compare, and no older state decides.
     NotYet {
         /// The last transaction that the server shows.
         shown: u64,
         /// The other auditor's newest state.
         theirs: State,
     },
-    /// They were shown two histories.
+    /// Two histories were shown to them.
     SplitView {
         /// Why.
         reason: Reason,
-        /// What the other one trusts.
+        /// The other auditor's trusted state.
         theirs: State,
         /// The alarm, or why it could not be written.
         alarm: Result<Alarm, StoreError>,
         /// From which states on the histories differ.
         parting: Parting,
     },
-    /// Nobody could say.
+    /// No proof was possible.
     NotProven(Verdict, Reason),
-    /// Nothing is trusted of it here.
+    /// The database has no local trusted state.
     NotHere,
     /// The auditor's own files.
     Local(StoreError),
@@ -111,8 +112,8 @@ impl Compared {
 }
 
 impl Auditor {
-    /// Holds one of another auditor's databases against what is trusted here. `None` where the program
-    /// is asked to end.
+    /// Compares one of another auditor's databases with the local trusted state. Returns `None` if the program is
+    /// asked to end.
     pub fn compare(&mut self, one: &Exported, theirs: &Theirs) -> Option<Comparison> {
         let database = one.database.clone();
         let until = self.now() + self.overdue_after();
@@ -190,8 +191,8 @@ impl Auditor {
         }
     }
 
-    /// Compares older states of the other auditor, if the server has not come as far as the newest ones. Nothing that
-    /// the server says contradicts anything then; states of the same transaction need no server.
+    /// Compares older states of the other auditor, if the server has not reached the newest ones. Then no response of
+    /// the server is a contradiction; states of the same transaction need no server.
     fn behind(
         &mut self,
         trusted: &TrustedState,

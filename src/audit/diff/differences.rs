@@ -4,14 +4,14 @@ use crate::ledger::State;
 use crate::locate::Window;
 use crate::text::Escaped;
 
-/// How a second server's history differs.
+/// The differences between the first and the second server's history.
 #[derive(Debug)]
 pub struct Differences {
-    /// What the first server shows.
+    /// The first server's state.
     pub ours: State,
-    /// What the second one shows.
+    /// The second server's state.
     pub theirs: State,
-    /// What of the trusted history the second one holds; `None` where nothing is trusted.
+    /// The part of the trusted history that the second server has; `None` if there is no trusted state.
     pub holds: Option<Window>,
     /// The last transaction that is proven to be the same on both.
     pub same: u64,
@@ -23,11 +23,11 @@ pub struct Differences {
     pub more: u64,
     /// Transactions of the same entries that only follow on others.
     pub rechained: u64,
-    /// Transactions in which nothing but entries differ that stand in another one there.
+    /// The number of transactions that differ only in entries that the other history has in another transaction.
     pub moved: u64,
-    /// The last transaction whose entries were held against each other.
+    /// The last transaction whose entries were compared.
     pub compared: u64,
-    /// Why what is listed is not proven, where it is not.
+    /// The reason why the list is not proven, if it is not.
     pub unproven: Option<Escaped>,
 }
 
@@ -36,11 +36,11 @@ pub struct Differences {
 pub struct Differing {
     /// Its id.
     pub tx: u64,
-    /// When the first server claims that it was written, in unix seconds.
+    /// The time of writing that the first server claims, in unix seconds.
     pub ours: i64,
-    /// When the second one does.
+    /// The time of writing that the second server claims.
     pub theirs: i64,
-    /// Keys that differ, the first [`MAX_LISTED_KEYS`] of them; none where it is their order alone.
+    /// Keys that differ, the first [`MAX_LISTED_KEYS`] of them; none if only their order differs.
     pub changes: Vec<Change>,
     /// Further ones.
     pub more: usize,
@@ -60,13 +60,13 @@ pub enum KeyChange {
 /// A key that differs.
 #[derive(Debug)]
 pub struct Change {
-    /// How.
+    /// The kind of the difference.
     pub how: KeyChange,
-    /// The key, without its kind byte where it is a plain one.
+    /// The key, without its kind byte if it is a plain key.
     pub key: Escaped,
-    /// What the second server has, where it was asked for and came.
+    /// The second server's value, if it was requested and received.
     pub theirs: Option<Escaped>,
-    /// What the first one has.
+    /// The first server's value.
     pub ours: Option<Escaped>,
 }
 

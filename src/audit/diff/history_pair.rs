@@ -17,7 +17,7 @@ use crate::wire::{Entries, Tx};
 /// The number of transactions that one scan asks for.
 const TXS_PER_SCAN: u32 = 100;
 
-/// What ends the reading of two servers.
+/// The reasons to end the reading of two servers.
 pub(in crate::audit) enum Ended {
     Stopped,
     Unproven(Escaped),
@@ -225,7 +225,7 @@ impl HistoryPair<'_> {
     }
 }
 
-/// The total bytes of different entries that are kept in one walk.
+/// The total bytes of different entries that one walk holds in memory.
 const MAX_KEPT_BYTES: usize = 8 << 20;
 
 /// Returns the memory that is left when this transaction is also stored.
@@ -238,13 +238,13 @@ fn spend(room: usize, tx: &Tx) -> Result<usize, Ended> {
         .ok_or_else(|| Ended::unproven("there are more differences than the memory limit allows"))
 }
 
-/// Transactions of the same id whose entries differ; one alone where the other side ends before.
+/// Transactions of the same id whose entries differ; only one if the other history ends before it.
 pub(in crate::audit) struct Pair {
     ours: Option<Tx>,
     theirs: Option<Tx>,
 }
 
-/// An entry, wherever it stands.
+/// An entry, in whichever transaction it is.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Entry<'a>(&'a [u8], Digest);
 

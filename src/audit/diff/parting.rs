@@ -1,5 +1,5 @@
-//! Where two histories of one ledger part: the states that another auditor accepted are held against what this server proves, by
-//! halving.
+//! Finding where two histories of one ledger fork: another auditor's accepted states are compared with this server's
+//! proofs, by bisecting.
 
 use std::collections::BTreeMap;
 
@@ -21,8 +21,9 @@ pub struct Parting {
 }
 
 impl Auditor {
-    /// Narrows down where a history parts from the one of `trusted`, to which `other` does not belong. A state of the own
-    /// history answers for itself; for any other transaction the server proves which state its history had there.
+    /// Bisects where a history forks from the one of `trusted`, to which `other` does not belong. A stored state of
+    /// the local history needs no call; for any other transaction the server proves the state that its history has
+    /// there.
     pub(super) fn parting(
         &mut self,
         database: &str,
