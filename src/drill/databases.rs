@@ -16,7 +16,7 @@ const MAX_DATABASES: usize = 1000;
 /// The longest name of a database, in bytes, as a 1.11.1 has it.
 const MAX_NAME: usize = 128;
 
-/// What is said where the user has no permission.
+/// The error message if the user has no permission.
 const DENIED: &str = "Logged in user does not have permission on this database";
 
 impl Store {

@@ -15,16 +15,16 @@ use crate::clock::Clock;
 use crate::ledger::State;
 use crate::random::Random;
 
-/// How the server is to be.
+/// The options of the server.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// On 127.0.0.1; 0: any that is free.
     pub port: u16,
-    /// Who may log in.
+    /// The user who may log in.
     pub user: String,
-    /// And with what.
+    /// The user's password.
     pub password: String,
-    /// Who may log in with the same password, and is shown the second view where there is one.
+    /// A further user with the same password, who gets the second view if there is one.
     pub second_user: Option<String>,
     /// Off: `Login` is refused, and calls work without a token.
     pub auth: bool,
@@ -34,15 +34,15 @@ pub struct Options {
     pub key: Option<SigningKey>,
     /// The version that it behaves as.
     pub server: Emulated,
-    /// How the main tree of a database lags.
+    /// The lag of the main tree of a database.
     pub lag: Lag,
     /// The lifetime of each token of `Login` and `UseDatabase`.
     pub token_lifetime: Lifetime,
     /// The lifetime of each session of `OpenSession`.
     pub session_lifetime: Lifetime,
-    /// What its transactions and lifetimes go by.
+    /// The clock of its transactions and lifetimes.
     pub clock: Clock,
-    /// What its identity and its tokens are drawn by.
+    /// The random numbers of its identity and its tokens.
     pub random: Random,
 }
 
@@ -131,7 +131,7 @@ impl Embedded {
             .map(SigningKey::public_pem)
     }
 
-    /// Writes a transaction of one plain entry; its id, `None` where there is no such database.
+    /// Writes a transaction of one plain entry, and returns its id; `None` if there is no such database.
     pub fn set(&self, database: &str, key: &str, value: &str) -> Option<u64> {
         self.commit(database, vec![NewEntry::set(key, value)])
     }
@@ -152,7 +152,7 @@ impl Embedded {
         self.store().write(database, draft)
     }
 
-    /// Writes so many transactions of one entry each.
+    /// Writes this many transactions of one entry each.
     pub fn grow(&self, database: &str, by: u64) {
         for _ in 0..by {
             let number = self.state(database).map_or(0, |state| state.tx);
@@ -183,7 +183,7 @@ impl Embedded {
         Some(database.honest.clone())
     }
 
-    /// Puts another ledger into a database's place, as whoever has the server's disk can.
+    /// Replaces a database's ledger by another one, as anyone with access to the server's disk can.
     pub fn put_ledger(&self, database: &str, ledger: Ledger) {
         if let Some(database) = self.store().databases.get_mut(database) {
             database.honest = ledger;
@@ -207,14 +207,14 @@ impl Embedded {
         }
     }
 
-    /// Drops the values of all transactions before this one, as a retention does.
+    /// Drops the values of all transactions before this one, as retention does.
     pub fn drop_values_before(&self, name: &str, tx: u64) {
         if let Some(database) = self.store().databases.get_mut(name) {
             database.dropped_before = tx;
         }
     }
 
-    /// Tells a lie from now on, instead of any other.
+    /// Runs a lie from now on, instead of any other.
     pub fn lie(&self, schedule: impl Into<LieSchedule>) {
         self.store().tell(schedule.into());
     }
@@ -224,19 +224,21 @@ impl Embedded {
         self.store().lying()
     }
 
-    /// Tells no lie any more.
+    /// Ends every lie.
     pub fn be_honest(&self) {
         self.store().be_honest();
     }
 
-    /// Shows the second user another history of a database from now on. The first one gets one transaction more by it.
+    /// Shows the second user another history of a database from now on. This adds one transaction to the first
+    /// user's history.
     pub fn split(&self, database: &str, split: Split) {
         if let Some(database) = self.store().databases.get_mut(database) {
             database.second = Some(split.of(&mut database.honest));
         }
     }
 
-    /// Shows the second user the ledger of a database as it is now, while it goes on to grow: a replica that lags behind.
+    /// Shows the second user the ledger of a database as it is now, while the ledger continues to grow: a replica
+    /// that lags.
     pub fn lag_behind(&self, database: &str) {
         if let Some(database) = self.store().databases.get_mut(database) {
             database.second = Some(database.honest.clone());
@@ -291,18 +293,18 @@ impl Embedded {
         self.store().options.auth = auth;
     }
 
-    /// Takes this password alone at logins from now on.
+    /// Accepts only this password at logins from now on.
     pub fn set_password(&self, password: &str) {
         self.store().options.password = password.into();
     }
 
-    /// Ends every connection and listens no more; what it holds stays.
+    /// Ends every connection and stops listening; the databases stay.
     pub fn stop(&mut self) {
         self.listening = None;
         self.store().away = true;
     }
 
-    /// Listens again on the same port, all tokens forgotten.
+    /// Listens again on the same port, without any token from before.
     ///
     /// # Errors
     /// The port was taken meanwhile.

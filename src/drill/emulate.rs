@@ -10,7 +10,7 @@ pub enum Emulated {
     V0_9_0,
     /// Header version 0, the entries' spec is ignored, no value but by `Get`.
     V0_9_2,
-    /// The same with sessions to come: no linear advance proof yet, lagging trees.
+    /// As 0.9.2, before sessions: no linear advance proof yet, and trees that lag.
     V1_1_0,
     /// Header version 1, raw values, no linear advance proof.
     V1_2_4,
@@ -58,7 +58,7 @@ impl Emulated {
         }
     }
 
-    /// Transactions that a scan may ask for; `None`: it has no such call.
+    /// Returns how many transactions a scan may request; `None` if the version has no such call.
     pub(super) fn scan_limit(self) -> Option<u32> {
         match self {
             Emulated::V0_9_0 => None,
@@ -67,17 +67,17 @@ impl Emulated {
         }
     }
 
-    /// Does it have `Login` and `UseDatabase`?
+    /// Returns whether the version has `Login` and `UseDatabase`.
     pub(super) fn has_login(self) -> bool {
         self != Emulated::WithoutLogin
     }
 
-    /// Does it send `linearAdvanceProof`? From 1.4.
+    /// Returns whether the version sends `linearAdvanceProof`: from 1.4.
     pub(super) fn advances(self) -> bool {
         self >= Emulated::V1_11_1
     }
 
-    /// Does it heed an `entriesSpec`, send values and take metadata? From 1.2.
+    /// Returns whether the version uses an `entriesSpec`, sends values and accepts metadata: from 1.2.
     pub(super) fn heeds_spec(self) -> bool {
         self >= Emulated::V1_2_4
     }

@@ -5,7 +5,7 @@ use std::ops::Bound;
 
 use crate::ledger::TxEntry;
 
-/// Where an entry stands.
+/// The place of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     /// The transaction's id.
@@ -61,7 +61,7 @@ impl Index {
     }
 }
 
-/// Returns the first key after all that begin with `prefix`; `None`: there can be none.
+/// Returns the first key after all keys that begin with `prefix`; `None` if there can be none.
 fn after(prefix: &[u8]) -> Option<Vec<u8>> {
     let end = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
     let mut after = prefix.get(..=end)?.to_vec();

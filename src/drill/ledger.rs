@@ -9,17 +9,16 @@ use crate::ledger::{
     Term, TxEntry, TxHeader, TxMetadata,
 };
 
-/// How far the main tree lags behind when a transaction is written (protocol.md §3, *The main
-/// tree*).
+/// The lag of the main tree when a transaction is written (protocol.md §3, *The main tree*).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lag {
     /// Not at all: transaction i is written over a tree of i - 1, as from 1.3.2 on.
     None,
-    /// Always by so many transactions.
+    /// Always this many transactions.
     By(u64),
-    /// The tree grows by so many at once.
+    /// The tree grows in steps of this size.
     Batches(u64),
-    /// It goes back and forth, as under 1.1.0 with many writers.
+    /// The lag varies, as under 1.1.0 with many writers.
     Unsteady,
     /// Transaction i is written over a tree of `table[i - 1]`; past its end, not at all.
     Table(Vec<u64>),
@@ -48,7 +47,7 @@ impl Lag {
 pub struct NewEntry {
     /// With its kind byte.
     pub key: Vec<u8>,
-    /// With its first byte, where it is a key-value's.
+    /// The value, with its first byte if it is a key-value's.
     pub value: Vec<u8>,
     /// From 1.2.
     pub metadata: Option<KvMetadata>,
@@ -120,14 +119,13 @@ pub struct NewTransaction {
     pub entries: Vec<NewEntry>,
     /// The transaction's own metadata (version 1).
     pub metadata: Option<TxMetadata>,
-    /// Size of the tree it is written over, where the ledger's [`Lag`] is not to decide.
+    /// The size of the tree it is written over, if the ledger's [`Lag`] does not decide it.
     pub tree_size: Option<u64>,
-    /// Alh of the transaction before, where it is to be another than that one's: no honest server
-    /// writes so.
+    /// The Alh of the transaction before, if it differs from that transaction's: no correct server writes so.
     pub prev_alh: Option<Digest>,
 }
 
-/// A transaction as kept.
+/// A stored transaction.
 #[derive(Clone, Debug)]
 pub struct Stored {
     /// Its header.
@@ -137,7 +135,7 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// Terms that show that entry `index` (from 0) is in the transaction's `eH`.
+    /// Returns the terms that prove that entry `index` (from 0) is in the transaction's `eH`.
     pub fn entry_inclusion(&self, index: usize) -> Vec<Digest> {
         let digests = self.entries.iter().map(|entry| entry.digest(&self.header));
         let tree = MerkleTree::over(digests.map_while(Result::ok));
@@ -159,9 +157,9 @@ pub struct Ledger {
     lag: Lag,
     clock: Clock,
     txs: Vec<Stored>,
-    /// What the tree holds in each transaction's place: its own header, in an honest ledger.
+    /// The tree's header in each transaction's place: in an honest ledger, the transaction's own.
     held: Vec<TxHeader>,
-    /// Over the Alhs of what is held.
+    /// The tree over the Alhs of these headers.
     tree: MerkleTree,
     index: Index,
 }
@@ -240,7 +238,7 @@ impl Ledger {
         })
     }
 
-    /// Writes a transaction; the state after it.
+    /// Writes a transaction, and returns the state after it.
     ///
     /// # Panics
     /// Where the draft is none that a server takes (metadata in a ledger of version 0, too many
@@ -284,7 +282,7 @@ impl Ledger {
         self.state()
     }
 
-    /// Forgets every transaction after `last`, and what the tree held of them.
+    /// Removes every transaction after `last`, from the tree too.
     pub fn truncate(&mut self, last: u64) {
         self.index.truncate(last);
         let last = usize::try_from(last).unwrap_or(usize::MAX);
@@ -293,8 +291,7 @@ impl Ledger {
         self.rebuild();
     }
 
-    /// Puts another transaction into the tree than the one that is shown. No honest server does
-    /// this.
+    /// Puts another transaction into the tree than the one that is shown. No honest server does this.
     pub fn hold(&mut self, header: TxHeader) {
         let place = slot(&mut self.held, header.id());
         if let Some(held) = place {
@@ -366,7 +363,7 @@ impl Ledger {
     }
 }
 
-/// Terms of a linear proof: the first one's Alh, then the inner hashes of the rest.
+/// Returns the terms of a linear proof: the Alh of the first header, then the inner hashes of the rest.
 fn chain<'a>(mut headers: impl Iterator<Item = &'a TxHeader>) -> Vec<Term> {
     let first = headers.next().map(TxHeader::alh);
     terms(first.into_iter().chain(headers.map(TxHeader::inner)))

@@ -6,10 +6,9 @@ use super::ledger::Lag;
 /// The verdict that a lie requires within one cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expected {
-    /// The verdicts that are right: one, but where a server's silence and its nonsense cannot be
-    /// told apart.
+    /// The correct verdicts: one, unless a server's silence and its malformed responses cannot be distinguished.
     pub verdicts: &'static [&'static str],
-    /// The reason word beside it, where there is one.
+    /// The reason word of the verdict, if there is one.
     pub reason: Option<&'static str>,
 }
 
@@ -52,7 +51,7 @@ pub enum AuditorSetup {
 
 macro_rules! lies {
     ($($group:literal: { $($variant:ident $name:literal $due:expr, $what:literal;)+ })+) => {
-        /// A lie: what it does is told by [`Lie::describe`].
+        /// A lie; [`Lie::describe`] returns its description.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Lie {
             $($(#[doc = $what] $variant,)+)+
@@ -271,14 +270,13 @@ pub struct LieSchedule {
     pub lie: Lie,
     /// Of this database alone; `None`: of all.
     pub database: Option<String>,
-    /// In this call alone (a name of `wire::method`); `None`: in every one that it fits.
+    /// Only this call (a name of `wire::method`); `None`: every call that the lie fits.
     pub call: Option<&'static str>,
     /// So many calls that it would fit are answered honestly first.
     pub after: u64,
-    /// So often it is told, and then no more; `None`: for ever.
+    /// The number of times that the lie is run; `None`: no limit.
     pub times: Option<u64>,
-    /// For lies about one transaction: which; `None`: about every one, or the middle one where
-    /// one is withheld.
+    /// The transaction, for lies about one transaction; `None`: every one, or the middle one if one is withheld.
     pub tx: Option<u64>,
 }
 
@@ -336,7 +334,7 @@ impl LieSchedule {
         }
     }
 
-    /// Does it fit a call about this database (`None`: about none)?
+    /// Returns whether the lie concerns a call about this database (`None`: about none).
     pub(super) fn fits(&self, call: &str, database: Option<&str>) -> bool {
         let all = self.database.is_none();
         self.call.is_none_or(|only| only == call)

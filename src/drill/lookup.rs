@@ -14,22 +14,22 @@ use crate::wire::proto;
 pub(super) enum Version {
     /// The latest.
     Latest,
-    /// What it got in this transaction.
+    /// The version that was written in this transaction.
     At(u64),
-    /// This one of its versions: from 1 on the oldest first, below 0 counted back from the latest.
+    /// A revision: from 1 on, the oldest first; below 0, counted back from the latest.
     Revision(i64),
 }
 
-/// An entry that was asked for, and where it is stored. For a reference that is where the reference stands.
+/// A requested entry and its place; for a reference, the place of the reference.
 pub(super) struct Found {
     pub entry: proto::Entry,
     pub place: Place,
 }
 
-/// Finds what a key has. `now` in seconds since 1970 decides what has expired.
+/// Finds an entry by its key. `now`, in seconds since 1970, decides whether it has expired.
 ///
 /// # Errors
-/// There is no such version, or it was deleted, or it has expired.
+/// The version does not exist, was deleted, or has expired.
 pub(super) fn find(
     ledger: &Ledger,
     key: &[u8],
@@ -106,7 +106,7 @@ fn place(ledger: &Ledger, key: &[u8], version: Version) -> Result<(Place, u64), 
     found.ok_or_else(key_not_found)
 }
 
-/// Refuses what was deleted or has expired.
+/// Refuses an entry that was deleted or has expired.
 fn check_live(entry: &TxEntry, now: i64) -> Result<(), Status> {
     if entry.metadata.as_ref().is_some_and(|m| m.deleted) {
         return Err(key_not_found());

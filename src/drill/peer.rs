@@ -8,12 +8,12 @@ use tiny_http::{Response, Server, StatusCode};
 
 use super::transport::lock;
 
-/// What a peer answers with.
+/// A peer's response.
 #[derive(Clone, Debug)]
 pub enum Serving {
     /// This text.
     Text(String),
-    /// An answer without an end.
+    /// A response without an end.
     Endless,
     /// Nothing: the connection stays open.
     Silence,
@@ -28,7 +28,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Starts a peer that has nothing to say yet.
+    /// Starts a peer that serves no checkpoint yet.
     ///
     /// # Errors
     /// There is no port, or no thread.
@@ -50,7 +50,7 @@ impl Peer {
         })
     }
 
-    /// Returns where it listens.
+    /// Returns the peer's URL.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }

@@ -11,10 +11,10 @@ use super::token::Lifetime;
 use crate::ledger::KvMetadata;
 use crate::server::DEFAULT_DATABASE;
 
-/// How the server's database grows while it runs.
+/// The growth of the server's database while it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Growth {
-    /// Only by what clients write.
+    /// Only by the clients' writes.
     ByClients,
     /// By a transaction each time that so much has passed.
     Every(Duration),
@@ -22,33 +22,34 @@ pub enum Growth {
 
 /// Transactions that [`fill`] writes.
 const FILLED_TXS: u64 = 100;
-/// The user who is shown the second view.
+/// The user who gets the second view.
 const SECOND_USER: &str = "immudb2";
 
 /// The lifetime of a token, and of a session that is not used, as a 1.11.1 has them by default.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 const SESSION_LIFETIME: Duration = Duration::from_secs(3 * 60);
 
-/// What is served.
+/// The server's contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Served {
     /// On 127.0.0.1; 0: any that is free.
     pub port: u16,
     /// `defaultdb`, `db2` and so on.
     pub databases: u64,
-    /// How the history that the user `immudb2` is shown differs, if it does.
+    /// The difference of the history that the user `immudb2` gets, if there is one.
     pub split: Option<Split>,
-    /// How they grow.
+    /// The growth of the databases.
     pub growth: Growth,
-    /// What lie is told, if any.
+    /// The lie, if any.
     pub lie: Option<Lie>,
 }
 
-/// Starts a server with user and password `immudb` and filled databases, writes its port into the
-/// first line of `out`, and serves until `stopped` says so: it is asked again and again, and may sleep for as long as it is handed.
+/// Starts a server with user and password `immudb` and filled databases, writes its port into the first line of
+/// `out`, and serves until `stopped` returns true. `stopped` is called again and again, and may sleep for the time
+/// that it gets.
 ///
 /// # Errors
-/// The port is taken; `out` cannot be written.
+/// The port is taken, or `out` cannot be written.
 pub fn serve(
     served: &Served,
     out: &mut impl Write,
@@ -108,9 +109,9 @@ pub fn serve(
 /// Why there is no server.
 #[derive(Debug)]
 pub enum ServeError {
-    /// It cannot listen there.
+    /// The server cannot listen on the port.
     Port(u16),
-    /// Nobody can be told its port.
+    /// The port cannot be printed.
     Output(std::io::Error),
 }
 

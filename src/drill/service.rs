@@ -48,14 +48,14 @@ pub(super) const CALLS: [&str; 35] = [
     method::VERIFIABLE_Z_ADD,
 ];
 
-/// What a call is answered with, and what it is about.
+/// The response to a call, and the lie that it is under.
 pub(super) struct Answered {
     pub reply: Reply,
     pub active: Option<ActiveLie>,
 }
 
 impl Store {
-    /// Answers one call.
+    /// Responds to one call.
     pub fn answer(
         &mut self,
         call: &'static str,
@@ -197,7 +197,7 @@ impl Store {
     }
 }
 
-/// Returns whether a call is of the server as a whole, not of the database that its caller has chosen.
+/// Returns whether a call concerns the server as a whole, not the database that its caller has chosen.
 fn is_of_no_database(call: &str) -> bool {
     matches!(
         call,

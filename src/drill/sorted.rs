@@ -13,7 +13,7 @@ pub(super) struct Member<'a> {
     pub score: f64,
     /// Without its kind byte.
     pub key: &'a [u8],
-    /// The transaction whose value is meant; 0: the latest.
+    /// The transaction of the value; 0: the latest.
     pub at_tx: u64,
 }
 
@@ -40,12 +40,12 @@ impl Member<'_> {
     }
 }
 
-/// Returns what the keys of all members of a set begin with.
+/// Returns the beginning of the keys of all members of a set.
 pub(super) fn prefix(set: &[u8]) -> Vec<u8> {
     [&[KIND], &len(set).to_be_bytes()[..], set].concat()
 }
 
-/// Reads a member from its stored key; `None`: it is none, for whoever writes may write what they like.
+/// Reads a member from its stored key; `None` if it is none, because a client can write any key.
 pub(super) fn member(key: &[u8]) -> Option<Member<'_>> {
     let (set, rest) = lengthened(key.strip_prefix(&[KIND])?)?;
     let (score, rest) = rest.split_first_chunk()?;

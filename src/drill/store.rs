@@ -16,26 +16,26 @@ use crate::ledger::{ClaimedState, State, StateShape};
 /// The database that every server has.
 pub(super) const DEFAULT: &str = "defaultdb";
 
-/// What a user may do with a database.
+/// The user's rights on a database.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Access {
     /// Everything.
     #[default]
     Open,
-    /// It is listed and cannot be used: the user has no permission on it.
+    /// The database is listed and cannot be used: the user has no permission.
     Denied,
-    /// It is listed and cannot be used: an administrator unloaded it.
+    /// The database is listed and cannot be used: an administrator unloaded it.
     Unloaded,
 }
 
-/// One database: its ledger, and the one made up for a lie.
+/// One database: its ledger, and the forged one.
 pub(super) struct Database {
     pub honest: Ledger,
-    /// What the second user is shown in its place.
+    /// The ledger that the second user gets instead.
     pub second: Option<Ledger>,
     forged: Option<Ledger>,
     pub access: Access,
-    /// Values of transactions before this one were dropped, as a retention does; 0: of none.
+    /// Values of transactions before this one were dropped, as by retention; 0: none were.
     pub dropped_before: u64,
 }
 
@@ -44,24 +44,24 @@ pub(super) struct Store {
     pub options: Options,
     pub uuid: String,
     pub started: Timestamp,
-    /// It cannot be reached.
+    /// Whether the server cannot be reached.
     pub away: bool,
     pub databases: BTreeMap<String, Database>,
     pub tokens: Tokens,
     pub calls: BTreeMap<&'static str, u64>,
     other_key: Option<SigningKey>,
     schedule: Option<LieSchedule>,
-    /// Honest answers still to be given before the lie.
+    /// The number of honest responses before the lie.
     quiet: u64,
-    /// Lies told so far, by call.
+    /// The number of runs of the lie, by call.
     told: HashMap<&'static str, u64>,
 }
 
-/// The lie of one answer.
+/// The lie of one response.
 #[derive(Clone, Debug)]
 pub(super) struct ActiveLie {
     pub schedule: LieSchedule,
-    /// How often it was told in this call before.
+    /// The number of earlier runs in this call.
     pub times: u64,
 }
 
@@ -103,8 +103,8 @@ impl Store {
         ledger.with_clock(self.options.clock.clone())
     }
 
-    /// Writes into the honest ledger, and into the forged one beside it but where the lie is that
-    /// nothing changes; the honest transaction's id.
+    /// Writes into the honest ledger, and into the forged one unless the lie is a frozen view. Returns the honest
+    /// transaction's id.
     pub fn write(&mut self, name: &str, draft: super::NewTransaction) -> Option<u64> {
         let frozen = self
             .schedule

@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::server::Credential;
 use crate::wire::method;
 
-/// What goes back to a caller.
+/// The response to a caller.
 pub(super) struct Answer {
     /// The `immudb-uuid` header.
     pub uuid: Option<String>,
@@ -36,7 +36,7 @@ pub(super) enum Outcome {
     Silence,
 }
 
-/// Calls that are never answered: kept, since to drop one is an answer.
+/// Calls that never get a response: they are stored, because dropping one is a response.
 type Unanswered = Arc<Mutex<Vec<UnarySink<Vec<u8>>>>>;
 
 /// A server that listens; it stops when it is dropped.
@@ -50,7 +50,8 @@ pub(super) struct Listening {
 const MAX_SHUTDOWN_WAIT: Duration = Duration::from_secs(20);
 
 impl Drop for Listening {
-    /// Ends when gRPC says so: its core ends the process where a server goes while it is closing.
+    /// Waits until gRPC has shut down, because its core ends the process if a server is dropped while it is
+    /// closing.
     fn drop(&mut self) {
         let mut shutdown = self.server.shutdown();
         self.server.cancel_all_calls();
@@ -73,7 +74,7 @@ fn environment() -> Arc<Environment> {
     ENVIRONMENT.get_or_init(new).clone()
 }
 
-/// Serves `store` on 127.0.0.1 (port 0: any that is free).
+/// Serves `store` on 127.0.0.1 (port 0: any free port).
 ///
 /// # Errors
 /// The port is taken.
@@ -176,7 +177,7 @@ async fn send(answer: Answer, mut sink: UnarySink<Vec<u8>>, unanswered: Unanswer
     let _ = sent.await;
 }
 
-/// Ready once a time has passed: kept by a thread of its own, for grpcio has no timer.
+/// A future that is ready after a time: a thread of its own waits, because grpcio has no timer.
 #[derive(Clone, Default)]
 struct Later(Arc<Mutex<Passed>>);
 

@@ -3,7 +3,7 @@
 
 use crate::ledger::Digest;
 
-/// An RFC 6962-shaped tree that keeps every complete subtree's root.
+/// An RFC 6962-shaped tree that stores every complete subtree's root.
 #[derive(Clone, Debug, Default)]
 pub struct MerkleTree {
     /// `levels[k][i]`: root over the 2^k leaves from index `i * 2^k` on.
@@ -55,8 +55,8 @@ impl MerkleTree {
         }
     }
 
-    /// Terms that show leaf `position` in the tree of the first `size` leaves
-    /// (RFC 9162 §2.1.3.1); none where it is not there.
+    /// Returns the terms that prove leaf `position` in the tree of the first `size` leaves (RFC 9162 §2.1.3.1);
+    /// none if the leaf is not in it.
     pub fn inclusion(&self, position: u64, size: u64) -> Vec<Digest> {
         let mut terms = Vec::new();
         if (1..=size).contains(&position) && size <= self.size() {
@@ -65,9 +65,9 @@ impl MerkleTree {
         terms
     }
 
-    /// Terms that show that the first `new` leaves extend the first `old` ones: as RFC 9162
-    /// §2.1.4.1, but the first term is always the node to start from, and for a tree and itself
-    /// they are the root's two children, the right one first (protocol.md §4).
+    /// Returns the terms that prove that the first `new` leaves extend the first `old` ones: as RFC 9162 §2.1.4.1,
+    /// but the first term is always the start node. For a tree and itself, the terms are the root's two children,
+    /// the right one first (protocol.md §4).
     pub fn consistency(&self, old: u64, new: u64) -> Vec<Digest> {
         let mut terms = Vec::new();
         if old == 0 || old > new || new > self.size() {
