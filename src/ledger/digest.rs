@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use ring::digest::{Context, SHA256, digest};
 
-/// A SHA-256 digest: always 32 bytes, so whatever holds one has passed the length check.
+/// A SHA-256 digest: always 32 bytes, so every digest has passed the length check.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; Digest::LEN]);
 
@@ -86,7 +86,7 @@ thread_local! {
     static COMPUTED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
-/// Digests that this thread has computed, so that a test can hold them against a budget.
+/// Returns the number of digests that this thread has computed, which a test compares with a budget.
 #[cfg(any(test, feature = "fault-points"))]
 pub fn digests_computed() -> u64 {
     COMPUTED.get()
@@ -171,8 +171,8 @@ impl FromStr for Digest {
     }
 }
 
-/// What a server sent where a digest is due. Its length is judged when a step consults it, since
-/// what no step consults decides nothing (protocol.md §4).
+/// The bytes that a server sent in place of a digest. A step checks their length when it uses them, because unused
+/// fields decide nothing (protocol.md §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Term(Result<Digest, DigestError>);
 

@@ -29,27 +29,27 @@ impl Proven {
     }
 }
 
-/// Does `target` continue `source`? (protocol.md §4)
+/// Verifies that `target` extends `source` (protocol.md §4).
 ///
-/// What an accepted proof buys is said there (*Guarantee of the steps*): a transaction proven against
-/// `source` cannot be another one against `target`. Why the steps suffice for that, what each is
-/// there for and which test fails without it: docs/verification.md. In short, s trusted and t shown:
+/// An accepted proof guarantees that no transaction can be proven differently against `source` and `target`: see
+/// *Guarantee of the steps* there. docs/verification.md explains why the steps are sufficient, the purpose of each
+/// step, and the test that fails without it. In short, s is the trusted and t the shown transaction:
 ///
-/// 1. ids: else a right proof of another pair would pass for this one.
-/// 2. hashes of both headers: else all would be proven of transactions that nobody trusts.
-/// 3. s is in t's tree: else another transaction could stand in its place there.
-/// 4. t's tree extends s's: else what s's tree held could be another history.
-/// 5. the last leaf of t's tree, and that it is s where the tree ends there: else tree and chain
-///    could be of two histories, and s be replaced at the very next step.
-/// 6. the chain from there to t: else t could be written behind another history.
-/// 7. what t's tree swallowed of the chain behind s, leaf for leaf: else two histories hide in the
+/// 1. The ids: otherwise a correct proof of another pair would be accepted for this one.
+/// 2. The hashes of both headers: otherwise the proof would concern transactions that are not trusted.
+/// 3. s is in t's tree: otherwise another transaction could be in its place.
+/// 4. t's tree extends s's tree: otherwise the content of s's tree could be another history.
+/// 5. The last leaf of t's tree, which is s if the tree ends there: otherwise tree and chain could be of two
+///    histories, and s could be replaced at the very next step.
+/// 6. The chain from there to t: otherwise t could be written after another history.
+/// 7. The part of the chain after s that t's tree took in, leaf for leaf: otherwise two histories could be in the
 ///    linear part (CVE-2022-36111).
-/// 8. the last leaf leads on to s where the tree ends before it: else what it swallowed could be of
+/// 8. The last leaf leads to s if the tree ends before s: otherwise the leaves that the tree took in could be of
 ///    another chain than the trusted one.
 ///
 /// # Errors
-/// The first step that fails. [`Reason::PartsNeeded`] names what to fetch and hand in as `parts`;
-/// [`Reason::TreeShrinks`] is settled by [`excuse`](super::excuse()).
+/// The first step that fails. [`Reason::PartsNeeded`] names the parts to fetch and to pass as `parts`;
+/// [`excuse`](super::excuse()) decides about [`Reason::TreeShrinks`].
 pub fn verify(
     source: &State,
     target: &State,
@@ -79,7 +79,7 @@ struct Pair<'a> {
     proof: &'a DualProof,
 }
 
-/// What step 5 finds out: the last transaction in the target's tree, where there is a tree.
+/// The result of step 5: the last transaction in the target's tree, if there is a tree.
 struct TreeEnd {
     tx: u64,
     alh: Digest,

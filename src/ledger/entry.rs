@@ -5,7 +5,7 @@ use super::header::{HeaderVersion, TxHeader};
 use super::refusal::{At, Reason, Refusal, Step};
 use super::tree::{Frontier, Inclusion};
 
-/// What an entry says of itself beside key and value (from 1.2).
+/// The metadata of an entry, in addition to key and value (from 1.2).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KvMetadata {
     /// The key was deleted by this entry.
@@ -43,7 +43,7 @@ pub struct TxEntry {
     pub metadata: Option<KvMetadata>,
     /// Hash of the value as stored.
     pub h_value: Digest,
-    /// The value as stored, where the server sent one. An empty one is absent on the wire.
+    /// The value as stored, if the server sent one. An empty value is absent on the wire.
     pub value: Vec<u8>,
     /// Length of the value in bytes, as the server claims it: no hash covers it (protocol.md §6).
     pub claimed_length: u64,
@@ -137,8 +137,7 @@ pub fn verify_entries(header: &TxHeader, entries: &[TxEntry]) -> Result<(), Refu
     at.same("the entries' root", header.eh(), &root)
 }
 
-/// An answer to `VerifiableGet` or `Get{atTx}`: a plain value, or a reference to one
-/// (protocol.md §6).
+/// A response to `VerifiableGet` or `Get{atTx}`: a plain value, or a reference to one (protocol.md §6).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GetEntry {
     /// The transaction that the value is of.
@@ -147,7 +146,7 @@ pub struct GetEntry {
     pub key: Vec<u8>,
     /// Value without its kind byte.
     pub value: Vec<u8>,
-    /// The entry's metadata, where it is no reference.
+    /// The entry's metadata, if it is no reference.
     pub metadata: Option<KvMetadata>,
     /// The reference by which the value was reached.
     pub referenced_by: Option<Reference>,
@@ -235,7 +234,7 @@ const PLAIN: u8 = 0;
 /// First byte of a reference as stored (protocol.md §2).
 const REFERENCE: u8 = 1;
 
-/// Where an entry stands in its transaction's tree.
+/// The position of an entry in its transaction's tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryInclusion {
     /// Index of the leaf, from 0.

@@ -6,16 +6,16 @@ use super::refusal::{At, Reason, Refusal, Step};
 /// Bytes that `extra` may have at most (protocol.md §3).
 pub const MAX_EXTRA: usize = 256;
 
-/// How a header, and the entries under it, are hashed.
+/// The hash function of a header and its entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeaderVersion {
-    /// All servers before 1.2; later ones for old transactions.
+    /// All servers before 1.2; later servers for old transactions.
     V0,
     /// From 1.2.
     V1,
 }
 
-/// What a transaction says of itself beside its entries (version 1 alone).
+/// The metadata of a transaction, in addition to its entries (version 1 only).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TxMetadata {
     /// Values of transactions before this one were dropped; 0: none were.
@@ -24,15 +24,15 @@ pub struct TxMetadata {
     pub extra: Vec<u8>,
 }
 
-/// A transaction header as it may be hashed: made by [`TxHeader::new`] alone, which refuses what
-/// no honest server sends.
+/// A transaction header that is valid to hash. Only [`TxHeader::new`] creates one, and it refuses headers that no
+/// correct server sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TxHeader {
     fields: HeaderFields,
     entries: u32,
     version: HeaderVersion,
     metadata: Vec<u8>,
-    /// Computed once: it is what a header is compared by.
+    /// The header's hash, computed once; headers are compared by it.
     alh: Digest,
 }
 
@@ -60,12 +60,12 @@ pub struct HeaderFields {
 }
 
 impl TxHeader {
-    /// Checks ranges and version (protocol.md §3). Without them fields that no version hashes could
-    /// be anything: two headers of one Alh.
+    /// Checks ranges and version (protocol.md §3). Without these checks, fields that no version hashes could have
+    /// any content: two headers with the same Alh.
     ///
     /// # Errors
-    /// [`Step::Header`]: an unknown version, metadata or more than 65,535 entries in a version 0
-    /// header, a negative number of entries, too long an `extra`.
+    /// [`Step::Header`] for an unknown version, metadata or more than 65,535 entries in a version 0 header, a
+    /// negative number of entries, or an `extra` that is too long.
     pub fn new(mut fields: HeaderFields) -> Result<TxHeader, Refusal> {
         let at = At {
             step: Step::Header,
@@ -109,7 +109,8 @@ impl TxHeader {
         Ok(header)
     }
 
-    /// Returns what it was made of: with another field, it is another header's.
+    /// Returns the fields that the header was created from. They cannot be changed: with another field, it is
+    /// another header.
     pub fn fields(&self) -> &HeaderFields {
         &self.fields
     }

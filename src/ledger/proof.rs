@@ -12,7 +12,7 @@ use super::refusal::{At, Reason, Refusal, Step, Wanted};
 pub struct DualProof {
     /// Header of the smaller transaction.
     pub source: Option<TxHeader>,
-    /// Header of the larger one.
+    /// Header of the larger transaction.
     pub target: Option<TxHeader>,
     /// For step 3.
     pub inclusion: Vec<Term>,
@@ -24,16 +24,16 @@ pub struct DualProof {
     pub last_inclusion: Vec<Term>,
     /// For step 6.
     pub linear: Option<LinearProof>,
-    /// For step 7; servers before 1.4 send none.
+    /// The proof of step 7; servers before 1.4 send none.
     pub linear_advance: Option<LinearAdvance>,
 }
 
 /// A run of the chain of Alhs, each term the part of the next that is its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinearProof {
-    /// Where it starts.
+    /// The transaction at which it starts.
     pub source_tx: u64,
-    /// Where it ends.
+    /// The transaction at which it ends.
     pub target_tx: u64,
     /// The first Alh, then the inner hash of each transaction after it.
     pub terms: Vec<Term>,
@@ -48,8 +48,8 @@ pub struct LinearAdvance {
     pub inclusions: Vec<Vec<Term>>,
 }
 
-/// What the auditor fetched beside the proof, by transaction id (protocol.md §4). Nothing of it is
-/// believed: each part is checked like the proof's own.
+/// The parts that the auditor fetched in addition to the proof, by transaction id (protocol.md §4). None of them
+/// is trusted: each is checked like the proof's own parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parts {
     /// Headers by `TxById`.

@@ -8,9 +8,9 @@ use super::digest::{Digest, Term};
 /// The step that refused, each a paragraph of protocol.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
-    /// §2, §3: a transaction header is one at all.
+    /// §2, §3: a transaction header is valid.
     Header,
-    /// §2: the answer carries what was asked for.
+    /// §2: the response contains the requested data.
     Answer,
     /// §4, step 1: ids of the proof's headers.
     Ids,
@@ -24,9 +24,9 @@ pub enum Step {
     LastInclusion,
     /// §4, step 6: the linear chain leads to the target.
     LinearProof,
-    /// §4, step 7: what the new tree swallowed of the old chain is in it (CVE-2022-36111).
+    /// §4, step 7: the part of the old chain that the new tree took in is in that tree (CVE-2022-36111).
     LinearAdvance,
-    /// §4, step 8: what the new tree swallowed leads on to the source.
+    /// §4, step 8: the part that the new tree took in leads to the source.
     OnwardLink,
     /// §4: an honest old server's excuse that it cannot prove this pair.
     Excuse,
@@ -38,21 +38,21 @@ pub enum Step {
     Signature,
 }
 
-/// What kind of refusal it is.
+/// The kind of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// No honest server sends this: nothing is said about the history.
+    /// No correct server sends this response; it proves nothing about the history.
     Malformed,
-    /// Well formed, and it contradicts what is trusted: the history was rewritten.
+    /// The response is well formed, and contradicts the trusted state: the history was rewritten.
     Inconsistent,
 }
 
-/// What was wrong, with the figures.
+/// The fault, with its numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// A part that this step consults is not there.
     Absent(&'static str),
-    /// Where a digest is due, other than 32 bytes came.
+    /// A digest has another length than 32 bytes.
     DigestLength { what: &'static str, bytes: usize },
     /// Another number of things than the sizes determine.
     Count {
@@ -60,7 +60,7 @@ pub enum Reason {
         due: u64,
         got: u64,
     },
-    /// Another id than the one asked for.
+    /// Another id than the requested one.
     Id {
         what: &'static str,
         due: u64,
@@ -82,23 +82,23 @@ pub enum Reason {
     },
 }
 
-/// Parts to be fetched where a server's answer alone does not settle a step (protocol.md §4).
+/// Parts to fetch if a server's response alone does not settle a step (protocol.md §4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// Headers, by `TxById`.
     pub headers: RangeInclusive<u64>,
-    /// Inclusion proofs of these transactions in the target's tree; empty where none is needed.
+    /// Inclusion proofs of these transactions in the target's tree; empty if none is needed.
     pub inclusions: RangeInclusive<u64>,
 }
 
-/// A step said no.
+/// The failure of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The first step that failed.
     pub step: Step,
     /// The transaction that it failed at.
     pub tx: u64,
-    /// What was wrong there.
+    /// The fault.
     pub reason: Reason,
 }
 
@@ -174,7 +174,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Makes refusals of one step at one transaction; the checks below are what every step is made of.
+/// Creates refusals of one step at one transaction; every step consists of the checks below.
 #[derive(Clone, Copy)]
 pub(super) struct At {
     pub step: Step,

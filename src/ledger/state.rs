@@ -9,7 +9,7 @@ use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 
 use super::digest::Digest;
 
-/// How far a ledger has come: its last transaction and that one's Alh.
+/// The state of a ledger: its last transaction and that transaction's Alh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     /// Id of the last transaction; 0: none.
@@ -32,10 +32,10 @@ impl fmt::Display for State {
     }
 }
 
-/// What the signature covers (protocol.md §2, *ImmutableState*; §5).
+/// The content that the signature covers (protocol.md §2, *ImmutableState*; §5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StateShape {
-    /// 0.9.0 alone: transaction and hash, so the same signature fits every database.
+    /// 0.9.0 only: transaction and hash, so the same signature fits every database.
     WithoutDatabase,
     /// Since then: the database's name too.
     WithDatabase,
@@ -44,7 +44,7 @@ pub enum StateShape {
 /// A signature as a server sends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
-    /// The key it says it is signed with: proves nothing about who signed (protocol.md §5).
+    /// The key that the server sent with the signature: it does not prove who signed (protocol.md §5).
     pub public_key: Vec<u8>,
     /// ECDSA P-256 over SHA-256, ASN.1 DER.
     pub der: Vec<u8>,
@@ -55,11 +55,11 @@ pub struct Signature {
 pub struct ClaimedState {
     /// Which message it came as.
     pub shape: StateShape,
-    /// The database that the server says it is of; empty in the 0.9.0 shape.
+    /// The database that the server names; empty in the 0.9.0 shape.
     pub database: Vec<u8>,
     /// Transaction and hash.
     pub state: State,
-    /// Absent where the server signs nothing.
+    /// The signature, if the server signs.
     pub signature: Option<Signature>,
 }
 
@@ -120,13 +120,13 @@ pub fn signed_bytes(shape: StateShape, database: &str, state: &State) -> Vec<u8>
 /// Why a state does not count as signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadSignature {
-    /// There is none.
+    /// The signature is absent.
     Absent,
-    /// It was made for another database.
+    /// The signature was made for another database.
     OtherDatabase,
-    /// It does not verify with any key that the operator trusts.
+    /// The signature does not verify with any key that the operator trusts.
     NotByTheKey,
-    /// It does not verify with the key that came with it.
+    /// The signature does not verify with the key that came with it.
     NotByItsOwnKey,
 }
 
@@ -166,8 +166,8 @@ impl PublicKey {
         &self.0
     }
 
-    /// Returns whether the point lies on the curve (SEC 1 §2.3.4). A key for which it does not verifies nothing, as if
-    /// every signature were wrong. A key agreement checks it; with which private key does not matter.
+    /// Returns whether the point is on the curve (SEC 1 §2.3.4). A key off the curve verifies nothing, as if every
+    /// signature were wrong. A key agreement checks it; the private key can be any.
     fn is_on_curve(&self) -> bool {
         let random = SystemRandom::new();
         let peer = agreement::UnparsedPublicKey::new(&agreement::ECDH_P256, &self.0);
@@ -216,7 +216,7 @@ impl PublicKey {
     }
 }
 
-/// A text that holds no usable public key.
+/// The fault of a text without a usable public key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PemError {
     /// No `PUBLIC KEY` block at all.
@@ -247,8 +247,8 @@ pub fn encode_base64(bytes: &[u8]) -> String {
     BASE64_STANDARD.encode(bytes)
 }
 
-/// Reads standard base64 with padding (RFC 4648 §4), strictly: bits left over must be zero, so that one key has one
-/// text. `None` for anything else.
+/// Reads standard base64 with padding (RFC 4648 §4), strictly: unused bits must be zero, so that one key has one
+/// text. Returns `None` for anything else.
 pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
     BASE64_STANDARD.decode(text).ok()
 }

@@ -15,15 +15,15 @@ pub struct Tree {
     pub root: Digest,
 }
 
-/// Which side of the running hash a term of an audit path stands on.
+/// The side of the running hash on which a term of an audit path is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
     Left,
     Right,
 }
 
-/// The way from a leaf up to the root (RFC 9162 §2.1.3.2 without its hashes): yields, for each
-/// term, the side it stands on. Bounded by 64 levels.
+/// The path from a leaf up to the root (RFC 9162 §2.1.3.2 without its hashes): yields the side of each term. It
+/// has at most 64 levels.
 #[derive(Clone)]
 struct Path {
     node: u64,
@@ -75,7 +75,7 @@ impl Iterator for Path {
     }
 }
 
-/// An inclusion proof whose form is right: as many digests as position and size determine.
+/// An inclusion proof with a correct form: as many digests as position and size determine.
 pub(super) struct Inclusion {
     at: At,
     what: &'static str,
@@ -154,8 +154,8 @@ pub(super) fn verify_consistency(
     at.same("the target's tree root", &new.root, &new_root)
 }
 
-/// Trees of one size must be one tree; servers send the root's two children, the right one first,
-/// and nothing where there is but one leaf (protocol.md §4, *consistency*, i = j).
+/// Verifies that trees of the same size are the same tree. Servers send the root's two children, the right one
+/// first, and nothing if there is only one leaf (protocol.md §4, *consistency*, i = j).
 fn verify_same_tree(at: At, old: &Tree, new: &Tree, terms: &[Term]) -> Result<(), Refusal> {
     let due = if new.size > 1 { 2 } else { 0 };
     let terms = at.digests("consistency terms", due, terms)?;
@@ -166,7 +166,7 @@ fn verify_same_tree(at: At, old: &Tree, new: &Tree, terms: &[Term]) -> Result<()
     }
 }
 
-/// Builds a root leaf by leaf, in logarithmic memory: the tree over what was pushed so far.
+/// Builds a root leaf by leaf, in logarithmic memory: the tree over the leaves so far.
 ///
 /// Used for the entries of a transaction (protocol.md §3, *eH*) and for the main tree.
 #[derive(Clone, Debug, Default)]
@@ -202,12 +202,12 @@ impl Frontier {
         self.size = self.size.saturating_add(1);
     }
 
-    /// Leaves pushed so far.
+    /// Returns the number of leaves.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// Roots of the complete subtrees, from left to right.
+    /// Returns the roots of the complete subtrees, from left to right.
     pub fn peaks(&self) -> &[Digest] {
         &self.peaks
     }
