@@ -6,18 +6,18 @@ use std::ops::Range;
 use super::probe::Probe;
 use crate::text::Escaped;
 
-/// What asking about some of a row found.
+/// The result of a bisection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// The last one that is proven to hold.
+    /// The last item that is proven to match.
     pub holds: Option<u64>,
-    /// The first one behind it that is proven not to.
+    /// The first item after it that is proven to differ.
     pub broken: Option<u64>,
-    /// Those between that were asked about in vain.
+    /// The items between them that could not be decided, each with the reason.
     pub unknown: BTreeMap<u64, Escaped>,
-    /// How many were asked about.
+    /// The number of probes.
     pub asked: u32,
-    /// Nobody could be asked any more.
+    /// Whether the server could not be asked any more.
     pub ended: bool,
 }
 
@@ -28,10 +28,10 @@ pub fn max_probes(among: u64) -> u32 {
     squared.checked_ilog2().unwrap_or(0).max(1)
 }
 
-/// Asks about the last of `among`, then halves, and passes by what has no answer.
+/// Probes the last of `among`, then bisects, and skips items without a result.
 ///
-/// Each one is an ancestor of the next, so what holds carries all before it, and what is broken
-/// all behind it: both are proofs, so no answer left out can move what was found.
+/// Each item is an ancestor of the next. So a match proves all items before it, and a difference all items after
+/// it. A missing result cannot change what other probes proved.
 pub fn bisect(among: Range<u64>, most: u32, mut ask: impl FnMut(u64) -> Probe) -> Found {
     let mut found = Found::default();
     let mut next = among.end.checked_sub(1).filter(|last| *last >= among.start);

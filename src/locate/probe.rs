@@ -8,20 +8,20 @@ use crate::text::Escaped;
 pub enum Probe {
     /// The shown state extends it.
     Matches(ProvenAncestor),
-    /// The shown state extends another one of the same transaction.
+    /// The shown state extends another state of the same transaction.
     Differs(ProvenOther),
-    /// Nobody could say.
+    /// The server did not prove either.
     Unknown(Escaped),
-    /// Nobody could say, and nobody can be asked any more.
+    /// The server did not prove either, and cannot be asked any more.
     Aborted(Escaped),
 }
 
-/// The shown state extends an old one, or is it.
+/// The proof that the shown state extends an old one, or is the old one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProvenAncestor(());
 
-/// The shown state extends another one than the old one, of the same transaction: since it can
-/// extend one alone (protocol.md §4, *Guarantee of the steps*), the old one is not in its history.
+/// The proof that the shown state extends another state of the same transaction than the old one. A state extends
+/// only one of them (protocol.md §4, *Guarantee of the steps*), so the old one is not in its history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProvenOther(());
 

@@ -14,7 +14,7 @@ impl fmt::Display for Contradicted {
     }
 }
 
-/// In one line, as the alarm carries it.
+/// Prints one line, for the alarm.
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.stands {
