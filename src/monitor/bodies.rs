@@ -3,15 +3,15 @@
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-/// Bytes of bodies that peers have not taken yet before no further one is made. One body of 1,000 databases has 2 MB,
-/// and the process has 64 MiB for everything.
+/// The limit of bytes of bodies that peers have not read yet; beyond it, no further body is made. One body of
+/// 1,000 databases has 2 MB, and the process has 64 MiB for everything.
 const MAX_PENDING_BYTES: usize = 8 << 20;
 /// The age up to which a body is shared between requests.
 const MAX_SHARED_AGE: Duration = Duration::from_secs(1);
-/// How old one may be for which there is no room otherwise: as long as a peer has for taking it.
+/// The maximum age of a body that is sent if there is no room for a new one: the time that a peer has to read it.
 const FRESH_ENOUGH: Duration = Duration::from_secs(20);
 
-/// What the bodies are of.
+/// The resource of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Resource {
     Metrics,
@@ -33,8 +33,8 @@ struct Made {
 }
 
 impl Bodies {
-    /// Returns the body of a resource: one that is on its way to another peer just now, or a new one; `None` where
-    /// there is no room for it.
+    /// Returns the body of a resource: one that is just being sent to another peer, or a new one; `None` if there
+    /// is no room for it.
     pub fn get(
         &mut self,
         of: Resource,

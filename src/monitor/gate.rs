@@ -10,17 +10,17 @@ use super::request::Request;
 use super::response::Answer;
 use crate::sys::{self, Interest};
 
-/// Connections at once, where the process may have enough descriptors.
+/// The maximum number of concurrent connections, if the process may have enough descriptors.
 const MAX_CONNECTIONS: u64 = 64;
-/// Accepted in one round, so that a storm of connections does not starve those that are there. As many as there may be: each may
-/// have its question answered on the way.
+/// The maximum number of connections that are accepted in one round, so that a burst of new ones does not starve
+/// the others. It equals the maximum number of connections: each may get its response in between.
 const ROUND: usize = 64;
-/// How long nothing is accepted after the descriptors ran out.
+/// The time for which no connection is accepted after the descriptors ran out.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How often deadlines are looked at.
+/// The time between two checks of the deadlines.
 const TICK: Duration = Duration::from_millis(250);
 
-/// Serves for ever.
+/// Serves without end.
 pub(super) fn serve(listener: &TcpListener, mut answer: impl FnMut(&Request) -> Answer) {
     // the audit needs descriptors more than we do
     let most =
@@ -73,8 +73,8 @@ fn accept(
     Ok(())
 }
 
-/// Takes a connection in. If there are too many, another is closed for it, so that peers that say nothing or take nothing keep no
-/// probe out.
+/// Admits a connection. If there are too many, another one is closed, so that peers that send or read nothing do
+/// not block a probe.
 fn admit(
     stream: TcpStream,
     connections: &mut Vec<Connection>,

@@ -56,10 +56,10 @@ impl fmt::Display for ListenError {
     }
 }
 
-/// Listens and serves in a thread of its own, until the process ends; says where.
+/// Listens and serves in a thread of its own, until the process ends; returns the address.
 ///
 /// # Errors
-/// The address is not ours, or taken.
+/// The address is not one of this machine, or is taken.
 pub fn start(
     listen: &Listen,
     registry: StatusRegistry,
@@ -81,7 +81,7 @@ pub fn start(
     Ok(address)
 }
 
-/// Listens on every address, IPv6 and IPv4; on every IPv4 address where there is no IPv6.
+/// Listens on every address, IPv6 and IPv4; on every IPv4 address if there is no IPv6.
 fn everywhere(port: u16) -> io::Result<TcpListener> {
     match sys::listen_everywhere(port) {
         Err(error) if sys::is_without_ipv6(&error) => {

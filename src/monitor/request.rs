@@ -12,14 +12,14 @@ use super::response::{
 /// The length limit of a request head, in bytes.
 pub(super) const MAX_HEAD_BYTES: usize = 8 << 10;
 
-/// What is asked for.
+/// A request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Request {
     /// GET or HEAD.
     pub method: Method,
     /// Without the query.
     pub path: String,
-    /// Who asks reads HTML: a browser.
+    /// The reader of the response: a browser reads HTML.
     pub reader: Reader,
 }
 
@@ -29,7 +29,7 @@ pub(super) enum Reader {
     Program,
 }
 
-/// What came so far.
+/// The result of reading a head.
 pub(super) enum Head {
     Whole(Request),
     Wrong(Answer),

@@ -13,12 +13,12 @@ use crate::report::{
     page_style, readyz, states_json, status_json, version_json,
 };
 
-/// What the path of one database's checkpoint begins with; its name follows, percent-encoded.
+/// The beginning of the path of one database's checkpoint; the name follows, percent-encoded.
 const CHECKPOINT: &str = "/checkpoints/";
-/// What is said where there are no checkpoints.
+/// The text of the response if there are no checkpoints.
 const NO_KEY: &str = "a key must sign the checkpoints: create one with immuaudit key new, and give it with --audit-signing-key\n";
 
-/// The answers to all paths, from the status registry.
+/// The responses to all paths, from the status registry.
 pub(super) struct Routes {
     registry: StatusRegistry,
     prefix: Prefix,
