@@ -1,6 +1,6 @@
-//! Ages: how long ago a database was proven, and how long ago something happened by the wall clock.
+//! Ages: the time since a database was proven, and the time since an event by the wall clock.
 //!
-//! Ages are kept by the monotone clock; the wall clock only carries them over a restart.
+//! Ages are measured by the monotonic clock. The wall clock only carries them over a restart.
 
 use std::time::{Duration, Instant};
 
@@ -48,7 +48,7 @@ impl OverdueTracker {
         }
     }
 
-    /// Records that the database was proven just now; `grew` says whether it had a new transaction.
+    /// Records that the database was proven just now. `grew` is whether it had a new transaction.
     pub fn proven(&mut self, now: Instant, grew: bool) {
         self.proven = EarlierInstant {
             at: now,
@@ -87,8 +87,7 @@ pub fn allowed_without_proof(interval: Duration) -> Duration {
 /// takes a few seconds now and then.
 const MIN_LATE_AFTER: Duration = Duration::from_secs(10);
 
-/// Returns the time from one proof to the next after which a database did not keep its pace, though the check itself found
-/// nothing.
+/// Returns the time between two proofs after which a database is late, although its check found nothing.
 pub fn late_after(interval: Duration) -> Duration {
     allowed_without_proof(interval).max(MIN_LATE_AFTER)
 }
@@ -104,7 +103,7 @@ pub(super) fn allowed_without_sweep(sweep: Duration, interval: Duration) -> Dura
 /// clock, so that a wall clock that is put forward ages nothing.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WallAges {
-    /// When the program began, by the wall clock.
+    /// The time at which the program began, by the wall clock.
     pub started: Timestamp,
     /// The time since it began.
     pub running: Duration,

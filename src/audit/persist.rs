@@ -1,6 +1,6 @@
-//! What a cycle leaves on disk beside trusted states and alarms: the last verdicts, and how far values
-//! were read. Nothing is decided by either, so what changed in its times and counts alone is written
-//! only now and then: three syncs of the disk cost more than the whole check.
+//! The files of a cycle except trusted states and alarms: the last verdicts, and the progress of the value checks.
+//! They decide nothing. A change of only times and counts is therefore written rarely, because three syncs of the
+//! disk take longer than the whole check.
 
 use std::collections::BTreeSet;
 
@@ -85,7 +85,7 @@ impl Auditor {
         self.last_untrusted.as_deref() == Some(database)
     }
 
-    /// Returns the last transaction that 0.1.0 trusted, which did not write it down. A pin alone was never shown.
+    /// Returns the last transaction that version 0.1.0 trusted, which it did not store. A pin alone was never shown.
     fn trusted_before_this_program(&self, outcome: &Outcome) -> Option<u64> {
         let tx = outcome.previous?.tx;
         let trusted = self.store.load(&outcome.database).ok().flatten()?;

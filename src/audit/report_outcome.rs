@@ -17,15 +17,15 @@ pub(super) struct PendingOutcome {
     /// The verdict on the state, if `verdict` is about transactions or values that were read.
     pub(super) of_state: Option<Verdict>,
     pub(super) reason: Reason,
-    /// What reading transactions and values found, if that is the verdict.
+    /// The result of reading transactions and values, if it is the verdict.
     pub(super) values: Option<Box<Report>>,
     pub(super) shown: Option<State>,
     pub(super) warnings: Vec<Warning>,
     pub(super) grew: bool,
     pub(super) signature: Option<Signature>,
-    /// Whether the server was asked for its state.
+    /// Whether the server's state was requested.
     pub(super) asked: bool,
-    /// What shows that another auditor was shown another history.
+    /// The proof that another auditor was shown another history.
     pub(super) split: Option<Box<Split>>,
 }
 

@@ -1,5 +1,5 @@
-//! The turns of databases in a cycle: each group of them is checked one after the other within its time, with the calls
-//! of the next ones on their way, and what its states prove is read in the time that is left.
+//! The turns of databases in a cycle. Each group of databases is checked in turn within its time, while the calls for
+//! the next ones are already sent. The proven databases' values are read in the time that is left.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -15,7 +15,8 @@ use crate::ledger::StateShape;
 use crate::server::{Peeked, ServerError, ServerErrorKind};
 use crate::wire::Entries;
 
-/// The number of databases whose calls are started concurrently, so that a distant server is not waited for again for each database.
+/// The number of databases whose calls are started concurrently, so that the delay of a distant server does not add
+/// up.
 const MAX_CONCURRENT_CALLS: usize = 16;
 /// The number of consecutive databases without an answer after which the auditor checks whether the server is reachable.
 const MAX_SILENT_DATABASES: u32 = 3;
@@ -40,8 +41,8 @@ impl Auditor {
         checked.and(read)
     }
 
-    /// Checks the states of some databases. One has its turn, however little time there is; those whose turn does not
-    /// come are told. Those whose values can be read are added to `proven`.
+    /// Checks the states of some databases. One gets its turn even if there is little time; those without a turn are
+    /// reported. Those whose values can be read are added to `proven`.
     fn check_states(
         &mut self,
         group: Group,
@@ -188,8 +189,8 @@ impl Auditor {
         round.away = list_error.or_else(|| self.server.databases().err().filter(is_silent));
     }
 
-    /// Reads values of the databases whose states are proven, each for its share of the time that is left. All of them
-    /// are told, whether or not the program is asked to end.
+    /// Reads values of the databases whose states are proven, each for its share of the time that is left. All of
+    /// them are reported, even if the program is asked to end.
     fn read_all(
         &mut self,
         mut proven: Vec<Proven>,
@@ -228,9 +229,8 @@ impl Auditor {
             .map_or(Turn::default(), |of| of.turn)
     }
 
-    /// Begins the calls that checking these databases will most likely make. Nothing is decided here:
-    /// what turns out otherwise is asked when it is needed. Returns those that are to be checked now, and those whose
-    /// state has not come within a moment.
+    /// Sends the calls that checking these databases will most likely make. They decide nothing: other calls are made
+    /// when they are needed. Returns the databases to check now, and those whose state has not come within a moment.
     fn look_ahead<'a>(
         &mut self,
         batch: Vec<Named<'a>>,
@@ -294,7 +294,7 @@ pub(super) struct Round<'a> {
 }
 
 impl Round<'_> {
-    /// Tells an outcome, or only counts it if there are many untrusted databases. Returns whether it was told.
+    /// Reports an outcome, or only counts it if there are many untrusted databases. Returns whether it was reported.
     fn tell(&mut self, mut outcome: Outcome) -> bool {
         let is_known = self.known.contains(&outcome.database);
         // the files may not have told what is known
@@ -324,7 +324,7 @@ impl Round<'_> {
 pub(super) enum Group {
     /// Something is trusted of them.
     Trusted,
-    /// The same, and their last check was slow.
+    /// Trusted databases whose last check was slow.
     Slow,
     /// Nothing is trusted of them.
     Untrusted,
@@ -337,7 +337,7 @@ pub(super) struct Named<'a> {
     pub listed: Listed,
 }
 
-/// Does the server list the database?
+/// Whether the server lists the database.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Listed {
     Yes,

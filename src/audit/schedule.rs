@@ -20,9 +20,9 @@ use crate::server::{Peeked, ServerErrorKind};
 const SYSTEM_DATABASE: &str = "systemdb";
 
 impl Auditor {
-    /// Checks every database once; each outcome is told as soon as it stands. First the states of databases of which
-    /// something is trusted, then values of these, then those of them that were slow, then what is new on the list: so
-    /// none waits for another's trouble, and trust never waits for names.
+    /// Checks every database once and reports each outcome immediately. The order is: the states of trusted
+    /// databases, their values, slow trusted databases, and new ones. So no database waits for another's problems,
+    /// and no trusted one for new names.
     pub fn cycle(&mut self, tell: impl FnMut(&Outcome)) -> Cycle {
         self.cycle_and(tell, |_| {})
     }
@@ -106,9 +106,9 @@ impl Auditor {
         cycle
     }
 
-    /// Returns the databases of which something is trusted or was, in order: those of which files are kept, those with
-    /// a pin, and those whose files are gone though they were trusted before, which is a local failure and no first
-    /// sight.
+    /// Returns the databases that are or were trusted, in order. These are databases with files, databases with a
+    /// pin, and databases whose files are gone although they were trusted before. The last case is a local failure
+    /// and not a first use.
     fn known(&self) -> BTreeSet<String> {
         let pinned = self.policy.pins.iter().map(|pin| pin.database.clone());
         let trusted_before = self.databases.names(|database| database.trusted_before);
@@ -116,8 +116,8 @@ impl Auditor {
         known.chain(pinned).chain(trusted_before).collect()
     }
 
-    /// Begins the first calls of a cycle, that for the list where it is asked for. They outlast the time for the list, since
-    /// one is no part of it. Returns the database whose state was asked for.
+    /// Sends the first calls of a cycle, and also the call for the list if it is due. They may take longer than the
+    /// time for the list, because one of them is no part of it. Returns the database whose state was requested.
     fn begin_round(&mut self, asks_list: bool) -> Option<String> {
         let first = self.first.take();
         if !self.may_ask_together() {
@@ -151,7 +151,7 @@ impl Auditor {
             .map(KeptList::listing)
     }
 
-    /// Keeps a list that was `asked` for at a time, or goes on keeping one, if the cycle found nothing to say.
+    /// Stores a list that was requested at `asked`, or keeps the stored one, if the cycle found nothing to report.
     fn keep_list(
         &mut self,
         listing: Listing,
@@ -271,8 +271,8 @@ impl Auditor {
     }
 }
 
-/// Returns a name's place in the rotation of databases of which nothing is trusted, whatever names are listed beside it.
-/// It is not the order of names: where names are made anew and ascend, those behind them would wait for ever.
+/// Returns a name's place in the rotation of untrusted databases, which does not depend on the other names. The order
+/// of names is not used: if new names always ascend, the names after them would wait for ever.
 fn place(name: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     name.hash(&mut hasher);

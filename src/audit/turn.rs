@@ -28,7 +28,7 @@ impl From<Outcome> for Checked {
     }
 }
 
-/// How the check of a state came to its end.
+/// The way in which the check of a state ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     /// The server answered.
@@ -37,7 +37,7 @@ pub(super) enum Ended {
     Late,
     /// There was no connection.
     Unreachable,
-    /// The time of the check was over, which says nothing about the server.
+    /// The time of the check was over, which is no information about the server.
     CutShort,
 }
 
@@ -69,13 +69,12 @@ pub(super) struct Proven {
     state: State,
     /// Since when the line of proofs is unbroken.
     since: Timestamp,
-    /// How long the check took.
+    /// The duration of the check.
     pub took: Duration,
 }
 
 impl Auditor {
-    /// Checks the state of a database that the server lists, as far as its proof; `None` where the program
-    /// is asked to end.
+    /// Checks the state of a listed database up to its proof; `None` if the program is asked to end.
     pub(super) fn check_listed(&mut self, database: &str) -> Option<Checked> {
         self.server.begin_transcript();
         self.databases.of(database).readable = false;
@@ -129,7 +128,7 @@ impl Auditor {
         Some((shown, since))
     }
 
-    /// Returns whether anything of a database is to be read, or told of earlier readings.
+    /// Returns whether values of a database must be read, or earlier readings reported.
     fn wants_values(&self, database: &str) -> bool {
         let values = &self.policy.values;
         let left =
@@ -140,8 +139,8 @@ impl Auditor {
             || self.awaits_reading(database)
     }
 
-    /// Reads values of a database whose state is proven, until then; what they show does not undo the
-    /// proof. `None` beside the outcome: the program was asked to end before anything was found.
+    /// Reads values of a database whose state is proven, up to `until`. The result does not invalidate the proof. A
+    /// `None` with the outcome means that the program was asked to end before anything was found.
     pub(super) fn read_beside(&mut self, proven: Proven, until: Instant) -> (Outcome, Option<()>) {
         let Proven {
             database,

@@ -26,9 +26,9 @@ pub struct UntrustedDatabases {
     unproven: Vec<String>,
     why: String,
     count: usize,
-    /// How many of them were reported one by one.
+    /// The number of databases that were reported one by one.
     reported: usize,
-    /// How many of the others were not complete.
+    /// The number of the others that were not complete.
     incomplete: usize,
     exit: Option<Exit>,
     /// The last one that had its turn, if it was not reported: the next process goes on after it.

@@ -19,12 +19,12 @@ use crate::ledger::{Digest, State, StateShape};
 use crate::peer::{Age, Word};
 use crate::trust::{PeerRecord, Waiting};
 
-/// The transactions and hashes of the history that is trusted here; read when it is needed first.
+/// The transactions and hashes of the local trusted history, read when they are first needed.
 pub(super) type Line = Option<Result<BTreeMap<u64, Digest>, String>>;
 
 impl Auditor {
-    /// Adds what the peers say to what the check of a database concluded. Only a state that was proven just now is held
-    /// against theirs. `None` where the program is asked to end.
+    /// Adds the peers' checkpoints to the result of a database's check. Only a state that was proven just now is
+    /// compared with theirs. Returns `None` if the program is asked to end.
     pub(in crate::audit) fn with_peers(
         &mut self,
         database: &str,
@@ -83,7 +83,7 @@ impl Auditor {
         self.peers.take_in(now);
     }
 
-    /// Returns what is told of the peers of a database, and what of it is overdue.
+    /// Returns the reports on the peers of a database, and the overdue comparison, if there is one.
     pub(in crate::audit) fn told_of_peers(
         &self,
         database: &str,
@@ -110,8 +110,8 @@ impl Auditor {
         (reports, late)
     }
 
-    /// Compares the words of one peer: the one that waits, then the last one. Returns what shows that the server showed two
-    /// histories; `None` around it where the program is asked to end.
+    /// Compares the checkpoints of one peer: the waiting one, then the last one. Returns the proof or claim that the
+    /// server showed two histories; the outer `None` if the program is asked to end.
     fn compare_words(
         &mut self,
         relation: &mut Relation,
@@ -196,9 +196,8 @@ impl Auditor {
         waiting.take_if(|of| is_closed(of.since));
     }
 
-    /// Finds out what the history here has in the place of a peer's state. The server is only asked if neither what is
-    /// remembered nor the history on disk tells, or for the sake of evidence: a contradiction that becomes an alarm is to
-    /// be proven by the file that is kept of it.
+    /// Finds what the local history has at the id of a peer's state. The server is asked only if the memory and the
+    /// stored history do not decide, or to get evidence: an alarm's file must prove the contradiction.
     pub(super) fn find(
         &mut self,
         relation: &mut Relation,
@@ -260,8 +259,8 @@ impl Auditor {
         }
     }
 
-    /// Asks the server. A 0.9.0 that is asked by several at once mixes up what it answers: it counts what it shows twice in
-    /// a row.
+    /// Asks the server. immudb 0.9.0 mixes up the responses to concurrent clients, so its response counts only if it
+    /// comes twice in a row.
     fn ask_beside(&mut self, database: &str, theirs: State, ours: Ours) -> Option<Found> {
         let range = self.policy.max_fetch;
         let mixes_up = self.shape == Some(StateShape::WithoutDatabase);
@@ -355,7 +354,7 @@ fn waiting_word(waiting: &Waiting) -> Option<Word> {
     word_of(&waiting.note, waiting.time)
 }
 
-/// Returns the word of a note that is kept, said by that time.
+/// Reads the checkpoint of a stored note, which was made by `time`.
 pub(super) fn word_of(note: &Arc<str>, time: Timestamp) -> Option<Word> {
     let signed = SignedNote::read(note.as_bytes()).ok()?;
     let checkpoint = Checkpoint::read(signed.text()).ok()?;

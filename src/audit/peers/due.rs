@@ -1,4 +1,4 @@
-//! What of the comparisons with peers is overdue.
+//! The overdue comparisons with peers.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Another auditor's checkpoint that came in a file, against what is trusted here: the same rules as for a peer, but that it
-//! may be of any age.
+//! Comparing another auditor's checkpoint from a file with the trusted state. The rules are those for a peer, except
+//! that the checkpoint may be of any age.
 
 use super::relation::{Found, Ours, Relation};
 use super::report::PeerReport;
@@ -12,21 +12,21 @@ use crate::ledger::State;
 use crate::peer::Word;
 use crate::trust::{Alarm, StoreError, TrustedState, last_proven};
 
-/// What comparing a checkpoint of a file came to.
+/// The result of comparing a checkpoint from a file.
 #[derive(Debug)]
 pub struct WordCompared {
-    /// How it stands to what is trusted here.
+    /// The relation of the checkpoint to the trusted state.
     pub report: PeerReport,
-    /// What is trusted here.
+    /// The trusted state.
     pub trusted: State,
-    /// What shows that the server showed two histories, and the alarm.
+    /// The proof that the server showed two histories, and the alarm.
     pub split: Option<(Reason, Option<Alarm>)>,
 }
 
 impl Auditor {
-    /// Holds a checkpoint against what is trusted of its database. The server is only asked if the files do not tell; where
-    /// it cannot be reached, the checkpoint is pending. `None` around it where the program is asked to end, and within if
-    /// nothing is trusted of the database.
+    /// Compares a checkpoint with the trusted state of its database. The server is asked only if the files do not
+    /// decide; if it is unreachable, the checkpoint is pending. The outer `None` means that the program is asked to
+    /// end, the inner one that the database has no trusted state.
     ///
     /// # Errors
     /// The auditor's own files cannot be read.
@@ -83,8 +83,9 @@ impl Auditor {
         last_proven(trusted, checked).is_some()
     }
 
-    /// Asks the server to prove a trusted state that it never proved: what an operator gave speaks against nobody before
-    /// that. It moves no trust. `Err` tells why it does not; `None`: the program is asked to end.
+    /// Asks the server to prove a trusted state that it never proved. A state that only an operator gave is no
+    /// evidence before that. No trusted state changes. `Err` is the reason why there is no proof; `None` means that
+    /// the program is asked to end.
     fn prove_now(&mut self, database: &str, ours: State) -> Option<Result<(), String>> {
         let params = self.params();
         let finding = state::check(&mut self.server, database, Some(ours), &params);

@@ -7,8 +7,8 @@ use crate::ledger::State;
 use crate::trust::HistoryEntry;
 
 impl Auditor {
-    /// Returns whether a state was trusted here before the present history began, at `since`. Where that cannot be read, it
-    /// may have been.
+    /// Returns whether a state was trusted before the present history began, at `since`. If that cannot be read, the
+    /// state may have been trusted.
     pub(super) fn is_given_up(
         &self,
         relation: &mut Relation,

@@ -1,4 +1,4 @@
-//! What is kept on disk of the peers: when they agreed last, which words wait, and who disagrees.
+//! The records of peers on disk: their last agreement, waiting checkpoints and disagreements.
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ impl Auditor {
         self
     }
 
-    /// Compares with other peers from now on. What is remembered of those that stay is kept, and of the others what only an
-    /// operator closes: an open disagreement.
+    /// Compares with other peers from now on. Keeps the records of the peers that stay, and the open disagreements of
+    /// the others, which only an operator closes.
     pub fn change_peers(&mut self, peers: Hearing) {
         let was_empty = self.peers.is_empty();
         self.peers = peers;
@@ -120,7 +120,7 @@ impl Auditor {
     }
 }
 
-/// Returns whether a record outlives a change of peers to these, and tells of one that does not.
+/// Returns whether a record is kept after a change to these peers, and logs a record that is not.
 fn is_kept(names: &[KeyName], name: &KeyName, record: &PeerRecord) -> bool {
     let is_kept = names.contains(name) || record.disagreement.is_some();
     if !is_kept {

@@ -1,4 +1,4 @@
-//! What is remembered of a peer and a database, and how that changes. Pure: no I/O and no clock.
+//! The memory of a peer and a database, and its changes, without I/O or clock.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::ledger::{Digest, State};
 use crate::peer::Word;
 use crate::trust::{Agreed, Begins, Behind, Disagreement, PeerRecord, Waiting};
 
-/// What the words of peers are held against.
+/// The trusted state with which the checkpoints of peers are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ours {
     /// The trusted state, proven in this check.
@@ -18,20 +18,20 @@ pub(super) struct Ours {
     pub since: Timestamp,
 }
 
-/// How a peer's last word on a database stands to what is trusted here.
+/// The relation of a peer's last checkpoint of a database to the local trusted state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Standing {
     /// Both trust the same state.
     Agrees,
-    /// Its state is in the history that is trusted here.
+    /// Its state is in the local trusted history.
     Behind,
-    /// The server proves that its state continues the one trusted here.
+    /// The server proves that its state extends the local trusted state.
     Ahead,
     /// It could not be compared yet.
     Pending,
-    /// It says nothing that counts.
+    /// It has no checkpoint that counts.
     Silent,
-    /// It contradicts what the server shows here, and nothing but its word speaks against the server.
+    /// It contradicts the local server, and only its checkpoint is evidence against the server.
     Disagrees,
     /// The server showed two histories.
     Split,
@@ -49,7 +49,7 @@ impl Standing {
         Standing::Split,
     ];
 
-    /// Returns the word that it is told by.
+    /// Returns the word of this standing in reports.
     pub fn word(self) -> &'static str {
         match self {
             Standing::Agrees => "agrees",
@@ -63,20 +63,20 @@ impl Standing {
     }
 }
 
-/// What the history here has in the place of a peer's state.
+/// The local history's content at the id of a peer's state.
 #[derive(Debug)]
 pub(super) enum Found {
     /// The same state.
     Same,
     /// Another hash, and whether an answer of this check proves it.
     Other(Digest, ByAnswer),
-    /// The server showed the peer's state here too, and it contradicts the trusted one.
+    /// The server also showed the peer's state to this auditor, and it contradicts the trusted state.
     Contradiction(Reason),
     /// Nothing that counts, for this reason.
     Unclear(String),
 }
 
-/// Whether an answer of the server in this check proves what the history here has.
+/// Whether a response of the server in this check proves the content of the local history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ByAnswer {
     Yes,
@@ -90,14 +90,14 @@ struct Settled {
     ours: State,
     /// Since when the history of `ours` is trusted: of another one nothing is settled.
     since: Timestamp,
-    /// The other hash, if the peer's is not the one here.
+    /// The other hash, if the peer's is not the local one.
     other: Option<Digest>,
 }
 
-/// What is remembered of a peer and a database.
+/// The memory of a peer and a database.
 #[derive(Clone, Debug)]
 pub(in crate::audit) struct Relation {
-    /// What is kept on disk.
+    /// The record on disk.
     pub record: PeerRecord,
     pub standing: Standing,
     /// Why it is silent or could not be compared.
@@ -105,11 +105,11 @@ pub(in crate::audit) struct Relation {
     /// The peer's state that was looked at last.
     pub theirs: Option<State>,
     settled: Option<Settled>,
-    /// The state whose contradiction was drawn the consequence of, whether it bore a signature, and since when the history
-    /// was trusted that it was compared with.
+    /// The state whose contradiction already had its consequence, whether it had a signature, and the time since
+    /// which the compared history was trusted.
     pub(super) compared: Option<(State, bool, Timestamp)>,
-    /// Whether a state is of a history that was given up here, and since when the present one is trusted. The history on disk
-    /// tells, which is long: a peer that disagrees repeats its state in every check.
+    /// Whether a state is of a history that was given up, and the time since which the present history is trusted.
+    /// The history on disk has this, but it is long, and a peer that disagrees repeats its state in every check.
     given_up: Option<(State, Timestamp, bool)>,
 }
 
@@ -144,8 +144,8 @@ impl Relation {
         }
     }
 
-    /// Returns since when a history is trusted that begins at `since` by its date. Where that is in the future, it is the
-    /// time at which that was noticed: it had begun by then.
+    /// Returns the time since which a history is trusted whose date is `since`. If the date is in the future, returns
+    /// the time at which this was noticed: the history had begun by then.
     pub(super) fn began(&mut self, since: Timestamp, now: Timestamp) -> Timestamp {
         if since <= now {
             self.record.begins = None;
@@ -157,12 +157,12 @@ impl Relation {
         by
     }
 
-    /// Records whether a state is of a history that was given up here.
+    /// Records whether a state is of a history that was given up.
     pub(super) fn note_given_up(&mut self, theirs: State, since: Timestamp, is_given_up: bool) {
         self.given_up = Some((theirs, since, is_given_up));
     }
 
-    /// Returns whether a state is of a history that was given up here; `None` if that was not looked up since the present
+    /// Returns whether a state is of a history that was given up; `None` if this was not read since the present
     /// history began.
     pub(super) fn is_given_up(&self, theirs: State, since: Timestamp) -> Option<bool> {
         let noted = self.given_up;
@@ -236,8 +236,8 @@ impl Relation {
         self.why = None;
     }
 
-    /// Takes times in the future for now, as is done with those on disk: they are of a clock that was ahead, and would keep
-    /// everything young, and open, until it is that late.
+    /// Replaces times in the future by now, like those on disk. They are from a clock that was ahead, and would keep
+    /// everything young and open until that time.
     pub(super) fn put_right(&mut self, now: Timestamp) {
         let PeerRecord {
             since,
@@ -263,7 +263,7 @@ impl Relation {
         }
     }
 
-    /// Records that a word could not be compared. The oldest such word is kept until it can be.
+    /// Records that a checkpoint could not be compared. The oldest such checkpoint is stored until it can be.
     pub(super) fn wait(&mut self, word: &Word, why: String, now: Timestamp) {
         self.standing = Standing::Pending;
         self.why = Some(why);
@@ -274,13 +274,13 @@ impl Relation {
         });
     }
 
-    /// Records that the peer says nothing that counts.
+    /// Records that the peer has no checkpoint that counts.
     pub(super) fn fall_silent(&mut self, why: String) {
         self.standing = Standing::Silent;
         self.why = Some(why);
     }
 
-    /// Records that a word contradicts what the server shows here. The first one is kept.
+    /// Records that a checkpoint contradicts the local server. The first one is stored.
     pub(super) fn disagree(&mut self, word: &Word, here: Digest, ours: State, now: Timestamp) {
         self.standing = Standing::Disagrees;
         self.why = None;

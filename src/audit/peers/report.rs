@@ -1,4 +1,4 @@
-//! What is told of a peer and a database.
+//! The report on a peer and a database.
 
 use std::fmt;
 
@@ -9,12 +9,12 @@ use crate::ledger::State;
 use crate::text::Escaped;
 use crate::trust::{Agreed, Disagreement};
 
-/// What is told of a peer and a database.
+/// The report on a peer and a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerReport {
     /// The peer.
     pub peer: KeyName,
-    /// How its last word stands to what is trusted here.
+    /// The relation of its last checkpoint to the trusted state.
     pub standing: Standing,
     /// Why it is silent or could not be compared.
     pub why: Option<String>,
@@ -24,7 +24,7 @@ pub struct PeerReport {
     pub agreed: Option<Agreed>,
     /// Since when a word waits to be compared.
     pub waiting: Option<Timestamp>,
-    /// Its word that contradicts what the server shows here, until an operator closes it.
+    /// Its checkpoint that contradicts the local server, until an operator closes the disagreement.
     pub disagreement: Option<Disagreement>,
 }
 

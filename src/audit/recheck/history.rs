@@ -47,7 +47,7 @@ impl Case<'_> {
             .map(EvidenceClaim::RefusedProof)
     }
 
-    /// Returns the refusal of the recorded proof of this pair, verified with the parts that were fetched for it.
+    /// Returns the refusal of the recorded proof of this pair, verified with the recorded parts of the proof.
     fn refused(&self, source: &State, target: &State) -> Result<Refusal, NotReproduced> {
         let parts = self.parts(target.tx);
         let mut proof = None;

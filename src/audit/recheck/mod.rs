@@ -1,7 +1,8 @@
-//! Evidence verified offline: does its claim follow from the recorded answers, and whom does that convince?
+//! Offline verification of evidence: whether its claim follows from the recorded responses, and for whom it is a
+//! proof.
 //!
-//! Reading order: this file (what there is to say), `history` (a state against the trusted one), `read` (what the
-//! answers prove of single transactions), `split` (the checkpoint of another auditor), `transaction` (claims about one transaction), `words`.
+//! Reading order: this file (the results), `history` (a state against the trusted one), `read` (proofs of single
+//! transactions), `split` (the checkpoint of another auditor), `transaction` (claims about one transaction), `words`.
 
 mod history;
 mod read;
@@ -51,9 +52,9 @@ pub enum EvidenceClaim {
     OwnWord(String),
     /// A state that is not signed as configured.
     BadSignature(BadSignature),
-    /// A transaction of the trusted history whose entries or values are not the ones that its header commits to.
+    /// A transaction of the trusted history with entries or values other than those in its header.
     Contents(Claim),
-    /// A transaction that is proven to have one hash, and was shown with another.
+    /// A transaction that is proven to have one hash and was shown with another.
     OtherHeader { tx: u64, due: Digest, got: Digest },
     /// A transaction of the trusted history that names another hash for the one before than that one is proven to have.
     BrokenChain { tx: u64, due: Digest, got: Digest },
@@ -73,10 +74,11 @@ pub enum EvidenceStrength {
     /// Both states are signed by the server's key, so it did show both; which came first, and what it sent
     /// with them, is the auditor's record.
     SignedStates,
-    /// Anybody with the server's public key and people who trust this auditor: what another one was shown bears the
-    /// server's signature, and what was shown here is this auditor's record.
+    /// Anybody who has the server's public key and trusts this auditor: the other auditor's state has the server's
+    /// signature, and the local state is this auditor's record.
     SignedElsewhere,
-    /// Only people who trust this auditor and the one that signed the checkpoint: nothing shows that the server showed it.
+    /// Only people who trust this auditor and the signer of the checkpoint: no response proves that the server showed
+    /// the state.
     Witnesses,
     /// Only people who trust this auditor.
     AuditorsWord,
@@ -138,7 +140,7 @@ impl Case<'_> {
         }
     }
 
-    /// Returns the answers whose end is not cut off.
+    /// Returns the responses that are not cut.
     fn answers(&self) -> impl Iterator<Item = &Answer> {
         let whole = self.evidence.answers.iter();
         whole.filter(|answer| !matches!(answer.shortened, Some(Shortened::Cut(_))))

@@ -10,7 +10,7 @@ use crate::ledger::{self, Digest, Fault, Parts, Refusal, State, TxHeader};
 use crate::trust::Shortened;
 use crate::wire::{self, Tx, proto};
 
-/// Transactions as they were shown, and what is proven of them.
+/// Transactions as they were shown, with their proofs.
 pub(super) struct Read {
     /// By id, every transaction in every answer.
     shown: BTreeMap<u64, Vec<ShownTx>>,
@@ -23,7 +23,7 @@ pub(super) struct Read {
 /// A transaction as one answer showed it.
 pub(super) struct ShownTx {
     pub(super) tx: Tx,
-    /// Whether the values were left out of the recorded answer.
+    /// Whether the recorded response has no values.
     pub(super) without_values: bool,
 }
 
