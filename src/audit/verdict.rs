@@ -1,4 +1,4 @@
-//! What a check ends in: exactly one verdict, never a bare boolean.
+//! The result of a check: exactly one verdict, never a bare boolean.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ pub enum Verdict {
     Consistent,
     /// No transactions, and none were ever seen.
     Empty,
-    /// The state is proven; transactions or values that were to be read beside it could not be read.
+    /// The state is proven, but due transactions or values could not be read.
     Unread,
     /// History was rewritten.
     Tampered(Tampering),
@@ -35,7 +35,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The words that verdicts are told by, all of them.
+    /// All words of verdicts in reports.
     pub const WORDS: [&'static str; 14] = [
         "first-seen",
         "consistent",
@@ -69,8 +69,8 @@ impl Verdict {
         }
     }
 
-    /// Returns the verdict that a failed call amounts to; `None` if the program is asked to end. Only a database with a
-    /// trusted state can vanish.
+    /// Returns the verdict of a failed call; `None` if the program is asked to end. Only a database with a trusted
+    /// state can vanish.
     pub(super) fn of_failure(failure: &ServerError, trusted: bool) -> Option<Verdict> {
         Some(match failure.kind {
             ServerErrorKind::Stopped => return None,
@@ -99,7 +99,7 @@ impl Verdict {
         )
     }
 
-    /// Does it accuse the server?
+    /// Returns whether the verdict accuses the server.
     pub fn is_tampering(self) -> bool {
         matches!(self, Verdict::Tampered(_))
     }
@@ -121,7 +121,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// How the program ends; the worst counts, in this order.
+/// The exit codes of the program; the worst counts, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Exit {
     /// 0: everything is proven.
@@ -152,7 +152,7 @@ impl Exit {
     }
 }
 
-/// Why a verdict is what it is, where the verdict alone does not say.
+/// The reason of a verdict, if the verdict alone is not enough.
 #[derive(Debug)]
 pub enum Reason {
     /// It does.
@@ -162,7 +162,7 @@ pub enum Reason {
         /// The transaction.
         tx: u64,
     },
-    /// Fewer transactions than shown before.
+    /// Fewer transactions than before.
     Fewer,
     /// No transactions left.
     Emptied,
@@ -184,14 +184,14 @@ pub enum Reason {
     RangeTooLong {
         /// Transactions between.
         length: u64,
-        /// What `--audit-max-fetch` allows.
+        /// The limit of `--audit-max-fetch`.
         limit: u64,
     },
-    /// The check took longer than the time that there was for it.
+    /// The check took longer than its time.
     TookTooLong,
     /// The cycle's time was over before the database's turn.
     NotReached,
-    /// The state is said to be of another database.
+    /// The server names another database for the state.
     OtherDatabase(Escaped),
     /// A message shape that signs less than the one seen before.
     OlderShape,
@@ -219,18 +219,18 @@ pub enum Reason {
     },
     /// The server's history does not hold what another auditor trusted.
     NotExtended {
-        /// What that auditor trusted.
+        /// The other auditor's trusted state.
         imported: State,
         /// Why not.
         why: Box<Reason>,
     },
     /// Another auditor was shown another history.
     SplitView {
-        /// Who.
+        /// The other auditor.
         peer: KeyName,
-        /// What it was shown.
+        /// Its state.
         theirs: State,
-        /// What shows it.
+        /// The proof.
         by: SplitBy,
         /// The last transaction before that on which both agreed.
         agreed: Option<u64>,
@@ -247,10 +247,10 @@ fn last_agreement(f: &mut fmt::Formatter<'_>, agreed: Option<u64>) -> fmt::Resul
     }
 }
 
-/// How the reason of a split begins that the server's signature shows; the peer's name stands behind it.
+/// The begin of the reason of a split view that the server's signature proves, before the peer's name.
 pub(super) const SPLIT_SIGNED: &str =
     "another auditor was shown another history, which the server signed";
-/// The same of one that an answer of the server shows.
+/// The begin of the reason of a split view that the server's response proves, before the peer's name.
 pub(super) const SPLIT_SHOWN: &str =
     "another auditor was shown another history, and the server shows it here too";
 

@@ -1,5 +1,5 @@
-//! Reading the transactions that a scan brought: each is held against the one behind it, and read alone if something
-//! about it is wrong.
+//! Reading the transactions of a scan. Each is compared with the one after it, and read alone if something about it
+//! is wrong.
 
 use super::contents::{Contents, Source};
 use super::finding::{CorruptEntry, Corruption, UnreadReason};
@@ -9,7 +9,7 @@ use crate::ledger::{Digest, TxHeader};
 use crate::trust::{Answer, Unavailable};
 use crate::wire::Tx;
 
-/// What a scan asks for of each entry.
+/// The data that a scan requests of each entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Values {
     /// Its value.
@@ -18,12 +18,12 @@ pub(super) enum Values {
     Dropped,
 }
 
-/// The headers of a run, from its first transaction on; `None` where one is not proven.
+/// The headers of a run, from its first transaction; `None` if one is not proven.
 pub type Headers = Vec<Option<TxHeader>>;
 
 impl Reader<'_> {
-    /// Reads the transactions of a run whose last one is proven: first each is held against the one behind it, from
-    /// the last one down, then they are read in order, as many as there is time for and at least one.
+    /// Reads the transactions of a run whose last one is proven. First each is compared with the one after it,
+    /// beginning with the last. Then they are read in order, as many as there is time for and at least one.
     pub(super) fn chain(
         &mut self,
         mut run: Vec<Tx>,
@@ -69,8 +69,8 @@ impl Reader<'_> {
         Ok(headers)
     }
 
-    /// Records what a scan shows to be broken in transactions that there is no time to read alone: the next scan may
-    /// not show it.
+    /// Records the corruption that a scan shows in transactions for which there is no time to read them alone. The
+    /// next scan may not show it.
     fn record_all_shown(
         &mut self,
         left: impl Iterator<Item = (u64, Linked)>,
@@ -81,7 +81,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Records what a scan shows to be broken in one transaction, which stays due.
+    /// Records the corruption that a scan shows in one transaction, which stays due.
     fn record_shown(&mut self, id: u64, linked: Linked, scanned: &mut Option<Vec<Answer>>) {
         let Linked::ToRead(judged) = linked else {
             return;
@@ -179,8 +179,8 @@ impl Reader<'_> {
         Ok(Some(linked))
     }
 
-    /// Reads a transaction alone that a scan shows with the hash `got`. The transaction behind it names the hash `due`;
-    /// that transaction's own hash stands beside, if it is proven.
+    /// Reads a transaction alone that a scan shows with the hash `got`. The next transaction names the hash `due`,
+    /// which comes with that transaction's own hash if it is proven.
     fn read_unlinked(
         &mut self,
         id: u64,
@@ -222,8 +222,8 @@ impl Reader<'_> {
         self.end(header, read).map(TxReadResult::header)
     }
 
-    /// Reads a transaction of a scan whose header is proven, and that is not faultless. What is broken is read once
-    /// more alone, since then the answers that show it are short.
+    /// Reads a transaction of a scan whose header is proven and that is not faultless. A corrupt transaction is also
+    /// read alone, because those responses are shorter evidence.
     fn read_scanned(
         &mut self,
         tx: Tx,
@@ -270,7 +270,7 @@ impl Reader<'_> {
     }
 }
 
-/// What came of a transaction of a scan that was held against the one behind it.
+/// The result of comparing a transaction of a scan with the one after it.
 enum Linked {
     /// It is not of the chain, and was read alone; its header if that is proven.
     Alone(Option<Box<TxHeader>>),

@@ -1,5 +1,5 @@
-//! What is read of a database in a cycle, once its state is proven: what stayed due, what is new
-//! where that was asked for, and a sample of everything.
+//! Reading values of a database in a cycle, once its state is proven: due transactions, new ones if that is
+//! configured, and a sample of all.
 
 use std::time::Instant;
 
@@ -17,13 +17,14 @@ use crate::random::Random;
 use crate::ranges::Ranges;
 use crate::trust::{Store, TrustedState, ValueProgress};
 
-/// The number of sampled windows whose scans are requested concurrently, as many as for a sweep, so that a distant server is not waited for again for each.
+/// The number of sampled windows whose scans are requested concurrently, as many as for a sweep, so that the delay of
+/// a distant server does not add up.
 const MAX_CONCURRENT_SCANS: usize = 2;
 
 impl Auditor {
-    /// Reads what is to be read of a database in this cycle. `trusted` was proven just now, `before`
-    /// is what was trusted until then, and the line of proofs is unbroken `since`. Nothing is begun after
-    /// `until`. `None` where the program is asked to end.
+    /// Reads the values of a database in this cycle. `trusted` was proven just now, `before` was trusted until then,
+    /// and the line of proofs is unbroken `since`. Nothing begins after `until`. Returns `None` if the program is
+    /// asked to end.
     pub(in crate::audit) fn read_values(
         &mut self,
         database: &str,
@@ -130,12 +131,12 @@ pub(super) struct Reading<'a> {
     pub progress: &'a mut ValueProgress,
     /// Transactions that were tried in this reading.
     tried: Ranges,
-    /// Those of them that were read in runs that a sweep or new transactions make: they are remembered as read whole, as those
-    /// of a sample are not, which would be thousands of short runs.
+    /// Those of them that were read in runs, by a sweep or as new transactions. They are remembered as read
+    /// completely. Those of a sample are not, because they would be thousands of short runs.
     run: Ranges,
     /// Transactions of the sample that there was no time for.
     cut: u64,
-    /// What the sample is drawn by.
+    /// The random numbers for the sample.
     random: Random,
 }
 
@@ -209,7 +210,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Reads one transaction; returns how many are due then, one or none.
+    /// Reads one transaction; returns the number of due transactions, 0 or 1.
     pub(super) fn try_one(&mut self, tx: u64) -> Result<u64, ReadInterrupted> {
         if !self.reader.in_time() {
             return Err(ReadInterrupted::Late);
@@ -219,8 +220,8 @@ impl Reading<'_> {
         Ok(u64::from(self.reader.report.due.contains(tx)))
     }
 
-    /// Reads neighbours from `first` on, as many as one scan brings and at least one. Returns the last one, and how
-    /// many of them are due then.
+    /// Reads neighbours from `first`, as many as one scan returns and at least one. Returns the last one and the
+    /// number of due ones among them.
     pub(super) fn try_batch(
         &mut self,
         first: u64,
@@ -297,8 +298,8 @@ impl Reading<'_> {
     }
 }
 
-/// Takes what was read, and what was not, into the progress. Of the transactions that were `tried` those that did
-/// not come are due; those of `run` were neighbours.
+/// Adds the results of a reading to the progress. Those of the `tried` transactions that did not come are due; those
+/// of `run` were neighbours.
 pub(super) fn note(
     progress: &mut ValueProgress,
     report: &Report,

@@ -9,7 +9,7 @@ use crate::trust::{Alarm, ValueProgress};
 /// a scan, so that a broken link to a neighbour, or what a scan alone shows, is found again too.
 const TXS_BEFORE: u64 = 2;
 
-/// A closed alarm that awaits a reading, and the transactions that are to be read again for it.
+/// A closed alarm that awaits a reading, and the transactions that must be read again for it.
 pub(super) struct ClosedAlarm {
     alarm: Alarm,
     transactions: Ranges,
@@ -29,7 +29,7 @@ impl Auditor {
     }
 
     /// Makes due the transactions of a database up to `last` that closed alarms are about, and returns these alarms.
-    /// What is due already keeps its time.
+    /// A transaction that is already due keeps its time.
     pub(super) fn make_closed_due(
         &self,
         database: &str,
@@ -55,8 +55,8 @@ impl Auditor {
         closed
     }
 
-    /// Records which of these alarms a reading settled: none of their transactions is due any more. A finding that was
-    /// made again has opened its alarm.
+    /// Records which of these alarms a reading settled: none of their transactions is due any more. A repeated
+    /// finding has opened its alarm again.
     pub(super) fn settle_closed(
         &self,
         database: &str,

@@ -12,7 +12,7 @@ use crate::trust::{SweepSummary, ValueProgress};
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct DetectionProbability(pub f64);
 
-/// What earlier readings of a database's values count for the chance.
+/// Earlier readings of a database's values, as they count for the probability.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Readings {
     /// The last sweep that ended.
@@ -22,7 +22,7 @@ pub struct Readings {
 }
 
 impl Readings {
-    /// Returns what the progress of reading a database counts; nothing if there is none.
+    /// Returns the readings of a database's progress; none if there is no progress.
     pub fn of(progress: Option<&ValueProgress>) -> Readings {
         progress.map_or_else(Readings::default, |progress| Readings {
             swept: progress.swept,
@@ -74,7 +74,7 @@ fn sweep_takes(
     recent.then(|| sweep.max(swept.ended.since(swept.began)))
 }
 
-/// As a percentage that never promises more than there is.
+/// Formats a percentage that is never higher than the probability.
 impl fmt::Display for DetectionProbability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = self.0 * 100.0;

@@ -1,4 +1,4 @@
-//! What reading transactions finds: what is broken, what cannot be read any more, what stays due.
+//! The findings of reading transactions: corruption, values that cannot be read any more, and due transactions.
 
 use std::fmt;
 
@@ -14,11 +14,11 @@ use crate::trust::{Claim, Contradiction, Differ, Tampering};
 pub struct CorruptEntry {
     /// The transaction.
     pub tx: u64,
-    /// Its hash, where that is proven.
+    /// Its hash, if it is proven.
     pub alh: Option<Digest>,
-    /// The entry, where it is known which.
+    /// The entry, if it is known.
     pub entry: Option<Entry>,
-    /// What is wrong with it.
+    /// The kind of corruption.
     pub what: Corruption,
 }
 
@@ -27,7 +27,7 @@ pub struct CorruptEntry {
 pub struct Entry {
     /// Counts from 1; `None`: it has no place among the transaction's.
     pub position: Option<u64>,
-    /// As stored, escaped and cut.
+    /// The stored key, escaped and cut.
     pub key: Escaped,
 }
 
@@ -44,15 +44,15 @@ impl Entry {
 /// The kind of corruption of a transaction or entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Corruption {
-    /// A value does not hash to what its entry says.
+    /// A value does not match the hash in its entry.
     Value { due: Digest, got: Digest },
     /// An entry's key, metadata, value's hash or place was changed: the entries hash to another root.
     Entries { due: Digest, got: Digest },
     /// An entry with its value is not among the transaction's entries.
     NoSuchEntry,
-    /// The server itself says that what it stores is damaged.
+    /// The server itself reports that its data is damaged.
     Reported(ServerError),
-    /// What is read as the transaction is another one than the proven.
+    /// The transaction that was read is another one than the proven one.
     Header { due: Digest, got: Digest },
     /// The server proves the transaction's place, and the proof does not hold.
     Place(Escaped),
@@ -121,7 +121,7 @@ impl Corruption {
 }
 
 impl CorruptEntry {
-    /// Returns the finding that a transaction is read with the hash `got`, though the hash `due` is proven.
+    /// Returns the finding that a transaction was read with the hash `got`, although the hash `due` is proven.
     pub(super) fn other_header(tx: u64, due: Digest, got: Digest) -> CorruptEntry {
         CorruptEntry {
             tx,
@@ -174,7 +174,7 @@ impl fmt::Display for CorruptEntry {
     }
 }
 
-/// A transaction that could not be read whole, without a proof that it need not be: it stays due.
+/// A transaction that could not be read completely, without a proof that this is legitimate: it stays due.
 #[derive(Clone, Debug)]
 pub struct Unread {
     /// The transaction.
@@ -199,7 +199,7 @@ pub enum UnreadReason {
     Searching(Option<ServerError>),
     /// It is larger than `--max-recv-msg-size`.
     TooLarge {
-        /// Bytes that the answer has, where that is known.
+        /// Bytes of the response, if they are known.
         bytes: Option<u64>,
     },
     /// The answer is none that an honest server sends.

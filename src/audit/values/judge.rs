@@ -7,7 +7,7 @@ use crate::text::Escaped;
 use crate::trust::Unavailable;
 use crate::wire::Tx;
 
-/// What a transaction with its values amounts to.
+/// The result of verifying a transaction with its values.
 #[derive(Debug)]
 pub enum Judged {
     /// Every entry is the ledger's, and so is every value but these.
@@ -55,7 +55,7 @@ pub fn judge(alh: &Digest, tx: &Tx) -> Judged {
 pub struct Completed {
     /// Entries (index from 0) whose value did not come, for no reason that the ledger shows.
     pub missing: Vec<usize>,
-    /// Values of which the server says that it has none.
+    /// The number of values that the server says it does not have.
     pub absent: u64,
     /// Values and entries that are others than the ledger's, the first of them.
     pub broken: Vec<CorruptEntry>,
@@ -171,8 +171,8 @@ enum Value {
     Held,
     /// Not sent: an empty value is absent on the wire, so this one is not the entry's.
     Missing,
-    /// Not sent, and its length is said to be zero: a server that was given the transaction without its
-    /// values, such as a replica of a truncated one, has none (protocol.md §6).
+    /// The value was not sent, and the server gives its length as zero. A server that got the transaction without
+    /// values has none, such as a replica of a truncated one (protocol.md §6).
     Absent,
     Broken(CorruptEntry),
 }

@@ -64,8 +64,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Asks for values by key, from the entry on to which an earlier reading came. If the time ends before the last
-    /// one, the transaction is due, and a later reading goes on.
+    /// Requests values by key, from the entry that an earlier reading reached. If the time ends before the last one,
+    /// the transaction is due, and a later reading continues.
     fn values_by_key(
         &mut self,
         header: &TxHeader,

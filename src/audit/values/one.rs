@@ -15,7 +15,7 @@ enum Shown {
     Judged(TxHeader, Contents),
     /// The server refuses the values; the header is proven.
     Refused(TxHeader, ServerError),
-    /// The reading ended before the values. The header stands beside if it is proven.
+    /// The reading ended before the values, with the header if it is proven.
     Ended(Option<TxHeader>, Ended),
 }
 

@@ -1,4 +1,4 @@
-//! Paced sweeps: one database after the other goes on where it is behind its pace, between two cycles.
+//! Paced sweeps: one database after the other continues between two cycles if it is behind its pace.
 
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,8 @@ use crate::trust::{SweepInProgress, SweepTrigger};
 const MAX_CHECK_DELAY: Duration = Duration::from_millis(800);
 
 impl Auditor {
-    /// Goes on with one database's sweep where it is behind its pace, `--audit-sweep` for the whole
-    /// history; `next` is when the next cycle begins.
+    /// Continues one database's sweep if it is behind its pace, which is `--audit-sweep` for the whole history.
+    /// `next` is the begin of the next cycle.
     pub fn sweep_at_pace(&mut self, next: Instant) -> Slice {
         let idle = Slice {
             database: String::new(),

@@ -1,15 +1,15 @@
-//! Transactions whose values are asked for by key and for which the time ended: the reading goes on at the entry that
-//! it came to.
+//! Transactions whose values are requested by key and whose time ended: the reading continues at the entry that it
+//! reached.
 
 use super::finding::UnreadReason;
 use crate::ledger::{Digest, TxHeader};
 use crate::trust::Unavailable;
 
-/// Transactions of a database that are remembered as read in part: each is tried again in its turn, so that few are
-/// enough. When there are more, the first ones are read to their end first, and the others begin anew until then.
+/// The number of partly read transactions that are remembered of a database. Each is retried in turn, so a few are
+/// enough. If there are more, the first ones are completed first, and the others begin again until then.
 const MAX_PARTIAL: usize = 16;
 
-/// How far the values of one transaction were read by key.
+/// The progress of reading the values of one transaction by key.
 #[derive(Clone, Debug)]
 pub(super) struct Partial {
     tx: u64,
@@ -21,7 +21,7 @@ pub(super) struct Partial {
     pub unavailable: Unavailable,
     /// Values that the server does not have.
     pub absent: u64,
-    /// Whether a value was found to be broken. Its finding is recorded.
+    /// Whether a corrupt value was found, which is already recorded.
     pub broken: bool,
     /// Why a value did not come.
     pub withheld: Option<UnreadReason>,
@@ -59,7 +59,7 @@ impl Partials {
         known.unwrap_or_else(|| Partial::new(tx, alh))
     }
 
-    /// Remembers how far a transaction was read, if there is room.
+    /// Remembers the progress of a transaction, if there is room.
     pub(super) fn keep(&mut self, partial: Partial) {
         if self.0.len() < MAX_PARTIAL && partial.next > 0 {
             self.0.push(partial);

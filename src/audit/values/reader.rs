@@ -19,36 +19,36 @@ use crate::wire::{Entries, Tx};
 
 /// Reads transactions of one database that are in the history of one trusted state.
 pub struct Reader<'a> {
-    /// Who is asked.
+    /// The server that is read.
     pub server: &'a mut Server,
-    /// Of which database.
+    /// The database.
     pub database: &'a str,
-    /// What everything is proven against.
+    /// The state against which everything is proven.
     pub trusted: State,
     /// The shape that the server's states have: 0.9.0 alone has its own.
     pub shape: Option<StateShape>,
-    /// What the server's scans allow.
+    /// The sizes that the server's scans allow.
     pub scan: &'a mut Scan,
     /// The last truncation that a proven header records.
     pub truncation: Truncation,
     /// Calls that the search for one took.
     pub searches: u32,
-    /// Whether the reading comes back to the transaction at which its time was over: then it need not
-    /// decide on what is not known yet.
+    /// Whether the reading returns to the transaction at which its time was over. If so, it need not decide yet about
+    /// unknown facts.
     pub comes_back: bool,
-    /// When the server last answered for its state while a transaction did not come.
+    /// The time of the server's last state response while a transaction did not come.
     pub answered: Option<Instant>,
     /// The most transactions that are fetched one by one for a single proof.
     pub range: u64,
     /// Nothing is begun after this.
     pub until: Instant,
-    /// Whether scans are asked for before they are needed.
+    /// Whether scans are requested before they are needed.
     pub prefetch: Prefetch,
-    /// The transactions whose values were read in part.
+    /// The transactions whose values were partly read.
     pub partials: &'a mut Partials,
-    /// Where findings are recorded; `None`: they are reported alone.
+    /// The recorder of findings; `None` if they are only reported.
     pub recorder: Option<Recorder<'a>>,
-    /// What was found so far.
+    /// The findings so far.
     pub report: Report,
 }
 
@@ -57,7 +57,7 @@ pub struct Reader<'a> {
 pub enum ReadInterrupted {
     /// The program is asked to end.
     Stopped,
-    /// The server cannot be asked now: the report says why.
+    /// The server is unavailable now; the report has the reason.
     ServerUnavailable,
     /// The time is over.
     Late,
@@ -68,7 +68,7 @@ pub enum ReadInterrupted {
 pub enum TxReadResult {
     /// It is read; the header is proven.
     Verified(TxHeader),
-    /// Its header is proven, the rest is broken or stays due.
+    /// Its header is proven; the rest is corrupt or stays due.
     HeaderOnly(TxHeader),
     /// Nothing about it is proven.
     Unproven,
@@ -84,7 +84,7 @@ impl TxReadResult {
     }
 }
 
-/// What ends the reading of one transaction: the whole reading's end, or a finding.
+/// The end of reading one transaction: the end of the whole reading, or a finding.
 pub(super) enum Ended {
     Interrupted(ReadInterrupted),
     /// A finding that is not recorded yet.
@@ -92,7 +92,7 @@ pub(super) enum Ended {
     /// Findings that are.
     Recorded,
     Unread(UnreadReason),
-    /// So many values are ones that the server does not have.
+    /// The number of values that the server does not have.
     Absent(u64),
 }
 
@@ -103,8 +103,8 @@ impl From<ReadInterrupted> for Ended {
 }
 
 impl Reader<'_> {
-    /// Begins to ask for windows of transactions, each with its first and its last one; not of a 0.9.0, which mixes up
-    /// what it answers to several calls at once.
+    /// Sends the calls for windows of transactions, each with its first and its last one. Sends none to immudb 0.9.0,
+    /// which mixes up the responses to concurrent calls.
     pub fn look_ahead(&mut self, windows: &[(u64, u64)]) {
         if self.shape != Some(StateShape::WithDatabase) {
             return;
@@ -124,7 +124,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Begins to ask for a scan, and for the proof of where it ends.
+    /// Sends the call for a scan, and for the proof of its end.
     pub(super) fn begin_span(&mut self, span: Span) {
         self.scan.ahead.push_back(span);
         let (database, end) = (self.database, span.next().saturating_sub(1));
@@ -209,7 +209,7 @@ impl Reader<'_> {
         self.server.identity().map(Escaped::to_string)
     }
 
-    /// Returns the answers since the transcript began, as long as evidence keeps them.
+    /// Returns the responses since the transcript began, each as long as evidence can hold it.
     pub(super) fn answers(&self) -> Vec<Answer> {
         capture::answers(self.server.transcript())
     }

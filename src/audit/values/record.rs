@@ -1,5 +1,5 @@
-//! Recording findings: each one is evidence and alarm as soon as it is made, so that no kill loses it, and so that
-//! no more than one is held in memory.
+//! Recording findings. Each becomes evidence and an alarm immediately, so that a killed process loses none, and only
+//! one is held in memory.
 
 use super::finding::CorruptEntry;
 use crate::trust::{
@@ -107,7 +107,7 @@ impl Alarms {
         self.reported = self.reported.take().or(other.reported);
     }
 
-    /// Returns the alarm that is reported: one that the check opened, if there is one, of the first transaction.
+    /// Returns the alarm to report: an alarm that the check opened, if there is one, of the first transaction.
     pub fn reported(&self) -> Option<&Alarm> {
         self.reported.as_ref().map(|(_, alarm)| alarm)
     }

@@ -1,4 +1,4 @@
-//! What reading some transactions found, all of it together.
+//! The results of reading some transactions.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::trust::Unavailable;
 
 /// Findings that one reading records, each with an alarm of its own; the rest is counted in one more alarm.
 const MAX_FINDINGS: usize = 16;
-/// The number of transactions that are listed as still due, in one reading.
+/// The number of due transactions that one reading lists.
 const MAX_LISTED_DUE: usize = 3;
 
 /// The number of unread transactions that are stored one by one, in one reading; the rest is counted.
@@ -21,7 +21,7 @@ const MAX_LISTED_UNREAD: usize = 16;
 /// Bytes of the largest value that an immudb takes by default.
 const LARGEST_VALUE: u64 = 32 << 20;
 
-/// What reading some transactions found.
+/// The results of reading some transactions.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// Transactions read whole, how often.
@@ -40,15 +40,15 @@ pub struct Report {
     pub alarms: Alarms,
     /// Transactions that could not be read, the first of them and why.
     pub unread: Vec<Unread>,
-    /// Bytes of the largest answer that was too large, so far as any said.
+    /// Bytes of the largest response that was too large, if any error has them.
     pub largest: Option<u64>,
-    /// Whether one that is not among these is malformed.
+    /// Whether an unread transaction that is not listed is malformed.
     pub more_malformed: bool,
     /// All of them that are to be read again.
     pub due: Ranges,
     /// Those of which no more than values are.
     pub due_values: Ranges,
-    /// Those of the due transactions that there was no time for.
+    /// Those of the due transactions for which there was no time.
     slow: Ranges,
     /// Transactions with values that the server does not have (protocol.md §6).
     pub absent: Ranges,
@@ -56,11 +56,11 @@ pub struct Report {
     pub unavailable: Unavailable,
     /// The call that ended the reading before its time.
     pub halted: Option<ServerError>,
-    /// What has not been read at the end, this time's and what earlier times left.
+    /// The transactions that are unread at the end, from this reading and earlier ones.
     pub left: Left,
 }
 
-/// What of a database waits to be read.
+/// The transactions of a database that wait to be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Left {
     /// Transactions that could not be read.
@@ -103,7 +103,7 @@ impl Report {
         }
     }
 
-    /// Adds a transaction that could not be read; the reason that says most of it stays.
+    /// Adds a transaction that could not be read. A new reason replaces the stored one if the transaction is due.
     pub(super) fn add_unread(&mut self, tx: u64, why: UnreadReason) {
         if let UnreadReason::TooLarge { bytes } = why {
             self.largest = self.largest.max(bytes);
@@ -150,8 +150,8 @@ impl Report {
             .retain(|unread| unread.tx > last || !unread.why.is_of_values_only());
     }
 
-    /// Sets the bytes of every transaction that was too large to those that hold each of them. An answer that is more
-    /// than twice as large as `most` says no size.
+    /// Sets the size of every transaction that was too large to the size of the responses for it. A response that is
+    /// more than twice as large as `most` says nothing about the size.
     pub(super) fn note_largest(&mut self, most: u64) {
         let says_none =
             |unread: &Unread| matches!(unread.why, UnreadReason::TooLarge { bytes: None });

@@ -16,25 +16,25 @@ pub(super) enum Recorded {
     Unknown,
 }
 
-/// How long to search before something is decided.
+/// The length of a search before a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Search {
-    /// As long as the reading may take; one that comes back comes back for the rest of it.
+    /// As long as the reading may take. A reading that returns continues the search.
     Whole,
-    /// For [`MAX_CALLS_SHORT`]: what accuses does not wait longer.
+    /// For [`MAX_CALLS_SHORT`], because an accusation does not wait longer.
     Short,
 }
 
 /// The number of headers that one call asks for.
 const HEADERS_PER_CALL: u32 = 1_000;
-/// Calls that one reading spends on the search at most: so many thousand headers.
+/// The number of calls that one reading spends on the search, each for a thousand headers.
 const MAX_CALLS: u32 = 1_000;
-/// The same when what accuses waits for it.
+/// The number of calls when an accusation waits for the search.
 const MAX_CALLS_SHORT: u32 = 64;
 
 impl Reader<'_> {
-    /// Searches the headers behind transaction `tx` for one that records that its values were dropped, as
-    /// long as there is time.
+    /// Searches the headers after transaction `tx` for one that records that its values were dropped, as long as
+    /// there is time.
     pub(super) fn is_truncated(&mut self, tx: u64, search: Search) -> Result<Recorded, Ended> {
         let whole = search == Search::Whole && self.comes_back;
         let most = match search {

@@ -8,8 +8,8 @@ use super::scan::{Prefetch, SCAN_GROWTH, Span};
 use crate::server::{Scanned, ServerError};
 use crate::wire::{Entries, Malformed, Tx};
 
-/// Transactions whose values are taken for dropped together once the server refuses them together: a
-/// truncation drops whole files, so values that are left lie behind those that are not.
+/// The number of transactions that are assumed to be dropped together once the server refuses their values together.
+/// A truncation drops whole files, so the remaining values come after the dropped ones.
 const MIN_DROPPED_RUN: u32 = 32;
 /// The number of scans that are requested while one is judged, so that the server always has one to answer.
 const MAX_PREFETCHED_SCANS: usize = 2;
@@ -87,8 +87,8 @@ impl Reader<'_> {
         scanned.decode()
     }
 
-    /// Lets the server work on what comes behind `span`, and on the proofs of where that ends,
-    /// while `span` is judged.
+    /// Requests the scans after `span`, and the proofs of their ends, so that the server works while `span` is
+    /// verified.
     fn ask_ahead(&mut self, span: Span, last: u64) {
         while self.scan.ahead.len() < MAX_PREFETCHED_SCANS {
             let behind = self.scan.ahead.back().copied().unwrap_or(span);
@@ -144,7 +144,7 @@ impl Reader<'_> {
         Ok(headers)
     }
 
-    /// Shortens a run to where its last transaction is proven; is anything left?
+    /// Shortens a run to its last proven transaction; returns whether anything is left.
     fn end_of(&mut self, run: &mut Vec<Tx>) -> Result<bool, ReadInterrupted> {
         let mut tries = 0;
         while let Some(last) = run.last() {

@@ -41,7 +41,8 @@ pub fn sample_windows(random: &Random, count: u64, last: u64) -> Option<Vec<(u64
     Some(sampled)
 }
 
-/// Returns the transaction so many further on, from the last one on to the first one again. `by` is at most `last`.
+/// Returns the transaction `by` places further on, continuing at the first one after the last one. `by` is at most
+/// `last`.
 fn turned(tx: u64, by: u64, last: u64) -> u64 {
     match tx.checked_sub(last.saturating_sub(by)) {
         Some(further) if further > 0 => further,

@@ -1,10 +1,10 @@
-//! How many transactions a scan asks for: as many as the server gives and an answer of some size holds.
+//! The size of a scan: as many transactions as the server returns and as fit into a response of some size.
 
 use std::collections::VecDeque;
 
 use crate::server::ServerErrorKind;
 
-/// How many transactions a scan asks for, as the server and the answers' size allow.
+/// The size of a scan, as the server and the size of responses allow.
 #[derive(Clone, Debug)]
 pub struct Scan {
     pub(super) limit: u32,
@@ -78,7 +78,7 @@ impl Scan {
         self.limit = self.limit.min(fit.max(2)); // one alone is no scan
     }
 
-    /// Asks for half as many; nothing is left to halve where it was one.
+    /// Halves the scan, down to one transaction.
     pub(super) fn shrink(&mut self, kind: &ServerErrorKind, asked: u32) {
         self.limit = (asked / 2).max(1);
         self.well = 0;

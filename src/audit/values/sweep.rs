@@ -24,14 +24,14 @@ use crate::trust::{
 };
 use crate::wire::Entries;
 
-/// What came of a slice.
+/// The result of a slice.
 #[derive(Debug)]
 pub struct Slice {
-    /// Of which database; none where there was nothing to do.
+    /// The database; empty if there was nothing to do.
     pub database: String,
-    /// How far the sweep is.
+    /// The status of the sweep.
     pub status: SweepStatus,
-    /// What it found, if anything: already written down.
+    /// The findings, if there are any, which are already stored.
     pub outcome: Option<Outcome>,
 }
 
@@ -40,7 +40,7 @@ pub struct Slice {
 pub enum SweepStatus {
     /// Nothing is to be done, or not yet.
     NotDue,
-    /// This transaction of so many was passed.
+    /// The last transaction that was passed, and the number of all.
     InProgress { at: u64, of: u64 },
     /// All was passed.
     Completed(SweepSummary),
@@ -62,7 +62,7 @@ pub(super) struct Paced {
 const SLICE_TIME: Duration = Duration::from_millis(400);
 
 impl Auditor {
-    /// Databases whose state was proven in the last cycle: those that can be swept.
+    /// Returns the databases whose state was proven in the last cycle, which can be swept.
     pub fn readable(&self) -> Vec<String> {
         self.databases.names(|database| database.readable)
     }
@@ -72,8 +72,8 @@ impl Auditor {
         self.databases.progress(database)
     }
 
-    /// Goes on with the sweep that the operator asked for; one that the audit had begun for itself
-    /// is begun anew, since everything is to be read now.
+    /// Continues the sweep that the operator requested. A sweep that the audit itself had begun starts again, because
+    /// everything must be read now.
     pub fn sweep(&mut self, database: &str) -> Slice {
         let (until, now) = (self.now() + self.overdue_after(), self.wall_time());
         self.within(until, |auditor| {
@@ -329,9 +329,10 @@ fn answers_that_show(reader: &mut Reader<'_>, tx: u64, what: &Corruption) -> Vec
     answers
 }
 
-/// Passes one transaction. A tree that the walk does not know any more is held against the chain by a proof from the
-/// transaction that it ends with: what that one's own tree lacks of it is the chain behind it (steps 5 and 7), and that tree
-/// was passed before. Its tree is the smaller one always, so no server has an excuse not to prove it.
+/// Passes one transaction. A tree that the walk no longer knows is compared with the chain by a proof from the
+/// transaction with which the tree ends. Whatever that transaction's own tree lacks is in the chain after it (steps 5
+/// and 7), and that tree was passed before. Its tree is always the smaller one, so no server has an excuse not to
+/// prove it.
 fn pass(
     reader: &mut Reader<'_>,
     walk: &mut Walk,

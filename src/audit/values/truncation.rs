@@ -1,13 +1,12 @@
-//! Values that a retention dropped: believed only of a proven header that records it
-//! (protocol.md §6).
+//! Values that a retention dropped: only a proven header that records this is accepted (protocol.md §6).
 //!
-//! The header may lie millions of transactions behind the values that it explains. So it is searched for on
-//! its own, from the trusted state back, headers alone, and the search goes on where it ended.
+//! The header may be millions of transactions after the values that it explains. It is therefore searched for
+//! separately, from the trusted state back and in headers alone. The search continues where it ended.
 
 use crate::ledger::{Digest, State, TxHeader};
 use crate::trust::{Searched, ValueProgress};
 
-/// The furthest truncation that a proven header records, and the headers that were looked through for it.
+/// The furthest truncation that a proven header records, and the headers that were searched for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Truncation {
     /// Values of transactions before this one were dropped; 0: of none.
@@ -44,8 +43,8 @@ impl Truncation {
         tx < self.before
     }
 
-    /// Returns the last transaction behind `down_to` whose header was not looked at, with its hash, and
-    /// where the run below it ends.
+    /// Returns the last transaction after `down_to` whose header was not searched, with its hash and the end of the
+    /// run below it.
     pub(super) fn next(&self, trusted: &State, down_to: u64) -> Option<(u64, Digest, u64)> {
         let (mut at, mut hash, mut below) = (trusted.tx, trusted.hash, 0);
         for run in &self.searched {

@@ -1,5 +1,5 @@
-//! The walk of a sweep: chain and main tree rebuilt as the headers pass, in logarithmic memory, so
-//! that no transaction stands in the one and not in the other (protocol.md §3, *The main tree*).
+//! The walk of a sweep. It rebuilds chain and main tree from the headers in logarithmic memory, so that no
+//! transaction is in only one of them (protocol.md §3, *The main tree*).
 
 use std::collections::VecDeque;
 
@@ -9,7 +9,7 @@ use crate::ledger::{Digest, Frontier, TxHeader};
 /// Roots of the last trees that are remembered, for headers that were written over an older one.
 const MAX_REMEMBERED_ROOTS: usize = 1_024;
 
-/// Where a walk from the first transaction on has come to.
+/// The position of a walk that begins at the first transaction.
 #[derive(Clone, Debug)]
 pub struct Walk {
     at: u64,
@@ -20,12 +20,12 @@ pub struct Walk {
     roots: VecDeque<Digest>,
 }
 
-/// How a header goes with what was passed.
+/// The relation of a header to the passed transactions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// It follows, and its tree is the chain's.
     Follows,
-    /// It follows; its tree is one whose root is not known any more.
+    /// It follows, and the root of its tree is no longer known.
     TreeUnknown,
     /// It contradicts what was passed.
     Broken(Corruption),
