@@ -26,14 +26,14 @@ pub(super) struct DeliveryWorker {
     shared: Arc<Shared>,
 }
 
-/// What the receiver's record keeps of a notification.
+/// The part of a notification that the receiver's record stores.
 #[derive(Clone, Copy)]
 pub(super) enum Noted<'a> {
-    /// Nothing: it says again what was said, or is no tampering.
+    /// Nothing: the notification repeats an earlier one, or is not about tampering.
     Nothing,
     /// The receiver is notified of these alarms.
     Alarms(&'a [Alarm]),
-    /// The receiver is given this notification; one that it has is not given again.
+    /// The id: the receiver gets this notification once.
     Id,
 }
 
@@ -43,7 +43,7 @@ pub struct PendingDeliveries {
     pub receiver: String,
     /// The number of notifications that wait for it.
     pub count: u64,
-    /// Why the last try failed; `None` if there was none.
+    /// The reason why the last try failed; `None` if there was no try.
     pub why: Option<String>,
 }
 
@@ -58,7 +58,7 @@ struct Shared {
 
 struct Waiting {
     queue: Queue,
-    /// `None` where it could not be opened: notifications are sent all the same.
+    /// The outbox; `None` if it could not be opened: notifications are sent without it.
     outbox: Option<Outbox>,
     record: Record,
     on_the_way: bool,
@@ -70,7 +70,7 @@ struct Waiting {
 }
 
 impl DeliveryWorker {
-    /// Begins to deliver what an earlier run left below `directory`, the server's.
+    /// Starts to deliver the notifications that an earlier run left below `directory`, the server's.
     pub fn start(
         directory: &Path,
         key: &ReceiverKey,
@@ -133,7 +133,7 @@ impl DeliveryWorker {
         self.shared.lock().record.has_alarm(alarm)
     }
 
-    /// Returns whether the receiver was given the notification with this id, if it is not about an alarm.
+    /// Returns whether the receiver got the notification with this id, if it is not about an alarm.
     pub fn has_id(&self, id: &str) -> bool {
         self.shared.lock().record.has_id(id)
     }
@@ -176,8 +176,8 @@ impl DeliveryWorker {
         is_safe
     }
 
-    /// Waits until each notification has had a try: no try begins after the receiver's time, counted from `begin`, and one
-    /// that has begun is waited for, so that its result counts.
+    /// Waits until each notification has had a try. No try begins after the receiver's time, counted from `begin`;
+    /// a try that has begun is waited for, so that its result counts.
     pub fn flush(&self, begin: Instant) {
         let until = begin + self.shared.once_flush_timeout;
         let mut waiting = self.shared.lock();
@@ -197,7 +197,7 @@ impl DeliveryWorker {
         }
     }
 
-    /// Begins no further try, waits for the end of the one that has begun, and returns what is left.
+    /// Begins no further try, waits for the end of the current one, and returns the undelivered notifications.
     pub fn close(&self) -> Option<PendingDeliveries> {
         let mut waiting = self.shared.lock();
         waiting.is_closed = true;
@@ -217,8 +217,8 @@ impl DeliveryWorker {
 
 #[cfg(feature = "fault-points")]
 impl DeliveryWorker {
-    /// Delivers by `deliver` what is due, in place of the thread, which simulated time has none of: for a test that is the
-    /// receiver itself. `deliver` is given the receiver's name and the notification's body.
+    /// Delivers the due notifications by `deliver` instead of the thread, because simulated time has no threads:
+    /// for a test that is itself the receiver. `deliver` gets the receiver's name and the notification's body.
     pub fn step(&self, deliver: &mut dyn FnMut(&str, &str) -> Result<(), DeliveryError>) {
         let shared = &self.shared;
         let now = shared.clock.instant();
@@ -288,7 +288,8 @@ impl Waiting {
         }
     }
 
-    /// Removes a notification that left the queue undelivered. Only one that nothing replaces is an error.
+    /// Removes a notification that left the queue undelivered. It is an error only if no other notification
+    /// replaces it.
     fn drop_undelivered(&self, receiver: &ReceiverStats, gone: &Gone, tries: u32) {
         receiver.dropped(1);
         self.remove(receiver, gone.kept());

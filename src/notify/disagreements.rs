@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 pub(super) enum Disagreements {
     /// The peers, and when the disagreement with each was found.
     Known(BTreeSet<(String, Timestamp)>),
-    /// Those of an earlier run, which kept no names: whatever was found until then.
+    /// The disagreements of an earlier run, which stored no names: all that were found until then.
     UpTo(Timestamp),
 }
 
@@ -22,7 +22,7 @@ impl Default for Disagreements {
 }
 
 impl Disagreements {
-    /// Returns the disagreements that an outcome tells.
+    /// Returns the disagreements of an outcome.
     pub(super) fn of(outcome: &Outcome) -> Disagreements {
         let open = outcome.peers.iter().filter_map(|peer| {
             let disagreement = peer.disagreement.as_ref()?;
@@ -31,7 +31,7 @@ impl Disagreements {
         Disagreements::Known(open.collect())
     }
 
-    /// Returns whether one of them is not among those of the check before.
+    /// Returns whether a disagreement is new since the check before.
     pub(super) fn has_news(&self, before: &Disagreements) -> bool {
         let Disagreements::Known(now) = self else {
             return false;

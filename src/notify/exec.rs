@@ -16,11 +16,11 @@ use log::Level;
 
 /// The time between two looks whether the program has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// The limit of the bytes of stderr that are read in one look: what a pipe holds, so that a program that writes for ever
-/// is slowed down and takes none of the auditor's time.
+/// The limit of the bytes of stderr that are read at a time: a pipe holds this many. A program that writes without
+/// end is slowed down and takes none of the auditor's time.
 const MAX_READ_BYTES: usize = 64 << 10;
-/// The limit of the last bytes of stderr that are kept: all of them fit into the log's line, because each takes up to four
-/// characters.
+/// The limit of the last bytes of stderr that are stored: all of them fit into the log's line, because each takes
+/// up to four characters.
 const MAX_STDERR_BYTES: usize = 240;
 
 pub(super) struct Exec {
@@ -119,7 +119,7 @@ impl Exec {
     }
 }
 
-/// A program's stderr: read without waiting, and kept to the last bytes.
+/// A program's stderr: read without waiting, and only the last bytes are stored.
 struct Stderr {
     pipe: Option<ChildStderr>,
     last: Vec<u8>,
@@ -135,7 +135,7 @@ impl Stderr {
         }
     }
 
-    /// Reads what is there now, up to what a pipe holds.
+    /// Reads the bytes that are available now, at most those of a full pipe.
     fn read(&mut self) {
         let mut left = MAX_READ_BYTES;
         let mut buffer = [0; 4096];

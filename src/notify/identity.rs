@@ -44,7 +44,8 @@ impl fmt::Display for ReceiverKey {
     }
 }
 
-/// Gives receivers with the same key one each: those after the first get a number. They are the same URL or program.
+/// Distinguishes receivers with the same key, which are the same URL or program: those after the first get a
+/// number.
 #[derive(Debug, Default)]
 pub(super) struct Distinct(BTreeMap<ReceiverKey, u32>);
 
@@ -79,7 +80,7 @@ mod tests {
         assert_eq!(keys.len(), urls.len() + 2);
     }
 
-    /// Outboxes of 0.1.0 are filed under the digest of the whole URL.
+    /// Tests the names of the outboxes of 0.1.0, which have the digest of the complete URL.
     #[test]
     fn a_url_keeps_the_outbox_that_it_has() {
         let url = "https://alerts.example/hook?token=1";

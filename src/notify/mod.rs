@@ -42,7 +42,7 @@ use crate::trust::Alarm;
 pub struct DeliveryError {
     /// Why, without anything secret.
     pub why: String,
-    /// How long the receiver asks to be left alone.
+    /// The time for which the receiver requested no further tries.
     pub retry_after: Option<Duration>,
 }
 

@@ -16,7 +16,7 @@ use crate::trust::Alarm;
 /// The priority of a notification; the first is delivered first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
-    /// Never given up.
+    /// Tampering: the notification is never given up.
     Tampering,
     /// Everything else.
     Change,
@@ -25,18 +25,18 @@ pub enum Priority {
 /// One notification, without the credentials that it is sent with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notification {
-    /// The same on each try, and for each receiver.
+    /// The id: the same on each try, and for each receiver.
     pub id: String,
-    /// How much it matters.
+    /// The priority of the notification.
     pub priority: Priority,
-    /// Notifications of the same topic tell of the same again.
+    /// The topic: notifications with the same key report the same finding again.
     pub dedup_key: String,
     /// One JSON object.
     pub body: String,
 }
 
 impl Notification {
-    /// Returns the name of the database that it is about; `None`: it is about several, or none.
+    /// Returns the name of the notification's database; `None` if it is about several, or none.
     pub fn database(&self) -> Option<String> {
         self.member("db").filter(|name| !name.is_empty())
     }
@@ -271,7 +271,7 @@ fn dedup_key(database: &str, alarm: &str) -> String {
     short(Digest::of(&[database.as_bytes(), b"\0", alarm.as_bytes()]))
 }
 
-/// Returns the id of the notification that an alarm was opened: the same from each process, for each receiver.
+/// Returns the id of the notification that an alarm was opened: the same in each process, for each receiver.
 fn id_of(server: &str, alarm: &Alarm) -> String {
     let opened = alarm.opened().to_string();
     let parts = [server, "\0", alarm.id.as_str(), "\0", opened.as_str()];

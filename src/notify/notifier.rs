@@ -22,11 +22,11 @@ use crate::trust::{Alarm, OutcomeRecord};
 
 /// The deadline of the heartbeat under `--once`.
 const ONCE_HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Open alarms of one database that a receiver without a record of them is notified of one by one: what the next ones
-/// say, the list of alarms says better.
+/// The maximum number of open alarms of one database for which a receiver without a record gets one notification
+/// each. For more alarms, the list of alarms is the better report.
 const MAX_SINGLE_ALARMS: usize = 10;
 
-/// Tells the receivers of what a check found.
+/// Notifies the receivers of the results of checks.
 pub struct Notifier {
     server: String,
     clock: Clock,
@@ -38,22 +38,23 @@ pub struct Notifier {
     last: HashMap<String, Last>,
     /// The changes that receivers are notified of before they are on disk as the last verdicts.
     unrecorded: Unrecorded,
-    /// What was notified of the others.
+    /// The earlier notifications about untrusted databases.
     untrusted: Notified,
     outage: Outage,
 }
 
-/// What came of a test notification.
+/// The result of a test notification.
 pub struct Tested {
     /// The receiver.
     pub receiver: String,
-    /// `Err`: why it was not taken.
+    /// `Err`: the reason why it was not delivered.
     pub delivered: Result<(), DeliveryError>,
 }
 
 impl Notifier {
-    /// Begins to deliver what an earlier run left in the outboxes below `directory`, the server's. Notifies each receiver of
-    /// the open alarms that it has no record of, and hands over what waits for receivers that are not configured.
+    /// Starts to deliver the notifications that an earlier run left in the outboxes below `directory`, the
+    /// server's. Notifies each receiver of the open alarms that are not in its record, and hands over the
+    /// notifications of receivers that are not configured.
     pub fn start(
         server: &str,
         directory: &Path,
@@ -133,7 +134,8 @@ impl Notifier {
         counts.cloned()
     }
 
-    /// Takes a database's check. A change that all databases of the server may share waits for the end of the cycle.
+    /// Processes a database's check. A change that all databases of the server may share is held until the end of
+    /// the cycle.
     pub fn outcome(&mut self, outcome: &Outcome) {
         if self.workers.is_empty() || outcome.is_stranger {
             return;
@@ -177,7 +179,7 @@ impl Notifier {
         }
     }
 
-    /// Gives a notification to the receivers that it is for; `is_news`: it is one of more than another check.
+    /// Enqueues a notification for its receivers; `is_news`: it reports more than another check.
     fn enqueue(&self, notification: &Notification, noted: Noted, is_news: bool) {
         for (worker, when) in &self.workers {
             let is_due = match when {
@@ -191,7 +193,7 @@ impl Notifier {
         }
     }
 
-    /// Gives a notification of a change to the receivers with this setting.
+    /// Enqueues a notification of a change for the receivers with this setting.
     fn give_to(&self, setting: NotifyOn, notification: &Notification) {
         let workers = self.workers.iter().filter(|(_, when)| *when == setting);
         for (worker, _) in workers {
@@ -199,7 +201,8 @@ impl Notifier {
         }
     }
 
-    /// Gives what waited for the end of the cycle. Receivers of every check have it already.
+    /// Enqueues the notifications that were held until the end of the cycle. Receivers of every check have them
+    /// already.
     fn release(&mut self, cycle: Option<&Cycle>) {
         let now = self.clock.now();
         if self.notifies_of_changes() {
@@ -276,7 +279,7 @@ impl Notifier {
         }
     }
 
-    /// Waits for one try of whatever is due, in a program that does its work once.
+    /// Waits for one try of each due notification, in a program that does its work once.
     pub fn flush(&mut self) {
         self.release(None);
         let begin = self.clock.instant();
@@ -288,14 +291,15 @@ impl Notifier {
         }
     }
 
-    /// Begins no further try before such a program ends. Returns what waits for the next one.
+    /// Begins no further try before such a program ends. Returns the notifications that wait for the next process.
     pub fn close(&self) -> Vec<PendingDeliveries> {
         let workers = self.workers.iter();
         workers.filter_map(|(worker, _)| worker.close()).collect()
     }
 
-    /// Delivers by `deliver` what is due, in place of the workers' threads, which simulated time has none of: for a test
-    /// that is the receivers itself. `deliver` is given a receiver's name and a notification's body.
+    /// Delivers the due notifications by `deliver` instead of the workers' threads, because simulated time has no
+    /// threads: for a test that is itself the receivers. `deliver` gets a receiver's name and a notification's
+    /// body.
     #[cfg(feature = "fault-points")]
     pub fn step(&self, deliver: &mut dyn FnMut(&str, &str) -> Result<(), DeliveryError>) {
         for (worker, _) in &self.workers {
@@ -303,7 +307,7 @@ impl Notifier {
         }
     }
 
-    /// Sends a notification that says it is a test, once to each receiver, and one heartbeat.
+    /// Sends a notification that is marked as a test once to each receiver, and one heartbeat.
     pub fn test(server: &str, settings: &MonitoringSettings) -> Vec<Tested> {
         let notification = Notification::test(server, clock::now());
         let configured = configured(&settings.notify).into_iter();
@@ -345,8 +349,8 @@ impl Notifier {
     }
 }
 
-/// Notifies a receiver of the open alarms that it has no record of: one that was added, or whose address was corrected,
-/// since they were found, and all if a kill came between the alarm and its notification.
+/// Notifies a receiver of the open alarms that are not in its record: the receiver was added or its address was
+/// corrected since they were found, or a kill came between alarm and notification.
 fn catch_up(server: &str, worker: &DeliveryWorker, open: &[Alarm]) {
     let mut by_database: BTreeMap<&str, Vec<Alarm>> = BTreeMap::new();
     for alarm in open.iter().filter(|alarm| !worker.knows(alarm)) {
@@ -369,17 +373,17 @@ fn catch_up(server: &str, worker: &DeliveryWorker, open: &[Alarm]) {
     }
 }
 
-/// The word of a verdict that is not known.
+/// The word of an unknown verdict.
 const UNKNOWN: &str = "";
 
 /// The last check of a database.
 #[derive(Default)]
 struct Last {
-    /// Its word, or [`UNKNOWN`].
+    /// The verdict's word, or [`UNKNOWN`].
     verdict: String,
     /// Whether values were absent for no reason that is known.
     absent: bool,
-    /// Which peers' words contradicted what the server showed.
+    /// The peers whose checkpoints contradicted the state that the server showed.
     disagreements: Disagreements,
     /// Whether the check opened an alarm that could not be written down.
     unlisted: bool,

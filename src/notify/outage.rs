@@ -24,7 +24,8 @@ struct Change {
 }
 
 impl Outage {
-    /// Holds a change until the end of the cycle if others may share its cause. Returns the notification if not.
+    /// Holds a change until the end of the cycle if other changes may share its cause. Otherwise returns the
+    /// notification.
     pub fn hold(
         &mut self,
         before: &str,
@@ -48,13 +49,13 @@ impl Outage {
         None
     }
 
-    /// Returns what is held: each database, and its verdict's word.
+    /// Returns the held changes: each database, and its verdict's word.
     pub fn changes(&self) -> impl Iterator<Item = (&str, &str)> {
         let all = self.away.iter().chain(&self.back);
         all.map(|change| (change.database.as_str(), change.verdict))
     }
 
-    /// Returns the notifications of what was held: one for each change, and one for all if a cycle has several of a kind.
+    /// Returns the held notifications: one for each change, and one for all if a cycle has several of a kind.
     pub fn release(
         &mut self,
         server: &str,

@@ -48,7 +48,7 @@ impl Outbox {
         Ok((outbox, kept))
     }
 
-    /// Numbers a notification and writes it down, durably.
+    /// Numbers a notification and writes it to disk, durably.
     pub fn keep(&mut self, notification: Notification) -> (Kept, Result<(), StoreError>) {
         let kept = Kept {
             sequence: self.next,
@@ -68,7 +68,7 @@ impl Outbox {
         files::remove_for_good(&self.path(kept))
     }
 
-    /// Removes the outbox itself; one with anything in it stays.
+    /// Removes the outbox itself; an outbox with content stays.
     pub fn remove_directory(&self) -> Result<(), StoreError> {
         match files::list(&self.directory)?.is_empty() {
             true => files::remove_directory(&self.directory),
@@ -92,8 +92,8 @@ impl Outbox {
     }
 }
 
-/// Returns how many notifications in the outboxes below a server's directory have waited since before a time. What cannot
-/// be looked at is not counted: the auditor reports it.
+/// Returns how many notifications in the outboxes below a server's directory have waited since before a time.
+/// Unreadable files are not counted: the auditor reports them.
 pub fn waiting_since(directory: &Path, before: Timestamp) -> u64 {
     let outboxes = directory.join(DIRECTORY);
     let mut count: u64 = 0;

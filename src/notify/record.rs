@@ -17,12 +17,12 @@ use crate::trust::{Alarm, Limits, StoreError, file_name, files};
 pub(super) const DIRECTORY: &str = "receivers";
 /// Notifications of tampering without an alarm that are remembered: there are two an hour at most.
 const MAX_IDS: usize = 64;
-/// Alarms of one database that are remembered: as many as it may have.
+/// The maximum number of remembered alarms of one database: as many as it may have.
 const MAX_ALARMS: usize = Limits::DEFAULT.files_of_a_database;
 /// Longest file that is read, in bytes: 10,000 databases with as many alarms as they may have.
 const MAX_FILE: u64 = 32 << 20;
 
-/// What one receiver was notified of.
+/// The notifications that one receiver got.
 #[derive(Debug)]
 pub(super) struct Record {
     path: PathBuf,
@@ -41,12 +41,12 @@ struct Content {
     unknown_since: Option<Timestamp>,
     /// By database: which alarms were notified of ([`opening`]).
     alarms: BTreeMap<String, Vec<String>>,
-    /// Notifications of tampering without an alarm: the last ones.
+    /// The last notifications of tampering without an alarm.
     ids: VecDeque<String>,
 }
 
 impl Record {
-    /// Reads the record of a receiver of the server in `directory`. A record that cannot be read is an empty one: the
+    /// Reads the record of a receiver of the server in `directory`. An unreadable record counts as empty: the
     /// receiver is notified once more.
     pub fn load(directory: &Path, key: &ReceiverKey) -> Record {
         Record::at(directory.join(DIRECTORY).join(key.to_string()))
@@ -65,7 +65,7 @@ impl Record {
         }
     }
 
-    /// Returns the name for people; empty if none was written down.
+    /// Returns the name for people; empty if none was stored.
     pub fn name(&self) -> &str {
         &self.content.name
     }
@@ -76,16 +76,16 @@ impl Record {
         known.is_some_and(|known| known.contains(&opening(alarm)))
     }
 
-    /// Returns whether the receiver was given the notification with this id, if it is not about an alarm.
+    /// Returns whether the receiver got the notification with this id, if it is not about an alarm.
     pub fn has_id(&self, id: &str) -> bool {
         let mut known = self.content.ids.iter().chain(&self.in_memory);
         known.any(|known| known == id)
     }
 
-    /// Notes that the receiver is notified of these alarms.
+    /// Records that the receiver is notified of these alarms.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The record cannot be written.
     pub fn note_alarms(&mut self, alarms: &[Alarm]) -> Result<(), StoreError> {
         self.change(|content| {
             for alarm in alarms {
@@ -100,23 +100,23 @@ impl Record {
         })
     }
 
-    /// Notes that the receiver is given a notification without an alarm.
+    /// Records that the receiver gets a notification without an alarm.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The record cannot be written.
     pub fn note_id(&mut self, id: &str) -> Result<(), StoreError> {
         self.change(|content| add(&mut content.ids, id))
     }
 
-    /// Notes, for this process alone, that the receiver is given a notification without an alarm that is not on disk.
+    /// Records, for this process only, that the receiver gets a notification without an alarm that is not on disk.
     pub fn note_id_in_memory(&mut self, id: &str) {
         add(&mut self.in_memory, id);
     }
 
-    /// Notes the name of a configured receiver, and forgets the alarms that are not open any more.
+    /// Records the name of a configured receiver, and removes the alarms that are not open any more.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The record cannot be written.
     pub fn begin(&mut self, name: &str, open: &OpenAlarms) -> Result<(), StoreError> {
         let name: String = name.chars().filter(|c| !c.is_control()).collect();
         let openings: BTreeSet<String> = open.alarms.iter().map(opening).collect();
@@ -132,10 +132,10 @@ impl Record {
         })
     }
 
-    /// Forgets what did not arrive: a notification with this id, and what the receiver was notified of about a database.
+    /// Removes undelivered content: a notification with this id, and the notifications about a database.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The record cannot be written.
     pub fn forget(&mut self, id: &str, database: &str) -> Result<(), StoreError> {
         self.change(|content| {
             content.ids.retain(|known| known != id);
@@ -143,10 +143,10 @@ impl Record {
         })
     }
 
-    /// Notes that no such receiver is configured. Returns since when that is so.
+    /// Records that no such receiver is configured. Returns the time since when it has not been.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The record cannot be written.
     pub fn is_unknown_since(&mut self, now: Timestamp) -> Result<Timestamp, StoreError> {
         // a clock that was put back must not keep the record for longer
         let since = self.content.unknown_since.map_or(now, |at| at.min(now));
@@ -157,7 +157,7 @@ impl Record {
     /// Removes the record.
     ///
     /// # Errors
-    /// It cannot be removed.
+    /// The record cannot be removed.
     pub fn remove(&self) -> Result<(), StoreError> {
         files::remove_for_good(&self.path)
     }
@@ -180,12 +180,12 @@ impl Record {
     }
 }
 
-/// Returns what tells one opening of an alarm from another: an alarm that was closed can open again.
+/// Returns a text that distinguishes the openings of an alarm: an alarm that was closed can open again.
 fn opening(alarm: &Alarm) -> String {
     format!("{}@{}", alarm.id, alarm.opened().unix())
 }
 
-/// Adds an id to the last ones.
+/// Adds an id to the last ids.
 fn add(ids: &mut VecDeque<String>, id: &str) {
     ids.push_back(id.to_owned());
     let surplus = ids.len().saturating_sub(MAX_IDS);

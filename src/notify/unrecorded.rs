@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use crate::trust::failpoint::FileKind;
 use crate::trust::files;
 
-/// The name of the file, beside the outbox.
+/// The name of the file, next to the outbox.
 const FILE: &str = "unrecorded";
 /// The longest file that is read, in bytes: ten thousand of the longest names.
 const MAX_FILE_BYTES: u64 = 2 << 20;
 
-/// The changes of the cycle that is under way: each database, and its verdict's word.
+/// The changes of the current cycle: each database, and its verdict's word.
 #[derive(Debug, Default)]
 pub(super) struct Unrecorded {
     path: PathBuf,
@@ -49,12 +49,12 @@ impl Unrecorded {
         self.changes.iter()
     }
 
-    /// Returns the word of the verdict that receivers may know of a database.
+    /// Returns the word of the verdict of a database that receivers may already have.
     pub fn verdict(&self, database: &str) -> Option<&str> {
         self.changes.get(database).map(String::as_str)
     }
 
-    /// Adds changes before they are given to anybody, in one write: each database, and its verdict's word.
+    /// Adds changes before any receiver gets them, in one write: each database, and its verdict's word.
     pub fn add<'a>(&mut self, changes: impl IntoIterator<Item = (&'a str, &'a str)>) {
         let new = |(database, verdict): &(&str, &str)| self.verdict(database) != Some(*verdict);
         let new: Vec<(&str, &str)> = changes.into_iter().filter(new).collect();
