@@ -13,17 +13,18 @@ use crate::config::{PeerSettings, Url};
 use crate::http::Client;
 use crate::ledger::encode_base64;
 
-/// Longest answer of a peer, in bytes: some 3,000 databases. What is longer is no answer.
+/// The maximum length of a peer's response, in bytes: some 3,000 databases. A longer one is refused.
 pub const MAX_ANSWER: u64 = 1 << 20;
-/// Time for one round over all peers: each has its part of it, so that none that is silent keeps the others waiting. It is
-/// what a run that has one cycle alone waits, so that such a run hears the last of several too.
+/// The time limit for one round over all peers. Each peer gets a part of it, so that a silent one does not delay
+/// the others. A run with only one cycle waits this long, so that it also gets the response of the last of several
+/// peers.
 pub const ROUND_TIMEOUT: Duration = Duration::from_secs(5);
-/// The least time for one peer: a connection over TLS to the other side of the world. More than five peers that are all
-/// silent make a round longer; each round begins with another one.
+/// The minimum time for one peer: a connection over TLS to the other side of the world. More than five silent
+/// peers make a round longer; each round begins with another peer.
 const MIN_TIME: Duration = Duration::from_secs(1);
-/// Answers that may wait to be taken in. The thread waits once there are as many.
+/// The maximum number of responses that wait to be processed. The thread waits when it is reached.
 const MAX_WAITING: usize = 8;
-/// What a peer serves its checkpoints under.
+/// The path under which a peer serves its checkpoints.
 const PATH: &str = "/checkpoints";
 
 /// Asks peers over HTTP, in a thread of its own that ends when this is dropped.
@@ -113,7 +114,7 @@ fn time_for_each(peers: usize) -> Duration {
     (ROUND_TIMEOUT / count).max(MIN_TIME)
 }
 
-/// The way to one peer.
+/// The connection to one peer.
 struct Way {
     peer: Witness,
     client: Client,
@@ -180,10 +181,10 @@ fn url_of_checkpoints(url: &Url) -> Url {
     }
 }
 
-/// What a test answers in the place of a peer: the bytes of its checkpoints, or why they do not come.
+/// A test's response in place of the peer: the bytes of its checkpoints, or the reason why they do not come.
 type Said = dyn FnMut(&KeyName) -> Result<Vec<u8>, String>;
 
-/// Peers in the thread of the auditor itself, for tests: each answers at once what a closure says.
+/// Peers in the thread of the auditor itself, for tests: a closure returns each response immediately.
 pub struct InProcess {
     peers: Vec<Witness>,
     server: String,
