@@ -112,7 +112,7 @@ impl<T: Copy + PartialEq> Ranges<T> {
         }
     }
 
-    /// Adds the ids `first..=last`. An id that is in the set already keeps its tag.
+    /// Adds the ids `first..=last`. An id that is already in the set keeps its tag.
     pub fn insert(&mut self, first: u64, last: u64, tag: T) {
         let mut next = first;
         while next <= last {
@@ -133,7 +133,7 @@ impl<T: Copy + PartialEq> Ranges<T> {
         }
     }
 
-    /// Adds a range of which no id is in the set, and joins it with neighbours of the same tag.
+    /// Adds a range without any id that is in the set, and joins it with neighbours of the same tag.
     fn add(&mut self, mut first: u64, mut last: u64, tag: T) {
         if let Some((&below, &(end, its))) = self.0.range(..first).next_back() {
             if its == tag && end.checked_add(1) == Some(first) {
