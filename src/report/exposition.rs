@@ -7,7 +7,7 @@ use std::fmt::{Display, Write};
 
 use crate::histogram::Histogram;
 
-/// What a family's samples mean.
+/// The meaning of a family's samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {
     /// Goes up alone.
@@ -23,7 +23,7 @@ pub enum Type {
 pub struct Labels(String);
 
 impl Labels {
-    /// Names, which are ours, and values, which may be anybody's.
+    /// Creates labels. The names are the program's own; the values may come from anywhere.
     pub fn new(labels: &[(&str, &str)]) -> Labels {
         let mut text = Labels::default();
         for (name, value) in labels {
@@ -62,7 +62,7 @@ impl Exposition {
         Exposition(String::with_capacity(bytes))
     }
 
-    /// Begins a family; its samples follow before the next one begins.
+    /// Begins a family; its samples follow before the next family.
     pub fn family(&mut self, name: &'static str, kind: Type, help: &str) -> Family<'_> {
         let kind = match kind {
             Type::Counter => "counter",

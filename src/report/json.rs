@@ -5,7 +5,7 @@ use std::fmt::{Display, Write};
 use super::alarm::{adopt_command, close_command};
 use crate::audit::{CycleError, Outcome, PeerReport, UntrustedDatabases, Verdict};
 
-/// An object being written; its members stand in the order in which they are added.
+/// A JSON object that is being written; its members are in the order in which they are added.
 #[derive(Debug)]
 pub struct JsonObject(String);
 

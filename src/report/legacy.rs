@@ -7,7 +7,7 @@ use crate::audit::Verdict;
 use crate::clock::Timestamp;
 use crate::ledger::State;
 
-/// Whose gauges those who come from elsewhere know.
+/// The prefix of the gauges, for users of another auditor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prefix {
     /// `immuclient_audit_`
@@ -16,7 +16,7 @@ pub enum Prefix {
     Immugw,
 }
 
-/// Names without their prefixes, and what they say.
+/// Names without their prefixes, and their descriptions.
 const LEGACY: [(&str, &str, &str); 4] = [
     (
         "immuclient_audit_result_per_server",
@@ -101,7 +101,7 @@ fn write_legacy(text: &mut Exposition, prefix: Prefix, labels: &Labels, values: 
     }
 }
 
-/// The database whose check the gauges tell of.
+/// The database whose check the gauges show.
 struct Deciding {
     badness: Badness,
     shown: Option<State>,
@@ -127,7 +127,7 @@ fn untrusted(whole: &ServerStatus) -> Option<Deciding> {
 /// The later, the worse.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Badness {
-    /// First seen or empty: nothing could be held against anything yet.
+    /// First seen or empty: there was no state to compare with yet.
     New,
     /// Consistent.
     Good,

@@ -22,7 +22,7 @@ fn level(outcome: &Outcome) -> Level {
     }
 }
 
-/// What is to be done at once about tampering; the page says more.
+/// The immediate next step after tampering; the page has more.
 const NEXT_STEP: &str = "do not change the server or its data, copy the evidence file to another place, find out who changed the history, then close the alarm";
 
 /// Logs a warning about the auditor's own files.

@@ -11,7 +11,7 @@ use crate::clock;
 use crate::config::LogFormat;
 use crate::sys;
 
-/// Libraries that log whole URLs below the level `info`, which hold tokens.
+/// Libraries that log complete URLs below the level `info`; the URLs contain tokens.
 const HTTP: [&str; 2] = ["ureq", "ureq_proto"];
 
 /// Starts logging to stderr; a stderr that is closed is no reason to stop auditing.

@@ -12,7 +12,7 @@ use super::status_registry::Snapshot;
 use crate::audit::Verdict;
 use crate::config::{REVISION, VERSION, build_time};
 
-/// What the text takes, about: in any case, and for each database.
+/// The approximate size of the text in bytes: in any case, and for each database.
 const FIXED: usize = 16 << 10;
 const A_DATABASE: usize = 2400;
 

@@ -17,7 +17,7 @@ pub struct PeerFetched {
     pub peer: String,
     /// When it answered last; `None`: not in this run.
     pub fetched: Option<Timestamp>,
-    /// Why it did not answer when it was asked last.
+    /// The reason why the peer did not respond to the last request.
     pub failure: Option<String>,
 }
 
@@ -78,7 +78,7 @@ pub fn peer_record_line(record: &PeerRecord, now: Timestamp) -> String {
     )
 }
 
-/// Logs a peer that does not answer any more, or does again.
+/// Logs a peer that does not respond any more, or responds again.
 pub fn log_peer(server: &str, peer: &PeerFetched) {
     let (level, text) = match &peer.failure {
         Some(_) => (Level::Warn, "a peer does not answer"),

@@ -9,7 +9,7 @@ use super::status_registry::{InstanceInfo, Snapshot};
 use crate::clock;
 use crate::ledger::encode_base64;
 
-/// What a probe is told.
+/// The result of a probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
     /// All is well.

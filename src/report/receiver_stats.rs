@@ -24,7 +24,7 @@ struct Tally {
 /// The counts of one receiver at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceiverStatsSnapshot {
-    /// Which receiver, without what may be secret in its URL.
+    /// The receiver, without the secret parts of its URL.
     pub receiver: String,
     /// Not delivered yet.
     pub pending: u64,

@@ -38,7 +38,7 @@ pub const ERRORS: [&str; 5] = [
 pub struct InstanceInfo {
     /// The server's configured name.
     pub server: String,
-    /// Where it is, as `host:port`.
+    /// The server's address, as `host:port`.
     pub address: String,
     /// Time from one cycle to the next.
     pub interval: Duration,
@@ -55,7 +55,7 @@ pub struct InstanceInfo {
 /// The status of the server as a whole.
 #[derive(Clone, Debug)]
 pub struct ServerStatus {
-    /// The identity that the first trusted state came with: one series, whatever the server sends.
+    /// The identity of the first trusted state: one series, whatever the server sends.
     pub identity: Option<String>,
     /// Cycles ended.
     pub cycles: u64,
@@ -65,15 +65,15 @@ pub struct ServerStatus {
     pub ended: Option<Timestamp>,
     /// The last cycle in which everything was proven.
     pub complete: Option<Timestamp>,
-    /// How the last cycle ended.
+    /// The result of the last cycle.
     pub exit: Option<Exit>,
-    /// What stands above every database: no list, no files.
+    /// A fault that concerns all databases: no list, no files.
     pub trouble: Option<String>,
     /// Entries of `--audit-databases` that selected nothing in the last cycle.
     pub selects_nothing: usize,
     /// Whether everything was proven and read in time in the last cycle.
     pub last_complete: bool,
-    /// How long cycles took.
+    /// The durations of cycles.
     pub durations: Histogram,
     /// The databases of which nothing is trusted, all together.
     pub untrusted: Untrusted,
@@ -84,7 +84,7 @@ pub struct ServerStatus {
 /// The status of everything at one moment.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// What changes with the settings alone.
+    /// The facts that only change with the settings.
     pub instance: Arc<InstanceInfo>,
     /// Each database of which something is or was trusted, or that has alarms.
     pub databases: BTreeMap<Arc<str>, Arc<DatabaseStatus>>,
@@ -155,7 +155,7 @@ impl StatusRegistry {
         }))
     }
 
-    /// Takes over what other settings say.
+    /// Takes over the facts of new settings.
     pub fn change_settings(&self, about: InstanceInfo) {
         *lock(&self.0.instance) = Arc::new(about);
     }
@@ -204,7 +204,7 @@ impl StatusRegistry {
         *lock(&self.0.notifications) = receivers;
     }
 
-    /// Takes over when each peer answered last.
+    /// Takes over the time of each peer's last response.
     pub fn publish_peers(&self, peers: Vec<PeerFetched>) {
         self.written().peers = peers;
     }

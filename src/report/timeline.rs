@@ -10,7 +10,7 @@ const SLOT: u64 = 15 * 60;
 /// Slots of a day.
 pub const SLOTS: u64 = 96;
 
-/// What a slot looks like; the later one is worse.
+/// The colour of a slot; a later one is worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Shade {
     /// Proven.

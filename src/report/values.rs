@@ -9,28 +9,28 @@ use crate::ledger::State;
 use crate::ranges::Ranges;
 use crate::trust::{Acknowledged, SweepSummary, Unavailable, ValueProgress};
 
-/// What was read of a database's values.
+/// The progress of reading a database's values.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Values {
-    /// Which history was read; `None`: none yet.
+    /// The begin of the history that was read; `None` if none was.
     pub since: Option<Timestamp>,
     /// Transactions read, some of them more than once.
     pub read: u64,
-    /// Different ones that were read for certain: by a sweep, or in one cycle.
+    /// The number of different transactions that were read for certain: by a sweep, or in one cycle.
     pub covered: u64,
     /// Transactions that could not be read and stay due.
     pub due: u64,
-    /// All new transactions up to this one were read; `None` if no newer one waits to be.
+    /// All new transactions up to this one were read; `None` if no newer one waits.
     pub new_to: Option<u64>,
     /// Transactions with values that the server does not have, for no reason that is known.
     pub absent: u64,
-    /// Those that an operator acknowledged.
+    /// The number of them that an operator acknowledged.
     pub acknowledged: u64,
     /// Values that cannot be read any more.
     pub unavailable: Unavailable,
     /// The last sweep that ended.
     pub swept: Option<SweepSummary>,
-    /// The one under way: when it began, and the last transaction that it passed.
+    /// The current sweep: its begin, and the last transaction that it passed.
     pub sweeping: Option<(Timestamp, u64)>,
 }
 
@@ -64,14 +64,14 @@ impl Values {
         }
     }
 
-    /// Returns how many new transactions are not read yet, when all new ones are to be.
+    /// Returns how many new transactions are not read yet, if all new ones are due.
     pub fn behind(&self, trusted: Option<State>) -> u64 {
         let trusted = trusted.map_or(0, |state| state.tx);
         self.new_to.map_or(0, |read| trusted.saturating_sub(read))
     }
 
-    /// Returns the chance that an edit of one random value among the first `of` transactions is found within a day, if
-    /// `planned` is read in each `interval`.
+    /// Returns the probability that an edit of one random value among the first `of` transactions is found within
+    /// a day, if `planned` is read in each `interval`.
     pub fn chance(
         &self,
         planned: &config::Values,
@@ -99,7 +99,8 @@ impl Values {
 /// The number of ranges of transactions in one line of text.
 const MAX_LISTED_RANGES: usize = 8;
 
-/// Returns the ranges of a set of transactions, for people. Of many it has the first ones, the last one and the counts.
+/// Returns the ranges of a set of transactions, for people. If there are many, it has the first ones, the last one
+/// and the counts.
 pub fn few_ranges<T: Copy + PartialEq>(ranges: &Ranges<T>) -> String {
     let mut words = ranges.words();
     if ranges.len() <= MAX_LISTED_RANGES {
@@ -118,7 +119,8 @@ pub fn few_ranges<T: Copy + PartialEq>(ranges: &Ranges<T>) -> String {
     text
 }
 
-/// Samples of different cycles may be of the same transactions, so they are not added up.
+/// Returns how many different transactions were read for certain. Samples of different cycles can contain the same
+/// transactions, so they are not added up.
 fn covered(before: &Values, progress: &ValueProgress) -> u64 {
     let at_once = match before.due {
         0 => progress.read.saturating_sub(before.read),

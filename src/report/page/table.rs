@@ -23,7 +23,7 @@ const COLUMNS: [&str; 8] = [
     "24 hours",
 ];
 
-/// What the columns mean whose heads do not say it.
+/// The meaning of the columns that need an explanation.
 const LEGEND: &str = "<p class=\"dim\">Values read: at least this share of the transactions was read with values. Edit found: the probability that an edit of one random value is detected within a day. 24 hours: each quarter of an hour has the colour of its worst check.</p>\n";
 
 /// Appends the table, the worst database first; then the databases without a trusted state in one line.
@@ -120,7 +120,7 @@ fn row(html: &mut String, row: &DatabaseStatus, about: &InstanceInfo, now: Times
     }
 }
 
-/// Returns the reason of the verdict and what else is to be said of a database, with a line for each peer, escaped.
+/// Returns the reason of the verdict and other facts about a database, with a line for each peer, escaped.
 fn note(row: &DatabaseStatus, now: Timestamp) -> String {
     let mut parts = vec![row.why.clone()];
     parts.extend(row.facts().attention());
@@ -166,7 +166,7 @@ fn values(row: &DatabaseStatus, now: Timestamp) -> String {
     text
 }
 
-/// Appends a day of quarters of an hour as a picture, and the same in words.
+/// Appends a day of quarters of an hour as a picture, and as text.
 fn picture(html: &mut String, row: &DatabaseStatus, now: Timestamp) {
     let slots: Vec<(u64, Shade)> = row.timeline.day(now).collect();
     let quarters = |shade| slots.iter().filter(|(_, found)| *found == shade).count();

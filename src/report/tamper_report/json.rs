@@ -91,7 +91,7 @@ pub fn tamper_report_json(server: &str, found: &TamperReport) -> String {
         .end()
 }
 
-/// Returns what the search looked at: the headers and states alone, or the values as well.
+/// Returns what the search covered: only the headers and states, or also the values.
 fn looked_at(values: Option<&CorruptionReport>) -> &'static str {
     match values {
         None => "headers and states",

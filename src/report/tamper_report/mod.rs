@@ -17,29 +17,29 @@ pub use json::tamper_report_json;
 pub struct TamperReport {
     /// The database.
     pub database: String,
-    /// What of its history stands; `None` where nobody was asked.
+    /// The result for its history; `None` if the server was not asked.
     pub located: Option<Located>,
-    /// What of its values is broken, where that was looked for.
+    /// The corrupt values, if values were searched.
     pub values: Option<CorruptionReport>,
-    /// What it was held against.
+    /// The result of a comparison.
     pub compared: Option<Compared>,
 }
 
-/// What a database was held against, and what came of it.
+/// The other side of a comparison, and its result.
 #[derive(Debug)]
 pub enum Compared {
     /// A second server.
     Server {
         /// Its address.
         of: String,
-        /// What differs.
+        /// The differences.
         compared: Result<Box<Differences>, DiffError>,
     },
     /// A mirror.
     Mirror {
         /// Its file.
         of: String,
-        /// What differs.
+        /// The differences.
         compared: Result<MirrorDifferences, DiffError>,
     },
 }
