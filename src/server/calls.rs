@@ -9,13 +9,13 @@ use crate::clock::Clock;
 use crate::histogram::Histogram;
 use crate::wire::method;
 
-/// Upper bounds in seconds: a local server answers within the first, a deadline is the last.
+/// Upper bounds in seconds: a local server responds within the first, and the last is a deadline.
 const BOUNDS: &[f64] = &[
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
-/// Calls that every audit makes sooner or later: they are counted from the start, so that the first
-/// failure of one is an increase.
+/// Calls that every audit makes sooner or later. They are counted from the start, so that the first failure of one
+/// is an increase.
 const KNOWN: [&str; 7] = [
     method::LOGIN,
     method::DATABASE_LIST,
@@ -33,7 +33,7 @@ pub struct Calls {
     clock: Clock,
 }
 
-/// What was counted so far.
+/// The counts until now.
 #[derive(Clone, Debug)]
 pub struct Counted {
     /// Durations by the call's name.

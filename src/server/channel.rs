@@ -14,7 +14,7 @@ use super::endpoint::{Endpoint, Security, Tls};
 use super::transport::{Connection, Transport};
 use crate::sys::{self, words};
 
-/// No CA bundle where systems keep theirs.
+/// The system has no CA bundle at the usual paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SystemRootsError;
 
@@ -48,7 +48,7 @@ impl Transport for GrpcTransport {
 }
 
 impl GrpcTransport {
-    /// Reads the system's CAs where they are needed.
+    /// Creates a transport, and reads the system's CAs if they are needed.
     pub fn new(endpoint: Endpoint) -> Result<GrpcTransport, SystemRootsError> {
         let system_roots = match &endpoint.security {
             Security::Tls(Tls { roots: None, .. }) => system_roots().ok_or(SystemRootsError)?,
@@ -61,7 +61,7 @@ impl GrpcTransport {
         })
     }
 
-    /// Reads the system's CAs again, if they are used; without any the old ones stay.
+    /// Reads the system's CAs again, if they are used; if there are none, the old ones stay.
     fn read_system_roots(&mut self) {
         if let Security::Tls(Tls { roots: None, .. }) = &self.endpoint.security {
             if let Some(roots) = system_roots() {

@@ -11,10 +11,11 @@ use crate::sys;
 
 /// The longest wait for the end of gRPC's thread. It mostly ends within a millisecond, and within a second if a timer of gRPC is pending.
 const MAX_SHUTDOWN_WAIT: Duration = Duration::from_secs(2);
-/// Threads that may be left by earlier runs of the core. With as many the core goes on running.
+/// The maximum number of threads that earlier runs of the core may leave. Once it is reached, the core keeps
+/// running.
 const MAX_LEFT_THREADS: usize = 4;
 
-/// gRPC's core as far as the connections to one server need it.
+/// The part of gRPC's core that the connections to one server need.
 #[derive(Default)]
 pub(super) struct Core {
     running: Option<Running>,
@@ -29,13 +30,13 @@ struct Running {
 }
 
 impl Core {
-    /// Returns what a connection needs; begins the core where it does not run.
+    /// Returns the environment of connections; starts the core if it does not run.
     pub fn environment(&mut self) -> Arc<Environment> {
         let running = self.running.get_or_insert_with(Running::begin);
         running.environment.clone()
     }
 
-    /// Ends the core, after every connection was dropped. A core whose thread stays is ended later.
+    /// Ends the core, after every connection was dropped. If its thread stays, the core is ended later.
     pub fn end(&mut self) {
         self.left.retain(|ended| {
             let has_ended = ended.try_recv().is_ok();

@@ -93,7 +93,7 @@ impl Server {
         self.renew_login()
     }
 
-    /// Records what came of opening a database.
+    /// Records the result of opening a database.
     pub(super) fn record_opening(
         &mut self,
         database: &str,
@@ -127,7 +127,7 @@ impl Server {
         self.make_login()
     }
 
-    /// Makes a new login, and returns whether it was made: not if the login was renewed a moment ago. The
+    /// Makes a new login, and returns whether it was made: it is not if the login was renewed a moment ago. The
     /// old login stays in use until the new one succeeds.
     ///
     /// # Errors
@@ -179,8 +179,7 @@ impl Server {
         token.map(Credential::Token)
     }
 
-    /// Opens a session, which is a login as well: one that fails as such is not made again for the next
-    /// database.
+    /// Opens a session, which is also a login: if the login fails, it is not repeated for the next database.
     fn open_session(&mut self, database: &str) -> Result<Credential, ServerError> {
         self.session.may_renew_login(self.clock.instant())?;
         self.read_password();
@@ -200,8 +199,8 @@ impl Server {
     }
 }
 
-/// Returns whether a call failed without an answer, in a way that says nothing about the next call: no
-/// connection, or a time that was cut short.
+/// Returns whether a call failed without a response, in a way that says nothing about the next call: no
+/// connection, or a shortened time.
 fn is_silence(failure: &ServerError) -> bool {
     matches!(
         failure.kind,

@@ -18,7 +18,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 pub(super) struct Denied(HashMap<String, Denial>);
 
 struct Denial {
-    /// The server's words. Other words may have another cause, such as a token that ended.
+    /// The server's message. Another message may have another cause, such as a token that ended.
     message: Escaped,
     /// When a login is next made for this database.
     due: Instant,
@@ -69,7 +69,7 @@ impl Denied {
         self.0.remove(database);
     }
 
-    /// Forgets the databases that `keeps` does not name.
+    /// Forgets the databases that `keeps` does not select.
     pub fn keep(&mut self, keeps: impl Fn(&str) -> bool) {
         self.0.retain(|name, _| keeps(name));
     }

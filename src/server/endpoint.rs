@@ -2,7 +2,7 @@
 
 use crate::config::Secret;
 
-/// Where the server is, and how to speak to it.
+/// The server's address, and the security of the connection.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     /// Host name or address.
@@ -11,11 +11,11 @@ pub struct Endpoint {
     pub port: u16,
     /// Plaintext or TLS.
     pub security: Security,
-    /// Largest answer taken, in bytes.
+    /// The maximum length of a response, in bytes.
     pub max_answer: i32,
 }
 
-/// How the connection is secured.
+/// The security of the connection.
 #[derive(Clone, Debug)]
 pub enum Security {
     /// Not at all.
@@ -24,22 +24,22 @@ pub enum Security {
     Tls(Tls),
 }
 
-/// What TLS needs. All of it is PEM that was checked to be: a bad one shows in gRPC only as "empty
-/// address list" at the first call, and a NUL byte in one ends the process.
+/// The files for TLS, as checked PEM. With bad PEM, gRPC only reports "empty address list" at the first call, and
+/// a NUL byte in it ends the process.
 #[derive(Clone, Debug, Default)]
 pub struct Tls {
     /// CA certificates that the server's must lead to; absent: the system's.
     pub roots: Option<String>,
-    /// What this client shows, for mutual TLS.
+    /// The client's certificate, for mutual TLS.
     pub client: Option<ClientCertificate>,
-    /// The name in the server's certificate, where it is not its address.
+    /// The name in the server's certificate, if it differs from its address.
     pub server_name: Option<String>,
 }
 
-/// Who we are under mutual TLS.
+/// The client's identity for mutual TLS.
 #[derive(Clone, Debug)]
 pub struct ClientCertificate {
-    /// Our certificate, and those it leads to.
+    /// The client's certificate, and its chain.
     pub certificate: String,
     /// Our private key.
     pub key: Secret,

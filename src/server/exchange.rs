@@ -16,8 +16,8 @@ use crate::wire::method;
 const RETRY_PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 /// A connection that takes longer to fail is not tried again: an outage must not last twice as long.
 const MAX_RETRIED_FAILURE_TIME: Duration = Duration::from_secs(1);
-/// The pause after which a connection may be tried again within one cycle: an outage is not waited for
-/// at each of a thousand databases.
+/// The pause after which a connection may be tried again within one cycle, so that an outage does not cause a wait
+/// for each of a thousand databases.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(30);
 
 impl Server {

@@ -50,13 +50,13 @@ use tls_hint::Spoken;
 /// The database of a server without authentication, and the first of any other.
 pub const DEFAULT_DATABASE: &str = "defaultdb";
 
-/// One server, its connection and its tokens kept from cycle to cycle.
+/// One server, with its connection and its tokens, which last from cycle to cycle.
 pub struct Server {
     /// First, so that its calls are cancelled while there is a connection.
     prefetched: PrefetchQueue,
     connection: Option<Box<dyn Connection>>,
     transport: Box<dyn Transport>,
-    /// The connection has brought an answer.
+    /// Whether the connection has brought a response.
     carried: bool,
     /// The last call over the connection ran into a deadline that was cut short.
     stalled: bool,
@@ -74,15 +74,15 @@ pub struct Server {
     progress: Option<Box<dyn Fn()>>,
     renewal: Renewal,
     spoken: Spoken,
-    /// Bytes of the largest answer that is taken; 0: there is no limit.
+    /// The maximum length of a response, in bytes; 0: there is no limit.
     largest_answer: u64,
 }
 
-/// The time that no call lasts past, as it was before another one was set.
+/// The earlier end of calls, from before another one was set.
 #[derive(Debug)]
 pub struct Limit(Option<Instant>);
 
-/// A scan's answer, not decoded yet.
+/// The response to a scan, not decoded yet.
 pub struct Scanned(Answer);
 
 impl Scanned {
@@ -155,8 +155,8 @@ impl Server {
         }
     }
 
-    /// Takes over how another server is reached, who logs in and the deadline; counts, clock and whom progress is told to
-    /// stay. The next call opens a connection and logs in.
+    /// Takes over another server's transport, login and deadline; counts, clock and progress callback stay. The
+    /// next call opens a connection and logs in.
     pub fn take_setup_of(&mut self, other: Server) {
         self.disconnect();
         self.transport.end();
@@ -168,7 +168,7 @@ impl Server {
         self.largest_answer = other.largest_answer;
     }
 
-    /// Returns the bytes of the largest answer that is taken (`--max-recv-msg-size`).
+    /// Returns the maximum length of a response, in bytes (`--max-recv-msg-size`).
     pub fn largest_answer(&self) -> u64 {
         self.largest_answer
     }
@@ -182,7 +182,7 @@ impl Server {
         }
     }
 
-    /// Takes the time from `clock` in place of the system's.
+    /// Uses `clock` instead of the system's.
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Server {
         Server {
@@ -232,12 +232,12 @@ impl Server {
         !self.timeout_now().is_zero()
     }
 
-    /// Forgets the tokens of databases that `keeps` does not name.
+    /// Forgets the tokens of databases that `keeps` does not select.
     pub fn keep_credentials(&mut self, keeps: impl Fn(&str) -> bool) {
         self.session.keep(keeps);
     }
 
-    /// Forgets what was said so far, so that a finding's evidence is about one database alone.
+    /// Clears the transcript, so that a finding's evidence is about one database only.
     pub fn begin_transcript(&mut self) {
         self.transcript.begin();
     }
@@ -263,7 +263,7 @@ impl Server {
         self.calls.clone()
     }
 
-    /// Names of the databases that this user may see, as they came.
+    /// Returns the names of the databases that this user may see, unchanged.
     pub fn databases(&mut self) -> Result<Names, ServerError> {
         let list = self.call_as_user(method::DATABASE_LIST, wire::empty(), wire::database_list);
         match list {
@@ -282,7 +282,7 @@ impl Server {
         }
     }
 
-    /// Opens a database anew, whether it is listed or not: does it exist for this user?
+    /// Opens a database again, whether it is listed or not, to find out whether it exists for this user.
     pub fn open(&mut self, database: &str) -> Result<(), ServerError> {
         self.prefetched.forget();
         self.open_again(database).map(drop)
@@ -351,8 +351,8 @@ impl Server {
         answer.decode(name, decode)
     }
 
-    /// Makes a call within a database. A credential that is refused is renewed, and the call made
-    /// again: only a refusal of the renewed one is returned.
+    /// Makes a call within a database. If its credential is refused, it is renewed and the call is repeated; only
+    /// a refusal of the renewed one is returned.
     fn ask(
         &mut self,
         database: &str,

@@ -10,17 +10,17 @@ use crate::ledger::State;
 use crate::stop::POLL_INTERVAL;
 use crate::wire::{self, Entries, method};
 
-/// The number of bytes that are kept of an answer that is only peeked at.
+/// The number of bytes that are stored of a peeked response.
 const MAX_PEEKED_BYTES: usize = 4096;
 
-/// What is known of a state that was begun to be asked for.
+/// The result of a peek at a prefetched state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peeked {
-    /// The state that the answer claims.
+    /// The state that the response claims.
     State(State),
-    /// The answer has not come yet.
+    /// The response has not come yet.
     NotYet,
-    /// The call was not begun, or failed, or its answer claims no state.
+    /// The call was not started, or failed, or its response claims no state.
     Nothing,
 }
 
@@ -42,8 +42,8 @@ impl Server {
         }
     }
 
-    /// Begins to open those of these databases that are not open yet, and to ask for the states of
-    /// all of them; waits until they are open, and no longer than `until`.
+    /// Opens those of these databases that are not open yet, and prefetches the states of all of them. Waits until
+    /// they are open, but no longer than `until`.
     pub fn prefetch_states<'a>(
         &mut self,
         databases: impl Iterator<Item = &'a str> + Clone,
@@ -87,12 +87,13 @@ impl Server {
         peeked
     }
 
-    /// Returns how long an answer is waited for until then: a glance at least, for what has come already.
+    /// Returns how long to wait for a response until then: at least one poll, for a response that has come
+    /// already.
     fn left(&self, until: Instant) -> Duration {
         self.clock.until(until).max(POLL_INTERVAL)
     }
 
-    /// Begins to ask for a proof that [`Server::verifiable_tx`] is expected to be asked for.
+    /// Prefetches a proof that a later call of [`Server::verifiable_tx`] is expected to need.
     pub fn prefetch_verifiable_tx(
         &mut self,
         database: &str,
@@ -109,14 +110,14 @@ impl Server {
         );
     }
 
-    /// Begins to ask for a transaction that [`Server::tx`] is expected to be asked for.
+    /// Prefetches a transaction that a later call of [`Server::tx`] is expected to need.
     pub fn prefetch_tx(&mut self, database: &str, tx: u64, entries: Entries) {
         let request = wire::tx_by_id(tx, entries);
         self.prefetch_in(database, method::TX_BY_ID, request, Reception::Later);
     }
 
-    /// Begins a scan that [`Server::tx_scan`] is expected to ask for, and the proof of where it ends.
-    /// A scan is large enough to be taken off the network while this thread does something else.
+    /// Prefetches a scan that a later call of [`Server::tx_scan`] is expected to need, and the proof of its last
+    /// transaction. A scan is large, so it is received while this thread does other work.
     pub fn prefetch_tx_scan(
         &mut self,
         database: &str,
@@ -189,7 +190,7 @@ impl Server {
         }
     }
 
-    /// Opens databases with concurrent calls, and returns what came of each.
+    /// Opens databases with concurrent calls, and returns the result of each.
     fn open_concurrently<'a>(
         &mut self,
         databases: &[&'a str],

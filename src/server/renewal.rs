@@ -7,7 +7,7 @@ use super::error_kind::ServerErrorKind;
 use super::transport::Connection;
 use crate::config::Secret;
 
-/// Reads something from its files again, or says what is wrong with them.
+/// Reads a value from its files again, or returns the fault.
 type Reader<T> = Box<dyn Fn() -> Result<T, String>>;
 
 /// Logs a warning.
@@ -29,8 +29,8 @@ impl<T> Default for Source<T> {
 }
 
 impl<T> Source<T> {
-    /// Reads again, if there is something to read. Warns of a fault, once for as long as it stays the same; `kept` is in
-    /// use then.
+    /// Reads again, if there is something to read. Warns of a fault, once as long as it stays the same; the
+    /// warning names `kept`, which stays in use.
     fn read(&mut self, kept: &str, warn: Option<&Warn>) -> Option<T> {
         let (value, fault) = match self.read.as_ref()?() {
             Ok(value) => (Some(value), None),

@@ -14,9 +14,9 @@ use crate::wire::{Malformed, method};
 pub struct ServerError {
     /// The call, such as `CurrentState`.
     pub call: &'static str,
-    /// What it means.
+    /// The kind of the failure.
     pub kind: ServerErrorKind,
-    /// What the server said, escaped and cut.
+    /// The server's message, escaped and cut.
     pub message: Escaped,
     /// Why an old password or old certificates were used, if they may be the cause.
     pub note: Option<String>,
@@ -38,13 +38,13 @@ impl ServerError {
         ServerError::new(call, ServerErrorKind::Malformed(Box::new(malformed)))
     }
 
-    /// Returns the bytes of an answer that was too large for this client.
+    /// Returns the size of a response that was too large for this client, in bytes.
     pub fn size_needed(&self) -> Option<u64> {
         let sizes = self.message.as_str().strip_prefix(OVER_OUR_LIMIT)?;
         sizes.split(' ').next()?.parse().ok()
     }
 
-    /// Returns what it means that a call with this deadline ended with a status of gRPC.
+    /// Returns the failure for a call with this deadline that ended with a status of gRPC.
     pub fn of_status(
         call: &'static str,
         code: i32,
@@ -132,7 +132,8 @@ impl fmt::Display for ServerError {
     }
 }
 
-/// Returns whether a call asks for single transactions or values, so that its failure says nothing of the server.
+/// Returns whether a call requests single transactions or values, so that its failure says nothing about the
+/// server.
 fn is_about_transactions(call: &str) -> bool {
     let calls = [
         method::VERIFIABLE_TX_BY_ID,
@@ -144,7 +145,7 @@ fn is_about_transactions(call: &str) -> bool {
     calls.into_iter().any(|name| method::short(name) == call)
 }
 
-/// Returns whether no immudb has a large answer to a call: one of a state, or of a login.
+/// Returns whether no immudb has a large response to a call: one for a state, or for a login.
 fn is_small(call: &str) -> bool {
     let small = [
         method::CURRENT_STATE,

@@ -7,12 +7,13 @@ use super::server_error::ServerError;
 use super::transport::Answer;
 use crate::wire::{self, method};
 
-/// Bytes of a request or a reply at most; a longer one is shortened. Evidence keeps no more of one.
+/// The maximum length of a request or a reply, in bytes; a longer one is shortened. Evidence stores no more of
+/// one.
 pub const MAX_REPLY: usize = 1 << 20;
-/// Bytes of all exchanges before the last one at most. Evidence keeps no more of a finding.
+/// The maximum length of all exchanges before the last one, in bytes. Evidence stores no more of a finding.
 pub const MAX_TRANSCRIPT: usize = 2 << 20;
-/// Bytes that an exchange takes beside its request and its reply, in four blocks of the heap, so that a hundred
-/// thousand short exchanges do not take more than a few long ones.
+/// The bytes that an exchange takes in addition to its request and its reply, in four blocks of the heap. They are
+/// counted so that a hundred thousand short exchanges do not take more than a few long ones.
 const EXCHANGE_OVERHEAD: usize = 256;
 
 /// One call and its reply, as received.
@@ -48,8 +49,8 @@ impl Exchange {
         size.saturating_add(EXCHANGE_OVERHEAD)
     }
 
-    /// Returns the exchange with a reply of at most so many bytes: without the values in it if the whole would be
-    /// too long, cut if that is too long as well.
+    /// Returns the exchange with a reply of at most this many bytes: without its values if the complete reply is
+    /// longer, and cut if it is still too long.
     #[must_use]
     pub fn shortened_to(mut self, most: usize) -> Exchange {
         let Ok(bytes) = &self.reply else { return self };
@@ -79,7 +80,7 @@ impl Exchange {
         self
     }
 
-    /// Returns the exchange as the transcript keeps it.
+    /// Returns the exchange as the transcript stores it.
     fn captured(mut self) -> Exchange {
         let length = self.request.len();
         self = self.shortened_to(MAX_REPLY);
@@ -105,7 +106,7 @@ pub struct Transcript {
 }
 
 impl Transcript {
-    /// Returns the exchanges that are kept, in order.
+    /// Returns the stored exchanges, in order.
     pub fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
         self.first.iter().chain(&self.last)
     }
@@ -137,7 +138,7 @@ impl Transcript {
         self.push(exchange);
     }
 
-    /// Begins a new transcript; the last list of databases is kept.
+    /// Begins a new transcript; the last list of databases stays.
     pub(super) fn begin(&mut self) {
         let list = self.list.take();
         *self = Transcript {
